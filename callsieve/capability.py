@@ -1,6 +1,6 @@
 """The description of a capability: what its folder adds to the program, as in `callsieve/lists/capability.py`.
 
-Modules are named as texts and imported on first use, so that `callsieve --help` imports none of them.
+Modules are named as strings and imported when they are first used. So `callsieve --help` imports none of them.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Group(StrEnum):
 
 
 class Help(NamedTuple):
-    """The help of a command's first word. The text must fit on one line of 80 columns."""
+    """The help text of a command's first word. It must fit on one line of 80 columns."""
 
     command: str
     group: Group
@@ -33,7 +33,7 @@ class Help(NamedTuple):
 
 
 class Section(StrEnum):
-    """The parts of the console, in the order of its navigation. Each is a task of its users."""
+    """The sections of the console, in the order of the navigation. Each section is a task of its users."""
 
     TODAY = N_("Today")
     CALLS = N_("Calls")
@@ -45,9 +45,9 @@ class Section(StrEnum):
 
 
 class Entry(NamedTuple):
-    """An entry of the navigation, sorted by `place`. `label` is English; the catalogues translate it.
+    """An entry of the navigation, sorted by `place`. `label`: the English text, which the catalogues translate.
 
-    `is_central`: only the central console of a hub shows it.
+    `is_central`: only the central console of a hub shows the entry.
     """
 
     place: int
@@ -59,7 +59,7 @@ class Entry(NamedTuple):
 
 
 class Unit(NamedTuple):
-    """A systemd unit of `asterisk-conf/`, by the name of its file.
+    """A systemd unit in `asterisk-conf/`, named by its file.
 
     `command`: the words after `callsieve` in its ExecStart; empty for a timer and a path.
     """
@@ -77,11 +77,11 @@ class Undo:
     """How to undo a change that the audit records.
 
     Attributes:
-        table: The table whose row is restored, if that undoes the change.
-        by: "module:NAME" of an `UndoKind` if it does not: `callsieve.lists.undo:ENTRY`.
-        role: The least role that may undo it.
-        is_import: Whether the audit has a row for each thing that it changed, and a last one for all of them.
-        along: Changes of the same step, about the same number, that are undone with it.
+        table: The table whose row is restored, if restoring a row undoes the change.
+        by: "module:NAME" of an `UndoKind` otherwise, such as `callsieve.lists.undo:ENTRY`.
+        role: The lowest role that may undo it.
+        is_import: Whether the audit has a row for each changed item, and then a row for the whole import.
+        along: Changes made in the same step, about the same number, that are undone together with it.
     """
 
     table: str = ""
@@ -98,12 +98,12 @@ NOT_KEPT = Wording("The earlier state was not kept.")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capability:
-    """A capability: the parts that one folder of `callsieve/` adds.
+    """A capability: everything that one folder of `callsieve/` adds to the program.
 
     Attributes:
-        help: The first words of its commands.
-        help_within: The help of command groups within a command.
-        commands: "module:function" by command, below the folder.
+        help: The help texts of its commands' first words.
+        help_within: The help texts of command groups within a command.
+        commands: "module:function" by command, relative to the folder.
         pages: Modules with a table PAGES.
         endpoints: Modules with a table ENDPOINTS.
         changes: The changes that its operations write into the audit, and how each is undone.
@@ -112,8 +112,8 @@ class Capability:
         messages: The console's messages after a change, by the word in `?said=`.
         has_templates: Whether it has templates: `lists/page.html` is in callsieve/lists/web/templates.
         checks: "module:CHECKS", a tuple of HealthCheck: `doctor` and `status` run them.
-        metrics: "module:function" of (db, loaded, now), which returns the families that /metrics shows.
-        scheduled: "module:SCHEDULED", a tuple of ScheduledCheck: the sender of events runs them every half minute.
+        metrics: "module:function" of (db, loaded, now), which returns the metric families for /metrics.
+        scheduled: "module:SCHEDULED", a tuple of ScheduledCheck: the event sender runs them every half minute.
         is_optional: Whether `[capabilities] off` may name it.
     """
 
@@ -135,16 +135,16 @@ class Capability:
     units: tuple[Unit, ...] = ()
 
     def load(self, place: str) -> Any:
-        """Import and return what "module:name" names, relative to the capability's folder."""
+        """Import and return an object by "module:name", relative to the capability's folder."""
         module, _, name = place.partition(":")
         return getattr(import_module(f"callsieve.{self.name}.{module}"), name)
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """The capabilities that the settings leave on. `changes` and `sentences` also cover those that are off.
+    """The enabled capabilities. `changes` and `sentences` include those of disabled capabilities.
 
-    `main` passes it to commands as `ctx.obj`, and to pages as a service.
+    `main` passes this object to commands as `ctx.obj`, and to pages as a service.
     """
 
     all: tuple[Capability, ...]
@@ -152,7 +152,7 @@ class Capabilities:
     sentences: Mapping[str, str] = field(default_factory=dict)
 
     def load(self, field_name: str) -> list[Any]:
-        """Import and return what this field of each capability names. Capabilities with an empty field are left out."""
+        """Import and return the objects named in this field of each capability. Skip capabilities with an empty one."""
         places = ((capability, getattr(capability, field_name)) for capability in self.all)
         return [capability.load(place) for capability, place in places if place]
 

@@ -1,8 +1,8 @@
 """Authentication of API requests by a token in `Authorization: Bearer`.
 
-Root and Asterisk's user need no token at the Unix socket. Cookies are ignored, so no web page can use the API in the
-name of a visitor. Without a valid token every path gets the same answer, whether it exists or not. An address that
-sends wrong tokens waits longer after each. A request with a token that was valid before never waits.
+Root and Asterisk's user need no token at the Unix socket. Cookies are ignored, so a web page cannot use the API in its
+visitor's name. Without a valid token every path returns the same error, whether it exists or not. An address that sends
+a wrong token must wait before the next attempt, longer each time. Requests with a known valid token never wait.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ WRONG_TOKEN = "unknown, revoked or expired token: `callsieve token list` shows t
 
 
 class Authentication:
-    """The check of each request's token. It slows down clients that guess tokens."""
+    """Checks the token of each request, and slows down clients that guess tokens."""
 
     def __init__(self, state: AppState) -> None:
         self._state = state
@@ -51,7 +51,7 @@ class Authentication:
         self._has_recalled = False
 
     async def token_of(self, request: Request, now: float) -> KeptToken:
-        """Return the token of the request, and store the time of its use, at most once a minute."""
+        """Return the token of the request. Record when it was used, at most once a minute."""
         local = None if "authorization" in request.headers else self._local_user(request)
         if local is not None:
             return local
@@ -66,7 +66,7 @@ class Authentication:
         if digest is None or kept is None or not hmac.compare_digest(kept.digest, digest) or _is_over(kept, now):
             self._known.pop(digest or "", None)
             self._tries.failed(address, now)
-            logger.warning("API: wrong token, from %s", _printable_address(request))
+            logger.warning("API: wrong token: address=%s", _printable_address(request))
             raise _unauthorised("wrong-token", WRONG_TOKEN, 'error="invalid_token"')
         self._known[digest] = None
         self._known.move_to_end(digest)
@@ -81,8 +81,8 @@ class Authentication:
     def _local_user(self, request: Request) -> KeptToken | None:
         """Return a token with all rights if the Unix socket's peer is root or Asterisk's user, otherwise None.
 
-        Root can write the store anyway, and Asterisk's user decides about each call. The service's own user does need
-        a token, so that somebody who breaks into one of its processes gains nothing.
+        Root can write to the store anyway, and Asterisk's user decides about each call. The service's own user still
+        needs a token, so that an attacker who controls one of its processes gains nothing.
         """
         user = getattr(request.state, PEER_USER, None)
         if user is None or user not in obeyed_users(self._state.loaded.settings, service=0):
@@ -94,13 +94,13 @@ class Authentication:
         return KeptToken(LOCAL, "", None, ApiToken(name, Role.ADMINISTRATOR, tuple(Scope), 0.0))
 
     async def open(self) -> None:
-        """Open the store now, so that no call waits for it."""
+        """Open the store in advance, so that no call has to wait for it."""
         await self._store.open(OPENING_SECONDS)
 
     async def _was_right_before(self, digest: str) -> bool:
-        """Return whether the token was valid before, including before a restart.
+        """Return whether the token was valid before, even before a restart of this process.
 
-        Without this, a PBX would wait after a restart because another program at its address sends wrong tokens.
+        Otherwise a PBX would have to wait after a restart if another program at its address sends wrong tokens.
         """
         if not self._has_recalled:
             used = [kept.digest for kept in await self._store.read(all_tokens) if kept.used_at is not None]

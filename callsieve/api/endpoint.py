@@ -6,13 +6,13 @@
                  example=EntryRequest(ListName.BLOCK, "+1900*")),
     )
 
-The rest follows from the signature of the operation, `(db, context, request) -> result`, and its docstring, whose first
-line is the summary. Fields of the request that the path has in braces come from the path. The others come from
-the query of a GET or DELETE, or from the body. Unknown fields, wrong types and repeated fields are errors.
+Everything else comes from the operation's signature, `(db, context, request) -> result`, and its docstring. The first
+line of the docstring is the summary. Request fields that the path has in braces are read from the path. Other fields
+are read from the query of a GET or DELETE, or from the body. Unknown or repeated fields and wrong types are errors.
 
-A GET runs in a read transaction of the store. Other methods run in one write transaction, which also keeps the answer
-for an Idempotency-Key. An operation that needs more than the store is a coroutine `(req, request) -> result`, which
-reads and writes with `req`. All raise Refused. reputation/encoding.py writes their results as JSON.
+A GET runs in a read transaction of the store. Other methods run in one write transaction, which also stores the answer
+for an Idempotency-Key. An operation that needs more than the store is a coroutine `(req, request) -> result`. It reads
+and writes through `req`. All operations raise Refused. reputation/encoding.py writes their results as JSON.
 """
 
 import asyncio
@@ -101,7 +101,7 @@ _NOT_IN_NAMES = str.maketrans("/-", "__", "{}")
 
 @dataclass(frozen=True, slots=True)
 class ApiRequest:
-    """Settings, store client and threads, for an operation that is a coroutine.
+    """The settings, store client and thread limit that a coroutine operation can use.
 
     Attributes:
         reads: The store's reader.
@@ -124,14 +124,14 @@ class ApiRequest:
         return await self.state.store.write(operation, self.context, request)
 
     async def in_thread(self, fn: Callable[[*Ts], T], *args: *Ts) -> T:
-        """Run a blocking function in one of a few threads and return its result."""
+        """Run a blocking function in a thread and return its result. The number of threads is limited."""
         async with self.threads:
             return await asyncio.to_thread(fn, *args)
 
 
 @dataclass(frozen=True, slots=True)
 class Stream(Generic[T]):
-    """A response that is streamed, one value of type T after another."""
+    """A streamed response that sends values of type T one after another."""
 
     chunks: AsyncIterator[bytes]
     media_type: str
@@ -139,10 +139,10 @@ class Stream(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class CallWaits:
-    """Marks an endpoint whose answer a telephone call waits for.
+    """Marks an endpoint that is queried while a telephone call waits for the answer.
 
-    It always answers within `seconds`, with `fallback` if necessary. It has no rate limit, because a call whose request
-    was refused would go on unscreened.
+    It always answers within `seconds`, with `fallback` if necessary. It has no rate limit, because a refused request
+    would let the call through unscreened.
     """
 
     seconds: float
@@ -151,16 +151,16 @@ class CallWaits:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One row of the table.
+    """An API endpoint, as declared in a table ENDPOINTS.
 
     Attributes:
-        scope: The token must have it.
-        role: The token must have it or a higher one.
+        scope: The scope that the token needs.
+        role: The lowest role that the token needs.
         answer: Type of the response, for the OpenAPI document and the tests.
-        most_bytes: Limit of the body.
-        keeps_answer: Whether answers are kept for an Idempotency-Key.
-        parts: A Struct of the parts of the path.
-        values: Makes the arguments of the operation from the parts of the path and the parsed query or body.
+        most_bytes: Maximum size of the body.
+        keeps_answer: Whether answers are stored for an Idempotency-Key.
+        parts: A Struct of the fields in the path.
+        values: Function that returns the operation's arguments for the path fields and the parsed query or body.
     """
 
     method: str
@@ -185,18 +185,18 @@ class Endpoint:
 
     @property
     def takes_key(self) -> bool:
-        """Whether the endpoint takes an Idempotency-Key."""
+        """Whether clients may send an Idempotency-Key."""
         return self.method != "GET" and self.keeps_answer
 
     @property
     def name(self) -> str:
-        """Its `operationId` in the OpenAPI document, such as `get_lists_list_entries`."""
+        """The endpoint's `operationId` in the OpenAPI document, such as `get_lists_list_entries`."""
         words = (part.strip("{}").replace("-", "_") for part in self.path.split("/") if part)
         return "_".join((self.method.lower(), *words))
 
     @property
     def group(self) -> str:
-        """Its tag in the OpenAPI document."""
+        """The endpoint's tag in the OpenAPI document."""
         return self.tag or self.path.split("/")[1]
 
 
@@ -211,10 +211,10 @@ def endpoint(
     is_audited: bool = False,
     **more: Any,
 ) -> Endpoint:
-    """Return the endpoint of an operation, described by its annotations and its docstring.
+    """Return an endpoint for an operation, using the operation's annotations and docstring.
 
     `changes_nothing`: a POST that only reads, because its request is too large for a query. `is_audited`: a GET that
-    leaves a row in the audit. `more`: other attributes of Endpoint.
+    writes a row into the audit. `more`: other attributes of Endpoint.
     """
     hints = get_type_hints(operation, include_extras=True)
     is_coroutine = inspect.iscoroutinefunction(operation)
@@ -247,10 +247,10 @@ def endpoint(
 
 
 class _Request:
-    """The request type of an operation, split by where its fields come from.
+    """The request type of an operation, split into fields from the path and other fields.
 
-    `parts` is a Struct of the fields in the path, `rest` one of all others. If an operation takes a plain text, number
-    or enum, that is the only part of its path.
+    `parts` is a Struct of the path fields, `rest` a Struct of all others. If an operation takes a plain text, number or
+    enum, its path has no other field.
     """
 
     def __init__(self, method: str, path: str, kind: Any) -> None:
@@ -265,7 +265,7 @@ class _Request:
             self.parts = msgspec.defstruct(f"{method}{path}".translate(_NOT_IN_NAMES), [(names[0], kind)])
 
     def values(self, path: Mapping[str, str], rest: Any) -> tuple[Any, ...]:
-        """Return the arguments of the operation, none or one. Raise ApiError if a part of the path is wrong."""
+        """Return the operation's argument, or nothing if it takes none. Raise ApiError if a path field is invalid."""
         if self._kind is None:
             return ()
         parts = msgspec.structs.fields(self.parts) if self.parts else ()
@@ -293,7 +293,7 @@ def _part(name: str, kind: Any, text: str) -> Any:
 
 @cache
 def _split_fields(kind: type[msgspec.Struct], names: tuple[str, ...]) -> tuple[Any, Any]:
-    """Return a Struct of the fields in the path and one of all others, or None where there are no fields."""
+    """Return a Struct of the path fields and a Struct of all other fields. Each is None if it would be empty."""
     if not names and kind.__struct_config__.forbid_unknown_fields and not words_of(kind):
         return None, kind
     fields = fields_of(kind)
@@ -311,14 +311,14 @@ ROOT = "/api/v1"
 
 
 class Route(NamedTuple):
-    """The endpoints of a path, by method."""
+    """The endpoints with the same path, by method."""
 
     pattern: re.Pattern[str]
     by_method: dict[str, Endpoint]
 
 
 class Routes:
-    """The endpoints by path. If a path fits two patterns, the one with fewer parts in braces wins."""
+    """All endpoints by path. If two patterns match a path, the pattern with fewer fields in braces wins."""
 
     def __init__(self, endpoints: Iterable[Endpoint]) -> None:
         by_path: dict[str, Route] = {}
@@ -330,7 +330,7 @@ class Routes:
         self._routes = [by_path[path] for path in sorted(by_path, key=lambda path: (path.count("{"), path))]
 
     def find(self, path: str) -> tuple[Route, Mapping[str, str]] | None:
-        """Return the route of a path below ROOT, and the values of its parts in braces."""
+        """Return the route for a path below ROOT, and the values of the path's fields."""
         for route in self._routes:
             match = route.pattern.fullmatch(path)
             if match:

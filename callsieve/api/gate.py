@@ -1,8 +1,8 @@
-"""The API as an ASGI application around a table of endpoints.
+"""The ASGI application of the API, which serves a table of endpoints.
 
 token -> rate limit -> endpoint -> scope and role -> query and body -> operation, once per key -> JSON or a problem
 
-The console serves it beside its pages. The API process serves nothing else: no page, no login, no cookie.
+The console serves the API beside its pages. The API process serves only the API: no pages, no login, no cookies.
 """
 
 import asyncio
@@ -72,8 +72,8 @@ FAILED = "internal error: the log of the API has the details. Calls are not affe
 class ApiGate:
     """The ASGI application of the API.
 
-    Importing all endpoints takes longer than a call may wait. So it answers with `endpoints` at first, and `load_all`
-    returns all of them later.
+    Importing all endpoints takes longer than a call may wait. So at first the application serves only `endpoints`.
+    Later it calls `load_all`, which returns all endpoints.
     """
 
     def __init__(
@@ -177,7 +177,7 @@ class ApiGate:
         return self._routes.find(path.removeprefix(ROOT)) if path.startswith(f"{ROOT}/") else None
 
     async def _document_response(self, path: str) -> Response:
-        """Return the OpenAPI document or its HTML page, both public, which are made at the first request."""
+        """Return the OpenAPI document or its HTML page. Both are public, and are generated at the first request."""
         if not self._documents:
             await self.load()
             self._documents = await asyncio.to_thread(_documents, self._endpoints)
@@ -234,7 +234,7 @@ class _Call:
         return await run(handler, self._req.context, *self._values)
 
     async def run_once(self, token_id: int, key: str, digest: str) -> tuple[KeptAnswer, bool]:
-        """Return the answer for an Idempotency-Key, and whether an earlier request made it."""
+        """Return the answer for an Idempotency-Key, and whether an earlier request had stored it."""
         store, at = self._req.state.store, self._req.context.at
         handler: Any = self._endpoint.handler
         kept = await store.read(idempotency.earlier_answer, token_id, key, digest, at)
@@ -282,9 +282,9 @@ def _check_parts(parts: Mapping[str, str]) -> None:
 
 
 def _actor_of(endpoint: Endpoint, kept: KeptToken, request: Request) -> str:
-    """Return the name for the audit: the token or local user, and for a change also the person behind it.
+    """Return the actor for the audit: the token or local user, and for a change also the person who made it.
 
-    Rate limits are counted by this name. So it has no person for requests that only read.
+    Rate limits are counted per actor. So the actor of a request that only reads does not include the person.
     """
     actor = f"{SOCKET_ACTOR if kept.id == LOCAL else ACTOR}{kept.token.name}"
     if endpoint.method == "GET" or endpoint.call_waits is not None:
@@ -333,7 +333,7 @@ async def _body(endpoint: Endpoint, request: Request) -> bytes:
 
 
 def _translate_for(request: Request) -> Callable[[str], str]:
-    """Return what translates a text into the language that the request accepts, English for most."""
+    """Return a function that translates texts into the language that the request accepts, English for most."""
     language = wanted_language(None, request.headers.get("accept-language", ""))
     return partial(translated, catalogue=translations_of(language))
 
@@ -360,6 +360,6 @@ def with_api(pages: ASGIApp, api: ApiGate, state: AppState) -> ASGIApp:
 
 
 def is_local_request(scope: Scope) -> bool:
-    """Return whether a request came from this server, so that its token crossed no network."""
+    """Return whether a request came from this server, so its token was not sent over a network."""
     client = scope.get("client")
     return client is None or network_of(client[0]) == LOOPBACK

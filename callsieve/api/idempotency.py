@@ -1,7 +1,8 @@
 """`Idempotency-Key`: a request that is sent twice is carried out once.
 
-The answer is kept for a day. It is written in the transaction of the change, so both exist or neither. It is an error
-to use a key for another request, or while the first one is still running. A refusal is not kept: it changed nothing.
+The answer is stored for a day, in the transaction of the change, so either both exist or neither does. It is an error
+to use a key for another request, or while the first request is still running. Refusals are not stored, because they
+change nothing.
 """
 
 import re
@@ -23,7 +24,7 @@ HEADER = "Idempotency-Key"
 
 
 def parse_key(text: str | None) -> str | None:
-    """Return the key in the header, None without a header. Raise ApiError if it is malformed."""
+    """Return the key in the header, or None if there is no header. Raise ApiError if the key is malformed."""
     if text is None:
         return None
     if not _KEY.fullmatch(text):
@@ -32,19 +33,19 @@ def parse_key(text: str | None) -> str | None:
 
 
 def request_digest(method: str, target: str, body: bytes) -> str:
-    """Return a hash that is equal only for equal requests."""
+    """Return a hash that only identical requests share."""
     return sha256(b"\0".join((method.encode(), target.encode(), body))).hexdigest()
 
 
 class KeysInFlight:
-    """The keys whose requests are running now, with the token of each."""
+    """The keys of requests that are running now, each with its token."""
 
     def __init__(self) -> None:
         self._keys: set[tuple[int, str]] = set()
 
     @contextmanager
     def reserve(self, token_id: int, key: str) -> Iterator[None]:
-        """Reserve a key while its request runs, or raise ApiError if another request with it is running."""
+        """Reserve a key while its request runs. Raise ApiError if another request with the same key is running."""
         if (token_id, key) in self._keys:
             raise ApiError(HTTPStatus.CONFLICT, "key-in-flight", IN_FLIGHT, HEADER, {"Retry-After": "1"})
         self._keys.add((token_id, key))
@@ -55,7 +56,7 @@ class KeysInFlight:
 
 
 def earlier_answer(db: sqlite3.Connection, token_id: int, key: str, digest: str, now: float) -> KeptAnswer | None:
-    """Return the kept answer or None. Raise ApiError if the key is of another request, or the token has too many."""
+    """Return the stored answer for a key, or None. Raise ApiError for another request's key, or for too many keys."""
     kept = answer_of(db, token_id, key, now)
     if kept is None:
         if not has_room(db, token_id, now):
@@ -67,7 +68,7 @@ def earlier_answer(db: sqlite3.Connection, token_id: int, key: str, digest: str,
 
 
 def keep(db: sqlite3.Connection, token_id: int, key: str, answer: KeptAnswer, now: float) -> None:
-    """Store the answer of an endpoint that does more than write to the store, unless one is stored."""
+    """Store an answer for a key if none is stored. For endpoints that do more than write to the store."""
     if answer_of(db, token_id, key, now) is None:
         keep_answer(db, token_id, key, answer, now)
 
@@ -80,9 +81,9 @@ def once(
     now: float,
     write: Callable[[], tuple[int, bytes]],
 ) -> tuple[KeptAnswer, bool]:
-    """Return the kept answer for the key, or call `write` and keep its answer. Call it in a transaction.
+    """Return the stored answer for the key, or call `write` and store its answer. Must run in a transaction.
 
-    The second value is whether the answer was kept from an earlier request.
+    The second value is whether an earlier request had stored the answer.
     """
     kept = earlier_answer(db, token_id, key, digest, now)
     if kept is not None:

@@ -40,7 +40,7 @@ GROUPS: Mapping[str, str] = {
     "events": "A stream of events.",
     "evidence-packs": "Documents for platforms that label one of your own numbers.",
     "exchange": "Evidence taken from other companies, and evidence published for them.",
-    "feeds": "Feeds: lists of numbers that are read again and again.",
+    "feeds": "Feeds: lists of numbers that are downloaded regularly.",
     "identities": "The owners of numbers, with the strength of their proof.",
     "imports": "Imports of people and DIDs.",
     "laws": "The law files that the outbound guard follows.",
@@ -68,7 +68,7 @@ PROBLEMS = {
     HTTPStatus.BAD_REQUEST: ("bad-json", "The request is malformed, or its body is not valid JSON."),
     HTTPStatus.UNAUTHORIZED: ("wrong-token", "The request has no valid token."),
     HTTPStatus.FORBIDDEN: ("wrong-scope", "The token lacks the scope or the role for this request."),
-    HTTPStatus.NOT_FOUND: ("no-such-change", "The endpoint, or what the path names, does not exist."),
+    HTTPStatus.NOT_FOUND: ("no-such-change", "The endpoint, or an item named in the path, does not exist."),
     HTTPStatus.METHOD_NOT_ALLOWED: ("wrong-method", "This path does not support the method."),
     HTTPStatus.REQUEST_TIMEOUT: ("too-slow", "The body took too long to arrive."),
     HTTPStatus.CONFLICT: ("changed-since", "The change conflicts with the present state."),
@@ -132,7 +132,7 @@ def document_of(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
             },
             "headers": {
                 "RateLimit": {
-                    "description": "Requests that are left (`r`), and seconds until the full quota is available (`t`).",
+                    "description": "Remaining requests (`r`), and seconds until the full quota is available (`t`).",
                     "schema": {"type": "string"},
                     "example": '"token";r=599;t=1',
                 },

@@ -1,4 +1,4 @@
-"""Error responses of the API: problem details (RFC 9457) with the code of the operation."""
+"""Error responses of the API: problem details (RFC 9457) with the error code of the operation."""
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
@@ -45,18 +45,18 @@ RENAMED = {413: "Content Too Large", 422: "Unprocessable Content"}
 
 
 class Problem(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """The error response: what is wrong with the request."""
+    """The body of an error response, which says what is wrong with the request."""
 
     type: Annotated[str, Meta(description="A URI that names the problem.")]
     title: Annotated[str, Meta(description="The HTTP status in words.")]
     status: Annotated[int, Meta(description="The HTTP status.")]
     code: Annotated[str, Meta(description="A code for programs, which stays the same in later versions.")]
     detail: Annotated[str, Meta(description="The cause and what to do about it, in one line for people.")]
-    field: Annotated[str, Meta(description="The field that is wrong; empty or left out if it is not one field.")] = ""
+    field: Annotated[str, Meta(description="The invalid field; empty or left out if no single field is invalid.")] = ""
 
 
 class ApiError(Exception):
-    """Ends a request with an error response. Nothing was changed."""
+    """An error that ends a request with an error response. Nothing was changed."""
 
     def __init__(
         self,

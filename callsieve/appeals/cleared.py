@@ -1,7 +1,7 @@
 """The signed statement that a number was cleared, made when an appeal from the public page is upheld.
 
-It is stored, so the process that serves the public page needs no signing key. It has a link that shows whether the
-ruling still stands. The last part of the link is random, so nobody can guess the references of appeals.
+It is stored, so the process that serves the public page needs no signing key. It contains a link to a page that shows
+whether the ruling still stands. The link ends in a random text, so nobody can guess the references of appeals.
 """
 
 import secrets
@@ -23,7 +23,7 @@ PROOF_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class Cleared:
-    """A stored statement. `text`: the signed file; `key`: the public key that verifies it."""
+    """A stored statement. `text`: the signed file. `key`: the public key that verifies the signature."""
 
     statement: SignedStatement
     text: str
@@ -41,9 +41,9 @@ class Cleared:
 
 
 def state_cleared(db: sqlite3.Connection, context: Context, appeal: Appeal) -> None:
-    """Sign and store the statement of an upheld appeal from the public page. Raise Refused if there is no signing key.
+    """Sign and store the statement for an upheld appeal from the public page. Raise Refused if there is no signing key.
 
-    If the ruling was undone and is made again, the statement keeps its link.
+    If the ruling was undone and then made again, the statement keeps its link.
     """
     public = context.settings.public
     if not public.enabled or appeal.closed_at is None or not is_public(db, appeal.reference):

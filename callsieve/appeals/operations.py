@@ -1,6 +1,6 @@
-"""The operations of appeals, from filing to decision (callsieve/changes/operation.py).
+"""The operations of appeals, from filing to decision (see callsieve/changes/operation.py).
 
-An appeal is identified by its reference. A number stands for the latest appeal of that number.
+An appeal is named by its reference, or by a number, which stands for the latest appeal of that number.
 """
 
 import sqlite3
@@ -33,7 +33,7 @@ from reputation.wording import Wording
 
 
 def stop_kinds(names: Collection[str]) -> frozenset[StopKind]:
-    """Parse the names of stop kinds (list, policy, people). Raise Refused for another name."""
+    """Parse the names of stop kinds (list, policy, people). Raise Refused for any other name."""
     try:
         return frozenset(map(StopKind, names))
     except ValueError:
@@ -43,7 +43,7 @@ def stop_kinds(names: Collection[str]) -> frozenset[StopKind]:
 def clear_stops(
     db: sqlite3.Connection, context: Context, appeal: appeals.Appeal, kinds: Collection[StopKind]
 ) -> tuple[Stop, ...]:
-    """Remove the stops of these kinds, and return those that are left. If none is left, sign the statement."""
+    """Remove the stops of these kinds, and return the remaining stops. If none remains, sign the statement."""
     try:
         for stop in stops_of(db, context.loaded, appeal.number, context.at):
             if stop.kind in kinds:
@@ -95,7 +95,7 @@ class AppealRequest(msgspec.Struct, frozen=True):
 
     Attributes:
         statement: The text of the statement.
-        decision: The id of the decision that it is about.
+        decision: The id of the decision that the appeal is about.
     """
 
     number: NumberText
@@ -116,7 +116,7 @@ class RulingRequest(msgspec.Struct, frozen=True):
     """The ruling of an appeal.
 
     Attributes:
-        reason: Why. The owner can read it.
+        reason: The reason for the ruling. The owner can read it.
         category_only: Only the category of the marks was wrong.
     """
 
@@ -135,28 +135,28 @@ class ClearRequest(msgspec.Struct, frozen=True):
 
 
 class WithdrawRequest(msgspec.Struct, frozen=True):
-    """The end of an appeal without a decision. `reason`: why."""
+    """A request to end an appeal without a decision. `reason`: why."""
 
     appeal: AppealText
     reason: Statement = ""
 
 
 class EvidenceFile(msgspec.Struct, frozen=True):
-    """A file to attach as evidence. `content`: in Base64."""
+    """A file to attach as evidence. `content`: the file in Base64."""
 
     name: Line
     content: bytes
 
 
 class EvidenceRequest(msgspec.Struct, frozen=True):
-    """Files to attach to an appeal: all of them, or none if one is wrong. `files`: their names and contents."""
+    """Files to attach to an appeal. If one is invalid, none is attached. `files`: their names and contents."""
 
     appeal: AppealText
     files: Annotated[tuple[EvidenceFile, ...], Meta(min_length=1, max_length=appeals.ATTACHMENTS)]
 
 
 class EvidencePlace(msgspec.Struct, frozen=True):
-    """One attachment of an appeal. `place`: the position of the attachment, counted from 1."""
+    """An attachment of an appeal. `place`: the position of the attachment, counted from 1."""
 
     appeal: AppealText
     place: Annotated[int, Meta(ge=0, le=9999)]
@@ -170,7 +170,7 @@ class EvidenceAttached(NamedTuple):
 
 
 class EvidenceContent(NamedTuple):
-    """One attachment. `attachment`: its description without the content; `content`: in Base64."""
+    """An attachment. `attachment`: its description without the content. `content`: the file in Base64."""
 
     attachment: Attachment
     content: bytes
@@ -181,8 +181,8 @@ class AppealChange(NamedTuple):
 
     Attributes:
         appeal: The appeal.
-        reporters: People whose trust changes because of a decision.
-        stops: Reasons that still stop calls of the number.
+        reporters: The people whose trust the decision changes.
+        stops: The reasons that still stop calls of the number.
     """
 
     change_id: ChangeId | None
@@ -209,7 +209,7 @@ def file(db: sqlite3.Connection, context: Context, request: AppealRequest) -> Ap
 
 
 def accept(db: sqlite3.Connection, context: Context, about: AppealText) -> AppealChange:
-    """Accept an appeal without proof: it is in force, and no rule rejects calls of the number until it is decided."""
+    """Accept an appeal without proof. It is then in force: no rule rejects calls of the number until it is decided."""
     return _step(db, context, appeals.AppealStep.ACCEPT, WithdrawRequest(about))
 
 
@@ -231,7 +231,7 @@ def make_code(db: sqlite3.Connection, context: Context, about: AppealText) -> Co
 def prove(db: sqlite3.Connection, context: Context, request: AppealCodeRequest) -> appeals.Appeal | Refused:
     """Check the code that the owner repeated. If it is right, control is proven and the appeal is in force.
 
-    A wrong code is counted and recorded in the audit. So its Refused is returned: raising it would roll that back.
+    A wrong code is counted, and recorded in the audit. So Refused is returned: raising it would roll back that record.
     """
     appeal = appeal_about(db, context, request.appeal)
     with change(db, context, "appeal prove", appeal.number) as changed, _refusing():
@@ -248,7 +248,7 @@ def prove(db: sqlite3.Connection, context: Context, request: AppealCodeRequest) 
 def decide(db: sqlite3.Connection, context: Context, request: RulingRequest) -> AppealChange:
     """Decide an appeal. If it is upheld, all spam marks of the number until now no longer count.
 
-    With `remove`, other reasons that stop its calls are removed too. One undo restores everything.
+    With `remove`, other reasons that stop calls of the number are removed too. One undo restores everything.
     """
     if request.ruling not in RULINGS:
         raise Refused("unknown-ruling", Wording("Choose a ruling: uphold or deny."))
@@ -288,7 +288,7 @@ def clear(db: sqlite3.Connection, context: Context, request: ClearRequest) -> Ap
 
 
 def attach(db: sqlite3.Connection, context: Context, request: EvidenceRequest) -> EvidenceAttached:
-    """Attach evidence to an appeal: all files, or none if one is wrong."""
+    """Attach evidence to an appeal. If one file is invalid, none is attached."""
     if not request.files:
         raise Refused("no-evidence", Wording("Choose a file, or write down what was said."))
     appeal = appeal_about(db, context, request.appeal)
@@ -300,7 +300,7 @@ def attach(db: sqlite3.Connection, context: Context, request: EvidenceRequest) -
 
 
 def detach(db: sqlite3.Connection, context: Context, request: EvidencePlace) -> Attachment:
-    """Remove a piece of evidence permanently."""
+    """Remove an attachment permanently."""
     appeal = appeal_about(db, context, request.appeal)
     with change(db, context, "appeal evidence", appeal.number) as changed:
         gone = detach_one(db, appeal.reference, request.place)
@@ -311,7 +311,7 @@ def detach(db: sqlite3.Connection, context: Context, request: EvidencePlace) -> 
 
 
 def fetch(db: sqlite3.Connection, context: Context, request: EvidencePlace) -> EvidenceContent:
-    """Return one attachment with its content. The audit records who downloaded it."""
+    """Return an attachment with its content. The audit records who downloaded it."""
     appeal = appeal_about(db, context, request.appeal)
     attachments = attachments_of(db, appeal.reference)
     attachment = next((attachment for attachment in attachments if attachment.place == request.place), None)
@@ -323,7 +323,7 @@ def fetch(db: sqlite3.Connection, context: Context, request: EvidencePlace) -> E
 
 
 def appeal_about(db: sqlite3.Connection, context: Context, text: str) -> appeals.Appeal:
-    """Return the appeal with this reference, or the latest appeal of this number. Raise Refused if neither exists."""
+    """Return the appeal with this reference, or the latest appeal of this number. Raise Refused if none exists."""
     reference = parse_id(text)
     appeal = None if reference is None else appeal_of(db, reference)
     if appeal is None and (reference is None or reference.isdecimal()):

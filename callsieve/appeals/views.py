@@ -1,4 +1,4 @@
-"""Appeals as pages and API show them, and the check that no decision is overdue."""
+"""Appeals as the pages and the API show them, and the health check for overdue appeals."""
 
 import sqlite3
 from collections.abc import Iterable
@@ -43,8 +43,8 @@ class Queued:
 
     Attributes:
         due_at: The end of the day by which to decide it; null if it is not in force.
-        is_overdue: It should have been decided by now.
-        is_public: A stranger filed it on the public page.
+        is_overdue: Whether the deadline has passed.
+        is_public: Whether a stranger filed it on the public page.
     """
 
     appeal: Annotated[Appeal, FLAT]
@@ -55,7 +55,7 @@ class Queued:
 
 @dataclass(frozen=True, slots=True)
 class AppealCase:
-    """One appeal with its evidence. `attachments`: the files. `marks`: spam marks of the number."""
+    """An appeal with its evidence. `attachments`: the files. `marks`: the spam marks of the number."""
 
     queued: Annotated[Queued, FLAT]
     attachments: tuple[Attachment, ...]
@@ -71,7 +71,7 @@ class AppealsRequest(PageQuery, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class QueueShown:
-    """The page of the queue: appeals to decide, and closed appeals, latest first."""
+    """Content of the queue page: appeals to decide, and closed appeals, the latest first."""
 
     waiting: tuple[Queued, ...]
     closed: tuple[Queued, ...]
@@ -79,9 +79,9 @@ class QueueShown:
 
 @dataclass(frozen=True, slots=True)
 class CaseShown:
-    """The page of one appeal.
+    """Content of the page of one appeal.
 
-    - `number`: what the page of its number shows. `marks`: the marks to judge. `reporters`: who made them.
+    - `number`: what the page of its number shows. `marks`: the marks to judge. `reporters`: the people who made them.
     - `if_upheld`: the reputation without spam marks. `has_code`: a code for a call-back exists.
     - `called_at`: when the code of the public page was entered in a call from the number.
     - `now`: the decision about a call now. `stops`: what would stop calls after an upheld appeal.
@@ -118,7 +118,7 @@ class CaseShown:
 
 
 def queue_shown(db: sqlite3.Connection, now: float) -> QueueShown:
-    """Return the page of the queue."""
+    """Return the content of the queue page."""
     waiting = appeals_to_decide(db)
     live = {appeal.reference for appeal in waiting}
     closed = [appeal for appeal in all_appeals(db) if appeal.reference not in live]
@@ -130,7 +130,7 @@ def queue_shown(db: sqlite3.Connection, now: float) -> QueueShown:
 
 
 def case_shown(db: sqlite3.Connection, loaded: Loaded, reference: str, now: float) -> CaseShown | None:
-    """Return the page of one appeal; None if it does not exist."""
+    """Return the content of an appeal's page; None if the appeal does not exist."""
     appeal = appeal_of(db, reference)
     if appeal is None:
         return None
@@ -173,7 +173,7 @@ def find_appeals(db: sqlite3.Connection, context: Context, request: AppealsReque
 
 
 def find_case(db: sqlite3.Connection, context: Context, about: AppealText) -> AppealCase:
-    """Return one appeal with its evidence and the marks that it is about."""
+    """Return one appeal with its evidence and the marks that the appeal is about."""
     appeal = appeal_about(db, context, about)
     marks = tuple(mark for mark in marks_of(db, appeal.number) if mark.verdict is Verdict.SPAM)
     queued = _queued(appeal, public_appeals(db), context.at)
@@ -181,7 +181,7 @@ def find_case(db: sqlite3.Connection, context: Context, about: AppealText) -> Ap
 
 
 def judged_marks(marks: Iterable[Mark], epoch_at: float | None) -> list[Mark]:
-    """Return the spam marks that a ruling is about. reputation/store/appeals.py applies the same rule."""
+    """Return the spam marks that a ruling is about. Uses the same rule as reputation/store/appeals.py."""
     return [
         mark
         for mark in marks
@@ -227,15 +227,15 @@ APPEAL = "appeal/"
 
 @check_of_store
 def has_no_appeal_overdue(db: sqlite3.Connection, now: float) -> Finding:
-    """Warn about appeals that have waited longer than three working days."""
+    """Warn about appeals that were not decided within three working days."""
     appeals = appeals_to_decide(db)
     overdue = [appeal for appeal in appeals if is_overdue(appeal, now)]
     if overdue:
-        first = Wording("{reference} should be decided by now", {"reference": overdue[0].reference})
+        first = Wording("{reference} is overdue", {"reference": overdue[0].reference})
         return warn(and_more(first, len(overdue) - 1), "callsieve appeal list")
     due = [appeal for appeal in appeals if is_overdue(appeal, now + DAY_SECONDS)]
     if due:
-        first = Wording("{reference} is to be decided within a day", {"reference": due[0].reference})
+        first = Wording("{reference} is due within a day", {"reference": due[0].reference})
         return warn(and_more(first, len(due) - 1), "callsieve appeal list")
     in_force = sum(appeal.state is AppealState.IN_FORCE for appeal in appeals)
     counts: Places = {"open": in_force, "filed": len(appeals) - in_force}

@@ -1,4 +1,4 @@
-"""The capability `audit`: who changed what, and undo."""
+"""The capability `audit`: search and undo changes."""
 
 from callsieve.capability import Capability, Entry, Group, Help, Section
 from reputation.users import Role

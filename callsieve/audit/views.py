@@ -1,4 +1,4 @@
-"""Changes in the audit as pages and API show them."""
+"""Changes in the audit as the pages and the API show them."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -23,9 +23,9 @@ class ChangesRequest(PageQuery, frozen=True, forbid_unknown_fields=True, kw_only
     """Filters for changes. An empty field matches any change.
 
     Attributes:
-        who: Their author: `joe`, `token:crm`.
+        who: The author of the change: `joe`, `token:crm`.
         what: The kind of change: `list add`.
-        about: The number or name that they are about.
+        about: The number or name that the change is about.
     """
 
     who: Word = ""
@@ -34,7 +34,7 @@ class ChangesRequest(PageQuery, frozen=True, forbid_unknown_fields=True, kw_only
 
 
 class ChangeKey(msgspec.Struct, frozen=True):
-    """The change to show or undo. `change_id`: its id."""
+    """A change to show or undo. `change_id`: the id of the change."""
 
     change_id: Annotated[str, Meta(max_length=200, examples=["17"], extra_json_schema={"pattern": "^[1-9][0-9]*$"})]
 
@@ -44,11 +44,11 @@ class AuditedChange:
     """A change.
 
     Attributes:
-        id: Its id, by which it is undone.
-        before: The value before the change; null for a new thing.
-        after: The value after the change; null for a removed thing.
+        id: The id of the change, with which it can be undone.
+        before: The value before the change; null if the change added something.
+        after: The value after the change; null if the change removed something.
         change: The change in words.
-        can_undo: It can be undone, unless a later change touched the same thing.
+        can_undo: Whether it can be undone, unless something else has changed the same value since.
     """
 
     id: int
@@ -60,7 +60,7 @@ class AuditedChange:
 
 
 def find_changes(db: sqlite3.Connection, context: Context, request: ChangesRequest) -> ResultPage[AuditedChange]:
-    """Return who changed what, the latest first."""
+    """Return changes with their authors, the latest first."""
     before = place_of(request.cursor, tuple[int])
     about = about_field(context, request.about)
     limit = request.limit + 1

@@ -1,4 +1,4 @@
-"""The protocol of the call-back helper: a request and an answer, each a datagram of one line."""
+"""The protocol of the call-back helper. Request and answer are datagrams of one line."""
 
 import os
 import socket
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class HelperAnswer(StrEnum):
-    """The helper's answer. CALLED: the call file is in the spool. The others say why it is not."""
+    """The helper's answer. CALLED: the call file is in the spool. Other values say why no call was placed."""
 
     CALLED = "called"
     BAD_LINE = "bad-line"  # not `+NUMBER TICKET`
@@ -41,7 +41,7 @@ def line_of(number: str, ticket: str) -> bytes:
 
 
 def sender_of(ancillary: Iterable[tuple[int, int, bytes]]) -> int | None:
-    """Return the user ID of a datagram's sender from the kernel, if the socket has SO_PASSCRED."""
+    """Return the user ID of a datagram's sender, as the kernel reports it if the socket has SO_PASSCRED."""
     for level, kind, content in ancillary:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS) and len(content) == CREDENTIALS.size:
             return int(CREDENTIALS.unpack(content)[1])
@@ -56,7 +56,7 @@ class HelperError(Exception):
 
 
 def ask(path: Path, number: str, ticket: str) -> HelperAnswer:
-    """Ask the helper for a call and return its answer. Raise HelperError if none comes within three seconds."""
+    """Ask the helper to call a number and return its answer. Raise HelperError after three seconds without answer."""
     return _exchange(path, line_of(number, ticket))
 
 

@@ -1,7 +1,7 @@
-"""The call-back helper: each datagram on a Unix socket is a request, and an allowed one becomes a call file.
+"""The call-back helper. It receives requests as datagrams on a Unix socket, and writes call files for allowed requests.
 
-Datagrams, because the kernel names their sender and delivers them whole, and the systemd unit of the public process
-forbids it to open connections.
+It uses datagrams because the kernel names their sender and delivers them whole, and because the systemd unit of the
+public process forbids it to open connections.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 class StateError(Exception):
-    """The record of placed calls cannot be read, so no call is placed. The message says what to do."""
+    """The file of placed calls cannot be read, so no call is placed. The message says what to do."""
 
 
 class _Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A placed call in the file: seconds since boot, UTC seconds, and the keyed digest of its number."""
+    """A placed call in the file: seconds since boot, UTC seconds, and the keyed digest of the number."""
 
     uptime: float
     at: float
@@ -53,7 +53,7 @@ class _Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The file of placed calls. `boot`: the boot in which it was written. `key`: that of the digests of numbers."""
+    """The file of placed calls. `boot`: the boot in which it was written. `key`: the key of the digests of numbers."""
 
     boot: str
     key: str
@@ -62,7 +62,7 @@ class _State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
-    """The clocks of a server. `boot`: the boot since which `uptime` counts seconds; `wall` is in UTC seconds."""
+    """The clocks of a server. `uptime`: seconds since the boot with the id `boot`. `wall`: UTC seconds."""
 
     boot: str
     uptime: Callable[[], float]
@@ -70,12 +70,12 @@ class Clocks:
 
 
 def machine_clocks() -> Clocks:
-    """Return the clocks of this server. Raise OSError if the kernel does not name its boot."""
+    """Return the clocks of this server. Raise OSError if the kernel does not report its boot id."""
     return Clocks(_BOOT_ID.read_text("ascii").strip(), lambda: time.clock_gettime(time.CLOCK_BOOTTIME))
 
 
 class PlacedCalls:
-    """The calls of the last day, in a file. Raise StateError if it cannot be read or is damaged."""
+    """The calls of the last day, stored in a file. Raise StateError if the file is damaged or cannot be read."""
 
     def __init__(self, directory: Path, clocks: Clocks) -> None:
         self._path, self._clocks = directory / STATE_FILE, clocks
@@ -95,7 +95,7 @@ class PlacedCalls:
         return hmac.digest(self._key.encode(), number.encode(), "sha256").hex()[:32]
 
     def now(self) -> float:
-        """Return the seconds since boot, the clock of `calls`."""
+        """Return the seconds since boot, the clock by which `calls` are dated."""
         return self._clocks.uptime()
 
     def wall(self) -> float:
@@ -103,7 +103,7 @@ class PlacedCalls:
         return self._clocks.wall()
 
     def add(self, number: str) -> None:
-        """Record a call before it is placed. Raise OSError if it cannot be written."""
+        """Record a call before it is placed. Raise OSError if the file cannot be written."""
         now, wall = self._clocks.uptime(), self._clocks.wall()
         lately = tuple(call for call in self.calls if now - call.at < DAY)
         calls = (*lately, PlacedCall(now, self.who(number)))
@@ -156,7 +156,7 @@ def call_file_text(request: CallRequest, settings: HelperSettings) -> str:
 
 
 def put_in_spool(text: str, spool: Path) -> None:
-    """Write the call file into Asterisk's spool, whole or not at all. Raise OSError if that fails."""
+    """Write the call file into Asterisk's spool in one step. Raise OSError if that fails."""
     beside = spool / BESIDE
     beside.mkdir(mode=0o700, exist_ok=True)
     path = beside / f"{secrets.token_hex(8)}.call"
@@ -178,14 +178,14 @@ _LINE = re.compile(rf"(\+[1-9][0-9]{{6,14}}) ([0-9]{{{TICKET_DIGITS}}})\n", re.A
 
 
 class CallRequest(NamedTuple):
-    """A number to call, and the ticket by which the daemon recognises the call."""
+    """A number to call, and the ticket with which the daemon recognises the call."""
 
     number: str
     ticket: str
 
 
 class PlacedCall(NamedTuple):
-    """A call that was placed. `who`: the digest of the number."""
+    """A call that was placed. `who`: the keyed digest of the number."""
 
     at: float
     who: str
@@ -207,7 +207,7 @@ def refusal_of(number: str, settings: HelperSettings) -> HelperAnswer | None:
 
 
 def is_by_day(number: str, settings: HelperSettings, at: float) -> bool:
-    """Return whether it is in the allowed hours in all time zones of the number. `at`: UTC seconds."""
+    """Return whether the time is within the allowed hours in all time zones of the number. `at`: UTC seconds."""
     zones, hours = time_zones_of(number), daily(settings.first_hour, settings.last_hour)
     return bool(zones) and all(is_open(hours, zone, at) for zone in zones)
 
@@ -242,7 +242,7 @@ USUAL_SOUNDS = ("/var/lib/asterisk/sounds", "/usr/share/asterisk/sounds")
 
 
 def missing_part(settings: HelperSettings, state: Path) -> str | None:
-    """Return the first thing that is missing to place calls, with what to do, or None."""
+    """Return the first thing that is missing to place calls, and how to provide it, or None."""
     return next(_missing(settings, state), None)
 
 
@@ -269,14 +269,14 @@ logger = logging.getLogger("callsieve.call_back")
 
 
 class Helper:
-    """Decides each request by the settings at its start. `state`: the folder of the file of placed calls."""
+    """Answers call-back requests. Reads its settings only at the start. `state`: the folder with the placed calls."""
 
     def __init__(self, settings: HelperSettings, placed: PlacedCalls, state: Path) -> None:
         self._settings, self._placed, self._state = settings, placed, state
         self._users = user_ids_of(settings)
 
     def has_all_parts(self) -> bool:
-        """Return whether calls can be placed; log what is missing. Asterisk may create its spool later."""
+        """Return whether calls can be placed, and log what is missing. Asterisk may create its spool later."""
         missing = missing_part(self._settings, self._state)
         if missing is not None:
             logger.error("calls back impossible: %s", missing)
@@ -323,7 +323,7 @@ class Helper:
 
 @contextmanager
 def listening(path: Path) -> Iterator[socket.socket]:
-    """Open the socket and give its group the right to write to it. Raise OSError if another process has the socket."""
+    """Open the socket and let its group write to it. Raise OSError if another process is using it."""
     sock = make_unix_socket(str(path), SOCKET_MODE, socket.SOCK_DGRAM)
     with sock:
         sock.setblocking(True)
@@ -337,7 +337,7 @@ def listening(path: Path) -> Iterator[socket.socket]:
 
 
 def serve(sock: socket.socket, helper: Helper) -> None:
-    """Answer requests until the process ends. One at a time, so that no two use up the same limit."""
+    """Answer requests until the process ends. One at a time, because parallel requests could exceed a limit."""
     while True:
         line, ancillary, _, sender = sock.recvmsg(LINE_BYTES + 1, socket.CMSG_SPACE(CREDENTIALS.size))
         user = sender_of(ancillary)
@@ -350,7 +350,7 @@ def serve(sock: socket.socket, helper: Helper) -> None:
 
 
 def _send(answer: HelperAnswer, sender: str | bytes) -> None:
-    """Send the answer from a new socket, because a client that does not read would otherwise block others."""
+    """Send the answer from a new socket. Otherwise a client that does not read would block other clients."""
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:  # it may be gone
         sock.sendto(f"{answer}\n".encode(), socket.MSG_DONTWAIT, sender)
 

@@ -1,4 +1,4 @@
-"""Settings of the call-back helper, in a file that root owns and the service cannot write.
+"""Settings of the call-back helper. They are in a file that root owns and the service cannot write.
 
 The helper does not read the service's own settings, so an attacker who controls the service cannot raise a limit.
 """
@@ -29,11 +29,11 @@ NUMBER_PLACES = ("{number}", "{digits}")
 
 
 class HelperSettings(SettingsTable, frozen=True):
-    """The users who may ask for calls, the numbers, and limits. docs/how-to/call-back.md describes every key.
+    """The users who may request calls, the allowed numbers, and limits. docs/how-to/call-back.md describes every key.
 
-    `channel`: the channel to dial; `{number}` is +12015550123, `{digits}` is 12015550123. `seconds`: how long an
-    answered call may last; `ring_seconds`: how long it may ring. `refused`: prefixes that are not called. `sounds`: the
-    directory of Asterisk's sounds; empty: the usual ones. `first_hour`, `last_hour`: local time of the number.
+    `channel`: the channel to dial; `{number}` is +12015550123, `{digits}` is 12015550123. `seconds`: maximum duration
+    of an answered call. `ring_seconds`: maximum ringing time. `refused`: prefixes that are not called. `sounds`: the
+    directory of Asterisk's sounds; empty: the default. `first_hour`, `last_hour`: local time of the number.
     """
 
     enabled: bool = False
@@ -56,12 +56,12 @@ class HelperSettings(SettingsTable, frozen=True):
 
     @property
     def most_minutes_a_day(self) -> int:
-        """The most minutes that a day can cost. Started minutes count whole, and Asterisk hangs up a moment late."""
+        """Maximum minutes billed per day. Started minutes count in full, and Asterisk hangs up a moment late."""
         return self.a_day * ceil((self.seconds + 1) / 60)
 
 
 def load_helper_settings(file: Path) -> HelperSettings:
-    """Return the settings in a file. Raise SettingsError if they are wrong, or if other users can write the file."""
+    """Return the settings in a file. Raise SettingsError if they are invalid, or if other users can write the file."""
     _check_owner(file)
     try:
         with open_regular(file) as stream:
@@ -76,7 +76,7 @@ def load_helper_settings(file: Path) -> HelperSettings:
 
 
 def parse_helper_settings(text: str, source: str) -> HelperSettings:
-    """Return the settings in a text. Raise SettingsError if they are wrong."""
+    """Return the settings in a text. Raise SettingsError if they are invalid."""
     settings = parse_table(text, source, HelperSettings)
     if settings.enabled and not settings.countries:
         raise SettingsError(f'{source}: countries: name those that may be called: countries = ["US"]')

@@ -1,4 +1,4 @@
-"""The compliance report of a day: what the outbound guard checked for each call, by which rules, and what it missed."""
+"""The compliance report of a day: the outbound guard's checks of each call, their rules, and calls it did not check."""
 
 import hashlib
 import sqlite3
@@ -45,11 +45,11 @@ STEP_OF_RULE = {"retired": "resting", "young-number-day": "number-day"}
 
 
 class CheckedCall(NamedTuple):
-    """A call and the checks that the guard made. If the call was held or refused, the last check decided that.
+    """A call and the guard's checks of it. If the call was held or refused, the last check decided that.
 
     Attributes:
-        passed: The checks that it passed.
-        reason: Why it was decided so.
+        passed: The checks that the call passed.
+        reason: The reason for the decision.
         source: The law that requires it.
     """
 
@@ -102,22 +102,22 @@ class LawVersion(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayProof:
-    """The checks of the outbound guard on a day, until `last`. `calls` and `unguarded` have only the first calls.
+    """The compliance report of a day, until `last`. `calls` and `unguarded` contain only the first calls of the day.
 
     Attributes:
-        first: The first instant of the day.
+        first: The beginning of the day.
         last: The last instant that the report covers.
-        made_at: When this report was made.
+        made_at: When the report was made.
         version: The version of CallSieve.
-        observe: The guard only decides and records, so every call goes on.
+        observe: Whether the guard only decides and records, so every call goes out.
         settings: The settings of the guard.
         asked: Number of outbound calls that the guard checked.
         went_out: Number of calls that went out.
-        failed_open: Number of calls that went on because screening failed.
+        failed_open: Number of calls that went out because screening failed.
         without_guard: Number of calls that went out without the guard.
-        rules: How many calls each rule held or refused.
-        calls: The first of the calls that the guard checked.
-        unguarded: The first of the calls that went out without the guard.
+        rules: Number of calls that each rule held or refused.
+        calls: The first calls that the guard checked.
+        unguarded: The first calls that went out without the guard.
         registers: The copies of registers.
         laws: The law files.
         consents: Number of calls that a consent allowed.
@@ -150,7 +150,7 @@ class DayProof:
 
 
 def proof_of_day(db: sqlite3.Connection, settings: Settings, first: float, last: float, now: float) -> DayProof:
-    """Return the report of a day. It names today's copies and law files, because older ones are not kept."""
+    """Return the report of a day. It names the current copies and law files, because older versions are not kept."""
     counts: Counter[tuple[str, str, str, str]] = Counter()
     asked = went_out = failed_open = 0
     calls: list[CheckedCall] = []
@@ -187,7 +187,7 @@ def proof_of_day(db: sqlite3.Connection, settings: Settings, first: float, last:
 
 
 def day_bounds(text: str) -> tuple[float, float] | None:
-    """Return the beginning of a day such as 2026-12-31 and of the next day, in local time; None for other texts."""
+    """Return when a day such as 2026-12-31 and the day after it begin, in local time; None if the text is not a day."""
     try:
         first = date.fromisoformat(text)
         days = (first, first + timedelta(days=1))
@@ -210,7 +210,7 @@ def proof_page(proof: DayProof, *, whole_numbers: bool, language: str = ENGLISH)
 
 
 def signed_proof(key: SigningKey, issuer: str, proof: DayProof, printed: bytes) -> str:
-    """Return a signed statement of the report's SHA-256, for a file beside the report."""
+    """Return a signed statement with the report's SHA-256, to be stored next to the report."""
     about = {
         **{"day": day(proof.first), "from": iso_with_zone(proof.first), "until": iso_with_zone(proof.last)},
         **{"asked": proof.asked, "went_out": proof.went_out, "without_guard": proof.without_guard},

@@ -32,7 +32,7 @@ TEXT_CHARACTERS = 200
 
 
 class ConsentRequest(msgspec.Struct, frozen=True):
-    """A consent, and its proof.
+    """A consent to be called, with its proof.
 
     Attributes:
         proof: The text of the consent, or where the document is kept.
@@ -48,7 +48,7 @@ class ConsentRequest(msgspec.Struct, frozen=True):
 
 
 class ConsentChange(NamedTuple):
-    """A change of a consent. `consent`: the one that was added or removed."""
+    """A change of a consent. `consent`: the consent that was added or removed."""
 
     change_id: ChangeId | None
     consent: Consent
@@ -61,14 +61,14 @@ class ConsentsRequest(PageQuery, frozen=True, kw_only=True):
 
 
 class ConsentShown(NamedTuple):
-    """A consent of the list. `is_over`: it has ended."""
+    """A consent in the list. `is_over`: whether it has ended."""
 
     consent: Annotated[Consent, FLAT]
     is_over: bool
 
 
 class ConsentImport(NamedTuple):
-    """The result of an import: how many consents are new, and how many replaced an earlier one."""
+    """The result of an import: number of new consents, and number of consents that replaced an earlier consent."""
 
     change_id: int | None
     added: int
@@ -77,7 +77,7 @@ class ConsentImport(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ConsentsShown:
-    """Consents for the page. `matching`: how many match the search; `over`: the numbers whose consent has ended."""
+    """Consents for the page. `matching`: number of consents that match. `over`: numbers whose consent has ended."""
 
     consents: tuple[Consent, ...]
     matching: int
@@ -129,7 +129,7 @@ def list_consents(db: sqlite3.Connection, context: Context, request: ConsentsReq
 
 
 def import_consents(db: sqlite3.Connection, context: Context, consents: Mapping[str, Consent]) -> ConsentImport:
-    """Record the consents of a file. The audit gets a row for each, and one that sums them up."""
+    """Record the consents of a file. The audit gets a row for each consent and a row for the whole import."""
     with whole(db):
         before = {number: consent_of(db, number) for number in consents}
         changes = [(before[number], new) for number, new in consents.items() if not _is_same(before[number], new)]
@@ -146,7 +146,7 @@ def import_consents(db: sqlite3.Connection, context: Context, consents: Mapping[
 
 
 def consents_in(table: CsvTable, region: str, actor: str, now: float) -> dict[str, Consent]:
-    """Return the consents in a file by number. Raise TableError if no row can be used."""
+    """Return the consents in a file by number. Raise TableError if no row is usable."""
     consents: dict[str, Consent] = {}
 
     def rows() -> list[tuple[str, ...]]:
@@ -174,7 +174,7 @@ def consents_in(table: CsvTable, region: str, actor: str, now: float) -> dict[st
 
 
 def consents_shown(db: sqlite3.Connection, text: str, number: str | None, now: float) -> ConsentsShown:
-    """Return the consents that contain a text in one of their fields, or are of a number."""
+    """Return consents for the page: those of `number`, or those with `text` in one of their fields."""
     consents, count = find_consents(db, text, number, MOST_SHOWN)
     over = frozenset(consent.number for consent in consents if consent.is_over(now))
     return ConsentsShown(tuple(consents), count, over, latest_changes(db, CONSENTS))

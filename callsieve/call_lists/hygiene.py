@@ -1,4 +1,4 @@
-"""Checks of a call list: the numbers to remove, and why. Long lists need little memory: seen numbers are on disk."""
+"""Checks of a call list: numbers to remove, with reasons. Seen numbers are on disk, so long lists use little memory."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MOST_NUMBERS = 10_000  # in one request: takes about a second
 
 
 class ListFault(StrEnum):
-    """Why a number is to be removed."""
+    """The reason to remove a number."""
 
     NOT_A_NUMBER = "not-a-number"
     DUPLICATE = "duplicate"
@@ -77,11 +77,11 @@ class RowFinding(NamedTuple):
     """A row to remove.
 
     Attributes:
-        line: Its line, counted from 1.
+        line: The line in the file, counted from 1.
         written: The number as it was sent.
         number: The number as E.164, or the key of a service number.
-        fault: Why it is to be removed.
-        evidence: The evidence for that.
+        fault: The reason to remove it.
+        evidence: The evidence for that reason.
     """
 
     line: int
@@ -93,7 +93,7 @@ class RowFinding(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HygieneTerms:
-    """The terms of a check. `tries`: how many unanswered calls in 30 days are enough to remove a number."""
+    """The parameters of a check. `tries`: how many unanswered calls in 30 days are enough to remove a number."""
 
     region: str
     now: float
@@ -104,7 +104,7 @@ class HygieneTerms:
 
 @dataclass(slots=True)
 class ListReport:
-    """The counts of a check, filled while the list is read. `kept`: number of rows that may stay."""
+    """The counts of a check, updated while the list is read. `kept`: number of rows that may stay."""
 
     rows: int = 0
     kept: int = 0
@@ -120,7 +120,7 @@ def hygiene(
     report: ListReport,
     keep: Callable[[str], None],
 ) -> Iterator[RowFinding]:
-    """Yield every reason to remove a row, and count in `report`. Call `keep` with each number that may stay."""
+    """Yield a finding for each row to remove, and update `report`. Call `keep` with each number that may stay."""
     with NumberSet() as seen:
         for written, *_ in rows:
             if report.rows == MOST_ROWS:
@@ -171,7 +171,7 @@ def _by_people(db: sqlite3.Connection, number: str, consent: Consent | None) -> 
     epoch, entry = epoch_of(db, number), do_not_call_of(db, number)
     if epoch is not None and (consent is None or consent.at < epoch.at):
         about = {"day": day(epoch.at), "who": epoch.who}
-        yield ListFault.REASSIGNED, Wording("it has a new owner since {day}, recorded by {who}", about)
+        yield ListFault.REASSIGNED, Wording("it has had a new owner since {day}, recorded by {who}", about)
     if entry is not None and (consent is None or consent.at <= entry.at):
         yield (
             ListFault.DO_NOT_CALL,

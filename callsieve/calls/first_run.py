@@ -1,4 +1,4 @@
-"""The first steps of a new installation, shown on the console instead of empty tables."""
+"""The first steps of a new installation. The console shows them instead of empty tables."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -23,9 +23,9 @@ class SetupStep:
     """A step of the installation.
 
     Attributes:
-        words: The state when it is done.
-        remedy: A command, or what to do by hand; empty if it is done on the page at `path`.
-        path: The page of the console for it, or empty.
+        words: The state when the step is done.
+        remedy: A command, or a manual action; empty if the step is done on the page at `path`.
+        path: The console's page for the step, or empty.
     """
 
     words: Wording
@@ -36,7 +36,7 @@ class SetupStep:
 
 @dataclass(frozen=True, slots=True)
 class FirstRun:
-    """The steps, and when it is time to choose a policy. None before the first call."""
+    """The first steps, and when it is time to choose a policy (None before the first call)."""
 
     steps: tuple[SetupStep, ...]
     choose_at: float | None
@@ -50,7 +50,7 @@ class FirstRun:
 def first_run(
     db: sqlite3.Connection, health: SystemHealth, screening: ScreeningState, settings: Settings, now: float
 ) -> FirstRun | None:
-    """Return the first steps; None if they are done or the first call is older than SHOWN_DAYS."""
+    """Return the first steps. None if all are done, or the first call is older than SHOWN_DAYS."""
     first_at, _ = first_decision(db, 1)
     if first_at is not None and now - first_at > SHOWN_DAYS * DAY_SECONDS:
         return None

@@ -1,4 +1,4 @@
-"""Calls in words: the names of the caller and the callee, and what happened."""
+"""Calls in words: the names of caller and callee, and how the call went."""
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -49,7 +49,7 @@ _UNANSWERED: Mapping[str, Wording] = {
 
 
 class CallView(StrEnum):
-    """A group of calls with its own tab on the page."""
+    """A group of calls that has its own tab on the page of calls."""
 
     STOPPED = "stopped"
     LABELLED = "labelled"
@@ -69,9 +69,9 @@ class CallLine:
 
     Attributes:
         call: The call.
-        caller: The name of the number that called, if it is known.
+        caller: The name of the calling number, if known.
         callee: The name of the callee, or else an extension or the DID.
-        caller_of: The person whose contact the caller is; empty for a contact of everybody.
+        caller_of: The person who has the caller as a contact; empty for a shared contact.
     """
 
     call: CallRow
@@ -81,28 +81,28 @@ class CallLine:
 
     @property
     def happened(self) -> str | Wording:
-        """The events after the decision, in words; empty until they are known."""
+        """All events after the decision, in words; empty until they are known."""
         return listed(list(_happened(self.call)), "{some} · {more}")
 
     @property
     def ending(self) -> str | Wording:
-        """The last event, in two or three words; empty until it is known."""
+        """The last event after the decision, in two or three words; empty until it is known."""
         *_, last = ("", *_happened(self.call._replace(ring_seconds=None)))
         return last
 
     @property
     def done(self) -> str:
-        """The action, in words."""
+        """The action in words."""
         return done_words(self.call.action, self.call.would_be)
 
     @property
     def is_usual(self) -> bool:
-        """Whether the call was allowed, so that it simply rang."""
+        """Whether the call was simply allowed."""
         return self.call.action == self.call.would_be == "allow"
 
     @property
     def has_reason(self) -> bool:
-        """Whether a rule other than the default decided."""
+        """Whether a rule other than the default rule decided."""
         return self.call.rule != COMMON_RULE
 
 

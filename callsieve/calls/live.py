@@ -1,4 +1,4 @@
-"""The live view of calls, the figures of the overview, and the bars that show evidence."""
+"""The live view of calls, the figures of the overview page, and the bars that show evidence."""
 
 import asyncio
 import logging
@@ -53,7 +53,7 @@ LEAST_SCALE = 2.0  # log-odds that a half of the width stands for at least
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """The bar of one family of evidence: its text, and its start and length in percent."""
+    """The bar of a family of evidence: its text, and its start and length in percent."""
 
     family: str
     log_odds: float
@@ -63,7 +63,7 @@ class Bar:
 
 
 def bars_of(families: Sequence[Family]) -> tuple[Bar, ...]:
-    """Return one bar per family, all on one scale. The longest fills the width, unless all the evidence is weak."""
+    """Return a bar for each family, all to the same scale. The longest fills the width, unless all evidence is weak."""
     scale = max([LEAST_SCALE, *(abs(family.log_odds) for family in families)])
     return tuple(_bar(family, scale) for family in families)
 
@@ -91,7 +91,7 @@ MOST_OF_USER = 6  # as many as a browser opens
 
 
 class LiveCalls:
-    """Polls the journal while somebody watches the live page, and sends new calls to every watcher."""
+    """Sends new calls to each open live page. Polls the journal as long as a live page is open."""
 
     def __init__(self, store: StoreClient, clock: Callable[[], float]) -> None:
         self._store = store
@@ -102,12 +102,12 @@ class LiveCalls:
         self._task: asyncio.Task[None] | None = None
 
     def is_full(self, user: str) -> bool:
-        """Return whether the limit of watchers is reached, in total or for this user."""
+        """Return whether too many live pages are open, in total or for this user."""
         return len(self._watchers) >= MOST_WATCHERS or Counter(self._watchers.values())[user] >= MOST_OF_USER
 
     @asynccontextmanager
     async def watching(self, user: str) -> AsyncIterator[asyncio.Queue[CallRow]]:
-        """Yield a queue that receives calls from now on. If it is full, the oldest call is dropped."""
+        """Yield a queue that receives calls from now on. When the queue is full, the oldest call is dropped."""
         queue: asyncio.Queue[CallRow] = asyncio.Queue(MOST_WAITING)
         self._watchers[queue] = user
         if self._task is None or self._task.done():
@@ -131,7 +131,7 @@ class LiveCalls:
             await self.poll(send=True)
 
     async def poll(self, *, send: bool) -> None:
-        """Read new calls and outcomes from the journal, and send them to the watchers."""
+        """Read new calls and outcomes from the journal, and with `send` put them into the queues of all live pages."""
         still_open = [call_id for call_id, (ended, _) in self._sent.items() if not ended]
         try:
             calls = await self._store.read(_read_new, self._clock() - OVERLAP_SECONDS, still_open[-MOST_OPEN:])
@@ -149,7 +149,7 @@ class LiveCalls:
             self._sent.popitem(last=False)
 
     def send(self, call: CallRow) -> None:
-        """Put a call into the queue of every watcher."""
+        """Put a call into the queue of every live page."""
         for queue in self._watchers:
             if queue.full():
                 queue.get_nowait()
@@ -172,14 +172,14 @@ NO_SAMPLE = SampledCalls(0, 0, 0, 0)
 
 
 class ActivityCache:
-    """A cache of the figures of each span, shared by all users because counting takes a while."""
+    """A cache of the overview figures by time span. All users share it, because counting takes a while."""
 
     def __init__(self) -> None:
         self.kept: Cache[ActivityShown] = Cache(ACTIVITY_SECONDS)
 
 
 class ActivitySpan(NamedTuple):
-    """How far back the figures go, and the length of their steps, in seconds."""
+    """A time span of the overview, and the length of its steps, in seconds."""
 
     word: str
     label: str
@@ -198,14 +198,14 @@ SPANS = {
 
 
 class ActivityStep(NamedTuple):
-    """A step of the span, with the number of calls per action."""
+    """A step of a time span, with the number of calls per action."""
 
     at: float
     counts: Counter[str]
 
     @property
     def calls(self) -> int:
-        """Number of calls that were decided."""
+        """Number of calls with a decision."""
         return self.counts.total()
 
     @property
@@ -221,10 +221,10 @@ class ActivityStep(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ActivityShown:
-    """The figures of a span, counted at `at`. `site`: the site whose calls are counted; empty for all.
+    """The overview figures of a time span, counted at `at`. `site`: only calls of this site; empty for all sites.
 
-    For any span and site, `mistakes` are those of the last MISTAKE_DAYS, and `rising` and `blocks` of the last day.
-    `stopped_before`: number of calls stopped in the same time a week earlier, or a month earlier for a month.
+    For any span and site, `mistakes` cover the last MISTAKE_DAYS, and `rising` and `blocks` cover the last day.
+    `stopped_before`: calls stopped in the same time a week earlier, or a month earlier for a month.
     """
 
     at: float
@@ -250,27 +250,30 @@ class ActivityShown:
 
     @property
     def sampled(self) -> Wording | None:
-        """The effect of the control sample in words; None if it has no calls."""
+        """The effect of the control sample in words; None if the sample has no calls."""
         return self.sample.words(self.totals["warn"]) if self.sample.calls else None
 
     @property
     def calls(self) -> int:
-        """Number of decisions."""
+        """Number of calls with a decision."""
         return self.totals.total()
 
     @property
     def since(self) -> float:
-        """Beginning of the span."""
+        """Beginning of the time span."""
         return self.steps[0].at
 
     @property
     def mistaken_calls(self) -> int:
-        """Number of calls that were probably mistakes."""
+        """Number of calls that were probably stopped or warned about by mistake."""
         return sum(mistake.calls for mistake in self.mistakes)
 
 
 def activity_shown(db: sqlite3.Connection, span: ActivitySpan, now: float, site: str = "") -> ActivityShown:
-    """Count the figures up to now. Steps begin at multiples of their length, so a finished step does not change."""
+    """Return the overview figures up to now.
+
+    Steps begin at multiples of their length, so that past steps never change.
+    """
     last = now // span.step
     first = last - round(span.seconds / span.step) + 1
     since = first * span.step
@@ -297,7 +300,7 @@ def activity_shown(db: sqlite3.Connection, span: ActivitySpan, now: float, site:
 
 
 def open_mistakes(db: sqlite3.Connection, mistakes: Iterable[FalsePositive], now: float) -> tuple[FalsePositive, ...]:
-    """Return the mistakes that are neither on the allowlist nor confirmed as right."""
+    """Return the mistakes whose number is not on the allowlist and whose decisions nobody confirmed as right."""
     return tuple(mistake for mistake in mistakes if not _is_settled(db, mistake, now))
 
 
@@ -310,7 +313,7 @@ def _is_settled(db: sqlite3.Connection, mistake: FalsePositive, now: float) -> b
 
 
 def probable_mistakes(db: sqlite3.Connection, since: float) -> list[FalsePositive]:
-    """Return numbers that were stopped or warned about although somebody wanted to hear from them."""
+    """Return numbers that were stopped or warned about although a person here wanted their calls."""
     stops, talks = Stops(STOPPED | WARNED), Talks()
     for number in stopped_but_known(db, since, MOST_SUSPECTS):
         decided = reversed(decisions(db, caller=number, since=since, limit=MOST_CALLS))

@@ -1,4 +1,4 @@
-"""The operation that confirms decisions about calls as right."""
+"""The operation with which a person confirms that decisions about calls were right."""
 
 import sqlite3
 from typing import NamedTuple
@@ -16,7 +16,7 @@ class Confirmed(NamedTuple):
 
 
 def confirm(db: sqlite3.Connection, context: Context, number: str) -> Confirmed:
-    """Confirm that decisions about a number were right, so its calls are no longer listed as probably wrong."""
+    """Confirm that decisions about a number were right. Its calls are then no longer listed as probably wrong."""
     e164 = number_field(context, number)
     with change(db, context, "calls confirm", e164) as changed:
         changed.before = confirmation_of(db, e164)

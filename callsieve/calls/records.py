@@ -1,4 +1,4 @@
-"""Decisions and outcomes of the journal, as JSON for scripts and as words for people."""
+"""Decisions and outcomes in the journal, as JSON for scripts and in words for people."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ from reputation.wording import Places, Wording
 
 
 def caller_words(record: DecisionRecord) -> str:
-    """Return the caller's number, or the kind of caller with the text that the network sent: `unreadable "x"`."""
+    """Return the caller's number. Without one, return the kind of caller and the received text, as `unreadable "x"`."""
     if record.caller:
         return record.caller
     # A withheld number is one word, however the network expresses it.
@@ -67,12 +67,12 @@ def kind_word(kind: CallerKind) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FamilyEvidence:
-    """The evidence of one family.
+    """The evidence of a family.
 
     Attributes:
         family: The name of the family.
-        log_odds: Its weight; negative if it speaks for the number.
-        counts: The kinds of evidence that were counted, with their numbers.
+        log_odds: The weight of the evidence; negative if it speaks for the number.
+        counts: How often each kind of evidence occurred.
     """
 
     family: str
@@ -82,12 +82,12 @@ class FamilyEvidence:
 
 @dataclass(frozen=True, slots=True)
 class LevelChangeShown:
-    """An event that would make a level lower or higher.
+    """An event that would raise or lower a level.
 
     Attributes:
         code: The event, as a code.
         words: The event, in words.
-        level: The level after it.
+        level: The level after the event.
     """
 
     code: str
@@ -96,7 +96,7 @@ class LevelChangeShown:
 
     @classmethod
     def of(cls, change: LevelChange) -> LevelChangeShown:
-        """Return a change for JSON."""
+        """Return a level change as a value for JSON."""
         return cls(change.what.code, str(change.words), change.level)
 
 
@@ -113,9 +113,9 @@ class EvidenceVector:
     """The evidence of a decision.
 
     Attributes:
-        would_change: Events that would make the level lower.
+        would_change: Events that would lower the level.
         appeal: The reference of the appeal that was in force, or null.
-        witnesses: How many witnesses speak against the number, or null.
+        witnesses: Number of witnesses against the number, or null.
     """
 
     known: Annotated[tuple[Family, ...], HIDDEN]
@@ -126,18 +126,18 @@ class EvidenceVector:
     @property
     @encoded
     def families(self) -> tuple[FamilyEvidence, ...]:
-        """The families of evidence, with the evidence counted in each."""
+        """The families of evidence, with the counted evidence of each."""
         return tuple(
             FamilyEvidence(family.name, round(family.log_odds, 6), dict(family.counts)) for family in self.known
         )
 
     def account(self, level: Level) -> tuple[Wording, ...]:
-        """Return sentences about where the level comes from, and how many witnesses there were."""
+        """Return sentences that say what led to the level, and how many witnesses there were."""
         return account_of(level, self.known, self.witnesses)
 
 
 def evidence_of(record: DecisionRecord) -> EvidenceVector | None:
-    """Return the evidence that the journal has stored with a decision; None if it is damaged."""
+    """Return the evidence that the journal stored with a decision; None if it is damaged."""
     try:
         vector = value_of(record.vector)
         changes = tuple(
@@ -159,8 +159,8 @@ class CallDecision:
         vector: The evidence by family; null if it is damaged.
         outcome: The outcome of the call; null until it is known.
         challenge: The caller's reaction to a challenge, or null.
-        words: The words of a caller who was asked for a name. Empty if nothing was understood, null if nothing
-            was heard.
+        words: The words of a caller who was asked for a name. Empty if no word was recognised, null if nothing was
+            heard.
         voice: Whether a `robot` or a `person` spoke, or `unclear`; null if nothing was heard.
     """
 
@@ -180,19 +180,19 @@ class CallDecision:
     @property
     @encoded
     def would_be(self) -> ActionWord:
-        """The action that would have been taken without observe mode."""
+        """The action that would have been taken if the policy did not only observe."""
         return self.record.would_be
 
     @property
     @encoded
     def reason(self) -> str | Wording:
-        """Why, in English."""
+        """The reason, in English."""
         return why_of(self.record.reason).words
 
     @property
     @encoded
     def reason_code(self) -> str:
-        """Why, as a code for programs."""
+        """The reason, as a code for programs."""
         return why_of(self.record.reason).code
 
     @property
@@ -204,13 +204,13 @@ class CallDecision:
     @property
     @encoded
     def level_from(self) -> tuple[LevelSource, ...]:
-        """Where the level comes from, the heaviest first."""
+        """The witnesses and sources that led to the level, the heaviest first."""
         return sources_of_level(self.level, () if self.vector is None else self.vector.known)
 
     @property
     @encoded
     def points(self) -> int:
-        """The log-odds as people see them: ten points more are ten times the odds."""
+        """The log-odds in points, as pages show them: ten more points mean ten times the odds."""
         return points_of(self.record)
 
 
@@ -222,7 +222,7 @@ def decision_shown(db: sqlite3.Connection, record: DecisionRecord) -> CallDecisi
 
 
 def sources_of_level(level: Level, families: Iterable[Family]) -> tuple[LevelSource, ...]:
-    """Return the witnesses and sources that a level comes from, the heaviest first."""
+    """Return the witnesses and sources that led to a level, the heaviest first."""
     speakers = speakers_of(families) if level else []
     return tuple(LevelSource(speaker.code, round(log_odds, 6)) for speaker, log_odds in speakers)
 
@@ -238,10 +238,10 @@ class ReputationShown:
 
     Attributes:
         log_odds: The evidence, as natural log-odds relative to an average caller.
-        points: The log-odds as people see them: ten points more are ten times the odds.
+        points: The log-odds in points, as pages show them: ten more points mean ten times the odds.
         level: The action that the evidence alone would justify.
-        level_from: Where the level comes from, the heaviest first.
-        would_raise: Events that would make the level higher.
+        level_from: The witnesses and sources that led to the level, the heaviest first.
+        would_raise: Events that would raise the level.
     """
 
     log_odds: float
@@ -253,7 +253,7 @@ class ReputationShown:
 
 
 def reputation_shown(reputation: Reputation) -> ReputationShown:
-    """Return a reputation for JSON."""
+    """Return a reputation as a value for JSON."""
     changes, rises = (
         tuple(map(LevelChangeShown.of, some)) for some in (reputation.would_change, reputation.would_raise)
     )
@@ -269,16 +269,16 @@ class DecisionShown:
     Attributes:
         policy: The policy that decides.
         action: The action.
-        would_be: The action that would be taken without observe mode.
-        observed: The policy only observes, and would otherwise not simply allow the call.
+        would_be: The action that would be taken if the policy did not only observe.
+        observed: Whether the policy only observes, and would otherwise not simply allow the call.
         rule: The rule that decides.
-        reason: Why, in English.
-        reason_code: Why, as a code for programs.
+        reason: The reason, in English.
+        reason_code: The reason, as a code for programs.
         step: The step of the order of precedence that decides.
         level: The action that the evidence alone would justify.
-        capped_by: Why the action is not stronger; null if nothing speaks for the caller.
+        capped_by: The reason why the action is not stronger; null if nothing speaks for the caller.
         reputation: The reputation of the caller.
-        trunk: The trunk that the call comes in on.
+        trunk: The trunk on which the call comes in.
         auth_class: Whether the caller's number is authenticated.
         steps: The steps and rules that were checked.
     """
@@ -300,7 +300,7 @@ class DecisionShown:
 
 
 def opinion_shown(opinion: Opinion) -> DecisionShown:
-    """Return a decision that would be made, for JSON."""
+    """Return the decision that would be made about a call, as a value for JSON."""
     decision = opinion.decision
     return DecisionShown(
         policy=opinion.policy.name,
@@ -321,7 +321,7 @@ def opinion_shown(opinion: Opinion) -> DecisionShown:
 
 
 def points_of(record: DecisionRecord) -> int:
-    """Return the log-odds of a decision in points, as people see them."""
+    """Return the log-odds of a decision in points, as pages show them."""
     return Reputation(record.log_odds).points
 
 
@@ -341,7 +341,7 @@ def ended_words(outcome: OutcomeRecord) -> str:
     parts += ["blocked by a network"] if outcome.blocked else []
     parts += ["answered by a machine"] if outcome.machine else []
     parts += [f"ended by {outcome.ended_by.value}"] if outcome.ended_by else []
-    parts += [] if outcome.complete else ["seen only in part"]
+    parts += [] if outcome.complete else ["observed only in part"]
     return ", ".join(parts)
 
 
@@ -350,12 +350,12 @@ LONGEST = 80
 
 
 def typed_fields(typed: Mapping[str, str | None]) -> dict[str, str]:
-    """Return each field of the filter as it was entered; empty for a field that was not sent."""
+    """Return the text entered in each field of the filter; empty if the field was not sent."""
     return {name: (typed.get(name) or "").strip()[:LONGEST] for name in FIELDS}
 
 
 def wanted_of(context: Context, typed: Mapping[str, str | None]) -> CallFilter:
-    """Parse the fields of a filter. Raise Refused, which names the wrong field."""
+    """Parse the fields of a filter. Raise Refused with the name of an invalid field."""
     text = typed_fields(typed)
     view = _word("view", text["view"], list(CallView))
     return CallFilter(
@@ -393,14 +393,14 @@ def _until(text: str, now: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Disputes:
-    """The decisions of people about one number, the latest first.
+    """Decisions that people made about a number, the latest first.
 
     Attributes:
-        appeals: The appeals of its owner.
-        tombstones: Marks that were corrected because they were wrong.
-        epochs: The changes of its owner.
-        to_review: Unusual numbers of new marks, which wait for a review.
-        reviewed: The latest review of its marks, or null.
+        appeals: The appeals of the number's owner.
+        tombstones: Corrections of wrong marks.
+        epochs: The changes of the number's owner.
+        to_review: Unusual numbers of new marks that wait for a review.
+        reviewed: The latest review of the marks, or null.
     """
 
     appeals: tuple[Appeal, ...] = ()
@@ -410,13 +410,13 @@ class Disputes:
     reviewed: Review | None = None
 
     def case_against(self, mark: Mark) -> str | None:
-        """Return the case in which the mark was corrected; None if the mark still counts."""
+        """Return the id of the case that corrected the mark; None if the mark still counts."""
         stones = self.tombstones if mark.verdict is Verdict.SPAM else ()
         return next((stone.case_id for stone in stones if stone.covers(mark.reporter, mark.at)), None)
 
 
 def disputes_of(db: sqlite3.Connection, number: str) -> Disputes:
-    """Return what people decided about the number."""
+    """Return the decisions of people about the number."""
     return Disputes(
         tuple(appeals_of(db, number)),
         tuple(tombstones_of(db, number)),
@@ -439,7 +439,7 @@ def appeal_in_words(appeal: Appeal) -> Wording:
 
 
 def decided_since(cases: Disputes, at: float) -> Iterator[str]:
-    """Yield what was decided about the number since an instant and would change an earlier decision, in words."""
+    """Yield, in words, the decisions of people since `at` that would change an earlier decision about the number."""
     for appeal in cases.appeals:
         latest = appeal.closed_at or appeal.in_force_at
         if appeal.state is not AppealState.OPEN and latest is not None and latest > at:

@@ -1,8 +1,8 @@
 """Recordings of callers who were asked for their name. Asterisk writes the files, and CallSieve erases them.
 
-    <state>/recordings/<decision>-<piece>.wav      8 kHz, 16 bits; at most three pieces, 8 s in all
+    <state>/recordings/<decision>-<piece>.wav      8 kHz, 16 bits; at most three pieces, 8 s in total
 
-A recording is named after its decision, so no table is needed. The directory belongs to the daemon, and its group
+The file name contains the id of the decision, so no table is needed. The directory belongs to the daemon, and its group
 (Asterisk's) may write to it. Recordings are kept for seven days.
 """
 
@@ -34,7 +34,7 @@ _PLAIN = re.compile(r"/[A-Za-z0-9_./-]{1,180}")
 
 
 async def keep_recordings(state: Path, use: Callable[[str], None]) -> None:
-    """Erase old recordings until cancelled. Call `use` with the directory for new ones, empty if there can be none."""
+    """Erase old recordings until cancelled. Call `use` with the directory for new ones, or with "" on a problem."""
     is_logged = False
     while True:
         usable, problem = await asyncio.to_thread(_check_folder, state, time.time())
@@ -62,7 +62,7 @@ def _check_folder(state: Path, now: float) -> tuple[str, str]:
 
 
 def make_folder(state: Path) -> Path:
-    """Create the directory of the recordings if necessary, and return it."""
+    """Create the directory for recordings if necessary, and return it."""
     folder = state / FOLDER
     folder.mkdir(mode=0o770, exist_ok=True)
     if folder.stat().st_mode & 0o777 != 0o770:  # because of the umask, or by hand
@@ -71,7 +71,7 @@ def make_folder(state: Path) -> Path:
 
 
 def expire(folder: Path, now: float) -> tuple[int, int]:
-    """Erase old recordings. Return the numbers of erased and of remaining ones."""
+    """Erase old recordings. Return how many were erased and how many remain."""
     gone = left = 0
     for path in files_in(folder):
         if now - path.stat().st_mtime >= KEPT_SECONDS:
@@ -83,13 +83,13 @@ def expire(folder: Path, now: float) -> tuple[int, int]:
 
 
 def of_decisions(state: Path, ids: Iterable[object], pieces: Iterable[int] = PIECES) -> list[Path]:
-    """Return the recordings that exist of these decisions."""
+    """Return the existing recordings of these decisions."""
     paths = (state / FOLDER / f"{decision}-{piece}.wav" for decision in ids for piece in pieces)
     return [path for path in paths if path.is_file()]
 
 
 def read_recording(state: Path, decision_id: str, name: str) -> bytes:
-    """Return the bytes of a decision's recording, by its file name; empty if it cannot be read."""
+    """Return the content of a decision's recording with this file name; empty if it cannot be read."""
     path = next((path for path in of_decisions(state, [decision_id]) if path.name == name), None)
     try:
         # Asterisk's group can write into the directory, so links and large files are not read.
@@ -102,7 +102,7 @@ def read_recording(state: Path, decision_id: str, name: str) -> bytes:
 
 
 def has_sound(paths: Iterable[Path]) -> bool:
-    """Return whether anything can be heard in the recordings. Silent callers leave recordings too."""
+    """Return whether any recording contains sound. A silent caller leaves a recording too."""
     try:
         return any(wav.has_sound(path.read_bytes()) for path in paths)
     except OSError:
@@ -110,7 +110,7 @@ def has_sound(paths: Iterable[Path]) -> bool:
 
 
 def erase(paths: Iterable[Path]) -> int:
-    """Erase recordings, and return how many existed."""
+    """Erase recordings, and return how many were erased."""
     return sum(1 for path in paths if _erased(path))
 
 

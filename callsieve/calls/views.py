@@ -1,4 +1,4 @@
-"""The search for calls, and one call with everything that is known about it."""
+"""The search for calls, and the page of a call with everything that is known about it."""
 
 import json
 import re
@@ -66,7 +66,7 @@ _PLACE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)-([0-9A-Z]{1,16})", re.ASCII
 
 @dataclass(frozen=True, slots=True)
 class FilterChoices:
-    """The choices in the fields of the filter. `sites`: on a central console, the other sites that have calls."""
+    """The choices of the filter's fields. `sites`: on a central console, the other sites that have calls."""
 
     rules: tuple[str, ...]
     people: tuple[Person, ...]
@@ -75,15 +75,15 @@ class FilterChoices:
 
 @dataclass(frozen=True, slots=True)
 class CallsShown:
-    """One page of calls.
+    """Content of a page of calls.
 
     Attributes:
         lines: The calls.
-        typed: The content of the filter.
+        typed: The texts in the fields of the filter.
         older: The query of the next page, None at the end.
         is_first: Whether this is the first page.
-        counts: Number of calls of the last 7 days in each view.
-        since, until: The times of the filter; None: not limited.
+        counts: Number of calls in the last 7 days, by view.
+        since, until: The times of the filter; None: no limit.
     """
 
     lines: tuple[CallLine, ...]
@@ -103,21 +103,21 @@ class CallsShown:
 
     @property
     def has_fields(self) -> bool:
-        """Whether the filter has more than a view and the time that belongs to it."""
+        """Whether the filter has fields other than the view and the view's time."""
         view_fields = ("view", "since") if self.typed["view"] else ()
         return any(text for name, text in self.typed.items() if name not in view_fields)
 
 
 @dataclass(frozen=True, slots=True)
 class CallShown:
-    """The page of one call.
+    """Content of the page of a call.
 
     Attributes:
         line: The call as the history shows it.
-        changes: Events that would have made the level lower.
-        account: Where the level comes from, and how many witnesses there were.
-        others: Further decisions about it, for single phones.
-        my_mark: The mark of the visitor's person.
+        changes: Events that would have lowered the level.
+        account: Sentences that say what led to the level, and how many witnesses there were.
+        others: Further decisions about the call, for single phones.
+        my_mark: The mark that the visitor made.
         recordings: The files with recordings of the caller's name.
     """
 
@@ -135,23 +135,23 @@ class CallShown:
 
     @property
     def site(self) -> str:
-        """The other site that the call came to; empty if it came to this one."""
+        """The other site at which the call arrived; empty for this site."""
         return site_of(self.record.linkedid)
 
     @property
     def was_stopped(self) -> bool:
-        """Whether the call was rejected, routed or challenged. A tag or warning does not stop a call."""
+        """Whether the call was rejected, routed or challenged. Tags and warnings do not stop a call."""
         return self.record.action in STOPPING
 
     @property
     def may_be_wrong(self) -> bool:
-        """Whether the action, or in observe mode the would-be action, was anything but allow."""
+        """Whether the action, or in observe mode the would-be action, was not allow."""
         return self.record.would_be != "allow"
 
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """The time and settings for a page of calls. `mistaken`: numbers that were probably stopped by mistake."""
+    """The settings and the time for which pages are made. `mistaken`: numbers that were probably stopped by mistake."""
 
     loaded: Loaded
     now: float
@@ -161,7 +161,7 @@ class Asker:
 def calls_shown(
     db: sqlite3.Connection, asker: Asker, wanted: CallFilter, typed: Mapping[str, str], after: CallCursor | None
 ) -> CallsShown:
-    """Return the page of calls that begins after a place."""
+    """Return the page of matching calls that begins after a cursor."""
     fields = typed_fields(typed)
     if fields["view"] == CallView.WRONG:
         wanted = wanted._replace(numbers=json.dumps(asker.mistaken))
@@ -175,7 +175,7 @@ def calls_shown(
 
 
 def nothing_shown(db: sqlite3.Connection, asker: Asker, typed: Mapping[str, str], problem: Wording) -> CallsShown:
-    """Return a page without calls, for a filter that is not valid."""
+    """Return a page without calls, because the filter is invalid."""
     return CallsShown((), typed_fields(typed), None, True, _choices(db), _counts(db, asker), problem=problem)
 
 
@@ -190,19 +190,19 @@ def _counts(db: sqlite3.Connection, asker: Asker) -> dict[CallView, int]:
 
 
 def query_of(typed: Mapping[str, str], place: CallCursor | None = None) -> str:
-    """Return the query of a page of calls, for a link."""
+    """Return the URL query of a page of calls."""
     fields = [(name, typed[name]) for name in FIELDS if typed.get(name)]
     return urlencode([*fields, *([("after", f"{place.at!r}-{place.id}")] if place else [])])
 
 
 def place_of(text: str | None) -> CallCursor | None:
-    """Parse the place in a link. Return None, the first page, for an empty or invalid one."""
+    """Parse the cursor in a link. Return None, for the first page, if it is empty or invalid."""
     match = _PLACE.fullmatch(text or "")
     return CallCursor(float(match[1]), match[2]) if match else None
 
 
 def call_shown(db: sqlite3.Connection, asker: Asker, raw_id: str, extension: str | None) -> CallShown | None:
-    """Return the page of a call by the id of its decision, or None. `extension`: the visitor's."""
+    """Return the content of a call's page by the id of its decision, or None. `extension`: the visitor's extension."""
     decision_id = parse_id(raw_id)
     record = decision_of(db, decision_id) if decision_id else None
     if record is None:
@@ -242,8 +242,8 @@ class DecisionsRequest(PageQuery, frozen=True, forbid_unknown_fields=True, kw_on
         action: The action, or the would-be action in observe mode.
         rule: The rule that decided.
         ending: How the call ended.
-        site: The site that the call came to.
-        call_id: The Call-ID that another switch gave, or Asterisk's linkedid.
+        site: The site at which the call arrived.
+        call_id: The Call-ID that another switch sent, or Asterisk's linkedid.
     """
 
     number: Wanted = ""
@@ -259,24 +259,24 @@ class DecisionsRequest(PageQuery, frozen=True, forbid_unknown_fields=True, kw_on
 
 
 class DecisionKey(msgspec.Struct, frozen=True):
-    """The decision to return. `id`: the short id of the decision."""
+    """A decision to return. `id`: the short id of the decision."""
 
     id: Annotated[str, Meta(min_length=1, max_length=200, examples=["7KQ2M4XA"])]
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why a call was decided as it was, in words.
+    """The explanation of a decision, in words.
 
     Attributes:
         id: The decision.
-        reason: Why.
+        reason: The reason for the decision.
         because: The evidence, in a sentence, or empty.
-        witnesses: Where the level came from, and how many witnesses there were.
-        would_change: Events that would have made the level lower.
+        witnesses: Sentences that say what led to the level, and how many witnesses there were.
+        would_change: Events that would have lowered the level.
         appeal: The reference of the appeal that was in force, or null.
         since_then: Later decisions of people here about the caller.
-        damaged: The stored evidence cannot be read.
+        damaged: Whether the stored evidence cannot be read.
     """
 
     id: str
@@ -307,7 +307,7 @@ def show_decision(db: sqlite3.Connection, _context: Context, request: DecisionKe
 
 
 def explain_decision(db: sqlite3.Connection, _context: Context, request: DecisionKey) -> Explanation:
-    """Return why a call was decided as it was."""
+    """Return why this decision was made about a call."""
     record = _decision(db, request)
     evidence = evidence_of(record)
     disputes = disputes_of(db, record.caller) if record.caller else Disputes()
@@ -335,7 +335,7 @@ NAME = "name"
 
 
 def can_record(context: CheckContext) -> Finding:
-    """Check that callers can record their names, if a policy asks for them."""
+    """Check that the names of callers can be recorded, if a policy asks for names."""
     is_asked = any(rule.ask == NAME for policy in context.policies for rule in policy.rules)
     if not is_asked and context.loaded.settings.actions.ask != NAME:
         return ok(Wording("no caller is asked for a name"))

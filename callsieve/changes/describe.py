@@ -1,6 +1,6 @@
-"""Changes in the audit, in words for the terminal and the console. Pure functions.
+"""Descriptions of audited changes for the terminal and the console. Pure functions.
 
-A field is translated as `name {value}`, because a single word has several meanings.
+A field is translated together with its value, as `name {value}`, because a word alone is often ambiguous.
 """
 
 import re
@@ -32,7 +32,7 @@ WITH_THEIR_FIELD = {
 
 
 def name_of(what: str) -> Wording:
-    """Return the name of a change in words: `list add`, or `undo list add`."""
+    """Return the displayed name of a change: `list add`, or `undo list add`."""
     undone = what.removeprefix("undo ")
     return Wording(what) if undone == what else Wording("undo {what}", {"what": Wording(undone)})
 
@@ -46,19 +46,19 @@ _ACTORS = (
 
 
 def actor_of(who: str) -> str | Wording:
-    """Return the author of a change in words: person, token, site or program."""
+    """Return the author of a change as text: person, token, site or program."""
     matches = ((pattern.fullmatch(who), words) for pattern, words in _ACTORS)
     return next((Wording(words.template, {"name": match[1]}) for match, words in matches if match), who)
 
 
 def user_of(who: str) -> str | Wording:
-    """Return the author of a change in one word: `ada` for `ada (console)`."""
+    """Return the author of a change without the interface: `ada` for `ada (console)`."""
     person = _ACTORS[0][0].fullmatch(who)
     return person[1] if person else actor_of(who)
 
 
 def sentence_of(row: AuditRow, sentences: Mapping[str, str], who: str | Wording) -> Wording:
-    """Return who did what: `ada blocked +1900* (premium rate)`. `sentences`: the templates by change."""
+    """Return a sentence about a change: `ada blocked +1900* (premium rate)`. `sentences`: the templates by change."""
     about = row.number or row.name
     if row.what.startswith("undo "):
         values = {"who": who, "what": name_of(row.what.removeprefix("undo ")), "about": about}
@@ -80,17 +80,17 @@ def sentence_of(row: AuditRow, sentences: Mapping[str, str], who: str | Wording)
 
 
 def change_of(row: AuditRow) -> str | Wording:
-    """Return what a row changed: `level 1 -> 2`."""
+    """Return how a change affected the value: `level 1 -> 2`."""
     return change_in_words(value_of_side(row.before), value_of_side(row.after), row.number)
 
 
 def value_of_side(text: str | None) -> Any:
-    """Parse the `before` or `after` of a row."""
+    """Parse the JSON in the column `before` or `after` of an audit row."""
     return None if text is None else value_of(text)
 
 
 def change_in_words(before: Any, after: Any, about: str | None = None) -> str | Wording:
-    """Return `level 1 -> 2`, `name Acme, level 1`, or in brackets what was removed. The number `about` is left out."""
+    """Return `level 1 -> 2`, `name Acme, level 1`, or the removed value in brackets. Leave out the number `about`."""
     was, is_now = dict(_worth_saying(before, about)), dict(_worth_saying(after, about))
     if after is None:
         return Wording("({gone})", {"gone": _fields(was)}) if was else _fields({})
@@ -113,7 +113,7 @@ def _field(name: str, value: str | Wording) -> Wording:
 
 
 def _worth_saying(value: Any, about: str | None) -> Iterator[tuple[str, str | Wording]]:
-    """Yield the fields to show, with instants as text, but not the time of the change: that has its own column."""
+    """Yield the fields to show, with times as text. Leave out the time of the change, which has its own column."""
     if not isinstance(value, dict):
         return
     for key, field_value in value.items():
@@ -159,7 +159,7 @@ ChangeId = Annotated[
 
 
 def number_field(context: Context, text: str, field: str = "") -> str:
-    """Return a number as E.164; national numbers are of the settings' region. Raise Refused for other texts."""
+    """Return a number as E.164. National numbers belong to the settings' region. Raise Refused for other texts."""
     try:
         return number_from(text, context.settings.numbers.region)
     except EntryError as error:
@@ -167,7 +167,7 @@ def number_field(context: Context, text: str, field: str = "") -> str:
 
 
 def about_field(context: Context, text: str) -> str | None:
-    """Return the subject to search for: a number as E.164, or another text as it is. None for an empty text."""
+    """Return the text to search for in the audit: numbers as E.164, other texts unchanged. None for an empty text."""
     try:
         return number_from(text, context.settings.numbers.region) if text else None
     except EntryError:
@@ -175,7 +175,7 @@ def about_field(context: Context, text: str) -> str | None:
 
 
 def since_field(context: Context, text: str | None) -> float:
-    """Return the instant of a text such as 7d or 2026-11-01, or now for None. Raise Refused for other texts."""
+    """Return the time in a text such as 7d or 2026-11-01, or now for None. Raise Refused if it is not a time."""
     try:
         return context.at if text is None else since_of(text, context.at)
     except TimeError as error:
@@ -183,7 +183,7 @@ def since_field(context: Context, text: str | None) -> float:
 
 
 def reason_field(text: str) -> str:
-    """Return a reason without outer spaces. Raise Refused if it is empty, too long or not one line."""
+    """Return a reason without leading and trailing spaces. Raise Refused if it is empty, too long or not one line."""
     reason = text.strip()
     if not reason or len(reason) > REASON_CHARACTERS or not reason.isprintable():
         words = Wording("write one line of 1 to {most} characters", {"most": REASON_CHARACTERS})

@@ -1,8 +1,8 @@
 """Operations: how a person changes the store, in one transaction with a row in the audit.
 
-An operation is one function `(db, context, request) -> result`. It checks the request, writes inside `change`, and
-raises Refused if it must not write. Every interface (command, page, API) parses a request, calls the operation and
-shows the result. No interface has rules of its own.
+An operation is a function `(db, context, request) -> result`. It checks the request, writes within `change`, and
+raises Refused if the request is not allowed. Every interface (command, page, API) parses a request, calls the
+operation and shows the result. Interfaces have no rules of their own.
 
     def remove(db, context, request):
         with change(db, context, "list remove", number=request.number) as changed:
@@ -27,11 +27,11 @@ from reputation.wording import Wording
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The user, the time and the settings of a request.
+    """The user, time and settings of a request.
 
     `actor`: the name for the audit. `at`: UTC seconds, the same for the whole operation. `user`: the user of the
-    console, empty elsewhere. `changes`: the changes that can be undone, by name. `scopes`: those of the API token.
-    `made`: filled with the changes that an operation makes.
+    console, empty elsewhere. `changes`: how to undo each kind of change. `scopes`: the scopes of the API token. `made`:
+    the changes that the operation has made so far.
     """
 
     actor: str
@@ -56,8 +56,8 @@ class Context:
 class Refused(Exception):
     """The request was refused, and nothing was changed.
 
-    `code` is for scripts and tests and stays the same. `words` are one line for people that says what can be done.
-    `field` is the part of the request that is wrong, empty for none in particular.
+    `code` is stable, for scripts and tests. `words` is one line for people that says what to do. `field` is the wrong
+    field of the request, or empty.
     """
 
     def __init__(self, code: str, words: str | Wording, field: str = "") -> None:
@@ -68,13 +68,13 @@ class Refused(Exception):
 
 
 def note(db: sqlite3.Connection, context: Context, done: Change) -> None:
-    """Write an audit row without a change of the store, for an export or a change elsewhere."""
+    """Write an audit row for an export, or for a change made outside the store."""
     with change(db, context, done.what, done.number, done.name) as changed:
         changed.after = done.after
 
 
 def whole(db: sqlite3.Connection) -> AbstractContextManager[None]:
-    """Run the block in a new transaction, or as part of the open one."""
+    """Return a context manager that begins a transaction, or does nothing if a transaction is open."""
     return nullcontext() if db.in_transaction else transaction(db)
 
 
@@ -82,10 +82,10 @@ def whole(db: sqlite3.Connection) -> AbstractContextManager[None]:
 def change(
     db: sqlite3.Connection, context: Context, what: str, number: str | None = None, name: str = ""
 ) -> Iterator[Change]:
-    """Run the block in one transaction, then write the audit row that the block filled in, and set its id.
+    """Run the block in a transaction, then write the audit row that the block filled in, and set its id.
 
-    `what`: the command; `number` or `name`: its subject. If a transaction is open (the console's, an import's), the
-    block is part of it. A block that changed nothing sets `is_nothing`, and no row is written.
+    `what`: the command; `number` or `name`: its subject. If a transaction is open, such as that of an import, the block
+    becomes part of it. A block that changed nothing sets `is_nothing`, and no row is written.
     """
     known = context.changes
     assert not known or what == "undo" or what in known, f"no capability has the change {what!r}"

@@ -1,6 +1,6 @@
 """Long answers in pages: `limit` rows, and `next`, the cursor of the following page.
 
-A cursor encodes the place of the last row, so new rows before that place do not change the following pages.
+A cursor encodes the position of the last row. So new rows before that position do not change the following pages.
 """
 
 import binascii
@@ -40,7 +40,7 @@ class ResultPage(msgspec.Struct, Generic[T], frozen=True):
 
 
 class PageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Which page of a list."""
+    """The requested page of a list."""
 
     limit: Limit = ROWS
     cursor: CursorText = ""
@@ -49,7 +49,7 @@ class PageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 def page_from(
     rows: Iterable[T], asked: PageQuery, place: Callable[[T], tuple[Any, ...]], show: Callable[[T], S]
 ) -> ResultPage[S]:
-    """Return the requested page of all rows, in the order of their places. Raise Refused for another list's cursor."""
+    """Return the requested page of `rows`, sorted by `place`. Raise Refused if the cursor belongs to another list."""
     after = place_of(asked.cursor, tuple[Any, ...])
     try:
         left = sorted((place(row), at, row) for at, row in enumerate(rows) if after is None or place(row) > after)
@@ -61,18 +61,18 @@ def page_from(
 
 
 def page_of(rows: Sequence[T], limit: int, place: Callable[[T], tuple[object, ...]]) -> tuple[Sequence[T], str | None]:
-    """Return the page and the cursor of the next one. `rows` has one row more than `limit` if there is a next page."""
+    """Return the page and the cursor of the next page. `rows` has one row more than `limit` if there is a next page."""
     shown = rows[:limit]
     return shown, cursor_of(place(shown[-1])) if len(rows) > limit else None
 
 
 def cursor_of(place: tuple[object, ...]) -> str:
-    """Return the cursor of a place."""
+    """Return the cursor of a position."""
     return urlsafe_b64encode(msgspec.json.encode(place)).rstrip(b"=").decode()
 
 
 def place_of(cursor: str, kind: type[T]) -> T | None:
-    """Return the place of a cursor, None for an empty cursor. Raise Refused if it is invalid."""
+    """Return the position in a cursor, None for an empty cursor. Raise Refused if the cursor is invalid."""
     if not cursor:
         return None
     try:

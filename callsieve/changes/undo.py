@@ -1,6 +1,6 @@
-"""The undo of a change by its row in the audit, the same for every interface.
+"""Undo a change by its row in the audit. Every interface uses this module.
 
-A change can be undone until a later change touches the same thing.
+A change can be undone until another change affects the same item.
 """
 
 import sqlite3
@@ -30,7 +30,7 @@ ADMINISTRATORS = Wording("Only an administrator can undo this.")
 
 
 class UndoRequest(NamedTuple):
-    """A change to undo. If given, it must be one of `whats`, and about this number."""
+    """A change to undo. If `whats` or `number` is given, the change must be of such a kind or about that number."""
 
     change_id: int
     whats: Collection[str] | None = None
@@ -41,10 +41,10 @@ class Undone(NamedTuple):
     """The result of an undo.
 
     Attributes:
-        what: The change that was undone.
-        subject: The number or name that it was about.
-        things: How many things were undone.
-        is_import: It was an import, undone as a whole.
+        what: The kind of change that was undone.
+        subject: The number or name that the change was about.
+        things: Number of items that were restored.
+        is_import: Whether a whole import was undone.
     """
 
     change_id: ChangeId | None
@@ -58,8 +58,8 @@ class Undone(NamedTuple):
 class Latest:
     """A recent change.
 
-    `can_undo`: it is not an undo, was not undone, and the erasure of a number has not emptied it. `is_administrators`:
-    only administrators make and undo this change.
+    `can_undo`: it is not itself an undo, was not undone yet, and its values were not erased with a number.
+    `is_administrators`: only administrators may make and undo this change.
     """
 
     id: int
@@ -69,11 +69,11 @@ class Latest:
 
 
 class UndoKind(NamedTuple):
-    """The functions that restore a kind of thing.
+    """The functions that restore a kind of item.
 
-    `read` returns the thing from one side of an audit row, `current` the present one or None. Undo removes the present
-    thing with `remove`, then calls `put_back`. If `replaces`, it only calls `put_back`: if that refuses, no
-    transaction could restore removed files.
+    `read` parses the item in one side of an audit row. `current` returns the present item, or None. An undo removes the
+    present item with `remove`, then calls `put_back`. With `replaces` it only calls `put_back`. Files need this,
+    because a transaction cannot restore removed files if `put_back` refuses.
     """
 
     read: Callable[[sqlite3.Connection, audit.AuditRow, dict[str, Any]], Any]
@@ -84,7 +84,7 @@ class UndoKind(NamedTuple):
 
 
 def put_row_back(table: str, record: type) -> UndoKind:
-    """Return how to restore a row of a table whose audit rows are records of this type."""
+    """Return an UndoKind that restores a row of a table. The audit stores the row as this record type."""
     return UndoKind(
         lambda db, _row, value: audit.stored_row(db, table, record, value),
         lambda db, _, row: row.read(db),
@@ -95,7 +95,7 @@ def put_row_back(table: str, record: type) -> UndoKind:
 
 
 def _kind_of(undo: Undo, value: dict[str, Any]) -> UndoKind:
-    """Return how to undo a change. If a command changes several kinds of things, `value` tells which one it was."""
+    """Return the UndoKind for a change. If a command changes several kinds of items, `value` tells which it was."""
     if undo.table:
         record = TABLE_BY_NAME[undo.table].row
         assert record is not None, undo.table
@@ -106,7 +106,7 @@ def _kind_of(undo: Undo, value: dict[str, Any]) -> UndoKind:
 
 
 def undo(db: sqlite3.Connection, context: Context, request: UndoRequest) -> Undone:
-    """Undo a change or a whole import. Raise Refused if the user could not make this change, or it cannot be undone."""
+    """Undo a change or a whole import. Raise Refused if it cannot be undone, or the user may not make this change."""
     with change(db, context, "undo") as changed:
         kept = _wanted(db, context, request)
         row = kept.row
@@ -123,7 +123,7 @@ def undo(db: sqlite3.Connection, context: Context, request: UndoRequest) -> Undo
 
 
 def latest_changes(db: sqlite3.Connection, changes: Changes, number: str | None = None) -> tuple[Latest, ...]:
-    """Return the latest changes with these names and their undos, of all numbers or of one."""
+    """Return the latest changes of these kinds and their undos, for all numbers or for one number."""
     kept = audit.latest_of(db, (*changes, *(f"undo {what}" for what in changes)), LATEST, number)
     return tuple(
         Latest(change.id, change.row, can_undo(db, changes, change), is_administrators(changes, change.row.what))
@@ -141,9 +141,9 @@ def find_made(db: sqlite3.Connection, context: Context, change_id: int) -> Lates
 
 
 def can_undo(db: sqlite3.Connection, changes: Changes, change: audit.KeptChange) -> bool:
-    """Return whether a change can be undone, unless its thing was changed again.
+    """Return whether a change can be undone, unless a later change affected the same item.
 
-    It must not be final or undone already, and the erasure of a number must not have emptied it.
+    The kind of change must allow an undo, it must not be undone already, and its values must not have been erased.
     """
     row = change.row
     is_final = not isinstance(changes.get(row.what), Undo)
@@ -157,7 +157,7 @@ def is_administrators(changes: Changes, what: str) -> bool:
 
 
 def why_final(changes: Changes, what: str) -> Wording:
-    """Return why a change of this name cannot be undone, and what to do instead. An undo is final too."""
+    """Return why this kind of change cannot be undone, and what to do instead. An undo cannot be undone either."""
     why = changes.get(what, AGAIN)
     assert isinstance(why, Wording)
     return Wording("'{change}' cannot be undone. {why}", {"change": name_of(what), "why": why})

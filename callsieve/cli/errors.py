@@ -14,11 +14,11 @@ from reputation.store.errors import StoreError
 
 
 class CommandError(Exception):
-    """The command failed. The message is one line that says what to do. Empty: it was printed already."""
+    """The command failed. The message is one line that says what to do, or empty if it was printed already."""
 
 
 class SwitchedOffError(CommandError):
-    """The settings disable this command, which a systemd unit runs. Its exit code keeps systemd from trying again."""
+    """The settings disable this command, which a systemd unit runs. With this exit code systemd does not restart it."""
 
 
 # The errors that a command may end with. Any other is a bug and shows its traceback.
@@ -44,7 +44,7 @@ _OS_TROUBLE = {
 
 @contextmanager
 def errors_in_one_line() -> Iterator[None]:
-    """On an expected error inside, print one line on standard error and exit with code 2."""
+    """Catch an expected error in the block, print it as one line on standard error, and exit with code 2."""
     try:
         yield
         sys.stdout.flush()
@@ -65,7 +65,7 @@ def errors_in_one_line() -> Iterator[None]:
 
 
 def words_of(error: Exception) -> str:
-    """Return the message of an expected error. It says which option was wrong, and how to force the command."""
+    """Return the message of an expected error, with the name of the wrong option. It says if --force would help."""
     if not isinstance(error, Refused):
         return str(error)
     words = f"--{error.field}: {error.words}" if error.field else str(error.words)
@@ -73,7 +73,7 @@ def words_of(error: Exception) -> str:
 
 
 def os_trouble(error: OSError) -> str:
-    """Return an OSError in one line: the path, the problem and what to do."""
+    """Return an OSError as one line: the path, the problem and what to do."""
     if error.errno is None and str(error):
         return str(error)  # our own text, which says all of that
     place = f"{error.filename}: " if error.filename else "standard output: " if error.errno in _NO_ROOM else ""
@@ -82,13 +82,13 @@ def os_trouble(error: OSError) -> str:
 
 
 def warn(text: str) -> None:
-    """Print a warning as one line on standard error. Control characters in it become `?`."""
+    """Print a warning as one line on standard error. Control characters are replaced by `?`."""
     line = "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
     print(f"callsieve: {line}", file=sys.stderr)
 
 
 def fail_with(problems: Sequence[str]) -> None:
-    """Print the problems, one per line, and raise CommandError. Do nothing for an empty list."""
+    """Print the problems, one per line, and raise CommandError. Do nothing if the list is empty."""
     for problem in problems[:-1]:
         warn(problem)
     if problems:

@@ -1,4 +1,4 @@
-"""How imports read a file or standard input, compressed with gzip or not."""
+"""Reading of a file or standard input by imports, with or without gzip compression."""
 
 import re
 import sys
@@ -20,7 +20,7 @@ from callsieve.text.table_errors import TableError, TableProblem, table_error
 T = TypeVar("T")
 
 FileArgument = Annotated[Path, typer.Argument(help="CSV in UTF-8; - for standard input.", show_default=False)]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Read everything and change nothing.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Check the whole file, but change nothing.")]
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def table_in(
     bare: re.Pattern[str] | None = None,
     longest: int = FIELD_CHARACTERS,
 ) -> Iterator[tuple[CsvTable, Callable[[], int]]]:
-    """Open the table in a file. Yield it with a function that returns the bytes read. Raise CommandError or OSError."""
+    """Open the table in a file. Yield it and a function that returns the bytes read. Raise CommandError or OSError."""
 
     def table_of(stream: BinaryIO, name: str) -> CsvTable:
         return CsvTable(stream, columns, name, others=others, bare=bare, longest=longest)
@@ -43,10 +43,10 @@ def table_in(
 
 @contextmanager
 def input_as(file: Path, reader: Callable[[BinaryIO, str], T]) -> Iterator[tuple[T, Callable[[], int] | None]]:
-    """Open a file with `reader`. Yield the result, and if it is compressed a function that returns the bytes read.
+    """Open a file with `reader`. Yield the result, and for a compressed file a function that returns the bytes read.
 
     Raises:
-        CommandError: The content is wrong.
+        CommandError: The content is invalid.
         OSError: The file cannot be read.
     """
     name = "standard input" if str(file) == "-" else str(file)
@@ -60,12 +60,12 @@ def input_as(file: Path, reader: Callable[[BinaryIO, str], T]) -> Iterator[tuple
 
 
 def nothing_usable(problems: Sequence[RowProblem]) -> CommandError:
-    """Return the error for a table in which no row can be used."""
+    """Return the error for a table without any usable row."""
     return CommandError(f"{csv_table.nothing_usable(problems)}. Nothing was changed")
 
 
 class RowsRead(Protocol):
-    """The table or other object that counts the rows read, for warnings."""
+    """An object that counts the rows read, such as a table. `warn_of_rows` uses it."""
 
     skipped: int
     cut: int
@@ -82,11 +82,11 @@ def warn_of_rows(rows: RowsRead, longest: int = FIELD_CHARACTERS) -> None:
     if rows.cut:
         warn(f"cut {plural(rows.cut, 'field')} longer than {longest:,} characters")
     if rows.ignored:
-        warn(f"did not read the columns {', '.join(rows.ignored[:10])}")
+        warn(f"ignored the columns {', '.join(rows.ignored[:10])}")
 
 
 def warn_of_skipped(problems: Sequence[RowProblem], skipped: int) -> None:
-    """Warn about the first skipped rows, and how many more there were."""
+    """Warn about the first skipped rows, and print the number of further skipped rows."""
     for problem in problems:
         warn(f"skipped {problem}")
     if skipped > len(problems):

@@ -1,7 +1,7 @@
-"""Common parts of commands: `--config`, `--json`, access to the store, and questions to people.
+"""Common parts of commands: `--config`, `--json`, access to the store, and questions to the user.
 
-Each change is one transaction with its row in the audit. An import writes its numbers as one generation. A dry run
-writes to a temporary store.
+Each change is one transaction with a row in the audit. An import writes its numbers as one generation. A dry run writes
+to a temporary store.
 """
 
 import getpass
@@ -46,21 +46,21 @@ _NOT_ASCII = re.compile(r"[^\n -~]")
 
 
 def settings_of(config: Path | None) -> Loaded:
-    """Load the settings, and give up root's rights for those of the state directory's owner."""
+    """Load the settings. If run as root, continue with the rights of the state directory's owner."""
     loaded = load_settings(config)
     become_owner(loaded)
     return loaded
 
 
 def salvaged_settings_of(config: Path | None) -> tuple[Loaded, SettingsError | None]:
-    """Load the settings for a command that must work with a broken file. Return them with the error, if any."""
+    """Load the settings for a command that must work with a broken file. Return settings and error (or None)."""
     loaded, error = load_or_salvage(config)
     become_owner(loaded)
     return loaded, error
 
 
 def settings_even_broken(config: Path | None) -> tuple[Loaded, bool]:
-    """Load the settings and return whether they are broken. If so, warn about what is used instead."""
+    """Load the settings, and return whether they are broken. If they are, warn about the settings used instead."""
     loaded, error = salvaged_settings_of(config)
     if error is not None:
         asked, store = loaded.settings.asterisk.command, loaded.store_path
@@ -79,12 +79,12 @@ def json_text(value: Any) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return JSON in which control characters and characters that change the writing direction are escaped."""
+    """Return JSON with escaped control characters, and escaped characters that change the writing direction."""
     return _NOT_ASCII.sub(lambda match: match[0] if match[0].isprintable() else json.dumps(match[0])[1:-1], text)
 
 
 def check_new(out: Path, remedy: str = "choose another, or remove it") -> None:
-    """Raise CommandError if a file of this name exists."""
+    """Raise CommandError if the file exists already."""
     with acting_for(out):
         exists = out.is_file()
     if exists:
@@ -105,7 +105,7 @@ def existing_store(loaded: Loaded) -> Iterator[sqlite3.Connection]:
 
 @contextmanager
 def any_store(loaded: Loaded) -> Iterator[sqlite3.Connection]:
-    """Open the store for a command that changes something. Create it if it does not exist."""
+    """Open the store for a command that changes it. Create the store if it does not exist."""
     with open_store(loaded.store_path) as db:
         yield db
 
@@ -120,7 +120,7 @@ def has_store(loaded: Loaded) -> bool:
 
 
 def number_argument(text: str, loaded: Loaded) -> str:
-    """Return a number on the command line as E.164. Raise CommandError if it is not one."""
+    """Return a number from the command line as E.164. Raise CommandError if it is not a number."""
     try:
         return number_from(text, loaded.settings.numbers.region)
     except EntryError as error:
@@ -128,7 +128,7 @@ def number_argument(text: str, loaded: Loaded) -> str:
 
 
 def number_option(name: str, text: str | None, loaded: Loaded) -> str | None:
-    """Return the number of an optional option. The CommandError names the option."""
+    """Return the number in an option, None if the option was not given. Raise CommandError with the option's name."""
     try:
         return None if text is None else number_argument(text, loaded)
     except CommandError as error:
@@ -136,12 +136,12 @@ def number_option(name: str, text: str | None, loaded: Loaded) -> str | None:
 
 
 def since_option(name: str, text: str, now: float) -> float:
-    """Return the past time in an option, such as 90s, 1h, 7d, 18:00 or 2026-12-31. Raise CommandError for others."""
+    """Return the past time in an option, such as 90s, 1h, 18:00 or 2026-12-31. Raise CommandError if it is invalid."""
     return _time(name, text, now, since_of)
 
 
 def until_option(name: str, text: str, now: float) -> float:
-    """Return the time in an option, in the past or future. Raise CommandError for an invalid one."""
+    """Return the past or future time in an option. Raise CommandError if it is invalid."""
     return _time(name, text, now, moment_of)
 
 
@@ -153,7 +153,7 @@ def _time(name: str, text: str, now: float, read: Callable[[str, float], float])
 
 
 def confirmed(question: str, *, yes: bool, default: bool = False) -> bool:
-    """Return whether the person agrees. Raise CommandError without a terminal. `default`: the answer of Enter."""
+    """Ask the question and return whether the user agrees. `default`: on Enter. Raise CommandError without terminal."""
     if yes:
         return True
     if not sys.stdin.isatty():
@@ -175,7 +175,7 @@ NAME_CHARACTERS = 64
 def stores(
     loaded: Loaded, *, dry_run: bool, copied: bool = False
 ) -> Iterator[tuple[sqlite3.Connection, sqlite3.Connection]]:
-    """Yield the store to read and the one to write. In a dry run that is a temporary one, with all data if `copied`."""
+    """Yield the store to read and the store to write. A dry run writes to a temporary copy, with data if `copied`."""
     if not dry_run:
         with any_store(loaded) as db:
             yield db, db
@@ -191,20 +191,20 @@ def stores(
 
 
 def context_of(loaded: Loaded) -> Context:
-    """Return the context of an operation from the command line: the user as an administrator, now."""
+    """Return the context of an operation from the command line. The user counts as an administrator."""
     return Context(who(), Role.ADMINISTRATOR, time.time(), loaded)
 
 
 def perform(
     loaded: Loaded, operation: Callable[[sqlite3.Connection, Context, R], T], request: R, *, existing: bool = False
 ) -> T:
-    """Run an operation on the store and return its result. If `existing`, do not create the store. Raise Refused."""
+    """Run an operation on the store and return its result. `existing`: do not create the store. Raise Refused."""
     with existing_store(loaded) if existing else any_store(loaded) as db:
         return operation(db, context_of(loaded), request)
 
 
 def note_done(loaded: Loaded, done: Change) -> None:
-    """Add a row to the audit about something that was done outside the store. If that fails, only warn."""
+    """Add a row to the audit about a change made outside the store. If that fails, only warn."""
     try:
         if has_store(loaded):
             perform(loaded, note, done, existing=True)
@@ -217,7 +217,7 @@ def note_done(loaded: Loaded, done: Change) -> None:
 
 
 def who() -> str:
-    """Return the login name of the person at the terminal, even if they use sudo."""
+    """Return the login name of the user at the terminal, even under sudo."""
     try:
         name = os.environ.get("SUDO_USER") or getpass.getuser()
     except (KeyError, OSError):  # the user id has no name

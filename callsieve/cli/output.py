@@ -1,6 +1,7 @@
-"""How commands print: plain columns, few colours, no control characters, and progress bars for long commands.
+"""Output of commands: plain columns, few colours, no control characters, and progress bars for long commands.
 
-Names and notes come from callers and other people's files: they pass through `clean` and are never markup.
+Names and notes come from callers and from files of other organisations. So they pass through `clean` and are never
+interpreted as markup.
 """
 
 import os
@@ -41,13 +42,13 @@ Cell = str | Text
 
 
 def console() -> Console:
-    """Return a console for standard output. It uses colours only on a terminal, and not with NO_COLOR."""
+    """Return a console for standard output. It uses colours only on a terminal, and only if NO_COLOR is not set."""
     width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else WIDTH_OF_FILES
     return Console(file=sys.stdout, highlight=False, markup=False, emoji=False, width=width)
 
 
 def clean(text: object) -> str:
-    """Return a text that is safe to print: control characters, also of escape sequences, become `?`."""
+    """Return a text that is safe to print. Control characters, as in escape sequences, are replaced by `?`."""
     return "".join(c if c.isprintable() else "?" for c in str(text))
 
 
@@ -57,7 +58,7 @@ def word(text: str) -> Text:
 
 
 def ordered(action: str, would_be: str) -> Text:
-    """Return the action; in brackets the would-be action if the policy only observed."""
+    """Return the action. If the policy only observed, return in brackets the action that it would have taken."""
     return word(action) if action == would_be else Text.assemble("(", word(would_be), ")")
 
 
@@ -72,7 +73,7 @@ def bold(text: str) -> Text:
 
 
 def lines(texts: Iterable[object]) -> Text:
-    """Return several lines for one cell."""
+    """Return several lines as the text of one cell."""
     return Text("\n").join(Text(clean(text)) for text in texts)
 
 
@@ -82,7 +83,7 @@ def say(*parts: Cell) -> None:
 
 
 def say_command(command: str) -> None:
-    """Print a command to copy, which is never wrapped."""
+    """Print a command for copying. It is never wrapped."""
     console().print(Text(f"  {clean(command)}", style="cyan"), soft_wrap=True)
 
 
@@ -101,8 +102,8 @@ def print_table(
 ) -> None:
     """Print columns without borders.
 
-    `keep`: columns that are never wrapped. `right`: columns of figures. Without `headings` only rows are printed.
-    `below`: a remark under each row. Numbers and ids are not cut: a narrow terminal wraps the lines itself.
+    `keep`: columns that are never wrapped. `right`: columns aligned to the right. `below`: a remark below each row.
+    Empty `headings`: print only rows. Numbers and ids are never cut off: on a narrow terminal the whole lines wrap.
     """
     texts = [[_cell(cell) for cell in row] for row in rows]
     if not below:
@@ -140,7 +141,7 @@ def _write_remark(remark: str) -> None:
 
 
 def print_pairs(pairs: Iterable[tuple[str, Cell]], width: int = 0) -> None:
-    """Print `name   value` lines, without empty values. A long value continues under its beginning."""
+    """Print lines of `name   value`, and skip empty values. A long value continues below its beginning."""
     table = _plain_table(show_header=False)
     table.add_column(no_wrap=True, style="dim", min_width=width)
     table.add_column(overflow="fold")
@@ -155,7 +156,7 @@ def _plain_table(*, show_header: bool) -> Table:
 
 
 def print_plain(table: Table) -> None:
-    """Print a table without trailing spaces, so that lines can be copied."""
+    """Print a table without trailing spaces, so that its lines can be copied."""
     _write(_lines_of(table))
 
 
@@ -171,7 +172,7 @@ def _width_of(cell: Text) -> int:
 
 
 def _lines_of(what: Table | Padding, least: int = 0, more: int = 0) -> list[str]:
-    """Return the lines of a table as wide as the terminal, but at least `least`, and then `more` columns wider."""
+    """Return the lines of a table. Its width is the terminal's or `least`, whichever is larger, plus `more`."""
     out = console()
     out.width = max(out.width, least) + more
     with out.capture() as captured:
@@ -184,7 +185,7 @@ def _write(lines: Iterable[str]) -> None:
 
 
 def some(words: Sequence[str], most: int = 5) -> str:
-    """Return the first words, joined, and how many more there are."""
+    """Return the first words, joined by commas, and the number of further words."""
     return ", ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
 
 
@@ -198,7 +199,7 @@ def _cell(cell: Cell) -> Text:
 
 
 def say_undo(change_id: int | None, config: Path | None) -> None:
-    """Print the command that undoes a change, if there was one."""
+    """Print the command that undoes a change. Print nothing if nothing was changed."""
     if change_id is None:
         return
     words = ["callsieve", "undo", str(change_id), *(["--config", str(config)] if config else [])]
@@ -207,9 +208,9 @@ def say_undo(change_id: int | None, config: Path | None) -> None:
 
 
 def cells_of(counts: Sequence[int], most: int, width: int) -> list[int]:
-    """Return the number of cells of each part of a stacked bar, in which `most` fills `width`.
+    """Return the number of cells for each part of a stacked bar. A bar of `most` fills `width` cells.
 
-    A part that is not 0 gets at least one cell. The largest part takes the rounding error, so that the sum is right.
+    A part that is not 0 gets at least one cell. The largest part absorbs the rounding error, so the sum is right.
     """
     wanted = [count * width / most for count in counts]
     cells = [max(1, round(share)) if count else 0 for count, share in zip(counts, wanted, strict=True)]
@@ -236,7 +237,7 @@ def meter(file: Path, afterwards: str = "storing") -> AbstractContextManager[Tel
 
 @contextmanager
 def meter_of(size: int | None, afterwards: str = "storing") -> Iterator[Tell]:
-    """Show a progress bar for something that is not a file. `size`: its bytes, None if unknown."""
+    """Show a progress bar for an input that is not a file. `size`: its size in bytes, None if unknown."""
     if not sys.stderr.isatty():
         yield _nobody
         return
@@ -260,7 +261,7 @@ def meter_of(size: int | None, afterwards: str = "storing") -> Iterator[Tell]:
 
 @contextmanager
 def counted(total: int, what: str) -> Iterator[Callable[[], None]]:
-    """Show a progress bar for `total` things. Each call of the yielded function advances it by one."""
+    """Show a progress bar for `total` items. Each call of the yielded function advances it by one item."""
     if not sys.stderr.isatty():
         yield _no_one
         return
@@ -271,7 +272,7 @@ def counted(total: int, what: str) -> Iterator[Callable[[], None]]:
 
 
 def watched(rows: Iterator[T], bytes_read: Callable[[], int], tell: Tell) -> Iterator[T]:
-    """Yield the rows, and call `tell` with the progress every few rows and at the end."""
+    """Yield the rows, and report the progress with `tell` every few rows and at the end."""
     count = 0
     for count, row in enumerate(rows, 1):
         if count % ROWS_BETWEEN_LOOKS == 0:

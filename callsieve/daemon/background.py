@@ -1,6 +1,6 @@
-"""The daemon's background parts, such as console, settings, dialplan watch and telemetry.
+"""The daemon's background parts, such as console, settings, dialplan check and telemetry.
 
-A part that fails is logged and started again after a growing pause.
+If a part fails, the failure is logged and the part is started again. Each pause before a restart is longer.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ Part = Callable[[], Coroutine[None, None, None]]
 
 
 class BackgroundParts:
-    """Coroutines that run until the daemon stops. If one fails, the others and the serving of calls go on."""
+    """Runs coroutines until the daemon stops. If one fails, the others and the calls continue."""
 
     def __init__(self) -> None:
         self._failed_at: dict[str, float] = {}
@@ -91,7 +91,7 @@ EVERY_SECONDS = 10.0
 
 
 def trouble_with(loaded: Loaded) -> str:
-    """Return why calls do not reach this daemon and what to do. Empty if they do, or if it cannot be known."""
+    """Return why calls do not reach this daemon and what to do. Empty if they do, or if this cannot be determined."""
     etc, listen = Path(loaded.settings.asterisk.etc), loaded.settings.agi.listen
     try:
         asked = asked_in_files(etc)
@@ -106,7 +106,7 @@ def trouble_with(loaded: Loaded) -> str:
 
 
 async def watch_dialplan(load: Callable[[], Loaded], tell: Callable[[str], None]) -> None:
-    """Check the dialplan every few seconds, and call `tell` with its problem, or with an empty text."""
+    """Check the dialplan every few seconds, and call `tell` with its problem, or with "" if it has none."""
     known = ""
     while True:
         trouble = await asyncio.to_thread(trouble_with, load())  # a disk that stalls holds up no call
@@ -125,7 +125,7 @@ RETRY_SECONDS = 10.0
 
 
 async def keep_folded(store: StoreSupervisor, changed: asyncio.Event) -> None:
-    """Recompute outdated standings whenever `changed` is set. Runs until cancelled."""
+    """Recompute outdated standings each time `changed` is set. Runs until cancelled."""
     while True:
         changed.clear()
         try:
@@ -138,7 +138,7 @@ async def keep_folded(store: StoreSupervisor, changed: asyncio.Event) -> None:
 
 
 async def fold(store: StoreSupervisor) -> int:
-    """Recompute the standings that were made with other weights, and return how many."""
+    """Recompute the standings that were computed with other weights, and return their number."""
     await store.write(use_weights, store.weights)
     total = 0
     while numbers := await store.write(fold_next, AT_ONCE):
@@ -156,7 +156,7 @@ END_SECONDS = 1.0
 
 
 async def keep_console(load: Callable[[], Loaded]) -> None:
-    """Run the console until cancelled, and restart it when it ends. Return at once if the settings do not enable it."""
+    """Run the console until cancelled, and restart it if it ends. Return at once if the settings disable it."""
     loaded = load()
     if not loaded.settings.web.enabled:
         return
@@ -174,7 +174,7 @@ async def keep_console(load: Callable[[], Loaded]) -> None:
 
 
 async def _run(loaded: Loaded) -> int:
-    """Run the console once. It exits when its standard input is closed, so it cannot outlive us, even after SIGKILL."""
+    """Run the console once. It exits when its standard input closes, so it never outlives this process."""
     words = [sys.executable, "-P", "-m", "callsieve.main.console_server", *([str(loaded.file)] if loaded.file else [])]
     process = await asyncio.create_subprocess_exec(*words, stdin=asyncio.subprocess.PIPE)
     try:
@@ -196,7 +196,7 @@ RECALLED_CALLS = 100
 
 
 async def keep_settings(store: StoreSupervisor, settings: Callable[[], Settings], due: asyncio.Event) -> None:
-    """Write people and numbers of the settings to the store whenever `due` is set."""
+    """Write the people and numbers in the settings to the store each time `due` is set."""
     while True:
         await due.wait()
         due.clear()
@@ -207,7 +207,7 @@ async def keep_settings(store: StoreSupervisor, settings: Callable[[], Settings]
 
 
 async def recall(store: StoreSupervisor, velocity: Velocity, first_calls: FirstCalls, started_at: float) -> None:
-    """Count the calls of the hour before the start, as if the daemon had seen them."""
+    """Count the calls in the hour before the start, as if the daemon had been running then."""
     while (times := await _times(store, started_at - WINDOW_SECONDS, started_at)) is None:
         pass
     for place, (caller, at, did, is_first) in enumerate(times):
@@ -233,7 +233,7 @@ async def _times(store: StoreSupervisor, since: float, before: float) -> list[Ca
 
 
 async def _done(pending: Awaitable[None]) -> bool:
-    """Return whether the store did it. If it failed, wait first, so that the caller may try again at once."""
+    """Return whether the store completed the request. Pause after a failure, so that the caller may retry at once."""
     try:
         await pending
     except StoreError as error:
@@ -263,11 +263,11 @@ if TYPE_CHECKING:
 
 
 class Observed(Protocol):
-    """The parts of the daemon that telemetry reads."""
+    """The parts of the daemon that telemetry reports about."""
 
     @property
     def program(self) -> str:
-        """Return the version stamp of the running program."""
+        """Return the version and build of the running program."""
         ...
 
     @property
@@ -287,7 +287,7 @@ class Observed(Protocol):
 
     @property
     def look_ups(self) -> LookUpClient:
-        """Return the client of look-ups."""
+        """Return the client of the look-up process."""
         ...
 
     @property
@@ -297,7 +297,7 @@ class Observed(Protocol):
 
     @property
     def learning(self) -> OutcomeRecorder | None:
-        """Return the recorder of outcomes, if there is one."""
+        """Return the recorder of call outcomes, or None."""
         ...
 
     def trouble(self) -> str:
@@ -354,7 +354,7 @@ def _listening_of(daemon: Observed) -> Listening | None:
 
 
 def write_telemetry(state: Path, telemetry: Telemetry) -> None:
-    """Replace the telemetry file in one step, so that readers never see half of it. Raise OSError if that fails."""
+    """Replace the telemetry file in one step, so that readers never see a partial file. Raise OSError if that fails."""
     path = state / NAME
     new = path.with_suffix(".new")
     new.write_bytes(msgspec.json.encode(telemetry))

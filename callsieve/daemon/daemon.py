@@ -1,4 +1,4 @@
-"""The daemon: starts the parts in this order, and stops them in the reverse order.
+"""The daemon. It starts its parts in this order, and stops them in reverse order.
 
     settings -> policies, site -> store -> screening -> FastAGI server -> "ready"
 
@@ -68,7 +68,7 @@ logger = logging.getLogger("callsieve.daemon.daemon")
 # Tables of the settings that take effect only after a restart.
 UNTIL_RESTART = ("agi", "ami", "capabilities", "speech", "store", "web")
 USERS_UNKNOWN = (
-    "the kernel does not tell which user connects to FastAGI, so no call is screened: the unit needs AF_NETLINK"
+    "the kernel does not report which user connects to FastAGI, so no call is screened: the unit needs AF_NETLINK"
 )
 GRACE_SECONDS = 0.6  # calls in flight at SIGTERM: no longer than the dialplan waits
 LOOK_SECONDS = 1.0  # how often policy files are checked
@@ -78,7 +78,7 @@ NEW_OBJECTS = 10_000  # between two garbage collections: as many as a thousand c
 
 
 class Daemon:
-    """CallSieve as a service. `load` reads the settings, at the start and at each reload."""
+    """The CallSieve service. `load` reads the settings, at the start and at each reload."""
 
     def __init__(self, load: Callable[[], Loaded]) -> None:
         self._load = load
@@ -278,7 +278,7 @@ class Daemon:
             logger.info("policy activated: %s", self.policy)
 
     async def _keep_policies(self) -> None:
-        """Read settings and policies again when they change. A thread does it, so that a slow disk delays no call."""
+        """Read settings and policies again when they change. Uses a thread, so that a slow disk delays no call."""
         while True:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._reload_due.wait(), LOOK_SECONDS)
@@ -297,7 +297,7 @@ class Daemon:
                 logger.info("numbering plans reloaded: %d ranges", len(site.plan))
 
     def _settings_differ(self) -> None:
-        """Note that the store may differ from the settings, because it was opened or the settings were read."""
+        """Note that the store may differ from the settings, because one of them was opened or read again."""
         self._weights_changed.set()
         self._settings_due.set()
 
@@ -313,7 +313,7 @@ class Daemon:
             await asyncio.to_thread(read_plans, (region,))
 
     async def _write_telemetry(self) -> None:
-        """Write telemetry for the console and /metrics. A thread does it, so that a stalled disk delays no call."""
+        """Write telemetry for the console and /metrics. Uses a thread, so that a stalled disk delays no call."""
         started_at = time.time()
         while True:
             with suppress(OSError):
@@ -328,9 +328,9 @@ class Daemon:
         await keep_console(lambda: self._loaded)
 
     async def _run_housekeeping(self) -> None:
-        """Make a backup once a day and remove old data once an hour, but never before that day's backup exists.
+        """Make a backup once a day, and remove old data once an hour, but only after that day's backup.
 
-        It waits for the first minute, when calls that arrived during the start need the processor.
+        Begins a minute after the start, because calls that arrived during the start need the processor first.
         """
         await asyncio.sleep(SETTLED_SECONDS)
         while True:
@@ -426,10 +426,10 @@ def run(load: Callable[[], Loaded]) -> None:
 
 
 def _collect_seldom() -> None:
-    """Exclude all objects made so far from garbage collection, and collect seldom.
+    """Exclude the objects made during the start from garbage collection, and run the collector rarely.
 
-    These objects live until the end. Scanning them took a tenth of each call's processor time, and up to 30 ms at once.
-    The objects of a call are freed without a collector.
+    These objects live until the process ends. Scanning them used a tenth of each call's processor time, and up to 30 ms
+    at once. The objects of a call are freed by reference counting.
     """
     gc.freeze()
     gc.set_threshold(NEW_OBJECTS)

@@ -1,4 +1,4 @@
-"""Recording of how calls end: read Asterisk's events while the daemon serves, and write outcomes to the store.
+"""Recording of call outcomes: reads Asterisk's events while the daemon serves, and writes outcomes to the store.
 
     AmiListener -> packets -> events -> CallTracker -> Outcome -> OutcomeRecord -> queue -> the store, in batches
 
@@ -47,7 +47,7 @@ FIRST_RETRY_SECONDS = 1.0
 
 
 class OutcomeRecorder:
-    """The AMI listener, the call tracker and the writer of outcomes. `start` starts them, `close` stops them."""
+    """Runs the AMI listener, the call tracker and the writer of outcomes. `start` starts them, `close` stops them."""
 
     def __init__(self, settings: Ami, site: Callable[[], Site], store: StoreSupervisor) -> None:
         self._site = site
@@ -63,7 +63,7 @@ class OutcomeRecorder:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Start to connect in the background. This never fails."""
+        """Start connecting in the background. Raises no error."""
         self.listener.start()
         parts = {
             "follow": self._follow(),
@@ -75,7 +75,7 @@ class OutcomeRecorder:
         self._tasks = [asyncio.create_task(part, name=f"learning_{name}") for name, part in parts.items()]
 
     async def close(self) -> None:
-        """Log off, record calls in progress as incomplete, and write what is queued."""
+        """Log off from Asterisk, record calls in progress as incomplete, and write the queued outcomes."""
         await self.listener.close()
         for task in self._tasks:
             task.cancel()
@@ -98,11 +98,11 @@ class OutcomeRecorder:
 
     @property
     def waiting(self) -> int:
-        """Return how many outcomes the store has not accepted yet."""
+        """Return the number of outcomes that wait to be written to the store."""
         return len(self._queue)
 
     def _trunk_of(self, channel: str) -> str | None:
-        """Return the trunk of a channel. If no `[[trunk]]` is set, every channel except our phones is a trunk."""
+        """Return the trunk of a channel. If no `[[trunk]]` is set, all channels except our phones are trunks."""
         site = self._site()
         if site.trunks or kind_of(channel, None) is CallKind.NOBODY:
             return site.described_trunk(channel)
@@ -117,7 +117,7 @@ class OutcomeRecorder:
                 logger.exception("an AMI event could not be processed")
 
     def _heard(self, notice: Notice) -> KeyPressed | None:
-        """Process one notice. If somebody pressed a key, return the key."""
+        """Process a notice. Return the pressed key if the notice reports a key."""
         if isinstance(notice, Gap):
             logger.warning("gap in Asterisk's events, current calls are incomplete: %s", notice.why)
             self._take(self.tracker.gap(notice.at))
@@ -137,7 +137,7 @@ class OutcomeRecorder:
         try:
             result = await self._store.write(mark_call, endpoint, linkedid, at)
         except StoreError as error:
-            logger.warning("mark during a call: lost: %s", error)
+            logger.warning("a mark made during a call was lost: %s", error)
         else:
             logger.info("mark during a call: %s", result.status.value if result else "unknown call")
 
@@ -164,9 +164,9 @@ class OutcomeRecorder:
             self._emergencies.popleft()
 
     async def _flush(self) -> None:
-        """Write all queued outcomes. If the store fails, they return to the queue.
+        """Write all queued outcomes. If the store fails, put them back into the queue.
 
-        A stopped call ends before its decision is in the journal. So nothing is learnt from it until a moment later.
+        A stopped call ends before its decision is in the journal. So its outcome is evaluated a moment later.
         """
         if time.monotonic() >= self._settle_at:
             await self._store.write(settle_outcomes, time.time())
@@ -180,7 +180,7 @@ class OutcomeRecorder:
                 self._queue.extendleft(reversed(batch))
                 raise
             except Exception:
-                logger.exception("writing %d outcomes together failed: writing each alone", len(batch))
+                logger.exception("writing %d outcomes together failed: writing each separately", len(batch))
                 self._queue.extendleft(reversed(batch))
                 await self._flush_singly(len(batch), hours)
             else:
@@ -202,7 +202,7 @@ class OutcomeRecorder:
                 self.recorded += 1
 
     async def _settle(self) -> None:
-        """Read which person has which phone, and learn from the outcomes whose decisions are in the journal by now."""
+        """Read which phone belongs to which person, and learn from outcomes whose decisions are now in the journal."""
         people = await self._store.read(all_people)
         self._phones = frozenset(person.endpoint for person in people if person.endpoint)
         await self._store.write(settle_outcomes, time.time())

@@ -1,8 +1,8 @@
-"""The daemon's access to the store, which it keeps open whatever happens to the file.
+"""The daemon's access to the store, which stays open whatever happens to the file.
 
 Without a store every read and write fails at once, and calls fail open. A damaged file is moved aside and replaced by
-the last good backup. If a store cannot be opened, the supervisor tries again until it can. If the open file is removed,
-replaced or emptied, it notices that within a second and keeps the open content as a backup. A store that becomes
+the last good backup. If the store cannot be opened, the supervisor keeps trying. If the open file is removed, replaced
+or emptied, the supervisor notices it within a second and keeps the open content as a backup. A store that becomes
 read-only is still read, and decisions wait in memory.
 """
 
@@ -45,11 +45,11 @@ LOOK_SECONDS = 1.0  # how often the files are checked
 
 
 class StoreSupervisor:
-    """The store of the daemon, which implements `agi.screening.Knowledge`. `start` opens it, `close` closes it.
+    """The daemon's store, which implements `agi.screening.Knowledge`. `start` opens it, `close` closes it.
 
-    `weights` are those for reputations, replaced as a whole at a reload. `opened` is called for each store that is
-    opened, which may be another file than before. `incident` is the last event that may have lost data. It stays until
-    the process ends, so that somebody sees it.
+    `weights`: the weights of reputations, replaced as a whole at a reload. `opened`: called each time a store is
+    opened; it may be another file than before. `incident`: the last event that may have lost data. It is kept until the
+    process ends, so that an administrator sees it.
     """
 
     def __init__(self, path: Path, weights: Weights = DEFAULT, opened: Callable[[], None] = lambda: None) -> None:
@@ -66,7 +66,7 @@ class StoreSupervisor:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Open the store, or keep trying in the background. An unusable store raises no error."""
+        """Open the store, or keep trying in the background. Raises no error if the store is unusable."""
         if not await self._open():
             self._wanted.set()
         self.journal.start()
@@ -81,7 +81,7 @@ class StoreSupervisor:
         await self._close_store()
 
     async def facts(self, query: FactsQuery, give_up_at: float) -> Facts:
-        """Return the facts about a call. Calls wait for no other read."""
+        """Return the facts about a call. This read has priority over all others."""
         store = self._open_store()
         try:
             return await store.facts(query, give_up_at, self.weights)
@@ -90,7 +90,7 @@ class StoreSupervisor:
             raise
 
     async def read(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
-        """Run a function in a read transaction. No call waits for it."""
+        """Run a function in a read transaction. Does not delay calls."""
         return await self._open_store().read(fn, *args)
 
     async def write(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts, give_up_at: float = math.inf) -> T:
@@ -111,7 +111,7 @@ class StoreSupervisor:
             raise
 
     async def record_emergency(self, at: float, who: str = "Asterisk") -> None:
-        """Record that somebody here made an emergency call."""
+        """Record that a phone here made an emergency call."""
         await self.write(record_emergency, at, who)
 
     async def record_challenge(
@@ -121,14 +121,14 @@ class StoreSupervisor:
         await self.write(record_challenge, linkedid, number, auth_class, result, at)
 
     async def record_transcript(self, transcript: Transcript) -> None:
-        """Store what a caller said."""
+        """Store the transcript of a caller's words."""
         await self.write(record_transcript, transcript)
 
     async def apply_feature_code(self, endpoint: str, code: str, at: float, give_up_at: float) -> str:
-        """Apply a feature code that one of our people dialled, and return the answer.
+        """Apply a feature code that a person here dialled, and return the answer.
 
-        If the caller of this method is cancelled, the phone has already heard that the code failed. A write that
-        succeeds after that is undone, because the person will try again.
+        If this coroutine is cancelled, the phone has already announced a failure. If the write then still succeeds, it
+        is undone, because the person will dial the code again.
 
         Raises:
             TimeoutError: It was too late, and nothing was changed.
@@ -155,11 +155,11 @@ class StoreSupervisor:
         return proof is ProofAnswer.RIGHT
 
     async def last_call(self, endpoint: str, now: float) -> LastCall | None:
-        """Return the last call of an endpoint, for feature codes that act on it."""
+        """Return the last call of an endpoint. Feature codes act on it."""
         return await self.read(last_call_of, endpoint, now)
 
     async def make_passcode(self, endpoint: str, at: float, give_up_at: float) -> str | None:
-        """Return a new passcode for the own page of the endpoint's person, None if it has no person."""
+        """Return a new passcode for the personal page of the endpoint's person. None if no person has this endpoint."""
         passcode = new_passcode()
         return passcode if await self.write(make_passcode, endpoint, passcode, at, give_up_at=give_up_at) else None
 
@@ -168,7 +168,7 @@ class StoreSupervisor:
         self.journal.add(record)
 
     def record_outbound(self, record: OutboundRecord) -> None:
-        """Queue the decision on an outbound call for the journal."""
+        """Queue the decision about an outbound call for the journal."""
         self.journal.add(record)
 
     def _open_store(self) -> Store:
@@ -236,7 +236,7 @@ class StoreSupervisor:
         logger.warning("the store is open again")
 
     async def _look_at_files(self) -> None:
-        """Leave the store if its files were replaced or removed: a restart would lose what is written to them."""
+        """Close the store if its files were replaced or removed, because a restart would lose further writes."""
         store = self._store
         if store is None:
             return
@@ -279,7 +279,7 @@ class StoreSupervisor:
         self._report(f"{self.trouble}; its open content {kept}")
 
     def _remove_log(self) -> None:
-        """Remove the -wal of a removed store file. Otherwise SQLite would apply it to the file that replaced it."""
+        """Remove the -wal file of a removed store. Otherwise SQLite would apply it to the store's replacement."""
         now = files_of(self.path)
         if now[0] == self._files[0]:
             return  # the same file is back, and needs its -wal

@@ -1,6 +1,6 @@
-"""The JSON in which another switch describes a call, the request to the daemon made of it, and the daemon's answer.
+"""The JSON that other switches send about a call, the request to the daemon made from it, and the daemon's answer.
 
-Text from callers is cleaned as the dialplan cleans it for Asterisk, but never refused. Otherwise a caller could avoid
+Texts from callers are cleaned in the same way as by the dialplan, but never refused. Otherwise a caller could avoid
 screening with an unreadable name.
 """
 
@@ -37,15 +37,15 @@ KEY_PREFIX = "sip:"
 
 
 class CallFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One incoming call, as it was received. Texts that are too long are cut.
+    """An incoming call, with values as received. Texts that are too long are cut off.
 
     Attributes:
         caller: The user part of P-Asserted-Identity, else of From.
         name: The display name of the caller.
         did: The number that was dialled.
         trunk: The name of a [[trunk]], or a value that its `channels` match.
-        withheld: The caller asked not to be shown.
-        verification: The result if the switch has checked the Identity header itself.
+        withheld: Whether the caller withheld the number.
+        verification: The result, if the switch itself has checked the Identity header.
         attestation: The level in the Identity header.
         asserted: The URI of P-Asserted-Identity, else of From, for the carrier's `verstat`.
         diversion: The Diversion header.
@@ -67,9 +67,9 @@ class CallFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
 
 def request_of(facts: CallFacts, fresh_id: str, key: str = "", *, record: bool = True) -> Request:
-    """Return the request about this call as the dialplan would send it.
+    """Return the request that the dialplan would send about this call.
 
-    `fresh_id`: the call's id if the switch gives none. `key`: [agi] key. `record`: whether to record the decision.
+    `fresh_id`: the call's id if the switch sent none. `key`: [agi] key. `record`: whether to record the decision.
     """
     arguments = {
         "key": key,
@@ -92,11 +92,11 @@ def request_of(facts: CallFacts, fresh_id: str, key: str = "", *, record: bool =
 
 
 class OutgoingFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One outgoing call, before it is made. Texts that are too long are cut.
+    """An outgoing call, before it is made. Texts that are too long are cut off.
 
     Attributes:
-        dialled: The number, without your own prefix for an outside line.
-        own_number: The number that it shows.
+        dialled: The number, without your prefix for an outside line.
+        own_number: The number that the call shows.
         caller: The extension of the person who calls, or the `endpoint` of a [[person]].
         trunk: The name of a [[trunk]], or a value that its `channels` match.
         sent: The number with the prefix that the trunk adds.
@@ -112,7 +112,7 @@ class OutgoingFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
 
 def outbound_request_of(facts: OutgoingFacts, fresh_id: str, key: str = "") -> Request:
-    """Return the request that the dialplan would send for this outgoing call."""
+    """Return the request that the dialplan would send about this outgoing call."""
     arguments = {
         "key": key,
         "linkedid": id_of(facts.call_id or fresh_id),
@@ -131,12 +131,12 @@ def trunk_text_of(text: str) -> str:
 
 
 def linkedid_of(call_id: str) -> str:
-    """Return the key under which the store has another switch's call."""
+    """Return the store's key for a call of another switch."""
     return own_name(id_of(call_id))
 
 
 def id_of(call_id: str) -> str:
-    """Return the id of another switch's call in the form of an Asterisk id. Long and binary ids are hashed."""
+    """Return the id of another switch's call in the form of an Asterisk id. Long or unprintable ids are hashed."""
     key = KEY_PREFIX + call_id
     if len(key) <= MAX_ID and key.isascii() and key.isprintable():
         return key
@@ -147,7 +147,7 @@ MOST_DIGITS, MOST_DIGITS_OF_TIME = 6, 11
 
 
 class NoDecision(StrEnum):
-    """Why the API answered `allow` without a decision of the daemon."""
+    """The reason why the API answered `allow` without a decision of the daemon."""
 
     NOT_RUNNING = "the daemon is not running"
     TIMED_OUT = "the daemon did not answer in time"
@@ -160,19 +160,19 @@ class CallAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The decision about an incoming call.
 
     Attributes:
-        action: The action for the switch to take.
+        action: The action that the switch should take.
         rule: The rule that decided; `fail-open` if no decision was possible, and then the action is allow.
-        reason: Why, in English.
+        reason: The reason, in English.
         level: The action that the evidence alone would justify.
         points: The reputation, in points.
         label: The tag of a tagged or warned call.
-        name: The name to show, with the tag; empty: the name as it was received.
-        route: Where to send a routed call, from `[actions] route`; empty: to voicemail.
+        name: The name to show, with the tag; empty: the name as received.
+        route: The destination of a routed call, from `[actions] route`; empty: voicemail.
         sip_code: The SIP status with which to reject the call.
         id: The id of the decision, for `callsieve explain` and appeals.
-        caller: The number of the caller, as CallSieve has read it.
-        appeal_address: Where the caller of a rejected call may appeal, for a Call-Info header; empty without
-            `[public] in_answers`.
+        caller: The number of the caller, as CallSieve parsed it.
+        appeal_address: The address at which the caller of a rejected call can appeal, for a Call-Info header; empty
+            without `[public] in_answers`.
         whisper: The warning to speak to the callee.
     """
 
@@ -197,7 +197,7 @@ class OutboundAnswer(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         action: Allow, hold (not now) or refuse.
         rule: The rule that decided; `fail-open` if no decision was possible, and then the action is allow.
-        reason: Why, in English.
+        reason: The reason, in English.
         until: The earliest time at which a held call is allowed.
         id: The id of the decision, for `callsieve own decisions`.
     """
@@ -233,7 +233,7 @@ def outbound_answer_of(raw: bytes) -> OutboundAnswer:
 
 
 def fail_open(reason: str) -> CallAnswer:
-    """Return the answer that lets an incoming call go on."""
+    """Return the answer that allows an incoming call."""
     return CallAnswer(action="allow", rule=FAIL_OPEN_RULE, reason=str(reason))
 
 

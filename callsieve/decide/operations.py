@@ -1,4 +1,4 @@
-"""For other switches: record how their calls ended, and query the daemon about calls."""
+"""Operations for other switches: record how calls ended, and query the daemon about calls."""
 
 import asyncio
 import logging
@@ -47,30 +47,30 @@ Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
 
 
 class CallEnding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How one call ended.
+    """The outcome of a call.
 
     Attributes:
         call_id: The id of the call, as in the request for its decision.
         disposition: How the call ended.
         direction: Inbound or outbound.
-        caller: Of an inbound call the number as received; of an outbound call the phone of the person who called.
-        withheld: The caller asked not to be shown.
+        caller: For an inbound call the number as received; for an outbound call the caller's phone.
+        withheld: Whether the caller withheld the number.
         did: The number that an inbound caller dialled.
         dialled: The number that an outbound call was made to.
         own_number: The number that an outbound call showed.
         trunk: The trunk, as for the decision.
         answered_by: The phone that answered; null if no person did.
         rang: The phones that rang.
-        ring_seconds: How long it rang.
+        ring_seconds: How long the call rang.
         talk_seconds: How long people talked.
         ended_by: The side that hung up.
-        ended_at: When it ended; now if not given.
+        ended_at: When the call ended; now if not given.
         sip_code: The SIP status code.
-        voicemail_left: The caller left a message.
-        answered_by_pbx: Only a menu, a queue or voicemail answered.
-        transferred: It was transferred.
-        blocked: A network blocked an outbound call (`603 Network Blocked`, 608), not a person.
-        machine: A machine answered an outbound call.
+        voicemail_left: Whether the caller left a message.
+        answered_by_pbx: Whether only a menu, a queue or voicemail answered.
+        transferred: Whether the call was transferred.
+        blocked: Whether a network, not a person, blocked an outbound call (`603 Network Blocked`, 608).
+        machine: Whether a machine answered an outbound call.
     """
 
     call_id: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
@@ -97,11 +97,11 @@ class CallEnding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 
 class EndingRecorded(NamedTuple):
-    """The result of recording how a call ended.
+    """The result of recording a call's outcome.
 
     Attributes:
-        recorded: It is new. Each call is recorded once.
-        signal: The signal that follows from it; null for none yet.
+        recorded: Whether the outcome is new. Each call is recorded once.
+        signal: The signal derived from the outcome; null for none yet.
     """
 
     recorded: bool
@@ -109,7 +109,7 @@ class EndingRecorded(NamedTuple):
 
 
 def record_ending(db: sqlite3.Connection, context: Context, ending: CallEnding) -> EndingRecorded:
-    """Record how a call through another switch ended, once, with its signals. An emergency call opens the window."""
+    """Record how a call through another switch ended, with its signals. Emergency calls open the emergency window."""
     site = site_of(context.settings)
     outcome = _outcome_of(ending, site.trunk_of(trunk_text_of(ending.trunk)).name or None, context.at)
     record = record_of(outcome, site.region_of)
@@ -121,7 +121,7 @@ def record_ending(db: sqlite3.Connection, context: Context, ending: CallEnding) 
 
 
 def _outcome_of(ending: CallEnding, trunk: str | None, now: float) -> Outcome:
-    """Return the outcome as the call tracker reports it for calls through Asterisk."""
+    """Return the outcome in the form that the call tracker uses for calls through Asterisk."""
     ended_at = now if ending.ended_at is None else ending.ended_at
     if not now - OLDEST_SECONDS <= ended_at <= now + LATEST_SECONDS:
         raise Refused("bad-time", BAD_TIME, "ended_at")
@@ -171,8 +171,7 @@ QUEUE_FULL_SECONDS = 0.005
 class DaemonClient:
     """A client of the daemon's Unix socket.
 
-    `seconds` is the timeout of a request. `in_flight` is the number of requests at the same time, which is the daemon's
-    own limit.
+    `seconds`: timeout of a request. `in_flight`: maximum number of parallel requests, which is the daemon's own limit.
     """
 
     def __init__(self, path: Path, seconds: float, in_flight: int, key: str = "") -> None:
@@ -185,13 +184,13 @@ class DaemonClient:
 
     @classmethod
     def of(cls, loaded: Loaded) -> Self:
-        """Return a client of the daemon that has these settings."""
+        """Return a client for the daemon with these settings."""
         agi = loaded.settings.agi
         seconds = min(agi.deadline_ms / 1000 + MARGIN_SECONDS, LONGEST_SECONDS)
         return cls(loaded.socket_path, seconds, agi.in_flight, agi.key)
 
     async def decide(self, facts: CallFacts, *, record: bool = True) -> CallAnswer:
-        """Return what to do with an incoming call. `record`: whether the daemon records the decision."""
+        """Return the decision about an incoming call. `record`: whether the daemon records the decision."""
         return await self._query(lambda: request_of(facts, new_id(), self._key, record=record), answer_of, fail_open)
 
     async def decide_outbound(self, facts: OutgoingFacts) -> OutboundAnswer:
@@ -243,7 +242,7 @@ async def _connect(path: Path) -> socket.socket:
     """Return a socket that is connected to the daemon.
 
     The daemon's queue holds 64 connections. If it is full, connecting to a Unix socket fails at once instead of
-    waiting, and asyncio does not handle that. So this tries again until the caller's timeout.
+    waiting, and asyncio does not handle that. So this function retries until the caller's timeout.
     """
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:

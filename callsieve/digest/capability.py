@@ -1,4 +1,4 @@
-"""The capability `digest`: the calls of one day, and tasks that wait."""
+"""The capability `digest`: the calls of a day, and tasks that wait."""
 
 from callsieve.capability import Capability, Group, Help
 

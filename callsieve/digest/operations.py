@@ -1,9 +1,9 @@
-"""The digest of a day: one value that the command, the page and the mail show.
+"""The digest of a day: a value that the command, the page and the mail show.
 
     day(db, context, DayRequest(date(2026, 11, 26))) -> Digest
 
-Days are those of the server's time zone. Tasks (appeals, feeds, the doctor's findings) are as of now. Once a day an
-event says that the digest of yesterday is ready.
+Days are in the server's time zone. Tasks (appeals, feeds, the doctor's findings) are always the current ones. Once a
+day an event says that yesterday's digest is ready.
 """
 
 import sqlite3
@@ -43,7 +43,7 @@ FIRST_YEAR = 1970
 
 @dataclass(frozen=True, slots=True)
 class DayRequest:
-    """The day of the digest; None: yesterday."""
+    """The requested day; None: yesterday."""
 
     day: date | None = None
 
@@ -56,7 +56,7 @@ class UnwellFeed(NamedTuple):
 
 
 class AppealToDecide(NamedTuple):
-    """An appeal in force, and its deadline."""
+    """An appeal in force, with its deadline."""
 
     reference: str
     number: str
@@ -66,13 +66,13 @@ class AppealToDecide(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """One day, and the tasks at `at`, in epoch seconds.
+    """The digest of a day, with the tasks at `at`, in epoch seconds.
 
     `mistakes`: numbers that were probably stopped or warned about by mistake. `challenged`: results of challenges.
-    `in_force`: the appeals in force, by deadline. `filed`: how many more are only filed. `grades`: own numbers whose
-    grade changed on the day. `labels`: label checks whose result changed on the day. `suspicions`: where own numbers
-    may be marked since that day; `due`: their tasks until a day from now. `feeds`: those with trouble. `findings`:
-    those of root's doctor, or why they are unknown.
+    `in_force`: the appeals in force, by deadline. `filed`: number of appeals that are only filed. `grades`: own numbers
+    whose grade changed on the day. `labels`: label checks whose result changed on the day. `suspicions`: signs since
+    that day that platforms label own numbers. `due`: tasks for own numbers until a day from now. `feeds`: feeds with
+    problems. `findings`: the findings of root's doctor, or why they are unknown.
     """
 
     day: date
@@ -111,13 +111,13 @@ class Digest:
 
     @property
     def mistaken_calls(self) -> int:
-        """Number of calls of the probable mistakes."""
+        """Number of calls that were probably stopped or warned about by mistake."""
         return count_of(self.mistakes)
 
     @property
     @encoded
     def is_over(self) -> bool:
-        """Whether the day had ended at `at`."""
+        """Whether the day was over at `at`."""
         return self.at >= end_of(self.day)
 
 
@@ -157,7 +157,7 @@ def day_of(at: float) -> date:
 
 
 def day_before(at: float) -> date:
-    """Return yesterday."""
+    """Return the day before that of an instant."""
     return day_of(at) - timedelta(days=1)
 
 
@@ -187,7 +187,7 @@ def _of_each_number(mistakes: Iterable[FalsePositive]) -> list[FalsePositive]:
 
 
 def due_of_own_numbers(db: sqlite3.Connection, until: float) -> list[Due]:
-    """Return the tasks of own numbers until an instant, the earliest first: checks, ends of rests, and label checks."""
+    """Return the tasks for own numbers until an instant, the earliest first: checks, label checks and ends of rests."""
     return sorted(
         [*due_of(register_of(db), (), until), *label_checks_to_make(db, until)], key=lambda task: (task.at, task.number)
     )
@@ -204,7 +204,7 @@ DIGEST = "digest"
 
 
 def _emit_ready(db: sqlite3.Connection, settings: Settings, now: float) -> None:
-    """Emit the event from the set time of day on, once a day even if the clock is set back."""
+    """Emit the event once the set time of day has passed, only once a day even if the clock is set back."""
     yesterday = day_before(now).isoformat()
     clock = f"{datetime.fromtimestamp(now).astimezone():%H:%M}"
     if clock >= settings.digest.at and yesterday > (state_of(db, DIGEST) or ""):

@@ -1,4 +1,4 @@
-"""The digest of a day in words, for the terminal and mails. Mails mask numbers unless the settings say otherwise."""
+"""The text of the digest, for the terminal and mails. Numbers in mails are masked unless the settings say otherwise."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ BOTH = "{some}; {more}"
 
 @dataclass(frozen=True, slots=True)
 class DigestLine:
-    """One fact. `commands`: how to correct it; `link`: its page, if the console has an address."""
+    """A fact in the digest. `commands`: how to correct it. `link`: its page, if the console has an address."""
 
     text: str
     commands: tuple[str, ...] = ()
@@ -34,7 +34,7 @@ class DigestLine:
 
 @dataclass(frozen=True, slots=True)
 class DigestSection:
-    """Facts of one kind, with a title."""
+    """Facts of the same kind, with a title."""
 
     title: str
     lines: tuple[DigestLine, ...]
@@ -42,7 +42,7 @@ class DigestSection:
 
 @dataclass(frozen=True, slots=True)
 class DigestText:
-    """The digest in one language. `lead`: the day in one line; `link`: the console."""
+    """The digest in one language. `lead`: the summary in one line. `link`: the address of the console."""
 
     language: str
     title: str
@@ -53,7 +53,7 @@ class DigestText:
 
 @dataclass(frozen=True, slots=True)
 class _Writer:
-    """The language, whether numbers are whole or masked, and the address of the console."""
+    """Options for the text: the language, whether numbers are unmasked, and the address of the console."""
 
     translate: Callable[[str], str]
     numbers: bool
@@ -67,7 +67,7 @@ class _Writer:
 
 
 def digest_text(digest: Digest, language: str = "en", *, numbers: bool = True, console: str = "") -> DigestText:
-    """Return the digest in words. `numbers`: unmasked. `console`: such as `https://pbx.example.com`, or empty."""
+    """Return the text of the digest. `numbers`: unmasked. `console`: `https://pbx.example.com` or empty."""
     writer = _Writer(partial(translated, catalogue=translations_of(language)), numbers, console)
     sections = tuple(
         DigestSection(writer.say(title), lines) for title, facts in _sections(digest, writer) if (lines := tuple(facts))
@@ -121,7 +121,7 @@ def html_page(text: DigestText) -> str:
 
 
 def console_address(web: Web) -> str:
-    """Return the address of the console, empty if only this server reaches it."""
+    """Return the address of the console, empty if it can be reached only from this server."""
     return f"https://{web.hosts[0]}" if web.behind_proxy and web.hosts else ""
 
 
@@ -171,7 +171,7 @@ def _undo(mistake: FalsePositive, writer: _Writer) -> tuple[tuple[str, ...], str
 
 
 def undo_commands(mistake: FalsePositive) -> tuple[str, ...]:
-    """Return the commands that let the number ring. For an automated caller one of them verifies its owner."""
+    """Return the commands that let the number ring. For an automated caller, one of them verifies the owner."""
     ways = mistake.remedies
     return (ways["allow"], ways["prove"]) if mistake.is_machine else (ALLOW.format(number=mistake.number),)
 

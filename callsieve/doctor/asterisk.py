@@ -1,4 +1,4 @@
-"""The doctor's checks of Asterisk: its version, its modules, and our login to its manager interface."""
+"""The doctor's checks of Asterisk: version, modules, and CallSieve's login to the manager interface."""
 
 import socket
 import time
@@ -22,7 +22,7 @@ RUN_BRANCHES = (22,)
 class Advisory:
     """A known vulnerability in an Asterisk module. `fixed`: the first safe release of each branch.
 
-    A branch without an entry is vulnerable if it is older than all branches with one, otherwise safe.
+    A branch that is not in `fixed` is vulnerable if it is older than all branches in it, otherwise safe.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Advisory:
     fixed: tuple[tuple[int, ...], ...]
 
     def concerns(self, version: AsteriskVersion) -> bool:
-        """Return whether this release is vulnerable. Certified releases have other numbers: do not pass them."""
+        """Return whether this release is vulnerable. Do not pass certified releases, whose numbers differ."""
         fix = next((fix for fix in self.fixed if fix[0] == version.branch), None)
         if fix is None:
             return version.branch < max(branch for branch, *_ in self.fixed)
@@ -42,14 +42,14 @@ ADVISORIES = (
     # GHSA-mrq5-74j5-f5cr
     Advisory(
         "CVE-2025-49832",
-        Wording("a forged Identity header crashes Asterisk, or worse"),
+        Wording("a forged Identity header can crash Asterisk, or worse"),
         "res_stir_shaken",
         ((18, 26, 3), (20, 15, 1), (21, 10, 1), (22, 5, 1)),
     ),
     # AST-2022-001, AST-2022-002
     Advisory(
         "CVE-2022-26498 and -26499",
-        Wording("a caller makes Asterisk fetch any file from any address"),
+        Wording("a caller can make Asterisk fetch any file from any address"),
         "res_stir_shaken",
         ((16, 25, 2), (18, 11, 2), (19, 3, 2)),
     ),
@@ -102,7 +102,7 @@ NO_WRITE = Wording("remove its `write =` line: {command}", {"command": INSTALL})
 
 
 def is_reachable(context: CheckContext) -> Finding:
-    """Check that Asterisk answers and that its version is supported. A central console needs no Asterisk."""
+    """Check that Asterisk answers and that its version is supported. Central consoles need no Asterisk."""
     try:
         version = context.version
     except NotAllowed:
@@ -122,7 +122,7 @@ def is_reachable(context: CheckContext) -> Finding:
     if version.branch < OLDEST:
         return fail(
             Wording("{version} is too old", {"version": version.text}),
-            Wording("update to {oldest} or later; 20 and 22 are supported for long", {"oldest": OLDEST}),
+            Wording("update to {oldest} or later; 20 and 22 have long-term support", {"oldest": OLDEST}),
         )
     if version.branch not in RUN_BRANCHES:
         branches = ", ".join(map(str, RUN_BRANCHES))
@@ -132,7 +132,7 @@ def is_reachable(context: CheckContext) -> Finding:
 
 
 def is_safe(context: CheckContext) -> Finding:
-    """Check that Asterisk has no known vulnerability in the modules that we use."""
+    """Check that the Asterisk modules that CallSieve uses have no known vulnerability."""
     version = context.version
     if version is None or version.certified:
         return unknown(
@@ -150,7 +150,7 @@ def is_safe(context: CheckContext) -> Finding:
 
 
 def has_modules(context: CheckContext) -> Finding:
-    """Check that Asterisk has loaded the modules that our dialplan needs."""
+    """Check that Asterisk has loaded the modules that CallSieve's dialplan needs."""
     loaded = context.modules
     for missing, judge in ((_missing(NEEDED, loaded), fail), (_missing(WANTED, loaded), warn)):
         if missing:
@@ -170,14 +170,14 @@ def _missing(wanted: Mapping[str, str | Wording], loaded: frozenset[str]) -> dic
 
 
 def can_reject(context: CheckContext) -> Finding:
-    """Check that Asterisk can reject calls with the SIP code that a trunk sets."""
+    """Check that Asterisk can reject calls with the SIP code that the settings of a trunk name."""
     if "info about application" in context.ask("core show application PJSIPHangup").lower():
-        return ok(Wording("PJSIPHangup is there"))
+        return ok(Wording("PJSIPHangup is available"))
     if "chan_pjsip" not in context.modules:
         return warn(Wording("chan_pjsip is not loaded: rejected calls get the nearest code that Hangup can send"))
     return warn(
         Wording("no PJSIPHangup: rejected calls get 403, 404 or 486, not the trunk's own code"),
-        Wording("it came with Asterisk 18.21, 20.6 and 21.1"),
+        Wording("update to Asterisk 18.21, 20.6, 21.1 or later"),
     )
 
 
@@ -190,7 +190,7 @@ def is_on(context: CheckContext) -> Finding:
 
 
 def has_user(context: CheckContext) -> Finding:
-    """Check that the manager user exists with exactly the rights it needs, and that its file is private."""
+    """Check that the manager user has exactly the needed rights, and that the file with its secret is private."""
     name = context.loaded.settings.ami.username
     if not name:
         return warn(NO_LISTENER, INSTALL)
@@ -213,11 +213,11 @@ def has_user(context: CheckContext) -> Finding:
         return warn(Wording("{user} may write {what}: that is as powerful as a shell", may), NO_WRITE)
     if write:
         return warn(Wording("{user} may write {what}, which CallSieve does not need", may), NO_WRITE)
-    return ok(Wording("{user} may listen, and has no right to write", {"user": name}))
+    return ok(Wording("{user} may read events, and has no write permission", {"user": name}))
 
 
 def can_log_in(context: CheckContext) -> Finding:
-    """Check that Asterisk accepts the manager name and secret of the settings."""
+    """Check that Asterisk accepts the manager user and secret in the settings."""
     ami = context.loaded.settings.ami
     if not ami.username:
         return warn(NO_LISTENER, INSTALL)
@@ -239,7 +239,7 @@ def can_log_in(context: CheckContext) -> Finding:
     except OSError as error:
         if context.is_asterisk_down:
             return unknown(NOT_ASKED)
-        remedy = Wording("if Asterisk runs: enabled = yes and port in manager.conf's [general]")
+        remedy = Wording("if Asterisk runs: set enabled = yes and port in manager.conf's [general]")
         return fail(f"{where}: {error.strerror}", remedy)
     milliseconds = 1000 * (time.monotonic() - began)
     if b"Response: Success" in answer:

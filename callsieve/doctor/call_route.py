@@ -1,10 +1,10 @@
-"""A simulation of the dialplan: which steps a call runs, and whether one of them screens it. Pure.
+"""A simulation of the dialplan: which steps a call runs, and whether one of them screens it. Pure functions.
 
     verdict_on(lookup, "2071838750", "from-carrier") -> RouteVerdict(RouteScreening.NOT_SCREENED, "...,1 Dial(...)")
 
-The rules are those of main/pbx.c. Each priority is taken from the first match that has it, so one pattern can supply a
-step of another. A context's own matches come before its switches, and those before its includes. Values that are
-computed during the call are unknown, except those from the dialled number and from globals.
+The rules are those of main/pbx.c. Each priority comes from the first match that has it, so one pattern can supply a
+step of another. A context's own matches come before its switches, and its switches before its includes. Values that are
+computed during the call are unknown, except those that depend only on the dialled number and globals.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class RouteScreening(StrEnum):
 
 
 class RouteReason(StrEnum):
-    """Why a call is not screened, or why that cannot be known."""
+    """The reason why a call is not screened, or why that is unknown."""
 
     TAKEN = "taken"  # an application connects or ends the call
     REFUSED = "refused"  # our front context has nowhere to send it
@@ -64,9 +64,9 @@ class RouteReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RouteVerdict:
-    """Whether a call is screened. `where`: the step that decides it.
+    """Whether a call is screened. `where`: the step that decides this.
 
-    `nowhere`: the place where a screened call goes on, if nothing exists there.
+    `nowhere`: the place at which a screened call should continue, if that place does not exist.
     """
 
     screening: RouteScreening
@@ -77,7 +77,7 @@ class RouteVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """A place in the dialplan. `priority` is a number, or a label that was not looked up yet."""
+    """A place in the dialplan. `priority`: a number, or a label that is not resolved yet."""
 
     context: str
     extension: str
@@ -97,7 +97,7 @@ SCREEN = Spot("callsieve", "s")
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """A call at a place of the dialplan. `changed`: variables set so far (None: unknown). `returns`: stack of Gosub."""
+    """A call at a place in the dialplan. `changed`: variables set so far (None: unknown). `returns`: Gosub stack."""
 
     at: Spot
     changed: Mapping[str, str | None] = field(default_factory=dict)
@@ -112,7 +112,7 @@ class _Call:
 
     @property
     def has_arrived(self) -> bool:
-        """Return whether the call was screened and reached the place it was sent on to, where the simulation ends."""
+        """Return whether the call was screened and has reached its next place, where the simulation ends."""
         return self.screened and self.jumps > 0 and "callsieve" not in self.at.context
 
     def on(self) -> _Call:
@@ -140,7 +140,7 @@ class _Walk:
         self._seen: dict[object, RouteVerdict] = {}
 
     def verdict(self, call: _Call) -> RouteVerdict:
-        """Return the verdict on a call from its place on. Branches that meet again are followed once."""
+        """Return the verdict on a call from its current place. Branches that join again are followed once."""
         key = (call.at, call.returns, call.screened, frozenset(call.changed.items()))
         if key not in self._seen:
             self._depth += 1
@@ -211,7 +211,7 @@ class _Walk:
         return (self._with_variable(call, arguments) if name == "set" else call).on()
 
     def _jump(self, call: _Call, target: str, kind: str, where: str) -> _Call | RouteVerdict:
-        """Follow a Goto or Gosub. Without a target the call goes on with the next step."""
+        """Follow a Goto or Gosub. If it has no target, the call continues with the next step."""
         if not target:
             return call.on()
         known = self._known(call, split_outside_brackets(target, "(")[0] if kind == "gosub" else target)
@@ -225,7 +225,7 @@ class _Walk:
         return call.to(spot, (*call.returns, call.at.next))
 
     def _taken(self, call: _Call, arguments: str) -> list[str]:
-        """Return the branches that a condition may take: one if the condition is known, otherwise both."""
+        """Return the branches that a condition may take: one if its value is known, otherwise both."""
         condition, yes, no = branches(arguments)
         true = is_true(condition, self._variables_of(call), self._exists)
         return [yes, no] if true is None else [yes if true else no]
@@ -284,7 +284,7 @@ def _agreed(verdicts: Sequence[RouteVerdict], where: str) -> RouteVerdict:
 
 
 def _target(at: Spot, text: str) -> Spot | None:
-    """Parse the target `context,extension,priority`, of which the first parts may be missing. None if it is invalid."""
+    """Parse the target `context,extension,priority`, whose first parts may be missing. Return None if it is invalid."""
     parts = [part.strip() for part in text.split(",")]
     if len(parts) > 3 or not all(parts) or parts[-1][0] in "+-":
         return None

@@ -1,7 +1,7 @@
 """The table of all checks of `callsieve doctor`. Start here.
 
 A check is a function from a CheckContext to a Finding. It changes nothing and has a time limit: 5 s for Asterisk's
-console, which is not asked again after a failure, and 2 s for sockets and the store.
+console, which is not queried again after a failure, and 2 s for sockets and the store.
 """
 
 import time
@@ -38,7 +38,7 @@ def _has_no_removed_settings(context: finding.CheckContext) -> finding.Finding:
 
 
 def _are_traps(context: finding.CheckContext) -> finding.Finding:
-    """Check that the trap numbers of the settings count as traps. A number that somebody answers does not."""
+    """Check that the trap numbers in the settings work as traps. A number that a person answers is not a trap."""
     wanted = {did.number for did in dids_of(context.loaded.settings) if did.trap}
     if not wanted:
         return finding.ok(finding.NONE)
@@ -49,7 +49,7 @@ def _judged_traps(wanted: set[str], traps: list[str]) -> finding.Finding:
     answered = sorted(wanted.difference(traps))
     if not answered:
         return finding.ok(Wording("{count} numbers", {"count": len(wanted)}))
-    first = Wording("{number} is answered, so it is no trap", {"number": answered[0]})
+    first = Wording("{number} is answered, so it is not a trap", {"number": answered[0]})
     return finding.warn(finding.and_more(first, len(answered) - 1), Wording("remove trap = true from its [[did]]"))
 
 
@@ -86,7 +86,7 @@ CHECKS = (
 
 
 def checks_of(capabilities: Capabilities) -> list[finding.HealthCheck]:
-    """Return the checks that these capabilities declare, in the order in which a call meets what they check."""
+    """Return the checks that these capabilities declare, ordered by the path of a call through the system."""
     checks: list[finding.HealthCheck] = [check for table in capabilities.load("checks") for check in table]
     return sorted(checks, key=lambda check: check.place)
 
@@ -113,7 +113,7 @@ def examine(checks: Iterable[finding.HealthCheck], context: finding.CheckContext
 
 
 def system_health(load: Callable[[], Loaded], checks: Sequence[finding.HealthCheck]) -> SystemHealth:
-    """Run all checks without access to Asterisk's console. Those that need it use stored findings of root's doctor."""
+    """Run all checks without access to Asterisk's console. Checks that need it use root's stored findings."""
     loaded = load()
     now = time.time()
     stored = read_findings(loaded.findings_path)

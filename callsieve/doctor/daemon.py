@@ -1,4 +1,4 @@
-"""The doctor's checks of the daemon: it answers on both sockets, and only to users who are allowed to ask."""
+"""The doctor's checks of the daemon: it answers on both sockets, and only allowed users send requests."""
 
 import re
 import socket
@@ -31,20 +31,20 @@ STATUS = "systemctl status callsieve"
 
 @dataclass(frozen=True, slots=True)
 class StatusAnswer:
-    """The daemon's answer to `/status`, and how long it took in milliseconds."""
+    """The daemon's answer to `/status`, and its response time in milliseconds."""
 
     variables: dict[str, str]
     milliseconds: float
 
 
 def ask_status(connect: Callable[[float], socket.socket]) -> StatusAnswer:
-    """Query the daemon's status with a request that other FastAGI servers ignore.
+    """Query the daemon's status. Other FastAGI servers ignore this request.
 
     Args:
-        connect: Opens the connection within the given number of seconds.
+        connect: Opens a connection within the given number of seconds.
 
     Raises:
-        OSError: Nobody answers in time.
+        OSError: No answer arrived in time.
     """
     began = time.monotonic()
     deadline = began + STATUS_SECONDS
@@ -57,7 +57,7 @@ def ask_status(connect: Callable[[float], socket.socket]) -> StatusAnswer:
 
 
 def answer_on(connection: socket.socket, deadline: float, end: bytes | None = None) -> bytes:
-    """Return what the connection sends up to `end`, or until it closes. Raise OSError or TimeoutError."""
+    """Return the bytes received up to `end`, or until the connection closes. Raise OSError or TimeoutError."""
     received = b""
     while len(received) < ANSWER_LIMIT and not (end and end in received):
         connection.settimeout(max(0.001, deadline - time.monotonic()))
@@ -69,7 +69,7 @@ def answer_on(connection: socket.socket, deadline: float, end: bytes | None = No
 
 
 def daemon_answers(context: CheckContext) -> Finding:
-    """Check that the daemon answers on its FastAGI port and reports no trouble."""
+    """Check that the daemon answers on its FastAGI port and reports no problem."""
     listen = context.loaded.settings.agi.listen
     address = address_of(listen)
     try:
@@ -83,7 +83,7 @@ def daemon_answers(context: CheckContext) -> Finding:
     except TimeoutError:
         holder: Places = {"where": listen, "holder": holder_of(address[1])}
         return fail(
-            Wording("{holder} has {where} and does not answer: calls wait 0.6 s, then go on unscreened", holder),
+            Wording("{holder} uses {where} and does not answer: calls wait 0.6 s, then go on unscreened", holder),
             Wording(
                 "if that is CallSieve: systemctl restart callsieve; else choose another [agi] listen, and install again"
             ),
@@ -95,20 +95,20 @@ def daemon_answers(context: CheckContext) -> Finding:
 
 
 def outdated(where: str, trouble: str) -> Finding:
-    """Return the finding for a daemon that is older than the installed program, with the trouble that it reports."""
+    """Return the finding for a daemon older than the installed program. `trouble`: its reported problem."""
     about: Places = {"where": where, "why": trouble}
     if trouble:
-        return warn(Wording("an older version of CallSieve answers on {where}, and says: {why}", about), RESTART_ALL)
+        return warn(Wording("an older version of CallSieve answers on {where}, and reports: {why}", about), RESTART_ALL)
     return warn(Wording("an older version of CallSieve answers on {where}", about), RESTART_ALL)
 
 
 def start_remedy(units: Iterable[Path] = UNITS) -> Wording:
-    """Return how to start the daemon, or how to install its unit first."""
+    """Return how to start the daemon, or how to install its unit if that is missing."""
     return START if any((folder / OUR_UNIT).exists() for folder in units) else INSTALL
 
 
 def socket_answers(context: CheckContext) -> Finding:
-    """Check that the daemon answers on the Unix socket, which the script for classic AGI uses."""
+    """Check that the daemon answers on the Unix socket, which the classic AGI script uses."""
     path = context.loaded.socket_path
     where: Places = {"file": str(path)}
 
@@ -148,17 +148,19 @@ def is_asked_by_asterisk(context: CheckContext) -> Finding:
         return unknown(Wording("no recent report from the daemon"), start_remedy())
     if telemetry.is_blind:
         remedy = Wording("callsieve asterisk install --systemd: the unit needs AF_NETLINK")
-        return fail(Wording("the kernel does not tell which user asks: no call is screened"), remedy)
+        return fail(Wording("the kernel does not report which user connects: no call is screened"), remedy)
     if telemetry.server.strangers:
-        remedy = Wording("the daemon's log has the user: if Asterisk runs as that, add it to [agi] users and restart")
+        remedy = Wording(
+            "the daemon's log names the user: if Asterisk runs as this user, add it to [agi] users and restart"
+        )
         return fail(
             Wording("{count} connections of another user were refused", {"count": telemetry.server.strangers}), remedy
         )
-    return ok(Wording("only Asterisk, root and the service have asked"))
+    return ok(Wording("only Asterisk, root and the service have sent requests"))
 
 
 def _without_ami(reason: str, ami: Ami) -> str:
-    """Return the daemon's trouble without that of the connection to Asterisk, which another check reports."""
+    """Return the daemon's problems except those of its AMI connection, which another check reports."""
     where = f"{ami.host}:{ami.port}"
     for kind in TroubleKind:
         trouble = re.escape(f"{where}: {kind.words}") + r"(?: \([^)]*\))?" + re.escape(f": {kind.remedy}")
@@ -171,7 +173,7 @@ def _judged(context: CheckContext, answer: StatusAnswer, where: str, holder: str
     if context.is_asterisk_down:
         reason = _without_ami(reason, context.loaded.settings.ami)
     about: Places = {"took": f"{answer.milliseconds:.1f} ms", "why": reason, "where": where}
-    more = Wording("its log says more")
+    more = Wording("the daemon's log has details")
     if rule == "status" and reason:
         return warn(Wording("the daemon answers ({took}), but: {why}", about), more)
     if rule == "status":

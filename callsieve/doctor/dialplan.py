@@ -1,4 +1,4 @@
-"""The doctor's checks of the dialplan: ours is loaded, other contexts call it, and each Dial carries our options."""
+"""The doctor's checks of the dialplan: it is loaded, other contexts call it, and each Dial has CallSieve's options."""
 
 import re
 import stat
@@ -62,7 +62,7 @@ def askers(dialplan: Dialplan) -> frozenset[str]:
 
 
 def is_loaded(context: CheckContext) -> Finding:
-    """Check that Asterisk has loaded this version of all our contexts."""
+    """Check that Asterisk has loaded this version of all CallSieve contexts."""
     lines = lines_of(Path("callsieve.conf"), packaged_dialplan())
     ours = {line.section for line in lines if line.section} - {"globals"}
     missing = sorted(ours - context.dialplan.contexts)
@@ -113,7 +113,7 @@ def _same_version(context: CheckContext, count: int) -> Finding:
 
 
 def asks_us(context: CheckContext) -> Finding:
-    """Check that the dialplan queries the address on which this daemon listens."""
+    """Check that the dialplan sends its requests to the address on which this daemon listens."""
     asked = _asked(context)
     if asked is None:
         return unknown(Wording("[callsieve] is not loaded"))
@@ -123,7 +123,7 @@ def asks_us(context: CheckContext) -> Finding:
     if not is_answered_at(asked, listen):
         differing: Places = {"asked": asked, "listen": listen}
         return fail(
-            Wording("the dialplan asks {asked}, these settings say {listen}", differing), f"{INSTALL}; {RELOAD}"
+            Wording("the dialplan queries {asked}, but the settings say {listen}", differing), f"{INSTALL}; {RELOAD}"
         )
     return ok(asked)
 
@@ -160,7 +160,7 @@ def _classic(context: CheckContext) -> Finding:
 
 
 def reaches_phones(context: CheckContext) -> Finding:
-    """Check that Dial carries our options. They bring the ring tone, the warning and personal lists to the phone."""
+    """Check that Dial has CallSieve's options. They give phones the ring tone, the warning and personal lists."""
     steps = others(context.dialplan)
     if TRUNK_CONTEXT in context.dialplan.contexts:
         return _reaches_freepbxs_phones(steps)
@@ -174,7 +174,7 @@ def reaches_phones(context: CheckContext) -> Finding:
 
 
 def _reaches_freepbxs_phones(steps: list[DialplanStep]) -> Finding:
-    """Check that FreePBX runs our hooks before it dials a phone. It dials by itself, so our dialplan cannot ask."""
+    """Check that FreePBX runs our hooks before it dials a phone. The Dial of FreePBX cannot have our options."""
     if any(calls_by_macro(step.context, step.application) for step in steps):
         return warn(
             Wording("this FreePBX uses Macro(), as versions 15 and 16 do: its name lookups overwrite our tags"),
@@ -194,12 +194,12 @@ def _reaches_freepbxs_phones(steps: list[DialplanStep]) -> Finding:
     lines: Places = {"lines": ", ".join(f"[{hook.context}] {hook.line}" for hook in taken)}
     return warn(
         Wording("{contexts} is in use by something else: name lookups overwrite our tags there", about),
-        Wording("before its Return():  {lines}", lines),
+        Wording("add before its Return():  {lines}", lines),
     )
 
 
 def are_labelled(context: CheckContext) -> Finding:
-    """Check that every Dial that a call to our numbers may reach carries our options."""
+    """Check that every Dial that a call to our numbers may reach has CallSieve's options."""
     finding = reaches_phones(context)
     if finding.status is not CheckStatus.OK or TRUNK_CONTEXT in context.dialplan.contexts:
         return finding
@@ -209,11 +209,13 @@ def are_labelled(context: CheckContext) -> Finding:
     places = [Wording("{number} ({step})", {"number": number, "step": step}) for number, step in bare.items()]
     named = listed(places[:MOST_NAMED], "{some}; {more}")
     numbers = and_more(named if isinstance(named, Wording) else Wording(named), len(places[MOST_NAMED:]))
-    return warn(Wording("their Dial carries no label and no whisper: {numbers}", {"numbers": numbers}), DIAL_LINE)
+    return warn(
+        Wording("calls ring without label and whisper on these numbers: {numbers}", {"numbers": numbers}), DIAL_LINE
+    )
 
 
 def _unlabelled(context: CheckContext, trunks: list[TrunkContext]) -> Iterator[tuple[str, str]]:
-    """Yield the numbers that ring a phone without our options, with the place of the Dial. Raise ConsoleError."""
+    """Yield numbers that ring a phone without CallSieve's options, with the place of the Dial. Raise ConsoleError."""
     variables = globals_in(context.ask("dialplan show globals"))
     plan = DialplanReach(context.ask("dialplan show"), {**variables, OUR_OPTIONS: OUR_OPTIONS})
     outside = {f"{kind}/{trunk.name}" for trunk in trunks for kind in ("PJSIP", "IAX2", "SIP")}
@@ -227,24 +229,24 @@ def _unlabelled(context: CheckContext, trunks: list[TrunkContext]) -> Iterator[t
 
 
 def is_free(hook: PredialHook, steps: Iterable[DialplanStep]) -> bool:
-    """Return whether this hook of FreePBX is unused."""
+    """Return whether this FreePBX hook is unused."""
     return all(_EMPTY.match(step.application) for step in steps if step.context == hook.context)
 
 
 def hears_of_emergencies(context: CheckContext) -> Finding:
-    """Check that emergency calls open the window in which no call is screened."""
+    """Check that emergency calls open the emergency window, during which no call is screened."""
     if any(_EMERGENCY.search(step.application) for step in others(context.dialplan)):
         return ok(Wording("an emergency call suspends screening, so call-backs get through"))
     if any(f"{OUTBOUND_HOOK.asks},s,1" in step.application for step in others(context.dialplan)):
         return ok(Wording("an emergency call suspends screening, if FreePBX's route is marked Emergency"))
     return warn(
         Wording("the dialplan does not report emergency calls: emergency services that call back are screened"),
-        Wording("before the Dial of each emergency number: {line}", {"line": EMERGENCY_LINE}),
+        Wording("add before the Dial of each emergency number: {line}", {"line": EMERGENCY_LINE}),
     )
 
 
 def has_free_codes(context: CheckContext) -> Finding:
-    """Check that nothing else uses our feature codes."""
+    """Check that nothing else in the dialplan uses CallSieve's feature codes."""
     if trunk_numbers.is_module_installed(context.dialplan):
         return ok(Wording("FreePBX manages them: Admin > Feature Codes"))
     features = features_in(context.ask("features show"))
@@ -274,7 +276,7 @@ def has_free_codes(context: CheckContext) -> Finding:
 
 
 def passcode_code(context: CheckContext) -> str:
-    """Return the feature code that speaks a passcode for the own page, empty if no phone can dial one."""
+    """Return the feature code that speaks a passcode for a person's page; empty if phones cannot dial one."""
     try:
         dialplan = context.dialplan
     except ConsoleError:
@@ -291,7 +293,7 @@ def passcode_code(context: CheckContext) -> str:
 
 
 def code_clashes(steps: Iterable[DialplanStep]) -> list[Wording]:
-    """Return the extensions that take our feature codes: exact ones, and patterns whose first key is fixed."""
+    """Return other extensions that match our feature codes: exact extensions, and patterns with a fixed first key."""
     clashes: dict[tuple[str, str], Wording] = {}
     for step in steps:
         for code in FEATURE_CODES:
@@ -302,7 +304,7 @@ def code_clashes(steps: Iterable[DialplanStep]) -> list[Wording]:
 
 
 def pattern_takes(pattern: str, code: str) -> bool:
-    """Return whether an extension pattern matches a code. A pattern that matches everything does not count."""
+    """Return whether an extension pattern matches a code. A pattern that matches anything does not count."""
     if not pattern.startswith("_") or pattern[1:2] in (".", "!"):
         return False
     parts = re.findall(r"\[[^]]*]|[^-]", pattern[1:])  # a dash outside brackets is decoration

@@ -1,6 +1,6 @@
-"""The parts of health checks: CheckContext, what a check may read, and Finding, its result.
+"""The parts of a health check: CheckContext (its inputs) and Finding (its result).
 
-A capability declares its checks in a table CHECKS. Doctor, status, console, digest and /metrics show the same finding.
+A capability declares its checks in a table CHECKS. Doctor, status, console, digest and /metrics show the same findings.
 """
 
 import sqlite3
@@ -50,7 +50,7 @@ T = TypeVar("T")
 
 STORE_SECONDS = 2.0
 MOST_QUESTIONS = 500
-NOT_ASKED = "Asterisk could not be asked"
+NOT_ASKED = "Asterisk could not be queried"
 NO_SETTINGS = "the settings cannot be read"
 HEADING_BY_REASON = {NOT_ASKED: "not asked", NO_SETTINGS: "no settings"}
 NONE = Wording("none")
@@ -62,7 +62,7 @@ FREEPBX_CONTEXT = "func-apply-sipheaders"  # which FreePBX generates, whatever i
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of a check, with a remedy if something is wrong."""
+    """The result of a check, with a remedy if there is a problem."""
 
     status: CheckStatus
     detail: str | Wording
@@ -70,7 +70,7 @@ class Finding:
 
 
 def gathered(checks: Iterable[Check]) -> list[Check]:
-    """Merge the checks that failed for the same reason into one, at the place of the first."""
+    """Merge checks that failed for the same reason into one, at the position of the first."""
     lines = _merged(checks)
     for reason, heading in HEADING_BY_REASON.items():
         unmade = [check for check in lines if check.detail == reason]
@@ -92,12 +92,12 @@ def _merged(checks: Iterable[Check]) -> list[Check]:
 
 
 def and_more(first: Wording, others: int) -> Wording:
-    """Return the first of several problems in words, with the number of others."""
+    """Return the first of several problems in words, and the number of further problems."""
     return Wording("{first}, and {count} more", {"first": first, "count": others}) if others else first
 
 
 def first_ill(sources: Iterable[tuple[str, SourceHealth]], remedy: str) -> Finding | None:
-    """Return a warning about the first source that has a problem, with the number of others; None if all are well."""
+    """Return a warning about the first source with a problem, and the number of others. None if all are well."""
     ill = [(name, health) for name, health in sources if not health.is_well]
     if not ill:
         return None
@@ -106,7 +106,7 @@ def first_ill(sources: Iterable[tuple[str, SourceHealth]], remedy: str) -> Findi
 
 
 def differs(install: str) -> Wording:
-    """Return the remedy for an installed file that is not the one that `install` would write."""
+    """Return the remedy for an installed file that differs from the file that `install` would write."""
     return Wording("{command}: shows what differs", {"command": install})
 
 
@@ -119,11 +119,11 @@ unknown = partial(Finding, CheckStatus.UNKNOWN)
 
 @dataclass
 class CheckContext:
-    """The sources that a check may read. Each question to Asterisk is asked once, and none after a failure.
+    """The inputs of a check. Each command runs once on Asterisk's console, and none runs after a failure.
 
-    `read`: the settings, or what is wrong with them. `console` raises ConsoleError. `now` is in epoch seconds.
-    `fetch` returns status and body of one of our pages as others see it, or why it failed; None: fetch nothing.
-    `most_questions`: the limit of questions about single numbers. A PBX may have thousands, and each takes 10 ms.
+    `read`: the settings, or what is wrong with them. `console`: runs a command, may raise ConsoleError. `now`: epoch
+    seconds. `fetch`: returns status and body of our page at a URL as visitors get it, or why that failed; None: fetch
+    nothing. `most_questions`: maximum number of commands about single numbers, because each takes 10 ms.
     """
 
     read: Loaded | SettingsError
@@ -136,7 +136,7 @@ class CheckContext:
 
     @property
     def loaded(self) -> Loaded:
-        """Return the settings. Raise SettingsError if they are broken, so that the check's result is unknown."""
+        """Return the settings. Raise SettingsError if they are broken. The check's result is then unknown."""
         if isinstance(self.read, SettingsError):
             raise self.read
         return self.read
@@ -155,7 +155,7 @@ class CheckContext:
 
     @property
     def off_until(self) -> int | None:
-        """Return until when Asterisk's database says that screening is off, in epoch seconds. Raise ConsoleError."""
+        """Return until when (epoch seconds) screening is off according to Asterisk's database. Raise ConsoleError."""
         return parse_off(self.ask(f"database get {FAMILY} {OFF_KEY}"))
 
     @property
@@ -176,7 +176,7 @@ class CheckContext:
 
     @property
     def policies(self) -> list[Policy]:
-        """Return the default policy and those of its scopes. Raise PolicyError."""
+        """Return the default policy and the policies of its scopes. Raise PolicyError."""
         policies = policies_of(self.loaded)
         return [policies.default, *(scope.policy for scope in policies.scopes)]
 
@@ -187,21 +187,21 @@ class CheckContext:
 
     @property
     def central_organisation(self) -> str:
-        """Return the organisation of this central console. Empty on other servers, and if the store cannot be read."""
+        """Return the organisation of a central console. Empty on other servers, or if the store cannot be read."""
         link = self.read_store(link_of, None)
         return link.organisation if link is not None and link.is_central else ""
 
     def read_store(self, read: Callable[[sqlite3.Connection], T], default: T) -> T:
-        """Return what `read` finds in the store, or `default` if the store is missing, unreadable or outdated."""
+        """Return `read`'s result for the store, or `default` if the store is missing, unreadable or outdated."""
         return read_store(self.loaded.store_path, read, default)
 
     def read_rows(self, read: Callable[[sqlite3.Connection], list[T]]) -> list[T]:
-        """Return rows of the store, or an empty list if the store is missing, unreadable or outdated."""
+        """Return `read`'s rows of the store, or an empty list if the store is missing, unreadable or outdated."""
         none: list[T] = []
         return self.read_store(read, none)
 
     def judge_store(self, judge: Callable[[sqlite3.Connection, float], Finding]) -> Finding:
-        """Return the finding of `judge` about the store, or why the store cannot be read."""
+        """Return `judge`'s finding about the store, or a finding that the store cannot be read."""
         path = self.loaded.store_path
         if not path.exists():
             return ok(NONE)
@@ -215,7 +215,7 @@ class CheckContext:
 
     @property
     def is_asterisk_down(self) -> bool:
-        """Return whether nothing answers on Asterisk's control socket. False if that is unknown."""
+        """Return whether Asterisk's control socket does not answer. False if this is unknown."""
         try:
             self.ask("core show version")
         except NotRunning:
@@ -226,7 +226,7 @@ class CheckContext:
 
     @property
     def is_freepbx(self) -> bool:
-        """Return whether FreePBX made the dialplan. If Asterisk cannot be asked, its configuration files decide."""
+        """Return whether FreePBX made the dialplan. If Asterisk cannot be queried, check its configuration files."""
         try:
             return not self.dialplan.contexts.isdisjoint({FREEPBX_CONTEXT, TRUNK_CONTEXT})
         except ConsoleError:
@@ -239,7 +239,7 @@ class CheckContext:
 
     @property
     def loaded_at(self) -> float:
-        """Return when Asterisk last loaded a module, or 0 if it cannot be asked."""
+        """Return when Asterisk last loaded a module, or 0 if Asterisk cannot be queried."""
         try:
             age = reload_age_in(self.ask("core show uptime seconds"))
         except ConsoleError:
@@ -263,7 +263,7 @@ class CheckContext:
 
     @cached_property
     def place(self) -> InstallPaths:
-        """Return the directories that Asterisk reports, or the usual ones if it cannot be asked."""
+        """Return the directories that Asterisk reports, or the default directories if it cannot be queried."""
         try:
             answer = self.ask("core show settings")
         except ConsoleError:
@@ -281,11 +281,10 @@ Find = Callable[[CheckContext], Finding]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthCheck:
-    """A check as a capability declares it. Checks run in the order of `place`, as a call meets what they check.
+    """A check as a capability declares it. Checks are sorted by `place`, along the path of a call through the system.
 
-    `as_root`: it examines only Asterisk and the server, which may need root. Any other check may read the state
-    directory, so it runs with the rights of its owner. `is_quick`: it takes a few milliseconds, so `status`
-    runs it too.
+    `as_root`: examines only Asterisk and the server, which may need root. Other checks may read the state directory, so
+    they run with the rights of its owner. `is_quick`: takes a few milliseconds, so `status` runs it too.
     """
 
     place: int
@@ -297,9 +296,9 @@ class HealthCheck:
 
 @dataclass(frozen=True, slots=True)
 class ScheduledCheck:
-    """A check that finds changes which no operation makes. The event sender runs it twice a minute, in a transaction.
+    """A check for changes that no operation makes. The event sender runs it twice a minute, in a transaction.
 
-    It runs if a receiver wants one of `kinds`, and emits one event for each change since the last run.
+    It runs if a receiver wants one of `kinds`, and emits an event for each change since the last run.
     """
 
     kinds: tuple[EventKind, ...]
@@ -307,25 +306,25 @@ class ScheduledCheck:
 
 
 def check_of_store(judge: Callable[[sqlite3.Connection, float], Finding]) -> Find:
-    """Return a check that reads only the store."""
+    """Return a check that calls `judge` with the store."""
     return lambda context: context.judge_store(judge)
 
 
 def read_store(path: Path, read: Callable[[sqlite3.Connection], T], default: T) -> T:
-    """Return what `read` finds in a store, or `default` if the store is missing, unreadable or outdated."""
+    """Return `read`'s result for a store, or `default` if the store is missing, unreadable or outdated."""
     with suppress(StoreError, OSError), read_only(path) as db:
         return default if pending(db) else read(db)
     return default
 
 
 def not_asked(_command: str) -> str:
-    """Raise NotAllowed. Access to Asterisk's console is as powerful as a shell, so only root's doctor has it."""
+    """Raise NotAllowed. Asterisk's console is as powerful as a shell, so only root's doctor may use it."""
     raise NotAllowed("Asterisk is asked by root's doctor only")
 
 
 @contextmanager
 def read_only(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open the store read-only, with the rights of its owner even if we are root. Raise StoreError."""
+    """Open the store read-only. If run as root, use the rights of the store's owner. Raise StoreError."""
     uri = f"{path.absolute().as_uri()}?mode=ro"
     with acting_for(path), store_errors(path):
         if path.exists() and not path.is_file():  # a pipe would never open

@@ -1,4 +1,4 @@
-"""The doctor's checks of private files: the settings, secrets, and Asterisk's control socket."""
+"""The doctor's checks of private files: settings, secrets, and Asterisk's control socket."""
 
 import grp
 import os
@@ -25,7 +25,7 @@ _GROUP = re.compile(r"^Group=(\S+)$", re.MULTILINE)
 
 
 def settings_are_private(context: CheckContext) -> Finding:
-    """Check that the settings are valid and private: only root may write them, and the service may read them."""
+    """Check that the settings are valid and private: only root may write the file, and the service may read it."""
     if isinstance(context.read, SettingsUnreadable):
         return unknown(str(context.read), Wording("run this as root"))
     if isinstance(context.read, SettingsError):
@@ -80,7 +80,7 @@ def _may_read(file: Path, user: str, group: str) -> bool:
 
 
 def are_readable_by_us_alone(context: CheckContext) -> Finding:
-    """Check that only the owner of the state directory can read the secret files that the settings name."""
+    """Check that the secret files named in the settings can be read only by the owner of the state directory."""
     names = dict.fromkeys(secret_files(context.loaded.settings))
     wrong: list[OutsideError] = []
     for name in names:
@@ -98,7 +98,7 @@ def are_readable_by_us_alone(context: CheckContext) -> Finding:
 
 
 def is_closed(context: CheckContext) -> Finding:
-    """Check that neither the service nor every user may use Asterisk's control socket."""
+    """Check that Asterisk's control socket can be used neither by the service nor by every user."""
     folder = setting_in(context.ask("core show settings"), "Run/Sockets directory")
     if folder is None:
         return unknown(Wording("Asterisk does not say where its control socket is"))

@@ -1,4 +1,4 @@
-"""The doctor's proof that calls are screened: it follows each number from each trunk through the dialplan."""
+"""The doctor's proof that calls are screened: it follows each number through the dialplan, from each trunk."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -20,30 +20,30 @@ TRUNKS_RELOAD = 'asterisk -rx "module reload res_pjsip.so"'
 ON_FREEPBX = f"our FreePBX module; or Connectivity > Trunks > pjsip Settings > General > Context: {TRUNK_CONTEXT}"
 DIALLED_DAYS = 7
 NO_CONTEXT = N_("no dialplan context asks CallSieve: no call is screened")
-NO_TRUNK = N_("no trunk arrives in {context}: no call is screened")
+NO_TRUNK = N_("no trunk's calls arrive in {context}: no call is screened")
 NOT_ALL = N_("NOT screened: {numbers}")
 NO_NUMBER = N_("no call is screened: {numbers}")
 NO_ROUTE = N_("CallSieve's FreePBX module screens no inbound route")
 # `callsieve status` and the console say "not connected" where the check of the trunks finds one of these.
 NOT_CONNECTED = frozenset({NO_CONTEXT, NO_TRUNK, NO_ROUTE, NO_NUMBER})
 WORDS = {
-    RouteReason.TAKEN: Wording("{number} from {trunk}: {step} comes first"),
+    RouteReason.TAKEN: Wording("{number} from {trunk}: {step} runs before CallSieve"),
     RouteReason.ENDS: Wording("{number} from {trunk}: the dialplan ends at {step}"),
-    RouteReason.MISSING: Wording("{number} from {trunk}: there is no {step}"),
+    RouteReason.MISSING: Wording("{number} from {trunk}: {step} does not exist"),
     RouteReason.COMPUTED: Wording("{number} from {trunk}: where {step} goes is known only during a call"),
     RouteReason.DEPENDS: Wording("{number} from {trunk}: some calls are screened and some are not, from {step} on"),
-    RouteReason.SWITCH: Wording("{number} from {trunk}: another server or a database is asked in {step}"),
+    RouteReason.SWITCH: Wording("{number} from {trunk}: {step} depends on another server or a database"),
     RouteReason.LONG: Wording("{number} from {trunk}: more than 10 jumps, the last to {step}"),
 }
 _ASKABLE = re.compile(r"[0-9A-Za-z+*#_.-]+", re.ASCII)
 
 
 class _EnoughAsked(Exception):
-    """Asterisk's console was asked as many questions as are allowed."""
+    """The maximum number of commands has run on Asterisk's console."""
 
 
 class Extensions:
-    """The extensions that match in a context, read from Asterisk's console, which is asked each question once."""
+    """The matching extensions in a context, as Asterisk's console reports them. Each command runs only once."""
 
     def __init__(self, context: CheckContext) -> None:
         self._context = context
@@ -95,7 +95,7 @@ def _reached(
 
 @dataclass(slots=True)
 class Survey:
-    """The verdicts on all numbers, in words."""
+    """A summary of the verdicts on all numbers."""
 
     followed: int = 0
     unscreened: list[Wording] = field(default_factory=list)
@@ -146,7 +146,7 @@ def are_screened(context: CheckContext) -> Finding:
 
 
 def _module_screens(context: CheckContext, trunks: Sequence[TrunkContext]) -> bool:
-    """Return whether our FreePBX module is installed and the calls of every trunk reach the routes that it writes."""
+    """Return whether our FreePBX module is installed and the calls of every trunk reach its inbound routes."""
     dialplan = context.dialplan
     contexts = [trunk.context for trunk in trunks]
     return trunk_numbers.is_module_installed(dialplan) and all(
@@ -170,9 +170,9 @@ def _screened_by_module(context: CheckContext) -> Finding:
 
 
 def are_known(context: CheckContext) -> Finding:
-    """Check that each number can be followed to the end and reaches an existing place."""
+    """Check that each number can be followed to its end and leads to an existing place."""
     if _module_screens(context, trunks_of(context)):
-        return ok(Wording("FreePBX's inbound routes: see trunks"))
+        return ok(Wording('FreePBX\'s inbound routes: see the check "trunks"'))
     survey = survey_of(context, trunks_of(context))
     if survey.unclear:
         return unknown(
@@ -182,12 +182,12 @@ def are_known(context: CheckContext) -> Finding:
     if survey.nowhere:
         return warn(
             Wording("screened, but then no extension takes the call: {numbers}", {"numbers": _named(survey.nowhere)}),
-            Wording("add these numbers to the context that the front context goes on to"),
+            Wording("add these numbers to the context to which the front context sends calls"),
         )
     about = Wording("{count} numbers followed through the dialplan", {"count": survey.followed})
     if survey.not_taken:
         missing: Places = {"about": about, "numbers": ", ".join(survey.not_taken[:MOST_NAMED])}
-        about = Wording("{about}; no trunk's context takes {numbers}", missing)
+        about = Wording("{about}; no trunk's context accepts {numbers}", missing)
     return ok(about)
 
 
@@ -224,7 +224,7 @@ def survey_of(context: CheckContext, trunks: Sequence[TrunkContext]) -> Survey:
 def _verdict(
     extensions: Extensions, number: TriedNumber, context: str, variables: dict[str, str]
 ) -> RouteVerdict | None:
-    """Return the worst verdict on the forms of a number that the context accepts. None if it accepts none."""
+    """Return the worst verdict on the forms of a number that the context accepts. None if it accepts no form."""
     matches_by_form = {form: extensions.matches(form, context) for form in number.forms}
     taken = [
         form for form, matches in matches_by_form.items() if any(m.is_switch or 1 in m.applications for m in matches)
@@ -250,7 +250,7 @@ def _note(survey: Survey, number: TriedNumber, trunk: TrunkContext, verdict: Rou
 
 
 def _remedy(context: CheckContext, trunks: Sequence[TrunkContext]) -> str | Wording:
-    """Return how to put our context before the trunks, as one change of `context=` for each."""
+    """Return how to send the calls of these trunks through CallSieve: a change of `context=` for each trunk."""
     if TRUNK_CONTEXT in context.dialplan.contexts:
         return ON_FREEPBX
     ours = (trunk.context for trunk in trunks if trunk.context and not trunk.context.startswith("callsieve"))

@@ -1,4 +1,4 @@
-"""The doctor's checks of past calls: they were screened, and callers' numbers were readable."""
+"""The doctor's checks of past calls: they were screened, and the callers' numbers were readable."""
 
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -27,7 +27,7 @@ SILENT_CALLS = 50
 
 
 def are_decided(context: CheckContext) -> Finding:
-    """Check that each inbound call of the last days has a decision, except while screening was off."""
+    """Check that each inbound call of the last days has a decision, unless screening was off."""
     try:
         off = context.off_until or 0
     except ConsoleError:
@@ -47,12 +47,12 @@ def _left_out(context: CheckContext) -> frozenset[str]:
 
 
 def can_read_callers(context: CheckContext) -> Finding:
-    """Check that callers' numbers are parsed by the numbering plan of the right country."""
+    """Check that callers' numbers are parsed with the numbering plan of the right country."""
     return context.judge_store(lambda db, now: _judged_callers(db, now, context.loaded))
 
 
 def hears_carriers(context: CheckContext) -> Finding:
-    """Check that each carrier that should send `verstat` has sent it since the daemon started."""
+    """Check that each carrier that should send `verstat` has done so since the daemon started."""
     checking = [trunk.name for trunk in context.loaded.settings.trunk if trunk.verstat]
     telemetry = context.telemetry
     if not checking or telemetry is None:
@@ -99,7 +99,7 @@ def _judged_callers(db: sqlite3.Connection, now: float, loaded: Loaded) -> Findi
 def _judged_calls(
     db: sqlite3.Connection, now: float, on_since: float, left_out: Callable[[], frozenset[str]]
 ) -> Finding:
-    """Judge the calls since `on_since`, the end of the last `off --for`. If a call was missed, call `left_out`."""
+    """Return a finding about calls since `on_since`, the end of the last `off --for`. Call `left_out` if needed."""
     switched_on = max(on_since, *(entry.row.at for entry in latest_of(db, ("on",), 1)), now - LOOKED_BACK_SECONDS)
     numbers = screened_by_number(db, switched_on, now)
     if any(entry.missed for entry in numbers):

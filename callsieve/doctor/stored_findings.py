@@ -1,7 +1,7 @@
 """The doctor's findings, stored by root for the console, /metrics and other users' `doctor`.
 
-The service must not reach Asterisk's console, because that is as powerful as a shell. So root runs the checks, and
-stores the findings in a directory of its own. Everybody may read them: they hold no secret and no caller's number.
+The service must not use Asterisk's console, because it is as powerful as a shell. So root runs the checks, and stores
+the findings in its own directory. Everybody may read them: they contain no secret and no caller's number.
 """
 
 import math
@@ -27,7 +27,7 @@ MOST_BYTES = 262_144
 OLD_SECONDS = 3600.0
 AHEAD_SECONDS = 60.0  # a clock may be set back a little
 NAME = "seen by root"
-NEVER = Wording("some checks need root, and none was made as root yet")
+NEVER = Wording("some checks need root, and root has not run them yet")
 REMEDY = Wording("systemctl enable --now callsieve-doctor.timer, or callsieve doctor as root")
 # The files of Asterisk that say in which context the calls of a trunk arrive.
 TRUNK_FILES = ("pjsip*", "pjsip*/*", "iax*.conf", "chan_dahdi*.conf", "dahdi*.conf")
@@ -39,10 +39,10 @@ _FORM = re.compile(r",?(?:\.[0-9])?f?")
 
 
 class Findings(msgspec.Struct, frozen=True):
-    """The findings of all checks, when they were made (epoch seconds), and by which version.
+    """The findings of all checks. `at`: when they were made (epoch seconds). `version`: by which version of CallSieve.
 
-    `loaded_at`: when Asterisk had last loaded a module, with the configuration of that time. `passcode_code`: what
-    phones dial for a passcode for their person's own page, empty if they cannot.
+    `loaded_at`: when Asterisk had last loaded a module. Its configuration is at least as old. `passcode_code`: the
+    feature code for a passcode to a person's page; empty if phones cannot dial it.
     """
 
     at: float
@@ -52,12 +52,12 @@ class Findings(msgspec.Struct, frozen=True):
     passcode_code: Annotated[str, msgspec.Meta(pattern=r"^[0-9*#]{0,20}$")] = ""
 
     def is_old(self, now: float) -> bool:
-        """Return whether the findings are so old that they may be wrong now."""
+        """Return whether the findings are so old that they may no longer be right."""
         return not -AHEAD_SECONDS < now - self.at < OLD_SECONDS
 
 
 def findings_of(checks: Iterable[Check], now: float, loaded_at: float, passcode_code: str = "") -> Findings:
-    """Return the checks as findings to store."""
+    """Return the findings of these checks, ready to be stored."""
     return Findings(now, program_version(), tuple(checks), loaded_at, passcode_code)
 
 
@@ -65,7 +65,7 @@ def findings_of(checks: Iterable[Check], now: float, loaded_at: float, passcode_
 
 
 def may_store(path: Path) -> bool:
-    """Return whether we may store findings: as root, or as the owner of the directory."""
+    """Return whether this process may store findings, as root or as the owner of the directory."""
     if os.geteuid() == 0:
         return True
     with suppress(OSError):
@@ -74,7 +74,7 @@ def may_store(path: Path) -> bool:
 
 
 def store_findings(path: Path, findings: Findings) -> None:
-    """Replace the stored findings in one step. Raise OSError if others may write in the directory, or it is a link."""
+    """Replace the stored findings in one step. Raise OSError if others may write to the directory, or it is a link."""
     with suppress(FileExistsError):
         path.parent.mkdir(0o755)
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
@@ -91,7 +91,7 @@ def store_findings(path: Path, findings: Findings) -> None:
 
 
 def renew_finding(path: Path, check: Check) -> None:
-    """Replace one stored finding if findings are stored and we may write them. Raise OSError."""
+    """Replace one stored finding, if findings exist and this process may write them. Raise OSError."""
     stored = read_findings(path)
     if isinstance(stored, Findings) and may_store(path):
         checks = tuple(check if check.name == other.name else other for other in stored.checks)
@@ -119,7 +119,7 @@ def _replace(folder: int, name: str, data: bytes) -> None:
 
 
 def read_findings(path: Path) -> Findings | Wording:
-    """Return the stored findings, or why they are missing."""
+    """Return the stored findings, or why they cannot be used."""
     try:
         return _decoded(_read(path))
     except FileNotFoundError:
@@ -133,13 +133,13 @@ def read_findings(path: Path) -> Findings | Wording:
 
 
 def recent_findings(path: Path, now: float) -> Findings | Wording:
-    """Return the stored findings of the last hour, or why they are missing."""
+    """Return the stored findings if they are at most an hour old, or why they cannot be used."""
     stored = read_findings(path)
     return _made(stored, now) if isinstance(stored, Findings) and stored.is_old(now) else stored
 
 
 class _Foreign(Exception):
-    """The file may have been written by another user, so its content is not trusted."""
+    """Another user may have written the file, so its content is not trusted."""
 
 
 def _read(path: Path) -> bytes:
@@ -149,7 +149,7 @@ def _read(path: Path) -> bytes:
         if status.st_uid not in (0, os.geteuid()) or status.st_mode & 0o022:
             raise _Foreign
         if not stat.S_ISREG(status.st_mode) or status.st_size > MOST_BYTES:
-            raise ValueError("it is not what we wrote")
+            raise ValueError("its content differs from what CallSieve writes")
         return os.read(descriptor, MOST_BYTES)
     finally:
         os.close(descriptor)
@@ -167,12 +167,12 @@ def _decoded(data: bytes) -> Findings:
 
 
 def _check_fits(text: str | Wording) -> None:
-    """Raise ValueError if a template has fields without values, or a width that could exhaust memory."""
+    """Raise ValueError if a template has fields without values, or a field width that could exhaust memory."""
     if isinstance(text, str) or not text.places:
         return
     for _, name, form, conversion in Formatter().parse(text.template):
         if name is not None and (name not in text.places or conversion or not _FORM.fullmatch(form or "")):
-            raise ValueError("a text does not fit its figures")
+            raise ValueError("a message and its values do not match")
     for place in text.places.values():
         if isinstance(place, Wording):
             _check_fits(place)
@@ -182,7 +182,7 @@ def _check_fits(text: str | Wording) -> None:
 
 
 def trunks_changed_at(etc: Path) -> float:
-    """Return when the files of Asterisk's trunks last changed, or 0 if that cannot be read."""
+    """Return when Asterisk's configuration of trunks last changed, or 0 if it cannot be read."""
     try:
         return max((path.stat().st_ctime for pattern in TRUNK_FILES for path in etc.glob(pattern)), default=0.0)
     except OSError:
@@ -192,8 +192,8 @@ def trunks_changed_at(etc: Path) -> float:
 def completed(checks: Iterable[Check], stored: Findings | Wording, now: float, trunks_changed_at: float) -> list[Check]:
     """Replace each check that this process could not run by root's stored finding. Warn if that is old or missing.
 
-    `trunks_changed_at`: when the files of the trunks last changed. A finding about trunks counts only if Asterisk had
-    loaded them before root's doctor ran.
+    `trunks_changed_at`: when Asterisk's configuration of trunks last changed. A finding about trunks counts only if
+    Asterisk had loaded that configuration before root's doctor ran.
     """
     made = list(checks)
     if all(check.status is not CheckStatus.UNKNOWN for check in made):
@@ -214,4 +214,4 @@ def completed(checks: Iterable[Check], stored: Findings | Wording, now: float, t
 
 
 def _made(stored: Findings, now: float) -> Wording:
-    return Wording("the checks that need root were made {when}", {"when": ago(stored.at, now)})
+    return Wording("the checks that need root last ran {when}", {"when": ago(stored.at, now)})

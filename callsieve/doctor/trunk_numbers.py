@@ -1,4 +1,4 @@
-"""Trunks, the contexts in which their calls arrive, and their numbers, from the settings, Asterisk and the dialplan."""
+"""Trunks, the contexts in which their calls arrive, and their numbers, read from settings, Asterisk and dialplan."""
 
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -35,7 +35,7 @@ _IS_SCREENED = "app-callsieve-screened,"
 
 @dataclass(frozen=True, slots=True)
 class TrunkContext:
-    """A trunk and the context in which its calls arrive, None if that is unknown."""
+    """A trunk and the context in which its calls arrive (None if unknown)."""
 
     name: str
     context: str | None
@@ -44,7 +44,7 @@ class TrunkContext:
 
 @dataclass(frozen=True, slots=True)
 class TriedNumber:
-    """A number or pattern that a trunk may send, with the forms to try. `is_named`: the settings name the number."""
+    """A number or pattern that a trunk may send, with the forms to try. `is_named`: whether it is in the settings."""
 
     name: str
     forms: tuple[str, ...]
@@ -52,7 +52,7 @@ class TriedNumber:
 
 
 def trunks_of(context: CheckContext) -> list[TrunkContext]:
-    """Return the trunks in the settings, or Asterisk's if the settings name none. Raise ConsoleError or OSError."""
+    """Return the trunks in the settings, or else Asterisk's trunks. Raise ConsoleError or OSError."""
     named = islice(context.loaded.settings.trunk, TRUNKS_ASKED)
     trunks = [TrunkContext(table.name, _context_of(context, table), table) for table in named] or _trunks_of_asterisk(
         context
@@ -61,7 +61,7 @@ def trunks_of(context: CheckContext) -> list[TrunkContext]:
 
 
 def freepbx_sends_us_calls(etc: Path) -> bool:
-    """Return whether the calls of a FreePBX trunk arrive in CallSieve's context."""
+    """Return whether calls of a FreePBX trunk arrive in CallSieve's context."""
     return any(TRUNK_CONTEXT in line.text for name in TRUNK_FILES for line in walk(etc, etc / name))
 
 
@@ -76,7 +76,7 @@ def _context_of(context: CheckContext, table: TrunkTable) -> str | None:
 
 
 def _trunks_of_asterisk(context: CheckContext) -> list[TrunkContext]:
-    """Return PJSIP endpoints identified by address, IAX2 users and DAHDI lines, without our people's phones."""
+    """Return PJSIP endpoints identified by address, IAX2 users and DAHDI lines, except the phones of our people."""
     people = context.loaded.settings.person
     phones = {person.extension for person in people} | {(person.endpoint or "").partition("/")[2] for person in people}
     phones |= _NOBODYS
@@ -116,7 +116,7 @@ def _iax_contexts(context: CheckContext) -> dict[str, str | None]:
 
 
 def _uncut(dialplan_context: str, context: CheckContext) -> str | None:
-    """Return the loaded context whose name Asterisk's table may have cut off. None if several fit."""
+    """Return the whole name of a context that Asterisk's table may have cut off. None if several contexts fit."""
     if len(dialplan_context) < IAX_COLUMN:
         return dialplan_context
     whole = [loaded for loaded in context.dialplan.contexts if loaded.startswith(dialplan_context)]
@@ -126,7 +126,7 @@ def _uncut(dialplan_context: str, context: CheckContext) -> str | None:
 
 
 def dahdi_contexts(etc: Path) -> list[str]:
-    """Return the contexts of the outside lines in chan_dahdi.conf. Lines with FXO signalling are phones."""
+    """Return the contexts of the outside lines in chan_dahdi.conf. Lines with FXO signalling are phones, not lines."""
     contexts: dict[str, None] = {}
     values = {"context": "default"}
     for line in walk(etc, etc / "chan_dahdi.conf"):
@@ -146,9 +146,9 @@ def numbers_to_try(
     variables: Mapping[str, str],
     dialled: Sequence[str],
 ) -> list[TriedNumber]:
-    """Return the numbers to follow from a trunk's context: of the settings, of the dialplan, and `dialled` by callers.
+    """Return the numbers to follow from a trunk's context: from settings and dialplan, and the DIDs that were dialled.
 
-    A number that the dialplan has as an extension is tried only in that form. DIDs with `screen = false` are left out.
+    A number that is an extension in the dialplan is tried only in that form. DIDs with `screen = false` are left out.
     """
     patterns, extensions = numbers_in_dialplan(context.dialplan, dialplan_context, variables)
     settings = context.loaded.settings
@@ -178,7 +178,7 @@ def _forms(text: str, region: str) -> tuple[str, ...]:
 def numbers_in_dialplan(
     dialplan: Dialplan, context: str, variables: Mapping[str, str]
 ) -> tuple[list[TriedNumber], dict[str, None]]:
-    """Return patterns and numbers of a trunk's context, and of the contexts to which it passes the dialled number."""
+    """Return the patterns and numbers in a trunk's context and in contexts to which it passes the dialled number."""
     behind = _passed_on(dialplan, context, variables)
     names = dict.fromkeys(step.extension for step in dialplan.steps if step.context in behind)
     examples = ((name, example_of(name)) for name in names)
@@ -209,7 +209,7 @@ def _target(application: str, variables: Mapping[str, str]) -> list[str]:
 
 
 class InboundRoutes(NamedTuple):
-    """FreePBX's inbound routes, by extension: those that are screened, and those that an administrator excluded."""
+    """FreePBX's inbound routes, by extension. `screened`: screened routes. `left_out`: excluded by an administrator."""
 
     screened: tuple[str, ...]
     left_out: tuple[str, ...]
@@ -221,7 +221,7 @@ def is_module_installed(dialplan: Dialplan) -> bool:
 
 
 def inbound_routes(dialplan: Dialplan) -> InboundRoutes:
-    """Return which inbound routes are screened by the module, and which are excluded."""
+    """Return the inbound routes that the module screens, and those that are excluded."""
     steps: dict[str, list[str]] = {}
     for step in dialplan.steps:
         if step.context in _ROUTES:
@@ -243,9 +243,9 @@ def takes_calls_of(dialplan: Dialplan, context: str) -> bool:
 
 
 def numbers_left_out(dialplan: Dialplan, regions: Iterable[str]) -> frozenset[str]:
-    """Return the numbers whose route is excluded from screening, in the form in which calls to them are recorded.
+    """Return the routes excluded from screening, both as FreePBX writes their numbers and in the recorded form.
 
-    A route may have a number as trunks in these `regions` write it, with or without `+`.
+    `regions`: the countries in whose format a route's number may be written, with or without `+`.
     """
     routes = inbound_routes(dialplan).left_out
     read = (did_number_of(text, region) for region in regions for route in routes for text in (route, f"+{route}"))

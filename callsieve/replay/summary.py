@@ -74,7 +74,7 @@ class PeriodSummary:
     """The calls from `since` until before `until`. Actions are those without observe mode.
 
     `observed`: calls that only the observe mode let through. `mistakes`: stopped calls that were probably mistakes.
-    `incomplete`: calls that were seen only in part. `slow_ms`: 1 % of the decisions took longer.
+    `incomplete`: calls that were observed only in part. `slow_ms`: 1 % of the decisions took longer.
     """
 
     since: Instant

@@ -1,4 +1,4 @@
-"""`callsieve appeal`: appeals of number owners, from their filing to their decision."""
+"""`callsieve appeal`: appeals of number owners, from filing to decision."""
 
 import os
 import shlex
@@ -66,7 +66,7 @@ def show_list(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show the appeals to decide: first those in force by deadline, then those that are only filed."""
+    """Show the appeals to decide. Appeals in force come first, by deadline, then appeals that are only filed."""
     now = time.time()
     with existing_store(settings_of(config)) as db:
         appeals = all_appeals(db) if all_of_them else appeals_to_decide(db)
@@ -87,7 +87,7 @@ def show_list(
 
 
 def show(appeal: AppealArgument, as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show one appeal: both sides, the evidence, and the marks that it is about."""
+    """Show one appeal: both sides, the evidence, and the marks that the appeal is about."""
     loaded, now = settings_of(config), time.time()
     with existing_store(loaded) as db:
         shown = appeal_about(db, context_of(loaded), appeal)
@@ -118,7 +118,7 @@ def show(appeal: AppealArgument, as_json: JsonOption = False, config: ConfigOpti
 
 
 def known_now(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> str:
-    """Return the level of the number and what is known about it, in one line."""
+    """Return the current level of the number, and a summary of the evidence, in one line."""
     known = profile_of(db, loaded, number, now)
     return f"level {known.facts.reputation.level.word}. {known.sentence}"
 
@@ -146,11 +146,11 @@ RemoveOption = Annotated[
     typer.Option(
         "--remove",
         metavar="list|policy|people",
-        help="Remove what else stops its calls. Can be repeated.",
+        help="Also remove stops of this kind. Can be repeated.",
         show_default=False,
     ),
 ]
-ReasonOption = Annotated[str, typer.Option(help="Why. The owner can read it.", show_default=False)]
+ReasonOption = Annotated[str, typer.Option(help="The reason. The owner can read it.", show_default=False)]
 
 
 def open_one(
@@ -170,14 +170,14 @@ def open_one(
     if as_json:
         print_json(filed)
         return
-    say(f"Filed appeal {filed.reference} of {filed.number}. It has no effect yet. To have control of it proven:")
+    say(f"Filed appeal {filed.reference} of {filed.number}. It has no effect yet. To let the owner prove control:")
     say_command(_command("code", filed.reference, config))
-    say("Or to accept it without proof:")
+    say("To accept it without proof:")
     say_command(_command("accept", filed.reference, config))
 
 
 def code(appeal: AppealArgument, config: ConfigOption = None) -> None:
-    """Make a code for a call-back: call the number and say the code, so that the owner can repeat it to you."""
+    """Make a code for a call-back. Call the number and say the code, so that the owner can repeat it to you."""
     made = perform(settings_of(config), operations.make_code, appeal, existing=True)
     say("The code is ", bold(made.spoken), ". It is valid for a day and replaces earlier codes.")
     say(f"Call {made.number} and say it. When the owner repeats the code and names the appeal:")
@@ -199,7 +199,7 @@ def prove(
 
 
 def accept(appeal: AppealArgument, config: ConfigOption = None) -> None:
-    """Accept an appeal without proof: it is in force, and no rule rejects calls until it is decided."""
+    """Accept an appeal without proof. This puts it in force: no rule rejects calls until the appeal is decided."""
     loaded = settings_of(config)
     done = perform(loaded, operations.accept, appeal, existing=True)
     say(in_force(done.appeal))
@@ -228,7 +228,7 @@ def decide(
         _say_stops(done, config)
         if done.reporters:
             who = plural(len(done.reporters), "person", "people")
-            say(f"{who} who marked it will be trusted a little less ({', '.join(done.reporters)}).")
+            say(f"{who} who marked the number will be trusted a little less ({', '.join(done.reporters)}).")
     else:
         say(f"Appeal {decided.reference} is denied. The next one of {decided.number} can be filed in 30 days.")
     with existing_store(loaded) as db:
@@ -242,7 +242,7 @@ def clear(
     remove: RemoveOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Show what still stops calls of a number whose appeal was upheld, and remove it: list, policy, people."""
+    """Show what still stops calls of a number whose appeal was upheld, and remove these stops: list, policy, people."""
     loaded = settings_of(config)
     if not remove:
         with existing_store(loaded) as db:
@@ -257,7 +257,7 @@ def clear(
 
 
 def withdraw(appeal: AppealArgument, reason: ReasonOption = "", config: ConfigOption = None) -> None:
-    """End an appeal without a decision, because its owner no longer wants it or did not file it."""
+    """End an appeal without a decision, because the owner no longer wants it or did not file it."""
     done = perform(settings_of(config), operations.withdraw, WithdrawRequest(appeal, reason), existing=True)
     say(f"Appeal {done.appeal.reference} of {done.appeal.number} is withdrawn.")
     say_undo(done.change_id, config)
@@ -295,7 +295,7 @@ def evidence(
         typer.Argument(metavar="[FILE]...", help="Files to attach, such as call records and letters."),
     ] = None,
     statement: Annotated[str | None, typer.Option(metavar="TEXT", help="A statement to attach.")] = None,
-    remove: Annotated[int | None, typer.Option(metavar="N", help="Remove the Nth permanently.")] = None,
+    remove: Annotated[int | None, typer.Option(metavar="N", help="Remove the Nth attachment permanently.")] = None,
     export: Annotated[
         Path | None,
         typer.Option(metavar="DIRECTORY", help="Write all evidence to this directory, readable only by you (0600)."),

@@ -1,4 +1,4 @@
-"""Pages of appeals: the queue with its deadlines, both sides of a case, and the decision."""
+"""Pages of appeals: the queue with deadlines, the page of an appeal with both sides, and the decision."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ async def show(req: PageRequest) -> Response:
 
 
 async def file(req: PageRequest) -> Response:
-    """File an appeal for an owner who called or wrote. The form is on the page of a number or call."""
+    """File an appeal for an owner who called or wrote. The form is on the page of the number or the call."""
     number, form = number_in(req), req.form
     name, contact, statement = (form.get(key, "") for key in ("name", "contact", "statement"))
     request = AppealRequest(number, name, contact, statement, form.get("decision") or None)
@@ -72,7 +72,7 @@ async def withdraw(req: PageRequest) -> Response:
 
 
 async def make_code(req: PageRequest) -> Response:
-    """Make a code for a call-back and show it, this time only."""
+    """Make a code for a call-back and show it once."""
     made = await _perform(req, operations.make_code, _reference(req))
     return req.page("appeals/appeal.html", case=await _case(req), code=made.spoken)
 
@@ -114,7 +114,7 @@ async def take_back(req: PageRequest) -> Response:
 
 
 async def attach(req: PageRequest) -> Response:
-    """Attach a file or a statement."""
+    """Attach a file or a statement to an appeal."""
     form = req.form
     content, name = req.files.get("file", b""), "file"
     if not content:
@@ -124,13 +124,13 @@ async def attach(req: PageRequest) -> Response:
 
 
 async def detach(req: PageRequest) -> Response:
-    """Remove a piece of evidence permanently."""
+    """Remove an attachment permanently."""
     request = EvidencePlace(_reference(req), _place(req.form.get("place", "")))
     return await _done(req, operations.detach, request, "evidence-gone")
 
 
 async def fetch_evidence(req: PageRequest) -> Response:
-    """Return an attachment as a download. Browsers must not display it, because it comes from a stranger."""
+    """Return an attachment as a download. Browsers must not display it, because a stranger sent it."""
     request = EvidencePlace(_reference(req), _place(req.path("place")))
     evidence, content = await _perform(req, operations.fetch, request)
     plain = _PLAIN_NAME.sub("_", evidence.name).strip("._")[-80:] or "evidence"

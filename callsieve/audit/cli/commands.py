@@ -1,4 +1,4 @@
-"""`callsieve audit` and `callsieve undo`: who changed what, and undoing it."""
+"""`callsieve audit` and `callsieve undo`: show who changed what, and undo changes."""
 
 import sys
 from dataclasses import replace
@@ -38,11 +38,11 @@ def show(
     number: Annotated[
         str | None, typer.Argument(help="Show only changes about this number.", show_default=False)
     ] = None,
-    last: Annotated[int, typer.Option(min=1, max=MOST_SHOWN, help="How many changes, the latest first.")] = 50,
+    last: Annotated[int, typer.Option(min=1, max=MOST_SHOWN, help="Number of changes to show, the latest first.")] = 50,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show who changed what and when: lists, marks, identities, appeals, imports. The latest first."""
+    """Show who changed what and when (lists, marks, identities, appeals, imports), the latest first."""
     loaded = settings_of(config)
     e164 = None if number is None else number_argument(number, loaded)
     with existing_store(loaded) as db:
@@ -68,7 +68,7 @@ def _remark(row: AuditRow) -> str:
 
 
 def undo(known: typer.Context, change_id: ChangeArgument, config: ConfigOption = None) -> None:
-    """Undo a change by its id, or an import with everything it added. Say why if a change cannot be undone."""
+    """Undo a change by its id, or an import with everything it added. If that is impossible, print the reason."""
     loaded = settings_of(config)
     with existing_store(loaded) as db:
         context = replace(context_of(loaded), changes=known.obj.changes)

@@ -1,4 +1,4 @@
-"""The audit page: who changed what, with the state before and after."""
+"""The audit page: who changed what, with the values before and after."""
 
 import json
 import sqlite3
@@ -19,7 +19,7 @@ LONGEST = 200
 
 @dataclass(frozen=True, slots=True)
 class ChangeShown:
-    """A change as the page shows it. `before` and `after` have one line per field."""
+    """A change on the audit page. `before` and `after` have one line per field."""
 
     id: int
     row: AuditRow
@@ -30,7 +30,7 @@ class ChangeShown:
 
 @dataclass(frozen=True, slots=True)
 class AuditShown:
-    """The audit page. `older`: the id at which the next page begins. `whos`, `whats`: the choices of the filters."""
+    """Content of the audit page. `older`: the first id of the next page. `whos`, `whats`: choices of the filters."""
 
     changes: tuple[ChangeShown, ...]
     older: int | None
@@ -60,7 +60,7 @@ async def undo_own(req: PageRequest) -> Response:
 
 
 def audit_shown(db: sqlite3.Connection, wanted: AuditFilter, known: Changes) -> AuditShown:
-    """Return the content of the page. It reads one row more than it shows, to know whether there are older ones."""
+    """Return the content of the audit page. Reads one row more than it shows, to know whether older rows exist."""
     kept = search_audit(db, wanted)
     shown = kept[:PAGE_ROWS]
     older = shown[-1].id if len(kept) > PAGE_ROWS else None

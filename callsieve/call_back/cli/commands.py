@@ -22,24 +22,26 @@ from callsieve.settings import SettingsError
 logger = logging.getLogger("callsieve.call_back")
 
 WHY = {
-    HelperAnswer.COUNTRY: "its country is not one of those that may be called",
-    HelperAnswer.KIND: "it is neither a landline nor a mobile, or is billed by the call",
+    HelperAnswer.COUNTRY: "the settings do not allow calls to its country",
+    HelperAnswer.KIND: "it is not a landline or mobile number, or calls to it cost extra",
     HelperAnswer.REFUSED: "the settings refuse numbers with this prefix",
 }
-SettingsOption = Annotated[Path, typer.Option("--settings", metavar="FILE", help="The helper's own settings.")]
+SettingsOption = Annotated[Path, typer.Option("--settings", metavar="FILE", help="The helper's settings file.")]
 
 
 def serve(
     settings: SettingsOption = SETTINGS_FILE,
     socket: Annotated[Path, typer.Option("--socket", metavar="FILE", help="The socket for requests.")] = SOCKET,
-    state: Annotated[Path, typer.Option("--state", metavar="FOLDER", help="The folder of its count of calls.")] = STATE,
+    state: Annotated[
+        Path, typer.Option("--state", metavar="FOLDER", help="The folder for the helper's record of calls.")
+    ] = STATE,
     log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON lines.")] = False,
 ) -> None:
-    """Let Asterisk call back the numbers that may be called. Runs until it is stopped."""
+    """Accept requests and let Asterisk call the allowed numbers back. Runs until it is stopped."""
     configure_logs(as_json=log_json)
     wanted = load_helper_settings(settings)
     if not wanted.enabled:
-        raise CommandError(f"{settings}: calls back are off: set enabled = true to switch them on")
+        raise CommandError(f"{settings}: call-backs are disabled: set enabled = true to enable them")
     try:
         helper = Helper(wanted, PlacedCalls(state, machine_clocks()), state)
     except StateError as error:
@@ -79,9 +81,9 @@ def show(
 
 
 def _say_limits(wanted: HelperSettings) -> None:
-    say("Calls back are on." if wanted.enabled else "Calls back are off: enabled = false.")
+    say("Call-backs are enabled." if wanted.enabled else "Call-backs are disabled: enabled = false.")
     say(f"Countries: {', '.join(wanted.countries) or 'none'}. Landlines and mobiles only.")
-    say(f"From {wanted.first_hour} to {wanted.last_hour} h, by the clock where the number is.")
-    say(f"A number: once in {wanted.a_number_minutes} minutes, {wanted.a_number_a_day} times a day.")
-    say(f"All: {wanted.at_once} at once, {wanted.an_hour} an hour, {wanted.a_day} a day.")
-    say(f"A call ends after {wanted.seconds} s: at most {wanted.most_minutes_a_day} minutes a day are paid for.")
+    say(f"From {wanted.first_hour} to {wanted.last_hour} h, in the local time of the number.")
+    say(f"Per number: once in {wanted.a_number_minutes} minutes, {wanted.a_number_a_day} times a day.")
+    say(f"In total: {wanted.at_once} at once, {wanted.an_hour} an hour, {wanted.a_day} a day.")
+    say(f"A call ends after {wanted.seconds} s: at most {wanted.most_minutes_a_day} minutes are billed per day.")

@@ -1,4 +1,4 @@
-"""API endpoints: check a call list; consents, registers, laws, and the compliance report of a day."""
+"""API endpoints that check call lists, and show consents, registers, laws and the compliance report of a day."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ NUMBERS = ListToCheck(("+12015550123", "+12015550124"))
 
 
 async def check_list(req: ApiRequest, sent: ListToCheck) -> ListChecked:
-    """Return the numbers to remove from a call list, with reasons. The audit records it."""
+    """Return the numbers to remove from a call list, with reasons. The audit records the check."""
     loaded = req.state.loaded
     terms = HygieneTerms(
         region=loaded.settings.numbers.region,

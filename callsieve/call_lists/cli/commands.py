@@ -141,7 +141,7 @@ def import_register_file(
 
 
 def list_registers(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
-    """Show the copies of registers, and which are older than the law allows."""
+    """Show the copies of registers, and which copies are older than the law allows."""
     with options.existing_store(options.settings_of(config)) as db:
         ages = registers.copy_ages(db, time.time())
     if as_json:

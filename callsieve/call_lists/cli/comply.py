@@ -1,4 +1,4 @@
-"""`callsieve own comply` and `own hygiene`: the report of what was checked on a day, and checks of call lists."""
+"""`callsieve own comply` and `own hygiene`: the compliance report of a day, and checks of call lists."""
 
 import csv
 import os
@@ -58,7 +58,7 @@ def comply(
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Print what the outbound guard checked on a day, with its rules, sources and files, and what it did not see."""
+    """Print the outbound guard's checks of a day, with rules, sources and files, and calls that it did not check."""
     loaded, now = options.settings_of(config), time.time()
     bounds = day_bounds(of_day)
     if bounds is None:
@@ -160,7 +160,7 @@ def hygiene_of_list(
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Find the numbers to remove from a call list, with reasons. One number per line, or a header with number."""
+    """Find the numbers to remove from a call list, with reasons. The list has a number per line, or a number column."""
     loaded = options.settings_of(config)
     terms = HygieneTerms(
         region=loaded.settings.numbers.region,

@@ -1,4 +1,4 @@
-"""Pages of consents, and of what the outbound guard did on a day."""
+"""Pages of consents, and of the outbound guard's decisions on a day."""
 
 from starlette.responses import HTMLResponse, Response
 
@@ -29,7 +29,7 @@ HEADING_BY_FIELD = {
 
 
 async def show(req: PageRequest, problem: str | Wording = "") -> Response:
-    """Show the consents, with the problem of a rejected form."""
+    """Show the consents. `problem`: why a form was rejected."""
     text = req.query.get("q", "").strip()[:LONGEST]
     number = number_of(text, req.state.loaded.settings.numbers.region) if text else None
     shown = await req.read(consents_shown, text, number, req.now)
@@ -59,7 +59,7 @@ async def remove(req: PageRequest) -> Response:
 
 
 async def import_file(req: PageRequest) -> Response:
-    """Import the usable consents of a file."""
+    """Import the consents of a file, and skip unusable rows."""
     try:
         table = uploaded_table(req, COLUMNS)
         consents = consents_in(table, req.state.loaded.settings.numbers.region, req.me.name, req.now)
@@ -77,7 +77,7 @@ OUTBOUND = "/own/outbound"
 
 
 async def show_day(req: PageRequest) -> Response:
-    """Show the requested day, or today."""
+    """Show the outbound guard's decisions on the requested day, or today."""
     typed = req.query.get("day", "").strip()[:40]
     proof, problem = await _proof(req, typed)
     held = [call for call in proof.calls if call.record.would_be != "allow"]
@@ -87,7 +87,7 @@ async def show_day(req: PageRequest) -> Response:
 
 
 async def print_day(req: PageRequest) -> Response:
-    """Return the day as a page to print or keep, with masked called numbers."""
+    """Return the report of the day as a page to print or keep, with masked called numbers."""
     proof, _ = await _proof(req, req.query.get("day", "").strip()[:40])
     page = proof_page(proof, whole_numbers=False, language=req.language)
     if req.query.get("download"):

@@ -78,7 +78,7 @@ SHOWN_THOUGH_ALLOWED = (OutboundReason.ADVISED_AGAINST, OutboundReason.OLD_REGIS
 
 @dataclass(frozen=True, slots=True)
 class OutboundJournalRow:
-    """A decision of the outbound guard. `reason`: why, in English. `reason_code`: why, as a code for programs."""
+    """A decision of the outbound guard. `reason`: in English. `reason_code`: the reason as a code for programs."""
 
     record: Annotated[OutboundRecord, FLAT]
     reason: str
@@ -86,7 +86,7 @@ class OutboundJournalRow:
 
 
 def outbound_shown(record: OutboundRecord) -> OutboundJournalRow:
-    """Return a decision of the outbound guard for JSON."""
+    """Return a decision of the outbound guard as a value for JSON."""
     why = why_of(record.reason)
     return OutboundJournalRow(record, str(why), why.code)
 
@@ -105,7 +105,7 @@ def show_one(record: OutboundRecord, *, as_json: bool) -> None:
             ("would be", f"{record.would_be} (the guard only observes)" if observed else ""),
             ("rule", record.rule),
             ("reason", str(why_of(record.reason))),
-            ("better from", when(record.until) if record.until else ""),
+            ("allowed from", when(record.until) if record.until else ""),
             ("to", callee_words(record)),
             ("from", record.own_number or ""),
             ("by", record.person or ""),
@@ -116,21 +116,19 @@ def show_one(record: OutboundRecord, *, as_json: bool) -> None:
 
 
 def callee_words(record: OutboundRecord) -> str:
-    """Return the number that the call was made to, or a word if the number is not stored."""
+    """Return the called number, or a word if the number is not stored."""
     return record.callee or ("emergency" if record.rule == "emergency" else "no number")
 
 
 def rule_words(record: OutboundRecord) -> str:
-    """Return the rule and its reason; empty if the call was simply allowed."""
+    """Return the rule and the reason of a decision; empty if the call was simply allowed."""
     if record.rule == "default" and why_of(record.reason).reason not in SHOWN_THOUGH_ALLOWED:
         return ""
-    return f"{record.rule}: {why_of(record.reason)}" + (
-        f"; better from {when(record.until)} on" if record.until else ""
-    )
+    return f"{record.rule}: {why_of(record.reason)}" + (f"; allowed from {when(record.until)}" if record.until else "")
 
 
 def passage_words(action: str, would_be: str) -> Text:
-    """Return the action; in brackets the would-be action if the guard only observed."""
+    """Return the action. If the guard only observed, return in brackets the action that it would have taken."""
     word = Text(would_be, style=COLOUR_BY_PASSAGE.get(would_be, ""))
     return word if action == would_be else Text.assemble("(", word, ")")
 
@@ -154,11 +152,13 @@ def show(
             metavar="[ID|NUMBER]", help="The id of a decision, or the number of a caller.", show_default=False
         ),
     ] = None,
-    last: Annotated[int, typer.Option(min=1, max=MOST_SHOWN, help="How many decisions, the latest first.")] = 20,
+    last: Annotated[
+        int, typer.Option(min=1, max=MOST_SHOWN, help="Number of decisions to show, the latest first.")
+    ] = 20,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show decisions: the latest, those about a caller, or one with all its details. Outgoing calls too."""
+    """Show the latest decisions, those about a caller, or one with all its details. Includes outgoing calls."""
     loaded = settings_of(config)
     with existing_store(loaded) as db:
         wanted = None if what is None else parse_id(what)
@@ -197,7 +197,7 @@ def _caller(text: str, loaded: Loaded) -> str:
 
 
 def _show_one(decision: CallDecision, named: CallLine, since: Sequence[str], recordings: Sequence[str]) -> None:
-    """Print a decision. `since`: later decisions about the caller; `recordings`: of the caller's spoken name."""
+    """Print a decision. `since`: later decisions about the caller. `recordings`: files with the caller's name."""
     record = decision.record
     say(bold(record.id), "  ", when_exactly(record.at))
     say()
@@ -255,7 +255,7 @@ PRIVATE = 0o600  # numbers are personal data
 
 
 def confirm(number: NumberArgument, config: ConfigOption = None) -> None:
-    """Say that the calls of a number were treated rightly: they are no longer listed as probably wrong."""
+    """Confirm that the calls of a number were treated correctly: they are no longer listed as probably wrong."""
     confirmed = perform(settings_of(config), operations.confirm, number, existing=True)
     say(f"The calls of {confirmed.number} until now are no longer listed as probably wrong.")
     say_undo(confirmed.change_id, config)
@@ -263,14 +263,14 @@ def confirm(number: NumberArgument, config: ConfigOption = None) -> None:
 
 def export(
     days: Annotated[
-        int | None, typer.Option(min=1, metavar="DAYS", help="Only the last days. Default: everything.")
+        int | None, typer.Option(min=1, metavar="DAYS", help="Only the last DAYS days. Default: everything.")
     ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write to this file. Default: standard output.")
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Write the calls and marks of the store as a history for `replay`, one per line, in time order."""
+    """Write the calls and marks in the store as a history for `replay`, one per line, in order of time."""
     loaded = settings_of(config)
     now = time.time()
     since = 0.0 if days is None else now - days * DAY_SECONDS

@@ -1,4 +1,4 @@
-"""`callsieve calls search` and `tail`: calls with their decision and outcome, searched or as they happen."""
+"""`callsieve calls search` and `tail`: find calls with decision and outcome, or show them as they happen."""
 
 import sqlite3
 import sys
@@ -49,7 +49,7 @@ YEAR = len("2026-")
 
 
 def print_calls(calls: Sequence[CallLine], records: Sequence[DecisionRecord], below: Sequence[str] = ()) -> None:
-    """Print a row for each call. `records`: their decisions, in the same order. `below`: a remark under each row."""
+    """Print a row for each call. `records`: their decisions, in the same order. `below`: a remark below each row."""
     wide = is_wide()
     rows: list[list[Cell]] = []
     for line, record in zip(calls, records, strict=True):
@@ -91,7 +91,7 @@ def search(
         str | None,
         typer.Option("--site", help="Only calls of this site, by its name. For a central console.", show_default=False),
     ] = None,
-    last: Annotated[int, typer.Option(min=1, max=MOST_AT_ONCE, help="How many calls, the latest first.")] = 20,
+    last: Annotated[int, typer.Option(min=1, max=MOST_AT_ONCE, help="Number of calls to show, the latest first.")] = 20,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -128,7 +128,7 @@ def tail(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show calls as they happen: decisions, outcomes, and marks by feature codes or keys of a phone."""
+    """Show calls as they happen: decisions, outcomes, and marks that people make with feature codes or phone keys."""
     loaded = settings_of(config)
     with existing_store(loaded) as db:
         for event in _as_they_happen(db, time.time(), seconds):
@@ -165,12 +165,12 @@ def _is_feature_code(outcome: OutcomeRecord) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class CallEvent:
-    """Something that happened to a call. Exactly one field is set.
+    """An event of a call. Exactly one field is set.
 
     Attributes:
         decision: The decision about the call.
         outcome: The outcome of the call.
-        said: A mark or other change that a phone made about its caller.
+        said: A mark or other change about the caller, made on a phone.
     """
 
     decision: CallDecision | None = None

@@ -1,4 +1,4 @@
-"""Pages of calls: the overview, the history and single calls."""
+"""Pages of calls: the overview, the history, and the page of a call."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -86,14 +86,14 @@ HEALTH_SECONDS = 2.0
 
 
 async def activity_of(req: PageRequest, span: ActivitySpan, site: str) -> ActivityShown:
-    """Return the cached figures. If they are old, they are counted again in the background."""
+    """Return the cached overview figures. If they are old, update the cache in the background."""
     state, now = req.state, req.now
     kept = state.service(ActivityCache).kept
     return await kept.get(f"{span.word} {site}", lambda: state.slow_store.read(activity_shown, span, now, site))
 
 
 async def health(req: PageRequest) -> Response:
-    """Show the health of every part, as a fragment for updates or as a page."""
+    """Show the health of every part, as a whole page or as a fragment that updates one."""
     part = bool(req.query.get("part"))
     if req.is_fragment:
         return req.page("doctor/_health.html", health=req.state.health.latest, is_part=part)
@@ -148,7 +148,7 @@ async def _next_of(calls: asyncio.Queue[CallRow], ending: asyncio.Event) -> Call
 
 
 def event_of(req: PageRequest, line: CallLine) -> str:
-    """Return the row of a call as a server-sent event, in which only the end may be a line break."""
+    """Return the HTML row of a call as a server-sent event. The row must not contain line breaks."""
     row = " ".join(req.render("calls/_live_row.html", line=line).split())
     return f"event: call\nid: {line.call.id}\ndata: {row}\n\n"
 

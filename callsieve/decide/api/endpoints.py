@@ -1,4 +1,4 @@
-"""API endpoints for other switches: decisions about calls, and their outcomes. On any failure the answer is `allow`."""
+"""API endpoints for other switches: decisions about calls, and their outcomes. On failure the answer is `allow`."""
 
 import json
 import time
@@ -27,11 +27,11 @@ from reputation.users import Role, Scope
 # would pass unscreened.
 MOST_BYTES = 512 * 1024
 FIELD_CHARACTERS = 80
-TWICE = "given twice: quote text from callers as JSON, otherwise they can add fields of their own"
+TWICE = "given twice: quote text from callers as JSON, otherwise callers can add fields"
 
 
 async def decide(req: ApiRequest, call: CallFacts) -> CallAnswer:
-    """Return what to do with an incoming call."""
+    """Return the decision about an incoming call."""
     # Otherwise a stolen token could fill the store with invented calls.
     allowed = req.context.loaded.settings.api.recorded_per_second
     quota = req.state.service(RateLimits).ask(req.context.actor, allowed, time.monotonic())
@@ -44,9 +44,9 @@ async def decide_outbound(req: ApiRequest, call: OutgoingFacts) -> OutboundAnswe
 
 
 def facts_from(raw: bytes, kind: Any) -> Any:
-    """Parse the facts of a call. Raise ApiError if the switch sent malformed JSON.
+    """Parse the facts of a call. Raise ApiError if the JSON is malformed.
 
-    Bytes that are not UTF-8 are replaced, because switches pass on unchanged what callers send.
+    Bytes that are not UTF-8 are replaced, because switches forward callers' texts unchanged.
     """
     text = raw.decode("utf-8", "replace")
     with suppress(ValueError, RecursionError):  # `body_from` reports it

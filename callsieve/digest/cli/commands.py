@@ -1,4 +1,4 @@
-"""`callsieve digest`: one day, and the tasks that wait."""
+"""`callsieve digest`: the calls of a day, and tasks that wait."""
 
 import sys
 import time
@@ -24,7 +24,7 @@ def digest(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show one day: its calls, probable mistakes and how to correct them, and tasks that wait."""
+    """Show the calls of a day, probable mistakes and how to correct them, and tasks that wait."""
     loaded = settings_of(config)
     wanted = _day_named(which)
     with existing_store(loaded) as db:

@@ -46,7 +46,9 @@ def decisions(
     held: Annotated[
         bool, typer.Option("--held", help="Only calls that were held or refused, or would have been.")
     ] = False,
-    last: Annotated[int, typer.Option(min=1, max=MOST_SHOWN, help="How many decisions, the latest first.")] = 50,
+    last: Annotated[
+        int, typer.Option(min=1, max=MOST_SHOWN, help="Number of decisions to show, the latest first.")
+    ] = 50,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:

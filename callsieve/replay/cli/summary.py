@@ -164,7 +164,7 @@ def _show_problems(period: PeriodSummary) -> None:
 
 def _show_notes(period: PeriodSummary) -> None:
     if period.incomplete:
-        say(dim(f"{plural(period.incomplete, 'call')} seen only in part: no evidence was taken from them"))
+        say(dim(f"{plural(period.incomplete, 'call')} observed only in part: no evidence was taken from them"))
     if period.sample.calls:
         say(dim(f"Control sample: {period.sample.words(period.warned)}."))
     marks = ", ".join(f"{count:,} {verdict}" for verdict, count in period.marks.items())

@@ -51,7 +51,7 @@ def test_a_damaged_count_is_said_in_one_line(callsieve: Program, settings: Path)
 
 
 def test_what_it_may_cost_is_shown(callsieve: Program, settings: Path) -> None:
-    assert "30 minutes a day" in callsieve.ok("call-back", "show", "--settings", settings)
+    assert "30 minutes are billed per day" in callsieve.ok("call-back", "show", "--settings", settings)
     shown = callsieve("call-back", "show", "--settings", settings, "--json").json
     assert shown["most_minutes_a_day"] == 30
     assert shown["settings"]["countries"] == ["US"]

@@ -629,7 +629,7 @@ LabelCheck = Callable[[CheckContext], Finding]
             id="code-that-hangs-up",
         ),
         pytest.param(asterisk.has_user, {}, "", "warn", "no manager user", id="no-manager"),
-        pytest.param(asterisk.has_user, {}, MANAGER, "ok", "may listen", id="manager"),
+        pytest.param(asterisk.has_user, {}, MANAGER, "ok", "may read events", id="manager"),
         pytest.param(
             asterisk.has_user,
             {"manager show user callsieve": "There is no manager called callsieve\n"},
@@ -836,7 +836,7 @@ def test_what_asterisk_was_not_asked_is_one_line(capsys: pytest.CaptureFixture[s
     assert lines[0].split(maxsplit=2) == ["fail", "Asterisk", "it is not there"]
     assert any(line.startswith("unknown not asked") for line in lines)
     assert sum("not asked" in line for line in lines) == 1
-    assert not any("could not be asked" in line for line in lines)
+    assert not any("could not be queried" in line for line in lines)
 
 
 def test_a_dialplan_of_another_version_is_seen(tmp_path: Path) -> None:
