@@ -1,1 +1,1 @@
-"""Speed and fault figures, each one command: `make bench` or `python -m benchmarks NAME`."""
+"""Benchmarks of speed, memory and accuracy. Run them with `make bench` or `python -m benchmarks NAME`."""

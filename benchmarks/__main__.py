@@ -1,6 +1,6 @@
 """`python -m benchmarks [NAME ...] [--quick] [--largest N] [--write PAGE]`: measure, and print a table.
 
-The exit code is 0 whatever the figures are: benchmarks report, tests judge. It is 1 when one could not be taken.
+The exit code is 0 whatever the figures are: benchmarks report, tests judge. It is 1 if a benchmark could not run.
 """
 
 from __future__ import annotations
@@ -76,20 +76,24 @@ def main() -> None:
         type=int,
         default=0,
         metavar="N",
-        help="also measure lookup, lifecycle and scale with a store of so many numbers; 100,000,000 take 15 GB of disk "
+        help="measure lookup, lifecycle and scale also with a store of this size; 100,000,000 take 15 GB of disk "
         "while they are imported",
     )
-    parser.add_argument("--write", type=Path, metavar="FILE", help="keep the tables in this page, between its markers")
+    parser.add_argument(
+        "--write", type=Path, metavar="FILE", help="write the tables into this page, between its markers"
+    )
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - BENCHMARKS.keys():
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # as Ctrl-C does: servers and stores go with us
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(143)
+    )  # like Ctrl-C, so that servers are stopped and stores removed
     sys.exit(run(arguments.names or list(BENCHMARKS), arguments.largest, quick=arguments.quick, page=arguments.write))
 
 
 def run(names: list[str], largest: int, *, quick: bool, page: Path | None) -> int:
-    """Run benchmarks, print the figures and keep them. Return 1 if one failed to run, else 0."""
-    machine = describe_machine()  # now: afterwards the load average would be our own
+    """Run benchmarks, print the figures, and write them to `page`. Return 1 if a benchmark could not run, else 0."""
+    machine = describe_machine()  # before the load average includes the benchmarks
     progress = Console(stderr=True, highlight=False)
     measured: dict[str, list[Figure]] = {}
     failed = 0
@@ -101,7 +105,7 @@ def run(names: list[str], largest: int, *, quick: bool, page: Path | None) -> in
             try:
                 measured[name] = BENCHMARKS[name](bench)
             except LabUnavailable as reason:
-                progress.print(f"{name}: left out, there is no Asterisk: {reason}")
+                progress.print(f"{name}: skipped, Asterisk is missing: {reason}")
             except Exception:  # noqa: BLE001 (the others can still be taken)
                 failed += 1
                 progress.print_exception()

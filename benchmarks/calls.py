@@ -1,7 +1,7 @@
-"""Play the part of Asterisk in FastAGI for many calls at once, with little CPU, which is left to the server.
+"""A FastAGI client that imitates Asterisk for many parallel calls, and leaves most CPU time to the server.
 
-Each call does what res_agi.c was seen to do with strace. It connects, writes the header block line by line (the kernel
-joins the lines), replies to each command by itself, and says HANGUP when the server ends.
+Each call does what strace has shown of res_agi.c. It connects, writes the header block line by line (the kernel joins
+the lines), replies to each command separately, and sends HANGUP when the server closes the connection.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ class Answers:
     failed: int = 0
 
     def percentile(self, percent: float) -> float:
-        """Return a percentile of the times in seconds."""
         ordered = sorted(self.seconds)
         return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))]
 
@@ -38,7 +37,7 @@ class _Call:
 
 
 def place_calls(address: tuple[str, int], blocks: Sequence[bytes], expected: bytes, in_flight: int = 1) -> Answers:
-    """Ask about every block, `in_flight` calls at a time. An answer without `expected` counts as failed."""
+    """Send each header block, with `in_flight` parallel calls. An answer without `expected` counts as failed."""
     answers = Answers()
     waiting = iter(blocks)
     calls: dict[int, _Call] = {}
@@ -70,7 +69,7 @@ def _start(
 
 
 def _go_on(calls: dict[int, _Call], number: int, expected: bytes, answers: Answers) -> bool:
-    """Handle what the server sent for one call. Return True if the call has ended."""
+    """Handle the data that the server sent for a call. Return True if the call has ended."""
     call = calls[number]
     try:
         data = call.socket.recv(8192)

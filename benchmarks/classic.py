@@ -1,6 +1,7 @@
-"""Measure how long a call waits if Asterisk starts a Python process for each call, compared with FastAGI.
+"""Measures how long a call waits if Asterisk starts a Python process for each call, compared with FastAGI.
 
-Processes are started and spoken to as res_agi.c does it. The time runs from the start to the command that acts.
+Processes are started, and their commands answered, as res_agi.c does it. The time runs from the start of the process to
+the command that acts on the call.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ CALLS = 8
 WAIT_SECONDS = 10.0
 LIMIT = 30.0
 
-# The least that an AGI script in Python can do: no look-up, no decision.
+# The minimum for an AGI script in Python: no look-up, no decision.
 PYST2_SCRIPT = """\
 from asterisk.agi import AGI
 AGI().set_variable("CALLSIEVE_ACTION", "allow")
@@ -99,7 +100,7 @@ def _seconds_of_call(script: Script, block: bytes) -> float:
 
 
 def _answered_at(process: subprocess.Popen[bytes], block: bytes, last: bytes) -> float:
-    """Reply to each command. Return the time of the last one."""
+    """Reply to each command, and return the time of the last command."""
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(block)

@@ -1,8 +1,13 @@
-"""Compare CallSieve with other ways to look up a caller. Also measure its cost by store size and by calls a second.
+"""Compares CallSieve with other ways to look up a caller. Also measures its cost by store size and by call rate.
 
-One Asterisk has seven numbers with the same dialplan, which differ in what is asked: nothing; a list in AstDB, like the
-blacklist of FreePBX; a script with pyst2 or in PHP that opens a SQLite file for each call; panoramisk with a handler
-that does nothing; the same with a look-up by aiosqlite; CallSieve with a store of equal size.
+An Asterisk has seven numbers with the same dialplan. Each number queries another service:
+
+- none
+- a list in AstDB, like FreePBX's blacklist
+- a script with pyst2 or in PHP that opens a SQLite file for each call
+- panoramisk with an empty handler
+- panoramisk with a look-up by aiosqlite
+- CallSieve with a store of the same size
 """
 
 from __future__ import annotations
@@ -32,11 +37,11 @@ from lab.php import ensure_php_with_sqlite
 
 KNOWN = 1_000_000
 QUICK_KNOWN = 10_000
-LISTED = 20  # in AstDB
+LISTED = 20  # numbers in AstDB
 ROUNDS = 2
-CALLS, OTHERS_CALLS = ({"pyst2": 60, "php": 60}, 600)  # fewer where a process is started for each call
+CALLS, OTHERS_CALLS = ({"pyst2": 60, "php": 60}, 600)  # fewer calls if each starts a process
 OPEN_SCRIPTS = 8
-STEADY, STEADY_CALLS = (10.0, 100)  # calls a second at which delays are measured, and how many
+STEADY, STEADY_CALLS = (10.0, 100)  # rate (calls/s) and number of the calls whose delay is measured
 RATES = (1, 10, 100, 400)
 RATE_SECONDS = 6.0
 FEW = 10_000
@@ -44,7 +49,7 @@ SLOWDOWN = Budget(1.2, "x")
 
 WAYS = {
     "plain": "nothing asked",
-    "astdb": "a list in AstDB, asked by the dialplan",
+    "astdb": "a list in AstDB, read by the dialplan",
     "pyst2": "a pyst2 script per call",
     "php": "a PHP script per call",
     "empty": "panoramisk, nothing looked up",
@@ -104,7 +109,7 @@ fgets(STDIN);
 
 @dataclass(slots=True)
 class Office:
-    """The load, and the processes whose CPU time is measured: Asterisk, and the server that it asks."""
+    """The load generator, and the processes whose CPU time is measured: Asterisk and the server that it queries."""
 
     carrier: Carrier
     asterisk: int
@@ -113,19 +118,19 @@ class Office:
     cost: dict[str, list[float]] = field(default_factory=dict)
 
     def rate(self, way: str, turn: int) -> float:
-        """Run one round. Return the calls a second of a saturated Asterisk."""
+        """Run a round. Return the calls per second of a saturated Asterisk."""
         calls, opened = (CALLS.get(way, OTHERS_CALLS), OPEN_SCRIPTS if way in CALLS else OPEN)
         load = Load(RATE, calls, way, self.callers[turn * calls :][:calls], concurrent=opened, talk_seconds=0.02)
         before = self._seconds(way)
         result = self.carrier.load(load)
-        if result.failed > calls // 2:  # a busy machine does not get through all scripts before SIPp gives up
+        if result.failed > calls // 2:  # on a busy server some scripts take longer than SIPp waits
             raise RuntimeError(f"{way}: {result.failed} of {calls} calls failed: {dict(result.failures)}")
         time.sleep(SETTLE_SECONDS)
         self.cost.setdefault(way, []).append(1e3 * (self._seconds(way) - before) / result.succeeded)
         return result.rate
 
     def delays(self, way: str) -> list[float]:
-        """Return the milliseconds from INVITE to the answer of each call, without saturation."""
+        """Return the milliseconds from INVITE to answer of each call, without saturation."""
         numbers = self.callers[-STEADY_CALLS:]
         result = self.carrier.load(Load(STEADY, STEADY_CALLS, way, numbers, talk_seconds=0.02, options=EACH))
         return sorted(1e3 * seconds for seconds in result.setups)
@@ -136,7 +141,7 @@ class Office:
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """Measure set-ups a second, delay and CPU time of each way."""
+    """Measure call set-ups per second, delay and CPU time of each service."""
     known = QUICK_KNOWN if bench.quick else KNOWN
     database = bench.directory / "naive.db"
     make_database(database, known)
@@ -161,7 +166,7 @@ def measure(bench: Workbench) -> list[Figure]:
             asterisk.cli(f"database put blacklist {number_at(10**9 + n)} 1")
         servers = {"empty": empty.pid, "naive": naive.pid, "ours": ours.pid}
         office = Office(Carrier(asterisk), asterisk.pid, servers, callers(20_000, known))
-        bench.say("comparison: set-ups a second")
+        bench.say("comparison: set-ups per second")
         for way in ("plain", "naive", "ours"):
             office.rate(way, 0)
         office.cost.clear()
@@ -205,7 +210,7 @@ def _figures(
 
 
 def measure_scale(bench: Workbench) -> list[Figure]:
-    """Measure the CPU time and the latency of a decision, by numbers in the store and by calls a second."""
+    """Measure the CPU time and the latency of a decision, by size of the store and by call rate."""
     sizes = tuple(dict.fromkeys((FEW, KNOWN, *bench.sizes)))
     with ExitStack() as stack:
         servers = [stack.enter_context(running_daemon(bench.built(size).state))[1] for size in sizes]
@@ -219,7 +224,7 @@ def measure_scale(bench: Workbench) -> list[Figure]:
             )
             for place, (size, values) in enumerate(zip(sizes, costs, strict=True))
         ]
-        bench.say("scale: by calls a second")
+        bench.say("scale: by calls per second")
         for rate in RATES:
             figures += _at_rate(servers[1], KNOWN, rate)
     return figures
@@ -234,7 +239,7 @@ def _micros(server: Server, size: int, turn: int) -> float:
 
 
 def _at_rate(server: Server, known: int, rate: int) -> list[Figure]:
-    """Make calls one after the other at a fixed rate. A late call makes the next one start sooner."""
+    """Make calls one after the other at a fixed rate. After a late call the next call starts sooner."""
     blocks = questions(max(20, int(rate * RATE_SECONDS)), known, rate)
     before, began = server.cpu_seconds(), time.perf_counter()
     seconds = []
@@ -246,13 +251,13 @@ def _at_rate(server: Server, known: int, rate: int) -> list[Figure]:
     reached = len(blocks) / (time.perf_counter() - began - SETTLE_SECONDS)
     note = f"{known:,} numbers, {reached:.3g} reached"
     return [
-        Figure(f"CPU of a call at {rate} calls/s", [cpu], "µs", note=f"{note}; all that the daemon does"),
+        Figure(f"CPU of a call at {rate} calls/s", [cpu], "µs", note=f"{note}; everything the daemon does"),
         *(Figure(f"p{p} at {rate} calls/s", [1e3 * percentile(sorted(seconds), p)], "ms", note=note) for p in (50, 99)),
     ]
 
 
 def _seconds_of(port: int, block: bytes) -> float:
-    """Return the seconds from the first packet to the answer."""
+    """Return the seconds from the first packet to the answer of a call."""
     began = time.perf_counter()
     with socket.create_connection(("127.0.0.1", port), 2.0) as connection:
         for line in block.splitlines(keepends=True):
@@ -268,18 +273,18 @@ def _seconds_of(port: int, block: bytes) -> float:
 
 
 def percentile(ordered: Sequence[float], percent: float) -> float:
-    """Return a percentile of sorted values; 0 if there are none."""
+    """Return a percentile of sorted values; 0 for an empty list."""
     return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))] if ordered else 0.0
 
 
 def seconds_with_children(pid: int) -> float:
-    """Return the CPU time of a process and of its children that have ended, in ticks of the kernel."""
+    """Return the CPU seconds of a process and its ended children, with the resolution of the kernel's clock tick."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def make_database(path: Path, known: int) -> None:
-    """Make a table of numbers with an index, as a script would keep it."""
+    """Create a table of numbers with an index, as a script might use it."""
     with closing(sqlite3.connect(path)) as db:
         db.execute("CREATE TABLE number (number TEXT PRIMARY KEY, category TEXT) WITHOUT ROWID")
         db.executemany(

@@ -1,8 +1,8 @@
-"""`python -m benchmarks.complaints [--data DIR] [--write]`: measure which later complaints feeds and blocks predict.
+"""`python -m benchmarks.complaints [--data DIR] [--write]`: measure how well feeds and blocks predict later complaints.
 
 It reads two public files (benchmarks/accuracy/RESULTS.md): complaints about US callers in order of publication, and the
-main numbers of US hospitals. Earlier complaints serve as the feed. The numbers of later complaints, and the hospitals,
-are the callers. The model's own families decide: feeds, and blocks of 1000.
+main numbers of US hospitals. Earlier complaints are used as the feed. The numbers of later complaints, and the
+hospitals, are the callers. The model's own families of evidence decide: feeds, and blocks of 1000 numbers.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ SOURCE = "complaints"
 
 
 class Complaint(NamedTuple):
-    """A complaint and the day of its publication. For many early ones only the latest possible day is known."""
+    """A complaint and its day of publication. For many early complaints only the latest possible day is known."""
 
     number: str
     published: str
 
 
 class Feed:
-    """The numbers with at least this many complaints, as the feed of one source, and the blocks that they are in."""
+    """The feed of one source, with the numbers that have at least this many complaints, and their blocks."""
 
     def __init__(self, earlier: Iterable[Complaint], now: float, at_least: int = 1) -> None:
         counts = Counter(complaint.number for complaint in earlier)
@@ -50,30 +50,30 @@ class Feed:
             self._blocks[number[:-3]].append(number)
 
     def lists(self, number: str) -> bool:
-        """Return whether the family of feeds has evidence against the number."""
+        """Return whether the feed is evidence against the number."""
         family = feeds_of(self._rows.get(number, ()), DEFAULT.feeds)
         return family is not None and family.log_odds > 0
 
     def bad_neighbours(self, number: str) -> int:
-        """Return how many other numbers of the block are listed.
+        """Return how many other numbers of the number's block are listed.
 
-        They count only for numbers that the feed does not list.
+        The model uses them only for numbers that the feed does not list.
         """
         return sum(block != number for block in self._blocks[number[:-3]])
 
     def block_log_odds(self, number: str) -> float:
-        """Return the log-odds of the family of blocks."""
+        """Return the log-odds that the number's block contributes."""
         family = block_of(LISTED, self.bad_neighbours(number), DEFAULT.block)
         return family.log_odds if family else 0.0
 
 
 Evidence = Mapping[str, Callable[[str], bool]]
-# What was measured when the model was designed, in % of the complaints of the last day, and in hospitals of 2,390.
+# Figures from the design of the model: % of the last day's complaints, and hospitals out of 2,390.
 EXPECTED = {"number, 1 complaint or more": ("5.7", "6"), "block, some": ("31.1", "1"), "block, many": ("23.5", "0")}
 
 
 def evidence_of(earlier: Sequence[Complaint], now: float) -> Evidence:
-    """Return each kind of evidence as a function that tells whether it speaks against a number."""
+    """Return each kind of evidence, as a function that returns whether it is against a number."""
     feed, thrice = Feed(earlier, now), Feed(earlier, now, at_least=3)
     some, many = DEFAULT.block.some_weight, DEFAULT.block.many_weight
     return {
@@ -86,7 +86,7 @@ def evidence_of(earlier: Sequence[Complaint], now: float) -> Evidence:
 
 
 def name_of(kind: str) -> str:
-    """Return the name with the values from the table of weights."""
+    """Return the name of a kind of evidence, with its limits from the table of weights."""
     block = DEFAULT.block
     return kind.replace("some", f"{block.some} distinct numbers or more").replace(
         "many", f"{block.many} distinct numbers or more"
@@ -94,7 +94,7 @@ def name_of(kind: str) -> str:
 
 
 def measure(complaints: Sequence[Complaint], hospitals: Sequence[str], later: Sequence[str]) -> list[list[str]]:
-    """Return the rows of the table for these days."""
+    """Return the rows of the table, with the complaints of these days as later complaints."""
     earlier = [complaint for complaint in complaints if complaint.published not in later]
     tested = [complaint.number for complaint in complaints if complaint.published in later]
     known = {complaint.number for complaint in earlier}
@@ -108,20 +108,20 @@ def measure(complaints: Sequence[Complaint], hospitals: Sequence[str], later: Se
 
 
 def share(numbers: Sequence[str], speaks: Callable[[str], bool]) -> str:
-    """Return a share in percent."""
+    """Return the share of numbers against which there is evidence, in percent."""
     return f"{100 * sum(map(speaks, numbers)) / len(numbers):.1f}" if numbers else "-"
 
 
 def sheets_of(complaints: Sequence[Complaint], hospitals: Sequence[str]) -> list[Sheet]:
-    """Return a table for the last day, and one for all days whose date is known."""
+    """Return a table for the last day, and a table for all days whose date is known."""
     days = sorted({complaint.published for complaint in complaints if not complaint.published.startswith("le-")})
     sheets = []
     for name, later in (("complaints of the last day", days[-1:]), ("complaints of the last fifth", days)):
         tested = sum(complaint.published in later for complaint in complaints)
         when = later[0] if len(later) == 1 else f"{later[0]} to {later[-1]}"
-        says = (
-            f"Known: {len(complaints) - tested:,} complaints. Tested on {tested:,} of {when}, in %, "
-            f"and on {len(hospitals):,} hospitals, in numbers wrongly hit."
+        caption = (
+            f"The feed has {len(complaints) - tested:,} complaints. Tested on {tested:,} of {when}, in %, "
+            f"and on {len(hospitals):,} hospitals (number of false hits)."
         )
         headings = (
             "evidence",
@@ -131,24 +131,24 @@ def sheets_of(complaints: Sequence[Complaint], hospitals: Sequence[str]) -> list
             "hospitals",
             "expected",
         )
-        sheets.append(Sheet(name, says, headings, measure(complaints, hospitals, later)))
+        sheets.append(Sheet(name, caption, headings, measure(complaints, hospitals, later)))
     return sheets
 
 
 def load_complaints(path: Path) -> list[Complaint]:
-    """Read lines `seq,published,number` with ten digits, in order of publication."""
+    """Read rows `seq,published,number` in order of publication. Numbers have ten digits."""
     with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
         return [Complaint(f"+1{row['number']}", row["published"]) for row in csv.DictReader(file)]
 
 
 def load_hospitals(path: Path) -> list[str]:
-    """Read lines `number,city,state` with E.164 numbers."""
+    """Read rows `number,city,state` with E.164 numbers."""
     with path.open(encoding="utf-8", newline="") as file:
         return [row["number"] for row in csv.DictReader(file)]
 
 
 def instant_of(day: str) -> float:
-    """Return the begin of a day such as `2025-11-25`."""
+    """Return when a day such as `2025-11-25` begins, in UTC seconds."""
     return datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()
 
 
@@ -157,7 +157,7 @@ def main() -> None:
     parser.add_argument(
         "--data", type=Path, default=ROOT.parent / "shared" / "data", metavar="DIR", help="the two files"
     )
-    parser.add_argument("--write", action="store_true", help="keep the tables in the page of results")
+    parser.add_argument("--write", action="store_true", help="write the tables into the page of results")
     arguments = parser.parse_args()
     try:
         complaints = load_complaints(arguments.data / COMPLAINTS)

@@ -1,4 +1,4 @@
-"""Measure how long console pages over a million calls take with fifty users, and how much decisions slow down."""
+"""Measures the response time of console pages over a million calls with fifty users, and the slowdown of decisions."""
 
 from __future__ import annotations
 
@@ -40,15 +40,15 @@ PAGE = Budget(50, "ms")
 SLOWDOWN = Budget(2.0, "x")
 KNOWN = 1_000_000  # imported numbers
 USERS = 50
-PAUSE_SECONDS = 3.0  # between two pages of one person, on average: nobody reads faster
+PAUSE_SECONDS = 3.0  # between two pages of a user, on average: nobody reads faster
 BATCH = 20_000
 DAYS = 90
-ENDED_DAYS = 5  # how calls ended is learnt from, which takes longer than to write it down
+ENDED_DAYS = 5  # calls of the last days have outcomes, which take longer to learn from than to store
 PEOPLE = 200
 ROUNDS = 5
 READS = 40
 
-# How often each action is ordered, of a hundred; and what the evidence then was.
+# Percentage of calls with each action, and the evidence for it.
 SHARES = {"allow": 88, "tag": 5, "warn": 4, "challenge": 2, "reject": 1}
 LOG_ODDS = {"allow": 0.0, "tag": 1.7, "warn": 3.3, "challenge": 4.9, "reject": 7.2}
 VECTOR = json.dumps(
@@ -72,7 +72,7 @@ PAGES = {
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """Measure milliseconds a page for one user and for fifty, the memory, and the p99 of a decision meanwhile."""
+    """Measure the response time for one user and for fifty, the memory, and the p99 of a decision meanwhile."""
     calls = 100_000 if bench.quick else 1_000_000
     state = bench.copy(KNOWN)
     bench.say(f"console: {calls:,} calls")
@@ -83,7 +83,7 @@ def measure(bench: Workbench) -> list[Figure]:
         alone = [Figure(name, _pages(port, token, path), "ms", budget=PAGE, note=note) for name, path in paths.items()]
         bench.say(f"console: {USERS} people at once")
         before = process_cpu_seconds(pid)
-        with people(port, list(paths.values()), token) as taken:
+        with simulated_users(port, list(paths.values()), token) as taken:
             time.sleep(5 if bench.quick else 20)
         cpu_millis = 1e3 * (process_cpu_seconds(pid) - before) / len(taken)
         resident = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -92,12 +92,12 @@ def measure(bench: Workbench) -> list[Figure]:
             Figure(f"p95 of a page, {USERS} people", [_quantile(taken, 0.95)], "ms", note=f"{len(taken):,} pages"),
             Figure("CPU of a page", [cpu_millis], "ms", note=f"{USERS} people"),
             Figure("memory", [resident / 1e6], "MB", note=f"{USERS} people"),
-            _while_people_look(bench, server, port, list(paths.values()), token),
+            _measure_decisions(bench, server, port, list(paths.values()), token),
         ]
 
 
 def fill(path: Path, calls: int) -> tuple[dict[str, str], str]:
-    """Store the calls of the last DAYS days and a user. Return the paths of PAGES and the token of a session."""
+    """Store the calls of the last DAYS days, and a user. Return the paths of PAGES and a session token."""
     rng, now, token = random.Random(1), time.time(), new_token()
     with open_store(path) as db:
         for start in range(0, calls, BATCH):
@@ -116,7 +116,7 @@ def fill(path: Path, calls: int) -> tuple[dict[str, str], str]:
 
 
 def made_call(rng: random.Random, place: int, at: float) -> tuple[DecisionRecord, OutcomeRecord]:
-    """Return an inbound call from a number of its own, with its decision and its outcome."""
+    """Return an inbound call from a new number, with its decision and its outcome."""
     action = rng.choices(list(SHARES), list(SHARES.values()))[0]
     number = f"+1201{rng.randrange(2_000_000, 9_999_999)}"
     decision = DecisionRecord(
@@ -158,7 +158,7 @@ def made_call(rng: random.Random, place: int, at: float) -> tuple[DecisionRecord
 
 @contextmanager
 def running_console(state: Path) -> Iterator[tuple[int, int]]:
-    """Run the console as the daemon starts it. Yield its process and its port."""
+    """Run the console as the daemon starts it. Yield its process ID and its port."""
     port = free_port("127.0.0.1", socket.SOCK_STREAM)
     config = state / "console.toml"
     config.write_text(f'{SETTINGS}\n[web]\nlisten = "127.0.0.1:{port}"\n[asterisk]\ncommand = "no-asterisk-here"\n')
@@ -178,8 +178,8 @@ def running_console(state: Path) -> Iterator[tuple[int, int]]:
 
 
 @contextmanager
-def people(port: int, paths: list[str], token: str, count: int = USERS) -> Iterator[list[float]]:
-    """Let `count` users open one page after the other. Yield how long each page took, in milliseconds."""
+def simulated_users(port: int, paths: list[str], token: str, count: int = USERS) -> Iterator[list[float]]:
+    """Simulate `count` users who open pages continuously. Yield a list to which their response times (ms) are added."""
     taken: list[float] = []
     over = threading.Event()
 
@@ -199,13 +199,13 @@ def people(port: int, paths: list[str], token: str, count: int = USERS) -> Itera
             thread.join(30)
 
 
-def _while_people_look(bench: Workbench, server: Server, port: int, paths: list[str], token: str) -> Figure:
-    """Measure rounds with users and rounds without, in turns."""
-    bench.say(f"console: decisions while {USERS} people look")
+def _measure_decisions(bench: Workbench, server: Server, port: int, paths: list[str], token: str) -> Figure:
+    """Measure decisions while users open pages, and without users, in alternate rounds."""
+    bench.say(f"console: decisions while {USERS} users open pages")
     failed: list[int] = []
 
     def with_people(turn: int) -> float:
-        with people(port, paths, token):
+        with simulated_users(port, paths, token):
             time.sleep(1.0)
             return p99_millis(failed, server, turn)
 
@@ -214,7 +214,7 @@ def _while_people_look(bench: Workbench, server: Server, port: int, paths: list[
 
     server.ask(questions(CALLS, KNOWN, turn=-1), LOADED)
     samples, reference = alternate(bench.rounds(ROUNDS), with_people, without)
-    note = f"{LOADED} calls in flight, {USERS} people" + (f", {sum(failed)} not decided" if any(failed) else "")
+    note = f"{LOADED} calls in flight, {USERS} people" + (f", {sum(failed)} without a decision" if any(failed) else "")
     return Figure("p99 of a decision meanwhile", samples, "ms", reference, "nobody looks", SLOWDOWN, note)
 
 

@@ -1,4 +1,4 @@
-"""Our own FastAGI server with a constant handler: the cost of a call without a decision.
+"""CallSieve's FastAGI server with a constant handler: the cost of a call without a decision.
 
 python -m benchmarks.constant_handler PORT
 """

@@ -1,8 +1,8 @@
-"""Do the work that `benchmarks.instructions` counts, in one process: decisions, calls over AMI, or events of a replay.
+"""The work that `benchmarks.instructions` counts: decisions, calls over AMI, or replayed events, in one process.
 
     python -m benchmarks.counted decisions|calls|events COUNT STATE
 
-The scheduler and the disk have as little influence as possible: no background work of the daemon, one call at a time.
+To reduce the influence of scheduler and disk, no background work of the daemon runs, and calls run one at a time.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ from reputation.store.database import open_store
 from reputation.store.outcomes import record_outcomes
 from reputation.store.transaction import transaction
 
-LONG_SECONDS = 20.0  # whoever counts is fifty times as slow
+LONG_SECONDS = 20.0  # Valgrind is fifty times slower
 HISTORY = "history.jsonl"
-CALLS_AT_ONCE = 30  # of a busy office, within the 0.2 s after which outcomes are written
+CALLS_AT_ONCE = 30  # calls of a busy office within 0.2 s, after which outcomes are written
 
 
 def decisions(count: int, state: Path) -> None:
-    """Answer calls until standard input ends. The parent reads the port from standard output and makes the calls."""
+    """Answer calls until standard input ends. The parent process reads the port from stdout and makes the calls."""
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_answer(count, state))
 
@@ -66,7 +66,7 @@ async def _answer(count: int, state: Path) -> None:
 
 
 def calls(count: int, state: Path) -> None:
-    """Receive the events of recorded calls, as from a socket. The store has a decision on each call."""
+    """Process the events of recorded calls, as if received from a socket. The store has a decision about each call."""
     scenes = [scene_of(name) for name in SCENES]
     scripts = [b"".join(data for _, data in scene.packets) for scene in scenes]
     reader, tracker = PacketReader(wanted=EVENTS), CallTracker(trunk_of)
@@ -89,7 +89,7 @@ def calls(count: int, state: Path) -> None:
 
 
 def events(count: int, state: Path) -> None:
-    """Replay a history as `callsieve replay` does it, with two policies. Every decision is written."""
+    """Replay a history like `callsieve replay`, with two policies. Writes every decision."""
     with (state / HISTORY).open("rb") as file:
         lines = b"".join(islice(file, count))
     replay = Replay([load_policy("cautious"), load_policy("strict")])

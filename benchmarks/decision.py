@@ -1,4 +1,4 @@
-"""Measure what a full decision costs, and its latency among many, compared with a handler that decides nothing."""
+"""Measures the CPU time of a full decision, and its latency under load, compared with a handler without decision."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CALLS = 1200
 ROUNDS = 5
 BUSY = 16  # calls in flight
 LOADED = 64
-# The journal writes 0.1 s after a decision, and what it costs belongs to the calls.
+# The journal writes 0.1 s after a decision. Its CPU time is part of the calls' cost.
 SETTLE_SECONDS = 0.3
 
 AGAINST = "empty handler"
@@ -27,10 +27,10 @@ P99_LIMIT = 1.5
 
 
 def measure_cpu(bench: Workbench) -> list[Figure]:
-    """Measure the CPU time of the server for each call, with uvloop and without."""
+    """Measure the server's CPU time per call, with and without uvloop."""
     figures = []
     for loop, python in _pythons(bench).items():
-        bench.say(f"decision: CPU of one, {loop}")
+        bench.say(f"decision: CPU time, {loop}")
         with (
             running_daemon(bench.copy(NUMBERS), python) as (_, ours),
             empty_server(python) as empty,
@@ -49,7 +49,7 @@ def measure_cpu(bench: Workbench) -> list[Figure]:
 
 
 def measure_latency(bench: Workbench) -> list[Figure]:
-    """Measure the time from the first packet to the answer, with 64 calls in flight."""
+    """Measure the time from the first packet to the answer, with 64 parallel calls."""
     figures = []
     for loop, python in _pythons(bench).items():
         bench.say(f"decision: latency with {LOADED} calls in flight, {loop}")
@@ -65,7 +65,7 @@ def measure_latency(bench: Workbench) -> list[Figure]:
 
 
 def cpu_micros(in_flight: int, server: Server, turn: int) -> float:
-    """Run one round. Return the CPU microseconds of the server for each call."""
+    """Run a round. Return the server's CPU microseconds per call."""
     blocks = questions(CALLS, NUMBERS, turn)
     before = server.cpu_seconds()
     server.ask(blocks, in_flight)
@@ -74,14 +74,14 @@ def cpu_micros(in_flight: int, server: Server, turn: int) -> float:
 
 
 def p99_millis(failed: list[int], server: Server, turn: int) -> float:
-    """Run one round. Return the p99 of the latency in milliseconds. Append the number of calls without decision."""
+    """Run a round. Return the p99 of the latency in milliseconds. Append to `failed` the calls without decision."""
     answers = server.ask(questions(2 * CALLS, NUMBERS, turn), LOADED)
     failed.append(answers.failed)
     return 1e3 * answers.percentile(99)
 
 
 def _alternate(bench: Workbench, measure: Callable[[Server, int], float], *servers: Server) -> list[list[float]]:
-    """Return the samples of each server, which are measured in turns."""
+    """Measure the servers in alternate rounds, and return the samples of each."""
     of_each = [partial(measure, server) for server in servers]
     return alternate(bench.rounds(ROUNDS), *of_each)
 
@@ -92,6 +92,6 @@ def _warm_up(*servers: Server) -> None:
 
 
 def _pythons(bench: Workbench) -> dict[str, str]:
-    """Return the interpreters by name of the event loop."""
+    """Return the Python interpreters, by the name of their event loop."""
     with_uvloop = {"uvloop": sys.executable} if has_uvloop() else {}
     return {**with_uvloop, "asyncio": python_without_uvloop(bench.directory)}

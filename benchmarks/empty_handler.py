@@ -1,4 +1,4 @@
-"""The baseline: the FastAGI server of panoramisk with a handler that sets one variable and nothing else.
+"""The baseline: panoramisk's FastAGI server with a handler that only sets a variable.
 
 python -m benchmarks.empty_handler PORT
 """

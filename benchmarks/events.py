@@ -1,8 +1,8 @@
-"""Measure the listener without Asterisk: events parsed and tracked a second, and memory after a million calls.
+"""Measures the listener without Asterisk: events per second, parsed and tracked, and memory after a million calls.
 
-Also play recorded calls to the daemon over a socket, faster than an Asterisk on this machine can make them. The events
-come from recordings of a real Asterisk in tests/recordings, in pieces as from a socket. Rates count all events that
-Asterisk sends to a manager user with our rights, also those that the listener ignores.
+It also plays recorded calls to the daemon over a socket, faster than an Asterisk on the same server can make them. The
+events come from recordings of a real Asterisk in tests/recordings, in pieces as from a socket. Rates count all events
+that Asterisk sends to a manager user with CallSieve's rights, including those that the listener ignores.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ ANSWERS = {
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """Measure rates with all recordings and with plain answered calls, the CPU time of an event, and memory."""
+    """Measure event rates (for all recordings, and for plain answered calls), CPU time per event, and memory."""
     bench.say("events: parsed and tracked")
     every = b"".join(stream_of(path.stem) for path in sorted(FOLDER.glob("*.ami")) if path.stem not in NOT_WHOLE)
     answered = stream_of("answered")
@@ -101,12 +101,12 @@ def measure(bench: Workbench) -> list[Figure]:
 
 
 def stream_of(name: str) -> bytes:
-    """Return everything that Asterisk said in a recording."""
+    """Return all bytes that Asterisk sent in a recording."""
     return b"".join(chunk.data for chunk in load_recording(FOLDER / f"{name}.ami"))
 
 
 def cpu_seconds_of(stream: bytes) -> float:
-    """Return the CPU time to read, parse and track the stream REPEATED times."""
+    """Return the CPU seconds needed to read, parse and track the stream REPEATED times."""
     reader, tracker, outcomes = PacketReader(wanted=EVENTS), CallTracker(trunk_of), 0
     pieces = [stream[start : start + READ_BYTES] for start in range(0, len(stream), READ_BYTES)]
     began, at = time.process_time(), 1e9
@@ -123,7 +123,7 @@ def cpu_seconds_of(stream: bytes) -> float:
 
 
 def trunk_of(channel: str) -> str | None:
-    """Return the name of the lab's trunk, if the channel belongs to it."""
+    """Return the lab's trunk if the channel belongs to it."""
     return "carrier" if channel.startswith("PJSIP/carrier") else None
 
 
@@ -146,7 +146,7 @@ def _memory(bench: Workbench) -> Figure:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A recorded call to play: packets with their time in seconds from the start, and what is learnt from the call."""
+    """A recorded call to play: packets with their seconds since the start, and the signal learnt from the call."""
 
     packets: Sequence[tuple[float, bytes]]
     last_hangup: int
@@ -160,9 +160,9 @@ class Scene:
 
 @dataclass(slots=True)
 class Played:
-    """What was sent.
+    """The result of `play`.
 
-    `ended_at`: time of the last hangup of each call, by linkedid. `unsent`: packets without a listener.
+    `ended_at`: time of the last hangup of each call, by linkedid. `unsent`: number of packets without a listener.
     """
 
     ended_at: dict[str, float] = field(default_factory=dict)
@@ -172,7 +172,7 @@ class Played:
 
 
 class Manager:
-    """The part of the manager interface of Asterisk that the listener uses, on loopback, for a `with` block.
+    """A server that imitates the part of Asterisk's manager interface that the listener uses. For a `with` block.
 
     Like Asterisk with `writetimeout = 1000`, it disconnects a client that reads nothing for a second.
     """
@@ -199,7 +199,7 @@ class Manager:
         self._listening.close()
 
     def send(self, data: bytes) -> bool:
-        """Send to the listener. Return False if it is not connected."""
+        """Send data to the listener. Return False if it is not connected."""
         with self._lock:
             if self._connection is None:
                 return False
@@ -238,7 +238,7 @@ class Manager:
 
 
 def measure_replayed(bench: Workbench) -> list[Figure]:
-    """Measure a daemon that listens to more calls than an Asterisk on this machine can make."""
+    """Measure a daemon that listens to more calls than an Asterisk on the same server can make."""
     seconds = 10.0 if bench.quick else 30.0
     scenes = [scene_of(name) for name in SCENES]
     stalled = STALLED_EVENTS * len(scenes) / sum(len(scene.packets) for scene in scenes)
@@ -249,17 +249,17 @@ def measure_replayed(bench: Workbench) -> list[Figure]:
 
 
 def scene_of(name: str) -> Scene:
-    """Return a recorded call as a template. Its ids and its number are placeholders."""
+    """Return a recorded call as a template with placeholders for its ids and its number."""
     chunks = load_recording(FOLDER / f"{name}.ami")
-    reader, tracker, found = PacketReader(), CallTracker(trunk_of), []
+    reader, tracker, recorded = PacketReader(), CallTracker(trunk_of), []
     packets: list[tuple[float, bytes]] = []
     for chunk in chunks:
         for packet in reader.receive_data(chunk.data):
             if packet.name and not packet.name.startswith("CoreShowChannel"):
                 packets.append((chunk.at, packet.text.encode() + b"\r\n\r\n"))
             if (event := parse_event(packet)) is not None:
-                found += tracker.receive(event, chunk.at)
-    (outcome,) = found
+                recorded += tracker.receive(event, chunk.at)
+    (outcome,) = recorded
     record = record_of(outcome, lambda _: "US")
     assert record is not None
     signal = lessons_of(record).signal
@@ -285,12 +285,12 @@ def with_call(data: bytes, call: int) -> bytes:
 
 
 def caller_of(call: int) -> str:
-    """Return another number for each call."""
+    """Return the caller's number, which differs for each call."""
     return f"+1201{2_000_000 + call:07}"
 
 
 def linkedid_of(call: int) -> str:
-    """Return the linkedid, which is the id of the calling channel."""
+    """Return the linkedid of a call, which is the id of the calling channel."""
     return f"{call:08x}.0"
 
 
@@ -308,27 +308,27 @@ def _replay(bench: Workbench, scenes: Sequence[Scene], rate: float, seconds: flo
             stalled.result()
             watch.wait_for(count, SETTLE_SECONDS)
             rows = {row.linkedid: row for row in watch.rows()}
-        time.sleep(1.0)  # the last batch
+        time.sleep(1.0)  # until the last batch is written
         cpu = 1e3 * (process_cpu_seconds(daemon.pid) - before) / count
         with closing(sqlite3.connect(daemon.store)) as db:
             signals: list[tuple[str, str]] = db.execute(
                 "SELECT linkedid, category FROM signal WHERE at >= ?", (began,)
             ).fetchall()
     right = sum(_is_right(rows[linkedid], scenes) for linkedid in rows)
-    true = sum(_is_true(rows.get(linkedid), category, scenes) for linkedid, category in signals)
+    true = sum(_has_right_signal(rows.get(linkedid), category, scenes) for linkedid, category in signals)
     lags = [watch.seen[linkedid] - at for linkedid, at in played.ended_at.items() if linkedid in rows]
     reached = f"{played.packets / played.seconds:,.0f} events/s, {manager.disconnects} disconnects, {note}"
     return [
         Figure("replayed calls recorded", [len(rows)], "", [count], "calls", ALL, reached),
-        Figure("replayed calls seen whole and told rightly", [right], "", [len(rows)], "outcomes", ALL, note),
-        Figure("signals that are true", [true], "", [max(1, len(signals))], "signals", ALL, note),
+        Figure("replayed calls with a complete and correct outcome", [right], "", [len(rows)], "outcomes", ALL, note),
+        Figure("correct signals", [true], "", [max(1, len(signals))], "signals", ALL, note),
         *(Figure(f"lag of a replayed outcome, p{p}", [1e3 * percentile(lags, p)], "ms", note=note) for p in (50, 99)),
         Figure("CPU of the daemon for a replayed call", [cpu], "ms", note=note),
     ]
 
 
 def decide_calls(store: Path, count: int) -> None:
-    """Store a decision on each call. Without one, an outcome would wait a minute for it."""
+    """Store a decision about each call. Otherwise outcomes would wait a minute for decisions."""
     allowed = RECORD._replace(action="allow", would_be="allow", at=time.time())
     with open_store(store) as db, transaction(db):
         record_decisions(
@@ -346,9 +346,9 @@ def _stall(daemon: Daemon, after: float, seconds: float) -> None:
 
 
 def play(manager: Manager, scenes: Sequence[Scene], rate: float, count: int) -> Played:
-    """Play `count` calls, one scene after the other, `rate` a second. Each takes as long as in the recording."""
+    """Play `count` calls, `rate` per second, with the scenes in turn. A call lasts as long as in its recording."""
     played, began = Played(), time.monotonic()
-    due = [(call / rate, call, 0) for call in range(count)]  # sorted, so a heap
+    due = [(call / rate, call, 0) for call in range(count)]  # a sorted list is a heap
     while due:
         now = time.monotonic() - began
         data, ended, packets = [], [], 0
@@ -378,8 +378,8 @@ def _is_right(row: OutcomeRecord, scenes: Sequence[Scene]) -> bool:
     return row.complete and (row.disposition, row.ended_by) == (expected.disposition, expected.ended_by)
 
 
-def _is_true(row: OutcomeRecord | None, category: str, scenes: Sequence[Scene]) -> bool:
-    """Return whether the signals of a call are what its recording tells."""
+def _has_right_signal(row: OutcomeRecord | None, category: str, scenes: Sequence[Scene]) -> bool:
+    """Return whether the daemon learnt the same signals from a call as from its recording."""
     return row is not None and row.complete and category == _scene_of_call(row.linkedid, scenes).signal
 
 
@@ -388,7 +388,7 @@ def _scene_of_call(linkedid: str, scenes: Sequence[Scene]) -> Scene:
 
 
 def calls(first: int, end: int) -> Iterator[tuple[Event, float]]:
-    """Yield events of calls `first` to `end`, 100 a second. One call in ten never ends."""
+    """Yield the events of calls `first` to `end`, at 100 calls per second. One call in ten never ends."""
     for number in range(first, end):
         at = 1e9 + number / 100
         for event in _events_of(number):
@@ -425,7 +425,7 @@ def _events_of(number: int) -> Iterator[Event]:
 
 
 def _follow(*ends: int) -> None:
-    """Track calls. Print the resident bytes at each of these counts."""
+    """Track calls. Print the resident memory in bytes at each of these numbers of calls."""
     tracker, first = CallTracker(trunk_of), 0
     for end in ends:
         for event, at in calls(first, end):

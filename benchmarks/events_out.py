@@ -1,4 +1,4 @@
-"""Measure events for receivers: how many a minute are delivered, how soon, and what dead receivers cost a decision."""
+"""Measures events for receivers: deliveries per minute, their delay, and how dead receivers slow down decisions."""
 
 from __future__ import annotations
 
@@ -54,13 +54,13 @@ def _deliveries(bench: Workbench) -> list[Figure]:
             began, written = time.monotonic(), 0
             while (elapsed := time.monotonic() - began) < seconds:
                 due = int(elapsed * A_MINUTE / 60) - written
-                _happen(db, written, due)
+                _store_endings(db, written, due)
                 written += due
                 time.sleep(TICK_SECONDS)
             _wait_until_delivered(db)
             rate = 60 * written / (time.monotonic() - began)
             began = time.monotonic()
-            _happen(db, written, BACKLOG)
+            _store_endings(db, written, BACKLOG)
             _wait_until_delivered(db)
             most = 60 * BACKLOG / (time.monotonic() - began)
         ages = sorted(told()["ages"][:written])
@@ -68,7 +68,7 @@ def _deliveries(bench: Workbench) -> list[Figure]:
     at_once = f"{BACKLOG:,} wait, of {SUBJECTS:,} numbers; one receiver"
     return [
         Figure("events delivered", [rate], "/min", budget=least, note=steady),
-        Figure("age of an event as it arrives, p99", [ages[int(0.99 * len(ages))]], "s", note=steady),
+        Figure("age of an event on arrival, p99", [ages[int(0.99 * len(ages))]], "s", note=steady),
         Figure("events delivered", [most], "/min", note=at_once),
     ]
 
@@ -76,11 +76,11 @@ def _deliveries(bench: Workbench) -> list[Figure]:
 def _decisions(bench: Workbench) -> list[Figure]:
     """Measure decisions with three dead receivers that want all kinds of events, and without receivers.
 
-    The CPU time is of the whole daemon with its writer. On a shared machine it tells more than the latency.
+    The CPU time is that of the whole daemon with its writer. On a shared machine it is more reliable than the latency.
     """
     bench.say("events: p99 of a decision with dead receivers")
     closed = free_port("127.0.0.1", socket.SOCK_STREAM)
-    with socket.create_server(("127.0.0.1", 0), backlog=256) as silent:  # connections are made, and nobody answers
+    with socket.create_server(("127.0.0.1", 0), backlog=256) as silent:  # accepts connections, but never answers
         silent_address = f"127.0.0.1:{silent.getsockname()[1]}"
         addresses = {"closed": f"127.0.0.1:{closed}", "silent": silent_address, "nowhere": "192.0.2.1"}
         hooks = "".join(HOOK.format(name=name, address=address) for name, address in addresses.items())
@@ -102,7 +102,7 @@ def _decisions(bench: Workbench) -> list[Figure]:
     ]
 
 
-def _happen(db: sqlite3.Connection, first: int, count: int) -> None:
+def _store_endings(db: sqlite3.Connection, first: int, count: int) -> None:
     """Store the events of `count` calls that ended."""
     with transaction(db):
         for number_ in range(first, first + count):
@@ -142,7 +142,7 @@ def _hook_server() -> Iterator[tuple[str, Any]]:
 
 @contextmanager
 def _sender(state: Path, hooks: str) -> Iterator[None]:
-    """Run `callsieve events send`. Yield when it has stored who its receivers are."""
+    """Run `callsieve events send`. Yield when it has stored its list of receivers."""
     config = state / "events.toml"
     config.write_text(f"{SETTINGS}\n{hooks}")
     about = {"CALLSIEVE_CONFIG": str(config), "CALLSIEVE_STATE": str(state), "HOOK_SECRET": SECRET}

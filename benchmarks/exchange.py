@@ -1,7 +1,7 @@
-"""Measure the time, memory and size when a company publishes a million numbers and another company takes them.
+"""Measures time, memory and size when a company publishes a million numbers and another company downloads them.
 
-Each step runs in its own process, whose memory is measured. Three to five of our people have marked every number.
-Between two publications one number in a hundred changes: half of these are removed, half are new.
+Each step runs in its own process, whose memory is measured. Three to five people have marked every number. Between two
+publications one number in a hundred changes: half of these are removed, half are new.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from reputation.weights import DAY_SECONDS, DEFAULT
 
 NUMBERS = 1_000_000
 QUICK_NUMBERS = 50_000
-CHANGED = 100  # one in so many
+CHANGED = 100  # one in this many numbers
 AT = 1_795_608_000.0
 PEOPLE = [str(200 + n) for n in range(40)]
 ADD_MARK = """
@@ -47,38 +47,38 @@ VALUES (?, 'unknown', 0, ?, 'spam', ?, 'extension', '', ?, '', '')
 ADD_STANDING = f"""
 INSERT INTO standing (number, auth_class, may_be_bad, {COLUMNS}) VALUES (?, 'unknown', 1, {", ".join("?" * 13)})
 """
-Said = dict[str, float]
+Report = dict[str, float]
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """Measure one run."""
+    """Measure a run of all steps."""
     numbers = QUICK_NUMBERS if bench.quick else NUMBERS
-    bench.say(f"marking {numbers:,} numbers, publishing them, and taking them")
-    found = {step: _run(step, bench.directory, numbers) for step in STEPS}
+    bench.say(f"marking {numbers:,} numbers, publishing and downloading them")
+    results = {step: _run(step, bench.directory, numbers) for step in STEPS}
     note, changed = f"{numbers:,} numbers", f"{numbers // CHANGED:,} of {numbers:,} numbers"
-    first, delta, taken, more = (found[step] for step in ("publish", "publish-delta", "take", "take-delta"))
+    first, delta, taken, more = (results[step] for step in ("publish", "publish-delta", "take", "take-delta"))
     return [
         Figure("exchange: CPU of the first publication", [first["seconds"]], "s", note=note),
-        Figure("exchange: CPU of the next", [delta["seconds"]], "s", note=f"{changed} are others"),
+        Figure("exchange: CPU of the next publication", [delta["seconds"]], "s", note=f"{changed} are others"),
         Figure("exchange: memory of publishing", [max(first["memory"], delta["memory"])], "MB", note="at most"),
         Figure("exchange: snapshot", [first["bytes"] / numbers], "bytes a number", note="packed"),
         Figure("exchange: snapshot, unpacked", [first["unpacked"] / numbers], "bytes a number"),
         Figure("exchange: delta", [delta["delta"] / 1e3], "kB", [first["bytes"] / 1e3], "the snapshot", note=changed),
-        Figure("exchange: CPU of taking the snapshot", [taken["seconds"]], "s", note=note),
-        Figure("exchange: CPU of taking the delta", [more["seconds"]], "s", note=changed),
-        Figure("exchange: memory of taking", [max(taken["memory"], more["memory"])], "MB", note="at most"),
-        Figure("exchange: what was taken, in the store", [taken["bytes"] / numbers], "bytes a number", note=note),
+        Figure("exchange: CPU of downloading the snapshot", [taken["seconds"]], "s", note=note),
+        Figure("exchange: CPU of downloading the delta", [more["seconds"]], "s", note=changed),
+        Figure("exchange: memory of downloading", [max(taken["memory"], more["memory"])], "MB", note="at most"),
+        Figure("exchange: downloaded evidence in the store", [taken["bytes"] / numbers], "bytes a number", note=note),
     ]
 
 
-def _run(step: str, folder: Path, numbers: int) -> Said:
+def _run(step: str, folder: Path, numbers: int) -> Report:
     command = (sys.executable, "-m", "benchmarks.exchange", step, str(folder), str(numbers))
-    found: Said = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
-    return found
+    results: Report = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+    return results
 
 
-def fill(folder: Path, numbers: int) -> Said:
-    """Make a store with `count` numbers that our people have marked."""
+def fill(folder: Path, numbers: int) -> Report:
+    """Create a store with `numbers` marked numbers."""
     with open_store(folder / "ours" / "callsieve.db") as db:
         with transaction(db):
             upsert_people(db, [Person(person) for person in PEOPLE], "benchmark")
@@ -86,8 +86,8 @@ def fill(folder: Path, numbers: int) -> Said:
     return {}
 
 
-def change(folder: Path, numbers: int) -> Said:
-    """Remove one number in two hundred, and add as many."""
+def change(folder: Path, numbers: int) -> Report:
+    """Remove one number in two hundred, and add as many new numbers."""
     share = numbers // CHANGED // 2
     with open_store(folder / "ours" / "callsieve.db") as db:
         gone = [(number_at(n),) for n in range(0, numbers, numbers // share)]
@@ -99,7 +99,7 @@ def change(folder: Path, numbers: int) -> Said:
 
 
 def _mark(db: sqlite3.Connection, numbers: list[str]) -> None:
-    """Store three to five marks of each number, as if they had been folded."""
+    """Store three to five marks of each number, as if they were already folded."""
     folded = {}
     for people in (3, 4, 5):
         marks = [
@@ -122,10 +122,10 @@ def _mark(db: sqlite3.Connection, numbers: list[str]) -> None:
             db.executemany(ADD_STANDING, standings)
 
 
-def publishing(day: int) -> Callable[[Path, int], Said]:
-    """Publish on this day."""
+def publishing(day: int) -> Callable[[Path, int], Report]:
+    """Return a step that publishes on this day."""
 
-    def run(folder: Path, _numbers: int) -> Said:
+    def run(folder: Path, _numbers: int) -> Report:
         loaded = _loaded(folder / "ours", '[publish]\nname = "Benchmark Ltd"\n')
         with open_store(loaded.store_path) as db:
             context = Context("benchmark", Role.ADMINISTRATOR, AT + day * DAY_SECONDS, loaded)
@@ -136,8 +136,8 @@ def publishing(day: int) -> Callable[[Path, int], Said]:
     return run
 
 
-def take(folder: Path, _numbers: int) -> Said:
-    """Take, as another company, what is published now."""
+def take(folder: Path, _numbers: int) -> Report:
+    """Download the current publication as another company."""
     key = signing_key(folder / "ours").public_key.text
     text = f'[[exchange]]\nname = "ours"\npath = "{folder / "web"}"\nkey = "{key}"\n'
     loaded = _loaded(folder / "theirs", text)
@@ -155,7 +155,7 @@ def _loaded(state: Path, text: str) -> Loaded:
     return Loaded(settings=parse_settings(text, "benchmark"), file=None, state=state)
 
 
-STEPS: dict[str, Callable[[Path, int], Said]] = {
+STEPS: dict[str, Callable[[Path, int], Report]] = {
     "fill": fill,
     "publish": publishing(0),
     "take": take,
@@ -166,14 +166,14 @@ STEPS: dict[str, Callable[[Path, int], Said]] = {
 
 
 def main(step: str, folder: str, numbers: str) -> None:
-    """Run one step. Print what the process needed for it."""
+    """Run a step. Print the time and memory that it needed."""
     began = time.process_time()
-    said = STEPS[step](Path(folder), int(numbers))
-    said |= {
+    report = STEPS[step](Path(folder), int(numbers))
+    report |= {
         "seconds": time.process_time() - began,
         "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3,
     }
-    sys.stdout.write(json.dumps(said))
+    sys.stdout.write(json.dumps(report))
 
 
 if __name__ == "__main__":

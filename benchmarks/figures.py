@@ -1,4 +1,4 @@
-"""Figures that a benchmark returns, each with its reference and its limit."""
+"""The figures that a benchmark returns, each with its reference and its limit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from statistics import median
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The limit of a figure: the most, or the least. With the `unit` `x` it limits the ratio to the reference."""
+    """The limit of a figure, a maximum or a minimum. If `unit` is `x`, it limits the ratio to the reference."""
 
     limit: float
     unit: str
@@ -31,7 +31,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A line of the table: what was measured, with one sample for each round, in `unit`.
+    """A row of the table: what was measured, with a sample in `unit` for each round.
 
     `reference`: the samples of `against` in the same rounds. `note`: the conditions.
     """
@@ -54,7 +54,7 @@ class Figure:
 
     @property
     def ratio(self) -> float | None:
-        """Return the median of the ratios of all rounds. What slows the machine in a round slows both sides."""
+        """Return the median ratio over all rounds. If the machine slows down during a round, both sides slow down."""
         if not self.reference:
             return None
         return median(ours / theirs for ours, theirs in zip(self.samples, self.reference, strict=True))
@@ -67,15 +67,15 @@ class Figure:
 
 
 def shown(value: float, unit: str) -> str:
-    """Format a value with its unit, with three digits."""
+    """Format a value with three digits and its unit."""
     digits = 0 if abs(value) >= 100 or not value else max(0, 2 - math.floor(math.log10(abs(value))))
     return f"{value:,.{digits}f} {unit}"
 
 
 def alternate(rounds: int, *measures: Callable[[int], float]) -> list[list[float]]:
-    """Run rounds of all measures in turns, every second round in reverse. A slow machine then slows all of them.
+    """Run the measures in turns, in reverse order every second round. So a slow machine slows all of them.
 
-    A measure gets the index of its round and returns one sample.
+    A measure takes the index of the round and returns a sample.
     """
     samples: list[list[float]] = [[] for _ in measures]
     for number in range(rounds):

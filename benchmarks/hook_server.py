@@ -1,4 +1,4 @@
-"""A receiver of webhooks that accepts everything. It tells how many came, how old each was, and in which order.
+"""A webhook receiver that accepts every event. It reports how many arrived, how old each was, and their order.
 
 python -m benchmarks.hook_server PORT
 """

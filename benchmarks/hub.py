@@ -1,4 +1,4 @@
-"""Measure two sites and their hub: rows a second each way, CPU time, disk space, and how soon a mark counts elsewhere.
+"""Measures two sites and their hub: rows per second, CPU time, disk space, and the delay of a mark to the other site.
 
 python -m benchmarks.hub     calculate the cost of many sites from the figures in benchmarks/PERFORMANCE.md
 """
@@ -59,7 +59,7 @@ HUB_BYTES = "SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits WHERE
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """Push the whole history of a site to another, then single marks. Then measure decisions with these rows."""
+    """Push the whole history of a site to another site, then single marks. Then measure decisions with these rows."""
     rows, marks = (4_000, 60) if bench.quick else (ROWS, MARKS)
     with PostgreSql() as server:
         asyncio.run(make_hub(server))
@@ -70,52 +70,68 @@ def measure(bench: Workbench) -> list[Figure]:
         _fill(berlin, rows)
         before = berlin.store_path.stat().st_size, _bytes(london)
         pushed, push_cpu, server_push = _timed(server, berlin)
-        told = _bytes(berlin) - before[0]
+        added_bytes = _bytes(berlin) - before[0]
         pulled, pull_cpu, server_pull = _timed(server, london)
         ((hub_bytes,),) = server.run(HUB_BYTES, ("callsieve.evidence_row",), database=DATABASE)
-        bench.say(f"hub: {marks} marks, each counting at the other site")
+        bench.say(f"hub: {marks} marks, until each counts at the other site")
         ages = sorted(_ages(berlin, london, marks))
         bench.say("hub: facts of numbers that two sites have marked")
-        both, one = alternate(bench.rounds(ROUNDS), lambda _: _read(london, rows), lambda _: _read(berlin, rows))
-        bench.say("hub: a site that has nothing to tell")
+        both, own = alternate(bench.rounds(ROUNDS), lambda _: _read(london, rows), lambda _: _read(berlin, rows))
+        bench.say("hub: an idle site")
         idle = _idle(server, london, 2.0 if bench.quick else IDLE_SECONDS)
     calls = 10_000 if bench.quick else CALLS
-    bench.say(f"hub: what waits after {calls:,} calls without it")
+    bench.say(f"hub: outbox after {calls:,} calls without a hub")
     outbox = [_outbox(bench, calls, private=private) for private in (False, True)]
     note = "an exchange of everything, in one process"
     return [
         Figure("rows pushed", [rows / pushed], "/s", note=note),
         Figure("CPU of a pushed row", [1e6 * push_cpu / rows], "µs", note="the site's process"),
         Figure("CPU of a pushed row", [1e6 * server_push / rows], "µs", note="PostgreSQL"),
-        Figure("rows pulled", [rows / pulled], "/s", note=f"{note}; each number folded again"),
+        Figure("rows pulled", [rows / pulled], "/s", note=f"{note}; including a new fold of each number"),
         Figure("CPU of a pulled row", [1e6 * pull_cpu / rows], "µs", note="the site's process"),
         Figure("CPU of a pulled row", [1e6 * server_pull / rows], "µs", note="PostgreSQL"),
         Figure("a row in the hub", [float(hub_bytes) / rows], "bytes", note="with its indices"),
-        Figure("a row of another site", [(_bytes(london) - before[1]) / rows], "bytes", note="in a store, its sum too"),
-        Figure("a row of ours that was told", [told / rows], "bytes", note="in a store, beside the row itself"),
+        Figure(
+            "a row of another site",
+            [(_bytes(london) - before[1]) / rows],
+            "bytes",
+            note="in a store, including its sum",
+        ),
+        Figure(
+            "a row of the site that was pushed",
+            [added_bytes / rows],
+            "bytes",
+            note="in a store, in addition to the row",
+        ),
         Figure("a mark counts elsewhere, p50", [ages[len(ages) // 2]], "s", note="two processes, one after the other"),
         Figure("a mark counts elsewhere, p99", [ages[int(0.99 * len(ages))]], "s", budget=Budget(2.0, "s")),
-        Figure("a site that has nothing to tell", [idle.site], "% of a core", note="the site's process"),
-        Figure("a site that has nothing to tell", [idle.server], "% of a core", note="PostgreSQL"),
-        Figure("memory of a site that has nothing to tell", [idle.bytes / 1e6], "MB"),
+        Figure("an idle site", [idle.site], "% of a core", note="the site's process"),
+        Figure("an idle site", [idle.server], "% of a core", note="PostgreSQL"),
+        Figure("memory of an idle site", [idle.bytes / 1e6], "MB"),
         *(
             Figure(what, [value], unit, note=f"{calls:,} calls of as many callers, hub dead; {words}")
-            for (rows_waiting, room), words in zip(outbox, ("what all share", "what is private, too"), strict=True)
+            for (rows_waiting, room), words in zip(outbox, ("what all share", "including private rows"), strict=True)
             for what, value, unit in (
                 ("rows that wait in the outbox", float(rows_waiting), "rows"),
-                ("room of the outbox", room / 1e6, "MB"),
+                ("size of the outbox", room / 1e6, "MB"),
             )
         ),
         Figure(
-            "facts of a number", both, "µs", one, "the same rows of our own", Budget(1.05, "x"), "rows of another site"
+            "facts of a number",
+            both,
+            "µs",
+            own,
+            "the same rows of the site itself",
+            Budget(1.05, "x"),
+            "rows of another site",
         ),
     ]
 
 
 class Costs(NamedTuple):
-    """The cost of rows and of connected sites.
+    """The costs of rows and of connected sites.
 
-    Of a row: CPU microseconds to push and to pull it, at a site and in PostgreSQL, and its bytes. Of a connected site:
+    Per row: CPU microseconds to push and to pull it, at a site and in PostgreSQL, and its bytes. Per connected site:
     its share of a core in PostgreSQL, and CPU milliseconds there for each wake-up.
     """
 
@@ -129,14 +145,14 @@ class Costs(NamedTuple):
     wake_ms: float
 
     def server(self, sites: int, rows_a_day: int) -> float:
-        """Return the cores that PostgreSQL needs if each site pushes this many rows a day."""
+        """Return the cores that PostgreSQL needs if each site pushes this many rows per day."""
         rate = sites * rows_a_day / 86_400
         row_us = self.push_server_us + (sites - 1) * self.pull_server_us
-        return rate * row_us / 1e6 + sites * (self.idle_server + wake_ups(rate) * self.wake_ms / 1000)
+        return rate * row_us / 1e6 + sites * (self.idle_server + wakeups_per_second(rate) * self.wake_ms / 1000)
 
 
-def wake_ups(rate: float) -> float:
-    """Return how often a second a site is woken if rows come at random at this rate.
+def wakeups_per_second(rate: float) -> float:
+    """Return the wake-ups per second of a site if rows arrive at random at this rate.
 
     A wake-up collects the rows of 0.75 s.
     """
@@ -144,30 +160,30 @@ def wake_ups(rate: float) -> float:
 
 
 def costs_in(page: str) -> Costs:
-    """Return the costs in benchmarks/PERFORMANCE.md, from this benchmark and from hub-wakeups."""
-    found = _figures_in(page, "hub")
+    """Parse the costs in benchmarks/PERFORMANCE.md, measured by the benchmarks hub and hub-wakeups."""
+    measured = _figures_in(page, "hub")
     woken = _figures_in(page, "hub-wakeups")
     names = (
         "CPU of a pushed row (the site's process)",
         "CPU of a pulled row (the site's process)",
         "CPU of a pulled row (PostgreSQL)",
         "a row in the hub (with its indices)",
-        "a row of another site (in a store, its sum too)",
+        "a row of another site (in a store, including its sum)",
     )
-    push_us, *others = [found[name] for name in names]
+    push_us, *others = [measured[name] for name in names]
     alone_ms, wake_ms = (
         woken[f"{what} (PostgreSQL; 5 and 50 connected sites, 4 rows/s)"]
-        for what in ("CPU of a row that is pushed alone", "CPU of a wake-up and its pull")
+        for what in ("CPU of a single pushed row", "CPU of a wake-up and its pull")
     )
     pull_us, pull_server_us, hub_bytes, store_bytes = others
     return Costs(
         push_us=push_us,
-        push_server_us=1000 * alone_ms,  # of many at once each takes some microseconds
+        push_server_us=1000 * alone_ms,  # a row in a batch takes only microseconds
         pull_us=pull_us,
         pull_server_us=pull_server_us,
         hub_bytes=hub_bytes,
         store_bytes=store_bytes,
-        idle_server=woken["a connected site (PostgreSQL; nothing is told)"] / 100,
+        idle_server=woken["a connected site (PostgreSQL; no rows are pushed)"] / 100,
         wake_ms=wake_ms,
     )
 
@@ -178,8 +194,8 @@ def _figures_in(page: str, name: str) -> dict[str, float]:
     return {what: float(value.split()[0].replace(",", "")) for what, value in cells[2:]}
 
 
-def calculated(costs: Costs, rows_a_day: int = 2_000) -> str:
-    """Return the tables of docs/how-to/many-pbxs.md: the cost of many sites that each push many rows a day."""
+def cost_tables(costs: Costs, rows_a_day: int = 2_000) -> str:
+    """Return the tables of docs/how-to/many-pbxs.md: the costs of many sites that each push this many rows per day."""
     lines = [
         "| sites | rows a day | PostgreSQL, cores | a site, of a core | the hub, a year | each store, a year |",
         "|---|---|---|---|---|---|",
@@ -191,35 +207,35 @@ def calculated(costs: Costs, rows_a_day: int = 2_000) -> str:
         hub, store = (f"{rows * 365 * size / 1e9:,.0f} GB" for size in (costs.hub_bytes, costs.store_bytes))
         lines.append(f"| {sites:,} | {rows:,} | {_two_digits(server)} | {_two_digits(site)} | {hub} | {store} |")
     billion = {
-        "room in the hub": f"{costs.hub_bytes:,.0f} GB",
+        "size of the hub": f"{costs.hub_bytes:,.0f} GB",
         "of each of 16 partitions, of 128": f"{costs.hub_bytes / 16:.0f} GB, {costs.hub_bytes / 128:.0f} GB",
-        "room in every store": f"{costs.store_bytes:,.0f} GB",
+        "size of every store": f"{costs.store_bytes:,.0f} GB",
         "first exchange of a site, one core": f"{1e9 * costs.pull_us / 3.6e9:.0f} h",
         "the same in PostgreSQL": f"{1e9 * costs.pull_server_us / 3.6e9:.1f} h",
     }
     most = bisect_left(range(1, 100_000), 1.0, key=lambda sites: costs.server(sites, rows_a_day))
+    limit = f"more than a core from this number of sites on, if each pushes {rows_a_day:,} rows a day"
     idle = {
-        "10,000 sites that have nothing to tell, in PostgreSQL": f"{1e4 * costs.idle_server:.0f} cores",
-        f"PostgreSQL needs more than a core from so many sites on, of {rows_a_day:,} rows a day each": f"{most + 1:,}",
+        "10,000 idle sites, in PostgreSQL": f"{1e4 * costs.idle_server:.0f} cores",
+        f"PostgreSQL needs {limit}": f"{most + 1:,}",
     }
     lines += ["", "| 1 billion rows | |", "|---|---|", *(f"| {what} | {value} |" for what, value in billion.items())]
     return "\n".join([*lines, *(f"| {what} | {value} |" for what, value in idle.items())])
 
 
 def _two_digits(value: float) -> str:
-    """Format a number with two digits as people write it, such as 0.000013."""
+    """Format a number with two significant digits and without exponent, such as 0.000013."""
     return format(Decimal(f"{value:.2g}"), "f")
 
 
 async def make_hub(server: PostgreSql) -> None:
-    """Make the database of the hub."""
     server.run(f"CREATE DATABASE {DATABASE}")
     async with connection_to(server.address(database=DATABASE)) as hub:
         await administration.initialise(hub)
 
 
 async def join(server: PostgreSql, folder: Path, name: str) -> Loaded:
-    """Return a site with an empty store that has joined the hub."""
+    """Return a new site with an empty store that has joined the hub."""
     state = folder / "state"
     state.mkdir(parents=True)
     config = folder / "callsieve.toml"
@@ -243,14 +259,14 @@ def _mark(number: str, at: float) -> Mark:
 
 
 def _timed(server: PostgreSql, site: Loaded) -> tuple[float, float, float]:
-    """Measure seconds, CPU seconds of the site, and CPU seconds of the processes of the server."""
+    """Synchronise a site once. Return the elapsed seconds, and the CPU seconds of the site and of the server."""
     began, cpu, theirs = time.monotonic(), time.process_time(), server.cpu_seconds()
     process.run_once(site)
     return time.monotonic() - began, time.process_time() - cpu, server.cpu_seconds() - theirs
 
 
 def _bytes(site: Loaded) -> int:
-    """Return the size of the database file, with its whole log written into it."""
+    """Return the size of a site's database file after the whole write-ahead log was written into it."""
     with open_store(site.store_path) as db:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return site.store_path.stat().st_size
@@ -268,12 +284,12 @@ def _ages(berlin: Loaded, london: Loaded, marks: int) -> Iterator[float]:
             began = time.monotonic()
             while not there.execute("SELECT 1 FROM standing WHERE number = ?", (number,)).fetchone():
                 time.sleep(0.002)
-            if number_:  # the first waits for the processes
+            if number_:  # the first mark waits for the start of the processes
                 yield time.monotonic() - began
 
 
 def _read(site: Loaded, rows: int) -> float:
-    """Return the microseconds of one read of facts."""
+    """Return the microseconds that reading the facts about a call takes."""
     with open_store(site.store_path) as db:
         began = time.process_time()
         for number in range(READS):
@@ -290,7 +306,7 @@ class _Idle(NamedTuple):
 
 
 def _idle(server: PostgreSql, site: Loaded, seconds: float) -> _Idle:
-    """Measure a process of a site, once it has started, while nothing happens."""
+    """Measure the hub process of a site while nothing happens. The start of the process does not count."""
     with _running(site) as process:
         time.sleep(3.0)
         cpu, theirs, began = process_cpu_seconds(process.pid), server.cpu_seconds(), time.monotonic()
@@ -305,7 +321,7 @@ def _idle(server: PostgreSql, site: Loaded, seconds: float) -> _Idle:
 
 
 def _outbox(bench: Workbench, calls: int, *, private: bool) -> tuple[int, int]:
-    """Return the rows and bytes that wait at a site without a hub after this many calls."""
+    """Return the number and size of the rows that wait at a site without a hub after this many calls."""
     rng, now = random.Random(1), time.time()
     path = bench.directory / f"outbox-{private}.db"
     with open_store(path) as db:
@@ -336,4 +352,4 @@ def _running(site: Loaded) -> Iterator[subprocess.Popen[bytes]]:
 
 
 if __name__ == "__main__":
-    print(calculated(costs_in((ROOT / "benchmarks/PERFORMANCE.md").read_text())))
+    print(cost_tables(costs_in((ROOT / "benchmarks/PERFORMANCE.md").read_text())))

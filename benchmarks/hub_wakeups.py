@@ -1,4 +1,4 @@
-"""Measure the CPU time of PostgreSQL for a row while many sites are connected, all of which are woken for it.
+"""Measures PostgreSQL's CPU time for a row while many sites are connected. Every row wakes all sites.
 
 python -m benchmarks hub-wakeups     two to three minutes; prints the formula, and how many sites use a core
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.figures import Budget, Figure
-from benchmarks.hub import join, make_hub, wake_ups
+from benchmarks.hub import join, make_hub, wakeups_per_second
 from benchmarks.workbench import Workbench
 from callsieve.hub.administration import address_of_site
 from callsieve.hub.postgresql import connection_to
@@ -29,7 +29,7 @@ from reputation.store.marks import add_mark
 SITES = (5, 50)
 RATES = (1, 4, 20)
 SECONDS = 12.0
-WARM_UP = (20, 8.0)  # rows/s and seconds: each connection has made its plans then
+WARM_UP = (20, 8.0)  # rows/s and seconds: then each connection has prepared its queries
 LOOK_SECONDS = 0.02
 TARGET_RATE, TARGET_MS = 4, 0.1
 TARGET_SECONDS = 1.0
@@ -37,10 +37,10 @@ MOST_SITES = 100_000
 
 
 class Connected(NamedTuple):
-    """What connected sites cost PostgreSQL.
+    """PostgreSQL's CPU load from a number of connected sites.
 
-    `idle`: cores for each site while nothing is pushed. `cores`: what each rate adds to that. `ages`: seconds until
-    each mark was at another site.
+    `idle`: cores per site while nothing is pushed. `cores`: additional cores, by rate of rows. `ages`: seconds until
+    each mark arrived at another site.
     """
 
     sites: int
@@ -49,14 +49,14 @@ class Connected(NamedTuple):
     ages: dict[int, list[float]]
 
     def row_ms(self, rate: int) -> float:
-        """Return the milliseconds of a row for each site at this rate, with its push."""
+        """Return the CPU milliseconds per row and site at this rate, including the push."""
         return 1000 * self.cores[rate] / rate / self.sites
 
 
 class Cost(NamedTuple):
-    """CPU milliseconds of a row that is pushed, and of a site that is woken and pulls it.
+    """CPU milliseconds to push a row, and to wake a site that pulls it.
 
-    `idle`: the share of a core of a connected site.
+    `idle`: share of a core per connected site.
     """
 
     push_ms: float
@@ -64,8 +64,8 @@ class Cost(NamedTuple):
     idle: float
 
     def cores(self, sites: int, rate: float) -> float:
-        """Return the cores that PostgreSQL uses if all sites together push this many rows a second."""
-        return rate * self.push_ms / 1000 + sites * (self.idle + wake_ups(rate) * self.wake_ms / 1000)
+        """Return the cores that PostgreSQL uses if all sites together push this many rows per second."""
+        return rate * self.push_ms / 1000 + sites * (self.idle + wakeups_per_second(rate) * self.wake_ms / 1000)
 
     def sites_of_a_core(self, rate: float) -> int:
         """Return the lowest number of sites that use more than one core."""
@@ -73,7 +73,7 @@ class Cost(NamedTuple):
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """Let sites of one organisation push marks in turn."""
+    """Let the sites of an organisation push marks in turn, and measure PostgreSQL's load."""
     measured = []
     for sites in SITES:
         bench.say(f"hub-wakeups: {sites} sites; {', '.join(map(str, RATES))} rows/s")
@@ -82,25 +82,25 @@ def measure(bench: Workbench) -> list[Figure]:
     few, many = measured
     woken_ms = (many.cores[TARGET_RATE] - few.cores[TARGET_RATE]) / (many.sites - few.sites) / TARGET_RATE * 1000
     cost = cost_of(few, many)
-    bench.say(formula(cost))
+    bench.say(load_formula(cost))
     note = f"PostgreSQL; {few.sites} and {many.sites} connected sites, {TARGET_RATE} rows/s"
     return [
-        Figure("a connected site", [100 * many.idle], "% of a core", note="PostgreSQL; nothing is told"),
+        Figure("a connected site", [100 * many.idle], "% of a core", note="PostgreSQL; no rows are pushed"),
         Figure("CPU of a row for each further site", [woken_ms], "ms", budget=Budget(TARGET_MS, "ms"), note=note),
-        Figure("CPU of a row that is pushed alone", [cost.push_ms], "ms", note=note),
+        Figure("CPU of a single pushed row", [cost.push_ms], "ms", note=note),
         Figure("CPU of a wake-up and its pull", [cost.wake_ms], "ms", note=note),
         *(figure for item in measured for figure in _figures(item)),
     ]
 
 
 def cost_of(few: Connected, many: Connected) -> Cost:
-    """Return which part of the cost depends on the number of sites, and which does not."""
+    """Return the costs, split into the part per row and the part per site."""
     site = (many.cores[TARGET_RATE] - few.cores[TARGET_RATE]) / (many.sites - few.sites)
     push_ms = 1000 * (few.cores[TARGET_RATE] - few.sites * site) / TARGET_RATE
-    return Cost(push_ms, 1000 * site * COLLECT_SECONDS, many.idle)  # rows that come so fast wake all the time
+    return Cost(push_ms, 1000 * site * COLLECT_SECONDS, many.idle)  # at this rate, rows cause wake-ups all the time
 
 
-def formula(cost: Cost) -> str:
+def load_formula(cost: Cost) -> str:
     """Return the formula for the load of n sites in cores, and the number of sites that use one core."""
     lines = [
         f"cores = rows/s * {cost.push_ms / 1000:.5f} + n * ({cost.idle:.5f} + wake-ups/s * {cost.wake_ms / 1000:.6f}),",
@@ -110,42 +110,42 @@ def formula(cost: Cost) -> str:
     return "\n".join(lines)
 
 
-def _figures(one: Connected) -> list[Figure]:
-    found = []
-    for rate in one.cores:
-        note = f"{one.sites} connected sites, {rate} rows/s"
-        found.append(Figure("CPU of a row by the number of sites, its push too", [one.row_ms(rate)], "ms", note=note))
-        if one.sites == min(SITES):  # more are in the way of each other: all of them are one process here
-            ages, within = sorted(one.ages[rate]), Budget(TARGET_SECONDS, "s")
+def _figures(connected: Connected) -> list[Figure]:
+    figures = []
+    for rate in connected.cores:
+        note = f"{connected.sites} connected sites, {rate} rows/s"
+        figures.append(Figure("CPU of a row per site, including its push", [connected.row_ms(rate)], "ms", note=note))
+        if connected.sites == min(SITES):  # more sites would block each other, because they share a process here
+            ages, within = sorted(connected.ages[rate]), Budget(TARGET_SECONDS, "s")
             p50, p99 = ages[len(ages) // 2], ages[int(0.99 * len(ages))]
-            found.append(Figure("a mark is elsewhere, p50", [p50], "s", note=note))
-            found.append(Figure("a mark is elsewhere, p99", [p99], "s", budget=within, note=note))
-    return found
+            figures.append(Figure("a mark is at another site, p50", [p50], "s", note=note))
+            figures.append(Figure("a mark is at another site, p99", [p99], "s", budget=within, note=note))
+    return figures
 
 
 async def _measured(folder: Path, count: int, seconds: float) -> Connected:
     with PostgreSql(options={"max_connections": str(count + 20), "autovacuum": "off"}) as server:
         await make_hub(server)
         async with _connected(server, folder, count) as stores:
-            await _Telling(stores, *WARM_UP).run()
+            await _MarkExchange(stores, *WARM_UP).run()
             idle = await _cores(server, lambda: asyncio.sleep(seconds))
             cores, ages = {}, {}
             for rate in RATES:
-                telling = _Telling(stores, rate, seconds)
+                telling = _MarkExchange(stores, rate, seconds)
                 cores[rate] = await _cores(server, telling.run) - idle
                 ages[rate] = telling.ages
     return Connected(count, idle / count, cores, ages)
 
 
 async def _cores(server: PostgreSql, work: Callable[[], Awaitable[None]]) -> float:
-    """Return the share of a core that the processes of the server use during `work`."""
+    """Return the cores that the server's processes use during `work`."""
     before, began = server.cpu_seconds(), time.monotonic()
     await work()
     return (server.cpu_seconds() - before) / (time.monotonic() - began)
 
 
-class _Telling:
-    """Marks that sites push in turn, and how soon each was at the site before."""
+class _MarkExchange:
+    """Marks that sites push in turn, and the time until each mark arrived at the previous site."""
 
     def __init__(self, stores: Sequence[Store], rate: int, seconds: float) -> None:
         self.ages: list[float] = []
@@ -176,7 +176,7 @@ def _is_marked(db: sqlite3.Connection, number: str) -> bool:
 
 @asynccontextmanager
 async def _connected(server: PostgreSql, folder: Path, count: int) -> AsyncIterator[list[Store]]:
-    """Yield the stores of `count` sites, which share everything while the `with` block runs."""
+    """Yield the stores of `count` sites that share everything during the `with` block."""
     stores = []
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
         tasks = []

@@ -1,11 +1,12 @@
 """`python -m benchmarks.instructions [--rounds N] [--write]`: count the CPU instructions of work that calls wait for.
 
-Times vary with the load of the machine. Instruction counts vary by a few percent only. Valgrind counts them in a
-process that makes about 1,000 decisions, follows 1,000 calls over AMI, or replays 10,000 events. It also counts a
-process that does a tenth of this. The difference is the cost without the start. A start is a process without decisions.
+Times vary with the load of the machine. Instruction counts vary only by a few percent. Valgrind counts them in a
+process that makes about 1,000 decisions, tracks 1,000 calls over AMI, or replays 10,000 events. It also counts a
+process that does a tenth of this work. The difference is the cost without the start of the process. The start itself is
+measured with a process that makes no decision.
 
-The exit code is 1 if a count is more than MOST_GROWTH above the baseline in instructions.json. Other builds of Python
-need other numbers of instructions. Counts without a baseline for the build are printed, and pass. `--write` renews the
+The exit code is 1 if a count exceeds the baseline in instructions.json by more than MOST_GROWTH. Other builds of Python
+need other numbers of instructions. Counts of a build without a baseline are printed, and pass. `--write` replaces the
 baseline of this build.
 """
 
@@ -42,7 +43,7 @@ from benchmarks.workbench import fill
 from lab import LabUnavailable
 from lab.valgrind import ensure_valgrind
 
-# What is counted -> how many of it.
+# The kinds of work, and how much of each is done.
 COUNTS = {"decisions": 1000, "calls": 1000, "events": 10_000}
 START = "start"
 WORDS = {
@@ -51,26 +52,26 @@ WORDS = {
     "events": "an event replayed",
     START: "a start of the daemon",
 }
-# Journal and log are written every 0.1 s: with one call at a time, how many that covers would depend on the machine.
+# Journal and log are written every 0.1 s. With one call at a time, the calls per write would depend on the server.
 IN_FLIGHT = 16
-WARM = 0.1  # share of them that the other process does
+WARM = 0.1  # the share of the work that the shorter process does
 MOST_GROWTH = 0.10
 BASELINE = Path(__file__).with_name("instructions.json")
 NUMBERS = 10_000
-CHILD_SECONDS = 900.0  # fifty times as slow, on a machine that may be busy
+CHILD_SECONDS = 900.0  # Valgrind is fifty times slower, and the server may be busy
 REFS = re.compile(r"I\s+refs:\s+([\d,]+)")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.instructions", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=1, help="count so many times, and say how far apart they are")
-    parser.add_argument("--write", action="store_true", help=f"keep them in {BASELINE.name}")
+    parser.add_argument("--rounds", type=int, default=1, help="number of counts, to show how much they vary")
+    parser.add_argument("--write", action="store_true", help=f"write the counts to {BASELINE.name}")
     arguments = parser.parse_args()
     sys.exit(run(arguments.rounds, write=arguments.write))
 
 
 def run(rounds: int, *, write: bool) -> int:
-    """Count, compare and print.
+    """Count, compare with the baseline, and print.
 
     Return 1 if a count has grown too much, else 0. Work that could not be counted passes.
     """
@@ -78,21 +79,19 @@ def run(rounds: int, *, write: bool) -> int:
     try:
         valgrind = ensure_valgrind(lambda line: None)
     except LabUnavailable as reason:
-        console.print(f"nothing is counted: {reason}")
+        console.print(f"nothing was counted: {reason}")
         return 0
     with tempfile.TemporaryDirectory(prefix="callsieve-count-") as directory:
-        template = prepared(Path(directory))
+        template = make_state_directory(Path(directory))
         try:
-            _counted(
-                "", template, Path(directory), -1
-            )  # writes the .pyc files, which would be counted where they are new
+            _counted("", template, Path(directory), -1)  # writes the .pyc files, which would otherwise be counted
             counts = [_counted(valgrind, template, Path(directory), number) for number in range(rounds)]
         except (
             RuntimeError,
             OSError,
             subprocess.TimeoutExpired,
-        ) as reason:  # such as a machine so busy that calls time out
-            console.print(f"nothing is counted: {reason}")
+        ) as reason:  # for example, calls time out on a busy server
+            console.print(f"nothing was counted: {reason}")
             return 0
     figures = {what: [count[what] for count in counts] for what in WORDS}
     kept: dict[str, dict[str, int]] = json.loads(BASELINE.read_text()) if BASELINE.exists() else {}
@@ -105,12 +104,12 @@ def run(rounds: int, *, write: bool) -> int:
         BASELINE.write_text(json.dumps(kept, indent=2, sort_keys=True) + "\n")
         return 0
     if not before:
-        console.print(f"{BASELINE.name} has no such build: nothing to compare with (--write adds it)")
+        console.print(f"{BASELINE.name} has no baseline for this build (--write adds one)")
     return int(any(has_grown(median(values), before.get(what)) for what, values in figures.items()))
 
 
 def name_of_build() -> str:
-    """Return a name of the build, which decides the counts: version, machine, compiler and options."""
+    """Return a name for the Python build: version, machine, compiler and options. The counts depend on it."""
     how = sysconfig.get_config_var("CONFIG_ARGS") or ""
     optimised = "optimised" if "--enable-optimizations" in how else "plain"
     version = ".".join(platform.python_version_tuple()[:2])
@@ -118,17 +117,17 @@ def name_of_build() -> str:
 
 
 def has_grown(now: float, before: float | None) -> bool:
-    """Return whether a count has grown too much. Without a baseline it has not."""
+    """Return whether a count has grown too much. False without a baseline."""
     return before is not None and now / before - 1 > MOST_GROWTH
 
 
 def spread(values: list[int]) -> float:
-    """Return the difference of the highest and the lowest value, as a share of the median."""
+    """Return the difference between the highest and the lowest value, as a share of the median."""
     return (max(values) - min(values)) / median(values)
 
 
-def prepared(directory: Path) -> Path:
-    """Make a state directory for all the work. Each count uses a copy."""
+def make_state_directory(directory: Path) -> Path:
+    """Create a state directory for all kinds of work. Each count uses a copy of it."""
     state = directory / "state"
     state.mkdir()
     (state / "callsieve.toml").write_text(SETTINGS)
@@ -140,7 +139,7 @@ def prepared(directory: Path) -> Path:
 
 
 def _counted(valgrind: str, template: Path, directory: Path, number: int) -> Mapping[str, int]:
-    """Run one round. Return the CPU instructions per decision, per call and per event, and of a start without work."""
+    """Run a round. Return the CPU instructions per decision, per call and per event, and of a start without work."""
     sizes = [(what, size) for what, many in COUNTS.items() for size in (many, int(many * WARM))] + [("decisions", 0)]
 
     def count(size: tuple[str, int]) -> int:
@@ -149,9 +148,9 @@ def _counted(valgrind: str, template: Path, directory: Path, number: int) -> Map
         return _instructions(valgrind, *size, state)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = dict(zip(sizes, pool.map(count, sizes), strict=True))
-    return {START: found["decisions", 0]} | {
-        what: round((found[what, many] - found[what, int(many * WARM)]) / (many - int(many * WARM)))
+        measured = dict(zip(sizes, pool.map(count, sizes), strict=True))
+    return {START: measured["decisions", 0]} | {
+        what: round((measured[what, many] - measured[what, int(many * WARM)]) / (many - int(many * WARM)))
         for what, many in COUNTS.items()
     }
 
@@ -184,10 +183,10 @@ def _instructions(valgrind: str, what: str, count: int, state: Path) -> int:
             process.communicate(timeout=CHILD_SECONDS)
         finally:
             process.kill()
-    found = REFS.search(log.read_text() if valgrind else "I refs: 0")
-    if process.returncode != 0 or found is None:
+    measured = REFS.search(log.read_text() if valgrind else "I refs: 0")
+    if process.returncode != 0 or measured is None:
         raise RuntimeError(f"{' '.join(work)} failed:\n{(state / 'said').read_text()[-2000:]}")
-    return int(found[1].replace(",", ""))
+    return int(measured[1].replace(",", ""))
 
 
 def place_calls(process: subprocess.Popen[bytes], count: int) -> None:
@@ -200,7 +199,7 @@ def place_calls(process: subprocess.Popen[bytes], count: int) -> None:
 
 
 def _place_call(port: int, block: bytes) -> None:
-    """Make a call as `benchmarks.calls` does, without a time limit."""
+    """Make a call like `benchmarks.calls`, but without a time limit."""
     with socket.create_connection(("127.0.0.1", port), CHILD_SECONDS) as connection:
         for line in block.splitlines(keepends=True):
             connection.sendall(line)

@@ -1,4 +1,4 @@
-"""Measure a restart: from the start of the process to its first decision, and from SIGTERM to its end."""
+"""Measures a restart: from the start of the process to its first decision, and from SIGTERM to its end."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STOP = Budget(2.0, "s")
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """Measure with a small store and with large ones."""
+    """Measure restarts with a small store and with large stores."""
     return [figure for numbers in (FEW, *bench.sizes) for figure in _measure(bench, numbers)]
 
 
@@ -42,7 +42,7 @@ def _seconds_of_one(state: Path, turn: int) -> tuple[float, float]:
         daemon.start()
         _wait_for_decision(daemon, began + START_SECONDS, turn)
         started = time.perf_counter() - began
-        time.sleep(0.3)  # the journal's first batch
+        time.sleep(0.3)  # until the journal has written its first batch
     finally:
         stopped = daemon.stop()
     return started, stopped

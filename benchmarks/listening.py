@@ -1,7 +1,7 @@
-"""Let the daemon follow the calls of a real Asterisk. Check that none is lost or wrong, and measure how late it knows.
+"""Lets the daemon follow the calls of a real Asterisk. Checks that no outcome is lost or wrong, and measures delays.
 
-SIPp makes the calls. In one half of them the caller hangs up, in the other half the callee. Asterisk stamps its events.
-So the lag runs from the end of a call in Asterisk to the moment when another process can read its outcome.
+SIPp makes the calls. In half of them the caller hangs up, in the other half the callee. Asterisk adds a time to its
+events. So the delay runs from the end of a call in Asterisk to the time when another process can read its outcome.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ from reputation.store.outcomes import outcomes
 NUMBERS = 10_000
 ALL = Budget(1, "x", at_least=True)
 ONCE = Budget(1, "")
-RATES, SECONDS = (120, 90, 60), 60  # the next lower one when this machine fails calls at a rate
+RATES, SECONDS = (120, 90, 60), 60  # calls/s; if calls fail, the next lower rate is tried
 QUICK_RATE, QUICK_SECONDS = 40, 10
 COST_RATE, COST_SECONDS = 50, 20
 LOCKED_SECONDS = 5.0
 TALK_SECONDS = 0.2
 SETTLE_SECONDS = 20.0
 LOOK_SECONDS = 0.02
-WINDOW_SECONDS = 30.0  # longer than a call and any delay of its outcome
+WINDOW_SECONDS = 30.0  # longer than a call plus the delay of its outcome
 
 CALLER_ENDS, CALLEE_ENDS = "+442071838750", "+442071838751"
 EXTENSIONS = f"""\
@@ -65,8 +65,8 @@ ENDED_BY = {CALLER_ENDS: EndedBy.CALLER, CALLEE_ENDS: EndedBy.CALLEE}
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """The results of a load: the counts of SIPp, and what the daemon recorded. `lags` are in seconds."""
+class LoadReport:
+    """The results of a load: SIPp's counts, and what the daemon recorded. `lags`: delays of outcomes, in seconds."""
 
     created: int
     failed: int
@@ -83,7 +83,7 @@ class Heard:
 class Watch:
     """Reads the outcome table from another process. `seen`: when each outcome could first be read.
 
-    Use it in a `with` block. It reads 50 times a second, if something was committed.
+    Use it in a `with` block. It checks 50 times per second, and reads when something was committed.
     """
 
     def __init__(self, store: Path, since: float) -> None:
@@ -104,16 +104,16 @@ class Watch:
         self._thread.join()
 
     def wait_for(self, count: int, seconds: float) -> None:
-        """Return when this many outcomes are there, or after `seconds`."""
+        """Wait until this many outcomes were seen, for at most `seconds`."""
         deadline = time.monotonic() + seconds
         while len(self.seen) < count and time.monotonic() < deadline:
             time.sleep(0.05)
 
     def rows(self) -> list[OutcomeRecord]:
-        """Return the outcomes that were seen."""
+        """Return the outcomes seen so far."""
         with closing(sqlite3.connect(self._store)) as db:
-            found = outcomes(db, since=self._since, limit=1_000_000)
-        return [row for row in found if row.linkedid in self.seen]
+            rows = outcomes(db, since=self._since, limit=1_000_000)
+        return [row for row in rows if row.linkedid in self.seen]
 
     def _run(self) -> None:
         with closing(sqlite3.connect(self._store)) as db:
@@ -129,13 +129,13 @@ class Watch:
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """Return a percentile of values in any order; 0 if there are none."""
+    """Return a percentile of values in any order; 0 for an empty list."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))] if ordered else 0.0
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """Measure at the highest rate without failed calls, then with a locked store, then the cost of listening."""
+    """Measure at the highest rate without failed calls, and with a locked store. Then measure the cost of listening."""
     seconds = QUICK_SECONDS if bench.quick else SECONDS
     with ExitStack() as stack:
         daemon = Daemon(bench.copy(NUMBERS))
@@ -156,25 +156,25 @@ def measure(bench: Workbench) -> list[Figure]:
         with _listening(daemon, asterisk):
             for rate in (QUICK_RATE,) if bench.quick else RATES:
                 bench.say(f"listening: {rate} bridged calls a second for {seconds} s")
-                heard = _hear(asterisk, daemon, rate, seconds)
-                figures += _figures(heard, f"{rate} calls/s, {seconds} s")
-                if not heard.failed:
+                report = _run_load(asterisk, daemon, rate, seconds)
+                figures += _figures(report, f"{rate} calls/s, {seconds} s")
+                if not report.failed:
                     break
             bench.say(f"listening: the same, and the store is locked for {LOCKED_SECONDS:.0f} s")
-            heard = _hear(asterisk, daemon, rate, seconds, lambda: _lock(daemon.store, seconds / 2))
-            figures += _figures(heard, f"{rate} calls/s, store locked for {LOCKED_SECONDS:.0f} s")
+            report = _run_load(asterisk, daemon, rate, seconds, lambda: _lock(daemon.store, seconds / 2))
+            figures += _figures(report, f"{rate} calls/s, store locked for {LOCKED_SECONDS:.0f} s")
         return [*figures, _cost(bench, asterisk, daemon)]
 
 
-def _figures(heard: Heard, note: str) -> list[Figure]:
-    made, seen = [heard.created - heard.failed], [heard.outcomes]
-    reached = f"{heard.rate:.0f}/s reached, {heard.failed} calls failed in Asterisk or SIPp, {note}"
+def _figures(report: LoadReport, note: str) -> list[Figure]:
+    made, seen = [report.created - report.failed], [report.outcomes]
+    reached = f"{report.rate:.0f}/s reached, {report.failed} calls failed in Asterisk or SIPp, {note}"
     return [
         Figure("outcomes recorded", seen, "", made, "calls that SIPp made", ALL, reached),
-        Figure("outcomes that say rightly who ended the call", [heard.right_end], "", seen, "outcomes", ALL, note),
-        Figure("outcomes of calls seen whole", [heard.complete], "", seen, "outcomes", ALL, note),
-        Figure("logins to Asterisk", [heard.logins], "", budget=ONCE, note=f"{heard.gaps} gaps, {note}"),
-        *(Figure(f"lag of an outcome, p{p}", [1e3 * percentile(heard.lags, p)], "ms", note=note) for p in (50, 99)),
+        Figure("outcomes with the right `ended_by`", [report.right_end], "", seen, "outcomes", ALL, note),
+        Figure("complete outcomes", [report.complete], "", seen, "outcomes", ALL, note),
+        Figure("logins to Asterisk", [report.logins], "", budget=ONCE, note=f"{report.gaps} gaps, {note}"),
+        *(Figure(f"lag of an outcome, p{p}", [1e3 * percentile(report.lags, p)], "ms", note=note) for p in (50, 99)),
     ]
 
 
@@ -193,10 +193,10 @@ def _listening(daemon: Daemon, asterisk: Asterisk, *, listening: bool = True) ->
         daemon.stop()
 
 
-def _hear(
+def _run_load(
     asterisk: Asterisk, daemon: Daemon, rate: float, seconds: float, disturb: Callable[[], object] = lambda: None
-) -> Heard:
-    """Run one load. Wait until its outcomes are there, or for a limited time."""
+) -> LoadReport:
+    """Run a load. Wait for its outcomes, but only for a limited time."""
     since = time.time()
     with Watch(daemon.store, since) as watch, ThreadPoolExecutor(1) as pool:
         disturbed = pool.submit(disturb)
@@ -206,7 +206,7 @@ def _hear(
         watch.wait_for(created, SETTLE_SECONDS)
         rows = watch.rows()
     log = daemon.log.read_text()
-    return Heard(
+    return LoadReport(
         created=created,
         failed=sum(result.failed for result in results),
         retransmissions=sum(result.retransmissions for result in results),
@@ -215,13 +215,13 @@ def _hear(
         right_end=sum(row.ended_by is not None and row.ended_by == ENDED_BY.get(row.did or "") for row in rows),
         complete=sum(row.complete for row in rows),
         logins=log.count("listening to Asterisk"),
-        gaps=log.count("calls were not seen whole"),
+        gaps=log.count("some outcomes are incomplete"),
         lags=[watch.seen[row.linkedid] - row.ended_at for row in rows],
     )
 
 
 def _place_calls(asterisk: Asterisk, rate: float, seconds: float) -> list[LoadResult]:
-    """Make calls, one half to each number. The phones are on already."""
+    """Make calls, half of them to each number. The phones must be registered already."""
     count = round(rate * seconds / 2)
     callers = [number_at(index) for index in range(2 * count)]
     load = Load(rate / 2, count, CALLER_ENDS, callers[:count], talk_seconds=TALK_SECONDS)
@@ -234,7 +234,7 @@ def _place_calls(asterisk: Asterisk, rate: float, seconds: float) -> list[LoadRe
 
 
 def _load_of_patient_callers(asterisk: Asterisk, rate: float, callers: Sequence[str]) -> LoadResult:
-    """Do the same as `Carrier.load`, but callers wait until the callee hangs up."""
+    """Run a load like `Carrier.load`, but with callers who wait until the callee hangs up."""
     address = TRUNK_ADDRESSES["carrier"]
     calling = scenario.outgoing_call(hang_up_after=None, cancel_after=None)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink:
@@ -270,7 +270,7 @@ def _load_of_patient_callers(asterisk: Asterisk, rate: float, callers: Sequence[
 
 
 def _lock(store: Path, after: float) -> None:
-    """Hold the write lock of the store for a while, as a backup tool or the sqlite3 prompt may do."""
+    """Hold the store's write lock for a while, as a backup tool or the sqlite3 prompt may do."""
     threading.Event().wait(after - LOCKED_SECONDS / 2)
     with closing(sqlite3.connect(store, timeout=2.0, isolation_level=None)) as db:
         db.execute("BEGIN IMMEDIATE")
@@ -279,7 +279,7 @@ def _lock(store: Path, after: float) -> None:
 
 
 def _cost(bench: Workbench, asterisk: Asterisk, daemon: Daemon) -> Figure:
-    """Measure the CPU time of the daemon for a call, with listening and without."""
+    """Measure the daemon's CPU time per call, with and without listening."""
     seconds = QUICK_SECONDS if bench.quick else COST_SECONDS
     samples: list[float] = []
     for listening in (True, False):
@@ -287,7 +287,7 @@ def _cost(bench: Workbench, asterisk: Asterisk, daemon: Daemon) -> Figure:
         with _listening(daemon, asterisk, listening=listening):
             before = process_cpu_seconds(daemon.pid)
             results = _place_calls(asterisk, COST_RATE, seconds)
-            time.sleep(1.0)  # the last batch
+            time.sleep(1.0)  # until the last batch is written
             created = sum(result.calls for result in results)
             samples.append(1e3 * (process_cpu_seconds(daemon.pid) - before) / created)
     note = f"{COST_RATE} bridged calls/s, decision and outcome"

@@ -1,4 +1,4 @@
-"""Measure a store with ten million numbers and more: look-up time, disk space, and memory of the daemon."""
+"""Measures a store with ten million numbers or more: look-up time, disk space, and memory of the daemon."""
 
 from __future__ import annotations
 
@@ -34,7 +34,6 @@ RESIDENT_LARGEST = Budget(120, "MB")
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """Measure each large store."""
     return [figure for many in bench.sizes for figure in _measure(bench, many)]
 
 

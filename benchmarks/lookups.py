@@ -1,9 +1,10 @@
-"""Simulate how soon a look-up source that is worse than chance is switched off, and how often a good one is by mistake.
+"""Simulates how soon a bad look-up source is switched off, and how often a good source is switched off by mistake.
 
     python -m benchmarks.lookups
 
-A source calls a share of spam "spam", and a share of honest callers too. It is judged after each number of which we
-know better. The look-up process judges at most once an hour. The table is in docs/contributing/decisions/look-ups.md.
+A source calls a share of spam callers "spam", and a share of honest callers too. It is judged after each number whose
+true kind is known. The look-up process judges at most once per hour. The table is in
+docs/contributing/decisions/look-ups.md.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ SPAM_SHARE: Final = 0.5
 
 
 class Kind(NamedTuple):
-    """A source. `of_spam`, `of_fine`: the shares of spam and of other numbers that it calls spam."""
+    """A kind of source. `of_spam`, `of_fine`: the shares of spam and of other numbers that it calls spam."""
 
     what: str
     of_spam: float
@@ -33,26 +34,26 @@ KINDS: Final = (
     Kind("a little worse than chance", 0.3, 0.4),
     Kind("a coin", 0.5, 0.5),
     Kind("calls everybody spam", 1.0, 1.0),
-    Kind("knows little, and hardly errs", 0.05, 0.01),
+    Kind("knows few numbers, and is rarely wrong", 0.05, 0.01),
     Kind("a little better than chance", 0.4, 0.3),
     Kind("good", 0.6, 0.05),
 )
 
 
 def switched_off_after(kind: Kind, random: Random, most: int) -> int | None:
-    """Return after how many numbers the source is switched off. None if it is not, within `most` numbers."""
+    """Return after how many numbers the source is switched off, or None if it is still on after `most` numbers."""
     counts = dict.fromkeys(Compared._fields, 0)
     for known in range(1, most + 1):
         truth, share = ("spam", kind.of_spam) if random.random() < SPAM_SHARE else ("fine", kind.of_fine)
-        said = "spam" if random.random() < share else "other"
-        counts[f"{said}_of_{truth}"] += 1
+        verdict = "spam" if random.random() < share else "other"
+        counts[f"{verdict}_of_{truth}"] += 1
         if judgement_of(Compared(**counts)) is Judgement.WORSE:
             return known
     return None
 
 
 def table(runs: int = RUNS, seed: int = 1) -> list[tuple[str, ...]]:
-    """Return for each kind the percentage of sources that are off after each count of known numbers."""
+    """Return, for each kind of source, the percentage of sources that are off after each number of known callers."""
     random, rows = Random(seed), []
     for kind in KINDS:
         ends = [switched_off_after(kind, random, KNOWN[-1]) for _ in range(runs)]
@@ -62,8 +63,7 @@ def table(runs: int = RUNS, seed: int = 1) -> list[tuple[str, ...]]:
 
 
 def main() -> None:
-    """Print the table."""
-    heads = ("source", "says spam of spam / of others", *(f"{known} known" for known in KNOWN))
+    heads = ("source", "share called spam, of spam / of others", *(f"{known} known" for known in KNOWN))
     print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
     for row in table():
         print(f"| {' | '.join(row)} |")

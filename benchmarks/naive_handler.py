@@ -1,4 +1,4 @@
-"""A typical first version of such a program: the FastAGI server of panoramisk, and an aiosqlite look-up for each call.
+"""A typical first version of a screening program: panoramisk's FastAGI server with an aiosqlite look-up per call.
 
 python -m benchmarks.naive_handler PORT DATABASE
 """
@@ -22,8 +22,8 @@ async def serve(port: int, database: str) -> None:
 
         async def answer(request: Request) -> None:
             async with db.execute(LOOK_UP, (request.headers["agi_callerid"],)) as cursor:
-                found = await cursor.fetchone()
-            await request.send_command(f"SET VARIABLE KNOWN {0 if found is None else 1}")
+                row = await cursor.fetchone()
+            await request.send_command(f"SET VARIABLE KNOWN {0 if row is None else 1}")
             await request.send_command(EXPECTED.decode().strip())
 
         application = Application(loop=asyncio.get_running_loop())

@@ -1,4 +1,4 @@
-"""Replay a history twice, and learn its calls and marks in another order: decisions and standings must be equal.
+"""Replays a history twice, and learns its calls and marks in another order. Decisions and standings must be equal.
 
 The history has challenges, labels, relationships, marks that change, and many equal times. Evidence rows are compared
 by a checksum. Standings are compared by their sums at one instant, rounded to 1e-6, because the last bits of a sum
@@ -50,11 +50,11 @@ from reputation.weights import DAY_SECONDS, DEFAULT
 
 T = TypeVar("T")
 
-STORED = 20_000  # a store keeps every step on disk: fewer will do
+STORED = 20_000  # fewer, because a store writes every step to disk
 BATCH = 500
 END = START + (DAYS + 1) * DAY_SECONDS
-TOLD_TWICE = 0.05
-ASKED = 0.1  # so that standings move by what one call shows, too, and are not only folded at the end
+REPEATED = 0.05
+READ_BETWEEN = 0.1  # reads in between, so that standings are also updated step by step, not only folded at the end
 
 DIDS = [f"+44207183875{digit}" for digit in range(10)]
 ACTIONS = ((None, 0.82), ("tag", 0.03), ("warn", 0.08), ("challenge", 0.07))
@@ -70,7 +70,7 @@ class Checksums(NamedTuple):
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """Measure the events a second of each way. Raise AssertionError if two ways give different results."""
+    """Measure the events per second of each way to learn. Raise AssertionError if two ways give different results."""
     many = QUICK_EVENTS if bench.quick else EVENTS
     bench.say(f"making up {many:,} calls and marks")
     events = history(many)
@@ -78,12 +78,12 @@ def measure(bench: Workbench) -> list[Figure]:
     second, again = _timed(lambda: _replayed(events))
     bench.say(f"replayed twice: decisions {first[0]}, evidence {first[1].rows}, standings {first[1].standings}")
     _same("a second replay", first, second)
-    told = [event.outcome if isinstance(event, PastCall) else event for event in events]
-    in_order, learning = _timed(lambda: _learnt(told))
-    shuffled, mixed = _timed(lambda: _learnt(_shuffled(told)))
+    items = [event.outcome if isinstance(event, PastCall) else event for event in events]
+    in_order, learning = _timed(lambda: _learnt(items))
+    shuffled, mixed = _timed(lambda: _learnt(_shuffled(items)))
     bench.say(f"in any order: evidence {in_order.rows}, standings {in_order.standings}")
     _same("another order", in_order, shuffled)
-    few = told[: STORED // 4] if bench.quick else told[:STORED]
+    few = items[: STORED // 4] if bench.quick else items[:STORED]
     stored = _stored(few, bench.directory / "in-order.db")
     _same("another order in the store", stored, _stored(_shuffled(few), bench.directory / "shuffled.db"))
     _same("memory and the store", stored, _learnt(few))
@@ -96,7 +96,7 @@ def measure(bench: Workbench) -> list[Figure]:
 
 
 def history(events: int, seed: int = SEED) -> list[Event]:
-    """Return calls and marks in order of time. Times are whole seconds, so many are equal."""
+    """Return invented calls and marks in order of time. Times are whole seconds, so many are equal."""
     chance = random.Random(seed)
     weights = [kind[0] for kind in KINDS]
     step, at, fresh = DAYS * DAY_SECONDS / events, START, 0
@@ -144,7 +144,7 @@ def _call(serial: int, at: float, number: str, answered: bool, talk: float, chan
 
 
 def _marks(call: OutcomeRecord, chance: random.Random) -> Iterable[Mark]:
-    """Yield marks about a call within the next minutes. Some people change their mind in the same second."""
+    """Yield marks about a call within the next minutes. Some people change their mark in the same second."""
     number = call.number or ""
     at = call.ended_at + chance.choice((0.0, 60.0, 120.0))
     for reporter, group in chance.sample(PEOPLE, chance.choice((1, 1, 2))):
@@ -159,7 +159,7 @@ def _one_of(shares: Sequence[tuple[T, float]], chance: random.Random) -> T:
 
 
 def _replayed(events: Iterable[Event]) -> tuple[str, Checksums]:
-    """Replay the events. Return the decisions, and what is known at the end."""
+    """Replay the events. Return a checksum of the decisions, and the checksums of the memory at the end."""
     replay, encode = Replay([load_policy("strict")], NOBODYS), msgspec.json.Encoder().encode
     decisions = hashlib.sha256()
     for event in events:
@@ -168,20 +168,20 @@ def _replayed(events: Iterable[Event]) -> tuple[str, Checksums]:
     return decisions.hexdigest()[:16], _of_memory(replay.ledger)
 
 
-def _shuffled(told: Sequence[OutcomeRecord | Mark]) -> list[OutcomeRecord | Mark]:
+def _shuffled(items: Sequence[OutcomeRecord | Mark]) -> list[OutcomeRecord | Mark]:
     """Return all items in random order, some of them twice."""
     chance = random.Random(SEED + 1)
-    mixed = [*told, *chance.sample(told, int(TOLD_TWICE * len(told)))]
+    mixed = [*items, *chance.sample(items, int(REPEATED * len(items)))]
     chance.shuffle(mixed)
     return mixed
 
 
-def _learnt(told: Iterable[OutcomeRecord | Mark]) -> Checksums:
-    """Let the memory learn, with some reads in between. Return what it knows at the end."""
+def _learnt(items: Iterable[OutcomeRecord | Mark]) -> Checksums:
+    """Learn from the items in memory, with some reads in between. Return the checksums at the end."""
     ledger, chance = MemoryStore(), random.Random(SEED)
-    for item in told:
+    for item in items:
         ledger.learn(item) if isinstance(item, OutcomeRecord) else ledger.add_mark(item)
-        if item.number and chance.random() < ASKED:
+        if item.number and chance.random() < READ_BETWEEN:
             ledger.standing(item.number, item.auth_class)
     return _of_memory(ledger)
 
@@ -190,16 +190,16 @@ def _of_memory(ledger: MemoryStore) -> Checksums:
     return _checksums(sorted(ledger.numbers()), ledger.rows, ledger.standing)
 
 
-def _stored(told: Sequence[OutcomeRecord | Mark], path: Path) -> Checksums:
-    """Let a store learn. Return what it knows at the end."""
+def _stored(items: Sequence[OutcomeRecord | Mark], path: Path) -> Checksums:
+    """Learn from the items in a store. Return the checksums at the end."""
     with open_store(path) as db:
-        for start in range(0, len(told), BATCH):
-            batch = told[start : start + BATCH]
+        for start in range(0, len(items), BATCH):
+            batch = items[start : start + BATCH]
             with transaction(db):
                 record_outcomes(db, [item for item in batch if isinstance(item, OutcomeRecord)], END)
                 for mark in [item for item in batch if isinstance(item, Mark)]:
                     add_mark(db, mark)
-        numbers = [number for number in {item.number for item in told} if number]
+        numbers = [number for number in {item.number for item in items} if number]
         return _checksums(numbers, partial(rows_of, db), partial(standing, db))
 
 
@@ -218,9 +218,9 @@ def _checksums(
     return Checksums(evidence.hexdigest()[:16], sums.hexdigest()[:16])
 
 
-def _at_the_end(found: Standing | None) -> Standing | None:
-    """Return the standing with its sums at the end, with six decimal places."""
-    if found is None:
+def _at_the_end(standing: Standing | None) -> Standing | None:
+    """Return the standing with its sums at the end of the history, rounded to six decimal places."""
+    if standing is None:
         return None
     counts = DEFAULT.counts
     days = {
@@ -230,10 +230,10 @@ def _at_the_end(found: Standing | None) -> Standing | None:
         "one_ring": counts.one_ring_half_life_hours / 24,
     }
     sums = {
-        name: round(decayed(getattr(found, name), found.at, END, half_life * DAY_SECONDS), 6) + 0.0
+        name: round(decayed(getattr(standing, name), standing.at, END, half_life * DAY_SECONDS), 6) + 0.0
         for name, half_life in days.items()
     }
-    return found._replace(**sums)  # type: ignore[arg-type]
+    return standing._replace(**sums)  # type: ignore[arg-type]
 
 
 def _timed(make: Callable[[], T]) -> tuple[T, float]:
@@ -241,6 +241,6 @@ def _timed(make: Callable[[], T]) -> tuple[T, float]:
     return make(), time.monotonic() - began
 
 
-def _same(what: str, one: object, other: object) -> None:
-    if one != other:
-        raise AssertionError(f"{what} knows something else: {one} and {other}")
+def _same(what: str, actual: object, expected: object) -> None:
+    if actual != expected:
+        raise AssertionError(f"{what} has different results: {actual} and {expected}")

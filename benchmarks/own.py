@@ -1,7 +1,7 @@
-"""Measure the health of own numbers over a million outbound calls of 28 days: counting, one more day, and reading.
+"""Measures the health of own numbers over a million outbound calls of 28 days: counting, another day, and reading.
 
-All of it runs in one process, whose memory is measured. Ten numbers make the calls, and one of them makes half of them.
-There are a quarter as many callees as calls.
+Everything runs in one process, whose memory is measured. Ten numbers make the calls, and one of them makes half of
+them. There are a quarter as many callees as calls.
 """
 
 from __future__ import annotations
@@ -32,16 +32,15 @@ QUICK_CALLS = 50_000
 DAYS = 28
 FIRST_DAY = 20_400
 DAY = 86_400.0
-BATCH = 200  # as the daemon writes them
+BATCH = 200  # as in the daemon
 BUSIEST = "+442071838750"
 NUMBERS = [BUSIEST, *(f"+44207183876{n}" for n in range(9))]
 SAME = Budget(1.5, "x")
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """Measure one run."""
     calls = QUICK_CALLS if bench.quick else CALLS
-    bench.say(f"recording {calls:,} outbound calls of {DAYS} days, and one day more")
+    bench.say(f"recording {calls:,} outbound calls of {DAYS} days, and another day")
     command = (sys.executable, "-m", "benchmarks.own", str(calls), str(bench.directory))
     took = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
     note = f"{calls:,} calls of {DAYS} days, {len(NUMBERS)} numbers"
@@ -52,7 +51,7 @@ def measure(bench: Workbench) -> list[Figure]:
         ),
         Figure("own numbers: CPU of the counting alone", [took["counting"]], "µs a call", note=note),
         Figure(
-            "own numbers: CPU of one more day",
+            "own numbers: CPU of another day",
             [took["last_day"]],
             "s",
             [took["first_day"]],
@@ -61,18 +60,18 @@ def measure(bench: Workbench) -> list[Figure]:
             day,
         ),
         Figure(
-            "own numbers: CPU of the health of the busiest",
+            "own numbers: CPU of the health of the busiest number",
             [took["read"]],
             "s",
             note=f"{took['attempts']:,} of its calls",
         ),
-        Figure("own numbers: memory", [took["memory"]], "MB", note="at most, all of the above in one process"),
+        Figure("own numbers: memory", [took["memory"]], "MB", note="peak of all of the above, in one process"),
         Figure("own numbers: days and called people in the store", [took["bytes"]], "bytes a call", note=note),
     ]
 
 
 def run(calls: int, folder: Path) -> dict[str, float]:
-    """Return CPU seconds, which other work on the machine does not change. Names of other values say so."""
+    """Return CPU seconds, which do not depend on other load of the machine. Other units are in the name."""
     a_day = calls // DAYS
     with open_store(folder / "own.db") as db:
 
@@ -105,7 +104,7 @@ def run(calls: int, folder: Path) -> dict[str, float]:
 
 
 def counting_seconds(folder: Path, calls: int) -> float:
-    """Return the CPU seconds to count this many calls, in a store of its own."""
+    """Return the CPU seconds to count this many calls, in a separate store."""
     outcomes = list(calls_of(0, calls))
     with open_store(folder / "counting.db") as db:
         began = time.process_time()

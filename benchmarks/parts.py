@@ -1,4 +1,4 @@
-"""Measure each part of a decision alone, warm and in one thread, to find out where the time goes."""
+"""Measures each part of a decision separately, warmed up and in one thread, to find out where the time goes."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ FACTS = (
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """Measure microseconds a call, and rows a second."""
+    """Measure microseconds per call, and rows per second."""
     bench.say("parts")
     calls = [incoming_call_of(request_of(block), SITE) for block in questions(CALLS, KNOWN)]
     measures: dict[str, Callable[[int], float]] = {
         "AGI request parsed": lambda turn: micros(request_of, questions(CALLS, KNOWN, turn)),
         "caller's number read, E.164": lambda turn: micros(_read, callers(CALLS, KNOWN, turn)),
-        "caller's number read, national": lambda turn: micros(_read, [n[2:] for n in callers(CALLS, KNOWN, turn)]),
+        "caller's national number parsed": lambda turn: micros(_read, [n[2:] for n in callers(CALLS, KNOWN, turn)]),
         "decide": lambda turn: micros(_decide, list(enumerate(calls))),
         "decide and write the answer": lambda turn: micros(_answer, list(enumerate(calls))),
     }
@@ -63,7 +63,7 @@ def measure(bench: Workbench) -> list[Figure]:
 
 
 def micros(function: Callable[[T], object], arguments: Sequence[T]) -> float:
-    """Return how long a call of the function takes."""
+    """Return the mean microseconds of a call of the function."""
     began = time.perf_counter()
     for argument in arguments:
         function(argument)
@@ -71,7 +71,7 @@ def micros(function: Callable[[T], object], arguments: Sequence[T]) -> float:
 
 
 def request_of(block: bytes) -> Request:
-    """Return the request of a whole header block."""
+    """Parse a complete header block into a request."""
     session = AgiSession()
     session.receive_data(block)
     request = session.next_event()
@@ -101,7 +101,7 @@ def _journal_rates(bench: Workbench) -> list[float]:
 
 
 def _journal_rate(path: Path, numbers: list[str]) -> float:
-    """Return rows a second that are written to disk and committed in batches."""
+    """Return the rows per second that are written to disk and committed in batches."""
     records = [RECORD._replace(id=f"{n:08}", at=float(n), linkedid=str(n), caller=c) for n, c in enumerate(numbers)]
     with open_store(path) as db:
         began = time.perf_counter()

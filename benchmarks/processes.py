@@ -1,4 +1,4 @@
-"""Run the servers under test in their own processes, and read from the kernel what they use."""
+"""Runs the servers under test in their own processes, and reads their resource usage from the kernel."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60.0
 MOST_FAILED = 0.05
 
-# Last in a whole answer of ours, and not in a fail-open one.
+# The last part of a complete CallSieve answer. A fail-open answer lacks it.
 DECIDED = b"__CALLSIEVE_ACTION="
 
-# Nothing of it decides: people and numbers as a small company has them.
+# People and numbers of a small company. No decision depends on them.
 SETTINGS = "\n".join(
     (
         '[numbers]\nregion = "US"',
@@ -42,16 +42,16 @@ SETTINGS = "\n".join(
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A FastAGI server that is running: ours or the empty one."""
+    """A running FastAGI server: CallSieve's or a panoramisk server."""
 
     pid: int
     port: int
     expected: bytes
 
     def ask(self, blocks: list[bytes], in_flight: int = 1) -> Answers:
-        """Ask about calls.
+        """Make calls and return the response times.
 
-        Raise RuntimeError if more than a few got no decision, because figures would mean nothing.
+        Raise RuntimeError if more than a few got no decision, because the figures would then be meaningless.
         """
         answers = place_calls(("127.0.0.1", self.port), blocks, self.expected, in_flight)
         if answers.failed > MOST_FAILED * len(blocks):
@@ -63,7 +63,6 @@ class Server:
         return process_cpu_seconds(self.pid)
 
     def resident_bytes(self) -> int:
-        """Return the resident memory."""
         pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
 
@@ -75,7 +74,7 @@ def process_cpu_seconds(pid: int) -> float:
 
 @contextmanager
 def running_daemon(state: Path, python: str = sys.executable) -> Iterator[tuple[Daemon, Server]]:
-    """Run `callsieve serve` with the store of a state directory. The day's backup is already made."""
+    """Run `callsieve serve` with the store in a state directory, whose backup of the day already exists."""
     backups = backup_directory(state / "callsieve.db")
     backups.mkdir(exist_ok=True)
     (backups / f"{BACKUP_PREFIX}{stamp_of(time.time())}.db").touch()
@@ -87,9 +86,9 @@ def running_daemon(state: Path, python: str = sys.executable) -> Iterator[tuple[
 def empty_server(
     python: str = sys.executable, handler: str = empty_handler.__name__, arguments: Sequence[str] = ()
 ) -> Iterator[Server]:
-    """Run a panoramisk server while the `with` block runs.
+    """Run a panoramisk server during the `with` block.
 
-    `handler`: the module with the server, which is started with `arguments`. By default its handler does nothing.
+    `handler`: the module of the server, which is started with `arguments`. The default handler does nothing.
     """
     port = free_port("127.0.0.1", socket.SOCK_STREAM)
     command = (python, "-m", handler, str(port), *arguments)
@@ -104,7 +103,7 @@ def empty_server(
 
 
 def _wait_until_it_answers(process: subprocess.Popen[bytes], server: Server) -> None:
-    # With a whole call: panoramisk spins for ever on a connection that ends before its request.
+    # Wait with a complete call: panoramisk loops for ever if a connection closes before its request.
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         try:
@@ -117,12 +116,12 @@ def _wait_until_it_answers(process: subprocess.Popen[bytes], server: Server) -> 
 
 
 def has_uvloop() -> bool:
-    """Return whether the extra `fast` is installed here."""
+    """Return whether the extra `fast` is installed."""
     return find_spec("uvloop") is not None
 
 
 def python_without_uvloop(directory: Path) -> str:
-    """Return an interpreter that cannot import uvloop, as without the extra."""
+    """Return a Python interpreter that cannot import uvloop, as if the extra `fast` were not installed."""
     shim = directory / "without-uvloop"
     shim.mkdir(exist_ok=True)
     (shim / "uvloop.py").write_text('raise ImportError("not installed, for the benchmark")\n')

@@ -1,7 +1,8 @@
 """`python -m benchmarks.pythons PYTHON...`: measure CPU time of a decision, a replay and a start with several Pythons.
 
-Each PYTHON is the interpreter of an environment with the project. They are measured in turns. The least of ROUNDS
-counts, because other work on the machine only adds time. `benchmarks.instructions` counts the instructions of one.
+Each PYTHON is the interpreter of an environment in which the project is installed. They are measured in turns. The
+minimum of ROUNDS counts, because other work on the machine only adds time. `benchmarks.instructions` counts the
+instructions of a single Python.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import counted
-from benchmarks.instructions import COUNTS, WARM, place_calls, prepared
+from benchmarks.instructions import COUNTS, WARM, make_state_directory, place_calls
 from benchmarks.processes import ROOT
 
 ROUNDS = 3
@@ -26,16 +27,15 @@ VERSION = "import sys; print('.'.join(map(str, sys.version_info[:3])))"
 
 
 def main(pythons: list[str]) -> None:
-    """Measure, and print a table."""
     seconds: defaultdict[tuple[str, str, int], list[float]] = defaultdict(list)
     sizes = [(what, size) for what, many in COUNTS.items() for size in (many, int(many * WARM))] + [("decisions", 0)]
     with tempfile.TemporaryDirectory(prefix="callsieve-pythons-") as directory:
-        template = prepared(Path(directory))
+        template = make_state_directory(Path(directory))
         for turn in range(ROUNDS + 1):
             for python in pythons:
                 for what, size in sizes:
                     spent = _seconds(python, what, size, template, Path(directory) / "state-of-one")
-                    if turn:  # the first writes the .pyc files
+                    if turn:  # the first round writes the .pyc files
                         seconds[python, what, size].append(spent)
     least = {key: min(values) for key, values in seconds.items()}
     table = Table("Python", "a decision, ms", "a call followed, ms", "10,000 events replayed, s", "start, s")
@@ -56,7 +56,7 @@ def main(pythons: list[str]) -> None:
 
 
 def _seconds(python: str, what: str, count: int, template: Path, state: Path) -> float:
-    """Return the processor time of one process, from its start to its end."""
+    """Return the CPU seconds of a process, from its start to its end."""
     shutil.rmtree(state, ignore_errors=True)
     shutil.copytree(template, state)
     process = subprocess.Popen(

@@ -1,7 +1,7 @@
-"""Measure a replay of a million events: events a second, and the memory of `callsieve replay`.
+"""Measures a replay of a million events: events per second, and the memory of `callsieve replay`.
 
-The invented history has persistent and single-use spam, contacts, services, marks and our calls, in the proportions of
-docs/contributing/model.md. It is a load only. Accuracy is measured elsewhere.
+The invented history contains persistent and single-use spam, contacts, services, marks and outbound calls, in the
+proportions of docs/contributing/model.md. It is only a load: other benchmarks measure accuracy.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ DAYS = 90
 PEOPLE = [(f"{201 + n}", f"group{n // 20}") for n in range(200)]
 RATE = Budget(30_000, "/s", at_least=True)
 
-# Share of the calls, how many numbers there are (0: a new one each time), share answered, talk, share marked after.
+# Share of calls, count of numbers (0: a new number each time), share answered, seconds of talk, share marked.
 KINDS = (
     (0.45, 1200, 0.70, 60.0, 0.0002),  # contacts
     (0.25, 40, 0.53, 45.0, 0.005),  # customer services
@@ -38,7 +38,7 @@ KINDS = (
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """Measure one run in its own process, as an administrator sees it."""
+    """Measure a run in its own process, as an administrator would see it."""
     events = QUICK_EVENTS if bench.quick else EVENTS
     path = bench.directory / "history.jsonl"
     bench.say(f"writing a history of {events:,} events")
@@ -50,14 +50,14 @@ def measure(bench: Workbench) -> list[Figure]:
     size = path.stat().st_size / 1e6
     return [
         Figure("replay", [events / seconds], "/s", budget=RATE, note=note),
-        Figure("replay, by processor time", [events / cpu_seconds], "/s", note="what it is where nothing else runs"),
+        Figure("replay, by CPU time", [events / cpu_seconds], "/s", note="as if nothing else ran"),
         Figure("replay, from start to end", [seconds], "s", note=f"{note}, {size:.0f} MB"),
         Figure("replay, memory", [resident], "MB", note=note),
     ]
 
 
 def history(events: int, seed: int = SEED) -> Iterator[dict[str, Any]]:
-    """Return this many events in order of time."""
+    """Yield this many events in order of time."""
     chance = random.Random(seed)
     step = DAYS * 86_400 / events
     at, fresh, marks = START, 0, list[dict[str, Any]]()
@@ -127,9 +127,9 @@ def _replayed(path: Path, state: Path) -> tuple[float, float, float]:
     command = (sys.executable, "-m", COMMAND_LINE, *map(str, arguments), "--config", str(config))
     with subprocess.Popen(command, stdout=subprocess.PIPE, env={"CALLSIEVE_STATE": str(state / "none")}) as process:
         assert process.stdout is not None
-        said = process.stdout.read()
-        _, status, used = os.wait4(process.pid, 0)  # of this one alone, whatever other children have used
+        output = process.stdout.read()
+        _, status, used = os.wait4(process.pid, 0)  # the usage of this process only
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
-    return float(json.loads(said)["seconds"]), used.ru_utime + used.ru_stime, used.ru_maxrss / 1e3
+    return float(json.loads(output)["seconds"]), used.ru_utime + used.ru_stime, used.ru_maxrss / 1e3

@@ -1,7 +1,8 @@
-"""Measure how many calls a second a real Asterisk sets up, with screening and without, and their CPU time.
+"""Measures how many calls per second a real Asterisk sets up, with and without screening, and the CPU time per call.
 
-One Asterisk has three numbers with the same dialplan. One asks CallSieve first, one asks a FastAGI handler that does
-nothing, and one asks nobody. SIPp keeps so many calls open that Asterisk is never idle. The rate is what it achieves.
+An Asterisk has three numbers with the same dialplan. The first queries CallSieve, the second a FastAGI handler that
+does nothing, the third no server. SIPp keeps so many calls open that Asterisk is never idle, and the achieved rate is
+measured.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ from lab import Answering, Asterisk, Carrier, Load, Phone
 
 NUMBERS = 1_000_000
 CONF = ROOT / "asterisk-conf" / "callsieve.conf"
-RATE = 2000.0  # more than it can do: the limit on open calls decides
+RATE = 2000.0  # more than Asterisk can do: the limit on open calls decides
 OPEN = 40
 ROUNDS = 4
 SETTLE_SECONDS = 0.3
 LEAST = Budget(0.90, "x", at_least=True)
-# Of a call that the dialplan answers AGI by itself takes more than a tenth, so that is compared with the empty handler.
+# If the dialplan answers, AGI alone takes more than a tenth of a call. So the reference is the empty handler.
 LEAST_OF_EMPTY = Budget(0.95, "x", at_least=True)
 
 ENDINGS = {
@@ -40,7 +41,7 @@ exten => plain-dial,1,Dial(PJSIP/201,20,${CALLSIEVE_DIAL})
  same => n,Hangup()
 """,
 }
-# What comes before it.
+# The steps before it: they query CallSieve or the empty handler.
 ASKING = """\
 exten => screened-{name},1,Gosub(callsieve,s,1(${{FILTER(0-9A-Za-z+*#,${{EXTEN}})}}))
  same => n,Goto(plain-{name},1)
@@ -66,9 +67,9 @@ class Kind:
     Attributes:
         name: The name of its extension.
         what: How the call ends.
-        calls: How many calls a round makes.
+        calls: Number of calls per round.
         least: The lowest accepted rate of call set-ups, as a share of the rate without screening.
-        least_of_empty: The same, as a share of the rate with the handler that does nothing.
+        least_of_empty: The lowest accepted rate as a share of the rate with the handler that does nothing.
     """
 
     name: str
@@ -86,7 +87,7 @@ KINDS = (
 
 @dataclass(slots=True)
 class Office:
-    """What makes and takes the calls. `costs`: CPU milliseconds of a call, by process and extension."""
+    """The load generator and the servers. `costs`: CPU milliseconds per call, by process and extension."""
 
     carrier: Carrier
     pids: Mapping[str, int]
@@ -94,7 +95,7 @@ class Office:
     costs: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
 
     def rate(self, extension: str, kind: Kind, turn: int) -> float:
-        """Run one round. Return the calls a second. Raise RuntimeError if more than a few failed."""
+        """Run a round. Return the calls per second. Raise RuntimeError if more than a few failed."""
         callers = self.callers[turn * kind.calls :][: kind.calls]
         load = Load(RATE, kind.calls, extension, callers, concurrent=OPEN, talk_seconds=0.02)
         before = {name: process_cpu_seconds(pid) for name, pid in self.pids.items()}
@@ -108,7 +109,7 @@ class Office:
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """Measure the set-ups a second and the CPU time of a set-up, for each kind of call."""
+    """Measure call set-ups per second, and the CPU time per set-up, for each kind of call."""
     with ExitStack() as stack:
         daemon, ours = stack.enter_context(running_daemon(bench.copy(NUMBERS)))
         empty = stack.enter_context(empty_server())
@@ -131,7 +132,7 @@ def _measure(bench: Workbench, office: Office, kind: Kind) -> list[Figure]:
     )
     asterisk = [office.costs[ASTERISK, extension] for extension in extensions]
     daemon = office.costs[OURS, extensions[0]]
-    asked = "an empty handler asked"
+    asked = "the empty handler"
     return [
         Figure(f"{kind.what}, screened", screened, "/s", plain, UNSCREENED, kind.least),
         Figure(f"{kind.what}, screened", screened, "/s", empty, "an empty handler", kind.least_of_empty),

@@ -1,4 +1,4 @@
-"""Show figures as tables: on the terminal, and in a page between two markers."""
+"""Tables of figures, on the terminal and between two markers of a page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ END = "<!-- figures: end -->"
 
 
 def cells_of(figure: Figure) -> tuple[str, ...]:
-    """Return one row."""
+    """Return the cells of a figure's row."""
     what = f"{figure.what} ({figure.note})" if figure.note else figure.what
     reference = f"{shown(figure.reference_value, figure.unit)}, {figure.against}" if figure.reference else ""
     ratio = "" if figure.ratio is None else shown(figure.ratio, "x")
@@ -24,7 +24,7 @@ def cells_of(figure: Figure) -> tuple[str, ...]:
 
 
 def terminal_table(measured: Mapping[str, Sequence[Figure]]) -> Table:
-    """Return a table of the figures of each benchmark, by its name."""
+    """Return a table of all figures for the terminal. `measured`: figures by name of the benchmark."""
     table = Table(*HEADINGS)
     for figures in measured.values():
         table.add_section()
@@ -34,14 +34,14 @@ def terminal_table(measured: Mapping[str, Sequence[Figure]]) -> Table:
 
 
 def markdown_block(figures: Sequence[Figure], machine: Mapping[str, str]) -> str:
-    """Return the table of one benchmark, and the machine on which it was measured."""
+    """Return the table of a benchmark, and the machine on which it was measured."""
     rows = [HEADINGS, ("---",) * len(HEADINGS), *(cells_of(figure) for figure in figures)]
     lines = [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join((*lines, "", "; ".join(f"{name}: {value}" for name, value in machine.items())))
 
 
 def write_page(path: Path, blocks: Mapping[str, str], order: Sequence[str]) -> None:
-    """Put blocks between the markers of the page, by name and in this order. Other blocks stay.
+    """Put blocks between the markers of a page, by name and in this order. Other blocks stay unchanged.
 
     Raise ValueError if the page has no markers.
     """

@@ -1,4 +1,4 @@
-"""What benchmarks share: a directory on disk, stores of any size that are built once, and progress messages."""
+"""Shared parts of benchmarks: a directory on disk, stores of any size that are built once, and progress messages."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from reputation.store.imports import import_numbers
 from reputation.store.lists import Contact, PersonalEntry, add_contacts, add_entry, set_personal_entry
 from reputation.store.transaction import transaction
 
-# Beyond the numbers that any benchmark's callers come from.
+# First index of listed numbers, beyond the numbers of all benchmarks' callers.
 _LISTED = 7_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A state directory with a store, and how long its import took."""
+    """A state directory with a store, and how long the import into it took."""
 
     state: Path
     seconds: float
@@ -34,9 +34,10 @@ class Built:
 
 @dataclass(slots=True)
 class Workbench:
-    """The workplace of benchmarks. `quick`: take a minute or two, for figures that are good enough to compare.
+    """Directory, stores and progress messages for a benchmark.
 
-    `largest`: the size of an extra store, in numbers; 0: none.
+    `quick`: take only a minute or two; the figures are then good enough for comparisons. `largest`: the size of an
+    additional store, in numbers; 0: none.
     """
 
     directory: Path
@@ -48,7 +49,6 @@ class Workbench:
 
     @property
     def many(self) -> int:
-        """Return the size of a large store, in numbers."""
         return 1_000_000 if self.quick else 10_000_000
 
     @property
@@ -57,11 +57,11 @@ class Workbench:
         return (self.many, self.largest) if self.largest > self.many else (self.many,)
 
     def rounds(self, full: int) -> int:
-        """Return how many rounds to run."""
+        """Return the number of rounds to run: fewer if `quick`."""
         return min(full, 3) if self.quick else full
 
     def built(self, numbers: int) -> Built:
-        """Return a store with this many imported numbers, lists and people. All share it, one at a time."""
+        """Return a state directory with this many imported numbers, lists and people, which benchmarks share."""
         if numbers not in self._built:
             self.say(f"importing {numbers:,} numbers")
             state = self.directory / f"{numbers}"
@@ -70,7 +70,7 @@ class Workbench:
         return self._built[numbers]
 
     def copy(self, numbers: int) -> Path:
-        """Return a copy of such a state directory for one user."""
+        """Return a new copy of the state directory with this many numbers."""
         self._copies += 1
         state = self.directory / f"{numbers}-{self._copies}"
         state.mkdir()
@@ -79,7 +79,7 @@ class Workbench:
 
 
 def fill(path: Path, numbers: int) -> float:
-    """Make a store with the importer of `callsieve import numbers`. Return the seconds of the import."""
+    """Create a store with the importer of `callsieve import numbers`. Return the seconds of the import."""
     with open_store(path) as db:
         began = time.monotonic()
         import_numbers(db, "big-list", "spam", imported_rows(numbers))
@@ -105,5 +105,5 @@ def _list_entries() -> list[ListEntry]:
 
 
 def place_on_disk() -> str:
-    """Return a directory for temporary files on a disk. /tmp often is in memory."""
+    """Return a directory for temporary files that is on a disk. /tmp is often in memory."""
     return os.environ.get("TMPDIR") or "/var/tmp"

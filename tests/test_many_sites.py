@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.hub import Costs, calculated, costs_in, wake_ups
+from benchmarks.hub import Costs, cost_tables, costs_in, wakeups_per_second
 from tests.office import ROOT
 
 
 def test_the_page_has_what_is_calculated() -> None:
     costs = costs_in((ROOT / "benchmarks/PERFORMANCE.md").read_text())
-    assert calculated(costs) in (ROOT / "benchmarks/MANY-SITES.md").read_text()  # python -m benchmarks.hub
+    assert cost_tables(costs) in (ROOT / "benchmarks/MANY-SITES.md").read_text()  # python -m benchmarks.hub
 
 
 def test_the_arithmetic() -> None:
@@ -20,10 +20,10 @@ def test_the_arithmetic() -> None:
     )  # fmt: skip
     # 10 rows a second of each of 10 sites: 100 are pushed, and nine times as many pulled (0.0055 cores). Ten sites are
     # woken every 0.75 s (0.004) and are there (0.01).
-    line = calculated(costs, rows_a_day=864_000).splitlines()[2]
+    line = cost_tables(costs, rows_a_day=864_000).splitlines()[2]
     assert line == "| 10 | 8,640,000 | 0.019 | 0.014 | 1,261 GB | 1,261 GB |"
 
 
 @pytest.mark.parametrize(("rate", "wakes"), [(0.001, 0.001), (1, 0.818), (4, 1.309), (20, 1.333)])
 def test_a_row_wakes_a_site_unless_it_was_woken_just_before(rate: float, wakes: float) -> None:
-    assert wake_ups(rate) == pytest.approx(wakes, rel=0.01)
+    assert wakeups_per_second(rate) == pytest.approx(wakes, rel=0.01)

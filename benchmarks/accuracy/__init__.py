@@ -1,1 +1,1 @@
-"""How often the model is right: a simulated office, simple methods beside the real code, and attacks on its numbers."""
+"""Measures how often the model is right: in a simulated office, compared with simple methods, and under attack."""

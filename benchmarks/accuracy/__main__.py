@@ -1,9 +1,9 @@
-"""Simulate, compare, and print the tables.
+"""Simulate offices, compare methods, and print the tables.
 
     python -m benchmarks.accuracy [--seeds 2001-2030] [--quick] [--only OFFICE] [--set TABLE.KEY=VALUE,...] [--write]
     python -m benchmarks.accuracy fit            fit the weights of the counts
 
-Weights are fitted on seeds 1 to 999, progress is watched on 1001 to 1999, and 2001 to 2030 are published.
+Weights are fitted on seeds 1 to 999. Seeds 1001 to 1999 are for development, and 2001 to 2030 are published.
 """
 
 from __future__ import annotations
@@ -25,17 +25,19 @@ from benchmarks.accuracy.targets import Measured, sheets_of
 from benchmarks.tables import write_page
 
 PUBLISHED, QUICK = f"{FIRST_SEED}-{FIRST_SEED + 29}", f"{FIRST_SEED}-{FIRST_SEED + 2}"
-FEW = 6  # seeds of what differs little between them: first calls, and where nobody screens
+FEW = 6  # seeds of measurements that vary little: first calls, and calls without screening
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__)
     parser.add_argument("--seeds", type=seeds_of, default=PUBLISHED, metavar="A-B", help=f"the seeds ({PUBLISHED})")
     parser.add_argument("--quick", action="store_true", help=f"seeds {QUICK}: ten minutes at most")
-    parser.add_argument("--only", action="append", metavar="TEXT", help="only the closed loop of offices so named")
+    parser.add_argument(
+        "--only", action="append", metavar="TEXT", help="only the closed loop of offices with this name"
+    )
     parser.add_argument("--set", type=weights_with, default="", metavar="TABLE.KEY=VALUE,...", help="other weights")
-    parser.add_argument("--workers", type=int, metavar="N", help="how many processes (one a core)")
-    parser.add_argument("--write", action="store_true", help="keep tables and picture in the two pages")
+    parser.add_argument("--workers", type=int, metavar="N", help="number of processes (default: one per core)")
+    parser.add_argument("--write", action="store_true", help="write tables and picture into the two pages")
     arguments = parser.parse_args()
     seeds: Sequence[int] = seeds_of(QUICK) if arguments.quick else arguments.seeds
     weights, workers, began = arguments.set, arguments.workers, time.monotonic()
@@ -58,13 +60,13 @@ def main() -> None:
     for sheet in sheets:
         console.print(terminal_table(sheet))
     how = (
-        f"Seeds {seeds[0]} to {seeds[-1]}; of first calls and where nobody screens the first {FEW}. 95 % intervals in"
-        f" brackets: a bootstrap over seeds. {(time.monotonic() - began) / 60:.0f} minutes."
+        f"Seeds {seeds[0]} to {seeds[-1]}; for first calls and calls without screening the first {FEW}. In brackets: 95"
+        f" % intervals of a bootstrap over seeds. {(time.monotonic() - began) / 60:.0f} minutes."
     )
     console.print(how)
     if arguments.write and not arguments.only:
         write_page(PAGE, {"seeds": how, **{sheet.name: markdown(sheet) for sheet in sheets}}, BLOCKS)
-        of_front = f"Seeds {seeds[0]} to {seeds[-1]}; of first calls and storms the first {FEW}."
+        of_front = f"Seeds {seeds[0]} to {seeds[-1]}; for first calls and storms the first {FEW}."
         write_page(FRONT, {sheet.name: markdown(sheet) for sheet in front_sheets(measured, of_front)}, FRONT_BLOCKS)
         PICTURE.write_text(chart_of(shadow), "utf-8")
 

@@ -1,6 +1,6 @@
-"""Draw everything that is random about the calls of a number, before anything is decided about them.
+"""Random draws for a number's calls. They are made before any decision.
 
-So all methods meet the same callers and the same callees, with or without screening. Only their decisions differ.
+So all methods get the same callers and callees, with or without screening. Only their decisions differ.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class User(NamedTuple):
     """A person of the simulated office.
 
     Attributes:
-        did: The own number that callers dial.
+        did: The DID of the person.
         readiness: How readily the person marks numbers. 1: as readily as the average.
         heeds: Drawn uniformly from 0 to 1. After a message about a stopped call, the person says that it was not spam
             if `heeds` is below the parameter `notice` of the office.
@@ -31,9 +31,9 @@ class User(NamedTuple):
 
 
 class Line(NamedTuple):
-    """The caller behind a number.
+    """The caller that uses a number.
 
-    `passes`: the probability that a challenge is passed. `signed`: that a call is signed.
+    `passes`: the probability that the caller passes a challenge. `signed`: the probability that a call is signed.
     """
 
     habits: Habits
@@ -45,13 +45,13 @@ class Line(NamedTuple):
 
 
 class Conduct(Enum):
-    """What a colluder does with a call, whatever they would do otherwise."""
+    """How a colluder treats a call, instead of the random draws."""
 
     HANG_UP = "takes it and hangs up"
 
 
 class Fate(NamedTuple):
-    """The random draws of one call. Fields without a unit are uniform between 0 and 1."""
+    """The random draws for a call. Fields without a unit are uniform between 0 and 1."""
 
     answered: float
     ring_answered: float  # seconds
@@ -72,19 +72,19 @@ class Fate(NamedTuple):
     failed: float
     redials: float
     redial_delay: float
-    redial_fate: float  # the seed of the second call's
+    redial_fate: float  # the seed of the second call's draws
     signed: float
     notice_delay: float
 
 
 class Attempt(NamedTuple):
-    """An inbound call as its caller wants it.
+    """An inbound call before screening.
 
     Attributes:
-        ring_seconds: How long the caller lets it ring. None: as usual.
+        ring_seconds: How long the caller lets it ring. None: the usual time.
         counted: Whether the call appears in the results. Calls of an attack do not.
-        again: The caller redials at once after a call that was turned away.
-        gave_up: The caller had hung up during that call.
+        again: Whether the caller redialled at once after a call that did not ring.
+        gave_up: Whether the caller had hung up during that first call.
     """
 
     linkedid: str
@@ -92,7 +92,7 @@ class Attempt(NamedTuple):
     user: User
     line: Line
     fate: Fate
-    ring_seconds: float | None = None  # given up after so long
+    ring_seconds: float | None = None  # the caller gives up after this time
     conduct: Conduct | None = None
     counted: bool = True
     again: bool = False
@@ -100,19 +100,18 @@ class Attempt(NamedTuple):
 
     @property
     def auth_class(self) -> AuthClass:
-        """Return the authentication class of the call."""
         return AuthClass.AUTHENTICATED if self.fate.signed < self.line.signed else AuthClass.UNKNOWN
 
 
 def line_of(p: Parameters, chance: Random, habits: Habits, nature: Nature) -> Line:
-    """Draw the caller of a number. Some callers can never pass a challenge."""
+    """Draw the caller that uses a number. Some callers can never pass a challenge."""
     answering = p.answering[nature]
     passes = 0.0 if chance.random() < answering.never else answering.passes / (1 - answering.never)
     return Line(habits, nature, passes)
 
 
 def fate_of(p: Parameters, chance: Random, habits: Habits) -> Fate:
-    """Make the random draws of one call."""
+    """Make the random draws for a call."""
     return Fate(
         answered=chance.random(),
         ring_answered=p.ring_answered.draw(chance),
@@ -144,7 +143,7 @@ def result_of(p: Parameters, attempt: Attempt) -> ChallengeResult:
     answering, fate = p.answering[attempt.line.nature], attempt.fate
     passes = attempt.line.passes
     if attempt.gave_up and answering.passes_again is not None:
-        passes = min(passes, answering.passes_again)  # who never passes does not now
+        passes = min(passes, answering.passes_again)  # 0 stays 0
     if fate.passed < passes:
         return ChallengeResult.PASSED
     if fate.failed < answering.silent:
@@ -153,7 +152,7 @@ def result_of(p: Parameters, attempt: Attempt) -> ChallengeResult:
 
 
 def redialled(p: Parameters, attempt: Attempt, result: ChallengeResult | None) -> Attempt | None:
-    """Return the second call of a caller who was turned away. None if they give up; nobody tries a third time."""
+    """Return the second call after one that did not ring, or None if the caller gives up. Nobody tries a third time."""
     fate = attempt.fate
     if attempt.again or fate.redials >= p.answering[attempt.line.nature].redials:
         return None

@@ -1,4 +1,4 @@
-"""Distributions that `random` does not have in this form. All draws come from a seeded `Random`."""
+"""Probability distributions that the module `random` lacks. All draws come from a seeded `Random`."""
 
 from __future__ import annotations
 
@@ -9,18 +9,17 @@ from typing import NamedTuple
 
 
 class LogNormal(NamedTuple):
-    """A log-normal distribution, by its median and the sigma of its logarithm."""
+    """A log-normal distribution, given by the median and the sigma of the logarithm."""
 
     median: float
     sigma: float
 
     def draw(self, chance: Random) -> float:
-        """Draw one value."""
         return chance.lognormvariate(log(self.median), self.sigma)
 
 
 def arrivals(chance: Random, rate: float, first: float, last: float) -> Iterator[float]:
-    """Yield the times of a Poisson process from `first` to `last`, on average `rate` of them in each unit of time."""
+    """Yield the times of a Poisson process from `first` to `last`. `rate`: mean number of events per time unit."""
     at = first + chance.expovariate(rate)
     while at < last:
         yield at

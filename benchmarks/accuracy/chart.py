@@ -1,4 +1,4 @@
-"""Draw the table of methods as an SVG picture that is legible on a light page and on a dark one."""
+"""The table of methods as an SVG picture that is legible on light and dark pages."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from benchmarks.accuracy.reading import NEW, Cell, Counts
 from benchmarks.accuracy.tables import STOPPED, attack_cells
 
 NAMES_WIDTH, PANEL_WIDTH, GAP, HEAD, ROW, BAR = 290, 132, 28, 62, 30, 14
-STYLE = """
+STYLE = """<style>
 text { font: 12px system-ui, sans-serif; fill: #24292f; }
 .head { font-weight: 600; } .note { fill: #57606a; } .ours { font-weight: 600; }
 .bar { fill: #8c959f; } .bar.ours { fill: #0969da; } .track { fill: #eaeef2; } .whisker { stroke: #24292f; }
 @media (prefers-color-scheme: dark) {
   text { fill: #e6edf3; } .note { fill: #9198a1; } .bar { fill: #6e7681; } .bar.ours { fill: #4493f8; }
   .track { fill: #21262d; } .whisker { stroke: #e6edf3; }
-}"""
+}</style>"""
 Panel = tuple[str, str, Sequence[Estimate]]
 
 
 def chart_of(seeds: Sequence[Counts]) -> str:
-    """Return the picture, with one row for each method and one panel for each question."""
+    """Return the SVG picture, with a row for each method and a panel for each question."""
     names = [*BASELINES, MODEL]
     panels: list[Panel] = [
         ("Spam stopped", "more is better", [of(seeds, STOPPED, Cell(n, Kind.SPAM)) for n in names]),
@@ -41,7 +41,7 @@ def chart_of(seeds: Sequence[Counts]) -> str:
 
 
 def svg(names: Sequence[str], panels: Sequence[Panel]) -> str:
-    """Return the SVG text. The last row is CallSieve's."""
+    """Return the SVG text. The last row belongs to CallSieve."""
     width = NAMES_WIDTH + len(panels) * (PANEL_WIDTH + GAP)
     height = HEAD + ROW * len(names) + 8
     labels = [
@@ -55,7 +55,7 @@ def svg(names: Sequence[str], panels: Sequence[Panel]) -> str:
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
             f'role="img" aria-label="How much each method stops, in percent of calls">',
-            f"<style>{STYLE}</style>",
+            STYLE,
             *labels,
             *drawn,
             "</svg>\n",
@@ -64,7 +64,7 @@ def svg(names: Sequence[str], panels: Sequence[Panel]) -> str:
 
 
 def short_names(names: Sequence[str]) -> list[str]:
-    """Return the names without the text in brackets, which would not fit."""
+    """Return the names without the text in brackets, which is too long for the picture."""
     return [name.partition(" (")[0] for name in names]
 
 

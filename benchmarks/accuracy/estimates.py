@@ -1,4 +1,4 @@
-"""Turn the counts of each seed into shares with 95 % intervals, by a seeded bootstrap over the seeds."""
+"""Shares of calls with 95 % intervals, computed from the counts of each seed by a seeded bootstrap over the seeds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from random import Random
 from statistics import fmean
 from typing import NamedTuple
 
-from benchmarks.accuracy.closed_loop import Tally, What
+from benchmarks.accuracy.closed_loop import Counted, Tally
 from benchmarks.accuracy.reading import Cell, Counts
 from reputation.model import Level
 
@@ -15,7 +15,7 @@ RESAMPLES = 2000
 
 
 class Estimate(NamedTuple):
-    """A share of calls in percent: the mean over the seeds, and the interval of 95 % of the resampled means."""
+    """A share of calls in percent: the mean over the seeds, and the 95 % interval of the resampled means."""
 
     mean: float
     low: float
@@ -23,14 +23,14 @@ class Estimate(NamedTuple):
 
     @property
     def text(self) -> str:
-        """Return text such as `53.0 (51.9-54.1)`, or 0 if it never happened."""
+        """Return a text such as `53.0 (51.9-54.1)`, or 0 if no such call was counted."""
         if self.high == 0:
             return "0"
         return f"{shown(self.mean)} ({shown(self.low)}-{shown(self.high)})"
 
 
 def estimate(shares: Sequence[float]) -> Estimate:
-    """Return the estimate from one share for each seed."""
+    """Return the estimate from the shares of all seeds."""
     chance = Random(len(shares))
     means = sorted(fmean(chance.choices(shares, k=len(shares))) for _ in range(RESAMPLES))
     tail = RESAMPLES // 40
@@ -38,33 +38,36 @@ def estimate(shares: Sequence[float]) -> Estimate:
 
 
 def shares(seeds: Iterable[Counts], cells: Sequence[Cell], level: Level) -> list[float]:
-    """Return for each seed the share of calls of at least this level. Several cells count equally."""
+    """Return, for each seed, the share of calls with at least this level. Cells count equally."""
     return [fmean(_share(counts.get(cell, []), level) for cell in cells) for counts in seeds]
 
 
 def of(seeds: Sequence[Counts], level: Level, *cells: Cell) -> Estimate:
-    """Return the estimate for some cells."""
+    """Return the estimate of the share of calls in these cells with at least this level."""
     return estimate(shares(seeds, cells, level))
 
 
-def share_of(seeds: Iterable[Mapping[Cell, Tally]], whats: Sequence[What], *cells: Cell) -> Estimate:
-    """Return the share of calls in the closed loop. Calls that the own blocklist stopped are left out."""
-    found = []
+def share_of(seeds: Iterable[Mapping[Cell, Tally]], counted: Sequence[Counted], *cells: Cell) -> Estimate:
+    """Return the share of closed-loop calls in `cells` that are counted in `counted`.
+
+    Calls that the callee's own blocklist stopped are left out.
+    """
+    values = []
     for tallies in seeds:
         total = sum((tallies.get(cell, Tally()) for cell in cells), Tally())
-        calls = total[What.CALLS] - total[What.OWN_BLOCK]
-        found.append(sum(total[what] for what in whats) / calls if calls else 0.0)
-    return estimate(found)
+        calls = total[Counted.CALLS] - total[Counted.OWN_BLOCK]
+        values.append(sum(total[what] for what in counted) / calls if calls else 0.0)
+    return estimate(values)
 
 
-def share_of_numbers(seeds: Iterable[Mapping[Cell, Tally]], what: What, *cells: Cell) -> Estimate:
+def share_of_numbers(seeds: Iterable[Mapping[Cell, Tally]], what: Counted, *cells: Cell) -> Estimate:
     """Return the share of numbers to which `what` happened at least once."""
     totals = [sum((tallies.get(cell, Tally()) for cell in cells), Tally()) for tallies in seeds]
-    return estimate([total[what] / total[What.NUMBERS] if total[What.NUMBERS] else 0.0 for total in totals])
+    return estimate([total[what] / total[Counted.NUMBERS] if total[Counted.NUMBERS] else 0.0 for total in totals])
 
 
 def shown(percent: float) -> str:
-    """Format a percentage with one decimal place, a small one with two."""
+    """Format a percentage with one decimal place, or two if it is small."""
     return f"{percent:.1f}" if percent >= 1 else f"{percent:.2f}"
 
 

@@ -1,7 +1,7 @@
-"""Measure what happens to first calls: those of honest strangers, and those of storms.
+"""Measures how first calls are treated: those of honest strangers, and those of storms.
 
-The other tables simulate each number by itself. Here all numbers call one office, because only what single-use numbers
-have in common tells that they are spam. The calls are played through the real replay. No decision changes a call.
+The other tables simulate each number alone. Here all numbers call the same office, because single-use spam numbers can
+be recognised only by what they have in common. The calls go through the real replay, and no decision changes a call.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from random import Random
 from statistics import fmean
 from typing import NamedTuple
 
+from benchmarks.accuracy.call_outcomes import UNSCREENED, consequences
 from benchmarks.accuracy.callers import Attempt, Line, User, fate_of
 from benchmarks.accuracy.chances import arrivals
 from benchmarks.accuracy.estimates import Estimate, estimate
-from benchmarks.accuracy.happening import UNSCREENED, consequences
 from benchmarks.accuracy.office import Office, instant, make_office
 from benchmarks.accuracy.parameters import DAY_SECONDS, STANDARD, START, Kind, Nature
 from benchmarks.accuracy.tables import Sheet
@@ -62,31 +62,31 @@ class Style(StrEnum):
 
 HONEST = (Style.ONE_OFF, Style.COMPANY, Style.CLINIC, Style.CALL_CENTRE, Style.CONFERENCE, Style.FLEET)
 STORMS = tuple(style for style in Style if style.value.startswith("storm"))
-# The nine styles of which the mean is a target; the two below are targets by themselves.
+# The nine styles whose mean has a target. The other two styles have separate targets.
 NINE = STORMS[:9]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """The callers of an office. A rate is the number of calls a day to the whole office. All figures are assumed."""
+    """The callers of an office. Rates are calls per day to the whole office. All figures are assumptions."""
 
     users: int = 200
     days: int = 30
     read_from_day: float = 7.0
-    town_blocks: int = 2000  # of 1000 numbers, that strangers who are no mobile phones have
+    town_blocks: int = 2000  # blocks of 1000 numbers from which strangers' landline numbers are drawn
     mobile: float = 0.5
-    main_number: float = 0.4  # of strangers' calls go to the company's main number, the next in order to the second
+    main_number: float = 0.4  # share of strangers' calls to the main number; the next field: to the second number
     second_number: float = 0.1
     one_off: float = 60.0
-    companies: float = 0.2  # that call for the first time; so with clinics and conferences
+    companies: float = 0.2  # new companies per day; likewise clinics and conferences
     clinics: float = 0.2
     conferences: float = 0.1
     call_centres: int = 3
-    call_centre: float = 4.0  # calls of each
+    call_centre: float = 4.0  # calls per call centre
     fleets: int = 3
     fleet: float = 5.0
     scattered: float = 100.0
-    storms: int = 2  # of each style
+    storms: int = 2  # storms per style
     storm_calls: int = 300
 
 
@@ -110,8 +110,8 @@ STANDARD_NAME = next(iter(OFFICES))
 OWN_EXCHANGE = "+44207183"
 
 
-class Ring(NamedTuple):
-    """A call."""
+class FirstCall(NamedTuple):
+    """A call to the office, with the style of its caller."""
 
     at: float
     style: Style
@@ -135,7 +135,7 @@ def any_number(chance: Random) -> str:
 
 
 class Calls:
-    """Makes the calls of one seed, one kind after the other."""
+    """Generates the calls of a seed, one style after the other."""
 
     def __init__(self, world: World, seed: int) -> None:
         self.world = world
@@ -144,8 +144,7 @@ class Calls:
         chance = self.office.chance("town")
         self.town = [block_of_london(chance) for _ in range(world.town_blocks)]
 
-    def all(self) -> list[Ring]:
-        """Return all calls in order of time."""
+    def all(self) -> list[FirstCall]:
         makers = (self.strangers, self.companies, self.clinics, self.call_centres, self.conferences, self.fleets)
         found = [ring for make in (*makers, self.single_use, self.storms) for ring in make()]
         return sorted(ring for ring in found if ring.at < instant(self.office.parameters, self.world.days))
@@ -154,69 +153,69 @@ class Calls:
         return (instant(self.office.parameters, day) for day in arrivals(chance, rate, 0.0, self.world.days))
 
     def callee(self, chance: Random) -> User:
-        """Draw the callee of a stranger. It often is the main number, which is the first."""
+        """Draw the callee of a stranger. It is often the first user, who has the main number."""
         where, world = chance.random(), self.world
         if where < world.main_number:
             return self.users[0]
         return self.users[1] if where < world.main_number + world.second_number else chance.choice(self.users)
 
-    def strangers(self) -> Iterator[Ring]:
+    def strangers(self) -> Iterator[FirstCall]:
         chance = self.office.chance(Style.ONE_OFF)
         for at in self.times(chance, self.world.one_off):
             local = f"{chance.choice(self.town)}{chance.randrange(1000):03d}"
             number = any_mobile(chance) if chance.random() < self.world.mobile else local
-            yield Ring(at, Style.ONE_OFF, number, self.callee(chance))
+            yield FirstCall(at, Style.ONE_OFF, number, self.callee(chance))
 
-    def companies(self) -> Iterator[Ring]:
+    def companies(self) -> Iterator[FirstCall]:
         chance = self.office.chance(Style.COMPANY)
         for at in self.times(chance, self.world.companies):
             lines = _lines(chance, chance.randint(4, 20))
             friends = chance.sample(self.users, chance.randint(2, 5))
             for user in friends:
-                yield Ring(at + chance.uniform(0, 3600), Style.COMPANY, chance.choice(lines), user)
+                yield FirstCall(at + chance.uniform(0, 3600), Style.COMPANY, chance.choice(lines), user)
             for later in arrivals(chance, 1.0, 1.0, self.world.days):
-                yield Ring(at + later * DAY_SECONDS, Style.COMPANY, chance.choice(lines), chance.choice(friends))
+                yield FirstCall(at + later * DAY_SECONDS, Style.COMPANY, chance.choice(lines), chance.choice(friends))
 
-    def clinics(self) -> Iterator[Ring]:
+    def clinics(self) -> Iterator[FirstCall]:
         chance = self.office.chance(Style.CLINIC)
         for at in self.times(chance, self.world.clinics):
             lines = _lines(chance, chance.randint(1, 2))
             for user in chance.sample(self.users, chance.randint(3, 10)):
-                yield Ring(at + chance.uniform(0, 3600), Style.CLINIC, chance.choice(lines), user)
+                yield FirstCall(at + chance.uniform(0, 3600), Style.CLINIC, chance.choice(lines), user)
 
-    def call_centres(self) -> Iterator[Ring]:
+    def call_centres(self) -> Iterator[FirstCall]:
         chance = self.office.chance(Style.CALL_CENTRE)
         for _ in range(self.world.call_centres):
             lines = _lines(chance, 20)
             for at in self.times(chance, self.world.call_centre):
-                yield Ring(at, Style.CALL_CENTRE, chance.choice(lines), chance.choice(self.users))
+                yield FirstCall(at, Style.CALL_CENTRE, chance.choice(lines), chance.choice(self.users))
 
-    def conferences(self) -> Iterator[Ring]:
+    def conferences(self) -> Iterator[FirstCall]:
         chance = self.office.chance(Style.CONFERENCE)
         for at in self.times(chance, self.world.conferences):
             lines = _lines(chance, chance.choice((1, 1, 2, 4)))
             for user in chance.sample(self.users, chance.randint(3, 8)):
-                yield Ring(at + chance.uniform(0, 20), Style.CONFERENCE, chance.choice(lines), user)
+                yield FirstCall(at + chance.uniform(0, 20), Style.CONFERENCE, chance.choice(lines), user)
 
-    def fleets(self) -> Iterator[Ring]:
+    def fleets(self) -> Iterator[FirstCall]:
         chance = self.office.chance(Style.FLEET)
         for _ in range(self.world.fleets):
             block = any_mobile(chance)[:-3]
             for at in self.times(chance, self.world.fleet):
-                yield Ring(at, Style.FLEET, f"{block}{chance.randrange(100):03d}", self.callee(chance))
+                yield FirstCall(at, Style.FLEET, f"{block}{chance.randrange(100):03d}", self.callee(chance))
 
-    def single_use(self) -> Iterator[Ring]:
+    def single_use(self) -> Iterator[FirstCall]:
         chance = self.office.chance(Style.SCATTERED)
         for at in self.times(chance, self.world.scattered):
-            yield Ring(at, Style.SCATTERED, any_number(chance), chance.choice(self.users))
+            yield FirstCall(at, Style.SCATTERED, any_number(chance), chance.choice(self.users))
 
-    def storms(self) -> Iterator[Ring]:
+    def storms(self) -> Iterator[FirstCall]:
         for style in STORMS:
             for place in range(self.world.storms):
                 yield from self.storm(style, self.office.chance(style, place))
 
-    def storm(self, style: Style, chance: Random) -> Iterator[Ring]:
-        """Yield the calls of a storm: many numbers, each calls once, within an hour. Slow storms take longer."""
+    def storm(self, style: Style, chance: Random) -> Iterator[FirstCall]:
+        """Yield the calls of a storm: many numbers that each call once within an hour. Slow storms take longer."""
         world = self.world
         begin = instant(self.office.parameters, chance.uniform(world.read_from_day, world.days - 1))
         calls = min(world.storm_calls, 60) if style in _GAPS else world.storm_calls
@@ -225,17 +224,17 @@ class Calls:
         first = chance.randrange(len(self.users))
         for n in range(calls):
             at, walked = begin + seconds * n / calls + chance.uniform(0, 2), n * _STEPS.get(style, 0)
-            if style is Style.LINES_WALK:  # eight calls at the same time, in order but for their jitter
+            if style is Style.LINES_WALK:  # eight parallel calls, in order except for jitter
                 at = begin + seconds * (n - n % 8) / calls + chance.uniform(0, 8)
             user = self.users[(first + walked) % len(self.users)] if style in _STEPS else chance.choice(self.users)
-            yield Ring(at, style, number(chance), user)
+            yield FirstCall(at, style, number(chance), user)
 
 
 Numbers = Callable[[Random], str]
 
 
 def _lines(chance: Random, count: int) -> list[str]:
-    """Return consecutive numbers, as a company has."""
+    """Return consecutive numbers, such as a company has."""
     block, first = block_of_london(chance), chance.randrange(1000 - count)
     return [f"{block}{first + n:03d}" for n in range(count)]
 
@@ -248,8 +247,8 @@ def _from_blocks(chance: Random, count: int) -> Numbers:
 _GAPS: Mapping[Style, float] = {
     Style.SLOW: 240.0,
     Style.SLOW_WALK: 200.0,
-}  # seconds from call to call; else within an hour
-_STEPS: Mapping[Style, int] = {  # from one of our numbers to the next, of storms that go through them in order
+}  # seconds between calls; other styles: within an hour
+_STEPS: Mapping[Style, int] = {  # step from one DID to the next, for storms that dial DIDs in order
     Style.WALK: 1,
     Style.SPREAD_WALK: 1,
     Style.LINES_WALK: 1,
@@ -269,7 +268,7 @@ _NUMBERS_OF: Mapping[Style, Callable[[Random], Numbers]] = {
 
 
 def measure(world: World, seed: int, weights: Weights = DEFAULT) -> Tally:
-    """Simulate one office."""
+    """Simulate an office, and count how its first calls were treated."""
     calls, tally = Calls(world, seed), Tally()
     office, rings = calls.office, calls.all()
     people = {user.extension: Person(user.extension, f"PJSIP/{user.extension}", user.group) for user in office.users}
@@ -292,7 +291,7 @@ def measure(world: World, seed: int, weights: Weights = DEFAULT) -> Tally:
     return tally
 
 
-def _outcome(office: Office, ring: Ring, place: int) -> OutcomeRecord:
+def _outcome(office: Office, ring: FirstCall, place: int) -> OutcomeRecord:
     kind = Kind.ONE_OFF if ring.style in HONEST else Kind.STORM
     habits = office.parameters.habits[kind]
     fate = fate_of(office.parameters, office.chance("fate", place), habits)
@@ -303,7 +302,7 @@ def _outcome(office: Office, ring: Ring, place: int) -> OutcomeRecord:
 
 
 def measure_all(seeds: Sequence[int], weights: Weights = DEFAULT, workers: int | None = None) -> dict[str, list[Tally]]:
-    """Simulate each office with all seeds."""
+    """Simulate every office with all seeds."""
     jobs = [(name, world, seed) for name, world in OFFICES.items() for seed in seeds]
     found: dict[str, list[Tally]] = {}
     with ProcessPoolExecutor(workers, initializer=os.nice, initargs=(10,)) as pool:
@@ -314,14 +313,14 @@ def measure_all(seeds: Sequence[int], weights: Weights = DEFAULT, workers: int |
 
 
 def share(tallies: Sequence[Tally], what: str, *styles: Style) -> Estimate:
-    """Return the share of first calls in percent, over all calls of these styles."""
+    """Return the share of first calls counted as `what`, in percent. All calls of these styles count equally."""
     calls = [sum(tally[style, "calls"] for style in styles) for tally in tallies]
     found = [sum(tally[style, what] for style in styles) for tally in tallies]
     return estimate([part / whole if whole else 0.0 for part, whole in zip(found, calls, strict=True)])
 
 
 def mean_share(tallies: Sequence[Tally], what: str, *styles: Style) -> Estimate:
-    """Return the mean of the shares of these styles. Each style counts equally."""
+    """Return the mean of the shares of these styles. Styles count equally."""
     shares = [
         [tally[style_, what] / tally[style_, "calls"] for style_ in styles if tally[style_, "calls"]]
         for tally in tallies
@@ -330,17 +329,16 @@ def mean_share(tallies: Sequence[Tally], what: str, *styles: Style) -> Estimate:
 
 
 def first_calls_sheet(seeds: Sequence[int], measured: Mapping[str, Sequence[Tally]]) -> Sheet:
-    """Return the table."""
     standard = measured[STANDARD_NAME]
     rows = [_row(style.value, standard, (style,)) for style in Style]
     rows += [_row(f"all honest first calls: {name}", tallies, HONEST) for name, tallies in measured.items()]
     rows += [_row(f"all storms: {name}", tallies, STORMS) for name, tallies in measured.items()]
     headings = ("first calls of", "calls", "tagged", "more than a tag")
-    says = (
+    caption = (
         f"Seeds {seeds[0]} to {seeds[-1]}, on {date.today().isoformat()}. With `strict`, in % of first calls, 95 %"  # noqa: DTZ011
         " intervals in brackets."
     )
-    return Sheet("first calls", says, headings, rows)
+    return Sheet("first calls", caption, headings, rows)
 
 
 def _row(name: str, tallies: Sequence[Tally], styles: Sequence[Style]) -> list[str]:

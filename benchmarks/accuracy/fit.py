@@ -1,9 +1,9 @@
 """`python -m benchmarks.accuracy fit [--seeds 1-6] [--rounds 2]`: fit the weights of the seven counts.
 
-The closed loop runs with the present weights. At each decision about a number that enough of our people have seen, its
-counts are kept, and whether it is unwanted. A logistic regression is fitted to these rows, with the sign of each weight
-given. All offices count equally, and so do unwanted and wanted numbers in each office. New weights change decisions and
-so what is learnt. Therefore the simulation is repeated with them. Intervals come from a bootstrap over the seeds.
+The closed loop runs with the current weights. For each decision about a number that enough people have seen, it records
+the number's counts, and whether the number is unwanted. A logistic regression is fitted to these rows. The sign of each
+weight is fixed. All offices count equally, and so do unwanted and wanted numbers in an office. New weights change the
+decisions and so what is learnt. So the simulation is repeated with them. Intervals come from a bootstrap over seeds.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from benchmarks.accuracy import offices
 from benchmarks.accuracy.closed_loop import Site, tallies_of
 from benchmarks.accuracy.office import make_office, plans
 from benchmarks.accuracy.parameters import HONEST, START
-from benchmarks.accuracy.running import seeds_of, shown_while, weights_with
+from benchmarks.accuracy.running import seeds_of, weights_with, with_progress
 from benchmarks.accuracy.screening import STRICT, Screening
 from benchmarks.accuracy.tables import Sheet, terminal_table
 from policies.decision import Decision
@@ -46,31 +46,31 @@ FITTED_ON = (
     offices.ACCOMPLICES,
 )
 NOT_FITTED_ON = (offices.SMALL, offices.MESSAGES_90, offices.REDIALS, "people react to labels")
-# The same callers everywhere; what differs is how they and we behave.
+# All offices have the same callers. Only the behaviour of callers and people differs.
 CALLERS: Mapping[str, Any] = {**offices.NOBODY, "spammers": 40, "services": 12, "contacts": 20, "one_off_a_day": 2}
-STEP = 0.25  # ln(1 + count) is kept so exactly
-RESAMPLES = 40  # so that the outermost on each side are left out: 95 %
+STEP = 0.25  # ln(1 + count) is rounded to multiples of this
+RESAMPLES = 40  # leaving out the outermost on each side gives 95 %
 PASSES = 200
 RIDGE = 1e-5
 
 
 class Fit(NamedTuple):
-    """The fitted weights of the counts, in their order, and the intercept."""
+    """The intercept and the fitted weights of the counts, in the order of the counts."""
 
     intercept: float
     weights: tuple[float, ...]
 
     def score(self, row: Sequence[float]) -> float:
-        """Return the log-odds of a row."""
+        """Return the log-odds of a row of counts."""
         return self.intercept + sum(weight * value for weight, value in zip(self.weights, row, strict=True))
 
 
 Row = tuple[float, ...]
-Rows = Counter[tuple[Row, bool]]  # of one office and seed: what was seen, and whether the number is unwanted
+Rows = Counter[tuple[Row, bool]]  # of an office and seed: counts, and whether the number is unwanted
 
 
 def fitted(rows: Mapping[tuple[Row, bool], float], start: Fit | None = None) -> Fit:
-    """Return the weights of the right sign with the highest likelihood, by coordinate descent with Newton steps."""
+    """Return the weights with the right signs and the highest likelihood, by coordinate descent with Newton steps."""
     columns = [(1.0, *row) for row, _ in rows]
     labels = [float(unwanted) for _, unwanted in rows]
     each = list(rows.values())
@@ -101,7 +101,7 @@ def fitted(rows: Mapping[tuple[Row, bool], float], start: Fit | None = None) -> 
 
 
 def measure(name: str, seed: int, weights: Weights) -> Rows:
-    """Return the rows of one office: what was known at each decision in which a label was possible."""
+    """Simulate an office. Return a row of counts for each decision in which a label was possible."""
     office = make_office(replace(offices.OFFICES[name], **CALLERS), seed)
     rows: Rows = Counter()
     for plan in plans(office):
@@ -109,7 +109,7 @@ def measure(name: str, seed: int, weights: Weights) -> Rows:
         unwanted = plan.line.nature not in HONEST
 
         def keep(_site: int, at: float, decision: Decision, known: Screening = screening, bad: bool = unwanted) -> None:
-            witnesses, standing = decision.reputation.witnesses, known.said_at(at)
+            witnesses, standing = decision.reputation.witnesses, known.standing_at(at)
             if standing is not None and witnesses is not None and witnesses.seen >= witnesses.label:
                 counts = counts_of(standing, weights, at)
                 rows[tuple([STEP * round(log1p(count) / STEP) for count in counts]), bad] += 1
@@ -122,16 +122,19 @@ Found = dict[tuple[str, int], Rows]  # by office and seed
 
 
 def measure_all(seeds: Sequence[int], weights: Weights, workers: int | None) -> Found:
-    """Measure all offices with all seeds. Progress is shown on stderr."""
+    """Simulate all offices with all seeds. Shows progress on stderr."""
     jobs = [(name, seed) for name in (*FITTED_ON, *NOT_FITTED_ON) for seed in seeds]
     with ProcessPoolExecutor(workers, initializer=os.nice, initargs=(10,)) as pool:
         names, each = zip(*jobs, strict=True)
         found = pool.map(measure, names, each, repeat(weights))
-        return dict(zip(jobs, shown_while(found, "fit", len(jobs)), strict=True))
+        return dict(zip(jobs, with_progress(found, "fit", len(jobs)), strict=True))
 
 
-def together(found: Found, names: Iterable[str], seeds: Iterable[int]) -> dict[tuple[Row, bool], float]:
-    """Return the rows of some offices and seeds. Each office has the same weight, and so have both kinds of numbers."""
+def pooled(found: Found, names: Iterable[str], seeds: Iterable[int]) -> dict[tuple[Row, bool], float]:
+    """Return the rows of these offices and seeds, with weights.
+
+    Offices count equally, and so do wanted and unwanted numbers.
+    """
     total: defaultdict[tuple[Row, bool], float] = defaultdict(float)
     drawn = list(seeds)
     for name in names:
@@ -143,30 +146,35 @@ def together(found: Found, names: Iterable[str], seeds: Iterable[int]) -> dict[t
 
 
 def weights_of(fit: Fit, weights: Weights) -> Weights:
-    """Return the weights with the fitted counts."""
+    """Return the weights, with those of the counts replaced by the fitted ones."""
     counts = with_values(weights.counts, **dict(zip(EvidenceCounts._fields, fit.weights, strict=True)))
     return with_values(weights, counts=counts)
 
 
 def fit_sheet(fit: Fit, others: Sequence[Fit]) -> Sheet:
-    """Return a table of the weights with their intervals."""
+    """Return a table of the fitted weights with their intervals."""
     rows = []
     for place, name in enumerate(("intercept", *EvidenceCounts._fields)):
         drawn = sorted((other.intercept, *other.weights)[place] for other in others)
         tail = len(drawn) // 40
         value = (fit.intercept, *fit.weights)[place]
         rows.append([name, f"{value:+.2f}", f"{drawn[tail]:+.2f} to {drawn[-1 - tail]:+.2f}"])
-    return Sheet("weights", "Of ln(1 + count), 95 % of a bootstrap over seeds.", ("count", "weight", "interval"), rows)
+    return Sheet(
+        "weights",
+        "Weights of ln(1 + count), with 95 % intervals of a bootstrap over seeds.",
+        ("count", "weight", "interval"),
+        rows,
+    )
 
 
 BINS = (-4, -2, 0, 2, 4)  # from one score to the next
 
 
 def offices_sheet(fit: Fit, found: Found, seeds: Sequence[int]) -> Sheet:
-    """Return a table of how well the weights separate numbers in each office, and how well scores are calibrated."""
+    """Return a table: how well the weights separate numbers in each office, and how well scores are calibrated."""
     rows = []
     for name in (*FITTED_ON, *NOT_FITTED_ON):
-        scored = sorted((fit.score(row), bad, n) for (row, bad), n in together(found, [name], seeds).items())
+        scored = sorted((fit.score(row), bad, n) for (row, bad), n in pooled(found, [name], seeds).items())
         odds = []
         for low, high in pairwise(BINS):
             bad, good = (
@@ -180,11 +188,13 @@ def offices_sheet(fit: Fit, found: Found, seeds: Sequence[int]) -> Sheet:
         "area under the curve",
         *(f"ln odds, score {a} to {b}" for a, b in pairwise(BINS)),
     )
-    return Sheet("fit", "Of calls about which a label was possible; both kinds weigh the same.", headings, rows)
+    return Sheet(
+        "fit", "Calls for which a label was possible. Wanted and unwanted numbers count equally.", headings, rows
+    )
 
 
 def _area(scored: Sequence[tuple[float, bool, float]]) -> float:
-    """Return the area under the ROC curve: how often a wanted number scores below an unwanted one."""
+    """Return the area under the ROC curve: the probability that a wanted number scores below an unwanted number."""
     below, total, good = 0.0, 0.0, 0.0
     for _, bad, n in scored:
         below, total, good = (below + n * good, total + n, good) if bad else (below, total, good + n)
@@ -192,30 +202,30 @@ def _area(scored: Sequence[tuple[float, bool, float]]) -> float:
 
 
 def main(words: Sequence[str]) -> None:
-    """Fit the weights, and print the literal for reputation/weights.py."""
+    """Fit the weights, and print them as a literal for reputation/weights.py."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy fit", description=__doc__)
     parser.add_argument("--seeds", type=seeds_of, default="1-6", metavar="A-B", help="the seeds (1-6)")
     parser.add_argument("--rounds", type=int, default=2, metavar="N", help="how often (2)")
     parser.add_argument(
         "--set", type=weights_with, default="", metavar="TABLE.KEY=VALUE,...", help="weights to begin with"
     )
-    parser.add_argument("--workers", type=int, metavar="N", help="how many processes (one a core)")
+    parser.add_argument("--workers", type=int, metavar="N", help="number of processes (default: one per core)")
     arguments = parser.parse_args(words)
     seeds, weights = arguments.seeds, arguments.set
     console = Console(highlight=False, width=160)
     for _ in range(arguments.rounds):
         found = measure_all(seeds, weights, arguments.workers)
-        fit = fitted(together(found, FITTED_ON, seeds))
+        fit = fitted(pooled(found, FITTED_ON, seeds))
         weights = weights_of(fit, weights)
         console.print(literal_of(fit))
     chance = Random(len(seeds))
-    drawn = [fitted(together(found, FITTED_ON, chance.choices(seeds, k=len(seeds))), fit) for _ in range(RESAMPLES)]
+    drawn = [fitted(pooled(found, FITTED_ON, chance.choices(seeds, k=len(seeds))), fit) for _ in range(RESAMPLES)]
     console.print(terminal_table(fit_sheet(fit, drawn)), terminal_table(offices_sheet(fit, found, seeds)))
     console.print(f"# {date.today()}: python -m benchmarks.accuracy fit {' '.join(words)}".rstrip())  # noqa: DTZ011
     console.print(literal_of(fit))
 
 
 def literal_of(fit: Fit) -> str:
-    """Return the text to paste into the code."""
+    """Return the Python literal of the fitted weights, for reputation/weights.py."""
     values = ", ".join(f"{name}={value:.2f}" for name, value in zip(EvidenceCounts._fields, fit.weights, strict=True))
     return f"CountWeights({values})  # intercept {fit.intercept:.2f}"

@@ -1,7 +1,4 @@
-"""Make the tables of benchmarks/accuracy/SUMMARY.md: the main figures, each with its assumptions.
-
-front_sheets(measured, seeds) -> list of Sheet   from the measurements of benchmarks/accuracy/RESULTS.md
-"""
+"""The tables of benchmarks/accuracy/SUMMARY.md: the main figures, each with its assumptions."""
 
 from __future__ import annotations
 
@@ -21,7 +18,7 @@ from benchmarks.accuracy.attacks import (
     SPOOFED_ELSEWHERE,
     SPOOFING,
 )
-from benchmarks.accuracy.closed_loop import Tally, What
+from benchmarks.accuracy.closed_loop import Counted, Tally
 from benchmarks.accuracy.estimates import share_of
 from benchmarks.accuracy.first_calls import HONEST as HONEST_STYLES
 from benchmarks.accuracy.offices import ATTACKS, OFFICES, STANDARD_NAME
@@ -53,9 +50,9 @@ BASE, COLD, LISTED, WRONGLY = STANDARD_NAME, offices.COLD, offices.LISTED, offic
 
 
 class Fact(NamedTuple):
-    """A line of the first table. A heading has no figure."""
+    """A row of the first table. A heading has no figure."""
 
-    says: str
+    caption: str
     measure: Measure | None = None
     assumes: str = ""
 
@@ -64,24 +61,23 @@ SINGLE_USE, WANGIRI = (cell(kind.value) for kind in (Kind.SINGLE_USE, Kind.WANGI
 FACTS = (
     Fact("**How often is a good caller stopped?**"),
     Fact(
-        "calls of people, companies and machines whom nobody attacks, in the standard office: stopped (the kind that"
-        " fares worst)",
+        "calls of people, companies and machines without an attack, in the standard office: stopped (the worst kind)",
         worst_honest(BASE),
-        "an office of 200 people; what its own people do with calls is all that is known",
+        "an office of 200 people; the only evidence is how its people treat calls",
     ),
     Fact(
         "calls of wanted machines (reminders, alarms): stopped, where hardly anybody answers them",
-        of_calls(COLD, What.STOPPED, cell(MACHINES)),
-        "people answer 30 % of their calls, 15 % of the others leave a message, 1 % are called back",
+        of_calls(COLD, Counted.STOPPED, cell(MACHINES)),
+        "people answer 30 % of these calls, 15 % of unanswered calls leave a message, 1 % are called back",
     ),
     Fact(
         "calls of wanted machines: stopped, where two outside spam lists wrongly name some",
-        of_calls(WRONGLY, What.STOPPED, cell(MACHINES)),
+        of_calls(WRONGLY, Counted.STOPPED, cell(MACHINES)),
         "the lists name one machine in 20 from its first call on",
     ),
     Fact(
         "customer-service numbers that are labelled once or more in 90 days",
-        of_numbers(BASE, What.EVER_LABELLED, cell(LINES)),
+        of_numbers(BASE, Counted.EVER_LABELLED, cell(LINES)),
         "one answered call in 200 is marked as spam by mistake",
     ),
     Fact(
@@ -92,23 +88,23 @@ FACTS = (
     Fact("**How much spam still rings?**"),
     Fact(
         "calls of numbers that call again and again: rings without a label",
-        of_calls(BASE, What.PLAIN, cell(SPAM)),
+        of_calls(BASE, Counted.PLAIN, cell(SPAM)),
         "70 % are robots; 6 calls a day for a week; 10 % of answered calls are marked; 8 % of missed leave a message",
     ),
     Fact("the same: rings with a label", of_calls(BASE, LABELLED, cell(SPAM)), "as above"),
     Fact(
         "the same: stopped before it rings",
-        of_calls(BASE, What.STOPPED, cell(SPAM)),
+        of_calls(BASE, Counted.STOPPED, cell(SPAM)),
         "5 % of robots and 60 % of human spammers press the right digit",
     ),
     Fact(
-        "the same, where sources list some of it: rings without a label",
-        of_calls(LISTED, What.PLAIN, cell(SPAM)),
+        "the same, if sources list some spam numbers: rings without a label",
+        of_calls(LISTED, Counted.PLAIN, cell(SPAM)),
         "two sources list 24 % of spam numbers from their first call on",
     ),
     Fact(
-        "numbers that are used for one call: rings without a label",
-        of_calls(BASE, What.PLAIN, SINGLE_USE),
+        "numbers used for a single call: rings without a label",
+        of_calls(BASE, Counted.PLAIN, SINGLE_USE),
         "each number is new, and calls alone",
     ),
     Fact(
@@ -121,94 +117,93 @@ FACTS = (
 )
 ATTACK_WORDS: Mapping[str, str] = {
     MARKS: "mark it as spam, within 6 hours",
-    SPLIT: "half mark it, half ask for a call and hang up on it",
+    SPLIT: "half mark it, half provoke a call and hang up on it",
     RELENTLESS: "the same, and hang up on a call every other day to the end",
     OWN_LIST: "the same, and let it in by their own allowlists, so that each call reaches them",
     SLOW: "one of them marks or hangs up each day, for 89 days",
     SPOOFED: "an outsider shows the number 20 times a day for 10 days",
-    SPOOFED_ELSEWHERE: "the same by another trunk than the owner's",
+    SPOOFED_ELSEWHERE: "the same over another trunk than the owner's",
     SPOOFED_BURSTS: "an outsider shows the number in bursts of 40 one-ring calls",
 }
 VICTIMS = (PERSON, MACHINE, ESTABLISHED, ESTABLISHED_MACHINE)
 
 
 def front_sheets(measured: Measured, seeds: str = "") -> list[Sheet]:
-    """Return the tables for which there are measurements. `seeds` names the seeds in a sentence."""
+    """Return the tables whose figures were measured. `seeds`: a sentence that names the seeds."""
     short = short_sheet(measured)
-    sheets = [short._replace(says=f"{short.says} {seeds}".strip()), offices_sheet(measured)]
+    sheets = [short._replace(caption=f"{short.caption} {seeds}".strip()), offices_sheet(measured)]
     return [*sheets, attacks_sheet(measured)] if STANDARD_NAME in measured.closed else sheets
 
 
 def short_sheet(measured: Measured) -> Sheet:
-    """Return the answers to the questions that come first, each with what it assumes."""
+    """Return a table with the answers to the most important questions, and their assumptions."""
     rows = []
     for fact in FACTS:
         value = fact.measure(measured) if fact.measure is not None else None
         if fact.measure is None or value is not None:
-            rows.append([fact.says, "" if value is None else value.text, fact.assumes])
-    says = (
-        f"{_in_a_sentence(measured)}In % of calls, of numbers where it says so, with the preset `strict`. In"
-        " brackets: where the figure lies in 95 of 100 such measurements."
+            rows.append([fact.caption, "" if value is None else value.text, fact.assumes])
+    caption = (
+        f"{_in_a_sentence(measured)}In % of calls, or of numbers where it says so, with the preset `strict`. In"
+        " brackets: the 95 % interval."
     )
-    return Sheet("in short", says, ("", "%", "what is assumed"), rows)
+    return Sheet("in short", caption, ("", "%", "what is assumed"), rows)
 
 
 def _in_a_sentence(measured: Measured) -> str:
-    """Return the main figures in a sentence. Empty if the standard office was not measured."""
+    """Return the main figures in a sentence, or an empty text if the standard office was not measured."""
     honest = worst_honest(BASE)(measured)
     plain, labelled, stopped = (
-        of_calls(BASE, what, cell(SPAM))(measured) for what in (What.PLAIN, LABELLED, What.STOPPED)
+        of_calls(BASE, what, cell(SPAM))(measured) for what in (Counted.PLAIN, LABELLED, Counted.STOPPED)
     )
     if honest is None or plain is None or labelled is None or stopped is None:
         return ""
     return (
         f"**Of 100 calls of good callers {honest.mean:.2g} are stopped. Of 100 calls of spam that calls again and again"
         f" {plain.mean:.0f} ring without a label, {labelled.mean:.0f} with one, and {stopped.mean:.0f} do not ring."
-        " Spam that uses each number only once rings, unless you choose the policy `strangers`, which makes every"
-        " unknown caller press a digit.** This is an office of 200 people that learns from its own calls only and that"
-        " nobody attacks.\n\n"
+        " Spam that uses each number only once rings, unless you choose the policy `strangers`. With it, every"
+        " unknown caller must press a digit.** This office of 200 people learns only from its own calls, and nobody"
+        " attacks it.\n\n"
     )
 
 
 def offices_sheet(measured: Measured) -> Sheet:
-    """Return a table of the offices. The name of each says how it differs from the standard office."""
+    """Return a table of the offices. An office's name says how it differs from the standard office."""
     rows = []
     for name in (office for office in OFFICES if office in measured.closed):
         seeds = measured.closed[name]
-        spam = [_text(seeds, (what,), cell(SPAM)) for what in (What.STOPPED, What.PLAIN)]
-        honest = [share_of(seeds, (What.STOPPED,), cell(kind)) for kind in HONEST if _is_there(seeds, cell(kind))]
+        spam = [_text(seeds, (what,), cell(SPAM)) for what in (Counted.STOPPED, Counted.PLAIN)]
+        honest = [share_of(seeds, (Counted.STOPPED,), cell(kind)) for kind in HONEST if _is_there(seeds, cell(kind))]
         rows.append([name, *spam, max(honest).text if honest else "-"])
-    says = "Each office differs from the standard one by the assumption that is its name. In % of calls, with `strict`."
+    caption = "The name of an office says how it differs from the standard office. In % of calls, with `strict`."
     headings = ("office", "spam stopped", "spam that rings without a label", "good callers stopped, the worst kind")
-    return Sheet("offices", says, headings, rows)
+    return Sheet("offices", caption, headings, rows)
 
 
-def _is_there(seeds: Sequence[Tallies], one: Cell) -> bool:
-    """Return whether any such call was counted."""
-    return any(tallies.get(one, Tally())[What.CALLS] for tallies in seeds)
+def _is_there(seeds: Sequence[Tallies], subject: Cell) -> bool:
+    return any(tallies.get(subject, Tally())[Counted.CALLS] for tallies in seeds)
 
 
-def _text(seeds: Sequence[Tallies], whats: Sequence[What], one: Cell) -> str:
-    return share_of(seeds, whats, one).text if _is_there(seeds, one) else "-"
+def _text(seeds: Sequence[Tallies], counted: Sequence[Counted], subject: Cell) -> str:
+    return share_of(seeds, counted, subject).text if _is_there(seeds, subject) else "-"
 
 
 def attacks_sheet(measured: Measured) -> Sheet:
-    """Return every attack on four kinds of numbers: the calls lost, and those labelled."""
+    """Return a table of attacks on four kinds of numbers, with the shares of lost and of labelled calls."""
     seeds, rows = measured.closed[STANDARD_NAME], []
     plan = [(item, count) for item, counts, _ in ATTACKS[STANDARD_NAME] if item in ATTACK_WORDS for count in counts]
     for attack, count in dict.fromkeys(plan):
         cells = [cell(victim, attack, count) for victim in VICTIMS]
         shares = [
-            f"{share_of(seeds, (What.STOPPED,), cell_).text} / {share_of(seeds, LABELLED, cell_).text}"
+            f"{share_of(seeds, (Counted.STOPPED,), cell_).text} / {share_of(seeds, LABELLED, cell_).text}"
             if _is_there(seeds, cell_)
             else ""
             for cell_ in cells
         ]
         who = f"{count} of us" if attack not in SPOOFING else f"an outsider, {count} of us" if count else "an outsider"
         rows.append([ATTACK_WORDS[attack], who, *shares])
-    says = (
-        "What people who gang up on a good number reach in the standard office: calls lost / labelled, in %, after the"
-        " attack, with `strict`. A new number is a day old when it is attacked and calls once a day."
+    caption = (
+        "How colluders harm a good number in the standard office: calls lost / labelled, in %, after the attack, with"
+        " `strict`. A new number is attacked after a day, and calls once a day."
     )
     headings = ("attack", "by", "new number of a person", "new machine", "old line with people", "old machine")
-    return Sheet("attacks", says, headings, rows)
+    return Sheet("attacks", caption, headings, rows)

@@ -1,8 +1,8 @@
-"""`python -m benchmarks.accuracy.lying_peers`: print what lying companies can do to honest numbers.
+"""`python -m benchmarks.accuracy.lying_peers`: measure the harm that lying companies can do to honest numbers.
 
-An office of 20 people knows different things about 1,400 numbers. Companies publish all these numbers as spam, with
-valid signatures. Then each number calls, and the policy `strict` decides, which does all that a level allows. The table
-is in benchmarks/accuracy/RESULTS.md. A test compares it with a new measurement.
+An office of 20 people has different evidence about 1,400 numbers. Companies publish all these numbers as spam, with
+valid signatures. Then each number calls, and the policy `strict` decides, which does everything that a level allows.
+The table is in benchmarks/accuracy/RESULTS.md. A test compares it with a new measurement.
 """
 
 from __future__ import annotations
@@ -56,13 +56,13 @@ HOUR = 3600.0
 
 
 class Known(NamedTuple):
-    """What the office knows of a number.
+    """The office's evidence about a number.
 
     Attributes:
-        marks: How many people marked it.
-        hung_up: How many people hung up on it.
-        back: Somebody called it back and talked.
-        failed: It failed a challenge.
+        marks: Number of people who marked it.
+        hung_up: Number of people who hung up on it.
+        back: Whether a person called it back and talked.
+        failed: Whether it failed a challenge.
     """
 
     what: str
@@ -82,20 +82,18 @@ KINDS = (
     Known("a feed lists it", feed=True),
     Known("one of us called it back and talked", back=True),
 )
-SETTINGS = (
-    "[reputation.sample]\nevery = 0\n"  # one of four warned calls goes without its warning, which is not asked here
-)
+SETTINGS = "[reputation.sample]\nevery = 0\n"  # no control sample: otherwise one in four warned calls has no warning
 ADD_CHALLENGE = "INSERT INTO challenge VALUES (?, 'unknown', 0, ?, '+442071838750', 'silent', ?)"
 ADD_SIGNAL = "INSERT INTO signal VALUES (?, 'unknown', 0, ?, ?, ?, ?)"
 
 
 def numbers_of(kind: int) -> list[str]:
-    """Return the numbers of one kind. Each has a block of its own, so neighbours are no evidence."""
+    """Return the numbers of a kind. Each has its own block, so that neighbours are no evidence."""
     return [f"+12{10 + kind:02}{n:03}0100" for n in range(OF_KIND)]
 
 
 def fill(folder: Path, now: float) -> None:
-    """Make the store of the office."""
+    """Create the store of the office with its evidence."""
     with open_store(folder / "callsieve.db") as db:
         with transaction(db):
             upsert_people(db, [Person(person) for person in PEOPLE], "benchmark")
@@ -119,7 +117,7 @@ def fill(folder: Path, now: float) -> None:
 
 
 def publish_lies(folder: Path, key: SigningKey, now: float) -> None:
-    """Publish all the numbers, as if fifty people had complained about each."""
+    """Publish all numbers as if fifty people had complained about each."""
     folder.mkdir()
     week = week_of(now)
     numbers = sorted(number for place in range(len(KINDS)) for number in numbers_of(place))
@@ -137,8 +135,8 @@ def publish_lies(folder: Path, key: SigningKey, now: float) -> None:
 
 
 def measured(folder: Path, policy: str = "strict") -> dict[int, list[Counter[str]]]:
-    """Return, for each count of lying companies and each kind of number, how many numbers got which action."""
-    now, found = time.time(), {}
+    """Return, by number of lying companies and kind of number, how many numbers got each action."""
+    now, actions_by_liars = time.time(), {}
     fill(folder, now)
     for n in range(max(LIARS)):
         publish_lies(folder / f"liar-{n}", SigningKey(bytes([n + 1] * 32)), now)
@@ -154,34 +152,35 @@ def measured(folder: Path, policy: str = "strict") -> dict[int, list[Counter[str
             for state in known_peers(db, context).values():
                 assert fetch_peer(db, context, state).failure is None
             rules, weights = load_policy(policy), loaded.settings.reputation
-            found[liars] = [
+            actions_by_liars[liars] = [
                 Counter(
                     decide(call, facts_of(db, query_of(call, now, None), weights), rules, now).action.word
                     for call in map(_call_of, numbers_of(place))
                 )
                 for place in range(len(KINDS))
             ]
-    return found
+    return actions_by_liars
 
 
 def _call_of(number: str) -> IncomingCall:
     return IncomingCall(linkedid=number, caller=Number(number, number, CallerKind.NUMBER), trunk="carrier")
 
 
-def sheet_of(found: dict[int, list[Counter[str]]]) -> Sheet:
-    """Return a table with a row for each kind."""
+def sheet_of(actions_by_liars: dict[int, list[Counter[str]]]) -> Sheet:
+    """Return a table with a row for each kind of number."""
     rows = [
         [
             kind.what,
-            *(", ".join(f"{action} {n}" for action, n in sorted(found[liars][place].items())) for liars in LIARS),
+            *(
+                ", ".join(f"{action} {n}" for action, n in sorted(actions_by_liars[liars][place].items()))
+                for liars in LIARS
+            ),
         ]
         for place, kind in enumerate(KINDS)
     ]
-    headings = ("what is known here", "nobody lies", *(f"{n} lie" if n > 1 else "one lies" for n in LIARS[1:]))
-    says = (
-        f"With `strict`: what {OF_KIND * len(KINDS):,} honest numbers meet where companies publish all of them as spam."
-    )
-    return Sheet("companies that lie", says, headings, rows)
+    headings = ("evidence here", "nobody lies", *(f"{n} lie" if n > 1 else "one lies" for n in LIARS[1:]))
+    caption = f"Actions of `strict` for {OF_KIND * len(KINDS):,} honest numbers that companies publish as spam."
+    return Sheet("companies that lie", caption, headings, rows)
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
-"""The methods that are compared: the real code, and simple methods that people use.
+"""The methods that are compared: CallSieve's real code, and simple methods that people use.
 
-Each method learns from the calls of one number, and returns a level at each inbound call. CHALLENGE or more counts as
-stopped. Simple methods only stop or let ring.
+A method learns from the calls of a number, and returns a level at each inbound call. CHALLENGE and higher levels count
+as stopped. Simple methods either stop a call or let it ring.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from benchmarks.accuracy.happening import NUMBER
+from benchmarks.accuracy.call_outcomes import NUMBER
 from benchmarks.accuracy.parameters import DAY_SECONDS
 from reputation.evidence import NO_CIRCUMSTANCES
 from reputation.formulas import wilson as wilson_interval
@@ -26,7 +26,7 @@ WILSON_Z = 1.96  # 95 %
 
 
 class Method(Protocol):
-    """A way to judge a number."""
+    """A method that judges a number by its past calls and marks."""
 
     def learn(self, outcome: OutcomeRecord) -> object: ...
     def add_mark(self, mark: Mark) -> None: ...
@@ -34,9 +34,9 @@ class Method(Protocol):
 
 
 class Model:
-    """CallSieve with the seven counts, one-ring calls and relationship.
+    """CallSieve's model with the seven counts, one-ring calls and relationship.
 
-    Blocks, feeds, signatures and quiet hours are off.
+    Blocks, feeds, signatures and quiet hours are not simulated.
     """
 
     def __init__(self, weights: Weights = DEFAULT) -> None:
@@ -50,7 +50,7 @@ class Model:
         self._ledger.add_mark(mark)
 
     def level(self, callee: str, now: float) -> Level:
-        """Return the level, or none if the callee has called the number and talked (step 6 of the precedence)."""
+        """Return the level; NONE if the callee has called the number and talked (step 6 of the order of precedence)."""
         if self._is_related(callee, now):
             return Level.NONE
         evidence = self._ledger.evidence(NUMBER, AuthClass.UNKNOWN, now)
@@ -65,7 +65,7 @@ class Model:
 
 @dataclass(slots=True)
 class Tally:
-    """The counts that simple methods use. `good_talks`: talks of more than a minute, whoever called."""
+    """The counts that simple methods use. `good_talks`: conversations of more than a minute, in either direction."""
 
     marks: int = 0
     good_talks: int = 0
@@ -73,16 +73,16 @@ class Tally:
     reported: deque[float] = field(default_factory=deque)
 
     def distinct(self, now: float, days: float, verdict: Verdict = Verdict.SPAM) -> int:
-        """Return how many different people gave this verdict in the last `days` days."""
+        """Return the number of different people who gave this verdict in the last `days` days."""
         since = now - days * DAY_SECONDS
-        return sum(at >= since and said is verdict for at, said in self.reporters.values())
+        return sum(at >= since and given is verdict for at, given in self.reporters.values())
 
 
 Rule = Callable[[Tally, float], bool]
 
 
 class Simple:
-    """A method that stops the number for everybody while a rule holds."""
+    """A method that stops the number's calls to everybody while a rule holds."""
 
     def __init__(self, rule: Rule) -> None:
         self._rule = rule
@@ -102,35 +102,33 @@ class Simple:
 
 
 def any_mark(tally: Tally, _now: float) -> bool:
-    """Stop after one mark by anybody, for ever. FreePBX's blacklist works so if everybody may add to it."""
+    """Stop for ever after a single mark, like FreePBX's blacklist if everybody may add to it."""
     return tally.marks >= 1
 
 
 def three_marks(tally: Tally, _now: float) -> bool:
-    """Stop after three marks, even by the same person."""
     return tally.marks >= 3
 
 
 def three_reporters(tally: Tally, now: float) -> bool:
-    """Stop after marks by three different people within 14 days."""
     return tally.distinct(now, 14) >= 3
 
 
 def beta(tally: Tally, _now: float) -> bool:
     """Stop if the mean of Beta(1 + marks, 1 + good talks) is 0.8 or more (Josang & Ismail 2002).
 
-    Repeated marks count.
+    Repeated marks by the same person count.
     """
     return (1 + tally.marks) / (2 + tally.marks + tally.good_talks) >= 0.8
 
 
 def wilson(tally: Tally, now: float) -> bool:
-    """Stop if the lower Wilson bound of the share of people who say spam, within 125 days, is 0.5 or more."""
+    """Stop if the lower Wilson bound of the share of people who say spam is 0.5 or more. Counts the last 125 days."""
     return wilson_bound(tally.distinct(now, 125), tally.distinct(now, 125, Verdict.OK)) >= 0.5
 
 
 def wilson_bound(bad: int, good: int, z: float = WILSON_Z) -> float:
-    """Return the lower end of Wilson's interval for the share `bad / (bad + good)`; 0 if both are 0."""
+    """Return the lower bound of Wilson's interval for the share `bad / (bad + good)`; 0 if both are 0."""
     return wilson_interval(bad, bad + good, z).low
 
 

@@ -1,12 +1,12 @@
-"""The simulated office: its people, and for each number that calls it a plan of all that may happen.
+"""The simulated office: its people, and for each number that calls it a plan of its possible events.
 
     office = make_office(parameters, seed)
     for plan in plans(office): ...     every number that calls the office
-    service(office, 3)                 the same number again, independent of all others
-    shadow_of(office, plan)            what happens without screening, in order of time
+    service(office, 3)                 the plan of one number, independent of all others
+    shadow_of(office, plan)            its events without screening, in order of time
 
-The reputation of a number depends on its own rows only (block evidence is off), so numbers are simulated one by one.
-All plans use the same telephone number. Pure: the seed of the office and the index of the number give the random draws.
+A number's reputation depends only on its own rows (block evidence is off), so numbers are simulated one by one. All
+plans use the same telephone number. Pure functions: draws depend on the office's seed and the number's index.
 """
 
 from __future__ import annotations
@@ -17,27 +17,27 @@ from math import floor
 from random import Random
 from typing import NamedTuple
 
+from benchmarks.accuracy.call_outcomes import UNSCREENED, Dated, Reading, call_back, consequences, learnt, trap_call
 from benchmarks.accuracy.callers import Attempt, Line, User, fate_of, line_of
 from benchmarks.accuracy.chances import arrivals
-from benchmarks.accuracy.happening import UNSCREENED, Dated, Reading, call_back, consequences, learnt, trap_call
 from benchmarks.accuracy.parameters import BACK_TALK, DAY_SECONDS, SPAM_NATURES, START, Kind, Nature, Parameters
 
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """The people and parameters of an office. `seed`: the seed of all its random draws."""
+    """An office: its people, its parameters, and the seed of all its random draws."""
 
     parameters: Parameters
     seed: int
     users: tuple[User, ...]
 
     def chance(self, *place: object) -> Random:
-        """Return a generator of random draws for one purpose. It is the same in every run."""
+        """Return a random generator for one purpose. It is the same in every run."""
         return Random("/".join(map(str, (self.seed, *place))))
 
 
 class Plan(NamedTuple):
-    """All that may happen with one number, in order of time: its calls to us, and our calls to it."""
+    """A number, and its possible events in order of time: its calls to the office, and the office's calls to it."""
 
     kind: Kind
     line: Line
@@ -48,7 +48,6 @@ Stream = list[Dated]
 
 
 def make_office(parameters: Parameters, seed: int) -> Office:
-    """Make the office of a seed."""
     chance = Random(f"{seed}/people")
     shape = parameters.reporter_shape
     users = tuple(
@@ -65,7 +64,6 @@ def make_office(parameters: Parameters, seed: int) -> Office:
 
 
 def plans(office: Office) -> Iterator[Plan]:
-    """Yield the plans of all numbers that call the office."""
     p = office.parameters
     yield from (contact(office, n) for n in range(p.contacts))
     yield from (service(office, n) for n in range(p.services))
@@ -77,7 +75,7 @@ def plans(office: Office) -> Iterator[Plan]:
 
 
 def shadow_of(office: Office, plan: Plan) -> Stream:
-    """Return what happens without screening. Calls are judged when they begin, and learnt when they end."""
+    """Return the events without screening. Calls are judged when they begin, and learnt when they end."""
     events: list[Dated] = []
     for at, event in plan.events:
         if not isinstance(event, Attempt):
@@ -90,7 +88,7 @@ def shadow_of(office: Office, plan: Plan) -> Stream:
 
 
 class Caller:
-    """Makes the calls of one number."""
+    """Generates the calls of a number."""
 
     def __init__(self, office: Office, kind: Kind, place: object, nature: Nature) -> None:
         self.parameters, self.users = office.parameters, office.users
@@ -104,13 +102,13 @@ class Caller:
         self._calls = 0
 
     def call(self, user: User, at: float, ring_seconds: float | None = None) -> Dated:
-        """Return the next call."""
+        """Return a new call to a user at a time."""
         self._calls += 1
         fate = fate_of(self.parameters, self.chance, self.line.habits)
         return at, Attempt(f"{self._name}-{self._calls}", at, user, self.line, fate, ring_seconds)
 
     def steady(self, rate: float, first_day: float, last_day: float) -> Iterator[Dated]:
-        """Yield `rate` calls a day to any of our people, from one day to another."""
+        """Yield `rate` calls per day to random people of the office, from one day to another."""
         p, chance = self.parameters, self.chance
         in_a_row = p.in_a_row if self.line.nature in SPAM_NATURES else 1
         for day in arrivals(chance, rate / in_a_row, first_day, last_day):
@@ -121,7 +119,7 @@ class Caller:
         yield from self.trapped(rate, first_day, last_day)
 
     def trapped(self, rate: float, first_day: float, last_day: float) -> Iterator[Dated]:
-        """Yield the calls to traps of a number that calls us at this rate."""
+        """Yield the calls to trap numbers by a number that calls the office at this rate."""
         p = self.parameters
         rate *= p.traps / 100 * (1.0 if self.line.nature in SPAM_NATURES else p.misdialled)
         if rate <= 0:
@@ -131,12 +129,12 @@ class Caller:
             yield learnt(trap_call(self.line, f"{self._name}-trap-{n}", instant(p, day), trap, is_signed))
 
     def plan(self, events: Iterable[Dated]) -> Plan:
-        """Return the plan with these events."""
+        """Return the plan of this number with these events."""
         return Plan(self.kind, self.line, in_order(events))
 
 
 def contact(office: Office, place: int) -> Plan:
-    """Plan a number that calls one to four of our people, and that they call."""
+    """Return the plan of a contact: a number that calls one to four people, and that they call."""
     p, caller = office.parameters, Caller(office, Kind.CONTACT, place, Nature.PERSON)
     chance, habits = caller.chance, caller.line.habits
     friends = chance.sample(office.users, min(p.users, chance.randint(*p.contact_users)))
@@ -151,7 +149,7 @@ def contact(office: Office, place: int) -> Plan:
 
 
 def service(office: Office, place: int) -> Plan:
-    """Plan a customer-service line that calls any of our people. Some of these lines are machines."""
+    """Return the plan of a customer-service line that calls random people. Some of these lines are machines."""
     p = office.parameters
     nature = Nature.MACHINE if place % round(1 / p.machines) == 0 else Nature.STAFF
     caller = Caller(office, Kind.SERVICE, place, nature)
@@ -159,17 +157,17 @@ def service(office: Office, place: int) -> Plan:
 
 
 def established(office: Office, place: int) -> Plan:
-    """Plan a service line of people."""
+    """Return the plan of a service line with human callers."""
     return service(office, place + place // (round(1 / office.parameters.machines) - 1) + 1)
 
 
 def established_machine(office: Office, place: int) -> Plan:
-    """Plan a service line that is a machine."""
+    """Return the plan of a service line that is a machine."""
     return service(office, place * round(1 / office.parameters.machines))
 
 
 def new_number(office: Office, kind: Kind, place: int, first_day: float | None = None) -> Plan:
-    """Plan a line that is still new when it is attacked, and seldom calls: a person, or a wanted machine."""
+    """Return the plan of a new number that seldom calls and is attacked: a person or a wanted machine."""
     p = office.parameters
     caller = Caller(office, kind, place, Nature.MACHINE if kind is Kind.NEW_MACHINE else Nature.PERSON)
     first_day = p.attack_day - p.new_days if first_day is None else first_day
@@ -177,16 +175,16 @@ def new_number(office: Office, kind: Kind, place: int, first_day: float | None =
 
 
 def spammer(office: Office, place: int) -> Plan:
-    """Plan a spam number that calls any of our people while it lives."""
+    """Return the plan of a spam number that calls random people while it is in use."""
     p, caller = office.parameters, Caller(office, Kind.SPAM, place, _spam_nature(office, Kind.SPAM, place))
     rate = min(p.spam_rate.draw(caller.chance), p.spam_rate_most)
     born = caller.chance.uniform(0, p.days)
     end = min(p.days, born + caller.chance.expovariate(1 / p.spam_life_days))
-    return caller.plan([*caller.steady(rate, born, end), *_of_accomplices(caller, born)])
+    return caller.plan([*caller.steady(rate, born, end), *_calls_of_accomplices(caller, born)])
 
 
-def _of_accomplices(caller: Caller, born: float) -> Iterator[Dated]:
-    """Yield calls of our people back to a spam number. They talk, only to make the number look wanted."""
+def _calls_of_accomplices(caller: Caller, born: float) -> Iterator[Dated]:
+    """Yield calls of accomplices to a spam number. They talk only to make the number look wanted."""
     p, chance = caller.parameters, caller.chance
     for user in chance.sample(caller.users, p.accomplices):
         at = instant(p, born + chance.uniform(0, 1))
@@ -194,7 +192,7 @@ def _of_accomplices(caller: Caller, born: float) -> Iterator[Dated]:
 
 
 def one_off(office: Office, place: int) -> Plan:
-    """Plan a stranger who calls one of our people once, or twice within a short time."""
+    """Return the plan of a stranger who calls a person once, or twice within a short time."""
     p, caller = office.parameters, Caller(office, Kind.ONE_OFF, place, Nature.PERSON)
     user, day = caller.chance.choice(office.users), caller.chance.uniform(0, p.days)
     again = caller.chance.random() < p.one_off_again
@@ -203,7 +201,7 @@ def one_off(office: Office, place: int) -> Plan:
 
 
 def single_use(office: Office, place: int) -> Plan:
-    """Plan a spam number that makes one call."""
+    """Return the plan of a spam number that makes a single call."""
     p = office.parameters
     caller = Caller(office, Kind.SINGLE_USE, place, _spam_nature(office, Kind.SINGLE_USE, place))
     at = instant(p, caller.chance.uniform(0, p.days))
@@ -211,7 +209,7 @@ def single_use(office: Office, place: int) -> Plan:
 
 
 def storm_call(office: Office, storm: int, place: int) -> Plan:
-    """Plan one of the many numbers of a storm. All of them call within an hour."""
+    """Return the plan of a number of a storm. All numbers of a storm call within an hour."""
     p, name = office.parameters, f"{storm}/{place}"
     begin = instant(p, office.chance(Kind.STORM, storm).uniform(p.read_from_day, p.days - 1))
     caller = Caller(office, Kind.STORM, name, _spam_nature(office, Kind.STORM, name))
@@ -220,14 +218,14 @@ def storm_call(office: Office, storm: int, place: int) -> Plan:
 
 
 def wangiri(office: Office, place: int) -> Plan:
-    """Plan a number that rings many of our people once within an hour."""
+    """Return the plan of a number that rings many people once within an hour."""
     p, caller = office.parameters, Caller(office, Kind.WANGIRI, place, Nature.ONE_RING)
     begin = instant(p, caller.chance.randrange(p.days) + caller.chance.uniform(0, 0.8))
     return caller.plan(one_ring_burst(caller, begin, caller.chance.randint(*p.wangiri_callees)))
 
 
 def one_ring_burst(caller: Caller, begin: float, callees: int) -> list[Dated]:
-    """Return one short call to each of `callees` people, within an hour."""
+    """Return a short call to each of `callees` people, all within an hour."""
     p, chance = caller.parameters, caller.chance
     return [
         caller.call(user, begin + chance.uniform(0, p.wangiri_seconds), chance.uniform(*p.wangiri_ring))
@@ -236,7 +234,7 @@ def one_ring_burst(caller: Caller, begin: float, callees: int) -> list[Dated]:
 
 
 def _with_sources(office: Office, line: Line, place: object) -> Line:
-    """Return the line with outside evidence: whether sources list it, and the share of its calls that are signed."""
+    """Return the line with outside evidence: whether sources list the number, and the share of signed calls."""
     p, chance, is_spam = office.parameters, office.chance(line.nature, place, "sources"), line.nature in SPAM_NATURES
     listed = p.listed if is_spam else p.listed_wrongly if line.nature is Nature.MACHINE else 0.0
     signed = float(chance.random() < p.signed)
@@ -251,7 +249,7 @@ def _spam_nature(office: Office, kind: Kind, place: object) -> Nature:
 
 
 def instant(p: Parameters, day: float) -> float:
-    """Return UTC seconds of a day. Its fraction runs through the working hours."""
+    """Return the UTC seconds of a day. The fraction of the day runs through the working hours."""
     hour = p.first_hour + (day - floor(day)) * (p.last_hour - p.first_hour)
     return START + floor(day) * DAY_SECONDS + hour * 3600
 

@@ -1,4 +1,4 @@
-"""The offices that are simulated: the standard office, offices that differ from it in one thing, and their attacks."""
+"""The simulated offices: the standard office, offices that differ from it in one way, and the attacks on them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ HONEST = (Kind.SERVICE, Kind.ONE_OFF, Kind.CONTACT, *NEW_KINDS)
 
 
 def _polite_spam() -> Parameters:
-    """Return an office whose spam is answered as seldom as usual, but talked with and called back like a service."""
+    """Return an office whose spam is answered as seldom as usual, but people talk and call back as with a service."""
     service = STANDARD.habits[Kind.SERVICE]
     return with_habits(
         SPAM_ONLY,
@@ -69,7 +69,7 @@ def _polite_spam() -> Parameters:
 
 
 def _marks(parameters: Parameters, kinds: Sequence[Kind], factor: float) -> Parameters:
-    """Return an office where people mark these kinds of callers `factor` times as often."""
+    """Return an office in which people mark these kinds of callers `factor` times as often."""
     for kind in kinds:
         habits = parameters.habits[kind]
         parameters = with_habits(
@@ -82,17 +82,17 @@ def _marks(parameters: Parameters, kinds: Sequence[Kind], factor: float) -> Para
 
 
 def _answering(natures: Sequence[Nature], **changes: Any) -> Parameters:
-    """Return an office whose callers answer challenges differently."""
+    """Return an office whose callers of these natures answer challenges differently."""
     changed = {nature: replace(ANSWERING[nature], **changes) for nature in natures}
     return replace(SPAM_ONLY, answering={**ANSWERING, **changed})
 
 
 def _voicemail(voicemail: float, failed: float) -> Parameters:
-    """Return an office where spam leaves messages in these shares of unanswered calls and of failed challenges."""
+    """Return an office in which spam leaves messages in these shares of unanswered calls and of failed challenges."""
     return with_habits(SPAM_ONLY, SPAM, voicemail=voicemail, voicemail_failed=failed)
 
 
-# Only those are there whose figures are wanted: each takes time, and most honest callers meet nothing.
+# Only offices whose figures are needed, because each takes time, and most honest callers are simply allowed.
 NOBODY: Mapping[str, Any] = dict.fromkeys(
     ("contacts", "services", "one_off_a_day", "spammers", "single_use_a_day", "storms", "wangiri_bursts"), 0
 )
@@ -140,7 +140,7 @@ OFFICES: Mapping[str, Parameters] = MappingProxyType(
         BOUGHT: replace(SPAM_ONLY, spam_identity=1),
     }
 )
-# Attacks: number of attackers, and victims. Each office has the attacks that are measured in it.
+# Attacks by office, each with numbers of attackers and kinds of victims.
 AttackPlan = Sequence[tuple[str, Sequence[int], Sequence[str]]]
 ON_ALL = (*NEW_KINDS, ESTABLISHED, ESTABLISHED_MACHINE)
 MACHINES = (Kind.NEW_MACHINE, ESTABLISHED_MACHINE)
@@ -154,7 +154,7 @@ ATTACKS: Mapping[str, AttackPlan] = {
         (RELENTLESS, (3, 10, 40), NEW_KINDS),
         (OWN_LIST, (10, 40), NEW_KINDS),
         (SLOW, (10,), NEW_KINDS),
-        # By so many insiders beside the outsider.
+        # Numbers of insiders who help the outsider.
         (SPOOFED, (0, 2), NEW_KINDS),
         (SPOOFED, (0,), (ESTABLISHED, ESTABLISHED_MACHINE)),
         (SPOOFED_ELSEWHERE, (0,), MACHINES),

@@ -1,4 +1,4 @@
-"""All parameters of the simulated office (docs/contributing/model.md). Values without a source are marked "ours"."""
+"""All parameters of the simulated office (docs/contributing/model.md). "ours" marks values without a source."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import StrEnum
 from benchmarks.accuracy.chances import LogNormal
 
 DAY_SECONDS = 86_400.0
-START = 1_767_225_600.0  # 2026-01-01 00:00 UTC: any midnight would do
+START = 1_767_225_600.0  # 2026-01-01 00:00 UTC: an arbitrary midnight
 
 
 BACK_TALK = LogNormal(60.0, 0.8)
@@ -34,7 +34,7 @@ class Kind(StrEnum):
 
 
 class Nature(StrEnum):
-    """What places the calls of a number, as far as a challenge tells."""
+    """The caller behind a number, as far as a challenge can tell: a person, staff, a machine or a robot."""
 
     PERSON = "one person"
     STAFF = "several people"
@@ -52,11 +52,11 @@ class Answering:
     """How callers answer a challenge.
 
     Attributes:
-        passes: Share of challenges that are passed, over all numbers.
-        never: Share of numbers that can never pass.
+        passes: Share of passed challenges, over all numbers.
+        never: Share of numbers that never pass.
         silent: Share of failures in which the caller stays silent.
         wrong: Share of failures with a wrong digit. In the remaining failures the caller hangs up.
-        redials: Share of callers who call again at once after they were turned away.
+        redials: Share of callers who call again at once after a call that did not ring.
         passes_again: Share of second challenges that are passed, by callers who had hung up.
     """
 
@@ -82,9 +82,9 @@ ANSWERING: Mapping[Nature, Answering] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reaction:
-    """How a label changes what people do with a call. In the standard office it changes nothing."""
+    """How a label changes people's reaction to a call. In the standard office it changes nothing."""
 
-    answered: float = 1.0  # times as often
+    answered: float = 1.0  # factor
     marked: float = 1.0
     hung_up_honest: float = 0.0  # of those who answered
     hung_up_spam: float = 0.0
@@ -92,17 +92,17 @@ class Reaction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Habits:
-    """How the calls of one kind of caller go. Shares are of calls, unless a comment says otherwise."""
+    """How the calls of a kind of caller go. Shares are shares of calls, unless a comment says otherwise."""
 
     answered: float
     talk: LogNormal
     voicemail: float  # of unanswered calls
-    voicemail_failed: float | None = None  # of failed challenges; None: as of unanswered calls
+    voicemail_failed: float | None = None  # of failed challenges; None: same as for unanswered calls
     marked_answered: float  # of answered calls, by the average person
     marked_unanswered: float = 0.0
     called_back: float = 0.0
     back_talk: LogNormal = BACK_TALK
-    hooked: float = 0.0  # of answered calls: somebody listens to the end
+    hooked: float = 0.0  # of answered calls: the callee listens to the end
     hooked_talk: LogNormal = HOOKED_TALK
     ended_by_callee: float = 0.5  # of answered calls. Ours: 0.8 for spam, whose callees want it to end
 
@@ -137,7 +137,7 @@ HABITS = {**HABITS, Kind.NEW_PERSON: HABITS[Kind.SERVICE], Kind.NEW_MACHINE: HAB
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
-    """The parameters of an office. Rates are calls a day of one number. `(a, b)`: uniform between a and b."""
+    """The parameters of an office. Rates are calls per day of a number. `(a, b)`: uniform between a and b."""
 
     users: int = 200
     groups: int = 10
@@ -152,25 +152,25 @@ class Parameters:
     contacts: int = 1200
     contact_rate: tuple[float, float] = (0.1, 0.5)
     contact_users: tuple[int, int] = (1, 4)
-    contact_ours: float = 0.48  # of the calls with a contact, those that we make
+    contact_ours: float = 0.48  # share of outbound calls among the calls with a contact
     services: int = 40
     service_rate: tuple[float, float] = (2.0, 15.0)
     one_off_a_day: int = 60
     one_off_again: float = 0.30
     one_off_again_days: float = 2.0
-    spammers: int = 150  # in the whole time; each begins on any day (ours)
+    spammers: int = 150  # in the whole simulation; each begins on a random day (ours)
     spam_rate: LogNormal = SPAM_RATE
     spam_rate_most: float = 25.0
     spam_life_days: float = 7.0
     single_use_a_day: int = 100
-    storms: int = 2  # ours: so many single-use numbers within an hour
+    storms: int = 2  # ours: number of storms; a storm has many single-use numbers within an hour
     storm_calls: int = 300
     wangiri_bursts: int = 10
     wangiri_callees: tuple[int, int] = (20, 60)
     wangiri_seconds: float = 3600.0
     wangiri_ring: tuple[float, float] = (2.0, 6.0)
 
-    reporter_shape: float = 1.5  # a person's own readiness to mark: Gamma of this shape and mean 1
+    reporter_shape: float = 1.5  # readiness of a person to mark: Gamma distribution with this shape and mean 1
     mark_delay: tuple[float, float] = (60.0, 180.0)  # "about 2 min after the call"
     back_delay: tuple[float, float] = (600.0, 4 * 3600.0)  # ours
 
@@ -178,18 +178,18 @@ class Parameters:
     machines: float = 0.20  # of service lines
     robots: float = 0.70  # of spam numbers
     reaction: Reaction = Reaction()
-    spam_identity: int = 0  # the level of identity that spammers have proven
-    listed: float = 0.0  # of spam numbers, those that sources list from their first call on
-    listed_wrongly: float = 0.0  # of wanted machines
+    spam_identity: int = 0  # the identity level that spammers have proven
+    listed: float = 0.0  # share of spam numbers that sources list from their first call on
+    listed_wrongly: float = 0.0  # share of wanted machines that sources list
     sources: int = 2
-    traps: int = 0  # DIDs that belong to nobody, for each 100 of ours; spam dials them like any other
-    misdialled: float = 0.01  # ours: an honest line calls a trap so many times as often as one of our numbers
-    signed: float = 0.0  # of all numbers, those whose calls come with passed verification
-    mixed: float = 0.0  # of spam numbers, those of which every second call does
-    in_a_row: int = 1  # so many of our DIDs are called one after the other
+    traps: int = 0  # unused DIDs per 100 used DIDs; spam dials both equally often
+    misdialled: float = 0.01  # ours: trap calls of an honest line, relative to a spam number with the same rate
+    signed: float = 0.0  # share of numbers whose calls pass verification
+    mixed: float = 0.0  # share of spam numbers whose every second call passes verification
+    in_a_row: int = 1  # number of DIDs that spam calls one after the other
     row_gap: tuple[float, float] = (5.0, 20.0)  # seconds from one such call to the next
-    accomplices: int = 0  # people of ours who call each spam number back on its first day
-    notice: float = 0.0  # of us, those who say "not spam" once they are told of a machine's call that was stopped
+    accomplices: int = 0  # people here who call each spam number back on its first day
+    notice: float = 0.0  # share of people who say "not spam" after a message that a machine's call was stopped
     notice_delay: tuple[float, float] = (600.0, 8 * 3600.0)
     redial_delay: tuple[float, float] = (20.0, 170.0)
 
@@ -198,7 +198,7 @@ class Parameters:
     attack_groups: int = 4
     attack_marks: int = 5  # by each colluder
     attack_talk_seconds: float = 3.0
-    relentless_every_days: float = 2.0  # ours: how often each colluder asks for a call to hang up on
+    relentless_every_days: float = 2.0  # ours: interval at which each colluder provokes a call to hang up on
     spoofed_a_day: int = 20
     spoofed_days: int = 10
     spoofed_burst: int = 40  # one-ring calls within an hour
@@ -206,16 +206,18 @@ class Parameters:
     colluders: tuple[int, ...] = (1, 2, 3, 5, 10, 20, 40, 100)
     new_rate: float = 1.0
     new_days: float = 1.0  # how old a new number is when it is attacked
-    attacked_established: int = 2  # numbers a seed, of people and of machines (ours)
-    established_read_every: int = 4  # calls: an old line changes slowly, and takes long to read (ours)
+    attacked_established: int = 2  # numbers per seed, of people and of machines (ours)
+    established_read_every: int = (
+        4  # judge only every n-th call: an old line changes slowly, and judging takes long (ours)
+    )
     attacked_new: int = 20
-    attacked_again: int = 5  # where the attack goes on and on
+    attacked_again: int = 5  # if the attack is repeated until the end
 
 
 STANDARD = Parameters()
 
 
 def with_habits(parameters: Parameters, kinds: tuple[Kind, ...], **changes: object) -> Parameters:
-    """Return the office with other habits of these kinds of callers."""
+    """Return the parameters with changed habits of these kinds of callers."""
     changed = {kind: replace(parameters.habits[kind], **changes) for kind in kinds}  # type: ignore[arg-type]
     return replace(parameters, habits={**parameters.habits, **changed})

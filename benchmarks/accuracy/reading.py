@@ -1,7 +1,7 @@
-"""Run the methods on calls without screening, and count the levels. No decision changes a call.
+"""Runs the methods on calls without screening, and counts their levels. No decision changes a call.
 
-measure_office(office, methods) -> Counts            all numbers, after the first days
-measure_attacks(office, methods, attack, colluders) -> Counts   attacked numbers, after the attack
+measure_office(office, methods) -> Counts            all numbers, after the first days measure_attacks(office, methods,
+attack, colluders) -> Counts   attacked numbers, after the attack
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from benchmarks.accuracy.attacks import attacked
-from benchmarks.accuracy.happening import Reading
+from benchmarks.accuracy.call_outcomes import Reading
 from benchmarks.accuracy.methods import Method
 from benchmarks.accuracy.office import Office, Stream, established, new_number, plans, shadow_of
 from benchmarks.accuracy.parameters import DAY_SECONDS, ESTABLISHED, START, Kind
@@ -21,7 +21,7 @@ NEW = Kind.NEW_PERSON.value
 
 
 class Cell(NamedTuple):
-    """What a count belongs to: a method, the kind of calls, and the attack. `colluders`: 0 without an attack."""
+    """The subject of a count: a method, the kind of calls, and the attack. `colluders`: 0 without an attack."""
 
     method: str
     calls: str
@@ -29,12 +29,12 @@ class Cell(NamedTuple):
     colluders: int = 0
 
 
-Counts = dict[Cell, list[int]]  # how many calls had each level, weakest first
+Counts = dict[Cell, list[int]]  # number of calls per level, lowest level first
 Methods = Mapping[str, Callable[[], Method]]
 
 
-def levels_of(stream: Stream, method: Method, read_from: float) -> Iterator[Level]:
-    """Yield the level at each inbound call from `read_from` on."""
+def judge_calls(stream: Stream, method: Method, read_from: float) -> Iterator[Level]:
+    """Yield the method's level at each inbound call from `read_from` on."""
     for at, event in stream:
         if isinstance(event, Reading):
             if at >= read_from:
@@ -46,18 +46,18 @@ def levels_of(stream: Stream, method: Method, read_from: float) -> Iterator[Leve
 
 
 def measure_office(office: Office, methods: Methods) -> Counts:
-    """Count the levels of all numbers of the office."""
+    """Count the levels of each method, for all numbers that call the office."""
     read_from = START + office.parameters.read_from_day * DAY_SECONDS
     counts: Counts = {}
     for plan in plans(office):
         stream = shadow_of(office, plan)
         for name, make in methods.items():
-            _count(counts, Cell(name, plan.kind), levels_of(stream, make(), read_from))
+            _count(counts, Cell(name, plan.kind), judge_calls(stream, make(), read_from))
     return counts
 
 
 def measure_attacks(office: Office, methods: Methods, attack: str, colluders: Iterable[int]) -> Counts:
-    """Count the levels of established and new numbers that are attacked, for each number of colluders."""
+    """Count the levels of each method for attacked numbers, established and new, by number of colluders."""
     counts: Counts = {}
     p = office.parameters
     planned = [
@@ -68,12 +68,12 @@ def measure_attacks(office: Office, methods: Methods, attack: str, colluders: It
         for count in colluders:
             after = thinned(shadow_of(office, attacked(office, plan, attack, count, place)), every)
             for name, make in methods.items():
-                _count(counts, Cell(name, target, attack, count), levels_of(after, make(), START))
+                _count(counts, Cell(name, target, attack, count), judge_calls(after, make(), START))
     return counts
 
 
 def thinned(stream: Stream, every: int) -> Stream:
-    """Return the events with every n-th reading only. All calls are still learnt."""
+    """Return the events with only every n-th Reading. Methods still learn from all calls."""
     readings = [dated for dated in stream if isinstance(dated[1], Reading)]
     left_out = set(readings) - set(readings[::every])
     return [dated for dated in stream if dated not in left_out]

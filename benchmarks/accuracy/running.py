@@ -1,4 +1,4 @@
-"""Measure one seed, or all seeds on all cores with a low priority."""
+"""Runs the measurements of one seed, or of all seeds on all cores with a low priority."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.progress import track
 
 from benchmarks.accuracy.attacks import HANG_UPS, MARKS, OWN_LIST, RELENTLESS, SLOW, SPLIT, SPOOFING, attacked
+from benchmarks.accuracy.call_outcomes import NUMBER
 from benchmarks.accuracy.closed_loop import Tally, tally_of
-from benchmarks.accuracy.happening import NUMBER
 from benchmarks.accuracy.methods import BASELINES, MODEL, Model
 from benchmarks.accuracy.office import Office, Plan, established, established_machine, make_office, new_number, plans
 from benchmarks.accuracy.offices import ATTACKS, OFFICES
@@ -34,11 +34,11 @@ from benchmarks.accuracy.screening import STRICT, Screening
 from reputation.model import Identity
 from reputation.weights import DEFAULT, Weights
 
-FIRST_SEED = 2001  # 1 to 999 are for fitting, 1001 to 1999 to see how far one is; these are published
+FIRST_SEED = 2001  # the first published seed; 1 to 999 are for fitting, 1001 to 1999 for development
 COLLUDERS = STANDARD.colluders
 OURS: Methods = {MODEL: Model}
 Tallies = dict[Cell, Tally]
-Closed = dict[str, list[Tallies]]  # by the name of the office, one a seed
+Closed = dict[str, list[Tallies]]  # by the name of the office, one per seed
 LONG = SPOOFING | {RELENTLESS, OWN_LIST, SLOW}
 ESTABLISHED_LINES = {ESTABLISHED: established, ESTABLISHED_MACHINE: established_machine}
 
@@ -55,13 +55,13 @@ def weights_with(changes: str) -> Weights:
 
 
 def seeds_of(text: str) -> Sequence[int]:
-    """Return the seeds of a text such as `7` or `1-6`. Raise ValueError for another text."""
+    """Return the seeds in a text such as `7` or `1-6`. Raise ValueError if the text is invalid."""
     first, _, last = text.partition("-")
     return range(int(first), int(last or first) + 1)
 
 
 def measure_shadow(seed: int) -> Counts:
-    """Measure the simple methods and the model without screening."""
+    """Measure the simple methods and CallSieve's model without screening."""
     office = make_office(STANDARD, seed)
     methods = {**BASELINES, **OURS}
     return {
@@ -73,7 +73,7 @@ def measure_shadow(seed: int) -> Counts:
 
 
 def measure_closed(name: str, seed: int, weights: Weights = DEFAULT) -> Tallies:
-    """Measure one office and its attacks in the closed loop, with the policy `strict`, which acts most."""
+    """Measure an office and its attacks in the closed loop, with `strict`, the preset that stops most."""
     office = make_office(OFFICES[name], seed)
     tallies: Tallies = {}
     for plan in plans(office):
@@ -84,7 +84,7 @@ def measure_closed(name: str, seed: int, weights: Weights = DEFAULT) -> Tallies:
 
 
 def play(office: Office, plan: Plan, weights: Weights, read_from: float | None = None) -> Tally:
-    """Simulate the calls of one number."""
+    """Simulate the calls of a number, and count how they ended."""
     p, line = office.parameters, plan.line
     proven = p.spam_identity if line.nature in SPAM_NATURES else 0
     identity = Identity(NUMBER, "Invented", proven, inf) if proven else None
@@ -94,12 +94,12 @@ def play(office: Office, plan: Plan, weights: Weights, read_from: float | None =
 
 
 def nature_of(plan: Plan) -> str:
-    """Return the kind and the nature of a number, such as `spam: robot`."""
+    """Return the kind and nature of a number, such as `spam: robot`."""
     return f"{plan.kind}: {plan.line.nature}"
 
 
 def attacks_of(office: Office, name: str, weights: Weights) -> Tallies:
-    """Simulate every attack of this office on numbers of each kind."""
+    """Simulate every attack on this office, on numbers of each kind."""
     tallies: Tallies = {}
     for attack, counts, targets in ATTACKS.get(name, ()):
         for target in targets:
@@ -111,7 +111,7 @@ def attacks_of(office: Office, name: str, weights: Weights) -> Tallies:
 
 
 def victims(office: Office, target: str, attack: str) -> Iterator[Plan]:
-    """Return the plans of the numbers that are attacked."""
+    """Yield the plans of the numbers that are attacked."""
     p = office.parameters
     if target in ESTABLISHED_LINES:
         return (ESTABLISHED_LINES[target](office, n) for n in range(p.attacked_established))
@@ -123,26 +123,26 @@ def victims(office: Office, target: str, attack: str) -> Iterator[Plan]:
 def measure_all(
     seeds: Sequence[int], names: Iterable[str] = OFFICES, weights: Weights = DEFAULT, workers: int | None = None
 ) -> Closed:
-    """Measure these offices in the closed loop. Progress is shown on stderr."""
+    """Measure these offices in the closed loop. Shows progress on stderr."""
     jobs = list(product(seeds, names))
     each, offices = [seed for seed, _ in jobs], [name for _, name in jobs]
     closed: Closed = {}
     with ProcessPoolExecutor(workers, initializer=os.nice, initargs=(10,)) as pool:
         measured = pool.map(measure_closed, offices, each, repeat(weights))
-        for name, tallies in zip(offices, shown_while(measured, "closed loop", len(jobs)), strict=True):
+        for name, tallies in zip(offices, with_progress(measured, "closed loop", len(jobs)), strict=True):
             closed.setdefault(name, []).append(tallies)
     return closed
 
 
 def measure_shadows(seeds: Sequence[int], workers: int | None = None) -> list[Counts]:
-    """Measure the standard office without screening."""
+    """Measure the standard office without screening, with all seeds."""
     with ProcessPoolExecutor(workers, initializer=os.nice, initargs=(10,)) as pool:
-        return list(shown_while(pool.map(measure_shadow, seeds), "shadow", len(seeds)))
+        return list(with_progress(pool.map(measure_shadow, seeds), "shadow", len(seeds)))
 
 
 T = TypeVar("T")
 
 
-def shown_while(results: Iterable[T], what: str, count: int) -> Iterable[T]:
+def with_progress(results: Iterable[T], what: str, count: int) -> Iterable[T]:
     """Yield the results, and show a progress bar on stderr."""
     return track(results, what, count, console=Console(stderr=True), transient=True)

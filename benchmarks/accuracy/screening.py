@@ -1,7 +1,7 @@
-"""CallSieve in the simulation of one number: the real memory, the real precedence and a real preset.
+"""CallSieve in the simulation of a number: the real memory, the real precedence and a real preset.
 
-Only this module runs CallSieve. The rest of the simulation sees its decisions alone. Facts are made as a replay makes
-them, with the callee known from the DID. A mark also puts the number on the marker's own blocklist, as in CallSieve.
+Only this module runs CallSieve. The other modules get only its decisions. Facts are made in the same way as in a
+replay, with the callee known from the DID. As in CallSieve, a mark also puts the number on the marker's own blocklist.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Protocol
 
+from benchmarks.accuracy.call_outcomes import NUMBER, Handling
 from benchmarks.accuracy.callers import Attempt, User, result_of
-from benchmarks.accuracy.happening import NUMBER, Handling
 from benchmarks.accuracy.parameters import START, Parameters
 from policies.decision import Action, Decision, IncomingCall
 from policies.engine import decide
@@ -53,7 +53,7 @@ _SIGNATURE = {
     AuthClass.AUTHENTICATED: (Attestation.A, Verification.PASSED),
     AuthClass.UNKNOWN: (Attestation.NONE, Verification.NONE),
 }
-# By which tie of the callee's the phone rang, by the rule that decided (policies/engine.py).
+# The callee's relationship that made the phone ring, by deciding rule (policies/engine.py).
 TIES = {
     "callee-allowlist": Tie.ALLOW,
     "expected-call": Tie.EXPECTED,
@@ -63,57 +63,52 @@ TIES = {
 
 
 class Memory(Protocol):
-    """What was learnt of the number. What counts for a call may depend on its trunk."""
+    """CallSieve's memory of the number. The evidence used for a call may depend on its trunk."""
 
     @property
     def stores(self) -> Sequence[MemoryStore]:
-        """Return all stores. The first has learnt everything."""
+        """Return all stores. The first has learnt from all calls."""
         ...
 
     def learn(self, outcome: OutcomeRecord) -> None:
-        """Learn from a call that is over."""
+        """Learn from an ended call."""
         ...
 
-    def add_mark(self, mark: Mark) -> None:
-        """Record a mark by one of our people."""
-        ...
+    def add_mark(self, mark: Mark) -> None: ...
 
     def store_for(self, trunk: str, now: float) -> MemoryStore:
-        """Return what counts for a call by this trunk."""
+        """Return the store whose evidence counts for a call on this trunk."""
         ...
 
 
 class OneMemory:
-    """CallSieve's memory, in which the trunk makes no difference."""
+    """A memory that does not distinguish trunks, as in CallSieve."""
 
     def __init__(self, weights: Weights) -> None:
         self.stores = (MemoryStore(weights),)
 
     def learn(self, outcome: OutcomeRecord) -> None:
-        """Learn from a call that is over."""
         self.stores[0].learn(outcome)
 
     def add_mark(self, mark: Mark) -> None:
-        """Record a mark by one of our people."""
         self.stores[0].add_mark(mark)
 
     def store_for(self, _trunk: str, _now: float) -> MemoryStore:
-        """Return all that is known."""
         return self.stores[0]
 
 
 class OtherSite(Protocol):
-    """Another site that shares what its people say."""
+    """Another site that shares its people's evidence about the number."""
 
-    def said_at(self, now: float) -> Standing | None:
-        """Return what the people of the site say about the number."""
+    def standing_at(self, now: float) -> Standing | None:
+        """Return the evidence of the site's people, or None if they have not reported any yet."""
         ...
 
 
 class Screening:
-    """What is known of one number, and the policy that decides on its calls.
+    """The evidence about a number, and the policy that decides about its calls.
 
-    `identity`: what its owner has proven. `listed`: whether sources list it.
+    `identity`: what the owner has proven. `listed`: whether sources list the number.
     """
 
     def __init__(
@@ -137,7 +132,7 @@ class Screening:
         self._calls: list[tuple[float, str]] = []
         self._dialled_at: float | None = None
         self._people = p.users
-        self.others: Sequence[OtherSite] = ()  # what this site hears of
+        self.others: Sequence[OtherSite] = ()  # the sites that share with this site
         self._sample = ControlSample(SALT, weights.sample.every)
         if identity is not None:
             self.prove(identity, START)
@@ -149,26 +144,26 @@ class Screening:
             for proof in proofs_of_control(NUMBER, at):
                 store.add_challenge(proof)
 
-    def said_at(self, _now: float) -> Standing | None:
-        """Return what the people of this site say about the number. Other sites hear it at once."""
+    def standing_at(self, _now: float) -> Standing | None:
+        """Return the evidence of this site's people. Other sites receive it at once."""
         return self._memory.stores[0].standing(NUMBER, AuthClass.UNKNOWN)
 
     def has_mark(self) -> bool:
-        """Return whether one of our people has marked the number as spam."""
+        """Return whether a person has marked the number as spam."""
         return any(mark.verdict is Verdict.SPAM for mark in self._memory.stores[0].marks(NUMBER))
 
     def rows(self) -> Rows:
-        """Return all that is known of the number."""
+        """Return all evidence about the number."""
         return self._memory.stores[0].rows(NUMBER)
 
     def learn(self, outcome: OutcomeRecord) -> None:
-        """Learn from a call that is over."""
+        """Learn from an ended call."""
         if outcome.direction is Direction.OUTBOUND:
             self._dialled_at = outcome.at
         self._memory.learn(outcome)
 
     def add_mark(self, mark: Mark) -> None:
-        """Mark the number for one of our people, and put it on their own blocklist."""
+        """Record a mark. A spam mark also puts the number on the marker's own blocklist."""
         self._memory.add_mark(mark)
         if mark.verdict is Verdict.SPAM:
             self._blocked.add(mark.reporter)
@@ -179,11 +174,11 @@ class Screening:
             self._vouched[mark.reporter] = mark.at
 
     def allow(self, extension: str) -> None:
-        """Put the number on the allowlist of one of our people."""
+        """Put the number on the allowlist of a person."""
         self._allowed.add(extension)
 
     def handle(self, attempt: Attempt) -> tuple[Decision, Handling]:
-        """Decide on a call, and return the decision with how the caller reacted."""
+        """Decide about a call. Return the decision, and how the caller reacted."""
         self._calls = [call for call in self._calls if call[0] > attempt.at - WINDOW_SECONDS]
         decision = self.decide(attempt.linkedid, attempt.user, attempt.at, attempt.auth_class, attempt.line.trunk)
         self._calls.append((attempt.at, attempt.user.did))
@@ -198,13 +193,13 @@ class Screening:
         auth_class: AuthClass = AuthClass.UNKNOWN,
         trunk: str = "trunk-1",
     ) -> Decision:
-        """Return what would be done with a call to one of our people."""
+        """Return the decision about a call to a person of the office."""
         did, callee = _callee(user)
         store = self._memory.store_for(trunk, now)
         evidence = store.evidence(NUMBER, auth_class, now)
         evidence = evidence._replace(identity=self._identity, imported=self._imported)
         if self.others:
-            theirs = [(said, 1.0) for other in self.others if (said := other.said_at(now)) is not None]
+            theirs = [(standing, 1.0) for other in self.others if (standing := other.standing_at(now)) is not None]
             evidence = evidence._replace(standing=with_other_sites(evidence.standing, theirs, self._weights))
         ties = tuple(self._ties(user.extension, now))
         attestation, verification = _SIGNATURE[auth_class]

@@ -1,8 +1,8 @@
-"""`python -m benchmarks.accuracy.sites [--seeds N] [--write]`: simulate several sites that share what their people say.
+"""`python -m benchmarks.accuracy.sites [--seeds N] [--write]`: simulate several sites that share evidence.
 
-The other tables are of one office. Here five offices have their own people, memory and decisions. Each hears at once
-what the people of the others say about the number. The real fold computes how much of it counts. Colluders are at one
-site or at all sites. A lying site invents people, and repeats every day what it says.
+The other tables simulate one office. Here five offices have their own people, memory and decisions. Each receives the
+evidence of the others' people at once. The real code computes how much of it counts. Colluders are at one site or at
+all sites. A lying site invents people, and repeats their statements every day.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from rich.console import Console
 from rich.progress import track
 
 from benchmarks.accuracy.attacks import NOTHING, SPLIT, attacked
-from benchmarks.accuracy.closed_loop import Site, Tally, What, tallies_of
+from benchmarks.accuracy.call_outcomes import NUMBER
+from benchmarks.accuracy.closed_loop import Counted, Site, Tally, tallies_of
 from benchmarks.accuracy.estimates import estimate, share_of, shown
-from benchmarks.accuracy.happening import NUMBER
 from benchmarks.accuracy.office import Caller, Office, Plan, established, instant, make_office, new_number, service
 from benchmarks.accuracy.offices import OFFICES, SMALL, STANDARD_NAME
 from benchmarks.accuracy.parameters import DAY_SECONDS, ESTABLISHED, STANDARD, START, Kind, Nature, Parameters
@@ -42,22 +42,22 @@ from reputation.weights import DEFAULT, Weights
 
 SEEDS = 30
 SITES = 5
-HOME = 0  # where the victim's calls are read
-MARKED_AT = 3  # so many other sites
+HOME = 0  # the site at which the victim's calls are counted
+MARKED_AT = 3  # number of other sites
 FEWER: Mapping[str, int] = {"attacked_new": 4, "attacked_established": 1, "services": 2, "spammers": 12}
 A_FIFTH = "the same calls, spread over the five"
 
 
 class LyingSite:
-    """A site that says the most harmful things about a number from `begin` on, by invented people, again every day."""
+    """A site that shares the most harmful evidence about a number, made up from `begin` on and repeated every day."""
 
     def __init__(self, people: int, begin: float, weights: Weights) -> None:
         self._people, self._begin, self._weights = people, begin, weights
         self._day = -1
         self._said: Standing | None = None
 
-    def said_at(self, now: float) -> Standing | None:
-        """Return what it says: half of its people marked the number an hour apart, the others hung up on it."""
+    def standing_at(self, now: float) -> Standing | None:
+        """Return the invented evidence: half of the people marked the number, an hour apart; the others hung up."""
         day = floor((now - self._begin) / DAY_SECONDS)
         if day < 0:
             return None
@@ -79,7 +79,7 @@ class LyingSite:
 
 @dataclass(frozen=True, slots=True)
 class Gang:
-    """The attackers: colluders at the site of the victim, at each of the other four, and people of each lying site."""
+    """The attackers. `name`: a description. The other fields are counts of attackers."""
 
     name: str
     here: int = 0
@@ -108,11 +108,11 @@ HONEST = (STAFF, MACHINES, PERSON, MACHINE)
 
 
 class Warned(NamedTuple):
-    """How soon one spam number was labelled at one site.
+    """How soon a spam number was labelled at a site.
 
     Attributes:
-        calls: The number of its calls.
-        before: How many calls came before the first that would be labelled. All of them if none would be.
+        calls: Number of its calls.
+        before: Number of calls before the first that would be labelled. All calls if none would be.
         minutes: Minutes from the first call to the first that would be labelled.
     """
 
@@ -122,7 +122,7 @@ class Warned(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """The results of a seed. `warned`: of persistent spam, by office and by how sites share."""
+    """The results of a seed. `warned`: how soon persistent spam was labelled, by office and way of sharing."""
 
     attacks: Tallies
     honest: Tallies
@@ -138,7 +138,7 @@ ALONE, SHARED, AFTER_THREE, AFTER_THREE_ALONE = (
 
 
 def measure(seed: int, weights: Weights = DEFAULT) -> Measured:
-    """Simulate five offices of 200 people, and five branches of 20."""
+    """Simulate five offices of 200 people, and five branches of 20 people."""
     attacks: Tallies = {}
     honest: Tallies = {}
     warned: dict[tuple[str, str], list[Warned]] = {}
@@ -154,18 +154,18 @@ def _offices(parameters: Parameters, seed: int) -> list[Office]:
     return [make_office(fewer, seed + 100_000 * place) for place in range(SITES)]
 
 
-# People who gang up. ------------------------------------------------------------------------------------------
+# Collusion. ------------------------------------------------------------------------------------------
 
 
 def _attacks(name: str, offices: Sequence[Office], weights: Weights) -> Tallies:
-    found: Tallies = {}
+    results: Tallies = {}
     for target in TARGETS:
         for place in range(_victims(offices[HOME], target)):
             for gang in GANGS:
                 if max(gang.here, gang.elsewhere) <= len(offices[HOME].users):
                     tally = _attack(offices, target, place, gang, weights)
-                    found.setdefault(Cell(name, target, gang.name), Tally()).update(tally)
-    return found
+                    results.setdefault(Cell(name, target, gang.name), Tally()).update(tally)
+    return results
 
 
 def _victims(office: Office, target: str) -> int:
@@ -174,9 +174,9 @@ def _victims(office: Office, target: str) -> int:
 
 
 def _attack(offices: Sequence[Office], target: str, place: int, gang: Gang, weights: Weights) -> Tally:
-    """Count the calls of the attacked number at its own site.
+    """Simulate an attack. Count the calls of the attacked number at its own site.
 
-    An established number calls all five sites, a new one calls one.
+    An established number calls all five sites, a new number calls one.
     """
     sites = []
     for at, office in enumerate(offices if gang.elsewhere else offices[:1]):
@@ -212,25 +212,25 @@ def _honest(
     for plans in _numbers_that_call_all(offices):
         for shared in (False, True):
             sites = _sites(offices, plans, weights, shared=shared)
-            first = _First()
-            found = tallies_of(sites, read_from if plans[HOME].kind is not Kind.SPAM else START, first.watch)
+            first = _FirstLabelled()
+            results = tallies_of(sites, read_from if plans[HOME].kind is not Kind.SPAM else START, first.watch)
             how = SHARED if shared else ALONE
             for calls in (plans[HOME].kind.value, f"{plans[HOME].kind}: {plans[HOME].line.nature}"):
-                tallies.setdefault(Cell(name, calls, how), Tally()).update(sum(found, Tally()))
+                tallies.setdefault(Cell(name, calls, how), Tally()).update(sum(results, Tally()))
             if plans[HOME].kind is Kind.SPAM:
                 warned.setdefault((name, how), []).extend(first.of_all())
     for place in range(p.spammers):
         later = _after_three(offices, _spam(offices, place, 1.0), weights)
         if later is not None:
             for how, shared in ((AFTER_THREE, True), (AFTER_THREE_ALONE, False)):
-                first = _First()
+                first = _FirstLabelled()
                 tallies_of(_sites(offices, later, weights, shared=shared), START, first.watch)
                 warned.setdefault((name, how), []).extend(first.of(HOME))
         for how, shared in ((f"{A_FIFTH}: {ALONE}", False), (f"{A_FIFTH}: {SHARED}", True)):
-            first = _First()
+            first = _FirstLabelled()
             spread = _spam(offices, place, 1 / SITES)
-            found = tallies_of(_sites(offices, spread, weights, shared=shared), START, first.watch)
-            tallies.setdefault(Cell(name, Kind.SPAM.value, how), Tally()).update(sum(found, Tally()))
+            results = tallies_of(_sites(offices, spread, weights, shared=shared), START, first.watch)
+            tallies.setdefault(Cell(name, Kind.SPAM.value, how), Tally()).update(sum(results, Tally()))
             warned.setdefault((name, how), []).extend(first.of_all())
 
 
@@ -246,7 +246,10 @@ def _numbers_that_call_all(offices: Sequence[Office]) -> Iterator[list[Plan]]:
 
 
 def _spam(offices: Sequence[Office], place: int, share: float) -> list[Plan]:
-    """Plan a number that calls all sites in the same days, each as often as it would call one, or a share of that."""
+    """Return the plans of a spam number that calls all sites in the same days.
+
+    `share`: calls to each site, as a share of the calls that a number makes to a single site.
+    """
     p, chance = offices[HOME].parameters, offices[HOME].chance("spam that calls all sites", place)
     nature = Nature.ROBOT if chance.random() < p.robots else Nature.SPAMMER
     rate = share * min(p.spam_rate.draw(chance), p.spam_rate_most)
@@ -259,10 +262,7 @@ def _spam(offices: Sequence[Office], place: int, share: float) -> list[Plan]:
 
 
 def _after_three(offices: Sequence[Office], plans: Sequence[Plan], weights: Weights) -> list[Plan] | None:
-    """Return the plans with only those calls to HOME that begin after three other sites have a mark.
-
-    None: no such call.
-    """
+    """Return the plans without the calls to HOME before three other sites have a mark. None if no call is left."""
     elsewhere = [plan if place != HOME else plan._replace(events=[]) for place, plan in enumerate(plans)]
     sites = _sites(offices, elsewhere, weights, shared=True)
     marked_at: list[float] = []
@@ -288,8 +288,8 @@ def _sites(offices: Sequence[Office], plans: Sequence[Plan], weights: Weights, *
     return sites
 
 
-class _First:
-    """Finds the first call at each site that would be labelled. Calls that the callee blocks do not count."""
+class _FirstLabelled:
+    """Finds the first call at each site that would be labelled. Ignores calls that the callee's blocklist stops."""
 
     def __init__(self) -> None:
         self._calls: Counter[int] = Counter()
@@ -298,7 +298,6 @@ class _First:
         self._minutes: dict[int, float] = {}
 
     def watch(self, site: int, at: float, decision: Decision) -> None:
-        """Note one call."""
         if decision.rule == OWN_BLOCK:
             return
         self._began.setdefault(site, at)
@@ -308,12 +307,11 @@ class _First:
         self._calls[site] += 1
 
     def of(self, site: int) -> list[Warned]:
-        """Return the result of one site. Empty if the number did not call it."""
+        """Return the result of a site in a list, which is empty if the number did not call the site."""
         calls = self._calls[site]
         return [Warned(calls, self._before.get(site, calls), self._minutes.get(site))] if calls else []
 
     def of_all(self) -> list[Warned]:
-        """Return the results of all sites."""
         return [item for site in sorted(self._calls) for item in self.of(site)]
 
 
@@ -321,7 +319,7 @@ class _First:
 
 
 def collusion_sheet(seeds: Sequence[Measured]) -> Sheet:
-    """Return a table: what attackers do to a number's calls at one honest site."""
+    """Return a table: how attackers affect a number's calls at an honest site."""
     attacks = [seed.attacks for seed in seeds]
     rows = []
     for office, people in ((STANDARD_NAME, 200), (SMALL, 20)):
@@ -334,28 +332,36 @@ def collusion_sheet(seeds: Sequence[Measured]) -> Sheet:
                     f"{people} people: {gang.name}",
                     *(_pair(attacks, cell) for cell in cells),
                     _asked(attacks, cells),
-                    share_of(attacks, (What.REJECTED,), *cells).text,
+                    share_of(attacks, (Counted.REJECTED,), *cells).text,
                 ]
             )
     headings = (
-        *("the victim's site, and who", "new person: labelled / lost", "new machine", "established number"),
-        *("challenges per 1,000", "turned away unasked"),
+        *(
+            "size of the victim's site, and attackers",
+            "new person: labelled / lost",
+            "new machine",
+            "established number",
+        ),
+        *("challenges per 1,000", "rejected without a challenge"),
     )
-    says = "With `strict`: % of the number's calls there after the attack, to people who have not blocked it."
-    return Sheet("collusion across sites", says, headings, rows)
+    caption = (
+        "With `strict`: % of the number's calls to the site after the attack."
+        " Calls to people who blocked it do not count."
+    )
+    return Sheet("collusion across sites", caption, headings, rows)
 
 
 def _pair(seeds: Sequence[Tallies], cell: Cell) -> str:
-    return f"{share_of(seeds, LABELLED, cell).text} / {share_of(seeds, (What.STOPPED,), cell).text}"
+    return f"{share_of(seeds, LABELLED, cell).text} / {share_of(seeds, (Counted.STOPPED,), cell).text}"
 
 
 def _asked(seeds: Sequence[Tallies], cells: Sequence[Cell]) -> str:
-    value = share_of(seeds, (What.ASKED,), *cells)
+    value = share_of(seeds, (Counted.ASKED,), *cells)
     return type(value)(*(10 * part for part in value)).text
 
 
 def sharing_sheet(seeds: Sequence[Measured]) -> Sheet:
-    """Return a table: what five honest sites gain by sharing, and what it costs their callers."""
+    """Return a table: how much five honest sites gain by sharing, and the cost for their callers."""
     rows = []
     for office, people in ((STANDARD_NAME, 200), (SMALL, 20)):
         for calls in (*HONEST, SPAM, ROBOTS, SPAMMERS):
@@ -372,14 +378,16 @@ def sharing_sheet(seeds: Sequence[Measured]) -> Sheet:
         "rang without a label",
         "challenges per 1,000",
     )
-    says = "With `strict`, in % of the calls at all five sites that the callee's own blocklist left."
-    return Sheet("sharing between sites", says, headings, rows)
+    caption = (
+        "With `strict`, in % of calls at all five sites. Calls stopped by the callee's own blocklist do not count."
+    )
+    return Sheet("sharing between sites", caption, headings, rows)
 
 
 def _of_calls(seeds: Sequence[Measured], cell: Cell) -> list[str]:
     honest = [seed.honest for seed in seeds]
-    count = sum(item.get(cell, Tally())[What.CALLS] for item in honest)
-    shares = [share_of(honest, whats, cell).text for whats in ((What.STOPPED,), LABELLED, (What.PLAIN,))]
+    count = sum(item.get(cell, Tally())[Counted.CALLS] for item in honest)
+    shares = [share_of(honest, whats, cell).text for whats in ((Counted.STOPPED,), LABELLED, (Counted.PLAIN,))]
     return [f"{count:,}", *shares, _asked(honest, [cell])]
 
 
@@ -389,15 +397,15 @@ def warned_sheet(seeds: Sequence[Measured]) -> Sheet:
     hows = (ALONE, SHARED, AFTER_THREE_ALONE, AFTER_THREE, f"{A_FIFTH}: {ALONE}", f"{A_FIFTH}: {SHARED}")
     for office, people in ((STANDARD_NAME, 200), (SMALL, 20)):
         for how in hows:
-            found = [seed.warned.get((office, how), []) for seed in seeds]
-            numbers = [item for part in found for item in part]
+            results = [seed.warned.get((office, how), []) for seed in seeds]
+            numbers = [item for part in results for item in part]
             labelled = [number for number in numbers if number.minutes is not None]
             rows.append(
                 [
                     f"{people} people: {how}",
                     f"{len(numbers):,}",
-                    _share_of_numbers(found, lambda item: item.before == 0),
-                    _share_of_numbers(found, lambda item: item.minutes is not None),
+                    _share_of_numbers(results, lambda item: item.before == 0),
+                    _share_of_numbers(results, lambda item: item.minutes is not None),
                     shown(median(item.before for item in labelled)) if labelled else "-",
                     shown(median(item.minutes / 60 for item in labelled if item.minutes is not None))
                     if labelled
@@ -411,8 +419,10 @@ def warned_sheet(seeds: Sequence[Measured]) -> Sheet:
         *("persistent spam at a site of", "numbers", "labelled from the first call", "ever labelled"),
         *("of these: calls before, median", "hours, median", "calls before a label, % of all"),
     )
-    says = "With `strict`. A number at a site is one; labelled: level `warn` or more, the control sample too."
-    return Sheet("how soon spam is warned of", says, headings, rows)
+    caption = (
+        "With `strict`. A number counts once per site. Labelled: level `warn` or more, including the control sample."
+    )
+    return Sheet("how soon spam is labelled", caption, headings, rows)
 
 
 def _share_of_numbers(seeds: Sequence[Sequence[Warned]], holds: Callable[[Warned], bool]) -> str:
@@ -420,26 +430,23 @@ def _share_of_numbers(seeds: Sequence[Sequence[Warned]], holds: Callable[[Warned
 
 
 def sheets_of(seeds: Sequence[Measured]) -> list[Sheet]:
-    """Return all tables, in order."""
     return [collusion_sheet(seeds), sharing_sheet(seeds), warned_sheet(seeds)]
 
 
 def measure_all(seeds: Sequence[int], weights: Weights = DEFAULT, workers: int | None = None) -> list[Measured]:
-    """Measure each seed, in order. Progress is shown on stderr."""
+    """Measure each seed, in order. Shows progress on stderr."""
     with ProcessPoolExecutor(workers, initializer=os.nice, initargs=(10,)) as pool:
-        found = pool.map(measure, seeds, repeat(weights))
-        return list(track(found, "sites", len(seeds), console=Console(stderr=True), transient=True))
+        results = pool.map(measure, seeds, repeat(weights))
+        return list(track(results, "sites", len(seeds), console=Console(stderr=True), transient=True))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy.sites", description=__doc__)
-    parser.add_argument("--seeds", type=int, default=SEEDS, metavar="N", help=f"how many seeds ({SEEDS})")
-    parser.add_argument(
-        "--first", type=int, default=FIRST_SEED, help="the first of them; those below 1001 are for tuning"
-    )
+    parser.add_argument("--seeds", type=int, default=SEEDS, metavar="N", help=f"number of seeds ({SEEDS})")
+    parser.add_argument("--first", type=int, default=FIRST_SEED, help="the first seed; seeds below 1001 are for tuning")
     parser.add_argument("--set", default="", metavar="TABLE.KEY=VALUE,...", help="other weights")
-    parser.add_argument("--workers", type=int, metavar="N", help="how many processes (one a core)")
-    parser.add_argument("--write", action="store_true", help="keep the tables in benchmarks/accuracy/RESULTS.md")
+    parser.add_argument("--workers", type=int, metavar="N", help="number of processes (default: one per core)")
+    parser.add_argument("--write", action="store_true", help="write the tables into benchmarks/accuracy/RESULTS.md")
     arguments = parser.parse_args()
     seeds = range(arguments.first, arguments.first + arguments.seeds)
     sheets = sheets_of(measure_all(seeds, weights_with(arguments.set), arguments.workers))

@@ -1,9 +1,9 @@
-"""Measure what could tell calls of an owner from those of a robot that spoofs the number, and what spam gains by it.
+"""Measures ways to tell an owner's calls from those of a robot that spoofs the number, and how spam could abuse them.
 
     python -m benchmarks.accuracy.spoofed_owner [--seeds 1001-1010]
 
-Each variant runs the real code, with a change to what counts for a call. "as it is" is the product without a change.
-"proves control" is what an owner can do in the product ([appeals] or `callsieve identity`).
+Each variant runs the real code with a change to the evidence that counts for a call. "as it is" is the unchanged
+product. "proves control" is possible in the product ([appeals] or `callsieve identity`).
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from typing import NamedTuple
 from rich.console import Console
 
 from benchmarks.accuracy.attacks import SPOOFED, SPOOFED_ELSEWHERE, attacked
+from benchmarks.accuracy.call_outcomes import NUMBER, Dated, Proof, marking
 from benchmarks.accuracy.callers import Attempt
-from benchmarks.accuracy.closed_loop import Site, Tally, What, tallies_of
+from benchmarks.accuracy.closed_loop import Counted, Site, Tally, tallies_of
 from benchmarks.accuracy.estimates import share_of
-from benchmarks.accuracy.happening import NUMBER, Dated, Proof, marking
 from benchmarks.accuracy.office import (
     Caller,
     Office,
@@ -49,16 +49,16 @@ from reputation.weights import DEFAULT, Weights
 
 TRUNKS = ("trunk-1", "trunk-2")
 AGED_DAYS = 5.0
-NEW_MACHINES, ESTABLISHED = 10, 2  # numbers a seed
+NEW_MACHINES, ESTABLISHED = 10, 2  # numbers per seed
 
 
 @dataclass(slots=True)
 class TrunkMemory:
-    """What was learnt from the calls of each trunk.
+    """A memory with separate evidence for each trunk.
 
-    The home of a number is the trunk by which it called first, `home_days` before any other trunk. A call by the home
-    is judged by what was learnt from that trunk. Other calls are judged by everything. If `home_days` is None, each
-    call is judged by what was learnt from its own trunk.
+    The home of a number is the trunk on which it called first, `home_days` before any other trunk. A call on the home
+    is judged only by that trunk's evidence. Other calls are judged by all evidence. If `home_days` is None, each call
+    is judged by the evidence of its own trunk.
     """
 
     weights: Weights
@@ -71,7 +71,7 @@ class TrunkMemory:
         self.stores = [MemoryStore(self.weights) for _ in range(1 + len(TRUNKS))]
 
     def learn(self, outcome: OutcomeRecord) -> None:
-        """Learn from a call that is over. A call by our people to the number counts for every trunk."""
+        """Learn from an ended call. An outbound call to the number counts for every trunk."""
         trunk = outcome.trunk if outcome.trunk in TRUNKS else None
         if trunk is not None:
             self._first_at.setdefault(trunk, outcome.at)
@@ -80,12 +80,11 @@ class TrunkMemory:
             store.learn(outcome)
 
     def add_mark(self, mark: Mark) -> None:
-        """Record a mark. A mark that belongs to no call counts for every trunk."""
+        """Record a mark. A mark without a call counts for every trunk."""
         for store in self._of(self._trunk_of.get(mark.linkedid or "")):
             store.add_mark(mark)
 
     def store_for(self, trunk: str, now: float) -> MemoryStore:
-        """Return what counts for a call by this trunk."""
         own = self.stores[1 + TRUNKS.index(trunk)]
         if self.home_days is None:
             return own
@@ -99,7 +98,7 @@ class TrunkMemory:
 
 @dataclass(slots=True)
 class VouchedMemory:
-    """A memory in which a "not spam" of `people` people counts as a passed challenge."""
+    """A memory that counts marks "not spam" by `people` people as a passed challenge."""
 
     weights: Weights
     people: int
@@ -110,11 +109,9 @@ class VouchedMemory:
         self.stores = (MemoryStore(self.weights),)
 
     def learn(self, outcome: OutcomeRecord) -> None:
-        """Learn from a call that is over."""
         self.stores[0].learn(outcome)
 
     def add_mark(self, mark: Mark) -> None:
-        """Record a mark by one of our people."""
         self.stores[0].add_mark(mark)
         if mark.verdict is Verdict.OK and mark.reporter not in self._vouching:
             self._vouching.add(mark.reporter)
@@ -123,7 +120,6 @@ class VouchedMemory:
                     self.stores[0].add_challenge(proof)
 
     def store_for(self, _trunk: str, _now: float) -> MemoryStore:
-        """Return all that is known."""
         return self.stores[0]
 
 
@@ -132,7 +128,7 @@ SPAM, TRUNKS_OF_SPAM, VOUCHED = "spam", "spam by trunks", "vouched"
 
 
 class Variant(NamedTuple):
-    """A way to recognise the owner.
+    """A way to recognise the owner of a number.
 
     Attributes:
         notice: Share of people who say "not spam" after a message that a machine's call was stopped.
@@ -167,7 +163,7 @@ VARIANTS = (
 
 
 class Scene(NamedTuple):
-    """The plans whose calls are counted, with an attack."""
+    """Plans with an attack, whose calls are counted."""
 
     name: str
     about: str
@@ -182,7 +178,7 @@ def _machines(attack: str, office: Office) -> Iterator[Plan]:
 
 
 def _signed_machines(office: Office) -> Iterator[Plan]:
-    """Return the plans of machines whose calls have a verified signature. The calls of the robot have none."""
+    """Yield the plans of machines whose calls have a verified signature. The robot's calls have none."""
     for plan in _machines(SPOOFED, office):
         own = plan.line.nature
         yield plan._replace(
@@ -201,7 +197,7 @@ def _established(attack: str, office: Office) -> Iterator[Plan]:
 
 
 def _robots(attack: str, office: Office) -> Iterator[Plan]:
-    """Do the same as `_machines`, but count the robot's calls instead of the owner's."""
+    """Yield the same plans as `_machines`, but count the robot's calls instead of the owner's."""
     for plan in _machines(attack, office):
         own = plan.line.nature
         yield plan._replace(
@@ -217,14 +213,14 @@ def _spam(office: Office) -> Iterator[Plan]:
 
 
 def _by_two_trunks(office: Office) -> Iterator[Plan]:
-    """Let each call come by one of two trunks at random."""
+    """Yield plans of spam whose calls arrive on one of two trunks at random."""
     for place, plan in enumerate(_spam(office)):
         chance = office.chance("trunks", place)
         yield plan._replace(events=[_by(dated, chance.choice(TRUNKS)) for dated in plan.events])
 
 
 def _aged(trunks: Sequence[str], office: Office) -> Iterator[Plan]:
-    """Plan spam that calls once a day for some days, as a new line does, and then often, by any of these trunks."""
+    """Yield plans of spam that first calls once a day, like a new line, and then often, on any of these trunks."""
     for place, plan in enumerate(_spam(office)):
         chance = office.chance("aged", place)
         caller = Caller(office, Kind.SPAM, f"aged/{place}", plan.line.nature)
@@ -238,14 +234,14 @@ def _aged(trunks: Sequence[str], office: Office) -> Iterator[Plan]:
 
 
 def _with_accomplices(office: Office) -> Iterator[Plan]:
-    """Let two of our people say "not spam" of each spam number on its first day, and every 30 days."""
+    """Yield plans of spam that two people mark "not spam" on its first day, and every 30 days."""
     for place, plan in enumerate(_spam(office)):
         calls = [at for at, event in plan.events if isinstance(event, Attempt)]
         if not calls:
             continue
         friends = office.chance("friends", place).sample(office.users, 2)
-        said: list[Dated] = [marking(user, calls[0] + 3600.0, None, Verdict.OK) for user in friends]
-        yield plan._replace(events=in_order([*plan.events, *said]))
+        praise: list[Dated] = [marking(user, calls[0] + 3600.0, None, Verdict.OK) for user in friends]
+        yield plan._replace(events=in_order([*plan.events, *praise]))
 
 
 def _by(dated: Dated, trunk: str) -> Dated:
@@ -269,7 +265,7 @@ SCENES = (
 
 
 def measure(variant: Variant, scene: Scene, seed: int) -> Tally:
-    """Count how the calls of one scene ended."""
+    """Count how the calls of a scene ended."""
     p = replace(scene.parameters, notice=variant.notice)
     office, total = make_office(p, seed), Tally()
     for plan in scene.plans(office):
@@ -289,24 +285,24 @@ def _played(office: Office, plan: Plan, variant: Variant, read_from: float) -> T
         return tallies_of([Site(office, plan._replace(events=events), screening)], read_from, note)[0]
 
     tally = play(plan.events)
-    # A robot with a borrowed number cannot prove anything: the owner does, as soon as its own call is asked.
+    # A robot with a spoofed number cannot prove control. The owner does after the first challenge of a call.
     if variant.proves_days is None or not first:
         return tally
     return play(in_order([*plan.events, (first[0] + variant.proves_days * DAY_SECONDS, Proof())]))
 
 
-def sheet_of(found: Mapping[tuple[str, str], Sequence[Tally]]) -> Sheet:
-    """Return the table. `found` has the tallies of all seeds by the names of variant and scene."""
+def sheet_of(tallies_by_names: Mapping[tuple[str, str], Sequence[Tally]]) -> Sheet:
+    """Return the table. `found`: the tallies of all seeds, by the names of variant and scene."""
     cell = Cell(STRICT, "")
     rows = []
     for variant in VARIANTS:
-        tallies = [found.get((variant.name, scene.name)) for scene in SCENES]
+        tallies = [tallies_by_names.get((variant.name, scene.name)) for scene in SCENES]
         shares = [
-            share_of([{cell: item} for item in each], (What.STOPPED,), cell).text if each else "" for each in tallies
+            share_of([{cell: item} for item in each], (Counted.STOPPED,), cell).text if each else "" for each in tallies
         ]
         rows.append([variant.name, *shares])
-    says = "Stopped, % of the calls. Empty: as it is."
-    return Sheet("spoofed owner", says, ["variant", *[scene.name for scene in SCENES]], rows)
+    caption = "Stopped calls in %. An empty cell equals the unchanged product."
+    return Sheet("spoofed owner", caption, ["variant", *[scene.name for scene in SCENES]], rows)
 
 
 def main() -> None:
@@ -317,8 +313,8 @@ def main() -> None:
     jobs = [(variant, scene, seed) for variant, scene in pairs for seed in seeds]
     with ProcessPoolExecutor(initializer=os.nice, initargs=(10,)) as pool:
         tallies = iter(pool.map(measure, *zip(*jobs, strict=True)))
-        found = {(item.name, scene.name): [next(tallies) for _ in seeds] for item, scene in pairs}
-    sheet = sheet_of(found)
+        tallies_by_names = {(item.name, scene.name): [next(tallies) for _ in seeds] for item, scene in pairs}
+    sheet = sheet_of(tallies_by_names)
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 200

@@ -1,11 +1,11 @@
-"""Measure the preset `strangers` in the closed loop: what a random digit costs honest callers, and what it stops.
+"""Measures the preset `strangers` in the closed loop: what its random digit costs honest callers, and what it stops.
 
     python -m benchmarks.accuracy.strangers [--seeds 2001-2010] [--write]
 
-The policy is the product's file `policies/presets/strangers.toml`, with other hours. Calls to the simulated office are
-uniform from 9 to 18 o'clock, so 2 h 15 min of each day have a quarter of the calls. A number that somebody of the
-office called within 30 days is not a stranger. The office has no contacts and no companies, and no call is withheld or
-from a service range. CallSieve asks such callers less often, or each time.
+The policy is the product's file `policies/presets/strangers.toml` with other hours. Calls to the simulated office are
+uniform from 9 to 18 h, so 2 h 15 min of a day contain a quarter of the calls. A number that the office called within 30
+days is not a stranger. The office has no contacts or companies, and no call is withheld or from a service range. The
+real preset challenges callers of these kinds less often, or each time.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from typing import NamedTuple
 
 from rich.console import Console
 
-from benchmarks.accuracy.closed_loop import Site, Tally, What, tallies_of
+from benchmarks.accuracy.call_outcomes import NUMBER, Dated, Listing
+from benchmarks.accuracy.closed_loop import Counted, Site, Tally, tallies_of
 from benchmarks.accuracy.estimates import share_of, share_of_numbers
 from benchmarks.accuracy.front import FRONT, FRONT_BLOCKS
-from benchmarks.accuracy.happening import NUMBER, Dated, Listing
 from benchmarks.accuracy.office import Office, Plan, in_order, make_office, new_number, plans
 from benchmarks.accuracy.parameters import DAY_SECONDS, STANDARD, START, Kind, Nature, Parameters
 from benchmarks.accuracy.reading import Cell
-from benchmarks.accuracy.running import FIRST_SEED, nature_of, seeds_of, shown_while
+from benchmarks.accuracy.running import FIRST_SEED, nature_of, seeds_of, with_progress
 from benchmarks.accuracy.screening import Screening
 from benchmarks.accuracy.tables import Sheet, markdown, terminal_table
 from benchmarks.tables import write_page
@@ -41,9 +41,9 @@ BALANCED, QUARTER, HALF, ALL = "nobody (`balanced`)", "a quarter of the hours", 
 HOURS = {QUARTER: ("09:00", "11:15"), HALF: ("09:00", "13:30"), ALL: None}
 ASKED = (BALANCED, *HOURS)
 HOURS_OF_PRESET = re.compile(r"^any = \[\n.*?^\]\n", re.DOTALL | re.MULTILINE)
-RULES = 2  # of the preset: for callers with a number, and for those who withhold it
+RULES = 2  # the preset's rules: for callers with a number, and for callers who withhold it
 SEEDS = 10
-# Fewer numbers of each kind than in the standard office: shares are the same, and each takes time.
+# Fewer numbers of each kind than in the standard office, to save time. Shares do not depend on the count.
 FEWER = replace(
     STANDARD,
     contacts=60,
@@ -54,28 +54,28 @@ FEWER = replace(
     storms=0,
     wangiri_bursts=0,
 )
-NEW_MACHINES = 20  # a seed; each begins to call on some day of the first half
+NEW_MACHINES = 20  # per seed; each begins to call on some day of the first half
 DIGEST_SECONDS = 7 * 3600.0  # after midnight
-WITH_DIGEST = "an administrator lets through what the digest lists"
-RANG = (What.PLAIN, What.TAGGED, What.WARNED)
+WITH_DIGEST = "an administrator allows the numbers that the digest lists"
+RANG = (Counted.PLAIN, Counted.TAGGED, Counted.WARNED)
 Tallies = Mapping[Cell, Tally]
 
 
 @cache
 def policy_of(asked: str) -> Policy:
-    """Return the preset of the product with other hours."""
+    """Return the product's preset with other hours."""
     if asked == BALANCED:
         return load_policy("balanced")
     hours = HOURS[asked]
     condition = f'hours = {{ from = "{hours[0]}", to = "{hours[1]}", zone = "UTC" }}\n' if hours else ""
     text, replaced = HOURS_OF_PRESET.subn(condition, policy_text("strangers"))
-    assert replaced == RULES, "the preset says its hours in another way"
+    assert replaced == RULES, "the preset's hours are not where they were expected"
     return parse_policy(text, "strangers-here", "strangers-here.toml", load_policy)
 
 
 @dataclass(slots=True)
 class Digests:
-    """The daily digests about one number. `listed_at`: when a digest first listed it as probably wanted."""
+    """The daily digests about a number. `listed_at`: when a digest first listed it as probably wanted."""
 
     screening: Screening
     listed_at: float | None = None
@@ -83,7 +83,7 @@ class Digests:
     _stops: Stops = field(default_factory=Stops)
 
     def see(self, _site: int, at: float, decision: Decision) -> None:
-        """Count a call. Before the first call of a day, read the digest of the last day that had calls."""
+        """Count a call. If it is the first call of a day, first read the digest of the previous day with calls."""
         if at >= self._day + DAY_SECONDS:
             self.read()
             self._day, self._stops = at // DAY_SECONDS * DAY_SECONDS, Stops()
@@ -91,7 +91,6 @@ class Digests:
         self._stops.add_call(DecidedCall(NUMBER, at, action, decision.rule, None, level))
 
     def read(self) -> None:
-        """Read the digest of the day."""
         rows = self.screening.rows()
         if self.listed_at is None and self._stops.mistakes(lambda _: 0, lambda _: KnownCallers(), lambda _: rows):
             self.listed_at = self._day + DAY_SECONDS + DIGEST_SECONDS
@@ -103,12 +102,12 @@ def play(office: Office, plan: Plan, policy: Policy) -> tuple[Tally, float | Non
     digests = Digests(screening)
     (tally,) = tallies_of([Site(office, plan, screening)], START, digests.see)
     digests.read()
-    tally[What.EVER_LISTED] = int(digests.listed_at is not None)
+    tally[Counted.EVER_LISTED] = int(digests.listed_at is not None)
     return tally, digests.listed_at
 
 
 def measure(seed: int, p: Parameters = FEWER) -> Tallies:
-    """Simulate one office with each policy. For wanted machines, also with an administrator who reads the digest."""
+    """Simulate an office with each policy. For wanted machines, also with an administrator who reads the digest."""
     tallies: dict[Cell, Tally] = {}
     office = make_office(p, seed)
     for plan in _plans(office):
@@ -126,7 +125,7 @@ def measure(seed: int, p: Parameters = FEWER) -> Tallies:
 
 
 def allowed(office: Office, plan: Plan, at: float) -> Plan:
-    """Return the plan of a number that everybody puts on the allowlist at some time."""
+    """Return the plan of a number that everybody puts on the allowlist at this time."""
     listings: list[Dated] = [(at, Listing(user.extension)) for user in office.users]
     return plan._replace(events=in_order([*plan.events, *listings]))
 
@@ -141,41 +140,41 @@ def _plans(office: Office) -> Iterator[Plan]:
 def measure_all(seeds: Sequence[int], workers: int | None = None) -> list[Tallies]:
     """Measure all seeds with a low priority."""
     with ProcessPoolExecutor(workers, initializer=os.nice, initargs=(15,)) as pool:
-        return list(shown_while(pool.map(measure, seeds), "strangers", len(seeds)))
+        return list(with_progress(pool.map(measure, seeds), "strangers", len(seeds)))
 
 
 class Row(NamedTuple):
-    """A row of the table: the kind of calls, and what is counted. `EVER_...` counts numbers."""
+    """A row of the table: a kind of calls, and what is counted. `EVER_...` counts numbers instead of calls."""
 
-    says: str
+    caption: str
     calls: str
-    what: tuple[What, ...]
+    what: tuple[Counted, ...]
     how: str = ""
 
 
 ONE_OFF, MACHINE, SERVICE_MACHINE = Kind.ONE_OFF.value, Kind.NEW_MACHINE.value, f"{Kind.SERVICE}: {Nature.MACHINE}"
-LOST, LISTED = (What.STOPPED,), (What.EVER_LISTED,)
+LOST, LISTED = (Counted.STOPPED,), (Counted.EVER_LISTED,)
 ROWS = (
-    Row("people who call once or twice: asked", ONE_OFF, (What.EVER_ASKED,)),
-    Row("**people who call once or twice: lost**", ONE_OFF, (What.EVER_LOST,)),
+    Row("people who call once or twice: asked", ONE_OFF, (Counted.EVER_ASKED,)),
+    Row("**people who call once or twice: lost**", ONE_OFF, (Counted.EVER_LOST,)),
     Row("customer services with people: calls lost", f"{Kind.SERVICE}: {Nature.STAFF}", LOST),
-    Row("people that the office calls too, in no address book: asked", Kind.CONTACT.value, (What.EVER_ASKED,)),
+    Row("people that the office calls too, in no address book: asked", Kind.CONTACT.value, (Counted.EVER_ASKED,)),
     Row("**wanted machines with a new number: calls lost**", MACHINE, LOST),
     Row(f"the same, where {WITH_DIGEST}", MACHINE, LOST, WITH_DIGEST),
     Row("wanted machines that call several times a day: calls lost", SERVICE_MACHINE, LOST),
     Row(f"the same, where {WITH_DIGEST}", SERVICE_MACHINE, LOST, WITH_DIGEST),
     Row("**persistent spam: calls that ring**", Kind.SPAM.value, RANG),
-    Row("persistent spam: calls that ring without a label", Kind.SPAM.value, (What.PLAIN,)),
+    Row("persistent spam: calls that ring without a label", Kind.SPAM.value, (Counted.PLAIN,)),
     Row("**single-use spam: calls that ring**", Kind.SINGLE_USE.value, RANG),
     Row("wanted machines with a new number: listed by a digest", MACHINE, LISTED),
     Row("persistent spam: listed by a digest", Kind.SPAM.value, LISTED),
     Row("single-use spam: listed by a digest", Kind.SINGLE_USE.value, LISTED),
 )
-EVER = frozenset({What.EVER_ASKED, What.EVER_LOST, What.EVER_LISTED})
+EVER = frozenset({Counted.EVER_ASKED, Counted.EVER_LOST, Counted.EVER_LISTED})
 
 
 def strangers_sheet(seeds: Sequence[Tallies]) -> Sheet:
-    """Return a table of costs and benefits, by the share of hours in which strangers are asked."""
+    """Return a table of costs and benefits, by the share of hours in which strangers are challenged."""
     lines = []
     for row in ROWS:
         cells = [Cell(asked, row.calls, row.how) for asked in ASKED]
@@ -184,8 +183,8 @@ def strangers_sheet(seeds: Sequence[Tallies]) -> Sheet:
             share_of_numbers(seeds, row.what[0], cell) if of_numbers else share_of(seeds, row.what, cell)
             for cell in cells
         ]
-        lines.append([row.says, *(share.text for share in shares)])
-    says = (
+        lines.append([row.caption, *(share.text for share in shares)])
+    caption = (
         "This is the policy `strangers`: an unknown caller presses a digit before the phone rings. The "
         "columns show its price when it is on in none, a quarter, half or all of the hours; by default it is on "
         "outside office hours. Figures are % of calls. Three kinds of row count numbers instead: people who call once "
@@ -194,19 +193,19 @@ def strangers_sheet(seeds: Sequence[Tallies]) -> Sheet:
         "can. Of the people who fail, 30 % call again within three minutes. 30 % of wanted machines and 8 % of spam "
         "leave a message when they fail."
     )
-    return Sheet("strangers press a digit", says, ("strangers are asked in", *ASKED), lines)
+    return Sheet("strangers press a digit", caption, ("strangers are asked in", *ASKED), lines)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy.strangers", description=__doc__)
     default = f"{FIRST_SEED}-{FIRST_SEED + SEEDS - 1}"
     parser.add_argument("--seeds", type=seeds_of, default=default, metavar="A-B", help=f"the seeds ({default})")
-    parser.add_argument("--workers", type=int, metavar="N", help="how many processes (one a core)")
-    parser.add_argument("--write", action="store_true", help="keep the table in benchmarks/accuracy/SUMMARY.md")
+    parser.add_argument("--workers", type=int, metavar="N", help="number of processes (default: one per core)")
+    parser.add_argument("--write", action="store_true", help="write the table into benchmarks/accuracy/SUMMARY.md")
     arguments = parser.parse_args()
     seeds: Sequence[int] = arguments.seeds
     sheet = strangers_sheet(measure_all(seeds, arguments.workers))
-    sheet = sheet._replace(says=f"{sheet.says} Seeds {seeds[0]} to {seeds[-1]}; 95 % intervals in brackets.")
+    sheet = sheet._replace(caption=f"{sheet.caption} Seeds {seeds[0]} to {seeds[-1]}; 95 % intervals in brackets.")
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 200

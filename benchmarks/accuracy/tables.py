@@ -1,4 +1,4 @@
-"""Make the tables of methods without screening, and format tables for a terminal and for a page."""
+"""Tables of the methods without screening, and the formatting of tables for terminals and pages."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BLOCKS = (
     "offices",
     "collusion across sites",
     "sharing between sites",
-    "how soon spam is warned of",
+    "how soon spam is labelled",
     "methods",
     "complaints of the last day",
     "complaints of the last fifth",
@@ -36,10 +36,10 @@ STOPPED = Level.CHALLENGE
 
 
 class Sheet(NamedTuple):
-    """A table: its name, a line about what it shows, and rows of text."""
+    """A table: its name, a caption, and rows of text."""
 
     name: str
-    says: str
+    caption: str
     headings: Sequence[str]
     rows: Sequence[Sequence[str]]
 
@@ -47,7 +47,7 @@ class Sheet(NamedTuple):
 def attack_cells(
     method: str, target: str, attack: str, colluders: Sequence[int] = STANDARD.colluders
 ) -> tuple[Cell, ...]:
-    """Return the cells of one attack by `colluders` people."""
+    """Return a cell of this attack for each number of colluders."""
     return tuple(Cell(method, target, attack, count) for count in colluders)
 
 
@@ -64,7 +64,7 @@ def methods_sheet(seeds: Sequence[Counts]) -> Sheet:
         "attacked new number, by 1 / 3 / 10 / 40",
         "new, mean",
     )
-    return Sheet("methods", "Where nobody screens. Stopped: level challenge or more, in % of calls.", headings, rows)
+    return Sheet("methods", "Without screening. Stopped: level challenge or more, in % of calls.", headings, rows)
 
 
 def _method_row(seeds: Sequence[Counts], method: str, attack: str, name: str | None = None) -> list[str]:
@@ -83,14 +83,12 @@ def _method_row(seeds: Sequence[Counts], method: str, attack: str, name: str | N
 
 
 def terminal_table(sheet: Sheet) -> Table:
-    """Format a table for a terminal."""
-    table = Table(*sheet.headings, title=sheet.says, title_justify="left")
+    table = Table(*sheet.headings, title=sheet.caption, title_justify="left")
     for row in sheet.rows:
         table.add_row(*row, style="bold red" if "MISSED" in row else "")
     return table
 
 
 def markdown(sheet: Sheet) -> str:
-    """Format a table for a page."""
     lines = [sheet.headings, ["---"] * len(sheet.headings), *sheet.rows]
-    return "\n".join([sheet.says, "", *(f"| {' | '.join(cells)} |" for cells in lines)])
+    return "\n".join([sheet.caption, "", *(f"| {' | '.join(cells)} |" for cells in lines)])

@@ -1,4 +1,4 @@
-"""Make the tables of the closed loop. TARGETS lists the figures for which there is a target."""
+"""The tables of the closed loop. TARGETS lists the figures that have a target."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from benchmarks.accuracy import offices
 from benchmarks.accuracy.attacks import NOTHING, SPLIT, SPOOFED, SPOOFED_ELSEWHERE, SPOOFING
-from benchmarks.accuracy.closed_loop import Tally, What
+from benchmarks.accuracy.closed_loop import Counted, Tally
 from benchmarks.accuracy.estimates import Estimate, share_of, share_of_numbers, shown
 from benchmarks.accuracy.first_calls import HONEST as HONEST_STYLES
 from benchmarks.accuracy.first_calls import NINE, Style, mean_share, share
@@ -19,8 +19,8 @@ from benchmarks.accuracy.running import Closed, Tallies
 from benchmarks.accuracy.screening import STRICT
 from benchmarks.accuracy.tables import Sheet
 
-LABELLED = (What.TAGGED, What.WARNED)
-EVER = (What.EVER_LABELLED, What.EVER_ASKED, What.EVER_LOST)
+LABELLED = (Counted.TAGGED, Counted.WARNED)
+EVER = (Counted.EVER_LABELLED, Counted.EVER_ASKED, Counted.EVER_LOST)
 SPAM, ROBOTS, SPAMMERS = Kind.SPAM.value, f"{Kind.SPAM}: {Nature.ROBOT}", f"{Kind.SPAM}: {Nature.SPAMMER}"
 LINES, STAFF, MACHINES = (
     Kind.SERVICE.value,
@@ -36,7 +36,7 @@ CALLERS = (
 
 
 class Measured(NamedTuple):
-    """All measurements: the closed loop by office, and first calls. Empty if they were not measured."""
+    """All measurements: of the closed loop by office, and of first calls. Each is empty if it was not measured."""
 
     closed: Closed
     first_calls: Sequence[FirstCalls] = ()
@@ -52,53 +52,59 @@ def cell(calls: str, attack: str = "", colluders: int = 0) -> Cell:
 Measure = Callable[[Measured], Estimate | None]  # None: not measured
 
 
-def of_calls(office: str, what: What | tuple[What, ...], *cells: Cell) -> Measure:
-    """Return a measure: the share of calls in these cells that ended in this way, over all calls together."""
-    whats = what if isinstance(what, tuple) else (what,)
-    return lambda measured: share_of(measured.closed[office], whats, *cells) if office in measured.closed else None
+def of_calls(office: str, what: Counted | tuple[Counted, ...], *cells: Cell) -> Measure:
+    """Return a function that computes the share of calls in these cells that ended in this way."""
+    counted = what if isinstance(what, tuple) else (what,)
+    return lambda measured: share_of(measured.closed[office], counted, *cells) if office in measured.closed else None
 
 
-def of_numbers(office: str, what: What, *cells: Cell) -> Measure:
-    """Return a measure: the share of numbers in these cells of the office to which `what` happened at least once."""
-    return lambda found: share_of_numbers(found.closed[office], what, *cells) if office in found.closed else None
+def of_numbers(office: str, what: Counted, *cells: Cell) -> Measure:
+    """Return a function that computes the share of numbers in these cells to which `what` happened at least once."""
+    return lambda measured: (
+        share_of_numbers(measured.closed[office], what, *cells) if office in measured.closed else None
+    )
 
 
 def worst(*measures: Measure) -> Measure:
-    """Return a measure: the highest of some figures."""
-    return lambda found: max((value for measure in measures if (value := measure(found)) is not None), default=None)
+    """Return a function that computes the highest of several figures."""
+    return lambda measured: max(
+        (value for measure in measures if (value := measure(measured)) is not None), default=None
+    )
 
 
 def worst_honest(office: str) -> Measure:
-    """Return a measure: the highest share of stopped calls among all kinds of honest callers."""
-    return worst(*[of_calls(office, What.STOPPED, cell(item)) for item in HONEST])
+    """Return a function that computes the highest share of stopped calls among all kinds of honest callers."""
+    return worst(*[of_calls(office, Counted.STOPPED, cell(item)) for item in HONEST])
 
 
-def turned_away_unasked(found: Measured) -> Estimate | None:
-    """Return the highest share of calls turned away without a challenge, in offices without outside evidence."""
-    without = [tallies for name, tallies in found.closed.items() if not offices.OFFICES[name].listed]
+def rejected_unchallenged(measured: Measured) -> Estimate | None:
+    """Return the highest share of calls rejected without a challenge, in offices without outside evidence."""
+    without = [tallies for name, tallies in measured.closed.items() if not offices.OFFICES[name].listed]
     figures = [
-        share_of(seeds, (What.REJECTED,), item) for seeds in without for item in sorted({c for s in seeds for c in s})
+        share_of(seeds, (Counted.REJECTED,), item)
+        for seeds in without
+        for item in sorted({c for s in seeds for c in s})
     ]
     return max(figures, default=None)
 
 
 def of_first_calls(*styles: Style) -> Measure:
-    """Return a measure: the share of first calls that are tagged."""
-    return lambda found: share(found.first_calls, "tagged", *styles) if found.first_calls else None
+    """Return a function that computes the share of first calls of these styles that are tagged."""
+    return lambda measured: share(measured.first_calls, "tagged", *styles) if measured.first_calls else None
 
 
-def of_nine_storms(found: Measured) -> Estimate | None:
-    """Return a measure: the same for storms. Each of the nine styles counts equally."""
-    return mean_share(found.first_calls, "tagged", *NINE) if found.first_calls else None
+def of_nine_storms(measured: Measured) -> Estimate | None:
+    """Return the share of storms' first calls that are tagged. The nine styles of storms count equally."""
+    return mean_share(measured.first_calls, "tagged", *NINE) if measured.first_calls else None
 
 
 class Target(NamedTuple):
-    """A figure, and the target if there is one.
+    """A figure, and its target if it has one.
 
     Attributes:
         landed: The figure of version 2 of the model, on seeds 1001 to 1003.
-        reference: The figure of the design.
-        least: More is better.
+        reference: The figure in the design.
+        least: Whether the limit is a minimum instead of a maximum.
     """
 
     what: str
@@ -109,29 +115,29 @@ class Target(NamedTuple):
     least: bool = False
 
     def verdict(self, value: Estimate) -> str:
-        """Return `met` or `MISSED`."""
+        """Return `met` or `MISSED`, or an empty text without a target."""
         if self.limit is None:
             return ""
         return "met" if (value.mean >= self.limit if self.least else value.mean <= self.limit) else "MISSED"
 
 
 def _stopped(office: str) -> Measure:
-    return of_calls(office, What.STOPPED, cell(SPAM))
+    return of_calls(office, Counted.STOPPED, cell(SPAM))
 
 
 def _lost(target: str, attack: str, count: int, office: str = STANDARD_NAME) -> Measure:
-    return of_calls(office, What.STOPPED, cell(target, attack, count))
+    return of_calls(office, Counted.STOPPED, cell(target, attack, count))
 
 
 BASE, COLD, NOTICED = STANDARD_NAME, offices.COLD, offices.COLD_NOTICED
 TARGETS = (
     Target("spam stopped before it rings", _stopped(BASE), 31.7, 32.2, 30, True),
-    Target("spam that rings without a label", of_calls(BASE, What.PLAIN, cell(SPAM)), 38.9, 35.0, 36),
+    Target("spam that rings without a label", of_calls(BASE, Counted.PLAIN, cell(SPAM)), 38.9, 35.0, 36),
     Target("24 % listed: stopped", _stopped(offices.LISTED), 30.7, 41.1, 38, True),
-    Target("24 % listed: rings without a label", of_calls(offices.LISTED, What.PLAIN, cell(SPAM)), 35.9, 28.4, 30),
+    Target("24 % listed: rings without a label", of_calls(offices.LISTED, Counted.PLAIN, cell(SPAM)), 35.9, 28.4, 30),
     Target(
         "of 5 % of the machines, wrongly listed: lost",
-        of_calls(offices.WRONGLY, What.STOPPED, cell(MACHINES)),
+        of_calls(offices.WRONGLY, Counted.STOPPED, cell(MACHINES)),
         0,
         None,
         5,
@@ -146,18 +152,18 @@ TARGETS = (
     Target("small office: stopped", _stopped(offices.SMALL), 0.12, 12.9, 12, True),
     Target("hard spam: stopped", _stopped(offices.HARD), 11.1, 8.6, 8, True),
     Target("honest calls stopped, worst kind", worst_honest(BASE), 0, 0.0, 0.02),
-    Target("cold: machines' calls lost, with notice", of_calls(NOTICED, What.STOPPED, cell(MACHINES)), 0, 0.16, 0.5),
-    Target("cold: machines' calls lost, without", of_calls(COLD, What.STOPPED, cell(MACHINES)), 0.28, None, 1),
-    Target("lines ever labelled", of_numbers(BASE, What.EVER_LABELLED, cell(LINES)), 5, 3.4, 4),
-    Target("lines ever labelled, cold", of_numbers(COLD, What.EVER_LABELLED, cell(LINES)), 33.3, 47, 45),
+    Target("cold: machines' calls lost, with notice", of_calls(NOTICED, Counted.STOPPED, cell(MACHINES)), 0, 0.16, 0.5),
+    Target("cold: machines' calls lost, without", of_calls(COLD, Counted.STOPPED, cell(MACHINES)), 0.28, None, 1),
+    Target("lines ever labelled", of_numbers(BASE, Counted.EVER_LABELLED, cell(LINES)), 5, 3.4, 4),
+    Target("lines ever labelled, cold", of_numbers(COLD, Counted.EVER_LABELLED, cell(LINES)), 33.3, 47, 45),
     Target(
         "machines that ever lose a call, cold, with notice",
-        of_numbers(NOTICED, What.EVER_LOST, cell(MACHINES)),
+        of_numbers(NOTICED, Counted.EVER_LOST, cell(MACHINES)),
         4.2,
         10.4,
         11,
     ),
-    Target("the same without notice", of_numbers(COLD, What.EVER_LOST, cell(MACHINES)), 4.2, None, None),
+    Target("the same without notice", of_numbers(COLD, Counted.EVER_LOST, cell(MACHINES)), 4.2, None, None),
     Target(
         "established machine lost to 40, with notice",
         _lost(ESTABLISHED_MACHINE, SPLIT, 40, offices.NOTICED),
@@ -175,7 +181,7 @@ TARGETS = (
     Target("the same, with notice", _lost(MACHINE, SPOOFED, 0, offices.NOTICED), 13.8, None, None),
     Target("spoofed owner: established machine's calls lost", _lost(ESTABLISHED_MACHINE, SPOOFED, 0), 0.97, None, None),
     Target("many wrong marks: honest calls stopped, worst kind", worst_honest(offices.MANY_MARKS), 0, None, 0.02),
-    Target("turned away without being asked, worst case", turned_away_unasked, 0, 0, 0),
+    Target("rejected without a challenge, worst case", rejected_unchallenged, 0, 0, 0),
     Target("storm, every second DID: tagged", of_first_calls(Style.SECOND_DIDS), 0.06, None, 50, True),
     Target("storm, steps of 200 s: tagged", of_first_calls(Style.SLOW_WALK), 0.28, None, 30, True),
     Target("storm, 100 blocks: tagged", of_first_calls(Style.MANY_BLOCKS), 27.1, None, 25, True),
@@ -189,14 +195,13 @@ TARGETS = (
 
 
 def sheets_of(measured: Measured) -> list[Sheet]:
-    """Return all tables, in order."""
     seeds = measured.closed.get(STANDARD_NAME, [])
     sheets = [targets_sheet(measured), offices_sheet(measured.closed)]
     return [sheets[0], callers_sheet(seeds), attacks_sheet(seeds), sheets[1]] if seeds else sheets
 
 
 def targets_sheet(measured: Measured) -> Sheet:
-    """Return the table of targets and what was measured."""
+    """Return the table of figures with their targets."""
     rows = []
     for target in TARGETS:
         value = target.measure(measured)
@@ -204,49 +209,49 @@ def targets_sheet(measured: Measured) -> Sheet:
             limit = "" if target.limit is None else f"{'>=' if target.least else '<='} {target.limit:g}"
             before = ["-" if figure is None else f"{figure:g}" for figure in (target.landed, target.reference)]
             rows.append([target.what, *before, limit, value.text, target.verdict(value)])
-    says = (
-        "With `strict`, in % of calls, or of numbers where it says `ever`. Met: the mean is within the target."
+    caption = (
+        "With `strict`, in % of calls, or of numbers if the name says `ever`. Met: the mean is within the target."
         " Version 2: seeds 1001 to 1003."
     )
-    return Sheet("targets", says, ("what", "version 2", "reference", "to reach", "measured", ""), rows)
+    return Sheet("targets", caption, ("what", "version 2", "reference", "to reach", "measured", ""), rows)
 
 
 def callers_sheet(seeds: Sequence[Tallies]) -> Sheet:
     """Return a table of every kind of caller in the standard office, by calls and by numbers."""
-    whats = (What.STOPPED, What.WARNED, What.TAGGED, What.PLAIN, What.SAMPLED)
+    counted = (Counted.STOPPED, Counted.WARNED, Counted.TAGGED, Counted.PLAIN, Counted.SAMPLED)
     rows = [
         [
             calls,
-            calls_of(seeds, one),
-            *(share_of(seeds, (what,), one).text for what in whats),
-            shown(100 * _all(seeds, one, What.OWN_BLOCK) / max(1, _all(seeds, one, What.CALLS))),
-            *(_ever(seeds, one)),
+            calls_of(seeds, subject),
+            *(share_of(seeds, (what,), subject).text for what in counted),
+            shown(100 * _all(seeds, subject, Counted.OWN_BLOCK) / max(1, _all(seeds, subject, Counted.CALLS))),
+            *(_ever(seeds, subject)),
         ]
         for calls in CALLERS
-        if (one := cell(calls))
+        if (subject := cell(calls))
     ]
     headings = (
         *("caller", "calls", "stopped", "warned", "tagged", "rang without a label", "of these on purpose"),
         *("own block", "numbers ever labelled", "asked", "lost"),
     )
-    says = (
-        "With `strict`, in % of the calls that the callee's own blocklist left; own block: those that it did not,"
-        " in % of all; numbers: in % of all numbers, from the first day on."
+    caption = (
+        "With `strict`, in % of calls. Calls stopped by the callee's own blocklist are in the column own block only, in"
+        " % of all calls. Numbers: in % of all numbers, from their first day on."
     )
-    return Sheet("closed loop", says, headings, rows)
+    return Sheet("closed loop", caption, headings, rows)
 
 
-def _ever(seeds: Sequence[Tallies], one: Cell) -> list[str]:
-    return [share_of_numbers(seeds, what, one).text for what in EVER]
+def _ever(seeds: Sequence[Tallies], subject: Cell) -> list[str]:
+    return [share_of_numbers(seeds, what, subject).text for what in EVER]
 
 
-def _all(seeds: Sequence[Tallies], one: Cell, what: What) -> int:
-    return sum(tallies.get(one, Tally())[what] for tallies in seeds)
+def _all(seeds: Sequence[Tallies], subject: Cell, what: Counted) -> int:
+    return sum(tallies.get(subject, Tally())[what] for tallies in seeds)
 
 
-def calls_of(seeds: Sequence[Tallies], one: Cell) -> str:
-    """Return how many calls were counted."""
-    return f"{_all(seeds, one, What.CALLS):,}"
+def calls_of(seeds: Sequence[Tallies], subject: Cell) -> str:
+    """Return how many calls were counted in a cell, as text."""
+    return f"{_all(seeds, subject, Counted.CALLS):,}"
 
 
 def attacks_sheet(seeds: Sequence[Tallies]) -> Sheet:
@@ -255,49 +260,52 @@ def attacks_sheet(seeds: Sequence[Tallies]) -> Sheet:
     for target in (PERSON, MACHINE, ESTABLISHED, ESTABLISHED_MACHINE):
         for attack, counts, targets in offices.ATTACKS[STANDARD_NAME]:
             for count in counts if target in targets else ():
-                one = cell(target, attack, count)
-                shares = [share_of(seeds, whats, one).text for whats in ((What.STOPPED,), LABELLED, (What.ASKED,))]
-                days = [_days(seeds, one, what) for what in (What.LABEL_DAYS, What.ASKED_DAYS)]
+                subject = cell(target, attack, count)
+                shares = [
+                    share_of(seeds, counted, subject).text
+                    for counted in ((Counted.STOPPED,), LABELLED, (Counted.ASKED,))
+                ]
+                days = [_days(seeds, subject, what) for what in (Counted.LABEL_DAYS, Counted.ASKED_DAYS)]
                 insiders = f"outsider, {count} insiders" if attack in SPOOFING else str(count)
-                rows.append([f"{target}: {attack}", insiders, calls_of(seeds, one), *shares, *days])
+                rows.append([f"{target}: {attack}", insiders, calls_of(seeds, subject), *shares, *days])
     headings = (
         *("attacked number", "by", "calls", "lost", "labelled", "challenges"),
         *("spoofed: days labelled afterwards", "of these challenged"),
     )
-    says = (
-        "With `strict`: % of the number's calls to people who have not blocked it themselves, after the attack; a"
-        " spoofed owner's from its first day on. Days of the 35 after its end."
+    caption = (
+        "With `strict`: % of the number's calls after the attack, for a spoofed owner from the first day of the attack"
+        " on. Calls to people who blocked it do not count. Days: of the 35 days after the attack."
     )
-    return Sheet("attacks", says, headings, rows)
+    return Sheet("attacks", caption, headings, rows)
 
 
-def _days(seeds: Sequence[Tallies], one: Cell, what: What) -> str:
-    probes = _all(seeds, one, What.PROBES)
-    return shown(35 * _all(seeds, one, what) / probes) if probes else "-"
+def _days(seeds: Sequence[Tallies], subject: Cell, what: Counted) -> str:
+    probes = _all(seeds, subject, Counted.PROBES)
+    return shown(35 * _all(seeds, subject, what) / probes) if probes else "-"
 
 
 def offices_sheet(closed: Mapping[str, Sequence[Tallies]]) -> Sheet:
-    """Return a table of the offices that differ from the standard office in one thing."""
-    columns: Sequence[tuple[str, What, Cell]] = (
-        ("spam stopped", What.STOPPED, cell(SPAM)),
-        ("robots", What.STOPPED, cell(ROBOTS)),
-        ("spam without a label", What.PLAIN, cell(SPAM)),
-        ("staff stopped", What.STOPPED, cell(STAFF)),
-        ("machines stopped", What.STOPPED, cell(MACHINES)),
-        ("lines ever labelled", What.EVER_LABELLED, cell(LINES)),
-        ("asked", What.EVER_ASKED, cell(LINES)),
-        ("lost", What.EVER_LOST, cell(LINES)),
-        ("machines ever lost", What.EVER_LOST, cell(MACHINES)),
-        ("new person lost to 10", What.STOPPED, cell(PERSON, SPLIT, 10)),
-        ("to 40", What.STOPPED, cell(PERSON, SPLIT, 40)),
-        ("new machine to 10", What.STOPPED, cell(MACHINE, SPLIT, 10)),
+    """Return a table of the offices that differ from the standard office in one way."""
+    columns: Sequence[tuple[str, Counted, Cell]] = (
+        ("spam stopped", Counted.STOPPED, cell(SPAM)),
+        ("robots", Counted.STOPPED, cell(ROBOTS)),
+        ("spam without a label", Counted.PLAIN, cell(SPAM)),
+        ("staff stopped", Counted.STOPPED, cell(STAFF)),
+        ("machines stopped", Counted.STOPPED, cell(MACHINES)),
+        ("lines ever labelled", Counted.EVER_LABELLED, cell(LINES)),
+        ("asked", Counted.EVER_ASKED, cell(LINES)),
+        ("lost", Counted.EVER_LOST, cell(LINES)),
+        ("machines ever lost", Counted.EVER_LOST, cell(MACHINES)),
+        ("new person lost to 10", Counted.STOPPED, cell(PERSON, SPLIT, 10)),
+        ("to 40", Counted.STOPPED, cell(PERSON, SPLIT, 40)),
+        ("new machine to 10", Counted.STOPPED, cell(MACHINE, SPLIT, 10)),
     )
     rows = []
     for name, seeds in closed.items():
         row = [name]
-        for _, what, one in columns:
-            share = share_of_numbers(seeds, what, one) if what in EVER else share_of(seeds, (what,), one)
-            row.append(share.text if _all(seeds, one, What.CALLS) else "-")
+        for _, what, subject in columns:
+            share = share_of_numbers(seeds, what, subject) if what in EVER else share_of(seeds, (what,), subject)
+            row.append(share.text if _all(seeds, subject, Counted.CALLS) else "-")
         rows.append(row)
-    says = "With `strict`, in % of calls, or of numbers; attackers share the work."
-    return Sheet("offices", says, ("office", *(heading for heading, _, _ in columns)), rows)
+    caption = "With `strict`, in % of calls, or of numbers; attackers share the work."
+    return Sheet("offices", caption, ("office", *(heading for heading, _, _ in columns)), rows)

@@ -1,10 +1,10 @@
-"""Measure recognition, speed, and callers wrongly taken for robots: a simulation with synthetic voices.
+"""Measures recognition, speed, and callers mistaken for robots, in a simulation with synthetic voices.
 
     python -m benchmarks.hearing [--model FOLDER] [--robots FOLDER] [--every N]
 
-Each caller is heard as the hearing process does it: the time of the prompt, and an answer of at most 8 s, after G.711,
-packet loss, noise and gain. `--robots` is a copy of wspr-ncsu/robocall-audio-dataset: its recordings then take the
-place of their transcripts spoken by synthetic voices. No figure is of real people.
+The hearing process gets the same input as in a real call: the sound during the prompt, and an answer of at most 8 s.
+Both are changed by G.711, packet loss, noise and gain. `--robots` is a copy of wspr-ncsu/robocall-audio-dataset. Its
+recordings then replace the synthetic robots, which speak the transcripts. No figure comes from real people.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ import statistics
 import sys
 import tempfile
 import time
+import tomllib
 from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.hearing.sound import LINES, RATE, SPEAKERS, Line, Speaker, at_8_khz, on_line, speak
-from benchmarks.hearing.texts import PEOPLE, ROBOTS
 from callsieve.hearing.process import answer_to
 from callsieve.hearing.recogniser import Recogniser
 from callsieve.hearing.whisper import Whisper
@@ -34,11 +34,12 @@ from lab.speech import ensure_speech
 from lab.tools import use_fetched_tools
 
 PROMPT_SECONDS, ANSWER_SECONDS = 4.5, 8.0
-SILENCE_KEPT = 1.0  # of the two seconds that end a recording, Record keeps one
+TEXTS: dict[str, Any] = tomllib.loads(Path(__file__).with_name("texts.toml").read_text("utf-8"))
+SILENCE_KEPT = 1.0  # a recording ends after two seconds of silence, of which Record keeps one
 
 
 class Caller(NamedTuple):
-    """A simulated call: what was said in the prompt and in the answer, and its line."""
+    """A simulated call: the sound during the prompt, the answer, and the line."""
 
     is_robot: bool
     kind: str
@@ -48,8 +49,8 @@ class Caller(NamedTuple):
     line: Line
 
 
-class Took(NamedTuple):
-    """How long the recognition of a caller took by the clock, and in CPU time. They differ on a busy machine."""
+class RecognitionTime(NamedTuple):
+    """The duration of a recognition: elapsed seconds and CPU seconds. They differ on a busy machine."""
 
     seconds: float
     processor_seconds: float
@@ -69,7 +70,7 @@ def of_length(samples: Any, seconds: float) -> Any:
 
 
 def robot_at_once(samples: Any) -> tuple[Any, Any]:
-    """Return what a robot says that begins when the call is answered, and repeats itself."""
+    """Return prompt and answer of a robot that speaks as soon as the call is answered, and repeats itself."""
     import numpy
 
     sound = numpy.concatenate([silence(0.3), *[samples, silence(0.5)] * 4])
@@ -78,7 +79,7 @@ def robot_at_once(samples: Any) -> tuple[Any, Any]:
 
 
 def robot_after_tone(samples: Any) -> tuple[Any, Any]:
-    """Return what a robot says that waits for the end of what it takes for a greeting of an answering machine."""
+    """Return prompt and answer of a robot that waits for the prompt's end, as for an answering machine's greeting."""
     import numpy
 
     sound = numpy.concatenate([silence(0.6), *[samples, silence(0.5)] * 3])
@@ -86,7 +87,7 @@ def robot_after_tone(samples: Any) -> tuple[Any, Any]:
 
 
 def person(samples: Any, hello: Any, chance: random.Random) -> tuple[Any, Any]:
-    """Return what a person says. One in three says hello first. All wait for the tone, and most then speak once."""
+    """Return prompt and answer of a person. One in three says hello first. All wait for the tone before they speak."""
     import numpy
 
     greets = chance.random() < 1 / 3
@@ -98,18 +99,22 @@ def person(samples: Any, hello: Any, chance: random.Random) -> tuple[Any, Any]:
 def simulated(folder: Path, recordings: list[tuple[str, Any]], every: int) -> list[Caller]:
     """Return all callers: each text by several voices, each on one of the lines."""
     chance, speech = random.Random(1), ensure_speech()
-    turns = ((turn, number, text) for turn in range(3) for number, text in enumerate(PEOPLE))
-    said = [(text, SPEAKERS[(number + turn) % len(SPEAKERS)]) for turn, number, text in turns][::every]
-    robots = [] if recordings else [(text, SPEAKERS[n % len(SPEAKERS)]) for n, text in enumerate(ROBOTS.values())]
+    turns = ((turn, number, text) for turn in range(3) for number, text in enumerate(TEXTS["people"]))
+    spoken_people = [(text, SPEAKERS[(number + turn) % len(SPEAKERS)]) for turn, number, text in turns][::every]
+    robots = (
+        [] if recordings else [(text, SPEAKERS[n % len(SPEAKERS)]) for n, text in enumerate(TEXTS["robots"].values())]
+    )
     robots = robots[::every]
-    hellos = [("Hello?", one) for one in SPEAKERS]
-    sounds = speak(speech, [*said, *robots, *hellos], folder)
+    hellos = [("Hello?", speaker) for speaker in SPEAKERS]
+    sounds = speak(speech, [*spoken_people, *robots, *hellos], folder)
     hello_of: dict[Speaker, Any] = dict(zip(SPEAKERS, sounds[-len(hellos) :], strict=True))
     callers = [
-        Caller(False, one.name, text, *person(sound, hello_of[one], chance), LINES[number % len(LINES)])
-        for number, ((text, one), sound) in enumerate(zip(said, sounds, strict=False))
+        Caller(False, speaker.name, text, *person(sound, hello_of[speaker], chance), LINES[number % len(LINES)])
+        for number, ((text, speaker), sound) in enumerate(zip(spoken_people, sounds, strict=False))
     ]
-    spoken = list(zip((text for text, _ in robots), sounds[len(said) : len(said) + len(robots)], strict=True))
+    spoken = list(
+        zip((text for text, _ in robots), sounds[len(spoken_people) : len(spoken_people) + len(robots)], strict=True)
+    )
     for number, (text, sound) in enumerate(recordings or spoken):
         line = LINES[number % len(LINES)]
         callers.append(Caller(True, "at once", text, *robot_at_once(sound), line))
@@ -124,8 +129,8 @@ def recordings_in(folder: Path) -> list[tuple[str, Any]]:
     return [(row["transcript"], at_8_khz(folder / row["file_name"])) for row in rows]
 
 
-def hear(recogniser: Recogniser, caller: Caller, folder: Path, number: int) -> tuple[HearingAnswer, Took]:
-    """Return the answer of the hearing process to a caller, and how long it took."""
+def hear(recogniser: Recogniser, caller: Caller, folder: Path, number: int) -> tuple[HearingAnswer, RecognitionTime]:
+    """Return the hearing process's answer about a caller, and its duration."""
     descriptors = []
     for piece, samples in enumerate((caller.prompt, caller.answer)):
         path = folder / f"{number}-{piece}.wav"
@@ -133,17 +138,18 @@ def hear(recogniser: Recogniser, caller: Caller, folder: Path, number: int) -> t
         descriptors.append(os.open(path, os.O_RDONLY))
     began, used = time.perf_counter(), time.process_time()
     answer = answer_to(HearingQuestion(f"N{number}", "en", has_prompt=True), descriptors, recogniser)
-    took = Took(time.perf_counter() - began, time.process_time() - used)
+    took = RecognitionTime(time.perf_counter() - began, time.process_time() - used)
     for descriptor in descriptors:
         os.close(descriptor)
     return answer, took
 
 
 def main() -> None:
-    """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, help="a model of Whisper; default: tiny.en of the tests")
-    parser.add_argument("--every", type=int, default=1, metavar="N", help="only every N-th caller, to be quicker")
+    parser.add_argument(
+        "--every", type=int, default=1, metavar="N", help="simulate only every N-th caller, to save time"
+    )
     parser.add_argument("--robots", type=Path, help="a copy of wspr-ncsu/robocall-audio-dataset")
     options = parser.parse_args()
     use_fetched_tools()
@@ -154,36 +160,35 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         callers = simulated(folder, recordings_in(options.robots) if options.robots else [], options.every)
-        hear(recogniser, callers[0], folder, 0)  # warms it up
-        heard = [(one, *hear(recogniser, one, folder, number)) for number, one in enumerate(callers)]
+        hear(recogniser, callers[0], folder, 0)  # warm-up
+        heard = [(caller, *hear(recogniser, caller, folder, number)) for number, caller in enumerate(callers)]
     print_figures(heard, options.model or speech.model, is_real=options.robots is not None)
 
 
-def print_figures(heard: list[tuple[Caller, HearingAnswer, Took]], model: Path, *, is_real: bool) -> None:
+def print_figures(heard: list[tuple[Caller, HearingAnswer, RecognitionTime]], model: Path, *, is_real: bool) -> None:
     people = [(caller, answer) for caller, answer, _ in heard if not caller.is_robot]
     robots = [(caller, answer) for caller, answer, _ in heard if caller.is_robot]
-    words = [(words_of(one.text), words_of(answer.text)) for one, answer in people]
-    errors = [(word_errors(said, found), len(said)) for said, found in words]
+    words = [(words_of(caller.text), words_of(answer.text)) for caller, answer in people]
+    errors = [(word_errors(spoken, heard_words), len(spoken)) for spoken, heard_words in words]
     long = [took for caller, _, took in heard if caller.is_robot]  # 8 s of speech
     print(f"model: {model}, one core, memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB")
     print(f"callers: {len(people)} people (synthetic), {len(robots)} robots ({'recorded' if is_real else 'synthetic'})")
     print(f"word error rate, people: {100 * sum(e for e, _ in errors) / sum(n for _, n in errors):.1f} %")
-    names = [(f"line {one.line.name}", f"voice {one.kind}") for one, _ in people]
+    names = [(f"line {caller.line.name}", f"voice {caller.kind}") for caller, _ in people]
     for key in sorted({name for pair in names for name in pair}):
         some = [error for pair, error in zip(names, errors, strict=True) if key in pair]
         print(f"  {key}: {100 * sum(e for e, _ in some) / sum(n for _, n in some):.1f} %")
     waited, worked = zip(*long, strict=True)
     for what, times in (("seconds from the end of 8 s of speech to the text", waited), ("of one core", worked)):
         print(f"{what}: p50 {statistics.median(times):.2f}, p95 {sorted(times)[int(0.95 * len(times))]:.2f}")
-    for kind in dict.fromkeys(one.kind for one, _ in robots):
-        print(f"robots, {kind}: {dict(Counter(answer.voice for one, answer in robots if one.kind == kind))}")
-    found = sum(answer.voice == "robot" for _, answer in robots)
-    wrong = [one for one, answer in people if answer.voice == "robot"]
-    print(f"robots recognised: {100 * found / len(robots):.1f} %")
+    for kind in dict.fromkeys(caller.kind for caller, _ in robots):
+        print(f"robots, {kind}: {dict(Counter(answer.voice for caller, answer in robots if caller.kind == kind))}")
+    recognised = sum(answer.voice == "robot" for _, answer in robots)
+    wrong = [caller for caller, answer in people if answer.voice == "robot"]
+    print(f"robots recognised: {100 * recognised / len(robots):.1f} %")
     print(f"people: {dict(Counter(answer.voice for _, answer in people))}")
-    print(
-        f"people called robots: {100 * len(wrong) / len(people):.1f} % {[(one.kind, one.line.name) for one in wrong]}"
-    )
+    cases = [(caller.kind, caller.line.name) for caller in wrong]
+    print(f"people called robots: {100 * len(wrong) / len(people):.1f} % {cases}")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Measure the p99 of a decision while the hearing process recognises callers, and after the process was killed.
+"""Measures the p99 of a decision while the hearing process recognises callers, and after the process was killed.
 
     python -m benchmarks.hearing.decisions [--idle] [--rounds N]
 
-Three daemons are measured in turns, so that other work on the machine slows all of them. The first hears nobody. The
-second is asked to hear callers all the time. The third is asked the same after its hearing process was killed. The
-hearing process has the priority of its systemd unit.
+Three daemons are measured in turns, so that other work on the machine slows all of them. The first hears no callers.
+The second constantly gets callers to hear. The third gets the same, but its hearing process was killed. The hearing
+process has the priority that its systemd unit sets.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from lab.tools import use_fetched_tools
 
 NUMBERS = 100_000
 ROUNDS = 7
-DECISIONS = 2_000  # of each daemon in one round
+DECISIONS = 2_000  # decisions per daemon and round
 SLICES = 10
 NICE = 10  # asterisk-conf/callsieve-hearing.service
 PAUSE_SECONDS = 0.1
@@ -48,7 +48,7 @@ SENTENCE = "This is Tom Baker from the hardware store. I am calling about your d
 
 
 class CallersToHear:
-    """Asks a daemon to hear a recording, again and again while `is_on`."""
+    """Sends a recording to a daemon for hearing, again and again while `is_on`."""
 
     def __init__(self, daemon: Daemon, sound: bytes) -> None:
         self.is_on = threading.Event()
@@ -88,9 +88,8 @@ def hearing(daemon: Daemon, speech: SpeechPaths, *, idle: bool) -> Iterator[subp
 
 
 def main() -> None:
-    """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--idle", action="store_true", help="with the scheduling policy idle, not as its unit says")
+    parser.add_argument("--idle", action="store_true", help="use the scheduling policy idle instead of the unit's")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args()
     use_fetched_tools()
@@ -115,18 +114,18 @@ def main() -> None:
         ratio = statistics.median(mine / other for mine, other in zip(with_it, without, strict=True))
         medians = statistics.median(with_it), statistics.median(without)
         print(f"hearing {what}: p99 {medians[0]:.2f} ms, without {medians[1]:.2f} ms, ratio {ratio:.2f}")
-    print(f"callers to be heard: {callers[1].done if callers[1] else 0}")
+    print(f"callers heard: {callers[1].done if callers[1] else 0}")
 
 
 class Arm(NamedTuple):
-    """A daemon under test, its callers to hear, and its hearing process, which is stopped while others are measured."""
+    """A daemon under test, its callers to hear, and its hearing process (paused while other arms are measured)."""
 
     server: Server
     callers: CallersToHear | None
     process: subprocess.Popen[bytes] | None
 
     def ask(self, blocks: list[bytes]) -> Answers:
-        """Return how long decisions take while callers are heard."""
+        """Return the response times of decisions while callers are heard."""
         if self.process is not None:
             self.process.send_signal(signal.SIGCONT)
         if self.callers is not None:
@@ -141,7 +140,7 @@ class Arm(NamedTuple):
 
 
 def _round(arms: list[Arm], number: int) -> list[float]:
-    """Return the p99 of each in milliseconds. They take turns, so that other work on the machine slows all of them."""
+    """Return the p99 of each arm in milliseconds. Arms take turns, so that other load slows all of them."""
     answers = [Answers() for _ in arms]
     for part in range(SLICES):
         for arm, its in zip(arms, answers, strict=True):

@@ -1,4 +1,4 @@
-"""Make voices, and simulate a telephone line. Numpy comes from the environment of lab/speech.py."""
+"""Synthetic voices and a simulated telephone line. Numpy comes from the environment of lab/speech.py."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ for text, pace, path in json.load(sys.stdin):
 
 
 class Speaker(NamedTuple):
-    """A synthetic voice. `espeak`: options of espeak-ng. Without them piper speaks at this pace."""
+    """A synthetic voice. `espeak`: options of espeak-ng. Without them piper speaks, at this pace."""
 
     name: str
     espeak: tuple[str, ...] = ()
@@ -61,19 +61,21 @@ LINES = (
 
 
 def speak(speech: SpeechPaths, wanted: list[tuple[str, Speaker]], folder: Path) -> list[Any]:
-    """Return the samples of each text, at 8 kHz, from -1 to 1."""
+    """Return the spoken samples of each text, at 8 kHz, from -1 to 1."""
     raw = [folder / f"{number}.raw.wav" for number in range(len(wanted))]
-    piper = [(text, one.pace, str(path)) for (text, one), path in zip(wanted, raw, strict=True) if not one.espeak]
+    piper = [
+        (text, speaker.pace, str(path)) for (text, speaker), path in zip(wanted, raw, strict=True) if not speaker.espeak
+    ]
     command = (str(speech.python), "-c", _PIPER, str(speech.voice / f"{VOICE}.onnx"))
     subprocess.run(command, input=json.dumps(piper), text=True, check=True, capture_output=True)
-    for (text, one), path in zip(wanted, raw, strict=True):
-        if one.espeak:
-            subprocess.run(("espeak-ng", *one.espeak, "-w", str(path), text), check=True, capture_output=True)
+    for (text, speaker), path in zip(wanted, raw, strict=True):
+        if speaker.espeak:
+            subprocess.run(("espeak-ng", *speaker.espeak, "-w", str(path), text), check=True, capture_output=True)
     return [at_8_khz(path) for path in raw]
 
 
 def at_8_khz(path: Path) -> Any:
-    """Return the samples of a sound file."""
+    """Return the samples of a sound file at 8 kHz, from -1 to 1."""
     import numpy
 
     low = path.with_suffix(".8k.wav")
@@ -84,7 +86,7 @@ def at_8_khz(path: Path) -> Any:
 
 
 def on_line(samples: Any, line: Line, seed: int) -> bytes:
-    """Simulate a telephone line: gain, noise, packet loss and G.711 (u-law). Return the samples as 16 bits."""
+    """Simulate a telephone line: gain, noise, packet loss and G.711 (u-law). Return 16-bit samples."""
     import numpy
 
     chance = numpy.random.default_rng(seed)

@@ -20,12 +20,12 @@ from benchmarks.accuracy.attacks import (
     attacked,
     colluders_of,
 )
+from benchmarks.accuracy.call_outcomes import Listing, Reading
 from benchmarks.accuracy.callers import Attempt, Conduct
-from benchmarks.accuracy.happening import Listing, Reading
 from benchmarks.accuracy.methods import MODEL, Model
 from benchmarks.accuracy.office import Plan, Stream, instant, make_office, new_number, service, shadow_of
 from benchmarks.accuracy.parameters import DAY_SECONDS, ESTABLISHED, STANDARD, Kind, Nature
-from benchmarks.accuracy.reading import NEW, Cell, levels_of, measure_attacks, thinned
+from benchmarks.accuracy.reading import NEW, Cell, judge_calls, measure_attacks, thinned
 from reputation.model import Level, Mark
 from reputation.outcome import OutcomeRecord
 from reputation.signals import was_hung_up_on
@@ -153,7 +153,7 @@ def test_a_new_number_is_a_day_old_and_calls_once_a_day() -> None:
 def test_colluders_who_each_do_the_same_get_no_number_rejected(attack: str) -> None:
     for plan in (service(OFFICE, 1), new_number(OFFICE, Kind.NEW_PERSON, 1)):
         stream = shadow_of(OFFICE, attacked(OFFICE, plan, attack, 40, 1))
-        assert Level.REJECT not in set(levels_of(stream, Model(), BEGIN))
+        assert Level.REJECT not in set(judge_calls(stream, Model(), BEGIN))
 
 
 def test_every_attack_is_counted_by_its_size() -> None:

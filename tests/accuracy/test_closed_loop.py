@@ -7,9 +7,9 @@ from random import Random
 
 import pytest
 
+from benchmarks.accuracy.call_outcomes import Dated, Handling, Listing, Reading, consequences, marking
 from benchmarks.accuracy.callers import Attempt, Fate, Line, User, fate_of, redialled, result_of
-from benchmarks.accuracy.closed_loop import Tally, What, tally_of
-from benchmarks.accuracy.happening import Dated, Handling, Listing, Reading, consequences, marking
+from benchmarks.accuracy.closed_loop import Counted, Tally, tally_of
 from benchmarks.accuracy.office import Plan, make_office, spammer
 from benchmarks.accuracy.parameters import DAY_SECONDS, STANDARD, START, Kind, Nature, Parameters, Reaction
 from benchmarks.accuracy.screening import STRICT, Screening
@@ -121,13 +121,13 @@ def calls(*attempts: Attempt) -> list[Dated]:
 
 
 def test_a_first_call_rings_as_any_other() -> None:
-    assert tally(calls(attempt(1))) == Tally({What.NUMBERS: 1, What.CALLS: 1, What.PLAIN: 1})
+    assert tally(calls(attempt(1))) == Tally({Counted.NUMBERS: 1, Counted.CALLS: 1, Counted.PLAIN: 1})
 
 
 def test_own_marks_block_for_oneself_and_are_counted_apart() -> None:
     at, mark = marking(USERS[0], START)
     found = tally([(at, mark), *calls(attempt(1, USERS[0]), attempt(2, USERS[1]))])
-    assert (found[What.CALLS], found[What.OWN_BLOCK], found[What.STOPPED]) == (2, 1, 0)
+    assert (found[Counted.CALLS], found[Counted.OWN_BLOCK], found[Counted.STOPPED]) == (2, 1, 0)
 
 
 def test_who_allows_the_number_is_rung_whatever_is_said() -> None:
@@ -145,16 +145,16 @@ def test_who_allows_the_number_is_rung_whatever_is_said() -> None:
 def test_the_own_list_is_left_when_its_owner_marks() -> None:
     at, mark = marking(USERS[0], START + 60.0)
     found = tally([(START, Listing(USERS[0].extension)), (at, mark), *calls(attempt(1, USERS[0]))])
-    assert found[What.OWN_BLOCK] == 1
+    assert found[Counted.OWN_BLOCK] == 1
 
 
 def test_all_calls_become_of_something() -> None:
     for place in range(12):
         plan = spammer(OFFICE, place)
         found = tally_of(OFFICE, plan, Screening(STRICT, STANDARD), START)
-        became = (What.OWN_BLOCK, What.STOPPED, What.TAGGED, What.WARNED, What.PLAIN)
-        assert found[What.CALLS] == len(plan.events) == sum(found[what] for what in became)
-        assert found[What.REJECTED] <= found[What.STOPPED]
+        became = (Counted.OWN_BLOCK, Counted.STOPPED, Counted.TAGGED, Counted.WARNED, Counted.PLAIN)
+        assert found[Counted.CALLS] == len(plan.events) == sum(found[what] for what in became)
+        assert found[Counted.REJECTED] <= found[Counted.STOPPED]
 
 
 def test_the_same_office_gives_the_same_figures() -> None:
@@ -166,7 +166,7 @@ def test_the_same_office_gives_the_same_figures() -> None:
 def test_a_probe_is_of_somebody_who_has_blocked_nobody() -> None:
     marked = [marking(user, START + n * 7200.0) for n, user in enumerate(USERS)]
     found = tally([*marked, (START + 30 * DAY_SECONDS, Reading(""))])
-    assert (found[What.PROBES], found[What.LABEL_DAYS], found[What.ASKED_DAYS]) == (1, 1, 0)
+    assert (found[Counted.PROBES], found[Counted.LABEL_DAYS], found[Counted.ASKED_DAYS]) == (1, 1, 0)
 
 
 @pytest.mark.parametrize(("notice", "heeded"), [(0.0, 0), (1.0, 1)])
@@ -191,4 +191,9 @@ def test_a_number_is_counted_from_the_first_day_on() -> None:
     late = attempt(1, USERS[0])._replace(at=START + 30 * DAY_SECONDS)
     plan = Plan(Kind.SPAM, late.line, [*marked, *calls(late)])
     found = tally_of(OFFICE, plan, Screening(STRICT, STANDARD), START + 60 * DAY_SECONDS)
-    assert (found[What.CALLS], found[What.NUMBERS], found[What.EVER_LABELLED], found[What.EVER_LOST]) == (0, 1, 1, 0)
+    assert (found[Counted.CALLS], found[Counted.NUMBERS], found[Counted.EVER_LABELLED], found[Counted.EVER_LOST]) == (
+        0,
+        1,
+        1,
+        0,
+    )

@@ -100,8 +100,8 @@ def test_files_are_read(tmp_path: Path) -> None:
     hospitals = load_hospitals(tmp_path / HOSPITALS)
     assert hospitals == ["+12015550100"]
     last_day, last_fifth = sheets_of(found, hospitals)
-    assert last_day.says.startswith("Known: 2 complaints. Tested on 1 of 2025-11-25, in %")
-    assert last_fifth.says.startswith("Known: 1 complaints. Tested on 2 of 2025-11-24 to 2025-11-25")
+    assert last_day.caption.startswith("The feed has 2 complaints. Tested on 1 of 2025-11-25, in %")
+    assert last_fifth.caption.startswith("The feed has 1 complaints. Tested on 2 of 2025-11-24 to 2025-11-25")
 
 
 def test_without_the_files_it_says_where_it_looked(

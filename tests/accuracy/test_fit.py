@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from benchmarks.accuracy.fit import SIGNS, Fit, Row, fitted, literal_of, together
+from benchmarks.accuracy.fit import SIGNS, Fit, Row, fitted, literal_of, pooled
 
 TRUE = Fit(-1.0, (2.0, -1.5, 1.0, 0.5, -0.5, -1.0, -2.0))
 
@@ -37,8 +37,8 @@ def test_no_weight_has_the_wrong_sign() -> None:
 def test_each_office_and_kind_of_number_weighs_the_same() -> None:
     row: Row = (0.0,) * len(SIGNS)
     found = {("a", 1): Counter({(row, True): 1, (row, False): 99}), ("b", 1): Counter({(row, False): 7})}
-    assert together(found, ["a"], [1, 1]) == {(row, True): 1000.0, (row, False): 1000.0}
-    assert together(found, ["a", "b"], [1]) == {(row, True): 1000.0, (row, False): 2000.0}
+    assert pooled(found, ["a"], [1, 1]) == {(row, True): 1000.0, (row, False): 1000.0}
+    assert pooled(found, ["a", "b"], [1]) == {(row, True): 1000.0, (row, False): 2000.0}
 
 
 def test_the_literal_is_that_of_the_code() -> None:

@@ -6,8 +6,8 @@ from random import Random
 
 import pytest
 
+from benchmarks.accuracy.call_outcomes import answered_call, call_back, marking, unanswered_call
 from benchmarks.accuracy.callers import Attempt, User, fate_of, line_of
-from benchmarks.accuracy.happening import answered_call, call_back, marking, unanswered_call
 from benchmarks.accuracy.methods import (
     BASELINES,
     Method,

@@ -10,8 +10,8 @@ from statistics import fmean
 import pytest
 
 from benchmarks.accuracy import office as offices
+from benchmarks.accuracy.call_outcomes import UNSCREENED, Reading, consequences
 from benchmarks.accuracy.callers import Attempt
-from benchmarks.accuracy.happening import UNSCREENED, Reading, consequences
 from benchmarks.accuracy.office import Office, Plan, Stream, make_office, shadow_of
 from benchmarks.accuracy.parameters import DAY_SECONDS, STANDARD, START, Kind, Nature
 from reputation.model import AuthClass, Direction, Disposition, EndedBy, Mark

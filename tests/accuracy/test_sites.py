@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.accuracy.closed_loop import Tally, What
+from benchmarks.accuracy.closed_loop import Counted, Tally
 from benchmarks.accuracy.parameters import DAY_SECONDS, STANDARD, START
 from benchmarks.accuracy.reading import Cell
 from benchmarks.accuracy.sites import (
@@ -30,8 +30,8 @@ SMALL = replace(STANDARD, users=20, groups=4)
 @pytest.mark.parametrize("people", [2, 5, 50, 500])
 def test_a_lying_site_says_as_much_however_many_it_invents(people: int) -> None:
     liar = LyingSite(people, START, DEFAULT)
-    assert liar.said_at(START - 1) is None
-    said, later = liar.said_at(START + 10), liar.said_at(START + DAY_SECONDS + 10)
+    assert liar.standing_at(START - 1) is None
+    said, later = liar.standing_at(START + 10), liar.standing_at(START + DAY_SECONDS + 10)
     assert said is not None
     assert later is not None
     share = with_other_sites(None, [(said, 1.0)], DEFAULT)
@@ -46,15 +46,15 @@ def test_a_gang_at_other_sites_is_heard_at_home() -> None:
     quiet, loud = (
         _attack(offices, "new person", 0, gang, DEFAULT) for gang in (Gang("nobody"), Gang("at others", 0, 5))
     )
-    assert quiet[What.CALLS] > 20
-    assert quiet[What.WARNED] < loud[What.WARNED]
-    assert loud[What.REJECTED] == 0
+    assert quiet[Counted.CALLS] > 20
+    assert quiet[Counted.WARNED] < loud[Counted.WARNED]
+    assert loud[Counted.REJECTED] == 0
 
 
 def test_the_tables() -> None:
     cell = Cell("the standard office", "new person", "nobody")
     found = Measured(
-        {cell: Tally({What.CALLS: 10, What.WARNED: 1, What.PLAIN: 9})},
+        {cell: Tally({Counted.CALLS: 10, Counted.WARNED: 1, Counted.PLAIN: 9})},
         {},
         {("the standard office", ALONE): [Warned(4, 2, 60.0), Warned(3, 3, None)]},
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from benchmarks.accuracy.call_outcomes import NUMBER, marking
 from benchmarks.accuracy.callers import User
-from benchmarks.accuracy.closed_loop import Tally, What
-from benchmarks.accuracy.happening import NUMBER, marking
+from benchmarks.accuracy.closed_loop import Counted, Tally
 from benchmarks.accuracy.parameters import DAY_SECONDS, START
 from benchmarks.accuracy.spoofed_owner import TrunkMemory, VouchedMemory, sheet_of
 from reputation.model import AuthClass, Direction, Disposition, Verdict
@@ -48,7 +48,7 @@ def test_two_who_vouch_are_a_pass() -> None:
 
 
 def test_the_table_has_what_was_measured_of_each_variant() -> None:
-    measured = {("as it is", "spam"): [Tally({What.CALLS: 4, What.STOPPED: 1}), Tally({What.CALLS: 4})]}
+    measured = {("as it is", "spam"): [Tally({Counted.CALLS: 4, Counted.STOPPED: 1}), Tally({Counted.CALLS: 4})]}
     sheet = sheet_of(measured)
     assert dict(zip(sheet.headings, sheet.rows[0], strict=True)) | {"spam": ""} == dict.fromkeys(sheet.headings, "") | {
         "variant": "as it is"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from benchmarks.accuracy.closed_loop import NEWCOMER, What
+from benchmarks.accuracy.closed_loop import NEWCOMER, Counted
 from benchmarks.accuracy.parameters import DAY_SECONDS, STANDARD, START, Kind
 from benchmarks.accuracy.reading import Cell
 from benchmarks.accuracy.screening import Screening
@@ -46,12 +46,12 @@ def test_strangers_are_asked_at_these_hours(asked: str, actions: list[str]) -> N
 
 def test_the_price_and_what_it_buys() -> None:
     tallies = measure(7, SMALL)
-    asked = [tallies[Cell(item, ONE_OFF)][What.EVER_ASKED] for item in ASKED]
+    asked = [tallies[Cell(item, ONE_OFF)][Counted.EVER_ASKED] for item in ASKED]
     assert asked[0] == 0
     assert asked == sorted(set(asked))
-    assert asked[-1] == tallies[Cell(ALL, ONE_OFF)][What.NUMBERS]
-    spam = [tallies[Cell(item, Kind.SINGLE_USE.value)][What.STOPPED] for item in ASKED]
+    assert asked[-1] == tallies[Cell(ALL, ONE_OFF)][Counted.NUMBERS]
+    spam = [tallies[Cell(item, Kind.SINGLE_USE.value)][Counted.STOPPED] for item in ASKED]
     assert spam[0] == 0 < spam[1] < spam[-1]
     alone, with_digest = (tallies[Cell(ALL, MACHINE, how)] for how in ("", WITH_DIGEST))
-    assert alone[What.STOPPED] == alone[What.CALLS] > 4 * with_digest[What.STOPPED] > 0
+    assert alone[Counted.STOPPED] == alone[Counted.CALLS] > 4 * with_digest[Counted.STOPPED] > 0
     assert len(strangers_sheet([tallies]).rows) == len(ROWS)

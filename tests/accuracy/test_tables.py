@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from benchmarks.accuracy.chart import svg
-from benchmarks.accuracy.closed_loop import Tally, What
+from benchmarks.accuracy.closed_loop import Counted, Tally
 from benchmarks.accuracy.estimates import Estimate, estimate, of, share_of, shares
 from benchmarks.accuracy.first_calls import Style
 from benchmarks.accuracy.first_calls import Tally as FirstCalls
@@ -34,11 +34,14 @@ def test_a_share_is_of_the_calls_at_least_at_the_level() -> None:
 
 def test_own_blocks_are_left_out_of_the_closed_loop() -> None:
     seeds = [
-        {CELL: Tally({What.CALLS: 110, What.OWN_BLOCK: 10, What.STOPPED: 20}), OTHER: Tally({What.CALLS: 100})},
-        {CELL: Tally({What.CALLS: 100, What.STOPPED: 40})},
+        {
+            CELL: Tally({Counted.CALLS: 110, Counted.OWN_BLOCK: 10, Counted.STOPPED: 20}),
+            OTHER: Tally({Counted.CALLS: 100}),
+        },
+        {CELL: Tally({Counted.CALLS: 100, Counted.STOPPED: 40})},
     ]
-    assert share_of(seeds, (What.STOPPED,), CELL) == pytest.approx(Estimate(30.0, 20.0, 40.0))
-    assert share_of(seeds, (What.STOPPED,), CELL, OTHER).mean == pytest.approx(25.0)
+    assert share_of(seeds, (Counted.STOPPED,), CELL) == pytest.approx(Estimate(30.0, 20.0, 40.0))
+    assert share_of(seeds, (Counted.STOPPED,), CELL, OTHER).mean == pytest.approx(25.0)
 
 
 def test_an_estimate_is_the_mean_over_seeds_and_its_interval() -> None:
@@ -77,7 +80,7 @@ def test_the_chart_has_a_bar_for_each_figure() -> None:
 @pytest.fixture(scope="module")
 def everything() -> Measured:
     """Measurements in which whatever can happen to a call has happened to each."""
-    tally = Tally(set(What) - {What.OWN_BLOCK})
+    tally = Tally(set(Counted) - {Counted.OWN_BLOCK})
     closed = {}
     for name, parameters in OFFICES.items():
         met = [plan for plan in plans(make_office(parameters, 1)) if plan.events]
@@ -97,8 +100,8 @@ def test_every_target_is_read_where_its_callers_call(everything: Measured) -> No
 def test_every_line_of_the_short_page_is_read_where_its_callers_call(everything: Measured) -> None:
     for fact in FACTS:
         value = fact.measure(everything) if fact.measure is not None else None
-        assert (value is None) is (fact.measure is None), fact.says
-        assert value is None or value.mean >= 100.0, fact.says
+        assert (value is None) is (fact.measure is None), fact.caption
+        assert value is None or value.mean >= 100.0, fact.caption
         assert bool(fact.assumes) is (fact.measure is not None), "no figure without what it assumes"
 
 

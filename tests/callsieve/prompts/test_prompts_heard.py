@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agi.speech import LANGUAGES, explanation_keys, number_keys, reference_keys
-from benchmarks.prompts import Understood, error_rate, samples_of, sentences, understood
+from benchmarks.prompts import RecognisedPrompt, error_rate, recognise, samples_of, sentences
 from callsieve.prompts.catalogue import prompts_of
 from callsieve.prompts.files import LOUDNESS_DB, PromptFile, files_of
 from callsieve.prompts.wav import loudness_of
@@ -75,14 +75,14 @@ def test_no_prompt_begins_or_ends_with_a_silence(files: dict[str, dict[str, Prom
 
 
 @pytest.fixture(scope="module")
-def heard(files: dict[str, dict[str, PromptFile]]) -> list[Understood]:
+def heard(files: dict[str, dict[str, PromptFile]]) -> list[RecognisedPrompt]:
     if not can_recognise():
         pytest.skip("the recogniser is not there: python -m lab fetch --tools")
-    return understood(list(files["en"].values()))
+    return recognise(list(files["en"].values()))
 
 
 @pytest.mark.timeout(400)
-def test_english_prompts_are_understood(heard: list[Understood]) -> None:
+def test_english_prompts_are_understood(heard: list[RecognisedPrompt]) -> None:
     """Printed with `-s` and by `python -m benchmarks.prompts`. Single letters are hard for anybody."""
     spoken = sentences(heard)
     print(f"\nword error rate of English prompts: {error_rate(spoken):.1%}; with single words {error_rate(heard):.1%}")

@@ -1,4 +1,4 @@
-"""Compute how a call ends after screening, and how people react to it. Pure: all random draws are in callers.py."""
+"""The outcome of a call after screening, and the reactions of people. Pure functions: all draws are in callers.py."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from reputation.model import (
 from reputation.outcome import OutcomeRecord
 
 NUMBER = "+12015550123"
-TRAPS = "+442071839"  # the first digits of the DIDs that belong to nobody
+TRAPS = "+442071839"  # the first digits of unused DIDs
 LABELLED = frozenset({Action.TAG, Action.WARN})
 
 
 class Reading(NamedTuple):
-    """A person of the office gets a call: ask what is known of the number now."""
+    """An event: the office gets a call, and the method must judge the number with what it knows now."""
 
     callee: str
 
 
 class Listing(NamedTuple):
-    """A person puts the number on their own allowlist."""
+    """An event: a person puts the number on the person's own allowlist."""
 
     extension: str
 
 
 class Proof(NamedTuple):
-    """The owner proves control of the number (identity L1)."""
+    """An event: the owner proves control of the number (identity L1)."""
 
 
 Event = Reading | Attempt | OutcomeRecord | Mark | Listing | Proof
@@ -46,15 +46,14 @@ Dated = tuple[float, Event]
 
 
 class Handling(NamedTuple):
-    """What screening did with a call. `rang_by`: the callee's relationship to the caller, if that decided."""
+    """How screening handled a call. `rang_by`: the callee's relationship to the caller, if it made the call ring."""
 
-    action: Action | None = None  # None: nobody screened
+    action: Action | None = None  # None: not screened
     challenge: ChallengeResult | None = None
     rang_by: Tie | None = None
 
     @property
     def rings(self) -> bool:
-        """Return whether the phone rings."""
         if self.action is Action.CHALLENGE:
             return self.challenge is ChallengeResult.PASSED
         return self.action not in (Action.ROUTE, Action.REJECT)
@@ -64,9 +63,9 @@ UNSCREENED = Handling()
 
 
 def consequences(p: Parameters, attempt: Attempt, handling: Handling) -> list[Dated]:
-    """Return how the call ended, and perhaps a mark and a call back, each with its time."""
+    """Return the outcome of the call, and a mark and a call back if people make them, each with its time."""
     if not handling.rings:
-        return [learnt(_not_rung(attempt, handling)), *_of_notice(p, attempt, handling)]
+        return [learnt(_outcome_without_ring(attempt, handling)), *_marks_after_notice(p, attempt, handling)]
     is_answered, outcome = _rung(p, attempt, handling)
     events: list[Dated] = [learnt(outcome)]
     if attempt.conduct is not None:
@@ -82,8 +81,8 @@ def consequences(p: Parameters, attempt: Attempt, handling: Handling) -> list[Da
     return events
 
 
-def _of_notice(p: Parameters, attempt: Attempt, handling: Handling) -> list[Dated]:
-    """Return a mark "not spam", if the callee makes one after a message that a machine's call was stopped."""
+def _marks_after_notice(p: Parameters, attempt: Attempt, handling: Handling) -> list[Dated]:
+    """Return a mark "not spam" if the callee makes one after reading that a machine's call was stopped."""
     is_machine = attempt.line.nature is Nature.MACHINE and handling.challenge is not None
     if not is_machine or attempt.user.heeds >= p.notice:
         return []
@@ -108,8 +107,8 @@ def _rung(p: Parameters, attempt: Attempt, handling: Handling) -> tuple[bool, Ou
     return True, answered_call(attempt, fate.ring_answered, talk, ended_by, handling)
 
 
-def _not_rung(attempt: Attempt, handling: Handling) -> OutcomeRecord:
-    """Return the outcome of a call that did not ring. Callers who failed a challenge may leave a message."""
+def _outcome_without_ring(attempt: Attempt, handling: Handling) -> OutcomeRecord:
+    """Return the outcome of a call that did not ring. A caller who failed a challenge may leave a message."""
     offered = handling.action is not Action.REJECT and handling.challenge is not ChallengeResult.ABANDONED
     habits = attempt.line.habits
     voicemail = habits.voicemail if habits.voicemail_failed is None else habits.voicemail_failed
@@ -123,7 +122,7 @@ def _not_rung(attempt: Attempt, handling: Handling) -> OutcomeRecord:
 
 
 def _call(attempt: Attempt, handling: Handling) -> dict[str, Any]:
-    """Return the fields that are the same however a call ends."""
+    """Return the fields of an outcome that do not depend on how the call ends."""
     return {
         "linkedid": attempt.linkedid,
         "at": attempt.at,
@@ -157,7 +156,7 @@ def answered_call(
 def unanswered_call(
     attempt: Attempt, ring_seconds: float, voicemail_left: bool, handling: Handling = UNSCREENED
 ) -> OutcomeRecord:
-    """Return the outcome of an inbound call that nobody answered. The caller gave up or left a message."""
+    """Return the outcome of an unanswered inbound call. The caller gave up or left a message."""
     return OutcomeRecord(
         **_call(attempt, handling),
         disposition=Disposition.NO_ANSWER,
@@ -169,7 +168,7 @@ def unanswered_call(
 
 
 def call_back(user: User, at: float, ring_seconds: float, talk_seconds: float) -> OutcomeRecord:
-    """Return the outcome of a call from one of our people to the number, which answered."""
+    """Return the outcome of an answered call from a person of the office to the number."""
     return OutcomeRecord(
         linkedid=f"out-{at}",
         at=at,
@@ -184,7 +183,7 @@ def call_back(user: User, at: float, ring_seconds: float, talk_seconds: float) -
 
 
 def trap_call(line: Line, linkedid: str, at: float, trap: int, is_signed: bool) -> OutcomeRecord:
-    """Return the outcome of a call to a DID that nobody has. The caller heard silence until we hung up."""
+    """Return the outcome of a call to a trap, a DID without a user. The caller heard silence until the PBX hung up."""
     return OutcomeRecord(
         linkedid=linkedid,
         at=at,
@@ -203,7 +202,7 @@ def trap_call(line: Line, linkedid: str, at: float, trap: int, is_signed: bool) 
 
 
 def marking(user: User, at: float, call: Attempt | None = None, verdict: Verdict = Verdict.SPAM) -> tuple[float, Mark]:
-    """Return the mark of one of our people, with its time."""
+    """Return a mark by a person of the office, with its time."""
     mark = Mark(
         number=NUMBER,
         auth_class=AuthClass.UNKNOWN if call is None else call.auth_class,
@@ -218,5 +217,5 @@ def marking(user: User, at: float, call: Attempt | None = None, verdict: Verdict
 
 
 def learnt(outcome: OutcomeRecord) -> tuple[float, OutcomeRecord]:
-    """Return the outcome with the end of the call, when it is learnt."""
+    """Return the outcome with the time when it is learnt: the end of the call."""
     return outcome.ended_at, outcome
