@@ -75,12 +75,12 @@ class Known(NamedTuple):
 
 KINDS = (
     Known("nothing"),
-    Known("one of our people marked it by mistake", marks=1),
-    Known("three marked it: warned of without others", marks=3),
-    Known("ten have something against it: asked without others", marks=5, hung_up=5),
+    Known("one person here marked it by mistake", marks=1),
+    Known("three marked it: a warning without the companies", marks=3),
+    Known("ten people have evidence against it: challenged without the companies", marks=5, hung_up=5),
     Known("the same, and it failed a challenge", marks=5, hung_up=5, failed=True),
     Known("a feed lists it", feed=True),
-    Known("one of us called it back and talked", back=True),
+    Known("one person here called it back and talked", back=True),
 )
 SETTINGS = "[reputation.sample]\nevery = 0\n"  # no control sample: otherwise one in four warned calls has no warning
 ADD_CHALLENGE = "INSERT INTO challenge VALUES (?, 'unknown', 0, ?, '+442071838750', 'silent', ?)"
