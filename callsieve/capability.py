@@ -68,7 +68,7 @@ class Unit(NamedTuple):
     command: str = ""
 
 
-# By the name in the audit, which is the command: how a change is undone, or why it cannot be undone and what helps.
+# By the name in the audit, which is the command: how a change is undone, or why it cannot be undone and what to do.
 Changes: TypeAlias = "Mapping[str, Undo | Wording]"
 
 

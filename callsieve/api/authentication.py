@@ -44,10 +44,10 @@ class Authentication:
 
     def __init__(self, state: AppState) -> None:
         self._state = state
-        # A store client of its own: calls that wait for `/decide` do not queue behind a slow page.
+        # A separate store client, so that calls waiting for `/decide` do not queue behind a slow page.
         self._store = StoreClient(state.loaded.store_path)
         self._tries = Throttle(TRIES_OF_AN_ADDRESS)
-        self._known: OrderedDict[str, None] = OrderedDict()  # digests of tokens that were right, the latest last
+        self._known: OrderedDict[str, None] = OrderedDict()  # digests of tokens that were valid, the latest last
         self._has_recalled = False
 
     async def token_of(self, request: Request, now: float) -> KeptToken:

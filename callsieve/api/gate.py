@@ -91,7 +91,7 @@ class ApiGate:
         self._authentication = Authentication(state)
         state.provide(self._authentication)
         self._limits = RateLimits()
-        # A reader of its own: pages do not wait behind long reads of programs.
+        # A separate reader, so that pages do not wait for long reads of API clients.
         self._reads = StoreClient(state.loaded.store_path)
         state.provide(self._reads)
         self._in_flight = KeysInFlight()
@@ -168,7 +168,7 @@ class ApiGate:
         return await self._run(endpoint, request, kept, parts, now)
 
     def _endpoint_of(self, request: Request) -> Endpoint | None:
-        # Before the token is known, so the method decides alone.
+        # The token is not known yet, so only the method decides.
         match = self._find(request)
         return None if match is None else match[0].by_method.get(request.method)
 
@@ -275,7 +275,7 @@ def _check_may(endpoint: Endpoint, kept: KeptToken) -> None:
 
 
 def _check_parts(parts: Mapping[str, str]) -> None:
-    # Only their length: the operation checks what is in them.
+    # Only the length is checked here. The operation checks the content.
     for name, text in parts.items():
         if len(text) > MOST_PART_CHARACTERS:
             raise ApiError(UNPROCESSABLE, "bad-path", f"must have at most {MOST_PART_CHARACTERS} characters", name)

@@ -13,7 +13,7 @@ CAPABILITY = Capability(
     name="appeals",
     help=(Help("appeal", Group.NUMBERS, "Handle appeals of number owners against a spam marking."),),
     commands={
-        "appeal open": "cli.commands:open_one",
+        "appeal open": "cli.commands:file_appeal",
         "appeal list": "cli.commands:show_list",
         "appeal show": "cli.commands:show",
         "appeal evidence": "cli.commands:evidence",

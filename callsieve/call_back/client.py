@@ -13,13 +13,13 @@ class HelperAnswer(StrEnum):
 
     CALLED = "called"
     BAD_LINE = "bad-line"  # not `+NUMBER TICKET`
-    COUNTRY = "country"  # not one of those that may be called
+    COUNTRY = "country"  # the settings do not allow this country
     KIND = "kind"  # neither a landline nor a mobile: premium, shared cost, satellite, unallocated ...
     REFUSED = "refused"  # its prefix is in `refused`
-    NIGHT = "night"  # no hour to call where the number is
+    NIGHT = "night"  # outside the allowed hours at the number
     NUMBER_LATELY = "number-lately"
     NUMBER_TODAY = "number-today"
-    BUSY = "busy"  # as many calls at once as there may be
+    BUSY = "busy"  # the maximum number of parallel calls is reached
     HOUR = "hour"
     DAY = "day"
     FAILED = "failed"  # the helper failed: see its log
@@ -31,7 +31,7 @@ LATER = frozenset(
 )
 
 CREDENTIALS = struct.Struct("=iII")  # ucred of unix(7): process, user, group
-PING = b"\n"  # no request, only a test
+PING = b"\n"  # a test instead of a request
 LINE_BYTES = 64  # more than `+`, 15 digits, a space, the ticket and a line end
 
 

@@ -206,7 +206,7 @@ def refusal_of(number: str, settings: HelperSettings) -> HelperAnswer | None:
     return HelperAnswer.REFUSED if number.startswith(settings.refused) else None
 
 
-def is_by_day(number: str, settings: HelperSettings, at: float) -> bool:
+def is_allowed_hour(number: str, settings: HelperSettings, at: float) -> bool:
     """Return whether the time is within the allowed hours in all time zones of the number. `at`: UTC seconds."""
     zones, hours = time_zones_of(number), daily(settings.first_hour, settings.last_hour)
     return bool(zones) and all(is_open(hours, zone, at) for zone in zones)
@@ -300,7 +300,7 @@ class Helper:
         if not self.has_all_parts():
             return self._said(HelperAnswer.FAILED, number)
         try:
-            self._placed.add(number)  # first: a call that fails counts, but no call is made uncounted
+            self._placed.add(number)  # first, so that every call is counted, even if it then fails
             put_in_spool(call_file_text(request, self._settings), Path(self._settings.spool))
         except OSError as error:
             logger.error("%s: %s", error.filename or "a file", error.strerror)
@@ -310,7 +310,7 @@ class Helper:
     def _refusal_of(self, number: str) -> HelperAnswer | None:
         settings, placed = self._settings, self._placed
         never = refusal_of(number, settings)
-        if never is None and not is_by_day(number, settings, placed.wall()):
+        if never is None and not is_allowed_hour(number, settings, placed.wall()):
             return HelperAnswer.NIGHT
         return never or limit_reached(placed.calls, placed.who(number), settings, placed.now())
 
@@ -344,14 +344,17 @@ def serve(sock: socket.socket, helper: Helper) -> None:
         if not helper.may_ask(user):
             logger.warning("request ignored: sender not in users, user=%s", user)
             continue
-        answer = helper.answer(line)  # a longer request was cut, and is no line
+        answer = helper.answer(line)  # a longer request was cut off, so it is invalid
         if sender:
             _send(answer, sender)
 
 
 def _send(answer: HelperAnswer, sender: str | bytes) -> None:
     """Send the answer from a new socket. Otherwise a client that does not read would block other clients."""
-    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:  # it may be gone
+    with (
+        contextlib.suppress(OSError),
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock,
+    ):  # the client may have ended
         sock.sendto(f"{answer}\n".encode(), socket.MSG_DONTWAIT, sender)
 
 

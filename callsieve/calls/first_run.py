@@ -63,7 +63,7 @@ def first_run(
     def remedy(name: str, fallback: str) -> str | Wording:
         return check_by_name[name].remedy or fallback if name in check_by_name else fallback
 
-    # A trunk that was connected once may have been taken away since.
+    # A trunk may have been disconnected since then.
     is_connected = is_ok("trunks") if screening is ScreeningState.UNKNOWN else STATES[screening].is_connected
     is_connected = is_connected or (has_call and screening is not ScreeningState.NOT_CONNECTED)
     install = "callsieve asterisk install"

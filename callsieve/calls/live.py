@@ -48,7 +48,7 @@ from reputation.weights import DAY_SECONDS
 from reputation.wording import Wording, listed
 
 HALF = 50.0  # percent of the width: bars begin in the middle
-LEAST_SCALE = 2.0  # log-odds that a half of the width stands for at least
+LEAST_SCALE = 2.0  # minimum log-odds that half of the width represents
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ MOST_NEW = 200
 MOST_OPEN = 500
 MOST_WAITING = 200
 MOST_WATCHERS = 100
-MOST_OF_USER = 6  # as many as a browser opens
+MOST_OF_USER = 6  # the maximum that a browser opens
 
 
 class LiveCalls:

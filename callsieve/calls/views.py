@@ -150,7 +150,7 @@ class CallShown:
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
+class CallsContext:
     """The settings and the time for which pages are made. `mistaken`: numbers that were probably stopped by mistake."""
 
     loaded: Loaded
@@ -159,33 +159,39 @@ class Asker:
 
 
 def calls_shown(
-    db: sqlite3.Connection, asker: Asker, wanted: CallFilter, typed: Mapping[str, str], after: CallCursor | None
+    db: sqlite3.Connection,
+    calls_context: CallsContext,
+    wanted: CallFilter,
+    typed: Mapping[str, str],
+    after: CallCursor | None,
 ) -> CallsShown:
     """Return the page of matching calls that begins after a cursor."""
     fields = typed_fields(typed)
     if fields["view"] == CallView.WRONG:
-        wanted = wanted._replace(numbers=json.dumps(asker.mistaken))
+        wanted = wanted._replace(numbers=json.dumps(calls_context.mistaken))
     rows = find_calls(db, wanted, after, PAGE_CALLS + 1)
     calls = rows[:PAGE_CALLS]
     older = query_of(typed, calls[-1].place) if len(rows) > PAGE_CALLS else None
-    lines = call_lines(db, asker.loaded.settings, calls, asker.now)
+    lines = call_lines(db, calls_context.loaded.settings, calls, calls_context.now)
     return CallsShown(
-        tuple(lines), fields, older, after is None, _choices(db), _counts(db, asker), wanted.since, wanted.until
+        tuple(lines), fields, older, after is None, _choices(db), _counts(db, calls_context), wanted.since, wanted.until
     )
 
 
-def nothing_shown(db: sqlite3.Connection, asker: Asker, typed: Mapping[str, str], problem: Wording) -> CallsShown:
+def empty_page(
+    db: sqlite3.Connection, calls_context: CallsContext, typed: Mapping[str, str], problem: Wording
+) -> CallsShown:
     """Return a page without calls, because the filter is invalid."""
-    return CallsShown((), typed_fields(typed), None, True, _choices(db), _counts(db, asker), problem=problem)
+    return CallsShown((), typed_fields(typed), None, True, _choices(db), _counts(db, calls_context), problem=problem)
 
 
 def _choices(db: sqlite3.Connection) -> FilterChoices:
     return FilterChoices(tuple(rules_seen(db)), tuple(all_people(db)), tuple(sites_seen(db)))
 
 
-def _counts(db: sqlite3.Connection, asker: Asker) -> dict[CallView, int]:
-    since = asker.now - VIEW_SECONDS
-    numbers = {CallView.WRONG: asker.mistaken}
+def _counts(db: sqlite3.Connection, calls_context: CallsContext) -> dict[CallView, int]:
+    since = calls_context.now - VIEW_SECONDS
+    numbers = {CallView.WRONG: calls_context.mistaken}
     return {view: count_calls(db, actions, since, numbers.get(view)) for view, actions in VIEW_ACTIONS.items()}
 
 
@@ -201,7 +207,9 @@ def place_of(text: str | None) -> CallCursor | None:
     return CallCursor(float(match[1]), match[2]) if match else None
 
 
-def call_shown(db: sqlite3.Connection, asker: Asker, raw_id: str, extension: str | None) -> CallShown | None:
+def call_shown(
+    db: sqlite3.Connection, calls_context: CallsContext, raw_id: str, extension: str | None
+) -> CallShown | None:
     """Return the content of a call's page by the id of its decision, or None. `extension`: the visitor's extension."""
     decision_id = parse_id(raw_id)
     record = decision_of(db, decision_id) if decision_id else None
@@ -212,7 +220,7 @@ def call_shown(db: sqlite3.Connection, asker: Asker, raw_id: str, extension: str
     number = record.caller
     allowed = find_entry(db, ListEntry(ListName.ALLOW, EntryKind.EXACT, number)) if number else None
     my_marks = live_marks_of(db, number, extension) if number and extension else []
-    [line] = call_lines(db, asker.loaded.settings, calls_of_ids(db, [record.id]), asker.now)
+    [line] = call_lines(db, calls_context.loaded.settings, calls_of_ids(db, [record.id]), calls_context.now)
     return CallShown(
         line=line,
         record=record,
@@ -221,9 +229,9 @@ def call_shown(db: sqlite3.Connection, asker: Asker, raw_id: str, extension: str
         account=evidence.account(level_of(record.level)) if evidence else (),
         ending=ending_of(db, record.linkedid),
         others=tuple(other for other in others if other.id != record.id),
-        is_allowed_now=allowed is not None and (allowed.expires_at is None or allowed.expires_at > asker.now),
+        is_allowed_now=allowed is not None and (allowed.expires_at is None or allowed.expires_at > calls_context.now),
         my_mark=next(iter(my_marks), None),
-        recordings=tuple(path.name for path in of_decisions(asker.loaded.state, [record.id])),
+        recordings=tuple(path.name for path in of_decisions(calls_context.loaded.state, [record.id])),
         damaged=evidence is None,
     )
 

@@ -16,8 +16,8 @@ from reputation.encoding import Instant, parse_plain
 from reputation.store.audit import AuditRow, value_of
 from reputation.wording import Wording, listed
 
-# Fields that are not shown. The entry has a column of its own. Class and epoch are internal, and what counts is on the
-# number's page.
+# Fields that are not shown. The entry has its own column. Class and epoch are internal, and the number's page shows
+# their effect.
 NOT_SHOWN = {
     *("first", "last", "linkedid", "auth_class", "epoch", "reference", "statement", "contact"),
     *("is_of_called", "undone", "off_why"),
@@ -37,7 +37,7 @@ def name_of(what: str) -> Wording:
     return Wording(what) if undone == what else Wording("undo {what}", {"what": Wording(undone)})
 
 
-# The author of a change in the audit: a user of the console, or a person by phone or on the own page.
+# The author of a change in the audit: a user of the console, or a person by phone or on their page.
 _ACTORS = (
     (re.compile(r"(.+) \(console\)"), Wording("{name} (console)")),
     (re.compile(r"(.+) \(own page\)"), Wording("{name} (own page)")),
@@ -91,7 +91,7 @@ def value_of_side(text: str | None) -> Any:
 
 def change_in_words(before: Any, after: Any, about: str | None = None) -> str | Wording:
     """Return `level 1 -> 2`, `name Acme, level 1`, or the removed value in brackets. Leave out the number `about`."""
-    was, is_now = dict(_worth_saying(before, about)), dict(_worth_saying(after, about))
+    was, is_now = dict(_displayed_fields(before, about)), dict(_displayed_fields(after, about))
     if after is None:
         return Wording("({gone})", {"gone": _fields(was)}) if was else _fields({})
     changed = {
@@ -112,7 +112,7 @@ def _field(name: str, value: str | Wording) -> Wording:
     return WITH_THEIR_FIELD.get(f"{name} {value}") or Wording(f"{plain} {{value}}", {"value": value})
 
 
-def _worth_saying(value: Any, about: str | None) -> Iterator[tuple[str, str | Wording]]:
+def _displayed_fields(value: Any, about: str | None) -> Iterator[tuple[str, str | Wording]]:
     """Yield the fields to show, with times as text. Leave out the time of the change, which has its own column."""
     if not isinstance(value, dict):
         return
@@ -135,7 +135,7 @@ def _said(key: str, value: Any) -> str | Wording:
 REASON_CHARACTERS = 200
 NUMBER_CHARACTERS = 100
 
-# Types of what requests and results have in them.
+# Types of fields in requests and results.
 NumberText = Annotated[
     str,
     Meta(

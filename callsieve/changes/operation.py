@@ -44,7 +44,7 @@ class Context:
     made: list[Change] = field(default_factory=list, compare=False)
 
     def __post_init__(self) -> None:
-        # RFC 3339 has microseconds. The instant in the audit must find the row that has it in its key.
+        # RFC 3339 has microseconds. The time in the audit must equal the time in the row's key.
         object.__setattr__(self, "at", round(self.at, 6))
 
     @property

@@ -202,9 +202,9 @@ def _restore(db: sqlite3.Connection, context: Context, row: audit.AuditRow) -> N
     kind = _kind_of(_undo_of(context, row.what), is_now or was or {})
     try:
         before, after = (None if value is None else kind.read(db, row, value) for value in (was, is_now))
-    except (msgspec.ValidationError, KeyError):  # a row of an older version, which kept less
+    except (msgspec.ValidationError, KeyError):  # a row of an older version, which stored less
         raise Refused("cannot-undo", NOT_KEPT) from None
-    # An instant is kept to the microsecond.
+    # Times are stored to the microsecond.
     if plain(kind.current(db, context, after or before)) != plain(after):
         raise Refused("changed-since", CHANGED)
     if after is not None and (before is None or not kind.replaces):

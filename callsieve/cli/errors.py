@@ -75,7 +75,7 @@ def words_of(error: Exception) -> str:
 def os_trouble(error: OSError) -> str:
     """Return an OSError as one line: the path, the problem and what to do."""
     if error.errno is None and str(error):
-        return str(error)  # our own text, which says all of that
+        return str(error)  # our own message, which is complete
     place = f"{error.filename}: " if error.filename else "standard output: " if error.errno in _NO_ROOM else ""
     trouble = next((text for kind, text in _OS_TROUBLE.items() if isinstance(error, kind)), None)
     return place + (trouble or f"{error.strerror or error}: check the path and the space on the disk")

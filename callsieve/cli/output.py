@@ -22,7 +22,7 @@ from rich.text import Text
 
 from callsieve.system.privileges import acting_for
 
-# By level or action, which have the same words.
+# Colours by level or action, which have the same names.
 COLOURS = {
     "none": "",
     "allow": "green",

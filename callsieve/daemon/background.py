@@ -45,7 +45,7 @@ logger = logging.getLogger("callsieve.daemon.background")
 
 FIRST_RETRY_SECONDS = 1.0
 LONGEST_RETRY_SECONDS = 300.0
-WELL_AFTER_SECONDS = 600.0  # longer than any pause, so a part that always fails is always named
+WELL_AFTER_SECONDS = 600.0  # longer than any pause, so that a part that keeps failing is always reported
 
 Part = Callable[[], Coroutine[None, None, None]]
 
@@ -90,7 +90,7 @@ async def _end(task: asyncio.Task[None]) -> None:
 EVERY_SECONDS = 10.0
 
 
-def trouble_with(loaded: Loaded) -> str:
+def dialplan_problem(loaded: Loaded) -> str:
     """Return why calls do not reach this daemon and what to do. Empty if they do, or if this cannot be determined."""
     etc, listen = Path(loaded.settings.asterisk.etc), loaded.settings.agi.listen
     try:
@@ -109,7 +109,7 @@ async def watch_dialplan(load: Callable[[], Loaded], tell: Callable[[str], None]
     """Check the dialplan every few seconds, and call `tell` with its problem, or with "" if it has none."""
     known = ""
     while True:
-        trouble = await asyncio.to_thread(trouble_with, load())  # a disk that stalls holds up no call
+        trouble = await asyncio.to_thread(dialplan_problem, load())  # a thread, so that a stalled disk delays no call
         if trouble and trouble != known:
             logger.critical("%s", trouble)
         elif known and not trouble:
@@ -119,7 +119,7 @@ async def watch_dialplan(load: Callable[[], Loaded], tell: Callable[[str], None]
         await asyncio.sleep(EVERY_SECONDS)
 
 
-AT_ONCE = 50  # numbers in a transaction: some 5 ms
+AT_ONCE = 50  # numbers in a transaction, about 5 ms
 PAUSE_SECONDS = 0.02  # between two transactions, for other writers
 RETRY_SECONDS = 10.0
 

@@ -71,10 +71,10 @@ USERS_UNKNOWN = (
     "the kernel does not report which user connects to FastAGI, so no call is screened: the unit needs AF_NETLINK"
 )
 GRACE_SECONDS = 0.6  # calls in flight at SIGTERM: no longer than the dialplan waits
-LOOK_SECONDS = 1.0  # how often policy files are checked
+CHECK_SECONDS = 1.0  # how often policy files are checked
 SETTLED_SECONDS = 60.0
 HOUSEKEEPING_SECONDS = 3600.0
-NEW_OBJECTS = 10_000  # between two garbage collections: as many as a thousand calls or more leave behind
+NEW_OBJECTS = 10_000  # between two garbage collections; at least a thousand calls leave as many
 
 
 class Daemon:
@@ -281,7 +281,7 @@ class Daemon:
         """Read settings and policies again when they change. Uses a thread, so that a slow disk delays no call."""
         while True:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._reload_due.wait(), LOOK_SECONDS)
+                await asyncio.wait_for(self._reload_due.wait(), CHECK_SECONDS)
             if self._reload_due.is_set():
                 self._reload_due.clear()
                 await self._reload()

@@ -111,12 +111,12 @@ class OutcomeRecorder:
     async def _follow(self) -> None:
         async for notice in self.listener.notices():
             try:
-                if (key := self._heard(notice)) is not None:
+                if (key := self._process(notice)) is not None:
                     await self._mark(key, notice.at)
             except Exception:  # a bug in one event must not end the listening
                 logger.exception("an AMI event could not be processed")
 
-    def _heard(self, notice: Notice) -> KeyPressed | None:
+    def _process(self, notice: Notice) -> KeyPressed | None:
         """Process a notice. Return the pressed key if the notice reports a key."""
         if isinstance(notice, Gap):
             logger.warning("gap in Asterisk's events, current calls are incomplete: %s", notice.why)

@@ -41,7 +41,7 @@ logger = logging.getLogger("callsieve.daemon.store_supervisor")
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-LOOK_SECONDS = 1.0  # how often the files are checked
+CHECK_SECONDS = 1.0  # how often the files are checked
 
 
 class StoreSupervisor:
@@ -212,10 +212,10 @@ class StoreSupervisor:
     async def _keep_open(self) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(LOOK_SECONDS):
+                async with asyncio.timeout(CHECK_SECONDS):
                     await self._wanted.wait()
             try:
-                await (self._reopen() if self._wanted.is_set() else self._look_at_files())
+                await (self._reopen() if self._wanted.is_set() else self._check_files())
             except Exception:
                 logger.exception("keeping the store open failed, trying again in %.0f s", LONGEST_SECONDS)
                 await asyncio.sleep(LONGEST_SECONDS)
@@ -235,7 +235,7 @@ class StoreSupervisor:
         self._wanted.clear()
         logger.warning("the store is open again")
 
-    async def _look_at_files(self) -> None:
+    async def _check_files(self) -> None:
         """Close the store if its files were replaced or removed, because a restart would lose further writes."""
         store = self._store
         if store is None:

@@ -37,7 +37,7 @@ from reputation.site_names import new_id
 from reputation.store.outcomes import record_outcome
 from reputation.store.site import record_emergency
 
-LATEST_SECONDS = 60.0  # a switch whose clock is ahead
+LATEST_SECONDS = 60.0  # the switch's clock may be ahead
 OLDEST_SECONDS = 86_400.0
 BAD_TIME = "must be within the last 24 hours: report a call within a day after its end"
 
@@ -161,7 +161,7 @@ T = TypeVar("T")
 
 logger = logging.getLogger("callsieve.decide")
 
-# How long a switch waits at most, and what the API adds to the daemon's deadline for sending and receiving.
+# Maximum timeout of a switch, and the time that the API adds to the daemon's deadline for transmission.
 LONGEST_SECONDS = 0.55
 MARGIN_SECONDS = 0.1
 LOG_INTERVAL_SECONDS = 10.0

@@ -146,7 +146,7 @@ def _sections(digest: Digest, writer: _Writer) -> Iterator[Found]:
 
 def _mistakes(digest: Digest, writer: _Writer) -> Iterator[DigestLine]:
     for mistake in digest.mistakes[:MOST_LISTED]:
-        yield DigestLine(writer.say(mistake_words(mistake)), *_undo(mistake, writer))
+        yield DigestLine(writer.say(mistake_words(mistake)), *_remedy_for(mistake, writer))
     if len(digest.mistakes) > MOST_LISTED:
         more = {"count": len(digest.mistakes) - MOST_LISTED}
         yield DigestLine(writer.say(Wording("and {count:,} more", more)))
@@ -163,7 +163,7 @@ def mistake_words(mistake: FalsePositive) -> Wording:
     return Wording("{number}: {actions}, but {why}", about)
 
 
-def _undo(mistake: FalsePositive, writer: _Writer) -> tuple[tuple[str, ...], str]:
+def _remedy_for(mistake: FalsePositive, writer: _Writer) -> tuple[tuple[str, ...], str]:
     """Return commands and link that let the number ring. Empty if numbers are masked, because both contain it."""
     if not writer.numbers:
         return (), ""

@@ -55,8 +55,8 @@ ADVISORIES = (
     ),
 )
 
-# Modules by what their absence means: no call is screened, or one action cannot be done. Which module provides what
-# was asked of Asterisk 22 (`core show function FILTER`); tests/integration/test_install.py asks again.
+# Modules by the effect of their absence: no call is screened, or an action is impossible. Asterisk 22 reports the
+# module of each function (`core show function FILTER`); tests/integration/test_install.py checks it.
 NEEDED: Mapping[str, str | Wording] = {
     "app_exec": "ExecIf, TryExec",
     "app_stack": "Gosub",

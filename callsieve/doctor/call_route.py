@@ -32,7 +32,7 @@ _TAKING = """
     voicemailmain waitexten
 """
 TAKE_THE_CALL = frozenset(_TAKING.split())
-# They may jump to wherever a script, a loop or a variable says.
+# A script, a loop or a variable decides where they jump.
 _ELSEWHERE = (
     "agi asyncagi continuewhile deadagi eagi endwhile exitwhile macro macroexclusive macroif random stasis while"
 )
@@ -53,13 +53,13 @@ class RouteReason(StrEnum):
     """The reason why a call is not screened, or why that is unknown."""
 
     TAKEN = "taken"  # an application connects or ends the call
-    REFUSED = "refused"  # our front context has nowhere to send it
+    REFUSED = "refused"  # the place after our front context does not exist
     ENDS = "ends"  # the dialplan has no further step
-    MISSING = "missing"  # a jump to where there is nothing
-    COMPUTED = "computed"  # only the running call knows
+    MISSING = "missing"  # a jump to a place that does not exist
+    COMPUTED = "computed"  # known only during a call
     DEPENDS = "depends"  # some calls are screened, others are not
-    SWITCH = "switch"  # another server or a database is asked
-    LONG = "long"  # more jumps than are followed
+    SWITCH = "switch"  # another server or a database decides
+    LONG = "long"  # too many jumps to follow
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,7 +141,7 @@ def socket_answers(context: CheckContext) -> Finding:
     return _judged(context, answer, str(path), "another process")
 
 
-def is_asked_by_asterisk(context: CheckContext) -> Finding:
+def has_only_known_users(context: CheckContext) -> Finding:
     """Check that only Asterisk, root and the service have sent requests to the daemon since its start."""
     telemetry = context.fresh_telemetry
     if telemetry is None:
@@ -178,7 +178,7 @@ def _judged(context: CheckContext, answer: StatusAnswer, where: str, holder: str
         return warn(Wording("the daemon answers ({took}), but: {why}", about), more)
     if rule == "status":
         return ok(Wording("{where}, {took}", about))
-    if rule == "fail-open" and reason == FailOpen.HEADER:  # it does not know our question
+    if rule == "fail-open" and reason == FailOpen.HEADER:  # an older version does not know our request
         return outdated(where, "")
     if rule == "fail-open":
         return warn(Wording("the daemon lets calls go on unscreened ({took}): {why}", about), more)

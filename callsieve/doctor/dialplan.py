@@ -56,7 +56,7 @@ def others(dialplan: Dialplan) -> list[DialplanStep]:
     return [step for step in dialplan.steps if not step.context.startswith("callsieve")]
 
 
-def askers(dialplan: Dialplan) -> frozenset[str]:
+def contexts_calling_us(dialplan: Dialplan) -> frozenset[str]:
     """Return the contexts that call CallSieve's dialplan."""
     return frozenset(step.context for step in others(dialplan) if _CALLS_US.search(step.application))
 
@@ -69,7 +69,7 @@ def is_loaded(context: CheckContext) -> Finding:
     if not missing:
         return _same_version(context, len(ours))
     remedy = RELOAD if _is_installed(context) else INSTALL
-    if lost := askers(context.dialplan):
+    if lost := contexts_calling_us(context.dialplan):
         callers: Places = {"contexts": ", ".join(sorted(lost))}
         return fail(Wording("calls are LOST: {contexts} calls [callsieve], and it is not loaded", callers), remedy)
     if len(missing) == len(ours):
@@ -112,7 +112,7 @@ def _same_version(context: CheckContext, count: int) -> Finding:
     return ok(Wording("{count} contexts are loaded", {"count": count}))
 
 
-def asks_us(context: CheckContext) -> Finding:
+def queries_this_daemon(context: CheckContext) -> Finding:
     """Check that the dialplan sends its requests to the address on which this daemon listens."""
     asked = _asked(context)
     if asked is None:
@@ -159,11 +159,11 @@ def _classic(context: CheckContext) -> Finding:
     return ok(Wording("the classic scripts in {folder}", {"folder": str(directory / OUR_AGI)}))
 
 
-def reaches_phones(context: CheckContext) -> Finding:
+def has_our_dial_options(context: CheckContext) -> Finding:
     """Check that Dial has CallSieve's options. They give phones the ring tone, the warning and personal lists."""
     steps = others(context.dialplan)
     if TRUNK_CONTEXT in context.dialplan.contexts:
-        return _reaches_freepbxs_phones(steps)
+        return _freepbx_runs_our_hooks(steps)
     if any("${CALLSIEVE_DIAL}" in step.application for step in steps if _DIAL.search(step.application)):
         return ok(Wording("Dial carries ${CALLSIEVE_DIAL}"))
     if FREEPBX_CONTEXT in context.dialplan.contexts:
@@ -173,7 +173,7 @@ def reaches_phones(context: CheckContext) -> Finding:
     )
 
 
-def _reaches_freepbxs_phones(steps: list[DialplanStep]) -> Finding:
+def _freepbx_runs_our_hooks(steps: list[DialplanStep]) -> Finding:
     """Check that FreePBX runs our hooks before it dials a phone. The Dial of FreePBX cannot have our options."""
     if any(calls_by_macro(step.context, step.application) for step in steps):
         return warn(
@@ -200,7 +200,7 @@ def _reaches_freepbxs_phones(steps: list[DialplanStep]) -> Finding:
 
 def are_labelled(context: CheckContext) -> Finding:
     """Check that every Dial that a call to our numbers may reach has CallSieve's options."""
-    finding = reaches_phones(context)
+    finding = has_our_dial_options(context)
     if finding.status is not CheckStatus.OK or TRUNK_CONTEXT in context.dialplan.contexts:
         return finding
     bare = dict(_unlabelled(context, trunks_of(context)))
@@ -233,7 +233,7 @@ def is_free(hook: PredialHook, steps: Iterable[DialplanStep]) -> bool:
     return all(_EMPTY.match(step.application) for step in steps if step.context == hook.context)
 
 
-def hears_of_emergencies(context: CheckContext) -> Finding:
+def reports_emergencies(context: CheckContext) -> Finding:
     """Check that emergency calls open the emergency window, during which no call is screened."""
     if any(_EMERGENCY.search(step.application) for step in others(context.dialplan)):
         return ok(Wording("an emergency call suspends screening, so call-backs get through"))
@@ -267,7 +267,7 @@ def has_free_codes(context: CheckContext) -> Finding:
             remedy = Wording("change the other code (Admin > Feature Codes), or do not include ours")
         return warn(listed(clashes[:4], "{some}; {more}"), remedy)
     swallowing = [f"{name} ({code})" for name, code in features.items() if FEATURE_CODES[0].startswith(code)]
-    if swallowing and any(lets_hang_up(step.application) for step in others(context.dialplan)):
+    if swallowing and any(has_hangup_option(step.application) for step in others(context.dialplan)):
         return warn(
             Wording("during a call {feature} takes the first keys of our codes", {"feature": swallowing[0]}),
             Wording("in features.conf give it a code of two keys, or take h and H out of Dial's options"),
@@ -319,7 +319,7 @@ def _regex_of(part: str) -> str:
     return part if part.startswith("[") else classes.get(part.upper(), re.escape(part))
 
 
-def lets_hang_up(application: str) -> bool:
+def has_hangup_option(application: str) -> bool:
     """Return whether a Dial has option h or H, with which a key ends the call."""
     if not application.startswith("Dial("):
         return False

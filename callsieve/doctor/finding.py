@@ -57,7 +57,7 @@ NONE = Wording("none")
 POLICY_UNUSABLE = Wording('the policy cannot be used: see the check "policy"')
 RESTART = "systemctl restart callsieve"
 MIGRATE = Wording("systemctl restart callsieve, which migrates it; without a service: callsieve db migrate")
-FREEPBX_CONTEXT = "func-apply-sipheaders"  # which FreePBX generates, whatever is installed
+FREEPBX_CONTEXT = "func-apply-sipheaders"  # FreePBX always generates it
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +96,7 @@ def and_more(first: Wording, others: int) -> Wording:
     return Wording("{first}, and {count} more", {"first": first, "count": others}) if others else first
 
 
-def first_ill(sources: Iterable[tuple[str, SourceHealth]], remedy: str) -> Finding | None:
+def first_problem(sources: Iterable[tuple[str, SourceHealth]], remedy: str) -> Finding | None:
     """Return a warning about the first source with a problem, and the number of others. None if all are well."""
     ill = [(name, health) for name, health in sources if not health.is_well]
     if not ill:
@@ -110,7 +110,7 @@ def differs(install: str) -> Wording:
     return Wording("{command}: shows what differs", {"command": install})
 
 
-# Each takes a detail and a remedy. warn: screened, but not as well as possible; fail: not screened, or unsafe.
+# Each takes a detail and a remedy. warn: calls are screened, but not in the best way. fail: not screened, or unsafe.
 ok = partial(Finding, CheckStatus.OK)
 warn = partial(Finding, CheckStatus.WARN)
 fail = partial(Finding, CheckStatus.FAIL)

@@ -15,7 +15,7 @@ from callsieve.settings import SettingsError, SettingsUnreadable, parse_settings
 from reputation.wording import Places, Wording
 
 _RUNS_AS = re.compile(r"^(User|Group)=(\S+)$", re.MULTILINE)
-SECRET_OPEN = OutsideProblem.SECRET_READABLE.code  # to others: the only one of these that is unsafe
+SECRET_OPEN = OutsideProblem.SECRET_READABLE.code  # the only problem here that is unsafe
 NO_SECRET = Wording("the settings name no secret file")
 TEST_EVENTS = Wording("then check with: callsieve events test NAME")
 CONTROL_SOCKET = "asterisk.ctl"
@@ -37,7 +37,7 @@ def settings_are_private(context: CheckContext) -> Finding:
             return fail(
                 Wording("other users may change {file}", {"file": str(file)}), f"chmod o-w {file} {file.parent}"
             )
-        # Of the manager user: the secrets of others stand elsewhere, and the environment may have another one.
+        # The secret of the manager user. Other secrets are in other files, and the environment may override it.
         written = parse_settings(file.read_text("utf-8"), str(file))
         if mode & 0o004 and (written.ami.secret or written.agi.key):
             return fail(Wording("other users may read the secret in {file}", {"file": str(file)}), f"chmod o-r {file}")
@@ -79,7 +79,7 @@ def _may_read(file: Path, user: str, group: str) -> bool:
     return may(file.parent, 0o1) and may(file, 0o4)
 
 
-def are_readable_by_us_alone(context: CheckContext) -> Finding:
+def has_private_secrets(context: CheckContext) -> Finding:
     """Check that the secret files named in the settings can be read only by the owner of the state directory."""
     names = dict.fromkeys(secret_files(context.loaded.settings))
     wrong: list[OutsideError] = []

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from callsieve.doctor import trunk_numbers
 from callsieve.doctor.call_route import RouteReason, RouteScreening, RouteVerdict, verdict_on
-from callsieve.doctor.dialplan import INSTALL, RELOAD, askers
+from callsieve.doctor.dialplan import INSTALL, RELOAD, contexts_calling_us
 from callsieve.doctor.finding import CheckContext, Finding, and_more, fail, ok, unknown, warn
 from callsieve.doctor.trunk_numbers import TriedNumber, TrunkContext, freepbx_sends_us_calls, numbers_to_try, trunks_of
 from callsieve.install.freepbx import TRUNK_CONTEXT
@@ -108,7 +108,7 @@ class Survey:
 
 def are_screened(context: CheckContext) -> Finding:
     """Check that calls from each trunk to each number are screened."""
-    asking = sorted(askers(context.dialplan))
+    asking = sorted(contexts_calling_us(context.dialplan))
     trunks = trunks_of(context)
     for trunk in trunks:
         if trunk.context is not None and trunk.context not in context.dialplan.contexts:

@@ -51,7 +51,7 @@ def can_read_callers(context: CheckContext) -> Finding:
     return context.judge_store(lambda db, now: _judged_callers(db, now, context.loaded))
 
 
-def hears_carriers(context: CheckContext) -> Finding:
+def receives_verstat(context: CheckContext) -> Finding:
     """Check that each carrier that should send `verstat` has done so since the daemon started."""
     checking = [trunk.name for trunk in context.loaded.settings.trunk if trunk.verstat]
     telemetry = context.telemetry

@@ -29,7 +29,7 @@ _NOBODYS = frozenset({"guest", "anonymous"})
 MARK = "app-callsieve-phone"  # a context that exists if the module is installed
 CODES = "app-callsieve-codes"
 _ROUTES = ("ext-did-0001", "ext-did-0002")
-_IS_ROUTE = "Set(CDR(did)="  # each inbound route of FreePBX has it, and nothing else in those contexts
+_IS_ROUTE = "Set(CDR(did)="  # in those contexts only FreePBX's inbound routes have it
 _IS_SCREENED = "app-callsieve-screened,"
 
 

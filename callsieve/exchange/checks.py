@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 
-from callsieve.doctor.finding import NONE, CheckContext, Finding, HealthCheck, ScheduledCheck, first_ill, ok, warn
+from callsieve.doctor.finding import NONE, CheckContext, Finding, HealthCheck, ScheduledCheck, first_problem, ok, warn
 from callsieve.exchange.health import health_of
 from callsieve.exchange.views import ExchangeShown, exchange_shown
 from callsieve.monitoring.metrics import MetricFamily
@@ -28,7 +28,7 @@ def _judge(shown: ExchangeShown, now: float) -> Finding:
         return warn(Wording("the companies' data is not fetched: the timer is not running"), EXCHANGE_TIMER)
     if shown.published is not None and shown.published.is_late:
         return warn(Wording("nothing was published for two days"), EXCHANGE_TIMER)
-    if ill := first_ill(((peer.name, peer.health) for peer in shown.companies), EXCHANGE):
+    if ill := first_problem(((peer.name, peer.health) for peer in shown.companies), EXCHANGE):
         return ill
     if not shown.companies:
         return ok(NONE if shown.published is None else Wording("published"))

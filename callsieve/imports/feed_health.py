@@ -8,7 +8,7 @@ from typing import Annotated, NamedTuple
 
 from callsieve.changes.operation import Context
 from callsieve.changes.paging import PageQuery, ResultPage, page_from
-from callsieve.doctor.finding import NONE, CheckContext, Finding, HealthCheck, ScheduledCheck, first_ill, ok, warn
+from callsieve.doctor.finding import NONE, CheckContext, Finding, HealthCheck, ScheduledCheck, first_problem, ok, warn
 from callsieve.monitoring.metrics import MetricFamily
 from callsieve.outside.errors import KeptFailure, read_kept_failure
 from callsieve.settings import Loaded, Settings
@@ -231,7 +231,7 @@ def _check_feeds(db: sqlite3.Connection, settings: Settings, now: float) -> Find
         return warn(Wording("feeds are not fetched: the timer is not running"), FETCH_TIMER)
     feeds = list_feeds(db, settings, now)
     remedy = next((known.remedy for known in feeds if not known.health.is_well), "")
-    if bad := first_ill(((known.name, known.health) for known in feeds), remedy):
+    if bad := first_problem(((known.name, known.health) for known in feeds), remedy):
         return bad
     ages = [now - known.feed.imported_at for known in feeds if known.feed is not None]
     if not ages:

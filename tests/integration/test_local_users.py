@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from agi.quoting import variables_in
-from callsieve.doctor.daemon import is_asked_by_asterisk
+from callsieve.doctor.daemon import has_only_known_users
 from callsieve.doctor.finding import CheckContext
 from callsieve.health import CheckStatus
 from callsieve.install.install import with_key
@@ -172,7 +172,7 @@ def test_anybody_may_ask_the_status_and_nothing_more(daemon: Daemon) -> None:
         told = read_telemetry(daemon.state)
         assert told is not None
         loaded = load_settings(None, daemon.environment)
-        return is_asked_by_asterisk(CheckContext(loaded, str, told.at)).status
+        return has_only_known_users(CheckContext(loaded, str, told.at)).status
 
     assert asked_by(NOBODY, daemon, "callsieve: status\n")["CALLSIEVE_RULE"] == "status"
     assert found(0) is CheckStatus.OK

@@ -62,14 +62,14 @@ def in_force(appeal: Appeal) -> str:
 
 
 def show_list(
-    all_of_them: Annotated[bool, typer.Option("--all", help="Show closed appeals too.")] = False,
+    include_closed: Annotated[bool, typer.Option("--all", help="Show closed appeals too.")] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
     """Show the appeals to decide. Appeals in force come first, by deadline, then appeals that are only filed."""
     now = time.time()
     with existing_store(settings_of(config)) as db:
-        appeals = all_appeals(db) if all_of_them else appeals_to_decide(db)
+        appeals = all_appeals(db) if include_closed else appeals_to_decide(db)
         queue = queued(appeals, public_appeals(db), now)
     if as_json:
         print_json(queue)
@@ -83,7 +83,7 @@ def show_list(
             keep=(0, 1, 3, 4, 5),
         )
     else:
-        say("No appeals." if all_of_them else "No appeals to decide. --all shows closed ones.")
+        say("No appeals." if include_closed else "No appeals to decide. --all shows closed ones.")
 
 
 def show(appeal: AppealArgument, as_json: JsonOption = False, config: ConfigOption = None) -> None:
@@ -153,7 +153,7 @@ RemoveOption = Annotated[
 ReasonOption = Annotated[str, typer.Option(help="The reason. The owner can read it.", show_default=False)]
 
 
-def open_one(
+def file_appeal(
     number: Annotated[str, typer.Argument(help="A number as you dial it, or +12015550123.", show_default=False)],
     name: Annotated[str, typer.Option(help="Name of the owner.", show_default=False)],
     contact: Annotated[str, typer.Option(help="Where to send the answer, such as a mail address.", show_default=False)],

@@ -18,7 +18,7 @@ from callsieve.calls.live import (
 )
 from callsieve.calls.records import wanted_of
 from callsieve.calls.spoken_names import read_recording
-from callsieve.calls.views import Asker, call_shown, calls_shown, nothing_shown, place_of
+from callsieve.calls.views import CallsContext, call_shown, calls_shown, empty_page, place_of
 from callsieve.changes.operation import Refused
 from callsieve.emergency_window import close_window
 from callsieve.web.access import anonymous, with_session
@@ -46,22 +46,22 @@ async def show(req: PageRequest) -> Response:
     except Refused as refused:
         field = Wording(LABELS.get(refused.field, refused.field))
         problem = Wording("{field}: {problem}", {"field": field, "problem": refused.words})
-        shown = await req.read(nothing_shown, await _asker(req), typed, problem)
+        shown = await req.read(empty_page, await _calls_context(req), typed, problem)
         return req.page(_template(req), 422, calls=shown, actions=ACTION_BY_WORD, endings=ENDINGS)
-    shown = await req.read(calls_shown, await _asker(req), wanted, typed, place_of(typed.get("after")))
+    shown = await req.read(calls_shown, await _calls_context(req), wanted, typed, place_of(typed.get("after")))
     return req.page(_template(req), calls=shown, actions=ACTION_BY_WORD, endings=ENDINGS)
 
 
-async def _asker(req: PageRequest) -> Asker:
+async def _calls_context(req: PageRequest) -> CallsContext:
     activity = await activity_of(req, SPANS["day"], "")
     mistakes = await req.read(open_mistakes, activity.mistakes, req.now)
-    return Asker(req.state.loaded, req.now, tuple(mistake.number for mistake in mistakes))
+    return CallsContext(req.state.loaded, req.now, tuple(mistake.number for mistake in mistakes))
 
 
 async def show_one(req: PageRequest) -> Response:
     """Show one call, by the id of its decision."""
-    asker = Asker(req.state.loaded, req.now)
-    shown = await req.read(call_shown, asker, req.path("call"), req.me.extension)
+    calls_context = CallsContext(req.state.loaded, req.now)
+    shown = await req.read(call_shown, calls_context, req.path("call"), req.me.extension)
     if shown is None:
         raise NotFound
     return req.page("calls/call.html", call=shown)

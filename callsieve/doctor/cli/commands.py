@@ -44,7 +44,7 @@ def doctor(
     loaded, error = salvaged_settings_of(config)
     context = CheckContext(error or loaded, lambda command: console(loaded.settings, command), time.time(), fetched)
     with as_root():
-        loaded_at = context.loaded_at  # before the checks: what Asterisk loads meanwhile, they may have missed
+        loaded_at = context.loaded_at  # before the checks, which may miss modules that Asterisk loads meanwhile
     examined = examine(checks_of(ctx.obj), context)
     with as_root():
         code = passcode_code(context)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from callsieve.daemon.background import trouble_with
+from callsieve.daemon.background import dialplan_problem
 from callsieve.doctor.daemon import ask_status
 from callsieve.install.install import dialplan_text
 from callsieve.settings import Loaded, parse_settings
@@ -45,7 +45,7 @@ def test_where_calls_are_sent(tmp_path: Path, agi: str | None, extensions: str, 
     etc = make_etc(tmp_path / "etc", agi, extensions)
     parsed = parse_settings(f'{settings}[asterisk]\netc = "{etc}"\n', "test")
     loaded = Loaded(settings=parsed, file=None, state=tmp_path)
-    assert ("callsieve asterisk install" in trouble_with(loaded)) == is_wrong
+    assert ("callsieve asterisk install" in dialplan_problem(loaded)) == is_wrong
 
 
 def trouble_of(daemon: Daemon) -> str:

@@ -26,7 +26,7 @@ from callsieve.doctor import dialplan as doctor_dialplan
 from callsieve.doctor.asterisk import ADVISORIES, NEEDED, WANTED
 from callsieve.doctor.checks import checks_of, examine
 from callsieve.doctor.cli.commands import show_checks
-from callsieve.doctor.dialplan import lets_hang_up, pattern_takes
+from callsieve.doctor.dialplan import has_hangup_option, pattern_takes
 from callsieve.doctor.finding import FREEPBX_CONTEXT, CheckContext, Finding, HealthCheck
 from callsieve.health import Check, CheckStatus
 from callsieve.install.freepbx import OUTBOUND_HOOK, PHONE_HOOKS, TRUNK_CONTEXT
@@ -242,7 +242,7 @@ def test_patterns_that_take_a_feature_code(pattern: str, takes: bool) -> None:
     ],
 )
 def test_dials_with_which_a_key_hangs_up(application: str, hangs_up: bool) -> None:
-    assert lets_hang_up(application) is hangs_up
+    assert has_hangup_option(application) is hangs_up
 
 
 @pytest.mark.parametrize(
@@ -453,10 +453,15 @@ LabelCheck = Callable[[CheckContext], Finding]
         ),
         pytest.param(doctor_dialplan.is_loaded, dialplan_with(GOSUB), "", "warn", "in no file", id="loaded-once"),
         pytest.param(
-            doctor_dialplan.asks_us, {"dialplan show": ASKING}, "", "ok", "agi://127.0.0.1:4578", id="asks-us"
+            doctor_dialplan.queries_this_daemon,
+            {"dialplan show": ASKING},
+            "",
+            "ok",
+            "agi://127.0.0.1:4578",
+            id="asks-us",
         ),
         pytest.param(
-            doctor_dialplan.asks_us,
+            doctor_dialplan.queries_this_daemon,
             {"dialplan show": ASKING},
             '[agi]\nlisten = "127.0.0.1:4600"',
             "fail",
@@ -464,7 +469,7 @@ LabelCheck = Callable[[CheckContext], Finding]
             id="asks-elsewhere",
         ),
         pytest.param(
-            doctor_dialplan.asks_us,
+            doctor_dialplan.queries_this_daemon,
             {"dialplan show": ASKING, "dialplan show globals": "   CALLSIEVE_AGI=agi://127.0.0.1:4600\n"},
             '[agi]\nlisten = "127.0.0.1:4600"',
             "ok",
@@ -472,7 +477,7 @@ LabelCheck = Callable[[CheckContext], Finding]
             id="a-global-wins",
         ),
         pytest.param(
-            doctor_dialplan.asks_us,
+            doctor_dialplan.queries_this_daemon,
             {"dialplan show globals": "   CALLSIEVE_AGI=agi://127.0.0.1\n"},
             "",
             "fail",
@@ -480,7 +485,7 @@ LabelCheck = Callable[[CheckContext], Finding]
             id="asterisks-own-port",
         ),
         pytest.param(
-            doctor_dialplan.asks_us,
+            doctor_dialplan.queries_this_daemon,
             {"dialplan show globals": "   CALLSIEVE_AGI=callsieve-agi\n"},
             "",
             "fail",
@@ -488,7 +493,7 @@ LabelCheck = Callable[[CheckContext], Finding]
             id="no-classic-script",
         ),
         pytest.param(
-            doctor_dialplan.reaches_phones,
+            doctor_dialplan.has_our_dial_options,
             dialplan_with(GOSUB, "Dial(PJSIP/201,30,${CALLSIEVE_DIAL})"),
             "",
             "ok",
@@ -496,7 +501,7 @@ LabelCheck = Callable[[CheckContext], Finding]
             id="dial-options",
         ),
         pytest.param(
-            doctor_dialplan.reaches_phones,
+            doctor_dialplan.has_our_dial_options,
             dialplan_with(GOSUB, "Dial(PJSIP/201)"),
             "",
             "warn",
@@ -504,7 +509,7 @@ LabelCheck = Callable[[CheckContext], Finding]
             id="bare-dial",
         ),
         pytest.param(
-            doctor_dialplan.reaches_phones,
+            doctor_dialplan.has_our_dial_options,
             {"dialplan show": freepbx_dialplan(TRUNK_CONTEXT) + hooked()},
             "",
             "ok",
@@ -512,7 +517,7 @@ LabelCheck = Callable[[CheckContext], Finding]
             id="freepbx",
         ),
         pytest.param(
-            doctor_dialplan.reaches_phones,
+            doctor_dialplan.has_our_dial_options,
             {"dialplan show": freepbx_dialplan(TRUNK_CONTEXT, "from-pstn-custom") + hooked()},
             "",
             "ok",
@@ -520,7 +525,7 @@ LabelCheck = Callable[[CheckContext], Finding]
             id="freepbx-and-a-line-of-ones-own",
         ),
         pytest.param(
-            doctor_dialplan.reaches_phones,
+            doctor_dialplan.has_our_dial_options,
             {"dialplan show": freepbx_dialplan(TRUNK_CONTEXT) + hooked(last="Return()")},
             "",
             "warn",
@@ -528,7 +533,7 @@ LabelCheck = Callable[[CheckContext], Finding]
             id="freepbx-with-an-empty-hook",
         ),
         pytest.param(
-            doctor_dialplan.reaches_phones,
+            doctor_dialplan.has_our_dial_options,
             {"dialplan show": freepbx_dialplan(TRUNK_CONTEXT) + hooked(last="AGI(theirs.php)")},
             "",
             "warn",
@@ -536,7 +541,7 @@ LabelCheck = Callable[[CheckContext], Finding]
             id="freepbx-with-a-hook-of-somebody-elses",
         ),
         pytest.param(
-            doctor_dialplan.reaches_phones,
+            doctor_dialplan.has_our_dial_options,
             {
                 "dialplan show": freepbx_dialplan(TRUNK_CONTEXT)
                 + step_of("outrt-1", "Macro(dialout-trunk,1,${EXTEN},,off)")
@@ -547,7 +552,7 @@ LabelCheck = Callable[[CheckContext], Finding]
             id="freepbx-16",
         ),
         pytest.param(
-            doctor_dialplan.reaches_phones,
+            doctor_dialplan.has_our_dial_options,
             {"dialplan show": freepbx_dialplan("func-apply-sipheaders", "from-pstn-custom")},
             "",
             "warn",
@@ -585,7 +590,7 @@ LabelCheck = Callable[[CheckContext], Finding]
             id="where-freepbx-returns-parked-calls-is-no-clash",
         ),
         pytest.param(
-            doctor_dialplan.hears_of_emergencies,
+            doctor_dialplan.reports_emergencies,
             dialplan_with("Gosub(callsieve-emergency,s,1)"),
             "",
             "ok",
@@ -593,7 +598,7 @@ LabelCheck = Callable[[CheckContext], Finding]
             id="emergency",
         ),
         pytest.param(
-            doctor_dialplan.hears_of_emergencies, {}, "", "warn", "does not report emergency", id="no-emergency"
+            doctor_dialplan.reports_emergencies, {}, "", "warn", "does not report emergency", id="no-emergency"
         ),
         pytest.param(doctor_dialplan.has_free_codes, {}, "", "ok", "*37, *38, *39 are free", id="codes"),
         pytest.param(
@@ -723,11 +728,11 @@ def test_the_classic_scripts_are_looked_at(tmp_path: Path) -> None:
     for script in scripts:
         script.write_text(wrapper_text(Path(sys.executable), Path("/relay.py"), context.loaded.socket_path))
         script.chmod(0o755)
-    assert doctor_dialplan.asks_us(context).status is CheckStatus.OK
+    assert doctor_dialplan.queries_this_daemon(context).status is CheckStatus.OK
     scripts[0].write_text("#!/bin/sh\nexec python relay.py /elsewhere/agi.sock\n")
-    assert "does not connect to" in str(doctor_dialplan.asks_us(context).detail)
+    assert "does not connect to" in str(doctor_dialplan.queries_this_daemon(context).detail)
     scripts[0].chmod(0o644)
-    assert "may not run it" in str(doctor_dialplan.asks_us(context).detail)
+    assert "may not run it" in str(doctor_dialplan.queries_this_daemon(context).detail)
 
 
 def test_the_unix_socket(tmp_path: Path) -> None:

@@ -75,4 +75,4 @@ def test_findings(tmp_path: Path, shown: str, settings: str, status: str, words:
 
 def test_the_hook_hears_of_emergency_calls(tmp_path: Path) -> None:
     context = make_check_context(tmp_path, {"dialplan show": on_freepbx(ASKING)})
-    assert "marked Emergency" in str(doctor_dialplan.hears_of_emergencies(context).detail)
+    assert "marked Emergency" in str(doctor_dialplan.reports_emergencies(context).detail)

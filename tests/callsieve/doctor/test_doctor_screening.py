@@ -12,7 +12,7 @@ import pytest
 
 from callsieve.daemon.background import write_telemetry
 from callsieve.doctor.finding import CheckContext
-from callsieve.doctor.screening import DAY, are_decided, can_read_callers, hears_carriers
+from callsieve.doctor.screening import DAY, are_decided, can_read_callers, receives_verstat
 from callsieve.health import CheckStatus
 from callsieve.policy.catalogue import FEW_DECISIONS, may_act
 from callsieve.settings import Loaded, parse_settings
@@ -245,6 +245,6 @@ def test_a_carrier_that_checks_callers_says_so(
     tmp_path: Path, settings: str, heard: dict[str, tuple[int, int]], status: CheckStatus
 ) -> None:
     write_telemetry(tmp_path, msgspec.structs.replace(make_telemetry(), by_carrier=heard))
-    found = hears_carriers(looks(tmp_path, settings))
+    found = receives_verstat(looks(tmp_path, settings))
     assert found.status is status
     assert ("CALLSIEVE_VERSTAT_HEADER" in str(found.remedy)) == (status is CheckStatus.WARN)

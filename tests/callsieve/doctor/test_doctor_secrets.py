@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from callsieve.doctor.finding import CheckContext, Finding
-from callsieve.doctor.privacy import are_readable_by_us_alone
+from callsieve.doctor.privacy import has_private_secrets
 from callsieve.health import CheckStatus
 from callsieve.settings import Loaded, parse_settings
 
@@ -30,7 +30,7 @@ url = "env:NOT_SEEN_FROM_HERE"
 
 def look(folder: Path, settings: str = SETTINGS) -> Finding:
     loaded = Loaded(settings=parse_settings(settings.format(folder=folder), "test"), file=None, state=folder)
-    return are_readable_by_us_alone(CheckContext(loaded, str, 0.0))
+    return has_private_secrets(CheckContext(loaded, str, 0.0))
 
 
 @pytest.fixture
