@@ -73,7 +73,7 @@ class CallersToHear:
 
 @contextmanager
 def hearing(daemon: Daemon, speech: SpeechPaths, *, idle: bool) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the real hearing process with the small model."""
+    """Run the real hearing process with the small model during the `with` block."""
     command = (sys.executable, "-m", "lab.hearing", str(speech.packages), str(daemon.state / "hearing.sock"))
     with subprocess.Popen((*ends_with_us(), *command), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:

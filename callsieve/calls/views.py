@@ -151,7 +151,7 @@ class CallShown:
 
 @dataclass(frozen=True, slots=True)
 class CallsContext:
-    """The settings and the time for which pages are made. `mistaken`: numbers that were probably stopped by mistake."""
+    """The settings and the time for which pages of calls are made. `mistaken`: numbers probably stopped by mistake."""
 
     loaded: Loaded
     now: float

@@ -93,7 +93,7 @@ async def activity_of(req: PageRequest, span: ActivitySpan, site: str) -> Activi
 
 
 async def health(req: PageRequest) -> Response:
-    """Show the health of every part, as a whole page or as a fragment that updates one."""
+    """Show the health of all parts of the system, as a page or as a fragment that replaces part of a page."""
     part = bool(req.query.get("part"))
     if req.is_fragment:
         return req.page("doctor/_health.html", health=req.state.health.latest, is_part=part)
