@@ -11,9 +11,19 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from functools import cache, partial
 from typing import Any, Generic, TypeVar
 
-from jinja2 import BaseLoader, ChoiceLoader, Environment, PackageLoader, PrefixLoader, StrictUndefined, pass_context
+from jinja2 import (
+    BaseLoader,
+    ChoiceLoader,
+    Environment,
+    PackageLoader,
+    PrefixLoader,
+    StrictUndefined,
+    nodes,
+    pass_context,
+)
 from jinja2.runtime import Context
-from markupsafe import Markup
+from jinja2.visitor import NodeTransformer
+from markupsafe import Markup, escape
 
 from callsieve.changes.describe import actor_of, change_of, name_of, user_of
 from callsieve.text.times import ago, day, iso, iso_with_zone, span_words, when, when_exactly
@@ -116,8 +126,8 @@ def _moment_ago(context: Context, at: float | None) -> Markup:
 
 
 def _time_element(at: float, text: str, kind: str) -> Markup:
-    element = '<time class="{}" datetime="{}" title="{}">{}</time>'
-    return Markup(element).format(kind, iso_with_zone(at), when_exactly(at), text)
+    exactly = escape(when_exactly(at))
+    return Markup(f'<time class="{kind}" datetime="{iso_with_zone(at)}" title="{exactly}">{escape(text)}</time>')
 
 
 def _points(log_odds: float) -> str:
@@ -207,12 +217,42 @@ def _printable(value: Any) -> Any:
     return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in value)
 
 
+class _TextTranslator(NodeTransformer):
+    """Replaces `_("text")` in a parsed template by its translation, and `_("text", a=b)` by `translation % {"a": b}`.
+
+    Without this every page would look up some hundred texts.
+    """
+
+    def __init__(self, language: str) -> None:
+        self._catalogue = translations_of(language)
+
+    def visit_Call(self, node: nodes.Call) -> nodes.Expr:
+        self.generic_visit(node)
+        match node:
+            case nodes.Call(node=nodes.Name(name="_"), args=[nodes.Const(value=str(text))], dyn_kwargs=None):
+                places = [nodes.Pair(nodes.Const(place.key), place.value) for place in node.kwargs]
+                template = nodes.TemplateData(translated(text, self._catalogue))
+                return nodes.Mod(template, nodes.Dict(places), lineno=node.lineno)
+        return node
+
+
+class _TranslatedEnvironment(Environment):
+    """An environment that translates its templates when it compiles them."""
+
+    language = ""
+
+    def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:
+        parsed = super()._parse(source, name, filename)
+        _TextTranslator(self.language).visit(parsed)
+        return parsed
+
+
 @cache
 def _environment(
     language: str, capabilities: tuple[str, ...], filters: tuple[tuple[str, Callable[..., Any]], ...]
 ) -> Environment:
     """Return the environment of a language. Cached, because compiling templates is slow."""
-    environment = Environment(
+    environment = _TranslatedEnvironment(
         loader=loader_of(capabilities),
         autoescape=True,
         undefined=StrictUndefined,
@@ -220,6 +260,7 @@ def _environment(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.language = language
     environment.filters.update({**FILTERS, **dict(filters)})
     environment.install_gettext_translations(translations_of(language), newstyle=True)  # type: ignore[attr-defined]
     plural_of = environment.globals["ngettext"]
