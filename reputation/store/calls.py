@@ -126,7 +126,12 @@ _COUNT = """
 SELECT count(*) FROM decision
  WHERE would_be IN (SELECT value FROM json_each(:actions)) AND would_be <> 'allow' AND at >= :since
 """
-_OF_NUMBERS = " AND caller IN (SELECT value FROM json_each(:numbers))"
+# `+`: by the index of the callers, which reads fewer rows than the index of the actions.
+_COUNT_OF_NUMBERS = """
+SELECT count(*) FROM decision
+ WHERE caller IN (SELECT value FROM json_each(:numbers)) AND at >= :since
+   AND +would_be IN (SELECT value FROM json_each(:actions)) AND +would_be <> 'allow'
+"""
 _ORDER = " ORDER BY d.at DESC, d.id DESC LIMIT :limit"
 _SITE = site_and_mark("d.linkedid")  # as in its index
 
@@ -188,7 +193,7 @@ def calls_of_ids(db: sqlite3.Connection, ids: Sequence[str]) -> list[CallRow]:
 def count_calls(db: sqlite3.Connection, actions: Sequence[str], since: float, numbers: Sequence[str] | None) -> int:
     """Count calls with one of these actions, except `allow`, since `since`. If `numbers` is None, count all callers."""
     about = {"actions": json.dumps(actions), "since": since, "numbers": json.dumps(numbers)}
-    (count,) = db.execute(_COUNT if numbers is None else _COUNT + _OF_NUMBERS, about).fetchone()
+    (count,) = db.execute(_COUNT if numbers is None else _COUNT_OF_NUMBERS, about).fetchone()
     return int(count)
 
 
