@@ -304,7 +304,12 @@ def is_valid(e164: str) -> bool:
 
 def spaced(number: str) -> str:
     """Return a number in groups of digits: `+1 201 555 0123`. Any other text is returned unchanged."""
-    parsed = number_parsing.phone_number_of(number) if number.startswith("+") else None
+    return _spaced(number) if number.startswith("+") and len(number) <= _CACHED_CHARACTERS else number
+
+
+@lru_cache(maxsize=number_parsing.CACHED_CALLERS)
+def _spaced(number: str) -> str:
+    parsed = number_parsing.phone_number_of(number)
     if parsed is None:
         return number
     return phonenumbers.format_number(parsed, PhoneNumberFormat.INTERNATIONAL).replace("-", " ")
