@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from callsieve.calls.history import VIEW_ACTIONS, CallLine, CallView, call_lines
-from callsieve.calls.live import Bar, bars_of
+from callsieve.calls.live import Bar, bars_of, open_mistakes
 from callsieve.calls.records import (
     FIELDS,
     LONGEST,
@@ -33,6 +33,7 @@ from callsieve.changes.paging import PageQuery, ResultPage, page_of
 from callsieve.changes.paging import place_of as place_of_cursor
 from callsieve.decide.call_facts import linkedid_of
 from callsieve.doctor.finding import CheckContext, Finding, HealthCheck, ok, warn
+from callsieve.replay.false_positives import FalsePositive
 from callsieve.settings import Loaded
 from policies.decision import ACTION_BY_WORD
 from policies.reasons import why_of
@@ -151,11 +152,14 @@ class CallShown:
 
 @dataclass(frozen=True, slots=True)
 class CallsContext:
-    """The settings and the time for which pages of calls are made. `mistaken`: numbers probably stopped by mistake."""
+    """The settings and the time for which pages of calls are made.
+
+    `mistakes`: the numbers that the last search took for stopped by mistake. Some are settled by now.
+    """
 
     loaded: Loaded
     now: float
-    mistaken: tuple[str, ...] = ()
+    mistakes: tuple[FalsePositive, ...] = ()
 
 
 def calls_shown(
@@ -167,31 +171,36 @@ def calls_shown(
 ) -> CallsShown:
     """Return the page of matching calls that begins after a cursor."""
     fields = typed_fields(typed)
+    mistaken = _mistaken(db, calls_context)
     if fields["view"] == CallView.WRONG:
-        wanted = wanted._replace(numbers=json.dumps(calls_context.mistaken))
+        wanted = wanted._replace(numbers=json.dumps(mistaken))
     rows = find_calls(db, wanted, after, PAGE_CALLS + 1)
     calls = rows[:PAGE_CALLS]
     older = query_of(typed, calls[-1].place) if len(rows) > PAGE_CALLS else None
     lines = call_lines(db, calls_context.loaded.settings, calls, calls_context.now)
-    return CallsShown(
-        tuple(lines), fields, older, after is None, _choices(db), _counts(db, calls_context), wanted.since, wanted.until
-    )
+    counts = _counts(db, mistaken, calls_context.now)
+    return CallsShown(tuple(lines), fields, older, after is None, _choices(db), counts, wanted.since, wanted.until)
 
 
 def empty_page(
     db: sqlite3.Connection, calls_context: CallsContext, typed: Mapping[str, str], problem: Wording
 ) -> CallsShown:
     """Return a page without calls, because the filter is invalid."""
-    return CallsShown((), typed_fields(typed), None, True, _choices(db), _counts(db, calls_context), problem=problem)
+    counts = _counts(db, _mistaken(db, calls_context), calls_context.now)
+    return CallsShown((), typed_fields(typed), None, True, _choices(db), counts, problem=problem)
 
 
 def _choices(db: sqlite3.Connection) -> FilterChoices:
     return FilterChoices(tuple(rules_seen(db)), tuple(all_people(db)), tuple(sites_seen(db)))
 
 
-def _counts(db: sqlite3.Connection, calls_context: CallsContext) -> dict[CallView, int]:
-    since = calls_context.now - VIEW_SECONDS
-    numbers = {CallView.WRONG: calls_context.mistaken}
+def _mistaken(db: sqlite3.Connection, calls_context: CallsContext) -> list[str]:
+    """Return the numbers that were probably stopped by mistake."""
+    return [mistake.number for mistake in open_mistakes(db, calls_context.mistakes, calls_context.now)]
+
+
+def _counts(db: sqlite3.Connection, mistaken: list[str], now: float) -> dict[CallView, int]:
+    since, numbers = now - VIEW_SECONDS, {CallView.WRONG: mistaken}
     return {view: count_calls(db, actions, since, numbers.get(view)) for view, actions in VIEW_ACTIONS.items()}
 
 

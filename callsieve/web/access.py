@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import TypeVarTuple
+from typing import NamedTuple, TypeVarTuple
 from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
@@ -27,7 +27,8 @@ from callsieve.web.security_headers import host_of
 from callsieve.web.tokens import hash_of, is_form_token, new_token, parse_token
 from reputation.store.appeals import count_live
 from reputation.store.errors import StoreError
-from reputation.store.users import session_of, touch_session
+from reputation.store.users import Lifetime, session_of, touch_session
+from reputation.users import ConsoleUser, Session
 from reputation.wording import Wording
 
 Ts = TypeVarTuple("Ts")
@@ -188,15 +189,17 @@ async def with_session(req: PageRequest, *, is_poll: bool = False) -> PageReques
     token = parse_token(req.http.cookies.get(cookie_name(COOKIE, req.http)))
     if token is None:
         return req
-    found = await req.read(session_of, hash_of(token), req.now, req.state.lifetime)
-    if found is None:
+    visit = await req.read(_visit_of, hash_of(token), req.now, req.state.lifetime, req.state.loaded.settings)
+    if visit is None:
         return req
-    user, session = found
+    user, session = visit.user, visit.session
     req.http.state.logged_in = True  # connections.py closes others first
     if not is_poll and req.now - session.seen_at >= TOUCH_SECONDS:
         write_later(req.state, touch_session, session.token, req.now)
-    window, waiting = await req.read(_of_every_page, req.state.loaded.settings, req.now)
-    return await with_done(replace(req, token=token, user=user, session=session, window=window, open_appeals=waiting))
+    visited = replace(
+        req, token=token, user=user, session=session, window=visit.window, open_appeals=visit.open_appeals
+    )
+    return await with_done(visited)
 
 
 async def with_done(req: PageRequest) -> PageRequest:
@@ -219,8 +222,18 @@ def write_later(state: AppState, fn: Callable[[sqlite3.Connection, *Ts], object]
     task.add_done_callback(state.background.discard)
 
 
-def _of_every_page(db: sqlite3.Connection, settings: Settings, now: float) -> tuple[EmergencyWindow, int]:
-    return window_of(db, settings, now), count_live(db)
+class _Visit(NamedTuple):
+    """The values that every page of a user needs, read together."""
+
+    user: ConsoleUser
+    session: Session
+    window: EmergencyWindow
+    open_appeals: int
+
+
+def _visit_of(db: sqlite3.Connection, token: str, now: float, lifetime: Lifetime, settings: Settings) -> _Visit | None:
+    found = session_of(db, token, now, lifetime)
+    return _Visit(*found, window_of(db, settings, now), count_live(db)) if found else None
 
 
 def _to_login(req: PageRequest, page: Page) -> Response:

@@ -14,7 +14,6 @@ from callsieve.calls.live import (
     ActivitySpan,
     LiveCalls,
     activity_shown,
-    open_mistakes,
 )
 from callsieve.calls.records import wanted_of
 from callsieve.calls.spoken_names import read_recording
@@ -54,8 +53,7 @@ async def show(req: PageRequest) -> Response:
 
 async def _calls_context(req: PageRequest) -> CallsContext:
     activity = await activity_of(req, SPANS["day"], "")
-    mistakes = await req.read(open_mistakes, activity.mistakes, req.now)
-    return CallsContext(req.state.loaded, req.now, tuple(mistake.number for mistake in mistakes))
+    return CallsContext(req.state.loaded, req.now, activity.mistakes)
 
 
 async def show_one(req: PageRequest) -> Response:

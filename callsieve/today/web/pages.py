@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from starlette.responses import Response
 
@@ -101,26 +102,43 @@ def latest_calls(db: sqlite3.Connection, settings: Settings, site: str, now: flo
     return call_lines(db, settings, find_calls(db, CallFilter(site=site or None), None, LATEST_CALLS), now)
 
 
+class Known(NamedTuple):
+    """The values that are known before the store is read for the page."""
+
+    settings: Settings
+    health: SystemHealth
+    screening: ScreeningStatus
+    activity: ActivityShown
+    now: float
+
+
+def read_today(db: sqlite3.Connection, known: Known) -> dict[str, object]:
+    """Return the parts of the page that the store has, by their names in the template."""
+    settings, health, screening, activity, now = known
+    return {
+        "lines": latest_calls(db, settings, activity.site, now),
+        "needs": needs_now(db, settings, activity.mistakes, fixes_of(health, screening), now),
+        "first_run": first_run(db, health, screening.state, settings, now),
+    }
+
+
 async def show(req: PageRequest) -> Response:
     """Show the page."""
-    state, settings = req.state, req.state.loaded.settings
-    health, screening = state.health.latest, state.screening.latest
+    state = req.state
     sites = await req.read(sites_seen)
-    site = _site_of(req, sites)
-    activity = await _activity(req, site)
-    fixes = fixes_of(health, screening)
+    activity = await _activity(req, _site_of(req, sites))
+    health = state.health.latest
+    known = Known(state.loaded.settings, health, state.screening.latest, activity, req.now)
     return req.page(
         "today/today.html",
         sites=sites,
         activity=activity,
-        lines=await req.read(latest_calls, settings, site, req.now),
         spans=SPANS.values(),
-        needs=await req.read(needs_now, settings, activity.mistakes, fixes, req.now),
         most=MOST_LISTED,
         words=_words(req),
         health=health,
         is_part=True,
-        first_run=await req.read(first_run, health, screening.state, settings, req.now),
+        **await req.read(read_today, known),
     )
 
 
