@@ -99,6 +99,7 @@ class ApiGate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
+        self._state.refresh()
         request = Request(scope, receive)
         response = await self._answer(request)
         await response(scope, receive, send)
@@ -351,6 +352,7 @@ def with_api(pages: ASGIApp, api: ApiGate, state: AppState) -> ASGIApp:
     """Return an application that serves the API below /api, if the settings enable it, and pages elsewhere."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        state.refresh()
         path = scope["path"] if scope["type"] == "http" else ""
         is_api = path in (BEGINNING, ROOT) or path.startswith(f"{BEGINNING}/")
         application = api if is_api and state.loaded.settings.api.enabled else pages

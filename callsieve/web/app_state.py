@@ -101,9 +101,11 @@ class Closing(Protocol):
 
 
 class AppState:
-    """State of the console. Settings and policies are read again when their files have changed.
+    """State of the console.
 
-    `clock` returns UTC seconds. `templates`, `health` and `screening` are only for the console: the API has no pages.
+    `loaded`: the settings. `policies`: the active policies, None if they have errors, which `policy_trouble` describes.
+    `refresh` reads both again. `clock` returns UTC seconds. `templates`, `health` and `screening` are only for the
+    console: the API has no pages.
     """
 
     def __init__(
@@ -115,17 +117,16 @@ class AppState:
         screening: BackgroundValue[ScreeningStatus] | None = None,
     ) -> None:
         self._load = load
-        self._loaded = load()
-        self._seen = _signature(self._loaded)
-        self._policies: PolicySet | None = None
+        self.loaded = load()
+        self._seen = _signature(self.loaded)
+        self.policies: PolicySet | None = None
         self.policy_trouble: str | Wording = ""
         self._read_policies()
         self.clock = clock
         self.changes: Changes = {}  # those of all capabilities, where people undo changes
-        self.store = StoreClient(self._loaded.store_path)
-        self.slow_store = StoreClient(
-            self._loaded.store_path, SLOW_SECONDS
-        )  # what counts many rows, beside what pages wait for
+        self.store = StoreClient(self.loaded.store_path)
+        # For reads of many rows, so that pages do not wait behind them.
+        self.slow_store = StoreClient(self.loaded.store_path, SLOW_SECONDS)
         self._templates = templates
         self.health = health or BackgroundValue(SystemHealth())
         self.screening = screening or BackgroundValue(ScreeningStatus(ScreeningState.UNKNOWN))
@@ -151,30 +152,17 @@ class AppState:
         return self._templates
 
     @property
-    def loaded(self) -> Loaded:
-        """Return the current settings, or the previous ones if the file has errors."""
-        self._look()
-        return self._loaded
-
-    @property
-    def policies(self) -> PolicySet | None:
-        """Return the active policies, or None if they have errors, which `policy_trouble` describes."""
-        self._look()
-        return self._policies
-
-    @property
     def lifetime(self) -> Lifetime:
         """Return how long a session lasts."""
-        web = self._loaded.settings.web
+        web = self.loaded.settings.web
         return Lifetime(60.0 * web.idle_minutes, 3600.0 * web.session_hours)
 
     @property
     def observing(self) -> str:
         """Return the names of the policies that only observe, as one text. Empty if all act."""
-        policies = self.policies
-        if policies is None:
+        if self.policies is None:
             return ""
-        everywhere = (policies.default, *(scope.policy for scope in policies.scopes))
+        everywhere = (self.policies.default, *(scope.policy for scope in self.policies.scopes))
         return ", ".join(dict.fromkeys(policy.name for policy in everywhere if policy.observe))
 
     async def hashing(self, fn: Callable[[*Ts], T], *args: *Ts) -> T:
@@ -193,13 +181,17 @@ class AppState:
         await self.slow_store.close()
         await self.store.close()
 
-    def _look(self) -> None:
-        signature = _signature(self._loaded)
+    def refresh(self) -> None:
+        """Read settings and policies again if their files have changed. Each request does this before anything else.
+
+        If the settings have errors, the old ones stay.
+        """
+        signature = _signature(self.loaded)
         if signature == self._seen:
             return
         self._seen = signature
         try:
-            self._loaded = self._load()
+            self.loaded = self._load()
         except SettingsError as error:
             logger.error("the old settings stay: %s", error)
             return
@@ -207,9 +199,9 @@ class AppState:
 
     def _read_policies(self) -> None:
         try:
-            self._policies, self.policy_trouble = policies_of(self._loaded), ""
+            self.policies, self.policy_trouble = policies_of(self.loaded), ""
         except PolicyError as error:
-            self._policies, self.policy_trouble = None, error.words
+            self.policies, self.policy_trouble = None, error.words
 
 
 def _signature(loaded: Loaded) -> frozenset[tuple[Path, int, int]]:

@@ -24,8 +24,10 @@ async def test_a_settings_file_that_is_made_later_is_read(tmp_path: Path) -> Non
     state = make_app_state(load, time.time)
     assert state.loaded.settings.numbers.region == Settings().numbers.region
     file.write_text('[numbers]\nregion = "NZ"\n')
+    state.refresh()
     assert state.loaded.settings.numbers.region == "NZ"
     file.unlink()
+    state.refresh()
     assert state.loaded.settings.numbers.region == Settings().numbers.region
     await state.close()
 
