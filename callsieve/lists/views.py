@@ -13,12 +13,11 @@ from callsieve.lists.capability import LISTS
 from callsieve.lists.operations import EntryRequest, action_of, entry_of
 from callsieve.settings import Settings
 from callsieve.text.csv_table import FORMULAS, CsvTable, as_text, csv_of
-from callsieve.text.number_entry import covers
 from callsieve.text.times import iso
 from reputation.encoding import FLAT
 from reputation.model import ActionWord, ListEntry, ListName
 from reputation.store.hub.sites import OURS, Origin, origin_of_entry
-from reputation.store.lists import PersonalEntry, list_entries, personal_entries
+from reputation.store.lists import PersonalEntry, entries_matching, list_entries, personal_entries
 from reputation.wording import Wording
 
 MOST_SHOWN = 500
@@ -61,7 +60,8 @@ class PersonalEntriesRequest(PageQuery, frozen=True, kw_only=True):
 def find_entries(db: sqlite3.Connection, context: Context, request: EntriesRequest) -> ResultPage[EntryShown]:
     """Return the entries of a list."""
     number = None if request.number is None else number_field(context, request.number, "number")
-    rows = (entry for entry in list_entries(db, request.list_name) if number is None or covers(entry, number))
+    name = request.list_name
+    rows = list_entries(db, name) if number is None else entries_matching(db, number, name)
     return page_from(rows, request, _place, lambda entry: entry_shown(db, entry, context.settings, context.at))
 
 

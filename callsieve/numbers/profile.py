@@ -25,7 +25,6 @@ from callsieve.lists.views import EntryShown, entry_shown, is_over
 from callsieve.numbering.views import PURPOSE_WORDS
 from callsieve.settings import Loaded
 from callsieve.simulate import Opinion, Question, SettingsFacts, call_of, opinion_of, situation_about
-from callsieve.text.number_entry import covers
 from callsieve.wiring import policies_of, site_of
 from policies.policy import PolicyError
 from policies.reasons import Reason
@@ -61,7 +60,7 @@ from reputation.store.evidence import latest_challenge_pass
 from reputation.store.evidence_rows import live_marks_of, rows_of, signals_of
 from reputation.store.facts import evidence_of, standing
 from reputation.store.journal import decisions
-from reputation.store.lists import list_entries
+from reputation.store.lists import entries_matching
 from reputation.store.outcomes import outcomes
 from reputation.store.people import person_of
 from reputation.store.privacy import export_number
@@ -374,12 +373,12 @@ def profile_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) 
     except PolicyError as error:
         trouble = error.words
     falls = days_until_lower(*arguments) if facts.reputation.level is not Level.NONE else None
-    covering = (entry for entry in list_entries(db) if covers(entry, number) and not is_over(entry, now))
+    matching = (entry for entry in entries_matching(db, number) if not is_over(entry, now))
     return Profile(
         number=number,
         at=now,
         facts=facts,
-        lists=tuple(entry_shown(db, entry, loaded.settings, now) for entry in covering),
+        lists=tuple(entry_shown(db, entry, loaded.settings, now) for entry in matching),
         personal=(*_personal(db, rows), *_talks(db, facts)),
         identity=facts.identity and replace(facts.identity, note=str(rows["identity"][0]["note"] or "")),
         challenge_passed=tuple(

@@ -3,6 +3,7 @@
 Entries are parsed elsewhere. The functions take and return them as ListEntry.
 """
 
+import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator
 from typing import Annotated, Any, NamedTuple
@@ -20,6 +21,14 @@ INSERT INTO list_entry (first, last, kind, list, action, note, expires_at, added
 """
 ADD_PREFIX = "INSERT INTO list_prefix (prefix, entry) VALUES (?, ?)"
 SHOW = f"SELECT {COLUMNS} FROM list_entry WHERE :list IS NULL OR list = :list ORDER BY first, last, list"
+
+# By the prefixes of the number, as the facts of a call are found.
+MATCHING = f"""
+SELECT {COLUMNS} FROM list_entry
+ WHERE id IN (SELECT entry FROM list_prefix WHERE prefix IN (SELECT value FROM json_each(:prefixes)))
+   AND (kind = 'prefix' OR length(first) = length(:number)) AND (:list IS NULL OR list = :list)
+ ORDER BY first, last, list
+"""
 
 ACTIONS = "SELECT DISTINCT action FROM list_entry WHERE expires_at IS NULL OR expires_at > ?"
 
@@ -64,6 +73,14 @@ def known_numbers(db: sqlite3.Connection, entry: ListEntry, most: int) -> int:
 def list_entries(db: sqlite3.Connection, list_name: ListName | None = None) -> list[ListEntry]:
     """Return all entries of one list or both, expired ones included, ordered by number."""
     return [entry_of_row(row) for row in db.execute(SHOW, {"list": list_name})]
+
+
+def entries_matching(db: sqlite3.Connection, number: str, list_name: ListName | None = None) -> list[ListEntry]:
+    """Return the entries of one list or both that match the number, expired ones included, ordered by number."""
+    prefixes = json.dumps([number[:size] for size in range(1, len(number) + 1)])
+    return [
+        entry_of_row(row) for row in db.execute(MATCHING, {"number": number, "prefixes": prefixes, "list": list_name})
+    ]
 
 
 def has_entries(db: sqlite3.Connection) -> bool:

@@ -19,11 +19,11 @@ from callsieve.lists.views import COLUMNS, EntryShown, entries_in, entry_shown, 
 from callsieve.policy.records import NO_ROUTE, STOPPING_WORDS
 from callsieve.settings import Loaded
 from callsieve.text.csv_table import KEPT_PROBLEMS, RowProblem, usable
-from callsieve.text.number_entry import coverage, covers
+from callsieve.text.number_entry import coverage
 from callsieve.text.times import day, when
 from reputation.model import ListEntry, ListName
 from reputation.store.hub.sites import OURS
-from reputation.store.lists import list_entries, personal_entries
+from reputation.store.lists import entries_matching, list_entries, personal_entries
 
 SOON_SECONDS = 2 * 86400
 
@@ -138,7 +138,7 @@ def show(
         _show_personal(loaded, list_name, number, person, as_json=as_json)
         return
     with options.existing_store(loaded) as db:
-        matching = [each for each in list_entries(db, list_name) if number is None or covers(each, number)]
+        matching = list_entries(db, list_name) if number is None else entries_matching(db, number, list_name)
         entries = [entry_shown(db, each, loaded.settings, time.time()) for each in matching]
     if as_json:
         options.print_json(entries)
