@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from reputation.encoding import Instant
-from reputation.wording import N_, Wording
+from reputation.wording import N_, Wording, listed
 
 OFF_SWITCH = "off switch"
 EMERGENCY_WINDOW = "emergency window"
@@ -40,6 +40,11 @@ class Check:
     remedy: str | Wording = ""
     at: Instant = 0.0
     stored: bool = False
+
+    @property
+    def words(self) -> str | Wording:
+        """Return the name in words. The name may be those of several checks, separated by commas."""
+        return listed([Wording(name) for name in self.name.split(", ")], "{some}, {more}")
 
 
 class ScreeningState(StrEnum):
@@ -249,11 +254,6 @@ class SystemHealth:
         return next((status for status in WORST_FIRST if status in statuses), CheckStatus.UNKNOWN)
 
     @property
-    def worst_first(self) -> tuple[Check, ...]:
-        """Return all checks, sorted from the most to the least severe."""
-        return tuple(sorted(self.checks, key=lambda check: WORST_FIRST.index(check.status)))
-
-    @property
     def causes(self) -> tuple[HealthCause, ...]:
         """Return the checks that need attention, grouped by remedy, the most severe first."""
         by_remedy: dict[tuple[CheckStatus, str], list[Check]] = {}
@@ -262,9 +262,14 @@ class SystemHealth:
         return tuple(HealthCause(checks[0].status, tuple(checks), checks[0].remedy) for checks in by_remedy.values())
 
     @property
-    def ill(self) -> int:
-        """Return the number of checks that need attention."""
-        return len(troubles(self.checks))
+    def others(self) -> tuple[HealthCause, ...]:
+        """Return the checks that need no attention, each alone, the unknown ones first."""
+        return tuple(
+            HealthCause(status, (check,), check.remedy)
+            for status in (CheckStatus.UNKNOWN, CheckStatus.OK)
+            for check in self.checks
+            if check.status is status
+        )
 
     def of(self, name: str) -> Check | None:
         """Return the check with this name."""

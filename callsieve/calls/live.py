@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 from heapq import merge
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from callsieve.calls.history import VIEW_ACTIONS, CallView
 from callsieve.replay.false_positives import STOPPED, WARNED, DecidedCall, FalsePositive, Stops, Talks, call_back_number
@@ -198,25 +198,20 @@ SPANS = {
 
 
 class ActivityStep(NamedTuple):
-    """A step of a time span, with the number of calls per action."""
+    """A step of a time span: the number of calls, of those that were stopped, and of those that rang with a warning."""
 
     at: float
-    counts: Counter[str]
+    calls: int
+    stopped: int
+    labelled: int
 
-    @property
-    def calls(self) -> int:
-        """Number of calls with a decision."""
-        return self.counts.total()
-
-    @property
-    def stopped(self) -> int:
-        """Number of calls that were stopped."""
-        return sum(self.counts[action] for action in VIEW_ACTIONS[CallView.STOPPED])
-
-    @property
-    def labelled(self) -> int:
-        """Number of calls that rang with a label or a warning."""
-        return sum(self.counts[action] for action in VIEW_ACTIONS[CallView.LABELLED])
+    @classmethod
+    def of(cls, at: float, counts: Counter[str]) -> Self:
+        """Return a step from the number of calls per action."""
+        stopped, labelled = (
+            sum(counts[action] for action in VIEW_ACTIONS[view]) for view in (CallView.STOPPED, CallView.LABELLED)
+        )
+        return cls(at, counts.total(), stopped, labelled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,11 +258,6 @@ class ActivityShown:
         """Beginning of the time span."""
         return self.steps[0].at
 
-    @property
-    def mistaken_calls(self) -> int:
-        """Number of calls that were probably stopped or warned about by mistake."""
-        return sum(mistake.calls for mistake in self.mistakes)
-
 
 def activity_shown(db: sqlite3.Connection, span: ActivitySpan, now: float, site: str = "") -> ActivityShown:
     """Return the overview figures up to now.
@@ -282,12 +272,12 @@ def activity_shown(db: sqlite3.Connection, span: ActivitySpan, now: float, site:
         counted.setdefault(count.step, Counter())[count.action] += count.calls
     offset = max(span.seconds, 7 * DAY_SECONDS)
     before = counts_over(db, since - offset, since - offset + span.seconds, span.seconds, site)
-    steps = tuple(ActivityStep(since + n * span.step, counted.get(n, Counter())) for n in range(int(last - first) + 1))
+    counts = [counted.get(n, Counter()) for n in range(int(last - first) + 1)]
     return ActivityShown(
         at=now,
         span=span,
-        steps=steps,
-        totals=sum((step.counts for step in steps), Counter()),
+        steps=tuple(ActivityStep.of(since + n * span.step, count) for n, count in enumerate(counts)),
+        totals=sum(counts, Counter()),
         sample=sampled_calls(db, since, now + 60, [rule for rule in rules_seen(db) if rule not in OWN_RULES])
         if not site
         else NO_SAMPLE,

@@ -220,7 +220,8 @@ def _printable(value: Any) -> Any:
 class _TextTranslator(NodeTransformer):
     """Replaces `_("text")` in a parsed template by its translation, and `_("text", a=b)` by `translation % {"a": b}`.
 
-    Without this every page would look up some hundred texts.
+    Without this every page would look up some hundred texts. `_(value)` becomes `value|text`, which is escaped: the
+    value may come from another site.
     """
 
     def __init__(self, language: str) -> None:
@@ -229,10 +230,12 @@ class _TextTranslator(NodeTransformer):
     def visit_Call(self, node: nodes.Call) -> nodes.Expr:
         self.generic_visit(node)
         match node:
-            case nodes.Call(node=nodes.Name(name="_"), args=[nodes.Const(value=str(text))], dyn_kwargs=None):
+            case nodes.Call(node=nodes.Name(name="_"), args=[nodes.Const(value=str(text))]):
                 places = [nodes.Pair(nodes.Const(place.key), place.value) for place in node.kwargs]
                 template = nodes.TemplateData(translated(text, self._catalogue))
                 return nodes.Mod(template, nodes.Dict(places), lineno=node.lineno)
+            case nodes.Call(node=nodes.Name(name="_"), args=[text]):
+                return nodes.Filter(text, "text", [], [], None, None, lineno=node.lineno)
         return node
 
 
