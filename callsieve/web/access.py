@@ -22,7 +22,7 @@ from callsieve.emergency_window import EmergencyWindow, window_of
 from callsieve.settings import Settings
 from callsieve.web.app_state import AppState
 from callsieve.web.i18n import LANGUAGES, N_, wanted_language
-from callsieve.web.request import THEMES, NotFound, Page, PageRequest, body_of, local_path
+from callsieve.web.request import THEMES, NotFound, Page, PageRequest, body_of, local_path, readable
 from callsieve.web.security_headers import host_of
 from callsieve.web.tokens import hash_of, is_form_token, new_token, parse_token
 from reputation.store.appeals import count_live
@@ -255,7 +255,7 @@ async def form_of(request: Request, most_bytes: int) -> tuple[Mapping[str, str],
         raise HTTPException(400)  # no browser says one, and starlette decodes by any codec of Python that is named
     request._body = await body_of(request, most_bytes)  # starlette reads a form from the body that was read already
     async with request.form(max_fields=MOST_FIELDS, max_files=1) as form:
-        fields = {key: value for key, value in form.items() if isinstance(value, str)}
+        fields = {key: readable(value) for key, value in form.items() if isinstance(value, str)}
         return fields, {key: await value.read() for key, value in form.items() if not isinstance(value, str)}
 
 

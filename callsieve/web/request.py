@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 import sqlite3
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
@@ -164,7 +165,7 @@ class PageRequest:
     @property
     def query(self) -> Mapping[str, str]:
         """Return the query parameters."""
-        return self.http.query_params
+        return {name: readable(value) for name, value in self.http.query_params.items()}
 
     def path(self, name: str) -> str:
         """Return a parameter of the path."""
@@ -266,6 +267,15 @@ def _open_window(window: EmergencyWindow, health: SystemHealth) -> str | Wording
     if seen is None or not (window.closed_at or 0.0) < seen.at > window.now - window.seconds:
         return ""
     return seen.detail
+
+
+# Control characters except tabs and line breaks, and the marks of a writing direction. Copied numbers often have those.
+_UNREADABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def readable(text: str) -> str:
+    """Return a typed text without control characters and without marks of a writing direction."""
+    return _UNREADABLE.sub("", text)
 
 
 def local_path(text: str | None, otherwise: str = "/") -> str:

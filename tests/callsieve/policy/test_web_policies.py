@@ -15,6 +15,7 @@ import pytest
 from callsieve.policy.records import MOST_BYTES, add_version, as_typed, digest_of
 from callsieve.policy.views import preset_rules
 from callsieve.policy_selection import activated_of, running_name
+from callsieve.web.request import readable
 from callsieve.wiring import policies_of
 from policies.engine import CAPS, STEPS
 from policies.loader import MAX_BYTES, PRESETS, load_policy, read_policy
@@ -167,7 +168,7 @@ def test_a_name_leads_to_policies_only(console: Console, ada: Browser) -> None:
     (console.office.state / "outside.toml").write_text("observe = true\n")
     keep(ada)
     for name in BAD_NAMES:
-        text = name.encode("utf-8", "replace").decode()[:300]
+        text = readable(name.encode("utf-8", "replace").decode()[:300])  # as the console reads it
         for answer in (
             ada.get("/policies/compare", params={"from": text, "to": "cautious"}),
             ada.get("/policies/draft", params={"from": text or "x"}),
