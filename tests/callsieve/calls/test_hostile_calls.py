@@ -56,6 +56,7 @@ def office(tmp_path: Path) -> Office:
         {"vector": '{"marks":"<script>"}'},
         {"level": "worst"},
         {"log_odds": -2147483648, "elapsed_ms": 2147483648},
+        {"action": "<script>", "would_be": "<script>", "level": "<script>"},
         {"rule": "<script>", "policy": "<script>", "trunk": "<script>", "caller_text": "<script>"},
         {"linkedid": "x" * 300, "callee": "y" * 300},
     ],
