@@ -43,6 +43,7 @@ THEME_COOKIE = "callsieve-theme"
 YEAR_SECONDS = 365 * 86400
 TOUCH_SECONDS = 60.0
 MOST_FIELDS = 200
+PASSWORDS = frozenset({"password", "present", "new", "again"})  # the fields whose text is taken as it is
 ID_DIGITS = 16
 FIRST_SECONDS = 1.0  # a page waits so long until it is known whether calls are screened
 
@@ -255,7 +256,8 @@ async def form_of(request: Request, most_bytes: int) -> tuple[Mapping[str, str],
         raise HTTPException(400)  # no browser says one, and starlette decodes by any codec of Python that is named
     request._body = await body_of(request, most_bytes)  # starlette reads a form from the body that was read already
     async with request.form(max_fields=MOST_FIELDS, max_files=1) as form:
-        fields = {key: readable(value) for key, value in form.items() if isinstance(value, str)}
+        texts = {key: value for key, value in form.items() if isinstance(value, str)}
+        fields = {key: value if key in PASSWORDS else readable(value) for key, value in texts.items()}
         return fields, {key: await value.read() for key, value in form.items() if not isinstance(value, str)}
 
 
