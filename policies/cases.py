@@ -61,7 +61,7 @@ class Trial:
 
 
 class Difference(NamedTuple):
-    """A key of `expect` with its expected value, and the different value in the decision (`found`)."""
+    """A difference. `key`: a key of `expect`. `expected`: its value. `found`: the value in the decision."""
 
     key: str
     expected: Any

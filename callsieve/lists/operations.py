@@ -88,7 +88,7 @@ class EntryRequest(msgspec.Struct, frozen=True):
 
 
 class EntryKey(msgspec.Struct, frozen=True):
-    """The list and the text of an entry: a number, a prefix (`+1900*`) or a range."""
+    """The key of a list entry: its text, and its list. `list_name`: the list, `allow` or `block`."""
 
     list_name: ListName
     entry: EntryText

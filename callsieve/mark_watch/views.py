@@ -34,7 +34,7 @@ class OfOwnNumber(PageQuery, frozen=True, kw_only=True):
 
 
 class ScreenshotKey(msgspec.Struct, frozen=True):
-    """The key of a screenshot: the own number, and `digest`, the picture's SHA-256 in hex."""
+    """The key of a screenshot of an own number. `digest`: the SHA-256 of the picture, in hex."""
 
     number: NumberText
     digest: Annotated[str, Meta(max_length=64)]

@@ -206,7 +206,7 @@ class ChallengePassed(NamedTuple):
 
 
 class ChallengesOfClass(NamedTuple):
-    """A number's results of challenges in one auth class."""
+    """The challenges of a number in one auth class. `auth_class`: the auth class of the calls."""
 
     auth_class: AuthClass
     history: Annotated[ChallengeHistory, FLAT]
