@@ -229,7 +229,7 @@ def test_what_was_built_is_taken_away_and_what_was_not_stays(callsieve: Program,
     assert recording.exists()
     by_hand.unlink()
     assert "Removed 0 prompts" in callsieve.ok("prompts", "remove", "--language", "en", "--to", sounds)
-    assert not (sounds / "en" / "callsieve").exists()
+    assert not (sounds / "en").exists(), "a folder that was made for prompts goes with them"
     assert "--to DIR" in callsieve.fails("prompts", "remove", "--to", sounds / "nowhere")
 
 
