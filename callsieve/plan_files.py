@@ -4,8 +4,8 @@
     STATE/plan/fr-own.toml    adds rows to it
     STATE/plan/kept/          each version that was ever active, for undo
 
-`callsieve plan update` writes them (callsieve/numbering/operations.py). If a file has an error, the shipped plan is
-used instead.
+`callsieve plan update` writes these files (callsieve/numbering/operations.py). If a file has an error, the shipped plan
+is used instead.
 """
 
 import errno
@@ -30,44 +30,44 @@ Stamp = tuple[str, int, int, int]  # path, inode, time of the last change (of it
 
 
 class Plans(NamedTuple):
-    """The active plans joined, and the errors in files of the state directory."""
+    """The merged active plans, and the errors in plan files of the state directory."""
 
     plan: NumberPlan
     problems: tuple[Wording, ...] = ()
 
 
 def plan_of(loaded: Loaded) -> NumberPlan:
-    """Return the active plans, joined."""
+    """Return the active plans, merged into one."""
     return plans_of(loaded).plan
 
 
 def plans_of(loaded: Loaded) -> Plans:
-    """Return the active plans and the errors in plan files. Files are read again only if one has changed."""
+    """Return the active plans and the errors in plan files. Files are reread only after a change."""
     return _read(stamps_of(loaded))
 
 
 def stamps_of(loaded: Loaded) -> frozenset[Stamp]:
-    """Return the plan files with their times and sizes, to detect a change."""
+    """Return the plan files with their modification times and sizes, to detect changes."""
     stamps = []
     for path in plan_folder(loaded).glob("*.toml"):
-        with suppress(OSError):  # it went away meanwhile
+        with suppress(OSError):  # it was removed meanwhile
             status = path.stat()
             stamps.append((str(path), status.st_ino, status.st_ctime_ns, status.st_size))
     return frozenset(stamps)
 
 
 def plan_folder(loaded: Loaded) -> Path:
-    """Return the folder of the files that `plan update` writes."""
+    """Return the directory of the files that `plan update` writes."""
     return loaded.state / FOLDER
 
 
 def name_of(plan: PlanFile) -> str:
-    """Return the file name of a plan in that folder, such as `fr.toml`, or `fr-own.toml` for added rows."""
+    """Return the file name of a plan: `fr.toml`, or `fr-own.toml` if it only adds rows."""
     return f"{plan.country.lower()}{OWN if plan.adds else ''}.toml"
 
 
 def read_plan(path: Path) -> tuple[bytes, PlanFile]:
-    """Return a file's text and the plan in it. Raise PlanError or OSError."""
+    """Return the content of a plan file, raw and parsed. Raise PlanError or OSError."""
     with open_regular(path) as file:
         raw = file.read(MAX_BYTES + 1)
     return raw, parse_plan(raw, str(path))
@@ -99,14 +99,14 @@ def _read(stamps: frozenset[Stamp]) -> Plans:
 
 
 class PlanVersion(NamedTuple):
-    """A version of a plan file: its name, and the digest of its text."""
+    """A version of a plan file: its file name, and the digest of its content."""
 
     file: str
     digest: str
 
 
-def version_there(loaded: Loaded, file: str) -> PlanVersion | None:
-    """Return the active version of a file, or None if there is no such file. Raise OSError."""
+def active_version(loaded: Loaded, file: str) -> PlanVersion | None:
+    """Return the active version of a plan file; None if the file does not exist. Raise OSError."""
     try:
         with open_regular(plan_folder(loaded) / file) as stream:
             return PlanVersion(file, digest_of(stream.read(MAX_BYTES + 1)))
@@ -115,12 +115,12 @@ def version_there(loaded: Loaded, file: str) -> PlanVersion | None:
 
 
 def digest_of(raw: bytes) -> str:
-    """Return the digest that identifies a version."""
+    """Return the digest that identifies a version of a plan file."""
     return sha256(raw).hexdigest()[:16]
 
 
 def put_in_force(loaded: Loaded, file: str, raw: bytes) -> PlanVersion:
-    """Write and so activate a plan file, and keep a copy for undo. Raise OSError."""
+    """Write a plan file, which activates it, and keep a copy for undo. Raise OSError."""
     version = PlanVersion(file, digest_of(raw))
     kept = _kept(loaded, version)
     kept.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
@@ -131,23 +131,23 @@ def put_in_force(loaded: Loaded, file: str, raw: bytes) -> PlanVersion:
 
 
 def put_back(loaded: Loaded, version: PlanVersion) -> None:
-    """Activate a kept version again. Raise OSError, or PlanError if its text is no longer valid."""
+    """Reactivate a kept version. Raise OSError, or PlanError if its content is no longer valid."""
     raw, _ = read_plan(_kept(loaded, version))
     put_in_force(loaded, version.file, raw)
 
 
 def take_out(loaded: Loaded, file: str) -> None:
-    """Remove a plan file. Its kept versions stay. Raise OSError."""
+    """Remove a plan file but keep its stored versions. Raise OSError."""
     (plan_folder(loaded) / file).unlink()
 
 
 def keep_version(loaded: Loaded, file: str) -> PlanVersion | None:
-    """Return the active version of a file and keep a copy for undo, even if somebody wrote the file by hand.
+    """Return the active version of a plan file and keep a copy for undo, even if the file was edited by hand.
 
     Raises:
         OSError: The file cannot be read, or is too large to be kept.
     """
-    active = version_there(loaded, file)
+    active = active_version(loaded, file)
     if active is not None and not _kept(loaded, active).is_file():
         with open_regular(path := plan_folder(loaded) / file) as stream:
             raw = stream.read(MAX_BYTES + 1)

@@ -1,10 +1,10 @@
-"""The active policy of the PBX: the one that the settings name, or one that was activated in its place.
+"""The active policy of the PBX: the policy in the settings, or a policy that was activated instead.
 
     STATE/policies/console-7.toml    a version: callsieve/policy/records.py
     STATE/policies/activated         {"policy": "console-7", "instead_of": "cautious"}
 
-An activation holds only while `[policy] name` is what it replaced: a later change of the settings wins. The activation
-reads the settings from disk. A daemon that has not reloaded them yet uses their policy name from then on.
+An activation is valid only while `[policy] name` is the policy it replaced: a later change of the settings wins. The
+activation reads the settings from disk. A daemon that has not reloaded them yet then uses their policy name.
 """
 
 from contextlib import suppress
@@ -27,7 +27,7 @@ POINTER_BYTES = 4096
 
 
 class Activated(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """An activated policy, and the `[policy] name` that it replaces."""
+    """An activated policy, and the policy in `[policy] name` that it replaces."""
 
     policy: str
     instead_of: str
@@ -40,14 +40,14 @@ def running_name(loaded: Loaded) -> str:
 
 
 def activated_of(loaded: Loaded) -> Activated | None:
-    """Return the activation, unless the settings name another policy than the one it replaced."""
+    """Return the activation, or None if the settings no longer name the policy that it replaced."""
     activated, name = pointed(loaded), loaded.settings.policy.name
     return activated if activated and activated.instead_of == name != activated.policy else None
 
 
 def as_activated(loaded: Loaded) -> Loaded:
     """Return the settings with the `[policy] name` that was on disk at the last activation."""
-    with suppress(PolicyError):  # reading the policies reports it
+    with suppress(PolicyError):  # the error is reported when the policies are read
         if activated := pointed(loaded):
             policy = msgspec.structs.replace(loaded.settings.policy, name=activated.instead_of)
             settings = msgspec.structs.replace(loaded.settings, policy=policy)
@@ -60,7 +60,7 @@ def activate(loaded: Loaded, name: str) -> None:
 
     Args:
         loaded: The settings as they are on disk.
-        name: The policy. It may be the one that the settings name.
+        name: The policy, which may be the one in the settings.
 
     Raises:
         OSError: The file cannot be written.
@@ -72,12 +72,12 @@ def activate(loaded: Loaded, name: str) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Create a folder for policies that other users cannot read. Raise OSError."""
+    """Create a directory for policies that other users cannot read. Raise OSError."""
     folder.mkdir(mode=0o750, parents=True, exist_ok=True)
 
 
 def pointed(loaded: Loaded) -> Activated | None:
-    """Return the last activation, even if it no longer holds. Raise PolicyError if it cannot be read."""
+    """Return the last activation, even if it is no longer valid. Raise PolicyError if it cannot be read."""
     path = pointer_file(loaded)
     try:
         with open_regular(path) as file:
@@ -94,17 +94,17 @@ def pointed(loaded: Loaded) -> Activated | None:
 
 
 def pointer_file(loaded: Loaded) -> Path:
-    """Return the file that names the activated policy."""
+    """Return the path of the file that names the activated policy."""
     return loaded.state / FOLDER / POINTER
 
 
 def is_file(name: str) -> bool:
-    """Return whether this is a path to a file and not a policy's name."""
+    """Return whether the text is a file path, not a policy's name."""
     return "/" in name or name.endswith(".toml")
 
 
 def policy_called(name: str, loaded: Loaded) -> Policy:
-    """Return a policy by its name or its file."""
+    """Return a policy by its name or file path."""
     if not is_file(name):
         return load_policy(name, loaded.policy_directories)
     file = Path(name)
@@ -113,22 +113,22 @@ def policy_called(name: str, loaded: Loaded) -> Policy:
 
 
 def text_of(file: Path, max_bytes: int | None = None) -> str:
-    """Return the text of a policy or case file that an administrator names. Raise PolicyError."""
+    """Return the text of a policy or case file given by an administrator. Raise PolicyError."""
     with acting_for(file):
         return read_text(file, max_bytes or MAX_BYTES)
 
 
 def watched_files(loaded: Loaded) -> frozenset[tuple[Path, int, int]]:
-    """Return all files that determine the active policy, with their times and sizes, to detect a change."""
+    """Return all files that determine the active policy, with modification times and sizes, to detect changes."""
     paths = [path for directory in loaded.policy_directories for path in directory.glob("*.toml")]
     stamps = []
     for path in (*paths, pointer_file(loaded)):
-        with suppress(OSError):  # it is not there, or went away meanwhile
+        with suppress(OSError):  # it does not exist, or was removed meanwhile
             status = path.stat()
             stamps.append((path, status.st_mtime_ns, status.st_size))
     return frozenset(stamps)
 
 
 def is_activation(before: frozenset[tuple[Path, int, int]], after: frozenset[tuple[Path, int, int]]) -> bool:
-    """Return whether a policy was activated between two states of the watched files."""
+    """Return whether a policy was activated between two results of `watched_files`."""
     return any(path.name == POINTER for path, _, _ in before ^ after)

@@ -1,4 +1,4 @@
-"""The types of settings: the table that forbids unknown keys, and value types with their limits."""
+"""Types of settings: the base class of tables, which forbids unknown keys, and value types with limits."""
 
 from typing import Annotated
 
@@ -81,4 +81,4 @@ SessionHours = Annotated[int, msgspec.Meta(ge=1, le=720)]
 
 
 class SettingsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A table of the settings: fixed keys, each required or with a default."""
+    """Base class of the tables in the settings: fixed keys, each required or with a default."""

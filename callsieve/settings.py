@@ -1,6 +1,6 @@
 """The settings: one TOML file, in which every key has a default and is checked.
 
-An error names the file, the line, the key and what is allowed:
+An error names the file, line, key and allowed values:
     /etc/callsieve/callsieve.toml: line 3: agi.deadline_ms: expected int <= 550
 """
 
@@ -53,7 +53,7 @@ FREEPBX_PORT = 4573
 
 
 class SettingsError(ValueError):
-    """Raised if the settings cannot be used. The text names the file, the key and what to do."""
+    """Raised if the settings cannot be used. The text names the file, the key and the remedy."""
 
 
 class SettingsUnreadable(SettingsError):
@@ -61,9 +61,9 @@ class SettingsUnreadable(SettingsError):
 
 
 class Agi(setting_types.SettingsTable, frozen=True):
-    """Where Asterisk connects to ask about calls. `users`: who may connect, by name or number; root always may.
+    """Where Asterisk connects to ask about calls. `users`: local users who may connect, by name or number; root may.
 
-    `key`: a connection that sends it may ask too. For containers, where the kernel does not tell the user.
+    `key`: a connection that sends this key is allowed too. For containers, where the kernel does not report the user.
     """
 
     listen: str = "127.0.0.1:4578"
@@ -81,7 +81,7 @@ class StoreTable(setting_types.SettingsTable, frozen=True):
 
 
 class Ami(setting_types.SettingsTable, frozen=True):
-    """The connection to Asterisk's manager interface, which reports how calls end. It is used only with a user name."""
+    """The connection to Asterisk's manager interface, which reports how calls end. It needs a user name."""
 
     host: str = "127.0.0.1"
     port: setting_types.Port = 5038
@@ -90,9 +90,9 @@ class Ami(setting_types.SettingsTable, frozen=True):
 
 
 class Numbers(setting_types.SettingsTable, frozen=True):
-    """How national numbers are read, unless the trunk says otherwise.
+    """How national numbers are read, unless a trunk has its own region.
 
-    `match_withheld`: match blocklists against the number that a trunk delivers for a caller who withholds it.
+    `match_withheld`: apply blocklists to the number that a trunk delivers for a caller who withholds it.
     """
 
     region: str = "US"
@@ -108,8 +108,8 @@ class PolicyTable(setting_types.SettingsTable, frozen=True):
 class Actions(setting_types.SettingsTable, frozen=True):
     """How stopped callers are treated.
 
-    `route`: where routed calls go, `context,exten,1`; empty: the callee's voicemail. `ask`: what a challenge asks for,
-    unless the rule says it. `language`: for callers whose country does not determine it. `appeal`: tell callers who are
+    `route`: destination of routed calls, `context,exten,1`; empty: the callee's voicemail. `ask`: kind of challenge,
+    unless the rule sets it. `language`: for callers whose country does not determine it. `appeal`: tell callers who are
     rejected or sent to voicemail how to appeal.
     """
 
@@ -120,7 +120,7 @@ class Actions(setting_types.SettingsTable, frozen=True):
 
 
 class DisplayTable(setting_types.SettingsTable, frozen=True):
-    """The text that phones show before a caller's name: default language, characters of a line, own texts."""
+    """The text that phones show before a caller's name: default language, characters per line, own texts."""
 
     language: Literal["en", "zh"] = "en"
     characters: setting_types.Columns = CHARACTERS
@@ -131,8 +131,8 @@ class DisplayTable(setting_types.SettingsTable, frozen=True):
 class Speech(setting_types.SettingsTable, frozen=True):
     """Recognition of the names that callers say in a challenge.
 
-    `model`: the directory of a Whisper model for faster-whisper; empty: recognise nothing. `wait`: how many seconds a
-    call waits for its text.
+    `model`: directory of a Whisper model for faster-whisper; empty: recognition is off. `wait`: seconds that a call
+    waits for the recognised text.
     """
 
     model: str = ""
@@ -140,7 +140,7 @@ class Speech(setting_types.SettingsTable, frozen=True):
 
 
 class Emergency(setting_types.SettingsTable, frozen=True):
-    """How long no call is screened after an emergency call from here."""
+    """How long calls are not screened after an emergency call from here."""
 
     window_minutes: setting_types.Minutes = 120
 
@@ -171,7 +171,7 @@ class Outbound(setting_types.SettingsTable, frozen=True):
 
 
 class HoursTable(setting_types.SettingsTable, frozen=True):
-    """When people of a region may be called, instead of the hours in its law file. Empty: never."""
+    """Hours in which people of a region may be called, instead of those in its law file. Empty: never."""
 
     region: str
     weekdays: str = ""
@@ -180,7 +180,7 @@ class HoursTable(setting_types.SettingsTable, frozen=True):
 
 
 class Web(setting_types.SettingsTable, frozen=True):
-    """The console. `hosts`: the host names that browsers use. `proxies`: whose `X-Forwarded-*` headers are trusted."""
+    """The console. `hosts`: host names that browsers use. `proxies`: senders of trusted `X-Forwarded-*` headers."""
 
     listen: str = "127.0.0.1:8480"
     enabled: bool = False
@@ -195,7 +195,7 @@ class Public(setting_types.SettingsTable, frozen=True):
     """The public page for owners of numbers. `address`: its URL. `name` and `contact`: of this company.
 
     `call_in`: a DID whose dialplan goes to [callsieve-prove]; empty: nobody can prove control by calling. `in_answers`:
-    send the address and reference with the SIP answer that rejects a call, if possible. `call_back`: the socket of the
+    send the address and reference in the SIP response that rejects a call, if possible. `call_back`: socket of the
     call-back helper (docs/how-to/call-back.md); empty: nobody is called back.
     """
 
@@ -211,15 +211,15 @@ class Public(setting_types.SettingsTable, frozen=True):
 
     @property
     def behind_proxy(self) -> bool:
-        """Return whether a proxy in front of the page serves https."""
+        """Return whether a proxy in front of the page serves HTTPS."""
         return self.address.startswith("https://")
 
 
 class Company(setting_types.SettingsTable, frozen=True):
     """Our company, as named in evidence packs and proofs for carriers and others.
 
-    `registration`: the number in the register of companies, and which register. `signatory`: who signs, with their
-    role. `traceback`: telephone number or mail address at which a carrier asks where a call came from.
+    `registration`: the register of companies and our number in it. `signatory`: who signs, with their role.
+    `traceback`: phone number or mail address for carriers that trace a call.
     """
 
     name: str = ""
@@ -230,13 +230,13 @@ class Company(setting_types.SettingsTable, frozen=True):
 
 
 class CapabilitiesTable(setting_types.SettingsTable, frozen=True):
-    """The capabilities in use. `off`: optional ones without commands, pages, endpoints and units. Their data stays."""
+    """Optional capabilities to switch off (`off`), with their commands, pages and endpoints. Their data stays."""
 
     off: tuple[str, ...] = ()
 
 
 class AsteriskTable(setting_types.SettingsTable, frozen=True):
-    """How `off`, `on`, `doctor` and imports run `asterisk`: a command, split as a shell would.
+    """How `off`, `on`, `doctor` and imports run `asterisk`: a command, split as a shell would split it.
 
     `etc`: the directory of Asterisk's configuration, which `asterisk install` writes and the daemon reads.
     """
@@ -246,7 +246,7 @@ class AsteriskTable(setting_types.SettingsTable, frozen=True):
 
 
 class TrunkTable(setting_types.SettingsTable, frozen=True):
-    """A trunk. `reject`: how calls are rejected on it. `verstat`: believe its carrier's check of callers.
+    """A trunk. `reject`: how calls on it are rejected. `verstat`: trust its carrier's verification of callers.
 
     `attestation`: the STIR/SHAKEN attestation of our calls, as its carrier states it; empty: not stated.
     """
@@ -262,7 +262,7 @@ class TrunkTable(setting_types.SettingsTable, frozen=True):
 
 
 class DidTable(setting_types.SettingsTable, frozen=True):
-    """A number that callers dial. `screen = false` is for fax, alarm and lift. `group`: as `groups`, for just one.
+    """A number that callers dial. `screen = false`: for fax, alarm and lift. `group`: as `groups`, for one group.
 
     `trap`: a number that nobody uses, so that its callers dial whole ranges or bought lists.
     """
@@ -276,12 +276,12 @@ class DidTable(setting_types.SettingsTable, frozen=True):
 
     @property
     def all_groups(self) -> tuple[str, ...]:
-        """Return the groups of `groups` or `group`."""
+        """Return the groups in `groups` or `group`."""
         return self.groups if self.group is None else (self.group,)
 
 
 class PersonTable(setting_types.SettingsTable, frozen=True):
-    """A person. `quiet_hours`, such as `22-7`: used if they switch them on; default: those of [reputation.quiet]."""
+    """A person. `quiet_hours`, such as `22-7`: hours if they switch them on; default: those of [reputation.quiet]."""
 
     extension: setting_types.Extension
     endpoint: setting_types.Endpoint | None = None
@@ -292,7 +292,7 @@ class PersonTable(setting_types.SettingsTable, frozen=True):
 
 
 class ScopeTable(setting_types.SettingsTable, frozen=True):
-    """A policy for some of the calls: exactly one of `did`, `trunk`, `group`."""
+    """A policy for some of the calls: those of exactly one `did`, `trunk` or `group`."""
 
     policy: str
     did: str | None = None
@@ -340,7 +340,7 @@ class Settings(setting_types.SettingsTable, frozen=True):
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings and their origin. `file`: None if there is no settings file and all settings are defaults.
+    """The settings and their source. `file`: None if there is no settings file and all settings are defaults.
 
     `usual_file`: where the file would be. `removed`: settings of older versions in the file, which have no effect.
     """
@@ -357,7 +357,7 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
         return self.file or self.usual_file
 
     def state_path(self, text: str) -> Path:
-        """Return a path from the settings. A relative one is below the state directory."""
+        """Return a path from the settings. Relative paths are below the state directory."""
         return self.state / text
 
     @property
@@ -377,20 +377,20 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def findings_path(self) -> Path:
-        """Return the file of root's findings, outside the state directory, where a symlink could mislead root."""
+        """Return the file of root's findings. It is outside the state directory, where a symlink could mislead root."""
         return self.state.with_name(f"{self.state.name}-doctor") / "findings.json"
 
     @property
     def policy_directories(self) -> tuple[Path, ...]:
-        """Return where policy files are searched, in order. Files activated from the console come first."""
+        """Return the directories of policy files, in order of precedence. Files activated in the console come first."""
         own = (self.file.parent / "policies",) if self.file else ()
         return (self.state / "policies", *own)
 
 
 def load_settings(config: Path | None, environment: Mapping[str, str] = os.environ) -> Loaded:
-    """Load the file that --config or CALLSIEVE_CONFIG names, or the one in /etc/callsieve. Raise SettingsError.
+    """Load the settings file: --config, CALLSIEVE_CONFIG, or the one in /etc/callsieve. Raise SettingsError.
 
-    Without any file, all settings are defaults.
+    Without a file, all settings are defaults.
     """
     file, is_named = _file_of(config, environment)
     text = _read(file, required=is_named)
@@ -404,10 +404,10 @@ def load_settings(config: Path | None, environment: Mapping[str, str] = os.envir
 
 
 def load_or_salvage(config: Path | None) -> tuple[Loaded, SettingsError | None]:
-    """Return the settings and None or, if the file has an error, its readable tables and the error.
+    """Return the settings and None. If the file has an error, return its readable tables and the error.
 
-    Only the tables SALVAGED are read then, and everything else is default. The commands off, on, emergency and doctor
-    need it, because they must work with a broken file.
+    Then only the tables in SALVAGED are read, and all others are defaults. The commands off, on, emergency and doctor
+    need this, because they must work with a broken file.
     """
     try:
         return load_settings(config), None
@@ -442,7 +442,7 @@ def _salvaged(file: Path) -> Settings:
 
 
 def _file_of(config: Path | None, environment: Mapping[str, str]) -> tuple[Path, bool]:
-    """Return the settings file, and whether somebody named it, so that it must exist."""
+    """Return the settings file, and whether it was named explicitly, so that it must exist."""
     named = config or (Path(environment["CALLSIEVE_CONFIG"]) if environment.get("CALLSIEVE_CONFIG") else None)
     return named or CONFIG_FILE, named is not None
 
@@ -450,8 +450,8 @@ def _file_of(config: Path | None, environment: Mapping[str, str]) -> tuple[Path,
 def _state_directory(environment: Mapping[str, str]) -> Path:
     """Return the first of CALLSIEVE_STATE, STATE_DIRECTORY, the service's directory if it exists, and XDG's.
 
-    The service's directory is returned even if we may not use it: an error is better than writing where the daemon
-    never reads.
+    The service's directory is returned even if this user may not use it: an error is better than writing where the
+    daemon never reads.
     """
     for variable in ("CALLSIEVE_STATE", "STATE_DIRECTORY"):
         if environment.get(variable):
@@ -479,7 +479,7 @@ def _read(file: Path, *, required: bool) -> str | None:
 
 
 def parse_settings(text: str, source: str) -> Settings:
-    """Parse settings from a text. Raise SettingsError that names `source`, the line, the key and what is allowed."""
+    """Parse the settings. Raise SettingsError, which names `source`, the line, the key and the allowed values."""
     settings = parse_table(text, source, Settings, _without_removed)
     for key, problem in _problems(settings):
         raise SettingsError(f"{source}: {_with_line(f'{key}: {problem}', text)}")
@@ -492,7 +492,7 @@ def _without_removed(table: dict[str, Any]) -> dict[str, Any]:
 
 
 def removed_settings(text: str) -> tuple[RemovedSetting, ...]:
-    """Return the settings of older versions that the text still has."""
+    """Return the settings in the text that only older versions had."""
     with suppress(ValueError, RecursionError):  # reading the settings reports the error
         reputation = tomllib.loads(text).get("reputation")
         return without_removed(reputation)[1] if isinstance(reputation, dict) else ()
@@ -502,7 +502,7 @@ def removed_settings(text: str) -> tuple[RemovedSetting, ...]:
 def parse_table(
     text: str, source: str, kind: type[T], prepare: Callable[[dict[str, Any]], dict[str, Any]] = lambda table: table
 ) -> T:
-    """Parse a table and check its types. Raise SettingsError as `parse_settings` does."""
+    """Parse TOML and check its types. Raise SettingsError like `parse_settings`."""
     try:
         table = prepare(tomllib.loads(text))
     except (ValueError, RecursionError) as error:  # TOMLDecodeError; numbers of 5000 digits; 1000 brackets in a row
@@ -518,7 +518,7 @@ def parse_table(
 
 
 def _with_line(error: str, text: str) -> str:
-    """Return the error with its line: `line 3: agi.lisen: unknown key`. Tables that the error names have no line."""
+    """Return the error with its line number: `line 3: agi.lisen: unknown key`. Errors about tables have no line."""
     key, _, _ = error.partition(": ")
     if not re.fullmatch(r"[\w.\[\]-]+", key):
         return error
@@ -555,7 +555,7 @@ Problems = Iterator[tuple[str, str]]  # a key, and what is wrong with it
 
 
 def _problems(settings: Settings) -> Problems:
-    """Yield each key with an error that types cannot detect, and the error. The caller reports only the first."""
+    """Yield keys with errors that types cannot detect, and the error. The caller reports only the first."""
     if (wrong := _address_problem(settings.agi.listen) or _freepbx_problem(settings.agi.listen)) is not None:
         yield "agi.listen", wrong
     yield from _web_problems(settings.web)
@@ -631,7 +631,7 @@ def _outbound_problems(settings: Settings) -> Problems:
 
 
 def _web_problems(web: Web) -> Problems:
-    """Yield errors in [web]. Without a proxy the console speaks plain HTTP, so it must listen on loopback only."""
+    """Yield errors in [web]. Without a proxy the console uses plain HTTP, so it must listen on loopback only."""
     wrong = _form_problem(web.listen) if web.behind_proxy else _address_problem(web.listen)
     if wrong is not None:
         yield (
@@ -656,7 +656,7 @@ def _proxy_problems(key: str, proxies: tuple[str, ...]) -> Problems:
 
 
 def _public_problems(public: Public) -> Problems:
-    """Yield errors in [public]. Without a proxy the page speaks plain HTTP, so it must listen on loopback only."""
+    """Yield errors in [public]. Without a proxy the page uses plain HTTP, so it must listen on loopback only."""
     yield from _proxy_problems("public.proxies", public.proxies)
     if (wrong := (_form_problem if public.behind_proxy else _address_problem)(public.listen)) is not None:
         yield (

@@ -1,7 +1,7 @@
 """Compute the daemon's decision about a call in another process: for `lookup`, `policy explain` and the console.
 
-Facts are read from the store as the daemon reads them. The daemon counts the callers of the last hour in memory; here
-they are read from the journal. An emergency call that only Asterisk's own database knows is missed.
+Facts are read from the store like in the daemon. The daemon counts the callers of the last hour in memory; here they
+are read from the journal. Emergency calls known only to Asterisk's own database are missed.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ from reputation.weights import Weights
 
 
 class QuestionError(ValueError):
-    """Raised if the question names something unknown. The text says what exists."""
+    """Raised if the described call names an unknown trunk or extension. The text suggests a remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A described call. `trunk`: the name of a [[trunk]]; None for the only one, or for an unnamed one."""
+    """A call described by a user. `trunk`: name of a [[trunk]]; None for the only trunk, or for an unnamed one."""
 
     caller: str
     did: str | None = None
@@ -67,7 +67,7 @@ class Opinion:
 
 
 def call_of(question: Question, site: Site) -> IncomingCall:
-    """Return the call of a question, as the daemon would read it. Raise QuestionError for an unknown trunk."""
+    """Return the described call as the daemon would see it. Raise QuestionError for an unknown trunk."""
     trunk = _trunk_of(question.trunk, site)
     caller = caller_of(question.caller, trunk.region, "prohib" if question.withheld else "")
     return IncomingCall(
@@ -95,9 +95,9 @@ def situation_about(
     *,
     at_its_hour: bool = True,
 ) -> Case:
-    """Return the call with all facts at that time. `callee`: its extension. Raise QuestionError if that is unknown.
+    """Return the call with all facts at that time. `callee`: the extension. Raise QuestionError if it is unknown.
 
-    `at_its_hour`: False if no particular call is meant, so that quiet hours do not count.
+    `at_its_hour`: False for a call at no particular time, so that quiet hours do not count.
     """
     number, calls = call.caller, list(call_times(db, now - WINDOW_SECONDS))
     before = None if number.key is None else _before(calls, number, call.did, now)
@@ -112,9 +112,9 @@ def situation_about(
 
 @dataclass(frozen=True, slots=True)
 class SettingsFacts:
-    """The people, numbers and weights of the settings, with the numbering plans.
+    """The people, numbers and weights in the settings, and the numbering plans.
 
-    The daemon writes people and numbers into the store. If it has not run, they are taken from here.
+    The daemon writes people and numbers into the store. Before its first run they are taken from here.
     """
 
     people: Mapping[str, Person]
@@ -127,7 +127,7 @@ class SettingsFacts:
 
     @classmethod
     def of(cls, loaded: Loaded) -> SettingsFacts:
-        """Return the values of the settings, by extension and number."""
+        """Return the people and numbers in the settings, by extension and number."""
         settings = loaded.settings
         return cls(
             {person.extension: person for person in people_of(settings)},
@@ -139,26 +139,26 @@ class SettingsFacts:
         )
 
     def added_to(self, facts: Facts, call: IncomingCall) -> Facts:
-        """Return the facts as they would be if the daemon had written the settings into the store."""
+        """Return the facts completed from the settings, as if the daemon had written the settings into the store."""
         did = self.dids.get(call.did or "", facts.did)
         callee = self.people.get(did.callee or "", facts.callee) if did is not None else facts.callee
         own = facts.own_number or call.caller.key in self.own_numbers or call.caller.key in self.dids
         return facts._replace(did=did, callee=callee, own_number=own)
 
     def facts_of_range(self, call: IncomingCall, now: float) -> Facts:
-        """Return the facts if there is no store: only the row of the numbering plan."""
+        """Return the facts if there is no store: only the number's row in the numbering plan."""
         row = None if call.caller.key is None else self.plan.row_of(call.caller.key, now)
         return Facts() if row is None else Facts(plan=row)
 
 
 def opinion_of(situation: Case, policies: PolicySet | Policy) -> Opinion:
-    """Return what the given policy, or the one for the call's scope, decides about the call."""
+    """Return the decision about the call by the given policy, or by the policy for the call's scope."""
     call, facts, policy, _ = under = situation.under(policies)
     return Opinion(call, facts, policy, decide(*under), explain(*under))
 
 
 def _with_rises(db: sqlite3.Connection, facts: Facts, query: FactsQuery, weights: Weights) -> Facts:
-    """Add what would raise the caller's level. It is too slow for the call path."""
+    """Add possible reasons to raise the caller's level. This is too slow for the call path."""
     evidence, circumstances = evidence_of(db, query, weights)
     if evidence == NO_EVIDENCE:
         return facts
@@ -197,7 +197,7 @@ def _lately(calls: Iterable[CallTime], number: Number, now: float) -> Lately:
 
 
 def _before(calls: Iterable[CallTime], number: Number, did: str | None, now: float) -> FirstCall:
-    """Return what other strangers did shortly before, as the daemon counts it (reputation.first_calls)."""
+    """Return the calls of other strangers shortly before, as the daemon counts them (reputation.first_calls)."""
     first_calls = FirstCalls()
     for call in calls:
         if call.first and call.at <= now:

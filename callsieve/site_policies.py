@@ -1,4 +1,4 @@
-"""Policy files that other sites published, in the folder of this site's own policies.
+"""Policy files from other sites, stored beside this site's own policies.
 
     STATE/policies/head-office:office.toml      as accepted here: a policy like any other
     STATE/policies/head-office:office.new.toml  received but not accepted yet, to be compared and tried
@@ -31,12 +31,12 @@ class SiteVersion(NamedTuple):
 
 
 def digest_of(text: str) -> str:
-    """Return the digest that identifies a text."""
+    """Return the digest that identifies a policy text."""
     return sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def read_site_policy(text: str, name: str) -> Policy:
-    """Parse a policy of another site. It must not exceed a draft's size, and extend only presets. Raise PolicyError."""
+    """Parse another site's policy. It must be no larger than a draft, and extend only presets. Raise PolicyError."""
     if len(text.encode("utf-8", "replace")) > MOST_BYTES:
         raise PolicyError(
             Wording("{name}: larger than {most} kB: it cannot be published", {"name": name, "most": MOST_BYTES // 1024})
@@ -48,14 +48,15 @@ def _preset(name: str) -> Policy:
     if name not in PRESETS:
         raise PolicyError(
             Wording(
-                "{name} exists only at its own site: put all rules into one file that extends a preset", {"name": name}
+                "it extends {name}, which other sites do not have: put all rules into one file that extends a preset",
+                {"name": name},
             )
         )
     return load_policy(name)
 
 
-def text_there(loaded: Loaded, name: str) -> str | None:
-    """Return the text of one of the files, or None if it cannot be read."""
+def site_policy_text(loaded: Loaded, name: str) -> str | None:
+    """Return the text of a site policy file, or None if it cannot be read."""
     path = _path(loaded, name)
     try:
         with acting_for(path):
@@ -64,15 +65,15 @@ def text_there(loaded: Loaded, name: str) -> str | None:
         return None
 
 
-def files_there(loaded: Loaded) -> frozenset[str]:
-    """Return the names of all these files."""
+def site_policy_files(loaded: Loaded) -> frozenset[str]:
+    """Return the names of all site policy files."""
     names = (path.stem for path in pointer_file(loaded).parent.glob("*:*.toml"))
     return frozenset(name for name in names if SITE_POLICY.fullmatch(name))
 
 
-def version_there(loaded: Loaded, name: str) -> SiteVersion | None:
+def accepted_version(loaded: Loaded, name: str) -> SiteVersion | None:
     """Return the accepted version of a policy, or None."""
-    text = text_there(loaded, name)
+    text = site_policy_text(loaded, name)
     return None if text is None else SiteVersion(name, digest_of(text))
 
 
@@ -82,13 +83,13 @@ def put_new(loaded: Loaded, name: str, text: str) -> None:
 
 
 def drop_new(loaded: Loaded, name: str) -> None:
-    """Remove a received policy, because its site now publishes another one or none. Raise OSError."""
+    """Remove a received policy that its site no longer publishes. Raise OSError."""
     _unlink(loaded, f"{name}{NEW}")
 
 
 def put_accepted(loaded: Loaded, name: str, text: str) -> None:
     """Accept a policy, and keep the previous version. Raise OSError."""
-    before = text_there(loaded, name)
+    before = site_policy_text(loaded, name)
     if before is not None:
         _write(loaded, f"{name}{OLD}", before)
     _write(loaded, name, text)
@@ -96,11 +97,11 @@ def put_accepted(loaded: Loaded, name: str, text: str) -> None:
 
 
 def go_back(loaded: Loaded, version: SiteVersion) -> bool:
-    """Restore the previously accepted version, and return whether it still existed. Raise OSError.
+    """Restore the previously accepted version. Return False if it no longer exists. Raise OSError.
 
     The replaced version becomes a received one that is not accepted.
     """
-    now, before = text_there(loaded, version.name), text_there(loaded, f"{version.name}{OLD}")
+    now, before = site_policy_text(loaded, version.name), site_policy_text(loaded, f"{version.name}{OLD}")
     if before is None or digest_of(before) != version.digest:
         return False
     if now is not None:
@@ -111,8 +112,8 @@ def go_back(loaded: Loaded, version: SiteVersion) -> bool:
 
 
 def take_out(loaded: Loaded, name: str) -> None:
-    """Withdraw the acceptance: the policy becomes a received one. Raise OSError."""
-    if (now := text_there(loaded, name)) is not None:
+    """Withdraw the acceptance, so that the policy is only received. Raise OSError."""
+    if (now := site_policy_text(loaded, name)) is not None:
         put_new(loaded, name, now)
     _unlink(loaded, name)
 

@@ -1,7 +1,7 @@
-"""The state of an outside source (a feed, a company of the exchange, the hub) or of a receiver of events.
+"""The health of an outside source (a feed, a company of the exchange, the hub) or of a receiver of events.
 
 Doctor, status, digest, metrics, scheduled checks, pages and the API show the same SourceHealth. For each kind of source
-one function computes it from the source's row in the store. The row holds the cause of a failure as a code and figures.
+one function computes it from the source's row in the store, which holds a failure's cause as a code and figures.
 """
 
 import errno
@@ -19,7 +19,7 @@ OVERDUE_SECONDS = 3600.0  # the timers run every quarter of an hour
 
 
 class SourceStatus(StrEnum):
-    """The state of a source: the worst that applies.
+    """The state of a source. If several apply, the worst counts.
 
     `waiting`: nothing has been received or sent yet. `off`: switched off. `failed`: the last attempt failed. `stale`:
     nothing was received or sent for too long. `shrank`: the last file was much smaller. `expired`: its data is too old
@@ -36,20 +36,20 @@ class SourceStatus(StrEnum):
 
     @property
     def words(self) -> str:
-        """Return the state in words."""
+        """Return the state as text."""
         return "switched off" if self is SourceStatus.OFF else self.value
 
 
 @dataclass(frozen=True, slots=True)
 class SourceHealth:
-    """The state of a source. `health`: its state. `detail`: the reason, in words; null if all is well."""
+    """The health of a source. `health`: its state. `detail`: the reason as text; null if all is well."""
 
     health: SourceStatus
     detail: Wording | None = None
 
     @property
     def is_ok(self) -> bool:
-        """Return whether everything works."""
+        """Return whether the source works and has data."""
         return self.health is SourceStatus.OK
 
     @property
@@ -59,12 +59,12 @@ class SourceHealth:
 
     @property
     def brings_nothing(self) -> bool:
-        """Return whether its data does not arrive or does not count, so that receivers of events are notified."""
+        """Return whether its data does not arrive or does not count, so that subscribers of events are notified."""
         return self.health in (SourceStatus.OFF, SourceStatus.FAILED, SourceStatus.STALE, SourceStatus.EXPIRED)
 
     @property
     def summary(self) -> Wording:
-        """Return the state and its reason, as translatable words."""
+        """Return the state and its reason as translatable text."""
         state = Wording(self.health.words)
         return Wording("{state}: {detail}", {"state": state, "detail": self.detail}) if self.detail else state
 
@@ -73,7 +73,7 @@ class SourceHealth:
 
 
 def nobody_fetches(due: Iterable[float | None], now: float) -> bool:
-    """Return whether a source is overdue because no timer runs. `due`: None for one that was never fetched."""
+    """Return whether a source is overdue because no timer runs. `due`: due times; None for a source never fetched."""
     return any(at is None or now > at + OVERDUE_SECONDS for at in due)
 
 
@@ -83,12 +83,12 @@ def every_seconds(every: str) -> float:
 
 
 class SourceProblem(StrEnum):
-    """The reason why an outside source delivered nothing, common to all kinds of sources."""
+    """Reasons why an outside source delivered nothing, common to all kinds of sources."""
 
     NO_FILE = "{file}: file not found"
     UNREADABLE = "{file}: cannot be read ({error})"
     STORE = "the store could not be written: `callsieve doctor` shows why"
-    REFUSED = "it was refused: run it again to see why"
+    REFUSED = "the data was refused: run the import again to see why"
 
     @property
     def code(self) -> str:
@@ -97,13 +97,13 @@ class SourceProblem(StrEnum):
 
 
 def templates_of(*problems: Iterable[StrEnum]) -> dict[str, str]:
-    """Return the messages of these problems, and of those common to all sources, by code."""
+    """Return the messages of these problems and of the common ones, by code."""
     every = chain(SourceProblem, OutsideProblem, *problems)
     return {problem.name.lower().replace("_", "-"): problem.value for problem in every}
 
 
 def failure_of(error: Exception, templates: Mapping[str, str], file: str = "") -> str:
-    """Return the error as text for the store. `read_kept_failure` reads it with the same templates."""
+    """Return the error as JSON for the store. `read_kept_failure` parses it with the same templates."""
     return keep_failure(*_code_and_places(error, templates, file), templates)
 
 

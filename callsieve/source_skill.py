@@ -1,4 +1,4 @@
-"""How often a feed, a look-up service or a company is right about numbers, and why a source was switched off."""
+"""How often a feed, look-up service or company is right about numbers, and why a source was switched off."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ class Judgement(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Skill:
-    """How good a source is.
+    """The accuracy of a source.
 
     Attributes:
-        right: How many listed callers your people judged likewise.
+        right: How many listed callers your people judged in the same way.
         told: How many listed callers your people judged.
         share: The share of `right`.
-        gain: How much more often it reports spam for spam than for other callers.
+        gain: How much more often it lists spam callers as spam than other callers.
         judgement: The judgement on its listings.
     """
 
@@ -55,19 +55,19 @@ class Skill:
 
     @property
     def off_reason(self) -> OffReason:
-        """Return this skill as the reason for switching the source off."""
+        """Return this accuracy as the reason for switching the source off."""
         return OffReason(self.judgement.code, self.right, self.told)
 
 
 def skill_of(compared: Compared) -> Skill:
-    """Return the skill of a source."""
+    """Return the accuracy of a source."""
     right = compared.spam_of_spam + compared.fine_of_fine
     judged = right + compared.spam_of_fine + compared.fine_of_spam
     return Skill(right, judged, wilson(right, judged, SHOWN_Z), _gain(compared, SHOWN_Z), judgement_of(compared))
 
 
 def judgement_of(compared: Compared) -> Judgement:
-    """Return whether a source is worse than chance, in what it calls spam or in what it calls fine."""
+    """Return whether a source is worse than chance, in its spam listings or in its honest listings."""
     spam, fine = _of_spam(compared), _of_fine(compared)
     if min(spam, fine) < LEAST_OF_KIND or spam + fine < LEAST_IN_ALL:
         return Judgement.TOO_FEW
@@ -104,8 +104,8 @@ class OffReason(msgspec.Struct, frozen=True):
 
     Attributes:
         code: The reason as a code: `by-hand` or `worse-than-chance`.
-        right: For how many numbers it had been right.
-        told: By how many numbers it had been judged.
+        right: Number of phone numbers for which it had been right.
+        told: Number of phone numbers by which it had been judged.
     """
 
     code: str
@@ -114,7 +114,7 @@ class OffReason(msgspec.Struct, frozen=True):
 
     @property
     def words(self) -> Wording:
-        """Return the reason in words."""
+        """Return the reason as text."""
         if self.code == Judgement.WORSE.code:
             return Wording(
                 "worse than chance: right about {right} of {told} numbers", {"right": self.right, "told": self.told}
@@ -126,7 +126,7 @@ SWITCHED_BY_HAND = OffReason(BY_HAND)
 
 
 def read_reason(text: str) -> OffReason:
-    """Return the stored reason. An unreadable one counts as switched off by hand."""
+    """Parse a stored reason. If it is unreadable, return the reason `by-hand`."""
     try:
         return msgspec.json.decode(text, type=OffReason)
     except msgspec.DecodeError:
@@ -134,7 +134,7 @@ def read_reason(text: str) -> OffReason:
 
 
 def accuracy_of(skill: Skill) -> Wording:
-    """Return how often a source was right: `12 of 14 (60-96 %)`."""
+    """Return how often a source was right, such as `12 of 14 (60-96 %)`."""
     if not skill.told:
         return Wording("not known yet")
     low, high = (round(100 * share) for share in skill.share[1:])

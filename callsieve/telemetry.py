@@ -1,7 +1,7 @@
 """The daemon's report about itself, written every few seconds to `daemon.json` in the state directory.
 
-The console, another process, makes its /metrics and health lines from it. So the daemon needs no further listener, and
-figures are available even without a store. Counts are since the daemon's start. It contains no number and no name.
+The console, a separate process, derives its /metrics and health checks from it. So the daemon needs no other listener,
+and figures are available even without a store. Counts are since the daemon's start. It contains no numbers or names.
 """
 
 import time
@@ -22,10 +22,10 @@ FRESH_SECONDS = 20.0
 
 @dataclass(slots=True)
 class LookUpCounts:
-    """Look-ups since the daemon's start.
+    """Look-ups at outside services since the daemon's start.
 
-    `more`: the store knew more afterwards. `nothing`: it did not. `late`: no answer in time. `skipped`: calls for which
-    no service was queried, because too many ran at once or after failures.
+    `more`: the answer added information. `nothing`: it did not. `late`: no answer in time. `skipped`: calls for which
+    no service was queried, because too many queries ran at once or after failures.
     """
 
     asked: int = 0
@@ -37,7 +37,7 @@ class LookUpCounts:
 
 
 class HearingState(msgspec.Struct, frozen=True):
-    """The speech recognition process. `ready`: it has loaded its model. `late`: it is too slow, so no call waits.
+    """The speech recognition process. `ready`: its model is loaded. `late`: it is too slow, so no call waits for it.
 
     Attributes:
         heard: Number of callers with recognised words.
@@ -55,7 +55,7 @@ class HearingState(msgspec.Struct, frozen=True):
 
 
 class Listening(msgspec.Struct, frozen=True):
-    """The state of the AMI listener. `behind_seconds`: the age of the oldest event that is not processed yet."""
+    """The state of the AMI listener. `behind_seconds`: age of the oldest unprocessed event."""
 
     connected: bool
     trouble: str
@@ -70,12 +70,12 @@ class Listening(msgspec.Struct, frozen=True):
 
 
 class Telemetry(msgspec.Struct, frozen=True):
-    """One report of the daemon.
+    """A report of the daemon.
 
-    `by_action` counts decisions, also `fail-open`. `took`: how many were made within each of
-    `agi.screening.BUCKETS_MS`, and last, how many took longer. `listening`: None without AMI. `by_carrier`: as in
-    `agi.screening.Counts`. `look_ups`: None without look-up services. `hearing`: None without a model. `program`: the
-    stamp of the program that the daemon runs.
+    `by_action`: number of decisions, including `fail-open`. `took`: number of decisions within each limit of
+    `agi.screening.BUCKETS_MS`, and last, of slower ones. `listening`: None without AMI. `by_carrier`: as in
+    `agi.screening.Counts`. `look_ups`: None without look-up services. `hearing`: None without a model. `program`:
+    version stamp of the running program.
     """
 
     at: float
@@ -103,7 +103,7 @@ class Telemetry(msgspec.Struct, frozen=True):
 
 
 def read_telemetry(state: Path) -> Telemetry | None:
-    """Return the daemon's last report, or None if it is missing or this version cannot read it."""
+    """Return the daemon's last report; None if it is missing or this version cannot parse it."""
     try:
         with open_regular(state / NAME) as file:
             return msgspec.json.decode(file.read(MOST_BYTES), type=Telemetry)
@@ -122,7 +122,7 @@ class _Report(msgspec.Struct):
 
 
 def is_outdated(state: Path, now: float | None = None) -> bool:
-    """Return whether the daemon runs an older program than the one installed now."""
+    """Return whether the daemon runs an older program than the installed one."""
     try:
         with open_regular(state / NAME) as file:
             report = msgspec.json.decode(file.read(MOST_BYTES), type=_Report)

@@ -1,11 +1,11 @@
-"""The version of the program, and how it was built."""
+"""The version of the program, and a stamp of its installation."""
 
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 
 def program_version() -> str:
-    """Return the version, such as `1.2.3`, or a text which says that the program runs from its sources."""
+    """Return the version, such as `1.2.3`, or a text that says that the program runs from its sources."""
     try:
         return version("callsieve")
     except PackageNotFoundError:
@@ -13,7 +13,7 @@ def program_version() -> str:
 
 
 def program_stamp() -> str:
-    """Return the version with the time its files were installed, which changes with each installation."""
+    """Return the version with the installation time, so that it changes with each installation."""
     try:
         installed_at = Path(__file__).stat().st_mtime_ns
     except OSError:  # it was uninstalled meanwhile

@@ -1,4 +1,4 @@
-"""Convert settings into the values that other packages take: the site, the policies, people and numbers."""
+"""Convert settings into the values that other packages take: site, policies, people and numbers."""
 
 import sqlite3
 
@@ -23,7 +23,7 @@ from reputation.store.people import own_numbers
 
 
 def site_of(settings: Settings) -> Site:
-    """Return the PBX as the call path needs it."""
+    """Return the PBX's regions, trunks and DIDs in the form that the call path needs."""
     region = settings.numbers.region
     trunks = tuple(
         Trunk(t.name, t.channels, t.region or region, t.trusted, t.reject, t.verstat) for t in settings.trunk
@@ -46,18 +46,18 @@ def site_of(settings: Settings) -> Site:
 
 
 def calling_hours_of(settings: Settings) -> CallingHours:
-    """Return when people may be called. A region in [[hours]] replaces the hours of its law file."""
+    """Return the hours in which people may be called. A region in [[hours]] replaces the hours of its law file."""
     outbound = settings.outbound
     usual = daily(outbound.first_hour, outbound.last_hour, "the settings")
     local, advised = map(dict, hours_by_law()) if outbound.local_rules else ({}, {})
-    if usual != USUAL:  # where the law says no more than that, narrower hours of the settings count
+    if usual != USUAL:  # where a law has only the usual hours, the settings' narrower hours count
         local = {key: rows for key, rows in local.items() if not all(_is_usual(row) for row in rows)}
     if outbound.follow_advice:
         local, advised = local | advised, {}
     for table in settings.hours:
         weekdays, saturday, sunday = map(parse_spans, (table.weekdays, table.saturday, table.sunday))
         region = table.region.upper()
-        # With the country go its states: they are known by the start of their numbers.
+        # Replace the hours of the country's states too, which are recognised by the start of their numbers.
         for known in (local, advised):
             for key in [key for key, rows in known.items() if rows[0].area.partition("-")[0] == region]:
                 del known[key]
@@ -71,7 +71,7 @@ def _is_usual(hours: Hours) -> bool:
 
 
 def outbound_rules_of(settings: Settings) -> OutboundRules:
-    """Return the rules of the outbound guard."""
+    """Return the outbound guard's rules."""
     outbound = settings.outbound
     return OutboundRules(
         observe=outbound.observe,
@@ -98,18 +98,18 @@ def _display_of(settings: Settings) -> Display:
 
 
 def screening_hours_of(settings: Settings) -> ScreeningHours:
-    """Return the hours in which calls are screened less: quiet hours and the emergency window."""
+    """Return the times that change screening: quiet hours and the emergency window."""
     own = {person.extension: person.quiet_hours for person in settings.person if person.quiet_hours is not None}
     return ScreeningHours(QuietHours.of(settings.reputation.quiet, own), 60.0 * settings.emergency.window_minutes)
 
 
 def regions_of(site: Site) -> set[str]:
-    """Return the regions by whose numbering plans callers' numbers are read."""
+    """Return the regions whose number formats callers' numbers may have."""
     return {site.region, *(trunk.region for trunk in site.trunks)}
 
 
 def policies_of(loaded: Loaded) -> PolicySet:
-    """Return the policy of the PBX and those of its scopes. Raise PolicyError if one cannot be used."""
+    """Return the policies of the PBX and of its scopes. Raise PolicyError if one of them is unusable."""
     settings, directories = loaded.settings, loaded.policy_directories
     region = settings.numbers.region
     scopes = tuple(
@@ -125,27 +125,27 @@ def policies_of(loaded: Loaded) -> PolicySet:
 
 
 def people_of(settings: Settings) -> list[Person]:
-    """Return the people of the settings. A person without an endpoint has PJSIP/EXTENSION."""
+    """Return the people in the settings. The default endpoint of a person is PJSIP/EXTENSION."""
     return [
         Person(p.extension, p.endpoint or f"PJSIP/{p.extension}", p.group, p.language, p.name) for p in settings.person
     ]
 
 
 def dids_of(settings: Settings) -> list[Did]:
-    """Return the DIDs of the settings."""
+    """Return the DIDs in the settings."""
     region = settings.numbers.region
     return [Did(did_of(d.number, region) or d.number, d.all_groups, d.callee, d.screen, d.trap) for d in settings.did]
 
 
 def own_numbers_of(settings: Settings) -> list[str]:
-    """Return the numbers that our outgoing calls show."""
+    """Return the numbers in the settings that our outgoing calls show."""
     region = settings.numbers.region
     numbers = [number_of(text, t.region or region) for t in settings.trunk for text in t.own_numbers]
     return sorted({number for number in numbers if number is not None})
 
 
 def wanted_events_of(settings: Settings) -> dict[str, tuple[EventKind, ...]]:
-    """Return which kinds of events each receiver wants, by the receiver's name."""
+    """Return the kinds of events that each receiver wants, by the receiver's name."""
     everything = tuple(EventKind)
     wanted = {f"webhook/{table.name}": table.events or everything for table in settings.webhook}
     if settings.mqtt.host:
@@ -159,6 +159,6 @@ def wanted_events_of(settings: Settings) -> dict[str, tuple[EventKind, ...]]:
 
 
 def known_own_numbers(db: sqlite3.Connection, loaded: Loaded) -> frozenset[str]:
-    """Return our own numbers from the register, the settings and the DIDs."""
+    """Return all own numbers from the register, the settings and the DIDs."""
     dids = (did.number for did in dids_of(loaded.settings))
     return frozenset((*own_numbers(db), *own_numbers_of(loaded.settings), *dids))

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 from reputation.encoding import parse_plain
-from reputation.marking import DAY_SECONDS, UNDO_SECONDS, MarkResult, MarkStatus, Statement, mark, mark_last_caller
+from reputation.marking import DAY_SECONDS, UNDO_SECONDS, MarkResult, MarkStatement, MarkStatus, mark, mark_last_caller
 from reputation.model import DecisionRecord, ListName, MarkChannel, PhoneSetting, Tie, Verdict
 from reputation.store import do_not_call, lists
 from reputation.store.audit import AuditRow, Change, add_audit, audit_rows
@@ -93,7 +93,7 @@ def mark_call(db: sqlite3.Connection, endpoint: str, linkedid: str, at: float) -
     if caller is None:
         return None
     reporter = reporter_of(db, endpoint)
-    statement = Statement(
+    statement = MarkStatement(
         number=caller,
         reporter=reporter,
         verdict=Verdict.SPAM,

@@ -1,6 +1,6 @@
 """Marks made by people: the same functions for a dialled *37, a click and a command.
 
-    mark(db, Statement(...)) -> MarkResult     stored, or refused with a code; a refusal never raises
+    mark(db, MarkStatement(...)) -> MarkResult     stored, or refused with a code; a refusal never raises
 
 docs/contributing/model.md describes the limits. Call these functions in a transaction (`Store.write` makes one).
 """
@@ -57,7 +57,7 @@ REFUSAL_BY_KIND = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Statement:
+class MarkStatement:
     """A person's statement that a number is spam or not spam.
 
     `number`: as it was typed or shown; a national number is read by `region`. `reporter`: the extension of the person
@@ -104,7 +104,7 @@ class MarkResult:
     refusal: Annotated[MarkRefusal | None, HIDDEN] = None  # why nothing was written
 
 
-def mark(db: sqlite3.Connection, statement: Statement) -> MarkResult:
+def mark(db: sqlite3.Connection, statement: MarkStatement) -> MarkResult:
     """Store a mark unless it is refused. A spam mark also blocks the number for that person.
 
     "Not spam" retracts the person's spam marks and removes the block. The verdict RETRACTED does the same as `unmark`.
@@ -127,7 +127,7 @@ def mark(db: sqlite3.Connection, statement: Statement) -> MarkResult:
     return MarkResult(MarkStatus.MARKED, number, written, latest)
 
 
-def mark_once(db: sqlite3.Connection, statement: Statement) -> MarkResult:
+def mark_once(db: sqlite3.Connection, statement: MarkStatement) -> MarkResult:
     """Call `mark`, unless the person made the same mark within the day, because programs repeat requests."""
     number = _number_of(statement)
     before = live_marks_of(db, number, statement.reporter) if number else []
@@ -140,7 +140,7 @@ def mark_once(db: sqlite3.Connection, statement: Statement) -> MarkResult:
     return MarkResult(MarkStatus.UNCHANGED, number, before[0], before[0])
 
 
-def unmark(db: sqlite3.Connection, statement: Statement) -> MarkResult:
+def unmark(db: sqlite3.Connection, statement: MarkStatement) -> MarkResult:
     """Retract all marks of the number by this person, and remove their block. It is never refused."""
     number = _number_of(statement)
     before = live_marks_of(db, number, statement.reporter) if number else []
@@ -158,7 +158,7 @@ def mark_last_caller(db: sqlite3.Connection, person: str, verdict: Verdict, at: 
         return MarkResult(MarkStatus.REFUSED, refusal=MarkRefusal.NOBODY_CALLED)
     if last.number is None:
         return MarkResult(MarkStatus.REFUSED, refusal=MarkRefusal.WITHHELD)
-    statement = Statement(
+    statement = MarkStatement(
         number=last.number,
         reporter=person,
         verdict=verdict,
@@ -186,11 +186,11 @@ def restore_mark(db: sqlite3.Connection, mark: Mark, at: float) -> None:
         block_for(db, mark.reporter, mark.number, at)
 
 
-def _number_of(statement: Statement) -> str | None:
+def _number_of(statement: MarkStatement) -> str | None:
     return number_of(statement.number, statement.region)
 
 
-def _mark_of(db: sqlite3.Connection, number: str, statement: Statement) -> Mark:
+def _mark_of(db: sqlite3.Connection, number: str, statement: MarkStatement) -> Mark:
     person = person_of(db, statement.reporter)
     return Mark(
         number=number,
@@ -206,7 +206,7 @@ def _mark_of(db: sqlite3.Connection, number: str, statement: Statement) -> Mark:
     )
 
 
-def _retract(db: sqlite3.Connection, marks: list[Mark], statement: Statement) -> list[Mark]:
+def _retract(db: sqlite3.Connection, marks: list[Mark], statement: MarkStatement) -> list[Mark]:
     """Store retractions of these marks. None is dated before its mark: at equal times a retraction wins."""
     retracted = [
         replace(given, verdict=Verdict.RETRACTED, at=max(statement.at, given.at), channel=statement.channel)
@@ -217,7 +217,7 @@ def _retract(db: sqlite3.Connection, marks: list[Mark], statement: Statement) ->
     return retracted
 
 
-def _refusal_of(db: sqlite3.Connection, statement: Statement, number: str | None) -> MarkRefusal | None:
+def _refusal_of(db: sqlite3.Connection, statement: MarkStatement, number: str | None) -> MarkRefusal | None:
     if person_of(db, statement.number.strip()) is not None:
         return MarkRefusal.INTERNAL_EXTENSION
     if number is None:
@@ -229,7 +229,7 @@ def _refusal_of(db: sqlite3.Connection, statement: Statement, number: str | None
     return _refusal_of_spam(db, statement, number) if statement.verdict is Verdict.SPAM else None
 
 
-def _refusal_of_spam(db: sqlite3.Connection, statement: Statement, number: str) -> MarkRefusal | None:
+def _refusal_of_spam(db: sqlite3.Connection, statement: MarkStatement, number: str) -> MarkRefusal | None:
     if is_contact(db, number):
         return MarkRefusal.CONTACT
     identity = identity_of(db, number)

@@ -30,7 +30,7 @@ class ScreenshotFile(msgspec.Struct, frozen=True):
     content: bytes
 
 
-class LookRequest(msgspec.Struct, frozen=True):
+class LabelCheckRequest(msgspec.Struct, frozen=True):
     """A request to record a label check that a person made.
 
     `label`: the label that the platform shows, empty for none. `marks`: how many marks it reports. `next_look`: when to
@@ -65,7 +65,7 @@ class Noted(NamedTuple):
     changed: tuple[own_labels.LabelChange, ...]
 
 
-def record(db: sqlite3.Connection, context: Context, request: LookRequest) -> RecordedLook:
+def record(db: sqlite3.Connection, context: Context, request: LabelCheckRequest) -> RecordedLook:
     """Record the label that a platform shows for an own number."""
     number = number_field(context, request.number)
     platform = one_line("platform", request.platform)

@@ -67,7 +67,7 @@ def remove(db: sqlite3.Connection, context: Context, request: RemoveRequest) -> 
     country, loaded = request.country.strip().upper(), context.loaded
     file = f"{country.lower()}{'-own' if request.own else ''}.toml"
     with change(db, context, "plan remove", name=country) as changed, _files(context):
-        current = plan_files.version_there(loaded, file) if country.isascii() and country.isalpha() else None
+        current = plan_files.active_version(loaded, file) if country.isascii() and country.isalpha() else None
         if current is None:
             words = "{file} not found in {folder}; callsieve plan show lists the plans"
             raise Refused("no-such-plan", Wording(words, {"file": file, "folder": str(plan_folder(loaded))}))
@@ -103,7 +103,7 @@ def _refusing(
 
 PLAN = UndoKind(
     lambda _db, _row, value: parse_plain(value, plan_files.PlanVersion),
-    _refusing(lambda loaded, version: plan_files.version_there(loaded, version.file)),
+    _refusing(lambda loaded, version: plan_files.active_version(loaded, version.file)),
     _refusing(lambda loaded, version: plan_files.take_out(loaded, version.file)),
     _refusing(plan_files.put_back),
     replaces=True,

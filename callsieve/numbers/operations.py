@@ -27,7 +27,7 @@ from callsieve.text.times import when
 from policies.files import nearest
 from reputation import marking
 from reputation.encoding import FLAT, parse_plain, plain
-from reputation.marking import MARKS_A_DAY, MarkRefusal, MarkResult, MarkStatus, Statement, restore_mark, undo_mark
+from reputation.marking import MARKS_A_DAY, MarkRefusal, MarkResult, MarkStatement, MarkStatus, restore_mark, undo_mark
 from reputation.model import Identity, Mark, MarkChannel, Verdict
 from reputation.site_names import new_id
 from reputation.store import marks
@@ -158,7 +158,7 @@ def mark(db: sqlite3.Connection, context: Context, request: MarkRequest) -> Save
     if request.category is not None and request.verdict is not Verdict.SPAM:
         words = Wording("the category is the kind of spam: leave it out if the number is not spam")
         raise Refused("category-of-no-spam", words, "category")
-    statement = Statement(
+    statement = MarkStatement(
         number=request.number,
         reporter=_reporter(db, context, request.person),
         verdict=request.verdict,

@@ -1,4 +1,4 @@
-"""Problems with requests to other servers and with secrets, as codes and in words."""
+"""Errors of requests to other servers and of reading secrets, each with a code and a text."""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ TEXT_CHARACTERS = 100
 
 
 class OutsideProblem(StrEnum):
-    """Why a request to another server brought no usable answer.
+    """Reasons why a request to another server failed or a secret could not be read.
 
     Texts contain only the host of an address, because the rest may be secret.
     """
@@ -43,7 +43,7 @@ class OutsideProblem(StrEnum):
 
 
 class OutsideError(Exception):
-    """Raised if a request brings no usable answer. `words` give the reason and the remedy, `code` is for programs."""
+    """Raised if a request or a secret fails. `words`: the reason and what to do; `code`: the reason for programs."""
 
     def __init__(self, problem: OutsideProblem, **about: str | int | float) -> None:
         self.words = Wording(problem.value, about)
@@ -52,11 +52,11 @@ class OutsideError(Exception):
 
 
 class KeptFailure(NamedTuple):
-    """Why something failed.
+    """A failure read from the store.
 
     Attributes:
-        code: The reason as a code; empty if the stored reason is unreadable.
-        words: The reason in words.
+        code: The reason as a code; empty if the stored text is unreadable.
+        words: The reason as a sentence.
     """
 
     code: str
@@ -82,5 +82,5 @@ def read_kept_failure(kept: str, templates: Mapping[str, str]) -> KeptFailure:
 
 
 def shortened(value: object) -> str | int | float:
-    """Return a number unchanged, and a text as one short line."""
+    """Return a number unchanged, and any other value as one short line of text."""
     return value if isinstance(value, int | float) else one_line(str(value), TEXT_CHARACTERS)

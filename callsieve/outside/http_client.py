@@ -1,11 +1,11 @@
-"""The HTTP client for other people's servers: every request is limited, and none can be led into our own network.
+"""HTTP client for servers on the internet: every request has limits, and no server can redirect it into our network.
 
     async with OutsideClient() as client:
-        answer = await client.request("GET", "https://example.com/list.csv", limits=Limits(body_bytes=1 << 26))
+        answer = await client.request("GET", "https://example.com/list.csv", limits=RequestLimits(body_bytes=1 << 26))
 
-Limits apply to a whole request with its redirects. A name is resolved once per connection and the connection goes to
-the checked address, so that a different second answer of the name server has no effect. The certificate is still
-checked for the name. Proxies of the environment are ignored, because they would connect to unchecked addresses.
+Limits apply to a whole request, including redirects. A name is resolved once per connection, and the connection goes to
+the checked address, so a second, different DNS answer has no effect. The certificate is still checked against the name.
+Proxies in the environment are ignored, because they would connect to unchecked addresses.
 See decisions/outside.md.
 """
 
@@ -42,7 +42,7 @@ Address = IPv4Address | IPv6Address
 
 
 def is_public(text: str) -> bool:
-    """Return whether the text is an address on the internet."""
+    """Return whether the text is a public IP address."""
     address = _target(text)
     if address is None or address.is_multicast or address.is_reserved:
         return False
@@ -50,9 +50,9 @@ def is_public(text: str) -> bool:
 
 
 def is_inside(text: str) -> bool:
-    """Return whether a server that the administrator named may have this address: public, private or loopback.
+    """Return whether a server named by the administrator may have this IP address: public, private or loopback.
 
-    Refused are link-local addresses, where clouds serve keys (169.254.169.254), broadcast and multicast.
+    Link-local addresses, where clouds serve keys (169.254.169.254), broadcast and multicast are refused.
     """
     address = _target(text)
     if address is None or address.is_link_local or address.is_multicast or address.is_unspecified:
@@ -65,7 +65,7 @@ def _is_in_one(address: Address) -> bool:
 
 
 def _target(text: str) -> Address | None:
-    """Return the address that packets would reach: for a mapped or NAT64 address the IPv4 address within it."""
+    """Return the address that packets reach. For a mapped or NAT64 address this is the embedded IPv4 address."""
     try:
         address = ip_address(text)
     except ValueError:
@@ -78,7 +78,7 @@ def _target(text: str) -> Address | None:
     return address
 
 
-MOST_ADDRESSES: Final = 4  # tried per name
+MOST_ADDRESSES: Final = 4  # addresses to try per host name
 PIECE_BYTES: Final = 1 << 16
 FOLLOWED: Final = frozenset({301, 302, 303, 307, 308})
 # Headers that a redirect's target gets. They never include a key, whatever its header is called.
@@ -89,9 +89,9 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 
 @dataclass(frozen=True, slots=True)
 class RequestLimits:
-    """Limits of one request. `connect_seconds` applies to name resolution, connection and TLS, each.
+    """Limits of one request. `connect_seconds` applies separately to name resolution, connection and TLS.
 
-    `body_bytes`: of the answer, both compressed and unpacked. `redirects` are followed for GET and HEAD only.
+    `body_bytes`: limit of the answer, both compressed and unpacked. `redirects`: only GET and HEAD follow them.
     """
 
     total_seconds: float = 10.0
@@ -102,7 +102,7 @@ class RequestLimits:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The server's answer. Header names are in lower case. If a header is repeated, the last one counts."""
+    """A server's answer. Header names are in lower case; a repeated header has its last value."""
 
     status: int
     headers: Mapping[str, str]
@@ -110,15 +110,15 @@ class Answer:
 
 
 async def addresses_of(host: str, port: int) -> Sequence[str]:
-    """Return the addresses of a name from the system's resolver, or raise OSError."""
+    """Return the IP addresses of a host name from the system's resolver. Raise OSError if it has none."""
     infos = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(address[0]) for *_, address in infos))
 
 
 class OutsideClient:
-    """An HTTP client that reuses connections. `limits` are the default for requests.
+    """An HTTP client that reuses connections. `limits`: default limits of its requests.
 
-    `resolve` turns a name into addresses, and `network` opens connections to them.
+    `resolve` looks up the addresses of a host name, and `network` opens the connections.
     """
 
     def __init__(
@@ -162,10 +162,10 @@ class OutsideClient:
         allow_private: bool = False,
         into: BinaryIO | None = None,
     ) -> Answer:
-        """Return the answer, whatever its status, or raise OutsideError. `into`: a file that gets the body.
+        """Return the answer, whatever its status, or raise OutsideError. `into`: a file that receives the body.
 
-        `allow_private`: an administrator named this server, so it may be in our own network and without TLS. A
-        redirect to another server must lead to the internet.
+        `allow_private`: allow our own network and plain HTTP, because an administrator named this server. A redirect to
+        another server must still lead to a public address.
         """
         limits = limits or self._limits
         at = asked = _checked_url(url, allow_private=allow_private)
@@ -217,7 +217,7 @@ async def _request_once(
 
 
 async def _copy(pieces: AsyncIterable[bytes], encoding: str, host: str, most: int, file: BinaryIO) -> None:
-    """Write the unpacked body piece by piece, so that a small answer cannot fill the memory."""
+    """Write the unpacked body to a file piece by piece, so that a small compressed answer cannot fill the memory."""
     coding = encoding.strip().lower()
     if coding not in ("", "identity", "gzip", "x-gzip"):
         raise OutsideError(OutsideProblem.BAD_ANSWER, host=host, error=f"encoding {encoding[:40]!r}")
@@ -231,11 +231,11 @@ async def _copy(pieces: AsyncIterable[bytes], encoding: str, host: str, most: in
                 raise OutsideError(OutsideProblem.TOO_LARGE, host=host, most=most)
             file.write(part)
     if unpacker is not None and arrived and not unpacker.eof:
-        raise OutsideError(OutsideProblem.BAD_ANSWER, host=host, error="the packed body is cut off")
+        raise OutsideError(OutsideProblem.BAD_ANSWER, host=host, error="the compressed body is truncated")
 
 
 def _unpacked(piece: bytes, unpacker: Any, host: str) -> Iterable[bytes]:
-    """Yield at least one part, so that compressed bytes that unpack to nothing count as well."""
+    """Yield the unpacked parts, at least one, so that compressed bytes without content count towards the limit too."""
     if unpacker is None:
         yield piece
         return
@@ -246,7 +246,7 @@ def _unpacked(piece: bytes, unpacker: Any, host: str) -> Iterable[bytes]:
     except zlib.error as error:
         raise OutsideError(OutsideProblem.BAD_ANSWER, host=host, error=_in_a_line(error)) from None
     if unpacker.unused_data:
-        raise OutsideError(OutsideProblem.BAD_ANSWER, host=host, error="data after the packed body")
+        raise OutsideError(OutsideProblem.BAD_ANSWER, host=host, error="unexpected data after the compressed body")
 
 
 def _checked_url(url: str, *, allow_private: bool) -> httpx2.URL:
@@ -264,7 +264,7 @@ def _checked_url(url: str, *, allow_private: bool) -> httpx2.URL:
 
 
 def _redirected(at: httpx2.URL, place: str) -> httpx2.URL:
-    """Return the target of a redirect, after the same checks. It may be http only on the same server."""
+    """Return the target of a redirect after checking it like a URL. Plain HTTP is allowed only to the same server."""
     try:
         # Headers are decoded as Latin-1, but non-ASCII addresses are written in UTF-8.
         to = at.join(place.encode("latin-1").decode("utf-8", "replace"))
@@ -278,7 +278,7 @@ def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:
 
 
 def _is_of_tls(error: Exception) -> bool:
-    """Return whether TLS failed. The pool drops the cause of an error, but keeps it among its arguments."""
+    """Return whether TLS failed. The pool drops an error's cause, but keeps it in the error's arguments."""
     return any(isinstance(cause, ssl.SSLError) for cause in error.args)
 
 
@@ -287,7 +287,7 @@ def _in_a_line(error: Exception) -> str:
 
 
 class _CheckedNetwork(httpcore2.AsyncNetworkBackend):
-    """A network backend that connects only to allowed addresses. The pool names a host, and gets a connection to it."""
+    """A network backend that resolves host names itself and connects only to allowed addresses."""
 
     def __init__(
         self, network: httpcore2.AsyncNetworkBackend, resolve: Resolve, is_allowed: Callable[[str], bool]
@@ -304,7 +304,7 @@ class _CheckedNetwork(httpcore2.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
-        """Try one address after the other, each with its share of the time, because an IPv6 route may be dead."""
+        """Try the host's addresses in order, each with its share of the time, because an IPv6 route may be dead."""
         try:
             async with asyncio.timeout(timeout):
                 addresses = await self._resolve(host, port)

@@ -1,4 +1,4 @@
-"""Secrets that the settings name but do not contain: `env:NAME`, or `file:/path` of a file only CallSieve can read."""
+"""Secrets outside the settings file: `env:NAME`, or `file:/path` of a file that only CallSieve can read."""
 
 import os
 import pwd
@@ -18,7 +18,7 @@ OTHERS = stat.S_IRWXO | stat.S_IWGRP  # our group may read: systemd and packages
 
 
 def secret_of(text: str) -> str:
-    """Return the secret that a setting names, or raise OutsideError. No error contains the secret."""
+    """Return the secret to which a setting refers, or raise OutsideError. No error contains the secret."""
     if text.startswith(SECRET_IN_ENVIRONMENT):
         where, secret = text, os.environ.get(text.removeprefix(SECRET_IN_ENVIRONMENT), "")
     elif text.startswith(SECRET_IN_FILE):
@@ -33,7 +33,7 @@ def secret_of(text: str) -> str:
 
 
 def secret_files(table: Any) -> Iterator[str]:
-    """Yield all texts of the settings that name a file with a secret; no other setting begins like that."""
+    """Yield all settings that name a file with a secret, recognised by their prefix."""
     if isinstance(table, msgspec.Struct):
         for field in msgspec.structs.fields(type(table)):
             yield from secret_files(getattr(table, field.name))
@@ -45,7 +45,7 @@ def secret_files(table: Any) -> Iterator[str]:
 
 
 def _in_file(path: Path) -> str:
-    """Return a file's content. Root or this user must own it and links to it: another owner could replace it."""
+    """Return a file's content. The file and links to it must belong to root or this user: others could replace it."""
     try:
         with open_regular(path) as file:
             for status in (path.lstat(), os.fstat(file.fileno())):

@@ -1,4 +1,4 @@
-"""The capability `own_numbers`: the numbers that our calls show, how they are doing, and the outbound guard."""
+"""The capability `own_numbers`: the numbers from which we call, their health, and the outbound guard."""
 
 from callsieve.capability import DATA_OUT, Capability, Entry, Group, Help, Section, Undo
 from reputation.users import Role
@@ -65,7 +65,7 @@ CAPABILITY = Capability(
         "own dnc add": N_("{who} put {about} on the do-not-call list"),
         "own dnc remove": N_("{who} took {about} off the do-not-call list"),
         "own complaint": N_("{who} recorded a complaint about our number {about}"),
-        "own watch add": N_("{who} recorded what a platform shows of {about}"),
+        "own watch add": N_("{who} recorded what a platform shows for {about}"),
     },
     messages={
         "own-added": N_("The number is registered and counts as one of our own numbers everywhere."),

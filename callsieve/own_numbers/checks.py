@@ -1,4 +1,4 @@
-"""The health check of the outbound guard: whether the dialplan asks it before calls go out."""
+"""The health check of the outbound guard: whether the dialplan consults it before outgoing calls."""
 
 import re
 
@@ -13,15 +13,19 @@ _ASKS = re.compile(rf"Gosub(?:If)?\(.*?\b(?:callsieve-outbound|{_GUARD}),s,1")
 
 
 def guards_calls(context: CheckContext) -> Finding:
-    """Check that the outbound guard is asked, unless it only observes."""
+    """Check that the dialplan consults the outbound guard, unless the guard only observes."""
     steps = others(context.dialplan)
     asking = sorted({step.context for step in steps if _ASKS.search(step.application)})
     if _GUARD in context.dialplan.contexts and asking in ([], [_HOOK]):
         return _on_freepbx(steps, is_asked=bool(asking))
     if asking:
-        return ok(Wording("the dialplan asks it in {contexts}", {"contexts": ", ".join(asking)}))
+        return ok(Wording("the dialplan asks the outbound guard in {contexts}", {"contexts": ", ".join(asking)}))
     if context.loaded.settings.outbound.observe:
-        return ok(Wording("the dialplan does not ask it, so outgoing calls are not checked (callsieve help outbound)"))
+        return ok(
+            Wording(
+                "the dialplan does not ask the outbound guard: outgoing calls are not checked (callsieve help outbound)"
+            )
+        )
     return warn(
         Wording("[outbound] has observe = false, but the dialplan does not ask: no outgoing call is held or refused"),
         Wording("add the line from callsieve help outbound to your dialplan"),
@@ -34,7 +38,7 @@ def _on_freepbx(steps: list[DialplanStep], *, is_asked: bool) -> Finding:
     if is_asked:
         return ok(Wording("FreePBX asks CallSieve before each outgoing call on a trunk"))
     if is_free(OUTBOUND_HOOK, steps):
-        return warn(Wording("FreePBX does not ask: outgoing calls are not checked"), f"{INSTALL} --freepbx")
+        return warn(Wording("FreePBX does not ask CallSieve: outgoing calls are not checked"), f"{INSTALL} --freepbx")
     return warn(
         Wording("[{context}] has other content: outgoing calls are not checked", {"context": _HOOK}),
         Wording("before its Return():  {line}", {"line": OUTBOUND_HOOK.line}),

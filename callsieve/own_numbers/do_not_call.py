@@ -41,11 +41,11 @@ MOST_REQUESTS = 100_000
 
 
 class DoNotCallEntry(msgspec.Struct, frozen=True):
-    """A number for the do-not-call list.
+    """A number to add to the do-not-call list.
 
     Attributes:
         after: The own number that called before the request.
-        person: The person who took the request; empty for the user of this operation.
+        person: The person who took the request; empty for the current user.
     """
 
     number: NumberText
@@ -55,13 +55,13 @@ class DoNotCallEntry(msgspec.Struct, frozen=True):
 
 
 class DoNotCallFilter(PageQuery, frozen=True, kw_only=True):
-    """A filter for the do-not-call list. `number`: only this number."""
+    """A query for the do-not-call list. `number`: return only this number."""
 
     number: NumberText | None = None
 
 
 class ComplaintRequest(NamedTuple):
-    """A complaint about an own number. `sender`: the number that complains; None if it is unknown."""
+    """A complaint about an own number. `sender`: the complaining number; None if unknown."""
 
     own_number: str
     sender: str | None = None
@@ -71,7 +71,7 @@ class ComplaintRequest(NamedTuple):
 class ComplaintWithdrawal(NamedTuple):
     """A request to withdraw a complaint.
 
-    `sender`: the number that complained; empty if it is unknown, None for any. `at`: its time; None for the latest.
+    `sender`: the complaining number; empty if unknown, None for any. `at`: time of the complaint; None for the latest.
     """
 
     own_number: str
@@ -80,7 +80,7 @@ class ComplaintWithdrawal(NamedTuple):
 
 
 class DoNotCallChange(NamedTuple):
-    """A change of the do-not-call list. An entry that exists already is not changed.
+    """A change of the do-not-call list. Adding a listed number changes nothing.
 
     Attributes:
         wish: The entry that was added or removed.
@@ -91,7 +91,7 @@ class DoNotCallChange(NamedTuple):
 
 
 class ComplaintChange(NamedTuple):
-    """A complaint that was recorded or withdrawn. `is_ours`: the own number is registered."""
+    """A complaint that was recorded or withdrawn. `is_ours`: whether the own number is registered."""
 
     change_id: int | None
     complaint: Complaint
@@ -99,7 +99,7 @@ class ComplaintChange(NamedTuple):
 
 
 def find_requests(db: sqlite3.Connection, context: Context, request: DoNotCallFilter) -> ResultPage[DoNotCallRequest]:
-    """Return the do-not-call list, the latest first."""
+    """Return the do-not-call list, latest first."""
     if request.number is None:
         rows = all_do_not_call(db, MOST_REQUESTS)
     else:
@@ -138,7 +138,7 @@ def unlist(db: sqlite3.Connection, context: Context, number: NumberText) -> DoNo
 
 
 def complain(db: sqlite3.Connection, context: Context, request: ComplaintRequest) -> ComplaintChange:
-    """Record a complaint about an own number. It counts if that number called the sender within 28 days before."""
+    """Record a complaint about an own number. It counts if that number called the sender in the last 28 days."""
     own = number_field(context, request.own_number)
     sender = number_field(context, request.sender, "from") if request.sender is not None else ""
     note = one_line("note", request.note)
@@ -163,13 +163,13 @@ def withdraw_complaint(db: sqlite3.Connection, context: Context, request: Compla
 
 
 def listed_since_words(entry: DoNotCallRequest) -> Wording:
-    """Return a sentence that says since when the number has been on the list."""
+    """Return a sentence with the date on which the number was added to the list."""
     places: Places = {"number": entry.number, "day": day(entry.at)}
     return Wording("{number} has been on the list since {day}: the earlier entry stays", places)
 
 
 def retention_words(entry: DoNotCallRequest, now: float) -> Wording | None:
-    """Return a sentence about the law that requires the entry to be kept longer; None if no law does."""
+    """Return a sentence about a law that requires keeping the entry longer; None if there is no such law."""
     law = law_of_number(entry.number)
     row = binding(law.refusal, entry.number, now) if law else None
     if law is None or row is None or now >= (until := entry.at + row.days * DAY_SECONDS):
@@ -195,9 +195,9 @@ MOST_SHOWN = 500
 
 @dataclass(frozen=True, slots=True)
 class DoNotCallShown:
-    """The page of the do-not-call list. `found`: how many entries match the search; `all`: how many there are.
+    """Content of the do-not-call page. `found`: number of entries that match the search; `all`: number of all entries.
 
-    `own_numbers`: those in the register, to choose from.
+    `own_numbers`: registered numbers, as choices in the form.
     """
 
     wishes: tuple[DoNotCallRequest, ...]
@@ -209,9 +209,10 @@ class DoNotCallShown:
 
 @dataclass(frozen=True, slots=True)
 class ComplaintsShown:
-    """Complaints about a number, the latest first, and do-not-call requests after its calls.
+    """Complaints about an own number, latest first, and do-not-call requests after its calls.
 
-    Complaints count for 28 days. `found`: all complaints; `wishes`: all requests; `counting`: requests that count.
+    Complaints count for 28 days. `found`: number of complaints; `wishes`: of requests; `counting`: of requests that
+    count.
     """
 
     complaints: tuple[tuple[Complaint, str], ...]
@@ -221,7 +222,7 @@ class ComplaintsShown:
 
 
 def do_not_call_shown(db: sqlite3.Connection, text: str, number: str | None) -> DoNotCallShown:
-    """Return the entries about the number, or those that contain the text."""
+    """Return the do-not-call entry of a number, or the entries that contain the text."""
     requests, count = find_do_not_call(db, text, number, MOST_SHOWN)
     own_numbers = tuple(own.number for own in register_of(db) if own.state is not NumberState.RETIRED)
     return DoNotCallShown(tuple(requests), count, count_do_not_call(db), own_numbers, latest_changes(db, DO_NOT_CALL))

@@ -1,7 +1,7 @@
-"""The fields of an own number that people fill in.
+"""The fields of an own number that people can fill in.
 
-The form, the options of `own add`, the CSV, the tables and the page are made from FIELDS, the API's from OwnNumberEdit.
-CONTRIBUTING.md says how to add a field.
+The form, the options of `own add`, the CSV, the tables and the page are generated from FIELDS, the API's fields from
+OwnNumberEdit. CONTRIBUTING.md says how to add a field.
 """
 
 import re
@@ -30,7 +30,7 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 class FieldKind(Enum):
-    """The type of a field: one line, several lines, or a time."""
+    """The type of a field: one line, a list of lines, or a time."""
 
     TEXT = auto()
     LIST = auto()
@@ -38,9 +38,9 @@ class FieldKind(Enum):
 
 
 class FormField(NamedTuple):
-    """A field. `name`: in the form and the CSV; `heading`: beside its value; `label`: beside its input.
+    """A field. `name`: in the form and the CSV; `heading`: shown beside its value; `label`: shown beside its input.
 
-    `option`: the option of the command line without `--`, if it differs from the name.
+    `option`: the command-line option without `--`, if it differs from the name.
     """
 
     name: str
@@ -51,28 +51,28 @@ class FormField(NamedTuple):
 
     @property
     def option_name(self) -> str:
-        """The option of the command line, without `--`."""
+        """The command-line option, without `--`."""
         return self.option or self.name
 
     @property
     def attribute(self) -> str:
-        """The name of the field in OwnNumber."""
+        """The name of the attribute in OwnNumber."""
         return f"{self.name}_at" if self.kind is FieldKind.TIME else self.name
 
     @property
     def is_list(self) -> bool:
-        """Whether its value is a list of texts."""
+        """Whether the value is a list of texts."""
         return self.kind is FieldKind.LIST
 
     def shown(self, own: OwnNumber, now: float) -> str | Wording:
-        """Return the value as text for people, or an empty text."""
+        """Return a number's value of this field for display; empty if it has none."""
         value = getattr(own, self.attribute)
         if self.kind is FieldKind.TIME:
             return _due_words(value, now)
         return ", ".join(value) if self.is_list else str(value)
 
     def typed(self, own: OwnNumber) -> str:
-        """Return the value as text for the form, where each text of a list is a line."""
+        """Return a number's value of this field as text for the form. A list has one line per item."""
         value = getattr(own, self.attribute)
         if self.kind is FieldKind.TIME:
             return NEVER if value is None else day(value)
@@ -99,14 +99,14 @@ FIELDS = (
 
 
 class OwnNumberEdit(msgspec.Struct, frozen=True):
-    """New values for a number. Null leaves a field unchanged.
+    """New values for the fields of a number. Null leaves a field unchanged.
 
     Attributes:
-        name: The name that the people you call should see.
+        name: The name that called people should see.
         purpose: The purpose of its calls.
-        owner: The person here who is responsible.
-        trunks: The trunks that it is used on.
-        documents: References of documents that prove that it is yours.
+        owner: The responsible person here.
+        trunks: The trunks on which it is used.
+        documents: References of documents that prove that the number is yours.
         registered: Where the number is registered under your name.
         next_check: When to check the number again: `180d`, `2026-12-31` or `never`.
     """
@@ -122,7 +122,7 @@ class OwnNumberEdit(msgspec.Struct, frozen=True):
 
 
 class NewOwnNumber(OwnNumberEdit, frozen=True):
-    """A number to register. `update`: change the number if it is registered already."""
+    """A number to register. `update`: if it is already registered, change it."""
 
     update: bool = False
 
@@ -139,14 +139,14 @@ def filled_in(own: OwnNumber, typed: OwnNumberEdit, now: float) -> OwnNumber:
 
 
 def parsed(field: FormField, typed: str | Sequence[str], now: float) -> object:
-    """Parse an entered value. Raise Refused."""
+    """Parse the value entered for a field. Raise Refused."""
     if not isinstance(typed, str):
         return several(field.option_name, typed)
     return next_check_of(typed, now, field.option_name) if field.kind is FieldKind.TIME else one_line(field.name, typed)
 
 
 def one_line(option: str, text: str) -> str:
-    """Return a text without spaces around it, or raise Refused if it is not one short line."""
+    """Return a stripped text, or raise Refused if it is not one short line."""
     text = text.strip()
     if len(text) > TEXT_CHARACTERS or not text.isprintable():
         most = {"most": TEXT_CHARACTERS}
@@ -155,7 +155,7 @@ def one_line(option: str, text: str) -> str:
 
 
 def several(option: str, texts: Sequence[str]) -> tuple[str, ...]:
-    """Return texts without duplicates, or raise Refused. `|` is not allowed, because it separates them in files."""
+    """Return texts without duplicates, or raise Refused. `|` is not allowed, because it separates texts in files."""
     if len(texts) > MOST_TEXTS or any("|" in text for text in texts):
         most = {"most": MOST_TEXTS}
         words = Wording("may be given at most {most} times, without the character |", most)
@@ -164,7 +164,7 @@ def several(option: str, texts: Sequence[str]) -> tuple[str, ...]:
 
 
 def next_check_of(text: str, now: float, option: str) -> float | None:
-    """Return when to check a number again, or None for never. Raise Refused if the text is neither."""
+    """Parse the time of the next check; None for never. Raise Refused if the text is invalid."""
     text = text.strip().lower()
     if text == NEVER:
         return None

@@ -1,4 +1,4 @@
-"""The figures of an own number, for the terminal and the console."""
+"""Figures of an own number, formatted for the terminal and the console."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ def date_of(day: int) -> str:
 
 
 def grade_words(grade: Grade | None) -> Wording:
-    """Return the grade in words. Without a grade: too few calls."""
+    """Return the grade as text. Without a grade: too few calls."""
     return Wording(grade.words) if grade else Wording("too few calls")
 
 
 def share_words(part: int | None, whole: int) -> str:
-    """Return a count with its share, such as `60 (15%)`, or `-` if the share is not known."""
+    """Return a count with its share, such as `60 (15%)`, or `-` if the share is unknown."""
     return f"{part:,} ({percent(part / whole)})" if whole and part is not None else "-"
 
 
@@ -35,7 +35,7 @@ def _a_day(window: FiguresWindow) -> Wording:
 
 
 class Measure(NamedTuple):
-    """A line of the figures. `limit`: its name in `reputation.own.health.LIMITS`, empty if it has no limit."""
+    """A row of the table of figures. `limit`: its name in `reputation.own.health.LIMITS`; empty if it has no limit."""
 
     words: str
     show: Callable[[FiguresWindow], str | Wording]
@@ -47,12 +47,12 @@ MEASURES = (
     Measure("calls made", lambda window: f"{window.attempts:,}"),
     Measure("people called", lambda window: f"{window.people:,}"),
     Measure("answered", _of("answered", "attempts")),
-    Measure("of those, ended within 6 s", _of("short", "answered"), "short"),
+    Measure("answered, but ended within 6 s", _of("short", "answered"), "short"),
     Measure("not answered", _of("unanswered", "attempts"), "unanswered"),
     Measure("a machine answered", _of("machine", "attempts")),
     Measure("refused by a network", _of("blocked", "attempts"), "blocked"),
-    Measure("given up too early", _of("abandoned", "attempts"), "abandoned"),
-    Measure("no such number, or failed", _of("failed", "attempts")),
+    Measure("hung up by us too early", _of("abandoned", "attempts"), "abandoned"),
+    Measure("nonexistent number, or call failed", _of("failed", "attempts")),
     Measure("outside calling hours", _of("outside", "attempts"), "outside"),
     Measure("calls per person and day", _a_day),
     Measure("called three times or more in a day", _of("repeated", "person_days"), "repeated"),
@@ -62,7 +62,7 @@ MEASURES = (
 
 
 def limits_in_words(measure: str) -> str:
-    """Return the limits of a measure for `watch` and `at risk`, such as `10% · 15%`; empty if it has none."""
+    """Return a measure's limits for `watch` and `at risk`, such as `10% · 15%`; empty if it has none."""
     limit = LIMIT_BY_MEASURE.get(measure)
     return f"{100 * limit.watch:g}% · {100 * limit.at_risk:g}%" if limit else ""
 
@@ -76,7 +76,7 @@ GRADE_STATES: dict[Grade | None, str] = {
 
 
 class Figure(NamedTuple):
-    """A figure. `grade` and `state`: the grade that it causes and its colour, empty if it is within its limits."""
+    """A formatted figure. `grade` and `state`: the grade that it causes and its colour; empty within the limits."""
 
     text: str | Wording
     grade: str = ""
@@ -84,7 +84,7 @@ class Figure(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A line of the figures: those of the latest day, of 7 and of 28 days. `limits`: its limits in words."""
+    """A row of the table: the figures of the latest day, of 7 and of 28 days. `limits`: the limits as text."""
 
     words: str
     limits: str
@@ -93,7 +93,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ShareBar:
-    """A share of a day's calls as a bar. `width` and the place of the limit are in percent."""
+    """A share of a day's calls, drawn as a bar. `width` and the position of the limit are in percent."""
 
     words: str
     figure: Figure
@@ -103,7 +103,7 @@ class ShareBar:
 
 @dataclass(frozen=True, slots=True)
 class DayBar:
-    """A day as a bar. Widths are in percent. `answered` is the first part of the bar. `shares`: those with limits."""
+    """A day's calls as a bar. Widths are in percent. `answered`: first part of the bar. `shares`: those with limits."""
 
     day: str
     calls: int
@@ -127,7 +127,7 @@ TRENDS = (
 
 
 def rows_of(health: NumberHealth) -> tuple[Row, ...]:
-    """Return all figures. Those above their limits have a grade."""
+    """Return the table of figures. Figures above their limits have a grade."""
     above = [above_limits(health.facts, window) for window in health.windows]
     return tuple(
         Row(
@@ -143,7 +143,7 @@ def rows_of(health: NumberHealth) -> tuple[Row, ...]:
 
 
 def days_of(health: NumberHealth) -> tuple[DayBar, ...]:
-    """Return the days with calls of the last four weeks."""
+    """Return the days of the last four weeks on which the number made calls."""
     days = [day for day in health.facts.days if day.day > health.facts.today - MONTH and day.attempts]
     most = max((day.attempts for day in days), default=1)
     full = {trend.measure: _full(trend, days) for trend in TRENDS}
@@ -178,7 +178,7 @@ def _share(trend: _Trend, day: OwnDay) -> float:
 
 
 def _full(trend: _Trend, days: Iterable[OwnDay]) -> float:
-    """Return the share at which a bar is full: that of the worst day, or at least twice the limit of `at risk`."""
+    """Return the share that fills a bar: that of the worst day, but at least twice the limit of `at risk`."""
     well_above = min(1.0, 2 * LIMIT_BY_MEASURE[trend.measure].at_risk)
     return max([well_above, *(_share(trend, day) for day in days)])
 

@@ -1,4 +1,4 @@
-"""Guidance on how not to be marked as spam, with the company's own figures, and a leaflet for its customers.
+"""Guidance on avoiding spam marks, with the company's own figures, and a leaflet for its customers.
 
 The texts are in own_numbers/texts/guidance-*.toml.
 """
@@ -45,10 +45,10 @@ CLASS_BY_GRADE = {"healthy": "healthy", "watch": "watch", "at_risk": "risk"}
 
 @dataclass(frozen=True, slots=True)
 class GuidanceFigures:
-    """The figures for the guidance, of the last 28 days.
+    """The company's figures of the last 28 days.
 
     `numbers`: the health of each number that called. `registered` and `due`: how many of them are registered, and due
-    for a check. `weekly`: people who were called three times or more within seven days.
+    for a check. `weekly`: number of people who were called three or more times within seven days.
     """
 
     numbers: Sequence[NumberHealth]
@@ -65,7 +65,7 @@ class GuidanceFigures:
 
 
 def company_of(db: sqlite3.Connection, now: float, settings: Settings) -> GuidanceFigures:
-    """Return the company's own figures. This takes up to half a second for each number that calls a lot."""
+    """Return the company's own figures. This takes up to half a second for each busy number."""
     numbers = calling_numbers(db, int(now // DAY_SECONDS) - MONTH)
     register = {own.number: own for own in register_of(db) if own.state is not NumberState.RETIRED}
     registered = [register[number] for number in numbers if number in register]
@@ -82,13 +82,13 @@ def company_of(db: sqlite3.Connection, now: float, settings: Settings) -> Guidan
 
 @cache
 def texts_of(language: str) -> dict[str, str]:
-    """Return all texts in one of LANGUAGES, with placeholders for figures."""
+    """Return all texts in a language of LANGUAGES, with placeholders for figures."""
     text = (files("callsieve.own_numbers") / "texts" / f"guidance-{language}.toml").read_text("utf-8")
     return tomllib.loads(text)
 
 
 def guidance_page(company: GuidanceFigures, language: str, made_at: float) -> str:
-    """Return the page for managers of a call centre, as HTML."""
+    """Return the page for call-centre managers, as HTML."""
     say = texts_of(language)
     calls = f"{company.total('attempts'):,}"
     shown = {
@@ -101,7 +101,7 @@ def guidance_page(company: GuidanceFigures, language: str, made_at: float) -> st
 
 
 def leaflet_page(language: str, settings: Settings) -> str:
-    """Return the page for customers. It tells rejected callers how to appeal only if they hear a reference."""
+    """Return the page for customers. It explains appeals only if rejected callers hear a reference."""
     say, outbound = texts_of(language), settings.outbound
     hours = {"first": outbound.first_hour, "last": outbound.last_hour}
     declined = "appeal" if settings.actions.appeal else "declined"
@@ -111,7 +111,7 @@ def leaflet_page(language: str, settings: Settings) -> str:
 
 
 def figures_of(company: GuidanceFigures) -> dict[str, dict[str, object]]:
-    """Return the figures for the text of each rule, by the name of the rule."""
+    """Return the figures that each rule's text quotes, by the rule's name."""
     calls, answered = company.total("attempts"), company.total("answered")
 
     def of(part: str, whole: int) -> dict[str, object]:

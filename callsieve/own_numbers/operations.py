@@ -1,6 +1,6 @@
 """Operations on the register of own numbers (callsieve/changes/operation.py), and the register as CSV.
 
-In CSV, `|` separates several texts in a field. Instants look like `2026-12-31T18:00:07+01:00`.
+In a CSV field, `|` separates several texts. Times look like `2026-12-31T18:00:07+01:00`.
 """
 
 import sqlite3
@@ -48,7 +48,7 @@ Given = Mapping[str, Any]
 
 
 class CheckRequest(msgspec.Struct, frozen=True):
-    """A request to record that somebody has checked a number.
+    """A request to record that a number was checked.
 
     Attributes:
         next_check: When to check the number again: `180d`, `2026-12-31` or `never`.
@@ -59,7 +59,7 @@ class CheckRequest(msgspec.Struct, frozen=True):
 
 
 class UseRequest(msgspec.Struct, frozen=True):
-    """A request to use a number again. `early`: even if the number has not rested long enough."""
+    """A request to use a number again. `early`: even if it has not rested long enough."""
 
     number: NumberText
     early: bool = False
@@ -69,7 +69,7 @@ class OwnNumberChange(NamedTuple):
     """A change of a number in the register.
 
     Attributes:
-        own_number: The number after the change; before it, if it was removed.
+        own_number: The number after the change, or before it if the number was removed.
         before: The number before the change; null if it was not registered.
     """
 
@@ -79,7 +79,7 @@ class OwnNumberChange(NamedTuple):
 
 
 class RegisterImport(NamedTuple):
-    """The result of an import. `change_id`: None if the file had nothing new. `unknown_trunks`: not in the settings."""
+    """The result of an import. `change_id`: None if nothing changed. `unknown_trunks`: those not in the settings."""
 
     change_id: int | None
     added: int
@@ -104,7 +104,7 @@ def edit(db: sqlite3.Connection, context: Context, request: OwnNumberEdit) -> Ow
 
 
 def check(db: sqlite3.Connection, context: Context, request: CheckRequest) -> OwnNumberChange:
-    """Record that somebody checked the registered details of a number and found them right."""
+    """Record that somebody checked a number's registered details and found them correct."""
     at = next_check_of(request.next_check, context.at, "next")
     return _step(db, context, "own check", request.number, lambda own: checked(own, context.at, at))
 
@@ -115,12 +115,12 @@ def rest(db: sqlite3.Connection, context: Context, number: NumberText) -> OwnNum
 
 
 def use(db: sqlite3.Connection, context: Context, request: UseRequest) -> OwnNumberChange:
-    """Use a number again that rested or was retired."""
+    """Use a resting or retired number again."""
     return _step(db, context, "own use", request.number, lambda own: used_again(own, context.at, early=request.early))
 
 
 def retire(db: sqlite3.Connection, context: Context, number: NumberText) -> OwnNumberChange:
-    """Record that a number was given back."""
+    """Record that a number was given back to the carrier."""
     return _step(db, context, "own retire", number, lambda own: retired(own, context.at))
 
 
@@ -134,9 +134,9 @@ def remove(db: sqlite3.Connection, context: Context, number: NumberText) -> OwnN
 
 
 def import_register(db: sqlite3.Connection, context: Context, rows: Mapping[str, Given]) -> RegisterImport:
-    """Register or update the numbers of a file. Values that are not in the file stay as they are.
+    """Add or update the numbers in a file. Values that are not in the file stay as they are.
 
-    Each number gets a row in the audit. One more row sums them up: to undo it undoes the whole import.
+    Each number gets its own audit row. One more row stands for the import: undoing it undoes the whole import.
     """
     with whole(db):
         owns = _changed_by_file(db, rows, context.at)
@@ -153,17 +153,17 @@ def import_register(db: sqlite3.Connection, context: Context, rows: Mapping[str,
 
 
 def new_number(number: str, now: float) -> OwnNumber:
-    """Return a number without details."""
+    """Return a newly registered number without details."""
     return OwnNumber(number=number, since=now, added_at=now, next_check_at=next_check_of(CHECK_EVERY, now, ""))
 
 
 def unknown_trunks(owns: Iterable[OwnNumber], settings: Settings) -> list[str]:
-    """Return the names of trunks that are not in the settings. Most of them are misspelled."""
+    """Return the numbers' trunks that are not in the settings, probably misspelled."""
     return sorted({name for own in owns for name in own.trunks} - {trunk.name for trunk in settings.trunk})
 
 
 def registered(db: sqlite3.Connection, number: str) -> OwnNumber:
-    """Return the number from the register, or raise Refused."""
+    """Return a number from the register, or raise Refused."""
     own = own_of(db, number)
     if own is None:
         raise Refused("not-registered", Wording("{number} is not registered", {"number": number}))
@@ -222,7 +222,7 @@ OWN_NUMBER = UndoKind(
 
 
 def _remove_look(db: sqlite3.Connection, row: StoredRow) -> None:
-    # Also its picture, which undo does not restore: nothing of a wrong picture should stay.
+    # The screenshot is removed too, and undo does not restore it: a wrong picture should not be kept.
     row.remove(db)
     remove_screenshot(db, row.record)
 
@@ -236,7 +236,7 @@ LONGEST_FIELD = MOST_TEXTS * (TEXT_CHARACTERS + 1)
 
 
 class BadField(ValueError):
-    """A field of a row is not valid. `words`: the column and the reason."""
+    """Raised if a field of a row is not valid. `words`: the column and the reason."""
 
     def __init__(self, words: Wording) -> None:
         super().__init__(str(words))
@@ -244,10 +244,10 @@ class BadField(ValueError):
 
 
 def own_numbers_in(table: CsvTable, region: str, now: float) -> dict[str, Given]:
-    """Return the own numbers in a file, each with the values of its row. Raise TableError if no row can be used.
+    """Return the values of each own number in a file. Raise TableError if no row can be used.
 
-    An empty field clears the value, but a missing column does not. A row with a wrong value is skipped as a whole, and
-    so is a second row of a number.
+    An empty field clears the value, but a missing column does not. Rows with an invalid value and repeated rows of a
+    number are skipped.
     """
     rows: dict[str, Given] = {}
     lines: dict[str, int] = {}
@@ -271,12 +271,12 @@ def own_numbers_in(table: CsvTable, region: str, now: float) -> dict[str, Given]
 
 
 def register_as_csv(register: Iterable[OwnNumber]) -> str:
-    """Return the register as CSV for `own import`."""
+    """Return the register as CSV that `own import` can read."""
     return csv_of(COLUMNS, map(_row_of, register))
 
 
 def _given(texts: Mapping[str, str], columns: Container[str], now: float) -> Given:
-    """Return the values in a row by the fields of OwnNumber. Raise BadField, also if `state` or `since` is empty."""
+    """Return the values in a row by attribute of OwnNumber. Raise BadField, also if `state` or `since` is empty."""
     given = {field.attribute: _value(field, texts[field.name], now) for field in FIELDS if field.name in columns}
     if "checked" in columns:
         given["checked_at"] = _since("checked", texts, now)

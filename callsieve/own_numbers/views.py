@@ -1,4 +1,4 @@
-"""Views of own numbers for the API and the pages."""
+"""Views of own numbers for the API and the console."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -60,7 +60,7 @@ class OwnNumberGraded:
 
 @dataclass(frozen=True, slots=True)
 class SeenGraded:
-    """A number that outgoing calls showed although it is not registered or is retired."""
+    """A number shown on outgoing calls that is not registered or is retired."""
 
     seen: Annotated[Seen, FLAT]
     graded: Annotated[Graded, FLAT]
@@ -68,11 +68,11 @@ class SeenGraded:
 
 @dataclass(frozen=True, slots=True)
 class SeenAs:
-    """How one of your numbers would look to the people it called if they had CallSieve.
+    """How called people would see one of your numbers if they used CallSieve.
 
     Attributes:
         level: The action that the evidence alone would justify.
-        points: The log-odds as people see them: ten points more are ten times the odds.
+        points: The log-odds in points: ten points more are ten times the odds.
         families: Log-odds by family of evidence.
     """
 
@@ -83,28 +83,28 @@ class SeenAs:
 
 @dataclass(frozen=True, slots=True)
 class DayShown:
-    """The counts of a number on one day."""
+    """A number's call counts on one day."""
 
     counts: Annotated[OwnDay, FLAT]
 
     @property
     @encoded
     def day(self) -> date:
-        """The day, in the time zones of the called people."""
+        """The date, in the time zones of the called people."""
         return date.fromisoformat(date_of(self.counts.day))
 
 
 @dataclass(frozen=True, slots=True)
 class OwnHealth:
-    """How an own number is doing. Figures are counts, so that the reader can compute shares.
+    """The health of an own number. Figures are counts, so that the reader can compute shares.
 
     Attributes:
-        grade: How the number is doing; null if it made too few calls.
-        reasons: Why the number is not healthy, the worst first.
-        notes: Further remarks, in words.
+        grade: The health grade; null if the number made too few calls.
+        reasons: Why the number is not healthy, worst first.
+        notes: Further remarks as text.
         judged_days: The number of days for which the shares were judged.
         windows: The figures of 1, 7 and 28 days.
-        seen_as: How the called people would see it; null if it made too few calls.
+        seen_as: How called people would see the number; null if it made too few calls.
         days: The days with calls, in order.
     """
 
@@ -119,13 +119,13 @@ class OwnHealth:
 
 @dataclass(frozen=True, slots=True)
 class OwnNumberShown:
-    """An own number, and how it is doing.
+    """An own number with its health.
 
     Attributes:
         number: The number, E.164.
         register: The entry in the register; null if the number is not registered.
-        health: How the number is doing.
-        to_owner: A sentence for people about what marks can do to the number.
+        health: The health of the number.
+        to_owner: A sentence that explains what spam marks can do to the number.
     """
 
     number: str
@@ -136,11 +136,11 @@ class OwnNumberShown:
 
 
 class OwnNumbersRequest(PageQuery, frozen=True, kw_only=True):
-    """A filter for the register.
+    """A query for the register.
 
     Attributes:
-        state: Only those in this state.
-        unwell: Only those with the grade watch or at risk.
+        state: Return only numbers in this state.
+        unwell: Return only numbers with the grade watch or at risk.
     """
 
     state: NumberState | None = None
@@ -150,7 +150,7 @@ class OwnNumbersRequest(PageQuery, frozen=True, kw_only=True):
 def find_own_numbers(
     db: sqlite3.Connection, context: Context, request: OwnNumbersRequest
 ) -> ResultPage[OwnNumberGraded]:
-    """Return the register with the grade of each number."""
+    """Return registered numbers with their grades."""
     numbers = (OwnNumberGraded(own, _grade(db, context, own.number)) for own in register_of(db))
     wanted = (
         row
@@ -161,14 +161,14 @@ def find_own_numbers(
 
 
 def find_unregistered(db: sqlite3.Connection, context: Context, request: PageQuery) -> ResultPage[SeenGraded]:
-    """Return unregistered numbers of recent outgoing calls, the busiest first."""
+    """Return unregistered numbers seen on recent outgoing calls, busiest first."""
     seen = unregistered(db, context.at - SEEN_SECONDS)
     place = lambda row: (-row.calls, row.number)  # noqa: E731
     return page_from(seen, request, place, lambda row: SeenGraded(row, _grade(db, context, row.number)))
 
 
 def find_own_number(db: sqlite3.Connection, context: Context, number: NumberText) -> OwnNumberShown:
-    """Return an own number, and how it is doing."""
+    """Return an own number with its health."""
     e164, weights = number_field(context, number), context.settings.reputation
     own, health = own_of(db, e164), own_health(db, e164, context.at, weights)
     if own is None and not health.facts.days:
@@ -200,9 +200,9 @@ DUE_SECONDS = 14 * 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class NumberLine:
-    """A line of the list of own numbers. `own`: None if the number is not registered. `state`: its grade as a colour.
+    """A row in the list of own numbers. `own`: None if the number is not registered. `state`: its grade as a colour.
 
-    `labels`: the platforms that show a label of it, with the label.
+    `labels`: platforms that label the number, with the label.
     """
 
     number: str
@@ -217,7 +217,7 @@ class NumberLine:
 
 @dataclass(frozen=True, slots=True)
 class DueLine:
-    """Something that somebody should do now, and the page for it."""
+    """A task that is due, and the page where to do it."""
 
     due: Due
     path: str
@@ -225,9 +225,9 @@ class DueLine:
 
 @dataclass(frozen=True, slots=True)
 class OwnShown:
-    """The page of own numbers: registered and unregistered ones, what is due, and recent changes.
+    """Content of the page of own numbers: registered and unregistered numbers, due tasks and recent changes.
 
-    `found`: how many registered numbers match the search; `all`: how many there are.
+    `found`: number of registered numbers that match the search; `all`: number of all registered numbers.
     """
 
     numbers: tuple[NumberLine, ...]
@@ -240,7 +240,7 @@ class OwnShown:
 
 @dataclass(frozen=True, slots=True)
 class SuspicionLine:
-    """A network in which a number may have been labelled since a day, and the services that show labels there."""
+    """A mobile network that may label the number since a certain day, and the services that show labels there."""
 
     words: Wording
     since: float
@@ -249,10 +249,10 @@ class SuspicionLine:
 
 @dataclass(frozen=True, slots=True)
 class OneShown:
-    """The page of a number.
+    """Content of the page of an own number.
 
-    `facts`: its registered details with their headings. `labels`: platforms and the labels that they show. `looks`:
-    label checks, the latest first, with their screenshots. `unknown_trunks`: its trunks that are not in the settings.
+    `facts`: registered details with headings. `labels`: platforms and the labels they show. `looks`: label checks with
+    screenshots, latest first. `unknown_trunks`: its trunks that are not in the settings.
     """
 
     number: str
@@ -265,7 +265,7 @@ class OneShown:
     days: tuple[DayBar, ...]
     unknown_trunks: tuple[str, ...]
     days_to_rest: int
-    said: ComplaintsShown
+    complaints: ComplaintsShown
     latest: tuple[Latest, ...]
     to_owner: Wording | str
     labels: tuple[tuple[str, str], ...]
@@ -274,7 +274,7 @@ class OneShown:
 
 
 def own_shown(db: sqlite3.Connection, loaded: Loaded, text: str, now: float) -> OwnShown:
-    """Return the page of own numbers. A search text restricts it to entries that contain the text."""
+    """Return the content of the page of own numbers. `text`: show only entries that contain it."""
     weights = loaded.settings.reputation
 
     def line(number: str, own: OwnNumber | None = None, calls: int = 0, last_at: float | None = None) -> NumberLine:
@@ -308,14 +308,14 @@ def own_shown(db: sqlite3.Connection, loaded: Loaded, text: str, now: float) -> 
 
 
 def is_known(db: sqlite3.Connection, number: str, now: float) -> bool:
-    """Return whether the number has a page, because it is registered or recent outgoing calls have shown it."""
+    """Return whether the number has a page, because it is registered or was shown on recent outgoing calls."""
     return own_of(db, number) is not None or bool(
         own_days.days_of(db, number, int(now // DAY_SECONDS) - 1 - HISTORY_DAYS)
     )
 
 
 def one_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> OneShown | None:
-    """Return the page of a number; None if it is not registered and no outgoing call has shown it."""
+    """Return the content of a number's page; None if it is neither registered nor shown on outgoing calls."""
     own = own_of(db, number)
     rests_until = own.rests_until if own else None
     health = own_health(db, number, now, loaded.settings.reputation)
@@ -333,7 +333,7 @@ def one_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -
         days=days_of(health),
         unknown_trunks=tuple(unknown_trunks([own], loaded.settings)) if own else (),
         days_to_rest=max(0, ceil((rests_until - now) / DAY_SECONDS)) if rests_until else 0,
-        said=complaints_shown(db, number, now),
+        complaints=complaints_shown(db, number, now),
         latest=latest_changes(db, REGISTER | RECORDED, number),
         labels=labels_of(db, number),
         looks=tuple(
@@ -354,7 +354,7 @@ def _texts_of(own: OwnNumber) -> list[str]:
 
 
 def _path_of(due: Due, own: OwnNumber | None) -> str:
-    # An unregistered number is registered, one that rested or was retired is used again, any other is checked.
+    # What to do: register an unregistered number, reuse one that rested or was retired, check any other.
     if own is None:
         return f"/own/new?number={quote(due.number)}"
     form = "use" if due.at in (0.0, own.rests_until) else "check"

@@ -1,9 +1,9 @@
-"""A client of Asterisk's console, for the off switch, `doctor` and `asterisk install`. It needs no daemon.
+"""Client for Asterisk's console, used by the off switch, `doctor` and `asterisk install`. It works without the daemon.
 
     console(settings, "core show version")         one command, its output as text
     database_put(settings, "off", "9999999999")    AstDB, family `callsieve`
 
-The command in `[asterisk] command` is split as a shell would and run without a shell, for at most 5 s and 16 MB.
+`[asterisk] command` is split as a shell would split it, but runs without a shell, for at most 5 s and 16 MB of output.
 """
 
 import os
@@ -38,11 +38,11 @@ _FOUND = re.compile(r"^Value: ?(.*)$", re.MULTILINE)
 
 
 class ConsoleError(Exception):
-    """Raised if Asterisk's console gives no answer. The text is one line and says what to do."""
+    """Raised if Asterisk's console does not answer. The text is one line with the reason and a remedy."""
 
 
 class NotRunning(ConsoleError):
-    """Raised if nothing answers on Asterisk's control socket."""
+    """Raised if no process listens on Asterisk's control socket."""
 
     def __init__(self, control: str) -> None:
         super().__init__(f"Asterisk is not running: nothing answers on {control}: {START_ASTERISK}")
@@ -50,18 +50,18 @@ class NotRunning(ConsoleError):
 
 
 class NotAllowed(ConsoleError):
-    """Raised if this user may not use Asterisk's console, so that nothing is known about Asterisk."""
+    """Raised if this user may not use Asterisk's console, so that Asterisk's state is unknown."""
 
 
 def console(settings: Settings, command: str, seconds: float | None = None) -> str:
-    """Run a command in Asterisk's console and return what it prints. For an unknown command that is Asterisk's message.
+    """Run a command in Asterisk's console and return its output, which for an unknown command is an error text.
 
     Raises:
         ConsoleError: Asterisk does not answer in time or cannot be reached (NotAllowed: by this user).
         ValueError: The command has a line break.
     """
     if not command.isprintable():
-        raise ValueError("a console command is one line")
+        raise ValueError("a console command must be one line")
     try:
         words = shlex.split(settings.asterisk.command)
     except ValueError as error:
@@ -76,12 +76,12 @@ def console(settings: Settings, command: str, seconds: float | None = None) -> s
 
 
 def database_get(settings: Settings, key: str) -> str | None:
-    """Return the value of `callsieve/key` in AstDB, or None."""
+    """Return the value of `callsieve/key` in AstDB; None if it does not exist."""
     return value_in(console(settings, f"database get {FAMILY} {_checked(key)}"))
 
 
 def database_put(settings: Settings, key: str, value: str) -> None:
-    """Set `callsieve/key` in AstDB, and check that it was stored. Raise ConsoleError."""
+    """Set `callsieve/key` in AstDB and verify the stored value. Raise ConsoleError."""
     output = console(settings, f"database put {FAMILY} {_checked(key)} {_checked(value)}")
     if database_get(settings, key) != value:
         raise ConsoleError(f"Asterisk did not store {FAMILY}/{key} in its database: {_line(output)}")
@@ -98,24 +98,24 @@ def database_del(settings: Settings, key: str) -> bool:
 
 
 def off_until(settings: Settings) -> int | None:
-    """Return the epoch second until which screening is off, or None if it was not switched off."""
+    """Return the Unix time until which screening is off; None if it was not switched off."""
     return parse_off(console(settings, f"database get {FAMILY} {OFF_KEY}"))
 
 
 def parse_off(output: str) -> int | None:
-    """Parse `database get callsieve off` as the dialplan does: only digits count."""
+    """Parse the output of `database get callsieve off` like the dialplan, which uses only the digits."""
     value = value_in(output)
     return None if value is None else int("0" + re.sub(r"[^0-9]", "", value))
 
 
 def value_in(output: str) -> str | None:
-    """Return the value that `database get` printed, or None."""
+    """Return the value in the output of `database get`, or None."""
     match = _FOUND.search(output)
     return match[1].strip() if match else None
 
 
 def until_words(until: int, now: float) -> Wording:
-    """Return `until 2026-10-05 14:30 CEST`, or a text without an end for a very late time."""
+    """Return `until 2026-10-05 14:30 CEST`, or `until it is switched on` for a time centuries ahead."""
     if until - now > 100 * 365 * 86400:
         return Wording("until it is switched on")
     return Wording("until {time}", {"time": f"{datetime.fromtimestamp(until).astimezone():%Y-%m-%d %H:%M %Z}"})
@@ -188,7 +188,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def _trouble(program: str, status: int, text: str) -> ConsoleError:
     if match := _UNREACHED.search(text):
         if not _may_connect(match[1]):
-            return NotAllowed(f"this user may not ask Asterisk (through {match[1]}): run this as root")
+            return NotAllowed(f"this user may not use Asterisk's console (socket {match[1]}): run this as root")
         return NotRunning(match[1])
     message = _line(text) or "no output"
     return ConsoleError(f"{program} failed with exit code {status}: {message}: check [asterisk] command")

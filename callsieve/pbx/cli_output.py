@@ -1,16 +1,16 @@
-"""Parsers of the output of Asterisk's console. Each function's description names the command.
+"""Parsers for the output of Asterisk's console. Each docstring names the command.
 
 The formats are those of Asterisk 22.10.1 (measured); tests/callsieve/doctor/test_doctor.py has older examples.
 
-One of the commands is `database show FAMILY`, which prints the numbers that a PBX keeps in Asterisk's own database:
+`database show FAMILY` prints the numbers that a PBX keeps in Asterisk's own database:
 
     /blacklist/12015550123                            : 1
     /allowlist/12015550124                            : Our bank
     /blacklist/blocked                                : 1
     3 results found.
 
-The value is `1` or a description, in which FreePBX's Allowlist module writes special characters as HTML does. Some keys
-of FreePBX are settings, not numbers.
+The value is `1` or a description, in which FreePBX's Allowlist module escapes special characters as in HTML. Some keys
+are settings of FreePBX, not numbers.
 """
 
 import html
@@ -41,7 +41,7 @@ _SOURCE = re.compile(r"\s+\[[^]]*]\s*$")
 
 @dataclass(frozen=True, slots=True)
 class AsteriskVersion:
-    """A release of Asterisk, such as (22, 10, 1). `certified` releases have bug fixes of their own."""
+    """A release of Asterisk, such as (22, 10, 1). `certified`: a Certified Asterisk release with its own bug fixes."""
 
     text: str
     numbers: tuple[int, ...]
@@ -55,7 +55,7 @@ class AsteriskVersion:
 
 @dataclass(frozen=True, slots=True)
 class DialplanStep:
-    """A priority of the dialplan. `application` is what runs, with its arguments."""
+    """A priority of the dialplan. `application`: the application that it runs, with its arguments."""
 
     context: str
     extension: str
@@ -66,8 +66,8 @@ class DialplanStep:
 class Dialplan:
     """The loaded dialplan.
 
-    `includes`: pairs of a context and one that it includes, in Asterisk's order. `timed`: includes that apply only at
-    certain times. `switches`: the contexts that ask another server or a database what to do.
+    `includes`: pairs of a context and a context that it includes, in Asterisk's order. `timed`: includes that apply
+    only at certain times. `switches`: contexts with a `switch`, which asks another server or a database.
     """
 
     contexts: frozenset[str]
@@ -90,7 +90,7 @@ class Dialplan:
 
 @dataclass(frozen=True, slots=True)
 class PjsipEndpoint:
-    """A PJSIP endpoint. `number`: of its caller ID, perhaps cut off. `is_trunk`: known by address, or registered."""
+    """A PJSIP endpoint. `number`: of its caller ID, perhaps truncated. `is_trunk`: has a fixed address or registers."""
 
     name: str
     number: str = ""
@@ -99,9 +99,9 @@ class PjsipEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """An extension that matches a dialled number, with its applications by priority. `labels` name priorities.
+    """An extension that matches a dialled number, with its applications by priority. `labels`: names of priorities.
 
-    `sometimes`: it matches only certain callers. `is_switch`: a `switch =>` asks elsewhere, where the number may match.
+    `sometimes`: it matches only certain callers. `is_switch`: a `switch =>` that looks the number up elsewhere.
     """
 
     context: str
@@ -131,18 +131,18 @@ def setting_in(output: str, name: str) -> str | None:
 
 
 def reload_age_in(output: str) -> int | None:
-    """Parse `core show uptime seconds`: return how many seconds ago modules were last loaded or reloaded."""
+    """Parse `core show uptime seconds`: return the seconds since modules were last loaded or reloaded."""
     match = re.search(r"^Last reload: (\d+)", output, re.MULTILINE)
     return int(match[1]) if match else None
 
 
 def modules_in(output: str) -> frozenset[str]:
-    """Parse `module show`: return the running modules, without `.so`."""
+    """Parse `module show`: return the names of running modules, without `.so`."""
     return frozenset(name.removesuffix(".so") for name, status in _MODULE.findall(output) if status == "Running")
 
 
 def dialplan_in(output: str) -> Dialplan:
-    """Parse `dialplan show` of all contexts."""
+    """Parse the output of `dialplan show` for all contexts."""
     contexts: list[str] = []
     steps: list[DialplanStep] = []
     includes: list[tuple[str, str]] = []
@@ -167,7 +167,7 @@ def dialplan_in(output: str) -> Dialplan:
 
 
 def matches_in(output: str) -> list[Match]:
-    """Parse `dialplan show EXTEN@CONTEXT`: return the matches there and in included contexts, in Asterisk's order."""
+    """Parse `dialplan show EXTEN@CONTEXT`: return the matches in the context and its includes, in Asterisk's order."""
     matches: list[Match] = []
     context = ""
     for line in output.splitlines():
@@ -190,13 +190,13 @@ def _add_step(to: Match, line: str) -> None:
 
 
 def globals_in(output: str) -> dict[str, str]:
-    """Parse `dialplan show globals`."""
+    """Parse `dialplan show globals`: return the global variables."""
     pairs = (line.strip().partition("=") for line in output.splitlines())
     return {name: value for name, equals, value in pairs if equals and name.isidentifier()}
 
 
 def features_in(output: str) -> dict[str, str]:
-    """Parse `features show`: return the code of each feature that has one."""
+    """Parse `features show`: return the code of each feature that has a code."""
     codes = {}
     for line in output.splitlines():
         match = _FEATURE.match(line)
@@ -206,7 +206,7 @@ def features_in(output: str) -> dict[str, str]:
 
 
 def mailboxes_in(output: str) -> frozenset[str]:
-    """Parse `voicemail show users`: return the mailboxes of the context `default`. CallSieve uses no other."""
+    """Parse `voicemail show users`: return the mailboxes in the context `default`, the only context CallSieve uses."""
     return frozenset(re.findall(r"^default\s+(\S+)\s", output, re.MULTILINE))
 
 
@@ -217,17 +217,17 @@ def endpoint_context_in(output: str) -> str | None:
 
 
 def endpoints_in(output: str) -> list[str]:
-    """Parse `pjsip show endpoints`: return all names."""
+    """Parse `pjsip show endpoints`: return the names of all endpoints."""
     return re.findall(r"^ Endpoint:\s+([^\s<][^\s/]*)", output, re.MULTILINE)
 
 
 def identified_in(output: str) -> list[str]:
-    """Parse `pjsip show endpoints`: return those that are identified by address, as trunks are."""
+    """Parse `pjsip show endpoints`: return the endpoints that are identified by IP address, usually trunks."""
     return list(dict.fromkeys(re.findall(r"^\s*Identify:\s+[^\s<]\S*/(\S+)\s*$", output, re.MULTILINE)))
 
 
 def pjsip_endpoints_in(output: str) -> list[PjsipEndpoint]:
-    """Parse `pjsip show endpoints`. Endpoints whose names do not fit their column are left out."""
+    """Parse `pjsip show endpoints`. Endpoints whose names do not fit into the column are left out."""
     endpoints: list[PjsipEndpoint] = []
     is_cut = False
     for line in output.splitlines():
@@ -247,12 +247,12 @@ def endpoint_values_in(output: str) -> dict[str, str]:
 
 
 def hints_in(output: str) -> list[tuple[str, str]]:
-    """Parse `dialplan show`: return each extension with a hint, and what the hint watches."""
+    """Parse `dialplan show`: return pairs of an extension and the device that its hint watches."""
     return re.findall(r"^  '([^']+)' (?:\(CID match '.*?'\) )?=>\s+hint: (\S+)", output, re.MULTILINE)
 
 
 def queue_members_in(output: str) -> dict[str, list[str]]:
-    """Parse `queue show`: return the phones of each queue (`PJSIP/201`, `hint:201@office`) except temporary members."""
+    """Parse `queue show`: return the permanent members of each queue, such as `PJSIP/201` or `hint:201@office`."""
     members: dict[str, list[str]] = {}
     queue = ""
     for line in output.splitlines():
@@ -271,18 +271,18 @@ def database_in(output: str) -> dict[str, str]:
 
 
 def mailbox_names_in(output: str) -> dict[str, str]:
-    """Parse `voicemail show users`: return the names of mailboxes in `default`, cut at the width of their column."""
+    """Parse `voicemail show users`: return the names of mailboxes in `default`, truncated to the column's width."""
     pairs = re.findall(r"^default\s+(\S+)\s(.{25})", output, re.MULTILINE)
     return {box: name.strip() for box, name in pairs}
 
 
 def iax_users_in(output: str) -> dict[str, str]:
-    """Parse `iax2 show users`: return the context of each user. The secrets beside them are not read."""
+    """Parse `iax2 show users`: return the context of each user. The secrets in the output are not read."""
     return dict(re.findall(r"^(\S+)\s.*\s(\S+)\s+(?:Yes|No)\s", output, re.MULTILINE))
 
 
 def permissions_in(output: str) -> tuple[frozenset[str], frozenset[str]] | None:
-    """Parse `manager show user NAME`: return its read and write permissions, or None if there is no such user."""
+    """Parse `manager show user NAME`: return its read and write permissions; None if the user does not exist."""
     matches = {kind: re.search(rf"^\s*{kind} perm: *(\S*)", output, re.MULTILINE) for kind in ("read", "write")}
     if matches["read"] is None or matches["write"] is None:
         return None
@@ -294,7 +294,7 @@ _LINE = re.compile(r"/(?P<family>\w+)/(?P<key>.*?)\s*: (?P<value>.*)")
 
 
 class NumberFamily(NamedTuple):
-    """A family of numbers in AstDB. `settings`: keys that are not numbers; `settings_below`: prefixes of such keys."""
+    """An AstDB family of phone numbers. `settings`: keys that are not numbers; `settings_below`: their prefixes."""
 
     name: str
     settings: frozenset[str]
@@ -306,7 +306,7 @@ class NumberFamily(NamedTuple):
         return f"database show {self.name}"
 
     def is_setting(self, key: str) -> bool:
-        """Return whether this key is a setting of FreePBX."""
+        """Return whether the key is a FreePBX setting and not a number."""
         return key in self.settings or key.startswith(self.settings_below)
 
 
@@ -319,14 +319,14 @@ ALLOWLIST = NumberFamily("allowlist", frozenset({"dest", "pause", "knowncallers"
 
 
 class FamilyLine(NamedTuple):
-    """A key of the family and its description, which is empty for the value `1`."""
+    """A key of an AstDB family and its description. The description is empty for the value `1`."""
 
     key: str
     note: str
 
 
 def parse_family(text: str, family: NumberFamily) -> Iterator[FamilyLine]:
-    """Yield the keys of a family, also its settings, in the printed order. Other lines are skipped."""
+    """Yield the keys of a family, including settings, in the printed order. Other lines are skipped."""
     for line in text.splitlines():
         match = _LINE.fullmatch(line.strip())
         if match and match["family"] == family.name:

@@ -1,4 +1,4 @@
-"""Asterisk's configuration files as text: their effective lines, their includes, and the lines that we add.
+"""Asterisk's configuration files as text: effective lines, includes, and the lines that CallSieve adds.
 
 Asterisk's syntax (main/config.c): `;` begins a comment unless escaped. `;--` opens a comment of several lines, and
 `--;` closes it. `#include` and `#tryinclude` take a glob relative to the configuration directory.
@@ -24,7 +24,7 @@ _SECTION = re.compile(r"\[([^]]+)]")
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line that is not empty, without its comments."""
+    """A non-empty line of a configuration file, without comments."""
 
     file: Path
     number: int
@@ -32,13 +32,13 @@ class Line:
 
     @property
     def section(self) -> str | None:
-        """Return the name of the section that the line opens."""
+        """Return the name of the section that the line opens; None if it opens none."""
         match = _SECTION.match(self.text)
         return match[1].strip() if match else None
 
     @property
     def included(self) -> str | None:
-        """Return the pattern of files that the line includes."""
+        """Return the file pattern that the line includes; None if it is not an include."""
         return included_by(self.text)
 
 
@@ -52,7 +52,7 @@ def read_text(path: Path) -> str | None:
 
 
 def included_by(line: str) -> str | None:
-    """Return the file pattern of an include line in any spelling, such as `callsieve.d/*.conf`."""
+    """Return the file pattern of an include line in any spelling, such as `callsieve.d/*.conf`; else None."""
     match = _INCLUDE.fullmatch(line.strip())
     if not match:
         return None
@@ -63,7 +63,7 @@ def included_by(line: str) -> str | None:
 
 
 def lines_of(file: Path, text: str) -> Iterator[Line]:
-    """Yield the effective lines of a file."""
+    """Yield the non-empty lines of a file without comments."""
     depth = 0
     for number, raw in enumerate(text.split("\n"), 1):
         line, depth = _without_comments(raw, depth)
@@ -72,7 +72,7 @@ def lines_of(file: Path, text: str) -> Iterator[Line]:
 
 
 def _without_comments(raw: str, depth: int) -> tuple[str, int]:
-    """Return the effective part of a line, and how many comment blocks are open after it."""
+    """Return the line without comments, and the number of comment blocks that stay open after it."""
     kept, rest = "", raw
     while rest:
         if depth:
@@ -92,7 +92,7 @@ def _without_comments(raw: str, depth: int) -> tuple[str, int]:
 
 
 def walk(etc: Path, file: Path, level: int = 0) -> Iterator[Line]:
-    """Yield the lines of a file and of the files it includes, in the order in which Asterisk reads them."""
+    """Yield the lines of a file and its includes, in the order in which Asterisk reads them."""
     text = read_text(file)
     if text is None or level >= LEVELS:
         return
@@ -104,12 +104,12 @@ def walk(etc: Path, file: Path, level: int = 0) -> Iterator[Line]:
 
 
 def covers(etc: Path, pattern: str, path: Path) -> bool:
-    """Return whether an include pattern matches this path. The file need not exist."""
+    """Return whether an include pattern matches the path. The file need not exist."""
     return PurePath(path).match(str(etc / pattern))
 
 
 def with_lines(text: str | None, lines: Sequence[str]) -> str:
-    """Return `text` with our marked lines added at its end. `without_our_lines` restores it exactly."""
+    """Return `text` with our lines appended, each with a mark. `without_our_lines` removes them again."""
     block = "\n".join(f"{line} ; {MARK}" for line in lines)
     if text and not text.endswith("\n"):
         return f"{text}\n{block}"
@@ -117,5 +117,5 @@ def with_lines(text: str | None, lines: Sequence[str]) -> str:
 
 
 def without_our_lines(text: str) -> str:
-    """Return `text` without the lines that `with_lines` added, wherever they are now."""
+    """Return `text` without the lines that `with_lines` added, even if they were moved."""
     return "\n".join(line for line in text.split("\n") if not line.rstrip().endswith(MARK))

@@ -1,4 +1,4 @@
-"""Find the phones that a call may ring, from the loaded dialplan. Pure.
+"""Find the phones that a call may ring, from the loaded dialplan. Pure functions.
 
     DialplanReach(output, globals).of("2071838750", "from-carrier") -> Reach(phones={"PJSIP/201", "PJSIP/202"})
 
@@ -55,10 +55,10 @@ Variables = ChainMap[str, str | None]
 
 @dataclass(slots=True)
 class Reach:
-    """The phones that a call may ring. `extensions`: those rung by FreePBX. `is_open`: other phones may ring too.
+    """Phones that a call may ring. `extensions`: those that FreePBX rings. `is_open`: other phones may ring too.
 
-    `unlabelled`: phones that a Dial without our options rings, with the place of that Dial. To find them, the variable
-    CALLSIEVE_DIAL must have a value.
+    `unlabelled`: phones rung by a Dial without our options, with the place of that Dial. They are found only if the
+    variable CALLSIEVE_DIAL has a value.
     """
 
     phones: set[str] = field(default_factory=set)
@@ -77,7 +77,7 @@ class _Place:
 
 
 class DialplanReach:
-    """A loaded dialplan, as `dialplan show` prints it. `freepbx`: FreePBX generated it."""
+    """A loaded dialplan, as printed by `dialplan show`. `freepbx`: whether FreePBX generated it."""
 
     def __init__(self, output: str, variables: Mapping[str, str], *, freepbx: bool = False) -> None:
         self._variables = variables
@@ -91,21 +91,21 @@ class DialplanReach:
             self._matches.setdefault(match.context, []).append(match)
 
     def extensions(self, context: str) -> list[str]:
-        """Return the extensions of the context itself, without patterns and special extensions."""
+        """Return a context's extensions, without includes, patterns and special extensions."""
         names = dict.fromkeys(match.extension for match in self._matches.get(context, ()))
         return [name for name in names if not name.startswith("_") and not _SPECIAL.fullmatch(name)]
 
     @property
     def contexts(self) -> list[str]:
-        """Return the contexts that have an extension."""
+        """Return the contexts that contain an extension."""
         return list(self._matches)
 
     def of(self, extension: str, context: str) -> Reach:
-        """Return the phones that a call to this extension of this context may ring."""
+        """Return the phones that a call to this extension may ring."""
         return _Walk(self, self._variables, freepbx=self._freepbx).reach(extension, context)
 
     def matches(self, extension: str, context: str) -> list[Match]:
-        """Return the matches of an extension: all those for certain callers, and the first for all callers."""
+        """Return the matches of an extension: those limited to certain callers, and the first for all callers."""
         matches: list[Match] = []
         for match in self._candidates(extension, context, set()):
             matches.append(match)
@@ -114,7 +114,7 @@ class DialplanReach:
         return matches
 
     def has_direct_dial(self, context: str) -> bool:
-        """Return whether callers in a menu of this context may dial further extensions than the menu's own."""
+        """Return whether callers in this context's menu may dial extensions other than the menu's own."""
         own = any(match.extension.startswith("_") for match in self._matches.get(context, ()))
         return own or any(inner in self._matches for inner in self._dialplan.reached_from(context) - {context})
 
@@ -229,7 +229,7 @@ class _Walk:
             self._found.is_open = True
 
     def _calls(self, raw: str, place: _Place, variables: Variables) -> None:
-        """Follow a subroutine, with its arguments as ARG1 and so on. In FreePBX, follow only those that ring phones."""
+        """Follow a subroutine with its arguments (ARG1, ARG2, ...). In FreePBX, follow only those that ring phones."""
         if not raw:
             return
         spot, *given = split_outside_brackets(raw, "(", 1)
@@ -264,7 +264,7 @@ class _Walk:
                 self._go(place.context, extension, 1, variables.maps[0])
 
     def _target(self, raw: str, place: _Place, variables: Variables) -> tuple[str, str, int | str] | None:
-        """Return the place that `context,extension,priority` names. The first parts may be missing. None if unknown."""
+        """Return the place that `context,extension,priority` names; the first parts are optional. None if unknown."""
         text = substituted(raw, variables)
         parts = [part.strip() for part in text.split(",")] if text else []
         if not 1 <= len(parts) <= 3 or not parts[-1] or parts[-1][0] in "+-":

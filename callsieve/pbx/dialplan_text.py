@@ -1,4 +1,4 @@
-"""Parse the arguments of dialplan applications: split them, and substitute known variables. Pure."""
+"""Parse arguments of dialplan applications: split them, and substitute variables with known values. Pure functions."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -23,15 +23,15 @@ Exists = Callable[[str, str, str], bool | None]
 
 
 def nothing_known(context: str, extension: str, priority: str) -> bool | None:
-    """Return None: it is unknown whether a step of the dialplan exists."""
+    """Return None: whether a step of the dialplan exists is unknown."""
     return None
 
 
 def substituted(text: str, variables: Mapping[str, str | None], exists: Exists = nothing_known) -> str | None:
-    """Return the text with variables, slices (`${EXTEN:1}`) and two functions substituted. None if a value is unknown.
+    """Return the text with variables, slices (`${EXTEN:1}`) and two functions substituted; None if a value is unknown.
 
     The functions are FILTER, and DIALPLAN_EXISTS by `exists(context, extension, priority)`. A value that contains `$`
-    counts as unknown: Asterisk does not substitute in values, and a caller's name could contain a variable's name.
+    counts as unknown: Asterisk does not substitute within values, and a caller's name could contain a variable's name.
     """
     known = True
 
@@ -47,7 +47,7 @@ def substituted(text: str, variables: Mapping[str, str | None], exists: Exists =
 
 
 def is_true(condition: str, variables: Mapping[str, str | None], exists: Exists) -> bool | None:
-    """Return the value of a condition that compares two known texts, None for other conditions."""
+    """Return the value of a condition that compares two known texts; None for other conditions."""
     single_spaced = " ".join(condition.split())  # a run of spaces would make the regular expression slow
     if compared := _COMPARED.fullmatch(single_spaced):
         one, other = (substituted(compared[side], variables, exists) for side in ("one", "other"))
@@ -76,7 +76,7 @@ def _part(text: str, offset: str | None, length: str | None) -> str:
 
 
 def _filtered(allowed: str, text: str) -> str:
-    r"""Apply FILTER of func_strings.c, which allows characters, ranges, and characters written as `\x2d`."""
+    r"""Apply FILTER of func_strings.c, which allows characters, ranges, and escapes such as `\x2d`."""
     pairs = [(_character(first), _character(last or first)) for first, last in _ALLOWED.findall(allowed)]
     return "".join(character for character in text if any(first <= character <= last for first, last in pairs))
 
@@ -93,7 +93,7 @@ def branches(arguments: str) -> tuple[str, str, str]:
 
 
 def split_outside_brackets(text: str, separator: str, most: int = -1) -> list[str]:
-    """Split a text like str.split, but not within brackets."""
+    """Split a text like str.split, except within brackets."""
     parts: list[str] = []
     open_brackets: list[str] = []
     start = 0
@@ -129,7 +129,7 @@ def _pattern(pattern: str) -> re.Pattern[str]:
 
 
 def takes(extension: str, number: str) -> bool:
-    """Return whether an extension or a pattern of the dialplan matches this number."""
+    """Return whether an extension or extension pattern matches the number."""
     if not extension.startswith("_"):
         return extension == number
     return _pattern(extension[1:]).fullmatch(number) is not None

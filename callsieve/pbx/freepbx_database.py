@@ -1,9 +1,9 @@
-"""Find FreePBX's call records with the password in its own configuration file, so that nobody needs to type it.
+"""Find FreePBX's call records with the password in FreePBX's configuration file, so that nobody has to type it.
 
-    database_of_calls(conf) -> Address, table of CDRs, table of CEL
+    call_tables(conf) -> Address, table of CDRs, table of CEL
 
-/etc/freepbx.conf is PHP. Only its lines `$amp_conf['AMPDBUSER'] = '...';` are read, and nothing is run. If the database
-was moved, FreePBX's own settings name it (Advanced Settings: Remote CDR DB ...).
+/etc/freepbx.conf is PHP. Only lines such as `$amp_conf['AMPDBUSER'] = '...';` are read, and nothing is executed. If the
+database was moved, FreePBX's settings name it (Advanced Settings: Remote CDR DB ...).
 """
 
 import os
@@ -29,7 +29,7 @@ _LINE = re.compile(
 
 
 class CallTables(NamedTuple):
-    """The database of call records, and its tables of CDRs and channel events."""
+    """The database of call records, and its tables of CDRs and CEL (channel events)."""
 
     address: Address
     cdr: str = "cdr"
@@ -42,7 +42,7 @@ def conf_path() -> Path:
 
 
 def call_tables(path: Path) -> CallTables:
-    """Return the database of call records that the file and FreePBX's settings name. Raise DatabaseError or OSError."""
+    """Return the database of call records, from the file and FreePBX's settings. Raise DatabaseError or OSError."""
     conf = read_conf(path)
     home = _home(path, conf)
     moved = {**{key: conf[key] for key in MOVED if conf.get(key)}, **_settings(home)}
@@ -59,7 +59,7 @@ def call_tables(path: Path) -> CallTables:
 
 
 def home_address(path: Path) -> Address:
-    """Return the address of FreePBX's own database, from the file. Raise DatabaseError or OSError."""
+    """Return the address of FreePBX's own database, from the configuration file. Raise DatabaseError or OSError."""
     return _home(path, read_conf(path))
 
 
@@ -77,7 +77,7 @@ def _home(path: Path, conf: Mapping[str, str]) -> Address:
 
 
 def read_conf(path: Path) -> dict[str, str]:
-    """Return the settings in FreePBX's file. Raise OSError."""
+    """Return the `$amp_conf` settings in FreePBX's file. Raise OSError."""
     with open_named(path) as stream:
         text = stream.read(MOST_BYTES).decode("utf-8", "replace")
     return {match["key"]: _value(match.groupdict()) for match in _LINE.finditer(text)}
@@ -112,7 +112,7 @@ PAGE_ROWS = 5000
 
 
 class KnownContact(NamedTuple):
-    """A contact in FreePBX. `person`: None if it belongs to the whole company."""
+    """A contact in FreePBX. `person`: its owner; None if it belongs to the whole company."""
 
     number: str
     name: str
@@ -121,12 +121,12 @@ class KnownContact(NamedTuple):
 
 
 def has_contacts(db: Database) -> bool:
-    """Return whether FreePBX's module Contact Manager is installed."""
+    """Return whether FreePBX's Contact Manager module is installed."""
     return db.has_table(NUMBERS)
 
 
 def contacts_in_freepbx(db: Database) -> Iterator[KnownContact]:
-    """Yield each number of each contact, the oldest first. Raise DatabaseError."""
+    """Yield each number of each contact, oldest first. Raise DatabaseError."""
     whose = _whose(db)
     known = {row["id"]: (row["groupid"], _name(row), row["company"]) for row in _all(db, ENTRIES, ENTRY_FIELDS)}
     for row in _all(db, NUMBERS, ("id", "entryid", "number")):

@@ -3,9 +3,8 @@
     address = parse_address("mysql://reader@localhost/asteriskcdrdb")
     with connected(address) as db:  db.rows("cdr", ("src", "dst"), "WHERE ... LIMIT 9") -> [{"src": "201", ...}, ...]
 
-The server cuts long fields, so that a huge one is never sent. Nothing is ever written. The caller must limit each
-query, because results are read whole. To read row by row would hold MyISAM's lock, and PyMySQL raises an error if such
-a cursor is abandoned.
+Nothing is ever written. The server truncates long fields before sending them. Results are read whole, so the caller
+must limit each query. Reading row by row would hold MyISAM's lock, and PyMySQL fails if such a cursor is abandoned.
 """
 
 from __future__ import annotations
@@ -53,12 +52,12 @@ _REMEDIES = {
 
 
 class DatabaseError(Exception):
-    """Raised if the database cannot be read. One line with the database, the reason and a remedy; never a password."""
+    """Raised if the database cannot be read. The text is one line: database, reason and remedy, never a password."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """The address of a database and its user. `password`: None if not given. `socket` overrides host and port."""
+    """The address and user of a database. `password`: None if not given. `socket`: overrides host and port."""
 
     user: str
     host: str = "localhost"
@@ -73,7 +72,7 @@ class Address:
 
 
 def parse_address(text: str) -> Address:
-    """Parse `mysql://user:password@host:port/database`. Raise DatabaseError, whose text omits the password."""
+    """Parse `mysql://user:password@host:port/database`. Raise DatabaseError; its text omits the password."""
     try:
         parts = urlsplit(text)
         port = parts.port or PORT
@@ -87,27 +86,27 @@ def parse_address(text: str) -> Address:
 
 
 class Database:
-    """An open connection. Its methods raise DatabaseError, also after a timeout or if the server is lost."""
+    """An open connection. Its methods raise DatabaseError, also after a timeout or a lost connection."""
 
     def __init__(self, address: Address, connection: pymysql.Connection[Cursor]) -> None:
         self._address = address
         self._connection = connection
 
     def columns(self, table: str) -> list[str]:
-        """Return the table's column names in lower case. Raise DatabaseError if there is no such table."""
+        """Return the table's column names in lower case. Raise DatabaseError if the table does not exist."""
         with database_errors(self._address), self._connection.cursor() as cursor:
             cursor.execute(f"SELECT * FROM {quoted(table)} LIMIT 0")
             return [column[0].lower() for column in cursor.description or ()]
 
     def has_table(self, table: str) -> bool:
-        """Return whether the table exists and this user may see it."""
+        """Return whether the table exists and this user may read it."""
         quoted(table)
         with database_errors(self._address), self._connection.cursor() as cursor:
             cursor.execute("SHOW TABLES LIKE %s", (table.replace("_", r"\_"),))
             return cursor.fetchone() is not None
 
     def has_index(self, table: str, column: str) -> bool:
-        """Return whether the column has an index, so that the server need not read the whole table."""
+        """Return whether an index begins with the column, so that the server need not read the whole table."""
         with database_errors(self._address), self._connection.cursor() as cursor:
             cursor.execute(f"SHOW INDEX FROM {quoted(table)} WHERE Seq_in_index = 1 AND Column_name = %s", (column,))
             return cursor.fetchone() is not None
@@ -115,13 +114,13 @@ class Database:
     def rows(
         self, table: str, columns: Collection[str], rest: str, parameters: Sequence[object] = ()
     ) -> list[dict[str, str]]:
-        """Return the rows of a query, which must have its own limit.
+        """Return the rows of a query, which must contain its own LIMIT.
 
         Args:
             table: The table.
-            columns: Its columns.
-            rest: The query from WHERE on, without outside values.
-            parameters: Outside values.
+            columns: Columns to return.
+            rest: The query from WHERE on, with placeholders for untrusted values.
+            parameters: Values of the placeholders.
         """
         fields = ", ".join(f"LEFT({quoted(column)}, {FIELD_CHARACTERS})" for column in columns)
         with database_errors(self._address), self._connection.cursor() as cursor:
@@ -139,7 +138,7 @@ class Database:
 
 @contextmanager
 def connected(address: Address) -> Iterator[Database]:
-    """Open the database, and close it afterwards, even with unread results."""
+    """Open the database, and close it afterwards, even if results were not read."""
     connection: pymysql.Connection[Cursor] = pymysql.Connection(
         host=address.host,
         port=address.port,
@@ -166,7 +165,7 @@ def connected(address: Address) -> Iterator[Database]:
 
 
 def _local_socket(address: Address) -> socket.socket | None:
-    """Connect to a local server's Unix socket, which PyMySQL would leak after an error. None for another address."""
+    """Connect to a local server's Unix socket, because PyMySQL leaks it after an error. None for other addresses."""
     path = address.socket
     if not path and address.host in LOCAL and address.port == PORT:
         path = next((str(candidate) for candidate in SOCKETS if candidate.is_socket()), "")
@@ -195,7 +194,7 @@ def database_errors(address: Address) -> Iterator[None]:
 
 
 def quoted(name: str) -> str:
-    """Quote a table or column name. Raise DatabaseError if it does not look like one of Asterisk's."""
+    """Quote a table or column name. Raise DatabaseError if it contains unusual characters."""
     if not _NAME.fullmatch(name):
         raise DatabaseError(f"{name[:40]!r} is not a table name")
     return f"`{name}`"

@@ -1,4 +1,4 @@
-"""The health checks of people: trunks, DIDs and people are described, and DIDs ring the right phones."""
+"""Health checks of people and DIDs: all trunks, DIDs and people are described, and DIDs ring the right phones."""
 
 from collections.abc import Container, Mapping
 from difflib import get_close_matches
@@ -19,14 +19,14 @@ LOOKED_BACK_DAYS = 30
 # A phone that rang less often rang for another reason: a pickup, a day's forwarding.
 LEAST_CALLS = 3
 LEAST_SHARE = 0.2
-WRONG_CALLEE = Wording("{number} rings {phones}, and its callee is {named}")
-WRONG_GROUPS = Wording("{number} rings {phones}, and not all of them are in {named}")
+WRONG_CALLEE = Wording("calls to {number} ring {phones}, but its callee is {named}")
+WRONG_GROUPS = Wording("calls to {number} ring {phones}, but not all of them are in {named}")
 DESCRIBE_TRUNKS = Wording("[[trunk]] in the settings: callsieve import people prints the lines")
 CORRECT = Wording("correct its [[did]] in {file}, or remove it there and run: {command}")
 
 
 def knows_us(context: CheckContext) -> Finding:
-    """Check that trunks, DIDs and people are described, so that lists, marks and trust can refer to them."""
+    """Check that trunks, DIDs and people are described, because lists, marks and trust refer to them."""
     settings = context.loaded.settings
     dids = len({did.number for did in (*context.read_rows(all_dids), *dids_of(settings))})
     known_people = (*context.read_rows(all_people), *people_of(settings))
@@ -41,7 +41,7 @@ def knows_us(context: CheckContext) -> Finding:
         if settings.ami.username and not people:
             guessed = Wording("{known}: phones are guessed from names such as PJSIP/201", {"known": words})
             return warn(guessed, context.take_over)
-        if context.is_freepbx and people:  # whatever is not called like a phone is a trunk there
+        if context.is_freepbx and people:  # there every channel without a phone's name is a trunk
             return ok(listed([one if count == 1 else many for count, one, many in counts[1:]], "{some}, {more}"))
         nobody = Wording("{known}: without a trunk's name no caller can be authenticated", {"known": words})
         return warn(nobody, DESCRIBE_TRUNKS)
@@ -54,7 +54,7 @@ def knows_us(context: CheckContext) -> Finding:
 
 
 def _undescribed_trunks(context: CheckContext, phones: Container[str]) -> list[str]:
-    """Return the trunks that no [[trunk]] describes. Empty if Asterisk does not answer: another check reports that."""
+    """Return the trunks without a [[trunk]] entry. Empty if Asterisk does not answer, which another check reports."""
     try:
         return undescribed_trunks(context, phones)
     except ConsoleError:
@@ -62,13 +62,13 @@ def _undescribed_trunks(context: CheckContext, phones: Container[str]) -> list[s
 
 
 def are_people(context: CheckContext) -> Finding:
-    """Check that the callee of each DID is a person of the settings or of an import."""
+    """Check that the callee of each DID is a person in the settings or in an import."""
     settings, file = context.loaded.settings, context.loaded.settings_file
     people = {person.extension for person in (*context.read_rows(all_people), *people_of(settings))}
     named = [(index, did.callee) for index, did in enumerate(settings.did) if did.callee is not None]
     unknown = [(index, callee) for index, callee in named if callee not in people]
     if not unknown:
-        return ok(Wording("each is a known person")) if named else ok(NONE)
+        return ok(Wording("the callee of each DID is a known person")) if named else ok(NONE)
     index, callee = unknown[0]
     line = places_of(read_text(file) or "").line_of(("did", index, "callee"))
     where = Wording(

@@ -1,7 +1,7 @@
-"""Operations that import people and DIDs, from a PBX or row by row from a directory.
+"""Operations that import people and DIDs, from a PBX or from a company directory.
 
 An import from a PBX compares first, and writes all changes in one operation. The administrator's entries (settings,
-imported files) stay. People and DIDs that no longer exist on the PBX stay until somebody asks for their removal.
+imported files) stay. People and DIDs that no longer exist on the PBX stay until their removal is requested.
 Repeating an import changes nothing.
 """
 
@@ -48,7 +48,7 @@ NOBODY_THERE = "the PBX has no people now, so nobody is removed: check that its 
 
 
 class TakeoverState(StrEnum):
-    """The effect of an import on a person or DID. YOURS: the administrator has entered another value, which stays."""
+    """The effect of an import on a person or DID. YOURS: the administrator entered another value, which stays."""
 
     NEW = "new"
     CHANGED = "changed"
@@ -58,7 +58,7 @@ class TakeoverState(StrEnum):
 
 
 class Takeover(NamedTuple):
-    """A person or DID in an import. `before`: as known here; `after`: as on the PBX; None: not there."""
+    """A person or DID in an import. `before`: as known to CallSieve; `after`: as on the PBX. None: does not exist."""
 
     kind: ImportKind
     key: str
@@ -68,9 +68,9 @@ class Takeover(NamedTuple):
 
 
 class TakeoverRequest(NamedTuple):
-    """A request to import everything a PBX knows. `source`: one of PBX_SOURCES.
+    """A request to import people and DIDs from a PBX. `source`: a name in PBX_SOURCES.
 
-    `remove_gone`: remove what no longer exists on the PBX.
+    `remove_gone`: remove people and DIDs that no longer exist on the PBX.
     """
 
     source: str
@@ -80,14 +80,14 @@ class TakeoverRequest(NamedTuple):
 
 
 class TakenOver(NamedTuple):
-    """The result of an import from a PBX. `change_id`: None if nothing had to change."""
+    """The result of an import from a PBX. `change_id`: None if nothing changed."""
 
     change_id: int | None
     rows: list[Takeover]
 
 
 def compared(db: sqlite3.Connection, context: Context, request: TakeoverRequest) -> list[Takeover]:
-    """Compare the PBX with what is known here. Return people, then DIDs, each in their order."""
+    """Compare the PBX with the known people and DIDs. Return people first, then DIDs."""
     settings = context.settings
     people = {entry.extension: From(entry, SETTINGS) for entry in people_of(settings)}
     dids = {entry.number: From(entry, SETTINGS) for entry in dids_of(settings)}
@@ -98,7 +98,7 @@ def compared(db: sqlite3.Connection, context: Context, request: TakeoverRequest)
 
 
 def take_over(db: sqlite3.Connection, context: Context, request: TakeoverRequest) -> TakenOver:
-    """Write new and changed people and DIDs, and on request remove those that no longer exist on the PBX.
+    """Write new and changed people and DIDs. On request, remove those that no longer exist on the PBX.
 
     Raises:
         Refused: The PBX has no people at all, for example while it starts.
@@ -161,7 +161,7 @@ SourceText = Annotated[str, Meta(min_length=1, max_length=128, description="The 
 
 
 class PersonShown(NamedTuple):
-    """A person. `source`: the import that brought them. `of_settings`: the settings describe them too, and prevail."""
+    """A person. `source`: the import that added them. `of_settings`: the settings describe them too, and win."""
 
     person: Annotated[Person, FLAT]
     source: str | None
@@ -169,7 +169,7 @@ class PersonShown(NamedTuple):
 
 
 class DidShown(NamedTuple):
-    """A DID. `source`: the import that brought it. `of_settings`: the settings describe it too, and prevail."""
+    """A DID. `source`: the import that added it. `of_settings`: the settings describe it too, and win."""
 
     did: Annotated[Did, FLAT]
     source: str | None
@@ -177,13 +177,13 @@ class DidShown(NamedTuple):
 
 
 class PersonRow(msgspec.Struct, frozen=True):
-    """A person. `endpoint`: the phone as the PBX names it; by default `PJSIP/` and the extension.
+    """A person. `endpoint`: the phone's name in Asterisk; by default `PJSIP/` and the extension.
 
     Attributes:
-        extension: The extension of the person.
-        group: The group of the person.
-        language: The language.
-        name: The name.
+        extension: The person's extension.
+        group: The person's group.
+        language: The person's language.
+        name: The person's name.
     """
 
     extension: Word
@@ -198,7 +198,7 @@ class DidRow(msgspec.Struct, frozen=True):
 
     Attributes:
         groups: The groups that the number belongs to.
-        callee: The called party: an extension, or the number that was dialled.
+        callee: The extension, or the number, that a call to the DID reaches.
     """
 
     number: NumberText
@@ -208,14 +208,14 @@ class DidRow(msgspec.Struct, frozen=True):
 
 
 class PeopleImport(msgspec.Struct, frozen=True):
-    """People to add or update. Others stay. `people`: the people."""
+    """People to add or update; other people stay. `people`: the people."""
 
     source: SourceText
     people: Annotated[tuple[PersonRow, ...], Meta(min_length=1, max_length=MOST_ROWS)]
 
 
 class DidImport(msgspec.Struct, frozen=True):
-    """DIDs to add or update. Others stay. `dids`: the DIDs."""
+    """DIDs to add or update; other DIDs stay. `dids`: the DIDs."""
 
     source: SourceText
     dids: Annotated[tuple[DidRow, ...], Meta(min_length=1, max_length=MOST_ROWS)]
@@ -244,25 +244,25 @@ def find_dids(db: sqlite3.Connection, context: Context, request: PageQuery) -> R
 
 
 def import_people(db: sqlite3.Connection, context: Context, request: PeopleImport) -> PeopleImported:
-    """Add or update people. All are written or none. The name of the source removes them again."""
+    """Add or update people: all of them, or none after an error. `remove_people` removes them by the source's name."""
     rows = [_person(place, row) for place, row in enumerate(request.people)]
     return operations.import_people(db, context, PeopleRequest(request.source, rows, ImportKind.PEOPLE))
 
 
 def import_dids(db: sqlite3.Connection, context: Context, request: DidImport) -> PeopleImported:
-    """Add or update DIDs. All are written or none. The name of the source removes them again."""
+    """Add or update DIDs: all of them, or none after an error. `remove_dids` removes them by the source's name."""
     region = context.settings.numbers.region
     rows = [_did(place, row, region) for place, row in enumerate(request.dids)]
     return operations.import_people(db, context, PeopleRequest(request.source, rows, ImportKind.DIDS))
 
 
 def remove_people(db: sqlite3.Connection, context: Context, source: SourceText) -> Removed:
-    """Remove an import of people, with everything it added."""
+    """Remove an import of people and everybody that it added."""
     return operations.remove(db, context, RemoveImportRequest(source, ImportKind.PEOPLE))
 
 
 def remove_dids(db: sqlite3.Connection, context: Context, source: SourceText) -> Removed:
-    """Remove an import of DIDs, with everything it added."""
+    """Remove an import of DIDs and everything that it added."""
     return operations.remove(db, context, RemoveImportRequest(source, ImportKind.DIDS))
 
 

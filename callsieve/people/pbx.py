@@ -1,7 +1,7 @@
 """Read people and numbers from a running PBX: phones, caller IDs, mailboxes, groups, queues, DIDs and trunks.
 
-They come from Asterisk's console and, for FreePBX, from Asterisk's database. Nothing is written. Texts from the PBX are
-not trusted: names, extensions and endpoints must be valid as in the settings.
+The data comes from Asterisk's console and, for FreePBX, from AstDB. Nothing is written. Texts from the PBX are not
+trusted: names, extensions and endpoints must be valid as in the settings.
 """
 
 import re
@@ -38,19 +38,19 @@ NOBODYS = frozenset({"guest", "anonymous", "dpma_endpoint"})
 
 
 class PbxKind(StrEnum):
-    """The kind of PBX: any Asterisk, or FreePBX, which keeps its people in Asterisk's database."""
+    """The kind of PBX: any Asterisk, or FreePBX, which keeps its people in AstDB."""
 
     ASTERISK = "asterisk"
     FREEPBX = "freepbx"
 
 
 class NotThisPbx(Exception):
-    """Raised if the PBX is of another kind. The text says of which kind it is, and what to do."""
+    """Raised if the PBX is of another kind. The text names that kind and a remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class FoundTrunk:
-    """A trunk. `channels`: a glob of its channels. `described`: the `[[trunk]]` of the settings for it, or None."""
+    """A trunk on the PBX. `channels`: a glob of its channels. `described`: its `[[trunk]]` in the settings, or None."""
 
     channels: str
     described: str | None
@@ -58,9 +58,9 @@ class FoundTrunk:
 
 @dataclass(frozen=True, slots=True)
 class FoundPbx:
-    """People and DIDs read from a PBX. `remarks`: what could not be imported, one line each.
+    """People and DIDs read from a PBX. `remarks`: entries that could not be imported, one line each.
 
-    `rings`: the people and other phones that a DID without callee and groups rings.
+    `rings`: for each DID without callee and groups, the people and other phones that it rings.
     """
 
     kind: PbxKind
@@ -82,7 +82,7 @@ class _Phones:
     remarks: list[str] = field(default_factory=list)
 
     def add(self, person: Person) -> None:
-        """Add a person, or a remark that says why not. If an extension has several phones, the first counts."""
+        """Add a person, or a remark why they cannot be added. If an extension has several phones, the first counts."""
         language = person.language if person.language and _LANGUAGE.fullmatch(person.language) else None
         name = one_line(person.name or "", MOST_CHARACTERS)
         problem = problem_of_person(person.extension, person.endpoint or "", "", language or "")
@@ -96,7 +96,7 @@ class _Phones:
             self.extension_of[person.endpoint or ""] = person.extension
 
     def member(self, interface: str) -> str | None:
-        """Return the extension of a queue's member, which is a phone or a dialled extension."""
+        """Return the extension of a queue member, which is a phone or a dialled extension."""
         if interface in self.extension_of:
             return self.extension_of[interface]
         dialled = _LOCAL.match(interface) or _HINT.match(interface)
@@ -104,7 +104,7 @@ class _Phones:
 
 
 def read_pbx(context: CheckContext, kind: PbxKind) -> FoundPbx:
-    """Return the people and DIDs of the PBX. Raise ConsoleError, OSError, or NotThisPbx if it is of another kind."""
+    """Return the people and DIDs of the PBX. Raise ConsoleError, OSError, or NotThisPbx if its kind is not `kind`."""
     shown = context.ask("dialplan show")
     is_freepbx = bool(cli_output.database_in(context.ask("database show AMPUSER")))
     if is_freepbx and kind is PbxKind.ASTERISK:
@@ -159,7 +159,7 @@ def _phones_of_freepbx(context: CheckContext) -> _Phones:
         for dial in dials:
             if site.described_trunk(f"{dial}-00000000") is not None:
                 phones.remarks.append(
-                    f"{one_line(extension, MOST_CHARACTERS)} has a trunk of the settings as its phone: not imported"
+                    f"{one_line(extension, MOST_CHARACTERS)} is not imported: its phone is a trunk in the settings"
                 )
                 continue
             phones.add(Person(extension, dial, None, of_user.get("language") or None, of_user.get("cidname")))
@@ -180,7 +180,7 @@ def _phones_of_freepbx(context: CheckContext) -> _Phones:
 
 
 def _phones_of_asterisk(context: CheckContext, shown: str) -> _Phones:
-    """Return Asterisk's phones: PJSIP endpoints that are not trunks, and other phones with a hint."""
+    """Return Asterisk's phones: PJSIP endpoints other than trunks, and other phones with a hint."""
     phones = _Phones(queues=cli_output.queue_members_in(context.ask("queue show")))
     hints: dict[str, list[str]] = {}
     for extension, watched in cli_output.hints_in(shown):
@@ -194,7 +194,7 @@ def _phones_of_asterisk(context: CheckContext, shown: str) -> _Phones:
         phone = f"PJSIP/{endpoint.name}"
         if endpoint.name in NOBODYS or not _ASKABLE.fullmatch(endpoint.name):
             continue
-        # Nobody screens the calls of a person: a trunk must never be taken for one.
+        # Calls from people are not screened, so a trunk must never be taken for a person's phone.
         # A hint may watch a trunk as well, so that phones can show whether it is in use.
         is_own = not {endpoint.name, endpoint.number}.isdisjoint(hints.get(phone, ()))
         if site.described_trunk(f"{phone}-00000000") is not None or (endpoint.is_trunk and not is_own):
@@ -231,7 +231,7 @@ def _phones_of_asterisk(context: CheckContext, shown: str) -> _Phones:
 
 
 def _extension(name: str, hinted: list[str], number: str, box: str) -> str:
-    """Return the extension of a phone, from its hint, else its name, its caller ID, or its mailbox."""
+    """Return the extension of a phone: from its hint, its name, its caller ID or its mailbox, in this order."""
     if name in hinted or (not hinted and _SHORT.fullmatch(name)):
         return name
     if hinted:
@@ -253,7 +253,7 @@ def _caller_id(text: str) -> tuple[str, str]:
 
 
 def _add_ring_groups(plan: DialplanReach, phones: _Phones, *, freepbx: bool) -> None:
-    """Add extensions that ring several people, and FreePBX's ring groups. DIDs that trunks deliver are not groups."""
+    """Add extensions that ring several people, and FreePBX's ring groups. DIDs do not count as groups."""
     for context in ["ext-group"] if freepbx else plan.contexts:
         for extension in plan.extensions(context):
             if not re.fullmatch(r"\d{2,6}", extension) or extension in phones.people:
@@ -306,7 +306,7 @@ def _asterisk_numbers(context: CheckContext, phones: _Phones) -> Spots:
         for pattern in patterns:
             if (
                 re.search(r"\d{3}", pattern.name)
-                and (remark := f"{pattern.name} stands for many numbers: name those that matter as [[did]]")
+                and (remark := f"{pattern.name} matches many numbers: add the important ones as [[did]]")
                 not in phones.remarks
             ):
                 phones.remarks.append(remark)

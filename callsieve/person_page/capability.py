@@ -1,4 +1,4 @@
-"""The capability `person_page`: the page `/me`, where a person sees and changes their own calls, lists and settings."""
+"""The capability `person_page`: the page `/me`, where people see and change their own calls, lists and settings."""
 
 from callsieve.capability import Capability, Group, Help, Undo
 from reputation.wording import N_, Wording

@@ -1,7 +1,7 @@
 """Operations of a person's own page: sign in and out, and change settings.
 
-The operations of `lists` and `numbers` change lists and marks. A sign-in that may have to count a wrong passcode
-returns None instead of raising Refused, because that would undo the count.
+The operations of `lists` and `numbers` change lists and marks. A sign-in with a wrong passcode returns None instead of
+raising Refused, because an exception would roll back the count of wrong attempts.
 """
 
 import sqlite3
@@ -35,12 +35,12 @@ NO_NUMBER = Wording("This caller hides the number, so it cannot be put on a list
 
 
 class OwnPageLink(NamedTuple):
-    """A link to the own page of a person. It is returned only here: the store keeps just its hash.
+    """A link to a person's own page. Only this result contains it: the store keeps just a hash.
 
     Attributes:
-        person: The extension of the person.
+        person: The person's extension.
         url: The link.
-        expires_at: When it ends.
+        expires_at: When the link expires.
     """
 
     change_id: ChangeId | None
@@ -50,7 +50,7 @@ class OwnPageLink(NamedTuple):
 
 
 class LinkEnd(NamedTuple):
-    """The part of a link that the audit stores."""
+    """The part of a link that is written to the audit log."""
 
     expires_at: Instant
 
@@ -64,20 +64,20 @@ class Browser(NamedTuple):
 
 
 class SignInAddress(NamedTuple):
-    """The part of a sign-in that the audit stores."""
+    """The part of a sign-in that is written to the audit log."""
 
     address: str
 
 
 class LinkSignIn(NamedTuple):
-    """A sign-in with a link, by its secret."""
+    """A sign-in with the secret in a link."""
 
     secret: str
     browser: Browser
 
 
 class PasscodeSignIn(NamedTuple):
-    """A sign-in with the passcode that the person's phone spoke."""
+    """A sign-in with the passcode that was spoken on the person's phone."""
 
     person: str
     passcode: str
@@ -85,9 +85,9 @@ class PasscodeSignIn(NamedTuple):
 
 
 class SignOutRequest(NamedTuple):
-    """A request to sign out devices of a person. `device`: only this one; `but`: all except this one.
+    """A request to sign out a person's devices. `device`: only this device; `but`: all except this device.
 
-    Without `device`, unused links end too.
+    Without `device`, unused links are revoked too.
     """
 
     person: str
@@ -96,7 +96,7 @@ class SignOutRequest(NamedTuple):
 
 
 class SignedOut(NamedTuple):
-    """Devices that were signed out. `devices`: the devices. `links`: how many links ended that were not used yet."""
+    """Devices that were signed out. `devices`: the devices. `links`: number of unused links that were revoked."""
 
     change_id: ChangeId | None
     devices: tuple[Device, ...]
@@ -104,14 +104,14 @@ class SignedOut(NamedTuple):
 
 
 class EndedLinks(NamedTuple):
-    """Links that were ended. `links`: how many."""
+    """Links that were revoked. `links`: their number."""
 
     change_id: ChangeId | None
     links: int
 
 
 class SettingRequest(NamedTuple):
-    """A setting of a person's phone, by its feature code: `quiet` or `whispers`. `is_wished`: choose or clear it."""
+    """A change of a person's phone setting, by feature code (`quiet` or `whispers`). `is_wished`: set it, or clear."""
 
     person: str
     code: str
@@ -119,24 +119,24 @@ class SettingRequest(NamedTuple):
 
 
 class ExpectRequest(NamedTuple):
-    """A request to let every call for a person ring for two hours, or to end that."""
+    """A request to let every call for a person ring for two hours, or to end this."""
 
     person: str
     is_expected: bool
 
 
 class PersonRequest(msgspec.Struct, frozen=True):
-    """The extension of a person."""
+    """A person, by their extension."""
 
     person: ExtensionText
 
 
 class PhoneSettingsRequest(msgspec.Struct, frozen=True):
-    """New settings for a person's phone. Null leaves one unchanged.
+    """New settings for a person's phone. Null leaves a setting unchanged.
 
     Attributes:
-        quiet: Whether strangers do not ring the phone in quiet hours.
-        whispers: Whether the person hears a spoken warning before a warned call.
+        quiet: Whether quiet hours are on, during which strangers do not ring the phone.
+        whispers: Whether the person hears a spoken warning before a suspicious call.
         expects: Whether every call for the person rings, for two hours from now.
     """
 
@@ -150,10 +150,10 @@ class PhoneSettings(NamedTuple):
     """The settings of a person's phone.
 
     Attributes:
-        person: The extension of the person.
-        quiet: Strangers do not ring the phone in quiet hours.
-        whispers: The person hears a spoken warning before a warned call.
-        expects_until: Until when every call for the person rings; null: not now.
+        person: The person's extension.
+        quiet: Whether quiet hours are on, during which strangers do not ring the phone.
+        whispers: Whether the person hears a spoken warning before a suspicious call.
+        expects_until: Until when every call for the person rings; null if calls are screened as usual.
     """
 
     person: str
@@ -163,14 +163,14 @@ class PhoneSettings(NamedTuple):
 
 
 class OwnCallKey(NamedTuple):
-    """A call for a person, by the id of its decision."""
+    """A person's call, by the id of the decision about it."""
 
     person: str
     id: str
 
 
 def page_address(settings: Settings) -> str:
-    """Return the console's URL, as browsers use it."""
+    """Return the console's URL as browsers must use it."""
     web = settings.web
     return f"https://{web.hosts[0]}" if web.behind_proxy and web.hosts else f"http://{web.listen}"
 
@@ -195,7 +195,7 @@ def known_person(db: sqlite3.Connection, settings: Settings, extension: str) -> 
 
 
 def make_link(db: sqlite3.Connection, context: Context, extension: str) -> OwnPageLink:
-    """Make a link to the own page of a person, which works once within 24 hours."""
+    """Create a link to a person's own page. It works once, within 24 hours."""
     person, secret = known_person(db, context.settings, extension), devices.new_secret()
     with change(db, context, "people link", name=person.extension) as changed:
         expires_at = devices.add_link(db, person.extension, secret, context.at)
@@ -205,13 +205,13 @@ def make_link(db: sqlite3.Connection, context: Context, extension: str) -> OwnPa
 
 
 def sign_in_with_link(db: sqlite3.Connection, context: Context, request: LinkSignIn) -> Person | None:
-    """Use up a link and sign its person in. Return None if it was used or has expired."""
+    """Use up a link and sign its person in. Return None if the link was used or has expired."""
     extension = devices.use_link(db, request.secret, context.at)
     return _sign_in(db, context, extension, request.browser)
 
 
 def sign_in_with_passcode(db: sqlite3.Connection, context: Context, request: PasscodeSignIn) -> Person | None:
-    """Use up the passcode of a person and sign them in. Return None if it is wrong; the fifth wrong one ends it."""
+    """Use up a person's passcode and sign them in. Return None if it is wrong. The fifth wrong attempt revokes it."""
     is_right = devices.use_passcode(db, request.person, request.passcode, context.at)
     return _sign_in(db, context, request.person if is_right else None, request.browser)
 
@@ -229,7 +229,7 @@ def _sign_in(db: sqlite3.Connection, context: Context, extension: str | None, br
 
 
 def end_links(db: sqlite3.Connection, context: Context, extension: str) -> EndedLinks:
-    """End the links to the own page of a person that were not used yet."""
+    """Revoke the unused links to a person's own page."""
     with change(db, context, "people end-links", name=extension) as changed:
         count = devices.end_links(db, extension)
         if not count:
@@ -239,7 +239,7 @@ def end_links(db: sqlite3.Connection, context: Context, extension: str) -> Ended
 
 
 def sign_out(db: sqlite3.Connection, context: Context, request: SignOutRequest) -> SignedOut:
-    """Sign out devices of a person."""
+    """Sign out a person's devices."""
     with change(db, context, "people sign-out", name=request.person) as changed:
         ended = devices.end_devices(db, request.person, request.device, request.but)
         links = devices.end_links(db, request.person) if request.device is None else 0
@@ -250,7 +250,7 @@ def sign_out(db: sqlite3.Connection, context: Context, request: SignOutRequest) 
 
 
 def choose_setting(db: sqlite3.Connection, context: Context, request: SettingRequest) -> None:
-    """Choose or clear a setting of the person's phone, as the feature code does."""
+    """Set or clear a setting of the person's phone, as the feature code does."""
     switch, person = SWITCHES[request.code], request.person
     with change(db, context, switch.on if request.is_wished else switch.off, name=person) as changed:
         if request.is_wished:
@@ -261,7 +261,7 @@ def choose_setting(db: sqlite3.Connection, context: Context, request: SettingReq
 
 
 def expect_call(db: sqlite3.Connection, context: Context, request: ExpectRequest) -> None:
-    """Let every call for the person ring for two hours, or end that."""
+    """Let every call for the person ring for two hours, or end this."""
     person, now = request.person, context.at
     with change(db, context, "expecting" if request.is_expected else "not-expecting", name=person) as changed:
         known = lists.expected_call_of(db, person)
@@ -278,7 +278,7 @@ def expect_call(db: sqlite3.Connection, context: Context, request: ExpectRequest
 
 
 def find_settings(db: sqlite3.Connection, context: Context, request: PersonRequest) -> PhoneSettings:
-    """Return the settings of a person's phone."""
+    """Return a person's phone settings."""
     person = known_person(db, context.settings, request.person).extension
     chosen, expected = lists.phone_settings_of(db, person), lists.expected_call_of(db, person)
     until = Instant(expected.until) if expected is not None and expected.until > context.at else None
@@ -286,7 +286,7 @@ def find_settings(db: sqlite3.Connection, context: Context, request: PersonReque
 
 
 def choose_settings(db: sqlite3.Connection, context: Context, request: PhoneSettingsRequest) -> PhoneSettings:
-    """Change the settings of a person's phone, as the feature codes do."""
+    """Change a person's phone settings, as the feature codes do."""
     person = known_person(db, context.settings, request.person).extension
     if request.quiet is not None:
         choose_setting(db, context, SettingRequest(person, "quiet", request.quiet))
@@ -307,7 +307,7 @@ def call_for(db: sqlite3.Connection, person: str, raw_id: str) -> DecisionRecord
 
 
 def number_of_call(db: sqlite3.Connection, person: str, raw_id: str) -> str:
-    """Return the caller's number of a person's call. Raise Refused if the caller hides it."""
+    """Return the caller's number of a person's call. Raise Refused if the number is withheld."""
     number = call_for(db, person, raw_id).caller
     if number is None:
         raise Refused("no-number", NO_NUMBER)
@@ -315,7 +315,7 @@ def number_of_call(db: sqlite3.Connection, person: str, raw_id: str) -> str:
 
 
 def was_wrong(db: sqlite3.Connection, context: Context, request: OwnCallKey) -> None:
-    """Let the caller of a call ring the person from now on, and mark the number as not spam, in one change."""
+    """Add a call's number to the person's allowlist and mark it as not spam, as one change."""
     number = number_of_call(db, request.person, request.id)
     with change(db, context, "this was wrong", number) as changed:
         made = len(context.made)

@@ -1,4 +1,4 @@
-"""The contents of a person's own page: their calls with reasons, lists, settings and devices."""
+"""The content of a person's own page: their calls with reasons, lists, settings and devices."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -51,20 +51,20 @@ SYSTEMS = {
     "CrOS": "ChromeOS",
     "Linux": "Linux",
 }
-OF_A_COLLEAGUE = Wording("a colleague has chosen it so")
+OF_A_COLLEAGUE = Wording("a colleague's own settings decided this")
 
 
 @dataclass(frozen=True, slots=True)
 class OwnCall:
-    """A call of a person.
+    """A call for a person.
 
     Attributes:
-        line: The call as a history shows it.
-        name: The name of the caller, empty if none is known.
-        listed: The list of the person that the number is on.
-        marked: The person's mark of the number.
-        person: The extension of the person.
-        recordings: The files with recordings of the caller's name.
+        line: The call as a row of the call history.
+        name: The caller's name; empty if unknown.
+        listed: The person's own list that contains the number.
+        marked: The person's mark on the number.
+        person: The person's extension.
+        recordings: Recordings in which the caller says their name.
     """
 
     line: CallLine
@@ -81,7 +81,7 @@ class OwnCall:
 
     @property
     def why(self) -> Why | Wording:
-        """The reason of the decision. A colleague's own settings are not disclosed."""
+        """The reason of the decision. It does not disclose a colleague's own settings."""
         why = why_of(self.call.reason)
         is_of_colleague = self.call.callee not in (None, self.person)
         if is_of_colleague and (why.code in YOUR_REASONS or why.cap is Reason.NOT_SPAM_FOR_CALLEE):
@@ -90,7 +90,7 @@ class OwnCall:
 
     @property
     def was_treated(self) -> bool:
-        """Whether the policy would do more with the call than allow it. In observe mode it did not."""
+        """Whether the policy orders more than `allow`, even if observe mode left the call unchanged."""
         return self.call.would_be != "allow"
 
 
@@ -99,9 +99,9 @@ class OwnCalls:
     """A page of a person's calls, and the settings of their phone.
 
     Attributes:
-        calls: The calls, the latest first.
-        older: The place of the next page, None at the end.
-        expects_until: Until when the person expects a call, None if they do not.
+        calls: The calls, latest first.
+        older: Cursor of the next page; None on the last page.
+        expects_until: Until when the person expects a call; None if they do not.
     """
 
     calls: tuple[OwnCall, ...]
@@ -124,7 +124,7 @@ class OwnCalls:
 
 @dataclass(frozen=True, slots=True)
 class ListedNumber:
-    """A number on a list of the person, with its name if one is known."""
+    """A number on one of the person's lists. `name`: the caller's name, if known."""
 
     entry: PersonalEntry
     name: str
@@ -132,7 +132,7 @@ class ListedNumber:
 
 @dataclass(frozen=True, slots=True)
 class OwnLists:
-    """The lists of a person."""
+    """A person's allowlist and blocklist."""
 
     allowed: tuple[ListedNumber, ...]
     blocked: tuple[ListedNumber, ...]
@@ -140,7 +140,7 @@ class OwnLists:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request for a person's page: the person who owns the page, and the time."""
+    """A person who opens their own page, and the time of the request."""
 
     person: Person
     loaded: Loaded
@@ -148,7 +148,7 @@ class Asked:
 
 
 def own_calls(db: sqlite3.Connection, asked: Asked, after: CallCursor | None) -> OwnCalls:
-    """Return a page of the calls that were for a person or rang their phone."""
+    """Return a page of the calls that were for the person or rang their phone."""
     person, now = asked.person.extension, asked.now
     rows = find_calls(db, CallFilter(callee=person), after, CALLS + 1)
     lines = call_lines(db, asked.loaded.settings, rows[:CALLS], now)
@@ -169,7 +169,7 @@ def own_calls(db: sqlite3.Connection, asked: Asked, after: CallCursor | None) ->
 
 
 def own_lists(db: sqlite3.Connection, asked: Asked) -> OwnLists:
-    """Return the lists of a person."""
+    """Return the person's allowlist and blocklist."""
     person = asked.person.extension
     entries = personal_entries(db, person)
     names = _names(db, {entry.number for entry in entries}, person, asked.now)
@@ -181,25 +181,25 @@ def own_lists(db: sqlite3.Connection, asked: Asked) -> OwnLists:
 
 
 def device_name(agent: str) -> str:
-    """Return a short name for a User-Agent, such as `Safari · iPhone`. An unknown one is shown unchanged."""
+    """Return a short name for a User-Agent, such as `Safari · iPhone`. An unknown User-Agent is returned unchanged."""
     tables = (BROWSERS, SYSTEMS)
     names = [next((name for mark, name in table.items() if mark in agent), "") for table in tables]
     return " · ".join(filter(None, names)) or agent
 
 
 def own_devices(db: sqlite3.Connection, asked: Asked) -> list[Device]:
-    """Return the devices of a person, the most recently used first."""
+    """Return the person's devices, most recently used first."""
     return devices_of(db, asked.person.extension, asked.now)
 
 
 class AccessQuery(PageQuery, frozen=True, kw_only=True):
-    """A query for the links or devices of a person."""
+    """A query for a person's links or devices."""
 
     person: ExtensionText
 
 
 def find_links(db: sqlite3.Connection, context: Context, request: AccessQuery) -> ResultPage[OpenLink]:
-    """Return the unused links to the own page of a person."""
+    """Return the unused links to a person's own page."""
     links = links_of(db, request.person, context.at)
     return page_from(links, request, lambda link: (link.made_at, link.expires_at), lambda link: link)
 

@@ -1,4 +1,4 @@
-"""The capability `policy`: rules that say what happens to which call."""
+"""The capability `policy`: rules that decide what happens to each call."""
 
 from callsieve.capability import Capability, Entry, Group, Help, Section, Undo
 from reputation.users import Role

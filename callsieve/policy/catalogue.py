@@ -1,4 +1,4 @@
-"""The available policies (presets and files), and the health checks of policies."""
+"""The available policies (presets and files), and health checks of policies."""
 
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -28,7 +28,7 @@ from reputation.wording import Places, Wording
 
 
 def known_policies(loaded: Loaded, but: Collection[str] = ()) -> Iterator[tuple[str, str, str | Wording]]:
-    """Yield the name, file and error of each policy, presets first. `but`: names to leave out."""
+    """Yield name, file and error of each policy, presets first. `but`: names to skip."""
     files = {path.stem: path for folder in reversed(loaded.policy_directories) for path in folder.glob("*.toml")}
     used = {running_or_settings(loaded), *(scope.policy for scope in loaded.settings.scope)}
     for name in (*PRESETS, *sorted({*files, *used} - {*PRESETS, *but})):
@@ -44,8 +44,8 @@ class PolicyFile(NamedTuple):
     """An available policy.
 
     Attributes:
-        name: Its name.
-        where: Its file, or `preset`.
+        name: The name of the policy.
+        where: The policy's file, or `preset`.
         site: The other site that published it; empty for own policies.
         in_force_for: The calls that it is in force for.
         problem: Why it is unusable; empty if it is usable.
@@ -59,7 +59,7 @@ class PolicyFile(NamedTuple):
 
 
 def policy_files(loaded: Loaded, but: Collection[str] = ()) -> list[PolicyFile]:
-    """Return all policies, presets first. `but`: names to leave out."""
+    """Return all policies, presets first. `but`: names to skip."""
     return [
         PolicyFile(name, where, site_of(name), tuple((used_for if site_of(name) else in_force)(name, loaded)), problem)
         for name, where, problem in known_policies(loaded, but)
@@ -67,18 +67,18 @@ def policy_files(loaded: Loaded, but: Collection[str] = ()) -> list[PolicyFile]:
 
 
 def place_of(name: str, where: str) -> str:
-    """Return in words where a policy comes from."""
+    """Return a text that says where a policy comes from."""
     match = SITE_POLICY.fullmatch(name)
     if match is None:
         return where
     site, which = match["site"], match["which"]
     if which == NEW:
         return f"of {site}, not accepted yet: callsieve policy accept {match['policy']}"
-    return f"of {site}, as it was before it was accepted last" if which == OLD else f"of {site}, accepted here"
+    return f"of {site}, the version before the last acceptance" if which == OLD else f"of {site}, accepted here"
 
 
 def in_force(name: str, loaded: Loaded) -> list[str]:
-    """Return the scopes for which the policy is in force, or `all other calls` for the policy of the PBX."""
+    """Return the scopes that use the policy, or `all other calls` if it is the PBX's policy."""
     scopes = [scope for scope in loaded.settings.scope if scope.policy == name]
     texts = [
         f"{what} {value}"
@@ -92,7 +92,7 @@ def in_force(name: str, loaded: Loaded) -> list[str]:
 
 
 def used_for(name: str, loaded: Loaded) -> list[str]:
-    """Return the scopes for which the policy is in force, or one that extends it."""
+    """Return the scopes that use the policy, or a policy that extends it."""
     texts = []
     for used in dict.fromkeys((running_or_settings(loaded), *(scope.policy for scope in loaded.settings.scope))):
         with suppress(PolicyError):
@@ -102,7 +102,7 @@ def used_for(name: str, loaded: Loaded) -> list[str]:
 
 
 def running_or_settings(loaded: Loaded) -> str:
-    """Return the name of the active policy, or the one in the settings if the active one cannot be determined."""
+    """Return the name of the active policy. If it cannot be determined, return the policy in the settings."""
     try:
         return running_name(loaded)
     except PolicyError:
@@ -110,13 +110,13 @@ def running_or_settings(loaded: Loaded) -> str:
 
 
 def names_to_check(loaded: Loaded) -> list[str]:
-    """Return the names of all policy files, and those that the settings name."""
+    """Return the names of all policy files and of all policies named in the settings."""
     used = {running_or_settings(loaded), *(scope.policy for scope in loaded.settings.scope)}
     return sorted(used | {name for name, _, _ in known_policies(loaded) if name not in PRESETS})
 
 
 def all_problems(name: str, loaded: Loaded) -> list[str]:
-    """Return every error in the file of a policy; none if the file does not exist."""
+    """Return every error in a policy's file; empty if the file does not exist."""
     if is_file(name):
         with acting_for(Path(name)):
             file = Path(name) if Path(name).is_file() else None
@@ -135,7 +135,7 @@ def all_problems(name: str, loaded: Loaded) -> list[str]:
 
 
 def known_names(loaded: Loaded, db: sqlite3.Connection | None) -> Mapping[str, frozenset[str]]:
-    """Return the names that conditions may use. If there is no store, sources and groups of imports are missing."""
+    """Return the names that conditions may use. Without a store, imported sources and groups are missing."""
     settings = loaded.settings
     groups = {person.group for person in settings.person} | {group for did in settings.did for group in did.all_groups}
     known = {
@@ -156,7 +156,7 @@ FEW_DECISIONS = 500
 
 
 def policy_loads(context: CheckContext) -> Finding:
-    """Check that the policies of the PBX and its scopes are usable, and that the daemon has read the settings."""
+    """Check that the policies of the PBX and its scopes are usable, and that the daemon uses the current policy."""
     try:
         policies = policies_of(context.loaded)
     except PolicyError as error:
@@ -174,7 +174,7 @@ def policy_loads(context: CheckContext) -> Finding:
 
 
 def _other_policy_of_daemon(context: CheckContext, policy: str) -> str:
-    """Return the policy that the daemon uses, if it differs although the daemon had time to change it; else ''."""
+    """Return the policy that the daemon uses if it still differs after time to reload; otherwise an empty text."""
     telemetry = context.fresh_telemetry
     if telemetry is None or telemetry.policy == policy:
         return ""
@@ -184,7 +184,7 @@ def _other_policy_of_daemon(context: CheckContext, policy: str) -> str:
 
 
 def may_act(context: CheckContext) -> Finding:
-    """Check that enough calls were screened before a policy acts on calls."""
+    """Check that enough calls were screened in observe mode before a policy acts on calls."""
     acting = context.acting_policies
     if not acting:
         return ok(Wording("observes only"))
@@ -203,7 +203,7 @@ def _judged_age(db: sqlite3.Connection, now: float, policy: str) -> Finding:
 
 
 def takes_stopped_calls(context: CheckContext) -> Finding:
-    """Check that calls which are routed or fail a challenge have somewhere to go."""
+    """Check that routed calls and failed challenges have a destination."""
     acting = context.acting_policies
     if not any(map(stops_calls, acting)) and not (acting and _has_stopping_entry(context)):
         return ok(Wording("no policy or list entry in force challenges or routes calls"))
@@ -245,7 +245,7 @@ def _judged_boxes(context: CheckContext, dids: Iterable[Did], boxes: frozenset[s
     which = and_more(Wording(without[0]), len(without) - 1) if without else Wording("no [[did]] is known")
     return warn(
         Wording(
-            "no place for stopped calls ({which}): a routed call keeps ringing, a failed challenge is rejected",
+            "no destination for stopped calls ({which}): a routed call keeps ringing, a failed challenge is rejected",
             {"which": which},
         ),
         REMEDY_ON_FREEPBX if context.is_freepbx else REMEDY,

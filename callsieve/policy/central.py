@@ -1,4 +1,4 @@
-"""One policy for many sites: one site publishes it, others accept it. The hub carries policies, but activates none.
+"""One policy for many sites: one site publishes it, others accept it. The hub distributes policies but activates none.
 
 An accepted policy is a file (callsieve/site_policies.py). It is in force where a setting, an activation, a scope or
 another policy names it. Publishing and accepting change nothing else at a site.
@@ -21,11 +21,11 @@ from callsieve.site_policies import (
     SiteVersion,
     digest_of,
     drop_new,
-    files_there,
     put_accepted,
     put_new,
     read_site_policy,
-    text_there,
+    site_policy_files,
+    site_policy_text,
 )
 from policies.loader import NAME, PRESETS, SITE_POLICY, policy_text
 from policies.policy import Policy, PolicyError
@@ -50,8 +50,8 @@ class PublishRequest(msgspec.Struct, frozen=True):
     """A request to publish a policy to other sites.
 
     Attributes:
-        name: Its name; empty for the one in force.
-        publish_as: The name that others see; empty for its own.
+        name: The policy to publish; empty for the active one.
+        publish_as: The name that other sites see; empty for the policy's own name.
         note: A description of what is new.
     """
 
@@ -68,10 +68,10 @@ class AcceptRequest(NamedTuple):
 
 
 class PolicyAccepted(NamedTuple):
-    """A policy of another site that is now accepted.
+    """A policy of another site that was accepted.
 
     Attributes:
-        policy: Its name.
+        policy: The name of the policy.
         in_force_for: The calls that it is in force for; empty if nothing here names it yet.
     """
 
@@ -82,14 +82,14 @@ class PolicyAccepted(NamedTuple):
 
 
 class PolicyPublished(NamedTuple):
-    """A policy that was published, or withdrawn. `policy`: the name that other sites see."""
+    """A policy that was published or withdrawn. `policy`: the name that other sites see."""
 
     change_id: ChangeId | None
     policy: str
 
 
 class SitePolicy(NamedTuple):
-    """A policy of another site. `published_at`: None if it is withdrawn, or if its site is not followed.
+    """A policy of another site. `published_at`: None if it was withdrawn, or if this PBX does not follow the site.
 
     `waits`: the published text differs from the accepted one. `problem`: why the published text is unusable.
     """
@@ -114,7 +114,8 @@ def publish(db: sqlite3.Connection, context: Context, request: PublishRequest) -
     published_name = request.publish_as or name
     if published_name in PRESETS or is_version(published_name) or not NAME.fullmatch(published_name):
         words = Wording(
-            "{name}: this name is not permanent; choose one with --as, such as --as office", {"name": published_name}
+            "{name}: this name may change. Choose a permanent name with --as, such as --as office",
+            {"name": published_name},
         )
         raise Refused("unusable-name", words)
     text = usable(lambda: without_head(policy_text(name, loaded.policy_directories)))
@@ -133,7 +134,7 @@ def publish(db: sqlite3.Connection, context: Context, request: PublishRequest) -
 
 
 def withdraw(db: sqlite3.Connection, context: Context, name: PolicyName) -> PolicyPublished:
-    """Withdraw a published policy. It stays in force where it was accepted."""
+    """Withdraw a published policy. It stays in force at sites that accepted it."""
     with change(db, context, "policy withdraw", name=name) as changed:
         before = published(db, name)
         if before is None or site_of(name):
@@ -144,7 +145,7 @@ def withdraw(db: sqlite3.Connection, context: Context, name: PolicyName) -> Poli
 
 
 def accept(db: sqlite3.Connection, context: Context, request: AcceptRequest) -> PolicyAccepted:
-    """Accept a policy that another site publishes. It replaces the version that was accepted before."""
+    """Accept a policy that another site publishes. It replaces the version accepted before."""
     loaded, name = context.loaded, request.name
     published_policy = published(db, name)
     if published_policy is None or not _is_followed(name, loaded):
@@ -153,7 +154,7 @@ def accept(db: sqlite3.Connection, context: Context, request: AcceptRequest) -> 
     if request.digest not in ("", digest_of(published_policy.text)):
         words = Wording("{name}: its site has published a new version: read it first", {"name": name})
         raise Refused("policy-changed", words)
-    before = text_there(loaded, name)
+    before = site_policy_text(loaded, name)
     if before == published_policy.text:
         raise Refused(
             "accepted-already", Wording("{name}: there is no version newer than the accepted one", {"name": name})
@@ -171,31 +172,31 @@ def accept(db: sqlite3.Connection, context: Context, request: AcceptRequest) -> 
 
 
 def emit_in_force(db: sqlite3.Connection, context: Context, policy: str, before: str) -> None:
-    """Emit the event that another policy or version than `before` is in force. Call it in a transaction."""
+    """Emit the event that a policy or version other than `before` is in force. Call this inside a transaction."""
     data = PolicyChanged(policy=policy, state="in-force", before=before, by=context.actor)
     add_event(db, EventKind.POLICY_CHANGED, "policy", context.at, data)
 
 
 def arrived(db: sqlite3.Connection, loaded: Loaded) -> list[PublishedPolicy]:
-    """Return usable policies of followed sites that are neither accepted nor stored as `.new`."""
+    """Return usable policies of followed sites that are neither accepted nor stored as `.new` files."""
     policies = []
     for policy in all_published(db):
         if _is_followed(policy.name, loaded) and policy.text not in (
-            text_there(loaded, policy.name),
-            text_there(loaded, f"{policy.name}{NEW}"),
+            site_policy_text(loaded, policy.name),
+            site_policy_text(loaded, f"{policy.name}{NEW}"),
         ):
             policies.append(policy)
     return [policy for policy in policies if not problem_of(policy)]
 
 
 def note_arrived(loaded: Loaded, policies: list[PublishedPolicy]) -> None:
-    """Store policies that wait to be accepted as `.new` files. Raise OSError."""
+    """Store policies that wait for acceptance as `.new` files. Raise OSError."""
     for policy in policies:
         put_new(loaded, policy.name, policy.text)
 
 
 def emit_arrived(db: sqlite3.Connection, context: Context, policies: Sequence[PublishedPolicy]) -> None:
-    """Emit events for waiting policies, and once for each unusable one. Call it in a transaction."""
+    """Emit an event for each waiting policy, and one event per unusable policy. Call this inside a transaction."""
     for policy in policies:
         waits = PolicyChanged(policy=policy.name, state="waiting", before="", by=context.actor)
         add_event(db, EventKind.POLICY_CHANGED, f"policy/{policy.name}", context.at, waits)
@@ -207,18 +208,18 @@ def emit_arrived(db: sqlite3.Connection, context: Context, policies: Sequence[Pu
 
 
 def drop_stale(db: sqlite3.Connection, loaded: Loaded) -> None:
-    """Remove waiting versions that are no longer published. Raise OSError."""
+    """Remove `.new` files of policies that are no longer published. Raise OSError."""
     now = {policy.name: policy.text for policy in all_published(db) if _is_followed(policy.name, loaded)}
-    for file in files_there(loaded):
+    for file in site_policy_files(loaded):
         name = file.removesuffix(NEW)
-        if name != file and text_there(loaded, file) != now.get(name):
+        if name != file and site_policy_text(loaded, file) != now.get(name):
             drop_new(loaded, name)
 
 
 def site_policies(db: sqlite3.Connection, loaded: Loaded) -> list[SitePolicy]:
-    """Return the policies of followed sites, and accepted ones of other sites, by name."""
+    """Return the policies of followed sites, and accepted policies of any other site, by name."""
     offered = {policy.name: policy for policy in all_published(db) if _is_followed(policy.name, loaded)}
-    accepted = {name for name in files_there(loaded) if not _which(name)}
+    accepted = {name for name in site_policy_files(loaded) if not _which(name)}
     return [_shown(name, offered.get(name), loaded) for name in sorted({*offered, *accepted})]
 
 
@@ -228,7 +229,7 @@ def own_published(db: sqlite3.Connection) -> list[PublishedPolicy]:
 
 
 def has_changed(policy: PublishedPolicy, loaded: Loaded) -> bool:
-    """Return whether the text of a published policy has changed here since. False if there is no such text here."""
+    """Return whether the policy's text has changed here since it was published. False if it does not exist here."""
     try:
         text = policy_text(policy.name, loaded.policy_directories)
     except PolicyError:
@@ -237,7 +238,7 @@ def has_changed(policy: PublishedPolicy, loaded: Loaded) -> bool:
 
 
 def problem_of(policy: PublishedPolicy) -> str | Wording:
-    """Return why the policy is unusable here, or an empty text."""
+    """Return why the policy is unusable here; empty if it is usable."""
     try:
         read_site_policy(policy.text, policy.name)
     except PolicyError as error:
@@ -246,7 +247,7 @@ def problem_of(policy: PublishedPolicy) -> str | Wording:
 
 
 def _shown(name: str, offered: PublishedPolicy | None, loaded: Loaded) -> SitePolicy:
-    text = text_there(loaded, name)
+    text = site_policy_text(loaded, name)
     problem = "" if offered is None else problem_of(offered)
     return SitePolicy(
         name,
@@ -272,7 +273,7 @@ def _not_there(db: sqlite3.Connection, loaded: Loaded, name: str) -> Wording:
 
 
 def _is_followed(name: str, loaded: Loaded) -> bool:
-    """Return whether the name is valid and belongs to a followed site. An invalid one must not become a file name."""
+    """Return whether the name is valid and its site is followed. An invalid name must not become a file name."""
     return SITE_POLICY.fullmatch(name) is not None and not _which(name) and site_of(name) in loaded.settings.hub.follow
 
 

@@ -1,4 +1,4 @@
-"""The conditions of a rule in words, for people who do not read policy files. Chinese is in the catalogue."""
+"""The conditions of a rule as text for people who do not read policy files. Chinese is in the catalogue."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,7 +8,7 @@ from policies.vocabulary import CallsWithin, Clock, Days, DidsCalled
 from reputation.model import Level
 from reputation.wording import N_, Wording, listed
 
-# By condition: what is said of its value. `either` joins several values.
+# By condition: text with its value. `either` joins several values.
 WITH_VALUE: Mapping[str, str] = {
     "level_at_least": N_("level: {value} or higher"),
     "points_between": N_("points: {value}"),
@@ -27,16 +27,16 @@ WITH_VALUE: Mapping[str, str] = {
     "callee_group": N_("group of the callee: {value}"),
     "neighbours_called": N_("other new numbers of the same block that called within the hour: {value} or more"),
     "dids_in_a_row": N_("our numbers that new numbers called one after the other: {value} or more"),
-    "companies_complain": N_("other companies whose people complain of the number: {value} or more"),
+    "companies_complain": N_("other companies whose people complain about the number: {value} or more"),
     "passed_within": N_("passed a challenge within {value} days"),
     "name_matches": N_("caller's name is like {value}"),
     "voice": N_("voice in an earlier call: {value}"),
 }
-# By condition: what is said where it asks for true, and where it asks for false.
+# By condition: text for the value true, and for the value false.
 EITHER: Mapping[str, tuple[str, str]] = {
     "allocated": (N_("the number can exist"), N_("nobody has such a number")),
     "same_exchange": (N_("same exchange as the number dialled"), N_("other exchange than the number dialled")),
-    "block_listed": (N_("lists of spam name its block"), N_("no list of spam names its block")),
+    "block_listed": (N_("spam lists contain its block"), N_("no spam list contains its block")),
     "first_call": (N_("first call of the number"), N_("the number has called before")),
     "storm": (N_("new numbers call several of our numbers at once"), N_("no storm of new numbers")),
     "carrier_warns": (N_("the carrier warns of the call"), N_("the carrier does not warn of the call")),
@@ -66,7 +66,7 @@ SHOWN_AS = {"invalid": N_("unreadable"), "fixed-or-mobile": N_("fixed or mobile"
 
 
 def words_of(condition: Condition) -> str | Wording:
-    """Return a condition in words, such as "level: challenge or higher", or as the file has it if no words exist."""
+    """Return a condition as text, such as "level: challenge or higher". Without a text, return it as in the file."""
     name, operand = condition.name, condition.operand
     if name == "not":
         return Wording(NOT, {"text": _all_of(operand)})

@@ -1,4 +1,4 @@
-"""Operations that activate a policy: an existing one, or a text as the next version."""
+"""Operations that activate a policy: an existing policy, or a text as the next version."""
 
 import sqlite3
 from contextlib import suppress
@@ -26,7 +26,7 @@ from callsieve.policy.records import (
     writing,
 )
 from callsieve.replay.trial import draft_of as policy_of_draft
-from callsieve.site_policies import SiteVersion, go_back, take_out, version_there
+from callsieve.site_policies import SiteVersion, accepted_version, go_back, take_out
 from callsieve.text.times import when
 from callsieve.wiring import policies_of
 from policies.loader import load_policy
@@ -57,7 +57,7 @@ class TextRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PolicyActivated(NamedTuple):
-    """The policy that takes effect within two seconds. `policy`: its name; for a text, the name of its version."""
+    """A policy that takes effect within two seconds. `policy`: its name; for a text, the name of the new version."""
 
     change_id: ChangeId | None
     active: Annotated[Policy, HIDDEN]
@@ -66,15 +66,14 @@ class PolicyActivated(NamedTuple):
     @property
     @encoded
     def observe(self) -> bool:
-        """Return whether the policy only observes: no call is changed."""
+        """Return whether the policy only observes, so that no call is changed."""
         return self.active.observe
 
 
 def activate(db: sqlite3.Connection, context: Context, name: PolicyName) -> PolicyActivated:
     """Activate a policy for the PBX: a preset, a version or a file. An empty name means the policy in the settings.
 
-    It takes effect within two seconds. It also works for the policy in force, so that a daemon with old settings reads
-    it.
+    It takes effect within two seconds. Activating the active policy again makes a daemon with old settings reload it.
     """
     loaded = context.loaded
     policy = usable(lambda: load_policy(name or loaded.settings.policy.name, loaded.policy_directories), name)
@@ -88,7 +87,7 @@ def activate(db: sqlite3.Connection, context: Context, name: PolicyName) -> Poli
 
 
 def activate_text(db: sqlite3.Connection, context: Context, request: TextRequest) -> PolicyActivated:
-    """Make a text the next version of the policy, and activate it."""
+    """Store a text as the next version of the policy, and activate it."""
     loaded = context.loaded
     text = usable(lambda: as_typed(request.text))
     policy = usable(lambda: policy_of_draft(text, loaded))
@@ -102,7 +101,7 @@ def activate_text(db: sqlite3.Connection, context: Context, request: TextRequest
 
 
 def activate_draft(db: sqlite3.Connection, context: Context, request: DraftRequest) -> PolicyActivated:
-    """Make a draft the next version, activate it, and discard the draft."""
+    """Store a draft as the next version, activate it, and discard the draft."""
     loaded, text = context.loaded, draft_of(context.loaded, request.user)
     if text is None:
         raise Refused("no-draft", Wording("You have no draft. Start one."))
@@ -141,7 +140,7 @@ def _activate(db: sqlite3.Connection, context: Context, name: str) -> None:
 
 
 def _published(db: sqlite3.Connection, row: StoredRow) -> StoredRow | None:
-    """Return the current row with the given publication time: the hub may have set another, which is no change."""
+    """Return the current row with the given publication time. The hub may have set another time, which is no change."""
     current = row.read(db)
     return current and current._replace(record=current.record._replace(published_at=row.record.published_at))
 
@@ -174,13 +173,13 @@ def _take_out(context: Context, version: SiteVersion) -> None:
 ACTIVE = UndoKind(
     lambda _db, _row, value: str(value["policy"]),
     lambda _db, context, _: _running(context),
-    lambda *_: None,  # the earlier policy replaces it
+    lambda *_: None,  # the earlier policy replaces the version
     lambda db, context, name: _activate(db, context, name),
 )
 PUBLISHED = put_row_back("published_policy", PublishedPolicy)._replace(current=lambda db, _, row: _published(db, row))
 ACCEPTED = UndoKind(
     lambda _db, _row, value: parse_plain(value, SiteVersion),
-    lambda _db, context, version: version_there(context.loaded, version.name),
+    lambda _db, context, version: accepted_version(context.loaded, version.name),
     lambda _db, context, version: _take_out(context, version),
     lambda db, context, version: _go_back(db, context, version),
     replaces=True,

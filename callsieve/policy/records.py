@@ -1,4 +1,4 @@
-"""Drafts and versions of policies, and results of cases, for pages and the API."""
+"""Drafts and versions of policies, and results of test cases, for pages and the API."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -39,7 +39,7 @@ extends = "{name}"
 
 
 def draft_of(loaded: Loaded, user: str) -> str | None:
-    """Return the draft of a user, or None."""
+    """Return a user's draft, or None."""
     try:
         return _path(loaded, user).read_text("utf-8")
     except (FileNotFoundError, UnicodeDecodeError):
@@ -47,7 +47,7 @@ def draft_of(loaded: Loaded, user: str) -> str | None:
 
 
 def keep_draft(loaded: Loaded, user: str, text: str) -> None:
-    """Store the draft of a user. Raise OSError."""
+    """Store a user's draft. Raise OSError."""
     path = _path(loaded, user)
     make_folder(path.parent.parent)
     path.parent.mkdir(mode=0o700, exist_ok=True)
@@ -56,12 +56,12 @@ def keep_draft(loaded: Loaded, user: str, text: str) -> None:
 
 
 def drop_draft(loaded: Loaded, user: str) -> None:
-    """Discard the draft of a user."""
+    """Discard a user's draft."""
     _path(loaded, user).unlink(missing_ok=True)
 
 
 def first_draft(name: str, loaded: Loaded) -> str:
-    """Return the text that a new draft starts with: the policy, or for a preset a policy that extends it."""
+    """Return the initial text of a new draft: the policy's text, or for a preset a policy that extends it."""
     return FROM_PRESET.format(name=name) if name in PRESETS else policy_text(name, loaded.policy_directories)
 
 
@@ -92,7 +92,7 @@ _HEAD = re.compile(r"# Written by (.*) on (\d{4}-\d{2}-\d{2} \d{2}:\d{2})(?:: (.
 
 @dataclass(frozen=True, slots=True)
 class PolicyVersion:
-    """A policy that was written in the console. `who`, `when`, `note`: its author, its time, and what is new."""
+    """A policy version written in the console. `who`, `when`, `note`: its author, its time, and what is new."""
 
     number: int
     name: str
@@ -114,7 +114,7 @@ def add_version(loaded: Loaded, text: str, who: str, when: str, note: str = "") 
 
 
 def is_version(name: str) -> bool:
-    """Return whether a policy of this name is a version, such as `console-7`."""
+    """Return whether the name is that of a version, such as `console-7`."""
     return _VERSION.fullmatch(name) is not None
 
 
@@ -125,7 +125,7 @@ def without_head(text: str) -> str:
 
 
 def versions_of(loaded: Loaded) -> list[PolicyVersion]:
-    """Return the versions, the latest first."""
+    """Return the versions, latest first."""
     return sorted(_versions(pointer_file(loaded).parent), key=lambda version: -version.number)
 
 
@@ -146,20 +146,20 @@ Note = Annotated[str, Meta(max_length=NOTE_CHARACTERS)]
 
 
 class CaseTried(NamedTuple):
-    """The decision about a case.
+    """The decision about a test case.
 
     Attributes:
         file: The file of the case; empty if it has none.
-        name: Its name.
+        name: The name of the case.
         passed: The decision is as expected.
-        differs: What differs.
+        differs: How the decision differs from the expected one.
         policy: The policy that decided.
         action: The action.
         would_be: The action without observe mode.
         rule: The rule that decided.
         reason: The reason, in English.
         step: The step in the order of precedence that decided.
-        capped_by: Why the action is no stronger; null without a cap.
+        capped_by: Why the action is no stronger; null if it was not limited.
     """
 
     file: str
@@ -176,11 +176,11 @@ class CaseTried(NamedTuple):
 
 
 class CasesTried(NamedTuple):
-    """The decisions about cases.
+    """The decisions about test cases.
 
     Attributes:
         cases: The number of cases.
-        failed: The number of cases that were not decided as expected.
+        failed: The number of cases with an unexpected decision.
         tried: The cases.
     """
 
@@ -190,7 +190,7 @@ class CasesTried(NamedTuple):
 
 
 def cases_tried(tried: Iterable[tuple[str, Tried]]) -> CasesTried:
-    """Return the results with the file of each case, and how many failed."""
+    """Return the results of test cases with their files, and how many cases failed."""
     cases = tuple(_case_tried(file, case.name, case.differs, case.decision) for file, case in tried)
     return CasesTried(len(cases), sum(not case.passed for case in cases), cases)
 
@@ -216,7 +216,7 @@ T = TypeVar("T")
 
 @contextmanager
 def writing(loaded: Loaded) -> Iterator[None]:
-    """Raise Refused if a policy file cannot be written in the block."""
+    """Run the block, and raise Refused if it cannot write a policy file."""
     try:
         yield
     except OSError as error:
@@ -250,6 +250,6 @@ NO_ROUTE = (
 
 
 def stops_calls(policy: Policy) -> bool:
-    """Return whether the policy acts, and challenges or routes some calls."""
+    """Return whether the policy acts on calls, and challenges or routes some of them."""
     orders = {policy.default, *(rule.action for rule in policy.rules)}
     return not policy.observe and not STOPPING.isdisjoint(orders)

@@ -1,4 +1,4 @@
-"""Views of policies: rules, the calls they are in force for, versions and drafts."""
+"""Views of policies: rules, the calls that each policy is in force for, versions and drafts."""
 
 import re
 import sqlite3
@@ -15,7 +15,7 @@ from callsieve.policy.records import PolicyVersion, versions_of, without_head
 from callsieve.policy_selection import activated_of
 from callsieve.replay.trial import DRAFT, draft_of
 from callsieve.settings import Loaded
-from callsieve.site_policies import files_there
+from callsieve.site_policies import site_policy_files
 from policies.engine import CAPS, STEPS
 from policies.lint import trusting_rules, unknown_names
 from policies.loader import PRESETS, load_policy, policy_text, read_policy
@@ -34,10 +34,10 @@ class RuleShown:
     """A rule. The first rule whose conditions hold decides.
 
     Attributes:
-        name: Its name.
-        action: Its action.
-        when: Its conditions, as written.
-        label: The tag that a phone shows; null for the one in the settings.
+        name: The name of the rule.
+        action: The action of the rule.
+        when: The conditions, as written.
+        label: The tag that the phone shows; null for the one in the settings.
         ask: The kind of challenge; null for the one in the settings.
     """
 
@@ -52,7 +52,7 @@ class RuleShown:
     @property
     @encoded
     def reason(self) -> str:
-        """Return the reason, in English."""
+        """Return the rule's reason, in English."""
         return str(self.why)
 
 
@@ -61,10 +61,10 @@ class PolicyShown:
     """A policy.
 
     Attributes:
-        name: Its name.
-        chain: Its name, and those of the policies that it extends.
-        observe: It only observes: no call is changed.
-        default: The action if no rule holds.
+        name: The name of the policy.
+        chain: The names of this policy and of the policies that it extends.
+        observe: Whether the policy only observes, so that no call is changed.
+        default: The action if no rule matches.
         rules: The rules in their order.
     """
 
@@ -81,13 +81,13 @@ class PolicyShown:
 
     @property
     def builds_on(self) -> tuple[str, ...]:
-        """Return the policies that it extends."""
+        """Return the names of the policies that it extends."""
         return self.chain[1:]
 
 
 @dataclass(frozen=True, slots=True)
 class PresetCard:
-    """A preset with its description and its drawback. `problem`: why it is unusable."""
+    """A preset with its description and drawback. `problem`: why it is unusable."""
 
     name: str
     sentence: Wording
@@ -96,7 +96,7 @@ class PresetCard:
 
 
 class RuleText(NamedTuple):
-    """A rule of a preset that can be inserted into a draft. `key`: the preset and the rule's name."""
+    """A preset's rule that can be inserted into a draft. `key`: the names of the preset and the rule."""
 
     key: str
     preset: str
@@ -106,10 +106,11 @@ class RuleText(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PoliciesShown:
-    """The page of policies. `running`: None if the policy is unusable; `problem` then says why.
+    """Content of the page of policies. `running`: None if the policy is unusable; `problem` then says why.
 
-    `activated`: the policy was activated in place of the settings' one. `scopes`: policies of DIDs, trunks and groups.
-    `sites`: policies of other sites. `told`: those published to other sites. `has_hub`: there is a hub.
+    `activated`: the policy was activated instead of the one in the settings. `scopes`: policies of DIDs, trunks and
+    groups. `sites`: policies of other sites. `published`: own policies published to other sites. `has_hub`: whether a
+    hub is set up.
     """
 
     running: PolicyShown | None
@@ -122,17 +123,17 @@ class PoliciesShown:
     others: tuple[PolicyFile, ...]
     versions: tuple[PolicyVersion, ...]
     sites: tuple[SitePolicy, ...] = ()
-    told: tuple[PublishedPolicy, ...] = ()
+    published: tuple[PublishedPolicy, ...] = ()
     has_hub: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class DraftProblem:
-    """A problem in a draft.
+    """An error in a draft.
 
     Attributes:
         problem: The error.
-        line: The number of the line; null if it concerns no single line.
+        line: The line number; null if the error concerns no single line.
         text: The line.
     """
 
@@ -143,7 +144,7 @@ class DraftProblem:
 
 @dataclass(frozen=True, slots=True)
 class DraftChecked:
-    """A checked draft. `problems`: the errors. `remarks`: rules that never hold, or may hit honest callers."""
+    """A checked draft. `problems`: errors. `remarks`: rules that never match, or may hit honest callers."""
 
     policy: Annotated[PolicyShown | None, HIDDEN]
     problems: tuple[DraftProblem, ...]
@@ -165,7 +166,7 @@ class DiffLine:
 
 
 def policy_shown(policy: Policy, text: str = "") -> PolicyShown:
-    """Return the view of a policy."""
+    """Return a policy for display. `text`: the text of its file."""
     rules = tuple(
         RuleShown(
             rule.name,
@@ -182,13 +183,13 @@ def policy_shown(policy: Policy, text: str = "") -> PolicyShown:
 
 
 def policy_named(name: str, loaded: Loaded) -> PolicyShown:
-    """Return a policy with its text, by its name. Raise PolicyError."""
+    """Return a policy by its name, with its text, for display. Raise PolicyError."""
     directories = loaded.policy_directories
     return policy_shown(load_policy(name, directories), policy_text(name, directories))
 
 
 def policies_shown(db: sqlite3.Connection, loaded: Loaded) -> PoliciesShown:
-    """Return the page of policies, from the current files and the policies of other sites."""
+    """Return the content of the page of policies."""
     settings = loaded.settings
     name, running, activated = running_or_settings(loaded), None, False
     problem: str | Wording = ""
@@ -198,7 +199,7 @@ def policies_shown(db: sqlite3.Connection, loaded: Loaded) -> PoliciesShown:
     except PolicyError as error:
         problem = error.words
     versions = tuple(versions_of(loaded))
-    written = {version.name for version in versions} | files_there(loaded)
+    written = {version.name for version in versions} | site_policy_files(loaded)
     files = policy_files(loaded, but=written)
     return PoliciesShown(
         running=running,
@@ -213,13 +214,13 @@ def policies_shown(db: sqlite3.Connection, loaded: Loaded) -> PoliciesShown:
         others=tuple(file for file in files if file.name not in PRESETS),
         versions=versions,
         sites=tuple(site_policies(db, loaded)),
-        told=tuple(own_published(db)),
+        published=tuple(own_published(db)),
         has_hub=bool(loaded.settings.hub.address),
     )
 
 
 def checked(db: sqlite3.Connection, text: str, loaded: Loaded) -> DraftChecked:
-    """Return the errors in a draft or, if it is usable, its view and remarks."""
+    """Return the errors in a draft or, if it is usable, the policy and remarks."""
     directories = loaded.policy_directories
     _, problems = read_policy(text, DRAFT, lambda base: load_policy(base, directories))
     if problems:
@@ -244,7 +245,7 @@ def preset_rules() -> tuple[RuleText, ...]:
 
 
 def resolved_text(policy: Policy) -> str:
-    """Return all rules of a policy as text in their order, including those of policies that it extends."""
+    """Return all rules of a policy in order as text, including those of policies that it extends."""
     lines = [f"observe = {str(policy.observe).lower()}", f'default = "{policy.default.word}"']
     for rule in policy.rules:
         lines += ["", "[[rule]]", f'name = "{rule.name}"', *(f"when: {condition.text}" for condition in rule.when)]
@@ -254,7 +255,7 @@ def resolved_text(policy: Policy) -> str:
 
 
 def diff_of(before: str, after: str) -> tuple[DiffLine, ...]:
-    """Return a diff of two texts with some lines of context, without the line that names the author."""
+    """Return a diff of two policy texts with some lines of context, without the line that names the author."""
     was, now = (without_head(text).splitlines() for text in (before, after))
     return tuple(_diff_lines(list(unified_diff(was, now, n=DIFF_LINES, lineterm=""))[2:]))
 

@@ -1,7 +1,7 @@
 """The catalogues of prompts: all spoken texts by language and key, from asterisk-conf/prompts/*.toml.
 
-The administrator may add a file of the same form, `en.toml`, with only the texts that should differ. An error names the
-file, the key and what to do.
+The administrator may add a file of the same format, such as `en.toml`, with only the texts that differ. An error names
+the file, the key and the remedy.
 """
 
 import tomllib
@@ -20,12 +20,12 @@ MAX_BYTES = 1 << 18
 
 
 class PromptError(Exception):
-    """Raised if a prompt cannot be read or made. The text is one line and says what to do."""
+    """Raised if a prompt cannot be read or built. The text is one line with the reason and a remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A text and the voice that speaks it: espeak-ng's name for the voice, and its pace in words per minute."""
+    """A text and its voice: the voice's name in espeak-ng, and its pace in words per minute."""
 
     language: str
     key: str
@@ -36,7 +36,7 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The texts of a file by key, and its voice. A file of the administrator has no voice."""
+    """A file's texts by key, and its voice. A file of the administrator has no voice."""
 
     texts: dict[str, str]
     head: dict[str, Any]
@@ -47,7 +47,7 @@ _HEAD: dict[str, type] = {"voice": str, "words_per_minute": int, "whisper_words_
 
 
 def prompts_of(language: str, own: Sequence[Path] = ()) -> dict[str, Prompt]:
-    """Return all prompts of a language. `own`: the administrator's directories; the first that has a key counts."""
+    """Return all prompts of a language. `own`: the administrator's directories, in order of precedence."""
     catalogue = read_catalogue(asterisk_conf() / "prompts" / f"{language}.toml")
     texts = dict(catalogue.texts)
     for directory in reversed(own):
@@ -66,20 +66,20 @@ def prompts_of(language: str, own: Sequence[Path] = ()) -> dict[str, Prompt]:
 
 
 def own_directories(loaded: Loaded) -> tuple[Path, ...]:
-    """Return the directories of own texts and recordings: beside the settings, then in the state directory."""
+    """Return the directories of your own texts and recordings: beside the settings, then in the state directory."""
     beside = (loaded.file.parent / "prompts",) if loaded.file else ()
     return (*beside, loaded.state / "prompts")
 
 
 def known_language(text: str) -> str:
-    """Return the language if prompts have it. Raise PromptError."""
+    """Return the language if there are prompts in it. Raise PromptError otherwise."""
     if text not in LANGUAGES:
-        raise PromptError(f"there is no language {shown(text)}: use {' or '.join(LANGUAGES)}")
+        raise PromptError(f"unknown language {shown(text)}: use {' or '.join(LANGUAGES)}")
     return text
 
 
 def read_catalogue(path: Path) -> Catalogue:
-    """Read a file of texts. Raise PromptError."""
+    """Read a file of prompt texts. Raise PromptError."""
     try:
         with open_regular(path) as file:
             raw = file.read(MAX_BYTES + 1)

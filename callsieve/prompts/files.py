@@ -1,6 +1,6 @@
-"""The sound files of prompts, below Asterisk's sounds: their state, and building them.
+"""The sound files of prompts in Asterisk's sounds directory: their state, and building them.
 
-The dialplan plays <sounds>/<language>/callsieve/<key>.wav. Each file contains a note of what it was made from
+The dialplan plays <sounds>/<language>/callsieve/<key>.wav. Each file contains a note about its source
 (callsieve.prompts.wav). So a build makes only what changed, and never replaces a file that somebody else put there.
 """
 
@@ -36,7 +36,7 @@ SECONDS_ALLOWED = 30.0  # for one run of either; a prompt takes 0.05 s
 # Asterisk's en_US_f_Allison, measured with callsieve.prompts.wav.loudness_of: -14.9 to -19.0 dB, median -17.5.
 LOUDNESS_DB = -18.0
 PEAK_DB = -1.0
-LONGEST_SECONDS = 30.0  # of a recording: nobody listens longer
+LONGEST_SECONDS = 30.0  # maximum length of a recording: nobody listens longer
 
 # Increase this if the same text would become another sound.
 RECIPE = 1
@@ -50,14 +50,14 @@ _PAUSE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class PromptSource:
-    """The source of a prompt's sound: its text, or a recording of it."""
+    """The source of a prompt's sound: its text, or a recording of the text."""
 
     prompt: Annotated[Prompt, FLAT]
     recording: Annotated[Path | None, HIDDEN] = None
 
     @property
     def note(self) -> str:
-        """Return the note for the file, which changes with text, voice, pace or recording."""
+        """Return the note for the sound file. It changes with the text, voice, pace or recording."""
         if self.recording is not None:
             return f"callsieve {RECIPE} recorded {sha256(self.recording.read_bytes()).hexdigest()[:32]}"
         spoken = f"{self.prompt.voice}\n{self.prompt.words_per_minute}\n{self.prompt.text}"
@@ -65,7 +65,7 @@ class PromptSource:
 
 
 def programs_missing(sources: list[PromptSource]) -> list[str]:
-    """Return the programs that these sources need but that are not installed."""
+    """Return the required programs that are not installed."""
     needed = [SOX] if sources else []
     if any(source.recording is None for source in sources):
         needed.insert(0, ESPEAK)
@@ -73,7 +73,7 @@ def programs_missing(sources: list[PromptSource]) -> list[str]:
 
 
 def voiced(source: PromptSource, scratch: Path) -> bytes:
-    """Return the samples of a prompt: 8 kHz, 16 bits, little-endian, of equal loudness. Raise PromptError."""
+    """Return a prompt's samples: 8 kHz, 16 bits, little-endian, at a common loudness. Raise PromptError."""
     spoken = source.recording or _spoken(source.prompt, scratch / f"{source.prompt.language}-{source.prompt.key}.wav")
     samples = _converted(source, spoken)
     seconds = len(samples) / wav.RATE / wav.SAMPLE_BYTES
@@ -115,15 +115,15 @@ def _run(command: list[str], where: str, fed: bytes = b"") -> bytes:
 
 
 def remedy_for(missing: list[str]) -> str:
-    """Return how to install the programs."""
+    """Return a text that says how to install the missing programs."""
     return f"install it, for example with: apt-get install {' '.join(PACKAGES[program] for program in missing)}"
 
 
-# The most bytes of warning and menu that [callsieve-whisper] plays, since Dial would not notice a caller's hang-up.
+# Maximum bytes of warning and menu in [callsieve-whisper]: meanwhile Dial would not notice a caller's hang-up.
 WHISPER_MENU, WHISPER_BYTES = "whisper-menu", 61000
-# espeak-ng 1.51 needs so many times the pace of 1.52 for the same Mandarin. The second pace is for slower voices.
+# Factors for the pace: espeak-ng 1.51 speaks Mandarin slower than 1.52. The second is for even slower voices.
 SLOW_VOICE_PACES = (1.75, 2.25)
-# The most bytes of the menu after a caller's name ([callsieve-screened]).
+# Maximum bytes of the menu after a caller's name ([callsieve-screened]).
 SCREENING_MENU, SCREENING_BYTES = "screening-menu", 64000
 # Formats that Debian's sox reads; mp3 needs libsox-fmt-mp3.
 RECORDED_AS = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".au", ".gsm", ".ulaw", ".alaw")
@@ -132,7 +132,7 @@ FILE_MODE = 0o644
 
 
 class PromptState(StrEnum):
-    """The state of a prompt's file. `by hand`: not made by CallSieve."""
+    """The state of a prompt's sound file. `by hand`: not built by CallSieve."""
 
     BUILT = "built"
     RECORDED = "recorded"
@@ -143,7 +143,7 @@ class PromptState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PromptFile:
-    """A prompt with its source, file and state. `seconds` is None if there is no sound."""
+    """A prompt with its source, sound file and state. `seconds`: None if there is no sound file."""
 
     source: Annotated[PromptSource, FLAT]
     path: Annotated[Path, HIDDEN]
@@ -153,13 +153,13 @@ class PromptFile:
     @property
     @encoded
     def file(self) -> str:
-        """The path of its sound."""
+        """The path of the sound file."""
         return str(self.path)
 
     @property
     @encoded
     def recording(self) -> str | None:
-        """The path of the recording that it is made from; null for the synthetic voice."""
+        """The path of the recording used as source; null for the synthetic voice."""
         return None if self.source.recording is None else str(self.source.recording)
 
     @property
@@ -169,7 +169,7 @@ class PromptFile:
 
 
 def sounds_of_asterisk(ask: Callable[[str], str]) -> Path:
-    """Return the directory of Asterisk's sounds. `ask` asks its console. Raise PromptError."""
+    """Return Asterisk's sounds directory. `ask`: runs a command in Asterisk's console. Raise PromptError."""
     data = setting_in(ask("core show settings"), "Data directory")
     if data is None:
         raise PromptError("Asterisk does not say where its sounds are: name that directory with --to DIR")
@@ -177,10 +177,10 @@ def sounds_of_asterisk(ask: Callable[[str], str]) -> Path:
 
 
 def recordings_of(language: str, known: Mapping[str, Prompt], own: Sequence[Path]) -> dict[str, Path]:
-    """Return the administrator's own recordings by prompt. If several directories have one, the first counts.
+    """Return the administrator's recordings by prompt key. If several directories have one, the first counts.
 
     Raises:
-        PromptError: A file belongs to no prompt, or two belong to one.
+        PromptError: A recording matches no prompt, or two match the same prompt.
     """
     recordings: dict[str, Path] = {}
     for directory in own:
@@ -229,20 +229,20 @@ def _state_of(source: PromptSource, note: str | None) -> PromptState:
 
 
 def to_make(files: Sequence[PromptFile], *, force: bool = False) -> list[PromptFile]:
-    """Return the files that a build makes: missing or outdated ones, or all with `force`."""
+    """Return the files that a build makes: missing and outdated files, or all with `force`."""
     return [file for file in files if force or file.state in (PromptState.MISSING, PromptState.OUTDATED)]
 
 
 def build(
     files: Sequence[PromptFile], made: Sequence[PromptFile], tell: Callable[[], None] = lambda: None
 ) -> tuple[list[PromptFile], list[str]]:
-    """Make the prompts `made`, which are some of `files`. Return those that were made, and why others were not.
+    """Build the prompts in `made`, a subset of `files`. Return the built prompts, and an error for each that failed.
 
-    A prompt that fails keeps its file and stops no other. No file is replaced before all were tried. `tell` is called
-    after each.
+    A prompt that fails keeps its file and does not stop the others. Files are replaced only after all prompts were
+    tried. `tell` is called after each prompt.
 
     Raises:
-        PromptError: A program is missing. Every file is as it was.
+        PromptError: A program is missing. No file was changed.
         OSError: A file cannot be written.
     """
     if missing := programs_missing([file.source for file in made]):
@@ -262,7 +262,7 @@ def build(
 
 
 def remove(files: Sequence[PromptFile]) -> list[PromptFile]:
-    """Remove the files that we made, and directories that became empty. Return the removed files."""
+    """Remove the sound files that CallSieve built, and directories that became empty. Return the removed files."""
     removed = [file for file in files if file.state not in (PromptState.MISSING, PromptState.BY_HAND)]
     for file in removed:
         file.path.unlink(missing_ok=True)
@@ -294,7 +294,7 @@ def _made(file: PromptFile, scratch: Path) -> bytes | PromptError:
 def _spoken_faster(
     files: Sequence[PromptFile], made: Sequence[PromptFile], results: Mapping[Path, bytes | PromptError]
 ) -> dict[Path, bytes]:
-    """Speak what must be short faster if a language's voice is too slow for it. Debian 12's takes twice as long."""
+    """Rebuild prompts that must be short at a faster pace if a voice is too slow. Debian 12's takes twice as long."""
     faster: dict[Path, bytes] = {}
     contents = {path: content for path, content in results.items() if isinstance(content, bytes)}
     spoken = {file.path for file in made if not file.source.recording and file.path in contents}
@@ -307,7 +307,7 @@ def _spoken_faster(
 
 
 def _too_long(files: Sequence[PromptFile], contents: Mapping[Path, bytes]) -> list[PromptFile]:
-    """Return the menu after a name if it is too long, and all warnings if one is too long with their menu."""
+    """Return the screening menu if it is too long, and all whisper prompts if a warning is too long with its menu."""
     sizes = {file.key: _size_of(file, contents) for file in files}
     warnings = [size for key, size in sizes.items() if key.startswith("whisper-") and key != WHISPER_MENU]
     warned = sizes.get(WHISPER_MENU, 0) + max(warnings, default=0) > WHISPER_BYTES
@@ -331,7 +331,7 @@ def _at_pace(files: Sequence[PromptFile], pace: float) -> dict[Path, bytes]:
 
 
 def _leave_out_too_long(files: Sequence[PromptFile], contents: dict[Path, bytes]) -> Iterator[str]:
-    """Remove sounds from `contents` that are too long for the dialplan to play, and yield the reason for each."""
+    """Remove sounds from `contents` that are too long for the dialplan, and yield the reason for each."""
     for language in sorted({file.source.prompt.language for file in files}):
         of_key = {file.key: file for file in files if file.source.prompt.language == language}
         screening = of_key.get(SCREENING_MENU)
@@ -345,7 +345,7 @@ def _leave_out_too_long(files: Sequence[PromptFile], contents: dict[Path, bytes]
 
 
 def _too_long_with_menu(language: str, of_key: Mapping[str, PromptFile], contents: dict[Path, bytes]) -> Iterator[str]:
-    """Yield each warning that is too long if the menu follows, and remove the warning or the menu if it is new."""
+    """Yield an error for each warning that is too long with the menu, and drop the warning or the menu if it is new."""
     menu = of_key[WHISPER_MENU]
     for key, file in of_key.items():
         if not key.startswith("whisper-") or file is menu:
@@ -386,7 +386,7 @@ WITHOUT = (
 
 
 def are_built(context: CheckContext) -> Finding:
-    """Check that all prompts are built. Without them Asterisk plays its own sounds and speaks no warning."""
+    """Check that all prompts are built. Otherwise Asterisk plays its own sounds, and no spoken warnings."""
     own = own_directories(context.loaded)
     troubles: list[Wording] = []
     missing = set[str]()

@@ -1,7 +1,7 @@
-"""Sound files as Asterisk plays them: 8 kHz, 16 bits, one channel, with a note of what each was made from.
+"""Sound files for Asterisk: 8 kHz, 16 bits, one channel, with a note about the source of each.
 
-Pure: bytes in, bytes out. The note is a comment in the WAV file (LIST, INFO, ICMT) before its sound. So a copied file
-still identifies itself, and there is no separate list that could be wrong.
+Pure functions on bytes. The note is a comment in the WAV file (LIST, INFO, ICMT) before the samples. So a copied file
+still identifies itself, and no separate list can become wrong.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _NOISE_DB = -42.0
 
 
 def wav_of(samples: bytes, note: str) -> bytes:
-    """Return a WAV file of little-endian 16-bit samples at RATE, with the note (ASCII) in it."""
+    """Return a WAV file of little-endian 16-bit samples at RATE that contains the note (ASCII)."""
     text = note.encode("ascii") + b"\0"
     text += b"\0" * (len(text) % 2)
     info = b"INFO" + _NOTE + struct.pack("<I", len(text)) + text
@@ -38,7 +38,7 @@ def wav_of(samples: bytes, note: str) -> bytes:
 
 
 def note_in(head: bytes) -> str | None:
-    """Return the note in the first bytes of a file, or None if it has none."""
+    """Return the note in the first bytes of a WAV file; None if it has no note."""
     if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
         return None
     start = head.find(_NOTE, 12, HEAD_BYTES)
@@ -49,7 +49,7 @@ def note_in(head: bytes) -> str | None:
 
 
 def seconds_of(content: bytes) -> float | None:
-    """Return the length of a WAV file in seconds, or None if it is not one."""
+    """Return the length of a WAV file in seconds; None if it is not a WAV file."""
     try:
         with wave.open(BytesIO(content)) as file:
             return float(file.getnframes() / file.getframerate())
@@ -58,13 +58,13 @@ def seconds_of(content: bytes) -> float | None:
 
 
 def has_sound(content: bytes) -> bool:
-    """Return whether any 20 ms of a WAV file are louder than line noise. True if it has no data chunk."""
+    """Return whether any 20 ms of a WAV file are louder than line noise. True if the file has no data chunk."""
     _, data, rest = content.partition(b"data")
     return not data or any(power > _power(_NOISE_DB) for power in _powers_of(rest[4:]))
 
 
 def loudness_of(samples: bytes) -> float:
-    """Return the loudness of the speech without its pauses, in dB: 0 for the loudest square wave, -inf for silence."""
+    """Return the loudness of the speech without pauses, in dB: 0 for a full-scale square wave, -inf for silence."""
     powers = [power for power in _powers_of(samples) if power > _power(_SILENCE_DB)]
     if not powers:
         return -math.inf
@@ -79,7 +79,7 @@ def peak_of(samples: bytes) -> float:
 
 
 def amplified(samples: bytes, by_db: float) -> bytes:
-    """Return the samples, louder by `by_db` dB. Samples above full scale are clipped: check `peak_of` before."""
+    """Return the samples amplified by `by_db` dB. Samples above full scale are clipped: check `peak_of` first."""
     factor = 10 ** (by_db / 20)
     return _bytes_of(array("h", (max(-32768, min(32767, round(value * factor))) for value in _values_of(samples))))
 

@@ -1,7 +1,7 @@
-"""Everything that the public page can ask of the store, the settings and the call-back helper.
+"""All requests of the public page to the store, the settings and the call-back helper.
 
-It runs in its own process (main/public_backend.py). The process that visitors reach has no store, settings or key, and
-calls this one. So no method trusts its arguments, which are texts and bytes, and each has its own limits.
+The backend runs in its own process (main/public_backend.py). The process that visitors reach has no store, settings or
+keys, and calls the backend. So no method trusts its arguments, which are texts and bytes, and each has its own limits.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ TOO_OFTEN = "too-often"
 
 
 class Backend:
-    """The backend of one page. `clock` returns UTC seconds. Settings are read once, so a change needs a restart."""
+    """The backend of the public page. `clock` returns UTC seconds. A change of the settings needs a restart."""
 
     def __init__(self, load: Callable[[], Loaded], clock: Callable[[], float] = time.time) -> None:
         self.loaded = load()
@@ -46,22 +46,22 @@ class Backend:
         self._codes = Count(CODES_A_DAY, DAY)
 
     async def ask(self, method: Callable[Concatenate[Backend, P], Awaitable[T]], *args: P.args, **named: P.kwargs) -> T:
-        """Call the method in this process and return its result. Raise Refused or StoreError."""
+        """Call a method in this process and return its result. Raise Refused or StoreError."""
         return await method(self, *args, **named)
 
     async def open(self) -> None:
-        """Do nothing: the store is opened at the first request."""
+        """Do nothing: the store is opened on the first request."""
 
     async def close(self) -> None:
         """Close the store."""
         await self._store.close()
 
     async def marks(self) -> MarkEffects:
-        """Return the tables that explain how many marks take effect, with the active weights."""
+        """Return tables that show how many marks it takes until calls are stopped, with the active weights."""
         return await self._store.read(mark_effects_here, self.loaded)
 
     async def look_up(self, reference: str) -> HeldCall | None:
-        """Return the stopped call that has this reference, or None."""
+        """Return the stopped call with this reference, or None."""
         return await self._store.read(operations.look_up, reference)
 
     async def file(self, reference: str, name: str, contact: str, statement: str, link: str) -> None:
@@ -69,11 +69,11 @@ class Backend:
         await self._perform(operations.file, PublicAppealRequest(reference, name, contact, statement, link))
 
     async def status(self, link: str) -> AppealStatus | None:
-        """Return the state of the appeal that has this secret link."""
+        """Return the state of the appeal with this secret link, or None."""
         return await self._store.read(operations.full_status, self.loaded, link, self._clock())
 
     async def view(self, link: str) -> OwnerView | None:
-        """Return what is known about the appeal's number, if its owner has proven control of it."""
+        """Return what CallSieve knows about the appeal's number, if its owner has proved control of it."""
         return await self._store.read(operations.owner_view, self.loaded, link, self._clock())
 
     async def make_code(self, link: str) -> str:
@@ -82,7 +82,7 @@ class Backend:
         return await self._perform(operations.make_code, link)
 
     async def call_back(self, link: str) -> tuple[HelperAnswer, str]:
-        """Have the number called. Return the helper's answer, and the code that the owner keys in during that call."""
+        """Have the number called. Return the helper's answer, and the code to key in during that call."""
         self._take(self._codes, link)
         made = await self._perform(operations.make_call_back, link)
         helper = Path(self.loaded.settings.public.call_back)
@@ -98,7 +98,7 @@ class Backend:
         await self._perform(operations.attach, DocumentRequest(link, title, content))
 
     async def check(self, reference: str, proof: str) -> tuple[Cleared, bool] | None:
-        """Return the statement at a link that somebody was given, and whether it is valid."""
+        """Return the clearance statement at a link, and whether it is still valid."""
         return await self._store.read(operations.check, reference, proof, self._clock())
 
     async def _perform(self, operation: Callable[[sqlite3.Connection, Context, R], T], request: R) -> T:
@@ -106,17 +106,17 @@ class Backend:
 
     def _take(self, count: Count, key: str) -> None:
         if not count.take(key, self._clock()):
-            raise Refused(TOO_OFTEN, Wording("There were too many tries. Wait a while, or call us."))
+            raise Refused(TOO_OFTEN, Wording("Too many attempts. Wait a while, or call us."))
 
 
 class PageBackend(Protocol):
-    """A backend, in this process or in another."""
+    """A backend, in this process or in another process."""
 
     async def ask(self, method: Callable[Concatenate[Backend, P], Awaitable[T]], *args: P.args, **named: P.kwargs) -> T:
-        """Return the result of the method. Raise Refused or StoreError."""
+        """Return the result of a backend method. Raise Refused or StoreError."""
 
     async def open(self) -> None:
-        """Start the backend in the event loop that will call it."""
+        """Start the backend in the event loop that will use it."""
 
     async def close(self) -> None:
         """Stop the backend."""

@@ -1,4 +1,4 @@
-"""The capability `public_page`: its health checks. `main` has its commands."""
+"""The capability `public_page`: its health checks. The commands are in `main`."""
 
 from callsieve.capability import Capability
 

@@ -1,4 +1,4 @@
-"""The health checks of the public page: the process, its address, and events about its appeals."""
+"""Health checks of the public page: its process, its address, and notifications about appeals."""
 
 import grp
 import os
@@ -35,7 +35,7 @@ MARK = "/public.css"
 
 
 def is_served(context: CheckContext) -> Finding:
-    """Check that the page answers the proxy, statements can be signed, and somebody is notified of filed appeals."""
+    """Check that the page answers the proxy, statements can be signed, and somebody is notified of new appeals."""
     loaded = context.loaded
     public = loaded.settings.public
     if not public.enabled:
@@ -65,12 +65,12 @@ def is_reached(context: CheckContext) -> Finding:
     status, body = answer
     if status != 200 or body != _mark():
         where: Places = {"address": public.address, "status": status}
-        return warn(Wording("at {address} something else answers (HTTP {status})", where), PROXY)
+        return warn(Wording("another server answers at {address} (HTTP {status})", where), PROXY)
     return ok(public.address)
 
 
 def _trouble_at(loaded: Loaded) -> Finding | None:
-    """Return what is wrong with the process behind the proxy; None if it is ours and trusts a proxy on this server."""
+    """Return an error of the process behind the proxy; None if it is ours and trusts a proxy on this server."""
     public = loaded.settings.public
     host, port = address_of(public.listen)
     if ip_address(host).is_unspecified:
@@ -86,16 +86,16 @@ def _trouble_at(loaded: Loaded) -> Finding | None:
     if answer.endswith(_mark()):
         if user_id_of(SERVICE_USER) not in users_of(port):
             return None
-        return fail(Wording("it runs as {user}, and the daemon trusts that user", {"user": SERVICE_USER}), UNITS)
-    if b"over https only" not in answer:
+        return fail(Wording("the page runs as {user}, a user that the daemon trusts", {"user": SERVICE_USER}), UNITS)
+    if b"accepts HTTPS only" not in answer:  # callsieve/web/security_headers.py
         return warn(Wording("another program answers on {where}", {"where": public.listen}), START)
     if host not in public.proxies:
         return None  # its proxy is on another server
-    return fail(Wording("it trusts no proxy on this server, and so answers nobody"), UNITS)
+    return fail(Wording("the page trusts no proxy on this server, so it refuses every request"), UNITS)
 
 
 def _trouble_of_user(loaded: Loaded) -> Finding | None:
-    """Check that the page's user may not open what Asterisk's group may: the daemon's socket and the store."""
+    """Return an error if the page's user may open files of Asterisk's group: the daemon's socket and the store."""
     ids = ids_of(PUBLIC_USER)
     try:
         group = Path(loaded.settings.asterisk.etc).stat().st_gid
@@ -106,7 +106,7 @@ def _trouble_of_user(loaded: Loaded) -> Finding | None:
         return None
     places: Places = {"user": PUBLIC_USER, "group": name}
     remedy = Wording("gpasswd --delete {user} {group}, then systemctl restart callsieve-public", places)
-    return fail(Wording("its user {user} is in the group {group}, which may read the store", places), remedy)
+    return fail(Wording("the page's user {user} is in the group {group}, which may read the store", places), remedy)
 
 
 def _told(db: sqlite3.Connection, loaded: Loaded) -> Finding:

@@ -1,7 +1,7 @@
-"""Operations of the public page for visitors: look up a reference, appeal with it, and follow the appeal.
+"""Operations of the public page for visitors: look up a reference, file an appeal about it, and follow the appeal.
 
 A reference is the id of a decision (40 random bits), which the rejected caller heard. The caller's number is never
-shown: an appeal is about the number of the decision, so visitors neither type a number nor learn one.
+shown: an appeal is about the number of the decision, so visitors neither enter a number nor learn one.
 """
 
 import hmac
@@ -34,14 +34,14 @@ from reputation.wording import Wording
 
 ACTOR = "public"
 ROLE = Role.VIEWER
-MOST_OPEN = 100  # open appeals, which people here still must check
+MOST_OPEN = 100  # maximum of open appeals, which people must check
 MOST_A_DAY = 100
 STATEMENT_CHARACTERS = 2000
 MOST_DOCUMENTS = 5
-MOST_DOCUMENT_BYTES = 200 << 20  # of all its appeals: they are in the store that calls need
+MOST_DOCUMENT_BYTES = 200 << 20  # of all appeals from this page: they fill the store that calls need
 TITLE_CHARACTERS = 100
-VIEW_DAYS = 90  # after the decision: by then its marks weigh little
-NO_REFERENCE = "00000000"  # looked up for invalid texts, so that they take as long
+VIEW_DAYS = 90  # after the decision; old marks then weigh little
+NO_REFERENCE = "00000000"  # looked up for invalid texts, so that the time reveals nothing
 
 CLOSED_FOR_TODAY = Wording("More appeals were filed here than our people can handle. Try again tomorrow, or call us.")
 NOT_NOW = Wording("You cannot appeal about this call now: there already is an appeal, or one was decided recently.")
@@ -58,7 +58,7 @@ UNKNOWN = Wording("We do not know this reference.")
 
 
 class HeldCall(NamedTuple):
-    """The data of a stopped call that a visitor sees who has its reference."""
+    """The data of a stopped call that a visitor with its reference may see."""
 
     reference: str
     at: float
@@ -66,7 +66,7 @@ class HeldCall(NamedTuple):
 
 
 class PublicAppealRequest(NamedTuple):
-    """An appeal to file. `reference`: of the decision. `link`: the SHA-256 of the secret in the link to its status."""
+    """An appeal to file. `reference`: id of the decision. `link`: SHA-256 of the secret in the link to its status."""
 
     reference: str
     name: str
@@ -76,7 +76,7 @@ class PublicAppealRequest(NamedTuple):
 
 
 class CallBack(NamedTuple):
-    """A call to place to a number. `code`: what the owner keys in; `ticket`: identifies the call to the daemon."""
+    """A call-back to a number. `code`: the owner keys it in; `ticket`: identifies the call to the daemon."""
 
     number: str
     code: str
@@ -84,7 +84,7 @@ class CallBack(NamedTuple):
 
 
 class DocumentRequest(NamedTuple):
-    """A document for an appeal. `title`: the owner's description."""
+    """A document to attach to an appeal. `title`: the owner's description."""
 
     link: str
     title: str
@@ -92,15 +92,15 @@ class DocumentRequest(NamedTuple):
 
 
 class AppealStatus(NamedTuple):
-    """The content of an appeal's status page. Instants are UTC seconds or None.
+    """The content of an appeal's status page. Times are UTC seconds or None.
 
     Attributes:
         removed_at: When the appeal is removed if nothing happens.
         again_at: When the number may appeal again.
         called_at: When the owner keyed in the code by phone.
-        documents: The documents that were sent from the page.
-        cleared: The signed statement. It is shown if the appeal was upheld and calls of the number ring.
-        calls: The present treatment of calls of the number. None: unknown or not to be shown.
+        documents: The documents sent through the page.
+        cleared: The signed statement, shown if the appeal was upheld and calls from the number ring.
+        calls: How calls from the number are treated now; None if unknown or not to be shown.
     """
 
     appeal: Appeal
@@ -119,12 +119,12 @@ class AppealStatus(NamedTuple):
 
     @property
     def may_attach(self) -> bool:
-        """Whether one more document is allowed."""
+        """Whether another document may be attached."""
         return self.takes_documents and sum(document.added_by == ACTOR for document in self.documents) < MOST_DOCUMENTS
 
 
 def look_up(db: sqlite3.Connection, typed: str) -> HeldCall | None:
-    """Return the call that has this reference. None if it is unknown or its caller was not stopped."""
+    """Return the call with this reference; None if it is unknown or the call was not stopped."""
     reference = parse_id(typed[:64])
     decision = decision_of(db, reference or NO_REFERENCE)
     if reference is None or decision is None or decision.caller is None or decision.rule == CALLEES_BLOCKLIST_RULE:
@@ -134,7 +134,7 @@ def look_up(db: sqlite3.Connection, typed: str) -> HeldCall | None:
 
 
 def file(db: sqlite3.Connection, context: Context, request: PublicAppealRequest) -> Appeal:
-    """File an appeal about the number of a decision. Raise Refused, also if visitors have filed too many."""
+    """File an appeal about the number of a decision. Raise Refused, also if visitors filed too many appeals."""
     with whole(db):
         held = look_up(db, request.reference)
         decision = None if held is None else decision_of(db, held.reference)
@@ -159,13 +159,13 @@ def file(db: sqlite3.Connection, context: Context, request: PublicAppealRequest)
 
 
 def plain_text(text: str) -> str:
-    """Return the text without invisible and direction-changing characters, and with unified line ends."""
+    """Return the text without invisible and direction-changing characters, and with uniform line ends."""
     lines = "\n".join(text.splitlines())
     return "".join(character for character in lines if character.isprintable() or character in "\n\t")
 
 
 def make_code(db: sqlite3.Connection, context: Context, link: str) -> str:
-    """Make the code to key in during a call from the number. It is valid for a day and replaces an older one."""
+    """Create the code to key in during a call from the number. It is valid for a day and replaces an older code."""
     appeal, code = _to_be_proven(db, link), new_code()
     if not context.settings.public.call_in:
         raise Refused("no-proof", PROOF_OFF)
@@ -175,7 +175,7 @@ def make_code(db: sqlite3.Connection, context: Context, link: str) -> str:
 
 
 def make_call_back(db: sqlite3.Connection, context: Context, link: str) -> CallBack:
-    """Make the code to key in during the call to the number that the helper will place."""
+    """Create the code to key in during the call-back that the helper will place."""
     appeal = _to_be_proven(db, link)
     if not context.settings.public.call_back:
         raise Refused("no-proof", PROOF_OFF)
@@ -197,10 +197,10 @@ def _to_be_proven(db: sqlite3.Connection, link: str) -> Appeal:
 
 
 def attach(db: sqlite3.Connection, context: Context, request: DocumentRequest) -> Appeal:
-    """Attach a document.
+    """Attach a document to an appeal.
 
     Raises:
-        Refused: Among others, if anybody could have filed the appeal: visitors must not fill the disk.
+        Refused: For example for an unproven appeal: anybody could fill the disk with documents.
     """
     with whole(db):
         status = status_of(db, request.link)
@@ -228,7 +228,7 @@ def attach(db: sqlite3.Connection, context: Context, request: DocumentRequest) -
 
 
 def status_of(db: sqlite3.Connection, link: str) -> AppealStatus | None:
-    """Return the status of the appeal with this SHA-256 of its link's secret, or None."""
+    """Return the status of an appeal, or None. `link`: the SHA-256 of the secret in its link."""
     reference = public_appeals.reference_of_link(db, link)
     appeal = None if reference is None else appeal_of(db, reference)
     if appeal is None:
@@ -249,7 +249,7 @@ def status_of(db: sqlite3.Connection, link: str) -> AppealStatus | None:
 
 
 def full_status(db: sqlite3.Connection, loaded: Loaded, link: str, now: float) -> AppealStatus | None:
-    """Return the status. If the appeal is in force or was upheld lately, add what happens to the number's calls now."""
+    """Return the status. If the appeal is in force or was upheld lately, add how the number's calls are treated now."""
     status = status_of(db, link)
     if status is None or not _may_be_shown(db, status.appeal, now):
         return status
@@ -261,7 +261,7 @@ def full_status(db: sqlite3.Connection, loaded: Loaded, link: str, now: float) -
 
 
 def _may_be_shown(db: sqlite3.Connection, appeal: Appeal, now: float) -> bool:
-    """Return whether the status may say what happens to calls: only after the appeal was accepted or proven."""
+    """Return whether the status may show how calls are treated: only after the appeal was accepted or proved."""
     closed_at, epoch = appeal.closed_at or now, epoch_of(db, appeal.number)
     is_owners = epoch is None or epoch.at <= appeal.opened_at
     is_told = appeal.state in (AppealState.IN_FORCE, AppealState.UPHELD)
@@ -269,7 +269,7 @@ def _may_be_shown(db: sqlite3.Connection, appeal: Appeal, now: float) -> bool:
 
 
 def owner_view(db: sqlite3.Connection, loaded: Loaded, link: str, now: float) -> OwnerView | None:
-    """Return what is known about the appeal's number, or None if its owner has not proven control of it."""
+    """Return what CallSieve knows about the appeal's number; None if its owner has not proved control of it."""
     reference = public_appeals.reference_of_link(db, link)
     appeal = None if reference is None else appeal_of(db, reference)
     if appeal is None:
@@ -284,7 +284,7 @@ def owner_view(db: sqlite3.Connection, loaded: Loaded, link: str, now: float) ->
 
 
 def check(db: sqlite3.Connection, reference: str, proof: str, now: float) -> tuple[Cleared, bool] | None:
-    """Return the statement at a link and whether it is still valid, or None for an unknown link."""
+    """Return the clearance statement at a link and whether it is still valid; None for an unknown link."""
     cleared = statement_of(db, reference)
     if cleared is None or not hmac.compare_digest(cleared.proof.encode(), proof.encode()):
         return None

@@ -1,12 +1,12 @@
-"""The protocol on a Unix socket between the public page and its backend, which runs in another process as another user.
+"""The protocol between the public page and its backend: a Unix socket between processes of two users.
 
     4 bytes: the length   then a pickle of [public] of the settings          to the page, once
     4 bytes: the length   then MessagePack of [id, method, arguments]        to the backend
     4 bytes: the length   then a pickle of (id, outcome)                     back
 
-The backend trusts nothing that it reads: it accepts only a name in METHODS with arguments of the right types. The page
-trusts the backend, which may do more than the page anyway. So answers may be pickles, and requests never. Each end asks
-the kernel as which user the other end runs.
+The backend does not trust requests: it accepts only a name in METHODS with arguments of the right types. The page
+trusts the backend, which has more rights anyway. So answers may be pickles, and requests never. Each side asks the
+kernel which user runs the other side.
 """
 
 import asyncio
@@ -50,7 +50,7 @@ TYPES: Mapping[str, tuple[Any, ...]] = {
 
 
 class BackendResult(NamedTuple):
-    """The result of a request: its `value`, or why it was `refused`, or `failed`."""
+    """The result of a request: its `value`, or that it was `refused` or `failed`."""
 
     value: Any = None
     refused: tuple[str, str | Wording, str] | None = None
@@ -58,14 +58,14 @@ class BackendResult(NamedTuple):
 
 
 async def serve_backend(backend: Backend, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Answer until the page disconnects. Raise ValueError after a request that the page never makes."""
+    """Answer requests until the page disconnects. Raise ValueError after a request that the page never makes."""
     writer.write(_frame(pickle.dumps(backend.loaded.settings.public)))
     free, under_way = asyncio.Semaphore(AT_ONCE), set[asyncio.Task[None]]()
 
     async def answer(number: int, name: str, arguments: tuple[Any, ...]) -> None:
         try:
             outcome = await _outcome(backend, name, arguments)
-            with suppress(ConnectionError):  # it is gone
+            with suppress(ConnectionError):  # the page has disconnected
                 writer.write(_frame(pickle.dumps((number, outcome))))
                 await writer.drain()
         finally:
@@ -84,7 +84,7 @@ async def serve_backend(backend: Backend, reader: asyncio.StreamReader, writer: 
 
 
 def question_of(raw: bytes) -> tuple[int, str, tuple[Any, ...]]:
-    """Parse a request into id, name and arguments. Raise ValueError if the page never makes such a request."""
+    """Parse a request into id, method name and arguments. Raise ValueError if the page never makes such a request."""
     number, name, arguments = msgspec.msgpack.decode(raw, type=Question)
     kinds = TYPES.get(name)
     if kinds is None or len(kinds) != len(arguments):
@@ -106,7 +106,7 @@ async def _outcome(backend: Backend, name: str, arguments: tuple[Any, ...]) -> B
 
 
 def connected(path: Path) -> socket.socket:
-    """Return a connection to the backend. Raise OSError if nothing listens there, or another user does."""
+    """Return a connection to the backend. Raise OSError if nothing listens, or a process of another user."""
     with ExitStack() as undo:
         sock = undo.enter_context(socket.socket(socket.AF_UNIX))
         sock.connect(str(path))
@@ -118,7 +118,7 @@ def connected(path: Path) -> socket.socket:
 
 
 class BackendClient:
-    """A client of a backend in another process. `on_gone` is called when the connection ends."""
+    """Client for a backend in another process. `on_gone` is called when the connection ends."""
 
     def __init__(self, sock: socket.socket) -> None:
         self.public: Public = pickle.loads(_read_now(sock))
@@ -128,12 +128,12 @@ class BackendClient:
         self._waiting: dict[int, asyncio.Future[BackendResult]] = {}
 
     async def open(self) -> None:
-        """Start reading answers."""
+        """Start to read answers."""
         self._reader, self._writer = await asyncio.open_unix_connection(sock=self._sock)
         self._task = asyncio.ensure_future(self._read())
 
     async def ask(self, method: Callable[Concatenate[Backend, P], Awaitable[T]], *args: P.args, **named: P.kwargs) -> T:
-        """Call the method in the other process and return its result. Raise Refused or StoreError."""
+        """Call a backend method in the other process and return its result. Raise Refused or StoreError."""
         arguments = inspect.signature(method).bind(None, *args, **named)
         arguments.apply_defaults()
         number = next(self._numbers)
@@ -187,7 +187,7 @@ def _frame(raw: bytes) -> bytes:
 
 
 def _read_now(sock: socket.socket) -> bytes:
-    """Read the first frame, before there is an event loop. Raise OSError or EOFError."""
+    """Read the first frame without an event loop. Raise OSError or EOFError."""
     with sock.makefile("rb", buffering=0) as file:
         length, raw = file.read(LENGTH_BYTES) or b"", b""
         while len(raw) < int.from_bytes(length, "big"):

@@ -1,6 +1,6 @@
 """Read past calls from a file, in one pass and with bounded memory.
 
-The file has Asterisk's CDRs as CSV or sqlite3, or CallSieve's own history as JSON lines.
+The file contains Asterisk's CDRs as CSV or sqlite3, or CallSieve's own history as JSON lines.
 
     with open_history(path, sides, zone) as history:  for event in history: PastCall | Mark
 """
@@ -40,11 +40,11 @@ class HistoryError(ValueError):
 
 @dataclass(slots=True)
 class History(HistoryReader):
-    """The events of a file, to iterate over once, and how far it was read.
+    """The events of a file, to iterate over once, and the progress of reading.
 
     Attributes:
-        place: Returns how much of `size` was read.
-        size: The size of the file in bytes or, for a database, the length of its history in seconds. None: unknown.
+        place: Function that returns how much of `size` was read.
+        size: Size of the file in bytes, or length of a database's history in seconds. None: unknown.
         going_on: Number of unfinished calls. They are left for the next import.
         remarks: Remarks for the user about the file.
     """
@@ -60,7 +60,7 @@ class History(HistoryReader):
 
 
 def sides_of(db: sqlite3.Connection | None, loaded: Loaded) -> Sides:
-    """Return how to tell phones from trunks, from the settings and, if there is one, the store."""
+    """Return how to tell phones from trunks, based on the settings and, if there is one, the store."""
     people = (*(all_people(db) if db is not None else ()), *people_of(loaded.settings))
     site = site_of(loaded.settings)
     phones = frozenset(person.endpoint for person in people if person.endpoint)
@@ -74,7 +74,7 @@ def sides_of(db: sqlite3.Connection | None, loaded: Loaded) -> Sides:
 
 
 def in_time_order(events: Iterable[Event], held: int = HELD_EVENTS) -> Iterator[Event]:
-    """Yield the events by their start, if each is out of order by at most `held` events."""
+    """Yield the events by start time. An event may be out of order by at most `held` events."""
     waiting: list[tuple[float, int, Event]] = []
     order = count()
     for event in events:
@@ -87,7 +87,7 @@ def in_time_order(events: Iterable[Event], held: int = HELD_EVENTS) -> Iterator[
 
 @contextmanager
 def open_history(path: Path, sides: Sides, zone: tzinfo | None) -> Iterator[History]:
-    """Open a file of any of the three kinds. Raise HistoryError. CSV and JSON lines may be compressed with gzip."""
+    """Open a file in one of the three formats. CSV and JSON lines may be compressed with gzip. Raise HistoryError."""
     history = History()
     with open_named(path) as packed:
         stream = unpacked(packed)
@@ -121,7 +121,7 @@ def _is_json(start: bytes) -> bool:
 
 
 def _rows_of_csv(stream: BinaryIO, name: str, history: History, zone: tzinfo | None) -> Iterator[CdrRow]:
-    """Yield the CDRs of Master.csv, which has no header, or of an export of FreePBX's table, which has one."""
+    """Yield the CDRs of a Master.csv without header, or of an export of FreePBX's table with a header."""
     records = _records(stream, history)
     first = next(records, None)
     if first is None:
@@ -136,7 +136,7 @@ def _rows_of_csv(stream: BinaryIO, name: str, history: History, zone: tzinfo | N
 
 
 def cdr_rows(records: Iterable[dict[str, str] | None], history: History, zone: tzinfo | None) -> Iterator[CdrRow]:
-    """Yield the CDRs among records, which are fields by name. The history counts the other records as skipped."""
+    """Yield the CDRs among records, given as fields by name. The history counts other records as skipped."""
     for fields in records:
         history.read += 1
         row = parse_row(fields, zone) if fields else None
@@ -149,8 +149,8 @@ def cdr_rows(records: Iterable[dict[str, str] | None], history: History, zone: t
 def _records(stream: BinaryIO, history: History) -> Iterator[list[str]]:
     """Yield the fields of each line.
 
-    Each line is parsed alone, so that an unclosed quote spoils only one CDR. Asterisk writes the bytes that callers
-    sent as their names, so any bytes are accepted.
+    Each line is parsed separately, so that an unclosed quote spoils only one CDR. Any bytes are accepted, because
+    Asterisk writes callers' names as received.
     """
     for raw in lines_of(stream, history):
         text = _as_text(raw).strip("\r\n").replace("\r", " ")
@@ -175,9 +175,9 @@ def _open_database(path: Path) -> sqlite3.Connection:
 
 
 def _records_of_sqlite(db: sqlite3.Connection, name: str) -> Iterator[dict[str, str]]:
-    """Yield the rows of the first table that has a disposition: that of cdr_sqlite3_custom, or a copy of FreePBX's.
+    """Yield the rows of the first table with a `disposition` column, such as that of cdr_sqlite3_custom.
 
-    SQLite's errors become HistoryError, because they would look like errors of the store.
+    SQLite's errors become HistoryError, because otherwise they would look like errors of the store.
     """
     try:
         tables = [table for (table,) in db.execute("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')")]

@@ -1,11 +1,11 @@
 """Parse Asterisk's call detail records (CDRs), as its back ends write them, into outcomes of calls.
 
     parse_row(fields, zone) -> CdrRow | None        fields by name, see fields_of_csv
-    outcomes(rows, sides) -> OutcomeRecord ...      one per call: the rows of one linkedid are one call
+    outcomes(rows, sides) -> OutcomeRecord ...      one per call: rows with the same linkedid are one call
 
-A CDR does not say who hung up or whether a message was left. Its talk begins when anything answers, also a menu or
-voicemail. So CDRs give no hang-up signals. If Asterisk writes CEL as well, that says who hung up and when the phone
-itself answered (ChannelEvents).
+A CDR does not say who hung up or whether a message was left. Its talk time begins when anything answers, such as a menu
+or voicemail. So CDRs give no hang-up signals. Asterisk's CEL, if enabled, says who hung up and when the phone itself
+answered (ChannelEvents).
 """
 
 import re
@@ -36,14 +36,14 @@ LEAST_COLUMNS = 15  # up to the disposition
 CONNECTING = frozenset({"dial", "queue", "appdial", "appqueue", "followme", "pickup", "bridge", "page", "confbridge"})
 # Applications in which callers wait and hear something, though nothing answers.
 WAITING = frozenset({"queue"})
-OPEN_CALLS = 5000  # the rows of one call have rows of at most so many other calls between them
-OPEN_ROWS = 100_000  # of all open calls: a damaged or hostile file may give all its rows to one
+OPEN_CALLS = 5000  # how many other calls may have rows between those of a call
+OPEN_ROWS = 100_000  # in total: a damaged or hostile file may put all rows into one call
 
 
 class ChannelEvents(NamedTuple):
-    """Events of CEL about a call's channels, by channel name.
+    """CEL events of a call's channels, by channel name.
 
-    `hang_ups`: the "hangupsource" of HANGUP: the channel or dialplan that ended this one. `talks`: seconds from ANSWER
+    `hang_ups`: "hangupsource" of HANGUP: the channel or dialplan that ended this channel. `talks`: seconds from ANSWER
     to HANGUP. `has_ended`: there was a LINKEDID_END.
     """
 
@@ -55,7 +55,7 @@ class ChannelEvents(NamedTuple):
 NO_EVENTS = ChannelEvents({}, {})
 
 _EPOCH = re.compile(r"(\d{9,10})\.\d+\Z", re.ASCII)
-# Begins the "hangupsource" if the dialplan ended a channel, by Hangup() or at the end of an extension.
+# Prefix of "hangupsource" if the dialplan ended a channel, by Hangup() or at the end of an extension.
 _DIALPLAN = "dialplan/"
 # FreePBX: Local/FMPR-201@from-internal (follow me), Local/201@from-queue (queues).
 _LOCAL = re.compile(r"Local/(?:[A-Z]+-)?(\d{2,6})@", re.ASCII)
@@ -65,9 +65,9 @@ _TEXT = 64
 
 @dataclass(frozen=True, slots=True)
 class CdrRow:
-    """One CDR. `call`: its linkedid, else its uniqueid, else a hash of the row. Instants are UTC seconds.
+    """One CDR. `call`: its linkedid, else its uniqueid, else a hash of the row. Times are UTC seconds.
 
-    `is_callers`: it is about the channel that began the call. Asterisk writes it after that channel has ended.
+    `is_callers`: the CDR is about the channel that began the call. Asterisk writes it after that channel has ended.
     """
 
     call: str
@@ -85,21 +85,21 @@ class CdrRow:
 
     @property
     def began_at(self) -> float:
-        """When the whole call began. Its linkedid contains this time."""
+        """Start time of the whole call, taken from its linkedid."""
         at = instant_in(self.call)
         return self.at if at is None else at
 
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """How to tell phones from trunks. `site` says by which region's plan each trunk writes national numbers."""
+    """How to tell phones from trunks. `site`: for each trunk, the region whose format its national numbers have."""
 
     trunk_of: Callable[[str], str | None]
     site: Site = field(default_factory=Site)
     phones: frozenset[str] = frozenset()
 
     def trunk(self, channel: str) -> str | None:
-        """Return the trunk of a channel: one in the settings, else an endpoint that does not look like a phone."""
+        """Return the trunk of a channel: a trunk in the settings, or an endpoint that does not look like a phone."""
         if not channel or channel.startswith("Local/"):
             return None
         described = self.trunk_of(channel)
@@ -118,10 +118,10 @@ class Sides:
 
 
 def parse_row(fields: Mapping[str, str], zone: tzinfo | None) -> CdrRow | None:
-    """Parse a CDR from its fields by name, which may be FreePBX's. Return None if it is not one.
+    """Parse a CDR from its fields by name, Asterisk's or FreePBX's. Return None if it is not a CDR.
 
-    The time is taken from the uniqueid if possible. The times in a CDR have no zone: they are read in `zone`, or if
-    that is None in this server's zone.
+    The time is taken from the uniqueid if possible. Other times in a CDR have no zone: they are read in `zone`, or in
+    this server's zone if that is None.
     """
     disposition = disposition_of(fields.get("disposition", ""))
     unique = fields.get("uniqueid", "").strip()
@@ -147,12 +147,12 @@ def parse_row(fields: Mapping[str, str], zone: tzinfo | None) -> CdrRow | None:
 
 
 def fields_of_csv(record: list[str]) -> dict[str, str] | None:
-    """Return the fields of a line of Master.csv by name; None if it has too few."""
+    """Return the fields of a line of Master.csv by name; None if there are too few."""
     return dict(zip(CSV_COLUMNS, record, strict=False)) if len(record) >= LEAST_COLUMNS else None
 
 
 class OpenCalls:
-    """An iterator over the calls in CDRs. The rows of one call may have other rows between them, but not many."""
+    """An iterator over the calls in CDRs. A few rows of other calls may stand between the rows of a call."""
 
     def __init__(self, rows: Iterable[CdrRow]) -> None:
         self._rows = iter(rows)
@@ -161,7 +161,7 @@ class OpenCalls:
 
     @property
     def oldest_at(self) -> float | None:
-        """When the oldest of the calls began that have been read but not yielded yet."""
+        """Start time of the oldest call that was read but not yielded yet."""
         return min((row.began_at for rows in self._waiting.values() for row in rows), default=None)
 
     def __iter__(self) -> Iterator[list[CdrRow]]:
@@ -188,7 +188,7 @@ def outcomes(rows: Iterable[CdrRow], sides: Sides) -> Iterator[OutcomeRecord]:
 
 
 def outcome_of_call(rows: list[CdrRow], sides: Sides, events: ChannelEvents = NO_EVENTS) -> OutcomeRecord:
-    """Return the outcome of a call from all its rows: one of the caller's channel, and one for each phone."""
+    """Return the outcome of a call from all its CDRs: one for the caller's channel, and one for each phone."""
     rows = sorted(rows, key=lambda row: row.at)
     first = next((row for row in rows if not row.channel.startswith("Local/")), rows[0])
     direction = _direction(first, rows, sides)
@@ -228,13 +228,13 @@ def outcome_of_call(rows: list[CdrRow], sides: Sides, events: ChannelEvents = NO
 
 
 def _talk(answered: CdrRow, events: ChannelEvents) -> float:
-    """Return how long the phone was in the call. The talk in a CDR is longer if a menu answered before."""
+    """Return how long the phone was in the call. The CDR's talk time is longer if a menu answered before."""
     talk = events.talks.get(answered.dstchannel, answered.talk)
     return talk if 0 <= talk <= answered.talk else answered.talk
 
 
 def _ended_by(first: CdrRow, answered: CdrRow | None, hang_ups: Mapping[str, str], ended_at: float) -> EndedBy | None:
-    """Return who hung up. A phone that left while the call went on with somebody else did not end it.
+    """Return which side hung up. A phone that left while somebody else stayed in the call did not end it.
 
     Asterisk passes the source of a hang-up on to the other side, but not through a Local channel. So both are checked.
     Source: observed with Asterisk 22 for Dial, Dial of a Local channel, Queue, cancelled and timed out calls.
@@ -248,7 +248,7 @@ def _ended_by(first: CdrRow, answered: CdrRow | None, hang_ups: Mapping[str, str
 
 
 def _phones(rows: list[CdrRow], sides: Sides) -> tuple[str, ...]:
-    """Return the phones that rang. A queue's Local channel to 201 and the PJSIP/201 behind it are one phone."""
+    """Return the phones that rang. A queue's Local channel to 201 and the PJSIP/201 behind it count as one phone."""
     phones = dict.fromkeys(phone for row in rows if (phone := sides.phone(row.dstchannel)))
     extensions = {phone.partition("/")[2] for phone in phones}
     return tuple(phone for phone in phones if phone not in extensions)
@@ -263,7 +263,7 @@ def _direction(first: CdrRow, rows: list[CdrRow], sides: Sides) -> Direction:
 
 
 def _answered_row(rows: list[CdrRow], side: Callable[[str], str | None]) -> CdrRow | None:
-    """Return the row of the phone that answered or, for an outgoing call, of the trunk. Local channels come last."""
+    """Return the CDR of the phone that answered or, for an outgoing call, of the trunk. Local channels come last."""
     answered = [
         row
         for row in rows
@@ -283,7 +283,7 @@ def _disposition(rows: list[CdrRow], answered: CdrRow | None) -> Disposition:
 
 
 def instant_in(unique: str) -> float | None:
-    """Return when a channel was created, from its uniqueid such as `1767258007.15`, in UTC seconds."""
+    """Return a channel's creation time in UTC seconds, from its uniqueid such as `1767258007.15`."""
     match = _EPOCH.search(unique)
     return float(match[1]) if match else None
 

@@ -1,11 +1,11 @@
-"""Decide about past calls with policies: events in time order go in, decisions come out.
+"""Decide past calls with policies: events in time order go in, decisions come out.
 
     replay = Replay([policy], ours)
     replay.problem(event) -> ""                 or why the event cannot be used
     replay.take(event) -> Judged | None         None for marks and outgoing calls
 
 Each call is decided with only what was known when it began. Its evidence is added when it ends. The decisions of a
-replay do not change the history: people reacted to the tags that they saw then, and not to those of the replay.
+replay do not change the history: people reacted to the tags that they saw then, not to the tags of the replay.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -60,22 +60,22 @@ _TIES = {ListName.ALLOW: Tie.ALLOW, ListName.BLOCK: Tie.BLOCK}
 
 
 class Judged(NamedTuple):
-    """An inbound call with the decision of each policy, in their order."""
+    """An inbound call with the decision of each policy, in the order of the policies."""
 
     outcome: OutcomeRecord
     decisions: tuple[Decision, ...]
 
 
 def no_background(_number: str) -> Background:
-    """Return the background of any number if there is no store."""
+    """Return an empty background for any number, because there is no store."""
     return NO_BACKGROUND
 
 
 class Replay:
     """The state of a replay: everything that is known at one moment of the history.
 
-    `background_of` returns what the store has about a number, and is called once per number. With `plan_at`, the first
-    policy uses the numbering plan of that instant instead of that of the call's own day.
+    `background_of` returns what the store knows about a number, and is called once per number. With `plan_at`, the
+    first policy uses the numbering plan of that time instead of the plan at the time of the call.
     """
 
     def __init__(
@@ -105,14 +105,14 @@ class Replay:
         self._taken = 0
 
     def problem(self, event: Event) -> str:
-        """Return why the event cannot be used; empty if it can."""
+        """Return why the event cannot be used; empty if it can be used."""
         at = event.at if isinstance(event, Mark) else event.outcome.at
         if at < self._at:
             return BACKWARDS
         return TWICE if isinstance(event, PastCall) and self.marks.knows(event.outcome.linkedid) else ""
 
     def take(self, event: Event) -> Judged | None:
-        """Add the next event. Return the decisions if it is an inbound call."""
+        """Process the next event. Return the decisions if it is an inbound call, else None."""
         self._taken += 1
         if isinstance(event, Mark):
             self._learn_until(event.at)
@@ -133,10 +133,10 @@ class Replay:
         return judged
 
     def is_sampled(self, event: PastCall, judged: Judged) -> bool:
-        """Return whether the call was in the control sample, so that its warning was left out by chance.
+        """Return whether the call was in the control sample, so that its warning was left out at random.
 
-        If the history does not say so, the call counts as sampled if the first policy warned, chance selected the call,
-        and it was shown without a tag.
+        If the history does not say so, the call counts as sampled if the first policy warned, the call was selected at
+        random, and it was shown without a tag.
         """
         if event.sampled is not None:
             return event.sampled
@@ -145,7 +145,7 @@ class Replay:
         return is_drawn and bool(self._sample.salt) and judged.outcome.action not in LABELS
 
     def background(self, number: str) -> Background:
-        """Return what the store has about the number."""
+        """Return what the store knows about the number."""
         background_of_number = self._backgrounds.get(number)
         if background_of_number is None:
             background_of_number = self._backgrounds[number] = self._background_of(number)
@@ -196,7 +196,7 @@ class Replay:
         return None if number is None else self._ours.plan.row_of(number, at)
 
     def _facts(self, call: IncomingCall, outcome: OutcomeRecord, row: PlanRow | None, earlier: Earlier) -> Facts:
-        """Return the facts at the start of the call, as reputation/store/facts.py would read them.
+        """Return the facts at the start of the call, like reputation/store/facts.py.
 
         `earlier`: the calls of the number and of its block within the last hour.
         """
@@ -259,9 +259,9 @@ class Replay:
     ) -> tuple[tuple[PersonalTie, ...], bool]:
         """Return the ties that matter for a decision, and whether anybody has a tie.
 
-        If a person has a list entry and a mark, the later one counts. A number may have ties to hundreds of people. If
-        the callee is known, only the ties of the callee and the company matter, and one tie of a colleague: its caller
-        is then no stranger.
+        If a person has both a list entry and a mark, the later one counts. A number may have ties to hundreds of
+        people. If the callee is known, only the ties of the callee and the company matter, and a single tie of any
+        colleague, because its caller is then no stranger.
         """
         blocks, ledger = self.marks.blocks(number), self.ledger
         if not blocks and then is NOTHING_THEN and not ledger.has_words(number):
@@ -358,7 +358,7 @@ def _unknown_did(number: str, group: str | None) -> Did:
 def judgements(
     events: Iterable[Event], replay: Replay, reading: HistoryReader
 ) -> Iterator[tuple[Event, Judged | None]]:
-    """Yield each usable event with its decisions. The reading counts the others as skipped."""
+    """Yield each usable event with its decisions. `reading` counts the other events as skipped."""
     for event in events:
         problem = replay.problem(event)
         if problem:

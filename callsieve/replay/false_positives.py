@@ -1,11 +1,11 @@
-"""Find probable mistakes: calls that were stopped or warned about, from numbers that people wanted to hear from.
+"""Find probable mistakes: stopped or warned calls from numbers that people wanted to hear from.
 
 Often a later call shows that a number was wanted. So all calls are counted first, in time order, and judged at the
 end. The replay and `callsieve summary` share this.
 
 A wanted automated caller (a reminder, an alarm, a lift) cannot press a digit, and people rarely call it back. So
-evidence for a number counts too, unless a list stopped it, and automated callers come first. A number that was
-challenged without any evidence (preset `strangers`) needs less to count as a mistake. It does not count if its caller
+evidence in favour of a number counts too, unless a list stopped it, and automated callers come first. A number that was
+challenged without any evidence (preset `strangers`) needs less to count as a mistake. It does not count if the caller
 later pressed the digit.
 """
 
@@ -52,7 +52,7 @@ MANY_TALKERS = 2
 
 
 class DecidedCall(NamedTuple):
-    """A decision about an inbound call. `level`: what the evidence alone would have justified."""
+    """A decision about an inbound call. `level`: the action that the evidence alone would have justified."""
 
     number: str | None
     at: float
@@ -63,12 +63,12 @@ class DecidedCall(NamedTuple):
 
     @property
     def is_asked_unsuspected(self) -> bool:
-        """Whether the caller was challenged without any evidence, only because nobody here knows it."""
+        """Whether the caller was challenged without any evidence, only because nobody here knows the number."""
         return self.action == "challenge" and self.level == Level.NONE.word
 
 
 class KnownCallers(NamedTuple):
-    """The store's knowledge in favour of a number. `is_own`: it is an own number.
+    """The store's facts in favour of a number. `is_own`: it is an own number.
 
     `confirmed_at`: when somebody here last confirmed that its calls were treated correctly.
     """
@@ -81,10 +81,10 @@ class KnownCallers(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FalsePositive:
-    """A number whose calls should perhaps have rung. `actions` and `rules` count them, `why` has the reasons.
+    """A number whose calls should perhaps have rung. `actions` and `rules`: counts; `why`: the reasons.
 
-    `likelihood` is only for sorting; it is no probability. `is_machine`: it pressed nothing when it was challenged, or
-    calls as only automated callers do.
+    `likelihood` is a score for sorting, not a probability. `is_machine`: it pressed nothing when challenged, or calls
+    like an automated caller.
     """
 
     number: str
@@ -98,13 +98,13 @@ class FalsePositive:
     @property
     @encoded
     def calls(self) -> int:
-        """Return the number of calls."""
+        """Return the number of these calls."""
         return sum(self.actions.values())
 
     @property
     @encoded
     def remedies(self) -> dict[str, str]:
-        """Return how to let an automated caller ring, by code; nothing for a person."""
+        """Return ways to let an automated caller ring, by code; empty for a person."""
         return {code: how.replace("NUMBER", self.number) for code, how in REMEDIES.items()} if self.is_machine else {}
 
 
@@ -116,7 +116,7 @@ class ProbableMistakes(NamedTuple):
 
     @classmethod
     def of(cls, mistakes: Sequence[FalsePositive]) -> ProbableMistakes:
-        """Return these mistakes with the count of their calls."""
+        """Return these mistakes with the total number of their calls."""
         return cls(count_of(mistakes), mistakes)
 
 
@@ -125,8 +125,8 @@ class _NumberCalls:
     """The calls of one number.
 
     Attributes:
-        called_back: The actions up to the last time that somebody here called the number and talked.
-        unsuspected: How many calls were challenged without evidence.
+        called_back: Actions up to the last time that somebody here called the number and talked.
+        unsuspected: Number of calls that were challenged without evidence.
     """
 
     actions: Counter[str] = field(default_factory=Counter)
@@ -139,7 +139,7 @@ class _NumberCalls:
 
 
 class Stops:
-    """Counts, in time order, calls on which one of `actions` was taken, and what speaks for their numbers."""
+    """Counts calls, in time order, that received one of `actions`, and facts in favour of their numbers."""
 
     def __init__(self, actions: frozenset[str] = STOPPED) -> None:
         self.calls = 0
@@ -147,7 +147,7 @@ class Stops:
         self._calls_of: dict[str, _NumberCalls] = {}
 
     def add_call(self, call: DecidedCall) -> None:
-        """Count a call if one of the actions was taken on it."""
+        """Count a call if its action is one of those to count."""
         if call.action not in self._actions:
             return
         self.calls += 1
@@ -176,9 +176,9 @@ class Stops:
         known_of: Callable[[str], KnownCallers],
         rows_of: Callable[[str], Rows] = lambda _number: Rows(),
     ) -> list[FalsePositive]:
-        """Return the numbers that something speaks for: automated callers first, then by likelihood and calls.
+        """Return the numbers with facts in their favour: automated callers first, then by likelihood and calls.
 
-        `long_talks` returns how many people here talked long with a number, `rows_of` its evidence.
+        `long_talks` returns how many people here had a long talk with a number, `rows_of` its evidence.
         """
         mistakes = [
             mistake
@@ -189,7 +189,7 @@ class Stops:
 
 
 class Talks:
-    """Counts the people who talked long with a number."""
+    """Counts the people who had a long talk with a number."""
 
     def __init__(self) -> None:
         self._people: dict[str, set[str]] = {}
@@ -200,19 +200,19 @@ class Talks:
             self._people.setdefault(outcome.number, set()).add(outcome.person)
 
     def of(self, number: str) -> int:
-        """Return how many people talked long with the number."""
+        """Return how many people had a long talk with the number."""
         return len(self._people.get(number, ()))
 
 
 def call_back_number(outcome: OutcomeRecord, one_ring_at: Callable[[str, float], float | None]) -> str | None:
-    """Return the number that an outgoing call called back. None for other calls, and if the number only rang once."""
+    """Return the number that an outgoing call called back; None for other calls, and if the number only rang once."""
     if outcome.direction is not Direction.OUTBOUND or outcome.number is None or not is_call_back(outcome):
         return None
     return outcome.number if one_ring_at(outcome.number, outcome.at) is None else None
 
 
 def count_of(mistakes: Iterable[FalsePositive]) -> int:
-    """Return the number of calls."""
+    """Return the total number of calls of these mistakes."""
     return sum(mistake.calls for mistake in mistakes)
 
 
@@ -270,7 +270,7 @@ def _reasons_of_talks(people: int) -> Iterator[Reason]:
 
 
 def _reasons_of_times(calls: _NumberCalls, rows: Rows) -> Iterator[Reason]:
-    """Yield a reason if the calls were too regular for a person. Earlier challenged calls count too."""
+    """Yield a reason if the calls came too regularly for a person. Earlier challenged calls count too."""
     begin, end = calls.last_at - REGULAR_WITHIN_SECONDS, calls.times[0] - SAME_CALL_SECONDS
     earlier = [challenge for challenge in rows.challenges if challenge.linkedid and begin < challenge.at < end]
     at = sorted([*(challenge.at for challenge in earlier), *calls.times])[-KEPT_TIMES:]

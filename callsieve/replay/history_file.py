@@ -2,8 +2,8 @@
 
     events_of(stream, history, site) -> PastCall | Mark ...
 
-A bad line costs only that line. The file may be hostile: lines, texts and numbers are bounded, and no text that is
-shown can contain control characters.
+An invalid line is skipped alone. The file may be hostile: lines, texts and numbers are bounded, and displayed texts
+contain no control characters.
 """
 
 from collections.abc import Iterator
@@ -54,9 +54,8 @@ NO_NUMBER = "the mark has no valid telephone number"
 class PastCall(Record, frozen=True):
     """A past call: how it ended, and what the network sent when it began.
 
-    `sampled`: it was in the control sample, so its warning was left out; None: the history does not say. `name`: the
-    name that came with the call, if it was recorded. `carrier_counts`: a carrier's warning in place of the name is
-    evidence.
+    `sampled`: it was in the control sample, so its warning was left out; None: unknown. `name`: the name that came with
+    the call, if recorded. `carrier_counts`: a carrier's warning in place of the name counts as evidence.
     """
 
     outcome: OutcomeRecord
@@ -72,17 +71,17 @@ Event = PastCall | Mark
 
 
 def at_of(event: Event) -> float:
-    """Return when the event began."""
+    """Return the time at which the event began."""
     return event.at if isinstance(event, Mark) else event.outcome.at
 
 
 class EmptyLines(ValueError):
-    """Raised if far more lines are empty than not. The text says so, without the name of the file."""
+    """Raised if almost all lines are empty. The text says so, without the file's name."""
 
 
 @dataclass(slots=True)
 class HistoryReader:
-    """How far a history was read. `line`: that of the last row; 0 in a database. `problems`: the first ten.
+    """Progress of reading a history. `line`: number of the last row; 0 in a database. `problems`: the first ten.
 
     `kind`: `history`, `store`, `cdr-csv` or `cdr-sqlite`.
     """
@@ -95,14 +94,14 @@ class HistoryReader:
     problems: list[RowProblem] = field(default_factory=list)
 
     def refuse(self, problem: str) -> None:
-        """Count the last row as skipped."""
+        """Count the last row as skipped, and keep the error if it is one of the first."""
         self.skipped += 1
         if len(self.problems) < KEPT_PROBLEMS:
             self.problems.append(RowProblem(self.line, problem) if self.line else RowProblem(self.read, problem, "row"))
 
 
 def events_of(stream: BinaryIO, reading: HistoryReader, site: Site) -> Iterator[Event]:
-    """Yield the events of the lines.
+    """Parse the lines and yield their events.
 
     Marks get the auth class `unknown`, because the replay knows the class of their call. Attestation A without a
     verification counts as verified.
@@ -142,7 +141,7 @@ _FROM_THE_NETWORK = frozenset({"caller", "number", "name"})
 
 
 def lines_of(stream: BinaryIO, reading: HistoryReader) -> Iterator[bytes]:
-    """Yield the lines that are not empty. Skip lines that are too long. Raise EmptyLines."""
+    """Yield the non-empty lines. Skip lines that are too long. Raise EmptyLines."""
     while line := stream.readline(LINE_BYTES):
         reading.line += 1
         reading.bytes_read += len(line)

@@ -1,4 +1,4 @@
-"""The fields of a line of CallSieve's own history (docs/reference/history.md), for the reader and the writer."""
+"""The fields in each line of CallSieve's own history (docs/reference/history.md), for reading and writing."""
 
 from typing import Annotated, Literal
 
@@ -26,7 +26,7 @@ Network = Annotated[str, msgspec.Meta(max_length=1024)]  # text from the network
 
 
 class Inbound(msgspec.Struct, tag="inbound", frozen=True, omit_defaults=True):
-    """An incoming call."""
+    """An inbound call in the history."""
 
     at: At
     call: Id
@@ -62,7 +62,7 @@ class Inbound(msgspec.Struct, tag="inbound", frozen=True, omit_defaults=True):
 
 
 class OutboundEvent(msgspec.Struct, tag="outbound", frozen=True, omit_defaults=True):
-    """An outgoing call."""
+    """An outgoing call in the history."""
 
     at: At
     call: Id
@@ -79,7 +79,7 @@ class OutboundEvent(msgspec.Struct, tag="outbound", frozen=True, omit_defaults=T
 
 
 class Marked(msgspec.Struct, tag="mark", frozen=True, omit_defaults=True):
-    """A mark."""
+    """A mark in the history."""
 
     at: At
     number: Network

@@ -1,6 +1,6 @@
 """Write the store's calls and marks as lines of a history, for `callsieve calls export`.
 
-history_file.py reads each line as the same event again, with all that a replay needs.
+history_file.py reads each line back as the same event, complete enough for a replay.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ from reputation.signals import LABELS
 
 
 def line_of_event(event: Event) -> bytes:
-    """Return the line of an event, with its newline."""
+    """Return the event as a line of the history, with a newline."""
     if isinstance(event, Mark):
         return _encoded(_mark_line(event))
     is_inbound = event.outcome.direction is Direction.INBOUND

@@ -1,11 +1,11 @@
-"""Estimate the effect of warnings from the control sample, the calls whose warning was left out by chance.
+"""Estimate the effect of warnings from the control sample, the calls whose warning was left out at random.
 
     effect = LabelEffect()
     effect.add_call(outcome, sampled=True); effect.add_mark(mark)      in time order
     effect.seen
 
-In a replay every warned call was seen with its warning, so the warning's effect cannot be told. The control
-sample can: the difference between warned calls and sampled ones is the effect of the warning.
+Without the sample, every warned call was seen with its warning, so the warning's effect would be unknown. The
+difference between warned calls and sampled calls is the effect of the warning.
 """
 
 from collections import Counter
@@ -31,11 +31,11 @@ SEEN = {
 
 
 class SeenShares(NamedTuple):
-    """The shares of calls, with and without their warning, in which people reacted in one way.
+    """The shares of calls, with and without warning, in which people showed a certain reaction.
 
     Attributes:
         what: A key of SEEN.
-        difference: The share with a warning less the share without.
+        difference: The share with a warning minus the share without.
     """
 
     what: str
@@ -46,19 +46,19 @@ class SeenShares(NamedTuple):
 
 @dataclass(slots=True)
 class CallGroup:
-    """The calls with a warning or those without, and how people reacted."""
+    """The calls with a warning or the calls without, and how people reacted."""
 
     calls: int = 0
     seen: Counter[str] = field(default_factory=Counter)
 
     def share(self, what: str) -> Interval:
-        """Return the share of calls with one of the reactions SEEN."""
+        """Return the share of calls with a certain reaction, a key of SEEN."""
         return wilson(self.seen[what], self.calls, Z)
 
 
 @dataclass(frozen=True, slots=True)
 class LabelEffect:
-    """Counts the calls with and without their warning, and people's reactions."""
+    """Counts calls with and without their warning, and people's reactions to them."""
 
     labelled: Annotated[CallGroup, HIDDEN] = field(default_factory=CallGroup)
     unlabelled: Annotated[CallGroup, HIDDEN] = field(default_factory=CallGroup)
@@ -74,24 +74,24 @@ class LabelEffect:
     @property
     @encoded
     def least(self) -> int:
-        """Return how many calls each group needs for a result."""
+        """Return the number of calls that each group needs for a result."""
         return LEAST_CALLS
 
     @property
     @encoded
     def calls(self) -> dict[str, int]:
-        """Return the calls of each group."""
+        """Return the number of calls in each group."""
         return {"labelled": self.labelled.calls, "unlabelled": self.unlabelled.calls}
 
     @property
     @encoded
     def seen(self) -> list[SeenShares]:
-        """Return the shares of both groups, or nothing if there are too few calls."""
+        """Return the shares of both groups; empty if there are too few calls."""
         shares = ((what, self.labelled.share(what), self.unlabelled.share(what)) for what in SEEN)
         return [SeenShares(*share, difference(*share[1:])) for share in shares] if self.enough else []
 
     def add_call(self, outcome: OutcomeRecord, *, sampled: bool) -> None:
-        """Add the outcome of an inbound call. `sampled`: its warning was left out by chance."""
+        """Add the outcome of an inbound call. `sampled`: its warning was left out at random."""
         number = outcome.number
         if number is None:
             return
@@ -111,7 +111,7 @@ class LabelEffect:
         group.seen.update([what for what, holds in shown if holds])
 
     def add_mark(self, mark: Mark) -> None:
-        """Add a mark to the call that it names, or to the number's latest call. Each call counts once."""
+        """Add a mark to the call that it names, or to the number's latest call. Each call counts only once."""
         if mark.verdict is not Verdict.SPAM:
             return
         group = self._group_of.pop(mark.linkedid or self._latest.get(mark.number, ""), None)

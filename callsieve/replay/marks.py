@@ -1,7 +1,7 @@
-"""Marks in a replay: the rules of reputation/marking.py, in memory and by the clock of the history.
+"""Marks in a replay: the rules of reputation/marking.py, in memory and with the clock of the history.
 
 Own numbers and contacts cannot be marked, and nobody may mark more than 20 numbers a day. A history has no reasons for
-marks, so the reason that marking a verified business requires is not checked.
+marks, so the reason that is required to mark a verified business is not checked.
 """
 
 from collections import Counter, OrderedDict, defaultdict
@@ -19,7 +19,7 @@ TOO_MANY = f"more than {MARKS_A_DAY} numbers within a day"
 
 
 class Marks:
-    """The marks so far, and the calls that marks may refer to. `refused` counts refused marks by reason."""
+    """The marks so far, and the calls to which marks may refer. `refused`: number of refused marks by reason."""
 
     def __init__(self, ledger: MemoryStore, own_numbers: frozenset[str], is_contact: Callable[[str], bool]) -> None:
         self.taken = 0
@@ -35,11 +35,11 @@ class Marks:
         self._unblocked: dict[tuple[str, str], float] = {}
 
     def knows(self, linkedid: str) -> bool:
-        """Return whether the call was added."""
+        """Return whether the call was added before."""
         return linkedid in self._number_of_call
 
     def add_call(self, outcome: OutcomeRecord) -> None:
-        """Add a call that begins. Marks of this call get its auth class."""
+        """Add a call that begins. Marks of this call get the call's auth class."""
         number, auth_class = outcome.caller, outcome.auth_class
         self._number_of_call[outcome.linkedid] = number
         if number is None:
@@ -55,7 +55,7 @@ class Marks:
         self._number_of_call[linkedid] = None
 
     def take(self, mark: Mark) -> None:
-        """Add a mark with the auth class of its call, or count why it is refused."""
+        """Add a mark with the auth class of its call, or count the reason for refusing it."""
         refusal = self._refusal(mark)
         if refusal:
             self.refused[refusal] += 1
@@ -75,11 +75,11 @@ class Marks:
                 self._ledger.add_mark(replace(own_mark, verdict=Verdict.RETRACTED, at=max(mark.at, own_mark.at)))
 
     def blocks(self, number: str) -> Mapping[str, float]:
-        """Return the people whose mark blocked the number, and since when."""
+        """Return the people whose mark blocked the number, with the time of the mark."""
         return self._blocked.get(number, {})
 
     def unblocked_at(self, number: str, person: str) -> float:
-        """Return when the person last marked the number as not spam; -1 for never."""
+        """Return when the person last marked the number as not spam; -1 if never."""
         return self._unblocked.get((number, person), -1.0)
 
     def _refusal(self, mark: Mark) -> str:

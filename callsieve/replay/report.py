@@ -69,12 +69,12 @@ class ChangedDecision(msgspec.Struct, frozen=True, rename={"before": "from", "af
     @property
     @encoded
     def reason(self) -> str:
-        """Return the reason in words."""
+        """Return the reason as text."""
         return str(self.why)
 
 
 class ChangeCount(msgspec.Struct, frozen=True, rename={"before": "from", "after": "to"}):
-    """How many calls change from one action to another."""
+    """The number of calls that change from one action to another."""
 
     before: str
     after: str
@@ -82,7 +82,7 @@ class ChangeCount(msgspec.Struct, frozen=True, rename={"before": "from", "after"
 
 
 class Changes(NamedTuple):
-    """The calls that the two policies treat differently: how many, by action, and the first of them."""
+    """The calls that the two policies treat differently: total, counts by action, and the first of these calls."""
 
     total: int
     by: list[ChangeCount]
@@ -90,7 +90,7 @@ class Changes(NamedTuple):
 
 
 class ReadLines(NamedTuple):
-    """How many lines of the history were read, how many were skipped, and why."""
+    """The number of lines read and skipped in a history, and the first errors."""
 
     read: int
     skipped: int
@@ -98,7 +98,7 @@ class ReadLines(NamedTuple):
 
 
 class Assumption(NamedTuple):
-    """An assumption behind some figures, and how many calls of each action it concerns."""
+    """An assumption behind some figures, and how many calls of each action depend on it."""
 
     code: str
     figures: tuple[str, ...]
@@ -107,10 +107,10 @@ class Assumption(NamedTuple):
 
 @dataclass(slots=True)
 class ReplayReport:
-    """Everything that the report shows, and its JSON. `against_*`: of the policy to compare with.
+    """Everything that the report shows, and its JSON. `against_*`: figures of the policy to compare with.
 
-    `assumed` counts those of `actions` on calls that follow a call of the same number which the policy would have
-    treated differently. The report assumes that they would have come nevertheless.
+    `assumed`: counts of `actions` on calls that follow a call of the same number which the policy would have treated
+    differently. The report assumes that these calls would have come anyway.
     """
 
     history: str
@@ -141,7 +141,7 @@ class ReplayReport:
     @property
     @encoded
     def lines(self) -> ReadLines:
-        """Return how much of the history was read."""
+        """Return how many lines of the history were read and skipped."""
         return ReadLines(self.reading.read, self.reading.skipped, self.reading.problems)
 
     @property
@@ -153,7 +153,7 @@ class ReplayReport:
     @property
     @encoded
     def by(self) -> str:
-        """Return the length of a period: day or week."""
+        """Return the length of a period: `day` or `week`."""
         return "week" if self.weekly else "day"
 
     @property
@@ -171,7 +171,7 @@ class ReplayReport:
 
 @dataclass(slots=True)
 class ActionCounts:
-    """Adds up a replay while it runs. `most_changes`: how many changed decisions to keep."""
+    """Counts the results of a replay while it runs. `most_changes`: maximum number of changed decisions to keep."""
 
     calls: int = 0
     without_number: int = 0
@@ -193,7 +193,7 @@ class ActionCounts:
     most_changes: int = SHOWN_CHANGES
 
     def add(self, event: Event, judged: Judged | None, replay: Replay) -> None:
-        """Add an event and the decisions about it."""
+        """Count an event and the decisions about it."""
         at = event.at if isinstance(event, Mark) else event.outcome.at
         self.first_at = at if self.first_at is None else self.first_at
         self.last_at = at
@@ -285,12 +285,12 @@ class ActionCounts:
 
 
 def reason_of(decision: Decision) -> Why:
-    """Return the reason of a decision as in the journal, with its cap."""
+    """Return the reason of a decision as in the journal, including a limit on its action."""
     return capped(decision.reason, decision.capped_by)
 
 
 def line_of(judged: Judged) -> dict[str, Any]:
-    """Return a line of `callsieve replay --out`. If the policy only observes, it has the would-be action."""
+    """Return a line of `callsieve replay --out`, with the action that the policy takes without observe mode."""
     decision = judged.decisions[0]
     return {
         "call": judged.outcome.linkedid,
@@ -304,7 +304,7 @@ def line_of(judged: Judged) -> dict[str, Any]:
 
 
 def periods_of(days: dict[int, Counter[str]]) -> tuple[list[Period], bool]:
-    """Return the days from first to last, or the weeks if there are more than 60 days, and whether they are weeks."""
+    """Return all days from first to last, or weeks if there are more than 60 days, and whether they are weeks."""
     if not days:
         return [], False
     first, last = min(days), max(days)
@@ -325,7 +325,7 @@ def counts_of(actions: Counter[str]) -> Counter[str]:
 
 
 def day_of(at: float) -> int:
-    """Return the day of an instant in the server's time zone, as `date.toordinal` counts."""
+    """Return the day of a time in the server's time zone, as `date.toordinal` counts."""
     return _day_of_quarter(int(at // 900))
 
 

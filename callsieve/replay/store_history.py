@@ -1,7 +1,7 @@
-"""The calls and marks in the store as events for a replay, in time order.
+"""Calls and marks from the store as events for a replay, in time order.
 
-Attestation and carrier label of a call are read from the evidence of its decision. Other names that came with calls
-are not stored. If a call has no decision, only its auth class is known, and the mildest values that fit it are used.
+A call's attestation and carrier label are read from the evidence of its decision. Other names that came with calls are
+not stored. If a call has no decision, only its auth class is known, and the mildest values that fit it are used.
 """
 
 import sqlite3
@@ -46,7 +46,7 @@ def events_of_store(db: sqlite3.Connection, until: float) -> Iterator[Event]:
 
 
 def call_from(db: sqlite3.Connection, outcome: OutcomeRecord) -> PastCall:
-    """Return the call as it was when it began."""
+    """Return the call with the data that was known when it began."""
     if outcome.direction is not Direction.INBOUND:
         return PastCall(outcome)
     record = decision_of(db, outcome.decision_id) if outcome.decision_id else None
@@ -74,14 +74,14 @@ def _whats(name: str, families: Sequence[Family]) -> list[str]:
 
 
 class ReplayContext(NamedTuple):
-    """Data that a replay takes from settings and store. `background_of` is called once per number."""
+    """Data for a replay from the settings and the store. `background_of` is called once per number."""
 
     ours: SettingsFacts
     background_of: Callable[[str], Background]
 
 
 def replay_context(db: sqlite3.Connection, loaded: Loaded) -> ReplayContext:
-    """Return what settings and store have for a replay. The settings prevail."""
+    """Return the data for a replay from the settings and the store. The settings take precedence."""
     ours = SettingsFacts.of(loaded)
     everybody = SettingsFacts(
         {**{person.extension: person for person in all_people(db)}, **ours.people},
@@ -96,7 +96,7 @@ def replay_context(db: sqlite3.Connection, loaded: Loaded) -> ReplayContext:
 
 
 def known_in(replay: Replay, own_numbers: frozenset[str]) -> Callable[[str], KnownCallers]:
-    """Return a function that returns what speaks for a number, from the events that the replay has read."""
+    """Return a function that returns the facts in favour of a number, from the events that the replay has read."""
 
     def known_of(number: str) -> KnownCallers:
         background = replay.background(number)

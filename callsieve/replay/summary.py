@@ -1,4 +1,4 @@
-"""The summary of a span of days, from the journal, the outcomes and the marks."""
+"""The summary of several days, from the journal, the outcomes and the marks."""
 
 import sqlite3
 from collections import Counter
@@ -40,7 +40,7 @@ MOST_LISTED = 100
 
 @dataclass(frozen=True, slots=True)
 class RuleCount:
-    """A rule: its calls, its callers and its actions."""
+    """A rule with the numbers of its calls, callers and actions."""
 
     rule: str
     calls: int
@@ -50,7 +50,7 @@ class RuleCount:
 
 @dataclass(frozen=True, slots=True)
 class CallerCount:
-    """A number whose calls were stopped: how many, the actions, and its points at the latest call."""
+    """A number whose calls were stopped: the number of calls, the actions, and its points at the latest call."""
 
     number: str
     calls: int
@@ -71,10 +71,10 @@ class LetThrough:
 
 @dataclass(frozen=True, slots=True)
 class PeriodSummary:
-    """The calls from `since` until before `until`. Actions are those without observe mode.
+    """The calls that began from `since` until before `until`. Actions are those without observe mode.
 
-    `observed`: calls that only the observe mode let through. `mistakes`: stopped calls that were probably mistakes.
-    `incomplete`: calls that were observed only in part. `slow_ms`: 1 % of the decisions took longer.
+    `observed`: number of calls that only observe mode let through. `mistakes`: stopped calls that were probably
+    mistakes. `incomplete`: number of calls that were only partly observed. `slow_ms`: 1 % of the decisions took longer.
     """
 
     since: Instant
@@ -105,7 +105,7 @@ class PeriodSummary:
     @property
     @encoded
     def by(self) -> str:
-        """Return the length of a period: day or week."""
+        """Return the length of a period: `day` or `week`."""
         return "week" if self.weekly else "day"
 
     @property
@@ -135,7 +135,7 @@ def summary_of(db: sqlite3.Connection, since: float, until: float) -> PeriodSumm
 def _in_order(
     decided: Iterable[DecisionRecord], ended: Iterable[OutcomeRecord]
 ) -> Iterator[DecisionRecord | OutcomeRecord]:
-    """Yield both by time. An outcome has the time of its call's first channel, so it comes before the decision."""
+    """Merge both by time. An outcome has the time of its call's first channel, so it comes before the decision."""
     both: tuple[Iterable[DecisionRecord | OutcomeRecord], ...] = (decided, ended)
     return iter(merge(*both, key=lambda event: event.at))
 
@@ -264,7 +264,7 @@ class _Tally:
 
 
 def known_in_store(db: sqlite3.Connection, number: str) -> KnownCallers:
-    """Return what speaks for a number, from all that the store has about it."""
+    """Return the store's facts in favour of a number."""
     background, confirmed = background_of(db, number), confirmation_of(db, number)
     return KnownCallers(
         is_contact=bool(background.contacts),

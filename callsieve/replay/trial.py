@@ -1,10 +1,10 @@
-"""A replay of the last days with a draft and with the active policy, for the console.
+"""A trial for the console: replay the last days with a draft and with the active policy.
 
     python -m callsieve.replay.trial
 
-It is a process of its own with low priority and bounded memory and time, because a replay takes seconds to minutes of
-pure Python. It reads one JSON object from standard input. It writes lines of JSON: `{"share": 0.4}` as progress, and at
-the end `{"report": ...}` or `{"problem": "..."}`. It changes nothing.
+It runs as a separate process with low priority and bounded memory and time, because a replay takes seconds to minutes
+of pure Python. It reads one JSON object from standard input. It writes lines of JSON: `{"share": 0.4}` as progress, and
+at the end `{"report": ...}` or `{"problem": "..."}`. It changes nothing.
 
 The replay begins with the oldest event in the store, so that the first day is decided with the evidence of its time.
 Only the calls of the requested days are counted.
@@ -57,13 +57,13 @@ class TrialRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TrialError(Exception):
-    """Raised if the draft cannot be tried. The text is one line and says why."""
+    """Raised if the draft cannot be tried. The text is one line with the reason."""
 
 
 def trial_report(
     db: sqlite3.Connection, loaded: Loaded, request: TrialRequest, tell: Callable[[float], None]
 ) -> dict[str, Any]:
-    """Run the trial and return its report for JSON. `tell` gets the share that is done."""
+    """Run the trial and return its report as JSON values. `tell` is called with the finished share, 0 to 1."""
     running = policies_of(loaded)
     draft = PolicySet(draft_of(request.draft, loaded), running.scopes)
     since = request.now - request.days * DAY_SECONDS
@@ -83,7 +83,7 @@ def trial_report(
         if reading.read >= MOST_EVENTS:
             raise TrialError(f"more than {MOST_EVENTS:,} calls and marks: use the command `callsieve replay` instead")
     if not tally.calls:
-        raise TrialError("no inbound call of these days can be decided again: take more days")
+        raise TrialError("no inbound call of these days can be decided again: choose more days")
     names = [DRAFT, running_name(loaded)]
     report = tally.report(
         "store", names, replay, reading, known_in(replay, context.ours.own_numbers), (), time.monotonic() - began
@@ -129,7 +129,7 @@ def main() -> None:
     except (TrialError, PolicyError, SettingsError, StoreError) as error:
         _write({"problem": str(error)})
     except MemoryError:
-        _write({"problem": f"this needs more than {MOST_BYTES >> 30} GB of memory: take fewer days"})
+        _write({"problem": f"the trial needs more than {MOST_BYTES >> 30} GB of memory: choose fewer days"})
 
 
 def _write(line: dict[str, Any]) -> None:

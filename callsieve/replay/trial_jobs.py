@@ -1,4 +1,4 @@
-"""Run trials of drafts for the console, one at a time, each in its own process. Pages only read the progress."""
+"""Run trials of drafts for the console, one at a time, each in a separate process. Pages only read the progress."""
 
 import asyncio
 import signal
@@ -16,16 +16,16 @@ from reputation.wording import Wording
 
 LINE_BYTES = 4 << 20  # for a report with many mistakes
 WAIT_SECONDS = MOST_SECONDS * 4  # with its low priority it may get only a part of the processor
-TOOK_TOO_LONG = "stopped after {} s: take fewer days"
-FAILED = "it ended without a report: the console's log has the details"
+TOOK_TOO_LONG = "stopped after {} s: choose fewer days"
+FAILED = "the trial ended without a report: the console's log has the details"
 
 
 @dataclass(slots=True)
 class TrialJob:
-    """A trial of a draft or of a preset.
+    """A trial of a draft or preset.
 
-    `digest`: of the text that is tried. `preset`: its name; empty for a draft. `share`: how much is done, from 0 to 1.
-    `report`: the result at the end, unless there is a `problem`.
+    `digest`: of the tried text. `preset`: its name; empty for a draft. `share`: the finished share, 0 to 1. `report`:
+    the result at the end, unless there is a `problem`.
     """
 
     who: str
@@ -40,12 +40,12 @@ class TrialJob:
 
     @property
     def is_over(self) -> bool:
-        """Whether it has ended."""
+        """Whether the trial has ended."""
         return self.report is not None or bool(self.problem)
 
 
 class TrialJobs:
-    """The running trial, or the last one if none runs."""
+    """The running trial, or the last trial if none is running."""
 
     def __init__(self) -> None:
         self.latest: TrialJob | None = None
@@ -53,7 +53,7 @@ class TrialJobs:
 
     @property
     def is_running(self) -> bool:
-        """Whether a trial runs."""
+        """Whether a trial is running."""
         return self._task is not None and not self._task.done()
 
     def start(self, loaded: Loaded, job: TrialJob, draft: str) -> bool:

@@ -1,6 +1,6 @@
-"""Authorities that take complaints about calls, and the fields of their forms.
+"""Authorities that accept complaints about calls, and the fields of their forms.
 
-Forms change, so READ is the day on which they were read. `not_read` says what could not be read.
+Forms change: READ is the day on which they were read. `not_read` says what could not be read.
 """
 
 import sqlite3
@@ -20,7 +20,7 @@ READ = "2026-11-27"
 
 
 class ComplaintFieldKind(StrEnum):
-    """The data that a field of a complaint asks for."""
+    """The data that a field of a complaint form asks for."""
 
     CALLER = "caller"
     CALLED_AT = "called-at"
@@ -34,7 +34,7 @@ class ComplaintFieldKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ComplaintField:
-    """A field of a complaint. `required`: the form says that it must be filled in."""
+    """A field of a complaint form. `required`: the form requires it."""
 
     kind: ComplaintFieldKind
     label: Wording
@@ -43,7 +43,7 @@ class ComplaintField:
 
 @dataclass(frozen=True, slots=True)
 class ComplaintSource:
-    """A page from which the fields of a form were read. `official`: it is the authority's own page."""
+    """A web page from which the fields of a form were read. `official`: it is the authority's own page."""
 
     title: str
     url: str
@@ -52,7 +52,7 @@ class ComplaintSource:
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """An authority, which calls it takes complaints about, and the language to write in."""
+    """An authority, the calls about which it accepts complaints, and the language to write in."""
 
     name: Wording
     site: str
@@ -184,7 +184,7 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class PreparedComplaint:
-    """A complaint about one number: each field of the authority with its value, and the calls, newest first."""
+    """A complaint about one number: a value for each field of the authority's form, and the calls, newest first."""
 
     number: str
     authority: Authority
@@ -193,7 +193,7 @@ class PreparedComplaint:
 
 
 def complaint_of(db: sqlite3.Connection, number: str, authority: Authority) -> PreparedComplaint:
-    """Return the complaint about a number's latest call, filled in from its calls and marks."""
+    """Return a complaint about a number's latest call, filled in from the number's calls and marks."""
     calls = find_calls(db, CallFilter(number=number), None, SHOWN_CALLS)
     marks = [mark for mark in live_marks_of(db, number) if mark.verdict is Verdict.SPAM]
     filled = tuple((field, _known(field.kind, number, calls, marks)) for field in authority.fields)
@@ -232,7 +232,7 @@ class ShownComplaint(NamedTuple):
 
 
 def complaint_shown(complaint: PreparedComplaint, say: Say) -> ShownComplaint:
-    """Return the complaint in a form for scripts."""
+    """Return the complaint as JSON values for scripts."""
     authority = complaint.authority
     return ShownComplaint(
         complaint.number,

@@ -1,4 +1,4 @@
-"""Decide which marks to report to PhoneBlock. Reports change nothing here, so the audit does not record them."""
+"""Decide which marks to report to PhoneBlock. Reports change nothing in CallSieve, so there are no audit rows."""
 
 import sqlite3
 from collections import Counter
@@ -36,7 +36,7 @@ REPORTED_CLASSES = frozenset({AuthClass.AUTHENTICATED, AuthClass.UNKNOWN})
 
 
 class ReportStep(StrEnum):
-    """A change of what PhoneBlock knows about a number."""
+    """A step for a number: report it to PhoneBlock, withdraw its report, or forget the report here."""
 
     REPORT = "report"
     WITHDRAW = "withdraw"
@@ -48,8 +48,8 @@ class NumberCase:
     """Everything that decides whether a number is reported.
 
     Attributes:
-        marks: All marks that people of this site made.
-        counting: Those that count: neither corrected nor from before the present owner.
+        marks: All marks made by people of this site.
+        counting: Marks that count: neither corrected nor from before the current owner.
         waits: An unusual number of new marks waits for a review.
     """
 
@@ -63,7 +63,7 @@ class NumberCase:
 
 @dataclass(frozen=True, slots=True)
 class DueReport:
-    """A step to take at PhoneBlock now. `rating`: empty unless the step reports a number."""
+    """A step to send to PhoneBlock now. `rating`: PhoneBlock's word for a report; otherwise empty."""
 
     number: str
     step: ReportStep
@@ -71,7 +71,7 @@ class DueReport:
 
 
 def due_of(number: str, case: NumberCase, since: float, now: float, delay_seconds: float) -> DueReport | None:
-    """Return the step to take for a number now, or None. Marks from before `since` are not reported."""
+    """Return the step to send for a number now, or None. Marks from before `since` are not reported."""
     reported = case.reported
     if reported and not case.marks:
         return DueReport(number, ReportStep.FORGET)
@@ -86,7 +86,7 @@ def due_of(number: str, case: NumberCase, since: float, now: float, delay_second
 
 
 def speaks_for_it(case: NumberCase) -> bool:
-    """Return whether something here speaks for the number, so that nothing is reported against it."""
+    """Return whether facts here speak in favour of the number, so that it must not be reported."""
     facts = case.facts
     return (
         facts.own_number
@@ -99,7 +99,7 @@ def speaks_for_it(case: NumberCase) -> bool:
 
 
 def rating_of(marks: Sequence[Mark]) -> str:
-    """Return PhoneBlock's rating for the most frequent category; of equally frequent ones, the latest."""
+    """Return PhoneBlock's rating for the most frequent category; for equal counts, the latest."""
     words = [RATING_BY_CATEGORY[mark.category] for mark in _latest_first(marks) if mark.category in RATING_BY_CATEGORY]
     return Counter(words).most_common(1)[0][0] if words else UNSPECIFIED
 
@@ -117,7 +117,7 @@ def reporting_to(loaded: Loaded) -> PhoneBlockReporting:
 
 
 def begin(db: sqlite3.Connection, loaded: Loaded, now: float) -> bool:
-    """Return whether reporting is on. Store the time of its first run, because older marks are not reported."""
+    """Return whether reporting is on. Store the time of the first run, because older marks are not reported."""
     if reporting_to(loaded).enabled:
         reports.begin_reporting(db, PHONEBLOCK, now)
         return True
@@ -126,7 +126,7 @@ def begin(db: sqlite3.Connection, loaded: Loaded, now: float) -> bool:
 
 
 def due_reports(db: sqlite3.Connection, loaded: Loaded, now: float) -> list[DueReport]:
-    """Return all steps to take at PhoneBlock now."""
+    """Return all steps to send to PhoneBlock now."""
     state = reports.service_state(db, PHONEBLOCK)
     if state is None or not reporting_to(loaded).enabled:
         return []
@@ -145,7 +145,7 @@ def note_done(db: sqlite3.Connection, due: DueReport, now: float, *, refused: bo
 
 
 def reported(db: sqlite3.Connection) -> list[reports.Report]:
-    """Return the reports that are at PhoneBlock."""
+    """Return the reports that PhoneBlock has now."""
     return reports.reports_to(db, PHONEBLOCK)
 
 

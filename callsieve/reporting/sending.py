@@ -23,7 +23,7 @@ NOT_NOW = frozenset({408, 425, 429})
 
 
 class NotTaken(Exception):
-    """Raised if PhoneBlock refuses a step. `forever`: only for this number, so that the others can be sent."""
+    """Raised if PhoneBlock refuses a step. `forever`: only for this number, so that others can be sent."""
 
     def __init__(self, status: int) -> None:
         self.status = status
@@ -34,7 +34,7 @@ class NotTaken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PhoneBlockAccount:
-    """An account at PhoneBlock. `url` is the base address of its API."""
+    """A PhoneBlock account. `url`: the base address of PhoneBlock's API."""
 
     client: OutsideClient
     url: str
@@ -45,7 +45,7 @@ class PhoneBlockAccount:
         """Send the rating of a number. No reason, time or data about the person who marked it is sent.
 
         Raises:
-            NotTaken: PhoneBlock refused it.
+            NotTaken: PhoneBlock refused the rating.
             OutsideError: PhoneBlock could not be reached.
         """
         body = msgspec.json.encode({"phone": number, "rating": rating})
@@ -73,7 +73,7 @@ MOST_AT_ONCE = 50  # the timer runs again in five minutes
 
 @dataclass(slots=True)
 class Sent:
-    """The result of sending. `failure`: why it stopped early. `left`: how many steps were not tried."""
+    """The result of sending. `failure`: why sending stopped early. `left`: number of steps not tried."""
 
     reported: int = 0
     withdrawn: int = 0
@@ -83,7 +83,7 @@ class Sent:
 
 
 async def send_due(db: sqlite3.Connection, loaded: Loaded, due: Sequence[DueReport]) -> Sent:
-    """Send the due steps in their order. Stop if one fails for a reason that concerns the others too."""
+    """Send the due steps in order. Stop at an error that affects all steps."""
     sent, service = Sent(), reporting_to(loaded)
     try:
         token = secret_of(service.token)

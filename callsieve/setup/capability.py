@@ -1,4 +1,4 @@
-"""The capability `setup`: from an installed program to the first screened call with one command."""
+"""The capability `setup`: one command leads from an installed program to the first screened call."""
 
 from callsieve.capability import Capability, Group, Help
 

@@ -1,4 +1,4 @@
-"""Install and remove the FreePBX module: copy it from the installed program, and run `fwconsole`."""
+"""Install and remove the FreePBX module: copy it from the installed program and run `fwconsole`."""
 
 import os
 import re
@@ -22,13 +22,13 @@ Run = Callable[[list[str]], bool]
 
 
 def module_source() -> Path:
-    """Return the directory of the module: in the installed package, else in the source tree."""
+    """Return the directory of our FreePBX module: in the installed package, else in the source tree."""
     installed = Path(str(files("callsieve"))) / "freepbx"
     return installed if installed.is_dir() else Path(__file__).resolve().parents[2] / "freepbx" / NAME
 
 
 def modules_directory(place: InstallPaths) -> Path | None:
-    """Return FreePBX's directory of modules. None if this is not FreePBX 17."""
+    """Return FreePBX's directory of modules; None if this is not FreePBX 17."""
     if find_hooks(place).by_macro or shutil.which("fwconsole") is None:
         return None
     match = _WEB_ROOT.search(read_text(place.etc.parent / AMPORTAL) or "")
@@ -37,7 +37,7 @@ def modules_directory(place: InstallPaths) -> Path | None:
 
 
 def install_module(directory: Path, run: Run) -> bool:
-    """Copy the module, replacing an earlier one, have FreePBX install it, and reload. Return whether it worked."""
+    """Copy the module over an older one, have FreePBX install it, and reload. Return whether it worked."""
     owner = directory.stat()
     new, target = directory / f".{NAME}.new", directory / NAME
     shutil.rmtree(new, ignore_errors=True)
@@ -50,7 +50,7 @@ def install_module(directory: Path, run: Run) -> bool:
 
 
 def remove_module(directory: Path, run: Run) -> bool:
-    """Have FreePBX uninstall and delete the module, and reload. Return whether it is gone."""
+    """Have FreePBX uninstall and delete the module, and reload. Return whether it was removed."""
     if not (directory / NAME).is_dir():
         return True
     commands = (["ma", "uninstall", NAME], ["ma", "delete", NAME], ["reload"])

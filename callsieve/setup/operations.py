@@ -1,4 +1,4 @@
-"""Write the changes that setup planned, have Asterisk load them, and restore everything if Asterisk does not."""
+"""Write the changes that setup planned, have Asterisk load them, and restore all files if Asterisk fails to."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -32,13 +32,13 @@ class AsteriskState:
 
 
 def loaded_now(ask: Ask) -> AsteriskState:
-    """Return what Asterisk has loaded. Raise ConsoleError."""
+    """Return what Asterisk has loaded now. Raise ConsoleError."""
     contexts = frozenset(dialplan_in(ask("dialplan show")).contexts)
     return AsteriskState(contexts, frozenset(endpoints_in(ask("pjsip show endpoints"))))
 
 
 def take_over(plan: InstallPlan, trunks: Sequence[PbxTrunk], ask: Ask) -> None:
-    """Write the plan and have Asterisk load it. If that fails, put all files back.
+    """Write the plan and have Asterisk load it. If that fails, restore all files.
 
     Raises:
         InstallError: A file could not be written, or Asterisk did not load it.
@@ -62,7 +62,7 @@ def take_over(plan: InstallPlan, trunks: Sequence[PbxTrunk], ask: Ask) -> None:
 
 
 def _reload_old_files(ask: Ask, trunks: Sequence[PbxTrunk]) -> None:
-    """Have Asterisk load the old files. Trunks come first, because their calls are lost without our contexts.
+    """Have Asterisk load the restored files. Trunks come first, because their calls are lost without our contexts.
 
     The contexts stay loaded while a trunk still uses them. If Asterisk does not answer, it loads the files when it
     starts.
@@ -78,12 +78,12 @@ def _reload_old_files(ask: Ask, trunks: Sequence[PbxTrunk]) -> None:
 
 
 def take_back(changes: Sequence[FileChange], trunks: Sequence[PbxTrunk], ask: Ask, *, is_running: bool) -> None:
-    """Restore the trunks' files, and wait until Asterisk sends no call of `trunks` to us any more.
+    """Restore the trunks' files, and wait until Asterisk no longer sends calls of `trunks` to CallSieve.
 
     If Asterisk is not running, it reads its files when it starts.
 
     Raises:
-        InstallError: A file could not be written, or Asterisk still sends calls to us.
+        InstallError: A file could not be written, or Asterisk still sends calls to CallSieve.
         ConsoleError: Asterisk did not answer.
     """
     write(InstallPlan(tuple(changes)))
@@ -114,7 +114,7 @@ def _reload_trunks(ask: Ask, trunks: Sequence[PbxTrunk]) -> None:
 
 
 def _left_with_us(ask: Ask, names: Sequence[str]) -> str:
-    """Return an error that names a trunk whose calls Asterisk still sends to us, or an empty text."""
+    """Return an error that names a trunk whose calls Asterisk still sends to CallSieve, or an empty text."""
     users = iax_users_in(ask("iax2 show users"))
     for name in names:
         context = users.get(name) or endpoint_context_in(ask(f"pjsip show endpoint {name}")) or ""

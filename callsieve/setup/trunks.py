@@ -1,6 +1,6 @@
 """Find trunks, and plan the changes of their contexts in Asterisk's files. Nothing is written here.
 
-The old line stays above the new one as a comment with a mark, so that `setup --undo` restores the file exactly.
+The old line stays above the new line as a marked comment, so that `setup --undo` restores the file exactly.
 """
 
 import re
@@ -33,9 +33,9 @@ class PbxTrunk:
     """A trunk, the context of its calls, and the line that sets the context.
 
     Attributes:
-        name: Its section in `file`.
+        name: The trunk's section in `file`.
         file: pjsip.conf or iax.conf.
-        context: Its context as Asterisk reports it, None if it has none.
+        context: The trunk's context as Asterisk reports it; None if it has no context.
         place: The line with `context`, or the header of the section that inherits it. None if no file has it.
     """
 
@@ -46,22 +46,22 @@ class PbxTrunk:
 
     @property
     def is_screened(self) -> bool:
-        """Return whether its calls already go through CallSieve."""
+        """Return whether the trunk's calls already go through CallSieve."""
         return self.context is not None and (self.context.startswith(PREFIX) or self.context == TRUNK_CONTEXT)
 
     @property
     def can_change(self) -> bool:
-        """Return whether setup can send its calls through CallSieve."""
+        """Return whether setup can send the trunk's calls through CallSieve."""
         return self.context is not None and self.place is not None and not self.is_screened
 
     @property
     def module(self) -> str:
-        """Return the Asterisk module that must be reloaded after a change of its file."""
+        """Return the Asterisk module to reload after a change of the file."""
         return MODULES[self.file]
 
 
 def find_trunks(context: CheckContext) -> list[PbxTrunk]:
-    """Return the trunks that Asterisk has: PJSIP endpoints that are not phones, and IAX2 users.
+    """Return Asterisk's trunks: PJSIP endpoints that are not phones, and IAX2 users.
 
     Raises:
         ConsoleError: Asterisk does not answer.
@@ -81,7 +81,7 @@ def find_trunks(context: CheckContext) -> list[PbxTrunk]:
 
 
 def _placed(etc: Path, trunk: PbxTrunk) -> PbxTrunk:
-    """Return the trunk with its line. An IAX2 user's context comes from the file: Asterisk prints it cut off."""
+    """Return the trunk with the place of its context. An IAX2 user's context comes from the file: Asterisk cuts it."""
     place = _place_of(etc, trunk)
     if trunk.file == IAX_FILE and place is not None and place.section is None:
         return replace(trunk, place=place, context=place.text.partition("=")[2].removeprefix(">").strip())
@@ -122,10 +122,10 @@ def _value(line: Line) -> str:
 
 
 def trunk_tables(trunks: Iterable[PbxTrunk], settings: Settings, *, is_new: bool) -> tuple[str, ...]:
-    """Return the lines of the settings that describe these trunks.
+    """Return the lines to add to the settings to describe these trunks.
 
-    As soon as one trunk is described, channels of the others count as phones. So describe all trunks or none. Settings
-    that describe none stay so, unless they are new.
+    As soon as one trunk is described, channels of undescribed trunks count as phones. So all trunks are described or
+    none. Settings without described trunks stay so, unless they are new.
     """
     described = [table.channels for table in settings.trunk]
     if not described and not is_new:
@@ -145,7 +145,7 @@ def trunk_tables(trunks: Iterable[PbxTrunk], settings: Settings, *, is_new: bool
 
 
 def plan_trunks(trunks: Iterable[PbxTrunk]) -> list[FileChange]:
-    """Return the changes that send the calls of these trunks to CallSieve's contexts."""
+    """Return the file changes that send the calls of these trunks to CallSieve's contexts."""
     by_file: defaultdict[Path, list[PbxTrunk]] = defaultdict(list)
     for trunk in trunks:
         if trunk.place is not None:
@@ -169,7 +169,7 @@ def _changed(path: Path, trunks: Sequence[PbxTrunk]) -> FileChange:
 
 
 def plan_undo(etc: Path) -> list[FileChange]:
-    """Return the changes that restore the trunks' lines in all files that setup may have changed."""
+    """Return the file changes that restore the trunks' lines in all files that setup may have changed."""
     paths = dict.fromkeys(line.file for name in (PJSIP_FILE, IAX_FILE) for line in walk(etc, etc / name))
     return [change for path in paths for change in _undone(path)]
 

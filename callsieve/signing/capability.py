@@ -1,4 +1,4 @@
-"""The capability `signing`: the key that signs statements."""
+"""The capability `signing`: the key for signing statements."""
 
 from callsieve.capability import Capability, Group, Help
 from reputation.wording import N_, Wording

@@ -1,4 +1,4 @@
-"""The Ed25519 key with which this installation signs. It is created on first use and stored in the state directory."""
+"""The Ed25519 key with which this installation signs. It is created on first use, in the state directory."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ MODE = 0o600
 
 
 class KeyFileError(ValueError):
-    """Raised if a text is not a key. The message names the file, if there is one, and the remedy."""
+    """Raised if a text is not a key. The message names the file, if there is one, and a remedy."""
 
 
 class BadSignature(ValueError):
-    """Raised if a signature was not made for this text with this key."""
+    """Raised if a signature does not match the text and the key."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """The public half of a key. `raw`: its 32 bytes, shared as base64."""
+    """A public key. `raw`: its 32 bytes; shared as base64."""
 
     raw: bytes
 
@@ -42,7 +42,7 @@ class PublicKey:
 
     @property
     def id(self) -> str:
-        """Return the name of the key: the first 16 hex digits of its SHA-256."""
+        """Return the key's id: the first 16 hex digits of its SHA-256."""
         return sha256(self.raw).hexdigest()[:16]
 
     @property
@@ -51,7 +51,7 @@ class PublicKey:
         return base64.b64encode(self.raw).decode()
 
     def verify(self, signature: bytes, signed: bytes) -> None:
-        """Raise BadSignature unless this key made the signature."""
+        """Verify a signature made with this key. Raise BadSignature."""
         try:
             Ed25519PublicKey.from_public_bytes(self.raw).verify(signature, signed)
         except InvalidSignature:
@@ -59,7 +59,7 @@ class PublicKey:
 
 
 class SigningKey:
-    """The secret half of a key. `seed`: its 32 bytes."""
+    """A secret key. `seed`: its 32 bytes."""
 
     __slots__ = ("_key", "public_key")
 
@@ -68,12 +68,12 @@ class SigningKey:
         self.public_key = PublicKey(self._key.public_key().public_bytes_raw())
 
     def sign(self, what: bytes) -> bytes:
-        """Return the signature of the bytes, 64 bytes."""
+        """Return the 64-byte signature of the bytes."""
         return self._key.sign(what)
 
 
 def signing_key(state: Path) -> SigningKey:
-    """Return the key of the state directory, created if missing. Raise KeyFileError or OSError."""
+    """Return the key in the state directory; create it if missing. Raise KeyFileError or OSError."""
     path = state / KEY_FILE
     text = _read(path) or _made(path)
     remedy = f"{path}: not a key: restore it from a backup, or remove it to make a new key"

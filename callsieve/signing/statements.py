@@ -1,10 +1,10 @@
-"""Signed statements: files that anybody can check. Pure.
+"""Signed statements: files that anybody can verify. Pure functions.
 
     text = sign(key, "evidence-pack", "Example Ltd", issued_at=1_764_230_400, valid_until=None, about={...})
-    verify(text, key.public_key) -> Statement(kind="evidence-pack", issuer="Example Ltd", ...)
+    verify(text, key.public_key) -> SignedStatement(kind="evidence-pack", issuer="Example Ltd", ...)
 
-A file is JSON with a `statement` and the `signature` of its canonical JSON. docs/reference/signed-statements.md has the
-format, and code that checks it without CallSieve.
+A file is JSON with a `statement` and the `signature` of its canonical JSON. docs/reference/signed-statements.md
+describes the format, and has code that verifies it without CallSieve.
 """
 
 import base64
@@ -45,7 +45,7 @@ class StatementError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class SignedStatement:
-    """A statement with a valid signature. Instants are whole UTC seconds. `valid_until`: None if it never expires."""
+    """A statement with a valid signature. Times are whole UTC seconds. `valid_until`: None if it never expires."""
 
     kind: str
     issuer: str
@@ -55,7 +55,7 @@ class SignedStatement:
     about: Mapping[str, Any]
 
     def is_over(self, now: float) -> bool:
-        """Return whether the token has expired."""
+        """Return whether the statement has expired."""
         return self.valid_until is not None and self.valid_until <= now
 
 
@@ -68,7 +68,7 @@ def sign(
     valid_until: float | None,
     about: Mapping[str, Any],
 ) -> str:
-    """Return the text of the signed file. Raise ValueError for values that `canonical` cannot hold."""
+    """Return a signed statement as text. Raise ValueError for values that `canonical` cannot encode."""
     statement = {
         **{"type": kind, "issuer": issuer, "key_id": key.public_key.id, "about": about},
         **{"issued_at": _iso(issued_at), "valid_until": None if valid_until is None else _iso(valid_until)},
@@ -99,10 +99,10 @@ def verify(text: str | bytes, key: keys.PublicKey) -> SignedStatement:
 
 
 def canonical(value: object) -> bytes:
-    """Return a value as JSON in the form of RFC 8785: sorted names, no spaces or needless escapes.
+    """Return a value as canonical JSON (RFC 8785): sorted names, no spaces or needless escapes.
 
     Raises:
-        ValueError: A name is no ASCII word, a number is not whole or beyond 2**53, or a text is invalid.
+        ValueError: A name is not an ASCII word, a number is not whole or beyond 2**53, or a text is invalid.
     """
     _check(value)
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
@@ -138,7 +138,7 @@ def _parsed(text: str | bytes) -> dict[str, Any]:
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return the pairs as a dict. A repeated name is an error, because readers disagree on which value counts."""
+    """Return the pairs as a dict. A repeated name is an error, because parsers disagree on which value counts."""
     values = dict(pairs)
     if len(values) < len(pairs):
         raise ValueError("repeated name")
@@ -157,7 +157,7 @@ def _statement(fields: Mapping[str, Any]) -> SignedStatement:
             about=dict(fields["about"]),
         )
     except (TypeError, ValueError):
-        raise _no_statement("its fields are not those of a statement") from None
+        raise _no_statement("fields of a statement are missing or invalid") from None
 
 
 def _no_statement(why: str) -> StatementError:
@@ -180,7 +180,7 @@ PUBLIC_MODE: Final = 0o644
 
 
 class HandoverUnderWay(ValueError):
-    """Raised if the last handover is still valid: some readers know only the former key. `until`: UTC seconds."""
+    """Raised if the last change of keys is still valid: some readers know only the former key. `until`: UTC seconds."""
 
     def __init__(self, until: int) -> None:
         super().__init__(until)
@@ -190,7 +190,7 @@ class HandoverUnderWay(ValueError):
 def rotate(state: Path, issuer: str, now: float) -> keys.PublicKey:
     """Sign with a new key from now on. Raise HandoverUnderWay, KeyFileError or OSError.
 
-    The handover is written before the key, because a handover that names another key than ours has no effect.
+    The handover (the new key, signed by the old one) is written first: a handover to any other key has no effect.
     """
     old = keys.signing_key(state)
     if (last := handover_of(state, old.public_key, now)) is not None:
@@ -211,7 +211,7 @@ def rotate(state: Path, issuer: str, now: float) -> keys.PublicKey:
 
 
 def handover_of(state: Path, key: keys.PublicKey, now: float) -> SignedStatement | None:
-    """Return the handover to our key, or None if it is no longer valid."""
+    """Return the handover from the former key to this key; None if there is no valid one."""
     text = handover_text(state)
     if text is None:
         return None
@@ -233,7 +233,7 @@ def handover_text(state: Path) -> bytes | None:
 
 
 def key_before(text: bytes) -> keys.PublicKey:
-    """Return the former key that a handover names. Raise KeyFileError or StatementError."""
+    """Return the former key in a handover. Raise KeyFileError or StatementError."""
     try:
         return keys.PublicKey.parse(str(json.loads(text)["statement"]["about"]["before"]))
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError, LookupError, TypeError):
@@ -241,7 +241,7 @@ def key_before(text: bytes) -> keys.PublicKey:
 
 
 def read_handover(text: bytes, old: keys.PublicKey, now: float) -> keys.PublicKey:
-    """Return the new key if the old one signed a valid handover. Raise StatementError or KeyFileError."""
+    """Return the new key in a valid handover that the old key signed. Raise StatementError or KeyFileError."""
     statement = verify(text, old)
     if statement.kind != KIND or statement.valid_until is None or statement.is_over(now):
         raise StatementError("not-a-statement", f"this is not a valid {KIND}")

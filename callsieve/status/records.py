@@ -1,4 +1,4 @@
-"""The status as `--json` and the API write it."""
+"""The status as returned by `--json` and the API."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ class ActivePolicy:
     """The active policy.
 
     Attributes:
-        name: Its name, null if unknown.
-        observing: It decides and records, but changes no call.
+        name: The name of the policy; null if unknown.
+        observing: Whether it only observes, so that decisions are recorded but no call is changed.
     """
 
     name: str | None
@@ -28,9 +28,9 @@ class LastHour:
     """The decisions of the last hour.
 
     Attributes:
-        calls: How many there were.
-        by_action: How many of each action; in observe mode, of the action that was not taken.
-        failed_open: How many calls went on because something failed.
+        calls: The number of decisions.
+        by_action: The number of decisions by action; in observe mode, by the action that was not taken.
+        failed_open: The number of calls that were let through because something failed.
     """
 
     calls: int
@@ -43,9 +43,9 @@ class DaemonState:
     """The daemon's last report about itself.
 
     Attributes:
-        listen: Where it listens.
-        started_at: When it started.
-        said_at: When it last reported.
+        listen: The address on which the daemon listens.
+        started_at: When the daemon started.
+        said_at: When the daemon last reported.
     """
 
     listen: str | None
@@ -55,12 +55,12 @@ class DaemonState:
 
 @dataclass(frozen=True, slots=True)
 class ListenerState:
-    """Whether Asterisk tells the daemon how calls end.
+    """Whether the daemon receives events about calls from Asterisk.
 
     Attributes:
-        configured: The settings have a manager user.
-        connected: It is logged in there, null if unknown.
-        trouble: Why it is not; empty if it is.
+        configured: Whether the settings name a manager user.
+        connected: Whether the daemon is logged in to Asterisk; null if unknown.
+        trouble: Why it is not logged in; empty if it is.
     """
 
     configured: bool
@@ -74,7 +74,7 @@ class SettingsState:
 
     Attributes:
         file: The file that was read; null if there is no file.
-        error: The error in it; null if it has no error.
+        error: The error in the file; null if it has no error.
         state: The state directory.
     """
 
@@ -92,19 +92,19 @@ class SystemStatus:
         at: When this was checked.
         screening: Whether calls are screened, as a word.
         screened: The same as yes or no; null if it is unknown or depends on the trunk.
-        well: Calls are screened, and nothing must be fixed.
+        well: Whether calls are screened and nothing must be fixed.
         why: Why calls are not screened; empty if they are.
         since: When this state began, if known.
-        until: When it ends by itself; null if it does not.
-        confirmed_at: When calls were last known to come through: the latest decision, or a check of the trunks.
+        until: When this state ends automatically; null if it does not.
+        confirmed_at: When calls last verifiably reached CallSieve: the latest decision, or a check of the trunks.
         policy: The policy in force.
         last_call: The latest decision; null for a viewer, who sees no numbers.
         last_hour: The decisions of the last hour; null if the store cannot be read.
         daemon: The daemon's report about itself.
-        listener: Whether Asterisk tells the daemon how calls end.
-        trouble: The problems, the worst first.
-        not_known: Checks whose result is not known.
-        settings: The settings.
+        listener: Whether the daemon receives events about calls from Asterisk.
+        trouble: The problems, worst first.
+        not_known: Checks with an unknown result.
+        settings: The settings file.
     """
 
     version: str
@@ -127,8 +127,8 @@ class SystemStatus:
 
 
 def system_status(status: Status, version: str) -> SystemStatus:
-    """Return the status in the form of `--json` and the API."""
-    journal, report, loaded, screening = status.journal, status.told, status.loaded, status.screening
+    """Convert the status to the form of `--json` and the API."""
+    journal, report, loaded, screening = status.journal, status.report, status.loaded, status.screening
     listening = report.listening if report is not None else None
     return SystemStatus(
         version=version,

@@ -1,7 +1,7 @@
 """Determine whether calls are screened, since when, and what is wrong: for `callsieve status`, the API and FreePBX.
 
-This must be quick, and give an answer whatever is broken. So it reads the store, the daemon's last report and the
-findings of root's doctor, and asks the daemon and Asterisk one short question each.
+This must be quick, and must return something whatever is broken. So it reads the store, the daemon's last report and
+the findings of root's doctor, and asks the daemon and Asterisk one short question each.
 """
 
 import os
@@ -47,14 +47,14 @@ from reputation.store.journal import decisions
 from reputation.wording import Wording
 
 HOUR_SECONDS = 3600.0
-AHEAD_SECONDS = 60.0  # a decision may be dated a moment later than our clock
+AHEAD_SECONDS = 60.0  # a decision's time may be slightly ahead of our clock
 DAEMON = "daemon"
 SCREENED_CALLS = "screened calls"
 ACTIONS = tuple(ACTION_BY_WORD)
 # Checks that fail if calls do not reach CallSieve: the daemon may be well, but nothing is screened.
 OF_ROUTES = ("dialplan", TRUNKS.name, "DIDs", "asks at", SCREENED_CALLS)
 SWITCHED_OFF = Wording("every call goes on unscreened")
-NOT_ASKED_ABOUT = Wording("some calls come in and are not screened: see trouble")
+NOT_ASKED_ABOUT = Wording("some incoming calls are not screened: see the listed problems")
 NO_CALL_YET = Wording("no call has reached CallSieve yet")
 NOT_CHECKED = Wording("nobody has checked yet whether the trunks send their calls to CallSieve")
 CHECK = Wording("callsieve doctor as root")
@@ -74,16 +74,16 @@ class JournalSummary:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Whether calls are screened, and everything that `callsieve status` prints.
+    """Whether calls are screened, and everything else that `callsieve status` prints.
 
-    `told`: the daemon's last report, None if it is not recent. `journal`: None if the store cannot be read.
-    `not_known`: checks that this user may not make, or that got no answer.
+    `report`: the daemon's last report; None if it is not recent. `journal`: None if the store cannot be read.
+    `not_known`: checks that this user may not run, or that got no answer.
     """
 
     screening: ScreeningStatus
     observing: bool | None
     listen: str | None
-    told: Telemetry | None
+    report: Telemetry | None
     journal: JournalSummary | None
     trouble: tuple[Check, ...]
     not_known: tuple[Check, ...]
@@ -92,7 +92,7 @@ class Status:
 
     @property
     def is_screened(self) -> bool | None:
-        """Return whether a call that comes in now is decided about. None if unknown, or if it depends on the trunk."""
+        """Return whether CallSieve decides about calls that arrive now. None if unknown or dependent on the trunk."""
         screened = self.screening.kind.is_screened
         return None if screened and self.screening.is_partial else screened
 
@@ -105,24 +105,28 @@ class Status:
     def is_listening(self) -> bool | None:
         """Return whether the daemon is logged in to Asterisk's manager interface.
 
-        None if it did not report, is not configured to log in, or reported before its first attempt.
+        None if the daemon did not report, has no manager user, or reported before its first login attempt.
         """
-        if self.told is None or self.told.listening is None:
+        if self.report is None or self.report.listening is None:
             return None
-        listening = self.told.listening
-        if not listening.connected and not listening.trouble and self.told.at - self.told.started_at < EVERY_SECONDS:
+        listening = self.report.listening
+        if (
+            not listening.connected
+            and not listening.trouble
+            and self.report.at - self.report.started_at < EVERY_SECONDS
+        ):
             return None
         return listening.connected
 
 
 def status_of(context: CheckContext, loaded: Loaded, checks: Iterable[HealthCheck]) -> Status:
-    """Return the present status, from the quick checks and a question to the daemon.
+    """Return the current status, from the quick checks and a request to the daemon.
 
-    `context`: as for the doctor. `loaded`: its settings, or the readable part of a file with an error.
+    `context`: as for the doctor. `loaded`: the settings, or the readable part of a file with an error.
     """
-    last_told = read_telemetry(loaded.state)
-    told = last_told if is_fresh(last_told, context.now) else None
-    daemon = _daemon(context, last_told, loaded)
+    last_report = read_telemetry(loaded.state)
+    report = last_report if is_fresh(last_report, context.now) else None
+    daemon = _daemon(context, last_report, loaded)
     asterisk_at = None
     with suppress(ConsoleError):
         asterisk_at = context.emergency_at
@@ -138,19 +142,19 @@ def status_of(context: CheckContext, loaded: Loaded, checks: Iterable[HealthChec
     if journal is not None and journal.failed_open:
         checks_made.append(_deadline(journal.failed_open, context.now))
     by_name = {check.name: check for check in checks_made}
-    screening = _trouble(context, daemon, last_told, journal, by_name)
+    screening = _trouble(context, daemon, last_report, journal, by_name)
     if screening is None:
         screening = _connection(journal, by_name, changed_at)
     if screening.state is ScreeningState.ON:
-        screening = replace(screening, since=_since(last_told, journal))
-    policy, observing = _policy(loaded, told, is_broken=isinstance(context.read, SettingsError))
+        screening = replace(screening, since=_since(last_report, journal))
+    policy, observing = _policy(loaded, report, is_broken=isinstance(context.read, SettingsError))
     if screening.state is ScreeningState.ON and observing:
         screening = replace(screening, state=ScreeningState.OBSERVING)
     return Status(
         screening=replace(screening, at=screening.at or context.now, policy=policy),
         observing=observing,
         listen=None if isinstance(context.read, SettingsError) else loaded.settings.agi.listen,
-        told=told,
+        report=report,
         journal=journal,
         trouble=troubles(checks_made),
         not_known=tuple(check for check in checks_made if check.status is CheckStatus.UNKNOWN),
@@ -160,33 +164,33 @@ def status_of(context: CheckContext, loaded: Loaded, checks: Iterable[HealthChec
 
 
 def screening_now(load: Callable[[], Loaded], checks: Iterable[HealthCheck]) -> ScreeningStatus:
-    """Return whether calls are screened, for a process that must not use Asterisk's console."""
+    """Return whether calls are screened, without using Asterisk's console."""
     loaded = load()
     return status_of(CheckContext(loaded, not_asked, time.time()), loaded, checks).screening
 
 
-def _daemon(context: CheckContext, last_told: Telemetry | None, loaded: Loaded) -> Finding:
+def _daemon(context: CheckContext, last_report: Telemetry | None, loaded: Loaded) -> Finding:
     with suppress(SettingsError):
         if _is_obeyed(context.loaded):
             with as_root():
                 return daemon_answers(context)
     listen = "FastAGI" if isinstance(context.read, SettingsError) else context.read.settings.agi.listen
-    trouble = last_told.trouble if last_told is not None else ""
+    trouble = last_report.trouble if last_report is not None else ""
     if is_outdated(loaded.state, context.now):
         return outdated(listen, trouble)
-    if last_told is None:
+    if last_report is None:
         return unknown(
             Wording("this user may not ask the daemon, and it has not reported"), Wording("run this as root")
         )
-    if not is_fresh(last_told, context.now):
-        return fail(Wording("the daemon has not reported since {when}", {"when": when(last_told.at)}), RESTART)
+    if not is_fresh(last_report, context.now):
+        return fail(Wording("the daemon has not reported since {when}", {"when": when(last_report.at)}), RESTART)
     if trouble:
         return Finding(CheckStatus.WARN, Wording("the daemon answers, but: {why}", {"why": trouble}))
     return Finding(CheckStatus.OK, Wording("the daemon reports that all is well"))
 
 
 def _is_obeyed(loaded: Loaded) -> bool:
-    """Return whether the daemon answers this process's user. The daemon runs as the owner of its state directory."""
+    """Return whether the daemon accepts requests of this user. The daemon runs as the state directory's owner."""
     with suppress(OSError):
         return os.getuid() in obeyed_users(loaded.settings, loaded.state.stat().st_uid)
     return os.getuid() == 0
@@ -207,9 +211,9 @@ def _journal(db: sqlite3.Connection, loaded: Loaded, now: float, asterisk_at: fl
     )
 
 
-def _policy(loaded: Loaded, told: Telemetry | None, *, is_broken: bool) -> tuple[str | None, bool | None]:
-    if told is not None:
-        return told.policy, told.observing
+def _policy(loaded: Loaded, report: Telemetry | None, *, is_broken: bool) -> tuple[str | None, bool | None]:
+    if report is not None:
+        return report.policy, report.observing
     if is_broken:
         return None, None
     try:
@@ -237,13 +241,13 @@ def _deadline(calls: int, now: float) -> Check:
 def _trouble(
     context: CheckContext,
     daemon: Finding,
-    told: Telemetry | None,
+    report: Telemetry | None,
     journal: JournalSummary | None,
     checks: Mapping[str, Check],
 ) -> ScreeningStatus | None:
     """Return the reason why calls are not screened although they reach CallSieve, or None.
 
-    People's actions come before defects. `told`: the daemon's last report, however old. `checks`: by name.
+    Deliberate actions come before defects. `report`: the daemon's last report, however old. `checks`: by name.
     """
     if (off := _switched_off(context, journal, checks[OFF_SWITCH.name])) is not None:
         return off
@@ -251,20 +255,20 @@ def _trouble(
         asterisk = checks["Asterisk"]
         return ScreeningStatus(ScreeningState.DOWN, why=asterisk.detail, remedy=asterisk.remedy)
     if daemon.status is CheckStatus.FAIL:
-        since = told.at if told is not None else None
+        since = report.at if report is not None else None
         return ScreeningStatus(ScreeningState.DOWN, since=since, why=daemon.detail, remedy=daemon.remedy)
     if journal is not None and journal.window.is_open:
         window = journal.window
         return ScreeningStatus(ScreeningState.EMERGENCY, since=window.since, until=window.until, why=window.description)
     if daemon.status is CheckStatus.UNKNOWN:
         return ScreeningStatus(ScreeningState.UNKNOWN, why=daemon.detail, remedy=daemon.remedy)
-    if told is not None and is_fresh(told, context.now) and (told.is_blind or told.breaker_open):
-        return ScreeningStatus(ScreeningState.FAILING, why=told.trouble)
+    if report is not None and is_fresh(report, context.now) and (report.is_blind or report.breaker_open):
+        return ScreeningStatus(ScreeningState.FAILING, why=report.trouble)
     return None
 
 
 def _switched_off(context: CheckContext, journal: JournalSummary | None, switch: Check) -> ScreeningStatus | None:
-    """Return that screening is off, and who switched it off. The later of check and change in the audit counts."""
+    """Return that screening is off, and who switched it off. The later of the check and the audit entry decides."""
     rows = journal.switched if journal is not None else {}
     off, on = rows.get("off"), rows.get("on")
     done = value_of_side(off.after) if off is not None else None
@@ -296,7 +300,7 @@ def _switched_off(context: CheckContext, journal: JournalSummary | None, switch:
 def _connection(
     journal: JournalSummary | None, checks: Mapping[str, Check], trunks_changed_at: float
 ) -> ScreeningStatus:
-    """Return whether calls reach CallSieve, by a decision or a check of the trunks, whichever is later."""
+    """Return whether calls reach CallSieve, from the last decision or a check of the trunks, whichever is later."""
     trunks, calls = checks[TRUNKS.name], checks[SCREENED_CALLS]
     decided_at = journal.last_call.record.at if journal is not None and journal.last_call is not None else 0.0
     if isinstance(trunks.detail, Wording) and trunks.detail.template in NOT_CONNECTED and decided_at <= trunks.at:
@@ -320,9 +324,9 @@ def _connection(
     )
 
 
-def _since(told: Telemetry | None, journal: JournalSummary | None) -> float | None:
+def _since(report: Telemetry | None, journal: JournalSummary | None) -> float | None:
     instants = (
-        told.started_at if told is not None else None,
+        report.started_at if report is not None else None,
         journal.switched["on"].at if journal is not None and "on" in journal.switched else None,
     )
     return max((at for at in instants if at is not None), default=None)

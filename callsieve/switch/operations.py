@@ -1,7 +1,7 @@
 """Operations that switch screening off and on, in Asterisk's own database, which the dialplan reads first.
 
 They act before the store is opened and outside its transactions. So the switch works even if the store is missing, and
-an Asterisk that hangs keeps no lock. The caller writes `done` to the audit afterwards (operation `note`).
+no lock is held while Asterisk hangs. The caller writes `done` to the audit afterwards (operation `note`).
 """
 
 import re
@@ -21,21 +21,21 @@ _DURATION = re.compile(r"([0-9]{1,6})([smhd])")
 
 
 class OffSwitch(NamedTuple):
-    """Screening that was switched off. `until`: when it is switched on again by itself, None if it is not."""
+    """Screening that was switched off. `until`: when it is switched on again automatically; None if it is not."""
 
     until: Instant | None
     reason: str
 
 
 class Switched(NamedTuple):
-    """The result of a switch. `until`: when the off state ends, in UTC seconds. No `done`: nothing was switched."""
+    """The result of a switch. `until`: end of the off state, in UTC seconds. `done`: None if nothing was switched."""
 
     until: int | None
     done: Change | None
 
 
 def switch_off(context: Context, duration: str | None = None, reason: str = "") -> Switched:
-    """Switch screening off for some time, or until it is switched on. `reason`: one line, for other people."""
+    """Switch screening off for a duration, or until it is switched on. `reason`: one line, for other people."""
     reason = reason_field(reason) if reason.strip() else ""
     until = FOR_EVER if duration is None else int(context.at) + seconds_of(duration)
     with _asking_asterisk():

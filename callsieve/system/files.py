@@ -1,4 +1,4 @@
-"""Write files completely or not at all, with mode and owner."""
+"""Write files completely or not at all, with a given mode and owner."""
 
 import os
 import secrets
@@ -14,7 +14,7 @@ NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 @contextmanager
 def naming(what: Path | str) -> Iterator[None]:
-    """Add this file name to an OSError that has none, such as that of a full disk or a socket."""
+    """Add the file name to an OSError that has none, such as that of a full disk or a socket."""
     try:
         yield
     except OSError as error:
@@ -27,8 +27,8 @@ def naming(what: Path | str) -> Iterator[None]:
 def complete_file(path: Path, mode: int, owner: tuple[int, int] | None = None) -> Iterator[BinaryIO]:
     """Yield a temporary file beside the path, and rename it at the end, so that readers never see half a file.
 
-    After an error the old file stays. If the path is a link, its target is replaced. Raise OSError if the path is no
-    file, because renaming would replace a device or pipe. Without an `owner`, root writes as the user who could
+    After an error the old file stays. If the path is a link, its target is replaced. Raise OSError if the path is not a
+    regular file, because renaming would replace a device or pipe. Without an `owner`, root writes as the user who could
     redirect the path. The directory is opened once, so that a link placed on the path meanwhile has no effect.
     """
     place = open_place(path, act=owner is None)
@@ -60,7 +60,7 @@ def complete_file(path: Path, mode: int, owner: tuple[int, int] | None = None) -
 
 @contextmanager
 def _naming_folder(path: Path) -> Iterator[None]:
-    """Name the directory in an OSError of a temporary file, because the temporary name says nothing."""
+    """Add the directory's name to an OSError of a temporary file, because the temporary name means nothing."""
     try:
         yield
     except OSError as error:
@@ -76,4 +76,4 @@ def _give(what: int | Path, path: Path, uid: int, gid: int) -> None:
     try:
         os.chown(what, uid, gid)
     except PermissionError:
-        raise OSError(f"{path}: this user may not give it the owner that it needs: run the command as root") from None
+        raise OSError(f"{path}: this user may not set the file's owner: run the command as root") from None

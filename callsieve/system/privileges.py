@@ -1,10 +1,10 @@
 """Limit root's rights: root handles files in a user's directory with that user's rights.
 
-The owner of a directory can replace anything below it by a link at any moment, so a check beforehand does not help.
+The owner of a directory can replace anything below it with a link at any moment, so a check beforehand does not help.
 Commands run by root therefore act as the owner of the state directory. They regain root's rights only for files that
-root has named, and for Asterisk. docs/contributing/decisions/root-and-the-state-directory.md gives the reasons.
+root named, and for Asterisk. docs/contributing/decisions/root-and-the-state-directory.md gives the reasons.
 
-Also the system users that the units run as, one for each level of trust: threat-model.md#users-of-the-system.
+This module also knows the system users of the units, one per trust level: threat-model.md#users-of-the-system.
 """
 
 import errno
@@ -25,14 +25,14 @@ Ids = tuple[int, int]
 
 
 class ChildIds(TypedDict, total=False):
-    """Arguments for subprocess.run that set the user and group of a child."""
+    """Arguments of subprocess.run that set the user and group of a child process."""
 
     user: int
     group: int
 
 
 def become_owner(loaded: Loaded) -> None:
-    """Make root act as the owner of the state directory. This is for commands, which need root's rights again later."""
+    """Make root act as the owner of the state directory. For commands, which need root's rights again later."""
     if os.geteuid() == 0 and (owner := _owner_of_state(loaded)) is not None:
         _act_as(*owner, [owner[1]])
 
@@ -44,7 +44,7 @@ def drop_root(loaded: Loaded) -> None:
 
 
 def become(uid: int, gid: int) -> None:
-    """Change from root to this user permanently. Raise OSError."""
+    """Switch from root to this user permanently. Raise OSError."""
     with _said():
         os.setgroups([gid])
         os.setresgid(gid, gid, gid)
@@ -52,7 +52,7 @@ def become(uid: int, gid: int) -> None:
 
 
 def served_settings(config: Path | None) -> Loaded:
-    """Load the settings for a long-running program, and give up all rights but those of the state directory's owner."""
+    """Load the settings for a long-running program, and permanently act as the owner of the state directory."""
     loaded = load_settings(config)
     drop_root(loaded)
     return loaded
@@ -60,7 +60,7 @@ def served_settings(config: Path | None) -> Loaded:
 
 @contextmanager
 def acting_for(path: Path) -> Iterator[None]:
-    """Make root act in the block as the user who could redirect this path, if there is one.
+    """Run the block with the rights of the user who could redirect this path, if root runs it.
 
     Other users keep their rights. Not for threads, because the rights are those of the whole process.
     """
@@ -71,25 +71,25 @@ def acting_for(path: Path) -> Iterator[None]:
 
 
 def act_for(owner: Ids | None) -> None:
-    """Make root act as this user from now on, or as root again for None. Do nothing for other users."""
+    """Make root act as this user from now on, or as root again for None. No effect for other users."""
     if os.getuid() != 0:
         return
     os.seteuid(0)
     if owner is not None:
         _act_as(*owner, [owner[1]])
     else:
-        os.setegid(os.getgid())  # of what is made; the other groups are nothing to root
+        os.setegid(os.getgid())  # the group of new files; root's other groups do not matter
 
 
 @contextmanager
 def as_root() -> Iterator[None]:
-    """Make root act as root in the block, for files of Asterisk and the system."""
+    """Run the block with root's rights, if root runs it, for files of Asterisk and the system."""
     with acting_for(Path("/")):
         yield
 
 
 def acting_ids() -> ChildIds:
-    """Return arguments for subprocess, so that a child has only the rights of the user we act as.
+    """Return arguments for subprocess that limit a child to the rights of the user we act as.
 
     If root acts as another user, its real user is still root. A child would inherit that, and could become root again
     (capabilities(7)). Empty if we act as ourselves: then Python starts the child by vfork, which is much cheaper for a
@@ -101,13 +101,13 @@ def acting_ids() -> ChildIds:
 
 
 def open_named(path: Path) -> BinaryIO:
-    """Open a file for reading that the administrator named. Raise OSError, also if it is not a regular file."""
+    """Open a file for reading that an administrator named. Raise OSError, also if it is not a regular file."""
     with acting_for(path):
         return open_regular(path)
 
 
 def owner_on_the_way(path: Path) -> Ids | None:
-    """Return user and group of the first directory or link of a path that is not root's. None if all are root's."""
+    """Return user and group of the first part of a path that does not belong to root; None if all belong to root."""
     here, links = Path("/"), 0
     waiting = list(reversed(path.absolute().parts[1:]))
     while waiting:
@@ -115,7 +115,7 @@ def owner_on_the_way(path: Path) -> Ids | None:
         try:
             status = step.lstat()
         except (FileNotFoundError, NotADirectoryError):
-            return None  # what is not there yet is made in a directory of root's
+            return None  # a missing part will be created in a directory of root's
         is_link = stat.S_ISLNK(status.st_mode)
         if status.st_uid != 0 and (is_link or stat.S_ISDIR(status.st_mode)):
             return status.st_uid, status.st_gid
@@ -124,7 +124,7 @@ def owner_on_the_way(path: Path) -> Ids | None:
         elif not is_link:
             here = step
         elif (links := links + 1) > MOST_LINKS:
-            return None  # whoever opens it gets an error
+            return None  # opening the path fails anyway
         else:
             target = step.readlink()
             here = Path("/") if target.is_absolute() else here
@@ -133,7 +133,7 @@ def owner_on_the_way(path: Path) -> Ids | None:
 
 
 class Place(NamedTuple):
-    """A place where a file will be written."""
+    """An open directory in which a file will be written, with the file's name and owner."""
 
     folder: int
     """A descriptor of its directory."""
@@ -143,24 +143,24 @@ class Place(NamedTuple):
 
     @contextmanager
     def acting(self) -> Iterator[None]:
-        """Make root act as the owner of the place in the block."""
+        """Run the block with the rights of the place's owner, if root runs it."""
         with _rights_put_back():
             act_for(self.owner)
             yield
 
 
 def open_place(path: Path, *, act: bool = True) -> Place:
-    """Open the directory of the file that a path leads to. The caller closes it.
+    """Open the directory of the file to which a path leads. The caller closes it.
 
-    Each part of the path is opened once, relative to the one before it, and links are read instead of followed. So
+    Each part of the path is opened once, relative to the part before it, and links are read instead of followed. So
     nobody can replace a part after it was checked.
 
     Args:
-        path: the file, which need not exist.
-        act: whether root gives up its rights from the first part that another user could redirect.
+        path: The file, which need not exist.
+        act: Whether root drops its rights from the first part that another user could redirect.
 
     Raises:
-        OSError: a part is missing or closed, or the path leads to something other than a regular file.
+        OSError: A part is missing or not accessible, or the path leads to something other than a regular file.
     """
     with _rights_put_back():
         if act:
@@ -212,14 +212,14 @@ def _walk(path: Path, *, act: bool) -> Place:
 
 
 def _refuse_planted(link: os.stat_result, folder: os.stat_result) -> None:
-    """Refuse another user's link in a world-writable directory, as the kernel does."""
+    """Refuse another user's link in a world-writable directory, like the kernel does."""
     if folder.st_mode & stat.S_IWOTH and link.st_uid not in {os.getuid(), folder.st_uid}:
         raise PermissionError(errno.EACCES, "a link of another user in a directory that everybody may write")
 
 
 @contextmanager
 def _rights_put_back() -> Iterator[None]:
-    """Restore the rights that root has now at the end of the block."""
+    """Restore root's current rights at the end of the block."""
     if os.getuid() != 0:
         yield
         return
@@ -254,13 +254,13 @@ def _said() -> Iterator[None]:
         ) from None
 
 
-SERVICE_USER = "callsieve"  # the daemon, the console, the API, timers: it has the store
-PUBLIC_USER = "callsieve-public"  # what strangers reach: it is believed and obeyed by nobody
-HEARING_USER = "callsieve-hearing"  # what reads sounds of strangers: it has no file but its model
+SERVICE_USER = "callsieve"  # runs the daemon, console, API and timers; may use the store
+PUBLIC_USER = "callsieve-public"  # runs what strangers reach; other processes do not trust it
+HEARING_USER = "callsieve-hearing"  # reads recordings of strangers; may read only its model
 
 
 def ids_of(name: str) -> tuple[int, int] | None:
-    """Return the IDs of a user and its group, or None if this server has no such user."""
+    """Return the user and group ID of a user; None if this server has no such user."""
     try:
         entry = pwd.getpwnam(name)
     except KeyError:
@@ -269,20 +269,20 @@ def ids_of(name: str) -> tuple[int, int] | None:
 
 
 def user_id_of(name: str) -> int | None:
-    """Return the ID of a user, or None if this server has no such user."""
+    """Return the ID of a user; None if this server has no such user."""
     ids = ids_of(name)
     return None if ids is None else ids[0]
 
 
 def is_ours_or(name: str, user: int | None) -> bool:
-    """Return whether a user ID is this process's own or that of the named user."""
+    """Return whether a user ID is that of this process or of the named user."""
     return user is not None and user in (os.geteuid(), user_id_of(name))
 
 
 def obeyed_users(settings: Settings, service: int | None = None) -> frozenset[int]:
-    """Return the IDs of the users that may command the daemon. They include the owner of Asterisk's configuration.
+    """Return the IDs of users whose requests the daemon accepts, including the owner of Asterisk's configuration.
 
-    Configured users that do not exist are left out. `service`: the daemon's user, if it is not this process's own.
+    Configured users that do not exist are left out. `service`: the daemon's user, if it is not this process's user.
     """
     users = {0, os.geteuid() if service is None else service}
     with suppress(OSError):

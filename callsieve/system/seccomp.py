@@ -1,8 +1,8 @@
 """Confine a process to some system calls (seccomp) and some files (Landlock). It does not need root.
 
 A confined process cannot open sockets, send to an address, start programs or inspect other processes. It cannot change
-the mode, owner or time of a file. seccomp(2) covers all threads and cannot be undone. Landlock limits which files may
-be opened.
+a file's mode, owner or time. seccomp(2) covers all threads and cannot be undone. Landlock limits which files may be
+opened.
 
 Landlock's constants (landlock(7)) are those of <linux/landlock.h>. Its system calls have the same numbers on all
 architectures.
@@ -42,7 +42,7 @@ class Architecture(NamedTuple):
 
 ARCHITECTURES = {"x86_64": Architecture(0xC000003E, 0), "aarch64": Architecture(0xC00000B7, 1)}
 
-# Numbers on x86-64 (<asm/unistd_64.h>) and arm64 (<asm-generic/unistd.h>), which has no call that a newer one replaced.
+# Numbers on x86-64 (<asm/unistd_64.h>) and arm64 (<asm-generic/unistd.h>). arm64 lacks calls that newer ones replaced.
 NUMBERS: dict[str, tuple[int, int | None]] = {
     "accept": (43, 202),
     "accept4": (288, 242),
@@ -140,11 +140,11 @@ NUMBERS: dict[str, tuple[int, int | None]] = {
     "write": (1, 64),
     "writev": (20, 66),
 }
-SECCOMP = (317, 277)  # installs the filter, which does not allow this call itself
+SECCOMP = (317, 277)  # the call that installs the filter; the filter forbids it
 
 
 class ArgumentCheck(NamedTuple):
-    """A check of an argument (the first is 0): its lower half, `mask`ed, is one of `values`. `high`: its upper half."""
+    """A check of an argument (0: the first): its lower half, `mask`ed, is in `values`, and its upper half is `high`."""
 
     argument: int
     values: tuple[int, ...]
@@ -154,16 +154,16 @@ class ArgumentCheck(NamedTuple):
 
 # Allowed if all checks of one line hold. A filter sees the arguments, but not the memory that they point to.
 SOME: dict[str, tuple[tuple[ArgumentCheck, ...], ...]] = {
-    # A thread, no process: what is started by fork or vfork has none.
+    # Only threads, no processes: fork and vfork do not set this flag.
     "clone": ((ArgumentCheck(0, (CLONE_THREAD,), CLONE_THREAD),),),
     "ioctl": ((ArgumentCheck(1, (FIONBIO, FIOCLEX, TCGETS)),),),
     "fcntl": (
         (ArgumentCheck(1, (fcntl.F_DUPFD_CLOEXEC, fcntl.F_GETFD, fcntl.F_SETFD, fcntl.F_GETFL, fcntl.F_SETFL)),),
     ),
-    # No `rlimit` of another process.
+    # Only this process's own limits.
     "prlimit64": ((ArgumentCheck(0, (0,)),),),
     "prctl": ((ArgumentCheck(0, (PR_SET_NAME,)),),),
-    # To no address. MSG_FASTOPEN connects a socket that is not connected.
+    # Only without an address. MSG_FASTOPEN would connect an unconnected socket.
     "sendto": ((ArgumentCheck(4, (0,)), ArgumentCheck(4, (0,), high=True), ArgumentCheck(3, (0,), MSG_FASTOPEN)),),
     "sendmsg": ((ArgumentCheck(2, (0,), MSG_FASTOPEN),),),
     "setpriority": ((ArgumentCheck(0, (os.PRIO_PROCESS,)), ArgumentCheck(1, (0,))),),
@@ -171,21 +171,21 @@ SOME: dict[str, tuple[tuple[ArgumentCheck, ...], ...]] = {
         (ArgumentCheck(1, (socket.SOL_SOCKET,)),),
         (ArgumentCheck(1, (socket.IPPROTO_TCP,)), ArgumentCheck(2, (TCP_NODELAY,))),
     ),
-    # A pair for datagrams would take an address in `sendmsg` all the same, and reach every Unix socket by it.
+    # Streams only: a datagram pair accepts an address in `sendmsg`, and so could reach every Unix socket.
     "socketpair": ((ArgumentCheck(0, (socket.AF_UNIX,)), ArgumentCheck(1, (socket.SOCK_STREAM,), 0xF)),),
 }
-# The C library goes on with `clone` where there is no `clone3`, whose flags stand behind a pointer.
+# `clone3` has its flags behind a pointer, so it is reported as missing. The C library then uses `clone`.
 UNKNOWN = ("clone3",)
 
 Instruction = tuple[int, int, int, int]  # of <linux/filter.h>: code, jump if true, jump if false, value
 
 
 class SeccompError(OSError):
-    """Raised if the process cannot be confined. The text says why."""
+    """Raised if the process cannot be confined. The text gives the reason."""
 
 
 def serve_only() -> None:
-    """Restrict all threads of this process to serving their open sockets. Raise SeccompError if that fails."""
+    """Restrict all threads of this process to serving their open sockets. Raise SeccompError on failure."""
     name = platform.machine()
     program = filter_for(name, os.getpid())
     number = SECCOMP[ARCHITECTURES[name].column]
@@ -201,9 +201,9 @@ def serve_only() -> None:
 
 
 def filter_for(machine: str, process: int) -> list[Instruction]:
-    """Return the filter for an architecture named as by `uname -m`. Raise SeccompError if it is not supported."""
+    """Return the seccomp filter for an architecture, as named by `uname -m`. Raise SeccompError if unsupported."""
     if machine not in ARCHITECTURES:
-        raise SeccompError(errno.ENOSYS, f"there is no table of system calls for {machine}")
+        raise SeccompError(errno.ENOSYS, f"no table of system calls for the architecture {machine}")
     return list(_instructions(ARCHITECTURES[machine], process))
 
 
@@ -250,7 +250,7 @@ def _failing_unless(check: ArgumentCheck) -> Iterator[Instruction]:
 
 
 def _resolved(body: list[Instruction]) -> Iterator[Instruction]:
-    """Place a check in the filter. After a failed check the filter goes on behind its RETURN."""
+    """Complete the jumps of a check. After a failed check the filter continues behind the check's RETURN."""
     for at, (code, true, false, value) in enumerate(body):
         yield code, true, len(body) - at if false == FAILED else false, value
 
@@ -269,10 +269,10 @@ SCOPES, ABSTRACT_SOCKETS_AND_SIGNALS = 6, 0b11
 
 
 def confine(readable: Iterable[Path], writable: Iterable[Path]) -> bool:
-    """Restrict this thread and its children with Landlock, and return False if the kernel has no Landlock.
+    """Restrict this thread and its children with Landlock. Return False if the kernel has no Landlock.
 
     They can use only files at and below these paths. They cannot run programs, open TCP connections or signal others.
-    Call it before other threads start. Raise OSError if it fails.
+    Call this before other threads start. Raise OSError on failure.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     version = libc.syscall(CREATE_RULESET, None, ctypes.c_size_t(0), VERSION_FLAG)

@@ -2,9 +2,9 @@
 
     with only_process(state / "events.lock", "events are sent already, by process {process}: stop it first"):  ...
 
-It also notifies systemd (sd_notify(3)) of start, reload, stop, and that the event loop is alive. Without NOTIFY_SOCKET,
-so outside systemd, that does nothing. To explain that a port is in use, it finds the process that listens there in
-/proc (proc(5)).
+It also notifies systemd (sd_notify(3)) of start, reload and stop, and that the event loop is alive. Outside systemd,
+without NOTIFY_SOCKET, this does nothing. If a port is in use, it finds the process that listens there in /proc
+(proc(5)), for the error text.
 """
 
 import asyncio
@@ -61,7 +61,7 @@ class Signals(NamedTuple):
 
 
 def follow_signals() -> Signals:
-    """Return two asyncio events. From now on SIGTERM and SIGINT set `stop`, and SIGHUP sets `reload`."""
+    """Return two asyncio events: from now on SIGTERM and SIGINT set `stop`, and SIGHUP sets `reload`."""
     signals = Signals(asyncio.Event(), asyncio.Event())
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -71,11 +71,11 @@ def follow_signals() -> Signals:
 
 
 def reloaded(load: Callable[[], Loaded], loaded: Loaded, logger: logging.Logger) -> Loaded:
-    """Load the settings again. Return the old ones if the file has an error."""
+    """Reload the settings. Return the old ones if the file has an error."""
     try:
         return load()
     except SettingsError as error:
-        logger.error("the old settings stay: %s", error)
+        logger.error("settings not reloaded, the previous ones stay in effect: %s", error)
         return loaded
 
 
@@ -90,7 +90,7 @@ async def wait_for_any(*events: asyncio.Event) -> None:
 
 
 async def run_until(work: Coroutine[Any, Any, None], *events: asyncio.Event) -> None:
-    """Run the work until it ends or one of the events is set. Raise the work's error."""
+    """Run the work until it ends or one of the events is set. Raise the error of the work."""
     task = asyncio.create_task(work)
     waiting = asyncio.create_task(wait_for_any(*events))
     try:
@@ -108,7 +108,7 @@ SECONDS = 2.0
 
 
 def is_failing(unit: str) -> bool:
-    """Return whether systemd restarts the unit again and again, or has given it up. False if systemd is missing."""
+    """Return whether systemd keeps restarting the unit, or has given up. False if systemd is missing."""
     if shutil.which("systemctl") is None:
         return False
     command = ["systemctl", "show", unit, "--property=ActiveState,SubState"]
@@ -129,31 +129,31 @@ _BEATS_PER_TIMEOUT = 3
 def notify(state: str) -> bool:
     """Send a state to systemd and return whether it was sent. Never blocks, never raises."""
     address = os.environ.get("NOTIFY_SOCKET", "")
-    if not address.startswith(("/", "@")):  # none, or one of a virtual machine's own kind
+    if not address.startswith(("/", "@")):  # empty, or an address type that only virtual machines have
         return False
-    if address.startswith("@"):  # in the abstract name space, which is written with a NUL
+    if address.startswith("@"):  # an abstract socket address begins with NUL
         address = "\0" + address[1:]
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sock:
             sock.setblocking(False)
             sock.sendto(state.encode(), address)
-    except OSError:  # gone, or too busy to take it: the next beat comes
+    except OSError:  # systemd is gone or busy: the next notification will do
         return False
     return True
 
 
 def ready() -> bool:
-    """Tell systemd that calls are answered now, after a start or a reload."""
+    """Tell systemd that requests are answered now, after a start or a reload."""
     return notify("READY=1")
 
 
 def reloading() -> bool:
-    """Tell systemd that a reload has begun; `ready` ends it."""
+    """Tell systemd that a reload has begun. `ready` ends it."""
     return notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
 
 def stopping() -> bool:
-    """Tell systemd that no further calls are answered."""
+    """Tell systemd that the program stops answering requests."""
     return notify("STOPPING=1")
 
 
@@ -163,7 +163,7 @@ def watchdog() -> bool:
 
 
 def watchdog_seconds() -> float | None:
-    """Return WATCHDOG_USEC in seconds, or None if systemd does not watch this process."""
+    """Return WATCHDOG_USEC in seconds; None if systemd does not watch this process."""
     pid = os.environ.get("WATCHDOG_PID", "")
     if pid and pid != str(os.getpid()):
         return None
@@ -172,7 +172,7 @@ def watchdog_seconds() -> float | None:
 
 
 async def run_watchdog() -> None:
-    """Notify systemd's watchdog until cancelled. It runs in the serving event loop, so a hanging loop is restarted."""
+    """Notify systemd's watchdog until cancelled. It runs in the serving event loop, so that systemd notices a hang."""
     limit = watchdog_seconds()
     if limit is None:
         return
@@ -187,9 +187,9 @@ _LISTENING = "0A"
 
 
 def address_taken(listen: str, key: str, remedy: str = "", proc: Path = PROC) -> OSError:
-    """Return the error that another program uses the address of the setting `key`. `remedy` is appended."""
+    """Return an error that says which program uses the address in the setting `key`. `remedy` is appended."""
     port = int(listen.rpartition(":")[2])
-    return OSError(f"{listen} is in use by {holder_of(port, proc)}: stop that, or set another {key}{remedy}")
+    return OSError(f"{listen} is in use by {holder_of(port, proc)}: stop that program, or set another {key}{remedy}")
 
 
 def holder_of(port: int, proc: Path = PROC) -> str:
@@ -204,7 +204,7 @@ def holder_of(port: int, proc: Path = PROC) -> str:
 
 
 def servers_that_run(proc: Path = PROC) -> list[tuple[int, str]]:
-    """Return the process id and the command of each running CallSieve server, such as (812, "web")."""
+    """Return the process id and command of each running CallSieve server, such as (812, "web")."""
     servers = []
     for process in proc.glob("[0-9]*"):
         with suppress(OSError):
@@ -238,7 +238,7 @@ def _has_socket(process: Path, inode: str) -> bool:
     try:
         return any(str(fd.readlink()) == f"socket:[{inode}]" for fd in (process / "fd").iterdir())
     except OSError:
-        return False  # somebody else's process, or one that has just ended
+        return False  # another user's process, or a process that has just ended
 
 
 def _name(process: Path) -> str:

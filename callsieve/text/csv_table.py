@@ -1,14 +1,14 @@
 """Read tables from text files: CSV with a header, of any size and from any source.
 
-    table = Table(stream, columns=("number", "name"), name="list.csv")     TableError: not such a table
+    table = CsvTable(stream, columns=("number", "name"), name="list.csv")  TableError: not a table with these columns
     for number, name in table: ...                                         unreadable rows are in table.problems
     usable(table, rows_of(table), 5000, "too many")                        all rows; TableError: none, or too many
 
 A list without a header, with one value per line and comments after `#`, can be read as a table of one column.
 
 Everything is bounded: a field to 200 characters by default, a line to 64 kB, a quoted field to 20 lines, empty lines to
-100,000 more than rows. An unclosed quote costs one row, not the rest of the file. That is why lines are joined here and
-not by the csv module.
+100,000 more than rows. An unclosed quote spoils one row, not the rest of the file. That is why lines are joined here
+and not by the csv module.
 """
 
 import codecs
@@ -34,9 +34,9 @@ FORMULAS = ("=", "+", "-", "@", "\t")
 
 FIELD_CHARACTERS = 200
 LINE_BYTES = 64 * 1024
-BLOCK_BYTES = 64 * 1024  # read at once
+BLOCK_BYTES = 64 * 1024  # bytes per read
 RECORD_LINES = 20
-# More than there are rows. 300 million empty lines, packed, are 300 kB and take minutes to skip.
+# Empty lines beyond the number of rows. 300 million empty lines, compressed, are 300 kB and take minutes to skip.
 EMPTY_LINES = 100_000
 DELIMITERS = ",;\t"
 NO_DELIMITER = "\0"  # never in a line: lines with a NUL are refused
@@ -44,7 +44,7 @@ KEPT_PROBLEMS = 10
 
 GZIP = b"\x1f\x8b"
 NOTHING_USABLE = "nothing-usable"
-# The errors of reading a damaged packed file.
+# Errors from reading a damaged compressed file.
 DAMAGE = (EOFError, zlib.error, gzip.BadGzipFile)
 
 
@@ -60,9 +60,9 @@ _OTHER_FORMATS = (
 
 
 class RowProblem(NamedTuple):
-    """A row that was skipped, and the reason. `line`: its line in the file, from 1; 0 without a file.
+    """A skipped row, with the reason. `line`: its line in the file, from 1; 0 without a file.
 
-    `unit`: `row` if the rows of a database are counted in place of lines.
+    `unit`: what `line` counts; `row` if the file has no lines.
     """
 
     line: int
@@ -93,9 +93,9 @@ def problem_of_number(text: str) -> Wording:
 class CsvTable:
     """A table that is read row by row. Each row is a tuple in the order of `columns`; missing fields are empty.
 
-    `read` counts rows, `skipped` skipped rows, `cut` fields that were too long. `problems` has the first ten.
-    `columns`: the columns that are read; `given`: those of them that the file has; `ignored`: its other columns.
-    `record`: all fields of the last row, unchanged; `header`: their names.
+    `read`: number of rows; `skipped`: of skipped rows; `cut`: of truncated fields. `problems`: the first ten errors.
+    `columns`: the columns to read; `given`: those that the file has; `ignored`: the file's other columns. `record`: all
+    fields of the last row, unchanged; `header`: their names.
     """
 
     def __init__(
@@ -108,10 +108,10 @@ class CsvTable:
         bare: re.Pattern[str] | None = None,
         longest: int = FIELD_CHARACTERS,
     ) -> None:
-        """Read the header, which must have the first of `columns`, or the first of one of the `others`.
+        """Read the header, which must contain the first of `columns`, or the first of one of the `others`.
 
-        If the first line matches `bare` there is no header, and each line is the first column. Fields are cut to
-        `longest` characters.
+        If the first line matches `bare`, there is no header, and each line is a value of the first column. Fields are
+        truncated to `longest` characters.
         """
         self.read = self.skipped = self.cut = self.bytes_read = 0
         self.problems: list[RowProblem] = []
@@ -161,7 +161,7 @@ class CsvTable:
     def _plain_lines(self) -> list[str] | None:
         """Return the lines of a block if none needs checks, as is usual: short, printable, no quotes.
 
-        None if a line needs checks, or the file has ended. The lines are then kept for the slow path.
+        None if a line needs checks, or at the end of the file. The lines are then kept for the slow path.
         """
         block = self._stream.read(BLOCK_BYTES)
         if not block.endswith(b"\n"):
@@ -191,7 +191,7 @@ class CsvTable:
 
     @property
     def line(self) -> int:
-        """Return the line on which the last row begins, counted from 1."""
+        """Return the line on which the last row begins, from 1."""
         return self._line
 
     def place_of(self, column: str) -> int:
@@ -199,7 +199,7 @@ class CsvTable:
         return self._places[self.columns.index(column)]
 
     def refuse(self, problem: str | Wording) -> None:
-        """Count the last row as skipped, for this reason."""
+        """Count the last row as skipped, with this reason."""
         self.skipped += 1
         if len(self.problems) < KEPT_PROBLEMS:
             self.problems.append(RowProblem(self._line, problem))
@@ -292,7 +292,7 @@ class CsvTable:
             raise self._error(TableProblem.NOT_UTF_8, line=self._lines_read, byte=byte) from None
 
     def _header(self, *, comments: bool) -> str:
-        """Return the first line. With `comments`, comments and empty lines may come before it."""
+        """Return the first line. With `comments`, skip comments and empty lines before it."""
         header = self._first_line()
         while comments and header.strip()[:1] in ("", "#"):
             line = self._next_line()
@@ -332,7 +332,7 @@ class CsvTable:
 
 
 class Refusing(Protocol):
-    """A source of rows that keeps the problems of skipped rows."""
+    """A reader of rows that keeps the problems of skipped rows."""
 
     problems: list[RowProblem]
 
@@ -348,20 +348,20 @@ def usable(table: Refusing, rows: Iterable[T], most: int, too_many: str | Wordin
 
 
 def nothing_usable(problems: Sequence[RowProblem]) -> Wording:
-    """Return the message that no row is usable, with the first problem."""
+    """Return a message that no row is usable, with the first problem."""
     why = problems[0].words if problems else Wording("there is no row")
     return Wording("no row can be used: {why}", {"why": why})
 
 
 def unpacked(stream: BinaryIO) -> BinaryIO:
-    """Return a stream that unpacks gzip, or the stream itself. Unpacked lines have the same limits."""
+    """Return a stream that decompresses gzip, or the stream itself. Decompressed lines have the same limits."""
     if isinstance(stream, BufferedReader) and stream.peek(len(GZIP)).startswith(GZIP):
         return BufferedReader(gzip.GzipFile(fileobj=stream))
     return stream
 
 
 def _delimiter_of(header: str, required: str) -> str | None:
-    """Return the delimiter that splits the header so that the required column is among the names, or None."""
+    """Return the delimiter that splits the header into names that include the required column, or None."""
     return next((delimiter for delimiter in DELIMITERS if required in _names_in(header, delimiter)), None)
 
 
@@ -374,12 +374,12 @@ def _shown(name: str) -> str:
 
 
 def csv_of(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table as CSV, with its header."""
+    """Return a table as CSV with a header."""
     out = io.StringIO()
     csv.writer(out, lineterminator="\n").writerows((columns, *rows))
     return out.getvalue()
 
 
 def as_text(field: str) -> str:
-    """Return the text in a form that a spreadsheet does not evaluate as a formula."""
+    """Return the field escaped, so that a spreadsheet does not evaluate it as a formula."""
     return f"'{field}" if field.startswith((*FORMULAS, "'")) else field

@@ -1,10 +1,10 @@
-"""Parse entries of the administrator's lists: a number, a prefix or a range.
+"""Parse entries of allowlists and blocklists: a number, a prefix or a range.
 
     +12015550123                    one number; also as dialled here (201-555-0123)
     +1900*                          every number with this prefix; also 0162* in FR, and 95* in CN for service numbers
     +12015550100-+12015550199       every number between the two
 
-Pure. An error says what is allowed.
+Pure functions. Errors say what is allowed.
 """
 
 import re
@@ -36,7 +36,7 @@ NOT_A_NUMBER = {
 
 
 class EntryError(ValueError):
-    """The text is not an entry. `words` say what is allowed. In the template, `{text!r}` is the text."""
+    """Raised if a text is not a valid list entry. `words`: says what is allowed; `{text!r}` in it is the text."""
 
     def __init__(self, template: str, text: str, **places: str | int | Wording) -> None:
         self.words = Wording(template, {"text": text, **places})
@@ -48,7 +48,7 @@ _OF_PATTERNS = frozenset("[]{}!?")
 
 
 def parse_entry(text: str, list_name: ListName, region: str) -> ListEntry:
-    """Parse an entry of this list, without note, action and expiry. National numbers are read by the region's plan."""
+    """Parse a list entry, without note, action and expiry. National numbers are read in the region's format."""
     text = text.strip()
     if numbers.is_emergency(text.rstrip("*"), region):
         raise EntryError(N_("{text!r} is an emergency number, which is never screened and cannot be listed"), text)
@@ -63,7 +63,7 @@ def parse_entry(text: str, list_name: ListName, region: str) -> ListEntry:
 
 
 def number_from(text: str, region: str) -> str:
-    """Convert a typed number to E.164. Raise EntryError, which says why it is not a number."""
+    """Convert an entered number to E.164. Raise EntryError, which says why it is not a number."""
     number = numbers.number_of(text, region)
     if number is not None:
         return number
@@ -106,7 +106,7 @@ def _range(text: str, ends: list[str]) -> tuple[str, str]:
 
 
 def covers(entry: ListEntry, number: str) -> bool:
-    """Return whether the entry matches the number, as the facts query does in SQL."""
+    """Return whether the entry matches the number, like the facts query does in SQL."""
     if entry.kind is EntryKind.EXACT:
         return entry.first == number
     if entry.kind is EntryKind.PREFIX:
@@ -115,7 +115,7 @@ def covers(entry: ListEntry, number: str) -> bool:
 
 
 def coverage(entry: ListEntry) -> Wording:
-    """Return in words what the entry matches."""
+    """Return a text that says which numbers the entry matches."""
     if entry.kind is EntryKind.PREFIX:
         ordinary = whole_areas.ordinary_beside_services(entry.first)
         if ordinary is None:
@@ -136,7 +136,7 @@ def coverage(entry: ListEntry) -> Wording:
 def with_country(number: str) -> Wording:
     """Return a number with its country: `+442071838750 (GB, fixed)`, `+8695588 (95588 in CN, service)`.
 
-    It shows the administrator if a typed number belongs to an unexpected country.
+    So the administrator notices when an entered number belongs to an unexpected country.
     """
     if (service := numbers.service_number_of(number)) is not None:
         return Wording(
@@ -153,7 +153,7 @@ def _in(country: str | None) -> str:
 
 
 def objections_to(entry: ListEntry, own_numbers: Iterable[str]) -> list[Wording]:
-    """Return the reasons against adding the entry, which `--force` overrides. Allowlist entries have none."""
+    """Return reasons against adding the entry, which `--force` overrides; empty for allowlist entries."""
     if entry.list_name is ListName.ALLOW:
         return []
     objections = []
@@ -170,12 +170,12 @@ def objections_to(entry: ListEntry, own_numbers: Iterable[str]) -> list[Wording]
 
 
 def area_covered(entry: ListEntry) -> whole_areas.WholeArea | None:
-    """Return the country (`+33*`), territory (`+5999*`) or service (`+1800*`) that the entry matches as a whole."""
+    """Return the country (`+33*`), territory (`+5999*`) or service (`+1800*`) that the entry matches completely."""
     return None if entry.kind is EntryKind.EXACT else whole_areas.whole_area(_shared_start(entry))
 
 
 def objection_to_part(entry: ListEntry) -> list[Wording]:
-    """Return the reason against a single number that is only the beginning of longer ones."""
+    """Return a reason against a single number that is only the beginning of longer numbers."""
     start = whole_areas.start_of_longer(entry.first) if entry.kind is EntryKind.EXACT else None
     if start is None:
         return []

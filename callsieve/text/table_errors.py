@@ -1,4 +1,4 @@
-"""The problems of files that should be tables, as codes and texts."""
+"""Errors of files that should be tables, each with a code and a text."""
 
 from enum import StrEnum
 
@@ -6,9 +6,9 @@ from reputation.wording import Wording
 
 
 class TableProblem(StrEnum):
-    """Why a file cannot be read as a table, and what to do."""
+    """Reasons why a file cannot be read as a table, with remedies."""
 
-    DAMAGED = "{file}: the packed file is damaged or cut off: fetch it again"
+    DAMAGED = "{file}: the compressed file is damaged or truncated: fetch it again"
     PACKED = "{file}: the file is compressed. Unpack it first (gunzip)"
     SPREADSHEET_OR_ARCHIVE = "{file}: the file is a spreadsheet or a zip archive. Save it as CSV"
     SPREADSHEET = "{file}: the file is a spreadsheet. Save it as CSV"
@@ -28,12 +28,12 @@ class TableProblem(StrEnum):
 
     @property
     def code(self) -> str:
-        """Return the code of the problem, such as `not-utf-8`."""
+        """Return the code of the reason, such as `not-utf-8`."""
         return self._name_.lower().replace("_", "-")
 
 
 class TableError(ValueError):
-    """Raised if a file cannot be read as a table. `words` name the file and what to do; `code` is for programs."""
+    """Raised if a file cannot be read as a table. `words`: the file, the reason and a remedy; `code`: for programs."""
 
     def __init__(self, words: str | Wording, code: str = "") -> None:
         super().__init__(str(words))
@@ -42,5 +42,5 @@ class TableError(ValueError):
 
 
 def table_error(problem: TableProblem, file: str | Wording, **about: str | int) -> TableError:
-    """Return the error for a file with this problem. `about`: the values in its text."""
+    """Return the error for a file. `about`: values for the placeholders in the text."""
     return TableError(Wording(problem.value, {"file": file, **about}), problem.code)

@@ -1,8 +1,8 @@
-"""Parse and format spans and instants. Instants are UTC seconds, shown in the server's time zone.
+"""Parse and format durations and times. Times are UTC seconds, shown in the server's time zone.
 
-2h 30d 2w               a span
+2h 30d 2w               a duration
 2026-12-31              a day; as an expiry, its end
-2026-12-31T18:00, 18:00 an instant, in the server's time zone unless it names another
+2026-12-31T18:00, 18:00 a time, in the server's time zone unless it names another
 """
 
 import re
@@ -24,7 +24,7 @@ UNITS = ((365 * 86400, "y"), (86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 class TimeError(ValueError):
-    """Raised if a text is not a time. `words` say what is allowed. They have the text as `{text}`."""
+    """Raised if a text is not a time. `words`: says what is allowed, with the text as `{text}`."""
 
     def __init__(self, template: str, text: str) -> None:
         self.words = Wording(template, {"text": repr(text)})
@@ -32,7 +32,7 @@ class TimeError(ValueError):
 
 
 def expiry_of(text: str, now: float) -> float:
-    """Parse an expiry: a span from now, the end of a day, or an instant. Raise TimeError unless it is in the future."""
+    """Parse an expiry: a duration from now, the end of a day, or a time. Raise TimeError unless it is in the future."""
     text = text.strip().lower()
     span = _SPAN.fullmatch(text)
     if span:
@@ -49,7 +49,7 @@ def expiry_of(text: str, now: float) -> float:
 
 
 def instant_of(text: str, now: float) -> float:
-    """Parse an instant such as `2026-12-31T18:00`, or `18:00` for today. Raise TimeError."""
+    """Parse a time such as `2026-12-31T18:00`, or `18:00` for today. Raise TimeError."""
     clock = _CLOCK.fullmatch(text.strip())
     if clock:
         today = _local(now).date()
@@ -58,7 +58,7 @@ def instant_of(text: str, now: float) -> float:
 
 
 def since_of(text: str, now: float) -> float:
-    """Parse a time as `moment_of` does. Raise TimeError if it is in the future."""
+    """Parse a time like `moment_of`. Raise TimeError if it is in the future."""
     at = moment_of(text, now)
     if at > now:
         raise TimeError(N_("{text} is in the future"), text)
@@ -66,7 +66,7 @@ def since_of(text: str, now: float) -> float:
 
 
 def moment_of(text: str, now: float) -> float:
-    """Parse a span before now, the beginning of a day, or an instant. Raise TimeError."""
+    """Parse a duration before now, the beginning of a day, or a time. Raise TimeError."""
     span = _SPAN.fullmatch(text.strip().lower())
     if span:
         return now - int(span[1]) * SECONDS_BY_UNIT[span[2]]
@@ -96,12 +96,12 @@ def when_exactly(at: float) -> str:
 
 
 def iso(at: float) -> str:
-    """Format as `2026-12-31T18:00:07`, a form that can also be typed."""
+    """Format as `2026-12-31T18:00:07`, which can also be parsed."""
     return _format(at, SECONDS, "T")
 
 
 def iso_with_zone(at: float) -> str:
-    """Format as `2026-12-31T18:00:07+01:00`. Empty for a time that the calendar does not have."""
+    """Format as `2026-12-31T18:00:07+01:00`. Empty for a time outside the calendar."""
     try:
         return _local(at).replace(microsecond=0).isoformat()
     except (ValueError, OverflowError, OSError):
@@ -109,7 +109,7 @@ def iso_with_zone(at: float) -> str:
 
 
 def span_words(seconds: float) -> Wording:
-    """Format a span in its largest whole unit: `3 d`, `2 h`, `40 s`."""
+    """Format a duration in its largest whole unit: `3 d`, `2 h`, `40 s`."""
     return _counted(seconds, "{count} ")
 
 
@@ -142,7 +142,7 @@ def _instant(text: str, otherwise: str) -> float:
 
 
 def _seconds(moment: datetime) -> float:
-    """Convert to UTC seconds. A time without a zone is in the server's."""
+    """Convert to UTC seconds. A time without a zone is in the server's time zone."""
     return moment.astimezone(UTC).timestamp()
 
 

@@ -1,4 +1,4 @@
-"""Read names and telephone numbers from vCards (2.1, 3.0, 4.0), one after another in a file, from any source.
+"""Read names and phone numbers from vCards (2.1, 3.0, 4.0), several in a file, from any source.
 
     for card in Vcards(stream, "contacts.vcf"): card.name, card.numbers         unreadable values are in .problems
 
@@ -38,7 +38,7 @@ _SEPARATOR = re.compile(r"(?<!\\);")
 
 
 class Card(NamedTuple):
-    """A contact from a vCard. `line`: where it begins. `numbers`: as written, also tel: and sip: addresses."""
+    """A contact from a vCard. `line`: where it begins. `numbers`: as written, including tel: and sip: addresses."""
 
     line: int
     name: str
@@ -61,13 +61,13 @@ class _Open:
 
 
 def is_vcard(stream: BinaryIO) -> bool:
-    """Return whether a vCard begins at this point, without consuming anything."""
+    """Return whether the stream continues with a vCard, without consuming anything."""
     start = stream.peek(PEEKED)[:PEEKED] if isinstance(stream, BufferedReader) else b""
     return start.removeprefix(codecs.BOM_UTF8).lstrip()[: len(BEGIN)].upper() == BEGIN
 
 
 class Vcards:
-    """The cards of a file, to iterate over once. `read` counts cards, `skipped` refused numbers."""
+    """The vCards in a file, to iterate over once. `read`: number of cards; `skipped`: of invalid phone numbers."""
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
         self.read = self.skipped = self.cut = self.bytes_read = self.without_number = 0
@@ -79,7 +79,7 @@ class Vcards:
         self._line = 0
 
     def refuse(self, problem: str | Wording) -> None:
-        """Count a value of the last card as skipped, for this reason."""
+        """Count a value of the last card as skipped, with this reason."""
         self.skipped += 1
         if len(self.problems) < KEPT_PROBLEMS:
             self.problems.append(RowProblem(self._line, problem))
@@ -113,7 +113,7 @@ class Vcards:
         return card.closed()
 
     def _properties(self) -> Iterator[tuple[int, bytes, bytes, bytes]]:
-        """Yield the properties that matter, unfolded: line, name in capitals, options, value."""
+        """Yield the relevant properties, unfolded: line number, name in capitals, options, value."""
         kept: bytes | None = None
         begun = 0
         for number, line in self._lines():
@@ -154,7 +154,7 @@ def _property(line: bytes) -> tuple[bytes, bytes, bytes] | None:
 
 
 def _is_quoted(line: bytes) -> bool:
-    """Return whether the value is quoted-printable, where a `=` at the end of a line continues it."""
+    """Return whether the value is quoted-printable, in which `=` at the end of a line continues it."""
     match = _PROPERTY.match(line)
     return match is not None and _QUOTED.search(match["options"]) is not None
 

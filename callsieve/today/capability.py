@@ -1,4 +1,4 @@
-"""The capability `today`: the first page of the console, with tasks that wait for somebody and recent activity."""
+"""The capability `today`: the first page of the console, with open tasks and recent activity."""
 
 from callsieve.capability import Capability, Entry, Section
 from reputation.wording import N_

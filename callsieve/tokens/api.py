@@ -1,4 +1,4 @@
-"""API endpoints of API tokens. Answers that contain a secret are not kept for an Idempotency-Key."""
+"""API endpoints for API tokens. Answers with a secret are not stored for an Idempotency-Key."""
 
 from callsieve.api.endpoint import ApiRequest, endpoint
 from callsieve.changes.operation import Refused
@@ -10,7 +10,7 @@ BEYOND = "a token can only grant scopes that it has itself"
 
 
 async def add(req: ApiRequest, request: NewToken) -> TokenAdded:
-    """Make a token for a program. Only this result has its secret."""
+    """Create a token for a program. Only this result contains its secret."""
     if not set(request.scopes) <= {scope.value for scope in req.context.scopes}:
         raise Refused("scope-beyond-token", BEYOND, "scopes")
     return await req.perform(operations.add, request)

@@ -1,4 +1,4 @@
-"""Operations that make and revoke API tokens (callsieve/changes/operation.py), and health checks of the API."""
+"""Operations that create and revoke API tokens (callsieve/changes/operation.py), and health checks of the API."""
 
 import socket
 import sqlite3
@@ -36,12 +36,12 @@ ADMINISTRATORS = "Only an administrator can do this."
 
 
 class NewToken(msgspec.Struct, frozen=True):
-    """A token to make.
+    """A token to create.
 
     Attributes:
-        scopes: The uses that it permits: at least one.
-        expires: When it ends: `30d`, `2026-12-31` or `never`.
-        per_minute: How many requests it may make in a minute; null: as many as the settings allow.
+        scopes: The permitted uses, at least one.
+        expires: When it expires: `30d`, `2026-12-31` or `never`.
+        per_minute: The maximum number of requests per minute; null: as in the settings.
     """
 
     name: users.UserName
@@ -52,10 +52,10 @@ class NewToken(msgspec.Struct, frozen=True):
 
 
 class TokenAdded(NamedTuple):
-    """A token that was made.
+    """A token that was created.
 
     Attributes:
-        secret: The text that the program sends. It is shown once and not stored.
+        secret: The secret that the program sends. It is shown only once and not stored.
         token: The token.
     """
 
@@ -73,11 +73,11 @@ class TokenRevoked(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TokenShown:
-    """A token without its secret's hash.
+    """A token without the hash of its secret.
 
     Attributes:
         token: The token.
-        used_at: When it was last used, to the minute; null for never.
+        used_at: When it was last used, to the minute; null if never.
         is_over: Whether it has expired.
     """
 
@@ -87,7 +87,7 @@ class TokenShown:
 
 
 def add(db: sqlite3.Connection, context: Context, request: NewToken) -> TokenAdded:
-    """Make a token for a program. Only this result has its secret."""
+    """Create a token for a program. Only this result contains its secret."""
     _check_administrator(context)
     token = _token_of(context, request)
     secret = users.new_secret()
@@ -124,12 +124,12 @@ def find_tokens(db: sqlite3.Connection, context: Context, request: PageQuery) ->
 
 
 def find_token(db: sqlite3.Connection, context: Context, name: NameText) -> TokenShown:
-    """Return one token."""
+    """Return a token."""
     return token_shown(_token_named(db, name), context.at)
 
 
 def token_shown(kept: KeptToken, now: float) -> TokenShown:
-    """Return the token without its secret's hash."""
+    """Return the token without the hash of its secret."""
     return TokenShown(kept.token, kept.used_at, is_over(kept.token, now))
 
 
@@ -203,7 +203,7 @@ REMEDY_OF_CONSOLE = Wording("systemctl restart callsieve; or run: callsieve web"
 
 
 def is_served(context: CheckContext) -> Finding:
-    """Check that the API is reachable where the settings say, and that no token exceeds the limit of recorded calls."""
+    """Check that the API is reachable as configured, and that no token exceeds the limit of recorded calls."""
     settings, path = context.loaded.settings, context.loaded.api_socket_path
     if not settings.api.enabled:
         return ok(OFF)
@@ -239,7 +239,7 @@ def _answers(family: int, address: tuple[str, int] | str) -> bool:
 
 
 def has_tokens(context: CheckContext) -> Finding:
-    """Check that there is a token, and that none has expired or expires soon."""
+    """Check that there are tokens, and that none has expired or expires soon."""
     if not context.loaded.settings.api.enabled:
         return ok(OFF)
     return context.judge_store(_tokens_found)

@@ -1,4 +1,4 @@
-"""API endpoints of the console's users.
+"""API endpoints for the console's users.
 
 Requests with a password accept no Idempotency-Key, because a digest of the request would be stored.
 """
@@ -15,14 +15,14 @@ PASSWORD = "correct horse battery staple"
 
 
 async def add(req: ApiRequest, request: NewUser) -> RoleChange:
-    """Add a user of the console."""
+    """Add a console user."""
     await req.read(operations.check_new, req.context, request)
     password = await req.state.hashing(lambda: hashed(request.password, name=request.name))
     return await req.perform(operations.add, replace(request, password=password))
 
 
 async def reset_password(req: ApiRequest, request: PasswordRequest) -> UserChange:
-    """Set a new password for another user. All sessions of that user end."""
+    """Set a new password for another user, and end all their sessions."""
     await req.read(operations.other_user, req.context, request.name)
     password = await req.state.hashing(lambda: hashed(request.password, name=request.name))
     return await req.perform(operations.reset_password, replace(request, password=password))

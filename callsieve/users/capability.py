@@ -1,4 +1,4 @@
-"""The capability `users`: users of the console."""
+"""The capability `users`: the users of the console."""
 
 from callsieve.capability import Capability, Entry, Group, Help, Section, Undo
 from reputation.users import Role

@@ -1,6 +1,6 @@
 """Operations on the console's users, by administrators and by the users themselves.
 
-Passwords arrive as hashes (callsieve/users/passwords.py), because hashing takes too long for a transaction.
+Passwords are passed as hashes (callsieve/users/passwords.py), because hashing takes too long for a transaction.
 """
 
 import sqlite3
@@ -42,7 +42,7 @@ TAKEN = Wording("There is already a user with this name.")
 NO_SECOND_FACTOR = Wording("This user has no second factor.")
 NO_PERSON = Wording("There is no such person: import people, or name them in the settings.")
 ON_ALREADY = Wording("The second factor is already on.")
-CHANGED = Wording("Something changed meanwhile. Nothing was changed by this: try again.")
+CHANGED = Wording("Somebody else changed this user meanwhile. Your change was not made: try again.")
 TOO_LATE = Wording("The login took too long, or something changed meanwhile. Log in again.")
 ONESELF = Wording("You cannot do this to your own user: ask another administrator.")
 LAST_ADMINISTRATOR = Wording("This is the last administrator: add another one first.")
@@ -53,8 +53,8 @@ class NewUser(msgspec.Struct, frozen=True):
     """A user to add.
 
     Attributes:
-        person: The extension of the person whose marks the user makes; null if the user makes none.
-        password: The password. Operations take its hash.
+        person: The extension under which the user marks numbers; null if the user makes no marks.
+        password: The password. Operations receive its hash.
     """
 
     name: UserName
@@ -71,21 +71,21 @@ class RoleRequest(msgspec.Struct, frozen=True):
 
 
 class PasswordRequest(msgspec.Struct, frozen=True):
-    """A new password for another user. `password`: the password. Operations take its hash."""
+    """A new password for another user. `password`: the password; operations receive its hash."""
 
     name: UserName
     password: PasswordText
 
 
 class OwnPassword(NamedTuple):
-    """A new password for the user who asks, as its hash. `session`: the token of the session that stays."""
+    """A new password of the current user, as its hash. `session`: the token of the session that stays."""
 
     password: str
     session: str
 
 
 class OwnSecondFactor(NamedTuple):
-    """A request to turn the second factor on (`factor`), or off (`step` and `password`: the accepted step and hash)."""
+    """A request to turn on the second factor (`factor`), or to turn it off (`step` of the code, `password` hash)."""
 
     session: str
     factor: SecondFactor | None = None
@@ -94,7 +94,7 @@ class OwnSecondFactor(NamedTuple):
 
 
 class Login(NamedTuple):
-    """A login. `password`: the hash that matched, `fresh`: its replacement; `step`: that of the accepted code."""
+    """A login. `password`: the hash that matched; `fresh`: its replacement; `step`: time step of the accepted code."""
 
     session: Session
     lifetime: Lifetime
@@ -104,7 +104,7 @@ class Login(NamedTuple):
 
 
 class RoleChange(NamedTuple):
-    """The role of a user. `before`: the previous role. `role`: the role."""
+    """A change of a user's role. `before`: the previous role. `role`: the new role."""
 
     change_id: ChangeId | None
     role: Role
@@ -112,24 +112,24 @@ class RoleChange(NamedTuple):
 
 
 class UserChange(NamedTuple):
-    """A change of a user, with only the user's name. `name`: the name."""
+    """A change of a user. `name`: the user's name."""
 
     change_id: ChangeId | None
     name: str
 
 
 def find_users(db: sqlite3.Connection, _context: Context, request: PageQuery) -> ResultPage[ConsoleUser]:
-    """Return the users of the console, sorted by name."""
+    """Return the console's users, sorted by name."""
     return page_from(all_users(db), request, lambda user: (user.name,), lambda user: user)
 
 
 def find_user(db: sqlite3.Connection, _context: Context, name: NameText) -> ConsoleUser:
-    """Return one user of the console."""
+    """Return a console user."""
     return _user_named(db, name)
 
 
 def check_new(db: sqlite3.Connection, context: Context, request: NewUser) -> Role:
-    """Check that a user can be added, and return the role. Changes nothing, so it can run before the password comes."""
+    """Return the role of a user to add, or raise Refused. Changes nothing: it can run before the password is known."""
     if not NAME.fullmatch(request.name):
         raise Refused("bad-name", NO_NAME)
     role = _role(request.role)
@@ -142,7 +142,7 @@ def check_new(db: sqlite3.Connection, context: Context, request: NewUser) -> Rol
 
 
 def add(db: sqlite3.Connection, context: Context, request: NewUser) -> RoleChange:
-    """Add a user of the console."""
+    """Add a console user."""
     with change(db, context, "user add", name=request.name) as changed:
         role = check_new(db, context, request)
         user = ConsoleUser(request.name, role, request.person, context.at, context.at)
@@ -162,7 +162,7 @@ def change_role(db: sqlite3.Connection, context: Context, request: RoleRequest) 
 
 
 def reset_password(db: sqlite3.Connection, context: Context, request: PasswordRequest) -> UserChange:
-    """Set a new password for another user. All sessions of that user end."""
+    """Set a new password for another user, and end all their sessions."""
     with change(db, context, "user password", name=request.name) as changed:
         other_user(db, context, request.name)
         changed.after = {"password": "changed"}
@@ -171,7 +171,7 @@ def reset_password(db: sqlite3.Connection, context: Context, request: PasswordRe
 
 
 def reset_second_factor(db: sqlite3.Connection, context: Context, name: NameText) -> UserChange:
-    """Remove the second factor of a user who has lost it. All their sessions end."""
+    """Remove the second factor of a user who has lost it, and end all their sessions."""
     with change(db, context, "user reset-totp", name=name) as changed:
         if not other_user(db, context, name).has_second_factor:
             raise Refused("no-second-factor", NO_SECOND_FACTOR)
@@ -181,14 +181,14 @@ def reset_second_factor(db: sqlite3.Connection, context: Context, name: NameText
 
 
 def removable(db: sqlite3.Connection, context: Context, name: str) -> ConsoleUser:
-    """Return the user. Raise Refused if they may not be removed. Changes nothing."""
+    """Return a user who may be removed, or raise Refused. Changes nothing."""
     user = other_user(db, context, name)
     _check_may_go(db, name)
     return user
 
 
 def remove(db: sqlite3.Connection, context: Context, name: NameText) -> UserChange:
-    """Remove a user. All their sessions end."""
+    """Remove a user, and end all their sessions."""
     with change(db, context, "user remove", name=name) as changed:
         changed.before = other_user(db, context, name)
         take_away(db, context, name)
@@ -196,7 +196,7 @@ def remove(db: sqlite3.Connection, context: Context, name: NameText) -> UserChan
 
 
 def other_user(db: sqlite3.Connection, context: Context, name: str) -> ConsoleUser:
-    """Return the user of this name. Raise Refused if it is the user who asks."""
+    """Return the user with this name. Raise Refused if it is the current user."""
     user = _user_named(db, name)
     _check_other(context, name)
     return user
@@ -211,7 +211,7 @@ def give_role(db: sqlite3.Connection, context: Context, name: str, role: Role) -
 
 
 def take_away(db: sqlite3.Connection, context: Context, name: str) -> None:
-    """Remove the user. Raise Refused if they may not be removed."""
+    """Remove a user. Raise Refused if they may not be removed."""
     _check_other(context, name)
     _check_may_go(db, name)
     remove_user(db, name)
@@ -221,14 +221,14 @@ def take_away(db: sqlite3.Connection, context: Context, name: str) -> None:
 
 
 def change_own_password(db: sqlite3.Connection, context: Context, request: OwnPassword) -> None:
-    """Change the user's own password. All their other sessions end."""
+    """Change the current user's password, and end their other sessions."""
     with change(db, context, "user password", name=context.user) as changed:
         changed.after = {"password": "changed"}
         set_password(db, context.user, request.password, context.at, but=request.session)
 
 
 def turn_on_second_factor(db: sqlite3.Connection, context: Context, request: OwnSecondFactor) -> None:
-    """Require a code at login from now on. All other sessions of the user end."""
+    """Require a code at login from now on, and end the user's other sessions."""
     with change(db, context, "user totp", name=context.user) as changed:
         if second_factor_of(db, context.user) is not None:
             raise Refused("on-already", ON_ALREADY)
@@ -237,7 +237,7 @@ def turn_on_second_factor(db: sqlite3.Connection, context: Context, request: Own
 
 
 def turn_off_second_factor(db: sqlite3.Connection, context: Context, request: OwnSecondFactor) -> None:
-    """Require only the password at login from now on. All other sessions of the user end."""
+    """Require only the password at login from now on, and end the user's other sessions."""
     with change(db, context, "user totp", name=context.user) as changed:
         if not accept_step(db, context.user, request.password, request.step):
             raise Refused("changed-since", CHANGED)
@@ -246,7 +246,7 @@ def turn_off_second_factor(db: sqlite3.Connection, context: Context, request: Ow
 
 
 def log_out_elsewhere(db: sqlite3.Connection, context: Context, session: str) -> None:
-    """End all other sessions of the user."""
+    """End the user's other sessions."""
     with change(db, context, "log out", name=context.user) as changed:
         ended = end_other_sessions(db, context.user, session)
         if not ended:
@@ -255,7 +255,7 @@ def log_out_elsewhere(db: sqlite3.Connection, context: Context, session: str) ->
 
 
 def log_in(db: sqlite3.Connection, context: Context, request: Login) -> None:
-    """Begin a session with a new token. Raise Refused if the checked password or second factor is no longer valid."""
+    """Start a session with a new token. Raise Refused if the checked password or second factor is no longer valid."""
     name, password = context.user, request.password
     with change(db, context, "login", name=request.session.address):
         if request.step is None:

@@ -1,10 +1,11 @@
 """Passwords and second factors of users. Only this module imports argon2 and pyotp.
 
 Argon2id with the library's parameters, which are RFC 9106's second recommendation: 64 MB and about 50 ms per check, so
-that a stolen store resists guessing. As in NIST SP 800-63B, passwords need a length, but no kinds of characters.
+that a stolen store resists guessing. As in NIST SP 800-63B, passwords need a minimum length, but no kinds of
+characters.
 
-The second factor is a code of six digits that changes every 30 s (TOTP, RFC 6238). Codes of the step before and after
-are accepted too, for inexact clocks.
+The second factor is a six-digit code that changes every 30 s (TOTP, RFC 6238). The previous and next codes are accepted
+too, for inexact clocks.
 """
 
 import hmac
@@ -42,7 +43,7 @@ def hashed(password: str, *, name: str = "") -> str:
 
 
 def is_password(password: str, stored: str | None) -> bool:
-    """Return whether the password matches. For an unknown user (`stored` None) return False after the same time."""
+    """Return whether the password matches. For an unknown user (`stored` is None) return False after the same time."""
     try:
         return HASHER.verify(stored or _nobodys(HASHER), password[:LONGEST]) and stored is not None
     except (Argon2Error, InvalidHashError):
@@ -50,7 +51,7 @@ def is_password(password: str, stored: str | None) -> bool:
 
 
 def is_outdated(stored: str) -> bool:
-    """Return whether the hash was made with other parameters than today's."""
+    """Return whether the hash was made with parameters that are no longer current."""
     return HASHER.check_needs_rehash(stored)
 
 
@@ -72,17 +73,17 @@ def new_secret() -> str:
 
 
 def is_secret(text: str) -> bool:
-    """Return whether the text has the form of a secret that `new_secret` makes."""
+    """Return whether the text has the format of a secret made by `new_secret`."""
     return _SECRET.fullmatch(text) is not None
 
 
 def address_of(secret: str, name: str) -> str:
-    """Return the otpauth:// address of the secret, for an authenticator app."""
+    """Return the otpauth:// URI of the secret, for an authenticator app."""
     return TOTP(secret).provisioning_uri(name=name, issuer_name=ISSUER)
 
 
 def step_of(secret: str, code: str, now: float, after: int = -1) -> int | None:
-    """Return the time step of a correct code. None for a wrong code, or a step that is not later than `after`."""
+    """Return the time step of a correct code; None for a wrong code, or a step not later than `after`."""
     typed = re.sub(r"\s", "", code)
     if not _CODE.fullmatch(typed):
         return None
@@ -99,7 +100,7 @@ MOST_KEPT = 1000
 
 @dataclass(frozen=True, slots=True)
 class HalfLogin:
-    """A login that still needs a code. `password`: the hash that matched. `fresh`: its replacement."""
+    """A login that still needs a code. `password`: the stored hash that matched. `fresh`: the hash to replace it."""
 
     name: str
     password: str
@@ -116,7 +117,7 @@ class HalfLogins:
         self._by_ticket: OrderedDict[str, HalfLogin] = OrderedDict()
 
     def keep(self, half: HalfLogin) -> str:
-        """Store a login that still needs its second factor. Return the ticket by which it is found again."""
+        """Store a login that still needs its code. Return the ticket that `take` needs."""
         ticket = new_token()
         self._by_ticket[hash_of(ticket)] = half
         while len(self._by_ticket) > MOST_KEPT:
@@ -124,6 +125,6 @@ class HalfLogins:
         return ticket
 
     def take(self, ticket: str, form: str, now: float) -> HalfLogin | None:
-        """Remove and return the login of a ticket. None if it was used, is too old, or comes from another browser."""
+        """Remove and return the login of a ticket; None if it was used, has expired, or comes from another browser."""
         half = self._by_ticket.pop(hash_of(ticket), None)
         return half if half is not None and now < half.until and half.form == form else None

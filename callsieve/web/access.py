@@ -1,6 +1,6 @@
-"""The checks before the function of a page, and the error pages after it.
+"""Checks that run before a page's function, and the error pages.
 
-A request passes the session (cookie), the role (table of pages), the form token (POST) and the page's function.
+A request passes four checks: session cookie, role (table of pages), form token (POST) and the page's own checks.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ TOUCH_SECONDS = 60.0
 MOST_FIELDS = 200
 PASSWORDS = frozenset({"password", "present", "new", "again"})  # the fields whose text is taken as it is
 ID_DIGITS = 16
-FIRST_SECONDS = 1.0  # a page waits so long until it is known whether calls are screened
+FIRST_SECONDS = 1.0  # how long the first page waits for the screening state
 
 ERRORS = {
     400: N_("The console does not understand this request."),
@@ -53,10 +53,11 @@ ERRORS = {
     404: N_("There is no such page, or its subject was removed."),
     405: N_("This address does not support this kind of request."),
     408: N_("The form took too long to arrive. Nothing was changed: send it again."),
-    413: N_("This is more than the console accepts at once."),
-    429: N_("Too many requests came from here. Wait a minute and try again."),
+    413: N_("The request is larger than the console accepts."),
+    429: N_("Too many requests came from your address. Wait a minute and try again."),
     419: N_(
-        "The form was too old, or from somewhere else. Nothing was changed: go back, reload the page and try again."
+        "The form has expired or came from another website. "
+        "Nothing was changed. Go back, reload the page and try again."
     ),
     500: N_("A part of the console failed. Nothing was changed. See the log for details. Calls are not affected."),
     503: N_("The store is not available at the moment. Calls are not affected: the daemon decides about them."),
@@ -72,7 +73,7 @@ class Redirected(Exception):
 
 
 def is_https(request: Request) -> bool:
-    """Return whether the browser uses HTTPS. A proxy in front, if there is one, says so."""
+    """Return whether the browser uses HTTPS, also if a proxy in front of the console ends it."""
     return request.url.scheme == "https"
 
 
@@ -82,7 +83,7 @@ def cookie_name(name: str, request: Request) -> str:
 
 
 def set_cookie(response: Response, request: Request, name: str, value: str, seconds: int | None = None) -> None:
-    """Set a cookie for the console only, which scripts cannot read."""
+    """Set a cookie that only the console receives and that scripts cannot read."""
     response.set_cookie(
         cookie_name(name, request),
         value,
@@ -140,7 +141,7 @@ def guarded(page: Page, state: AppState) -> Callable[[Request], Awaitable[Respon
 
 
 def anonymous(request: Request, state: AppState) -> PageRequest:
-    """Return the request without a user. `with_session` adds the user."""
+    """Return a PageRequest without a user. `with_session` adds the user."""
     cookies = request.cookies
     theme = cookies.get(THEME_COOKIE, "")
     return PageRequest(
@@ -154,7 +155,7 @@ def anonymous(request: Request, state: AppState) -> PageRequest:
 
 
 def error_page(req: PageRequest, status: int, detail: str | Wording = "") -> Response:
-    """Return a page that says what went wrong and what to do."""
+    """Return an error page that explains the problem and the next step."""
     text = ERRORS.get(status) or ("" if detail else ERRORS[400])
     return req.page("error.html", status, status=status, text=text, detail=detail)
 
@@ -178,14 +179,14 @@ async def with_form(page: Page, req: PageRequest) -> PageRequest:
         req = replace(req, form=form, files=files)
         if not _is_ours(req):
             raise HTTPException(419)
-        req.state.screening.forget()  # what the form changes is seen by the next page
+        req.state.screening.forget()  # so that the next page shows the effect of this form
     return req
 
 
 async def with_session(req: PageRequest, *, is_poll: bool = False) -> PageRequest:
-    """Return the request with the session of its cookie, if there is one.
+    """Return the request with the session that its cookie names, if there is one.
 
-    At most once a minute, the session's use is written to the store. Polls do not count as use.
+    The time of the session's last use is written to the store at most once a minute. Polls do not count as use.
     """
     token = parse_token(req.http.cookies.get(cookie_name(COOKIE, req.http)))
     if token is None:
@@ -204,7 +205,7 @@ async def with_session(req: PageRequest, *, is_poll: bool = False) -> PageReques
 
 
 async def with_done(req: PageRequest) -> PageRequest:
-    """Return the request with the change that its address names and that the visitor has just made."""
+    """Return the request with the change named by `?change=`, if the visitor has just made that change."""
     change = req.query.get("change", "")
     if not (change.isascii() and change.isdigit() and len(change) < ID_DIGITS):
         return req
@@ -212,7 +213,7 @@ async def with_done(req: PageRequest) -> PageRequest:
 
 
 def write_later(state: AppState, fn: Callable[[sqlite3.Connection, *Ts], object], *args: *Ts) -> None:
-    """Write something unimportant in the background. It is lost if the store cannot be written."""
+    """Run `fn(db, *args)` in the background, for unimportant writes. The write is lost if the store is unavailable."""
 
     async def write() -> None:
         with suppress(StoreError):
@@ -238,7 +239,7 @@ def _visit_of(db: sqlite3.Connection, token: str, now: float, lifetime: Lifetime
 
 
 def _to_login(req: PageRequest, page: Page) -> Response:
-    """Return a redirect to the login form, which leads back here. For a fragment, htmx redirects the whole page."""
+    """Return a redirect to the login form, which returns here. For a fragment, htmx redirects the whole page."""
     url = req.http.url
     here = local_path(f"{url.path}?{url.query}" if url.query else url.path)
     target = f"/login?next={quote(here)}" if page.method == "GET" and not req.is_fragment else "/login"
@@ -248,12 +249,12 @@ def _to_login(req: PageRequest, page: Page) -> Response:
 
 
 async def form_of(request: Request, most_bytes: int) -> tuple[Mapping[str, str], Mapping[str, bytes]]:
-    """Parse a form into fields and files. Raise HTTPException if it is no form, too large or too slow."""
+    """Parse a form into fields and files. Raise HTTPException if the body is not a form, too large or too slow."""
     kind = request.headers.get("content-type", "")
     if not kind.startswith(("application/x-www-form-urlencoded", "multipart/form-data")):
         raise HTTPException(400)
     if kind.startswith("m") and "charset" in kind.lower():
-        raise HTTPException(400)  # no browser says one, and starlette decodes by any codec of Python that is named
+        raise HTTPException(400)  # browsers send no charset, and starlette would use any Python codec
     request._body = await body_of(request, most_bytes)  # starlette reads a form from the body that was read already
     async with request.form(max_fields=MOST_FIELDS, max_files=1) as form:
         texts = {key: value for key, value in form.items() if isinstance(value, str)}

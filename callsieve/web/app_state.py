@@ -1,6 +1,6 @@
-"""State that all pages share: settings, policies, store and templates. `main/console_server.py` makes it at start-up.
+"""State shared by all pages: settings, policies, store and templates. `main/console_server.py` creates it at start-up.
 
-Objects that only some pages need are services, one of each type: `req.state.service(TrialJobs)`.
+Objects that only some pages need are services, registered by type: `req.state.service(TrialJobs)`.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ WATCHED_SECONDS = 120.0  # stop computing a value that was not read for so long
 
 
 class BackgroundValue(Generic[T]):
-    """A value that a thread recomputes every few seconds, as long as somebody reads it.
+    """A value that a background thread recomputes every few seconds while pages keep reading it.
 
-    `value`: the value before the first computation. If `find` is missing, it never changes.
+    `value`: the initial value. `find`: computes the value; None: the value never changes.
     """
 
     def __init__(self, value: T, find: Callable[[], T] | None = None, every_seconds: float = 20.0) -> None:
@@ -57,8 +57,8 @@ class BackgroundValue(Generic[T]):
         """Return the latest value without waiting."""
         self._asked_at = time.monotonic()
         if self._find is not None and (self._task is None or self._task.done()):
-            self._first.clear()  # what was found before nobody asked is old
-            with suppress(RuntimeError):  # no loop runs: somebody only draws a page
+            self._first.clear()  # the value is old: nobody has read it for a while
+            with suppress(RuntimeError):  # no event loop, for example while a test renders a page
                 self._task = asyncio.get_running_loop().create_task(self._watch(self._find), name="watch")
         return self._value
 
@@ -73,14 +73,14 @@ class BackgroundValue(Generic[T]):
         return self._value
 
     def forget(self) -> None:
-        """Compute the value again on the next read."""
+        """Discard the value, so that the next read computes it again."""
         if self._task is not None:
             self._task.cancel()
             self._task = None
         self._first.clear()
 
     async def close(self) -> None:
-        """Stop computing."""
+        """Cancel the background computation."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -94,18 +94,18 @@ class BackgroundValue(Generic[T]):
 
 @runtime_checkable
 class Closing(Protocol):
-    """A service that must be closed."""
+    """A service with a `close` method."""
 
     async def close(self) -> None:
         """End the service."""
 
 
 class AppState:
-    """State of the console.
+    """Shared state of the console.
 
-    `loaded`: the settings. `policies`: the active policies, None if they have errors, which `policy_trouble` describes.
-    `refresh` reads both again. `clock` returns UTC seconds. `templates`, `health` and `screening` are only for the
-    console: the API has no pages.
+    `loaded`: the settings. `policies`: the active policies; None if they have errors, which `policy_trouble` describes.
+    `refresh` reloads both. `clock` returns UTC seconds. Only the console uses `templates`, `health` and `screening`:
+    the API has no pages.
     """
 
     def __init__(
@@ -131,12 +131,12 @@ class AppState:
         self.health = health or BackgroundValue(SystemHealth())
         self.screening = screening or BackgroundValue(ScreeningStatus(ScreeningState.UNKNOWN))
         self.background: set[asyncio.Future[None]] = set()  # small writes that no page waits for
-        self.ending = asyncio.Event()  # set when the process is to end: answers that go on end then
+        self.ending = asyncio.Event()  # set when the process stops, so that endless answers end
         self._services: dict[type, object] = {}
         self._hashing = asyncio.Semaphore(HASHED_AT_ONCE)
 
     def provide(self, *services: object) -> None:
-        """Add services for pages, one of each type. Those with a method `close` are closed with the state."""
+        """Register services for pages, one per type. Services with a `close` method are closed with the state."""
         self._services.update({type(service): service for service in services})
 
     def service(self, kind: type[T]) -> T:
@@ -166,12 +166,12 @@ class AppState:
         return ", ".join(dict.fromkeys(policy.name for policy in everywhere if policy.observe))
 
     async def hashing(self, fn: Callable[[*Ts], T], *args: *Ts) -> T:
-        """Run a function that hashes a password. At most HASHED_AT_ONCE run at a time."""
+        """Run a function that hashes a password. At most HASHED_AT_ONCE of them run at the same time."""
         async with self._hashing:
             return await asyncio.to_thread(fn, *args)
 
     async def close(self) -> None:
-        """Stop background work, and close services and the store."""
+        """Wait for background work, then close the services and the store."""
         await asyncio.gather(*self.background, return_exceptions=True)
         for service in self._services.values():
             if isinstance(service, Closing):
@@ -193,7 +193,7 @@ class AppState:
         try:
             self.loaded = self._load()
         except SettingsError as error:
-            logger.error("the old settings stay: %s", error)
+            logger.error("settings not reloaded, the previous ones stay in effect: %s", error)
             return
         self._read_policies()
 

@@ -1,8 +1,8 @@
-"""Limit the console's connections, and decide which of them come from a proxy.
+"""Limit the console's connections, and decide which connections come from a proxy.
 
-Slow clients cannot block others. Beyond the limit a connection that waits for its client is closed: the oldest one
-without a login, else the oldest one. If no connection waits, the new one is closed. Requests that never end and answers
-that nobody reads time out. access.py limits forms. Only this module and main/http_server.py import uvicorn.
+Slow clients cannot block others. At the limit, a connection that waits for its client is closed: the oldest without a
+login, else the oldest. If none waits, the new connection is closed. Unfinished requests and unread answers time out.
+access.py limits forms. Only this module and main/http_server.py import uvicorn.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ logger = logging.getLogger("callsieve.web")
 MOST = 500
 MOST_OF_ADDRESS = 100  # an office may come from one address; a browser opens six
 HEADER_SECONDS = 10.0
-WRITE_SECONDS = 60.0  # an answer that nobody reads
-PEER_USER = "peer_user"  # in the state of a request over a Unix socket: the user ID of who asks, None if unknown
+WRITE_SECONDS = 60.0  # for an answer that the client does not read
+PEER_USER = "peer_user"  # key in a request's state: the client's user ID on a Unix socket, or None
 FIRST_ORDINARY_USER = 1000  # system accounts are below (Debian policy 9.2.2)
 
 
 class Connections:
-    """The open connections, the oldest first."""
+    """The open connections, oldest first."""
 
     def __init__(self) -> None:
         self._networks: dict[BoundedProtocol, str] = {}
 
     def admit(self, new: BoundedProtocol, network: str) -> bool:
-        """Return whether to accept a connection. It may close another one for that. `network`: empty for a proxy."""
+        """Return whether to accept a connection, after closing another one if needed. `network`: empty for a proxy."""
         of_network = [key for key, value in self._networks.items() if value == network] if network else []
         crowd = of_network if len(of_network) >= MOST_OF_ADDRESS else list(self._networks)
         if len(of_network) >= MOST_OF_ADDRESS or len(self._networks) >= MOST:
@@ -62,7 +62,7 @@ class Connections:
 
 
 class BoundedProtocol(H11Protocol):
-    """An HTTP connection with time limits. `proxied`: the application for requests from a proxy; None without one."""
+    """An HTTP connection with time limits. `proxied`: the application for requests from a proxy, if any is allowed."""
 
     def __init__(
         self, connections: Connections, proxies: LocalProxies | None, proxied: Any | None, **uvicorns: Any
@@ -76,7 +76,7 @@ class BoundedProtocol(H11Protocol):
 
     @property
     def is_idle(self) -> bool:
-        """Return whether no request is being answered. A request whose header is incomplete does not count."""
+        """Return whether no request is being answered. A request with an incomplete header does not count."""
         return self.cycle is None or self.cycle.response_complete
 
     @property
@@ -86,7 +86,7 @@ class BoundedProtocol(H11Protocol):
 
     @property
     def is_logged_in(self) -> bool:
-        """Return whether its latest request had a session, as access.py noted it."""
+        """Return whether the connection's latest request had a session. access.py sets the mark."""
         return self.scope is not None and "logged_in" in self.scope["state"]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -113,7 +113,7 @@ class BoundedProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Handle data, and start or stop the time limit of the header."""
+        """Process received data, and start or stop the time limit for the request header."""
         super().data_received(data)
         if self.transport.is_closing():
             return
@@ -124,12 +124,12 @@ class BoundedProtocol(H11Protocol):
             self._header_timer = None
 
     def pause_writing(self) -> None:
-        """Start the time limit for a client that does not read."""
+        """Start the time limit for a client that does not read the answer."""
         super().pause_writing()
         self._write_timer = self.loop.call_later(WRITE_SECONDS, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """End the time limit for a client that reads again."""
+        """Cancel the time limit, because the client reads again."""
         super().resume_writing()
         if self._write_timer is not None:
             self._write_timer.cancel()
@@ -146,7 +146,7 @@ class BoundedProtocol(H11Protocol):
 
 
 class LocalProxies:
-    """Decides which local connections may come from a proxy. Create it before the process is confined."""
+    """Decides which local connections may come from a proxy. Create it before the process drops its privileges."""
 
     def __init__(self) -> None:
         self._peers = Peers()
@@ -155,13 +155,13 @@ class LocalProxies:
             self._peers.open()
 
     def close(self) -> None:
-        """Close the socket to the kernel."""
+        """Close the kernel socket that is used to look up local users."""
         self._peers.close()
 
     def may_be_proxy(self, connection: Any) -> bool:
-        """Return whether forwarded addresses from this connection may be trusted.
+        """Return whether the forwarded client addresses of this connection may be trusted.
 
-        uvicorn compares the addresses of other computers with `[web] proxies`. All local users share one address, so a
+        uvicorn compares the addresses of remote proxies with `[web] proxies`. All local users share one address, so a
         local proxy must run as root, as a system account or as our own user. The public page's account is excluded.
         """
         try:
@@ -189,7 +189,7 @@ def protocol_of(connections: Connections, proxied: Any | None) -> type[asyncio.P
 
 
 def network_of(address: str) -> str:
-    """Return the network of an address: the /64 of an IPv6 address, LOOPBACK for this server, else the address."""
+    """Return the network of an address: the /64 of an IPv6 address, LOOPBACK for loopback, else the address itself."""
     try:
         ip = ip_address(address)
     except ValueError:

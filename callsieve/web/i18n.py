@@ -1,7 +1,7 @@
 """Languages of the console: gettext catalogues in `locale/`, shipped compiled.
 
-All `.mo` files in the folder of a language belong to it. `python -m tests.callsieve.web.test_catalogues` compiles them.
-A text with figures is a `Wording`. `N_` marks texts for the catalogue that are translated where they are shown.
+All `.mo` files in a language's folder are merged. `python -m tests.callsieve.web.test_catalogues` compiles them.
+A text with parameters is a `Wording`. `N_` marks texts for the catalogue that are translated when they are displayed.
 """
 
 import gettext
@@ -18,7 +18,7 @@ TAGS = {ENGLISH: "en", "zh": "zh-Hans"}
 
 @cache
 def translations_of(language: str) -> gettext.NullTranslations:
-    """Return the catalogue of a language. The one for English and unknown languages translates nothing."""
+    """Return the gettext catalogue of a language. For English and unknown languages it is empty."""
     chain = gettext.NullTranslations()
     folder = CATALOGUES / language / "LC_MESSAGES"
     if language not in LANGUAGES or not folder.is_dir():
@@ -51,7 +51,7 @@ def _accepted(header: str) -> Iterable[str]:
 
 
 def translated(text: str, catalogue: gettext.NullTranslations) -> str:
-    """Return the translation of a text of the program."""
+    """Return the translation of one of the program's own texts."""
     return catalogue.gettext(text) if text else ""
 
 

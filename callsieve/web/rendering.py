@@ -1,6 +1,6 @@
-"""Templates. Only this module makes HTML and imports jinja2.
+"""Jinja templates. Only this module makes HTML and imports jinja2.
 
-Everything is escaped by default, and an unknown name is an error. Viewers see numbers masked, also within texts.
+Every value is escaped by default, and an undefined name is an error. Viewers see numbers masked, also within texts.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ DAY_SECONDS = 86400.0
 
 
 def mask_numbers(text: str) -> str:
-    """Mask everything in a text that looks like a telephone number."""
+    """Mask everything in a text that looks like a phone number."""
     return _NUMBER_IN_TEXT.sub(lambda found: found["day"] or masked(re.sub(r"[^+0-9]", "", found[0])), text)
 
 
@@ -82,7 +82,7 @@ def _text(context: Context, text: str | Wording | None) -> str:
 
 @pass_context
 def _person(context: Context, name: str) -> str:
-    """Return a person, DID or source, with its site if that is another one: `305 at berlin`."""
+    """Return a person, DID or source. The site is added if it is a remote site: `305 at berlin`."""
     site = site_of(name)
     return _text(context, Wording("{name} at {site}", {"name": name_at_site(name), "site": site})) if site else name
 
@@ -100,26 +100,26 @@ def _person_of(context: Context, who: str) -> str:
 @pass_context
 def _sentence(context: Context, wording: str | Wording) -> str:
     words = _text(context, wording)
-    if words.endswith((".", "。")):  # some refusals are whole sentences
+    if words.endswith((".", "。")):  # the text is a whole sentence already
         return words[:1].upper() + words[1:]
     return _text(context, Wording("{sentence}.", {"sentence": words[:1].upper() + words[1:]}))
 
 
 @pass_context
 def _reason(context: Context, reason: str | Why) -> str:
-    """Return the reason of a decision in the visitor's language. An operator's own words are not translated."""
+    """Return the reason of a decision in the visitor's language. Text that an operator wrote is not translated."""
     words = (why_of(reason) if isinstance(reason, str) else reason).words
     return _mask_for(context, words) if isinstance(words, str) else _text(context, words)
 
 
 def _moment(at: float | None) -> Markup:
-    """Return an instant as `2026-12-31 18:00`, with the exact one as title. console.js converts it to local time."""
+    """Return a time as `2026-12-31 18:00`, with the exact time as title. console.js converts it to local time."""
     return _time_element(at, when(at), "at") if at is not None else Markup()
 
 
 @pass_context
 def _moment_ago(context: Context, at: float | None) -> Markup:
-    """Return an instant of the last day as `10 min ago`, and any other one as `_moment` does."""
+    """Return a time within the last day as `10 min ago`, and any other time as `_moment` does."""
     if at is None or abs(context["now"] - at) >= DAY_SECONDS:
         return _moment(at)
     return _time_element(at, _text(context, ago(at, context["now"])), "ago")
@@ -163,13 +163,13 @@ FILTERS: Mapping[str, Any] = {
 
 
 def loader_of(capabilities: Iterable[str]) -> BaseLoader:
-    """Return a loader of the common templates and, under each capability's name, its templates."""
+    """Return a loader for the shared templates, and for each capability's templates under the capability's name."""
     below = {name: PackageLoader(f"callsieve.{name}.web") for name in capabilities}
     return ChoiceLoader([PackageLoader("callsieve.web"), PrefixLoader(below)])
 
 
 class Templates:
-    """The templates of the console and of the capabilities, in each language. `filters`: extra Jinja filters."""
+    """Templates of the console and its capabilities, in every language. `filters`: extra Jinja filters."""
 
     def __init__(self, capabilities: Iterable[str], filters: Mapping[str, Callable[..., Any]]) -> None:
         self._catalogues = {language: translations_of(language) for language in LANGUAGES}
@@ -178,12 +178,12 @@ class Templates:
         }
 
     def render(self, name: str, language: str, shown: Mapping[str, Any]) -> str:
-        """Render a template."""
+        """Render a template in a language."""
         template = self._environments[language].get_template(name)
         return template.render(shown, catalogue=self._catalogues[language], ago=ago)
 
     def say(self, text: str, language: str) -> str:
-        """Translate a text of the program."""
+        """Translate one of the program's own texts."""
         return translated(text, self._catalogues[language])
 
 
@@ -211,7 +211,7 @@ def _documents(capability: str) -> Environment:
 
 
 def _printable(value: Any) -> Any:
-    """Replace unprintable characters by U+FFFD: they would make the page invalid."""
+    """Replace unprintable characters with U+FFFD, because they would make the page invalid."""
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
     return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in value)
@@ -254,7 +254,7 @@ class _TranslatedEnvironment(Environment):
 def _environment(
     language: str, capabilities: tuple[str, ...], filters: tuple[tuple[str, Callable[..., Any]], ...]
 ) -> Environment:
-    """Return the environment of a language. Cached, because compiling templates is slow."""
+    """Return the Jinja environment of a language. Cached, because compiling templates is slow."""
     environment = _TranslatedEnvironment(
         loader=loader_of(capabilities),
         autoescape=True,
@@ -273,7 +273,7 @@ def _environment(
 
 
 def _grouping(plural_of: Callable[..., str]) -> Callable[..., str]:
-    """Return a function like `ngettext` that writes the number in groups of digits: 1,025."""
+    """Return a function like `ngettext` that writes the number with group separators: 1,025."""
 
     @pass_context
     def grouping(context: Context, singular: str, plural: str, count: int, **variables: Any) -> str:
@@ -290,9 +290,10 @@ STALE_SECONDS = 3600.0
 
 
 class Cache(Generic[T]):
-    """A cache of few keys. It returns a value for `seconds` after it was computed.
+    """A cache for a few keys. It returns a value for `seconds` after computing it.
 
-    After that it returns the old value and computes a new one in the background. Beyond STALE_SECONDS callers wait.
+    After that it returns the old value and computes a new one in the background. Callers wait if it is older than
+    STALE_SECONDS.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -301,7 +302,7 @@ class Cache(Generic[T]):
         self._finding: dict[str, asyncio.Task[T]] = {}
 
     async def get(self, key: str, find: Callable[[], Awaitable[T]]) -> T:
-        """Return the value. Raise the error of `find` if there is no old value."""
+        """Return the cached value, or compute it with `find`. Raise the error of `find` if there is no old value."""
         at, value = self._found.get(key, (-STALE_SECONDS, None))
         age = time.monotonic() - at
         if age < self._seconds and value is not None:

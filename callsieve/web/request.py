@@ -1,4 +1,4 @@
-"""A request to the console: everything that the function of a page receives, and its only way to the store.
+"""A request to the console. It holds everything that a page's function receives, including access to the store.
 
     req.user, req.form, req.path("id")          the visitor, and the parameters
     await req.read(fn, *args)                   the result of fn(db, *args)
@@ -48,8 +48,8 @@ T = TypeVar("T")
 class Menu(NamedTuple):
     """The entries of the navigation, in order.
 
-    `messages`: the texts that `?said=` may name after a change. A link cannot show any other text. `on`: the
-    capabilities with pages here, to which templates may link.
+    `messages`: the texts that `?said=` may name after a change, so that a link cannot show any other text. `on`: names
+    of the enabled capabilities that have pages, to which templates may link.
     """
 
     entries: tuple[Entry, ...]
@@ -58,7 +58,7 @@ class Menu(NamedTuple):
 
 
 class MenuPlace(NamedTuple):
-    """A page of the navigation. `is_current`: the visitor is on it or below it."""
+    """A page in the navigation. `is_current`: the visitor is on this page or below it."""
 
     section: Section
     path: str
@@ -74,7 +74,7 @@ class MenuPart(NamedTuple):
 
     @property
     def is_current(self) -> bool:
-        """Return whether the visitor is on one of its pages."""
+        """Return whether the visitor is on one of the section's pages."""
         return any(place.is_current for place in self.places)
 
 
@@ -86,17 +86,16 @@ THEMES = {"system": N_("System"), "light": N_("Light"), "dark": N_("Dark")}
 
 
 class NotFound(Exception):
-    """Raised if the page's subject does not exist or this visitor may not see it. The answer does not say which."""
+    """Raised if the object does not exist or the visitor may not see it. The error page does not tell which."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """A request to a page. `user` and `session` are None without a login; `token` then belongs to the login form.
+    """A request to a page. `user` and `session` are None without a login. `token` then belongs to the login form.
 
     `window` (the emergency window) and `open_appeals` are set for logged-in users. `person` and `device` are set on a
-    person's own page, which has no `user`. `done`: the change that the visitor has just made, named by `?change=`.
-    `made`: the ids of the changes that this request makes. `now`: when the request arrived, in UTC seconds. All its
-    effects have this time.
+    person's own page, where `user` is None. `done`: the change that the visitor has just made, named by `?change=`.
+    `made`: ids of the changes that this request made. `now`: arrival time in UTC seconds, recorded for all its changes.
     """
 
     http: Request
@@ -118,48 +117,48 @@ class PageRequest:
 
     @property
     def me(self) -> ConsoleUser:
-        """Return the user, on a page that requires a login."""
+        """Return the logged-in user. Only for pages that require a login."""
         assert self.user is not None
         return self.user
 
     @property
     def here(self) -> Session:
-        """Return the session, on a page that requires a login."""
+        """Return the visitor's session. Only for pages that require a login."""
         assert self.session is not None
         return self.session
 
     @property
     def owner(self) -> Person:
-        """Return the person whose own page this is."""
+        """Return the person to whom this personal page belongs."""
         assert self.person is not None
         return self.person
 
     @property
     def role(self) -> Role:
-        """Return the visitor's role. Visitors without a login only reach pages for everybody."""
+        """Return the visitor's role. Visitors without a login are viewers and reach only public pages."""
         return self.user.role if self.user else Role.VIEWER
 
     @property
     def who(self) -> str:
-        """Return the visitor's name in the audit."""
+        """Return the visitor's name for the audit log."""
         if self.person:
             return f"{self.person.extension} (own page)"
         return f"{self.user.name} (console)" if self.user else "nobody"
 
     @property
     def sees_numbers(self) -> bool:
-        """Return whether the visitor may see numbers in full."""
+        """Return whether the visitor may see unmasked phone numbers."""
         return self.person is not None or (self.user is not None and self.user.role >= Role.OPERATOR)
 
     @property
     def address(self) -> str:
-        """Return the visitor's IP address, as forwarded by a proxy if there is one."""
+        """Return the visitor's IP address, from the proxy if there is one."""
         host = self.http.client.host if self.http.client else ""
         return "".join(filter(str.isprintable, host))[:LONGEST_ADDRESS]  # a proxy may pass on any text for it
 
     @property
     def is_fragment(self) -> bool:
-        """Return whether htmx requests only a part of the page."""
+        """Return whether htmx requests only a fragment of the page."""
         return self.http.headers.get("hx-request") == "true"
 
     @property
@@ -172,7 +171,7 @@ class PageRequest:
         return str(self.http.path_params[name])
 
     async def read(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
-        """Return the result of `fn(db, *args)`. Raise StoreError."""
+        """Return the result of `fn(db, *args)`. Raise StoreError on failure."""
         return await self.state.store.read(fn, *args)
 
     @property
@@ -182,28 +181,28 @@ class PageRequest:
         return Context(self.who, self.role, self.now, self.state.loaded, user, self.state.changes)
 
     async def perform(self, operation: Callable[[sqlite3.Connection, Context, R], T], request: R) -> T:
-        """Return the result of the operation. Raise Refused or StoreError."""
+        """Return the result of the operation, which may change the store. Raise Refused or StoreError."""
         context = self.context
         result = await self.state.store.write(operation, context, request)
         self.made.extend(change.id for change in context.made if change.id is not None)
         return result
 
     def page(self, template: str, status: int = 200, /, **shown: Any) -> HTMLResponse:
-        """Return a page from a template, with the values that all pages share."""
+        """Render a template into a response, with the values that all pages share."""
         return HTMLResponse(self.render(template, **shown), status)
 
     def render(self, template: str, /, **shown: Any) -> str:
-        """Return the text of a template. A template whose name begins with `_` is a fragment."""
+        """Render a template to text. A template whose name begins with `_` is a fragment."""
         return self.state.templates.render(template, self.language, {**self._common(), **shown})
 
     def say(self, text: str) -> str:
-        """Translate a text of the program into the visitor's language."""
+        """Translate one of the program's own texts into the visitor's language."""
         return self.state.templates.say(text, self.language)
 
     def go(self, path: str, said: str = "") -> Response:
-        """Redirect to a page after a change. `said`: names one of the menu's messages.
+        """Redirect to a page after a change. `said`: the key of a message in the menu.
 
-        That page also shows the last change of this request, with a button to undo it.
+        The page also shows the last change of this request, with a button to undo it.
         """
         assert not said or said in self.state.service(Menu).messages, said
         query = {"said": said} if said else {}
@@ -259,7 +258,7 @@ class PageRequest:
 
 
 def _open_window(window: EmergencyWindow, health: SystemHealth) -> str | Wording:
-    """Return the text about an open emergency window, from the store or from a health check that found a later call."""
+    """Return the text about an open emergency window, from the store or from a health check that saw a later call."""
     if window.is_open:
         return window.description
     seen = health.window
@@ -279,7 +278,7 @@ def readable(text: str) -> str:
 
 
 def local_path(text: str | None, otherwise: str = "/") -> str:
-    """Return the path if it is one of this console, else `otherwise`."""
+    """Return the path if it is local to this console, else `otherwise`."""
     if not text or not text.startswith("/") or text.startswith(("//", "/\\")) or not text.isprintable():
         return otherwise
     parts = urlsplit(text)
@@ -292,7 +291,7 @@ def as_file(content: str | bytes, name: str, kind: str = "text/csv; charset=utf-
 
 
 def document_response(req: PageRequest, page: str, name: str) -> Response:
-    """Return a self-contained page, or with `?download=` a file of it. `name`: its name without language."""
+    """Return a self-contained page, or a download with `?download=`. `name`: file name without language and suffix."""
     if req.query.get("download"):
         return as_file(page, f"{name}-{req.language}.html", "text/html; charset=utf-8")
     style = page.partition("<style>")[2].partition("</style>")[0]
@@ -300,7 +299,7 @@ def document_response(req: PageRequest, page: str, name: str) -> Response:
 
 
 def uploaded_table(req: PageRequest, columns: Sequence[str], longest: int = FIELD_CHARACTERS) -> CsvTable:
-    """Return the table in the uploaded file. Raise TableError if no file was chosen or it is not a table."""
+    """Parse the uploaded CSV file. Raise TableError if no file was chosen or the file is not a table."""
     raw = req.files.get("file", b"")
     if not raw:
         raise TableError(EMPTY)
@@ -308,7 +307,7 @@ def uploaded_table(req: PageRequest, columns: Sequence[str], longest: int = FIEL
 
 
 def expiry_in(form: Mapping[str, str]) -> str | None:
-    """Return the expiry from the form fields of the macro `expiry`: a date, else a period; None for no expiry."""
+    """Return the expiry from the form fields of the macro `expiry`: a date or a period; None for no expiry."""
     return form.get("expires_on", "").strip() or form.get("expires", "").strip() or None
 
 
@@ -323,7 +322,7 @@ def number_in_form(req: PageRequest, key: str) -> int:
 def undoing(path: str, whats: Collection[str] | None = None) -> Callable[[PageRequest], Awaitable[Response]]:
     """Return a page function that undoes the change named in its form and redirects to the path.
 
-    `whats`: the kinds of change that it may undo; None: all.
+    `whats`: the kinds of change that it may undo; None allows all.
     """
 
     async def take_back(req: PageRequest) -> Response:
@@ -334,7 +333,7 @@ def undoing(path: str, whats: Collection[str] | None = None) -> Callable[[PageRe
 
 
 async def take_back_named(req: PageRequest, whats: Collection[str] | None, number: str | None = None) -> None:
-    """Undo the change that the form names. It must be one of `whats` and about the number; None for any."""
+    """Undo the change that the form names. It must match `whats` (kinds of change) and `number`; None matches any."""
     await req.perform(undo, UndoRequest(number_in_form(req, "id"), whats, number))
 
 
@@ -372,11 +371,11 @@ FORM_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A page in the table of a capability.
+    """An entry in a capability's table of pages.
 
-    `role`: the lowest role that may see it; None: everybody, also without a login. A POST without a valid form token
-    is refused before `handler` sees it. `most_bytes`: the longest body. `is_poll`: a page requests it by itself, so it
-    does not keep a session alive. `admit`: admits visitors without a session of the console instead of users.
+    `role`: the lowest role that may see the page; None: everybody, without a login. POST requests without a valid form
+    token are refused. `most_bytes`: the longest body. `is_poll`: the browser requests the page periodically, so it does
+    not keep a session alive. `admit`: admits visitors by another check than the console's login.
     """
 
     method: str

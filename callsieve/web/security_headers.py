@@ -1,7 +1,7 @@
-"""ASGI middleware that adds security headers to every answer, and refuses some requests before any page sees them.
+"""ASGI middleware that adds security headers to every answer and refuses unsafe requests before they reach a page.
 
 - `Host` must be a known name of the console. Otherwise a website could point its own name to this server.
-- Behind a proxy everything is HTTPS. Otherwise the cookie would cross the network unencrypted.
+- Behind a proxy every request must be HTTPS. Otherwise the cookie would cross the network unencrypted.
 - request.py limits the length of a body while it reads it.
 """
 
@@ -33,7 +33,7 @@ PLAIN_PATHS = frozenset({"/livez", "/readyz", "/metrics"})
 
 
 def policy_with(style: str, policy: str = POLICY) -> str:
-    """Return a content security policy for a self-contained document that allows only this inline style.
+    """Return a content security policy for a self-contained document that allows only this inline style sheet.
 
     The hash covers the text between `<style>` and `</style>` (Content Security Policy Level 3).
     """
@@ -42,7 +42,7 @@ def policy_with(style: str, policy: str = POLICY) -> str:
 
 
 class SecurityHeaders:
-    """Middleware around the whole application. An answer with its own policy (`policy_with`) keeps it.
+    """Middleware around the whole application. An answer that sets its own policy (`policy_with`) keeps it.
 
     `may_be_plain`: requests that may use HTTP despite `https_only`. `other_name`: the answer to an unknown `Host`.
     """
@@ -54,7 +54,7 @@ class SecurityHeaders:
         *,
         https_only: bool = False,
         may_be_plain: Callable[[Scope], bool] = lambda scope: False,
-        other_name: str = "The console is not reached by this name: add it to [web] hosts.\n",
+        other_name: str = "Unknown host name. To reach the console by this name, add it to [web] hosts.\n",
     ) -> None:
         self._app = app
         self._other_name = other_name
@@ -63,7 +63,7 @@ class SecurityHeaders:
         self._https_only = https_only
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request, or refuse it."""
+        """Pass the request on and add the headers, or refuse it."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -87,12 +87,12 @@ class SecurityHeaders:
             return self._other_name
         may_be_plain = scope["path"] in PLAIN_PATHS or self._may_be_plain(scope)
         if self._https_only and scope["scheme"] != "https" and not may_be_plain:
-            return "This is reached over https only: the proxy must send X-Forwarded-Proto.\n"
+            return "This server accepts HTTPS only. The proxy must send X-Forwarded-Proto: https.\n"
         return ""
 
 
 def host_of(header: str) -> str:
-    """Return the name in a Host header, without port and without the brackets of IPv6."""
+    """Return the host name in a Host header, without the port and IPv6 brackets."""
     if header.startswith("["):
         return header[1:].partition("]")[0].lower()
     return header.partition(":")[0].lower()

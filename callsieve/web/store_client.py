@@ -1,6 +1,6 @@
-"""The console's connection to the store, opened on first use and reopened after a failure or a replaced file.
+"""The console's connection to the store. It opens on first use, and again after a failure or a replaced file.
 
-The console never creates the store: running as another user, it would make a file that the daemon cannot use.
+The console never creates the store: it runs as another user, and the daemon could not use the file.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from reputation.store.errors import StoreError
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-READ_SECONDS = 8.0  # with what waits before it: on a busy machine a late page is better than none
+READ_SECONDS = 8.0  # includes waiting for other reads: on a busy machine a late page is better than none
 
 
 class StoreClient:
@@ -31,12 +31,14 @@ class StoreClient:
         self._opening: asyncio.Future[Store] | None = None
 
     async def read(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
-        """Return the result of `fn(db, *args)`. Raise StoreError, also after the time limit."""
+        """Return the result of `fn(db, *args)`. Raise StoreError, also if it takes longer than the time limit."""
         store = await self._current()
         try:
             return await store.read(fn, *args, give_up_at=time.monotonic() + self._read_seconds)
         except TimeoutError:
-            raise StoreError(f"{self._path}: it did not answer within {self._read_seconds:.0f} s; try again") from None
+            raise StoreError(
+                f"{self._path}: the store did not answer within {self._read_seconds:.0f} s. Try again"
+            ) from None
 
     async def write(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
         """Return the result of `fn(db, *args)` in one transaction. Raise StoreError."""
@@ -44,13 +46,13 @@ class StoreClient:
         return await store.write(fn, *args)
 
     async def open(self, seconds: float) -> None:
-        """Try for at most `seconds` to open the store before it is needed. Errors show on first use."""
+        """Try for at most `seconds` to open the store in advance. Errors are raised on first use instead."""
         with suppress(StoreError, TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._current()
 
     async def close(self) -> None:
-        """Close the store and end its threads."""
+        """Close the store and stop its threads."""
         if self._opening is not None:
             self._opening.cancel()
             await asyncio.gather(self._opening, return_exceptions=True)
@@ -63,12 +65,12 @@ class StoreClient:
         if self._opening is None or self._opening.done():
             self._opening = asyncio.ensure_future(self._opened())
             self._opening.add_done_callback(_look_at)
-        # Opening continues when a request gives up. Else a store that opens slowly would never be open.
+        # Opening continues when a request gives up. Otherwise a slow store would never become open.
         return await asyncio.shield(self._opening)
 
     async def _opened(self) -> Store:
         if files_of(self._path)[0] is None:
-            raise StoreError(f"{self._path}: there is no store yet: start the daemon, which makes one")
+            raise StoreError(f"{self._path}: the store does not exist yet. Start the daemon, which creates it")
         if not self._is_same():
             await self._close()
         if self._store is None:
@@ -86,6 +88,6 @@ class StoreClient:
 
 
 def _look_at(opening: asyncio.Future[Store]) -> None:
-    """Retrieve the error, so that asyncio does not log it. Requests that wait for the store get it anyway."""
+    """Retrieve the error, so that asyncio does not log it. Requests that wait for the store receive it as well."""
     if not opening.cancelled():
         opening.exception()

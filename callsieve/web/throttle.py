@@ -1,12 +1,12 @@
-"""Rate limits: logins by name and address, requests by token, visitors of the public page.
+"""Rate limits: logins by name and address, API requests by token, and visitors of the public page.
 
-They are kept in memory and bounded, so that an attacker cannot fill the store, which calls need.
+Counters are kept in memory and bounded, so that an attacker cannot fill the store, which calls need.
 
-After failed logins the wait doubles each time. A token may make a number of requests in a window, also all at once. For
-each token one instant is kept: when its requests would have ended at an even rate (GCRA).
+After failed logins the wait doubles each time. A token may make a number of requests per window, also in one burst. One
+timestamp per token is enough: the time when its requests would have ended at an even rate (GCRA).
 
-public_page/operations.py limits what visitors write to the store. docs/how-to/public-page.md computes the effort of
-guessing a reference under these figures.
+public_page/operations.py limits what visitors write to the store. docs/how-to/public-page.md computes how many guesses
+an attacker needs to find a reference under these limits.
 """
 
 from collections import OrderedDict
@@ -29,7 +29,7 @@ class _Failures:
 
 
 class Throttle:
-    """Failed attempts by key, a name or an address. Each failure lengthens the wait."""
+    """Failed attempts by key (a user name or an address). Each failure doubles the wait."""
 
     def __init__(self, free_tries: int = FREE_TRIES) -> None:
         self._free_tries = free_tries
@@ -39,7 +39,7 @@ class Throttle:
         return len(self._by_key)
 
     def wait_seconds(self, key: str, now: float) -> float:
-        """Return the seconds until the key may try again. 0: now."""
+        """Return the seconds until the key may try again; 0 if it may try now."""
         failures = self._of(key, now)
         if failures is None or failures.count < self._free_tries:
             return 0.0
@@ -59,7 +59,7 @@ class Throttle:
         self._by_key.pop(key, None)
 
     def take_back(self, key: str) -> None:
-        """Remove only the latest failed attempt, so that one good account does not clear guesses at others."""
+        """Remove only the latest failed attempt, so that a login to one account does not clear guesses at others."""
         failures = self._by_key.get(key)
         if failures is not None:
             failures.count = max(0, failures.count - 1)
@@ -78,7 +78,7 @@ MOST_TOKENS_KEPT = 2000
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """The rest of a rate limit. `wait_seconds`: until the next request is allowed; 0 if this one is."""
+    """Remaining requests of a rate limit. `wait_seconds`: until the next request is allowed; 0 if this one is."""
 
     per_minute: int
     remaining: int
@@ -87,7 +87,7 @@ class Quota:
 
     @property
     def headers(self) -> dict[str, str]:
-        """Return `RateLimit` headers (draft-ietf-httpapi-ratelimit-headers), with `Retry-After` if refused."""
+        """Return the `RateLimit` headers (draft-ietf-httpapi-ratelimit-headers), with `Retry-After` if refused."""
         limits = {
             "RateLimit-Policy": f'"token";q={self.per_minute};w={WINDOW_SECONDS:.0f}',
             "RateLimit": f'"token";r={self.remaining};t={self.reset_seconds}',
@@ -96,7 +96,7 @@ class Quota:
 
 
 class RateLimits:
-    """Rate limits by token. `now` is in seconds of a monotonic clock."""
+    """Rate limits by token. `now`: seconds of a monotonic clock."""
 
     def __init__(self, window_seconds: float = WINDOW_SECONDS) -> None:
         self._window = window_seconds
@@ -110,7 +110,7 @@ class RateLimits:
         step = self._window / allowed
         even_until = max(self._even_until.get(token_id, now), now)
         ahead = even_until + step - now
-        if ahead > self._window + step / 2:  # half a step: so many requests are whole, whatever is rounded
+        if ahead > self._window + step / 2:  # half a step more, so that rounding never costs a request
             wait = ceil(ahead - self._window)
             return Quota(allowed, 0, ceil(even_until - now), max(1, wait))
         if token_id not in self._even_until and len(self._even_until) >= MOST_TOKENS_KEPT:
@@ -119,7 +119,7 @@ class RateLimits:
         return Quota(allowed, max(0, int((self._window - ahead) / step + 0.5)), ceil(ahead), 0)
 
     def _forget(self, now: float) -> None:
-        """Drop the tokens without recent requests. If all are recent, drop the token that used least of its limit."""
+        """Remove tokens without recent requests. If all are recent, remove the token that used least of its limit."""
         self._even_until = {key: at for key, at in self._even_until.items() if at > now}
         if len(self._even_until) >= MOST_TOKENS_KEPT:
             del self._even_until[min(self._even_until, key=lambda key: self._even_until[key])]
@@ -128,14 +128,14 @@ class RateLimits:
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
 REQUESTS_A_MINUTE = 120  # of one network
 FILED_A_DAY = 3  # of one network
-CODES_A_DAY = 5  # of one appeal: each is a row of the audit
-UPLOADS_AT_ONCE = 20  # of all: each holds up to 1 MB of memory
-CALLS_A_DAY = 5  # calls back that one network asks for; the helper also has its own limits
-CALLS_AN_HOUR = 20  # of all together
+CODES_A_DAY = 5  # of one appeal; each adds an audit row
+UPLOADS_AT_ONCE = 20  # in total; each holds up to 1 MB of memory
+CALLS_A_DAY = 5  # call-backs per network; the helper has limits as well
+CALLS_AN_HOUR = 20  # in total
 
 
 class Count:
-    """A limit of events per key and period."""
+    """A limit of events per key and period of time."""
 
     def __init__(self, most: int, seconds: float) -> None:
         self._most, self._seconds = most, seconds
@@ -153,7 +153,7 @@ class Count:
         return True
 
     def give_back(self, key: str) -> None:
-        """Remove the latest event from the count."""
+        """Undo the counting of the latest event."""
         began, count = self._by_key.get(key, (0.0, 0))
         if count:
             self._by_key[key] = (began, count - 1)
@@ -164,24 +164,24 @@ class Count:
 
 
 class Limits:
-    """The limits of the public page. `network`: as callsieve/web/connections.py derives it from an address."""
+    """Rate limits of the public page. `network`: the visitor's network, from `web.connections.network_of`."""
 
     def __init__(self) -> None:
         self.requests = Count(REQUESTS_A_MINUTE, MINUTE)
         self.filings = Count(FILED_A_DAY, DAY)
-        self.uploads: set[str] = set()  # links whose documents are under way
+        self.uploads: set[str] = set()  # links with an upload in progress
         self._calls = Count(CALLS_A_DAY, DAY)
         self._calls_of_all = Count(CALLS_AN_HOUR, HOUR)
         self._wrong = Throttle()
 
     def take_call(self, network: str, now: float) -> bool:
-        """Count a requested call back. Return False if there were too many."""
+        """Count a requested call-back. Return False if the limit is reached."""
         return self._calls.take(network, now) and self._calls_of_all.take("", now)
 
     def take_wrong(self, network: str, now: float) -> bool:
-        """Count a wrong reference. Return False if the network has to wait: after five, for a time that doubles.
+        """Count a wrong reference. Return False if the network has to wait. The wait starts after five and doubles.
 
-        Right references are never counted and never wait, so nobody can close the page for others by guessing.
+        Correct references are never counted and never wait, so nobody can lock others out of the page by guessing.
         """
         if self._wrong.wait_seconds(network, now) > 0:
             return False

@@ -1,7 +1,7 @@
-"""Tokens of the console's sessions and forms. Pure functions.
+"""Tokens for the console's sessions and forms. Pure functions.
 
-The cookie holds a random token, and the store its SHA-256. Forms carry an HMAC of it: a leaked page does not disclose
-the cookie, and another website cannot guess the value.
+The cookie holds a random token, and the store its SHA-256. Forms carry an HMAC of the token: a leaked page does not
+disclose the cookie, and another website cannot guess the value.
 """
 
 import hmac
@@ -18,23 +18,23 @@ def new_token() -> str:
 
 
 def parse_token(text: str | None) -> str | None:
-    """Return the token of a cookie, or None if it is malformed."""
+    """Return the token in a cookie, or None if it is malformed."""
     return text if text and _TOKEN.fullmatch(text) else None
 
 
 def hash_of(token: str) -> str:
-    """Return the hash that the store keeps of a token."""
+    """Return the hash under which the store keeps a token."""
     return sha256(token.encode()).hexdigest()
 
 
 def browser_token(name: str, password: str) -> str:
-    """Return the value of a cookie that marks a browser in which the user logged in. `password`: the stored hash."""
+    """Return a cookie value that marks a browser where this user has logged in. `password`: the stored hash."""
     token = new_token()
     return f"{token}.{_browser_proof(token, name, password)}"
 
 
 def browser_of(text: str, name: str, password: str) -> str | None:
-    """Return the browser's token, or None if it is another user's or the password has changed since."""
+    """Return the browser's token, or None if it belongs to another user or the password has changed since."""
     token, _, proof = text.partition(".")
     expected = _browser_proof(token, name, password)
     return token if hmac.compare_digest(proof.encode(), expected.encode()) else None
@@ -45,10 +45,10 @@ def _browser_proof(token: str, name: str, password: str) -> str:
 
 
 def form_token(token: str) -> str:
-    """Return the token that every form of a session carries."""
+    """Return the token that every form of a session must carry."""
     return hmac.digest(token.encode(), b"callsieve form", "sha256").hex()
 
 
 def is_form_token(text: str, token: str) -> bool:
-    """Return whether this is the form token of the session."""
+    """Return whether `text` is the form token of the session with this token."""
     return hmac.compare_digest(text.encode(), form_token(token).encode())

@@ -167,7 +167,7 @@ def test_people_and_numbers_of_a_stock_asterisk(stock: Asterisk, tmp_path: Path)
     assert people["207"] == Person("207", "PJSIP/alice", "board", "en", ANN)
     assert (people["202"].group, people["204"].group) == ("600", None)
     assert "PJSIP/lobby: " in said
-    assert "_20718388XX stands for many numbers" in said
+    assert "_20718388XX matches many numbers" in said
     groups = {key: did.groups for key, did in pbx.dids().items()}
     # 203 is the administrator's, but the PBX knows the group; 7 comes in on a trunk that the settings do not have.
     assert groups == {
@@ -382,7 +382,7 @@ def test_people_and_numbers_of_freepbx(freepbx: Asterisk, tmp_path: Path) -> Non
     }
     assert "202 has several phones: PJSIP/206" in said
     assert "205 has no phone" in said
-    assert "206 has a trunk of the settings as its phone" in said
+    assert "206 is not imported: its phone is a trunk" in said
     assert pbx.dids() == {
         "0": Did("+442071838750", callee="201"),
         "1": Did("+442071838751", ("600",)),

@@ -14,8 +14,8 @@ from reputation.marking import (
     UNDO_SECONDS,
     MarkRefusal,
     MarkResult,
+    MarkStatement,
     MarkStatus,
-    Statement,
     mark,
     mark_last_caller,
     unmark,
@@ -46,7 +46,7 @@ def store(tmp_path: Path) -> Path:
 def say(store: Path, number: str = CALLER, verdict: Verdict = Verdict.SPAM, **about: Any) -> MarkResult:
     """201 says it on the command line, in the US."""
     values: dict[str, Any] = {"reporter": "201", "at": NOW, "channel": MarkChannel.CLI, "region": "US"} | about
-    return write(store, mark, Statement(number=number, verdict=verdict, **values))
+    return write(store, mark, MarkStatement(number=number, verdict=verdict, **values))
 
 
 def take_back(store: Path, at: float = NOW + 1, number: str = CALLER) -> MarkResult:
@@ -182,7 +182,7 @@ class TestTakingBack:
 
     @pytest.mark.parametrize("number", [CALLER, "anonymous"])
     def test_there_may_be_nothing_to_take_back(self, store: Path, number: str) -> None:
-        statement = Statement(number=number, reporter="201", verdict=Verdict.SPAM, at=NOW, channel=MarkChannel.CLI)
+        statement = MarkStatement(number=number, reporter="201", verdict=Verdict.SPAM, at=NOW, channel=MarkChannel.CLI)
         assert write(store, unmark, statement).status is MarkStatus.NOTHING
 
     def test_what_was_said_in_every_class_goes(self, store: Path) -> None:

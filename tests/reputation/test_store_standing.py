@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from reputation.evidence import Circumstances
 from reputation.facts import Facts
-from reputation.marking import Statement, mark, unmark
+from reputation.marking import MarkStatement, mark, unmark
 from reputation.memory_store import MemoryStore
 from reputation.model import (
     Answered,
@@ -154,7 +154,7 @@ def test_only_the_owners_one_ring_call_takes_a_call_back_away(db: sqlite3.Connec
 @given(histories, st.sampled_from(NUMBERS[:4]), st.floats(0, 1e6))
 def test_unmark_is_never_marked(found: list[Any], number: str, seconds: float) -> None:
     """By somebody who had said nothing about the number, and has nothing else to do with it."""
-    say = Statement(
+    say = MarkStatement(
         number=number, reporter="209", verdict=Verdict.SPAM, at=NOW + seconds, channel=MarkChannel.CLI, region="US"
     )
     with closing(empty_store(KEEN)) as db:
@@ -214,7 +214,7 @@ def one_ring(db: sqlite3.Connection) -> None:
 
 def say(verdict: Verdict, at: float) -> Callable[[sqlite3.Connection], object]:
     def spoken(db: sqlite3.Connection) -> object:
-        about = Statement(number=CALLER, reporter="201", verdict=verdict, at=at, channel=MarkChannel.EXTENSION)
+        about = MarkStatement(number=CALLER, reporter="201", verdict=verdict, at=at, channel=MarkChannel.EXTENSION)
         return mark(db, about)
 
     return spoken

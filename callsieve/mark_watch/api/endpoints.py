@@ -2,11 +2,11 @@
 
 from callsieve.api.endpoint import endpoint
 from callsieve.mark_watch import operations, views
-from callsieve.mark_watch.operations import MOST_SCREENSHOT_BYTES, LookRequest
+from callsieve.mark_watch.operations import MOST_SCREENSHOT_BYTES, LabelCheckRequest
 from reputation.users import Role, Scope
 
 OWN = "/own-numbers/{number}"
-SEEN = LookRequest("+442071838750", "Hiya", "Scam Likely", 12)
+SEEN = LabelCheckRequest("+442071838750", "Hiya", "Scam Likely", 12)
 
 ENDPOINTS = (
     endpoint("GET", "/looks", views.find_looks, Scope.READ, Role.OPERATOR),

@@ -23,7 +23,7 @@ from callsieve.lookups.process import asked_sources, fetch_with
 from callsieve.lookups.service import AskedSource, Fetch, Unreachable
 from callsieve.lookups.sources import BadAnswer, covers, limits_of
 from callsieve.mark_watch import operations
-from callsieve.mark_watch.operations import MOST_SCREENSHOT_BYTES, NEXT, LookRequest
+from callsieve.mark_watch.operations import MOST_SCREENSHOT_BYTES, NEXT, LabelCheckRequest
 from callsieve.outside.http_client import OutsideClient
 from callsieve.settings import Loaded
 from callsieve.system.privileges import open_named
@@ -153,7 +153,7 @@ def add(
 ) -> None:
     """Record the label that a platform shows for an own number, as you saw it on a phone or in an app."""
     picture = None if screenshot is None else operations.ScreenshotFile(screenshot.name, _read(screenshot))
-    request = LookRequest(number, platform, label, count, picture, next_look)
+    request = LabelCheckRequest(number, platform, label, count, picture, next_look)
     done = options.perform(options.settings_of(config), operations.record, request)
     shown = f"{done.look.platform} shows {done.look.label or NO_LABEL} of {done.look.number}"
     before = (

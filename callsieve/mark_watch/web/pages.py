@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from callsieve.changes.operation import Refused
 from callsieve.mark_watch import operations
-from callsieve.mark_watch.operations import MOST_SCREENSHOT_BYTES, NEXT, LookRequest, ScreenshotFile
+from callsieve.mark_watch.operations import MOST_SCREENSHOT_BYTES, NEXT, LabelCheckRequest, ScreenshotFile
 from callsieve.numbers.web.pages import number_in
 from callsieve.own_numbers.web.pages import page_of_number, problem_in_words
 from callsieve.text.file_kinds import IMAGES
@@ -36,12 +36,12 @@ async def picture(req: PageRequest) -> Response:
     return Response(content, media_type=IMAGES[kind])
 
 
-def request_of(number: str, form: Mapping[str, str], screenshot: bytes) -> LookRequest:
+def request_of(number: str, form: Mapping[str, str], screenshot: bytes) -> LabelCheckRequest:
     """Return the label check from a form. A malformed count becomes -1, which the operation refuses."""
     count = form.get("count", "").strip()
     counted = (int(count) if count.isascii() and count.isdecimal() and len(count) < 12 else -1) if count else None
     shown = ScreenshotFile("", screenshot) if screenshot else None
-    return LookRequest(
+    return LabelCheckRequest(
         number, form.get("platform", ""), form.get("label", ""), counted, shown, form.get("next") or NEXT
     )
 

@@ -1,4 +1,4 @@
-"""`callsieve own`: the register of own numbers."""
+"""The commands `callsieve own`, which manage the register of own numbers."""
 
 import sys
 import time
@@ -56,7 +56,7 @@ WIDTH = 10  # of the first column
 
 
 def grade_word(grade: Grade | None) -> Text:
-    """Return the grade in its colour."""
+    """Return a grade as coloured text."""
     return Text(str(grade_words(grade)), style=COLOUR_BY_GRADE[grade] if grade else "dim")
 
 
@@ -65,7 +65,7 @@ def _because(reason: HealthReason) -> Text:
 
 
 def print_health(health: NumberHealth) -> None:
-    """Print the grade with its reasons, the figures of a day, a week and four weeks, and a chart of the days."""
+    """Print the grade with its reasons, the figures of 1, 7 and 28 days, and a chart of the days."""
     print_pairs(
         (
             ("grade", grade_word(health.grade)),
@@ -89,7 +89,7 @@ def _seen(health: NumberHealth) -> str:
     if view is None:
         return ""
     why = sentence_of_families(view.families)
-    return f"{view.level.word}, {view.points:+d} points, by the people it called{f': {why}' if why else ''}"
+    return f"{view.level.word}, {view.points:+d} points, for the people it called{f': {why}' if why else ''}"
 
 
 def _print_days(health: NumberHealth) -> None:
@@ -108,7 +108,7 @@ def _print_days(health: NumberHealth) -> None:
 
 
 def details_of(own: OwnNumber, now: float) -> None:
-    """Print the entry of the register, one line per field."""
+    """Print a number's registered details, one line per field."""
     print_pairs(
         (
             ("number", bold(own.number)),
@@ -130,7 +130,7 @@ def state_in_words(own: OwnNumber, now: float) -> str:
 def print_list(
     register: Sequence[OwnNumber], strangers: Sequence[Seen], grades: Mapping[str, Graded], now: float
 ) -> None:
-    """Print the register, the unregistered numbers that call out, and the reasons for bad grades."""
+    """Print the register, unregistered numbers seen on outgoing calls, and the reasons for bad grades."""
     if register:
         rows = [
             (
@@ -177,7 +177,7 @@ def _next_text(own: OwnNumber, now: float) -> str:
 
 
 def with_fields(command: Any) -> Any:
-    """Give a command an option for each field of an own number, from which typer makes its options."""
+    """Decorate a command with one typer option per field of an own number."""
     parameters = signature(command).parameters.values()
     first, *others = [parameter for parameter in parameters if parameter.kind is not Parameter.VAR_KEYWORD]
     options = [_option_of(field) for field in FIELDS]
@@ -211,7 +211,7 @@ def add(number: NumberArgument, config: ConfigOption = None, **typed: Any) -> No
 
 
 def show(number: NumberArgument, as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show an own number with its grade and figures, and how the people it called would see it."""
+    """Show an own number with its grade and figures, and how the people it calls would see it."""
     loaded = settings_of(config)
     with existing_store(loaded) as db:
         shown = find_own_number(db, context_of(loaded), number)
@@ -245,11 +245,13 @@ def show_all(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 
 
 def due(
-    within: Annotated[str, typer.Option(metavar="DAYS", help="How many days ahead; or 12h, 2w.")] = "14",
+    within: Annotated[
+        str, typer.Option(metavar="DAYS", help="Number of days ahead, or a time such as 12h or 2w.")
+    ] = "14",
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show what is due: checks, numbers that have rested, and unregistered numbers on outgoing calls."""
+    """Show tasks that are due: checks, numbers that have rested, and unregistered numbers on outgoing calls."""
     now = time.time()
     try:
         until = expiry_of(f"{within}d" if within.isdecimal() else within, now)
@@ -273,13 +275,15 @@ def due(
 
 def check(
     number: NumberArgument,
-    next_check: Annotated[str, typer.Option("--next", metavar="TIME", help="When to check it again.")] = CHECK_EVERY,
+    next_check: Annotated[
+        str, typer.Option("--next", metavar="TIME", help="When the next check is due.")
+    ] = CHECK_EVERY,
     config: ConfigOption = None,
 ) -> None:
-    """Record that the registered details of a number were checked today and are right."""
+    """Record that you checked a number's registered details today and found them correct."""
     done = perform(settings_of(config), operations.check, CheckRequest(number, next_check), existing=True)
     at = done.own_number.next_check_at
-    _say(done, f"was checked. Next: {day(at) if at else NEVER}.", config)
+    _say(done, f"was checked. Next check: {day(at) if at else NEVER}.", config)
 
 
 def rest(number: NumberArgument, config: ConfigOption = None) -> None:
@@ -290,16 +294,18 @@ def rest(number: NumberArgument, config: ConfigOption = None) -> None:
 
 def use(
     number: NumberArgument,
-    force: Annotated[bool, typer.Option("--force", help="Even if it has rested for less than 45 days.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Use the number even if it has rested for less than 45 days.")
+    ] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Use a number again that rested or was retired."""
+    """Use a resting or retired number again."""
     done = perform(settings_of(config), operations.use, UseRequest(number, early=force), existing=True)
     _say(done, "is in use again.", config)
 
 
 def retire(number: NumberArgument, config: ConfigOption = None) -> None:
-    """Record that a number was given back. It is no longer an own number, but its history stays."""
+    """Record that a number was given back to the carrier. It is no longer an own number, but its history stays."""
     _say(perform(settings_of(config), operations.retire, number, existing=True), "is retired.", config)
 
 
@@ -316,7 +322,7 @@ def _say(done: OwnNumberChange, result: str, config: Path | None) -> None:
 def import_register(
     file: FileArgument, dry_run: DryRunOption = False, as_json: JsonOption = False, config: ConfigOption = None
 ) -> None:
-    """Import or update own numbers. Columns that the file does not have, and other numbers, are not changed."""
+    """Import or update own numbers from CSV. Numbers and columns that are not in the file stay unchanged."""
     loaded = settings_of(config)
     with table_in(file, COLUMNS, longest=LONGEST_FIELD) as (table, _):
         numbers = own_numbers_in(table, loaded.settings.numbers.region, time.time())
@@ -345,7 +351,7 @@ def export_register(
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Write the register as CSV for `own import`."""
+    """Write the register as CSV that `own import` can read."""
     with existing_store(settings_of(config)) as db:
         register = register_of(db)
     text = register_as_csv(register)

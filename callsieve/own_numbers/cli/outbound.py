@@ -1,4 +1,4 @@
-"""`callsieve own decisions`, `explain`, `dnc`, `complaint` and `guidance`."""
+"""The commands `callsieve own decisions`, `explain`, `dnc`, `complaint` and `guidance`."""
 
 import time
 from pathlib import Path
@@ -44,7 +44,7 @@ def decisions(
     number: Annotated[str | None, typer.Argument(help="Only calls to this number.", show_default=False)] = None,
     own: OwnOption = None,
     held: Annotated[
-        bool, typer.Option("--held", help="Only calls that were held or refused, or would have been.")
+        bool, typer.Option("--held", help="Only calls that were held or refused, or would be without observe mode.")
     ] = False,
     last: Annotated[
         int, typer.Option(min=1, max=MOST_SHOWN, help="Number of decisions to show, the latest first.")
@@ -52,7 +52,7 @@ def decisions(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show the decisions of the outbound guard. While it only observes, they say what it would have done."""
+    """Show the decisions of the outbound guard. In observe mode they show what it would have done."""
     loaded = settings_of(config)
     callee = None if number is None else number_argument(number, loaded)
     own_number = number_option("--from", own, loaded)
@@ -89,8 +89,8 @@ def explain(
 ) -> None:
     """Show every step of the outbound guard for one call, and its decision.
 
-    With a time in the past, later calls do not count, but earlier ones count for their whole day. The number's state
-    and grade are always the present ones.
+    With a time in the past, later calls do not count, but earlier calls count for their whole day. The number's state
+    and grade are always the current ones.
     """
     loaded = settings_of(config)
     try:
@@ -121,10 +121,10 @@ def explain(
     say(f"{key or number}{place} from {own_number or 'any number'}, at {when_there(now)}")
     print_table(("step", "says"), lines, keep=(0,))
     ordered = f"{decision.would_be.word} by {decision.rule}" + (
-        f", better from {when_there(decision.until)} on" if decision.until else ""
+        f"; try again from {when_there(decision.until)} on" if decision.until else ""
     )
     only_observes = decision.observed and decision.would_be is not decision.action
-    say(f"allow; without observe it would be {ordered}" if only_observes else ordered)
+    say(f"allow; without observe mode it would be {ordered}" if only_observes else ordered)
 
 
 NumberArgument = Annotated[str, typer.Argument(help="The number that must not be called.", show_default=False)]
@@ -159,7 +159,7 @@ def remove(number: NumberArgument, config: ConfigOption = None) -> None:
 
 
 def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show the do-not-call list, the latest first."""
+    """Show the do-not-call list, latest first."""
     with existing_store(settings_of(config)) as db:
         requests = all_do_not_call(db, MOST_REQUESTS)
     if as_json:
@@ -217,12 +217,12 @@ def guidance(
     ] = None,
     language: Annotated[str, typer.Option(metavar="en|zh", help="Language of the page.")] = "en",
     leaflet: Annotated[
-        bool, typer.Option("--leaflet", help="Write the page for customers, which has no figures.")
+        bool, typer.Option("--leaflet", help="Write the leaflet for customers, which contains no figures.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace a file of this name.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Write a page on how not to be marked as spam, with your own figures, for managers of people who call."""
+    """Write a page with your own figures for call-centre managers: how to avoid being marked as spam."""
     if language not in LANGUAGES:
         raise CommandError(f"--language: unknown language {language[:20]!r}{nearest(language, LANGUAGES)}")
     path = out or Path(f"{'leaflet' if leaflet else 'guidance'}-{language}.html")

@@ -1,6 +1,6 @@
 """Pages of own numbers: the register, grades, due checks, do-not-call requests, complaints and guidance.
 
-The pages of a number are `/own/+442071838750`. Other paths below `/own` come first in the table.
+A number's page has a path such as `/own/+442071838750`. Other paths below `/own` come first in the table of pages.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ HEADING_BY_OPTION = {field.option_name: field.heading for field in FIELDS} | {
 
 
 async def show(req: PageRequest, problem: str | Wording = "") -> Response:
-    """Show the page of own numbers. `problem`: the error of a form."""
+    """Show the page of own numbers. `problem`: error message of a form."""
     text = req.query.get("q", "").strip()[:LONGEST]
     # Numbers that the daemon has not graded lately are graded here, one by one.
     shown = await req.state.slow_store.read(own_shown, req.state.loaded, text, req.now)
@@ -81,12 +81,12 @@ async def show(req: PageRequest, problem: str | Wording = "") -> Response:
 
 
 async def new(req: PageRequest) -> Response:
-    """Show the form for a new number, with the number of `?number=`."""
+    """Show the form for a new number, filled with `?number=`."""
     return await _form(req, {"number": req.query.get("number", "").strip()[:LONGEST], "next_check": CHECK_EVERY})
 
 
 async def add(req: PageRequest) -> Response:
-    """Register a number. Numbers that are registered already are changed only on their own pages."""
+    """Register a number. Already registered numbers can be changed only on their own pages."""
     request = NewOwnNumber(req.form.get("number", "")[:LONGEST], **_typed(req.form))
     try:
         done = await req.perform(operations.add, request)
@@ -96,7 +96,7 @@ async def add(req: PageRequest) -> Response:
 
 
 def stepping(operation: Operation, request_of: Callable[[str, Mapping[str, str]], Any], said: str) -> Handler:
-    """Return a handler that performs the operation on the number in the address and returns to its page."""
+    """Return a handler that performs an operation on the number in the path and returns to the number's page."""
 
     async def handle(req: PageRequest) -> Response:
         number = number_in(req)
@@ -111,20 +111,20 @@ def stepping(operation: Operation, request_of: Callable[[str, Mapping[str, str]]
 
 
 async def take_back_here(req: PageRequest) -> Response:
-    """Undo one of the latest changes of a number, which may have no page after that."""
+    """Undo one of a number's latest changes. Afterwards the number may no longer have a page."""
     number = number_in(req)
     await take_back_named(req, (*REGISTER, *RECORDED), number)
     return req.go(f"/own/{number}" if await req.read(is_known, number, req.now) else "/own", "undone")
 
 
 async def export(req: PageRequest) -> Response:
-    """Return the register as a file."""
+    """Download the register as CSV."""
     await req.perform(note, Change("own export"))
     return as_file(register_as_csv(await req.read(register_of)), f"callsieve-own-numbers-{day(req.now)}.csv")
 
 
 async def import_file(req: PageRequest) -> Response:
-    """Import the usable rows of a file, and show the others with their lines."""
+    """Import the valid rows of a file, and show the errors of the others."""
     try:
         table = uploaded_table(req, COLUMNS, LONGEST_FIELD)
         numbers = own_numbers_in(table, req.state.loaded.settings.numbers.region, req.now)
@@ -143,7 +143,7 @@ def _typed(form: Mapping[str, str]) -> dict[str, Any]:
 
 
 def problem_in_words(refused: Refused) -> str | Wording:
-    """Return the error with the heading of its field."""
+    """Return the error message, with the heading of the field that caused it."""
     if refused.field not in HEADING_BY_OPTION:
         return refused.words
     return Wording("{field} {problem}", {"field": HEADING_BY_OPTION[refused.field], "problem": refused.words})
@@ -160,12 +160,12 @@ def _about_form(req: PageRequest) -> dict[str, object]:
 
 
 async def page_of_number(req: PageRequest, problem: str | Wording = "") -> Response:
-    """Show the page of the number in the address. `problem`: the error of a form."""
+    """Show the page of the number in the path. `problem`: error message of a form."""
     shown = await req.read(one_shown, req.state.loaded, number_in(req), req.now)
     if shown is None:
         raise NotFound
     typed = {field.name: field.typed(shown.own) for field in FIELDS} if shown.own else {}
-    # Which of its forms stands open: that of the link that led here, or the one that was wrong.
+    # The form to open: the one with the error, or the one named by the link.
     form = req.http.url.path.rpartition("/")[2] if problem else req.query.get("do", "")
     if form == "change" and problem:
         typed |= {field.name: req.form.get(field.name, "") for field in FIELDS}
@@ -176,12 +176,12 @@ async def page_of_number(req: PageRequest, problem: str | Wording = "") -> Respo
     }
     if form == "watch" and not problem:  # from a link beside a suspicion
         typed["platform"] = req.query.get("platform", "")[:LONGEST]
-    about = {"one": shown, "typed": typed, "problem": problem, "form": form, **_about_form(req)}
+    about = {"own_number": shown, "typed": typed, "problem": problem, "form": form, **_about_form(req)}
     return req.page("own_numbers/own_number.html", 422 if problem else 200, **about)
 
 
 async def guidance(req: PageRequest) -> Response:
-    """Show the guidance for managers of people who call."""
+    """Show the guidance for call-centre managers."""
     company = await req.state.slow_store.read(company_of, req.now, req.state.loaded.settings)
     return document_response(req, guidance_page(company, req.language, req.now), "guidance")
 
@@ -192,7 +192,7 @@ async def leaflet(req: PageRequest) -> Response:
 
 
 async def show_wishes(req: PageRequest, problem: str | Wording = "") -> Response:
-    """Show the do-not-call list. `problem`: the error of a form."""
+    """Show the do-not-call list. `problem`: error message of a form."""
     text = req.query.get("q", "").strip()[:LONGEST]
     number = number_of(text, req.state.loaded.settings.numbers.region) if text else None
     shown = await req.read(do_not_call_shown, text, number)

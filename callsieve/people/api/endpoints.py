@@ -1,4 +1,4 @@
-"""API endpoints of people and DIDs, for a directory that knows who has which phone."""
+"""API endpoints for people and DIDs, so that a company directory can update them."""
 
 from callsieve.api.endpoint import endpoint
 from callsieve.people import operations

@@ -1,4 +1,4 @@
-"""`callsieve import people`: import people from a file, or people and DIDs from the local PBX."""
+"""The command `callsieve import people`: import people from a file, or people and DIDs from the local PBX."""
 
 import time
 from collections import Counter
@@ -32,7 +32,7 @@ UNDESCRIBED = "screened, but not described in the settings"
 
 
 class PeopleTaken(NamedTuple):
-    """The result of an import from a PBX, or of its dry run. `remarks`: what could not be imported."""
+    """The result of an import from a PBX, or of a dry run. `remarks`: why some entries could not be imported."""
 
     source: PbxKind
     dry_run: bool
@@ -62,7 +62,7 @@ def import_people(
 ) -> None:
     """Import or update people. Header: extension[,endpoint][,group][,language][,name].
 
-    With --from, people, groups and DIDs come from the PBX. Your own entries stay. It can be repeated.
+    With --from, people, groups and DIDs come from the PBX. Your own entries stay. You can repeat the import.
     """
     if (file is None) == (origin is None):
         raise CommandError("import people: give either FILE or --from asterisk|freepbx (see --help)")
@@ -121,7 +121,7 @@ def _show(pbx: FoundPbx, rows: list[Takeover]) -> None:
     lines += [("trunk", "trunk", trunk.channels, _told_trunk(trunk)) for trunk in pbx.trunks]
     if lines:
         table = [({"yours": "kept", "trunk": ""}.get(state, state), *line) for state, *line in lines]
-        print_table(("", "what", "which", "what the PBX says"), table, keep=(0, 1, 2))
+        print_table(("", "what", "which", "on the PBX"), table, keep=(0, 1, 2))
     _show_missing_trunks(pbx)
     same = Counter(row.kind for row in rows if row.state is TakeoverState.SAME)
     if same:
@@ -154,7 +154,7 @@ def _told(row: Takeover, pbx: FoundPbx) -> str:
 
 
 def _said(entry: Person | Did | None, rings: Sequence[str] = ()) -> str:
-    """Return the person or DID in words. For a DID without a callee, also name the phones that it `rings`."""
+    """Return a person or DID as text. For a DID without a callee, name the phones in `rings` too."""
     if parts := ", ".join(_parts(entry)):
         return parts
     if rings:

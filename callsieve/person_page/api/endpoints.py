@@ -1,4 +1,4 @@
-"""API endpoints: links to people's own pages, the devices signed in there, and phone settings."""
+"""API endpoints for links to people's own pages, signed-in devices and phone settings."""
 
 import sqlite3
 
@@ -28,29 +28,29 @@ class PersonKey(msgspec.Struct, frozen=True):
 
 
 class DeviceKey(msgspec.Struct, frozen=True):
-    """A device of a person. `device`: the `id` of the device."""
+    """A device on which a person is signed in. `device`: the `id` of the device."""
 
     person: ExtensionText
     device: int
 
 
 def make_link(db: sqlite3.Connection, context: Context, request: PersonKey) -> OwnPageLink:
-    """Make a link to the own page of a person, which works once within 24 hours."""
+    """Create a link to a person's own page. It works once, within 24 hours."""
     return operations.make_link(db, context, request.person)
 
 
 def end_links(db: sqlite3.Connection, context: Context, request: PersonKey) -> EndedLinks:
-    """End the links to the own page of a person that were not used yet."""
+    """Revoke the unused links to a person's own page."""
     return operations.end_links(db, context, request.person)
 
 
 def sign_out_device(db: sqlite3.Connection, context: Context, request: DeviceKey) -> SignedOut:
-    """Sign a device out of the own page of a person."""
+    """Sign a device out of a person's own page."""
     return operations.sign_out(db, context, SignOutRequest(request.person, request.device))
 
 
 def sign_out_all(db: sqlite3.Connection, context: Context, request: PersonKey) -> SignedOut:
-    """Sign all devices out of the own page of a person. Links that were not used yet end, too."""
+    """Sign all devices out of a person's own page and revoke unused links."""
     return operations.sign_out(db, context, SignOutRequest(request.person))
 
 

@@ -1,4 +1,4 @@
-"""`callsieve people`: make links to people's own pages, sign their devices out, and set their phones."""
+"""The commands `callsieve people`: create links to people's own pages, sign out devices, and change phone settings."""
 
 import sys
 import time
@@ -30,7 +30,7 @@ ExtensionArgument = Annotated[
 def link(
     extension: ExtensionArgument, as_json: options.JsonOption = False, config: options.ConfigOption = None
 ) -> None:
-    """Make a link to the own page of a person. It works once, within 24 hours."""
+    """Create a link to a person's own page. It works once, within 24 hours."""
     loaded = options.settings_of(config)
     made = options.perform(loaded, make_link, extension)
     if as_json:
@@ -65,7 +65,7 @@ def devices(
         ]
         print_table(("id", "used", "until", "signed in from", "browser"), rows)
     else:
-        say(f"{extension} is signed in on no device. To make a link: callsieve people link {extension}")
+        say(f"{extension} is not signed in on any device. To make a link: callsieve people link {extension}")
     if links and not as_json:
         say(f"{plural(len(links), 'link')} not used yet: `callsieve people sign-out {extension}` ends them.")
 
@@ -74,7 +74,7 @@ def settings(
     extension: ExtensionArgument,
     warnings: Annotated[
         bool | None,
-        typer.Option("--warnings/--no-warnings", help="Whether a voice warns the person before a warned call."),
+        typer.Option("--warnings/--no-warnings", help="Whether a voice warns the person before a suspicious call."),
     ] = None,
     quiet: Annotated[
         bool | None, typer.Option("--quiet/--no-quiet", help="Whether quiet hours are on: then strangers do not ring.")
@@ -85,7 +85,7 @@ def settings(
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Show the settings of a person's phone, or change them as the person's feature codes do."""
+    """Show a person's phone settings, or change them as the feature codes do."""
     loaded = options.settings_of(config)
     if warnings is quiet is expects is None:
         chosen = options.perform(loaded, find_settings, PersonRequest(extension), existing=True)
@@ -95,7 +95,7 @@ def settings(
     if as_json:
         options.print_json(chosen)
         return
-    say(f"Warnings before warned calls: {'on' if chosen.whispers else 'off'}")
+    say(f"Warnings before suspicious calls: {'on' if chosen.whispers else 'off'}")
     say(f"Quiet hours: {'on' if chosen.quiet else 'off'}")
     until = chosen.expects_until
     say(f"Every call rings: {f'until {when(until)}' if until else 'no'}")
@@ -111,7 +111,7 @@ def sign_out(
     ] = None,
     config: options.ConfigOption = None,
 ) -> None:
-    """Sign out the devices of a person, and end unused links. To sign in again, they need a new link or passcode."""
+    """Sign out a person's devices and revoke unused links. To sign in again they need a new link or passcode."""
     loaded = options.settings_of(config)
     done = options.perform(loaded, sign_out_devices, SignOutRequest(extension, device), existing=True)
     ended = f", and ended {plural(done.links, 'link')}" if done.links else ""

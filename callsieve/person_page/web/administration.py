@@ -1,4 +1,4 @@
-"""Administrators' page about a person's own page: make a link, and sign devices out. It shows nothing else of it."""
+"""Administrators' page about access to a person's own page: create links and sign out devices. It shows no calls."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class PersonAccess:
 
 
 async def show(req: PageRequest, link: OwnPageLink | None = None) -> Response:
-    """Show the devices of a person. `link`: one that was just made."""
+    """Show a person's devices. `link`: a link that was just created."""
     access = await req.read(person_access, req.path("person"), req.state.loaded.settings, req.now)
     if access is None:
         raise NotFound
@@ -38,7 +38,7 @@ async def show(req: PageRequest, link: OwnPageLink | None = None) -> Response:
 
 
 async def link(req: PageRequest) -> Response:
-    """Make a link, and show it once."""
+    """Create a link and show it once."""
     try:
         made = await req.perform(make_link, req.path("person"))
     except Refused as refused:
@@ -47,20 +47,20 @@ async def link(req: PageRequest) -> Response:
 
 
 async def end(req: PageRequest) -> Response:
-    """Sign out one device of a person, or all."""
+    """Sign out one or all of a person's devices."""
     device = number_in_form(req, "id") if "id" in req.form else None
     await req.perform(sign_out, SignOutRequest(req.path("person"), device))
     return req.go(f"/people/{req.path('person')}", "person-signed-out")
 
 
 async def end_unused(req: PageRequest) -> Response:
-    """End the unused links of a person."""
+    """Revoke a person's unused links."""
     await req.perform(end_links, req.path("person"))
     return req.go(f"/people/{req.path('person')}", "person-links-ended")
 
 
 def person_access(db: sqlite3.Connection, extension: str, settings: Settings, now: float) -> PersonAccess | None:
-    """Return a person with their devices, None if nobody has this extension."""
+    """Return a person with their devices and links; None if nobody has this extension."""
     person = find_person(db, settings, extension)
     if person is None:
         return None

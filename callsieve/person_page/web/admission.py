@@ -1,6 +1,6 @@
-"""Access to people's own pages: a cookie and a role of their own, and limits on attempts to sign in.
+"""Access to people's own pages. They have their own cookie and role, and limits on sign-in attempts.
 
-No page of the console accepts this cookie, and these pages do not accept the console's.
+The console's pages do not accept this cookie, and these pages do not accept the console's cookie.
 """
 
 import sqlite3
@@ -33,7 +33,7 @@ REQUESTS_A_MINUTE = 120
 
 
 class PersonPageLimits:
-    """Counts requests by device or network, and wrong links and passcodes by network. In memory, and bounded."""
+    """Counts requests by device or network, and wrong links and passcodes by network. Kept in memory, and bounded."""
 
     def __init__(self) -> None:
         self.requests = Count(REQUESTS_A_MINUTE, MINUTE)
@@ -51,7 +51,7 @@ async def admit_person(page: Page, req: PageRequest) -> PageRequest:
         raise Redirected(RedirectResponse(SIGN_IN, 303))
     device, person = signed_in
     _count(req, f"device {device.id}")
-    req.http.state.logged_in = True  # connections.py closes others first
+    req.http.state.logged_in = True  # connections.py closes connections without a login first
     await req.state.screening.first(FIRST_SECONDS)
     if req.now - device.seen_at >= TOUCH_SECONDS:
         write_later(req.state, touch_device, device.id, req.now)
@@ -59,7 +59,7 @@ async def admit_person(page: Page, req: PageRequest) -> PageRequest:
 
 
 async def admit_anybody(page: Page, req: PageRequest) -> PageRequest:
-    """Return the request of a visitor who is not signed in, with its form."""
+    """Return the request with its form, for pages that need no sign-in."""
     _count(req, network_of(req.address))
     return await with_form(page, req)
 

@@ -1,4 +1,4 @@
-"""The own page of a person: calls, lists and devices."""
+"""A person's own page: calls, lists and devices."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ HOME, LISTS, DEVICES = "/me", "/me/lists", "/me/devices"
 
 
 async def show(req: PageRequest) -> Response:
-    """Show the calls and phone settings of the person."""
+    """Show the person's calls and phone settings."""
     shown = await req.read(own_calls, _asked(req), place_of(req.query.get("after")))
     return req.page("person_page/calls.html", shown=shown, owner=req.owner)
 
 
 async def recording(req: PageRequest) -> Response:
-    """Return the recording in which a caller of the person says their name."""
+    """Return the recording in which the caller of one of the person's calls says their name."""
     try:
         record = await req.read(call_for, req.owner.extension, req.path("call"))
     except Refused as refused:
@@ -59,7 +59,7 @@ async def recording(req: PageRequest) -> Response:
 
 
 async def show_lists(req: PageRequest, problem: str | Wording = "") -> Response:
-    """Show the lists of the person."""
+    """Show the person's lists."""
     shown = await req.read(own_lists, _asked(req))
     typed = req.form.get("number", "")[:40]
     status = 422 if problem else 200
@@ -67,28 +67,28 @@ async def show_lists(req: PageRequest, problem: str | Wording = "") -> Response:
 
 
 async def show_devices(req: PageRequest) -> Response:
-    """Show the devices of the person."""
+    """Show the person's devices."""
     shown = await req.read(own_devices, _asked(req))
     here = req.device.id if req.device else 0
     return req.page("person_page/devices.html", shown=shown, owner=req.owner, this_device=here, device_name=device_name)
 
 
 async def wrong(req: PageRequest) -> Response:
-    """Let the caller of a call ring from now on."""
+    """Add a call's number to the person's allowlist and mark it as not spam."""
     await _number(req)
     await req.perform(was_wrong, OwnCallKey(req.owner.extension, req.path("call")))
     return _back(req, "me-wrong")
 
 
 def marking(verdict: Verdict, said: str) -> Handler:
-    """Return a handler that marks the caller of a call."""
+    """Return a handler that marks the number of a call."""
 
     async def handle(req: PageRequest) -> Response:
         number = await _number(req)
         try:
             await req.perform(mark, MarkRequest(number, req.owner.extension, verdict, MarkChannel.WEB))
         except Refused as refused:
-            if refused.code == MarkRefusal.CONTACT:  # whose contact it is concerns somebody else
+            if refused.code == MarkRefusal.CONTACT:  # do not tell whose contact the number is
                 raise Refused(refused.code, NOT_MARKED) from None
             raise
         return _back(req, said)
@@ -97,7 +97,7 @@ def marking(verdict: Verdict, said: str) -> Handler:
 
 
 def listing(list_name: ListName, said: str) -> Handler:
-    """Return a handler that puts the caller of a call on a list of the person."""
+    """Return a handler that puts the number of a call on one of the person's lists."""
 
     async def handle(req: PageRequest) -> Response:
         number = await _number(req)
@@ -108,7 +108,7 @@ def listing(list_name: ListName, said: str) -> Handler:
 
 
 async def add_to_list(req: PageRequest) -> Response:
-    """Put a number that the person has typed on one of their lists."""
+    """Put a number that the person entered on one of their lists."""
     if req.form.get("list") not in tuple(ListName):
         raise NotFound
     list_name = ListName(req.form["list"])
@@ -121,13 +121,13 @@ async def add_to_list(req: PageRequest) -> Response:
 
 
 async def remove_from_list(req: PageRequest) -> Response:
-    """Remove a number from a list of the person."""
+    """Remove a number from the person's list."""
     await req.perform(remove_personal, PersonalKey(req.form.get("number", ""), req.owner.extension))
     return _back(req, "me-off-list")
 
 
 def switching(code: str, *, is_wished: bool, said: str) -> Handler:
-    """Return a handler that chooses or clears a setting of the person's phone."""
+    """Return a handler that sets or clears a setting of the person's phone."""
 
     async def handle(req: PageRequest) -> Response:
         await req.perform(choose_setting, SettingRequest(req.owner.extension, code, is_wished))
@@ -137,7 +137,7 @@ def switching(code: str, *, is_wished: bool, said: str) -> Handler:
 
 
 async def expect(req: PageRequest) -> Response:
-    """Let every call ring for two hours."""
+    """Let every call for the person ring for two hours."""
     await req.perform(expect_call, ExpectRequest(req.owner.extension, is_expected=True))
     return req.go(HOME, "me-expecting")
 
@@ -155,7 +155,7 @@ async def undo(req: PageRequest) -> Response:
 
 
 async def sign_out_device(req: PageRequest) -> Response:
-    """Sign out one device of the person, perhaps this one."""
+    """Sign out one of the person's devices, which may be the current one."""
     device = number_in_form(req, "id")
     await req.perform(sign_out, SignOutRequest(req.owner.extension, device))
     if req.device is None or device != req.device.id:
@@ -166,7 +166,7 @@ async def sign_out_device(req: PageRequest) -> Response:
 
 
 async def sign_out_others(req: PageRequest) -> Response:
-    """Sign out all devices of the person except this one."""
+    """Sign out all of the person's devices except the current one."""
     here = req.device.id if req.device else 0
     await req.perform(sign_out, SignOutRequest(req.owner.extension, but=here))
     return req.go(DEVICES, "me-all-signed-out")

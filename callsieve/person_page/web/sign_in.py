@@ -1,4 +1,4 @@
-"""Sign in to one's own page: with a link and the button behind it, or with a passcode from the phone."""
+"""Sign-in to a person's own page: with a link and its confirmation button, or with a passcode from the phone."""
 
 import asyncio
 import logging
@@ -37,18 +37,18 @@ WRONG = N_("That is not the passcode of this extension, or it is older than five
 
 
 async def show(req: PageRequest) -> Response:
-    """Show the form for the passcode."""
+    """Show the passcode form."""
     return await _form(req)
 
 
 async def show_link(req: PageRequest) -> Response:
-    """Show a button that uses up the link. Opening the link is not enough: programs that check mail open links."""
+    """Show a button that uses up the link. Opening the link is not enough, because mail scanners open links."""
     person = await req.read(_person_of, req.path("secret"), req.state.loaded.settings, req.now)
     return _link(req, person, "" if person else USED)
 
 
 async def use_link(req: PageRequest) -> Response:
-    """Sign in the person of a link, and use it up."""
+    """Use up a link and sign its person in."""
     if wait := _wait(req):
         return _link(req, None, wait, 429)
     browser, token = _browser(req)
@@ -57,7 +57,7 @@ async def use_link(req: PageRequest) -> Response:
 
 
 async def use_passcode(req: PageRequest) -> Response:
-    """Sign in the person whose phone spoke this passcode."""
+    """Sign in the person on whose phone the passcode was spoken."""
     if wait := _wait(req):
         return await _form(req, wait, 429)
     browser, token = _browser(req)
@@ -70,7 +70,7 @@ async def use_passcode(req: PageRequest) -> Response:
 async def _signed_in(
     req: PageRequest, operation: Callable[[sqlite3.Connection, Context, R], Person | None], request: R
 ) -> Person | None:
-    """Return who has signed in. An attempt counts as wrong until it is checked, so that parallel attempts count too."""
+    """Return the person who signed in, or None. Attempts count as wrong until checked, even if sent in parallel."""
     wrong, network = req.state.service(PersonPageLimits).wrong, network_of(req.address)
     wrong.failed(network, req.now)
     person = await req.perform(operation, request)

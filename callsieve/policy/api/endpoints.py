@@ -45,11 +45,11 @@ class PolicyDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PolicyCases(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Cases to test.
+    """Test cases for a policy.
 
     Attributes:
         cases: The cases, as TOML.
-        policy: The policy for cases that name none; null for the one in force.
+        policy: The policy for cases that do not name a policy; null for the active one.
     """
 
     cases: PolicyText
@@ -57,7 +57,7 @@ class PolicyCases(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def find_policies(req: ApiRequest, request: PageQuery) -> ResultPage[PolicyFile]:
-    """Return the available policies, by name."""
+    """Return the available policies, sorted by name."""
     policies = await req.in_thread(policy_files, req.context.loaded)
     return page_from(policies, request, lambda policy: (policy.name,), lambda policy: policy)
 
@@ -73,18 +73,18 @@ def check_draft(db: sqlite3.Connection, context: Context, request: PolicyDraft) 
 
 
 async def test_cases(req: ApiRequest, request: PolicyCases) -> CasesTried:
-    """Return the decisions about cases. Each case is a call with all that is known about it."""
+    """Return the decisions about test cases. A case is a call with all facts about it."""
     tried = await req.in_thread(_tried, request, req.context.loaded)
     return cases_tried([("", case) for case in tried])
 
 
 def accept_policy(db: sqlite3.Connection, context: Context, name: PolicyName) -> PolicyAccepted:
-    """Accept a policy that another site publishes. It replaces the version that was accepted before."""
+    """Accept a policy that another site publishes. It replaces the version accepted before."""
     return central.accept(db, context, AcceptRequest(name))
 
 
 def _called(name: str, loaded: Loaded) -> Policy:
-    """Return a policy by its name. A path is not accepted, so that programs read no other file of the server."""
+    """Return a policy by its name. Paths are not accepted, so that clients cannot read other files on the server."""
     return usable(lambda: load_policy(name, loaded.policy_directories), name)
 
 

@@ -1,4 +1,4 @@
-"""`callsieve policy`: list, check, show, explain, test and activate policies, and share them with other sites."""
+"""The commands `callsieve policy`: list, check, show, explain, test, activate, and share with other sites."""
 
 import time
 from collections.abc import Sequence
@@ -53,7 +53,7 @@ NameArgument = Annotated[
 
 
 def list_policies(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show the policies, and which calls each is in force for."""
+    """Show the policies, and the calls that each is in force for."""
     loaded = settings_of(config)
     rows = policy_files(loaded)
     if as_json:
@@ -96,7 +96,7 @@ def _say_shared(ours: Sequence[PublishedPolicy], others: Sequence[SitePolicy]) -
 
 
 def check(name: NameArgument = None, config: ConfigOption = None) -> None:
-    """Check one policy, or all of them, and print every error. Exit code 2 if one is unusable."""
+    """Check one or all policies, and print every error. Exit code 2 if a policy is unusable."""
     loaded = settings_of(config)
     names = names_to_check(loaded) if name is None else [name]
     with existing_store(loaded) if has_store(loaded) else nullcontext() as db:
@@ -118,7 +118,7 @@ def check(name: NameArgument = None, config: ConfigOption = None) -> None:
 
 
 def show(name: NameArgument = None, as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show the rules of a policy in their order, and the steps that come before rules."""
+    """Show a policy's rules in order, and the steps that come before them."""
     loaded = settings_of(config)
     policy = policy_called(name or running_name(loaded), loaded)
     if as_json:
@@ -155,14 +155,16 @@ def explain_call(
     trunk: Annotated[
         str | None, typer.Option(metavar="NAME", help="A trunk in the settings. Default: the only one.")
     ] = None,
-    callee: Annotated[str | None, typer.Option(metavar="EXT", help="The extension that it is for.")] = None,
+    callee: Annotated[str | None, typer.Option(metavar="EXT", help="The extension that the call is for.")] = None,
     attestation: Annotated[Attestation, typer.Option(help="STIR/SHAKEN level.")] = Attestation.NONE,
     verification: Annotated[Verification, typer.Option(help="Result of checking the signature.")] = Verification.NONE,
     withheld: Annotated[bool, typer.Option("--withheld", help="The caller withholds the number.")] = False,
-    callback: Annotated[bool, typer.Option("--psap-callback", help="Marked as an emergency call-back.")] = False,
+    callback: Annotated[
+        bool, typer.Option("--psap-callback", help="The call is marked as an emergency call-back.")
+    ] = False,
     diverted_from: Annotated[str | None, typer.Option(metavar="NUMBER", help="The diverting number.")] = None,
     shown_name: Annotated[
-        str | None, typer.Option("--name", metavar="TEXT", help="The name that comes with the call.")
+        str | None, typer.Option("--name", metavar="TEXT", help="The caller's name as delivered with the call.")
     ] = None,
     at: Annotated[str | None, typer.Option(metavar="TIME", help="18:00 or 2026-12-31T18:00. Default: now.")] = None,
     as_json: JsonOption = False,
@@ -259,7 +261,7 @@ def activate_policy(
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Activate a policy in place of the one that the settings name. It takes effect within two seconds."""
+    """Activate a policy instead of the one in the settings. It takes effect within two seconds."""
     loaded = settings_of(config)
     activated = perform(loaded, operations.activate, name or "")
     policy = activated.active
@@ -277,28 +279,29 @@ def publish_policy(
         str | None, typer.Argument(metavar="[NAME]", help="A policy's name. Default: the one in force.")
     ] = None,
     publish_as: Annotated[
-        str | None, typer.Option("--as", metavar="NAME", help="The name for other sites. Default: its own.")
+        str | None,
+        typer.Option("--as", metavar="NAME", help="The name that other sites see. Default: the policy's own name."),
     ] = None,
-    note: Annotated[str, typer.Option(help="A note on what is new, for those who accept it.")] = "",
+    note: Annotated[str, typer.Option(help="A note on what is new, for the sites that accept the policy.")] = "",
     config: ConfigOption = None,
 ) -> None:
     """Publish a policy to all sites of the hub. It has no effect at a site until somebody there accepts it."""
     loaded = settings_of(config)
     publication = perform(loaded, central.publish, central.PublishRequest(name or "", publish_as or "", note))
     site = loaded.settings.hub.site
-    say(f"Published to all other sites: {publication.policy}. To accept it where [hub] follow names {site}:")
+    say(f"Published to all other sites: {publication.policy}. To accept it at a site that follows {site}:")
     say(f"  callsieve policy accept {site}:{publication.policy}")
     say_undo(publication.change_id, config)
 
 
 def withdraw_policy(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Its name for other sites.", show_default=False)],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The policy's name for other sites.", show_default=False)],
     config: ConfigOption = None,
 ) -> None:
-    """Withdraw a published policy. It stays in force where it was accepted."""
+    """Withdraw a published policy. It stays in force at sites that accepted it."""
     loaded = settings_of(config)
     withdrawal = perform(loaded, central.withdraw, name, existing=True)
-    say(f"{name} is withdrawn. It stays where it was accepted.")
+    say(f"{name} is withdrawn. Sites that accepted it keep it.")
     say_undo(withdrawal.change_id, config)
 
 
@@ -308,7 +311,7 @@ def accept_policy(
     ],
     config: ConfigOption = None,
 ) -> None:
-    """Accept a policy that another site publishes. It replaces the version that was accepted before."""
+    """Accept a policy that another site publishes. It replaces the version accepted before."""
     loaded = settings_of(config)
     accepted = perform(loaded, central.accept, central.AcceptRequest(name), existing=True)
     with existing_store(loaded) as db:
@@ -320,7 +323,7 @@ def accept_policy(
     if accepted.in_force_for:
         say(f"{name} is accepted, and in force for {', '.join(accepted.in_force_for)} within two seconds.")
     else:
-        say(f"{name} is accepted. Nothing names it yet: callsieve policy activate {name}")
+        say(f"{name} is accepted but not used yet. To use it: callsieve policy activate {name}")
     say_undo(accepted.change_id, config)
 
 
@@ -333,7 +336,7 @@ def try_cases(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Test whether the policy decides your own cases as expected. Exit code 1 if one is decided differently."""
+    """Test whether the policy decides your own cases as expected. Exit code 1 if a decision differs."""
     tried = _all_tried(files, policy, config)
     if as_json:
         print_json(cases_tried([(str(file), case) for file, of_file in tried.items() for case in of_file]))

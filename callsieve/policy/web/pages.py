@@ -44,7 +44,7 @@ from reputation.users import Role
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The differences between two policies with all they extend. `is_of_files`: of their files, as one is invalid."""
+    """The differences between two policies. `is_of_files`: without the policies they extend, because one is invalid."""
 
     before: str
     after: str
@@ -53,7 +53,7 @@ class Comparison:
 
 
 async def show(req: PageRequest) -> Response:
-    """Show the policies, and the result of the latest trial."""
+    """Show all policies, and the result of the latest trial."""
     shown = await req.read(policies_shown, req.state.loaded)
     drafting = req.role >= Role.ADMINISTRATOR
     latest = req.state.service(TrialJobs).latest if drafting else None
@@ -68,7 +68,7 @@ async def show_one(req: PageRequest) -> Response:
 
 
 async def compare(req: PageRequest) -> Response:
-    """Show the differences of two policies."""
+    """Show the differences between two policies."""
     before, after = (req.query.get(key, "") for key in ("from", "to"))
     comparison = await asyncio.to_thread(_compared, before, after, req.state.loaded)
     return req.page("policy/policy_diff.html", comparison=comparison)
@@ -97,7 +97,7 @@ async def accept(req: PageRequest) -> Response:
 
 
 async def publish(req: PageRequest) -> Response:
-    """Publish the policy in force to other sites."""
+    """Publish the active policy to other sites."""
     request = central.PublishRequest(publish_as=req.form.get("as", ""), note=req.form.get("note", ""))
     await req.perform(central.publish, request)
     return req.go("/policies", "policy-told")
@@ -135,7 +135,7 @@ BUSY = N_("Another trial is running: wait for it, or stop it on the page of the 
 
 @dataclass(frozen=True, slots=True)
 class DraftShown:
-    """The editor of a draft. `base`: the active policy, with which the draft is compared."""
+    """Content of the draft editor. `base`: the active policy, with which the draft is compared."""
 
     text: str
     digest: str
@@ -149,7 +149,7 @@ class DraftShown:
 
 
 async def edit(req: PageRequest) -> Response:
-    """Show the editor with the user's draft, or with a text to start from."""
+    """Show the editor with the user's draft, or with an initial text."""
     loaded = req.state.loaded
     kept = draft_of(loaded, req.me.name)
     start = req.query.get("from", "")
@@ -164,7 +164,7 @@ async def edit(req: PageRequest) -> Response:
 
 
 async def check(req: PageRequest) -> Response:
-    """Check a draft: return a fragment while the user types, else the editor with the stored draft."""
+    """Check a draft. Return a fragment while the user types, otherwise store the draft and show the editor."""
     text = _typed(req)
     if req.is_fragment:
         return req.page("policy/_checked.html", checked=await req.read(checked, text, req.state.loaded))
@@ -173,7 +173,7 @@ async def check(req: PageRequest) -> Response:
 
 
 async def insert(req: PageRequest) -> Response:
-    """Add a rule of a preset at the end of the draft."""
+    """Append a rule of a preset to the draft."""
     rule = next((preset_rule for preset_rule in preset_rules() if preset_rule.key == req.form.get("rule")), None)
     if rule is None:
         raise NotFound
@@ -183,7 +183,7 @@ async def insert(req: PageRequest) -> Response:
 
 
 async def try_out(req: PageRequest) -> Response:
-    """Start to replay the last days with a draft and with the active policy, to compare them."""
+    """Start a trial: replay recent days with the draft and with the active policy, to compare the results."""
     loaded, text = req.state.loaded, _typed(req)
     _keep(req, text)
     days = req.form.get("days", "")
@@ -200,7 +200,7 @@ async def try_out(req: PageRequest) -> Response:
 
 
 async def try_preset(req: PageRequest) -> Response:
-    """Start to replay the last days with a preset and with the active policy, to compare them."""
+    """Start a trial: replay recent days with a preset and with the active policy, to compare the results."""
     loaded, name = req.state.loaded, req.form.get("name", "")
     if name not in PRESETS:
         raise NotFound
@@ -231,7 +231,7 @@ async def stop(req: PageRequest) -> Response:
 
 
 async def activate_draft(req: PageRequest) -> Response:
-    """Make the draft the next version, and activate it."""
+    """Store the draft as the next version, and activate it."""
     form = req.form
     typed = _typed(req) if "text" in form else None
     request = DraftRequest(req.me.name, form.get("digest", ""), form.get("note", ""), typed)

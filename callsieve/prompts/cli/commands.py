@@ -1,4 +1,4 @@
-"""`callsieve prompts`: build the sound files of prompts, list them, play one."""
+"""The commands `callsieve prompts`: build the sound files of prompts, list them, and play them."""
 
 import shutil
 import subprocess
@@ -25,7 +25,7 @@ from policies.files import nearest, shown
 
 ToOption = Annotated[
     Path | None,
-    typer.Option("--to", metavar="DIR", help="The directory of Asterisk's sounds; default: Asterisk is asked."),
+    typer.Option("--to", metavar="DIR", help="The directory of Asterisk's sounds. Default: as Asterisk reports it."),
 ]
 LanguageOption = Annotated[
     list[str] | None,
@@ -43,12 +43,12 @@ def build_prompts(
     language: LanguageOption = None,
     to: ToOption = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Make all prompts, also those that were put there by hand.")
+        bool, typer.Option("--force", help="Build all prompts, and replace files that were added by hand.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be made, and make nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be built, without building it.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Make the sounds of prompts that are missing, or whose text, voice or recording changed.
+    """Build sound files for prompts that are missing, or whose text, voice or recording has changed.
 
     Your own recordings replace the synthetic voice: prompts/LANGUAGE/KEY.wav beside the settings or in the state
     directory.
@@ -63,28 +63,28 @@ def build_prompts(
     what = f"{plural(len(made), 'prompt')}{f', {recorded} of them recorded' if recorded else ''}"
     where = f"in {_sounds_shown(files)}"
     if dry_run:
-        say(f"Would make {what} {where}." if made else f"Nothing to make: all is built {where}.")
+        say(f"Would build {what} {where}." if made else f"Nothing to build: all prompts are up to date {where}.")
         for file in made:
             say(f"  {file.source.prompt.language}  {file.key}  ({file.state}{_by(file)})")
         say("Nothing was changed.")
         return
     if made or not failures:
-        say(f"Made {what} {where}." if made else f"Nothing to make: all is built {where}.")
+        say(f"Made {what} {where}." if made else f"Nothing to build: all prompts are up to date {where}.")
     if by_hand := [file for file in files if file.state == "by hand" and file not in made]:
-        say(f"Left alone, because they were put there by hand: {_some(by_hand)} (--force replaces them).")
+        say(f"Not replaced, because they were added by hand: {_some(by_hand)} (--force replaces them).")
     unsaid = len(failures) - MOST_NAMED
     fail_with(
-        failures[:MOST_NAMED] + ([f"and {plural(unsaid, 'prompt')} more could not be made"] if unsaid > 0 else [])
+        failures[:MOST_NAMED] + ([f"and {plural(unsaid, 'prompt')} more could not be built"] if unsaid > 0 else [])
     )
 
 
 def remove_prompts(language: LanguageOption = None, to: ToOption = None, config: ConfigOption = None) -> None:
-    """Remove the sounds that `build` made. Your recordings and texts, and files put there by hand, stay."""
+    """Remove the sound files that `build` made. Your recordings, your texts and files added by hand stay."""
     with _one_line():
         files = _files(settings_of(config), language, to)
     with acting_for(files[0].path):
         removed = remove(files)
-    say(f"Removed {plural(len(removed), 'prompt')} from {_sounds_shown(files)}. To make them again: {BUILD}")
+    say(f"Removed {plural(len(removed), 'prompt')} from {_sounds_shown(files)}. To build them again: {BUILD}")
 
 
 def _by(file: PromptFile) -> str:
@@ -103,9 +103,9 @@ def _some(files: list[PromptFile]) -> str:
 def list_prompts(
     language: LanguageOption = None, to: ToOption = None, as_json: JsonOption = False, config: ConfigOption = None
 ) -> None:
-    """Show every prompt with its text, length, and whether its sound is up to date.
+    """Show every prompt with its text, length, and whether its sound file is up to date.
 
-    built: by the synthetic voice; recorded: from your recording; by hand: put there by somebody else.
+    built: spoken by the synthetic voice; recorded: from your recording; by hand: not built by CallSieve.
     """
     with _one_line():
         files = _files(settings_of(config), language, to)
@@ -130,7 +130,7 @@ def list_prompts(
     counts = Counter(file.state.value for file in files)
     say(f"{', '.join(f'{count} {state}' for state, count in counts.items())}, in {_sounds_shown(files)}")
     if counts["missing"] or counts["outdated"]:
-        say(f"To make what is missing or outdated: {BUILD}")
+        say(f"To build missing or outdated prompts: {BUILD}")
 
 
 def play_prompt(
@@ -141,7 +141,7 @@ def play_prompt(
     to: ToOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Play a prompt here. If no player is installed, show the path of its file."""
+    """Play a prompt on this computer. If no player is installed, show the path of the file."""
     with _one_line():
         files = {file.key: file for file in _files(settings_of(config), [language], to)}
     file = files.get(key)

@@ -48,9 +48,9 @@ UNTIL = N_("Valid until {day}. Appeal {reference}.")
 
 
 def cleared_page(cleared: Cleared, reason: str, language: str, say: Callable[[str], str]) -> str:
-    """Return the statement that a number was cleared as a self-contained page, with a QR code of its link.
+    """Return the clearance statement for a number as a self-contained page, with a QR code of its link.
 
-    `reason`: the reason in the decision. `say`: translates a text of the program.
+    `reason`: the reason in the decision. `say`: translates the program's own texts.
     """
     statement = cleared.statement
     about = {
@@ -121,7 +121,7 @@ async def front(visit: Visit) -> Response:
 
 
 async def front_of_link(visit: Visit) -> Response:
-    """Show the front page with the reference of a link from a SIP answer filled in. Sending the form looks it up."""
+    """Show the front page, filled with the reference in a link from a SIP response. Submitting the form looks it up."""
     return visit.page("front", wrong="", typed=parse_id(str(visit.http.path_params["reference"])[:64]) or "")
 
 
@@ -146,7 +146,7 @@ def _wrong_reference(visit: Visit) -> Response:
 
 
 async def marks(visit: Visit) -> Response:
-    """Show how many marks it takes until something happens, with the active weights. The console has the same page."""
+    """Show how many marks it takes until calls are stopped, with the active weights. The console has the same page."""
     return _document(effects_page(await visit.ask(Backend.marks), visit.language))
 
 
@@ -156,7 +156,7 @@ def _document(page: str) -> Response:
 
 
 async def file(visit: Visit) -> Response:
-    """File the appeal and redirect to its status. After an error, show the form with its input."""
+    """File the appeal and redirect to its status. After an error, show the form with the visitor's input."""
     limits, form = visit.state.limits, visit.form
     if not limits.filings.take(visit.network, visit.now):
         return visit.error(429)
@@ -212,7 +212,7 @@ async def _shown(
 
 @asynccontextmanager
 async def one_upload(visit: Visit) -> AsyncIterator[None]:
-    """Check, before an upload is read, that the appeal accepts documents and no other upload of it is running."""
+    """Check, before an upload is read, that the appeal accepts documents and has no other upload in progress."""
     if not (await status_in(visit)).takes_documents:
         raise Refused("no-documents", NO_DOCUMENTS)
     uploads, link = visit.state.limits.uploads, str(visit.http.path_params["token"])
@@ -226,27 +226,27 @@ async def one_upload(visit: Visit) -> AsyncIterator[None]:
 
 
 async def attach(visit: Visit) -> Response:
-    """Attach a document, and return to the status."""
+    """Attach a document, and return to the status page."""
     content = visit.uploads.get("file", b"")
     await visit.ask(Backend.attach, _hash(visit), visit.form.get("title", ""), content)
     return visit.go(f"/status/{visit.http.path_params['token']}")
 
 
 async def cleared_file(visit: Visit) -> Response:
-    """Return the signed statement."""
+    """Return the signed clearance statement as a file."""
     status = await _cleared_in(visit)
     return as_file(status.cleared.text, f"cleared-{status.appeal.reference}.json", "application/json")
 
 
 async def cleared_document(visit: Visit) -> Response:
-    """Return the signed statement as a page to print."""
+    """Return the signed clearance statement as a printable page."""
     status = await _cleared_in(visit)
     say = partial(visit.state.templates.say, language=visit.language)
     return _document(cleared_page(status.cleared, status.appeal.reason, visit.language, say))
 
 
 async def check_cleared(visit: Visit) -> Response:
-    """Show whether a statement is still valid, to anybody who has its link."""
+    """Show whether a clearance statement is still valid, to anybody who has its link."""
     reference, proof = (str(visit.http.path_params[key]) for key in ("reference", "proof"))
     statement = await visit.ask(Backend.check, reference, proof)
     if statement is None:
@@ -263,7 +263,7 @@ async def _cleared_in(visit: Visit) -> ClearedStatus:
 
 
 async def status_in(visit: Visit) -> AppealStatus:
-    """Return the status for the secret in the address. Raise HTTPException if there is no such appeal."""
+    """Return the status for the secret in the path. Raise HTTPException if there is no such appeal."""
     token = parse_token(str(visit.http.path_params["token"]))
     status = None if token is None else await visit.ask(Backend.status, hash_of(token))
     if status is None:
@@ -303,7 +303,7 @@ STYLE = files("callsieve.public_page.web") / "static" / "public.css"
 
 
 def make_public_app(state: PublicState) -> ASGIApp:
-    """Return the ASGI application of the public page. It closes the state's backend when it ends."""
+    """Return the ASGI application of the public page. It closes the state's backend at shutdown."""
     from_settings = state.public
 
     @asynccontextmanager
@@ -329,5 +329,5 @@ def make_public_app(state: PublicState) -> ASGIApp:
         app,
         [urlsplit(from_settings.address).hostname or ""],
         https_only=from_settings.behind_proxy,
-        other_name="This page has another address.\n",
+        other_name="This page has another host name.\n",
     )

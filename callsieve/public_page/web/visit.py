@@ -1,6 +1,6 @@
-"""A request to the public page, and the checks before the function of a page.
+"""A request to the public page, and the checks that run before a page's function.
 
-The order is: host and headers, limits, the form (origin, size), the page's function, its answer.
+The order is: host and headers, rate limits, the form (origin, size), the page's function, its answer.
 
 Pages have no login and no cookie, so another website gains nothing by sending a form. If a browser says that another
 site sends a form, it is refused nevertheless. Forms have no token, because it would become invalid when this process
@@ -46,15 +46,15 @@ ERRORS = {
     403: N_("This form was sent from another website. Nothing was changed: open this page itself and try again."),
     404: N_("There is no such page. A status link is valid as long as the appeal is kept. Copy the whole link."),
     408: N_("The form took too long to arrive. Nothing was changed: send it again."),
-    413: N_("This is more than can be sent at once."),
-    429: N_("There were too many tries. Wait a while, or call us."),
+    413: N_("The form is larger than this page accepts."),
+    429: N_("Too many attempts. Wait a while, or call us."),
     500: FAILED,
     503: FAILED,
 }
 
 
 class PublicState:
-    """State that all public pages share. `public`: from the settings. `clock`: UTC seconds."""
+    """State shared by all public pages. `public`: from the settings. `clock`: returns UTC seconds."""
 
     def __init__(self, backend: PageBackend, public: Public, clock: Callable[[], float] = time.time) -> None:
         self.backend, self.public, self.clock = backend, public, clock
@@ -65,7 +65,7 @@ class PublicState:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A request. `network`: the visitor's network, which limits count. `now`: when it arrived, in UTC seconds."""
+    """A request to the public page. `network`: the visitor's network, for limits. `now`: arrival, in UTC seconds."""
 
     http: Request
     state: PublicState
@@ -76,11 +76,11 @@ class Visit:
     uploads: Mapping[str, bytes] = field(default_factory=dict)
 
     async def ask(self, method: Callable[Concatenate[Backend, P], Awaitable[T]], *args: P.args, **named: P.kwargs) -> T:
-        """Return the answer of the backend. Raise Refused or StoreError."""
+        """Return the result of a backend method. Raise Refused or StoreError."""
         return await self.state.backend.ask(method, *args, **named)
 
     def page(self, name: str, status: int = 200, /, **shown: Any) -> Response:
-        """Return a page from a template."""
+        """Render a template into a response."""
         common = {
             "site": self.state.public,
             "sees_numbers": True,
@@ -95,7 +95,7 @@ class Visit:
         return HTMLResponse(text, status, headers={POLICY_HEADER: POLICY})
 
     def error(self, status: int, words: str | Wording = "") -> Response:
-        """Return a page that says what went wrong and what to do."""
+        """Return an error page that explains the problem and the next step."""
         return self.page("error", status, words=words or ERRORS.get(status, ERRORS[400]))
 
     def go(self, path: str) -> Response:
@@ -104,12 +104,12 @@ class Visit:
 
 
 def nothing_before(_visit: Visit) -> AbstractAsyncContextManager[None]:
-    """Return a context that checks nothing, for small forms."""
+    """Return a context that checks nothing, for forms without uploads."""
     return nullcontext()
 
 
 class PublicPage(NamedTuple):
-    """A page. `most_bytes`: the longest body. `around`: a context for reading the body, which may refuse it."""
+    """An entry in the table of public pages. `most_bytes`: the longest body. `around`: a context that may refuse it."""
 
     method: str
     path: str
@@ -119,7 +119,7 @@ class PublicPage(NamedTuple):
 
 
 def answering(page: PublicPage, state: PublicState) -> Callable[..., Awaitable[Response]]:
-    """Return an endpoint that applies the limits, checks the form, and calls the page's function."""
+    """Return an endpoint that applies the rate limits, checks the form, and calls the page's function."""
 
     async def answer(request: Request) -> Response:
         chosen = request.query_params.get("lang")

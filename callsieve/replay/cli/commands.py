@@ -1,4 +1,4 @@
-"""`callsieve replay`: show what a policy would have done with past calls."""
+"""The command `callsieve replay`: show what a policy would have done with past calls."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def replay(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Decide past calls again, each with only what was known before it. Changes nothing."""
+    """Decide past calls again with a policy, each with only what was known before it. Changes nothing."""
     if (file is None) == (days is None):
         raise CommandError(f"replay: give a HISTORY, or --days 1 to {OUTCOME_DAYS} for the calls in the store")
     loaded = settings_of(config)
@@ -151,7 +151,7 @@ def _day(text: str) -> float:
 
 
 class ReplayQuestion(NamedTuple):
-    """The calls to replay, from a file or the store. `plan_at`: the day whose numbering plan the first policy uses."""
+    """The calls to replay, from a file or the store. `plan_at`: the first policy uses this day's numbering plan."""
 
     file: Path | None
     days: int | None
@@ -159,7 +159,7 @@ class ReplayQuestion(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The name of the history in the report."""
+        """The name of the history, for the report."""
         return self.file.name if self.file is not None else f"the last {plural(self.days or 0, 'day')}"
 
 
@@ -179,7 +179,7 @@ def _writer(decisions: BinaryIO | None) -> Watcher | None:
 
 
 def run_replay(question: ReplayQuestion, loaded: Loaded, chosen: list[Chosen], watch: Watcher | None) -> ReplayReport:
-    """Run a replay and return its report. `watch` is called with each event that is counted."""
+    """Run a replay and return its report. `watch` is called with each counted event."""
     tally = ActionCounts()
     started, now = time.monotonic(), time.time()
     since = now - question.days * DAY_SECONDS if question.days else -math.inf
@@ -248,7 +248,7 @@ def _no_collector() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class _Sources:
-    """Sources besides the history. `db`: the store, if there is one."""
+    """Sources of facts besides the history. `db`: the store, if there is one."""
 
     db: sqlite3.Connection | None
     ours: SettingsFacts
@@ -274,7 +274,7 @@ def _note_of(db: sqlite3.Connection, loaded: Loaded) -> str:
 
 
 def chosen_policy(name: str | None, loaded: Loaded) -> Chosen:
-    """Return the policy of this name with the name. Without a name, return the active policy with its scopes."""
+    """Return the name and the policy. Without a name, return the active policy with its scopes."""
     if name is None:
         return running_name(loaded), policies_of(loaded)
     policy = policy_called(name, loaded)

@@ -1,4 +1,4 @@
-"""`callsieve summary`: show what screening did in the last days, or would have done in observe mode."""
+"""The command `callsieve summary`: what screening did in the last days, or would have done without observe mode."""
 
 import time
 from typing import Annotated
@@ -38,7 +38,7 @@ def summary(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Sum up the calls of the last days: what was done or would have been done, and what was probably wrong."""
+    """Sum up the last days: what happened to calls or would have happened, and which decisions were probably wrong."""
     if week and since is not None:
         raise CommandError("--week and --since: give only one of them")
     now = time.time()
@@ -83,7 +83,7 @@ def _show(period: PeriodSummary, *, everything: bool) -> None:
 def _show_mistakes(period: PeriodSummary, most: int) -> None:
     would = "would have been" if period.observed else "were"
     show_mistakes(period.mistakes, period.stopped, f"that {would} stopped", "challenge, route, reject", most=most)
-    show_mistakes(period.warned_mistakes, period.warned, f"that {would} warned of", most=most)
+    show_mistakes(period.warned_mistakes, period.warned, f"that {would} warned about", most=most)
 
 
 def _mode(period: PeriodSummary) -> str:

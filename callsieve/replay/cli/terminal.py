@@ -1,4 +1,4 @@
-"""The report of a replay on a terminal: figures, a chart by days, differences and probable mistakes."""
+"""The report of a replay for the terminal: figures, a chart by days, differences and probable mistakes."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -30,7 +30,7 @@ def show_report(report: ReplayReport, written: Sequence[Path]) -> None:
     _show_actions(report)
     say()
     show_mistakes(report.mistakes, report.stopped, "stopped", "challenge, route, reject")
-    show_mistakes(report.warned_mistakes, report.warned, "warned of")
+    show_mistakes(report.warned_mistakes, report.warned, "warned about")
     say()
     show_periods(report.periods, weekly=report.weekly)
     if report.control_sample.enough:
@@ -103,7 +103,7 @@ def _count(count: int, of: int) -> tuple[str, str]:
 
 
 def show_periods(periods: Sequence[Period], *, weekly: bool) -> None:
-    """Print a stacked bar for each day or week. Every action that occurs gets at least one cell."""
+    """Print a stacked bar for each day or week. Each action that occurs gets at least one character."""
     most = max((sum(period.actions.values()) for period in periods), default=0)
     if not most:
         return
@@ -152,7 +152,7 @@ def _show_changes(report: ReplayReport) -> None:
 def show_mistakes(
     mistakes: Sequence[FalsePositive], of: int, what: str, actions: str = "", most: int = SHOWN_MISTAKES
 ) -> None:
-    """Print the first `most` numbers whose calls were probably wanted, those with the most calls first."""
+    """Print the first `most` numbers whose calls were probably wanted, sorted by number of calls."""
     if not mistakes:
         say(f"No probable mistake among the {plural(of, 'call')} {what}{f' ({actions})' if actions else ''}.")
         return
@@ -170,7 +170,7 @@ def show_mistakes(
 
 
 def show_remedies(machines: Sequence[FalsePositive]) -> None:
-    """Print how to let wanted automated callers through, which cannot press a digit. The likeliest come first."""
+    """Print how to let wanted automated callers through, because they cannot press a digit. Likeliest first."""
     if not machines:
         return
     say("Automated callers come first, the most likely wanted ones at the top. To let one ring, the person who has its")

@@ -1,4 +1,4 @@
-"""`callsieve policy try`: show the callers that a policy would have stopped in the last days."""
+"""The command `callsieve policy try`: show the callers that a policy would have stopped in the last days."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ from reputation.wording import Wording
 
 
 class CallerBehaviour(StrEnum):
-    """How a call went, as a sign of what the caller is. The clearest sign comes first."""
+    """How a call went, as a sign of what kind of caller it is. The clearest signs come first."""
 
     COMPLAINT = "marked, or hung up on at once"
     TALKED = "talked for 30 s or longer"
@@ -63,7 +63,7 @@ class TriedCalls:
         return frozenset(self._by_number)
 
     def by_number(self) -> Iterator[tuple[str, CallerBehaviour]]:
-        """Yield each caller with a number, and the clearest behaviour of its calls."""
+        """Yield each caller with a number, and the clearest sign that its calls gave."""
         for number, behaviours in self._by_number.items():
             is_marked = number in self._marked
             yield (
@@ -74,13 +74,13 @@ class TriedCalls:
             )
 
     def callers(self) -> dict[CallerBehaviour, int]:
-        """Return how many callers showed each behaviour, without those who withheld their number."""
+        """Return the number of callers per behaviour, without those who withheld their number."""
         counts = Counter(behaviours for _, behaviours in self.by_number())
         return {behaviours: counts[behaviours] for behaviours in CallerBehaviour}
 
 
 def behaviour_in(outcome: OutcomeRecord) -> CallerBehaviour:
-    """Return the behaviour in a call, apart from marks."""
+    """Return the behaviour in a call, without regard to marks."""
     if outcome.voicemail_left:
         return CallerBehaviour.MESSAGE
     if outcome.disposition is not Disposition.ANSWERED:
@@ -107,7 +107,7 @@ MEANS = {
 
 
 class ShownCallers(NamedTuple):
-    """How many calls showed one behaviour. `showed`: a name of CallerBehaviour."""
+    """The number of callers with a behaviour. `showed`: a name of CallerBehaviour."""
 
     showed: str
     calls: int
@@ -115,7 +115,7 @@ class ShownCallers(NamedTuple):
 
 
 class ShownNumber(NamedTuple):
-    """A number, and the behaviour that its calls showed."""
+    """A number and the behaviour in its calls."""
 
     number: str
     showed: str
@@ -132,7 +132,7 @@ class KeptAway(NamedTuple):
 
 
 class ShownTrial(NamedTuple):
-    """The effect of a policy, beside the policy in force."""
+    """The effect of a policy, compared with the active policy."""
 
     policy: str
     against: str | None
@@ -146,12 +146,12 @@ class ShownTrial(NamedTuple):
 def try_policy(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A preset, a policy's name, or a FILE.toml.")],
     days: Annotated[
-        int, typer.Option(min=1, max=OUTCOME_DAYS, metavar="DAYS", help="How many days back.")
+        int, typer.Option(min=1, max=OUTCOME_DAYS, metavar="DAYS", help="Number of days to replay.")
     ] = OUTCOME_DAYS,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show the callers that a policy would have stopped, beside the active policy. Changes nothing."""
+    """Show the callers that a policy would have stopped, compared with the active policy. Changes nothing."""
     loaded = settings_of(config)
     chosen, running = chosen_policy(name, loaded), chosen_policy(None, loaded)
     tried = TriedCalls()

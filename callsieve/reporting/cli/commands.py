@@ -1,4 +1,4 @@
-"""`callsieve report`: reports of marks to PhoneBlock, and complaints to copy."""
+"""The commands `callsieve report`: report marks to PhoneBlock, and print complaints to copy."""
 
 import asyncio
 import time
@@ -22,7 +22,7 @@ OFF = "Reporting is off: set [reporting.phoneblock] enabled = true to report mar
 
 
 class AuthorityName(StrEnum):
-    """The authority that a complaint is for."""
+    """The authority to which a complaint is addressed."""
 
     CHINA = "12321"
     FTC = "ftc"
@@ -58,7 +58,7 @@ def send(as_json: options.JsonOption = False, config: options.ConfigOption = Non
 
 
 def show_reports(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
-    """Show the numbers reported to PhoneBlock, and what is to be sent next."""
+    """Show the numbers reported to PhoneBlock, and the next steps to send."""
     loaded = options.settings_of(config)
     is_on = reporting_to(loaded).enabled
     with options.existing_store(loaded) as db:

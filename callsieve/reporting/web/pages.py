@@ -1,4 +1,4 @@
-"""The page with a complaint about a number, to copy from."""
+"""The page that shows a complaint about a number, to copy."""
 
 from functools import partial
 
@@ -15,7 +15,7 @@ LONGEST = 80
 
 
 async def show(req: PageRequest) -> Response:
-    """Show the complaint for the chosen authority, or the choice of authorities."""
+    """Show the complaint to the chosen authority, or the choice of authorities."""
     number, authority = _number(req), AUTHORITIES.get(req.query.get("to", ""))
     text = ""
     language = req.query.get("language", "")

@@ -1,4 +1,4 @@
-"""The search of the console: a text in the header of a page leads to a number, a person or a page."""
+"""The search in the header of every console page, which finds a number, a person or a page."""
 
 import sqlite3
 from contextlib import suppress
@@ -22,7 +22,7 @@ MOST_FOUND = 20
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The results of a search. `people`: extension and name. `entry`: a prefix or range, which can be put on a list."""
+    """The results of a search. `people`: extension and name. `entry`: a prefix or range that can be put on a list."""
 
     number: str | None
     people: tuple[tuple[str, str], ...]
@@ -31,7 +31,7 @@ class Found:
 
 
 def find(db: sqlite3.Connection, loaded: Loaded, text: str, *, with_numbers: bool) -> Found:
-    """Return the results for a text. `with_numbers`: the user may see numbers."""
+    """Return the results of a search. `with_numbers`: the user may see phone numbers."""
     number, entry, wanted = None, "", text.casefold()
     if with_numbers:
         with suppress(EntryError):
@@ -47,7 +47,7 @@ LONGEST = 80
 
 
 async def search(req: PageRequest) -> Response:
-    """Redirect to the number that was typed, or to the lists for a prefix or range. Otherwise show the results."""
+    """Redirect to the page of an entered number, or to the lists for a prefix or range. Otherwise show the results."""
     text = req.query.get("q", "").strip()[:LONGEST]
     results = Found(None, (), ())
     if text:

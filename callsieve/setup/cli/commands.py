@@ -1,4 +1,4 @@
-"""`callsieve setup`: from an installed program to the first screened call, in at most four questions."""
+"""The command `callsieve setup`: from an installed program to the first screened call, in at most four questions."""
 
 import secrets
 import shlex
@@ -84,7 +84,7 @@ def setup(
     """Connect CallSieve to your PBX: find the trunks, show every change, apply it, wait for the first call.
 
     It asks for your country, your trunks, and whether to observe first. You can run it again. If Asterisk cannot load
-    the new files, the old ones are put back. With --yes it asks nothing and does not wait.
+    the new files, setup restores the old ones. With --yes it asks nothing and does not wait.
     """
     loaded = settings_for_install(config)
     with one_line():
@@ -144,7 +144,7 @@ def setup(
 
 
 def policy_to_activate(loaded: Loaded, name: str | None, *, yes: bool) -> str | None:
-    """Return the policy to activate, empty to keep the active one. None if somebody must be asked.
+    """Return the policy to activate, or an empty text to keep the active one. None if the user must be asked.
 
     New settings start in observe mode, so their default policy does not count as the user's choice.
 
@@ -255,7 +255,7 @@ def _finish(loaded: Loaded, place: InstallPaths, policy: str, config: Path | Non
 
 
 def _install_module(place: InstallPaths) -> None:
-    """Install our FreePBX module, which screens the calls of each inbound route, or say how to do it by hand."""
+    """Install our FreePBX module, which screens the calls of inbound routes, or print how to do it by hand."""
     directory = modules_directory(place)
     if directory is None:
         warn("the module needs FreePBX 17: set each trunk's context as shown below")
@@ -280,7 +280,7 @@ def _run(command: list[str], shown_as: str) -> bool:
         warn(f"this step failed: {error}: run it by hand")
         return False
     if done.returncode != 0:
-        warn("this step failed: run it by hand when its cause is gone")
+        warn("this step failed: fix its cause, then run it by hand")
     return done.returncode == 0
 
 
@@ -334,7 +334,7 @@ def _say_screened(status: Any, config: Path | None) -> None:
     screened = {True: "yes", False: "no"}.get(status.get("screened"), "not known yet (callsieve status)")
     if status.get("screening") == ScreeningState.WAITING and status.get("confirmed_at"):
         screened = "yes (no call has come yet)"
-    active = policies_of(load_settings(config)).default  # the status may still be that of before
+    active = policies_of(load_settings(config)).default  # the status may not have been updated yet
     about = ", which changes no call" if active.observe else ""
     say(f"screened: {screened}, policy: {active.name}{about}")
     if status.get("screened") is False and status.get("why"):

@@ -1,4 +1,4 @@
-"""`callsieve signing`: the signing key, and whether a statement is genuine."""
+"""The commands `callsieve signing`: show or rotate the signing key, and verify statements."""
 
 import json
 import time
@@ -19,7 +19,7 @@ from reputation.store.audit import Change
 
 
 def key(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Print the public key, with which others check our signatures. The secret half stays in the state directory."""
+    """Print the public key with which others check our signatures. The secret key stays in the state directory."""
     public = _key(settings_of(config)).public_key
     if as_json:
         print_json({"key_id": public.id, "public_key": public.text})
@@ -30,7 +30,7 @@ def key(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 
 
 def rotate_key(yes: YesOption = False, config: ConfigOption = None) -> None:
-    """Sign with a new key from now on. The old key confirms it, and both are published for 30 days."""
+    """Sign with a new key from now on. The old key signs the change, and both keys are published for 30 days."""
     loaded = settings_of(config)
     issuer = loaded.settings.publish.name.strip() or loaded.settings.public.name.strip()
     if not issuer:
@@ -47,7 +47,7 @@ def rotate_key(yes: YesOption = False, config: ConfigOption = None) -> None:
     note_done(loaded, Change("signing rotate", None, new.id))
     say(f"Key {new.id} signs from now on, confirmed by the old one. Both are published for {OVERLAP_DAYS} days:")
     say_command("callsieve exchange publish")
-    say("Companies that fetch it within this time follow it. For everybody who checks other statements:")
+    say("Companies that fetch it within this time switch to it. Give it to everybody else who checks your statements:")
     print(new.text)
 
 
@@ -60,7 +60,7 @@ def verify_file(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Check who signed a statement, and whether it is still valid."""
+    """Check a statement's signature, and whether the statement is still valid."""
     loaded = settings_of(config)
     try:
         public = _key(loaded).public_key if public_key is None else PublicKey.parse(public_key)

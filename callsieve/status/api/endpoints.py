@@ -1,4 +1,4 @@
-"""API endpoint that tells whether calls are screened, for monitoring programs."""
+"""API endpoint that reports whether calls are screened, for monitoring programs."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ from reputation.users import Role, Scope
 
 
 async def show(req: ApiRequest) -> SystemStatus:
-    """Return whether calls are screened now, and what is wrong."""
+    """Return whether calls are screened now, and the problems."""
     context = req.context
     status = await req.in_thread(_look, context.loaded, context.at, checks_of(req.state.service(Capabilities)))
     if context.role >= Role.OPERATOR:

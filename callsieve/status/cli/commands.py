@@ -1,4 +1,4 @@
-"""`callsieve status`: one screen that says whether calls are screened."""
+"""The command `callsieve status`, which shows on one screen whether calls are screened."""
 
 import time
 from collections.abc import Iterator
@@ -80,7 +80,7 @@ def _headline(status: Status) -> Text:
         headline.append(f", by {clean(screening.by)}{f' ({clean(screening.reason)})' if screening.reason else ''}", "")
     if screening.confirmed_at is not None and screening.at - screening.confirmed_at > CONFIRMED_SECONDS:
         confirmed = ago(screening.confirmed_at, screening.at)
-        headline.append(f"\ncalls were last known to come through {confirmed}: callsieve doctor checks now", "")
+        headline.append(f"\ncalls last came through {confirmed}: to check now, run callsieve doctor", "")
     if screening.state is ScreeningState.WAITING:
         headline.append(f"\n→ {clean(screening.remedy)}", "cyan")
     elif screening.why and screening.why not in [check.detail for check in status.trouble]:
@@ -127,7 +127,7 @@ def _last_hour(journal: JournalSummary | None) -> Cell:
 
 
 def _listener(status: Status) -> str:
-    telemetry = status.told
+    telemetry = status.report
     if telemetry is None:
         return "not known: the daemon has not reported lately"
     if telemetry.listening is None:

@@ -1,4 +1,4 @@
-"""The screening state in the header of every page, which is refreshed regularly, and the page of active settings."""
+"""The screening state in every page's header, which is refreshed periodically, and the page of active settings."""
 
 import asyncio
 import json
@@ -23,12 +23,12 @@ HIDDEN = "…"
 
 @dataclass(frozen=True, slots=True)
 class SettingShown:
-    """A setting. `line`: its line in the file, None for a default.
+    """A setting. `line`: its line in the file; None for a default.
 
     Attributes:
-        table: Its table as a header of the file: `[agi]`, `[[trunk]]`.
+        table: The header of its table in the file: `[agi]`, `[[trunk]]`.
         name: Its key in the table.
-        value: Its value in the notation of the file.
+        value: Its value, as written in the file.
     """
 
     table: str
@@ -38,13 +38,13 @@ class SettingShown:
 
     @property
     def text(self) -> str:
-        """Return the lines to write into the file to change it."""
+        """Return the lines to write into the file to change the setting."""
         return f"{self.table}\n{self.name} = {self.value}"
 
 
 @dataclass(frozen=True, slots=True)
 class SettingsShown:
-    """The settings that the file has, and those with default values."""
+    """The settings in the file, and the settings with default values."""
 
     file: str
     is_there: bool
@@ -53,7 +53,7 @@ class SettingsShown:
 
 
 def settings_shown(loaded: Loaded) -> SettingsShown:
-    """Return the active settings. Their lines are missing if the file cannot be read."""
+    """Return the active settings. Line numbers are missing if the file cannot be read."""
     text, raw, places = "", {}, Position(1)
     with suppress(OSError, ValueError, RecursionError, PolicyError):
         text = loaded.file.read_text(encoding="utf-8") if loaded.file else ""
@@ -98,12 +98,12 @@ def _toml(value: Any) -> str:
 
 
 async def screening(req: PageRequest) -> Response:
-    """Return only the screening state and the banners. Redirect a browser without htmx to the page of all checks."""
+    """Return the screening state and banners as a fragment. Redirect a browser without htmx to the health page."""
     return req.page("_screening_alone.html") if req.is_fragment else req.go("/health")
 
 
 async def settings(req: PageRequest) -> Response:
-    """Show the active settings, or those whose key contains a text, and the off switch."""
+    """Show the off switch and the active settings, or only the settings whose key contains a text."""
     text = req.query.get("key", "").strip()[:60]
     shown = await asyncio.to_thread(settings_shown, req.state.loaded)
     written, defaults = (

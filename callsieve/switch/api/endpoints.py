@@ -21,7 +21,7 @@ Duration = Annotated[
 
 
 class SwitchOff(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A request to switch screening off: for how long, and why."""
+    """A request to switch screening off, with a duration and a reason."""
 
     duration: Duration = field(name="for", default=None)
     reason: Annotated[LineText, Meta(description="Why, for others.")] = ""
@@ -31,8 +31,8 @@ class ScreenedState(msgspec.Struct, frozen=True):
     """Whether screening is off.
 
     Attributes:
-        off: Whether it is.
-        until: When it is switched on again by itself; null if it is not, or if it is on.
+        off: Whether screening is off.
+        until: When screening is switched on again automatically; null if it is not, or if it is on.
     """
 
     off: bool
@@ -40,7 +40,7 @@ class ScreenedState(msgspec.Struct, frozen=True):
 
 
 async def switch_off(req: ApiRequest, request: SwitchOff) -> ScreenedState:
-    """Switch screening off: every call goes on unscreened."""
+    """Switch screening off: every call is let through unscreened."""
     switched = await req.in_thread(operations.switch_off, req.context, request.duration, request.reason)
     await _noted(req, switched)
     return ScreenedState(off=True, until=None if switched.until == FOR_EVER else switched.until)

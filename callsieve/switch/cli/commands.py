@@ -1,6 +1,7 @@
-"""`callsieve off` and `callsieve on`: the switch for emergencies.
+"""The commands `callsieve off` and `callsieve on`, the switch for emergencies.
 
-It is in Asterisk's own database, which the dialplan reads before it asks CallSieve. So it works if the daemon is dead.
+The switch is in Asterisk's own database, which the dialplan reads before it asks CallSieve. So it works even if the
+daemon is dead.
 """
 
 from typing import Annotated
@@ -17,17 +18,17 @@ from reputation.store.audit import Change
 
 ForOption = Annotated[
     str | None,
-    typer.Option("--for", metavar="TIME", help="For how long: 90s, 30m, 2h or 1d. Default: until `callsieve on`."),
+    typer.Option("--for", metavar="TIME", help="Duration: 90s, 30m, 2h or 1d. Default: until `callsieve on`."),
 ]
 
 
 ReasonOption = Annotated[
-    str, typer.Option("--reason", metavar="TEXT", help="Why, for others: the console and `callsieve status` show it.")
+    str, typer.Option("--reason", metavar="TEXT", help="Reason, which the console and `callsieve status` show.")
 ]
 
 
 def off(duration: ForOption = None, reason: ReasonOption = "", config: ConfigOption = None) -> None:
-    """Switch screening off: every call goes on unscreened. It works even if the daemon is dead."""
+    """Switch screening off: every call is let through unscreened. This works even if the daemon is dead."""
     loaded, _ = settings_even_broken(config)
     context = context_of(loaded)
     until, done = operations.switch_off(context, duration, reason)

@@ -1,4 +1,4 @@
-"""Console pages that switch screening off, with a reason and an end, and on."""
+"""Console pages that switch screening off, with a reason and a duration, and on."""
 
 import asyncio
 
@@ -12,7 +12,7 @@ from reputation.users import Role
 
 
 async def switch_off(req: PageRequest) -> Response:
-    """Switch screening off for the time that the form names, else until it is switched on."""
+    """Switch screening off for the duration in the form, or until it is switched on."""
     duration, reason = req.form.get("for", "").strip() or None, req.form.get("reason", "")
     return await _done(
         req, await asyncio.to_thread(operations.switch_off, req.context, duration, reason), "switched-off"

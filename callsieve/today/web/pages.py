@@ -30,7 +30,7 @@ from reputation.users import Role
 from reputation.weights import DAY_SECONDS
 from reputation.wording import Wording
 
-APPEAL_SECONDS = 3 * DAY_SECONDS  # an appeal that is due so soon needs somebody
+APPEAL_SECONDS = 3 * DAY_SECONDS  # show an appeal if it is due within this time
 SUSPICION_SECONDS = 7 * DAY_SECONDS
 MOST_LISTED = 8
 LATEST_CALLS = 20
@@ -38,15 +38,15 @@ LATEST_CALLS = 20
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """The tasks that somebody should do now.
+    """Tasks that somebody should do now.
 
     Attributes:
-        appeals: Appeals that are overdue or due soon, in words.
+        appeals: Appeals that are overdue or due soon, each with a text.
         mistakes: Numbers whose calls were probably warned about or stopped by mistake.
-        names: Their names, where known.
-        feeds: Feeds that do not work.
-        suspicions: Own numbers that platforms seem to label, and where.
-        due: Tasks about own numbers that are due until tomorrow.
+        names: Names of those numbers, if known.
+        feeds: Feeds that fail.
+        suspicions: Own numbers that call-labelling platforms seem to label, and the platforms.
+        due: Tasks about own numbers that are due by tomorrow.
         fixes: Problems that prevent screening or are unsafe, one entry for each cause.
     """
 
@@ -60,7 +60,7 @@ class Needs:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to do."""
+        """Whether there are no tasks."""
         lists: tuple[Sequence[object], ...] = (self.appeals, self.mistakes, self.feeds, self.suspicions, self.due)
         return not any((*lists, self.fixes))
 
@@ -72,7 +72,7 @@ def needs_now(
     fixes: tuple[HealthCause, ...],
     now: float,
 ) -> Needs:
-    """Return the tasks for now. `mistakes`: those found by the last search, some of which are settled by now."""
+    """Return the open tasks. `mistakes`: results of the last search; those settled since then are left out."""
     still = open_mistakes(db, mistakes, now)
     appeals = (
         appeal for appeal in appeals_to_decide(db) if (due_at(appeal) or now + DAY_SECONDS * 365) < now + APPEAL_SECONDS
@@ -92,13 +92,13 @@ def needs_now(
 
 
 def fixes_of(health: SystemHealth, screening: ScreeningStatus) -> tuple[HealthCause, ...]:
-    """Return the failed health checks, one for each cause, except the cause that the banner shows."""
+    """Return the failed health checks, one per cause, except the cause that the banner already shows."""
     failed = (cause for cause in health.causes if cause.status is CheckStatus.FAIL)
     return tuple(cause for cause in failed if not cause.remedy or str(cause.remedy) != str(screening.remedy))
 
 
 def latest_calls(db: sqlite3.Connection, settings: Settings, site: str, now: float) -> list[CallLine]:
-    """Return the latest calls of a site, or of all."""
+    """Return the latest calls of a site. An empty `site` means all sites."""
     return call_lines(db, settings, find_calls(db, CallFilter(site=site or None), None, LATEST_CALLS), now)
 
 
@@ -123,7 +123,7 @@ def read_today(db: sqlite3.Connection, known: Known) -> dict[str, object]:
 
 
 async def show(req: PageRequest) -> Response:
-    """Show the page."""
+    """Show the page *Today*."""
     state = req.state
     sites = await req.read(sites_seen)
     activity = await _activity(req, _site_of(req, sites))
@@ -143,13 +143,13 @@ async def show(req: PageRequest) -> Response:
 
 
 async def activity(req: PageRequest) -> Response:
-    """Return only the figures, with which the page updates itself."""
+    """Return the activity figures as a fragment, which the page reloads periodically."""
     activity = await _activity(req, _site_of(req, await req.read(sites_seen)))
     return req.page("today/_activity_alone.html", activity=activity, words=_words(req))
 
 
 async def confirm_decisions(req: PageRequest) -> Response:
-    """Record that the calls of a number were treated correctly."""
+    """Record that the decisions about a number's calls were correct."""
     await req.perform(confirm, req.form.get("number", ""))
     return req.go("/", "confirmed")
 

@@ -1,4 +1,4 @@
-"""`callsieve token`: manage the tokens of programs that use the API."""
+"""The commands `callsieve token`: manage the tokens of programs that use the API."""
 
 import time
 from typing import Annotated
@@ -31,14 +31,14 @@ def add(
         typer.Option(
             "--per-minute",
             metavar="COUNT",
-            help="The most requests per minute; default: as in the settings.",
+            help="Maximum requests per minute. Default: as in the settings.",
             show_default=False,
         ),
     ] = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Make a token for the API. It is shown once and not stored."""
+    """Create an API token. Its secret is shown only once and not stored."""
     loaded = settings_of(config)
     wanted = NewToken(name, role, scopes or [Scope.READ.value], expires, per_minute)
     added = perform(loaded, operations.add, wanted)
@@ -57,7 +57,7 @@ def add(
 
 
 def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show the tokens of the API."""
+    """Show the API tokens."""
     now = time.time()
     with existing_store(settings_of(config)) as db:
         tokens = all_tokens(db)

@@ -1,4 +1,4 @@
-"""`callsieve user`: manage the users of the console."""
+"""The commands `callsieve user`: manage the users of the console."""
 
 import sys
 from getpass import getpass
@@ -35,7 +35,7 @@ def add(
     ] = None,
     config: options.ConfigOption = None,
 ) -> None:
-    """Add a user of the console. The password is asked for, or read from standard input."""
+    """Add a console user. The password is asked for, or read from standard input."""
     loaded, wanted = options.settings_of(config), NewUser(name, role, person)
     with options.any_store(loaded) as db:
         operations.check_new(db, options.context_of(loaded), wanted)
@@ -50,7 +50,7 @@ def add(
 
 
 def show(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
-    """Show the users of the console."""
+    """Show the console's users."""
     with options.existing_store(options.settings_of(config)) as db:
         users = all_users(db)
     if as_json:
@@ -69,7 +69,7 @@ def show(as_json: options.JsonOption = False, config: options.ConfigOption = Non
 
 
 def password(name: NameArgument, config: options.ConfigOption = None) -> None:
-    """Set a new password for a user. All sessions of the user end."""
+    """Set a new password for a user, and end all their sessions."""
     loaded = options.settings_of(config)
     with options.existing_store(loaded) as db:
         operations.other_user(db, options.context_of(loaded), name)
@@ -89,7 +89,7 @@ def role(
 
 
 def reset_totp(name: NameArgument, config: options.ConfigOption = None) -> None:
-    """Remove the second factor of a user who has lost it. They log in with the password alone."""
+    """Remove the second factor of a user who has lost it. They then log in with only the password."""
     options.perform(options.settings_of(config), operations.reset_second_factor, name, existing=True)
     say(f"{name} logs in with the password alone. All their sessions have ended.")
 
@@ -99,7 +99,7 @@ def remove(
     yes: options.YesOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Remove a user. All their sessions end. This cannot be undone."""
+    """Remove a user, and end all their sessions. This cannot be undone."""
     loaded = options.settings_of(config)
     with options.existing_store(loaded) as db:
         before = operations.removable(db, options.context_of(loaded), name)

@@ -25,7 +25,7 @@ TRIES_OF_AN_ADDRESS = 20  # people may share an address
 
 
 class TooManyTriesError(Exception):
-    """Raised if there were too many attempts to check another. `words` say how long to wait."""
+    """Raised if there were too many failed attempts. `words` say how long to wait."""
 
     def __init__(self, seconds: int) -> None:
         self.words = Wording("Too many attempts. Try again in {seconds} s.", {"seconds": seconds})
@@ -33,7 +33,7 @@ class TooManyTriesError(Exception):
 
 
 class LoginTries:
-    """Counts failed attempts: codes apart from passwords, so that a right password does not excuse wrong codes."""
+    """Counts failed attempts. Codes are counted separately, so that a correct password does not excuse wrong codes."""
 
     def __init__(self) -> None:
         self.of_user = Throttle()
@@ -44,7 +44,7 @@ class LoginTries:
 class Try:
     """An attempt to log in. It counts as failed until `succeeded` is called. Raise TooManyTriesError.
 
-    `stored`: the hash of the user's password, None for an unknown name.
+    `stored`: the hash of the user's password; None for an unknown name.
     """
 
     def __init__(self, req: PageRequest, of_name: Throttle, name: str, stored: str | None) -> None:
@@ -68,7 +68,7 @@ class Try:
 
 
 async def check_password(req: PageRequest, name: str, password: str) -> str | None:
-    """Return the stored hash if the password matches it, else None. Raise TooManyTriesError."""
+    """Return the stored hash if the password matches, else None. Raise TooManyTriesError."""
     stored = await req.read(password_of, name) if NAME.fullmatch(name) else None
     this_try = Try(req, req.state.service(LoginTries).of_user, name, stored)
     if not await req.state.hashing(is_password, password, stored):
@@ -78,7 +78,7 @@ async def check_password(req: PageRequest, name: str, password: str) -> str | No
 
 
 async def check_code(req: PageRequest, name: str, code: str) -> int | None:
-    """Return the time step of a correct code that was not used before, else None. Raise TooManyTriesError."""
+    """Return the time step of a correct, unused code, else None. Raise TooManyTriesError."""
     this_try = Try(req, req.state.service(LoginTries).of_code, name, await req.read(password_of, name))
     factor = await req.read(second_factor_of, name)
     step = step_of(factor.secret, code, req.now, factor.step) if factor else None
@@ -88,7 +88,7 @@ async def check_code(req: PageRequest, name: str, code: str) -> int | None:
 
 
 def remember_browser(response: Response, req: PageRequest, name: str, stored: str) -> None:
-    """Remember that the user has logged in with this browser. `stored` is the hash of the password."""
+    """Set a cookie that marks this browser as one where the user has logged in. `stored`: the hash of the password."""
     set_cookie(response, req.http, BROWSER_COOKIE, browser_token(name, stored), YEAR_SECONDS)
 
 
@@ -98,7 +98,7 @@ DIFFERENT = N_("The two new passwords are not the same. Nothing was changed.")
 
 @dataclass(frozen=True, slots=True)
 class AccountShown:
-    """The content of the page. `here`: the token of the present session."""
+    """The content of the account page. `here`: the token of the current session."""
 
     user: ConsoleUser
     sessions: tuple[Session, ...]
@@ -106,14 +106,14 @@ class AccountShown:
 
 
 async def show(req: PageRequest, problem: str | Wording = "", status: int = 422) -> Response:
-    """Show the page."""
+    """Show the account page."""
     sessions = await req.read(sessions_of, req.me.name)
     shown = AccountShown(req.me, tuple(sessions), req.here.token)
     return req.page("users/account.html", status if problem else 200, account=shown, problem=problem)
 
 
 async def change_password(req: PageRequest) -> Response:
-    """Change the password. The form must have the present one."""
+    """Change the password. The form must contain the current password."""
     name = req.me.name
     try:
         if await check_password(req, name, req.form.get("present", "")) is None:
@@ -133,7 +133,7 @@ async def change_password(req: PageRequest) -> Response:
 
 
 async def end_others(req: PageRequest) -> Response:
-    """End all other sessions."""
+    """End the user's other sessions."""
     await req.perform(operations.log_out_elsewhere, req.here.token)
     return req.go("/account", "others-out")
 
@@ -142,7 +142,7 @@ WRONG_CODE = N_("The password or the code is wrong. Nothing was changed.")
 
 
 async def show_second_factor(req: PageRequest) -> Response:
-    """Show the page of the second factor. Users without one see a new secret, which is not active yet."""
+    """Show the page of the second factor. A user without a second factor sees a new secret, which is not active yet."""
     return _second_factor_page(req, "" if req.me.has_second_factor else new_secret())
 
 

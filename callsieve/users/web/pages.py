@@ -24,7 +24,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class UserShown:
-    """A user. `seen_at`: the last activity of their sessions, None without a session."""
+    """A user. `seen_at`: the last activity of their sessions; None without a session."""
 
     user: ConsoleUser
     sessions: int
@@ -33,7 +33,7 @@ class UserShown:
 
 @dataclass(frozen=True, slots=True)
 class UsersShown:
-    """The content of the page. `extensions`: the people on whose behalf a user may mark numbers."""
+    """The content of the page of users. `extensions`: extensions under which a user may mark numbers."""
 
     users: tuple[UserShown, ...]
     extensions: tuple[str, ...]
@@ -41,7 +41,7 @@ class UsersShown:
 
 
 async def show(req: PageRequest, problem: str | Wording = "") -> Response:
-    """Show the page. `problem`: the error of a form."""
+    """Show the page of users. `problem`: error message of a form."""
     extensions = tuple(person.extension for person in people_of(req.state.loaded.settings))
     shown = await req.read(users_shown, extensions)
     typed = {key: req.form.get(key, "") for key in ("name", "role", "person")}
@@ -68,7 +68,7 @@ async def change_role(req: PageRequest) -> Response:
 
 
 async def reset(req: PageRequest) -> Response:
-    """Set a new password for another user. All sessions of that user end."""
+    """Set a new password for another user, and end all their sessions."""
     name = req.path("name")
     try:
         password = await _hashed(req, name)
@@ -78,7 +78,7 @@ async def reset(req: PageRequest) -> Response:
 
 
 async def reset_second_factor(req: PageRequest) -> Response:
-    """Remove the second factor of a user who has lost it. All their sessions end."""
+    """Remove the second factor of a user who has lost it, and end all their sessions."""
     return await _change(req, operations.reset_second_factor, req.path("name"), "user-second-factor")
 
 
@@ -104,7 +104,7 @@ async def _hashed(req: PageRequest, name: str) -> str:
 
 
 def users_shown(db: sqlite3.Connection, from_settings: tuple[str, ...]) -> UsersShown:
-    """Return the content of the page. `from_settings`: the extensions in the settings."""
+    """Return the content of the page of users. `from_settings`: the extensions in the settings."""
     users = []
     for user in all_users(db):
         sessions = sessions_of(db, user.name)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from reputation.marking import Statement, mark
+from reputation.marking import MarkStatement, mark
 from reputation.model import Direction, Disposition, EndedBy, MarkChannel, Verdict
 from reputation.outcome import OutcomeRecord
 from reputation.store.audit import Change, add_audit
@@ -42,7 +42,7 @@ def callsieve(tmp_path: Path) -> Program:
     )
     with open_store(program.store) as db, transaction(db):
         record_outcome(db, HUNG_UP, now)
-        statement = Statement(number=CALLER, reporter="201", verdict=Verdict.SPAM, at=now, channel=MarkChannel.CLI)
+        statement = MarkStatement(number=CALLER, reporter="201", verdict=Verdict.SPAM, at=now, channel=MarkChannel.CLI)
         mark(db, statement)
     return program
 

@@ -142,7 +142,7 @@ CASES: dict[str, tuple[Step, ...]] = {
     "own complaint": (REGISTERED, step(do_not_call.complain, do_not_call.ComplaintRequest(OURS, CALLER, "rude"))),
     "own watch add": (
         REGISTERED,
-        step(watch.record, watch.LookRequest(OURS, "phone", screenshot=watch.ScreenshotFile("a.png", PNG))),
+        step(watch.record, watch.LabelCheckRequest(OURS, "phone", screenshot=watch.ScreenshotFile("a.png", PNG))),
     ),
     "own consent add": (step(consents.add, consents.ConsentRequest(CALLER, "contract 12")),),
     "own consent remove": (

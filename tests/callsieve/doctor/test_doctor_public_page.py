@@ -32,7 +32,7 @@ from tests.reputation.store_builders import DAY, NOW, make_appeal
 
 STYLE = (files("callsieve.public_page.web") / "static" / "public.css").read_bytes()
 OURS = b"HTTP/1.1 200 OK\r\n\r\n" + STYLE
-OVER_HTTPS = b"HTTP/1.1 400 Bad Request\r\n\r\nThis is reached over https only: ..."
+OVER_HTTPS = b"HTTP/1.1 400 Bad Request\r\n\r\nThis server accepts HTTPS only. ..."
 OK, WARN, FAIL, UNKNOWN = CheckStatus.OK, CheckStatus.WARN, CheckStatus.FAIL, CheckStatus.UNKNOWN
 
 

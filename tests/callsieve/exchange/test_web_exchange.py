@@ -92,7 +92,7 @@ def test_companies_of_the_settings_and_what_we_publish(tmp_path: Path) -> None:
     office = Office(folder, f'{SETTINGS}[publish]\nname = "Ours"\ndirectory = "{folder / "out"}"\n')
     with office.console() as console:
         page = console.browser("viewer").text("/exchange")
-        assert "No other company&#39;s evidence is taken." in page.replace("'", "&#39;")
+        assert "No other company&#39;s evidence is used." in page.replace("'", "&#39;")
         assert "Nothing is published by us yet." in page
     with office.config.open("a") as file:
         file.write(f'[[exchange]]\nname = "Berlin"\npath = "{berlin.web}"\nkey = "{berlin.key}"\n')

@@ -25,7 +25,7 @@ from callsieve.policy.catalogue import policy_files
 from callsieve.policy.central import AcceptRequest, PublishRequest, SitePolicy
 from callsieve.policy_selection import policy_called
 from callsieve.settings import load_settings
-from callsieve.site_policies import files_there
+from callsieve.site_policies import site_policy_files
 from callsieve.wiring import policies_of
 from lab import CallSpec, Phone, ensure_pbx
 from lab.programs import COMMAND_LINE
@@ -85,7 +85,7 @@ def rules(site: Site, name: str = OFFICE) -> list[str]:
 
 
 def names(site: Site) -> set[str]:
-    return set(files_there(site.loaded))
+    return set(site_policy_files(site.loaded))
 
 
 @pytest.fixture

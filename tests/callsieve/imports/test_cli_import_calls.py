@@ -149,7 +149,7 @@ def test_what_gzip_packed_is_read_as_it_is(callsieve: Program) -> None:
     again = callsieve.ok("import", "calls", callsieve.file("plain.jsonl", lines))
     assert again.startswith("Learnt from 0 calls")
     cut = callsieve.file("cut.jsonl.gz", gzip.compress(lines)[:-20])
-    assert "damaged or cut off" in callsieve.fails("import", "calls", cut)
+    assert "damaged or truncated" in callsieve.fails("import", "calls", cut)
     database = callsieve.file("cdr.db.gz", gzip.compress(callsieve.store.read_bytes()))
     assert "gunzip" in callsieve.fails("import", "calls", database)
 

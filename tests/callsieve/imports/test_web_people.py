@@ -177,7 +177,7 @@ def test_whom_we_ask_is_shown_beside_the_feeds(office: Office) -> None:
         file.write('[[lookup]]\nname = "block"\nkind = "phoneblock"\ntoken = "env:T"\n')
     with office.console() as console:
         viewer = console.browser("viewer")
-        assert "No source is asked." in viewer.text("/feeds")
+        assert "No look-up service is set up." in viewer.text("/feeds")
         office.write(replace_sources, {"block": True})
         page = viewer.text("/feeds")
         for text in ("block", "0 / 500", "not known yet", "too few calls"):

@@ -35,7 +35,7 @@ def test_every_step_is_shown_up_to_the_one_that_decides(callsieve: Program) -> N
     out = callsieve.ok("own", "explain", CALLEE, "--from", OWN, "--at", EVENING)
     assert out.startswith(f"{CALLEE} (Europe/London) from {OWN}, at 2026-06-10 22:00")
     assert "hold: " in out
-    assert re.fullmatch(r"hold by hours, .*2026-06-11 07:00 UTC.*", out.splitlines()[-1])
+    assert re.fullmatch(r"hold by hours; .*2026-06-11 07:00 UTC.*", out.splitlines()[-1])
     assert "allow by default" in callsieve.ok("own", "explain", CALLEE, "--at", NOON)
 
 

@@ -97,14 +97,14 @@ def test_each_rule_has_its_texts_and_its_figures(language: str) -> None:
 def test_the_figures_are_the_companys_own() -> None:
     page = guidance_page(COMPANY, "en", NOW)
     for said in (
-        "10 of 1,000 calls (1.0%) came at a bad hour.",
+        "10 of 1,000 calls (1.0%) were outside calling hours.",
         "In 12 cases a person was called three times or more on one day; at most 5 times.",
-        "40 of 1,000 calls (4.0%) were given up too early.",
+        "In 40 of 1,000 calls (4.0%) you hung up too early.",
         "60 of 400 answered calls (15%) were over within six seconds.",
         "400 of 1,000 calls (40%) were answered; 20 numbers",
-        "7 people have complained, or want no more calls; 9 are on the list.",
-        "33 times somebody called back.",
-        "1 of 1 numbers that go out are registered here; 0 are due",
+        "7 people have complained, or asked not to be called; 9 are on the list.",
+        "People called back 33 times.",
+        "1 of 1 numbers used for calls are registered here; 0 are due",
         f"{OWN}: a warning before they talk (+13)",
         "at risk",
     ):

@@ -82,7 +82,7 @@ def test_a_long_register_is_shown_in_part_and_searched(console: Console, office:
 def test_a_numbers_page_has_figures_days_and_the_other_view(console: Console) -> None:
     otto = console.browser("operator")
     page = otto.text(f"/own/{SALES}")
-    for text in ("at risk", "challenge", "of those, ended within 6 s", "It is not registered."):
+    for text in ("at risk", "challenge", "answered, but ended within 6 s", "It is not registered."):
         assert text in page, text
     assert page.count('<rect class="away"') == 10
     assert "No problems." in otto.text(f"/own/{OWN}")
@@ -98,7 +98,7 @@ def test_a_numbers_page_has_figures_days_and_the_other_view(console: Console) ->
 def test_what_is_above_its_limit_is_said_in_words(console: Console) -> None:
     otto = console.browser("operator")
     page = otto.text(f"/own/{SALES}")
-    row = re.search(r'<th scope="row">of those, ended within 6 s</th>.*?</tr>', page, re.DOTALL)
+    row = re.search(r'<th scope="row">answered, but ended within 6 s</th>.*?</tr>', page, re.DOTALL)
     assert row
     assert re.findall(r'>(watch|at risk):</span> <span class="part">[0-9]+ \([0-9]+%\)<', row[0]) == [
         "watch",

@@ -13,7 +13,7 @@ from callsieve.hub.administration import SiteLogin, write_secret
 from callsieve.hub.checks import is_exchanged
 from callsieve.hub.operations import secret_path
 from callsieve.policy.central import note_arrived
-from callsieve.site_policies import digest_of, files_there
+from callsieve.site_policies import digest_of, site_policy_files
 from reputation.store.hub.link import note_pulled, set_link
 from reputation.store.site import PublishedPolicy, all_published, put_published
 from tests.callsieve.asking import ENABLED, ApiOffice
@@ -51,9 +51,9 @@ def test_an_administrator_compares_and_accepts(branch: Office, console: Console)
     assert "of head office" in ada.get(f"/policies/draft?from={OFFICE}.new").text
     old = ada.post("/policies/accept", name=OFFICE, digest=digest_of("something else"))
     assert old.status_code == 422
-    assert files_there(branch.load()) == {f"{OFFICE}.new"}
+    assert site_policy_files(branch.load()) == {f"{OFFICE}.new"}
     assert ada.post("/policies/accept", name=OFFICE, digest=digest_of(TEXT)).status_code == 303
-    assert files_there(branch.load()) == {OFFICE}
+    assert site_policy_files(branch.load()) == {OFFICE}
     assert ada.post("/policies/activate", name=OFFICE).status_code == 303
     assert OFFICE in ada.get("/policies").text
 

@@ -51,7 +51,7 @@ def test_all_are_built_and_asterisk_may_read_them(callsieve: Program, quick_voic
 def test_what_is_built_is_not_built_again(callsieve: Program, sounds: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in sounds.rglob("*.wav")}
     said = callsieve.ok("prompts", "build", "--language", "en", "--to", sounds)
-    assert said.startswith("Nothing to make")
+    assert said.startswith("Nothing to build")
     assert {path: path.stat().st_mtime_ns for path in sounds.rglob("*.wav")} == before
 
 
@@ -62,7 +62,7 @@ def test_only_what_has_another_text_is_built_again(callsieve: Program, sounds: P
     before = wav(sounds, "appeal-address").read_bytes()
     dry = callsieve.ok("prompts", "build", "--language", "en", "--to", sounds, "--dry-run")
     assert dry.splitlines() == [
-        f"Would make 1 prompt in {sounds}.",
+        f"Would build 1 prompt in {sounds}.",
         "  en  appeal-address  (outdated)",
         "Nothing was changed.",
     ]
@@ -82,7 +82,7 @@ def test_a_recording_replaces_the_voice_as_loud_as_it(callsieve: Program, sounds
     assert loudness_of(content[-8000:]) == pytest.approx(-18, abs=1)
     rows = callsieve("prompts", "list", "--language", "en", "--to", sounds, "--json").json
     assert [row["key"] for row in rows if row["state"] == "recorded"] == ["say-ok"]
-    assert "Nothing to make" in callsieve.ok("prompts", "build", "--language", "en", "--to", sounds)
+    assert "Nothing to build" in callsieve.ok("prompts", "build", "--language", "en", "--to", sounds)
     record(recording, seconds=0.9)
     assert "Made 1 prompt" in callsieve.ok("prompts", "build", "--language", "en", "--to", sounds)
     recording.unlink()
@@ -142,7 +142,7 @@ def test_what_must_be_short_is_spoken_faster_where_the_voice_is_slow(
         path.unlink()
     callsieve.ok("prompts", "build", "--language", "zh", "--to", tmp_path)
     assert [path for path in short if not path.exists()] == []
-    assert callsieve.ok("prompts", "build", "--language", "zh", "--to", tmp_path).startswith("Nothing to make")
+    assert callsieve.ok("prompts", "build", "--language", "zh", "--to", tmp_path).startswith("Nothing to build")
 
 
 def test_one_language_that_is_too_slow_does_not_stop_the_other(
@@ -241,7 +241,7 @@ def test_without_the_programs_it_says_which_and_how_to_get_them(
     said = callsieve.fails("prompts", "build", "--language", "en", "--to", sounds)
     assert said.startswith("espeak-ng and sox: not found; ")
     assert said.endswith("apt-get install espeak-ng sox")
-    assert "Nothing to make" not in said
+    assert "Nothing to build" not in said
 
 
 def test_where_the_sounds_are_asterisk_says(callsieve: Program, tmp_path: Path) -> None:

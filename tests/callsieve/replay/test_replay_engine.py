@@ -27,7 +27,7 @@ from reputation.control_sample import is_drawn
 from reputation.encoding import plain
 from reputation.evidence import Circumstances
 from reputation.facts import FactsQuery
-from reputation.marking import Statement, mark
+from reputation.marking import MarkStatement, mark
 from reputation.model import (
     AuthClass,
     ControlSample,
@@ -439,7 +439,7 @@ def store(db: sqlite3.Connection, events: Iterable[Event]) -> None:
         if isinstance(event, Mark):
             mark(
                 db,
-                Statement(
+                MarkStatement(
                     number=event.number,
                     linkedid=event.linkedid,
                     reporter=event.reporter,
