@@ -1,10 +1,11 @@
-"""Synthetic voices and a simulated telephone line. Numpy comes from the environment of lab/speech.py."""
+"""Make voices, and simulate a telephone line. Numpy comes from the environment of lab/speech.py."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import wave
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,22 +25,38 @@ for text, pace, path in json.load(sys.stdin):
 
 
 class Speaker(NamedTuple):
-    """A synthetic voice. `espeak`: options of espeak-ng. Without them piper speaks, at this pace."""
+    """A synthetic voice.
+
+    Attributes:
+        name: For the figures.
+        espeak: Options of espeak-ng. Without them piper speaks.
+        pace: Of piper: above 1 is slower.
+        cents: How much higher piper's voice is made, in hundredths of a semitone.
+        is_held_out: Whether the rules were made without it.
+    """
 
     name: str
     espeak: tuple[str, ...] = ()
     pace: float = 1.0
+    cents: int = 0
+    is_held_out: bool = False
 
 
 SPEAKERS = (
     Speaker("piper"),
     Speaker("piper, slow", pace=1.5),
-    Speaker("piper, fast", pace=0.8),
+    Speaker("piper, high", cents=250),
     Speaker("espeak, man", ("-v", "en-us")),
     Speaker("espeak, woman", ("-v", "en-gb+f3")),
-    Speaker("espeak, child", ("-v", "en-us+f4", "-p", "95")),
-    Speaker("espeak, slow", ("-v", "en-us", "-s", "105", "-g", "8")),
+    Speaker("piper, fast", pace=0.8, is_held_out=True),
+    Speaker("piper, slow and high", pace=1.3, cents=400, is_held_out=True),
+    Speaker("piper, low", pace=1.1, cents=-200, is_held_out=True),
+    Speaker("espeak, child", ("-v", "en-us+f4", "-p", "95"), is_held_out=True),
+    Speaker("espeak, slow", ("-v", "en-us+m3", "-s", "105", "-g", "8"), is_held_out=True),
 )
+
+
+Wanted = tuple[str, Speaker]  # a text, and its voice
 
 
 class Line(NamedTuple):
@@ -60,33 +77,32 @@ LINES = (
 )
 
 
-def speak(speech: SpeechPaths, wanted: list[tuple[str, Speaker]], folder: Path) -> list[Any]:
-    """Return the spoken samples of each text, at 8 kHz, from -1 to 1."""
-    raw = [folder / f"{number}.raw.wav" for number in range(len(wanted))]
-    piper = [
-        (text, speaker.pace, str(path)) for (text, speaker), path in zip(wanted, raw, strict=True) if not speaker.espeak
-    ]
+def speak(speech: SpeechPaths, wanted: Iterable[Wanted], folder: Path) -> dict[Wanted, Any]:
+    """Return the samples of each text by its speaker, at 8 kHz, from -1 to 1."""
+    paths = {each: folder / f"{number}.raw.wav" for number, each in enumerate(wanted)}
+    piper = [(text, one.pace, str(path)) for (text, one), path in paths.items() if not one.espeak]
     command = (str(speech.python), "-c", _PIPER, str(speech.voice / f"{VOICE}.onnx"))
     subprocess.run(command, input=json.dumps(piper), text=True, check=True, capture_output=True)
-    for (text, speaker), path in zip(wanted, raw, strict=True):
-        if speaker.espeak:
-            subprocess.run(("espeak-ng", *speaker.espeak, "-w", str(path), text), check=True, capture_output=True)
-    return [at_8_khz(path) for path in raw]
+    for (text, one), path in paths.items():
+        if one.espeak:
+            subprocess.run(("espeak-ng", *one.espeak, "-w", str(path), text), check=True, capture_output=True)
+    return {(text, one): at_8_khz(path, one.cents) for (text, one), path in paths.items()}
 
 
-def at_8_khz(path: Path) -> Any:
-    """Return the samples of a sound file at 8 kHz, from -1 to 1."""
+def at_8_khz(path: Path, cents: int = 0) -> Any:
+    """Return the samples of a sound file, made higher by `cents`."""
     import numpy
 
     low = path.with_suffix(".8k.wav")
     options = ("-r", str(RATE), "-b", "16", "-c", "1")
-    subprocess.run(("sox", "-V1", str(path), *options, str(low), "gain", "-n", "-6"), check=True, capture_output=True)
+    effects = ("gain", "-n", "-6", *(("pitch", str(cents)) if cents else ()))
+    subprocess.run(("sox", "-V1", str(path), *options, str(low), *effects), check=True, capture_output=True)
     with wave.open(str(low)) as file:
         return numpy.frombuffer(file.readframes(file.getnframes()), dtype="<i2").astype(numpy.float64) / 32768
 
 
 def on_line(samples: Any, line: Line, seed: int) -> bytes:
-    """Simulate a telephone line: gain, noise, packet loss and G.711 (u-law). Return 16-bit samples."""
+    """Simulate a telephone line: gain, noise, packet loss and G.711 (u-law). Return the samples as 16 bits."""
     import numpy
 
     chance = numpy.random.default_rng(seed)

@@ -19,9 +19,10 @@ logger = logging.getLogger("callsieve.calls.spoken_names")
 
 FOLDER = "recordings"
 PIECES = (1, 2, 3)
-# While the caller hears the prompt; only where words are recognised, and erased at once.
-PROMPT_PIECE = 0
-ALL_PIECES = (PROMPT_PIECE, *PIECES)
+# While the caller hears the prompt, and while a caller who still speaks is asked to stop. Only where words are
+# recognised, and erased at once.
+PROMPT_PIECE, STOP_PIECE = 0, 4
+ALL_PIECES = (PROMPT_PIECE, *PIECES, STOP_PIECE)
 CHECK_SECONDS = 60.0
 KEPT_SECONDS = 7 * 86_400.0
 # At most 256 MB. Above that, callers are asked for a digit until some files have been erased.

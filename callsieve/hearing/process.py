@@ -19,7 +19,7 @@ from typing import Final
 
 from callsieve.hearing.recogniser import RATE, SAMPLE_BYTES, Recogniser, understood
 from callsieve.hearing.recordings import MOST_BYTES, MOST_FILES, samples_in
-from callsieve.hearing.voice import CallerSpeech, voice_of
+from callsieve.hearing.voice import CallerSpeech, Sound, says_assisted, voice_asked_to_stop, voice_of
 from callsieve.hearing.wire import (
     PACKET_BYTES,
     HearingAnswer,
@@ -31,6 +31,7 @@ from callsieve.hearing.wire import (
     parse_request,
 )
 from callsieve.system.seccomp import confine, serve_only
+from reputation.model import Voice
 
 logger = logging.getLogger("callsieve.hearing")
 
@@ -88,6 +89,13 @@ def answer_to(question: HearingQuestion, descriptors: Sequence[int], recogniser:
     began = time.monotonic()
     recordings = [samples_in(descriptor) for descriptor in descriptors]
     prompt = recordings.pop(0) if question.has_prompt and recordings else b""
+    if question.is_stop:
+        before, meanwhile = (Sound(part, recogniser.speech_in(part)) for part in (*recordings, b"", b"")[:2])
+        voice = voice_asked_to_stop(before, meanwhile)
+        # A caller who did not hear the prompts may have said so during the first one.
+        if voice is Voice.ROBOT and says_assisted(understood(recogniser.recognise(prompt, question.language))):
+            voice = Voice.PERSON
+        return HearingAnswer(question.id, voice=voice)
     samples = b"".join(recordings)[:MOST_BYTES]
     recognised = recogniser.recognise(samples, question.language)
     text = understood(recognised)

@@ -18,12 +18,13 @@ from typing import Final
 
 from agi.display import tidied
 from agi.screening import SpokenCall
-from callsieve.calls.spoken_names import PROMPT_PIECE, erase, of_decisions
+from callsieve.calls.spoken_names import PIECES, PROMPT_PIECE, STOP_PIECE, erase, of_decisions
 from callsieve.hearing.link import HearingLink
 from callsieve.hearing.recordings import open_recordings
 from callsieve.hearing.wire import HearingAnswer, HearingQuestion
 from callsieve.telemetry import HearingState
 from reputation.backoff import Breaker
+from reputation.model import Voice
 from reputation.store.errors import StoreError
 from reputation.store.transcripts import Transcript
 
@@ -31,6 +32,8 @@ logger = logging.getLogger("callsieve.hearing.service")
 
 # A text that comes after the call has gone on is stored all the same, if it comes within this time.
 MOST_SECONDS: Final = 30.0
+# When a caller has been heard for 8 s, the prompt that asks them to stop is over after this time.
+STOP_SECONDS: Final = 7.0
 MOST_KEPT: Final = 64  # results that calls may still ask for
 
 
@@ -49,7 +52,9 @@ class CallHearing:
     monotonic: Callable[[], float] = time.monotonic
     breaker: Breaker = field(default_factory=Breaker)
     counts: Counter[str] = field(default_factory=Counter)
-    _hearings: OrderedDict[str, asyncio.Task[str]] = field(default_factory=OrderedDict)
+    _hearings: OrderedDict[str, asyncio.Task[Transcript | None]] = field(default_factory=OrderedDict)
+    _stops: set[asyncio.Task[None]] = field(default_factory=set)
+    stop_seconds: float = STOP_SECONDS
 
     def begin(self, call: SpokenCall) -> float:
         """Start transcribing a caller. Return the seconds that the call may wait for the text; 0 means do not wait."""
@@ -57,6 +62,9 @@ class CallHearing:
             return 0.0
         task = asyncio.create_task(self._hear(call), name="hearing")
         self._hearings[call.decision_id] = task
+        stop = asyncio.create_task(self._hear_stop(call, task), name="hearing-stop")
+        self._stops.add(stop)
+        stop.add_done_callback(self._stops.discard)
         while len(self._hearings) > MOST_KEPT:
             self._hearings.popitem(last=False)
         return 0.0 if self.breaker.is_open else self.wait_seconds
@@ -69,7 +77,8 @@ class CallHearing:
         await asyncio.wait((task,), timeout=seconds)
         if not task.done():
             return None
-        return "" if task.cancelled() else task.result()
+        transcript = None if task.cancelled() else task.result()
+        return "" if transcript is None else transcript.text
 
     def state_now(self) -> HearingState:
         """Return the current state for telemetry."""
@@ -78,26 +87,24 @@ class CallHearing:
 
     async def close(self) -> None:
         """Cancel the running transcriptions."""
-        tasks = list(self._hearings.values())
+        tasks = [*self._hearings.values(), *self._stops]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _hear(self, call: SpokenCall) -> str:
+    async def _hear(self, call: SpokenCall) -> Transcript | None:
         """Transcribe a caller, store the transcript and return it. Never raises."""
         began = self.monotonic()
         try:
             descriptors, has_prompt = await asyncio.to_thread(self._open, call.decision_id)
         except OSError as error:
             logger.warning("hearing: cannot open a recording: %s", error)
-            return ""
-        answer = self.link.ask(HearingQuestion(call.decision_id, call.language, has_prompt), descriptors)
-        for descriptor in descriptors:  # the hearing process has its own by now
-            os.close(descriptor)
+            return None
+        answer = self._ask(HearingQuestion(call.decision_id, call.language, has_prompt), descriptors)
         result = await self._in_time(answer, began)
         if result is None:
             self.counts["missed"] += 1
-            return ""
+            return None
         text = tidied(result.text)
         self.counts["heard" if text else "nothing"] += 1
         row = Transcript(
@@ -109,11 +116,45 @@ class CallHearing:
             language=result.language,
             voice=result.voice,
         )
+        await self._store(row)
+        return row
+
+    async def _hear_stop(self, call: SpokenCall, hearing: asyncio.Task[Transcript | None]) -> None:
+        """Store whether the caller stopped when they were asked to. Never raises.
+
+        Delete the recordings that were made while prompts played.
+        """
         try:
-            await self.record(row)
+            await asyncio.sleep(self.stop_seconds)
+            await asyncio.wait((hearing,))
+            transcript = None if hearing.cancelled() else hearing.result()
+            if transcript is not None and transcript.voice is Voice.UNCLEAR:
+                voice = await self._voice_asked_to_stop(call)
+                if voice is not Voice.UNCLEAR:
+                    await self._store(transcript._replace(voice=voice))
+        finally:
+            erase(of_decisions(self.state, [call.decision_id], (PROMPT_PIECE, STOP_PIECE)))
+
+    async def _voice_asked_to_stop(self, call: SpokenCall) -> Voice:
+        if not of_decisions(self.state, [call.decision_id], (STOP_PIECE,)):
+            return Voice.UNCLEAR
+        descriptors, has_prompt = await asyncio.to_thread(self._open, call.decision_id, (PIECES[-1], STOP_PIECE))
+        answer = self._ask(HearingQuestion(call.decision_id, call.language, has_prompt, is_stop=True), descriptors)
+        await asyncio.wait((answer,), timeout=MOST_SECONDS)
+        result = answer.result() if answer.done() else None
+        return Voice.UNCLEAR if result is None else result.voice
+
+    def _ask(self, question: HearingQuestion, descriptors: list[int]) -> asyncio.Future[HearingAnswer | None]:
+        answer = self.link.ask(question, descriptors)
+        for descriptor in descriptors:  # the hearing process has its own by now
+            os.close(descriptor)
+        return answer
+
+    async def _store(self, transcript: Transcript) -> None:
+        try:
+            await self.record(transcript)
         except (StoreError, TimeoutError) as error:
             logger.warning("hearing: cannot store a transcript: %s", error)
-        return text
 
     async def _in_time(self, answer: asyncio.Future[HearingAnswer | None], began: float) -> HearingAnswer | None:
         """Return the answer, and record whether it came while the call waited."""
@@ -132,12 +173,10 @@ class CallHearing:
         answer.cancel()
         return None
 
-    def _open(self, decision_id: str) -> tuple[list[int], bool]:
-        """Open the recordings of a call. A recording of the prompt comes first, and its file is deleted.
+    def _open(self, decision_id: str, pieces: tuple[int, ...] = PIECES) -> tuple[list[int], bool]:
+        """Open the recording of the prompt and these pieces of the answer.
 
         Return the descriptors, and whether the prompt is among them.
         """
-        prompt = of_decisions(self.state, [decision_id], (PROMPT_PIECE,))
-        first = open_recordings(prompt)
-        erase(prompt)
-        return [*first, *open_recordings(of_decisions(self.state, [decision_id]))], bool(first)
+        prompt = open_recordings(of_decisions(self.state, [decision_id], (PROMPT_PIECE,)))
+        return [*prompt, *open_recordings(of_decisions(self.state, [decision_id], pieces))], bool(prompt)

@@ -1,32 +1,33 @@
-"""The decision whether a robot or a person spoke: by pauses during the prompt, and by typical phrases. Pure.
+"""The decision whether a robot or a person spoke: by typical phrases, and by whether the caller stops. Pure.
 
-A recording starts when the call is answered and continues during the prompt. A person is quiet while the prompt plays,
-or says "hello?" and waits. People who speak slowly, children, relay services and speech synthesizers wait too.
+A caller who speaks for 8 s without a stop is asked to stop. People stop, and slow speakers and children do too. A
+recorded message continues. A relay service or a speech synthesizer may continue too, so certain words exempt them.
 Everything else is unclear. A wrong `robot` is worse than many missed robots.
 """
 
 import re
+from array import array
 from collections.abc import Sequence
-from itertools import pairwise
+from math import log10
 from typing import NamedTuple
 
-from callsieve.hearing.recogniser import Span, seconds_of
+from callsieve.hearing.recogniser import RATE, Span, seconds_of
 from reputation.model import Voice
 
 # A shorter prompt shows nothing.
 LEAST_PROMPT_SECONDS = 2.5
-# A robot speaks for this part of the prompt at least, without a pause in which a person would listen.
+# A robot speaks for this part of the prompt that asks to stop, without a pause in which a person would listen.
 TALKS_OVER = 0.6
 LISTENING_PAUSE_SECONDS = 1.2
-# A person is quiet for more than half of it.
+# At the end of that prompt it is as loud as before. A television beside a person who has stopped is not.
+MOST_QUIETER_DB = 7.0
+LEVEL_SECONDS = 2.0
+# A person is quiet for more than half of the first prompt, and stops before the recording does.
 LISTENS = 0.4
-# A person stops before the recording does, or pauses for so long.
 STOPS_SECONDS = 0.7
-# How long after the tone a recording that did not stop goes on.
-GOES_ON_SECONDS = 1.0
 
 # What only a machine says: a menu, its own name, or the greeting of a mailbox.
-_PHRASES = (
+_MACHINE = (
     r"\bpress(ing)? (the )?(key |number )?([0-9]|one|two|three|four|five|six|seven|eight|nine|zero|pound|star)\b",
     r"\b(automated|pre-?recorded) (message|call)\b",
     r"\bleave (me |us )?(a|your) (name|message)\b",
@@ -36,7 +37,20 @@ _PHRASES = (
     r"请?按[一二三四五六七八九零0-9]",
     r"(留言|语音信箱|无人接听|自动语音)",
 )
-_MACHINE = re.compile("|".join(_PHRASES), re.IGNORECASE)
+# Words of people who use a relay service or a speech synthesizer.
+_ASSISTED = (
+    r"\brelay (service|call|operator)\b",
+    r"\b(deaf|mute|hard of hearing)\b",
+    r"\b(speech|hearing|voice) (impair|disab|synth|generat|comput|device)",
+    r"\btext[- ]to[- ]speech\b",
+    r"\bsynthesi[sz]er\b",
+    r"\bcaption",
+    r"\b(cannot|can't|can not) (speak|talk|hear)\b",
+    r"\b(speaks?|speaking|talks?|talking) for me\b",
+    r"\bvoice is (made|spoken|generated) by\b",
+    r"(聋|听障|语障|言语障碍|语音合成|手语)",
+)
+_SAYS_MACHINE, _SAYS_ASSISTED = (re.compile("|".join(each), re.IGNORECASE) for each in (_MACHINE, _ASSISTED))
 
 
 class CallerSpeech(NamedTuple):
@@ -49,28 +63,51 @@ class CallerSpeech(NamedTuple):
 
 
 def voice_of(text: str, speech: CallerSpeech) -> Voice:
-    """Return whether a robot or a person spoke. `text`: the words understood in the answer."""
-    if _MACHINE.search(text) is not None:
+    """Return whether a robot or a person spoke. `text`: the words that were understood."""
+    if says_assisted(text):
+        return Voice.PERSON
+    if _SAYS_MACHINE.search(text) is not None:
         return Voice.ROBOT
-    if speech.prompt_seconds < LEAST_PROMPT_SECONDS:
+    listens = seconds_of(speech.prompt) <= LISTENS * speech.prompt_seconds
+    is_long = speech.prompt_seconds >= LEAST_PROMPT_SECONDS
+    stops = bool(speech.answer) and speech.answer_seconds - speech.answer[-1][1] >= STOPS_SECONDS
+    return Voice.PERSON if is_long and listens and stops else Voice.UNCLEAR
+
+
+def says_assisted(text: str) -> bool:
+    """Return whether the caller says that a relay service or a speech synthesizer speaks."""
+    return _SAYS_ASSISTED.search(text) is not None
+
+
+class Sound(NamedTuple):
+    """A recording: its samples of 16 bits at RATE, and the spans in which somebody speaks."""
+
+    samples: bytes
+    speech: Sequence[Span]
+
+
+def voice_asked_to_stop(before: Sound, meanwhile: Sound) -> Voice:
+    """Return whether a robot or a person spoke.
+
+    Args:
+        before: The end of the answer.
+        meanwhile: The caller's speech while the prompt asked them to stop.
+    """
+    seconds = len(meanwhile.samples) / 2 / RATE
+    if seconds < LEAST_PROMPT_SECONDS or not before.speech:
         return Voice.UNCLEAR
-    share = seconds_of(speech.prompt) / speech.prompt_seconds
-    goes_on = bool(speech.answer) and speech.answer[0][0] < GOES_ON_SECONDS
-    if share >= TALKS_OVER and goes_on and _longest_pause(speech) < LISTENING_PAUSE_SECONDS:
+    edges = [0.0, *(edge for span in meanwhile.speech for edge in span), seconds]
+    pauses = [end - start for start, end in zip(edges[::2], edges[1::2], strict=True)]
+    talks_over = seconds_of(meanwhile.speech) >= TALKS_OVER * seconds and max(pauses) < LISTENING_PAUSE_SECONDS
+    if talks_over and level_of(meanwhile) >= level_of(before) - MOST_QUIETER_DB:
         return Voice.ROBOT
-    return Voice.PERSON if share <= LISTENS and _stops(speech) else Voice.UNCLEAR
+    return Voice.PERSON if pauses[-1] >= LISTENING_PAUSE_SECONDS else Voice.UNCLEAR
 
 
-def _stops(speech: CallerSpeech) -> bool:
-    """Return whether the caller paused or stopped before the end. A played recording does neither after the tone."""
-    if not speech.answer:
-        return False
-    pauses = [after[0] - before[1] for before, after in pairwise(speech.answer)]
-    return speech.answer_seconds - speech.answer[-1][1] >= STOPS_SECONDS or max(pauses, default=0.0) >= STOPS_SECONDS
-
-
-def _longest_pause(speech: CallerSpeech) -> float:
-    """Return the longest pause in the prompt, including the one at its end."""
-    edges = [0.0, *(edge for span in speech.prompt for edge in span), speech.prompt_seconds]
-    gaps = [end - start for start, end in zip(edges[::2], edges[1::2], strict=True)]
-    return max(gaps[1:])  # a recording may begin a moment after the call
+def level_of(sound: Sound) -> float:
+    """Return how loud the speech is in the last LEVEL_SECONDS, in dB."""
+    values = array("h", sound.samples)
+    first = max(len(values) - round(RATE * LEVEL_SECONDS), 0)
+    spoken = [values[max(round(RATE * start), first) : round(RATE * end)] for start, end in sound.speech]
+    power = sum(value * value for part in spoken for value in part) / max(sum(map(len, spoken)), 1)
+    return 10 * log10(power + 1)

@@ -43,11 +43,14 @@ class HearingQuestion(msgspec.Struct, frozen=True, tag="question"):
         id: The identifier of the decision.
         language: The expected language, or empty.
         has_prompt: Whether the first recording was made while the prompt played.
+        is_stop: Whether the last recording was made while a prompt asked the caller to stop. The one before is the end
+            of the answer. Only the voice is wanted.
     """
 
     id: Identifier
     language: Language = ""
     has_prompt: bool = False
+    is_stop: bool = False
 
 
 class HearingAnswer(msgspec.Struct, frozen=True, tag="answer"):

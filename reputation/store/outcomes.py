@@ -52,7 +52,9 @@ SELECT {_COLUMNS} FROM outcome
    AND (waits_since <= ? OR EXISTS (SELECT 1 FROM decision WHERE linkedid = outcome.linkedid))
  ORDER BY waits_since LIMIT ?
 """
-LATE_VOICE = "UPDATE outcome SET voice = ? WHERE linkedid = ? AND voice IS NULL AND decision_id IS NOT NULL"
+LATE_VOICE = """
+UPDATE outcome SET voice = ? WHERE linkedid = ? AND ifnull(voice, 'unclear') = 'unclear' AND decision_id IS NOT NULL
+"""
 IS_KNOWN = "SELECT 1 FROM outcome WHERE linkedid = ?"
 REACHED = "INSERT INTO reached (person, at, linkedid, number) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 # A message left without a phone ringing has reached the callee.

@@ -11,7 +11,7 @@ from reputation.store.outcomes import record_late_voice
 
 PUT = """
 INSERT INTO transcript (decision_id, at, linkedid, number, text, language, voice) VALUES (?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (decision_id) DO NOTHING
+ON CONFLICT (decision_id) DO UPDATE SET voice = excluded.voice WHERE voice = 'unclear' AND excluded.voice <> 'unclear'
 """
 OF = "SELECT decision_id, at, linkedid, number, text, language, voice FROM transcript WHERE decision_id = ?"
 
@@ -41,7 +41,8 @@ class Transcript(NamedTuple):
 def record_transcript(db: sqlite3.Connection, transcript: Transcript) -> None:
     """Store the recognised words of a caller, and emit their event. Call it in a transaction.
 
-    The voice becomes evidence only after the call, so it does not affect the rest of this call.
+    If the row exists and its voice was unclear, it takes the new voice, and the event is emitted again. The voice
+    becomes evidence only after the call, so it does not affect the rest of this call.
     """
     if not db.execute(PUT, transcript).rowcount:
         return

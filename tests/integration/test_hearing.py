@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -26,8 +27,17 @@ from lab.screened import ALICE, ROOT, ScreenedPbx
 from reputation.backoff import FAILURES_TO_OPEN
 from reputation.model import DecisionRecord
 from reputation.store.database import open_store
+from reputation.store.outcomes import outcomes
 from reputation.store.transcripts import transcript_of
-from tests.integration.office import ASKS_FOR_NAME, BY_OFFICE, STRANGER, decision_on, install_prompts, played
+from tests.integration.office import (
+    ASKS_FOR_NAME,
+    BY_OFFICE,
+    STRANGER,
+    decision_on,
+    install_prompts,
+    played,
+    start_listening,
+)
 from tests.waiting import wait_until
 
 RecordDelay = Callable[[float | None], None]
@@ -39,7 +49,14 @@ AT_ONCE = 0.5
 SAID = "Hi, this is Tom Baker, I'm calling about your delivery on Friday."
 SHOWN = "Says: Tom Baker, delivery Fri"
 CALLERS = iter(f"+12015550{number}" for number in range(440, 450))
-
+LABELS_ROBOTS = """\
+[[rule]]
+name = "robot"
+when = { voice = "robot" }
+action = "tag"
+reason = "a robot's voice"
+"""
+ROBOT_LABEL = "Robot voice?"
 
 REQUESTS = count()
 
@@ -49,9 +66,8 @@ def named_office(model: Path, *, patient: bool) -> Iterator[ScreenedPbx]:
     """An office that asks callers for their names, and has a model."""
     with ScreenedPbx(start_daemon=False, patient=patient) as office:
         (office.state / "policies").mkdir()
-        (office.state / "policies" / "office.toml").write_text(f'extends = "cautious"\n{ASKS_FOR_NAME}')
-        office.daemon.write_settings(f'{BY_OFFICE}\n[speech]\nmodel = "{model}"\nwait = {WAIT}\n')
-        office.daemon.start()
+        (office.state / "policies" / "office.toml").write_text(f'extends = "cautious"\n{LABELS_ROBOTS}{ASKS_FOR_NAME}')
+        start_listening(office, f'{BY_OFFICE}\n[speech]\nmodel = "{model}"\nwait = {WAIT}\n')
         prompts = [key for key in prompts_of("en") if key.partition("-")[0] in ("screening", "caller")]
         install_prompts(office, dict.fromkeys(prompts, PROMPT))
         yield office
@@ -92,6 +108,11 @@ def hearing(pbx: ScreenedPbx, text: str = SAID, seconds: float = 0.0) -> Iterato
             process.kill()
 
 
+def thanks(pbx: ScreenedPbx) -> int:
+    """How many callers were thanked for what they said."""
+    return sum(key in ("caller-wait", "screening-enough") for key in played(pbx))
+
+
 class Asked:
     """A call whose caller was asked for a name, until it rings at the phone."""
 
@@ -99,18 +120,18 @@ class Asked:
         self, pbx: ScreenedPbx, phone: Phone, during: Callable[[], object] = lambda: None, after: float = 3.0
     ) -> None:
         self.caller = next(CALLERS)
-        before = played(pbx).count("caller-wait")
+        before, answered = thanks(pbx), played(pbx).count("screening-call-from")
         spec = CallSpec(
             caller=self.caller, did=ALICE, voice=True, dtmf="5", dtmf_after=after, hang_up_after=80.0, timeout=100.0
         )
         with pbx.carrier.start(spec) as call:
-            wait_until(lambda: played(pbx).count("caller-wait") > before, "the end of the recording", 60.0)
+            wait_until(lambda: thanks(pbx) > before, "the end of the recording", 60.0)
             began, heard = time.monotonic(), call.heard.audible_seconds
             during()
             self.name = phone.wait_for_invite().from_name
             self.waited = time.monotonic() - began - PROMPT
             self.heard_while_waiting = call.heard.audible_seconds - heard - PROMPT
-            wait_until(lambda: "screening-call-from" in played(pbx), "the recording is played", 60.0)
+            wait_until(lambda: played(pbx).count("screening-call-from") > answered, "the recording is played", 60.0)
             call.close()
         self.decision: DecisionRecord = decision_on(pbx.daemon.store, self.caller)
 
@@ -128,12 +149,32 @@ def test_the_words_are_on_the_phone_and_in_the_store(pbx: ScreenedPbx, alice: Ph
         transcript = transcript_of(db, asked.decision.id)
     assert transcript is not None
     assert (transcript.text, transcript.number, transcript.language) == (SAID, asked.caller, "en")
-    assert transcript.voice == "robot", "its sound did not stop for the prompt"
-    pieces = sorted(path.name for path in (pbx.state / "recordings").glob(f"{asked.decision.id}-*"))
-    assert f"{asked.decision.id}-0.wav" not in pieces, "the time of the prompt is heard and not kept"
-    assert f"{asked.decision.id}-1.wav" in pieces
+    assert transcript.voice == "unclear", "its sound did not stop for the prompt, and nobody asked it to"
+    prompt, answer = (pbx.state / "recordings" / f"{asked.decision.id}-{piece}.wav" for piece in (0, 1))
+    wait_until(lambda: not prompt.exists(), "the recording of the prompt is deleted")
+    assert answer.exists()
     shown = pbx.daemon.callsieve("calls", "show", asked.decision.id)
     assert SAID in " ".join(shown.stdout.split())
+
+
+def test_a_robot_rings_as_usual_and_carries_its_label_from_the_next_call_on(pbx: ScreenedPbx, alice: Phone) -> None:
+    before = len(played(pbx))
+    install_prompts(pbx, {"screening-enough": 4.0})
+    with hearing(pbx):
+        asked = Asked(pbx, alice, after=16.0)
+        assert played(pbx)[before:][:3] == ["screening-ask-recorded", "screening-enough", "screening-call-from"]
+        assert asked.name == SHOWN
+        with open_store(pbx.daemon.store) as db:
+            wait_until(lambda: voice_of_last_call(db, asked.caller) == "robot", "a robot's voice", 60.0)
+    assert not list((pbx.state / "recordings").glob(f"{asked.decision.id}-[04]*")), "the prompts are heard and not kept"
+    with pbx.carrier.start(CallSpec(caller=asked.caller, did=ALICE, hang_up_after=0.5)) as call:
+        second = alice.wait_for_invite(2)
+        assert (second.from_name, second.from_number) == (ROBOT_LABEL, asked.caller)
+        call.close()
+
+
+def voice_of_last_call(db: sqlite3.Connection, caller: str) -> str | None:
+    return next((outcome.voice for outcome in outcomes(db, number=caller) if outcome.decision_id), None)
 
 
 def test_without_a_hearing_process_nothing_waits(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -> None:

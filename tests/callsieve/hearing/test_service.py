@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -15,15 +16,25 @@ import pytest
 from agi.screening import SpokenCall
 from callsieve.calls.spoken_names import make_folder
 from callsieve.hearing.link import MOST_WAITING, HearingLink
+from callsieve.hearing.process import answer_to
+from callsieve.hearing.recordings import open_recordings
 from callsieve.hearing.service import CallHearing
-from callsieve.hearing.wire import PACKET_BYTES, HearingAnswer, HearingReady, packet_of, packet_socket, parse_request
+from callsieve.hearing.wire import (
+    PACKET_BYTES,
+    HearingAnswer,
+    HearingQuestion,
+    HearingReady,
+    packet_of,
+    packet_socket,
+    parse_request,
+)
 from callsieve.prompts.wav import wav_of
 from lab.recogniser import word_errors
 from lab.recogniser import words_of as words_in
 from lab.speech import ensure_speech
 from reputation.backoff import FAILURES_TO_OPEN
 from reputation.store.transcripts import Transcript
-from tests.callsieve.hearing.fake import ATTEMPTS
+from tests.callsieve.hearing.fake import ATTEMPTS, FakeRecogniser
 from tests.office import ROOT
 from tests.waiting import until
 
@@ -170,6 +181,39 @@ async def test_after_five_misses_no_call_waits_until_a_text_is_in_time(daemon: D
         await until(lambda: "INTIME" in daemon.link._waiting)
         sock.send(packet_of(HearingAnswer("INTIME", "Tom.")))
         await until(lambda: not daemon.hearing.breaker.is_open)
+
+
+@pytest.mark.parametrize(
+    ("sound", "voices"),
+    [
+        pytest.param(SOUND * 5, ["unclear", "robot"], id="goes-on"),
+        pytest.param(bytes(len(SOUND) * 5), ["unclear", "person"], id="stops"),
+        pytest.param(SOUND, ["unclear"], id="a-short-prompt"),
+    ],
+)
+async def test_whether_a_caller_stops_is_stored_later(daemon: Daemon, sound: bytes, voices: list[str]) -> None:
+    pieces = {piece: daemon.path.parent / "recordings" / f"{CALL.decision_id}-{piece}.wav" for piece in (0, 3, 4)}
+    for piece in (0, 3):
+        pieces[piece].write_bytes(wav_of(SOUND, "x"))
+    daemon.hearing.stop_seconds = 0.1
+    async with listening(daemon), process(daemon, "Tom."):
+        daemon.hearing.begin(CALL)
+        await daemon.hearing.words_of(CALL.decision_id, 10.0)
+        pieces[4].write_bytes(wav_of(sound, "x"))
+        await until(lambda: not daemon.hearing._stops)
+    assert [transcript.voice for transcript in daemon.stored] == voices
+    assert [piece for piece, path in pieces.items() if path.exists()] == [3], "no prompt's recording is kept"
+
+
+def test_whoever_said_to_be_deaf_during_the_prompt_is_no_robot(tmp_path: Path) -> None:
+    path = tmp_path / "sound.wav"
+    path.write_bytes(wav_of(SOUND * 5, "x"))
+    question = HearingQuestion("A", "en", has_prompt=True, is_stop=True)
+    for text, expected in (("I am deaf.", "person"), ("This is Tom.", "robot")):
+        descriptors = open_recordings([path] * 3)
+        assert answer_to(question, descriptors, FakeRecogniser(tmp_path, text=text)).voice == expected
+        for descriptor in descriptors:
+            os.close(descriptor)
 
 
 @pytest.mark.parametrize(
