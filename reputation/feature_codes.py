@@ -140,7 +140,6 @@ def _expect(db: sqlite3.Connection, reporter: str, at: float) -> str:
 
 
 def _do_not_call(db: sqlite3.Connection, reporter: str, at: float) -> str:
-    """Put the number of the person's last conversation on the do-not-call list, or undo it within a minute."""
     last = do_not_call.last_talk_of(db, reporter, at - LATELY_SECONDS)
     if last is None:
         return Spoken.NOBODY
@@ -167,7 +166,6 @@ def _switch(db: sqlite3.Connection, reporter: str, switch: Switch, at: float) ->
 
 
 def _list_last_caller(db: sqlite3.Connection, reporter: str, list_name: ListName, at: float) -> str:
-    """Put the person's last caller on their own list, or undo it within a minute."""
     last = last_caller_of(db, reporter)
     if last is None or last.number is None:
         return Spoken.NOBODY

@@ -99,7 +99,6 @@ class FirstCalls:
         return [at for at, who, *_ in calls if who != number and now - KNOWN_SECONDS <= at <= now]
 
     def _drop(self, call: _Call) -> None:
-        """Remove the oldest call from both indexes. If an index still has it, it is the first entry there."""
         _, _, did, block = call
         if block is not None and (near := self._by_block.get(block)) and near[0] == call:
             if len(near) == 1:
@@ -118,7 +117,6 @@ def _around(place: int) -> Iterable[int]:
 
 
 def _chain(place: int, places: list[int], step: int) -> int:
-    """Return how many of the places can be reached from `place` in steps of at most `step`."""
     reached = 1
     for side in ([other for other in places if other > place], [other for other in reversed(places) if other < place]):
         last = place

@@ -409,7 +409,6 @@ def _is_relationship(known: _Known, talked_at: float, now: float) -> bool:
 
 
 def _rang_within_a_day(one_rings: list[float], at: float) -> bool:
-    """Return whether a one-ring call came within a day before the conversation, and so probably provoked it."""
     if not one_rings:
         return False
     before = bisect_right(one_rings, at)
@@ -421,6 +420,5 @@ def _at(answered: Answered) -> float:
 
 
 def _precedence(mark: Mark) -> tuple[object, ...]:
-    """Return the sort key of a mark: the latest wins, then a retraction, then text order (as in the store)."""
     words = (mark.group or "", mark.category or "", mark.reason, mark.linkedid or "")
     return (mark.at, mark.verdict is Verdict.RETRACTED, mark.verdict.value, mark.channel.value, *words)

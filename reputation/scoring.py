@@ -152,7 +152,6 @@ def _level(level: Level, case: _LevelCase, weights: Weights) -> Level:
 
 
 def _tag(case: _LevelCase, weights: Weights) -> Level:
-    """Return a tag if sources and the call itself justify it. Evidence for the caller from people may prevent it."""
     own = case.of(MAY_TAG)
     if own < weights.levels.tag:
         return Level.NONE
@@ -168,7 +167,6 @@ def _may_label(case: _LevelCase, weights: Weights) -> bool:
 
 
 def _rings_once(case: _LevelCase, weights: Weights) -> bool:
-    """Return whether one-ring calls, which no person here causes, reached enough people for a warning."""
     if case.witnesses.seen < case.witnesses.label:
         return False
     return case.of(_RINGS) + min(0.0, case.of(_FOR_CALLER)) >= weights.levels.ringing

@@ -328,7 +328,6 @@ def _within_limits(signals: list[Signal], weights: CountWeights, passed_at: floa
 def _witnessed(
     live: list[Mark], counted: list[Signal], epoch_at: float | None, weights: WitnessWeights
 ) -> tuple[float, ...]:
-    """Return when each witness last had evidence against the number's present owner."""
     latest: dict[str, float] = {}
     marked = [(mark.reporter, mark.at) for mark in live]
     seen = [(signal.callee, signal.at) for signal in counted if signal.category in SPAMWARD]
@@ -471,7 +470,6 @@ def _with_events(
 
 
 def _with_time(times: tuple[float, ...], removed: float, added: float, most: int) -> tuple[float, ...] | None:
-    """Return the times with one removed and one added; None if a time that is not stored is needed."""
     if removed == added:
         return times
     left = list(times)

@@ -84,10 +84,6 @@ def _covers_territory(region: str, national: str) -> bool:
 
 
 def _covers_one(national: str, starts: Iterable[str]) -> bool:
-    """Return whether a prefix is `national`, or `national` with one more digit.
-
-    Shorter prefixes also cover other numbers.
-    """
     return any(begin.startswith(national) and len(begin) <= len(national) + 1 for begin in starts)
 
 

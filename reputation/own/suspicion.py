@@ -131,7 +131,6 @@ def _suspicions(units: Sequence[_Unit], suspected: Collection[Network]) -> list[
 
 
 def _control(units: Sequence[_Unit], suspected: Collection[Network]) -> Sequence[_Unit]:
-    """Return the unsuspected units as a control group; all units if too few are unsuspected."""
     rest = [unit for unit in units if not {unit.network, Network(unit.network.country)} & set(suspected)]
     return rest if sum(unit.now.calls for unit in rest) >= LEAST_LATELY else units
 

@@ -310,7 +310,6 @@ def _may_be_screened(outcome: OutcomeRecord, now: float) -> bool:
 
 
 def _reached(outcome: OutcomeRecord) -> list[tuple[object, ...]]:
-    """Return a row for each extension that an inbound call reached: the one that answered, or else all that rang."""
     if outcome.direction is not Direction.INBOUND:
         return []
     people = [outcome.answered_by] if outcome.answered_by else outcome.rung

@@ -228,7 +228,6 @@ def _try_to_write(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow,
 
 
 def _is_later(db: sqlite3.Connection, kind: Kind, row: SharedRow) -> bool:
-    """Return whether the hub's version of our row is later than our unsent change."""
     stored = stored_row(db, kind, row.number, row.key)
     if stored is not None:
         return (row.at_us, row.deleted) > (stored.at_us, False)
