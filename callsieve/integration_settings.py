@@ -1,4 +1,4 @@
-"""The settings of connections to other systems: API, events, feeds, reporting and hub. With checks beyond types."""
+"""The settings of connections to other systems (API, events, feeds, reporting, hub), and checks of their values."""
 
 import re
 from collections.abc import Iterator

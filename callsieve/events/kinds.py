@@ -72,7 +72,7 @@ class Receiver(Protocol):
 
     @property
     def name(self) -> str:
-        """Return its name in the settings, which is stored with waiting deliveries."""
+        """Return the receiver's name in the settings, which is stored with waiting deliveries."""
         ...
 
     async def deliver(self, event: Event) -> bool | None:

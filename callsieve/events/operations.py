@@ -110,25 +110,25 @@ class ReceiverShown:
     @property
     @encoded
     def waiting(self) -> int:
-        """How many events wait for it."""
+        """How many events wait for the receiver."""
         return self.state.waiting if self.state else 0
 
     @property
     @encoded
     def delivered(self) -> int:
-        """How many events it accepted."""
+        """How many events the receiver accepted."""
         return self.state.delivered if self.state else 0
 
     @property
     @encoded
     def delivered_at(self) -> Instant | None:
-        """When it last accepted an event."""
+        """When the receiver last accepted an event."""
         return self.state and self.state.delivered_at
 
     @property
     @encoded
     def dead_letters(self) -> int:
-        """How many of its events became dead letters."""
+        """How many of the receiver's events became dead letters."""
         return self.state.dead_letters if self.state else 0
 
     @property
@@ -155,7 +155,7 @@ class ReceiverShown:
     @property
     @encoded
     def failing_since(self) -> Instant | None:
-        """When it began to fail; null while it accepts events."""
+        """When the receiver began to fail; null while it accepts events."""
         if not self.failure or self.state is None:
             return None
         return self.state.failing_since or self.state.failed_at

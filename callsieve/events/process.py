@@ -59,6 +59,6 @@ async def _send(loaded: Loaded, capabilities: Capabilities, stop: asyncio.Event,
         receivers = await open_receivers(loaded, StatesInStore(store), stack, capabilities)
         sender = Sender(store, loaded, receivers, scheduled_checks(capabilities))
         stack.push_async_callback(sender.close)
-        names = ", ".join(receiver.name for receiver in receivers) or "nobody (the settings name no receiver)"
+        names = ", ".join(receiver.name for receiver in receivers) or "no receivers, because the settings name none"
         logger.info("sending events to %s", names)
         await run_until(sender.run(), stop, reload)

@@ -57,7 +57,7 @@ def printer_trouble() -> str | None:
 
 
 def printed(html: str) -> bytes:
-    """Return the page as PDF. Raise NoPrinter."""
+    """Convert an HTML page to PDF. Raise NoPrinter."""
     if (trouble := printer_trouble()) is not None:
         raise NoPrinter(trouble)
     os.environ.setdefault("SOURCE_DATE_EPOCH", "0")  # fontTools writes a date into the embedded font
@@ -133,7 +133,7 @@ def write_pack(db: sqlite3.Connection, context: Context, pack: Pack, out: IO[byt
 
 
 class _Zip:
-    """A zip that is being written. It records its entries, which all have the time of the pack."""
+    """A zip that is being written, with a list of its files. All files have the time of the pack."""
 
     def __init__(self, archive: ZipFile, at: float) -> None:
         self._archive = archive

@@ -180,13 +180,16 @@ class Platform(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: Annotated[str, Meta(description="The name of the platform.")]
     title: Annotated[str, Meta(description="The title of the platform.")]
     title_zh: Annotated[str, Meta(description="The title in Chinese.")]
-    kind: Annotated[Literal["carrier", "label", "registration"], Meta(description="Which letter the pack begins with.")]
+    kind: Annotated[
+        Literal["carrier", "label", "registration"],
+        Meta(description="The kind of letter at the beginning of the pack."),
+    ]
     read: Annotated[date, Meta(description="The day on which its pages were read.")]
     address: Annotated[str, Meta(description="Where the pack is handed in; empty where no address is known.")]
     asks: Annotated[tuple[Ask, ...], Meta(description="Its requirements.")]
 
     def words(self, language: str) -> str:
-        """Return the title in a language."""
+        """Return the platform's title in this language."""
         return self.title_zh if language == "zh" else self.title
 
 

@@ -309,7 +309,7 @@ def _alone(folder: Path) -> Iterator[None]:
 def _chain(
     last: IndexContents | None, new: PublishedDelta | None, snapshot: PublishedFile, now: float, *, purge: bool
 ) -> tuple[PublishedDelta, ...]:
-    """Return the latest deltas with the new one, as many as are together smaller than the snapshot."""
+    """Return the latest deltas, including the new one, as far as they are together smaller than the snapshot."""
     if purge or last is None or new is None:
         return ()
     chain: list[PublishedDelta] = []

@@ -150,10 +150,7 @@ def unpacked_lines(file: BinaryIO, unpacked: int) -> Iterator[bytes]:
 
 
 def changes_in(lines: Iterable[bytes], head: str) -> Iterator[Change]:
-    """Yield the changes in a snapshot or delta, in strict order: key, and row or None for a removal.
-
-    Raise BadRow or DamagedFile.
-    """
+    """Yield the key of each change, in strict order, and its row or None if removed. Raise BadRow or DamagedFile."""
     before = ("", "")
     for number, line in enumerate(lines, 1):
         if number == 1:

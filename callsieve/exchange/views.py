@@ -55,25 +55,25 @@ class PeerShown:
 
     @property
     def name(self) -> str:
-        """Its name here."""
+        """The company's name on this site."""
         return self.state.name
 
     @property
     @encoded
     def on(self) -> bool:
-        """Whether its evidence counts: it is not paused."""
+        """Whether the company's evidence counts; false while the company is paused."""
         return self.state.off_at is None
 
     @property
     @encoded
     def off_why(self) -> OffReason | None:
-        """Reason for pausing it; null while it counts."""
+        """Reason for pausing the company; null while its evidence counts."""
         return None if self.state.off_why is None else read_reason(self.state.off_why)
 
     @property
     @encoded
     def counts_until(self) -> Instant | None:
-        """When its data stops counting, unless it is fetched again; null before the first fetch."""
+        """When the company's data stops counting, unless it is fetched again; null before the first fetch."""
         return self.state.counts_until or None
 
     @property
@@ -85,28 +85,28 @@ class PeerShown:
     @property
     @encoded
     def measured_since(self) -> Instant | None:
-        """The start of the period in which its accuracy is measured; null for all time."""
+        """The start of the period in which the company's accuracy is measured; null for all time."""
         return self.state.since or None
 
     @property
     @encoded
     def failure(self) -> KeptFailure | None:
-        """Reason for the last failed fetch; null if it succeeded."""
+        """Reason for the last failed fetch; null if the last fetch succeeded."""
         return None if self.state.failure is None else read_kept_failure(self.state.failure, PROBLEMS)
 
     @property
     def came(self) -> Wording:
-        """How long ago its data was last received."""
+        """How long ago the company's data was last received."""
         return Wording("never") if self.state.came_at is None else ago(self.state.came_at, self.now)
 
     @property
     def accuracy(self) -> Wording:
-        """How often it was right: `12 of 14 (60-96 %)`."""
+        """How often the company was right, such as `12 of 14 (60-96 %)`."""
         return accuracy_of(self.skill)
 
     @property
     def remarks(self) -> tuple[Wording, ...]:
-        """Remarks in words: why it is paused, and other facts that the figures do not show."""
+        """Remarks in words: why the company is paused, and other facts that the figures do not show."""
         remarks = []
         if self.state.off_at is not None:
             why = read_reason(self.state.off_why or "").words

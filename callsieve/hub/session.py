@@ -53,7 +53,7 @@ REST_SECONDS: Final = 0.01  # after a write, so that others can write
 LOSS_US: Final = 300 * MICROSECONDS
 WRITE_SECONDS: Final = 0.03
 
-HEARD_SECONDS: Final = 300.0  # a notice may become visible this late
+VISIBLE_SECONDS: Final = 300.0  # a notice may become visible this late
 
 WAKE_SECONDS: Final = 0.1  # between two pulls after wake-ups; grows to the longest while wake-ups bring nothing
 
@@ -136,7 +136,7 @@ def handled_to(link: Link, greeting: Greeting) -> float:
     if link.organisation != greeting.organisation or link.pulled_at is None:
         return 0.0
     ahead = time.time() - greeting.now_us / MICROSECONDS
-    return link.pulled_at - max(ahead, 0.0) - HEARD_SECONDS
+    return link.pulled_at - max(ahead, 0.0) - VISIBLE_SECONDS
 
 
 def offset_of(greeting: Greeting, before: float, after: float) -> int:

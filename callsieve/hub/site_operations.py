@@ -37,7 +37,7 @@ SiteText = Annotated[str, Meta(min_length=1, max_length=64, description="Another
 
 
 class Declared(NamedTuple):
-    """The result of joining or separating names. `names`: all names of the person."""
+    """The result of declaring two names the same person, or separate. `names`: all names of the person."""
 
     change_id: int | None
     names: tuple[str, ...]

@@ -60,7 +60,7 @@ PULL: Final = 500  # rows asked for at once: at most 4 MB, and 5 MB more for eac
 CHECK_SECONDS: Final = 0.15  # between two checks for changes here
 # Rows that follow a waking push are collected for this long (callsieve/hub/schema/0004_wakeups.sql).
 COLLECT_SECONDS: Final = 0.75
-MOST_HEARD: Final = 100  # wake-ups between two checks
+MOST_WAKE_UPS: Final = 100  # wake-ups between two checks
 BATCHES: Final = 20  # pushed before pulling
 PULLS: Final = 10  # before pushing
 FULL_SECONDS: Final = 60.0  # between two checks whether the hub has room again
@@ -364,7 +364,7 @@ class Sync:
             payloads = await self._hub.notices(left)
             wakeups += len(payloads)
             session.pace.is_woken |= any(self._is_news(session, payload) for payload in payloads)
-            if wakeups > MOST_HEARD and not session.is_deaf:
+            if wakeups > MOST_WAKE_UPS and not session.is_deaf:
                 logger.warning(
                     "too many wake-ups from the hub: polling every %d s instead", self._settings.poll_seconds
                 )

@@ -54,8 +54,8 @@ def number_row(table: CsvTable, region: str, number: str, category: str, name: s
     return e164, category.lower() or None, name or None, note or None
 
 
-def contacts_in(table: CsvTable, region: str, whose: str | None = None) -> Iterator[Contact]:
-    """Yield contacts. A row without a person belongs to `whose`; if that is None, to everybody."""
+def contacts_in(table: CsvTable, region: str, owner: str | None = None) -> Iterator[Contact]:
+    """Yield contacts. A row without a person belongs to `owner`; if that is None, to everybody."""
     for number, name, person, company in table:
         e164 = number_of(number, region)
         if e164 is None:
@@ -63,30 +63,30 @@ def contacts_in(table: CsvTable, region: str, whose: str | None = None) -> Itera
         elif person and not NAME.fullmatch(person):
             table.refuse(_no_extension(person))
         else:
-            yield Contact(e164, name or None, person or whose, company_key(company))
+            yield Contact(e164, name or None, person or owner, company_key(company))
 
 
-def contacts_in_vcards(cards: Vcards, region: str, whose: str | None = None) -> Iterator[Contact]:
+def contacts_in_vcards(cards: Vcards, region: str, owner: str | None = None) -> Iterator[Contact]:
     """Yield a contact for each number of each card."""
     for card in cards:
         for number in card.numbers:
             if e164 := number_of(number, region):
-                yield Contact(e164, card.name or None, whose, company_key(card.company))
+                yield Contact(e164, card.name or None, owner, company_key(card.company))
             else:
                 cards.refuse(problem_of_number(number))
 
 
 def contacts_of_freepbx(
-    known: Iterable[KnownContact], region: str, whose: str | None, refuse: Callable[[Wording], None]
+    known: Iterable[KnownContact], region: str, owner: str | None, refuse: Callable[[Wording], None]
 ) -> Iterator[Contact]:
-    """Yield the contacts of Contact Manager. `whose`: the person for contacts without an owner."""
+    """Yield the contacts of Contact Manager. `owner`: the person for contacts without an owner."""
     for number, name, person, company in known:
         e164 = number_of(number, region)
         if e164 is None or (person is not None and not NAME.fullmatch(person)):
             refuse(problem_of_number(number) if e164 is None else _no_extension(person or ""))
         else:
             shown = " ".join(_printable(name).split())[:FIELD_CHARACTERS]
-            yield Contact(e164, shown or None, person or whose, company_key(company))
+            yield Contact(e164, shown or None, person or owner, company_key(company))
 
 
 def people_in(table: CsvTable) -> Iterator[Person]:

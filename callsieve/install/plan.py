@@ -67,7 +67,7 @@ class FileChange:
 
     @property
     def copy_path(self) -> Path:
-        """Return the path of the copy of the original."""
+        """Return the path where the original file is kept."""
         return copy_of(self.path)
 
 

@@ -112,7 +112,7 @@ class AskedSource:
 
     @property
     def name(self) -> str:
-        """Return its name in the settings."""
+        """Return the source's name in the settings."""
         return self.source.table.name
 
 

@@ -61,7 +61,7 @@ class LookupSource(Protocol):
 
     @property
     def table(self) -> LookupTable:
-        """Return its settings."""
+        """Return the source's settings."""
         ...
 
     def request_about(self, number: str, token: str) -> OutsideRequest:

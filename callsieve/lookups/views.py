@@ -55,13 +55,13 @@ class LookupShown:
 
     @property
     def name(self) -> str:
-        """Its name in the settings."""
+        """The source's name in the settings."""
         return self.state.name
 
     @property
     @encoded
     def on(self) -> bool:
-        """Whether it is queried."""
+        """Whether the source is queried."""
         return self.state.off_at is None
 
     @property
@@ -73,7 +73,7 @@ class LookupShown:
     @property
     @encoded
     def measured_since(self) -> Instant | None:
-        """The start of the period in which its accuracy is measured; null for all time."""
+        """The start of the period in which the source's accuracy is measured; null for all time."""
         return self.state.since or None
 
     @property
@@ -84,7 +84,7 @@ class LookupShown:
     @property
     @encoded
     def would_change(self) -> int:
-        """The number of calls that it calls spam but that were put through without a tag."""
+        """The number of calls that the source calls spam but that were put through without a tag."""
         return self.calls - self.treated
 
     @property
@@ -94,12 +94,12 @@ class LookupShown:
 
     @property
     def cost_text(self) -> str:
-        """Its cost, or an empty text for a free source."""
+        """The cost of the requests, or an empty text for a free source."""
         return f"{self.lately.cost:,.2f}" if self.lately.cost or self.daily_spend else ""
 
     @property
     def accuracy(self) -> Wording:
-        """How often it was right, such as `12 of 14 (60-96 %)`."""
+        """How often the source was right, such as `12 of 14 (60-96 %)`."""
         return accuracy_of(self.skill)
 
     @property
@@ -109,12 +109,12 @@ class LookupShown:
 
     @property
     def changed_text(self) -> str:
-        """The number of calls from numbers that it calls spam, and of those without a tag: `9, 2 unlabelled`."""
+        """The number of calls that the source calls spam, and of those without a tag: `9, 2 unlabelled`."""
         return f"{self.calls:,}, {self.would_change:,} unlabelled"
 
     @property
     def remarks(self) -> tuple[Wording, ...]:
-        """Remarks in words: why it is off, and other facts that the figures do not show."""
+        """Remarks in words: why the source is off, and other facts that the figures do not show."""
         remarks = []
         if self.state.off_at is not None:
             why = read_reason(self.state.off_why or "").words
@@ -173,7 +173,7 @@ def are_made(context: CheckContext) -> Finding:
     if not settings.lookup:
         return ok(NONE)
     trouble = _trouble_at(str(context.loaded.state_path(SOCKET_NAME)))
-    return trouble or context.judge_store(lambda db, now: _sources_found(db, now, settings))
+    return trouble or context.judge_store(lambda db, now: _judge_sources(db, now, settings))
 
 
 def _trouble_at(path: str) -> Finding | None:
@@ -192,7 +192,7 @@ def _trouble_at(path: str) -> Finding | None:
     return None
 
 
-def _sources_found(db: sqlite3.Connection, now: float, settings: Settings) -> Finding:
+def _judge_sources(db: sqlite3.Connection, now: float, settings: Settings) -> Finding:
     states = {state.name: state for state in lookups.source_states(db) if state.in_settings}
     sources = [states[table.name] for table in settings.lookup if table.name in states]
     off = [state for state in sources if state.off_at is not None]

@@ -69,7 +69,7 @@ def find_screenshots(
 
 
 def find_screenshot(db: sqlite3.Connection, context: Context, request: ScreenshotKey) -> ScreenshotContent:
-    """Return the picture of one screenshot."""
+    """Return the picture of a screenshot."""
     screenshot = own_labels.screenshot_content(db, number_field(context, request.number), request.digest)
     if screenshot is None:
         raise Refused("no-such-screenshot", Wording("there is no such screenshot of this number"))
@@ -91,10 +91,10 @@ WATCH_TIMER = Wording("systemctl enable --now callsieve-watch.timer, or callsiev
 def watches_our_numbers(context: CheckContext) -> Finding:
     """Check that label checks of own numbers are not overdue, and that look-up services are queried about them."""
     can_ask = bool(context.loaded.settings.lookup)
-    return context.judge_store(lambda db, now: _watch_found(db, now, can_ask))
+    return context.judge_store(lambda db, now: _judge_watch(db, now, can_ask))
 
 
-def _watch_found(db: sqlite3.Connection, now: float, can_ask: bool) -> Finding:
+def _judge_watch(db: sqlite3.Connection, now: float, can_ask: bool) -> Finding:
     ours = [row for row in register_of(db) if row.state is not NumberState.RETIRED]
     asked = last_change(db, ASKED)
     if ours and can_ask and (asked is None or now - asked > ASKED_LATE_SECONDS):

@@ -340,7 +340,7 @@ class Profile:
 
     @property
     def account(self) -> tuple[Wording, ...]:
-        """Return the explanation of the level: the evidence, and how many witnesses there are and how many it takes."""
+        """Return the explanation of the level: the evidence, the witnesses, and how many witnesses it takes."""
         reputation = self.facts.reputation
         return account_of(reputation.level, reputation.families, reputation.witnesses)
 
@@ -352,7 +352,7 @@ class Profile:
 
     @property
     def words(self) -> str | Wording:
-        """Return the sentence as translatable words."""
+        """Return the most important facts as translatable words."""
         return facts_in_words(self.facts)
 
 

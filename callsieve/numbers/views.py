@@ -64,7 +64,7 @@ class NextStep(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NumberShown:
-    """The content of a number's page. `own_entries`: list entries for just this number; `wish`: do-not-call request."""
+    """The content of a number's page. `own_entries`: list entries for exactly this number."""
 
     known: Profile
     bars: tuple[Bar, ...]
@@ -73,7 +73,7 @@ class NumberShown:
     calls: tuple[CallLine, ...]
     own_entries: tuple[ListEntry, ...]
     my_mark: Mark | None
-    wish: DoNotCallRequest | None
+    do_not_call_request: DoNotCallRequest | None
     bad_near: tuple[str, ...]
     callers_near: tuple[Neighbour, ...]
     changes: tuple[AuditRow, ...]
@@ -143,7 +143,7 @@ def number_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float
         calls=tuple(call_lines(db, loaded.settings, find_calls(db, CallFilter(number=number), None, SHOWN_CALLS), now)),
         own_entries=tuple(listed.entry for listed in known.lists if listed.entry.kind is EntryKind.EXACT),
         my_mark=next((mark for mark in known.marks if mark.reporter == extension), None),
-        wish=do_not_call_of(db, number),
+        do_not_call_request=do_not_call_of(db, number),
         bad_near=tuple(bad_numbers_near(db, number)),
         callers_near=tuple(callers_near(db, number, now - NEAR_DAYS * DAY_SECONDS)),
         changes=tuple(audit_rows(db, number, SHOWN_CHANGES)),

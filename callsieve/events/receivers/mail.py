@@ -181,11 +181,17 @@ class _Server:
                 refused = smtp.send_message(mail)
         except smtplib.SMTPRecipientsRefused as error:
             codes = [code for code, _ in error.recipients.values()]
-            raise self._error("all recipients were refused", *next(iter(error.recipients.values())), codes) from None
+            raise self._error(
+                "the mail server refused all recipients", *next(iter(error.recipients.values())), codes
+            ) from None
         except smtplib.SMTPAuthenticationError as error:
-            raise self._error("user name or password refused", error.smtp_code, error.smtp_error, []) from None
+            raise self._error(
+                "the mail server refused the user name or password", error.smtp_code, error.smtp_error, []
+            ) from None
         except smtplib.SMTPResponseException as error:
-            raise self._error("the mail was refused", error.smtp_code, error.smtp_error, [error.smtp_code]) from None
+            raise self._error(
+                "the mail server refused the mail", error.smtp_code, error.smtp_error, [error.smtp_code]
+            ) from None
         except smtplib.SMTPNotSupportedError as error:
             raise DeliveryError(f"{table.host}: {one_line(str(error), mask=True)}") from None
         except (smtplib.SMTPException, OSError, ValueError) as error:

@@ -193,7 +193,7 @@ def import_contacts(
     origin: Annotated[
         ContactOrigin | None, typer.Option("--from", help="Read FreePBX's Contact Manager and not a file.")
     ] = None,
-    whose: Annotated[
+    owner: Annotated[
         str | None,
         typer.Option(
             "--for", metavar="EXT", help="Extension for contacts that name no person. Default: for everybody."
@@ -207,14 +207,14 @@ def import_contacts(
     loaded = settings_of(config)
     if (file is None) == (origin is None):
         raise CommandError("import contacts: give either a FILE or --from freepbx (callsieve import contacts --help)")
-    if whose is not None and not NAME.fullmatch(whose):
-        raise CommandError(f"--for {whose[:40]!r}: not an extension: use letters, digits, space, _, . and -")
+    if owner is not None and not NAME.fullmatch(owner):
+        raise CommandError(f"--for {owner[:40]!r}: not an extension: use letters, digits, space, _, . and -")
     name = origin.value if origin is not None and source is None else source
     if name is None:
         raise CommandError("import contacts: give --source NAME, a name for this address book")
     summary = Summary(ImportKind.CONTACTS, source_given(name), dry_run)
     region = loaded.settings.numbers.region
-    contacts = _from_freepbx(region, whose, summary) if file is None else _from_file(file, region, whose, summary)
+    contacts = _from_freepbx(region, owner, summary) if file is None else _from_file(file, region, owner, summary)
     with stores(loaded, dry_run=dry_run) as (known, written):
         request = ContactsRequest(summary.source, contacts, known)
         done = operations.import_contacts(written, context_of(loaded), request)
@@ -226,13 +226,13 @@ def import_contacts(
     print_summary(summary, as_json=as_json)
 
 
-def _from_file(file: Path, region: str, whose: str | None, summary: Summary) -> Sequence[Contact]:
+def _from_file(file: Path, region: str, owner: str | None, summary: Summary) -> Sequence[Contact]:
     with input_as(file, _contacts_table) as (table, _):
         if isinstance(table, Vcards):
             summary.format = VCARDS
-            rows = contacts_in_vcards(table, region, whose)
+            rows = contacts_in_vcards(table, region, owner)
         else:
-            rows = contacts_in(table, region, whose)
+            rows = contacts_in(table, region, owner)
         contacts = usable(table, rows, operations.MOST_ROWS, TOO_MANY)
     summary.take(table)
     if isinstance(table, Vcards) and table.without_number:
@@ -240,14 +240,14 @@ def _from_file(file: Path, region: str, whose: str | None, summary: Summary) -> 
     return contacts
 
 
-def _from_freepbx(region: str, whose: str | None, summary: Summary) -> Sequence[Contact]:
-    # Contacts in private groups belong to the owner of the group, all others to `whose`.
+def _from_freepbx(region: str, owner: str | None, summary: Summary) -> Sequence[Contact]:
+    # Contacts in private groups belong to the owner of the group, all others to `owner`.
     try:
         with connected(freepbx_home()) as db:
             if not has_contacts(db):
                 raise CommandError("FreePBX's module Contact Manager is not installed. Nothing was changed")
             known = islice(contacts_in_freepbx(db), operations.MOST_ROWS + 1)
-            rows = contacts_of_freepbx(_counted(known, summary), region, whose, summary.refuse)
+            rows = contacts_of_freepbx(_counted(known, summary), region, owner, summary.refuse)
             return usable(summary, rows, operations.MOST_ROWS, TOO_MANY)
     except (DatabaseError, TableError) as error:
         raise CommandError(str(error)) from None

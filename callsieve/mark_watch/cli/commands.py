@@ -136,7 +136,7 @@ NO_LABEL = "no label"
 
 
 def add(
-    number: Annotated[str, typer.Argument(help="One of our own numbers.")],
+    number: Annotated[str, typer.Argument(help="An own number.")],
     platform: Annotated[
         str, typer.Argument(metavar="PLATFORM", help="Carrier, app or list that shows labels, such as Hiya or Tencent.")
     ],

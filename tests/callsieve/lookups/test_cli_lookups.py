@@ -164,7 +164,7 @@ def test_the_process_starts_and_ends(callsieve: Program) -> None:
         process.terminate()
         said = process.communicate(timeout=20)[1]
     assert process.returncode == 0
-    assert "asking phoneblock, scores" in said
+    assert "sources=phoneblock, scores" in said
     assert "s3cr3t" not in said
     assert not (callsieve.state / "lookups.sock").exists()
 
@@ -180,11 +180,11 @@ def test_settings_are_read_again(callsieve: Program) -> None:
     log = callsieve.folder / "lookups.log"
     command = (*ends_with_us(), sys.executable, "-m", COMMAND_LINE, "lookups", "serve")
     with log.open("wb") as out, subprocess.Popen(command, env=callsieve.environment, cwd=ROOT, stderr=out) as process:
-        wait_until(lambda: "asking scores" in log.read_text())
+        wait_until(lambda: "sources=scores" in log.read_text())
         text = callsieve.config.read_text()
         callsieve.config.write_text(text.replace('"scores"', '"others"'))
         process.send_signal(signal.SIGHUP)
-        wait_until(lambda: "asking others" in log.read_text())
+        wait_until(lambda: "sources=others" in log.read_text())
         callsieve.config.write_text("[[lookup]]\nname = 3\n")
         process.send_signal(signal.SIGHUP)
         wait_until(lambda: "settings stay" in log.read_text())
@@ -201,7 +201,7 @@ def test_a_source_without_its_secret_is_left_out(callsieve: Program) -> None:
         process.terminate()
         said = process.communicate(timeout=20)[1]
     assert "env:PHONEBLOCK_TOKEN" in said
-    assert "asking scores" in said
+    assert "sources=scores" in said
     assert os.fspath(callsieve.state) in said
 
 
