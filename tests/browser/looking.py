@@ -105,7 +105,9 @@ def looking(
 ) -> Iterator[Page]:
     """A page of a browser of that width; `token` is that of who is logged in."""
     cookies = {LANGUAGE_COOKIE: language, THEME_COOKIE: theme} | ({COOKIE: token} if token else {})
-    context: BrowserContext = patient(browser.new_context(base_url=url, viewport={"width": width, "height": HEIGHT}))
+    scheme = "dark" if theme == "dark" else "light"  # the public page has no theme of its own
+    size = {"width": width, "height": HEIGHT}
+    context: BrowserContext = patient(browser.new_context(base_url=url, viewport=size, color_scheme=scheme))
     try:
         context.add_cookies([{"name": name, "value": value, "url": url} for name, value in cookies.items()])
         yield context.new_page()
