@@ -214,7 +214,11 @@ def _challenges_in(
 ) -> ChallengeHistory:
     """Return the challenges in this auth class, and passes in any class: a single pass is enough for all classes."""
     asked = [c for c in rows.challenges if epoch_at is None or c.at >= epoch_at]
-    if any(c.result is ChallengeResult.PASSED for c in asked):  # a robot's voice never counts against who passed
+    # A robot's voice never counts against a caller that passed. A borrower of the number passes for itself only.
+    if any(
+        c.result is ChallengeResult.PASSED and c.auth_class in (auth_class, AuthClass.AUTHENTICATED, AuthClass.UNKNOWN)
+        for c in asked
+    ):
         asked = [c for c in asked if c.result is not ChallengeResult.ROBOT]
     if not asked:
         return NEVER_CHALLENGED

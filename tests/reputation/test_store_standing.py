@@ -27,6 +27,7 @@ from reputation.model import (
     MarkChannel,
     SignalCategory,
     Verdict,
+    Voice,
 )
 from reputation.outcome import OutcomeRecord
 from reputation.scoring import reputation_of
@@ -136,6 +137,17 @@ def test_a_pass_with_a_borrowed_number_renews_nothing(db: sqlite3.Connection) ->
     assert before is not None
     assert after is not None
     assert (after.at, after.marks) == (before.at, before.marks) == (NOW, before.marks)
+
+
+def test_a_pass_with_a_borrowed_number_leaves_what_the_owner_said_as_a_robot(db: sqlite3.Connection) -> None:
+    heard: dict[str, Any] = {"voice": Voice.ROBOT, "auth_class": AuthClass.UNKNOWN, "source": "cdr"}
+    apply(db, [make_outcome("r1", NOW, ring=3.0, **heard)])
+    before = known(db, CALLER, AuthClass.UNKNOWN).reputation
+    passed: dict[str, Any] = {"challenge": ChallengeResult.PASSED, "source": "cdr"}
+    apply(db, [make_outcome("p1", NOW + HOUR, ring=3.0, auth_class=AuthClass.UNAUTHENTICATED, **passed)])
+    assert known(db, CALLER, AuthClass.UNKNOWN).reputation == before
+    apply(db, [make_outcome("p2", NOW + HOUR, ring=3.0, auth_class=AuthClass.AUTHENTICATED, **passed)])
+    assert known(db, CALLER, AuthClass.UNKNOWN).reputation != before
 
 
 @pytest.mark.parametrize("auth_class", AuthClass)
