@@ -31,7 +31,10 @@ def without_links_out(markdown: str, folder: PurePosixPath) -> str:
 
 def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
     """Return the Markdown of a page as the site shows it."""
-    text = without_links_out(markdown, PurePosixPath(page.file.src_uri).parent)
+    folder = PurePosixPath(page.file.src_uri).parent
+    text = without_links_out(markdown, folder)
+    if folder.name == "decisions" and not page.file.src_uri.endswith("README.md"):
+        text += "\n\n[All decisions](README.md)\n"  # these pages are not in the navigation
     if checked := page.meta.get("checked"):
         language = "zh" if page.file.src_uri.endswith(".zh.md") else "en"
         text += f"\n\n---\n\n<small>{FOOTER[language].format(version=VERSION, checked=checked)}</small>\n"

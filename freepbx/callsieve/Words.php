@@ -44,10 +44,10 @@ class Words {
 	/** @return array<string, string> the policies of the cards: what each does */
 	public static function policies(): array {
 		return [
-			'observe' => _('Decides and records. Every call goes on as before.'),
-			'cautious' => _('Suspects ring with a label. Likely spam must press a digit.'),
-			'balanced' => _('Suspects ring with a spoken warning. Likely spam must press a digit, clear spam goes to voicemail.'),
-			'strangers' => _('Like balanced. Outside office hours every stranger presses a digit, once in 90 days.'),
+			'observe' => _('Decides and records only. Every call rings.'),
+			'cautious' => _('Tags suspicious calls, warns the callee about them, and asks likely spam callers to press a digit.'),
+			'balanced' => _('Like cautious. Calls with very strong evidence against them go to voicemail.'),
+			'strangers' => _('Like balanced. Outside office hours an unknown caller must press a digit, once in 90 days.'),
 		];
 	}
 

@@ -55,6 +55,7 @@ NOT_RUN_HERE = {
     "callsieve prompts ": "needs espeak-ng and sox, and Asterisk's folder of sounds: tests/callsieve/prompts",
     "callsieve web": "runs until it is stopped: tests/browser",
     "callsieve events test mqtt": "needs a broker: tests/callsieve/events/test_mqtt.py",
+    "callsieve db restore BACKUP": "replaces the store: tests/callsieve/maintenance",
     "callsieve hub ": "needs PostgreSQL: tests/callsieve/hub",
     "PGUSER=postgres ": "needs PostgreSQL: tests/callsieve/hub",
     "createdb ": "needs PostgreSQL: tests/callsieve/hub",

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import UTC, datetime
-from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ from reputation.plan.loader import shipped_plans
 from reputation.plan.rows import NumberPlan, PlanFile, Purpose
 
 PLAN = NumberPlan(shipped_plans())
+NUMBERS = Path(__file__).parents[2] / "docs" / "reference" / "numbers.md"
 NOW = "2026-11-27"
 
 
@@ -127,63 +126,6 @@ def test_india_forbids_to_block_its_series(prefix: str) -> None:
     assert row.law.name == "tcccpr-2025"
 
 
-# docs/contributing/numbering-plans.md has all of it in tables. --------------------------------------------------------
-
-PAGE = Path(__file__).parents[2] / "docs" / "contributing" / "numbering-plans.md"
-NUMBERS = PAGE.parents[1] / "reference" / "numbers.md"
-BEGIN, END = "<!-- plans: begin (written by `python -m tests.reputation.test_plan_data`) -->\n", "<!-- plans: end -->\n"
-NAMES = {
-    **{"AU": "Australia", "BR": "Brazil", "CN": "China", "DE": "Germany", "ES": "Spain", "FR": "France"},
-    **{"GB": "United Kingdom", "GF": "French Guiana", "GP": "Guadeloupe", "IN": "India", "IT": "Italy", "JP": "Japan"},
-    **{"MQ": "Martinique", "RE": "Réunion and Mayotte", "US": "United States, Canada and all of calling code 1"},
-}
-MOST_SHOWN = 24
-
-
-def tables() -> str:
-    """The plans as the page has them."""
-    return "\n".join(_section(plan) for plan in sorted(PLAN.files, key=lambda plan: NAMES[plan.country]))
-
-
-def _section(plan: PlanFile) -> str:
-    places = {source.name: number for number, source in enumerate(plan.sources, 1)}
-    lines = [f"### {NAMES[plan.country]}", "", "| numbers | purpose | | source |", "|---|---|---|---|"]
-    for row, group in groupby(plan.rows, lambda row: replace(row, prefix="")):
-        prefixes = [f"`{item.prefix}`" for item in group]
-        more = f" and {len(prefixes) - MOST_SHOWN} more" if len(prefixes) > MOST_SHOWN else ""
-        numbers = " ".join(prefixes[:MOST_SHOWN]) + more
-        digits = f"{' or '.join(map(str, sorted(row.digits)))} digits" if row.digits else ""
-        since = f"from {row.valid_from}" if row.valid_from else ""
-        until = f"until {row.valid_until}" if row.valid_until else ""
-        law = f"blocking is forbidden [{places[row.law.name]}]" if row.law else ""
-        label = "" if row.is_evidence else "a label only"
-        about = "; ".join(filter(None, (row.note, digits, since, until, law, label)))
-        source = f"[{places[row.source.name]}]" if row.source else "none"
-        lines.append(f"| {numbers} | `{row.purpose}` | {about} | {source} |")
-    read = [
-        f"[{places[source_.name]}] [{source_.title}]({source_.url}), read {source_.read}." for source_ in plan.sources
-    ]
-    lines += ["", "  \n".join(read), ""]
-    if plan.unverified:
-        lines += ["Not verified:", "", *(f"- {text}" for text in plan.unverified), ""]
-    return "\n".join(lines)
-
-
-def rewritten(page: str) -> str:
-    """The page with the plans as they are."""
-    before, rest = page.split(BEGIN)
-    return before + BEGIN + "\n" + tables() + "\n" + END + rest.split(END)[1]
-
-
-def test_the_page_has_the_plans_as_they_are() -> None:
-    page = PAGE.read_text(encoding="utf-8")
-    assert page == rewritten(page)
-
-
 def test_the_page_names_every_purpose() -> None:
     section = NUMBERS.read_text(encoding="utf-8").split("## Purposes of ranges\n")[1]
     assert {f"| `{purpose}` |" for purpose in Purpose} == set(re.findall(r"^\| `[a-z-]+` \|", section, re.MULTILINE))
-
-
-if __name__ == "__main__":
-    PAGE.write_text(rewritten(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
