@@ -121,7 +121,7 @@ EXPLANATIONS = [
     pytest.param(
         make_record(rule="blocklist", action="reject", would_be="reject"),
         "The call ending in one eight three four was turned away. It is on the company's block list.",
-        "来电尾号幺八三四已被拒接。它在公司的屏蔽名单里。",
+        "来电尾号幺八三四已被拒接。它在公司的阻止名单里。",
         id="a-list-decides-alone",
     ),
     pytest.param(
@@ -163,7 +163,7 @@ EXPLANATIONS = [
             vector=make_vector(identity=(-1.5, {"level 2": 1}), behaviour=(-2.0, {"called-back": 2, "unanswered": 1})),
         ),
         "The call ending in one eight three four rang as usual. two colleagues called it back. Its owner is verified.",
-        "来电尾号幺八三四正常响铃。两位同事回拨过。号码主人的身份已核实。",
+        "来电尾号幺八三四正常响铃。两位同事回拨过。机主的身份已核实。",
         id="what-speaks-for-an-allowed-call",
     ),
     pytest.param(
@@ -175,7 +175,7 @@ EXPLANATIONS = [
     pytest.param(
         make_record(rule="withheld", action="tag", would_be="tag", caller=None, vector=NO_EVIDENCE),
         "The last call was marked on your display. It hid its number.",
-        "上一个来电在屏幕上加了标记。对方隐藏了号码。",
+        "上一个来电在屏幕上加了标签。对方隐藏了号码。",
         id="withheld",
     ),
     pytest.param(
@@ -191,13 +191,13 @@ EXPLANATIONS = [
         ),
         "The call ending in one eight three four was marked on your display. Its number is one of those kept for"
         " telemarketing.",
-        "来电尾号幺八三四在屏幕上加了标记。它的号段专用于营销。",
+        "来电尾号幺八三四在屏幕上加了标签。它的号段专用于营销。",
         id="a-range-for-telemarketing",
     ),
     pytest.param(
         make_record(rule="level-tag", action="tag", would_be="tag", vector=make_vector(plan=(1.5, {"unallocated": 1}))),
         "The call ending in one eight three four was marked on your display. Nobody calls from such a number.",
-        "来电尾号幺八三四在屏幕上加了标记。没有人用这样的号码打电话。",
+        "来电尾号幺八三四在屏幕上加了标签。没有人用这样的号码打电话。",
         id="a-range-of-nobody",
     ),
     pytest.param(
@@ -209,13 +209,13 @@ EXPLANATIONS = [
         ),
         "The call ending in one eight three four was marked on your display. Other new numbers called us in the same"
         " way just before.",
-        "来电尾号幺八三四在屏幕上加了标记。在它之前，有别的新号码以同样的方式来电。",
+        "来电尾号幺八三四在屏幕上加了标签。在它之前，有别的新号码以同样的方式来电。",
         id="one-of-many-new-numbers",
     ),
     pytest.param(
         make_record(rule="level-tag", action="tag", would_be="tag", vector=make_vector(peers=(1.5, {"listed": 2}))),
         "The call ending in one eight three four was marked on your display. People of other companies complain of it.",
-        "来电尾号幺八三四在屏幕上加了标记。其他公司的人投诉它。",
+        "来电尾号幺八三四在屏幕上加了标签。其他公司的人投诉它。",
         id="what-other-companies-say",
     ),
     pytest.param(
@@ -241,7 +241,7 @@ EXPLANATIONS = [
         ),
         "The call ending in one eight three four was marked on your display. The only colleague who answered marked it"
         " as spam. Numbers close to it are known for spam. It came in the quiet hours.",
-        "来电尾号幺八三四在屏幕上加了标记。唯一接过电话的同事说这是骚扰电话。相近的号码有骚扰记录。它在免打扰时段打来。",
+        "来电尾号幺八三四在屏幕上加了标签。唯一接过电话的同事说这是骚扰电话。相近的号码有骚扰记录。它在免打扰时段打来。",
         id="one-of-one",
     ),
     pytest.param(
@@ -253,7 +253,7 @@ EXPLANATIONS = [
         ),
         "The call ending in one eight three four was marked on your display. Its signature is false. more than twenty"
         " colleagues marked it as spam.",
-        "来电尾号幺八三四在屏幕上加了标记。它的号码签名是假的。超过二十位同事说这是骚扰电话。",
+        "来电尾号幺八三四在屏幕上加了标签。它的号码签名是假的。超过二十位同事说这是骚扰电话。",
         id="nothing-is-said-twice",
     ),
 ]

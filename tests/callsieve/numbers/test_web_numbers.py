@@ -96,7 +96,7 @@ def test_in_chinese_what_is_known_is_chinese(console: Console) -> None:
     page = browser.text(f"/numbers/{CALLER}", headers={"accept-language": "zh"})
     shown = re.sub(r"<[^>]*>", " ", page.partition("<main")[2].partition("</main>")[0].partition(">")[2])
     assert re.findall(r"[A-Za-z]{3,}", NOT_OURS.sub("", shown)) == ["otto"]
-    assert "+1201555* 在阻止名单中；号主是 Springfield Motors（级别 1）；" in shown
+    assert "+1201555* 在阻止名单中；机主是 Springfield Motors（级别 1）；" in shown
     assert "；它是公司的联系人。" in shown
 
 

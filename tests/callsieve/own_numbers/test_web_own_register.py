@@ -366,5 +366,5 @@ def test_a_number_given_back_that_calls_out_is_in_use(
 def test_refusals_are_said_in_the_visitors_language(otto: Browser, put: Callable[..., OwnNumber]) -> None:
     put(state=NumberState.RESTING, since=NOW - DAY)
     otto.done("/preferences", language="zh", next="/own")
-    assert problem_of(otto.post(f"/own/{OWN}/use").text) == f"{OWN} 还须停用 44 天"
+    assert problem_of(otto.post(f"/own/{OWN}/use").text) == f"{OWN} 还须暂停使用 44 天"
     assert problem_of(otto.post("/own/add", number=OTHER, name="x" * 201).text) == "名称只能是一行，最多 200 个字符"

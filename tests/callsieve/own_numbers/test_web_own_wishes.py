@@ -147,7 +147,7 @@ def test_a_number_of_ours_neither_complains_nor_is_called(office: Office, otto: 
 def test_what_is_not_on_the_list_is_not_taken_off(office: Office, otto: Browser) -> None:
     assert f"{CALLED} is not on" in otto.post(f"{LIST}/remove", number=CALLED).text
     otto.done("/preferences", language="zh", next=LIST)
-    assert problem_of(otto.post(f"{LIST}/remove", number=CALLED).text) == f"{CALLED} 不在名单上"
+    assert problem_of(otto.post(f"{LIST}/remove", number=CALLED).text) == f"{CALLED} 不在勿呼名单上"
     assert changes_of(office) == []
 
 

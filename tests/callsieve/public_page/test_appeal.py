@@ -73,7 +73,7 @@ def test_who_we_are_is_a_jcard(stranger: Stranger) -> None:
 def test_it_speaks_chinese(stranger: Stranger) -> None:
     assert 'lang="zh-Hans"' in stranger.get("/", **{"accept-language": "zh-CN,zh;q=0.9"}).text
     answer = stranger.get("/?lang=zh").text
-    assert "参考号" in answer
+    assert "编号" in answer
 
 
 def test_what_nobody_has_proven_is_removed_after_a_week(stranger: Stranger, office: Office) -> None:

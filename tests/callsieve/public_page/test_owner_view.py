@@ -43,7 +43,7 @@ def rule(office: Office) -> None:
     ("language", "words"),
     [
         ("en", (AGAINST, "The level would become lower if", "When it fades", "The level would become higher if")),
-        ("zh", ("不利的情况", "什么会使级别降低", "何时消退")),
+        ("zh", ("不利的情况", "以下情况会使级别降低", "何时消退")),
     ],
 )
 def test_who_has_proven_control_sees_what_speaks(
