@@ -119,7 +119,7 @@ def _suite(suite: str, wheel: Path) -> list[Path]:
                 _install(site, python, "--no-cache", "--no-index", "--find-links", str(wheel.parent), "callsieve")
                 _check_is_new(site)
                 _remove_time_of_build(site)
-                add_program(tree, python)
+                add_program(tree, python, wheel)
             shutil.rmtree(site / "bin", ignore_errors=True)
             (site / ".lock").unlink(missing_ok=True)
             add_documents(tree / "usr/share", package, suite)
@@ -167,7 +167,7 @@ def _remove_time_of_build(site: Path) -> None:
     record.write_text("".join(line for line in record.open() if note.name not in line))
 
 
-def add_program(tree: Path, python: str) -> None:
+def add_program(tree: Path, python: str, wheel: Path) -> None:
     """Add the virtual environment, the command, the units, the manual page and the completions."""
     program = tree / PROGRAM.relative_to("/")
     (program / "bin").mkdir()
@@ -185,15 +185,15 @@ def add_program(tree: Path, python: str) -> None:
         if source.suffix in (".service", ".timer", ".path"):
             text = source.read_text().replace("@CALLSIEVE@", str(PROGRAM / "bin/callsieve"))
             _write(tree / UNITS.relative_to("/") / source.name, text.encode())
-    _write(tree / "usr/share/man/man1/callsieve.1.gz", gzip.compress(_printed_by("man"), mtime=0))
+    _write(tree / "usr/share/man/man1/callsieve.1.gz", gzip.compress(_printed_by(wheel, "man"), mtime=0))
     for shell, place in _COMPLETIONS.items():
-        _write(tree / place, _printed_by("completion", shell))
+        _write(tree / place, _printed_by(wheel, "completion", shell))
 
 
 @cache
-def _printed_by(*command: str) -> bytes:
-    """Return what a command of CallSieve prints, which is the same for every suite."""
-    return run(sys.executable, "-m", "callsieve.main.entry", *command).encode()
+def _printed_by(wheel: Path, *command: str) -> bytes:
+    """Return what a command of CallSieve prints, which is the same for every suite. The wheel has the version."""
+    return run("env", f"PYTHONPATH={wheel}", sys.executable, "-m", "callsieve.main.entry", *command).encode()
 
 
 def add_documents(share: Path, package: Package, suite: str) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import subprocess
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -121,7 +123,12 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     library = tree / PROGRAM.relative_to("/") / "lib" / "of-a-wheel.so"
     library.parent.mkdir(parents=True)
     library.touch(0o775)
-    add_program(tree, "3.13")
+    wheel = tmp_path_factory.mktemp("wheel") / "callsieve-9.8.7-py3-none-any.whl"
+    with ZipFile(wheel, "w") as archive:
+        archive.writestr(
+            "callsieve-9.8.7.dist-info/METADATA", "Metadata-Version: 2.4\nName: callsieve\nVersion: 9.8.7\n"
+        )
+    add_program(tree, "3.13", wheel)
     add_documents(tree / "usr/share", MAIN, "trixie")
     set_modes_and_times(tree)
     return tree
@@ -144,6 +151,12 @@ def test_a_package_holds_units_command_pages_and_nothing_in_etc(tree: Path) -> N
     }
     texts = {path.name: path.read_text() for path in (tree / UNITS.relative_to("/")).iterdir()}
     assert [name for name, text in texts.items() if "@CALLSIEVE@" in text] == []
+
+
+def test_the_manual_page_has_the_version_of_the_wheel(tree: Path) -> None:
+    """The checkout may be installed as the version before the release."""
+    page = gzip.decompress((tree / "usr/share/man/man1/callsieve.1.gz").read_bytes()).decode()
+    assert '"CallSieve 9.8.7"' in page.splitlines()[0]
 
 
 def test_only_commands_of_a_package_are_executable(tree: Path) -> None:
