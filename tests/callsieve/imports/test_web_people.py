@@ -210,7 +210,7 @@ def test_what_came_from_the_pbx_is_told_from_the_settings(console: Console, ada:
     console.office.write(upsert_people, [Person("301", "PJSIP/301", "600")], "freepbx")
     console.office.write(upsert_dids, [Did("+442071838751", ("600", "700"))], "freepbx")
     page = ada.get("/people").text
-    by = [re.sub("<[^<>]*>", " ", row).split() for row in re.findall(r"<tr><td>(.*?)</td></tr>", page)]
+    by = [re.sub("<[^<>]*>", " ", row).split() for row in re.findall(r"<tr><td[^>]*>(.*?)</td></tr>", page)]
     assert {row[0]: row[-1] for row in by} == {
         "201": "settings",
         "301": "freepbx",
