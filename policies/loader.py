@@ -45,7 +45,9 @@ PRESETS: Mapping[str, Preset] = {
     "cautious": Preset(
         Wording("Tags suspicious calls, warns the callee about them, and asks likely spam callers to press a digit.")
     ),
-    "balanced": Preset(Wording("Like cautious. Calls with very strong evidence against them go to voicemail.")),
+    "balanced": Preset(
+        Wording("Like the preset cautious, but calls with very strong evidence against them go to voicemail.")
+    ),
     "strangers": Preset(
         Wording("Like balanced. Outside office hours an unknown caller must press a digit, once in 90 days."),
         Wording(

@@ -92,8 +92,8 @@ def _of_labels(figures: OwnerFigures) -> Iterator[str]:
 
 def _of_challenges(figures: OwnerFigures, caller: CallerWeights) -> Iterator[str]:
     yield N_(
-        "You are asked to press a digit only after {challenge} different people did so in two different ways, "
-        "{events} times within {days} days."
+        "You are asked to press a digit only after {challenge} different people gave two different kinds of signal "
+        "against you, {events} times within {days} days."
     )
     yield N_("You are also asked if two outside sources, or one that is nearly always right, speak against you.")
     if caller.pass_marks == 1:

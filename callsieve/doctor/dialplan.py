@@ -165,11 +165,12 @@ def has_our_dial_options(context: CheckContext) -> Finding:
     if TRUNK_CONTEXT in context.dialplan.contexts:
         return _freepbx_runs_our_hooks(steps)
     if any("${CALLSIEVE_DIAL}" in step.application for step in steps if _DIAL.search(step.application)):
-        return ok(Wording("Dial carries ${CALLSIEVE_DIAL}"))
+        return ok(Wording("the options of Dial() contain ${CALLSIEVE_DIAL}"))
     if FREEPBX_CONTEXT in context.dialplan.contexts:
         return warn(Wording("FreePBX makes its own Dial, without CallSieve's options"), f"{INSTALL} --freepbx")
     return warn(
-        Wording("no Dial carries ${CALLSIEVE_DIAL}: no distinctive rings, and personal lists have no effect"), DIAL_LINE
+        Wording("no Dial() has the options ${CALLSIEVE_DIAL}: no distinctive rings, and personal lists have no effect"),
+        DIAL_LINE,
     )
 
 
@@ -262,9 +263,11 @@ def has_free_codes(context: CheckContext) -> Finding:
         taken: Places = {"context": CODES_CONTEXT, "taken": listed(clashes[:4], "{some}; {more}")}
         return ok(Wording("our codes are not in use: no context includes {context}. Already taken: {taken}", taken))
     if clashes:
-        remedy = Wording("change the other code, or do not include ours")
+        remedy = Wording("change the other code, or do not include CallSieve's context of feature codes")
         if context.is_freepbx:
-            remedy = Wording("change the other code (Admin > Feature Codes), or do not include ours")
+            remedy = Wording(
+                "change the other code (Admin > Feature Codes), or do not include CallSieve's context of feature codes"
+            )
         return warn(listed(clashes[:4], "{some}; {more}"), remedy)
     swallowing = [f"{name} ({code})" for name, code in features.items() if FEATURE_CODES[0].startswith(code)]
     if swallowing and any(has_hangup_option(step.application) for step in others(context.dialplan)):

@@ -112,10 +112,8 @@ def is_closed(context: CheckContext) -> Finding:
             remedy,
         )
     if status.st_mode & 0o020 and _is_open_to_service(read_text(context.place.unit) or "", path, status.st_gid):
-        return warn(
-            Wording("the service may use {file}, which is as powerful as a shell as Asterisk's user", where), remedy
-        )
-    return ok(Wording("closed to the service"))
+        return warn(Wording("the service may use {file}: this gives all rights of Asterisk's user", where), remedy)
+    return ok(Wording("the service cannot open this file"))
 
 
 def _is_open_to_service(unit: str, path: Path, group: int) -> bool:

@@ -43,7 +43,7 @@ CAPABILITY = Capability(
         "exchange add": N_("{who} added the company {about}"),
         "exchange remove": N_("{who} removed the company {about}"),
         "exchange pause": N_("{who} paused the company {about}"),
-        "exchange resume": N_("{who} resumed the company {about}"),
+        "exchange resume": N_("{who} ended the pause of the company {about}"),
         "exchange fetch": N_("{who} fetched the evidence of the company {about}"),
         "exchange key": N_("{who} accepted a new key of the company {about}"),
         "exchange publish": N_("{who} published statement {about}"),

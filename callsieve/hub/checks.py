@@ -143,7 +143,7 @@ def hub_metrics(figures: HubFigures) -> Iterator[MetricFamily]:
     yield single("hub_outbox_rows", "Rows of this site that wait to be sent.", figures.waiting)
     if figures.link is not None and figures.link.pulled_at is not None:
         at = figures.link.pulled_at
-        yield single("hub_last_exchange_timestamp_seconds", "Time of the last complete exchange, UTC seconds.", at)
+        yield single("hub_last_exchange_timestamp_seconds", "Unix time of the last complete exchange with the hub.", at)
 
 
 def metrics(db: sqlite3.Connection, loaded: Loaded, now: float) -> Iterator[MetricFamily]:

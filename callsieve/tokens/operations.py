@@ -224,8 +224,8 @@ def is_served(context: CheckContext) -> Finding:
                 {"calls": telemetry.unrecorded},
             ),
             Wording(
-                "a token asks about more than {rate} calls a second: callsieve token list; raise [api] "
-                "recorded_per_second if a switch has so many",
+                "a token asks about more than {rate} calls a second; `callsieve token list` shows which. If a switch "
+                "really has so many calls, raise recorded_per_second in [api]",
                 {"rate": settings.api.recorded_per_second},
             ),
         )

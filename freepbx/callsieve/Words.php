@@ -46,7 +46,7 @@ class Words {
 		return [
 			'observe' => _('Decides and records only. Every call rings.'),
 			'cautious' => _('Tags suspicious calls, warns the callee about them, and asks likely spam callers to press a digit.'),
-			'balanced' => _('Like cautious. Calls with very strong evidence against them go to voicemail.'),
+			'balanced' => _('Like the preset cautious, but calls with very strong evidence against them go to voicemail.'),
 			'strangers' => _('Like balanced. Outside office hours an unknown caller must press a digit, once in 90 days.'),
 		];
 	}

@@ -251,7 +251,7 @@ LIMITS = (
         101,
         301,
         _young,
-        "more than 100 calls a day from a number that nobody knows; the second limit is our choice",
+        "more than 100 calls a day from a number without history; the limit of 300 is our choice",
     ),
     Limit("burst", 101, 301, _burst, "more than 100 calls a day after two weeks without calls"),
     Limit("spike", 3, 10, _spike, "our choice: three times the calls of a usual day, and at least 100"),

@@ -184,7 +184,7 @@ class Recovery:
         """The message for the log, the doctor and the console."""
         what = f"DAMAGED and is kept as {self.quarantined.name}" if self.quarantined else "MISSING"
         now_in_place = (
-            f"the backup {self.backup.name} is in its place: all later changes are lost"
+            f"the backup {self.backup.name} has replaced the store: all later changes are lost"
             if self.backup
             else "no good backup was found, so an EMPTY store is in its place: lists and reputations are lost"
         )

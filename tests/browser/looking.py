@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Literal
 from urllib.parse import quote
 
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
 
 from callsieve.web.access import COOKIE, LANGUAGE_COOKIE, THEME_COOKIE
 from callsieve.web.tokens import hash_of, new_token
@@ -105,8 +106,8 @@ def looking(
 ) -> Iterator[Page]:
     """A page of a browser of that width; `token` is that of who is logged in."""
     cookies = {LANGUAGE_COOKIE: language, THEME_COOKIE: theme} | ({COOKIE: token} if token else {})
-    scheme = "dark" if theme == "dark" else "light"  # the public page has no theme of its own
-    size = {"width": width, "height": HEIGHT}
+    scheme: Literal["dark", "light"] = "dark" if theme == "dark" else "light"  # the public page has no theme of its own
+    size: ViewportSize = {"width": width, "height": HEIGHT}
     context: BrowserContext = patient(browser.new_context(base_url=url, viewport=size, color_scheme=scheme))
     try:
         context.add_cookies([{"name": name, "value": value, "url": url} for name, value in cookies.items()])

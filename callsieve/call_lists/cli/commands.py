@@ -88,7 +88,8 @@ def import_consents(
         return
     warn_of_rows(table)
     say(
-        f"{'Would add' if dry_run else 'Added'} {plural(done.added, 'consent')}, changed {done.changed:,}: "
+        f"{'Would add' if dry_run else 'Added'} {plural(done.added, 'consent')} and "
+        f"{'change' if dry_run else 'changed'} {done.changed:,}: "
         f"{plural(table.read, 'row')} read, {table.skipped:,} skipped."
     )
     if not dry_run:

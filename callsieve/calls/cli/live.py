@@ -89,7 +89,9 @@ def search(
     until: Annotated[str | None, typer.Option("--until", help="As --since.", show_default=False)] = None,
     site: Annotated[
         str | None,
-        typer.Option("--site", help="Only calls of this site, by its name. For a central console.", show_default=False),
+        typer.Option(
+            "--site", help="Only calls of the site with this name. Useful on a central console.", show_default=False
+        ),
     ] = None,
     last: Annotated[int, typer.Option(min=1, max=MOST_AT_ONCE, help="Number of calls to show, the latest first.")] = 20,
     as_json: JsonOption = False,

@@ -355,5 +355,5 @@ def _ask(work: Coroutine[Any, Any, T]) -> T:
     try:
         return asyncio.run(work)
     except HubError as error:
-        remedy = " (as the database's administrator: --database)" if error.code == FORBIDDEN else ""
+        remedy = " (run this as the database's administrator, with --database)" if error.code == FORBIDDEN else ""
         raise CommandError(f"the hub: {error if remedy else process.words_of(error)}{remedy}") from None

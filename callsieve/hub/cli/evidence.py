@@ -45,7 +45,7 @@ def ignore(
     )
     say(f"{site} is ignored; it had shared evidence on {plural(verdict.numbers, 'number')}.")
     if verdict.later:
-        say("The daemon recomputes these numbers gradually.")
+        say("The daemon recomputes the reputation of these numbers, a few at a time.")
     say_undo(verdict.change_id, config)
 
 

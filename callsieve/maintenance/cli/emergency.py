@@ -47,7 +47,12 @@ def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     if as_json:
         print_json(window)
     elif window.is_open:
-        say(f"Open, no call is screened: {window.description}. To close it: callsieve emergency close")
+        say(
+            say(
+                f"The emergency window is open, so no call is screened: {window.description}. "
+                "To close it: callsieve emergency close"
+            )
+        )
     elif window.since is not None:
         say(f"Closed; it was opened at {when(window.since)}.")
     elif window.closed_at is not None:

@@ -263,7 +263,7 @@ FEED_FETCH = Table(name="feed_fetch")
 # Answers of a source are compared with what later calls showed.
 LOOKUP_RESULT = Table(
     name="lookup_result",
-    label=("answer of a look-up", "answers of look-ups"),
+    label=("answer of a look-up", "answers from look-up services"),
     numbers=("number",),
     kept=Kept(DECISION_DAYS),
 )
