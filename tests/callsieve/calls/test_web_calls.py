@@ -437,7 +437,7 @@ def reasons_on(page: str) -> list[str]:
     [
         *((Why(code).kept, None) for code in CODES if not PLACES[code]),
         (Why(Reason.ON_BLOCKLIST, {"entry": "+1900*"}).kept, "+1900* 在阻止名单中"),
-        (Why(PresetReason.COMPLAINTS, {}, Reason.VERIFIED).kept, "有人投诉过该号码（主叫身份已验证）"),
+        (Why(PresetReason.COMPLAINTS, {}, Reason.VERIFIED).kept, "有人投诉过该号码（主叫身份已核实）"),
         (
             Why("they sell lamps", {"reference": "AP9E4100"}, Reason.APPEALED).kept,
             "they sell lamps（有申诉正在生效：AP9E4100）",
