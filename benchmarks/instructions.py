@@ -167,6 +167,7 @@ def _instructions(valgrind: str, what: str, count: int, state: Path) -> int:
     )
     work = (sys.executable, "-m", counted.__name__, what, str(count), str(state))
     environment = {**os.environ, "PYTHONHASHSEED": "0", "CALLSIEVE_STATE": str(state)}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # a start would compile every module
     with (state / "said").open("wb") as errors:
         process = subprocess.Popen(
             (*(tool if valgrind else ()), *work),
