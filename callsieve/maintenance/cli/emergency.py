@@ -48,10 +48,8 @@ def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
         print_json(window)
     elif window.is_open:
         say(
-            say(
-                f"The emergency window is open, so no call is screened: {window.description}. "
-                "To close it: callsieve emergency close"
-            )
+            f"The emergency window is open, so no call is screened: {window.description}. "
+            "To close it: callsieve emergency close"
         )
     elif window.since is not None:
         say(f"Closed; it was opened at {when(window.since)}.")

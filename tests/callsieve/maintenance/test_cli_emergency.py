@@ -49,6 +49,7 @@ def test_a_window_that_was_opened_by_hand_is_closed(callsieve: Program) -> None:
     status = callsieve("emergency", "status", "--json").json
     assert (status["open"], status["opened_by"]) == (True, "joe")
     assert rule_of(callsieve) == "emergency-window"
+    assert "None" not in callsieve("emergency", "status").out
     callsieve.ok("emergency", "close")
     assert (rule_of(callsieve), is_open(callsieve)) == ("blocklist", False)
     last = callsieve("audit", "--json").json[0]
