@@ -155,6 +155,8 @@ def test_a_robots_voice_changes_nothing_for_who_passed(
         for index, call in enumerate(calls):
             evidence_only = call._replace(linkedid=f"r{index}", ring_seconds=20.0)
             record_outcome(db, evidence_only._replace(challenge=ChallengeResult.ROBOT), LATER)
+        if passed_in is AuthClass.UNAUTHENTICATED:  # a borrower of the number passes for itself only
+            before = {passed_in: before[passed_in]}
         for auth_class, (reputation, standing) in before.items():
             assert _standing(db, auth_class) == standing
             assert rounded(known(db, auth_class=auth_class).reputation) == reputation

@@ -185,7 +185,7 @@ def test_the_control_sample_has_a_star(tmp_path: Path) -> None:
     assert "(*: in the control sample" in out
     summary = program("summary", "--json").json["sample"]
     assert summary == {"calls": 1, "answered": 0, "hung_up_on": 0, "marked": 0}
-    assert "1 of 1 warned calls left without the warning" in program.ok("summary")
+    assert "1 of 1 warned calls deliberately got no warning" in program.ok("summary")
 
 
 def test_it_says_who_the_level_came_from(tmp_path: Path) -> None:

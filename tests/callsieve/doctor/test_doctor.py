@@ -671,7 +671,7 @@ LabelCheck = Callable[[CheckContext], Finding]
         pytest.param(policy_loads, {}, '[policy]\nname = "observe"', "ok", "never acts", id="observing"),
         pytest.param(policy_loads, {}, '[policy]\nname = "mine"', "fail", "mine", id="no-policy"),
         pytest.param(store.store_opens, {}, "", "warn", "does not exist yet", id="no-store"),
-        pytest.param(store.has_backup, {}, "", "warn", "none yet", id="no-backup"),
+        pytest.param(store.has_backup, {}, "", "warn", "no backup yet", id="no-backup"),
         pytest.param(people.knows_us, {}, "", "warn", "0 trunks", id="nobody"),
         pytest.param(people.knows_us, {}, MANAGER, "warn", "guessed", id="nobody-and-it-learns"),
         pytest.param(people.knows_us, {}, f"{MANAGER}{ANN}", "warn", "authenticated", id="people-alone"),
@@ -994,7 +994,7 @@ def test_the_store(tmp_path: Path) -> None:
         assert store.store_opens(context).status is CheckStatus.OK
     backup = make_backup(path, NOW)
     os.utime(backup, (NOW - 3600, NOW - 3600))
-    assert str(store.has_backup(context).detail) == "1, the last one 1 h old"
+    assert str(store.has_backup(context).detail) == "backups: 1, the last 1 h old"
     os.utime(backup, (NOW - 5 * 86400, NOW - 5 * 86400))
     assert store.has_backup(context).status is CheckStatus.WARN
     with open_store(path, migrated=False) as db:

@@ -72,7 +72,7 @@ def test_a_process_that_runs(tmp_path: Path) -> None:
     context = looks(tmp_path)
     with running(tmp_path):
         found = are_made(context)
-    assert (found.status, str(found.detail)) == (CheckStatus.OK, "1 sources, 0 requests today")
+    assert (found.status, str(found.detail)) == (CheckStatus.OK, "sources: 1, requests today: 0")
 
 
 @pytest.mark.parametrize("is_left_over", [False, True])

@@ -27,7 +27,7 @@ def test_level_2_says_how_it_was_proven(callsieve: Program) -> None:
 
 def test_what_was_recorded_before_is_said(callsieve: Program) -> None:
     callsieve.ok("identity", "add", CALLER, "--name", "Acme", "--level", "1")
-    assert "it was Acme, level 1" in callsieve.ok("identity", "add", CALLER, "--name", "Apex", "--level", "1")
+    assert "Previous owner: Acme, level 1" in callsieve.ok("identity", "add", CALLER, "--name", "Apex", "--level", "1")
     assert [item["name"] for item in callsieve("identity", "show", "--json").json] == ["Apex"]
 
 

@@ -120,7 +120,7 @@ def test_every_change_has_a_sentence_that_names_who() -> None:
         pytest.param({"what": "of an older version", "name": "x"}, "ada: of an older version x", id="unknown"),
         pytest.param(
             {"what": "list add", "name": "{who}", "after": {"note": "{x}"}},
-            "ada put {who} on a list ({x})",
+            "ada added {who} to a list ({x})",
             id="braces",
         ),
     ],
