@@ -1,6 +1,6 @@
 """The description of a capability: what its folder adds to the program, as in `callsieve/lists/capability.py`.
 
-Modules are named as strings and imported when they are first used. So `callsieve --help` imports none of them.
+Modules are named as strings and imported when they are first used. So `callsieve --help` imports no such module.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from reputation.wording import N_, Wording
 
 
 class Group(StrEnum):
-    """The groups of commands, in the order of the help. `callsieve --help` shows only the first two."""
+    """The groups of commands, in the order of the help. `callsieve --help` shows only the first two groups."""
 
     EVERY_DAY = "Every day"
     SETTING_UP = "Setting it up"
@@ -25,7 +25,7 @@ class Group(StrEnum):
 
 
 class Help(NamedTuple):
-    """The help text of a command's first word. It must fit on one line of 80 columns."""
+    """The help text of the first word of a command. The text must fit on one line of 80 columns."""
 
     command: str
     group: Group
@@ -33,7 +33,7 @@ class Help(NamedTuple):
 
 
 class Section(StrEnum):
-    """The sections of the console, in the order of the navigation. Each section is a task of its users."""
+    """The sections of the console, in the order of the navigation. Each section is for one task of the users."""
 
     TODAY = N_("Today")
     CALLS = N_("Calls")
@@ -59,9 +59,9 @@ class Entry(NamedTuple):
 
 
 class Unit(NamedTuple):
-    """A systemd unit in `asterisk-conf/`, named by its file.
+    """A systemd unit in `asterisk-conf/`. `name`: the name of the unit's file.
 
-    `command`: the words after `callsieve` in its ExecStart; empty for a timer and a path.
+    `command`: the words after `callsieve` in the unit's ExecStart; empty for timer and path units.
     """
 
     name: str
@@ -79,9 +79,9 @@ class Undo:
     Attributes:
         table: The table whose row is restored, if restoring a row undoes the change.
         by: "module:NAME" of an `UndoKind` otherwise, such as `callsieve.lists.undo:ENTRY`.
-        role: The lowest role that may undo it.
+        role: The lowest role that may undo the change.
         is_import: Whether the audit has a row for each changed item, and then a row for the whole import.
-        along: Changes made in the same step, about the same number, that are undone together with it.
+        along: Changes made in the same step, about the same number, that are undone together with this change.
     """
 
     table: str = ""
@@ -101,20 +101,20 @@ class Capability:
     """A capability: everything that one folder of `callsieve/` adds to the program.
 
     Attributes:
-        help: The help texts of its commands' first words.
+        help: The help text of the first word of each command.
         help_within: The help texts of command groups within a command.
         commands: "module:function" by command, relative to the folder.
-        pages: Modules with a table PAGES.
-        endpoints: Modules with a table ENDPOINTS.
+        pages: Modules that declare pages in a table PAGES.
+        endpoints: Modules that declare API endpoints in a table ENDPOINTS.
         changes: The changes that its operations write into the audit, and how each is undone.
         sentences: The sentence of an audit row, by change: `{who} blocked {about}`. "list add/block" is for rows about
             a blocklist, "list import/" for a row without a subject.
         messages: The console's messages after a change, by the word in `?said=`.
-        has_templates: Whether it has templates: `lists/page.html` is in callsieve/lists/web/templates.
+        has_templates: Whether the folder has templates: `lists/page.html` is in callsieve/lists/web/templates.
         checks: "module:CHECKS", a tuple of HealthCheck: `doctor` and `status` run them.
         metrics: "module:function" of (db, loaded, now), which returns the metric families for /metrics.
         scheduled: "module:SCHEDULED", a tuple of ScheduledCheck: the event sender runs them every half minute.
-        is_optional: Whether `[capabilities] off` may name it.
+        is_optional: Whether `[capabilities] off` may switch the capability off.
     """
 
     name: str
@@ -152,11 +152,11 @@ class Capabilities:
     sentences: Mapping[str, str] = field(default_factory=dict)
 
     def load(self, field_name: str) -> list[Any]:
-        """Import and return the objects named in this field of each capability. Skip capabilities with an empty one."""
+        """Import and return the objects that this field of each capability names. Skip capabilities without any."""
         places = ((capability, getattr(capability, field_name)) for capability in self.all)
         return [capability.load(place) for capability, place in places if place]
 
     def without(self, off: Collection[str]) -> Capabilities:
-        """Return the capabilities that are not in `off`."""
+        """Return the capabilities without those named in `off`."""
         left = tuple(capability for capability in self.all if capability.name not in off)
         return Capabilities(left, self.changes, self.sentences)

@@ -1,7 +1,7 @@
 """The emergency window: for some time after an emergency call from here, no call is screened.
 
-The dialplan writes each emergency call into Asterisk's database and sends its time with every later call. So the window
-opens even if the daemon missed the emergency call. The console closes the window without access to that database: it
+The dialplan writes the time of each emergency call into Asterisk's database, and sends it with every later call. So the
+window opens even if the daemon missed the emergency call. The console closes the window without this database: it
 stores the closing time, and earlier emergency calls are ignored. A later emergency call opens the window again.
 """
 
@@ -24,9 +24,9 @@ class EmergencyWindow:
     """The time after an emergency call, in which no call is screened.
 
     Attributes:
-        since: When it was last opened; null if it was not opened since it was last closed.
-        closed_at: When somebody last closed it; null for never.
-        opened_by: The user who opened it by hand; empty for an emergency call.
+        since: When the window was last opened; null if the window was not opened since its last closing.
+        closed_at: When somebody last closed the window; null if nobody ever did.
+        opened_by: The user who opened the window by hand; empty for an emergency call.
     """
 
     since: Instant | None
@@ -49,7 +49,7 @@ class EmergencyWindow:
     @property
     @encoded
     def until(self) -> Instant | None:
-        """When the window ends; null if it is not open."""
+        """When the window ends; null if the window is not open."""
         return self.since + self.seconds if self.since is not None and self.is_open else None
 
     @property
@@ -64,7 +64,7 @@ class EmergencyWindow:
 
 
 class OpenWindow(NamedTuple):
-    """An open window, as the audit stores it. `since`: when it was opened."""
+    """An open window, as the audit stores it. `since`: when the window was opened."""
 
     since: Instant
 
@@ -90,7 +90,7 @@ def open_window(db: sqlite3.Connection, context: Context, _request: None = None)
 
 
 def close_window(db: sqlite3.Connection, context: Context, asterisk_at: float | None = None) -> EmergencyWindow:
-    """Close the window, and return its state before. `asterisk_at`: the last emergency call in Asterisk's database."""
+    """Close the window, and return its former state. `asterisk_at`: the last emergency call in Asterisk's database."""
     window = window_of(db, context.settings, context.at, asterisk_at)
     with change(db, context, "emergency close") as changed:
         changed.before = window.since and OpenWindow(window.since) if window.is_open else None

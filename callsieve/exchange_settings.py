@@ -1,4 +1,4 @@
-"""The settings `[publish]`, evidence for other companies, and `[[exchange]]`, companies whose evidence is used here."""
+"""The settings `[publish]` (evidence for other companies) and `[[exchange]]` (companies with evidence to use here)."""
 
 import base64
 import binascii
@@ -22,8 +22,9 @@ Problems = Iterator[tuple[str, str]]  # a key, and what is wrong with it
 class Publish(SettingsTable, frozen=True):
     """The settings for publishing this company's evidence to others.
 
-    `directory`: where to write it; empty: publish nothing. `name`: the publisher; empty: the name in [public]. `never`:
-    numbers and prefixes to leave out. `cleared`: also publish numbers that were found not to be spam.
+    `directory`: where to write it; empty: publish nothing. `name`: the publisher; empty: the name in `[public]`.
+    `never`: numbers and prefixes to leave out. `cleared`: whether to publish also numbers that turned out not to be
+    spam.
     """
 
     directory: str = ""
@@ -33,10 +34,10 @@ class Publish(SettingsTable, frozen=True):
 
 
 class ExchangeTable(SettingsTable, frozen=True):
-    """A company that publishes its evidence, at a `url` or in a local `path`. `key`: the public key that it signs with.
+    """A company that publishes its evidence, at a `url` or in a local `path`. `key`: the company's public key.
 
-    `weight`: how much of a tag its evidence counts. `megabytes`: refuse larger files. `private`: its server is in our
-    own network.
+    `weight`: how much the evidence counts; 1: as much as a tag needs. `megabytes`: refuse larger files. `private`:
+    whether the company's server is in the own network.
     """
 
     name: Name
@@ -50,7 +51,7 @@ class ExchangeTable(SettingsTable, frozen=True):
 
 
 def publish_problems(publish: Publish) -> Problems:
-    """Yield each invalid key of [publish] with its error."""
+    """Yield each invalid key of `[publish]` with an error message."""
     if len(publish.name) > MOST_LINE or not publish.name.isprintable():
         yield "publish.name", f"must be one line of at most {MOST_LINE} characters"
     for text in publish.never:
@@ -59,7 +60,7 @@ def publish_problems(publish: Publish) -> Problems:
 
 
 def exchange_problems(exchange: tuple[ExchangeTable, ...]) -> Problems:
-    """Yield each invalid key of [[exchange]] with its error. callsieve.settings reports repeated names."""
+    """Yield each invalid key of `[[exchange]]` with an error message. callsieve.settings reports repeated names."""
     keys: dict[str, str] = {}
     for place, table in enumerate(exchange):
         key = f"exchange[{place}]"

@@ -13,7 +13,7 @@ EMERGENCY_WINDOW = "emergency window"
 
 
 class CheckStatus(StrEnum):
-    """The status of a check. `fail`: calls are not screened, or something is unsafe. `warn`: it could work better."""
+    """The status of a check. `fail`: calls are not screened, or something is unsafe. `warn`: things could be better."""
 
     OK = "ok"
     WARN = "warn"
@@ -30,8 +30,8 @@ class Check:
         status: The result.
         detail: The result in words.
         remedy: How to solve the problem; empty without a problem.
-        at: When it was checked.
-        stored: Root ran this check earlier, because it needs more rights.
+        at: When the check ran.
+        stored: Whether root ran this check earlier, because the check needs root's rights.
     """
 
     name: str
@@ -43,12 +43,12 @@ class Check:
 
     @property
     def words(self) -> str | Wording:
-        """Return the name in words. The name may be those of several checks, separated by commas."""
+        """Return the name of the check in words; for merged checks, all names separated by commas."""
         return listed([Wording(name) for name in self.name.split(", ")], "{some}, {more}")
 
 
 class ScreeningState(StrEnum):
-    """The treatment of calls that come in now. STATES describes each state.
+    """How calls that come in now are treated. STATES describes each state.
 
     `waiting`: everything runs, and no call was screened yet. `not_connected`: no trunk sends its calls to CallSieve.
     `unknown`: for example, the trunks were not checked since their settings changed.
@@ -76,14 +76,14 @@ class Tone(StrEnum):
 
 
 class StateKind(NamedTuple):
-    """The properties of a screening state and its texts. A new state needs an entry in STATES and code to detect it.
+    """The texts and properties of a screening state. A new state needs an entry in STATES, and code that detects it.
 
     Attributes:
         label: The text in the console's header.
         headline: The text of `callsieve status`.
         text: The text for phone users, without terms of this project.
         banner: The banner of the console; empty for no banner.
-        is_screened: Whether calls are screened, None if that is unknown.
+        is_screened: Whether calls are screened; None if this is unknown.
         is_connected: Whether the trunks are known to send their calls to CallSieve.
         daemon_answers: Whether the daemon is known to run and to decide about calls.
     """
@@ -170,18 +170,18 @@ class ScreeningStatus:
     """Whether calls are screened, as the header of every console page shows it.
 
     Attributes:
-        state: The state.
+        state: How calls that come in now are treated.
         at: When the state was determined.
         policy: The name of the active policy, None if unknown.
         since: When the state began, None if unknown.
-        until: When the state ends on its own, None if it does not.
-        why: Why calls are not screened; empty if they are.
+        until: When the state ends on its own; None if the state has no end.
+        why: Why calls are not screened; empty if calls are screened.
         remedy: How to solve the problem; empty without a problem.
-        is_partial: Some trunks send their calls to CallSieve, and some do not.
+        is_partial: Whether some trunks send their calls to CallSieve, and others do not.
         by: The user who switched screening off, as in the audit; empty for nobody or unknown.
-        reason: The reason that this user gave.
+        reason: The reason that the user in `by` gave.
         confirmed_at: When calls were last known to come through: a decision, or a check of the trunks.
-        is_daemon_up: The daemon answered, although the state is unknown for another reason.
+        is_daemon_up: Whether the daemon answered, although the state is unknown for another reason.
     """
 
     state: ScreeningState
@@ -204,7 +204,7 @@ class ScreeningStatus:
 
     @property
     def kind(self) -> StateKind:
-        """Return the properties and texts of the state."""
+        """Return the properties and texts of the screening state."""
         return STATES[self.state]
 
 
@@ -212,7 +212,7 @@ WORST_FIRST = (CheckStatus.FAIL, CheckStatus.WARN, CheckStatus.UNKNOWN, CheckSta
 
 
 def troubles(checks: Iterable[Check]) -> tuple[Check, ...]:
-    """Return the checks that need attention, failures first."""
+    """Return the checks that need attention, failures before warnings."""
     all_checks = list(checks)
     return tuple(
         check for status in (CheckStatus.FAIL, CheckStatus.WARN) for check in all_checks if check.status is status
@@ -221,10 +221,10 @@ def troubles(checks: Iterable[Check]) -> tuple[Check, ...]:
 
 @dataclass(frozen=True, slots=True)
 class HealthCause:
-    """Failed checks with the same status and the same remedy.
+    """Checks with the same status and the same remedy, shown together.
 
     Attributes:
-        status: The status.
+        status: The status of these checks.
         checks: The checks.
         remedy: How to solve the problem; empty without a problem.
     """
@@ -236,7 +236,7 @@ class HealthCause:
 
 @dataclass(frozen=True, slots=True)
 class SystemHealth:
-    """All check results at the time `at`. Empty before the first run. `is_central`: this is a central console."""
+    """The results of all checks at the time `at`; empty before the first run. `is_central`: on a central console."""
 
     at: float = 0.0
     checks: tuple[Check, ...] = ()
@@ -263,7 +263,7 @@ class SystemHealth:
 
     @property
     def others(self) -> tuple[HealthCause, ...]:
-        """Return the checks that need no attention, each alone, the unknown ones first."""
+        """Return the checks that need no attention, each in a group of its own, checks with unknown status first."""
         return tuple(
             HealthCause(status, (check,), check.remedy)
             for status in (CheckStatus.UNKNOWN, CheckStatus.OK)
@@ -272,17 +272,17 @@ class SystemHealth:
         )
 
     def of(self, name: str) -> Check | None:
-        """Return the check with this name."""
+        """Return the check with this name, or None."""
         return next((check for check in self.checks if check.name == name), None)
 
     @property
     def off(self) -> Check | None:
-        """Return the check of the off switch if screening is switched off, otherwise None."""
+        """Return the check of the off switch if screening is switched off; otherwise None."""
         return self._warning_of(OFF_SWITCH)
 
     @property
     def window(self) -> Check | None:
-        """Return the check of the emergency window if it is open, otherwise None."""
+        """Return the check of the emergency window if the window is open; otherwise None."""
         return self._warning_of(EMERGENCY_WINDOW)
 
     def _warning_of(self, name: str) -> Check | None:

@@ -14,11 +14,11 @@ from reputation.events import DATA, EventKind
 
 
 class Api(setting_types.SettingsTable, frozen=True):
-    """The API for programs with a token, on the console's address. `listen`: a further address, of the API process.
+    """The API for programs with a token, at the console's address. `listen`: address of the API process, or empty.
 
     `socket`: the Unix socket of the API process, served even without `enabled`. `per_minute`: the default limit of a
-    token's requests. `recorded_per_second`: how many screening requests of a token are recorded. Further requests are
-    answered but not recorded.
+    token's requests. `recorded_per_second`: how many screening requests of a token are recorded in a second. Other
+    requests are answered but not recorded.
     """
 
     enabled: bool = False
@@ -31,7 +31,7 @@ class Api(setting_types.SettingsTable, frozen=True):
 class WebhookTable(setting_types.SettingsTable, frozen=True):
     """A server to which events are posted, signed with `secret`. `events`: the kinds to post; empty: all.
 
-    `mask`: mask numbers. `private`: the server is in our own network, and plain http is allowed.
+    `mask`: whether to mask phone numbers. `private`: the server is in the own network, and may use plain http.
     """
 
     name: setting_types.Name
@@ -50,8 +50,8 @@ MINISIGN_KEY = re.compile(r"RW[A-Za-z0-9+/]{54}")
 class FeedTable(setting_types.SettingsTable, frozen=True):
     """A list of numbers that is fetched regularly, in a format of `import feed`.
 
-    `sha256`: the hash of the file, or the address of a file with the hash. `minisign`: the public key of its signature.
-    `megabytes`: refuse larger files. `private`: its server is in our own network.
+    `sha256`: the hash of the file, or the address of a file with the hash. `minisign`: the public key that verifies the
+    signature. `megabytes`: refuse larger files. `private`: whether the server is in the own network.
     """
 
     name: setting_types.Name
@@ -69,9 +69,9 @@ DelayMinutes = Annotated[int, msgspec.Meta(ge=5, le=10_080)]
 
 
 class PhoneBlockReporting(setting_types.SettingsTable, frozen=True):
-    """The settings for reporting marks to PhoneBlock. A report has only the number and the kind of call.
+    """The settings for reporting marks to PhoneBlock. A report contains only the number and the kind of call.
 
-    `delay_minutes`: a mark that is removed within this time is never reported. `private`: `url` is in our own network.
+    `delay_minutes`: a mark that is removed within this time is never reported. `private`: `url` is in the own network.
     """
 
     enabled: bool = False
@@ -88,7 +88,7 @@ class Reporting(setting_types.SettingsTable, frozen=True):
 
 
 def reporting_problems(reporting: Reporting, feeds: tuple[FeedTable, ...]) -> Iterator[tuple[str, str]]:
-    """Yield each invalid key with its error. A feed must not return our own reports as other people's evidence."""
+    """Yield each invalid key with an error message. A feed must not return this site's own reports as evidence."""
     phoneblock, key = reporting.phoneblock, "reporting.phoneblock"
     if (wrong := url_problem(phoneblock.url, private=phoneblock.private)) is not None:
         yield f"{key}.url", wrong
@@ -103,7 +103,7 @@ def reporting_problems(reporting: Reporting, feeds: tuple[FeedTable, ...]) -> It
 
 
 def feed_problems(feeds: tuple[FeedTable, ...]) -> Iterator[tuple[str, str]]:
-    """Yield each invalid key of [[feed]] with its error. callsieve.settings checks regions and repeated names."""
+    """Yield each invalid key of `[[feed]]` with an error message. callsieve.settings checks regions and repeats."""
     for place, feed in enumerate(feeds):
         key = f"feed[{place}]"
         if (wrong := url_problem(feed.url, private=feed.private)) is not None:
@@ -118,7 +118,7 @@ def feed_problems(feeds: tuple[FeedTable, ...]) -> Iterator[tuple[str, str]]:
 
 
 def webhook_problems(webhooks: tuple[WebhookTable, ...]) -> Iterator[tuple[str, str]]:
-    """Yield each invalid key of [[webhook]] with its error."""
+    """Yield each invalid key of `[[webhook]]` with an error message."""
     for place, webhook in enumerate(webhooks):
         if (wrong := url_problem(webhook.url, private=webhook.private)) is not None:
             yield f"webhook[{place}].url", wrong
@@ -127,7 +127,7 @@ def webhook_problems(webhooks: tuple[WebhookTable, ...]) -> Iterator[tuple[str, 
 
 
 def url_problem(url: str, *, private: bool) -> str | None:
-    """Return why personal data must not be sent to this URL, None if it may be. The text does not repeat the URL."""
+    """Return why personal data must not be sent to this URL, or None. The returned text does not contain the URL."""
     try:
         parts = urlsplit(url)
         host = parts.hostname
@@ -144,9 +144,9 @@ def url_problem(url: str, *, private: bool) -> str | None:
 
 
 class MqttTable(setting_types.SettingsTable, frozen=True):
-    """The MQTT broker that receives events and the screening state. `host`: empty for none. `prefix`: of all topics.
+    """The MQTT broker that receives events and the screening state. `host`: empty: no broker. `prefix`: of all topics.
 
-    `discovery`: publish the device for Home Assistant. `events`: the kinds to publish; empty: all.
+    `discovery`: whether to announce the device to Home Assistant. `events`: the kinds to publish; empty: all.
     """
 
     host: str = ""
@@ -161,9 +161,9 @@ class MqttTable(setting_types.SettingsTable, frozen=True):
 
 
 class MailTable(setting_types.SettingsTable, frozen=True):
-    """The mail server, and the recipients of events. `host`: empty for none. `events`: kinds; empty: those of alerts.
+    """The mail server and the recipients of events. `host`: empty: no mail. `events`: kinds; empty: only alerts.
 
-    `mask`: mask numbers, also in the digest.
+    `mask`: whether to mask phone numbers, also in the digest.
     """
 
     host: str = ""
@@ -179,7 +179,7 @@ class MailTable(setting_types.SettingsTable, frozen=True):
 
 
 class NotifyTable(setting_types.SettingsTable, frozen=True):
-    """A service that apprise can notify, by its secret URL. `events`: the kinds to send; empty: those of alerts."""
+    """A service that apprise can notify, by a secret URL. `events`: the kinds to send; empty: only alerts."""
 
     name: setting_types.Name
     url: setting_types.Secret
@@ -192,9 +192,9 @@ OneOrMore = str | tuple[str, ...]  # "reject", or ["reject", "route"]
 
 
 class WhenTable(setting_types.SettingsTable, frozen=True):
-    """Conditions on an event, all of which must hold. A condition with several values holds if one of them matches.
+    """Conditions on an event, all of which must hold. A condition with several values holds if one value matches.
 
-    `prefix`: the first digits of the number.
+    `prefix`: the first digits of the phone number.
     """
 
     action: OneOrMore = ()
@@ -210,9 +210,9 @@ class WhenTable(setting_types.SettingsTable, frozen=True):
 
 
 class AlertTable(setting_types.SettingsTable, frozen=True):
-    """An alert rule: the events, and the receivers `to` that get them, by name; also `mail` and `mqtt`.
+    """An alert rule. `event`: the kind of event. `to`: names of the receivers that get an alert, or `mail` or `mqtt`.
 
-    `quiet_hours` and `at_most` suppress events. The next alert says how many were suppressed.
+    `quiet_hours` and `at_most` suppress alerts. The next alert says how many were suppressed.
     """
 
     name: setting_types.Name
@@ -224,7 +224,7 @@ class AlertTable(setting_types.SettingsTable, frozen=True):
 
 
 class DigestTable(setting_types.SettingsTable, frozen=True):
-    """The daily mail about the previous day. `at`: the time of day on this server. `to`: recipients; empty: none."""
+    """The daily mail about the previous day. `at`: the time of day on this server. `to`: recipients; empty: no mail."""
 
     at: setting_types.Clock = "07:00"
     to: tuple[setting_types.MailAddress, ...] = ()
@@ -240,7 +240,7 @@ RESERVED = ("mail", "mqtt")
 def receiver_problems(
     webhooks: tuple[WebhookTable, ...], mqtt: MqttTable, mail: MailTable, notify: tuple[NotifyTable, ...]
 ) -> Iterator[tuple[str, str]]:
-    """Yield each invalid key of webhooks, MQTT, mail and apprise services with its error."""
+    """Yield each invalid key of webhooks, MQTT, mail and apprise services with an error message."""
     if mail.host:
         if not mail.sender:
             yield "mail.from", "required: the sender's address"
@@ -270,7 +270,7 @@ def receiver_problems(
 def alert_problems(
     alerts: tuple[AlertTable, ...], receivers: tuple[str, ...], digest: DigestTable, mail: MailTable
 ) -> Iterator[tuple[str, str]]:
-    """Yield each invalid key of [[alert]] and [digest] with its error. `receivers`: the names of all receivers."""
+    """Yield each invalid key of `[[alert]]` and `[digest]` with a message. `receivers`: the names of all receivers."""
     if digest.to and not mail.host:
         yield "digest.to", "needs a mail server: [mail] host"
     for place, alert in enumerate(alerts):
@@ -292,17 +292,17 @@ def alert_problems(
 
 
 def alert_receiver(alert: str, to: str) -> str:
-    """Return the receiver name of an alert's deliveries to `to`."""
+    """Return the name under which the deliveries of an alert to the receiver `to` are stored."""
     return f"alert/{alert}/{to}"
 
 
 def conditions_of(when: WhenTable) -> list[str]:
-    """Return the names of the conditions that are set."""
+    """Return the names of the conditions that are set in this table."""
     return [field.name for field in msgspec.structs.fields(WhenTable) if getattr(when, field.name)]
 
 
 def values_of(when: WhenTable, condition: str) -> tuple[str, ...]:
-    """Return the values of a condition. One of them must match."""
+    """Return the values of a condition. The condition holds if one value matches."""
     values: OneOrMore = getattr(when, condition)
     return (values,) if isinstance(values, str) and values else tuple(values)
 
@@ -326,11 +326,11 @@ MOST_FOLLOWED = 100
 
 
 class HubTable(setting_types.SettingsTable, frozen=True):
-    """The hub through which sites share evidence. Empty `address`: none.
+    """The hub through which sites share evidence. `address`: empty: this site uses no hub.
 
-    `follow`: sites whose lists and identities apply here too. `accept_policies`: accept new versions of their policies
-    without `callsieve policy accept`. `private`: also share data that only a standby or central console needs.
-    `standby`: this is the second PBX of the site. `secret`: the file from `hub join`, by default in the state folder.
+    `follow`: sites whose lists and identities apply here too. `accept_policies`: accept new versions of these sites'
+    policies without asking. `private`: also share data that only a standby or central console needs. `standby`: whether
+    this is the site's second PBX. `secret`: the file from `hub join`, by default in the state folder.
     """
 
     address: str = ""
@@ -345,7 +345,7 @@ class HubTable(setting_types.SettingsTable, frozen=True):
 
 
 def hub_problems(table: HubTable) -> Iterator[tuple[str, str]]:
-    """Yield each invalid key of [hub] with its error."""
+    """Yield each invalid key of `[hub]` with an error message."""
     if len(table.follow) > MOST_FOLLOWED or table.site in table.follow or "" in table.follow:
         yield "hub.follow", f"takes at most {MOST_FOLLOWED} names of other sites"
     if not table.address:

@@ -1,8 +1,9 @@
 """Authentication of API requests by a token in `Authorization: Bearer`.
 
-Root and Asterisk's user need no token at the Unix socket. Cookies are ignored, so a web page cannot use the API in its
-visitor's name. Without a valid token every path returns the same error, whether it exists or not. An address that sends
-a wrong token must wait before the next attempt, longer each time. Requests with a known valid token never wait.
+Root and Asterisk's user need no token at the Unix socket. Cookies are ignored, so a web page cannot use the API in the
+name of a visitor. Without a valid token every path returns the same error, whether or not the path exists. An address
+that sends a wrong token must wait before the next attempt, longer each time. Requests with a known valid token never
+wait.
 """
 
 import asyncio
@@ -51,7 +52,7 @@ class Authentication:
         self._has_recalled = False
 
     async def token_of(self, request: Request, now: float) -> KeptToken:
-        """Return the token of the request. Record when it was used, at most once a minute."""
+        """Return the token of the request. Record when the token was used, at most once a minute."""
         local = None if "authorization" in request.headers else self._local_user(request)
         if local is not None:
             return local
@@ -94,13 +95,13 @@ class Authentication:
         return KeptToken(LOCAL, "", None, ApiToken(name, Role.ADMINISTRATOR, tuple(Scope), 0.0))
 
     async def open(self) -> None:
-        """Open the store in advance, so that no call has to wait for it."""
+        """Open the store in advance, so that no API request during a call has to wait for the opening."""
         await self._store.open(OPENING_SECONDS)
 
     async def _was_right_before(self, digest: str) -> bool:
-        """Return whether the token was valid before, even before a restart of this process.
+        """Return whether the token with this digest was valid before, even before a restart of this process.
 
-        Otherwise a PBX would have to wait after a restart if another program at its address sends wrong tokens.
+        Otherwise a PBX would have to wait after a restart if another program at the same address sends wrong tokens.
         """
         if not self._has_recalled:
             used = [kept.digest for kept in await self._store.read(all_tokens) if kept.used_at is not None]

@@ -11,8 +11,9 @@ line of the docstring is the summary. Request fields that the path has in braces
 are read from the query of a GET or DELETE, or from the body. Unknown or repeated fields and wrong types are errors.
 
 A GET runs in a read transaction of the store. Other methods run in one write transaction, which also stores the answer
-for an Idempotency-Key. An operation that needs more than the store is a coroutine `(req, request) -> result`. It reads
-and writes through `req`. All operations raise Refused. reputation/encoding.py writes their results as JSON.
+for an Idempotency-Key. An operation that needs more than the store is a coroutine `(req, request) -> result`. The
+coroutine reads and writes through `req`. Every operation raises Refused if a request is not allowed.
+reputation/encoding.py writes their results as JSON.
 """
 
 import asyncio
@@ -44,7 +45,7 @@ MESSAGES = {Fault.UNKNOWN_KEY: "unknown field", Fault.MISSING_KEY: "required"}
 
 
 def body_from(raw: bytes, kind: Any) -> Any:
-    """Parse a JSON body, or raise ApiError."""
+    """Return the JSON body `raw` as a value of type `kind`. Raise ApiError if the body is invalid."""
     try:
         return msgspec.json.decode(raw, type=kind)
     except msgspec.ValidationError as error:
@@ -63,7 +64,7 @@ def _misfit_in(raw: bytes, kind: Any) -> Misfit | None:
 
 
 def query_from(pairs: Iterable[tuple[str, str]], kind: type[msgspec.Struct] | None) -> Any:
-    """Parse the query part of an address, or raise ApiError."""
+    """Return the query of an address as a Struct of type `kind`. Raise ApiError if the query is invalid."""
     fields: dict[str, str] = {}
     for key, value in pairs:
         if key in fields:
@@ -105,7 +106,7 @@ class ApiRequest:
 
     Attributes:
         reads: The store's reader.
-        threads: Limits how many threads run at the same time.
+        threads: A semaphore that limits how many threads run at the same time.
         last_event_id: The event after which a stream continues; empty if the client sent none.
     """
 
@@ -124,7 +125,7 @@ class ApiRequest:
         return await self.state.store.write(operation, self.context, request)
 
     async def in_thread(self, fn: Callable[[*Ts], T], *args: *Ts) -> T:
-        """Run a blocking function in a thread and return its result. The number of threads is limited."""
+        """Run a blocking function in a thread and return its result. `threads` limits how many threads run at once."""
         async with self.threads:
             return await asyncio.to_thread(fn, *args)
 
@@ -141,8 +142,8 @@ class Stream(Generic[T]):
 class CallWaits:
     """Marks an endpoint that is queried while a telephone call waits for the answer.
 
-    It always answers within `seconds`, with `fallback` if necessary. It has no rate limit, because a refused request
-    would let the call through unscreened.
+    The endpoint always answers within `seconds`, with `fallback` if necessary. The endpoint has no rate limit, because
+    a refused request would let the call through unscreened.
     """
 
     seconds: float
@@ -157,8 +158,8 @@ class Endpoint:
         scope: The scope that the token needs.
         role: The lowest role that the token needs.
         answer: Type of the response, for the OpenAPI document and the tests.
-        most_bytes: Maximum size of the body.
-        keeps_answer: Whether answers are stored for an Idempotency-Key.
+        most_bytes: Maximum size of the request's body, in bytes.
+        keeps_answer: Whether the answer to a request with an Idempotency-Key is stored.
         parts: A Struct of the fields in the path.
         values: Function that returns the operation's arguments for the path fields and the parsed query or body.
     """
@@ -185,7 +186,7 @@ class Endpoint:
 
     @property
     def takes_key(self) -> bool:
-        """Whether clients may send an Idempotency-Key."""
+        """Whether clients may send an Idempotency-Key to this endpoint."""
         return self.method != "GET" and self.keeps_answer
 
     @property
@@ -213,8 +214,8 @@ def endpoint(
 ) -> Endpoint:
     """Return an endpoint for an operation, using the operation's annotations and docstring.
 
-    `changes_nothing`: a POST that only reads, because its request is too large for a query. `is_audited`: a GET that
-    writes a row into the audit. `more`: other attributes of Endpoint.
+    `changes_nothing`: whether this is a POST that only reads, because the request is too large for a query.
+    `is_audited`: whether this is a GET that writes a row into the audit. `more`: other attributes of Endpoint.
     """
     hints = get_type_hints(operation, include_extras=True)
     is_coroutine = inspect.iscoroutinefunction(operation)
@@ -249,8 +250,8 @@ def endpoint(
 class _Request:
     """The request type of an operation, split into fields from the path and other fields.
 
-    `parts` is a Struct of the path fields, `rest` a Struct of all others. If an operation takes a plain text, number or
-    enum, its path has no other field.
+    `parts` is a Struct of the path fields, `rest` a Struct of all others. An operation whose request is a plain text,
+    number or enum has only this field, in the path.
     """
 
     def __init__(self, method: str, path: str, kind: Any) -> None:
@@ -265,7 +266,7 @@ class _Request:
             self.parts = msgspec.defstruct(f"{method}{path}".translate(_NOT_IN_NAMES), [(names[0], kind)])
 
     def values(self, path: Mapping[str, str], rest: Any) -> tuple[Any, ...]:
-        """Return the operation's argument, or nothing if it takes none. Raise ApiError if a path field is invalid."""
+        """Return the operation's arguments, maybe none. Raise ApiError if a path field is invalid."""
         if self._kind is None:
             return ()
         parts = msgspec.structs.fields(self.parts) if self.parts else ()
@@ -330,7 +331,7 @@ class Routes:
         self._routes = [by_path[path] for path in sorted(by_path, key=lambda path: (path.count("{"), path))]
 
     def find(self, path: str) -> tuple[Route, Mapping[str, str]] | None:
-        """Return the route for a path below ROOT, and the values of the path's fields."""
+        """Return the route for a path below ROOT, and the values of the path's fields. None if no route matches."""
         for route in self._routes:
             match = route.pattern.fullmatch(path)
             if match:

@@ -1,6 +1,7 @@
 """The ASGI application of the API, which serves a table of endpoints.
 
-token -> rate limit -> endpoint -> scope and role -> query and body -> operation, once per key -> JSON or a problem
+token -> rate limit -> endpoint -> scope and role -> query and body -> operation (once per Idempotency-Key) -> JSON or
+an error
 
 The console serves the API beside its pages. The API process serves only the API: no pages, no login, no cookies.
 """
@@ -72,7 +73,7 @@ FAILED = "internal error: the log of the API has the details. Calls are not affe
 class ApiGate:
     """The ASGI application of the API.
 
-    Importing all endpoints takes longer than a call may wait. So at first the application serves only `endpoints`.
+    To import all endpoints takes longer than a call may wait. So at first the application serves only `endpoints`.
     Later it calls `load_all`, which returns all endpoints.
     """
 
@@ -178,7 +179,7 @@ class ApiGate:
         return self._routes.find(path.removeprefix(ROOT)) if path.startswith(f"{ROOT}/") else None
 
     async def _document_response(self, path: str) -> Response:
-        """Return the OpenAPI document or its HTML page. Both are public, and are generated at the first request."""
+        """Return the OpenAPI document or its HTML page, generated at the first request. Anyone may read both."""
         if not self._documents:
             await self.load()
             self._documents = await asyncio.to_thread(_documents, self._endpoints)
@@ -235,7 +236,7 @@ class _Call:
         return await run(handler, self._req.context, *self._values)
 
     async def run_once(self, token_id: int, key: str, digest: str) -> tuple[KeptAnswer, bool]:
-        """Return the answer for an Idempotency-Key, and whether an earlier request had stored it."""
+        """Return the answer for an Idempotency-Key, and whether an earlier request had stored that answer."""
         store, at = self._req.state.store, self._req.context.at
         handler: Any = self._endpoint.handler
         kept = await store.read(idempotency.earlier_answer, token_id, key, digest, at)
@@ -283,7 +284,7 @@ def _check_parts(parts: Mapping[str, str]) -> None:
 
 
 def _actor_of(endpoint: Endpoint, kept: KeptToken, request: Request) -> str:
-    """Return the actor for the audit: the token or local user, and for a change also the person who made it.
+    """Return the actor for the audit: the token or local user, and for a change also the person who made the change.
 
     Rate limits are counted per actor. So the actor of a request that only reads does not include the person.
     """
@@ -334,7 +335,7 @@ async def _body(endpoint: Endpoint, request: Request) -> bytes:
 
 
 def _translate_for(request: Request) -> Callable[[str], str]:
-    """Return a function that translates texts into the language that the request accepts, English for most."""
+    """Return a function that translates texts into a language that the client accepts, or into English."""
     language = wanted_language(None, request.headers.get("accept-language", ""))
     return partial(translated, catalogue=translations_of(language))
 
@@ -349,7 +350,7 @@ BEGINNING = "/api"
 
 
 def with_api(pages: ASGIApp, api: ApiGate, state: AppState) -> ASGIApp:
-    """Return an application that serves the API below /api, if the settings enable it, and pages elsewhere."""
+    """Return an application that serves pages and, if the settings enable the API, serves the API below /api."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         state.refresh()
@@ -362,6 +363,6 @@ def with_api(pages: ASGIApp, api: ApiGate, state: AppState) -> ASGIApp:
 
 
 def is_local_request(scope: Scope) -> bool:
-    """Return whether a request came from this server, so its token was not sent over a network."""
+    """Return whether a request came from this server. Then its token was not sent over a network."""
     client = scope.get("client")
     return client is None or network_of(client[0]) == LOOPBACK

@@ -1,8 +1,8 @@
 """`Idempotency-Key`: a request that is sent twice is carried out once.
 
-The answer is stored for a day, in the transaction of the change, so either both exist or neither does. It is an error
-to use a key for another request, or while the first request is still running. Refusals are not stored, because they
-change nothing.
+The answer is stored for a day, in the same transaction as the change, so a change always has its answer. A key must not
+be used for a different request, nor while the first request is still running. Refusals are not stored, because a
+refused request changes nothing.
 """
 
 import re
@@ -24,7 +24,7 @@ HEADER = "Idempotency-Key"
 
 
 def parse_key(text: str | None) -> str | None:
-    """Return the key in the header, or None if there is no header. Raise ApiError if the key is malformed."""
+    """Return the key in the header, or None if there is no such header. Raise ApiError if the key is malformed."""
     if text is None:
         return None
     if not _KEY.fullmatch(text):
@@ -33,12 +33,12 @@ def parse_key(text: str | None) -> str | None:
 
 
 def request_digest(method: str, target: str, body: bytes) -> str:
-    """Return a hash that only identical requests share."""
+    """Return a hash of a request. Two requests have the same hash only if they are identical."""
     return sha256(b"\0".join((method.encode(), target.encode(), body))).hexdigest()
 
 
 class KeysInFlight:
-    """The keys of requests that are running now, each with its token."""
+    """The Idempotency-Keys of the requests that are running now, each with the id of the token that sent the key."""
 
     def __init__(self) -> None:
         self._keys: set[tuple[int, str]] = set()
@@ -68,7 +68,7 @@ def earlier_answer(db: sqlite3.Connection, token_id: int, key: str, digest: str,
 
 
 def keep(db: sqlite3.Connection, token_id: int, key: str, answer: KeptAnswer, now: float) -> None:
-    """Store an answer for a key if none is stored. For endpoints that do more than write to the store."""
+    """Store an answer for a key if none is stored. Used by endpoints that do more than write to the store."""
     if answer_of(db, token_id, key, now) is None:
         keep_answer(db, token_id, key, answer, now)
 
@@ -81,9 +81,9 @@ def once(
     now: float,
     write: Callable[[], tuple[int, bytes]],
 ) -> tuple[KeptAnswer, bool]:
-    """Return the stored answer for the key, or call `write` and store its answer. Must run in a transaction.
+    """Return the stored answer for the key. Without one, call `write` and store its answer. Must run in a transaction.
 
-    The second value is whether an earlier request had stored the answer.
+    The second value is whether the answer had been stored by an earlier request.
     """
     kept = earlier_answer(db, token_id, key, digest, now)
     if kept is not None:

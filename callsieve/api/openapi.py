@@ -92,7 +92,7 @@ HEADERS_OF = {
 
 
 def document_of(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
-    """Return the OpenAPI document, ready for JSON."""
+    """Return the OpenAPI document of these endpoints, as a dict that can be written as JSON."""
     table = sorted(endpoints, key=lambda endpoint: (endpoint.path, endpoint.method))
     kinds: list[Any] = [Problem]
     for endpoint in table:

@@ -56,7 +56,7 @@ class Problem(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True, for
 
 
 class ApiError(Exception):
-    """An error that ends a request with an error response. Nothing was changed."""
+    """An error that ends a request with an error response. The request has changed nothing."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ def error_of(refused: Refused) -> ApiError:
 
 
 def status_of(code: str) -> HTTPStatus:
-    """Return the HTTP status for the code of a refusal."""
+    """Return the HTTP status for the error code of a refused operation."""
     if code in STATUS_BY_CODE:
         return STATUS_BY_CODE[code]
     if code.startswith("no-such-"):
@@ -89,12 +89,12 @@ def status_of(code: str) -> HTTPStatus:
 
 
 def title_of(status: int) -> str:
-    """Return the name of an HTTP status, the same in all Python versions."""
+    """Return the name of an HTTP status. The name is the same with all Python versions."""
     return RENAMED.get(status) or HTTPStatus(status).phrase
 
 
 def problem_of(error: ApiError, translate: Callable[[str], str] = str) -> Problem:
-    """Return the body of the error response."""
+    """Return the body of the response for an error."""
     title = title_of(error.status)
     return Problem(
         type=TYPE + error.code,

@@ -1,4 +1,4 @@
-"""The capability `appeals`: owners of numbers ask to have marks reviewed."""
+"""The capability `appeals`: the owner of a number asks people to review the spam marks of the number."""
 
 from callsieve.capability import DATA_OUT, Capability, Entry, Group, Help, Section, Undo
 from reputation.wording import N_, Wording

@@ -1,7 +1,8 @@
 """The signed statement that a number was cleared, made when an appeal from the public page is upheld.
 
-It is stored, so the process that serves the public page needs no signing key. It contains a link to a page that shows
-whether the ruling still stands. The link ends in a random text, so nobody can guess the references of appeals.
+The statement is stored, so the process that serves the public page needs no signing key. The statement contains a link
+to a page that shows whether the ruling is still valid. The link ends in a random text, so nobody can guess the
+references of appeals.
 """
 
 import secrets
@@ -23,7 +24,7 @@ PROOF_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class Cleared:
-    """A stored statement. `text`: the signed file. `key`: the public key that verifies the signature."""
+    """A stored statement that clears a number. `text`: the signed file. `key`: public key to check the signature."""
 
     statement: SignedStatement
     text: str
@@ -31,12 +32,12 @@ class Cleared:
 
     @property
     def link(self) -> str:
-        """The address at which anyone can see whether the statement still stands."""
+        """The address at which anyone can see whether the statement is still valid."""
         return str(self.statement.about["check"])
 
     @property
     def proof(self) -> str:
-        """The random last part of the link."""
+        """The random text at the end of the link."""
         return self.link.rpartition("/")[2]
 
 
@@ -68,7 +69,7 @@ def state_cleared(db: sqlite3.Connection, context: Context, appeal: Appeal) -> N
 
 
 def statement_of(db: sqlite3.Connection, reference: str) -> Cleared | None:
-    """Return the statement of an appeal, even if it no longer stands."""
+    """Return the statement that was signed for an appeal, even if no longer valid. None if there is no statement."""
     kept = cleared_of(db, reference)
     if kept is None:
         return None
@@ -77,6 +78,6 @@ def statement_of(db: sqlite3.Connection, reference: str) -> Cleared | None:
 
 
 def stands(cleared: Cleared, appeal: Appeal | None, now: float) -> bool:
-    """Return whether the statement still stands: the appeal is upheld, and the statement has not expired."""
+    """Return whether the statement is still valid: the appeal is upheld, and the statement has not expired."""
     is_upheld = appeal is not None and appeal.state is AppealState.UPHELD
     return is_upheld and not cleared.statement.is_over(now)

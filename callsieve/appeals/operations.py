@@ -43,7 +43,7 @@ def stop_kinds(names: Collection[str]) -> frozenset[StopKind]:
 def clear_stops(
     db: sqlite3.Connection, context: Context, appeal: appeals.Appeal, kinds: Collection[StopKind]
 ) -> tuple[Stop, ...]:
-    """Remove the stops of these kinds, and return the remaining stops. If none remains, sign the statement."""
+    """Remove the number's stops of these kinds, and return the remaining stops. If none remains, sign the statement."""
     try:
         for stop in stops_of(db, context.loaded, appeal.number, context.at):
             if stop.kind in kinds:
@@ -94,7 +94,7 @@ class AppealRequest(msgspec.Struct, frozen=True):
     """An appeal received by telephone or mail.
 
     Attributes:
-        statement: The text of the statement.
+        statement: The owner's statement.
         decision: The id of the decision that the appeal is about.
     """
 
@@ -106,7 +106,7 @@ class AppealRequest(msgspec.Struct, frozen=True):
 
 
 class AppealCodeRequest(msgspec.Struct, frozen=True):
-    """The code that the owner repeated after a call-back."""
+    """A request to check the code that the owner of a number repeated after a call-back."""
 
     appeal: AppealText
     code: CodeText
@@ -117,7 +117,7 @@ class RulingRequest(msgspec.Struct, frozen=True):
 
     Attributes:
         reason: The reason for the ruling. The owner can read it.
-        category_only: Only the category of the marks was wrong.
+        category_only: Whether only the category of the marks was wrong.
     """
 
     appeal: AppealText
@@ -128,7 +128,7 @@ class RulingRequest(msgspec.Struct, frozen=True):
 
 
 class ClearRequest(msgspec.Struct, frozen=True):
-    """The kinds of stops to remove from a number whose appeal was upheld."""
+    """A request to remove stops of these kinds from a number whose appeal was upheld."""
 
     appeal: AppealText
     remove: Stops
@@ -149,7 +149,7 @@ class EvidenceFile(msgspec.Struct, frozen=True):
 
 
 class EvidenceRequest(msgspec.Struct, frozen=True):
-    """Files to attach to an appeal. If one is invalid, none is attached. `files`: their names and contents."""
+    """Files to attach to an appeal. If one is invalid, no file is attached. `files`: their names and contents."""
 
     appeal: AppealText
     files: Annotated[tuple[EvidenceFile, ...], Meta(min_length=1, max_length=appeals.ATTACHMENTS)]
@@ -181,7 +181,7 @@ class AppealChange(NamedTuple):
 
     Attributes:
         appeal: The appeal.
-        reporters: The people whose trust the decision changes.
+        reporters: The people whose marks count more or less after the decision.
         stops: The reasons that still stop calls of the number.
     """
 
@@ -209,7 +209,7 @@ def file(db: sqlite3.Connection, context: Context, request: AppealRequest) -> Ap
 
 
 def accept(db: sqlite3.Connection, context: Context, about: AppealText) -> AppealChange:
-    """Accept an appeal without proof. It is then in force: no rule rejects calls of the number until it is decided."""
+    """Accept an appeal without proof, which puts it in force. Until the decision no rule rejects the number's calls."""
     return _step(db, context, appeals.AppealStep.ACCEPT, WithdrawRequest(about))
 
 
@@ -219,7 +219,7 @@ def withdraw(db: sqlite3.Connection, context: Context, request: WithdrawRequest)
 
 
 def make_code(db: sqlite3.Connection, context: Context, about: AppealText) -> CodeMade:
-    """Make a code for a call-back. It is valid for a day and replaces earlier codes."""
+    """Make a code for a call-back. The code is valid for a day and replaces earlier codes."""
     appeal = appeal_about(db, context, about)
     made = CodeMade(appeal.reference, appeal.number, appeals.new_code())
     with change(db, context, "appeal code", appeal.number), _refusing():
@@ -231,7 +231,8 @@ def make_code(db: sqlite3.Connection, context: Context, about: AppealText) -> Co
 def prove(db: sqlite3.Connection, context: Context, request: AppealCodeRequest) -> appeals.Appeal | Refused:
     """Check the code that the owner repeated. If it is right, control is proven and the appeal is in force.
 
-    A wrong code is counted, and recorded in the audit. So Refused is returned: raising it would roll back that record.
+    A wrong code is counted, and recorded in the audit. So Refused is returned, because an exception would roll back
+    that record.
     """
     appeal = appeal_about(db, context, request.appeal)
     with change(db, context, "appeal prove", appeal.number) as changed, _refusing():
@@ -288,7 +289,7 @@ def clear(db: sqlite3.Connection, context: Context, request: ClearRequest) -> Ap
 
 
 def attach(db: sqlite3.Connection, context: Context, request: EvidenceRequest) -> EvidenceAttached:
-    """Attach evidence to an appeal. If one file is invalid, none is attached."""
+    """Attach files to an appeal as evidence. If one file is invalid, no file is attached."""
     if not request.files:
         raise Refused("no-evidence", Wording("Choose a file, or write down what was said."))
     appeal = appeal_about(db, context, request.appeal)

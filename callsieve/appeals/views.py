@@ -42,9 +42,9 @@ class Queued:
     """An appeal in the queue.
 
     Attributes:
-        due_at: The end of the day by which to decide it; null if it is not in force.
+        due_at: The end of the day by which to decide the appeal; null if the appeal is not in force.
         is_overdue: Whether the deadline has passed.
-        is_public: Whether a stranger filed it on the public page.
+        is_public: Whether the appeal was filed on the public page.
     """
 
     appeal: Annotated[Appeal, FLAT]
@@ -63,7 +63,7 @@ class AppealCase:
 
 
 class AppealsRequest(PageQuery, frozen=True, kw_only=True):
-    """Filters for appeals. `all`: include closed appeals; `number`: only appeals of this number."""
+    """Filters for appeals. `all`: include closed appeals. `number`: only appeals of this number; null: any number."""
 
     all: bool = False
     number: NumberText | None = None
@@ -71,7 +71,7 @@ class AppealsRequest(PageQuery, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class QueueShown:
-    """Content of the queue page: appeals to decide, and closed appeals, the latest first."""
+    """Content of the queue page: appeals to decide, and closed appeals with the latest first."""
 
     waiting: tuple[Queued, ...]
     closed: tuple[Queued, ...]
@@ -81,11 +81,11 @@ class QueueShown:
 class CaseShown:
     """Content of the page of one appeal.
 
-    - `number`: what the page of its number shows. `marks`: the marks to judge. `reporters`: the people who made them.
-    - `if_upheld`: the reputation without spam marks. `has_code`: a code for a call-back exists.
+    - `number`: what the page of the number shows. `marks`: the marks to judge. `reporters`: the makers of these marks.
+    - `if_upheld`: the reputation without spam marks. `has_code`: whether a code for a call-back exists.
     - `called_at`: when the code of the public page was entered in a call from the number.
     - `now`: the decision about a call now. `stops`: what would stop calls after an upheld appeal.
-    - `undo_id`: the change that led to its state. `clear_undo_id`: the change that removed what stops calls.
+    - `undo_id`: the change that led to the appeal's state. `clear_undo_id`: the change that removed what stops calls.
     """
 
     appeal: Appeal
@@ -108,12 +108,12 @@ class CaseShown:
 
     @property
     def is_live(self) -> bool:
-        """Whether the appeal is open or in force."""
+        """Whether the appeal waits for a decision, in force or only filed."""
         return self.appeal.state in LIVE
 
     @property
     def can_be_decided(self) -> bool:
-        """Whether the appeal is in force."""
+        """Whether the appeal is in force and so can be decided."""
         return self.appeal.state is AppealState.IN_FORCE
 
 
@@ -160,7 +160,7 @@ def case_shown(db: sqlite3.Connection, loaded: Loaded, reference: str, now: floa
 
 
 def find_appeals(db: sqlite3.Connection, context: Context, request: AppealsRequest) -> ResultPage[Queued]:
-    """Return the appeals to decide, or all appeals."""
+    """Return the appeals to decide, or with `all` every appeal."""
     number = None if request.number is None else number_field(context, request.number, "number")
     appeals = all_appeals(db) if request.all else appeals_to_decide(db)
     public = public_appeals(db)
@@ -181,7 +181,7 @@ def find_case(db: sqlite3.Connection, context: Context, about: AppealText) -> Ap
 
 
 def judged_marks(marks: Iterable[Mark], epoch_at: float | None) -> list[Mark]:
-    """Return the spam marks that a ruling is about. Uses the same rule as reputation/store/appeals.py."""
+    """Return the spam marks that a ruling is about, by the same rule as reputation/store/appeals.py."""
     return [
         mark
         for mark in marks
@@ -208,7 +208,7 @@ def _clear_undo_id(db: sqlite3.Connection, appeal: Appeal) -> int | None:
 
 
 def queued(appeals: Iterable[Appeal], public: frozenset[str], now: float) -> tuple[Queued, ...]:
-    """Return the appeals as entries of the queue."""
+    """Return the appeals as entries of the queue. `public`: references of the appeals from the public page."""
     return tuple(_queued(appeal, public, now) for appeal in appeals)
 
 

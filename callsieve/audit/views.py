@@ -23,8 +23,8 @@ class ChangesRequest(PageQuery, frozen=True, forbid_unknown_fields=True, kw_only
     """Filters for changes. An empty field matches any change.
 
     Attributes:
-        who: The author of the change: `joe`, `token:crm`.
-        what: The kind of change: `list add`.
+        who: The author of the change, such as `joe` or `token:crm`.
+        what: The kind of change, such as `list add`.
         about: The number or name that the change is about.
     """
 
@@ -34,21 +34,21 @@ class ChangesRequest(PageQuery, frozen=True, forbid_unknown_fields=True, kw_only
 
 
 class ChangeKey(msgspec.Struct, frozen=True):
-    """A change to show or undo. `change_id`: the id of the change."""
+    """A request to show or undo a change. `change_id`: the id of the change."""
 
     change_id: Annotated[str, Meta(max_length=200, examples=["17"], extra_json_schema={"pattern": "^[1-9][0-9]*$"})]
 
 
 @dataclass(frozen=True, slots=True)
 class AuditedChange:
-    """A change.
+    """A change that the audit recorded.
 
     Attributes:
         id: The id of the change, with which it can be undone.
         before: The value before the change; null if the change added something.
         after: The value after the change; null if the change removed something.
         change: The change in words.
-        can_undo: Whether it can be undone, unless something else has changed the same value since.
+        can_undo: Whether the change can be undone, unless a later change affected the same value.
     """
 
     id: int
@@ -60,7 +60,7 @@ class AuditedChange:
 
 
 def find_changes(db: sqlite3.Connection, context: Context, request: ChangesRequest) -> ResultPage[AuditedChange]:
-    """Return changes with their authors, the latest first."""
+    """Return the changes that match the filters, with their authors, the latest first."""
     before = place_of(request.cursor, tuple[int])
     about = about_field(context, request.about)
     limit = request.limit + 1

@@ -1,4 +1,4 @@
-"""Health check of call-backs: the helper answers this user, and Asterisk reads its call spool."""
+"""Health check of call-backs: whether the helper answers this user, and whether Asterisk reads its call spool."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +18,7 @@ LOAD_MODULE = Wording("load => pbx_spool.so in modules.conf")
 
 
 def are_placed(context: CheckContext) -> Finding:
-    """Check that number owners who ask for a call-back on the public page are called."""
+    """Check that the helper can place the call-backs that number owners request on the public page."""
     socket = context.loaded.settings.public.call_back
     if not socket:
         return ok(NONE)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class HelperAnswer(StrEnum):
-    """The helper's answer. CALLED: the call file is in the spool. Other values say why no call was placed."""
+    """The helper's answer. CALLED: the call file is in the spool. Any other value says why no call was placed."""
 
     CALLED = "called"
     BAD_LINE = "bad-line"  # not `+NUMBER TICKET`
@@ -36,12 +36,12 @@ LINE_BYTES = 64  # more than `+`, 15 digits, a space, the ticket and a line end
 
 
 def line_of(number: str, ticket: str) -> bytes:
-    """Return the request line for the helper."""
+    """Return the request line for the helper. `ticket`: the text by which the daemon recognises the call."""
     return f"{number} {ticket}\n".encode("ascii", "replace")
 
 
 def sender_of(ancillary: Iterable[tuple[int, int, bytes]]) -> int | None:
-    """Return the user ID of a datagram's sender, as the kernel reports it if the socket has SO_PASSCRED."""
+    """Return the user ID of a datagram's sender. The kernel reports the ID if the socket has SO_PASSCRED."""
     for level, kind, content in ancillary:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS) and len(content) == CREDENTIALS.size:
             return int(CREDENTIALS.unpack(content)[1])
@@ -52,11 +52,11 @@ ANSWERS_SECONDS = 3.0
 
 
 class HelperError(Exception):
-    """The helper did not answer. The message says why."""
+    """The helper did not answer. The message gives the reason."""
 
 
 def ask(path: Path, number: str, ticket: str) -> HelperAnswer:
-    """Ask the helper to call a number and return its answer. Raise HelperError after three seconds without answer."""
+    """Ask the helper to call a number and return its answer. Raise HelperError if no answer comes in three seconds."""
     return _exchange(path, line_of(number, ticket))
 
 

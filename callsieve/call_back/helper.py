@@ -1,7 +1,7 @@
 """The call-back helper. It receives requests as datagrams on a Unix socket, and writes call files for allowed requests.
 
-It uses datagrams because the kernel names their sender and delivers them whole, and because the systemd unit of the
-public process forbids it to open connections.
+The kernel delivers each datagram whole and names its sender. And the public process may send datagrams, although its
+systemd unit forbids it to open connections.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class StateError(Exception):
 
 
 class _Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A placed call in the file: seconds since boot, UTC seconds, and the keyed digest of the number."""
+    """A placed call in the file. `uptime`: seconds since boot. `at`: UTC seconds. `who`: keyed digest of the number."""
 
     uptime: float
     at: float
@@ -53,7 +53,7 @@ class _Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The file of placed calls. `boot`: the boot in which it was written. `key`: the key of the digests of numbers."""
+    """Content of the file of placed calls. `boot`: id of the boot when it was written. `key`: key of the digests."""
 
     boot: str
     key: str
@@ -62,7 +62,7 @@ class _State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Clocks:
-    """The clocks of a server. `uptime`: seconds since the boot with the id `boot`. `wall`: UTC seconds."""
+    """The clocks of a server. `uptime` returns seconds since the boot with id `boot`. `wall` returns UTC seconds."""
 
     boot: str
     uptime: Callable[[], float]
@@ -75,7 +75,7 @@ def machine_clocks() -> Clocks:
 
 
 class PlacedCalls:
-    """The calls of the last day, stored in a file. Raise StateError if the file is damaged or cannot be read."""
+    """The calls that were placed in the last day, stored in a file. Raise StateError if the file cannot be read."""
 
     def __init__(self, directory: Path, clocks: Clocks) -> None:
         self._path, self._clocks = directory / STATE_FILE, clocks
@@ -142,7 +142,7 @@ Setvar: CALLSIEVE_SECONDS={seconds}
 
 
 def call_file_text(request: CallRequest, settings: HelperSettings) -> str:
-    """Return the text of Asterisk's call file."""
+    """Return the text of the call file with which Asterisk places the requested call."""
     channel = settings.channel.replace("{number}", request.number).replace("{digits}", request.number[1:])
     return TEMPLATE.format(
         channel=channel,
@@ -156,7 +156,7 @@ def call_file_text(request: CallRequest, settings: HelperSettings) -> str:
 
 
 def put_in_spool(text: str, spool: Path) -> None:
-    """Write the call file into Asterisk's spool in one step. Raise OSError if that fails."""
+    """Write the call file into Asterisk's spool in one step. Raise OSError if the file cannot be written."""
     beside = spool / BESIDE
     beside.mkdir(mode=0o700, exist_ok=True)
     path = beside / f"{secrets.token_hex(8)}.call"
@@ -178,14 +178,14 @@ _LINE = re.compile(rf"(\+[1-9][0-9]{{6,14}}) ([0-9]{{{TICKET_DIGITS}}})\n", re.A
 
 
 class CallRequest(NamedTuple):
-    """A number to call, and the ticket with which the daemon recognises the call."""
+    """A request to call a number. `ticket`: the text by which the daemon recognises the call."""
 
     number: str
     ticket: str
 
 
 class PlacedCall(NamedTuple):
-    """A call that was placed. `who`: the keyed digest of the number."""
+    """A call that was placed. `who`: the keyed digest of the called number."""
 
     at: float
     who: str
@@ -207,13 +207,13 @@ def refusal_of(number: str, settings: HelperSettings) -> HelperAnswer | None:
 
 
 def is_allowed_hour(number: str, settings: HelperSettings, at: float) -> bool:
-    """Return whether the time is within the allowed hours in all time zones of the number. `at`: UTC seconds."""
+    """Return whether `at` (UTC seconds) is within the allowed hours in every time zone of the number."""
     zones, hours = time_zones_of(number), daily(settings.first_hour, settings.last_hour)
     return bool(zones) and all(is_open(hours, zone, at) for zone in zones)
 
 
 def limit_reached(placed: Sequence[PlacedCall], who: str, settings: HelperSettings, now: float) -> HelperAnswer | None:
-    """Return the limit that another call now would exceed, or None."""
+    """Return the limit that another call now would exceed, or None. `who`: the keyed digest of the number to call."""
 
     def since(seconds: float) -> list[PlacedCall]:
         return [call for call in placed if now - call.at < seconds]
@@ -231,7 +231,7 @@ def limit_reached(placed: Sequence[PlacedCall], who: str, settings: HelperSettin
 
 
 def longest_call(settings: HelperSettings) -> float:
-    """Return the longest time from the call file to the end of the call, in seconds."""
+    """Return the longest possible time from the call file to the end of the call, in seconds."""
     return settings.ring_seconds + settings.seconds + SETTING_UP
 
 
@@ -242,7 +242,7 @@ USUAL_SOUNDS = ("/var/lib/asterisk/sounds", "/usr/share/asterisk/sounds")
 
 
 def missing_part(settings: HelperSettings, state: Path) -> str | None:
-    """Return the first thing that is missing to place calls, and how to provide it, or None."""
+    """Return a text that says what is missing to place calls, and how to provide it. None if nothing is missing."""
     return next(_missing(settings, state), None)
 
 
@@ -269,14 +269,14 @@ logger = logging.getLogger("callsieve.call_back")
 
 
 class Helper:
-    """Answers call-back requests. Reads its settings only at the start. `state`: the folder with the placed calls."""
+    """Answers call-back requests. Reads its settings only at the start. `state`: folder of the file of placed calls."""
 
     def __init__(self, settings: HelperSettings, placed: PlacedCalls, state: Path) -> None:
         self._settings, self._placed, self._state = settings, placed, state
         self._users = user_ids_of(settings)
 
     def has_all_parts(self) -> bool:
-        """Return whether calls can be placed, and log what is missing. Asterisk may create its spool later."""
+        """Return whether calls can be placed, and log what is missing. Checked for each call, as this can change."""
         missing = missing_part(self._settings, self._state)
         if missing is not None:
             logger.error("calls back impossible: %s", missing)
@@ -287,7 +287,7 @@ class Helper:
         return user in self._users
 
     def answer(self, line: bytes) -> HelperAnswer:
-        """Place the requested call and return CALLED, or return why it was not placed."""
+        """Place the requested call and return CALLED, or return why the call was not placed."""
         if line == PING:  # the doctor, every hour: no warning
             return HelperAnswer.BAD_LINE if self.has_all_parts() else HelperAnswer.FAILED
         request = parse_line(line)
@@ -323,7 +323,7 @@ class Helper:
 
 @contextmanager
 def listening(path: Path) -> Iterator[socket.socket]:
-    """Open the socket and let its group write to it. Raise OSError if another process is using it."""
+    """Open the Unix socket and let its group write to it. Raise OSError if another process uses the same socket."""
     sock = make_unix_socket(str(path), SOCKET_MODE, socket.SOCK_DGRAM)
     with sock:
         sock.setblocking(True)
@@ -337,7 +337,7 @@ def listening(path: Path) -> Iterator[socket.socket]:
 
 
 def serve(sock: socket.socket, helper: Helper) -> None:
-    """Answer requests until the process ends. One at a time, because parallel requests could exceed a limit."""
+    """Answer requests until the process ends, one at a time, because parallel requests could exceed a limit."""
     while True:
         line, ancillary, _, sender = sock.recvmsg(LINE_BYTES + 1, socket.CMSG_SPACE(CREDENTIALS.size))
         user = sender_of(ancillary)

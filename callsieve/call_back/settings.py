@@ -1,4 +1,4 @@
-"""Settings of the call-back helper. They are in a file that root owns and the service cannot write.
+"""Settings of the call-back helper. The settings are in a file that root owns and the service cannot write.
 
 The helper does not read the service's own settings, so an attacker who controls the service cannot raise a limit.
 """
@@ -31,9 +31,10 @@ NUMBER_PLACES = ("{number}", "{digits}")
 class HelperSettings(SettingsTable, frozen=True):
     """The users who may request calls, the allowed numbers, and limits. docs/how-to/call-back.md describes every key.
 
-    `channel`: the channel to dial; `{number}` is +12015550123, `{digits}` is 12015550123. `seconds`: maximum duration
-    of an answered call. `ring_seconds`: maximum ringing time. `refused`: prefixes that are not called. `sounds`: the
-    directory of Asterisk's sounds; empty: the default. `first_hour`, `last_hour`: local time of the number.
+    `channel`: the channel to dial; `{number}` stands for +12015550123, `{digits}` for 12015550123. `seconds`: maximum
+    duration of an answered call. `ring_seconds`: maximum ringing time. `refused`: prefixes that are not called.
+    `sounds`: the directory of Asterisk's sounds; empty: the default. `first_hour`, `last_hour`: in the number's local
+    time.
     """
 
     enabled: bool = False
@@ -56,12 +57,12 @@ class HelperSettings(SettingsTable, frozen=True):
 
     @property
     def most_minutes_a_day(self) -> int:
-        """Maximum minutes billed per day. Started minutes count in full, and Asterisk hangs up a moment late."""
+        """Maximum minutes billed per day. A started minute counts in full, and Asterisk may hang up a moment late."""
         return self.a_day * ceil((self.seconds + 1) / 60)
 
 
 def load_helper_settings(file: Path) -> HelperSettings:
-    """Return the settings in a file. Raise SettingsError if they are invalid, or if other users can write the file."""
+    """Return the settings in a file. Raise SettingsError if one is invalid, or if other users can write the file."""
     _check_owner(file)
     try:
         with open_regular(file) as stream:
@@ -76,7 +77,7 @@ def load_helper_settings(file: Path) -> HelperSettings:
 
 
 def parse_helper_settings(text: str, source: str) -> HelperSettings:
-    """Return the settings in a text. Raise SettingsError if they are invalid."""
+    """Return the settings in a text. Raise SettingsError if one is invalid. `source`: the file to name in errors."""
     settings = parse_table(text, source, HelperSettings)
     if settings.enabled and not settings.countries:
         raise SettingsError(f'{source}: countries: name those that may be called: countries = ["US"]')

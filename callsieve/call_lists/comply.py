@@ -1,4 +1,4 @@
-"""The compliance report of a day: the outbound guard's checks of each call, their rules, and calls it did not check."""
+"""The compliance report of a day: outgoing calls, the rules that were checked for each, and calls without a check."""
 
 import hashlib
 import sqlite3
@@ -45,12 +45,12 @@ STEP_OF_RULE = {"retired": "resting", "young-number-day": "number-day"}
 
 
 class CheckedCall(NamedTuple):
-    """A call and the guard's checks of it. If the call was held or refused, the last check decided that.
+    """An outgoing call and the checks of the outbound guard. The last check decided if the call was held or refused.
 
     Attributes:
         passed: The checks that the call passed.
         reason: The reason for the decision.
-        source: The law that requires it.
+        source: The law behind the decision.
     """
 
     record: Annotated[OutboundRecord, FLAT]
@@ -65,14 +65,14 @@ class CheckedCall(NamedTuple):
 
 
 class OutboundRuleCount(NamedTuple):
-    """The calls that a rule held or refused, with the source of the rule.
+    """How many calls a rule held or refused, with the source of the rule.
 
     Attributes:
         rule: The rule that decided; `fail-open` if no decision was possible.
         source: The source of the rule.
-        held: Number of calls that it held.
-        refused: Number of calls that it refused.
-        observed: Number of calls that it would have stopped if the guard did not only observe.
+        held: How many calls the rule held.
+        refused: How many calls the rule refused.
+        observed: How many calls the rule would have stopped if the outbound guard did not only observe.
         url: The address of the source.
         read: The day on which the source was read.
     """
@@ -87,12 +87,12 @@ class OutboundRuleCount(NamedTuple):
 
 
 class LawVersion(NamedTuple):
-    """A law file.
+    """A file with the calling rules of a country's law.
 
     Attributes:
         country: ISO 3166-1 code of the country.
-        read: The day on which its sources were read.
-        sha256: Its checksum.
+        read: The day on which the sources of the file were read.
+        sha256: The checksum of the file.
     """
 
     country: str
@@ -109,19 +109,19 @@ class DayProof:
         last: The last instant that the report covers.
         made_at: When the report was made.
         version: The version of CallSieve.
-        observe: Whether the guard only decides and records, so every call goes out.
+        observe: Whether the outbound guard only decides and records, so every call goes out.
         settings: The settings of the guard.
-        asked: Number of outbound calls that the guard checked.
-        went_out: Number of calls that went out.
-        failed_open: Number of calls that went out because screening failed.
-        without_guard: Number of calls that went out without the guard.
-        rules: Number of calls that each rule held or refused.
+        asked: How many outbound calls the guard checked.
+        went_out: How many calls went out.
+        failed_open: How many calls went out because screening failed.
+        without_guard: How many calls went out without the guard.
+        rules: How many calls each rule held or refused.
         calls: The first calls that the guard checked.
         unguarded: The first calls that went out without the guard.
-        registers: The copies of registers.
-        laws: The law files.
-        consents: Number of calls that a consent allowed.
-        do_not_call: Number of calls to numbers on the do-not-call list.
+        registers: The copies of do-not-call registers.
+        laws: The files with the calling rules of each country's law.
+        consents: How many calls a consent allowed.
+        do_not_call: How many calls were made to numbers on the do-not-call list.
     """
 
     first: Instant
@@ -150,7 +150,7 @@ class DayProof:
 
 
 def proof_of_day(db: sqlite3.Connection, settings: Settings, first: float, last: float, now: float) -> DayProof:
-    """Return the report of a day. It names the current copies and law files, because older versions are not kept."""
+    """Return the report of a day. It names the current register copies and law files; older ones are not kept."""
     counts: Counter[tuple[str, str, str, str]] = Counter()
     asked = went_out = failed_open = 0
     calls: list[CheckedCall] = []
@@ -187,7 +187,7 @@ def proof_of_day(db: sqlite3.Connection, settings: Settings, first: float, last:
 
 
 def day_bounds(text: str) -> tuple[float, float] | None:
-    """Return when a day such as 2026-12-31 and the day after it begin, in local time; None if the text is not a day."""
+    """Return when a day such as 2026-12-31 and the next day begin, in local time; None if the text is not a day."""
     try:
         first = date.fromisoformat(text)
         days = (first, first + timedelta(days=1))
@@ -198,7 +198,7 @@ def day_bounds(text: str) -> tuple[float, float] | None:
 
 
 def proof_page(proof: DayProof, *, whole_numbers: bool, language: str = ENGLISH) -> str:
-    """Return the report as a single HTML file."""
+    """Return the report as a single HTML file. `whole_numbers`: whether called numbers are shown unmasked."""
 
     def name(number: str | None) -> str:
         return (number or "") if whole_numbers else _masked(number)
@@ -210,7 +210,7 @@ def proof_page(proof: DayProof, *, whole_numbers: bool, language: str = ENGLISH)
 
 
 def signed_proof(key: SigningKey, issuer: str, proof: DayProof, printed: bytes) -> str:
-    """Return a signed statement with the report's SHA-256, to be stored next to the report."""
+    """Return a signed statement that contains the SHA-256 of `printed`, the printed report."""
     about = {
         **{"day": day(proof.first), "from": iso_with_zone(proof.first), "until": iso_with_zone(proof.last)},
         **{"asked": proof.asked, "went_out": proof.went_out, "without_guard": proof.without_guard},

@@ -37,7 +37,7 @@ class ConsentRequest(msgspec.Struct, frozen=True):
     Attributes:
         proof: The text of the consent, or where the document is kept.
         at: The first day: `2026-12-31`; null: now.
-        until: The last day; null: it does not end.
+        until: The last day; null: the consent does not end.
     """
 
     number: NumberText
@@ -61,14 +61,14 @@ class ConsentsRequest(PageQuery, frozen=True, kw_only=True):
 
 
 class ConsentShown(NamedTuple):
-    """A consent in the list. `is_over`: whether it has ended."""
+    """A consent in the list. `is_over`: whether the consent has ended."""
 
     consent: Annotated[Consent, FLAT]
     is_over: bool
 
 
 class ConsentImport(NamedTuple):
-    """The result of an import: number of new consents, and number of consents that replaced an earlier consent."""
+    """The result of an import. `added`: how many consents are new. `changed`: how many replaced an earlier consent."""
 
     change_id: int | None
     added: int
@@ -77,7 +77,7 @@ class ConsentImport(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ConsentsShown:
-    """Consents for the page. `matching`: number of consents that match. `over`: numbers whose consent has ended."""
+    """Consents for the page. `matching`: how many consents match. `over`: the numbers whose consent has ended."""
 
     consents: tuple[Consent, ...]
     matching: int
@@ -86,7 +86,7 @@ class ConsentsShown:
 
 
 def add(db: sqlite3.Connection, context: Context, request: ConsentRequest) -> ConsentChange:
-    """Record that somebody agreed to be called. This replaces an earlier consent."""
+    """Record that somebody agreed to be called. The new consent replaces an earlier consent."""
     number = number_field(context, request.number)
     at = since_field(context, request.at)
     try:
@@ -106,7 +106,7 @@ def add(db: sqlite3.Connection, context: Context, request: ConsentRequest) -> Co
 
 
 def remove(db: sqlite3.Connection, context: Context, number: NumberText) -> ConsentChange:
-    """Remove a consent to be called."""
+    """Remove the consent of a number to be called."""
     number = number_field(context, number)
     with change(db, context, "own consent remove", number) as changed:
         consent = remove_consent(db, number)
@@ -146,7 +146,7 @@ def import_consents(db: sqlite3.Connection, context: Context, consents: Mapping[
 
 
 def consents_in(table: CsvTable, region: str, actor: str, now: float) -> dict[str, Consent]:
-    """Return the consents in a file by number. Raise TableError if no row is usable."""
+    """Return the consents in a file, by number. Raise TableError if no row is usable."""
     consents: dict[str, Consent] = {}
 
     def rows() -> list[tuple[str, ...]]:
@@ -174,7 +174,7 @@ def consents_in(table: CsvTable, region: str, actor: str, now: float) -> dict[st
 
 
 def consents_shown(db: sqlite3.Connection, text: str, number: str | None, now: float) -> ConsentsShown:
-    """Return consents for the page: those of `number`, or those with `text` in one of their fields."""
+    """Return consents for the page: the consent of `number`, or the consents that contain `text` in a field."""
     consents, count = find_consents(db, text, number, MOST_SHOWN)
     over = frozenset(consent.number for consent in consents if consent.is_over(now))
     return ConsentsShown(tuple(consents), count, over, latest_changes(db, CONSENTS))

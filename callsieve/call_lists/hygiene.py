@@ -1,4 +1,4 @@
-"""Checks of a call list: numbers to remove, with reasons. Seen numbers are on disk, so long lists use little memory."""
+"""Checks of a call list: numbers to remove, with reasons. Numbers are kept on disk, so long lists need little RAM."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MOST_NUMBERS = 10_000  # in one request: takes about a second
 
 
 class ListFault(StrEnum):
-    """The reason to remove a number."""
+    """The reason to remove a number from a call list."""
 
     NOT_A_NUMBER = "not-a-number"
     DUPLICATE = "duplicate"
@@ -59,9 +59,9 @@ class ListChecked(NamedTuple):
     """The result of a check.
 
     Attributes:
-        rows: Number of rows.
-        kept: Number of rows that may stay.
-        by_fault: Number of rows to remove, by reason.
+        rows: How many rows were read.
+        kept: How many rows may stay.
+        by_fault: How many rows to remove, by reason.
         findings: The rows to remove, with the reason.
         clean: The numbers that may stay.
     """
@@ -80,8 +80,8 @@ class RowFinding(NamedTuple):
         line: The line in the file, counted from 1.
         written: The number as it was sent.
         number: The number as E.164, or the key of a service number.
-        fault: The reason to remove it.
-        evidence: The evidence for that reason.
+        fault: The reason to remove the row.
+        evidence: The evidence for the reason.
     """
 
     line: int
@@ -104,7 +104,7 @@ class HygieneTerms:
 
 @dataclass(slots=True)
 class ListReport:
-    """The counts of a check, updated while the list is read. `kept`: number of rows that may stay."""
+    """The counts of a check, updated while the list is read. `kept`: how many rows may stay."""
 
     rows: int = 0
     kept: int = 0

@@ -1,4 +1,4 @@
-"""Copies of national do-not-call registers: import, age, removal, and the check of their age."""
+"""Copies of national do-not-call registers: import and remove copies, and check that copies are not too old."""
 
 import hashlib
 import re
@@ -27,7 +27,7 @@ _SEPARATOR = re.compile(r"[,;\t]")
 
 
 class RegisterFile:
-    """An iterator over the numbers in a file. `read`: number of lines. `skipped`: number of lines without a number."""
+    """An iterator over the numbers in a file. `read`: how many lines were read. `skipped`: how many had no number."""
 
     def __init__(self, stream: BinaryIO, country: str) -> None:
         self.read = self.skipped = self.bytes_read = 0
@@ -77,7 +77,7 @@ NAME_CHARACTERS = 32
 
 
 class RegisterRequest(NamedTuple):
-    """A file to import as a copy of a register. `file_at`: the date of the file, UTC seconds."""
+    """A request to import a file as the copy of a register. `file_at`: the date of the file, UTC seconds."""
 
     name: str
     country: str
@@ -88,7 +88,7 @@ class RegisterRequest(NamedTuple):
 
 
 class RegisterImported(NamedTuple):
-    """The new copy of a register, and the previous copy."""
+    """The new copy of a register, and the previous copy or None."""
 
     copy: registers.StoredCopy
     before: registers.StoredCopy | None
@@ -96,7 +96,7 @@ class RegisterImported(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CopyAge:
-    """A copy of a register with its age. `age_days`: the age in days. `cite`: the law that limits the age."""
+    """A copy of a register with its age. `age_days`: the age in days. `cite`: the law that limits the age of a copy."""
 
     copy: Annotated[registers.StoredCopy, FLAT]
     age_days: int
@@ -106,7 +106,7 @@ class CopyAge:
     @property
     @encoded
     def max_days(self) -> int | None:
-        """The maximum age that the law allows, in days; null: no limit."""
+        """The maximum age of a copy that the law allows, in days; null: no limit."""
         return self.law.max_days if self.law else None
 
     @property
@@ -127,7 +127,7 @@ def list_registers(db: sqlite3.Connection, context: Context, request: PageQuery)
 
 
 def country_of_register(name: str, country: str | None) -> str:
-    """Return the country of a register from the law files, else `country`. Raise Refused if neither is known."""
+    """Return the country that the law files give for a register, else `country`. Raise Refused if both are unknown."""
     known = register_named(name)
     if known is not None:
         return known[0].country
@@ -140,7 +140,7 @@ def country_of_register(name: str, country: str | None) -> str:
 
 
 def import_register(db: sqlite3.Connection, context: Context, request: RegisterRequest) -> RegisterImported:
-    """Import all numbers of the file as the copy of the register. If a row is wrong, import none."""
+    """Import all numbers of the file as the copy of the register. If a row is wrong, no number is imported."""
     before = next((old for old in registers.list_copies(db) if old.name == request.name), None)
     _clear(db, request.name)
     with whole(db):

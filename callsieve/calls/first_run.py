@@ -1,4 +1,4 @@
-"""The first steps of a new installation. The console shows them instead of empty tables."""
+"""The first steps after an installation. Until they are done, the console shows these steps instead of empty tables."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class SetupStep:
     """A step of the installation.
 
     Attributes:
-        words: The state when the step is done.
+        words: The state to reach with this step.
         remedy: A command, or a manual action; empty if the step is done on the page at `path`.
         path: The console's page for the step, or empty.
     """
@@ -36,21 +36,21 @@ class SetupStep:
 
 @dataclass(frozen=True, slots=True)
 class FirstRun:
-    """The first steps, and when it is time to choose a policy (None before the first call)."""
+    """The first steps of an installation. `choose_at`: when to choose a policy; None before the first call."""
 
     steps: tuple[SetupStep, ...]
     choose_at: float | None
 
     @property
     def done(self) -> int:
-        """Number of steps that are done."""
+        """How many steps are done."""
         return sum(step.is_done for step in self.steps)
 
 
 def first_run(
     db: sqlite3.Connection, health: SystemHealth, screening: ScreeningState, settings: Settings, now: float
 ) -> FirstRun | None:
-    """Return the first steps. None if all are done, or the first call is older than SHOWN_DAYS."""
+    """Return the first steps. None if all steps are done, or if the first call is older than SHOWN_DAYS."""
     first_at, _ = first_decision(db, 1)
     if first_at is not None and now - first_at > SHOWN_DAYS * DAY_SECONDS:
         return None

@@ -1,4 +1,4 @@
-"""Calls in words: the names of caller and callee, and how the call went."""
+"""Calls in words: the names of caller and callee, and what happened in the call."""
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
@@ -70,7 +70,7 @@ class CallLine:
     Attributes:
         call: The call.
         caller: The name of the calling number, if known.
-        callee: The name of the callee, or else an extension or the DID.
+        callee: The name of the callee; without a name, the extension or DID.
         caller_of: The person who has the caller as a contact; empty for a shared contact.
     """
 
@@ -81,23 +81,23 @@ class CallLine:
 
     @property
     def happened(self) -> str | Wording:
-        """All events after the decision, in words; empty until they are known."""
+        """All events after the decision, in words; empty as long as no event is known."""
         return listed(list(_happened(self.call)), "{some} · {more}")
 
     @property
     def ending(self) -> str | Wording:
-        """The last event after the decision, in two or three words; empty until it is known."""
+        """The last event after the decision, in two or three words; empty as long as no event is known."""
         *_, last = ("", *_happened(self.call._replace(ring_seconds=None)))
         return last
 
     @property
     def done(self) -> str:
-        """The action in words."""
+        """The action that CallSieve took, in words."""
         return done_words(self.call.action, self.call.would_be)
 
     @property
     def is_usual(self) -> bool:
-        """Whether the call was simply allowed."""
+        """Whether the call was allowed, and would have been allowed without observe mode too."""
         return self.call.action == self.call.would_be == "allow"
 
     @property

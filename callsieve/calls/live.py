@@ -1,4 +1,4 @@
-"""The live view of calls, the figures of the overview page, and the bars that show evidence."""
+"""The live view of calls, the counts on the overview page, and the bars that show evidence."""
 
 import asyncio
 import logging
@@ -53,7 +53,7 @@ LEAST_SCALE = 2.0  # minimum log-odds that half of the width represents
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """The bar of a family of evidence: its text, and its start and length in percent."""
+    """The bar that shows the evidence of a family: a text, and start and length of the bar in percent."""
 
     family: str
     log_odds: float
@@ -63,7 +63,7 @@ class Bar:
 
 
 def bars_of(families: Sequence[Family]) -> tuple[Bar, ...]:
-    """Return a bar for each family, all to the same scale. The longest fills the width, unless all evidence is weak."""
+    """Return a bar for each family, all to one scale. The longest bar fills the width, unless all evidence is weak."""
     scale = max([LEAST_SCALE, *(abs(family.log_odds) for family in families)])
     return tuple(_bar(family, scale) for family in families)
 
@@ -91,7 +91,7 @@ MOST_OF_USER = 6  # the maximum that a browser opens
 
 
 class LiveCalls:
-    """Sends new calls to each open live page. Polls the journal as long as a live page is open."""
+    """Sends new calls to each open live page. Polls the journal while at least one live page is open."""
 
     def __init__(self, store: StoreClient, clock: Callable[[], float]) -> None:
         self._store = store
@@ -107,7 +107,7 @@ class LiveCalls:
 
     @asynccontextmanager
     async def watching(self, user: str) -> AsyncIterator[asyncio.Queue[CallRow]]:
-        """Yield a queue that receives calls from now on. When the queue is full, the oldest call is dropped."""
+        """Yield a queue that receives each call from now on. A full queue drops its oldest call."""
         queue: asyncio.Queue[CallRow] = asyncio.Queue(MOST_WAITING)
         self._watchers[queue] = user
         if self._task is None or self._task.done():
@@ -120,7 +120,7 @@ class LiveCalls:
             self._watchers.pop(queue)
 
     async def close(self) -> None:
-        """Stop polling."""
+        """Stop polling the journal."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -131,7 +131,7 @@ class LiveCalls:
             await self.poll(send=True)
 
     async def poll(self, *, send: bool) -> None:
-        """Read new calls and outcomes from the journal, and with `send` put them into the queues of all live pages."""
+        """Read new calls and outcomes from the journal. `send`: whether to put them into the queues of live pages."""
         still_open = [call_id for call_id, (ended, _) in self._sent.items() if not ended]
         try:
             calls = await self._store.read(_read_new, self._clock() - OVERLAP_SECONDS, still_open[-MOST_OPEN:])
@@ -172,14 +172,14 @@ NO_SAMPLE = SampledCalls(0, 0, 0, 0)
 
 
 class ActivityCache:
-    """A cache of the overview figures by time span. All users share it, because counting takes a while."""
+    """A cache of the counts on the overview page, by time span. All users share it, because counting takes a while."""
 
     def __init__(self) -> None:
         self.kept: Cache[ActivityShown] = Cache(ACTIVITY_SECONDS)
 
 
 class ActivitySpan(NamedTuple):
-    """A time span of the overview, and the length of its steps, in seconds."""
+    """A time span of the overview page. `step`: the length of the steps into which it is divided, in seconds."""
 
     word: str
     label: str
@@ -198,7 +198,7 @@ SPANS = {
 
 
 class ActivityStep(NamedTuple):
-    """A step of a time span: the number of calls, of those that were stopped, and of those that rang with a warning."""
+    """A step of a time span: how many calls came, how many were stopped, and how many rang with a warning."""
 
     at: float
     calls: int
@@ -207,7 +207,7 @@ class ActivityStep(NamedTuple):
 
     @classmethod
     def of(cls, at: float, counts: Counter[str]) -> Self:
-        """Return a step from the number of calls per action."""
+        """Return the step that begins at `at`, from the count of calls per action."""
         stopped, labelled = (
             sum(counts[action] for action in VIEW_ACTIONS[view]) for view in (CallView.STOPPED, CallView.LABELLED)
         )
@@ -216,10 +216,10 @@ class ActivityStep(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ActivityShown:
-    """The overview figures of a time span, counted at `at`. `site`: only calls of this site; empty for all sites.
+    """Counts on the overview page for a time span, made at `at`. `site`: only calls of this site; empty for all sites.
 
     For any span and site, `mistakes` cover the last MISTAKE_DAYS, and `rising` and `blocks` cover the last day.
-    `stopped_before`: calls stopped in the same time a week earlier, or a month earlier for a month.
+    `stopped_before`: how many calls were stopped in the same span a week earlier (for a month: a month earlier).
     """
 
     at: float
@@ -235,22 +235,22 @@ class ActivityShown:
 
     @property
     def stopped(self) -> int:
-        """Number of calls that were stopped."""
+        """How many calls were stopped."""
         return sum(step.stopped for step in self.steps)
 
     @property
     def most(self) -> int:
-        """Number of calls in the busiest step; at least 1."""
+        """How many calls the busiest step had; at least 1."""
         return max(1, *(step.calls for step in self.steps))
 
     @property
     def sampled(self) -> Wording | None:
-        """The effect of the control sample in words; None if the sample has no calls."""
+        """The result of the control sample of warnings, in words; None if the sample has no calls."""
         return self.sample.words(self.totals["warn"]) if self.sample.calls else None
 
     @property
     def calls(self) -> int:
-        """Number of calls with a decision."""
+        """How many calls have a decision."""
         return self.totals.total()
 
     @property
@@ -260,9 +260,9 @@ class ActivityShown:
 
 
 def activity_shown(db: sqlite3.Connection, span: ActivitySpan, now: float, site: str = "") -> ActivityShown:
-    """Return the overview figures up to now.
+    """Return the counts on the overview page for a time span that ends now.
 
-    Steps begin at multiples of their length, so that past steps never change.
+    Each step begins at a multiple of its length, so past steps never change.
     """
     last = now // span.step
     first = last - round(span.seconds / span.step) + 1
@@ -290,7 +290,7 @@ def activity_shown(db: sqlite3.Connection, span: ActivitySpan, now: float, site:
 
 
 def open_mistakes(db: sqlite3.Connection, mistakes: Iterable[FalsePositive], now: float) -> tuple[FalsePositive, ...]:
-    """Return the mistakes whose number is not on the allowlist and whose decisions nobody confirmed as right."""
+    """Return the mistakes that need attention: not on the allowlist, and with decisions that nobody confirmed."""
     return tuple(mistake for mistake in mistakes if not _is_settled(db, mistake, now))
 
 
@@ -303,7 +303,7 @@ def _is_settled(db: sqlite3.Connection, mistake: FalsePositive, now: float) -> b
 
 
 def probable_mistakes(db: sqlite3.Connection, since: float) -> list[FalsePositive]:
-    """Return numbers that were stopped or warned about although a person here wanted their calls."""
+    """Return the callers that were stopped or warned about since `since` although a person here wanted their calls."""
     stops, talks = Stops(STOPPED | WARNED), Talks()
     for number in stopped_but_known(db, since, MOST_SUSPECTS):
         decided = reversed(decisions(db, caller=number, since=since, limit=MOST_CALLS))

@@ -1,4 +1,4 @@
-"""The operation with which a person confirms that decisions about calls were right."""
+"""The operation that confirms decisions about calls as right."""
 
 import sqlite3
 from typing import NamedTuple
@@ -9,14 +9,14 @@ from reputation.store.confirmations import Confirmation, confirmation_of, put_co
 
 
 class Confirmed(NamedTuple):
-    """The number whose decisions were confirmed."""
+    """The result of `confirm`: the number whose decisions were confirmed."""
 
     change_id: int | None
     number: str
 
 
 def confirm(db: sqlite3.Connection, context: Context, number: str) -> Confirmed:
-    """Confirm that decisions about a number were right. Its calls are then no longer listed as probably wrong."""
+    """Confirm that decisions about a number were right. The number's calls are no longer listed as probably wrong."""
     e164 = number_field(context, number)
     with change(db, context, "calls confirm", e164) as changed:
         changed.before = confirmation_of(db, e164)

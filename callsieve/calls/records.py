@@ -50,7 +50,7 @@ from reputation.wording import Places, Wording
 
 
 def caller_words(record: DecisionRecord) -> str:
-    """Return the caller's number. Without one, return the kind of caller and the received text, as `unreadable "x"`."""
+    """Return the caller's number; without a number, the kind of caller and the received text: `unreadable "x"`."""
     if record.caller:
         return record.caller
     # A withheld number is one word, however the network expresses it.
@@ -61,17 +61,17 @@ def caller_words(record: DecisionRecord) -> str:
 
 
 def kind_word(kind: CallerKind) -> str:
-    """Return the word for a caller without a number."""
+    """Return the word shown for a kind of caller without a number."""
     return "unreadable" if kind is CallerKind.INVALID else kind.value
 
 
 @dataclass(frozen=True, slots=True)
 class FamilyEvidence:
-    """The evidence of a family.
+    """The evidence that one family of evidence found about a number.
 
     Attributes:
         family: The name of the family.
-        log_odds: The weight of the evidence; negative if it speaks for the number.
+        log_odds: The weight of the evidence; negative if the evidence speaks for the number.
         counts: How often each kind of evidence occurred.
     """
 
@@ -102,7 +102,7 @@ class LevelChangeShown:
 
 @dataclass(frozen=True, slots=True)
 class LevelSource:
-    """A witness or source that contributes to a level. `who`: its code. `log_odds`: its weight."""
+    """A witness or source that contributes to a level. `who`: a code for it. `log_odds`: the weight of its evidence."""
 
     who: str
     log_odds: float
@@ -110,12 +110,12 @@ class LevelSource:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceVector:
-    """The evidence of a decision.
+    """The evidence on which a decision was based.
 
     Attributes:
         would_change: Events that would lower the level.
         appeal: The reference of the appeal that was in force, or null.
-        witnesses: Number of witnesses against the number, or null.
+        witnesses: How many witnesses speak against the number; null if unknown.
     """
 
     known: Annotated[tuple[Family, ...], HIDDEN]
@@ -126,7 +126,7 @@ class EvidenceVector:
     @property
     @encoded
     def families(self) -> tuple[FamilyEvidence, ...]:
-        """The families of evidence, with the counted evidence of each."""
+        """The families of evidence, with how often each kind of evidence occurred."""
         return tuple(
             FamilyEvidence(family.name, round(family.log_odds, 6), dict(family.counts)) for family in self.known
         )
@@ -137,7 +137,7 @@ class EvidenceVector:
 
 
 def evidence_of(record: DecisionRecord) -> EvidenceVector | None:
-    """Return the evidence that the journal stored with a decision; None if it is damaged."""
+    """Return the evidence that the journal stored with a decision; None if the stored evidence is damaged."""
     try:
         vector = value_of(record.vector)
         changes = tuple(
@@ -156,11 +156,11 @@ class CallDecision:
     """A decision about a call, with its evidence and the outcome of the call.
 
     Attributes:
-        vector: The evidence by family; null if it is damaged.
-        outcome: The outcome of the call; null until it is known.
-        challenge: The caller's reaction to a challenge, or null.
-        words: The words of a caller who was asked for a name. Empty if no word was recognised, null if nothing was
-            heard.
+        vector: The evidence by family; null if the stored evidence is damaged.
+        outcome: The outcome of the call; null until the outcome is known.
+        challenge: The caller's reaction to a challenge; null if there was no challenge.
+        words: The answer of a caller who was asked for a name, as text. Empty if no word was recognised, null if
+            nothing was heard.
         voice: Whether a `robot` or a `person` spoke, or `unclear`; null if nothing was heard.
     """
 
@@ -198,13 +198,13 @@ class CallDecision:
     @property
     @encoded
     def level(self) -> Level:
-        """The action that the evidence alone would justify."""
+        """The strongest action that the evidence alone would justify."""
         return level_of(self.record.level)
 
     @property
     @encoded
     def level_from(self) -> tuple[LevelSource, ...]:
-        """The witnesses and sources that led to the level, the heaviest first."""
+        """The witnesses and sources that led to the level, the strongest first."""
         return sources_of_level(self.level, () if self.vector is None else self.vector.known)
 
     @property
@@ -215,20 +215,20 @@ class CallDecision:
 
 
 def decision_shown(db: sqlite3.Connection, record: DecisionRecord) -> CallDecision:
-    """Return a decision of the journal with the outcome of its call."""
+    """Return a decision of the journal together with the outcome of the call."""
     transcript = transcript_of(db, record.id)
     words, voice = (None, None) if transcript is None else (transcript.text, transcript.voice)
     return CallDecision(record, evidence_of(record), *ending_of(db, record.linkedid), words, voice)
 
 
 def sources_of_level(level: Level, families: Iterable[Family]) -> tuple[LevelSource, ...]:
-    """Return the witnesses and sources that led to a level, the heaviest first."""
+    """Return the witnesses and sources that led to a level, the strongest first."""
     speakers = speakers_of(families) if level else []
     return tuple(LevelSource(speaker.code, round(log_odds, 6)) for speaker, log_odds in speakers)
 
 
 def level_of(word: str) -> Level:
-    """Return the level with this name; NONE for an unknown name."""
+    """Return the level with this name; `Level.NONE` for an unknown name."""
     return next((level for level in Level if level.word == word), Level.NONE)
 
 
@@ -239,8 +239,8 @@ class ReputationShown:
     Attributes:
         log_odds: The evidence, as natural log-odds relative to an average caller.
         points: The log-odds in points, as pages show them: ten more points mean ten times the odds.
-        level: The action that the evidence alone would justify.
-        level_from: The witnesses and sources that led to the level, the heaviest first.
+        level: The strongest action that the evidence alone would justify.
+        level_from: The witnesses and sources that led to the level, the strongest first.
         would_raise: Events that would raise the level.
     """
 
@@ -270,16 +270,16 @@ class DecisionShown:
         policy: The policy that decides.
         action: The action.
         would_be: The action that would be taken if the policy did not only observe.
-        observed: Whether the policy only observes, and would otherwise not simply allow the call.
+        observed: Whether the policy only observes, and otherwise would not allow the call.
         rule: The rule that decides.
         reason: The reason, in English.
         reason_code: The reason, as a code for programs.
-        step: The step of the order of precedence that decides.
-        level: The action that the evidence alone would justify.
+        step: The step in the order of precedence whose rule decides.
+        level: The strongest action that the evidence alone would justify.
         capped_by: The reason why the action is not stronger; null if nothing speaks for the caller.
         reputation: The reputation of the caller.
         trunk: The trunk on which the call comes in.
-        auth_class: Whether the caller's number is authenticated.
+        auth_class: How well the caller's number is authenticated.
         steps: The steps and rules that were checked.
     """
 
@@ -350,12 +350,12 @@ LONGEST = 80
 
 
 def typed_fields(typed: Mapping[str, str | None]) -> dict[str, str]:
-    """Return the text entered in each field of the filter; empty if the field was not sent."""
+    """Return the text that was entered in each field of the filter; empty for a field that was not sent."""
     return {name: (typed.get(name) or "").strip()[:LONGEST] for name in FIELDS}
 
 
 def wanted_of(context: Context, typed: Mapping[str, str | None]) -> CallFilter:
-    """Parse the fields of a filter. Raise Refused with the name of an invalid field."""
+    """Return the filter for calls that was entered. Raise Refused with the name of an invalid field."""
     text = typed_fields(typed)
     view = _word("view", text["view"], list(CallView))
     return CallFilter(
@@ -393,13 +393,13 @@ def _until(text: str, now: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Disputes:
-    """Decisions that people made about a number, the latest first.
+    """Decisions that people made about a number; in each field the latest first.
 
     Attributes:
         appeals: The appeals of the number's owner.
         tombstones: Corrections of wrong marks.
         epochs: The changes of the number's owner.
-        to_review: Unusual numbers of new marks that wait for a review.
+        to_review: Sudden increases of marks that wait for a review.
         reviewed: The latest review of the marks, or null.
     """
 
@@ -416,7 +416,7 @@ class Disputes:
 
 
 def disputes_of(db: sqlite3.Connection, number: str) -> Disputes:
-    """Return the decisions of people about the number."""
+    """Return the decisions that people made about the number."""
     return Disputes(
         tuple(appeals_of(db, number)),
         tuple(tombstones_of(db, number)),
@@ -439,7 +439,7 @@ def appeal_in_words(appeal: Appeal) -> Wording:
 
 
 def decided_since(cases: Disputes, at: float) -> Iterator[str]:
-    """Yield, in words, the decisions of people since `at` that would change an earlier decision about the number."""
+    """Yield, in words, what people decided about the number since `at` that would change an earlier decision."""
     for appeal in cases.appeals:
         latest = appeal.closed_at or appeal.in_force_at
         if appeal.state is not AppealState.OPEN and latest is not None and latest > at:

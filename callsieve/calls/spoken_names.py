@@ -2,8 +2,8 @@
 
     <state>/recordings/<decision>-<piece>.wav      8 kHz, 16 bits; at most three pieces, 8 s in total
 
-The file name contains the id of the decision, so no table is needed. The directory belongs to the daemon, and its group
-(Asterisk's) may write to it. Recordings are kept for seven days.
+The file name contains the id of the decision, so no table is needed. The directory belongs to the daemon; Asterisk's
+group may write to the directory. Recordings are kept for seven days.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ _PLAIN = re.compile(r"/[A-Za-z0-9_./-]{1,180}")
 
 
 async def keep_recordings(state: Path, use: Callable[[str], None]) -> None:
-    """Erase old recordings until cancelled. Call `use` with the directory for new ones, or with "" on a problem."""
+    """Erase old recordings until cancelled. Call `use` with the directory for new recordings, with "" on a problem."""
     is_logged = False
     while True:
         usable, problem = await asyncio.to_thread(_check_folder, state, time.time())
@@ -63,7 +63,7 @@ def _check_folder(state: Path, now: float) -> tuple[str, str]:
 
 
 def make_folder(state: Path) -> Path:
-    """Create the directory for recordings if necessary, and return it."""
+    """Create the directory for recordings if it is missing, and return the path."""
     folder = state / FOLDER
     folder.mkdir(mode=0o770, exist_ok=True)
     if folder.stat().st_mode & 0o777 != 0o770:  # because of the umask, or by hand
@@ -72,7 +72,7 @@ def make_folder(state: Path) -> Path:
 
 
 def expire(folder: Path, now: float) -> tuple[int, int]:
-    """Erase old recordings. Return how many were erased and how many remain."""
+    """Erase old recordings. Return how many were erased and how many are left."""
     gone = left = 0
     for path in files_in(folder):
         if now - path.stat().st_mtime >= KEPT_SECONDS:
@@ -84,13 +84,13 @@ def expire(folder: Path, now: float) -> tuple[int, int]:
 
 
 def of_decisions(state: Path, ids: Iterable[object], pieces: Iterable[int] = PIECES) -> list[Path]:
-    """Return the existing recordings of these decisions."""
+    """Return the recordings that exist for these decisions. `pieces`: which parts of a recording."""
     paths = (state / FOLDER / f"{decision}-{piece}.wav" for decision in ids for piece in pieces)
     return [path for path in paths if path.is_file()]
 
 
 def read_recording(state: Path, decision_id: str, name: str) -> bytes:
-    """Return the content of a decision's recording with this file name; empty if it cannot be read."""
+    """Return the content of the recording with this file name; empty if the recording cannot be read."""
     path = next((path for path in of_decisions(state, [decision_id]) if path.name == name), None)
     try:
         # Asterisk's group can write into the directory, so links and large files are not read.

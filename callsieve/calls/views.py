@@ -1,4 +1,4 @@
-"""The search for calls, and the page of a call with everything that is known about it."""
+"""The search for calls, and the page of a call with everything that the store knows about the call."""
 
 import json
 import re
@@ -67,7 +67,7 @@ _PLACE = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)-([0-9A-Z]{1,16})", re.ASCII
 
 @dataclass(frozen=True, slots=True)
 class FilterChoices:
-    """The choices of the filter's fields. `sites`: on a central console, the other sites that have calls."""
+    """The possible values of the filter's fields. `sites`: on a central console, the other sites that have calls."""
 
     rules: tuple[str, ...]
     people: tuple[Person, ...]
@@ -81,10 +81,10 @@ class CallsShown:
     Attributes:
         lines: The calls.
         typed: The texts in the fields of the filter.
-        older: The query of the next page, None at the end.
+        older: The URL query of the next page; None on the last page.
         is_first: Whether this is the first page.
-        counts: Number of calls in the last 7 days, by view.
-        since, until: The times of the filter; None: no limit.
+        counts: How many calls came in the last 7 days, by view.
+        since, until: The time limits of the filter; None: no limit.
     """
 
     lines: tuple[CallLine, ...]
@@ -104,7 +104,7 @@ class CallsShown:
 
     @property
     def has_fields(self) -> bool:
-        """Whether the filter has fields other than the view and the view's time."""
+        """Whether the filter has fields other than a view and the time that belongs to the view."""
         view_fields = ("view", "since") if self.typed["view"] else ()
         return any(text for name, text in self.typed.items() if name not in view_fields)
 
@@ -117,8 +117,8 @@ class CallShown:
         line: The call as the history shows it.
         changes: Events that would have lowered the level.
         account: Sentences that say what led to the level, and how many witnesses there were.
-        others: Further decisions about the call, for single phones.
-        my_mark: The mark that the visitor made.
+        others: Further decisions about the call, each for a single phone.
+        my_mark: The visitor's own mark of the caller, or None.
         recordings: The files with recordings of the caller's name.
     """
 
@@ -136,7 +136,7 @@ class CallShown:
 
     @property
     def site(self) -> str:
-        """The other site at which the call arrived; empty for this site."""
+        """The name of the site at which the call arrived; empty for this site."""
         return site_of(self.record.linkedid)
 
     @property
@@ -146,7 +146,7 @@ class CallShown:
 
     @property
     def may_be_wrong(self) -> bool:
-        """Whether the action, or in observe mode the would-be action, was not allow."""
+        """Whether the action (in observe mode the would-be action) was any other than `allow`."""
         return self.record.would_be != "allow"
 
 
@@ -154,7 +154,7 @@ class CallShown:
 class CallsContext:
     """The settings and the time for which pages of calls are made.
 
-    `mistakes`: the numbers that the last search took for stopped by mistake. Some are settled by now.
+    `mistakes`: callers that were probably stopped by mistake, from the last search. People may have settled some since.
     """
 
     loaded: Loaded
@@ -169,7 +169,7 @@ def calls_shown(
     typed: Mapping[str, str],
     after: CallCursor | None,
 ) -> CallsShown:
-    """Return the page of matching calls that begins after a cursor."""
+    """Return a page of the calls that match `wanted`, beginning after the cursor `after`."""
     fields = typed_fields(typed)
     mistaken = _mistaken(db, calls_context)
     if fields["view"] == CallView.WRONG:
@@ -185,7 +185,7 @@ def calls_shown(
 def empty_page(
     db: sqlite3.Connection, calls_context: CallsContext, typed: Mapping[str, str], problem: Wording
 ) -> CallsShown:
-    """Return a page without calls, because the filter is invalid."""
+    """Return a page without calls. `problem`: why the filter is invalid."""
     counts = _counts(db, _mistaken(db, calls_context), calls_context.now)
     return CallsShown((), typed_fields(typed), None, True, _choices(db), counts, problem=problem)
 
@@ -205,13 +205,13 @@ def _counts(db: sqlite3.Connection, mistaken: list[str], now: float) -> dict[Cal
 
 
 def query_of(typed: Mapping[str, str], place: CallCursor | None = None) -> str:
-    """Return the URL query of a page of calls."""
+    """Return the URL query of the page of calls that begins after `place`."""
     fields = [(name, typed[name]) for name in FIELDS if typed.get(name)]
     return urlencode([*fields, *([("after", f"{place.at!r}-{place.id}")] if place else [])])
 
 
 def place_of(text: str | None) -> CallCursor | None:
-    """Parse the cursor in a link. Return None, for the first page, if it is empty or invalid."""
+    """Parse the cursor in a link. Return None, which means the first page, if the text is empty or invalid."""
     match = _PLACE.fullmatch(text or "")
     return CallCursor(float(match[1]), match[2]) if match else None
 
@@ -219,7 +219,7 @@ def place_of(text: str | None) -> CallCursor | None:
 def call_shown(
     db: sqlite3.Connection, calls_context: CallsContext, raw_id: str, extension: str | None
 ) -> CallShown | None:
-    """Return the content of a call's page by the id of its decision, or None. `extension`: the visitor's extension."""
+    """Return the content of a call's page; None if no decision has this id. `extension`: the visitor's extension."""
     decision_id = parse_id(raw_id)
     record = decision_of(db, decision_id) if decision_id else None
     if record is None:
@@ -276,7 +276,7 @@ class DecisionsRequest(PageQuery, frozen=True, forbid_unknown_fields=True, kw_on
 
 
 class DecisionKey(msgspec.Struct, frozen=True):
-    """A decision to return. `id`: the short id of the decision."""
+    """A request for a decision. `id`: the short id of the decision."""
 
     id: Annotated[str, Meta(min_length=1, max_length=200, examples=["7KQ2M4XA"])]
 
@@ -286,13 +286,13 @@ class Explanation:
     """The explanation of a decision, in words.
 
     Attributes:
-        id: The decision.
+        id: The id of the decision.
         reason: The reason for the decision.
-        because: The evidence, in a sentence, or empty.
+        because: The evidence in a sentence; empty without evidence.
         witnesses: Sentences that say what led to the level, and how many witnesses there were.
         would_change: Events that would have lowered the level.
-        appeal: The reference of the appeal that was in force, or null.
-        since_then: Later decisions of people here about the caller.
+        appeal: The reference of the appeal that was in force then, or null.
+        since_then: Later decisions that people here made about the caller.
         damaged: Whether the stored evidence cannot be read.
     """
 
@@ -319,7 +319,7 @@ def find_decisions(db: sqlite3.Connection, context: Context, request: DecisionsR
 
 
 def show_decision(db: sqlite3.Connection, _context: Context, request: DecisionKey) -> CallDecision:
-    """Return one decision."""
+    """Return the decision with this id."""
     return decision_shown(db, _decision(db, request))
 
 
@@ -352,7 +352,7 @@ NAME = "name"
 
 
 def can_record(context: CheckContext) -> Finding:
-    """Check that the names of callers can be recorded, if a policy asks for names."""
+    """Check that Asterisk can record the names of callers, if a policy asks for names."""
     is_asked = any(rule.ask == NAME for policy in context.policies for rule in policy.rules)
     if not is_asked and context.loaded.settings.actions.ask != NAME:
         return ok(Wording("no caller is asked for a name"))

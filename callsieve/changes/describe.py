@@ -1,4 +1,4 @@
-"""Descriptions of audited changes for the terminal and the console. Pure functions.
+"""Descriptions of audited changes in words, for the terminal and the console. Pure functions.
 
 A field is translated together with its value, as `name {value}`, because a word alone is often ambiguous.
 """
@@ -46,7 +46,7 @@ _ACTORS = (
 
 
 def actor_of(who: str) -> str | Wording:
-    """Return the author of a change as text: person, token, site or program."""
+    """Return the author of a change in words: a person, token, site or program."""
     matches = ((pattern.fullmatch(who), words) for pattern, words in _ACTORS)
     return next((Wording(words.template, {"name": match[1]}) for match, words in matches if match), who)
 
@@ -58,7 +58,7 @@ def user_of(who: str) -> str | Wording:
 
 
 def sentence_of(row: AuditRow, sentences: Mapping[str, str], who: str | Wording) -> Wording:
-    """Return a sentence about a change: `ada blocked +1900* (premium rate)`. `sentences`: the templates by change."""
+    """Return a sentence about a change: `ada blocked +1900* (premium rate)`. `sentences`: a template per change."""
     about = row.number or row.name
     if row.what.startswith("undo "):
         values = {"who": who, "what": name_of(row.what.removeprefix("undo ")), "about": about}
@@ -80,17 +80,17 @@ def sentence_of(row: AuditRow, sentences: Mapping[str, str], who: str | Wording)
 
 
 def change_of(row: AuditRow) -> str | Wording:
-    """Return how a change affected the value: `level 1 -> 2`."""
+    """Return in words how the value differs before and after a change: `level 1 -> 2`."""
     return change_in_words(value_of_side(row.before), value_of_side(row.after), row.number)
 
 
 def value_of_side(text: str | None) -> Any:
-    """Parse the JSON in the column `before` or `after` of an audit row."""
+    """Return the value that the JSON in the column `before` or `after` of an audit row contains."""
     return None if text is None else value_of(text)
 
 
 def change_in_words(before: Any, after: Any, about: str | None = None) -> str | Wording:
-    """Return `level 1 -> 2`, `name Acme, level 1`, or the removed value in brackets. Leave out the number `about`."""
+    """Return `level 1 -> 2`, `name Acme, level 1`, or a removed value in brackets. Leave out the number `about`."""
     was, is_now = dict(_displayed_fields(before, about)), dict(_displayed_fields(after, about))
     if after is None:
         return Wording("({gone})", {"gone": _fields(was)}) if was else _fields({})
@@ -159,7 +159,7 @@ ChangeId = Annotated[
 
 
 def number_field(context: Context, text: str, field: str = "") -> str:
-    """Return a number as E.164. National numbers belong to the settings' region. Raise Refused for other texts."""
+    """Return a phone number as E.164, national numbers by the settings' region. Raise Refused for any other text."""
     try:
         return number_from(text, context.settings.numbers.region)
     except EntryError as error:
@@ -167,7 +167,7 @@ def number_field(context: Context, text: str, field: str = "") -> str:
 
 
 def about_field(context: Context, text: str) -> str | None:
-    """Return the text to search for in the audit: numbers as E.164, other texts unchanged. None for an empty text."""
+    """Return what to search for in the audit: phone numbers as E.164, other texts unchanged, None for an empty text."""
     try:
         return number_from(text, context.settings.numbers.region) if text else None
     except EntryError:
@@ -175,7 +175,7 @@ def about_field(context: Context, text: str) -> str | None:
 
 
 def since_field(context: Context, text: str | None) -> float:
-    """Return the time in a text such as 7d or 2026-11-01, or now for None. Raise Refused if it is not a time."""
+    """Return the time that a text such as 7d or 2026-11-01 means; now for None. Raise Refused if it is no time."""
     try:
         return context.at if text is None else since_of(text, context.at)
     except TimeError as error:
@@ -183,7 +183,7 @@ def since_field(context: Context, text: str | None) -> float:
 
 
 def reason_field(text: str) -> str:
-    """Return a reason without leading and trailing spaces. Raise Refused if it is empty, too long or not one line."""
+    """Return a reason without spaces at the ends. Raise Refused if the reason is empty, too long or not one line."""
     reason = text.strip()
     if not reason or len(reason) > REASON_CHARACTERS or not reason.isprintable():
         words = Wording("write one line of 1 to {most} characters", {"most": REASON_CHARACTERS})

@@ -82,10 +82,10 @@ def whole(db: sqlite3.Connection) -> AbstractContextManager[None]:
 def change(
     db: sqlite3.Connection, context: Context, what: str, number: str | None = None, name: str = ""
 ) -> Iterator[Change]:
-    """Run the block in a transaction, then write the audit row that the block filled in, and set its id.
+    """Run the block in a transaction, then write the audit row that the block filled in, and set the row's id.
 
-    `what`: the command; `number` or `name`: its subject. If a transaction is open, such as that of an import, the block
-    becomes part of it. A block that changed nothing sets `is_nothing`, and no row is written.
+    `what`: the command; `number` or `name`: its subject. If a transaction is already open, such as that of an import,
+    the block becomes part of it. A block that changes nothing sets `is_nothing`, and no audit row is written.
     """
     known = context.changes
     assert not known or what == "undo" or what in known, f"no capability has the change {what!r}"

@@ -49,7 +49,7 @@ class PageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 def page_from(
     rows: Iterable[T], asked: PageQuery, place: Callable[[T], tuple[Any, ...]], show: Callable[[T], S]
 ) -> ResultPage[S]:
-    """Return the requested page of `rows`, sorted by `place`. Raise Refused if the cursor belongs to another list."""
+    """Return the requested page of `rows`, sorted by the key `place`. Raise Refused for the cursor of another list."""
     after = place_of(asked.cursor, tuple[Any, ...])
     try:
         left = sorted((place(row), at, row) for at, row in enumerate(rows) if after is None or place(row) > after)
@@ -61,18 +61,18 @@ def page_from(
 
 
 def page_of(rows: Sequence[T], limit: int, place: Callable[[T], tuple[object, ...]]) -> tuple[Sequence[T], str | None]:
-    """Return the page and the cursor of the next page. `rows` has one row more than `limit` if there is a next page."""
+    """Return the rows of a page, and the next page's cursor or None. `rows`: up to `limit` rows and one more."""
     shown = rows[:limit]
     return shown, cursor_of(place(shown[-1])) if len(rows) > limit else None
 
 
 def cursor_of(place: tuple[object, ...]) -> str:
-    """Return the cursor of a position."""
+    """Return the cursor that encodes this position."""
     return urlsafe_b64encode(msgspec.json.encode(place)).rstrip(b"=").decode()
 
 
 def place_of(cursor: str, kind: type[T]) -> T | None:
-    """Return the position in a cursor, None for an empty cursor. Raise Refused if the cursor is invalid."""
+    """Return the position that a cursor encodes, None for an empty cursor. Raise Refused if the cursor is invalid."""
     if not cursor:
         return None
     try:

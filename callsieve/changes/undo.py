@@ -1,4 +1,4 @@
-"""Undo a change by its row in the audit. Every interface uses this module.
+"""Undo a change that has a row in the audit. Every interface uses this module.
 
 A change can be undone until another change affects the same item.
 """
@@ -30,7 +30,7 @@ ADMINISTRATORS = Wording("Only an administrator can undo this.")
 
 
 class UndoRequest(NamedTuple):
-    """A change to undo. If `whats` or `number` is given, the change must be of such a kind or about that number."""
+    """A change to undo. `whats`: kinds to which the change must belong. `number`: the number that it must be about."""
 
     change_id: int
     whats: Collection[str] | None = None
@@ -43,7 +43,7 @@ class Undone(NamedTuple):
     Attributes:
         what: The kind of change that was undone.
         subject: The number or name that the change was about.
-        things: Number of items that were restored.
+        things: How many items were restored.
         is_import: Whether a whole import was undone.
     """
 
@@ -56,10 +56,10 @@ class Undone(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Latest:
-    """A recent change.
+    """A recent change, as pages list it.
 
-    `can_undo`: it is not itself an undo, was not undone yet, and its values were not erased with a number.
-    `is_administrators`: only administrators may make and undo this change.
+    `can_undo`: whether the change is no undo, was not undone yet, and has values that were not erased with a number.
+    `is_administrators`: whether only administrators may make and undo this change.
     """
 
     id: int
@@ -84,7 +84,7 @@ class UndoKind(NamedTuple):
 
 
 def put_row_back(table: str, record: type) -> UndoKind:
-    """Return an UndoKind that restores a row of a table. The audit stores the row as this record type."""
+    """Return an UndoKind that restores a row of a table. `record`: the type as which the audit stores the row."""
     return UndoKind(
         lambda db, _row, value: audit.stored_row(db, table, record, value),
         lambda db, _, row: row.read(db),
@@ -95,7 +95,7 @@ def put_row_back(table: str, record: type) -> UndoKind:
 
 
 def _kind_of(undo: Undo, value: dict[str, Any]) -> UndoKind:
-    """Return the UndoKind for a change. If a command changes several kinds of items, `value` tells which it was."""
+    """Return the UndoKind for a change. If a command changes several kinds of items, `value` shows which it was."""
     if undo.table:
         record = TABLE_BY_NAME[undo.table].row
         assert record is not None, undo.table
@@ -106,7 +106,7 @@ def _kind_of(undo: Undo, value: dict[str, Any]) -> UndoKind:
 
 
 def undo(db: sqlite3.Connection, context: Context, request: UndoRequest) -> Undone:
-    """Undo a change or a whole import. Raise Refused if it cannot be undone, or the user may not make this change."""
+    """Undo a change or a whole import. Raise Refused if this is impossible, or the user may not make such a change."""
     with change(db, context, "undo") as changed:
         kept = _wanted(db, context, request)
         row = kept.row
@@ -123,7 +123,7 @@ def undo(db: sqlite3.Connection, context: Context, request: UndoRequest) -> Undo
 
 
 def latest_changes(db: sqlite3.Connection, changes: Changes, number: str | None = None) -> tuple[Latest, ...]:
-    """Return the latest changes of these kinds and their undos, for all numbers or for one number."""
+    """Return the latest changes of these kinds and undos of such changes. `number`: only changes about this number."""
     kept = audit.latest_of(db, (*changes, *(f"undo {what}" for what in changes)), LATEST, number)
     return tuple(
         Latest(change.id, change.row, can_undo(db, changes, change), is_administrators(changes, change.row.what))
@@ -143,7 +143,7 @@ def find_made(db: sqlite3.Connection, context: Context, change_id: int) -> Lates
 def can_undo(db: sqlite3.Connection, changes: Changes, change: audit.KeptChange) -> bool:
     """Return whether a change can be undone, unless a later change affected the same item.
 
-    The kind of change must allow an undo, it must not be undone already, and its values must not have been erased.
+    The kind of change must allow an undo. The change must not be undone already, nor its values erased.
     """
     row = change.row
     is_final = not isinstance(changes.get(row.what), Undo)
@@ -157,7 +157,7 @@ def is_administrators(changes: Changes, what: str) -> bool:
 
 
 def why_final(changes: Changes, what: str) -> Wording:
-    """Return why this kind of change cannot be undone, and what to do instead. An undo cannot be undone either."""
+    """Return why this kind of change cannot be undone, and what to do instead. An undo cannot be undone itself."""
     why = changes.get(what, AGAIN)
     assert isinstance(why, Wording)
     return Wording("'{change}' cannot be undone. {why}", {"change": name_of(what), "why": why})

@@ -1,4 +1,4 @@
-"""Errors of commands: one line with what to do, and exit code 2. Do not import typer: the daemon uses this module."""
+"""Errors of commands: one line that says what to do, and exit code 2. Must not import typer, as the daemon uses it."""
 
 import errno
 import os
@@ -14,11 +14,11 @@ from reputation.store.errors import StoreError
 
 
 class CommandError(Exception):
-    """The command failed. The message is one line that says what to do, or empty if it was printed already."""
+    """The command failed. The message is one line that says what to do; it is empty if it was printed already."""
 
 
 class SwitchedOffError(CommandError):
-    """The settings disable this command, which a systemd unit runs. With this exit code systemd does not restart it."""
+    """The settings disable this command, which a systemd unit runs. This exit code stops systemd from restarting it."""
 
 
 # The errors that a command may end with. Any other is a bug and shows its traceback.
@@ -65,7 +65,7 @@ def errors_in_one_line() -> Iterator[None]:
 
 
 def words_of(error: Exception) -> str:
-    """Return the message of an expected error, with the name of the wrong option. It says if --force would help."""
+    """Return the message of an expected error, with the name of the wrong option, and whether --force would help."""
     if not isinstance(error, Refused):
         return str(error)
     words = f"--{error.field}: {error.words}" if error.field else str(error.words)

@@ -1,4 +1,4 @@
-"""Reading of a file or standard input by imports, with or without gzip compression."""
+"""Input of imports: a file or standard input, with or without gzip compression."""
 
 import re
 import sys
@@ -32,7 +32,7 @@ def table_in(
     bare: re.Pattern[str] | None = None,
     longest: int = FIELD_CHARACTERS,
 ) -> Iterator[tuple[CsvTable, Callable[[], int]]]:
-    """Open the table in a file. Yield it and a function that returns the bytes read. Raise CommandError or OSError."""
+    """Open the table in a file. Yield it, and a function that counts the bytes read. Raise CommandError or OSError."""
 
     def table_of(stream: BinaryIO, name: str) -> CsvTable:
         return CsvTable(stream, columns, name, others=others, bare=bare, longest=longest)
@@ -43,7 +43,7 @@ def table_in(
 
 @contextmanager
 def input_as(file: Path, reader: Callable[[BinaryIO, str], T]) -> Iterator[tuple[T, Callable[[], int] | None]]:
-    """Open a file with `reader`. Yield the result, and for a compressed file a function that returns the bytes read.
+    """Open a file with `reader`. Yield the result, and for a compressed file a function that counts the bytes read.
 
     Raises:
         CommandError: The content is invalid.
@@ -65,7 +65,7 @@ def nothing_usable(problems: Sequence[RowProblem]) -> CommandError:
 
 
 class RowsRead(Protocol):
-    """An object that counts the rows read, such as a table. `warn_of_rows` uses it."""
+    """An object that counts the rows read from a file, such as a table. `warn_of_rows` reports from this object."""
 
     skipped: int
     cut: int
@@ -73,7 +73,7 @@ class RowsRead(Protocol):
 
     @property
     def ignored(self) -> tuple[str, ...]:
-        """Return the columns that the import does not use."""
+        """Return the names of the columns that the import does not use."""
 
 
 def warn_of_rows(rows: RowsRead, longest: int = FIELD_CHARACTERS) -> None:
@@ -86,7 +86,7 @@ def warn_of_rows(rows: RowsRead, longest: int = FIELD_CHARACTERS) -> None:
 
 
 def warn_of_skipped(problems: Sequence[RowProblem], skipped: int) -> None:
-    """Warn about the first skipped rows, and print the number of further skipped rows."""
+    """Warn about each row in `problems`, and say how many further rows were skipped."""
     for problem in problems:
         warn(f"skipped {problem}")
     if skipped > len(problems):

@@ -1,7 +1,7 @@
 """Common parts of commands: `--config`, `--json`, access to the store, and questions to the user.
 
-Each change is one transaction with a row in the audit. An import writes its numbers as one generation. A dry run writes
-to a temporary store.
+Each change is one transaction with a row in the audit. An import replaces the numbers of an earlier import as a whole.
+A dry run writes to a temporary store.
 """
 
 import getpass
@@ -46,21 +46,21 @@ _NOT_ASCII = re.compile(r"[^\n -~]")
 
 
 def settings_of(config: Path | None) -> Loaded:
-    """Load the settings. If run as root, continue with the rights of the state directory's owner."""
+    """Load the settings. A command that runs as root continues with the rights of the state directory's owner."""
     loaded = load_settings(config)
     become_owner(loaded)
     return loaded
 
 
 def salvaged_settings_of(config: Path | None) -> tuple[Loaded, SettingsError | None]:
-    """Load the settings for a command that must work with a broken file. Return settings and error (or None)."""
+    """Load the settings even from a broken file. Return the usable settings, and the error or None."""
     loaded, error = load_or_salvage(config)
     become_owner(loaded)
     return loaded, error
 
 
 def settings_even_broken(config: Path | None) -> tuple[Loaded, bool]:
-    """Load the settings, and return whether they are broken. If they are, warn about the settings used instead."""
+    """Return the settings, and whether their file is broken. If broken, warn which settings are used instead."""
     loaded, error = salvaged_settings_of(config)
     if error is not None:
         asked, store = loaded.settings.asterisk.command, loaded.store_path
@@ -79,7 +79,7 @@ def json_text(value: Any) -> str:
 
 
 def escaped(text: str) -> str:
-    """Return JSON with escaped control characters, and escaped characters that change the writing direction."""
+    """Return JSON in which control characters, and characters that change the writing direction, are escaped."""
     return _NOT_ASCII.sub(lambda match: match[0] if match[0].isprintable() else json.dumps(match[0])[1:-1], text)
 
 
@@ -128,7 +128,7 @@ def number_argument(text: str, loaded: Loaded) -> str:
 
 
 def number_option(name: str, text: str | None, loaded: Loaded) -> str | None:
-    """Return the number in an option, None if the option was not given. Raise CommandError with the option's name."""
+    """Return the number in an option; None if the option was not given. Raise CommandError with the option's name."""
     try:
         return None if text is None else number_argument(text, loaded)
     except CommandError as error:
@@ -136,12 +136,12 @@ def number_option(name: str, text: str | None, loaded: Loaded) -> str | None:
 
 
 def since_option(name: str, text: str, now: float) -> float:
-    """Return the past time in an option, such as 90s, 1h, 18:00 or 2026-12-31. Raise CommandError if it is invalid."""
+    """Return the past time in an option, such as 90s, 1h, 18:00 or 2026-12-31. Raise CommandError for other texts."""
     return _time(name, text, now, since_of)
 
 
 def until_option(name: str, text: str, now: float) -> float:
-    """Return the past or future time in an option. Raise CommandError if it is invalid."""
+    """Return the past or future time in an option. Raise CommandError if the text is no time."""
     return _time(name, text, now, moment_of)
 
 
@@ -153,7 +153,7 @@ def _time(name: str, text: str, now: float, read: Callable[[str, float], float])
 
 
 def confirmed(question: str, *, yes: bool, default: bool = False) -> bool:
-    """Ask the question and return whether the user agrees. `default`: on Enter. Raise CommandError without terminal."""
+    """Return whether the user agrees. `yes`: do not ask. `default`: on Enter. Raise CommandError without a terminal."""
     if yes:
         return True
     if not sys.stdin.isatty():
@@ -175,7 +175,7 @@ NAME_CHARACTERS = 64
 def stores(
     loaded: Loaded, *, dry_run: bool, copied: bool = False
 ) -> Iterator[tuple[sqlite3.Connection, sqlite3.Connection]]:
-    """Yield the store to read and the store to write. A dry run writes to a temporary copy, with data if `copied`."""
+    """Yield the store to read and the store to write. A dry run writes to an empty temporary store, or to a copy."""
     if not dry_run:
         with any_store(loaded) as db:
             yield db, db
@@ -198,13 +198,13 @@ def context_of(loaded: Loaded) -> Context:
 def perform(
     loaded: Loaded, operation: Callable[[sqlite3.Connection, Context, R], T], request: R, *, existing: bool = False
 ) -> T:
-    """Run an operation on the store and return its result. `existing`: do not create the store. Raise Refused."""
+    """Run an operation on the store and return its result. `existing`: do not create a missing store. Raise Refused."""
     with existing_store(loaded) if existing else any_store(loaded) as db:
         return operation(db, context_of(loaded), request)
 
 
 def note_done(loaded: Loaded, done: Change) -> None:
-    """Add a row to the audit about a change made outside the store. If that fails, only warn."""
+    """Add a row to the audit about a change made outside the store. If the store fails, only warn."""
     try:
         if has_store(loaded):
             perform(loaded, note, done, existing=True)

@@ -1,7 +1,7 @@
 """Output of commands: plain columns, few colours, no control characters, and progress bars for long commands.
 
-Names and notes come from callers and from files of other organisations. So they pass through `clean` and are never
-interpreted as markup.
+Names and notes come from callers and from files of other organisations. So names and notes pass through `clean` and are
+never interpreted as markup.
 """
 
 import os
@@ -42,7 +42,7 @@ Cell = str | Text
 
 
 def console() -> Console:
-    """Return a console for standard output. It uses colours only on a terminal, and only if NO_COLOR is not set."""
+    """Return a console for standard output, with colours only on a terminal and only if NO_COLOR is not set."""
     width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else WIDTH_OF_FILES
     return Console(file=sys.stdout, highlight=False, markup=False, emoji=False, width=width)
 
@@ -53,12 +53,12 @@ def clean(text: object) -> str:
 
 
 def word(text: str) -> Text:
-    """Return a level or action in its colour."""
+    """Return the name of a level or action in the colour of this level or action."""
     return Text(text, style=COLOURS.get(text, ""))
 
 
 def ordered(action: str, would_be: str) -> Text:
-    """Return the action. If the policy only observed, return in brackets the action that it would have taken."""
+    """Return the action. If the policy only observed, return in brackets the action that would have been taken."""
     return word(action) if action == would_be else Text.assemble("(", word(would_be), ")")
 
 
@@ -73,7 +73,7 @@ def bold(text: str) -> Text:
 
 
 def lines(texts: Iterable[object]) -> Text:
-    """Return several lines as the text of one cell."""
+    """Return texts as the lines of a table cell."""
     return Text("\n").join(Text(clean(text)) for text in texts)
 
 
@@ -103,7 +103,7 @@ def print_table(
     """Print columns without borders.
 
     `keep`: columns that are never wrapped. `right`: columns aligned to the right. `below`: a remark below each row.
-    Empty `headings`: print only rows. Numbers and ids are never cut off: on a narrow terminal the whole lines wrap.
+    Empty `headings`: print only rows. Phone numbers and ids are never cut off: on a narrow terminal whole lines wrap.
     """
     texts = [[_cell(cell) for cell in row] for row in rows]
     if not below:
@@ -141,7 +141,7 @@ def _write_remark(remark: str) -> None:
 
 
 def print_pairs(pairs: Iterable[tuple[str, Cell]], width: int = 0) -> None:
-    """Print lines of `name   value`, and skip empty values. A long value continues below its beginning."""
+    """Print lines of `name   value`, and skip empty values. A long value continues below its first word."""
     table = _plain_table(show_header=False)
     table.add_column(no_wrap=True, style="dim", min_width=width)
     table.add_column(overflow="fold")
@@ -172,7 +172,7 @@ def _width_of(cell: Text) -> int:
 
 
 def _lines_of(what: Table | Padding, least: int = 0, more: int = 0) -> list[str]:
-    """Return the lines of a table. Its width is the terminal's or `least`, whichever is larger, plus `more`."""
+    """Return a table as lines. They are as wide as the terminal, or `least` if that is wider, plus `more`."""
     out = console()
     out.width = max(out.width, least) + more
     with out.capture() as captured:
@@ -185,7 +185,7 @@ def _write(lines: Iterable[str]) -> None:
 
 
 def some(words: Sequence[str], most: int = 5) -> str:
-    """Return the first words, joined by commas, and the number of further words."""
+    """Return the first words, joined by commas, and how many words follow."""
     return ", ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
 
 
@@ -208,7 +208,7 @@ def say_undo(change_id: int | None, config: Path | None) -> None:
 
 
 def cells_of(counts: Sequence[int], most: int, width: int) -> list[int]:
-    """Return the number of cells for each part of a stacked bar. A bar of `most` fills `width` cells.
+    """Return how many cells each part of a stacked bar gets. A bar of `most` fills `width` cells.
 
     A part that is not 0 gets at least one cell. The largest part absorbs the rounding error, so the sum is right.
     """
@@ -237,7 +237,7 @@ def meter(file: Path, afterwards: str = "storing") -> AbstractContextManager[Tel
 
 @contextmanager
 def meter_of(size: int | None, afterwards: str = "storing") -> Iterator[Tell]:
-    """Show a progress bar for an input that is not a file. `size`: its size in bytes, None if unknown."""
+    """Show a progress bar for an input that is not a file. `size`: the size of the input in bytes, None if unknown."""
     if not sys.stderr.isatty():
         yield _nobody
         return
@@ -261,7 +261,7 @@ def meter_of(size: int | None, afterwards: str = "storing") -> Iterator[Tell]:
 
 @contextmanager
 def counted(total: int, what: str) -> Iterator[Callable[[], None]]:
-    """Show a progress bar for `total` items. Each call of the yielded function advances it by one item."""
+    """Show a progress bar for `total` items. Each call of the yielded function advances the bar by one item."""
     if not sys.stderr.isatty():
         yield _no_one
         return
@@ -272,7 +272,7 @@ def counted(total: int, what: str) -> Iterator[Callable[[], None]]:
 
 
 def watched(rows: Iterator[T], bytes_read: Callable[[], int], tell: Tell) -> Iterator[T]:
-    """Yield the rows, and report the progress with `tell` every few rows and at the end."""
+    """Yield the rows, and report every few rows and at the end how many rows and bytes were read, by calling `tell`."""
     count = 0
     for count, row in enumerate(rows, 1):
         if count % ROWS_BETWEEN_LOOKS == 0:

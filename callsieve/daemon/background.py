@@ -51,7 +51,7 @@ Part = Callable[[], Coroutine[None, None, None]]
 
 
 class BackgroundParts:
-    """Runs coroutines until the daemon stops. If one fails, the others and the calls continue."""
+    """Runs background coroutines until the daemon stops. If one fails, the other coroutines and the calls continue."""
 
     def __init__(self) -> None:
         self._failed_at: dict[str, float] = {}
@@ -91,7 +91,7 @@ EVERY_SECONDS = 10.0
 
 
 def dialplan_problem(loaded: Loaded) -> str:
-    """Return why calls do not reach this daemon and what to do. Empty if they do, or if this cannot be determined."""
+    """Return why calls do not reach this daemon and what to do. Empty if calls do, or if this cannot be determined."""
     etc, listen = Path(loaded.settings.asterisk.etc), loaded.settings.agi.listen
     try:
         asked = asked_in_files(etc)
@@ -106,7 +106,7 @@ def dialplan_problem(loaded: Loaded) -> str:
 
 
 async def watch_dialplan(load: Callable[[], Loaded], tell: Callable[[str], None]) -> None:
-    """Check the dialplan every few seconds, and call `tell` with its problem, or with "" if it has none."""
+    """Check the dialplan every few seconds. Call `tell` with a text about the problem, or with "" without a problem."""
     known = ""
     while True:
         trouble = await asyncio.to_thread(dialplan_problem, load())  # a thread, so that a stalled disk delays no call
@@ -125,7 +125,7 @@ RETRY_SECONDS = 10.0
 
 
 async def keep_folded(store: StoreSupervisor, changed: asyncio.Event) -> None:
-    """Recompute outdated standings each time `changed` is set. Runs until cancelled."""
+    """Recompute outdated standings (stored sums about numbers) each time `changed` is set. Runs until cancelled."""
     while True:
         changed.clear()
         try:
@@ -138,7 +138,7 @@ async def keep_folded(store: StoreSupervisor, changed: asyncio.Event) -> None:
 
 
 async def fold(store: StoreSupervisor) -> int:
-    """Recompute the standings that were computed with other weights, and return their number."""
+    """Recompute the standings that were computed with outdated weights. Return how many were recomputed."""
     await store.write(use_weights, store.weights)
     total = 0
     while numbers := await store.write(fold_next, AT_ONCE):
@@ -156,7 +156,7 @@ END_SECONDS = 1.0
 
 
 async def keep_console(load: Callable[[], Loaded]) -> None:
-    """Run the console until cancelled, and restart it if it ends. Return at once if the settings disable it."""
+    """Run the console until cancelled, and restart it if it ends. Return at once if the settings switch it off."""
     loaded = load()
     if not loaded.settings.web.enabled:
         return
@@ -174,7 +174,7 @@ async def keep_console(load: Callable[[], Loaded]) -> None:
 
 
 async def _run(loaded: Loaded) -> int:
-    """Run the console once. It exits when its standard input closes, so it never outlives this process."""
+    """Run the console once. The console exits when its standard input closes, so it never outlives this process."""
     words = [sys.executable, "-P", "-m", "callsieve.main.console_server", *([str(loaded.file)] if loaded.file else [])]
     process = await asyncio.create_subprocess_exec(*words, stdin=asyncio.subprocess.PIPE)
     try:
@@ -196,7 +196,7 @@ RECALLED_CALLS = 100
 
 
 async def keep_settings(store: StoreSupervisor, settings: Callable[[], Settings], due: asyncio.Event) -> None:
-    """Write the people and numbers in the settings to the store each time `due` is set."""
+    """Write the people and phone numbers that the settings name to the store, each time `due` is set."""
     while True:
         await due.wait()
         due.clear()
@@ -207,7 +207,7 @@ async def keep_settings(store: StoreSupervisor, settings: Callable[[], Settings]
 
 
 async def recall(store: StoreSupervisor, velocity: Velocity, first_calls: FirstCalls, started_at: float) -> None:
-    """Count the calls in the hour before the start, as if the daemon had been running then."""
+    """Count the calls in the hour before the start, as if the daemon had been running in that hour."""
     while (times := await _times(store, started_at - WINDOW_SECONDS, started_at)) is None:
         pass
     for place, (caller, at, did, is_first) in enumerate(times):
@@ -233,7 +233,7 @@ async def _times(store: StoreSupervisor, since: float, before: float) -> list[Ca
 
 
 async def _done(pending: Awaitable[None]) -> bool:
-    """Return whether the store completed the request. Pause after a failure, so that the caller may retry at once."""
+    """Return whether the store completed the request. After a failure, pause first, so the caller may retry at once."""
     try:
         await pending
     except StoreError as error:
@@ -354,7 +354,7 @@ def _listening_of(daemon: Observed) -> Listening | None:
 
 
 def write_telemetry(state: Path, telemetry: Telemetry) -> None:
-    """Replace the telemetry file in one step, so that readers never see a partial file. Raise OSError if that fails."""
+    """Replace the telemetry file in one step, so that readers never see a partial file. Raise OSError on failure."""
     path = state / NAME
     new = path.with_suffix(".new")
     new.write_bytes(msgspec.json.encode(telemetry))

@@ -78,7 +78,7 @@ NEW_OBJECTS = 10_000  # between two garbage collections; at least a thousand cal
 
 
 class Daemon:
-    """The CallSieve service. `load` reads the settings, at the start and at each reload."""
+    """The CallSieve service. `load`: reads the settings, at the start and at each reload."""
 
     def __init__(self, load: Callable[[], Loaded]) -> None:
         self._load = load
@@ -169,7 +169,7 @@ class Daemon:
             raise address_taken(self._loaded.settings.agi.listen, "[agi] listen", remedy) from None
 
     async def _listen_unix(self) -> None:
-        """Listen on the Unix socket. If that fails, as on a read-only file system, calls still arrive over TCP."""
+        """Listen on the Unix socket. If this fails, as on a read-only file system, calls still arrive over TCP."""
         path = self._loaded.socket_path
         try:
             await self.server.listen_unix(str(path))
@@ -181,12 +181,12 @@ class Daemon:
 
     @property
     def policy(self) -> str:
-        """Return the name of the default policy, and whether it only observes."""
+        """Return the name of the default policy, with a remark if the policy only observes."""
         policy = self.screening.policies.default
         return f"{policy.name} (observing: decides and records, but changes no call)" if policy.observe else policy.name
 
     def trouble(self) -> str:
-        """Return the current problems in one line, or an empty text."""
+        """Return the current problems of the daemon in one line, or an empty text."""
         journal = self.store.journal
         return "; ".join(
             text
@@ -297,7 +297,7 @@ class Daemon:
                 logger.info("numbering plans reloaded: %d ranges", len(site.plan))
 
     def _settings_differ(self) -> None:
-        """Note that the store may differ from the settings, because one of them was opened or read again."""
+        """Note that the store may differ from the settings, because one of the two was opened or read again."""
         self._weights_changed.set()
         self._settings_due.set()
 
@@ -308,7 +308,7 @@ class Daemon:
         await recall(self.store, self.screening.velocity, self.screening.first_calls, time.time())
 
     async def _read_plans(self) -> None:
-        """Read the numbering plans of all countries after the start. The first calls do not need them."""
+        """Read the numbering plans of all countries after the start. The first calls do not need all plans."""
         for region in supported_regions():  # one at a time, in a thread: calls have priority
             await asyncio.to_thread(read_plans, (region,))
 
@@ -328,9 +328,9 @@ class Daemon:
         await keep_console(lambda: self._loaded)
 
     async def _run_housekeeping(self) -> None:
-        """Make a backup once a day, and remove old data once an hour, but only after that day's backup.
+        """Make a backup once a day. Remove old data once an hour, but only after the backup of the day.
 
-        Begins a minute after the start, because calls that arrived during the start need the processor first.
+        The first backup is made a minute after the start, because calls that waited during the start come first.
         """
         await asyncio.sleep(SETTLED_SECONDS)
         while True:
@@ -392,7 +392,7 @@ async def _grade_own_numbers(store: Path, weights: Weights, networks: str) -> No
 
 
 async def run_in_subprocess(module: str, *arguments: str) -> tuple[bool, str]:
-    """Run a module in a low-priority subprocess. Return whether it succeeded, and its output or error."""
+    """Run a module in a low-priority subprocess. Return whether it succeeded, and what it printed or the error."""
     command = (sys.executable, "-P", "-m", module, *arguments)  # -P: not from the working directory
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe)
@@ -428,7 +428,7 @@ def run(load: Callable[[], Loaded]) -> None:
 def _collect_seldom() -> None:
     """Exclude the objects made during the start from garbage collection, and run the collector rarely.
 
-    These objects live until the process ends. Scanning them used a tenth of each call's processor time, and up to 30 ms
+    These objects live until the process ends. To scan them took a tenth of each call's processor time, and up to 30 ms
     at once. The objects of a call are freed by reference counting.
     """
     gc.freeze()
@@ -437,7 +437,7 @@ def _collect_seldom() -> None:
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Return uvloop's loop factory if the extra `fast` is installed, otherwise None for asyncio's own."""
+    """Return uvloop's loop factory if the extra `fast` is installed. Otherwise return None, for asyncio's own loop."""
     try:
         import uvloop
     except ImportError:

@@ -2,8 +2,8 @@
 
     AmiListener -> packets -> events -> CallTracker -> Outcome -> OutcomeRecord -> queue -> the store, in batches
 
-No call waits for this. Outcomes that the store does not accept stay in a bounded queue. A call that was not observed
-from start to end is recorded as incomplete, and nothing is learnt from it.
+No call waits for the recording. Outcomes that the store does not accept stay in a bounded queue. A call that was not
+observed from start to end is recorded as incomplete, and nothing is learnt from it.
 """
 
 import asyncio
@@ -63,7 +63,7 @@ class OutcomeRecorder:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Start connecting in the background. Raises no error."""
+        """Start to connect to Asterisk in the background. Raises no error."""
         self.listener.start()
         parts = {
             "follow": self._follow(),
@@ -87,7 +87,7 @@ class OutcomeRecorder:
 
     @property
     def trouble(self) -> str:
-        """Return the problem of the listener in one line, or an empty text."""
+        """Return the problem of the AMI listener in one line, or an empty text."""
         trouble = self.listener.status.trouble
         ended = [
             f"recording how calls end stopped ({task.get_name()}): the log says why; restart the daemon"
@@ -98,7 +98,7 @@ class OutcomeRecorder:
 
     @property
     def waiting(self) -> int:
-        """Return the number of outcomes that wait to be written to the store."""
+        """Return how many outcomes wait to be written to the store."""
         return len(self._queue)
 
     def _trunk_of(self, channel: str) -> str | None:
@@ -117,7 +117,7 @@ class OutcomeRecorder:
                 logger.exception("an AMI event could not be processed")
 
     def _process(self, notice: Notice) -> KeyPressed | None:
-        """Process a notice. Return the pressed key if the notice reports a key."""
+        """Process an AMI event. Return the pressed key if the event reports a key."""
         if isinstance(notice, Gap):
             logger.warning("gap in Asterisk's events, current calls are incomplete: %s", notice.why)
             self._take(self.tracker.gap(notice.at))
@@ -164,9 +164,9 @@ class OutcomeRecorder:
             self._emergencies.popleft()
 
     async def _flush(self) -> None:
-        """Write all queued outcomes. If the store fails, put them back into the queue.
+        """Write all queued outcomes to the store. If the store fails, put the outcomes back into the queue.
 
-        A stopped call ends before its decision is in the journal. So its outcome is evaluated a moment later.
+        A stopped call ends before its decision is in the journal. So the outcome is evaluated a moment later.
         """
         if time.monotonic() >= self._settle_at:
             await self._store.write(settle_outcomes, time.time())
@@ -202,7 +202,7 @@ class OutcomeRecorder:
                 self.recorded += 1
 
     async def _settle(self) -> None:
-        """Read which phone belongs to which person, and learn from outcomes whose decisions are now in the journal."""
+        """Read which person has which phone, and learn from outcomes whose decisions are now in the journal."""
         people = await self._store.read(all_people)
         self._phones = frozenset(person.endpoint for person in people if person.endpoint)
         await self._store.write(settle_outcomes, time.time())

@@ -1,8 +1,8 @@
-"""The daemon's access to the store, which stays open whatever happens to the file.
+"""The daemon's access to the store. The daemon stays usable whatever happens to the store's file.
 
 Without a store every read and write fails at once, and calls fail open. A damaged file is moved aside and replaced by
 the last good backup. If the store cannot be opened, the supervisor keeps trying. If the open file is removed, replaced
-or emptied, the supervisor notices it within a second and keeps the open content as a backup. A store that becomes
+or emptied, the supervisor notices within a second and keeps the open content as a backup. A store that becomes
 read-only is still read, and decisions wait in memory.
 """
 
@@ -48,7 +48,7 @@ class StoreSupervisor:
     """The daemon's store, which implements `agi.screening.Knowledge`. `start` opens it, `close` closes it.
 
     `weights`: the weights of reputations, replaced as a whole at a reload. `opened`: called each time a store is
-    opened; it may be another file than before. `incident`: the last event that may have lost data. It is kept until the
+    opened; the file may be another than before. `incident`: the last event that may have lost data, kept until the
     process ends, so that an administrator sees it.
     """
 
@@ -66,7 +66,7 @@ class StoreSupervisor:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Open the store, or keep trying in the background. Raises no error if the store is unusable."""
+        """Open the store. If the store is unusable, keep trying in the background and raise no error."""
         if not await self._open():
             self._wanted.set()
         self.journal.start()
@@ -81,7 +81,7 @@ class StoreSupervisor:
         await self._close_store()
 
     async def facts(self, query: FactsQuery, give_up_at: float) -> Facts:
-        """Return the facts about a call. This read has priority over all others."""
+        """Return the facts about a call. This read has priority over all other reads."""
         store = self._open_store()
         try:
             return await store.facts(query, give_up_at, self.weights)
@@ -90,11 +90,11 @@ class StoreSupervisor:
             raise
 
     async def read(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
-        """Run a function in a read transaction. Does not delay calls."""
+        """Run a function in a read transaction, without delaying calls."""
         return await self._open_store().read(fn, *args)
 
     async def write(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts, give_up_at: float = math.inf) -> T:
-        """Run a function in a write transaction. Raise TimeoutError if `give_up_at` passes before it begins."""
+        """Run a function in a write transaction. Raise TimeoutError if `fn` has not begun by `give_up_at`."""
         try:
             return await self._open_store().write(fn, *args, give_up_at=give_up_at)
         except StoreError as error:
@@ -102,7 +102,7 @@ class StoreSupervisor:
             raise
 
     async def outbound_facts(self, query: OutboundQuery, give_up_at: float) -> OutboundFacts:
-        """Return the facts about an outgoing call, including decisions that are still queued."""
+        """Return the facts about an outgoing call. They include decisions that are still queued."""
         waiting = self.journal.outbound_waiting()
         try:
             return await self._open_store().read(outbound_facts, query, waiting, give_up_at=give_up_at)
@@ -111,7 +111,7 @@ class StoreSupervisor:
             raise
 
     async def record_emergency(self, at: float, who: str = "Asterisk") -> None:
-        """Record that a phone here made an emergency call."""
+        """Record that a phone of this PBX made an emergency call."""
         await self.write(record_emergency, at, who)
 
     async def record_challenge(
@@ -125,13 +125,13 @@ class StoreSupervisor:
         await self.write(record_transcript, transcript)
 
     async def apply_feature_code(self, endpoint: str, code: str, at: float, give_up_at: float) -> str:
-        """Apply a feature code that a person here dialled, and return the answer.
+        """Apply a feature code that a person of this PBX dialled, and return the answer for the phone.
 
-        If this coroutine is cancelled, the phone has already announced a failure. If the write then still succeeds, it
-        is undone, because the person will dial the code again.
+        If this coroutine is cancelled, the phone has already announced a failure, and the person will dial again. So a
+        write that still succeeds is undone.
 
         Raises:
-            TimeoutError: It was too late, and nothing was changed.
+            TimeoutError: The time limit passed, and nothing was changed.
         """
         writing = asyncio.ensure_future(self.write(apply_feature_code, endpoint, code, at, give_up_at=give_up_at))
         try:
@@ -150,16 +150,16 @@ class StoreSupervisor:
             logger.warning("undoing a feature code that was written too late failed: %s", error)
 
     async def prove_by_call(self, keyed: KeyedCode, at: float, give_up_at: float) -> bool:
-        """Return whether the code that the caller entered proves control of the number."""
+        """Return whether the code that the caller entered proves that the caller controls the number."""
         proof = await self.write(prove_keyed, keyed, at, give_up_at=give_up_at)
         return proof is ProofAnswer.RIGHT
 
     async def last_call(self, endpoint: str, now: float) -> LastCall | None:
-        """Return the last call of an endpoint. Feature codes act on it."""
+        """Return the last call of an endpoint, on which feature codes act."""
         return await self.read(last_call_of, endpoint, now)
 
     async def make_passcode(self, endpoint: str, at: float, give_up_at: float) -> str | None:
-        """Return a new passcode for the personal page of the endpoint's person. None if no person has this endpoint."""
+        """Return a new passcode for the page of the person with this endpoint; None if nobody has this endpoint."""
         passcode = new_passcode()
         return passcode if await self.write(make_passcode, endpoint, passcode, at, give_up_at=give_up_at) else None
 
@@ -279,7 +279,7 @@ class StoreSupervisor:
         self._report(f"{self.trouble}; its open content {kept}")
 
     def _remove_log(self) -> None:
-        """Remove the -wal file of a removed store. Otherwise SQLite would apply it to the store's replacement."""
+        """Remove the -wal file of a removed store. Otherwise SQLite would apply the file to the store's replacement."""
         now = files_of(self.path)
         if now[0] == self._files[0]:
             return  # the same file is back, and needs its -wal

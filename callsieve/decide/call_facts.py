@@ -1,4 +1,4 @@
-"""The JSON that other switches send about a call, the request to the daemon made from it, and the daemon's answer.
+"""The JSON that another switch sends about a call, how it becomes a request to the daemon, and the daemon's answer.
 
 Texts from callers are cleaned in the same way as by the dialplan, but never refused. Otherwise a caller could avoid
 screening with an unreadable name.
@@ -45,12 +45,12 @@ class CallFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         did: The number that was dialled.
         trunk: The name of a [[trunk]], or a value that its `channels` match.
         withheld: Whether the caller withheld the number.
-        verification: The result, if the switch itself has checked the Identity header.
-        attestation: The level in the Identity header.
+        verification: The result of checking the Identity header, if the switch itself has checked it.
+        attestation: The attestation level in the Identity header.
         asserted: The URI of P-Asserted-Identity, else of From, for the carrier's `verstat`.
         diversion: The Diversion header.
         priority: The Priority header.
-        call_id: The switch's id of the call, with which it can report the outcome later.
+        call_id: The switch's id of the call, with which the switch can report the outcome later.
     """
 
     caller: str = ""
@@ -69,7 +69,7 @@ class CallFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 def request_of(facts: CallFacts, fresh_id: str, key: str = "", *, record: bool = True) -> Request:
     """Return the request that the dialplan would send about this call.
 
-    `fresh_id`: the call's id if the switch sent none. `key`: [agi] key. `record`: whether to record the decision.
+    `fresh_id`: the call's id if the switch sent none. `key`: `[agi] key`. `record`: whether to record the decision.
     """
     arguments = {
         "key": key,
@@ -96,11 +96,11 @@ class OutgoingFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
     Attributes:
         dialled: The number, without your prefix for an outside line.
-        own_number: The number that the call shows.
+        own_number: The number that the callee will see.
         caller: The extension of the person who calls, or the `endpoint` of a [[person]].
         trunk: The name of a [[trunk]], or a value that its `channels` match.
         sent: The number with the prefix that the trunk adds.
-        call_id: The switch's id of the call, as in `/outcomes`.
+        call_id: The switch's id of the call, which `/outcomes` needs too.
     """
 
     dialled: str
@@ -131,7 +131,7 @@ def trunk_text_of(text: str) -> str:
 
 
 def linkedid_of(call_id: str) -> str:
-    """Return the store's key for a call of another switch."""
+    """Return the key under which the store keeps a call of another switch."""
     return own_name(id_of(call_id))
 
 
@@ -161,12 +161,12 @@ class CallAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         action: The action that the switch should take.
-        rule: The rule that decided; `fail-open` if no decision was possible, and then the action is allow.
+        rule: The rule that decided; `fail-open` if no decision was possible, and then the action is `allow`.
         reason: The reason, in English.
-        level: The action that the evidence alone would justify.
+        level: The strongest action that the evidence alone would justify.
         points: The reputation, in points.
         label: The tag of a tagged or warned call.
-        name: The name to show, with the tag; empty: the name as received.
+        name: The name to show, including the tag; empty: show the received name.
         route: The destination of a routed call, from `[actions] route`; empty: voicemail.
         sip_code: The SIP status with which to reject the call.
         id: The id of the decision, for `callsieve explain` and appeals.
@@ -195,8 +195,8 @@ class OutboundAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The decision about an outgoing call.
 
     Attributes:
-        action: Allow, hold (not now) or refuse.
-        rule: The rule that decided; `fail-open` if no decision was possible, and then the action is allow.
+        action: `allow`, `hold` (not now) or `refuse`.
+        rule: The rule that decided; `fail-open` if no decision was possible, and then the action is `allow`.
         reason: The reason, in English.
         until: The earliest time at which a held call is allowed.
         id: The id of the decision, for `callsieve own decisions`.
@@ -210,7 +210,7 @@ class OutboundAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def outbound_fail_open(reason: str) -> OutboundAnswer:
-    """Return the answer that allows an outgoing call."""
+    """Return the answer that allows an outgoing call without a decision."""
     return OutboundAnswer(action=Passage.ALLOW.word, rule=FAIL_OPEN_RULE, reason=str(reason))
 
 
@@ -233,7 +233,7 @@ def outbound_answer_of(raw: bytes) -> OutboundAnswer:
 
 
 def fail_open(reason: str) -> CallAnswer:
-    """Return the answer that allows an incoming call."""
+    """Return the answer that allows an incoming call without a decision."""
     return CallAnswer(action="allow", rule=FAIL_OPEN_RULE, reason=str(reason))
 
 

@@ -59,10 +59,10 @@ class CallEnding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         dialled: The number that an outbound call was made to.
         own_number: The number that an outbound call showed.
         trunk: The trunk, as for the decision.
-        answered_by: The phone that answered; null if no person did.
+        answered_by: The phone that answered; null if no person answered.
         rang: The phones that rang.
         ring_seconds: How long the call rang.
-        talk_seconds: How long people talked.
+        talk_seconds: How long the two sides talked.
         ended_by: The side that hung up.
         ended_at: When the call ended; now if not given.
         sip_code: The SIP status code.
@@ -101,7 +101,7 @@ class EndingRecorded(NamedTuple):
 
     Attributes:
         recorded: Whether the outcome is new. Each call is recorded once.
-        signal: The signal derived from the outcome; null for none yet.
+        signal: The signal derived from the outcome; null if there is no signal yet.
     """
 
     recorded: bool
@@ -109,7 +109,7 @@ class EndingRecorded(NamedTuple):
 
 
 def record_ending(db: sqlite3.Connection, context: Context, ending: CallEnding) -> EndingRecorded:
-    """Record how a call through another switch ended, with its signals. Emergency calls open the emergency window."""
+    """Record how a call through another switch ended, and its signals. An emergency call opens the emergency window."""
     site = site_of(context.settings)
     outcome = _outcome_of(ending, site.trunk_of(trunk_text_of(ending.trunk)).name or None, context.at)
     record = record_of(outcome, site.region_of)
@@ -121,7 +121,7 @@ def record_ending(db: sqlite3.Connection, context: Context, ending: CallEnding) 
 
 
 def _outcome_of(ending: CallEnding, trunk: str | None, now: float) -> Outcome:
-    """Return the outcome in the form that the call tracker uses for calls through Asterisk."""
+    """Return the outcome in the same form as the call tracker makes it for calls through Asterisk."""
     ended_at = now if ending.ended_at is None else ending.ended_at
     if not now - OLDEST_SECONDS <= ended_at <= now + LATEST_SECONDS:
         raise Refused("bad-time", BAD_TIME, "ended_at")
@@ -169,9 +169,9 @@ QUEUE_FULL_SECONDS = 0.005
 
 
 class DaemonClient:
-    """A client of the daemon's Unix socket.
+    """A client that queries the daemon through its Unix socket.
 
-    `seconds`: timeout of a request. `in_flight`: maximum number of parallel requests, which is the daemon's own limit.
+    `seconds`: timeout of a request. `in_flight`: how many requests may run at once, which the daemon limits too.
     """
 
     def __init__(self, path: Path, seconds: float, in_flight: int, key: str = "") -> None:
@@ -241,8 +241,8 @@ class DaemonClient:
 async def _connect(path: Path) -> socket.socket:
     """Return a socket that is connected to the daemon.
 
-    The daemon's queue holds 64 connections. If it is full, connecting to a Unix socket fails at once instead of
-    waiting, and asyncio does not handle that. So this function retries until the caller's timeout.
+    The daemon's queue holds 64 connections. If the queue is full, connecting to a Unix socket fails at once, which
+    asyncio does not handle. So this function retries until the caller's timeout.
     """
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:

@@ -1,4 +1,4 @@
-"""The capability `digest`: the calls of a day, and tasks that wait."""
+"""The capability `digest`: a summary of the calls of a day, with tasks that wait for people."""
 
 from callsieve.capability import Capability, Group, Help
 

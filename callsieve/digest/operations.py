@@ -1,9 +1,9 @@
-"""The digest of a day: a value that the command, the page and the mail show.
+"""The digest: a summary of the calls of a day, and of tasks. Command, page and mail show the same digest.
 
     day(db, context, DayRequest(date(2026, 11, 26))) -> Digest
 
-Days are in the server's time zone. Tasks (appeals, feeds, the doctor's findings) are always the current ones. Once a
-day an event says that yesterday's digest is ready.
+Days are in the server's time zone. The tasks (appeals, feeds, the doctor's findings) are always the current tasks. Once
+a day an event says that yesterday's digest is ready.
 """
 
 import sqlite3
@@ -43,7 +43,7 @@ FIRST_YEAR = 1970
 
 @dataclass(frozen=True, slots=True)
 class DayRequest:
-    """The requested day; None: yesterday."""
+    """A request for the digest of a day. `day`: the day; None: yesterday."""
 
     day: date | None = None
 
@@ -56,7 +56,7 @@ class UnwellFeed(NamedTuple):
 
 
 class AppealToDecide(NamedTuple):
-    """An appeal in force, with its deadline."""
+    """An appeal in force that waits for a decision, with its deadline."""
 
     reference: str
     number: str
@@ -66,13 +66,13 @@ class AppealToDecide(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """The digest of a day, with the tasks at `at`, in epoch seconds.
+    """The digest of a day. `at`: the time of the tasks, in epoch seconds.
 
     `mistakes`: numbers that were probably stopped or warned about by mistake. `challenged`: results of challenges.
-    `in_force`: the appeals in force, by deadline. `filed`: number of appeals that are only filed. `grades`: own numbers
-    whose grade changed on the day. `labels`: label checks whose result changed on the day. `suspicions`: signs since
-    that day that platforms label own numbers. `due`: tasks for own numbers until a day from now. `feeds`: feeds with
-    problems. `findings`: the findings of root's doctor, or why they are unknown.
+    `in_force`: the appeals in force, by deadline. `filed`: how many appeals are only filed. `grades`: own numbers whose
+    grade changed on the day. `labels`: label checks whose result changed on the day. `suspicions`: signs since this day
+    that analytics platforms label own numbers. `due`: tasks for own numbers within the next 24 hours. `feeds`: feeds
+    with problems. `findings`: the findings of root's `callsieve doctor`, or why they are unknown.
     """
 
     day: date
@@ -92,7 +92,7 @@ class Digest:
     @property
     @encoded
     def probable_mistakes(self) -> ProbableMistakes:
-        """Return calls that were probably stopped or warned about by mistake."""
+        """Return the calls that were probably stopped or warned about by mistake."""
         return ProbableMistakes.of(self.mistakes)
 
     @property
@@ -106,18 +106,18 @@ class Digest:
 
     @property
     def calls(self) -> int:
-        """Number of screened calls."""
+        """How many calls were screened."""
         return self.figures.calls
 
     @property
     def mistaken_calls(self) -> int:
-        """Number of calls that were probably stopped or warned about by mistake."""
+        """How many calls were probably stopped or warned about by mistake."""
         return count_of(self.mistakes)
 
     @property
     @encoded
     def is_over(self) -> bool:
-        """Whether the day was over at `at`."""
+        """Whether the day had ended at the time `at`."""
         return self.at >= end_of(self.day)
 
 
@@ -152,22 +152,22 @@ def day(db: sqlite3.Connection, context: Context, request: DayRequest) -> Digest
 
 
 def day_of(at: float) -> date:
-    """Return the day of an instant."""
+    """Return the day, in the server's time zone, to which an instant belongs."""
     return datetime.fromtimestamp(at).astimezone().date()
 
 
 def day_before(at: float) -> date:
-    """Return the day before that of an instant."""
+    """Return the day before the day of an instant."""
     return day_of(at) - timedelta(days=1)
 
 
 def start_of(day_wanted: date) -> float:
-    """Return when the day begins, in epoch seconds. A day has 23 or 25 hours if the clock changes."""
+    """Return when the day begins, in epoch seconds. A day has 23 or 25 hours when the clock changes."""
     return datetime.combine(day_wanted, time()).astimezone().timestamp()
 
 
 def end_of(day_wanted: date) -> float:
-    """Return when the next day begins."""
+    """Return when the following day begins, in epoch seconds."""
     return start_of(day_wanted + timedelta(days=1))
 
 
@@ -187,7 +187,7 @@ def _of_each_number(mistakes: Iterable[FalsePositive]) -> list[FalsePositive]:
 
 
 def due_of_own_numbers(db: sqlite3.Connection, until: float) -> list[Due]:
-    """Return the tasks for own numbers until an instant, the earliest first: checks, label checks and ends of rests."""
+    """Return the tasks for own numbers until `until`, the earliest first: checks, label checks and ends of rests."""
     return sorted(
         [*due_of(register_of(db), (), until), *label_checks_to_make(db, until)], key=lambda task: (task.at, task.number)
     )
@@ -204,7 +204,7 @@ DIGEST = "digest"
 
 
 def _emit_ready(db: sqlite3.Connection, settings: Settings, now: float) -> None:
-    """Emit the event once the set time of day has passed, only once a day even if the clock is set back."""
+    """Emit the event after the set time of day. Emit it only once a day, even if the clock is set back."""
     yesterday = day_before(now).isoformat()
     clock = f"{datetime.fromtimestamp(now).astimezone():%H:%M}"
     if clock >= settings.digest.at and yesterday > (state_of(db, DIGEST) or ""):

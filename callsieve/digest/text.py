@@ -25,7 +25,7 @@ BOTH = "{some}; {more}"
 
 @dataclass(frozen=True, slots=True)
 class DigestLine:
-    """A fact in the digest. `commands`: how to correct it. `link`: its page, if the console has an address."""
+    """A fact in the digest. `commands`: commands that correct a mistake. `link`: the page of the fact, or empty."""
 
     text: str
     commands: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ class DigestSection:
 
 @dataclass(frozen=True, slots=True)
 class DigestText:
-    """The digest in one language. `lead`: the summary in one line. `link`: the address of the console."""
+    """The digest in one language. `lead`: the summary of the day in one line. `link`: the address of the console."""
 
     language: str
     title: str
@@ -53,7 +53,7 @@ class DigestText:
 
 @dataclass(frozen=True, slots=True)
 class _Writer:
-    """Options for the text: the language, whether numbers are unmasked, and the address of the console."""
+    """How to write the text: the language, whether phone numbers are unmasked, and the address of the console."""
 
     translate: Callable[[str], str]
     numbers: bool
@@ -67,7 +67,7 @@ class _Writer:
 
 
 def digest_text(digest: Digest, language: str = "en", *, numbers: bool = True, console: str = "") -> DigestText:
-    """Return the text of the digest. `numbers`: unmasked. `console`: `https://pbx.example.com` or empty."""
+    """Return the digest as text. `numbers`: unmask phone numbers. `console`: base URL for links; empty: no links."""
     writer = _Writer(partial(translated, catalogue=translations_of(language)), numbers, console)
     sections = tuple(
         DigestSection(writer.say(title), lines) for title, facts in _sections(digest, writer) if (lines := tuple(facts))
@@ -76,7 +76,7 @@ def digest_text(digest: Digest, language: str = "en", *, numbers: bool = True, c
 
 
 def title_of(digest: Digest) -> Wording:
-    """Return the title, such as `Calls of 2026-12-31`."""
+    """Return the title of the digest, such as `Calls of 2026-12-31`."""
     return Wording("Calls of {day}", {"day": digest.day.isoformat()})
 
 
@@ -121,7 +121,7 @@ def html_page(text: DigestText) -> str:
 
 
 def console_address(web: Web) -> str:
-    """Return the address of the console, empty if it can be reached only from this server."""
+    """Return the address of the console; empty if the console can be reached only from this server."""
     return f"https://{web.hosts[0]}" if web.behind_proxy and web.hosts else ""
 
 
@@ -164,14 +164,14 @@ def mistake_words(mistake: FalsePositive) -> Wording:
 
 
 def _remedy_for(mistake: FalsePositive, writer: _Writer) -> tuple[tuple[str, ...], str]:
-    """Return commands and link that let the number ring. Empty if numbers are masked, because both contain it."""
+    """Return commands and a link that let the number ring. Empty if numbers are masked, as both contain the number."""
     if not writer.numbers:
         return (), ""
     return undo_commands(mistake), f"{writer.console}/numbers/{quote(mistake.number)}" if writer.console else ""
 
 
 def undo_commands(mistake: FalsePositive) -> tuple[str, ...]:
-    """Return the commands that let the number ring. For an automated caller, one of them verifies the owner."""
+    """Return the commands that let the number ring. For an automated caller, one command verifies its owner."""
     ways = mistake.remedies
     return (ways["allow"], ways["prove"]) if mistake.is_machine else (ALLOW.format(number=mistake.number),)
 
@@ -201,7 +201,7 @@ def _appeals(digest: Digest, writer: _Writer) -> Iterator[DigestLine]:
 
 
 def appeal_words(appeal: Appeal, now: float) -> Wording:
-    """Return the appeal in words, with its deadline and whether it is overdue."""
+    """Return an appeal in words, with the deadline and whether the appeal is overdue."""
     words = appeal_in_words(appeal)
     return Wording("{appeal}: overdue", {"appeal": words}) if is_overdue(appeal, now) else words
 

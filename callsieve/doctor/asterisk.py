@@ -22,7 +22,7 @@ RUN_BRANCHES = (22,)
 class Advisory:
     """A known vulnerability in an Asterisk module. `fixed`: the first safe release of each branch.
 
-    A branch that is not in `fixed` is vulnerable if it is older than all branches in it, otherwise safe.
+    A branch that is not in `fixed` is vulnerable if it is older than all branches in `fixed`, otherwise safe.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Advisory:
     fixed: tuple[tuple[int, ...], ...]
 
     def concerns(self, version: AsteriskVersion) -> bool:
-        """Return whether this release is vulnerable. Do not pass certified releases, whose numbers differ."""
+        """Return whether this release is vulnerable. Do not pass certified releases, whose version numbers differ."""
         fix = next((fix for fix in self.fixed if fix[0] == version.branch), None)
         if fix is None:
             return version.branch < max(branch for branch, *_ in self.fixed)
@@ -182,7 +182,7 @@ def can_reject(context: CheckContext) -> Finding:
 
 
 def is_on(context: CheckContext) -> Finding:
-    """Check that screening is not switched off."""
+    """Check that nobody has switched screening off."""
     until = context.off_until
     if until is not None and until > context.now:
         return warn(Wording("screening is off {until}", {"until": until_words(until, context.now)}), "callsieve on")
@@ -190,7 +190,7 @@ def is_on(context: CheckContext) -> Finding:
 
 
 def has_user(context: CheckContext) -> Finding:
-    """Check that the manager user has exactly the needed rights, and that the file with its secret is private."""
+    """Check that the manager user has exactly the needed rights, and that the file with its password is private."""
     name = context.loaded.settings.ami.username
     if not name:
         return warn(NO_LISTENER, INSTALL)

@@ -1,10 +1,10 @@
-"""A simulation of the dialplan: which steps a call runs, and whether one of them screens it. Pure functions.
+"""A simulation of the dialplan: which steps a call runs, and whether one of these steps screens it. Pure functions.
 
     verdict_on(lookup, "2071838750", "from-carrier") -> RouteVerdict(RouteScreening.NOT_SCREENED, "...,1 Dial(...)")
 
-The rules are those of main/pbx.c. Each priority comes from the first match that has it, so one pattern can supply a
-step of another. A context's own matches come before its switches, and its switches before its includes. Values that are
-computed during the call are unknown, except those that depend only on the dialled number and globals.
+The rules are those of main/pbx.c. Each priority comes from the first match that has this priority, so the steps of a
+call may come from several patterns. A context's own matches come before its switches, and its switches before its
+includes. A value that is computed during the call is unknown, unless it depends only on the dialled number and globals.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _APPLICATION = re.compile(r"(\w+)(?:\((.*)\))?", re.DOTALL)
 
 
 class RouteScreening(StrEnum):
-    """Whether a call is screened."""
+    """Whether a call to a number is screened."""
 
     SCREENED = "screened"
     NOT_SCREENED = "not screened"
@@ -50,7 +50,7 @@ class RouteScreening(StrEnum):
 
 
 class RouteReason(StrEnum):
-    """The reason why a call is not screened, or why that is unknown."""
+    """The reason why a call is not screened, or why this is unknown."""
 
     TAKEN = "taken"  # an application connects or ends the call
     REFUSED = "refused"  # the place after our front context does not exist
@@ -64,7 +64,7 @@ class RouteReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RouteVerdict:
-    """Whether a call is screened. `where`: the step that decides this.
+    """Whether a call is screened. `where`: the step that decides.
 
     `nowhere`: the place at which a screened call should continue, if that place does not exist.
     """
@@ -112,7 +112,7 @@ class _Call:
 
     @property
     def has_arrived(self) -> bool:
-        """Return whether the call was screened and has reached its next place, where the simulation ends."""
+        """Return whether the call was screened and has left CallSieve's contexts, where the simulation ends."""
         return self.screened and self.jumps > 0 and "callsieve" not in self.at.context
 
     def on(self) -> _Call:
@@ -140,7 +140,7 @@ class _Walk:
         self._seen: dict[object, RouteVerdict] = {}
 
     def verdict(self, call: _Call) -> RouteVerdict:
-        """Return the verdict on a call from its current place. Branches that join again are followed once."""
+        """Return whether the call is screened after its current place. Branches that join again are followed once."""
         key = (call.at, call.returns, call.screened, frozenset(call.changed.items()))
         if key not in self._seen:
             self._depth += 1
@@ -211,7 +211,7 @@ class _Walk:
         return (self._with_variable(call, arguments) if name == "set" else call).on()
 
     def _jump(self, call: _Call, target: str, kind: str, where: str) -> _Call | RouteVerdict:
-        """Follow a Goto or Gosub. If it has no target, the call continues with the next step."""
+        """Follow a Goto or Gosub. Without a target, the call continues with the next step."""
         if not target:
             return call.on()
         known = self._known(call, split_outside_brackets(target, "(")[0] if kind == "gosub" else target)
@@ -225,7 +225,7 @@ class _Walk:
         return call.to(spot, (*call.returns, call.at.next))
 
     def _taken(self, call: _Call, arguments: str) -> list[str]:
-        """Return the branches that a condition may take: one if its value is known, otherwise both."""
+        """Return the branches that a condition may take: one branch if its value is known, otherwise both branches."""
         condition, yes, no = branches(arguments)
         true = is_true(condition, self._variables_of(call), self._exists)
         return [yes, no] if true is None else [yes if true else no]
@@ -237,7 +237,7 @@ class _Walk:
         return {**self._variables, **call.changed, "EXTEN": call.at.extension, "CONTEXT": call.at.context}
 
     def _exists(self, context: str, extension: str, priority: str) -> bool | None:
-        """Evaluate DIALPLAN_EXISTS. Return None if it depends on the caller or the time."""
+        """Evaluate DIALPLAN_EXISTS. Return None if the result depends on the caller or the time."""
         matches = [
             match
             for match in self._lookup(extension, context)
@@ -284,7 +284,7 @@ def _agreed(verdicts: Sequence[RouteVerdict], where: str) -> RouteVerdict:
 
 
 def _target(at: Spot, text: str) -> Spot | None:
-    """Parse the target `context,extension,priority`, whose first parts may be missing. Return None if it is invalid."""
+    """Parse the target `context,extension,priority`, whose first parts may be missing. Return None for other texts."""
     parts = [part.strip() for part in text.split(",")]
     if len(parts) > 3 or not all(parts) or parts[-1][0] in "+-":
         return None

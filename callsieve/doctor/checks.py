@@ -1,6 +1,6 @@
 """The table of all checks of `callsieve doctor`. Start here.
 
-A check is a function from a CheckContext to a Finding. It changes nothing and has a time limit: 5 s for Asterisk's
+A check is a function from a CheckContext to a Finding. A check changes nothing and has a time limit: 5 s for Asterisk's
 console, which is not queried again after a failure, and 2 s for sockets and the store.
 """
 
@@ -113,7 +113,7 @@ def examine(checks: Iterable[finding.HealthCheck], context: finding.CheckContext
 
 
 def system_health(load: Callable[[], Loaded], checks: Sequence[finding.HealthCheck]) -> SystemHealth:
-    """Run all checks without access to Asterisk's console. Checks that need it use root's stored findings."""
+    """Return the results of all checks, made without Asterisk's console. Some use the findings that root stored."""
     loaded = load()
     now = time.time()
     stored = read_findings(loaded.findings_path)

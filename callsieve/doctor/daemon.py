@@ -1,4 +1,4 @@
-"""The doctor's checks of the daemon: it answers on both sockets, and only allowed users send requests."""
+"""The doctor's checks of the daemon: whether it answers on both sockets, and whether only allowed users query it."""
 
 import re
 import socket
@@ -31,7 +31,7 @@ STATUS = "systemctl status callsieve"
 
 @dataclass(frozen=True, slots=True)
 class StatusAnswer:
-    """The daemon's answer to `/status`, and its response time in milliseconds."""
+    """The daemon's answer to `/status`. `milliseconds`: how long the daemon took to answer."""
 
     variables: dict[str, str]
     milliseconds: float
@@ -95,7 +95,7 @@ def daemon_answers(context: CheckContext) -> Finding:
 
 
 def outdated(where: str, trouble: str) -> Finding:
-    """Return the finding for a daemon older than the installed program. `trouble`: its reported problem."""
+    """Return the finding for a daemon that is older than the installed program. `trouble`: the daemon's own problem."""
     about: Places = {"where": where, "why": trouble}
     if trouble:
         return warn(Wording("an older version of CallSieve answers on {where}, and reports: {why}", about), RESTART_ALL)
@@ -103,7 +103,7 @@ def outdated(where: str, trouble: str) -> Finding:
 
 
 def start_remedy(units: Iterable[Path] = UNITS) -> Wording:
-    """Return how to start the daemon, or how to install its unit if that is missing."""
+    """Return how to start the daemon. If the daemon's systemd unit is missing, return how to install the unit."""
     return START if any((folder / OUR_UNIT).exists() for folder in units) else INSTALL
 
 
@@ -160,7 +160,7 @@ def has_only_known_users(context: CheckContext) -> Finding:
 
 
 def _without_ami(reason: str, ami: Ami) -> str:
-    """Return the daemon's problems except those of its AMI connection, which another check reports."""
+    """Return the daemon's problems except those of the connection to AMI, which another check reports."""
     where = f"{ami.host}:{ami.port}"
     for kind in TroubleKind:
         trouble = re.escape(f"{where}: {kind.words}") + r"(?: \([^)]*\))?" + re.escape(f": {kind.remedy}")

@@ -1,4 +1,4 @@
-"""The doctor's checks of the dialplan: it is loaded, other contexts call it, and each Dial has CallSieve's options."""
+"""The doctor's checks of the dialplan: CallSieve's contexts are loaded and called, and each Dial has its options."""
 
 import re
 import stat
@@ -52,7 +52,7 @@ MOST_NAMED = 20
 
 
 def others(dialplan: Dialplan) -> list[DialplanStep]:
-    """Return the steps of all contexts except CallSieve's own."""
+    """Return the steps of the dialplan outside CallSieve's own contexts."""
     return [step for step in dialplan.steps if not step.context.startswith("callsieve")]
 
 
@@ -62,7 +62,7 @@ def contexts_calling_us(dialplan: Dialplan) -> frozenset[str]:
 
 
 def is_loaded(context: CheckContext) -> Finding:
-    """Check that Asterisk has loaded this version of all CallSieve contexts."""
+    """Check that Asterisk has loaded all contexts of CallSieve, in the installed version."""
     lines = lines_of(Path("callsieve.conf"), packaged_dialplan())
     ours = {line.section for line in lines if line.section} - {"globals"}
     missing = sorted(ours - context.dialplan.contexts)
@@ -160,7 +160,7 @@ def _classic(context: CheckContext) -> Finding:
 
 
 def has_our_dial_options(context: CheckContext) -> Finding:
-    """Check that Dial has CallSieve's options. They give phones the ring tone, the warning and personal lists."""
+    """Check that Dial has CallSieve's options, which give phones the ring tone, the warning and personal lists."""
     steps = others(context.dialplan)
     if TRUNK_CONTEXT in context.dialplan.contexts:
         return _freepbx_runs_our_hooks(steps)
@@ -175,7 +175,7 @@ def has_our_dial_options(context: CheckContext) -> Finding:
 
 
 def _freepbx_runs_our_hooks(steps: list[DialplanStep]) -> Finding:
-    """Check that FreePBX runs our hooks before it dials a phone. The Dial of FreePBX cannot have our options."""
+    """Check that FreePBX runs CallSieve's hooks before it dials a phone: its Dial cannot have CallSieve's options."""
     if any(calls_by_macro(step.context, step.application) for step in steps):
         return warn(
             Wording("this FreePBX uses Macro(), as versions 15 and 16 do: its name lookups overwrite our tags"),
@@ -200,7 +200,7 @@ def _freepbx_runs_our_hooks(steps: list[DialplanStep]) -> Finding:
 
 
 def are_labelled(context: CheckContext) -> Finding:
-    """Check that every Dial that a call to our numbers may reach has CallSieve's options."""
+    """Check that every Dial that a call to an own number may reach has CallSieve's options."""
     finding = has_our_dial_options(context)
     if finding.status is not CheckStatus.OK or TRUNK_CONTEXT in context.dialplan.contexts:
         return finding
@@ -216,7 +216,7 @@ def are_labelled(context: CheckContext) -> Finding:
 
 
 def _unlabelled(context: CheckContext, trunks: list[TrunkContext]) -> Iterator[tuple[str, str]]:
-    """Yield numbers that ring a phone without CallSieve's options, with the place of the Dial. Raise ConsoleError."""
+    """Yield numbers that ring a phone without CallSieve's options, with the step of the Dial. Raise ConsoleError."""
     variables = globals_in(context.ask("dialplan show globals"))
     plan = DialplanReach(context.ask("dialplan show"), {**variables, OUR_OPTIONS: OUR_OPTIONS})
     outside = {f"{kind}/{trunk.name}" for trunk in trunks for kind in ("PJSIP", "IAX2", "SIP")}
@@ -230,7 +230,7 @@ def _unlabelled(context: CheckContext, trunks: list[TrunkContext]) -> Iterator[t
 
 
 def is_free(hook: PredialHook, steps: Iterable[DialplanStep]) -> bool:
-    """Return whether this FreePBX hook is unused."""
+    """Return whether no step in this FreePBX hook does anything, so CallSieve can use the hook."""
     return all(_EMPTY.match(step.application) for step in steps if step.context == hook.context)
 
 
@@ -279,7 +279,7 @@ def has_free_codes(context: CheckContext) -> Finding:
 
 
 def passcode_code(context: CheckContext) -> str:
-    """Return the feature code that speaks a passcode for a person's page; empty if phones cannot dial one."""
+    """Return the feature code that speaks a passcode for a person's page; empty if phones cannot dial such a code."""
     try:
         dialplan = context.dialplan
     except ConsoleError:
@@ -296,7 +296,7 @@ def passcode_code(context: CheckContext) -> str:
 
 
 def code_clashes(steps: Iterable[DialplanStep]) -> list[Wording]:
-    """Return other extensions that match our feature codes: exact extensions, and patterns with a fixed first key."""
+    """Return other extensions that match CallSieve's feature codes: exact ones, and patterns with a fixed first key."""
     clashes: dict[tuple[str, str], Wording] = {}
     for step in steps:
         for code in FEATURE_CODES:
@@ -307,7 +307,7 @@ def code_clashes(steps: Iterable[DialplanStep]) -> list[Wording]:
 
 
 def pattern_takes(pattern: str, code: str) -> bool:
-    """Return whether an extension pattern matches a code. A pattern that matches anything does not count."""
+    """Return whether an extension pattern matches a feature code. A pattern that matches anything does not count."""
     if not pattern.startswith("_") or pattern[1:2] in (".", "!"):
         return False
     parts = re.findall(r"\[[^]]*]|[^-]", pattern[1:])  # a dash outside brackets is decoration

@@ -1,6 +1,6 @@
 """The parts of a health check: CheckContext (its inputs) and Finding (its result).
 
-A capability declares its checks in a table CHECKS. Doctor, status, console, digest and /metrics show the same findings.
+A capability declares its checks in a table CHECKS. All interfaces show the same findings.
 """
 
 import sqlite3
@@ -70,7 +70,7 @@ class Finding:
 
 
 def gathered(checks: Iterable[Check]) -> list[Check]:
-    """Merge checks that failed for the same reason into one, at the position of the first."""
+    """Merge checks that failed for the same reason into one check, at the position of the first of these checks."""
     lines = _merged(checks)
     for reason, heading in HEADING_BY_REASON.items():
         unmade = [check for check in lines if check.detail == reason]
@@ -92,12 +92,12 @@ def _merged(checks: Iterable[Check]) -> list[Check]:
 
 
 def and_more(first: Wording, others: int) -> Wording:
-    """Return the first of several problems in words, and the number of further problems."""
+    """Return the first of several problems in words, and how many further problems there are."""
     return Wording("{first}, and {count} more", {"first": first, "count": others}) if others else first
 
 
 def first_problem(sources: Iterable[tuple[str, SourceHealth]], remedy: str) -> Finding | None:
-    """Return a warning about the first source with a problem, and the number of others. None if all are well."""
+    """Return a warning about the first source with a problem, and how many others have one. None if all are well."""
     ill = [(name, health) for name, health in sources if not health.is_well]
     if not ill:
         return None
@@ -119,11 +119,11 @@ unknown = partial(Finding, CheckStatus.UNKNOWN)
 
 @dataclass
 class CheckContext:
-    """The inputs of a check. Each command runs once on Asterisk's console, and none runs after a failure.
+    """The inputs of a check. Each command runs once on Asterisk's console. After a failure no command runs.
 
-    `read`: the settings, or what is wrong with them. `console`: runs a command, may raise ConsoleError. `now`: epoch
-    seconds. `fetch`: returns status and body of our page at a URL as visitors get it, or why that failed; None: fetch
-    nothing. `most_questions`: maximum number of commands about single numbers, because each takes 10 ms.
+    `read`: the settings, or what is wrong with them. `console`: runs a command on Asterisk's console, may raise
+    ConsoleError. `now`: epoch seconds. `fetch`: returns status and body of the page at a URL of this server, or what
+    failed; None: fetch nothing. `most_questions`: how many commands about single numbers may run (10 ms each).
     """
 
     read: Loaded | SettingsError
@@ -136,13 +136,13 @@ class CheckContext:
 
     @property
     def loaded(self) -> Loaded:
-        """Return the settings. Raise SettingsError if they are broken. The check's result is then unknown."""
+        """Return the settings. Raise SettingsError if they are broken; then the result of the check is unknown."""
         if isinstance(self.read, SettingsError):
             raise self.read
         return self.read
 
     def ask(self, command: str) -> str:
-        """Run a command on Asterisk's console and return its output. Raise ConsoleError."""
+        """Run a command on Asterisk's console and return the command's output. Raise ConsoleError."""
         if self._error is not None:
             raise self._error
         if command not in self._answers:
@@ -155,7 +155,7 @@ class CheckContext:
 
     @property
     def off_until(self) -> int | None:
-        """Return until when (epoch seconds) screening is off according to Asterisk's database. Raise ConsoleError."""
+        """Return when (epoch seconds) screening is switched on again, by Asterisk's database. Raise ConsoleError."""
         return parse_off(self.ask(f"database get {FAMILY} {OFF_KEY}"))
 
     @property
@@ -165,7 +165,7 @@ class CheckContext:
 
     @property
     def telemetry(self) -> Telemetry | None:
-        """Return the daemon's latest telemetry."""
+        """Return the latest telemetry of the daemon, or None."""
         return read_telemetry(self.loaded.state)
 
     @property
@@ -176,7 +176,7 @@ class CheckContext:
 
     @property
     def policies(self) -> list[Policy]:
-        """Return the default policy and the policies of its scopes. Raise PolicyError."""
+        """Return the default policy, and the policies for single scopes such as trunks. Raise PolicyError."""
         policies = policies_of(self.loaded)
         return [policies.default, *(scope.policy for scope in policies.scopes)]
 
@@ -187,21 +187,21 @@ class CheckContext:
 
     @property
     def central_organisation(self) -> str:
-        """Return the organisation of a central console. Empty on other servers, or if the store cannot be read."""
+        """Return the organisation if this is a central console. Empty on other servers, or without a readable store."""
         link = self.read_store(link_of, None)
         return link.organisation if link is not None and link.is_central else ""
 
     def read_store(self, read: Callable[[sqlite3.Connection], T], default: T) -> T:
-        """Return `read`'s result for the store, or `default` if the store is missing, unreadable or outdated."""
+        """Return what `read` returns for the store, or `default` if the store is missing, unreadable or outdated."""
         return read_store(self.loaded.store_path, read, default)
 
     def read_rows(self, read: Callable[[sqlite3.Connection], list[T]]) -> list[T]:
-        """Return `read`'s rows of the store, or an empty list if the store is missing, unreadable or outdated."""
+        """Return the rows that `read` reads from the store; empty if the store is missing, unreadable or outdated."""
         none: list[T] = []
         return self.read_store(read, none)
 
     def judge_store(self, judge: Callable[[sqlite3.Connection, float], Finding]) -> Finding:
-        """Return `judge`'s finding about the store, or a finding that the store cannot be read."""
+        """Return the finding of `judge` about the store, or a finding that the store cannot be read."""
         path = self.loaded.store_path
         if not path.exists():
             return ok(NONE)
@@ -215,7 +215,7 @@ class CheckContext:
 
     @property
     def is_asterisk_down(self) -> bool:
-        """Return whether Asterisk's control socket does not answer. False if this is unknown."""
+        """Return whether Asterisk's control socket does not answer. False if this process cannot find out."""
         try:
             self.ask("core show version")
         except NotRunning:
@@ -234,7 +234,7 @@ class CheckContext:
 
     @property
     def take_over(self) -> str:
-        """Return the command that imports the people of this PBX."""
+        """Return the command that imports the people that this PBX knows."""
         return f"callsieve import people --from {'freepbx' if self.is_freepbx else 'asterisk'}"
 
     @property
@@ -263,7 +263,7 @@ class CheckContext:
 
     @cached_property
     def place(self) -> InstallPaths:
-        """Return the directories that Asterisk reports, or the default directories if it cannot be queried."""
+        """Return the directories that Asterisk reports, or the default directories if Asterisk cannot be queried."""
         try:
             answer = self.ask("core show settings")
         except ConsoleError:
@@ -281,10 +281,10 @@ Find = Callable[[CheckContext], Finding]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthCheck:
-    """A check as a capability declares it. Checks are sorted by `place`, along the path of a call through the system.
+    """A check as a capability declares it. `place`: checks are sorted along the path of a call through the system.
 
-    `as_root`: examines only Asterisk and the server, which may need root. Other checks may read the state directory, so
-    they run with the rights of its owner. `is_quick`: takes a few milliseconds, so `status` runs it too.
+    `as_root`: whether the check examines only Asterisk and the server, which may need root. Other checks run with the
+    rights of the state directory's owner. `is_quick`: whether the check is fast enough for `status`.
     """
 
     place: int
@@ -298,7 +298,7 @@ class HealthCheck:
 class ScheduledCheck:
     """A check for changes that no operation makes. The event sender runs it twice a minute, in a transaction.
 
-    It runs if a receiver wants one of `kinds`, and emits an event for each change since the last run.
+    The check runs if a receiver wants one of `kinds`, and emits an event for each change since its last run.
     """
 
     kinds: tuple[EventKind, ...]
@@ -306,25 +306,25 @@ class ScheduledCheck:
 
 
 def check_of_store(judge: Callable[[sqlite3.Connection, float], Finding]) -> Find:
-    """Return a check that calls `judge` with the store."""
+    """Return a check whose finding `judge` makes from the store and the time."""
     return lambda context: context.judge_store(judge)
 
 
 def read_store(path: Path, read: Callable[[sqlite3.Connection], T], default: T) -> T:
-    """Return `read`'s result for a store, or `default` if the store is missing, unreadable or outdated."""
+    """Return what `read` returns for a store, or `default` if the store is missing, unreadable or outdated."""
     with suppress(StoreError, OSError), read_only(path) as db:
         return default if pending(db) else read(db)
     return default
 
 
 def not_asked(_command: str) -> str:
-    """Raise NotAllowed. Asterisk's console is as powerful as a shell, so only root's doctor may use it."""
+    """Raise NotAllowed. Asterisk's console is as powerful as a shell, so only the doctor as root may use it."""
     raise NotAllowed("Asterisk is asked by root's doctor only")
 
 
 @contextmanager
 def read_only(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open the store read-only. If run as root, use the rights of the store's owner. Raise StoreError."""
+    """Open the store read-only. A process of root uses the rights of the store's owner. Raise StoreError."""
     uri = f"{path.absolute().as_uri()}?mode=ro"
     with acting_for(path), store_errors(path):
         if path.exists() and not path.is_file():  # a pipe would never open

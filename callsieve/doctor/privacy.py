@@ -64,7 +64,7 @@ def _is_roots_alone(path: Path) -> bool:
 
 
 def _may_read(file: Path, user: str, group: str) -> bool:
-    """Return whether a service with this user and group may read the file. True if they do not exist yet."""
+    """Return whether a service with this user and group may read the file. True if user or group do not exist yet."""
     try:
         uid, gid = pwd.getpwnam(user).pw_uid, grp.getgrnam(group).gr_gid
     except KeyError:
@@ -98,7 +98,7 @@ def has_private_secrets(context: CheckContext) -> Finding:
 
 
 def is_closed(context: CheckContext) -> Finding:
-    """Check that Asterisk's control socket can be used neither by the service nor by every user."""
+    """Check that neither the service nor every user can use Asterisk's control socket."""
     folder = setting_in(context.ask("core show settings"), "Run/Sockets directory")
     if folder is None:
         return unknown(Wording("Asterisk does not say where its control socket is"))

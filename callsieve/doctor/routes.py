@@ -1,4 +1,4 @@
-"""The doctor's proof that calls are screened: it follows each number through the dialplan, from each trunk."""
+"""The doctor's test that calls are screened. It follows calls from each trunk to each number through the dialplan."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -39,11 +39,11 @@ _ASKABLE = re.compile(r"[0-9A-Za-z+*#_.-]+", re.ASCII)
 
 
 class _EnoughAsked(Exception):
-    """The maximum number of commands has run on Asterisk's console."""
+    """The maximum count of commands has run on Asterisk's console."""
 
 
 class Extensions:
-    """The matching extensions in a context, as Asterisk's console reports them. Each command runs only once."""
+    """The extensions in a context that match a number, as Asterisk's console reports. Each command runs only once."""
 
     def __init__(self, context: CheckContext) -> None:
         self._context = context
@@ -51,7 +51,7 @@ class Extensions:
         self._orders: dict[str, list[tuple[str, bool]]] = {}
 
     def matches(self, extension: str, context: str) -> list[Match]:
-        """Return the matches in the order in which Asterisk tries them: own, switches, includes. Raise ConsoleError."""
+        """Return the matches in Asterisk's order: of the context, its switches, its includes. Raise ConsoleError."""
         dialplan = self._context.dialplan
         if context not in dialplan.contexts or not _ASKABLE.fullmatch(extension):
             return []
@@ -95,7 +95,7 @@ def _reached(
 
 @dataclass(slots=True)
 class Survey:
-    """A summary of the verdicts on all numbers."""
+    """A summary of the results for all numbers that were followed through the dialplan."""
 
     followed: int = 0
     unscreened: list[Wording] = field(default_factory=list)
@@ -146,7 +146,7 @@ def are_screened(context: CheckContext) -> Finding:
 
 
 def _module_screens(context: CheckContext, trunks: Sequence[TrunkContext]) -> bool:
-    """Return whether our FreePBX module is installed and the calls of every trunk reach its inbound routes."""
+    """Return whether CallSieve's FreePBX module is installed and every trunk's calls reach FreePBX's inbound routes."""
     dialplan = context.dialplan
     contexts = [trunk.context for trunk in trunks]
     return trunk_numbers.is_module_installed(dialplan) and all(
@@ -170,7 +170,7 @@ def _screened_by_module(context: CheckContext) -> Finding:
 
 
 def are_known(context: CheckContext) -> Finding:
-    """Check that each number can be followed to its end and leads to an existing place."""
+    """Check that a call to each number can be followed to its end, and leads to an existing place in the dialplan."""
     if _module_screens(context, trunks_of(context)):
         return ok(Wording('FreePBX\'s inbound routes: see the check "trunks"'))
     survey = survey_of(context, trunks_of(context))
@@ -192,7 +192,7 @@ def are_known(context: CheckContext) -> Finding:
 
 
 def survey_of(context: CheckContext, trunks: Sequence[TrunkContext]) -> Survey:
-    """Follow each number from each trunk's context. Raise ConsoleError."""
+    """Follow a call to each number from each trunk's context through the dialplan. Raise ConsoleError."""
     extensions, survey = Extensions(context), Survey()
     variables = globals_in(context.ask("dialplan show globals"))
     since = context.now - DIALLED_DAYS * 86_400
@@ -224,7 +224,7 @@ def survey_of(context: CheckContext, trunks: Sequence[TrunkContext]) -> Survey:
 def _verdict(
     extensions: Extensions, number: TriedNumber, context: str, variables: dict[str, str]
 ) -> RouteVerdict | None:
-    """Return the worst verdict on the forms of a number that the context accepts. None if it accepts no form."""
+    """Return the worst result among the forms of a number that the context accepts. None if it accepts no form."""
     matches_by_form = {form: extensions.matches(form, context) for form in number.forms}
     taken = [
         form for form, matches in matches_by_form.items() if any(m.is_switch or 1 in m.applications for m in matches)

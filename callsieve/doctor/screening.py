@@ -99,7 +99,7 @@ def _judged_callers(db: sqlite3.Connection, now: float, loaded: Loaded) -> Findi
 def _judged_calls(
     db: sqlite3.Connection, now: float, on_since: float, left_out: Callable[[], frozenset[str]]
 ) -> Finding:
-    """Return a finding about calls since `on_since`, the end of the last `off --for`. Call `left_out` if needed."""
+    """Return a finding about calls since `on_since`, the end of the last `off --for`. `left_out`: numbers to ignore."""
     switched_on = max(on_since, *(entry.row.at for entry in latest_of(db, ("on",), 1)), now - LOOKED_BACK_SECONDS)
     numbers = screened_by_number(db, switched_on, now)
     if any(entry.missed for entry in numbers):

@@ -1,7 +1,7 @@
 """The doctor's findings, stored by root for the console, /metrics and other users' `doctor`.
 
-The service must not use Asterisk's console, because it is as powerful as a shell. So root runs the checks, and stores
-the findings in its own directory. Everybody may read them: they contain no secret and no caller's number.
+The service must not use Asterisk's console, which is as powerful as a shell. So root runs the checks, and stores the
+findings in root's directory. Everybody may read the findings: they contain no secret and no caller's number.
 """
 
 import math
@@ -39,10 +39,10 @@ _FORM = re.compile(r",?(?:\.[0-9])?f?")
 
 
 class Findings(msgspec.Struct, frozen=True):
-    """The findings of all checks. `at`: when they were made (epoch seconds). `version`: by which version of CallSieve.
+    """The findings of all checks. `at`: when they were made, in epoch seconds. `version`: CallSieve's version then.
 
-    `loaded_at`: when Asterisk had last loaded a module. Its configuration is at least as old. `passcode_code`: the
-    feature code for a passcode to a person's page; empty if phones cannot dial it.
+    `loaded_at`: when Asterisk had last loaded a module, so when it last read its configuration. `passcode_code`: the
+    feature code for a passcode to a person's page; empty if phones cannot dial this code.
     """
 
     at: float
@@ -74,7 +74,7 @@ def may_store(path: Path) -> bool:
 
 
 def store_findings(path: Path, findings: Findings) -> None:
-    """Replace the stored findings in one step. Raise OSError if others may write to the directory, or it is a link."""
+    """Replace the stored findings in one step. Raise OSError if the directory is a link or others may write to it."""
     with suppress(FileExistsError):
         path.parent.mkdir(0o755)
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
@@ -91,7 +91,7 @@ def store_findings(path: Path, findings: Findings) -> None:
 
 
 def renew_finding(path: Path, check: Check) -> None:
-    """Replace one stored finding, if findings exist and this process may write them. Raise OSError."""
+    """Replace the stored finding of one check, if findings are stored and this process may write. Raise OSError."""
     stored = read_findings(path)
     if isinstance(stored, Findings) and may_store(path):
         checks = tuple(check if check.name == other.name else other for other in stored.checks)
@@ -119,7 +119,7 @@ def _replace(folder: int, name: str, data: bytes) -> None:
 
 
 def read_findings(path: Path) -> Findings | Wording:
-    """Return the stored findings, or why they cannot be used."""
+    """Return the stored findings, or a text that says why they cannot be used."""
     try:
         return _decoded(_read(path))
     except FileNotFoundError:
@@ -133,13 +133,13 @@ def read_findings(path: Path) -> Findings | Wording:
 
 
 def recent_findings(path: Path, now: float) -> Findings | Wording:
-    """Return the stored findings if they are at most an hour old, or why they cannot be used."""
+    """Return the stored findings if at most an hour old. Otherwise return a text that says why they cannot be used."""
     stored = read_findings(path)
     return _made(stored, now) if isinstance(stored, Findings) and stored.is_old(now) else stored
 
 
 class _Foreign(Exception):
-    """Another user may have written the file, so its content is not trusted."""
+    """Another user may have written the file of findings, so its content is not trusted."""
 
 
 def _read(path: Path) -> bytes:
@@ -182,7 +182,7 @@ def _check_fits(text: str | Wording) -> None:
 
 
 def trunks_changed_at(etc: Path) -> float:
-    """Return when Asterisk's configuration of trunks last changed, or 0 if it cannot be read."""
+    """Return when Asterisk's configuration of trunks last changed, or 0 if the configuration cannot be read."""
     try:
         return max((path.stat().st_ctime for pattern in TRUNK_FILES for path in etc.glob(pattern)), default=0.0)
     except OSError:
@@ -190,10 +190,10 @@ def trunks_changed_at(etc: Path) -> float:
 
 
 def completed(checks: Iterable[Check], stored: Findings | Wording, now: float, trunks_changed_at: float) -> list[Check]:
-    """Replace each check that this process could not run by root's stored finding. Warn if that is old or missing.
+    """Replace each check that this process could not run by root's stored finding. Warn of old or missing findings.
 
     `trunks_changed_at`: when Asterisk's configuration of trunks last changed. A finding about trunks counts only if
-    Asterisk had loaded that configuration before root's doctor ran.
+    Asterisk had loaded this configuration before root's doctor ran.
     """
     made = list(checks)
     if all(check.status is not CheckStatus.UNKNOWN for check in made):

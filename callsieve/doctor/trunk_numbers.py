@@ -1,4 +1,4 @@
-"""Trunks, the contexts in which their calls arrive, and their numbers, read from settings, Asterisk and dialplan."""
+"""Which trunks exist, in which context their calls arrive, and their numbers: from settings, Asterisk and dialplan."""
 
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -44,7 +44,7 @@ class TrunkContext:
 
 @dataclass(frozen=True, slots=True)
 class TriedNumber:
-    """A number or pattern that a trunk may send, with the forms to try. `is_named`: whether it is in the settings."""
+    """A number or pattern that a trunk may send. `forms`: how to write it. `is_named`: whether the settings name it."""
 
     name: str
     forms: tuple[str, ...]
@@ -52,7 +52,7 @@ class TriedNumber:
 
 
 def trunks_of(context: CheckContext) -> list[TrunkContext]:
-    """Return the trunks in the settings, or else Asterisk's trunks. Raise ConsoleError or OSError."""
+    """Return the trunks in the settings. If the settings name no trunk, ask Asterisk. Raise ConsoleError or OSError."""
     named = islice(context.loaded.settings.trunk, TRUNKS_ASKED)
     trunks = [TrunkContext(table.name, _context_of(context, table), table) for table in named] or _trunks_of_asterisk(
         context
@@ -76,7 +76,7 @@ def _context_of(context: CheckContext, table: TrunkTable) -> str | None:
 
 
 def _trunks_of_asterisk(context: CheckContext) -> list[TrunkContext]:
-    """Return PJSIP endpoints identified by address, IAX2 users and DAHDI lines, except the phones of our people."""
+    """Return PJSIP endpoints identified by address, IAX2 users and DAHDI lines, except phones named in the settings."""
     people = context.loaded.settings.person
     phones = {person.extension for person in people} | {(person.endpoint or "").partition("/")[2] for person in people}
     phones |= _NOBODYS
@@ -98,7 +98,7 @@ def _trunks_of_asterisk(context: CheckContext) -> list[TrunkContext]:
 
 
 def undescribed_trunks(context: CheckContext, phones: Container[str]) -> list[str]:
-    """Return PJSIP endpoints identified by address that are neither phones nor in a `[[trunk]]`. Raise ConsoleError."""
+    """Return PJSIP endpoints identified by address that are no phone and not in any `[[trunk]]`. Raise ConsoleError."""
     described = [table.channels for table in context.loaded.settings.trunk]
     trunks = [
         trunk
@@ -116,7 +116,7 @@ def _iax_contexts(context: CheckContext) -> dict[str, str | None]:
 
 
 def _uncut(dialplan_context: str, context: CheckContext) -> str | None:
-    """Return the whole name of a context that Asterisk's table may have cut off. None if several contexts fit."""
+    """Return the whole name of a context that Asterisk's table may have shortened. None if several contexts fit."""
     if len(dialplan_context) < IAX_COLUMN:
         return dialplan_context
     whole = [loaded for loaded in context.dialplan.contexts if loaded.startswith(dialplan_context)]
@@ -148,7 +148,7 @@ def numbers_to_try(
 ) -> list[TriedNumber]:
     """Return the numbers to follow from a trunk's context: from settings and dialplan, and the DIDs that were dialled.
 
-    A number that is an extension in the dialplan is tried only in that form. DIDs with `screen = false` are left out.
+    A number that is an extension in the dialplan is tried only in this form. DIDs with `screen = false` are left out.
     """
     patterns, extensions = numbers_in_dialplan(context.dialplan, dialplan_context, variables)
     settings = context.loaded.settings
@@ -209,7 +209,7 @@ def _target(application: str, variables: Mapping[str, str]) -> list[str]:
 
 
 class InboundRoutes(NamedTuple):
-    """FreePBX's inbound routes, by extension. `screened`: screened routes. `left_out`: excluded by an administrator."""
+    """FreePBX's inbound routes, by extension. `screened`: the screened ones. `left_out`: those excluded on purpose."""
 
     screened: tuple[str, ...]
     left_out: tuple[str, ...]
@@ -221,7 +221,7 @@ def is_module_installed(dialplan: Dialplan) -> bool:
 
 
 def inbound_routes(dialplan: Dialplan) -> InboundRoutes:
-    """Return the inbound routes that the module screens, and those that are excluded."""
+    """Return the inbound routes that CallSieve's module screens, and the routes that are excluded."""
     steps: dict[str, list[str]] = {}
     for step in dialplan.steps:
         if step.context in _ROUTES:
@@ -243,7 +243,7 @@ def takes_calls_of(dialplan: Dialplan, context: str) -> bool:
 
 
 def numbers_left_out(dialplan: Dialplan, regions: Iterable[str]) -> frozenset[str]:
-    """Return the routes excluded from screening, both as FreePBX writes their numbers and in the recorded form.
+    """Return the numbers of routes excluded from screening, as FreePBX writes them and as CallSieve records them.
 
     `regions`: the countries in whose format a route's number may be written, with or without `+`.
     """

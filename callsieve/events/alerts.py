@@ -1,7 +1,7 @@
 """Alert rules: which receivers get which events, at which hours, and how often.
 
 Each pair of a rule and a receiver has its own deliveries and retries. The store keeps when alerts were sent, so a
-restart repeats none of them.
+restart repeats no alert.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ LINE_CHARACTERS: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A rule that applied to an event. `suppressed`: how many of its alerts were suppressed since `since`."""
+    """A rule that applied to an event. `suppressed`: how many alerts of this rule were not sent since `since`."""
 
     name: str
     suppressed: int = 0
@@ -54,7 +54,7 @@ NAMED = frozenset({*PEOPLE, *NUMBERS})
 
 
 def with_alert(event: Event, alert: Alert) -> Event:
-    """Return the event with the alert's data, for the alert's receivers. All attempts have the same id and data."""
+    """Return the event with the alert's data, as the alert's receivers get it. All attempts have the same id."""
     about = {"name": alert.name, "event": event.id, "suppressed": alert.suppressed, "since": alert.since}
     # An id of its own: the receiver may also get the event itself, and drop repeated ids.
     rule = sha256(alert.name.encode()).hexdigest()[:8].upper()
@@ -64,13 +64,13 @@ def with_alert(event: Event, alert: Alert) -> Event:
 
 
 def alert_of(event: Event) -> Alert | None:
-    """Return the alert in the event's data, None if no alert caused the event to be sent."""
+    """Return the alert in the event's data; None if the event was not sent because of an alert rule."""
     about = event.data.get(ALERT)
     return Alert(about["name"], about["suppressed"], about["since"]) if about else None
 
 
 def event_in_words(event: Event, language: str, *, mask: bool) -> str:
-    """Return the event as one line of text. Data from outside is shortened and loses control characters."""
+    """Return the event as one line of text. Data from outside is shortened, and control characters are removed."""
     data = {
         name: in_words(value, event.names, mask=mask) if name in NAMED and isinstance(value, str) else value
         for name, value in (without_words(event.kind, event.data) if mask else event.data).items()
@@ -89,13 +89,13 @@ def translate(words: Wording, language: str) -> str:
 
 
 def one_line(text: str, *, mask: bool) -> str:
-    """Return a text as a single line, for a header or a list. `mask`: mask numbers in it."""
+    """Return a text as a single line, for a header or a list. `mask`: whether to mask phone numbers in the text."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())[:LINE_CHARACTERS]
     return mask_numbers(line) if mask else line
 
 
 def in_words(text: str, names: Mapping[str, str], *, mask: bool) -> str:
-    """Return a person or number with its name, masked if `mask`: `Alice (201)`, `+1 201 555 0123 (Joe's Loans)`."""
+    """Return a person or number with its name: `Alice (201)`, `+1 201 555 0123 (Joe's Loans)`. `mask`: mask numbers."""
     if not text.startswith("+"):
         return f"{names[text]} ({text})" if text in names else text
     if mask:
@@ -109,22 +109,22 @@ ANYBODY: Final = "whoever"
 
 
 class StateStore(Protocol):
-    """Storage for the states of alerts."""
+    """Storage for the state of each alert (AlertState)."""
 
     async def read(self, key: str) -> str | None:
-        """Return the last stored value. Raise StoreError."""
+        """Return the last value stored under a key, or None. Raise StoreError."""
         ...
 
     async def write(self, key: str, value: str, at: float) -> None:
-        """Store a value. Raise StoreError."""
+        """Store a value under a key. Raise StoreError."""
         ...
 
 
 class NoStates:
-    """Storage for test alerts that keeps nothing."""
+    """Storage for the states of test alerts, which stores nothing."""
 
     async def read(self, _key: str) -> str | None:
-        """Return None."""
+        """Return None: no state is stored."""
         return None
 
     async def write(self, _key: str, _value: str, _at: float) -> None:
@@ -132,7 +132,7 @@ class NoStates:
 
 
 class AlertState(msgspec.Struct, frozen=True):
-    """The recent history of an alert: when it was sent, and how many were suppressed since `since`."""
+    """The recent history of an alert: when it was sent, and how many alerts were not sent since `since`."""
 
     told: tuple[float, ...] = ()
     suppressed: int = 0
@@ -140,7 +140,7 @@ class AlertState(msgspec.Struct, frozen=True):
 
 
 class AlertReceiver:
-    """One receiver of a rule, named `to`. `usual`: the site's quiet hours, whose time zone the rule uses."""
+    """One receiver of an alert rule. `to`: its name. `usual`: the site's quiet hours, whose time zone the rule uses."""
 
     def __init__(
         self,
@@ -198,7 +198,7 @@ class AlertReceiver:
             return Alert(rule.name, unreported, state.since if unreported else 0.0)
 
     async def _note_sent(self, now: float, alert: Alert) -> None:
-        """Record a sent alert. If the process crashes before this, the alert is repeated and not lost."""
+        """Record a sent alert. If the process crashes before the record, the alert is sent again and not lost."""
         async with self._state_lock:
             state = state_from(await self._store.read(self.name))
             sent_at = (*_lately(self._rule.at_most, state.told, now), now)
@@ -211,7 +211,7 @@ class AlertReceiver:
 
 
 def is_met(when: WhenTable, event: Event) -> bool:
-    """Return whether all conditions hold. A condition on a field that the event lacks does not hold."""
+    """Return whether all conditions hold for the event. A condition on a field that the event lacks does not hold."""
     return all(_holds(condition, when, event) for condition in conditions_of(when))
 
 
@@ -239,13 +239,13 @@ def is_too_often(at_most: str, sent_at: tuple[float, ...], now: float) -> bool:
 
 
 def _lately(at_most: str, sent_at: tuple[float, ...], now: float) -> tuple[float, ...]:
-    """Return the alerts in the limit's period. Future times, from before the clock was set back, do not count."""
+    """Return the times in the limit's period. A future time, from before the clock was set back, does not count."""
     seconds = SECONDS_BY_UNIT[at_most.partition("/")[2]]
     return tuple(at for at in sent_at if now - seconds < at <= now)
 
 
 def state_from(text: str | None) -> AlertState:
-    """Parse a stored state. Return a new state if the format is unknown."""
+    """Parse a stored state. Return an empty state if the format is unknown."""
     try:
         return msgspec.json.decode(text or "{}", type=AlertState)
     except msgspec.ValidationError:

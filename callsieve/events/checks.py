@@ -1,4 +1,4 @@
-"""The health check of events: whether a sender runs, receivers accept events, and no dead letters exist."""
+"""The health check of events: a sender runs, receivers accept events, and no event is undeliverable."""
 
 import re
 import sqlite3
@@ -23,7 +23,7 @@ LIST = "callsieve events list"
 
 
 def are_delivered(context: CheckContext) -> Finding:
-    """Check that the receivers get their events."""
+    """Check that each receiver gets its events."""
     return context.judge_store(lambda db, now: _judged(events_shown(db, context.loaded.settings, now)))
 
 
@@ -90,7 +90,7 @@ def event_metrics(shown: EventsShown) -> Iterator[MetricFamily]:
 
 
 def metrics(db: sqlite3.Connection, loaded: Loaded, now: float) -> Iterator[MetricFamily]:
-    """Return the metrics of the receivers in the settings."""
+    """Return the metrics of the event receivers in the settings."""
     return event_metrics(events_shown(db, loaded.settings, now))
 
 
@@ -114,7 +114,7 @@ def run_scheduled(
     now: float,
     scheduled: Iterable[ScheduledCheck],
 ) -> None:
-    """Emit events for changes since the last run. Call it in a transaction."""
+    """Run the scheduled checks, which emit events for changes since their last run. Call it in a transaction."""
     for check in scheduled:
         if is_wanted(db, *check.kinds):
             check.run(db, settings, now)
@@ -123,7 +123,7 @@ def run_scheduled(
 
 
 def _check_daemon(db: sqlite3.Connection, telemetry: Telemetry, now: float) -> None:
-    """Emit one event when the daemon gets into trouble, even if its figures change, and one when it is over."""
+    """Emit an event when the daemon gets into trouble, even if its details change later, and an event at the end."""
     running = is_fresh(telemetry, now)
     trouble = telemetry.trouble if running else NOT_RUNNING
     if not trouble and state_of(db, DAEMON) is None:

@@ -1,7 +1,7 @@
-"""The description of each kind of event: example data, and its text for people. Pure.
+"""The description of each kind of event: example data, and the text for people. Pure.
 
-The data types are in reputation/events.py. `callsieve events test` sends the examples, and the documentation shows
-them.
+The data types are in reputation/events.py. `callsieve events test` sends the examples; the documentation shows the
+examples.
 """
 
 import re
@@ -53,8 +53,8 @@ DELIVER_SECONDS: Final = 30.0
 class DeliveryError(Exception):
     """A receiver did not accept an event. `words`: the reason on one line, without a secret or a number.
 
-    `permanent`: a retry is useless, so the event becomes a dead letter at once. `retry_after`: the pause in seconds
-    that the receiver requests. `gone`: the receiver has unsubscribed, so it is switched off.
+    `permanent`: whether a retry is useless, so the event becomes a dead letter at once. `retry_after`: the pause in
+    seconds that the receiver requests. `gone`: whether the receiver has unsubscribed and is switched off.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Receiver(Protocol):
         ...
 
     async def deliver(self, event: Event) -> bool | None:
-        """Deliver an event. Return False if the receiver did not need it, so it was not sent. Raise DeliveryError."""
+        """Deliver an event. Return False if the receiver did not need it, so nothing was sent. Raise DeliveryError."""
         ...
 
 
@@ -86,9 +86,9 @@ Data = Mapping[str, Any]
 
 
 class EventDescription(NamedTuple):
-    """The description of a kind of event. `line`: its text with places for the data, or a function that returns it.
+    """The description of a kind of event. `line`: text with placeholders for data, or a function that returns the text.
 
-    `worded`: places for texts of this program, which are translated.
+    `worded`: placeholders whose values are texts of CallSieve, which are translated.
     """
 
     sample: EventData
@@ -97,7 +97,7 @@ class EventDescription(NamedTuple):
 
 
 def event_words(kind: EventKind, data: Data) -> Wording:
-    """Return the event's text for people. The caller masks people and numbers in `data` if necessary."""
+    """Return the event's text for people. If phone numbers must be masked, the caller has masked them in `data`."""
     description = KINDS[kind]
     if not isinstance(description.line, Wording):
         return description.line(data)
@@ -349,5 +349,5 @@ def _masked(value: Any) -> Any:
 
 
 def _masked_id(text: str) -> str:
-    """Mask whole numbers in an id. Keep other digits, by which receivers recognise a call."""
+    """Mask phone numbers in an id. Keep other digits, by which receivers recognise a call."""
     return _NUMBER.sub(lambda match: masked(match[0]), text)

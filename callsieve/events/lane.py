@@ -2,7 +2,7 @@
 
     lane.load(deliveries, now)      adds deliveries from the store
     lane.next(now)                  returns a delivery to make now, or None
-    lane.delivered(delivery, now)   or lane.failed(delivery, error, now), which returns what to store
+    lane.delivered(delivery, now)   or lane.failed(delivery, error, now): returns a retry or dead letter to store
 
 Events of one subject are delivered one after another, to keep their order. After a failure, the subject's events stay
 in the store until the retry, so a lane holds a limited number of events. A receiver that always fails is paused, and
@@ -31,7 +31,7 @@ FAILURES_UNTIL_PAUSE: Final = 5  # in a row, of any subjects
 
 @dataclass(slots=True)
 class _Stored:
-    """A subject whose deliveries after `seq` are only in the store, until `next_at`."""
+    """A subject whose deliveries after `seq` are not loaded from the store until `next_at`."""
 
     seq: int
     next_at: float
@@ -40,8 +40,8 @@ class _Stored:
 class Lane:
     """The deliveries to one receiver.
 
-    `chance()` returns a random number from 0 to 1. `cursor`: earlier deliveries were loaded or deliberately left in the
-    store. `resets`: the number of resets. Deliveries read before a reset must not be loaded after it.
+    `chance()` returns a random value from 0 to 1. `cursor`: earlier deliveries were loaded or left in the store on
+    purpose. `resets`: how many resets there were. Deliveries read before a reset must not be loaded after the reset.
     """
 
     def __init__(self, name: str, chance: Callable[[], float]) -> None:
@@ -76,7 +76,7 @@ class Lane:
                 self._add(delivery)
 
     def due(self, now: float) -> list[tuple[str, int]]:
-        """Return subjects to `refill`, each with the position to read from (up to `cursor`). Call it once a second."""
+        """Return the subjects to `refill`, each with the position after which to read. Call it once a second."""
         if not _is_over(self.paused_until, now):
             return []
         room = self.room // OF_SUBJECT
@@ -88,7 +88,7 @@ class Lane:
         return [place for place, _ in zip(waiting, range(room), strict=False)]
 
     def refill(self, subject: str, deliveries: Sequence[Delivery], had: Collection[int] = ()) -> None:
-        """Add the deliveries of a subject that `due` returned. Fewer than OF_SUBJECT means that no others exist."""
+        """Add deliveries of a subject that `due` returned. If fewer than OF_SUBJECT, the store has no others."""
         if len(deliveries) < OF_SUBJECT:
             self._stored.pop(subject, None)
         else:
@@ -98,7 +98,7 @@ class Lane:
                 self._add(delivery)
 
     def next(self, now: float) -> Delivery | None:
-        """Return a delivery to make now, or None."""
+        """Return a delivery that can be made now, or None."""
         most = IN_FLIGHT if self._failures < FAILURES_UNTIL_PAUSE else 1
         if not _is_over(self.paused_until, now) or len(self._running) >= most or not self._ready:
             return None
@@ -111,7 +111,7 @@ class Lane:
         return delivery
 
     def delivered(self, delivery: Delivery, now: float) -> None:
-        """Record a success. After a series of failures, all waiting events become due."""
+        """Record a successful delivery. After a series of failures, all waiting events become due."""
         if self._failures >= FAILURES_UNTIL_PAUSE:
             for stored in self._stored.values():
                 stored.next_at = min(stored.next_at, now)
@@ -119,7 +119,7 @@ class Lane:
         self._done(delivery)
 
     def failed(self, delivery: Delivery, error: DeliveryError, now: float) -> FailedDelivery:
-        """Record a failure, and return what to store: a retry, or a dead letter."""
+        """Record a failed delivery, and return what to store: a retry, or a dead letter."""
         event, since = delivery.event, now if delivery.failing_since is None else delivery.failing_since
         if error.permanent:
             self._note_answer()
@@ -182,12 +182,12 @@ class Lane:
             self.paused_until = now + self._wait(self._failures - FAILURES_UNTIL_PAUSE + 1, None)
 
     def _wait(self, attempts: int, asked: float | None) -> float:
-        """Return the seconds before a retry: as `asked`, or growing and random so that retries do not coincide."""
+        """Return the seconds before a retry: as `asked`, or a growing random time so that retries do not coincide."""
         if asked is not None:
             return min(max(asked, LEAST_WAIT_SECONDS), LONGEST_ASKED_SECONDS)
         return wait_seconds(attempts, FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS) * (0.8 + 0.4 * self._chance())
 
 
 def _is_over(until: float, now: float) -> bool:
-    """Return whether a wait is over. A wait beyond the maximum comes from a wrong clock, so it is over too."""
+    """Return whether a wait is over. A wait longer than the maximum comes from a wrong clock, so it counts as over."""
     return not now < until <= now + LONGEST_ASKED_SECONDS

@@ -1,4 +1,4 @@
-"""Operations on events (callsieve/changes/operation.py): deliver dead letters again, and switch a receiver on."""
+"""Operations on events (callsieve/changes/operation.py): deliver dead letters again, and switch on a receiver."""
 
 import sqlite3
 from dataclasses import dataclass, replace
@@ -55,7 +55,7 @@ def replay(db: sqlite3.Connection, context: Context, request: ReplayRequest) -> 
 
 
 def switch_on(db: sqlite3.Connection, context: Context, receiver: str) -> bool:
-    """Switch on a receiver that was switched off because it unsubscribed. Return whether it was off."""
+    """Switch on a receiver that was switched off because the receiver unsubscribed. Return whether it was off."""
     name = named(context, receiver)
     state = next((receiver_state for receiver_state in store.receiver_states(db) if receiver_state.name == name), None)
     if state is None or not state.off:
@@ -96,11 +96,11 @@ FRESH_SECONDS = 4 * HEARTBEAT_SECONDS
 
 @dataclass(frozen=True, slots=True)
 class ReceiverShown:
-    """A receiver in the settings. The counts are 0 until the sender has run with it.
+    """A receiver in the settings. The counts are 0 until the sender has run with this receiver.
 
     Attributes:
-        name: The name: `webhook/crm`.
-        health: Its health; `waiting` until the sender has run with it.
+        name: The name, such as `webhook/crm`.
+        health: The health of the receiver; `waiting` until the sender has run with this receiver.
     """
 
     name: str
@@ -134,7 +134,7 @@ class ReceiverShown:
     @property
     @encoded
     def lost(self) -> int:
-        """How many events were deleted because they were too old or too many."""
+        """How many events were deleted because they were too old, or because too many waited."""
         return self.state.lost if self.state else 0
 
     @property
@@ -146,7 +146,7 @@ class ReceiverShown:
     @property
     @encoded
     def failure(self) -> str:
-        """The last failure; empty if an event was delivered since."""
+        """The reason of the last failure; empty if an event was delivered since the failure."""
         state = self.state
         if state is None or state.failed_at is None or (state.delivered_at or 0.0) >= state.failed_at:
             return ""
@@ -167,7 +167,7 @@ class EventsShown:
 
     Attributes:
         receivers: The receivers in the settings.
-        sender_at: When a sender last reported; null if none ever ran, or it was stopped.
+        sender_at: When a sender last reported; null if no sender ever ran, or the sender was stopped.
     """
 
     receivers: tuple[ReceiverShown, ...]
@@ -187,7 +187,7 @@ class EventsShown:
 
     @property
     def dead_letters(self) -> int:
-        """Number of dead letters of all receivers."""
+        """How many dead letters all receivers have together."""
         return sum(receiver.state.dead_letters for receiver in self.receivers if receiver.state is not None)
 
 

@@ -1,4 +1,4 @@
-"""The process `callsieve events send`: one per store, until SIGTERM. On SIGHUP it reloads the settings."""
+"""The process `callsieve events send`. One process per store runs until SIGTERM. On SIGHUP it reloads the settings."""
 
 import asyncio
 import logging

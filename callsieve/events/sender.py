@@ -2,9 +2,9 @@
 
     store -> Lane of each receiver -> Receiver.deliver -> results, written to the store in batches
 
-Twice a second it checks whether the store has changed. Each receiver has its own lane, client and tasks, so a slow
-receiver does not delay the others. An event is removed from the store after its delivery. If the process crashes in
-between, it delivers the event again, with the same id.
+Twice a second the sender checks whether the store has changed. Each receiver has its own lane, client and tasks, so a
+slow receiver does not delay the others. An event is removed from the store after its delivery. If the process crashes
+in between, the event is delivered again, with the same id.
 """
 
 import asyncio
@@ -60,7 +60,7 @@ class StoreChanged(Exception):
 
 
 class Sender:
-    """The delivery of waiting events from one store, until closed. `receivers`: the receivers in the settings."""
+    """Delivers the waiting events of one store, until closed. `receivers`: the receivers in the settings."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class Sender:
         self._files: tuple[object, ...] = ()
 
     async def run(self) -> None:
-        """Deliver events until cancelled. After StoreError or StoreChanged, the caller opens the store again."""
+        """Deliver events until cancelled. Raise StoreError or StoreChanged; then the caller opens the store again."""
         self._files = await asyncio.to_thread(files_of, self._loaded.store_path)
         wanted = wanted_events_of(self._loaded.settings)
         await self._store.write(use_receivers, wanted, self._loaded.settings.reputation)
@@ -92,7 +92,7 @@ class Sender:
             raise group.exceptions[0] from group
 
     async def close(self) -> None:
-        """Wait a while for running deliveries, and record their results."""
+        """Wait some seconds for running deliveries, and record their results."""
         with suppress(StoreError, TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
                 await asyncio.gather(*(lane.finish() for lane in self._lanes))
@@ -104,7 +104,7 @@ class Sender:
                 await self._store.write(forget_state, HEARTBEAT)
 
     async def _watch(self) -> None:
-        """Wake the lanes when any process has written to the store."""
+        """Wake the lanes after any process has written to the store."""
         path = self._loaded.store_path
         version = 0
         while True:
@@ -136,7 +136,7 @@ class Sender:
                 failures = 0
 
     async def _write_progress(self) -> None:
-        """Record the results of all lanes in one transaction. After a StoreError, keep them for the next attempt."""
+        """Record the results of all lanes in one transaction. If the store fails, keep the results for a retry."""
         taken = {lane.name: lane.take_progress() for lane in self._lanes}
         if not any(taken.values()):
             return
@@ -164,7 +164,7 @@ class Sender:
 
 
 class _LaneTasks:
-    """The tasks of one lane: read the store, deliver, and collect results."""
+    """The tasks of one lane: load deliveries from the store, deliver, and collect results."""
 
     def __init__(self, store: Store, receiver: Receiver) -> None:
         self.name = receiver.name
@@ -222,7 +222,7 @@ class _LaneTasks:
             task.cancel()
 
     def take_progress(self) -> Progress:
-        """Return the results to record. The caller then calls `written` or `put_back`."""
+        """Return the results to record. Afterwards the caller calls `written`, or `put_back` on failure."""
         progress = Progress(self._delivered, self._failed, self._skipped)
         self._delivered, self._failed, self._skipped = [], [], []
         return progress
@@ -284,7 +284,7 @@ class _LaneTasks:
         self._awake.set()
 
     async def _named(self, event: Event) -> Event:
-        """Return the event. If the receiver is read by people, add names where the store has them."""
+        """Return the event. If people read what the receiver gets, add the names that the store has."""
         if getattr(self._receiver, "reads_names", False):
             with suppress(StoreError):
                 return replace(event, names=await self._store.read(names_of_event, event))

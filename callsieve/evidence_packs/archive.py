@@ -1,7 +1,7 @@
-"""An evidence pack as a zip: a document, tables, and a signed list of its files. Equal data and time give equal bytes.
+"""Writes an evidence pack: a zip with a document, tables, and a signed list of files. Equal input gives equal bytes.
 
 Called numbers are masked in every file, except in the calls of a pack for a named carrier. Calls are written one by
-one, so memory does not depend on their number.
+one, so memory does not depend on how many there are.
 """
 
 import csv
@@ -133,7 +133,7 @@ def write_pack(db: sqlite3.Connection, context: Context, pack: Pack, out: IO[byt
 
 
 class _Zip:
-    """A zip that is being written, with a list of its files. All files have the time of the pack."""
+    """A zip that is being written, with a list of its files. Each file gets the time at which the pack is made."""
 
     def __init__(self, archive: ZipFile, at: float) -> None:
         self._archive = archive
@@ -144,7 +144,7 @@ class _Zip:
         self._add(name, [content])
 
     def add_table(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Add a CSV file, with a byte order mark for Excel. No cell starts as a formula."""
+        """Add a CSV file, with a byte order mark for Excel. No cell starts with a character that begins a formula."""
         self._add(name, _lines(columns, rows))
 
     def _add(self, name: str, pieces: Iterable[bytes]) -> None:
@@ -174,12 +174,12 @@ def _lines(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[by
 
 
 def screenshot_name(shot: Screenshot, place: int) -> str:
-    """Return the path of a screenshot in the zip. The file name that a person chose is not used."""
+    """Return the path of a screenshot in the zip, made without the file name that a person chose."""
     return f"screenshots/{place:02d}-{date_of(int(shot.at // DAY_SECONDS))}.{shot.kind}"
 
 
 def _add_document(zipped: _Zip, page: str) -> None:
-    """Add the document as PDF, or as HTML if no PDF can be made. The command then prints what to install."""
+    """Add the document as PDF, or as HTML if this server cannot make PDFs. The command then prints what to install."""
     try:
         zipped.add("evidence.pdf", printed(page))
     except NoPrinter:

@@ -1,4 +1,4 @@
-"""The document of an evidence pack: company, verification, request, figures, complaints, practice. Pure.
+"""The document of an evidence pack: company, verification, request, call statistics, complaints, practice. Pure.
 
 pack_page(...) returns one page of HTML; callsieve/evidence_packs/archive.py converts it to PDF.
 """
@@ -30,19 +30,19 @@ SWITCHES = ("do_not_call", "resting", "local_rules", "follow_advice", "registers
 
 @cache
 def texts_of(language: str) -> dict[str, str]:
-    """Return all texts of a language by key. Braces mark places for values."""
+    """Return all texts of the document in a language, by key. Braces mark placeholders for values."""
     text = (files("callsieve.evidence_packs") / "texts" / f"pack-{language}.toml").read_text("utf-8")
     return tomllib.loads(text)
 
 
 def pack_page(contents: PackContents, platform: Platform, language: str, key: PublicKey) -> str:
-    """Return the document as one HTML page."""
+    """Return the document of an evidence pack as one HTML page."""
     return _Writer(contents, platform, language, key).written()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """A part of the page, which documents/pack.html shows according to its `kind`. `widths`: in percent."""
+    """A part of the page, which documents/pack.html shows according to `kind`. `widths`: of the columns, in percent."""
 
     kind: str
     text: str = ""
@@ -151,7 +151,7 @@ class _Writer:
         return ", ".join(signed) or self._say["attestation-none"]
 
     def _letter(self) -> None:
-        """Add the letter of authorisation. Carriers ask for it; a person prints and signs it."""
+        """Add the letter of authorisation, which carriers ask for. A person prints and signs the letter."""
         say, company, own = self._say, self._contents.company, self._contents.own
         about = {"number": own.number, "name": own.name, "address": company.address or say["not-said"]}
         about |= {"registration": company.registration or say["not-said"], "traceback": company.traceback or "-"}
@@ -282,7 +282,7 @@ class _Writer:
 
 
 def practice_of(guard: Outbound) -> tuple[str, ...]:
-    """Return the sentences of the statement of practice that hold with these settings, as keys of the texts."""
+    """Return the keys of the sentences in the statement of practice that are true with these settings."""
     sentences = ["p-record", "p-grade", "p-observes" if guard.observe else "p-acts"]
     if guard.do_not_call:
         sentences.append("p-no")

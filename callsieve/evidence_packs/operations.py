@@ -1,4 +1,4 @@
-"""Evidence packs: the request, the platforms, and the contents except the calls.
+"""Evidence packs: the request, the platforms, and the contents of a pack without the calls.
 
 `announce` is an operation (callsieve/changes/operation.py). It records a pack in the audit before any data is read.
 archive.py then writes the pack outside any transaction, because reading the calls takes long.
@@ -45,7 +45,7 @@ MOST_SCREENSHOTS = 10  # the latest, of at most 2 MB each
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document that proves the owner of the number. `digest`: SHA-256 in hex, empty without a file.
+    """A document that proves the owner of the number. `digest`: SHA-256 in hex; empty if the document has no file.
 
     `role`: authorisation or assignment, if the document proves the right to use the number.
     """
@@ -59,7 +59,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class HandledComplaint:
-    """A complaint. `unlisted_at`: when its sender was added to the do-not-call list; None if not, or if unknown."""
+    """A complaint. `unlisted_at`: when its sender was put on the do-not-call list; None if not, or if unknown."""
 
     complaint: Complaint
     unlisted_at: float | None
@@ -67,7 +67,7 @@ class HandledComplaint:
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """An ISO 8601 week with the sums of its days."""
+    """An ISO 8601 week. Its counts are the sums over the days of the week."""
 
     label: str
     sums: FiguresWindow
@@ -77,7 +77,7 @@ class Week:
 class PackContents:
     """The contents of a pack, without the calls.
 
-    `days` and `weeks`: those with calls since `since`. `calls_since`: the time of the earliest calls. `wishes`: how
+    `days`, `weeks`: the periods with calls since `since`. `calls_since`: the time of the earliest calls. `wishes`: how
     many people asked not to be called after a call from this number; `do_not_call`: how many are on the list.
     `screenshots`: pictures of what platforms showed. `recipient`: the carrier that gets unmasked numbers, or empty.
     """
@@ -105,7 +105,7 @@ class PackContents:
 def contents_of(
     db: sqlite3.Connection, number: str, days: int, now: float, settings: Settings, documents: Sequence[Document] = ()
 ) -> PackContents:
-    """Read the contents of the last `days` days. Raise Refused if the number is not registered."""
+    """Return a pack's contents for the last `days` days. Raise Refused if the number is not registered."""
     own = registered(db, number)
     since = now - days * DAY_SECONDS
     health = own_health(db, number, now, settings.reputation)
@@ -161,7 +161,7 @@ Part = Literal["", "facts", "calls", "figures", "complaints", "practice", "docum
 
 
 class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A requirement of a platform."""
+    """A requirement of a platform that accepts evidence packs."""
 
     en: Annotated[str, Meta(description="The requirement.")]
     zh: Annotated[str, Meta(description="The same in Chinese.")]
@@ -189,7 +189,7 @@ class Platform(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     asks: Annotated[tuple[Ask, ...], Meta(description="Its requirements.")]
 
     def words(self, language: str) -> str:
-        """Return the platform's title in this language."""
+        """Return the title of the platform in this language."""
         return self.title_zh if language == "zh" else self.title
 
 
@@ -204,7 +204,7 @@ def _place(platform: Platform) -> tuple[bool, bool, str]:
 
 @lru_cache(maxsize=1)
 def platforms() -> dict[str, Platform]:
-    """Return all platforms by name, the carrier first. An invalid file is a bug of the program and raises an error."""
+    """Return all platforms by name, the carrier first. An invalid file raises an error, because it is a bug."""
     by_title = [
         msgspec.toml.decode(entry.read_bytes(), type=Platform)
         for entry in (files("callsieve.evidence_packs") / "platforms").iterdir()
@@ -251,7 +251,7 @@ class PackRequest(msgspec.Struct, frozen=True):
     Attributes:
         platform: The name of the platform, from `GET /evidence-packs/platforms`.
         language: Language of the document.
-        days: How many days back.
+        days: From how many past days to include calls.
         files: Documents to add to the pack.
         unmasked_for: A carrier that gets whole called numbers, with Call-IDs; empty for nobody.
     """
@@ -265,7 +265,7 @@ class PackRequest(msgspec.Struct, frozen=True):
 
 
 class Pack(NamedTuple):
-    """An accepted request, with the signing key. `file_name`: the name of the zip."""
+    """An accepted request for an evidence pack, with the signing key. `file_name`: the name of the zip."""
 
     request: PackRequest
     number: str
@@ -274,7 +274,7 @@ class Pack(NamedTuple):
 
 
 def announce(db: sqlite3.Connection, context: Context, request: PackRequest) -> Pack:
-    """Check a request and record it in the audit, before the pack is written. Raise Refused or OSError."""
+    """Check a request for a pack and record it in the audit, before the pack is written. Raise Refused or OSError."""
     number = number_field(context, request.number)
     _check(request)
     own = registered(db, number)
@@ -330,5 +330,5 @@ def _check(request: PackRequest) -> None:
 
 
 def _is_plain(name: str) -> bool:
-    """Return whether a file with this name is unpacked safely, and to the expected place, on every system."""
+    """Return whether every system unpacks a file with this name safely and to the expected place."""
     return name.isprintable() and not set(name) & set("/\\:") and name.strip(". ") != ""

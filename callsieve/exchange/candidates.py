@@ -1,4 +1,4 @@
-"""The numbers that may be published: at least three people here speak against them. Only evidence from here counts.
+"""Selects the numbers to publish: at least three people here speak against each. Only evidence from here counts.
 
 `listed_numbers` reads the store row by row, so it needs little memory.
 """
@@ -31,7 +31,7 @@ MOST_CLEARED = 100_000
 
 
 class Candidate(NamedTuple):
-    """A row that may be published now. `may_begin`: whether a number that is not yet listed may be added."""
+    """A row that may be published now. `may_begin`: whether the number may be added if not yet published."""
 
     row: PeerNumber
     may_begin: bool
@@ -78,7 +78,7 @@ def _candidate(db: sqlite3.Connection, accused: Accused, weights: Weights, peopl
 def cleared_lines(
     db: sqlite3.Connection, context: Context, key: SigningKey, issuer: str, after: str = ""
 ) -> Iterator[str]:
-    """Yield the statement of each upheld appeal that is still valid, a line each, for numbers after `after`."""
+    """Yield a line for each valid statement that an upheld appeal cleared a number. Only numbers after `after`."""
     settings, now = context.settings, context.at
     if not settings.publish.cleared:
         return

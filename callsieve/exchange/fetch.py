@@ -1,7 +1,7 @@
-"""Fetching a company's published files: its index, and the files that update our copy.
+"""Fetches a company's published files: the index, and the files that update the local copy.
 
-All data is checked before a row is written: the signature, the history and expiry of the index, each file's digest
-and size, and each row. If a check fails, the earlier data stays.
+All data is checked before a row is written: the signature, the history and expiry of the index, each file's digest and
+size, and each row. If a check fails, the earlier data stays.
 """
 
 import json
@@ -69,7 +69,7 @@ MOST_CLEARED = 100_000
 
 
 class BundleSource(Protocol):
-    """A place that a company's files are read from."""
+    """A place from which a company's files are read."""
 
     async def read(self, name: str, most: int, seconds: float, into: BinaryIO) -> None:
         """Copy a file of at most `most` bytes into `into`. Raise UnusableBundle, OutsideError or OSError."""
@@ -83,7 +83,7 @@ class ServerSource:
     client: OutsideClient
 
     async def read(self, name: str, most: int, seconds: float, into: BinaryIO) -> None:
-        """Download a file without content encoding, which would change its digest."""
+        """Copy a file to `into`, downloaded without content encoding, which would change the digest of the file."""
         url = f"{self.table.url.rstrip('/')}/{name}"
         limits = RequestLimits(seconds, CONNECT_SECONDS, most)
         headers = {"accept-encoding": "identity"}
@@ -110,9 +110,9 @@ class FolderSource:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """The result of a fetch. `unchanged`: the index is the same as before. `deltas`: None if a snapshot was read.
+    """The result of a fetch. `unchanged`: whether the index is as before. `deltas`: None if a snapshot was read.
 
-    `new_key`: the company's new key, if its former key confirms it.
+    `new_key`: the company's new key, if the former key has signed the new key.
     """
 
     index: TakenIndex
@@ -132,7 +132,7 @@ async def take(
     *,
     accept_fork: bool = False,
 ) -> Taken:
-    """Update our copy to the published data, in many transactions. The caller records the index and handles errors."""
+    """Update the local copy to the published data, in many transactions. The caller records index and errors."""
     known = PublicKey.parse(key_now(db, table.key)) if table.key else None
     index, key = await _index(source, known, own_key, now)
     new_key = key if key != known else None
@@ -198,7 +198,7 @@ async def _index(
 
 
 async def _checked(source: BundleSource, raw: bytes, key: PublicKey, now: float) -> tuple[SignedIndex, PublicKey]:
-    """Return the index and its key: the known key or its confirmed successor. Raise StatementError for other keys."""
+    """Return the index and the key that signed it: the known key or its confirmed successor. Raise StatementError."""
     try:
         return read_index(raw, key), key
     except StatementError as error:
@@ -217,7 +217,7 @@ _BY_CODE = {"other-key": ExchangeProblem.OTHER_KEY, "bad-signature": ExchangePro
 
 
 async def offered(source: BundleSource) -> dict[str, str]:
-    """Return the key published beside the index. It can be shown, but must not be trusted."""
+    """Return the key published beside the index. A person may see the key, but CallSieve must not trust it."""
     with TemporaryFile(prefix="callsieve-exchange-") as file:
         await source.read(KEY_FILE, KEY_FILE_BYTES, INDEX_SECONDS, file)
         file.seek(0)
@@ -232,7 +232,7 @@ async def offered(source: BundleSource) -> dict[str, str]:
 def _check_history(index: SignedIndex, state: PeerState, now: float, *, accept_fork: bool) -> None:
     """Refuse an older index and a second history, which an attacker on the server could publish.
 
-    The new index must name our last index. Otherwise an attacker with the key could hide a fork.
+    The new index must name the index that was fetched last. Otherwise an attacker with the key could hide a fork.
     """
     contents = index.contents
     if accept_fork or not state.sequence or index.digest == state.digest:

@@ -21,7 +21,7 @@ _SHORTENED = re.compile(r"([a-z]+-[0-9a-f]{8})[0-9a-f]{56}\.rows")  # a full dig
 
 
 class ExchangeProblem(StrEnum):
-    """Reasons for refusing a company's data, although its server answered."""
+    """The reasons for refusing a company's data although the server answered."""
 
     NO_KEY = (
         "its key is not in the settings. It offers key {id}: ask over another channel whether `callsieve signing key` "
@@ -52,7 +52,7 @@ PROBLEMS = templates_of(ExchangeProblem)
 
 
 class UnusableBundle(Refused):
-    """A company's data was refused. `problem` is the reason."""
+    """A company's data was refused. `problem`: the reason."""
 
     def __init__(self, problem: ExchangeProblem, **about: str | int) -> None:
         if "file" in about:
@@ -62,7 +62,7 @@ class UnusableBundle(Refused):
 
 
 def health_of(peer: PeerState, now: float) -> SourceHealth:
-    """Return the health of a company at the time `now`."""
+    """Return the health of a subscribed company at the time `now`."""
     if peer.off_at is not None:
         return SourceHealth(SourceStatus.OFF)
     failure = None
@@ -83,7 +83,7 @@ def health_of(peer: PeerState, now: float) -> SourceHealth:
 
 
 def skill_of_peer(db: sqlite3.Connection, state: PeerState, now: float) -> Skill:
-    """Return the accuracy of a company's evidence over the last 90 days, or since it was resumed."""
+    """Return how accurate a company's evidence was in the last 90 days, or since the company was resumed."""
     return skill_of(compared_with_peer(db, state.id, max(state.since, now - MEASURED_SECONDS)))
 
 
@@ -99,7 +99,7 @@ def companies_of(db: sqlite3.Connection, settings: Settings) -> tuple[ExchangeTa
 
 
 def register_peers(db: sqlite3.Connection, settings: Settings) -> None:
-    """Replace the companies in the store by those in settings and subscriptions. Call it in a transaction."""
+    """Replace the companies in the store by the companies in settings and subscriptions. Call it in a transaction."""
     companies = companies_of(db, settings)
     replace_peers(
         db, {table.name: WantedPeer(peer_id_of(table), table.weight, every_seconds(table.every)) for table in companies}
@@ -107,5 +107,5 @@ def register_peers(db: sqlite3.Connection, settings: Settings) -> None:
 
 
 def peer_id_of(table: ExchangeTable) -> str:
-    """Return the identifier of a company: the digest of its key."""
+    """Return the identifier of a company, which is the digest of the company's key."""
     return key_digest(table.key)

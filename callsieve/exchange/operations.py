@@ -1,6 +1,6 @@
-"""Operations on companies: fetch their data, subscribe, unsubscribe, pause and resume them.
+"""Operations on companies: fetch a company's data, and subscribe to, unsubscribe from, pause or resume a company.
 
-All follow callsieve/changes/operation.py, except `fetch_peer`, which writes in many transactions.
+All operations follow callsieve/changes/operation.py, except `fetch_peer`, which writes in many transactions.
 """
 
 import asyncio
@@ -62,7 +62,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class FetchResult:
-    """The result of fetching a company's data. `failure`: why it was refused."""
+    """The result of fetching a company's data. `failure`: why the data was refused."""
 
     name: str
     taken: Annotated[Taken | None, HIDDEN]
@@ -72,19 +72,19 @@ class FetchResult:
     @property
     @encoded
     def result(self) -> Literal["failed", "unchanged", "taken"]:
-        """The result in a word."""
+        """The result of the fetch, in one word."""
         return "failed" if self.taken is None else "unchanged" if self.taken.unchanged else "taken"
 
     @property
     @encoded
     def rows(self) -> int | None:
-        """The number of rows written."""
+        """How many rows were written; null if the fetch failed."""
         return self.taken.written if self.taken else None
 
     @property
     @encoded
     def deltas(self) -> int | None:
-        """The number of deltas applied; null for a whole list."""
+        """How many deltas were applied; null for a whole list or a failure."""
         return self.taken.deltas if self.taken else None
 
 
@@ -97,12 +97,12 @@ def known_peers(db: sqlite3.Connection, context: Context) -> dict[str, PeerState
 
 
 def due(state: PeerState, now: float) -> bool:
-    """Return whether to fetch a company now: it was never fetched, it is due, or the clock was set back."""
+    """Return whether to fetch a company now: the time has come, it was never fetched, or the clock was set back."""
     return state.off_at is None and (now >= state.next_at or state.asked_at is None or now < state.asked_at)
 
 
 def fetch_peer(db: sqlite3.Connection, context: Context, state: PeerState, *, accept_fork: bool = False) -> FetchResult:
-    """Fetch a company's data, and record the result."""
+    """Fetch a company's data, and record in the store whether the fetch succeeded."""
     table = next(table for table in companies_of(db, context.settings) if table.name == state.name)
     every = every_seconds(table.every)
     try:
@@ -143,7 +143,7 @@ async def _take(
 
 
 async def within(seconds: float, host: str, taking: Awaitable[T]) -> T:
-    """Await `taking` and return its result. Raise OutsideError after `seconds`."""
+    """Await `taking` and return its result. Raise OutsideError, with the name of the host, after `seconds`."""
     try:
         async with asyncio.timeout(seconds):
             return await taking
@@ -152,20 +152,20 @@ async def within(seconds: float, host: str, taking: Awaitable[T]) -> T:
 
 
 def own_key(context: Context) -> PublicKey | None:
-    """Return our own public key, None if it is missing or unreadable."""
+    """Return this company's public key; None if the key is missing or unreadable."""
     with suppress(KeyFileError, OSError):
         return signing_key(context.loaded.state).public_key
     return None
 
 
 class SubscribeRequest(msgspec.Struct, frozen=True):
-    """A request to subscribe to a company. `private`: its server may be in our own network; not offered to programs.
+    """A request to subscribe to a company. `private`: whether the server may be in the own network (not in the API).
 
     Attributes:
-        name: The name for the company here.
-        url: The https address at which it publishes.
-        key: Its public key, received over another channel.
-        weight: Weight of its evidence, from 0 to 1: the share of a tag.
+        name: The name that the company gets here.
+        url: The https address at which the company publishes.
+        key: The company's public key, received over another channel.
+        weight: How much the company's evidence counts, from 0 to 1; 1: as much as a tag needs.
     """
 
     name: Annotated[str, Meta(min_length=1, max_length=64)]
@@ -176,14 +176,14 @@ class SubscribeRequest(msgspec.Struct, frozen=True):
 
 
 class CompanyChange(NamedTuple):
-    """The result of a change. `company`: null after removal. Compare `key_id` once more with the company."""
+    """The result of a change. `company`: null after removal. `key_id`: to compare once more with the company."""
 
     change_id: ChangeId | None
     company: PeerShown | None
 
 
 def table_of(context: Context, request: SubscribeRequest) -> ExchangeTable:
-    """Return the request in the form of a settings table. Raise Refused if it would not be valid in the settings."""
+    """Return the request as a table of the settings. Raise Refused if the settings would not accept this table."""
     fields = {"name": request.name.strip(), "url": request.url.strip(), "key": request.key.strip()}
     values = {**fields, "weight": request.weight, "private": request.private}
     if (misfit := find_misfit(values, ExchangeTable)) is not None:
@@ -240,7 +240,7 @@ def unsubscribe(db: sqlite3.Connection, context: Context, name: NameText) -> Com
 
 
 def offered_key(url: str, *, private: bool = False) -> tuple[str, str]:
-    """Return the id and text of the key that a company offers, for comparison. Raise Refused or OutsideError."""
+    """Return id and text of the key that a company offers, for a person to compare. Raise Refused or OutsideError."""
     table = ExchangeTable(name="x", url=url, private=private)
     for _, wrong in exchange_problems((table,)):
         raise Refused("bad-company", wrong, "url")
@@ -254,7 +254,7 @@ def offered_key(url: str, *, private: bool = False) -> tuple[str, str]:
 
 
 def pause(db: sqlite3.Connection, context: Context, request: SwitchRequest) -> CompanyChange:
-    """Pause a company: it is not fetched, and its evidence does not count."""
+    """Pause a company: its data is not fetched, and its evidence does not count."""
     with change(db, context, "exchange pause", name=request.name) as changed:
         changed.before = _switched(db, request.name)
         if not switch_peer_off(db, request.name, context.at, encode(request.why).decode()):
@@ -264,7 +264,7 @@ def pause(db: sqlite3.Connection, context: Context, request: SwitchRequest) -> C
 
 
 def resume(db: sqlite3.Connection, context: Context, request: SwitchRequest) -> CompanyChange:
-    """Resume using a paused company's evidence. Its accuracy is measured from now on."""
+    """Use a paused company's evidence again. The company's accuracy is measured from now on."""
     with change(db, context, "exchange resume", name=request.name) as changed:
         changed.before = _switched(db, request.name)
         if not switch_peer_on(db, request.name, context.at):
@@ -274,7 +274,7 @@ def resume(db: sqlite3.Connection, context: Context, request: SwitchRequest) -> 
 
 
 def pause_the_bad(db: sqlite3.Connection, context: Context) -> list[str]:
-    """Pause each company whose evidence is worse than chance. Return their names."""
+    """Pause each company whose evidence is worse than chance. Return the names of the paused companies."""
     paused = []
     for state in peer_states(db):
         if state.off_at is not None or not state.in_settings:

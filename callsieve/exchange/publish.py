@@ -2,8 +2,8 @@
 
     publish(db, context, request) -> Published        operation (callsieve/changes/operation.py)
 
-Comparing two snapshots could reveal what happened in between. So numbers are added at most once a day, and their rows
-change once a week, by whole weeks. If fewer than three people stand behind a number, it is withdrawn at once.
+Two snapshots could show what happened in between. So numbers are added at most once a day, and the row of a number
+changes at most once a week. A number is withdrawn at once if fewer than three people still speak against it.
 """
 
 from __future__ import annotations
@@ -74,14 +74,14 @@ _OUR_FILE = re.compile(FILE_NAME)
 
 
 class PublishBundleRequest(NamedTuple):
-    """A request to publish to a directory. `purge`: after an erasure, publish no deltas and remove all former files."""
+    """A request to publish to a directory. `purge`: after an erasure, publish no deltas and remove earlier files."""
 
     directory: Path
     purge: bool = False
 
 
 class PublishedBundle(NamedTuple):
-    """The result of a publication. `is_full`: numbers may have been added. Otherwise numbers were only withdrawn.
+    """The result of a publication. `is_full`: whether numbers may have been added, and not only withdrawn.
 
     `delta`: None for the first publication, and after a purge.
     """
@@ -98,14 +98,14 @@ class PublishedBundle(NamedTuple):
 
 
 class _Before(NamedTuple):
-    """The last publication. `rows` can be read once; None if they are lost, or nothing was published."""
+    """The last publication. `rows` can be read once; None if the rows are lost, or nothing was published."""
 
     signed: SignedIndex | None = None
     rows: Iterator[PeerNumber] | None = None
 
 
 def publish(db: sqlite3.Connection, context: Context, request: PublishBundleRequest) -> PublishedBundle:
-    """Write the files and then their index, without a transaction. Raise Refused or OSError."""
+    """Write the files and then the index that names them, without a transaction. Raise Refused or OSError."""
     issuer, key = signer_of(context)
     request.directory.mkdir(parents=True, exist_ok=True)
     with _alone(request.directory):
@@ -113,7 +113,7 @@ def publish(db: sqlite3.Connection, context: Context, request: PublishBundleRequ
 
 
 def signer_of(context: Context) -> tuple[str, SigningKey]:
-    """Return the name and key that sign our publication. Raise Refused or OSError."""
+    """Return the name and the key that sign this company's publication. Raise Refused or OSError."""
     settings = context.settings
     issuer = settings.publish.name.strip() or settings.public.name.strip()
     if not issuer:
@@ -181,7 +181,7 @@ def _publish(
 
 
 class _Merge:
-    """The merging of the last publication and the current candidates into the next snapshot and its delta."""
+    """Merges the last publication and the current candidates into the next snapshot and the delta between both."""
 
     def __init__(self, snapshot: _Writer, delta: _Writer, *, may_add: bool, may_change: bool, week: int) -> None:
         self._snapshot, self._delta = snapshot.lines, delta.lines
@@ -225,7 +225,7 @@ class _Merge:
 
 
 class _Writer:
-    """A file that gets its digest as its name once it is complete."""
+    """A file that gets its digest as its name when it is complete."""
 
     def __init__(self, folder: Path, kind: str, head: str) -> None:
         self._folder, self._kind = folder, kind
@@ -268,7 +268,7 @@ def _index_in(path: Path, keys: Sequence[PublicKey]) -> SignedIndex:
 
 @contextmanager
 def _published_before(folder: Path, copy: Path | None, keys: Sequence[PublicKey]) -> Iterator[_Before]:
-    """Yield the last publication in a directory, without rows if it is damaged, outdated or not ours."""
+    """Yield the last publication in a directory. It has no rows if damaged, outdated or signed by somebody else."""
     last = None
     with suppress(OSError, StatementError):
         last = None if copy is None else _index_in(copy, keys)
@@ -309,7 +309,7 @@ def _alone(folder: Path) -> Iterator[None]:
 def _chain(
     last: IndexContents | None, new: PublishedDelta | None, snapshot: PublishedFile, now: float, *, purge: bool
 ) -> tuple[PublishedDelta, ...]:
-    """Return the latest deltas, including the new one, as far as they are together smaller than the snapshot."""
+    """Return the latest deltas, including the new delta, as long as all together are smaller than the snapshot."""
     if purge or last is None or new is None:
         return ()
     chain: list[PublishedDelta] = []
@@ -336,7 +336,7 @@ def _write(path: Path, raw: bytes) -> None:
 
 
 def _clean(folder: Path, contents: IndexContents, last: IndexContents | None, now: float, *, purge: bool) -> None:
-    """Remove files that no index has named for KEPT_SECONDS, judged by the time of their last change."""
+    """Remove files that no index has named for KEPT_SECONDS since they were last changed."""
     named = {file.file for file in contents.files}
     dropped = {file.file for file in last.files} - named if last else set()
     for path in folder.iterdir():

@@ -62,7 +62,7 @@ class DamagedFile(Exception):
 
 
 class BadRow(Exception):
-    """A line is not a valid row, or not in order. `line`: its number, from 1."""
+    """A line is not a valid row, or not in order. `line`: the position of the line in the file, from 1."""
 
     def __init__(self, line: int) -> None:
         super().__init__(f"line {line} is not a valid row")
@@ -70,17 +70,17 @@ class BadRow(Exception):
 
 
 def snapshot_head(sequence: int) -> str:
-    """Return the first line of a snapshot."""
+    """Return the first line of a snapshot file."""
     return f"callsieve-exchange,{FORMAT},snapshot,{sequence}"
 
 
 def delta_head(before: int, sequence: int) -> str:
-    """Return the first line of a delta."""
+    """Return the first line of a delta file. `before`: the sequence to which the delta applies."""
     return f"callsieve-exchange,{FORMAT},delta,{before},{sequence}"
 
 
 def step_of(count: int, steps: tuple[int, ...]) -> int:
-    """Return the highest of `steps` that `count` reaches."""
+    """Return the highest of `steps` that is not above `count`."""
     return max(step for step in steps if step <= count)
 
 
@@ -96,7 +96,7 @@ def removal_line(key: tuple[str, str]) -> str:
 
 
 class PackedLines:
-    """A gzipped file of lines. The same zlib gives the same bytes for the same lines. `head` may be empty."""
+    """A gzipped file that is written line by line. Equal lines give equal bytes with the same zlib."""
 
     def __init__(self, file: BinaryIO, head: str) -> None:
         self._file, self._packer = file, zlib.compressobj(9, zlib.DEFLATED, GZIP)
@@ -128,7 +128,7 @@ class PackedLines:
 
 
 def unpacked_lines(file: BinaryIO, unpacked: int) -> Iterator[bytes]:
-    """Yield the lines of a gzipped file of exactly `unpacked` bytes, in little memory. Raise DamagedFile."""
+    """Yield the lines of a gzipped file of `unpacked` bytes, in little memory. Raise DamagedFile for any other size."""
     packer, arrived, rest = zlib.decompressobj(GZIP), 0, b""
     while piece := file.read(PIECE_BYTES):
         while piece:
@@ -150,7 +150,7 @@ def unpacked_lines(file: BinaryIO, unpacked: int) -> Iterator[bytes]:
 
 
 def changes_in(lines: Iterable[bytes], head: str) -> Iterator[Change]:
-    """Yield the key of each change, in strict order, and its row or None if removed. Raise BadRow or DamagedFile."""
+    """Yield the key of each change, in strict order, and its row; None: removed. Raise BadRow or DamagedFile."""
     before = ("", "")
     for number, line in enumerate(lines, 1):
         if number == 1:
@@ -174,7 +174,7 @@ def changes_in(lines: Iterable[bytes], head: str) -> Iterator[Change]:
 
 
 def rows_in(lines: Iterable[bytes], head: str) -> Iterator[PeerNumber]:
-    """Yield the rows of a snapshot, which has no removals. Raise BadRow or DamagedFile."""
+    """Yield the rows of a snapshot. Raise BadRow, also for a line that removes a row, or DamagedFile."""
     for number, (_, row) in enumerate(changes_in(lines, head), 2):
         if row is None:
             raise BadRow(number)
@@ -194,7 +194,7 @@ Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
 class PublishedFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A published file: its name, which contains the SHA-256 of its bytes, and its packed and unpacked size."""
+    """A published file: a name that contains the SHA-256 of the bytes, and the size packed and unpacked."""
 
     file: FileName
     bytes: Count
@@ -208,14 +208,14 @@ class PublishedFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PublishedDelta(PublishedFile, frozen=True, kw_only=True):
-    """A file with the changes from one sequence number to a later one."""
+    """A file with the changes since an earlier snapshot. `before`: the sequence of the earlier snapshot."""
 
     before: Count
     sequence: Count
 
 
 class PreviousIndex(msgspec.Struct, frozen=True, kw_only=True):
-    """A former index. If the index that a reader fetched last is missing here, the publisher has two histories."""
+    """An earlier index. If the index that a reader fetched last is not among these, the publisher has two histories."""
 
     sequence: Count
     digest: Digest
@@ -224,7 +224,7 @@ class PreviousIndex(msgspec.Struct, frozen=True, kw_only=True):
 class IndexContents(msgspec.Struct, frozen=True, kw_only=True):
     """The contents of the index. `listed_at`: when numbers were last added, UTC seconds; withdrawals may be later.
 
-    `deltas`: oldest first; each begins where the previous ends. `previous`: latest first.
+    `deltas`: oldest first; each begins where the previous delta ends. `previous`: earlier indexes, latest first.
     """
 
     format: Literal[1] = 1
@@ -243,7 +243,7 @@ class IndexContents(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SignedIndex(msgspec.Struct, frozen=True):
-    """An index with a valid signature. `digest`: the digest of its statement."""
+    """An index with a valid signature. `digest`: the digest of the signed statement."""
 
     contents: IndexContents
     statement: SignedStatement
@@ -251,13 +251,13 @@ class SignedIndex(msgspec.Struct, frozen=True):
 
 
 def sign_index(key: SigningKey, issuer: str, contents: IndexContents, issued_at: float, valid_until: float) -> str:
-    """Sign the contents and return the text of index.json."""
+    """Return the text of index.json, which contains the contents and the signature of `key`."""
     about = msgspec.to_builtins(contents)
     return sign(key, KIND, issuer, issued_at=issued_at, valid_until=valid_until, about=about)
 
 
 def read_index(text: bytes, key: PublicKey) -> SignedIndex:
-    """Return the index if this key signed it, or raise StatementError. The caller checks the expiry."""
+    """Return the index. Raise StatementError if this key did not sign it. The caller checks the expiry."""
     statement = verify(text, key)
     if statement.kind != KIND or len(statement.issuer) > ISSUER_CHARACTERS or not statement.issuer.isprintable():
         raise StatementError("not-a-statement", f"this is not a statement of kind {KIND}")
@@ -274,13 +274,13 @@ def read_index(text: bytes, key: PublicKey) -> SignedIndex:
 
 
 def index_digest(text: bytes | str) -> str:
-    """Return the SHA-256 of the statement in an index, as canonical JSON."""
+    """Return the SHA-256 of the statement in an index. The statement is hashed as canonical JSON."""
     index: Any = json.loads(text)
     return sha256(canonical(index["statement"])).hexdigest()
 
 
 def deltas_from(contents: IndexContents, sequence: int) -> tuple[PublishedDelta, ...] | None:
-    """Return the deltas from a sequence number to this index. None if some are missing, or the snapshot is smaller."""
+    """Return the deltas from a sequence to this index. None if deltas are missing, or the snapshot is smaller."""
     if sequence == contents.sequence:
         return ()
     chain: list[PublishedDelta] = []
@@ -293,7 +293,7 @@ def deltas_from(contents: IndexContents, sequence: int) -> tuple[PublishedDelta,
 
 
 def last_published(folder: Path, state: Path) -> SignedIndex | None:
-    """Return the index in the directory, None if it cannot be read or we did not sign it."""
+    """Return the index in the directory; None if it cannot be read or was not signed by this company."""
     try:
         keys, _ = published_keys(state, signing_key(state).public_key, time.time())
         with open_regular(folder / INDEX_FILE) as file:
@@ -303,7 +303,7 @@ def last_published(folder: Path, state: Path) -> SignedIndex | None:
 
 
 def published_keys(state: Path, key: PublicKey, now: float) -> tuple[tuple[PublicKey, ...], bytes | None]:
-    """Return our key, our former key while its handover is valid, and the handover's text."""
+    """Return this company's key, its former key while the handover is valid, and the text of the handover or None."""
     text = handover_text(state)
     if text is None or handover_of(state, key, now) is None:
         return (key,), None
@@ -311,7 +311,7 @@ def published_keys(state: Path, key: PublicKey, now: float) -> tuple[tuple[Publi
 
 
 def read_own_index(text: bytes, keys: Sequence[PublicKey]) -> SignedIndex:
-    """Return the index if one of our keys signed it, or raise StatementError."""
+    """Return the index. Raise StatementError if none of this company's keys signed it."""
     for key in keys[:-1]:
         try:
             return read_index(text, key)

@@ -1,4 +1,4 @@
-"""Views of the exchange: each company with its health and accuracy, and our own publication."""
+"""The exchange as pages and API show it: each company with health and accuracy, and this company's publication."""
 
 import json
 import sqlite3
@@ -36,13 +36,13 @@ JUDGED = {
 
 @dataclass(frozen=True, slots=True)
 class PeerShown:
-    """A company that we have subscribed to.
+    """A company whose evidence is used here.
 
     Attributes:
-        skill: How often it was right.
-        where: Its address or directory.
-        key_id: The id of its key; empty without a key.
-        of_settings: Whether the settings name it, so it must be removed there.
+        skill: How often the company was right.
+        where: The address or directory of the company's files.
+        key_id: The id of the company's key; empty without a key.
+        of_settings: Whether the settings name the company, so it must be removed from the settings.
     """
 
     state: Annotated[PeerState, FLAT]
@@ -73,19 +73,19 @@ class PeerShown:
     @property
     @encoded
     def counts_until(self) -> Instant | None:
-        """When the company's data stops counting, unless it is fetched again; null before the first fetch."""
+        """When the company's data stops counting if no new data is fetched; null before the first fetch."""
         return self.state.counts_until or None
 
     @property
     @encoded
     def next_at(self) -> Instant | None:
-        """The time of the next fetch; null for now."""
+        """The time of the next fetch; null if the company is fetched at the next run."""
         return self.state.next_at or None
 
     @property
     @encoded
     def measured_since(self) -> Instant | None:
-        """The start of the period in which the company's accuracy is measured; null for all time."""
+        """The start of the period in which the company's accuracy is measured; null if the period has no start."""
         return self.state.since or None
 
     @property
@@ -106,7 +106,7 @@ class PeerShown:
 
     @property
     def remarks(self) -> tuple[Wording, ...]:
-        """Remarks in words: why the company is paused, and other facts that the figures do not show."""
+        """Remarks in words: why the company is paused, and other facts that are not in other fields."""
         remarks = []
         if self.state.off_at is not None:
             why = read_reason(self.state.off_why or "").words
@@ -126,10 +126,10 @@ class PublishedShown:
         directory: The published directory.
         issuer: The name in the signature; empty before the first publication.
         key_id: The id of the signing key; empty before the first publication.
-        numbers: The number of listed numbers.
-        cleared: The number of cleared numbers.
-        issued_at: When it was published; null before the first publication.
-        valid_until: When it expires.
+        numbers: How many numbers are listed.
+        cleared: How many numbers are cleared.
+        issued_at: When the evidence was last published; null before the first publication.
+        valid_until: When the published evidence expires.
         is_late: Whether the last publication is more than two days ago, or cannot be read.
     """
 
@@ -145,7 +145,7 @@ class PublishedShown:
 
 @dataclass(frozen=True, slots=True)
 class ExchangeShown:
-    """The subscribed companies, and our own publication if any. `nobody_fetches`: the timer is not running."""
+    """The subscribed companies, and this company's publication or None. `nobody_fetches`: whether the timer is off."""
 
     companies: tuple[PeerShown, ...]
     published: PublishedShown | None
@@ -153,7 +153,7 @@ class ExchangeShown:
 
 
 def exchange_shown(db: sqlite3.Connection, loaded: Loaded, now: float) -> ExchangeShown:
-    """Return the subscribed companies in the store, those of the settings first, and our own publication."""
+    """Return the subscribed companies (first those in the settings), and this company's publication."""
     states = {state.name: state for state in peer_states(db) if state.in_settings}
     companies = companies_of(db, loaded.settings)
     known = [table for table in companies if table.name in states]
@@ -175,7 +175,7 @@ def exchange_shown(db: sqlite3.Connection, loaded: Loaded, now: float) -> Exchan
 
 
 class CompaniesRequest(PageQuery, frozen=True, kw_only=True):
-    """Filters for companies. `on`: true for companies whose evidence counts, false for paused companies."""
+    """Filters for companies. `on`: true for companies whose evidence counts, false for paused ones, null for all."""
 
     on: bool | None = None
 
@@ -199,14 +199,14 @@ class ClearedStatement(NamedTuple):
 
 
 def find_companies(db: sqlite3.Connection, context: Context, request: CompaniesRequest) -> ResultPage[PeerShown]:
-    """Return the companies that we have subscribed to."""
+    """Return the companies whose evidence is used here."""
     companies = exchange_shown(db, context.loaded, context.at).companies
     matching = (company for company in companies if request.on in (None, company.on))
     return page_from(matching, request, lambda company: (company.name,), lambda company: company)
 
 
 def find_company(db: sqlite3.Connection, context: Context, name: NameText) -> PeerShown:
-    """Return a company that we have subscribed to."""
+    """Return a company whose evidence is used here, by its name."""
     return company_shown(db, context.loaded, name, context.at)
 
 
@@ -251,7 +251,7 @@ def company_shown(db: sqlite3.Connection, loaded: Loaded, name: str, now: float)
 
 
 def published_shown(loaded: Loaded, now: float) -> PublishedShown | None:
-    """Return the publication in the directory of the settings, or None without a directory."""
+    """Return this company's publication; None if the settings name no directory for it."""
     if not loaded.settings.publish.directory:
         return None
     folder = Path(loaded.state_path(loaded.settings.publish.directory))

@@ -1,4 +1,4 @@
-"""The capability `hearing`: it transcribes the names that callers say when a challenge asks for them."""
+"""The capability `hearing`: transcribes the names that callers say when a challenge asks for a name."""
 
 from callsieve.capability import Capability, Group, Help, Unit
 

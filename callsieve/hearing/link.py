@@ -1,6 +1,6 @@
 """The daemon's connection to the hearing process, which may start and stop at any time.
 
-The daemon notices at once when the process ends. A process that hangs is limited by a timeout per question.
+The daemon notices at once when the process ends. If the process hangs, each question has a timeout.
 """
 
 import asyncio
@@ -33,12 +33,12 @@ MOST_WAITING: Final = 4  # questions: one is answered, the others wait
 
 
 def hearing_socket(loaded: Loaded) -> Path:
-    """Return the path of the hearing process's socket: in systemd's runtime directory, else in the state directory."""
+    """Return the path of the hearing process's socket, in systemd's runtime directory or the state directory."""
     return Path(os.environ.get("RUNTIME_DIRECTORY") or loaded.state) / SOCKET_NAME
 
 
 class HearingLink:
-    """A socket at `path` that accepts the hearing process and sends it questions. `model`: directory of its model."""
+    """A socket at `path` that sends recordings to the hearing process. `model`: the directory of its speech model."""
 
     def __init__(self, path: Path, model: str) -> None:
         self.path = path
@@ -64,11 +64,11 @@ class HearingLink:
 
     @property
     def waiting(self) -> int:
-        """Number of unanswered questions."""
+        """How many questions wait for an answer."""
         return len(self._waiting)
 
     def ask(self, question: HearingQuestion, descriptors: Sequence[int]) -> asyncio.Future[HearingAnswer | None]:
-        """Send a question with open recordings. The future's result is None if no answer comes."""
+        """Send a question with open recordings. The result of the future is the answer, or None if none comes."""
         answer: asyncio.Future[HearingAnswer | None] = asyncio.get_running_loop().create_future()
         if self._sock is None or not self.is_ready or len(self._waiting) >= MOST_WAITING:
             answer.set_result(None)

@@ -1,8 +1,8 @@
 """The hearing process, `callsieve hearing`: it transcribes what callers said, one recording at a time.
 
 It is separate from the daemon, because a model needs hundreds of megabytes and a second of processor time per caller,
-and because recordings come from strangers. It has no store, no settings and no network. After it has loaded its model,
-it gives up access to all files except its programs, and all system calls except those for an open connection. A
+and because recordings come from strangers. It has no store, no settings and no network. Once the model is loaded, the
+process gives up access to all files except its programs, and all system calls that an open connection does not need. A
 recognition that takes too long ends the process, which systemd starts again.
 """
 
@@ -57,7 +57,7 @@ def connect(path: Path) -> socket.socket:
 def serve(sock: socket.socket, load: Load) -> None:
     """Answer the daemon's questions until it disconnects. Raise ValueError for an invalid message.
 
-    `load` loads a recogniser from the directory of a model. After that, the process gives up its rights.
+    `load`: loads a recogniser from the directory of a model. After the loading, the process gives up its rights.
     """
     start = parse_request(sock.recv(PACKET_BYTES) or b"null")
     if not isinstance(start, HearingStart):
@@ -85,7 +85,7 @@ def serve(sock: socket.socket, load: Load) -> None:
 
 
 def answer_to(question: HearingQuestion, descriptors: Sequence[int], recogniser: Recogniser) -> HearingAnswer:
-    """Transcribe the open recordings of a question and return the answer."""
+    """Transcribe the open recordings of a question and return the transcript as an answer."""
     began = time.monotonic()
     recordings = [samples_in(descriptor) for descriptor in descriptors]
     prompt = recordings.pop(0) if question.has_prompt and recordings else b""
@@ -109,7 +109,7 @@ def answer_to(question: HearingQuestion, descriptors: Sequence[int], recogniser:
 
 @contextmanager
 def _time_limit() -> Iterator[None]:
-    """End this process if the block takes longer than MOST_SECONDS, because a model cannot be interrupted."""
+    """End this process if the block takes longer than MOST_SECONDS, because a running model cannot be interrupted."""
     timer = threading.Timer(MOST_SECONDS, _end)
     timer.daemon = True
     timer.start()

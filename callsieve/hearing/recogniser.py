@@ -1,7 +1,7 @@
 """The interface of a speech recogniser, and the rule for discarding unreliable results. Pure.
 
-A recogniser invents words for silence, noise and music. `understood` removes them, so that a phone shows only words
-that somebody said.
+A recogniser invents words for silence, noise and music. `understood` removes invented words, so that a phone shows only
+words that somebody said.
 """
 
 import re
@@ -86,7 +86,7 @@ class Recogniser(Protocol):
 
 
 def understood(recognised: Recognised) -> str:
-    """Return the reliably recognised words on one line. Empty if nobody spoke or nothing was understood."""
+    """Return the words that were recognised reliably, on one line. Empty if nobody spoke or nothing was understood."""
     seconds = seconds_of(recognised.speech)
     if seconds < LEAST_SPEECH_SECONDS:
         return ""
@@ -102,12 +102,12 @@ def understood(recognised: Recognised) -> str:
 
 
 def seconds_of(spans: Sequence[Span]) -> float:
-    """Return the total length of spans."""
+    """Return the total length of the time spans, in seconds."""
     return sum(end - start for start, end in spans)
 
 
 def _repeats(words: list[str]) -> bool:
-    """Return whether any one to six words occur more than MOST_REPEATED times in a row."""
+    """Return whether a sequence of one to six words is repeated more than MOST_REPEATED times without a break."""
     for length in range(1, 7):
         run = 0
         for place in range(length, len(words)):

@@ -33,7 +33,7 @@ def open_recordings(paths: Iterable[Path]) -> list[int]:
 
 
 def samples_in(descriptor: int) -> bytes:
-    """Return the samples of a recording, at most MOST_BYTES. Empty if the file has another format."""
+    """Return the samples of a recording, at most MOST_BYTES. Empty if the file is no WAV file of this format."""
     head = os.pread(descriptor, _HEAD_BYTES, 0)
     form, data = head.find(b"fmt "), head.find(b"data")
     if head[:4] != b"RIFF" or form < 0 or data < form or head[form + 8 : form + 16] != _FORM:

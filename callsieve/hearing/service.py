@@ -1,4 +1,4 @@
-"""The daemon's side of hearing: request a transcript, wait for it within a limit, and store it.
+"""The daemon's side of hearing: request a transcript, wait for a limited time, and store the transcript.
 
     begin(...)     starts when the caller has spoken; returns how long the call may wait for the transcript
     words_of(...)  waits for a part of that time
@@ -41,7 +41,7 @@ MOST_KEPT: Final = 64  # results that calls may still ask for
 class CallHearing:
     """Transcripts of the recordings in the state directory. `wait_seconds`: how long a call waits for its transcript.
 
-    `record` stores a transcript.
+    `record`: stores a transcript.
     """
 
     link: HearingLink
@@ -57,7 +57,7 @@ class CallHearing:
     stop_seconds: float = STOP_SECONDS
 
     def begin(self, call: SpokenCall) -> float:
-        """Start transcribing a caller. Return the seconds that the call may wait for the text; 0 means do not wait."""
+        """Start to transcribe a caller. Return how many seconds the call may wait for the text; 0: do not wait."""
         if not self.link.is_ready or call.decision_id in self._hearings:
             return 0.0
         task = asyncio.create_task(self._hear(call), name="hearing")
@@ -70,7 +70,7 @@ class CallHearing:
         return 0.0 if self.breaker.is_open else self.wait_seconds
 
     async def words_of(self, decision_id: str, seconds: float) -> str | None:
-        """Wait for the caller's words. Empty if nothing was understood; None if there is no result after `seconds`."""
+        """Return the caller's words; empty if nothing was understood, None if no result came within `seconds`."""
         task = self._hearings.get(decision_id)
         if task is None:
             return ""
@@ -81,7 +81,7 @@ class CallHearing:
         return "" if transcript is None else transcript.text
 
     def state_now(self) -> HearingState:
-        """Return the current state for telemetry."""
+        """Return the state of hearing for telemetry: whether it works, and counts of results."""
         heard, nothing, missed = (self.counts[name] for name in ("heard", "nothing", "missed"))
         return HearingState(self.link.is_ready, self.breaker.is_open, heard, nothing, missed, self.link.waiting)
 
@@ -120,7 +120,7 @@ class CallHearing:
         return row
 
     async def _hear_stop(self, call: SpokenCall, hearing: asyncio.Task[Transcript | None]) -> None:
-        """Store whether the caller stopped when they were asked to. Never raises.
+        """Store whether the caller stopped speaking when asked to stop. Never raises.
 
         Delete the recordings that were made while prompts played.
         """

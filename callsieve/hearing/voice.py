@@ -1,8 +1,8 @@
 """The decision whether a robot or a person spoke: by typical phrases, and by whether the caller stops. Pure.
 
 A caller who speaks for 8 s without a stop is asked to stop. People stop, and slow speakers and children do too. A
-recorded message continues. A relay service or a speech synthesizer may continue too, so certain words exempt them.
-Everything else is unclear. A wrong `robot` is worse than many missed robots.
+recorded message continues. A relay service or a speech synthesizer may continue too, so certain words exempt such
+callers. In all other cases the voice is unclear. A wrong `robot` is worse than many missed robots.
 """
 
 import re
@@ -54,7 +54,7 @@ _SAYS_MACHINE, _SAYS_ASSISTED = (re.compile("|".join(each), re.IGNORECASE) for e
 
 
 class CallerSpeech(NamedTuple):
-    """The time spans of a caller's speech during the prompt and in the answer, and the lengths of both, in seconds."""
+    """When the caller spoke during the prompt and in the answer, and how long prompt and answer were, in seconds."""
 
     prompt_seconds: float
     prompt: Sequence[Span]
@@ -75,7 +75,7 @@ def voice_of(text: str, speech: CallerSpeech) -> Voice:
 
 
 def says_assisted(text: str) -> bool:
-    """Return whether the caller says that a relay service or a speech synthesizer speaks."""
+    """Return whether the caller says that a relay service or a speech synthesizer speaks for them."""
     return _SAYS_ASSISTED.search(text) is not None
 
 
@@ -87,11 +87,11 @@ class Sound(NamedTuple):
 
 
 def voice_asked_to_stop(before: Sound, meanwhile: Sound) -> Voice:
-    """Return whether a robot or a person spoke.
+    """Return whether a robot or a person spoke, judged by what the caller did when asked to stop.
 
     Args:
         before: The end of the answer.
-        meanwhile: The caller's speech while the prompt asked them to stop.
+        meanwhile: The caller's speech while the prompt asked the caller to stop.
     """
     seconds = len(meanwhile.samples) / 2 / RATE
     if seconds < LEAST_PROMPT_SECONDS or not before.speech:

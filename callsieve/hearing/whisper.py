@@ -1,4 +1,4 @@
-"""Whisper speech recognition through faster-whisper (the extra `speech`), which only this module imports.
+"""Speech recognition with Whisper through faster-whisper (the extra `speech`). Only this module imports the library.
 
 The model has CTranslate2's format: a directory with model.bin, config.json, tokenizer.json and vocabulary.
 """

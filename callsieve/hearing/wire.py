@@ -5,9 +5,9 @@
     HearingQuestion  daemon to hearing process           with open recordings, one question at a time
     HearingAnswer    hearing process to daemon
 
-The daemon listens, so it notices at once whether the hearing process runs. The hearing process never opens a recording
-itself: it gets open descriptors. Each side asks the kernel which user the other runs as. The daemon does not trust
-answers.
+The daemon listens, so the daemon notices at once whether the hearing process runs. The hearing process never opens a
+recording itself, but gets open descriptors. Each side asks the kernel which user the other runs as. The daemon does not
+trust answers.
 """
 
 import socket
@@ -33,7 +33,7 @@ class HearingStart(msgspec.Struct, frozen=True, tag="start"):
 
 
 class HearingReady(msgspec.Struct, frozen=True, tag="ready"):
-    """The message that the model is loaded."""
+    """The message of the hearing process that the model is loaded."""
 
 
 class HearingQuestion(msgspec.Struct, frozen=True, tag="question"):
@@ -43,8 +43,8 @@ class HearingQuestion(msgspec.Struct, frozen=True, tag="question"):
         id: The identifier of the decision.
         language: The expected language, or empty.
         has_prompt: Whether the first recording was made while the prompt played.
-        is_stop: Whether the last recording was made while a prompt asked the caller to stop. The one before is the end
-            of the answer. Only the voice is wanted.
+        is_stop: Whether the last recording was made while a prompt asked the caller to stop. The recording before is
+            the end of the answer. Then only the voice is judged.
     """
 
     id: Identifier
@@ -54,7 +54,7 @@ class HearingQuestion(msgspec.Struct, frozen=True, tag="question"):
 
 
 class HearingAnswer(msgspec.Struct, frozen=True, tag="answer"):
-    """The answer to a question. An empty text means that nothing was understood."""
+    """The answer to a question. `text`: the words that were understood, or empty."""
 
     id: Identifier
     text: Text = ""

@@ -2,7 +2,7 @@
 
     async with connection_to(address) as hub:  await initialise(hub);  await add_site(hub, organisation, site)
 
-All functions that take a `hub` raise HubError when the database refuses.
+All functions that take a `hub` raise HubError if the database refuses a statement.
 """
 
 import hashlib
@@ -105,10 +105,10 @@ class SiteLogin(NamedTuple):
 
 
 class Initialised(NamedTuple):
-    """The result of `initialise`: the applied migrations, and whether the database was restored from a backup.
+    """The result of `initialise`. `migrations`: the applied migrations. `is_moved`: the database came from a backup.
 
-    `is_closed`: a superuser restricted the sites' rights fully. `elsewhere`: other databases of the server that sites
-    can log in to.
+    `is_closed`: whether a superuser restricted the sites' rights fully. `elsewhere`: other databases on the server that
+    sites can log in to.
     """
 
     migrations: tuple[str, ...]
@@ -118,7 +118,7 @@ class Initialised(NamedTuple):
 
 
 async def initialise(hub: Hub, partitions: int = PARTITIONS) -> Initialised:
-    """Create or upgrade the roles and the schema. Running it again changes nothing."""
+    """Create or upgrade the roles and the schema. A second run changes nothing."""
     ((version,),) = await hub.rows("SELECT current_setting('server_version_num')::integer")
     if version < LEAST_VERSION:
         raise HubError(f"this is PostgreSQL {version // 10_000}: the hub needs 14 or later")
@@ -169,7 +169,7 @@ async def initialise(hub: Hub, partitions: int = PARTITIONS) -> Initialised:
 
 
 async def add_site(hub: Hub, organisation: str, site: str, *, is_central: bool = False) -> SiteLogin:
-    """Create the role of a site, or give an existing or expelled site a new password."""
+    """Create the role of a site. If the site exists or was expelled, give its role a new password."""
     role, password = f"callsieve:{organisation}:{site}", secrets.token_hex(24)
     async with hub.transaction():
         exists = await hub.rows("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,))
@@ -186,7 +186,7 @@ async def add_site(hub: Hub, organisation: str, site: str, *, is_central: bool =
 
 
 async def expel_site(hub: Hub, organisation: str, site: str) -> int:
-    """Remove a site and its rows. Return the number of rows. Needs the login of an administrator or central console."""
+    """Remove a site and its rows. Return how many rows. Needs the login of an administrator or central console."""
     ((removed,),) = await hub.rows("SELECT callsieve.expel(%s, %s, true)", (organisation, site))
     ((is_administrator,),) = await hub.rows(f"SELECT pg_has_role('{OWNER}', 'MEMBER')")
     if is_administrator:
@@ -196,7 +196,7 @@ async def expel_site(hub: Hub, organisation: str, site: str) -> int:
 
 
 async def set_quota(hub: Hub, organisation: str, site: str, rows: int) -> int:
-    """Set how many rows of a site the hub may store, and return how many it has now. Needs an administrator's login."""
+    """Set how many rows of a site the hub may store. Return how many it stores now. Needs an administrator's login."""
     async with hub.transaction():
         await hub.rows(f"SET LOCAL ROLE {OWNER}")
         updated = await hub.rows(SET_QUOTA, (rows, organisation, site))
@@ -208,7 +208,7 @@ async def set_quota(hub: Hub, organisation: str, site: str, rows: int) -> int:
 async def _grant_to_site(hub: Hub, role: str) -> None:
     """Grant a site's access to the role, and let the owner end the role's sessions and revoke the grant.
 
-    From PostgreSQL 16 on, only the role that granted can revoke. So the owner grants.
+    From PostgreSQL 16 on, only the role that granted a right can revoke it. So the owner grants this right.
     """
     await hub.rows(f'GRANT "{role}" TO {OWNER} WITH ADMIN OPTION')
     await hub.rows(f'REVOKE {SITES} FROM "{role}"')
@@ -269,7 +269,7 @@ def address_of_site(loaded: Loaded) -> str:
 
 
 def write_secret(path: Path, login: SiteLogin) -> None:
-    """Write the login to a file that only its owner can read. Replace an existing file."""
+    """Write the login to a file that only its owner can read. Replace an earlier file."""
     partial = path.with_name(f"{path.name}.partial")
     partial.unlink(missing_ok=True)
     descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600)

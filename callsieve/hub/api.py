@@ -1,4 +1,4 @@
-"""API endpoints for the organisation's other sites. They offer no changes that need the hub's database."""
+"""API endpoints about the organisation's other sites. Changes that need the hub's database have no endpoint."""
 
 from callsieve.api.endpoint import endpoint
 from callsieve.hub import site_operations

@@ -1,6 +1,6 @@
-"""The health check of the hub: whether this site's login is private, and rows are exchanged with the other sites.
+"""The health check of the hub: this site's login is private, and rows are exchanged with the other sites.
 
-It reads only the store, where the hub process records its state, so it never waits for PostgreSQL.
+The check reads only the store, where the hub process records its state. So the check never waits for PostgreSQL.
 """
 
 import os
@@ -68,7 +68,7 @@ def _off(db: sqlite3.Connection) -> Finding:
 
 
 def _trouble_with_secret(loaded: Loaded) -> Finding | None:
-    """Return the problem of the secret file, if any. A secret in the service's environment cannot be checked here."""
+    """Return the problem of the secret file, or None. A secret in the service's environment cannot be checked here."""
     source = secret_source(loaded)
     if not source.startswith(SECRET_IN_FILE):
         return None
@@ -147,7 +147,7 @@ def hub_metrics(figures: HubFigures) -> Iterator[MetricFamily]:
 
 
 def metrics(db: sqlite3.Connection, loaded: Loaded, now: float) -> Iterator[MetricFamily]:
-    """Return the metrics of the exchange, if this site uses a hub."""
+    """Return the metrics of the exchange with the hub; empty if this site uses no hub."""
     table = loaded.settings.hub
     return hub_metrics(hub_figures(db, table, now)) if table.address else iter(())
 

@@ -53,8 +53,8 @@ Place = tuple[int, int]
 class SiteReport(NamedTuple):
     """The state that a site reports to the hub.
 
-    `run`: a random identifier of this process. `history`: the database's history identifier in the hub's last answer.
-    `has_pulled`: whether this site pulled since its last report.
+    `run`: a random identifier of this process. `history`: the identifier of the database's history, from the hub's last
+    answer. `has_pulled`: whether this site pulled since its last report.
     """
 
     outbox: int
@@ -72,8 +72,8 @@ class Greeting:
 
     `version`: the newest row version of this site in the hub. `now_us`, `xid`: the hub's clock and transaction number.
     `channel`: where the hub announces rows. `lost_xid`, `reported_version`: set if the database was replaced since the
-    last report. The new one may lack transactions from `lost_xid` on, and this site's rows after `reported_version`.
-    `most_rows`: the quota of this site. `has_twin`: another process takes part under this site's name.
+    last report. The new database may lack transactions from `lost_xid` on, and this site's rows after
+    `reported_version`. `most_rows`: the quota of this site. `has_twin`: whether another process uses this site's name.
     """
 
     hub: str
@@ -92,7 +92,7 @@ class Greeting:
 
 
 class HubNotice(NamedTuple):
-    """An instruction from the hub to every site, to `erase` a number or `expel` a site.
+    """An instruction from the hub to every site. `order`: `erase` (a number) or `expel` (a site).
 
     `at`: UTC seconds by the hub's clock.
     """
@@ -107,7 +107,7 @@ class HubNotice(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """The rows and notices of one pull. `all_to`: everything up to this position was pulled; None if more waits."""
+    """The rows and notices of one pull. `all_to`: the position up to which all are pulled; None if more wait."""
 
     notices: list[HubNotice]
     rows: list[SharedRow]
@@ -116,7 +116,7 @@ class Pulled:
 
 
 async def greet(hub: Hub, report: SiteReport) -> Greeting:
-    """Report this site's state, and return the hub's answer."""
+    """Report this site's state to the hub, and return the hub's answer."""
     (row,) = await hub.rows(HELLO, report)
     await hub.rows("SELECT callsieve.end_long_transactions()")
     return Greeting(*row)
@@ -135,14 +135,14 @@ async def stop_listening(hub: Hub) -> None:
 
 
 class Pushed(NamedTuple):
-    """The result of a push. `dates`: corrected versions of rows, by `seq`. `left_out`: rows that exceed the quota."""
+    """The result of a push. `dates`: corrected dates of rows, by `seq`. `left_out`: rows beyond the quota."""
 
     dates: dict[int, int]
     left_out: frozenset[int]
 
 
 async def push(hub: Hub, batch: Sequence[Outgoing]) -> Pushed:
-    """Send the rows of a batch to the hub, and return the result."""
+    """Send the rows of a batch to the hub. Return the dates that the hub corrected, and the rows beyond the quota."""
     sent = [(entry.seq, entry.row, entry.is_private) for entry in batch if entry.row is not None]
     if not sent:
         return Pushed({}, frozenset())
@@ -182,13 +182,13 @@ async def pull(hub: Hub, rows_to: Place, notices_to: Place, limit: int, *, own: 
 async def collect(hub: Hub) -> None:
     """Make the hub announce this connection's pushes at most every 0.75 s. `wake` announces the pushes in between.
 
-    The connection stays open, so the query plans of the hub's functions are made only once.
+    The hub's functions also keep their query plans as long as the connection is open.
     """
     await hub.rows("SET callsieve.collects = 'on'; SET plan_cache_mode = force_generic_plan")
 
 
 async def wake(hub: Hub, seconds: float, *, private: bool) -> None:
-    """Announce new rows to all sites, unless that happened in the last `seconds`."""
+    """Announce new rows to all sites, unless rows were announced in the last `seconds`."""
     await hub.rows("SELECT callsieve.wake(%s, %s)", (seconds, private))
 
 
@@ -220,7 +220,7 @@ async def forget(hub: Hub, number: str) -> None:
 
 
 async def leave(hub: Hub, organisation: str, site: str, *, keep: bool) -> None:
-    """Leave the hub. If `keep`, other sites keep this site's rows until they expire."""
+    """Leave the hub. `keep`: whether other sites keep this site's rows until they expire."""
     if keep:
         await hub.rows("SELECT callsieve.leave()")
     else:
@@ -228,7 +228,7 @@ async def leave(hub: Hub, organisation: str, site: str, *, keep: bool) -> None:
 
 
 async def expire(hub: Hub, most: int) -> int:
-    """Remove up to `most` expired rows, and return how many."""
+    """Remove up to `most` expired rows from the hub, and return how many were removed."""
     await hub.rows("SELECT callsieve.forget_fresh()")
     ((removed,),) = await hub.rows("SELECT callsieve.expire(%s)", (most,))
     return int(removed)
@@ -240,6 +240,6 @@ async def sites(hub: Hub) -> list[SiteState]:
 
 
 async def checksums(hub: Hub) -> dict[tuple[str, str], tuple[int, int]]:
-    """Return the number of rows in the hub and the sum of their digests, by kind and origin."""
+    """Return how many rows the hub has, and the sum of the digests of these rows, by kind and origin."""
     sums = await hub.rows("SELECT kind, origin, rows, digest FROM callsieve.checksums()")
     return {(kind, origin): (int(rows), int(digest)) for kind, origin, rows, digest in sums}

@@ -1,4 +1,4 @@
-"""The state of this site's exchange with the hub, from its store and settings. The hub's side: `administration`."""
+"""The state of this site's exchange with the hub, read from store and settings. `administration` has the hub's side."""
 
 import sqlite3
 from collections.abc import Iterable, Mapping
@@ -30,7 +30,7 @@ LEAST_LATE_SECONDS = 600.0
 
 
 def health_of(link: Link | None, poll_seconds: float, now: float, first_try: FirstTry | None = None) -> SourceHealth:
-    """Return the state of the exchange. Without a `link`, the site has tried to join since `first_try`."""
+    """Return the health of the exchange. `first_try`: when a site without a `link` began trying to join."""
     since, failure = _last_exchange(link, first_try)
     pending = Wording("nothing has been exchanged yet") if link is None else Wording("the first exchange is running")
     if since is None:
@@ -64,7 +64,7 @@ class LinkShown:
     """The state of this site's exchange with the hub.
 
     Attributes:
-        waiting: The number of rows to send.
+        waiting: How many rows wait to be sent.
         is_filling: Whether rows from before this site joined are still to be sent.
         refused: Rows of other sites that could not be used.
     """
@@ -77,7 +77,7 @@ class LinkShown:
 
 
 def link_shown(db: sqlite3.Connection) -> LinkShown:
-    """Return the state of the exchange, as recorded in the store."""
+    """Return the state of the exchange with the hub, as the store records it."""
     link = link_of(db)
     waiting, is_filling = outbox_size(db)
     sites = tuple(other_sites(db, link.site)) if link else ()
@@ -89,9 +89,9 @@ class HubFigures:
     """The metrics of the exchange with the hub.
 
     Attributes:
-        waiting: The number of rows to send.
+        waiting: How many rows wait to be sent.
         is_late: Whether the last exchange is overdue.
-        erasures: The number of erasures that wait for a confirmation.
+        erasures: How many erasures wait for a confirmation.
         refused: Rows of other sites that could not be used.
     """
 
@@ -104,7 +104,7 @@ class HubFigures:
 
 
 def hub_figures(db: sqlite3.Connection, table: HubTable, now: float) -> HubFigures:
-    """Return the metrics of the exchange, from the store."""
+    """Return the metrics of the exchange, read from the store."""
     link = link_of(db)
     waiting, _ = outbox_size(db)
     state = (link, table.poll_seconds, now, first_try(db))
@@ -121,12 +121,12 @@ UPDATE: Mapping[Unfit, Wording] = {
 
 
 def sites_of(refused: Iterable[RefusedRows]) -> str:
-    """Return the comma-separated names of the sites whose rows were refused."""
+    """Return the names of the sites whose rows were refused, separated by commas."""
     return ", ".join(sorted({figure.site or "?" for figure in refused}))
 
 
 def policy_in_force(loaded: Loaded) -> PolicyInForce | None:
-    """Return the active policy in the current files, None if the files are invalid."""
+    """Return the active policy as the current files define it; None if the files are invalid."""
     try:
         policies = policies_of(loaded)
     except PolicyError:
@@ -137,7 +137,7 @@ def policy_in_force(loaded: Loaded) -> PolicyInForce | None:
 
 
 def forget_hub(db: sqlite3.Connection, context: Context, keep: bool) -> None:
-    """Stop sharing. Unless `keep`, delete other sites' rows in several transactions."""
+    """Stop sharing. Unless `keep` is set, delete other sites' rows, in several transactions."""
     link = link_of(db)
     for origin in () if keep or link is None else other_sites(db, link.site):
         more = True
@@ -162,5 +162,5 @@ def secret_path(loaded: Loaded) -> Path:
 
 
 def secret_source(loaded: Loaded) -> str:
-    """Return the location of this site's login: `file:/path` or `env:NAME`."""
+    """Return where this site's login is stored: `file:/path` or `env:NAME`."""
     return loaded.settings.hub.secret or f"{SECRET_IN_FILE}{secret_path(loaded)}"

@@ -2,7 +2,7 @@
 
     async with connection_to(address) as hub:  rows = await hub.rows("SELECT %s", (7,))
 
-Every error of server, network or address becomes a HubError, whose message contains no password.
+An error of the server, the network or the address is raised as HubError. Its message contains no password.
 """
 
 import asyncio
@@ -93,7 +93,7 @@ class Hub:
             raise
 
     async def notices(self, seconds: float) -> list[str]:
-        """Wait for the next notification on the channels listened to. Return an empty list after `seconds`."""
+        """Return the next notification on the channels to which this connection listens; empty after `seconds`."""
         async with _bounded(seconds + CONNECT_SECONDS):
             return [notice.payload async for notice in self._connection.notifies(timeout=seconds, stop_after=1)]
 
@@ -116,7 +116,7 @@ async def connection_to(address: str, seconds: float = STATEMENT_SECONDS) -> Asy
 
 
 def connection_text(address: str, seconds: float = STATEMENT_SECONDS) -> str:
-    """Return the address with our time limits. A server on another computer must have a valid certificate."""
+    """Return the address with time limits added. A server on another computer must have a valid certificate."""
     parts = _parts_of(address)
     host = str(parts.get("hostaddr") or parts.get("host") or "")
     if not _is_here(host) and "sslmode" not in parts:
@@ -180,7 +180,7 @@ async def _bounded(seconds: float) -> AsyncIterator[None]:
 
 
 def _words_of(error: psycopg.Error) -> str:
-    """Return an error on one line. For a failed connection, the last line of libpq's text has the reason."""
+    """Return an error as one line. For a failed connection, the last line of libpq's text has the reason."""
     primary = error.diag.message_primary
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     words = (primary or (lines[0] if lines else type(error).__name__))[:MOST_WORDS]

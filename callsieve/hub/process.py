@@ -1,6 +1,6 @@
-"""The process `callsieve hub run`: one per store, until SIGTERM. On SIGHUP it reloads the settings.
+"""The process `callsieve hub run`. One process per store runs until SIGTERM. On SIGHUP it reloads the settings.
 
-If the hub is unreachable, it retries with growing pauses. Calls are screened meanwhile.
+If the hub is unreachable, the process retries with growing pauses. Calls are screened meanwhile.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ def run(load: Callable[[], Loaded]) -> None:
 
 
 def run_once(loaded: Loaded) -> None:
-    """Exchange everything once. Raise HubError, StoreError or AlreadyRunning."""
+    """Exchange all rows once, in both directions. Raise HubError, StoreError or AlreadyRunning."""
     with only_process(loaded.state / LOCK, SERVED_ALREADY):
         erased = asyncio.run(_once(loaded, _run_id()))
     _clear(loaded, erased)
@@ -97,7 +97,7 @@ async def _serve(load: Callable[[], Loaded], loaded: Loaded) -> None:
 
 
 def words_of(error: Exception) -> str:
-    """Return an error message about the hub, with a remedy where one is known."""
+    """Return an error message about the hub, with a remedy if the remedy is known."""
     if isinstance(error, HubError) and error.code in UNDEFINED:
         return NOT_MADE
     if isinstance(error, HubError) and error.code == FORBIDDEN:
@@ -123,7 +123,7 @@ async def _share(loaded: Loaded, run: str) -> None:
 
 
 def _clear(loaded: Loaded, numbers: frozenset[str]) -> None:
-    """Remove erased numbers from the store's freed pages and from backups. Call it only while the store is closed."""
+    """Remove erased numbers from the store's freed pages and from backups. The store must be closed."""
     for number in sorted(numbers):
         is_clear, problems = number_operations.clear_files(loaded, number)
         if not is_clear or problems:

@@ -1,4 +1,4 @@
-"""The state of one connection to the hub, and the store's transactions for each step."""
+"""The state of one connection to the hub, and the transactions in the store that each step of the exchange needs."""
 
 import asyncio
 import logging
@@ -66,7 +66,7 @@ ACTOR: Final = "hub"
 
 
 class PullPace:
-    """The schedule of pulls: at intervals, and soon after a wake-up. Wake-ups without news delay the next pull."""
+    """The schedule of pulls: at intervals, and soon after a wake-up. A wake-up without news delays the next pull."""
 
     def __init__(self, poll_seconds: float) -> None:
         self.is_woken = False
@@ -96,11 +96,11 @@ class HubSession:
         private: Whether to pull rows that only a standby or the central console needs.
         has_pulled: Whether a pull has succeeded since the last heartbeat.
         is_deaf: Whether the connection ignores wake-ups at present.
-        waits_to: While the hub is full: rows of the outbox up to this `seq` wait for room. 0: no rows wait.
-        try_at: When to push these rows again.
+        waits_to: While the hub is full, rows of the outbox up to this `seq` wait for room. 0: no rows wait.
+        try_at: When to push the rows again that wait for room.
         erase_at: When to send the due erasures to the hub again.
-        pushed_at: Times of the first and last push that were not announced yet. The key: whether all rows of the push
-            were private.
+        pushed_at: Times of the first and last push that were not announced yet. By whether all rows of the push were
+            private.
         has_pushed: Whether a push has succeeded since the last pull.
     """
 
@@ -124,7 +124,7 @@ class HubSession:
 
 
 def has_transactions_restarted(link: Link, greeting: Greeting) -> bool:
-    """Return whether the stored positions are invalid, because the hub's transaction numbers have restarted."""
+    """Return whether the stored positions are useless, because the hub counts its transactions from the start again."""
     return (
         greeting.lost_xid == 0
         or min(max(link.rows_to[0], link.notices_to[0]), greeting.lost_xid or math.inf) > greeting.xid
@@ -140,7 +140,7 @@ def handled_to(link: Link, greeting: Greeting) -> float:
 
 
 def offset_of(greeting: Greeting, before: float, after: float) -> int:
-    """Return how far our clock is ahead of the hub's, in microseconds; 0 within the measuring error."""
+    """Return how far this site's clock is ahead of the hub's, in microseconds; 0 within the measuring error."""
     offset = (before + after) / 2 - greeting.now_us / MICROSECONDS
     if abs(offset) < CLOCK_SECONDS + (after - before) / 2:
         return 0
@@ -149,19 +149,19 @@ def offset_of(greeting: Greeting, before: float, after: float) -> int:
 
 
 def join(db: sqlite3.Connection, greeting: Greeting, private: bool) -> None:
-    """Create the link to the hub, and queue all rows of this site."""
+    """Create the link to the hub in the store, and queue all rows of this site."""
     set_link(db, greeting.site, greeting.organisation, greeting.hub)
     outgoing.start_capture(db, private=private)
     outgoing.send_all_again(db, private=private)
 
 
 def send_keys_again(db: sqlite3.Connection, site: str, keys: list[outgoing.Key], private: bool) -> None:
-    """Queue these rows of this site again."""
+    """Queue the rows of this site that have these keys again."""
     outgoing.send_rows_again(db, site, keys, private=private)
 
 
 def prepare(db: sqlite3.Connection, private: bool, follow: frozenset[str], greeting: Greeting) -> None:
-    """Update the recording of changes, rows' owners and stored positions to match the settings and the hub."""
+    """Make recorded changes, owners of rows and stored positions fit the settings and the hub."""
     link = link_of(db)
     assert link is not None
     program = program_version()
@@ -185,21 +185,21 @@ def prepare(db: sqlite3.Connection, private: bool, follow: frozenset[str], greet
 def acknowledge_batch(
     db: sqlite3.Connection, link: Link, batch: list[outgoing.Outgoing], dates: dict[int, int], follow: frozenset[str]
 ) -> None:
-    """Record that the hub has received a batch."""
+    """Record that the hub has received a batch. `dates`: corrected dates of rows, by `seq`."""
     outgoing.acknowledge(db, link, batch, dates, follow, time.time())
 
 
 def apply_some(
     db: sqlite3.Connection, link: Link, placed_rows: list[tuple[SharedRow, client.Place]], follow: frozenset[str]
 ) -> tuple[int, int]:
-    """Apply pulled rows for at most WRITE_SECONDS. Return the number of applied rows and of unusable rows."""
+    """Apply pulled rows for at most WRITE_SECONDS. Return how many were applied, and how many were unusable."""
     done, refused = apply_rows(db, link, [row for row, _ in placed_rows], follow, WRITE_SECONDS)
     note_rows_to(db, placed_rows[done - 1][1])
     return done, refused
 
 
 def note_all_pulled(db: sqlite3.Connection, place: client.Place, clock_us: int) -> None:
-    """Record that everything up to a position was pulled."""
+    """Record that everything up to this position was pulled."""
     note_rows_to(db, place)
     note_notices_to(db, place)
     note_pulled(db, time.time())
@@ -208,13 +208,13 @@ def note_all_pulled(db: sqlite3.Connection, place: client.Place, clock_us: int) 
 
 
 def erase_here(db: sqlite3.Connection, erasure: Erasure, loaded: Loaded) -> bool:
-    """Erase a number at another site's request. Return whether all its data is gone."""
+    """Erase a number at another site's request. Return whether all data about the number is gone."""
     actor = f"{ACTOR} {erasure.site}" if SITE.fullmatch(erasure.site) else ACTOR
     return site_operations.erase_for_site(db, Context(actor, Role.ADMINISTRATOR, time.time(), loaded), erasure)
 
 
 def emit_policies(db: sqlite3.Connection, waiting: list[PublishedPolicy], loaded: Loaded) -> None:
-    """Emit an event for policies of other sites that wait for acceptance."""
+    """Emit an event for each policy of another site that waits for acceptance."""
     central.emit_arrived(db, Context(ACTOR, Role.ADMINISTRATOR, time.time(), loaded), waiting)
 
 
@@ -225,12 +225,12 @@ def accept_policy(db: sqlite3.Connection, name: str, loaded: Loaded) -> None:
 
 
 def is_of_another(link: Link, greeting: Greeting) -> bool:
-    """Return whether the stored link belongs to another hub, or to a former name of this site."""
+    """Return whether the stored link belongs to another hub, or to an earlier name of this site."""
     return (link.hub, link.site) != (greeting.hub, greeting.site)
 
 
 async def linked(store: Store, link: Link | None, greeting: Greeting, settings: HubTable) -> Link:
-    """Create or update the stored link to the hub, and return it."""
+    """Create or update the link to the hub in the store, and return the link."""
     site, private, follow = greeting.site, settings.private, frozenset(settings.follow)
     is_another = link is not None and is_of_another(link, greeting)
     if link is not None and is_another:
@@ -256,7 +256,7 @@ async def linked(store: Store, link: Link | None, greeting: Greeting, settings: 
 
 
 async def send_site_again(store: Store, site: str, private: bool, sent_to: int) -> None:
-    """Queue those rows of this site again that the hub may have lost."""
+    """Queue the rows of this site again that the hub may have lost: those sent with a version above `sent_to`."""
     rows, after = 0, ("", "", "")
     while keys := await store.read(outgoing.rows_sent_after, site, sent_to, after, FILL):
         await store.write(send_keys_again, site, keys, private)

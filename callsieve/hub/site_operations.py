@@ -1,7 +1,7 @@
 """Operations for other sites: same people, ignored sites, and numbers that other sites erased.
 
-They change only this store and need no hub. Each can be undone through its row in the audit. Erasures by a site that
-this site does not follow are partial, until an administrator confirms with `callsieve privacy erase` or refuses:
+The operations need no hub: they change only this store. Each can be undone through its audit row. Erasures by a site
+that this site does not follow are partial, until an administrator confirms (`callsieve privacy erase`) or refuses:
     erase_for_site(db, context, Erasure(...))   for the hub's process
     keep(db, context, number)                   refuse
 """
@@ -37,7 +37,7 @@ SiteText = Annotated[str, Meta(min_length=1, max_length=64, description="Another
 
 
 class Declared(NamedTuple):
-    """The result of declaring two names the same person, or separate. `names`: all names of the person."""
+    """The result of declaring two names the same person, or separate people. `names`: all names of the person."""
 
     change_id: int | None
     names: tuple[str, ...]
@@ -47,9 +47,9 @@ class SiteVerdict(NamedTuple):
     """A site that is now ignored, or counts again.
 
     Attributes:
-        site: The site.
-        numbers: The number of telephone numbers that the site has shared evidence about.
-        later: Whether the daemon recomputes these numbers later, because they are too many for one transaction.
+        site: The name of the site.
+        numbers: How many telephone numbers the site has shared evidence about.
+        later: Whether the daemon recomputes these numbers' reputations later, because they are too many at once.
     """
 
     change_id: ChangeId | None
@@ -59,19 +59,19 @@ class SiteVerdict(NamedTuple):
 
 
 class IgnoreRequest(msgspec.Struct, frozen=True):
-    """A request to ignore a site. `reason`: why."""
+    """A request to ignore a site. `reason`: why the site is ignored."""
 
     site: SiteText
     reason: Annotated[str, Meta(max_length=REASON_CHARACTERS)]
 
 
 def find_sites(db: sqlite3.Connection, _context: Context, request: PageQuery) -> ResultPage[other_sites.SiteFigures]:
-    """Return the other sites that have shared evidence, with their figures."""
+    """Return the other sites that have shared evidence, with counts of this evidence."""
     return page_from(other_sites.figures_of_sites(db), request, lambda row: (row.site,), lambda row: row)
 
 
 def same_person(db: sqlite3.Connection, context: Context, names: tuple[str, str]) -> Declared:
-    """Declare that two names are the same person, who then counts once."""
+    """Declare that two names belong to the same person, who then counts once."""
     first, second = (_person(db, context, name) for name in names)
     if site_of(first) == site_of(second):
         raise Refused("same-site", Wording("{one} and {other} are at the same site", {"one": first, "other": second}))
@@ -92,7 +92,7 @@ def same_person(db: sqlite3.Connection, context: Context, names: tuple[str, str]
 
 
 def other_person(db: sqlite3.Connection, context: Context, name: str) -> Declared:
-    """Declare that a name is a separate person, after `same_person`."""
+    """Declare that a name belongs to a separate person, which reverts `same_person`."""
     with change(db, context, "hub people apart", name=name) as changed:
         before = other_sites.names_of(db, name)
         if len(before) == 1:
@@ -105,7 +105,7 @@ def other_person(db: sqlite3.Connection, context: Context, name: str) -> Declare
 
 
 def ignore(db: sqlite3.Connection, context: Context, request: IgnoreRequest) -> SiteVerdict:
-    """Ignore the evidence of a site."""
+    """Ignore the evidence of a site from the next call on."""
     site, reason = request.site, request.reason.strip()[:REASON_CHARACTERS]
     _site(db, site)
     if not reason:
@@ -187,7 +187,7 @@ ERASED_AT_ONCE: Final = {
 
 
 class Erasure(NamedTuple):
-    """An erasure by a site. `is_whole`: of all rows, as by this site, one that it follows, or a central console."""
+    """An erasure by a site. `is_whole`: of all rows, as by this site, a site that it follows, or a central console."""
 
     number: str
     site: str
@@ -195,7 +195,7 @@ class Erasure(NamedTuple):
 
 
 def erase_for_site(db: sqlite3.Connection, context: Context, erasure: Erasure) -> bool:
-    """Erase the rows about a number that the site may erase here. Return whether no rows are left."""
+    """Erase the rows about a number that the other site may erase here. Return whether no rows are left."""
     try:
         stored = number_operations.stored_about(db, context, erasure.number)
     except Refused:  # no number

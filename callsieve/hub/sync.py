@@ -1,7 +1,7 @@
 """The exchange between a store and the hub: push changes of this site, and pull changes of other sites.
 
-Store transactions take some hundredths of a second and never wait for the network, so a slow hub never holds a lock of
-the store. The rows of one push or pull are limited.
+Transactions in the store take some hundredths of a second and never wait for the network, so a slow hub never blocks
+the store. One push or pull has a limited count of rows.
 """
 
 import asyncio
@@ -77,7 +77,7 @@ class StoreReplaced(Exception):
 
 
 class NumbersErased(Exception):
-    """Numbers were erased at another site's request. They must be removed from files too, while the store is closed."""
+    """Numbers were erased at another site's request. Files must be cleared of them too, while the store is closed."""
 
     def __init__(self, numbers: frozenset[str]) -> None:
         super().__init__()
@@ -85,7 +85,7 @@ class NumbersErased(Exception):
 
 
 class Sync:
-    """The exchange of one store with one hub. A failed transaction is rolled back. `run`: a random id of this process.
+    """Exchanges rows between one store and one hub. A failed transaction is rolled back. `run`: a random process id.
 
     `once` and `run` raise HubError and StoreError.
     """
@@ -294,7 +294,7 @@ class Sync:
         return session.link != start
 
     async def _apply(self, session: HubSession, rows: list[SharedRow], places: list[client.Place]) -> None:
-        """Apply pulled rows. Skip rows that no honest hub sends: unrequested own rows, and rows from the future."""
+        """Apply pulled rows. Skip rows that no honest hub sends: own rows without a request, and rows of the future."""
         self._policies_due |= any(row.kind == POLICY for row in rows)
         latest_us = int((max(time.time(), time.time() - session.offset_us / MICROSECONDS) + DAY) * MICROSECONDS)
         usable = [
@@ -354,7 +354,7 @@ class Sync:
             await self._store.write(forget_notes, notes)
 
     async def _wait(self, session: HubSession) -> None:
-        """Wait until it is time to pull, or to look for changes in the store.
+        """Wait until the next pull is due, or the store must be checked for changes.
 
         Any site can send wake-ups. After too many, stop listening for a while and only poll.
         """
@@ -374,7 +374,7 @@ class Sync:
             raise StoreReplaced
 
     def _is_news(self, session: HubSession, payload: str) -> bool:
-        """Return whether a wake-up announces rows for this site. The payload is `site` or `site/private`."""
+        """Return whether a wake-up announces rows for this site. `payload`: `site` or `site/private`."""
         site, _, what = payload.partition("/")
         is_of_us = site == session.link.site and not self._settings.standby
         return not is_of_us and (what != "private" or session.private)

@@ -1,4 +1,4 @@
-"""Views of the hub, its sites and their evidence, for the terminal and as JSON. Pure."""
+"""The hub, its sites and their evidence, in the form that the terminal and JSON show. Pure."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -15,7 +15,7 @@ TWIN_SECONDS = 60.0  # each of the two reports every 10 s
 
 
 def is_up(site: SiteState) -> bool:
-    """Return whether the site's process has reported in the last UP_SECONDS."""
+    """Return whether the site's hub process has reported in the last UP_SECONDS."""
     return site.expelled_at is None and site.seen_at is not None and site.now - site.seen_at < UP_SECONDS
 
 
@@ -27,7 +27,7 @@ def state_of(site: SiteState) -> str:
 
 
 def lag_of(site: SiteState) -> float | None:
-    """Return the seconds since the site last had all rows of other sites, None if it never had."""
+    """Return how many seconds ago the site last had all rows of other sites; None if never."""
     return None if site.pulled_at is None else max(0.0, site.now - site.pulled_at)
 
 
@@ -45,7 +45,7 @@ def remarks_on(site: SiteState) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class HubSite:
-    """A site as the hub describes it, and its evidence in this store."""
+    """A site as the hub describes it, with the counts of its evidence in this store."""
 
     site: Annotated[SiteState, FLAT]
     shared: SiteFigures | None = None
@@ -59,7 +59,7 @@ class HubSite:
     @property
     @encoded
     def lag_seconds(self) -> float | None:
-        """The seconds since the site last had all rows of other sites; null if it never had."""
+        """How many seconds ago the site last had all rows of other sites; null if never."""
         return lag_of(self.site)
 
 
@@ -69,9 +69,9 @@ class HubOverview:
 
     Attributes:
         policy: The active policy of this PBX; null if this PBX is not a standby.
-        policy_of_first: The active policy of the main PBX, whose standby this is.
+        policy_of_first: The active policy of the main PBX; null if this PBX is not a standby.
         reachable: Whether the hub answered.
-        hub_sites: The sites; null if the hub did not answer.
+        hub_sites: The sites of the hub; null if the hub did not answer.
     """
 
     shown: Annotated[LinkShown, FLAT]

@@ -1,4 +1,4 @@
-"""The capability `identities`: the owners of numbers."""
+"""The capability `identities`: records who owns a number, and how well this is proven."""
 
 from callsieve.capability import Capability, Entry, Group, Help, Section, Undo
 from reputation.wording import N_, Wording

@@ -1,4 +1,4 @@
-"""Operations on identities (callsieve/changes/operation.py): the owners of numbers and the proof of ownership."""
+"""Operations on identities (callsieve/changes/operation.py): who owns a number, and how well this is proven."""
 
 import sqlite3
 from typing import Annotated, NamedTuple
@@ -40,7 +40,7 @@ class IdentityRequest(msgspec.Struct, frozen=True):
     """A request to record the owner of a number.
 
     Attributes:
-        level: 1: the owner controls the number; 2: the name is proven too, as the note says.
+        level: 1: the owner controls the number; 2: the owner's name is proven too, and the note says how.
         expires: A duration such as `180d`, or a date; empty: the maximum of 12 months.
     """
 
@@ -52,7 +52,7 @@ class IdentityRequest(msgspec.Struct, frozen=True):
 
 
 class ProofRequest(msgspec.Struct, frozen=True):
-    """A request to check the code that an owner repeated. `name`: the owner's name."""
+    """A request to check the code that an owner repeated. `name`: the name that the owner gives."""
 
     number: NumberText
     code: CodeText
@@ -60,7 +60,7 @@ class ProofRequest(msgspec.Struct, frozen=True):
 
 
 class CodeRequest(msgspec.Struct, frozen=True):
-    """A request for a proof code. `name`: the owner to record when it is entered in a call; empty: the number."""
+    """A request for a proof code. `name`: the owner to record when the code is entered in a call; empty: the number."""
 
     number: NumberText
     name: LineText = ""
@@ -77,7 +77,7 @@ class IdentityChange(NamedTuple):
 class CodeMade(NamedTuple):
     """A code that proves control of a number, valid for a day.
 
-    `about`: an appeal's reference, or the number; `code`: its six digits.
+    `about`: the reference of an appeal, or the number. `code`: the six digits of the code.
 
     Attributes:
         number: A telephone number: E.164, or the key of a service number.
@@ -94,7 +94,7 @@ class CodeMade(NamedTuple):
 
 
 def add(db: sqlite3.Connection, context: Context, request: IdentityRequest) -> IdentityChange:
-    """Record the owner of a number. From level 2 on, phones show the name and rules at most warn about its calls."""
+    """Record a number's owner. With level 2, phones show the name, and rules at most warn about calls of the number."""
     identity = _identity(context, request)
     with change(db, context, "identity add", identity.number) as changed:
         changed.before = before = identity_of(db, identity.number)
@@ -115,7 +115,7 @@ def remove(db: sqlite3.Connection, context: Context, typed: NumberText) -> Ident
 
 
 def make_code(db: sqlite3.Connection, context: Context, request: CodeRequest) -> CodeMade:
-    """Make a code that proves control of a number. It is valid for a day and replaces earlier codes."""
+    """Make a code that proves control of a number. The code is valid for a day and replaces earlier codes."""
     number, name = number_field(context, request.number), _line("name", request.name)
     made = CodeMade(number, number, new_code())
     with change(db, context, "identity code", number):
@@ -124,9 +124,9 @@ def make_code(db: sqlite3.Connection, context: Context, request: CodeRequest) ->
 
 
 def prove(db: sqlite3.Connection, context: Context, request: ProofRequest) -> Identity | Refused:
-    """Check the code that the owner repeated. If it is right, the number has identity level 1 for 12 months.
+    """Check the code that the owner repeated. If the code is right, the number has identity level 1 for 12 months.
 
-    A wrong code is returned as Refused, not raised, because the count of wrong codes must be stored.
+    For a wrong code, Refused is returned and not raised, because the count of wrong codes must be stored.
     """
     number, name = number_field(context, request.number), _name(request.name)
     with change(db, context, "identity prove", number) as changed:

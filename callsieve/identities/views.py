@@ -1,4 +1,4 @@
-"""Views of identities, and the health check that no identity expires soon."""
+"""Identities as pages and the API show them, and the health check that no identity expires soon."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from reputation.wording import Wording
 
 @dataclass(frozen=True, slots=True)
 class IdentityShown:
-    """An identity as pages and the API show it. `is_over`: whether it has expired."""
+    """An identity as pages and the API show it. `is_over`: whether the identity has expired."""
 
     identity: Annotated[Identity, FLAT]
     is_over: bool
@@ -36,7 +36,7 @@ class IdentitiesRequest(PageQuery, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class IdentitiesShown:
-    """The page of identities. `matching`: how many match the search; `all`: how many exist."""
+    """Content of the page of identities. `matching`: how many identities match the search. `all`: how many exist."""
 
     identities: tuple[IdentityShown, ...]
     matching: int
@@ -55,7 +55,7 @@ def identities_shown(db: sqlite3.Connection, text: str, context: Context) -> Ide
 
 
 def find_identities(db: sqlite3.Connection, context: Context, request: IdentitiesRequest) -> ResultPage[IdentityShown]:
-    """Return the recorded owners of numbers."""
+    """Return the recorded owners of numbers, of all numbers or of one."""
     number = None if request.number is None else number_field(context, request.number, "number")
     rows = (identity for identity in all_identities(db) if number in (None, identity.number))
     return page_from(
@@ -67,7 +67,7 @@ def find_identities(db: sqlite3.Connection, context: Context, request: Identitie
 
 
 def identity_shown(db: sqlite3.Connection, identity: Identity, settings: Settings, now: float) -> IdentityShown:
-    """Return a stored identity with the site that it comes from."""
+    """Return a stored identity with the site that recorded the identity."""
     return IdentityShown(identity, identity.expires_at <= now, origin_of_identity(db, identity, settings.hub.follow))
 
 

@@ -3,11 +3,11 @@
     write_calls(db, items_of(events), clock, ...) -> Written    skips calls that are already in the store
     with open_tables(tables, sides, zone, done_to, now) as (history, items):  ...  items: OutcomeRecord | DoneTo
 
-callsieve/replay/call_files.py reads the files. Marks in a history are imported as evidence only: they block nothing.
+callsieve/replay/call_files.py reads the files. A mark in a history is imported only as evidence, and blocks nothing.
 
-The database is MariaDB with FreePBX's tables `cdr` and, to know which side hung up, `cel`. The PBX writes to it at the
-same time, and a long SELECT may lock its tables (MyISAM). So each query reads a few hours, by the index on `calldate`.
-The next import reads calls that are not over yet.
+The database is MariaDB with FreePBX's tables `cdr` and, to know which side hung up, `cel`. The PBX writes to these
+tables at the same time, and a long SELECT may lock the tables (MyISAM). So each query reads a few hours, by the index
+on `calldate`. Calls that are still running are left to the next import.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ Item = OutcomeRecord | Mark | DoneTo
 
 @dataclass(slots=True)
 class Written:
-    """The result of an import. `known`: calls that were already in the store."""
+    """The result of an import. `known`: how many calls were already in the store."""
 
     new: int = 0
     known: int = 0
@@ -67,7 +67,7 @@ def write_calls(
     clock: Callable[[], float],
     hours: CallingHours = AS_INSTALLED,
 ) -> Written:
-    """Write the items, a thousand per transaction. Repeating an import changes nothing."""
+    """Write the items, a thousand per transaction. A repeated import changes nothing."""
     written = Written()
     items = iter(items)
     while batch := list(islice(items, BATCH)):
@@ -94,7 +94,7 @@ def _write(db: sqlite3.Connection, batch: list[Item], now: float, hours: Calling
 
 
 def items_of(events: Iterable[Event]) -> Iterator[Item]:
-    """Yield outcomes and marks. A mark gets the auth class of its call if that is one of the last REMEMBERED_CALLS."""
+    """Yield outcomes and marks. A mark gets the authentication class of its call, if that call is recent enough."""
     classes: OrderedDict[str, AuthClass] = OrderedDict()
     waiting: OrderedDict[str, list[Mark]] = OrderedDict()
     for event in events:

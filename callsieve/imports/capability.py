@@ -1,4 +1,4 @@
-"""The capability `imports`: lists of numbers and contacts that are imported once, and feeds."""
+"""The capability `imports`: imports lists of numbers and contacts once, and feeds regularly."""
 
 from callsieve.capability import DATA_OUT, NOT_KEPT, Capability, Entry, Group, Help, Section, Undo, Unit
 from reputation.users import Role

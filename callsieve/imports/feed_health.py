@@ -1,4 +1,4 @@
-"""The health of feeds: whether they are still updated and have not shrunk. Health check, metrics and events."""
+"""The health of feeds: whether feeds are still updated and have not shrunk. With health check, metrics and events."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -36,7 +36,7 @@ NOT_IMPORTED = Wording("not imported yet")
 
 
 class FeedFailure(StrEnum):
-    """Reasons why a feed was not imported. `TableProblem` has the problems of a feed's file."""
+    """The reasons why a feed was not imported. `TableProblem` has the reasons that lie in a feed's file."""
 
     FEED_SHRANK = (
         "{numbers:,} numbers, less than half of the {before:,} in force: the file may be incomplete. "
@@ -87,7 +87,7 @@ def health_of_missing(fetch: FeedFetch | None, now: float) -> SourceHealth:
 
 
 class KnownFeed(NamedTuple):
-    """An imported feed, or a feed that the settings name but that was never imported, with its health."""
+    """A feed with its health. `feed`: None if the settings name the feed, but it was never imported."""
 
     name: str
     feed: FeedSource | None
@@ -124,19 +124,19 @@ def fresh_at(feed: FeedSource) -> float:
 
 
 def nobody_fetches_feeds(settings: Settings, fetches: Mapping[str, FeedFetch], now: float) -> bool:
-    """Return whether feeds of the settings are overdue, because no timer fetches them."""
+    """Return whether feeds in the settings are overdue, because no timer fetches feeds."""
     return nobody_fetches((fetches[feed.name].next_at if feed.name in fetches else None for feed in settings.feed), now)
 
 
 def late_after_seconds(feed: FeedSource) -> float:
-    """Return the age in seconds from which the feed is stale."""
+    """Return from which age in seconds the feed counts as stale."""
     if feed.every_seconds is None:
         return LATE_DAYS * DAY
     return LATE_AFTER_GAPS * max(feed.every_seconds, LEAST_GAP_SECONDS)
 
 
 def skills_of(db: sqlite3.Connection, feeds: Iterable[FeedSource], now: float) -> dict[str, Skill]:
-    """Return the accuracy of each feed in the last 90 days, by name."""
+    """Return how accurate each feed was in the last 90 days, by name of the feed."""
     compared = compared_with_feeds(db, now - MEASURED_SECONDS)
     return {feed.name: skill_of(compared.get(feed.name, Compared())) for feed in feeds}
 
@@ -147,19 +147,19 @@ class FeedRecord:
 
     Attributes:
         name: The name of the feed.
-        numbers: How many numbers it lists.
+        numbers: How many numbers the feed lists.
         numbers_before: How many numbers the previous import had; null for a first import.
         verdict: Meaning of the list: spam or ok.
-        format: The format of its file.
-        imported_at: When it was imported; null if never.
+        format: The format of the feed's file.
+        imported_at: When the feed was last imported; null if never.
         every_seconds: The usual time between imports, in seconds.
-        stale_at: When it becomes stale.
-        came_at: When its server last sent the file or reported it unchanged.
-        asked_at: When its server was last queried.
-        next_at: When it is fetched next.
-        failed_at: When fetching or importing it last failed.
+        stale_at: When the feed becomes stale.
+        came_at: When the feed's server last sent the file or reported the file unchanged.
+        asked_at: When the feed's server was last queried.
+        next_at: When the feed is fetched next.
+        failed_at: When a fetch or an import of the feed last failed.
         failure: The reason of the last failure; null without a failure.
-        skill: Its accuracy in the last 90 days; null if it was never imported.
+        skill: How accurate the feed was in the last 90 days; null if the feed was never imported.
     """
 
     name: str
@@ -241,7 +241,7 @@ def _check_feeds(db: sqlite3.Connection, settings: Settings, now: float) -> Find
 
 
 def _emit_stale(db: sqlite3.Connection, settings: Settings, now: float) -> None:
-    """Emit an event for each feed that became stale or failed. A feed that only shrank gets no event."""
+    """Emit an event for each feed that became stale or failed. There is no event for a feed that only shrank."""
     states: dict[str, tuple[str, FeedStale] | None] = {}
     for name, feed, _, health in list_feeds(db, settings, now):
         status = health.health.value

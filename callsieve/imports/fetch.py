@@ -1,12 +1,10 @@
-"""Fetching a feed into a file, with a check of its checksum and signature.
+"""Fetches a feed into a file, and checks the checksum and the signature of the file.
 
-Signatures have the format of minisign 0.8 and later: Ed25519 over the BLAKE2b hash of the file, and a signed comment.
-A signature is four lines of text:
+Signatures have the format of minisign 0.8 and later: Ed25519 over the BLAKE2b hash of the file, and a signed comment. A
+signature is four lines of text:
 
-1. a comment that is not signed
-2. base64 of `ED`, the key's eight-byte identifier and the signature
-3. `trusted comment: ...`
-4. base64 of a signature over the signature and that comment
+1. a comment that is not signed 2. base64 of `ED`, the key's eight-byte identifier and the signature 3. `trusted
+comment: ...` 4. base64 of a signature over the first signature and the trusted comment
 """
 
 from __future__ import annotations
@@ -45,14 +43,14 @@ class SignatureError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class MinisignKey:
-    """The public key of a publisher, and its eight-byte identifier."""
+    """The public key of a publisher. `name`: the eight-byte identifier of the key."""
 
     name: bytes
     key: Ed25519PublicKey
 
     @classmethod
     def parse(cls, text: str) -> MinisignKey:
-        """Parse the line `RW...` of a minisign.pub. Raise SignatureError if it is malformed."""
+        """Parse the line `RW...` of a file minisign.pub. Raise SignatureError if the line is malformed."""
         raw = _decoded(text, 42)
         if raw[:2] != PLAIN:
             raise SignatureError
@@ -97,7 +95,7 @@ FIRST_RETRY_SECONDS = 900.0
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """The result of a download. `unchanged`: the imported file is current. Otherwise `file` is the new file's hash."""
+    """The result of a download. `unchanged`: whether the imported file is current. `file`: the hash of a new file."""
 
     etag: str | None
     modified: str | None
@@ -107,7 +105,7 @@ class Fetched:
 
 
 class TryLater(Refused):
-    """The server sent no file. `seconds`: how long it asked to wait; 0 if it did not say."""
+    """The server sent no file. `seconds`: how long the server asks to wait; 0 if it gives no time."""
 
     def __init__(self, host: str, status: int, seconds: int = 0) -> None:
         words = Wording(FeedFailure.BAD_STATUS, {"host": host, "status": status})
@@ -117,27 +115,27 @@ class TryLater(Refused):
 
 
 def due(wanted: FeedTable, last: FeedFetch | None, now: float) -> bool:
-    """Return whether to fetch a feed now: it is due, its settings have changed, or the clock was set back."""
+    """Return whether to fetch a feed now: the time has come, its settings have changed, or the clock was set back."""
     if last is None or last.of != kind_of(wanted):
         return True
     return now >= last.next_at or now < last.asked_at
 
 
 def kind_of(wanted: FeedTable) -> str:
-    """Return a hash of the settings that determine the feed's content. If it changes, the file is fetched again."""
+    """Return a hash of the settings that determine a feed's content. With another hash, the file is fetched again."""
     text = "\n".join((wanted.url, wanted.verdict, wanted.region or "", wanted.sha256, wanted.minisign))
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def fetch_succeeded(wanted: FeedTable, download: Fetched, now: float) -> FeedFetch:
-    """Return the fetch state of a feed after an import, or after its file was unchanged."""
+    """Return the new state of a feed after an import, or after its server reported the file unchanged."""
     every = every_seconds(wanted.every)
     kept = (download.etag, download.modified, download.file, download.signed_at)
     return FeedFetch(wanted.name, kind_of(wanted), every, now, now + every, now, *kept)
 
 
 def fetch_failed(wanted: FeedTable, last: FeedFetch | None, error: Exception, now: float) -> FeedFetch:
-    """Return the fetch state of a feed after a failure. It keeps the data about the imported file."""
+    """Return the new state of a feed after a failure. The data about the imported file stays."""
     every, kind = every_seconds(wanted.every), kind_of(wanted)
     before = last if last is not None and last.of == kind else FeedFetch(wanted.name, kind, every, now, now)
     wait = wait_seconds(before.failures + 1, FIRST_RETRY_SECONDS, every)
@@ -158,7 +156,7 @@ _SUM = re.compile(r"([0-9A-Fa-f]{64})(?:[ \t]+\*?(.*))?")
 
 
 async def fetch(client: OutsideClient, wanted: FeedTable, last: FeedFetch | None, file: BinaryIO) -> Fetched:
-    """Download the feed to `file`, unless it is unchanged. `last` describes the imported file, if any."""
+    """Download the feed to `file`, unless its file is unchanged. `last`: the state after the last fetch, or None."""
     same = last if last is not None and last.of == kind_of(wanted) else None
     headers = {}
     if same and same.etag:
@@ -207,7 +205,7 @@ def _sum_in(raw: bytes, name: str) -> str:
 async def _check_signature(
     client: OutsideClient, wanted: FeedTable, file: BinaryIO, last: FeedFetch | None
 ) -> int | None:
-    """Return when the file was signed. Refuse a file older than the imported file, because it may be a replay."""
+    """Return when the file was signed. Refuse a file older than the imported file: somebody may be replaying it."""
     if not wanted.minisign:
         return None
     parts = urlsplit(wanted.url)

@@ -1,6 +1,6 @@
 """Operations (callsieve/changes/operation.py): import numbers, contacts, people and past calls, and remove an import.
 
-Importing numbers or calls, and removing numbers, takes many transactions. So do not run these within a transaction.
+To import numbers or calls and to remove numbers takes many transactions. Do not run these within a transaction.
 """
 
 import sqlite3
@@ -62,7 +62,7 @@ class ImportKind(StrEnum):
 
 
 class FetchTime(NamedTuple):
-    """The next fetch of a feed, as the audit stores it."""
+    """The time of a feed's next fetch, as the audit stores it."""
 
     next_at: Instant
 
@@ -83,7 +83,7 @@ class NumberFileRequest(NamedTuple):
 
 
 class NumbersImported(NamedTuple):
-    """The result. `before`: the source's former size; `usable`: the valid rows; `own`: own numbers among them."""
+    """The result. `before`: how many rows the source had; `usable`: how many rows are valid; `own`: own numbers."""
 
     live: ImportSource
     before: int | None
@@ -92,7 +92,7 @@ class NumbersImported(NamedTuple):
 
 
 class ContactsRequest(NamedTuple):
-    """A request to import all contacts of a source. `known`: the present store; a dry run writes to a copy."""
+    """A request to import the contacts of a source. `known`: the present store; a dry run writes to a copy."""
 
     source: str
     contacts: Sequence[Contact]
@@ -100,7 +100,7 @@ class ContactsRequest(NamedTuple):
 
 
 class ContactsImported(NamedTuple):
-    """The result of an import. `before`: the source's former size; `strangers`: unknown extensions in its rows."""
+    """The result. `before`: how many rows the source had. `strangers`: extensions in the rows that nobody has."""
 
     before: int | None
     rows: int
@@ -116,7 +116,7 @@ class PeopleRequest(NamedTuple):
 
 
 class PeopleImported(NamedTuple):
-    """The result of an import. `rows`: the number of people or DIDs. `kept`: rows that the settings override."""
+    """The result of an import. `rows`: how many people or DIDs. `kept`: rows that the settings override."""
 
     change_id: ChangeId | None
     rows: int
@@ -124,7 +124,7 @@ class PeopleImported(NamedTuple):
 
 
 class CallsRequest(NamedTuple):
-    """A request to import the calls of a file or database, which are read while they are stored."""
+    """A request to import calls from a file or database. The calls are read while they are stored."""
 
     name: str
     items: Iterable[Item]
@@ -146,7 +146,7 @@ class Removed(NamedTuple):
 
 
 def import_numbers(db: sqlite3.Connection, context: Context, request: NumberFileRequest) -> NumbersImported:
-    """Replace the numbers of the source by these rows. If the import is refused, change nothing."""
+    """Replace the numbers of the source by these rows. If the import is refused, nothing changes."""
     source, known = source_name(request.source), request.known
     before = next((existing for existing in sources(known) if existing.name == source), None)
     if request.feed and before and before.verdict != request.verdict:
@@ -172,7 +172,7 @@ def import_numbers(db: sqlite3.Connection, context: Context, request: NumberFile
 
 
 def import_contacts(db: sqlite3.Connection, context: Context, request: ContactsRequest) -> ContactsImported:
-    """Replace the contacts of the source."""
+    """Replace the contacts of the source by the contacts in the request."""
     source, known = source_name(request.source), request.known
     by_key = {(contact.number, contact.person): contact for contact in request.contacts}
     before = next((existing.rows for existing in contact_sources(known) if existing.name == source), None)
@@ -204,14 +204,14 @@ def import_people(db: sqlite3.Connection, context: Context, request: PeopleReque
 
 
 def import_calls(db: sqlite3.Connection, context: Context, request: CallsRequest) -> Written:
-    """Learn from past calls. The audit records the start of the import, even if the import is interrupted."""
+    """Learn from past calls. The audit records the import at its start, so an interrupted import is recorded too."""
     with change(db, context, "import calls", name=request.name):
         pass
     return write_calls(db, request.items, time.time, hours=calling_hours_of(context.settings))
 
 
 def remove(db: sqlite3.Connection, context: Context, request: RemoveImportRequest) -> Removed:
-    """Remove an import with all its rows. For undo, the audit keeps people and DIDs, but no other rows."""
+    """Remove an import with all its rows. Only people and DIDs are kept in the audit, to be restored by an undo."""
     kind, count = _import_called(db, request)
 
     def note() -> int | None:
@@ -233,7 +233,7 @@ def remove(db: sqlite3.Connection, context: Context, request: RemoveImportReques
 
 
 def source_name(source: str) -> str:
-    """Return the name of an import. Raise Refused if it is not valid."""
+    """Return the name if it is valid for an import. Otherwise raise Refused."""
     if not NAME.fullmatch(source):
         raise Refused("bad-source", NO_SOURCE, "source")
     return source
@@ -261,7 +261,7 @@ class _Counted:
         self._problems = problems
 
     def of(self, rows: Iterable[ImportedRow]) -> Iterator[ImportedRow]:
-        """Yield the rows and count them. Raise Refused for an empty file, which must not delete the import."""
+        """Yield the rows and count them. Raise Refused if there are no rows, so that an empty file deletes nothing."""
         for row in rows:
             self.rows += 1
             if row[0] in self._own_numbers:
@@ -274,7 +274,7 @@ class _Counted:
 def note_each(
     db: sqlite3.Connection, context: Context, what: str, rows: Mapping[str, tuple[From | None, From | None]]
 ) -> None:
-    """Write an audit row for each changed person or DID, so that it can be undone."""
+    """Write an audit row for each changed person or DID, so that each change can be undone."""
     for key, (before, after) in rows.items():
         if before != after:
             number, name = (key, "") if key.startswith("+") else (None, key)
@@ -323,19 +323,19 @@ DID = UndoKind(
 
 
 def undo_of_person(value: dict[str, Any]) -> UndoKind:
-    """Return how to restore a removed person or DID. `value` shows which of the two it was."""
+    """Return how to restore a removed person or DID. `value` shows whether it is a person or a DID."""
     return DID if "screen" in value else PERSON
 
 
 def _did_of(value: dict[str, Any]) -> Did:
-    """Parse a stored DID. Older versions stored one group and no `trap`."""
+    """Parse a DID from the audit. Older versions stored one group and no `trap`."""
     old = value.get("group")
     did: Did = parse_plain({"trap": False, **value, "groups": value.get("groups", [old] if old else [])}, Did)
     return did
 
 
 def fetch_soon(db: sqlite3.Connection, context: Context, name: str) -> None:
-    """Mark a feed of the settings as due for the timer. Daemon and console have no network access."""
+    """Mark a feed of the settings as due. The timer fetches it, because daemon and console have no network access."""
     last = feed_fetches(db).get(name)
     if last is None or name not in {feed.name for feed in context.settings.feed}:
         raise Refused("no-such-feed", Wording("There is no such feed in the settings."))

@@ -1,14 +1,14 @@
-"""Parsers for the rows of a table: numbers, contacts, people and DIDs.
+"""Parsers for rows of a table with numbers, contacts, people or DIDs.
 
 An unusable row is skipped with a reason. Feeds can have these formats:
 
 | feed           | recognised by                              | read as                                   |
-|----------------|--------------------------------------------|-------------------------------------------|
-| FTC complaints | a column Company_Phone_Number              | US numbers; complaints are added up       |
-| CSV            | a column number                            | number[,category][,name][,note][,verdict] |
-| list           | a first line that is a number or a comment | a number a line, `#` before comments      |
+|----------------|--------------------------------------------|-------------------------------------------| | FTC
+complaints | a column Company_Phone_Number              | US numbers; complaints are added up       | | CSV            |
+a column number                            | number[,category][,name][,note][,verdict] | | list           | a first line
+that is a number or a comment | a number a line, `#` before comments      |
 
-Our own export has a column `verdict`, so that an allowlist is never imported as spam.
+CallSieve's own export has a column `verdict`, so that an allowlist is never imported as spam.
 """
 
 import re
@@ -39,14 +39,14 @@ _LANGUAGE = re.compile(r"[A-Za-z]{2,3}([_-][A-Za-z0-9]{2,8})?")
 
 
 def numbers_in(table: CsvTable, region: str) -> Iterator[ImportedRow]:
-    """Yield the rows with a valid number. The number is converted to E.164."""
+    """Yield the rows that have a valid phone number, with the number as E.164."""
     for number, category, name, note in table:
         if row := number_row(table, region, number, category, name, note):
             yield row
 
 
 def number_row(table: CsvTable, region: str, number: str, category: str, name: str, note: str) -> ImportedRow | None:
-    """Return the row of a number, None if the number is invalid. Categories become lower case, as policies expect."""
+    """Return the row of a number; None if the number is invalid. Categories become lower case, as policies expect."""
     e164 = number_of(number, region)
     if e164 is None:
         table.refuse(problem_of_number(number))
@@ -55,7 +55,7 @@ def number_row(table: CsvTable, region: str, number: str, category: str, name: s
 
 
 def contacts_in(table: CsvTable, region: str, owner: str | None = None) -> Iterator[Contact]:
-    """Yield contacts. A row without a person belongs to `owner`; if that is None, to everybody."""
+    """Yield contacts. `owner`: the person to whom rows without a person belong; None: to everybody."""
     for number, name, person, company in table:
         e164 = number_of(number, region)
         if e164 is None:
@@ -79,7 +79,7 @@ def contacts_in_vcards(cards: Vcards, region: str, owner: str | None = None) -> 
 def contacts_of_freepbx(
     known: Iterable[KnownContact], region: str, owner: str | None, refuse: Callable[[Wording], None]
 ) -> Iterator[Contact]:
-    """Yield the contacts of Contact Manager. `owner`: the person for contacts without an owner."""
+    """Yield the contacts in FreePBX's Contact Manager. `owner`: the person for contacts without an owner."""
     for number, name, person, company in known:
         e164 = number_of(number, region)
         if e164 is None or (person is not None and not NAME.fullmatch(person)):
@@ -90,7 +90,7 @@ def contacts_of_freepbx(
 
 
 def people_in(table: CsvTable) -> Iterator[Person]:
-    """Yield people. An empty endpoint becomes `PJSIP/EXTENSION`, as in the settings."""
+    """Yield the people in a table. An empty endpoint becomes `PJSIP/EXTENSION`, as in the settings."""
     for extension, endpoint, group, language, name in table:
         problem = problem_of_person(extension, endpoint, group, language)
         if problem:
@@ -100,7 +100,7 @@ def people_in(table: CsvTable) -> Iterator[Person]:
 
 
 def person_of_row(extension: str, endpoint: str, group: str, language: str, name: str) -> Person:
-    """Return the person of a valid row."""
+    """Return the person that a valid row describes."""
     return Person(extension, endpoint or f"PJSIP/{extension}", group or None, language or None, name or None)
 
 
@@ -159,7 +159,7 @@ def dids_as_csv(dids: Iterable[Did]) -> str:
 
 
 def dids_in(table: CsvTable, region: str) -> Iterator[Did]:
-    """Yield the DIDs of a file."""
+    """Yield the DIDs in a table. `region`: the country of numbers without a country code."""
     for raw, group, callee, word in table:
         number = did_number_of(raw, region)
         groups = tuple(dict.fromkeys(name for part in group.split(";") if (name := part.strip())))
@@ -171,7 +171,7 @@ def dids_in(table: CsvTable, region: str) -> Iterator[Did]:
 
 
 def problem_of_did(number: str | None, raw: str, groups: Sequence[str], callee: str) -> Wording | None:
-    """Return the problem of a DID's row, None if the row is valid. `number`: `raw` as E.164, None if that failed."""
+    """Return the problem of a DID's row; None for a valid row. `number`: `raw` as E.164; None if `raw` is no number."""
     if number is None:
         return problem_of_number(raw)
     for column, name in (*(("group", group) for group in groups), ("callee", callee)):
@@ -228,7 +228,7 @@ class Format(StrEnum):
 
 
 def format_of(table: CsvTable) -> Format:
-    """Return the format of a table whose header was read."""
+    """Return the format of a feed's table. The header of the table must have been read."""
     if table.is_bare:
         return Format.LIST
     return Format.FTC if table.columns[0] == FTC_COLUMNS[0] else Format.CSV
@@ -260,19 +260,19 @@ def complaints_in(table: CsvTable) -> Iterator[ImportedRow]:
 
 
 def us_number(raw: str) -> str | None:
-    """Return a US number as E.164, None if it cannot be assigned: too short, 555-xxxx, or a single repeated digit."""
+    """Return a US number as E.164; None if nobody can have it: too short, 555-xxxx, or one digit repeated."""
     match = _US_NUMBER.fullmatch(raw.translate(_SEPARATORS))
     return None if match is None or len(set(match[1])) == 1 else f"+1{match[1]}"
 
 
 @lru_cache(maxsize=1024)
 def category_of(subject: str) -> str | None:
-    """Return the category for the subject of an FTC complaint, None if the subject does not describe the caller."""
+    """Return the category for the subject of an FTC complaint; None if the subject says nothing about the caller."""
     return CATEGORY_BY_SUBJECT.get(" ".join(re.split("[,&(]", subject, maxsplit=1)[0].lower().split()))
 
 
 def merged_complaints(complaints: Iterable[ImportedRow]) -> ImportedRow:
-    """Merge all complaints about a number into a row: the most frequent category, their count and the latest day."""
+    """Merge complaints about a number into a row: the most frequent category, their count, and the latest day."""
     count = robocalls = 0
     latest, number = "", ""
     categories: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""The capability `install`: adds CallSieve to Asterisk's configuration, or removes it."""
+"""The capability `install`: adds CallSieve to Asterisk's configuration, or removes CallSieve from it."""
 
 from callsieve.capability import Capability, Group, Help
 

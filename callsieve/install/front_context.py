@@ -1,7 +1,7 @@
-"""The front context for trunks: it queries CallSieve, then continues in the context that calls entered before.
+"""The front context for trunks. It queries CallSieve, then continues in the context that the trunk used before.
 
-Each context that the administrator names gets one: `callsieve-from-trunk` continues in `from-trunk`. Only the trunk's
-`context=` changes, and every DID stays as it is.
+Each context that the administrator names gets a front context: `callsieve-from-trunk` continues in `from-trunk`. Only
+`context=` of the trunk changes, and every DID stays as it is.
 """
 
 import re
@@ -27,7 +27,7 @@ def front_context_of(context: str) -> str:
 
 
 def front_text(contexts: Sequence[str]) -> str:
-    """Return the file's text, with a front context for each of these contexts."""
+    """Return the text of the file that has a front context for each of these contexts."""
     head, bracket, block = plan.packaged(plan.FRONT_FILE).partition(f"[{PREFIX}{TEMPLATE}]")
     return head + "\n".join((bracket + block).replace(TEMPLATE, context) for context in contexts)
 
@@ -40,7 +40,7 @@ def installed_contexts(place: plan.InstallPaths) -> tuple[str, ...]:
 
 
 def check_context(place: plan.InstallPaths, context: str) -> None:
-    """Raise InstallError unless this context exists and can get a front context."""
+    """Raise InstallError if this context does not exist or cannot get a front context."""
     if not _NAME.fullmatch(context) or context.startswith("callsieve"):
         raise plan.InstallError(
             f"--inbound {context!r}: name the context that calls from your trunks enter now, such as from-trunk"
@@ -77,7 +77,7 @@ _GLOBAL = re.compile(r"CALLSIEVE_AGI\s*=>?\s*(\S+)")
 
 
 def asked_in_files(etc: Path) -> str | None:
-    """Return the address or classic script that our installed dialplan queries, None without one. Raise OSError."""
+    """Return the address or classic script that the installed dialplan queries, or None. Raise OSError."""
     default = plan.agi_of(read_text(etc / plan.OUR_DIALPLAN / MAIN_FILE) or "")
     if default is None:
         return None

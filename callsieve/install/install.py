@@ -1,4 +1,4 @@
-"""The changes that `callsieve asterisk install` makes, as a plan. callsieve.install.steps writes them."""
+"""The changes that `callsieve asterisk install` makes, as a plan. callsieve.install.steps carries out the plan."""
 
 import grp
 import re
@@ -57,7 +57,7 @@ def plan_settings(place: plan.InstallPaths, loaded: Loaded, tables: list[str], r
 
 
 def plan_call_back_settings(loaded: Loaded, region: str) -> list[plan.FileChange]:
-    """Return a new settings file for the call-back helper, with calls off. Return nothing if the file exists."""
+    """Return a new settings file for the call-back helper, with call-backs disabled. Empty if the file exists."""
     file = loaded.settings_file.with_name(plan.CALL_BACK_SETTINGS)
     if read_text(file) is not None:
         return []
@@ -80,12 +80,12 @@ def _new_text(place: plan.InstallPaths, loaded: Loaded, region: str) -> str:
 
 
 def region_remark(file: Path, region: str) -> str:
-    """Return the remark that names the country in the new settings file."""
+    """Return the remark that names the country chosen for the new settings file."""
     return f"numbers without a country code are read as numbers of {region}: [numbers] region in {file}"
 
 
 def _private(file: Path, group: int) -> tuple[int, int | None]:
-    """Return mode and group for settings with a secret. The service reads them through Asterisk's group."""
+    """Return mode and group for a settings file with a secret. Asterisk's group lets the service read the file."""
     if not file.exists():
         return PRIVATE_MODE, group
     status = file.stat()
@@ -105,10 +105,10 @@ TRUNK_LINES = (
 
 @dataclass(frozen=True, slots=True)
 class InstallRequest:
-    """A request to install CallSieve. `new_secret`: for the manager user, if there is no secret yet.
+    """A request to install CallSieve. `new_secret`: secret of the manager user, unless a secret exists.
 
-    `inbound`: the contexts that trunks enter now. Each gets a front context. `region`: the country for a new settings
-    file. `asterisk`: False on a server without Asterisk. `tables`: lines for the settings.
+    `inbound`: the contexts in which trunks' calls arrive now; each gets a front context. `region`: the country for a
+    new settings file. `asterisk`: False on a server without Asterisk. `tables`: lines to add to the settings.
     """
 
     loaded: Loaded
@@ -124,7 +124,7 @@ class InstallRequest:
 
 
 def plan_install(place: plan.InstallPaths, wanted: InstallRequest) -> plan.InstallPlan:
-    """Return the changes that install CallSieve; empty if it is installed. Raise InstallError if that is impossible."""
+    """Return the changes that install CallSieve; empty if nothing is missing. Raise InstallError if impossible."""
     if not wanted.asterisk:
         return _plan_service(place, wanted)
     hooks = find_hooks(place) if wanted.freepbx else NO_HOOKS
@@ -167,7 +167,7 @@ def _plan_service(place: plan.InstallPaths, wanted: InstallRequest) -> plan.Inst
 
 
 def _new_users(place: plan.InstallPaths, wanted: InstallRequest) -> tuple[plan.SystemUser, ...]:
-    """Return the missing system users, one per level of trust. Two are in no group of Asterisk or the service."""
+    """Return the system users to create, one per level of trust. Two are in no group of Asterisk or the service."""
     if not wanted.systemd or place.units != plan.SYSTEM_UNITS:
         return ()
     service = plan.SystemUser(SERVICE_USER, service_group(place), SERVICE_STATE)
@@ -185,7 +185,7 @@ def _settings_remarks(settings: list[plan.FileChange], wanted: InstallRequest) -
 
 
 def _front_contexts(place: plan.InstallPaths, wanted: InstallRequest) -> tuple[str, ...]:
-    """Return the contexts that get a front context. Installed ones stay, because a trunk may use them."""
+    """Return the contexts that get a front context. Earlier front contexts stay, because a trunk may use them."""
     if wanted.freepbx and wanted.inbound:
         raise plan.InstallError(
             "--inbound is for your own dialplan: on FreePBX, use the context from-trunk-callsieve for trunks"
@@ -224,7 +224,7 @@ def _our_dialplan(
 
 
 def dialplan_text(name: str, agi: str, key: str = "") -> str:
-    """Return a dialplan file that queries `agi`, an address or a script directory, with `key` unless it is empty."""
+    """Return a dialplan file that queries `agi`, an address or script directory. `key`: sent with requests, if any."""
     text = plan.packaged(name)
     if name == MAIN_FILE and PACKAGED_URL not in text:
         raise plan.InstallError(f"the packaged callsieve.conf does not query {PACKAGED_URL}: reinstall CallSieve")
@@ -232,7 +232,7 @@ def dialplan_text(name: str, agi: str, key: str = "") -> str:
 
 
 def with_key(text: str, key: str) -> str:
-    """Return the dialplan with the key in each request; unchanged for an empty key."""
+    """Return the dialplan text with the key in each request; unchanged for an empty key."""
     for path in ("/screen,", "/${ARG1},") if key else ():
         text = text.replace(f")}}{path}", f")}}{path}key={key},")
     return text
@@ -280,7 +280,7 @@ def wrapper_text(python: Path, relay: Path, socket: Path) -> str:
 
 
 def relay_path() -> Path:
-    """Return the path of agi/relay.py, which is run as a script."""
+    """Return the path of agi/relay.py, which Asterisk runs as a script."""
     spec = find_spec("agi.relay")
     assert spec is not None
     assert spec.origin is not None
@@ -288,7 +288,7 @@ def relay_path() -> Path:
 
 
 def classic_socket(place: plan.InstallPaths, wanted: InstallRequest) -> Path:
-    """Return the daemon's Unix socket: in the service's state directory if the service is or will be installed."""
+    """Return the path of the daemon's socket, in the service's state directory if there is or will be a service."""
     state = SERVICE_STATE if wanted.systemd or place.unit.exists() else wanted.loaded.state
     return state / wanted.loaded.settings.agi.socket
 
@@ -336,7 +336,7 @@ def unit_text(name: str, loaded: Loaded, group: str) -> str:
 
 
 def service_group(place: plan.InstallPaths) -> str:
-    """Return the group through which Asterisk reads its files: the group of /etc/asterisk, or the usual one."""
+    """Return the name of the group that may read Asterisk's files: that of /etc/asterisk, or the usual group."""
     try:
         return grp.getgrgid(place.group).gr_name if place.group else USUAL_GROUP
     except KeyError:

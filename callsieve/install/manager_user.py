@@ -1,4 +1,4 @@
-"""The manager user: its file, the line that includes the file, and [ami] of our settings, all with the same secret."""
+"""Plans the manager user: its file, the line that includes this file, and the table `[ami]` of CallSieve's settings."""
 
 import re
 import tomllib
@@ -16,7 +16,7 @@ SECRET_LINE = re.compile(r"^secret\s*=\s*(\S+)", re.MULTILINE)
 
 
 class ManagerPlan(NamedTuple):
-    """The plan for the manager user: changes of Asterisk's files, lines for our settings, and remarks."""
+    """The plan for the manager user: changes of Asterisk's files, lines for CallSieve's settings, and remarks."""
 
     changes: list[FileChange]
     settings: list[str]
@@ -24,7 +24,7 @@ class ManagerPlan(NamedTuple):
 
 
 def plan_manager(place: InstallPaths, loaded: Loaded, new_secret: str, *, freepbx: bool) -> ManagerPlan:
-    """Plan the manager user, with `new_secret` unless it has a secret already. Raise InstallError."""
+    """Plan the manager user. `new_secret`: used unless the user already has a secret. Raise InstallError."""
     ami = loaded.settings.ami
     user = ami.username or "callsieve"
     main = place.etc / "manager.conf"
@@ -57,7 +57,7 @@ def _secret_of(ami: Ami, text: str | None) -> str:
 
 
 def manager_text(template: str, user: str, secret: str) -> str:
-    """Return the manager user's file. A `;` in the secret is escaped, because it would begin a comment."""
+    """Return the text of the manager user's file. A `;` in the secret is escaped, because it would begin a comment."""
     return template.replace("[callsieve]", f"[{user}]").replace("@SECRET@", secret.replace(";", "\\;"))
 
 

@@ -1,7 +1,7 @@
-"""The parts of `install` and `uninstall`: paths, the change of a file, a plan. Writes nothing.
+"""The types that `install` and `uninstall` share: paths, the change of a file, a plan. Writes nothing.
 
-Our own files are written and removed as a whole. Other files get marked lines at the end, and only lines with that
-mark are removed.
+CallSieve's own files are written and removed as a whole. Other files get marked lines at the end, and only lines with
+this mark are removed.
 """
 
 import grp
@@ -53,9 +53,9 @@ class InstallError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
-    """A change of a file. `before`: None for a new file; `after`: None for a removed file.
+    """A change of a file. `before`: the old text, None for a new file. `after`: the new text, None for a removed file.
 
-    `mode` None: unchanged, or 0644. `group` (a gid) None: unchanged. `copied`: the original is kept beside it.
+    `mode`: None: unchanged, or 0644. `group`: a gid; None: unchanged. `copied`: whether the original is kept beside it.
     """
 
     path: Path
@@ -73,7 +73,7 @@ class FileChange:
 
 @dataclass(frozen=True, slots=True)
 class SystemUser:
-    """A system user for units. `group`: empty for a group with the user's name."""
+    """A system user for systemd units. `group`: the user's group; empty: a new group with the user's name."""
 
     name: str
     group: str = ""
@@ -82,7 +82,7 @@ class SystemUser:
 
 @dataclass(frozen=True, slots=True)
 class InstallPlan:
-    """A plan: create `new_users`, make `changes`, remove empty `directories`. `remarks`: for the administrator."""
+    """The steps: create `new_users`, make `changes`, remove empty `directories`. `remarks`: for the administrator."""
 
     changes: tuple[FileChange, ...]
     new_users: tuple[SystemUser, ...] = ()
@@ -92,7 +92,7 @@ class InstallPlan:
 
 @dataclass(frozen=True, slots=True)
 class InstallPaths:
-    """The paths of an installation. `agi_bin`: None if unknown. `group`: the gid through which Asterisk reads files."""
+    """The paths of an installation. `agi_bin`: None if unknown. `group`: gid of the group that may read `etc`."""
 
     etc: Path
     group: int
@@ -101,12 +101,12 @@ class InstallPaths:
 
     @property
     def dialplan(self) -> Path:
-        """Return the directory of our dialplan."""
+        """Return the directory of CallSieve's dialplan."""
         return self.etc / OUR_DIALPLAN
 
     @property
     def manager(self) -> Path:
-        """Return the file of our manager user."""
+        """Return the path of the file with CallSieve's manager user."""
         return self.etc / OUR_MANAGER
 
     @property
@@ -121,7 +121,7 @@ class InstallPaths:
 
     @property
     def has_service(self) -> bool:
-        """Return whether the service was set up. The unit of Debian's package counts only once it is enabled."""
+        """Return whether the service was set up. The unit of Debian's package counts only after it was enabled."""
         if self.is_packaged:
             return (SYSTEM_UNITS / "multi-user.target.wants" / OUR_UNIT).exists()
         return self.unit.exists()
@@ -140,7 +140,7 @@ class InstallPaths:
 
 
 def asterisk_conf() -> Path:
-    """Return the directory of the files for Asterisk: in the installed package, otherwise in the source tree."""
+    """Return the directory with CallSieve's files for Asterisk: in the installed package or the source tree."""
     installed = Path(str(files("callsieve"))) / "asterisk-conf"
     return installed if installed.is_dir() else Path(__file__).resolve().parents[2] / "asterisk-conf"
 
@@ -175,12 +175,12 @@ def _usual_group() -> int:
 
 
 def copy_of(path: Path) -> Path:
-    """Return the path of a file's copy before our changes."""
+    """Return the path of the copy of a file that is made before CallSieve changes the file."""
     return path.with_name(path.name + COPY_SUFFIX)
 
 
 def is_copy(path: Path) -> bool:
-    """Return whether this file is a copy that was made before our changes."""
+    """Return whether this file is a copy that was made before CallSieve changed the original."""
     return path.name.endswith(COPY_SUFFIX)
 
 
@@ -190,23 +190,23 @@ def packaged(name: str) -> str:
 
 
 def packaged_dialplan() -> str:
-    """Return our dialplan as one text, without the parts for FreePBX."""
+    """Return CallSieve's dialplan as one text, without the parts for FreePBX."""
     return "".join(packaged(name) for name in DIALPLAN_FILES)
 
 
 def agi_of(dialplan: str) -> str | None:
-    """Return the address that our dialplan queries by default, None if the text is not our dialplan."""
+    """Return the address that CallSieve's dialplan queries by default; None if the text is another dialplan."""
     match = _AGI_LINE.search(dialplan)
     return match[1] if match else None
 
 
 def asked_for(template: str) -> list[str]:
-    """Return the names of the AGI scripts that the dialplan runs. `--classic` installs a file for each."""
+    """Return the names of the AGI scripts that the dialplan runs. `--classic` installs a file for each script."""
     return sorted(set(_ASKED.findall(template)))
 
 
 def changes_something(change: FileChange) -> bool:
-    """Return whether the change has an effect: another text, or a mode with too many or too few rights."""
+    """Return whether the change has an effect: another text, or a mode that grants other rights."""
     if change.before != change.after:
         return True
     if change.after is None or change.mode is None:
@@ -216,13 +216,13 @@ def changes_something(change: FileChange) -> bool:
 
 
 def own_file(path: Path, text: str, mode: int | None = None, group: int | None = None) -> FileChange:
-    """Return the change that writes one of our files. If another program's file has its path, a copy is kept."""
+    """Return the change that writes a file of CallSieve. If another program's file is in its place, keep a copy."""
     before = read_text(path)
     return FileChange(path, before, text, mode, group, copied=before is not None and not is_ours(before))
 
 
 def is_ours(text: str) -> bool:
-    """Return whether a file is ours: all our files name CallSieve in their first two lines."""
+    """Return whether a file belongs to CallSieve, whose files all name CallSieve in their first two lines."""
     return "CallSieve" in "".join(text.splitlines(keepends=True)[:2])
 
 

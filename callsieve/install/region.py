@@ -19,7 +19,7 @@ _DEFAULT_ZONE = "US"
 def region_of(
     loaded: Loaded, option: str | None, derived: str | None, ask: Callable[[str | None], str] | None = None
 ) -> str:
-    """Return the country of this PBX. Raise InstallError if it is unknown.
+    """Return the country of this PBX. Raise InstallError if the country is unknown.
 
     The settings decide, then the option, then `derived` (from the server). `ask` lets somebody at a terminal confirm or
     replace `derived`.
@@ -40,9 +40,9 @@ def region_of(
 
 
 def derived_region(etc: Path, time_zone: str, tables: Sequence[str] = TZPATH) -> str | None:
-    """Return the country of Asterisk's tone zone and of the time zone, None if they differ or are unknown.
+    """Return the country of Asterisk's tone zone and the time zone; None if the two differ or both are unknown.
 
-    `tables` are the directories of zone.tab.
+    `tables`: the directories that may contain zone.tab.
     """
     regions = {region for region in (_by_tone_zone(etc), _by_time_zone(time_zone, tables)) if region is not None}
     region = regions.pop() if len(regions) == 1 else ""
@@ -65,5 +65,5 @@ def _by_time_zone(time_zone: str, tables: Sequence[str]) -> str | None:
 
 
 def time_zone_of(localtime: Path = Path("/etc/localtime")) -> str:
-    """Return the server's time zone, such as Europe/London. Empty if /etc/localtime is not a link to one."""
+    """Return the server's time zone, such as Europe/London. Empty if /etc/localtime is not a link to a time zone."""
     return str(localtime.resolve()).partition("/zoneinfo/")[2]

@@ -1,6 +1,6 @@
 """The next steps after `asterisk install` and `uninstall`, in order, and the function that carries out a plan.
 
-docs/how-to/install.md prints the same list: tests/callsieve/install/test_install_list.py compares them.
+docs/how-to/install.md prints the same list; tests/callsieve/install/test_install_list.py compares both lists.
 """
 
 import os
@@ -46,7 +46,7 @@ _TRUNKS_ARE_IN = "pjsip.conf (or iax.conf, chan_dahdi.conf)"
 
 @dataclass(frozen=True, slots=True)
 class InstallStep:
-    """A step for the administrator: its purpose, and the commands or lines to copy."""
+    """A step for the administrator: what it is for, and the commands or lines to copy."""
 
     title: str
     lines: tuple[str, ...] = ()
@@ -65,8 +65,9 @@ def steps_after_install(
 ) -> list[InstallStep]:
     """Return the steps for the administrator, in order.
 
-    `new_service`: there was no unit before. `asterisk`: this server has one. `outdated`: the running daemon has an
-    older version. Asterisk must know the manager user before the daemon logs in, and a context before a trunk uses it.
+    `new_service`: there was no unit before. `asterisk`: whether Asterisk is on this server. `outdated`: the running
+    daemon is older. Asterisk must know the manager user before the daemon logs in, and a context before a trunk uses
+    it.
     """
     if not asterisk:
         units = ("callsieve", "callsieve-api")
@@ -91,7 +92,7 @@ def start_steps(
     outdated: bool,
     units_started: tuple[str, ...] = UNITS_STARTED,
 ) -> list[InstallStep]:
-    """Return the step that starts or restarts the services; empty if that is not necessary."""
+    """Return the step that starts or restarts the services; empty if no service needs it."""
     changed = {change.path for change in plan.changes}
     units = bool(changed & {*place.unit_files, *place.group_files})
     people = tuple(name for name in PEOPLE_STARTED if place.units / name in changed)
@@ -143,7 +144,7 @@ def _connect_freepbx() -> InstallStep:
 
 
 def steps_after_uninstall(settings: Settings, *, reloaded: bool) -> list[InstallStep]:
-    """Return the steps that remove what Asterisk still has in memory."""
+    """Return the steps that remove CallSieve from the memory of the running Asterisk."""
     steps = [] if reloaded else [_reload(settings)]
     forget = asterisk_command(settings, "database deltree callsieve")
     return [
@@ -168,12 +169,12 @@ def _links_to(program: Path) -> list[Path]:
 
 
 def prompts_left(sounds: Iterable[Path]) -> list[Path]:
-    """Return the directories with our prompts, below these directories of Asterisk's sounds."""
+    """Return the directories with CallSieve's prompts below these directories of Asterisk's sounds."""
     return sorted({path for folder in sounds for path in folder.glob(f"*/{FOLDER}") if any(path.glob("*.wav"))})
 
 
 def left_behind(loaded: Loaded, place: InstallPaths, prompts: Iterable[Path], users: Iterable[str]) -> list[str]:
-    """Return what `uninstall` leaves and how to remove it, a line each. `users`: our users on this system."""
+    """Return a line for each thing that `uninstall` leaves, and how to remove it. `users`: CallSieve's system users."""
     store, findings = loaded.store_path.parent, loaded.findings_path.parent
     called_back = loaded.state.with_name(f"{loaded.state.name}-call-back")
     lines = []
@@ -203,7 +204,7 @@ NEW_MODE = 0o644
 
 
 def write(plan: InstallPlan) -> None:
-    """Carry out a plan in order. Raise InstallError or OSError. A second run continues after an error."""
+    """Carry out a plan in order. Raise InstallError or OSError. After an error, a second run continues."""
     for change in plan.changes:
         if read_text(change.path) != change.before:
             raise InstallError(f"{change.path}: the file was changed meanwhile: run the command again")
@@ -217,7 +218,7 @@ def write(plan: InstallPlan) -> None:
 
 
 def make_user(user: SystemUser) -> None:
-    """Create a system user. Raise InstallError with useradd's message."""
+    """Create a system user. Raise InstallError with the message of useradd."""
     command = ["useradd", "--system", "--home-dir", str(user.home), "--shell", "/usr/sbin/nologin"]
     command += ["--gid", user.group, user.name] if user.group else ["--user-group", user.name]
     try:

@@ -1,4 +1,4 @@
-"""The changes that `callsieve asterisk uninstall` makes, as a plan. callsieve.install.steps writes them."""
+"""The changes that `callsieve asterisk uninstall` makes, as a plan. callsieve.install.steps carries out the plan."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ ENDPOINTS_ASKED = 300
 
 
 def plan_uninstall(place: plan.InstallPaths) -> plan.InstallPlan:
-    """Return the changes that remove CallSieve. Raise InstallError while the dialplan or a trunk still calls it."""
+    """Return the changes that remove CallSieve. Raise InstallError while the dialplan or a trunk uses CallSieve."""
     if users := [line for line in uses_of(place) if "callsieve" in _GUARDED.sub("", line.text)]:
         where = ", ".join(f"{line.file}:{line.number}" for line in users[:MOST_NAMED])
         more = f" and {len(users) - MOST_NAMED} more" if len(users) > MOST_NAMED else ""
@@ -44,9 +44,9 @@ def plan_uninstall(place: plan.InstallPaths) -> plan.InstallPlan:
 
 
 def check_trunks(ask: Callable[[str], str]) -> None:
-    """Raise InstallError while the running Asterisk sends a trunk's calls to CallSieve, whatever its files say.
+    """Raise InstallError while the running Asterisk sends a trunk's calls to CallSieve, even if the files do not.
 
-    `ask` runs a command in Asterisk's console. It raises ConsoleError if Asterisk is not running.
+    `ask`: runs a command in Asterisk's console. It raises ConsoleError if Asterisk is not running.
     """
     names = endpoints_in(ask("pjsip show endpoints"))[:ENDPOINTS_ASKED]
     contexts = {name: endpoint_context_in(ask(f"pjsip show endpoint {name}")) or "" for name in names}
@@ -67,7 +67,7 @@ def _is_ours(context: str) -> bool:
 
 
 def uses_of(place: plan.InstallPaths) -> list[Line]:
-    """Return the lines of other files that refer to our dialplan. Without such lines, calls are not screened."""
+    """Return the lines of other files that refer to CallSieve's dialplan. Without any, no call is screened."""
     return [
         line
         for name, use in _USE_BY_FILE.items()
@@ -119,7 +119,7 @@ def _removed(path: Path) -> Iterator[plan.FileChange]:
 
 
 def _made_by_freepbx(path: Path) -> Iterator[plan.FileChange]:
-    """Yield the removal of an empty file, which FreePBX made for an `#include` of older versions."""
+    """Yield the removal of an empty file, which FreePBX made for an `#include` of an older CallSieve."""
     if read_text(path) == "":
         yield plan.FileChange(path, "", None)
 

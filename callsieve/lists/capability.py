@@ -1,4 +1,4 @@
-"""The capability `lists`: allowlists and blocklists."""
+"""The capability `lists`: allowlists and blocklists of the organisation and of people."""
 
 from callsieve.capability import DATA_OUT, Capability, Entry, Group, Help, Section, Undo
 from reputation.users import Role

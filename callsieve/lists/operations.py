@@ -73,10 +73,10 @@ class EntryRequest(msgspec.Struct, frozen=True):
 
     Attributes:
         note: A note, one line.
-        list_name: The list.
-        expires: When it stops counting: `30d`, `2026-12-31`. Null: never.
-        action: The action for matching calls. Null: the list's own.
-        force: Add it in spite of objections.
+        list_name: The list, `allow` or `block`.
+        expires: When the entry stops counting, such as `30d` or `2026-12-31`. Null: never.
+        action: The action for matching calls. Null: the usual action of the list.
+        force: Whether to add the entry in spite of objections.
     """
 
     list_name: ListName
@@ -88,17 +88,17 @@ class EntryRequest(msgspec.Struct, frozen=True):
 
 
 class EntryKey(msgspec.Struct, frozen=True):
-    """The key of a list entry: its text, and its list. `list_name`: the list, `allow` or `block`."""
+    """The key of a list entry: the list and the text of the entry. `list_name`: the list, `allow` or `block`."""
 
     list_name: ListName
     entry: EntryText
 
 
 class PersonalRequest(msgspec.Struct, frozen=True):
-    """A request to add a number to a person's own list. `force`: add it in spite of objections.
+    """A request to add a number to a person's own list. `force`: whether to ignore objections.
 
     Attributes:
-        list_name: The list: `allow` or `block`.
+        list_name: The list, `allow` or `block`.
     """
 
     list_name: ListName
@@ -108,7 +108,7 @@ class PersonalRequest(msgspec.Struct, frozen=True):
 
 
 class PersonalKey(msgspec.Struct, frozen=True):
-    """A number on a person's own list. `list_name`: the list, null for either."""
+    """A number on a person's own list. `list_name`: the list, `allow` or `block`; null: either list."""
 
     number: NumberText
     person: ExtensionText
@@ -116,7 +116,7 @@ class PersonalKey(msgspec.Struct, frozen=True):
 
 
 class PersonalChange(NamedTuple):
-    """The result of a change to a person's own list. `person`: extension and name, such as `201 (Alice)`.
+    """The result of a change of a person's own list. `person`: extension and name, such as `201 (Alice)`.
 
     Attributes:
         number: A telephone number: E.164, or the key of a service number.
@@ -128,7 +128,7 @@ class PersonalChange(NamedTuple):
 
 
 class Added(NamedTuple):
-    """The result of a change. `replaced`: the former entry; `other`: an entry for these numbers on the other list.
+    """The result of a change. `replaced`: the earlier entry; `other`: the entry for these numbers on the other list.
 
     Attributes:
         entry: A number, a prefix (`+1900*`) or a range.
@@ -142,16 +142,16 @@ class Added(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """The effect of an entry before it is added.
+    """The effect that an entry would have, shown before somebody adds it.
 
     Attributes:
         entry: A number, a prefix (`+1900*`) or a range.
         action: The action for matching calls.
-        coverage: The numbers that it matches, in words.
-        objections: Objections to confirm; only an administrator who forces the entry can ignore them.
-        replaced: The present entry.
+        coverage: The numbers that the entry matches, in words.
+        objections: Reasons against the entry. Only an administrator can add the entry in spite of them.
+        replaced: The present entry that would be replaced; null if there is no such entry.
         other: The entry on the other list that matches the same numbers.
-        calls: How many calls of the last 30 days it matches.
+        calls: How many calls of the last 30 days the entry matches.
         from_contacts: How many of these calls were from contacts.
         answered: How many of these calls were answered.
     """
@@ -174,9 +174,9 @@ class Preview:
 
 
 class ListImportPlan(NamedTuple):
-    """The changes for an import: `entries` to write, of which `replaced` replace existing entries.
+    """The changes that an import makes. `entries`: the entries to write. `replaced`: how many replace other entries.
 
-    `unchanged`: the number of entries that are already on a list.
+    `unchanged`: how many entries are already on a list.
     """
 
     entries: tuple[ListEntry, ...]
@@ -185,7 +185,7 @@ class ListImportPlan(NamedTuple):
 
 
 class ListImport(NamedTuple):
-    """The result of an import. `change_id`: None if nothing changed. `refused`: the objections to skipped entries."""
+    """The result of an import. `change_id`: None if nothing changed. `refused`: why entries were skipped."""
 
     change_id: int | None
     plan: ListImportPlan
@@ -196,7 +196,7 @@ class ListImport(NamedTuple):
 
 
 def preview(db: sqlite3.Connection, context: Context, request: EntryRequest) -> Preview:
-    """Return the effect of an entry before it is added."""
+    """Return the effect that an entry would have, without adding it."""
     entry = entry_of(context.settings, request, context.at)
     against = tuple(_objections_to_typed(db, context, entry))
     present, other = _present_entries(db, entry)
@@ -218,7 +218,7 @@ def preview(db: sqlite3.Connection, context: Context, request: EntryRequest) -> 
 
 
 def add(db: sqlite3.Connection, context: Context, request: EntryRequest) -> Added:
-    """Add an entry to a list, or replace it."""
+    """Add an entry to a list, or replace the entry with the same text."""
     entry = entry_of(context.settings, request, context.at)
     against = _objections_to_typed(db, context, entry)
     if _is_for_administrators(entry, against) and context.role < Role.ADMINISTRATOR:
@@ -243,7 +243,7 @@ def remove(db: sqlite3.Connection, context: Context, request: EntryKey) -> Added
 
 
 def add_personal(db: sqlite3.Connection, context: Context, request: PersonalRequest) -> PersonalChange:
-    """Add a number to a person's own list, which affects only that person's calls."""
+    """Add a number to a person's own list, which applies only to calls for this person."""
     number = number_field(context, request.number)
     part = objection_to_part(ListEntry(request.list_name, EntryKind.EXACT, number))
     if part and not request.force:
@@ -282,7 +282,7 @@ def remove_personal(db: sqlite3.Connection, context: Context, request: PersonalK
 def import_entries(
     db: sqlite3.Connection, context: Context, entries: Sequence[ListEntry], *, keep: bool = False
 ) -> ListImport:
-    """Add the entries of a file to their lists. Undoing the last audit row undoes all of them.
+    """Add the entries of a file to their lists. To undo the last audit row undoes the whole import.
 
     Entries with objections are skipped. `keep`: existing entries stay, even if note or expiry differ.
     """
@@ -316,7 +316,7 @@ def _write(db: sqlite3.Connection, context: Context, plan: ListImportPlan) -> in
 
 
 def entry_of(settings: Settings, request: EntryRequest, at: float) -> ListEntry:
-    """Parse a requested entry. Raise Refused if it is not valid."""
+    """Return the requested entry as a list entry. Raise Refused if the request is not valid."""
     note = request.note.strip()
     if len(note) > NOTE_CHARACTERS or not note.isprintable():
         words = Wording("must be one line of at most {most} characters", {"most": NOTE_CHARACTERS})
@@ -335,7 +335,7 @@ def action_of(entry: ListEntry) -> str:
 
 
 def objections(db: sqlite3.Connection, context: Context, entry: ListEntry) -> list[Wording]:
-    """Return the objections to an entry, which forcing it overrides."""
+    """Return the reasons against an entry. An administrator can add the entry in spite of them."""
     return objections_to(entry, known_own_numbers(db, context.loaded))
 
 
@@ -350,7 +350,7 @@ def person_text(extension: str, names: Mapping[str, str]) -> str:
 
 
 def subject_of(entry: ListEntry) -> tuple[str | None, str]:
-    """Return the audit's subject: the number of an entry, or its text if it matches several numbers."""
+    """Return number and name for an audit row: the entry's number, or its text if the entry matches several numbers."""
     return (entry.first, "") if entry.kind is EntryKind.EXACT else (None, entry.text)
 
 
@@ -363,7 +363,7 @@ def _plan(db: sqlite3.Connection, entries: Iterable[ListEntry], *, keep: bool) -
 
 
 def _is_same(before: ListEntry, entry: ListEntry) -> bool:
-    """Return whether importing the entry would change nothing. Expiry times in files are whole seconds."""
+    """Return whether an import of the entry would change nothing. In files, expiry times are whole seconds."""
     if int(before.expires_at or 0) != int(entry.expires_at or 0):
         return False
     return replace(before, added_at=entry.added_at, expires_at=entry.expires_at) == entry

@@ -1,4 +1,4 @@
-"""The undo of changes to the organisation's lists and to people's own lists."""
+"""Functions that undo changes of the organisation's lists and of people's own lists."""
 
 import sqlite3
 from typing import Any
@@ -14,7 +14,7 @@ from reputation.users import Role
 
 
 def _put_back(db: sqlite3.Connection, context: Context, entry: ListEntry) -> None:
-    """Restore an entry, if the user may add it: only administrators may ignore objections."""
+    """Restore an entry. Raise Refused if only an administrator may add this entry."""
     is_forced = area_covered(entry) or objections_to(entry, known_own_numbers(db, context.loaded))
     if is_forced and context.role < Role.ADMINISTRATOR:
         raise Refused("administrators-only", ADMINISTRATORS)
@@ -31,5 +31,5 @@ PERSONAL = put_row_back("personal_entry", PersonalEntry)
 
 
 def undo_of_entry(value: dict[str, Any]) -> UndoKind:
-    """Return how to undo a change of an entry. `value` shows whether it was on a person's own list."""
+    """Return how to undo a change of an entry. `value` shows whether the entry is on a person's own list."""
     return PERSONAL if "person" in value else ENTRY

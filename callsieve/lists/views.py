@@ -1,4 +1,4 @@
-"""Views of the lists, and their CSV format: entry,list,action,note,expires."""
+"""The lists as pages and API show them, and the CSV format of lists: entry,list,action,note,expires."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -25,7 +25,7 @@ MOST_SHOWN = 500
 
 @dataclass(frozen=True, slots=True)
 class EntryShown:
-    """A list entry with its state. `action`: the action for matching calls. `is_over`: whether it has expired."""
+    """A list entry with its state. `action`: the action for matching calls. `is_over`: the entry has expired."""
 
     entry: Annotated[ListEntry, FLAT]
     action: ActionWord
@@ -35,7 +35,7 @@ class EntryShown:
 
 @dataclass(frozen=True, slots=True)
 class ListsShown:
-    """The content of the page of lists. `matching`: how many entries match the search; `all`: how many exist."""
+    """The content of the page of lists. `matching`: how many entries match the search. `all`: how many exist."""
 
     entries: tuple[EntryShown, ...]
     matching: int
@@ -45,7 +45,7 @@ class ListsShown:
 
 
 class EntriesRequest(PageQuery, frozen=True, kw_only=True):
-    """Filters for entries. `list_name`: the list. `number`: only entries that match this number."""
+    """Filters for entries. `list_name`: the list, `allow` or `block`. `number`: only entries that match this number."""
 
     list_name: ListName
     number: NumberText | None = None
@@ -58,7 +58,7 @@ class PersonalEntriesRequest(PageQuery, frozen=True, kw_only=True):
 
 
 def find_entries(db: sqlite3.Connection, context: Context, request: EntriesRequest) -> ResultPage[EntryShown]:
-    """Return the entries of a list."""
+    """Return the entries of a list, or only those that match a number."""
     number = None if request.number is None else number_field(context, request.number, "number")
     name = request.list_name
     rows = list_entries(db, name) if number is None else entries_matching(db, number, name)
@@ -73,7 +73,7 @@ def find_personal(
 
 
 def entry_shown(db: sqlite3.Connection, entry: ListEntry, settings: Settings, now: float) -> EntryShown:
-    """Return a stored entry with its action and the site that it comes from."""
+    """Return a stored entry with the action for matching calls and the site that made the entry."""
     return EntryShown(entry, action_of(entry), is_over(entry, now), origin_of_entry(db, entry, settings.hub.follow))
 
 
@@ -93,12 +93,12 @@ def lists_shown(db: sqlite3.Connection, list_name: ListName | None, text: str, c
 
 
 def is_over(entry: ListEntry, now: float) -> bool:
-    """Return whether the entry has expired. Housekeeping removes it within a day."""
+    """Return whether the entry has expired. Housekeeping removes an expired entry within a day."""
     return entry.expires_at is not None and entry.expires_at <= now
 
 
 def origin_words(origin: Origin) -> str:
-    """Return the site that the entry comes from, or the sites whose entries it overrules."""
+    """Return the site that made the entry, or the sites whose entries this site's entry overrules."""
     return origin.site or (f"here, not {', '.join(origin.overrules)}" if origin.overrules else "here")
 
 
@@ -121,7 +121,7 @@ def _row_of(entry: ListEntry) -> tuple[str, ...]:
 
 
 def entries_in(table: CsvTable, list_name: ListName | None, settings: Settings, now: float) -> Iterator[ListEntry]:
-    """Yield the entries of a file. `list_name`: for rows that name no list. Skip unusable rows with a reason."""
+    """Yield the entries of a file. `list_name`: for rows without a list. Skip unusable rows, and record the reasons."""
     for text, word, action, note, expires in table:
         try:
             name = ListName(word) if word else list_name

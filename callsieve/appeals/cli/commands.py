@@ -52,7 +52,7 @@ AppealArgument = Annotated[
 
 
 def in_force(appeal: Appeal) -> str:
-    """Return a sentence about the effect of an appeal that is in force."""
+    """Return a sentence that says what an appeal in force changes, and by when to decide the appeal."""
     due = due_at(appeal)
     until = f" Decide it by {when(due - 1)}." if due is not None else ""
     return (
@@ -118,7 +118,7 @@ def show(appeal: AppealArgument, as_json: JsonOption = False, config: ConfigOpti
 
 
 def known_now(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> str:
-    """Return the current level of the number, and a summary of the evidence, in one line."""
+    """Return one line with the current level of the number and a summary of the evidence about the number."""
     known = profile_of(db, loaded, number, now)
     return f"level {known.facts.reputation.level.word}. {known.sentence}"
 

@@ -1,4 +1,4 @@
-"""Pages of appeals: the queue with deadlines, the page of an appeal with both sides, and the decision."""
+"""Pages of appeals: the queue with deadlines, and the page of an appeal, on which people decide the appeal."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def _kinds(req: PageRequest) -> tuple[str, ...]:
 
 
 async def take_back(req: PageRequest) -> Response:
-    """Undo the latest change of an appeal with all its effects."""
+    """Undo the latest change of an appeal with everything that this change did."""
     case = await _case(req)
     await take_back_named(req, (*STEPS, *CLEARED), case.appeal.number)
     return req.go(f"/appeals/{case.appeal.reference}", "undone")

@@ -68,7 +68,7 @@ def _remark(row: AuditRow) -> str:
 
 
 def undo(known: typer.Context, change_id: ChangeArgument, config: ConfigOption = None) -> None:
-    """Undo a change by its id, or an import with everything it added. If that is impossible, print the reason."""
+    """Undo a change by its id, or an import with everything that it added. If this is impossible, print the reason."""
     loaded = settings_of(config)
     with existing_store(loaded) as db:
         context = replace(context_of(loaded), changes=known.obj.changes)

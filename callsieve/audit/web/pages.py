@@ -19,7 +19,7 @@ LONGEST = 200
 
 @dataclass(frozen=True, slots=True)
 class ChangeShown:
-    """A change on the audit page. `before` and `after` have one line per field."""
+    """A change on the audit page. `before` and `after`: the value before and after the change, one line per field."""
 
     id: int
     row: AuditRow
@@ -30,7 +30,7 @@ class ChangeShown:
 
 @dataclass(frozen=True, slots=True)
 class AuditShown:
-    """Content of the audit page. `older`: the first id of the next page. `whos`, `whats`: choices of the filters."""
+    """Content of the audit page. `older`: first id of the next page. `whos`, `whats`: values for the filters."""
 
     changes: tuple[ChangeShown, ...]
     older: int | None
@@ -54,13 +54,13 @@ async def show(req: PageRequest) -> Response:
 
 
 async def undo_own(req: PageRequest) -> Response:
-    """Undo the change that the visitor has just made, and return to the page it was made on."""
+    """Undo the change that the visitor has just made, and return to the page of that change."""
     await take_back_named(req, None)
     return req.go(local_path(req.form.get("back")).partition("?")[0], "undone")
 
 
 def audit_shown(db: sqlite3.Connection, wanted: AuditFilter, known: Changes) -> AuditShown:
-    """Return the content of the audit page. Reads one row more than it shows, to know whether older rows exist."""
+    """Return the content of the audit page. Reads one extra row, to know whether older rows exist."""
     kept = search_audit(db, wanted)
     shown = kept[:PAGE_ROWS]
     older = shown[-1].id if len(kept) > PAGE_ROWS else None

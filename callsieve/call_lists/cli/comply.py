@@ -58,7 +58,7 @@ def comply(
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Print the outbound guard's checks of a day, with rules, sources and files, and calls that it did not check."""
+    """Print the checks of outgoing calls on a day, with rules, sources and files, and list calls without a check."""
     loaded, now = options.settings_of(config), time.time()
     bounds = day_bounds(of_day)
     if bounds is None:

@@ -1,4 +1,4 @@
-"""Pages of consents, and of the outbound guard's decisions on a day."""
+"""Pages of consents, and the page of the outbound guard's decisions on a day."""
 
 from starlette.responses import HTMLResponse, Response
 
@@ -59,7 +59,7 @@ async def remove(req: PageRequest) -> Response:
 
 
 async def import_file(req: PageRequest) -> Response:
-    """Import the consents of a file, and skip unusable rows."""
+    """Import the consents in an uploaded file, and skip unusable rows."""
     try:
         table = uploaded_table(req, COLUMNS)
         consents = consents_in(table, req.state.loaded.settings.numbers.region, req.me.name, req.now)

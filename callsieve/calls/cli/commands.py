@@ -1,4 +1,4 @@
-"""`callsieve calls`: the decisions in the journal."""
+"""`callsieve calls`: show, confirm and export the decisions in the journal."""
 
 import re
 import sqlite3
@@ -78,7 +78,7 @@ SHOWN_THOUGH_ALLOWED = (OutboundReason.ADVISED_AGAINST, OutboundReason.OLD_REGIS
 
 @dataclass(frozen=True, slots=True)
 class OutboundJournalRow:
-    """A decision of the outbound guard. `reason`: in English. `reason_code`: the reason as a code for programs."""
+    """A decision of the outbound guard. `reason`: the reason in English. `reason_code`: the same reason as a code."""
 
     record: Annotated[OutboundRecord, FLAT]
     reason: str
@@ -116,19 +116,19 @@ def show_one(record: OutboundRecord, *, as_json: bool) -> None:
 
 
 def callee_words(record: OutboundRecord) -> str:
-    """Return the called number, or a word if the number is not stored."""
+    """Return the called number, or a word such as `emergency` if the number is not stored."""
     return record.callee or ("emergency" if record.rule == "emergency" else "no number")
 
 
 def rule_words(record: OutboundRecord) -> str:
-    """Return the rule and the reason of a decision; empty if the call was simply allowed."""
+    """Return the rule and the reason of a decision; empty if the default rule allowed the call."""
     if record.rule == "default" and why_of(record.reason).reason not in SHOWN_THOUGH_ALLOWED:
         return ""
     return f"{record.rule}: {why_of(record.reason)}" + (f"; allowed from {when(record.until)}" if record.until else "")
 
 
 def passage_words(action: str, would_be: str) -> Text:
-    """Return the action. If the guard only observed, return in brackets the action that it would have taken."""
+    """Return the action. If the outbound guard only observed, return in brackets what it would have done."""
     word = Text(would_be, style=COLOUR_BY_PASSAGE.get(would_be, ""))
     return word if action == would_be else Text.assemble("(", word, ")")
 
@@ -158,7 +158,7 @@ def show(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show the latest decisions, those about a caller, or one with all its details. Includes outgoing calls."""
+    """Show the latest decisions, all decisions about a caller, or one decision in detail. Includes outgoing calls."""
     loaded = settings_of(config)
     with existing_store(loaded) as db:
         wanted = None if what is None else parse_id(what)
@@ -197,7 +197,7 @@ def _caller(text: str, loaded: Loaded) -> str:
 
 
 def _show_one(decision: CallDecision, named: CallLine, since: Sequence[str], recordings: Sequence[str]) -> None:
-    """Print a decision. `since`: later decisions about the caller. `recordings`: files with the caller's name."""
+    """Print a decision. `since`: later decisions of people. `recordings`: files in which the caller says their name."""
     record = decision.record
     say(bold(record.id), "  ", when_exactly(record.at))
     say()
@@ -255,7 +255,7 @@ PRIVATE = 0o600  # numbers are personal data
 
 
 def confirm(number: NumberArgument, config: ConfigOption = None) -> None:
-    """Confirm that the calls of a number were treated correctly: they are no longer listed as probably wrong."""
+    """Confirm that the calls of a number were treated correctly: its calls are no longer listed as probably wrong."""
     confirmed = perform(settings_of(config), operations.confirm, number, existing=True)
     say(f"The calls of {confirmed.number} until now are no longer listed as probably wrong.")
     say_undo(confirmed.change_id, config)
@@ -270,7 +270,7 @@ def export(
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Write the calls and marks in the store as a history for `replay`, one per line, in order of time."""
+    """Write the calls and marks in the store as a history for `callsieve replay`, one per line, in order of time."""
     loaded = settings_of(config)
     now = time.time()
     since = 0.0 if days is None else now - days * DAY_SECONDS

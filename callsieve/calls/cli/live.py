@@ -49,7 +49,7 @@ YEAR = len("2026-")
 
 
 def print_calls(calls: Sequence[CallLine], records: Sequence[DecisionRecord], below: Sequence[str] = ()) -> None:
-    """Print a row for each call. `records`: their decisions, in the same order. `below`: a remark below each row."""
+    """Print a row for each call. `records`: the decisions about these calls. `below`: a remark below each row."""
     wide = is_wide()
     rows: list[list[Cell]] = []
     for line, record in zip(calls, records, strict=True):

@@ -36,7 +36,7 @@ LABELS |= {"ending": N_("how it ended"), "since": N_("from")}
 
 
 async def show(req: PageRequest) -> Response:
-    """Show the calls that match the filter. A request from htmx gets only the table."""
+    """Show the calls that match the filter. A request by htmx (part of a page) gets only the table."""
     typed = req.query
     if typed.get("number") and not req.sees_numbers:
         raise HTTPException(403)  # users who see masked numbers must not learn them by searching
@@ -57,7 +57,7 @@ async def _calls_context(req: PageRequest) -> CallsContext:
 
 
 async def show_one(req: PageRequest) -> Response:
-    """Show one call, by the id of its decision."""
+    """Show the call with the requested decision."""
     calls_context = CallsContext(req.state.loaded, req.now)
     shown = await req.read(call_shown, calls_context, req.path("call"), req.me.extension)
     if shown is None:
@@ -84,14 +84,14 @@ HEALTH_SECONDS = 2.0
 
 
 async def activity_of(req: PageRequest, span: ActivitySpan, site: str) -> ActivityShown:
-    """Return the cached overview figures. If they are old, update the cache in the background."""
+    """Return the cached counts for the overview page. If they are old, update the cache in the background."""
     state, now = req.state, req.now
     kept = state.service(ActivityCache).kept
     return await kept.get(f"{span.word} {site}", lambda: state.slow_store.read(activity_shown, span, now, site))
 
 
 async def health(req: PageRequest) -> Response:
-    """Show the health of all parts of the system, as a page or as a fragment that replaces part of a page."""
+    """Show the health of all parts of the system, as a whole page or as HTML that replaces a part of a page."""
     part = bool(req.query.get("part"))
     if req.is_fragment:
         return req.page("doctor/_health.html", health=req.state.health.latest, is_part=part)
@@ -109,7 +109,7 @@ async def live(req: PageRequest) -> Response:
 
 
 async def _events(req: PageRequest) -> AsyncIterator[str]:
-    """Yield events until the browser disconnects or the session ends. Watching does not extend the session."""
+    """Yield events until the browser disconnects or the session ends. An open live page does not extend the session."""
     site = req.query.get("site", "")
     async with req.state.service(LiveCalls).watching(req.me.name) as calls:
         yield "retry: 3000\n\n"
@@ -146,7 +146,7 @@ async def _next_of(calls: asyncio.Queue[CallRow], ending: asyncio.Event) -> Call
 
 
 def event_of(req: PageRequest, line: CallLine) -> str:
-    """Return the HTML row of a call as a server-sent event. The row must not contain line breaks."""
+    """Return the HTML row of a call as a server-sent event. Line breaks, which would end the event, are removed."""
     row = " ".join(req.render("calls/_live_row.html", line=line).split())
     return f"event: call\nid: {line.call.id}\ndata: {row}\n\n"
 

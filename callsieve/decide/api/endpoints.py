@@ -1,4 +1,4 @@
-"""API endpoints for other switches: decisions about calls, and their outcomes. On failure the answer is `allow`."""
+"""API endpoints for other switches: decisions about calls, and outcomes of calls. On failure the answer is `allow`."""
 
 import json
 import time
@@ -44,7 +44,7 @@ async def decide_outbound(req: ApiRequest, call: OutgoingFacts) -> OutboundAnswe
 
 
 def facts_from(raw: bytes, kind: Any) -> Any:
-    """Parse the facts of a call. Raise ApiError if the JSON is malformed.
+    """Return the facts of a call in a JSON body. Raise ApiError if the JSON is malformed.
 
     Bytes that are not UTF-8 are replaced, because switches forward callers' texts unchanged.
     """

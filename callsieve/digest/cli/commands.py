@@ -1,4 +1,4 @@
-"""`callsieve digest`: the calls of a day, and tasks that wait."""
+"""`callsieve digest`: a summary of the calls of a day, with tasks that wait for people."""
 
 import sys
 import time
@@ -24,7 +24,7 @@ def digest(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show the calls of a day, probable mistakes and how to correct them, and tasks that wait."""
+    """Show the calls of a day, probable mistakes with ways to correct them, and tasks that wait for people."""
     loaded = settings_of(config)
     wanted = _day_named(which)
     with existing_store(loaded) as db:

@@ -37,7 +37,7 @@ def doctor(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Check everything that screening needs, the worst problem first. Exit code 1 if something must be fixed.
+    """Check everything that screening needs, and show the worst problem first. Exit code 1 if something must be fixed.
 
     As root, this command also stores the findings for the console and other users.
     """
@@ -73,7 +73,7 @@ def _stored_or_completed(findings: stored_findings.Findings, loaded: Loaded) -> 
 
 
 def fetched(url: str) -> tuple[int, bytes] | Wording:
-    """Fetch a page of this server as an outside visitor would. Return status and body, or why it failed."""
+    """Fetch a page of this server as an outside visitor would. Return status and body, or the reason of a failure."""
 
     async def asked() -> Answer:
         async with OutsideClient(LIMITS) as client:
@@ -87,7 +87,7 @@ def fetched(url: str) -> tuple[int, bytes] | Wording:
 
 
 def renew_stored(loaded: Loaded, check: HealthCheck) -> None:
-    """Repeat a check and replace its stored finding. Otherwise the console would show the old finding."""
+    """Repeat a check and replace its stored finding, because otherwise the console would show the old finding."""
     with acting_for(loaded.findings_path.parent.parent):
         if not (loaded.findings_path.exists() and stored_findings.may_store(loaded.findings_path)):
             return
@@ -99,7 +99,7 @@ def renew_stored(loaded: Loaded, check: HealthCheck) -> None:
 
 
 def show_checks(checks: list[Check], *, show_all: bool) -> None:
-    """Print problems with remedies, the worst first. Print only the names of other checks, unless `show_all`."""
+    """Print problems with remedies, the worst problem first. Print other checks only by name, unless `show_all`."""
     now = time.time()
     ordered = sorted(gathered(checks), key=lambda check: WORST_FIRST.index(check.status))
     well = [check for check in ordered if check.status is CheckStatus.OK]

@@ -48,7 +48,7 @@ class Reads(Protocol):
 
 
 class EventStreams:
-    """The number of open streams, in total and per token."""
+    """Counts the open streams, in total and per token."""
 
     def __init__(self) -> None:
         self._open: Counter[str] = Counter()
@@ -68,13 +68,13 @@ class EventStreams:
 
 
 def keep_stream(db: sqlite3.Connection, weights: Weights, now: float) -> None:
-    """Keep all new events for streams, until no program has read the stream for a week."""
+    """Keep new events for streams. Keeping ends when no program has read a stream for a week."""
     use_stream(db, tuple(EventKind), weights)
     set_state(db, STREAM_READ, day(now), now)
 
 
 class StreamPosition:
-    """The position where a stream continues: after `seq`. `has_gap`: some later events were already deleted."""
+    """The position where a stream continues, after `seq`. `has_gap`: whether later events were already deleted."""
 
     __slots__ = ("has_gap", "seq")
 
@@ -142,7 +142,7 @@ FULL = "too many open streams, in total or of this token: close one"
 
 
 class EventsRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The kinds of events to stream, and the starting point."""
+    """The kinds of events to stream, and the event after which to start."""
 
     kinds: Annotated[str, Meta(max_length=500, description="Kinds of events, separated by commas. Default: all.")] = ""
     after: Annotated[

@@ -57,7 +57,7 @@ def send(
     config: ConfigOption = None,
     log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON lines.")] = False,
 ) -> None:
-    """Deliver events to the receivers in the settings until stopped. On SIGHUP, reload the settings."""
+    """Deliver events to the receivers in the settings until the process is stopped. On SIGHUP, reload the settings."""
     configure_logs(as_json=log_json)
     try:
         process.run(partial(served_settings, config), ctx.obj)
@@ -120,7 +120,7 @@ def replay(
     receiver: ReceiverOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Deliver dead letters again: those of one event, of one receiver, or all."""
+    """Deliver dead letters again: of one event, of one receiver, or all."""
     if [event is not None, all_of_them].count(True) + (receiver is not None and event is None and not all_of_them) != 1:
         raise CommandError("events replay: give an event, --receiver NAME or --all")
     count = perform(settings_of(config), operations.replay, ReplayRequest(event, receiver), existing=True).replayed
@@ -133,7 +133,7 @@ def try_receiver(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Send an invented event to a receiver now and show the answer. Switch the receiver on if it was off."""
+    """Send an invented event to a receiver now and show the answer. Switch the receiver on if it was switched off."""
     loaded = settings_of(config)
     name = operations.named(context_of(loaded), receiver)
     event = sample_of(next(iter(wanted_events_of(loaded.settings)[name]), EventKind.NUMBER_MARKED), time.time())
@@ -227,7 +227,7 @@ def try_rule(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Send an invented event to all receivers of a rule now, even if its conditions do not hold. It does not count."""
+    """Send an invented event to all receivers of a rule now, even if its conditions do not hold. No limit applies."""
     loaded = settings_of(config)
     rules = {rule.name: rule for rule in loaded.settings.alert}
     rule = rules.get(name)
@@ -305,7 +305,7 @@ class AlertReceiverShown:
     Attributes:
         told: When alerts were sent recently.
         suppressed: How many alerts were suppressed since `since`.
-        since: When that count began, null if it is 0.
+        since: When the count `suppressed` began; null if the count is 0.
     """
 
     told: tuple[Instant, ...]
@@ -318,12 +318,12 @@ class AlertShown:
     """An alert rule of the settings.
 
     Attributes:
-        name: Its name.
-        event: The kind of event.
-        when: Its conditions.
-        to: Its receivers, and the recent alerts to each.
+        name: The name of the rule.
+        event: The kind of event for which alerts are sent.
+        when: The conditions of the rule.
+        to: The receivers of the rule, and the recent alerts to each.
         quiet_hours: The hours without alerts.
-        at_most: The most alerts for each receiver in a period.
+        at_most: How many alerts each receiver gets at most in a period, such as `3/h`.
     """
 
     name: str

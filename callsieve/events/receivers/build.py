@@ -47,7 +47,7 @@ MISSING: Final = (
 
 
 class NotifyReceiver:
-    """A receiver for a service of apprise. The library is imported with the first event."""
+    """A receiver for a service that apprise supports. The library is imported with the first event."""
 
     reads_names = True
 
@@ -56,7 +56,7 @@ class NotifyReceiver:
         self.name = f"notify/{table.name}"
 
     async def deliver(self, event: Event) -> None:
-        """Deliver an event. Return once the service has accepted it, as far as apprise knows. Raise DeliveryError."""
+        """Deliver an event. Return when the service has accepted it, as far as apprise knows. Raise DeliveryError."""
         table = self._table
         try:
             url = secret_of(table.url)
@@ -102,7 +102,7 @@ AHEAD_SECONDS = 60.0
 
 
 def screening_state(loaded: Loaded, checks: Iterable[HealthCheck], *, mask: bool) -> dict[str, Any]:
-    """Return the screening state for an MQTT broker, by key; None means unknown. Wait at most 3 s for the daemon."""
+    """Return the screening state for an MQTT broker, by key; None: unknown. Waits for the daemon at most 3 s."""
     now = time.time()
     status = status_of(CheckContext(loaded, not_asked, now), loaded, checks)
     counted = read_store(loaded.store_path, lambda db: _calls_today(db, now), None)
@@ -121,7 +121,7 @@ def screening_state(loaded: Loaded, checks: Iterable[HealthCheck], *, mask: bool
 
 
 def _calls_today(db: sqlite3.Connection, now: float) -> Counter[str]:
-    """Return today's number of calls by action; in observe mode by would-be action."""
+    """Return how many calls came today, by action; in observe mode by would-be action."""
     midnight = datetime.fromtimestamp(now).astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
     counted: Counter[str] = Counter()
     for row in counts_over(db, midnight.timestamp(), now + AHEAD_SECONDS, timedelta(days=2).total_seconds()):
@@ -157,7 +157,7 @@ PASSING: Final = frozenset({408, 409, 421, 423, 425, 429})
 
 
 class Webhook:
-    """A receiver for a `[[webhook]]` of the settings. Its secret is read for each event, so changes apply at once."""
+    """A receiver for a `[[webhook]]` of the settings. The secret is read for each event, so changes apply at once."""
 
     def __init__(self, table: WebhookTable, client: OutsideClient, limits: RequestLimits = LIMITS) -> None:
         self.name = f"webhook/{table.name}"
@@ -166,7 +166,7 @@ class Webhook:
         self._limits = limits
 
     async def deliver(self, event: Event) -> None:
-        """Post an event. A status from 200 to 299 means that it was accepted."""
+        """Post an event. The receiver accepts the event with a status from 200 to 299."""
         body = body_of(as_sent(event, mask=self._table.mask))
         signature = signed(event.id, body, keys_of(self._table.secret), time.time())
         headers = {"content-type": "application/json", **signature}
@@ -186,7 +186,7 @@ class Webhook:
 
 
 def keys_of(setting: str) -> list[bytes]:
-    """Return the signing keys in a secret. While a secret is being replaced, it has several keys, separated by spaces.
+    """Return the signing keys in a secret. During its replacement, a secret has several keys, separated by spaces.
 
     Raises:
         DeliveryError: The secret cannot be read, or is not a key.
@@ -205,7 +205,7 @@ def keys_of(setting: str) -> list[bytes]:
 
 
 def signed(event_id: str, body: bytes, keys: list[bytes], now: float) -> dict[str, str]:
-    """Return the three headers of the signature, with the time of this attempt: receivers refuse old ones."""
+    """Return the three headers of the signature, with the time of this attempt, because receivers refuse old times."""
     at = str(int(now))
     content = f"{event_id}.{at}.".encode() + body
     digests = (base64.b64encode(hmac.digest(key, content, hashlib.sha256)).decode() for key in keys)
@@ -234,17 +234,17 @@ def _asked(text: str | None, now: float) -> float | None:
 
 
 class StatesInStore:
-    """Storage for the states of alerts in the store."""
+    """Keeps the state of each alert in the store."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     async def read(self, key: str) -> str | None:
-        """Return the last stored value. Raise StoreError."""
+        """Return the last value stored under a key, or None. Raise StoreError."""
         return await self._store.read(state_of, key)
 
     async def write(self, key: str, value: str, at: float) -> None:
-        """Store a value. Raise StoreError."""
+        """Store a value under a key. Raise StoreError."""
         await self._store.write(set_state, key, value, at)
 
 

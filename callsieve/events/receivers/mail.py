@@ -1,7 +1,7 @@
-"""Events by mail: events within a minute share a mail, and each daily digest is a mail of its own.
+"""Sends events by mail. Events within a minute share a mail, and each daily digest is a separate mail.
 
 Mails are made with email.message, which allows no line break in a header. The mail server's time and the size of its
-replies are limited. A mail that is repeated after a crash has the same Message-ID.
+replies are limited. A mail that is sent again after a crash has the same Message-ID.
 """
 
 import asyncio
@@ -43,9 +43,9 @@ Waiting = tuple[Event, "asyncio.Future[None]"]
 
 
 class MailReceiver:
-    """A receiver that sends mails. `read_digest`: returns the digest of a day, in a thread. `digest_to`: its readers.
+    """A receiver that sends mails. `read_digest` returns the digest of a day. `digest_to`: the readers of the digest.
 
-    `between`: the least seconds between two mails of events.
+    `between`: the least time between two mails of events, in seconds.
     """
 
     name = "mail"
@@ -71,7 +71,7 @@ class MailReceiver:
         self._next_at = 0.0
 
     async def deliver(self, event: Event) -> None:
-        """Deliver an event. Return once the server has accepted its mail. Raise DeliveryError."""
+        """Deliver an event. Return when the mail server has accepted the mail. Raise DeliveryError."""
         if event.kind is EventKind.DIGEST_READY and self._digest_to and alert_of(event) is None:
             await self._send(await self._digest_mail(event), self._digest_to)
             return
@@ -135,7 +135,7 @@ class MailReceiver:
 
 
 def events_mail(table: MailTable, events: Sequence[Event]) -> EmailMessage:
-    """Return a mail with one line per event. The subject is the only event, or the number of events."""
+    """Return a mail with one line per event. The subject names the only event, or says how many events there are."""
     lines = [(event, event_in_words(event, table.language, mask=table.mask)) for event in events]
     if len(lines) == 1:
         subject = lines[0][1]
@@ -225,7 +225,7 @@ class _Server:
 
 
 class _Bounded:
-    """A reader of a server's replies, up to REPLY_BYTES in total, because smtplib has no limit."""
+    """A reader of a server's replies that stops after REPLY_BYTES in total, because smtplib has no limit."""
 
     def __init__(self, file: BufferedReader) -> None:
         self._file = file
@@ -243,7 +243,7 @@ class _Bounded:
 
 
 class _BoundedReplies:
-    """A socket that limits replies. smtplib calls `makefile` for the first reply, and again after STARTTLS."""
+    """A socket whose replies are limited. smtplib calls `makefile` for the first reply, and again after STARTTLS."""
 
     file: Any
     sock: Any
@@ -255,7 +255,7 @@ class _BoundedReplies:
 
 
 class _Smtp(_BoundedReplies, smtplib.SMTP):
-    """An SMTP client that connects later. smtplib sets `_host`, whose certificate it checks, only on connecting."""
+    """An SMTP client that connects later. smtplib sets `_host`, for checking the certificate, only on connecting."""
 
     def __init__(self, host: str) -> None:
         super().__init__(timeout=STEP_SECONDS)

@@ -5,7 +5,8 @@
     PREFIX/event/KIND        each event as JSON, at least once
     PREFIX/alert/NAME        each alert
 
-It has one connection, and reconnects until it succeeds. It subscribes to nothing, so no topic controls CallSieve.
+The receiver keeps one connection and reconnects as often as needed. It subscribes to nothing, so no topic controls
+CallSieve.
 """
 
 import asyncio
@@ -33,17 +34,17 @@ ONLINE, OFFLINE = "online", "offline"
 
 
 def node_of(prefix: str) -> str:
-    """Return the device's name, made from the prefix of its topics. Two installations need two prefixes."""
+    """Return the name of the device, made from the prefix of its topics. Two installations need different prefixes."""
     return prefix.replace("/", "_")
 
 
 def discovery_topic(prefix: str) -> str:
-    """Return the topic of Home Assistant's discovery message. An empty message there removes the device."""
+    """Return the topic of Home Assistant's discovery message. An empty message to this topic removes the device."""
     return f"{DISCOVERY_PREFIX}/device/{node_of(prefix)}/config"
 
 
 def availability_topic(prefix: str) -> str:
-    """Return the topic that has `online`, or `offline` as last will."""
+    """Return the topic that says `online`, or `offline` as the last will."""
     return f"{prefix}/availability"
 
 
@@ -53,7 +54,7 @@ def state_topic(prefix: str) -> str:
 
 
 def discovery_message(prefix: str, console: str = "") -> dict[str, Any]:
-    """Return the device's description for Home Assistant. `console`: the URL of its page, or empty."""
+    """Return the description of the device for Home Assistant. `console`: the URL of the console, or empty."""
     node = node_of(prefix)
     entities = {
         name: {"unique_id": f"{node}_{name}", "value_template": f"{{{{ value_json.{name} }}}}", **entity}
@@ -129,7 +130,7 @@ QUIET.setLevel(logging.CRITICAL)  # its messages come as exceptions, too
 
 
 class MqttReceiver:
-    """A receiver that publishes to an MQTT broker. `read_state`: returns the screening state. `console`: URL or empty.
+    """A receiver that publishes to an MQTT broker. `read_state` returns the screening state. `console`: URL or empty.
 
     `async with` starts to connect, and does not wait for the connection.
     """
@@ -156,7 +157,7 @@ class MqttReceiver:
             await asyncio.wait({self._task}, timeout=LEAVE_SECONDS)
 
     async def deliver(self, event: Event) -> None:
-        """Deliver an event. Return once the broker has confirmed it. Raise DeliveryError."""
+        """Deliver an event. Return when the broker has confirmed the event. Raise DeliveryError."""
         with suppress(TimeoutError):  # connecting has only begun
             async with asyncio.timeout(ANSWER_SECONDS):
                 await self._tried.wait()
@@ -214,14 +215,14 @@ class MqttReceiver:
         )
 
     async def _announce(self, client: aiomqtt.Client) -> None:
-        """Publish `online` and Home Assistant's discovery message. The message is empty if discovery is off."""
+        """Publish `online` and Home Assistant's discovery message, or an empty message if discovery is off."""
         prefix = self._table.prefix
         message = msgspec.json.encode(discovery_message(prefix, self._console)) if self._table.discovery else b""
         await client.publish(discovery_topic(prefix), message, qos=1, retain=True)
         await client.publish(availability_topic(prefix), ONLINE, qos=1, retain=True)
 
     async def _publish_state(self, client: aiomqtt.Client) -> None:
-        """Publish a changed state, every STATE_SECONDS and soon after an event, until the connection is lost."""
+        """Publish each changed state, every STATE_SECONDS and soon after an event, until the connection is lost."""
         lost = asyncio.create_task(_until_lost(client))
         published = b""
         try:
@@ -246,7 +247,7 @@ class MqttReceiver:
 
 
 async def _until_lost(client: aiomqtt.Client) -> None:
-    """Wait until the connection is lost, which raises MqttError. No message comes, because nothing is subscribed."""
+    """Wait until the connection is lost, which raises MqttError. No message arrives, because no topic is subscribed."""
     async for _ in client.messages:
         pass
 

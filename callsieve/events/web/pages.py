@@ -1,4 +1,4 @@
-"""The console page of receivers and dead letters, for administrators."""
+"""The console page of event receivers and dead letters, for administrators."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ MOST_DEAD = 100
 
 @dataclass(frozen=True, slots=True)
 class EventsPage:
-    """The content of the events page. `letters`: the latest of `count` dead letters."""
+    """The content of the events page. `letters`: the latest dead letters. `count`: how many there are in all."""
 
     shown: EventsShown
     letters: tuple[DeadLetter, ...]
@@ -32,7 +32,7 @@ async def show(req: PageRequest) -> Response:
 
 
 async def replay(req: PageRequest) -> Response:
-    """Deliver one dead letter again, or all of them."""
+    """Deliver one dead letter again, or every dead letter."""
     try:
         result = await req.perform(operations.replay, ReplayRequest(req.form.get("event") or None))
         count = result.replayed

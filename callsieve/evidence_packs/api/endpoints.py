@@ -14,14 +14,14 @@ HIYA = PackRequest("+442071838750", "hiya", days=28)
 
 
 class MadePack(NamedTuple):
-    """An evidence pack. `file_name`: the suggested name of the file. `content`: the zip, in Base64."""
+    """An evidence pack. `file_name`: a name to save the zip under. `content`: the zip, in Base64."""
 
     file_name: str
     content: bytes
 
 
 async def make_pack(req: ApiRequest, request: PackRequest) -> MadePack:
-    """Make an evidence pack: a zip. The audit records it."""
+    """Make an evidence pack, which is a zip. The audit records who made the pack."""
     pack = await req.perform(operations.announce, request)
     # Reading the calls takes seconds, and no other request waits for it.
     with SpooledTemporaryFile(IN_MEMORY_BYTES) as file:

@@ -1,4 +1,4 @@
-"""API endpoints of the exchange: other companies' evidence, and this company's publication."""
+"""API endpoints of the exchange: the subscribed companies, and the evidence that this company publishes."""
 
 from callsieve.api.endpoint import endpoint
 from callsieve.exchange import operations, views

@@ -1,4 +1,4 @@
-"""`callsieve exchange`: publish signed evidence for other companies, and subscribe to theirs."""
+"""`callsieve exchange`: publish signed evidence for other companies, and use the evidence of other companies."""
 
 import shlex
 import sqlite3
@@ -90,7 +90,7 @@ def publish_files(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Publish numbers that at least three people here speak against. Never publish people, contacts or own numbers."""
+    """Publish numbers that at least three people here speak against, but never people, contacts or own numbers."""
     loaded = settings_of(config)
     if dry_run:
         _say_rows(loaded, as_json=as_json)
@@ -192,14 +192,14 @@ def add(
 
 
 def remove(name: NameArgument, config: ConfigOption = None) -> None:
-    """Unsubscribe from a company. Its evidence stops counting at once; its rows are deleted with the next fetch."""
+    """Unsubscribe from a company. Its evidence stops counting at once, and is deleted with the next fetch."""
     change = perform(settings_of(config), operations.unsubscribe, name, existing=True)
     say(f"Unsubscribed from {name}: its evidence no longer counts.")
     say_undo(change.change_id, config)
 
 
 def _say_offered(name: str, url: str, *, private: bool) -> NoReturn:
-    """Show the key that the server offers, and stop. A person must compare the key before it is trusted."""
+    """Show the key that the server offers, and stop. A person must compare the key before CallSieve trusts it."""
     try:
         key_id, key = operations.offered_key(url, private=private)
     except (OutsideError, Refused) as error:
@@ -213,14 +213,14 @@ def _say_offered(name: str, url: str, *, private: bool) -> NoReturn:
 
 
 def resume(name: NameArgument, config: ConfigOption = None) -> None:
-    """Resume using a paused company's evidence. Its accuracy is measured from now on."""
+    """Use a paused company's evidence again. The company's accuracy is measured from now on."""
     change = perform(settings_of(config), operations.resume, SwitchRequest(name), existing=True)
     say(f"{name} is fetched again, and counts from the next call on.")
     say_undo(change.change_id, config)
 
 
 def pause(name: NameArgument, config: ConfigOption = None) -> None:
-    """Pause a company: it is not fetched, and its evidence does not count from the next call on."""
+    """Pause a company. From the next call on, its evidence does not count, and it is not fetched."""
     change = perform(settings_of(config), operations.pause, SwitchRequest(name), existing=True)
     say(f"{name} is not fetched, and its evidence does not count.")
     say_undo(change.change_id, config)
@@ -256,7 +256,7 @@ def _fetch(
 def _fetch_alone(
     db: sqlite3.Connection, context: Context, names: list[str], *, accept_fork: bool, quiet: bool
 ) -> list[FetchResult]:
-    """Fetch companies while no other process does. Otherwise an older index could replace a newer one."""
+    """Fetch companies while no other process fetches. Otherwise an older index could replace a newer index."""
     known = known_peers(db, context)
     if not known:
         raise CommandError(NONE_WANTED)

@@ -1,4 +1,4 @@
-"""The page of the exchange: the companies with their health and accuracy, and our own publication."""
+"""The page of the exchange: the companies with health and accuracy, and this company's publication."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -27,14 +27,14 @@ FIELD_NAMES = {"name": N_("The name"), "url": N_("The address"), "key": N_("The 
 
 @dataclass(frozen=True, slots=True)
 class ExchangePage:
-    """The content of the page: the state of the exchange, and recent changes."""
+    """The content of the page of the exchange: companies, publication, and recent changes of companies."""
 
     shown: ExchangeShown
     latest: tuple[Latest, ...]
 
 
 async def show(req: PageRequest, problem: Refused | None = None, key_id: str = "") -> Response:
-    """Show the exchange, and the problem of a rejected form or a key to compare before it is trusted."""
+    """Show the exchange. `problem`: why a form was rejected. `key_id`: a key that the user must compare."""
     exchange = await req.read(exchange_page, req.state.loaded, req.now)
     typed = {field: req.form.get(field, "") for field in FIELDS}
     problem_words = None if problem is None else (FIELD_NAMES.get(problem.field, ""), problem.words)
@@ -43,7 +43,7 @@ async def show(req: PageRequest, problem: Refused | None = None, key_id: str = "
 
 
 async def subscribe(req: PageRequest) -> Response:
-    """Subscribe to a company, once the user has compared its key."""
+    """Subscribe to a company after the user has compared the company's key."""
     try:
         name, url, key, weight = (req.form.get(field, "") for field in FIELDS)
         request = SubscribeRequest(name, url, key, _weight(weight))
@@ -75,7 +75,7 @@ async def pause(req: PageRequest) -> Response:
 
 
 async def resume(req: PageRequest) -> Response:
-    """Resume using a paused company's evidence."""
+    """Use a paused company's evidence again."""
     try:
         await req.perform(operations.resume, SwitchRequest(req.form.get("name", "")))
     except Refused as refused:

@@ -24,7 +24,7 @@ _PAGE_IN_LINK = re.compile(r"(?:[^:]*/)?([\w.-]+)\.md(?:#.*)?")
 
 
 def documentation() -> Path:
-    """Return the folder with the documentation pages: the installed folder, otherwise that of the source tree."""
+    """Return the folder with the documentation pages: the installed folder, otherwise docs/ in the source tree."""
     package = Path(str(files("callsieve")))
     installed = package / "docs"
     return installed if installed.is_dir() else package.parent / "docs"
@@ -36,7 +36,7 @@ def read_page(path: Path) -> str:
 
 
 def page_by_topic() -> dict[str, Path]:
-    """Return the file of each page by its topic, the argument of `callsieve help`."""
+    """Return the file of each page by topic. `callsieve help` takes a topic as argument."""
     return dict(_topics(documentation()))
 
 
@@ -101,7 +101,7 @@ def guide(
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Print the guide for phone users as HTML: one sheet, printable from any browser."""
+    """Print the guide for phone users as HTML: one sheet that any browser can print."""
     try:
         page = guide_page(known_language(language or settings_of(config).settings.display.language))
     except PromptError as error:

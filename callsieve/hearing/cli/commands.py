@@ -39,7 +39,7 @@ def hear(
 
 
 def _leave_root(path: Path) -> None:
-    """Change from root to the hearing user, or to the daemon's user if that one does not exist."""
+    """Change from root to the hearing user, or to the daemon's user if there is no hearing user."""
     if os.geteuid() == 0:
         owner = path.stat()
         become(*(ids_of(HEARING_USER) or (owner.st_uid, owner.st_gid)))

@@ -64,7 +64,7 @@ def init(
     ] = 16,
     config: options.ConfigOption = None,
 ) -> None:
-    """Create the hub's schema and roles in a PostgreSQL database, or bring them up to date."""
+    """Create the hub's schema and roles in a PostgreSQL database, or upgrade an existing schema."""
     address = database or _address(options.settings_of(config))
     with as_root():
         result = _ask(_with(address, lambda hub: administration.initialise(hub, partitions), ADMINISTRATION_SECONDS))
@@ -203,7 +203,7 @@ def status(as_json: options.JsonOption = False, config: options.ConfigOption = N
 
 
 def show_sites(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
-    """Show the sites of the hub: whether they are up, how far behind they are, and how much each has shared."""
+    """Show the sites of the hub: whether each is up, how far behind it is, and how many rows it has shared."""
     loaded = options.settings_of(config)
     sites = _ask(_with(_site_address(loaded), client.sites))
     figures: dict[str, SiteFigures] = {}
@@ -243,7 +243,7 @@ def expel(
     yes: options.YesOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Remove a site from the hub, and delete its rows at every site."""
+    """Remove a site from the hub, and delete the site's rows everywhere."""
     loaded = _administrators_settings(config, is_complete=bool(database))
     owner = organisation or loaded.settings.hub.organisation
     address = database or _site_address(loaded)
@@ -264,7 +264,7 @@ def leave(
     yes: options.YesOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Leave the hub. Delete this site's rows at other sites, and other sites' rows here."""
+    """Leave the hub. This site's rows are deleted at other sites, and other sites' rows are deleted here."""
     loaded = options.settings_of(config)
     settings = loaded.settings.hub
     if not settings.site:
@@ -326,7 +326,7 @@ def _sites_or_why_not(loaded: Loaded) -> tuple[list[SiteState], str]:
 
 
 def _administrators_settings(config: Path | None, *, is_complete: bool) -> Loaded:
-    """Return the settings. If they are unreadable and the options are complete, return the defaults."""
+    """Return the settings. If they are unreadable and the options replace them, return the default settings."""
     loaded, error = options.salvaged_settings_of(config)
     if error is not None and not (is_complete and isinstance(error, SettingsUnreadable)):
         raise error

@@ -22,7 +22,7 @@ PersonArgument = Annotated[
 
 
 def evidence(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
-    """Show how much each other site has shared, and whether this site's calls and people agree."""
+    """Show how much each other site has shared, and how often this site's calls and people agree."""
     with options.existing_store(options.settings_of(config)) as db:
         rows = figures_of_sites(db)
     if as_json:
@@ -39,7 +39,7 @@ def ignore(
     reason: Annotated[str, typer.Option(help="The reason, for other administrators.", show_default=False)],
     config: options.ConfigOption = None,
 ) -> None:
-    """Ignore the evidence of a site. Its rows stay, so the command can be undone."""
+    """Ignore the evidence of a site. The site's rows stay in the store, so this can be undone."""
     verdict = options.perform(
         options.settings_of(config), site_operations.ignore, IgnoreRequest(site, reason), existing=True
     )
@@ -50,7 +50,7 @@ def ignore(
 
 
 def resume(site: SiteArgument, config: options.ConfigOption = None) -> None:
-    """Count the evidence of an ignored site again, with the same weight as before."""
+    """Count the evidence of an ignored site again, with the same weight as before the command `ignore`."""
     verdict = options.perform(options.settings_of(config), site_operations.resume, site, existing=True)
     say(f"{site} counts again.")
     say_undo(verdict.change_id, config)
@@ -93,21 +93,21 @@ def show_people(as_json: options.JsonOption = False, config: options.ConfigOptio
 
 
 def same(person: PersonArgument, other: PersonArgument, config: options.ConfigOption = None) -> None:
-    """Declare that two names at two sites are the same person, who then counts once."""
+    """Declare that two names at two sites belong to the same person, who then counts once."""
     declared = options.perform(options.settings_of(config), site_operations.same_person, (person, other), existing=True)
     say(f"{' = '.join(declared.names)}: one person, who counts once.")
     say_undo(declared.change_id, config)
 
 
 def apart(person: PersonArgument, config: options.ConfigOption = None) -> None:
-    """Declare that a name is a separate person, after `same`."""
+    """Declare that a name belongs to a separate person, which reverts the command `same`."""
     declared = options.perform(options.settings_of(config), site_operations.other_person, person, existing=True)
     say(f"{person} is a separate person again.")
     say_undo(declared.change_id, config)
 
 
 def print_figures(sites: Sequence[SiteFigures]) -> None:
-    """Print a line for each site."""
+    """Print a line of counts for each site."""
     rows = [
         (
             site.site,

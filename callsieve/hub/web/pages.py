@@ -1,7 +1,7 @@
-"""Console pages about the organisation's sites.
+"""Console pages about the other sites of the organisation.
 
-On a central console: whether the sites are up, how far behind they are, and how much they have shared. On every site:
-other sites' evidence, whether people here agree with it, ignored sites, and people who work at two sites.
+On a central console: whether each site is up, how far behind it is, and how much it has shared. On every site: other
+sites' evidence, whether people here agree with this evidence, ignored sites, and people who work at two sites.
 """
 
 import sqlite3
@@ -39,7 +39,7 @@ FIELDS = ("site", "reason", "person", "other")
 
 @dataclass(frozen=True, slots=True)
 class EvidencePage:
-    """The content of the page. `erasures`: erasures that wait for a decision. `people`: people with several names."""
+    """Content of the page. `erasures`: erasures that wait for a decision. `people`: people with several names."""
 
     sites: tuple[SiteFigures, ...]
     erasures: tuple[ErasureRequest, ...]
@@ -48,7 +48,7 @@ class EvidencePage:
 
 
 async def show_evidence(req: PageRequest, problem: str | Wording = "") -> Response:
-    """Show the evidence of other sites, and the problem of a rejected form."""
+    """Show the evidence of other sites. `problem`: why a form was rejected."""
     evidence = await req.read(evidence_page)
     typed = {field: req.form.get(field, "") for field in FIELDS}
     about = {"evidence": evidence, "problem": problem, "typed": typed}
@@ -84,7 +84,7 @@ async def keep(req: PageRequest) -> Response:
 
 
 async def same(req: PageRequest) -> Response:
-    """Declare that two names at two sites are the same person."""
+    """Declare that two names at two sites belong to the same person."""
     names = req.form.get("person", "").strip(), req.form.get("other", "").strip()
     try:
         await req.perform(site_operations.same_person, names)
@@ -94,7 +94,7 @@ async def same(req: PageRequest) -> Response:
 
 
 async def apart(req: PageRequest) -> Response:
-    """Declare that a name is a separate person, after `same`."""
+    """Declare that a name belongs to a separate person, which reverts `same`."""
     try:
         await req.perform(site_operations.other_person, req.form.get("person", ""))
     except Refused as refused:

@@ -1,4 +1,4 @@
-"""`callsieve identity`: the owners of numbers, and how well their ownership is proven."""
+"""`callsieve identity`: the owners of numbers, and how well it is proven that they own the numbers."""
 
 import shlex
 import time
@@ -39,7 +39,7 @@ def add(
     ] = "",
     config: options.ConfigOption = None,
 ) -> None:
-    """Record the owner of a number. From level 2 on, phones show the name and rules at most warn about its calls."""
+    """Record a number's owner. With level 2, phones show the name, and rules at most warn about calls of the number."""
     done = options.perform(
         options.settings_of(config), operations.add, IdentityRequest(number, name, level, note, expires)
     )
@@ -54,7 +54,7 @@ def code(
     name: Annotated[str, typer.Option(help="The owner to record when the code is entered. Default: the number.")] = "",
     config: options.ConfigOption = None,
 ) -> None:
-    """Make a code that proves control of a number: say it in a call to the number, or let a caller from it enter it."""
+    """Make a code that proves control of a number. Say the code in a call to the number, or let a caller enter it."""
     made = options.perform(options.settings_of(config), operations.make_code, CodeRequest(number, name))
     say("The code is ", bold(made.spoken), ". It is valid for a day and replaces earlier codes.")
     say(f"The owner can enter * and the code in a call from {made.number} that is asked to press a key. Give it only")
@@ -69,7 +69,7 @@ def prove(
     name: Annotated[str, typer.Option(help="The name that the owner gives, unchecked.", show_default=False)],
     config: options.ConfigOption = None,
 ) -> None:
-    """Check the code that the owner repeated. If it is right, the number has identity level 1 for 12 months."""
+    """Check the code that the owner repeated. If the code is right, the number has identity level 1 for 12 months."""
     proven = options.perform(
         options.settings_of(config), operations.prove, ProofRequest(number, code, name), existing=True
     )
@@ -110,7 +110,7 @@ def due(
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Show identities that have expired or expire soon. Unless they are proven again, they do not count."""
+    """Show identities that have expired or expire soon. An expired identity does not count until it is proven again."""
     now = time.time()
     with options.existing_store(options.settings_of(config)) as db:
         identities = identities_due(db, now + within * 86_400.0)

@@ -1,4 +1,4 @@
-"""Pages of identities: the owners of numbers, and how well their ownership is proven."""
+"""Pages of identities: who owns which number, and how well this is proven."""
 
 from starlette.responses import Response
 
@@ -15,7 +15,7 @@ LEVELS = {"1": 1, "2": 2}
 
 
 async def show(req: PageRequest, problem: str | Wording = "", made: CodeMade | None = None) -> Response:
-    """Show the identities, and the problem of a rejected form or a new code."""
+    """Show the identities. `problem`: why a form was rejected. `made`: a new code to show."""
     text = req.query.get("q", "").strip()[:80] if req.sees_numbers else ""
     shown = await req.read(identities_shown, text, req.context)
     fields = ("number", "name", "level", "note", "expires", "code_number", "code_name")
@@ -26,7 +26,7 @@ async def show(req: PageRequest, problem: str | Wording = "", made: CodeMade | N
 
 
 async def add(req: PageRequest) -> Response:
-    """Record the owner of a number. This replaces an earlier record."""
+    """Record the owner of a number. The new record replaces an earlier record."""
     number, name, note, expires = (req.form.get(key, "") for key in ("number", "name", "note", "expires"))
     level = LEVELS.get(req.form.get("level", ""), 1)
     try:
@@ -37,7 +37,7 @@ async def add(req: PageRequest) -> Response:
 
 
 async def make_code(req: PageRequest) -> Response:
-    """Make a code that proves control of a number, and show it only now."""
+    """Make a code that proves control of a number, and show the code once."""
     request = CodeRequest(*(req.form.get(key, "") for key in ("code_number", "code_name")))
     try:
         made = await req.perform(operations.make_code, request)

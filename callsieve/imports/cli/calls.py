@@ -56,7 +56,7 @@ SHOWN = (
 
 
 def tables_from(origin: str) -> CallTables:
-    """Return the call tables of FreePBX's own database, or of the database at an address."""
+    """Return the tables with calls, in FreePBX's own database or in the database at an address."""
     if origin == FREEPBX:
         return _of_freepbx(call_tables, f"{NO_CONF}, or use --from {EXAMPLE}")
     if not origin.startswith(tuple(f"{scheme}://" for scheme in SCHEMES)):
@@ -107,7 +107,7 @@ def import_calls(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Learn from past calls. Calls that are already in the store are skipped, so the import can be repeated."""
+    """Learn from past calls. Calls that are already in the store are skipped, so you can repeat the import."""
     if (file is None) == (origin is None):
         raise CommandError("import calls: give either a FILE or --from freepbx (callsieve import calls --help)")
     if file is not None and everything:

@@ -59,9 +59,9 @@ AsAllowlistOption = Annotated[
 
 
 class PbxList(NamedTuple):
-    """A number list of the PBX, and its meaning for CallSieve.
+    """A list of phone numbers of the PBX, and what the list means for CallSieve.
 
-    `verdict`: the evidence that its numbers give. `evidence_only`: a remark that the import only adds evidence.
+    `verdict`: whether a listed number is spam or wanted. `evidence_only`: a remark that the import only adds evidence.
     `settings`: keys of the list that are settings and not numbers, each with a remark.
     """
 
@@ -74,7 +74,7 @@ class PbxList(NamedTuple):
 
     @property
     def option(self) -> str:
-        """The option that adds the numbers to CallSieve's allowlist or blocklist."""
+        """The command's option that adds the numbers to CallSieve's allowlist or blocklist."""
         return f"--as-{self.list_name}list"
 
 
@@ -108,7 +108,7 @@ LISTS = {
 
 
 def import_pbx_list(loaded: Loaded, summary: Summary, origin: ImportOrigin, verdict: ImportVerdict | None) -> None:
-    """Import a number list of the PBX as evidence."""
+    """Import a list of phone numbers of the PBX as evidence."""
     known = LISTS[origin]
     lines, summary.remarks = _lines(loaded, known)
     summary.read = len(lines)
@@ -120,7 +120,7 @@ def import_pbx_list(loaded: Loaded, summary: Summary, origin: ImportOrigin, verd
 
 
 def list_pbx_list(config: Path | None, origin: ImportOrigin, *, dry_run: bool, as_json: bool) -> None:
-    """Add a number list of the PBX to CallSieve's allowlist or blocklist. Existing entries do not change."""
+    """Add a list of phone numbers of the PBX to CallSieve's allowlist or blocklist. Existing entries do not change."""
     loaded, known = settings_of(config), LISTS[origin]
     now = time.time()
     lines, remarks = _lines(loaded, known)
@@ -178,7 +178,7 @@ def import_numbers_file(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Import a list of numbers as evidence for or against them. Header: number[,category][,name][,note]."""
+    """Import a list of numbers as evidence for or against these numbers. Header: number[,category][,name][,note]."""
     if (file is None) == (origin is None):
         raise CommandError("import numbers: give either a FILE or --from astdb (callsieve import numbers --help)")
     if as_blocklist or as_allowlist:
@@ -233,7 +233,7 @@ def remove_import(
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Remove an import with all its rows. Import the same file to restore it."""
+    """Remove an import with all its rows. To restore the import, import the same file again."""
     done = perform(settings_of(config), operations.remove, RemoveImportRequest(name, kind), existing=True)
     say(f"Removed {plural(done.rows, 'row')} of {done.kind.value}: the import {name}. The same file restores it.")
     say_undo(done.change_id, config)

@@ -80,7 +80,7 @@ def import_feed(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Import a feed: FTC complaints, CSV, or a plain list of numbers. It replaces the previous import."""
+    """Import a feed: FTC complaints, CSV, or a plain list of numbers. The new import replaces the previous import."""
     loaded = settings_of(config)
     summary = Summary(ImportKind.NUMBERS, source_given(source), dry_run)
     opened = table_in(file, CSV_COLUMNS, others=(FTC_COLUMNS,), bare=BARE_NUMBER)
@@ -107,7 +107,7 @@ def store_feed(
     *,
     accept_smaller: bool = False,
 ) -> None:
-    """Replace the content of a feed by the table. If the table is refused, change nothing. Fill in the summary."""
+    """Replace the content of a feed by a table, and fill in the summary. If the table is refused, nothing changes."""
     summary.format, summary.problems = format_of(table), table.problems
     feed = Feed(summary.format, merged_complaints if summary.format is Format.FTC else last_of)
     rows = watch(_bounded(feed_rows(table, region, verdict)))
@@ -120,7 +120,7 @@ def store_feed(
 def show_feeds(
     context: typer.Context, export: ExportOption = None, as_json: JsonOption = False, config: ConfigOption = None
 ) -> None:
-    """Show each feed: its size, its age, and whether it is still updated."""
+    """Show each feed: how many numbers it has, how old it is, and whether it is still updated."""
     if context.invoked_subcommand is not None:
         return
     if export is not None and as_json:
@@ -199,7 +199,7 @@ def _export(db: sqlite3.Connection, name: str) -> None:
 
 @contextmanager
 def _record_failures(loaded: Loaded, summary: Summary) -> Iterator[None]:
-    """Record errors for the feed, so that `callsieve feeds` and the doctor show them."""
+    """Record an error in the block as the feed's last failure, so that `callsieve feeds` and the doctor show it."""
     try:
         yield
     except (CommandError, Refused, StoreError, OSError) as error:

@@ -27,8 +27,8 @@ VCARDS = "vCards"  # a format
 class Summary:
     """The result of an import.
 
-    `before`: the number of rows of the previous import with this name; None for a new one. `continued`: the number of
-    rows stored by an earlier, interrupted run. `format`: the format of a feed's file.
+    `before`: how many rows the previous import with this name had; None if there was no previous import. `continued`:
+    how many rows an earlier, interrupted run had stored. `format`: the format of a feed's file.
     """
 
     kind: ImportKind
@@ -49,7 +49,7 @@ class Summary:
 
     @property
     def ignored(self) -> tuple[str, ...]:
-        """Return `ignored_columns`, under the name that a table uses."""
+        """Return `ignored_columns`. Tables use this name for the same columns."""
         return self.ignored_columns
 
     def refuse(self, problem: str | Wording) -> None:
@@ -59,13 +59,13 @@ class Summary:
             self.problems.append(RowProblem(0, problem))
 
     def take(self, table: CsvTable | Vcards) -> None:
-        """Copy the counts of a table after reading all its rows."""
+        """Copy the counts of a table after all rows of the table were read."""
         self.read, self.skipped, self.cut = table.read, table.skipped, table.cut
         self.problems, self.ignored_columns = table.problems, table.ignored
 
 
 def print_summary(summary: Summary, *, as_json: bool) -> None:
-    """Print counts to standard output and problems to standard error, or both as JSON."""
+    """Print counts to standard output and problems to standard error. `as_json`: print both as JSON."""
     if as_json:
         fields = {name: getattr(summary, name) for name in Summary.__slots__}
         fields["problems"] = [
@@ -100,14 +100,14 @@ SourceOption = Annotated[str, typer.Option("--source", metavar="NAME", help=SOUR
 
 
 class ImportVerdict(StrEnum):
-    """The meaning of a list: spam or ok."""
+    """The meaning of a list: its numbers are spam, or wanted."""
 
     SPAM = "spam"
     OK = "ok"
 
 
 def source_given(source: str | None) -> str:
-    """Return the given name of the list. Raise CommandError if it is missing."""
+    """Return the name that the user gave to the list. Raise CommandError if the user gave no name."""
     if source is None:
         raise CommandError("import numbers: give --source NAME, a name for this list")
     return source_name(source)
@@ -122,7 +122,7 @@ def store_numbers(
     *,
     accept_smaller: bool = False,
 ) -> None:
-    """Replace the numbers of the source by these rows. If the import is refused, change nothing."""
+    """Replace the numbers of a source by these rows. If the import is refused, nothing changes."""
     started = time.monotonic()
     with stores(loaded, dry_run=summary.dry_run) as (known, written):
         request = NumberFileRequest(summary.source, verdict, rows, summary.problems, known, feed, accept_smaller)

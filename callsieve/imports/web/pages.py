@@ -1,4 +1,4 @@
-"""Pages of imports: feeds and their health, and people and DIDs with their files."""
+"""Pages of imports: feeds with their health, and people and DIDs with import and export."""
 
 import asyncio
 import sqlite3
@@ -85,7 +85,7 @@ def people_shown(db: sqlite3.Connection, settings: Settings) -> PeopleShown:
 
 
 async def show(req: PageRequest, problem: str | Wording = "") -> Response:
-    """Show the page of people and DIDs, and the problem of a rejected form."""
+    """Show the page of people and DIDs. `problem`: why a form was rejected."""
     shown = await req.read(people_shown, req.state.loaded.settings)
     return req.page("imports/people.html", 422 if problem else 200, people=shown, problem=problem)
 
@@ -144,7 +144,7 @@ async def _import(
 
 @dataclass(frozen=True, slots=True)
 class FeedShown:
-    """A feed with its health. `stale_at`: when it becomes stale; `was_right`: how often it was right."""
+    """A feed with its health. `stale_at`: when the feed becomes stale. `was_right`: how often the feed was right."""
 
     feed: FeedSource
     health: SourceHealth
@@ -156,7 +156,7 @@ class FeedShown:
 class FeedsShown:
     """The content of the page of feeds: imported feeds, most severe problem first, and then all other sources.
 
-    `of_settings`: feeds that the timer fetches. `nobody_fetches`: some feeds are overdue, because no timer runs.
+    `of_settings`: feeds that the timer fetches. `nobody_fetches`: whether feeds are overdue because no timer runs.
     """
 
     feeds: tuple[FeedShown, ...]

@@ -1,4 +1,4 @@
-"""`callsieve asterisk install` and `uninstall`: show the changes, ask, write them, and list the next steps."""
+"""`callsieve asterisk install` and `uninstall`: show the changes, ask, write the changes, and list the next steps."""
 
 import secrets
 import shlex
@@ -168,7 +168,7 @@ def uninstall(
 ) -> None:
     """Stop the services and remove what `install` added. Your settings and recorded data stay.
 
-    Refuses while a context or trunk still calls CallSieve, because those calls would be lost.
+    Refuses while a context or trunk still sends calls to CallSieve, because such calls would be lost.
     """
     loaded = settings_for_install(config)
     etc = etc or Path(loaded.settings.asterisk.etc)
@@ -201,7 +201,7 @@ def uninstall(
 
 
 def _check_policies(loaded: Loaded) -> None:
-    """If this version cannot use an active policy, warn against a restart: the running daemon still screens calls."""
+    """If this version cannot use an active policy, warn against a restart of the daemon, which still screens calls."""
     try:
         policies_of(loaded)
     except PolicyError as error:
@@ -227,7 +227,7 @@ def one_line() -> Iterator[None]:
 
 
 def ask_region(derived: str | None) -> str:
-    """Ask the person at the terminal for the country. `derived` is the suggested answer."""
+    """Ask the person at the terminal for the country. `derived`: the suggested answer."""
     answer: str = typer.prompt(
         "Your country in two letters, such as GB (used for numbers without a country code)", derived
     )
@@ -280,7 +280,7 @@ def _carried_out(
 
 
 def _stop_services(place: InstallPaths) -> None:
-    """Stop the services. Otherwise they would run on without units, and timers would start more of them."""
+    """Stop the services before their units are removed. Otherwise they would run on, and timers would start more."""
     folder = place.unit.parent
     units = [file.name for file in place.unit_files if (folder / file.name).exists()]
     if place.units == UNITS and units:
@@ -289,7 +289,7 @@ def _stop_services(place: InstallPaths) -> None:
 
 
 def systemctl(*arguments: str) -> None:
-    """Run systemctl. Print an error message if it fails."""
+    """Run systemctl. Print an error message if systemctl fails; do nothing if it is not installed."""
     if shutil.which("systemctl") is None:
         return
     command = ["systemctl", *arguments]

@@ -1,4 +1,4 @@
-"""The printed plan of `asterisk install` or `uninstall`: important lines, or all lines on request."""
+"""Prints the plan of `asterisk install` or `uninstall`: important lines, or all lines on request."""
 
 import difflib
 import re
@@ -14,7 +14,7 @@ _SECRET = re.compile(r"^(\s*(?:secret|key)\s*=>?\s*)\S.*$|(,key=)\w+", re.MULTIL
 
 
 def show_plan(plan: InstallPlan, *, every_line: bool) -> None:
-    """Print the changed files, and the changed lines of files that are not ours. `every_line`: print full diffs."""
+    """Print the changed files, and the changed lines of files that CallSieve shares. `every_line`: print full diffs."""
     for user in plan.new_users:
         group = f"the group {user.group}" if user.group else "a group of its own"
         _print(_verb("new"), f" user {user.name}, in {group}")
@@ -54,7 +54,7 @@ def _size(change: FileChange) -> str:
 
 
 def _lines_that_matter(change: FileChange) -> Iterator[str]:
-    """Yield the added and removed lines of files that are not entirely ours, with masked secrets."""
+    """Yield the added and removed lines of files that do not belong to CallSieve entirely, with masked secrets."""
     if any(text is not None and is_ours(text) for text in (change.before, change.after)) or is_copy(change.path):
         return
     for line in list(_diff(change, context=0))[2:]:

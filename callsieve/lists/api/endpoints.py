@@ -1,4 +1,4 @@
-"""API endpoints of the lists."""
+"""API endpoints of the allowlist and the blocklist."""
 
 from callsieve.api.endpoint import endpoint
 from callsieve.lists import operations, views

@@ -62,7 +62,7 @@ def add(
     force: ForceOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Add an entry to a list, or replace it. It applies from the next call on."""
+    """Add an entry to a list, or replace an entry. It applies from the next call on."""
     loaded = options.settings_of(config)
     if person is not None:
         if note or expires or action:
@@ -248,7 +248,7 @@ def import_file(
 
 
 def put_on_lists(loaded: Loaded, entries: Sequence[ListEntry], imported: FileImport, *, keep: bool = False) -> None:
-    """Add all entries without objections in one step. `keep`: existing entries do not change."""
+    """Add all entries without objections in one step. `keep`: whether existing entries stay unchanged."""
     with options.stores(loaded, dry_run=imported.dry_run, copied=True) as (_, written):
         imported.result = operations.import_entries(written, options.context_of(loaded), entries, keep=keep)
     imported.skipped += len(imported.result.refused)
@@ -256,7 +256,7 @@ def put_on_lists(loaded: Loaded, entries: Sequence[ListEntry], imported: FileImp
 
 
 def print_import(imported: FileImport, config: Path | None, *, as_json: bool) -> None:
-    """Print how many entries were added or skipped, the reasons, and how to undo the import."""
+    """Print how many entries were added or skipped, why entries were skipped, and how to undo the import."""
     assert imported.result is not None
     plan, change_id = imported.result.plan, imported.result.change_id
     counts = {"read": imported.read, "added": len(plan.entries) - plan.replaced, "replaced": plan.replaced}

@@ -22,7 +22,7 @@ FIELDS = ("list", "entry", "note", "expires", "expires_on", "action")
 
 
 async def show(req: PageRequest, problem: str | Wording = "") -> Response:
-    """Show the lists, and the problem of a rejected form."""
+    """Show the lists. `problem`: why a form was rejected."""
     # A viewer, who sees no number, cannot look for one either.
     text = req.query.get("q", "").strip()[:80] if req.sees_numbers else ""
     word = req.query.get("list", "")
@@ -36,7 +36,7 @@ async def show(req: PageRequest, problem: str | Wording = "") -> Response:
 
 
 async def add(req: PageRequest) -> Response:
-    """Add an entry. If it matches many numbers or there are objections, ask for confirmation first."""
+    """Add an entry. If the entry matches many numbers or has objections, ask for confirmation first."""
     form = req.form
     request = EntryRequest(
         _list_named(form.get("list", "")),
@@ -71,7 +71,7 @@ async def export(req: PageRequest) -> Response:
 
 
 async def import_file(req: PageRequest) -> Response:
-    """Import the usable entries of a file, and show the skipped entries with their lines."""
+    """Import the usable entries of a file. Show the skipped entries with their line numbers."""
     settings = req.state.loaded.settings
     default = ListName(req.form["list"]) if req.form.get("list") in tuple(ListName) else None
     try:
