@@ -1,8 +1,8 @@
-"""Log output to standard error, one line per event, where systemd's journal reads it.
+"""Write log lines to standard error, one line per event. systemd's journal reads them there.
 
-All code logs through the standard library, and only the format is defined here. `serve --log-json` writes JSON lines
-with structlog: 40 us for each line, where text takes 9 us. A thread writes the lines, so that a slow reader does not
-delay calls. It writes many at a time, because waking it for each line costs as much as deciding about a call.
+All code logs through the standard library. Only the format, and a thread that writes the lines, are defined here.
+With the thread, a slow reader does not delay calls. The thread writes many lines at a time, because waking it for each
+line costs as much as deciding about a call. `serve --log-json` uses structlog: 40 us for each line; text takes 9 us.
 """
 
 import contextlib
@@ -36,7 +36,7 @@ class LogWriter(logging.Handler):
         threading.Thread(target=self._write, name="log", daemon=True).start()
 
     def handle(self, record: logging.LogRecord) -> bool:
-        """Emit a record without the base class's lock, because the queue has its own."""
+        """Emit a record without the base class's lock, because the queue has its own lock."""
         if is_wanted := not self.filters or bool(self.filter(record)):
             self.emit(record)
         return is_wanted

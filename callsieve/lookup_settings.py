@@ -1,8 +1,9 @@
-"""The settings `[[lookup]]` of services that look up unknown callers, and conditions on their JSON answers.
+"""The settings `[[lookup]]`: services that are queried about unknown callers, and conditions on their JSON answers.
 
 A condition is `data.score >= 75` or `results[0].spam == true`: a path, one of six operators and one JSON value. A path
 consists of names joined by dots, each optionally with `[n]` for an element of a list. There are no functions, wildcards
-or patterns, so the cost of a test is the length of its path. A missing value, or one of another type, never matches.
+or patterns, so the cost of a test is the length of its path. If the value is missing or has another type, the condition
+does not hold.
 """
 
 import json
@@ -132,11 +133,12 @@ Problems = Iterator[tuple[str, str]]  # a key, and what is wrong with it
 
 
 class LookupTable(SettingsTable, frozen=True):
-    """A service that looks up unknown callers.
+    """A service that is queried about unknown callers.
 
-    `cost`: of a request; `daily_spend`: the most per day. `budget_ms`: how long a call waits for it. `fresh_hours`: the
-    age at which an answer is renewed. `max_age_days`: how long an answer counts. `watch_limit`: daily requests about
-    our own numbers, besides `daily_limit`; 0: none. `private`: it is in our own network, and plain http is allowed.
+    `cost`: the price of a request; `daily_spend`: the highest total price per day. `budget_ms`: how long a call waits
+    for the answer. `fresh_hours`: the age at which an answer is renewed. `max_age_days`: how long an answer counts.
+    `watch_limit`: how many more requests than `daily_limit` may ask about our own numbers each day; 0: none. `private`:
+    whether the service is in our own network, where plain http is allowed.
     """
 
     name: Name

@@ -1,7 +1,7 @@
 """The active numbering plans: those that come with CallSieve, and files in the state directory that change them.
 
     STATE/plan/fr.toml        replaces the shipped plan of a country
-    STATE/plan/fr-own.toml    adds rows to it
+    STATE/plan/fr-own.toml    adds rows to the plan of the country
     STATE/plan/kept/          each version that was ever active, for undo
 
 `callsieve plan update` writes these files (callsieve/numbering/operations.py). If a file has an error, the shipped plan
@@ -62,7 +62,7 @@ def plan_folder(loaded: Loaded) -> Path:
 
 
 def name_of(plan: PlanFile) -> str:
-    """Return the file name of a plan: `fr.toml`, or `fr-own.toml` if it only adds rows."""
+    """Return the file name of a plan: `fr.toml`, or `fr-own.toml` if the file only adds rows to a plan."""
     return f"{plan.country.lower()}{OWN if plan.adds else ''}.toml"
 
 

@@ -3,8 +3,9 @@
     STATE/policies/console-7.toml    a version: callsieve/policy/records.py
     STATE/policies/activated         {"policy": "console-7", "instead_of": "cautious"}
 
-An activation is valid only while `[policy] name` is the policy it replaced: a later change of the settings wins. The
-activation reads the settings from disk. A daemon that has not reloaded them yet then uses their policy name.
+An activation is valid only while `[policy] name` is the policy that it replaced: a later change of the settings wins.
+An activation reads the settings from disk. Until the daemon reloads its settings, it uses the `[policy] name` that the
+activation read.
 """
 
 from contextlib import suppress
@@ -34,13 +35,13 @@ class Activated(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def running_name(loaded: Loaded) -> str:
-    """Return the name of the policy for calls outside all scopes. Raise PolicyError if it cannot be read."""
+    """Return the name of the policy for calls outside all scopes. Raise PolicyError if the activation is unreadable."""
     activated = activated_of(loaded)
     return loaded.settings.policy.name if activated is None else activated.policy
 
 
 def activated_of(loaded: Loaded) -> Activated | None:
-    """Return the activation, or None if the settings no longer name the policy that it replaced."""
+    """Return the activation; None if the settings no longer name the policy that the activation replaced."""
     activated, name = pointed(loaded), loaded.settings.policy.name
     return activated if activated and activated.instead_of == name != activated.policy else None
 
@@ -60,7 +61,7 @@ def activate(loaded: Loaded, name: str) -> None:
 
     Args:
         loaded: The settings as they are on disk.
-        name: The policy, which may be the one in the settings.
+        name: The name of the policy, which may be the policy in the settings.
 
     Raises:
         OSError: The file cannot be written.
@@ -77,7 +78,7 @@ def make_folder(folder: Path) -> None:
 
 
 def pointed(loaded: Loaded) -> Activated | None:
-    """Return the last activation, even if it is no longer valid. Raise PolicyError if it cannot be read."""
+    """Return the last activation, even an invalid one; None if nothing was activated. Raise PolicyError."""
     path = pointer_file(loaded)
     try:
         with open_regular(path) as file:

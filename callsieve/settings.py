@@ -61,7 +61,7 @@ class SettingsUnreadable(SettingsError):
 
 
 class Agi(setting_types.SettingsTable, frozen=True):
-    """Where Asterisk connects to ask about calls. `users`: local users who may connect, by name or number; root may.
+    """The address where Asterisk asks about calls. `users`: local users who may connect, by name or ID, besides root.
 
     `key`: a connection that sends this key is allowed too. For containers, where the kernel does not report the user.
     """
@@ -81,7 +81,7 @@ class StoreTable(setting_types.SettingsTable, frozen=True):
 
 
 class Ami(setting_types.SettingsTable, frozen=True):
-    """The connection to Asterisk's manager interface, which reports how calls end. It needs a user name."""
+    """The connection to Asterisk's manager interface, which reports how calls end. It is off without a user name."""
 
     host: str = "127.0.0.1"
     port: setting_types.Port = 5038
@@ -108,9 +108,9 @@ class PolicyTable(setting_types.SettingsTable, frozen=True):
 class Actions(setting_types.SettingsTable, frozen=True):
     """How stopped callers are treated.
 
-    `route`: destination of routed calls, `context,exten,1`; empty: the callee's voicemail. `ask`: kind of challenge,
-    unless the rule sets it. `language`: for callers whose country does not determine it. `appeal`: tell callers who are
-    rejected or sent to voicemail how to appeal.
+    `route`: destination of routed calls, `context,exten,1`; empty: the callee's voicemail. `ask`: the kind of challenge
+    if the rule names no kind. `language`: the language if the caller's country does not determine one. `appeal`:
+    whether callers who are rejected or sent to voicemail hear how to appeal.
     """
 
     route: setting_types.Route = ""
@@ -120,7 +120,7 @@ class Actions(setting_types.SettingsTable, frozen=True):
 
 
 class DisplayTable(setting_types.SettingsTable, frozen=True):
-    """The text that phones show before a caller's name: default language, characters per line, own texts."""
+    """The text that phones show before a caller's name: the default language, characters per line, and own texts."""
 
     language: Literal["en", "zh"] = "en"
     characters: setting_types.Columns = CHARACTERS
@@ -146,11 +146,12 @@ class Emergency(setting_types.SettingsTable, frozen=True):
 
 
 class Outbound(setting_types.SettingsTable, frozen=True):
-    """The limits of the outbound guard; 0: no limit. `resting`: refuse calls from numbers that rest or were given back.
+    """The limits of the outbound guard, which checks outgoing calls; 0: no limit. `local_rules`: apply the law files.
 
-    `local_rules`: apply the law files. `follow_advice`: also apply their good practice, which is not binding.
-    `registers`: apply copies of national do-not-call registers. `needs_consent`: refuse calls without consent where a
-    law requires it. `networks`: a CSV file with the network of each range of numbers, for the mark watch.
+    `resting`: refuse calls from numbers that rest or were given back. `follow_advice`: also apply the good practice in
+    the law files, which is not binding. `registers`: apply copies of national do-not-call registers. `needs_consent`:
+    refuse calls without consent where a law requires it. `networks`: a CSV file with the network of each range of
+    numbers, for label checks.
     """
 
     observe: bool = True
@@ -171,7 +172,7 @@ class Outbound(setting_types.SettingsTable, frozen=True):
 
 
 class HoursTable(setting_types.SettingsTable, frozen=True):
-    """Hours in which people of a region may be called, instead of those in its law file. Empty: never."""
+    """Hours in which people of a region may be called, instead of the hours in its law file. Empty: never."""
 
     region: str
     weekdays: str = ""
@@ -192,10 +193,10 @@ class Web(setting_types.SettingsTable, frozen=True):
 
 
 class Public(setting_types.SettingsTable, frozen=True):
-    """The public page for owners of numbers. `address`: its URL. `name` and `contact`: of this company.
+    """The public page for owners of numbers. `address`: its URL. `name`, `contact`: how to reach this company.
 
     `call_in`: a DID whose dialplan goes to [callsieve-prove]; empty: nobody can prove control by calling. `in_answers`:
-    send the address and reference in the SIP response that rejects a call, if possible. `call_back`: socket of the
+    whether to send the address and reference in the SIP response that rejects a call. `call_back`: socket of the
     call-back helper (docs/how-to/call-back.md); empty: nobody is called back.
     """
 
@@ -246,9 +247,9 @@ class AsteriskTable(setting_types.SettingsTable, frozen=True):
 
 
 class TrunkTable(setting_types.SettingsTable, frozen=True):
-    """A trunk. `reject`: how calls on it are rejected. `verstat`: trust its carrier's verification of callers.
+    """A trunk. `reject`: how its calls are rejected. `verstat`: whether to trust its carrier's verification of callers.
 
-    `attestation`: the STIR/SHAKEN attestation of our calls, as its carrier states it; empty: not stated.
+    `attestation`: the STIR/SHAKEN attestation of our calls, as the trunk's carrier states it; empty: not stated.
     """
 
     name: setting_types.Name
@@ -262,9 +263,9 @@ class TrunkTable(setting_types.SettingsTable, frozen=True):
 
 
 class DidTable(setting_types.SettingsTable, frozen=True):
-    """A number that callers dial. `screen = false`: for fax, alarm and lift. `group`: as `groups`, for one group.
+    """A number that callers dial. `screen`: false for fax, alarm and lift. `group`: a single group, for `groups`.
 
-    `trap`: a number that nobody uses, so that its callers dial whole ranges or bought lists.
+    `trap`: whether nobody uses the number, so that its callers probably dial whole ranges or bought lists.
     """
 
     number: str
@@ -281,7 +282,7 @@ class DidTable(setting_types.SettingsTable, frozen=True):
 
 
 class PersonTable(setting_types.SettingsTable, frozen=True):
-    """A person. `quiet_hours`, such as `22-7`: hours if they switch them on; default: those of [reputation.quiet]."""
+    """A person. `quiet_hours`: used if the person switches them on, such as `22-7`; default: [reputation.quiet]."""
 
     extension: setting_types.Extension
     endpoint: setting_types.Endpoint | None = None
@@ -292,7 +293,7 @@ class PersonTable(setting_types.SettingsTable, frozen=True):
 
 
 class ScopeTable(setting_types.SettingsTable, frozen=True):
-    """A policy for some of the calls: those of exactly one `did`, `trunk` or `group`."""
+    """A policy for some of the calls: the calls of exactly one `did`, `trunk` or `group`."""
 
     policy: str
     did: str | None = None
@@ -377,7 +378,7 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def findings_path(self) -> Path:
-        """Return the file of root's findings. It is outside the state directory, where a symlink could mislead root."""
+        """Return the file of the doctor's findings as root. In the state directory, a symlink could mislead root."""
         return self.state.with_name(f"{self.state.name}-doctor") / "findings.json"
 
     @property
@@ -388,7 +389,7 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def load_settings(config: Path | None, environment: Mapping[str, str] = os.environ) -> Loaded:
-    """Load the settings file: --config, CALLSIEVE_CONFIG, or the one in /etc/callsieve. Raise SettingsError.
+    """Load the settings file: --config, CALLSIEVE_CONFIG, or the file in /etc/callsieve. Raise SettingsError.
 
     Without a file, all settings are defaults.
     """
@@ -406,8 +407,8 @@ def load_settings(config: Path | None, environment: Mapping[str, str] = os.envir
 def load_or_salvage(config: Path | None) -> tuple[Loaded, SettingsError | None]:
     """Return the settings and None. If the file has an error, return its readable tables and the error.
 
-    Then only the tables in SALVAGED are read, and all others are defaults. The commands off, on, emergency and doctor
-    need this, because they must work with a broken file.
+    In the second case only the tables in SALVAGED are read, and all other tables are defaults. The commands off, on,
+    emergency and doctor must work with a broken file.
     """
     try:
         return load_settings(config), None
@@ -555,7 +556,7 @@ Problems = Iterator[tuple[str, str]]  # a key, and what is wrong with it
 
 
 def _problems(settings: Settings) -> Problems:
-    """Yield keys with errors that types cannot detect, and the error. The caller reports only the first."""
+    """Yield each key with an error that types cannot detect, and the error. The caller reports only the first key."""
     if (wrong := _address_problem(settings.agi.listen) or _freepbx_problem(settings.agi.listen)) is not None:
         yield "agi.listen", wrong
     yield from _web_problems(settings.web)

@@ -1,7 +1,7 @@
 """Compute the daemon's decision about a call in another process: for `lookup`, `policy explain` and the console.
 
-Facts are read from the store like in the daemon. The daemon counts the callers of the last hour in memory; here they
-are read from the journal. Emergency calls known only to Asterisk's own database are missed.
+Facts are read from the store like in the daemon. The daemon counts the callers of the last hour in memory, but this
+module reads them from the journal. Emergency calls known only to Asterisk's own database are missed.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class QuestionError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A call described by a user. `trunk`: name of a [[trunk]]; None for the only trunk, or for an unnamed one."""
+    """A call described by a user. `trunk`: the name of a [[trunk]]; None for the only trunk or an unnamed trunk."""
 
     caller: str
     did: str | None = None
@@ -95,7 +95,7 @@ def situation_about(
     *,
     at_its_hour: bool = True,
 ) -> Case:
-    """Return the call with all facts at that time. `callee`: the extension. Raise QuestionError if it is unknown.
+    """Return the call with all facts at the time `now`. Raise QuestionError if the extension `callee` is unknown.
 
     `at_its_hour`: False for a call at no particular time, so that quiet hours do not count.
     """
@@ -114,7 +114,7 @@ def situation_about(
 class SettingsFacts:
     """The people, numbers and weights in the settings, and the numbering plans.
 
-    The daemon writes people and numbers into the store. Before its first run they are taken from here.
+    The daemon writes people and numbers into the store. Before the daemon's first run, this value replaces the store.
     """
 
     people: Mapping[str, Person]
@@ -158,7 +158,7 @@ def opinion_of(situation: Case, policies: PolicySet | Policy) -> Opinion:
 
 
 def _with_rises(db: sqlite3.Connection, facts: Facts, query: FactsQuery, weights: Weights) -> Facts:
-    """Add possible reasons to raise the caller's level. This is too slow for the call path."""
+    """Add what could raise the caller's level. Computing this is too slow for the call path."""
     evidence, circumstances = evidence_of(db, query, weights)
     if evidence == NO_EVIDENCE:
         return facts
@@ -186,7 +186,7 @@ def _person(db: sqlite3.Connection, extension: str, ours: SettingsFacts) -> Pers
 
 
 def _lately(calls: Iterable[CallTime], number: Number, now: float) -> Lately:
-    """Count the calls of the number and its block within the hour, as the daemon does (reputation.velocity)."""
+    """Count the calls of the number and of its block of numbers within the hour, like reputation.velocity."""
     if number.key is None:
         return NOTHING_LATELY
     velocity = Velocity()
@@ -197,7 +197,7 @@ def _lately(calls: Iterable[CallTime], number: Number, now: float) -> Lately:
 
 
 def _before(calls: Iterable[CallTime], number: Number, did: str | None, now: float) -> FirstCall:
-    """Return the calls of other strangers shortly before, as the daemon counts them (reputation.first_calls)."""
+    """Return the calls of other strangers shortly before `now`, as the daemon counts them (reputation.first_calls)."""
     first_calls = FirstCalls()
     for call in calls:
         if call.first and call.at <= now:

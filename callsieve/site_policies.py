@@ -36,7 +36,7 @@ def digest_of(text: str) -> str:
 
 
 def read_site_policy(text: str, name: str) -> Policy:
-    """Parse another site's policy. It must be no larger than a draft, and extend only presets. Raise PolicyError."""
+    """Parse another site's policy, which must be no larger than a draft and extend only presets. Raise PolicyError."""
     if len(text.encode("utf-8", "replace")) > MOST_BYTES:
         raise PolicyError(
             Wording("{name}: larger than {most} kB: it cannot be published", {"name": name, "most": MOST_BYTES // 1024})
@@ -99,7 +99,7 @@ def put_accepted(loaded: Loaded, name: str, text: str) -> None:
 def go_back(loaded: Loaded, version: SiteVersion) -> bool:
     """Restore the previously accepted version. Return False if it no longer exists. Raise OSError.
 
-    The replaced version becomes a received one that is not accepted.
+    The replaced version is kept as a received version that is not accepted.
     """
     now, before = site_policy_text(loaded, version.name), site_policy_text(loaded, f"{version.name}{OLD}")
     if before is None or digest_of(before) != version.digest:

@@ -1,7 +1,7 @@
 """The health of an outside source (a feed, a company of the exchange, the hub) or of a receiver of events.
 
 Doctor, status, digest, metrics, scheduled checks, pages and the API show the same SourceHealth. For each kind of source
-one function computes it from the source's row in the store, which holds a failure's cause as a code and figures.
+one function computes it from the source's row in the store. The row holds the cause of a failure as a code with values.
 """
 
 import errno
@@ -59,7 +59,7 @@ class SourceHealth:
 
     @property
     def brings_nothing(self) -> bool:
-        """Return whether its data does not arrive or does not count, so that subscribers of events are notified."""
+        """Return whether the source's data does not arrive or does not count. Event subscribers are then notified."""
         return self.health in (SourceStatus.OFF, SourceStatus.FAILED, SourceStatus.STALE, SourceStatus.EXPIRED)
 
     @property
@@ -97,7 +97,7 @@ class SourceProblem(StrEnum):
 
 
 def templates_of(*problems: Iterable[StrEnum]) -> dict[str, str]:
-    """Return the messages of these problems and of the common ones, by code."""
+    """Return the messages of these problems and of the problems common to all sources, by code."""
     every = chain(SourceProblem, OutsideProblem, *problems)
     return {problem.name.lower().replace("_", "-"): problem.value for problem in every}
 

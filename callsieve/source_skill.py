@@ -43,8 +43,8 @@ class Skill:
         right: How many listed callers your people judged in the same way.
         told: How many listed callers your people judged.
         share: The share of `right`.
-        gain: How much more often it lists spam callers as spam than other callers.
-        judgement: The judgement on its listings.
+        gain: How much more often the source lists spam callers as spam than other callers.
+        judgement: The judgement on the source's listings.
     """
 
     right: int
@@ -67,7 +67,7 @@ def skill_of(compared: Compared) -> Skill:
 
 
 def judgement_of(compared: Compared) -> Judgement:
-    """Return whether a source is worse than chance, in its spam listings or in its honest listings."""
+    """Return the judgement on a source, such as whether its spam or honest listings are worse than chance."""
     spam, fine = _of_spam(compared), _of_fine(compared)
     if min(spam, fine) < LEAST_OF_KIND or spam + fine < LEAST_IN_ALL:
         return Judgement.TOO_FEW
@@ -104,8 +104,8 @@ class OffReason(msgspec.Struct, frozen=True):
 
     Attributes:
         code: The reason as a code: `by-hand` or `worse-than-chance`.
-        right: Number of phone numbers for which it had been right.
-        told: Number of phone numbers by which it had been judged.
+        right: For how many phone numbers the source had been right.
+        told: By how many phone numbers the source had been judged.
     """
 
     code: str

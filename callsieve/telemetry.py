@@ -1,7 +1,8 @@
 """The daemon's report about itself, written every few seconds to `daemon.json` in the state directory.
 
-The console, a separate process, derives its /metrics and health checks from it. So the daemon needs no other listener,
-and figures are available even without a store. Counts are since the daemon's start. It contains no numbers or names.
+The console, a separate process, derives its /metrics and health checks from this report. So the daemon needs no other
+listener, and metrics are available even without a store. Counts begin at the daemon's start. The report contains no
+phone numbers or names.
 """
 
 import time
@@ -24,8 +25,9 @@ FRESH_SECONDS = 20.0
 class LookUpCounts:
     """Look-ups at outside services since the daemon's start.
 
-    `more`: the answer added information. `nothing`: it did not. `late`: no answer in time. `skipped`: calls for which
-    no service was queried, because too many queries ran at once or after failures.
+    `more`: answers that added information. `nothing`: answers without information. `late`: look-ups without an answer
+    in time. `skipped`: calls for which no service was queried, because too many queries ran at once or queries had
+    failed.
     """
 
     asked: int = 0
@@ -37,13 +39,13 @@ class LookUpCounts:
 
 
 class HearingState(msgspec.Struct, frozen=True):
-    """The speech recognition process. `ready`: its model is loaded. `late`: it is too slow, so no call waits for it.
+    """The speech recognition process. `ready`: whether its model is loaded. `late`: whether it is too slow to wait for.
 
     Attributes:
-        heard: Number of callers with recognised words.
-        nothing: Number of callers without recognised words.
-        missed: Number of recordings without a result.
-        waiting: Number of recordings that wait for a result.
+        heard: How many callers had recognised words.
+        nothing: How many callers had no recognised words.
+        missed: How many recordings got no result.
+        waiting: How many recordings wait for a result.
     """
 
     ready: bool
@@ -72,10 +74,10 @@ class Listening(msgspec.Struct, frozen=True):
 class Telemetry(msgspec.Struct, frozen=True):
     """A report of the daemon.
 
-    `by_action`: number of decisions, including `fail-open`. `took`: number of decisions within each limit of
-    `agi.screening.BUCKETS_MS`, and last, of slower ones. `listening`: None without AMI. `by_carrier`: as in
-    `agi.screening.Counts`. `look_ups`: None without look-up services. `hearing`: None without a model. `program`:
-    version stamp of the running program.
+    `by_action`: how many decisions had each action, including `fail-open`. `took`: how many decisions took no longer
+    than each limit of `agi.screening.BUCKETS_MS`, and at the end how many took longer. `listening`: None without AMI.
+    `by_carrier`: as in `agi.screening.Counts`. `look_ups`: None without look-up services. `hearing`: None without a
+    model. `program`: version stamp of the running program.
     """
 
     at: float

@@ -13,7 +13,7 @@ def program_version() -> str:
 
 
 def program_stamp() -> str:
-    """Return the version with the installation time, so that it changes with each installation."""
+    """Return the version with the installation time, so that the stamp changes with each installation."""
     try:
         installed_at = Path(__file__).stat().st_mtime_ns
     except OSError:  # it was uninstalled meanwhile

@@ -71,7 +71,7 @@ def _is_usual(hours: Hours) -> bool:
 
 
 def outbound_rules_of(settings: Settings) -> OutboundRules:
-    """Return the outbound guard's rules."""
+    """Return the rules of the outbound guard, which checks outgoing calls."""
     outbound = settings.outbound
     return OutboundRules(
         observe=outbound.observe,
@@ -109,7 +109,7 @@ def regions_of(site: Site) -> set[str]:
 
 
 def policies_of(loaded: Loaded) -> PolicySet:
-    """Return the policies of the PBX and of its scopes. Raise PolicyError if one of them is unusable."""
+    """Return the policies of the PBX and of its scopes. Raise PolicyError if any of these policies is unusable."""
     settings, directories = loaded.settings, loaded.policy_directories
     region = settings.numbers.region
     scopes = tuple(

@@ -1,7 +1,7 @@
 """Builds the Debian packages: `make packages`, or `python -m packages.build SUITE...`.
 
-For each suite the locked wheels of its Python are unpacked into a virtual environment below /usr/lib/callsieve. This
-needs neither that Python nor a chroot. nfpm writes the packages. The same inputs give the same bytes.
+For each suite the locked wheels of its Python are unpacked into a virtual environment below /usr/lib/callsieve. The
+suite's Python and a chroot are not needed. nfpm writes the packages. The same inputs give the same bytes.
 """
 
 import gzip
@@ -37,7 +37,7 @@ DEBIAN_BY_SUITE = {"bookworm": "deb12", "trixie": "deb13", "forky": "deb14"}
 class Package:
     """A Debian package: its description, its lock file, and its dependencies on system packages.
 
-    `only`: the Python distributions that it contains; empty for all that no other package contains.
+    `only`: the Python distributions that the package contains; empty: all distributions that are in no other package.
     """
 
     name: str
@@ -130,7 +130,7 @@ def _suite(suite: str, wheel: Path) -> list[Path]:
 
 
 def entries_of(lock: str) -> dict[str, str]:
-    """Return the entries of a lock by the name of their distribution."""
+    """Return the entries of a lock file by the name of the Python distribution."""
     entries = re.split(r"^(?=[a-z0-9])", lock, flags=re.M)[1:]
     return {entry.partition("==")[0]: entry for entry in entries}
 
@@ -160,7 +160,7 @@ def _check_is_new(site: Path) -> None:
 
 
 def _remove_time_of_build(site: Path) -> None:
-    """Remove uv's file with the build time of the wheel, and its line in RECORD."""
+    """Remove uv's file with the build time of the wheel, and the line about this file in RECORD."""
     (note,) = site.glob("callsieve-*.dist-info/uv_cache.json")
     note.unlink()
     record = note.with_name("RECORD")
@@ -208,7 +208,7 @@ def add_documents(share: Path, package: Package, suite: str) -> None:
 
 
 def set_modes_and_times(tree: Path) -> None:
-    """Set the time of all files to that of the commit. Make only the commands executable.
+    """Set the time of all files to the time of the commit. Make only the commands executable.
 
     Some wheels mark their libraries as executable.
     """

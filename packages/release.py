@@ -1,8 +1,9 @@
 """Makes a release: `make release`, or `python -m packages.release [check | twice] [SUITE ...]`.
 
 `make release` needs a clean work tree. It runs the checks, turns the open section of CHANGELOG.md into the section of
-the release, commits it, and builds everything in build/release with SHA-256 hashes. `check` builds the work tree as it
-is. `twice` builds the commit in two clones that differ in path, time zone, umask and language, and compares every hash.
+the release, commits this change, and builds everything in build/release with SHA-256 hashes. `check` builds the work
+tree as it is. `twice` builds the commit in two clones that differ in path, time zone, umask and language, and compares
+every hash.
 """
 
 import hashlib
@@ -56,7 +57,7 @@ def check_version(pyproject: str, changelog: str, tags: Sequence[str]) -> None:
         tags: All tags, such as `v0.2.0`.
 
     Raises:
-        ReleaseError: They do not agree.
+        ReleaseError: The version does not agree with the heading or the tags.
     """
     version = version_in(pyproject)
     number = version.removesuffix(_DEVELOPMENT)
@@ -72,10 +73,10 @@ def check_version(pyproject: str, changelog: str, tags: Sequence[str]) -> None:
 
 
 def cut(pyproject: str, changelog: str, date: str) -> tuple[str, str]:
-    """Return both texts with the development version released on this date. A released version is not changed.
+    """Return both texts with the development version turned into a release of this date. A release is not changed.
 
     Raises:
-        ReleaseError: The section is empty.
+        ReleaseError: The changelog's section of the version is empty.
     """
     version = version_in(pyproject)
     heading = _newest_heading(changelog)

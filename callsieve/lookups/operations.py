@@ -32,7 +32,7 @@ class SwitchRequest(msgspec.Struct, frozen=True):
 
 
 class SwitchState(NamedTuple):
-    """Whether a source is on or off, as the audit stores it: since when, and why it was switched off."""
+    """The state of a source in an audit entry. `off_at` and `off_why`: None if the source is on."""
 
     name: str
     off_at: Instant | None
@@ -99,7 +99,7 @@ SWITCH = undo_of_switch("lookup_source", _switched)
 
 
 def compared_of(db: sqlite3.Connection, state: lookups.SourceState) -> lookups.Compared:
-    """Return a comparison of a source's answers, since it was switched on, with the evidence here."""
+    """Compare a source's answers with the evidence here. Only answers since the source was switched on count."""
     return compared(db, state.name, state.since)
 
 
@@ -119,7 +119,7 @@ def _id(change_id: int | None) -> int:
 
 
 def register_sources(db: sqlite3.Connection, settings: Settings) -> None:
-    """Replace the sources in the store by those in the settings. Call it in a transaction."""
+    """Replace the sources in the store by the sources in the settings. The caller must have begun a transaction."""
     phoneblock = settings.reporting.phoneblock
     is_reported = phoneblock.enabled or bool(reports_to(db, reporting.PHONEBLOCK))
     lookups.replace_sources(
@@ -128,7 +128,7 @@ def register_sources(db: sqlite3.Connection, settings: Settings) -> None:
 
 
 def _gets_reports(table: LookupTable, report_url: str) -> bool:
-    """Return whether the source may repeat our own reports, so that it is not outside evidence (rule 1)."""
+    """Return whether the source may repeat our own reports, so that its answers are not independent evidence."""
     asked = urlsplit(table.url or PHONEBLOCK).hostname
     return table.kind == "phoneblock" or asked == urlsplit(report_url).hostname
 

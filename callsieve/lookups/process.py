@@ -1,7 +1,7 @@
 """The look-up process, `callsieve lookups serve`.
 
 It is separate from the daemon, which opens no network connection. A slow, dead or hostile server affects only this
-process, and a call waits for it only within its time limit.
+process. A call waits for this process for a limited time.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ LookUp = Callable[[str, float], Awaitable[bool]]
 
 @asynccontextmanager
 async def serving(path: Path, look_up: LookUp) -> AsyncIterator[None]:
-    """Serve on the socket during the block. Raise OSError if another process already serves there."""
+    """Answer questions on the socket `path` during the block. Raise OSError if another process already serves there."""
     server_side = _Connections(look_up)
     sock = make_unix_socket(str(path), SOCKET_MODE)
     server = await asyncio.start_unix_server(server_side.answer, sock=sock, limit=LINE_BYTES, backlog=BACKLOG)

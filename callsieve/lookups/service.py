@@ -1,8 +1,8 @@
 """The look-up service: it queries sources about a number, and stores their answers.
 
-    fresh answer in the store    it counts, and no source is queried
-    old answer in the store      it counts, and is refreshed in the background
-    expired answer, or none      the sources are queried, and the call waits for a limited time
+    fresh answer in the store      the answer counts, and no source is queried
+    old answer in the store        the answer counts, and is refreshed in the background
+    expired answer, or no answer   the sources are queried, and the call waits for a limited time
 
 There is at most one request at a time per number and source. A failing source is paused (Rest). Each source limits its
 simultaneous requests and its requests per day, which are counted in the store before each request.

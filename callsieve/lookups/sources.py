@@ -1,4 +1,4 @@
-"""The services that can be queried: how to ask about a number, and how to read the answer. Pure.
+"""The services that can be queried: the request about a number, and the verdict in the answer. Without I/O.
 
 PhoneBlock (API 1.9) gets only the first four hex digits of the number's hash. It answers with all numbers whose hashes
 begin with these digits, so it does not learn the number. Other sources get the number itself. Conditions in the
@@ -112,8 +112,8 @@ def hash_prefix(number: str) -> str:
 class PhoneBlock:
     """The source PhoneBlock, with its endpoint `check-prefix`.
 
-    The endpoint also accepts hashes of the number without its last digit or last two digits, for ranges. All three
-    together would reveal the number, so only the first is sent.
+    For ranges, the endpoint also accepts hashes of the number without its last digit or last two digits. All three
+    hashes together would reveal the number, so only the hash of the whole number is sent.
     """
 
     table: LookupTable
@@ -174,7 +174,7 @@ class HttpSource:
                 return {"Authorization": f"Bearer {token}"}
 
     def parse_answer(self, _number: str, status: int, body: bytes) -> SourceVerdict:
-        """Return the verdict: spam if a condition of `spam_when` holds, ok if a condition of `ok_when` holds."""
+        """Return `spam` if a condition of `spam_when` holds, `ok` if a condition of `ok_when` holds, else `nothing`."""
         if status == 404:
             return SourceVerdict(NOTHING)
         if status != 200:

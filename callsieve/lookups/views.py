@@ -1,4 +1,4 @@
-"""Views of the look-up sources, and their health check."""
+"""Look-up sources as pages, commands and the API show them, and the health check of look-ups."""
 
 import socket
 import sqlite3
@@ -26,19 +26,19 @@ JUDGED = {
 
 @dataclass(frozen=True, slots=True)
 class LookupShown:
-    """A look-up source with its figures.
+    """A look-up source with its use, its accuracy and its effect on calls.
 
     Attributes:
         kind: The kind of service.
         daily_limit: The most requests per day; 0: no limit.
         daily_spend: The highest cost per day, in the currency of the settings; 0: no limit.
-        today: Its requests today.
-        lately: Its requests within 30 days.
-        compared: Its answers about numbers on which better evidence exists now, and that evidence.
-        skill: Its accuracy.
-        calls: Number of calls from numbers that it calls spam.
-        treated: How many of these calls were more than put through.
-        failure: Its last failure, in words; null if it never failed.
+        today: The requests to the source today, and their cost.
+        lately: The requests to the source within 30 days, and their cost.
+        compared: A comparison of its answers with better evidence that exists now about the same numbers.
+        skill: The accuracy of the source.
+        calls: How many calls came from numbers that the source calls spam.
+        treated: How many of these calls were at least tagged.
+        failure: The last failure of the source, in words; null if it never failed.
     """
 
     state: Annotated[lookups.SourceState, FLAT]
@@ -84,12 +84,12 @@ class LookupShown:
     @property
     @encoded
     def would_change(self) -> int:
-        """The number of calls that the source calls spam but that were put through without a tag."""
+        """How many calls from numbers that the source calls spam were put through without a tag."""
         return self.calls - self.treated
 
     @property
     def asked_text(self) -> str:
-        """The number of requests in the last 30 days, and of today with the daily limit."""
+        """How many requests were sent in the last 30 days, and how many today, with the daily limit."""
         return f"{self.lately.asked:,} ({self.today.asked:,}/{self.daily_limit:,} today)"
 
     @property
@@ -109,12 +109,12 @@ class LookupShown:
 
     @property
     def changed_text(self) -> str:
-        """The number of calls that the source calls spam, and of those without a tag: `9, 2 unlabelled`."""
+        """How many calls the source calls spam, and how many of these calls had no tag: `9, 2 unlabelled`."""
         return f"{self.calls:,}, {self.would_change:,} unlabelled"
 
     @property
     def remarks(self) -> tuple[Wording, ...]:
-        """Remarks in words: why the source is off, and other facts that the figures do not show."""
+        """Remarks in words: why the source is off, and other facts that the columns of the table do not show."""
         remarks = []
         if self.state.off_at is not None:
             why = read_reason(self.state.off_why or "").words
@@ -177,7 +177,7 @@ def are_made(context: CheckContext) -> Finding:
 
 
 def _trouble_at(path: str) -> Finding | None:
-    """Return the problem of the look-up process, None if it accepts a connection and closes it again."""
+    """Return the problem of the look-up process; None if the process accepts a connection and then closes it."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(ANSWERS_SECONDS)
         try:

@@ -13,7 +13,7 @@ from agi import relay
 
 
 def main() -> None:
-    """Answer one call, as its AGI script."""
+    """Answer the call for which Asterisk started this script."""
     parser = ArgumentParser(prog="callsieve-agi", description="Answer one call for Asterisk's AGI().")
     parser.add_argument("socket", nargs="?", help="the daemon's Unix socket; default: as in the settings")
     parser.add_argument("--standalone", action="store_true", help="decide without a daemon")

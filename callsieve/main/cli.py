@@ -34,7 +34,7 @@ class LazyGroup(TyperGroup):
                 self.add_command(TyperCommand(name, short_help=text, rich_help_panel=group))
 
     def load(self, name: str) -> None:
-        """Import the command with this name, if it exists, or all commands of the group."""
+        """Import the command with this name. Do nothing if there is no such command."""
         if name in capabilities.HELP:
             command = _command_of(name, self.off)
             command.rich_help_panel = next(group for group, helps in capabilities.GROUPS.items() if name in helps)
@@ -213,7 +213,7 @@ def _usage_text(error: Any) -> str:
 
 
 def _option_for(error: Any, text: str) -> str:
-    """Return a hint for a superfluous argument: the command's first text option, which may be meant."""
+    """Return a hint about a superfluous argument: it may be meant as the value of the command's first text option."""
     extra = _EXTRA_ARGUMENT.search(text)
     if extra is None:
         return ""

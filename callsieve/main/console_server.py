@@ -1,6 +1,6 @@
 """The console's process, which also serves the API at the console's address.
 
-The daemon starts it as `python -m callsieve.main.console_server`. It ends with the daemon.
+The daemon starts this process as `python -m callsieve.main.console_server`. The process ends with the daemon.
 """
 
 import logging
@@ -113,7 +113,7 @@ def make_app_state(load: Callable[[], Loaded], clock: Callable[[], float] = time
 
 
 def make_app(state: AppState) -> ASGIApp:
-    """Return the application for this state. It closes the state when it shuts down."""
+    """Return the application for this state. When the application shuts down, it closes the state."""
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

@@ -14,7 +14,7 @@ from callsieve.cli.errors import errors_in_one_line
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the program, then raise SystemExit. `arguments`: by default those of the command line."""
+    """Run the program, then raise SystemExit. `arguments`: None for the arguments of the command line."""
     with errors_in_one_line():
         code = _run(list(sys.argv[1:] if arguments is None else arguments))
     raise SystemExit(code)

@@ -46,9 +46,9 @@ def make_server(
 
     Args:
         app: The application.
-        ending: Set by the server at shutdown.
+        ending: An event that the server sets at shutdown.
         proxies: Addresses whose `X-Forwarded-*` headers are trusted; None without a proxy.
-        loop: "asyncio" for Python's own event loop.
+        loop: "asyncio" for Python's own event loop; "auto" for the fastest one.
     """
     proxied = None if proxies is None else ProxyHeadersMiddleware(cast("Any", app), list(proxies))
     config = uvicorn.Config(
@@ -82,7 +82,7 @@ def run_server(
 
 
 def listening(listen: str, key: str, what: str) -> socket.socket:
-    """Return a socket that listens at this address. Raise SettingsError if that fails. `key`: the settings key."""
+    """Return a socket that listens at this address. Raise SettingsError, with the settings key `key`, if it fails."""
     host, port = address_of(listen)
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:

@@ -1,7 +1,8 @@
-"""`callsieve man`: the manual page callsieve(1), made from the commands, in man(7) for groff and mandoc.
+"""The commands `callsieve man`, `callsieve help` and `callsieve completion`.
 
-`callsieve help all`: every command by group. `callsieve --help` shows only the most important commands.
-`callsieve help TOPIC`: a page of the documentation.
+`man` prints the manual page callsieve(1), made from the commands, in man(7) for groff and mandoc. `help all` prints
+every command by group, while `callsieve --help` shows only the most important ones. `help TOPIC` prints a page of the
+documentation.
 """
 
 import os

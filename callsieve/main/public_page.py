@@ -32,7 +32,7 @@ SocketOption = Annotated[Path, typer.Option("--socket", metavar="PATH", help="So
 
 
 class OpenListener(socket.socket):
-    """A socket that already listens. It ignores the event loop's call of listen(), which seccomp then forbids."""
+    """A socket that already listens. Its `listen` does nothing, because seccomp forbids the system call by then."""
 
     def listen(self, backlog: int = 0, /) -> None:
         """Do nothing."""
@@ -42,7 +42,7 @@ def page(
     path: SocketOption = SOCKET,
     log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON lines.")] = False,
 ) -> None:
-    """Serve the public page for appeals. Runs until it or its backend is stopped."""
+    """Serve the public page for appeals. Runs until this process or its backend is stopped."""
     configure_logs(as_json=log_json)
     try:
         _leave_root(path)

@@ -34,7 +34,7 @@ class HousekeepingRequest(NamedTuple):
 
     Attributes:
         clock_is_right: Whether somebody has confirmed the server's clock.
-        tell: Called after each job.
+        tell: A function that is called after each job.
     """
 
     dry_run: bool = False
@@ -65,7 +65,7 @@ def run_housekeeping(
 
 
 def accept_lists(db: sqlite3.Connection, context: Context, changed: Sequence[str]) -> None:
-    """Accept the present lists. `changed`: the names of lists that another program has changed."""
+    """Record that the present lists are right. `changed`: the names of lists that another program has changed."""
     with change(db, context, "db check accept") as accepted:
         accepted.after = {"lists": changed}
         database.accept_lists(db)
@@ -91,7 +91,7 @@ LATE_SECONDS = 2 * 86_400.0
 
 
 def is_window_closed(context: finding.CheckContext) -> finding.Finding:
-    """Check that the emergency window is closed, by the store and by Asterisk's database."""
+    """Check in the store and in Asterisk's database that the emergency window is closed."""
     try:
         asterisk_at, error = context.emergency_at, None
     except ConsoleError as not_asked:

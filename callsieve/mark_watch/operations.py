@@ -33,8 +33,8 @@ class ScreenshotFile(msgspec.Struct, frozen=True):
 class LabelCheckRequest(msgspec.Struct, frozen=True):
     """A request to record a label check that a person made.
 
-    `label`: the label that the platform shows, empty for none. `marks`: how many marks it reports. `next_look`: when to
-    check again: `30d`, `2026-12-31` or `never`.
+    `label`: the label that the platform shows, empty for none. `marks`: how many marks the platform reports.
+    `next_look`: when to check again: `30d`, `2026-12-31` or `never`.
 
     Attributes:
         platform: The platform that shows labels.
@@ -58,7 +58,7 @@ class RecordedLook(NamedTuple):
 
 
 class Noted(NamedTuple):
-    """The recorded label checks by look-ups and lists. `changed`: the checks with a new label."""
+    """The result of recording label checks from look-ups and lists. `changed`: the checks with a new label."""
 
     change_id: int | None
     looks: tuple[own_labels.LabelCheck, ...]

@@ -77,7 +77,7 @@ def find_screenshot(db: sqlite3.Connection, context: Context, request: Screensho
 
 
 def find_suspected(db: sqlite3.Connection, context: Context, request: OfOwnNumber) -> ResultPage[Suspected]:
-    """Return networks in which an own number may be labelled, judged by how its calls end. The surest come first."""
+    """Return networks in which an own number may be labelled, judged by how its calls end, the most certain first."""
     suspicions = suspicions_about(db, number_field(context, request.number))
     place = lambda row: (-row.suspicion.confidence, *row.suspicion.network, row.suspicion.by)  # noqa: E731
     return page_from(suspicions, request, place, lambda row: row)

@@ -150,7 +150,7 @@ def _decision_times(telemetry: Telemetry) -> Metric:
 
 
 def doctor_metrics(findings: Findings, now: float) -> Iterator[MetricFamily]:
-    """Yield the number of root's stored findings by status, and their age."""
+    """Yield how many stored checks of the doctor have each status, and how old they are. Root ran these checks."""
     by_status = {status.value: sum(check.status is status for check in findings.checks) for status in CheckStatus}
     yield MetricFamily("doctor_checks", "Stored checks of the doctor that ran as root, by status.", by_status, "status")
     yield single("doctor_age_seconds", "Seconds since the doctor ran as root.", now - findings.at)

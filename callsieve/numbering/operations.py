@@ -19,21 +19,21 @@ T = TypeVar("T")
 
 
 class UpdateRequest(NamedTuple):
-    """A request to use a plan file. `raw`: its content; `name`: its name in errors."""
+    """A request to use a plan file. `raw`: the content of the file; `name`: the name of the file in errors."""
 
     raw: bytes
     name: str
 
 
 class RemoveRequest(NamedTuple):
-    """A request to remove a plan file. `country`: its code; `own`: the file with added rows, not the replacement."""
+    """A request to remove a country's plan file. `own`: remove the file with added rows, not the file with the plan."""
 
     country: str
     own: bool = False
 
 
 class PlanUpdate(NamedTuple):
-    """The result of an update. `plan`: the new plan. `replaced`: whether it replaced an earlier file."""
+    """The result of an update. `plan`: the new plan. `replaced`: whether the plan replaced an earlier file."""
 
     change_id: int | None
     plan: PlanFile
@@ -63,7 +63,7 @@ def update(db: sqlite3.Connection, context: Context, request: UpdateRequest) -> 
 
 
 def remove(db: sqlite3.Connection, context: Context, request: RemoveRequest) -> PlanRemoval:
-    """Remove a replaced plan or added rows. Shipped plans cannot be removed."""
+    """Remove the file that replaces a shipped plan, or the file that adds rows. Shipped plans cannot be removed."""
     country, loaded = request.country.strip().upper(), context.loaded
     file = f"{country.lower()}{'-own' if request.own else ''}.toml"
     with change(db, context, "plan remove", name=country) as changed, _files(context):

@@ -1,4 +1,4 @@
-"""Views of numbering plans, for display and JSON."""
+"""Numbering plans as the page, the commands and JSON show them."""
 
 import sqlite3
 from collections.abc import Iterable
@@ -42,7 +42,7 @@ EVIDENCE, LABEL = N_("evidence, for a tag"), N_("a label only")
 
 
 class Ranges(NamedTuple):
-    """Rows of a plan that differ only in their prefix. `row`: the first of them."""
+    """Rows of a plan that differ only in their prefix. `row`: the first of these rows."""
 
     prefixes: tuple[str, ...]
     row: PlanRow
@@ -62,9 +62,9 @@ class ListedPlan:
 
 
 class PlanShown(NamedTuple):
-    """A row of the table of plans. `origin`: where the plan comes from. `over`: how many of its ranges have ended.
+    """A row of the table of plans. `origin`: where the plan comes from. `over`: how many ranges are no longer valid.
 
-    `is_old`: nobody has checked it against its source for a year.
+    `is_old`: whether nobody has checked the plan against its source for a year.
     """
 
     plan: PlanFile
@@ -86,7 +86,7 @@ class PlansShown:
     unverified: tuple[str, ...] = ()
 
     def weight_of(self, row: PlanRow) -> str:
-        """Return a word for whether the row is evidence against callers, or only shown."""
+        """Return a word that says whether the row is evidence against callers or is only shown."""
         return EVIDENCE if speaks_against(row) else LABEL
 
 
@@ -125,7 +125,7 @@ def speaks_against(row: PlanRow) -> bool:
 
 
 def country_with_plan(plan: NumberPlan, country: str) -> str:
-    """Return the country whose plan includes this one. Canada, for example, is in the plan of the United States."""
+    """Return the country whose plan includes `country`. Canada, for example, is in the plan of the United States."""
     if any(file.country == country for file in plan.files):
         return country
     code = calling_code_of(country)

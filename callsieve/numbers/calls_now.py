@@ -1,7 +1,7 @@
-"""The decision that a number's calls get now, and what would still stop them after its owner's appeal was upheld.
+"""The decision that a number's calls get now, and the reasons that would stop them even after an upheld appeal.
 
 DIDs and trunks may have their own policies. So calls_now() decides about a call of each kind and returns the strictest
-decision. Personal lists are only counted, because each of them affects only one person.
+decision. Personal lists are only counted, because each list affects only one person.
 """
 
 import sqlite3
@@ -60,7 +60,7 @@ DECIDES = {
 
 @dataclass(frozen=True, slots=True)
 class CallsNow:
-    """The strictest decision about an ordinary, unsigned call. `varies`: other calls get a milder decision.
+    """The strictest decision about an ordinary, unsigned call. `varies`: whether some calls get a milder decision.
 
     `people`: how many people have the number on their own blocklist.
     """
@@ -115,7 +115,7 @@ class Stop:
     Attributes:
         kind: The kind of reason.
         words: The reason in words.
-        remedy: How to remove it.
+        remedy: How to remove the reason.
         entries: The list entries that stop calls.
         people: The people who have blocked the number.
     """
@@ -183,7 +183,7 @@ def stops_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) ->
 
 
 def reputation_if_upheld(db: sqlite3.Connection, query: FactsQuery, weights: Weights) -> Reputation:
-    """Return the number's reputation without its spam marks."""
+    """Return the reputation that the number would have after an upheld appeal: without its spam marks."""
     number = (query.number and query.number.key) or ""
     evidence, circumstances = evidence_of(db, query, weights)
     rows, epochs = rows_of(db, number), epochs_of(db, number)

@@ -1,6 +1,6 @@
-"""Tables that explain the effect of marks: how many it takes for each action, with the present weights.
+"""Tables that explain the effect of marks: how many marks each action needs, with the present weights.
 
-The tables contain no data of this site but the number of people and the actions of the active policy.
+The tables contain no data of this site but how many people work here and the actions of the active policy.
 """
 
 from __future__ import annotations
@@ -52,13 +52,13 @@ IMPOSSIBLE = "-"
 
 
 class Least(NamedTuple):
-    """The smallest number of people that leads to a tag and to a challenge.
+    """How few people are enough for a tag, and for a challenge.
 
     Attributes:
         answered: How many people answered.
-        by: How they show that they do not want the call.
-        label: How many it takes for a tag; null if even all of them are too few.
-        challenge: How many it takes for a challenge; null if even all of them are too few.
+        by: How people show that they do not want the call.
+        label: How many people are needed for a tag; null if even all of them are too few.
+        challenge: How many people are needed for a challenge; null if even all of them are too few.
     """
 
     answered: int
@@ -72,7 +72,7 @@ class Combination(NamedTuple):
 
     Attributes:
         what: The combined evidence.
-        level: The highest level that it reaches.
+        level: The highest level that the combination reaches.
         actions: The action of each policy.
     """
 
@@ -85,11 +85,11 @@ class Example(NamedTuple):
     """An invented number with its evidence and level.
 
     Attributes:
-        marks: How many people marked it.
-        hang_ups: How many others hung up within seconds.
+        marks: How many people marked the number.
+        hang_ups: How many other people hung up within seconds.
         answered: How many people answered.
-        level: The level.
-        log_odds: The evidence, as log-odds.
+        level: The level of the number.
+        log_odds: The total evidence, as log-odds.
         lower_in: When the level falls if nothing new happens; null for never.
     """
 
@@ -114,8 +114,8 @@ class MarkEffects:
     Attributes:
         people: How many people work here.
         policy: The active policy; empty if it is not valid.
-        least: The smallest number of people for a tag and a challenge.
-        examples: Levels for some numbers of marks.
+        least: How few people are enough for a tag and for a challenge.
+        examples: Invented numbers with few and many marks, and their levels.
         most: The strongest action of each policy.
     """
 
@@ -164,7 +164,7 @@ def _in_force(loaded: Loaded) -> Policy | None:
 
 @lru_cache(maxsize=1)
 def _presets() -> tuple[tuple[str, Policy], ...]:
-    """Return the presets by name. `strangers` is left out, because its marks have the same effect as in `balanced`."""
+    """Return the presets by name, except `strangers`, in which marks have the same effect as in `balanced`."""
     return tuple((name, load_policy(name)) for name in PRESETS if name != "strangers")
 
 

@@ -66,7 +66,7 @@ WHY_NOT_MARKED = {
 
 
 class MarkRequest(NamedTuple):
-    """A request to mark a number. The verdict RETRACTED removes the mark.
+    """A request to mark a number. The verdict `RETRACTED` removes the mark.
 
     `person`: an extension; None if the user of the console has no extension.
     """
@@ -83,9 +83,9 @@ class PersonMark(msgspec.Struct, frozen=True):
     """A request to mark a number on behalf of a person.
 
     Attributes:
-        verdict: Spam or not.
+        verdict: Whether the number is spam or not.
         category: The kind of spam.
-        reason: Reason. Required for a verified business.
+        reason: The reason for the mark. Required for a verified business.
     """
 
     number: NumberText
@@ -96,7 +96,7 @@ class PersonMark(msgspec.Struct, frozen=True):
 
 
 class PersonMarkKey(msgspec.Struct, frozen=True):
-    """The number and the person of a mark."""
+    """The key of a mark: the marked number, and the person who marked it."""
 
     number: NumberText
     person: ExtensionText
@@ -110,7 +110,7 @@ class SavedMark(NamedTuple):
 
 
 class CorrectionRequest(NamedTuple):
-    """A request to correct wrong spam marks of a number. `reporters`: the people who made them."""
+    """A request to correct wrong spam marks of a number. `reporters`: the people who made the wrong marks."""
 
     number: str
     reporters: tuple[str, ...]
@@ -118,7 +118,7 @@ class CorrectionRequest(NamedTuple):
 
 
 class OwnerRequest(NamedTuple):
-    """A request to record a new owner of a number. `since`: None for now. `reason`: how this is known."""
+    """A request to record a new owner of a number. `since`: None for now. `reason`: how the change is known."""
 
     number: str
     reason: str
@@ -227,7 +227,7 @@ def forget_review(db: sqlite3.Connection, context: Context, number: str) -> Revi
 
 
 def correct(db: sqlite3.Connection, context: Context, request: CorrectionRequest) -> Reviewed:
-    """Correct wrong spam marks. They never count again, and the people who made them are trusted a little less."""
+    """Correct wrong spam marks. The marks never count again, and the people who made them are trusted a little less."""
     e164, reason = number_field(context, request.number), reason_field(request.reason)
     correction = Correction(new_id(), e164, tuple(sorted(set(request.reporters))))
     with change(db, context, "review wrong", e164) as changed:
@@ -242,7 +242,7 @@ def correct(db: sqlite3.Connection, context: Context, request: CorrectionRequest
 
 
 def new_owner(db: sqlite3.Connection, context: Context, request: OwnerRequest) -> OwnerChange:
-    """Record that a number has a new owner. Older evidence then weighs less, and an identity ends."""
+    """Record a number's new owner. Older evidence then weighs less, and the number's registered identity ends."""
     e164, reason = number_field(context, request.number), reason_field(request.reason)
     at = since_field(context, request.since)
     with change(db, context, "reassigned add", e164) as changed:
@@ -259,7 +259,7 @@ def new_owner(db: sqlite3.Connection, context: Context, request: OwnerRequest) -
 
 
 def same_owner(db: sqlite3.Connection, context: Context, number: str) -> OwnerChange:
-    """Remove the latest change of owner, which was recorded by mistake."""
+    """Remove the latest recorded change of a number's owner, because it was a mistake."""
     e164 = number_field(context, number)
     with change(db, context, "reassigned remove", e164) as changed:
         epoch = lower_epoch(db, e164)
@@ -301,7 +301,7 @@ OWNER = UndoKind(
 
 @dataclass(frozen=True, slots=True)
 class NumberData:
-    """All data about a number: its rows by table, and recordings in which its callers said their names."""
+    """All data about a number: its rows by table, and recordings in which its callers said their own names."""
 
     number: str
     tables: Mapping[str, list[dict[str, object]]]
@@ -309,23 +309,23 @@ class NumberData:
 
     @property
     def counts(self) -> dict[str, int]:
-        """Number of rows by table."""
+        """How many rows each table has about the number."""
         return {table: len(rows) for table, rows in self.tables.items()}
 
     @property
     def erasable(self) -> dict[str, int]:
-        """Number of rows by table that can be erased."""
+        """How many rows about the number can be erased from each table."""
         return {table: count for table, count in self.counts.items() if table in ERASED}
 
     @property
     def kept(self) -> dict[str, int]:
-        """Number of rows by table that stay, because they describe an own number and not a caller."""
+        """How many rows stay in each table, because they describe an own number and not a caller."""
         return {table: count for table, count in self.counts.items() if table not in ERASED}
 
 
 @dataclass(frozen=True, slots=True)
 class ErasedNumber:
-    """The result of an erasure: the number of erased rows by table, and of erased recordings."""
+    """The result of an erasure: how many rows of each table, and how many recordings, were erased."""
 
     number: str
     counts: Mapping[str, int]
@@ -333,7 +333,7 @@ class ErasedNumber:
 
 
 def stored_about(db: sqlite3.Connection, context: Context, number: str) -> NumberData:
-    """Return all data about a number, without an audit row."""
+    """Return all data about a number. Unlike `export`, this writes no audit row."""
     e164 = number_field(context, number)
     tables = export_number(db, e164)
     ids = [row["id"] for row in tables["decision"]]
@@ -361,7 +361,10 @@ def erase(db: sqlite3.Connection, context: Context, number: str) -> ErasedNumber
 
 
 def clear_files(loaded: Loaded, number: str) -> tuple[bool, dict[Path, str]]:
-    """Overwrite freed pages of the store and rewrite backups. Return whether the first worked, and failed backups."""
+    """Overwrite freed pages of the store and rewrite backups.
+
+    Return whether the store is free of the number, and the problem of each backup that could not be rewritten.
+    """
     is_clear = clear_freed(loaded.store_path, number)
     return is_clear, {backup: problem for backup, problem in erase_from_backups(loaded.store_path, number) if problem}
 

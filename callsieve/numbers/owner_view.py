@@ -1,6 +1,6 @@
 """The information for the owner of a number: evidence for and against it, what would change it, and when it fades.
 
-It consists of counts and dates. It has no names of people or sources, no texts written by people, and no calls.
+The information consists of counts and dates, without names of people or sources, texts written by people, or calls.
 """
 
 import sqlite3
@@ -29,7 +29,7 @@ class MarksToLevel(NamedTuple):
 
     Attributes:
         people: How many more people must mark the number.
-        level: The level that it then reaches.
+        level: The level that the number then reaches.
     """
 
     people: int
@@ -54,14 +54,14 @@ class OwnerView:
         points: The reputation, in points.
         action: The action for a call now; null if the policy is not valid.
         observed: Whether the action is only recorded.
-        listed: Whether the organisation's lists decide.
+        listed: Whether the organisation's lists decide about calls of the number.
         against: Evidence against the number, with the points of each.
         in_favour: Evidence in the number's favour, with the points of each.
         neutral: Evidence that does not count yet.
-        witnesses: How many witnesses speak against it, or null.
+        witnesses: How many witnesses speak against the number, or null.
         better_if: Events that would lower the level.
         worse_if: Events that would raise the level.
-        marks: How many more people must mark it to reach a higher level; null if marks alone cannot.
+        marks: How many more people must mark the number for a higher level; null if marks alone are not enough.
         fades: When the level falls if nothing new happens.
         appeal: Whether an appeal is in force.
         expects: A sentence about the effect of marks.
@@ -128,7 +128,7 @@ def _with_points(family: Family) -> Wording | None:
 
 
 def owner_view_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> OwnerView:
-    """Return the information for the owner of a number. Its action is that of an ordinary, unsigned call."""
+    """Return the information for the owner of a number. `action` is the action for an ordinary, unsigned call."""
     call = call_of(Question(number), site_of(loaded.settings))
     ours = SettingsFacts.of(loaded)
     situation = situation_about(db, call, now, ours, at_its_hour=False)

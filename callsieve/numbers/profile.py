@@ -72,7 +72,7 @@ MOST_NAMED = 3
 
 
 def sentence_of(facts: Facts) -> str:
-    """Return one English sentence with the most important facts: lists, identity, evidence and ties."""
+    """Return one English sentence with the most important facts: lists, identity, evidence and acquaintances."""
     sentence = str(facts_in_words(facts))
     return sentence[0].upper() + sentence[1:] + "."
 
@@ -164,14 +164,14 @@ TIES = {
 
 @dataclass(frozen=True, slots=True)
 class PersonalFact:
-    """A tie between a number and a person or the company.
+    """A relation between a number and a person or the company.
 
     Attributes:
-        what: On the personal list (allow, block), in the contacts, or called and talked.
+        what: The relation: `allow` or `block` (on a personal list), `contact`, or `talked` (called and talked).
         person: The extension; null for the company.
         person_name: The name of the person.
         name: The name in the contacts.
-        at: When the number was added to the list, or when they last talked.
+        at: When the number was added to the list, or when the person last talked with it.
     """
 
     what: Literal["allow", "block", "contact", "talked"]
@@ -182,7 +182,7 @@ class PersonalFact:
 
     @property
     def tie(self) -> Wording:
-        """The kind of tie in words, to be followed by `who`."""
+        """The relation in words, to be followed by `who`."""
         return TIES[self.what]
 
     @property
@@ -194,11 +194,11 @@ class PersonalFact:
 
 
 class ChallengePassed(NamedTuple):
-    """The last challenge that a number passed in one auth class.
+    """The last challenge that a number passed in one authentication class of calls.
 
     Attributes:
-        auth_class: The auth class of the calls.
-        at: When it passed the challenge.
+        auth_class: The authentication class of the calls: how well their caller ID is authenticated.
+        at: When the number passed the challenge.
     """
 
     auth_class: AuthClass
@@ -206,7 +206,7 @@ class ChallengePassed(NamedTuple):
 
 
 class ChallengesOfClass(NamedTuple):
-    """The challenges of a number in one auth class. `auth_class`: the auth class of the calls."""
+    """A number's challenges in one authentication class. `auth_class`: how well the caller ID is authenticated."""
 
     auth_class: AuthClass
     history: Annotated[ChallengeHistory, FLAT]
@@ -219,17 +219,17 @@ class Profile:
     Attributes:
         number: The number, or the key of a service number.
         at: The time of this information.
-        lists: The list entries that match it.
-        personal: Ties of people to it.
-        identity: Its proven owner, or null.
-        challenge_passed: When it last passed a challenge, by auth class.
-        challenges: Its results of challenges, by auth class.
+        lists: The list entries that match the number.
+        personal: Relations between the number and people or the company.
+        identity: The proven owner of the number, or null.
+        challenge_passed: When the number last passed a challenge, by authentication class of the call.
+        challenges: The results of the number's challenges, by authentication class of the call.
         decisions: The latest decisions about its calls.
         marks: Marks by people. A mark with a tombstone does not count.
         signals: Signals from its calls.
         outcomes: How its latest calls ended.
         history: The evidence day by day.
-        lower_in: When its level falls if nothing new happens; null for never.
+        lower_in: When the level falls if nothing new happens; null for never.
         trouble: The reason if `now` is null, otherwise empty.
         to_owner: The effect of marks on an own number; otherwise empty.
     """
@@ -268,7 +268,7 @@ class Profile:
     @property
     @encoded
     def valid(self) -> bool:
-        """Whether the number can exist."""
+        """Whether a phone number with these digits can exist."""
         return is_valid(self.number)
 
     @property
@@ -340,7 +340,7 @@ class Profile:
 
     @property
     def account(self) -> tuple[Wording, ...]:
-        """Return the explanation of the level: the evidence, the witnesses, and how many witnesses it takes."""
+        """Return the explanation of the level: the evidence, the witnesses, and how many witnesses each level needs."""
         reputation = self.facts.reputation
         return account_of(reputation.level, reputation.families, reputation.witnesses)
 
@@ -443,7 +443,7 @@ class NumberKey(msgspec.Struct, frozen=True):
 
 
 class NumbersRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A request for several numbers. `numbers`: E.164, or as you dial them."""
+    """A request for several numbers. `numbers`: phone numbers in E.164, or as you dial them."""
 
     numbers: Annotated[list[NumberText], Meta(min_length=1, max_length=MOST_NUMBERS)]
 

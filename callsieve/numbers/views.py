@@ -1,4 +1,4 @@
-"""All information about one number, for its page."""
+"""The content of a number's page, with the recommended next step, and the health check of marks to review."""
 
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -35,7 +35,7 @@ FRIENDLY = frozenset({"allow", "contact", "talked"})  # ties of our people
 
 
 class Witness(NamedTuple):
-    """A witness with the time, family and auth class of their evidence."""
+    """A witness, with the time and the family of their evidence and the authentication class of the call."""
 
     at: float
     person: str
@@ -47,7 +47,7 @@ class Witness(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ClassShown:
-    """The standing of a number in one auth class."""
+    """The evidence from a number's calls with one class of caller authentication."""
 
     auth_class: AuthClass
     standing: Standing
@@ -93,7 +93,7 @@ class NumberShown:
 
     @property
     def is_known_well(self) -> bool:
-        """Whether somebody here knows the caller, or the owner of the number is verified."""
+        """Whether somebody here knows the caller, or the identity of the number's owner is verified."""
         known = self.known
         is_friend = any(fact.what in FRIENDLY for fact in known.personal)
         return is_friend or (known.identity is not None and known.identity.level >= VERIFIED_LEVEL)
@@ -106,7 +106,7 @@ class NumberShown:
 
     @property
     def next_step(self) -> NextStep:
-        """The recommended action: allow a wanted caller, block an unwanted one."""
+        """The recommended action, such as to allow a wanted caller or to block an unwanted caller."""
         if self.known.cases.to_review:
             return NextStep.REVIEW
         if self.is_on("allow") or self.is_on("block") or self.known.facts.own_number:
@@ -118,7 +118,7 @@ class NumberShown:
         return NextStep.ALLOW if self.is_stopped else NextStep.NOTHING
 
     def who(self, person: str) -> str:
-        """Return a person with their name, such as `201 (Alice)`. Return other texts unchanged."""
+        """Return an extension with the person's name, such as `201 (Alice)`. Return other texts unchanged."""
         return person_text(person, self.people)
 
     @property
@@ -132,7 +132,7 @@ class NumberShown:
 
 
 def number_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float, extension: str | None) -> NumberShown:
-    """Return the content of a number's page. `extension`: the visitor's own, whose mark the page offers to remove."""
+    """Return the content of a number's page. `extension`: the visitor's own. The page offers to remove its mark."""
     known = profile_of(db, loaded, number, now)
     standings = ((auth_class, standing(db, number, auth_class)) for auth_class in AuthClass)
     return NumberShown(

@@ -43,7 +43,7 @@ class OutsideProblem(StrEnum):
 
 
 class OutsideError(Exception):
-    """Raised if a request or a secret fails. `words`: the reason and what to do; `code`: the reason for programs."""
+    """Raised if a request or a secret fails. `words`: the reason and what to do; `code`: the reason as a code."""
 
     def __init__(self, problem: OutsideProblem, **about: str | int | float) -> None:
         self.words = Wording(problem.value, about)

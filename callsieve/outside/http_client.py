@@ -50,7 +50,7 @@ def is_public(text: str) -> bool:
 
 
 def is_inside(text: str) -> bool:
-    """Return whether a server named by the administrator may have this IP address: public, private or loopback.
+    """Return whether an administrator may name a server with this IP address: a public, private or loopback address.
 
     Link-local addresses, where clouds serve keys (169.254.169.254), broadcast and multicast are refused.
     """
@@ -91,7 +91,7 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 class RequestLimits:
     """Limits of one request. `connect_seconds` applies separately to name resolution, connection and TLS.
 
-    `body_bytes`: limit of the answer, both compressed and unpacked. `redirects`: only GET and HEAD follow them.
+    `body_bytes`: limit of the answer, both compressed and unpacked. `redirects`: how many GET and HEAD may follow.
     """
 
     total_seconds: float = 10.0
@@ -102,7 +102,7 @@ class RequestLimits:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A server's answer. Header names are in lower case; a repeated header has its last value."""
+    """A server's answer. Header names are in lower case. Of a repeated header, only the last value is kept."""
 
     status: int
     headers: Mapping[str, str]
@@ -110,7 +110,7 @@ class Answer:
 
 
 async def addresses_of(host: str, port: int) -> Sequence[str]:
-    """Return the IP addresses of a host name from the system's resolver. Raise OSError if it has none."""
+    """Return the IP addresses of a host name from the system's resolver. Raise OSError if the name has none."""
     infos = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(address[0]) for *_, address in infos))
 
@@ -162,7 +162,7 @@ class OutsideClient:
         allow_private: bool = False,
         into: BinaryIO | None = None,
     ) -> Answer:
-        """Return the answer, whatever its status, or raise OutsideError. `into`: a file that receives the body.
+        """Return the answer, whatever its status, or raise OutsideError. `into`: a file to which the body is written.
 
         `allow_private`: allow our own network and plain HTTP, because an administrator named this server. A redirect to
         another server must still lead to a public address.
@@ -264,7 +264,7 @@ def _checked_url(url: str, *, allow_private: bool) -> httpx2.URL:
 
 
 def _redirected(at: httpx2.URL, place: str) -> httpx2.URL:
-    """Return the target of a redirect after checking it like a URL. Plain HTTP is allowed only to the same server."""
+    """Return the address to which a redirect leads, after checking it. Only the same server may use plain HTTP."""
     try:
         # Headers are decoded as Latin-1, but non-ASCII addresses are written in UTF-8.
         to = at.join(place.encode("latin-1").decode("utf-8", "replace"))
@@ -278,7 +278,7 @@ def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:
 
 
 def _is_of_tls(error: Exception) -> bool:
-    """Return whether TLS failed. The pool drops an error's cause, but keeps it in the error's arguments."""
+    """Return whether TLS failed. The connection pool drops the cause of an error, but keeps it in `args`."""
     return any(isinstance(cause, ssl.SSLError) for cause in error.args)
 
 

@@ -1,4 +1,4 @@
-"""Secrets outside the settings file: `env:NAME`, or `file:/path` of a file that only CallSieve can read."""
+"""Read secrets outside the settings file: `env:NAME`, or `file:/path` of a file that only CallSieve can read."""
 
 import os
 import pwd
@@ -33,7 +33,7 @@ def secret_of(text: str) -> str:
 
 
 def secret_files(table: Any) -> Iterator[str]:
-    """Yield all settings that name a file with a secret, recognised by their prefix."""
+    """Yield the values of all settings that name a file with a secret. These values begin with `file:`."""
     if isinstance(table, msgspec.Struct):
         for field in msgspec.structs.fields(type(table)):
             yield from secret_files(getattr(table, field.name))
@@ -45,7 +45,7 @@ def secret_files(table: Any) -> Iterator[str]:
 
 
 def _in_file(path: Path) -> str:
-    """Return a file's content. The file and links to it must belong to root or this user: others could replace it."""
+    """Return a file's content. Root or this user must own the file and links to it: others could replace them."""
     try:
         with open_regular(path) as file:
             for status in (path.lstat(), os.fstat(file.fileno())):

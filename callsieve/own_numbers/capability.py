@@ -1,4 +1,4 @@
-"""The capability `own_numbers`: the numbers from which we call, their health, and the outbound guard."""
+"""The capability `own_numbers`: the numbers from which we call, their health, and the check of outgoing calls."""
 
 from callsieve.capability import DATA_OUT, Capability, Entry, Group, Help, Section, Undo
 from reputation.users import Role

@@ -1,4 +1,4 @@
-"""The health check of the outbound guard: whether the dialplan consults it before outgoing calls."""
+"""The health check of the outbound guard: whether the dialplan asks CallSieve before outgoing calls."""
 
 import re
 
@@ -13,7 +13,7 @@ _ASKS = re.compile(rf"Gosub(?:If)?\(.*?\b(?:callsieve-outbound|{_GUARD}),s,1")
 
 
 def guards_calls(context: CheckContext) -> Finding:
-    """Check that the dialplan consults the outbound guard, unless the guard only observes."""
+    """Check that the dialplan asks the outbound guard before outgoing calls, unless the guard only observes."""
     steps = others(context.dialplan)
     asking = sorted({step.context for step in steps if _ASKS.search(step.application)})
     if _GUARD in context.dialplan.contexts and asking in ([], [_HOOK]):

@@ -71,7 +71,7 @@ class ComplaintRequest(NamedTuple):
 class ComplaintWithdrawal(NamedTuple):
     """A request to withdraw a complaint.
 
-    `sender`: the complaining number; empty if unknown, None for any. `at`: time of the complaint; None for the latest.
+    `sender`: the complaining number; empty if unknown, None for any. `at`: when it complained; None for the last time.
     """
 
     own_number: str
@@ -138,7 +138,7 @@ def unlist(db: sqlite3.Connection, context: Context, number: NumberText) -> DoNo
 
 
 def complain(db: sqlite3.Connection, context: Context, request: ComplaintRequest) -> ComplaintChange:
-    """Record a complaint about an own number. It counts if that number called the sender in the last 28 days."""
+    """Record a complaint about an own number. It counts if this own number called the sender in the last 28 days."""
     own = number_field(context, request.own_number)
     sender = number_field(context, request.sender, "from") if request.sender is not None else ""
     note = one_line("note", request.note)
@@ -195,7 +195,7 @@ MOST_SHOWN = 500
 
 @dataclass(frozen=True, slots=True)
 class DoNotCallShown:
-    """Content of the do-not-call page. `found`: number of entries that match the search; `all`: number of all entries.
+    """Content of the do-not-call page. `found`: how many entries match the search; `all`: how many entries exist.
 
     `own_numbers`: registered numbers, as choices in the form.
     """
@@ -211,8 +211,8 @@ class DoNotCallShown:
 class ComplaintsShown:
     """Complaints about an own number, latest first, and do-not-call requests after its calls.
 
-    Complaints count for 28 days. `found`: number of complaints; `wishes`: of requests; `counting`: of requests that
-    count.
+    Complaints count for 28 days. `found`: how many complaints exist. `wishes`: how many do-not-call requests exist;
+    `counting`: how many of these requests count.
     """
 
     complaints: tuple[tuple[Complaint, str], ...]

@@ -1,7 +1,7 @@
 """The fields of an own number that people can fill in.
 
-The form, the options of `own add`, the CSV, the tables and the page are generated from FIELDS, the API's fields from
-OwnNumberEdit. CONTRIBUTING.md says how to add a field.
+FIELDS generates the form, the options of `own add`, the CSV, the tables and the page. OwnNumberEdit generates the
+fields of the API. CONTRIBUTING.md says how to add a field.
 """
 
 import re
@@ -38,9 +38,9 @@ class FieldKind(Enum):
 
 
 class FormField(NamedTuple):
-    """A field. `name`: in the form and the CSV; `heading`: shown beside its value; `label`: shown beside its input.
+    """A field of an own number. `name`: the name in the form and the CSV; `label`: the text beside the input.
 
-    `option`: the command-line option without `--`, if it differs from the name.
+    `heading`: the text beside the shown value. `option`: the option without `--`, if it differs from the name.
     """
 
     name: str
@@ -103,9 +103,9 @@ class OwnNumberEdit(msgspec.Struct, frozen=True):
 
     Attributes:
         name: The name that called people should see.
-        purpose: The purpose of its calls.
-        owner: The responsible person here.
-        trunks: The trunks on which it is used.
+        purpose: The purpose of the number's calls.
+        owner: The person here who is responsible for the number.
+        trunks: The trunks on which the number is used.
         documents: References of documents that prove that the number is yours.
         registered: Where the number is registered under your name.
         next_check: When to check the number again: `180d`, `2026-12-31` or `never`.
@@ -122,13 +122,13 @@ class OwnNumberEdit(msgspec.Struct, frozen=True):
 
 
 class NewOwnNumber(OwnNumberEdit, frozen=True):
-    """A number to register. `update`: if it is already registered, change it."""
+    """A number to register. `update`: whether to change the number if it is already registered."""
 
     update: bool = False
 
 
 def filled_in(own: OwnNumber, typed: OwnNumberEdit, now: float) -> OwnNumber:
-    """Return the number with new values, or raise Refused. A time that the form did not change keeps its seconds."""
+    """Return the number with new values, or raise Refused. Times that the form left unchanged keep their seconds."""
     values: dict[str, object] = {}
     for field in FIELDS:
         value = getattr(typed, field.name)
@@ -164,7 +164,7 @@ def several(option: str, texts: Sequence[str]) -> tuple[str, ...]:
 
 
 def next_check_of(text: str, now: float, option: str) -> float | None:
-    """Parse the time of the next check; None for never. Raise Refused if the text is invalid."""
+    """Parse the time of the next check; None if the text is `never`. Raise Refused if the text is invalid."""
     text = text.strip().lower()
     if text == NEVER:
         return None

@@ -1,4 +1,4 @@
-"""Figures of an own number, formatted for the terminal and the console."""
+"""Statistics of an own number's calls, formatted for the terminal and the console."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ def date_of(day: int) -> str:
 
 
 def grade_words(grade: Grade | None) -> Wording:
-    """Return the grade as text. Without a grade: too few calls."""
+    """Return the grade as text. Without a grade, the text says that there are too few calls."""
     return Wording(grade.words) if grade else Wording("too few calls")
 
 
@@ -35,7 +35,7 @@ def _a_day(window: FiguresWindow) -> Wording:
 
 
 class Measure(NamedTuple):
-    """A row of the table of figures. `limit`: its name in `reputation.own.health.LIMITS`; empty if it has no limit."""
+    """A row of the table of statistics. `limit`: the key in `reputation.own.health.LIMITS`; empty without a limit."""
 
     words: str
     show: Callable[[FiguresWindow], str | Wording]
@@ -76,7 +76,7 @@ GRADE_STATES: dict[Grade | None, str] = {
 
 
 class Figure(NamedTuple):
-    """A formatted figure. `grade` and `state`: the grade that it causes and its colour; empty within the limits."""
+    """A formatted value. `grade`: the grade that it causes; empty within the limits. `state`: the grade's colour."""
 
     text: str | Wording
     grade: str = ""
@@ -84,7 +84,7 @@ class Figure(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A row of the table: the figures of the latest day, of 7 and of 28 days. `limits`: the limits as text."""
+    """A row of the table: the values of the latest day, of 7 days and of 28 days. `limits`: the limits as text."""
 
     words: str
     limits: str
@@ -103,7 +103,7 @@ class ShareBar:
 
 @dataclass(frozen=True, slots=True)
 class DayBar:
-    """A day's calls as a bar. Widths are in percent. `answered`: first part of the bar. `shares`: those with limits."""
+    """A day's calls as a bar, with widths in percent. `answered`: the first part. `shares`: the shares with limits."""
 
     day: str
     calls: int
@@ -127,7 +127,7 @@ TRENDS = (
 
 
 def rows_of(health: NumberHealth) -> tuple[Row, ...]:
-    """Return the table of figures. Figures above their limits have a grade."""
+    """Return the table of statistics. Values above their limits have a grade."""
     above = [above_limits(health.facts, window) for window in health.windows]
     return tuple(
         Row(
@@ -178,7 +178,7 @@ def _share(trend: _Trend, day: OwnDay) -> float:
 
 
 def _full(trend: _Trend, days: Iterable[OwnDay]) -> float:
-    """Return the share that fills a bar: that of the worst day, but at least twice the limit of `at risk`."""
+    """Return the share that fills a bar: the share of the worst day, but at least twice the limit of `at risk`."""
     well_above = min(1.0, 2 * LIMIT_BY_MEASURE[trend.measure].at_risk)
     return max([well_above, *(_share(trend, day) for day in days)])
 

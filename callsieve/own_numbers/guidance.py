@@ -1,4 +1,4 @@
-"""Guidance on avoiding spam marks, with the company's own figures, and a leaflet for its customers.
+"""Guidance on avoiding spam marks, with the company's own statistics, and a leaflet for its customers.
 
 The texts are in own_numbers/texts/guidance-*.toml.
 """
@@ -45,10 +45,10 @@ CLASS_BY_GRADE = {"healthy": "healthy", "watch": "watch", "at_risk": "risk"}
 
 @dataclass(frozen=True, slots=True)
 class GuidanceFigures:
-    """The company's figures of the last 28 days.
+    """The company's statistics of the last 28 days.
 
-    `numbers`: the health of each number that called. `registered` and `due`: how many of them are registered, and due
-    for a check. `weekly`: number of people who were called three or more times within seven days.
+    `numbers`: the health of each number that called. `registered` and `due`: how many of these numbers are registered,
+    and how many are due for a check. `weekly`: how many people were called three or more times within seven days.
     """
 
     numbers: Sequence[NumberHealth]
@@ -60,12 +60,12 @@ class GuidanceFigures:
     weekly: WeeklyRepeats = NO_REPEATS
 
     def total(self, name: str) -> int:
-        """Return the 28-day sum of a figure over all numbers."""
+        """Return the 28-day sum of an attribute over all numbers."""
         return int(sum(getattr(_month(number), name) for number in self.numbers))
 
 
 def company_of(db: sqlite3.Connection, now: float, settings: Settings) -> GuidanceFigures:
-    """Return the company's own figures. This takes up to half a second for each busy number."""
+    """Return the company's own statistics. This takes up to half a second for each busy number."""
     numbers = calling_numbers(db, int(now // DAY_SECONDS) - MONTH)
     register = {own.number: own for own in register_of(db) if own.state is not NumberState.RETIRED}
     registered = [register[number] for number in numbers if number in register]
@@ -82,7 +82,7 @@ def company_of(db: sqlite3.Connection, now: float, settings: Settings) -> Guidan
 
 @cache
 def texts_of(language: str) -> dict[str, str]:
-    """Return all texts in a language of LANGUAGES, with placeholders for figures."""
+    """Return all texts in a language of LANGUAGES, with placeholders for the company's statistics."""
     text = (files("callsieve.own_numbers") / "texts" / f"guidance-{language}.toml").read_text("utf-8")
     return tomllib.loads(text)
 
@@ -111,7 +111,7 @@ def leaflet_page(language: str, settings: Settings) -> str:
 
 
 def figures_of(company: GuidanceFigures) -> dict[str, dict[str, object]]:
-    """Return the figures that each rule's text quotes, by the rule's name."""
+    """Return the values that the text of each rule quotes, by the name of the rule."""
     calls, answered = company.total("attempts"), company.total("answered")
 
     def of(part: str, whole: int) -> dict[str, object]:

@@ -59,7 +59,7 @@ class CheckRequest(msgspec.Struct, frozen=True):
 
 
 class UseRequest(msgspec.Struct, frozen=True):
-    """A request to use a number again. `early`: even if it has not rested long enough."""
+    """A request to use a number again. `early`: whether to use the number even if it has not rested long enough."""
 
     number: NumberText
     early: bool = False
@@ -69,8 +69,8 @@ class OwnNumberChange(NamedTuple):
     """A change of a number in the register.
 
     Attributes:
-        own_number: The number after the change, or before it if the number was removed.
-        before: The number before the change; null if it was not registered.
+        own_number: The number after the change; if the number was removed, before the change.
+        before: The number before the change; null if the number was not registered.
     """
 
     change_id: ChangeId | None
@@ -79,7 +79,7 @@ class OwnNumberChange(NamedTuple):
 
 
 class RegisterImport(NamedTuple):
-    """The result of an import. `change_id`: None if nothing changed. `unknown_trunks`: those not in the settings."""
+    """The result of an import. `change_id`: None if nothing changed. `unknown_trunks`: trunks not in the settings."""
 
     change_id: int | None
     added: int
@@ -136,7 +136,7 @@ def remove(db: sqlite3.Connection, context: Context, number: NumberText) -> OwnN
 def import_register(db: sqlite3.Connection, context: Context, rows: Mapping[str, Given]) -> RegisterImport:
     """Add or update the numbers in a file. Values that are not in the file stay as they are.
 
-    Each number gets its own audit row. One more row stands for the import: undoing it undoes the whole import.
+    Each number gets its own audit row. Another row stands for the import. Undoing that row undoes the whole import.
     """
     with whole(db):
         owns = _changed_by_file(db, rows, context.at)
@@ -158,7 +158,7 @@ def new_number(number: str, now: float) -> OwnNumber:
 
 
 def unknown_trunks(owns: Iterable[OwnNumber], settings: Settings) -> list[str]:
-    """Return the numbers' trunks that are not in the settings, probably misspelled."""
+    """Return the names of trunks that are not in the settings. They are probably misspelled in the own numbers."""
     return sorted({name for own in owns for name in own.trunks} - {trunk.name for trunk in settings.trunk})
 
 
@@ -236,7 +236,7 @@ LONGEST_FIELD = MOST_TEXTS * (TEXT_CHARACTERS + 1)
 
 
 class BadField(ValueError):
-    """Raised if a field of a row is not valid. `words`: the column and the reason."""
+    """Raised if a field of a row is not valid. `words`: the column and the reason, as text."""
 
     def __init__(self, words: Wording) -> None:
         super().__init__(str(words))
@@ -246,8 +246,8 @@ class BadField(ValueError):
 def own_numbers_in(table: CsvTable, region: str, now: float) -> dict[str, Given]:
     """Return the values of each own number in a file. Raise TableError if no row can be used.
 
-    An empty field clears the value, but a missing column does not. Rows with an invalid value and repeated rows of a
-    number are skipped.
+    An empty field clears the value, but a missing column does not. A row is skipped if it has an invalid value or
+    repeats a number.
     """
     rows: dict[str, Given] = {}
     lines: dict[str, int] = {}
@@ -276,7 +276,7 @@ def register_as_csv(register: Iterable[OwnNumber]) -> str:
 
 
 def _given(texts: Mapping[str, str], columns: Container[str], now: float) -> Given:
-    """Return the values in a row by attribute of OwnNumber. Raise BadField, also if `state` or `since` is empty."""
+    """Return the values in a row by attribute of OwnNumber. Raise BadField; `state` and `since` must not be empty."""
     given = {field.attribute: _value(field, texts[field.name], now) for field in FIELDS if field.name in columns}
     if "checked" in columns:
         given["checked_at"] = _since("checked", texts, now)

@@ -1,4 +1,4 @@
-"""Views of own numbers for the API and the console."""
+"""Own numbers, their health and due tasks, as the API and the console show them."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -72,7 +72,7 @@ class SeenAs:
 
     Attributes:
         level: The action that the evidence alone would justify.
-        points: The log-odds in points: ten points more are ten times the odds.
+        points: The log-odds in points: ten points more mean ten times higher odds.
         families: Log-odds by family of evidence.
     """
 
@@ -83,7 +83,7 @@ class SeenAs:
 
 @dataclass(frozen=True, slots=True)
 class DayShown:
-    """A number's call counts on one day."""
+    """How many calls of a number there were on one day, in total and by result."""
 
     counts: Annotated[OwnDay, FLAT]
 
@@ -96,14 +96,14 @@ class DayShown:
 
 @dataclass(frozen=True, slots=True)
 class OwnHealth:
-    """The health of an own number. Figures are counts, so that the reader can compute shares.
+    """The health of an own number. The values are counts, so that the reader can compute shares.
 
     Attributes:
         grade: The health grade; null if the number made too few calls.
         reasons: Why the number is not healthy, worst first.
         notes: Further remarks as text.
-        judged_days: The number of days for which the shares were judged.
-        windows: The figures of 1, 7 and 28 days.
+        judged_days: How many days the judged shares cover.
+        windows: The counts of 1, 7 and 28 days.
         seen_as: How called people would see the number; null if it made too few calls.
         days: The days with calls, in order.
     """
@@ -140,7 +140,7 @@ class OwnNumbersRequest(PageQuery, frozen=True, kw_only=True):
 
     Attributes:
         state: Return only numbers in this state.
-        unwell: Return only numbers with the grade watch or at risk.
+        unwell: Return only numbers with the grade `watch` or `at risk`.
     """
 
     state: NumberState | None = None
@@ -200,7 +200,7 @@ DUE_SECONDS = 14 * 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class NumberLine:
-    """A row in the list of own numbers. `own`: None if the number is not registered. `state`: its grade as a colour.
+    """A row in the list of own numbers. `own`: None if the number is not registered. `state`: the colour of the grade.
 
     `labels`: platforms that label the number, with the label.
     """
@@ -217,7 +217,7 @@ class NumberLine:
 
 @dataclass(frozen=True, slots=True)
 class DueLine:
-    """A task that is due, and the page where to do it."""
+    """A task that is due, and the page on which somebody can do the task."""
 
     due: Due
     path: str
@@ -227,7 +227,7 @@ class DueLine:
 class OwnShown:
     """Content of the page of own numbers: registered and unregistered numbers, due tasks and recent changes.
 
-    `found`: number of registered numbers that match the search; `all`: number of all registered numbers.
+    `found`: how many registered numbers match the search; `all`: how many numbers are registered.
     """
 
     numbers: tuple[NumberLine, ...]
@@ -240,7 +240,7 @@ class OwnShown:
 
 @dataclass(frozen=True, slots=True)
 class SuspicionLine:
-    """A mobile network that may label the number since a certain day, and the services that show labels there."""
+    """A mobile network that may have labelled the number since a certain day, and services that show its labels."""
 
     words: Wording
     since: float
@@ -252,7 +252,7 @@ class OneShown:
     """Content of the page of an own number.
 
     `facts`: registered details with headings. `labels`: platforms and the labels they show. `looks`: label checks with
-    screenshots, latest first. `unknown_trunks`: its trunks that are not in the settings.
+    screenshots, latest first. `unknown_trunks`: trunks of the number that are not in the settings.
     """
 
     number: str
@@ -274,7 +274,7 @@ class OneShown:
 
 
 def own_shown(db: sqlite3.Connection, loaded: Loaded, text: str, now: float) -> OwnShown:
-    """Return the content of the page of own numbers. `text`: show only entries that contain it."""
+    """Return the content of the page of own numbers. `text`: show only numbers whose entries contain this text."""
     weights = loaded.settings.reputation
 
     def line(number: str, own: OwnNumber | None = None, calls: int = 0, last_at: float | None = None) -> NumberLine:
@@ -315,7 +315,7 @@ def is_known(db: sqlite3.Connection, number: str, now: float) -> bool:
 
 
 def one_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> OneShown | None:
-    """Return the content of a number's page; None if it is neither registered nor shown on outgoing calls."""
+    """Return the content of a number's page; None if the number is neither registered nor shown on outgoing calls."""
     own = own_of(db, number)
     rests_until = own.rests_until if own else None
     health = own_health(db, number, now, loaded.settings.reputation)

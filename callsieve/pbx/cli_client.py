@@ -1,7 +1,7 @@
 """Client for Asterisk's console, used by the off switch, `doctor` and `asterisk install`. It works without the daemon.
 
-    console(settings, "core show version")         one command, its output as text
-    database_put(settings, "off", "9999999999")    AstDB, family `callsieve`
+    console(settings, "core show version")         run a command and return its output as text
+    database_put(settings, "off", "9999999999")    set the key `callsieve/off` in AstDB, Asterisk's database
 
 `[asterisk] command` is split as a shell would split it, but runs without a shell, for at most 5 s and 16 MB of output.
 """
@@ -54,10 +54,10 @@ class NotAllowed(ConsoleError):
 
 
 def console(settings: Settings, command: str, seconds: float | None = None) -> str:
-    """Run a command in Asterisk's console and return its output, which for an unknown command is an error text.
+    """Run a command in Asterisk's console and return its output. For an unknown command the output is an error text.
 
     Raises:
-        ConsoleError: Asterisk does not answer in time or cannot be reached (NotAllowed: by this user).
+        ConsoleError: Asterisk does not answer in time, or cannot be reached. NotAllowed: this user may not reach it.
         ValueError: The command has a line break.
     """
     if not command.isprintable():
@@ -76,7 +76,7 @@ def console(settings: Settings, command: str, seconds: float | None = None) -> s
 
 
 def database_get(settings: Settings, key: str) -> str | None:
-    """Return the value of `callsieve/key` in AstDB; None if it does not exist."""
+    """Return the value of `callsieve/key` in AstDB; None if the key does not exist."""
     return value_in(console(settings, f"database get {FAMILY} {_checked(key)}"))
 
 
@@ -88,7 +88,7 @@ def database_put(settings: Settings, key: str, value: str) -> None:
 
 
 def database_del(settings: Settings, key: str) -> bool:
-    """Delete `callsieve/key` from AstDB. Return False if it did not exist."""
+    """Delete `callsieve/key` from AstDB. Return False if the key did not exist."""
     if database_get(settings, key) is None:
         return False
     output = console(settings, f"database del {FAMILY} {_checked(key)}")
@@ -98,12 +98,12 @@ def database_del(settings: Settings, key: str) -> bool:
 
 
 def off_until(settings: Settings) -> int | None:
-    """Return the Unix time until which screening is off; None if it was not switched off."""
+    """Return the Unix time until which screening is off; None if screening was not switched off."""
     return parse_off(console(settings, f"database get {FAMILY} {OFF_KEY}"))
 
 
 def parse_off(output: str) -> int | None:
-    """Parse the output of `database get callsieve off` like the dialplan, which uses only the digits."""
+    """Return the time in the output of `database get callsieve off`. As in the dialplan, only its digits count."""
     value = value_in(output)
     return None if value is None else int("0" + re.sub(r"[^0-9]", "", value))
 

@@ -9,8 +9,8 @@ The formats are those of Asterisk 22.10.1 (measured); tests/callsieve/doctor/tes
     /blacklist/blocked                                : 1
     3 results found.
 
-The value is `1` or a description, in which FreePBX's Allowlist module escapes special characters as in HTML. Some keys
-are settings of FreePBX, not numbers.
+The value is `1` or a description. FreePBX's Allowlist module escapes special characters in descriptions as in HTML.
+Some keys are settings of FreePBX, not numbers.
 """
 
 import html
@@ -41,7 +41,7 @@ _SOURCE = re.compile(r"\s+\[[^]]*]\s*$")
 
 @dataclass(frozen=True, slots=True)
 class AsteriskVersion:
-    """A release of Asterisk, such as (22, 10, 1). `certified`: a Certified Asterisk release with its own bug fixes."""
+    """A release of Asterisk, such as (22, 10, 1). `certified`: whether it is a Certified Asterisk release."""
 
     text: str
     numbers: tuple[int, ...]
@@ -90,7 +90,10 @@ class Dialplan:
 
 @dataclass(frozen=True, slots=True)
 class PjsipEndpoint:
-    """A PJSIP endpoint. `number`: of its caller ID, perhaps truncated. `is_trunk`: has a fixed address or registers."""
+    """A PJSIP endpoint. `number`: the number of its caller ID, perhaps truncated.
+
+    `is_trunk`: whether the endpoint has a fixed address or registers.
+    """
 
     name: str
     number: str = ""
@@ -101,7 +104,8 @@ class PjsipEndpoint:
 class Match:
     """An extension that matches a dialled number, with its applications by priority. `labels`: names of priorities.
 
-    `sometimes`: it matches only certain callers. `is_switch`: a `switch =>` that looks the number up elsewhere.
+    `sometimes`: whether the extension matches only certain callers. `is_switch`: whether it is a `switch =>`, which
+    looks up the number elsewhere.
     """
 
     context: str
@@ -211,7 +215,7 @@ def mailboxes_in(output: str) -> frozenset[str]:
 
 
 def endpoint_context_in(output: str) -> str | None:
-    """Parse `pjsip show endpoint NAME`: return the context that receives its calls."""
+    """Parse `pjsip show endpoint NAME`: return the context that receives the endpoint's calls."""
     match = re.search(r"^\s*context\s+: (\S+)\s*$", output, re.MULTILINE)
     return match[1] if match else None
 
@@ -294,7 +298,7 @@ _LINE = re.compile(r"/(?P<family>\w+)/(?P<key>.*?)\s*: (?P<value>.*)")
 
 
 class NumberFamily(NamedTuple):
-    """An AstDB family of phone numbers. `settings`: keys that are not numbers; `settings_below`: their prefixes."""
+    """An AstDB family of phone numbers. `settings`: keys that are no numbers; `settings_below`: their prefixes."""
 
     name: str
     settings: frozenset[str]

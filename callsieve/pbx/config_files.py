@@ -43,7 +43,7 @@ class Line:
 
 
 def read_text(path: Path) -> str | None:
-    """Return a file's content, or None if it does not exist. Raise OSError, also if it is not a regular file."""
+    """Return a file's content, or None if there is no such file. Raise OSError, also if it is not a regular file."""
     try:
         with open_regular(path) as file:
             return file.read().decode("utf-8", "surrogateescape")
@@ -72,7 +72,7 @@ def lines_of(file: Path, text: str) -> Iterator[Line]:
 
 
 def _without_comments(raw: str, depth: int) -> tuple[str, int]:
-    """Return the line without comments, and the number of comment blocks that stay open after it."""
+    """Return the line without comments, and how many comment blocks stay open after the line."""
     kept, rest = "", raw
     while rest:
         if depth:
@@ -117,5 +117,5 @@ def with_lines(text: str | None, lines: Sequence[str]) -> str:
 
 
 def without_our_lines(text: str) -> str:
-    """Return `text` without the lines that `with_lines` added, even if they were moved."""
+    """Return `text` without the lines that `with_lines` added, even if somebody moved these lines."""
     return "\n".join(line for line in text.split("\n") if not line.rstrip().endswith(MARK))

@@ -55,10 +55,10 @@ Variables = ChainMap[str, str | None]
 
 @dataclass(slots=True)
 class Reach:
-    """Phones that a call may ring. `extensions`: those that FreePBX rings. `is_open`: other phones may ring too.
+    """Phones that a call may ring. `is_open`: whether other phones may ring too.
 
-    `unlabelled`: phones rung by a Dial without our options, with the place of that Dial. They are found only if the
-    variable CALLSIEVE_DIAL has a value.
+    `extensions`: the extensions that FreePBX rings. `unlabelled`: phones rung by a Dial without our options, with the
+    place of that Dial. These phones are found only if the variable CALLSIEVE_DIAL has a value.
     """
 
     phones: set[str] = field(default_factory=set)
@@ -105,7 +105,7 @@ class DialplanReach:
         return _Walk(self, self._variables, freepbx=self._freepbx).reach(extension, context)
 
     def matches(self, extension: str, context: str) -> list[Match]:
-        """Return the matches of an extension: those limited to certain callers, and the first for all callers."""
+        """Return the matches that are limited to certain callers, and the first match that is for all callers."""
         matches: list[Match] = []
         for match in self._candidates(extension, context, set()):
             matches.append(match)
@@ -229,7 +229,7 @@ class _Walk:
             self._found.is_open = True
 
     def _calls(self, raw: str, place: _Place, variables: Variables) -> None:
-        """Follow a subroutine with its arguments (ARG1, ARG2, ...). In FreePBX, follow only those that ring phones."""
+        """Follow a subroutine with its arguments (ARG1, ARG2, ...). Skip FreePBX's subroutines that ring no phones."""
         if not raw:
             return
         spot, *given = split_outside_brackets(raw, "(", 1)
@@ -264,7 +264,7 @@ class _Walk:
                 self._go(place.context, extension, 1, variables.maps[0])
 
     def _target(self, raw: str, place: _Place, variables: Variables) -> tuple[str, str, int | str] | None:
-        """Return the place that `context,extension,priority` names; the first parts are optional. None if unknown."""
+        """Return the place that `raw` (`[[context,]extension,]priority`) names; None if the place is unknown."""
         text = substituted(raw, variables)
         parts = [part.strip() for part in text.split(",")] if text else []
         if not 1 <= len(parts) <= 3 or not parts[-1] or parts[-1][0] in "+-":

@@ -30,8 +30,9 @@ def nothing_known(context: str, extension: str, priority: str) -> bool | None:
 def substituted(text: str, variables: Mapping[str, str | None], exists: Exists = nothing_known) -> str | None:
     """Return the text with variables, slices (`${EXTEN:1}`) and two functions substituted; None if a value is unknown.
 
-    The functions are FILTER, and DIALPLAN_EXISTS by `exists(context, extension, priority)`. A value that contains `$`
-    counts as unknown: Asterisk does not substitute within values, and a caller's name could contain a variable's name.
+    The functions are FILTER, and DIALPLAN_EXISTS, for which `exists(context, extension, priority)` is called. A value
+    that contains `$` counts as unknown: Asterisk does not substitute within values, and a caller's name could contain a
+    variable's name.
     """
     known = True
 
@@ -47,7 +48,7 @@ def substituted(text: str, variables: Mapping[str, str | None], exists: Exists =
 
 
 def is_true(condition: str, variables: Mapping[str, str | None], exists: Exists) -> bool | None:
-    """Return the value of a condition that compares two known texts; None for other conditions."""
+    """Return whether a condition that compares two known texts is true; None for other conditions."""
     single_spaced = " ".join(condition.split())  # a run of spaces would make the regular expression slow
     if compared := _COMPARED.fullmatch(single_spaced):
         one, other = (substituted(compared[side], variables, exists) for side in ("one", "other"))
@@ -109,7 +110,7 @@ def split_outside_brackets(text: str, separator: str, most: int = -1) -> list[st
 
 
 def example_of(pattern: str) -> str | None:
-    """Return a number that matches an extension pattern, or None if it is not a pattern."""
+    """Return a number that matches an extension pattern; None if `pattern` is an ordinary extension."""
     if not pattern.startswith("_"):
         return None
     parts = re.findall(r"\[[^]]*]|[^-]", pattern[1:])  # a dash outside brackets is decoration

@@ -1,9 +1,9 @@
-"""Find FreePBX's call records with the password in FreePBX's configuration file, so that nobody has to type it.
+"""Find FreePBX's call records. The password is in FreePBX's configuration file, so nobody has to type it.
 
     call_tables(conf) -> Address, table of CDRs, table of CEL
 
 /etc/freepbx.conf is PHP. Only lines such as `$amp_conf['AMPDBUSER'] = '...';` are read, and nothing is executed. If the
-database was moved, FreePBX's settings name it (Advanced Settings: Remote CDR DB ...).
+call records are in another database, FreePBX's settings name it (Advanced Settings: Remote CDR DB ...).
 """
 
 import os
@@ -112,7 +112,7 @@ PAGE_ROWS = 5000
 
 
 class KnownContact(NamedTuple):
-    """A contact in FreePBX. `person`: its owner; None if it belongs to the whole company."""
+    """A contact in FreePBX. `person`: the owner of the contact; None if it belongs to the whole company."""
 
     number: str
     name: str

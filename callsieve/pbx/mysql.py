@@ -57,7 +57,7 @@ class DatabaseError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """The address and user of a database. `password`: None if not given. `socket`: overrides host and port."""
+    """The address and user of a database. `password`: None if not given. `socket`: used instead of host and port."""
 
     user: str
     host: str = "localhost"
@@ -165,7 +165,7 @@ def connected(address: Address) -> Iterator[Database]:
 
 
 def _local_socket(address: Address) -> socket.socket | None:
-    """Connect to a local server's Unix socket, because PyMySQL leaks it after an error. None for other addresses."""
+    """Connect to a local server's Unix socket; None for other addresses. PyMySQL would leak it after an error."""
     path = address.socket
     if not path and address.host in LOCAL and address.port == PORT:
         path = next((str(candidate) for candidate in SOCKETS if candidate.is_socket()), "")

@@ -1,6 +1,6 @@
 """Operations that import people and DIDs, from a PBX or from a company directory.
 
-An import from a PBX compares first, and writes all changes in one operation. The administrator's entries (settings,
+An import from a PBX first compares, then writes all changes in one operation. The administrator's entries (settings,
 imported files) stay. People and DIDs that no longer exist on the PBX stay until their removal is requested.
 Repeating an import changes nothing.
 """
@@ -48,7 +48,7 @@ NOBODY_THERE = "the PBX has no people now, so nobody is removed: check that its 
 
 
 class TakeoverState(StrEnum):
-    """The effect of an import on a person or DID. YOURS: the administrator entered another value, which stays."""
+    """The effect of an import on a person or DID. `YOURS`: the administrator entered another value, which stays."""
 
     NEW = "new"
     CHANGED = "changed"
@@ -58,7 +58,7 @@ class TakeoverState(StrEnum):
 
 
 class Takeover(NamedTuple):
-    """A person or DID in an import. `before`: as known to CallSieve; `after`: as on the PBX. None: does not exist."""
+    """A person or DID in an import. `before`: the entry in CallSieve; `after`: the entry on the PBX; None: no entry."""
 
     kind: ImportKind
     key: str
@@ -98,7 +98,7 @@ def compared(db: sqlite3.Connection, context: Context, request: TakeoverRequest)
 
 
 def take_over(db: sqlite3.Connection, context: Context, request: TakeoverRequest) -> TakenOver:
-    """Write new and changed people and DIDs. On request, remove those that no longer exist on the PBX.
+    """Write new and changed people and DIDs. On request, remove people and DIDs that no longer exist on the PBX.
 
     Raises:
         Refused: The PBX has no people at all, for example while it starts.
@@ -161,7 +161,7 @@ SourceText = Annotated[str, Meta(min_length=1, max_length=128, description="The 
 
 
 class PersonShown(NamedTuple):
-    """A person. `source`: the import that added them. `of_settings`: the settings describe them too, and win."""
+    """A person. `source`: the import that added the person. `of_settings`: whether the settings override the import."""
 
     person: Annotated[Person, FLAT]
     source: str | None
@@ -169,7 +169,7 @@ class PersonShown(NamedTuple):
 
 
 class DidShown(NamedTuple):
-    """A DID. `source`: the import that added it. `of_settings`: the settings describe it too, and win."""
+    """A DID. `source`: the import that added the DID. `of_settings`: whether the settings override the import."""
 
     did: Annotated[Did, FLAT]
     source: str | None
@@ -194,7 +194,7 @@ class PersonRow(msgspec.Struct, frozen=True):
 
 
 class DidRow(msgspec.Struct, frozen=True):
-    """A DID. `screen`: false for fax, alarm and lift.
+    """A DID. `screen`: whether calls to the DID are screened; false for fax, alarm and lift.
 
     Attributes:
         groups: The groups that the number belongs to.
@@ -208,14 +208,14 @@ class DidRow(msgspec.Struct, frozen=True):
 
 
 class PeopleImport(msgspec.Struct, frozen=True):
-    """People to add or update; other people stay. `people`: the people."""
+    """People to add or update; other people stay. `people`: the people to add or update."""
 
     source: SourceText
     people: Annotated[tuple[PersonRow, ...], Meta(min_length=1, max_length=MOST_ROWS)]
 
 
 class DidImport(msgspec.Struct, frozen=True):
-    """DIDs to add or update; other DIDs stay. `dids`: the DIDs."""
+    """DIDs to add or update; other DIDs stay. `dids`: the DIDs to add or update."""
 
     source: SourceText
     dids: Annotated[tuple[DidRow, ...], Meta(min_length=1, max_length=MOST_ROWS)]
@@ -244,25 +244,25 @@ def find_dids(db: sqlite3.Connection, context: Context, request: PageQuery) -> R
 
 
 def import_people(db: sqlite3.Connection, context: Context, request: PeopleImport) -> PeopleImported:
-    """Add or update people: all of them, or none after an error. `remove_people` removes them by the source's name."""
+    """Add or update all people, or none after an error. `remove_people` with the source's name removes these people."""
     rows = [_person(place, row) for place, row in enumerate(request.people)]
     return operations.import_people(db, context, PeopleRequest(request.source, rows, ImportKind.PEOPLE))
 
 
 def import_dids(db: sqlite3.Connection, context: Context, request: DidImport) -> PeopleImported:
-    """Add or update DIDs: all of them, or none after an error. `remove_dids` removes them by the source's name."""
+    """Add or update all DIDs, or none after an error. `remove_dids` with the source's name removes these DIDs."""
     region = context.settings.numbers.region
     rows = [_did(place, row, region) for place, row in enumerate(request.dids)]
     return operations.import_people(db, context, PeopleRequest(request.source, rows, ImportKind.DIDS))
 
 
 def remove_people(db: sqlite3.Connection, context: Context, source: SourceText) -> Removed:
-    """Remove an import of people and everybody that it added."""
+    """Remove an import of people, with all people that the import added."""
     return operations.remove(db, context, RemoveImportRequest(source, ImportKind.PEOPLE))
 
 
 def remove_dids(db: sqlite3.Connection, context: Context, source: SourceText) -> Removed:
-    """Remove an import of DIDs and everything that it added."""
+    """Remove an import of DIDs, with all DIDs that the import added."""
     return operations.remove(db, context, RemoveImportRequest(source, ImportKind.DIDS))
 
 

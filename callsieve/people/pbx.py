@@ -50,7 +50,7 @@ class NotThisPbx(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FoundTrunk:
-    """A trunk on the PBX. `channels`: a glob of its channels. `described`: its `[[trunk]]` in the settings, or None."""
+    """A trunk on the PBX. `channels`: a pattern of its channels. `described`: its `[[trunk]]` in the settings."""
 
     channels: str
     described: str | None
@@ -60,7 +60,7 @@ class FoundTrunk:
 class FoundPbx:
     """People and DIDs read from a PBX. `remarks`: entries that could not be imported, one line each.
 
-    `rings`: for each DID without callee and groups, the people and other phones that it rings.
+    `rings`: for each DID without callee and groups, the people and other phones that the DID rings.
     """
 
     kind: PbxKind
@@ -104,7 +104,7 @@ class _Phones:
 
 
 def read_pbx(context: CheckContext, kind: PbxKind) -> FoundPbx:
-    """Return the people and DIDs of the PBX. Raise ConsoleError, OSError, or NotThisPbx if its kind is not `kind`."""
+    """Return the people and DIDs of the PBX. Raise ConsoleError, OSError, or NotThisPbx if it is of another kind."""
     shown = context.ask("dialplan show")
     is_freepbx = bool(cli_output.database_in(context.ask("database show AMPUSER")))
     if is_freepbx and kind is PbxKind.ASTERISK:

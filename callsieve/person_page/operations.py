@@ -35,7 +35,7 @@ NO_NUMBER = Wording("This caller hides the number, so it cannot be put on a list
 
 
 class OwnPageLink(NamedTuple):
-    """A link to a person's own page. Only this result contains it: the store keeps just a hash.
+    """A link to a person's own page. Only this result contains the link: the store keeps just a hash.
 
     Attributes:
         person: The person's extension.
@@ -96,7 +96,7 @@ class SignOutRequest(NamedTuple):
 
 
 class SignedOut(NamedTuple):
-    """Devices that were signed out. `devices`: the devices. `links`: number of unused links that were revoked."""
+    """Devices that were signed out. `devices`: the devices. `links`: how many unused links were revoked."""
 
     change_id: ChangeId | None
     devices: tuple[Device, ...]
@@ -104,14 +104,14 @@ class SignedOut(NamedTuple):
 
 
 class EndedLinks(NamedTuple):
-    """Links that were revoked. `links`: their number."""
+    """The result of revoking a person's links. `links`: how many links were revoked."""
 
     change_id: ChangeId | None
     links: int
 
 
 class SettingRequest(NamedTuple):
-    """A change of a person's phone setting, by feature code (`quiet` or `whispers`). `is_wished`: set it, or clear."""
+    """A request to set (`is_wished`) or clear a person's phone setting. `code`: `quiet` or `whispers`."""
 
     person: str
     code: str
@@ -119,14 +119,14 @@ class SettingRequest(NamedTuple):
 
 
 class ExpectRequest(NamedTuple):
-    """A request to let every call for a person ring for two hours, or to end this."""
+    """A request to let every call for a person ring for two hours, or to screen the person's calls again."""
 
     person: str
     is_expected: bool
 
 
 class PersonRequest(msgspec.Struct, frozen=True):
-    """A person, by their extension."""
+    """The key of a person: their extension."""
 
     person: ExtensionText
 
@@ -182,7 +182,7 @@ def find_person(db: sqlite3.Connection, settings: Settings, extension: str) -> P
 
 
 def known_person(db: sqlite3.Connection, settings: Settings, extension: str) -> Person:
-    """Return the person with this extension. Raise Refused if nobody has it."""
+    """Return the person with this extension. Raise Refused if nobody has this extension."""
     person = find_person(db, settings, extension)
     if person is None:
         known = {person.extension for person in (*all_people(db), *people_of(settings))}
@@ -195,7 +195,7 @@ def known_person(db: sqlite3.Connection, settings: Settings, extension: str) -> 
 
 
 def make_link(db: sqlite3.Connection, context: Context, extension: str) -> OwnPageLink:
-    """Create a link to a person's own page. It works once, within 24 hours."""
+    """Create a link to a person's own page. The link works once, within 24 hours."""
     person, secret = known_person(db, context.settings, extension), devices.new_secret()
     with change(db, context, "people link", name=person.extension) as changed:
         expires_at = devices.add_link(db, person.extension, secret, context.at)
@@ -211,7 +211,7 @@ def sign_in_with_link(db: sqlite3.Connection, context: Context, request: LinkSig
 
 
 def sign_in_with_passcode(db: sqlite3.Connection, context: Context, request: PasscodeSignIn) -> Person | None:
-    """Use up a person's passcode and sign them in. Return None if it is wrong. The fifth wrong attempt revokes it."""
+    """Use up a passcode and sign the person in; None if the passcode is wrong. The fifth wrong attempt revokes it."""
     is_right = devices.use_passcode(db, request.person, request.passcode, context.at)
     return _sign_in(db, context, request.person if is_right else None, request.browser)
 
@@ -261,7 +261,7 @@ def choose_setting(db: sqlite3.Connection, context: Context, request: SettingReq
 
 
 def expect_call(db: sqlite3.Connection, context: Context, request: ExpectRequest) -> None:
-    """Let every call for the person ring for two hours, or end this."""
+    """Let every call for the person ring for two hours, or screen the person's calls again."""
     person, now = request.person, context.at
     with change(db, context, "expecting" if request.is_expected else "not-expecting", name=person) as changed:
         known = lists.expected_call_of(db, person)
@@ -298,7 +298,7 @@ def choose_settings(db: sqlite3.Connection, context: Context, request: PhoneSett
 
 
 def call_for(db: sqlite3.Connection, person: str, raw_id: str) -> DecisionRecord:
-    """Return a call that was for this person or rang their phone. Raise Refused for any other call."""
+    """Return the call with the id `raw_id`. Raise Refused unless it was for this person or rang their phone."""
     decision_id = parse_id(raw_id)
     record = decision_of(db, decision_id) if decision_id else None
     if record is None or not is_call_for(db, record.id, person):
@@ -307,7 +307,7 @@ def call_for(db: sqlite3.Connection, person: str, raw_id: str) -> DecisionRecord
 
 
 def number_of_call(db: sqlite3.Connection, person: str, raw_id: str) -> str:
-    """Return the caller's number of a person's call. Raise Refused if the number is withheld."""
+    """Return the number of the caller in a person's call. Raise Refused if the number is withheld."""
     number = call_for(db, person, raw_id).caller
     if number is None:
         raise Refused("no-number", NO_NUMBER)

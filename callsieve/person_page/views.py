@@ -81,7 +81,7 @@ class OwnCall:
 
     @property
     def why(self) -> Why | Wording:
-        """The reason of the decision. It does not disclose a colleague's own settings."""
+        """The reason of the decision. The reason does not disclose a colleague's own settings."""
         why = why_of(self.call.reason)
         is_of_colleague = self.call.callee not in (None, self.person)
         if is_of_colleague and (why.code in YOUR_REASONS or why.cap is Reason.NOT_SPAM_FOR_CALLEE):
@@ -90,7 +90,7 @@ class OwnCall:
 
     @property
     def was_treated(self) -> bool:
-        """Whether the policy orders more than `allow`, even if observe mode left the call unchanged."""
+        """Whether the policy's action is any other than `allow`, even if observe mode left the call unchanged."""
         return self.call.would_be != "allow"
 
 
@@ -101,7 +101,7 @@ class OwnCalls:
     Attributes:
         calls: The calls, latest first.
         older: Cursor of the next page; None on the last page.
-        expects_until: Until when the person expects a call; None if they do not.
+        expects_until: Until when every call for the person rings; None if calls are screened as usual.
     """
 
     calls: tuple[OwnCall, ...]
@@ -140,7 +140,7 @@ class OwnLists:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A person who opens their own page, and the time of the request."""
+    """A request for a person's own page: the person, and the time of the request."""
 
     person: Person
     loaded: Loaded

@@ -28,7 +28,7 @@ from reputation.wording import Places, Wording
 
 
 def known_policies(loaded: Loaded, but: Collection[str] = ()) -> Iterator[tuple[str, str, str | Wording]]:
-    """Yield name, file and error of each policy, presets first. `but`: names to skip."""
+    """Yield the name, file and error of each policy, presets first. `but`: names of policies to skip."""
     files = {path.stem: path for folder in reversed(loaded.policy_directories) for path in folder.glob("*.toml")}
     used = {running_or_settings(loaded), *(scope.policy for scope in loaded.settings.scope)}
     for name in (*PRESETS, *sorted({*files, *used} - {*PRESETS, *but})):
@@ -46,9 +46,9 @@ class PolicyFile(NamedTuple):
     Attributes:
         name: The name of the policy.
         where: The policy's file, or `preset`.
-        site: The other site that published it; empty for own policies.
-        in_force_for: The calls that it is in force for.
-        problem: Why it is unusable; empty if it is usable.
+        site: The other site that published the policy; empty for own policies.
+        in_force_for: The calls for which the policy is in force.
+        problem: Why the policy is unusable; empty if it is usable.
     """
 
     name: str
@@ -59,7 +59,7 @@ class PolicyFile(NamedTuple):
 
 
 def policy_files(loaded: Loaded, but: Collection[str] = ()) -> list[PolicyFile]:
-    """Return all policies, presets first. `but`: names to skip."""
+    """Return all policies, presets first. `but`: names of policies to skip."""
     return [
         PolicyFile(name, where, site_of(name), tuple((used_for if site_of(name) else in_force)(name, loaded)), problem)
         for name, where, problem in known_policies(loaded, but)
@@ -92,7 +92,7 @@ def in_force(name: str, loaded: Loaded) -> list[str]:
 
 
 def used_for(name: str, loaded: Loaded) -> list[str]:
-    """Return the scopes that use the policy, or a policy that extends it."""
+    """Return the scopes that use the policy, or that use a policy that extends it."""
     texts = []
     for used in dict.fromkeys((running_or_settings(loaded), *(scope.policy for scope in loaded.settings.scope))):
         with suppress(PolicyError):
@@ -102,7 +102,7 @@ def used_for(name: str, loaded: Loaded) -> list[str]:
 
 
 def running_or_settings(loaded: Loaded) -> str:
-    """Return the name of the active policy. If it cannot be determined, return the policy in the settings."""
+    """Return the name of the active policy; if it cannot be read, the name of the policy in the settings."""
     try:
         return running_name(loaded)
     except PolicyError:
@@ -174,7 +174,7 @@ def policy_loads(context: CheckContext) -> Finding:
 
 
 def _other_policy_of_daemon(context: CheckContext, policy: str) -> str:
-    """Return the policy that the daemon uses if it still differs after time to reload; otherwise an empty text."""
+    """Return the policy that the daemon uses if it is not `policy` and there was time to reload; else an empty text."""
     telemetry = context.fresh_telemetry
     if telemetry is None or telemetry.policy == policy:
         return ""
@@ -184,7 +184,7 @@ def _other_policy_of_daemon(context: CheckContext, policy: str) -> str:
 
 
 def may_act(context: CheckContext) -> Finding:
-    """Check that enough calls were screened in observe mode before a policy acts on calls."""
+    """Check that enough calls were screened in observe mode before the active policy changes calls."""
     acting = context.acting_policies
     if not acting:
         return ok(Wording("observes only"))

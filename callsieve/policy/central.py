@@ -1,7 +1,7 @@
 """One policy for many sites: one site publishes it, others accept it. The hub distributes policies but activates none.
 
-An accepted policy is a file (callsieve/site_policies.py). It is in force where a setting, an activation, a scope or
-another policy names it. Publishing and accepting change nothing else at a site.
+An accepted policy is a file (callsieve/site_policies.py). The policy is in force where a setting, an activation, a
+scope or another policy names it. Publishing and accepting change nothing else at a site.
 """
 
 import sqlite3
@@ -50,7 +50,7 @@ class PublishRequest(msgspec.Struct, frozen=True):
     """A request to publish a policy to other sites.
 
     Attributes:
-        name: The policy to publish; empty for the active one.
+        name: The policy to publish; empty for the active policy.
         publish_as: The name that other sites see; empty for the policy's own name.
         note: A description of what is new.
     """
@@ -61,7 +61,10 @@ class PublishRequest(msgspec.Struct, frozen=True):
 
 
 class AcceptRequest(NamedTuple):
-    """A policy to accept, such as `head-office:office`. `digest`: of the text that the user has read; empty for any."""
+    """A request to accept a policy, such as `head-office:office`.
+
+    `digest`: the digest of the text that the user has read; empty for any text.
+    """
 
     name: str
     digest: str = ""
@@ -72,7 +75,7 @@ class PolicyAccepted(NamedTuple):
 
     Attributes:
         policy: The name of the policy.
-        in_force_for: The calls that it is in force for; empty if nothing here names it yet.
+        in_force_for: The calls for which the policy is in force; empty if nothing here names the policy yet.
     """
 
     change_id: ChangeId | None
@@ -89,9 +92,10 @@ class PolicyPublished(NamedTuple):
 
 
 class SitePolicy(NamedTuple):
-    """A policy of another site. `published_at`: None if it was withdrawn, or if this PBX does not follow the site.
+    """A policy of another site. `waits`: whether the published text differs from the accepted text.
 
-    `waits`: the published text differs from the accepted one. `problem`: why the published text is unusable.
+    `published_at`: None if the policy was withdrawn or this PBX does not follow the site. `problem`: why the published
+    text is unusable.
     """
 
     name: str
@@ -106,7 +110,7 @@ class SitePolicy(NamedTuple):
 
 
 def publish(db: sqlite3.Connection, context: Context, request: PublishRequest) -> PolicyPublished:
-    """Publish a policy to all sites of the hub. It has no effect at a site until somebody there accepts it."""
+    """Publish a policy to all sites of the hub. The policy has no effect at a site until somebody there accepts it."""
     loaded = context.loaded
     if not loaded.settings.hub.address:
         raise Refused("no-hub", NO_HUB)
@@ -134,7 +138,7 @@ def publish(db: sqlite3.Connection, context: Context, request: PublishRequest) -
 
 
 def withdraw(db: sqlite3.Connection, context: Context, name: PolicyName) -> PolicyPublished:
-    """Withdraw a published policy. It stays in force at sites that accepted it."""
+    """Withdraw a published policy. The policy stays in force at sites that accepted it."""
     with change(db, context, "policy withdraw", name=name) as changed:
         before = published(db, name)
         if before is None or site_of(name):
@@ -145,7 +149,7 @@ def withdraw(db: sqlite3.Connection, context: Context, name: PolicyName) -> Poli
 
 
 def accept(db: sqlite3.Connection, context: Context, request: AcceptRequest) -> PolicyAccepted:
-    """Accept a policy that another site publishes. It replaces the version accepted before."""
+    """Accept a policy that another site publishes. The published version replaces the version accepted before."""
     loaded, name = context.loaded, request.name
     published_policy = published(db, name)
     if published_policy is None or not _is_followed(name, loaded):
@@ -172,7 +176,7 @@ def accept(db: sqlite3.Connection, context: Context, request: AcceptRequest) -> 
 
 
 def emit_in_force(db: sqlite3.Connection, context: Context, policy: str, before: str) -> None:
-    """Emit the event that a policy or version other than `before` is in force. Call this inside a transaction."""
+    """Emit the event that `policy` is in force now instead of `before`. Call this inside a transaction."""
     data = PolicyChanged(policy=policy, state="in-force", before=before, by=context.actor)
     add_event(db, EventKind.POLICY_CHANGED, "policy", context.at, data)
 
@@ -196,7 +200,7 @@ def note_arrived(loaded: Loaded, policies: list[PublishedPolicy]) -> None:
 
 
 def emit_arrived(db: sqlite3.Connection, context: Context, policies: Sequence[PublishedPolicy]) -> None:
-    """Emit an event for each waiting policy, and one event per unusable policy. Call this inside a transaction."""
+    """Emit an event for each waiting policy and for each unusable policy. Call this inside a transaction."""
     for policy in policies:
         waits = PolicyChanged(policy=policy.name, state="waiting", before="", by=context.actor)
         add_event(db, EventKind.POLICY_CHANGED, f"policy/{policy.name}", context.at, waits)
@@ -229,7 +233,7 @@ def own_published(db: sqlite3.Connection) -> list[PublishedPolicy]:
 
 
 def has_changed(policy: PublishedPolicy, loaded: Loaded) -> bool:
-    """Return whether the policy's text has changed here since it was published. False if it does not exist here."""
+    """Return whether the policy's text has changed here since its publication. False if the policy was removed here."""
     try:
         text = policy_text(policy.name, loaded.policy_directories)
     except PolicyError:

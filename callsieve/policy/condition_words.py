@@ -1,4 +1,4 @@
-"""The conditions of a rule as text for people who do not read policy files. Chinese is in the catalogue."""
+"""The conditions of a rule as text for people who do not read policy files. The Chinese texts are in the catalogue."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -66,7 +66,7 @@ SHOWN_AS = {"invalid": N_("unreadable"), "fixed-or-mobile": N_("fixed or mobile"
 
 
 def words_of(condition: Condition) -> str | Wording:
-    """Return a condition as text, such as "level: challenge or higher". Without a text, return it as in the file."""
+    """Return a condition as text, such as "level: challenge or higher", or as written if it has no text."""
     name, operand = condition.name, condition.operand
     if name == "not":
         return Wording(NOT, {"text": _all_of(operand)})

@@ -1,4 +1,4 @@
-"""Operations that activate a policy: an existing policy, or a text as the next version."""
+"""Operations that activate a policy: an existing policy, or a new text, which is stored as the next version."""
 
 import sqlite3
 from contextlib import suppress
@@ -40,7 +40,7 @@ from reputation.wording import Wording
 class DraftRequest(NamedTuple):
     """A request about a user's draft.
 
-    `digest`: of the text that the user has seen. `typed`: the text in the form, or None.
+    `digest`: the digest of the text that the user has seen. `typed`: the text in the form; None without a form.
     """
 
     user: str
@@ -57,7 +57,7 @@ class TextRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PolicyActivated(NamedTuple):
-    """A policy that takes effect within two seconds. `policy`: its name; for a text, the name of the new version."""
+    """An activated policy, in effect within two seconds. `policy`: the policy's name; for a text, the new version's."""
 
     change_id: ChangeId | None
     active: Annotated[Policy, HIDDEN]
@@ -73,7 +73,8 @@ class PolicyActivated(NamedTuple):
 def activate(db: sqlite3.Connection, context: Context, name: PolicyName) -> PolicyActivated:
     """Activate a policy for the PBX: a preset, a version or a file. An empty name means the policy in the settings.
 
-    It takes effect within two seconds. Activating the active policy again makes a daemon with old settings reload it.
+    The change takes effect within two seconds. A daemon with old settings reloads the active policy if it is activated
+    again.
     """
     loaded = context.loaded
     policy = usable(lambda: load_policy(name or loaded.settings.policy.name, loaded.policy_directories), name)
@@ -140,7 +141,7 @@ def _activate(db: sqlite3.Connection, context: Context, name: str) -> None:
 
 
 def _published(db: sqlite3.Connection, row: StoredRow) -> StoredRow | None:
-    """Return the current row with the given publication time. The hub may have set another time, which is no change."""
+    """Return the current row, but with the publication time in `row`: if the hub set another time, nothing changed."""
     current = row.read(db)
     return current and current._replace(record=current.record._replace(published_at=row.record.published_at))
 

@@ -61,7 +61,7 @@ def drop_draft(loaded: Loaded, user: str) -> None:
 
 
 def first_draft(name: str, loaded: Loaded) -> str:
-    """Return the initial text of a new draft: the policy's text, or for a preset a policy that extends it."""
+    """Return the initial text of a new draft: the policy's text; for a preset, the text of a policy that extends it."""
     return FROM_PRESET.format(name=name) if name in PRESETS else policy_text(name, loaded.policy_directories)
 
 
@@ -92,7 +92,7 @@ _HEAD = re.compile(r"# Written by (.*) on (\d{4}-\d{2}-\d{2} \d{2}:\d{2})(?:: (.
 
 @dataclass(frozen=True, slots=True)
 class PolicyVersion:
-    """A policy version written in the console. `who`, `when`, `note`: its author, its time, and what is new."""
+    """A policy version written in the console. `who`: its author. `when`: its time. `note`: what is new."""
 
     number: int
     name: str
@@ -114,7 +114,7 @@ def add_version(loaded: Loaded, text: str, who: str, when: str, note: str = "") 
 
 
 def is_version(name: str) -> bool:
-    """Return whether the name is that of a version, such as `console-7`."""
+    """Return whether the name is the name of a version, such as `console-7`."""
     return _VERSION.fullmatch(name) is not None
 
 
@@ -149,9 +149,9 @@ class CaseTried(NamedTuple):
     """The decision about a test case.
 
     Attributes:
-        file: The file of the case; empty if it has none.
+        file: The file of the case; empty if there is no file.
         name: The name of the case.
-        passed: The decision is as expected.
+        passed: Whether the decision is as expected.
         differs: How the decision differs from the expected one.
         policy: The policy that decided.
         action: The action.
@@ -179,9 +179,9 @@ class CasesTried(NamedTuple):
     """The decisions about test cases.
 
     Attributes:
-        cases: The number of cases.
-        failed: The number of cases with an unexpected decision.
-        tried: The cases.
+        cases: How many cases were tested.
+        failed: How many cases had an unexpected decision.
+        tried: The result of each case.
     """
 
     cases: int
@@ -224,7 +224,7 @@ def writing(loaded: Loaded) -> Iterator[None]:
 
 
 def usable(load: Callable[[], T], name: str = "") -> T:
-    """Return the policy that `load` returns. Raise Refused if it is unusable or, with `name`, missing."""
+    """Return the policy that `load` returns. Raise Refused if the policy is unusable or, with `name`, is missing."""
     try:
         return load()
     except PolicyNotFound as error:
@@ -250,6 +250,6 @@ NO_ROUTE = (
 
 
 def stops_calls(policy: Policy) -> bool:
-    """Return whether the policy acts on calls, and challenges or routes some of them."""
+    """Return whether the policy acts on calls (does not only observe), and some of its actions stop calls."""
     orders = {policy.default, *(rule.action for rule in policy.rules)}
     return not policy.observe and not STOPPING.isdisjoint(orders)

@@ -1,4 +1,4 @@
-"""Views of policies: rules, the calls that each policy is in force for, versions and drafts."""
+"""Policies as the console and the API show them: rules, the calls for which they are in force, versions and drafts."""
 
 import re
 import sqlite3
@@ -37,8 +37,8 @@ class RuleShown:
         name: The name of the rule.
         action: The action of the rule.
         when: The conditions, as written.
-        label: The tag that the phone shows; null for the one in the settings.
-        ask: The kind of challenge; null for the one in the settings.
+        label: The tag that the phone shows; null for the tag in the settings.
+        ask: The kind of challenge; null for the kind in the settings.
     """
 
     name: str
@@ -81,7 +81,7 @@ class PolicyShown:
 
     @property
     def builds_on(self) -> tuple[str, ...]:
-        """Return the names of the policies that it extends."""
+        """Return the names of the policies that this policy extends."""
         return self.chain[1:]
 
 
@@ -106,9 +106,9 @@ class RuleText(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PoliciesShown:
-    """Content of the page of policies. `running`: None if the policy is unusable; `problem` then says why.
+    """Content of the page of policies. `running`: the active policy; None if it is unusable, and `problem` says why.
 
-    `activated`: the policy was activated instead of the one in the settings. `scopes`: policies of DIDs, trunks and
+    `activated`: whether the active policy replaces the policy in the settings. `scopes`: policies of DIDs, trunks and
     groups. `sites`: policies of other sites. `published`: own policies published to other sites. `has_hub`: whether a
     hub is set up.
     """
@@ -134,7 +134,7 @@ class DraftProblem:
     Attributes:
         problem: The error.
         line: The line number; null if the error concerns no single line.
-        text: The line.
+        text: The text of the line.
     """
 
     problem: str | Wording
@@ -159,7 +159,7 @@ class DraftChecked:
 
 @dataclass(frozen=True, slots=True)
 class DiffLine:
-    """A line of a diff. `kind`: added, removed, same, or place for a line that gives the position."""
+    """A line of a diff. `kind`: `added`, `removed`, `same`, or `place` for a line that gives the position."""
 
     kind: str
     text: str
@@ -220,7 +220,7 @@ def policies_shown(db: sqlite3.Connection, loaded: Loaded) -> PoliciesShown:
 
 
 def checked(db: sqlite3.Connection, text: str, loaded: Loaded) -> DraftChecked:
-    """Return the errors in a draft or, if it is usable, the policy and remarks."""
+    """Return the errors in a draft. If the draft is usable, return the policy and remarks about its rules."""
     directories = loaded.policy_directories
     _, problems = read_policy(text, DRAFT, lambda base: load_policy(base, directories))
     if problems:
@@ -245,7 +245,7 @@ def preset_rules() -> tuple[RuleText, ...]:
 
 
 def resolved_text(policy: Policy) -> str:
-    """Return all rules of a policy in order as text, including those of policies that it extends."""
+    """Return all rules of a policy in order as text, including the rules of policies that it extends."""
     lines = [f"observe = {str(policy.observe).lower()}", f'default = "{policy.default.word}"']
     for rule in policy.rules:
         lines += ["", "[[rule]]", f'name = "{rule.name}"', *(f"when: {condition.text}" for condition in rule.when)]

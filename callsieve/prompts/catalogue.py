@@ -25,7 +25,7 @@ class PromptError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A text and its voice: the voice's name in espeak-ng, and its pace in words per minute."""
+    """A text to speak. `voice`: the name of the voice in espeak-ng; the pace is in words per minute."""
 
     language: str
     key: str
@@ -72,7 +72,7 @@ def own_directories(loaded: Loaded) -> tuple[Path, ...]:
 
 
 def known_language(text: str) -> str:
-    """Return the language if there are prompts in it. Raise PromptError otherwise."""
+    """Return the language `text` if it has prompts. Raise PromptError otherwise."""
     if text not in LANGUAGES:
         raise PromptError(f"unknown language {shown(text)}: use {' or '.join(LANGUAGES)}")
     return text

@@ -1,4 +1,4 @@
-"""The sound files of prompts in Asterisk's sounds directory: their state, and building them.
+"""The sound files of prompts in Asterisk's sounds directory: their state, and how they are built and removed.
 
 The dialplan plays <sounds>/<language>/callsieve/<key>.wav. Each file contains a note about its source
 (callsieve.prompts.wav). So a build makes only what changed, and never replaces a file that somebody else put there.
@@ -57,7 +57,7 @@ class PromptSource:
 
     @property
     def note(self) -> str:
-        """Return the note for the sound file. It changes with the text, voice, pace or recording."""
+        """Return the note for the sound file. The note changes with the text, voice, pace or recording."""
         if self.recording is not None:
             return f"callsieve {RECIPE} recorded {sha256(self.recording.read_bytes()).hexdigest()[:32]}"
         spoken = f"{self.prompt.voice}\n{self.prompt.words_per_minute}\n{self.prompt.text}"
@@ -177,10 +177,10 @@ def sounds_of_asterisk(ask: Callable[[str], str]) -> Path:
 
 
 def recordings_of(language: str, known: Mapping[str, Prompt], own: Sequence[Path]) -> dict[str, Path]:
-    """Return the administrator's recordings by prompt key. If several directories have one, the first counts.
+    """Return the administrator's recordings by prompt key, each from the first directory that contains it.
 
     Raises:
-        PromptError: A recording matches no prompt, or two match the same prompt.
+        PromptError: A recording matches no prompt, or two recordings match the same prompt.
     """
     recordings: dict[str, Path] = {}
     for directory in own:
@@ -236,7 +236,7 @@ def to_make(files: Sequence[PromptFile], *, force: bool = False) -> list[PromptF
 def build(
     files: Sequence[PromptFile], made: Sequence[PromptFile], tell: Callable[[], None] = lambda: None
 ) -> tuple[list[PromptFile], list[str]]:
-    """Build the prompts in `made`, a subset of `files`. Return the built prompts, and an error for each that failed.
+    """Build the prompts in `made`, a subset of `files`. Return the built prompts, and an error for each failed prompt.
 
     A prompt that fails keeps its file and does not stop the others. Files are replaced only after all prompts were
     tried. `tell` is called after each prompt.
@@ -294,7 +294,7 @@ def _made(file: PromptFile, scratch: Path) -> bytes | PromptError:
 def _spoken_faster(
     files: Sequence[PromptFile], made: Sequence[PromptFile], results: Mapping[Path, bytes | PromptError]
 ) -> dict[Path, bytes]:
-    """Rebuild prompts that must be short at a faster pace if a voice is too slow. Debian 12's takes twice as long."""
+    """Rebuild prompts that are too long at a faster pace: the voice of Debian 12 takes twice as long as others."""
     faster: dict[Path, bytes] = {}
     contents = {path: content for path, content in results.items() if isinstance(content, bytes)}
     spoken = {file.path for file in made if not file.source.recording and file.path in contents}
@@ -331,7 +331,7 @@ def _at_pace(files: Sequence[PromptFile], pace: float) -> dict[Path, bytes]:
 
 
 def _leave_out_too_long(files: Sequence[PromptFile], contents: dict[Path, bytes]) -> Iterator[str]:
-    """Remove sounds from `contents` that are too long for the dialplan, and yield the reason for each."""
+    """Remove sounds from `contents` that are too long for the dialplan. Yield an error for each removed sound."""
     for language in sorted({file.source.prompt.language for file in files}):
         of_key = {file.key: file for file in files if file.source.prompt.language == language}
         screening = of_key.get(SCREENING_MENU)
@@ -345,7 +345,7 @@ def _leave_out_too_long(files: Sequence[PromptFile], contents: dict[Path, bytes]
 
 
 def _too_long_with_menu(language: str, of_key: Mapping[str, PromptFile], contents: dict[Path, bytes]) -> Iterator[str]:
-    """Yield an error for each warning that is too long with the menu, and drop the warning or the menu if it is new."""
+    """Yield an error for each warning that is too long with the menu. Drop the warning or the menu, if newly built."""
     menu = of_key[WHISPER_MENU]
     for key, file in of_key.items():
         if not key.startswith("whisper-") or file is menu:
@@ -386,7 +386,7 @@ WITHOUT = (
 
 
 def are_built(context: CheckContext) -> Finding:
-    """Check that all prompts are built. Otherwise Asterisk plays its own sounds, and no spoken warnings."""
+    """Check that all prompts are built. Instead of a missing prompt, Asterisk plays its own sounds or no warning."""
     own = own_directories(context.loaded)
     troubles: list[Wording] = []
     missing = set[str]()

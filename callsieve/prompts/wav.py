@@ -1,4 +1,4 @@
-"""Sound files for Asterisk: 8 kHz, 16 bits, one channel, with a note about the source of each.
+"""Sound files for Asterisk: 8 kHz, 16 bits, one channel, each with a note about its source.
 
 Pure functions on bytes. The note is a comment in the WAV file (LIST, INFO, ICMT) before the samples. So a copied file
 still identifies itself, and no separate list can become wrong.

@@ -1,7 +1,8 @@
 """All requests of the public page to the store, the settings and the call-back helper.
 
 The backend runs in its own process (main/public_backend.py). The process that visitors reach has no store, settings or
-keys, and calls the backend. So no method trusts its arguments, which are texts and bytes, and each has its own limits.
+keys, and calls the backend. So no method trusts its arguments, which are texts and bytes, and each method has its own
+limits.
 """
 
 from __future__ import annotations
@@ -69,11 +70,11 @@ class Backend:
         await self._perform(operations.file, PublicAppealRequest(reference, name, contact, statement, link))
 
     async def status(self, link: str) -> AppealStatus | None:
-        """Return the state of the appeal with this secret link, or None."""
+        """Return the status of an appeal, or None. `link`: the SHA-256 of the secret in the link to the appeal."""
         return await self._store.read(operations.full_status, self.loaded, link, self._clock())
 
     async def view(self, link: str) -> OwnerView | None:
-        """Return what CallSieve knows about the appeal's number, if its owner has proved control of it."""
+        """Return what CallSieve knows about the appeal's number; None until its owner proves control of the number."""
         return await self._store.read(operations.owner_view, self.loaded, link, self._clock())
 
     async def make_code(self, link: str) -> str:
@@ -82,7 +83,7 @@ class Backend:
         return await self._perform(operations.make_code, link)
 
     async def call_back(self, link: str) -> tuple[HelperAnswer, str]:
-        """Have the number called. Return the helper's answer, and the code to key in during that call."""
+        """Have the appeal's number called. Return the helper's answer, and the code to key in during that call."""
         self._take(self._codes, link)
         made = await self._perform(operations.make_call_back, link)
         helper = Path(self.loaded.settings.public.call_back)
@@ -98,7 +99,7 @@ class Backend:
         await self._perform(operations.attach, DocumentRequest(link, title, content))
 
     async def check(self, reference: str, proof: str) -> tuple[Cleared, bool] | None:
-        """Return the clearance statement at a link, and whether it is still valid."""
+        """Return the clearance statement to which a link leads, and whether this statement is still valid."""
         return await self._store.read(operations.check, reference, proof, self._clock())
 
     async def _perform(self, operation: Callable[[sqlite3.Connection, Context, R], T], request: R) -> T:

@@ -70,7 +70,7 @@ def is_reached(context: CheckContext) -> Finding:
 
 
 def _trouble_at(loaded: Loaded) -> Finding | None:
-    """Return an error of the process behind the proxy; None if it is ours and trusts a proxy on this server."""
+    """Return an error of the process behind the proxy. It must be our page and trust a proxy on this server."""
     public = loaded.settings.public
     host, port = address_of(public.listen)
     if ip_address(host).is_unspecified:
@@ -95,7 +95,7 @@ def _trouble_at(loaded: Loaded) -> Finding | None:
 
 
 def _trouble_of_user(loaded: Loaded) -> Finding | None:
-    """Return an error if the page's user may open files of Asterisk's group: the daemon's socket and the store."""
+    """Return an error if the page's user may open files of Asterisk's group, such as the store."""
     ids = ids_of(PUBLIC_USER)
     try:
         group = Path(loaded.settings.asterisk.etc).stat().st_gid

@@ -66,7 +66,7 @@ class HeldCall(NamedTuple):
 
 
 class PublicAppealRequest(NamedTuple):
-    """An appeal to file. `reference`: id of the decision. `link`: SHA-256 of the secret in the link to its status."""
+    """An appeal to file. `reference`: id of the decision. `link`: SHA-256 of the secret in the status page's link."""
 
     reference: str
     name: str
@@ -76,7 +76,7 @@ class PublicAppealRequest(NamedTuple):
 
 
 class CallBack(NamedTuple):
-    """A call-back to a number. `code`: the owner keys it in; `ticket`: identifies the call to the daemon."""
+    """A call-back to a number. `code`: the code that the owner keys in; `ticket`: identifies the call to the daemon."""
 
     number: str
     code: str
@@ -114,7 +114,11 @@ class AppealStatus(NamedTuple):
 
     @property
     def takes_documents(self) -> bool:
-        """Whether the appeal is undecided, and the owner called in or proved control, or somebody accepted it."""
+        """Whether documents can be added to the appeal.
+
+        The appeal must be undecided. In addition, the owner must have called in or proved control, or somebody must
+        have accepted the appeal.
+        """
         return self.appeal.state in LIVE and (self.due_at is not None or self.called_at is not None)
 
     @property
@@ -124,7 +128,7 @@ class AppealStatus(NamedTuple):
 
 
 def look_up(db: sqlite3.Connection, typed: str) -> HeldCall | None:
-    """Return the call with this reference; None if it is unknown or the call was not stopped."""
+    """Return the call with this reference; None if the reference is unknown or the call was not stopped."""
     reference = parse_id(typed[:64])
     decision = decision_of(db, reference or NO_REFERENCE)
     if reference is None or decision is None or decision.caller is None or decision.rule == CALLEES_BLOCKLIST_RULE:
@@ -200,7 +204,7 @@ def attach(db: sqlite3.Connection, context: Context, request: DocumentRequest) -
     """Attach a document to an appeal.
 
     Raises:
-        Refused: For example for an unproven appeal: anybody could fill the disk with documents.
+        Refused: The appeal is unproven, for example. Otherwise anybody could fill the disk with documents.
     """
     with whole(db):
         status = status_of(db, request.link)
@@ -249,7 +253,7 @@ def status_of(db: sqlite3.Connection, link: str) -> AppealStatus | None:
 
 
 def full_status(db: sqlite3.Connection, loaded: Loaded, link: str, now: float) -> AppealStatus | None:
-    """Return the status. If the appeal is in force or was upheld lately, add how the number's calls are treated now."""
+    """Return the status. If the appeal is in force or was upheld lately, say how calls from the number are treated."""
     status = status_of(db, link)
     if status is None or not _may_be_shown(db, status.appeal, now):
         return status
@@ -269,7 +273,7 @@ def _may_be_shown(db: sqlite3.Connection, appeal: Appeal, now: float) -> bool:
 
 
 def owner_view(db: sqlite3.Connection, loaded: Loaded, link: str, now: float) -> OwnerView | None:
-    """Return what CallSieve knows about the appeal's number; None if its owner has not proved control of it."""
+    """Return what CallSieve knows about the appeal's number; None until its owner proves control of the number."""
     reference = public_appeals.reference_of_link(db, link)
     appeal = None if reference is None else appeal_of(db, reference)
     if appeal is None:
@@ -284,7 +288,7 @@ def owner_view(db: sqlite3.Connection, loaded: Loaded, link: str, now: float) ->
 
 
 def check(db: sqlite3.Connection, reference: str, proof: str, now: float) -> tuple[Cleared, bool] | None:
-    """Return the clearance statement at a link and whether it is still valid; None for an unknown link."""
+    """Return the clearance statement to which a link leads, and whether it is still valid; None for an unknown link."""
     cleared = statement_of(db, reference)
     if cleared is None or not hmac.compare_digest(cleared.proof.encode(), proof.encode()):
         return None

@@ -50,7 +50,7 @@ TYPES: Mapping[str, tuple[Any, ...]] = {
 
 
 class BackendResult(NamedTuple):
-    """The result of a request: its `value`, or that it was `refused` or `failed`."""
+    """The result of a request: the returned `value`, or the reason why the request was `refused` or `failed`."""
 
     value: Any = None
     refused: tuple[str, str | Wording, str] | None = None
@@ -106,7 +106,7 @@ async def _outcome(backend: Backend, name: str, arguments: tuple[Any, ...]) -> B
 
 
 def connected(path: Path) -> socket.socket:
-    """Return a connection to the backend. Raise OSError if nothing listens, or a process of another user."""
+    """Return a connection to the backend. Raise OSError if nobody listens, or if another user's process listens."""
     with ExitStack() as undo:
         sock = undo.enter_context(socket.socket(socket.AF_UNIX))
         sock.connect(str(path))

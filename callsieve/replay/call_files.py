@@ -45,7 +45,7 @@ class History(HistoryReader):
     Attributes:
         place: Function that returns how much of `size` was read.
         size: Size of the file in bytes, or length of a database's history in seconds. None: unknown.
-        going_on: Number of unfinished calls. They are left for the next import.
+        going_on: How many calls are unfinished. They are left for the next import.
         remarks: Remarks for the user about the file.
     """
 
@@ -87,7 +87,7 @@ def in_time_order(events: Iterable[Event], held: int = HELD_EVENTS) -> Iterator[
 
 @contextmanager
 def open_history(path: Path, sides: Sides, zone: tzinfo | None) -> Iterator[History]:
-    """Open a file in one of the three formats. CSV and JSON lines may be compressed with gzip. Raise HistoryError."""
+    """Open a file of CSV, sqlite3 or JSON lines. CSV and JSON lines may be compressed with gzip. Raise HistoryError."""
     history = History()
     with open_named(path) as packed:
         stream = unpacked(packed)

@@ -44,7 +44,7 @@ class ChannelEvents(NamedTuple):
     """CEL events of a call's channels, by channel name.
 
     `hang_ups`: "hangupsource" of HANGUP: the channel or dialplan that ended this channel. `talks`: seconds from ANSWER
-    to HANGUP. `has_ended`: there was a LINKEDID_END.
+    to HANGUP. `has_ended`: whether there was a LINKEDID_END.
     """
 
     hang_ups: Mapping[str, str]
@@ -65,9 +65,10 @@ _TEXT = 64
 
 @dataclass(frozen=True, slots=True)
 class CdrRow:
-    """One CDR. `call`: its linkedid, else its uniqueid, else a hash of the row. Times are UTC seconds.
+    """A CDR. `call`: its linkedid, else its uniqueid, else a hash of the row. Times are UTC seconds.
 
-    `is_callers`: the CDR is about the channel that began the call. Asterisk writes it after that channel has ended.
+    `is_callers`: whether the CDR is about the channel that began the call. Asterisk writes such a CDR after that
+    channel has ended.
     """
 
     call: str
@@ -92,7 +93,7 @@ class CdrRow:
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """How to tell phones from trunks. `site`: for each trunk, the region whose format its national numbers have."""
+    """How to tell phones from trunks. `site`: the trunks, each with the region that its national numbers belong to."""
 
     trunk_of: Callable[[str], str | None]
     site: Site = field(default_factory=Site)
@@ -118,10 +119,10 @@ class Sides:
 
 
 def parse_row(fields: Mapping[str, str], zone: tzinfo | None) -> CdrRow | None:
-    """Parse a CDR from its fields by name, Asterisk's or FreePBX's. Return None if it is not a CDR.
+    """Parse a CDR from its fields, with Asterisk's or FreePBX's names. Return None if the fields are not a CDR.
 
     The time is taken from the uniqueid if possible. Other times in a CDR have no zone: they are read in `zone`, or in
-    this server's zone if that is None.
+    this server's zone if `zone` is None.
     """
     disposition = disposition_of(fields.get("disposition", ""))
     unique = fields.get("uniqueid", "").strip()
@@ -236,8 +237,8 @@ def _talk(answered: CdrRow, events: ChannelEvents) -> float:
 def _ended_by(first: CdrRow, answered: CdrRow | None, hang_ups: Mapping[str, str], ended_at: float) -> EndedBy | None:
     """Return which side hung up. A phone that left while somebody else stayed in the call did not end it.
 
-    Asterisk passes the source of a hang-up on to the other side, but not through a Local channel. So both are checked.
-    Source: observed with Asterisk 22 for Dial, Dial of a Local channel, Queue, cancelled and timed out calls.
+    Asterisk passes the source of a hang-up on to the other side, but not through a Local channel. So both sides are
+    checked. Source: observed with Asterisk 22 for Dial, Dial of a Local channel, Queue, cancelled and timed out calls.
     """
     source = hang_ups.get(first.channel, "")
     if first.channel and source == first.channel:
@@ -263,7 +264,7 @@ def _direction(first: CdrRow, rows: list[CdrRow], sides: Sides) -> Direction:
 
 
 def _answered_row(rows: list[CdrRow], side: Callable[[str], str | None]) -> CdrRow | None:
-    """Return the CDR of the phone that answered or, for an outgoing call, of the trunk. Local channels come last."""
+    """Return the answered CDR of a phone (for an outgoing call, of a trunk). Local channels come last."""
     answered = [
         row
         for row in rows

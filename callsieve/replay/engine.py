@@ -135,8 +135,8 @@ class Replay:
     def is_sampled(self, event: PastCall, judged: Judged) -> bool:
         """Return whether the call was in the control sample, so that its warning was left out at random.
 
-        If the history does not say so, the call counts as sampled if the first policy warned, the call was selected at
-        random, and it was shown without a tag.
+        The history may not say this. Then the call counts as sampled if the first policy warned, the call was selected
+        at random, and the call was shown without a tag.
         """
         if event.sampled is not None:
             return event.sampled
@@ -257,11 +257,11 @@ class Replay:
     def _ties(
         self, number: str, auth_class: AuthClass, then: Then, at: float, callee: Person | None
     ) -> tuple[tuple[PersonalTie, ...], bool]:
-        """Return the ties that matter for a decision, and whether anybody has a tie.
+        """Return the relations of people to the number that matter for a decision, and whether anybody has a relation.
 
-        If a person has both a list entry and a mark, the later one counts. A number may have ties to hundreds of
-        people. If the callee is known, only the ties of the callee and the company matter, and a single tie of any
-        colleague, because its caller is then no stranger.
+        If a person has both a list entry and a mark, the later of the two counts. A number may have relations to
+        hundreds of people. If the callee is known, only the relations of the callee and the company matter. A single
+        relation of a colleague matters too, because the caller is then no stranger.
         """
         blocks, ledger = self.marks.blocks(number), self.ledger
         if not blocks and then is NOTHING_THEN and not ledger.has_words(number):

@@ -1,12 +1,12 @@
 """Find probable mistakes: stopped or warned calls from numbers that people wanted to hear from.
 
 Often a later call shows that a number was wanted. So all calls are counted first, in time order, and judged at the
-end. The replay and `callsieve summary` share this.
+end. The replay and `callsieve summary` use this module.
 
 A wanted automated caller (a reminder, an alarm, a lift) cannot press a digit, and people rarely call it back. So
-evidence in favour of a number counts too, unless a list stopped it, and automated callers come first. A number that was
-challenged without any evidence (preset `strangers`) needs less to count as a mistake. It does not count if the caller
-later pressed the digit.
+evidence in favour of a number counts too, unless a list stopped the call, and automated callers come first. A number
+that was challenged without any evidence (preset `strangers`) needs less to count as a mistake. Such a number does not
+count if the caller later pressed the digit.
 """
 
 from __future__ import annotations
@@ -68,9 +68,9 @@ class DecidedCall(NamedTuple):
 
 
 class KnownCallers(NamedTuple):
-    """The store's facts in favour of a number. `is_own`: it is an own number.
+    """The store's facts in favour of a number. `is_own`: whether the number is an own number.
 
-    `confirmed_at`: when somebody here last confirmed that its calls were treated correctly.
+    `confirmed_at`: when somebody here last confirmed that calls from the number were treated correctly.
     """
 
     is_contact: bool = False
@@ -81,10 +81,10 @@ class KnownCallers(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FalsePositive:
-    """A number whose calls should perhaps have rung. `actions` and `rules`: counts; `why`: the reasons.
+    """A number whose calls should perhaps have rung. `actions`, `rules`: how many calls got each; `why`: the reasons.
 
-    `likelihood` is a score for sorting, not a probability. `is_machine`: it pressed nothing when challenged, or calls
-    like an automated caller.
+    `likelihood` is a score for sorting, not a probability. `is_machine`: whether the caller pressed nothing when
+    challenged or calls like an automated caller.
     """
 
     number: str
@@ -98,7 +98,7 @@ class FalsePositive:
     @property
     @encoded
     def calls(self) -> int:
-        """Return the number of these calls."""
+        """Return how many calls of this number were probably stopped or warned about by mistake."""
         return sum(self.actions.values())
 
     @property
@@ -109,14 +109,14 @@ class FalsePositive:
 
 
 class ProbableMistakes(NamedTuple):
-    """The number of calls that were probably stopped or warned about by mistake, and their numbers."""
+    """How many calls were probably stopped or warned about by mistake, and the numbers from which they came."""
 
     calls: int
     numbers: Sequence[FalsePositive]
 
     @classmethod
     def of(cls, mistakes: Sequence[FalsePositive]) -> ProbableMistakes:
-        """Return these mistakes with the total number of their calls."""
+        """Return these mistakes with the total count of their calls."""
         return cls(count_of(mistakes), mistakes)
 
 
@@ -125,8 +125,8 @@ class _NumberCalls:
     """The calls of one number.
 
     Attributes:
-        called_back: Actions up to the last time that somebody here called the number and talked.
-        unsuspected: Number of calls that were challenged without evidence.
+        called_back: The actions of calls before the last time that somebody here called the number and talked.
+        unsuspected: How many calls were challenged without evidence.
     """
 
     actions: Counter[str] = field(default_factory=Counter)
@@ -147,7 +147,7 @@ class Stops:
         self._calls_of: dict[str, _NumberCalls] = {}
 
     def add_call(self, call: DecidedCall) -> None:
-        """Count a call if its action is one of those to count."""
+        """Count a call if its action is one of the actions to count."""
         if call.action not in self._actions:
             return
         self.calls += 1
@@ -178,7 +178,8 @@ class Stops:
     ) -> list[FalsePositive]:
         """Return the numbers with facts in their favour: automated callers first, then by likelihood and calls.
 
-        `long_talks` returns how many people here had a long talk with a number, `rows_of` its evidence.
+        `long_talks` returns how many people here had a long talk with a number. `rows_of` returns the evidence about a
+        number.
         """
         mistakes = [
             mistake
@@ -212,7 +213,7 @@ def call_back_number(outcome: OutcomeRecord, one_ring_at: Callable[[str, float],
 
 
 def count_of(mistakes: Iterable[FalsePositive]) -> int:
-    """Return the total number of calls of these mistakes."""
+    """Return how many calls these mistakes have in total."""
     return sum(mistake.calls for mistake in mistakes)
 
 

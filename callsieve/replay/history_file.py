@@ -2,8 +2,8 @@
 
     events_of(stream, history, site) -> PastCall | Mark ...
 
-An invalid line is skipped alone. The file may be hostile: lines, texts and numbers are bounded, and displayed texts
-contain no control characters.
+If a line is invalid, only that line is skipped. The file may be hostile: lines, texts and numbers are bounded, and
+displayed texts contain no control characters.
 """
 
 from collections.abc import Iterator
@@ -54,8 +54,9 @@ NO_NUMBER = "the mark has no valid telephone number"
 class PastCall(Record, frozen=True):
     """A past call: how it ended, and what the network sent when it began.
 
-    `sampled`: it was in the control sample, so its warning was left out; None: unknown. `name`: the name that came with
-    the call, if recorded. `carrier_counts`: a carrier's warning in place of the name counts as evidence.
+    `sampled`: whether it was in the control sample, so that its warning was left out; None: unknown. `name`: the name
+    that came with the call, if recorded. `carrier_counts`: whether a carrier's warning in place of the name counts as
+    evidence.
     """
 
     outcome: OutcomeRecord
@@ -81,7 +82,7 @@ class EmptyLines(ValueError):
 
 @dataclass(slots=True)
 class HistoryReader:
-    """Progress of reading a history. `line`: number of the last row; 0 in a database. `problems`: the first ten.
+    """Progress of reading a history. `line`: number of the last line; 0 in a database. `problems`: the first ten.
 
     `kind`: `history`, `store`, `cdr-csv` or `cdr-sqlite`.
     """
@@ -94,7 +95,7 @@ class HistoryReader:
     problems: list[RowProblem] = field(default_factory=list)
 
     def refuse(self, problem: str) -> None:
-        """Count the last row as skipped, and keep the error if it is one of the first."""
+        """Count the last row as skipped. Keep the error if fewer than KEPT_PROBLEMS errors are kept."""
         self.skipped += 1
         if len(self.problems) < KEPT_PROBLEMS:
             self.problems.append(RowProblem(self.line, problem) if self.line else RowProblem(self.read, problem, "row"))
@@ -103,8 +104,8 @@ class HistoryReader:
 def events_of(stream: BinaryIO, reading: HistoryReader, site: Site) -> Iterator[Event]:
     """Parse the lines and yield their events.
 
-    Marks get the auth class `unknown`, because the replay knows the class of their call. Attestation A without a
-    verification counts as verified.
+    Marks get the authentication class `unknown`, because the replay knows the class of the marked call. Attestation A
+    without a verification counts as verified.
     """
     trunks = {trunk.name: trunk for trunk in site.trunks}
     for line in lines_of(stream, reading):

@@ -58,7 +58,7 @@ class CallGroup:
 
 @dataclass(frozen=True, slots=True)
 class LabelEffect:
-    """Counts calls with and without their warning, and people's reactions to them."""
+    """Counts calls with and without their warning, and people's reactions to these calls."""
 
     labelled: Annotated[CallGroup, HIDDEN] = field(default_factory=CallGroup)
     unlabelled: Annotated[CallGroup, HIDDEN] = field(default_factory=CallGroup)
@@ -74,13 +74,13 @@ class LabelEffect:
     @property
     @encoded
     def least(self) -> int:
-        """Return the number of calls that each group needs for a result."""
+        """Return how many calls each group needs for a result."""
         return LEAST_CALLS
 
     @property
     @encoded
     def calls(self) -> dict[str, int]:
-        """Return the number of calls in each group."""
+        """Return how many calls each group has."""
         return {"labelled": self.labelled.calls, "unlabelled": self.unlabelled.calls}
 
     @property
@@ -91,7 +91,7 @@ class LabelEffect:
         return [SeenShares(*share, difference(*share[1:])) for share in shares] if self.enough else []
 
     def add_call(self, outcome: OutcomeRecord, *, sampled: bool) -> None:
-        """Add the outcome of an inbound call. `sampled`: its warning was left out at random."""
+        """Add the outcome of an inbound call. `sampled`: whether its warning was left out at random."""
         number = outcome.number
         if number is None:
             return

@@ -19,7 +19,7 @@ TOO_MANY = f"more than {MARKS_A_DAY} numbers within a day"
 
 
 class Marks:
-    """The marks so far, and the calls to which marks may refer. `refused`: number of refused marks by reason."""
+    """The marks so far, and the calls to which marks may refer. `refused`: how many marks were refused, by reason."""
 
     def __init__(self, ledger: MemoryStore, own_numbers: frozenset[str], is_contact: Callable[[str], bool]) -> None:
         self.taken = 0
@@ -39,7 +39,7 @@ class Marks:
         return linkedid in self._number_of_call
 
     def add_call(self, outcome: OutcomeRecord) -> None:
-        """Add a call that begins. Marks of this call get the call's auth class."""
+        """Add a call that begins. Its authentication class is used for marks of this call."""
         number, auth_class = outcome.caller, outcome.auth_class
         self._number_of_call[outcome.linkedid] = number
         if number is None:
@@ -55,7 +55,7 @@ class Marks:
         self._number_of_call[linkedid] = None
 
     def take(self, mark: Mark) -> None:
-        """Add a mark with the auth class of its call, or count the reason for refusing it."""
+        """Add a mark with the authentication class of its call, or count the reason for refusing the mark."""
         refusal = self._refusal(mark)
         if refusal:
             self.refused[refusal] += 1

@@ -49,7 +49,7 @@ NOT_CONSIDERED = "Appeals, reviews, people's quiet hours, emergencies and expect
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A day, or a week from Monday, with the number of calls per action."""
+    """A day, or a week from Monday, and how many calls got each action."""
 
     first: date
     actions: Counter[str]
@@ -74,7 +74,7 @@ class ChangedDecision(msgspec.Struct, frozen=True, rename={"before": "from", "af
 
 
 class ChangeCount(msgspec.Struct, frozen=True, rename={"before": "from", "after": "to"}):
-    """The number of calls that change from one action to another."""
+    """How many calls change from one action to another between the two policies."""
 
     before: str
     after: str
@@ -82,7 +82,7 @@ class ChangeCount(msgspec.Struct, frozen=True, rename={"before": "from", "after"
 
 
 class Changes(NamedTuple):
-    """The calls that the two policies treat differently: total, counts by action, and the first of these calls."""
+    """The calls that the two policies treat differently: their total, counts by action, and the first few calls."""
 
     total: int
     by: list[ChangeCount]
@@ -90,7 +90,7 @@ class Changes(NamedTuple):
 
 
 class ReadLines(NamedTuple):
-    """The number of lines read and skipped in a history, and the first errors."""
+    """How many lines of a history were read and how many were skipped, and the first errors."""
 
     read: int
     skipped: int
@@ -98,7 +98,7 @@ class ReadLines(NamedTuple):
 
 
 class Assumption(NamedTuple):
-    """An assumption behind some figures, and how many calls of each action depend on it."""
+    """An assumption behind some counts, and how many calls of each action depend on the assumption."""
 
     code: str
     figures: tuple[str, ...]
@@ -107,9 +107,9 @@ class Assumption(NamedTuple):
 
 @dataclass(slots=True)
 class ReplayReport:
-    """Everything that the report shows, and its JSON. `against_*`: figures of the policy to compare with.
+    """Everything that the report shows, and its JSON. `against_*`: the values of the policy to compare with.
 
-    `assumed`: counts of `actions` on calls that follow a call of the same number which the policy would have treated
+    `assumed`: for each of `actions`, how many calls follow a call of the same number that the policy would have treated
     differently. The report assumes that these calls would have come anyway.
     """
 
@@ -147,7 +147,7 @@ class ReplayReport:
     @property
     @encoded
     def assumes(self) -> Assumption:
-        """Return the assumption behind the figures."""
+        """Return the assumption behind the counts of the report."""
         return Assumption(NOTHING_CHANGED, ASSUMING_FIGURES, self.assumed)
 
     @property
@@ -304,7 +304,7 @@ def line_of(judged: Judged) -> dict[str, Any]:
 
 
 def periods_of(days: dict[int, Counter[str]]) -> tuple[list[Period], bool]:
-    """Return all days from first to last, or weeks if there are more than 60 days, and whether they are weeks."""
+    """Return all days from first to last, or weeks for more than 60 days, and whether the periods are weeks."""
     if not days:
         return [], False
     first, last = min(days), max(days)

@@ -1,7 +1,8 @@
 """Calls and marks from the store as events for a replay, in time order.
 
 A call's attestation and carrier label are read from the evidence of its decision. Other names that came with calls are
-not stored. If a call has no decision, only its auth class is known, and the mildest values that fit it are used.
+not stored. If a call has no decision, only its authentication class is known. Then the mildest values that fit this
+class are used.
 """
 
 import sqlite3

@@ -1,4 +1,4 @@
-"""The summary of several days, from the journal, the outcomes and the marks."""
+"""The summary of screening in several days, from the journal, the outcomes and the marks."""
 
 import sqlite3
 from collections import Counter
@@ -40,7 +40,7 @@ MOST_LISTED = 100
 
 @dataclass(frozen=True, slots=True)
 class RuleCount:
-    """A rule with the numbers of its calls, callers and actions."""
+    """A rule, with counts of the calls and callers that it decided about, and of its actions."""
 
     rule: str
     calls: int
@@ -50,7 +50,7 @@ class RuleCount:
 
 @dataclass(frozen=True, slots=True)
 class CallerCount:
-    """A number whose calls were stopped: the number of calls, the actions, and its points at the latest call."""
+    """A number whose calls were stopped. `actions`: counts; `points`: the number's points at the latest call."""
 
     number: str
     calls: int
@@ -71,10 +71,10 @@ class LetThrough:
 
 @dataclass(frozen=True, slots=True)
 class PeriodSummary:
-    """The calls that began from `since` until before `until`. Actions are those without observe mode.
+    """The calls that began from `since` until before `until`. `actions`: counts as without observe mode.
 
-    `observed`: number of calls that only observe mode let through. `mistakes`: stopped calls that were probably
-    mistakes. `incomplete`: number of calls that were only partly observed. `slow_ms`: 1 % of the decisions took longer.
+    `observed`: how many calls only observe mode let through. `mistakes`: numbers that were probably stopped by mistake.
+    `incomplete`: how many calls were only partly observed. `slow_ms`: the time that 1 % of the decisions exceeded.
     """
 
     since: Instant
@@ -135,7 +135,7 @@ def summary_of(db: sqlite3.Connection, since: float, until: float) -> PeriodSumm
 def _in_order(
     decided: Iterable[DecisionRecord], ended: Iterable[OutcomeRecord]
 ) -> Iterator[DecisionRecord | OutcomeRecord]:
-    """Merge both by time. An outcome has the time of its call's first channel, so it comes before the decision."""
+    """Merge decisions and outcomes by time. An outcome has the time of the call's first channel, so it comes first."""
     both: tuple[Iterable[DecisionRecord | OutcomeRecord], ...] = (decided, ended)
     return iter(merge(*both, key=lambda event: event.at))
 

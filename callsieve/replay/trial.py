@@ -2,9 +2,9 @@
 
     python -m callsieve.replay.trial
 
-It runs as a separate process with low priority and bounded memory and time, because a replay takes seconds to minutes
-of pure Python. It reads one JSON object from standard input. It writes lines of JSON: `{"share": 0.4}` as progress, and
-at the end `{"report": ...}` or `{"problem": "..."}`. It changes nothing.
+The trial runs as a separate process with low priority and bounded memory and time, because a replay takes seconds to
+minutes of pure Python. It reads one JSON object from standard input. It writes lines of JSON: `{"share": 0.4}` as
+progress, and at the end `{"report": ...}` or `{"problem": "..."}`. It changes nothing.
 
 The replay begins with the oldest event in the store, so that the first day is decided with the evidence of its time.
 Only the calls of the requested days are counted.
@@ -47,7 +47,7 @@ TELL_SECONDS = 0.2
 
 
 class TrialRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The text of a draft, and the number of days before `now`. `config`: the settings file, if there is one."""
+    """A draft to try on the calls of the last `days` before `now`. `config`: the settings file, if there is one."""
 
     config: str | None
     state: str

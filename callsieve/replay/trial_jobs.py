@@ -24,8 +24,8 @@ FAILED = "the trial ended without a report: the console's log has the details"
 class TrialJob:
     """A trial of a draft or preset.
 
-    `digest`: of the tried text. `preset`: its name; empty for a draft. `share`: the finished share, 0 to 1. `report`:
-    the result at the end, unless there is a `problem`.
+    `digest`: the digest of the tried text. `preset`: the name of the preset; empty for a draft. `share`: the finished
+    share, 0 to 1. `report`: the result at the end, unless there is a `problem`.
     """
 
     who: str
@@ -57,7 +57,7 @@ class TrialJobs:
         return self._task is not None and not self._task.done()
 
     def start(self, loaded: Loaded, job: TrialJob, draft: str) -> bool:
-        """Start a trial. Return False if another one is running."""
+        """Start a trial. Return False if another trial is running."""
         if self.is_running:
             return False
         config = str(loaded.file) if loaded.file else None

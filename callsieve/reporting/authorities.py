@@ -1,6 +1,6 @@
 """Authorities that accept complaints about calls, and the fields of their forms.
 
-Forms change: READ is the day on which they were read. `not_read` says what could not be read.
+Forms change: READ is the day on which the forms were read. `not_read` says what could not be read.
 """
 
 import sqlite3
@@ -34,7 +34,7 @@ class ComplaintFieldKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ComplaintField:
-    """A field of a complaint form. `required`: the form requires it."""
+    """A field of a complaint form. `required`: whether the form requires the field."""
 
     kind: ComplaintFieldKind
     label: Wording
@@ -43,7 +43,7 @@ class ComplaintField:
 
 @dataclass(frozen=True, slots=True)
 class ComplaintSource:
-    """A web page from which the fields of a form were read. `official`: it is the authority's own page."""
+    """A web page from which the fields of a form were read. `official`: whether it is the authority's own page."""
 
     title: str
     url: str
@@ -52,7 +52,7 @@ class ComplaintSource:
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """An authority, the calls about which it accepts complaints, and the language to write in."""
+    """An authority that accepts complaints, the kind of calls it is responsible for, and the language to write in."""
 
     name: Wording
     site: str

@@ -13,7 +13,7 @@ REPORTS_TIMER = Wording("systemctl enable --now callsieve-reports.timer, or call
 
 
 def reports_what_is_marked(context: CheckContext) -> Finding:
-    """Check that marks are reported to PhoneBlock, if the settings require it."""
+    """Check that marks are reported to PhoneBlock, if the settings switch these reports on."""
     if not reporting_to(context.loaded).enabled:
         return ok(Wording("marks are not reported to anybody"))
     return context.judge_store(_check_reporting)

@@ -50,7 +50,7 @@ class NumberCase:
     Attributes:
         marks: All marks made by people of this site.
         counting: Marks that count: neither corrected nor from before the current owner.
-        waits: An unusual number of new marks waits for a review.
+        waits: Whether unusually many new marks wait for a review.
     """
 
     marks: Sequence[Mark]
@@ -99,7 +99,7 @@ def speaks_for_it(case: NumberCase) -> bool:
 
 
 def rating_of(marks: Sequence[Mark]) -> str:
-    """Return PhoneBlock's rating for the most frequent category; for equal counts, the latest."""
+    """Return PhoneBlock's rating for the most frequent category of the marks; for equal counts, the latest category."""
     words = [RATING_BY_CATEGORY[mark.category] for mark in _latest_first(marks) if mark.category in RATING_BY_CATEGORY]
     return Counter(words).most_common(1)[0][0] if words else UNSPECIFIED
 

@@ -1,6 +1,7 @@
 """Send due reports to PhoneBlock, one number after the other.
 
-If the process is killed between sending and recording a step, the step is sent again. That changes nothing there.
+If the process is killed between sending and recording a step, the step is sent again. PhoneBlock ignores repeated
+steps.
 """
 
 import sqlite3
@@ -23,7 +24,7 @@ NOT_NOW = frozenset({408, 425, 429})
 
 
 class NotTaken(Exception):
-    """Raised if PhoneBlock refuses a step. `forever`: only for this number, so that others can be sent."""
+    """Raised if PhoneBlock refuses a step. `forever`: whether only this number is refused. Others can then be sent."""
 
     def __init__(self, status: int) -> None:
         self.status = status
@@ -42,7 +43,7 @@ class PhoneBlockAccount:
     private: bool = False
 
     async def rate(self, number: str, rating: str) -> None:
-        """Send the rating of a number. No reason, time or data about the person who marked it is sent.
+        """Send the rating of a number. No reason, time or data about the person who marked the number is sent.
 
         Raises:
             NotTaken: PhoneBlock refused the rating.
@@ -73,7 +74,7 @@ MOST_AT_ONCE = 50  # the timer runs again in five minutes
 
 @dataclass(slots=True)
 class Sent:
-    """The result of sending. `failure`: why sending stopped early. `left`: number of steps not tried."""
+    """The result of sending. `failure`: why sending stopped early. `left`: how many steps were not tried."""
 
     reported: int = 0
     withdrawn: int = 0

@@ -1,4 +1,4 @@
-"""Write the changes that setup planned, have Asterisk load them, and restore all files if Asterisk fails to."""
+"""Write the changes that setup planned, have Asterisk load them, and restore all files if loading fails."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -38,7 +38,7 @@ def loaded_now(ask: Ask) -> AsteriskState:
 
 
 def take_over(plan: InstallPlan, trunks: Sequence[PbxTrunk], ask: Ask) -> None:
-    """Write the plan and have Asterisk load it. If that fails, restore all files.
+    """Write the plan and have Asterisk load it. If writing or loading fails, restore all files.
 
     Raises:
         InstallError: A file could not be written, or Asterisk did not load it.
@@ -62,9 +62,9 @@ def take_over(plan: InstallPlan, trunks: Sequence[PbxTrunk], ask: Ask) -> None:
 
 
 def _reload_old_files(ask: Ask, trunks: Sequence[PbxTrunk]) -> None:
-    """Have Asterisk load the restored files. Trunks come first, because their calls are lost without our contexts.
+    """Have Asterisk load the restored files: first the trunks, because without our contexts their calls would be lost.
 
-    The contexts stay loaded while a trunk still uses them. If Asterisk does not answer, it loads the files when it
+    If a trunk still uses the contexts, they stay loaded. If Asterisk does not answer, it loads the files when it
     starts.
     """
     try:

@@ -36,7 +36,7 @@ class PbxTrunk:
         name: The trunk's section in `file`.
         file: pjsip.conf or iax.conf.
         context: The trunk's context as Asterisk reports it; None if it has no context.
-        place: The line with `context`, or the header of the section that inherits it. None if no file has it.
+        place: The line with `context`, or the header of the section that inherits it. None if no file sets the context.
     """
 
     name: str
@@ -81,7 +81,7 @@ def find_trunks(context: CheckContext) -> list[PbxTrunk]:
 
 
 def _placed(etc: Path, trunk: PbxTrunk) -> PbxTrunk:
-    """Return the trunk with the place of its context. An IAX2 user's context comes from the file: Asterisk cuts it."""
+    """Return the trunk with the place of its context. Asterisk truncates an IAX2 user's context: the file has it."""
     place = _place_of(etc, trunk)
     if trunk.file == IAX_FILE and place is not None and place.section is None:
         return replace(trunk, place=place, context=place.text.partition("=")[2].removeprefix(">").strip())
@@ -125,7 +125,7 @@ def trunk_tables(trunks: Iterable[PbxTrunk], settings: Settings, *, is_new: bool
     """Return the lines to add to the settings to describe these trunks.
 
     As soon as one trunk is described, channels of undescribed trunks count as phones. So all trunks are described or
-    none. Settings without described trunks stay so, unless they are new.
+    none. Settings that describe no trunk stay unchanged, unless the settings are new.
     """
     described = [table.channels for table in settings.trunk]
     if not described and not is_new:

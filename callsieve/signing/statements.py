@@ -180,7 +180,7 @@ PUBLIC_MODE: Final = 0o644
 
 
 class HandoverUnderWay(ValueError):
-    """Raised if the last change of keys is still valid: some readers know only the former key. `until`: UTC seconds."""
+    """Raised if the last change of keys is still valid: some readers know only the former key. `until`: its end."""
 
     def __init__(self, until: int) -> None:
         super().__init__(until)
@@ -190,7 +190,7 @@ class HandoverUnderWay(ValueError):
 def rotate(state: Path, issuer: str, now: float) -> keys.PublicKey:
     """Sign with a new key from now on. Raise HandoverUnderWay, KeyFileError or OSError.
 
-    The handover (the new key, signed by the old one) is written first: a handover to any other key has no effect.
+    The handover (the new key, signed by the old key) is written before the new key. If that fails, it has no effect.
     """
     old = keys.signing_key(state)
     if (last := handover_of(state, old.public_key, now)) is not None:
@@ -211,7 +211,7 @@ def rotate(state: Path, issuer: str, now: float) -> keys.PublicKey:
 
 
 def handover_of(state: Path, key: keys.PublicKey, now: float) -> SignedStatement | None:
-    """Return the handover from the former key to this key; None if there is no valid one."""
+    """Return the handover from the former key to this key; None if there is no valid handover."""
     text = handover_text(state)
     if text is None:
         return None

@@ -1,4 +1,4 @@
-"""The status as returned by `--json` and the API."""
+"""The status of screening as `--json` and the API return it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class ActivePolicy:
 
     Attributes:
         name: The name of the policy; null if unknown.
-        observing: Whether it only observes, so that decisions are recorded but no call is changed.
+        observing: Whether the policy only observes, so that decisions are recorded but no call is changed.
     """
 
     name: str | None
@@ -28,9 +28,9 @@ class LastHour:
     """The decisions of the last hour.
 
     Attributes:
-        calls: The number of decisions.
-        by_action: The number of decisions by action; in observe mode, by the action that was not taken.
-        failed_open: The number of calls that were let through because something failed.
+        calls: How many decisions there were.
+        by_action: How many decisions had each action; in observe mode, the action that was not taken.
+        failed_open: How many calls were let through because something failed.
     """
 
     calls: int
@@ -60,7 +60,7 @@ class ListenerState:
     Attributes:
         configured: Whether the settings name a manager user.
         connected: Whether the daemon is logged in to Asterisk; null if unknown.
-        trouble: Why it is not logged in; empty if it is.
+        trouble: Why the daemon is not logged in; empty if it is logged in.
     """
 
     configured: bool
@@ -91,11 +91,11 @@ class SystemStatus:
         version: The version of CallSieve.
         at: When this was checked.
         screening: Whether calls are screened, as a word.
-        screened: The same as yes or no; null if it is unknown or depends on the trunk.
+        screened: Whether calls are screened; null if unknown, or if only the calls of some trunks are screened.
         well: Whether calls are screened and nothing must be fixed.
-        why: Why calls are not screened; empty if they are.
+        why: Why calls are not screened; empty if calls are screened.
         since: When this state began, if known.
-        until: When this state ends automatically; null if it does not.
+        until: When this state ends automatically; null if it does not end automatically.
         confirmed_at: When calls last verifiably reached CallSieve: the latest decision, or a check of the trunks.
         policy: The policy in force.
         last_call: The latest decision; null for a viewer, who sees no numbers.

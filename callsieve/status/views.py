@@ -63,7 +63,7 @@ MAKE_A_CALL = Wording("call one of your numbers from outside, and look at: calls
 
 @dataclass(frozen=True, slots=True)
 class JournalSummary:
-    """A summary of the journal. `last_hour`: decisions by action; in observe mode, by the action that was not taken."""
+    """A summary of the journal. `last_hour`: how many decisions had each action, also in observe mode."""
 
     last_call: CallDecision | None
     last_hour: Counter[str]
@@ -268,7 +268,7 @@ def _trouble(
 
 
 def _switched_off(context: CheckContext, journal: JournalSummary | None, switch: Check) -> ScreeningStatus | None:
-    """Return that screening is off, and who switched it off. The later of the check and the audit entry decides."""
+    """Return who switched screening off, if it is off. The later of the check and the audit entry decides."""
     rows = journal.switched if journal is not None else {}
     off, on = rows.get("off"), rows.get("on")
     done = value_of_side(off.after) if off is not None else None

@@ -1,7 +1,7 @@
 """Operations that switch screening off and on, in Asterisk's own database, which the dialplan reads first.
 
-They act before the store is opened and outside its transactions. So the switch works even if the store is missing, and
-no lock is held while Asterisk hangs. The caller writes `done` to the audit afterwards (operation `note`).
+The operations act before the store is opened and outside its transactions. So the switch works even if the store is
+missing, and no lock is held while Asterisk hangs. The caller writes `done` to the audit afterwards (operation `note`).
 """
 
 import re
@@ -21,14 +21,14 @@ _DURATION = re.compile(r"([0-9]{1,6})([smhd])")
 
 
 class OffSwitch(NamedTuple):
-    """Screening that was switched off. `until`: when it is switched on again automatically; None if it is not."""
+    """A switched-off screening. `until`: when screening is switched on again automatically; None if it stays off."""
 
     until: Instant | None
     reason: str
 
 
 class Switched(NamedTuple):
-    """The result of a switch. `until`: end of the off state, in UTC seconds. `done`: None if nothing was switched."""
+    """The result of a switch. `until`: end of the off state, in UTC seconds. `done`: the change; None: no change."""
 
     until: int | None
     done: Change | None

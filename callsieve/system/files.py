@@ -14,7 +14,7 @@ NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 @contextmanager
 def naming(what: Path | str) -> Iterator[None]:
-    """Add the file name to an OSError that has none, such as that of a full disk or a socket."""
+    """Add the file name to an OSError without a file name, such as an error of a full disk or a socket."""
     try:
         yield
     except OSError as error:

@@ -60,9 +60,9 @@ def served_settings(config: Path | None) -> Loaded:
 
 @contextmanager
 def acting_for(path: Path) -> Iterator[None]:
-    """Run the block with the rights of the user who could redirect this path, if root runs it.
+    """If root runs the program, run the block with the rights of the user who could redirect this path.
 
-    Other users keep their rights. Not for threads, because the rights are those of the whole process.
+    Other users keep their rights. Not for threads, because the rights of the whole process change.
     """
     with _rights_put_back():
         act_for(None)
@@ -83,7 +83,7 @@ def act_for(owner: Ids | None) -> None:
 
 @contextmanager
 def as_root() -> Iterator[None]:
-    """Run the block with root's rights, if root runs it, for files of Asterisk and the system."""
+    """Run the block with root's rights if root started the program. Needed for files of Asterisk and the system."""
     with acting_for(Path("/")):
         yield
 
@@ -91,9 +91,9 @@ def as_root() -> Iterator[None]:
 def acting_ids() -> ChildIds:
     """Return arguments for subprocess that limit a child to the rights of the user we act as.
 
-    If root acts as another user, its real user is still root. A child would inherit that, and could become root again
-    (capabilities(7)). Empty if we act as ourselves: then Python starts the child by vfork, which is much cheaper for a
-    large process.
+    If root acts as another user, its real user is still root. A child would inherit the real user, and could become
+    root again (capabilities(7)). Empty if we act as ourselves: then Python starts the child by vfork, which is much
+    cheaper for a large process.
     """
     if (os.getuid(), os.getgid()) == (os.geteuid(), os.getegid()):
         return {}
@@ -143,7 +143,7 @@ class Place(NamedTuple):
 
     @contextmanager
     def acting(self) -> Iterator[None]:
-        """Run the block with the rights of the place's owner, if root runs it."""
+        """If root runs the program, run the block with the rights of the place's owner."""
         with _rights_put_back():
             act_for(self.owner)
             yield
@@ -275,7 +275,7 @@ def user_id_of(name: str) -> int | None:
 
 
 def is_ours_or(name: str, user: int | None) -> bool:
-    """Return whether a user ID is that of this process or of the named user."""
+    """Return whether a user ID belongs to the user of this process or to the named user."""
     return user is not None and user in (os.geteuid(), user_id_of(name))
 
 

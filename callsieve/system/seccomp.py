@@ -1,4 +1,4 @@
-"""Confine a process to some system calls (seccomp) and some files (Landlock). It does not need root.
+"""Confine a process to some system calls (seccomp) and some files (Landlock), without root's rights.
 
 A confined process cannot open sockets, send to an address, start programs or inspect other processes. It cannot change
 a file's mode, owner or time. seccomp(2) covers all threads and cannot be undone. Landlock limits which files may be
@@ -144,7 +144,7 @@ SECCOMP = (317, 277)  # the call that installs the filter; the filter forbids it
 
 
 class ArgumentCheck(NamedTuple):
-    """A check of an argument (0: the first): its lower half, `mask`ed, is in `values`, and its upper half is `high`."""
+    """A check of a system call's argument: its lower half & `mask` is in `values`, and its upper half is `high`."""
 
     argument: int
     values: tuple[int, ...]
@@ -271,8 +271,8 @@ SCOPES, ABSTRACT_SOCKETS_AND_SIGNALS = 6, 0b11
 def confine(readable: Iterable[Path], writable: Iterable[Path]) -> bool:
     """Restrict this thread and its children with Landlock. Return False if the kernel has no Landlock.
 
-    They can use only files at and below these paths. They cannot run programs, open TCP connections or signal others.
-    Call this before other threads start. Raise OSError on failure.
+    The restricted threads can use only files at and below these paths. They cannot run programs, open TCP connections
+    or signal other processes. Call this before other threads start. Raise OSError on failure.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     version = libc.syscall(CREATE_RULESET, None, ctypes.c_size_t(0), VERSION_FLAG)

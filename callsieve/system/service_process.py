@@ -2,9 +2,9 @@
 
     with only_process(state / "events.lock", "events are sent already, by process {process}: stop it first"):  ...
 
-It also notifies systemd (sd_notify(3)) of start, reload and stop, and that the event loop is alive. Outside systemd,
-without NOTIFY_SOCKET, this does nothing. If a port is in use, it finds the process that listens there in /proc
-(proc(5)), for the error text.
+The module also notifies systemd (sd_notify(3)) of start, reload and stop, and that the event loop is alive. Without
+NOTIFY_SOCKET, as outside systemd, notifications are not sent. If a port is in use, the module finds the process that
+listens there in /proc (proc(5)), for the error text.
 """
 
 import asyncio
@@ -35,8 +35,8 @@ class AlreadyRunning(OSError):
 def only_process(lock: Path, words: str) -> Iterator[None]:
     """Hold a lock on this file while the `with` block runs.
 
-    Raise AlreadyRunning, with `words` and the process id, if another process holds it. Raise OSError if the file cannot
-    be opened.
+    Raise AlreadyRunning, with `words` and the process id, if another process holds the lock. Raise OSError if the file
+    cannot be opened.
     """
     lock.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
     descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o640)
@@ -71,7 +71,7 @@ def follow_signals() -> Signals:
 
 
 def reloaded(load: Callable[[], Loaded], loaded: Loaded, logger: logging.Logger) -> Loaded:
-    """Reload the settings. Return the old ones if the file has an error."""
+    """Reload the settings. If the file has an error, log it and return the old settings."""
     try:
         return load()
     except SettingsError as error:
@@ -148,7 +148,7 @@ def ready() -> bool:
 
 
 def reloading() -> bool:
-    """Tell systemd that a reload has begun. `ready` ends it."""
+    """Tell systemd that a reload has begun. A call of `ready` ends the reload."""
     return notify(f"RELOADING=1\nMONOTONIC_USEC={time.monotonic_ns() // 1000}")
 
 
@@ -172,7 +172,7 @@ def watchdog_seconds() -> float | None:
 
 
 async def run_watchdog() -> None:
-    """Notify systemd's watchdog until cancelled. It runs in the serving event loop, so that systemd notices a hang."""
+    """Notify systemd's watchdog until cancelled, from the serving event loop, so that systemd notices if it hangs."""
     limit = watchdog_seconds()
     if limit is None:
         return

@@ -93,9 +93,9 @@ def problem_of_number(text: str) -> Wording:
 class CsvTable:
     """A table that is read row by row. Each row is a tuple in the order of `columns`; missing fields are empty.
 
-    `read`: number of rows; `skipped`: of skipped rows; `cut`: of truncated fields. `problems`: the first ten errors.
-    `columns`: the columns to read; `given`: those that the file has; `ignored`: the file's other columns. `record`: all
-    fields of the last row, unchanged; `header`: their names.
+    `read`: how many rows were read; `skipped`: how many rows were skipped; `cut`: how many fields were truncated.
+    `problems`: the first ten errors. `columns`: the columns to read; `given`: which of them the file has; `ignored`:
+    the file's other columns. `record`: all fields of the last row, unchanged; `header`: the names of these fields.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class CsvTable:
         bare: re.Pattern[str] | None = None,
         longest: int = FIELD_CHARACTERS,
     ) -> None:
-        """Read the header, which must contain the first of `columns`, or the first of one of the `others`.
+        """Read the header, which must contain the first column of `columns` or of one of the `others`.
 
         If the first line matches `bare`, there is no header, and each line is a value of the first column. Fields are
         truncated to `longest` characters.
@@ -159,7 +159,7 @@ class CsvTable:
                 return
 
     def _plain_lines(self) -> list[str] | None:
-        """Return the lines of a block if none needs checks, as is usual: short, printable, no quotes.
+        """Return the lines of a block that needs no checks. Usually all lines are short, printable and without quotes.
 
         None if a line needs checks, or at the end of the file. The lines are then kept for the slow path.
         """
@@ -338,7 +338,7 @@ class Refusing(Protocol):
 
 
 def usable(table: Refusing, rows: Iterable[T], most: int, too_many: str | Wording) -> list[T]:
-    """Return all rows of a table. Raise TableError if no row is usable, or `too_many` if there are more than `most`."""
+    """Return all rows of a table. Raise TableError if no row is usable, or (`too_many`) if more than `most` are."""
     taken = list(islice(rows, most + 1))
     if not taken:
         raise TableError(nothing_usable(table.problems), NOTHING_USABLE)

@@ -1,4 +1,4 @@
-"""Detect the type of a file from its first bytes, because browsers' file names and types prove nothing. Pure."""
+"""Detect the type of a file from its first bytes, because browsers' file names and types prove nothing."""
 
 # PDF 1.7 7.5.2, PNG 5.2, JPEG (ISO 10918-1 B.1): the first bytes of each.
 BEGINNINGS = {b"%PDF-": "pdf", b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpg"}
@@ -7,7 +7,7 @@ MARKUP = ("<", "{\\rtf")
 
 
 def document_kind_of(content: bytes) -> str | None:
-    """Return pdf, png, jpg, or txt for plain text in UTF-8; None for other types and for markup."""
+    """Return `pdf`, `png`, `jpg`, or `txt` for plain text in UTF-8; None for other types and for markup."""
     kind = _by_beginning(content)
     if kind is not None:
         return kind
@@ -20,7 +20,7 @@ def document_kind_of(content: bytes) -> str | None:
 
 
 def image_kind_of(content: bytes) -> str | None:
-    """Return png, jpg or webp; None if the content is not an image that every browser shows."""
+    """Return `png`, `jpg` or `webp`; None if the content is not an image that every browser shows."""
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":  # RFC 9649, 2.4
         return "webp"
     kind = _by_beginning(content)

@@ -36,7 +36,7 @@ NOT_A_NUMBER = {
 
 
 class EntryError(ValueError):
-    """Raised if a text is not a valid list entry. `words`: says what is allowed; `{text!r}` in it is the text."""
+    """Raised if a text is not a valid list entry. `words`: what is allowed; `{text!r}` stands for the wrong text."""
 
     def __init__(self, template: str, text: str, **places: str | int | Wording) -> None:
         self.words = Wording(template, {"text": text, **places})
@@ -106,7 +106,7 @@ def _range(text: str, ends: list[str]) -> tuple[str, str]:
 
 
 def covers(entry: ListEntry, number: str) -> bool:
-    """Return whether the entry matches the number, like the facts query does in SQL."""
+    """Return whether the entry matches the number, by the same rules as the query for facts in SQL."""
     if entry.kind is EntryKind.EXACT:
         return entry.first == number
     if entry.kind is EntryKind.PREFIX:

@@ -33,7 +33,7 @@ class TableProblem(StrEnum):
 
 
 class TableError(ValueError):
-    """Raised if a file cannot be read as a table. `words`: the file, the reason and a remedy; `code`: for programs."""
+    """Raised if a file cannot be read as a table. `words`: file, reason and remedy; `code`: the reason as a code."""
 
     def __init__(self, words: str | Wording, code: str = "") -> None:
         super().__init__(str(words))

@@ -2,7 +2,7 @@
 
 2h 30d 2w               a duration
 2026-12-31              a day; as an expiry, its end
-2026-12-31T18:00, 18:00 a time, in the server's time zone unless it names another
+2026-12-31T18:00, 18:00 a time, in the server's time zone unless the text names another zone
 """
 
 import re
@@ -24,7 +24,7 @@ UNITS = ((365 * 86400, "y"), (86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 class TimeError(ValueError):
-    """Raised if a text is not a time. `words`: says what is allowed, with the text as `{text}`."""
+    """Raised if a text is not a time. `words`: what is allowed, with the text in the place of `{text}`."""
 
     def __init__(self, template: str, text: str) -> None:
         self.words = Wording(template, {"text": repr(text)})

@@ -2,9 +2,9 @@
 
     for card in Vcards(stream, "contacts.vcf"): card.name, card.numbers         unreadable values are in .problems
 
-It accepts what phones, Google, iCloud and Outlook write, with their mistakes: folded lines, quoted-printable with soft
-line breaks, a charset per value, groups (`item1.TEL`), a card without an end. Everything else, especially photographs,
-is skipped line by line. RFC 2426, RFC 6350; versit's vCard 2.1 of 1996.
+The parser accepts what phones, Google, iCloud and Outlook write, with their mistakes. Examples are folded lines,
+quoted-printable with soft line breaks, a charset per value, groups (`item1.TEL`), and a card without an end. Everything
+else, especially photographs, is skipped line by line. Sources: RFC 2426, RFC 6350; versit's vCard 2.1 of 1996.
 """
 
 import codecs
@@ -38,7 +38,7 @@ _SEPARATOR = re.compile(r"(?<!\\);")
 
 
 class Card(NamedTuple):
-    """A contact from a vCard. `line`: where it begins. `numbers`: as written, including tel: and sip: addresses."""
+    """A contact from a vCard. `line`: its first line. `numbers`: as written, including tel: and sip: addresses."""
 
     line: int
     name: str
@@ -67,7 +67,7 @@ def is_vcard(stream: BinaryIO) -> bool:
 
 
 class Vcards:
-    """The vCards in a file, to iterate over once. `read`: number of cards; `skipped`: of invalid phone numbers."""
+    """The vCards in a file, to iterate over once. `read`: how many cards; `skipped`: how many invalid phone numbers."""
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
         self.read = self.skipped = self.cut = self.bytes_read = self.without_number = 0

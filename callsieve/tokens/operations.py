@@ -40,8 +40,8 @@ class NewToken(msgspec.Struct, frozen=True):
 
     Attributes:
         scopes: The permitted uses, at least one.
-        expires: When it expires: `30d`, `2026-12-31` or `never`.
-        per_minute: The maximum number of requests per minute; null: as in the settings.
+        expires: When the token expires: `30d`, `2026-12-31` or `never`.
+        per_minute: How many requests are allowed per minute; null: as in the settings.
     """
 
     name: users.UserName
@@ -55,7 +55,7 @@ class TokenAdded(NamedTuple):
     """A token that was created.
 
     Attributes:
-        secret: The secret that the program sends. It is shown only once and not stored.
+        secret: The secret that the program sends. The secret is shown only once and not stored.
         token: The token.
     """
 
@@ -77,8 +77,8 @@ class TokenShown:
 
     Attributes:
         token: The token.
-        used_at: When it was last used, to the minute; null if never.
-        is_over: Whether it has expired.
+        used_at: When the token was last used, to the minute; null if never.
+        is_over: Whether the token has expired.
     """
 
     token: users.ApiToken

@@ -85,7 +85,7 @@ class OwnPassword(NamedTuple):
 
 
 class OwnSecondFactor(NamedTuple):
-    """A request to turn on the second factor (`factor`), or to turn it off (`step` of the code, `password` hash)."""
+    """A request to turn on the second factor `factor`, or to turn it off with a code's `step` and a `password` hash."""
 
     session: str
     factor: SecondFactor | None = None
@@ -152,7 +152,7 @@ def add(db: sqlite3.Connection, context: Context, request: NewUser) -> RoleChang
 
 
 def change_role(db: sqlite3.Connection, context: Context, request: RoleRequest) -> RoleChange:
-    """Give a user another role. They must log in again."""
+    """Give a user another role. The user must log in again."""
     role = _role(request.role)
     with change(db, context, "user role", name=request.name) as changed:
         user = other_user(db, context, request.name)
@@ -211,7 +211,7 @@ def give_role(db: sqlite3.Connection, context: Context, name: str, role: Role) -
 
 
 def take_away(db: sqlite3.Connection, context: Context, name: str) -> None:
-    """Remove a user. Raise Refused if they may not be removed."""
+    """Remove a user. Raise Refused if the user may not be removed."""
     _check_other(context, name)
     _check_may_go(db, name)
     remove_user(db, name)

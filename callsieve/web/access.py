@@ -73,12 +73,12 @@ class Redirected(Exception):
 
 
 def is_https(request: Request) -> bool:
-    """Return whether the browser uses HTTPS, also if a proxy in front of the console ends it."""
+    """Return whether the browser uses HTTPS, also if a proxy in front of the console decrypts the requests."""
     return request.url.scheme == "https"
 
 
 def cookie_name(name: str, request: Request) -> str:
-    """Return the cookie's name. Over HTTPS it gets a prefix, so that only this host can set it."""
+    """Return the cookie's name. Over HTTPS the name gets a prefix, so that only this host can set the cookie."""
     return f"__Host-{name}" if is_https(request) else name
 
 
@@ -161,7 +161,7 @@ def error_page(req: PageRequest, status: int, detail: str | Wording = "") -> Res
 
 
 async def _admitted(page: Page, req: PageRequest) -> PageRequest:
-    """Return the request with its user and form. Raise Redirected or HTTPException if the visitor may not see it."""
+    """Return the request with its user and form. Raise Redirected or HTTPException if the visitor is not admitted."""
     req = await with_session(req, is_poll=page.is_poll)
     if page.role is not None:
         if req.user is None:
@@ -184,7 +184,7 @@ async def with_form(page: Page, req: PageRequest) -> PageRequest:
 
 
 async def with_session(req: PageRequest, *, is_poll: bool = False) -> PageRequest:
-    """Return the request with the session that its cookie names, if there is one.
+    """Return the request with the session that the request's cookie names, if there is one.
 
     The time of the session's last use is written to the store at most once a minute. Polls do not count as use.
     """
@@ -239,7 +239,7 @@ def _visit_of(db: sqlite3.Connection, token: str, now: float, lifetime: Lifetime
 
 
 def _to_login(req: PageRequest, page: Page) -> Response:
-    """Return a redirect to the login form, which returns here. For a fragment, htmx redirects the whole page."""
+    """Return a redirect to the login form, which leads back here. For a fragment, htmx redirects the whole page."""
     url = req.http.url
     here = local_path(f"{url.path}?{url.query}" if url.query else url.path)
     target = f"/login?next={quote(here)}" if page.method == "GET" and not req.is_fragment else "/login"
@@ -249,7 +249,7 @@ def _to_login(req: PageRequest, page: Page) -> Response:
 
 
 async def form_of(request: Request, most_bytes: int) -> tuple[Mapping[str, str], Mapping[str, bytes]]:
-    """Parse a form into fields and files. Raise HTTPException if the body is not a form, too large or too slow."""
+    """Parse a form into fields and files. Raise HTTPException if the body is too large, too slow or not a form."""
     kind = request.headers.get("content-type", "")
     if not kind.startswith(("application/x-www-form-urlencoded", "multipart/form-data")):
         raise HTTPException(400)

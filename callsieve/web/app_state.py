@@ -104,8 +104,8 @@ class AppState:
     """Shared state of the console.
 
     `loaded`: the settings. `policies`: the active policies; None if they have errors, which `policy_trouble` describes.
-    `refresh` reloads both. `clock` returns UTC seconds. Only the console uses `templates`, `health` and `screening`:
-    the API has no pages.
+    `refresh` reloads settings and policies. `clock` returns UTC seconds. Only the console uses `templates`, `health`
+    and `screening`: the API has no pages.
     """
 
     def __init__(
@@ -159,14 +159,14 @@ class AppState:
 
     @property
     def observing(self) -> str:
-        """Return the names of the policies that only observe, as one text. Empty if all act."""
+        """Return the names of the policies that only observe, as one text. Empty if all policies act on calls."""
         if self.policies is None:
             return ""
         everywhere = (self.policies.default, *(scope.policy for scope in self.policies.scopes))
         return ", ".join(dict.fromkeys(policy.name for policy in everywhere if policy.observe))
 
     async def hashing(self, fn: Callable[[*Ts], T], *args: *Ts) -> T:
-        """Run a function that hashes a password. At most HASHED_AT_ONCE of them run at the same time."""
+        """Run a function that hashes a password. At most HASHED_AT_ONCE such functions run at the same time."""
         async with self._hashing:
             return await asyncio.to_thread(fn, *args)
 
@@ -184,7 +184,7 @@ class AppState:
     def refresh(self) -> None:
         """Read settings and policies again if their files have changed. Each request does this before anything else.
 
-        If the settings have errors, the old ones stay.
+        If the new settings have errors, the old settings stay.
         """
         signature = _signature(self.loaded)
         if signature == self._seen:

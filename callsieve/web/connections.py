@@ -1,8 +1,8 @@
 """Limit the console's connections, and decide which connections come from a proxy.
 
-Slow clients cannot block others. At the limit, a connection that waits for its client is closed: the oldest without a
-login, else the oldest. If none waits, the new connection is closed. Unfinished requests and unread answers time out.
-access.py limits forms. Only this module and main/http_server.py import uvicorn.
+Slow clients cannot block others. At the limit, a connection that waits for its client is closed: the oldest connection
+without a login, else the oldest connection. If no connection waits, the new connection is closed. Unfinished requests
+and unread answers time out. access.py limits forms. Only this module and main/http_server.py import uvicorn.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Connections:
         self._networks: dict[BoundedProtocol, str] = {}
 
     def admit(self, new: BoundedProtocol, network: str) -> bool:
-        """Return whether to accept a connection, after closing another one if needed. `network`: empty for a proxy."""
+        """Return whether to accept a connection. It may replace another connection. `network`: empty for a proxy."""
         of_network = [key for key, value in self._networks.items() if value == network] if network else []
         crowd = of_network if len(of_network) >= MOST_OF_ADDRESS else list(self._networks)
         if len(of_network) >= MOST_OF_ADDRESS or len(self._networks) >= MOST:
@@ -62,7 +62,7 @@ class Connections:
 
 
 class BoundedProtocol(H11Protocol):
-    """An HTTP connection with time limits. `proxied`: the application for requests from a proxy, if any is allowed."""
+    """An HTTP connection with time limits. `proxied`: the application for requests from a proxy; None: no proxy."""
 
     def __init__(
         self, connections: Connections, proxies: LocalProxies | None, proxied: Any | None, **uvicorns: Any
@@ -86,7 +86,7 @@ class BoundedProtocol(H11Protocol):
 
     @property
     def is_logged_in(self) -> bool:
-        """Return whether the connection's latest request had a session. access.py sets the mark."""
+        """Return whether the connection's latest request had a session, as marked by access.py."""
         return self.scope is not None and "logged_in" in self.scope["state"]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]

@@ -18,7 +18,7 @@ TAGS = {ENGLISH: "en", "zh": "zh-Hans"}
 
 @cache
 def translations_of(language: str) -> gettext.NullTranslations:
-    """Return the gettext catalogue of a language. For English and unknown languages it is empty."""
+    """Return the gettext catalogue of a language. For English and unknown languages the catalogue is empty."""
     chain = gettext.NullTranslations()
     folder = CATALOGUES / language / "LC_MESSAGES"
     if language not in LANGUAGES or not folder.is_dir():
@@ -33,7 +33,7 @@ def translations_of(language: str) -> gettext.NullTranslations:
 
 
 def wanted_language(chosen: str | None, accepted: str) -> str:
-    """Return the chosen language, else the first supported one that the browser accepts, else English."""
+    """Return the chosen language, else the first supported language that the browser accepts, else English."""
     if chosen in LANGUAGES:
         return str(chosen)
     return next((word for word in _accepted(accepted) if word in LANGUAGES), ENGLISH)

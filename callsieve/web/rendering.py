@@ -82,7 +82,7 @@ def _text(context: Context, text: str | Wording | None) -> str:
 
 @pass_context
 def _person(context: Context, name: str) -> str:
-    """Return a person, DID or source. The site is added if it is a remote site: `305 at berlin`."""
+    """Return the name of a person, DID or source, with the name of a remote site: `305 at berlin`."""
     site = site_of(name)
     return _text(context, Wording("{name} at {site}", {"name": name_at_site(name), "site": site})) if site else name
 
@@ -113,7 +113,7 @@ def _reason(context: Context, reason: str | Why) -> str:
 
 
 def _moment(at: float | None) -> Markup:
-    """Return a time as `2026-12-31 18:00`, with the exact time as title. console.js converts it to local time."""
+    """Return a time as `2026-12-31 18:00`, with the exact time as title. console.js shows the visitor's local time."""
     return _time_element(at, when(at), "at") if at is not None else Markup()
 
 
@@ -220,8 +220,8 @@ def _printable(value: Any) -> Any:
 class _TextTranslator(NodeTransformer):
     """Replaces `_("text")` in a parsed template by its translation, and `_("text", a=b)` by `translation % {"a": b}`.
 
-    Without this every page would look up some hundred texts. `_(value)` becomes `value|text`, which is escaped: the
-    value may come from another site.
+    Otherwise every page would look up some hundred texts. `_(value)` becomes `value|text`, which is escaped: the value
+    may come from another site.
     """
 
     def __init__(self, language: str) -> None:
@@ -273,7 +273,7 @@ def _environment(
 
 
 def _grouping(plural_of: Callable[..., str]) -> Callable[..., str]:
-    """Return a function like `ngettext` that writes the number with group separators: 1,025."""
+    """Return a function like `ngettext` that writes counts with group separators: 1,025."""
 
     @pass_context
     def grouping(context: Context, singular: str, plural: str, count: int, **variables: Any) -> str:
@@ -290,10 +290,10 @@ STALE_SECONDS = 3600.0
 
 
 class Cache(Generic[T]):
-    """A cache for a few keys. It returns a value for `seconds` after computing it.
+    """A cache for a few keys. It returns a value for `seconds` after computing the value.
 
-    After that it returns the old value and computes a new one in the background. Callers wait if it is older than
-    STALE_SECONDS.
+    After that it returns the old value and computes a new value in the background. Callers wait if the old value is
+    older than STALE_SECONDS.
     """
 
     def __init__(self, seconds: float) -> None:

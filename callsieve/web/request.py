@@ -3,7 +3,7 @@
     req.user, req.form, req.path("id")          the visitor, and the parameters
     await req.read(fn, *args)                   the result of fn(db, *args)
     await req.perform(lists.add, request)       the result of an operation
-    req.page("calls/calls.html", calls=calls)   the answer
+    req.page("calls/calls.html", calls=calls)   the response, rendered from a template
 
 `Page` is an entry of a capability's table PAGES.
 """
@@ -58,7 +58,7 @@ class Menu(NamedTuple):
 
 
 class MenuPlace(NamedTuple):
-    """A page in the navigation. `is_current`: the visitor is on this page or below it."""
+    """A page in the navigation. `is_current`: whether the visitor is on this page or below it."""
 
     section: Section
     path: str
@@ -322,7 +322,7 @@ def number_in_form(req: PageRequest, key: str) -> int:
 def undoing(path: str, whats: Collection[str] | None = None) -> Callable[[PageRequest], Awaitable[Response]]:
     """Return a page function that undoes the change named in its form and redirects to the path.
 
-    `whats`: the kinds of change that it may undo; None allows all.
+    `whats`: the kinds of change that the function may undo; None allows all kinds.
     """
 
     async def take_back(req: PageRequest) -> Response:
@@ -374,8 +374,9 @@ class Page:
     """An entry in a capability's table of pages.
 
     `role`: the lowest role that may see the page; None: everybody, without a login. POST requests without a valid form
-    token are refused. `most_bytes`: the longest body. `is_poll`: the browser requests the page periodically, so it does
-    not keep a session alive. `admit`: admits visitors by another check than the console's login.
+    token are refused. `most_bytes`: the size limit of the body. `is_poll`: whether the browser requests the page
+    periodically, so that a request does not keep the session alive. `admit`: the check that admits visitors; by default
+    the console's login.
     """
 
     method: str

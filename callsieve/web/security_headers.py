@@ -2,7 +2,7 @@
 
 - `Host` must be a known name of the console. Otherwise a website could point its own name to this server.
 - Behind a proxy every request must be HTTPS. Otherwise the cookie would cross the network unencrypted.
-- request.py limits the length of a body while it reads it.
+- request.py limits the length of a body while the body is read.
 """
 
 from base64 import b64encode
@@ -42,7 +42,7 @@ def policy_with(style: str, policy: str = POLICY) -> str:
 
 
 class SecurityHeaders:
-    """Middleware around the whole application. An answer that sets its own policy (`policy_with`) keeps it.
+    """Middleware around the whole application. An answer that sets its own policy (`policy_with`) keeps that policy.
 
     `may_be_plain`: requests that may use HTTP despite `https_only`. `other_name`: the answer to an unknown `Host`.
     """

@@ -1,4 +1,4 @@
-"""The console's connection to the store. It opens on first use, and again after a failure or a replaced file.
+"""The console's connection to the store, opened on first use, and again after a failure or a replaced file.
 
 The console never creates the store: it runs as another user, and the daemon could not use the file.
 """
@@ -31,7 +31,7 @@ class StoreClient:
         self._opening: asyncio.Future[Store] | None = None
 
     async def read(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
-        """Return the result of `fn(db, *args)`. Raise StoreError, also if it takes longer than the time limit."""
+        """Return the result of `fn(db, *args)`. Raise StoreError, also if `fn` takes longer than the time limit."""
         store = await self._current()
         try:
             return await store.read(fn, *args, give_up_at=time.monotonic() + self._read_seconds)
@@ -88,6 +88,6 @@ class StoreClient:
 
 
 def _look_at(opening: asyncio.Future[Store]) -> None:
-    """Retrieve the error, so that asyncio does not log it. Requests that wait for the store receive it as well."""
+    """Retrieve the error of a failed opening, so that asyncio does not log it. Waiting requests receive it anyway."""
     if not opening.cancelled():
         opening.exception()

@@ -2,8 +2,8 @@
 
 Counters are kept in memory and bounded, so that an attacker cannot fill the store, which calls need.
 
-After failed logins the wait doubles each time. A token may make a number of requests per window, also in one burst. One
-timestamp per token is enough: the time when its requests would have ended at an even rate (GCRA).
+After failed logins the wait doubles each time. Requests with a token are limited per window of time, but may come in
+one burst. One timestamp per token is enough: the time when its requests would have ended at an even rate (GCRA).
 
 public_page/operations.py limits what visitors write to the store. docs/how-to/public-page.md computes how many guesses
 an attacker needs to find a reference under these limits.
@@ -78,7 +78,7 @@ MOST_TOKENS_KEPT = 2000
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """Remaining requests of a rate limit. `wait_seconds`: until the next request is allowed; 0 if this one is."""
+    """The state of a rate limit after a request. `wait_seconds`: how long to wait; 0 if the request is allowed."""
 
     per_minute: int
     remaining: int
@@ -106,7 +106,7 @@ class RateLimits:
         return len(self._even_until)
 
     def ask(self, token_id: int | str, allowed: int, now: float) -> Quota:
-        """Count a request if it is within the limit. `allowed`: requests per window."""
+        """Count a request if it is within the limit. `allowed`: how many requests are allowed per window."""
         step = self._window / allowed
         even_until = max(self._even_until.get(token_id, now), now)
         ahead = even_until + step - now
@@ -135,14 +135,14 @@ CALLS_AN_HOUR = 20  # in total
 
 
 class Count:
-    """A limit of events per key and period of time."""
+    """A limit on how many events a key may have in a period of time."""
 
     def __init__(self, most: int, seconds: float) -> None:
         self._most, self._seconds = most, seconds
         self._by_key: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
     def take(self, key: str, now: float) -> bool:
-        """Count an event. Return False, without counting it, if the key has used its limit."""
+        """Count an event of the key. If the key has used its limit, return False without counting."""
         began, count = self._of(key, now)
         if count >= self._most:
             return False
@@ -179,7 +179,7 @@ class Limits:
         return self._calls.take(network, now) and self._calls_of_all.take("", now)
 
     def take_wrong(self, network: str, now: float) -> bool:
-        """Count a wrong reference. Return False if the network has to wait. The wait starts after five and doubles.
+        """Count a wrong reference. Return False if the network must wait. After five, each one doubles the wait.
 
         Correct references are never counted and never wait, so nobody can lock others out of the page by guessing.
         """

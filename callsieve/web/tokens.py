@@ -34,7 +34,7 @@ def browser_token(name: str, password: str) -> str:
 
 
 def browser_of(text: str, name: str, password: str) -> str | None:
-    """Return the browser's token, or None if it belongs to another user or the password has changed since."""
+    """Return the browser's token; None if the token is of another user or the user's password has changed since."""
     token, _, proof = text.partition(".")
     expected = _browser_proof(token, name, password)
     return token if hmac.compare_digest(proof.encode(), expected.encode()) else None
@@ -45,10 +45,10 @@ def _browser_proof(token: str, name: str, password: str) -> str:
 
 
 def form_token(token: str) -> str:
-    """Return the token that every form of a session must carry."""
+    """Return the form token of the session with the session token `token`. Every form of the session carries it."""
     return hmac.digest(token.encode(), b"callsieve form", "sha256").hex()
 
 
 def is_form_token(text: str, token: str) -> bool:
-    """Return whether `text` is the form token of the session with this token."""
+    """Return whether `text` is the form token that belongs to the session token `token`."""
     return hmac.compare_digest(text.encode(), form_token(token).encode())

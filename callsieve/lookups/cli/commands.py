@@ -1,4 +1,4 @@
-"""`callsieve lookups`: the process that queries other services about callers, and the accuracy of these services."""
+"""`callsieve lookups`: run the process that queries other services about callers, and show how accurate they are."""
 
 import errno
 import time

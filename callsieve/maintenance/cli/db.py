@@ -46,7 +46,7 @@ CONNECT_SECONDS = 1.0
 
 
 def migrate_store(config: options.ConfigOption = None) -> None:
-    """Migrate the store to this program's version, or create it. `callsieve serve` also does that."""
+    """Migrate the store to this program's version, or create it. `callsieve serve` also migrates the store."""
     loaded = options.settings_of(config)
     if not options.has_store(loaded):
         with options.any_store(loaded):
@@ -282,7 +282,7 @@ def run(
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Run all housekeeping jobs now and show their results. They remove old data and count tasks for people."""
+    """Run all housekeeping jobs now and show their results. The jobs remove old data and count tasks for people."""
     loaded = options.settings_of(config)
     with options.existing_store(loaded) as db:
         context = options.context_of(loaded)

@@ -17,7 +17,7 @@ from reputation.facts import opens_after_closing
 
 
 def open_window(config: ConfigOption = None) -> None:
-    """Open the emergency window now, as an emergency call does. No call is screened until it ends."""
+    """Open the emergency window now, as an emergency call does. No call is screened until the window ends."""
     loaded, is_broken = settings_even_broken(config)
     window = perform(loaded, emergency_window.open_window, None, existing=is_broken)
     renew_stored(loaded, EMERGENCY_WINDOW)
@@ -39,7 +39,7 @@ def close(config: ConfigOption = None) -> None:
 
 
 def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show whether the emergency window is open, by the store and, if Asterisk answers, by its database."""
+    """Show whether the emergency window is open in the store and, if Asterisk answers, in Asterisk's database."""
     loaded, _ = settings_even_broken(config)
     now = time.time()
     with existing_store(loaded) as db:

@@ -1,6 +1,6 @@
 """`callsieve own watch`: the labels that platforms show for our own numbers.
 
-It queries every `[[lookup]]` of the settings about our own numbers, with the same requests and conditions as for
+`ask` queries every `[[lookup]]` of the settings about our own numbers, with the same requests and conditions as for
 callers. All sources are queried at once, each with a few requests at a time, for at most SECONDS in total. The watch
 has its own daily limit (`watch_limit`), so it uses up no look-ups of calls. If a source fails or reaches its limit,
 numbers without an answer keep their labels.
@@ -50,7 +50,7 @@ AT_ONCE: Final = 4  # requests to one source: half of what calls may make at a t
 
 
 class LabelAnswers(NamedTuple):
-    """The labels from look-up sources. `failures`: sources that did not answer for all numbers, with the reason."""
+    """The labels from look-up sources. `failures`: each source that did not answer for all numbers, with the reason."""
 
     looks: tuple[LabelCheck, ...]
     failures: tuple[tuple[str, str], ...]
@@ -124,7 +124,7 @@ async def _look(source: AskedSource, fetch: Fetch, number: str, now: float) -> L
 
 
 def _reserve(loaded: Loaded, source: AskedSource, now: float) -> bool:
-    """Return whether the watch may send another request to the source today. Look-ups of calls count separately."""
+    """Count a request to the source. Return False if the daily limit for own numbers is reached."""
     table = source.source.table
     limits = limits_of(table)._replace(requests=table.watch_limit)
     with open_store(loaded.store_path) as db:
@@ -209,7 +209,7 @@ def suspect(
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Show networks in which calls of an own number do worse than before, so that it may be labelled there."""
+    """Show networks in which calls of an own number do worse than before, so that the number may be labelled there."""
     loaded = options.settings_of(config)
     now = time.time()
     networks = _networks(loaded.settings.outbound.networks)

@@ -18,7 +18,7 @@ UPLOAD_BYTES = MOST_SCREENSHOT_BYTES + (64 << 10)  # with the fields of the form
 
 
 async def record(req: PageRequest) -> Response:
-    """Record a label check of an own number, and return to the number's page, which shows problems."""
+    """Record a label check of an own number. Then show the number's page, with the error if there was one."""
     number = number_in(req)
     try:
         await req.perform(operations.record, request_of(number, req.form, req.files.get("screenshot", b"")))

@@ -301,7 +301,7 @@ def number(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show what you may tell the owner of a number: the evidence for and against it, and when it fades."""
+    """Show what you may tell the owner of a number: the evidence for and against the number, and when it fades."""
     loaded = settings_of(config)
     e164 = number_argument(number, loaded)
     with existing_store(loaded) as db:

@@ -1,4 +1,4 @@
-"""Pages of a number: all information about it, and actions for operators."""
+"""Pages of a number: all information about the number, and actions for operators."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LONGEST = 80
 
 
 async def find(req: PageRequest) -> Response:
-    """Redirect to the page of the number that was entered, or show the search."""
+    """Redirect to the page of the number that the visitor typed, or show the search."""
     typed = req.query.get("number", "").strip()[:LONGEST]
     problem: Wording | None = None
     if typed:
@@ -45,7 +45,7 @@ async def show(req: PageRequest) -> Response:
 
 
 async def explain_marks(req: PageRequest) -> Response:
-    """Show how many marks it takes for each action, as a page to print or pass on."""
+    """Show how many marks each action needs, as a page to print or pass on."""
     shown = await req.read(mark_effects_here, req.state.loaded)
     return document_response(req, effects_page(shown, req.language), "marks")
 

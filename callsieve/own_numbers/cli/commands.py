@@ -65,7 +65,7 @@ def _because(reason: HealthReason) -> Text:
 
 
 def print_health(health: NumberHealth) -> None:
-    """Print the grade with its reasons, the figures of 1, 7 and 28 days, and a chart of the days."""
+    """Print the grade with its reasons, the statistics of 1, 7 and 28 days, and a chart of the days."""
     print_pairs(
         (
             ("grade", grade_word(health.grade)),
@@ -108,7 +108,7 @@ def _print_days(health: NumberHealth) -> None:
 
 
 def details_of(own: OwnNumber, now: float) -> None:
-    """Print a number's registered details, one line per field."""
+    """Print a number's registered details with a line for each field."""
     print_pairs(
         (
             ("number", bold(own.number)),
@@ -211,7 +211,7 @@ def add(number: NumberArgument, config: ConfigOption = None, **typed: Any) -> No
 
 
 def show(number: NumberArgument, as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show an own number with its grade and figures, and how the people it calls would see it."""
+    """Show an own number with its grade and statistics, and how the people it calls would see it."""
     loaded = settings_of(config)
     with existing_store(loaded) as db:
         shown = find_own_number(db, context_of(loaded), number)

@@ -52,7 +52,7 @@ def decisions(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show the decisions of the outbound guard. In observe mode they show what it would have done."""
+    """Show the outbound guard's decisions about outgoing calls. In observe mode, these decisions have no effect."""
     loaded = settings_of(config)
     callee = None if number is None else number_argument(number, loaded)
     own_number = number_option("--from", own, loaded)
@@ -89,8 +89,8 @@ def explain(
 ) -> None:
     """Show every step of the outbound guard for one call, and its decision.
 
-    With a time in the past, later calls do not count, but earlier calls count for their whole day. The number's state
-    and grade are always the current ones.
+    With a time in the past, later calls do not count, but earlier calls count for their whole day. The state and grade
+    of the own number are always the current ones.
     """
     loaded = settings_of(config)
     try:

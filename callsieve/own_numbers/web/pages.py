@@ -81,7 +81,7 @@ async def show(req: PageRequest, problem: str | Wording = "") -> Response:
 
 
 async def new(req: PageRequest) -> Response:
-    """Show the form for a new number, filled with `?number=`."""
+    """Show the form for a new number. The query parameter `number` fills in the number."""
     return await _form(req, {"number": req.query.get("number", "").strip()[:LONGEST], "next_check": CHECK_EVERY})
 
 
@@ -124,7 +124,7 @@ async def export(req: PageRequest) -> Response:
 
 
 async def import_file(req: PageRequest) -> Response:
-    """Import the valid rows of a file, and show the errors of the others."""
+    """Import the valid rows of a file, and show the errors of the other rows."""
     try:
         table = uploaded_table(req, COLUMNS, LONGEST_FIELD)
         numbers = own_numbers_in(table, req.state.loaded.settings.numbers.region, req.now)

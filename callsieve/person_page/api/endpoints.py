@@ -22,7 +22,7 @@ WHO = (Scope.ADMIN, Role.ADMINISTRATOR)
 
 
 class PersonKey(msgspec.Struct, frozen=True):
-    """A person, by their extension."""
+    """The key of a person: their extension."""
 
     person: ExtensionText
 
@@ -35,7 +35,7 @@ class DeviceKey(msgspec.Struct, frozen=True):
 
 
 def make_link(db: sqlite3.Connection, context: Context, request: PersonKey) -> OwnPageLink:
-    """Create a link to a person's own page. It works once, within 24 hours."""
+    """Create a link to a person's own page. The link works once, within 24 hours."""
     return operations.make_link(db, context, request.person)
 
 

@@ -30,7 +30,7 @@ ExtensionArgument = Annotated[
 def link(
     extension: ExtensionArgument, as_json: options.JsonOption = False, config: options.ConfigOption = None
 ) -> None:
-    """Create a link to a person's own page. It works once, within 24 hours."""
+    """Create a link to a person's own page. The link works once, within 24 hours."""
     loaded = options.settings_of(config)
     made = options.perform(loaded, make_link, extension)
     if as_json:
@@ -111,7 +111,7 @@ def sign_out(
     ] = None,
     config: options.ConfigOption = None,
 ) -> None:
-    """Sign out a person's devices and revoke unused links. To sign in again they need a new link or passcode."""
+    """Sign out a person's devices and revoke unused links. The person can sign in again with a new link or passcode."""
     loaded = options.settings_of(config)
     done = options.perform(loaded, sign_out_devices, SignOutRequest(extension, device), existing=True)
     ended = f", and ended {plural(done.links, 'link')}" if done.links else ""

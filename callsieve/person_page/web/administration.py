@@ -1,4 +1,4 @@
-"""Administrators' page about access to a person's own page: create links and sign out devices. It shows no calls."""
+"""Administrators' page about access to a person's own page: create links and sign out devices. No calls are shown."""
 
 import sqlite3
 from dataclasses import dataclass

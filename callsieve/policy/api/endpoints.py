@@ -49,7 +49,7 @@ class PolicyCases(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         cases: The cases, as TOML.
-        policy: The policy for cases that do not name a policy; null for the active one.
+        policy: The policy for cases that do not name a policy; null for the active policy.
     """
 
     cases: PolicyText
@@ -79,7 +79,7 @@ async def test_cases(req: ApiRequest, request: PolicyCases) -> CasesTried:
 
 
 def accept_policy(db: sqlite3.Connection, context: Context, name: PolicyName) -> PolicyAccepted:
-    """Accept a policy that another site publishes. It replaces the version accepted before."""
+    """Accept a policy that another site publishes. The published version replaces the version accepted before."""
     return central.accept(db, context, AcceptRequest(name))
 
 

@@ -53,7 +53,7 @@ NameArgument = Annotated[
 
 
 def list_policies(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show the policies, and the calls that each is in force for."""
+    """Show the policies, and the calls for which each policy is in force."""
     loaded = settings_of(config)
     rows = policy_files(loaded)
     if as_json:
@@ -261,7 +261,7 @@ def activate_policy(
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Activate a policy instead of the one in the settings. It takes effect within two seconds."""
+    """Activate a policy instead of the policy in the settings. The change takes effect within two seconds."""
     loaded = settings_of(config)
     activated = perform(loaded, operations.activate, name or "")
     policy = activated.active
@@ -285,7 +285,7 @@ def publish_policy(
     note: Annotated[str, typer.Option(help="A note on what is new, for the sites that accept the policy.")] = "",
     config: ConfigOption = None,
 ) -> None:
-    """Publish a policy to all sites of the hub. It has no effect at a site until somebody there accepts it."""
+    """Publish a policy to all sites of the hub. The policy has no effect at a site until somebody there accepts it."""
     loaded = settings_of(config)
     publication = perform(loaded, central.publish, central.PublishRequest(name or "", publish_as or "", note))
     site = loaded.settings.hub.site
@@ -298,7 +298,7 @@ def withdraw_policy(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The policy's name for other sites.", show_default=False)],
     config: ConfigOption = None,
 ) -> None:
-    """Withdraw a published policy. It stays in force at sites that accepted it."""
+    """Withdraw a published policy. The policy stays in force at sites that accepted it."""
     loaded = settings_of(config)
     withdrawal = perform(loaded, central.withdraw, name, existing=True)
     say(f"{name} is withdrawn. Sites that accepted it keep it.")
@@ -311,7 +311,7 @@ def accept_policy(
     ],
     config: ConfigOption = None,
 ) -> None:
-    """Accept a policy that another site publishes. It replaces the version accepted before."""
+    """Accept a policy that another site publishes. The published version replaces the version accepted before."""
     loaded = settings_of(config)
     accepted = perform(loaded, central.accept, central.AcceptRequest(name), existing=True)
     with existing_store(loaded) as db:

@@ -44,7 +44,7 @@ from reputation.users import Role
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The differences between two policies. `is_of_files`: without the policies they extend, because one is invalid."""
+    """The differences between two policies. `is_of_files`: only of their files, because a policy cannot be loaded."""
 
     before: str
     after: str
@@ -84,7 +84,7 @@ def _compared(before: str, after: str, loaded: Loaded) -> Comparison:
 
 
 async def put_in_force(req: PageRequest) -> Response:
-    """Activate a policy. An empty name means the one in the settings."""
+    """Activate a policy. An empty name means the policy in the settings."""
     await req.perform(operations.activate, req.form.get("name", ""))
     return req.go("/policies", "policy-activated")
 

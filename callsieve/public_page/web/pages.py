@@ -50,7 +50,7 @@ UNTIL = N_("Valid until {day}. Appeal {reference}.")
 def cleared_page(cleared: Cleared, reason: str, language: str, say: Callable[[str], str]) -> str:
     """Return the clearance statement for a number as a self-contained page, with a QR code of its link.
 
-    `reason`: the reason in the decision. `say`: translates the program's own texts.
+    `reason`: the reason in the decision. `say`: a function that translates CallSieve's own texts.
     """
     statement = cleared.statement
     about = {
@@ -80,7 +80,7 @@ _NUMBER = re.compile(r"\+[0-9][0-9 .-]{5,20}[0-9]")
 
 
 def contact_card(public: Public) -> list[Any]:
-    """Return a jCard with name, address, and the mail addresses and international numbers in `contact`."""
+    """Return the operator's jCard: name, address, and the mail addresses and international numbers in `contact`."""
     fields: list[list[Any]] = [
         ["version", {}, "text", "4.0"],
         ["fn", {}, "text", public.name],
@@ -121,7 +121,7 @@ async def front(visit: Visit) -> Response:
 
 
 async def front_of_link(visit: Visit) -> Response:
-    """Show the front page, filled with the reference in a link from a SIP response. Submitting the form looks it up."""
+    """Show the front page with the reference from a link in a SIP response. The visitor must submit the form."""
     return visit.page("front", wrong="", typed=parse_id(str(visit.http.path_params["reference"])[:64]) or "")
 
 

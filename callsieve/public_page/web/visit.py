@@ -2,8 +2,8 @@
 
 The order is: host and headers, rate limits, the form (origin, size), the page's function, its answer.
 
-Pages have no login and no cookie, so another website gains nothing by sending a form. If a browser says that another
-site sends a form, it is refused nevertheless. Forms have no token, because it would become invalid when this process
+Pages have no login and no cookie, so another website gains nothing by sending a form. A form is nevertheless refused if
+the browser says that another site sends it. Forms have no token. A token would become invalid when this process
 restarts or the visitor's network changes, and the visitor's input would be lost.
 """
 
@@ -54,7 +54,7 @@ ERRORS = {
 
 
 class PublicState:
-    """State shared by all public pages. `public`: from the settings. `clock`: returns UTC seconds."""
+    """State shared by all public pages. `public`: the settings of the public page. `clock`: returns UTC seconds."""
 
     def __init__(self, backend: PageBackend, public: Public, clock: Callable[[], float] = time.time) -> None:
         self.backend, self.public, self.clock = backend, public, clock
@@ -109,7 +109,7 @@ def nothing_before(_visit: Visit) -> AbstractAsyncContextManager[None]:
 
 
 class PublicPage(NamedTuple):
-    """An entry in the table of public pages. `most_bytes`: the longest body. `around`: a context that may refuse it."""
+    """An entry in the table of pages. `most_bytes`: the largest body. `around`: a context that may refuse a request."""
 
     method: str
     path: str

@@ -118,7 +118,7 @@ def replay(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Decide past calls again with a policy, each with only what was known before it. Changes nothing."""
+    """Decide past calls again with a policy. A decision uses only what was known before the call. Changes nothing."""
     if (file is None) == (days is None):
         raise CommandError(f"replay: give a HISTORY, or --days 1 to {OUTCOME_DAYS} for the calls in the store")
     loaded = settings_of(config)
@@ -151,7 +151,7 @@ def _day(text: str) -> float:
 
 
 class ReplayQuestion(NamedTuple):
-    """The calls to replay, from a file or the store. `plan_at`: the first policy uses this day's numbering plan."""
+    """The calls to replay, from a file or the store. `plan_at`: the day whose numbering plan the first policy uses."""
 
     file: Path | None
     days: int | None
@@ -274,7 +274,7 @@ def _note_of(db: sqlite3.Connection, loaded: Loaded) -> str:
 
 
 def chosen_policy(name: str | None, loaded: Loaded) -> Chosen:
-    """Return the name and the policy. Without a name, return the active policy with its scopes."""
+    """Return a policy with its name. Without a name, return the active policy with its scopes."""
     if name is None:
         return running_name(loaded), policies_of(loaded)
     policy = policy_called(name, loaded)

@@ -1,4 +1,4 @@
-"""The report of a replay for the terminal: figures, a chart by days, differences and probable mistakes."""
+"""The report of a replay for the terminal: counts, a chart by days, differences and probable mistakes."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -152,7 +152,7 @@ def _show_changes(report: ReplayReport) -> None:
 def show_mistakes(
     mistakes: Sequence[FalsePositive], of: int, what: str, actions: str = "", most: int = SHOWN_MISTAKES
 ) -> None:
-    """Print the first `most` numbers whose calls were probably wanted, sorted by number of calls."""
+    """Print the first `most` numbers whose calls were probably wanted. Numbers with many calls come first."""
     if not mistakes:
         say(f"No probable mistake among the {plural(of, 'call')} {what}{f' ({actions})' if actions else ''}.")
         return

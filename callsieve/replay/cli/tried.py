@@ -37,7 +37,7 @@ class CallerBehaviour(StrEnum):
 
 
 class TriedCalls:
-    """Counts the calls that the first policy would challenge or stop, but the second would not."""
+    """Counts the calls that the first policy would challenge or stop, but the second policy would not."""
 
     def __init__(self) -> None:
         self.calls: Counter[CallerBehaviour] = Counter()
@@ -74,7 +74,7 @@ class TriedCalls:
             )
 
     def callers(self) -> dict[CallerBehaviour, int]:
-        """Return the number of callers per behaviour, without those who withheld their number."""
+        """Return how many callers showed each behaviour, without callers who withheld their numbers."""
         counts = Counter(behaviours for _, behaviours in self.by_number())
         return {behaviours: counts[behaviours] for behaviours in CallerBehaviour}
 
@@ -107,7 +107,7 @@ MEANS = {
 
 
 class ShownCallers(NamedTuple):
-    """The number of callers with a behaviour. `showed`: a name of CallerBehaviour."""
+    """How many callers showed a behaviour. `showed`: a name of CallerBehaviour."""
 
     showed: str
     calls: int

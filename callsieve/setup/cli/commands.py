@@ -255,7 +255,7 @@ def _finish(loaded: Loaded, place: InstallPaths, policy: str, config: Path | Non
 
 
 def _install_module(place: InstallPaths) -> None:
-    """Install our FreePBX module, which screens the calls of inbound routes, or print how to do it by hand."""
+    """Install our FreePBX module, which screens the calls of inbound routes, or print how to install it by hand."""
     directory = modules_directory(place)
     if directory is None:
         warn("the module needs FreePBX 17: set each trunk's context as shown below")

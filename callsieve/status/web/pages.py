@@ -26,9 +26,9 @@ class SettingShown:
     """A setting. `line`: its line in the file; None for a default.
 
     Attributes:
-        table: The header of its table in the file: `[agi]`, `[[trunk]]`.
-        name: Its key in the table.
-        value: Its value, as written in the file.
+        table: The header of the setting's table in the file: `[agi]`, `[[trunk]]`.
+        name: The setting's key in the table.
+        value: The setting's value, as written in the file.
     """
 
     table: str

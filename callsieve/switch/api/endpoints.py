@@ -32,7 +32,7 @@ class ScreenedState(msgspec.Struct, frozen=True):
 
     Attributes:
         off: Whether screening is off.
-        until: When screening is switched on again automatically; null if it is not, or if it is on.
+        until: When screening is switched on again automatically; null if it is on or stays off.
     """
 
     off: bool

@@ -43,7 +43,7 @@ class Needs:
     Attributes:
         appeals: Appeals that are overdue or due soon, each with a text.
         mistakes: Numbers whose calls were probably warned about or stopped by mistake.
-        names: Names of those numbers, if known.
+        names: Names of the numbers in `mistakes`, if known.
         feeds: Feeds that fail.
         suspicions: Own numbers that call-labelling platforms seem to label, and the platforms.
         due: Tasks about own numbers that are due by tomorrow.
@@ -72,7 +72,7 @@ def needs_now(
     fixes: tuple[HealthCause, ...],
     now: float,
 ) -> Needs:
-    """Return the open tasks. `mistakes`: results of the last search; those settled since then are left out."""
+    """Return the open tasks. `mistakes`: results of the last search. Mistakes settled since then are left out."""
     still = open_mistakes(db, mistakes, now)
     appeals = (
         appeal for appeal in appeals_to_decide(db) if (due_at(appeal) or now + DAY_SECONDS * 365) < now + APPEAL_SECONDS
@@ -143,7 +143,7 @@ async def show(req: PageRequest) -> Response:
 
 
 async def activity(req: PageRequest) -> Response:
-    """Return the activity figures as a fragment, which the page reloads periodically."""
+    """Return the counts of recent activity as a fragment, which the page reloads periodically."""
     activity = await _activity(req, _site_of(req, await req.read(sites_seen)))
     return req.page("today/_activity_alone.html", activity=activity, words=_words(req))
 

@@ -82,14 +82,14 @@ def role(
     role: Annotated[str, typer.Argument(metavar="ROLE", help=f"{ROLES}.", show_default=False)],
     config: options.ConfigOption = None,
 ) -> None:
-    """Give a user another role. They must log in again."""
+    """Give a user another role. The user must log in again."""
     done = options.perform(options.settings_of(config), operations.change_role, RoleRequest(name, role), existing=True)
     say(f"{name} is {done.role.word} (was {done.before.word}).")
     say_undo(done.change_id, config)
 
 
 def reset_totp(name: NameArgument, config: options.ConfigOption = None) -> None:
-    """Remove the second factor of a user who has lost it. They then log in with only the password."""
+    """Remove the second factor of a user who has lost it. The user then logs in with only the password."""
     options.perform(options.settings_of(config), operations.reset_second_factor, name, existing=True)
     say(f"{name} logs in with the password alone. All their sessions have ended.")
 

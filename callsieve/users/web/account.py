@@ -42,7 +42,7 @@ class LoginTries:
 
 
 class Try:
-    """An attempt to log in. It counts as failed until `succeeded` is called. Raise TooManyTriesError.
+    """An attempt to log in, which counts as failed until `succeeded` is called. May raise TooManyTriesError.
 
     `stored`: the hash of the user's password; None for an unknown name.
     """

@@ -62,7 +62,7 @@ async def add(req: PageRequest) -> Response:
 
 
 async def change_role(req: PageRequest) -> Response:
-    """Give a user another role. They must log in again."""
+    """Give a user another role. The user must log in again."""
     request = RoleRequest(req.path("name"), req.form.get("role", ""))
     return await _change(req, operations.change_role, request, "user-role")
 
