@@ -1,4 +1,4 @@
-"""Telephone numbers, a part of which a store knows, and the AGI requests of their calls."""
+"""Phone numbers for benchmarks, of which a store knows a part, and the AGI requests of calls from these numbers."""
 
 from __future__ import annotations
 
@@ -63,13 +63,13 @@ def imported_rows(count: int) -> Iterator[ImportedRow]:
 
 
 def callers(count: int, known: int, turn: int = 0) -> list[str]:
-    """Return callers. A store with the first `known` numbers knows every second one. `turn`: for other callers."""
+    """Return callers. A store with the first `known` numbers knows every second caller. `turn`: for other callers."""
     chance = random.Random(SEED + turn)
     return [number_at(chance.randrange(known) if n % 2 else chance.randrange(known, _NUMBERS)) for n in range(count)]
 
 
 def questions(count: int, known: int, turn: int = 0) -> list[bytes]:
-    """Return the AGI header blocks of calls by these callers."""
+    """Return the AGI header blocks of calls by the same callers as `callers`."""
     return header_blocks(callers(count, known, turn))
 
 

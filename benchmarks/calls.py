@@ -1,7 +1,7 @@
 """A FastAGI client that imitates Asterisk for many parallel calls, and leaves most CPU time to the server.
 
-Each call does what strace has shown of res_agi.c. It connects, writes the header block line by line (the kernel joins
-the lines), replies to each command separately, and sends HANGUP when the server closes the connection.
+Each call does the same as res_agi.c does under strace. A call connects, writes the header block line by line (the
+kernel joins the lines), replies to each command separately, and sends HANGUP when the server closes the connection.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ WAIT_SECONDS = 2.0
 
 @dataclass(slots=True)
 class Answers:
-    """Seconds from the first packet of each call to its answer. `failed`: calls without the expected answer."""
+    """Seconds from the first packet of each call to its answer. `failed`: how many calls had no expected answer."""
 
     seconds: list[float] = field(default_factory=list)
     failed: int = 0
@@ -37,7 +37,7 @@ class _Call:
 
 
 def place_calls(address: tuple[str, int], blocks: Sequence[bytes], expected: bytes, in_flight: int = 1) -> Answers:
-    """Send each header block, with `in_flight` parallel calls. An answer without `expected` counts as failed."""
+    """Make a call for each block, `in_flight` at a time. A call whose answer lacks `expected` counts as failed."""
     answers = Answers()
     waiting = iter(blocks)
     calls: dict[int, _Call] = {}

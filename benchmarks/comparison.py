@@ -109,7 +109,7 @@ fgets(STDIN);
 
 @dataclass(slots=True)
 class Office:
-    """The load generator, and the processes whose CPU time is measured: Asterisk and the server that it queries."""
+    """The load generator, Asterisk, and the server that Asterisk queries. The CPU time of the last two is measured."""
 
     carrier: Carrier
     asterisk: int
@@ -118,7 +118,7 @@ class Office:
     cost: dict[str, list[float]] = field(default_factory=dict)
 
     def rate(self, way: str, turn: int) -> float:
-        """Run a round. Return the calls per second of a saturated Asterisk."""
+        """Run a round. Return how many calls per second a saturated Asterisk sets up."""
         calls, opened = (CALLS.get(way, OTHERS_CALLS), OPEN_SCRIPTS if way in CALLS else OPEN)
         load = Load(RATE, calls, way, self.callers[turn * calls :][:calls], concurrent=opened, talk_seconds=0.02)
         before = self._seconds(way)
@@ -130,7 +130,7 @@ class Office:
         return result.rate
 
     def delays(self, way: str) -> list[float]:
-        """Return the milliseconds from INVITE to answer of each call, without saturation."""
+        """Return the milliseconds from INVITE to answer for each call, at a rate below saturation."""
         numbers = self.callers[-STEADY_CALLS:]
         result = self.carrier.load(Load(STEADY, STEADY_CALLS, way, numbers, talk_seconds=0.02, options=EACH))
         return sorted(1e3 * seconds for seconds in result.setups)

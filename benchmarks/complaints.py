@@ -39,7 +39,7 @@ class Complaint(NamedTuple):
 
 
 class Feed:
-    """The feed of one source, with the numbers that have at least this many complaints, and their blocks."""
+    """A feed made from complaints: the numbers with at least `at_least` complaints, and the blocks of these numbers."""
 
     def __init__(self, earlier: Iterable[Complaint], now: float, at_least: int = 1) -> None:
         counts = Counter(complaint.number for complaint in earlier)
@@ -57,12 +57,12 @@ class Feed:
     def bad_neighbours(self, number: str) -> int:
         """Return how many other numbers of the number's block are listed.
 
-        The model uses them only for numbers that the feed does not list.
+        The model uses neighbours only for numbers that the feed does not list.
         """
         return sum(block != number for block in self._blocks[number[:-3]])
 
     def block_log_odds(self, number: str) -> float:
-        """Return the log-odds that the number's block contributes."""
+        """Return the log-odds that the block of the number contributes."""
         family = block_of(LISTED, self.bad_neighbours(number), DEFAULT.block)
         return family.log_odds if family else 0.0
 
@@ -73,7 +73,7 @@ EXPECTED = {"number, 1 complaint or more": ("5.7", "6"), "block, some": ("31.1",
 
 
 def evidence_of(earlier: Sequence[Complaint], now: float) -> Evidence:
-    """Return each kind of evidence, as a function that returns whether it is against a number."""
+    """Return, for each kind of evidence, a function that returns whether this evidence is against a number."""
     feed, thrice = Feed(earlier, now), Feed(earlier, now, at_least=3)
     some, many = DEFAULT.block.some_weight, DEFAULT.block.many_weight
     return {
@@ -94,7 +94,7 @@ def name_of(kind: str) -> str:
 
 
 def measure(complaints: Sequence[Complaint], hospitals: Sequence[str], later: Sequence[str]) -> list[list[str]]:
-    """Return the rows of the table, with the complaints of these days as later complaints."""
+    """Return the rows of the table. `later`: the days whose complaints are the later complaints."""
     earlier = [complaint for complaint in complaints if complaint.published not in later]
     tested = [complaint.number for complaint in complaints if complaint.published in later]
     known = {complaint.number for complaint in earlier}
@@ -113,7 +113,7 @@ def share(numbers: Sequence[str], speaks: Callable[[str], bool]) -> str:
 
 
 def sheets_of(complaints: Sequence[Complaint], hospitals: Sequence[str]) -> list[Sheet]:
-    """Return a table for the last day, and a table for all days whose date is known."""
+    """Return a table for the last day, and a table for all days of publication that are known."""
     days = sorted({complaint.published for complaint in complaints if not complaint.published.startswith("le-")})
     sheets = []
     for name, later in (("complaints of the last day", days[-1:]), ("complaints of the last fifth", days)):

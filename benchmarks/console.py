@@ -72,7 +72,7 @@ PAGES = {
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """Measure the response time for one user and for fifty, the memory, and the p99 of a decision meanwhile."""
+    """Measure the response time for one user and for fifty users, the memory, and the p99 of a decision meanwhile."""
     calls = 100_000 if bench.quick else 1_000_000
     state = bench.copy(KNOWN)
     bench.say(f"console: {calls:,} calls")
@@ -97,7 +97,7 @@ def measure(bench: Workbench) -> list[Figure]:
 
 
 def fill(path: Path, calls: int) -> tuple[dict[str, str], str]:
-    """Store the calls of the last DAYS days, and a user. Return the paths of PAGES and a session token."""
+    """Store the calls of the last DAYS days, and a user. Return the paths of the pages and a session token."""
     rng, now, token = random.Random(1), time.time(), new_token()
     with open_store(path) as db:
         for start in range(0, calls, BATCH):

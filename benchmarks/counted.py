@@ -66,7 +66,7 @@ async def _answer(count: int, state: Path) -> None:
 
 
 def calls(count: int, state: Path) -> None:
-    """Process the events of recorded calls, as if received from a socket. The store has a decision about each call."""
+    """Process the events of recorded calls as if they came from a socket. The store has a decision about each call."""
     scenes = [scene_of(name) for name in SCENES]
     scripts = [b"".join(data for _, data in scene.packets) for scene in scenes]
     reader, tracker = PacketReader(wanted=EVENTS), CallTracker(trunk_of)

@@ -74,14 +74,14 @@ def cpu_micros(in_flight: int, server: Server, turn: int) -> float:
 
 
 def p99_millis(failed: list[int], server: Server, turn: int) -> float:
-    """Run a round. Return the p99 of the latency in milliseconds. Append to `failed` the calls without decision."""
+    """Run a round. Return the p99 of the latency in milliseconds, and append to `failed` how many calls failed."""
     answers = server.ask(questions(2 * CALLS, NUMBERS, turn), LOADED)
     failed.append(answers.failed)
     return 1e3 * answers.percentile(99)
 
 
 def _alternate(bench: Workbench, measure: Callable[[Server, int], float], *servers: Server) -> list[list[float]]:
-    """Measure the servers in alternate rounds, and return the samples of each."""
+    """Measure the servers in alternate rounds, and return the samples of each server."""
     of_each = [partial(measure, server) for server in servers]
     return alternate(bench.rounds(ROUNDS), *of_each)
 

@@ -1,6 +1,6 @@
 """Measures the listener without Asterisk: events per second, parsed and tracked, and memory after a million calls.
 
-It also plays recorded calls to the daemon over a socket, faster than an Asterisk on the same server can make them. The
+It also plays recorded calls to the daemon over a socket, faster than an Asterisk on the same server can make calls. The
 events come from recordings of a real Asterisk in tests/recordings, in pieces as from a socket. Rates count all events
 that Asterisk sends to a manager user with CallSieve's rights, including those that the listener ignores.
 """
@@ -101,7 +101,7 @@ def measure(bench: Workbench) -> list[Figure]:
 
 
 def stream_of(name: str) -> bytes:
-    """Return all bytes that Asterisk sent in a recording."""
+    """Return all bytes that Asterisk sent in the recording with this name."""
     return b"".join(chunk.data for chunk in load_recording(FOLDER / f"{name}.ami"))
 
 
@@ -146,7 +146,7 @@ def _memory(bench: Workbench) -> Figure:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A recorded call to play: packets with their seconds since the start, and the signal learnt from the call."""
+    """A recorded call to play. `packets`: each with seconds since the start. `signal`: what the call teaches."""
 
     packets: Sequence[tuple[float, bytes]]
     last_hangup: int
@@ -154,7 +154,7 @@ class Scene:
     signal: SignalCategory | None
 
     def packet(self, index: int, call: int) -> bytes:
-        """Return a packet with the ids and the caller of a call."""
+        """Return a packet with placeholders replaced by ids and caller of the call with this index."""
         return with_call(self.packets[index][1], call)
 
 
@@ -162,7 +162,7 @@ class Scene:
 class Played:
     """The result of `play`.
 
-    `ended_at`: time of the last hangup of each call, by linkedid. `unsent`: number of packets without a listener.
+    `ended_at`: time of the last hangup of each call, by linkedid. `unsent`: how many packets found no listener.
     """
 
     ended_at: dict[str, float] = field(default_factory=dict)
@@ -199,7 +199,7 @@ class Manager:
         self._listening.close()
 
     def send(self, data: bytes) -> bool:
-        """Send data to the listener. Return False if it is not connected."""
+        """Send data to the listener. Return False if the listener is not connected."""
         with self._lock:
             if self._connection is None:
                 return False
@@ -280,7 +280,7 @@ def _with_places(data: bytes, record: OutcomeRecord) -> bytes:
 
 
 def with_call(data: bytes, call: int) -> bytes:
-    """Return the packets of a scene with the ids and the caller of a call."""
+    """Return packets of a scene with placeholders replaced by ids and caller of a call."""
     return data.replace(b"@CALL@", b"%08x" % call).replace(b"@NUMBER@", caller_of(call).encode())
 
 
@@ -346,7 +346,7 @@ def _stall(daemon: Daemon, after: float, seconds: float) -> None:
 
 
 def play(manager: Manager, scenes: Sequence[Scene], rate: float, count: int) -> Played:
-    """Play `count` calls, `rate` per second, with the scenes in turn. A call lasts as long as in its recording."""
+    """Play `count` calls, `rate` per second, from the scenes in turn. A call lasts as long as in its recording."""
     played, began = Played(), time.monotonic()
     due = [(call / rate, call, 0) for call in range(count)]  # a sorted list is a heap
     while due:
@@ -425,7 +425,7 @@ def _events_of(number: int) -> Iterator[Event]:
 
 
 def _follow(*ends: int) -> None:
-    """Track calls. Print the resident memory in bytes at each of these numbers of calls."""
+    """Track calls. Print the resident memory in bytes after each of these counts of calls."""
     tracker, first = CallTracker(trunk_of), 0
     for end in ends:
         for event, at in calls(first, end):

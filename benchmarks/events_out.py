@@ -76,7 +76,7 @@ def _deliveries(bench: Workbench) -> list[Figure]:
 def _decisions(bench: Workbench) -> list[Figure]:
     """Measure decisions with three dead receivers that want all kinds of events, and without receivers.
 
-    The CPU time is that of the whole daemon with its writer. On a shared machine it is more reliable than the latency.
+    The CPU time includes the whole daemon with its writer. On a shared machine CPU time is more reliable than latency.
     """
     bench.say("events: p99 of a decision with dead receivers")
     closed = free_port("127.0.0.1", socket.SOCK_STREAM)

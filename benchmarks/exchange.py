@@ -1,7 +1,7 @@
 """Measures time, memory and size when a company publishes a million numbers and another company downloads them.
 
 Each step runs in its own process, whose memory is measured. Three to five people have marked every number. Between two
-publications one number in a hundred changes: half of these are removed, half are new.
+publications one number in a hundred changes: half of the changed numbers are removed, half are new.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ Report = dict[str, float]
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """Measure a run of all steps."""
+    """Run all steps, and return the time, memory and size of each."""
     numbers = QUICK_NUMBERS if bench.quick else NUMBERS
     bench.say(f"marking {numbers:,} numbers, publishing and downloading them")
     results = {step: _run(step, bench.directory, numbers) for step in STEPS}
@@ -99,7 +99,7 @@ def change(folder: Path, numbers: int) -> Report:
 
 
 def _mark(db: sqlite3.Connection, numbers: list[str]) -> None:
-    """Store three to five marks of each number, as if they were already folded."""
+    """Store three to five marks of each number, and the sums over these marks."""
     folded = {}
     for people in (3, 4, 5):
         marks = [
@@ -123,7 +123,7 @@ def _mark(db: sqlite3.Connection, numbers: list[str]) -> None:
 
 
 def publishing(day: int) -> Callable[[Path, int], Report]:
-    """Return a step that publishes on this day."""
+    """Return a step that publishes on the day with this index."""
 
     def run(folder: Path, _numbers: int) -> Report:
         loaded = _loaded(folder / "ours", '[publish]\nname = "Benchmark Ltd"\n')
@@ -166,7 +166,7 @@ STEPS: dict[str, Callable[[Path, int], Report]] = {
 
 
 def main(step: str, folder: str, numbers: str) -> None:
-    """Run a step. Print the time and memory that it needed."""
+    """Run a step. Print how much time and memory the step needed."""
     began = time.process_time()
     report = STEPS[step](Path(folder), int(numbers))
     report |= {

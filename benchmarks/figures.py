@@ -10,7 +10,7 @@ from statistics import median
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The limit of a figure, a maximum or a minimum. If `unit` is `x`, it limits the ratio to the reference."""
+    """The limit of a measured value, a maximum or a minimum. If `unit` is `x`, it limits the ratio to the reference."""
 
     limit: float
     unit: str
@@ -21,7 +21,7 @@ class Budget:
         return f"{'>=' if self.at_least else '<='} {shown(self.limit, self.unit)}"
 
     def verdict(self, value: float) -> str:
-        """Return `met`, or by how much the figure missed the limit."""
+        """Return `met`, or by how much the value missed the limit."""
         excess = self.limit - value if self.at_least else value - self.limit
         if excess <= 0:
             return "met"
@@ -33,7 +33,7 @@ class Budget:
 class Figure:
     """A row of the table: what was measured, with a sample in `unit` for each round.
 
-    `reference`: the samples of `against` in the same rounds. `note`: the conditions.
+    `reference`: the samples of `against` in the same rounds. `note`: the conditions of the measurement.
     """
 
     what: str
@@ -54,7 +54,7 @@ class Figure:
 
     @property
     def ratio(self) -> float | None:
-        """Return the median ratio over all rounds. If the machine slows down during a round, both sides slow down."""
+        """Return the median over all rounds of the ratio to the reference, so that a slow machine matters little."""
         if not self.reference:
             return None
         return median(ours / theirs for ours, theirs in zip(self.samples, self.reference, strict=True))
@@ -73,7 +73,7 @@ def shown(value: float, unit: str) -> str:
 
 
 def alternate(rounds: int, *measures: Callable[[int], float]) -> list[list[float]]:
-    """Run the measures in turns, in reverse order every second round. So a slow machine slows all of them.
+    """Run the measures in turns, in reverse order every second round. So a slow machine slows all measures.
 
     A measure takes the index of the round and returns a sample.
     """

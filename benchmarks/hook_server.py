@@ -1,4 +1,4 @@
-"""A webhook receiver that accepts every event. It reports how many arrived, how old each was, and their order.
+"""A webhook receiver that accepts every event. It reports the count, age and order of events.
 
 python -m benchmarks.hook_server PORT
 """

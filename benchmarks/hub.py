@@ -131,8 +131,8 @@ def measure(bench: Workbench) -> list[Figure]:
 class Costs(NamedTuple):
     """The costs of rows and of connected sites.
 
-    Per row: CPU microseconds to push and to pull it, at a site and in PostgreSQL, and its bytes. Per connected site:
-    its share of a core in PostgreSQL, and CPU milliseconds there for each wake-up.
+    Per row: CPU microseconds to push and to pull the row, at a site and in PostgreSQL, and bytes. Per connected site:
+    the share of a core in PostgreSQL, and CPU milliseconds in PostgreSQL for each wake-up.
     """
 
     push_us: float
@@ -145,7 +145,7 @@ class Costs(NamedTuple):
     wake_ms: float
 
     def server(self, sites: int, rows_a_day: int) -> float:
-        """Return the cores that PostgreSQL needs if each site pushes this many rows per day."""
+        """Return how many cores PostgreSQL needs if each site pushes this many rows per day."""
         rate = sites * rows_a_day / 86_400
         row_us = self.push_server_us + (sites - 1) * self.pull_server_us
         return rate * row_us / 1e6 + sites * (self.idle_server + wakeups_per_second(rate) * self.wake_ms / 1000)
@@ -154,7 +154,7 @@ class Costs(NamedTuple):
 def wakeups_per_second(rate: float) -> float:
     """Return the wake-ups per second of a site if rows arrive at random at this rate.
 
-    A wake-up collects the rows of 0.75 s.
+    A wake-up is for all rows of the last 0.75 s.
     """
     return 1 / (COLLECT_SECONDS + math.exp(-rate * COLLECT_SECONDS) / rate)
 
@@ -266,7 +266,7 @@ def _timed(server: PostgreSql, site: Loaded) -> tuple[float, float, float]:
 
 
 def _bytes(site: Loaded) -> int:
-    """Return the size of a site's database file after the whole write-ahead log was written into it."""
+    """Return the size of a site's database file, after the write-ahead log was written into the file."""
     with open_store(site.store_path) as db:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return site.store_path.stat().st_size
@@ -289,7 +289,7 @@ def _ages(berlin: Loaded, london: Loaded, marks: int) -> Iterator[float]:
 
 
 def _read(site: Loaded, rows: int) -> float:
-    """Return the microseconds that reading the facts about a call takes."""
+    """Return how many microseconds it takes to read the facts about a call."""
     with open_store(site.store_path) as db:
         began = time.process_time()
         for number in range(READS):
@@ -306,7 +306,7 @@ class _Idle(NamedTuple):
 
 
 def _idle(server: PostgreSql, site: Loaded, seconds: float) -> _Idle:
-    """Measure the hub process of a site while nothing happens. The start of the process does not count."""
+    """Measure the hub process of a site that has nothing to exchange. The start of the process does not count."""
     with _running(site) as process:
         time.sleep(3.0)
         cpu, theirs, began = process_cpu_seconds(process.pid), server.cpu_seconds(), time.monotonic()
@@ -321,7 +321,7 @@ def _idle(server: PostgreSql, site: Loaded, seconds: float) -> _Idle:
 
 
 def _outbox(bench: Workbench, calls: int, *, private: bool) -> tuple[int, int]:
-    """Return the number and size of the rows that wait at a site without a hub after this many calls."""
+    """Return how many rows wait at a site without a hub after this many calls, and the size of these rows."""
     rng, now = random.Random(1), time.time()
     path = bench.directory / f"outbox-{private}.db"
     with open_store(path) as db:

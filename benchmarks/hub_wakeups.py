@@ -37,7 +37,7 @@ MOST_SITES = 100_000
 
 
 class Connected(NamedTuple):
-    """PostgreSQL's CPU load from a number of connected sites.
+    """PostgreSQL's CPU load while `sites` sites are connected.
 
     `idle`: cores per site while nothing is pushed. `cores`: additional cores, by rate of rows. `ages`: seconds until
     each mark arrived at another site.
@@ -49,7 +49,7 @@ class Connected(NamedTuple):
     ages: dict[int, list[float]]
 
     def row_ms(self, rate: int) -> float:
-        """Return the CPU milliseconds per row and site at this rate, including the push."""
+        """Return the CPU milliseconds per row and site, including the push, if `rate` rows arrive per second."""
         return 1000 * self.cores[rate] / rate / self.sites
 
 
@@ -64,11 +64,11 @@ class Cost(NamedTuple):
     idle: float
 
     def cores(self, sites: int, rate: float) -> float:
-        """Return the cores that PostgreSQL uses if all sites together push this many rows per second."""
+        """Return how many cores PostgreSQL uses if all sites together push `rate` rows per second."""
         return rate * self.push_ms / 1000 + sites * (self.idle + wakeups_per_second(rate) * self.wake_ms / 1000)
 
     def sites_of_a_core(self, rate: float) -> int:
-        """Return the lowest number of sites that use more than one core."""
+        """Return how many sites it takes to use more than one core."""
         return bisect_left(range(1, MOST_SITES), 1.0, key=lambda sites: self.cores(sites, rate)) + 1
 
 
@@ -94,14 +94,14 @@ def measure(bench: Workbench) -> list[Figure]:
 
 
 def cost_of(few: Connected, many: Connected) -> Cost:
-    """Return the costs, split into the part per row and the part per site."""
+    """Return the cost of a row and of a site, computed from the loads with few and with many sites."""
     site = (many.cores[TARGET_RATE] - few.cores[TARGET_RATE]) / (many.sites - few.sites)
     push_ms = 1000 * (few.cores[TARGET_RATE] - few.sites * site) / TARGET_RATE
     return Cost(push_ms, 1000 * site * COLLECT_SECONDS, many.idle)  # at this rate, rows cause wake-ups all the time
 
 
 def load_formula(cost: Cost) -> str:
-    """Return the formula for the load of n sites in cores, and the number of sites that use one core."""
+    """Return the formula for the load of n sites in cores, and how many sites use one core."""
     lines = [
         f"cores = rows/s * {cost.push_ms / 1000:.5f} + n * ({cost.idle:.5f} + wake-ups/s * {cost.wake_ms / 1000:.6f}),",
         f"wake-ups/s = 1 / ({COLLECT_SECONDS} + exp(-{COLLECT_SECONDS} * rows/s) / (rows/s))",
@@ -138,14 +138,14 @@ async def _measured(folder: Path, count: int, seconds: float) -> Connected:
 
 
 async def _cores(server: PostgreSql, work: Callable[[], Awaitable[None]]) -> float:
-    """Return the cores that the server's processes use during `work`."""
+    """Return how many cores the processes of the server use during `work`."""
     before, began = server.cpu_seconds(), time.monotonic()
     await work()
     return (server.cpu_seconds() - before) / (time.monotonic() - began)
 
 
 class _MarkExchange:
-    """Marks that sites push in turn, and the time until each mark arrived at the previous site."""
+    """Lets sites push marks in turn, and measures the time until each mark arrived at the previous site."""
 
     def __init__(self, stores: Sequence[Store], rate: int, seconds: float) -> None:
         self.ages: list[float] = []

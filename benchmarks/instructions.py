@@ -1,12 +1,12 @@
 """`python -m benchmarks.instructions [--rounds N] [--write]`: count the CPU instructions of work that calls wait for.
 
-Times vary with the load of the machine. Instruction counts vary only by a few percent. Valgrind counts them in a
-process that makes about 1,000 decisions, tracks 1,000 calls over AMI, or replays 10,000 events. It also counts a
+Times vary with the load of the machine. Instruction counts vary only by a few percent. Valgrind counts instructions in
+a process that makes about 1,000 decisions, tracks 1,000 calls over AMI, or replays 10,000 events. It also counts a
 process that does a tenth of this work. The difference is the cost without the start of the process. The start itself is
 measured with a process that makes no decision.
 
 The exit code is 1 if a count exceeds the baseline in instructions.json by more than MOST_GROWTH. Other builds of Python
-need other numbers of instructions. Counts of a build without a baseline are printed, and pass. `--write` replaces the
+need more or fewer instructions. Counts of a build without a baseline are printed, and pass. `--write` replaces the
 baseline of this build.
 """
 
@@ -71,7 +71,7 @@ def main() -> None:
 
 
 def run(rounds: int, *, write: bool) -> int:
-    """Count, compare with the baseline, and print.
+    """Count instructions, compare the counts with the baseline, and print both.
 
     Return 1 if a count has grown too much, else 0. Work that could not be counted passes.
     """
@@ -109,7 +109,7 @@ def run(rounds: int, *, write: bool) -> int:
 
 
 def name_of_build() -> str:
-    """Return a name for the Python build: version, machine, compiler and options. The counts depend on it."""
+    """Return a name for the Python build, on which the counts depend: version, machine, compiler and options."""
     how = sysconfig.get_config_var("CONFIG_ARGS") or ""
     optimised = "optimised" if "--enable-optimizations" in how else "plain"
     version = ".".join(platform.python_version_tuple()[:2])
@@ -127,7 +127,7 @@ def spread(values: list[int]) -> float:
 
 
 def make_state_directory(directory: Path) -> Path:
-    """Create a state directory for all kinds of work. Each count uses a copy of it."""
+    """Create a state directory for all kinds of work. Each count uses a copy of this directory."""
     state = directory / "state"
     state.mkdir()
     (state / "callsieve.toml").write_text(SETTINGS)

@@ -1,7 +1,7 @@
 """Lets the daemon follow the calls of a real Asterisk. Checks that no outcome is lost or wrong, and measures delays.
 
-SIPp makes the calls. In half of them the caller hangs up, in the other half the callee. Asterisk adds a time to its
-events. So the delay runs from the end of a call in Asterisk to the time when another process can read its outcome.
+SIPp makes the calls. The caller hangs up in half of them, the callee in the others. Asterisk adds a time to each event.
+So the delay runs from the end of a call in Asterisk to the time when another process can read its outcome.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ ENDED_BY = {CALLER_ENDS: EndedBy.CALLER, CALLEE_ENDS: EndedBy.CALLEE}
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:
-    """The results of a load: SIPp's counts, and what the daemon recorded. `lags`: delays of outcomes, in seconds."""
+    """The results of a load: SIPp's counts, and the recorded outcomes. `lags`: delays of outcomes, in seconds."""
 
     created: int
     failed: int
@@ -83,7 +83,7 @@ class LoadReport:
 class Watch:
     """Reads the outcome table from another process. `seen`: when each outcome could first be read.
 
-    Use it in a `with` block. It checks 50 times per second, and reads when something was committed.
+    Use it in a `with` block. A thread checks 50 times per second, and reads after each commit.
     """
 
     def __init__(self, store: Path, since: float) -> None:
@@ -196,7 +196,7 @@ def _listening(daemon: Daemon, asterisk: Asterisk, *, listening: bool = True) ->
 def _run_load(
     asterisk: Asterisk, daemon: Daemon, rate: float, seconds: float, disturb: Callable[[], object] = lambda: None
 ) -> LoadReport:
-    """Run a load. Wait for its outcomes, but only for a limited time."""
+    """Run a load. Wait for the outcomes of its calls, but only for a limited time."""
     since = time.time()
     with Watch(daemon.store, since) as watch, ThreadPoolExecutor(1) as pool:
         disturbed = pool.submit(disturb)
@@ -221,7 +221,7 @@ def _run_load(
 
 
 def _place_calls(asterisk: Asterisk, rate: float, seconds: float) -> list[LoadResult]:
-    """Make calls, half of them to each number. The phones must be registered already."""
+    """Make calls, half of them to each of two numbers. The phones must be registered already."""
     count = round(rate * seconds / 2)
     callers = [number_at(index) for index in range(2 * count)]
     load = Load(rate / 2, count, CALLER_ENDS, callers[:count], talk_seconds=TALK_SECONDS)

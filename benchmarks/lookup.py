@@ -1,4 +1,4 @@
-"""Measures a store with ten million numbers or more: look-up time, disk space, and memory of the daemon."""
+"""Measures a store with ten million or more phone numbers: look-up time, disk space, and memory of the daemon."""
 
 from __future__ import annotations
 

@@ -2,8 +2,8 @@
 
     python -m benchmarks.lookups
 
-A source calls a share of spam callers "spam", and a share of honest callers too. It is judged after each number whose
-true kind is known. The look-up process judges at most once per hour. The table is in
+A source calls a share of spam callers "spam", and a share of honest callers too. The source is judged after each number
+whose true kind is known. The look-up process judges a source at most once per hour. The table is in
 docs/contributing/decisions/look-ups.md.
 """
 
@@ -21,7 +21,7 @@ SPAM_SHARE: Final = 0.5
 
 
 class Kind(NamedTuple):
-    """A kind of source. `of_spam`, `of_fine`: the shares of spam and of other numbers that it calls spam."""
+    """A kind of source. `of_spam`, `of_fine`: the shares of spam and of other callers that the source calls spam."""
 
     what: str
     of_spam: float
@@ -41,7 +41,7 @@ KINDS: Final = (
 
 
 def switched_off_after(kind: Kind, random: Random, most: int) -> int | None:
-    """Return after how many numbers the source is switched off, or None if it is still on after `most` numbers."""
+    """Return after how many callers the source is switched off, or None if it is still on after `most` callers."""
     counts = dict.fromkeys(Compared._fields, 0)
     for known in range(1, most + 1):
         truth, share = ("spam", kind.of_spam) if random.random() < SPAM_SHARE else ("fine", kind.of_fine)
@@ -53,7 +53,7 @@ def switched_off_after(kind: Kind, random: Random, most: int) -> int | None:
 
 
 def table(runs: int = RUNS, seed: int = 1) -> list[tuple[str, ...]]:
-    """Return, for each kind of source, the percentage of sources that are off after each number of known callers."""
+    """Return, for each kind of source, the percentage of sources that are off after each count of known callers."""
     random, rows = Random(seed), []
     for kind in KINDS:
         ends = [switched_off_after(kind, random, KNOWN[-1]) for _ in range(runs)]

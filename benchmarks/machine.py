@@ -1,4 +1,4 @@
-"""A description of the machine on which figures were measured."""
+"""A description of the machine on which benchmarks ran."""
 
 from __future__ import annotations
 

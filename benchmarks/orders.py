@@ -1,8 +1,8 @@
-"""Replays a history twice, and learns its calls and marks in another order. Decisions and standings must be equal.
+"""Replays a history twice, and learns its calls and marks in another order. Decisions and sums must be equal.
 
 The history has challenges, labels, relationships, marks that change, and many equal times. Evidence rows are compared
-by a checksum. Standings are compared by their sums at one instant, rounded to 1e-6, because the last bits of a sum
-depend on the order.
+by a checksum. Sums (`Standing`) are compared at one instant, rounded to 1e-6, because the last bits of a sum depend on
+the order.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ VERDICTS = ((Verdict.SPAM, 0.8), (Verdict.OK, 0.1), (Verdict.RETRACTED, 0.1))
 
 
 class Checksums(NamedTuple):
-    """Checksums of all evidence rows and of all standings."""
+    """Checksums of all evidence rows and of all standings, which are the sums over these rows."""
 
     rows: str
     standings: str

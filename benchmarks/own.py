@@ -1,7 +1,7 @@
-"""Measures the health of own numbers over a million outbound calls of 28 days: counting, another day, and reading.
+"""Measures the health of own numbers over a million outbound calls of 28 days: count, count another day, and read.
 
-Everything runs in one process, whose memory is measured. Ten numbers make the calls, and one of them makes half of
-them. There are a quarter as many callees as calls.
+Everything runs in one process, whose memory is measured. Ten numbers make the calls, and one of the ten makes half of
+the calls. There are a quarter as many callees as calls.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def measure(bench: Workbench) -> list[Figure]:
 
 
 def run(calls: int, folder: Path) -> dict[str, float]:
-    """Return CPU seconds, which do not depend on other load of the machine. Other units are in the name."""
+    """Return CPU seconds and other values by name. Other units than seconds are in the name."""
     a_day = calls // DAYS
     with open_store(folder / "own.db") as db:
 
@@ -104,7 +104,7 @@ def run(calls: int, folder: Path) -> dict[str, float]:
 
 
 def counting_seconds(folder: Path, calls: int) -> float:
-    """Return the CPU seconds to count this many calls, in a separate store."""
+    """Return the CPU seconds that it takes to count this many calls, in a separate store."""
     outcomes = list(calls_of(0, calls))
     with open_store(folder / "counting.db") as db:
         began = time.process_time()

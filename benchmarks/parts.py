@@ -63,7 +63,7 @@ def measure(bench: Workbench) -> list[Figure]:
 
 
 def micros(function: Callable[[T], object], arguments: Sequence[T]) -> float:
-    """Return the mean microseconds of a call of the function."""
+    """Return how many microseconds a call of the function takes on average."""
     began = time.perf_counter()
     for argument in arguments:
         function(argument)
@@ -101,7 +101,7 @@ def _journal_rates(bench: Workbench) -> list[float]:
 
 
 def _journal_rate(path: Path, numbers: list[str]) -> float:
-    """Return the rows per second that are written to disk and committed in batches."""
+    """Return how many rows per second are written to disk and committed in batches."""
     records = [RECORD._replace(id=f"{n:08}", at=float(n), linkedid=str(n), caller=c) for n, c in enumerate(numbers)]
     with open_store(path) as db:
         began = time.perf_counter()

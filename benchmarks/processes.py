@@ -51,7 +51,7 @@ class Server:
     def ask(self, blocks: list[bytes], in_flight: int = 1) -> Answers:
         """Make calls and return the response times.
 
-        Raise RuntimeError if more than a few got no decision, because the figures would then be meaningless.
+        Raise RuntimeError if more than a few calls got no decision, because the times would then be meaningless.
         """
         answers = place_calls(("127.0.0.1", self.port), blocks, self.expected, in_flight)
         if answers.failed > MOST_FAILED * len(blocks):
@@ -59,7 +59,7 @@ class Server:
         return answers
 
     def cpu_seconds(self) -> float:
-        """Return the CPU time of all threads so far."""
+        """Return the CPU time of all threads of the server so far."""
         return process_cpu_seconds(self.pid)
 
     def resident_bytes(self) -> int:
@@ -74,7 +74,7 @@ def process_cpu_seconds(pid: int) -> float:
 
 @contextmanager
 def running_daemon(state: Path, python: str = sys.executable) -> Iterator[tuple[Daemon, Server]]:
-    """Run `callsieve serve` with the store in a state directory, whose backup of the day already exists."""
+    """Run `callsieve serve` with the store in a state directory. The backup of the day exists already."""
     backups = backup_directory(state / "callsieve.db")
     backups.mkdir(exist_ok=True)
     (backups / f"{BACKUP_PREFIX}{stamp_of(time.time())}.db").touch()

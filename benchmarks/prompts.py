@@ -1,6 +1,6 @@
 """`python -m benchmarks.prompts`: measure length and loudness of prompts, and how well they are recognised.
 
-It needs the programs that `python -m lab fetch --tools` downloads. The figures are for the synthetic voice.
+The benchmark needs the programs that `python -m lab fetch --tools` downloads. The prompts have the synthetic voice.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from lab.tools import use_fetched_tools
 
 @dataclass(frozen=True, slots=True)
 class RecognisedPrompt:
-    """The text of a prompt, and the text that the speech recogniser heard."""
+    """A prompt with the words that were spoken, and the words that the speech recogniser heard."""
 
     key: str
     spoken: list[str]
@@ -27,17 +27,17 @@ class RecognisedPrompt:
 
     @property
     def errors(self) -> int:
-        """Return the number of wrongly recognised words."""
+        """Return how many words were recognised wrongly."""
         return word_errors(self.spoken, self.heard)
 
 
 def error_rate(prompts: list[RecognisedPrompt]) -> float:
-    """Return the wrongly recognised words as a share of all spoken words."""
+    """Return which share of all spoken words was recognised wrongly."""
     return sum(prompt.errors for prompt in prompts) / sum(len(prompt.spoken) for prompt in prompts)
 
 
 def sentences(prompts: list[RecognisedPrompt]) -> list[RecognisedPrompt]:
-    """Return the prompts of two words or more. A recogniser needs this context."""
+    """Return the prompts of two words or more, because a recogniser needs the context of other words."""
     return [prompt for prompt in prompts if len(prompt.spoken) > 1]
 
 
@@ -55,7 +55,7 @@ def samples_of(file: PromptFile) -> bytes:
 
 
 def recognise(files: list[PromptFile]) -> list[RecognisedPrompt]:
-    """Return what the recogniser hears in the English prompts. It knows the texts of all prompts in advance."""
+    """Return what the recogniser hears in the English prompts. The recogniser knows the texts of all prompts."""
     texts = {file.key: file.source.prompt.text for file in files}
     heard = heard_in({file.key: file.path for file in files}, list(texts.values()))
     return [RecognisedPrompt(key, words_of(text), heard.get(key, [])) for key, text in texts.items()]

@@ -38,7 +38,7 @@ KINDS = (
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """Measure a run in its own process, as an administrator would see it."""
+    """Measure a replay that runs in its own process, as an administrator would run it."""
     events = QUICK_EVENTS if bench.quick else EVENTS
     path = bench.directory / "history.jsonl"
     bench.say(f"writing a history of {events:,} events")

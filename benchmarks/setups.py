@@ -1,8 +1,8 @@
 """Measures how many calls per second a real Asterisk sets up, with and without screening, and the CPU time per call.
 
 An Asterisk has three numbers with the same dialplan. The first queries CallSieve, the second a FastAGI handler that
-does nothing, the third no server. SIPp keeps so many calls open that Asterisk is never idle, and the achieved rate is
-measured.
+does nothing, the third no server. SIPp keeps so many calls open that Asterisk is never idle. The rate that Asterisk
+then achieves is measured.
 """
 
 from __future__ import annotations
@@ -65,9 +65,9 @@ class Kind:
     """A kind of call.
 
     Attributes:
-        name: The name of its extension.
+        name: The name of the extension that is called.
         what: How the call ends.
-        calls: Number of calls per round.
+        calls: How many calls a round has.
         least: The lowest accepted rate of call set-ups, as a share of the rate without screening.
         least_of_empty: The lowest accepted rate as a share of the rate with the handler that does nothing.
     """
@@ -95,7 +95,7 @@ class Office:
     costs: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
 
     def rate(self, extension: str, kind: Kind, turn: int) -> float:
-        """Run a round. Return the calls per second. Raise RuntimeError if more than a few failed."""
+        """Run a round. Return the calls per second. Raise RuntimeError if more than a few calls failed."""
         callers = self.callers[turn * kind.calls :][: kind.calls]
         load = Load(RATE, kind.calls, extension, callers, concurrent=OPEN, talk_seconds=0.02)
         before = {name: process_cpu_seconds(pid) for name, pid in self.pids.items()}

@@ -1,4 +1,4 @@
-"""Tables of figures, on the terminal and between two markers of a page."""
+"""Tables of measured values, on the terminal and between two markers of a page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ END = "<!-- figures: end -->"
 
 
 def cells_of(figure: Figure) -> tuple[str, ...]:
-    """Return the cells of a figure's row."""
+    """Return the cells of the row that shows a measured value."""
     what = f"{figure.what} ({figure.note})" if figure.note else figure.what
     reference = f"{shown(figure.reference_value, figure.unit)}, {figure.against}" if figure.reference else ""
     ratio = "" if figure.ratio is None else shown(figure.ratio, "x")
@@ -24,7 +24,7 @@ def cells_of(figure: Figure) -> tuple[str, ...]:
 
 
 def terminal_table(measured: Mapping[str, Sequence[Figure]]) -> Table:
-    """Return a table of all figures for the terminal. `measured`: figures by name of the benchmark."""
+    """Return a table of all measured values for the terminal. `measured`: the values by name of the benchmark."""
     table = Table(*HEADINGS)
     for figures in measured.values():
         table.add_section()

@@ -36,8 +36,8 @@ class Built:
 class Workbench:
     """Directory, stores and progress messages for a benchmark.
 
-    `quick`: take only a minute or two; the figures are then good enough for comparisons. `largest`: the size of an
-    additional store, in numbers; 0: none.
+    `quick`: take only a minute or two; the results are then good enough for comparisons. `largest`: how many phone
+    numbers an additional store has; 0: no additional store.
     """
 
     directory: Path
@@ -53,15 +53,15 @@ class Workbench:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Return the sizes of all large stores, in numbers."""
+        """Return the sizes of all large stores, as counts of phone numbers."""
         return (self.many, self.largest) if self.largest > self.many else (self.many,)
 
     def rounds(self, full: int) -> int:
-        """Return the number of rounds to run: fewer if `quick`."""
+        """Return how many rounds to run: fewer than `full` if `quick`."""
         return min(full, 3) if self.quick else full
 
     def built(self, numbers: int) -> Built:
-        """Return a state directory with this many imported numbers, lists and people, which benchmarks share."""
+        """Return a state directory with this many imported phone numbers, lists and people. Benchmarks share it."""
         if numbers not in self._built:
             self.say(f"importing {numbers:,} numbers")
             state = self.directory / f"{numbers}"
@@ -70,7 +70,7 @@ class Workbench:
         return self._built[numbers]
 
     def copy(self, numbers: int) -> Path:
-        """Return a new copy of the state directory with this many numbers."""
+        """Return a new copy of the state directory with this many phone numbers."""
         self._copies += 1
         state = self.directory / f"{numbers}-{self._copies}"
         state.mkdir()
@@ -79,7 +79,7 @@ class Workbench:
 
 
 def fill(path: Path, numbers: int) -> float:
-    """Create a store with the importer of `callsieve import numbers`. Return the seconds of the import."""
+    """Create a store with the importer of `callsieve import numbers`. Return how many seconds the import took."""
     with open_store(path) as db:
         began = time.monotonic()
         import_numbers(db, "big-list", "spam", imported_rows(numbers))
@@ -105,5 +105,5 @@ def _list_entries() -> list[ListEntry]:
 
 
 def place_on_disk() -> str:
-    """Return a directory for temporary files that is on a disk. /tmp is often in memory."""
+    """Return a directory for temporary files on a disk. /tmp is often in memory."""
     return os.environ.get("TMPDIR") or "/var/tmp"

@@ -32,7 +32,7 @@ class Api:
 
     @property
     def pid(self) -> int:
-        """Return the process ID."""
+        """Return the process ID of the server."""
         assert self._process is not None
         return self._process.pid
 
@@ -50,7 +50,7 @@ class Api:
         self._wait()
 
     def stop(self) -> None:
-        """Stop the server as systemd does. Kill it if that takes too long."""
+        """Stop the server as systemd does. Kill the server if the stop takes too long."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -73,7 +73,7 @@ class Api:
         return f"http://{ADDRESS}:{self.port}/api/v1"
 
     def token(self, daemon: Daemon, name: str, *scopes: str, role: str = "viewer") -> str:
-        """Create a token and return its secret."""
+        """Create an API token and return the secret of the token."""
         words = [word for scope in scopes for word in ("--scope", scope)]
         done = daemon.callsieve("token", "add", name, "--role", role, *words, "--json")
         if done.returncode != 0:
@@ -81,7 +81,7 @@ class Api:
         return str(json.loads(done.stdout)["secret"])
 
     def ask(self, method: str, path: str, token: str, body: object = None) -> tuple[int, Any]:
-        """Send a request. Return the status and the parsed JSON of the response."""
+        """Send an API request. Return the status and the parsed JSON of the response."""
         connection = HTTPConnection(ADDRESS, self.port, timeout=20)
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
         with closing(connection):

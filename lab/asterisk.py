@@ -46,10 +46,11 @@ class Asterisk:
     r"""A running Asterisk with its own `directories` and `ports`, stopped and removed at the end of the `with` block.
 
     `extensions` is dialplan text and must have the contexts from-carrier and from-internal. `includes` are dialplan
-    files included after it. `globals` are dialplan variables. `noload` names modules that are not loaded. `config`
-    appends text to other files by name: `{"pjsip.conf": "[carrier](+)\nstir_shaken_profile = verify"}`. `verbose` logs
-    each step of the dialplan, which would slow a benchmark. `log_console`: Asterisk writes to our own output. `keep`:
-    the directory is kept for inspection. Raise LabUnavailable if no Asterisk can be found or fetched.
+    files that are included after `extensions`. `globals` are dialplan variables. `noload` names modules that are not
+    loaded. `config` appends text to other files by name: `{"pjsip.conf": "[carrier](+)\nstir_shaken_profile =
+    verify"}`. `verbose` logs each step of the dialplan, which would slow a benchmark. `log_console`: whether Asterisk
+    writes to the output of this process. `keep`: whether its directory is kept afterwards. Raise LabUnavailable if no
+    Asterisk can be found or fetched.
     """
 
     def __init__(
@@ -136,7 +137,7 @@ class Asterisk:
         self._boot_lines = len(self.log_lines())
 
     def terminate(self) -> None:
-        """Stop Asterisk at once but cleanly. Kill it after 5 s. Do nothing if it is not running."""
+        """Stop Asterisk at once but cleanly. Kill Asterisk after 5 s. Do nothing if Asterisk is not running."""
         process = self._process
         if process is None:
             return
@@ -149,7 +150,7 @@ class Asterisk:
             process.wait()
 
     def kill(self) -> None:
-        """Kill Asterisk, like a crash."""
+        """Kill Asterisk without a clean stop, as in a crash."""
         process = self._running()
         process.kill()
         process.wait()
@@ -160,7 +161,7 @@ class Asterisk:
         return self._remote(command, CLI_SECONDS).stdout
 
     def reload_dialplan(self, extensions: str | None = None) -> None:
-        """Reload the dialplan and its included files, with a new text if given."""
+        """Reload the dialplan and its included files. `extensions`: a new dialplan; None: the present text."""
         if extensions is not None:
             self.extensions = extensions
         self._write_dialplan()
@@ -171,12 +172,12 @@ class Asterisk:
         return self._log.lines()
 
     def warnings(self, *, with_boot: bool = False) -> list[str]:
-        """Return the WARNING and ERROR lines since Asterisk was ready. `with_boot` adds the lines of the start."""
+        """Return the WARNING and ERROR lines since Asterisk was ready. `with_boot`: also those from its start."""
         lines = self.log_lines()
         return [line for line in (lines if with_boot else lines[self._boot_lines :]) if COMPLAINT.search(line)]
 
     def wait_for_log(self, text: str, seconds: float = 20.0) -> str:
-        """Wait for a log line that contains a text, and return it. Raise TimeoutError after `seconds`."""
+        """Wait for a log line that contains a text, and return the line. Raise TimeoutError after `seconds`."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             for line in self.log_lines():
@@ -253,7 +254,7 @@ class Asterisk:
 
 
 def _link_data(paths: PbxPaths, directories: Directories) -> None:
-    """Make a data directory for this run, to which prompts can be added. Its other entries are links.
+    """Make a data directory for this run, to which prompts can be added. All other entries are links.
 
     CallSieve's prompts in the installed Asterisk are left out, so that calls sound the same everywhere.
     """

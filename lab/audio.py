@@ -35,7 +35,7 @@ AUDIBLE = 0x30
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """The number of received audio packets, and how many of them were not silence. There are 50 packets a second."""
+    """How many audio packets were received, and how many of these were not silence. There are 50 packets a second."""
 
     packets: int = 0
     audible: int = 0
@@ -54,7 +54,7 @@ class _Packet:
 
 
 class AudioEnd:
-    """Sends silence (or a tone, with `voice`) and pressed keys, and counts the received audio."""
+    """Sends audio and pressed keys, and counts the received audio. `voice`: send a tone instead of silence."""
 
     def __init__(self, address: str, *, voice: bool = False) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -75,7 +75,7 @@ class AudioEnd:
         return port
 
     def press(self, digits: str, *, after: float = 0.0, inband: bool = False) -> float:
-        """Queue key presses that begin after `after` seconds. Return the total time that they take, in seconds."""
+        """Queue key presses that begin after `after` seconds. Return how long the whole sequence takes, in seconds."""
         packets = [_Packet(ULAW, self._background)] * round(after / TICK_SECONDS)
         for digit in digits:
             packets += _tones(digit) if inband else _events(digit)
@@ -84,7 +84,7 @@ class AudioEnd:
         return sum(packet.lasts for packet in packets) * TICK_SECONDS
 
     def tick(self) -> None:
-        """Read the received packets, and send the next 20 ms of audio if the far end's address is known."""
+        """Read the received packets, and send the next 20 ms of audio if the address of the other side is known."""
         self._hear()
         if self.remote is None:
             return

@@ -33,7 +33,7 @@ class BrokerPaths:
 
 
 def ensure_broker(progress: Progress = lambda line: None) -> BrokerPaths:
-    """Return a usable broker. Fetch it at the first use. Raise LabUnavailable if that fails."""
+    """Return a usable broker, fetched at the first use. Raise LabUnavailable if the fetch fails."""
     installed, passwords = shutil.which("mosquitto"), shutil.which("mosquitto_passwd")
     if installed and passwords:
         return BrokerPaths(Path(installed), Path(passwords))
@@ -45,7 +45,7 @@ def ensure_broker(progress: Progress = lambda line: None) -> BrokerPaths:
 
 
 class Broker(PrivateServer):
-    """A running broker. With `tls`, the files of its certificate and key, it accepts only TLS.
+    """A running broker. `tls`: the files of certificate and key, with which the broker accepts only TLS.
 
     `acl`: the rights of USER, as in mosquitto's acl_file; empty for all rights. WATCHER has the same password and may
     read all topics.

@@ -29,9 +29,9 @@ class Pbx(Protocol):
 
 
 class CallInProgress:
-    """A call in the background. `result` waits for its end. Leaving the `with` block ends the call.
+    """A call in the background. `result` waits for the end of the call. Leaving the `with` block ends the call.
 
-    `dtmf` is pressed `dtmf_after` seconds after the answer. More keys can be pressed at any time.
+    `dtmf`: keys that are pressed `dtmf_after` seconds after the answer. More keys can be pressed at any time.
     """
 
     def __init__(self, process: SippProcess, audio: AudioEnd, *, dtmf: str, dtmf_after: float, inband: bool) -> None:
@@ -69,7 +69,7 @@ class CallInProgress:
             raise TimeoutError(f"the call was not answered within {seconds} s")
 
     def press(self, digits: str) -> None:
-        """Press keys now."""
+        """Press keys in the call now."""
         self._audio.press(digits, inband=self._inband)
 
     def close(self) -> None:
@@ -90,7 +90,7 @@ class CallInProgress:
         self._thread.join()
 
     def _run(self) -> None:
-        """Every 20 ms, send and receive audio. First find the audio's address, and whether the call is answered."""
+        """Every 20 ms, send and receive audio. First find out where to send audio, and whether the call is answered."""
         due = time.monotonic()
         while not self._over.is_set() and self._process.is_running():
             if not self._answered.is_set():

@@ -69,7 +69,7 @@ class CallSpec:
         return [*extra, *self.headers.items()]
 
     def keys(self) -> dict[str, str]:
-        """Return the texts of the call for SIPp's keywords."""
+        """Return the values for the keywords in SIPp's scenario."""
         return {
             "request_user": self.did if self.request_user is None else self.request_user,
             "did": self.did,
@@ -80,17 +80,17 @@ class CallSpec:
 
 @dataclass(frozen=True, slots=True)
 class Carrier:
-    """The far end of a trunk, which places calls to us. `trunk`: the endpoint as which Asterisk identifies it."""
+    """The carrier's end of a trunk, which places calls to Asterisk. `trunk`: the endpoint that Asterisk sees."""
 
     asterisk: Pbx
     trunk: str = "carrier"
 
     def call(self, spec: CallSpec | None = None) -> CallResult:
-        """Place a call and wait for its end."""
+        """Place a call, wait for the end of the call, and return the result."""
         return self.start(spec).result()
 
     def start(self, spec: CallSpec | None = None) -> CallInProgress:
-        """Place a call in the background."""
+        """Place a call in the background, and return the call in progress."""
         return place_call(self.asterisk, TRUNK_ADDRESSES[self.trunk], spec or CallSpec())
 
     def load(self, load: Load) -> LoadResult:

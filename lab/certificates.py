@@ -24,7 +24,7 @@ def make_key() -> ec.EllipticCurvePrivateKey:
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """A certificate authority: its name, its key, and its own certificate in PEM."""
+    """A certificate authority: the authority's name, key and own certificate (PEM)."""
 
     name: str
     key: ec.EllipticCurvePrivateKey
@@ -41,12 +41,12 @@ class Authority:
         return self._certificate(self.name, self.key.public_key(), extensions)
 
     def issue(self, name: str, key: ec.EllipticCurvePublicKey, provider_code: str) -> str:
-        """Issue a certificate for a carrier that signs calls. `provider_code` limits the numbers that it may sign."""
+        """Issue a certificate for a carrier that signs calls. `provider_code`: limits which numbers it may sign."""
         codes = x509.UnrecognizedExtension(TN_AUTH_LIST, _provider_codes(provider_code))
         return self._certificate(name, key, [(_usage(certificates=False), True), (codes, False)])
 
     def issue_server(self, name: str, key: ec.EllipticCurvePublicKey, *, days_ago: int = 0) -> str:
-        """Issue a certificate for a web server. It starts `days_ago` days ago and is valid for 30 days."""
+        """Issue a certificate for a web server, valid for 30 days. `days_ago`: how many days ago this time began."""
         by = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
         extensions: list[Extension] = [
             (x509.SubjectAlternativeName([x509.DNSName(name)]), False),

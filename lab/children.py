@@ -23,7 +23,7 @@ def ends_with_us() -> tuple[str, ...]:
 def start_server(
     command: Sequence[str], log: Path, environment: Mapping[str, str], is_listening: Callable[[], bool], seconds: float
 ) -> subprocess.Popen[bytes]:
-    """Start a server and return its process once it listens. Raise RuntimeError with the end of its log otherwise."""
+    """Start a server and return its process when it listens. Otherwise raise RuntimeError with the end of its log."""
     with log.open("ab") as file:
         process = subprocess.Popen(
             (*ends_with_us(), *command), stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=environment
@@ -38,7 +38,7 @@ def start_server(
 
 
 def stop_server(process: subprocess.Popen[bytes] | None, seconds: float) -> None:
-    """Stop a process cleanly. Kill it if that takes longer than `seconds`. Do nothing for None."""
+    """Stop a process cleanly. Kill the process if it takes longer than `seconds`. Do nothing for None."""
     if process is None:
         return
     process.terminate()

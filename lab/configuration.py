@@ -75,7 +75,7 @@ exten => *98,1,VoiceMailMain(${CALLERID(num)}@default,s)
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The ports of a run. Each phone listens on 127.0.0.3, each trunk's far end on the trunk's address."""
+    """The ports of a run. Each phone listens on 127.0.0.3, and the carrier of each trunk on the trunk's address."""
 
     sip: int
     ami: int
@@ -85,7 +85,7 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class Directories:
-    """The directories of a run. Asterisk writes to no others."""
+    """The directories of a run. Asterisk writes to no other directory."""
 
     top: Path
 
@@ -157,7 +157,7 @@ def pjsip_conf(ports: Ports) -> str:
 
 
 def static_files(ports: Ports, noload: Sequence[str], data: Path, *, verbose: bool) -> dict[str, str]:
-    """Return, by name, the files that do not depend on the dialplan."""
+    """Return the text of each configuration file that does not depend on the dialplan, by file name."""
     mailboxes = "\n".join(f"{phone} => {phone},Phone {phone}" for phone in PHONES)
     members = "\n".join(f"member => PJSIP/{phone}" for phone in PHONES[:3])
     modules = "\n".join(f"noload = {name.removesuffix('.so')}.so" for name in (*NOLOAD, *noload))

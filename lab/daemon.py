@@ -23,8 +23,8 @@ STOP_SECONDS = 5.0
 class Daemon:
     """`callsieve serve` with its own state directory and settings, which runs during the `with` block.
 
-    `settings` is added to the settings file, which has `agi.listen`, and `agi.deadline_ms` if given. `python` may be
-    another interpreter.
+    `settings` is added to the settings file, which has `agi.listen`, and `agi.deadline_ms` if it is given. `python` may
+    be another interpreter.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Daemon:
         self.start_seconds = time.monotonic() - began
 
     def stop(self) -> float:
-        """Send SIGTERM, and SIGKILL if the daemon takes too long. Return the seconds it took."""
+        """Send SIGTERM, and SIGKILL if the daemon takes too long to end. Return how many seconds the daemon took."""
         process, self._process = self._process, None
         if process is None:
             return 0.0
@@ -108,7 +108,7 @@ class Daemon:
         return time.monotonic() - began
 
     def kill(self) -> None:
-        """Kill the daemon, like a crash."""
+        """Kill the daemon without a clean stop, as in a crash."""
         process, self._process = self._running(), None
         process.kill()
         process.wait()
@@ -139,7 +139,7 @@ class Daemon:
         )
 
     def wait_for_log(self, text: str, seconds: float = 20.0) -> str:
-        """Wait for a log line that contains a text, and return it. Raise TimeoutError after `seconds`."""
+        """Wait for a log line that contains a text, and return the line. Raise TimeoutError after `seconds`."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             for line in self.log.read_text(errors="replace").splitlines():

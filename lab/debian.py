@@ -32,15 +32,15 @@ Progress = Callable[[str], None]
 
 
 class LabUnavailable(Exception):
-    """A program is not installed and cannot be fetched. The text gives the reason."""
+    """A program is not installed and cannot be fetched. The message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
     """Packages that are unpacked together in a folder of the cache.
 
-    With a `suite`, all their dependencies are fetched too, independent of the installed release. Without a suite, they
-    come from the installed release, and only missing dependencies are fetched.
+    `suite`: fetch packages of this release with all dependencies, whatever is installed. Without a suite, packages of
+    the installed release are fetched, with the missing dependencies.
     """
 
     folder: str
@@ -52,7 +52,7 @@ class Bundle:
         return " ".join((self.suite, *self.packages)).strip()
 
     def is_in(self, root: Path) -> bool:
-        """Return whether these packages are unpacked in a folder, perhaps together with others."""
+        """Return whether these packages are unpacked in a folder. The folder may also have other packages."""
         stamp = root / "fetched"
         return stamp.is_file() and set(self.stamp.split()) <= set(stamp.read_text(encoding="ascii").split())
 
@@ -64,7 +64,7 @@ def cache_directory() -> Path:
 
 
 def unpacked(bundle: Bundle, progress: Progress) -> Path:
-    """Return the folder of the unpacked packages. Fetch them at the first use. Raise LabUnavailable.
+    """Return the folder of the unpacked packages, fetched at the first use. Raise LabUnavailable on failure.
 
     Several processes may call this at once: one fetches, and the others wait.
     """
@@ -89,7 +89,7 @@ def _locked(cache: Path) -> Iterator[None]:
 
 
 def _fetch(bundle: Bundle, cache: Path, root: Path, progress: Progress) -> None:
-    """Download and unpack to a temporary folder, then move everything to its place in one step."""
+    """Download and unpack packages in a temporary folder, then move the whole folder to `root` in one step."""
     missing = [tool for tool in ("apt-get", "dpkg") if shutil.which(tool) is None]
     if missing:
         raise LabUnavailable(f"{' and '.join(missing)} not found: cannot fetch {', '.join(bundle.packages)}")

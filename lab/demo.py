@@ -73,7 +73,7 @@ LISTED = {
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A call of the demo: its caller, how it is placed, and how it must end."""
+    """A call of the demo: the caller, how the call is placed, and how it must end."""
 
     story: str
     caller: str
@@ -92,7 +92,7 @@ class Office:
     alice: Phone
 
     def call(self, caller: str, **details: Any) -> CallResult:
-        """Place a call to Alice."""
+        """Place a call to Alice, and return the result."""
         return self.pbx.carrier.call(CallSpec(caller=caller, did=ALICE, **{"hang_up_after": 0.3, **details}))
 
 
@@ -133,7 +133,7 @@ def pressing_the_digit(office: Office) -> CallResult:
 
 
 def switched_off(office: Office) -> CallResult:
-    """Place a call while screening is switched off, then switch it on again."""
+    """Place a call while screening is switched off, then switch screening on again."""
     office.pbx.daemon.callsieve("off", "--for", "1h")
     try:
         return office.call(BLOCKED, name="Joe")
@@ -255,7 +255,7 @@ COLUMNS = {"call, caller": 4, "the store knew": 5, "decision: rule, reason": 5, 
 
 
 def play(console: Console, office: Office) -> int:
-    """Place the calls one after another. Show each when it ends. Return the exit status."""
+    """Place the calls one after another, and show each call when it ends. Return the exit status."""
     console.print(Text("CallSieve: a dozen calls to a real Asterisk", "italic", justify="center"))
     console.print(lines_of(*(Text(title, "bold") for title in (*COLUMNS, "ms", ""))))
     wrong = 0
@@ -274,7 +274,7 @@ def play(console: Console, office: Office) -> int:
 
 
 def lines_of(*cells: str | Text) -> Table:
-    """Return a table row as a table of its own, because a live table that outgrows the screen is printed repeatedly."""
+    """Return a row as a separate table, because a live table that outgrows the screen is printed repeatedly."""
     table = Table.grid(padding=(0, 2), expand=True)
     for share in COLUMNS.values():
         table.add_column(ratio=share)
@@ -289,7 +289,7 @@ STYLES = {"allow": "green", "tag": "yellow", "warn": "yellow", "challenge": "mag
 
 
 def run(office: Office, scene: Scene) -> tuple[tuple[str | Text, ...], bool]:
-    """Place the call of a scene. Return its table row, and whether it ended as expected."""
+    """Place the call of a scene. Return a row for the table, and whether the call ended as expected."""
     knew = sentence(office, scene.caller)
     rung_before, began = len(office.alice.invites()), time.time()
     result = scene.place(office)
@@ -328,7 +328,7 @@ def latest(office: Office) -> dict[str, Any]:
 
 
 def decision_since(office: Office, began: float, seconds: float = 10.0) -> dict[str, Any]:
-    """Return the decision made after `began`, or an empty dict if none is made in time."""
+    """Return the decision that was made after `began`, or an empty dict if no decision is made in time."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         record = latest(office)

@@ -1,4 +1,4 @@
-"""Prints figures about the documentation: `python -m lab.docs_figures`, for the user site and for the other pages.
+"""Counts words and sentences of the documentation: `python -m lab.docs_figures` prints them per part.
 
 The user site is docs/ without docs/contributing/. Words are counted in whole files, with code. Sentences are counted in
 running text: without code, tables, headings and Chinese.
@@ -23,7 +23,7 @@ REFERENCE = {"reference"}  # reference tables may be longer than pages that are 
 
 
 class Figures(NamedTuple):
-    """Figures about a set of pages. Shares are percentages of all sentences."""
+    """Counts of words and sentences in a set of pages. Shares are percentages of all sentences."""
 
     pages: int
     words: int
@@ -52,7 +52,7 @@ def is_on_user_site(path: Path) -> bool:
 
 
 def count_words(text: str) -> int:
-    """Return the number of words. Table rules and bare punctuation do not count."""
+    """Return how many words a text has. Table rules and single punctuation marks do not count."""
     return len(re.findall(r"\S*\w\S*", text))
 
 
@@ -65,7 +65,7 @@ def sentences_of(text: str) -> list[list[str]]:
 
 
 def measure(paths: list[Path]) -> Figures:
-    """Return the figures of the pages."""
+    """Return counts of words and sentences in these pages."""
     texts = {path: read_page(path) for path in paths}
     sentences = [sentence for text in texts.values() for sentence in sentences_of(text)]
     share = 100 / max(len(sentences), 1)
@@ -88,7 +88,7 @@ def measure(paths: list[Path]) -> Figures:
 
 
 def main() -> int:
-    """Print the figures."""
+    """Print the counts for the user site and for the other pages."""
     pages = list_pages()
     for name, on_site in (("user site", True), ("contributing", False)):
         figures = measure([path for path in pages if is_on_user_site(path) is on_site])

@@ -16,7 +16,7 @@ FOOTER = {"en": "CallSieve {version} · last checked {checked}", "zh": "CallSiev
 
 
 def without_links_out(markdown: str, folder: PurePosixPath) -> str:
-    """Replace links to files outside docs/, which the site does not have, by the file's path in the repository."""
+    """Replace each link to a file outside docs/, which the site does not have, by the path of this file."""
 
     def replaced(link: re.Match[str]) -> str:
         target = os.path.normpath(folder / link[2].partition("#")[0])

@@ -1,4 +1,4 @@
-"""The audio and keys of a phone: `lab.audio` with a clock and a thread, for successive calls."""
+"""The audio and keys of a phone during several calls: `lab.audio` with a clock and a thread."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LOOK_TICKS = 5
 
 
 class Ears:
-    """Receives audio from `start` to `close`. `remote`: the address to which audio of the latest call is sent."""
+    """Receives audio from `start` to `close`. `remote`: the address to which audio for the latest call is sent."""
 
     def __init__(self, address: str) -> None:
         self._audio = AudioEnd(address)

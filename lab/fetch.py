@@ -1,7 +1,7 @@
 """Finds Asterisk and SIPp, or fetches both once without installing anything.
 
-An `asterisk` or `sipp` on PATH is used. Otherwise packages of a later Debian are unpacked in the cache. They run with
-the loader and the libraries of that Debian, independent of the installed release.
+An `asterisk` or `sipp` on PATH is used. Otherwise packages of a later Debian are unpacked in the cache. These programs
+run with the loader and the libraries of that Debian, independent of the installed release.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class PbxPaths:
 
 
 def ensure_pbx(progress: Progress = lambda line: None) -> PbxPaths:
-    """Return a usable Asterisk and SIPp. Fetch them at the first use. Raise LabUnavailable if that fails."""
+    """Return a usable Asterisk and SIPp, fetched at the first use. Raise LabUnavailable if the fetch fails."""
     asterisk, sipp = shutil.which("asterisk"), shutil.which("sipp")
     if asterisk and sipp:
         return _paths_in(Path("/"), (asterisk,), (sipp,))
@@ -62,7 +62,7 @@ def packaged_pbx(progress: Progress = lambda line: None) -> tuple[Path, PbxPaths
 
 
 def _loader(root: Path) -> tuple[str, ...]:
-    """Return the dynamic loader of the fetched C library. The programs may need a newer one than the installed one."""
+    """Return the dynamic loader of the fetched C library. The installed C library may be too old for the programs."""
     libraries = _modules_in(root, INSTALLED_MODULES[:1]).parent.parent
     loaders = sorted((*libraries.glob("ld-linux*.so.*"), *libraries.glob("ld64.so.*")))
     if not loaders:

@@ -13,7 +13,7 @@ GNUPG = Bundle("gnupg", ("gpg", "gpg-agent"))
 
 
 def ensure_gnupg(progress: Progress = lambda line: None) -> Path | None:
-    """Return the folder of a fetched GnuPG, or None if GnuPG is installed. Raise LabUnavailable if that fails."""
+    """Return the folder of a fetched GnuPG, or None if GnuPG is installed. Raise LabUnavailable if a fetch fails."""
     if shutil.which("gpg") and shutil.which("gpg-agent"):
         return None
     root = unpacked(GNUPG, progress)
@@ -23,7 +23,7 @@ def ensure_gnupg(progress: Progress = lambda line: None) -> Path | None:
 
 
 def gnupg_environment(home: Path) -> dict[str, str]:
-    """Create a GnuPG home and return the environment that uses it. GnuPG's agent ends when the home is removed."""
+    """Create a GnuPG home and return an environment that uses this home. GnuPG's agent ends when it is removed."""
     home.mkdir(mode=0o700)
     environment = {**os.environ, "GNUPGHOME": str(home)}
     if root := ensure_gnupg():

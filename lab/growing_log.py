@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class GrowingLog:
-    """A log file. The file may not exist yet. If it has become shorter, it is read again from its start."""
+    """A log file that grows. The file may not exist yet. If it has become shorter, it is read again from its start."""
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -1,4 +1,4 @@
-"""Kamailio between a carrier and a phone, with our example configuration, during the `with` block.
+"""Kamailio between a carrier and a phone, with CallSieve's example configuration, during the `with` block.
 
     with Kamailio(url, token) as switch, Phone(switch, "201"):
         Carrier(switch).call()
@@ -109,7 +109,7 @@ class KamailioPaths:
 
 
 def ensure_kamailio(progress: Progress = lambda line: None) -> KamailioPaths:
-    """Return a usable Kamailio. Fetch it at the first use. Raise LabUnavailable if that fails."""
+    """Return a usable Kamailio, fetched at the first use. Raise LabUnavailable if the fetch fails."""
     installed = shutil.which("kamailio")
     root = Path("/") if installed else unpacked(PACKAGES, progress).resolve()
     modules = next(iter(sorted(root.glob("usr/lib/*/kamailio/modules"))), None)
@@ -120,10 +120,10 @@ def ensure_kamailio(progress: Progress = lambda line: None) -> KamailioPaths:
 
 
 class Kamailio:
-    """A proxy that asks CallSieve at `url` for decisions and sends calls to the phone 201.
+    """A proxy that gets decisions from CallSieve at `url` and sends calls to the phone 201.
 
-    `has_away`: calls that are not for the phones go to the phone 202. `outcomes_url`: the address to which the ends of
-    calls are reported. `examples`: our two configuration files, by the beginning of their paths.
+    `has_away`: whether calls to other numbers go to the phone 202. `outcomes_url`: the address to which the ends of
+    calls are reported. `examples`: the beginning of the paths of the two example configuration files.
     """
 
     def __init__(

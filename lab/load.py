@@ -46,7 +46,7 @@ class LoadResult:
     """The statistics of a load. `seconds`: from SIPp's start to the end of the last call.
 
     Set-up times are in seconds, from INVITE to the final response, by SIPp's clock of about a millisecond. `setups` has
-    each of them if the load's `options` include EACH. `failures` gives the reasons in SIPp's words.
+    all set-up times if the load's `options` include EACH. `failures` gives the reasons in SIPp's words.
     """
 
     calls: int
@@ -62,7 +62,7 @@ class LoadResult:
 
     @property
     def rate(self) -> float:
-        """Return the average number of successful calls per second."""
+        """Return how many calls per second succeeded on average."""
         return self.succeeded / self.seconds if self.seconds else 0.0
 
 
@@ -106,7 +106,7 @@ def _options(load: Load) -> list[str]:
 
 
 def load_statistics(path: Path) -> LoadResult:
-    """Parse SIPp's statistics file: one row a second, with cumulative (C) columns. The last row has the totals."""
+    """Parse SIPp's statistics: one row per second, with cumulative (C) columns. The last row has the totals."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter=";"))
     if not rows:
@@ -131,7 +131,7 @@ def load_statistics(path: Path) -> LoadResult:
 
 
 def setup_times(path: Path) -> list[float]:
-    """Return the response times in SIPp's file, in seconds. The file has a row for each, in milliseconds."""
+    """Return the response times in SIPp's file, in seconds. The file has one row per response, in milliseconds."""
     with path.open(encoding="utf-8", newline="") as file:
         return [float(row["response_time_ms"]) / 1000 for row in csv.DictReader(file, delimiter=";")]
 

@@ -11,7 +11,7 @@ PROGRAM = "lua5.4"
 
 
 def ensure_lua(progress: Progress = lambda line: None) -> str:
-    """Return the path of Lua. Raise LabUnavailable if that fails."""
+    """Return the path of Lua, fetched at the first use. Raise LabUnavailable if the fetch fails."""
     if installed := shutil.which(PROGRAM):
         return installed
     program = unpacked(LUA, progress) / "usr/bin" / PROGRAM

@@ -72,7 +72,7 @@ class ServerPaths:
 
 
 def ensure_mariadb(progress: Progress = lambda line: None) -> ServerPaths:
-    """Return a usable MariaDB. Fetch it at the first use. Raise LabUnavailable if that fails."""
+    """Return a usable MariaDB, fetched at the first use. Raise LabUnavailable if the fetch fails."""
     installed = shutil.which("mariadbd")
     if installed and (data := Path(installed).resolve().parent.parent / "share/mariadb").is_dir():
         return ServerPaths(Path(installed), data)
@@ -148,7 +148,7 @@ class MariaDb(PrivateServer):
             raise RuntimeError(f"MariaDB's own tables cannot be made:\n{done.stderr.decode(errors='replace')[-2000:]}")
 
     def _is_listening(self) -> bool:
-        """Return whether the server listens on its Unix socket, which it opens after the port."""
+        """Return whether the server listens on its Unix socket, which the server opens after the port."""
         with closing(socket.socket(socket.AF_UNIX)) as probe:
             try:
                 probe.connect(str(self.socket_path))

@@ -1,4 +1,4 @@
-"""SIP messages in SIPp's trace: those that a phone received, and the responses to a carrier.
+"""SIP messages in SIPp's trace: the messages that a phone received, and the responses to a carrier.
 
 The text is untrusted and kept byte for byte, except that SIPp's trace drops carriage returns.
 """
@@ -47,11 +47,11 @@ class SipMessage:
         return self.header("CSeq").rpartition(" ")[2] if self.code else self.start_line.partition(" ")[0]
 
     def header(self, name: str) -> str:
-        """Return the first header of that name, or an empty text. Case is ignored."""
+        """Return the first header with this name, in any case, or an empty text."""
         return next(iter(self.all(name)), "")
 
     def all(self, name: str) -> list[str]:
-        """Return every header of that name, in order."""
+        """Return every header with this name, in order."""
         return [value for key, value in self.headers if key.lower() == name.lower()]
 
     @property
@@ -66,7 +66,7 @@ class SipMessage:
 
     @property
     def audio_address(self) -> tuple[str, int] | None:
-        """Return the address from the SDP to which audio must be sent, or None."""
+        """Return the address in the SDP to which audio must be sent; None without an SDP."""
         address = _SDP_AUDIO.search(self.body)
         return (address["address"], int(address["port"])) if address else None
 

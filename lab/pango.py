@@ -16,7 +16,7 @@ LIBRARIES = ("pango-1.0", "pangoft2-1.0")
 
 
 def ensure_pango(progress: Progress = lambda line: None) -> None:
-    """Fetch Pango if it is not installed, for a later `use_fetched_pango`. Raise LabUnavailable if that fails."""
+    """Fetch Pango if it is not installed, for a later `use_fetched_pango`. Raise LabUnavailable if the fetch fails."""
     if not all(map(find_library, LIBRARIES)):
         root = unpacked(PACKAGES, progress)
         (root / FONTS_FILE).write_text(FONTS.format(root=root, includes=""), encoding="utf-8")

@@ -20,7 +20,7 @@ from lab.sipp import SippJob, SippProcess
 
 @dataclass(frozen=True, slots=True)
 class Answering:
-    """How a phone treats its calls. Times are in seconds. `status` None: ring until the caller gives up.
+    """How a phone treats its calls. Times are in seconds. `status`: the final response; None: ring until a CANCEL.
 
     `before`: responses before `ringing`, each with its duration. `183 Session Progress` starts the audio.
     """
@@ -47,9 +47,9 @@ class Answering:
 class Phone:
     """The phone 201, 202 or 203, or a trunk's far end for outgoing calls, switched on during the `with` block.
 
-    It accepts any number of calls at once for `seconds`, echoes their audio, and records the messages, unless `trace`
-    is off (for loads). Without `echo` it sends only pressed keys: with other audio in between, Asterisk would see one
-    key as several. With `ears` it counts the audio of the last call.
+    The phone accepts many calls at once for `seconds`, echoes their audio, and records all messages unless `trace` is
+    off (for loads). Without `echo` the phone sends only pressed keys, because with other audio in between Asterisk
+    would see a key as several. With `ears` the phone counts the audio of the last call.
     """
 
     def __init__(
@@ -118,7 +118,7 @@ class Phone:
 
     @property
     def heard(self) -> Heard:
-        """Return the audio received so far by a phone with ears."""
+        """Return the audio received so far. Only a phone with `ears` counts audio."""
         return self._ears.heard if self._ears is not None else Heard()
 
     def messages(self) -> list[SipMessage]:

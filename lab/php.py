@@ -24,12 +24,12 @@ WITH_SQLITE = Bundle("php-sqlite", ("php-cli", "php-sqlite3"))
 
 
 def ensure_php(progress: Progress = lambda line: None) -> str:
-    """Return the path of PHP. Raise LabUnavailable if that fails."""
+    """Return the path of PHP, fetched at the first use. Raise LabUnavailable if the fetch fails."""
     return shutil.which("php") or str(_fetched(progress) / "php")
 
 
 def ensure_php_with_sqlite(progress: Progress = lambda line: None) -> str:
-    """Return the path of a PHP that has the class SQLite3. Raise LabUnavailable if that fails."""
+    """Return the path of a PHP that has the class SQLite3. Raise LabUnavailable if there is no such PHP to fetch."""
     installed = shutil.which("php")
     if installed is not None:
         modules = subprocess.run((installed, "-m"), capture_output=True, text=True, check=False, timeout=60).stdout
@@ -42,7 +42,7 @@ def ensure_php_with_sqlite(progress: Progress = lambda line: None) -> str:
 
 
 def ensure_phpunit(progress: Progress = lambda line: None) -> tuple[str, ...]:
-    """Return the command that runs PHPUnit, to which arguments are added. Raise LabUnavailable if that fails."""
+    """Return the command that runs PHPUnit, without arguments. Raise LabUnavailable if the fetch fails."""
     if shutil.which("php") and (installed := shutil.which("phpunit")):
         return (installed,)
     root = _fetched(progress)

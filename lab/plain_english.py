@@ -1,8 +1,8 @@
 """The check for plain English: `python -m lab.plain_english [PATH ...]` prints `file:line: rule: text`.
 
-It reads docstrings, comments and longer strings of Python, Markdown, HTML templates, and the comments of configuration
-files. Without a PATH it reads the paths in `[tool.plain-english]` of pyproject.toml. The exit status is 1 if it reports
-anything.
+It reads docstrings, comments and longer strings of Python, Markdown, HTML templates, and comments of configuration
+files. Without a PATH it reads the paths in `[tool.plain-english]` of pyproject.toml. The exit status is 1 if any text
+breaks a rule.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ RULES = {
 
 
 class Text(NamedTuple):
-    """A paragraph, docstring, comment or message, with its first line number."""
+    """A paragraph, docstring, comment or message. `line`: the number of the first line in the file."""
 
     line: int
     text: str
@@ -143,7 +143,7 @@ def messages(text: str, line: int) -> Iterator[Text]:
 
 
 def html_texts(source: str) -> Iterator[Text]:
-    """Yield the texts of a Jinja template, with expressions replaced by X, and the strings in its expressions."""
+    """Yield the texts of a Jinja template, with expressions replaced by X, and the strings in these expressions."""
     hidden = r"\{#.*?#\}|<(script|style|svg)\b.*?</\1>|\{% block style %\}.*?\{% endblock %\}"
     source = re.sub(hidden, lambda part: "\n" * part[0].count("\n"), source, flags=re.S | re.I)
     for part in re.finditer(r"\{[{%].*?[%}]\}", source, re.S):

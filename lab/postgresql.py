@@ -59,14 +59,14 @@ REPLICATED = {"wal_level": "replica", "max_wal_senders": "4"}
 
 @dataclass(frozen=True, slots=True)
 class ServerPaths:
-    """The folder of PostgreSQL's programs, and their libraries."""
+    """The folder of PostgreSQL's programs, and the paths of its libraries."""
 
     programs: Path
     libraries: str = ""
 
 
 def ensure_postgresql(progress: Progress = lambda line: None) -> ServerPaths:
-    """Return a usable PostgreSQL. Fetch it at the first use. Raise LabUnavailable if that fails."""
+    """Return a usable PostgreSQL, fetched at the first use. Raise LabUnavailable if the fetch fails."""
     server, initdb = shutil.which("postgres"), shutil.which("initdb")
     if server and initdb and _version_of(server) >= LEAST_VERSION:
         return ServerPaths(Path(server).parent)
@@ -78,9 +78,9 @@ def ensure_postgresql(progress: Progress = lambda line: None) -> ServerPaths:
 
 
 class PostgreSql(PrivateServer):
-    """A running PostgreSQL, empty. `tls`: it has a certificate for TLS_NAME, signed by `authority_file`.
+    """A running, empty PostgreSQL. `tls`: whether it has a certificate for TLS_NAME, signed by `authority_file`.
 
-    `also_at`: a second address of the server, for clients in network namespaces. They need TLS.
+    `also_at`: a second address of the server, for clients in network namespaces. Such clients need TLS.
     """
 
     name = "postgresql"
@@ -105,13 +105,13 @@ class PostgreSql(PrivateServer):
     def address(
         self, *, user: str = ADMINISTRATOR, password: str = "", database: str = DATABASE, port: int = 0, query: str = ""
     ) -> str:
-        """Return a connection URL. `port` is the port of a proxy in front of the server."""
+        """Return a URL for connecting. `port`: the port of a proxy in front of the server; 0: no proxy."""
         word = quote(password or self.password, safe="")
         place = f"{ADDRESS}:{port or self.port}/{database}"
         return f"postgresql://{quote(user, safe='')}:{word}@{place}{'?' if query else ''}{query}"
 
     def run(self, statement: str, values: Sequence[object] = (), *, database: str = DATABASE) -> list[tuple[Any, ...]]:
-        """Run an SQL statement as the administrator, and return its rows."""
+        """Run an SQL statement as the administrator, and return the rows of the result."""
         with psycopg.connect(self.address(database=database), autocommit=True) as connection:
             cursor = connection.execute(statement.encode(), values or None)
             return cursor.fetchall() if cursor.description else []
@@ -124,7 +124,7 @@ class PostgreSql(PrivateServer):
         self._run(command, self._environment(), self._is_ready)
 
     def stop(self) -> None:
-        """Stop the server and end all connections. Do nothing if it is not running."""
+        """Stop the server and end all connections. Do nothing if the server is not running."""
         process, self._process = self._process, None
         if process is not None:
             process.send_signal(signal.SIGINT)
@@ -134,7 +134,7 @@ class PostgreSql(PrivateServer):
         stop_server(process, 1.0)
 
     def kill(self) -> None:
-        """Kill all server processes, like a power cut."""
+        """Kill all processes of the server at once, as in a power cut."""
         process, self._process = self._process, None
         assert process is not None
         pids = _with_children(process.pid)
@@ -253,7 +253,7 @@ class Replica(PostgreSql):
         return bool(has_it)
 
     def promote(self) -> None:
-        """Make the replica the primary, with the data that it has."""
+        """Make the replica the primary, with the data that the replica has."""
         self.run("SELECT pg_promote()")
 
     def _make(self) -> None:
@@ -271,7 +271,7 @@ def _with_children(pid: int) -> list[int]:
 
 
 def _version_of(server: str) -> int:
-    """Return the server's major version, or 0 if it does not print one."""
+    """Return the server's major version, or 0 if the server prints no version."""
     done = subprocess.run((server, "--version"), capture_output=True, text=True, check=False, timeout=START_SECONDS)
     found = re.search(r"PostgreSQL\) (\d+)", done.stdout)
     return int(found[1]) if found else 0

@@ -49,12 +49,12 @@ class PrivateServer(ABC):
         """Write the server's files, and start it."""
 
     def stop(self) -> None:
-        """Stop the server cleanly. Do nothing if it is not running."""
+        """Stop the server cleanly. Do nothing if the server is not running."""
         process, self._process = self._process, None
         stop_server(process, STOP_SECONDS)
 
     def send_signal(self, number: int) -> None:
-        """Send a signal to the server. SIGSTOP freezes it."""
+        """Send a signal to the server. SIGSTOP freezes the server."""
         assert self._process is not None
         self._process.send_signal(number)
 

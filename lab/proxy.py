@@ -21,7 +21,7 @@ CONNECT_SECONDS = 5.0
 
 
 class Proxy:
-    """Passes bytes between the clients of `address` and `target`, until a method changes that.
+    """Passes bytes between the clients of `address` and `target`, until a method changes this behaviour.
 
     `connections` counts accepted connections. A connection is reset if the target refuses it.
     """
@@ -53,7 +53,7 @@ class Proxy:
             thread.join(CONNECT_SECONDS)
 
     def accept(self) -> None:
-        """Accept connections. After `refuse`, the port is the same as before."""
+        """Accept connections. After `refuse`, the proxy listens on the same port as before."""
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(self.address)
@@ -71,18 +71,18 @@ class Proxy:
             listener.close()
 
     def forward(self, *, delay_seconds: float = 0.0, chunk: int = CHUNK) -> None:
-        """Forward bytes again, in chunks of at most `chunk` bytes, each delayed. Swallowed bytes are lost."""
+        """Forward bytes again, in delayed chunks of at most `chunk` bytes. Swallowed bytes are lost."""
         self._swallow_to_client = self._swallow_to_server = False
         self._delay_seconds = delay_seconds
         self._chunk = chunk
 
     def swallow(self, *, to_client: bool = True, to_server: bool = True) -> None:
-        """Accept bytes but forward none, and close nothing, like a firewall that has lost the connection."""
+        """Accept bytes but forward no byte and close no connection, like a firewall that has lost the connection."""
         self._swallow_to_client = to_client
         self._swallow_to_server = to_server
 
     def cut(self, *, reset: bool = False) -> None:
-        """Close all connections. `reset` closes them with a TCP reset."""
+        """Close all connections. `reset`: whether to close with a TCP reset."""
         with self._lock:
             pairs, self._pairs = self._pairs, []
         for pair in pairs:

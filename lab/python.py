@@ -1,6 +1,6 @@
 """A later Python for tests, from Debian testing, unpacked in its own folder.
 
-It runs with the installed C library, because packages installed into its environments are built for that library.
+This Python runs with the installed C library, because packages in its environments are built for that library.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ PARTS = "import ctypes, ensurepip, sqlite3, ssl, venv"
 
 
 def ensure_python(progress: Progress = lambda line: None) -> Path:
-    """Return the path of this Python. Fetch it at the first use. Raise LabUnavailable if that fails."""
+    """Return the path of the later Python, fetched at the first use. Raise LabUnavailable if the fetch fails."""
     program = unpacked(PYTHON, progress).resolve() / "usr/bin" / PYTHON.packages[0]
     if not program.exists():
         raise LabUnavailable(f"{' '.join(PYTHON.packages)} contain no {program.name}")

@@ -1,6 +1,6 @@
-"""Recognises English prompts: Debian's pocketsphinx chooses which of our texts a sound file contains.
+"""Recognises English prompts: Debian's pocketsphinx chooses which of the known texts a sound file contains.
 
-Its model needs 16 kHz, which our prompts do not have, so it may only choose among the given texts. A little noise is
+Its model needs 16 kHz, which the prompts do not have, so it may only choose among the given texts. A little noise is
 added, as on any line, because otherwise the band above a telephone's would be empty, as it never was in training.
 """
 
@@ -38,12 +38,12 @@ def can_recognise() -> bool:
 
 
 def words_of(text: str) -> list[str]:
-    """Return the words of a text as they are spoken."""
+    """Return the words of a text in spoken form: digits as words."""
     return [_NUMBERS.get(word, word) for word in re.findall(r"[a-z']+|\d", text.lower())]
 
 
 def heard_in(sounds: Mapping[str, Path], texts: list[str]) -> dict[str, list[str]]:
-    """Return the recognised words for each file, by its key. They are the words of one of the texts, or empty."""
+    """Return the recognised words for each file, by key: the words of one of `texts`, or an empty list."""
     with TemporaryDirectory(prefix="callsieve-ear-") as name:
         folder = Path(name)
         for key, path in sounds.items():
@@ -87,7 +87,7 @@ def _on_a_line(path: Path) -> bytes:
 
 @cache
 def _noise() -> list[float]:
-    """Return three seconds of noise to repeat. New noise for each file would take longer than everything else here."""
+    """Return three seconds of noise to repeat. New noise for each file would take longer than the recognition."""
     chance = random.Random(NOISE)
     return [chance.gauss(0, NOISE) for _ in range(NOISE_SAMPLES)]
 

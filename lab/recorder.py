@@ -3,8 +3,8 @@
     python -m lab.recorder NAME... | all        writes tests/recordings/NAME.ami
 
 A recording is the byte stream as it was read, chunk by chunk: a line `@ AT data LENGTH` before each chunk, and `@ AT
-connected` or `@ AT lost` for the connection itself. AT is UTC seconds. The recorder logs in with the rights of our
-listener. After each connection it asks which channels are up.
+connected` or `@ AT lost` for the connection itself. AT is UTC seconds. The recorder logs in with the rights of
+CallSieve's listener. After each connection it asks which channels are up.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ Kind = Literal["connected", "lost", "data"]
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """An event of the connection, with its time: bytes were read, or it was opened or lost."""
+    """An event of the connection, with its time: bytes were read, or the connection was opened or lost."""
 
     at: float
     kind: Kind
@@ -136,7 +136,7 @@ def _action(name: str, **fields: str) -> bytes:
 
 
 def save_recording(path: Path, chunks: Sequence[Chunk]) -> None:
-    """Write a recording."""
+    """Write the chunks of a recording to a file."""
     with path.open("wb") as file:
         for chunk in chunks:
             size = f" {len(chunk.data)}" if chunk.kind == "data" else ""
@@ -145,7 +145,7 @@ def save_recording(path: Path, chunks: Sequence[Chunk]) -> None:
 
 
 def load_recording(path: Path) -> list[Chunk]:
-    """Read a recording. Raise ValueError if the file is not a recording."""
+    """Return the chunks of a recording. Raise ValueError if the file is not a recording."""
     return list(_chunks_of(path.read_bytes()))
 
 

@@ -1,4 +1,4 @@
-"""The calls of the recordings: each scene is a small office and the calls of its people.
+"""The calls of the recordings. Each scene is a small office in which people make calls.
 
 Every number is invented. `tests/recordings/NAME.toml` has the outcomes that a listener must derive from each scene.
 """
@@ -72,7 +72,7 @@ CONFIG = {
 
 @dataclass(slots=True)
 class Stage:
-    """A running office with a recorder. A scene that begins without the recorder starts it with `listen`."""
+    """A running office with a recorder. If a scene begins without the recorder, the scene calls `listen`."""
 
     asterisk: Asterisk
     carrier: Carrier
@@ -84,7 +84,7 @@ class Stage:
 
     @contextmanager
     def phones(self, **answering: Answering) -> Iterator[dict[str, Phone]]:
-        """Switch phones on: `p201=Answering(...)`; `carrier` is the far end of outgoing calls."""
+        """Switch phones on for the block: `p201=Answering(...)`. `carrier` is the far end of outgoing calls."""
         with ExitStack() as stack:
             yield {
                 key: stack.enter_context(Phone(self.asterisk, key.removeprefix("p"), how, echo=False))
@@ -92,11 +92,11 @@ class Stage:
             }
 
     def call(self, did: str = ALICE, caller: str = CALLER, *, hang_up_after: float | None = 2.0) -> None:
-        """Place a call from outside, and wait for its end."""
+        """Place a call from outside, and wait for the end of the call."""
         self.carrier.call(CallSpec(caller=caller, name=NAME, did=did, hang_up_after=hang_up_after))
 
     def gives_up(self, seconds: float, did: str = ALICE) -> None:
-        """Place a call from outside. Its caller gives up `seconds` after ringing starts."""
+        """Place a call from outside. The caller gives up `seconds` after ringing starts."""
         self.carrier.call(CallSpec(caller=CALLER, name=NAME, did=did, cancel_after=seconds))
 
 
@@ -105,14 +105,14 @@ Act = Callable[[Stage], None]
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A function that places calls, and its office. `late`: the function itself starts the recorder."""
+    """A scene: a function that places calls, and the office for it. `late`: the function itself starts the recorder."""
 
     act: Act
     late: bool = False
     office: Callable[[], AbstractContextManager[Asterisk]] = lambda: Asterisk(extensions=OFFICE, config=CONFIG)
 
     def play(self) -> list[Chunk]:
-        """Place the calls, and return the data from the manager interface."""
+        """Place the calls, and return the data that the manager interface sent."""
         with self.office() as asterisk, ExitStack() as stack:
             stage = Stage(asterisk, Carrier(asterisk), stack)
             if not self.late:
@@ -253,7 +253,7 @@ def outbound_no_such_number(stage: Stage) -> None:
 
 
 def called_back(stage: Stage) -> None:
-    """Leave a call unanswered. Later the callee calls the number back."""
+    """Leave a call unanswered. Later the callee calls the number of the caller."""
     with stage.phones(p201=RINGS):
         stage.gives_up(2.0)
     with stage.phones(carrier=Answering(ring_seconds=1.0, hang_up_after=2.0)):
@@ -296,7 +296,7 @@ def offered_again(stage: Stage) -> None:
 
 
 def redialled(stage: Stage) -> None:
-    """Give up and call again, which makes two calls."""
+    """Place a call and give up, then call again. This makes two calls."""
     with stage.phones(p201=RINGS):
         stage.gives_up(1.5)
         stage.gives_up(2.0)
@@ -348,7 +348,7 @@ def withheld_office() -> Asterisk:
 
 @contextmanager
 def screened_office() -> Iterator[Asterisk]:
-    """Yield an office with our daemon and a blocklist of one number."""
+    """Yield an office with CallSieve's daemon and one number on the blocklist."""
     with ScreenedPbx(settings=SETTINGS, config={"manager.conf": MANAGER_USER}) as pbx:
         pbx.daemon.callsieve("list", "add", "block", SPAMMER).check_returncode()
         yield pbx.asterisk

@@ -21,7 +21,7 @@ class Provisional:
 
 @dataclass(frozen=True, slots=True)
 class CallResult:
-    """The result of a call for its caller. Seconds count from the first INVITE. `code` is None without a response."""
+    """The result of a call for the caller. Seconds count from the first INVITE. `code`: None without a response."""
 
     code: int | None
     reason: str
@@ -39,7 +39,7 @@ class CallResult:
         return self.code == 200
 
     def final(self) -> SipMessage:
-        """Return the final response with its headers. Raise LookupError if it is missing."""
+        """Return the final response with its headers. Raise LookupError if there was no final response."""
         final = answer_in(self.messages)
         if final is None:
             raise LookupError("the call has no final response")

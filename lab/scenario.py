@@ -1,7 +1,7 @@
-"""Builds SIPp scenarios from the wanted course of a call.
+"""Builds SIPp scenarios from a description of a call.
 
-Only numbers and fixed words are written into a scenario. Any other text from a test is a `[keyword]` there, which
-`-key` fills in (see `lab.sipp`).
+Only numbers and fixed words are written into a scenario. Any other text from a test appears there as a `[keyword]`,
+which `-key` fills in (see `lab.sipp`).
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def request(
 def answer(
     status: str, *, cseq: str = "[last_CSeq:]", body: str = _NO_BODY, first: bool = True, attributes: str = ""
 ) -> str:
-    """Return a response. The `first` response of a call adds our tag, and later ones copy it from the request."""
+    """Return a response. `first`: the first response of a call adds a tag, which later responses copy."""
     tag = _TAG if first else ""
     return _ANSWER.format(status=status, cseq=cseq, body=body, tag=tag, attributes=attributes)
 
@@ -157,7 +157,7 @@ _KEY = "Content-Type: application/dtmf-relay\nContent-Length: [len]\n\nSignal={k
 
 
 def load_call(*, expected: int, hang_up_after: float, key: str = "", key_after: float = 1.0) -> str:
-    """Return the scenario for a load. A call fails unless it gets `expected`. The callers come from a list.
+    """Return the scenario for a load. A call fails unless its response is `expected`. Callers come from a list.
 
     `key` is pressed `key_after` seconds after the answer, by SIP INFO.
     """
@@ -203,8 +203,8 @@ def incoming_call(
 ) -> str:
     """Return the scenario of the called side: ring, answer with `status` (None: never), then hang up or wait.
 
-    A CANCEL is accepted while it rings. `before`: responses before ringing, each with its duration in seconds; a 183
-    has an SDP, for early media. `audio_port` is a number or a keyword.
+    A CANCEL is accepted during the ringing. `before`: responses before ringing, each with its duration in seconds; a
+    183 has an SDP, for early media. `audio_port` is a number or a keyword.
     """
     return document(
         "incoming call",
@@ -230,7 +230,7 @@ def _pause(seconds: float) -> str:
 
 
 def _ring(seconds: float | None) -> list[str]:
-    """Return the steps that ring until the call is cancelled or the seconds have passed. None: no time limit."""
+    """Return the steps that ring until the call is cancelled or the time is over. `seconds`: None: no time limit."""
     if seconds is not None and seconds <= 0:
         return []
     return [

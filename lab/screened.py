@@ -1,4 +1,4 @@
-"""A complete screened PBX: Asterisk with our dialplan, the daemon, and the numbers and people of a small office.
+"""A complete screened PBX: Asterisk with CallSieve's dialplan, the daemon, and the numbers and people of an office.
 
 +44 20 7183 8750   sales: phones 201 and 202 ring together +44 20 7183 8751   Alice, phone 201, has voicemail +44 20
 7183 8752   the fax, phone 203, never screened
@@ -214,5 +214,5 @@ class ScreenedPbx:
 
 
 def without_bounds(conf: str) -> str:
-    """Return our dialplan with its time limits raised to what a busy machine may need."""
+    """Return CallSieve's dialplan with time limits so high that a busy machine does not exceed them."""
     return BOUNDS.sub(rf"\g<1>{PATIENT_SECONDS}", conf)

@@ -1,4 +1,4 @@
-"""A carrier that signs its calls (STIR/SHAKEN), with an authority of its own, which an Asterisk of the lab trusts.
+"""A carrier that signs its calls (STIR/SHAKEN), with a certificate authority that the lab's Asterisk trusts.
 
 PASSporT: RFC 8225 and 8588; the Identity header: RFC 8224. The certificate is served over HTTP on loopback, which
 Asterisk allows only if its settings mark this as a test.
@@ -85,7 +85,7 @@ def _configuration(root: Path, directory: Path) -> dict[str, str]:
 
 @contextmanager
 def _served(certificate: bytes) -> Iterator[str]:
-    """Serve one file over HTTP on loopback. Yield its URL."""
+    """Serve one file over HTTP on loopback. Yield the URL of the file."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -11,7 +11,7 @@ SHELLS = Bundle("shells", ("zsh", "fish", "mandoc"))
 
 
 def shell_command(name: str) -> tuple[str, ...]:
-    """Return the command that runs zsh, fish or mandoc. Fetch the program at the first use. Raise LabUnavailable."""
+    """Return the command that runs zsh, fish or mandoc, fetched at the first use. Raise LabUnavailable."""
     installed = shutil.which(name)
     if installed:
         return (installed,)

@@ -33,7 +33,7 @@ class SippError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SippJob:
-    """A scenario to run, with the loopback address and port at each end."""
+    """A scenario to run. Has the loopback address and port of each side."""
 
     scenario: str
     address: str
@@ -75,7 +75,7 @@ class SippProcess:
         return load_trace(self.directory / "messages.log")
 
     def wait(self) -> int:
-        """Wait until SIPp has ended. Return 0 if every call followed its scenario, otherwise 1."""
+        """Wait until SIPp has ended. Return 0 if every call followed the scenario, otherwise 1."""
         try:
             code = self._process.wait(self.job.seconds + STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -100,7 +100,7 @@ class SippProcess:
         raise SippError(f"SIPp did not listen within {seconds:.0f} s: {self.complaints()}")
 
     def complaints(self) -> str:
-        """Return SIPp's error messages, or the end of its screen."""
+        """Return SIPp's error messages, or the last lines of its screen."""
         for name in ("errors.log", "screen.log"):
             path = self.directory / name
             if path.exists() and path.stat().st_size:

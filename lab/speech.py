@@ -1,7 +1,7 @@
 """An environment with a small Whisper model and a synthetic voice, for tests and benchmarks of `callsieve[speech]`.
 
-It contains exactly requirements/speech-tests.txt, with hashes, and takes 0.6 GB. CallSieve is not part of it: add its
-packages to sys.path after CallSieve's own.
+It contains exactly requirements/speech-tests.txt, with hashes, and takes 0.6 GB. CallSieve is not part of the
+environment: add the environment's packages to sys.path after CallSieve's own.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class SpeechPaths:
 
 
 def ensure_speech(progress: Progress = lambda line: None) -> SpeechPaths:
-    """Return the environment. Create it at the first use or after a change of the lock file. Raise LabUnavailable."""
+    """Return the environment, created at the first use and after a change of the lock file. Raise LabUnavailable."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     folder = cache_directory() / f"speech-{version}-{hashlib.sha256(LOCK.read_bytes()).hexdigest()[:8]}"
     packages = folder / "lib" / f"python{version}" / "site-packages"

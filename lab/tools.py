@@ -1,7 +1,7 @@
-"""The programs besides Asterisk and SIPp that tests run. Finds or fetches them.
+"""Finds or fetches the programs that tests run, besides Asterisk and SIPp.
 
-A program on PATH is used. The others are unpacked from packages of the installed Debian release. Each is started by a
-script that sets the paths of its libraries and data.
+A program on PATH is used. Other programs are unpacked from packages of the installed Debian release. A script starts
+each of these programs with the paths of its libraries and data.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ FONTS = """\
 
 
 def ensure_tools(progress: Progress = lambda line: None) -> None:
-    """Find every program of TOOLS on PATH or fetch it. Raise LabUnavailable with the remedy."""
+    """Find every program of TOOLS on PATH, or fetch it. Raise LabUnavailable with the remedy."""
     missing = missing_tools(os.environ.get("PATH", os.defpath))
     if not missing:
         return
@@ -94,7 +94,7 @@ def missing_tools(path: str) -> tuple[str, ...]:
 
 
 def packages_of(tools: Iterable[str]) -> tuple[str, ...]:
-    """Return the packages of these programs, without duplicates."""
+    """Return the Debian packages that contain these programs, without duplicates."""
     return tuple(dict.fromkeys(package for tool in tools for package in TOOLS[tool]))
 
 

@@ -13,7 +13,7 @@ VALGRIND = Bundle("valgrind", ("valgrind",))
 
 
 def ensure_valgrind(progress: Progress = lambda line: None) -> str:
-    """Return the path of Valgrind. Fetch it at the first use. Raise LabUnavailable if that fails."""
+    """Return the path of Valgrind, fetched at the first use. Raise LabUnavailable if the fetch fails."""
     return shutil.which("valgrind") or str(_fetched(progress))
 
 

@@ -1,7 +1,7 @@
-"""Attacks on a number: by insiders who work together, and by outsiders who spoof it.
+"""Attacks on a number: by insiders who work together, and by outsiders who spoof the number.
 
 `attacked(office, plan, MARKS, 10, place)` returns the number's plan with the attack added. The number's calls count
-only after the attack, or from its beginning if it lasts until the end of the simulation.
+only after the attack. In an attack that lasts until the end of the simulation, they count from its beginning.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ WHOLE, FIRST_HALF, SECOND_HALF = (0.0, 1.0), (0.0, 0.5), (0.5, 1.0)
 def colluders_of(office: Office, place: object, count: int) -> list[User]:
     """Return `count` people who attack together, about equally many from each of a few groups.
 
-    If these groups are too small, people from more groups join.
+    If these groups are too small, people from other groups join.
     """
     p, chance = office.parameters, office.chance("colluders", place)
     groups = sorted({user.group for user in office.users})
@@ -46,7 +46,7 @@ def colluders_of(office: Office, place: object, count: int) -> list[User]:
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """An attack on a number, with its colluders and the time at which it begins."""
+    """An attack on a number: the people who attack together (colluders), and the time at which the attack begins."""
 
     office: Office
     plan: Plan
@@ -65,7 +65,7 @@ class Attack:
 
     @property
     def half(self) -> int:
-        """Return how many colluders mark the number if the other half hangs up."""
+        """Return how many colluders mark the number if the other colluders hang up."""
         return (len(self.colluders) + 1) // 2
 
     def sometime(self, day: float = 0, part: tuple[float, float] = WHOLE) -> float:
@@ -74,14 +74,14 @@ class Attack:
         return self.begin + day * DAY_SECONDS + hours
 
     def call(self, user: User, conduct: Conduct, day: float = 0, part: tuple[float, float] = WHOLE) -> Dated:
-        """Return a call from the number to a colluder. The colluder has provoked the call."""
+        """Return a call from the number to a colluder, which the colluder has provoked."""
         at, attempt = self.caller.call(user, self.sometime(day, part))
         assert isinstance(attempt, Attempt)
         return at, attempt._replace(line=self.plan.line, conduct=conduct, counted=False)
 
 
 def attacked(office: Office, plan: Plan, attack: str, count: int, place: int) -> Plan:
-    """Return the number's plan with the attack added."""
+    """Return the plan of the number with the events of the attack added."""
     p = office.parameters
     nature, kind = (Nature.ONE_RING, Kind.WANGIRI) if attack == SPOOFED_BURSTS else (Nature.ROBOT, Kind.SPAM)
     caller = Caller(office, kind, f"{attack}/{plan.kind}/{place}", nature)
@@ -117,12 +117,12 @@ def _mark(attack: Attack) -> list[Dated]:
 
 
 def _mark_and_hang_up(attack: Attack) -> list[Dated]:
-    """Make each colluder mark the number, answer one of its calls, and hang up at once."""
+    """Make each colluder mark the number, answer a call of the number, and hang up at once."""
     return [*_mark(attack), *(attack.call(user, Conduct.HANG_UP) for user in attack.colluders)]
 
 
 def _share_the_work(attack: Attack) -> list[Dated]:
-    """Make half of the colluders hang up on a call of the number. Then the other half marks it.
+    """Make half of the colluders hang up on a call of the number. Then the other half marks the number.
 
     So each witness contributes to one family of evidence. Hang-ups come first, because a hang-up on a labelled call
     would not count.
@@ -141,7 +141,7 @@ def _half_mark(attack: Attack, day: float, part: tuple[float, float] = WHOLE) ->
 def _again_and_again(attack: Attack) -> list[Dated]:
     """Repeat `_share_the_work` every other day.
 
-    Colluders who mark receive no further calls, because their own blocklists stop them.
+    Colluders who mark the number receive no further calls, because their own blocklists stop the number.
     """
     events = _share_the_work(attack)
     day = attack.parameters.relentless_every_days
@@ -154,7 +154,7 @@ def _again_and_again(attack: Attack) -> list[Dated]:
 def _let_in_and_hang_up(attack: Attack) -> list[Dated]:
     """Repeat `_share_the_work`, but colluders who hang up first put the number on their own allowlist.
 
-    So its calls always ring on their phones, without a label.
+    So calls of the number always ring on these colluders' phones, without a label.
     """
     return [
         *((attack.begin, Listing(user.extension)) for user in attack.colluders[attack.half :]),
@@ -163,7 +163,7 @@ def _let_in_and_hang_up(attack: Attack) -> list[Dated]:
 
 
 def _one_act_a_day(attack: Attack) -> list[Dated]:
-    """Each day until the end, make a colluder mark the number, or answer a call and hang up. Colluders take turns."""
+    """Each day until the end, make another colluder mark the number, or answer a call and hang up."""
     events: list[Dated] = []
     for day in range(int(attack.days_left)):
         turn = day % len(attack.colluders)
@@ -188,7 +188,7 @@ def _spoof_elsewhere(attack: Attack) -> list[Dated]:
 
 
 def _spoof_in_bursts(attack: Attack) -> list[Dated]:
-    """Make the robot ring `spoofed_burst` people once within an hour, each day."""
+    """Make the robot ring `spoofed_burst` people once each within an hour, on every day."""
     p = attack.parameters
     bursts = [
         one_ring_burst(attack.caller, attack.begin + day * DAY_SECONDS, p.spoofed_burst)

@@ -1,4 +1,4 @@
-"""The outcome of a call after screening, and the reactions of people. Pure functions: all draws are in callers.py."""
+"""The outcome of a call after screening, and people's reactions. Pure functions: random draws are in callers.py."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LABELLED = frozenset({Action.TAG, Action.WARN})
 
 
 class Reading(NamedTuple):
-    """An event: the office gets a call, and the method must judge the number with what it knows now."""
+    """An event: the office gets a call, and the method must judge the calling number with what the method knows now."""
 
     callee: str
 
@@ -46,7 +46,7 @@ Dated = tuple[float, Event]
 
 
 class Handling(NamedTuple):
-    """How screening handled a call. `rang_by`: the callee's relationship to the caller, if it made the call ring."""
+    """How screening handled a call. `rang_by`: the callee's relationship to the caller, if this made the call ring."""
 
     action: Action | None = None  # None: not screened
     challenge: ChallengeResult | None = None
@@ -63,7 +63,7 @@ UNSCREENED = Handling()
 
 
 def consequences(p: Parameters, attempt: Attempt, handling: Handling) -> list[Dated]:
-    """Return the outcome of the call, and a mark and a call back if people make them, each with its time."""
+    """Return, each with its time, the outcome of the call, and a mark and a call back if people make them."""
     if not handling.rings:
         return [learnt(_outcome_without_ring(attempt, handling)), *_marks_after_notice(p, attempt, handling)]
     is_answered, outcome = _rung(p, attempt, handling)
@@ -82,7 +82,7 @@ def consequences(p: Parameters, attempt: Attempt, handling: Handling) -> list[Da
 
 
 def _marks_after_notice(p: Parameters, attempt: Attempt, handling: Handling) -> list[Dated]:
-    """Return a mark "not spam" if the callee makes one after reading that a machine's call was stopped."""
+    """Return a mark "not spam" if the callee makes such a mark after reading that a machine's call was stopped."""
     is_machine = attempt.line.nature is Nature.MACHINE and handling.challenge is not None
     if not is_machine or attempt.user.heeds >= p.notice:
         return []
@@ -217,5 +217,5 @@ def marking(user: User, at: float, call: Attempt | None = None, verdict: Verdict
 
 
 def learnt(outcome: OutcomeRecord) -> tuple[float, OutcomeRecord]:
-    """Return the outcome with the time when it is learnt: the end of the call."""
+    """Return the outcome with the time when CallSieve learns it, which is the end of the call."""
     return outcome.ended_at, outcome

@@ -1,6 +1,6 @@
-"""Random draws for a number's calls. They are made before any decision.
+"""Random draws for a number's calls. All draws are made before any decision.
 
-So all methods get the same callers and callees, with or without screening. Only their decisions differ.
+So all methods get the same callers and callees, with or without screening. Only the decisions of the methods differ.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class User(NamedTuple):
 
     Attributes:
         did: The DID of the person.
-        readiness: How readily the person marks numbers. 1: as readily as the average.
+        readiness: How readily the person marks numbers, compared with the average person (1).
         heeds: Drawn uniformly from 0 to 1. After a message about a stopped call, the person says that it was not spam
             if `heeds` is below the parameter `notice` of the office.
     """
@@ -33,7 +33,7 @@ class User(NamedTuple):
 class Line(NamedTuple):
     """The caller that uses a number.
 
-    `passes`: the probability that the caller passes a challenge. `signed`: the probability that a call is signed.
+    `passes`: the probability that the caller passes a challenge. `signed`: the probability that a call has a signature.
     """
 
     habits: Habits
@@ -45,7 +45,7 @@ class Line(NamedTuple):
 
 
 class Conduct(Enum):
-    """How a colluder treats a call, instead of the random draws."""
+    """How a colluder treats a call. It replaces the random draws."""
 
     HANG_UP = "takes it and hangs up"
 
@@ -81,10 +81,10 @@ class Attempt(NamedTuple):
     """An inbound call before screening.
 
     Attributes:
-        ring_seconds: How long the caller lets it ring. None: the usual time.
+        ring_seconds: How long the caller lets the phone ring. None: the usual time.
         counted: Whether the call appears in the results. Calls of an attack do not.
         again: Whether the caller redialled at once after a call that did not ring.
-        gave_up: Whether the caller had hung up during that first call.
+        gave_up: Whether the caller had hung up during the first call.
     """
 
     linkedid: str
@@ -104,7 +104,7 @@ class Attempt(NamedTuple):
 
 
 def line_of(p: Parameters, chance: Random, habits: Habits, nature: Nature) -> Line:
-    """Draw the caller that uses a number. Some callers can never pass a challenge."""
+    """Draw the caller that uses a number. Some of the drawn callers can never pass a challenge."""
     answering = p.answering[nature]
     passes = 0.0 if chance.random() < answering.never else answering.passes / (1 - answering.never)
     return Line(habits, nature, passes)
@@ -152,7 +152,7 @@ def result_of(p: Parameters, attempt: Attempt) -> ChallengeResult:
 
 
 def redialled(p: Parameters, attempt: Attempt, result: ChallengeResult | None) -> Attempt | None:
-    """Return the second call after one that did not ring, or None if the caller gives up. Nobody tries a third time."""
+    """Return the second call after a call that did not ring; None if the caller gives up. Nobody tries three times."""
     fate = attempt.fate
     if attempt.again or fate.redials >= p.answering[attempt.line.nature].redials:
         return None

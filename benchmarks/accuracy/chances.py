@@ -19,7 +19,7 @@ class LogNormal(NamedTuple):
 
 
 def arrivals(chance: Random, rate: float, first: float, last: float) -> Iterator[float]:
-    """Yield the times of a Poisson process from `first` to `last`. `rate`: mean number of events per time unit."""
+    """Yield the times of a Poisson process from `first` to `last`. `rate`: how many events per time unit on average."""
     at = first + chance.expovariate(rate)
     while at < last:
         yield at

@@ -1,8 +1,8 @@
-"""Simulation of calls that CallSieve screens. Its decisions change how calls end, and so what it learns from them.
+"""Simulation of calls that CallSieve screens. Decisions change how calls end, and so what CallSieve learns.
 
     tally_of(office, plan, Screening("balanced", parameters), read_from) -> Tally
 
-A call that did not ring and the redialled call count as one call. It is lost if neither rang.
+A call that did not ring and the redialled call count as one call. This call is lost if neither of the two rang.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def tallies_of(
 ) -> list[Tally]:
     """Simulate a number's calls to several sites, in order of time, and return a tally per site.
 
-    Sites may share what they learn. `watch` gets the site's index, the time and the decision of each counted call.
+    Sites may share evidence. `watch`: gets the site's index, the time and the decision of each counted call.
     """
     order, tallies = count(), [Tally() for _ in sites]
     waiting: list[tuple[float, int, int, Event]] = [

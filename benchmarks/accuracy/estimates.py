@@ -23,14 +23,14 @@ class Estimate(NamedTuple):
 
     @property
     def text(self) -> str:
-        """Return a text such as `53.0 (51.9-54.1)`, or 0 if no such call was counted."""
+        """Return a text such as `53.0 (51.9-54.1)`, or `0` if no such call was counted."""
         if self.high == 0:
             return "0"
         return f"{shown(self.mean)} ({shown(self.low)}-{shown(self.high)})"
 
 
 def estimate(shares: Sequence[float]) -> Estimate:
-    """Return the estimate from the shares of all seeds."""
+    """Return the estimate from one share per seed."""
     chance = Random(len(shares))
     means = sorted(fmean(chance.choices(shares, k=len(shares))) for _ in range(RESAMPLES))
     tail = RESAMPLES // 40
@@ -38,12 +38,12 @@ def estimate(shares: Sequence[float]) -> Estimate:
 
 
 def shares(seeds: Iterable[Counts], cells: Sequence[Cell], level: Level) -> list[float]:
-    """Return, for each seed, the share of calls with at least this level. Cells count equally."""
+    """Return, for each seed, the share of calls with at least this level. Every cell has the same weight."""
     return [fmean(_share(counts.get(cell, []), level) for cell in cells) for counts in seeds]
 
 
 def of(seeds: Sequence[Counts], level: Level, *cells: Cell) -> Estimate:
-    """Return the estimate of the share of calls in these cells with at least this level."""
+    """Return an estimate of the share of calls in these cells with at least this level."""
     return estimate(shares(seeds, cells, level))
 
 

@@ -1,4 +1,4 @@
-"""Measures how first calls are treated: those of honest strangers, and those of storms.
+"""Measures how first calls of numbers are treated: of honest strangers, and of spam storms.
 
 The other tables simulate each number alone. Here all numbers call the same office, because single-use spam numbers can
 be recognised only by what they have in common. The calls go through the real replay, and no decision changes a call.
@@ -38,7 +38,7 @@ from reputation.weights import DEFAULT, Weights
 
 
 class Style(StrEnum):
-    """A kind of first call."""
+    """A kind of first call, by the kind of caller."""
 
     ONE_OFF = "stranger"
     COMPANY = "company with 4 to 20 lines, of which several call within an hour"
@@ -68,7 +68,7 @@ NINE = STORMS[:9]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """The callers of an office. Rates are calls per day to the whole office. All figures are assumptions."""
+    """The callers of an office. Rates are calls per day to the whole office. All values are assumptions."""
 
     users: int = 200
     days: int = 30
@@ -111,7 +111,7 @@ OWN_EXCHANGE = "+44207183"
 
 
 class FirstCall(NamedTuple):
-    """A call to the office, with the style of its caller."""
+    """A call to the office. `style`: the kind of caller."""
 
     at: float
     style: Style
@@ -135,7 +135,7 @@ def any_number(chance: Random) -> str:
 
 
 class Calls:
-    """Generates the calls of a seed, one style after the other."""
+    """Generates the calls that belong to a seed, one style after the other."""
 
     def __init__(self, world: World, seed: int) -> None:
         self.world = world
@@ -153,7 +153,7 @@ class Calls:
         return (instant(self.office.parameters, day) for day in arrivals(chance, rate, 0.0, self.world.days))
 
     def callee(self, chance: Random) -> User:
-        """Draw the callee of a stranger. It is often the first user, who has the main number."""
+        """Draw the callee of a stranger: often the first user, who has the main number."""
         where, world = chance.random(), self.world
         if where < world.main_number:
             return self.users[0]
@@ -215,7 +215,7 @@ class Calls:
                 yield from self.storm(style, self.office.chance(style, place))
 
     def storm(self, style: Style, chance: Random) -> Iterator[FirstCall]:
-        """Yield the calls of a storm: many numbers that each call once within an hour. Slow storms take longer."""
+        """Yield the calls of a storm: each of many numbers calls once within an hour. Slow storms take longer."""
         world = self.world
         begin = instant(self.office.parameters, chance.uniform(world.read_from_day, world.days - 1))
         calls = min(world.storm_calls, 60) if style in _GAPS else world.storm_calls
@@ -234,7 +234,7 @@ Numbers = Callable[[Random], str]
 
 
 def _lines(chance: Random, count: int) -> list[str]:
-    """Return consecutive numbers, such as a company has."""
+    """Return consecutive phone numbers, such as a company has."""
     block, first = block_of_london(chance), chance.randrange(1000 - count)
     return [f"{block}{first + n:03d}" for n in range(count)]
 
@@ -313,14 +313,14 @@ def measure_all(seeds: Sequence[int], weights: Weights = DEFAULT, workers: int |
 
 
 def share(tallies: Sequence[Tally], what: str, *styles: Style) -> Estimate:
-    """Return the share of first calls counted as `what`, in percent. All calls of these styles count equally."""
+    """Return the share of first calls counted as `what`, in percent. All calls of these styles have the same weight."""
     calls = [sum(tally[style, "calls"] for style in styles) for tally in tallies]
     found = [sum(tally[style, what] for style in styles) for tally in tallies]
     return estimate([part / whole if whole else 0.0 for part, whole in zip(found, calls, strict=True)])
 
 
 def mean_share(tallies: Sequence[Tally], what: str, *styles: Style) -> Estimate:
-    """Return the mean of the shares of these styles. Styles count equally."""
+    """Return the mean of the shares of these styles. Each style has the same weight."""
     shares = [
         [tally[style_, what] / tally[style_, "calls"] for style_ in styles if tally[style_, "calls"]]
         for tally in tallies

@@ -1,9 +1,9 @@
 """`python -m benchmarks.accuracy fit [--seeds 1-6] [--rounds 2]`: fit the weights of the seven counts.
 
-The closed loop runs with the current weights. For each decision about a number that enough people have seen, it records
-the number's counts, and whether the number is unwanted. A logistic regression is fitted to these rows. The sign of each
-weight is fixed. All offices count equally, and so do unwanted and wanted numbers in an office. New weights change the
-decisions and so what is learnt. So the simulation is repeated with them. Intervals come from a bootstrap over seeds.
+The closed loop runs with the current weights. Each decision about a number that enough people know gives a row: the
+counts, and whether the number is unwanted. A logistic regression is fitted to these rows. The sign of each weight is
+fixed. All offices count equally, and so do unwanted and wanted numbers in an office. New weights change the decisions
+and so what is learnt, so the simulation is repeated with the new weights. Intervals come from a bootstrap over seeds.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ RIDGE = 1e-5
 
 
 class Fit(NamedTuple):
-    """The intercept and the fitted weights of the counts, in the order of the counts."""
+    """The result of a fit: the intercept, and the weights in the order of the counts."""
 
     intercept: float
     weights: tuple[float, ...]
@@ -122,7 +122,7 @@ Found = dict[tuple[str, int], Rows]  # by office and seed
 
 
 def measure_all(seeds: Sequence[int], weights: Weights, workers: int | None) -> Found:
-    """Simulate all offices with all seeds. Shows progress on stderr."""
+    """Simulate all offices with all seeds, and show progress on stderr."""
     jobs = [(name, seed) for name in (*FITTED_ON, *NOT_FITTED_ON) for seed in seeds]
     with ProcessPoolExecutor(workers, initializer=os.nice, initargs=(10,)) as pool:
         names, each = zip(*jobs, strict=True)
@@ -133,7 +133,7 @@ def measure_all(seeds: Sequence[int], weights: Weights, workers: int | None) -> 
 def pooled(found: Found, names: Iterable[str], seeds: Iterable[int]) -> dict[tuple[Row, bool], float]:
     """Return the rows of these offices and seeds, with weights.
 
-    Offices count equally, and so do wanted and unwanted numbers.
+    All offices have the same total weight, and so have wanted and unwanted numbers.
     """
     total: defaultdict[tuple[Row, bool], float] = defaultdict(float)
     drawn = list(seeds)
@@ -146,13 +146,13 @@ def pooled(found: Found, names: Iterable[str], seeds: Iterable[int]) -> dict[tup
 
 
 def weights_of(fit: Fit, weights: Weights) -> Weights:
-    """Return the weights, with those of the counts replaced by the fitted ones."""
+    """Return the weights, in which the weights of the counts are replaced by the fitted weights."""
     counts = with_values(weights.counts, **dict(zip(EvidenceCounts._fields, fit.weights, strict=True)))
     return with_values(weights, counts=counts)
 
 
 def fit_sheet(fit: Fit, others: Sequence[Fit]) -> Sheet:
-    """Return a table of the fitted weights with their intervals."""
+    """Return a table of the fitted weights. `others`: fits from which the intervals are computed."""
     rows = []
     for place, name in enumerate(("intercept", *EvidenceCounts._fields)):
         drawn = sorted((other.intercept, *other.weights)[place] for other in others)

@@ -50,7 +50,7 @@ BASE, COLD, LISTED, WRONGLY = STANDARD_NAME, offices.COLD, offices.LISTED, offic
 
 
 class Fact(NamedTuple):
-    """A row of the first table. A heading has no figure."""
+    """A row of the first table. A row without a figure is a heading."""
 
     caption: str
     measure: Measure | None = None
@@ -129,14 +129,14 @@ VICTIMS = (PERSON, MACHINE, ESTABLISHED, ESTABLISHED_MACHINE)
 
 
 def front_sheets(measured: Measured, seeds: str = "") -> list[Sheet]:
-    """Return the tables whose figures were measured. `seeds`: a sentence that names the seeds."""
+    """Return the tables whose values were measured. `seeds`: a sentence that names the seeds."""
     short = short_sheet(measured)
     sheets = [short._replace(caption=f"{short.caption} {seeds}".strip()), offices_sheet(measured)]
     return [*sheets, attacks_sheet(measured)] if STANDARD_NAME in measured.closed else sheets
 
 
 def short_sheet(measured: Measured) -> Sheet:
-    """Return a table with the answers to the most important questions, and their assumptions."""
+    """Return a table that answers the most important questions and states the assumptions."""
     rows = []
     for fact in FACTS:
         value = fact.measure(measured) if fact.measure is not None else None

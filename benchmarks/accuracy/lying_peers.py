@@ -1,7 +1,7 @@
 """`python -m benchmarks.accuracy.lying_peers`: measure the harm that lying companies can do to honest numbers.
 
 An office of 20 people has different evidence about 1,400 numbers. Companies publish all these numbers as spam, with
-valid signatures. Then each number calls, and the policy `strict` decides, which does everything that a level allows.
+valid signatures. Then each number calls. The policy `strict` decides, because it does everything that a level allows.
 The table is in benchmarks/accuracy/RESULTS.md. A test compares it with a new measurement.
 """
 
@@ -59,10 +59,10 @@ class Known(NamedTuple):
     """The office's evidence about a number.
 
     Attributes:
-        marks: Number of people who marked it.
-        hung_up: Number of people who hung up on it.
-        back: Whether a person called it back and talked.
-        failed: Whether it failed a challenge.
+        marks: How many people marked the number.
+        hung_up: How many people hung up on the number.
+        back: Whether a person called the number back and talked.
+        failed: Whether the number failed a challenge.
     """
 
     what: str
@@ -88,7 +88,7 @@ ADD_SIGNAL = "INSERT INTO signal VALUES (?, 'unknown', 0, ?, ?, ?, ?)"
 
 
 def numbers_of(kind: int) -> list[str]:
-    """Return the numbers of a kind. Each has its own block, so that neighbours are no evidence."""
+    """Return the numbers of a kind. Each number has its own block, so that its neighbours are no evidence."""
     return [f"+12{10 + kind:02}{n:03}0100" for n in range(OF_KIND)]
 
 
@@ -117,7 +117,7 @@ def fill(folder: Path, now: float) -> None:
 
 
 def publish_lies(folder: Path, key: SigningKey, now: float) -> None:
-    """Publish all numbers as if fifty people had complained about each."""
+    """Publish all numbers as spam, as if fifty people had complained about each number."""
     folder.mkdir()
     week = week_of(now)
     numbers = sorted(number for place in range(len(KINDS)) for number in numbers_of(place))
@@ -135,7 +135,7 @@ def publish_lies(folder: Path, key: SigningKey, now: float) -> None:
 
 
 def measured(folder: Path, policy: str = "strict") -> dict[int, list[Counter[str]]]:
-    """Return, by number of lying companies and kind of number, how many numbers got each action."""
+    """Return how many numbers got each action, by count of lying companies and by kind of number."""
     now, actions_by_liars = time.time(), {}
     fill(folder, now)
     for n in range(max(LIARS)):

@@ -1,7 +1,7 @@
 """The methods that are compared: CallSieve's real code, and simple methods that people use.
 
-A method learns from the calls of a number, and returns a level at each inbound call. CHALLENGE and higher levels count
-as stopped. Simple methods either stop a call or let it ring.
+A method learns from the calls of a number, and returns a level at each inbound call. A call with the level CHALLENGE or
+higher counts as stopped. Simple methods either stop a call or let it ring.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Tally:
     reported: deque[float] = field(default_factory=deque)
 
     def distinct(self, now: float, days: float, verdict: Verdict = Verdict.SPAM) -> int:
-        """Return the number of different people who gave this verdict in the last `days` days."""
+        """Return how many different people gave this verdict in the last `days` days."""
         since = now - days * DAY_SECONDS
         return sum(at >= since and given is verdict for at, given in self.reporters.values())
 
@@ -102,7 +102,7 @@ class Simple:
 
 
 def any_mark(tally: Tally, _now: float) -> bool:
-    """Stop for ever after a single mark, like FreePBX's blacklist if everybody may add to it."""
+    """Stop for ever after a single mark, like FreePBX's blacklist if everybody may add numbers."""
     return tally.marks >= 1
 
 
@@ -123,7 +123,7 @@ def beta(tally: Tally, _now: float) -> bool:
 
 
 def wilson(tally: Tally, now: float) -> bool:
-    """Stop if the lower Wilson bound of the share of people who say spam is 0.5 or more. Counts the last 125 days."""
+    """Stop if the lower Wilson bound of the share of people who say spam is 0.5 or more. Uses the last 125 days."""
     return wilson_bound(tally.distinct(now, 125), tally.distinct(now, 125, Verdict.OK)) >= 0.5
 
 

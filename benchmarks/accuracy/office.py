@@ -1,9 +1,9 @@
-"""The simulated office: its people, and for each number that calls it a plan of its possible events.
+"""The simulated office: its people, and for each number that calls the office a plan of possible events.
 
     office = make_office(parameters, seed)
     for plan in plans(office): ...     every number that calls the office
     service(office, 3)                 the plan of one number, independent of all others
-    shadow_of(office, plan)            its events without screening, in order of time
+    shadow_of(office, plan)            the events of a plan without screening, in order of time
 
 A number's reputation depends only on its own rows (block evidence is off), so numbers are simulated one by one. All
 plans use the same telephone number. Pure functions: draws depend on the office's seed and the number's index.
@@ -32,12 +32,12 @@ class Office:
     users: tuple[User, ...]
 
     def chance(self, *place: object) -> Random:
-        """Return a random generator for one purpose. It is the same in every run."""
+        """Return a random generator for one purpose, which gives the same values in every run."""
         return Random("/".join(map(str, (self.seed, *place))))
 
 
 class Plan(NamedTuple):
-    """A number, and its possible events in order of time: its calls to the office, and the office's calls to it."""
+    """A number, and its possible events in order of time: calls from the number to the office, and calls back."""
 
     kind: Kind
     line: Line
@@ -75,7 +75,7 @@ def plans(office: Office) -> Iterator[Plan]:
 
 
 def shadow_of(office: Office, plan: Plan) -> Stream:
-    """Return the events without screening. Calls are judged when they begin, and learnt when they end."""
+    """Return the events of a plan without screening. Calls are judged when they begin, and learnt when they end."""
     events: list[Dated] = []
     for at, event in plan.events:
         if not isinstance(event, Attempt):
@@ -88,7 +88,7 @@ def shadow_of(office: Office, plan: Plan) -> Stream:
 
 
 class Caller:
-    """Generates the calls of a number."""
+    """Generates the calls that a number makes."""
 
     def __init__(self, office: Office, kind: Kind, place: object, nature: Nature) -> None:
         self.parameters, self.users = office.parameters, office.users
@@ -134,7 +134,7 @@ class Caller:
 
 
 def contact(office: Office, place: int) -> Plan:
-    """Return the plan of a contact: a number that calls one to four people, and that they call."""
+    """Return the plan of a contact: a number that calls one to four people, and that these people call."""
     p, caller = office.parameters, Caller(office, Kind.CONTACT, place, Nature.PERSON)
     chance, habits = caller.chance, caller.line.habits
     friends = chance.sample(office.users, min(p.users, chance.randint(*p.contact_users)))
@@ -149,7 +149,7 @@ def contact(office: Office, place: int) -> Plan:
 
 
 def service(office: Office, place: int) -> Plan:
-    """Return the plan of a customer-service line that calls random people. Some of these lines are machines."""
+    """Return the plan of a customer-service line that calls random people. Some of such lines are machines."""
     p = office.parameters
     nature = Nature.MACHINE if place % round(1 / p.machines) == 0 else Nature.STAFF
     caller = Caller(office, Kind.SERVICE, place, nature)
@@ -157,12 +157,12 @@ def service(office: Office, place: int) -> Plan:
 
 
 def established(office: Office, place: int) -> Plan:
-    """Return the plan of a service line with human callers."""
+    """Return the plan of a customer-service line on which people call."""
     return service(office, place + place // (round(1 / office.parameters.machines) - 1) + 1)
 
 
 def established_machine(office: Office, place: int) -> Plan:
-    """Return the plan of a service line that is a machine."""
+    """Return the plan of a customer-service line on which a machine calls."""
     return service(office, place * round(1 / office.parameters.machines))
 
 
@@ -184,7 +184,7 @@ def spammer(office: Office, place: int) -> Plan:
 
 
 def _calls_of_accomplices(caller: Caller, born: float) -> Iterator[Dated]:
-    """Yield calls of accomplices to a spam number. They talk only to make the number look wanted."""
+    """Yield calls of accomplices to a spam number. Accomplices talk only to make the number look wanted."""
     p, chance = caller.parameters, caller.chance
     for user in chance.sample(caller.users, p.accomplices):
         at = instant(p, born + chance.uniform(0, 1))
@@ -209,7 +209,7 @@ def single_use(office: Office, place: int) -> Plan:
 
 
 def storm_call(office: Office, storm: int, place: int) -> Plan:
-    """Return the plan of a number of a storm. All numbers of a storm call within an hour."""
+    """Return the plan of a number in a storm. All numbers of the storm call within an hour."""
     p, name = office.parameters, f"{storm}/{place}"
     begin = instant(p, office.chance(Kind.STORM, storm).uniform(p.read_from_day, p.days - 1))
     caller = Caller(office, Kind.STORM, name, _spam_nature(office, Kind.STORM, name))
@@ -218,7 +218,7 @@ def storm_call(office: Office, storm: int, place: int) -> Plan:
 
 
 def wangiri(office: Office, place: int) -> Plan:
-    """Return the plan of a number that rings many people once within an hour."""
+    """Return the plan of a number that rings many people once each within an hour."""
     p, caller = office.parameters, Caller(office, Kind.WANGIRI, place, Nature.ONE_RING)
     begin = instant(p, caller.chance.randrange(p.days) + caller.chance.uniform(0, 0.8))
     return caller.plan(one_ring_burst(caller, begin, caller.chance.randint(*p.wangiri_callees)))

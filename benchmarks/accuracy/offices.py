@@ -56,7 +56,7 @@ HONEST = (Kind.SERVICE, Kind.ONE_OFF, Kind.CONTACT, *NEW_KINDS)
 
 
 def _polite_spam() -> Parameters:
-    """Return an office whose spam is answered as seldom as usual, but people talk and call back as with a service."""
+    """Return an office in which spam is answered as seldom as usual, but people then talk as with a service."""
     service = STANDARD.habits[Kind.SERVICE]
     return with_habits(
         SPAM_ONLY,
@@ -88,7 +88,7 @@ def _answering(natures: Sequence[Nature], **changes: Any) -> Parameters:
 
 
 def _voicemail(voicemail: float, failed: float) -> Parameters:
-    """Return an office in which spam leaves messages in these shares of unanswered calls and of failed challenges."""
+    """Return an office in which spam leaves a message after these shares of unanswered calls and failed challenges."""
     return with_habits(SPAM_ONLY, SPAM, voicemail=voicemail, voicemail_failed=failed)
 
 

@@ -82,7 +82,7 @@ ANSWERING: Mapping[Nature, Answering] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reaction:
-    """How a label changes people's reaction to a call. In the standard office it changes nothing."""
+    """How a label changes people's reaction to a call. In the standard office a label changes nothing."""
 
     answered: float = 1.0  # factor
     marked: float = 1.0
@@ -92,7 +92,7 @@ class Reaction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Habits:
-    """How the calls of a kind of caller go. Shares are shares of calls, unless a comment says otherwise."""
+    """How calls of one kind of caller go. A share means a share of calls, unless a comment says otherwise."""
 
     answered: float
     talk: LogNormal
@@ -137,7 +137,7 @@ HABITS = {**HABITS, Kind.NEW_PERSON: HABITS[Kind.SERVICE], Kind.NEW_MACHINE: HAB
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
-    """The parameters of an office. Rates are calls per day of a number. `(a, b)`: uniform between a and b."""
+    """The parameters of an office. A rate means calls per day of a number. `(a, b)`: uniform between a and b."""
 
     users: int = 200
     groups: int = 10

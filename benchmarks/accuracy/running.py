@@ -44,7 +44,7 @@ ESTABLISHED_LINES = {ESTABLISHED: established, ESTABLISHED_MACHINE: established_
 
 
 def weights_with(changes: str) -> Weights:
-    """Return the weights with changes such as `levels.challenge=4.2,sample.every=8`. Raise KeyError or ValueError."""
+    """Return weights with changes such as `levels.challenge=4.2,sample.every=8`. Raise KeyError or ValueError."""
     values: dict[str, Any] = to_builtins(DEFAULT)
     for change in filter(None, changes.split(",")):
         path, _, value = change.partition("=")
@@ -61,7 +61,7 @@ def seeds_of(text: str) -> Sequence[int]:
 
 
 def measure_shadow(seed: int) -> Counts:
-    """Measure the simple methods and CallSieve's model without screening."""
+    """Count the levels of the simple methods and of CallSieve's model in calls without screening."""
     office = make_office(STANDARD, seed)
     methods = {**BASELINES, **OURS}
     return {
@@ -73,7 +73,7 @@ def measure_shadow(seed: int) -> Counts:
 
 
 def measure_closed(name: str, seed: int, weights: Weights = DEFAULT) -> Tallies:
-    """Measure an office and its attacks in the closed loop, with `strict`, the preset that stops most."""
+    """Measure an office and attacks on it in the closed loop, with `strict`, the preset that stops most calls."""
     office = make_office(OFFICES[name], seed)
     tallies: Tallies = {}
     for plan in plans(office):
@@ -99,7 +99,7 @@ def nature_of(plan: Plan) -> str:
 
 
 def attacks_of(office: Office, name: str, weights: Weights) -> Tallies:
-    """Simulate every attack on this office, on numbers of each kind."""
+    """Simulate every attack on numbers of each kind that call this office."""
     tallies: Tallies = {}
     for attack, counts, targets in ATTACKS.get(name, ()):
         for target in targets:
@@ -111,7 +111,7 @@ def attacks_of(office: Office, name: str, weights: Weights) -> Tallies:
 
 
 def victims(office: Office, target: str, attack: str) -> Iterator[Plan]:
-    """Yield the plans of the numbers that are attacked."""
+    """Yield the plans of the numbers that an attack targets."""
     p = office.parameters
     if target in ESTABLISHED_LINES:
         return (ESTABLISHED_LINES[target](office, n) for n in range(p.attacked_established))
@@ -123,7 +123,7 @@ def victims(office: Office, target: str, attack: str) -> Iterator[Plan]:
 def measure_all(
     seeds: Sequence[int], names: Iterable[str] = OFFICES, weights: Weights = DEFAULT, workers: int | None = None
 ) -> Closed:
-    """Measure these offices in the closed loop. Shows progress on stderr."""
+    """Measure these offices in the closed loop, and show progress on stderr."""
     jobs = list(product(seeds, names))
     each, offices = [seed for seed, _ in jobs], [name for _, name in jobs]
     closed: Closed = {}

@@ -1,7 +1,7 @@
 """CallSieve in the simulation of a number: the real memory, the real precedence and a real preset.
 
-Only this module runs CallSieve. The other modules get only its decisions. Facts are made in the same way as in a
-replay, with the callee known from the DID. As in CallSieve, a mark also puts the number on the marker's own blocklist.
+Only this module runs CallSieve; the other modules get only decisions. Facts are made in the same way as in a replay,
+with the callee known from the DID. As in CallSieve, a mark also puts the number on the marker's own blocklist.
 """
 
 from __future__ import annotations
@@ -63,11 +63,11 @@ TIES = {
 
 
 class Memory(Protocol):
-    """CallSieve's memory of the number. The evidence used for a call may depend on its trunk."""
+    """CallSieve's memory of the number. The evidence for a call may depend on the trunk of the call."""
 
     @property
     def stores(self) -> Sequence[MemoryStore]:
-        """Return all stores. The first has learnt from all calls."""
+        """Return all stores. The first store has learnt from all calls."""
         ...
 
     def learn(self, outcome: OutcomeRecord) -> None:
@@ -101,14 +101,14 @@ class OtherSite(Protocol):
     """Another site that shares its people's evidence about the number."""
 
     def standing_at(self, now: float) -> Standing | None:
-        """Return the evidence of the site's people, or None if they have not reported any yet."""
+        """Return the summed evidence of the site's people, or None if they have not reported any evidence yet."""
         ...
 
 
 class Screening:
-    """The evidence about a number, and the policy that decides about its calls.
+    """The evidence about a number, and the policy that decides about calls of the number.
 
-    `identity`: what the owner has proven. `listed`: whether sources list the number.
+    `identity`: what the owner of the number has proven. `listed`: whether outside sources list the number.
     """
 
     def __init__(
@@ -145,7 +145,7 @@ class Screening:
                 store.add_challenge(proof)
 
     def standing_at(self, _now: float) -> Standing | None:
-        """Return the evidence of this site's people. Other sites receive it at once."""
+        """Return the summed evidence of this site's people, which other sites receive at once."""
         return self._memory.stores[0].standing(NUMBER, AuthClass.UNKNOWN)
 
     def has_mark(self) -> bool:
@@ -178,7 +178,7 @@ class Screening:
         self._allowed.add(extension)
 
     def handle(self, attempt: Attempt) -> tuple[Decision, Handling]:
-        """Decide about a call. Return the decision, and how the caller reacted."""
+        """Decide about a call. Return the decision, and how the caller reacted to the decision."""
         self._calls = [call for call in self._calls if call[0] > attempt.at - WINDOW_SECONDS]
         decision = self.decide(attempt.linkedid, attempt.user, attempt.at, attempt.auth_class, attempt.line.trunk)
         self._calls.append((attempt.at, attempt.user.did))

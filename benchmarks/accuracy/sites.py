@@ -1,8 +1,8 @@
 """`python -m benchmarks.accuracy.sites [--seeds N] [--write]`: simulate several sites that share evidence.
 
 The other tables simulate one office. Here five offices have their own people, memory and decisions. Each receives the
-evidence of the others' people at once. The real code computes how much of it counts. Colluders are at one site or at
-all sites. A lying site invents people, and repeats their statements every day.
+evidence of the others' people at once. The real code computes how much of this evidence counts. Colluders are at one
+site or at all sites. A lying site invents people, and repeats their statements every day.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ A_FIFTH = "the same calls, spread over the five"
 
 
 class LyingSite:
-    """A site that shares the most harmful evidence about a number, made up from `begin` on and repeated every day."""
+    """A site that shares the most harmful invented evidence about a number, from `begin` on and again every day."""
 
     def __init__(self, people: int, begin: float, weights: Weights) -> None:
         self._people, self._begin, self._weights = people, begin, weights
@@ -79,7 +79,7 @@ class LyingSite:
 
 @dataclass(frozen=True, slots=True)
 class Gang:
-    """The attackers. `name`: a description. The other fields are counts of attackers."""
+    """The attackers. `name`: a description. Each other field is a count of attackers."""
 
     name: str
     here: int = 0
@@ -111,9 +111,9 @@ class Warned(NamedTuple):
     """How soon a spam number was labelled at a site.
 
     Attributes:
-        calls: Number of its calls.
-        before: Number of calls before the first that would be labelled. All calls if none would be.
-        minutes: Minutes from the first call to the first that would be labelled.
+        calls: How many calls the number made to the site.
+        before: How many calls came before the first call that would be labelled; all calls if none would be.
+        minutes: Minutes from the first call to the first call that would be labelled.
     """
 
     calls: int
@@ -122,7 +122,7 @@ class Warned(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """The results of a seed. `warned`: how soon persistent spam was labelled, by office and way of sharing."""
+    """The results of a seed. `warned`: how soon persistent spam was labelled, by office and by way of sharing."""
 
     attacks: Tallies
     honest: Tallies
@@ -174,9 +174,9 @@ def _victims(office: Office, target: str) -> int:
 
 
 def _attack(offices: Sequence[Office], target: str, place: int, gang: Gang, weights: Weights) -> Tally:
-    """Simulate an attack. Count the calls of the attacked number at its own site.
+    """Simulate an attack. Count the calls of the attacked number to the site HOME.
 
-    An established number calls all five sites, a new number calls one.
+    An established number calls all five sites; a new number calls one site.
     """
     sites = []
     for at, office in enumerate(offices if gang.elsewhere else offices[:1]):
@@ -262,7 +262,7 @@ def _spam(offices: Sequence[Office], place: int, share: float) -> list[Plan]:
 
 
 def _after_three(offices: Sequence[Office], plans: Sequence[Plan], weights: Weights) -> list[Plan] | None:
-    """Return the plans without the calls to HOME before three other sites have a mark. None if no call is left."""
+    """Return the plans without calls to HOME before three other sites have a mark. None if no call to HOME is left."""
     elsewhere = [plan if place != HOME else plan._replace(events=[]) for place, plan in enumerate(plans)]
     sites = _sites(offices, elsewhere, weights, shared=True)
     marked_at: list[float] = []
@@ -307,7 +307,7 @@ class _FirstLabelled:
         self._calls[site] += 1
 
     def of(self, site: int) -> list[Warned]:
-        """Return the result of a site in a list, which is empty if the number did not call the site."""
+        """Return the result for a site in a list, which is empty if the number did not call the site."""
         calls = self._calls[site]
         return [Warned(calls, self._before.get(site, calls), self._minutes.get(site))] if calls else []
 
@@ -434,7 +434,7 @@ def sheets_of(seeds: Sequence[Measured]) -> list[Sheet]:
 
 
 def measure_all(seeds: Sequence[int], weights: Weights = DEFAULT, workers: int | None = None) -> list[Measured]:
-    """Measure each seed, in order. Shows progress on stderr."""
+    """Return the results of each seed, in order, and show progress on stderr."""
     with ProcessPoolExecutor(workers, initializer=os.nice, initargs=(10,)) as pool:
         results = pool.map(measure, seeds, repeat(weights))
         return list(track(results, "sites", len(seeds), console=Console(stderr=True), transient=True))

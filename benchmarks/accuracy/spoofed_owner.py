@@ -1,9 +1,9 @@
-"""Measures ways to tell an owner's calls from those of a robot that spoofs the number, and how spam could abuse them.
+"""Measures ways to tell an owner's calls from calls of a robot that spoofs the number, and how spam could abuse them.
 
     python -m benchmarks.accuracy.spoofed_owner [--seeds 1001-1010]
 
 Each variant runs the real code with a change to the evidence that counts for a call. "as it is" is the unchanged
-product. "proves control" is possible in the product ([appeals] or `callsieve identity`).
+product. "proves control" is possible in the product (`[appeals]` or `callsieve identity`).
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class TrunkMemory:
 
 @dataclass(slots=True)
 class VouchedMemory:
-    """A memory that counts marks "not spam" by `people` people as a passed challenge."""
+    """A memory in which marks "not spam" by `people` people count as a passed challenge."""
 
     weights: Weights
     people: int
@@ -131,9 +131,9 @@ class Variant(NamedTuple):
     """A way to recognise the owner of a number.
 
     Attributes:
-        notice: Share of people who say "not spam" after a message that a machine's call was stopped.
-        proves_days: The owner proves control this many days after a call was first challenged. Spam that owns its
-            numbers does the same.
+        notice: Share of people who say "not spam" after the message that a machine's call was stopped.
+        proves_days: After how many days from the first challenged call the owner proves control. Spammers who own their
+            numbers do the same.
         changes: The scenes in which the variant can differ from the product.
     """
 
@@ -163,7 +163,7 @@ VARIANTS = (
 
 
 class Scene(NamedTuple):
-    """Plans with an attack, whose calls are counted."""
+    """Plans of numbers with an attack. The calls of these plans are counted."""
 
     name: str
     about: str
@@ -178,7 +178,7 @@ def _machines(attack: str, office: Office) -> Iterator[Plan]:
 
 
 def _signed_machines(office: Office) -> Iterator[Plan]:
-    """Yield the plans of machines whose calls have a verified signature. The robot's calls have none."""
+    """Yield the plans of machines whose calls have a verified signature. The robot's calls have no signature."""
     for plan in _machines(SPOOFED, office):
         own = plan.line.nature
         yield plan._replace(
@@ -292,7 +292,7 @@ def _played(office: Office, plan: Plan, variant: Variant, read_from: float) -> T
 
 
 def sheet_of(tallies_by_names: Mapping[tuple[str, str], Sequence[Tally]]) -> Sheet:
-    """Return the table. `found`: the tallies of all seeds, by the names of variant and scene."""
+    """Return the table. `tallies_by_names`: the tallies of all seeds, by the names of variant and scene."""
     cell = Cell(STRICT, "")
     rows = []
     for variant in VARIANTS:

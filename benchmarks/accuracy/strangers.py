@@ -1,4 +1,4 @@
-"""Measures the preset `strangers` in the closed loop: what its random digit costs honest callers, and what it stops.
+"""Measures the preset `strangers` in the closed loop: what the random digit costs honest callers, and what it stops.
 
     python -m benchmarks.accuracy.strangers [--seeds 2001-2010] [--write]
 
@@ -63,7 +63,7 @@ Tallies = Mapping[Cell, Tally]
 
 @cache
 def policy_of(asked: str) -> Policy:
-    """Return the product's preset with other hours."""
+    """Return the product's preset `strangers` with other hours, or the preset `balanced`."""
     if asked == BALANCED:
         return load_policy("balanced")
     hours = HOURS[asked]
@@ -75,7 +75,7 @@ def policy_of(asked: str) -> Policy:
 
 @dataclass(slots=True)
 class Digests:
-    """The daily digests about a number. `listed_at`: when a digest first listed it as probably wanted."""
+    """The daily digests about a number. `listed_at`: when a digest first listed the number as probably wanted."""
 
     screening: Screening
     listed_at: float | None = None
@@ -83,7 +83,7 @@ class Digests:
     _stops: Stops = field(default_factory=Stops)
 
     def see(self, _site: int, at: float, decision: Decision) -> None:
-        """Count a call. If it is the first call of a day, first read the digest of the previous day with calls."""
+        """Count a call. Before the first call of a day, read the digest of the previous day with calls."""
         if at >= self._day + DAY_SECONDS:
             self.read()
             self._day, self._stops = at // DAY_SECONDS * DAY_SECONDS, Stops()
@@ -97,7 +97,7 @@ class Digests:
 
 
 def play(office: Office, plan: Plan, policy: Policy) -> tuple[Tally, float | None]:
-    """Simulate a number. Return the counts, and when a digest first listed the number."""
+    """Simulate a number. Return the counts, and when a digest first listed the number; None if never."""
     screening = Screening(policy, office.parameters)
     digests = Digests(screening)
     (tally,) = tallies_of([Site(office, plan, screening)], START, digests.see)
@@ -125,7 +125,7 @@ def measure(seed: int, p: Parameters = FEWER) -> Tallies:
 
 
 def allowed(office: Office, plan: Plan, at: float) -> Plan:
-    """Return the plan of a number that everybody puts on the allowlist at this time."""
+    """Return a copy of this plan in which everybody puts the number on the allowlist at the time `at`."""
     listings: list[Dated] = [(at, Listing(user.extension)) for user in office.users]
     return plan._replace(events=in_order([*plan.events, *listings]))
 
@@ -138,13 +138,13 @@ def _plans(office: Office) -> Iterator[Plan]:
 
 
 def measure_all(seeds: Sequence[int], workers: int | None = None) -> list[Tallies]:
-    """Measure all seeds with a low priority."""
+    """Return the tallies of all seeds, computed with a low priority."""
     with ProcessPoolExecutor(workers, initializer=os.nice, initargs=(15,)) as pool:
         return list(with_progress(pool.map(measure, seeds), "strangers", len(seeds)))
 
 
 class Row(NamedTuple):
-    """A row of the table: a kind of calls, and what is counted. `EVER_...` counts numbers instead of calls."""
+    """A row of the table: a kind of calls, and what to count. `EVER_...`: count numbers instead of calls."""
 
     caption: str
     calls: str

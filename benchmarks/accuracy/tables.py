@@ -47,7 +47,7 @@ class Sheet(NamedTuple):
 def attack_cells(
     method: str, target: str, attack: str, colluders: Sequence[int] = STANDARD.colluders
 ) -> tuple[Cell, ...]:
-    """Return a cell of this attack for each number of colluders."""
+    """Return the cells of this attack, one for each count of colluders."""
     return tuple(Cell(method, target, attack, count) for count in colluders)
 
 

@@ -1,4 +1,4 @@
-"""The tables of the closed loop. TARGETS lists the figures that have a target."""
+"""The tables of the closed loop. TARGETS lists the measured values that have a target."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ CALLERS = (
 
 
 class Measured(NamedTuple):
-    """All measurements: of the closed loop by office, and of first calls. Each is empty if it was not measured."""
+    """All measurements: of the closed loop by office, and of first calls. A part that was not measured is empty."""
 
     closed: Closed
     first_calls: Sequence[FirstCalls] = ()
@@ -53,7 +53,7 @@ Measure = Callable[[Measured], Estimate | None]  # None: not measured
 
 
 def of_calls(office: str, what: Counted | tuple[Counted, ...], *cells: Cell) -> Measure:
-    """Return a function that computes the share of calls in these cells that ended in this way."""
+    """Return a function that computes the share of the calls in these cells that ended as `what` says."""
     counted = what if isinstance(what, tuple) else (what,)
     return lambda measured: share_of(measured.closed[office], counted, *cells) if office in measured.closed else None
 
@@ -66,7 +66,7 @@ def of_numbers(office: str, what: Counted, *cells: Cell) -> Measure:
 
 
 def worst(*measures: Measure) -> Measure:
-    """Return a function that computes the highest of several figures."""
+    """Return a function that computes the highest value of several measures."""
     return lambda measured: max(
         (value for measure in measures if (value := measure(measured)) is not None), default=None
     )
@@ -94,16 +94,16 @@ def of_first_calls(*styles: Style) -> Measure:
 
 
 def of_nine_storms(measured: Measured) -> Estimate | None:
-    """Return the share of storms' first calls that are tagged. The nine styles of storms count equally."""
+    """Return the share of the storms' first calls that are tagged. Each of the nine styles has the same weight."""
     return mean_share(measured.first_calls, "tagged", *NINE) if measured.first_calls else None
 
 
 class Target(NamedTuple):
-    """A figure, and its target if it has one.
+    """A measured value, and its target if there is one.
 
     Attributes:
-        landed: The figure of version 2 of the model, on seeds 1001 to 1003.
-        reference: The figure in the design.
+        landed: The value for version 2 of the model, on seeds 1001 to 1003.
+        reference: The value that the design expected.
         least: Whether the limit is a minimum instead of a maximum.
     """
 
@@ -115,7 +115,7 @@ class Target(NamedTuple):
     least: bool = False
 
     def verdict(self, value: Estimate) -> str:
-        """Return `met` or `MISSED`, or an empty text without a target."""
+        """Return `met` or `MISSED`; an empty text if there is no target."""
         if self.limit is None:
             return ""
         return "met" if (value.mean >= self.limit if self.least else value.mean <= self.limit) else "MISSED"
@@ -201,7 +201,7 @@ def sheets_of(measured: Measured) -> list[Sheet]:
 
 
 def targets_sheet(measured: Measured) -> Sheet:
-    """Return the table of figures with their targets."""
+    """Return the table of measured values with their targets."""
     rows = []
     for target in TARGETS:
         value = target.measure(measured)
@@ -255,7 +255,7 @@ def calls_of(seeds: Sequence[Tallies], subject: Cell) -> str:
 
 
 def attacks_sheet(seeds: Sequence[Tallies]) -> Sheet:
-    """Return a table of every attack, by number of attackers."""
+    """Return a table of every attack, by count of attackers."""
     rows = []
     for target in (PERSON, MACHINE, ESTABLISHED, ESTABLISHED_MACHINE):
         for attack, counts, targets in offices.ATTACKS[STANDARD_NAME]:

@@ -2,11 +2,11 @@
 
     python -m benchmarks.hearing [--model FOLDER] [--robots FOLDER] [--every N]
 
-The hearing process gets the same input as in a real call: the sound during the prompt, and an answer of at most 8 s.
-It also gets the sound while a prompt asks the caller to stop. All are changed by G.711, packet loss, noise and gain.
-The rules were made with one half of the texts and voices. The figures are printed for each half. `--robots` is a copy
+The hearing process gets the same input as in a real call: the sound during the prompt, and an answer of at most 8 s. It
+also gets the sound while a prompt asks the caller to stop. All sounds are changed by G.711, packet loss, noise and
+gain. The rules were made with one half of the texts and voices. Results are printed for each half. `--robots` is a copy
 of wspr-ncsu/robocall-audio-dataset. Its recordings then replace the synthetic robots, which speak the transcripts. No
-figure comes from real people.
+result comes from real people.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ NATURAL = "piper"
 
 
 class Heard(NamedTuple):
-    """How a caller was heard, and how long that took by the clock and in CPU time. They differ on a busy machine."""
+    """How a caller was heard. `seconds`: how long this took by the clock. `processor_seconds`: the CPU time."""
 
     caller: Caller
     text: str
@@ -51,7 +51,7 @@ class Heard(NamedTuple):
 
 
 def recordings_in(folder: Path) -> list[tuple[str, Any]]:
-    """Return the English recordings of the data set, at 8 kHz, with their transcripts."""
+    """Return the English recordings of the data set at 8 kHz, each with the transcript."""
     with (folder / "metadata.csv").open(encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["language"] == "en"]
     return [(row["transcript"], at_8_khz(folder / row["file_name"])) for row in rows]
@@ -90,7 +90,7 @@ def ask(recogniser: Recogniser, question: HearingQuestion, sounds: list[bytes], 
 
 
 def main() -> None:
-    """Print the figures."""
+    """Run the simulation and print the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, help="a model of Whisper; default: tiny.en of the tests")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only every N-th caller, to be quicker")
@@ -108,7 +108,7 @@ def main() -> None:
 
 
 def measure(model: Path, callers: Sequence[Caller], folder: Path) -> None:
-    """Hear all callers with a model, and print the figures."""
+    """Hear all callers with a model, and print the results."""
     before = megabytes_used()
     recogniser = Whisper(model)
     hear(recogniser, callers[0], folder, 0)  # warms it up
@@ -150,7 +150,7 @@ def print_times(heard: Sequence[Heard]) -> None:
 
 
 def print_voices(heard: Sequence[Heard]) -> None:
-    """Print who was called a robot or a person, for each half and each behaviour."""
+    """Print how many callers were judged to be a robot or a person, for each half and each behaviour."""
     for is_held_out in (False, True):
         print(
             "the half that the rules were not made with:" if is_held_out else "the half that the rules were made with:"

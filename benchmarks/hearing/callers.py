@@ -26,15 +26,15 @@ class Caller(NamedTuple):
     """A simulated call.
 
     Attributes:
-        is_robot: Whether it is a recorded message.
+        is_robot: Whether the caller is a recorded message.
         kind: How the caller behaves.
-        speaker: The voice.
-        text: The words.
-        is_held_out: Whether the rules were made without it: a half of the texts and voices.
+        speaker: The voice of the caller.
+        text: The words that the caller says.
+        is_held_out: Whether the rules were made without this text and voice, as for half of the callers.
         prompt: The sound during the first prompt.
-        answer: The sound after it.
-        enough: The sound during the prompt that asks to stop; null if that is not played.
-        line: The telephone line.
+        answer: The sound after the first prompt.
+        enough: The sound during the prompt that asks to stop; None if this prompt is not played.
+        line: The faults of the telephone line.
     """
 
     is_robot: bool
@@ -49,7 +49,7 @@ class Caller(NamedTuple):
 
 
 class Voices(NamedTuple):
-    """A text by a voice, and how its caller behaves."""
+    """A text, the voice that speaks the text, and how the caller behaves."""
 
     kind: str
     text: str
@@ -58,7 +58,7 @@ class Voices(NamedTuple):
 
 
 def simulated(speech: SpeechPaths, folder: Path, recorded: list[tuple[str, Any]], every: int) -> list[Caller]:
-    """Return all callers. `recorded`: robots to use in place of the spoken transcripts."""
+    """Return all callers. `recorded`: recordings of robots, to use in place of spoken transcripts."""
     wanted = _wanted(not recorded)[::every]
     hellos = [Voices("", "Hello?", one, is_held_out=False) for one in SPEAKERS]
     sounds = speak(
@@ -83,7 +83,7 @@ def simulated(speech: SpeechPaths, folder: Path, recorded: list[tuple[str, Any]]
 
 
 def _wanted(with_robots: bool) -> list[Voices]:
-    """Return who says what. Texts and voices of the two halves differ."""
+    """Return which voice says which text. The two halves have different texts and voices."""
     wanted = []
     for is_held_out in (False, True):
         speakers = [one for one in SPEAKERS if one.is_held_out == is_held_out]
@@ -117,7 +117,7 @@ def _robot_at_once(sound: Any, _hello: Any, _chance: random.Random) -> tuple[Any
 
 
 def _robot_after_tone(sound: Any, _hello: Any, _chance: random.Random) -> tuple[Any, float]:
-    """Simulate a robot that takes the prompt for an answering machine, and waits for its end."""
+    """Simulate a robot that takes the prompt for an answering machine, and waits for the end of the prompt."""
     return _joined(silence(PROMPT_SECONDS + 0.6), sound), 0.0
 
 
@@ -163,7 +163,7 @@ def _of_length(samples: Any, seconds: float) -> Any:
 
 
 def _mixed(parts: tuple[Any, float], television: Any) -> tuple[Any, float]:
-    """Add a television. It goes on when the person stops."""
+    """Add the sound of a television, which goes on when the person stops."""
     import numpy
 
     sound, stops = parts
@@ -172,7 +172,7 @@ def _mixed(parts: tuple[Any, float], television: Any) -> tuple[Any, float]:
 
 
 def _stopped(sound: Any, stops: float) -> Any:
-    """Return the sound of a caller who stops so many seconds after the end of the answer; 0 for not at all."""
+    """Return the sound of a caller who stops `stops` seconds after the end of the answer; 0: never stops."""
     return sound[: round(RATE * (PROMPT_SECONDS + ANSWER_SECONDS + stops))] if stops else sound
 
 

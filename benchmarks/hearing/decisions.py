@@ -1,9 +1,9 @@
-"""Measures the p99 of a decision while the hearing process recognises callers, and after the process was killed.
+"""Measures the p99 of a decision while the hearing process recognises callers, and after this process was killed.
 
     python -m benchmarks.hearing.decisions [--idle] [--rounds N]
 
-Three daemons are measured in turns, so that other work on the machine slows all of them. The first hears no callers.
-The second constantly gets callers to hear. The third gets the same, but its hearing process was killed. The hearing
+Three daemons are measured in turns, so that other work on the machine slows all of them. The first daemon hears no
+callers. The second constantly gets callers to hear. So does the third, but its hearing process was killed. The hearing
 process has the priority that its systemd unit sets.
 """
 
@@ -118,7 +118,7 @@ def main() -> None:
 
 
 class Arm(NamedTuple):
-    """A daemon under test, its callers to hear, and its hearing process (paused while other arms are measured)."""
+    """A daemon under test. `process`: its hearing process, which is paused while other daemons are measured."""
 
     server: Server
     callers: CallersToHear | None
@@ -140,7 +140,7 @@ class Arm(NamedTuple):
 
 
 def _round(arms: list[Arm], number: int) -> list[float]:
-    """Return the p99 of each arm in milliseconds. Arms take turns, so that other load slows all of them."""
+    """Return the p99 of each daemon in milliseconds. Daemons take turns, so that other load slows all of them."""
     answers = [Answers() for _ in arms]
     for part in range(SLICES):
         for arm, its in zip(arms, answers, strict=True):

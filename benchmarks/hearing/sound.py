@@ -28,11 +28,11 @@ class Speaker(NamedTuple):
     """A synthetic voice.
 
     Attributes:
-        name: For the figures.
-        espeak: Options of espeak-ng. Without them piper speaks.
-        pace: Of piper: above 1 is slower.
+        name: The name in the results.
+        espeak: Options of espeak-ng. Without options piper speaks.
+        pace: The pace of piper; above 1 is slower.
         cents: How much higher piper's voice is made, in hundredths of a semitone.
-        is_held_out: Whether the rules were made without it.
+        is_held_out: Whether the rules were made without this voice.
     """
 
     name: str
@@ -78,7 +78,7 @@ LINES = (
 
 
 def speak(speech: SpeechPaths, wanted: Iterable[Wanted], folder: Path) -> dict[Wanted, Any]:
-    """Return the samples of each text by its speaker, at 8 kHz, from -1 to 1."""
+    """Return the samples of each text by each speaker, at 8 kHz, from -1 to 1."""
     paths = {each: folder / f"{number}.raw.wav" for number, each in enumerate(wanted)}
     piper = [(text, one.pace, str(path)) for (text, one), path in paths.items() if not one.espeak]
     command = (str(speech.python), "-c", _PIPER, str(speech.voice / f"{VOICE}.onnx"))
@@ -90,7 +90,7 @@ def speak(speech: SpeechPaths, wanted: Iterable[Wanted], folder: Path) -> dict[W
 
 
 def at_8_khz(path: Path, cents: int = 0) -> Any:
-    """Return the samples of a sound file, made higher by `cents`."""
+    """Return the samples of a sound file at 8 kHz, made higher by `cents`."""
     import numpy
 
     low = path.with_suffix(".8k.wav")
