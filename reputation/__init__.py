@@ -1,1 +1,1 @@
-"""Numbers, people and reputations: types, the store, and the model. Imports no other package of the project."""
+"""Numbers, people and reputations: their types, the store, and the model. Imports no other package of the project."""

@@ -1,10 +1,10 @@
-"""Appeals: a number's owner asks for a review of its marks. A state machine of pure functions.
+"""Appeals, in which the owner of a number asks for a review of the number's marks. A state machine of pure functions.
 
     open -> in force -> upheld | denied          from open and in force also: withdrawn
 
 Anyone may file an appeal, so an open appeal has no effect and cannot be denied. A stranger's appeal must neither help a
-number nor prevent its owner from appealing for a month. It comes into force when control of the number is proven or an
-operator accepts the appeal.
+number nor prevent its owner from appealing for a month. An appeal comes into force when control of the number is proven
+or an operator accepts the appeal.
 """
 
 import hashlib
@@ -78,7 +78,7 @@ NEXT = {
 
 
 class AppealError(ValueError):
-    """A step of an appeal was refused. `code` is for scripts and tests. `words` give the reason in one line."""
+    """The error for a refused step of an appeal. `code` is for scripts and tests. `words`: the reason in one line."""
 
     def __init__(self, code: str, words: str | Wording) -> None:
         super().__init__(str(words))
@@ -88,21 +88,21 @@ class AppealError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appeal:
-    """An appeal. `reference` is a short id (reputation/site_names.py).
+    """An appeal of a number's owner against the number's marks. `reference` is a short id (reputation/site_names.py).
 
     Attributes:
         reference: The reference of the appeal.
         number: A telephone number: E.164, or the key of a service number.
-        name: The name of the person who filed it.
+        name: The name of the person who filed the appeal.
         contact: An address or number to which the answer is sent.
-        opened_at: When it was opened.
-        statement: The text of the statement.
-        decision_id: The decision that it is about.
-        state: The state.
+        opened_at: When the appeal was opened.
+        statement: The text in which the owner explains the appeal.
+        decision_id: The id of the decision that the appeal is about.
+        state: The state of the appeal.
         proven: Whether control of the number was proven.
         in_force_at: Since when the appeal is in force; null if it is not in force.
         closed_at: When the appeal ended; null while it is open.
-        reason: Why it was upheld, denied or withdrawn.
+        reason: Why the appeal was upheld, denied or withdrawn.
         category_only: Whether only the category of the marks was wrong. If so, their reporters lose no trust.
     """
 
@@ -123,12 +123,12 @@ class Appeal:
     @property
     @encoded
     def due_at(self) -> Instant | None:
-        """The deadline of the decision; null if the appeal is not in force."""
+        """When the appeal must be decided at the latest; null if the appeal is not in force."""
         return due_at(self)
 
 
 def stepped(appeal: Appeal, step: AppealStep, at: float, reason: str = "", *, category_only: bool = False) -> Appeal:
-    """Return the appeal after the step. Raise AppealError if the step is not possible."""
+    """Return the appeal after the step, which is taken at time `at`. Raise AppealError if the step is not possible."""
     state = NEXT.get((appeal.state, step))
     if state is None:
         raise _why_not(appeal)
@@ -154,7 +154,7 @@ def checked(appeal: Appeal) -> Appeal:
 
 
 def checked_reason(reason: str) -> str:
-    """Return the trimmed reason of a decision, for the owner. Raise AppealError if it is missing or too long."""
+    """Return the trimmed reason of a decision, for the owner. Raise AppealError if the text is missing or too long."""
     reason = reason.strip()
     if not reason:
         raise AppealError("no-reason", Wording("enter a reason: the owner will read it"))
@@ -177,7 +177,7 @@ def _why_not(appeal: Appeal) -> AppealError:
 
 
 def refusal(earlier: Iterable[Appeal], now: float) -> AppealError | None:
-    """Return the reason why the number cannot appeal now, or None if it can. `earlier`: its earlier appeals."""
+    """Return the reason why a number cannot appeal now, or None if it can. `earlier`: the number's earlier appeals."""
     for appeal in earlier:
         about = {"reference": appeal.reference, "number": appeal.number}
         if appeal.state in LIVE:
@@ -201,10 +201,10 @@ def free_again_at(appeal: Appeal) -> float | None:
 
 
 def due_at(appeal: Appeal, zone: tzinfo | None = None) -> float | None:
-    """Return when the decision is due; None if the appeal is not in force.
+    """Return when the appeal must be decided at the latest; None if the appeal is not in force.
 
-    It is due at the end of the third working day (Monday to Friday) after the day on which it came into force. `zone`:
-    the time zone of these days; None: the server's time zone.
+    That is the end of the third working day (Monday to Friday) after the day on which the appeal came into force.
+    `zone`: the time zone of these days; None: the server's time zone.
     """
     if appeal.state is not AppealState.IN_FORCE or appeal.in_force_at is None:
         return None
@@ -217,7 +217,7 @@ def due_at(appeal: Appeal, zone: tzinfo | None = None) -> float | None:
 
 
 def is_overdue(appeal: Appeal, now: float, zone: tzinfo | None = None) -> bool:
-    """Return whether the deadline of the decision has passed."""
+    """Return whether an appeal in force should have been decided before `now`. `zone`: as in `due_at`."""
     due = due_at(appeal, zone)
     return due is not None and now >= due
 
@@ -226,7 +226,7 @@ def is_overdue(appeal: Appeal, now: float, zone: tzinfo | None = None) -> bool:
 
 
 class ProofAnswer(StrEnum):
-    """The result of checking a code."""
+    """The result of checking a code with which an owner proves control of a number."""
 
     RIGHT = "right"
     WRONG = "wrong"
@@ -236,7 +236,7 @@ class ProofAnswer(StrEnum):
 
 
 class KeyedCode(NamedTuple):
-    """A code keyed in during a call from the number or, with a `ticket`, in a call that we placed to it."""
+    """A code keyed in during a call from `number` or, if `ticket` is set, during a call from CallSieve to `number`."""
 
     number: str
     code: str
@@ -246,7 +246,7 @@ class KeyedCode(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A stored code: its digest, when it was made, and how often a wrong code was tried."""
+    """A stored code: its digest, when it was made, and how many wrong codes were tried."""
 
     digest: bytes
     made_at: float
@@ -259,7 +259,7 @@ def new_code() -> str:
 
 
 def new_ticket() -> str:
-    """Return an id for a call that we place to a number. The call's code is only valid together with this id."""
+    """Return an id for a call from CallSieve to a number. The code keyed in during this call needs the same id."""
     return f"{secrets.randbelow(10**TICKET_DIGITS):0{TICKET_DIGITS}}"
 
 
@@ -269,13 +269,13 @@ def is_code(text: str) -> bool:
 
 
 def digest_of(code: str, reference: str) -> bytes:
-    """Return the stored digest of a code. It is slow on purpose (10 ms or more): there are only a million codes."""
+    """Return the digest under which a code is stored. It is slow on purpose, because there are only a million codes."""
     digits = "".join(filter(str.isdigit, code))
     return hashlib.scrypt(digits.encode(), salt=reference.encode(), n=2**12, r=8, p=1, dklen=32)
 
 
 def answer_of(code: Code | None, text: str, reference: str, now: float) -> ProofAnswer:
-    """Check the text against the code, which is valid for a day and five tries."""
+    """Return whether `text` is the stored code. The code is valid for a day and five tries."""
     if code is None:
         return ProofAnswer.NONE
     if now - code.made_at >= CODE_SECONDS:

@@ -17,7 +17,7 @@ REST_SECONDS = 2.0
 
 @dataclass(slots=True)
 class Breaker:
-    """A circuit breaker: after five consecutive failures, calls bypass the store, and one call every 2 s tries it."""
+    """A circuit breaker: after five consecutive failures, calls bypass the store, except a trial call every 2 s."""
 
     _failures: int = 0
     _try_at: float = 0.0
@@ -28,7 +28,7 @@ class Breaker:
         return self._failures >= FAILURES_TO_OPEN
 
     def allows(self, now: float) -> bool:
-        """Return whether this call may use the store, perhaps to try it again. `now` is monotonic."""
+        """Return whether this call may use the store, perhaps as a trial. `now` is a time of the monotonic clock."""
         if not self.is_open:
             return True
         if now < self._try_at:

@@ -1,4 +1,4 @@
-"""The name that comes with a call: match it with patterns, and recognise carriers' warnings in it. Pure functions.
+"""The name that comes with a call: match the name with patterns, and recognise carriers' warnings. Pure functions.
 
     name_matches("SPAM RISK", "*spam*") -> True
     label_of_carrier("Scam Likely") -> "scam likely"
@@ -30,13 +30,13 @@ SPAM_LABELS = frozenset(
 
 @lru_cache(maxsize=4096)
 def compared(text: str) -> str:
-    """Normalise a text for comparison: casefold, NFKC, single spaces, no invisible characters, at most MAX_NAME."""
+    """Normalise a text for comparison: casefold, NFKC, single spaces, no invisible characters, cut to MAX_NAME."""
     seen = _seen(text[:MAX_NAME])
     return " ".join((seen.casefold() if seen.isascii() else _folded(seen))[:MAX_NAME].split())
 
 
 def _folded(text: str) -> str:
-    """Apply NFKC_Casefold twice, because a single pass may not be stable. A character may become eighteen."""
+    """Apply NFKC_Casefold twice, because a single pass may not be stable. One character may become eighteen."""
     for _ in range(2):
         text = normalize("NFKC", normalize("NFD", text).casefold())
     return _seen(text)
@@ -47,7 +47,7 @@ def _seen(text: str) -> str:
 
 
 def name_matches(name: str, pattern: str) -> bool:
-    """Return whether the whole name matches the pattern. `*` matches any text. Normalise both with `compared` first."""
+    """Return whether the whole name matches the pattern, in which `*` matches any text. Both are `compared` texts."""
     first, *others = pattern.split(ANY)
     if not others:
         return name == first
@@ -64,22 +64,22 @@ def name_matches(name: str, pattern: str) -> bool:
 
 
 def company_key(name: str) -> str | None:
-    """Return a key that all spellings of a company's name share, even if a network truncated it, or None.
+    """Return a key that all spellings of a company's name share, even if a network truncated the name.
 
-    North American networks show 15 characters. A name of fewer than four characters does not identify a company.
+    North American networks show 15 characters. None: a name of fewer than four characters does not identify a company.
     """
     text = compared(name)[:NETWORK_NAME].strip()
     return None if len(text) < SHORTEST_COMPANY or is_missing(text) else text
 
 
 def is_missing(name: str) -> bool:
-    """Return whether the network sent no name: an empty text, the number again, or a word such as "unknown"."""
+    """Return whether the network sent no name: an empty text, only digits and signs, or a word such as "unknown"."""
     text = compared(name)
     return not any(map(str.isalpha, text)) or is_withheld_word(text)
 
 
 @lru_cache(maxsize=4096)
 def label_of_carrier(name: str) -> str | None:
-    """Return the name if it is a carrier's warning (one of SPAM_LABELS), otherwise None."""
+    """Return the normalised name if it is a carrier's warning (one of SPAM_LABELS), otherwise None."""
     text = compared(name)
     return text if text in SPAM_LABELS else None

@@ -3,8 +3,7 @@
     reporter: Annotated[str, Key(3), ORIGIN]
     group: Annotated[str | None, Column("grp"), Own("{site}")]
 
-A field without these annotations is a column of the same name. If the table is shared through the hub, so is the
-column.
+A field without these annotations becomes a column of the same name. A column is shared through the hub if its table is.
 """
 
 from dataclasses import MISSING, fields, is_dataclass
@@ -20,25 +19,25 @@ LOCAL: Final = "local"  # stays in this store
 
 
 class Key(NamedTuple):
-    """The field is part of the key, besides the number. `place`: its position in the key, on which hubs rely."""
+    """The annotation of a field that is part of the key. `place`: its position in the key, on which hubs rely."""
 
     place: int = 1
 
 
 class Own(NamedTuple):
-    """The value is only sent to a standby; other sites get `elsewhere`, in which `{site}` is the site's name."""
+    """The annotation of a value that only a standby gets. Other sites get `elsewhere`; `{site}` is the site's name."""
 
     elsewhere: str = ""
 
 
 class Column(NamedTuple):
-    """The name of the column, if it differs from the field's name."""
+    """The annotation with the name of the column, if this name differs from the field's name."""
 
     name: str
 
 
 class RowField(NamedTuple):
-    """A field of a record type. `kinds`: its types, with None if it may be None."""
+    """A field of a record type. `kinds`: the types of its value, with NoneType if it may be None."""
 
     name: str
     column: str
@@ -47,17 +46,17 @@ class RowField(NamedTuple):
 
     @property
     def enum(self) -> type[Enum] | None:
-        """The field's enum type, if it has one."""
+        """The field's enum type; None if it has none."""
         return next((kind for kind in self.kinds if isinstance(kind, type) and issubclass(kind, Enum)), None)
 
     @property
     def words(self) -> frozenset[Any]:
-        """All allowed values, if the field has an enum type."""
+        """All allowed values if the field has an enum type, otherwise an empty set."""
         return frozenset([*(self.enum or ()), *([None] if self.enum and type(None) in self.kinds else [])])
 
     @property
     def is_number(self) -> bool:
-        """Whether the table stores the values as numbers."""
+        """Whether the column is numeric: the field's type is int, float or bool."""
         plain = [get_args(kind)[0] if get_origin(kind) is Annotated else kind for kind in self.kinds]
         return any(kind in (int, float, bool) for kind in plain)
 
@@ -67,7 +66,7 @@ class RowField(NamedTuple):
 
 
 def fields_of(row: type) -> list[RowField]:
-    """Return the fields of a record type, in their order."""
+    """Return the fields of a record type, in the order of the type."""
     row_fields = []
     for name, hint in get_type_hints(row, include_extras=True).items():
         kind, *marks = get_args(hint) if get_origin(hint) is Annotated else (hint,)
@@ -77,7 +76,7 @@ def fields_of(row: type) -> list[RowField]:
 
 
 def defaults_of(row: type) -> dict[str, str | int | float | None]:
-    """Return the default of each column whose field has a simple default, for records that lack the column."""
+    """Return the defaults by column, for records that lack the column. Only simple defaults are returned."""
     defaults: dict[str, Any] = {}
     for row_field in fields_of(row):
         if is_dataclass(row):
@@ -94,7 +93,7 @@ def defaults_of(row: type) -> dict[str, str | int | float | None]:
 
 
 def column_list(row: type) -> str:
-    """Return the columns of a record type for SQL, in the order of its fields."""
+    """Return the column names of a record type, separated by commas for SQL, in the order of its fields."""
     return ", ".join(field.column for field in fields_of(row))
 
 

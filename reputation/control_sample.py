@@ -1,6 +1,6 @@
-"""The control sample: calls that get no warning on purpose, to measure how people treat them without it.
+"""The control sample: calls that get no warning on purpose, to measure how people treat calls without a warning.
 
-A keyed hash of the linkedid selects the calls. A replay selects the same calls, and no caller can influence it.
+A keyed hash of the linkedid selects the calls. A replay selects the same calls, and no caller can influence the choice.
 """
 
 from hashlib import blake2b
@@ -19,7 +19,7 @@ def is_drawn(sample: ControlSample, linkedid: str) -> bool:
 
 
 class SampledCalls(NamedTuple):
-    """Counts of calls in the control sample: all, answered, hung up on at once, and marked as spam by the callee."""
+    """How many calls in the control sample there were, were answered, were hung up on at once, and marked as spam."""
 
     calls: int = 0
     answered: int = 0
@@ -27,7 +27,7 @@ class SampledCalls(NamedTuple):
     marked: int = 0
 
     def words(self, warned: int) -> Wording:
-        """Return the results as a text. `warned`: how many calls did get a warning."""
+        """Return the results as a text. `warned`: how many other calls got a warning."""
         return Wording(
             "{calls} of {all} warned calls deliberately got no warning, to learn from them: "
             "{answered} answered, {hung_up_on} hung up on at once, {marked} marked as spam",

@@ -1,13 +1,13 @@
-"""Convert records that operations and views return to JSON for the API, `--json` and files, and back.
+"""Convert records that operations and views return to JSON, and convert JSON back. For the API, `--json` and files.
 
-A record is a dataclass, a NamedTuple or a msgspec.Struct. Its JSON is an object of its fields and of its properties
-marked `@encoded`. An instant is written as RFC 3339 in UTC, a level by its word, and a Wording in English or the
-language that `encode` is given.
+A record is a dataclass, a NamedTuple or a msgspec.Struct. Its JSON is an object of the record's fields and of the
+properties marked `@encoded`. An instant is written as RFC 3339 in UTC, a level by its word, and a Wording in English or
+the language that `encode` is given.
 
     encode(Identity(...))  ->  {"number": "+12015550123", "expires_at": "2026-12-31T17:00:07.25Z", ...}
     wire(Identity)         ->  the msgspec.Struct that reads its JSON and from which JSON Schema is made
 
-`find_misfit` returns the place and kind of a type error. msgspec itself only has a sentence, whose wording may change.
+`find_misfit` returns the place and kind of a type error. msgspec gives only a sentence, whose wording may change.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _ATTRIBUTE = re.compile(r"^    (\w+): ((?:.|\n(?!    \w+: |\S))*)", re.M)
 
 
 def encoded(fn: F) -> F:
-    """Mark a property, so that its value is part of the record's JSON."""
+    """Mark a property, so that its value becomes part of the record's JSON."""
     fn.__dict__["is_encoded"] = True
     return fn
 
@@ -58,9 +58,9 @@ class Field(NamedTuple):
     """A field of a record's JSON.
 
     Attributes:
-        path: The attributes that lead to its value.
-        words: Its description.
-        default: Its value if a request leaves it out.
+        path: The names of the attributes that lead from the record to the field's value.
+        words: The description of the field.
+        default: The value if a request leaves the field out.
     """
 
     name: str
@@ -72,7 +72,7 @@ class Field(NamedTuple):
 
 
 def encode(value: object, translate: Callable[[str], str] = str) -> bytes:
-    """Encode a value as JSON. `translate` returns the template of a Wording in the reader's language."""
+    """Encode a value as JSON. `translate` returns the reader's translation of the template of a Wording."""
     reset = _TRANSLATE.set(translate)
     try:
         return msgspec.json.encode(plain(value))
@@ -81,12 +81,12 @@ def encode(value: object, translate: Callable[[str], str] = str) -> bytes:
 
 
 def decode(raw: bytes | str, kind: Any) -> Any:
-    """Decode JSON into a record of this type. Raise msgspec.MsgspecError if the JSON does not fit."""
+    """Decode JSON into a record of type `kind`. Raise msgspec.MsgspecError if the JSON does not fit the type."""
     return msgspec.json.decode(raw, type=wire(kind))
 
 
 def plain(value: Any) -> Any:
-    """Convert a value to the dicts, lists, texts and numbers of its JSON."""
+    """Convert a value to the dicts, lists, texts and numbers that its JSON consists of."""
     kind: Any = type(value)
     if kind in (str, int, float, bool, type(None)):
         return value
@@ -191,10 +191,10 @@ def _defaults_of(kind: Any) -> dict[str, tuple[Any, ...]]:
 
 
 def wire(kind: Any, *, is_sent: bool = False, places: Mapping[Any, Any] | None = None) -> Any:
-    """Return the type that msgspec uses to read and write a value's JSON.
+    """Return the type with which msgspec reads and writes the JSON of values of type `kind`.
 
-    A strict Struct without descriptions is returned as it is. `is_sent`: fields with a default may be left out.
-    `places`: the types of type variables.
+    A strict Struct without descriptions is returned unchanged. `is_sent`: fields with a default may be left out.
+    `places`: the type of each type variable.
     """
     if isinstance(kind, TypeVar):
         return wire((places or {})[kind], is_sent=is_sent)
@@ -233,7 +233,7 @@ def wire(kind: Any, *, is_sent: bool = False, places: Mapping[Any, Any] | None =
 
 @cache
 def _words(kind: Any) -> Any:
-    """Return an enum of the texts that stand for the members in JSON, without spaces."""
+    """Return an enum of the texts by which JSON writes the members of the enum `kind`."""
     words = {member.name: plain(member) for member in kind}
     return kind if set(words.values()) == {member.value for member in kind} else StrEnum(kind.__name__, words)
 
@@ -246,7 +246,7 @@ def _struct(kind: Any, name: str, is_sent: bool, places: tuple[tuple[Any, Any], 
 def struct_of(
     name: str, kind: Any, fields: Iterable[Field], *, is_sent: bool, places: Mapping[Any, Any] | None = None
 ) -> Any:
-    """Return a strict Struct with these fields of a record and their descriptions."""
+    """Return a strict Struct called `name` with these fields of the record type `kind` and their descriptions."""
     made: list[Any] = []
     for field in fields:
         wired = wire(field.kind, is_sent=is_sent, places=places)
@@ -310,7 +310,7 @@ class Fault(Enum):
 
 
 class Misfit(NamedTuple):
-    """A value that does not fit its type. `kind`: the expected type, or the table's type if a key is unknown."""
+    """A value that does not fit its type. `kind`: the expected type; if a key is unknown, the type of its table."""
 
     place: str  # as agi.in_flight or trunk[0].name
     fault: Fault
@@ -319,13 +319,13 @@ class Misfit(NamedTuple):
     words: str  # for a wrong value msgspec's message, or the type itself
 
     def inside(self, place: str) -> Misfit:
-        """Return the same misfit with `place` put before its own place."""
+        """Return the same misfit for an outer value: `place` is put in front of the misfit's own place."""
         dot = "." if self.place and not self.place.startswith("[") else ""
         return self._replace(place=f"{place}{dot}{self.place}")
 
 
 def find_misfit(value: object, kind: Any, *, strict: bool = True) -> Misfit | None:
-    """Return the first part of a value (in tables, lists or plain values) that does not fit the type, or None."""
+    """Return the first part of a value (tables, lists or plain values) that does not fit the type `kind`, or None."""
     try:
         msgspec.convert(value, kind, strict=strict)
     except msgspec.ValidationError as error:
@@ -335,12 +335,12 @@ def find_misfit(value: object, kind: Any, *, strict: bool = True) -> Misfit | No
 
 
 def keys_of(table: type[msgspec.Struct]) -> tuple[str, ...]:
-    """Return the keys of a table as written in JSON and TOML."""
+    """Return the keys of a table as JSON and TOML files write these keys."""
     return tuple(field.encode_name for field in msgspec.structs.fields(table))
 
 
 def alternatives(kind: Any) -> Iterator[Any]:
-    """Yield the types of a union, or the type itself."""
+    """Yield the members of a union type; for any other type, yield the type itself."""
     if get_origin(kind) in (Union, UnionType):
         for part in get_args(kind):
             yield from alternatives(part)

@@ -1,4 +1,4 @@
-"""Events by kind, with the data of each. reputation/store/outbox.py writes an event with the change that caused it."""
+"""The kinds of events, with a record type for the data of each kind. reputation/store/outbox.py stores events."""
 
 import secrets
 from collections.abc import Mapping
@@ -37,11 +37,11 @@ class EventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event. `id` stays the same however often it is delivered.
+    """An event. `id` stays the same however often the event is delivered.
 
-    Events with the same `subject` (a number, or another thing) are delivered in order. `seq` is the order of all
-    events; 0 if it is not stored. `names`: names of the people and numbers in it, for messages to people; programs do
-    not get them.
+    Events with the same `subject` (a number, or another thing) are delivered in order. `seq`: the position among all
+    events; 0 if the event is not stored. `names`: the names of the people and numbers in the event, for messages to
+    people; programs do not get these names.
     """
 
     id: str
@@ -65,7 +65,7 @@ class EventData(msgspec.Struct, frozen=True, kw_only=True):
 class DecisionTaken(EventData, frozen=True, kw_only=True):
     """A decision was made about an incoming call. `would_be` differs from `action` if the policy only observes.
 
-    The store has `reason` as the journal has it. Receivers get its words and, as `reason_code`, its code.
+    The store keeps `reason` as in the journal. Receivers get its text and, as `reason_code`, its code.
     """
 
     id: str
@@ -85,7 +85,7 @@ class DecisionTaken(EventData, frozen=True, kw_only=True):
 
 
 class CallEnded(EventData, frozen=True, kw_only=True):
-    """An incoming or outgoing call has ended. `started_at`: when it began; people are extensions."""
+    """An incoming or outgoing call has ended. `started_at`: when the call began. People are given as extensions."""
 
     linkedid: str
     direction: str
@@ -137,7 +137,7 @@ class NumberMarked(EventData, frozen=True, kw_only=True):
 
 
 class LevelChanged(EventData, frozen=True, kw_only=True):
-    """The evidence of this site against a number now justifies another level, in calls of this class."""
+    """The evidence of this site against a number now justifies another level, in calls of class `auth_class`."""
 
     number: str
     auth_class: str
@@ -147,7 +147,7 @@ class LevelChanged(EventData, frozen=True, kw_only=True):
 
 
 class AppealOpened(EventData, frozen=True, kw_only=True):
-    """The owner of a number has appealed. The owner's name stays in the store."""
+    """The owner of a number has appealed. The event does not contain the owner's name."""
 
     reference: str
     number: str
@@ -155,7 +155,7 @@ class AppealOpened(EventData, frozen=True, kw_only=True):
 
 
 class AppealDue(EventData, frozen=True, kw_only=True):
-    """An appeal in force must be decided within a day, or its deadline has passed (`overdue`)."""
+    """An appeal in force must be decided within a day. `overdue`: whether the deadline has passed already."""
 
     reference: str
     number: str
@@ -173,7 +173,7 @@ class AppealDecided(EventData, frozen=True, kw_only=True):
 
 
 class GradeChanged(EventData, frozen=True, kw_only=True):
-    """The grade of an own number has changed. None: the number had no grade, or has no grade now."""
+    """The grade of an own number has changed. `None` as a grade: the number had no grade, or has no grade now."""
 
     number: str
     before: str | None
@@ -182,9 +182,9 @@ class GradeChanged(EventData, frozen=True, kw_only=True):
 
 
 class LabelChanged(EventData, frozen=True, kw_only=True):
-    """A platform shows another label for an own number. `before` None: this was the first check.
+    """A platform shows another label for an own number. `before` is `None` at the first check.
 
-    `label` is empty if it shows no label. `marks`: how many marks the platform reports, None if it does not say.
+    `label` is empty if the platform shows no label. `marks`: how many marks the platform reports, `None` if unknown.
     """
 
     number: str
@@ -195,10 +195,10 @@ class LabelChanged(EventData, frozen=True, kw_only=True):
 
 
 class NumberSuspected(EventData, frozen=True, kw_only=True):
-    """A country or network treats calls of an own number worse than before: it may be labelled there.
+    """A country or network treats calls of an own number worse than before: the number may be labelled there.
 
-    `by`: `answered` (a smaller share is answered) or `blocked` (a larger share is refused). The shares: `before`,
-    `lately`.
+    `by`: `answered` (a smaller share of calls is answered) or `blocked` (a larger share is refused). `before` and
+    `lately`: the two shares.
     """
 
     number: str
@@ -211,7 +211,7 @@ class NumberSuspected(EventData, frozen=True, kw_only=True):
 
 
 class FeedStale(EventData, frozen=True, kw_only=True):
-    """A feed has stopped arriving, or arrived with an error (`status`). `imported_at` None: it never arrived."""
+    """A feed no longer arrives, or arrived with an error (`status`). `imported_at` is `None` if it never arrived."""
 
     feed: str
     status: str
@@ -222,7 +222,7 @@ class FeedStale(EventData, frozen=True, kw_only=True):
 class ExchangeStale(EventData, frozen=True, kw_only=True):
     """Another company's file no longer arrives, was refused, or is no longer used (`status`).
 
-    `off`: it was switched off. `came_at` None: it never arrived.
+    The status `off`: the exchange was switched off. `came_at` is `None` if no file ever arrived.
     """
 
     company: str
@@ -234,7 +234,7 @@ class ExchangeStale(EventData, frozen=True, kw_only=True):
 class HubStale(EventData, frozen=True, kw_only=True):
     """No data was exchanged with the hub for too long, because no attempt was made or attempts failed (`status`).
 
-    `waiting`: how many of our rows wait to be sent. `exchanged_at` None: never.
+    `waiting`: how many rows of this site wait to be sent. `exchanged_at` is `None` if data was never exchanged.
     """
 
     status: str
@@ -247,8 +247,8 @@ class PolicyChanged(EventData, frozen=True, kw_only=True):
     """A policy has come into force, waits to be accepted, or cannot be used (`state`).
 
     `in-force`: the policy in force has changed. `before` is the name of the old policy, which may be the same.
-    `waiting`: another site's policy arrived and must be accepted. `unusable`: it arrived and cannot be used. `by`: as
-    in the audit.
+    `waiting`: another site's policy arrived and must be accepted. `unusable`: another site's policy arrived and cannot
+    be used. `by`: who changed the policy, as the audit log writes it.
     """
 
     policy: str
@@ -258,14 +258,14 @@ class PolicyChanged(EventData, frozen=True, kw_only=True):
 
 
 class DaemonTrouble(EventData, frozen=True, kw_only=True):
-    """The daemon has another problem, or no problem any longer (empty). `running`: the daemon itself reports it."""
+    """The daemon has another problem, or none any longer (empty). `running`: whether the daemon itself reports this."""
 
     trouble: str
     running: bool
 
 
 class EmergencyOpened(EventData, frozen=True, kw_only=True):
-    """Screening is suspended, because of an emergency call from here or because somebody suspended it (`by`)."""
+    """Screening is suspended. `by` says whether an emergency call from this PBX or a person was the cause."""
 
     by: str
 
@@ -277,7 +277,7 @@ class EmergencyClosed(EventData, frozen=True, kw_only=True):
 
 
 class DigestReady(EventData, frozen=True, kw_only=True):
-    """The figures of a day (`2026-11-27`) are ready."""
+    """The statistics of a day are ready. `day` is written as `2026-11-27`."""
 
     day: str
 

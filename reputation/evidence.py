@@ -1,4 +1,4 @@
-"""The evidence about a number and a call from it, from which the families of evidence are computed."""
+"""The evidence about a number and its current call. The families of evidence are computed from it."""
 
 from typing import NamedTuple
 
@@ -16,11 +16,12 @@ from reputation.weights import Weights
 
 
 class Evidence(NamedTuple):
-    """The evidence about a number in an auth class at a single instant.
+    """The evidence about a number at an instant, as it applies to calls of one auth class.
 
-    `listed_neighbours`: other numbers of its block on feeds that do not list the number itself. `bad_neighbours`: other
-    numbers of its block that are bad by marks and signals here. `reviewed_at`: the last review of a burst of marks.
-    `upheld_at`: when an appeal was last upheld. `appeal`: the reference of an appeal in force.
+    `listed_neighbours`: how many other numbers of its block are on feeds that do not list the number itself.
+    `bad_neighbours`: how many other numbers of its block are bad by marks and signals here. `reviewed_at`: the last
+    review of a burst of marks. `upheld_at`: when an appeal was last upheld. `appeal`: the reference of an appeal in
+    force.
     """
 
     standing: Standing | None = None
@@ -39,9 +40,9 @@ class Evidence(NamedTuple):
 
 
 class Circumstances(NamedTuple):
-    """Facts about the call and the office. `hour`: of the callee's day. `people`: how many work here, if known.
+    """Facts about a call and the office. `hour`: in the callee's time zone. `people`: how many work here; 0: unknown.
 
-    `is_stranger`: the caller is unknown here.
+    `is_stranger`: whether the caller is unknown here.
     """
 
     auth_class: AuthClass = AuthClass.UNKNOWN
@@ -53,7 +54,7 @@ class Circumstances(NamedTuple):
 
 
 class Subject(NamedTuple):
-    """The input of a family of evidence. `identity_level`: the level valid in this auth class; 0: no identity."""
+    """The input from which a family of evidence is computed. `identity_level`: valid in this call; 0: no identity."""
 
     evidence: Evidence
     circumstances: Circumstances

@@ -2,10 +2,10 @@
 
 sentence_of_families(families)             "2 of 3 colleagues who answered marked it; 3 hung up within 6 s; ..."
 would_change(evidence, circumstances, ...) events that would make the level lower, and the level after each
-would_raise(evidence, circumstances, ...)  events that would make the level higher more_marks(evidence, circumstances,
-...)   how many more marks would make the level higher fades_of(evidence, circumstances, ...)     when the level falls
-without new evidence with_changes(evidence, circumstances, ...) the reputation with its changes, as a decision records
-it
+would_raise(evidence, circumstances, ...)  events that would make the level higher
+more_marks(evidence, circumstances, ...)   how many more marks would make the level higher
+fades_of(evidence, circumstances, ...)     when the level falls without new evidence
+with_changes(evidence, circumstances, ...) the reputation with these events, as a decision records it
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -42,7 +42,7 @@ MORE_ANSWERS = 10  # Happening.ANSWERED says so
 
 
 def with_changes(evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float) -> Reputation:
-    """Return the reputation and, if its level is above none, the events that would change the level."""
+    """Return the reputation and, if its level is above `none`, the events that would change the level."""
     if evidence.standing is None and evidence.upheld_at is None:
         return _of_sources(_without_names(evidence), circumstances, weights)
     return _with_changes(evidence, circumstances, weights, now)
@@ -57,7 +57,7 @@ def _with_changes(evidence: Evidence, circumstances: Circumstances, weights: Wei
 
 
 def _without_names(evidence: Evidence) -> Evidence:
-    """Return evidence without a standing in a normalised form that many numbers share, as a cache key."""
+    """Return evidence that has no standing in a normalised form, which serves as a cache key for many numbers."""
     imported, identity = evidence.imported, evidence.identity
     if not imported and identity is None:
         return evidence
@@ -71,7 +71,7 @@ def _without_names(evidence: Evidence) -> Evidence:
 
 
 def _as_listed(row: Imported, place: int) -> Imported:
-    """Return the row without its texts. A position replaces the source's name: only the number of sources matters."""
+    """Return the row without its texts. A position replaces the source's name: only how many sources matters."""
     return _LISTED[row.verdict, row.is_feed, row.looked_up, row.is_proven, min(place, _SOURCES - 1)]
 
 
@@ -91,7 +91,7 @@ _verdict = attrgetter("verdict")
 
 @lru_cache(maxsize=1024)
 def _of_sources(evidence: Evidence, circumstances: Circumstances, weights: Weights) -> Reputation:
-    """Return the reputation of a number without fading evidence. It is cached, because most numbers have none."""
+    """Return the reputation of a number without fading evidence. The result is cached: most numbers have none."""
     return _with_changes(evidence, circumstances, weights, 0.0)
 
 
@@ -142,7 +142,7 @@ def would_raise(
 def days_until_lower(
     evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float
 ) -> tuple[int, Level] | None:
-    """Return after how many days the level falls without new evidence, and the new level; None if not within a year."""
+    """Return after how many days the level falls without new evidence, and the new level. None: not within a year."""
     level = reputation_of(evidence, circumstances, weights, now).level
     for days in range(1, HORIZON_DAYS + 1):
         after = reputation_of(evidence, circumstances, weights, now + days * DAY_SECONDS).level
@@ -154,7 +154,7 @@ def days_until_lower(
 def fades_of(
     evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float
 ) -> tuple[tuple[float, Level], ...]:
-    """Return when the level falls within a year without new evidence, to the minute, with each new level."""
+    """Return each time (to the minute) within a year when the level falls without new evidence, with the new level."""
 
     def level_at_time(at: float) -> Level:
         return reputation_of(evidence, circumstances, weights, at).level
@@ -179,7 +179,7 @@ def fades_of(
 def more_marks(
     evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float
 ) -> tuple[int, Level] | None:
-    """Return how many marks, outside a burst, raise the level, and the new level; None if marks cannot raise it."""
+    """Return how many more marks, outside a burst, raise the level, and the new level; None if marks cannot do so."""
     standing = _at(evidence.standing, weights, now)
     level = reputation_of(evidence, circumstances, weights, now).level
     for n in range(1, MOST_MARKS + 1):
@@ -251,7 +251,7 @@ def _unlisted(evidence: Evidence, _circumstances: Circumstances, _weights: Weigh
 
 
 def _witnessed(evidence: Evidence, people: int, weights: Weights, now: float) -> Evidence:
-    """Return the evidence after `people` more people answered: half of them mark it, the others hang up at once."""
+    """Return the evidence after `people` more people answered: half of them mark the number, the others hang up."""
     standing, marked = _at(evidence.standing, weights, now), people // 2
     hung_up, counts = people - marked, dict(standing.signals)
     counts[SignalCategory.HUNG_UP_ON] = counts.get(SignalCategory.HUNG_UP_ON, 0) + hung_up
@@ -292,7 +292,7 @@ _WORDS = {happening.code: happening.value for happening in Happening}
 
 
 def words_of_happening(code: str) -> str:
-    """Return the text for an event code in the journal. Older versions stored the text itself."""
+    """Return the text for an event code in the journal. A text stored by an older version is returned unchanged."""
     return _WORDS.get(code, code)
 
 
@@ -304,12 +304,12 @@ def _at(standing: Standing | None, weights: Weights, now: float) -> Standing:
 
 
 def sentence_of_families(families: Sequence[Family]) -> str:
-    """Return the evidence as an English sentence without a full stop; empty without evidence."""
+    """Return the evidence as an English sentence without a full stop; an empty text if there is no evidence."""
     return str(words_of_families(families))
 
 
 def words_of_families(families: Sequence[Family]) -> str | Wording:
-    """Return the evidence as a translatable sentence without a full stop; empty without evidence."""
+    """Return the evidence as a translatable sentence without a full stop; an empty text if there is no evidence."""
     parts = [part for family in families for part in parts_of(family)]
     names = {family.name for family in families}
     if not SHOWN.isdisjoint(names) and WANTED_BY_US not in names:
@@ -318,6 +318,6 @@ def words_of_families(families: Sequence[Family]) -> str | Wording:
 
 
 def parts_of(family: Family) -> Iterator[Wording]:
-    """Yield the counts of a family as texts. Families unknown to this version are skipped."""
+    """Yield texts that describe the counts of a family. Families unknown to this version have no text."""
     kind = KIND_BY_NAME.get(family.name)
     return iter(()) if kind is None else kind.words(dict(family.counts))

@@ -4,7 +4,7 @@
     facts = facts_from(context, evidence, reputation, weights)
 
 The store (reputation/store/facts.py) and a replay (callsieve/replay/engine.py) get callee, relations and evidence from
-different places. Here they become the same `Facts`.
+different places. `facts_from` makes the same `Facts` from both.
 """
 
 from math import floor
@@ -43,10 +43,10 @@ class FactsQuery(NamedTuple):
     """The input of the facts query. It is a tuple for speed, because every call needs one.
 
     `number`: None for a caller without a number. `channel_endpoint`: the endpoint that the call comes from. `endpoint`:
-    the phone that the call is for, if known; otherwise the callee of the DID is used. `hour`: of the callee's day, if
-    quiet hours are used. `withheld`: the number of a caller who withholds it, which only blocklists may match. The
-    store does not have these: `plan`, the number's row in the numbering plan; `first_call`, calls of unknown callers
-    shortly before; `name`, the name that came with the call.
+    the phone that the call is for, if known; otherwise the callee of the DID is used. `hour`: the hour in the callee's
+    time zone, if quiet hours are used. `withheld`: the number of a caller who withholds it, which only blocklists may
+    match. The store does not have these facts: `plan`, the number's row in the numbering plan; `first_call`, calls of
+    unknown callers shortly before; `name`, the name that came with the call.
     """
 
     number: Number | None
@@ -70,10 +70,10 @@ class CallContext(NamedTuple):
     `caller_person`: the person here whose phone makes the call. `one_ring_at`: when the number last rang for 6 s or
     less and hung up, within a day. `emergency_at`: the latest emergency call that suspends screening.
     `emergency_closed_at`: when somebody resumed screening. `unwhispered`: phones without spoken warnings. `quiet`:
-    people with quiet hours, at any time of day (policies.quiet_hours). `sample`: how the control sample is drawn.
-    `plan`: the number's row in the numbering plan. `first_call`: calls of unknown callers shortly before; None if the
-    caller has no number or is known. `dialled_at`: the last call from here to the number. `is_company_known`: the call
-    shows the name of a contact's company. `voice`: who spoke in the last call whose caller was asked for a name.
+    people with quiet hours, now or later (policies.quiet_hours). `sample`: how the control sample is drawn. `plan`: the
+    number's row in the numbering plan. `first_call`: calls of unknown callers shortly before; None if the caller has no
+    number or is known. `dialled_at`: the last call from here to the number. `is_company_known`: whether the call shows
+    the name of a contact's company. `voice`: who spoke in the last call whose caller was asked for a name.
     """
 
     did: Did | None = None
@@ -99,12 +99,12 @@ class CallContext(NamedTuple):
 class Facts(NamedTuple):
     """All facts about a call, read at the same instant. The first fields are those of CallContext, in the same order.
 
-    `peers`: rows of other companies about the number in this class. `passed_until`: until when the last passed
-    challenge or proof of control is valid. `passed_at`: the time of that challenge. `failures`: challenges failed since
-    then (at most one per DID and day counts), and hang-ups instead of an answer. `is_storm`: this call is part of a
-    storm of single-use numbers. `recent_calls`: earlier calls of the number within the hour. `recent_block_calls`:
-    earlier calls of its block. `recent_dids`: the DIDs of the number's calls. `emergency_window_seconds`: how long
-    after `emergency_at` no call is screened.
+    `peers`: rows of other companies about the number in this auth class. `passed_until`: until when the last passed
+    challenge or proof of control is valid. `passed_at`: the time of that challenge or proof. `failures`: how many
+    challenges the number failed since then, or ended by hanging up (at most one per DID and day counts). `is_storm`:
+    whether this call is part of a storm of single-use numbers. `recent_calls`: how often the number called within the
+    hour. `recent_block_calls`: how often its block called. `recent_dids`: how many DIDs the number called.
+    `emergency_window_seconds`: how long after `emergency_at` no call is screened.
     """
 
     did: Did | None = None
@@ -147,7 +147,7 @@ def facts_from(
     earlier: Earlier = NOTHING_EARLIER,
     peers: tuple[PeerWord, ...] = (),
 ) -> Facts:
-    """Return the facts of a call. `earlier`: recent calls of the number and its block, if calls are counted."""
+    """Return the facts of a call. `earlier`: the recent calls of the number and of its block, if calls are counted."""
     challenges, before = evidence.challenges, context.first_call
     return Facts(
         *context,
@@ -164,5 +164,5 @@ def facts_from(
 
 
 def opens_after_closing(asterisk_at: float, closed_at: float | None) -> bool:
-    """Return whether an emergency call suspends screening again. A call in the same second as `closed_at` does, too."""
+    """Return whether an emergency call suspends screening after somebody resumed it. A call in the same second does."""
     return closed_at is None or asterisk_at >= floor(closed_at)

@@ -2,9 +2,9 @@
 
 If a code is dialled again within a minute, its effect is undone. The codes of phone settings switch at any time.
 
-The module also finds a person's last call, to explain how it was treated: the last call that rang their phone or was
-stopped before. A rejected call leaves only a decision. A call that rang a group had a single decision for all. The
-person's own list or contacts are applied to it here, as for the phone (docs/contributing/decisions/per-phone.md).
+The module also finds a person's last call, to explain how the call was treated: the last call that rang their phone or
+was stopped before. A rejected call leaves only a decision. A call that rang a group had a single decision for all
+phones, so the person's own list or contacts are applied to that decision (docs/contributing/decisions/per-phone.md).
 """
 
 import sqlite3
@@ -29,7 +29,7 @@ LISTS = {"allow": ListName.ALLOW, "block": ListName.BLOCK}
 
 
 class Spoken(StrEnum):
-    """The spoken answers to a code. Each is an extension of [callsieve-say]."""
+    """The spoken answers to feature codes. Each value is an extension of the dialplan context [callsieve-say]."""
 
     SPAM = "spam"
     OK = "ok"
@@ -52,7 +52,7 @@ SPOKEN_OF_LIST = {ListName.ALLOW: Spoken.ALLOWED, ListName.BLOCK: Spoken.BLOCKED
 
 
 class Switch(NamedTuple):
-    """A phone setting, and the spoken answers for on and off."""
+    """A phone setting, and the spoken answers when it is switched on and off."""
 
     setting: PhoneSetting
     on: Spoken
@@ -88,7 +88,7 @@ def apply_feature_code(db: sqlite3.Connection, endpoint: str, code: str, at: flo
 
 
 def mark_call(db: sqlite3.Connection, endpoint: str, linkedid: str, at: float) -> MarkResult | None:
-    """Mark a call's caller as spam, after a key press during the call; None if the call is not in the journal."""
+    """Mark a call's caller as spam after a key press during the call. Return None if the call is not in the journal."""
     caller = next((record.caller for record in decisions(db, linkedid=linkedid, limit=1)), None)
     if caller is None:
         return None
@@ -105,7 +105,7 @@ def mark_call(db: sqlite3.Connection, endpoint: str, linkedid: str, at: float) -
 
 
 def reporter_of(db: sqlite3.Connection, endpoint: str) -> str:
-    """Return the person of an endpoint, or the endpoint itself if it belongs to no person."""
+    """Return the extension of the endpoint's person, or the endpoint itself if it belongs to no person."""
     person = person_of_endpoint(db, endpoint)
     return person.extension if person is not None else endpoint
 
@@ -209,7 +209,7 @@ def _who(reporter: str) -> str:
 
 
 def make_passcode(db: sqlite3.Connection, endpoint: str, passcode: str, at: float) -> bool:
-    """Add a passcode for the own page of the endpoint's person. Return False if the endpoint belongs to nobody."""
+    """Add a passcode with which the endpoint's person opens their own page. Return False if nobody has the endpoint."""
     person = person_of_endpoint(db, endpoint)
     if person is None:
         return False
@@ -226,14 +226,14 @@ _RULE_OF_TIE = {Tie.ALLOW: "callee-allowlist", Tie.CONTACT: "contact"}
 
 @dataclass(frozen=True, slots=True)
 class LastCall:
-    """A person's last call. `decision` is None if it was not screened, `number` if the caller showed none."""
+    """A person's last call. `decision`: None if the call was not screened. `number`: None if the caller showed none."""
 
     number: str | None
     decision: DecisionRecord | None
 
 
 def last_call_of(db: sqlite3.Connection, endpoint: str, now: float) -> LastCall | None:
-    """Return the last call for the endpoint's person, or None."""
+    """Return the last recent call for the person of this endpoint, or None."""
     person = reporter_of(db, endpoint)
     for_person = latest_for(db, person, now - LAST_CALL_SECONDS)
     reached = last_caller_of(db, person)
@@ -246,7 +246,7 @@ def last_call_of(db: sqlite3.Connection, endpoint: str, now: float) -> LastCall 
 
 
 def _as_it_was_here(db: sqlite3.Connection, decision: DecisionRecord, person: str) -> DecisionRecord:
-    """Return the decision with the action that the person's own list or contacts gave on their phone."""
+    """Return the decision with the action on the person's own phone, where their own list and contacts apply."""
     if decision.action not in _SHOWN or decision.caller is None:
         return decision
     tie = lists.friendly_tie_of(db, person, decision.caller, decision.at)

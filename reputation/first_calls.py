@@ -3,7 +3,7 @@
     seen = first_calls.before(number, did, now) -> FirstCall     the calls of unknown numbers shortly before
     first_calls.add(number, did, now)                            record that this number is unknown, too
 
-A counter in memory with fixed limits. The daemon rebuilds it from the journal at start. Instants are arguments.
+Calls are kept in memory, with fixed limits. The daemon reads them from the journal at start. Instants are arguments.
 """
 
 from collections import deque
@@ -30,7 +30,7 @@ _Call = tuple[float, str | None, str, str | None]  # at, the number's key, DID, 
 
 
 class FirstCalls:
-    """The first calls of the last hour, at most `max_calls`. The oldest are dropped first."""
+    """The first calls of unknown numbers within the last hour, `max_calls` at most. The oldest are dropped first."""
 
     def __init__(self, max_calls: int = MAX_CALLS) -> None:
         self._max_calls = max_calls
@@ -42,7 +42,7 @@ class FirstCalls:
         return len(self._calls)
 
     def add(self, number: Number, did: str | None, at: float) -> None:
-        """Record a first call. A call to an unknown DID is ignored."""
+        """Record the first call of a number. A call whose DID is unknown is ignored."""
         if not did:
             return
         block = number.block
@@ -61,7 +61,7 @@ class FirstCalls:
             self._drop(self._calls.popleft())
 
     def before(self, number: Number, did: str | None, now: float) -> FirstCall:
-        """Return the pattern of first calls before `now` that a call from this number to this DID continues."""
+        """Return the pattern of first calls, made before `now`, that a call from this number to this DID continues."""
         if not did:
             return NOTHING_BEFORE
         block = number.block
@@ -78,7 +78,7 @@ class FirstCalls:
         return FirstCall(neighbours, in_a_row, is_burst)
 
     def _in_a_row(self, number: str | None, did: str, now: float) -> int:
-        """Return how many neighbouring DIDs, except busy ones, unknown numbers called in the last ten minutes."""
+        """Return how many neighbouring DIDs unknown numbers called in the last ten minutes. Busy DIDs are left out."""
         place = _place_of(did)
         # Nearly always no stranger called a DID near this one, or all call the same.
         if place is None or self._by_place.keys().isdisjoint(_around(place)):

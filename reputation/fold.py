@@ -1,11 +1,11 @@
-"""Sum the evidence rows of a number: people of this site separately, each other site as a single witness. Pure.
+"""Sum the evidence rows of a number: people here separately, each other site as a single witness. Pure functions.
 
     standing_of(rows, auth_class, weights, ...) -> Standing
 
-A site may lie as a whole, and invent any number of people, DIDs and calls. So its rows are summed separately, and the
-result weighs at most as much as a single witness: one mark, or one call hung up on, or one call-back. Its answers only
-reduce its own marks, and its bursts only affect its own marks. Its challenges are ignored: a site that invents them
-could cause a rejection, or prevent it.
+A site may lie as a whole, and invent any number of people, DIDs and calls. So the rows of each other site are summed
+separately. The sum weighs at most as much as a single witness: one mark, one call hung up on, or one call-back. A
+site's answers and bursts only affect its own marks. Its challenges are ignored: a site that invents challenges could
+cause a rejection, or prevent it.
 """
 
 from collections import defaultdict
@@ -33,10 +33,10 @@ def standing_of(
     epoch_at: float | None = None,
     trust: Callable[[str], float] = lambda _reporter: 1.0,
 ) -> Standing | None:
-    """Return the standing in an auth class; None if no row has an effect.
+    """Return the standing (the summed evidence) of a number in an auth class; None if no row has an effect.
 
-    `epoch_at`: since when the number has its present owner. `trust`: returns the trust in a reporter, or in the site of
-    a reporter from another site.
+    `epoch_at`: since when the number has its present owner. `trust`: returns the trust in a reporter; for a reporter of
+    another site, the trust in that site.
     """
     if not _is_about(rows, auth_class):
         return None  # most numbers have rows of one class only
@@ -55,7 +55,7 @@ def standing_of(
 def with_other_sites(
     here: Standing | None, elsewhere: Iterable[tuple[Standing, float]], weights: Weights
 ) -> Standing | None:
-    """Return this site's standing plus a share of each other site's standing, limited by the trust in the site."""
+    """Return this site's standing plus a share of each other site's standing. Trust in a site limits its share."""
     shares = [
         share
         for their_standing, trusted in elsewhere
@@ -105,9 +105,9 @@ def _split(rows: Sequence[R], name_of: Callable[[R], str]) -> dict[str, Sequence
 
 
 class _Share(NamedTuple):
-    """The part of another site's standing that counts, at the time `at`.
+    """The part of another site's standing that is counted, at the time `at`.
 
-    `marks`: how many people's marks it is worth, before trust. `counts`: the six counts of a standing that come from
+    `marks`: how many marks of people it is worth, before trust. `counts`: the six counts of a standing that come from
     calls, with one-ring calls last.
     """
 
@@ -151,7 +151,7 @@ def _share_of(standing: Standing, trusted: float, weights: Weights) -> _Share | 
 
 
 def _marks_of(standing: Standing, weights: Weights, few: int) -> float:
-    """Return how many people's marks the site's marks are worth, at most `few`. Answers without a mark reduce it."""
+    """Return how many people's marks the site's marks are worth, at most `few`. Answers without a mark reduce this."""
     if is_alarmed(standing, weights, None):
         return 0.0
     marked, unmarked = log_odds_of(counts_of(standing, weights, standing.at), weights.counts)[:2]

@@ -1,6 +1,6 @@
-"""Formulas of the model and its figures: exponential decay, confidence intervals of shares, weeks. Pure functions.
+"""Formulas of the model and of statistics: exponential decay, confidence intervals of shares, weeks. Pure functions.
 
-Wilson's interval is for a share of few cases, Newcombe's for a difference of two shares.
+Wilson's interval is for a share of few cases, Newcombe's interval for a difference of two shares.
 """
 
 from datetime import UTC, datetime
@@ -13,8 +13,8 @@ class Interval(NamedTuple):
 
     Attributes:
         value: The share, or the difference.
-        low: Its lower bound (95 %).
-        high: Its upper bound (95 %).
+        low: The lower bound of the interval (95 %).
+        high: The upper bound of the interval (95 %).
     """
 
     value: float
@@ -23,7 +23,7 @@ class Interval(NamedTuple):
 
 
 def wilson(hits: int, of: int, z: float) -> Interval:
-    """Return the share of hits with its interval of `z` standard deviations (1.96: 95 %). For 0 of 0 it is 0 to 1."""
+    """Return the share `hits / of` with its interval of `z` standard deviations (1.96: 95 %); 0 to 1 for 0 of 0."""
     if of == 0:
         return Interval(0.0, 0.0, 1.0)
     share, z2 = hits / of, z * z
@@ -33,7 +33,7 @@ def wilson(hits: int, of: int, z: float) -> Interval:
 
 
 def difference(first: Interval, other: Interval) -> Interval:
-    """Return the difference `first - other` of two shares, with its confidence interval."""
+    """Return the difference `first - other` of two shares, with the confidence interval of the difference."""
     gap = first.value - other.value
     low = gap - sqrt((first.value - first.low) ** 2 + (other.high - other.value) ** 2)
     high = gap + sqrt((first.high - first.value) ** 2 + (other.value - other.low) ** 2)
@@ -46,7 +46,7 @@ _MONDAY = 3 * DAY_SECONDS  # 1970-01-01 was a Thursday
 
 
 def week_of(at: float) -> int:
-    """Return the number of the week that contains an instant."""
+    """Return which week contains an instant: 0 is the first week of 1970. Weeks begin on Monday."""
     return int((at + _MONDAY) // WEEK_SECONDS)
 
 
@@ -56,10 +56,10 @@ def monday_of(week: int) -> float:
 
 
 def monday_text(week: int) -> str:
-    """Return the day on which a week begins: `2026-11-23`."""
+    """Return the day on which a week begins, written as `2026-11-23`."""
     return datetime.fromtimestamp(monday_of(week), UTC).date().isoformat()
 
 
 def decayed(value: float, at: float, now: float, half_life_seconds: float) -> float:
-    """Return the value that a value of the time `at` has decayed to at `now`. A future value stays the same."""
+    """Return `value`, measured at `at`, after its decay until `now`. A value from the future stays the same."""
     return value if now <= at else value * 2.0 ** ((at - now) / half_life_seconds)

@@ -1,7 +1,7 @@
-"""Compute a number's reputation over the last weeks from its present rows. Pure functions.
+"""Compute a number's reputation on each day of the last weeks from its present rows. Pure functions.
 
-Only the latest row of a witness is stored, so a renewed mark counts from its latest time on, and all reporters are
-trusted equally. The history shows when today's evidence arrived and how it fades. The journal has the past decisions.
+Only the latest row of a witness is stored, so a renewed mark counts from its latest time on. All reporters are trusted
+equally. The result shows when today's evidence arrived and how it fades. The journal has the past decisions.
 """
 
 from typing import NamedTuple
@@ -18,7 +18,7 @@ DAYS = 60
 
 
 class Point(NamedTuple):
-    """The reputation at an instant.
+    """The reputation of a number at an instant.
 
     Attributes:
         at: The instant.
@@ -39,9 +39,9 @@ def history_of(
     now: float,
     epoch_at: float | None = None,
 ) -> list[Point]:
-    """Return one point a day, ending with `now`.
+    """Return the number's reputation once a day, up to `now`.
 
-    `evidence`: the evidence at `now`; its feeds and identity are taken as constant. `epoch_at`: since when the number
+    `evidence`: the evidence at `now`, whose feeds and identity are taken as constant. `epoch_at`: since when the number
     has its present owner.
     """
     points = []

@@ -1,4 +1,4 @@
-"""Marks made by people: the same functions for a dialled *37, a click and a command.
+"""Marks made by people: the same functions serve a dialled *37, a click and a command.
 
     mark(db, MarkStatement(...)) -> MarkResult     stored, or refused with a code; a refusal never raises
 
@@ -36,7 +36,7 @@ CATEGORY_CHARACTERS = 40
 
 
 class MarkRefusal(StrEnum):
-    """The reason why a mark is refused. The texts are in callsieve/numbers/operations.py."""
+    """The reason why a mark is refused. The texts for people are in callsieve/numbers/operations.py."""
 
     WITHHELD = "withheld"
     EMERGENCY_NUMBER = "emergency-number"
@@ -61,8 +61,8 @@ class MarkStatement:
     """A person's statement that a number is spam or not spam.
 
     `number`: as it was typed or shown; a national number is read by `region`. `reporter`: the extension of the person
-    of the channel's endpoint, never taken from the caller ID. `linkedid`: the call that the mark is about, if known. A
-    category is stored in lower case, as policies compare it.
+    who owns the channel's endpoint, never taken from the caller ID. `linkedid`: the call that the mark is about, if
+    known. A category is stored in lower case, as policies compare it.
     """
 
     number: str
@@ -77,7 +77,7 @@ class MarkStatement:
 
 
 class MarkStatus(StrEnum):
-    """The result of marking a number, repeating a mark, or retracting it."""
+    """The result of a request: the number was marked, was marked so before, or its mark was retracted; or refused."""
 
     MARKED = "marked"
     UNCHANGED = "unchanged"  # the same mark was made within the day: a program that repeats its request
@@ -90,7 +90,7 @@ class MarkStatus(StrEnum):
 class MarkResult:
     """The result of a request to mark a number or to retract a mark.
 
-    `mark`: the last mark that was written. `before`: the mark that was valid until then.
+    `mark`: the last mark that was written. `before`: the mark that was valid before the request.
 
     Attributes:
         status: The kind of result.
@@ -105,7 +105,7 @@ class MarkResult:
 
 
 def mark(db: sqlite3.Connection, statement: MarkStatement) -> MarkResult:
-    """Store a mark unless it is refused. A spam mark also blocks the number for that person.
+    """Store a mark unless it is refused. A spam mark also blocks the number for the person who made the mark.
 
     "Not spam" retracts the person's spam marks and removes the block. The verdict RETRACTED does the same as `unmark`.
     """
@@ -128,7 +128,7 @@ def mark(db: sqlite3.Connection, statement: MarkStatement) -> MarkResult:
 
 
 def mark_once(db: sqlite3.Connection, statement: MarkStatement) -> MarkResult:
-    """Call `mark`, unless the person made the same mark within the day, because programs repeat requests."""
+    """Call `mark`, unless the person made the same mark within the last day. Programs may repeat a request."""
     number = _number_of(statement)
     before = live_marks_of(db, number, statement.reporter) if number else []
     if number is None or len(before) != 1 or not 0 <= statement.at - before[0].at < DAY_SECONDS:
@@ -141,7 +141,7 @@ def mark_once(db: sqlite3.Connection, statement: MarkStatement) -> MarkResult:
 
 
 def unmark(db: sqlite3.Connection, statement: MarkStatement) -> MarkResult:
-    """Retract all marks of the number by this person, and remove their block. It is never refused."""
+    """Retract all marks that this person gave the number, and remove the person's block of it. Never refused."""
     number = _number_of(statement)
     before = live_marks_of(db, number, statement.reporter) if number else []
     if number is None or not before:
@@ -173,7 +173,7 @@ def mark_last_caller(db: sqlite3.Connection, person: str, verdict: Verdict, at: 
 
 
 def undo_mark(db: sqlite3.Connection, mark: Mark) -> None:
-    """Undo the person's last mark. An undone retraction changes nothing until the mark is made again."""
+    """Undo a person's last mark. Undoing a retraction has no effect until the person marks the number again."""
     add_mark(db, replace(mark, verdict=Verdict.RETRACTED))
     unblock_for(db, mark.reporter, mark.number, mark.at)
 
@@ -207,7 +207,7 @@ def _mark_of(db: sqlite3.Connection, number: str, statement: MarkStatement) -> M
 
 
 def _retract(db: sqlite3.Connection, marks: list[Mark], statement: MarkStatement) -> list[Mark]:
-    """Store retractions of these marks. None is dated before its mark: at equal times a retraction wins."""
+    """Store retractions of these marks. A retraction is never dated before its mark; at the same time, it wins."""
     retracted = [
         replace(given, verdict=Verdict.RETRACTED, at=max(statement.at, given.at), channel=statement.channel)
         for given in marks

@@ -3,7 +3,7 @@
     ledger.learn(outcome); ledger.add_mark(mark)                 in any order, more than once
     ledger.evidence(number, auth_class, now) -> Evidence         the evidence about a number in an auth class
 
-A call changes the rows of a single witness. The change is applied to the cached standing if possible. Otherwise the
+A call changes the rows of a single witness. If possible, this change is applied to the cached standing. Otherwise the
 standing is computed from all rows of the number (reputation.standing.with_witness).
 """
 
@@ -50,14 +50,14 @@ from reputation.weights import DEFAULT, Weights
 
 @dataclass(slots=True)
 class _Watched:
-    """A queried block in an auth class. `suspects`: numbers that may be bad. `moved`: numbers to check again."""
+    """The state of a block in an auth class. `suspects`: numbers that may be bad. `moved`: numbers to check again."""
 
     moved: set[str]
     suspects: set[str] = field(default_factory=set)
 
 
 class Neighbours:
-    """The known numbers of each block of 1000, and those that may be bad."""
+    """The known numbers of each block of 1000 numbers, and which of them may be bad."""
 
     def __init__(self, may_be_bad: Callable[[str, AuthClass], bool]) -> None:
         self._may_be_bad = may_be_bad
@@ -79,7 +79,7 @@ class Neighbours:
         return len(self._numbers.get(block, ()))
 
     def suspects(self, block: str, auth_class: AuthClass) -> Collection[str]:
-        """Return the numbers of the block that may be bad now or later, by their present evidence."""
+        """Return the numbers of the block that may be bad, now or after evidence in favour of the caller has faded."""
         watched = self._watched[block].get(auth_class)
         if watched is None:
             watched = self._watched[block][auth_class] = _Watched(set(self._numbers.get(block, ())))
@@ -100,7 +100,7 @@ Witness = tuple[AuthClass, str]  # a callee, in one class of calls
 
 @dataclass(slots=True)
 class _Known:
-    """All rows of a number. A witness has one of the `signals` per category. `standings` are cached.
+    """All evidence rows of a number. A witness has one of the `signals` per category. `standings` are cached sums.
 
     `one_rings` are in time order. `owned_one_rings` leave out calls that may be spoofed. `challenges` are by linkedid.
     `busy`: how many signals of the limited categories each hour has.
@@ -122,7 +122,7 @@ class _Known:
 
 
 class MemoryStore:
-    """The evidence from all calls and marks so far, in a single epoch. `trust` returns the trust in a reporter."""
+    """The evidence from all calls and marks so far. A number keeps its owner. `trust`: returns a reporter's trust."""
 
     def __init__(self, weights: Weights = DEFAULT, trust: Callable[[str], float] = lambda _reporter: 1.0) -> None:
         self.weights = weights
@@ -135,7 +135,7 @@ class MemoryStore:
         return len(self._known)
 
     def learn(self, outcome: OutcomeRecord) -> Signal | None:
-        """Add the evidence of a call, and return its signal."""
+        """Add the evidence of a call, and return the signal that the call gave, if any."""
         lessons = lessons_of(outcome)
         if outcome.voice is not None and outcome.caller is not None:
             heard = (outcome.at, outcome.linkedid, outcome.voice)
@@ -162,7 +162,7 @@ class MemoryStore:
         return signal
 
     def add_challenge(self, challenged: Challenged) -> None:
-        """Add the challenge of a call, or a proof of control (signals.proofs_of_control)."""
+        """Add the result of a call's challenge, or a proof of control (signals.proofs_of_control)."""
         known = self._known_of(challenged.number)
         known.challenges[challenged.auth_class, challenged.linkedid] = challenged
         rows, kept = _all_rows(known), dict[AuthClass, Standing | None]()
@@ -173,7 +173,7 @@ class MemoryStore:
         known.standings = kept
 
     def add_mark(self, mark: Mark) -> None:
-        """Add a mark, unless a later one exists. At equal times a retraction wins."""
+        """Add a mark, unless the person has a later mark. If two have the same time, a retraction wins."""
         known = self._known_of(mark.number)
         known.standings.clear()
         key = (mark.auth_class, mark.reporter)
@@ -182,12 +182,12 @@ class MemoryStore:
             known.marks[key] = mark
 
     def evidence(self, number: str, auth_class: AuthClass, now: float) -> Evidence:
-        """Return the evidence about the number in this auth class."""
+        """Return the evidence about the number as it applies to calls of this auth class."""
         standing, bad_neighbours = self.standing(number, auth_class), self._bad_neighbours(number, auth_class, now)
         return Evidence(standing, (), None, 0, bad_neighbours)
 
     def standing(self, number: str, auth_class: AuthClass) -> Standing | None:
-        """Return the sums of the number's rows in this auth class."""
+        """Return the sums of the number's rows in this auth class; None if no row has an effect."""
         known = self._known.get(number)
         if known is None:
             return None
@@ -196,7 +196,7 @@ class MemoryStore:
         return known.standings[auth_class]
 
     def rows(self, number: str) -> Rows:
-        """Return the rows of the number that have an effect."""
+        """Return the rows of the number that have an effect on its evidence."""
         return _all_rows(self._known[number]) if number in self._known else Rows()
 
     def numbers(self) -> Iterator[str]:
@@ -204,7 +204,7 @@ class MemoryStore:
         return iter(self._known)
 
     def has_words(self, number: str) -> bool:
-        """Return whether anybody here has called the number and talked, or has marked it."""
+        """Return whether anybody here has marked the number, or has called the number and talked."""
         known = self._known.get(number)
         return known is not None and bool(known.talks or known.marks)
 
@@ -223,13 +223,13 @@ class MemoryStore:
         return known is not None and any(_is_relationship(known, at, now) for at in known.talks.values())
 
     def not_spam_at(self, number: str, auth_class: AuthClass, person: str) -> float | None:
-        """Return when the person marked calls of this class "not spam", if that is their latest mark."""
+        """Return when the person marked the number "not spam" in this class; None if their latest mark is another."""
         known = self._known.get(number)
         mark = None if known is None else known.marks.get((auth_class, person))
         return mark.at if mark is not None and mark.verdict is NOT_SPAM and not site_of(person) else None
 
     def has_not_spam(self, number: str, auth_class: AuthClass) -> bool:
-        """Return whether anybody's latest mark is "not spam"."""
+        """Return whether anybody's latest mark of the number in this auth class is "not spam"."""
         known = self._known.get(number)
         return known is not None and any(
             mark.verdict is NOT_SPAM and mark.auth_class is auth_class and not site_of(mark.reporter)
@@ -237,7 +237,7 @@ class MemoryStore:
         )
 
     def one_ring_at(self, number: str, now: float) -> float | None:
-        """Return when the number last rang once and hung up, within a day."""
+        """Return when the number last rang once and hung up; None if it did not within a day."""
         known = self._known.get(number)
         if known is None or not known.one_rings:
             return None
@@ -245,14 +245,14 @@ class MemoryStore:
         return latest if latest > now - ONE_RING_GUARD_SECONDS else None
 
     def voice(self, number: str, auth_class: AuthClass, now: float) -> Voice | None:
-        """Return who spoke in the number's last call with a recognised voice, within 30 days."""
+        """Return who (a person or a robot) spoke in the number's last call with a recognised voice, within 30 days."""
         if not self._voices or number not in self._voices:
             return None
         at, _, voice = self._voices[number].get(auth_class, (-inf, "", None))
         return voice if at > now - VOICE_SECONDS else None
 
     def marks(self, number: str) -> Collection[Mark]:
-        """Return the marks of the number."""
+        """Return the latest mark of each person and auth class for the number."""
         known = self._known.get(number)
         return () if known is None else known.marks.values()
 
@@ -261,7 +261,7 @@ class MemoryStore:
         return self._known[number]
 
     def _move(self, known: _Known, witness: str, auth_class: AuthClass, before: WitnessAccount | None) -> None:
-        """Update the cached standing of a class after a change of one witness's rows, or drop it if not possible."""
+        """Update the cached standing after a change of one witness's rows. If that is impossible, drop the standing."""
         total, after = known.standings.pop(auth_class, None), _account_in(known, witness, auth_class)
         if total is None or before is None or after is None:
             if known.challenges:
@@ -290,7 +290,7 @@ class MemoryStore:
         return bad
 
     def _is_crowded(self, known: _Known, signal: Signal) -> bool:
-        """Return whether all rows must be summed again, because an hourly limit or a challenge pass may apply."""
+        """Return whether this hour has so many signals that a limit may apply. Then all rows must be summed again."""
         limits = self.weights.counts
         if signal.category is ONE_RING:
             return bool(known.challenges) or known.busy.get(_hour_of(signal), 0) >= limits.one_ring_an_hour
@@ -298,7 +298,7 @@ class MemoryStore:
 
 
 def _account_in(known: _Known, witness: str, auth_class: AuthClass) -> WitnessAccount | None:
-    """Return the witness's rows in this class; None if they cannot be separated from the rows of others."""
+    """Return the witness's rows in this auth class; None if they cannot be separated from the rows of others."""
     if ":" in witness or (known.marks and any((known_class, witness) in known.marks for known_class in AuthClass)):
         return None
     signals = known.signals.get((auth_class, witness), ())
@@ -347,7 +347,7 @@ def _second_talk(known: _Known, talk: Signal) -> Signal | None:
 
 
 def _add_signal(known: _Known, signal: Signal) -> None:
-    """Keep the latest signal per callee and category. A second signal of a call in another category is ignored."""
+    """Keep the latest signal per callee and category. A call's second signal is ignored if its category differs."""
     if known.category_of_call.get(signal.linkedid, signal.category) is not signal.category:
         return
     key = (signal.auth_class, signal.callee)
@@ -388,7 +388,7 @@ def _all_rows(known: _Known) -> Rows:
 
 
 def _rows(known: _Known, marks: Iterable[Mark], signals: Iterable[Signal], answered: Iterable[Answered]) -> Rows:
-    """Return the number's rows that have an effect. Each "not spam" mark also gives a signal."""
+    """Return those of the number's rows that have an effect. Each "not spam" mark also gives a signal."""
     marks = tuple(marks)
     shown = [signal for signal in signals if _counts(known, signal)]
     from_marks = [signal for mark in marks if (signal := signal_of_mark(mark))]

@@ -54,7 +54,7 @@ class Verification(StrEnum):
 
 
 class AuthClass(StrEnum):
-    """How well the caller's number is authenticated. Evidence is kept per class, so spoofers cannot use the owner's."""
+    """How well a caller's number is authenticated. Evidence is kept by class, so spoofers cannot use the owner's."""
 
     AUTHENTICATED = "authenticated"
     UNAUTHENTICATED = "unauthenticated"
@@ -80,7 +80,7 @@ _AUTH_CLASS_OF = {of: _auth_class_of(*of) for of in product(Attestation, Verific
 
 
 class Level(IntEnum):
-    """The strongest action that the evidence alone would justify, weakest first. `word`: its name for people."""
+    """The strongest action that the evidence alone would justify, weakest first. `word`: the level's shown name."""
 
     word: str
 
@@ -145,7 +145,7 @@ class LevelChange(NamedTuple):
     Attributes:
         level: The level after the event.
         log_odds: The evidence after the event.
-        people: How many people the event needs; 0 if it needs none.
+        people: How many people must act in the event; 0 if the event needs nobody.
     """
 
     what: Annotated[Happening, HIDDEN]
@@ -167,18 +167,18 @@ class LevelChange(NamedTuple):
 
 
 class LowerIn(NamedTuple):
-    """The next fall of the level without new evidence. `days`: after how many days. `level`: the new level."""
+    """When the level falls next without new evidence. `days`: after how many days. `level`: the level after that."""
 
     days: int
     level: Level
 
 
 class Reputation(NamedTuple):
-    """How much likelier than an average caller's a call is to be unwanted, as natural log-odds. Not a probability.
+    """How much likelier a call is to be unwanted than an average caller's call, as natural log-odds. Not a probability.
 
-    `would_change` is given if the level is above none and a reason is wanted (reputation/explaining.py). `would_raise`
-    is given on request. `appeal`: the reference of the number's appeal that is in force. `witnesses`: the witnesses
-    against the number, if any.
+    `would_change` is given if the level is above `none` and a reason is wanted (reputation/explaining.py).
+    `would_raise` is given on request. `appeal`: the reference of the number's appeal that is in force. `witnesses`: how
+    many witnesses have evidence against the number; None if none has.
     """
 
     log_odds: float = 0.0
@@ -196,14 +196,14 @@ class Reputation(NamedTuple):
 
 
 class ListName(StrEnum):
-    """A list of the organisation or of a person."""
+    """A list of the organisation or of a person: the allowlist or the blocklist."""
 
     ALLOW = "allow"
     BLOCK = "block"
 
 
 class EntryKind(StrEnum):
-    """How an entry matches: a single number, a prefix, or a range."""
+    """How a list entry matches: by a single number, a prefix, or a range."""
 
     EXACT = "exact"
     PREFIX = "prefix"
@@ -216,13 +216,13 @@ class ListEntry:
 
     Attributes:
         list_name: Which list: `allow` or `block`.
-        kind: How it matches: one number, a prefix, or a range.
-        first: The number, the prefix, or the beginning of the range.
-        last: The end of a range, else null.
-        action: The action for a call that it matches; null: reject on the blocklist, allow on the allowlist.
+        kind: How the entry matches: one number, a prefix, or a range.
+        first: The number, the prefix, or the first number of the range.
+        last: The last number of a range, else null.
+        action: The action for a call that matches; null: reject on the blocklist, allow on the allowlist.
         note: A note, one line.
-        expires_at: When it expires, null for never.
-        added_at: When it was added.
+        expires_at: When the entry expires, null for never.
+        added_at: When the entry was added.
     """
 
     list_name: Annotated[ListName, Key(1), Column("list")]
@@ -251,8 +251,8 @@ class Person:
         extension: The extension of the person.
         endpoint: The phone as Asterisk names it: `PJSIP/201`.
         group: The group of the person.
-        language: The language.
-        name: The name.
+        language: The language of the person.
+        name: The name of the person.
     """
 
     extension: Annotated[str, Key()]
@@ -264,14 +264,14 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Did:
-    """A DID (a number that callers dial), and how its calls are treated.
+    """A DID (a number that callers dial), and how calls to the DID are treated.
 
     Attributes:
         number: A telephone number: E.164, or the key of a service number.
         groups: The groups whose people its calls may reach, without commas in a name; empty for everybody.
-        callee: The extension that it rings, null for none.
+        callee: The extension that rings for the DID, null for none.
         screen: Whether calls to the number are screened; false for fax, alarm and lift lines.
-        trap: Whether the number is given to nobody, so that its callers dial from a list.
+        trap: Whether nobody was given the number, so that its callers dial from a list.
     """
 
     number: str
@@ -302,7 +302,7 @@ class Tie(StrEnum):
 class PersonalTie(NamedTuple):
     """A relation between a caller and a person. `person` is an extension, or None for a contact of the company.
 
-    `at`: for TALKED when the latest conversation ended, for NOT_SPAM when the mark was made.
+    `at`: with TALKED, when the latest conversation ended; with NOT_SPAM, when the mark was made.
     """
 
     tie: Tie
@@ -313,15 +313,15 @@ class PersonalTie(NamedTuple):
 
 
 class Imported(NamedTuple):
-    """A number as an imported source lists it.
+    """The information of an imported source about a number.
 
     Attributes:
         source: The name of the source.
-        verdict: Its verdict: `spam` or `ok`.
+        verdict: The verdict of the source: `spam` or `ok`.
         category: The kind of call, if the source gives it.
         name: The owner of the number, according to the source.
         note: Other information of the source.
-        imported_at: When it was imported.
+        imported_at: When the number was imported.
         is_feed: Whether others update the source; false for an import by hand and for services that get our reports.
         looked_up: Whether the source was queried about this number alone.
         is_proven: Whether the source was right about nearly all callers that are known here.
@@ -339,17 +339,17 @@ class Imported(NamedTuple):
 
 
 class PeerWord(NamedTuple):
-    """A row of another company about a number. Week numbers: weeks begin on Monday; 0 is the first week of 1970.
+    """A row of another company about a number. Weeks are counted from the first week of 1970 (0) and begin on Monday.
 
     Attributes:
         peer: The name of the company.
         weight: The weight of the row, up to 1.
-        is_cleared: Whether an appeal was upheld there. If so, the row gives only `last_week` besides.
-        level: The level there, by the evidence of its own people.
-        witnesses: The least number of its people who have evidence against the number.
-        answered: The least number of its people who answered the number.
-        first_week: The week of the first evidence there.
-        last_week: The week of the latest evidence there.
+        is_cleared: Whether the company upheld an appeal. If so, the row gives only `last_week` besides.
+        level: The level at the company, by the evidence of its own people.
+        witnesses: How many of its people at least have evidence against the number.
+        answered: How many of its people at least answered the number.
+        first_week: The week of the company's first evidence.
+        last_week: The week of the company's latest evidence.
         category: The kind of call, if the company gives it.
     """
 
@@ -366,11 +366,11 @@ class PeerWord(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The owner of a number, and how well that is proven.
+    """The owner of a number, and how well the ownership is proven.
 
     Attributes:
         number: A telephone number: E.164, or the key of a service number.
-        name: The name.
+        name: The name of the owner.
         level: 1: somebody controls the number, 2: the name is proven.
         expires_at: Until when the identity is valid; null for no limit.
         note: How the owner was proven. Empty in decisions.
@@ -385,17 +385,17 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class ChallengeHistory:
-    """The challenges of a number in one auth class, and its passes in any class, which spare it new challenges.
+    """The challenges of a number in one auth class. `of_number`, `marked` and `unpassed` look at calls of every class.
 
     Attributes:
-        passes: When it passed within 90 days of the latest pass, newest first, eight at most. Proofs of control count.
-        failures: How often it failed since the latest pass, counted once per DID and day.
-        failed_at: When it last failed since the latest pass.
+        passes: When the number passed within 90 days of the latest pass, newest first, eight at most. Proofs count.
+        failures: How often the number failed since the latest pass, counted once per DID and day.
+        failed_at: When the number last failed since the latest pass.
         abandoned: How often the caller hung up without an answer, since the latest pass.
         abandoned_at: When the caller last hung up without an answer.
-        of_number: When it passed in calls of any class.
+        of_number: When the number passed in calls of any class.
         marked: How many people answered its calls and marked it, since the latest pass of any class.
-        unpassed: When it failed or hung up since the latest pass, newest first, as many as any office needs.
+        unpassed: When the number failed or hung up since the latest pass, newest first, as many as any office needs.
         robot_at: When a robot's voice last gave a name. All such calls together are one of the failures.
     """
 
@@ -411,7 +411,7 @@ class ChallengeHistory:
 
     @property
     def passed_at(self) -> float | None:
-        """When it last passed."""
+        """When the number last passed a challenge in this auth class; None if never."""
         return self.passes[0] if self.passes else None
 
 
@@ -419,7 +419,7 @@ NEVER_CHALLENGED = ChallengeHistory()
 
 
 class ControlSample(NamedTuple):
-    """The control sample: one of `every` warned calls gets no tag, drawn with the site's `salt`. `every` 0: none."""
+    """How the control sample is drawn: one of `every` warned calls gets no tag, by the site's `salt`; 0: none."""
 
     salt: bytes = b""
     every: int = 0
@@ -431,9 +431,9 @@ NO_SAMPLE = ControlSample()
 class FirstCall(NamedTuple):
     """Calls from other unknown numbers shortly before the first call of a number (reputation.first_calls).
 
-    `neighbours`: other numbers of its block that first called other DIDs within the hour. `in_a_row`: neighbouring DIDs
-    that unknown numbers called within minutes, including this call's. `is_burst`: unknown numbers call much more often
-    than usual.
+    `neighbours`: how many other numbers of its block first called other DIDs within the hour. `in_a_row`: how many
+    neighbouring DIDs unknown numbers called within minutes, including this call's DID. `is_burst`: whether unknown
+    numbers call much more often than usual.
     """
 
     neighbours: int = 0
@@ -441,9 +441,9 @@ class FirstCall(NamedTuple):
     is_burst: bool = False
 
     def is_storm(self, least: int) -> bool:
-        """Return whether these are at least `least` calls, too many for chance. Always False if `least` is 0.
+        """Return whether at least `least` calls form the pattern, too many for chance. Always False if `least` is 0.
 
-        New lines of a company also call a few people on their first day.
+        A few calls are no storm: new lines of a company also call a few people on their first day.
         """
         return least > 0 and (self.in_a_row >= least or self.neighbours >= least - self.is_burst)
 
@@ -459,7 +459,7 @@ class DecisionRecord(NamedTuple):
 
     Attributes:
         id: The short id of the decision.
-        at: When it was made.
+        at: When the decision was made.
         linkedid: Asterisk's id of the whole call.
         caller: The number of the caller, or null.
         caller_kind: The kind of caller text.
@@ -475,7 +475,7 @@ class DecisionRecord(NamedTuple):
         log_odds: The evidence against the caller.
         vector: The evidence by family, as JSON text.
         policy: The policy that decided.
-        elapsed_ms: From the request's last byte to the answer.
+        elapsed_ms: Milliseconds from the last byte of the request to the answer.
         caller_text: The network's caller text if it is not a number. At most 64 printable characters, untrusted.
         first_call: Whether it was the number's first call.
     """
@@ -503,7 +503,7 @@ class DecisionRecord(NamedTuple):
 
     @property
     def observed(self) -> bool:
-        """Whether the action was not taken because the policy only observes."""
+        """Whether the action in `would_be` was not taken because the policy only observes."""
         return self.action != self.would_be
 
 
@@ -519,7 +519,7 @@ class Direction(StrEnum):
 
 
 class Disposition(StrEnum):
-    """How a call ended. ANSWERED: by a person or a program here, not by voicemail or a menu alone."""
+    """How a call ended. ANSWERED: a person or a program here answered, not only voicemail or a menu."""
 
     ANSWERED = "answered"
     NO_ANSWER = "no-answer"
@@ -529,7 +529,7 @@ class Disposition(StrEnum):
 
 
 class EndedBy(StrEnum):
-    """The party that ended the call. In an outgoing call the caller is a person here. SYSTEM: the PBX."""
+    """The party that ended the call. In an outgoing call the caller is a person here. SYSTEM: the PBX ended it."""
 
     CALLER = "caller"
     CALLEE = "callee"
@@ -537,7 +537,7 @@ class EndedBy(StrEnum):
 
 
 class ChallengeResult(StrEnum):
-    """The result of a challenge."""
+    """The result of a challenge, in which a caller is asked to press a digit."""
 
     PASSED = "passed"  # pressed the right digit
     WRONG = "wrong"  # pressed another one
@@ -548,7 +548,7 @@ class ChallengeResult(StrEnum):
 
 
 class Voice(StrEnum):
-    """The kind of speaker when the caller was asked for a name, as the hearing process judged it."""
+    """The kind of speaker that the hearing process heard when the caller was asked for a name."""
 
     ROBOT = "robot"
     PERSON = "person"
@@ -569,7 +569,7 @@ class SignalCategory(StrEnum):
 
 
 class Answered(NamedTuple):
-    """A callee who answered calls from the number, and when last, whether or not they marked it."""
+    """A callee who answered calls from the number, and when last. The callee may have marked the number or not."""
 
     number: str
     auth_class: Annotated[AuthClass, Key(1)]
@@ -579,7 +579,7 @@ class Answered(NamedTuple):
 
 
 class TrapCall(NamedTuple):
-    """A call from the number to a trap, a DID that belongs to nobody. `verified`: its attestation A was verified."""
+    """A call from the number to a trap, a DID that belongs to nobody. `verified`: whether its signature was valid."""
 
     number: str
     auth_class: Annotated[AuthClass, Key(1)]
@@ -592,7 +592,7 @@ class TrapCall(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Challenged:
-    """A challenge of the number in a call, and its result. `did`: the DID that was dialled, "" if unknown."""
+    """A challenge of the number in a call, and its result. `did`: the DID that was dialled; empty if unknown."""
 
     number: str
     auth_class: Annotated[AuthClass, Key(1)]
@@ -604,7 +604,7 @@ class Challenged:
 
 
 class Verdict(StrEnum):
-    """A person's judgement of a number. RETRACTED: the person retracted it."""
+    """A person's judgement of a number. RETRACTED: the person withdrew an earlier judgement."""
 
     SPAM = "spam"
     OK = "ok"
@@ -612,7 +612,7 @@ class Verdict(StrEnum):
 
 
 class MarkChannel(StrEnum):
-    """The way in which a person made a mark. Its weight depends on it."""
+    """The way in which a person made a mark. The weight of the mark depends on it."""
 
     EXTENSION = "extension"
     WEB = "web"
@@ -624,16 +624,16 @@ class Mark:
     """A person's latest mark of a number, in the auth class of the call that the mark is about.
 
     Attributes:
-        number: The number that it is about.
-        auth_class: The class of the call.
+        number: The number that was marked.
+        auth_class: The auth class of the call.
         reporter: The extension of the person.
         verdict: The verdict of the person.
-        at: When the person made it.
-        channel: How the person made it.
+        at: When the person made the mark.
+        channel: How the person made the mark.
         group: The group of the person at that time.
         category: The kind of spam.
         reason: The text that the person wrote.
-        linkedid: The call that it is about, if known.
+        linkedid: The call that the mark is about, if known.
         epoch: How many owners the number had before.
     """
 

@@ -1,7 +1,7 @@
-"""The rules for parsing a number from text: E.164, service numbers, and the text around them.
+"""The rules for parsing a phone number from text: E.164, service numbers, and the text around them.
 
-libphonenumber's patterns (number_patterns.py) recognise most numbers and their kinds. phonenumbers parses the others.
-Other modules call reputation/numbers.py, which uses these rules.
+libphonenumber's patterns (number_patterns.py) recognise most numbers and their kinds. The library phonenumbers parses
+the others. Other modules call reputation/numbers.py, which uses these rules.
 
 Measured (phonenumbers 9.0.43, Python 3.11, uncached): `+12017421834` 0.7 us; a national number 3 to 4 us in a list, 8
 as a caller's, 20 to 50 if phonenumbers must parse it; any text in the cache 0.3 us.
@@ -45,7 +45,7 @@ phonenumbers.enable_pattern_cache()  # otherwise finding the plan's patterns by 
 
 
 def _folding() -> dict[int, str | None]:
-    """Return a map from full-width forms to ASCII, all spaces and dashes to ASCII, and invisible characters to None."""
+    """Return a map for str.translate: full-width forms, spaces and dashes to ASCII, invisible characters to None."""
     table: dict[int, str | None] = {0xFF01 + index: chr(0x21 + index) for index in range(94)}
     groups: Iterable[tuple[str | None, Iterable[int]]] = (
         (" ", (0x09, 0xA0, *range(0x2000, 0x200B), 0x202F, 0x205F, 0x3000)),
@@ -77,9 +77,9 @@ _MORE_SERVICES = {
 
 
 class ServiceNumber(NamedTuple):
-    """A national number without an E.164 form: ISO alpha-2 of its country, and its digits as dialled there.
+    """A national number without an E.164 form: its country (ISO alpha-2), and the digits as dialled there.
 
-    `texts_only`: as far as libphonenumber knows, it sends text messages and does not call.
+    `texts_only`: whether libphonenumber knows the number as one that sends text messages and does not call.
     """
 
     country: str
@@ -88,7 +88,7 @@ class ServiceNumber(NamedTuple):
 
 
 def printable(raw: str) -> str:
-    """Return the text without control, bidi and surrogate characters and unusual spaces, cut to RAW_CHARACTERS."""
+    """Return the text without control characters, bidi marks, surrogates and unusual spaces, cut to RAW_CHARACTERS."""
     return "".join(filter(str.isprintable, raw[: 4 * RAW_CHARACTERS]))[:RAW_CHARACTERS]
 
 
@@ -101,7 +101,7 @@ def fold(text: str) -> str:
 
 
 def user_and_context(text: str) -> tuple[str, str]:
-    """Return the caller part of a number, a tel: or sip: URI or `"name" <number>`, and its phone-context.
+    """Return two parts of a number, a tel: or sip: URI or `"name" <number>`: the caller text, and the phone-context.
 
     Parameters after `;` are cut. A host is only cut in a URI: a bare `1@trunk` is an attack on a dial string.
     """
@@ -121,7 +121,7 @@ def user_and_context(text: str) -> tuple[str, str]:
 
 
 def plain_digits(user: str, context: str) -> str:
-    """Return the digits, with a `+` if the text has one. Empty if the text is more than a single number."""
+    """Return the digits of a number, with a `+` if the text has one; empty if the text is more than one number."""
     if not _NUMBER_TEXT.fullmatch(user):
         return ""
     plain = user.translate(_SEPARATORS)
@@ -133,11 +133,11 @@ def plain_digits(user: str, context: str) -> str:
 
 
 def kind_and_number(digits: str, region: str) -> tuple[CallerKind, str | None]:
-    """Return the kind of digits (with or without `+`), and the number that they are, or None.
+    """Return the kind of caller text that the digits (with or without `+`) are, and their number, or None.
 
-    Two to six digits without `+` are a service number or an extension. From five digits on they may also be a whole
-    number of a country without trunk prefix (Greenland, the Faroes, Luxembourg). Some service numbers have seven digits
-    or more (India, Hong Kong, China); a valid number of that length takes precedence.
+    Two to six digits without `+` are a service number or an extension. From five digits on they may also be a complete
+    number in a country without trunk prefix (Greenland, the Faroes, Luxembourg). Some service numbers have seven digits
+    or more (India, Hong Kong, China); a valid number of the same length takes precedence.
     """
     if digits.startswith("+"):
         return international_number(digits, region)
@@ -164,7 +164,7 @@ def kind_and_number(digits: str, region: str) -> tuple[CallerKind, str | None]:
 
 
 def international_number(text: str, region: str | None = None) -> tuple[CallerKind, str | None]:
-    """Return kind and number for `+` and digits. The result does not depend on the region.
+    """Return the kind and the number of a text of `+` and digits. The result does not depend on the region.
 
     A number of an allocated block comes first, then the country's plan of short numbers, then any number of a possible
     length. `region`: the region whose international prefix may follow the `+` by mistake (+01144...).
@@ -179,7 +179,7 @@ def international_number(text: str, region: str | None = None) -> tuple[CallerKi
 
 
 def _kind_of_service_key(key: str) -> CallerKind | None:
-    """Return EMERGENCY or SERVICE by the first region of the calling code whose plan has the digits, otherwise None."""
+    """Return EMERGENCY or SERVICE if a region of the key's calling code has the digits in its plan, otherwise None."""
     regions, digits = regions_and_digits(key)
     for region in regions:
         if is_emergency_code(digits, region):
@@ -190,7 +190,7 @@ def _kind_of_service_key(key: str) -> CallerKind | None:
 
 
 def service_number_in(key: str) -> ServiceNumber | None:
-    """Return the service number from the first region of the calling code that has it; numbers that call come first."""
+    """Return the service number from the first region that has this key, or None; numbers that call come first."""
     regions, digits = regions_and_digits(key)
     for texts in (False, True):
         for region in regions:
@@ -202,7 +202,7 @@ def service_number_in(key: str) -> ServiceNumber | None:
 def regions_and_digits(key: str) -> tuple[tuple[str, ...], str]:
     """Return the regions of a key's calling code (+1 has 25), the main region first, and the digits after the code.
 
-    Both are empty if the key has no calling code or an impossible length.
+    If the key has no calling code or an impossible length, there are no regions and no digits.
     """
     code = calling_code_in(key)
     digits = key[1 + len(code) :]
@@ -215,7 +215,7 @@ def _service_key(digits: str, region: str) -> str | None:
     """Return `+8695588` for 95588, 8695588 and 008695588 in CN, and for 0118695588 in US.
 
     Without an international prefix the calling code must be the region's own. A code that only sends text messages is
-    not recognised with a `+`. In the US these are most numbers of four to six digits, so every extension would match.
+    not recognised with a `+`. In the US most numbers of four to six digits are such codes: every extension would match.
     """
     metadata = PhoneMetadata.metadata_for_region(region)
     if metadata is None:
@@ -248,8 +248,8 @@ def is_emergency_code(digits: str, region: str) -> bool:
 def is_short_code(digits: str, region: str, texts: bool = False) -> bool:
     """Return whether the region's numbering plan gives this short code a meaning. `texts`: include SMS services.
 
-    Blocks left to carriers and SMS services are ignored. In the US these are nine in ten of all four to six digit
-    numbers. In Switzerland and New Zealand they are all three-digit numbers. So every extension would be a short code.
+    Blocks left to carriers and SMS services are ignored. They hold nine in ten of all US numbers with four to six
+    digits, and all three-digit numbers in Switzerland and New Zealand. So every extension would be a short code.
     """
     if (more := _MORE_SERVICES.get(region)) is not None and more.fullmatch(digits):
         return True
@@ -275,7 +275,7 @@ def _is_whole_number(digits: str, region: str) -> bool:
 
 
 def _national(digits: str, region: str) -> tuple[str | None, bool]:
-    """Return E.164 of digits without `+` (national, or after an international prefix), and whether it is allocated.
+    """Return the E.164 form of digits without `+` (national, or with calling code), and whether it is allocated.
 
     Carriers do send E.164 without its plus, and `00` even if it is not the region's prefix. A valid reading wins, the
     national one first (`442071838750` is a German number in DE, the London one in US). The next choice is a national
@@ -294,9 +294,9 @@ def _national(digits: str, region: str) -> tuple[str | None, bool]:
 
 
 def _parse(text: str, region: str | None) -> tuple[str, str, str] | None:
-    """Return the E.164 form, its calling code and national number; None if it is impossible, or local (`555 0123`).
+    """Return the E.164 form, its calling code and its national number; None if impossible, or local (`555 0123`).
 
-    A second pass follows if the first result is parsed as another number (`+44 00 20 ...`): a caller needs a single
+    If the first result would be parsed as another number (`+44 00 20 ...`), it is parsed again: a caller needs a single
     key.
     """
     if parts := settled(text) if text.startswith("+") else national_of(text, region or ""):
@@ -318,7 +318,7 @@ def _parse(text: str, region: str | None) -> tuple[str, str, str] | None:
 
 @lru_cache(maxsize=CACHED_CALLERS)
 def phone_number_of(e164: str) -> phonenumbers.PhoneNumber | None:
-    """Return the phonenumbers object of an E.164 number; None if it cannot be parsed."""
+    """Return the PhoneNumber object of the library phonenumbers for an E.164 number; None if it cannot be parsed."""
     plain = settled(e164)
     if plain and not plain[1].startswith("0"):  # leading zeros count, and PhoneNumber has them in another field
         return phonenumbers.PhoneNumber(country_code=int(plain[0]), national_number=int(plain[1]))

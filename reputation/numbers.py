@@ -1,14 +1,14 @@
 """Parse the network's caller text, and derive facts from the digits of a number.
 
-Any text gives an answer, and none raises. Text that is not plainly a single number is INVALID: no number is guessed. An
-E.164 number here is `+` and at most 15 digits, *possible* by the length that its country allows. Parsing it again gives
-the same number. Only reputation/number*.py and whole_areas.py import phonenumbers, without its geocoder. Its time zones
-cost 0.7 MB and are read at the first use (3 ms; a look-up 5 us, cached 0.3 us). Its networks of ranges cost 11 MB:
-commands and short-lived processes may use them, the daemon and the console do not.
+Any text gives an answer, and none raises an error. Text that is not plainly a single number is INVALID: no number is
+guessed. An E.164 number here is `+` and at most 15 digits, *possible* by the length that its country allows. Parsing an
+E.164 number again gives the same number. Only reputation/number*.py and whole_areas.py import phonenumbers, without its
+geocoder. Its time zones cost 0.7 MB and are read at the first use (3 ms; a look-up 5 us, cached 0.3 us). Its networks
+of ranges cost 11 MB: commands and short-lived processes may use them, the daemon and the console do not.
 
 Service numbers are parsed too: national numbers that cannot be dialled from abroad and so have no E.164 form, such as a
 bank's 95588 in China, 3949 in France or 116117 in Germany. Their key is `+`, the country's calling code and the digits
-(`+8695588`), and is parsed to itself in every region. Their kind and their type are SERVICE. `service_number_of`
+(`+8695588`). In every region the key is parsed to itself. Their kind and their type are SERVICE. `service_number_of`
 returns the country and the digits. The page docs/contributing/decisions/service-numbers.md explains why no such key is
 the number of somebody else.
 """
@@ -88,7 +88,7 @@ _NUMBER_TYPES = {
 
 
 class Number(NamedTuple):
-    """A telephone number, parsed once. Its other facts are derived from it, so no other code parses the number again.
+    """A telephone number, parsed once. Its properties give all other facts, so no other code parses the number again.
 
     `key`: E.164, or the key of a service number; None for a caller who shows no number. `raw`: the network's text,
     untrusted, at most 64 printable characters. The country's plan is read at the first use, once per key.
@@ -100,17 +100,17 @@ class Number(NamedTuple):
 
     @property
     def block(self) -> str | None:
-        """The common prefix of its block of 1000 numbers; None for a service number, which has no block."""
+        """The common prefix of the number's block of 1000 numbers; None for a service number, which has no block."""
         return None if self.key is None or self.kind is SERVICE else self.key[:-3]
 
     @property
     def service(self) -> number_parsing.ServiceNumber | None:
-        """The service number with this key; None for other numbers."""
+        """The service number that this number is; None for other numbers."""
         return service_number_of(self.key) if self.key is not None and self.kind is SERVICE else None
 
     @property
     def dialled(self) -> str:
-        """The number as shown on a phone; a service number only by its digits, `95588`."""
+        """The number as people dial it: a service number without calling code (`95588`), any other number as E.164."""
         service = self.service
         return (self.key or "") if service is None else service.digits
 
@@ -121,7 +121,7 @@ class Number(NamedTuple):
 
     @property
     def number_type(self) -> NumberType | None:
-        """The type of the number (see `number_type_of`); None without a number."""
+        """The type of the number (see `number_type_of`); None if the caller shows no number."""
         return None if self.key is None else number_type_of(self.key)
 
     @property
@@ -131,7 +131,7 @@ class Number(NamedTuple):
 
     @property
     def is_allocated(self) -> bool | None:
-        """Whether its country has allocated the block of the number; None without a number."""
+        """Whether the number's country has allocated the number's block; None if the caller shows no number."""
         return None if self.key is None else is_valid(self.key)
 
 
@@ -149,7 +149,7 @@ def caller_of(raw: str, region: str, presentation: str = "", name: str = "") -> 
 
     `region` (ISO alpha-2) decides how a number without `+` is parsed. A caller who asked not to be shown (`prohib*`) is
     withheld and leaves no text, even if the trunk passed the number on. The caller chooses the name, so the name can
-    only turn an invalid number into a withheld one (`0` from "Anonymous").
+    only turn an invalid number into a withheld number (`0` from "Anonymous").
     """
     if presentation:
         word = presentation.strip().lower()
@@ -164,7 +164,7 @@ def caller_of(raw: str, region: str, presentation: str = "", name: str = "") -> 
 
 
 def whole_number_of(text: str, region: str) -> Number | None:
-    """Parse a text as `number_of` does, but return a Number."""
+    """Parse a text as `number_of` does, but return a Number instead of a key."""
     if is_settled(text):
         return Number(text, text, CallerKind.NUMBER)
     number = caller_of(_AREA_AND_SLASH.sub(r"\1 ", text) if "/" in text else text, region)
@@ -174,7 +174,7 @@ def whole_number_of(text: str, region: str) -> Number | None:
 def number_of(text: str, region: str) -> str | None:
     """Parse a number in an import, a list or on the command line. Return E.164, the key of a service number, or None.
 
-    It is parsed like caller text, except that a slash after the area code (`030/1234567`, as in Germany) is a space.
+    The text is parsed like caller text, but a slash after the area code (`030/1234567`, as in Germany) is a space.
     """
     if is_settled(text):
         return text
@@ -186,7 +186,7 @@ def number_of(text: str, region: str) -> str | None:
 
 
 def did_number_of(text: str, region: str) -> str | None:
-    """Parse a DID as the trunk delivers it. A DID's last digits alone are not taken for a service number."""
+    """Parse a DID as the trunk delivers it. If only a DID's last digits arrive, they are no service number."""
     number = number_of(text, region)
     if number is None or len(number) > number_parsing.LONGEST_SERVICE_KEY or number_parsing.fold(text).startswith("+"):
         return number
@@ -220,7 +220,7 @@ def block_of(e164: str) -> str | None:
 
 @lru_cache(maxsize=number_parsing.CACHED_CALLERS)
 def country_of(e164: str) -> str | None:
-    """Return ISO alpha-2 of the number; `001` for international services (+800, +870); None if it is not a number.
+    """Return the ISO alpha-2 country of the number; `001` for international services (+800, +870); None if it has none.
 
     An unallocated number belongs to the main country of its calling code (US for +1).
     """
@@ -262,7 +262,7 @@ def time_zones_of(e164: str) -> tuple[str, ...]:
 
 
 def network_name_of(e164: str) -> str:
-    """Return the network to which the number's range was assigned originally, or "". The first use reads 11 MB."""
+    """Return the network that first had the number's range; empty if unknown. The first use reads 11 MB."""
     from phonenumbers.carrier import name_for_number  # only where asked for
 
     number = number_parsing.phone_number_of(e164)
@@ -285,7 +285,7 @@ def ways_to_dial(e164: str) -> tuple[str, ...]:
 def national_digits(e164: str) -> str:
     """Return the final digits that all notations of a number share: 2071838750 for +442071838750.
 
-    Return all digits if these are too few to recognise the number, or if it cannot be parsed.
+    Return all digits if the shared digits are too few to recognise the number, or if the number cannot be parsed.
     """
     if (service := service_number_of(e164)) is not None:
         return service.digits if len(service.digits) >= number_parsing.LEAST_SERVICE_DIGITS else e164.lstrip("+")
@@ -296,7 +296,7 @@ def national_digits(e164: str) -> str:
 
 @lru_cache(maxsize=number_parsing.CACHED_CALLERS)
 def is_valid(e164: str) -> bool:
-    """Return whether its country has allocated the block of the number. Spoofed numbers are often unallocated."""
+    """Return whether the number lies in a block that its country has allocated. Spoofed numbers often do not."""
     if parts := settled(e164):
         return is_allocated(*parts)
     return number_type_of(e164) is not NumberType.UNALLOCATED
@@ -318,8 +318,8 @@ def _spaced(number: str) -> str:
 def masked(text: str | None) -> str:
     """Return the text with digits hidden, for logs: only the start of a number and its last two digits are shown.
 
-    At least four digits are hidden: `+442071838750` is `+4420******50`. Words such as `anonymous` are kept. Other text
-    becomes stars, an empty text `-`.
+    At least four digits are hidden: `+442071838750` becomes `+4420******50`. Words such as `anonymous` are kept. Other
+    text becomes stars, an empty text `-`.
     """
     if not text:
         return "-"
@@ -339,7 +339,7 @@ def is_possible_region(region: str) -> bool:
 
 
 def supported_regions() -> tuple[str, ...]:
-    """Return all ISO alpha-2 regions whose plan is known, in order."""
+    """Return the ISO alpha-2 codes of all regions whose numbering plan is known, in order."""
     return tuple(sorted(phonenumbers.SUPPORTED_REGIONS))
 
 
@@ -349,7 +349,7 @@ def calling_code_of(region: str) -> int:
 
 
 def read_plans(regions: Iterable[str]) -> None:
-    """Import phonenumbers' modules with the plans of these regions now, so that no call waits for the disk."""
+    """Load the numbering plans of these regions (modules of phonenumbers) now, so that no call waits for the disk."""
     for region in regions:
         PhoneMetadata.metadata_for_region(region)
         PhoneMetadata.short_metadata_for_region(region)

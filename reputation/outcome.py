@@ -1,6 +1,6 @@
 """The outcome of a call, and the signal that may follow from it. Both are made for every tracked or replayed call.
 
-They are Structs: a Struct is made in a twentieth of the time of a named tuple, and its JSON has the fields by name.
+Both are Structs: a Struct is made in a twentieth of the time of a named tuple, and its JSON has the fields by name.
 """
 
 from typing import Annotated, Any, Self
@@ -28,7 +28,7 @@ INBOUND, INTERNAL = Direction.INBOUND, Direction.INTERNAL
 
 
 class Record(Struct, frozen=True):
-    """The base of both types. `_replace` returns a changed copy, as in a named tuple."""
+    """The base of OutcomeRecord and Signal. `_replace` returns a changed copy, as in a named tuple."""
 
     def _replace(self, **changes: Any) -> Self:
         return replace(self, **changes)
@@ -42,42 +42,42 @@ class OutcomeRecord(Record, frozen=True, kw_only=True):
 
     Attributes:
         linkedid: Asterisk's id of the whole call.
-        at: When it began.
-        direction: Where it came from and went to, seen from this PBX.
-        disposition: How it ended.
+        at: When the call began.
+        direction: Whether the call was incoming, outgoing or internal, seen from this PBX.
+        disposition: How the call ended.
         caller: Incoming call: the number, or null (see `caller_kind`). Outgoing call: the person here.
         caller_kind: The kind of the caller's text.
         did: Incoming call: the DID that was dialled.
         dialled: Outgoing call: the dialled text, E.164 if it is a number.
-        own_number: Outgoing call: the own number that it showed.
-        trunk: The trunk that it came in on or went out on.
+        own_number: Outgoing call: the own number that the call showed.
+        trunk: The trunk that the call came in on or went out on.
         answered_by: The person who answered.
         group: The ring group that was dialled.
-        queue: The queue that it waited in.
+        queue: The queue that the call waited in.
         rung: The people whose phones rang.
         forked: How many phones rang.
-        ring_seconds: For how long it rang.
+        ring_seconds: For how long phones rang.
         talk_seconds: For how long people talked.
         cause: The Q.850 cause.
         sip_code: The SIP status code.
-        ended_by: The party that ended it, null if the source does not say.
+        ended_by: The party that ended the call, null if the source does not say.
         voicemail_left: Whether the caller left a message.
-        transferred: Whether it was transferred.
-        parked: Whether it was parked.
-        conference: Whether it was in a conference.
-        challenge: The result of its challenge.
+        transferred: Whether the call was transferred.
+        parked: Whether the call was parked.
+        conference: Whether the call was in a conference.
+        challenge: The result of the call's challenge.
         complete: Whether the whole call was tracked. An incomplete call leaves no evidence.
-        source: Where its data come from: `ami`, or the name of an import.
+        source: Where the data of the call come from: `ami`, or the name of an import.
         auth_class: How well the caller's number is authenticated.
-        decision_id: The decision about it.
+        decision_id: The id of the decision about the call.
         action: The action that was taken.
         rang_by: The person's relation to the number that let the call ring, whatever else was known about the caller.
-        answered_by_pbx: Whether no person took it, but a menu, a queue or voicemail answered.
+        answered_by_pbx: Whether only a menu, a queue or voicemail answered, and no person.
         blocked: Whether a network, and no person, refused the outgoing call.
         machine: Whether a machine answered the outgoing call.
-        waited_seconds: How long it was in menus, queues and voicemail, without ringing or talk.
+        waited_seconds: How long the call was in menus, queues and voicemail, without ringing or talk.
         call_id: The SIP Call-ID on the trunk, if the dialplan of an outgoing call gives it.
-        trap: Whether it went to a DID that belongs to nobody.
+        trap: Whether the call went to a DID that belongs to nobody.
         verified: Whether the caller of a call to a trap was verified by a signature.
         voice: The kind of speaker when the caller was asked for a name; null if nobody was heard.
     """
@@ -124,17 +124,17 @@ class OutcomeRecord(Record, frozen=True, kw_only=True):
 
     @property
     def is_to_nobody(self) -> bool:
-        """Whether the dialled number does not exist here (Q.850 cause 1): such a call is refused before screening."""
+        """Whether the dialled number does not exist here (Q.850 cause 1). Such a call is refused before screening."""
         return self.disposition is Disposition.FAILED and self.cause == 1
 
     @property
     def ended_at(self) -> float:
-        """When the call ended. Its evidence has this date."""
+        """When the call ended. The evidence of the call is dated by this time."""
         return self.at + self.ring_seconds + self.talk_seconds + self.waited_seconds
 
     @property
     def number(self) -> str | None:
-        """The number of the other party, if it has one. The call is evidence about this number."""
+        """The number of the other party, or None. The call is evidence about this number."""
         direction = self.direction
         if direction is INTERNAL:
             return None
@@ -150,9 +150,9 @@ class OutcomeRecord(Record, frozen=True, kw_only=True):
     def witness(self) -> str | None:
         """The name under which the signal is stored: a person, or the DID or group that was dialled.
 
-        The person is the one who answered, or the only one whose phone rang, because only they decide whether the call
-        is missed. If a missed call were a signal of the DID, people who mark a number could let its calls ring, and so
-        influence two families each (benchmarks/accuracy/RESULTS.md).
+        The person is the one who answered, or the only one whose phone rang, because only that person decides whether
+        the call is missed. If a missed call were a signal of the DID, people who mark a number could let its calls
+        ring, and so influence two families each (benchmarks/accuracy/RESULTS.md).
         """
         rung = self.rung
         rang_alone = rung[0] if len(rung) == 1 and self.queue is None else None
@@ -163,9 +163,9 @@ class Signal(Record, frozen=True):
     """A weak, dated observation about a number. Only the latest per callee and category is kept.
 
     Attributes:
-        number: The number that it is about.
-        auth_class: The class of the call.
-        callee: The person, DID, queue or group that it comes from.
+        number: The number that was observed.
+        auth_class: The auth class of the call.
+        callee: The person, DID, queue or group that made the observation.
         category: The kind of observation.
         at: When the call was over.
         linkedid: The call.

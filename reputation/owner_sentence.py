@@ -13,12 +13,12 @@ from reputation.wording import N_, Places, Wording, listed
 
 
 class OwnerFigures(NamedTuple):
-    """The figures of the owner's sentence, without outside evidence.
+    """The values in the owner's sentence, without outside evidence.
 
-    `label` and `challenge`: how many witnesses each needs. `marks`: the least number of marks that label a number by
-    themselves. Their required share of the people who answered falls as more people mark: from one in `answered_few`
-    (for `marks` people) to one in `answered_many` (for very many). `events`: how many events must also have happened
-    within `days`.
+    `label` and `challenge`: how many witnesses each needs. `marks`: how many marks at least label a number by
+    themselves. A share of the people who answered must have marked the number. This share falls as more people mark:
+    from one in `answered_few` (for `marks` people) to one in `answered_many` (for very many). `events`: how many events
+    must also have happened within `days`.
     """
 
     people: int
@@ -32,7 +32,7 @@ class OwnerFigures(NamedTuple):
 
 
 def figures_of(weights: Weights, people: int) -> OwnerFigures:
-    """Return the figures for an office of `people` people."""
+    """Return the values of the sentence for an office of `people` people."""
     _, label, challenge = witnesses_of(None, people, weights.witnesses, 0.0)
     counts, limits = weights.counts, weights.witnesses
     marks = label
@@ -55,7 +55,7 @@ MOST_MARKS = 100
 
 
 def owner_sentence(weights: Weights, people: int) -> Wording | str:
-    """Return what the weights mean for the owner of a number. `people`: how many work here; 0: unknown."""
+    """Return sentences that say what marks can cause. `people`: how many people work in this office; 0: unknown."""
     figures, caller = figures_of(weights, people), weights.caller
     places: Places = {
         **figures._asdict(),

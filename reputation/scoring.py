@@ -1,4 +1,4 @@
-"""Compute a reputation from evidence: the sum of the families, and the level that it justifies. Pure functions.
+"""Compute a reputation from evidence: the sum of the families, and the level that this sum justifies. Pure functions.
 
     reputation_of(evidence, circumstances, weights, now) -> Reputation
 
@@ -29,7 +29,7 @@ from reputation.weights import DAY_SECONDS, Thresholds, Weights, WitnessWeights
 
 
 def witnesses_of(standing: Standing | None, people: int, weights: WitnessWeights, now: float) -> Witnesses:
-    """Return the witnesses of the last `weights.days`, and how many are needed. `people`: how many work here."""
+    """Return how many witnesses of the last `weights.days` there are, and how many an office of `people` needs."""
     oldest = now - weights.days * DAY_SECONDS
     seen = 0 if standing is None else len([at for at in standing.witnessed if at > oldest])
     return Witnesses(seen, *_needed_of(people, weights))
@@ -45,7 +45,7 @@ def _needed_of(people: int, weights: WitnessWeights) -> tuple[int, int]:
 
 @lru_cache(maxsize=64)
 def events_needed(people: int, weights: WitnessWeights) -> int:
-    """Return how many recent events against a number a challenge needs."""
+    """Return how many recent events against a number must exist for a challenge. `people`: how many work here."""
     return _needed(people, weights.event_share, weights.event_least, weights.events)
 
 
@@ -61,7 +61,7 @@ _TAG, _WARN, _CHALLENGE, _REJECT = Level.TAG, Level.WARN, Level.CHALLENGE, Level
 
 
 def reputation_of(evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float) -> Reputation:
-    """Return the reputation of a number in a call."""
+    """Return the reputation of a number in a call: its evidence, under the circumstances of the call."""
     if evidence is NO_EVIDENCE or evidence == NO_EVIDENCE:
         hour = circumstances.hour if circumstances.is_stranger else None
         return _of_call(circumstances.attestation, circumstances.verification, hour, weights)
@@ -80,13 +80,13 @@ def _reputation_of(evidence: Evidence, circumstances: Circumstances, weights: We
 
 @lru_cache(maxsize=256)
 def _of_call(attestation: Attestation, verification: Verification, hour: int | None, weights: Weights) -> Reputation:
-    """Return the reputation of a caller without evidence, as most callers are. `hour`: None for a known caller."""
+    """Return the reputation of a caller without evidence (most callers). `hour`: None if the caller is known."""
     circumstances = Circumstances(attestation=attestation, verification=verification, hour=hour, is_stranger=True)
     return _reputation_of(NO_EVIDENCE, circumstances, weights, 0.0)
 
 
 def level_at(log_odds: float, levels: Thresholds) -> Level:
-    """Return the strongest level whose threshold is reached. Other conditions of the level are not checked."""
+    """Return the strongest level whose threshold `log_odds` reaches. Other conditions of the level are not checked."""
     for threshold, level in levels.strongest_first:
         if log_odds >= threshold:
             return level
@@ -218,7 +218,7 @@ def _sources_ask(case: _LevelCase, weights: Weights) -> bool:
 
 
 def signs_of(evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float) -> int:
-    """Return how many independent outside signs speak against the number. A block alone is not a sign."""
+    """Return how many independent outside signs speak against the number. Its block alone is not a sign."""
     alone, standing = weights.outside.asks, evidence.standing
     has_traps = standing is not None and (standing.traps or standing.verified_traps)
     has_failed = circumstances.verification is _FAILED
@@ -236,10 +236,10 @@ def signs_of(evidence: Evidence, circumstances: Circumstances, weights: Weights,
 
 
 def _may_convict(case: _LevelCase, weights: Weights) -> bool:
-    """Return whether a level above challenge is allowed.
+    """Return whether a level above a challenge is allowed.
 
-    A source must list the number itself, its signature must have failed verification, or signed calls must have gone to
-    traps. The caller must also have failed a challenge, and not have passed one lately.
+    A source must list the number itself, or its signature must have failed verification, or signed calls must have gone
+    to traps. In addition, the caller must have failed a challenge, and not have passed one lately.
     """
     evidence = case.evidence
     listing = feeds.feeds_of([row for row in evidence.imported if row.is_feed], weights.feeds)
@@ -276,7 +276,7 @@ def _are_several(standing: Standing, levels: Thresholds) -> bool:
 
 @lru_cache(maxsize=4096)
 def vector_of(reputation: Reputation, carrier_label: str | None = None) -> str:
-    """Return the evidence as JSON for the journal. `carrier_label`: the carrier's warning, for a replay."""
+    """Return the evidence as JSON for the journal. `carrier_label`: the carrier's warning, which a replay needs."""
     vector: dict[str, object] = {
         "families": [
             {"family": family.name, "log_odds": round(family.log_odds, 6) + 0.0, "counts": dict(family.counts)}
@@ -294,7 +294,7 @@ def vector_of(reputation: Reputation, carrier_label: str | None = None) -> str:
 
 
 def carrier_label_in(vector: str) -> str | None:
-    """Return the carrier's label from a vector in the journal. Older versions stored it as a family."""
+    """Return the carrier's warning from a vector in the journal, or None. Older versions stored it as a family."""
     if '"carrier' not in vector:
         return None
     try:
@@ -306,7 +306,7 @@ def carrier_label_in(vector: str) -> str | None:
 
 
 def families_of(vector: str) -> tuple[Family, ...]:
-    """Return the families from a vector in the journal. Raise ValueError if the text is damaged."""
+    """Return the families from a vector in the journal. Raise ValueError if the vector is damaged."""
     try:
         families = json.loads(vector)["families"]
         return tuple(
@@ -317,7 +317,7 @@ def families_of(vector: str) -> tuple[Family, ...]:
 
 
 def witnesses_in(vector: str) -> Witnesses | None:
-    """Return the witnesses from a vector in the journal; None without witnesses or from an older version."""
+    """Return the witnesses from a vector in the journal; None if it has none, as in older versions."""
     try:
         return Witnesses(**{name: int(count) for name, count in json.loads(vector)["witnesses"].items()})
     except (ValueError, TypeError, KeyError, AttributeError):

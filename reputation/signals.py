@@ -55,7 +55,7 @@ OF_TAGGED = frozenset({SignalCategory.ONE_RING, SignalCategory.HUNG_UP_ON})
 
 
 def is_call_back(outcome: OutcomeRecord) -> bool:
-    """Return whether a person here called the number and talked. Premium numbers, which want calls, do not count."""
+    """Return whether a person here called the number and talked; False for premium numbers, which want to be called."""
     return is_talk(outcome) and number_type_of(outcome.number or "") is not NumberType.PREMIUM
 
 
@@ -89,7 +89,7 @@ def is_one_ring(outcome: OutcomeRecord) -> bool:
 
 
 def is_unanswered(outcome: OutcomeRecord) -> bool:
-    """Return whether phones rang and nobody answered, or somebody rejected the call (busy or failed calls: False)."""
+    """Return whether phones rang and nobody answered, or somebody rejected the call; False for busy or failed calls."""
     return outcome.disposition is REJECTED or (outcome.disposition is NO_ANSWER and outcome.ring_seconds > 0)
 
 
@@ -129,10 +129,10 @@ def _signal_of(outcome: OutcomeRecord, number: str) -> Signal | None:
 class Lessons(NamedTuple):
     """All evidence of a call about its number.
 
-    `signal`: the signal of the call. `answered`: the person who answered. `talk_to`: a person here called and talked.
-    `talk_from`: the number talked with a person here. A second conversation on another day is a signal that replaces
-    `signal`. `one_ring_at`: when the number rang once and hung up. `challenged`: its challenge. `trap`: its call to a
-    DID that belongs to nobody.
+    `signal`: the signal of the call. `answered`: the person who answered. `talk_to`: the person here who called the
+    number and talked. `talk_from`: the person here whom the number called and talked with. A second conversation on
+    another day is a signal that replaces `signal`. `one_ring_at`: when the number rang once and hung up. `challenged`:
+    the challenge of the call. `trap`: the call, if it went to a DID that belongs to nobody.
     """
 
     signal: Signal | None = None
@@ -148,7 +148,7 @@ NO_LESSONS = Lessons()
 
 
 def lessons_of(outcome: OutcomeRecord) -> Lessons:
-    """Return the evidence of a call. Its outcome must include the data of the journal."""
+    """Return the evidence of a call. Its outcome must already be joined with the data of the journal."""
     number, person = _number_with_reputation(outcome), outcome.person
     if number is None:
         return NO_LESSONS
@@ -171,7 +171,7 @@ def lessons_of(outcome: OutcomeRecord) -> Lessons:
 
 
 def _challenged(outcome: OutcomeRecord) -> Challenged | None:
-    """Return the challenge, dated by the beginning of the call. A later message does not change it.
+    """Return the challenge of the call, dated by the beginning of the call. A later message does not change it.
 
     A robot's voice only counts if the caller answered no other challenge.
     """
@@ -184,13 +184,13 @@ def _challenged(outcome: OutcomeRecord) -> Challenged | None:
 
 
 def proofs_of_control(number: str, at: float) -> list[Challenged]:
-    """Return a proof of control as a passed challenge in each class except `unauthenticated`."""
+    """Return a proof of control as passed challenges: one in each auth class except `unauthenticated`."""
     classes = AuthClass.AUTHENTICATED, AuthClass.UNKNOWN
     return [Challenged(number, auth_class, "", ChallengeResult.PASSED, at, "") for auth_class in classes]
 
 
 def _number_with_reputation(outcome: OutcomeRecord) -> str | None:
-    """Return the number if it is allocated and the whole call was tracked. Other calls have no effect."""
+    """Return the number if it is allocated and the whole call was tracked, otherwise None: the call has no effect."""
     number = outcome.number if outcome.complete else None
     return number if number is not None and is_valid(number) else None
 
@@ -206,7 +206,7 @@ def is_talk(outcome: OutcomeRecord) -> bool:
 
 
 def signal_of_mark(mark: Mark) -> Signal | None:
-    """Return the signal of a "not spam" mark, which counts like a call-back by the reporter."""
+    """Return the signal of a "not spam" mark, which counts like a call-back by the reporter; None for other marks."""
     if mark.verdict is not Verdict.OK or mark.auth_class is AuthClass.UNAUTHENTICATED:
         return None
     category = SignalCategory.NOT_SPAM
@@ -214,14 +214,14 @@ def signal_of_mark(mark: Mark) -> Signal | None:
 
 
 def kind_of(category: SignalCategory) -> SignalCategory:
-    """Return the category under which a callee has at most one signal: call-backs and "not spam" marks share one."""
+    """Return the category under which a callee has one signal. Call-backs and "not spam" marks share a category."""
     return SignalCategory.CALLED_BACK if category is SignalCategory.NOT_SPAM else category
 
 
 def counts_for(signal: Signal, auth_class: AuthClass) -> bool:
     """Return whether the signal is evidence in this auth class.
 
-    It is evidence in its own class. A call-back reached the owner, so it is evidence in `authenticated`, too.
+    A signal is evidence in its own class. A call-back reached the owner, so it is evidence in `authenticated`, too.
     """
     if kind_of(signal.category) is SignalCategory.CALLED_BACK and signal.auth_class is AuthClass.UNKNOWN:
         return auth_class is not AuthClass.UNAUTHENTICATED
@@ -250,9 +250,9 @@ def _is_answered(outcome: OutcomeRecord) -> bool:
 def _is_void(outcome: OutcomeRecord, category: SignalCategory) -> bool:
     """Return whether the signal of this call is ignored.
 
-    Evidence against the caller is ignored if the call had a label. It is also ignored if the phone rang because of the
-    witness's own list or contacts: the witness could let a caller in only to hang up. A challenge replaces all signals
-    except a message.
+    Evidence against the caller is ignored if the call had a label. Such evidence is also ignored if the phone rang
+    because of the witness's own list or contacts: the witness could let a caller in only to hang up. A challenge
+    replaces all signals except a message.
     """
     if outcome.challenge is not None:
         return category is not SignalCategory.VOICEMAIL

@@ -1,13 +1,13 @@
-"""Names of people, calls and cases that may include a site. Only this module builds and parses them.
+"""Names of people, calls and cases that may include a site. Only this module builds and parses these names.
 
     of_site("berlin", "201") == "berlin:201"           in rows of another site, its name is before the first colon
     own_name("sip:a@b") == ":sip:a@b"                   a local name that would look like another site's
     site_of("berlin:201") == "berlin"; site_of("201") == site_of("PJSIP/201") == site_of(":sip:a@b") == ""
 
 So every local name has a single key, whatever text a caller or another switch has chosen, and no two names share a key.
-A name from Asterisk, a file or another switch must be changed by `own_name` before it is stored.
+A name from Asterisk, a file or another switch must be changed by `own_name` before the name is stored.
 
-The short ids of decisions and appeals, which people read to each other, are made here too.
+The module also makes the short ids of decisions and appeals, which people read to each other.
 """
 
 import os
@@ -20,7 +20,7 @@ SITE = re.compile(r"[a-z0-9-]{1,32}")
 
 
 def site_of(name: str) -> str:
-    """Return the site of a person, DID, queue, call or case; OURS for this site."""
+    """Return the site in the name of a person, DID, queue, call or case; OURS for this site."""
     if MARK not in name:
         return OURS
     site = name.partition(MARK)[0]
@@ -28,14 +28,14 @@ def site_of(name: str) -> str:
 
 
 def of_site(site: str, name: str) -> str:
-    """Return the name with the site as prefix; empty for an empty name. Raise ValueError for an invalid site."""
+    """Return the name with the site in front; empty for an empty name. Raise ValueError if the site is invalid."""
     if not SITE.fullmatch(site):
         raise ValueError(f"invalid site name {site[:40]!r}: use at most 32 lower-case letters, digits and -")
     return f"{site}{MARK}{name}" if name else name
 
 
 def all_of(site: str) -> str:
-    """Return the `reporter` of a tombstone that covers all marks of a site."""
+    """Return the `reporter` of a row that deletes all marks of a site."""
     return f"{site}{MARK}"
 
 
@@ -50,7 +50,7 @@ def name_at_site(name: str) -> str:
 
 
 def own_name(name: str) -> str:
-    """Return the key of a local name. It begins with a colon if it could be mistaken for a name of another site."""
+    """Return the key of a local name. The key begins with a colon if the name looks like a name of another site."""
     return MARK + name if MARK in name and (name[0] == MARK or site_of(name)) else name
 
 
@@ -58,23 +58,23 @@ def own_name(name: str) -> str:
 
 
 def is_ours(column: str) -> str:
-    """Return an SQL condition: the name in the column belongs to this site."""
+    """Return an SQL condition that is true if the name in the column belongs to this site."""
     site = f"substr({column}, 1, instr({column}, '{MARK}') - 1)"
     return f"(length({site}) NOT BETWEEN 1 AND 32 OR {site} GLOB '*[^a-z0-9-]*')"
 
 
 def has_mark(column: str) -> str:
-    """Return an SQL condition: the column names another site. The partial indices use the same condition."""
+    """Return an SQL condition that is true if the column names another site. The partial indices use the same text."""
     return f"instr({column}, '{MARK}') > 0"
 
 
 def site_and_mark(column: str) -> str:
-    """Return SQL for the text of a column up to and including the first colon."""
+    """Return SQL for the part of a column up to the first colon, which is included."""
     return f"substr({column}, 1, instr({column}, '{MARK}'))"
 
 
 def is_of_site(column: str) -> str:
-    """Return an SQL condition: the name in the column belongs to the site in the parameter `:site`."""
+    """Return an SQL condition that is true if the name in the column belongs to the site in the parameter `:site`."""
     return f"{column} > :site || '{MARK}' AND {column} < :site || ';'"
 
 
@@ -86,7 +86,7 @@ _MISREAD = str.maketrans("OIL", "011")  # how the alphabet is read when people w
 
 
 def new_id() -> str:
-    """Return a new random id of eight characters (40 bits)."""
+    """Return a new random id of eight characters (40 bits), for a decision or an appeal."""
     bits = int.from_bytes(os.urandom(5))
     return _PAIRS[bits >> 30] + _PAIRS[bits >> 20 & 1023] + _PAIRS[bits >> 10 & 1023] + _PAIRS[bits & 1023]
 

@@ -1,6 +1,6 @@
-"""The origins of a level, and how many of the needed witnesses there are. Pure functions.
+"""Texts that say where a level comes from, and how many of the needed witnesses there are. Pure functions.
 
-    account_of(level, families, witnesses) -> Wordings       used by every screen and log
+    account_of(level, families, witnesses) -> Wordings       these texts, for every screen and log
 
 The module only uses data of the journal, so it works for past and present calls.
 """
@@ -33,7 +33,7 @@ def _speaker_of(family: Family) -> Speaker | None:
 
 
 def account_of(level: Level, families: Iterable[Family], witnesses: Witnesses | None) -> tuple[Wording, ...]:
-    """Return sentences, without full stops, about the origins of the level and about `witnesses`, if known."""
+    """Return sentences, without full stops, that say where the level comes from, and how many witnesses there are."""
     return tuple(_account(level, families, witnesses))
 
 

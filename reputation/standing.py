@@ -3,8 +3,8 @@
     standing_of_people(rows, auth_class, weights, ...) -> Standing   exact, whatever the order of the rows
     decayed(standing.marks, standing.at, now, half_life)             the sum as a decision reads it
 
-In each epoch (a period with one owner) a reporter has one mark, a callee one signal per category and one answer. If
-there are rows of several epochs, only the latest row is used. All rows are from the same site. reputation/fold.py
+In each epoch (a period with one owner) a reporter has one mark, a callee one signal per category and one answer. If a
+witness has rows of several epochs, only the latest row is used. All rows are from the same site. reputation/fold.py
 combines several sites.
 """
 
@@ -42,7 +42,7 @@ PASSES_SECONDS = 90 * DAY_SECONDS
 
 
 class Rows(NamedTuple):
-    """All evidence rows of a number, of every class and epoch."""
+    """All evidence rows of a number, of every auth class and epoch."""
 
     marks: Sequence[Mark] = ()
     signals: Sequence[Signal] = ()
@@ -55,14 +55,14 @@ class Standing(NamedTuple):
     """The sums of a number's rows in an auth class, exact at `at`, the time of the latest row.
 
     Another site counts as one person, who answered if the site has marks (reputation/fold.py). `marks` is M, the sum of
-    the reporters' weights, and `answers` D, the people who answered. Both decay with the half-life of marks. `hung_up`
-    to `wanted` count callees by what their calls showed, and decay with their own half-life, one-ring calls faster.
-    `reporters` and `groups` count the people and groups of the live spam marks. `answered` counts the people who
-    answered, `silent` those of them who did not mark, `signals` the callees per category. `burst_at`: when the latest
-    burst of marks ended, None without one. `witnessed`: when each person last had evidence against the number.
-    `adverse`: when each mark and signal against it was made, newest first, as many as any office needs. `traps`: the
-    latest two calls to DIDs that belong to nobody. `verified_traps`: those of them with a passed verification.
-    `challenges`: the challenges of the number.
+    the reporters' weights, and `answers` is D, how many people answered. Both decay with the half-life of marks.
+    `hung_up` to `wanted` count callees by what their calls showed, and decay with their own half-life, one-ring calls
+    faster. `reporters` and `groups` count the people and groups of the live spam marks. `answered` counts the people
+    who answered, `silent` those of them who did not mark, `signals` the callees per category. `burst_at`: when the
+    latest burst of marks ended; None without a burst. `witnessed`: when each person last had evidence against the
+    number. `adverse`: when each mark and signal against the number was made, newest first, as many as any office needs.
+    `traps`: the latest two calls to DIDs that belong to nobody. `verified_traps`: those of them with a passed
+    verification. `challenges`: the challenges of the number.
     """
 
     at: float
@@ -183,7 +183,7 @@ def standing_of_people(
 
 
 def with_counts(standing: Standing, counts: Sequence[float]) -> Standing:
-    """Return the standing with these counts, from `hung_up` to `wanted` and, if there is a sixth, `one_ring`."""
+    """Return the standing with these counts instead of `hung_up` to `wanted`. A sixth count replaces `one_ring`."""
     return Standing._make((*standing[:3], *counts, *standing[3 + len(counts) :]))
 
 
@@ -192,7 +192,7 @@ FRIENDLY = frozenset({SignalCategory.CALLED_BACK, SignalCategory.NOT_SPAM, Signa
 
 
 def without_friends(signals: list[Signal]) -> list[Signal]:
-    """Return the signals without missed calls of callees who also gave a signal for the caller."""
+    """Return the signals except missed calls of those callees who also gave a signal in favour of the caller."""
     friends = {signal.callee for signal in signals if signal.category in FRIENDLY}
     if not friends:
         return signals
@@ -212,7 +212,7 @@ def _counted(signals: list[Signal]) -> tuple[tuple[SignalCategory, int], ...]:
 def _challenges_in(
     rows: Rows, auth_class: AuthClass, live: list[Mark], answered: list[Answered], epoch_at: float | None
 ) -> ChallengeHistory:
-    """Return the challenges in this auth class, and passes in any class: a single pass is enough for all classes."""
+    """Return the challenges in this auth class, and the passes of every class, since one pass is enough for all."""
     asked = [c for c in rows.challenges if epoch_at is None or c.at >= epoch_at]
     # A robot's voice never counts against a caller that passed. A borrower of the number passes for itself only.
     if any(
@@ -242,7 +242,7 @@ def _challenges_in(
 
 
 def with_challenges(total: Standing, rows: Rows, auth_class: AuthClass, weights: Weights) -> Standing | None:
-    """Return the standing after one more challenge; None if it must be computed from all rows."""
+    """Return the standing after its challenges have changed; None if it must be computed from all rows."""
     spam = [mark for mark in rows.marks if mark.auth_class is auth_class and mark.verdict is Verdict.SPAM]
     answered = [row for row in rows.answered if row.auth_class is auth_class]
     challenges = _challenges_in(rows, auth_class, spam, answered, None)
@@ -253,7 +253,7 @@ def with_challenges(total: Standing, rows: Rows, auth_class: AuthClass, weights:
 
 
 def standing_at(standing: Standing, weights: Weights, now: float) -> Standing:
-    """Return the standing with its sums decayed to `now`. A standing later than `now` is returned unchanged."""
+    """Return the standing with its sums decayed to `now`. If it is later than `now`, it is returned unchanged."""
     if standing.at >= now:
         return standing
     counts = weights.counts
@@ -353,14 +353,14 @@ def _adverse(
 
 
 class WitnessAccount(NamedTuple):
-    """The evidence of a single witness, without marks, in an auth class."""
+    """The evidence of a single witness in an auth class. Marks are not included."""
 
     signals: tuple[Signal, ...] = ()
     answered: Answered | None = None
 
     @property
     def at(self) -> float:
-        """The time of the latest evidence; -inf without any."""
+        """The time of the witness's latest evidence; `-inf` without any."""
         at = -inf if self.answered is None else self.answered.at
         for signal in self.signals:
             at = max(at, signal.at)
@@ -368,7 +368,7 @@ class WitnessAccount(NamedTuple):
 
     @property
     def witnessed_at(self) -> float:
-        """The time of the latest evidence against the number; -inf without any."""
+        """The time of the witness's latest evidence against the number; `-inf` without any."""
         at = -inf
         for signal in self.signals:
             if signal.category in SPAMWARD:
@@ -376,7 +376,7 @@ class WitnessAccount(NamedTuple):
         return at
 
     def without(self, other: WitnessAccount) -> list[Signal]:
-        """Return the signals that the other account does not have."""
+        """Return the signals of this account that the other account does not have."""
         return [signal for signal in self.signals if signal not in other.signals]
 
 
@@ -388,8 +388,8 @@ def account_of(signals: tuple[Signal, ...], answered: Answered | None) -> Witnes
 def with_witness(total: Standing, before: WitnessAccount, after: WitnessAccount, weights: Weights) -> Standing | None:
     """Return the standing after a change of one witness's evidence, in O(1); None if all rows are needed.
 
-    A standing is a sum over rows, so it changes by the rows that are added or removed. Marks change more than sums
-    (groups, bursts), so they are not among these rows. If the latest row is removed, the standing must be computed from
+    A standing is a sum over rows, so it changes by the rows that are added or removed. A mark also changes groups and
+    bursts, so a change of marks needs all rows. If the latest row is removed, the standing must also be computed from
     all rows, which is rare.
     """
     come_at = after.at
@@ -461,7 +461,7 @@ def _with_signals(
 def _with_events(
     times: tuple[float, ...], removed: list[Signal], added: list[Signal], most: int
 ) -> tuple[float, ...] | None:
-    """Return the changed times of evidence against the number; None if a time that is not stored is needed."""
+    """Return the changed times of evidence against the number; None if a time is needed that is not stored."""
     left = [signal.at for signal in removed if signal.category in SPAMWARD]
     new = [signal.at for signal in added if signal.category in SPAMWARD]
     kept: tuple[float, ...] | None = times

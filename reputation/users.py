@@ -1,7 +1,7 @@
-"""Types of console users and API tokens with their rights. The store keeps them.
+"""Types of console users and API tokens with their rights. The store (reputation/store/users.py) keeps them.
 
-The secret of a token is `cs_` and 256 random bits. Scanners for leaked secrets find it by this prefix. Its SHA-256 is
-stored. A slow hash, as for passwords, is not needed: nobody can try all secrets, and every request computes the hash.
+The secret of a token is `cs_` and 256 random bits. Scanners for leaked secrets know this prefix. Only the SHA-256 of a
+secret is stored. Unlike a password, it needs no slow hash: nobody can try all secrets, and every request computes it.
 """
 
 import re
@@ -23,8 +23,8 @@ NAME = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_.@-]{{0,{LONGEST_NAME - 1}}}")
 class Role(IntEnum):
     """The role of a user. Each role has all rights of the roles before it.
 
-    VIEWER sees screens with masked numbers. OPERATOR sees whole numbers, marks, corrects and decides. ADMINISTRATOR
-    also changes settings that affect everybody: policies, feeds, people.
+    VIEWER sees screens with masked numbers. OPERATOR sees whole numbers, marks numbers, corrects marks and decides
+    appeals. ADMINISTRATOR also changes settings that affect everybody: policies, feeds, people.
     """
 
     VIEWER = 1
@@ -49,10 +49,10 @@ class ConsoleUser:
     """A user of the console.
 
     Attributes:
-        name: The name.
-        role: The role.
+        name: The name of the user.
+        role: The role of the user.
         extension: The person in whose name the user marks numbers, null for nobody.
-        added_at: When it was added.
+        added_at: When the user was added.
         password_at: When the password was set.
         has_second_factor: Whether a code is needed after the password.
     """
@@ -78,7 +78,7 @@ class Session:
 
 
 def is_last_administrator(user: ConsoleUser, users: Iterable[ConsoleUser]) -> bool:
-    """Return whether this user is the only administrator."""
+    """Return whether this user is the only administrator among `users`."""
     administrators = {known.name for known in users if known.role is Role.ADMINISTRATOR}
     return administrators == {user.name}
 
@@ -119,12 +119,12 @@ class ApiToken:
     """An API token, without its secret.
 
     Attributes:
-        name: The name.
-        role: The role.
-        scopes: Its rights.
-        added_at: When it was added.
-        expires_at: When it expires, null for never.
-        per_minute: How many requests it may make in a minute; null: as many as the settings allow.
+        name: The name of the token.
+        role: The role of the token.
+        scopes: The rights of the token.
+        added_at: When the token was added.
+        expires_at: When the token expires, null for never.
+        per_minute: How many requests the token may make in a minute; null: as many as the settings allow.
     """
 
     name: str
@@ -136,7 +136,7 @@ class ApiToken:
 
 
 def new_secret() -> str:
-    """Return a new secret for a token. Only its owner sees it, and only once."""
+    """Return a new secret for a token. Only the owner of the token sees the secret, and only once."""
     return PREFIX + secrets.token_urlsafe(32)
 
 

@@ -1,6 +1,6 @@
 """Call rates: recent calls per number and per block of 1000 numbers, and the DIDs that were called.
 
-A counter in memory with fixed limits. The daemon rebuilds it from the journal at start. Instants are arguments.
+Calls are kept in memory, with fixed limits. The daemon reads them from the journal at start. Instants are arguments.
 """
 
 from bisect import bisect_left, bisect_right
@@ -24,7 +24,7 @@ T = TypeVar("T", _Call, float)
 
 
 class Earlier(NamedTuple):
-    """The calls of a number in the last hour, the DIDs that it called, and the calls of its block, in time order."""
+    """Calls before a call: those of its number in the last hour, the DIDs called, and the calls of its block."""
 
     calls: tuple[float, ...] = ()
     dids: tuple[str, ...] = ()
@@ -45,12 +45,12 @@ class Velocity:
         return len(self._by_number)
 
     def add(self, number: Number, at: float, did: str | None = None) -> None:
-        """Count a call. `did`: the DID that was called."""
+        """Add a call of `number` at `at`. `did`: the DID that was called."""
         self._by_number.add(number.key or "", (at, intern(did or "")), (at - KEPT_SECONDS, ""))
         self._by_block.add(number.block or number.key or "", at, at - KEPT_SECONDS)
 
     def count(self, number: Number, now: float, did: str | None = None) -> Earlier:
-        """Count a call, and return the calls before it."""
+        """Add a call, and return the calls before it."""
         since, oldest = now - WINDOW_SECONDS, now - KEPT_SECONDS
         key = number.key or ""
         block_calls = self._by_block.count(number.block or key, since, now, now, oldest)
@@ -64,7 +64,7 @@ class Velocity:
         return tuple([at for at, _ in self._calls(number, now)])
 
     def block_calls(self, number: Number, now: float) -> tuple[float, ...]:
-        """Return the times of the block's calls in the last hour. A service number is a block of its own."""
+        """Return the times of calls of the number's block in the last hour. A service number is a block of its own."""
         return self._by_block.between(number.block or number.key or "", now - WINDOW_SECONDS, now)
 
     def dids(self, number: Number, now: float) -> tuple[str, ...]:
@@ -72,7 +72,7 @@ class Velocity:
         return tuple([did for _, did in self._calls(number, now)])
 
     def forget(self, key: str) -> None:
-        """Delete the calls of a number, for an erasure. The count of the block identifies nobody and stays."""
+        """Delete the calls of a number, for an erasure. The calls of its block stay, because they identify nobody."""
         self._by_number.forget(key)
 
     def _calls(self, number: Number, now: float) -> tuple[_Call, ...]:
@@ -80,10 +80,10 @@ class Velocity:
 
 
 class _Recent(Generic[T]):
-    """Keys in the order of their last call, with the calls of each in time order.
+    """Keys in the order of their last call, with the calls of each key in time order.
 
-    Tuples, because most numbers call once and a deque takes 600 bytes. A plain dict, because it takes 50 bytes a key
-    less than an OrderedDict. In return, one key in sixteen is dropped when there are too many.
+    Calls are in tuples, because most numbers call once and a deque takes 600 bytes. Keys are in a plain dict, which
+    takes 50 bytes a key less than an OrderedDict. In return, one key in sixteen is dropped when there are too many.
     """
 
     def __init__(self, max_keys: int) -> None:
@@ -101,7 +101,7 @@ class _Recent(Generic[T]):
         return earlier
 
     def add(self, key: str, call: T, oldest: T) -> None:
-        """Add a call and drop calls before `oldest`, because most numbers that call again do so on another day."""
+        """Add a call, and drop calls before `oldest`, because most numbers that call again do so on another day."""
         calls: tuple[Any, ...] = self._calls.pop(key, ())
         if calls and calls[0] < oldest:
             calls = calls[bisect_left(calls, oldest) :]

@@ -1,7 +1,7 @@
 """The weights of the model: every weight, half-life, limit and threshold, with the reason for its default.
 
-Settings may change the weights in SETTABLE under `[reputation]` (evidence.md lists them). model.md explains their use.
-Log-odds are natural. Half-lives are in days, other units are in the names.
+Settings may change the weights in SETTABLE under `[reputation]` (evidence.md lists these settings). model.md explains
+how the weights are used. Log-odds are natural. Half-lives are in days, other units are in the names.
 """
 
 from collections.abc import Mapping
@@ -28,7 +28,7 @@ Hour = Annotated[int, Meta(ge=0, le=24)]
 
 
 class WeightsTable(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A table of the settings below `[reputation]`. With `dict=True` it caches values that are derived from it."""
+    """The base of each table of the settings below `[reputation]`. With `dict=True`, a table caches derived values."""
 
 
 class ChannelWeights(WeightsTable, frozen=True):
@@ -40,14 +40,14 @@ class ChannelWeights(WeightsTable, frozen=True):
     site: Annotated[float, Meta(ge=0, le=1)] = 0.7  # all marks of another site: it may lie, and alone warns nobody
 
     def of(self, channel: MarkChannel) -> float:
-        """Return the weight of a mark made through this channel."""
+        """Return the weight of a mark that was made through this channel."""
         return float(getattr(self, channel.value))
 
 
 class CountWeights(WeightsTable, frozen=True):
     """The weights of the seven counts of what people noticed, each `weight * ln(1 + count)`, and of one-ring calls.
 
-    Counts are of distinct people, and fade by half in their half-life (docs/contributing/model.md).
+    People are counted once each, and the counts fade by half in their half-life (docs/contributing/model.md).
 
     Source: the design's fit on four seeds of its base office; messages are lowered. On 2026-11-30 `python -m
     benchmarks.accuracy fit` found no better weights in the closed loop (benchmarks/accuracy/RESULTS.md). The intercept,
@@ -76,8 +76,8 @@ class CountWeights(WeightsTable, frozen=True):
 class CallerWeights(WeightsTable, frozen=True):
     """The weights of the caller's answers to challenges.
 
-    P(fail) is 0.785 for spam and 0.264 for honest callers in the simulated office, so ln ratios are -1.23 for a pass,
-    +1.09 for one failure and +1.25 for two.
+    In the simulated office, P(fail) is 0.785 for spam and 0.264 for honest callers. So the logarithms of the ratios are
+    -1.23 for a pass, +1.09 for one failure and +1.25 for two.
     """
 
     passed: ForFine = -1.2
@@ -93,11 +93,11 @@ class CallerWeights(WeightsTable, frozen=True):
 
 
 class WitnessWeights(WeightsTable, frozen=True):
-    """How many witnesses against a number are needed before other people see or hear of it.
+    """How many witnesses against a number are needed before other people see or hear of the evidence.
 
-    Shares of all people here, within bounds: of 200 people 5 for a label and 14 for a challenge. Shares of 1 to 2.5 %
-    for a label made no difference in the simulated office. With 6 % for a challenge a new machine lost 29 % of its
-    calls to 10 people who share the work. With 7 % it loses 3 % (benchmarks/accuracy/RESULTS.md).
+    The limits are shares of all people here, within bounds: of 200 people 5 for a label and 14 for a challenge. In the
+    simulated office, 1 to 2.5 % for a label made no difference. With 6 % for a challenge, 10 attackers who worked
+    together cost a new automatic caller 29 % of its calls; with 7 %, 3 % (benchmarks/accuracy/RESULTS.md).
     """
 
     days: Days = 90.0
@@ -119,7 +119,7 @@ class WitnessWeights(WeightsTable, frozen=True):
 
 
 class OutsideWeights(WeightsTable, frozen=True):
-    """Limits for outside evidence. Thresholds are log-odds over all its families; the others are counts and a share."""
+    """Limits for outside evidence: log-odds of all its families together (`Threshold`), counts, and a share."""
 
     convicts: Threshold = 1.5  # one good feed: people here cannot get a number routed or rejected by themselves
     trap: ForSpam = 1.5  # a call to a DID that nobody has
@@ -132,7 +132,7 @@ class OutsideWeights(WeightsTable, frozen=True):
 
 
 class SampleWeights(WeightsTable, frozen=True):
-    """The control sample: one of `every` warned calls gets no tag, because a tagged call gives no evidence. 0: none."""
+    """The control sample: one of `every` warned calls gets no tag, because a tagged call gives no evidence. 0: off."""
 
     every: Annotated[int, Meta(ge=0, le=1000)] = 4
 
@@ -140,7 +140,7 @@ class SampleWeights(WeightsTable, frozen=True):
 class BlockWeights(WeightsTable, frozen=True):
     """The weights of other bad numbers in the same block of 1000: enough for a tag, never more.
 
-    Numbers listed by feeds and numbers marked here count separately.
+    Block numbers that feeds list and block numbers that people here marked count separately.
     """
 
     days: Days = 60.0
@@ -152,7 +152,7 @@ class BlockWeights(WeightsTable, frozen=True):
 
 
 class FeedWeights(WeightsTable, frozen=True):
-    """The weights of imported sources. A list of numbers is weak evidence: it has 2-5 % of later complaints."""
+    """The weights of imported sources. Such a list is weak evidence: it contains 2-5 % of later complaints."""
 
     spam: ForSpam = 1.5
     all_spam: ForSpam = 2.5
@@ -160,7 +160,7 @@ class FeedWeights(WeightsTable, frozen=True):
 
 
 class AttestationWeights(WeightsTable, frozen=True):
-    """The weights of the call's signature and its verification (TransNexus SHAKEN statistics)."""
+    """The weights of a call's signature and of the result of its verification (TransNexus SHAKEN statistics)."""
 
     verified_a: Weight = -0.5
     b: Weight = 0.7
@@ -169,9 +169,9 @@ class AttestationWeights(WeightsTable, frozen=True):
 
 
 class QuietWeights(WeightsTable, frozen=True):
-    """The weight of an unknown caller in the callee's quiet hours, from `first_hour` to before `last_hour`.
+    """The weight of a call by an unknown caller in the callee's quiet hours, from `first_hour` to before `last_hour`.
 
-    `time_zone` as in `Europe/London`; empty: the server's time zone.
+    `time_zone`: a name such as `Europe/London`; empty: the server's time zone.
     """
 
     weight: ForSpam = 0.5
@@ -181,7 +181,7 @@ class QuietWeights(WeightsTable, frozen=True):
 
 
 class IdentityWeights(WeightsTable, frozen=True):
-    """The weights of a proven owner, by identity level."""
+    """The weights of a proven owner of a number, by identity level."""
 
     level_1: ForFine = -0.5
     level_2: ForFine = -1.5
@@ -189,14 +189,14 @@ class IdentityWeights(WeightsTable, frozen=True):
 
 
 class AppealWeights(WeightsTable, frozen=True):
-    """The factor by which marks weigh less for some days after an appeal was upheld."""
+    """The factor by which marks weigh less after an appeal was upheld, and for how many days."""
 
     marks: Annotated[float, Meta(ge=0, le=1)] = 0.25
     days: Days = 90.0
 
 
 class TrustWeights(WeightsTable, frozen=True):
-    """Trust in a reporter, from settled cases only: Beta(agree, disagree), relative to an unknown reporter."""
+    """Trust in a reporter, computed only from decided cases: Beta(agree, disagree), relative to an unknown reporter."""
 
     agree: Annotated[float, Meta(gt=0, le=1000)] = 8.0
     disagree: Annotated[float, Meta(gt=0, le=1000)] = 2.0
@@ -204,9 +204,9 @@ class TrustWeights(WeightsTable, frozen=True):
 
 
 class Thresholds(WeightsTable, frozen=True, dict=True):
-    """The log-odds that justify each level, and further conditions of challenge and reject.
+    """The log-odds that justify each level, and further conditions for a challenge and a rejection.
 
-    An unknown number has 0: the intercept of the fit, -2.24, is in the thresholds above tag.
+    An unknown number has log-odds 0: the intercept of the fit, -2.24, is in the thresholds above tag.
     """
 
     tag: Threshold = 1.5  # one source
@@ -226,12 +226,12 @@ class Thresholds(WeightsTable, frozen=True, dict=True):
 
     @cached_property
     def strongest_first(self) -> tuple[tuple[float, Level], ...]:
-        """Each level with its threshold."""
+        """Each level except `none` with its threshold, the strongest level first."""
         return tuple((getattr(self, level.word), level) for level in reversed(Level) if level is not Level.NONE)
 
 
 class Weights(WeightsTable, frozen=True, eq=False):
-    """All weights, compared by identity: each reading of the settings makes a new value, and results are cached."""
+    """All weights. Compared by identity: each reading of the settings makes a new value, and results are cached."""
 
     counts: CountWeights = CountWeights()
     caller: CallerWeights = CallerWeights()
@@ -255,7 +255,7 @@ DEFAULT = Weights()
 
 
 def zone_of(name: str) -> ZoneInfo | None:
-    """Return the time zone of this name; None (the server's) for an empty name. Raise ValueError or OSError."""
+    """Return the time zone with this name; None (the server's zone) for an empty name. Raise ValueError or OSError."""
     try:
         return ZoneInfo(name) if name else None
     except ZoneInfoNotFoundError:
@@ -263,7 +263,7 @@ def zone_of(name: str) -> ZoneInfo | None:
 
 
 def problems_of(weights: Weights) -> list[tuple[str, str]]:
-    """Return conflicts between values that are each allowed on their own: the key, and what to do."""
+    """Return conflicts between weights that are each allowed on their own: the key, and what to do about it."""
     levels, block = weights.levels, weights.block
     problems = []
     names = ("tag", "warn", "challenge", "route", "reject")
@@ -315,20 +315,20 @@ SUCCESSORS: Mapping[str, str] = {
 
 
 class RemovedSetting(NamedTuple):
-    """A key of [reputation] that has no effect any longer. `successor`: the key that replaced it; empty: none."""
+    """A key of [reputation] that has no effect any longer. `successor`: the key that replaced it; empty if none did."""
 
     key: str
     successor: str
 
     @property
     def words(self) -> str:
-        """The warning about the key."""
+        """The warning about the key, with what to do."""
         instead = f"use {self.successor}" if self.successor else "remove it; the model has its own value"
         return f"reputation.{self.key} is no longer a setting and has no effect: {instead}"
 
 
 def without_removed(table: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[RemovedSetting, ...]]:
-    """Return a [reputation] table without the keys of older versions, and these keys. Unknown keys are kept."""
+    """Return a [reputation] table without the keys of older versions, and those keys. Unknown keys stay in it."""
     kept: dict[str, Any] = {}
     removed = []
     for name, value in table.items():

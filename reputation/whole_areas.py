@@ -5,7 +5,7 @@ r"""Recognise prefixes that cover all numbers of a country, a territory or a tol
     whole_area("1800")    US, toll-free
     whole_area("4420")    None
 
-It reads libphonenumber's patterns, which are alternatives of digits: `8(?:00|33)[2-9]\d{6}` begins with 800 or 833.
+libphonenumber's patterns are read, which are alternatives of digits: `8(?:00|33)[2-9]\d{6}` begins with 800 or 833.
 """
 
 import re
@@ -56,7 +56,7 @@ _TOKEN = re.compile(r"\\d|\[[^\]]*\]|\d|\(\?:|[|)]|\{\d+(?:,\d*)?\}|\?")
 
 
 def whole_area(start: str) -> WholeArea | None:
-    """Return the area whose numbers a prefix (digits after the +) covers completely; None if it covers only a part."""
+    """Return the area whose numbers a prefix (digits after the +) covers completely; None if there is no such area."""
     if is_country_start(start):
         code = calling_code_in(f"+{start}")
         return WholeArea(
@@ -153,9 +153,9 @@ _FILLERS = ("00000000", "11111111", "23456789", "55555555", "78901234")
 
 
 def is_country_start(digits: str) -> bool:
-    """Return whether all numbers of one or more countries begin with these digits: a calling code, or part of one.
+    """Return whether the digits are a calling code or its beginning: all numbers of a country start with them.
 
-    Under +1 this includes an area code that belongs to a single country: 876 to Jamaica, 809 to the Dominican Republic.
+    Under +1 the digits may also be an area code of a single country: 876 is Jamaica, 809 the Dominican Republic.
     """
     return any(code.startswith(digits) for code in (*CALLING_CODES, *_countries_under_1()))
 
@@ -173,7 +173,7 @@ def start_of_longer(e164: str) -> str | None:
     """Return the text if it is a prefix mistaken for a number (`+4420794617`); None for a real number.
 
     Phone numbers of 7 digits are possible in the United Kingdom, so `0207-946` is accepted as a number, including its
-    0.
+    first 0.
     """
     service = service_number_of(e164)
     if service is not None:
@@ -197,7 +197,7 @@ def _begins_numbers(digits: str) -> bool:
 
 
 class PrefixError(ValueError):
-    """National digits may begin several kinds of numbers. `words`: the kinds, or None if they are not known."""
+    """The error for national digits that may begin several kinds of numbers. `words`: the kinds, or None if unknown."""
 
     def __init__(self, words: Wording | None = None) -> None:
         super().__init__(str(words or ""))
@@ -230,7 +230,7 @@ def prefix_of(digits: str, region: str) -> str:
 
 
 def ordinary_beside_services(start: str) -> str | None:
-    """Return the prefix of ordinary numbers among these service numbers: `+86951` for `+8695`; otherwise None."""
+    """Return the prefix of ordinary numbers among these service numbers: `+86951` for `+8695`; None without any."""
     regions, _ = regions_and_digits(start)
     services, ordinary = _next_digits(start, regions[0]) if regions else ("", "")
     return f"{start}{ordinary[0]}" if services and ordinary else None

@@ -2,7 +2,7 @@
 
     Wording("{calls:,} calls on one day", {"calls": 1200})
 
-`str()` gives the English: for a terminal, for JSON, for the dialplan. The console calls `in_language`.
+`str()` gives the English text: for a terminal, for JSON, for the dialplan. The console calls `in_language`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,16 +21,16 @@ Places: TypeAlias = "Mapping[str, str | int | float | Wording]"
 
 @dataclass(frozen=True, slots=True)
 class Wording:
-    """A translatable text. `template` is the English text, the key in a catalogue. `places`: values for its braces.
+    """A translatable text. `template`: the English text with placeholders in braces. `places`: values for these braces.
 
-    A place that is a Wording is translated too. A place that is plain text is not.
+    A value that is a Wording is translated too. A value that is plain text is not translated.
     """
 
     template: str
     places: Places = field(default_factory=dict)
 
     def in_language(self, translate: Callable[[str], str]) -> str:
-        """Return the text with the template that `translate` returns. Without places, braces are not replaced."""
+        """Return the text with the template that `translate` returns. If `places` is empty, braces are not replaced."""
         template = translate(self.template)
         if not self.places:
             return template
@@ -46,18 +46,18 @@ class Wording:
 
 
 def listed(parts: Sequence[str | Wording], two: str) -> str | Wording:
-    """Join several texts by repeating `two`, a template for two texts such as `{some}; {more}`."""
+    """Join several texts by repeated use of `two`, a template that joins two texts, such as `{some}; {more}`."""
     return reduce(lambda some, more: Wording(two, {"some": some, "more": more}), parts) if parts else ""
 
 
 class Counted(NamedTuple):
-    """Two texts: for a count of one, and with `{n}` for other counts."""
+    """Two forms of a text: for a count of one, and with `{n}` for other counts."""
 
     one: str
     many: str
 
     def of(self, count: int) -> Wording:
-        """Return the text for this count."""
+        """Return the form of the text for this count."""
         return Wording(self.one) if count == 1 else Wording(self.many, {"n": count})
 
 

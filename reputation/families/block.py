@@ -1,6 +1,6 @@
 """Evidence from the number's block of 1000 numbers, the only evidence about a number that never called before.
 
-Numbers listed by feeds and numbers marked by people here are two families. Only the first is outside evidence.
+Numbers on feeds and numbers marked by people here give two families. Only the feeds' family is outside evidence.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ OWN = "own block"
 
 
 def block_of(name: str, bad_numbers: int, weights: BlockWeights) -> Family | None:
-    """Return the evidence from `bad_numbers` other bad numbers of the block as a family. `name` is LISTED or OWN."""
+    """Return the evidence as a family if `bad_numbers` other numbers of the block are bad. `name` is LISTED or OWN."""
     if bad_numbers < weights.some:
         return None
     log_odds = weights.many_weight if bad_numbers >= weights.many else weights.some_weight
@@ -27,14 +27,14 @@ def block_of(name: str, bad_numbers: int, weights: BlockWeights) -> Family | Non
 
 
 def is_bad(standing: Standing | None, weights: Weights, now: float) -> bool:
-    """Return whether recent evidence of people here makes a number of the block bad."""
+    """Return whether a number counts as bad in its block, because of recent evidence of people here."""
     if standing is None or standing.at < now - weights.block.days * DAY_SECONDS:
         return False
     return people_of(standing, weights, now) >= weights.block.bad_from
 
 
 def may_be_bad(standing: Standing, weights: Weights) -> bool:
-    """Return whether `is_bad` may become true later, because evidence fades."""
+    """Return whether `is_bad` may become true later, because evidence in favour of the caller fades."""
     return may_weigh(standing, weights) >= weights.block.bad_from
 
 

@@ -1,4 +1,4 @@
-"""Evidence from the caller's own answers to challenges, separate from what people saw (docs/contributing/model.md)."""
+"""Evidence from the caller's own answers to challenges, separate from what people here noticed."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ NAME_OF_ROBOT = "robot"
 
 
 def caller_of(history: ChallengeHistory, weights: CallerWeights, now: float, proven: float = 0.0) -> Family | None:
-    """Return the evidence from challenges as a family; None without challenges. `proven`: weight of proven control."""
+    """Return the evidence from challenges as a family; None without any. `proven`: the weight of proven control."""
     counts = _counts(history, proven != 0.0)
     if not counts:
         return None
@@ -26,7 +26,7 @@ def caller_of(history: ChallengeHistory, weights: CallerWeights, now: float, pro
 def passed_until(history: ChallengeHistory, weights: CallerWeights) -> float | None:
     """Return until when the number's last passed challenge (in any auth class) limits the action; None if it does not.
 
-    A pass ends early if people answer and still mark the number. Each earlier pass doubles the number of people needed.
+    This ends early if people answer and still mark the number. Each earlier pass doubles how many people are needed.
     """
     if not history.of_number:
         return None
@@ -37,7 +37,7 @@ def passed_until(history: ChallengeHistory, weights: CallerWeights) -> float | N
 
 
 def has_failed(history: ChallengeHistory, weights: CallerWeights, now: float) -> bool:
-    """Return whether the number failed a challenge and passed none within the validity of a pass."""
+    """Return whether the number failed a challenge and passed none in the last `pass_days` days."""
     lasts = weights.pass_days * DAY_SECONDS
     passed_lately = history.passed_at is not None and now - history.passed_at < lasts
     return history.failed_at is not None and now - history.failed_at < lasts and not passed_lately

@@ -1,7 +1,7 @@
 """Seven counts of what people here noticed about a number, each a separate family (docs/contributing/model.md).
 
-A count weighs `weight * ln(1 + count)`, so the tenth witness weighs less than the first. Counts are of distinct people
-and fade. One-ring calls are another family: they come from the caller alone, so each weighs the same.
+A count weighs `weight * ln(1 + count)`, so the tenth witness weighs less than the first. People are counted once each,
+and the counts fade. One-ring calls are another family: they come from the caller alone, so each weighs the same.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ PASSED = "passed a challenge"
 
 
 class EvidenceCounts(NamedTuple):
-    """The seven counts of evidence at an instant, in the order of NAMES."""
+    """The seven counts of evidence about a number at an instant, in the order of NAMES."""
 
     marked: float
     unmarked: float
@@ -38,7 +38,7 @@ class EvidenceCounts(NamedTuple):
 
 
 def counts_of(standing: Standing, weights: Weights, now: float) -> EvidenceCounts:
-    """Return the faded counts at `now`."""
+    """Return the seven counts of the standing, faded to the time `now`."""
     counts = weights.counts
     age = standing.at - now
     of_marks = 1.0 if age >= 0 else 2.0 ** (age / (counts.marks_half_life_days * DAY_SECONDS))
@@ -60,7 +60,7 @@ def counts_of(standing: Standing, weights: Weights, now: float) -> EvidenceCount
 
 
 def log_odds_of(counts: EvidenceCounts, weights: CountWeights) -> tuple[float, ...]:
-    """Return the weighted counts, in the same order."""
+    """Return the weight of each count as log-odds, in the order of the counts."""
     marked, unmarked, hung_up, missed, messages, talks, wanted = counts
     return (
         weights.marked * log1p(marked),
@@ -74,7 +74,7 @@ def log_odds_of(counts: EvidenceCounts, weights: CountWeights) -> tuple[float, .
 
 
 def one_ring_of(standing: Standing, weights: CountWeights, now: float) -> float:
-    """Return the log-odds of one-ring calls."""
+    """Return the log-odds from the number's one-ring calls."""
     if not standing.one_ring:
         return 0.0
     return weights.one_ring * decayed(standing.one_ring, standing.at, now, weights.one_ring_half_life_hours * 3600.0)
@@ -104,7 +104,7 @@ def is_alarmed(standing: Standing, weights: Weights, reviewed_at: float | None) 
 
 
 def families_of_people(subject: Subject) -> list[Family]:
-    """Return a family for each count that is not zero, and for one-ring calls."""
+    """Return a family for each of the seven counts that is not zero, and a family for one-ring calls."""
     evidence, weights, now = subject.evidence, subject.weights, subject.now
     standing = evidence.standing
     if standing is None:
@@ -163,7 +163,7 @@ _SILENT = Counted("one answered and did not mark it", "{n} answered and did not 
 
 
 def words_of_marks(counts: Counts) -> Iterator[Wording]:
-    """Yield a text such as "2 of 3 colleagues who answered marked it"."""
+    """Yield the text for marks, such as "2 of 3 colleagues who answered marked it"."""
     marked, answered = counts.get("marked", 0), counts.get("answered", 0)
     both = {"marked": marked, "answered": answered}
     if marked and answered - counts.get("silent", 0) == marked:
@@ -181,7 +181,7 @@ def words_of_marks(counts: Counts) -> Iterator[Wording]:
 
 
 def spoken_of_marks(counts: Counts, _speaks_for: bool) -> Iterator[Prompts]:
-    """Yield the prompts for the number of marks, with the number of people who answered if only they marked."""
+    """Yield the prompts that say how many people marked the number, or how many answered. Both, if only they marked."""
     marked, answered = counts.get("marked", 0), counts.get("answered", 0)
     if marked == 0:
         yield counted_keys(answered, "unmarked")

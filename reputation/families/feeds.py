@@ -1,6 +1,6 @@
 """Evidence from imported sources (docs/contributing/model.md). Many sources weigh little more than two.
 
-All look-ups together count as a single source, because such services often copy each other. Alone they can only tag.
+All look-ups together count as a single source, because such services often copy each other. Alone, look-ups only tag.
 """
 
 from collections.abc import Iterable, Iterator
@@ -34,7 +34,7 @@ _LISTS_IT = {
 
 
 def listed_by(sources: int, verdict: str) -> Wording:
-    """Return the text for the number of imported sources that list the number as `spam` or `ok`."""
+    """Return the text that says how many imported sources list the number as `spam` or `ok`."""
     return _LISTS_IT[verdict].of(sources)
 
 

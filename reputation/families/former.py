@@ -1,4 +1,4 @@
-"""Families of evidence in decisions by older versions. They can still be explained, but are no longer computed.
+"""Families of evidence that only older versions computed. Their decisions can still be explained.
 
 The seven counts replaced marks and behaviour. The other families could only tag, as conditions of policies do now.
 """

@@ -1,4 +1,4 @@
-"""Evidence from the proven owner of a number. A known owner speaks for the caller and makes marks weigh less."""
+"""Evidence from the proven owner of a number. A known owner speaks for the caller, and marks weigh less."""
 
 from collections.abc import Iterator
 
@@ -14,8 +14,8 @@ NAME = "identity"
 def effective_level(identity: Identity | None, auth_class: AuthClass) -> int:
     """Return the identity level that applies in a call of this auth class; 0 means no identity.
 
-    In an authenticated call a stored level 2 becomes level 3. An unknown class does not change the level. In an
-    unauthenticated call it is 0.
+    In an authenticated call, a stored level 2 becomes level 3. In an unauthenticated call, every level becomes 0. In a
+    call of unknown class, the level stays.
     """
     if identity is None or auth_class is AuthClass.UNAUTHENTICATED:
         return 0
@@ -23,7 +23,7 @@ def effective_level(identity: Identity | None, auth_class: AuthClass) -> int:
 
 
 def identity_of(level: int, weights: IdentityWeights) -> Family | None:
-    """Return the evidence from an identity level as a family; None for levels 0 and 1 (1 is a passed challenge)."""
+    """Return the evidence from an identity level as a family; None for level 0 and level 1 (a passed challenge)."""
     if level < 2:
         return None
     log_odds = (weights.level_2, weights.level_3)[level - 2]

@@ -1,4 +1,4 @@
-"""The definition of a family of evidence: its function, its origin, the level that it allows, and its texts."""
+"""The definition of a family of evidence: its function, its speaker, the level that it allows, and its texts."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ Prompts = tuple[str, ...]  # keys of asterisk-conf/prompts/*.toml
 
 
 class Speaker(StrEnum):
-    """The origin of evidence against a number. Evidence of our people may only lead to a challenge."""
+    """The origin of evidence against a number. Evidence of people here may only lead to a challenge."""
 
     OUR_PEOPLE = "our people"
     OUTSIDE = "outside sources"
@@ -23,7 +23,7 @@ class Speaker(StrEnum):
 
     @property
     def code(self) -> str:
-        """Return the code, for example `our-people`."""
+        """The code of the origin, for example `our-people`."""
         return self._name_.lower().replace("_", "-")
 
 
@@ -32,9 +32,9 @@ class FamilyKind:
     """The definition of a family of evidence.
 
     Attributes:
-        compute: Returns the family of a subject, or None without evidence. None: families/counts.py computes it, or
-            only older versions did (families/former.py).
-        speaker: Its origin. Outside sources, other companies and the call itself may tag.
+        compute: Returns the family of a subject, or None without evidence. None instead of a function:
+            families/counts.py computes the family, or only older versions did (families/former.py).
+        speaker: The origin of the evidence. Outside sources, other companies and the call itself may cause a tag.
         words: Returns the counts as texts, one for each part.
         spoken: Returns the counts as prompts. The flag says whether the family speaks for the caller.
         speaker_by_count: The speaker to use instead if one of these counts is present.
@@ -58,15 +58,15 @@ _ROUNDED = ((100, "count-over-100"), (50, "count-over-50"), (20, "count-over-20"
 
 
 def count_key(count: int) -> str:
-    """Return the name of the prompt for a number of colleagues, phones or lists, rounded down above twenty."""
+    """Return the name of the prompt for a count of colleagues, phones or lists. Counts above 20 are rounded down."""
     return next((key for limit, key in _ROUNDED if count > limit), f"count-{max(count, 1)}")
 
 
 def counted_keys(count: int, name: str) -> Prompts:
-    """Return the prompt `explain-NAME-one` for a count of one, or the count and `explain-NAME-many`."""
+    """Return the prompt `explain-NAME-one` if `count` is 1, otherwise the count's prompt and `explain-NAME-many`."""
     return (f"explain-{name}-one",) if count <= 1 else (count_key(count), f"explain-{name}-many")
 
 
 def always(*keys: str) -> Callable[[Counts, bool], Iterator[Prompts]]:
-    """Return a `FamilyKind.spoken` function that returns these prompts for all counts."""
+    """Return a function for `FamilyKind.spoken` that returns the prompts `keys` whatever the counts are."""
     return lambda _counts, _speaks_for: iter((keys,))

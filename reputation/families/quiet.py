@@ -13,7 +13,7 @@ NAME = "quiet hours"
 
 
 def quiet_of(hour: int | None, is_stranger: bool, weights: QuietWeights) -> Family | None:
-    """Return the evidence from an unknown caller at a quiet hour of the callee's day (0 to 23) as a family, or None."""
+    """Return the evidence as a family if an unknown caller calls at a quiet hour (0 to 23) of the callee's day."""
     if hour is None or not is_stranger or not is_quiet(hour, weights):
         return None
     return Family(NAME, weights.weight)

@@ -1,4 +1,4 @@
-"""All families of evidence. Sums, texts, prompts and speakers are derived from this tuple."""
+"""The tuple of all families of evidence. Sums, texts, prompts and speakers are derived from this tuple."""
 
 from reputation.families.attestation import ATTESTATION
 from reputation.families.block import LISTED_BLOCK, OWN_BLOCK

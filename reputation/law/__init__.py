@@ -1,1 +1,1 @@
-"""Laws on calls that companies make, as dated data, with a file per country: hours, limits and protected people."""
+"""Laws on calls that companies make, as dated data in one file per country: hours, limits and protected people."""

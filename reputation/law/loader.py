@@ -2,10 +2,10 @@
 
 Each row names its source and the days on which it is in force. The files are checked when they are read, and by tests.
 
-    law_of("FR").hours -> its rows;   binding(law_of("US").limit, "+13055550123", now) -> the row in force, or None
+    law_of("FR").hours                                the rows about calling hours
+    binding(law_of("US").limit, "+13055550123", now)  the row in force, or None
 
-An administrator changes hours in the settings ([[hours]]) and not in these files, so that differences from the law are
-visible there.
+An administrator changes hours in the settings ([[hours]]) and not here, so that differences from the law are visible.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ from reputation.own.hours import Hours, HoursTable, parse_spans, read_apart
 
 
 class LawSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A page on which rows are based. `read`: the day on which we read it. `cite`: its short name in reasons."""
+    """A page on which rows are based. `read`: the day on which we read the page. `cite`: its short name in reasons."""
 
     name: str
     cite: str
@@ -33,8 +33,8 @@ class LawSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class LawRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The common fields of all rows. A row is in force from its first to its last day, both included, in UTC.
 
-    `area` is the country or a state (US-FL). `prefixes` are the first digits of its numbers, empty for the whole
-    country. A row without a `source` or with `advice` is good practice: it is shown, but does not hold calls.
+    `area` is the country or a state (US-FL). `prefixes` are the first digits of the area's numbers, empty for the whole
+    country. A row without a `source` or with `advice` is good practice: it is shown, but holds back no calls.
     """
 
     area: str
@@ -47,28 +47,28 @@ class LawRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     @property
     def is_binding(self) -> bool:
-        """Whether the outbound guard enforces the row by default."""
+        """Whether the check of outgoing calls enforces the row by default."""
         return bool(self.source) and not self.advice
 
     @property
     def begins_at(self) -> float:
-        """The instant at which the row comes into force, in UTC seconds."""
+        """When the row comes into force, in UTC seconds."""
         return -float("inf") if self.valid_from is None else _midnight(self.valid_from)
 
     @property
     def ends_at(self) -> float:
-        """The instant at which the row is no longer in force, in UTC seconds."""
+        """When the row stops being in force, in UTC seconds."""
         return float("inf") if self.valid_until is None else _midnight(self.valid_until + timedelta(days=1))
 
     def holds(self, at: float) -> bool:
-        """Return whether the row is in force at that instant."""
+        """Return whether the row is in force at the instant `at`."""
         return self.begins_at <= at < self.ends_at
 
 
 class HoursRow(LawRow, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The hours in which people may be called, such as `10:00-13:00 14:00-20:00`; empty: never.
+    """The hours in which people may be called, such as `10:00-13:00 14:00-20:00`. An empty text: never.
 
-    `holidays`: None means like any other day.
+    `holidays`: the hours on holidays; `None`: a holiday is like any other day.
     """
 
     weekdays: str
@@ -78,24 +78,24 @@ class HoursRow(LawRow, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class LimitRow(LawRow, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The highest number of calls to a person within `days` times 24 hours."""
+    """The most calls that may be made to a person within `days` times 24 hours."""
 
     calls: int
     days: int
 
 
 class RefusalRow(LawRow, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The minimum number of days for which a do-not-call request is valid."""
+    """For how many days at least a do-not-call request is valid."""
 
     days: int
 
 
 class ConsentRow(LawRow, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Sales calls need the person's consent."""
+    """A rule that sales calls need the person's consent."""
 
 
 class RegisterRow(LawRow, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A public register of people who do not want calls. `max_days` is the maximum age of a copy."""
+    """A public register of people who do not want calls. `max_days`: how many days old a copy of it may be."""
 
     name: str
     title: str
@@ -117,7 +117,7 @@ class LawFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     @property
     def rows(self) -> tuple[LawRow, ...]:
-        """All rows of every kind."""
+        """All rows of the law, of every kind."""
         return (*self.hours, *self.limit, *self.refusal, *self.consent, *self.register)
 
     def cite(self, row: LawRow) -> str:
@@ -134,7 +134,7 @@ R = TypeVar("R", bound=LawRow)
 
 
 class LawError(ValueError):
-    """A law file is unusable. The text has the name of the file and the error."""
+    """The error for an unusable law file. The text has the name of the file and the cause."""
 
 
 def parse_law(raw: bytes, name: str) -> LawFile:
@@ -164,7 +164,7 @@ def shipped_laws() -> tuple[LawFile, ...]:
 
 
 def law_of(country: str) -> LawFile | None:
-    """Return the law of a country by its two-letter code, or None."""
+    """Return the law of the country with this two-letter code, or None."""
     return next((law for law in shipped_laws() if law.country == country), None)
 
 
@@ -174,24 +174,24 @@ def law_of_number(number: str) -> LawFile | None:
 
 
 def row_for(rows: Iterable[R], number: str, at: float) -> R | None:
-    """Return the row for this number at that instant: binding rows before advice, rows with prefixes before others."""
+    """Return the row for this number in force at `at`: binding rows before advice, rows with prefixes before others."""
     matching = [row for row in rows if row.holds(at) and (not row.prefixes or number.startswith(row.prefixes))]
     return max(matching, key=lambda row: (row.is_binding, bool(row.prefixes)), default=None)
 
 
 def binding(rows: Sequence[R], number: str, at: float) -> R | None:
-    """Return the binding row for this number at that instant, chosen as in `row_for`."""
+    """Return the binding row for this number that is in force at `at`, chosen as in `row_for`; None without any."""
     return row_for([row for row in rows if row.is_binding], number, at)
 
 
 def source_cited(cite: str) -> LawSource | None:
-    """Return the law source with this short name, as a reason cites it; None if it is unknown."""
+    """Return the law source whose short name a reason cites; None if no source has this name."""
     named = cite.removesuffix(" (advice)")
     return next((source for law in shipped_laws() for source in law.source if source.cite == named), None)
 
 
 def register_named(name: str) -> tuple[LawFile, RegisterRow] | None:
-    """Return the national do-not-call register with this name, and its law; None if it is unknown."""
+    """Return the national do-not-call register with this name, and the law that contains it, or None."""
     registers = ((law, row) for law in shipped_laws() for row in law.register)
     return next(((law, row) for law, row in registers if row.name == name), None)
 
@@ -208,7 +208,7 @@ def register_names() -> tuple[str, ...]:
 
 @lru_cache(maxsize=1)
 def hours_by_law() -> tuple[HoursTable, HoursTable]:
-    """Return the binding calling hours, and the calling hours of good practice."""
+    """Return two tables by prefix or country: the binding calling hours, and the calling hours of good practice."""
     local: dict[str, tuple[Hours, ...]] = {}
     advised: dict[str, tuple[Hours, ...]] = {}
     for law in shipped_laws():
@@ -220,7 +220,7 @@ def hours_by_law() -> tuple[HoursTable, HoursTable]:
 
 
 def read_holidays(at: float) -> None:
-    """Read the holidays of this year and its neighbours for all places in advance, so that no call waits for them."""
+    """Read the holidays of all areas in this year, last year and next year, so that no call waits for them later."""
     year = datetime.fromtimestamp(at, UTC).year
     areas = {row.area for law in shipped_laws() for row in law.hours if row.holidays is not None}
     read_apart(areas, (year, year + 1, year - 1))

@@ -1,1 +1,1 @@
-"""Our own numbers: the register, the figures of their calls, and whether they would be marked."""
+"""Our own numbers: the register, statistics of their calls, and whether the model would find them unwanted."""

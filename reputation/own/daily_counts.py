@@ -1,4 +1,4 @@
-"""Daily figures of our own numbers. Pure functions.
+"""Daily statistics of our own numbers. Pure functions.
 
 - The counts that an outbound call adds to the day of its number. The day is the called person's local day, because
   "three calls to one person on one day" means that person's day.
@@ -39,12 +39,12 @@ NOT_TAKEN = frozenset({Disposition.NO_ANSWER, Disposition.BUSY, Disposition.REJE
 
 
 class DailyCounts(NamedTuple):
-    """The counts that a call adds to its day, each 0 or 1.
+    """The counts that a call adds to a day of its own number, each 0 or 1.
 
     Attributes:
-        abandoned: We gave up too early, before or after the answer.
-        blocked: A network refused the call. Then no other count is set.
-        machine: A machine answered, not a person. Then no other count is set.
+        abandoned: Whether we gave up too early, before or after the answer.
+        blocked: Whether a network refused the call. Then no other count is set.
+        machine: Whether a machine answered, not a person. Then no other count is set.
     """
 
     number: str
@@ -63,12 +63,12 @@ class DailyCounts(NamedTuple):
 
 
 class OwnDay(NamedTuple):
-    """The figures of an own number on a day.
+    """The statistics of an own number on a day.
 
     Attributes:
         number: The number, E.164.
         day: The day.
-        attempts: Number of calls.
+        attempts: How many calls were made.
         answered: How many calls a person answered.
         short: How many answered calls were over within 6 s.
         unanswered: How many calls nobody took.
@@ -77,9 +77,9 @@ class OwnDay(NamedTuple):
         outside: How many calls were outside the hours when people may be called.
         people: How many people were called.
         repeated: How many people were called three times or more.
-        most: The most calls to one person.
-        called_back: Calls to the number from people that it had called within 28 days.
-        talk_seconds: Total talk time.
+        most: How many calls the most-called person got.
+        called_back: How many calls came back from people that the number had called within 28 days.
+        talk_seconds: How long people talked in all calls together.
         blocked: How many calls a network refused.
         machine: How many calls a machine answered.
     """
@@ -103,7 +103,7 @@ class OwnDay(NamedTuple):
 
 
 def tally_of(outcome: OutcomeRecord, hours: CallingHours = AS_INSTALLED) -> DailyCounts | None:
-    """Return the counts that a call adds to its number's day; None unless it is a completely tracked outbound call."""
+    """Return the counts that a call adds to its number's day. None: not outbound, or not tracked completely."""
     own, key = outcome.own_number, outcome.number
     if outcome.direction is not Direction.OUTBOUND or not outcome.complete or key is None:
         return None
@@ -157,14 +157,14 @@ LONGEST_SECONDS = 60.0
 
 
 class HangUps(NamedTuple):
-    """A cluster of calls with the same talk time in seconds, and their linkedids."""
+    """A cluster of calls that lasted equally long: their talk time in seconds, and their linkedids."""
 
     seconds: float
     linkedids: frozenset[str]
 
 
 def machine_hang_ups(outcomes: Iterable[OutcomeRecord]) -> tuple[HangUps, ...]:
-    """Return the clusters of equal talk times of a number, the shortest first. Whole seconds (CDRs) are ignored."""
+    """Return the clusters of calls with equal talk times, the shortest first. Whole seconds (CDRs) are ignored."""
     calls = sorted((outcome.talk_seconds, outcome.linkedid) for outcome in outcomes if _is_ended_there(outcome))
     times = [seconds for seconds, _ in calls]
     clusters: list[HangUps] = []
@@ -181,7 +181,7 @@ def machine_hang_ups(outcomes: Iterable[OutcomeRecord]) -> tuple[HangUps, ...]:
 
 
 def days_without(days: Iterable[OwnDay], calls: Iterable[OutcomeRecord]) -> tuple[OwnDay, ...]:
-    """Return the days with these calls counted as answered by a machine instead of a person."""
+    """Return the days after these calls are counted as answered by a machine instead of a person."""
     by_day = {day.day: day for day in days}
     for call in calls:
         tally = tally_of(call)
@@ -210,7 +210,7 @@ def _is_ended_there(outcome: OutcomeRecord) -> bool:
 
 
 def _is_heap(times: list[float], first: int, end: int) -> bool:
-    """Return whether more calls ended at this talk time than chance and the neighbouring seconds explain."""
+    """Return whether chance and the neighbouring seconds cannot explain how many calls ended at this talk time."""
     start, stop = times[first], times[first] + WIDTH_SECONDS
     since = max(0.0, start - AROUND_SECONDS)
     around = (first - bisect_left(times, since)) + (bisect_right(times, stop + AROUND_SECONDS) - end)
@@ -225,11 +225,11 @@ _PREFIX = re.compile(r"\+?([1-9][0-9]{2,13})", re.ASCII)
 
 
 class NetworkFileError(ValueError):
-    """A networks file cannot be used. The text names the line and the reason."""
+    """The error for an unusable networks file. The text names the line and the reason."""
 
 
 class Networks:
-    """Names of networks by prefix (digits without `+`)."""
+    """The names of networks by number prefix (digits without `+`)."""
 
     def __init__(self, names: Mapping[str, str]) -> None:
         self._names = names
@@ -239,7 +239,7 @@ class Networks:
         return len(self._names)
 
     def name_of(self, e164: str) -> str | None:
-        """Return the network of the longest prefix that matches; None if none matches."""
+        """Return the network with the longest prefix of this number; None if no prefix matches."""
         digits = e164[1:]
         return next((name for size in self._lengths if (name := self._names.get(digits[:size])) is not None), None)
 
@@ -248,7 +248,7 @@ NO_NETWORKS = Networks({})
 
 
 def networks_in(path: Path) -> Networks:
-    """Read a networks file. Raise NetworkFileError if it is missing or a line is invalid, or OSError."""
+    """Read a networks file. Raise NetworkFileError if the file is missing or a line is invalid, or OSError."""
     if not path.is_file():
         raise NetworkFileError(f"{path}: there is no such file")
     names: dict[str, str] = {}
@@ -274,17 +274,17 @@ WINDOWS = (1, WEEK, MONTH)
 
 
 def percent(share: float) -> str:
-    """Format a share: `24%`. Below ten percent with a decimal, `2.4%`, because some limits are 1 or 2 %."""
+    """Format a share: `24%`. A share below ten percent has a decimal (`2.4%`), because some limits are 1 or 2 %."""
     return f"{share:.1%}" if 0 < share < 0.0995 else f"{share:.0%}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FiguresWindow:
-    """The figures of an own number over its last days.
+    """The statistics of an own number over its last days.
 
     Attributes:
-        days: How many days.
-        attempts: Number of calls.
+        days: How many days the window has.
+        attempts: How many calls were made.
         answered: How many calls a person answered.
         short: How many answered calls were over within 6 s.
         unanswered: How many calls nobody took.
@@ -294,10 +294,10 @@ class FiguresWindow:
         person_days: How many people were called on each day, added up.
         repeated: How many of these person-days had three calls or more.
         most: The most calls to one person on one day.
-        called_back: Calls to the number from people that it had called within 28 days.
+        called_back: How many calls came back from people that the number had called within 28 days.
         people: How many distinct people were called.
         unwanted: How many people complained or do not want to be called again; null for one day.
-        talk_seconds: Total talk time.
+        talk_seconds: How long people talked in all calls together.
         blocked: How many calls a network refused.
         machine: How many calls a machine answered.
     """
@@ -322,7 +322,7 @@ class FiguresWindow:
 
     @property
     def calls_per_person_day(self) -> float:
-        """Average number of calls to one person on one day."""
+        """How many calls a called person got on a day, on average."""
         return self.attempts / self.person_days if self.person_days else 0.0
 
 
@@ -332,18 +332,18 @@ class HealthFacts:
 
     Attributes:
         today: The last day of the windows.
-        days: Days with calls, in order.
-        people: Distinct people called, by window (1, 7 and 28 days).
-        unwanted: People who complained or do not want to be called again, by window (7 and 28 days).
+        days: The days with calls, in order.
+        people: How many distinct people were called, by window (1, 7 and 28 days).
+        unwanted: How many people complained or do not want to be called again, by window (7 and 28 days).
         view: The reputation of the number among the called people; None if it made too few calls.
         last_before: The last day with calls before `days`.
-        first_day: The first day on which it called.
-        counted_since: The first day on which any calls were counted.
-        listed: How many imported lists name it. Like `strangers`, it is shown and does not change the grade.
-        strangers: Complaints of people that the number has not called, as far as is known.
-        blocked: Countries whose networks refused calls within 28 days, and how many.
-        hang_ups: Talk times after which machines ended calls, and how many calls. `days` count these as a machine's.
-        labels: Platforms that show a label for it, and the label.
+        first_day: The first day on which the number called.
+        counted_since: The first day on which calls of any number were counted.
+        listed: How many imported lists name the number. Like `strangers`, this is shown and does not change the grade.
+        strangers: How many people complained whom the number has not called, as far as is known.
+        blocked: The countries whose networks refused calls within 28 days, each with how many calls.
+        hang_ups: Talk times after which machines ended calls, each with how many. `days` count these as a machine's.
+        labels: The platforms that show a label for the number, each with its label.
     """
 
     number: str
@@ -363,18 +363,18 @@ class HealthFacts:
 
 
 def window_of(facts: HealthFacts, days: int) -> FiguresWindow:
-    """Return the figures of the last `days` days."""
+    """Return the statistics of the last `days` days."""
     within = sums_of([day for day in facts.days if day.day > facts.today - days])
     return replace(within, days=days, people=facts.people.get(days, 0), unwanted=facts.unwanted.get(days))
 
 
 def window_of_day(day: OwnDay) -> FiguresWindow:
-    """Return the figures of a single day as a window."""
+    """Return the statistics of a single day as a window."""
     return replace(sums_of([day]), days=1, people=day.people)
 
 
 def sums_of(days: Sequence[OwnDay]) -> FiguresWindow:
-    """Return the sums over these days. Figures that count distinct people over all days are left out."""
+    """Return the sums over these days. Counts of distinct people over several days are left out."""
 
     def total(name: str) -> int:
         return int(sum(getattr(day, name) for day in days))
@@ -399,6 +399,6 @@ def sums_of(days: Sequence[OwnDay]) -> FiguresWindow:
 
 
 def baseline_of(days: Sequence[OwnDay], before_day: int) -> float | None:
-    """Return the median calls a day in the 28 days before `before_day`; None for fewer than five days with calls."""
+    """Return the median calls a day in the 28 days before `before_day`; None if fewer than five days had calls."""
     usual = [day.attempts for day in days if before_day - MONTH <= day.day < before_day and day.attempts]
     return median(usual) if len(usual) >= 5 else None

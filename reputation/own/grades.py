@@ -1,6 +1,6 @@
-"""Grade an own number: our own model computes what the called people would think of it. Pure functions.
+"""Grade an own number: our own model computes what the called people would think of the number. Pure functions.
 
-Each call is reversed: it comes in from our number, and the called person is the callee. After that,
+Each call is reversed: the call comes in from our number, and the called person is the callee. After that,
 reputation.memory_store and reputation.scoring treat the number like any caller.
 """
 
@@ -42,7 +42,7 @@ REASON_WORDS: Mapping[str, str] = {
 
 
 class Grade(StrEnum):
-    """The state of a number. A number with too few calls has no grade (None)."""
+    """The state of an own number, by how its calls went. A number with too few calls has no grade (`None`)."""
 
     HEALTHY = "healthy"
     WATCH = "watch"
@@ -55,7 +55,7 @@ class Grade(StrEnum):
 
 
 class GradeReason(NamedTuple):
-    """A reason why a number is not healthy. `code`: the reason as a code. `figures`: the figures in its text."""
+    """A reason why a number is not healthy. `code`: the reason as a code. `figures`: the values in its text."""
 
     code: str
     figures: Mapping[str, str | int | float]
@@ -76,7 +76,7 @@ class Graded(NamedTuple):
     """The latest grade of a number.
 
     Attributes:
-        graded_at: When it was graded.
+        graded_at: When the grade was computed.
         grade: The grade; null if the number made too few calls.
         reasons: Why the number is not healthy.
     """
@@ -87,7 +87,7 @@ class Graded(NamedTuple):
 
 
 class Due(NamedTuple):
-    """A task about a number. `at` is 0 for a task without a date."""
+    """A task about an own number. `at`: when it is due; 0 for a task without a date. `what`: what must be done."""
 
     number: str
     at: Annotated[float, HIDDEN]
@@ -96,7 +96,7 @@ class Due(NamedTuple):
     @property
     @encoded
     def due_at(self) -> Instant | None:
-        """When it is due; null for a task without a date."""
+        """When the task is due; null for a task without a date."""
         return self.at or None
 
 
@@ -112,7 +112,7 @@ class _Seen(Protocol):
 
 
 def due_of(register: Collection[OwnNumber], strangers: Iterable[_Seen], until: float) -> list[Due]:
-    """Return the tasks due by `until`, the earliest first. `strangers`: unregistered or retired numbers."""
+    """Return the tasks due by `until`, the earliest first. `strangers`: calling numbers, unregistered or retired."""
     ours = {own.number for own in register}
     tasks = [Due(number.number, 0.0, _stranger(number.calls, is_retired=number.number in ours)) for number in strangers]
     for own in register:
@@ -138,10 +138,10 @@ def _to_check(own: OwnNumber) -> Wording:
 
 
 def turned_round(outcome: OutcomeRecord, number: str) -> OutcomeRecord | None:
-    """Return the call as the other side saw it: from `number` to a person who is identified by a number.
+    """Return the call as the other side saw it: from `number` to a person, who is identified by their number.
 
-    Return None if the call is not evidence: the caller has no number, a menu or a machine answered, or a network
-    refused it.
+    None: the call is not evidence, because the person has no number, a menu or a machine answered, or a network refused
+    the call.
     """
     other = outcome.number
     if other is None or not outcome.complete or outcome.blocked or is_machine(outcome):
@@ -169,11 +169,11 @@ def turned_round(outcome: OutcomeRecord, number: str) -> OutcomeRecord | None:
 def view_of(
     number: str, outcomes: Iterable[OutcomeRecord], unhappy: Iterable[tuple[str, float]], weights: Weights, now: float
 ) -> Reputation:
-    """Return the reputation of the number among the people it called.
+    """Return the reputation of the number among the people whom the number called.
 
     People who answered and did not complain outweigh some complaints, as everywhere in the model. But silence alone
-    does not speak for us here, because these people report to others. `outcomes` are calls from and to the number, in
-    any order. `unhappy`: people who complained or do not want to be called again, and when. Each counts as a mark.
+    does not speak for us here, because these people report to others. `outcomes`: calls from and to the number, in any
+    order. `unhappy`: people who complained or do not want to be called again, and when. Each counts as a mark.
     """
     ledger = MemoryStore(weights)
     for outcome in outcomes:

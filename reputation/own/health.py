@@ -1,4 +1,4 @@
-"""The health of an own number: the figures of its days, a grade, and the reasons for the grade. Pure functions.
+"""The health of an own number: statistics of its days, a grade, and the reasons for the grade. Pure functions.
 
     health_of(facts) -> NumberHealth        facts: days, distinct people, complaints, and the called people's view
 
@@ -25,7 +25,7 @@ SHARES = frozenset({"short", "unanswered", "abandoned", "repeated", "outside", "
 
 
 class HealthReason(NamedTuple):
-    """A reason why a number is not healthy.
+    """A reason why an own number is not healthy.
 
     Attributes:
         measure: The measure that is above its limit.
@@ -44,11 +44,11 @@ class HealthReason(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NumberHealth:
-    """The health of a number.
+    """The health of an own number.
 
     Attributes:
         judged: The window over which shares were judged.
-        grade: None if it made too few calls to judge, and no platform labels it.
+        grade: The grade; None if the number made too few calls, and no platform labels it.
         notes: Findings that do not change the grade.
     """
 
@@ -61,7 +61,7 @@ class NumberHealth:
 
 
 class HealthReading(NamedTuple):
-    """The value of a measure. `cases`: how many calls or people it is based on."""
+    """The value of a measure. `cases`: on how many calls or people the value is based."""
 
     value: float
     cases: int
@@ -75,7 +75,7 @@ class _Case(NamedTuple):
 
 
 class Limit(NamedTuple):
-    """The thresholds of a measure: the lowest values that mean `watch` and `at risk`, and their source."""
+    """The thresholds of a measure: the lowest values that mean `watch` and `at risk`, and where they come from."""
 
     measure: str
     watch: float
@@ -85,7 +85,7 @@ class Limit(NamedTuple):
 
 
 def health_of(facts: HealthFacts) -> NumberHealth:
-    """Return the health of a number, graded by its worst reason. With few calls only labels are graded."""
+    """Return the health of a number, graded by its worst reason. A number with few calls is graded by labels only."""
     windows = tuple(window_of(facts, days) for days in WINDOWS)
     _, week, month = windows
     judged = week if week.attempts >= RISK_SAMPLE else month
@@ -113,7 +113,7 @@ def _labelled(facts: HealthFacts) -> list[HealthReason]:
 
 
 def above_limits(facts: HealthFacts, window: FiguresWindow) -> dict[str, Grade]:
-    """Return the measures of SHARES above their limits in a window or on a day, by the same rules as the grade."""
+    """Return the grade of each measure in SHARES that is above its limit in this window, by the rules of the grade."""
     case = _Case(facts, window, None)
     reasons = (_judged(limit, case) for limit in LIMITS if limit.measure in SHARES)
     return {reason.measure: reason.grade for reason in reasons if reason is not None}
@@ -143,7 +143,7 @@ def _share(code: str, whole: str) -> Callable[[_Case], HealthReading | None]:
 def _young(case: _Case) -> HealthReading | None:
     """Return the calls of a number that called for the first time within YOUNG_DAYS.
 
-    Return None unless calls have been counted for longer. Otherwise every number would be young after an installation.
+    None: calls have not been counted for longer than that. Otherwise every number would be young after an installation.
     """
     first, since, busiest = case.facts.first_day, case.facts.counted_since, case.busiest
     if first is None or since is None or busiest is None or busiest.day - first >= YOUNG_DAYS:

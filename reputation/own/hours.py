@@ -2,13 +2,13 @@
 
     hours.place_of(number, now)          where the called person may be, and the calling hours there
     next_good_time(place, now)           the earliest instant that is a good time everywhere the number may be
-    holidays_of("FR", 2026)              the dates, as date.toordinal()
+    holidays_of("FR", 2026)              the dates of holidays, as date.toordinal()
 
-Legal hours are data (reputation/law). In quiet hours, unknown callers do not ring the phones of people who want that
+Legal hours are data (reputation/law). In quiet hours, unknown callers do not ring the phones of people who want quiet
 (policies/quiet_hours.py), and are a little suspect (reputation/families/quiet.py).
 
-Only this module imports the package `holidays`. The import takes 90 ms and 11 MB, so it is made on demand, and for the
-daemon in a short-lived process (`read_apart`). Then a country takes 2 ms, and each of its years 0.2 ms, once.
+Only this module imports the package `holidays`. The import takes 90 ms and 11 MB, so it is made on demand. For the
+daemon, a short-lived process makes it (`read_apart`). Then a country takes 2 ms, and each of its years 0.2 ms, once.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def read_apart(areas: Iterable[str], years: Iterable[int]) -> None:
 
 
 def print_holidays(keys: Iterable[str]) -> None:
-    """Print each area and year with its holidays, one per line. The other process runs this."""
+    """Print each area and year with its holidays, one per line. The process that `read_apart` starts runs this."""
     for key in keys:
         area, _, year = key.rpartition(":")
         print(key, *sorted(holidays_of(area, int(year))))
@@ -80,7 +80,7 @@ def _read(area: str, year: int) -> frozenset[int]:
 
 
 def _import_no_country() -> None:
-    """Replace the package's index of 250 countries by an empty module, because importing it takes 90 ms and 8 MB."""
+    """Replace the package's index of 250 countries by an empty module: importing the index takes 90 ms and 8 MB."""
     spec = find_spec(_COUNTRIES) if _COUNTRIES not in sys.modules else None
     if spec is not None:
         sys.modules[_COUNTRIES] = module_from_spec(spec)
@@ -92,7 +92,7 @@ SATURDAY, SUNDAY = 5, 6
 
 
 class HourSpan(NamedTuple):
-    """A span of a day in minutes: 480 to 1260 is from 8:00 to before 21:00."""
+    """A part of a day in minutes: 480 to 1260 is from 8:00 until just before 21:00."""
 
     first: int
     last: int
@@ -100,11 +100,11 @@ class HourSpan(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """The hours when people may be called. A rule is in force from `begins_at` to before `ends_at`, UTC seconds.
+    """The hours when people may be called. A rule is in force from `begins_at` until before `ends_at`, in UTC seconds.
 
     Attributes:
         source: The law or document that contains the rule.
-        holidays: The spans on public holidays of `area`; None: as on any other day.
+        holidays: The hours on public holidays of `area`; None: as on any other day.
         area: A country or state whose holidays are used, such as FR or US-LA.
     """
 
@@ -124,12 +124,12 @@ class Hours:
         return {SATURDAY: self.saturday, SUNDAY: self.sunday}.get(day.weekday(), self.weekdays)
 
     def is_holiday(self, day: date) -> bool:
-        """Return whether the day is a public holiday with different hours."""
+        """Return whether the day is a public holiday for which the rule has hours of its own."""
         return self.holidays is not None and day.toordinal() in holidays_of(self.area, day.year)
 
 
 def daily(first_hour: int, last_hour: int, source: str = "") -> Hours:
-    """Return hours that are the same every day."""
+    """Return calling hours from `first_hour` to `last_hour` that are the same every day."""
     spans = (HourSpan(60 * first_hour, 60 * last_hour),)
     return Hours(spans, spans, spans, source)
 
@@ -138,7 +138,7 @@ _SPAN = re.compile(r"([01]\d|2[0-4]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)", re.AS
 
 
 def parse_spans(text: str) -> tuple[HourSpan, ...]:
-    """Parse spans such as `10:00-13:00 14:00-20:00`. An empty text means never. Raise ValueError if invalid."""
+    """Parse hours such as `10:00-13:00 14:00-20:00`. An empty text means never. Raise ValueError if invalid."""
     spans = []
     for word in text.split():
         match = _SPAN.fullmatch(word)
@@ -161,7 +161,7 @@ class CalledPlace:
     """The place of a called person, and the hours in which people may be called there.
 
     Attributes:
-        zones: Time zones; empty if none is known.
+        zones: The time zones in which the person may be; empty if none is known.
         advised: Hours of good practice that are not binding.
     """
 
@@ -172,10 +172,10 @@ class CalledPlace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallingHours:
-    """The hours when people may be called in each country, for both the guard and the figures (callsieve/wiring.py).
+    """The hours when people may be called, by country. Outgoing calls are checked by them, and statistics use them.
 
     Attributes:
-        local: Places whose hours differ from the `usual` ones.
+        local: The hours of places that differ from the `usual` hours.
         advised: Hours of good practice that are not binding.
         home_zones: The time zones of numbers that have no zone of their own.
     """
@@ -186,7 +186,7 @@ class CallingHours:
     home_zones: tuple[str, ...] = ()
 
     def place_of(self, number: Number, at: float) -> CalledPlace:
-        """Return where the called person may be, and the hours in force there at that instant."""
+        """Return where the called person may be, and the calling hours in force there at the instant `at`."""
         zones = number.time_zones or self.home_zones
         hours = _of_number(self.local, number, at) or self.usual
         return CalledPlace(zones, hours, _of_number(self.advised, number, at) if self.advised else None)
@@ -212,12 +212,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC).date().toordinal()
 
 
 def is_surely_outside(place: CalledPlace, at: float) -> bool:
-    """Return whether the time is outside the hours in all zones of the number. Return False if no zone is known."""
+    """Return whether `at` is outside the calling hours in all zones of the number; False if no zone is known."""
     return bool(place.zones) and not any(is_open(place.hours, zone, at) for zone in place.zones)
 
 
 def is_good_time(place: CalledPlace, at: float) -> bool:
-    """Return whether the time is good in all zones of the number. If the zones have no common hours, one is enough."""
+    """Return whether `at` is good in all zones of the number. If the zones share no hours, one zone is enough."""
     if not place.zones:
         return True
     opened = [is_open(place.hours, zone, at) for zone in place.zones]
@@ -225,14 +225,14 @@ def is_good_time(place: CalledPlace, at: float) -> bool:
 
 
 def next_good_time(place: CalledPlace, at: float) -> float | None:
-    """Return the earliest good time from `at` on; None if it is more than nine days away."""
+    """Return the earliest good time from `at` on, or None if the next nine days have no good time."""
     if is_good_time(place, at):
         return at
     return next((opening for opening in _openings(place, at) if is_good_time(place, opening)), None)
 
 
 def next_morning(place: CalledPlace, at: float) -> float | None:
-    """Return the first good time on the called person's next day."""
+    """Return the first good time on the called person's next day, or None."""
     zone = _zone(place.zones[0]) if place.zones else None
     tomorrow = datetime.fromtimestamp(at, zone or UTC).date() + timedelta(days=1)
     midnight = datetime.combine(tomorrow, time(), zone or UTC).timestamp()
@@ -240,7 +240,7 @@ def next_morning(place: CalledPlace, at: float) -> float | None:
 
 
 def is_open(hours: Hours, zone: str, at: float) -> bool:
-    """Return whether people in this zone may be called at `at`. Return True if this server does not know the zone."""
+    """Return whether people in this time zone may be called at `at`; True if this server does not know the zone."""
     info = _zone(zone)
     if info is None:
         return True
@@ -250,14 +250,14 @@ def is_open(hours: Hours, zone: str, at: float) -> bool:
 
 
 def is_holiday(place: CalledPlace, at: float) -> bool:
-    """Return whether the day in a zone of the place is a public holiday with different hours."""
+    """Return whether it is a public holiday with hours of its own in any zone of the place."""
     zones = [zone for zone in map(_zone, place.zones) if zone is not None]
     return any(place.hours.is_holiday(datetime.fromtimestamp(at, zone).date()) for zone in zones)
 
 
 @lru_cache(maxsize=4096)
 def _is_ever_good(place: CalledPlace, day: int) -> bool:
-    """Return whether all zones are open at the same time around this day. Zones of toll-free numbers never are."""
+    """Return whether all zones are open at the same time around this day. The zones of toll-free numbers never are."""
     zones = place.zones
     return any(
         all(is_open(place.hours, zone, opening) for zone in zones) for opening in _openings(place, day * DAY_SECONDS)
@@ -302,17 +302,17 @@ class QuietHours:
 
     @classmethod
     def of(cls, usual: QuietWeights, written: Mapping[str, str]) -> QuietHours:
-        """Return quiet hours from the usual hours and people's own hours as stored text (WRITTEN), by extension."""
+        """Return the quiet hours of all people. `written`: their own hours, by extension, as stored text (WRITTEN)."""
         return cls(usual, {extension: _parse(text, usual) for extension, text in written.items()})
 
     def is_resting(self, extension: str, now: float) -> bool:
-        """Return whether the person has quiet hours at `now`."""
+        """Return whether the quiet hours of this person include `now`."""
         hours = self.own.get(extension, self.usual)
         return is_quiet(hour_at(now, hours), hours)
 
 
 def is_quiet(hour: int, weights: QuietWeights) -> bool:
-    """Return whether the hour is a quiet hour. Quiet hours may cross midnight. Equal first and last hours mean none."""
+    """Return whether the hour is a quiet hour. Quiet hours may cross midnight. Equal first and last hour: never."""
     first, last = weights.first_hour, weights.last_hour
     return first <= hour < last if first <= last else hour >= first or hour < last
 

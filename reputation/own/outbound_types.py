@@ -1,4 +1,4 @@
-"""The types of the outbound guard: query, facts and decision record. policies/outbound.py makes the decisions."""
+"""The types for the check of outgoing calls: query, facts and decision record. policies/outbound.py decides."""
 
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
@@ -15,7 +15,7 @@ class OutboundQuery:
 
     Attributes:
         day: The called person's day (reputation/own/hours.py).
-        linkedid: The call. Its own earlier decisions are not counted, since the guard may be asked once per trunk.
+        linkedid: The call. Earlier decisions about the same call are not counted, since each trunk may ask again.
         hour_limit: How many calls may go out from a number within an hour; 0: no limit.
         law_calls: How many calls may go to the callee within `law_days` of 24 hours; 0: no law limits them.
     """
@@ -44,17 +44,17 @@ class OutboundFacts:
 
     Attributes:
         unwanted_at: Since when the callee has not wanted calls.
-        state: State of the own number; None if it is not registered.
-        grade: Its latest grade; None, like `graded_at`, if it was not graded lately.
-        is_young: Whether the number made its first call lately, as in its health.
-        calls_of_person: Our calls to the callee on the callee's day, including those in progress.
-        calls_of_day: Calls from the own number on that day.
-        calls_of_hour: Calls from the own number within the last hour.
-        hour_frees_at: When the hourly limit allows the next call, if it is reached.
+        state: The state of the own number; None if it is not registered.
+        grade: The latest grade of the own number; None, like `graded_at`, if it was not graded lately.
+        is_young: Whether the own number made its first call lately, as in its health.
+        calls_of_person: How many calls from here the callee got on the callee's day, including those in progress.
+        calls_of_day: How many calls the own number made on that day.
+        calls_of_hour: How many calls the own number made within the last hour.
+        hour_frees_at: When the hourly limit allows the next call, if the limit is reached.
         consent_at: Since when the callee has agreed to our calls; None if the consent has ended.
         listed: The registers that list the callee.
-        copies: All registers that we have.
-        calls_by_law: Calls within `law_days` of the query.
+        copies: All registers of which a copy is stored here.
+        calls_by_law: How many calls from here the callee got within `law_days` of the query.
         law_frees_at: When the law allows the next call, if its limit is reached.
     """
 
@@ -77,10 +77,10 @@ class OutboundFacts:
 
 
 class OutboundRecord(NamedTuple):
-    """A stored decision about an outbound call. `until`: the earliest good time of a call that is held.
+    """A stored decision about an outbound call. `until`: the earliest good time for a call that is held.
 
     Attributes:
-        id: The identifier.
+        id: The id of the decision.
         at: When the decision was made.
         linkedid: The id of the call: Asterisk's linkedid.
         callee: The number that was dialled; null if it is not kept.
@@ -88,7 +88,7 @@ class OutboundRecord(NamedTuple):
         own_number: The number that the call showed.
         person: The extension of the caller.
         action: The action: `allow`, `hold` or `refuse`.
-        would_be: The action that the guard would have taken if it did not only observe.
+        would_be: The action that would have been taken if outgoing calls were not only observed.
         rule: The rule that decided; `fail-open` if no rule did.
         elapsed_ms: How long the decision took, in milliseconds.
     """

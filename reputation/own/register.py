@@ -1,4 +1,4 @@
-"""The register of our own numbers: the purpose of each, and whether it is in use, resting or retired. Pure."""
+"""The register of our own numbers: what each is for, and whether it is in use, resting or retired. Pure functions."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -12,7 +12,7 @@ REST_SECONDS = 45 * 86_400.0
 
 
 class NumberState(StrEnum):
-    """The state of an own number: in use, resting, or no longer ours."""
+    """The state of an own number: in use, not used for a while, or no longer ours."""
 
     ACTIVE = "active"
     RESTING = "resting"
@@ -20,7 +20,7 @@ class NumberState(StrEnum):
 
 
 class RegisterError(ValueError):
-    """A number cannot change to the requested state.
+    """The error for a number that cannot change to the requested state.
 
     Attributes:
         code: The reason as a code that stays the same in every version.
@@ -41,7 +41,7 @@ class OwnNumber:
         number: The number, E.164.
         name: The name that called people should see.
         purpose: The subject of its calls.
-        owner: The person here who is responsible for it.
+        owner: The person here who is responsible for the number.
         trunks: The trunks that the number goes out on.
         documents: Proof of the right to use the number, in words: a contract, a letter of authority.
         registered: Where the number is registered under our name: a carrier's form, a free caller registry.
@@ -73,7 +73,7 @@ class OwnNumber:
 
 
 def rested(own: OwnNumber, at: float) -> OwnNumber:
-    """Return the number in the state resting, from `at` on. Raise RegisterError if it is not active."""
+    """Return the number in the state `resting` from `at` on. Raise RegisterError if the number is not active."""
     if own.state is not NumberState.ACTIVE:
         places: Places = {"number": own.number, "state": Wording(own.state.value)}
         raise RegisterError("not-active", Wording("{number} is {state}: only an active number can rest", places))
@@ -81,7 +81,7 @@ def rested(own: OwnNumber, at: float) -> OwnNumber:
 
 
 def used_again(own: OwnNumber, at: float, *, early: bool = False) -> OwnNumber:
-    """Return the number in the state active. Raise RegisterError if it is active, or still resting unless `early`."""
+    """Return the number as `active` from `at` on. Raise RegisterError if it is active, or resting unless `early`."""
     if own.state is NumberState.ACTIVE:
         raise RegisterError("active-already", Wording("{number} is already active", {"number": own.number}))
     until = own.rests_until
@@ -92,12 +92,12 @@ def used_again(own: OwnNumber, at: float, *, early: bool = False) -> OwnNumber:
 
 
 def retired(own: OwnNumber, at: float) -> OwnNumber:
-    """Return the number in the state retired. Raise RegisterError if it is already retired."""
+    """Return the number in the state `retired` from `at` on. Raise RegisterError if it is already retired."""
     if own.state is NumberState.RETIRED:
         raise RegisterError("retired-already", Wording("{number} is already retired", {"number": own.number}))
     return replace(own, state=NumberState.RETIRED, since=at)
 
 
 def checked(own: OwnNumber, at: float, next_check_at: float | None) -> OwnNumber:
-    """Return the number with the dates of a check that found no fault and of the next check."""
+    """Return the number with the date `at` of a check that found no fault, and the date of the next check."""
     return replace(own, checked_at=at, next_check_at=next_check_at)

@@ -4,12 +4,12 @@
 
 The change in a network's share of answered calls is compared with the change in the number's other networks. A holiday
 or another list of people changes all networks. More calls into a network that answers less are not a drop: the expected
-answers of the other networks use their earlier shares. Both are ratios whose logarithms are about normal (Katz and
+answers of the other networks use their earlier shares. Each change is a ratio whose logarithm is about normal (Katz and
 others, 1978). The share of calls refused by the network is compared with the earlier share by Newcombe's interval
 (1998). A result is a suspicion, not a fact: other callees or another script have the same effect.
 
-Countries are compared, and within them the networks to which ranges of numbers were assigned. A number that was ported
-still counts for its first network, so a drop in a network looks smaller than it is and partly shows in others.
+Countries are compared, and within a country the networks to which ranges of numbers were assigned. A number that was
+ported still counts for its first network, so a drop in a network looks smaller than it is and partly shows in others.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Network(NamedTuple):
 
     Attributes:
         country: ISO 3166-1 code of the country.
-        name: The name; empty: the whole country, or an unknown network.
+        name: The name of the network; empty: the whole country, or an unknown network.
     """
 
     country: str
@@ -50,7 +50,7 @@ class Network(NamedTuple):
 
 
 class NetworkCalls(NamedTuple):
-    """Calls from a number into a network: how many, how many people answered, and how many the network refused."""
+    """How many calls went from a number into a network, how many people answered, and how many the network refused."""
 
     network: Network
     calls: int
@@ -59,15 +59,15 @@ class NetworkCalls(NamedTuple):
 
 
 class Suspicion(NamedTuple):
-    """A network in which a number may be labelled.
+    """A network in which an own number may be labelled.
 
     Attributes:
         network: The network that the suspicion is about.
         by: `answered`: fewer calls are answered. `blocked`: more calls are refused.
         before: The share before the change, from 0 to 1.
         lately: The share since the change.
-        calls_before: Number of calls in the weeks before.
-        calls_lately: Number of calls since the change.
+        calls_before: How many calls were made in the weeks before.
+        calls_lately: How many calls were made since the change.
         confidence: How certain it is that this is no coincidence, from 0 to 1, given all comparisons of the number.
     """
 
@@ -89,9 +89,9 @@ class Suspicion(NamedTuple):
 def suspicions_of(before: Sequence[NetworkCalls], lately: Sequence[NetworkCalls]) -> list[Suspicion]:
     """Return the networks in which the number may be labelled, the most certain first.
 
-    If calls do worse in a country than elsewhere, name its networks that do worse than its others, or else the country.
-    Also name any network that does worse than all others. A suspected network distorts the comparison of others, so
-    compare again without it: a number may be labelled in several networks.
+    If calls do worse in a country than elsewhere, the result names its networks that do worse than its others, or else
+    the country. It also names any network that does worse than all others. A suspected network distorts the comparison
+    of others, so they are compared again without it: a number may be labelled in several networks.
     """
     units = _comparable(before, lately)
     suspicions: list[Suspicion] = []
@@ -149,7 +149,7 @@ class _Unit(NamedTuple):
 
 
 def _comparable(before: Sequence[NetworkCalls], lately: Sequence[NetworkCalls]) -> list[_Unit]:
-    """Return the networks that had enough calls, and each country's others combined if these had enough together."""
+    """Return the networks with enough calls. A country's small networks are combined if they have enough together."""
     enough = {network_calls.network for network_calls in before if network_calls.calls >= LEAST_BEFORE}
     was, now = _merged(before, enough), _merged(lately, enough)
     return [
@@ -174,7 +174,7 @@ def _countries(units: Iterable[_Unit]) -> list[str]:
 
 
 def _significant(network: Network, units: Sequence[_Unit], rest: Sequence[_Unit], comparisons: int) -> list[Suspicion]:
-    """Return the significant differences from the control group, corrected for the number of comparisons."""
+    """Return the significant differences of `units` from the control group `rest`, corrected for `comparisons`."""
     was, now = _sum(network, (unit.was for unit in units)), _sum(network, (unit.now for unit in units))
     blocked = [(-1, now.blocked, now.calls), (1, was.blocked, was.calls)]
     suspicions = []
@@ -200,7 +200,7 @@ def _sum(network: Network, calls: Iterable[NetworkCalls]) -> NetworkCalls:
 
 
 def _chance_of_answers(units: Sequence[_Unit], rest: Sequence[_Unit]) -> float:
-    """Return the probability that so few answer by chance. A control group with too few calls is not used."""
+    """Return the probability that chance explains so few answers. A control group with too few calls is not used."""
     ratio, variance = _change(units)
     if sum(unit.now.calls for unit in rest) >= LEAST_LATELY:
         of_rest, variance_of_rest = _change(rest)
@@ -209,7 +209,7 @@ def _chance_of_answers(units: Sequence[_Unit], rest: Sequence[_Unit]) -> float:
 
 
 def _change(units: Sequence[_Unit]) -> tuple[float, float]:
-    """Return the logarithm of the ratio of actual to expected answers (by the earlier shares), and its variance."""
+    """Return the logarithm of actual to expected answers, and its variance. Earlier shares give the expected ones."""
     answered, calls = sum(unit.now.answered for unit in units), sum(unit.now.calls for unit in units)
     expected, before = (
         sum(_share(unit.was) * unit.now.calls for unit in units),
@@ -229,7 +229,7 @@ def _variance(answered: int, share: float) -> float:
 
 
 def _chance(terms: Sequence[tuple[int, int, int]]) -> float:
-    """Return an upper bound of the probability that the signed shares add up to zero or more; 1 if they do."""
+    """Return an upper bound of the probability that the signed shares add up to zero or more; 1 if they already do."""
     if sum(sign * hits / of for sign, hits, of in terms) >= 0:
         return 1.0
     low, high = 0.0, 10.0
@@ -259,7 +259,7 @@ def place_of(network: Network) -> str | Wording:
 
 
 def suspicion_words(suspicion: Suspicion) -> Wording:
-    """Return a sentence with the network, the share now, the share before, and the confidence."""
+    """Return a sentence with the network, the shares before and after the change, and the confidence."""
     about: Places = {
         "where": place_of(suspicion.network),
         "days": LATELY_DAYS,
@@ -287,7 +287,7 @@ def confidence_text(confidence: float) -> str:
 
 
 def labeller_words(labeller: Labeller) -> Wording:
-    """Return a text that says where the platform shows its labels."""
+    """Return a text that says on which networks or phones the platform shows its labels."""
     if labeller.on == "network":
         return Wording(
             "{platform}: on the network {network}", {"platform": labeller.platform, "network": labeller.networks[0]}
@@ -306,11 +306,11 @@ def labeller_words(labeller: Labeller) -> Wording:
 
 
 class Labeller(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A platform that shows labels.
+    """A platform that shows labels for callers.
 
     Attributes:
         country: ISO 3166-1 code of the country.
-        platform: The platform that shows labels.
+        platform: The name of the platform.
         pack: The platform of an evidence pack, as in `own pack --for`.
         source: The address of the page with this information.
         on: Where labels are shown: `network` (some networks only) or `phone` (phones in every network).
@@ -328,7 +328,7 @@ class Labeller(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LabellerFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The rows of labellers.toml. `read`: the day on which their sources were read."""
+    """The rows of labellers.toml. `read`: the day on which the sources of the rows were read."""
 
     read: date
     labeller: tuple[Labeller, ...]
@@ -336,7 +336,7 @@ class LabellerFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @lru_cache(maxsize=1)
 def labellers() -> LabellerFile:
-    """Return the rows of the shipped file. An error in it is a bug, so it is not handled."""
+    """Return the rows of the shipped file labellers.toml. An error in this file is a bug, so errors are not handled."""
     return msgspec.toml.decode((files("reputation.own") / "labellers.toml").read_bytes(), type=LabellerFile)
 
 

@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 
 class PlanError(ValueError):
-    """A plan file is unusable. The text lists all errors, one per line, with the name of the file."""
+    """The error for an unusable plan file. The text lists all faults, one per line, with the name of the file."""
 
     def __init__(self, problems: Sequence[Wording]) -> None:
         count = len(problems) - 1
@@ -53,7 +53,7 @@ class _Wrong(ValueError):
 
 
 def parse_plan(raw: bytes, name: str) -> PlanFile:
-    """Parse a plan file. `name`: the file's name, for errors. Raise PlanError if it is unusable."""
+    """Parse a plan file. `name`: the file's name, for errors. Raise PlanError if the file is unusable."""
     if len(raw) > MAX_BYTES:
         raise PlanError(
             [
@@ -82,7 +82,7 @@ def parse_plan(raw: bytes, name: str) -> PlanFile:
 
 @lru_cache(maxsize=1)
 def shipped_plans() -> tuple[PlanFile, ...]:
-    """Return the plans that come with CallSieve, ordered by country. The tests check them."""
+    """Return the numbering plans that come with CallSieve, ordered by country."""
     plans = (entry for entry in files("reputation.plan").iterdir() if entry.name.endswith(".toml"))
     return tuple(parse_plan(entry.read_bytes(), entry.name) for entry in sorted(plans, key=lambda entry: entry.name))
 
@@ -212,7 +212,7 @@ class _Reader:
 
 
 def _overlaps(rows: Sequence[PlanRow]) -> Iterator[Wording]:
-    """Yield an error for each pair of rows that contradict each other about a number at the same time."""
+    """Yield an error for each pair of rows that say different things about the same number at the same time."""
     by_prefix: dict[str, list[PlanRow]] = {}
     for row in rows:
         others = by_prefix.setdefault(row.prefix, [])

@@ -1,4 +1,4 @@
-"""The rows of a numbering plan: the purpose of a range of numbers, its days in force, and its source."""
+"""The rows of a numbering plan. A row has a range of numbers, its purpose, its days in force, and its source."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -37,8 +37,8 @@ class PlanSource:
     """A page on which rows of the plan are based.
 
     Attributes:
-        name: The name.
-        title: The title.
+        name: The short name, to which rows refer.
+        title: The title of the page.
         url: The address of the page.
         read: The day on which we read the page.
     """
@@ -51,20 +51,20 @@ class PlanSource:
 
 @dataclass(frozen=True, slots=True)
 class PlanRow:
-    """A range of numbers with its purpose. It is in force from the first day to the last, both included, in UTC.
+    """A range of numbers with its purpose. The row is in force from the first to the last day, both included, in UTC.
 
     Attributes:
         country: The country, as two letters.
-        prefix: The beginning of its numbers.
-        purpose: Its purpose.
+        prefix: The beginning of the numbers of the range.
+        purpose: The purpose of the range.
         digits: How many digits its numbers have after the calling code; empty for any.
         source: The name of the source, null for none.
         valid_from: The first day, null for always.
         valid_until: The last day, null for no end.
-        is_evidence: Whether it has a source and is used as evidence.
-        law: The law that forbids blocking its calls, or null.
+        is_evidence: Whether the row has a source and is used as evidence.
+        law: The law that forbids blocking calls from the range, or null.
         note: A remark.
-        is_own: Whether an administrator added it.
+        is_own: Whether an administrator added the row.
     """
 
     country: str
@@ -81,12 +81,12 @@ class PlanRow:
 
     @property
     def begins_at(self) -> float:
-        """The instant at which the row comes into force, in UTC seconds."""
+        """When the row comes into force, in UTC seconds."""
         return -float("inf") if self.valid_from is None else _midnight(self.valid_from)
 
     @property
     def ends_at(self) -> float:
-        """The instant at which the row is no longer in force, in UTC seconds."""
+        """When the row stops being in force, in UTC seconds."""
         return float("inf") if self.valid_until is None else _midnight(self.valid_until + timedelta(days=1))
 
 
@@ -96,8 +96,8 @@ class PlanFile:
 
     Attributes:
         country: The country, as two letters.
-        calling_code: Its calling code.
-        read: The day of its last review.
+        calling_code: The calling code of the country.
+        read: The day of the last review of the plan.
         adds: Whether these are an administrator's additional rows.
         unverified: Questions without a source.
     """
@@ -119,7 +119,7 @@ class PlanFile:
     @property
     @encoded
     def evidence(self) -> int:
-        """How many of its ranges are used as evidence, because they have a source."""
+        """How many ranges of the plan are used as evidence, because they have a source."""
         return sum(row.is_evidence for row in self.rows)
 
 
@@ -141,7 +141,7 @@ _Entry = tuple[float, float, frozenset[int], PlanRow]
 
 
 class NumberPlan:
-    """The rows of all countries. It is immutable: to load another file, make a new one."""
+    """The numbering plan rows of all countries. It is immutable: to load another file, make a new NumberPlan."""
 
     def __init__(self, files: Iterable[PlanFile] = ()) -> None:
         self.files: tuple[PlanFile, ...] = tuple(files)
@@ -165,7 +165,7 @@ class NumberPlan:
         return sum(map(len, self._entries.values()))
 
     def row_of(self, number: str, at: float) -> PlanRow | None:
-        """Return the row that covers the number at that instant (UTC seconds), or None."""
+        """Return the row that covers the number at the instant `at` (UTC seconds), or None."""
         entries = self._entries
         for length in self._lengths.get(number[:_FIRST], ()):
             for begins_at, ends_at, lengths, row in entries.get(number[:length], ()):

@@ -1,4 +1,4 @@
-"""Figures about recent activity: decisions over time, and numbers and blocks that call more than before.
+"""Recent activity: decisions over time, and numbers and blocks that call more than before.
 
 Large tables are only read through indices (migration `calls_index`), so an overview costs milliseconds.
 """
@@ -70,7 +70,7 @@ LEAST_NUMBERS = 3
 
 
 class ActionCount(NamedTuple):
-    """How many calls had this action in a time step. Steps are numbered from 0."""
+    """How many calls had this action in a time step. The first time step is 0."""
 
     step: int
     action: str
@@ -88,7 +88,7 @@ class Rising(NamedTuple):
 
 
 class CallerBlock(NamedTuple):
-    """A block of 1000 numbers from which several numbers called. `block`: their common prefix."""
+    """A block of 1000 numbers from which several numbers called. `block`: the prefix that its numbers share."""
 
     block: str
     calls: int
@@ -96,7 +96,7 @@ class CallerBlock(NamedTuple):
 
 
 def counts_over(db: sqlite3.Connection, since: float, until: float, step: float, site: str = "") -> list[ActionCount]:
-    """Count calls by first action, real or observed, in time steps of `step` seconds. `site`: only its calls."""
+    """Count calls by their first action, real or observed, in steps of `step` seconds. `site`: only its calls."""
     about = {"since": since, "until": until, "step": step, "site": site}
     counts, again_of = (
         sql.replace(" WHERE ", f" WHERE {OF_SITE.format(row=row)}", 1) if site else sql
@@ -117,7 +117,7 @@ def decided_by(db: sqlite3.Connection, rule: str, since: float, until: float) ->
 
 
 def rising_numbers(db: sqlite3.Connection, since: float, until: float, limit: int) -> list[Rising]:
-    """Return the numbers whose calls increased most. Only the busiest numbers are compared."""
+    """Return the numbers whose calls in this period increased most. Only the busiest numbers are compared."""
     span = until - since
     spans_before = 7
     about = {"since": since, "until": until, "least": LEAST_CALLS, "limit": 10 * limit}
@@ -130,7 +130,7 @@ def rising_numbers(db: sqlite3.Connection, since: float, until: float, limit: in
 
 
 def busy_blocks(db: sqlite3.Connection, since: float, until: float, limit: int) -> list[CallerBlock]:
-    """Return the blocks from which the most different numbers called."""
+    """Return the blocks of 1000 numbers from which the most different numbers called."""
     about = {"since": since, "until": until, "least": LEAST_NUMBERS}
     # Service numbers are in no block.
     blocks = (CallerBlock(*row) for *row, caller in db.execute(BLOCKS, about) if block_of(caller) is not None)
@@ -138,11 +138,11 @@ def busy_blocks(db: sqlite3.Connection, since: float, until: float, limit: int) 
 
 
 def stopped_but_known(db: sqlite3.Connection, since: float, limit: int) -> list[str]:
-    """Return callers since `since` that were to be stopped or warned about, although some evidence speaks for them."""
+    """Return callers since `since` that a policy wanted to stop or warn about, although evidence speaks for them."""
     return [number for (number,) in db.execute(STOPPED_AND_KNOWN, {"since": since, "limit": limit})]
 
 
 def sampled_calls(db: sqlite3.Connection, since: float, until: float, rules: Sequence[str] = ()) -> SampledCalls:
-    """Return the results of the control sample, or only of its calls that these rules decided."""
+    """Return the results of the control sample. `rules`: count only calls that these rules decided; empty: all."""
     about = {"since": since, "until": until, "rules": json.dumps(list(rules))}
     return SampledCalls(*db.execute(SAMPLED + (OF_RULES if rules else ""), about).fetchone())

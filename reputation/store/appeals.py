@@ -1,4 +1,4 @@
-"""Appeals in the store: file, prove, accept and decide an appeal, and restore it after an error.
+"""Appeals in the store: file, prove, accept and decide an appeal, and restore an appeal after an error.
 
     open_appeal(db, appeal)
     take_step(db, reference, AppealStep.ACCEPT, at)   also PROVE and WITHDRAW
@@ -8,10 +8,10 @@
 reputation/appeals.py has the states. An appeal in force affects the next call. Call these functions in a transaction
 (`Store.write` makes one). They raise AppealError if a step is not possible.
 
-A code proves control of a number: somebody keys in the code in a call from the number or to it. The caller ID alone can
-be forged and proves nothing. A code from the public page is worth less, because a forger could file an appeal and then
-call with the number. It proves control in a signed call, or in a call that we placed. Otherwise it is only recorded,
-and an operator decides.
+A code proves control of a number: somebody keys in the code in a call from the number or in a call to the number. The
+caller ID alone can be forged and proves nothing. A code from the public page is worth less, because a forger could file
+an appeal and then call with the number. Such a code proves control in a signed call, or in a call that CallSieve
+placed. Otherwise the code is only recorded, and an operator decides.
 """
 
 import sqlite3
@@ -48,7 +48,7 @@ ALL_LIVE = f"SELECT {COLUMNS} FROM appeal WHERE state IN ('open', 'in_force') OR
 
 
 class AppealRuling(NamedTuple):
-    """The decision on an appeal. `category_only`: only the category of the marks was wrong."""
+    """The decision on an appeal. `category_only`: whether only the category of the marks was wrong."""
 
     upheld: bool
     reason: str
@@ -74,7 +74,7 @@ def open_appeal(db: sqlite3.Connection, appeal: appeals.Appeal) -> appeals.Appea
 
 
 def appeal_of(db: sqlite3.Connection, reference: str) -> appeals.Appeal | None:
-    """Return the appeal with this reference."""
+    """Return the appeal with this reference, or None."""
     return next((_appeal(row) for row in db.execute(BY_REFERENCE, (reference,))), None)
 
 
@@ -94,7 +94,7 @@ def count_live(db: sqlite3.Connection) -> int:
 
 
 def appeals_to_decide(db: sqlite3.Connection) -> list[appeals.Appeal]:
-    """Return the undecided appeals: first appeals in force by deadline, then those that are only filed."""
+    """Return the undecided appeals: first the appeals in force by deadline, then the appeals that are only filed."""
     live = [_appeal(row) for row in db.execute(ALL_LIVE)]
     return sorted(live, key=lambda appeal: (appeals.due_at(appeal) is None, appeals.due_at(appeal) or appeal.opened_at))
 
@@ -111,7 +111,7 @@ def take_step(
 def prove(db: sqlite3.Connection, reference: str, text: str, at: float) -> appeals.ProofAnswer:
     """Check the code that the owner repeated in a call-back. The right code also gives an identity of level 1.
 
-    A wrong code is counted, so commit the transaction. Raise AppealError if the appeal is not waiting for a proof.
+    A wrong code is counted, so always commit the transaction. Raise AppealError if the appeal waits for no proof.
     """
     appeal = appeals.stepped(_known(db, reference), appeals.AppealStep.PROVE, at)
     answer = try_code(db, reference, text, at)
@@ -122,10 +122,10 @@ def prove(db: sqlite3.Connection, reference: str, text: str, at: float) -> appea
 
 
 def decide(db: sqlite3.Connection, reference: str, ruling: AppealRuling, at: float) -> Decided:
-    """Decide an appeal. Raise AppealError if that is not possible.
+    """Decide an appeal as `ruling` says. Raise AppealError if the appeal cannot be decided.
 
-    If it is upheld, no earlier spam mark of the number counts, even if a site sends the mark again, and the trust in
-    the reporters falls. If it is denied, the trust rises.
+    If the appeal is upheld, no earlier spam mark of the number counts, even if a site sends the mark again, and the
+    trust in the reporters falls. If the appeal is denied, the trust rises.
     """
     reason = appeals.checked_reason(ruling.reason)
     before = _known(db, reference)
@@ -145,7 +145,7 @@ def decide(db: sqlite3.Connection, reference: str, ruling: AppealRuling, at: flo
 
 
 def put_back(db: sqlite3.Connection, before: appeals.Appeal) -> None:
-    """Restore an appeal to `before` and undo its decision. Raise AppealError if the number has another open appeal."""
+    """Restore an appeal to `before` and undo its decision. Raise AppealError if its number has another open appeal."""
     others = [
         appeal
         for appeal in appeals_of(db, before.number)
@@ -163,7 +163,7 @@ def put_back(db: sqlite3.Connection, before: appeals.Appeal) -> None:
 
 
 def _judged(db: sqlite3.Connection, number: str) -> tuple[str, ...]:
-    """Return the reporters whose spam marks the appeal is about.
+    """Return the reporters whose spam marks an appeal of this number is about.
 
     Marks about an earlier owner, and marks of calls that may not be the owner's, are left out. Otherwise somebody could
     spoof a number to lower the trust in people who complain.
@@ -213,7 +213,7 @@ def prove_keyed(db: sqlite3.Connection, keyed: appeals.KeyedCode, at: float) -> 
 
 
 def _prove_by_call_back(db: sqlite3.Connection, keyed: appeals.KeyedCode, at: float) -> appeals.ProofAnswer:
-    """Check a code that is only valid together with the ticket of the call that we placed."""
+    """Check a code that is only valid together with the ticket of the call in which it was keyed in."""
     appeal = next((filed for filed in appeals_of(db, keyed.number) if filed.state in appeals.LIVE), None)
     if appeal is None:
         return appeals.ProofAnswer.NONE

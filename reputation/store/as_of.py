@@ -1,7 +1,7 @@
 """Facts about a number at an earlier time, without its calls and marks, for a replay.
 
-    background_of(db, number) -> Background        read once per number
-    background.then(at) -> Then                    pure
+    background_of(db, number) -> Background        all dated facts, read once per number
+    background.then(at) -> Then                    the facts known at that time, without reading the store
 
 Contacts have no date and always apply. Identities, imports and entries apply from the time they were written. The rows
 of another company apply while that company listed the number without interruption. Withdrawn rows are not kept.
@@ -45,7 +45,7 @@ SELECT auth_class, peer_number.came_at, counts_until, {PUBLISHED}
 
 
 class OwnEntry(NamedTuple):
-    """An entry on a person's own list, added at `at`. `by_mark`: a spam mark added it."""
+    """An entry on a person's own list, added at `at`. `by_mark`: whether a spam mark of the person added the entry."""
 
     person: str
     verdict: ListName
@@ -54,7 +54,7 @@ class OwnEntry(NamedTuple):
 
 
 class PeerRow(NamedTuple):
-    """A dated row of another company about a number. An empty `auth_class` means all calls of the number."""
+    """A dated row of another company about a number. An empty `auth_class` stands for all calls of the number."""
 
     auth_class: str
     came_at: float
@@ -63,7 +63,7 @@ class PeerRow(NamedTuple):
 
 
 class Then(NamedTuple):
-    """The facts known about a number at an instant. `listed`: spam feeds that list others of its block, with dates."""
+    """The facts known about a number at an instant. `listed`: spam feeds that list its block's other numbers, dated."""
 
     allow: ListEntry | None = None
     block: ListEntry | None = None
@@ -80,7 +80,7 @@ class Then(NamedTuple):
 
 
 class Background(NamedTuple):
-    """All dated facts about a number. `contacts`: the people who have it as a contact; None stands for the company."""
+    """All dated facts about a number. `contacts`: who has the number as a contact; None stands for the company."""
 
     entries: tuple[ListEntry, ...] = ()
     personal: tuple[OwnEntry, ...] = ()
@@ -92,7 +92,7 @@ class Background(NamedTuple):
     peers: tuple[PeerRow, ...] = ()
 
     def then(self, at: float) -> Then:
-        """Return the facts that were known at that instant."""
+        """Return the facts that were known at the instant `at`."""
         if self is NO_BACKGROUND or self == NO_BACKGROUND:
             return NOTHING_THEN
         entries = [e for e in self.entries if e.added_at <= at and (e.expires_at is None or e.expires_at > at)]
@@ -146,5 +146,5 @@ COUNTS = {
 
 
 def counts_of(db: sqlite3.Connection) -> dict[tuple[str, str], int]:
-    """Return how many rows of each kind the store has."""
+    """Return how many rows of each kind of fact the store has."""
     return {words: int(db.execute(sql).fetchone()[0]) for words, sql in COUNTS.items()}

@@ -29,10 +29,10 @@ SELECT at, who, what, number, name, before, after FROM audit
 
 @dataclass(slots=True)
 class Change:
-    """A change that a person makes. `what`: the command. `number` or `name`: the changed thing.
+    """A change that a person makes. `what`: the command. `number` or `name`: the number or thing that is changed.
 
     `before` and `after`: the records as `--json` and the API show them, or None. `id` is set when the change is
-    written. `is_nothing`: the command had nothing to change.
+    written. `is_nothing`: whether the command had nothing to change.
     """
 
     what: str
@@ -48,8 +48,8 @@ class AuditRow(NamedTuple):
     """A change as stored in the audit. `before` and `after` are JSON text.
 
     Attributes:
-        at: When it was made.
-        who: The user or program that made it: `joe`, `token:crm`, `phone 201`.
+        at: When the change was made.
+        who: The user or program that made the change: `joe`, `token:crm`, `phone 201`.
         what: The command.
         number: The number that was changed; null if the change is about no number.
         name: The name of the changed thing, if it is not a number; otherwise empty.
@@ -71,12 +71,12 @@ def add_audit(db: sqlite3.Connection, change: Change, who: str, at: float) -> No
 
 
 def audit_rows(db: sqlite3.Connection, number: str | None = None, limit: int = 100) -> list[AuditRow]:
-    """Return the changes of one number or of all, newest first."""
+    """Return the latest `limit` changes, newest first. `number`: only changes of this number."""
     return [AuditRow(*row) for row in db.execute(ROWS, {"number": number, "limit": limit})]
 
 
 def last_change(db: sqlite3.Connection, what: str) -> float | None:
-    """Return when this command last changed something; None if it did not within two years."""
+    """Return when the command `what` last changed something; None if it did not within two years."""
     (at,) = db.execute(LAST, (what,)).fetchone()
     return None if at is None else float(at)
 
@@ -112,7 +112,7 @@ WORDS = "SELECT DISTINCT {} FROM audit ORDER BY 1 LIMIT 200"
 
 
 class AuditFilter(NamedTuple):
-    """A search in the audit; None matches all. `about`: a number or name. `before`: only changes older than this id."""
+    """A search in the audit. A field that is None matches all. `about`: a number or name. `before`: only older ids."""
 
     who: str | None = None
     what: str | None = None
@@ -129,19 +129,19 @@ class KeptChange(NamedTuple):
 
 
 def search_audit(db: sqlite3.Connection, wanted: AuditFilter) -> list[KeptChange]:
-    """Return matching changes, newest first."""
+    """Return the changes that match the filter, newest first."""
     return [_kept(row) for row in db.execute(SEARCH, wanted._asdict())]
 
 
 def change_of_id(db: sqlite3.Connection, change_id: int) -> KeptChange | None:
-    """Return the change of this id."""
+    """Return the change with this id, or None."""
     return next((_kept(row) for row in db.execute(BY_ID, (change_id,))), None)
 
 
 def latest_of(
     db: sqlite3.Connection, whats: tuple[str, ...], limit: int, number: str | None = None
 ) -> list[KeptChange]:
-    """Return the latest changes by these commands, of one number or of all."""
+    """Return the latest `limit` changes by the commands `whats`, newest first. `number`: only those of this number."""
     sql = LATEST_OF.format(", ".join("?" * len(whats)))
     return [_kept(row) for row in db.execute(sql, (*whats, number, number, limit))]
 
@@ -152,19 +152,19 @@ def changed_at_once(db: sqlite3.Connection, row: AuditRow) -> list[KeptChange]:
 
 
 def undone_at(db: sqlite3.Connection, change: KeptChange) -> float | None:
-    """Return when the change was undone; None if it was not, or if the record of the undo has expired."""
+    """Return when the change was undone. None: it was not undone, or the record of the undo has expired."""
     about = {"what": f"undo {change.row.what}", "id": change.id}
     at: float | None = db.execute(UNDONE_AT, about).fetchone()[0]
     return at
 
 
 def who_changed(db: sqlite3.Connection) -> list[str]:
-    """Return the name of every user, token and phone in the audit."""
+    """Return the names of all users, tokens and phones that the audit names."""
     return [str(who) for (who,) in db.execute(WORDS.format("who"))]
 
 
 def what_was_changed(db: sqlite3.Connection) -> list[str]:
-    """Return every command in the audit."""
+    """Return all commands that the audit names."""
     return [str(what) for (what,) in db.execute(WORDS.format("what"))]
 
 
@@ -179,7 +179,7 @@ SELECT json_group_array(part.name) FROM pragma_index_list(?) AS key, pragma_inde
 
 
 class StoredRow(NamedTuple):
-    """A table row as an audit record: its table, its values, and the names of its key columns."""
+    """A row of a table that an audit record describes. `key`: the names of the table's key columns."""
 
     table: str
     record: Any
@@ -194,14 +194,14 @@ class StoredRow(NamedTuple):
         return " AND ".join(f"{column} = :{column}" for column in self.key)
 
     def read(self, db: sqlite3.Connection) -> StoredRow | None:
-        """Return the row with its current values, or None if it no longer exists."""
+        """Return the row with the values that the table has now; None if the row no longer exists."""
         values, kind = self._values, type(self.record)
         sql = f"SELECT {', '.join(values)} FROM {self.table} WHERE {self._where}"
         row = db.execute(sql, values).fetchone()
         return row and self._replace(record=msgspec.convert(row, kind, strict=False))
 
     def put(self, db: sqlite3.Connection) -> None:
-        """Insert or update the row with these values. Other columns are not changed."""
+        """Insert or update the row in its table. Only the columns that the audit record has are changed."""
         values = self._values
         changed = ", ".join(f"{column} = :{column}" for column in values)
         if db.execute(f"UPDATE {self.table} SET {changed} WHERE {self._where}", values).rowcount == 0:
@@ -209,12 +209,12 @@ class StoredRow(NamedTuple):
             db.execute(f"INSERT INTO {self.table} ({columns}) VALUES ({places})", values)
 
     def remove(self, db: sqlite3.Connection) -> None:
-        """Remove the row."""
+        """Delete the row from its table."""
         db.execute(f"DELETE FROM {self.table} WHERE {self._where}", self._values)
 
 
 def stored_row(db: sqlite3.Connection, table: str, kind: type, kept: Mapping[str, Any]) -> StoredRow:
-    """Return the table row that an audit record describes. Raise KeyError or msgspec.ValidationError if invalid."""
+    """Return the table row that the audit record `kept` describes. Raise KeyError or msgspec.ValidationError."""
     columns = {field.column for field in fields_of(kind)}
     keys = (tuple(json.loads(key)) for (key,) in db.execute(KEYS, (table,)))
     return StoredRow(table, parse_plain(kept, kind), next(key for key in keys if columns >= set(key)))

@@ -1,4 +1,4 @@
-"""Backups of the store (the last 7 full, checked copies in `backups/` next to it), and recovery from them.
+"""Backups of the store (the last 7 full, checked copies in `backups/` next to it), and recovery from these backups.
 
 A damaged or missing store (`StoreError.damaged`) is replaced by the last good backup, and this is reported loudly.
 Close all connections first. The new file is made and checked before the old file is moved. So a full disk changes
@@ -35,8 +35,8 @@ DAY = 86_400.0
 def make_backup(path: Path, now: float, keep: int = KEPT, opened: sqlite3.Connection | None = None) -> Path:
     """Copy the store, check the copy, and delete all but the last `keep` backups. Writers need not wait.
 
-    It blocks while it copies, so the daemon runs it in another process. `opened`: the connection to copy, if its file
-    may no longer be the file at `path`. Raises StoreError.
+    The function blocks while it copies, so the daemon runs it in another process. `opened`: the connection to copy, if
+    its file may no longer be the file at `path`. Raises StoreError.
     """
     if opened is None and not path.exists():
         raise StoreError(f"{path}: there is no store to back up; check the path in callsieve.toml")
@@ -63,7 +63,7 @@ def make_backup(path: Path, now: float, keep: int = KEPT, opened: sqlite3.Connec
 
 
 def _drop_unfinished(directory: Path, now: float) -> None:
-    """Delete partial files, older than an hour, of interrupted backups and erasures. Newer jobs may still run."""
+    """Delete files of interrupted backups and erasures that are older than an hour. Newer ones may still be in use."""
     for partial in directory.glob(f"{BACKUP_PREFIX}*.partial*"):
         if now - partial.stat().st_mtime > 3600:
             partial.unlink(missing_ok=True)
@@ -83,7 +83,7 @@ def has_backup_of_today(path: Path, now: float) -> bool:
 
 
 def last_good_backup(path: Path) -> Path | None:
-    """Return the latest backup that can replace the store."""
+    """Return the latest backup that can replace the store, or None."""
     return next(filter(_is_good, backups_of(path)), None)
 
 
@@ -100,7 +100,7 @@ def _is_good(backup: Path) -> bool:
 
 
 def problem_of_backup(backup: Path) -> str | None:
-    """Return what is wrong with a backup, or None. An empty file is refused, although SQLite accepts it."""
+    """Return what is wrong with a backup; None if it is good. An empty file is refused, although SQLite accepts it."""
     with open_backup(backup) as db:
         problem = problem_of(db)
         if problem is None and not db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'migration'").fetchone():
@@ -128,7 +128,7 @@ def problem_of(db: sqlite3.Connection) -> str | None:
 
 
 def stamp_of(now: float) -> str:
-    """Format an instant (UTC) for file names."""
+    """Format an instant (UTC) for file names, such as `20261127T170007`."""
     return datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%S")
 
 
@@ -173,7 +173,7 @@ if __name__ == "__main__":
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """The result of a recovery. `quarantined`: the damaged file, if any. `backup`: None if the store is now empty."""
+    """The result of a recovery. `quarantined`: the damaged file, if any. `backup`: None if the new store is empty."""
 
     path: Path
     quarantined: Path | None
@@ -181,7 +181,7 @@ class Recovery:
 
     @property
     def message(self) -> str:
-        """The message for the log, the doctor and the console."""
+        """The result as text for the log, the doctor and the console."""
         what = f"DAMAGED and is kept as {self.quarantined.name}" if self.quarantined else "MISSING"
         now_in_place = (
             f"the backup {self.backup.name} has replaced the store: all later changes are lost"
@@ -192,13 +192,13 @@ class Recovery:
 
 
 def recover(path: Path, now: float) -> Recovery:
-    """Replace a damaged or missing store by the last good backup or, without one, an empty store. Raise StoreError."""
+    """Replace a damaged or missing store by the last good backup; without one, by an empty store. Raise StoreError."""
     backup = last_good_backup(path)
     return Recovery(path, _replace(path, backup, now), backup)
 
 
 def quarantine(path: Path, now: float) -> Path | None:
-    """Rename the file, its -wal and -shm to `<name>.damaged-<time>`. Return None if the file does not exist."""
+    """Rename the store, its -wal and its -shm to `<name>.damaged-<time>`. Return None if the store does not exist."""
     target = path.with_name(f"{path.name}.damaged-{stamp_of(now)}")
     if any(companion.exists() for companion in companions_of(target)):
         return quarantine(path, now + 1)
@@ -223,8 +223,8 @@ def restore(path: Path, backup: Path, now: float) -> Path | None:
     """Replace the store by a backup, in one transaction on the same file, so that the daemon may be running.
 
     Return the backup that was made of the old store, or None if the old store was missing or damaged. A damaged store
-    is quarantined. The store keeps the version of the backup, so that an older program can use it. The daemon migrates
-    it at its start. Raise StoreError.
+    is quarantined. The store keeps the version of the backup, so that an older program can use the store. The daemon
+    migrates the store at its start. Raise StoreError.
     """
     if problem := problem_of_backup(backup):
         raise StoreError(f"{backup}: this backup is damaged ({problem}); try an older one")

@@ -2,7 +2,7 @@
 
     find_calls(db, CallFilter(action="warn"), after, 50) -> list[CallRow]    `after`: the cursor of the last call shown
 
-A page is found by the cursor of the last call before it, without counting rows, so page 1000 costs as much as page 1.
+A page is read from the cursor of the last call before it, without counting rows, so page 1000 costs as much as page 1.
 The SQL is built only from the clauses below, and all search terms are parameters.
 
 The second half compares outcomes with the journal, to show by dialled number which inbound calls were screened.
@@ -27,11 +27,11 @@ ENDINGS = (*(disposition.value for disposition in Disposition), VOICEMAIL)
 
 
 class CallFilter(NamedTuple):
-    """A search for calls; None matches all. Instants are UTC seconds. `ending` is one of ENDINGS.
+    """A search for calls. A field that is `None` matches all. Instants are UTC seconds. `ending` is one of ENDINGS.
 
     `callee`: an extension. It matches calls for this person, calls that rang there, and calls to the person's group
     that rang nobody. `action`: the action taken or, in observe mode, the action that would have been taken. `site`:
-    another site. `linkedids`, `actions`, `numbers`: JSON arrays, of which any value may match.
+    another site. `linkedids`, `actions`, `numbers`: JSON arrays; a call matches if its value is in the array.
     """
 
     number: str | None = None
@@ -49,14 +49,14 @@ class CallFilter(NamedTuple):
 
 
 class CallCursor(NamedTuple):
-    """The position of a call in a list of calls. The next page begins after it."""
+    """The position of a call in a list of calls. The next page begins after this call."""
 
     at: float
     id: str
 
 
 class Ending(NamedTuple):
-    """The outcome of a call, and the result of its challenge; None: unknown, or not challenged."""
+    """How a call ended. `outcome` is None until this is known; `challenge` is None if the caller was not challenged."""
 
     outcome: OutcomeRecord | None = None
     challenge: ChallengeResult | None = None
@@ -102,7 +102,7 @@ class CallRow(NamedTuple):
 
     @property
     def observed(self) -> bool:
-        """Whether the action was not taken because the policy only observes."""
+        """Whether the action in `would_be` was not taken because the policy only observes."""
         return self.action != self.would_be
 
     @property
@@ -112,7 +112,7 @@ class CallRow(NamedTuple):
 
     @property
     def place(self) -> CallCursor:
-        """The position of the call in a list of calls."""
+        """The position of the call in a list of calls, from which the next page begins."""
         return CallCursor(self.at, self.id)
 
 
@@ -137,7 +137,7 @@ _SITE = site_and_mark("d.linkedid")  # as in its index
 
 
 def _was_stopped_for_group_of(person: str) -> str:
-    """Return an SQL condition: the call was for a group of this person and rang nobody, so all members missed it.
+    """Return an SQL condition for calls to a group of this person that rang nobody, so that all members missed them.
 
     `person`: an SQL parameter. A stopped call has no callee and no row in `reached`.
     """
@@ -179,26 +179,26 @@ _AFTER = "(d.at, d.id) < (:after_at, :after_id)"
 
 
 def find_calls(db: sqlite3.Connection, wanted: CallFilter, after: CallCursor | None, limit: int) -> list[CallRow]:
-    """Return the next matching calls after the cursor `after`, newest first."""
+    """Return at most `limit` calls that match, newest first. `after`: the last call of the previous page, if any."""
     sql, parameters = statement(wanted, after, limit)
     return [CallRow(*row) for row in db.execute(sql, parameters)]
 
 
 def calls_of_ids(db: sqlite3.Connection, ids: Sequence[str]) -> list[CallRow]:
-    """Return the calls of these decisions, newest first."""
+    """Return the calls whose decisions have these ids, newest first."""
     sql = f"{_SELECT} WHERE d.id IN (SELECT value FROM json_each(:ids)) {_ORDER}"
     return [CallRow(*row) for row in db.execute(sql, {"ids": json.dumps(list(ids)), "limit": len(ids)})]
 
 
 def count_calls(db: sqlite3.Connection, actions: Sequence[str], since: float, numbers: Sequence[str] | None) -> int:
-    """Count calls with one of these actions, except `allow`, since `since`. If `numbers` is None, count all callers."""
+    """Count calls since `since` with one of these actions, except `allow`. `numbers`: only callers in it; None: all."""
     about = {"actions": json.dumps(actions), "since": since, "numbers": json.dumps(numbers)}
     (count,) = db.execute(_COUNT if numbers is None else _COUNT_OF_NUMBERS, about).fetchone()
     return int(count)
 
 
 def statement(wanted: CallFilter, after: CallCursor | None, limit: int) -> tuple[str, dict[str, object]]:
-    """Return the SQL of a search and its parameters."""
+    """Return the SQL of a search for calls, and the parameters of the SQL."""
     asked = {name: value for name, value in wanted._asdict().items() if value is not None}
     clauses = [_CLAUSES[name] for name in asked if name in _CLAUSES and name != "ending"] + _ending_clauses(
         wanted.ending
@@ -237,7 +237,7 @@ MOST_SITES = 1000
 
 
 def rules_seen(db: sqlite3.Connection) -> list[str]:
-    """Return the rules that have decided any call. It reads the index, not all rows."""
+    """Return the rules that have decided any call. Only the index is read, not all rows."""
     rules: list[str] = []
     last = ""
     while len(rules) < MOST_RULES:
@@ -250,7 +250,7 @@ def rules_seen(db: sqlite3.Connection) -> list[str]:
 
 
 def sites_seen(db: sqlite3.Connection) -> list[str]:
-    """Return the other sites whose calls are stored here (on a central console). It reads the index, not all rows."""
+    """Return the other sites whose calls are stored here (on a central console). Only the index is read."""
     sites: list[str] = []
     last = ""
     while len(sites) < MOST_SITES and (row := db.execute(SITES, (last,)).fetchone()) is not None:
@@ -302,7 +302,7 @@ FIRST = "SELECT min(at), count(*) FROM (SELECT at FROM decision ORDER BY at LIMI
 
 
 class Screened(NamedTuple):
-    """The number of calls to a DID. `missed`: calls without a decision. `missed_at`: when the latest of them began."""
+    """How many calls a DID had. `missed`: how many had no decision. `missed_at`: when the latest of these began."""
 
     did: str | None
     calls: int
@@ -312,7 +312,7 @@ class Screened(NamedTuple):
 
     @property
     def is_missed_now(self) -> bool:
-        """Whether the latest call had no decision."""
+        """Whether the latest call to the DID had no decision."""
         return self.missed_at == self.last_at
 
 
@@ -326,7 +326,7 @@ class Rang(NamedTuple):
 
 
 def rang_by_number(db: sqlite3.Connection, since: float, until: float) -> list[Rang]:
-    """Return how often the latest MOST_CALLS inbound calls in the period rang each phone, the most frequent first."""
+    """Return how often the latest MOST_CALLS inbound calls between `since` and `until` rang each phone, by DID."""
     return [Rang(*row) for row in db.execute(RANG, _span(since, until))]
 
 
@@ -336,18 +336,18 @@ def screened_by_number(db: sqlite3.Connection, since: float, until: float) -> li
 
 
 def dialled_numbers(db: sqlite3.Connection, since: float, until: float) -> list[str]:
-    """Return the DIDs that were called from outside in the period, whether screened or not."""
+    """Return the DIDs that were called from outside between `since` and `until`, whether screened or not."""
     return [did for (did,) in db.execute(DIALLED, _span(since, until))]
 
 
 def unreadable_callers(db: sqlite3.Connection, since: float, most: int) -> tuple[int, int]:
-    """Return how many of the latest `most` callers showed a caller ID, and how many of these are not a number."""
+    """Return how many of the latest `most` calls showed a caller ID, and in how many of these it is not a number."""
     shown, unreadable = db.execute(READ, {"since": since, "limit": most}).fetchone()
     return shown, unreadable
 
 
 def first_decision(db: sqlite3.Connection, most: int) -> tuple[float | None, int]:
-    """Return the time of the first decision, and how many decisions exist, counting at most `most`."""
+    """Return when the first decision was made, and how many decisions are stored, counted up to `most`."""
     first, count = db.execute(FIRST, {"limit": most}).fetchone()
     return first, count
 
@@ -365,5 +365,5 @@ SELECT EXISTS (
 
 
 def is_call_for(db: sqlite3.Connection, decision_id: str, person: str) -> bool:
-    """Return whether `CallFilter.callee` matches the call: it was for this person or their group, or rang there."""
+    """Return whether the call was for this person or their group, or rang the person, as in `CallFilter.callee`."""
     return bool(db.execute(IS_CALL_FOR, {"id": decision_id, "person": person}).fetchone()[0])

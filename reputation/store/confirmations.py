@@ -1,4 +1,4 @@
-"""Confirmations: a user confirmed that calls from a number were correctly warned about or stopped."""
+"""Confirmations by users that calls from a number were correctly warned about or stopped."""
 
 import sqlite3
 from typing import NamedTuple
@@ -26,5 +26,5 @@ def put_confirmation(db: sqlite3.Connection, confirmation: Confirmation) -> None
 
 
 def confirmation_of(db: sqlite3.Connection, number: str) -> Confirmation | None:
-    """Return the confirmation for the number, or None."""
+    """Return the user's confirmation for the number; None if nobody has confirmed."""
     return next((Confirmation(*row) for row in db.execute(OF, (number,))), None)

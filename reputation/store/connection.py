@@ -1,7 +1,7 @@
 """The daemon's store: a reading and a writing (aiosqlite) connection, each with its own thread.
 
-Each read or write changes threads only *once*. A read is stopped when no task waits for it any longer. A write that has
-begun is finished, even if the task that requested it is cancelled.
+Each read or write changes threads only *once*. A read is stopped when no task waits for its result any longer. A write
+that has begun is finished, even if the task that requested the write is cancelled.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ STEPS_BETWEEN_CHECKS = 10_000
 
 
 class _Turn:
-    """A queued read or write. `waited_for` becomes false when no task awaits it; the thread then skips it."""
+    """A read or write in the queue. If the future `waited_for` is cancelled, the thread skips the read or write."""
 
     __slots__ = ("give_up_at", "waited_for")
 
@@ -81,7 +81,7 @@ class _Turn:
 
 
 class Store:
-    """The daemon's store, opened by `Store.open`. Close it, or the process cannot end."""
+    """The daemon's store, opened by `Store.open`. Unless the store is closed, the process cannot end."""
 
     def __init__(self, path: Path, *, is_read_only: bool = False) -> None:
         self._path = path
@@ -94,7 +94,7 @@ class Store:
 
     @classmethod
     async def open(cls, path: Path) -> Store:
-        """Open the store, creating and migrating it if needed. It may be read-only. Raise StoreError."""
+        """Open the store. Create or migrate the file if needed, unless it is read-only. Raise StoreError."""
         # All that can fail must fail here: aiosqlite lets the thread of a connection that did not open end by itself,
         # and it cannot once the loop is closed.
         store = cls(path, is_read_only=await asyncio.to_thread(_prepare, path))
@@ -107,7 +107,7 @@ class Store:
         return store
 
     def facts(self, query: FactsQuery, give_up_at: float, weights: Weights = DEFAULT) -> asyncio.Future[Facts]:
-        """Run the facts query of a call. `give_up_at` is an instant of time.monotonic()."""
+        """Return the facts of a call, read by the facts query. `give_up_at` is an instant of time.monotonic()."""
         return self._reading(give_up_at, facts_of, query, weights)
 
     async def read(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts, give_up_at: float = math.inf) -> T:
@@ -133,11 +133,11 @@ class Store:
         return await asyncio.shield(self._hop(self._write, _Turn(give_up_at), fn, args))
 
     async def save(self, now: float) -> Path:
-        """Back up the open store, even if its file is no longer the one at its path. Raise StoreError."""
+        """Back up the open store, even if another file is now at its path. Return the backup. Raise StoreError."""
         return await asyncio.shield(self._hop(self._save, now))
 
     async def is_emptied(self) -> bool:
-        """Return whether a program emptied the store file in place, or its unwritten -wal. If so, write nothing."""
+        """Return whether another program emptied the store file or its -wal in place. If so, write nothing."""
         return await asyncio.shield(self._hop(self._is_emptied))
 
     async def close(self) -> None:
@@ -226,7 +226,7 @@ class Store:
             return False
 
     def _has_lost_log(self) -> bool:
-        """Return whether another program emptied the -wal, so that SQLite cannot copy it into the store file."""
+        """Return whether another program emptied the -wal, so that SQLite cannot copy the -wal into the store file."""
         try:
             self._write_db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         except sqlite3.Error as error:
@@ -257,7 +257,7 @@ def _prepare(path: Path) -> bool:
 
 
 class ConnectionThread:
-    """A thread that runs functions for the current event loop. Unless it is stopped, the process cannot end."""
+    """A thread that runs functions for the current event loop. Unless the thread is stopped, the process cannot end."""
 
     def __init__(self, name: str) -> None:
         self._loop = asyncio.get_running_loop()
@@ -268,7 +268,7 @@ class ConnectionThread:
         Thread(target=self._work, name=name).start()
 
     def run(self, fn: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
-        """Queue `fn(*args)` for this thread and return a future of its result. It runs even if nobody awaits it."""
+        """Queue `fn(*args)` for this thread and return a future of its result. `fn` runs even if nobody awaits that."""
         future: asyncio.Future[T] = self._loop.create_future()
         self._waiting.put((future, fn, args))
         return future

@@ -1,11 +1,11 @@
-"""Create and open the store's file, without asyncio, and keep checksums of the lists in it.
+"""Create and open the store's file, without asyncio, and keep checksums of the lists in the store.
 
 The command line, the standalone AGI script and the backups use this module. The daemon's two connections
 (`connection.Store`) are opened by the same `connect`.
 
 A changed list entry lets a blocked caller in, and SQLite would not notice the change. So each list has a checksum, the
-sum of the checksums of its rows. Triggers of the connection, not of the file, update it: only writes by CallSieve run
-them.
+sum of the checksums of its rows. Triggers update the checksum. They belong to the connection, not to the file, so only
+writes by CallSieve run them.
 """
 
 import hashlib
@@ -39,7 +39,7 @@ TRIGGERS = {"INSERT": ("", "NEW"), "DELETE": ("OLD", ""), "UPDATE": ("OLD", "NEW
 
 
 def keep_digests(db: sqlite3.Connection) -> None:
-    """Make writes by this connection update the lists' checksums. Compute missing checksums first."""
+    """Make writes by this connection update the checksums of the lists. Compute missing checksums first."""
     _can_digest(db)
     for table, of in LISTS.items():
         columns = _columns(db, table)
@@ -58,7 +58,7 @@ def keep_digests(db: sqlite3.Connection) -> None:
 
 
 def changed_lists(db: sqlite3.Connection) -> list[str]:
-    """Return the lists whose checksums show a change by another program; all lists if the checksums are missing."""
+    """Return the lists that another program has changed, by their checksums. Without checksums, return all lists."""
     with transaction(db, begin_reading):  # else a list that the daemon writes meanwhile looks changed
         if not _has_table(db, "list_entry") or _has_table(db, UNMADE):
             return []
@@ -100,7 +100,7 @@ def _can_digest(db: sqlite3.Connection) -> None:
 
 
 def _row_digest(*values: str | float | None) -> int:
-    """Return a checksum of values. 1 and 1.0 have the same checksum, because SQLite may store either for the other."""
+    """Return a checksum of a row's values. 1 and 1.0 give the same checksum: SQLite may store either for the other."""
     plain = [float(value) if isinstance(value, int) else value for value in values]
     return int.from_bytes(hashlib.blake2b(repr(plain).encode(), digest_size=BYTES).digest())
 
@@ -139,7 +139,7 @@ def companions_of(path: Path) -> list[Path]:
 
 
 def files_of(path: Path) -> tuple[tuple[int, int] | None, ...]:
-    """Return device and inode of the store file, its -wal and its -shm; None for a missing file."""
+    """Return device and inode of the store file, its -wal and its -shm; None for a file that is missing."""
     return tuple(map(_identity, companions_of(path)))
 
 
@@ -185,7 +185,7 @@ def is_lost(path: Path) -> bool:
 
 
 def connect(path: Path, busy_seconds: float = BUSY_SECONDS) -> sqlite3.Connection:
-    """Return a connection in autocommit mode, creating the file but not migrating it. Raise StoreError."""
+    """Return a connection in autocommit mode. The file is created if needed, but not migrated. Raise StoreError."""
     with store_errors(path):
         create_file(path)
         db = sqlite3.connect(path, timeout=busy_seconds, isolation_level=None)
@@ -224,7 +224,7 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
 
 
 def truncate_wal(db: sqlite3.Connection) -> bool:
-    """Empty the -wal after a deletion, without blocking writers. Return False if readers kept it in use."""
+    """Empty the -wal after a deletion, without blocking writers. Return False if readers still use the -wal."""
     db.execute(f"PRAGMA busy_timeout = {int(1000 * CHECKPOINT_STEP_SECONDS)}")
     try:
         for _ in range(CHECKPOINT_TRIES):
@@ -239,7 +239,7 @@ def truncate_wal(db: sqlite3.Connection) -> bool:
 
 @contextmanager
 def open_store(path: Path, *, migrated: bool = True) -> Iterator[sqlite3.Connection]:
-    """Open the store, migrate it by default, and close it after the block. Raise StoreError for SQLite errors."""
+    """Open the store and close it after the block. `migrated`: migrate the store first. Raise StoreError."""
     with closing(connect(path)) as db, store_errors(path):
         if migrated:
             migrate(db)

@@ -36,7 +36,7 @@ class SignIn(NamedTuple):
     Attributes:
         person: The extension of the person.
         kind: A link or a passcode.
-        expires_at: When it expires.
+        expires_at: When the link or passcode expires.
     """
 
     digest: Annotated[str, Key(), LOCAL]
@@ -48,7 +48,7 @@ class SignIn(NamedTuple):
 
 
 class OpenLink(NamedTuple):
-    """An unused link, without its secret (never stored). `made_at`: when it was made. `expires_at`: when it expires."""
+    """An unused link, without its secret (never stored). `made_at`, `expires_at`: when it was made and expires."""
 
     made_at: Instant
     expires_at: Instant
@@ -62,7 +62,7 @@ class Device(NamedTuple):
         person: The extension of the person.
         began_at: When the person signed in.
         seen_at: When the page was last used, to the minute.
-        expires_at: When it is signed out.
+        expires_at: When the device is signed out.
         address: Where the person signed in from.
         agent: The name that the browser gives.
     """
@@ -99,18 +99,18 @@ def new_secret() -> str:
 
 
 def add_link(db: sqlite3.Connection, person: str, secret: str, at: float) -> float:
-    """Add a link and return when it expires."""
+    """Add a link with this secret for a person, and return when the link expires."""
     db.execute(ADD_SIGN_IN, (_hash_of(secret), person, SignInKind.LINK, at, at + LINK_SECONDS))
     return at + LINK_SECONDS
 
 
 def person_of_link(db: sqlite3.Connection, secret: str, now: float) -> str | None:
-    """Return the person of a link without using it up; None if it was used or has expired."""
+    """Return the person whose link has this secret, without using it up; None if the link was used or has expired."""
     return next((str(person) for (person,) in db.execute(f"SELECT person {LINK}", (_hash_of(secret), now))), None)
 
 
 def use_link(db: sqlite3.Connection, secret: str, now: float) -> str | None:
-    """Use up a link and return its person; None if it was used or has expired."""
+    """Use up the link with this secret and return its person; None if the link was used or has expired."""
     rows = db.execute(f"DELETE {LINK} RETURNING person", (_hash_of(secret), now)).fetchall()
     return next((str(person) for (person,) in rows), None)
 
@@ -121,7 +121,7 @@ def links_of(db: sqlite3.Connection, person: str, now: float) -> list[OpenLink]:
 
 
 def end_links(db: sqlite3.Connection, person: str) -> int:
-    """Delete the unused links of a person and return how many."""
+    """Delete the unused links of a person, and return how many there were."""
     return db.execute("DELETE FROM sign_in WHERE person = ? AND kind = 'link'", (person,)).rowcount
 
 
@@ -143,7 +143,7 @@ def remove_passcode(db: sqlite3.Connection, person: str) -> None:
 
 
 def use_passcode(db: sqlite3.Connection, person: str, passcode: str, now: float) -> bool:
-    """Return whether this is the person's passcode, and use it up. The fifth wrong passcode ends it."""
+    """Return whether this is the person's passcode. The right passcode is used up, and the fifth wrong try ends it."""
     kept = db.execute(PASSCODE, (person, now)).fetchone()
     if kept is None:
         return False
@@ -156,13 +156,13 @@ def use_passcode(db: sqlite3.Connection, person: str, passcode: str, now: float)
 
 
 def start_device(db: sqlite3.Connection, digest: str, device: Device) -> None:
-    """Sign a device in. `digest`: the hash of its cookie. The `id` of the record is ignored."""
+    """Sign a device in. `digest`: the hash of the device's cookie. The `id` in `device` is ignored."""
     _, person, began_at, seen_at, expires_at, address, agent = device
     db.execute(START, (digest, person, began_at, seen_at, expires_at, address, agent[:AGENT_CHARACTERS]))
 
 
 def device_of(db: sqlite3.Connection, digest: str, now: float) -> Device | None:
-    """Return the device whose cookie has this hash; None if it is signed out."""
+    """Return the device whose cookie has this hash; None if no such device is signed in."""
     return next((Device(*row) for row in db.execute(CURRENT, (digest, now))), None)
 
 
@@ -177,13 +177,13 @@ def count_devices(db: sqlite3.Connection, now: float) -> dict[str, int]:
 
 
 def end_devices(db: sqlite3.Connection, person: str, device: int | None = None, but: int = 0) -> list[Device]:
-    """Sign out and return one device of a person, or all except `but`."""
+    """Sign out the device with this id, or all devices of the person except `but`. Return the devices signed out."""
     about = {"person": person, "id": device, "but": but}
     return [Device(*row) for row in db.execute(END, about).fetchall()]
 
 
 def touch_device(db: sqlite3.Connection, device: int, at: float) -> None:
-    """Record that the device was used."""
+    """Record that the device was used at `at`."""
     db.execute("UPDATE device SET seen_at = max(seen_at, ?) WHERE id = ?", (at, device))
 
 

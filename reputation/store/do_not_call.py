@@ -1,4 +1,4 @@
-"""The do-not-call list, and complaints about own numbers."""
+"""The do-not-call list, and complaints of callers about own numbers."""
 
 import sqlite3
 from typing import Annotated, Any, NamedTuple
@@ -11,13 +11,13 @@ from reputation.store.own_days import PEOPLE_DAYS
 
 
 class DoNotCallRequest(NamedTuple):
-    """A request not to call a number.
+    """A person's request that we do not call their number.
 
     Attributes:
         number: The number, E.164.
-        at: When it was put on the list.
+        at: When the number was put on the list.
         own_number: The own number that had called; empty if unknown.
-        person: The person who took the request; empty if unknown.
+        person: The person here who took the request; empty if unknown.
         note: A note, one line.
         is_of_called: Whether that own number had called within 28 days.
     """
@@ -31,10 +31,10 @@ class DoNotCallRequest(NamedTuple):
 
 
 class Complaint(NamedTuple):
-    """A complaint about an own number. `number`: the caller who complains, empty if unknown.
+    """A complaint about an own number. `number`: the number of the person who complains, empty if unknown.
 
-    `is_of_called`: the own number had called that number within 28 days, so the complaint counts. This is determined
-    when the complaint is recorded.
+    `is_of_called`: whether the own number had called the person within 28 days, so that the complaint counts. This is
+    determined when the complaint is recorded.
     """
 
     own_number: str
@@ -45,7 +45,7 @@ class Complaint(NamedTuple):
 
 
 class Talk(NamedTuple):
-    """A conversation: the other party's number, and the own number used; empty if unknown."""
+    """A conversation with `number`. `own_number`: the own number that was used; empty if unknown."""
 
     number: str
     own_number: str
@@ -91,7 +91,7 @@ WAS_CALLED = "SELECT EXISTS (SELECT 1 FROM own_called WHERE number = ? AND calle
 
 
 def was_called(db: sqlite3.Connection, own_number: str, number: str, at: float) -> bool:
-    """Return whether the own number called the number on the day of `at` or in the 28 days before it."""
+    """Return whether the own number called `number` on the day of `at` or in the 28 days before that day."""
     if not own_number or not number:
         return False
     day = local_date_number(AS_INSTALLED.place_of(stored_number(number), at), at)
@@ -99,12 +99,12 @@ def was_called(db: sqlite3.Connection, own_number: str, number: str, at: float) 
 
 
 def add_do_not_call(db: sqlite3.Connection, request: DoNotCallRequest) -> bool:
-    """Add a request. Return False if the number is already on the list; its first request stays."""
+    """Add a request. Return False if the number is already on the list, whose first request stays."""
     return db.execute(ADD, request).rowcount > 0
 
 
 def do_not_call_of(db: sqlite3.Connection, number: str) -> DoNotCallRequest | None:
-    """Return the do-not-call request of the number; None if it is not on the list."""
+    """Return the do-not-call request of the number; None if the number is not on the list."""
     return next((_request(row) for row in db.execute(ONE, (number,))), None)
 
 
@@ -114,38 +114,38 @@ def all_do_not_call(db: sqlite3.Connection, limit: int = 1000) -> list[DoNotCall
 
 
 def count_do_not_call(db: sqlite3.Connection) -> int:
-    """Return the size of the do-not-call list."""
+    """Return how many numbers the do-not-call list has."""
     return int(db.execute(COUNT).fetchone()[0])
 
 
 def count_requests_since(db: sqlite3.Connection, person: str, since: float) -> int:
-    """Return how many requests a person has recorded since `since`."""
+    """Return how many requests a person here has recorded since `since`."""
     return int(db.execute(REQUESTED_SINCE, (person, since)).fetchone()[0])
 
 
 def find_do_not_call(
     db: sqlite3.Connection, text: str, number: str | None, limit: int
 ) -> tuple[list[DoNotCallRequest], int]:
-    """Return requests of this number or with the text in any field, newest first, and their total count."""
+    """Return requests, newest first, and how many match. A request matches by its number, or by `text` in any field."""
     wanted = {"text": text, "number": number, "limit": limit}
     rows = db.execute(FIND, wanted)
     return [_request(row) for row in rows], int(db.execute(COUNT_FOUND, wanted).fetchone()[0])
 
 
 def requests_after(db: sqlite3.Connection, own_number: str, since: float) -> list[DoNotCallRequest]:
-    """Return the requests since `since` from people that this own number had called."""
+    """Return the requests since `since` from people whom this own number had called."""
     return [_request(row) for row in db.execute(OF_OWN, (own_number, since))]
 
 
 def remove_do_not_call(db: sqlite3.Connection, number: str) -> DoNotCallRequest | None:
-    """Remove the number from the list and return its request."""
+    """Remove the number from the do-not-call list. Return its request, or None if the number was not on the list."""
     request = do_not_call_of(db, number)
     db.execute(REMOVE, (number,))
     return request
 
 
 def last_talk_of(db: sqlite3.Connection, person: str, since: float) -> Talk | None:
-    """Return the person's last conversation, in either direction, that ended since `since`, if its number is known."""
+    """Return the person's last conversation, in or out, that ended since `since`; None if its number is unknown."""
     rows = db.execute(LAST_TALK, {"person": person, "since": since}).fetchall()
     return next((Talk(number, own or "") for number, own in rows), None)
 
@@ -158,13 +158,13 @@ def add_complaint(db: sqlite3.Connection, complaint: Complaint) -> bool:
 def remove_complaint(
     db: sqlite3.Connection, own_number: str, number: str | None, at: float | None = None
 ) -> Complaint | None:
-    """Remove and return the complaint (by `number`, if given) about the own number made at `at`, or the latest one."""
+    """Remove the latest complaint about the own number and return it. `number`, `at`: by this number, of this time."""
     rows = db.execute(REMOVE_COMPLAINT, {"own": own_number, "number": number, "at": at}).fetchall()
     return next((_complaint(row) for row in rows), None)
 
 
 def complaint_of(db: sqlite3.Connection, own_number: str, number: str, at: float) -> Complaint | None:
-    """Return the complaint that this number made about the own number at this time."""
+    """Return the complaint that `number` made about the own number at `at`, or None."""
     return next((_complaint(row) for row in db.execute(ONE_COMPLAINT, (own_number, number, at))), None)
 
 

@@ -1,4 +1,4 @@
-"""Errors of the store as messages for the administrator: which file, what happened, and what to do."""
+"""Errors of the store as messages for the administrator: the file, what happened, and what to do."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class StoreError(Exception):
-    """A failed operation on the store. `damaged`: the content of the file is damaged (see backup.py)."""
+    """The error for a failed operation on the store. `damaged`: whether the file's content is damaged (backup.py)."""
 
     def __init__(self, message: str, *, damaged: bool = False) -> None:
         super().__init__(message)

@@ -1,9 +1,9 @@
-"""Deliveries: the events that each receiver has not got yet, the state of receivers, and dead letters.
+"""Deliveries of events to receivers that have not got the events yet, the state of receivers, and dead letters.
 
     deliveries_after(db, "crm", seq, 500)        the next deliveries to make
-    record_deliveries(db, "crm", Progress(...))  the results of several deliveries in one transaction
+    record_deliveries(db, "crm", Progress(...))  store the results of several deliveries in one transaction
 
-Each event has a row per receiver until it is delivered.
+Each event has a row per receiver until it is delivered to that receiver.
 """
 
 import sqlite3
@@ -79,7 +79,7 @@ RESTORED = "events/restored"
 
 
 class Delivery(NamedTuple):
-    """An event to be delivered. `attempts`: failed attempts so far. `next_at`: the time of the next attempt."""
+    """An event to be delivered. `attempts`: how many attempts failed so far. `next_at`: when the next one is due."""
 
     event: Event
     attempts: int = 0
@@ -88,7 +88,7 @@ class Delivery(NamedTuple):
 
 
 class FailedDelivery(NamedTuple):
-    """A failed attempt to deliver an event. If `next_at` is None, the event becomes a dead letter."""
+    """A failed attempt to deliver an event. If `next_at` is `None`, the event becomes a dead letter."""
 
     seq: int
     error: str
@@ -97,7 +97,7 @@ class FailedDelivery(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """The results of deliveries to a receiver. `delivered` and `skipped` (not needed) list values of `seq`."""
+    """The results of deliveries to a receiver. `delivered` and `skipped` (not needed) list the `seq` of the events."""
 
     delivered: Sequence[int]
     failed: Sequence[FailedDelivery]
@@ -111,7 +111,7 @@ class ReceiverState(NamedTuple):
     """The state of a receiver. Its counts began when it was first named; `waiting` and `dead_letters` are current.
 
     `failed` counts attempts, `dead` and `lost` count events. Lost events were deleted because they were too old or too
-    many. `off`: why no events are sent to it. `failing_since`: the first failure since its last successful delivery.
+    many. `off`: why no events are sent to the receiver. `failing_since`: the first failure since the last success.
     """
 
     name: str
@@ -134,7 +134,7 @@ class DeadLetter(NamedTuple):
     """An event that could not be delivered to a receiver, and why.
 
     Attributes:
-        receiver: The receiver.
+        receiver: The name of the receiver.
         attempts: How often delivery was tried.
         error: The last error.
         dead_at: When the last attempt failed.
@@ -148,20 +148,20 @@ class DeadLetter(NamedTuple):
 
 
 def deliveries_after(db: sqlite3.Connection, receiver: str, seq: int, limit: int) -> list[Delivery]:
-    """Return the next deliveries to the receiver after the sequence number `seq`, in order."""
+    """Return at most `limit` deliveries to the receiver with a sequence number above `seq`, in order."""
     return [_delivery(row) for row in db.execute(AFTER, {"receiver": receiver, "seq": seq, "limit": limit})]
 
 
 def deliveries_of_subject(
     db: sqlite3.Connection, receiver: str, subject: str, seq: int, until: int, limit: int
 ) -> list[Delivery]:
-    """Return the next deliveries about a subject after the sequence number `seq`, up to `until`."""
+    """Return at most `limit` deliveries about the subject, with sequence numbers above `seq` and up to `until`."""
     about = {"receiver": receiver, "seq": seq, "until": until, "subject": subject, "limit": limit}
     return [_delivery(row) for row in db.execute(OF_SUBJECT, about)]
 
 
 def record_deliveries(db: sqlite3.Connection, receiver: str, progress: Progress, at: float) -> None:
-    """Record the results of deliveries, in a transaction. Recording a result twice only makes its count wrong."""
+    """Record the results of deliveries, in a transaction. A result that is recorded twice only makes a count wrong."""
     db.executemany(DELIVERED, ((receiver, seq) for seq in (*progress.delivered, *progress.skipped)))
     for failure in progress.failed:
         dead_at = at if failure.next_at is None else None
@@ -179,7 +179,7 @@ def record_deliveries(db: sqlite3.Connection, receiver: str, progress: Progress,
 
 
 def bury_old(db: sqlite3.Connection, receiver: str, before: float, why: str, at: float) -> int:
-    """Make dead letters of events that wait since before `before`. Return how many. Call it in a transaction."""
+    """Make dead letters of the receiver's events from before `before`. Return how many. Call it in a transaction."""
     buried = db.execute(BURY_OLD, (at, why, receiver, before)).rowcount
     if buried:
         db.execute(COUNT, {**NO_COUNT, "name": receiver, "dead": buried})
@@ -208,7 +208,7 @@ def count_dead_letters(db: sqlite3.Connection) -> int:
 
 
 def replay(db: sqlite3.Connection, event_id: str | None, receiver: str | None, at: float) -> int:
-    """Deliver dead letters again (of an event, of a receiver, or all). Return how many. Call it in a transaction."""
+    """Deliver dead letters of an event or receiver, or all, again, and return how many. Call it in a transaction."""
     replayed = len(db.execute(REPLAY, {"id": event_id, "receiver": receiver}).fetchall())
     if replayed:
         read_again(db, at)
@@ -216,19 +216,19 @@ def replay(db: sqlite3.Connection, event_id: str | None, receiver: str | None, a
 
 
 def read_again(db: sqlite3.Connection, at: float) -> None:
-    """Make the sender reload its deliveries, because they have changed. Call it in a transaction."""
+    """Make the sender read its deliveries again, because they have changed. Call it in a transaction."""
     set_state(db, REREAD, new_id(), at)
 
 
 def switch_off(db: sqlite3.Connection, receiver: str, why: str, at: float) -> None:
-    """Stop writing events for a receiver and make dead letters of its waiting events. Call it in a transaction."""
+    """Stop storing events for a receiver, and make dead letters of its waiting events. Call it in a transaction."""
     db.execute(SWITCH_OFF, (receiver, why))
     db.execute(BURY, (at, why, receiver))
     db.execute(UNWANT, (receiver,))
 
 
 def switch_on(db: sqlite3.Connection, receiver: str, kinds: Sequence[EventKind], at: float) -> bool:
-    """Resume writing events of these kinds for the receiver. Return False if it was not switched off."""
+    """Store events of these kinds for the receiver again. Return False if the receiver was not switched off."""
     if not db.execute(SWITCH_ON, (receiver,)).rowcount:
         return False
     wanted = ((kind.value, receiver) for kind in kinds)
@@ -261,7 +261,7 @@ def names_of_event(db: sqlite3.Connection, event: Event) -> dict[str, str]:
 
 
 def name_of_number(db: sqlite3.Connection, number: str, at: float) -> str:
-    """Return the name of a number's owner, from the register of own numbers or its identity; empty if unknown."""
+    """Return the name of the number's owner, from our own numbers or the known identities; empty if unknown."""
     own = own_of(db, number)
     if own is not None:
         return own.name

@@ -56,7 +56,7 @@ def challenge_results(db: sqlite3.Connection, since: float, until: float) -> dic
 
 
 def latest_challenge_pass(db: sqlite3.Connection, number: str, auth_class: AuthClass) -> float | None:
-    """Return when a caller with this number last passed a challenge."""
+    """Return when a caller with this number last passed a challenge in this auth class; None if never."""
     (at,) = db.execute(LATEST_PASS, (number, auth_class)).fetchone()
     return None if at is None else float(at)
 
@@ -111,7 +111,7 @@ DELETE FROM signal WHERE number = :number AND auth_class = :auth_class AND epoch
 
 
 def learn(db: sqlite3.Connection, outcome: OutcomeRecord) -> Signal | None:
-    """Store all evidence of an outcome and return its signal. The caller must refresh the number's standing."""
+    """Store all evidence of an outcome and return its signal, if any. The caller must refresh the number's standing."""
     lessons = lessons_of(outcome)
     signal = lessons.signal
     if lessons.answered is not None:
@@ -132,7 +132,7 @@ def learn(db: sqlite3.Connection, outcome: OutcomeRecord) -> Signal | None:
 
 
 def _second_talk(db: sqlite3.Connection, talk: Signal) -> Signal | None:
-    """Record the conversation, and return its signal if the two parties also talked on another day."""
+    """Record the conversation. Return its signal if the two parties also talked on another day, otherwise None."""
     about = _parameters(talk)
     (row,) = db.execute(ADD_INBOUND_TALK, about | {"another_day": ANOTHER_DAY_SECONDS}).fetchall()
     is_second, at, linkedid = row

@@ -1,4 +1,4 @@
-"""The evidence rows of a number that count (marks, signals, answers, challenges), and the numbers of its block."""
+"""The evidence rows of a number that count (marks, signals, answers, challenges), and other numbers of its block."""
 
 import json
 import sqlite3
@@ -68,7 +68,7 @@ ANSWERED = f"SELECT {column_list(Answered)} FROM answered WHERE number = ? ORDER
 
 
 def rows_of(db: sqlite3.Connection, number: str) -> Rows:
-    """Return all evidence rows of the number that count, of every class and epoch."""
+    """Return all evidence rows of the number that count, of every auth class and epoch."""
     marks = [mark_from(row) for row in db.execute(MARKS_THAT_COUNT, (number,))]
     challenges = challenges_of(db, number)
     rows = Rows(marks, _signals(db, number, marks), answered_of(db, number), challenges, _trap_calls(db, number))
@@ -85,13 +85,13 @@ def marks_of(db: sqlite3.Connection, number: str) -> list[model.Mark]:
 
 
 def live_marks_of(db: sqlite3.Connection, number: str, reporter: str | None = None) -> list[model.Mark]:
-    """Return the marks of a number without retractions, by all people or by `reporter`."""
+    """Return the marks of a number without retractions. `reporter`: only marks by this person."""
     marks = (row for row in marks_of(db, number) if reporter in (None, row.reporter))
     return [row for row in marks if row.verdict is not model.Verdict.RETRACTED]
 
 
 def signals_of(db: sqlite3.Connection, number: str) -> list[Signal]:
-    """Return the signals of a number that count, newest first, including those from "not spam" marks."""
+    """Return the signals of a number that count, newest first, including the signals of "not spam" marks."""
     signals = _signals(db, number, marks_of(db, number))
     return sorted(signals, key=lambda signal: (-signal.at, signal.callee, signal.category))
 
@@ -102,7 +102,7 @@ def answered_of(db: sqlite3.Connection, number: str) -> list[Answered]:
 
 
 def challenges_of(db: sqlite3.Connection, number: str) -> list[Challenged]:
-    """Return the challenges of the number. A proof of control of the number is returned as a passed challenge."""
+    """Return the challenges of the number. A proof of control of the number appears as a passed challenge."""
     challenges = [
         Challenged(number, model.AuthClass(auth_class), did, model.ChallengeResult(result), at, linkedid, epoch)
         for number, auth_class, did, result, at, linkedid, epoch in db.execute(CHALLENGES, (number,))
@@ -112,7 +112,7 @@ def challenges_of(db: sqlite3.Connection, number: str) -> list[Challenged]:
 
 
 def one_ring_before(db: sqlite3.Connection, number: str, at: float) -> float | None:
-    """Return when the number last made a one-ring call within the day before `at`."""
+    """Return when the number last made a one-ring call in the day before `at`; None if it made none."""
     (at_once,) = db.execute(ONE_RING, (number, at - ONE_RING_GUARD_SECONDS, at)).fetchone()
     return None if at_once is None else float(at_once)
 
@@ -125,7 +125,7 @@ def _trap_calls(db: sqlite3.Connection, number: str) -> list[TrapCall]:
 
 
 def mark_from(row: tuple[Any, ...]) -> model.Mark:
-    """Return a mark from a row of the columns MARK_COLUMNS."""
+    """Return the mark in a row of the columns MARK_COLUMNS."""
     number, auth_class, reporter, verdict, at, channel, group, category, reason, linkedid, epoch = row
     return model.Mark(
         number=number,
@@ -157,7 +157,7 @@ def _signal(row: tuple[Any, ...]) -> Signal:
 
 
 def names_in(rows: Rows) -> set[str]:
-    """Return every person, DID, queue and challenged call named in the rows."""
+    """Return the names of all people, DIDs, queues and challenged calls in the rows."""
     return {
         *[mark.reporter for mark in rows.marks],
         *[signal.callee for signal in rows.signals],
@@ -168,15 +168,15 @@ def names_in(rows: Rows) -> set[str]:
 
 
 def without_sites(rows: Rows, sites: Collection[str]) -> Rows:
-    """Return the rows without those that come from these sites."""
+    """Return the rows except those of these sites."""
     return _of_names(rows, lambda name: site_of(name) not in sites)
 
 
 def without_duplicates(rows: Rows, human_of: Mapping[str, str]) -> Rows:
-    """Return the rows with only one entry for each human who has several names.
+    """Return the rows with one entry for each human who has several names.
 
-    A row of this site is preferred, then the order of site names decides. A person who only answered keeps all rows.
-    `human_of`: the human behind each name.
+    `human_of`: the human behind each name. A row of this site is preferred, then the order of site names decides. A
+    person who only answered keeps all rows.
     """
     spoke: defaultdict[str, set[str]] = defaultdict(set)
     answered: defaultdict[str, set[str]] = defaultdict(set)
@@ -217,7 +217,7 @@ def ignored_sites(db: sqlite3.Connection) -> frozenset[str]:
 
 
 def humans_of(db: sqlite3.Connection, names: Iterable[str]) -> dict[str, str]:
-    """Return a map from each name to its human, for humans with several names."""
+    """Return the human behind each name, for humans who have several names."""
     return dict(db.execute(HUMANS, (json.dumps(sorted(names)),)).fetchall())
 
 
@@ -236,7 +236,7 @@ SELECT caller, count(*), max(at), max(log_odds) FROM decision
 
 
 class Neighbour(NamedTuple):
-    """Another number of the block that called: how often, when last, and its highest log-odds."""
+    """Another number of the block that called: how often, when last, and the highest log-odds of its decisions."""
 
     number: str
     calls: int
@@ -245,7 +245,7 @@ class Neighbour(NamedTuple):
 
 
 def bad_numbers_near(db: sqlite3.Connection, number: str, limit: int = 20) -> list[str]:
-    """Return other numbers of the same block whose evidence may be bad."""
+    """Return other numbers of the same block whose evidence may be bad, at most `limit`."""
     about = {"number": number, "block": block_of(number), "limit": limit}
     return [near for (near,) in db.execute(STANDINGS, about)]
 

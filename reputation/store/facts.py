@@ -1,9 +1,9 @@
 """The facts query: a single statement that reads everything the store knows about a call.
 
-Each branch of the UNION ALL is a look-up in an index, so the cost does not depend on the size of the store. The number
-of rows read for a block of 1000 numbers is limited, so a few bad numbers may be missed. A caller without a number
+Each branch of the UNION ALL is a look-up in an index, so the cost does not depend on the size of the store. At most a
+fixed count of rows is read for a block of 1000 numbers, so a few bad numbers may be missed. A caller without a number
 (NULL) matches nothing in most branches. Relationships and times apply as of `now`: a person whom we called and who
-talked is known for 180 days, unless a one-ring call provoked that call.
+talked is known for 180 days, unless a one-ring call provoked our call.
 
 The module also reads and writes standings as rows.
 """
@@ -56,13 +56,13 @@ OF = f"SELECT {COLUMNS} FROM standing WHERE number = ? AND auth_class = ?"
 
 
 def standing(db: sqlite3.Connection, number: str, auth_class: AuthClass) -> Standing | None:
-    """Return the number's stored standing in an auth class."""
+    """Return the number's stored standing (the summed evidence) in an auth class, or None."""
     row = db.execute(OF, (number, auth_class.value)).fetchone()
     return standing_from(row) if row else None
 
 
 def standing_from(row: tuple[Any, ...]) -> Standing:
-    """Return a standing from a row of the columns COLUMNS."""
+    """Return the standing in a row of the columns COLUMNS."""
     groups, at, marks, answers, counts, reporters, answered, silent, signals, burst_at, *texts = row
     against, traps, challenges = texts
     return Standing._make(  # positional, because keywords take twice as long
@@ -89,7 +89,7 @@ _NEVER: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
 
 
 def standing_columns(standing: Standing) -> tuple[object, ...]:
-    """Return the values of the columns COLUMNS for a standing."""
+    """Return the values of the columns COLUMNS by which a standing is stored."""
     signals = json.dumps({category.value: count for category, count in standing.signals})
     sums = standing[3:9]
     against, traps = (standing.witnessed, standing.adverse), (standing.traps, standing.verified_traps)
@@ -245,14 +245,14 @@ _SPECIFICITY = {EntryKind.EXACT: 2, EntryKind.PREFIX: 1, EntryKind.RANGE: 0}
 
 
 def facts_of(db: sqlite3.Connection, query: FactsQuery, weights: Weights = DEFAULT) -> Facts:
-    """Return all facts about a call that are in the store at `query.now`, read by a single, consistent statement."""
+    """Return all facts about a call that the store has at `query.now`, read by a single, consistent statement."""
     return facts_from_rows(_rows_of(db, query, weights), query, weights)
 
 
 def evidence_of(
     db: sqlite3.Connection, query: FactsQuery, weights: Weights = DEFAULT
 ) -> tuple[Evidence, Circumstances]:
-    """Return the evidence behind the reputation in `facts_of`, to compute what would change it."""
+    """Return the evidence behind the reputation in `facts_of`, from which `would_change` can be computed."""
     return _evidence(_by_kind(_rows_of(db, query, weights)), query, weights)
 
 
@@ -354,7 +354,7 @@ _OF_EVIDENCE = frozenset({"standing", "imported", "identity", "listed", "neighbo
 
 
 def _bad_neighbours(of: dict[str, list[Row]], weights: Weights, now: float) -> int:
-    """Count numbers of the block that are bad by this site's evidence or by a list imported by hand."""
+    """Count the numbers of the block that are bad by this site's evidence or by a list imported by hand."""
     bad = {row[1] for row in of.get("listed", ()) if not row[2]}
     for row in of.get("neighbour", ()):
         if len(bad) >= weights.block.many:
@@ -365,7 +365,7 @@ def _bad_neighbours(of: dict[str, list[Row]], weights: Weights, now: float) -> i
 
 
 def imported_from(row: Row) -> Imported:
-    """Return an imported number from its row. The row ends with the flags is_outside, was_asked and is_proven."""
+    """Return an imported number from its row, which ends with the flags is_outside, was_asked and is_proven."""
     source, verdict, category, name, note, imported_at, *flags = row
     return Imported(source, verdict, category, name, note, imported_at, *map(bool, flags))
 
@@ -377,7 +377,7 @@ def peer_word_from(row: Row) -> PeerWord:
 
 
 def most_specific(entries: list[ListEntry], list_name: ListName) -> ListEntry | None:
-    """Return the entry of this list that applies: an exact number, else the narrowest prefix, else a range."""
+    """Return the entry of this list that applies: an exact number, else the longest prefix, else a range; or None."""
     return max((entry for entry in entries if entry.list_name is list_name), key=_specificity, default=None)
 
 

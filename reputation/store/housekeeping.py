@@ -60,7 +60,7 @@ CLAMP = (
 
 
 def leap_of(db: sqlite3.Connection, now: float) -> float:
-    """Return the seconds by which the clock is implausibly ahead of the last run (negative: behind); 0 if plausible."""
+    """Return by how many seconds the clock is implausibly ahead of the last run (negative: behind); 0 if plausible."""
     leap = now - float(db.execute(LAST_RUN).fetchone()[0])
     return leap if abs(leap) > LEAP_SECONDS else 0.0
 
@@ -71,7 +71,7 @@ def is_held(db: sqlite3.Connection) -> bool:
 
 
 def check_clock(db: sqlite3.Connection, now: float) -> bool:
-    """Return whether the clock is plausible. If not, record since when it shows this time. Use a transaction."""
+    """Return whether the clock is plausible. If not, record since when the clock is wrong. Call it in a transaction."""
     since = _since(db, now)
     if leap_of(db, now) and now - since < HOLD_SECONDS:
         db.execute(SET_CLOCK_CHECK, (now, json.dumps({"since": since})))
@@ -81,7 +81,7 @@ def check_clock(db: sqlite3.Connection, now: float) -> bool:
 
 
 def believe(db: sqlite3.Connection, now: float) -> None:
-    """Accept the clock: delete records of runs later than `now`. It is a single statement."""
+    """Accept the clock as right: delete the records of runs later than `now`, in a single statement."""
     db.execute(BELIEVE, (now + AHEAD_SECONDS,))
 
 
@@ -102,12 +102,12 @@ EXPIRING = tuple(table for table in TABLES if table.kept is not None)
 
 
 def expire(db: sqlite3.Connection, now: float) -> dict[str, int]:
-    """Delete expired rows and return how many, by table. Call it in a transaction."""
+    """Delete expired rows, and return how many by table. Call it in a transaction."""
     return {table.name: expire_table(db, table, now) for table in EXPIRING}
 
 
 def expire_table(db: sqlite3.Connection, table: Table, now: float) -> int:
-    """Delete expired rows of this table and return how many. Call it in a transaction."""
+    """Delete the expired rows of this table, and return how many there were. Call it in a transaction."""
     assert table.kept is not None
     cursor = db.execute(table.expire_sql, (now - table.kept.days * DAY,))
     refresh_all(db, {number for (number,) in cursor})
@@ -149,7 +149,7 @@ Counts = dict[str, int]
 
 
 class HousekeepingReport(NamedTuple):
-    """The result of a job's last run: its nonzero counts."""
+    """The result of a job's last run. `did`: how many rows the job changed, by kind, without zeros."""
 
     job: str
     at: float
@@ -158,7 +158,7 @@ class HousekeepingReport(NamedTuple):
 
 
 class Job(NamedTuple):
-    """A housekeeping job. `run(db, now, begin)` writes in `with begin(db):` blocks. A dry run rolls them back."""
+    """A housekeeping job. `run(db, now, begin)` writes inside `with begin(db):` blocks, which a dry run rolls back."""
 
     name: str
     every_seconds: float
@@ -180,7 +180,7 @@ def _invalid_numbers(db: sqlite3.Connection, _now: float, begin: Begin) -> Count
     """Delete evidence from calls of numbers that no country allocates any longer.
 
     Nobody has such a number, so a caller who shows it is spoofing. Marks stay. A number also stays if somebody here has
-    called it and talked: then our numbering plan of the country is wrong.
+    called it and talked: then the numbering plan that we have is wrong.
     """
     counts = dict.fromkeys(("number", *FORGET), 0)
     for number in _learnt_about(db):
@@ -254,7 +254,7 @@ def jobs_due(db: sqlite3.Connection, now: float) -> list[Job]:
 def run_jobs(
     db: sqlite3.Connection, jobs: Iterable[Job], now: float, *, dry_run: bool = False
 ) -> Iterator[HousekeepingReport]:
-    """Run each job in its own transactions, and yield its result. A dry run is rolled back."""
+    """Run each job in its own transactions, and yield the result of each. A dry run is rolled back."""
     for job in jobs:
         began = time.monotonic()
         counts = job.run(db, now, rehearsal if dry_run else transaction)

@@ -1,4 +1,4 @@
-"""Identities (who owns a number, and how well that is proven) and epochs (since when a number has its present owner).
+"""Identities (the owner of a number, and how well that is proven) and epochs (the periods with one owner).
 
 Evidence from an earlier epoch weighs less, and an identity that was proven for an earlier owner is ignored.
 """
@@ -29,7 +29,7 @@ DUE = f"{SELECT} WHERE ends_at < ? ORDER BY ends_at, number"
 
 
 def set_identity(db: sqlite3.Connection, identity: Identity, added_at: float) -> None:
-    """Store the identity of a number, unless a later record exists."""
+    """Store the identity of a number, unless a later identity of the number exists."""
     row = (identity.number, identity.name, identity.level, identity.expires_at, identity.note, added_at)
     db.execute(SET, row)
     refresh(db, identity.number)  # a proof counts as a challenge that was passed
@@ -38,7 +38,7 @@ def set_identity(db: sqlite3.Connection, identity: Identity, added_at: float) ->
 def note_control(db: sqlite3.Connection, number: str, name: str, at: float, note: str) -> Identity:
     """Record that somebody proved control of the number: level 1 for twelve months. Return the number's identity.
 
-    A valid identity of a higher level stays. `name` is what the owner claims: nobody has checked it.
+    A valid identity of a higher level stays. `name` is the name that the owner claims: nobody has checked the name.
     """
     known = identity_of(db, number)
     lasts = known is not None and known.expires_at > at
@@ -51,7 +51,7 @@ def note_control(db: sqlite3.Connection, number: str, name: str, at: float, note
 
 
 def remove_identity(db: sqlite3.Connection, number: str) -> Identity | None:
-    """Remove and return the identity of the number."""
+    """Remove the identity of the number and return it, or None."""
     identity = identity_of(db, number)
     db.execute("DELETE FROM identity WHERE number = ?", (number,))
     refresh(db, number)
@@ -59,7 +59,7 @@ def remove_identity(db: sqlite3.Connection, number: str) -> Identity | None:
 
 
 def identity_of(db: sqlite3.Connection, number: str) -> Identity | None:
-    """Return the identity of the number, even if it has expired or belongs to an earlier owner."""
+    """Return the identity of the number, or None. It may have expired or belong to an earlier owner."""
     return next((Identity(*row) for row in db.execute(OF, (number,))), None)
 
 
@@ -69,7 +69,7 @@ def all_identities(db: sqlite3.Connection) -> list[Identity]:
 
 
 def identities_due(db: sqlite3.Connection, until: float) -> list[Identity]:
-    """Return identities that have expired or expire before `until`, the earliest first."""
+    """Return the identities that expire before `until`, the earliest first, including expired identities."""
     return [Identity(*row) for row in db.execute(DUE, (until,))]
 
 
@@ -78,10 +78,10 @@ class Epoch(NamedTuple):
 
     Attributes:
         number: The number.
-        epoch: How many owners it had before.
+        epoch: How many owners the number had before.
         at: Since when the number has this owner.
         reason: How the change of owner is known.
-        who: The user who recorded it.
+        who: The user who recorded the change.
     """
 
     number: str
@@ -104,7 +104,7 @@ def epochs_of(db: sqlite3.Connection, number: str) -> list[Epoch]:
 
 
 def epoch_of(db: sqlite3.Connection, number: str) -> Epoch | None:
-    """Return the present epoch; None if no change of owner is known."""
+    """Return the latest change of the number's owner; None if no change is known."""
     return next(iter(epochs_of(db, number)), None)
 
 
@@ -114,7 +114,7 @@ def all_epochs(db: sqlite3.Connection) -> list[Epoch]:
 
 
 def raise_epoch(db: sqlite3.Connection, number: str, at: float, reason: str, who: str) -> int:
-    """Record that the number has a new owner since `at`, unless a later change is known. Return its epoch."""
+    """Record that the number has a new owner since `at`, unless a later change is known. Return the number's epoch."""
     latest = epoch_of(db, number)
     if latest is not None and at <= latest.at:
         return latest.epoch
@@ -125,7 +125,7 @@ def raise_epoch(db: sqlite3.Connection, number: str, at: float, reason: str, who
 
 
 def lower_epoch(db: sqlite3.Connection, number: str) -> Epoch | None:
-    """Remove and return the latest change of owner; None if no change is known."""
+    """Remove the latest change of the number's owner and return it; None if no change is known."""
     latest = epoch_of(db, number)
     if latest is not None:
         db.execute(LOWER, (number, latest.epoch))

@@ -1,12 +1,12 @@
 """Import numbers from a file or feed in generations: a new generation is staged, then replaces the previous generation.
 
 An import of millions of numbers must not block other writers or be visible half done. So it is written in small
-transactions under a source that is not live. One transaction makes it live, and the old generation is deleted in small
-transactions.
+transactions under a source that is not live. One transaction makes the source live, and the old generation is deleted
+in small transactions.
 
-To resume an interrupted import (Ctrl-C, power cut), run it again. If the same rows were staged under the name, it
-continues after the last stored number. The rows are compared by a digest, so they may come from another file, pipe or
-format. The next import deletes a staged generation that is older than a day.
+To resume an interrupted import (Ctrl-C, power cut), run it again. If the same rows were staged under the name, the
+import continues after the last stored number. The rows are compared by a digest, so they may come from another file,
+pipe or format. The next import deletes a staged generation that is older than a day.
 
 These functions make their own transactions: call them on a connection of `open_store`, not through `Store.write`.
 """
@@ -90,15 +90,15 @@ class TooFewNumbers(StoreError):
 
 
 def last_of(rows: Iterable[ImportedRow]) -> ImportedRow:
-    """Return the last of several rows about the same number. It replaces the earlier rows."""
+    """Return the last of several rows about the same number. This row replaces the earlier rows."""
     return deque(rows, maxlen=1)[0]
 
 
 class Feed(NamedTuple):
-    """How rows are combined and checked before they go live.
+    """How the rows of an import are combined and checked before they go live.
 
     `format`: the format of a feed's file, None for a list. `merge`: combines all rows of a number into one row.
-    `least`: the fewest numbers with which the generation goes live.
+    `least`: how many numbers at least the generation must have to go live.
     """
 
     format: str | None = None
@@ -112,7 +112,7 @@ LIST = Feed()
 class ImportSource(NamedTuple):
     """A live source: its verdict (spam or ok), when it was imported, and how many numbers it lists.
 
-    `continued`: how many of these numbers an interrupted run had already stored.
+    `continued`: how many of these numbers were stored by an earlier run that was interrupted.
     """
 
     name: str
@@ -155,7 +155,7 @@ def import_numbers(
     also: Callable[[ImportSource], object] = lambda _live: None,
     feed: Feed = LIST,
 ) -> ImportSource:
-    """Replace the numbers of the source.
+    """Replace the numbers of the source `name`.
 
     Rows may come in any order. They are sorted on disk first, because sorted rows take half the space in the store.
     `also` is called in the transaction that makes the source live.
@@ -194,7 +194,7 @@ def remove_source(
     clock: Callable[[], float] = time.time,
     also: Callable[[], object] = lambda: None,
 ) -> bool:
-    """Make the source inactive, calling `also` in the transaction, and delete its numbers. Return False if unknown."""
+    """Stop using the source, call `also` in the same transaction, and delete its numbers. Return False if unknown."""
     with transaction(db):
         was_live = db.execute(RETIRE, (name,)).rowcount > 0
         also()
@@ -203,7 +203,7 @@ def remove_source(
 
 
 def drop_left_over(db: sqlite3.Connection, clock: Callable[[], float] = time.time) -> None:
-    """Delete inactive generations, and staged generations that are older than a day."""
+    """Delete generations that are no longer live, and staged generations that are older than a day."""
     before, turns = clock() - ABANDONED_SECONDS, _Turns()
     for (source,) in db.execute(LEFT_OVER, (before,)).fetchall():
         with transaction(db):
@@ -249,9 +249,9 @@ def _go_live(db: sqlite3.Connection, name: str, source: int, least: int, now: fl
 
 
 def usual_gap(every: float | None, gap: float) -> float | None:
-    """Return a feed's usual interval between imports (seconds), given the latest interval `gap`.
+    """Return the usual interval between imports of a feed (seconds), given the latest interval `gap`.
 
-    An interval below an hour is ignored, and a shorter interval at most halves the usual interval.
+    An interval below an hour is ignored, and a shorter interval at most halves the usual interval `every`.
     """
     if gap < AGAIN_SECONDS:
         return every

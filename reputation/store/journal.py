@@ -59,7 +59,7 @@ def record_decisions(db: sqlite3.Connection, records: Iterable[DecisionRecord]) 
 
 
 def decision_of(db: sqlite3.Connection, decision_id: str) -> DecisionRecord | None:
-    """Return the decision with this id."""
+    """Return the decision with this id, or None."""
     return next(map(_record, db.execute(BY_ID, (decision_id,))), None)
 
 
@@ -72,7 +72,7 @@ def decisions(
     until: float = math.inf,
     limit: int = 100,
 ) -> list[DecisionRecord]:
-    """Return decisions about one caller, one call, or all, between `since` and `until` (exclusive), newest first."""
+    """Return decisions from `since` to before `until`, newest first. `caller`, `linkedid`: only about these."""
     if caller is not None:
         rows = db.execute(BY_CALLER, (caller, since, until, limit))
     elif linkedid is not None:
@@ -83,12 +83,12 @@ def decisions(
 
 
 def latest_for(db: sqlite3.Connection, callee: str, since: float) -> DecisionRecord | None:
-    """Return the latest decision since `since` about a call for this phone."""
+    """Return the latest decision since `since` about a call for this phone, or None."""
     return next(map(_record, db.execute(LATEST_FOR, (callee, since))), None)
 
 
 def first_decisions(db: sqlite3.Connection, since: float, until: float) -> Iterator[DecisionRecord]:
-    """Yield the first decision of each call in a period, in time order. Later decisions concern single phones."""
+    """Yield the first decision of each call in a period, in time order. A call's later ones concern single phones."""
     seen: set[str] = set()
     for row in db.execute(OF_SPAN, (since, until)):
         record = _record(row)
@@ -98,12 +98,12 @@ def first_decisions(db: sqlite3.Connection, since: float, until: float) -> Itera
 
 
 def calls_capped_by(db: sqlite3.Connection, code: str, until: float) -> set[str]:
-    """Return calls before `until` whose action the cap `code` made weaker than the rule's action, by linkedid."""
+    """Return the linkedids of calls before `until` whose action the cap `code` weakened."""
     return {linkedid for (linkedid,) in db.execute(CAPPED_BY, (until, code)) if linkedid}
 
 
 class CallTime(NamedTuple):
-    """The caller, time and DID of a call (None if unknown), and whether it was the caller's first call here."""
+    """A call: its caller, time and DID (None if unknown), and whether it was the caller's first call here."""
 
     caller: str
     at: float
@@ -127,7 +127,7 @@ def call_times(
 
 
 class CallerCalls(NamedTuple):
-    """How often a number called, how often it was answered, and whether it is a contact of anybody here."""
+    """A caller: how often they called, how many calls were answered, and whether they are a contact of anybody here."""
 
     caller: str
     calls: int
@@ -136,7 +136,7 @@ class CallerCalls(NamedTuple):
 
 
 def calls_between(db: sqlite3.Connection, first: str, last: str, since: float) -> Iterator[CallerCalls]:
-    """Yield the number of calls since `since` for each caller from `first` to `last`, in text order."""
+    """Yield the callers from `first` to `last`, in text order, with how often each called since `since`."""
     for caller, calls, answered, is_contact in db.execute(CALLS_BETWEEN, (first, last, since)):
         yield CallerCalls(caller, calls, answered, bool(is_contact))
 
@@ -167,7 +167,7 @@ class Writer(Protocol):
     """An object with the `write` method of `connection.Store`: the store, or its substitute during an outage."""
 
     async def write(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
-        """Run a function in one transaction (see `Store.write`)."""
+        """Run `fn(db, *args)` in one transaction and return its result (see `Store.write`)."""
         ...
 
 
@@ -208,7 +208,7 @@ class Journal:
         return [record for record in chain(self._batch, self._ring) if isinstance(record, OutboundRecord)]
 
     async def close(self, seconds: float = 1.0) -> None:
-        """Write as many decisions as possible within `seconds`. Log how many are lost."""
+        """Write as many of the queued decisions as possible within `seconds`. Log how many are lost."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)

@@ -1,6 +1,6 @@
 """The allowlists and blocklists of the organisation and of people, expected calls, contacts, and phone settings.
 
-Entries are parsed elsewhere. The functions take and return them as ListEntry.
+The functions take and return entries as ListEntry. Entries are parsed elsewhere.
 """
 
 import json
@@ -52,17 +52,17 @@ def add_entry(db: sqlite3.Connection, entry: ListEntry) -> None:
 
 
 def remove_entry(db: sqlite3.Connection, entry: ListEntry) -> ListEntry | None:
-    """Remove and return the entry for the same numbers on the same list."""
+    """Remove the entry for the same numbers on the same list and return it, or None."""
     return next(map(entry_of_row, db.execute(REMOVE, _key(entry)).fetchall()), None)
 
 
 def find_entry(db: sqlite3.Connection, entry: ListEntry) -> ListEntry | None:
-    """Return the stored entry for the same numbers on the same list."""
+    """Return the stored entry for the same numbers on the same list, or None."""
     return next(map(entry_of_row, db.execute(OF, _key(entry))), None)
 
 
 def known_numbers(db: sqlite3.Connection, entry: ListEntry, most: int) -> int:
-    """Return how many stored numbers a prefix or range matches. Stop counting at `most`."""
+    """Return how many stored phone numbers the prefix or range of an entry matches. Stop counting at `most`."""
     last = entry.last or f"{entry.first}:"  # the character after 9
     length = None if entry.last is None else len(entry.first)
     about = {"first": entry.first, "last": last, "length": length, "most": most}
@@ -71,12 +71,12 @@ def known_numbers(db: sqlite3.Connection, entry: ListEntry, most: int) -> int:
 
 
 def list_entries(db: sqlite3.Connection, list_name: ListName | None = None) -> list[ListEntry]:
-    """Return all entries of one list or both, expired ones included, ordered by number."""
+    """Return all entries, expired ones included, ordered by number. `list_name`: only this list; None: both lists."""
     return [entry_of_row(row) for row in db.execute(SHOW, {"list": list_name})]
 
 
 def entries_matching(db: sqlite3.Connection, number: str, list_name: ListName | None = None) -> list[ListEntry]:
-    """Return the entries of one list or both that match the number, expired ones included, ordered by number."""
+    """Return all entries that match the number, expired ones included. `list_name`: only this list; None: both."""
     prefixes = json.dumps([number[:size] for size in range(1, len(number) + 1)])
     return [
         entry_of_row(row) for row in db.execute(MATCHING, {"number": number, "prefixes": prefixes, "list": list_name})
@@ -95,7 +95,7 @@ def has_entry_with(db: sqlite3.Connection, actions: Collection[str], now: float)
 
 
 def entry_of_row(row: tuple[Any, ...]) -> ListEntry:
-    """Return an entry from the columns list, kind, first, last, action, note, expires_at, added_at."""
+    """Return an entry from a row with the columns list, kind, first, last, action, note, expires_at, added_at."""
     list_name, kind, first, last, *others = row
     return ListEntry(ListName(list_name), EntryKind(kind), first, last or None, *others)
 
@@ -149,8 +149,8 @@ class PersonalEntry(NamedTuple):
     Attributes:
         person: The extension of the person.
         number: A telephone number: E.164, or the key of a service number.
-        verdict: `allow` or `block`.
-        at: When the person added it.
+        verdict: The list that has the number: `allow` or `block`.
+        at: When the person added the number.
     """
 
     person: Annotated[str, Key()]
@@ -163,7 +163,7 @@ class Contact(NamedTuple):
     """A number in the contacts of a person or of the company.
 
     Attributes:
-        person: An extension; None for a contact of the whole company.
+        person: The extension of the person; None for a contact of the whole company.
         company: The employer of the contact, as `caller_names.company_key` writes it.
     """
 
@@ -221,7 +221,7 @@ def set_personal_entry(db: sqlite3.Connection, entry: PersonalEntry) -> None:
 
 
 def remove_personal_entry(db: sqlite3.Connection, person: str, number: str) -> PersonalEntry | None:
-    """Remove the number from the person's lists and return the entry."""
+    """Remove the number from the person's lists. Return the removed entry, or None."""
     rows = db.execute(REMOVE_ENTRY, (person, number)).fetchall()
     return next(map(_entry, rows), None)
 
@@ -242,24 +242,24 @@ def expect_call(db: sqlite3.Connection, person: str, until: float) -> None:
 
 
 def expected_call_of(db: sqlite3.Connection, person: str) -> ExpectedCall | None:
-    """Return the person's last expected call, even if it has ended; None without any."""
+    """Return the latest call that the person said to expect, even if the time is over; None without any."""
     row = db.execute("SELECT person, until FROM expected_call WHERE person = ?", (person,)).fetchone()
     return ExpectedCall(*row) if row else None
 
 
 def stop_expecting(db: sqlite3.Connection, person: str) -> bool:
-    """End the expectation of a call. Return False if no call was expected."""
+    """Record that the person no longer expects a call. Return False if the person expected none."""
     return db.execute("DELETE FROM expected_call WHERE person = ?", (person,)).rowcount > 0
 
 
 def set_phone_setting(db: sqlite3.Connection, person: str, setting: PhoneSetting, at: float) -> PersonSetting | None:
-    """Choose a setting for a person's phone and return it. Return None if it was already chosen."""
+    """Switch on a setting for a person's phone and return it. Return None if it was already on."""
     is_new = db.execute(SET_PHONE_SETTING, (person, setting.value, at)).rowcount > 0
     return PersonSetting(person, setting, at) if is_new else None
 
 
 def clear_phone_setting(db: sqlite3.Connection, person: str, setting: PhoneSetting) -> PersonSetting | None:
-    """Remove and return a setting of a person's phone. Return None if it was not chosen."""
+    """Switch off a setting of a person's phone and return it. Return None if it was not on."""
     return next(map(_setting, db.execute(CLEAR_PHONE_SETTING, (person, setting.value)).fetchall()), None)
 
 
@@ -285,12 +285,12 @@ def contacts_named(db: sqlite3.Connection, text: str, limit: int) -> list[Contac
 
 
 def contacts_of(db: sqlite3.Connection, person: str | None) -> list[Contact]:
-    """Return the contacts of a person and of the company; only those of the company if `person` is None."""
+    """Return the contacts of a person and of the company. `person` None: only the contacts of the company."""
     return [Contact(*row) for row in db.execute(CONTACTS, {"person": person})]
 
 
 def friendly_tie_of(db: sqlite3.Connection, person: str, number: str, at: float) -> Tie | None:
-    """Return why calls from the number ring this person's phone without warning (allowed or a contact), or None."""
+    """Return why calls from the number ring this person's phone without warning: allowed or a contact; or None."""
     row = db.execute(FRIENDLY_TIE, {"number": number, "person": person, "at": at}).fetchone()
     return None if row is None else Tie(row[0])
 

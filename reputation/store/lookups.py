@@ -1,8 +1,8 @@
 """Look-up services: their state, their answers about numbers, their cost, and how well they agree with our own calls.
 
-An answer is evidence until it expires, and a new answer replaces the previous one. It is kept for 90 days, to be
-compared with how people and callers behaved here. Functions that make their own transaction say so: the look-up process
-writes at the same time as the daemon, one or two statements at a time.
+An answer is evidence until it expires, and a new answer replaces the previous answer. Answers are kept for 90 days, to
+be compared with how people and callers behaved here. Functions that make their own transaction say so: the look-up
+process writes at the same time as the daemon, one or two statements at a time.
 """
 
 import sqlite3
@@ -79,9 +79,9 @@ class SourceState(NamedTuple):
     """The stored state of a look-up source. `off_why`: the reason for switching it off, in JSON; None while it is on.
 
     Attributes:
-        name: The name that the settings give it.
-        is_outside: Whether its answers are outside evidence, independent of what we report to it.
-        off_at: When it was switched off; null while it is on.
+        name: The name that the settings give the source.
+        is_outside: Whether its answers are outside evidence, independent of what we report to the source.
+        off_at: When the source was switched off; null while it is on.
     """
 
     name: str
@@ -93,7 +93,7 @@ class SourceState(NamedTuple):
 
 
 class StoredAnswer(NamedTuple):
-    """A source's answer about a number: `spam`, `ok` or `nothing`. It is evidence until `expires_at`."""
+    """A source's answer about a number: `spam`, `ok` or `nothing`. The answer is evidence until `expires_at`."""
 
     source: str
     verdict: str
@@ -103,7 +103,7 @@ class StoredAnswer(NamedTuple):
 
 
 class DailyLimits(NamedTuple):
-    """The limits of a source: requests a day, cost per request, cost a day (both in millionths). 0 is no limit."""
+    """The limits of a source: requests a day, cost per request, cost a day (costs in millionths). 0: no limit."""
 
     requests: int
     micros: int = 0
@@ -114,9 +114,9 @@ class Usage(NamedTuple):
     """The look-ups of a source over several days. `micros`: their cost, in millionths of the currency.
 
     Attributes:
-        asked: Number of requests.
-        answered: Number of answers.
-        failed: Number of failures.
+        asked: How many requests were sent.
+        answered: How many requests were answered.
+        failed: How many requests failed.
     """
 
     asked: int
@@ -127,12 +127,12 @@ class Usage(NamedTuple):
     @property
     @encoded
     def cost(self) -> float:
-        """The cost in the currency of the settings."""
+        """The cost of all look-ups, in the currency of the settings."""
         return self.micros / 1_000_000
 
 
 class Compared(NamedTuple):
-    """Counts of looked-up numbers, by the source's answer and by our own evidence (spam, fine or unknown)."""
+    """How many looked-up numbers there are, by the source's answer and our own evidence (`spam_of_fine` and so on)."""
 
     spam_of_spam: int = 0
     spam_of_fine: int = 0
@@ -144,7 +144,7 @@ class Compared(NamedTuple):
 
 
 def day_of(at: float) -> int:
-    """Return the UTC day number of an instant, as stored in `lookup_day`."""
+    """Return the UTC day of an instant, counted from 1970-01-01, as stored in `lookup_day`."""
     return int(at // DAY_SECONDS)
 
 
@@ -166,7 +166,7 @@ def source_states(db: sqlite3.Connection) -> list[SourceState]:
 
 
 def source_state(db: sqlite3.Connection, name: str) -> SourceState | None:
-    """Return the source of this name."""
+    """Return the state of the source with this name, or None."""
     return next((state for state in source_states(db) if state.name == name), None)
 
 
@@ -181,24 +181,24 @@ def switch_on(db: sqlite3.Connection, name: str, at: float) -> bool:
 
 
 def put_switch(db: sqlite3.Connection, table: str, state: tuple[float | None, str | None, float, str]) -> None:
-    """Write the on/off state (`off_at`, `off_why`, `since`, name) of a source or company. Call it in a transaction."""
+    """Write whether a source or company is on (`off_at`, `off_why`, `since`, name). Call it in a transaction."""
     db.execute(f"UPDATE {table} SET off_at = ?, off_why = ?, since = ? WHERE name = ?", state)
 
 
 def answers_about(db: sqlite3.Connection, number: str) -> dict[str, StoredAnswer]:
-    """Return the last answer of each source about the number, even if expired."""
+    """Return the latest answer of each source about the number, by source, including expired answers."""
     return {row[0]: StoredAnswer(*row) for row in db.execute(ANSWERS, (number,))}
 
 
 def record_answer(db: sqlite3.Connection, number: str, answer: StoredAnswer) -> None:
-    """Store an answer, replacing the source's previous answer about the number. It makes its own transaction."""
+    """Store an answer about the number in place of the source's previous one. Makes its own transaction."""
     with transaction(db):
         db.execute(PUT_ANSWER, (number, *answer))
         db.execute(COUNT, (1, 0, None, answer.source, day_of(answer.at)))
 
 
 def reserve(db: sqlite3.Connection, source: str, at: float, limits: DailyLimits) -> bool:
-    """Count one more request if the day's limits allow it, or return False. It makes its own transaction."""
+    """Count one more request if the limits of the day allow it; otherwise return False. Makes its own transaction."""
     about = {"source": source, "day": day_of(at), "micros": limits.micros}
     most = {"most": limits.requests, "most_micros": limits.most_micros}
     with transaction(db):
@@ -206,18 +206,18 @@ def reserve(db: sqlite3.Connection, source: str, at: float, limits: DailyLimits)
 
 
 def record_failure(db: sqlite3.Connection, source: str, at: float, code: str) -> None:
-    """Record a request that got no answer, with a code for the reason. It makes its own transaction."""
+    """Record a request that got no answer, with a code for the reason. Makes its own transaction."""
     with transaction(db):
         db.execute(COUNT, (0, 1, code, source, day_of(at)))
 
 
 def usage_since(db: sqlite3.Connection, source: str, at: float) -> Usage:
-    """Return the usage since the beginning of the UTC day of `at`."""
+    """Return how the source was used since the beginning of the UTC day that contains `at`."""
     return Usage(*db.execute(USAGE, (source, day_of(at))).fetchone())
 
 
 def last_failure(db: sqlite3.Connection, source: str) -> str | None:
-    """Return the failure code of the last request that got no answer."""
+    """Return the failure code of the source's last request that got no answer, or None."""
     row = db.execute(LAST_FAILURE, (source,)).fetchone()
     return None if row is None else str(row[0])
 
@@ -228,7 +228,7 @@ def compared(db: sqlite3.Connection, source: str, since: float) -> Compared:
 
 
 def counted(rows: Iterable[tuple[str, int, int, int]]) -> Compared:
-    """Count numbers by kind. A row: the source's verdict, whether they are spam, whether they are fine, how many."""
+    """Count numbers by kind. A row: the source's verdict, whether they are spam here, whether fine here, how many."""
     counts = dict.fromkeys(Compared._fields, 0)
     words = {SPAM: "spam", FINE: "fine", NOTHING: "other"}
     for verdict, is_spam, is_fine, count in rows:
@@ -240,6 +240,6 @@ def counted(rows: Iterable[tuple[str, int, int, int]]) -> Compared:
 
 
 def calls_of_listed(db: sqlite3.Connection, source: str, since: float) -> tuple[int, int]:
-    """Return how many calls came from numbers that the source lists as spam, and how many of them were not allowed."""
+    """Return how many calls came from numbers that the source lists as spam, and how many of these were not allowed."""
     every, treated = db.execute(CALLS, (source, since)).fetchone()
     return int(every), int(treated)

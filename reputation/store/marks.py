@@ -1,4 +1,4 @@
-"""Marks in the store, reviews of bursts, and tombstones.
+"""Marks in the store, reviews of bursts of marks, and tombstones, which cancel wrong marks.
 
 The latest mark per reporter, number, class and epoch is stored. A retraction is a mark too, so that it still applies
 when another system sends the old mark again. Marks are checked in reputation/marking.py and written here.
@@ -7,9 +7,9 @@ when another system sends the old mark again. Marks are checked in reputation/ma
     review(db, number, at, who)                 record a review: the marks count from now on
     correct(db, Correction(...), at)            the marks of these reporters are wrong, and never count
 
-A tombstone keeps wrong spam marks from counting, whichever system sends them again. It is a separate row, and the
-marks stay: the sums ignore them (evidence_rows.py). So rows may come in any order, a late mark is covered according to
-its date, and removing the tombstone restores everything.
+A tombstone keeps wrong spam marks from counting, whichever system sends them again. A tombstone is a separate row, and
+the marks stay: the sums ignore the marks (evidence_rows.py). So rows may come in any order, a late mark is covered
+according to its date, and removing the tombstone restores everything.
 """
 
 import sqlite3
@@ -73,7 +73,7 @@ UPDATE personal_entry SET verdict = 'allow', source = 'person', at = ?
 
 
 class LastCaller(NamedTuple):
-    """The last call that reached a person. `number` is None if the caller withheld it."""
+    """The caller of the last call that reached a person. `number` is None if the caller withheld it."""
 
     number: str | None
     at: float
@@ -81,7 +81,7 @@ class LastCaller(NamedTuple):
 
 
 def add_mark(db: sqlite3.Connection, mark: Mark) -> None:
-    """Store a mark without checks, unless a later one exists."""
+    """Store a mark without checks, unless the reporter has a later mark of the number."""
     if db.execute(ADD, _row(mark)).rowcount:
         add_event(db, EventKind.NUMBER_MARKED, mark.number, mark.at, _event_data(mark))
     refresh(db, mark.number)
@@ -112,7 +112,7 @@ def numbers_marked_since(db: sqlite3.Connection, reporter: str, since: float, bu
 
 
 def last_caller_of(db: sqlite3.Connection, person: str) -> LastCaller | None:
-    """Return the caller of a person's last call that was answered, missed or went to voicemail."""
+    """Return the caller of the last call to a person that was answered, missed or went to voicemail, or None."""
     return next((LastCaller(*row) for row in db.execute(LAST_CALLER, (person,))), None)
 
 
@@ -132,7 +132,7 @@ def block_for(db: sqlite3.Connection, person: str, number: str, at: float) -> No
 
 
 def unblock_for(db: sqlite3.Connection, person: str, number: str, at: float) -> bool:
-    """Undo `block_for` and restore an allowlist entry that it replaced. Return False if there was nothing to undo."""
+    """Undo `block_for` and restore the allowlist entry that it replaced. Return False if there was nothing to undo."""
     removed = db.execute(UNBLOCK, (number, person)).rowcount
     return removed + db.execute(ALLOW_AGAIN, (at, number, person)).rowcount > 0
 
@@ -149,7 +149,7 @@ class Tombstone(NamedTuple):
     Attributes:
         number: The number.
         reporter: The person who made the marks; empty for everybody's marks.
-        case_id: The reference of the appeal or correction that ruled them wrong.
+        case_id: The reference of the appeal or correction that ruled the marks wrong.
         until: Marks made at this time or before do not count.
     """
 
@@ -159,7 +159,7 @@ class Tombstone(NamedTuple):
     until: Instant
 
     def covers(self, reporter: str, at: float) -> bool:
-        """Return whether the tombstone covers a spam mark of this reporter and date."""
+        """Return whether the tombstone cancels a spam mark that this reporter made at `at`."""
         site = reporter[: reporter.find(":") + 1]  # one of another site: `berlin:`
         return self.reporter in ("", reporter, site) and at <= self.until
 
@@ -179,7 +179,7 @@ def add_tombstone(db: sqlite3.Connection, tombstone: Tombstone) -> None:
 
 
 def remove_tombstones(db: sqlite3.Connection, case_id: str) -> None:
-    """Remove the tombstones of a case, so that its marks count again."""
+    """Remove the tombstones of a case, so that the marks which they cancelled count again."""
     refresh_all(db, [number for (number,) in db.execute(REMOVE, (case_id,)).fetchall()])
 
 
@@ -202,8 +202,8 @@ class Review(NamedTuple):
 
     Attributes:
         number: The number.
-        at: When it was made.
-        who: The user who reviewed them.
+        at: When the marks were reviewed.
+        who: The user who reviewed the marks.
     """
 
     number: str
@@ -225,12 +225,12 @@ def review(db: sqlite3.Connection, number: str, at: float, who: str) -> None:
 
 
 def review_of(db: sqlite3.Connection, number: str) -> Review | None:
-    """Return the last review of the number's marks."""
+    """Return the last review of the number's marks, or None."""
     return next((Review(*row) for row in db.execute(OF, (number,))), None)
 
 
 def forget_review(db: sqlite3.Connection, number: str) -> Review | None:
-    """Delete and return the review of the number. Its bursts of marks wait for a review again."""
+    """Delete the review of the number and return it. Bursts of marks of the number wait for a review again."""
     return next((Review(*row) for row in db.execute(FORGET, (number,)).fetchall()), None)
 
 
@@ -240,14 +240,14 @@ def reporters_of(db: sqlite3.Connection, number: str) -> list[str]:
 
 
 def correct(db: sqlite3.Connection, correction: Correction, at: float) -> None:
-    """Cancel these reporters' present spam marks of the number for good, and lower their trust a little."""
+    """Cancel these reporters' present spam marks of the number for good, and lower the trust in them a little."""
     for reporter in correction.reporters:
         add_tombstone(db, Tombstone(correction.number, reporter, correction.case_id, at))
     settle_case(db, correction.reporters, correction.case_id, False, at)
 
 
 def correction_of(db: sqlite3.Connection, case_id: str) -> Correction | None:
-    """Return the correction of this id, or None."""
+    """Return the correction with this id, or None."""
     rows = db.execute(CORRECTED, (case_id,)).fetchall()
     return Correction(case_id, rows[0][0], tuple(reporter for _, reporter in rows)) if rows else None
 

@@ -1,7 +1,7 @@
 """Numbered migrations: `migrations/0053_store.sql` and so on, applied in order, each in one transaction.
 
-A released migration is never edited: its checksum is kept in the store and compared. The first migration creates a
-complete store and replaces all earlier migrations.
+A released migration is never edited: its checksum is kept in the store and compared. The oldest migration file creates
+a complete store and replaces all earlier migrations.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ CREATE TABLE IF NOT EXISTS migration (
 
 
 class Migration(NamedTuple):
-    """A change of the schema. `version` is the number at the beginning of the file's name."""
+    """A change of the schema. `version`: the digits at the beginning of the file's name, as an integer."""
 
     version: int
     name: str
@@ -36,7 +36,7 @@ class Migration(NamedTuple):
 
     @property
     def sha256(self) -> str:
-        """The checksum of the SQL text."""
+        """The checksum of the migration's SQL text."""
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
 
@@ -49,7 +49,7 @@ def known_migrations() -> tuple[Migration, ...]:
 
 
 def pending(db: sqlite3.Connection, known: Sequence[Migration] | None = None) -> list[Migration]:
-    """Return the migrations to apply. Raise StoreError if the store is too new or too old or a migration was edited."""
+    """Return the migrations to apply. Raise StoreError if the store is too new or too old, or a file was edited."""
     known = known_migrations() if known is None else known
     applied = _applied(db)
     by_version = {migration.version: migration for migration in known}
@@ -77,7 +77,7 @@ def pending(db: sqlite3.Connection, known: Sequence[Migration] | None = None) ->
 
 
 def migrate(db: sqlite3.Connection, known: Sequence[Migration] | None = None) -> list[Migration]:
-    """Apply and return the pending migrations. Several programs may call it at the same time."""
+    """Apply the pending migrations and return them. Several programs may call this function at the same time."""
     known = known_migrations() if known is None else known
     return [migration for migration in pending(db, known) if _apply(db, migration)]
 

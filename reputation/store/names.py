@@ -1,4 +1,4 @@
-"""Names to show beside numbers in lists of calls: of a contact, a verified business, or an own number."""
+"""Names to show beside phone numbers in lists of calls: of a contact, a verified business, or an own number."""
 
 import json
 import sqlite3
@@ -29,7 +29,7 @@ class NameSource(StrEnum):
 
 
 class NumberName(NamedTuple):
-    """The name of a number. `person`: the person owner contact it is; empty if the name is shown to everybody."""
+    """The name of a number. `person`: who has the number as a contact; empty if the name is shown to everybody."""
 
     name: str
     source: NameSource
@@ -39,7 +39,7 @@ class NumberName(NamedTuple):
 def names_of_numbers(
     db: sqlite3.Connection, numbers: Collection[str], now: float, person: str | None = None
 ) -> dict[str, NumberName]:
-    """Return the known names by number. With `person`, contacts of other people are left out."""
+    """Return the known names by number. `person`: leave out the contacts of all other people."""
     names: dict[str, NumberName] = {}
     asked = {"numbers": json.dumps(list(numbers)), "now": now, "person": person}
     for number, name, source, owner in db.execute(NAMES, asked):

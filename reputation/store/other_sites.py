@@ -92,16 +92,16 @@ class SiteFigures(NamedTuple):
     """How much evidence another site contributes, and how well it agrees with our own evidence.
 
     Attributes:
-        site: The site.
+        site: The name of the site.
         marks: How many of its marks count.
         signals: How many of its signals count.
         answered: How many of its answered calls count.
         people: How many people made these marks, signals and answers.
         numbers: How many numbers these marks, signals and answers are about.
-        retracted: How many marks it has retracted.
+        retracted: How many marks the site has retracted.
         wrong: How many of its marks a case here has ruled wrong.
-        last_at: When it last marked a number.
-        marked: How many numbers it marks as spam.
+        last_at: When the site last marked a number.
+        marked: How many numbers the site marks as spam.
         agreed: How many of the marked numbers our own people or challenges speak against too.
         disagreed: How many of the marked numbers our own people or challenges speak for.
         settled: Rulings here on its marks.
@@ -145,7 +145,7 @@ def numbers_of_site(db: sqlite3.Connection, site: str) -> set[str]:
 
 
 def figures_of(db: sqlite3.Connection, site: str) -> SiteFigures:
-    """Return how much evidence a site contributes, and how well it agrees with ours."""
+    """Return how much evidence a site contributes, and how well its evidence agrees with our own."""
     marks, signals, answered, people, numbers, *later = db.execute(COUNTS, {"site": site}).fetchone()
     retracted, wrong, last_at = later
     agreed, disagreed, marked = db.execute(AGREEMENT, {"site": site}).fetchone()
@@ -168,18 +168,18 @@ def figures_of(db: sqlite3.Connection, site: str) -> SiteFigures:
 
 
 def figures_of_sites(db: sqlite3.Connection) -> list[SiteFigures]:
-    """Return the figures of every other site, ordered by name."""
+    """Return the same as `figures_of` for every other site, ordered by name."""
     return [figures_of(db, site) for site in sites_of(db)]
 
 
 def ignore_site(db: sqlite3.Connection, ignored: Ignored) -> int:
-    """Stop counting the site's evidence. Return how many numbers' standings were recomputed."""
+    """Stop counting the site's evidence. Return for how many numbers the sums of evidence were recomputed."""
     db.execute(IGNORE, ignored)
     return refresh_site(db, ignored.site)
 
 
 def resume_site(db: sqlite3.Connection, site: str) -> Ignored | None:
-    """Count the site's evidence again, as if it had never been ignored. Return None if it was not ignored."""
+    """Count the site's evidence again, as if it had never been ignored. Return None if the site was not ignored."""
     resumed = next((Ignored(*row) for row in db.execute(RESUME, (site,)).fetchall()), None)
     if resumed is not None:
         refresh_site(db, site)
@@ -192,7 +192,7 @@ def ignored_of(db: sqlite3.Connection) -> list[Ignored]:
 
 
 def refresh_site(db: sqlite3.Connection, site: str) -> int:
-    """Recompute the standing of every number about which the site has evidence. Return how many."""
+    """Recompute the standing of every number about which the site has evidence. Return how many numbers there are."""
     numbers = numbers_of_site(db, site)
     refresh_many(db, numbers)
     return len(numbers)
@@ -202,7 +202,7 @@ def refresh_site(db: sqlite3.Connection, site: str) -> int:
 
 
 def names_of(db: sqlite3.Connection, person: str) -> list[str]:
-    """Return all names of the person with this name, including the name itself."""
+    """Return all names of the person who has this name, including this name."""
     row = db.execute(HUMAN_OF, (person,)).fetchone()
     return [person] if row is None else [name for (name,) in db.execute(NAMES_OF, row)]
 
@@ -223,7 +223,7 @@ def declare_same(db: sqlite3.Connection, name: str, other: str) -> tuple[str, ..
 
 
 def set_names(db: sqlite3.Connection, names: tuple[str, ...]) -> None:
-    """Store that these names belong to the same person. A single name is removed from its group."""
+    """Store that these names belong to the same person. A name that is alone is removed from its group."""
     human = min(names, key=lambda name: (site_of(name), name))
     if len(names) == 1:
         db.execute(FORGET, names)
@@ -233,9 +233,9 @@ def set_names(db: sqlite3.Connection, names: tuple[str, ...]) -> None:
 
 
 def refresh_people(db: sqlite3.Connection, names: tuple[str, ...]) -> None:
-    """Recompute the standings of numbers about which people of other sites, given by their names, have evidence.
+    """Recompute the standings of numbers about which the people with these names have evidence.
 
-    A local person's rows only matter if another name has rows too.
+    Only people of other sites matter. A local person's rows matter if another name of the person has rows too.
     """
     numbers: set[str] = set()
     for name in names:

@@ -1,4 +1,4 @@
-"""Facts about an outgoing call for the outbound guard, and the guard's stored decisions.
+"""Facts about an outgoing call for the check of outgoing calls (the guard), and the guard's stored decisions.
 
 A call counts from the moment that it is allowed, not only from its outcome. Otherwise each of ten simultaneous calls
 would count as the first. So calls are counted twice, by the guard's decisions (stored or waiting in memory) and by the
@@ -39,7 +39,7 @@ RECORD = insert_sql("outbound_decision", OutboundRecord) + " ON CONFLICT (id) DO
 
 
 def _let_out(which: str) -> str:
-    """Return SQL for calls that the guard allowed, stored or waiting, without the call being decided."""
+    """Return SQL for calls that the guard allowed, stored or waiting, except the call that is being decided."""
     return f"""
 (SELECT linkedid, at FROM outbound_decision
   WHERE {which} AND at <= :now AND action = 'allow' AND linkedid <> :same
@@ -138,7 +138,7 @@ def outbound_facts(
 def _calls_by_law(
     db: sqlite3.Connection, query: OutboundQuery, about: Mapping[str, object]
 ) -> tuple[int, float | None]:
-    """Return how many calls to the callee the law counts, and if the limit is reached, when the next one is allowed."""
+    """Return how many calls to the callee the law counts and, if its limit is reached, when it allows the next call."""
     if not query.law_calls:
         return 0, None
     let_out = _count(db, LET_OUT_BY_LAW, about)
@@ -161,13 +161,13 @@ def outbound_decisions(
     held: bool = False,
     limit: int = 100,
 ) -> list[OutboundRecord]:
-    """Return decisions by callee or own number, newest first. `held`: only calls that were held or refused."""
+    """Return decisions, newest first. `callee`, `own_number`: only these. `held`: only held or refused calls."""
     wanted = {"callee": callee, "own_number": own_number, "held": held, "limit": limit}
     return [OutboundRecord(*row) for row in db.execute(SHOWN, wanted)]
 
 
 def outbound_decision_of(db: sqlite3.Connection, decision_id: str) -> OutboundRecord | None:
-    """Return the decision of this id."""
+    """Return the decision about an outgoing call with this id, or None."""
     return next((OutboundRecord(*row) for row in db.execute(BY_ID, (decision_id,))), None)
 
 
@@ -206,8 +206,8 @@ SELECT linkedid, at, dialled, own_number, trunk FROM outcome
 class CallAttempt(NamedTuple):
     """A call from here to a number.
 
-    `to_nobody`: the number does not exist (Q.850 cause 1). `arrived`: the call reached the phone. A call that a network
-    refused says nothing about the callee.
+    `to_nobody`: whether the number does not exist (Q.850 cause 1). `arrived`: whether the call reached the phone. A
+    call that a network refused says nothing about the callee.
     """
 
     at: float
@@ -217,13 +217,13 @@ class CallAttempt(NamedTuple):
 
 
 class UnguardedCall(NamedTuple):
-    """An outgoing call that the PBX made without asking the guard.
+    """An outgoing call that the PBX made without asking CallSieve first.
 
     Attributes:
         linkedid: The id of the call: Asterisk's linkedid.
         at: When the call began.
         callee: The number that was dialled.
-        own_number: The own number that it showed.
+        own_number: The own number that the call showed.
         trunk: The trunk that the call went out on.
     """
 
@@ -235,17 +235,17 @@ class UnguardedCall(NamedTuple):
 
 
 def past_calls(db: sqlite3.Connection, number: str) -> list[CallAttempt]:
-    """Return our last hundred calls to the number, newest first."""
+    """Return the last hundred calls from here to the number, newest first."""
     return [CallAttempt(at, *map(bool, rest)) for at, *rest in db.execute(CALLS, (number,))]
 
 
 def outbound_of_day(db: sqlite3.Connection, first: float, last: float) -> Iterator[OutboundRecord]:
-    """Yield the guard's decisions between `first` and `last` (exclusive)."""
+    """Yield the decisions about outgoing calls between `first` and `last` (exclusive)."""
     return (OutboundRecord(*row) for row in db.execute(OF_DAY, (first, last)))
 
 
 def unguarded_of_day(db: sqlite3.Connection, first: float, last: float) -> Iterator[UnguardedCall]:
-    """Yield calls between `first` and `last` (exclusive) that went out without asking the guard."""
+    """Yield calls between `first` and `last` (exclusive) that went out without a decision."""
     return (UnguardedCall(*row) for row in db.execute(UNGUARDED, {"first": first, "last": last}))
 
 
@@ -263,7 +263,7 @@ ADD = "INSERT INTO seen (number) VALUES (?) ON CONFLICT DO NOTHING"
 
 
 class NumberSet:
-    """A set of numbers in a temporary file: `with NumberSet() as seen: seen.add("+12015550123")`."""
+    """A set of phone numbers in a temporary file: `with NumberSet() as seen: seen.add("+12015550123")`."""
 
     def __init__(self) -> None:
         self._db = sqlite3.connect("", isolation_level=None)  # "": a file that has no name

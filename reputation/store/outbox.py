@@ -1,4 +1,4 @@
-"""The outbox: events for receivers, written in the transaction that caused them.
+"""The outbox: events for receivers, written in the transaction that caused the events.
 
     add_event(db, EventKind.APPEAL_OPENED, number, at, AppealOpened(...))    in the transaction of the cause
     emit_change(db, "feed/x", "stale", EventKind.FEED_STALE, ...)            once per change of a state
@@ -112,12 +112,12 @@ def emitting(db: sqlite3.Connection) -> Iterator[None]:
 
 
 def is_wanted(db: sqlite3.Connection, *kinds: EventKind) -> bool:
-    """Return whether a receiver wants one of these kinds. If not, the caller need not compute their data."""
+    """Return whether a receiver wants one of these kinds of events. If not, the caller need not compute the data."""
     return any(db.execute(WANTED_BY, (kind.value,)).fetchone() for kind in kinds)
 
 
 def wanted_of(db: sqlite3.Connection, *kinds: EventKind) -> frozenset[EventKind]:
-    """Return which of these kinds a receiver wants. Return an empty set if that cannot be read."""
+    """Return which of these kinds of events a receiver wants; an empty set if the store cannot be read."""
     wanted: frozenset[EventKind] = frozenset()
     with emitting(db):
         wanted = frozenset(kind for kind in kinds if is_wanted(db, kind))
@@ -136,7 +136,7 @@ def add_event(db: sqlite3.Connection, kind: EventKind, subject: str, at: float, 
 
 
 def add_decisions(db: sqlite3.Connection, after: int) -> None:
-    """Emit events for journal rows after the row `after`. Call it in the transaction that wrote these rows."""
+    """Emit an event for each decision that was stored after the row `after`. Call it in the same transaction."""
     with emitting(db):
         if is_wanted(db, EventKind.DECISION_TAKEN):
             (last,) = db.execute(LAST).fetchone()
@@ -173,7 +173,7 @@ def emit_bad(
 
 
 def set_state(db: sqlite3.Connection, key: str, value: str, at: float) -> bool:
-    """Store the value of a state. Return False if it is unchanged."""
+    """Store the value of the state `key`. Return False if the value is unchanged."""
     if state_of(db, key) == value:
         return False
     db.execute(SET_STATE, (key, value, at))
@@ -181,22 +181,22 @@ def set_state(db: sqlite3.Connection, key: str, value: str, at: float) -> bool:
 
 
 def note_state(db: sqlite3.Connection, key: str, value: str, at: float) -> None:
-    """Store the value and the time of a state. Call it in a transaction."""
+    """Store the value of the state `key` and the time. Call it in a transaction."""
     db.execute(SET_STATE, (key, value, at))
 
 
 def noted_at(db: sqlite3.Connection, key: str) -> float | None:
-    """Return when the state was last stored."""
+    """Return when the state with this key was last stored; None if never."""
     return next((at for (at,) in db.execute("SELECT at FROM event_state WHERE key = ?", (key,))), None)
 
 
 def state_of(db: sqlite3.Connection, key: str) -> str | None:
-    """Return the stored value of a state; None if it was never stored."""
+    """Return the stored value of the state `key`; None if it was never stored."""
     return next((value for (value,) in db.execute(STATE, (key,))), None)
 
 
 def states_of(db: sqlite3.Connection, prefix: str) -> list[str]:
-    """Return the keys of states with this prefix, in order."""
+    """Return the keys of stored states that begin with this prefix, in order."""
     return [key for (key,) in db.execute(KEYS, {"prefix": prefix})]
 
 
@@ -210,8 +210,7 @@ def use_receivers(
 ) -> None:
     """Set the receivers by name, with the kinds that each gets. Only the sender calls it, with the current settings.
 
-    Undelivered events of other receivers are deleted. A receiver that was switched off stays off. Call it in a
-    transaction.
+    Undelivered events of other receivers are deleted. A receiver that was switched off stays off. Use a transaction.
     """
     names = msgspec.json.encode(list(wanted)).decode()
     for sql in FORGET:
@@ -247,12 +246,12 @@ def event_weights(db: sqlite3.Connection) -> Weights:
 
 
 def event_of(db: sqlite3.Connection, event_id: str) -> Event | None:
-    """Return the event with this id, unless it was deleted."""
+    """Return the event with this id; None if it was deleted."""
     return next((event_from(row) for row in db.execute(BY_ID, (event_id,))), None)
 
 
 def events_after(db: sqlite3.Connection, seq: int, limit: int) -> list[Event]:
-    """Return the next events after the sequence number `seq`, in order."""
+    """Return at most `limit` events with a sequence number above `seq`, in order."""
     return [event_from(row) for row in db.execute(AFTER, (seq, limit))]
 
 
@@ -263,7 +262,7 @@ def places(db: sqlite3.Connection) -> tuple[int, int]:
 
 
 def event_from(row: tuple[Any, ...]) -> Event:
-    """Return an event from a row of the columns COLUMNS."""
+    """Return the event in a row of the columns COLUMNS."""
     event_id, kind, subject, at, data, seq = row
     return Event(event_id, EventKind(kind), subject, at, msgspec.json.decode(data), seq)
 
@@ -281,7 +280,7 @@ def trim(db: sqlite3.Connection, most: int = MOST_EVENTS) -> int:
 
 
 def expire_events(db: sqlite3.Connection, now: float) -> dict[str, int]:
-    """Delete expired events, and stop writing for an unread stream. Return the counts of events and lost deliveries."""
+    """Delete expired events, and stop writing for an unread stream. Return how many events and deliveries were lost."""
     if db.execute(STREAM_UNREAD, (STREAM_READ, now - KEPT_SECONDS)).fetchone():
         _want(db, set(), {row for row in db.execute(WANTED) if row[1] == STREAM})
     (first,) = db.execute(FIRST_AFTER, (now - KEPT_SECONDS,)).fetchone()

@@ -1,4 +1,4 @@
-"""Outcomes: how calls ended, joined with the journal by linkedid, and the evidence that follows from them.
+"""Outcomes: how calls ended, joined with the journal by linkedid, and the evidence that follows from the outcomes.
 
 When an outcome arrives, the decision about its call may not be in the journal yet: a rejected call is over before the
 journal's next write. So an outcome without a decision waits (`waits_since`) until `settle_outcomes` tries again. The
@@ -112,7 +112,7 @@ _STRENGTH = {"allow": 0} | {level.word: int(level) for level in Level}
 
 
 class Recorded(NamedTuple):
-    """The result of recording an outcome. `new`: whether the call was unknown before. `signal`: its evidence."""
+    """The result of recording an outcome. `new`: whether the call was unknown. `signal`: the signal of the call."""
 
     new: bool
     signal: Signal | None = None
@@ -132,14 +132,14 @@ def record_outcome(
 def record_outcomes(
     db: sqlite3.Connection, outcomes: Iterable[OutcomeRecord], now: float, hours: CallingHours = AS_INSTALLED
 ) -> list[Recorded]:
-    """Record several outcomes, and settle waiting outcomes. Call it in a transaction."""
+    """Record several outcomes, and settle outcomes that wait for a decision. Call it in a transaction."""
     recorded = _recorded(db, outcomes, now, hours)
     settle_outcomes(db, now)
     return recorded
 
 
 def settle_outcomes(db: sqlite3.Connection, now: float, limit: int = 1000) -> list[Signal]:
-    """Complete waiting outcomes with their decisions, if any, and record the evidence. Call it every minute."""
+    """Complete outcomes that wait with their decisions, if any, and record the evidence. Call it every minute."""
     rows = db.execute(WAITING, (now - SETTLE_SECONDS, limit)).fetchall()
     if not rows:
         return []
@@ -172,7 +172,7 @@ def record_late_voice(db: sqlite3.Connection, linkedid: str, voice: Voice) -> No
 
 
 def outcome_of(db: sqlite3.Connection, linkedid: str) -> OutcomeRecord | None:
-    """Return the outcome of the call with this linkedid."""
+    """Return the outcome of the call with this linkedid, or None."""
     return next((_outcome(row) for row in db.execute(BY_LINKEDID, (linkedid,))), None)
 
 
@@ -184,7 +184,7 @@ def outcomes(
     until: float = math.inf,
     limit: int = 100,
 ) -> list[OutcomeRecord]:
-    """Return outcomes between `since` and `until` (exclusive), newest first: all, or calls from and to one number."""
+    """Return outcomes between `since` and `until` (exclusive), newest first. `number`: only calls from or to it."""
     about = {"number": number, "since": since, "until": until, "limit": limit}
     return [_outcome(row) for row in db.execute(BY_TIME if number is None else BY_NUMBER, about)]
 
@@ -195,7 +195,7 @@ def outcomes_between(db: sqlite3.Connection, since: float, until: float) -> Iter
 
 
 def outcomes_of_own(db: sqlite3.Connection, number: str, since: float, limit: int) -> list[OutcomeRecord]:
-    """Return outgoing calls that showed this own number and calls to it since `since`, newest first."""
+    """Return calls since `since` that showed this own number or were made to this own number, newest first."""
     return [_outcome(row) for row in db.execute(BY_OWN, {"number": number, "since": since, "limit": limit})]
 
 
@@ -304,7 +304,7 @@ def _tied(db: sqlite3.Connection, outcome: OutcomeRecord) -> OutcomeRecord:
 
 
 def _may_be_screened(outcome: OutcomeRecord, now: float) -> bool:
-    """Return whether the journal may still get a decision about the call. For an old call from a CDR it cannot."""
+    """Return whether the journal may still get a decision about the call. For an old call from a CDR: False."""
     is_new = outcome.source == LIVE or outcome.ended_at > now - SETTLE_SECONDS
     return is_new and outcome.direction is Direction.INBOUND and outcome.number is not None
 
@@ -326,7 +326,7 @@ def _is_wanted(db: sqlite3.Connection) -> bool:
 
 
 def _emit_event(db: sqlite3.Connection, outcome: OutcomeRecord) -> None:
-    """Emit the event of a live call after its decision, which tells whether the number is withheld."""
+    """Emit the event of a live call. Its decision must be known, because it says whether the number is withheld."""
     if outcome.source != LIVE or outcome.direction is Direction.INTERNAL:
         return
     data = CallEnded(

@@ -107,7 +107,7 @@ def count_call(db: sqlite3.Connection, outcome: OutcomeRecord, hours: CallingHou
 
 
 def days_of(db: sqlite3.Connection, number: str, since_day: int) -> list[OwnDay]:
-    """Return the daily counts of the number, from `since_day` on."""
+    """Return the daily counts of the own number, from `since_day` on."""
     return [OwnDay(*row) for row in db.execute(DAYS, (number, since_day))]
 
 
@@ -118,12 +118,12 @@ def people_of(db: sqlite3.Connection, number: str, days: int, today: int) -> int
 
 
 def blocked_of(db: sqlite3.Connection, number: str, after_day: int) -> tuple[tuple[str, int], ...]:
-    """Return the five countries whose networks refused most calls of the number after that day, with the counts."""
+    """Return the five countries whose networks refused most calls of the number after that day, with how many calls."""
     return tuple(db.execute(BLOCKED, (number, after_day)))
 
 
 def first_days(db: sqlite3.Connection, number: str) -> tuple[int | None, int | None]:
-    """Return the day of the number's first call, and the first day of all counts."""
+    """Return the first day on which the number called, and the first day on which calls of any number were counted."""
     (first,), (of_all,) = db.execute(FIRST_DAY, (number,)).fetchone(), db.execute(FIRST_DAY_OF_ALL).fetchone()
     return first, of_all
 
@@ -137,7 +137,7 @@ def last_day_before(db: sqlite3.Connection, number: str, day: int) -> int | None
 def network_calls(
     db: sqlite3.Connection, number: str, since: float, until: float, networks: Networks = NO_NETWORKS
 ) -> list[NetworkCalls]:
-    """Return the number's calls from `since` to `until` by network, named by `networks` or else by libphonenumber."""
+    """Return the number's calls from `since` to `until` by network. `networks` names the networks if it can."""
     counts: dict[Network, list[int]] = {}
     for dialled, calls, blocked, answered in db.execute(NETWORK_CALLS, (MACHINE_SECONDS, number, since, until)):
         country = country_of(dialled)

@@ -1,7 +1,7 @@
-"""The health of own numbers, computed from daily counts and calls: a grade for the outbound guard, and suspicions.
+"""The health of own numbers, computed from daily counts and calls: grades, and suspicions that a number is labelled.
 
 A suspicion says that a network treats the calls of an own number worse than before. Suspicions are computed once a day,
-and stored for the console and the digest.
+and stored for the console and the digest. The check of outgoing calls uses the grades.
 """
 
 import json
@@ -42,7 +42,7 @@ SELECT {COLUMNS} FROM own_suspicion WHERE since >= ? AND since < ? ORDER BY sinc
 
 
 class Suspected(NamedTuple):
-    """A suspicion about a number, with the times when it was first and last confirmed.
+    """A suspicion about an own number, with the times when the suspicion was first and last confirmed.
 
     Attributes:
         number: The own number, E.164.
@@ -109,7 +109,7 @@ def begun_suspicions(db: sqlite3.Connection, since: float, until: float) -> list
 
 
 def checks_for_suspicions(db: sqlite3.Connection) -> list[Due]:
-    """Return a task for each suspicion: check on a phone what the number shows."""
+    """Return a task for each suspicion: somebody must check on a phone what is shown when the number calls."""
     checks = []
     for row in map(_suspected, db.execute(ALL)):
         about: Places = {"where": place_of(row.suspicion.network)}
@@ -157,7 +157,7 @@ class GradeChange(NamedTuple):
 
 
 def record_grade(db: sqlite3.Connection, number: str, graded: Graded) -> None:
-    """Store the grade for the outbound guard, or delete the stored grade if the number has none now."""
+    """Store the grade of an own number, or delete the stored grade if the number has none now."""
     row = db.execute(GRADE, (number,)).fetchone()
     before, grade = row and row[1], graded.grade and graded.grade.value
     if before != grade:
@@ -173,13 +173,13 @@ def record_grade(db: sqlite3.Connection, number: str, graded: Graded) -> None:
 
 
 def grade_of(db: sqlite3.Connection, number: str) -> Graded | None:
-    """Return the stored grade of the number. Reasons that this version does not know are left out."""
+    """Return the stored grade of the number, or None. Reasons that this version does not know are left out."""
     row = db.execute(GRADE, (number,)).fetchone()
     return None if row is None else Graded(row[0], Grade(row[1]), _reasons(row[2]))
 
 
 def changed_grades(db: sqlite3.Connection, since: float, until: float) -> list[GradeChange]:
-    """Return the last grade changes between `since` and `until` (exclusive), oldest first."""
+    """Return the latest grade change of each number if it was between `since` and `until` (exclusive), oldest first."""
     return [
         GradeChange(number, at, Grade(before), Grade(grade), _reasons(reasons))
         for number, at, before, grade, reasons in db.execute(CHANGED, (since, until))
@@ -287,7 +287,7 @@ def _graded(health: NumberHealth, now: float) -> Graded:
 def main(arguments: list[str]) -> int:
     """Grade all numbers in a separate process: `python -m reputation.store.own_health FILE WEIGHTS [NETWORKS]`.
 
-    It prints how many numbers were graded, and on a second line why the networks file cannot be used.
+    The process prints how many numbers were graded, and on a second line why the networks file cannot be used.
     """
     try:
         networks, problem = _networks(arguments[2:])

@@ -22,9 +22,9 @@ class LabelCheckKind(StrEnum):
 
 
 class LabelCheck(NamedTuple):
-    """A check of the label that a platform shows for a number.
+    """A check of the label that a platform shows for an own number.
 
-    `label`: the label shown, "" if no label is shown. `marks`: how many marks the platform reports, null if unknown.
+    `label`: the label shown, empty if no label is shown. `marks`: how many marks the platform reports, null if unknown.
     `person`: who checked. `proof`: a file with its SHA-256, or a text. `next_at`: when to check again.
 
     Attributes:
@@ -83,7 +83,7 @@ SELECT import_source.name, own_number.number, imported.number IS NOT NULL, coale
 
 
 def record_label_check(db: sqlite3.Connection, check: LabelCheck) -> LabelChange | None:
-    """Store a check, and emit an event if the platform's label has changed. Call it in a transaction."""
+    """Store a check. If the platform's label has changed, emit an event and return the change. Use a transaction."""
     before = label_check_before(db, check)
     put_label_check(db, check)
     change = _change(before, check)
@@ -101,7 +101,7 @@ def put_label_check(db: sqlite3.Connection, check: LabelCheck) -> None:
 
 
 def label_check_before(db: sqlite3.Connection, check: LabelCheck) -> LabelCheck | None:
-    """Return the previous check of the same number and platform."""
+    """Return the previous check of the same number and platform, or None."""
     return next((_check(row) for row in db.execute(BEFORE, (check.number, check.platform, check.at))), None)
 
 
@@ -116,7 +116,7 @@ def latest_label_checks(db: sqlite3.Connection) -> list[LabelCheck]:
 
 
 def labels_of(db: sqlite3.Connection, number: str) -> tuple[tuple[str, str], ...]:
-    """Return the platforms whose latest check showed a label for the number, with these labels."""
+    """Return the platforms whose latest check showed a label for the number, each with its label."""
     return tuple(
         (check.platform, check.label) for check in latest_label_checks(db) if check.number == number and check.label
     )
@@ -147,7 +147,7 @@ def changed_labels(db: sqlite3.Connection, since: float, until: float) -> list[L
 
 
 def spam_lists_and_own_numbers(db: sqlite3.Connection) -> list[tuple[str, str, bool, str]]:
-    """Return a tuple (list, own number, whether it is listed, category) for every imported spam list and own number."""
+    """Return a tuple for every imported spam list and own number: list, number, whether the list has it, category."""
     return [(name, number, bool(listed), category) for name, number, listed, category in db.execute(LISTS)]
 
 
@@ -176,7 +176,7 @@ SIZE = "SELECT coalesce(sum(length(content)), 0) FROM own_screenshot"
 
 
 class NewScreenshot(NamedTuple):
-    """A screenshot to store. `kind`: png, jpg or webp, recognised by its content."""
+    """A screenshot to store. `kind`: png, jpg or webp, recognised by the content of the file."""
 
     name: str
     kind: str
@@ -184,7 +184,7 @@ class NewScreenshot(NamedTuple):
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of the content, in hex."""
+        """The SHA-256 of the screenshot's content, in hex."""
         return hashlib.sha256(self.content).hexdigest()
 
 
@@ -194,8 +194,8 @@ class Screenshot(NamedTuple):
     Attributes:
         platform: The platform that shows labels.
         at: When the label was checked.
-        name: The name.
-        kind: The format: png, jpg or webp.
+        name: The name of the file.
+        kind: The format of the file: png, jpg or webp.
         size: The size in bytes.
         digest: The SHA-256 of the content, in hex.
     """

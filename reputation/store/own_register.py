@@ -1,7 +1,7 @@
 """The register of the organisation's own numbers, and unregistered numbers that outgoing calls have shown.
 
-A registered number that is not retired is an own number everywhere: it cannot be marked, and an incoming call that
-shows it counts as spoofed.
+A registered number that is not retired is an own number everywhere: nobody can mark it, and an incoming call that shows
+it counts as spoofed.
 """
 
 import json
@@ -42,7 +42,7 @@ class Seen(NamedTuple):
 
     Attributes:
         number: The number, E.164.
-        calls: Number of calls that are still kept.
+        calls: How many calls that are still kept showed the number.
         first_at: When the first of these calls was made.
         last_at: When the latest of these calls was made.
     """
@@ -61,7 +61,7 @@ def put_own(db: sqlite3.Connection, own: OwnNumber) -> None:
 
 
 def remove_own(db: sqlite3.Connection, number: str) -> OwnNumber | None:
-    """Remove the number from the register and return its entry. Call it in a transaction."""
+    """Remove the number from the register. Return its entry, or None. Call it in a transaction."""
     own = own_of(db, number)
     db.execute(REMOVE, (number,))
     db.execute(UNNAME_OURS, (number,))
@@ -74,12 +74,12 @@ def name_registered(db: sqlite3.Connection) -> None:
 
 
 def own_of(db: sqlite3.Connection, number: str) -> OwnNumber | None:
-    """Return the number's entry in the register."""
+    """Return the number's entry in the register of own numbers, or None."""
     return next(map(_own, db.execute(ONE, (number,))), None)
 
 
 def register_of(db: sqlite3.Connection) -> list[OwnNumber]:
-    """Return the whole register, ordered by number."""
+    """Return all entries of the register of own numbers, ordered by number."""
     return [_own(row) for row in db.execute(ALL)]
 
 

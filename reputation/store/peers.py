@@ -96,25 +96,25 @@ SELECT 'spam', is_spam, is_fine, count(*) FROM known
 
 
 class PeerState(NamedTuple):
-    """The stored state of a company.
+    """The stored state of another company.
 
     `digest` and `counts_until`: the digest and expiry of the last index ('' and 0.0 without an index). `was_told`: how
-    many callers known here the company listed at the last comparison. `was_right`: for how many of them it was right.
+    many callers known here the company listed at the last comparison. `was_right`: how many of these it listed rightly.
     `failure`: the last of `failures` failed attempts in a row, in JSON. `off_why`: the reason for switching it off.
 
     Attributes:
-        name: The name that it has here.
+        name: The name that the company has here.
         weight: The weight of its rows as a share of what a tag takes, from 0 to 1.
-        every_seconds: How often it is fetched, in seconds.
-        issuer: The name that it signs with; empty if no list was accepted yet.
-        sequence: The number of the latest accepted list; 0 for none.
+        every_seconds: How often its list is fetched, in seconds.
+        issuer: The name that the company signs with; empty if no list was accepted yet.
+        sequence: The sequence number of the latest accepted list; 0 for none.
         issued_at: When the latest accepted list was issued.
-        numbers: How many numbers it lists.
-        cleared: How many numbers it has cleared.
+        numbers: How many numbers the company lists.
+        cleared: How many numbers the company has cleared.
         came_at: When its list last arrived.
         asked_at: When its list was last requested.
         failed_at: When a request last failed.
-        off_at: When it was switched off; null while it is on.
+        off_at: When the company was switched off; null while it is on.
     """
 
     name: str
@@ -143,7 +143,7 @@ class PeerState(NamedTuple):
 
 
 class WantedPeer(NamedTuple):
-    """A company whose evidence the settings or a subscription want. `of`: a digest of its key. `weight`: 0 to 1."""
+    """A company whose evidence the settings or a subscription want. `of`: its key's digest. `weight`: 0 to 1."""
 
     of: str
     weight: float
@@ -164,7 +164,7 @@ class PeerNumber(NamedTuple):
 
     @property
     def key(self) -> tuple[str, str]:
-        """The sort key of rows."""
+        """The key by which rows of a company are sorted."""
         return self.number, self.auth_class
 
 
@@ -173,7 +173,7 @@ Change = tuple[tuple[str, str], PeerNumber | None]
 
 
 class TakenIndex(NamedTuple):
-    """A company's index whose rows are all stored, with the counts of numbers that it lists and has cleared."""
+    """A company's index whose rows are all stored, with how many numbers the company lists and has cleared."""
 
     of: str
     issuer: str
@@ -186,7 +186,7 @@ class TakenIndex(NamedTuple):
 
 
 def replace_peers(db: sqlite3.Connection, wanted: Mapping[str, WantedPeer]) -> None:
-    """Set the companies that the settings name. Call it in a transaction."""
+    """Set the companies that the settings name, by name. Call it in a transaction."""
     known = {name: rest for name, *rest in db.execute("SELECT name, of, in_settings, weight, every_seconds FROM peer")}
     for name, peer in wanted.items():
         if known.get(name) != [peer.of, 1, peer.weight, peer.every_seconds]:
@@ -208,12 +208,12 @@ def forget_peer(db: sqlite3.Connection, name: str) -> None:
 
 
 def key_digest(key: str) -> str:
-    """Return a digest of a company's first key (base64). It identifies the company, whatever its address is."""
+    """Return a digest of a company's first key (base64). The digest identifies the company, whatever its address is."""
     return sha256(key.encode()).hexdigest()[:32]
 
 
 def key_now(db: sqlite3.Connection, key: str) -> str:
-    """Return the key (base64) that a company signs with now. `key`: the first key that it gave us."""
+    """Return the key (base64) that a company signs with now. `key`: the first key that we got from the company."""
     row = db.execute("SELECT key FROM peer_key WHERE of = ?", (key_digest(key),)).fetchone()
     return str(row[0]) if row else key
 
@@ -224,12 +224,12 @@ def follow_key(db: sqlite3.Connection, key: str, new: str, at: float) -> None:
 
 
 def peer_states(db: sqlite3.Connection) -> list[PeerState]:
-    """Return all companies that the settings name or have named, ordered by name."""
+    """Return the states of all companies that the settings name or have named, ordered by name."""
     return [PeerState(name, bool(in_settings), *rest) for name, in_settings, *rest in db.execute(STATES)]
 
 
 def peer_state(db: sqlite3.Connection, name: str) -> PeerState | None:
-    """Return the company of this name."""
+    """Return the state of the company with this name, or None."""
     return next((state for state in peer_states(db) if state.name == name), None)
 
 
@@ -239,7 +239,7 @@ def record_taken(db: sqlite3.Connection, name: str, index: TakenIndex, at: float
 
 
 def record_skill(db: sqlite3.Connection, name: str, right: int, known: int) -> None:
-    """Record that the company was right about `right` of `known` callers whom we know. Call it in a transaction."""
+    """Record that the company was right about `right` of `known` callers that we know. Call it in a transaction."""
     db.execute(JUDGED, (right, known, name))
 
 
@@ -249,12 +249,12 @@ def record_peer_failure(db: sqlite3.Connection, name: str, at: float, next_at: f
 
 
 def switch_peer_off(db: sqlite3.Connection, name: str, at: float, why: str) -> bool:
-    """Stop using the company's evidence. Return False if it was already off. Call it in a transaction."""
+    """Stop using the company's evidence. Return False if the company was already off. Call it in a transaction."""
     return db.execute(SWITCH_OFF, (at, why, name)).rowcount > 0
 
 
 def switch_peer_on(db: sqlite3.Connection, name: str, at: float) -> bool:
-    """Resume using the company's evidence and reset its measurements. Return False if on. Call it in a transaction."""
+    """Use the company's evidence again, and reset its measurements. Return False if it was on. Use a transaction."""
     return db.execute(SWITCH_ON, (at, name)).rowcount > 0
 
 
@@ -263,15 +263,15 @@ def replace_numbers(
 ) -> int:
     """Replace the rows that the company lists, or has cleared, by `rows`, ordered by key. Return how many changed.
 
-    Only rows that differ are written; new rows are dated `at`. It makes its own transactions. If interrupted, repeat
-    it.
+    Only rows that differ are written; new rows are dated `at`. Makes its own transactions. If interrupted, call it
+    again.
     """
     changes = _differences(_rows(db, peer, cleared=cleared), iter(rows))
     return _write(db, peer, changes, at)
 
 
 def change_numbers(db: sqlite3.Connection, peer: int, changes: Iterable[Change], at: float) -> int:
-    """Set or delete the row of each key in `changes`. It makes its own transactions. Repeating it is harmless."""
+    """Set or delete the row of each key in `changes`. Makes its own transactions. Repeating a change is harmless."""
     return _write(db, peer, changes, at)
 
 
@@ -281,7 +281,7 @@ def count_numbers(db: sqlite3.Connection, peer: int) -> int:
 
 
 def drop_unnamed(db: sqlite3.Connection) -> int:
-    """Delete and count the rows of companies that the settings no longer name. It makes its own transactions."""
+    """Delete the rows of companies that the settings no longer name, and count them. Makes its own transactions."""
     dropped = 0
     for (peer,) in db.execute(UNNAMED).fetchall():
         for cleared in (False, True):
@@ -292,7 +292,7 @@ def drop_unnamed(db: sqlite3.Connection) -> int:
 
 
 def compared_with_peer(db: sqlite3.Connection, peer: int, since: float) -> Compared:
-    """Compare the company's rows with later evidence here. All counts are 0 if it lists no number known here."""
+    """Compare the company's rows with later evidence here. If it lists no number known here, all counts are 0."""
     every: list[tuple[int, int, int]] = []
     listed: list[tuple[int, int, int]] = []
     for verdict, *kind in db.execute(COMPARED, {"since": since, "peer": peer}):
@@ -358,9 +358,9 @@ REMOVE = "DELETE FROM subscription WHERE name = ?"
 
 
 class Subscription(NamedTuple):
-    """A company whose evidence is fetched from a URL. `key`: its public key, base64. `weight`: of its rows, 0 to 1.
+    """A company whose evidence is fetched from a URL. `key`: the company's public key, base64.
 
-    `private`: 1 if its server may be in a private network.
+    `weight`: the weight of its rows, from 0 to 1. `private`: 1 if its server may be in a private network.
     """
 
     name: str
@@ -377,12 +377,12 @@ def subscriptions(db: sqlite3.Connection) -> list[Subscription]:
 
 
 def subscription_of(db: sqlite3.Connection, name: str) -> Subscription | None:
-    """Return the subscription of this name."""
+    """Return the subscription with this name, or None."""
     return next((known for known in subscriptions(db) if known.name == name), None)
 
 
 def put_subscription(db: sqlite3.Connection, subscription: Subscription) -> None:
-    """Add or replace a subscription. The next fetch gets the company's evidence. Call it in a transaction."""
+    """Add or replace a subscription. The company's evidence comes with the next fetch. Call it in a transaction."""
     db.execute(PUT_SUBSCRIPTION, subscription)
     want_peer(db, subscription.name, WantedPeer(key_digest(subscription.key), subscription.weight, EVERY_SECONDS))
 

@@ -90,7 +90,7 @@ def replace_settings_own_numbers(db: sqlite3.Connection, numbers: Iterable[str])
 
 
 def upsert_people(db: sqlite3.Connection, people: Iterable[Person], source: str) -> None:
-    """Add or update people, but keep those of a source with precedence. `source`: "settings" or an import's name."""
+    """Add or update people. People from a source with precedence stay. `source`: "settings" or an import's name."""
     rows = ((p.extension, p.endpoint, p.group, p.language, p.name, source) for p in people)
     db.executemany(UPSERT_PERSON, rows)
     count_people(db)
@@ -108,12 +108,12 @@ def all_people(db: sqlite3.Connection) -> list[Person]:
 
 
 def person_of(db: sqlite3.Connection, extension: str) -> Person | None:
-    """Return the person with this extension."""
+    """Return the person with this extension, or None."""
     return next((Person(*row) for row in db.execute(PERSON, (extension,))), None)
 
 
 def person_of_endpoint(db: sqlite3.Connection, endpoint: str) -> Person | None:
-    """Return the person with this endpoint (`PJSIP/201`). If several share it, return the lowest extension."""
+    """Return the person with this endpoint (`PJSIP/201`), or None. If several share it, the lowest extension wins."""
     return next((Person(*row) for row in db.execute(PERSON_OF_ENDPOINT, (endpoint,))), None)
 
 
@@ -129,7 +129,7 @@ def remove_person(db: sqlite3.Connection, extension: str) -> None:
 
 
 def remove_did(db: sqlite3.Connection, number: str) -> None:
-    """Remove the DID. Call it in a transaction."""
+    """Remove the DID with this number. Call it in a transaction."""
     db.execute(REMOVE_DID, (number,))
 
 

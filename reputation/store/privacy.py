@@ -6,9 +6,9 @@ their settings, register entries and daily counts stay. The table definitions (r
 and columns are erased. If a list with the number is imported later, the number is stored again.
 
 In notes people write a number with or without its country code. Between its digits there may be spaces, brackets, dots,
-hyphens, slashes, commas, underscores or stars. Digits may be full-width (Chinese keyboards), Arabic or Persian.
-`+44 20 7183 8750`, `+44 (0)20-7183.8750`, `020 7183 8750` and `442071838750` are the same number. `+49 201 5550143` is
-not the same number as the American 201 555 0143, and neither is 312-201-555-0143.
+hyphens, slashes, commas, underscores or stars. Digits may be full-width (Chinese keyboards), Arabic or Persian. `+44 20
+7183 8750`, `+44 (0)20-7183.8750`, `020 7183 8750` and `442071838750` are the same number. `+49 201 5550143` is not the
+same number as the American 201 555 0143, and neither is 312-201-555-0143.
 """
 
 import json
@@ -45,7 +45,7 @@ _WIDE_GAP_IN_FILE = rb"(?:\\[nrt]|(?!" + _OTHER_DIGITS + rb")[^0-9A-Za-z\x00]){0
 
 
 def masker(number: str, mask: str) -> Callable[[str], str]:
-    """Return a function that masks the number in a text. Longer numbers that contain its digits are not changed."""
+    """Return a function that replaces the number in a text by `mask`. Longer numbers that contain its digits stay."""
     pattern = _spelling(number)
 
     def masked(text: str) -> str:
@@ -60,7 +60,7 @@ def masker(number: str, mask: str) -> Callable[[str], str]:
 
 
 def digits_in_text(number: str) -> re.Pattern[str]:
-    """Return a pattern for the digits of the number in any spelling. It also matches inside longer numbers."""
+    """Return a pattern for the digits of the number in any spelling. The pattern also matches inside longer numbers."""
     return re.compile(_WIDE_GAP.join(f"[{''.join(_written(digit))}]" for digit in national_digits(number)))
 
 
@@ -131,17 +131,17 @@ def export_number(
 
 
 def find_mentions(db: sqlite3.Connection, number: str) -> list[Mentions]:
-    """Return rows about others that mention the number. It scans the whole store: run it before a transaction."""
+    """Return rows about others that mention the number. The whole store is read, so call it before a transaction."""
     _can_find(db, number)
     mentioned = (_mentions_in(db, table) for table in TABLES)
     return [mentions for mentions in mentioned if mentions is not None]
 
 
 def erase_number(db: sqlite3.Connection, number: str, mentions: Sequence[Mentions] | None = None) -> dict[str, int]:
-    """Delete every row about the number and return the number of rows by table. Call it in a transaction.
+    """Delete every row about the number, and return how many rows by table. Call it in a transaction.
 
-    The audit keeps who changed something and when, without the number and the content about it. `mentions`: the result
-    of a `find_mentions` call just before; None: call it here.
+    The audit keeps who changed something and when, without the number and what was written about it. `mentions`: the
+    result of a `find_mentions` call just before; None: `find_mentions` is called here.
     """
     mentions = find_mentions(db, number) if mentions is None else mentions
     _can_find(db, number)
@@ -160,7 +160,7 @@ def erase_number(db: sqlite3.Connection, number: str, mentions: Sequence[Mention
 
 
 def text_columns(db: sqlite3.Connection, table: Table) -> tuple[str, ...]:
-    """Return the columns of a table that may mention a number: all texts except names of our people and lines."""
+    """Return the columns of a table that may mention a phone number: all texts except names of our people and lines."""
     left = OURS.union(table.numbers, table.own_numbers, table.verbatim)
     return tuple(
         name
@@ -224,7 +224,7 @@ def _ready_for_json(value: object) -> object:
 
 
 def clear_freed(path: Path, number: str) -> bool:
-    """Overwrite the number in deleted pages, by VACUUM if necessary. Return False if a reader keeps the store open."""
+    """Overwrite the number in deleted pages, by VACUUM if needed. Return False if a reader keeps the store open."""
     with open_store(path) as db:
         if not truncate_wal(db):
             return False
@@ -236,7 +236,7 @@ def clear_freed(path: Path, number: str) -> bool:
 
 
 def erase_from_backups(path: Path, number: str) -> Iterator[tuple[Path, str]]:
-    """Rewrite each backup that contains the number. Yield its path, and an error message if it failed."""
+    """Rewrite each backup that contains the number. Yield the backup's path, and an error message or an empty text."""
     for backup in backups_of(path):
         if _may_name(backup, number):
             try:
@@ -285,8 +285,8 @@ def _may_name(file: Path, number: str) -> bool:
 def names_number(file: Path, number: str) -> bool:
     """Return whether a regular file contains the digits of the number in any spelling.
 
-    Never call it for a store that this process has open: closing the file ends SQLite's locks on it (fcntl(2)). A
-    daemon that starts then would take the store for unused, and damage it.
+    Never call this for a store that this process has open: closing the file ends SQLite's locks on it (fcntl(2)). A
+    daemon that starts then would take the store for unused, and damage the store.
     """
     if file.is_symlink() or not file.is_file() or not file.stat().st_size:
         return False

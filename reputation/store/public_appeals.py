@@ -24,22 +24,22 @@ SINCE = "SELECT count(*) FROM public_appeal WHERE filed_at > ?"
 
 
 def shown_code(reference: str) -> str:
-    """Return the store key of the code on the status page. The code that an operator reads out has another key."""
+    """Return the key under which the code on the status page is stored. An operator's code has another key."""
     return f"shown {reference}"
 
 
 def called_code(reference: str) -> str:
-    """Return the store key of the code that our verification call to the number speaks."""
+    """Return the key under which the code is stored that our verification call to the number speaks."""
     return f"called {reference}"
 
 
 def record_called_in(db: sqlite3.Connection, reference: str, at: float) -> None:
-    """Record that somebody called from the number and keyed in the code."""
+    """Record that somebody called from the number of the appeal and keyed in the code."""
     db.execute(CALLED, (at, reference))
 
 
 def called_in_at(db: sqlite3.Connection, reference: str) -> float | None:
-    """Return when somebody last called from the number and keyed in the code; None if never."""
+    """Return when somebody last called from the number of the appeal and keyed in the code; None if never."""
     return next((at for (at,) in db.execute(CALLED_AT, (reference,))), None)
 
 
@@ -49,7 +49,7 @@ def add_public_appeal(db: sqlite3.Connection, reference: str, link: str, at: flo
 
 
 def reference_of_link(db: sqlite3.Connection, link: str) -> str | None:
-    """Return the reference of the appeal whose secret link has this SHA-256 (hex)."""
+    """Return the reference of the appeal whose secret link has this SHA-256 (hex), or None."""
     return next((reference for (reference,) in db.execute(OF_LINK, (link,))), None)
 
 
@@ -64,12 +64,12 @@ def is_public(db: sqlite3.Connection, reference: str) -> bool:
 
 
 def keep_cleared(db: sqlite3.Connection, reference: str, text: str, key: str) -> None:
-    """Store the signed statement that the number was cleared, and the public key as base64."""
+    """Store the signed statement that the appeal's number was cleared, and the public key as base64."""
     db.execute(KEEP_CLEARED, (text, key, reference))
 
 
 def cleared_of(db: sqlite3.Connection, reference: str) -> tuple[str, str] | None:
-    """Return the statement that the number was cleared, and the public key; None if there is no statement."""
+    """Return the statement that the appeal's number was cleared, and the public key; None without a statement."""
     return next(((str(text), str(key)) for text, key in db.execute(CLEARED, (reference,))), None)
 
 
@@ -94,17 +94,17 @@ SPENT = "DELETE FROM call_back_code WHERE about = ?"
 
 
 def keep_code(db: sqlite3.Connection, about: str, number: str, code: str, at: float, name: str = "") -> None:
-    """Store a code, valid for a day and five tries. It replaces an earlier code under the same key."""
+    """Store a code, valid for a day and five tries, under the key `about`. An earlier code of this key is replaced."""
     db.execute(MAKE, (about, number, appeals.digest_of(code, about), at, name))
 
 
 def name_for(db: sqlite3.Connection, about: str) -> str:
-    """Return the name that was given when the code was requested, or "". Whoever enters the code proves this name."""
+    """Return the name that was given when the code was requested, or "". The right code proves this name."""
     return next((name for (name,) in db.execute(NAME, (about,))), "")
 
 
 def code_of(db: sqlite3.Connection, about: str) -> appeals.Code | None:
-    """Return the stored code."""
+    """Return the code that is stored under the key `about`, or None."""
     return next((appeals.Code(*row) for row in db.execute(OF, (about,))), None)
 
 
@@ -130,12 +130,12 @@ REMOVE = f"DELETE FROM attachment WHERE appeal = ? AND place = ? RETURNING {ATTA
 
 
 class Attachment(NamedTuple):
-    """An attachment of an appeal, without its content. `place`: its position, from 1. `digest`: SHA-256.
+    """An attachment of an appeal, without its content. `place`: its position, from 1. `digest`: its SHA-256.
 
     Attributes:
-        name: The name.
-        added_at: When it was added.
-        added_by: The user who added it.
+        name: The name of the file, or a description.
+        added_at: When the attachment was added.
+        added_by: The user who added the attachment.
         size: The size in bytes.
     """
 
@@ -148,7 +148,7 @@ class Attachment(NamedTuple):
 
 
 class NewAttachment(NamedTuple):
-    """An attachment to add. `name`: the file's name or a description; `added_by`: the user."""
+    """An attachment to add. `name`: the file's name or a description; `added_by`: the user who adds it."""
 
     name: str
     content: bytes
@@ -193,5 +193,5 @@ def content_of(db: sqlite3.Connection, reference: str, place: int) -> bytes | No
 
 
 def detach(db: sqlite3.Connection, reference: str, place: int) -> Attachment | None:
-    """Delete an attachment permanently and return its description."""
+    """Delete an attachment permanently. Return its description, or None if there is no attachment at `place`."""
     return next((Attachment(*row) for row in db.execute(REMOVE, (reference, place)).fetchall()), None)

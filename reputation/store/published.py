@@ -72,7 +72,7 @@ PEOPLE_HERE = "SELECT people FROM site WHERE id = 1"
 class Accused(NamedTuple):
     """A number with evidence against it, in calls of one auth class.
 
-    `reviewed_at`: as in `scoring.Evidence`. `epoch_at`: since when the number has its present owner.
+    `reviewed_at`: when a burst of its marks was last reviewed. `epoch_at`: since when the number has its present owner.
     """
 
     number: str
@@ -85,7 +85,7 @@ class Accused(NamedTuple):
 class AccusedBy(NamedTuple):
     """How many people have evidence against a number, and when the first and the latest evidence was recorded.
 
-    `category` is only given if enough people chose it, so that it identifies nobody.
+    `category` is only given if enough people chose the same category, so that it identifies nobody.
     """
 
     people: int
@@ -95,7 +95,7 @@ class AccusedBy(NamedTuple):
 
 
 def accused_numbers(db: sqlite3.Connection, now: float, cleared_since: float) -> Iterator[Accused]:
-    """Yield numbers with evidence against them, by number and class. No read transaction stays open between two."""
+    """Yield numbers with evidence against them, by number and class. No transaction stays open between two numbers."""
     number = auth_class = ""
     about = {"now": now, "cleared_since": cleared_since}
     while rows := db.execute(AGAINST, about | {"number": number, "auth_class": auth_class}).fetchall():

@@ -1,7 +1,7 @@
-"""Copies of national do-not-call registers (millions of numbers, found by an indexed read), and consents.
+"""Copies of national do-not-call registers (millions of numbers, read by index), and consents to calls.
 
-A new copy is written in batches beside the active copy, and replaces it in a single step at the end. If an import is
-interrupted, the next import deletes its numbers.
+A new copy is written in batches beside the active copy, and replaces the active copy in a single step at the end. If an
+import is interrupted, the next import deletes the numbers of the incomplete copy.
 """
 
 import sqlite3
@@ -22,8 +22,8 @@ class StoredCopy(NamedTuple):
         name: The name of the register.
         country: ISO 3166-1 code of the country.
         file: The name of the file.
-        imported_at: When it was imported.
-        numbers: How many numbers it has.
+        imported_at: When the copy was imported.
+        numbers: How many numbers the copy has.
     """
 
     name: str
@@ -54,7 +54,7 @@ RETURNING number
 
 
 def list_copies(db: sqlite3.Connection) -> list[StoredCopy]:
-    """Return all active copies."""
+    """Return the active copies of all registers."""
     return [StoredCopy(*row) for row in db.execute(COPIES)]
 
 
@@ -64,12 +64,12 @@ def registers_with(db: sqlite3.Connection, number: str) -> tuple[RegisterCopy, .
 
 
 def copies_in_force(db: sqlite3.Connection) -> tuple[RegisterCopy, ...]:
-    """Return the active copies of all do-not-call registers, for a reason that lists the consulted registers."""
+    """Return the active copies of all registers, for a reason that lists the registers which were consulted."""
     return tuple(RegisterCopy(*row) for row in db.execute(IN_FORCE))
 
 
 def begin_copy(db: sqlite3.Connection, name: str, country: str, file: str, file_at: float, now: float) -> int:
-    """Add an inactive copy and return its id. Call it in a transaction."""
+    """Add an inactive copy of a register and return the id of the copy. Call it in a transaction."""
     cursor = db.execute(BEGIN, (name, country, file, "", file_at, now))
     assert cursor.lastrowid is not None
     return cursor.lastrowid
@@ -90,7 +90,7 @@ def put_in_force(db: sqlite3.Connection, copy: int, sha256: str, numbers: int) -
 
 
 def withdraw(db: sqlite3.Connection, name: str) -> StoredCopy | None:
-    """Make the register's copy inactive and return its description."""
+    """Make the active copy of the register inactive. Return its description, or None if there was no active copy."""
     withdrawn = next((stored for stored in list_copies(db) if stored.name == name), None)
     db.execute("UPDATE register_copy SET complete = 0 WHERE name = ?", (name,))
     return withdrawn
@@ -102,7 +102,7 @@ def unused_copies(db: sqlite3.Connection, name: str) -> list[int]:
 
 
 def delete_numbers(db: sqlite3.Connection, copy: int, after: int = 0) -> int | None:
-    """Delete a batch of a copy's numbers above `after`. Return the last deleted number, or None if all are deleted."""
+    """Delete a batch of a copy's numbers above `after`. Return the last deleted number, or None if none are left."""
     deleted = db.execute(TAKE_AWAY, {"copy": copy, "after": after, "batch": BATCH}).fetchall()
     if deleted:
         return max(int(number) for (number,) in deleted)
@@ -133,7 +133,7 @@ class Consent(NamedTuple):
     note: str = ""
 
     def is_over(self, now: float) -> bool:
-        """Return whether the consent has ended."""
+        """Return whether the consent has ended before `now`."""
         return self.until is not None and self.until <= now
 
 
@@ -149,24 +149,24 @@ COUNT_FOUND = f"SELECT count(*) FROM consent {HAS_TEXT}"
 
 
 def put_consent(db: sqlite3.Connection, consent: Consent) -> None:
-    """Record the number's consent. It replaces an earlier consent."""
+    """Record the consent of a number. An earlier consent of the number is replaced."""
     db.execute(PUT, consent)
 
 
 def consent_of(db: sqlite3.Connection, number: str) -> Consent | None:
-    """Return the number's consent, even if it has ended."""
+    """Return the consent of the number, or None. The consent may have ended."""
     return next((Consent(*row) for row in db.execute(ONE, (number,))), None)
 
 
 def remove_consent(db: sqlite3.Connection, number: str) -> Consent | None:
-    """Remove and return the number's consent."""
+    """Remove the consent of the number and return it, or None."""
     return next((Consent(*row) for row in db.execute(REMOVE, (number,)).fetchall()), None)
 
 
 def find_consents(
     db: sqlite3.Connection, text: str = "", number: str | None = None, limit: int = 1000
 ) -> tuple[list[Consent], int]:
-    """Return consents of this number or with the text in any field, newest first, and their total count."""
+    """Return consents, newest first, and how many match. A consent matches by its number, or by `text` in any field."""
     wanted = {"text": text, "number": number, "limit": limit}
     rows = [Consent(*row) for row in db.execute(FIND, wanted)]
     return rows, int(db.execute(COUNT_FOUND, wanted).fetchone()[0])

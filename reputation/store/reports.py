@@ -1,4 +1,4 @@
-"""Reports of marked numbers to services such as PhoneBlock. They do not name the person who marked the number."""
+"""Reports of marked numbers to services such as PhoneBlock. A report does not name the person who marked the number."""
 
 import sqlite3
 from typing import NamedTuple
@@ -24,7 +24,7 @@ FAILURE_CHARACTERS = 300
 
 
 class Report(NamedTuple):
-    """A report about a number to a service. `refused`: the service did not accept it."""
+    """A report about a number to a service. `refused`: whether the service did not accept the report."""
 
     number: str
     rating: str
@@ -35,7 +35,7 @@ class Report(NamedTuple):
 class ReportService(NamedTuple):
     """The state of reporting to a service.
 
-    Marks from before `since` are not reported. `failed_at` and `failure` describe the last run if it failed.
+    Marks from before `since` are not reported. `failed_at` and `failure` describe the last run if the run failed.
     """
 
     service: str
@@ -51,12 +51,12 @@ def reports_to(db: sqlite3.Connection, service: str) -> list[Report]:
 
 
 def report_of(db: sqlite3.Connection, service: str, number: str) -> Report | None:
-    """Return the report about the number to the service."""
+    """Return the report about the number to the service, or None."""
     return next((_report(row) for row in db.execute(OF, (service, number))), None)
 
 
 def set_report(db: sqlite3.Connection, service: str, report: Report) -> None:
-    """Store a report to the service about a number, replacing the previous one."""
+    """Store a report to the service about a number. The previous report about the number is replaced."""
     db.execute(SET, (service, *report))
 
 
@@ -76,17 +76,17 @@ def service_state(db: sqlite3.Connection, service: str) -> ReportService | None:
 
 
 def begin_reporting(db: sqlite3.Connection, service: str, now: float) -> None:
-    """Start reporting marks that are made from now on to the service. Nothing changes if reporting is already on."""
+    """Start reporting marks that are made from now on to the service. If reporting is already on, nothing changes."""
     db.execute(BEGIN, (service, now))
 
 
 def end_reporting(db: sqlite3.Connection, service: str) -> None:
-    """Stop reporting to the service. If it is started again, older marks are not reported."""
+    """Stop reporting to the service. If reporting is started again, older marks are not reported."""
     db.execute(END, (service,))
 
 
 def record_reporting_run(db: sqlite3.Connection, service: str, now: float, failure: str | None) -> None:
-    """Record that marks were checked for new reports, with the error message if the check failed."""
+    """Record that marks were checked for new reports. `failure`: the error message if the check failed."""
     failed_at = None if failure is None else now
     db.execute(LOOKED, (now, failed_at, failure and failure[:FAILURE_CHARACTERS], service))
 

@@ -27,7 +27,7 @@ SALT = "SELECT salt FROM site"
 
 
 def count_people(db: sqlite3.Connection) -> int:
-    """Count and return the people of this site. A tag takes a share of them as witnesses. Call it in a transaction."""
+    """Count the people of this site, and return how many. Tags need a share of them. Call it in a transaction."""
     db.execute(COUNT_PEOPLE)
     return people_here(db)
 
@@ -65,14 +65,14 @@ def record_emergency(db: sqlite3.Connection, at: float, who: str = "Asterisk") -
 
 
 def close_window(db: sqlite3.Connection, at: float) -> None:
-    """Resume screening after emergency calls up to `at`. Delete calls with a later date."""
+    """Resume screening after emergency calls up to `at`. Delete emergency calls with a later date."""
     db.execute("DELETE FROM emergency_call WHERE at > ?", (at,))
     db.execute("INSERT OR REPLACE INTO emergency_close (only_row, at) VALUES (1, ?)", (at,))
     emit_window_closed(db, at, BY_HAND)
 
 
 def emit_window_closed(db: sqlite3.Connection, at: float, by: str) -> None:
-    """Emit the event that screening has resumed, if its suspension was an event too. Call it in a transaction."""
+    """Emit the event that screening has resumed, if an event reported its suspension. Call it in a transaction."""
     with emitting(db):
         if state_of(db, WINDOW) == OPEN:
             emit_change(db, WINDOW, CLOSED, EventKind.EMERGENCY_CLOSED, WINDOW, at, EmergencyClosed(by=by))
@@ -85,7 +85,7 @@ def reopen_window(db: sqlite3.Connection, at: float) -> None:
 
 
 def latest_emergency(db: sqlite3.Connection) -> float | None:
-    """Return the time of the latest emergency call."""
+    """Return the time of the latest emergency call, or None."""
     (at,) = db.execute("SELECT max(at) FROM emergency_call").fetchone()
     return None if at is None else float(at)
 
@@ -97,7 +97,7 @@ def opened_and_closed_at(db: sqlite3.Connection, now: float) -> tuple[float | No
 
 
 class PublishedPolicy(NamedTuple):
-    """A policy as its site published it. `text`: TOML. `published_at`: UTC seconds."""
+    """A policy as its site published it. `text`: the policy as TOML. `published_at`: UTC seconds."""
 
     name: Annotated[str, Key(), ORIGIN]
     text: str
@@ -112,17 +112,17 @@ ALL = f"SELECT {COLUMNS} FROM published_policy ORDER BY name"
 
 
 def put_published(db: sqlite3.Connection, policy: PublishedPolicy) -> None:
-    """Store a published policy, replacing an earlier policy of the same name."""
+    """Store a published policy. An earlier policy of the same name is replaced."""
     db.execute(PUT, policy)
 
 
 def remove_published(db: sqlite3.Connection, name: str) -> None:
-    """Remove a published policy."""
+    """Remove the published policy with this name."""
     db.execute("DELETE FROM published_policy WHERE name = ?", (name,))
 
 
 def published(db: sqlite3.Connection, name: str) -> PublishedPolicy | None:
-    """Return the published policy of this name."""
+    """Return the published policy with this name, or None."""
     return next((PublishedPolicy(*row) for row in db.execute(OF, (name,))), None)
 
 

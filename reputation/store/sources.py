@@ -1,4 +1,4 @@
-"""Sources: fetched feeds, and imports of contacts, people and DIDs. imports.py imports numbers."""
+"""Sources of data: fetched feeds, and imports of contacts, people and DIDs. imports.py imports numbers."""
 
 import sqlite3
 from collections import Counter, defaultdict
@@ -24,7 +24,7 @@ REMOVE_PEOPLE = "DELETE FROM person WHERE source = ? AND source <> ?"
 
 
 class NamedSource(NamedTuple):
-    """An import of contacts, people or DIDs, and how many of its rows are stored."""
+    """An import of contacts, people or DIDs, with how many of its rows are stored."""
 
     name: str
     rows: int
@@ -44,7 +44,7 @@ def people_from(db: sqlite3.Connection) -> dict[str, From]:
 
 
 def person_from(db: sqlite3.Connection, extension: str) -> From | None:
-    """Return the person with this extension, and its source."""
+    """Return the person with this extension and the source of the entry, or None."""
     return next((_person_from(*row) for row in db.execute(f"{PEOPLE_FROM} WHERE extension = ?", (extension,))), None)
 
 
@@ -54,7 +54,7 @@ def dids_from(db: sqlite3.Connection) -> dict[str, From]:
 
 
 def did_from(db: sqlite3.Connection, number: str) -> From | None:
-    """Return the DID with its source."""
+    """Return the DID with this number and the source of the entry, or None."""
     return next((_did_from(*row) for row in db.execute(f"{DIDS_FROM} WHERE number = ?", (number,))), None)
 
 
@@ -77,12 +77,12 @@ def people_sources(db: sqlite3.Connection) -> list[NamedSource]:
 
 
 def remove_contacts(db: sqlite3.Connection, source: str) -> int:
-    """Delete the contacts of an import and return how many."""
+    """Delete the contacts of an import, and return how many there were."""
     return db.execute(REMOVE_CONTACTS, (source,)).rowcount
 
 
 def remove_people(db: sqlite3.Connection, source: str) -> int:
-    """Delete the people of an import and return how many."""
+    """Delete the people of an import, and return how many there were."""
     return db.execute(REMOVE_PEOPLE, (source, SETTINGS)).rowcount
 
 
@@ -92,7 +92,7 @@ def did_sources(db: sqlite3.Connection) -> list[NamedSource]:
 
 
 def remove_dids(db: sqlite3.Connection, source: str) -> int:
-    """Delete the DIDs of an import and return how many."""
+    """Delete the DIDs of an import, and return how many there were."""
     return db.execute(REMOVE_DIDS, (source, SETTINGS)).rowcount
 
 
@@ -104,7 +104,7 @@ ON CONFLICT (source) DO UPDATE SET done_to = excluded.done_to
 
 
 def calls_done_to(db: sqlite3.Connection, source: str) -> float | None:
-    """Return the time (UTC seconds) up to which this CDR database is imported; None before the first import."""
+    """Return up to which time (UTC seconds) this CDR database was imported; None before the first import."""
     row = db.execute(DONE_TO, (source,)).fetchone()
     return float(row[0]) if row else None
 
@@ -127,9 +127,9 @@ FORGET = "DELETE FROM feed_fetch WHERE name = ?"
 class FeedFetch(NamedTuple):
     """The state of fetching a feed. All instants are UTC seconds.
 
-    `of`: a digest of its address. `file`: a digest of the last file. `signed_at`: the time of its signature. `came_at`:
-    when the server last sent the file or answered that it is unchanged, None for never. `failure`: the code and figures
-    of the last of `failures` failed attempts in a row, in JSON.
+    `of`: a digest of the feed's address. `file`: a digest of the last file. `signed_at`: when the file was signed.
+    `came_at`: when the server last sent the file or answered that it is unchanged, None for never. `failure`: the code
+    and details of the last of `failures` failed attempts in a row, in JSON.
     """
 
     name: str
@@ -214,11 +214,12 @@ SELECT import_source.name, verdict, is_spam, is_fine, count(*)
 
 
 class FeedSource(NamedTuple):
-    """A live feed. None: unknown, or not applicable.
+    """A live feed. A field that is None is unknown, or does not apply to the feed.
 
-    `every_seconds`: its usual interval. `numbers_before`: how many numbers the previous import had. `failed_at` and
-    `failure`: the last import if it was refused, with code and figures in JSON. For fetched feeds only: `came_at`, when
-    its server sent the file or answered that it is unchanged; `asked_at` and `next_at`, the last and the next request.
+    `every_seconds`: the usual interval between imports. `numbers_before`: how many numbers the previous import had.
+    `failed_at` and `failure`: the last import if it was refused, with code and details in JSON. For fetched feeds only:
+    `came_at`, when the server sent the file or answered "unchanged"; `asked_at` and `next_at`, the last and next
+    request.
     """
 
     name: str
@@ -241,12 +242,12 @@ def feed_sources(db: sqlite3.Connection) -> list[FeedSource]:
 
 
 def record_failure(db: sqlite3.Connection, name: str, at: float, why: str) -> bool:
-    """Record that a new import of the live source was refused. Return False if there is no such source."""
+    """Record that a new import of the live source was refused. Return False if no source has this name."""
     return db.execute(RECORD_FAILURE, (at, why[:FAILURE_CHARACTERS], name)).rowcount > 0
 
 
 def compared_with_feeds(db: sqlite3.Connection, since: float) -> dict[str, Compared]:
-    """Compare each live feed with our own evidence, by feed. Feeds that list no known caller are left out."""
+    """Compare each live feed with our own evidence, by feed. Feeds that list no caller known here are left out."""
     every, listed = Counter[tuple[int, int]](), defaultdict[str, list[tuple[str, int, int, int]]](list)
     for name, verdict, is_spam, is_fine, count in db.execute(COMPARED, {"since": since}):
         if name is None:

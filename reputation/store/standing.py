@@ -3,7 +3,7 @@
     refresh(db, number)          in the transaction of every write to mark, tombstone, signal, answered, one_ring, epoch
 
 The store keeps the weights of its sums, so that all programs that write compute the same sums. Only the daemon changes
-the weights (`use_weights`). Then it recomputes all standings, in batches (`fold_next`).
+the weights (`use_weights`). Then the daemon recomputes all standings, in batches (`fold_next`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from reputation.weights import TrustWeights, Weights
 
 
 class Settled(NamedTuple):
-    """How decided cases ruled on a reporter's marks.
+    """How often decided cases confirmed or refuted a reporter's marks.
 
     Attributes:
         agree: How many marks a decided case has confirmed.
@@ -45,7 +45,7 @@ class Settled(NamedTuple):
 
 
 def trust_of(settled: Settled, weights: TrustWeights) -> float:
-    """Return the reporter's expected reliability relative to an unknown reporter, from `weights.least` to 1."""
+    """Return how reliable a reporter is compared with an unknown reporter, from `weights.least` to 1."""
     prior = weights.agree / (weights.agree + weights.disagree)
     expected = (weights.agree + settled.agree) / (weights.agree + weights.disagree + sum(settled))
     return max(weights.least, min(1.0, expected / prior))
@@ -86,12 +86,12 @@ UNION SELECT number FROM trap_call WHERE number > :after
 
 
 def refresh(db: sqlite3.Connection, number: str, *, emit: bool = True) -> None:
-    """Recompute the number's standing in the present transaction. A new level emits an event unless `emit` is False."""
+    """Recompute the number's standing in the present transaction. `emit`: emit an event if the level has changed."""
     refresh_all(db, (number,), emit=emit)
 
 
 def refresh_all(db: sqlite3.Connection, numbers: Iterable[str], *, emit: bool = True) -> None:
-    """Recompute the standings of these numbers, as `refresh` does."""
+    """Recompute the standings of these numbers in the present transaction, as `refresh` does for one number."""
     in_order = sorted(set(numbers))
     if in_order:
         weights, emits = weights_of(db), emit and bool(wanted_of(db, EventKind.LEVEL_CHANGED))
@@ -123,14 +123,14 @@ def _standings(db: sqlite3.Connection, number: str) -> Standings:
 
 
 def settle_case(db: sqlite3.Connection, reporters: Iterable[str], case_id: str, agrees: bool, at: float) -> None:
-    """Record that a case confirmed or refuted the reporters' marks, replacing an earlier decision of the case."""
+    """Record that a case confirmed or refuted the reporters' marks. An earlier decision of the case is replaced."""
     reporters = sorted(set(reporters))
     db.executemany(SETTLE, ((reporter, case_id, agrees, at) for reporter in reporters))
     refresh_reporters(db, reporters)
 
 
 def unsettle_case(db: sqlite3.Connection, case_id: str) -> None:
-    """Remove the effects of a wrongly decided case on the trust in its reporters."""
+    """Remove the effect of a wrongly decided case on the trust in the case's reporters."""
     refresh_reporters(db, [reporter for (reporter,) in db.execute(UNSETTLE, (case_id,)).fetchall()])
 
 
@@ -140,7 +140,7 @@ def weights_of(db: sqlite3.Connection) -> Weights:
 
 
 def use_weights(db: sqlite3.Connection, weights: Weights) -> bool:
-    """Change the weights of the sums. Return False if they are unchanged. Call `fold_next` until it returns 0."""
+    """Change the weights of the sums. Return False if they are unchanged. Then call `fold_next` until it returns 0."""
     text = msgspec.json.encode(_summed_by(weights)).decode()
     if db.execute(FOLDING).fetchone()[0] == text:
         return False
@@ -149,7 +149,7 @@ def use_weights(db: sqlite3.Connection, weights: Weights) -> bool:
 
 
 def fold_next(db: sqlite3.Connection, limit: int) -> int:
-    """Recompute the next standings after a change of weights, without events. Return how many; 0 if all are done."""
+    """Recompute at most `limit` standings after a change of weights, without events. Return how many; 0: done."""
     (after,) = db.execute("SELECT after FROM folding").fetchone()
     if after is None:
         return 0
@@ -160,7 +160,7 @@ def fold_next(db: sqlite3.Connection, limit: int) -> int:
 
 
 def _summed_by(weights: Weights) -> Weights:
-    """Return the weights with the stored sums' weights unchanged and all others set to defaults."""
+    """Return the weights that affect the stored sums unchanged, and all other weights at their defaults."""
     return Weights(
         counts=weights.counts,
         block=weights.block,
@@ -171,7 +171,7 @@ def _summed_by(weights: Weights) -> Weights:
 
 
 def refresh_many(db: sqlite3.Connection, numbers: Collection[str]) -> None:
-    """Recompute the standings of these numbers now, or let the daemon do it if they are too many for a transaction."""
+    """Recompute the standings of these numbers. If they are too many for a transaction, the daemon does it later."""
     if len(numbers) <= FOLDED_AT_ONCE:
         refresh_all(db, numbers)
     else:
@@ -179,7 +179,7 @@ def refresh_many(db: sqlite3.Connection, numbers: Collection[str]) -> None:
 
 
 def refresh_reporters(db: sqlite3.Connection, reporters: Iterable[str]) -> None:
-    """Recompute the standings of all numbers that these reporters have marked, because their trust has changed."""
+    """Recompute the standings of all numbers that these reporters marked, after the trust in them has changed."""
     numbers: set[str] = set()
     of_site = {site_of(reporter) or reporter: bool(site_of(reporter)) for reporter in reporters}
     for name, is_site in of_site.items():
@@ -189,14 +189,14 @@ def refresh_reporters(db: sqlite3.Connection, reporters: Iterable[str]) -> None:
 
 
 def settled_of(db: sqlite3.Connection, reporter: str) -> Settled:
-    """Return the rulings on the reporter's marks. Reporters of another site share the rulings on the site."""
+    """Return how cases ruled on the reporter's marks. For a reporter of another site: on all marks of that site."""
     site = site_of(reporter)
     row = db.execute(SETTLED_OF_SITE, {"site": site}) if site else db.execute(SETTLED, (reporter,))
     return Settled(*[int(count) for count in row.fetchone()])
 
 
 def _trust_in(reporters: Iterable[str], db: sqlite3.Connection, weights: Weights) -> dict[str, float]:
-    """Return the trust in each reporter. People of another site share its trust, because a site may invent people."""
+    """Return the trust in each reporter. All people of another site get the site's trust: a site may invent people."""
     of_site: dict[str, float] = {}
     trust = {}
     for reporter in reporters:
@@ -213,7 +213,7 @@ Standings: TypeAlias = Mapping[AuthClass, Standing | None]
 
 
 def emit_level_changes(db: sqlite3.Connection, number: str, before: Standings, after: Standings, now: float) -> None:
-    """Emit an event for each auth class in which the new standing changes the level. All other facts are current."""
+    """Emit an event for each auth class in which the standing `after` gives another level than `before`."""
     weights = event_weights(db)
     for auth_class in AuthClass:
         if before[auth_class] == after[auth_class]:
@@ -244,11 +244,11 @@ SELECT number, auth_class, {COLUMNS} FROM standing
 
 
 class Burst(NamedTuple):
-    """Many marks in a short time of a number that otherwise behaves well. They do not count until a review.
+    """Many marks in a short time of a number that otherwise behaves well. The marks do not count until a review.
 
     Attributes:
         number: The number.
-        auth_class: The class of the calls.
+        auth_class: The auth class of the calls.
         at: When the last of the marks was made.
         reporters: How many people made the marks.
     """
@@ -260,7 +260,7 @@ class Burst(NamedTuple):
 
 
 def numbers_to_review(db: sqlite3.Connection, number: str | None = None) -> list[Burst]:
-    """Return bursts of marks that wait for a review, newest first. With `number`, return only its bursts."""
+    """Return bursts of marks that wait for a review, newest first. `number`: only bursts of marks of this number."""
     weights = weights_of(db)
     standings = [(row, standing_from(row[2:])) for row in db.execute(TO_REVIEW, {"number": number})]
     return [
@@ -296,9 +296,9 @@ def was_right(standing: Standing, weights: Weights, now: float) -> bool | None:
 
 
 def count_proofs(db: sqlite3.Connection, now: float) -> int:
-    """Store for each source how many of its numbers are proven good or bad here, and how often it was right.
+    """Store for each source how many of its numbers are proven good or bad here, and how often the source was right.
 
-    Return the number of sources with proven numbers. Call it in a transaction.
+    Return how many sources have proven numbers. Call it in a transaction.
     """
     weights, rights_by_source = weights_of(db), dict[object, dict[str, bool]]()
     for source, number, *row in db.execute(LISTED_AND_KNOWN):

@@ -1,4 +1,4 @@
-"""Transactions of the store. The write lock is taken first, and the block is committed or rolled back as a whole."""
+"""Transactions of the store. A transaction takes the write lock first, and is committed or rolled back as a whole."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ def begin_reading(db: sqlite3.Connection) -> None:
 def transaction(
     db: sqlite3.Connection, begin: Callable[[sqlite3.Connection], None] = begin_immediate
 ) -> Iterator[None]:
-    """Run the block in a transaction. Commit at its end, or roll back if it raises."""
+    """Run the block in a transaction. Commit at the end of the block, or roll back if the block raises."""
     begin(db)
     try:
         yield
@@ -32,7 +32,7 @@ def transaction(
 
 @contextmanager
 def rehearsal(db: sqlite3.Connection) -> Iterator[None]:
-    """Run the block in a transaction and roll it back, so that a dry run does the same work as the real run."""
+    """Run the block in a transaction and roll back, so that a dry run does the same work as the real run."""
     begin_immediate(db)
     try:
         yield

@@ -1,4 +1,4 @@
-"""Recognised words of callers who were asked for their names."""
+"""The words of callers who were asked for their names, as recognised from their speech."""
 
 import sqlite3
 from typing import NamedTuple
@@ -17,11 +17,11 @@ OF = "SELECT decision_id, at, linkedid, number, text, language, voice FROM trans
 
 
 class Transcript(NamedTuple):
-    """The recognised words of a caller.
+    """The words of a caller who was asked for a name, as recognised.
 
     Attributes:
-        decision_id: The decision by which the caller was asked.
-        at: The time at which they were recognised.
+        decision_id: The id of the decision to ask the caller.
+        at: When the words were recognised.
         linkedid: The call.
         number: The number of the caller, or null.
         text: The words. Empty: nothing was understood.
@@ -41,8 +41,8 @@ class Transcript(NamedTuple):
 def record_transcript(db: sqlite3.Connection, transcript: Transcript) -> None:
     """Store the recognised words of a caller, and emit their event. Call it in a transaction.
 
-    If the row exists and its voice was unclear, it takes the new voice, and the event is emitted again. The voice
-    becomes evidence only after the call, so it does not affect the rest of this call.
+    If the words are stored already but the voice was unclear, the new voice is stored, and the event is emitted again.
+    The voice becomes evidence only after the call, so it does not affect the rest of this call.
     """
     if not db.execute(PUT, transcript).rowcount:
         return

@@ -37,7 +37,7 @@ EXPIRE = "DELETE FROM console_session WHERE seen_at <= ? OR began_at <= ?"
 
 
 class Lifetime(NamedTuple):
-    """The limits of a session: seconds since it was last used, and seconds since it began."""
+    """The limits of a session: seconds since the session was last used, and seconds since it began."""
 
     idle_seconds: float
     most_seconds: float
@@ -61,7 +61,7 @@ def all_users(db: sqlite3.Connection) -> list[ConsoleUser]:
 
 
 def user_of(db: sqlite3.Connection, name: str) -> ConsoleUser | None:
-    """Return the user of this name."""
+    """Return the user with this name, or None."""
     return next((_user(*row) for row in db.execute(ONE, (name,))), None)
 
 
@@ -78,7 +78,7 @@ def set_password(db: sqlite3.Connection, name: str, password: str, at: float, *,
 
 
 def second_factor_of(db: sqlite3.Connection, name: str) -> SecondFactor | None:
-    """Return the second factor of the user, if it is set up."""
+    """Return the second factor of the user; None if none is set up."""
     row = db.execute("SELECT totp_secret, totp_step FROM console_user WHERE name = ?", (name,)).fetchone()
     return SecondFactor(*row) if row and row[0] is not None else None
 
@@ -95,7 +95,7 @@ def accept_step(db: sqlite3.Connection, name: str, password: str, step: int) -> 
 
 
 def rehash(db: sqlite3.Connection, name: str, old: str, new: str) -> None:
-    """Replace the hash of an unchanged password by a hash with the current parameters."""
+    """Replace the hash `old` of a user's password by `new`, a hash with the current parameters."""
     db.execute(REHASH, (new, name, old))
 
 
@@ -121,7 +121,7 @@ def start_session(db: sqlite3.Connection, session: Session, lifetime: Lifetime) 
 def session_of(
     db: sqlite3.Connection, token: str, now: float, lifetime: Lifetime
 ) -> tuple[ConsoleUser, Session] | None:
-    """Return the user and the session of a session token; None if the session has expired."""
+    """Return the session with this token and its user; None if the session is unknown or has expired."""
     since = {"idle_since": now - lifetime.idle_seconds, "began_since": now - lifetime.most_seconds}
     row = db.execute(CURRENT, {"token": token, **since}).fetchone()
     return (_user(*row[:6]), Session(*row[6:])) if row else None
@@ -138,12 +138,12 @@ def touch_session(db: sqlite3.Connection, token: str, at: float) -> None:
 
 
 def end_session(db: sqlite3.Connection, token: str) -> None:
-    """End a session."""
+    """End the session with this token."""
     db.execute(END, (token,))
 
 
 def end_other_sessions(db: sqlite3.Connection, user: str, token: str) -> int:
-    """End all other sessions of the user and return how many."""
+    """End all sessions of the user except the session with this token, and return how many ended."""
     return db.execute(END_OTHERS, (user, token)).rowcount
 
 
@@ -171,7 +171,7 @@ KEEP_ANSWER = "INSERT INTO api_answer (token, key, digest, at, status, body) VAL
 
 
 class KeptToken(NamedTuple):
-    """A stored API token. `used_at`: its last use, to the minute; None for never."""
+    """A stored API token. `used_at`: when the token was last used, to the minute; None for never."""
 
     id: int
     digest: str
@@ -180,7 +180,7 @@ class KeptToken(NamedTuple):
 
 
 class KeptAnswer(NamedTuple):
-    """The stored answer to an API write request. `digest`: the digest of the request. `body`: JSON."""
+    """The stored answer to an API write request. `digest`: the digest of the request. `body`: the answer as JSON."""
 
     digest: str
     status: int
@@ -199,12 +199,12 @@ def all_tokens(db: sqlite3.Connection) -> list[KeptToken]:
 
 
 def token_of(db: sqlite3.Connection, name: str) -> KeptToken | None:
-    """Return the token of this name."""
+    """Return the API token with this name, or None."""
     return next((_kept(*row) for row in db.execute(BY_NAME, (name,))), None)
 
 
 def token_by_digest(db: sqlite3.Connection, digest: str) -> KeptToken | None:
-    """Return the token with this SHA-256."""
+    """Return the API token whose secret has this SHA-256, or None."""
     return next((_kept(*row) for row in db.execute(BY_DIGEST, (digest,))), None)
 
 
@@ -214,12 +214,12 @@ def touch_token(db: sqlite3.Connection, token_id: int, at: float) -> None:
 
 
 def remove_token(db: sqlite3.Connection, name: str) -> None:
-    """Remove the token and the answers kept for it."""
+    """Remove the API token with this name and the answers stored for it."""
     db.execute(REMOVE, (name,))
 
 
 def answer_of(db: sqlite3.Connection, token_id: int, key: str, now: float) -> KeptAnswer | None:
-    """Return the stored answer to the write request with this idempotency key."""
+    """Return the stored answer to the token's write request with this idempotency key, or None."""
     return next((KeptAnswer(*row) for row in db.execute(ANSWER_OF, (token_id, key, now - ANSWER_SECONDS))), None)
 
 

@@ -1,12 +1,12 @@
 """Write rows that other sites have sent through the hub to this store, in any order and any number of times.
 
     apply_rows(db, link, rows, ...)     writes as many rows as fit in a short transaction
-    expel_some(db, link, origin, ...)   removes all rows that came from a site, in batches
+    expel_some(db, link, origin, ...)   removes a batch of the rows that came from a site
 
 When another site erases a number, shared evidence is removed at once. Other rows stay until an administrator confirms.
 
-    forget_evidence(db, link, number, site, ...)
-    request_erasure(db, request)
+    forget_evidence(db, link, number, site, ...)   removes the shared evidence
+    request_erasure(db, request)                   records what waits for the administrator
 """
 
 import json
@@ -70,9 +70,9 @@ SITES = "SELECT DISTINCT origin FROM hub_row WHERE origin <> ?"
 def apply_rows(
     db: sqlite3.Connection, link: Link, rows: Sequence[SharedRow], follow: frozenset[str], seconds: float
 ) -> tuple[int, int]:
-    """Write rows for about `seconds`. Return how many were handled, and how many of these were unusable.
+    """Write rows for about `seconds`. Return how many were handled, and how many of the handled rows were unusable.
 
-    A correct site never sends an unusable row. Call it in a transaction. Other writers wait for it.
+    A correct site never sends an unusable row. Call it in a transaction, for which other writers wait.
     """
     give_up_at, done, refused = time.monotonic() + seconds, 0, Counter[tuple[str, Unfit]]()
     changed: dict[str, list[SharedRow]] = {}
@@ -150,7 +150,7 @@ def apply_row(db: sqlite3.Connection, site: str, row: SharedRow, follow: frozens
 
 
 def expel_some(db: sqlite3.Connection, link: Link, origin: str, follow: frozenset[str], limit: int) -> bool:
-    """Remove a batch of rows of the site `origin`. Return False if no rows are left. Call it in a transaction."""
+    """Remove at most `limit` rows of the site `origin`. Return False if no rows are left. Call it in a transaction."""
     known = db.execute(OF_SITE, (origin, "", limit)).fetchall()
     with writing_for_hub(db):
         numbers = set()
@@ -168,12 +168,12 @@ def expel_some(db: sqlite3.Connection, link: Link, origin: str, follow: frozense
 
 
 def other_sites(db: sqlite3.Connection, site: str) -> list[str]:
-    """Return the other sites that have rows in this store."""
+    """Return the names of all sites except `site` that have rows in this store."""
     return sorted(origin for (origin,) in db.execute(SITES, (site,)))
 
 
 def notes_past_their_time(db: sqlite3.Connection, now: float, limit: int) -> list[tuple[str, str, str, str]]:
-    """Return keys of `hub_row` records about expired rows, and about deletions that every site has received by now."""
+    """Return keys of `hub_row` records about expired rows, and about deletions that every site must have received."""
     ages = " ".join(f"WHEN '{kind.name}' THEN {kind.days + MARGIN_DAYS}" for kind in KINDS.values())
     sql = f"""
     SELECT number, kind, origin, key FROM hub_row
@@ -184,7 +184,7 @@ def notes_past_their_time(db: sqlite3.Connection, now: float, limit: int) -> lis
 
 
 def forget_notes(db: sqlite3.Connection, notes: Sequence[tuple[str, str, str, str]]) -> None:
-    """Delete records of `hub_row` by their keys. Call it in a transaction."""
+    """Delete the records of `hub_row` with these keys. Call it in a transaction."""
     db.executemany("DELETE FROM hub_row WHERE number = ? AND kind = ? AND origin = ? AND key = ?", notes)
 
 
@@ -206,7 +206,7 @@ def _write(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow, checke
 
 
 def _complete(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow, checked: Checked) -> bool:
-    """Write columns of a stored row that an older CallSieve could not read. Return whether any were missing."""
+    """Write those columns of a stored row that an older CallSieve could not read. Return whether any were missing."""
     if db.execute(WAITS, (row.number, row.kind, row.key)).fetchone():
         return False
     values = values_of(kind, row, checked, site, tombstones_cover_all=False)
@@ -218,7 +218,7 @@ def _complete(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow, che
 
 
 def _try_to_write(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow, checked: Checked) -> None:
-    """Raise ValueError or sqlite3.IntegrityError if the row could not be written when its site is followed."""
+    """Raise ValueError or sqlite3.IntegrityError if the row could not be written if its site were followed."""
     db.execute("SAVEPOINT hub_try")
     try:
         write_row(db, kind, values_of(kind, row, checked, site, tombstones_cover_all=True))
@@ -266,7 +266,7 @@ class ErasureRequest(NamedTuple):
 
 
 def forget_evidence(db: sqlite3.Connection, link: Link, number: str, site: str, follow: frozenset[str]) -> None:
-    """Remove shared evidence about a number, and all rows about it from the site that erased it. Use a transaction."""
+    """Remove shared evidence about a number, and all rows about it from `site`, which erased it. Use a transaction."""
     with writing_for_hub(db):
         sent = db.execute("SELECT kind, key FROM hub_row WHERE number = ? AND origin = ?", (number, site)).fetchall()
         for name, key in sent:
@@ -302,5 +302,5 @@ def awaits_confirmation(db: sqlite3.Connection, number: str) -> bool:
 
 
 def keep_number(db: sqlite3.Connection, number: str, at: float) -> None:
-    """Record that the administrator refused the erasure. Call it in a transaction."""
+    """Record that the administrator refused to erase the number. Call it in a transaction."""
     db.execute("UPDATE erasure_request SET kept_at = ? WHERE number = ?", (at, number))

@@ -1,4 +1,4 @@
-"""The state of this site's connection to a hub: a row, or none if the site shares nothing."""
+"""The state of this site's connection to a hub, stored as a single row. Without a row, the site shares nothing."""
 
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -30,10 +30,11 @@ NOTICES_TO = "UPDATE hub_link SET notice_xid = ?, notice_id = ?"
 class Link:
     """The state of the connection to the hub. Instants are UTC seconds.
 
-    Rows and notices of the hub are stored here up to `rows_to` and `notices_to`. `clock_us`: the latest version of our
-    rows that the hub has. `program`: the version of CallSieve that pulled last. `history`: an id that changes when the
-    hub moves to another database server. `full_at`: the hub's limit for our rows, if it is reached. `has_twin`: another
-    PBX uses our name. `is_central`: this is the central console of all sites.
+    Rows and notices of the hub are stored here up to `rows_to` and `notices_to`. `clock_us`: the latest version of this
+    site's rows that the hub has. `program`: the version of CallSieve that pulled last. `history`: an id that changes
+    when the hub moves to another database server. `full_at`: how many rows of this site the hub allows, if that many
+    are there. `has_twin`: whether another PBX uses this site's name. `is_central`: whether this is the central console
+    of all sites.
     """
 
     site: str
@@ -63,7 +64,7 @@ def link_of(db: sqlite3.Connection) -> Link | None:
 
 
 def set_link(db: sqlite3.Connection, site: str, organisation: str, hub: str) -> None:
-    """Store the name of this site and its hub. All rows are pulled from the beginning."""
+    """Store the name of this site and its hub. All rows of the hub are then pulled from the beginning."""
     db.execute(JOIN, (site, organisation, hub))
     db.execute("DELETE FROM hub_refused")
     db.execute("DELETE FROM hub_first_try")
@@ -83,22 +84,22 @@ def pull_again(db: sqlite3.Connection) -> None:
 
 
 def note_program(db: sqlite3.Connection, program: str) -> None:
-    """Record the version of CallSieve that pulls from now on."""
+    """Record which version of CallSieve pulls rows from now on."""
     db.execute("UPDATE hub_link SET program = ?", (program,))
 
 
 def note_pushed(db: sqlite3.Connection, at: float, clock_us: int) -> None:
-    """Record that the hub has all our row versions up to `clock_us`."""
+    """Record that the hub has all rows of this site up to the version `clock_us`."""
     db.execute(PUSHED, (at, clock_us))
 
 
 def note_rows_to(db: sqlite3.Connection, place: tuple[int, int]) -> None:
-    """Record that all rows of the hub up to `place` are stored here."""
+    """Record that all rows of the hub up to the position `place` are stored here."""
     db.execute(ROWS_TO, place)
 
 
 def note_notices_to(db: sqlite3.Connection, place: tuple[int, int]) -> None:
-    """Record that all notices up to `place` were applied."""
+    """Record that all notices of the hub up to the position `place` were applied here."""
     db.execute(NOTICES_TO, place)
 
 
@@ -108,7 +109,7 @@ def note_pulled(db: sqlite3.Connection, at: float) -> None:
 
 
 def note_failure(db: sqlite3.Connection, at: float, words: str) -> None:
-    """Record why the hub cannot be reached, and the time of the first failure."""
+    """Record the error of an attempt to reach the hub, and the time `at` if it is the first failure."""
     db.execute("UPDATE hub_link SET failed_at = coalesce(failed_at, ?), failure = ?", (at, words))
     note_first_try(db, at)
     db.execute("UPDATE hub_first_try SET failure = ?", (words,))
@@ -122,13 +123,13 @@ class FirstTry(NamedTuple):
 
 
 def first_try(db: sqlite3.Connection) -> FirstTry | None:
-    """Return the first failed attempt; None if the hub was reached or no attempt was made."""
+    """Return the first failed attempt to reach the hub; None if the hub was reached or no attempt was made."""
     row = db.execute("SELECT at, failure FROM hub_first_try").fetchone()
     return row and FirstTry(*row)
 
 
 def note_first_try(db: sqlite3.Connection, at: float) -> None:
-    """Record the first attempt to reach the hub, unless one is recorded or the hub was reached."""
+    """Record the first attempt to reach the hub. If one is recorded or the hub was reached, change nothing."""
     sql = "INSERT OR IGNORE INTO hub_first_try (only_row, at) SELECT 1, ? WHERE NOT EXISTS (SELECT 1 FROM hub_link)"
     db.execute(sql, (at,))
 
@@ -139,17 +140,17 @@ def forget_first_try(db: sqlite3.Connection) -> None:
 
 
 def note_history(db: sqlite3.Connection, history: str) -> None:
-    """Record the `history` of the hub's server. After a change, lost rows are sent and pulled again."""
+    """Record the `history` of the hub's server. If it has changed, lost rows are sent and pulled again."""
     db.execute("UPDATE hub_link SET history = ?", (history,))
 
 
 def note_standing(db: sqlite3.Connection, full_at: int, has_twin: bool, is_central: bool) -> None:
-    """Record what the hub reports about this site: row limit reached, name used twice, central console."""
+    """Record what the hub reports: this site's row limit if reached, a name used twice, whether the site is central."""
     db.execute("UPDATE hub_link SET full_at = ?, has_twin = ?, is_central = ?", (full_at, has_twin, is_central))
 
 
 class RefusedRows(NamedTuple):
-    """How many rows of a site were unusable here, and why. `site` is empty if its name is invalid."""
+    """How many rows of a site were unusable here, and why. `site` is empty if the site's name is invalid."""
 
     site: str
     unfit: Unfit
@@ -157,20 +158,20 @@ class RefusedRows(NamedTuple):
 
 
 def note_refused(db: sqlite3.Connection, refused: Mapping[tuple[str, Unfit], int]) -> None:
-    """Count unusable rows by site and reason. Call it in a transaction."""
+    """Add counts of unusable rows, by site and reason. Call it in a transaction."""
     counted = [(site if SITE.fullmatch(site) else "", unfit, rows) for (site, unfit), rows in refused.items()]
     db.executemany(REFUSED, counted)
 
 
 def refused_rows(db: sqlite3.Connection) -> list[RefusedRows]:
-    """Return the counts of unusable rows since the last full pull."""
+    """Return how many rows were unusable since the last full pull, by site and reason."""
     counts = db.execute("SELECT site, unfit, rows FROM hub_refused ORDER BY site, unfit").fetchall()
     return [RefusedRows(site, Unfit(unfit), rows) for site, unfit, rows in counts]
 
 
 @contextmanager
 def writing_for_hub(db: sqlite3.Connection) -> Iterator[None]:
-    """Suspend the capture of changes for the hub inside the block. Use it in a transaction."""
+    """Suspend the recording of changes for the hub inside the block. Call it in a transaction."""
     db.execute("UPDATE hub_link SET applying = 1")
     yield  # an exception rolls the transaction back, and this with it
     db.execute("UPDATE hub_link SET applying = 0")
@@ -182,19 +183,19 @@ SELECT kind, count(*), sum(digest) FROM hub_row WHERE deleted = 0 AND (:origin =
 
 
 class Checksum(NamedTuple):
-    """The number of rows, and the sum of their digests."""
+    """How many rows there are, and the sum of their digests."""
 
     rows: int
     digest: int
 
 
 def noted_checksums(db: sqlite3.Connection, origin: str = "") -> dict[str, Checksum]:
-    """Return the recorded checksums by kind of row, for all sites or for the site `origin`."""
+    """Return the checksums of the rows in `hub_row`, by kind of row. `origin`: only rows of this site; empty: all."""
     return {kind: Checksum(rows, digest) for kind, rows, digest in db.execute(NOTED, {"origin": origin})}
 
 
 def stored_checksums(db: sqlite3.Connection, site: str) -> dict[str, Checksum]:
-    """Compute the checksums of the evidence tables that all sites share."""
+    """Compute the checksums of the evidence tables that all sites share, by kind of row."""
     checksums = {}
     for kind in KINDS.values():
         if kind.scope is not SharedWith.SHARED:

@@ -1,10 +1,10 @@
-"""The hub's outbox: rows of this site that the hub lacks, and the rows that it has acknowledged.
+"""The hub's outbox: rows of this site that the hub lacks, and rows that the hub has acknowledged.
 
     next_batch(db, link, clock_us, ...)    reads rows; nothing is locked while they are sent
     acknowledge(db, link, batch, ...)      writes in a short transaction when the hub has the rows
 
-Triggers store the keys of changed rows in the transaction that writes the rows. They are part of the file, so they see
-what every program writes, and they ignore rows of other sites.
+Triggers store the keys of changed rows in the transaction that writes the rows. The triggers are part of the file, so
+they see what every program writes. They ignore rows of other sites.
 
     start_capture(db)          in a transaction; then call `fill_next` until it is False, for older rows
     outbox_size(db)            how many rows wait; a row that changes several times waits once
@@ -53,7 +53,7 @@ ERASED = "SELECT number FROM hub_erasure ORDER BY number LIMIT 100"
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A row in the outbox. If `row` is None, it need not be sent. `stored_at_us`: its date in this store."""
+    """An entry of the outbox. `row`: the row to send; None if nothing must be sent. `stored_at_us`: the row's date."""
 
     seq: int
     kind: str
@@ -69,8 +69,8 @@ def next_batch(
 ) -> list[Outgoing]:
     """Return the next rows to send, with their current content and versions from `clock_us` + 1.
 
-    `offset_us`: how far our clock is ahead of the hub's. Later dates are converted to the hub's clock. `after`: rows up
-    to this `seq` are left out, because the hub has no space for them yet.
+    `offset_us`: how far our clock is ahead of the hub's clock. Dates after that are converted to the hub's clock.
+    `after`: rows up to this `seq` are left out, because the hub has no space for them yet.
     """
     batch = []
     for seq, name, number, key in db.execute(NEXT, (after, limit)).fetchall():
@@ -108,7 +108,7 @@ def acknowledge(
 
 
 def numbers_to_erase(db: sqlite3.Connection) -> list[str]:
-    """Return numbers that were erased here but not yet in the hub."""
+    """Return the numbers that were erased here but not yet in the hub."""
     return [number for (number,) in db.execute(ERASED)]
 
 
@@ -158,7 +158,7 @@ def _know(db: sqlite3.Connection, row: SharedRow, at_us: int) -> None:
 
 
 def _is_waiting(db: sqlite3.Connection, seq: int) -> bool:
-    """Return whether the row is unchanged since it was read. A change would have given it a new outbox entry."""
+    """Return whether the row is unchanged since it was read. A change would have given the row a new outbox entry."""
     return db.execute("SELECT 1 FROM hub_outbox WHERE seq = ?", (seq,)).fetchone() is not None
 
 
@@ -202,7 +202,7 @@ ON CONFLICT DO NOTHING
 
 
 def captured_kinds(*, private: bool) -> list[Kind]:
-    """Return the kinds of row to send. `private`: include kinds for a standby or a central console only."""
+    """Return the kinds of row to send. `private`: include kinds that only a standby or a central console gets."""
     return [kind for kind in KINDS.values() if private or not kind.is_private]
 
 
@@ -240,12 +240,12 @@ def send_all_again(db: sqlite3.Connection, *, private: bool = False) -> None:
 
 
 def rows_sent_after(db: sqlite3.Connection, site: str, version: int, after: Sequence[str], limit: int) -> list[Key]:
-    """Return the keys of the next of our rows that were sent with a version above `version`, ordered by key."""
+    """Return at most `limit` keys, in order and above `after`, of our rows that have a version above `version`."""
     return db.execute(SENT_AFTER, (site, version, *after, limit)).fetchall()
 
 
 def send_rows_again(db: sqlite3.Connection, site: str, keys: Sequence[Key], *, private: bool) -> None:
-    """Queue these rows, or their deletions, because the hub may have lost them. Call it in a transaction."""
+    """Queue the rows with these keys, or their deletions, because the hub may have lost them. Use a transaction."""
     kinds = {kind.name for kind in captured_kinds(private=private)}
     wanted = [(number, kind, site, key) for number, kind, key in keys if kind in kinds]
     db.executemany(SEND_AGAIN, wanted)
@@ -256,7 +256,7 @@ def send_rows_again(db: sqlite3.Connection, site: str, keys: Sequence[Key], *, p
 
 
 def fill_next(db: sqlite3.Connection, limit: int) -> bool:
-    """Queue the rows of the next `limit` numbers. Return False if none are left. Call it in a transaction."""
+    """Queue the rows of the next `limit` phone numbers. Return False if none are left. Call it in a transaction."""
     fill = db.execute(NEXT_FILL).fetchone()
     if fill is None:
         return False
@@ -280,7 +280,7 @@ def fill_next(db: sqlite3.Connection, limit: int) -> bool:
 
 
 def outbox_size(db: sqlite3.Connection) -> tuple[int, bool]:
-    """Return how many rows wait to be sent, and whether older rows are still uncounted."""
+    """Return how many rows wait to be sent, and whether rows from before sharing began are not counted yet."""
     waiting, kinds = db.execute(SIZE).fetchone()
     return int(waiting), bool(kinds)
 
@@ -301,12 +301,12 @@ def key_of(kind: Kind, row: str) -> str:
 
 
 def number_to_fill(kind: Kind) -> str:
-    """Return SQL for the indexed number column. Rows without a number are only sent when they change."""
+    """Return SQL for the indexed number column of a kind. Rows without a number are only sent when they change."""
     return kind.number or number_column(kind, "")
 
 
 def is_ours(kind: Kind, row: str) -> str:
-    """Return SQL for whether the row is from this site, according to the names in it."""
+    """Return an SQL condition that is true if the row is from this site, according to the names in the row."""
     return site_names.is_ours(f"{row}{kind.named[0]}") if kind.named else "1"
 
 

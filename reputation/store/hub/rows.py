@@ -1,4 +1,4 @@
-"""The format of rows in the hub, and how they are read from and written to their tables.
+"""The format of rows in the hub, and how these rows are read from and written to their tables.
 
 The kinds of row are derived from the tables (reputation/store/tables/). Capture, push, apply, checksum and erasure are
 derived from the kinds. A table without a kind stays local. Rows of other sites are in the same SQLite tables as our
@@ -41,8 +41,8 @@ Checked = tuple[dict[str, Any], dict[str, Any]]
 class SharedRow(NamedTuple):
     """A row as its site sends it.
 
-    `key`: a JSON array of its key columns except the number. `payload` and `own`: JSON objects, or empty. `version`:
-    the clock of its site. The greater version wins. At equal versions a deletion wins.
+    `key`: a JSON array of the row's key columns except the number. `payload` and `own`: JSON objects, or empty.
+    `version`: the clock of the sending site. The greater version wins. If versions are equal, a deletion wins.
     """
 
     kind: str
@@ -73,7 +73,7 @@ class Unusable(ValueError):
 
 
 class Stored(NamedTuple):
-    """The content of a row in its table. If `at_us` is None, it has no date."""
+    """The content of a row in its table. `at_us`: the date of the row; None if rows of its table have no date."""
 
     payload: str
     own: str
@@ -81,19 +81,19 @@ class Stored(NamedTuple):
 
 
 def digest_of(kind: str, origin: str, number: str, key: str, payload: str, at_us: int) -> int:
-    """Return the digest of a row's content. The hub computes the same digest."""
+    """Return the digest of a row's content, which is the same here and in the hub."""
     text = "\x1f".join((kind, origin, number, key, payload, str(at_us)))
     return int(hashlib.sha256(text.encode()).hexdigest()[:DIGITS], 16)
 
 
 def stored_row(db: sqlite3.Connection, kind: Kind, number: str, key: str) -> Stored | None:
-    """Return the row with this key in its table; None if it does not exist or is not to be sent."""
+    """Return the row with this key in its table; None if the row does not exist or is not to be sent."""
     row = db.execute(_read_one(kind), (number, *json.loads(key))).fetchone()
     return row and Stored(*row)
 
 
 def rows_in_table(db: sqlite3.Connection, kind: Kind, site: str) -> Iterator[tuple[str, str, str, Stored]]:
-    """Yield origin, number, key and content of every row, in the form in which its site sends it."""
+    """Yield origin, number, key and content of every row of this kind, in the form in which its site sends the row."""
     names = _names_of_key(kind)
     for *columns, payload, own, at_us in db.execute(_read_all(kind)):
         values = dict(zip(names, columns, strict=True))
@@ -110,7 +110,7 @@ def rows_in_table(db: sqlite3.Connection, kind: Kind, site: str) -> Iterator[tup
 
 
 def delete_row(db: sqlite3.Connection, kind: Kind, number: str, key: Sequence[object]) -> None:
-    """Delete a row and its dependent rows."""
+    """Delete a row and the rows that depend on it."""
     if kind.name == "list_entry":
         remove_entry(db, _entry(dict(zip(kind.key, key, strict=True)) | {"first": number}))
         return
@@ -118,7 +118,7 @@ def delete_row(db: sqlite3.Connection, kind: Kind, number: str, key: Sequence[ob
 
 
 def write_row(db: sqlite3.Connection, kind: Kind, values: Mapping[str, Any]) -> None:
-    """Write a row. It replaces a row with the same key."""
+    """Write a row, and replace a row with the same key."""
     if kind.name == "list_entry":
         add_entry(db, _entry(values))
         return
@@ -139,7 +139,7 @@ def write_row(db: sqlite3.Connection, kind: Kind, values: Mapping[str, Any]) -> 
 
 
 def set_date(db: sqlite3.Connection, kind: Kind, number: str, key: str, at_us: int) -> None:
-    """Store the date that the hub gave the row, because our clock was wrong."""
+    """Store the date that the hub gave the row. The hub changes dates if the clock of this site was wrong."""
     sql = f"UPDATE {kind.name} SET {kind.at} = ? WHERE {_where(kind)}"
     db.execute(sql, (at_us / MICROSECONDS, number, *json.loads(key)))
 
@@ -147,7 +147,7 @@ def set_date(db: sqlite3.Connection, kind: Kind, number: str, key: str, at_us: i
 def values_of(kind: Kind, row: SharedRow, checked: Checked, site: str, *, tombstones_cover_all: bool) -> dict[str, Any]:
     """Return the columns of a row as they are written at `site`. `checked`: the result of `check_row`. Raise Unusable.
 
-    `tombstones_cover_all`: the origin is followed, so its tombstones cover marks of all sites.
+    `tombstones_cover_all`: whether the origin is followed, so that its tombstones cover marks of all sites.
     """
     key, content = checked
     own: dict[str, Any] = {column: _filled(text, row.origin) for column, text in kind.own.items()}
@@ -171,12 +171,12 @@ def values_of(kind: Kind, row: SharedRow, checked: Checked, site: str, *, tombst
 
 
 def key_at(kind: Kind, values: Mapping[str, Any]) -> list[Any]:
-    """Return the key of a row with these columns, without the number, as query parameters."""
+    """Return the key of a row with these columns as query parameters. The number is not included."""
     return [_in_key(kind, column, values[column]) for column in kind.key]
 
 
 def number_column(kind: Kind, row: str) -> str:
-    """Return SQL for the number of a row. `row`: `NEW.` or `OLD.` in triggers, otherwise empty."""
+    """Return SQL for the phone number of a row. `row`: `NEW.` or `OLD.` in triggers, otherwise empty."""
     if not kind.number:
         return f"'{NO_NUMBER}'"
     is_never_null = kind.number in ("number", "first")
@@ -192,7 +192,7 @@ def key_columns(kind: Kind, row: str) -> list[str]:
 
 
 def check_row(kind: Kind, row: SharedRow) -> Checked:
-    """Return the key columns and the content of a row. Raise Unusable if they are invalid."""
+    """Return the key columns and the content of a row. Raise Unusable if the row is invalid."""
     if not SITE.fullmatch(row.origin) or not 0 <= row.at_us <= LATEST_US or row.version < 0:
         raise Unusable("origin or date")
     if not _is_text(row.number, MOST_NUMBER) or len(row.key) + len(row.payload) + len(row.own) > kind.most_characters:
@@ -222,12 +222,12 @@ def check_row(kind: Kind, row: SharedRow) -> Checked:
 
 
 def shared_columns(kind: Kind, payload: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the value of each shared column in a payload. A column that the payload lacks gets its default."""
+    """Return the value of each shared column in the payload. A column that the payload lacks gets its default."""
     return {column: payload.get(column, kind.defaults.get(column)) for column in kind.shared}
 
 
 def missing_columns(kind: Kind, row: SharedRow) -> list[str]:
-    """Return the columns with a default that the payload lacks."""
+    """Return the columns that have a default and are not in the row's payload."""
     payload = json.loads(row.payload) if row.payload else {}
     return [column for column in kind.shared if column in kind.defaults and column not in payload]
 
@@ -335,7 +335,7 @@ def _where(kind: Kind) -> str:
 
 
 def is_of_another(db: sqlite3.Connection, kind: Kind, row: SharedRow, site: str) -> bool:
-    """Return whether the row with this key belongs to another site. Only for kinds whose key has no site name."""
+    """Return whether the row with this key belongs to another site. For kinds whose key contains a site name: False."""
     if not kind.named or not set(kind.named).isdisjoint(kind.key):
         return False
     keys = " AND ".join(f"{column} = ?" for column in kind.key)

@@ -1,7 +1,7 @@
 """The sites of the organisation, as the hub reports them to a central console, and the sites that entries come from.
 
-`origin_of_entry(db, entry, follow)` returns Origin("head"), or Origin("", ("head",)) if our entry overrules that of
-head.
+origin_of_entry(db, entry, follow)    Origin("head"): the entry comes from the site head
+                                      Origin("", ("head",)): our own entry, which overrules the entry of head
 """
 
 import sqlite3
@@ -17,9 +17,9 @@ from reputation.store.hub.statements import equals_statement, statements_about
 
 @dataclass(frozen=True, slots=True)
 class SiteState:
-    """A site as the hub reports it. Instants use the hub's clock; `now` is its time of the report.
+    """A site as the hub reports it. Instants are by the hub's clock; `now` is when the hub made the report.
 
-    `most_rows`: the hub's limit for rows of the site. `twin_at`: when two processes used its name.
+    `most_rows`: how many rows of the site the hub allows. `twin_at`: when two processes used the name of the site.
     """
 
     name: str
@@ -56,7 +56,7 @@ def noted_sites(db: sqlite3.Connection) -> list[SiteState]:
 
 
 class PolicyInForce(NamedTuple):
-    """The name of the policy that applies to the whole PBX, and a digest of its rules and of the scopes."""
+    """The policy that applies to the whole PBX: its name, and a digest of its rules and of the scopes."""
 
     name: str
     digest: str
@@ -74,9 +74,9 @@ def recorded_policy(db: sqlite3.Connection) -> PolicyInForce | None:
 
 
 class Origin(NamedTuple):
-    """The origin of an entry. `site`: the other site that the entry comes from, empty for this site.
+    """Where an entry comes from. `site`: the other site that the entry comes from, empty for this site.
 
-    `overrules`: followed sites whose different entry is not used because of this entry.
+    `overrules`: followed sites that have a different entry, which is not used because of this entry.
     """
 
     site: str = ""
@@ -87,13 +87,13 @@ OURS = Origin()
 
 
 def origin_of_entry(db: sqlite3.Connection, entry: ListEntry, follow: Collection[str]) -> Origin:
-    """Return the origin of a list entry in the store."""
+    """Return which site a list entry in the store comes from. `follow`: the sites whose entries apply here."""
     columns = {"list": entry.list_name.value, "kind": entry.kind.value, "last": entry.last or ""}
     return _origin(db, "list_entry", entry.first, columns, follow)
 
 
 def origin_of_identity(db: sqlite3.Connection, identity: Identity, follow: Collection[str]) -> Origin:
-    """Return the origin of an identity in the store."""
+    """Return which site an identity in the store comes from. `follow`: the sites whose identities apply here."""
     return _origin(db, "identity", identity.number, {}, follow)
 
 

@@ -1,7 +1,7 @@
 """Entries that administrators of other sites made. They apply here if we follow the site and have no entry of our own.
 
-`hub_row` keeps the statement of each site. The row in the store's own table is ours, or the statement that applies.
-Ours wins, even if we deleted the row of another site: the row stays deleted until its site sends a new version.
+`hub_row` keeps the entry (statement) of each site. The row in the store's own table is ours, or the statement that
+applies. Ours wins, even if we deleted the row of another site: it stays deleted until its site sends a new version.
 """
 
 import json
@@ -24,7 +24,7 @@ FOREIGN_TOMBSTONES = f"SELECT number, reporter, case_id, until FROM tombstone WH
 
 
 class SiteStatement(NamedTuple):
-    """The latest statement of a site about a row."""
+    """The latest statement of a site about a row: an entry as the site wrote it, or its deletion."""
 
     origin: str
     version: int
@@ -35,12 +35,12 @@ class SiteStatement(NamedTuple):
 
     @property
     def is_in_force(self) -> bool:
-        """Whether it applied when it was last recorded. Somebody here may have changed the row since."""
+        """Whether the statement applied when it was last recorded. Somebody here may have changed the row since."""
         return self.state == IN_FORCE
 
 
 def is_in_force_from(db: sqlite3.Connection, kind: rows.Kind, number: str, key: str, stored: rows.Stored) -> bool:
-    """Return whether the row in the table is a statement of another site, unchanged by anybody here."""
+    """Return whether the row in the table is a statement of another site that nobody here has changed."""
     return any(
         statement.state == IN_FORCE and equals_statement(kind, statement, stored)
         for statement in _statements(db, kind, number, key, "")
@@ -104,7 +104,7 @@ def replaces(db: sqlite3.Connection, kind: rows.Kind, row: rows.SharedRow, site:
 
 
 def complete_all(db: sqlite3.Connection) -> set[str]:
-    """Write columns of statements that an older CallSieve could not read. Return numbers for `refresh_all`."""
+    """Write the columns of statements that an older CallSieve could not read. Return numbers for `refresh_all`."""
     changed = set()
     for origin, number, name, key in db.execute(ALL_IN_FORCE, (IN_FORCE,)).fetchall():
         kind = rows.KINDS.get(name)
@@ -128,7 +128,7 @@ def complete_all(db: sqlite3.Connection) -> set[str]:
 
 
 def settle_all(db: sqlite3.Connection, site: str, follow: frozenset[str]) -> set[str]:
-    """Apply a change of the followed sites. Return numbers for `refresh_all`."""
+    """Apply all statements again after the followed sites have changed. Return phone numbers for `refresh_all`."""
     changed = set()
     for number, name, key in db.execute(ALL, (site,)).fetchall():
         kind = rows.KINDS.get(name)

@@ -1,1 +1,1 @@
-"""The tables of the store. Export, erasure, retention and sharing follow from their definitions (`every.TABLES`)."""
+"""The tables of the store. Export, erasure, retention and sharing follow from the definitions in `every.TABLES`."""

@@ -1,4 +1,4 @@
-"""Tables of calls and evidence: decisions and outcomes, marks and signals with their sums, and sources."""
+"""Definitions of the tables of calls and evidence: decisions, outcomes, marks and signals with their sums, sources."""
 
 from typing import Final
 

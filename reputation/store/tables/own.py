@@ -1,4 +1,4 @@
-"""Tables of own numbers and outgoing calls. An erasure keeps the rows of an own number, because it is not a caller."""
+"""Tables of own numbers and outgoing calls. An erasure keeps the rows of an own number, which is not a caller."""
 
 from reputation.own.daily_counts import OwnDay
 from reputation.own.outbound_types import OutboundRecord

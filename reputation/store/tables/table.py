@@ -1,7 +1,7 @@
 """The definition of a table, from which export, erasure, retention and sharing through the hub are derived.
 
-An erasure deletes the rows about a number (`numbers`, or the condition `about`). In every other text column of every
-table it masks the number, except in `OURS` and `own_numbers`: names of our people and lines do not name callers.
+An erasure deletes the rows about a number (`numbers`, or the condition `about`). It masks the number in all other text
+columns of all tables, except in `OURS` and `own_numbers`: names of our people and lines do not name callers.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ OF_A_DAY: Final = "day < CAST(? / 86400 AS INTEGER)"
 
 
 class SharedWith(Enum):
-    """The sites that receive a row through the hub."""
+    """Which sites receive a row through the hub."""
 
     SHARED = "shared"  # every site of the organisation
     STATEMENT = "statement"  # an administrator's entry: in force at the sites that follow this one ([hub] follow)
@@ -40,11 +40,11 @@ class SharedWith(Enum):
 
 
 class Kept(NamedTuple):
-    """How long rows are kept.
+    """How long rows of a table are kept.
 
-    `past`: SQL for expired rows; its parameter is the instant `days` ago. `table`: the table from which they are
-    deleted, if it is another table. `at_most`: the longest retention in days for rows whose `past` depends on a date in
-    the row.
+    `past`: SQL for expired rows; its parameter is the instant `days` ago. `table`: the table from which expired rows
+    are deleted, if it is another table. `at_most`: the longest retention in days for rows whose `past` depends on a
+    date in the row.
     """
 
     days: float
@@ -65,11 +65,11 @@ class Kind:
         key: The other columns of the primary key. A date in a key is sent in microseconds.
         at: The column with the row's date, a REAL. Rows without this column are dated when they are sent.
         named: Columns that get the site's name as a prefix elsewhere. The first, never empty, shows the row's site.
-        shared: Other columns.
+        shared: Columns that all sites receive, besides those above.
         own: Columns that only a standby receives, and the values that other sites get; `{site}` is the site's name.
-        allowed: Columns with a fixed set of values.
+        allowed: The allowed values of columns that have a fixed set of values.
         defaults: Values of columns that are missing in rows from an older CallSieve.
-        numeric: Whether a column holds a number or text. Only columns of the record type are named.
+        numeric: Whether a column is numeric or text. Only columns of the record type are named.
         counts: SQL condition for rows that are sent. Other rows at a standby are not replaced either.
         long_text: A column of several lines. Rows with it have at most MOST_POLICY characters, others MOST_PAYLOAD.
     """
@@ -92,18 +92,18 @@ class Kind:
 
     @property
     def most_characters(self) -> int:
-        """The maximum number of characters in its key, content and own columns together."""
+        """How many characters a row's key, content and own columns may have together."""
         return MOST_POLICY if self.long_text else MOST_PAYLOAD
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """All columns, without duplicates."""
+        """All columns of a row that is sent, without duplicates."""
         all_of_them = (self.number, *self.key, *self.shared, *self.own, self.at)
         return tuple(dict.fromkeys(column for column in all_of_them if column))
 
     @property
     def is_dated(self) -> bool:
-        """Whether the hub's date is written into the row. It is not written if the date is part of the key."""
+        """Whether the hub's date is written into the row. A date that is part of the key is not changed."""
         return bool(self.at) and self.at not in self.key
 
     @property
@@ -123,7 +123,7 @@ class Table:
 
     Attributes:
         label: The singular and plural word for its rows.
-        numbers: Columns with the phone number that a row is about. Export and erasure use them.
+        numbers: Columns with the phone number that a row is about. Export and erasure use these columns.
         own_numbers: Columns with an own number. Export includes these rows, and an erasure keeps them.
         verbatim: Text columns that an erasure does not mask; a comment gives the reason.
         about: SQL condition for the rows about `:number`, if the columns do not suffice.
@@ -131,7 +131,7 @@ class Table:
         order: The sort order of an export.
         erase: The SQL statement of an erasure, if it is not a plain DELETE.
         kept: How long rows are kept; None: until somebody removes them.
-        row: The record type. Its fields are the columns. Annotations say how they are sent (reputation/columns.py).
+        row: The record type. Its fields are the columns. Annotations say how columns are sent (reputation/columns.py).
         shared: How rows are sent to other sites, or to which sites; None: they stay here.
         is_folded: Whether the standing of a number is computed from these rows.
     """
@@ -152,7 +152,7 @@ class Table:
 
     @property
     def kind(self) -> Kind | None:
-        """How the hub handles the rows, as declared and completed from the record type; None if they are not shared."""
+        """How the hub handles rows of the table, completed from the record type; None if the table is not shared."""
         if self.shared is None:
             return None
         declared = Kind(scope=self.shared) if isinstance(self.shared, SharedWith) else self.shared
@@ -186,7 +186,7 @@ class Table:
 
     @property
     def is_erased(self) -> bool:
-        """Whether an erasure deletes rows about the number."""
+        """Whether an erasure of a number deletes rows of this table."""
         return bool(self.numbers or self.about)
 
     @property
@@ -208,14 +208,14 @@ class Table:
 
     @property
     def expire_sql(self) -> str:
-        """The SQL statement that deletes expired rows. It returns their numbers if standings depend on them."""
+        """The SQL statement that deletes expired rows. If standings depend on these, it returns their phone numbers."""
         assert self.kept is not None
         table = self.kept.table or self.name
         return f"DELETE FROM {table} WHERE {self.kept.past}" + (" RETURNING number" if self.is_folded else "")
 
     @property
     def days(self) -> float:
-        """The longest time in days for which a row is kept."""
+        """For how many days a row is kept at most."""
         if self.kept is None or self.kept.table:
             return FOR_EVER
         return self.kept.days or self.kept.at_most
