@@ -1,1 +1,1 @@
-"""Answers requests from Asterisk: the FastAGI server, and the classic AGI script that relays to it."""
+"""Answers requests from Asterisk: the FastAGI server, and the classic AGI script that relays requests to the server."""

@@ -64,7 +64,7 @@ _GAPS = re.compile(r"\s*[,.;:!?，。；：！？]+[\s,.;:!?，。；：！？]*
 
 
 def words_shown(words: str, display: Display) -> str:
-    """Return the line that a phone shows for a caller's recognised words; empty if they have no letter or digit."""
+    """Return the line that a phone shows for a caller's recognised words; empty if these have no letter or digit."""
     line = without_prefix(tidied(words), display.texts())
     short = shortened(line) or line
     if not any(character.isalnum() for character in short):
@@ -89,8 +89,8 @@ def _is_mandarin(text: str) -> bool:
 class Variable:
     """Names of the channel variables that an answer can set.
 
-    Dial copies a variable with two leading underscores to the channels that it creates, and the phone's dialplan reads
-    it there. This is not an enum: before Python 3.12, looking up an enum member takes ten times as long.
+    Dial copies a variable with two leading underscores to the channels that it creates, where the phone's dialplan
+    reads the variable. This is not an enum: before Python 3.12, looking up an enum member takes ten times as long.
     """
 
     KNOWN: Final = "__CALLSIEVE_KNOWN"
@@ -165,13 +165,13 @@ def whisper_of(decision: Decision) -> str:
 
 
 def dial_options_of(decision: Decision, per_phone: PerPhone, ask: str = "") -> str:
-    """Return the options that an administrator's own Dial() must add, without commas."""
+    """Return the options, without commas, that an administrator's own Dial() must add for this call."""
     phone = PHONE if per_phone.known or per_phone.blocked or decision.action in SHOWN else ""
     return phone + (WHISPER if decision.action is WARN else SCREENED if ask == "name" else "")
 
 
 def ask_of(call: IncomingCall, decision: Decision, site: Site) -> str:
-    """Return the question for a challenged caller, or an empty text. Only withheld callers are asked for a number."""
+    """Return which question a challenged caller is asked; empty: none. Only withheld callers are asked for a number."""
     if decision.action is not CHALLENGE:
         return ""
     ask = decision.ask or site.ask
@@ -200,7 +200,7 @@ def _may_appeal(decision: Decision, decision_id: str) -> bool:
 
 
 def language_for(call: IncomingCall, decision: Decision, site: Site) -> str:
-    """Return the language of the prompts that this call needs; empty if it needs none."""
+    """Return the language of the prompts that this call needs; empty if the call needs no prompts."""
     if decision.action in HEARD_BY_CALLER or decision.action is WARN:
         return language_of(call.caller.country, site.language)
     return ""
@@ -272,7 +272,7 @@ def _sip_code_of(decision: Decision, call: IncomingCall, site: Site) -> str:
 
 
 def _route_of(decision: Decision, site: Site) -> str:
-    """Return the dialplan target for a call that is routed, fails its challenge, or is declined by the callee."""
+    """Return the dialplan target for a routed call, a failed challenge, or a call that the callee declines."""
     if decision.action not in (WARN, ROUTE, CHALLENGE):
         return ""
     voicemail = f"{VOICEMAIL_CONTEXT},{decision.callee},1" if decision.callee else ""
@@ -280,12 +280,12 @@ def _route_of(decision: Decision, site: Site) -> str:
 
 
 def answer_to_hear(seconds: float) -> bytes:
-    """Return the answer to `/hear`, with the time that the call may wait for the caller's recognised words, in ms."""
+    """Return the answer to `/hear`: how many ms the call may wait for the caller's recognised words."""
     return set_variables([(Variable.HEARING, str(round(1000 * seconds)))])
 
 
 def answer_to_heard(words: str | None, site: Site) -> bytes:
-    """Return the answer to `/heard`: the caller's words for the display. None makes the dialplan ask again."""
+    """Return the answer to `/heard`: the caller's words for the display. `words` None: the dialplan must ask again."""
     if words is None:
         return set_variables([(Variable.HEARING, "wait")])
     shown = words_shown(words, site.display)
@@ -306,7 +306,7 @@ def answer_to_callee(call: IncomingCall, decision: Decision | None, site: Site) 
 
 
 def answer_to_outbound(decision: OutboundDecision, decision_id: str) -> bytes:
-    """Return the answer to `/outbound`. It sets the action last. `_UNTIL` is in whole seconds, rounded up."""
+    """Return the answer to `/outbound`, which sets the action last. `_UNTIL` is in whole seconds, rounded up."""
     pairs = [
         (Variable.OUTBOUND_RULE, decision.rule),
         (Variable.OUTBOUND_ID, decision_id),
@@ -318,12 +318,12 @@ def answer_to_outbound(decision: OutboundDecision, decision_id: str) -> bytes:
 
 
 def answer_outbound_failed_open(reason: str) -> bytes:
-    """Return the answer that allows an outgoing call for which there is no decision."""
+    """Return the answer that allows an outgoing call about which no decision was made."""
     return set_variables([(Variable.OUTBOUND_RULE, FAIL_OPEN_RULE), (Variable.OUTBOUND_REASON, reason)])
 
 
 def answer_to_mark(word: str) -> bytes:
-    """Return the answer to `/mark`. `word` is the extension of [callsieve-say] that speaks the result."""
+    """Return the answer to `/mark`. `word`: the extension of [callsieve-say] that speaks the result."""
     return set_variables([(Variable.RULE, "recorded"), (Variable.SAY, word)])
 
 
@@ -333,7 +333,7 @@ def answer_to_prove(is_proven: bool) -> bytes:
 
 
 def answer_to_explain(last: LastCall | None) -> bytes:
-    """Return the answer to `/explain`: the sound files that explain the last call. None: there was no call."""
+    """Return the answer to `/explain`: the sound files that explain the last call. `last` None: there was no call."""
     if last is None:
         keys: Keys = (NOBODY,)
     else:
@@ -342,7 +342,7 @@ def answer_to_explain(last: LastCall | None) -> bytes:
 
 
 def answer_to_passcode(passcode: str | None) -> bytes:
-    """Return the answer to `/passcode`: sound files that speak it twice. None: the phone belongs to nobody."""
+    """Return the answer to `/passcode`: sound files that speak the passcode twice. None: nobody has the phone."""
     return _spoken(passcode_keys(passcode) if passcode else (Phrase.PASSCODE_NOBODY,))
 
 
@@ -351,7 +351,7 @@ def _spoken(keys: Keys) -> bytes:
 
 
 def answer_fail_open(reason: str) -> bytes:
-    """Return the answer for a call without a decision: no action, only the reason for the log."""
+    """Return the answer for a call without a decision: no action, and the reason for the log."""
     return set_variables([(Variable.RULE, "fail-open"), (Variable.REASON, reason)])
 
 
@@ -361,5 +361,5 @@ def answer_done() -> bytes:
 
 
 def answer_status(trouble: str) -> bytes:
-    """Return the answer to `/status`. An empty `trouble` means that screening works."""
+    """Return the answer to `/status`. `trouble`: the present problem; empty if screening works."""
     return set_variables([(Variable.RULE, "status"), (Variable.REASON, trouble)])

@@ -1,4 +1,4 @@
-"""One AGI connection from Asterisk: it reads one request and sends one answer. server.py manages all connections."""
+"""One AGI connection from Asterisk, which reads one request and sends one answer. server.py manages all connections."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _READING, _DECIDING, _SETTLED = _State
 
 
 class AgiConnection:
-    """One AGI connection. It is SETTLED when its request is answered or abandoned, but may stay open after that."""
+    """One AGI connection. After its request is answered or abandoned, it is SETTLED, but may stay open for a while."""
 
     __slots__ = (
         "_accepted_at",
@@ -118,7 +118,7 @@ class AgiConnection:
             self._parse(data)
 
     def _end(self) -> None:
-        """Handle the end of the input. The peer may still read, so send the answer of a decision in progress."""
+        """Handle the end of the input. Asterisk may still read, so send the answer of a decision in progress."""
         self._peer_ended = True
         if self._state is _DECIDING:
             self._unwatch()
@@ -202,7 +202,7 @@ class AgiConnection:
 
     @property
     def due(self) -> float:
-        """Return the monotonic time at which the current phase must end. Every phase is timed from the accept."""
+        """Return when the current phase must end, on the monotonic clock. All phases are timed from the accept."""
         server = self._server
         if self._state is _READING:
             return self._accepted_at + server.first_seconds

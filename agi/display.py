@@ -3,8 +3,8 @@
     shown_of(call, decision, display) -> Shown(label="SPAM?", plain="", tagged="SPAM? Joe")
 
 Callers choose their names. So a name is cut to the length that phones show, and characters that could steer a display
-are removed. CallSieve's own tags are removed from its start. So a call that arrives twice (a transfer, a mobile phone)
-is tagged once, and a caller cannot pretend to be verified.
+are removed. CallSieve's own tags are removed from the start of the name. So a call that arrives twice (a transfer, a
+mobile phone) is tagged once, and a caller cannot pretend to be verified.
 """
 
 from collections.abc import Mapping
@@ -99,7 +99,7 @@ class Display:
     _texts: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def text(self, word: str, language: str | None) -> str:
-        """Return the display text for a key of TEXTS; empty if the settings switch it off."""
+        """Return the display text for a key of TEXTS; empty if the settings switch this text off."""
         spoken = language if language is not None and language in TEXTS else self.language
         return self.own_texts.get(spoken, {}).get(word, TEXTS[spoken][word])
 
@@ -115,7 +115,7 @@ class Display:
 class Shown(NamedTuple):
     """The texts that phones show for a call. `label` is the tag alone, `tagged` the whole line with the tag.
 
-    `plain` is the line without a tag, for callees who know the caller. Empty: show the name as received.
+    `plain` is the line without a tag, for callees who know the caller; empty: the phone shows the name as received.
     """
 
     label: str = ""
@@ -127,7 +127,7 @@ AS_RECEIVED = Shown()
 
 
 def shown_of(call: IncomingCall, decision: Decision, display: Display) -> Shown:
-    """Return the display texts for a call."""
+    """Return the texts that phones show for this call."""
     label = label_of(decision, display)
     if not (label or call.name or decision.name):
         return AS_RECEIVED
@@ -145,7 +145,7 @@ def shown_of(call: IncomingCall, decision: Decision, display: Display) -> Shown:
 
 
 def label_of(decision: Decision, display: Display) -> str:
-    """Return the tag of a call: from the rule, or else by the category of the number; empty if the call has no tag."""
+    """Return the tag of a call, from the rule or else by the category of the number; empty if the call has no tag."""
     if decision.action not in (TAG, WARN):
         return ""
     if decision.label is not None and decision.label not in _WORD_BY_LABEL:
@@ -155,7 +155,7 @@ def label_of(decision: Decision, display: Display) -> str:
 
 
 def word_against(decision: Decision) -> str:
-    """Return the key of the tag's text: by category, by the purpose of the number range, or `spam` or `unknown`."""
+    """Return the key of the tag's text: by category, or by the purpose of the number range, or `spam` or `unknown`."""
     purpose = decision.purpose if decision.category is None else None
     if purpose is not None and (purpose in AGAINST_CALLERS or not _is_bad(decision)):
         return f"plan-{purpose.value}"
@@ -163,7 +163,7 @@ def word_against(decision: Decision) -> str:
 
 
 def spoken_word_against(decision: Decision) -> str:
-    """Return the key of the spoken warning. Telemarketing is the only number range that has a prompt."""
+    """Return the key of the spoken warning. Of all number ranges, only those for telemarketing have a prompt."""
     if decision.category is not None:
         return WORD_BY_CATEGORY.get(decision.category, SPAM)
     if decision.purpose is Purpose.TELEMARKETING:
@@ -183,7 +183,7 @@ def tidied(raw_name: str) -> str:
 
 
 def without_prefix(name: str, prefixes: tuple[str, ...]) -> str:
-    """Return the name without leading prefixes, which are matched in any spelling and removed up to four times."""
+    """Return the name without leading prefixes. These are matched in any spelling, and removed up to four times."""
     if not name:  # most calls outside North America
         return name
     folded = _all_folded(prefixes)
@@ -201,7 +201,7 @@ def _all_folded(prefixes: tuple[str, ...]) -> Mapping[str, str]:
 
 
 def _after_first(name: str, folded: Mapping[str, str]) -> str | None:
-    """Return the rest of the name if it starts with one of the prefixes, otherwise None."""
+    """Return the rest of the name after one of the prefixes; None if it starts with none of these."""
     ends: dict[str, int] = {}
     for end in range(1, min(len(name), 2 * MAX_PREFIX) + 1):
         ends.setdefault(_folded(name[:end]), end)
@@ -234,5 +234,5 @@ def fitting(prefix: str, name: str, characters: int) -> str:
 
 
 def _width_of(text: str) -> int:
-    """Return the display width of a text in Latin letters. A Chinese character counts as two."""
+    """Return how many Latin letters the text is wide on a display. A Chinese character counts as two."""
     return len(text) if text.isascii() else sum(2 if east_asian_width(c) in "WF" else 1 for c in text)

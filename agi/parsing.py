@@ -1,7 +1,7 @@
-"""Parses an AGI request into an IncomingCall. Nothing else parses text from the network.
+"""Parses an AGI request into an IncomingCall. No other module parses text from the network.
 
-Arguments that can make a call trusted are set by the dialplan from Asterisk's own facts. It filters values that come
-from SIP headers. The caller's number comes from the header block only (docs/contributing/asterisk.md).
+Arguments that can make a call trusted are set by the dialplan from Asterisk's own facts. The dialplan filters values
+that come from SIP headers. The caller's number comes from the header block only (docs/contributing/asterisk.md).
 """
 
 import re
@@ -41,16 +41,16 @@ def parse_verstat_uri(uri: str, number: str | None, region: str) -> SignatureChe
 
 
 def carrier_reports(uri: str, header: str) -> bool:
-    """Return whether the carrier reports a check of the caller, even the result "not checked".
+    """Return whether the carrier reports a check of the caller, even a check with the result "not checked".
 
-    `header` is the carrier's own header. If a call has none, the dialplan passes the URI of From instead.
+    `header` is the carrier's own header. If a call has no such header, the dialplan passes the URI of From instead.
     """
     uri, header = uri.lower(), header.lower()
     return "verstat" in uri or "verstat" in header or (header != "" and not header.startswith(_SCHEMES))
 
 
 def parse_verstat(word: str) -> SignatureCheck:
-    """Parse a `verstat` value."""
+    """Parse a `verstat` value, by which a carrier reports how it checked the caller's number."""
     match = _WORD.fullmatch(word.lower())
     if match is None:
         return NO_CARRIER_CHECK
@@ -93,7 +93,7 @@ MAX_ID = 64
 
 
 def incoming_call_of(request: Request, site: Site) -> IncomingCall:
-    """Return the call of a `/screen` request."""
+    """Return the call in a `/screen` request, parsed."""
     arguments, variables = request.arguments, request.variables
     trunk = _trunk_of(request, site)
     raw_number, name = variables.get("agi_callerid", ""), variables.get("agi_calleridname", "")
@@ -135,7 +135,7 @@ def _signature_of(caller: Number, arguments: Mapping[str, str], trunk: Trunk) ->
 
 
 def withheld_number(caller: Number, raw_number: str, region: str, site: Site) -> str | None:
-    """Return the withheld number if the trunk delivered it and the settings let blocklists match it."""
+    """Return the withheld number if the trunk delivered it and the settings let blocklists match it, or None."""
     if not site.match_withheld or caller.kind is not CallerKind.WITHHELD:
         return None
     return number_of(raw_number, region)
@@ -152,7 +152,7 @@ def did_of(text: str, region: str) -> str | None:
 
 
 def known_call_of(request: Request, site: Site) -> IncomingCall:
-    """Return the call of `/callee` or `/challenge`, with facts that the dialplan repeats (`caller=`, `auth=`)."""
+    """Return the call in a `/callee` or `/challenge` request, which repeats known facts (`caller=`, `auth=`)."""
     arguments = request.arguments
     auth = AUTH.get(arguments.get("auth") or UNKNOWN)  # UNKNOWN is not in an answer
     if auth is None:
@@ -173,7 +173,7 @@ def known_call_of(request: Request, site: Site) -> IncomingCall:
 
 
 def _known_caller(request: Request, region: str) -> Number:
-    """Return the caller's number from an earlier answer. Without one, ignore the channel's number too."""
+    """Return the caller's number from an earlier answer. Without such an answer, ignore the channel's number too."""
     known = caller_of(request.arguments.get("caller", ""), "ZZ")
     if known.key:
         return Number(known.key, known.key, known.kind)
@@ -187,12 +187,12 @@ def _trunk_of(request: Request, site: Site) -> Trunk:
 
 
 def instant_of(text: str) -> float | None:
-    """Parse a time that the dialplan stored in AstDB, in UTC seconds. Return None for any other text."""
+    """Return a time that the dialplan stored in AstDB, in UTC seconds; None if the text is no time."""
     return float(text) if text.isascii() and text.isdigit() and len(text) <= 12 else None
 
 
 def asked_at(text: str) -> float | None:
-    """Parse the time at which the dialplan sent a request, from ms to UTC seconds. Return None if it sent no time."""
+    """Return when the dialplan sent a request, in UTC seconds. `text` is in ms. None: the dialplan sent no time."""
     return int(text) / 1000 if text.isascii() and text.isdigit() and len(text) <= 15 else None
 
 
@@ -208,7 +208,7 @@ INTERNATIONAL = ("+", "00", "011")
 
 
 def outgoing_call_of(request: Request, site: Site) -> OutgoingCall:
-    """Return the call of an `/outbound` request. Numbers are parsed in the format of the trunk.
+    """Return the call in an `/outbound` request. Numbers are parsed in the format of the trunk.
 
     `trunk=` is the name of the trunk, or a channel of the trunk if the dialplan was generated without trunk names.
     """
@@ -227,7 +227,7 @@ def outgoing_call_of(request: Request, site: Site) -> OutgoingCall:
 
 
 def _called(dialled: str, sent: str, region: str) -> Number | None:
-    """Return the called number, from `dialled` if it is one, or from `sent`, which may have a trunk prefix."""
+    """Return the called number: `dialled` if that is a number, else `sent`, which may have a trunk prefix."""
     added = sent.removesuffix(dialled)
     first, second = (sent, dialled) if added.startswith(INTERNATIONAL) else (dialled, sent)
     return whole_number_of(first, region) or whole_number_of(second, region)
@@ -236,7 +236,7 @@ def _called(dialled: str, sent: str, region: str) -> Number | None:
 def outbound_record(
     decision_id: str, call: OutgoingCall, decision: OutboundDecision, site: Site, now: float, elapsed_ms: float
 ) -> OutboundRecord:
-    """Return the record that the store keeps about a decision on an outgoing call."""
+    """Return the record of a decision about an outgoing call, as the store keeps it."""
     return OutboundRecord(
         id=decision_id,
         at=now,

@@ -4,8 +4,8 @@
     event = session.next_event()           Request, then Reply or HungUp, then Closed; None: need more data
 
 Asterisk first sends a block of `agi_name: value` lines up to a blank line, and then a reply for each command. The same
-bytes give the same events or the same ProtocolError, however they are split into reads. Error messages do not quote
-the input, because it contains text from the caller.
+bytes give the same events or the same ProtocolError, however the bytes are split into reads. Error messages do not
+quote the input, because it contains text from the caller.
 """
 
 import re
@@ -52,12 +52,12 @@ _SENTENCE_CODES = {"100": 100, "510": 510, "511": 511, "520": 520}
 
 
 class ProtocolError(Exception):
-    """The input is not valid AGI. The message does not quote the input."""
+    """The error for input that is not valid AGI. The message does not quote the input."""
 
 
 @dataclass(slots=True)  # not frozen, which is five times faster: every call creates one
 class Request:
-    """A request from the dialplan. The values in it are untrusted.
+    """A request from the dialplan. Its values are untrusted.
 
     Attributes:
         path: The path of `agi://host/screen`, or the file name of a classic script.
@@ -92,7 +92,7 @@ class HungUp:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """Asterisk closed the connection, not within a line."""
+    """Asterisk closed the connection after a complete line."""
 
 
 Event = Request | Reply | HungUp | Closed
@@ -111,7 +111,7 @@ class AgiSession:
     _error: str = ""
 
     def receive_data(self, data: bytes) -> None:
-        """Add data from the connection. b"" marks its end. Data after the end is ignored."""
+        """Add data from the connection. b"" marks the end of the connection, after which data is ignored."""
         if not data:
             self._ended = True
         elif not self._ended:
@@ -207,7 +207,7 @@ def parse_request(block: str, accepted_at: float | None = None) -> Request:
     """Parse a header block without its blank line. Raise ProtocolError if it is malformed or forged.
 
     A repeated line, or an argument out of order, shows that a caller's name contained a newline. A repeated key shows
-    that an argument contained a comma. Both are treated as forged.
+    that an argument contained a comma. Such a block is treated as forged.
     """
     lines = block.split("\n")
     if len(lines) > HEADER_LINES_LIMIT:
@@ -239,7 +239,7 @@ def block_of(request: Request) -> bytes:
 
 
 def request_of(variables: dict[str, str], accepted_at: float | None = None) -> Request:
-    """Build a request from header lines, and take its arguments out of them. Raise ProtocolError if malformed."""
+    """Return the request in these header lines. Its arguments are removed from `variables`. Raise ProtocolError."""
     arguments: dict[str, str] = {}
     count = 0
     for name in _ARGUMENTS:

@@ -1,8 +1,8 @@
-r"""The only place that quotes text for Asterisk. All text from the network goes through it.
+r"""The only module that quotes text for Asterisk. All text from the network passes through this module.
 
 Asterisk splits an AGI command on spaces, takes `"..."` as one word and `\\` as "the next character as it is" (main:
-res_agi.c, parse_args). A newline ends the command, and the rest would run as the next one. So both special characters
-are escaped, and every control character becomes a space.
+res_agi.c, parse_args). A newline ends the command, and the rest would run as the next command. So quotation marks and
+backslashes are escaped, and every control character becomes a space.
 
 Each command costs Asterisk a read and a reply. So words, which are values of a fixed alphabet, are set together by the
 application MSet. Any other text gets its own SET VARIABLE, because an application parses its arguments once more.

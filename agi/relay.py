@@ -3,8 +3,8 @@
     python -I -S /path/to/agi/relay.py [/run/callsieve/agi.sock]
 
 Asterisk starts a process for each call, so start-up time matters. The script imports only compiled-in modules of the
-standard library; `socket` and `signal` would double its time. After any failure it ends within 0.4 s with status 0 and
-sets no variable, so the call goes on. It passes on only a complete answer, in a single write.
+standard library; `socket` and `signal` would double its time. After any failure the script ends within 0.4 s with
+status 0 and sets no variable, so the call goes on. It passes on only a complete answer, in a single write.
 """
 
 import _signal  # type: ignore[import-not-found]
@@ -25,14 +25,14 @@ _FINAL = (b"200 ", b"510 ", b"511 ", b"520 ")
 
 
 class RelayError(Exception):
-    """The reason why the call continues without screening. The message contains no input."""
+    """The error after which the call continues without screening. The message contains no input."""
 
 
 def relay(socket_path: str, stdin: int = 0, stdout: int = 1, seconds: float = DEADLINE_SECONDS) -> None:
     """Pass a call from Asterisk to the daemon, and the answer back. `stdin` and `stdout` are file descriptors.
 
     `stdout` is closed after the answer. Otherwise Asterisk would wait for more after the first command, although it has
-    read all commands (res_agi.c, run_agi). RelayError and OSError are raised only before anything is written.
+    read all commands (res_agi.c, run_agi). RelayError and OSError are raised only if nothing was written.
     """
     deadline = time.monotonic() + seconds
     header = _read_header(stdin, deadline)

@@ -3,7 +3,7 @@
     request -> IncomingCall -> Facts (the store's facts query, and the velocity counters) -> decide -> variables
 
 The server enforces the deadline and turns every failure into `fail-open`. A read of the store also ends at the
-deadline, and while the store does not answer, most calls skip it (reputation/backoff.py).
+deadline. While the store does not answer, most calls skip the store (reputation/backoff.py).
 """
 
 import asyncio
@@ -60,10 +60,10 @@ Q = TypeVar("Q")
 
 
 class LookUps(Protocol):
-    """Asks external sources about unknown callers. The sources' answers are read from the store."""
+    """Asks external sources about unknown callers. The sources' answers are then read from the store."""
 
     async def ask(self, number: str, give_up_at: float) -> bool:
-        """Look the number up. Return whether the store has new facts about it. Give up at a monotonic time."""
+        """Look the number up. Return whether the store has new facts about it. `give_up_at`: a monotonic time."""
         ...
 
     def ask_again(self, number: str) -> None:
@@ -72,7 +72,7 @@ class LookUps(Protocol):
 
 
 class SpokenCall(NamedTuple):
-    """A call whose caller has said a name. `language` is the expected language, empty if it must be detected."""
+    """A call whose caller has said a name. `language`: the expected language, empty if it must be detected."""
 
     decision_id: str
     linkedid: str
@@ -81,14 +81,14 @@ class SpokenCall(NamedTuple):
 
 
 class Hearing(Protocol):
-    """Speech recognition of callers' words."""
+    """The recognition of callers' spoken words."""
 
     def begin(self, call: SpokenCall) -> float:
-        """Start to recognise a caller's words. Return the seconds that the call may wait for the text (0 or more)."""
+        """Start to recognise a caller's words. Return for how many seconds the call may wait for the text."""
         ...
 
     async def words_of(self, decision_id: str, seconds: float) -> str | None:
-        """Return the caller's words, empty if no word was recognised; None if they are not ready after `seconds`."""
+        """Return the caller's words; empty if no word was recognised; None if recognition takes more than `seconds`."""
         ...
 
 
@@ -117,25 +117,25 @@ class Knowledge(Protocol):
         ...
 
     async def prove_by_call(self, keyed: KeyedCode, at: float, give_up_at: float) -> bool:
-        """Return whether the keyed code belongs to the number. If so, record that the caller controls the number.
+        """Return whether the keyed code is the number's code. If so, record that the caller controls the number.
 
-        Raise TimeoutError if this is not stored by the monotonic time `give_up_at`. The change is then dropped.
+        Raise TimeoutError if the record is not stored by the monotonic time `give_up_at`. The record is then dropped.
         """
         ...
 
     async def last_call(self, endpoint: str, now: float) -> LastCall | None:
-        """Return the last call to the person of an endpoint, with its decision."""
+        """Return the last call to the person of an endpoint, with the decision about the call; None without a call."""
         ...
 
     async def make_passcode(self, endpoint: str, at: float, give_up_at: float) -> str | None:
-        """Return a new passcode for the personal page of the endpoint's person; None if the endpoint belongs to nobody.
+        """Return a new passcode for the personal page of the endpoint's person; None if nobody has the endpoint.
 
-        Raise TimeoutError if it is not stored by the monotonic time `give_up_at`. It is then dropped.
+        Raise TimeoutError if the passcode is not stored by the monotonic time `give_up_at`. It is then dropped.
         """
         ...
 
     async def outbound_facts(self, query: OutboundQuery, give_up_at: float) -> OutboundFacts:
-        """Return all facts about an outgoing call."""
+        """Return all facts about an outgoing call. Raise TimeoutError at the monotonic time `give_up_at`."""
         ...
 
     def record_outbound(self, record: OutboundRecord) -> None:
@@ -172,7 +172,7 @@ BUCKETS_MS = (0.5, 1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 200.0, 400.0)
 class Counts:
     """Counters for the metrics since the start. `took` counts decisions by duration, in the buckets of BUCKETS_MS.
 
-    `by_carrier` has, for each trunk whose carrier checks callers, the number of calls and of calls with a result.
+    `by_carrier`: for each trunk whose carrier checks callers, how many calls came, and how many came with a result.
     """
 
     by_action: dict[str, int] = field(default_factory=dict)
@@ -183,12 +183,12 @@ class Counts:
     by_carrier: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def count_carrier_call(self, trunk: str, has_report: bool) -> None:
-        """Count a call on a trunk whose carrier checks callers."""
+        """Count a call on a trunk whose carrier checks callers. `has_report`: whether the call came with a result."""
         calls, reports = self.by_carrier.get(trunk, (0, 0))
         self.by_carrier[trunk] = calls + 1, reports + has_report
 
     def count_decision(self, elapsed_ms: float) -> None:
-        """Count one decision."""
+        """Count one decision by how long it took."""
         self.took[bisect_left(BUCKETS_MS, elapsed_ms)] += 1
         self.took_ms += elapsed_ms
 
@@ -257,7 +257,7 @@ class Screening:
         return answer
 
     async def callee(self, request: Request) -> bytes:
-        """Decide on a call again for one person's phone, when the callee is known (`/callee`)."""
+        """Decide on a call again for one person's phone, after the callee has become known (`/callee`)."""
         started, now = self.monotonic(), self.wall_clock()
         call, hours = known_call_of(request, self.site), self.site.hours
         # The call was counted on arrival, as the latest call of its number.
@@ -283,7 +283,7 @@ class Screening:
         return answers.answer_done()
 
     async def hear(self, request: Request) -> bytes:
-        """Start to recognise the caller's words (`/hear`). Answer at once with the time to wait for the text."""
+        """Start to recognise the caller's words (`/hear`). Answer at once with how long the call may wait for them."""
         call, decision_id = known_call_of(request, self.site), parse_id(request.arguments.get("id", ""))
         if self.hearing is None or decision_id is None:
             return answers.answer_to_hear(0.0)
@@ -293,7 +293,7 @@ class Screening:
         )
 
     async def heard(self, request: Request) -> bytes:
-        """Return the caller's words for the phone's display, or that they are not ready yet (`/heard`)."""
+        """Return the caller's words for the phone's display, or an answer that they are not ready yet (`/heard`)."""
         decision_id = parse_id(request.arguments.get("id", ""))
         if self.hearing is None or decision_id is None:
             return answers.answer_to_heard("", self.site)
@@ -310,7 +310,7 @@ class Screening:
         return answers.answer_done()
 
     async def mark(self, request: Request) -> bytes:
-        """Apply a feature code (`/mark`). The reporter is the person of the endpoint that dialled it.
+        """Apply a feature code (`/mark`). The reporter is the person whose endpoint dialled the code.
 
         A code that misses the deadline is dropped. The phone has then already announced a failure, so people dial
         again. A second code within a minute would undo the first.
@@ -323,7 +323,7 @@ class Screening:
         return answers.answer_to_mark(await self.knowledge.apply_feature_code(endpoint, code, now, give_up_at))
 
     def _left_of_code(self, request: Request, now: float) -> float:
-        """Return the seconds left to process a feature code. After that time the phone announces a failure."""
+        """Return how many seconds are left to process a feature code. After that, the phone announces a failure."""
         waited = now - (asked_at(request.arguments.get("asked", "")) or now)
         return min(self.deadline_seconds, ASTERISK_WAITS_SECONDS - waited) - ANSWERING_SECONDS
 
@@ -362,7 +362,7 @@ class Screening:
         return answers.answer_to_explain(await self.knowledge.last_call(endpoint, self.wall_clock()))
 
     async def passcode(self, request: Request) -> bytes:
-        """Return a new spoken passcode for the personal page of the endpoint's owner (`/passcode`)."""
+        """Return a new spoken passcode for the personal page of the endpoint's person (`/passcode`)."""
         started, now, endpoint = self.monotonic(), self.wall_clock(), request.arguments.get("endpoint", "")
         if not endpoint:
             raise ProtocolError("missing argument: endpoint")
@@ -394,9 +394,9 @@ class Screening:
         return answers.answer_status(self.trouble())
 
     def failed_open(self, reason: str, request: Request | None = None) -> bytes:
-        """Return the fail-open answer and count it. Record it if the request needed a decision.
+        """Return the fail-open answer and count it. Record the answer if the request needed a decision.
 
-        A request that cannot be parsed is recorded as a call. A missing request is not recorded.
+        A request that cannot be parsed is recorded as a call. If there is no request, nothing is recorded.
         """
         if request is not None and request.path == "outbound":
             return self._outbound_failed_open(reason, request)
@@ -418,7 +418,7 @@ class Screening:
         return answers.answer_outbound_failed_open(reason)
 
     def _call_of(self, request: Request | None) -> IncomingCall:
-        """Return the call of a failed request, with only its linkedid if the rest cannot be parsed."""
+        """Return the call of a failed request. If the request cannot be parsed, the call has only its linkedid."""
         try:
             if request is not None:
                 return (incoming_call_of if request.path == "screen" else known_call_of)(request, self.site)
@@ -443,8 +443,8 @@ class Screening:
     ) -> Facts | None:
         """Return new facts if a look-up answered in time, or None to keep the decision.
 
-        A decision exists already, so no error here may lose it. The look-up must also end before the server's deadline,
-        which counts from the accept of the connection.
+        A decision exists already, so no error here may lose that decision. The look-up must also end before the
+        server's deadline, which counts from the accept of the connection.
         """
         look_ups, call, facts, now = self.look_ups, situation.call, situation.facts, situation.now
         number = call.caller.key
@@ -534,7 +534,7 @@ def _accepted_at(request: Request, started: float) -> float:
 
 
 def _may_ask_for_headers(arguments: Mapping[str, str]) -> bool:
-    """Return whether the dialplan can read the call's SIP headers and has not done so. Older dialplans cannot."""
+    """Return whether the dialplan can read the call's SIP headers and has not done that. Older dialplans cannot."""
     return "carrier" in arguments and "uri" not in arguments and "header" not in arguments
 
 
@@ -545,4 +545,4 @@ def _asks_for_decision(reason: str, request: Request | None) -> bool:
 
 
 class StoreUnavailable(Exception):
-    """The store failed to answer recently, so calls do not wait for it (an open circuit breaker)."""
+    """The error for a store that failed to answer recently, so that calls do not wait for it (open circuit breaker)."""

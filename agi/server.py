@@ -2,16 +2,17 @@
 
     accepted -> READING the header block -> DECIDING -> answered in one write -> SETTLED until Asterisk closes
 
-Every call has one deadline, counted from the moment it was accepted, and every failure ends in the fail-open answer.
-After the answer the server closes its half of the connection. Asterisk reads several commands at once, but runs the
-second only after it receives more from the server, or the end of input (res_agi.c, run_agi). Asterisk's replies are
-read until it closes too: closing with unread replies would send a reset, which can destroy commands that Asterisk has
-not read yet. A decision is finished even if the caller has hung up, so that a mark keyed at the last moment is stored.
+Every call has one deadline, counted from the moment its connection was accepted, and every failure ends in the
+fail-open answer. After the answer the server closes its half of the connection. Asterisk reads several commands at
+once, but runs the second only after it receives more from the server, or the end of input (res_agi.c, run_agi).
+Asterisk's replies are read until it closes too: closing with unread replies would send a reset, which can destroy
+commands that Asterisk has not read yet. A decision is finished even if the caller has hung up, so that a mark keyed at
+the last moment is stored.
 
 Only Asterisk's user, root and the service's own user get decisions. The kernel tells which user connects (agi.sockets)
 before anything else is done. Any other user gets fail-open, except for `/status`. Only a few such connections are kept
-open, so that calls do not wait behind them. A connection is counted as a call when its request is complete. The number
-of incomplete ones is limited too, and the oldest is closed first, because Asterisk sends its request at once.
+open, so that calls do not wait behind them. A connection is counted as a call when its request is complete. Incomplete
+connections are limited too, and the oldest is closed first: Asterisk sends its request at once.
 
 A call costs one object and at most one task. One timer of the server ends phases that take too long.
 """
@@ -62,7 +63,7 @@ _LOG_LEVELS = dict.fromkeys((FailOpen.TIMED_OUT, FailOpen.OVER_LIMIT), logging.W
 
 @dataclass(slots=True)
 class Stats:
-    """Counters since the start. `in_flight` is the number of complete requests that wait for a decision now.
+    """Counters since the start. `in_flight`: how many complete requests wait for a decision now.
 
     `answered`: decisions sent. `failed_open`: all other answers, by reason. `abandoned`: callers who hung up first.
     `refused_commands`: calls with a command that Asterisk refused. `strangers`: connections of users without access.
@@ -86,9 +87,9 @@ Handler = Callable[[Request], Awaitable[bytes] | bytes]
 class AgiServer:
     """Answers AGI connections with the result of `handle`, or with `fail_open(reason, request)`.
 
-    `handle` returns the commands to send, which is cheaper, or an awaitable that gives them. `header_seconds` and
-    `deadline_seconds` count from the accept. `users`: the user IDs that get decisions. A request with `key` gets one
-    too. `is_blind`: the kernel cannot name the user of a TCP connection, so nobody gets a decision over TCP.
+    `handle` returns the commands to send, which is cheaper, or an awaitable that gives the commands. `header_seconds`
+    and `deadline_seconds` count from the accept. `users`: the user IDs that get decisions. A request with `key` gets a
+    decision too. `is_blind`: the kernel cannot name the user of a TCP connection, so nobody gets a decision over TCP.
     """
 
     handle: Handler
@@ -114,7 +115,7 @@ class AgiServer:
     _logged_at: dict[str, float] = field(default_factory=dict)
 
     async def listen(self, host: str, port: int, backlog: int = TCP_BACKLOG) -> int:
-        """Serve a loopback address and return the port (0: any free port). Raise ValueError for other addresses."""
+        """Serve on a loopback address and return the port (0: any free port). Raise ValueError for other addresses."""
         for address in await sockets.loopback_addresses_of(host):
             sock = sockets.make_tcp_socket(address, port)
             port = int(sock.getsockname()[1])
@@ -129,7 +130,7 @@ class AgiServer:
         return port
 
     async def listen_unix(self, path: str, backlog: int = UNIX_BACKLOG) -> None:
-        """Serve a Unix socket (mode 0660), and replace a dead server's file. Raise OSError if a live server uses it."""
+        """Serve on a Unix socket (mode 0660). Replace a dead server's file. Raise OSError if a live server uses it."""
         sock = sockets.make_unix_socket(path)
         self._accept_from(sock, backlog)
         # Renamed only when it listens, so that no client meets a socket that refuses connections.
@@ -137,7 +138,7 @@ class AgiServer:
         self._sockets[path] = os.stat(path).st_ino
 
     async def close(self, grace_seconds: float) -> None:
-        """Stop accepting calls, wait `grace_seconds` for open requests, then fail open for the remaining ones."""
+        """Stop accepting calls, wait `grace_seconds` for open requests, then fail open for those that remain."""
         for acceptor in self._acceptors:
             acceptor.stop()
         for path, inode in self._sockets.items():
@@ -156,7 +157,7 @@ class AgiServer:
 
     @property
     def connections(self) -> int:
-        """Return the number of open connections."""
+        """Return how many connections are open."""
         return len(self._connections)
 
     def give_up(self) -> None:
@@ -172,7 +173,7 @@ class AgiServer:
 
     @property
     def first_seconds(self) -> float:
-        """Return the time limit of the shortest phase."""
+        """Return the time limit of the shortest phase in seconds."""
         return min(self.header_seconds, self.deadline_seconds)
 
     def _end_due_phases(self) -> None:
@@ -188,7 +189,7 @@ class AgiServer:
                 self._timer = loop.call_at(due, self._end_due_phases)
 
     def read_replies_later(self, connection: AgiConnection) -> None:
-        """Schedule the reading of Asterisk's replies to an answer, in a batch with other calls."""
+        """Schedule the reading of Asterisk's replies to an answer, in a batch with the replies of other calls."""
         if not self._unread:
             asyncio.get_running_loop().call_later(REPLIES_SECONDS, self._read_replies)
         self._unread.append(connection)
@@ -250,7 +251,7 @@ class AgiServer:
         return self.key != "" and hmac.compare_digest(key.encode(errors="replace"), self.key.encode())
 
     def fail_open_answer(self, reason: FailOpen, request: Request | None) -> bytes:
-        """Return the fail-open answer. If building it fails too, return an empty answer, which also allows the call."""
+        """Return the fail-open answer. If building it fails, return an empty answer, which also allows the call."""
         self.stats.failed_open[reason.value] += 1
         if self.may_log(reason.value):
             if request is not None and request.path not in _OF_CALLS:
@@ -266,7 +267,7 @@ class AgiServer:
             return b""
 
     def log_failure(self, what: str, error: Exception) -> None:
-        """Log the type and stack of an error, but not its message, which may contain text from the caller."""
+        """Log the type and stack of an error. Its message is left out, because it may contain text from the caller."""
         if self.may_log(f"{what}: {type(error).__name__}"):
             stack = "".join(traceback.format_tb(error.__traceback__))
             logger.error(
@@ -282,7 +283,7 @@ class AgiServer:
             logger.log(level, "Asterisk refused a command: code=%s", code)
 
     def may_log(self, key: str) -> bool:
-        """Return whether to log a message with this key now. Each key is logged once per LOG_INTERVAL_SECONDS."""
+        """Return whether to log a message with this key now: once per key and LOG_INTERVAL_SECONDS."""
         now = asyncio.get_running_loop().time()
         if now < self._logged_at.get(key, float("-inf")) + LOG_INTERVAL_SECONDS:
             return False

@@ -18,7 +18,7 @@ SIP_CODE_BY_REJECT = {"603": 603, "607": 607, "608": 608, "busy": 486, "not-in-s
 
 @dataclass(frozen=True, slots=True)
 class Trunk:
-    """A trunk from the settings. `channels` is a glob over channel names (`PJSIP/carrier-*`).
+    """A trunk from the settings. `channels`: a glob over channel names (`PJSIP/carrier-*`).
 
     `verstat`: whether the carrier's check of callers counts as evidence. On a trusted trunk it always does.
     """
@@ -72,7 +72,7 @@ class Site:
     def trunk_of(self, channel: str) -> Trunk:
         """Return the trunk of a channel. A trunk without settings is untrusted and named after its endpoint.
 
-        Other switches than Asterisk pass the name of a trunk instead. Only channel names contain a slash.
+        Switches other than Asterisk pass the name of a trunk as `channel`. Only channel names contain a slash.
         """
         for pattern, trunk in self._patterns:
             if pattern.match(channel) or trunk.name == channel:
@@ -80,15 +80,15 @@ class Site:
         return _undescribed(endpoint_of(channel), self.region)
 
     def described_trunk(self, channel: str) -> str | None:
-        """Return the name of the `[[trunk]]` that a channel belongs to, or None."""
+        """Return the name of the trunk in the settings (`[[trunk]]`) to which a channel belongs, or None."""
         return next((trunk.name for pattern, trunk in self._patterns if pattern.match(channel)), None)
 
     def region_of(self, trunk: str | None) -> str:
-        """Return the region in which a trunk writes national numbers."""
+        """Return the region in whose format the trunk writes national numbers."""
         return next((known.region for known in self.trunks if known.name == trunk), self.region)
 
     def reject_on(self, trunk: str | None) -> str:
-        """Return the key of SIP_CODE_BY_REJECT for a trunk; for an unknown one, the key that all share, or 603."""
+        """Return the key of SIP_CODE_BY_REJECT for a trunk. For an unknown trunk: the key of all trunks, or 603."""
         described = next((known.reject for known in self.trunks if known.name == trunk), None)
         if described is not None:
             return described

@@ -1,7 +1,7 @@
 """The sockets on which AGI is served: loopback and Unix only, because their clients can influence calls.
 
 FastAGI has no password, so the kernel is asked for the user of each connection: SO_PEERCRED for a Unix socket, netlink
-(sock_diag(7)) for TCP on loopback. The query takes about 10 us and does not wait.
+(sock_diag(7)) for TCP on loopback. The question takes about 10 us and does not wait.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ SOCKET_MODE = 0o660  # Asterisk's user is in our group
 
 
 async def loopback_addresses_of(host: str) -> list[str]:
-    """Return the addresses of `host`. Raise ValueError unless all are loopback."""
+    """Return the addresses of `host`. Raise ValueError unless all of them are loopback addresses."""
     loop = asyncio.get_running_loop()
     entries = await loop.getaddrinfo(host or "0.0.0.0", None, type=socket.SOCK_STREAM)
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in entries))
@@ -82,7 +82,7 @@ def _bind_unix(sock: socket.socket, path: str) -> None:
 
 
 def temporary_path_of(path: str) -> str:
-    """Return the path at which a socket is created before it listens."""
+    """Return the temporary path at which a socket for `path` is created before it listens."""
     return f"{path}.new"
 
 
@@ -101,7 +101,7 @@ def _refuse_if_alive(path: str) -> None:
 
 
 def unlink_own(path: str, inode: int) -> None:
-    """Remove a socket file, unless another server has replaced it."""
+    """Remove the socket file with this inode. A file that another server has put there stays."""
     with contextlib.suppress(FileNotFoundError):
         if os.lstat(path).st_ino == inode:
             os.unlink(path)
@@ -111,15 +111,15 @@ def unlink_own(path: str, inode: int) -> None:
 class Poller:
     """Calls a function for each watched descriptor that has data to read, in the running event loop.
 
-    The event loop watches one epoll for all connections. Watching a connection costs one system call, closing it costs
-    none. An asyncio transport for each connection would cost half as much time as a decision.
+    The event loop watches one epoll for all connections. Watching a connection costs one system call, closing a
+    connection costs none. An asyncio transport for each connection would cost half as much time as a decision.
     """
 
     _epoll: select.epoll = field(default_factory=select.epoll)
     _callbacks: dict[int, Callable[[], object]] = field(default_factory=dict)
 
     def start(self) -> None:
-        """Begin to watch."""
+        """Begin to watch in the running event loop."""
         asyncio.get_running_loop().add_reader(self._epoll.fileno(), self._call_back)
 
     def close(self) -> None:
@@ -129,12 +129,12 @@ class Poller:
             self._epoll.close()
 
     def watch(self, descriptor: int, callback: Callable[[], object]) -> None:
-        """Call `callback` for data, the end of input or an error, until `forget` is called."""
+        """Call `callback` for data, the end of input or an error of the descriptor, until `forget` is called."""
         self._callbacks[descriptor] = callback
         self._epoll.register(descriptor, select.EPOLLIN)
 
     def forget(self, descriptor: int) -> None:
-        """Stop watching a descriptor that is about to be closed. Do nothing if it is not watched."""
+        """Stop watching a descriptor that is about to be closed. If it is not watched, do nothing."""
         if self._callbacks.pop(descriptor, None) is not None:
             self._epoll.unregister(descriptor)
 
@@ -154,9 +154,8 @@ RETRY_SECONDS = 0.1  # if no descriptor is left, an immediate retry would use th
 class Acceptor:
     """Accepts connections and passes each to `admit`, with the peer's address and the local address.
 
-    It accepts one connection per turn of the event loop, so that earlier calls are served in between. asyncio's server
-    would create a transport for every connection first. The accepted sockets block. `listener`, which it owns, does
-    not.
+    One connection is accepted per turn of the event loop, so that earlier calls are served in between. asyncio's server
+    would create a transport for every connection first. Accepted sockets block. `listener`, which it closes, does not.
     """
 
     listener: socket.socket
@@ -219,13 +218,13 @@ _CREDENTIALS = struct.Struct("=iII")  # ucred: process, user, group
 
 @dataclass(slots=True)
 class Peers:
-    """Finds the user behind each connection. Its only netlink socket is opened at first use."""
+    """Finds the user behind each connection. The netlink socket for these questions is opened at the first use."""
 
     _netlink: socket.socket | None = None
     _sequence: int = 0
 
     def user_of(self, connection: Any, peer: Any = None, own: Any = None) -> int | None:
-        """Return the user ID of an accepted socket's peer, or None if unknown. Pass the addresses if they are known."""
+        """Return the user ID of an accepted socket's peer; None if unknown. `peer`, `own`: the addresses, if known."""
         try:
             family = int(connection.family)  # read once: every access creates an enum member, which takes 2 us
             if family == _UNIX:
@@ -236,7 +235,7 @@ class Peers:
             return None
 
     def can_name_owner(self, listening: socket.socket) -> bool:
-        """Return whether the kernel reports the owner of this listening TCP socket."""
+        """Return whether the kernel reports which user owns this listening TCP socket."""
         try:
             answer = self._ask(listening.family, listening.getsockname(), (ANY[listening.family], 0))
         except (OSError, struct.error):
@@ -250,7 +249,7 @@ class Peers:
         return self._netlink
 
     def close(self) -> None:
-        """Close the socket to the kernel."""
+        """Close the netlink socket."""
         if self._netlink is not None:
             self._netlink.close()
             self._netlink = None
@@ -262,7 +261,7 @@ class Peers:
         return user if state == TCP_ESTABLISHED else None
 
     def _owner(self, family: int, local: Any, remote: Any) -> int | None:
-        """Return the owner of the connected socket with these addresses. A closed socket would appear to be root's."""
+        """Return the user of the connected socket with these addresses. A closed socket would appear to be root's."""
         answer = self._ask(family, local, remote)
         if answer is None or answer[_STATE_AT] != TCP_ESTABLISHED:
             return None

@@ -82,7 +82,7 @@ def sounds_of(keys: Iterable[str]) -> str:
 
 
 def language_of(country: str | None, fallback: str = ENGLISH) -> str:
-    """Return the language of prompts for callers from a country."""
+    """Return the language of prompts for callers from a country; `fallback` if the country has none."""
     return LANGUAGE_BY_COUNTRY.get(country or "", fallback)
 
 
@@ -92,7 +92,7 @@ def spoken_language_of(country: str | None) -> str:
 
 
 def number_keys(text: str) -> Keys:
-    """Return the prompts that speak a telephone number digit by digit, without other characters."""
+    """Return the prompts that speak a telephone number digit by digit. Other characters are left out."""
     return tuple(f"digit-{c}" for c in text if c in "0123456789")[:MAX_DIGITS]
 
 
@@ -163,7 +163,7 @@ NOBODY = "say-nobody"
 
 
 def unscreened_keys(number: str | None) -> Keys:
-    """Return the prompts that say that a call was not screened."""
+    """Return the prompts that explain that a call from this number was not screened."""
     return (*_call_keys(number), f"explain-{Action.ALLOW.word}", Phrase.UNASKED)
 
 
@@ -189,7 +189,7 @@ def _reasons(record: DecisionRecord) -> Iterator[Keys]:
 
 
 def _reasons_of_witnesses(record: DecisionRecord) -> Iterator[Keys]:
-    """Yield the number of local witnesses against the caller and the number needed, if they are the main evidence."""
+    """Yield how many people here are against the caller, and how many are needed, if they are the main evidence."""
     witnesses, families = witnesses_in(record.vector), _families_of(record)
     who = next((speaker for speaker, _ in speakers_of(families)), None)
     if witnesses is None or who is not Speaker.OUR_PEOPLE or sum(family.log_odds for family in families) <= 0:

@@ -1,6 +1,6 @@
 """The classic AGI script that decides in its own process, for systems without the daemon. It uses `AGI` of pyst2.
 
-No other module imports pyst2. Parts of pyst2 0.5.1 are overridden (docs/contributing/decisions/fenced-libraries.md):
+No other module imports pyst2. Its version 0.5.1 has defects, which are avoided here (decisions/fenced-libraries.md):
 
 - It writes headers and commands, which are personal data, to stderr.
 - Its constructor handles SIGHUP, which only the main thread may do.
@@ -40,7 +40,7 @@ class _Silent:
 
 
 class StandaloneAgi(AGI):  # type: ignore[misc]  # pyst2 has no types
-    """pyst2's AGI over binary streams, with Asterisk's request in `request`. It raises only AGIException."""
+    """pyst2's AGI over binary streams. `request` is Asterisk's request. All methods raise only AGIException."""
 
     request: Request
 
@@ -65,7 +65,7 @@ class StandaloneAgi(AGI):  # type: ignore[misc]  # pyst2 has no types
         return quote(str(string))
 
     def send_command(self, command: str, *args: object) -> None:
-        """Send a command line to Asterisk. Raise AGIUsageError if it contains a line end or is too long."""
+        """Send a command line to Asterisk. Raise AGIUsageError if the line contains a line end or is too long."""
         line = " ".join([command, *map(str, args)]).strip()
         if any(character in line for character in "\r\n\0"):
             raise AGIUsageError("a command contains a line end")
@@ -76,7 +76,7 @@ class StandaloneAgi(AGI):  # type: ignore[misc]  # pyst2 has no types
         self.stdout.flush()
 
     def get_result(self, stdin: object = None) -> dict[str, tuple[str, str]]:
-        """Return Asterisk's reply in pyst2's form, `{"result": (result, data)}`, with `endpos` if the reply has it."""
+        """Return Asterisk's reply in pyst2's form: `{"result": (result, data)}`, with `endpos` if the reply has it."""
         reply = self._next_event()
         while isinstance(reply, Reply) and reply.code == 100:
             reply = self._next_event()

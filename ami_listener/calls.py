@@ -42,9 +42,9 @@ def kind_of(channel_name: str, trunk: str | None) -> CallKind:
 
 @dataclass(slots=True, eq=False)
 class Channel:
-    """A channel. `linkedid` is the latest from Asterisk, `call` is the call to which the channel belongs.
+    """A channel. `linkedid`: the latest from Asterisk. `call`: the call to which the channel belongs.
 
-    `left`: whether the far end hung up while it was not connected to another party.
+    `left`: whether the far end hung up while the channel was not connected to another party.
     """
 
     uniqueid: str
@@ -64,7 +64,7 @@ class Channel:
 class Call:
     """A call in progress. `main` is the calling channel, `outside` the outside party's, whose talk time is counted.
 
-    `left_by`: the side that hung up between the answer and the connection of both sides. Further ringing resets it.
+    `left_by`: the side that hung up between the answer and the connection of both sides. Further ringing resets this.
     """
 
     linkedid: str
@@ -114,7 +114,7 @@ class Call:
     earlier: Outcome | None = None
 
     def begin(self, main: Channel, caller: str, caller_name: str, exten: str) -> None:
-        """Set the calling channel, which also sets the direction of the call."""
+        """Set the calling channel `main`, which also gives the direction of the call."""
         self.main = self.outside = main
         self.caller, self.caller_name = caller, caller_name
         if main.kind is CallKind.TRUNK:
@@ -123,7 +123,10 @@ class Call:
             self.direction, self.dialled = Direction.INTERNAL, exten
 
     def dial(self, dest: Channel, number: str, presented: str) -> None:
-        """Record that Asterisk calls a channel. If it is on a trunk, the call becomes outbound or forwarded."""
+        """Record that Asterisk calls the channel `dest`.
+
+        If it is on a trunk, this makes the call outbound or forwarded.
+        """
         if dest.kind is not CallKind.TRUNK:
             return
         if self.direction is Direction.INBOUND:
@@ -134,14 +137,14 @@ class Call:
             self.dialled, self.own_number = number, presented
 
     def ring(self, channel: Channel, at: float) -> None:
-        """Record that the far end of a channel is ringing (180)."""
+        """Record that the far end of a channel is ringing (SIP code 180)."""
         if channel.up or channel.kind is CallKind.NOBODY:
             return
         self.first_ring_at = at if self.first_ring_at is None else self.first_ring_at
         self._begin_ringing(channel)
 
     def hear(self, channel: Channel, at: float) -> None:
-        """Record audio before the answer (183): a ringing tone, an announcement, or voicemail."""
+        """Record audio before the answer (SIP code 183): a ringing tone, an announcement, or voicemail."""
         if channel.up or channel.kind is CallKind.NOBODY:
             return
         self.first_media_at = at if self.first_media_at is None else self.first_media_at
@@ -305,7 +308,7 @@ def _ended_by(call: Call, disposition: Disposition) -> EndedBy | None:
 
 
 class Bridges:
-    """The bridges of one Asterisk and their channels. Beyond `limit`, the oldest bridge is forgotten."""
+    """The bridges of one Asterisk and the channels in each. Beyond `limit`, the oldest bridge is forgotten."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -333,7 +336,7 @@ class Bridges:
         self._unknown.clear()
 
     def enter(self, channel: Channel, bridge: str, at: float) -> bool:
-        """Put a channel into a bridge. Return False if the bridge may have members that are not known."""
+        """Put a channel into a bridge. Return False if the bridge may have other members that were not seen."""
         if bridge not in self._members:
             self.create(bridge)
             self._unknown.add(bridge)
@@ -351,7 +354,7 @@ class Bridges:
         self._refresh([channel, *members.values()], at)
 
     def forget(self, channel: Channel) -> None:
-        """Remove a channel that the tracker no longer follows."""
+        """Remove a channel that the tracker no longer follows from its bridge."""
         self._members.get(channel.bridge or "", {}).pop(channel.uniqueid, None)
 
     def _refresh(self, channels: Iterable[Channel], at: float) -> None:

@@ -2,8 +2,8 @@
 
     opened -> greeted by Asterisk -> logged in -> packets go to the inbox, responses to senders -> lost, with a reason
 
-From panoramisk 1.4 this uses `Manager`, which holds the protocol and sends, and `Action`, which numbers and writes
-actions. Its other parts have defects (decisions/fenced-libraries.md), so `AmiProtocol` alone reads the socket:
+From panoramisk 1.4 come `Manager`, which holds the protocol and sends, and `Action`, which numbers and writes actions.
+Other parts have defects (decisions/fenced-libraries.md), so `AmiProtocol` alone reads the socket:
 
 - panoramisk decodes each chunk separately, and stores and splits unlimited data. `framing` keeps bytes, with a limit.
 - `Message` returns a str or a list for the same header, unquotes `Result`, and loses a last header without a value.
@@ -70,7 +70,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """Asterisk's response to an action. `response` has its fields."""
+    """Asterisk's response to an action. `response`: the fields of the response."""
 
     response: Mapping[str, str]
 
@@ -81,12 +81,12 @@ class Response:
 
     @property
     def message(self) -> str:
-        """Return Asterisk's message, or an empty text."""
+        """Return Asterisk's message in the response; empty if it has none."""
         return self.response.get("Message", "")
 
 
 class AmiProtocol(asyncio.Protocol):
-    """The asyncio protocol for panoramisk's Manager, which calls `send` and `close`. Other attributes are unused."""
+    """The asyncio protocol for panoramisk's Manager, which uses only `send` and `close`."""
 
     def __init__(self, inbox: EventQueue, clock: Callable[[], float]) -> None:
         loop = asyncio.get_running_loop()
@@ -135,7 +135,7 @@ class AmiProtocol(asyncio.Protocol):
     # Called by Manager.
 
     def send(self, action: Mapping[str, str], as_list: bool | None = None) -> asyncio.Future[Response]:
-        """Send an action and return a future of its response. The future stays pending if the connection is lost first.
+        """Send an action and return a future of its response. It stays pending if the connection is lost first.
 
         Raises:
             ValueError: Unknown action, or control characters. The message leaves out values, which may be the secret.
@@ -198,7 +198,7 @@ class AmiProtocol(asyncio.Protocol):
 
 
 class Connection:
-    """An open connection. `connect` creates it, `log_off` and `abort` end it."""
+    """An open connection to Asterisk. `connect` creates it, `log_off` and `abort` end it."""
 
     def __init__(self, manager: Any, protocol: AmiProtocol) -> None:
         self._manager = manager
@@ -211,12 +211,12 @@ class Connection:
 
     @property
     def received_bytes(self) -> int:
-        """Return how many bytes were received so far. While this number grows, the other side is alive."""
+        """Return how many bytes were received so far. While this count grows, the other side is alive."""
         return self._protocol.received_bytes
 
     @property
     def heard_at(self) -> float:
-        """Return when data was last received. Before the first data, return when the connection was made."""
+        """Return when data was last received; before the first data, when the connection was made."""
         return self._protocol.heard_at
 
     def ask(self, action: str, **values: str) -> asyncio.Future[Response]:
@@ -224,11 +224,11 @@ class Connection:
         return cast("asyncio.Future[Response]", self._manager.send_action({"Action": action, **values}))
 
     async def greeting(self, seconds: float) -> None:
-        """Wait for Asterisk's greeting, so that no other program gets the secret. Raise AmiError if none arrives."""
+        """Wait for Asterisk's greeting, so that no other program gets the secret. Raise AmiError after `seconds`."""
         await self.wait_for(self._protocol.greeted, seconds, TroubleKind.SILENT)
 
     async def log_in(self, account: Account, seconds: float) -> None:
-        """Log in. Raise AmiError if Asterisk refuses or does not answer. In both cases the secret may be wrong."""
+        """Log in. Raise AmiError if Asterisk refuses or does not answer. The secret may be wrong in either case."""
         try:
             asked = self.ask("Login", Username=account.username, Secret=account.secret, Events=EVENTS)
         except ValueError:
@@ -240,7 +240,7 @@ class Connection:
             raise AmiError(TroubleKind.LOGIN_REFUSED, answer.message)
 
     async def wait_for(self, future: asyncio.Future[Any], seconds: float, kind: TroubleKind) -> Any:
-        """Return a future's result. Raise AmiError if the connection ends first, and of `kind` after `seconds`."""
+        """Return the future's result. Raise AmiError if the connection ends first, or of `kind` after `seconds`."""
         await self.either(future, seconds)
         if future.done():
             return future.result()
@@ -264,7 +264,7 @@ class Connection:
 
 
 async def connect(account: Account, inbox: EventQueue, clock: Callable[[], float]) -> Connection:
-    """Connect to the first address of the host that accepts, without logging in. Raise AmiError if none does."""
+    """Connect to the first address of the host that accepts, without logging in. Raise AmiError if none accepts."""
     loop = asyncio.get_running_loop()
     manager = Manager(
         loop=loop,
@@ -280,7 +280,7 @@ async def connect(account: Account, inbox: EventQueue, clock: Callable[[], float
 
 
 async def _open(factory: Callable[[], AmiProtocol], account: Account) -> tuple[asyncio.Transport, AmiProtocol]:
-    """Try each address in order. Unlike asyncio's own function, this keeps the error numbers."""
+    """Connect to each address in order until one accepts. Unlike asyncio's own function, this keeps error numbers."""
     loop = asyncio.get_running_loop()
     error: OSError = OSError("no address")
     try:

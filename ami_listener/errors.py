@@ -1,4 +1,4 @@
-"""Errors of the connection to Asterisk. Each has a remedy."""
+"""Errors of the connection to Asterisk, each with a remedy."""
 
 import errno
 import socket
@@ -7,7 +7,7 @@ from enum import Enum
 
 
 class TroubleKind(Enum):
-    """The reason why there is no connection, or why it ended. The value is a description and a remedy."""
+    """The reason why the connection could not be opened, or ended. The value is a description and a remedy."""
 
     NO_HOST = ("no such host", "correct [ami] host")
     REFUSED = (
@@ -42,7 +42,7 @@ class TroubleKind(Enum):
 
     @property
     def remedy(self) -> str:
-        """Return the action that an administrator should take."""
+        """Return what an administrator should do about the error."""
         return self.value[1]
 
 
@@ -52,7 +52,7 @@ _KIND_BY_ERRNO = {errno.ECONNREFUSED: TroubleKind.REFUSED, errno.ETIMEDOUT: Trou
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """An error with its address (host:port) and the system's own message. `at` is when the outage began."""
+    """An error of the connection, with its address (host:port) and the system's own message. `at`: since when."""
 
     at: float
     kind: TroubleKind
@@ -65,7 +65,7 @@ class Trouble:
 
 
 class AmiError(Exception):
-    """The connection has ended or could not be opened. `detail` never contains a secret."""
+    """The error for a connection that has ended or could not be opened. `detail` never contains a secret."""
 
     def __init__(self, kind: TroubleKind, detail: str = "") -> None:
         super().__init__(kind.words, detail)
@@ -74,7 +74,7 @@ class AmiError(Exception):
 
 
 def error_of(error: OSError) -> AmiError:
-    """Return the AmiError for a system error."""
+    """Return the AmiError for an error of the operating system."""
     if isinstance(error, socket.gaierror):
         return AmiError(TroubleKind.NO_HOST)
     if isinstance(error, TimeoutError):

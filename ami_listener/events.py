@@ -1,6 +1,6 @@
-"""The AMI events that show the course of a call, as values. The `parsing` module creates them.
+"""The AMI events that show the course of a call, as values. parsing.py creates these values.
 
-Text from the caller in them is untrusted. A value that Asterisk did not send is empty.
+Text from the caller in an event is untrusted. A value that Asterisk did not send is empty.
 """
 
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from ami_listener.outcome import Presentation
 
 
 class ChannelRef(NamedTuple):
-    """The channel of an event. `name` is for example `PJSIP/201-0000002a`."""
+    """The channel that an event is about. `name`: for example `PJSIP/201-0000002a`."""
 
     uniqueid: str
     linkedid: str
@@ -17,7 +17,7 @@ class ChannelRef(NamedTuple):
 
 
 class NewChannel(NamedTuple):
-    """A new channel. `exten` is the number that was dialled on it. `placed`: Asterisk created it to call somebody."""
+    """A new channel. `exten`: the number dialled on it. `placed`: whether Asterisk created it to call somebody."""
 
     channel: ChannelRef
     caller: str
@@ -27,7 +27,7 @@ class NewChannel(NamedTuple):
 
 
 class NewState(NamedTuple):
-    """A new channel state: 5 is ringing, 6 is up (channelstate.h)."""
+    """The new state of a channel: 5 is ringing, 6 is up (channelstate.h)."""
 
     channel: ChannelRef
     state: int
@@ -41,7 +41,7 @@ class NewCallerId(NamedTuple):
 
 
 class DialBegin(NamedTuple):
-    """Asterisk calls `number` on the channel `dest`. `presented` is the caller's number that the called party sees."""
+    """Asterisk calls `number` on the channel `dest`. `presented`: the caller's number that the called party sees."""
 
     channel: ChannelRef | None
     dest: ChannelRef
@@ -64,7 +64,7 @@ class DialEnd(NamedTuple):
 
 
 class BridgeCreated(NamedTuple):
-    """A new bridge. All its members will be seen."""
+    """A new bridge. As its beginning was seen, all its members will be known."""
 
     bridge: str
 
@@ -99,7 +99,7 @@ class HangupRequest(NamedTuple):
 
 
 class Hangup(NamedTuple):
-    """The end of a channel, with the presentation of its number at that moment."""
+    """The end of a channel, with whether its number could be shown at that moment."""
 
     channel: ChannelRef
     cause: int | None
@@ -108,7 +108,7 @@ class Hangup(NamedTuple):
 
 
 class Transfer(NamedTuple):
-    """A blind or attended transfer, with all channels that take part."""
+    """A blind or attended transfer. `channels`: all channels that take part."""
 
     channels: tuple[ChannelRef, ...]
 
@@ -140,7 +140,7 @@ class ConferenceJoined(NamedTuple):
 
 
 class MessageWaiting(NamedTuple):
-    """The number of new messages in a mailbox, and the channel that changed this number, if known."""
+    """How many new messages a mailbox has, and the channel that changed this count, if known."""
 
     channel: ChannelRef | None
     mailbox: str

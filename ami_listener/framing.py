@@ -1,10 +1,10 @@
 """AMI without I/O: bytes in, packets out, and the bounded queue in which packets wait for the consumer.
 
-    packets = reader.receive_data(data)
+    packets = reader.receive_data(data)      the packets that these bytes complete
 
 A packet is a block of `Name: value` lines up to an empty line. Bytes are decoded only when a packet is complete, so a
 character may be split between two reads. If a name occurs twice, the first value is used, because the second may have
-been injected with a caller's text. A packet has about 20 fields and an event needs 5, so `some` searches for those 5.
+been injected with a caller's text. A packet has about 20 fields and an event needs 5: `some` searches only for these.
 
 The connection only appends to the queue, so Asterisk's output is always read, however slow the consumer is. Asterisk
 disconnects a client that does not read for a second.
@@ -34,7 +34,7 @@ Names = tuple[tuple[str, str, int], ...]
 
 
 class Packet(NamedTuple):
-    """An event or a response. `name` is the name of the event, empty for a response."""
+    """An AMI event or response. `name`: the name of the event, empty for a response."""
 
     text: str
     name: str
@@ -49,7 +49,7 @@ class Packet(NamedTuple):
             return dict([(name, value.removeprefix(" ")) for name, colon, value in map(_partition, lines) if colon])
 
     def some(self, named: Names) -> dict[str, str]:
-        """Return the fields of `named` that the packet has. `fields_named` creates `named`."""
+        """Return the fields in `named` that the packet has, by name. `fields_named` creates `named`."""
         text, fields = self.text, {}
         for name, beginning, length in named:
             start = text.find(beginning)
@@ -75,7 +75,7 @@ class Packet(NamedTuple):
 class PacketReader:
     """Splits the bytes of one connection into packets. `dropped` counts packets longer than PACKET_LIMIT.
 
-    `unwanted` counts the events that are not in `wanted`. They are half of the events about a call.
+    `unwanted` counts the events that are not in `wanted`. Half of all events about a call are unwanted.
     """
 
     def __init__(self, wanted: Collection[str] | None = None) -> None:
@@ -127,7 +127,7 @@ def fields_named(*names: str) -> Names:
 
 
 def packet_of(text: str) -> Packet:
-    """Return the packet with this text. Remove Asterisk's greeting before the first line."""
+    """Return the packet with this text. Asterisk's greeting before the first line is removed."""
     if text.startswith(_BANNER):
         text = text.partition("\r\n")[2]
     kind, _, name = text.partition("\r\n")[0].partition(": ")
@@ -173,7 +173,7 @@ Notice = Received | Gap
 
 
 class EventQueue:
-    """The queue between connection and consumer. `limit` is the total size of waiting packets in characters."""
+    """The queue between connection and consumer. `limit`: the total size of waiting packets in characters."""
 
     def __init__(self, limit: int = LIMIT_CHARACTERS) -> None:
         self.received = 0
@@ -194,11 +194,11 @@ class EventQueue:
 
     @property
     def oldest_at(self) -> float | None:
-        """Return when the first waiting packet or gap was received."""
+        """Return when the first waiting packet or gap was received; None if the queue is empty."""
         return self._items[0].at if self._items else None
 
     def put(self, packet: Packet, at: float) -> None:
-        """Append a packet. If the queue is full, count it as lost, and append a Gap before the first loss."""
+        """Append a packet. If the queue is full, count the packet as lost, and append a Gap before the first loss."""
         self.received += 1
         self.received_at = at
         if self._losing:
@@ -212,7 +212,7 @@ class EventQueue:
             self._add(Received(at, packet))
 
     def skip(self, count: int, at: float) -> None:
-        """Count packets that are not needed, without storing them."""
+        """Count `count` packets that are not needed, without storing them."""
         self.received += count
         self.received_at = at
 
@@ -227,7 +227,7 @@ class EventQueue:
         self._wake.set()
 
     async def notices(self) -> AsyncIterator[Notice]:
-        """Yield all packets and gaps in order, to one consumer, until `close`."""
+        """Yield all packets and gaps in order, for one consumer, until `close` is called."""
         loop = asyncio.get_running_loop()
         while True:
             give_way_at = loop.time() + SLICE_SECONDS

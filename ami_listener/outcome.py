@@ -47,12 +47,12 @@ _BY_WORD = {
 
 
 def disposition_of(word: str) -> Disposition | None:
-    """Return the disposition for Asterisk's word. Events write `NOANSWER`, CDRs write `NO ANSWER`."""
+    """Return the disposition for Asterisk's word, or None. Events write `NOANSWER`, CDRs write `NO ANSWER`."""
     return _BY_WORD.get(word.replace(" ", "").upper())
 
 
 class Presentation(StrEnum):
-    """Whether the caller's number may be shown. Usually UNKNOWN: AMI sends it only if `channelvars` includes it."""
+    """Whether the caller's number may be shown. Usually UNKNOWN: AMI needs `channelvars` to send this."""
 
     ALLOWED = "allowed"
     WITHHELD = "withheld"
@@ -64,11 +64,11 @@ class Outcome:
     """The outcome of a call. Only a `complete` outcome may become evidence. Times are in UTC seconds.
 
     Attributes:
-        direction: None if the call's first channel was not seen.
-        disposition: FAILED also if the call ended before any phone rang, or only the PBX answered.
+        direction: The direction of the call; None if the call's first channel was not seen.
+        disposition: How the call ended. FAILED also if it ended before any phone rang, or only the PBX answered.
         caller: The raw number of an inbound caller, even if withheld, or the caller ID of the phone that called.
         placed_by: The endpoint of the phone that called.
-        answered_by: The endpoint that answered. For a forwarded call it is the trunk's (see `forwarded_to`).
+        answered_by: The endpoint that answered. For a forwarded call: the trunk's endpoint (see `forwarded_to`).
         rang: The endpoints that rang; `forked_to` is how many rang at once.
         ring_seconds: From the first ringing to the first answer or the end of all ringing, over all attempts.
         talk_seconds: How long the outside party, or the caller of an internal call, was connected to somebody.
@@ -124,7 +124,7 @@ MAX_TEXT = 64
 
 
 def record_of(outcome: Outcome, region_of: RegionOf) -> OutcomeRecord | None:
-    """Return the stored record of a call, or None if its direction is unknown. `region_of` returns a trunk's region."""
+    """Return the stored record of a call; None if its direction is unknown. `region_of` returns a trunk's region."""
     direction = outcome.direction
     if direction is None:
         return None
@@ -177,7 +177,7 @@ def _caller_of(outcome: Outcome, direction: Direction, region: str) -> tuple[str
 
 
 def _extension(_text: str, _region: str) -> None:
-    """Return None: text dialled between phones is an extension, even if it looks like a number (411)."""
+    """Return None, because text dialled between phones is an extension, even if it looks like a number (411)."""
 
 
 def _number(text: str, region: str, read: Callable[[str, str], str | None]) -> str | None:
@@ -194,12 +194,12 @@ Key = tuple[str, str, str | None]
 
 
 def key_of(outcome: Outcome) -> Key:
-    """Return the values that are equal in all of the carrier's attempts to deliver a call."""
+    """Return the values that are equal in all attempts of the carrier to deliver the same call."""
     return outcome.caller, outcome.did, outcome.trunk
 
 
 def may_be_offered_again(outcome: Outcome) -> bool:
-    """Return whether the carrier may retry the call. It does not if the PBX answered or the call is incomplete."""
+    """Return whether the carrier may retry the call. False if the PBX answered or the call is incomplete."""
     return (
         outcome.complete
         and outcome.direction is Direction.INBOUND
@@ -226,10 +226,7 @@ def merge(earlier: Outcome, later: Outcome) -> Outcome:
 
 @dataclass(slots=True)
 class CarrierRetries:
-    """Outcomes of calls that the carrier may retry, oldest first.
-
-    Beyond HELD_LIMIT the oldest outcome is released.
-    """
+    """Outcomes of calls that the carrier may retry, oldest first. Beyond HELD_LIMIT the oldest outcome is released."""
 
     _held: dict[Key, Outcome] = field(default_factory=dict)
 
@@ -246,9 +243,9 @@ class CarrierRetries:
             yield self._held.pop(next(iter(self._held)))
 
     def take(self, key: Key, at: float) -> Outcome | None:
-        """Remove and return the outcome of the carrier's previous attempt. `at` is the start of the new attempt.
+        """Remove and return the outcome of the carrier's previous attempt. `at`: the start of the new attempt.
 
-        Return None if there was no previous attempt, or if it was too long ago.
+        None: no previous attempt is stored, or it was too long ago.
         """
         held = self._held.get(key)
         if held is None or at - held.ended_at > OFFER_SECONDS:
@@ -256,7 +253,7 @@ class CarrierRetries:
         return self._held.pop(key)
 
     def due(self, at: float) -> Iterator[Outcome]:
-        """Yield the outcomes of calls that the carrier did not retry in time."""
+        """Yield the outcomes of calls that the carrier did not retry in time. They are no longer stored."""
         while self._held:
             key = next(iter(self._held))
             if at - self._held[key].ended_at <= OFFER_SECONDS:

@@ -1,4 +1,4 @@
-"""Turns AMI packets into events. The table at the end maps Asterisk's event names. Only this file uses AMI field names.
+"""Turns AMI packets into events. The table EVENTS maps Asterisk's event names. Only this file uses AMI field names.
 
 The field names are those of Asterisk 22's manager_channels.c, manager_bridges.c, app_queue.c and res_parking.
 """
@@ -106,7 +106,7 @@ def _number(fields: Fields, name: str) -> str:
 
 
 def _integer(fields: Fields, name: str) -> int | None:
-    """Parse a small whole number, otherwise return None. TechCause may be `SIP 486` or `486`."""
+    """Return a small whole number from a field; None for any other text. TechCause may be `SIP 486` or `486`."""
     last = fields.get(name, "").rpartition(" ")[2]
     return int(last) if last.isdecimal() and last.isascii() and len(last) < 10 else None
 
@@ -244,7 +244,7 @@ def _message_waiting(packet: Packet) -> Event | None:
 
 
 def _outbound_report(packet: Packet) -> Event | None:
-    """Parse the dialplan's report about an outbound call. Its texts are fixed except for the Call-ID."""
+    """Parse the dialplan's report about an outbound call. All texts in it are fixed except the Call-ID."""
     fields = packet.some(_OURS)
     channel = _channel(fields)
     if channel is None or fields.get("UserEvent") != "CallSieveOutbound":
@@ -257,7 +257,7 @@ def _outbound_report(packet: Packet) -> Event | None:
 
 
 def parse_key(packet: Packet) -> KeyPressed | None:
-    """Return the press of the spam key during a call ([callsieve-incall] in the dialplan); None for any other event."""
+    """Return the press of the spam key during a call ([callsieve-incall] in the dialplan); None for other events."""
     if packet.name != "UserEvent":
         return None
     fields = packet.some(_OURS)

@@ -42,7 +42,7 @@ STABLE_SECONDS = 10.0
 
 
 def reconnect_seconds(failures: int, chance: float, *, login_refused: bool = False) -> float:
-    """Return how long to wait after several failures in a row. `failures` counts from 1.
+    """Return how long to wait after several failures in a row. `failures`: how many there were (1 or more).
 
     `chance` in 0..1 spreads the wait over its second half. Waits are short, because calls are missed meanwhile. After a
     refused login the wait is at least a minute.
@@ -53,7 +53,7 @@ def reconnect_seconds(failures: int, chance: float, *, login_refused: bool = Fal
 
 
 class AmiListenerState(StrEnum):
-    """The state of the listener; see the table at the top of the module."""
+    """The state of the listener, as in the table at the top of the module."""
 
     CONNECTING = "connecting"
     LOGGING_IN = "logging in"
@@ -64,10 +64,10 @@ class AmiListenerState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Time limits. A dead peer is noticed within `ping_seconds + answer_seconds`.
+    """Time limits of the connection. If Asterisk is dead, this is noticed within `ping_seconds + answer_seconds`.
 
-    Silence is measured in `slices`, so that a process that was suspended does not blame its peer. While other bytes
-    arrive, the reply to a ping may take `patience` times as long, because it waits behind them.
+    Silence is measured in `slices`, so that a process that was suspended does not blame Asterisk. While other bytes
+    arrive, the reply to a ping may take `patience` times as long, because the reply waits behind these bytes.
     """
 
     connect_seconds: float = 5.0
@@ -80,7 +80,7 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class ListenerStatus:
-    """The listener's state for `callsieve doctor` and metrics. `behind_seconds`: age of the oldest waiting event."""
+    """The listener's state for `callsieve doctor` and metrics. `behind_seconds`: the oldest waiting event's age."""
 
     state: AmiListenerState
     connected_since: float | None
@@ -128,7 +128,7 @@ class AmiListener:
 
     @property
     def status(self) -> ListenerStatus:
-        """Return the current state."""
+        """Return the current state of the listener."""
         now, inbox = self._clock(), self._inbox
         oldest_at = inbox.oldest_at
         return ListenerStatus(
@@ -146,7 +146,7 @@ class AmiListener:
         )
 
     def start(self) -> None:
-        """Start to connect in the background. Never raises, even for a wrong account."""
+        """Start to connect in the background. This never raises, even for a wrong account."""
         self._task = asyncio.create_task(self._run(), name="ami-listener")
 
     async def close(self) -> None:
@@ -158,7 +158,7 @@ class AmiListener:
         self._inbox.close()
 
     def notices(self) -> AsyncIterator[Notice]:
-        """Return packets and gaps of all connections in order, for one consumer."""
+        """Yield packets and gaps of all connections in order, for one consumer."""
         return self._inbox.notices()
 
     async def _run(self) -> None:

@@ -1,11 +1,11 @@
 """Follows each call from its events to its outcome. Start here to see how events are assigned to calls.
 
     tracker = CallTracker(trunk_of)
-    outcomes = tracker.receive(event, at)
+    outcomes = tracker.receive(event, at)       the outcomes of calls that the event ended
 
-No I/O and no clock. A channel belongs to the call of its first linkedid, and moves when Asterisk gives it another
-linkedid (pick-up, parking, attended transfer). A call is over when its last channel is gone. A call that was not seen
-completely is incomplete and never evidence. All memory is bounded.
+No I/O and no clock. A channel belongs to the call of its first linkedid, and moves when Asterisk gives the channel
+another linkedid (pick-up, parking, attended transfer). A call is over when its last channel is gone. A call that was
+not seen completely is incomplete and never evidence. All memory is bounded.
 """
 
 from collections.abc import Callable
@@ -38,7 +38,7 @@ class Held(NamedTuple):
 
 
 class CallTracker:
-    """Tracks all calls of one Asterisk. `trunk_of` maps a channel name to the name of its trunk, or to None."""
+    """Tracks all calls of one Asterisk. `trunk_of` returns the name of a channel's trunk, or None."""
 
     def __init__(
         self, trunk_of: TrunkOf, *, calls_limit: int = CALLS_LIMIT, age_limit_seconds: float = AGE_LIMIT_SECONDS
@@ -55,12 +55,12 @@ class CallTracker:
 
     @property
     def calls_in_progress(self) -> int:
-        """Return the number of calls in progress."""
+        """Return how many calls are in progress."""
         return len(self._calls)
 
     @property
     def held(self) -> Held:
-        """Return the current numbers of objects in memory."""
+        """Return how many objects of each kind are in memory now."""
         return Held(
             calls=len(self._calls),
             channels=len(self._channels),
@@ -82,8 +82,9 @@ class CallTracker:
     def gap(self, at: float) -> list[Outcome]:
         """End every call in progress as incomplete, because the connection is lost or the program stops.
 
-        After reconnecting, CallSieve does not list the calls that continue, because it avoids the permission for that
-        (decisions/manager-rights.md). A call that continues is later seen as a call without its beginning.
+        After reconnecting, CallSieve does not list the calls that continue, because such a list needs a permission that
+        CallSieve avoids (decisions/manager-rights.md). A call that continues is later seen as a call without its
+        beginning.
         """
         for call in list(self._calls.values()):
             call.set_talking(False, at)
@@ -104,7 +105,7 @@ class CallTracker:
         return channel
 
     def _find_or_add(self, ref: ChannelRef, at: float) -> Channel:
-        """Return the channel, adding it if it is new. A channel without a seen beginning makes its call incomplete."""
+        """Return the channel, added if it is new. If its beginning was not seen, its call becomes incomplete."""
         channel = self._find(ref)
         if channel is not None:
             return channel
@@ -329,7 +330,7 @@ class CallTracker:
             channel.call.call_id = event.call_id
 
     def _on_message_waiting(self, event: events.MessageWaiting, at: float) -> None:
-        """Record a new message if the mailbox has more than before. Listening to messages reduces the number."""
+        """Record a new message if the mailbox has more than before. Listening to messages reduces the count."""
         before = self._mailboxes.pop(event.mailbox, 0)
         self._mailboxes[event.mailbox] = event.new
         if len(self._mailboxes) > MAILBOXES_LIMIT:

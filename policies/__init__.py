@@ -1,1 +1,1 @@
-"""Decides about a call with policies from files. The decision is one function without I/O."""
+"""Decides about a call with policies from files. The decision is one function without I/O (engine.py)."""

@@ -1,7 +1,7 @@
 """Reads and checks a test case of `callsieve policy test`: its tables `call`, `facts` and `expect`.
 
-A reader takes a TOML value, or raises PolicyError with a short reason. `read_parts` adds the key and continues.
-docs/reference/policies.md describes every key.
+A reader takes a TOML value, or raises PolicyError with a short reason. `read_parts` adds the key to the reason, and
+continues with the next value. docs/reference/policies.md describes every key.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def read_line_or_lines(value: Any) -> tuple[str, ...]:
 
 
 def read_word(allowed: frozenset[str], value: Any) -> str:
-    """Check that a value is in a closed set of words, and return it."""
+    """Check that a value is one of the allowed words, and return it."""
     if not isinstance(value, str) or value not in allowed:
         raise PolicyError(f"has the unknown value {shown(value)}{nearest(str(value), allowed)}")
     return value
@@ -89,14 +89,14 @@ def read_count(lowest: int, highest: int, value: Any) -> int:
 
 
 def read_amount(value: Any) -> float:
-    """Check that a value is a number of minutes, hours or days, and return it."""
+    """Check that a value is an amount of minutes, hours or days (0 or more), and return it."""
     if type(value) not in (int, float) or not math.isfinite(value) or not 0 <= value <= 1e6:
         raise PolicyError(f"must be a number that is 0 or more, not {shown(value)}")
     return float(value)
 
 
 class Refusal(NamedTuple):
-    """An error in a value. `path` is the full path of its key, `about` the part of the path that its message names."""
+    """An error in a value. `path`: the full path of the value's key. `about`: the part that the message names."""
 
     path: KeyPath
     about: KeyPath
@@ -111,7 +111,7 @@ class Refusal(NamedTuple):
 
 
 class Refusals(PolicyError):
-    """All errors in a list or a table."""
+    """The error that contains all errors in a list or a table."""
 
     def __init__(self, refusals: Sequence[Refusal]) -> None:
         super().__init__(str(refusals[0]))
@@ -119,7 +119,7 @@ class Refusals(PolicyError):
 
 
 def refused_by(error: PolicyError) -> Sequence[Refusal]:
-    """Return the errors that a reader raised. A list or a table can have several."""
+    """Return the errors in `error`, which a reader raised. A list or a table can have several."""
     return error.refusals if isinstance(error, Refusals) else [Refusal((), (), str(error))]
 
 
@@ -144,7 +144,7 @@ def read_list(read: Reader, value: Any) -> tuple[Any, ...]:
 
 
 def read_keys(keys: Mapping[str, Reader], required: frozenset[str], value: Any) -> dict[str, Any]:
-    """Check that a value is a table with these keys only, and read each key with its reader."""
+    """Check that a value is a table with no other keys than these, and read each value with its key's reader."""
     if not isinstance(value, dict):
         raise PolicyError(f"must be a table with {', '.join(sorted(keys))}, not {shown(value)}")
     unknown = [Refusal((key,), (), f"has no key {shown(key)}{nearest(key, keys)}") for key in value if key not in keys]
@@ -155,21 +155,21 @@ def read_keys(keys: Mapping[str, Reader], required: frozenset[str], value: Any) 
 
 
 def read_region(value: Any) -> str:
-    """Check that a value is a region such as `GB`, whose numbering plan parses national numbers. Return it."""
+    """Check that a value is a region such as `GB`, whose numbering plan parses national numbers, and return it."""
     if not isinstance(value, str) or not is_possible_region(value):
         raise PolicyError(f"has the unknown region {shown(value)}: write a code such as GB")
     return value
 
 
 def read_instant(value: Any) -> float:
-    """Check that a value is a TOML date and time with a time zone. Return it in UTC seconds."""
+    """Check that a value is a TOML date and time with a time zone. Return the time in UTC seconds."""
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise PolicyError(f"must be a time with a time zone, such as 2026-01-15T03:00:00-05:00, not {shown(value)}")
     return value.timestamp()
 
 
 def read_entry(value: Any) -> str:
-    """Check that a value is a list entry: an E.164 number, or a prefix and `*`. Return it."""
+    """Check that a value is a list entry (an E.164 number, or a prefix and `*`), and return it."""
     if not isinstance(value, str) or not ENTRY.fullmatch(value):
         raise PolicyError(f"has the invalid value {shown(value)}: write it as +12017421834 or +1201742*")
     return value
@@ -250,7 +250,7 @@ EXPECT: dict[str, tuple[Reader, Callable[[Decision], Any]]] = {
 
 
 def call_of(table: Mapping[str, Any], home: str) -> tuple[IncomingCall, float]:
-    """Return the call in a `call` table, and its time. Numbers are parsed as from Asterisk, including `anonymous`."""
+    """Return the call in a `call` table, and the time of the call. Numbers are parsed as from Asterisk."""
     region = table.get("region", home)
     did, diverted_from = table.get("did"), table.get("diverted_from")
     call = IncomingCall(
@@ -269,7 +269,7 @@ def call_of(table: Mapping[str, Any], home: str) -> tuple[IncomingCall, float]:
 
 
 def facts_of(table: Mapping[str, Any], call: IncomingCall, now: float, levels: Thresholds) -> Facts:
-    """Return the facts in a `facts` table. Ages in the table count back from `now`."""
+    """Return the facts about a call in a `facts` table. Ages in the table count back from `now`."""
     number = call.caller.key or ""
 
     def ago(key: str, unit_seconds: float) -> float | None:
@@ -377,6 +377,6 @@ def _minutes_ago(minutes: Sequence[float], now: float) -> tuple[float, ...]:
 
 
 def differences(expected: Mapping[str, Any], decision: Decision) -> tuple[tuple[str, Any, Any], ...]:
-    """Return the differences from the expected result, each as key, expected value and actual value."""
+    """Return where the decision differs from the expected result, each as key, expected value and actual value."""
     values = ((key, value, EXPECT[key][1](decision)) for key, value in expected.items())
     return tuple((key, value, has) for key, value, has in values if value != has)

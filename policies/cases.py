@@ -8,6 +8,7 @@
     expect = { action = "warn", rule = "level-challenge" }
 
 Only the keys of `expect` are compared. An error names the file, the line, the case, the key and the remedy:
+
     cases.toml: line 4: case 'a spammer': call has no key 'calle' (did you mean caller?)
 """
 
@@ -47,9 +48,9 @@ _TABLES: Mapping[str, Mapping[str, Reader]] = {
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A test case with its expected result. `line` is its line in the file.
+    """A test case with its expected result. `line`: the line in the file on which the test case begins.
 
-    `policy` is the name of a policy, `text` a complete policy. If both are None, the running policy is used.
+    `policy`: the name of a policy. `text`: a complete policy. If both fields are None, the running policy is used.
     """
 
     name: str
@@ -61,7 +62,7 @@ class Trial:
 
 
 class Difference(NamedTuple):
-    """A difference. `key`: a key of `expect`. `expected`: its value. `found`: the value in the decision."""
+    """A difference between expected and actual decision. `key`: a key of `expect`. `found`: the actual value."""
 
     key: str
     expected: Any
@@ -70,7 +71,7 @@ class Difference(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """The result of a test case. It passed if there are no differences."""
+    """The result of a test case. The test case passed if there are no differences."""
 
     name: str
     decision: Decision
@@ -80,7 +81,7 @@ class Tried:
 def read_trials(
     text: str, region: str = "US", levels: Thresholds = DEFAULT.levels
 ) -> tuple[tuple[Trial, ...], list[PolicyProblem]]:
-    """Return the test cases of a file, or all its errors. `region` is the PBX's, `levels` are the level thresholds."""
+    """Return the test cases of a file, or all its errors. `region`: the PBX's region. `levels`: level thresholds."""
     trials, problems = read_toml(text, lambda file, problems: _trials_from(file, region, levels, problems))
     if problems or trials is None:
         return (), problems
@@ -94,7 +95,7 @@ def run_trial(
     policy_of: Callable[[str], Policy],
     window_seconds: float = EMERGENCY_WINDOW_SECONDS,
 ) -> Tried:
-    """Run a test case. `running` is the policy for cases without their own. Raise PolicyError for an invalid policy."""
+    """Run a test case. `running`: the policy for cases that name none. Raise PolicyError for an invalid policy."""
     case = trial.case
     facts = case.facts._replace(emergency_window_seconds=window_seconds)
     try:

@@ -27,7 +27,7 @@ KeyPath = tuple[str | int, ...]
 
 
 def read_when(table: Any) -> tuple[Condition, ...]:
-    """Return the conditions of a table, all of which must hold. Raise PolicyError for the first error."""
+    """Return the conditions of a `when` table, all of which must hold. Raise PolicyError for the first error."""
     problems = Problems()
     conditions = read_conditions(table, (), problems)
     if problems:
@@ -36,7 +36,7 @@ def read_when(table: Any) -> tuple[Condition, ...]:
 
 
 def read_conditions(table: Any, path: KeyPath, problems: Problems, depth: int = 0) -> tuple[Condition, ...]:
-    """Return the conditions of a table. Add errors to `problems`. An empty table is an error."""
+    """Return the conditions of a table. Errors are added to `problems`. An empty table is an error."""
     if not isinstance(table, dict):
         problems.add(
             Wording(
@@ -111,7 +111,7 @@ def _all(conditions: tuple[Condition, ...], case: Case) -> bool:
 
 
 def why_not(condition: Condition, case: Case) -> str:
-    """Return the text of a failed condition with the actual value: `country = "GB": it is US`."""
+    """Return the text of a condition that does not hold, with the actual value: `country = "GB": it is US`."""
     if condition.name not in COMBINATIONS:
         return f"{condition.text}: it is {_fact_of(condition, case)}"
     facts = {part.name: _fact_of(part, case) for part in single_conditions((condition,))}
@@ -123,7 +123,7 @@ def _fact_of(condition: Condition, case: Case) -> str:
 
 
 def single_conditions(conditions: Iterable[Condition]) -> Iterator[Condition]:
-    """Yield each condition, including the conditions inside any, all and not."""
+    """Yield each condition, including the conditions inside `any`, `all` and `not`."""
     for condition in conditions:
         if condition.name not in COMBINATIONS:
             yield condition
@@ -135,7 +135,7 @@ def single_conditions(conditions: Iterable[Condition]) -> Iterator[Condition]:
 
 
 def implies(narrow: tuple[Condition, ...], wide: tuple[Condition, ...]) -> bool:
-    """Return whether `wide` always holds when `narrow` holds. False means unknown: combinations must be equal."""
+    """Return whether `wide` surely holds when `narrow` holds. Combinations are only compared for equality."""
     return all(any(_covers(w, n) for n in narrow) for w in wide)
 
 
@@ -148,7 +148,7 @@ def _covers(wide: Condition, narrow: Condition) -> bool:
 
 
 def only_hints(conditions: tuple[Condition, ...]) -> bool:
-    """Return whether every condition is too weak to be a rule's only reason to reject."""
+    """Return whether each of the conditions is too weak to be a rule's only reason to reject."""
     return all(map(_is_hint, conditions))
 
 
@@ -161,7 +161,7 @@ def _is_hint(condition: Condition) -> bool:
 
 
 def toml_of(value: Any) -> str:
-    """Return a value as TOML text, to show a policy. Supports only the types that a policy can contain."""
+    """Return a value as TOML text, to show a policy. Only types that a policy can contain are supported."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):

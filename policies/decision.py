@@ -44,10 +44,10 @@ ASKS = ("digit", "name", "number")
 class IncomingCall(NamedTuple):
     """An incoming call. Only `trunk`, `trusted` and `carrier_counts` can be trusted.
 
-    `priority_callback`: the call carries `Priority: psap-callback`. `diverted_from`: the number that diverted the call
-    here; `caller` is the original caller. `name` came with the call, from the carrier or the caller; None if it was not
-    recorded. `withheld`: the number of a caller who withholds it, only for blocklists that may match it.
-    `carrier_counts`: whether reports of the trunk's carrier about the caller count as evidence.
+    `priority_callback`: whether the call carries `Priority: psap-callback`. `diverted_from`: the number that diverted
+    the call here; `caller` is the original caller. `name`: the name that came with the call, from the carrier or the
+    caller; None if it was not recorded. `withheld`: the number of a caller who withholds it, only for blocklists that
+    may match it. `carrier_counts`: whether reports of the trunk's carrier about the caller count as evidence.
     """
 
     linkedid: str
@@ -65,17 +65,17 @@ class IncomingCall(NamedTuple):
 
     @property
     def auth_class(self) -> AuthClass:
-        """Return the authentication class under which the store keeps evidence about this call."""
+        """Return how well the caller is authenticated. The store keeps evidence about the call under this class."""
         return auth_class_of(self.attestation, self.verification, self.trusted)
 
 
 class Decision(NamedTuple):
     """A decision with its explanation.
 
-    `step` is the number of the step that decided (policies.md), 0 for fail-open. `would_be` is the action without
-    observe mode, and `observed` tells whether observe mode changed it. `capped_by` is the reason why a limit weakened
-    the policy's action. `name` is the name of a verified caller. `label` is the rule's tag, and `ask` its question for
-    a challenge. `category` comes from imported lists. `callee` is the callee's extension, if known, with `language`.
+    `step`: which step decided (policies.md), 0 for fail-open. `would_be`: the action without observe mode. `observed`:
+    whether observe mode changed the action. `capped_by`: the reason why a limit weakened the policy's action. `name`:
+    the name of a verified caller. `label`: the rule's tag. `ask`: the rule's question for a challenge. `category`: the
+    kind of call by imported lists. `callee`: the callee's extension, if known, with `language`.
     """
 
     action: Action

@@ -32,7 +32,7 @@ FAILURES_AGAINST_REDIALLING = 2  # after two failures, a caller who calls again 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A step of the precedence: its number in docs/reference/policies.md, its title, rule names and function."""
+    """A step of the precedence. `number`: its position in docs/reference/policies.md."""
 
     number: int
     title: str
@@ -123,9 +123,9 @@ STEPS = (
 class Cap:
     """A limit on the action of a rule or of the default. `holds` returns whether the limit applies to a call.
 
-    `reference` returns the reference of the appeal behind the limit. `only_evidence`: the limit applies only to rules
-    about a level or points, because other rules do not depend on the evidence. `only_actions`: the limited actions;
-    empty for all.
+    `reference` returns the reference of the appeal behind the limit. `only_evidence`: whether the limit applies only to
+    rules about a level or points, because other rules do not depend on the evidence. `only_actions`: the limited
+    actions; empty for all.
     """
 
     highest: Action
@@ -136,13 +136,13 @@ class Cap:
     only_actions: frozenset[Action] = frozenset()
 
     def bounds(self, action: Action, about_evidence: bool) -> bool:
-        """Return whether the limit would weaken this action."""
+        """Return whether the limit would weaken this action. `about_evidence`: as in Ruling."""
         if self.only_actions and action not in self.only_actions:
             return False
         return self.highest < action and (about_evidence or not self.only_evidence)
 
     def why_in(self, case: Case) -> Why:
-        """Return the limit's reason for this call."""
+        """Return the reason of the limit, with the values for this call."""
         reference = self.reference(case)
         return Why(self.reason, {} if reference is None else {"reference": reference})
 
@@ -160,18 +160,18 @@ def redialled(case: Case) -> bool:
 
 
 def challenge_passed(case: Case) -> bool:
-    """Return whether a passed challenge or a proof of control is still valid for the caller (families/caller.py)."""
+    """Return whether the caller's last passed challenge or proof of control is still valid (families/caller.py)."""
     until = case.facts.passed_until
     return until is not None and case.now < until
 
 
 def is_sampled(case: Case) -> bool:
-    """Return whether this call is in the control sample, a random share of calls without a tag or a warning."""
+    """Return whether this call is in the control sample, a random share of calls that get no tag and no warning."""
     return is_drawn(case.facts.sample, case.call.linkedid)
 
 
 def marked_not_spam(case: Case) -> bool:
-    """Return whether the known callee marked the number as not spam. This counts like a passed challenge.
+    """Return whether the known callee marked the number as not spam. Such a mark counts like a passed challenge.
 
     So a wanted automated caller that cannot press a digit gets through.
     """
@@ -184,7 +184,7 @@ def appeal_in_force(case: Case) -> str | None:
 
 
 def is_appealed(case: Case) -> bool:
-    """Return whether the number has an appeal in force."""
+    """Return whether an appeal against the number's marks is in force."""
     return appeal_in_force(case) is not None
 
 
@@ -255,7 +255,7 @@ ALL_CAPS, CAPS_OF_LISTS, NO_CAPS = _cap_table(CAPS), _cap_table((INVITATION,)), 
 
 
 def policy_rules(case: Case, policy: Policy) -> tuple[int, Ruling]:
-    """Return the step number (8 or 9) and the policy's ruling: of the first rule that matches, or the default."""
+    """Return the step (8 or 9) and the policy's ruling: of the first rule that matches, or else of the default."""
     ruling = policy.table.ruling(case)
     return BY_DEFAULT[policy.default] if ruling is None else (8, ruling)
 
@@ -289,7 +289,7 @@ def decide_for_callee(call: IncomingCall, facts: Facts, policy: Policy, now: flo
     """Return the decision for one person's phone, or None if it equals the decision at the trunk.
 
     Only steps 3 and 6 and quiet hours apply, and only if no earlier step decides. In observe mode the decision is
-    recorded but changes nothing.
+    recorded, but the phone rings as before.
     """
     case = Case(call, facts, now)
     for step in STEPS:
@@ -333,7 +333,7 @@ def _decision(case: Case, policy: Policy, ruling: Ruling, step: int, caps: CapTa
 
 
 def _left_by(cap: Cap, case: Case, step: int) -> Action:
-    """Return the action after a limit. A limit to `warn` becomes `allow` without evidence against the caller."""
+    """Return the action after a limit. Without evidence against the caller, a limit to `warn` becomes `allow`."""
     against = (
         case.facts.reputation.level is not Level.NONE
         or step == STEP_OF_LISTS

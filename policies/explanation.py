@@ -17,9 +17,9 @@ class ExplanationLine:
     """A line of an explanation, about a step or a rule.
 
     Attributes:
-        step: The number of the step.
+        step: Which step the line is about.
         title: The name of the step or of the rule.
-        outcome: The result.
+        outcome: The result of the step or rule.
         failed: The conditions of the rule that did not hold.
     """
 
@@ -30,7 +30,7 @@ class ExplanationLine:
 
 
 def explain(call: IncomingCall, facts: Facts, policy: Policy, now: float) -> tuple[ExplanationLine, ...]:
-    """Return every step and rule that was tried for this call, in order. The last line is the decision."""
+    """Return the results of all steps and rules that were tried for this call, in order. The last is the decision."""
     decision = decide(call, facts, policy, now)
     lines = _explain_steps(Case(call, facts, now), policy)
     return (*lines, ExplanationLine(decision.step, "decision", _in_words(decision)))

@@ -1,11 +1,11 @@
 r"""Opens files without the risk of blocking, finds the line of a TOML key, and suggests corrections for typos.
 
-tomllib returns values without line numbers, but errors must name the line.
+tomllib returns values without their lines, but errors must name the line.
 
     places_of('a = 1\n[[rule]]\nwhen = { x = 2 }') -> a tree: .line_of(("rule", 0, "when", "x")) == 3
 
-The search is one pass over the tokens, without recursion. It does not check the TOML, because tomllib does. It refuses
-only a key with too many parts, because tomllib's time grows with the square of their number.
+The search is one pass over the tokens, without recursion. It does not check the TOML, because tomllib checks it. Only a
+key with too many parts is refused here, because tomllib's time grows with the square of how many parts a key has.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from reputation.wording import Wording
 
 
 class NotRegular(OSError):
-    """The file is a pipe, a socket or a device."""
+    """The error for a file that is a pipe, a socket or a device."""
 
 
 def open_regular(path: Path) -> BinaryIO:
@@ -57,7 +57,7 @@ def shown(value: object) -> str:
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str:
-    """Return the suggestion of `hint` as English text."""
+    """Return the suggestion of `hint` for this word as English text."""
     return str(hint(word, allowed))
 
 
@@ -96,11 +96,11 @@ class Position:
     parts: dict[Step, Position] = field(default_factory=dict)
 
     def part(self, step: Step, line: int) -> Position:
-        """Return the part at a key or index, adding it if it is new."""
+        """Return the part of the value at a key or index. A part that is new is added with this line."""
         return self.parts.setdefault(step, Position(line))
 
     def line_of(self, path: tuple[Step, ...]) -> int:
-        """Return the line of the value at a path. If it is missing, return the line of its nearest parent."""
+        """Return the line of the value at a path. If that value is missing, return the line of its nearest parent."""
         place = self
         for step in path:
             if step not in place.parts:
@@ -110,7 +110,7 @@ class Position:
 
 
 def places_of(text: str) -> Position:
-    """Return the tree of all keys. Raise PolicyError for a key of more than MAX_PARTS parts."""
+    """Return the tree of all keys in a TOML text. Raise PolicyError for a key of more than MAX_PARTS parts."""
     return _Scanner().scan(text)
 
 
@@ -183,7 +183,7 @@ class _Scanner:
         self.keys = None
 
     def _table_of(self, keys: list[str], line: int) -> Position:
-        """Return the table that a header opens. For `[[rule]]` it is a new item of the list."""
+        """Return the table that a header opens. A header `[[rule]]` opens a new item of the list."""
         place = self.root
         for key in keys[:-1]:
             place = _latest(place.part(key, line))

@@ -1,6 +1,6 @@
 """Warns about a valid policy: conditions that never hold, and rules that stop callers only because of marks.
 
-`policies.loader.read_policy` finds the errors.
+Errors of an invalid policy come from `policies.loader.read_policy`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,7 +17,7 @@ NAMES = {"trunk": "[[trunk]]", "did": "[[did]]", "callee_group": "[[person]] or 
 
 
 def unknown_names(policy: Policy, known: Mapping[str, frozenset[str]]) -> list[str]:
-    """Return a warning for each trunk, DID, group or source that is not in `known` (condition -> names)."""
+    """Return a warning for each trunk, DID, group or source that is not in `known` (names by condition)."""
     return [
         f"rule '{rule.name}': {condition.name} {name!r} is not a known {NAMES[condition.name]}, so it never holds"
         for rule in policy.rules
@@ -55,7 +55,7 @@ def trusting_rules(policy: Policy) -> list[str]:
 
 
 def _speaking(conditions: Iterable[Condition], action: Action) -> set[_Speaks]:
-    """Return, for each way in which all conditions can hold, the strongest evidence that they require."""
+    """Return the strongest evidence that the conditions require, for each way in which all of them can hold."""
     needed = {_Speaks.NOBODY}
     for condition in conditions:
         needed = {max(before, added) for before in needed for added in _speaking_in(condition, action)}

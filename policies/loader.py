@@ -1,6 +1,7 @@
 """Reads a policy from TOML and checks all of it, so that a policy cannot cause an error during a call.
 
 An error names the file, the line, the rule and the remedy:
+
     balanced.toml: line 7: rule 'known-bad': unknown condition level_atleast (did you mean level_at_least?)
 """
 
@@ -34,7 +35,7 @@ from reputation.wording import Wording
 
 
 class Preset(NamedTuple):
-    """The description of a preset. `price` is a drawback that users must know before they choose it."""
+    """The description of a preset. `price`: a drawback that users must know before they choose the preset."""
 
     sentence: Wording
     price: Wording | None = None
@@ -110,12 +111,12 @@ def _load(name: str, directories: Sequence[Path], chain: tuple[str, ...]) -> Pol
 
 
 def is_policy_name(name: str) -> bool:
-    """Return whether a policy may have this name. A path is never allowed."""
+    """Return whether `name` is allowed as the name of a policy. A path is never allowed."""
     return bool(NAME.fullmatch(name) or SITE_POLICY.fullmatch(name))
 
 
 def policy_text(name: str, directories: Sequence[Path] = ()) -> str:
-    """Return the text of the policy that `load_policy` would load. Raise PolicyError if it does not exist."""
+    """Return the text of the policy that `load_policy` would load. Raise PolicyError if no such policy exists."""
     if not is_policy_name(name):
         raise PolicyError(
             Wording(
@@ -147,7 +148,7 @@ def _text_of(name: str, directories: Sequence[Path]) -> tuple[str, str]:
 
 
 def read_text(path: Path, max_bytes: int = MAX_BYTES) -> str:
-    """Return the text of a file of policies or cases, of limited size. Raise PolicyError if it cannot be read."""
+    """Return the text of a file of policies or test cases. Raise PolicyError if it cannot be read or is too long."""
     try:
         with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
@@ -178,7 +179,7 @@ BaseOf = Callable[[str], Policy]
 
 
 def parse_policy(text: str, name: str, source: str, base_of: BaseOf) -> Policy:
-    """Parse a policy. `source` is its file name, for errors. `base_of` loads the policy that its `extends` names."""
+    """Return the policy in a text. `source`: its file name, for errors. `base_of` loads the policy in its `extends`."""
     policy, problems = read_policy(text, name, base_of)
     if policy is None:
         count = len(problems) - 1
@@ -190,7 +191,7 @@ def parse_policy(text: str, name: str, source: str, base_of: BaseOf) -> Policy:
 
 
 def read_policy(text: str, name: str, base_of: BaseOf) -> tuple[Policy | None, list[PolicyProblem]]:
-    """Return the policy, or all its errors in the order of the text."""
+    """Return the policy in a text, or None and all errors in the order of the text."""
     return read_toml(text, lambda table, problems: _policy_from(table, name, base_of, problems))
 
 
@@ -218,7 +219,7 @@ def read_toml(
 
 
 def line_of_toml_error(error: Exception, text: str) -> int | None:
-    """Return the line of a TOML error. Before Python 3.14 only the error's message has it."""
+    """Return on which line a TOML error is, or None. Before Python 3.14 only the error's message has the line."""
     lines = max(1, len(text.splitlines()))
     line: int | None = getattr(error, "lineno", None)
     if line is not None:
@@ -276,7 +277,7 @@ def _observe(value: Any) -> bool:
 
 
 def _rules_from(tables: Any, problems: Problems) -> tuple[Rule, ...]:
-    """Read the rules. Check each rule, and compare it with the earlier rules."""
+    """Return the rules in these tables. Each rule is checked, and compared with the earlier rules."""
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         problems.add(Wording("write the rules as [[rule]] tables"), ("rule",))
         return ()

@@ -4,7 +4,7 @@
     least_people(Kind.MARKS, 50, Level.WARN, weights, people) -> 3                           people needed; None: never
     action_under(policy, case, weights, people) -> Action                                    for a call from the number
 
-The data of an invented number goes through the same code as that of real numbers, so this is not a second model.
+The data of an invented number goes through the same code as the data of real numbers, so this is not a second model.
 """
 
 from bisect import bisect_left
@@ -50,9 +50,9 @@ MULTIPLES = (1, 2, 3, 5, 10, 20, 50, 100)
 class MarkedNumber(NamedTuple):
     """An invented number. `answered` people took its calls, and `marks` of them, in `groups` groups, marked it as spam.
 
-    `hung_up` others hung up within seconds. `listed`: a source lists it. `failed`: it was challenged twice and pressed
-    nothing. `passed`: it pressed the digit. `at_once`: all marks came within minutes. `appealed`: an appeal is in
-    force. `verified`: its owner is known.
+    `hung_up`: how many others hung up within seconds. `listed`: whether a source lists it. `failed`: whether it was
+    challenged twice and pressed nothing. `passed`: whether it pressed the digit. `at_once`: whether all marks came
+    within minutes. `appealed`: whether an appeal is in force. `verified`: whether its owner is known.
     """
 
     marks: int
@@ -68,14 +68,14 @@ class MarkedNumber(NamedTuple):
 
 
 class Effect(NamedTuple):
-    """A number's reputation. `lower_in`: days until its level falls without new evidence, and the lower level."""
+    """The reputation of a number. `lower_in`: after how many days its level falls without new evidence, and to what."""
 
     reputation: Reputation
     lower_in: tuple[int, Level] | None
 
     @property
     def level(self) -> Level:
-        """Return the current level."""
+        """Return the number's level now."""
         return self.reputation.level
 
 
@@ -136,7 +136,7 @@ def least_people(kind: MarkKind, answered: int, level: Level, weights: Weights, 
 
 
 def strongest(case: MarkedNumber, weights: Weights, people: int) -> MarkedNumber:
-    """Return the number with its marks and hang-ups multiplied by the factor that has the strongest effect."""
+    """Return the number with marks and hang-ups multiplied by the same factor, chosen for the strongest effect."""
     sized = (
         case._replace(marks=case.marks * n, hung_up=case.hung_up * n, answered=(case.marks + case.hung_up) * n)
         for n in MULTIPLES
@@ -146,7 +146,7 @@ def strongest(case: MarkedNumber, weights: Weights, people: int) -> MarkedNumber
 
 
 def action_under(policy: Policy, case: MarkedNumber, weights: Weights, people: int) -> Action:
-    """Return the policy's action for a call from the number, if nobody knows the number. Observe mode is ignored."""
+    """Return the policy's action for a call from the number, if nobody here knows it. Observe mode is ignored."""
     call = IncomingCall("", Number(NUMBER, NUMBER, CallerKind.NUMBER))
     evidence = evidence_of(case, weights)
     facts = Facts(

@@ -1,4 +1,4 @@
-"""The outbound guard: decides whether an outgoing call may be placed now. No I/O, built like policies/engine.py.
+"""The check of outgoing calls: decides whether a call may be placed now. No I/O, built like policies/engine.py.
 
     guard(call, facts, rules, now) -> OutboundDecision      allow, hold (until when), or refuse, with rule and reason
 
@@ -57,7 +57,7 @@ def _utc_minute(at: float) -> str:
 class OutboundRules:
     """The policy for outgoing calls, from the settings. A limit of 0 means no limit. `day` and `when` format dates.
 
-    `laws`: the laws of all known countries. `needs_consent`: refuse calls without a consent that the law requires.
+    `laws`: the laws of all known countries. `needs_consent`: whether a call needs a consent that the law requires.
     """
 
     observe: bool = True
@@ -89,7 +89,7 @@ class OutgoingCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboundDecision:
-    """A decision about an outgoing call. `until` is the earliest allowed time if the call is held, or would be."""
+    """A decision about an outgoing call. `until`: the earliest allowed time if the call is held, or would be held."""
 
     action: Passage
     rule: str
@@ -139,7 +139,7 @@ class _Ruling:
 
 @dataclass(frozen=True, slots=True)
 class GuardStep:
-    """A step of the guard: its title, its function, and the explanation if the step passes."""
+    """A step of `guard`: its title, its function, and the explanation if the step does not decide."""
 
     title: str
     rule_on: Callable[[_Case], _Ruling | None]
@@ -172,7 +172,7 @@ def _do_not_call(case: _Case) -> _Ruling | None:
 
 
 def _refusal_of(case: _Case) -> tuple[LawFile, RefusalRow] | None:
-    """Return the law and its rule that still require obeying the called person's do-not-call request, or None."""
+    """Return the law and its row that still protect the called person's do-not-call request, or None."""
     law, requested_at = case.law, case.facts.unwanted_at
     row = binding(law.refusal, case.key, case.now) if law else None
     if law is None or row is None or requested_at is None or case.now >= requested_at + row.days * DAY_SECONDS:
@@ -199,7 +199,7 @@ def _about_copy(case: _Case, copy: RegisterCopy) -> tuple[dict[str, str | int], 
 
 
 def is_too_old(copy: RegisterCopy, row: RegisterRow, now: float) -> bool:
-    """Return whether the law requires a newer copy of the do-not-call register."""
+    """Return whether the law (`row`) requires a newer copy of the do-not-call register."""
     return now - copy.file_at > row.max_days * DAY_SECONDS
 
 
@@ -361,7 +361,7 @@ def _allowed(case: _Case) -> _Ruling:
 def explain_guard(
     call: OutgoingCall, facts: OutboundFacts, rules: OutboundRules, now: float
 ) -> tuple[tuple[str, str], ...]:
-    """Return the title and the result of every step, up to the step that decides."""
+    """Return the title and the result of every step of `guard`, up to the step that decides about this call."""
     case = _case(call, facts, rules, now)
     lines: list[tuple[str, str]] = []
     for step in STEPS:
@@ -374,7 +374,7 @@ def explain_guard(
 
 
 def day_of(call: OutgoingCall, rules: OutboundRules, now: float) -> int | None:
-    """Return today's date where the called person is, in days since 1970."""
+    """Return today's date where the called person is, in days since 1970; None if no number was dialled."""
     return None if call.callee is None else local_date_number(rules.hours.place_of(call.callee, now), now)
 
 

@@ -14,7 +14,7 @@ from reputation.wording import Wording
 
 
 class PolicyError(ValueError):
-    """A policy is unusable. `words` names the file, the line, the rule and the remedy."""
+    """The error for an unusable policy. `words` names the file, the line, the rule and the remedy."""
 
     def __init__(self, words: str | Wording) -> None:
         super().__init__(words)
@@ -22,7 +22,7 @@ class PolicyError(ValueError):
 
 
 class PolicyNotFound(PolicyError):
-    """There is no policy of this name. `words` does not list the searched directories, but `str()` does."""
+    """The error for a name without a policy. `str()` lists the searched directories, `words` does not."""
 
     def __init__(self, name: str, words: Wording, looked: Wording | None = None) -> None:
         super().__init__(words)
@@ -35,7 +35,7 @@ class PolicyNotFound(PolicyError):
 
 @dataclass(frozen=True, slots=True)
 class PolicyProblem:
-    """An error in the text of a policy. `path` is the path of the TOML key."""
+    """An error in the text of a policy. `path`: the path of the TOML key with the error."""
 
     text: str | Wording
     path: tuple[str | int, ...] = ()
@@ -46,32 +46,32 @@ class PolicyProblem:
 
     @property
     def words(self) -> str | Wording:
-        """Return the message, preceded by its line number if known."""
+        """Return the message, preceded by the line of the error if it is known."""
         if self.line is None:
             return self.text
         return Wording("line {line}: {problem}", {"line": self.line, "problem": self.text})
 
 
 class Problems(list[PolicyProblem]):
-    """The errors in a text, MOST at most. Reading continues after each error."""
+    """The errors in a text, at most `MOST`. Reading continues after each error."""
 
     MOST = 50
 
     def add(self, text: str | Wording, path: tuple[str | int, ...]) -> None:
-        """Add an error. Raise TooManyProblems at the limit."""
+        """Add an error at the TOML path `path`. Raise TooManyProblems at the limit."""
         self.append(PolicyProblem(text, path))
         if len(self) >= self.MOST:
             raise TooManyProblems
 
 
 class TooManyProblems(Exception):
-    """The text has so many errors that it is probably not a policy."""
+    """The error for a text with so many errors that it is probably not a policy."""
 
 
 class Ruling(NamedTuple):
     """The result of a step: the action, the name of the rule and the reason, with the rule's `label` and `ask`.
 
-    `about_evidence`: whether it depends on the evidence against the caller, or is the default.
+    `about_evidence`: whether the ruling depends on the evidence against the caller, or is the default.
     """
 
     action: Action
@@ -84,9 +84,9 @@ class Ruling(NamedTuple):
 
 @dataclass(slots=True)
 class Case:
-    """The input of conditions: a call, and all facts about it at one moment.
+    """The input of conditions: a call, and all facts about the call at one moment.
 
-    It is never changed, but it is not frozen, because a frozen class takes longer to create.
+    A Case is never changed, but it is not frozen, because a frozen class takes longer to create.
     """
 
     call: IncomingCall
@@ -98,15 +98,15 @@ class Case:
         return self.call, self.facts, self.policy_of(policies), self.now
 
     def policy_of(self, policies: PolicySet | Policy) -> Policy:
-        """Return the policy that applies to this call."""
+        """Return which of the policies applies to this call."""
         return policies if isinstance(policies, Policy) else policies.policy_of(self.call, self.facts)
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A named test with its operand. `text` is its form in the file.
+    """A named test with its operand. `text`: the condition as written in the file.
 
-    `reads`: the fields of a case on which its result depends (`call.verification`); empty if unknown.
+    `reads`: the fields of a case on which the result depends (`call.verification`); empty if unknown.
     """
 
     name: str
@@ -123,10 +123,10 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Conditions, all of which must hold, and an action. `label` is the tag that the phone shows.
+    """Conditions, all of which must hold, and an action. `label`: the tag that the phone shows.
 
-    `ask` is the question of a challenge, from decision.ASKS, if it differs from the settings. `about_evidence`: whether
-    a condition tests a level or points. Other rules apply regardless of the evidence.
+    `ask`: the question of a challenge, from decision.ASKS, if it differs from the settings. `about_evidence`: whether a
+    condition tests a level or points. Other rules apply regardless of the evidence.
     """
 
     name: str
@@ -138,7 +138,7 @@ class Rule:
     about_evidence: bool = False
 
     def matches(self, case: Case) -> bool:
-        """Return whether every condition holds."""
+        """Return whether every condition of the rule holds."""
         return all_hold(self.when, case)
 
     @property
@@ -148,7 +148,7 @@ class Rule:
 
 
 def all_hold(conditions: tuple[Condition, ...], case: Case) -> bool:
-    """Return whether every condition holds."""
+    """Return whether every one of these conditions holds."""
     for condition in conditions:  # noqa: SIM110 (a generator for `all` took a quarter of `decide`)
         if not condition.test(case, condition.operand):
             return False
@@ -162,8 +162,8 @@ class RuleTable:
     """The rules of a policy, with a cache of the rules that can still match, keyed by field values that recur.
 
     A condition gives the same result whenever the fields in its `reads` have the same values. Nearly all calls repeat
-    such values, so it is tested once for each combination. A rule cannot match if a field in a condition's `needs` is
-    empty.
+    such values, so the condition is tested once for each combination. A rule cannot match if a field in a condition's
+    `needs` is empty.
     """
 
     MOST = 4096  # kept combinations, limited because callers choose some of the fields
@@ -179,7 +179,7 @@ class RuleTable:
         self._left: dict[Hashable, tuple[LeftRule, ...]] = {}
 
     def ruling(self, case: Case) -> Ruling | None:
-        """Return the ruling of the first rule that matches, or None."""
+        """Return the ruling of the first rule that matches this case, or None."""
         fields = (self._fields_of(case), *map(bool, self._needed_of(case)))
         left = self._left.get(fields)
         if left is None:
@@ -203,8 +203,8 @@ class RuleTable:
 class Policy:
     """Rules in the order in which they are tried, and a default action.
 
-    `chain` names the policy and then the policies that it extends. `conditions` are the names of all conditions used.
-    `table` finds the rule that matches.
+    `chain`: the name of the policy, then the names of the policies that it extends. `conditions`: the names of all
+    conditions used. `table` finds the rule that matches.
     """
 
     name: str
@@ -229,7 +229,7 @@ class PolicyScope:
     group: str | None = None
 
     def covers(self, call: IncomingCall, facts: Facts) -> bool:
-        """Return whether the policy applies to this call."""
+        """Return whether the policy of this scope applies to this call."""
         return (
             (self.did is None or self.did == call.did)
             and (self.trunk is None or self.trunk == call.trunk)
@@ -251,7 +251,7 @@ class PolicySet:
         )
 
     def policy_of(self, call: IncomingCall, facts: Facts) -> Policy:
-        """Return the policy that applies to a call."""
+        """Return the policy that applies to a call: of the first scope that covers it, or the default."""
         for scope in self.scopes:
             if scope.covers(call, facts):
                 return scope.policy

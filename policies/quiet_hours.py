@@ -18,14 +18,14 @@ STEP_OF_BLOCKLIST = 4
 
 
 def resting(facts: Facts, hours: QuietHours, now: float, came_at: float | None = None) -> Facts:
-    """Return the facts with `quiet` reduced to people who have quiet hours now. `came_at` is when the call arrived."""
+    """Return the facts with `quiet` reduced to people who have quiet hours now. `came_at`: when the call arrived."""
     if is_redialled(facts, now if came_at is None else came_at):
         return facts._replace(quiet=())
     return facts._replace(quiet=tuple(person for person in facts.quiet if hours.is_resting(person.extension, now)))
 
 
 def kept_from(case: Case) -> bool:
-    """Return whether the callee's phone must not ring for this caller now."""
+    """Return whether quiet hours keep this caller from ringing the callee's phone now."""
     callee = case.facts.callee
     return callee is not None and any(
         person.extension == callee.extension and not _knows(person, case.call, case.facts)

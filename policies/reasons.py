@@ -1,6 +1,6 @@
 """The reason of a decision: a code with values for its text, or an administrator's own text. No I/O.
 
-The journal stores `Why.kept`, which has the code and not the text. `why_of` restores the reason from it.
+The journal stores `Why.kept`, which has the code and not the text. `why_of` restores the reason from that value.
 """
 
 import json
@@ -14,7 +14,7 @@ from reputation.wording import Wording
 
 
 class Reason(StrEnum):
-    """The engine's reasons. `{entry}` is an entry of an administrator's list."""
+    """The reasons that the engine gives. `{entry}` is an entry of an administrator's list."""
 
     INTERNAL = "the call comes from one of our own endpoints"
     EMERGENCY_NUMBER = "an emergency number is calling"
@@ -48,7 +48,7 @@ class Reason(StrEnum):
 
 
 class PresetReason(StrEnum):
-    """The reasons in the rules of the presets. They are translated, also in an operator's rule with the same text."""
+    """The reasons in the rules of the presets. An operator's rule with the same text is translated as well."""
 
     VERY_STRONG_EVIDENCE = "very strong evidence against this number"
     STRONG_EVIDENCE = "strong evidence against this number, partly from how its earlier calls went"
@@ -82,7 +82,7 @@ class FailOpen(StrEnum):
 
 
 class OutboundReason(StrEnum):
-    """The reasons in decisions of the outbound guard."""
+    """The reasons in decisions about outgoing calls."""
 
     EMERGENCY = "an emergency call is always allowed"
     NOT_A_NUMBER = "the dialled text is not a telephone number"
@@ -136,10 +136,10 @@ _OF_FAILURES: Mapping[str, FailOpen] = {failure.value: failure for failure in Fa
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """A reason with its values, or an administrator's own text. `cap` is the reason of a limit, if any.
+    """A reason with its values, or an administrator's own text. `cap`: the reason of a limit, if any.
 
-    `about` has the values for the text, such as `entry` and `day`, and an appeal's `reference`. For a number at risk,
-    `why` in it is the code of a GradeReason. Rows of older versions have a text there.
+    `about`: the values for the text, such as `entry` and `day`, and an appeal's `reference`. For a number at risk,
+    `about` has the code of a GradeReason under the key `why`. Rows of older versions have a text there.
     """
 
     reason: CodedReason | str
@@ -148,12 +148,12 @@ class Why:
 
     @property
     def code(self) -> str:
-        """Return the code, or an empty text for an administrator's own text."""
+        """Return the code of the reason, or an empty text for an administrator's own text."""
         return CODES[self.reason] if isinstance(self.reason, StrEnum) else ""
 
     @property
     def words(self) -> str | Wording:
-        """Return the text. It can be translated unless an administrator wrote it."""
+        """Return the text of the reason. It can be translated unless an administrator wrote it."""
         words: str | Wording = self.reason
         if isinstance(self.reason, StrEnum):
             words = Wording(self.reason.value, {name: self._place(name) for name in PLACES[self.reason]})
@@ -196,7 +196,7 @@ def capped(why: Why, cap: Why | None) -> Why:
 
 
 def why_of(kept: str) -> Why:
-    """Parse a reason from the journal. A code from another version that is unknown here becomes a text."""
+    """Return the reason from its value in the journal. A code that this version does not know becomes a text."""
     if not kept.startswith(CODED):
         return Why(kept)
     try:
@@ -211,15 +211,15 @@ def why_of(kept: str) -> Why:
 
 
 def is_of_sample(kept: str) -> bool:
-    """Return whether the stored reason belongs to a call of the control sample."""
+    """Return whether the stored reason is that of a call in the control sample."""
     return CODES[Reason.CONTROL_SAMPLE] in kept and why_of(kept).cap is Reason.CONTROL_SAMPLE
 
 
 def why_of_rule(text: str) -> Why:
-    """Return the reason in a policy's rule, as a code if a preset has the same text."""
+    """Return the reason for the text of a policy's rule: as a code if a preset has the same text."""
     return Why(_OF_RULES.get(text, text))
 
 
 def why_of_failure(text: str) -> Why:
-    """Return the reason of a fail-open decision, as a code if its text is a FailOpen."""
+    """Return the reason of a fail-open decision from its text: as a code if the text is a FailOpen."""
     return Why(_OF_FAILURES.get(text, text))

@@ -23,7 +23,7 @@ INVITED = frozenset({Tie.ALLOW, Tie.EXPECTED})
 
 
 def ties_in_reach(facts: Facts) -> tuple[PersonalTie, ...]:
-    """Return the relations of the people that this call may reach, and of the company."""
+    """Return the caller's relations to the company and to the people that this call may reach."""
     if facts.callee is not None:
         who = facts.callee.extension
         return tuple(tie for tie in facts.ties if tie.person in (who, None))
@@ -34,7 +34,7 @@ def ties_in_reach(facts: Facts) -> tuple[PersonalTie, ...]:
 
 
 def ties_of_callee(facts: Facts, now: float | None = None) -> list[Tie]:
-    """Return the callee's relations to the caller, if the callee is known."""
+    """Return the callee's relations to the caller; empty if the callee is unknown."""
     if facts.callee is None or not facts.ties:
         return []
     who = facts.callee.extension
@@ -42,14 +42,14 @@ def ties_of_callee(facts: Facts, now: float | None = None) -> list[Tie]:
 
 
 def lasts(tie: PersonalTie, now: float | None) -> bool:
-    """Return whether the relation is still valid. A conversation counts for 180 days. Without `now` return True."""
+    """Return whether the relation is still valid. A conversation counts for 180 days. `now` None: True."""
     return tie.at is None or now is None or now - tie.at < RELATIONSHIP_SECONDS
 
 
 def may_relate(call: IncomingCall, facts: Facts, now: float | None = None) -> bool:
     """Return whether relations count for this caller.
 
-    They do not for a premium number, a failed signature, or within a day after a one-ring call (a call-back scam).
+    They do not count for a premium number, a failed signature, or a one-ring call (a call-back scam) within a day.
     """
     ringing = facts.one_ring_at is not None and (now is None or now - facts.one_ring_at < ONE_RING_GUARD_SECONDS)
     return (
@@ -97,7 +97,7 @@ def passed_days_ago(facts: Facts, now: float) -> float:
 
 
 def is_verified(call: IncomingCall, facts: Facts) -> bool:
-    """Return whether the caller's identity is proven well enough to show its name and to limit the action."""
+    """Return whether the caller's identity is proven well enough to show their name and to limit the action."""
     return effective_level(facts.identity, call.auth_class) >= VERIFIED_LEVEL
 
 
@@ -118,10 +118,10 @@ def own_number_spoofed(call: IncomingCall, facts: Facts) -> bool:
 
 
 class PerPhone(NamedTuple):
-    """The endpoints of phones for which the decision is modified.
+    """The endpoints of phones on which the decision is changed.
 
-    `known`: their users know the caller and need no warning. `blocked`: their users have blocked the caller.
-    `unwhispered`: their users have switched spoken warnings off.
+    `known`: phones of people who know the caller and need no warning. `blocked`: phones of people who have blocked the
+    caller. `unwhispered`: phones of people who have switched spoken warnings off.
     """
 
     known: tuple[str, ...] = ()

@@ -1,7 +1,7 @@
 """Assembles the input of a decision for `/screen`, `/callee`, `lookup`, `policy explain` and replays. No I/O.
 
     query = query_of(call, now, hours.quiet, plan=plan)       the facts query for the store
-    situation = situation_of(call, facts, now, hours, lately)
+    situation = situation_of(call, facts, now, hours, lately) the case to decide
     decision = decide(*situation.under(policies))
 
 An interface passes the call, the store's facts, and the facts that the store does not have (`Lately`).
@@ -59,9 +59,9 @@ def query_of(
 ) -> FactsQuery:
     """Return the facts query for the store.
 
-    `quiet` is None if the query is not for a particular call; its hour is then not used. `endpoint`: the callee's
-    phone, if known. `channel_endpoint`: the endpoint from which the call comes. `first_call`: the first-call signals,
-    if known.
+    `quiet`: None if the query is not for a particular call; the hour of the call is then not used. `endpoint`: the
+    callee's phone, if known. `channel_endpoint`: the endpoint from which the call comes. `first_call`: the first-call
+    signals, if known.
     """
     number = None if call.caller.key is None else call.caller
     hour = None if quiet is None else hour_at(now, quiet.usual)
@@ -85,7 +85,7 @@ def query_of(
 def situation_of(
     call: IncomingCall, facts: Facts, now: float, hours: ScreeningHours, lately: Lately = NOTHING_LATELY
 ) -> Case:
-    """Return the case for a decision: the call, and the store's facts with the recent ones added."""
+    """Return the case for a decision: the call, and the store's facts with the recent facts (`lately`) added."""
     if lately.calls or lately.block_calls:
         calls, block_calls = lately.calls, lately.block_calls
         facts = facts._replace(recent_calls=calls, recent_block_calls=block_calls, recent_dids=lately.dids)
@@ -99,7 +99,7 @@ def situation_of(
 
 
 def _with_emergency(facts: Facts, at: float, now: float) -> Facts:
-    """Return the facts with an emergency call that the store may not have. The call closer to now wins."""
+    """Return the facts with an emergency call that the store may not have. The call closer to `now` is used."""
     if not opens_after_closing(at, facts.emergency_closed_at):
         return facts
     if facts.emergency_at is not None and abs(facts.emergency_at - now) <= abs(at - now):
@@ -126,14 +126,14 @@ def is_stranger(call: IncomingCall, facts: Facts, decision: Decision, now: float
 
 
 def may_ask_others(call: IncomingCall, facts: Facts, decision: Decision, now: float) -> bool:
-    """Return whether a look-up could change the decision: the caller is unknown and there is no evidence against it."""
+    """Return whether a look-up could change the decision: the caller is unknown, and nothing speaks against it."""
     return facts.reputation.level is Level.NONE and is_stranger(call, facts, decision, now)
 
 
 def may_ask_again(call: IncomingCall, facts: Facts, decision: Decision, now: float) -> bool:
     """Return whether this number may be looked up again because earlier results are old.
 
-    It may if look-ups know the number, its level is at most tag, and the caller is unknown here.
+    It may if look-ups know the number, its level is at most `tag`, and the caller is unknown here.
     """
     looked_up = any(row.looked_up for row in facts.imported)
     return looked_up and facts.reputation.level <= Level.TAG and is_stranger(call, facts, decision, now)

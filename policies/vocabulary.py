@@ -1,7 +1,7 @@
 """The conditions that a policy may use: one table, checked when a policy is loaded.
 
 Each condition has a reader (TOML value -> operand, or PolicyError) and a test (case, operand -> bool). Its `covers`
-returns whether an operand always holds when another one does, which finds unreachable rules.
+returns whether one operand always holds when another operand holds, which finds unreachable rules.
 """
 
 import re
@@ -54,9 +54,10 @@ LOCAL = "local"  # instead of a time zone: the server's own
 class Word:
     """A condition that policies may use. `value` describes its operand, `fact` formats the actual value in a case.
 
-    `reads`: the fields of a case on which it depends, if they are cheap to compare; empty: test every case. `needs`: a
-    field without which the condition is false, unless its operand is false; empty: no such field. `labels`: the tag for
-    each operand, if the rule has no tag of its own. `may_reject`: whether it may be a rule's only reason to reject.
+    `reads`: the fields of a case on which the condition depends, if they are cheap to compare; empty: test every case.
+    `needs`: a field without which the condition is false, unless its operand is false; empty: no such field. `labels`:
+    the tag for each operand, if the rule has no tag of its own. `may_reject`: whether it may be a rule's only reason to
+    reject.
     """
 
     value: str
@@ -98,7 +99,7 @@ def read_words(allowed: frozenset[str], value: Any) -> frozenset[str]:
 
 
 def read_pattern(pattern: re.Pattern[str], example: str, value: Any) -> frozenset[str]:
-    """Check that all texts of a value match a regular expression, and return them. `example` is shown in errors."""
+    """Check that all texts of a value match a regular expression, and return the texts. `example`: for errors."""
     texts = read_texts(value)
     for text in sorted(texts):
         if not pattern.fullmatch(text):
@@ -120,7 +121,7 @@ def read_level(value: Any) -> Level:
 
 
 def read_points(value: Any) -> tuple[int, int]:
-    """Check that a value is a range of points. Return the lowest and the highest."""
+    """Check that a value is a range of points. Return the lowest and the highest points."""
     whole = isinstance(value, list) and len(value) == 2 and all(type(v) is int for v in value)
     if not whole or value[0] > value[1]:
         raise PolicyError(Wording("must be [lowest, highest] in whole points, not {value}", {"value": shown(value)}))
@@ -145,7 +146,7 @@ def read_table(value: Any, required: frozenset[str], optional: frozenset[str] = 
 
 @dataclass(frozen=True, slots=True)
 class CallsWithin:
-    """The operand: at least `at_least` earlier calls from the number, or from its block of 1000, within `minutes`."""
+    """An operand: at least `at_least` earlier calls from the number, or from its block of 1000, within `minutes`."""
 
     minutes: int
     at_least: int
@@ -153,7 +154,7 @@ class CallsWithin:
 
 
 def read_calls_within(value: Any) -> CallsWithin:
-    """Parse `{ minutes = 10, at_least = 5, of = "number" }`."""
+    """Return the operand in a table such as `{ minutes = 10, at_least = 5, of = "number" }`."""
     table = read_table(value, frozenset({"minutes", "at_least"}), frozenset({"of"}))
     for key, highest in (("minutes", MAX_MINUTES), ("at_least", MAX_CALLS)):
         if type(table[key]) is not int or not 1 <= table[key] <= highest:
@@ -175,27 +176,27 @@ def holds_calls_within(case: Case, operand: CallsWithin) -> bool:
 
 
 def count_calls_within(case: Case, operand: CallsWithin) -> int:
-    """Return the number of earlier calls within the operand's minutes."""
+    """Return how many earlier calls came within the operand's minutes, from the number or its block."""
     calls = case.facts.recent_block_calls if operand.block else case.facts.recent_calls
     since = case.now - 60 * operand.minutes
     return sum(at > since for at in calls)
 
 
 def covers_calls_within(wide: CallsWithin, narrow: CallsWithin) -> bool:
-    """Return whether `wide` holds whenever `narrow` does: not fewer minutes, not more calls."""
+    """Return whether `wide` holds whenever `narrow` holds: not fewer minutes, not more required calls."""
     return wide.block == narrow.block and wide.minutes >= narrow.minutes and wide.at_least <= narrow.at_least
 
 
 @dataclass(frozen=True, slots=True)
 class DidsCalled:
-    """The operand: at least `at_least` DIDs called within `minutes`."""
+    """An operand: at least `at_least` DIDs that the number called within `minutes`."""
 
     minutes: int
     at_least: int
 
 
 def read_dids_called(value: Any) -> DidsCalled:
-    """Parse `{ minutes = 10, at_least = 5 }`."""
+    """Return the operand in a table such as `{ minutes = 10, at_least = 5 }`."""
     table = read_table(value, frozenset({"minutes", "at_least"}))
     for key, lowest, highest in (("minutes", 1, MAX_MINUTES), ("at_least", 2, MAX_CALLS)):
         if type(table[key]) is not int or not lowest <= table[key] <= highest:
@@ -228,7 +229,7 @@ def read_at_least(lowest: int, highest: int, value: Any) -> int:
 
 
 def at_least(lowest: int, highest: int, fact: Callable[[Case], int], needs: str) -> Word:
-    """Return a condition that holds if the fact is at least its operand."""
+    """Return a condition that holds if the fact is its operand or more."""
     return Word(
         f"a whole number from {lowest} to {highest}",
         partial(read_at_least, lowest, highest),
@@ -248,18 +249,18 @@ def before_first_call(case: Case) -> FirstCall:
 
 
 def carrier_label_of(call: IncomingCall) -> str | None:
-    """Return the carrier's warning in the caller's name, or None. The carrier's reports must count as evidence."""
+    """Return the carrier's warning in the caller's name, or None. Only carriers whose reports count are believed."""
     return label_of_carrier(call.name) if call.carrier_counts and call.name else None
 
 
 def is_of_nobodys_range(case: Case) -> bool:
-    """Return whether a source lists the caller's number range as unallocated, or as one that never calls."""
+    """Return whether a source lists the caller's number range as unallocated, or as a range that never calls."""
     plan = case.facts.plan
     return plan is not None and plan.is_evidence and plan.purpose in NEVER_CALL
 
 
 def companies_complaining(case: Case) -> int:
-    """Return how many companies complain, by weight. If any company has cleared the number, subtract one."""
+    """Return how many companies complain about the number, by weight; one less if any company has cleared it."""
     reports = case.facts.peers
     listed = sum([min(1.0, report.weight) for report in reports if not report.is_cleared])
     return floor(listed + 1e-9) - any(report.is_cleared for report in reports) if reports else 0
@@ -276,7 +277,7 @@ def is_of_listed_block(case: Case) -> bool:
 
 
 def is_of_same_exchange(case: Case) -> bool | None:
-    """Return whether number and DID differ only in the last four digits; None if either is unknown."""
+    """Return whether caller and DID differ only in the last four digits of their numbers; None if one is unknown."""
     number, did = case.call.caller.key, case.call.did
     if number is None or not did:
         return None
@@ -284,7 +285,7 @@ def is_of_same_exchange(case: Case) -> bool | None:
 
 
 def is_of_one_source(case: Case) -> bool:
-    """Return whether a single source lists the number, and the level comes only from that source."""
+    """Return whether a single source lists the number as spam, and the number's level comes from it alone."""
     listing = {row.source for row in case.facts.imported if row.verdict == "spam"}
     witnesses = case.facts.reputation.witnesses
     return len(listing) == 1 and (witnesses is None or witnesses.seen < witnesses.label)
@@ -292,7 +293,7 @@ def is_of_one_source(case: Case) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """A period of the day in a time zone. If `until` is before `since`, it ends on the next day."""
+    """An operand: a period of the day in a time zone. If `until` is before `since`, it ends on the next day."""
 
     since: time
     until: time
@@ -301,14 +302,14 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """Days of the week in a time zone."""
+    """An operand: days of the week in a time zone."""
 
     days: frozenset[str]
     zone: tzinfo | None
 
 
 def read_zone(table: dict[str, Any]) -> ZoneInfo | None:
-    """Return the time zone that a table names (IANA); None for `local`, the server's zone."""
+    """Return the time zone (IANA) under the key `zone` of a table; None for `local`, the server's zone."""
     name = table["zone"]
     if name == LOCAL:
         return None
@@ -324,14 +325,14 @@ def read_zone(table: dict[str, Any]) -> ZoneInfo | None:
 
 
 def read_time(text: Any) -> time:
-    """Parse a time such as `22:00`."""
+    """Return the time of day in a text such as `22:00`."""
     if not isinstance(text, str) or not re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", text):
         raise PolicyError(Wording("must be a time such as 22:00, not {value}", {"value": shown(text)}))
     return time(int(text[:2]), int(text[3:]))
 
 
 def read_hours(value: Any) -> Clock:
-    """Parse `{ from = "22:00", to = "08:00", zone = "Europe/London" }`."""
+    """Return the period in a table such as `{ from = "22:00", to = "08:00", zone = "Europe/London" }`."""
     table = read_table(value, frozenset({"from", "to", "zone"}))
     clock = Clock(read_time(table["from"]), read_time(table["to"]), read_zone(table))
     if clock.since == clock.until:
@@ -345,7 +346,7 @@ def time_of(case: Case, operand: Clock) -> time:
 
 
 def holds_hours(case: Case, operand: Clock) -> bool:
-    """Return whether the time of the call is at or after `since` and before `until`."""
+    """Return whether the call came at or after the operand's `since` and before its `until`."""
     now = time_of(case, operand)
     if operand.since < operand.until:
         return operand.since <= now < operand.until
@@ -353,7 +354,7 @@ def holds_hours(case: Case, operand: Clock) -> bool:
 
 
 def read_weekdays(value: Any) -> Days:
-    """Parse `{ days = ["sat", "sun"], zone = "Europe/London" }`."""
+    """Return the days in a table such as `{ days = ["sat", "sun"], zone = "Europe/London" }`."""
     table = read_table(value, frozenset({"days", "zone"}))
     return Days(read_words(frozenset(WEEKDAYS), table["days"]), read_zone(table))
 
@@ -363,7 +364,7 @@ def _days_ago(days: float) -> str:
 
 
 def holds_weekdays(case: Case, operand: Days) -> bool:
-    """Return whether today is one of the days."""
+    """Return whether the call came on one of the operand's days."""
     return weekday_of(case, operand) in operand.days
 
 
@@ -373,7 +374,7 @@ def weekday_of(case: Case, operand: Days) -> str:
 
 
 def covers_weekdays(wide: Days, narrow: Days) -> bool:
-    """Return whether `wide` has the same time zone as `narrow`, and all its days."""
+    """Return whether `wide` has the same time zone as `narrow`, and all days of `narrow`."""
     return wide.zone == narrow.zone and wide.days >= narrow.days
 
 
@@ -401,7 +402,7 @@ def equals_operand(fact: Callable[[Case], bool | None]) -> Callable[[Case, bool]
 
 
 def words(allowed: frozenset[str], fact: Callable[[Case], str | None], *reads: str, needs: str = "") -> Word:
-    """Return a condition that holds if the fact is one of the words that a rule lists. They must be in `allowed`."""
+    """Return a condition that holds if the fact is one of the words that a rule lists. These must be in `allowed`."""
     value = ", ".join(sorted(allowed)) if len(allowed) < 20 else "codes such as GB"
     value = f"one or several of {value}"
     return Word(value, partial(read_words, allowed), one_of(fact), frozenset.issuperset, fact_text(fact), reads, needs)
@@ -413,7 +414,7 @@ def texts(value: str, fact: Callable[[Case], str | None], *reads: str) -> Word:
 
 
 def boolean(fact: Callable[[Case], bool | None], *reads: str, needs: str = "") -> Word:
-    """Return a condition on a fact that is true, false, or None if unknown."""
+    """Return a condition on a fact that is True, False, or None if unknown."""
     return Word(
         "true or false",
         read_boolean,
@@ -426,7 +427,7 @@ def boolean(fact: Callable[[Case], bool | None], *reads: str, needs: str = "") -
 
 
 def purpose_of(case: Case) -> Purpose | None:
-    """Return the purpose of the caller's number range in the numbering plan."""
+    """Return the purpose of the caller's number range in the numbering plan, or None."""
     return None if case.facts.plan is None else case.facts.plan.purpose
 
 
@@ -444,7 +445,7 @@ def starts_with(case: Case, prefixes: frozenset[str]) -> bool:
 
 
 def begins_with_one(text: str, prefixes: frozenset[str]) -> bool:
-    """Return whether a text starts with one of the prefixes. Does one set look-up for each length."""
+    """Return whether a text starts with one of the prefixes, with one look-up in the set for each length."""
     return any(text[:length] in prefixes for length in range(1, len(text) + 1))
 
 
@@ -454,7 +455,7 @@ def covers_prefixes(wide: frozenset[str], narrow: frozenset[str]) -> bool:
 
 
 def read_name_patterns(value: Any) -> frozenset[str]:
-    """Check that a value has patterns for names, in which `*` matches any text. Return the patterns."""
+    """Return the patterns for names in a value. In a pattern, `*` matches any text."""
     texts = read_texts(value)
     if len(texts) > MAX_PATTERNS:
         raise PolicyError(
@@ -482,7 +483,7 @@ def name_missing(case: Case) -> bool | None:
 
 
 def enum_words(members: Any) -> frozenset[str]:
-    """Return the values of a StrEnum."""
+    """Return the values of the members of a StrEnum."""
     return frozenset(str(member) for member in members)
 
 
@@ -491,12 +492,12 @@ COUNTRIES = frozenset({*supported_regions(), "001"})  # 001: numbers of no count
 
 
 def points_of_caller(case: Case) -> int:
-    """Return the caller's points."""
+    """Return the points of the evidence against the caller."""
     return case.facts.reputation.points
 
 
 def voice_before(case: Case) -> Voice | None:
-    """Return who spoke in the last recorded call of the caller; None for a robot that passed a challenge."""
+    """Return who spoke in the caller's last recorded call; None if that is unknown, or a robot passed a challenge."""
     voice, facts = case.facts.voice, case.facts
     has_passed = facts.passed_at is not None or facts.passed_until is not None
     return None if voice is Voice.ROBOT and has_passed else voice
