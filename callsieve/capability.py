@@ -142,7 +142,7 @@ class Capability:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """The enabled capabilities. `changes` and `sentences` include those of disabled capabilities.
+    """The enabled capabilities. `changes` and `sentences` also contain entries of disabled capabilities.
 
     `main` passes this object to commands as `ctx.obj`, and to pages as a service.
     """

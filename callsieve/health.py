@@ -27,7 +27,7 @@ class Check:
 
     Attributes:
         name: The name of the check.
-        status: The result.
+        status: The result as a word.
         detail: The result in words.
         remedy: How to solve the problem; empty without a problem.
         at: When the check ran.
@@ -225,7 +225,7 @@ class HealthCause:
 
     Attributes:
         status: The status of these checks.
-        checks: The checks.
+        checks: The checks that share status and remedy.
         remedy: How to solve the problem; empty without a problem.
     """
 

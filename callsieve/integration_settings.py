@@ -144,7 +144,7 @@ def url_problem(url: str, *, private: bool) -> str | None:
 
 
 class MqttTable(setting_types.SettingsTable, frozen=True):
-    """The MQTT broker that receives events and the screening state. `host`: empty: no broker. `prefix`: of all topics.
+    """The MQTT broker that receives events and the screening state. `host`: empty: no broker. `prefix`: begins topics.
 
     `discovery`: whether to announce the device to Home Assistant. `events`: the kinds to publish; empty: all.
     """

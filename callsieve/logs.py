@@ -1,4 +1,4 @@
-"""Write log lines to standard error, one line per event. systemd's journal reads them there.
+"""Write log lines to standard error, one line per event. systemd's journal reads standard error.
 
 All code logs through the standard library. Only the format, and a thread that writes the lines, are defined here.
 With the thread, a slow reader does not delay calls. The thread writes many lines at a time, because waking it for each

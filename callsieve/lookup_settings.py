@@ -137,8 +137,8 @@ class LookupTable(SettingsTable, frozen=True):
 
     `cost`: the price of a request; `daily_spend`: the highest total price per day. `budget_ms`: how long a call waits
     for the answer. `fresh_hours`: the age at which an answer is renewed. `max_age_days`: how long an answer counts.
-    `watch_limit`: how many more requests than `daily_limit` may ask about our own numbers each day; 0: none. `private`:
-    whether the service is in our own network, where plain http is allowed.
+    `watch_limit`: how many requests about our own numbers are allowed each day, not counted in `daily_limit`; 0: none.
+    `private`: whether the service is in our own network, where plain http is allowed.
     """
 
     name: Name

@@ -1,4 +1,4 @@
-"""The active numbering plans: those that come with CallSieve, and files in the state directory that change them.
+"""The active numbering plans: plans that come with CallSieve, and files in the state directory that change these plans.
 
     STATE/plan/fr.toml        replaces the shipped plan of a country
     STATE/plan/fr-own.toml    adds rows to the plan of the country

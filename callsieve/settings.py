@@ -81,7 +81,7 @@ class StoreTable(setting_types.SettingsTable, frozen=True):
 
 
 class Ami(setting_types.SettingsTable, frozen=True):
-    """The connection to Asterisk's manager interface, which reports how calls end. It is off without a user name."""
+    """The connection to Asterisk's manager interface, which reports how calls end. Off if there is no user name."""
 
     host: str = "127.0.0.1"
     port: setting_types.Port = 5038
@@ -92,7 +92,8 @@ class Ami(setting_types.SettingsTable, frozen=True):
 class Numbers(setting_types.SettingsTable, frozen=True):
     """How national numbers are read, unless a trunk has its own region.
 
-    `match_withheld`: apply blocklists to the number that a trunk delivers for a caller who withholds it.
+    `match_withheld`: whether blocklists apply to the number that a trunk delivers for a caller who withholds the
+    number.
     """
 
     region: str = "US"
@@ -263,7 +264,7 @@ class TrunkTable(setting_types.SettingsTable, frozen=True):
 
 
 class DidTable(setting_types.SettingsTable, frozen=True):
-    """A number that callers dial. `screen`: false for fax, alarm and lift. `group`: a single group, for `groups`.
+    """A number that callers dial. `screen`: false for fax, alarm and lift. `group`: one group, in place of `groups`.
 
     `trap`: whether nobody uses the number, so that its callers probably dial whole ranges or bought lists.
     """
@@ -354,7 +355,7 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def settings_file(self) -> Path:
-        """Return the path of the settings file, even if it does not exist."""
+        """Return the path of the settings file, even if there is no such file."""
         return self.file or self.usual_file
 
     def state_path(self, text: str) -> Path:
@@ -418,7 +419,7 @@ def load_or_salvage(config: Path | None) -> tuple[Loaded, SettingsError | None]:
 
 
 def switched_off(config: Path | None) -> frozenset[str]:
-    """Return the names in `[capabilities] off`, even if the file has errors elsewhere. Empty if it cannot be read."""
+    """Return the names in `[capabilities] off`, even if the file has errors elsewhere. Empty if it is unreadable."""
     with suppress(ValueError, RecursionError):  # SettingsError and msgspec's are ValueErrors, too
         table = tomllib.loads(_read(_file_of(config, os.environ)[0], required=True) or "")
         off = msgspec.convert(table.get("capabilities", {}), CapabilitiesTable).off

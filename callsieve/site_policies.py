@@ -97,7 +97,7 @@ def put_accepted(loaded: Loaded, name: str, text: str) -> None:
 
 
 def go_back(loaded: Loaded, version: SiteVersion) -> bool:
-    """Restore the previously accepted version. Return False if it no longer exists. Raise OSError.
+    """Restore the previously accepted version. Return False if this version no longer exists. Raise OSError.
 
     The replaced version is kept as a received version that is not accepted.
     """

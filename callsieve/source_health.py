@@ -21,9 +21,9 @@ OVERDUE_SECONDS = 3600.0  # the timers run every quarter of an hour
 class SourceStatus(StrEnum):
     """The state of a source. If several apply, the worst counts.
 
-    `waiting`: nothing has been received or sent yet. `off`: switched off. `failed`: the last attempt failed. `stale`:
-    nothing was received or sent for too long. `shrank`: the last file was much smaller. `expired`: its data is too old
-    to count.
+    `waiting`: nothing has been received or sent yet. `off`: the source is switched off. `failed`: the last attempt
+    failed. `stale`: nothing was received or sent for too long. `shrank`: the last file was much smaller. `expired`: the
+    source's data is too old to count.
     """
 
     OK = "ok"
@@ -42,7 +42,7 @@ class SourceStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SourceHealth:
-    """The health of a source. `health`: its state. `detail`: the reason as text; null if all is well."""
+    """The health of a source. `health`: the state of the source. `detail`: the reason as text; null if all is well."""
 
     health: SourceStatus
     detail: Wording | None = None
@@ -73,7 +73,7 @@ class SourceHealth:
 
 
 def nobody_fetches(due: Iterable[float | None], now: float) -> bool:
-    """Return whether a source is overdue because no timer runs. `due`: due times; None for a source never fetched."""
+    """Return whether a source is overdue because no timer runs. `due`: when each source is due; None: never fetched."""
     return any(at is None or now > at + OVERDUE_SECONDS for at in due)
 
 

@@ -126,7 +126,7 @@ SWITCHED_BY_HAND = OffReason(BY_HAND)
 
 
 def read_reason(text: str) -> OffReason:
-    """Parse a stored reason. If it is unreadable, return the reason `by-hand`."""
+    """Parse a stored reason. If the text is unreadable, return the reason `by-hand`."""
     try:
         return msgspec.json.decode(text, type=OffReason)
     except msgspec.DecodeError:

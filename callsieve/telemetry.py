@@ -124,7 +124,7 @@ class _Report(msgspec.Struct):
 
 
 def is_outdated(state: Path, now: float | None = None) -> bool:
-    """Return whether the daemon runs an older program than the installed one."""
+    """Return whether the running daemon is older than the installed program."""
     try:
         with open_regular(state / NAME) as file:
             report = msgspec.json.decode(file.read(MOST_BYTES), type=_Report)

@@ -1,7 +1,8 @@
 """A complete screened PBX: Asterisk with CallSieve's dialplan, the daemon, and the numbers and people of an office.
 
-+44 20 7183 8750   sales: phones 201 and 202 ring together +44 20 7183 8751   Alice, phone 201, has voicemail +44 20
-7183 8752   the fax, phone 203, never screened
++44 20 7183 8750   sales: phones 201 and 202 ring together
++44 20 7183 8751   Alice, phone 201, has voicemail
++44 20 7183 8752   the fax, phone 203, never screened
 """
 
 from __future__ import annotations

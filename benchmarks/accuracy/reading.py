@@ -1,7 +1,7 @@
 """Runs the methods on calls without screening, and counts their levels. No decision changes a call.
 
-measure_office(office, methods) -> Counts            all numbers, after the first days measure_attacks(office, methods,
-attack, colluders) -> Counts   attacked numbers, after the attack
+measure_office(office, methods) -> Counts                       all numbers, after the first days
+measure_attacks(office, methods, attack, colluders) -> Counts   attacked numbers, after the attack
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ RENAMED = {413: "Content Too Large", 422: "Unprocessable Content"}
 
 
 class Problem(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """The body of an error response, which says what is wrong with the request."""
+    """The body of an error response, with a text that says what is wrong with the request."""
 
     type: Annotated[str, Meta(description="A URI that names the problem.")]
     title: Annotated[str, Meta(description="The HTTP status in words.")]

@@ -33,7 +33,7 @@ from reputation.wording import Wording
 
 
 def stop_kinds(names: Collection[str]) -> frozenset[StopKind]:
-    """Parse the names of stop kinds (list, policy, people). Raise Refused for any other name."""
+    """Parse names of what stops calls (`list`, `policy`, `people`). Raise Refused for any other name."""
     try:
         return frozenset(map(StopKind, names))
     except ValueError:
@@ -43,7 +43,7 @@ def stop_kinds(names: Collection[str]) -> frozenset[StopKind]:
 def clear_stops(
     db: sqlite3.Connection, context: Context, appeal: appeals.Appeal, kinds: Collection[StopKind]
 ) -> tuple[Stop, ...]:
-    """Remove the number's stops of these kinds, and return the remaining stops. If none remains, sign the statement."""
+    """Remove these kinds of call stops, and return the stops that are left. If nothing is left, sign the statement."""
     try:
         for stop in stops_of(db, context.loaded, appeal.number, context.at):
             if stop.kind in kinds:
@@ -128,14 +128,14 @@ class RulingRequest(msgspec.Struct, frozen=True):
 
 
 class ClearRequest(msgspec.Struct, frozen=True):
-    """A request to remove stops of these kinds from a number whose appeal was upheld."""
+    """A request to remove what stops calls of a number whose appeal was upheld. `remove`: which kinds of stops."""
 
     appeal: AppealText
     remove: Stops
 
 
 class WithdrawRequest(msgspec.Struct, frozen=True):
-    """A request to end an appeal without a decision. `reason`: why."""
+    """A request to end an appeal without a decision. `reason`: why the appeal is ended."""
 
     appeal: AppealText
     reason: Statement = ""
@@ -149,7 +149,7 @@ class EvidenceFile(msgspec.Struct, frozen=True):
 
 
 class EvidenceRequest(msgspec.Struct, frozen=True):
-    """Files to attach to an appeal. If one is invalid, no file is attached. `files`: their names and contents."""
+    """Files to attach to an appeal. If a file is invalid, no file is attached. `files`: names and contents."""
 
     appeal: AppealText
     files: Annotated[tuple[EvidenceFile, ...], Meta(min_length=1, max_length=appeals.ATTACHMENTS)]
@@ -229,7 +229,7 @@ def make_code(db: sqlite3.Connection, context: Context, about: AppealText) -> Co
 
 
 def prove(db: sqlite3.Connection, context: Context, request: AppealCodeRequest) -> appeals.Appeal | Refused:
-    """Check the code that the owner repeated. If it is right, control is proven and the appeal is in force.
+    """Check the code that the owner repeated. If the code is right, control is proven and the appeal is in force.
 
     A wrong code is counted, and recorded in the audit. So Refused is returned, because an exception would roll back
     that record.
@@ -247,7 +247,7 @@ def prove(db: sqlite3.Connection, context: Context, request: AppealCodeRequest) 
 
 
 def decide(db: sqlite3.Connection, context: Context, request: RulingRequest) -> AppealChange:
-    """Decide an appeal. If it is upheld, all spam marks of the number until now no longer count.
+    """Decide an appeal. If the appeal is upheld, all spam marks of the number until now no longer count.
 
     With `remove`, other reasons that stop calls of the number are removed too. One undo restores everything.
     """

@@ -55,7 +55,7 @@ class Queued:
 
 @dataclass(frozen=True, slots=True)
 class AppealCase:
-    """An appeal with its evidence. `attachments`: the files. `marks`: the spam marks of the number."""
+    """An appeal with its evidence. `attachments`: the attached files. `marks`: the spam marks of the number."""
 
     queued: Annotated[Queued, FLAT]
     attachments: tuple[Attachment, ...]

@@ -53,7 +53,7 @@ class _Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Content of the file of placed calls. `boot`: id of the boot when it was written. `key`: key of the digests."""
+    """Content of the file of placed calls. `boot`: id of the boot when it was written. `key`: key of `who` digests."""
 
     boot: str
     key: str
@@ -269,7 +269,7 @@ logger = logging.getLogger("callsieve.call_back")
 
 
 class Helper:
-    """Answers call-back requests. Reads its settings only at the start. `state`: folder of the file of placed calls."""
+    """Answers call-back requests. Reads its settings only at the start. `state`: the folder with the placed calls."""
 
     def __init__(self, settings: HelperSettings, placed: PlacedCalls, state: Path) -> None:
         self._settings, self._placed, self._state = settings, placed, state

@@ -45,7 +45,7 @@ STEP_OF_RULE = {"retired": "resting", "young-number-day": "number-day"}
 
 
 class CheckedCall(NamedTuple):
-    """An outgoing call and the checks of the outbound guard. The last check decided if the call was held or refused.
+    """An outgoing call and the checks that the outbound guard made. The last check decided if the call was stopped.
 
     Attributes:
         passed: The checks that the call passed.
@@ -110,7 +110,7 @@ class DayProof:
         made_at: When the report was made.
         version: The version of CallSieve.
         observe: Whether the outbound guard only decides and records, so every call goes out.
-        settings: The settings of the guard.
+        settings: The settings of the outbound guard.
         asked: How many outbound calls the guard checked.
         went_out: How many calls went out.
         failed_open: How many calls went out because screening failed.
@@ -232,12 +232,12 @@ def masked_proof(proof: DayProof) -> DayProof:
 
 
 def list_laws(_db: sqlite3.Connection, _context: Context, request: PageQuery) -> ResultPage[LawVersion]:
-    """Return the law files that the guard uses."""
+    """Return the files with the calling rules of each country's law."""
     return page_from(law_versions(), request, lambda law: (law.country,), lambda law: law)
 
 
 def law_versions() -> tuple[LawVersion, ...]:
-    """Return the installed law files."""
+    """Return the installed files with the calling rules of each country's law."""
     folder = files("reputation.law")
     return tuple(
         LawVersion(

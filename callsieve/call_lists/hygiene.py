@@ -45,7 +45,7 @@ class ListToCheck(msgspec.Struct, frozen=True):
     """A call list to check.
 
     Attributes:
-        numbers: The numbers.
+        numbers: The phone numbers on the list.
         needs_consent: Only numbers with a consent may stay.
         tries: How many calls without an answer are enough to remove a number.
     """

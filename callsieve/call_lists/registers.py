@@ -27,7 +27,7 @@ _SEPARATOR = re.compile(r"[,;\t]")
 
 
 class RegisterFile:
-    """An iterator over the numbers in a file. `read`: how many lines were read. `skipped`: how many had no number."""
+    """An iterator over the numbers in a file. `read`: how many lines were read. `skipped`: lines without a number."""
 
     def __init__(self, stream: BinaryIO, country: str) -> None:
         self.read = self.skipped = self.bytes_read = 0
@@ -96,7 +96,7 @@ class RegisterImported(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CopyAge:
-    """A copy of a register with its age. `age_days`: the age in days. `cite`: the law that limits the age of a copy."""
+    """A copy of a register. `age_days`: how many days old it is. `cite`: the law that limits the age of a copy."""
 
     copy: Annotated[registers.StoredCopy, FLAT]
     age_days: int

@@ -1,4 +1,4 @@
-"""The first steps after an installation. Until they are done, the console shows these steps instead of empty tables."""
+"""The first steps after an installation. Until all are done, the console shows these steps instead of empty tables."""
 
 import sqlite3
 from dataclasses import dataclass

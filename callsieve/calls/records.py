@@ -102,7 +102,7 @@ class LevelChangeShown:
 
 @dataclass(frozen=True, slots=True)
 class LevelSource:
-    """A witness or source that contributes to a level. `who`: a code for it. `log_odds`: the weight of its evidence."""
+    """A witness or source that contributes to a level. `who`: its code. `log_odds`: the weight of its evidence."""
 
     who: str
     log_odds: float
@@ -268,7 +268,7 @@ class DecisionShown:
 
     Attributes:
         policy: The policy that decides.
-        action: The action.
+        action: The action that the policy chooses.
         would_be: The action that would be taken if the policy did not only observe.
         observed: Whether the policy only observes, and otherwise would not allow the call.
         rule: The rule that decides.
@@ -397,8 +397,8 @@ class Disputes:
 
     Attributes:
         appeals: The appeals of the number's owner.
-        tombstones: Corrections of wrong marks.
-        epochs: The changes of the number's owner.
+        tombstones: Corrections after which wrong marks no longer count.
+        epochs: When the number got a new owner, as people recorded it.
         to_review: Sudden increases of marks that wait for a review.
         reviewed: The latest review of the marks, or null.
     """

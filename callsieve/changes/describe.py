@@ -175,7 +175,7 @@ def about_field(context: Context, text: str) -> str | None:
 
 
 def since_field(context: Context, text: str | None) -> float:
-    """Return the time that a text such as 7d or 2026-11-01 means; now for None. Raise Refused if it is no time."""
+    """Return the time that a text such as 7d or 2026-11-01 means; now for None. Raise Refused for other texts."""
     try:
         return context.at if text is None else since_of(text, context.at)
     except TimeError as error:

@@ -29,9 +29,9 @@ from reputation.wording import Wording
 class Context:
     """The user, time and settings of a request.
 
-    `actor`: the name for the audit. `at`: UTC seconds, the same for the whole operation. `user`: the user of the
-    console, empty elsewhere. `changes`: how to undo each kind of change. `scopes`: the scopes of the API token. `made`:
-    the changes that the operation has made so far.
+    `actor`: the name of the user or program for the audit. `at`: UTC seconds, the same for the whole operation. `user`:
+    the user of the console, empty elsewhere. `changes`: how to undo each kind of change. `scopes`: the scopes of the
+    API token. `made`: the changes that the operation has made so far.
     """
 
     actor: str

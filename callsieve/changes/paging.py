@@ -40,7 +40,7 @@ class ResultPage(msgspec.Struct, Generic[T], frozen=True):
 
 
 class PageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The requested page of a list."""
+    """A request for a page of a list."""
 
     limit: Limit = ROWS
     cursor: CursorText = ""

@@ -30,7 +30,7 @@ ADMINISTRATORS = Wording("Only an administrator can undo this.")
 
 
 class UndoRequest(NamedTuple):
-    """A change to undo. `whats`: kinds to which the change must belong. `number`: the number that it must be about."""
+    """A change to undo. `whats`: the allowed kinds of change. `number`: the change must be about this number."""
 
     change_id: int
     whats: Collection[str] | None = None

@@ -93,7 +93,7 @@ def check_new(out: Path, remedy: str = "choose another, or remove it") -> None:
 
 @contextmanager
 def existing_store(loaded: Loaded) -> Iterator[sqlite3.Connection]:
-    """Open the store for a command that only reads. Raise CommandError if it does not exist."""
+    """Open the store for a command that only reads. Raise CommandError if there is no store."""
     if not has_store(loaded):
         raise CommandError(
             f"{loaded.store_path}: there is no store yet. `callsieve serve` or the first change makes one. "
@@ -105,7 +105,7 @@ def existing_store(loaded: Loaded) -> Iterator[sqlite3.Connection]:
 
 @contextmanager
 def any_store(loaded: Loaded) -> Iterator[sqlite3.Connection]:
-    """Open the store for a command that changes it. Create the store if it does not exist."""
+    """Open the store for a command that changes the store. Create a missing store."""
     with open_store(loaded.store_path) as db:
         yield db
 

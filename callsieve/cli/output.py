@@ -83,7 +83,7 @@ def say(*parts: Cell) -> None:
 
 
 def say_command(command: str) -> None:
-    """Print a command for copying. It is never wrapped."""
+    """Print a command for copying, on a single line."""
     console().print(Text(f"  {clean(command)}", style="cyan"), soft_wrap=True)
 
 
@@ -172,7 +172,7 @@ def _width_of(cell: Text) -> int:
 
 
 def _lines_of(what: Table | Padding, least: int = 0, more: int = 0) -> list[str]:
-    """Return a table as lines. They are as wide as the terminal, or `least` if that is wider, plus `more`."""
+    """Return a table as lines, as wide as the terminal or as `least` (whichever is wider), plus `more`."""
     out = console()
     out.width = max(out.width, least) + more
     with out.capture() as captured:

@@ -91,7 +91,7 @@ EVERY_SECONDS = 10.0
 
 
 def dialplan_problem(loaded: Loaded) -> str:
-    """Return why calls do not reach this daemon and what to do. Empty if calls do, or if this cannot be determined."""
+    """Return why calls do not reach this daemon and what to do. Empty if calls reach it, or if this is unknown."""
     etc, listen = Path(loaded.settings.asterisk.etc), loaded.settings.agi.listen
     try:
         asked = asked_in_files(etc)
@@ -138,7 +138,7 @@ async def keep_folded(store: StoreSupervisor, changed: asyncio.Event) -> None:
 
 
 async def fold(store: StoreSupervisor) -> int:
-    """Recompute the standings that were computed with outdated weights. Return how many were recomputed."""
+    """Recompute the standings (stored sums) that were made with outdated weights. Return how many were recomputed."""
     await store.write(use_weights, store.weights)
     total = 0
     while numbers := await store.write(fold_next, AT_ONCE):

@@ -102,7 +102,7 @@ class OutcomeRecorder:
         return len(self._queue)
 
     def _trunk_of(self, channel: str) -> str | None:
-        """Return the trunk of a channel. If no `[[trunk]]` is set, all channels except our phones are trunks."""
+        """Return the trunk of a channel. If no `[[trunk]]` is set, every channel except people's phones is a trunk."""
         site = self._site()
         if site.trunks or kind_of(channel, None) is CallKind.NOBODY:
             return site.described_trunk(channel)

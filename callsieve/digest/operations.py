@@ -43,7 +43,7 @@ FIRST_YEAR = 1970
 
 @dataclass(frozen=True, slots=True)
 class DayRequest:
-    """A request for the digest of a day. `day`: the day; None: yesterday."""
+    """A request for the digest of a day. `day`: which day; None: yesterday."""
 
     day: date | None = None
 

@@ -66,7 +66,7 @@ class RouteReason(StrEnum):
 class RouteVerdict:
     """Whether a call is screened. `where`: the step that decides.
 
-    `nowhere`: the place at which a screened call should continue, if that place does not exist.
+    `nowhere`: the place at which a screened call should continue, if this place is missing; otherwise empty.
     """
 
     screening: RouteScreening

@@ -41,7 +41,7 @@ def ask_status(connect: Callable[[float], socket.socket]) -> StatusAnswer:
     """Query the daemon's status. Other FastAGI servers ignore this request.
 
     Args:
-        connect: Opens a connection within the given number of seconds.
+        connect: Opens a connection within the given seconds, or raises OSError.
 
     Raises:
         OSError: No answer arrived in time.
@@ -95,7 +95,7 @@ def daemon_answers(context: CheckContext) -> Finding:
 
 
 def outdated(where: str, trouble: str) -> Finding:
-    """Return the finding for a daemon that is older than the installed program. `trouble`: the daemon's own problem."""
+    """Return the finding for a daemon that is older than the installed program. `trouble`: what the daemon reports."""
     about: Places = {"where": where, "why": trouble}
     if trouble:
         return warn(Wording("an older version of CallSieve answers on {where}, and reports: {why}", about), RESTART_ALL)

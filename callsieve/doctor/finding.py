@@ -155,7 +155,7 @@ class CheckContext:
 
     @property
     def off_until(self) -> int | None:
-        """Return when (epoch seconds) screening is switched on again, by Asterisk's database. Raise ConsoleError."""
+        """Return until when (epoch seconds) screening is off, as Asterisk's database says. Raise ConsoleError."""
         return parse_off(self.ask(f"database get {FAMILY} {OFF_KEY}"))
 
     @property
@@ -324,7 +324,7 @@ def not_asked(_command: str) -> str:
 
 @contextmanager
 def read_only(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open the store read-only. A process of root uses the rights of the store's owner. Raise StoreError."""
+    """Open the store read-only. As root, use the rights of the store's owner. Raise StoreError."""
     uri = f"{path.absolute().as_uri()}?mode=ro"
     with acting_for(path), store_errors(path):
         if path.exists() and not path.is_file():  # a pipe would never open

@@ -1,4 +1,4 @@
-"""The doctor's checks of past calls: they were screened, and the callers' numbers were readable."""
+"""The doctor's checks of past calls: whether calls were screened, and whether callers' numbers were readable."""
 
 import sqlite3
 from collections.abc import Callable, Sequence

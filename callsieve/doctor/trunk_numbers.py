@@ -44,7 +44,7 @@ class TrunkContext:
 
 @dataclass(frozen=True, slots=True)
 class TriedNumber:
-    """A number or pattern that a trunk may send. `forms`: how to write it. `is_named`: whether the settings name it."""
+    """A number or pattern that a trunk may send. `forms`: ways to write it. `is_named`: the settings name it."""
 
     name: str
     forms: tuple[str, ...]
@@ -209,7 +209,7 @@ def _target(application: str, variables: Mapping[str, str]) -> list[str]:
 
 
 class InboundRoutes(NamedTuple):
-    """FreePBX's inbound routes, by extension. `screened`: the screened ones. `left_out`: those excluded on purpose."""
+    """FreePBX's inbound routes, by extension. `screened`: screened routes. `left_out`: routes excluded by choice."""
 
     screened: tuple[str, ...]
     left_out: tuple[str, ...]

@@ -95,7 +95,7 @@ def one_line(text: str, *, mask: bool) -> str:
 
 
 def in_words(text: str, names: Mapping[str, str], *, mask: bool) -> str:
-    """Return a person or number with its name: `Alice (201)`, `+1 201 555 0123 (Joe's Loans)`. `mask`: mask numbers."""
+    """Return a person or number with its name: `Alice (201)`, `+1 201 555 0123 (Joe's Loans)`. `mask`: hide digits."""
     if not text.startswith("+"):
         return f"{names[text]} ({text})" if text in names else text
     if mask:
@@ -140,7 +140,7 @@ class AlertState(msgspec.Struct, frozen=True):
 
 
 class AlertReceiver:
-    """One receiver of an alert rule. `to`: its name. `usual`: the site's quiet hours, whose time zone the rule uses."""
+    """One receiver of an alert rule. `to`: name of the receiver. `usual`: the site's quiet hours and time zone."""
 
     def __init__(
         self,
@@ -164,7 +164,7 @@ class AlertReceiver:
         self.deliver_seconds = getattr(target, "deliver_seconds", DELIVER_SECONDS)
 
     async def deliver(self, event: Event) -> bool:
-        """Send the event if the rule applies to it, and return whether it was sent. Raise DeliveryError."""
+        """Send the event if the rule applies to this event. Return whether the event was sent. Raise DeliveryError."""
         if not is_met(self._rule.when, event):
             return False
         now = self._clock()

@@ -5,8 +5,8 @@
     lane.delivered(delivery, now)   or lane.failed(delivery, error, now): returns a retry or dead letter to store
 
 Events of one subject are delivered one after another, to keep their order. After a failure, the subject's events stay
-in the store until the retry, so a lane holds a limited number of events. A receiver that always fails is paused, and
-then tried with one event at a time until it accepts one.
+in the store until the retry, so a lane holds only a limited count of events. A receiver that always fails is paused,
+and then tried with one event at a time until it accepts one.
 """
 
 from collections import deque

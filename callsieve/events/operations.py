@@ -55,7 +55,7 @@ def replay(db: sqlite3.Connection, context: Context, request: ReplayRequest) -> 
 
 
 def switch_on(db: sqlite3.Connection, context: Context, receiver: str) -> bool:
-    """Switch on a receiver that was switched off because the receiver unsubscribed. Return whether it was off."""
+    """Switch on a receiver that was switched off because it unsubscribed. Return whether the receiver was off."""
     name = named(context, receiver)
     state = next((receiver_state for receiver_state in store.receiver_states(db) if receiver_state.name == name), None)
     if state is None or not state.off:

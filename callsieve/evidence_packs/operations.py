@@ -67,7 +67,7 @@ class HandledComplaint:
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """An ISO 8601 week. Its counts are the sums over the days of the week."""
+    """An ISO 8601 week of calls. `sums`: the counts of all days of the week."""
 
     label: str
     sums: FiguresWindow
@@ -78,8 +78,9 @@ class PackContents:
     """The contents of a pack, without the calls.
 
     `days`, `weeks`: the periods with calls since `since`. `calls_since`: the time of the earliest calls. `wishes`: how
-    many people asked not to be called after a call from this number; `do_not_call`: how many are on the list.
-    `screenshots`: pictures of what platforms showed. `recipient`: the carrier that gets unmasked numbers, or empty.
+    many people asked not to be called after a call from this number; `do_not_call`: how many numbers are on the
+    do-not-call list. `screenshots`: pictures of what platforms showed. `recipient`: the carrier that gets unmasked
+    numbers, or empty.
     """
 
     own: OwnNumber
@@ -204,7 +205,7 @@ def _place(platform: Platform) -> tuple[bool, bool, str]:
 
 @lru_cache(maxsize=1)
 def platforms() -> dict[str, Platform]:
-    """Return all platforms by name, the carrier first. An invalid file raises an error, because it is a bug."""
+    """Return all platforms by name, the carrier first. Raise an error for an invalid file, which would be a bug."""
     by_title = [
         msgspec.toml.decode(entry.read_bytes(), type=Platform)
         for entry in (files("callsieve.evidence_packs") / "platforms").iterdir()

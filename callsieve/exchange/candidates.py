@@ -31,7 +31,7 @@ MOST_CLEARED = 100_000
 
 
 class Candidate(NamedTuple):
-    """A row that may be published now. `may_begin`: whether the number may be added if not yet published."""
+    """A row that may be published now. `may_begin`: whether a number may be added that is not published yet."""
 
     row: PeerNumber
     may_begin: bool

@@ -97,7 +97,7 @@ def known_peers(db: sqlite3.Connection, context: Context) -> dict[str, PeerState
 
 
 def due(state: PeerState, now: float) -> bool:
-    """Return whether to fetch a company now: the time has come, it was never fetched, or the clock was set back."""
+    """Return whether to fetch a company now: the time has come, no fetch was tried, or the clock was set back."""
     return state.off_at is None and (now >= state.next_at or state.asked_at is None or now < state.asked_at)
 
 
@@ -176,7 +176,7 @@ class SubscribeRequest(msgspec.Struct, frozen=True):
 
 
 class CompanyChange(NamedTuple):
-    """The result of a change. `company`: null after removal. `key_id`: to compare once more with the company."""
+    """The result of a change. `company`: null after removal. `key_id`: id of the key, to compare with the company."""
 
     change_id: ChangeId | None
     company: PeerShown | None
@@ -254,7 +254,7 @@ def offered_key(url: str, *, private: bool = False) -> tuple[str, str]:
 
 
 def pause(db: sqlite3.Connection, context: Context, request: SwitchRequest) -> CompanyChange:
-    """Pause a company: its data is not fetched, and its evidence does not count."""
+    """Pause a company: its evidence does not count, and no new evidence is fetched."""
     with change(db, context, "exchange pause", name=request.name) as changed:
         changed.before = _switched(db, request.name)
         if not switch_peer_off(db, request.name, context.at, encode(request.why).decode()):

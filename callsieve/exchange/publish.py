@@ -105,7 +105,7 @@ class _Before(NamedTuple):
 
 
 def publish(db: sqlite3.Connection, context: Context, request: PublishBundleRequest) -> PublishedBundle:
-    """Write the files and then the index that names them, without a transaction. Raise Refused or OSError."""
+    """Write the files, then the index that names these files, without a transaction. Raise Refused or OSError."""
     issuer, key = signer_of(context)
     request.directory.mkdir(parents=True, exist_ok=True)
     with _alone(request.directory):

@@ -1,11 +1,11 @@
-"""The rows of a published file: gzipped text lines in the order of number and class. Pure.
+"""The rows of a published file: gzipped text lines, sorted by number and authentication class. Pure.
 
     callsieve-exchange,1,snapshot,29405310
     +12017421834,u,warn,5,10,2948,2960,scam
     +12017421899,u                              in a delta: removed
 
-exchange-format.md describes the format. Any input may be hostile: every line must match exactly, and a file must
-unpack to the size in its index.
+exchange-format.md describes the format. Any input may be hostile: every line must match exactly, and a file must unpack
+to the size in its index.
 """
 
 import json
@@ -224,7 +224,7 @@ class PreviousIndex(msgspec.Struct, frozen=True, kw_only=True):
 class IndexContents(msgspec.Struct, frozen=True, kw_only=True):
     """The contents of the index. `listed_at`: when numbers were last added, UTC seconds; withdrawals may be later.
 
-    `deltas`: oldest first; each begins where the previous delta ends. `previous`: earlier indexes, latest first.
+    `deltas`: the oldest first; each begins where the previous delta ends. `previous`: earlier indexes, latest first.
     """
 
     format: Literal[1] = 1

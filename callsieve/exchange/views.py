@@ -123,7 +123,7 @@ class PublishedShown:
     """The evidence that this company publishes for others.
 
     Attributes:
-        directory: The published directory.
+        directory: The directory with the published files.
         issuer: The name in the signature; empty before the first publication.
         key_id: The id of the signing key; empty before the first publication.
         numbers: How many numbers are listed.

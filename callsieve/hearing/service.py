@@ -157,7 +157,7 @@ class CallHearing:
             logger.warning("hearing: cannot store a transcript: %s", error)
 
     async def _in_time(self, answer: asyncio.Future[HearingAnswer | None], began: float) -> HearingAnswer | None:
-        """Return the answer, and record whether it came while the call waited."""
+        """Return the answer, and record whether the answer came while the call waited."""
         await asyncio.wait((answer,), timeout=self.wait_seconds)
         if answer.done() and answer.result() is not None:
             self.breaker.succeeded()
@@ -176,7 +176,7 @@ class CallHearing:
     def _open(self, decision_id: str, pieces: tuple[int, ...] = PIECES) -> tuple[list[int], bool]:
         """Open the recording of the prompt and these pieces of the answer.
 
-        Return the descriptors, and whether the prompt is among them.
+        Return the open descriptors, and whether the first belongs to the prompt.
         """
         prompt = open_recordings(of_decisions(self.state, [decision_id], (PROMPT_PIECE,)))
         return [*prompt, *open_recordings(of_decisions(self.state, [decision_id], pieces))], bool(prompt)

@@ -27,7 +27,7 @@ Language = Annotated[str, msgspec.Meta(pattern=r"^[a-z]{0,3}\Z")]
 
 
 class HearingStart(msgspec.Struct, frozen=True, tag="start"):
-    """The daemon's first message. `model`: the directory of the model."""
+    """The daemon's first message. `model`: the directory of the speech model to load."""
 
     model: str
 

@@ -98,7 +98,7 @@ SET_QUOTA: Final = "UPDATE callsieve.site SET most_rows = %s WHERE organisation 
 
 
 class SiteLogin(NamedTuple):
-    """The role and password with which a site logs in."""
+    """The PostgreSQL role and the password with which a site logs in to the hub."""
 
     role: str
     password: str
@@ -196,7 +196,7 @@ async def expel_site(hub: Hub, organisation: str, site: str) -> int:
 
 
 async def set_quota(hub: Hub, organisation: str, site: str, rows: int) -> int:
-    """Set how many rows of a site the hub may store. Return how many it stores now. Needs an administrator's login."""
+    """Set how many rows of a site the hub may store. Return how many are stored now. Needs an administrator's login."""
     async with hub.transaction():
         await hub.rows(f"SET LOCAL ROLE {OWNER}")
         updated = await hub.rows(SET_QUOTA, (rows, organisation, site))

@@ -71,9 +71,10 @@ class Greeting:
     """The hub's answer to a report.
 
     `version`: the newest row version of this site in the hub. `now_us`, `xid`: the hub's clock and transaction number.
-    `channel`: where the hub announces rows. `lost_xid`, `reported_version`: set if the database was replaced since the
-    last report. The new database may lack transactions from `lost_xid` on, and this site's rows after
-    `reported_version`. `most_rows`: the quota of this site. `has_twin`: whether another process uses this site's name.
+    `channel`: the channel on which the hub announces rows. `lost_xid`, `reported_version`: set if the database was
+    replaced since the last report. The new database may lack transactions from `lost_xid` on, and this site's rows
+    after `reported_version`. `most_rows`: the quota of this site. `has_twin`: whether another process uses this site's
+    name.
     """
 
     hub: str

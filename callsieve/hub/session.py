@@ -99,8 +99,7 @@ class HubSession:
         waits_to: While the hub is full, rows of the outbox up to this `seq` wait for room. 0: no rows wait.
         try_at: When to push the rows again that wait for room.
         erase_at: When to send the due erasures to the hub again.
-        pushed_at: Times of the first and last push that were not announced yet. By whether all rows of the push were
-            private.
+        pushed_at: Times of the first and last push not announced yet, kept apart for pushes of only private rows.
         has_pushed: Whether a push has succeeded since the last pull.
     """
 
@@ -156,12 +155,12 @@ def join(db: sqlite3.Connection, greeting: Greeting, private: bool) -> None:
 
 
 def send_keys_again(db: sqlite3.Connection, site: str, keys: list[outgoing.Key], private: bool) -> None:
-    """Queue the rows of this site that have these keys again."""
+    """Queue again the rows of this site that have these keys."""
     outgoing.send_rows_again(db, site, keys, private=private)
 
 
 def prepare(db: sqlite3.Connection, private: bool, follow: frozenset[str], greeting: Greeting) -> None:
-    """Make recorded changes, owners of rows and stored positions fit the settings and the hub."""
+    """Adapt the store to settings and hub: the recording of changes, the owners of rows, and the stored positions."""
     link = link_of(db)
     assert link is not None
     program = program_version()
@@ -256,7 +255,7 @@ async def linked(store: Store, link: Link | None, greeting: Greeting, settings: 
 
 
 async def send_site_again(store: Store, site: str, private: bool, sent_to: int) -> None:
-    """Queue the rows of this site again that the hub may have lost: those sent with a version above `sent_to`."""
+    """Queue again the rows of this site that the hub may have lost: all rows sent with a version above `sent_to`."""
     rows, after = 0, ("", "", "")
     while keys := await store.read(outgoing.rows_sent_after, site, sent_to, after, FILL):
         await store.write(send_keys_again, site, keys, private)

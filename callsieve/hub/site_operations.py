@@ -187,7 +187,7 @@ ERASED_AT_ONCE: Final = {
 
 
 class Erasure(NamedTuple):
-    """An erasure by a site. `is_whole`: of all rows, as by this site, a site that it follows, or a central console."""
+    """A number that a site erased. `is_whole`: of all rows, as by this site, a followed site or a central console."""
 
     number: str
     site: str

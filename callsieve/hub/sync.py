@@ -77,7 +77,7 @@ class StoreReplaced(Exception):
 
 
 class NumbersErased(Exception):
-    """Numbers were erased at another site's request. Files must be cleared of them too, while the store is closed."""
+    """Numbers were erased at another site's request. They must be removed from files too, once the store is closed."""
 
     def __init__(self, numbers: frozenset[str]) -> None:
         super().__init__()

@@ -55,7 +55,7 @@ def identities_shown(db: sqlite3.Connection, text: str, context: Context) -> Ide
 
 
 def find_identities(db: sqlite3.Connection, context: Context, request: IdentitiesRequest) -> ResultPage[IdentityShown]:
-    """Return the recorded owners of numbers, of all numbers or of one."""
+    """Return the recorded owners of all numbers, or the owner of one number."""
     number = None if request.number is None else number_field(context, request.number, "number")
     rows = (identity for identity in all_identities(db) if number in (None, identity.number))
     return page_from(

@@ -83,7 +83,7 @@ class NumberFileRequest(NamedTuple):
 
 
 class NumbersImported(NamedTuple):
-    """The result. `before`: how many rows the source had; `usable`: how many rows are valid; `own`: own numbers."""
+    """The result. `before`: how many rows the source had; `usable`: valid rows; `own`: own numbers among these rows."""
 
     live: ImportSource
     before: int | None
@@ -138,7 +138,7 @@ class RemoveImportRequest(NamedTuple):
 
 
 class Removed(NamedTuple):
-    """A removed import. `kind`: the kind of its rows. `rows`: how many rows it had."""
+    """A removed import. `kind`: the kind of the import's rows. `rows`: how many rows the import had."""
 
     change_id: ChangeId | None
     kind: ImportKind

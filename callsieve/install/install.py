@@ -45,7 +45,7 @@ etc = {etc}
 
 
 def plan_settings(place: plan.InstallPaths, loaded: Loaded, tables: list[str], region: str) -> list[plan.FileChange]:
-    """Return the change that adds these tables to the settings file. `region`: the country for a new file."""
+    """Return the change that adds these tables to the settings file. `region`: the country, if the file is new."""
     file = loaded.settings_file
     before = read_text(file)
     if before is not None and not tables:
@@ -224,7 +224,7 @@ def _our_dialplan(
 
 
 def dialplan_text(name: str, agi: str, key: str = "") -> str:
-    """Return a dialplan file that queries `agi`, an address or script directory. `key`: sent with requests, if any."""
+    """Return a dialplan file that queries `agi` (an address or script directory) and sends `key` unless it is empty."""
     text = plan.packaged(name)
     if name == MAIN_FILE and PACKAGED_URL not in text:
         raise plan.InstallError(f"the packaged callsieve.conf does not query {PACKAGED_URL}: reinstall CallSieve")
@@ -336,7 +336,7 @@ def unit_text(name: str, loaded: Loaded, group: str) -> str:
 
 
 def service_group(place: plan.InstallPaths) -> str:
-    """Return the name of the group that may read Asterisk's files: that of /etc/asterisk, or the usual group."""
+    """Return the group that may read Asterisk's files: the group of /etc/asterisk, or the usual group."""
     try:
         return grp.getgrgid(place.group).gr_name if place.group else USUAL_GROUP
     except KeyError:

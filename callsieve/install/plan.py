@@ -55,7 +55,7 @@ class InstallError(Exception):
 class FileChange:
     """A change of a file. `before`: the old text, None for a new file. `after`: the new text, None for a removed file.
 
-    `mode`: None: unchanged, or 0644. `group`: a gid; None: unchanged. `copied`: whether the original is kept beside it.
+    `mode` and `group` (a gid): None: unchanged; a new file gets 0644. `copied`: whether the original is kept beside it.
     """
 
     path: Path

@@ -1,7 +1,7 @@
 """Operations on the lists of the organisation and of people, and the preview of an entry.
 
-add, remove, add_personal, remove_personal, import_entries: operations (callsieve/changes/operation.py)
-preview: the effect of an entry before it is added
+add, remove, add_personal, remove_personal, import_entries   operations (callsieve/changes/operation.py)
+preview                                                      the effect of an entry before it is added
 """
 
 import sqlite3
@@ -72,7 +72,7 @@ class EntryRequest(msgspec.Struct, frozen=True):
     """A request to add an entry to a list.
 
     Attributes:
-        note: A note, one line.
+        note: A note about the entry, one line.
         list_name: The list, `allow` or `block`.
         expires: When the entry stops counting, such as `30d` or `2026-12-31`. Null: never.
         action: The action for matching calls. Null: the usual action of the list.
@@ -335,7 +335,7 @@ def action_of(entry: ListEntry) -> str:
 
 
 def objections(db: sqlite3.Connection, context: Context, entry: ListEntry) -> list[Wording]:
-    """Return the reasons against an entry. An administrator can add the entry in spite of them."""
+    """Return the reasons against an entry. An administrator can add the entry in spite of these reasons."""
     return objections_to(entry, known_own_numbers(db, context.loaded))
 
 

@@ -25,7 +25,7 @@ MOST_SHOWN = 500
 
 @dataclass(frozen=True, slots=True)
 class EntryShown:
-    """A list entry with its state. `action`: the action for matching calls. `is_over`: the entry has expired."""
+    """A list entry with its state. `action`: the action for matching calls. `is_over`: whether it has expired."""
 
     entry: Annotated[ListEntry, FLAT]
     action: ActionWord

@@ -41,7 +41,7 @@ class SwitchState(NamedTuple):
 
 
 def disable(db: sqlite3.Connection, context: Context, request: SwitchRequest) -> int:
-    """Switch a source off, and return the id of the change. Its answers stop counting."""
+    """Switch a source off, and return the id of the change. The source's answers stop counting."""
     with change(db, context, "lookups disable", name=request.name) as changed:
         changed.before = _switched(db, request.name)
         if not lookups.switch_off(db, request.name, context.at, encode(request.why).decode()):
@@ -51,7 +51,7 @@ def disable(db: sqlite3.Connection, context: Context, request: SwitchRequest) ->
 
 
 def enable(db: sqlite3.Connection, context: Context, request: SwitchRequest) -> int:
-    """Switch a source on, and return the id of the change. Its accuracy is measured from now on."""
+    """Switch a source on, and return the id of the change. The source's accuracy is measured from now on."""
     with change(db, context, "lookups enable", name=request.name) as changed:
         changed.before = _switched(db, request.name)
         if not lookups.switch_on(db, request.name, context.at):

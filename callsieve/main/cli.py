@@ -111,7 +111,7 @@ COMMAND: Any = get_group(app)
 
 
 def whole_command_line() -> Any:
-    """Import and return all commands with their options, also those that are switched off."""
+    """Import and return all commands with their options, also commands that are switched off."""
     COMMAND.off = frozenset()
     for name in capabilities.HELP:
         COMMAND.load(name)

@@ -1,7 +1,7 @@
 """`callsieve public page`: the process that visitors from the internet reach.
 
-It connects to its backend (public_backend.py) and listens. Then system/seccomp.py permanently limits it to reading
-program files and to the system calls that serve open connections.
+The process connects to its backend (public_backend.py) and listens. Then system/seccomp.py permanently limits the
+process to reading program files and to the system calls that serve open connections.
 """
 
 import logging

@@ -24,7 +24,7 @@ NAME_CHARACTERS = 100
 
 
 class ScreenshotFile(msgspec.Struct, frozen=True):
-    """An uploaded PNG, JPEG or WebP file. `content`: in Base64. `name`: the name of the file."""
+    """An uploaded PNG, JPEG or WebP file. `content`: the picture in Base64. `name`: the name of the file."""
 
     name: Annotated[str, Meta(max_length=NAME_CHARACTERS)]
     content: bytes

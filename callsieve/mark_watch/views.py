@@ -41,7 +41,7 @@ class ScreenshotKey(msgspec.Struct, frozen=True):
 
 
 class ScreenshotContent(NamedTuple):
-    """The picture of a screenshot. `kind`: png, jpg or webp; `content`: in Base64."""
+    """The picture of a screenshot. `kind`: `png`, `jpg` or `webp`; `content`: the picture in Base64."""
 
     kind: str
     content: bytes

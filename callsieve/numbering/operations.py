@@ -49,7 +49,7 @@ class PlanRemoval(NamedTuple):
 
 
 def update(db: sqlite3.Connection, context: Context, request: UpdateRequest) -> PlanUpdate:
-    """Activate the plan in a file. The daemon loads it within a second."""
+    """Activate the plan in a file. The daemon loads the plan within a second."""
     try:
         plan = parse_plan(request.raw, request.name)
     except PlanError as error:

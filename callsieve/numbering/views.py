@@ -55,7 +55,7 @@ class Ranges(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ListedPlan:
-    """A plan without its ranges. `is_shipped`: whether it comes with CallSieve."""
+    """A plan without its ranges. `is_shipped`: whether the plan comes with CallSieve."""
 
     plan: Annotated[PlanFile, FLAT]
     is_shipped: bool = False

@@ -71,7 +71,7 @@ class CallsNow:
 
     @property
     def action(self) -> Action:
-        """The action for these calls."""
+        """The action for an ordinary call from the number."""
         return self.decision.action
 
     @property

@@ -256,7 +256,7 @@ class Profile:
     @property
     @encoded
     def country(self) -> str | None:
-        """The country of the number, as two letters; null if it has none."""
+        """The country of the number, as two letters; null if the number has no country."""
         return country_of(self.number)
 
     @property
@@ -404,7 +404,6 @@ def profile_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) 
 
 
 def _challenges(db: sqlite3.Connection, number: str) -> Iterator[ChallengesOfClass]:
-    """Yield the results of challenges for each auth class in which the number was challenged."""
     for auth_class in AuthClass:
         known = standing(db, number, auth_class)
         if known is not None and replace(known.challenges, of_number=()) != NEVER_CHALLENGED:

@@ -87,7 +87,7 @@ class NumberShown:
 
     @property
     def block(self) -> str | None:
-        """The number's block of 1000 in the notation of lists; None for a service number, which is in no block."""
+        """The number's block of 1000 numbers, as lists write it; None for a service number, which is in no block."""
         block = block_of(self.number)
         return None if block is None else f"{block}*"
 

@@ -82,5 +82,5 @@ def read_kept_failure(kept: str, templates: Mapping[str, str]) -> KeptFailure:
 
 
 def shortened(value: object) -> str | int | float:
-    """Return a number unchanged, and any other value as one short line of text."""
+    """Return an int or float unchanged, and any other value as one short line of text."""
     return value if isinstance(value, int | float) else one_line(str(value), TEXT_CHARACTERS)

@@ -65,7 +65,7 @@ class FormField(NamedTuple):
         return self.kind is FieldKind.LIST
 
     def shown(self, own: OwnNumber, now: float) -> str | Wording:
-        """Return a number's value of this field for display; empty if it has none."""
+        """Return a number's value of this field for display; empty if the number has no value."""
         value = getattr(own, self.attribute)
         if self.kind is FieldKind.TIME:
             return _due_words(value, now)
@@ -128,7 +128,7 @@ class NewOwnNumber(OwnNumberEdit, frozen=True):
 
 
 def filled_in(own: OwnNumber, typed: OwnNumberEdit, now: float) -> OwnNumber:
-    """Return the number with new values, or raise Refused. Times that the form left unchanged keep their seconds."""
+    """Return the number with new values, or raise Refused. A time that the form did not change keeps its seconds."""
     values: dict[str, object] = {}
     for field in FIELDS:
         value = getattr(typed, field.name)

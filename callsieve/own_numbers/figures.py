@@ -62,7 +62,7 @@ MEASURES = (
 
 
 def limits_in_words(measure: str) -> str:
-    """Return a measure's limits for `watch` and `at risk`, such as `10% · 15%`; empty if it has none."""
+    """Return a measure's limits for `watch` and `at risk`, such as `10% · 15%`; empty if the measure has no limits."""
     limit = LIMIT_BY_MEASURE.get(measure)
     return f"{100 * limit.watch:g}% · {100 * limit.at_risk:g}%" if limit else ""
 

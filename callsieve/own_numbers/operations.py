@@ -158,7 +158,7 @@ def new_number(number: str, now: float) -> OwnNumber:
 
 
 def unknown_trunks(owns: Iterable[OwnNumber], settings: Settings) -> list[str]:
-    """Return the names of trunks that are not in the settings. They are probably misspelled in the own numbers."""
+    """Return the names of trunks that the own numbers have but the settings do not, probably misspelled ones."""
     return sorted({name for own in owns for name in own.trunks} - {trunk.name for trunk in settings.trunk})
 
 

@@ -60,7 +60,7 @@ class OwnNumberGraded:
 
 @dataclass(frozen=True, slots=True)
 class SeenGraded:
-    """A number shown on outgoing calls that is not registered or is retired."""
+    """A number shown on outgoing calls that is not registered or is retired, with its grade."""
 
     seen: Annotated[Seen, FLAT]
     graded: Annotated[Graded, FLAT]

@@ -57,7 +57,8 @@ def console(settings: Settings, command: str, seconds: float | None = None) -> s
     """Run a command in Asterisk's console and return its output. For an unknown command the output is an error text.
 
     Raises:
-        ConsoleError: Asterisk does not answer in time, or cannot be reached. NotAllowed: this user may not reach it.
+        ConsoleError: Asterisk does not answer in time, or cannot be reached.
+        NotAllowed: This user may not use the console.
         ValueError: The command has a line break.
     """
     if not command.isprintable():

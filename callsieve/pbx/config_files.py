@@ -32,7 +32,7 @@ class Line:
 
     @property
     def section(self) -> str | None:
-        """Return the name of the section that the line opens; None if it opens none."""
+        """Return the name of the section that the line opens; None if the line opens no section."""
         match = _SECTION.match(self.text)
         return match[1].strip() if match else None
 
@@ -109,7 +109,7 @@ def covers(etc: Path, pattern: str, path: Path) -> bool:
 
 
 def with_lines(text: str | None, lines: Sequence[str]) -> str:
-    """Return `text` with our lines appended, each with a mark. `without_our_lines` removes them again."""
+    """Return `text` with our lines appended, each with a mark. `without_our_lines` removes marked lines again."""
     block = "\n".join(f"{line} ; {MARK}" for line in lines)
     if text and not text.endswith("\n"):
         return f"{text}\n{block}"

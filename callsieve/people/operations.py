@@ -101,7 +101,7 @@ def take_over(db: sqlite3.Connection, context: Context, request: TakeoverRequest
     """Write new and changed people and DIDs. On request, remove people and DIDs that no longer exist on the PBX.
 
     Raises:
-        Refused: The PBX has no people at all, for example while it starts.
+        Refused: The PBX has no people at all, for example while the PBX starts.
     """
     assert request.source in PBX_SOURCES
     if request.remove_gone and not request.people:

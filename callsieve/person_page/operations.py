@@ -211,7 +211,7 @@ def sign_in_with_link(db: sqlite3.Connection, context: Context, request: LinkSig
 
 
 def sign_in_with_passcode(db: sqlite3.Connection, context: Context, request: PasscodeSignIn) -> Person | None:
-    """Use up a passcode and sign the person in; None if the passcode is wrong. The fifth wrong attempt revokes it."""
+    """Use up a passcode and sign the person in; None if the passcode is wrong. Five wrong ones revoke the passcode."""
     is_right = devices.use_passcode(db, request.person, request.passcode, context.at)
     return _sign_in(db, context, request.person if is_right else None, request.browser)
 

@@ -78,7 +78,7 @@ def place_of(name: str, where: str) -> str:
 
 
 def in_force(name: str, loaded: Loaded) -> list[str]:
-    """Return the scopes that use the policy, or `all other calls` if it is the PBX's policy."""
+    """Return the scopes that use the policy, or `all other calls` if the policy is the PBX's policy."""
     scopes = [scope for scope in loaded.settings.scope if scope.policy == name]
     texts = [
         f"{what} {value}"

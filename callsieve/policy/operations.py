@@ -73,8 +73,8 @@ class PolicyActivated(NamedTuple):
 def activate(db: sqlite3.Connection, context: Context, name: PolicyName) -> PolicyActivated:
     """Activate a policy for the PBX: a preset, a version or a file. An empty name means the policy in the settings.
 
-    The change takes effect within two seconds. A daemon with old settings reloads the active policy if it is activated
-    again.
+    The change takes effect within two seconds. Activating the active policy again makes a daemon with old settings
+    reload the policy.
     """
     loaded = context.loaded
     policy = usable(lambda: load_policy(name or loaded.settings.policy.name, loaded.policy_directories), name)

@@ -66,7 +66,7 @@ def first_draft(name: str, loaded: Loaded) -> str:
 
 
 def as_typed(text: str) -> str:
-    """Return a text from a browser with Unix line ends. Raise PolicyError if it is too large."""
+    """Return a text from a browser with Unix line ends. Raise PolicyError if the text is too large."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     if len(text.encode("utf-8", "replace")) > MOST_BYTES:
         raise PolicyError(

@@ -87,7 +87,7 @@ class PolicyShown:
 
 @dataclass(frozen=True, slots=True)
 class PresetCard:
-    """A preset with its description and drawback. `problem`: why it is unusable."""
+    """A preset with its description and drawback. `problem`: why the preset is unusable."""
 
     name: str
     sentence: Wording

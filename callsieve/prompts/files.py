@@ -294,7 +294,7 @@ def _made(file: PromptFile, scratch: Path) -> bytes | PromptError:
 def _spoken_faster(
     files: Sequence[PromptFile], made: Sequence[PromptFile], results: Mapping[Path, bytes | PromptError]
 ) -> dict[Path, bytes]:
-    """Rebuild prompts that are too long at a faster pace: the voice of Debian 12 takes twice as long as others."""
+    """Rebuild, at a faster pace, prompts that are too long: the voice of Debian 12 takes twice as long as others."""
     faster: dict[Path, bytes] = {}
     contents = {path: content for path, content in results.items() if isinstance(content, bytes)}
     spoken = {file.path for file in made if not file.source.recording and file.path in contents}
@@ -307,7 +307,7 @@ def _spoken_faster(
 
 
 def _too_long(files: Sequence[PromptFile], contents: Mapping[Path, bytes]) -> list[PromptFile]:
-    """Return the screening menu if it is too long, and all whisper prompts if a warning is too long with its menu."""
+    """Return the screening menu if the menu is too long, and `whisper-*` if a warning is too long with its menu."""
     sizes = {file.key: _size_of(file, contents) for file in files}
     warnings = [size for key, size in sizes.items() if key.startswith("whisper-") and key != WHISPER_MENU]
     warned = sizes.get(WHISPER_MENU, 0) + max(warnings, default=0) > WHISPER_BYTES

@@ -58,7 +58,7 @@ class Backend:
         await self._store.close()
 
     async def marks(self) -> MarkEffects:
-        """Return tables that show how many marks it takes until calls are stopped, with the active weights."""
+        """Return tables that show how many marks are needed until calls are stopped, with the active weights."""
         return await self._store.read(mark_effects_here, self.loaded)
 
     async def look_up(self, reference: str) -> HeldCall | None:

@@ -1,4 +1,4 @@
-"""The capability `public_page`: its health checks. The commands are in `main`."""
+"""The capability `public_page`, which has only health checks here. Its commands are in `callsieve/main`."""
 
 from callsieve.capability import Capability
 

@@ -70,7 +70,7 @@ def is_reached(context: CheckContext) -> Finding:
 
 
 def _trouble_at(loaded: Loaded) -> Finding | None:
-    """Return an error of the process behind the proxy. It must be our page and trust a proxy on this server."""
+    """Return an error unless the process behind the proxy is our page and trusts a proxy on this server."""
     public = loaded.settings.public
     host, port = address_of(public.listen)
     if ip_address(host).is_unspecified:

@@ -1,7 +1,7 @@
 """Operations of the public page for visitors: look up a reference, file an appeal about it, and follow the appeal.
 
 A reference is the id of a decision (40 random bits), which the rejected caller heard. The caller's number is never
-shown: an appeal is about the number of the decision, so visitors neither enter a number nor learn one.
+shown. The decision determines the number that an appeal is about, so visitors neither enter nor learn a number.
 """
 
 import hmac
@@ -84,7 +84,7 @@ class CallBack(NamedTuple):
 
 
 class DocumentRequest(NamedTuple):
-    """A document to attach to an appeal. `title`: the owner's description."""
+    """A document to attach to an appeal. `title`: the owner's description of the document."""
 
     link: str
     title: str
@@ -138,7 +138,7 @@ def look_up(db: sqlite3.Connection, typed: str) -> HeldCall | None:
 
 
 def file(db: sqlite3.Connection, context: Context, request: PublicAppealRequest) -> Appeal:
-    """File an appeal about the number of a decision. Raise Refused, also if visitors filed too many appeals."""
+    """File an appeal about the caller of a decision. Raise Refused, also if visitors filed too many appeals."""
     with whole(db):
         held = look_up(db, request.reference)
         decision = None if held is None else decision_of(db, held.reference)
@@ -169,7 +169,7 @@ def plain_text(text: str) -> str:
 
 
 def make_code(db: sqlite3.Connection, context: Context, link: str) -> str:
-    """Create the code to key in during a call from the number. It is valid for a day and replaces an older code."""
+    """Create the code to key in during a call from the number. A code is valid for a day and replaces older codes."""
     appeal, code = _to_be_proven(db, link), new_code()
     if not context.settings.public.call_in:
         raise Refused("no-proof", PROOF_OFF)
@@ -253,7 +253,7 @@ def status_of(db: sqlite3.Connection, link: str) -> AppealStatus | None:
 
 
 def full_status(db: sqlite3.Connection, loaded: Loaded, link: str, now: float) -> AppealStatus | None:
-    """Return the status. If the appeal is in force or was upheld lately, say how calls from the number are treated."""
+    """Return the status. If the appeal is in force or was upheld lately, add how calls from the number are treated."""
     status = status_of(db, link)
     if status is None or not _may_be_shown(db, status.appeal, now):
         return status

@@ -45,7 +45,7 @@ class History(HistoryReader):
     Attributes:
         place: Function that returns how much of `size` was read.
         size: Size of the file in bytes, or length of a database's history in seconds. None: unknown.
-        going_on: How many calls are unfinished. They are left for the next import.
+        going_on: How many calls are unfinished. Unfinished calls are left for the next import.
         remarks: Remarks for the user about the file.
     """
 

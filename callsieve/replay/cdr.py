@@ -148,7 +148,7 @@ def parse_row(fields: Mapping[str, str], zone: tzinfo | None) -> CdrRow | None:
 
 
 def fields_of_csv(record: list[str]) -> dict[str, str] | None:
-    """Return the fields of a line of Master.csv by name; None if there are too few."""
+    """Return the fields of a line of Master.csv by name; None if the line has too few fields."""
     return dict(zip(CSV_COLUMNS, record, strict=False)) if len(record) >= LEAST_COLUMNS else None
 
 

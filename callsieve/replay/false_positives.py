@@ -81,10 +81,11 @@ class KnownCallers(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FalsePositive:
-    """A number whose calls should perhaps have rung. `actions`, `rules`: how many calls got each; `why`: the reasons.
+    """A number whose calls should perhaps have rung. `why`: the facts that say that its calls were wanted.
 
-    `likelihood` is a score for sorting, not a probability. `is_machine`: whether the caller pressed nothing when
-    challenged or calls like an automated caller.
+    `actions`, `rules`: how many of its calls got each action, and how many each rule decided. `likelihood`: a score for
+    sorting, not a probability. `is_machine`: whether the caller pressed nothing when challenged or calls like an
+    automated caller.
     """
 
     number: str

@@ -111,7 +111,7 @@ class LabelEffect:
         group.seen.update([what for what, holds in shown if holds])
 
     def add_mark(self, mark: Mark) -> None:
-        """Add a mark to the call that it names, or to the number's latest call. Each call counts only once."""
+        """Add a mark to the call that the mark names, or to the number's latest call. Each call counts only once."""
         if mark.verdict is not Verdict.SPAM:
             return
         group = self._group_of.pop(mark.linkedid or self._latest.get(mark.number, ""), None)

@@ -39,7 +39,7 @@ class Marks:
         return linkedid in self._number_of_call
 
     def add_call(self, outcome: OutcomeRecord) -> None:
-        """Add a call that begins. Its authentication class is used for marks of this call."""
+        """Add a call that begins. Marks of this call get the authentication class of the call."""
         number, auth_class = outcome.caller, outcome.auth_class
         self._number_of_call[outcome.linkedid] = number
         if number is None:

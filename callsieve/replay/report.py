@@ -171,7 +171,7 @@ class ReplayReport:
 
 @dataclass(slots=True)
 class ActionCounts:
-    """Counts the results of a replay while it runs. `most_changes`: maximum number of changed decisions to keep."""
+    """Counts the results of a replay while it runs. `most_changes`: how many changed decisions to keep at most."""
 
     calls: int = 0
     without_number: int = 0

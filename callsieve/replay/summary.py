@@ -50,7 +50,7 @@ class RuleCount:
 
 @dataclass(frozen=True, slots=True)
 class CallerCount:
-    """A number whose calls were stopped. `actions`: counts; `points`: the number's points at the latest call."""
+    """A number whose calls were stopped, and how many got each action. `points`: its points at the latest call."""
 
     number: str
     calls: int
@@ -135,7 +135,7 @@ def summary_of(db: sqlite3.Connection, since: float, until: float) -> PeriodSumm
 def _in_order(
     decided: Iterable[DecisionRecord], ended: Iterable[OutcomeRecord]
 ) -> Iterator[DecisionRecord | OutcomeRecord]:
-    """Merge decisions and outcomes by time. An outcome has the time of the call's first channel, so it comes first."""
+    """Merge decisions and outcomes by time. Outcomes have the time of the call's first channel, so they come first."""
     both: tuple[Iterable[DecisionRecord | OutcomeRecord], ...] = (decided, ended)
     return iter(merge(*both, key=lambda event: event.at))
 

@@ -28,7 +28,7 @@ def module_source() -> Path:
 
 
 def modules_directory(place: InstallPaths) -> Path | None:
-    """Return FreePBX's directory of modules; None if this is not FreePBX 17."""
+    """Return FreePBX's directory of modules; None if this server does not run FreePBX 17."""
     if find_hooks(place).by_macro or shutil.which("fwconsole") is None:
         return None
     match = _WEB_ROOT.search(read_text(place.etc.parent / AMPORTAL) or "")

@@ -1,4 +1,4 @@
-"""The Ed25519 key with which this installation signs. It is created on first use, in the state directory."""
+"""The Ed25519 key with which this installation signs. The key is created on first use, in the state directory."""
 
 from __future__ import annotations
 

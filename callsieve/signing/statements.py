@@ -80,7 +80,7 @@ def sign(
 
 
 def verify(text: str | bytes, key: keys.PublicKey) -> SignedStatement:
-    """Return the statement if this key signed it, even if it has expired. Raise StatementError."""
+    """Return the statement if this key signed it, even if the statement has expired. Raise StatementError."""
     fields = _parsed(text)
     statement, signature = fields.get("statement"), fields.get("signature")
     if not isinstance(statement, dict) or not isinstance(signature, dict) or statement.keys() != _FIELDS:
@@ -180,7 +180,7 @@ PUBLIC_MODE: Final = 0o644
 
 
 class HandoverUnderWay(ValueError):
-    """Raised if the last change of keys is still valid: some readers know only the former key. `until`: its end."""
+    """Raised if the last change of keys has not ended: some readers know only the former key. `until`: when it ends."""
 
     def __init__(self, until: int) -> None:
         super().__init__(until)
@@ -190,7 +190,8 @@ class HandoverUnderWay(ValueError):
 def rotate(state: Path, issuer: str, now: float) -> keys.PublicKey:
     """Sign with a new key from now on. Raise HandoverUnderWay, KeyFileError or OSError.
 
-    The handover (the new key, signed by the old key) is written before the new key. If that fails, it has no effect.
+    The handover (the new key, signed by the old key) is written before the new key. If writing the key then fails, the
+    handover has no effect.
     """
     old = keys.signing_key(state)
     if (last := handover_of(state, old.public_key, now)) is not None:

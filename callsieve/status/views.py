@@ -247,7 +247,8 @@ def _trouble(
 ) -> ScreeningStatus | None:
     """Return the reason why calls are not screened although they reach CallSieve, or None.
 
-    Deliberate actions come before defects. `report`: the daemon's last report, however old. `checks`: by name.
+    Deliberate actions come before defects. `report`: the daemon's last report, however old. `checks`: the checks by
+    name.
     """
     if (off := _switched_off(context, journal, checks[OFF_SWITCH.name])) is not None:
         return off

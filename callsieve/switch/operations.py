@@ -28,7 +28,7 @@ class OffSwitch(NamedTuple):
 
 
 class Switched(NamedTuple):
-    """The result of a switch. `until`: end of the off state, in UTC seconds. `done`: the change; None: no change."""
+    """The result of a switch. `until`: when screening starts again, UTC seconds. `done`: None without a change."""
 
     until: int | None
     done: Change | None

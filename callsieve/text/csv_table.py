@@ -71,7 +71,7 @@ class RowProblem(NamedTuple):
 
     @property
     def words(self) -> str | Wording:
-        """The reason, after the line of the row."""
+        """The reason as text, after the line of the row if it is known."""
         if not self.line:
             return self.text
         places: Places = {"line": str(self.line), "problem": self.text}
@@ -292,7 +292,6 @@ class CsvTable:
             raise self._error(TableProblem.NOT_UTF_8, line=self._lines_read, byte=byte) from None
 
     def _header(self, *, comments: bool) -> str:
-        """Return the first line. With `comments`, skip comments and empty lines before it."""
         header = self._first_line()
         while comments and header.strip()[:1] in ("", "#"):
             line = self._next_line()
@@ -338,7 +337,7 @@ class Refusing(Protocol):
 
 
 def usable(table: Refusing, rows: Iterable[T], most: int, too_many: str | Wording) -> list[T]:
-    """Return all rows of a table. Raise TableError if no row is usable, or (`too_many`) if more than `most` are."""
+    """Return all rows of a table. Raise TableError if no row is usable, or if there are too many: more than `most`."""
     taken = list(islice(rows, most + 1))
     if not taken:
         raise TableError(nothing_usable(table.problems), NOTHING_USABLE)

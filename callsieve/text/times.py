@@ -58,7 +58,7 @@ def instant_of(text: str, now: float) -> float:
 
 
 def since_of(text: str, now: float) -> float:
-    """Parse a time like `moment_of`. Raise TimeError if it is in the future."""
+    """Parse a time like `moment_of`. Raise TimeError if the time is in the future."""
     at = moment_of(text, now)
     if at > now:
         raise TimeError(N_("{text} is in the future"), text)
@@ -76,32 +76,32 @@ def moment_of(text: str, now: float) -> float:
 
 
 def when(at: float) -> str:
-    """Format as `2026-12-31 18:00`."""
+    """Format a time as `2026-12-31 18:00`."""
     return _format(at, MINUTES)
 
 
 def day(at: float) -> str:
-    """Format as `2026-12-31`."""
+    """Format a time as `2026-12-31`."""
     return _format(at, DAYS)
 
 
 def when_there(at: float) -> str:
-    """Format as `2026-12-31 18:00 CET`, for texts that also name other time zones."""
+    """Format a time as `2026-12-31 18:00 CET`, for texts that also name other time zones."""
     return _format(at, MINUTES, has_zone=True)
 
 
 def when_exactly(at: float) -> str:
-    """Format as `2026-12-31 18:00:07 CET`."""
+    """Format a time as `2026-12-31 18:00:07 CET`."""
     return _format(at, SECONDS, has_zone=True)
 
 
 def iso(at: float) -> str:
-    """Format as `2026-12-31T18:00:07`, which can also be parsed."""
+    """Format a time as `2026-12-31T18:00:07`, which can also be parsed."""
     return _format(at, SECONDS, "T")
 
 
 def iso_with_zone(at: float) -> str:
-    """Format as `2026-12-31T18:00:07+01:00`. Empty for a time outside the calendar."""
+    """Format a time as `2026-12-31T18:00:07+01:00`. Return an empty text for a time outside the calendar."""
     try:
         return _local(at).replace(microsecond=0).isoformat()
     except (ValueError, OverflowError, OSError):
@@ -114,7 +114,7 @@ def span_words(seconds: float) -> Wording:
 
 
 def ago(at: float, now: float) -> Wording:
-    """Format as `3 d ago`, `in 2 h` or `just now`."""
+    """Format a time as `3 d ago`, `in 2 h` or `just now`, compared with `now`."""
     if abs(now - at) < 1:
         return Wording("just now")
     return _counted(now - at, "{count} ", " ago") if at < now else _counted(at - now, "in {count} ")

@@ -71,7 +71,7 @@ class RoleRequest(msgspec.Struct, frozen=True):
 
 
 class PasswordRequest(msgspec.Struct, frozen=True):
-    """A new password for another user. `password`: the password; operations receive its hash."""
+    """A new password for another user. `password`: the new password; operations receive its hash."""
 
     name: UserName
     password: PasswordText
@@ -94,7 +94,7 @@ class OwnSecondFactor(NamedTuple):
 
 
 class Login(NamedTuple):
-    """A login. `password`: the hash that matched; `fresh`: its replacement; `step`: time step of the accepted code."""
+    """A login. `password`: the hash that matched; `fresh`: a newer hash to store; `step`: the code's time step."""
 
     session: Session
     lifetime: Lifetime

@@ -240,8 +240,6 @@ class _TextTranslator(NodeTransformer):
 
 
 class _TranslatedEnvironment(Environment):
-    """An environment that translates its templates when it compiles them."""
-
     language = ""
 
     def _parse(self, source: str, name: str | None, filename: str | None) -> nodes.Template:

@@ -333,7 +333,7 @@ def undoing(path: str, whats: Collection[str] | None = None) -> Callable[[PageRe
 
 
 async def take_back_named(req: PageRequest, whats: Collection[str] | None, number: str | None = None) -> None:
-    """Undo the change that the form names. It must match `whats` (kinds of change) and `number`; None matches any."""
+    """Undo the change that the form names. Its kind must be in `whats`, and its number `number`; None matches any."""
     await req.perform(undo, UndoRequest(number_in_form(req, "id"), whats, number))
 
 
@@ -343,7 +343,7 @@ BODY_BYTES_A_SECOND = 8192
 
 
 async def body_of(request: Request, most_bytes: int) -> bytes:
-    """Return the body of a request. Raise HTTPException if it is too large or too slow."""
+    """Return the body of a request. Raise HTTPException if the body is too large or too slow."""
     raw = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS) as limit:

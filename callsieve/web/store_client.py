@@ -41,7 +41,7 @@ class StoreClient:
             ) from None
 
     async def write(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
-        """Return the result of `fn(db, *args)` in one transaction. Raise StoreError."""
+        """Run `fn(db, *args)` in a transaction and return its result. Raise StoreError."""
         store = await self._current()
         return await store.write(fn, *args)
 

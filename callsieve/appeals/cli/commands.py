@@ -189,7 +189,7 @@ def prove(
     code: Annotated[str, typer.Argument(help="The code from the owner: six digits.", show_default=False)],
     config: ConfigOption = None,
 ) -> None:
-    """Check the code that the owner repeated. If it is right, control is proven and the appeal is in force."""
+    """Check the code that the owner repeated. If the code is right, control is proven and the appeal is in force."""
     loaded = settings_of(config)
     proven = perform(loaded, operations.prove, AppealCodeRequest(appeal, code), existing=True)
     if isinstance(proven, Refused):
@@ -199,7 +199,7 @@ def prove(
 
 
 def accept(appeal: AppealArgument, config: ConfigOption = None) -> None:
-    """Accept an appeal without proof. This puts it in force: no rule rejects calls until the appeal is decided."""
+    """Accept an appeal without proof. The appeal is then in force: no rule rejects calls until it is decided."""
     loaded = settings_of(config)
     done = perform(loaded, operations.accept, appeal, existing=True)
     say(in_force(done.appeal))
@@ -217,7 +217,7 @@ def decide(
     remove: RemoveOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Decide an appeal. If it is upheld, all spam marks of the number until now no longer count."""
+    """Decide an appeal. If the appeal is upheld, all spam marks of the number until now no longer count."""
     loaded = settings_of(config)
     request = RulingRequest(appeal, ruling, reason, category_only, tuple(remove or ()))
     done = perform(loaded, operations.decide, request, existing=True)

@@ -47,7 +47,7 @@ async def show_queue(req: PageRequest) -> Response:
 
 
 async def show(req: PageRequest) -> Response:
-    """Show one appeal."""
+    """Show the page of one appeal."""
     return req.page("appeals/appeal.html", case=await _case(req), code="")
 
 

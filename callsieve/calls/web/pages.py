@@ -91,7 +91,7 @@ async def activity_of(req: PageRequest, span: ActivitySpan, site: str) -> Activi
 
 
 async def health(req: PageRequest) -> Response:
-    """Show the health of all parts of the system, as a whole page or as HTML that replaces a part of a page."""
+    """Show the health of all parts of the system, as a whole page or as a piece of HTML for a page."""
     part = bool(req.query.get("part"))
     if req.is_fragment:
         return req.page("doctor/_health.html", health=req.state.health.latest, is_part=part)

@@ -74,7 +74,7 @@ def keep_stream(db: sqlite3.Connection, weights: Weights, now: float) -> None:
 
 
 class StreamPosition:
-    """The position where a stream continues, after `seq`. `has_gap`: whether later events were already deleted."""
+    """The position in the stream after the event `seq`. `has_gap`: whether later events were already deleted."""
 
     __slots__ = ("has_gap", "seq")
 

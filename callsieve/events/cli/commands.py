@@ -303,7 +303,7 @@ class AlertReceiverShown:
     """The recent alerts to one receiver of a rule.
 
     Attributes:
-        told: When alerts were sent recently.
+        told: The times at which alerts were sent recently.
         suppressed: How many alerts were suppressed since `since`.
         since: When the count `suppressed` began; null if the count is 0.
     """

@@ -5,7 +5,7 @@
     PREFIX/event/KIND        each event as JSON, at least once
     PREFIX/alert/NAME        each alert
 
-The receiver keeps one connection and reconnects as often as needed. It subscribes to nothing, so no topic controls
+The receiver keeps one connection and reconnects as often as needed. It subscribes to no topic, so nothing controls
 CallSieve.
 """
 

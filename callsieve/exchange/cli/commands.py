@@ -220,7 +220,7 @@ def resume(name: NameArgument, config: ConfigOption = None) -> None:
 
 
 def pause(name: NameArgument, config: ConfigOption = None) -> None:
-    """Pause a company. From the next call on, its evidence does not count, and it is not fetched."""
+    """Pause a company: from the next call on, the company's evidence does not count. No new evidence is fetched."""
     change = perform(settings_of(config), operations.pause, SwitchRequest(name), existing=True)
     say(f"{name} is not fetched, and its evidence does not count.")
     say_undo(change.change_id, config)

@@ -1,4 +1,4 @@
-"""`callsieve identity`: the owners of numbers, and how well it is proven that they own the numbers."""
+"""`callsieve identity`: the owners of numbers, and how well the ownership is proven."""
 
 import shlex
 import time

@@ -59,7 +59,7 @@ AsAllowlistOption = Annotated[
 
 
 class PbxList(NamedTuple):
-    """A list of phone numbers of the PBX, and what the list means for CallSieve.
+    """One of the PBX's own number lists, and what the list means for CallSieve.
 
     `verdict`: whether a listed number is spam or wanted. `evidence_only`: a remark that the import only adds evidence.
     `settings`: keys of the list that are settings and not numbers, each with a remark.
@@ -108,7 +108,7 @@ LISTS = {
 
 
 def import_pbx_list(loaded: Loaded, summary: Summary, origin: ImportOrigin, verdict: ImportVerdict | None) -> None:
-    """Import a list of phone numbers of the PBX as evidence."""
+    """Import one of the PBX's own number lists as evidence."""
     known = LISTS[origin]
     lines, summary.remarks = _lines(loaded, known)
     summary.read = len(lines)
@@ -120,7 +120,7 @@ def import_pbx_list(loaded: Loaded, summary: Summary, origin: ImportOrigin, verd
 
 
 def list_pbx_list(config: Path | None, origin: ImportOrigin, *, dry_run: bool, as_json: bool) -> None:
-    """Add a list of phone numbers of the PBX to CallSieve's allowlist or blocklist. Existing entries do not change."""
+    """Add one of the PBX's own number lists to CallSieve's allowlist or blocklist. Existing entries do not change."""
     loaded, known = settings_of(config), LISTS[origin]
     now = time.time()
     lines, remarks = _lines(loaded, known)

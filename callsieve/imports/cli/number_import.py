@@ -1,4 +1,4 @@
-"""The import of a list of numbers in one step, and the printed summary of an import."""
+"""Imports a list of numbers in one step, and prints the summary of an import."""
 
 import time
 from collections.abc import Iterable
@@ -100,7 +100,7 @@ SourceOption = Annotated[str, typer.Option("--source", metavar="NAME", help=SOUR
 
 
 class ImportVerdict(StrEnum):
-    """The meaning of a list: its numbers are spam, or wanted."""
+    """The meaning of a list: the numbers on the list are spam, or wanted."""
 
     SPAM = "spam"
     OK = "ok"

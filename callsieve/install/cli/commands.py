@@ -219,7 +219,7 @@ def settings_for_install(config: Path | None) -> Loaded:
 
 @contextmanager
 def one_line() -> Iterator[None]:
-    """Convert an error of Asterisk's console or of the installation into a one-line error of the command."""
+    """Turn an error of Asterisk's console or of the installation into an error message on one line."""
     try:
         yield
     except (ConsoleError, InstallError) as error:

@@ -62,7 +62,7 @@ def add(
     force: ForceOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Add an entry to a list, or replace an entry. It applies from the next call on."""
+    """Add an entry to a list, or replace an entry. The entry applies from the next call on."""
     loaded = options.settings_of(config)
     if person is not None:
         if note or expires or action:

@@ -62,7 +62,7 @@ def check(file: FileArgument, as_json: JsonOption = False, config: ConfigOption 
 
 
 def update(file: FileArgument, config: ConfigOption = None) -> None:
-    """Replace a country's plan that comes with CallSieve, or add your own rows to it."""
+    """Replace a country's plan that comes with CallSieve, or add your own rows to this plan."""
     loaded = settings_of(config)
     update = perform(loaded, operations.update, UpdateRequest(_text_of(file), str(file)))
     replaced = " It replaces an earlier one." if update.replaced else ""

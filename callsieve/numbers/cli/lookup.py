@@ -72,7 +72,7 @@ def lookup(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show all information about a number, and the decision that a call from it would get now."""
+    """Show all information about a number, and the decision that a call from the number would get now."""
     loaded = settings_of(config)
     e164 = number_argument(number, loaded)
     with existing_store(loaded) as db:

@@ -123,7 +123,7 @@ def show(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show numbers with a new owner, since when, and who recorded it."""
+    """Show numbers with a new owner, since when, and who recorded the change."""
     loaded = settings_of(config)
     e164 = None if number is None else number_argument(number, loaded)
     with existing_store(loaded) as db:
@@ -161,7 +161,7 @@ def show_list(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 
 
 def done(number: NumberArgument, config: ConfigOption = None) -> None:
-    """Confirm the marks of a number after a review. They count from now on."""
+    """Confirm the marks of a number after a review. The marks count from now on."""
     reviewed = perform(settings_of(config), review, number, existing=True)
     say(f"The marks of {reviewed.number} count from now on.")
     say_undo(reviewed.change_id, config)
@@ -173,7 +173,7 @@ def wrong(
     reason: Annotated[str, typer.Option(help="Why.", show_default=False)],
     config: ConfigOption = None,
 ) -> None:
-    """Correct wrong spam marks. They never count again, and the people who made them are trusted a little less."""
+    """Correct wrong spam marks. The marks never count again, and the people who made them are trusted a little less."""
     request = CorrectionRequest(number, tuple(reporters), reason)
     corrected = perform(settings_of(config), correct, request, existing=True)
     whose = ", ".join(corrected.reporters)

@@ -57,7 +57,7 @@ async def explain(req: PageRequest) -> Response:
 
 
 def number_in(req: PageRequest) -> str:
-    """Return the number in the page's address. Raise NotFound unless it is E.164."""
+    """Return the number in the page's address. Raise NotFound if the text is not a number in E.164."""
     text = req.path("number")
     try:
         if len(text) <= LONGEST and text.startswith("+") and number_from(text, "ZZ") == text:

@@ -195,7 +195,7 @@ def _option_of(field: FormField) -> Parameter:
 
 @with_fields
 def add(number: NumberArgument, config: ConfigOption = None, **typed: Any) -> None:
-    """Register an own number, or change the given fields of a registered one."""
+    """Register an own number, or change the given fields of a registered number."""
     loaded = settings_of(config)
     # An option that is not given leaves its field as it is.
     request = NewOwnNumber(number, **{name: value or None for name, value in typed.items()}, update=True)
@@ -211,7 +211,7 @@ def add(number: NumberArgument, config: ConfigOption = None, **typed: Any) -> No
 
 
 def show(number: NumberArgument, as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show an own number with its grade and statistics, and how the people it calls would see it."""
+    """Show an own number with its grade and statistics, and how called people would see the number."""
     loaded = settings_of(config)
     with existing_store(loaded) as db:
         shown = find_own_number(db, context_of(loaded), number)
@@ -305,7 +305,7 @@ def use(
 
 
 def retire(number: NumberArgument, config: ConfigOption = None) -> None:
-    """Record that a number was given back to the carrier. It is no longer an own number, but its history stays."""
+    """Record that a number was given back to the carrier. Its history stays, but it is no longer an own number."""
     _say(perform(settings_of(config), operations.retire, number, existing=True), "is retired.", config)
 
 

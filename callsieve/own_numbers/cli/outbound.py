@@ -139,7 +139,7 @@ def add(
     note: NoteOption = "",
     config: ConfigOption = None,
 ) -> None:
-    """Add a number to the do-not-call list: nobody here may call it again."""
+    """Add a number to the do-not-call list: nobody here may call this number again."""
     request = DoNotCallEntry(number, after, note)
     done = perform(settings_of(config), operations.list_number, request)
     if done.change_id is None:
@@ -222,7 +222,7 @@ def guidance(
     force: Annotated[bool, typer.Option("--force", help="Replace a file of this name.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Write a page with your own figures for call-centre managers: how to avoid being marked as spam."""
+    """Write a page with your own statistics for call-centre managers: how to avoid being marked as spam."""
     if language not in LANGUAGES:
         raise CommandError(f"--language: unknown language {language[:20]!r}{nearest(language, LANGUAGES)}")
     path = out or Path(f"{'leaflet' if leaflet else 'guidance'}-{language}.html")

@@ -108,7 +108,7 @@ def listing(list_name: ListName, said: str) -> Handler:
 
 
 async def add_to_list(req: PageRequest) -> Response:
-    """Put a number that the person entered on one of their lists."""
+    """Put a number that the person typed on the allowlist or blocklist of the person."""
     if req.form.get("list") not in tuple(ListName):
         raise NotFound
     list_name = ListName(req.form["list"])

@@ -118,7 +118,7 @@ def check(name: NameArgument = None, config: ConfigOption = None) -> None:
 
 
 def show(name: NameArgument = None, as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show a policy's rules in order, and the steps that come before them."""
+    """Show a policy's rules in order, and the steps that come before the rules."""
     loaded = settings_of(config)
     policy = policy_called(name or running_name(loaded), loaded)
     if as_json:

@@ -146,7 +146,7 @@ def _wrong_reference(visit: Visit) -> Response:
 
 
 async def marks(visit: Visit) -> Response:
-    """Show how many marks it takes until calls are stopped, with the active weights. The console has the same page."""
+    """Show how many marks are needed until calls are stopped, with the active weights, as on the console's page."""
     return _document(effects_page(await visit.ask(Backend.marks), visit.language))
 
 
@@ -303,7 +303,7 @@ STYLE = files("callsieve.public_page.web") / "static" / "public.css"
 
 
 def make_public_app(state: PublicState) -> ASGIApp:
-    """Return the ASGI application of the public page. It closes the state's backend at shutdown."""
+    """Return the ASGI application of the public page. At shutdown, the application closes the state's backend."""
     from_settings = state.public
 
     @asynccontextmanager

@@ -248,8 +248,6 @@ def _no_collector() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class _Sources:
-    """Sources of facts besides the history. `db`: the store, if there is one."""
-
     db: sqlite3.Connection | None
     ours: SettingsFacts
     background_of: Callable[[str], Background]

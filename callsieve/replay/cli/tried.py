@@ -27,7 +27,7 @@ from reputation.wording import Wording
 
 
 class CallerBehaviour(StrEnum):
-    """How a call went, as a sign of what kind of caller it is. The clearest signs come first."""
+    """How a call went, as a sign of what kind of caller called. The clearest signs come first."""
 
     COMPLAINT = "marked, or hung up on at once"
     TALKED = "talked for 30 s or longer"
@@ -59,7 +59,7 @@ class TriedCalls:
                 self._by_number[number].append(behaviours)
 
     def numbers(self) -> frozenset[str]:
-        """Return the numbers of the callers."""
+        """Return the phone numbers of the callers."""
         return frozenset(self._by_number)
 
     def by_number(self) -> Iterator[tuple[str, CallerBehaviour]]:

@@ -144,7 +144,7 @@ def setup(
 
 
 def policy_to_activate(loaded: Loaded, name: str | None, *, yes: bool) -> str | None:
-    """Return the policy to activate, or an empty text to keep the active one. None if the user must be asked.
+    """Return the policy to activate, or an empty text to keep the active policy. None if the user must be asked.
 
     New settings start in observe mode, so their default policy does not count as the user's choice.
 

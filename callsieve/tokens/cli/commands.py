@@ -38,7 +38,7 @@ def add(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Create an API token. Its secret is shown only once and not stored."""
+    """Create an API token. The token's secret is shown only once and not stored."""
     loaded = settings_of(config)
     wanted = NewToken(name, role, scopes or [Scope.READ.value], expires, per_minute)
     added = perform(loaded, operations.add, wanted)
