@@ -183,7 +183,7 @@ def tidied(raw_name: str) -> str:
 
 
 def without_prefix(name: str, prefixes: tuple[str, ...]) -> str:
-    """Return the name without leading prefixes. These are matched in any spelling, and removed up to four times."""
+    """Return the name without leading prefixes. Any spelling of a prefix is removed, at most four times."""
     if not name:  # most calls outside North America
         return name
     folded = _all_folded(prefixes)
@@ -201,7 +201,7 @@ def _all_folded(prefixes: tuple[str, ...]) -> Mapping[str, str]:
 
 
 def _after_first(name: str, folded: Mapping[str, str]) -> str | None:
-    """Return the rest of the name after one of the prefixes; None if it starts with none of these."""
+    """Return the rest of the name after the prefix with which it starts; None if it starts with no prefix."""
     ends: dict[str, int] = {}
     for end in range(1, min(len(name), 2 * MAX_PREFIX) + 1):
         ends.setdefault(_folded(name[:end]), end)

@@ -50,7 +50,7 @@ def carrier_reports(uri: str, header: str) -> bool:
 
 
 def parse_verstat(word: str) -> SignatureCheck:
-    """Parse a `verstat` value, by which a carrier reports how it checked the caller's number."""
+    """Parse a `verstat` value, by which a carrier reports the result of checking the caller's number."""
     match = _WORD.fullmatch(word.lower())
     if match is None:
         return NO_CARRIER_CHECK

@@ -130,7 +130,8 @@ class Knowledge(Protocol):
     async def make_passcode(self, endpoint: str, at: float, give_up_at: float) -> str | None:
         """Return a new passcode for the personal page of the endpoint's person; None if nobody has the endpoint.
 
-        Raise TimeoutError if the passcode is not stored by the monotonic time `give_up_at`. It is then dropped.
+        Raise TimeoutError if the passcode is not stored by the monotonic time `give_up_at`. The passcode is then
+        dropped.
         """
         ...
 
@@ -293,7 +294,7 @@ class Screening:
         )
 
     async def heard(self, request: Request) -> bytes:
-        """Return the caller's words for the phone's display, or an answer that they are not ready yet (`/heard`)."""
+        """Return the caller's words for the phone's display, or that the words are not ready yet (`/heard`)."""
         decision_id = parse_id(request.arguments.get("id", ""))
         if self.hearing is None or decision_id is None:
             return answers.answer_to_heard("", self.site)

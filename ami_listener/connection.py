@@ -135,7 +135,7 @@ class AmiProtocol(asyncio.Protocol):
     # Called by Manager.
 
     def send(self, action: Mapping[str, str], as_list: bool | None = None) -> asyncio.Future[Response]:
-        """Send an action and return a future of its response. It stays pending if the connection is lost first.
+        """Send an action and return a future of its response. A lost connection leaves the future pending.
 
         Raises:
             ValueError: Unknown action, or control characters. The message leaves out values, which may be the secret.
@@ -206,7 +206,7 @@ class Connection:
 
     @property
     def lost(self) -> asyncio.Future[AmiError]:
-        """Return a future that is done when the connection has ended. Its result is the reason."""
+        """Return a future that is done when the connection has ended. The result of the future is the reason."""
         return self._protocol.lost
 
     @property

@@ -253,7 +253,7 @@ class CarrierRetries:
         return self._held.pop(key)
 
     def due(self, at: float) -> Iterator[Outcome]:
-        """Yield the outcomes of calls that the carrier did not retry in time. They are no longer stored."""
+        """Remove and yield the outcomes of calls that the carrier did not retry in time."""
         while self._held:
             key = next(iter(self._held))
             if at - self._held[key].ended_at <= OFFER_SECONDS:

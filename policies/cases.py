@@ -62,7 +62,13 @@ class Trial:
 
 
 class Difference(NamedTuple):
-    """A difference between expected and actual decision. `key`: a key of `expect`. `found`: the actual value."""
+    """A difference between the expected and the actual decision.
+
+    Attributes:
+        key: A key of `expect`.
+        expected: The value of the key in `expect`.
+        found: The value in the decision.
+    """
 
     key: str
     expected: Any

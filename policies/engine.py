@@ -32,7 +32,7 @@ FAILURES_AGAINST_REDIALLING = 2  # after two failures, a caller who calls again 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A step of the precedence. `number`: its position in docs/reference/policies.md."""
+    """A step of a decision. `number`: its place in the order of steps, as in docs/reference/policies.md."""
 
     number: int
     title: str

@@ -70,7 +70,7 @@ class PresetReason(StrEnum):
 
 
 class FailOpen(StrEnum):
-    """The reasons why a call was answered without a decision. They are the keys of Stats.failed_open."""
+    """The reasons why a call was answered without a decision. Each reason is a key of Stats.failed_open."""
 
     TIMED_OUT = "timed out"
     FAILED = "failed"
@@ -153,7 +153,7 @@ class Why:
 
     @property
     def words(self) -> str | Wording:
-        """Return the text of the reason. It can be translated unless an administrator wrote it."""
+        """Return the text of the reason. The text can be translated unless an administrator wrote it."""
         words: str | Wording = self.reason
         if isinstance(self.reason, StrEnum):
             words = Wording(self.reason.value, {name: self._place(name) for name in PLACES[self.reason]})

@@ -49,7 +49,7 @@ def lasts(tie: PersonalTie, now: float | None) -> bool:
 def may_relate(call: IncomingCall, facts: Facts, now: float | None = None) -> bool:
     """Return whether relations count for this caller.
 
-    They do not count for a premium number, a failed signature, or a one-ring call (a call-back scam) within a day.
+    Relations do not count for a premium number, a failed signature, or a one-ring call within a day (call-back scam).
     """
     ringing = facts.one_ring_at is not None and (now is None or now - facts.one_ring_at < ONE_RING_GUARD_SECONDS)
     return (

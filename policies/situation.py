@@ -133,7 +133,7 @@ def may_ask_others(call: IncomingCall, facts: Facts, decision: Decision, now: fl
 def may_ask_again(call: IncomingCall, facts: Facts, decision: Decision, now: float) -> bool:
     """Return whether this number may be looked up again because earlier results are old.
 
-    It may if look-ups know the number, its level is at most `tag`, and the caller is unknown here.
+    This is so if look-ups know the number, its level is at most `tag`, and the caller is unknown here.
     """
     looked_up = any(row.looked_up for row in facts.imported)
     return looked_up and facts.reputation.level <= Level.TAG and is_stranger(call, facts, decision, now)

@@ -260,7 +260,7 @@ def is_of_nobodys_range(case: Case) -> bool:
 
 
 def companies_complaining(case: Case) -> int:
-    """Return how many companies complain about the number, by weight; one less if any company has cleared it."""
+    """Return how many companies complain, by their weights, less one if any company has cleared the number."""
     reports = case.facts.peers
     listed = sum([min(1.0, report.weight) for report in reports if not report.is_cleared])
     return floor(listed + 1e-9) - any(report.is_cleared for report in reports) if reports else 0
@@ -285,7 +285,7 @@ def is_of_same_exchange(case: Case) -> bool | None:
 
 
 def is_of_one_source(case: Case) -> bool:
-    """Return whether a single source lists the number as spam, and the number's level comes from it alone."""
+    """Return whether a single source lists the number as spam, and no other evidence supports the number's level."""
     listing = {row.source for row in case.facts.imported if row.verdict == "spam"}
     witnesses = case.facts.reputation.witnesses
     return len(listing) == 1 and (witnesses is None or witnesses.seen < witnesses.label)

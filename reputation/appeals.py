@@ -203,7 +203,7 @@ def free_again_at(appeal: Appeal) -> float | None:
 def due_at(appeal: Appeal, zone: tzinfo | None = None) -> float | None:
     """Return when the appeal must be decided at the latest; None if the appeal is not in force.
 
-    That is the end of the third working day (Monday to Friday) after the day on which the appeal came into force.
+    An appeal is due at the end of the third working day (Monday to Friday) after the day on which it came into force.
     `zone`: the time zone of these days; None: the server's time zone.
     """
     if appeal.state is not AppealState.IN_FORCE or appeal.in_force_at is None:
@@ -269,7 +269,7 @@ def is_code(text: str) -> bool:
 
 
 def digest_of(code: str, reference: str) -> bytes:
-    """Return the digest under which a code is stored. It is slow on purpose, because there are only a million codes."""
+    """Return the digest under which a code is stored. This is slow on purpose: there are only a million codes."""
     digits = "".join(filter(str.isdigit, code))
     return hashlib.scrypt(digits.encode(), salt=reference.encode(), n=2**12, r=8, p=1, dklen=32)
 

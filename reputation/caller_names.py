@@ -47,7 +47,7 @@ def _seen(text: str) -> str:
 
 
 def name_matches(name: str, pattern: str) -> bool:
-    """Return whether the whole name matches the pattern, in which `*` matches any text. Both are `compared` texts."""
+    """Return whether the whole name matches the pattern, in which `*` matches any text. Use `compared` on both."""
     first, *others = pattern.split(ANY)
     if not others:
         return name == first

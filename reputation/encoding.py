@@ -72,7 +72,7 @@ class Field(NamedTuple):
 
 
 def encode(value: object, translate: Callable[[str], str] = str) -> bytes:
-    """Encode a value as JSON. `translate` returns the reader's translation of the template of a Wording."""
+    """Encode a value as JSON. `translate` translates the template of each Wording into the reader's language."""
     reset = _TRANSLATE.set(translate)
     try:
         return msgspec.json.encode(plain(value))
@@ -233,7 +233,7 @@ def wire(kind: Any, *, is_sent: bool = False, places: Mapping[Any, Any] | None =
 
 @cache
 def _words(kind: Any) -> Any:
-    """Return an enum of the texts by which JSON writes the members of the enum `kind`."""
+    """Return an enum whose values are the texts that stand for the members of the enum `kind` in JSON."""
     words = {member.name: plain(member) for member in kind}
     return kind if set(words.values()) == {member.value for member in kind} else StrEnum(kind.__name__, words)
 

@@ -237,7 +237,7 @@ def _upheld(evidence: Evidence, _circumstances: Circumstances, weights: Weights,
 
 
 def _passed(evidence: Evidence, _circumstances: Circumstances, weights: Weights, now: float) -> Evidence | None:
-    """Return the evidence after a passed challenge; None if no failed challenge preceded it."""
+    """Return the evidence after a passed challenge; None if the number has failed no challenge before."""
     history = evidence.challenges
     if not (history.failures or history.abandoned_at):
         return None

@@ -164,5 +164,5 @@ def facts_from(
 
 
 def opens_after_closing(asterisk_at: float, closed_at: float | None) -> bool:
-    """Return whether an emergency call suspends screening after somebody resumed it. A call in the same second does."""
+    """Return whether an emergency call suspends screening again, because it began at `closed_at` or later."""
     return closed_at is None or asterisk_at >= floor(closed_at)

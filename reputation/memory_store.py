@@ -237,7 +237,7 @@ class MemoryStore:
         )
 
     def one_ring_at(self, number: str, now: float) -> float | None:
-        """Return when the number last rang once and hung up; None if it did not within a day."""
+        """Return when the number last rang once and hung up within the last day, or None."""
         known = self._known.get(number)
         if known is None or not known.one_rings:
             return None

@@ -248,8 +248,8 @@ def is_emergency_code(digits: str, region: str) -> bool:
 def is_short_code(digits: str, region: str, texts: bool = False) -> bool:
     """Return whether the region's numbering plan gives this short code a meaning. `texts`: include SMS services.
 
-    Blocks left to carriers and SMS services are ignored. They hold nine in ten of all US numbers with four to six
-    digits, and all three-digit numbers in Switzerland and New Zealand. So every extension would be a short code.
+    Blocks left to carriers and SMS services are ignored. Otherwise every extension would be a short code: these blocks
+    hold nine in ten of all US numbers with four to six digits, and all three-digit numbers in Switzerland.
     """
     if (more := _MORE_SERVICES.get(region)) is not None and more.fullmatch(digits):
         return True
@@ -275,7 +275,7 @@ def _is_whole_number(digits: str, region: str) -> bool:
 
 
 def _national(digits: str, region: str) -> tuple[str | None, bool]:
-    """Return the E.164 form of digits without `+` (national, or with calling code), and whether it is allocated.
+    """Return the E.164 form of digits without `+` (national, or with calling code), and whether that is allocated.
 
     Carriers do send E.164 without its plus, and `00` even if it is not the region's prefix. A valid reading wins, the
     national one first (`442071838750` is a German number in DE, the London one in US). The next choice is a national

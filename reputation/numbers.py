@@ -186,7 +186,7 @@ def number_of(text: str, region: str) -> str | None:
 
 
 def did_number_of(text: str, region: str) -> str | None:
-    """Parse a DID as the trunk delivers it. If only a DID's last digits arrive, they are no service number."""
+    """Parse a DID as the trunk delivers it. The last digits of a DID are never read as a service number."""
     number = number_of(text, region)
     if number is None or len(number) > number_parsing.LONGEST_SERVICE_KEY or number_parsing.fold(text).startswith("+"):
         return number
@@ -220,7 +220,7 @@ def block_of(e164: str) -> str | None:
 
 @lru_cache(maxsize=number_parsing.CACHED_CALLERS)
 def country_of(e164: str) -> str | None:
-    """Return the ISO alpha-2 country of the number; `001` for international services (+800, +870); None if it has none.
+    """Return the number's country (ISO alpha-2); `001` for international services (+800, +870); None for no number.
 
     An unallocated number belongs to the main country of its calling code (US for +1).
     """
@@ -344,7 +344,7 @@ def supported_regions() -> tuple[str, ...]:
 
 
 def calling_code_of(region: str) -> int:
-    """Return the calling code of an ISO alpha-2 region; 0 if it has none."""
+    """Return the calling code of a region (ISO alpha-2); 0 if the region has none."""
     return phonenumbers.country_code_for_region(region)
 
 

@@ -218,7 +218,7 @@ def _sources_ask(case: _LevelCase, weights: Weights) -> bool:
 
 
 def signs_of(evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float) -> int:
-    """Return how many independent outside signs speak against the number. Its block alone is not a sign."""
+    """Return how many independent outside signs speak against the number. Bad neighbours alone are not a sign."""
     alone, standing = weights.outside.asks, evidence.standing
     has_traps = standing is not None and (standing.traps or standing.verified_traps)
     has_failed = circumstances.verification is _FAILED
@@ -317,7 +317,7 @@ def families_of(vector: str) -> tuple[Family, ...]:
 
 
 def witnesses_in(vector: str) -> Witnesses | None:
-    """Return the witnesses from a vector in the journal; None if it has none, as in older versions."""
+    """Return the witnesses from a vector in the journal; None if the vector names none, as in older versions."""
     try:
         return Witnesses(**{name: int(count) for name, count in json.loads(vector)["witnesses"].items()})
     except (ValueError, TypeError, KeyError, AttributeError):

@@ -50,7 +50,7 @@ class Velocity:
         self._by_block.add(number.block or number.key or "", at, at - KEPT_SECONDS)
 
     def count(self, number: Number, now: float, did: str | None = None) -> Earlier:
-        """Add a call, and return the calls before it."""
+        """Add a call of the number, and return the earlier calls."""
         since, oldest = now - WINDOW_SECONDS, now - KEPT_SECONDS
         key = number.key or ""
         block_calls = self._by_block.count(number.block or key, since, now, now, oldest)

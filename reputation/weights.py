@@ -152,7 +152,7 @@ class BlockWeights(WeightsTable, frozen=True):
 
 
 class FeedWeights(WeightsTable, frozen=True):
-    """The weights of imported sources. Such a list is weak evidence: it contains 2-5 % of later complaints."""
+    """The weights of imported sources. A list is weak evidence: past complaints cover only 2-5 % of later ones."""
 
     spam: ForSpam = 1.5
     all_spam: ForSpam = 2.5
@@ -328,7 +328,7 @@ class RemovedSetting(NamedTuple):
 
 
 def without_removed(table: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[RemovedSetting, ...]]:
-    """Return a [reputation] table without the keys of older versions, and those keys. Unknown keys stay in it."""
+    """Return a [reputation] table without the keys of older versions, and the removed keys. Unknown keys are kept."""
     kept: dict[str, Any] = {}
     removed = []
     for name, value in table.items():

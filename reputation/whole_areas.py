@@ -230,7 +230,7 @@ def prefix_of(digits: str, region: str) -> str:
 
 
 def ordinary_beside_services(start: str) -> str | None:
-    """Return the prefix of ordinary numbers among these service numbers: `+86951` for `+8695`; None without any."""
+    """Return the prefix of ordinary numbers that are among service numbers (`+86951` for `+8695`), or None."""
     regions, _ = regions_and_digits(start)
     services, ordinary = _next_digits(start, regions[0]) if regions else ("", "")
     return f"{start}{ordinary[0]}" if services and ordinary else None

@@ -26,7 +26,7 @@ def caller_of(history: ChallengeHistory, weights: CallerWeights, now: float, pro
 def passed_until(history: ChallengeHistory, weights: CallerWeights) -> float | None:
     """Return until when the number's last passed challenge (in any auth class) limits the action; None if it does not.
 
-    This ends early if people answer and still mark the number. Each earlier pass doubles how many people are needed.
+    The limit ends early if people answer and still mark the number. Each earlier pass doubles how many people it takes.
     """
     if not history.of_number:
         return None

@@ -181,7 +181,7 @@ def words_of_marks(counts: Counts) -> Iterator[Wording]:
 
 
 def spoken_of_marks(counts: Counts, _speaks_for: bool) -> Iterator[Prompts]:
-    """Yield the prompts that say how many people marked the number, or how many answered. Both, if only they marked."""
+    """Yield prompts: how many people marked the number, or how many answered, or both if all who answered marked it."""
     marked, answered = counts.get("marked", 0), counts.get("answered", 0)
     if marked == 0:
         yield counted_keys(answered, "unmarked")

@@ -181,7 +181,7 @@ def machine_hang_ups(outcomes: Iterable[OutcomeRecord]) -> tuple[HangUps, ...]:
 
 
 def days_without(days: Iterable[OwnDay], calls: Iterable[OutcomeRecord]) -> tuple[OwnDay, ...]:
-    """Return the days after these calls are counted as answered by a machine instead of a person."""
+    """Return the days, corrected for these calls: a machine answered them, and not a person."""
     by_day = {day.day: day for day in days}
     for call in calls:
         tally = tally_of(call)

@@ -250,7 +250,7 @@ def is_open(hours: Hours, zone: str, at: float) -> bool:
 
 
 def is_holiday(place: CalledPlace, at: float) -> bool:
-    """Return whether it is a public holiday with hours of its own in any zone of the place."""
+    """Return whether the place has a public holiday at `at` for which it has other calling hours."""
     zones = [zone for zone in map(_zone, place.zones) if zone is not None]
     return any(place.hours.is_holiday(datetime.fromtimestamp(at, zone).date()) for zone in zones)
 

@@ -213,7 +213,7 @@ def prove_keyed(db: sqlite3.Connection, keyed: appeals.KeyedCode, at: float) -> 
 
 
 def _prove_by_call_back(db: sqlite3.Connection, keyed: appeals.KeyedCode, at: float) -> appeals.ProofAnswer:
-    """Check a code that is only valid together with the ticket of the call in which it was keyed in."""
+    """Check a code keyed in during a call from CallSieve. The code is only valid together with the call's ticket."""
     appeal = next((filed for filed in appeals_of(db, keyed.number) if filed.state in appeals.LIVE), None)
     if appeal is None:
         return appeals.ProofAnswer.NONE

@@ -191,7 +191,7 @@ def calls_of_ids(db: sqlite3.Connection, ids: Sequence[str]) -> list[CallRow]:
 
 
 def count_calls(db: sqlite3.Connection, actions: Sequence[str], since: float, numbers: Sequence[str] | None) -> int:
-    """Count calls since `since` with one of these actions, except `allow`. `numbers`: only callers in it; None: all."""
+    """Count calls since `since` with one of these actions, except `allow`. `numbers`: only these callers; None: all."""
     about = {"actions": json.dumps(actions), "since": since, "numbers": json.dumps(numbers)}
     (count,) = db.execute(_COUNT if numbers is None else _COUNT_OF_NUMBERS, about).fetchone()
     return int(count)
@@ -341,7 +341,7 @@ def dialled_numbers(db: sqlite3.Connection, since: float, until: float) -> list[
 
 
 def unreadable_callers(db: sqlite3.Connection, since: float, most: int) -> tuple[int, int]:
-    """Return how many of the latest `most` calls showed a caller ID, and in how many of these it is not a number."""
+    """Return how many of the latest `most` calls showed a caller ID, and how many of these IDs were not a number."""
     shown, unreadable = db.execute(READ, {"since": since, "limit": most}).fetchone()
     return shown, unreadable
 

@@ -208,7 +208,7 @@ def is_read_only(path: Path) -> bool:
 def connect_read_only(path: Path) -> sqlite3.Connection:
     """Return a connection that can only read a store of this version. Raise StoreError.
 
-    SQLite cannot create the -wal and -shm here. It works without them if `immutable` says that nobody writes.
+    SQLite cannot create -wal and -shm here. With `immutable`, which says that nobody writes, SQLite needs neither file.
     """
     alone = "" if log_of(path).exists() else "&immutable=1"
     with store_errors(path):

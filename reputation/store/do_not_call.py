@@ -145,7 +145,7 @@ def remove_do_not_call(db: sqlite3.Connection, number: str) -> DoNotCallRequest 
 
 
 def last_talk_of(db: sqlite3.Connection, person: str, since: float) -> Talk | None:
-    """Return the person's last conversation, in or out, that ended since `since`; None if its number is unknown."""
+    """Return the person's last conversation with a known number, in or out, that ended since `since`, or None."""
     rows = db.execute(LAST_TALK, {"person": person, "since": since}).fetchall()
     return next((Talk(number, own or "") for number, own in rows), None)
 
@@ -158,7 +158,7 @@ def add_complaint(db: sqlite3.Connection, complaint: Complaint) -> bool:
 def remove_complaint(
     db: sqlite3.Connection, own_number: str, number: str | None, at: float | None = None
 ) -> Complaint | None:
-    """Remove the latest complaint about the own number and return it. `number`, `at`: by this number, of this time."""
+    """Remove and return the latest complaint about the own number. `number`, `at`: only if made by it, and then."""
     rows = db.execute(REMOVE_COMPLAINT, {"own": own_number, "number": number, "at": at}).fetchall()
     return next((_complaint(row) for row in rows), None)
 

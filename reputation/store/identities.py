@@ -59,7 +59,7 @@ def remove_identity(db: sqlite3.Connection, number: str) -> Identity | None:
 
 
 def identity_of(db: sqlite3.Connection, number: str) -> Identity | None:
-    """Return the identity of the number, or None. It may have expired or belong to an earlier owner."""
+    """Return the identity of the number, or None. The identity may have expired or belong to an earlier owner."""
     return next((Identity(*row) for row in db.execute(OF, (number,))), None)
 
 

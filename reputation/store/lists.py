@@ -253,13 +253,13 @@ def stop_expecting(db: sqlite3.Connection, person: str) -> bool:
 
 
 def set_phone_setting(db: sqlite3.Connection, person: str, setting: PhoneSetting, at: float) -> PersonSetting | None:
-    """Switch on a setting for a person's phone and return it. Return None if it was already on."""
+    """Switch on a setting of a person's phone. Return the stored setting, or None if it was already on."""
     is_new = db.execute(SET_PHONE_SETTING, (person, setting.value, at)).rowcount > 0
     return PersonSetting(person, setting, at) if is_new else None
 
 
 def clear_phone_setting(db: sqlite3.Connection, person: str, setting: PhoneSetting) -> PersonSetting | None:
-    """Switch off a setting of a person's phone and return it. Return None if it was not on."""
+    """Switch off a setting of a person's phone. Return the removed setting, or None if it was not on."""
     return next(map(_setting, db.execute(CLEAR_PHONE_SETTING, (person, setting.value)).fetchall()), None)
 
 

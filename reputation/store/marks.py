@@ -240,7 +240,7 @@ def reporters_of(db: sqlite3.Connection, number: str) -> list[str]:
 
 
 def correct(db: sqlite3.Connection, correction: Correction, at: float) -> None:
-    """Cancel these reporters' present spam marks of the number for good, and lower the trust in them a little."""
+    """Cancel these reporters' present spam marks of the number for good, and trust the reporters a little less."""
     for reporter in correction.reporters:
         add_tombstone(db, Tombstone(correction.number, reporter, correction.case_id, at))
     settle_case(db, correction.reporters, correction.case_id, False, at)

@@ -326,7 +326,7 @@ def _is_wanted(db: sqlite3.Connection) -> bool:
 
 
 def _emit_event(db: sqlite3.Connection, outcome: OutcomeRecord) -> None:
-    """Emit the event of a live call. Its decision must be known, because it says whether the number is withheld."""
+    """Emit the event of a live call. Call this after its decision, which says whether the number is withheld."""
     if outcome.source != LIVE or outcome.direction is Direction.INTERNAL:
         return
     data = CallEnded(

@@ -224,7 +224,7 @@ def screenshots_of(db: sqlite3.Connection, number: str, since: float = 0.0, limi
 
 
 def screenshot_content(db: sqlite3.Connection, number: str, digest: str) -> tuple[str, bytes] | None:
-    """Return the kind and the content of a screenshot, or None if it is not stored."""
+    """Return the kind and the content of the screenshot with this digest, or None if no such screenshot is stored."""
     row = db.execute(CONTENT, (number, digest)).fetchone()
     return None if row is None else (str(row[0]), bytes(row[1]))
 

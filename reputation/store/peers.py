@@ -281,7 +281,7 @@ def count_numbers(db: sqlite3.Connection, peer: int) -> int:
 
 
 def drop_unnamed(db: sqlite3.Connection) -> int:
-    """Delete the rows of companies that the settings no longer name, and count them. Makes its own transactions."""
+    """Delete the rows of companies that the settings no longer name. Return how many. Makes its own transactions."""
     dropped = 0
     for (peer,) in db.execute(UNNAMED).fetchall():
         for cleared in (False, True):

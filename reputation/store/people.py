@@ -56,7 +56,7 @@ OWN_NUMBERS = "SELECT number FROM own_number UNION SELECT number FROM did ORDER 
 
 
 def replace_settings_people(db: sqlite3.Connection, people: Iterable[Person]) -> None:
-    """Replace the people of the settings file. Call it in a transaction.
+    """Replace the stored people that came from the settings file. Call it in a transaction.
 
     People who stay are updated, not deleted and added again: a deletion would sign out the devices of their pages.
     """
@@ -66,7 +66,7 @@ def replace_settings_people(db: sqlite3.Connection, people: Iterable[Person]) ->
 
 
 def replace_settings_dids(db: sqlite3.Connection, dids: Iterable[Did]) -> None:
-    """Replace the DIDs of the settings file. Call it in a transaction.
+    """Replace the stored DIDs that came from the settings file. Call it in a transaction.
 
     If a DID is no longer a trap, earlier calls to it remain evidence until the daemon has recomputed all standings.
     """
@@ -83,7 +83,7 @@ def trap_dids(db: sqlite3.Connection) -> list[str]:
 
 
 def replace_settings_own_numbers(db: sqlite3.Connection, numbers: Iterable[str]) -> None:
-    """Replace the own numbers that the settings file names. Call it in a transaction."""
+    """Replace the stored own numbers that came from the settings file. Call it in a transaction."""
     db.execute("DELETE FROM own_number WHERE source = 'settings'")
     db.executemany(ADD_OWN_NUMBER, ((number, SETTINGS) for number in numbers))
     name_registered(db)

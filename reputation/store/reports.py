@@ -71,7 +71,7 @@ def numbers_in_question(db: sqlite3.Connection, service: str, since: float) -> l
 
 
 def service_state(db: sqlite3.Connection, service: str) -> ReportService | None:
-    """Return the state of reporting to the service; None if it was never started."""
+    """Return the state of reporting to the service; None if reporting was never started."""
     return next((ReportService(*row) for row in db.execute(SERVICE, (service,))), None)
 
 

@@ -171,7 +171,7 @@ def _summed_by(weights: Weights) -> Weights:
 
 
 def refresh_many(db: sqlite3.Connection, numbers: Collection[str]) -> None:
-    """Recompute the standings of these numbers. If they are too many for a transaction, the daemon does it later."""
+    """Recompute the standings of these numbers. For too many numbers, the daemon recomputes the standings later."""
     if len(numbers) <= FOLDED_AT_ONCE:
         refresh_all(db, numbers)
     else:

@@ -233,7 +233,7 @@ def missing_columns(kind: Kind, row: SharedRow) -> list[str]:
 
 
 def has_unknown_columns(kind: Kind, row: SharedRow) -> bool:
-    """Return whether the row has columns that this version does not know, because a newer CallSieve wrote it."""
+    """Return whether a newer CallSieve wrote the row, so that it has columns which this version does not know."""
     return bool(row.payload) and not json.loads(row.payload).keys() <= set(kind.shared)
 
 

@@ -35,7 +35,7 @@ class SiteStatement(NamedTuple):
 
     @property
     def is_in_force(self) -> bool:
-        """Whether the statement applied when it was last recorded. Somebody here may have changed the row since."""
+        """Whether the statement applied at the time of its `state`. Somebody here may have changed the row since."""
         return self.state == IN_FORCE
 
 
