@@ -9,7 +9,7 @@ from agi.speech import ENGLISH, MANDARIN
 from callsieve.integration_settings import alert_receiver
 from callsieve.policy_selection import running_name
 from callsieve.settings import Loaded, Settings
-from callsieve.text.times import day, when_there
+from callsieve.text.times import day, when_with_zone
 from policies.loader import load_policy
 from policies.outbound import PASSAGE_BY_WORD, OutboundRules
 from policies.policy import PolicyScope, PolicySet
@@ -87,7 +87,7 @@ def outbound_rules_of(settings: Settings) -> OutboundRules:
         calls_per_number_day=outbound.calls_per_number_day,
         calls_per_young_number_day=outbound.calls_per_young_number_day,
         day=day,
-        when=when_there,
+        when=when_with_zone,
     )
 
 

@@ -350,7 +350,7 @@ def _rule_from(table: Mapping[str, Any], place: int, problems: Problems) -> Rule
         )
     if len(problems) > before or name is None or action is None or reason is None:
         return None
-    label = label or next((label for one in when if (label := _label_of(one)) is not None), None)
+    label = label or next((label for condition in when if (label := _label_of(condition)) is not None), None)
     about_evidence = any(condition.name in ABOUT_EVIDENCE for condition in single_conditions(when))
     return Rule(name, when, action, reason, label, ask, about_evidence)
 

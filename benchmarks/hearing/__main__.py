@@ -112,7 +112,7 @@ def measure(model: Path, callers: Sequence[Caller], folder: Path) -> None:
     before = megabytes_used()
     recogniser = Whisper(model)
     hear(recogniser, callers[0], folder, 0)  # warms it up
-    heard = [hear(recogniser, one, folder, number) for number, one in enumerate(callers)]
+    heard = [hear(recogniser, caller, folder, number) for number, caller in enumerate(callers)]
     print(f"model: {model}, one core, memory {megabytes_used() - before} MB")
     print_words(heard)
     print_times(heard)
@@ -126,25 +126,25 @@ def megabytes_used() -> int:
 
 def print_words(heard: Sequence[Heard]) -> None:
     """Print the word error rate of people who ended before the recording did."""
-    whole = [one for one in heard if one.caller.kind == "short"]
+    whole = [call for call in heard if call.caller.kind == "short"]
     rates = {"all": whole}
-    for one in whole:
-        is_natural = one.caller.speaker.name.startswith(NATURAL)
-        for key in (f"line {one.caller.line.name}", f"voices of {NATURAL if is_natural else 'espeak-ng'}"):
-            rates.setdefault(key, []).append(one)
+    for call in whole:
+        is_natural = call.caller.speaker.name.startswith(NATURAL)
+        for key in (f"line {call.caller.line.name}", f"voices of {NATURAL if is_natural else 'espeak-ng'}"):
+            rates.setdefault(key, []).append(call)
     print(f"word error rate, {len(whole)} people:")
     for key in sorted(rates):
-        words = [(words_of(one.caller.text), words_of(one.text)) for one in rates[key]]
+        words = [(words_of(call.caller.text), words_of(call.text)) for call in rates[key]]
         wrong = sum(word_errors(said, understood) for said, understood in words)
         print(f"  {key}: {100 * wrong / sum(len(said) for said, _ in words):.1f} %")
 
 
 def print_times(heard: Sequence[Heard]) -> None:
     """Print how long 8 s of speech take."""
-    long = [one for one in heard if one.caller.kind in ("long", "after the tone")]
+    long = [call for call in heard if call.caller.kind in ("long", "after the tone")]
     for what, times in (
-        ("seconds from the end of 8 s of speech to the text", [one.seconds for one in long]),
-        ("of one core", [one.processor_seconds for one in long]),
+        ("seconds from the end of 8 s of speech to the text", [call.seconds for call in long]),
+        ("of one core", [call.processor_seconds for call in long]),
     ):
         print(f"{what}: p50 {statistics.median(times):.2f}, p95 {sorted(times)[int(0.95 * len(times))]:.2f}")
 
@@ -155,13 +155,13 @@ def print_voices(heard: Sequence[Heard]) -> None:
         print(
             "the half that the rules were not made with:" if is_held_out else "the half that the rules were made with:"
         )
-        half = [one for one in heard if one.caller.is_held_out == is_held_out]
-        for kind in dict.fromkeys(one.caller.kind for one in half):
-            voices = Counter(one.voice.value for one in half if one.caller.kind == kind)
+        half = [call for call in heard if call.caller.is_held_out == is_held_out]
+        for kind in dict.fromkeys(call.caller.kind for call in half):
+            voices = Counter(call.voice.value for call in half if call.caller.kind == kind)
             print(f"  {kind}: {dict(voices)}")
         for is_robot, what in ((True, "robots recognised"), (False, "people called robots")):
-            some = [one for one in half if one.caller.is_robot == is_robot]
-            wanted = [one for one in some if one.voice is Voice.ROBOT]
+            some = [call for call in half if call.caller.is_robot == is_robot]
+            wanted = [call for call in some if call.voice is Voice.ROBOT]
             print(f"  {what}: {len(wanted)} of {len(some)}, {100 * len(wanted) / max(len(some), 1):.1f} %")
 
 

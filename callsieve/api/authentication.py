@@ -17,7 +17,7 @@ from http import HTTPStatus
 from starlette.requests import Request
 
 from callsieve.api.problem import ApiError
-from callsieve.system.privileges import obeyed_users
+from callsieve.system.privileges import accepted_users
 from callsieve.web.app_state import AppState
 from callsieve.web.connections import PEER_USER, network_of
 from callsieve.web.store_client import StoreClient
@@ -86,7 +86,7 @@ class Authentication:
         needs a token, so that an attacker who controls one of its processes gains nothing.
         """
         user = getattr(request.state, PEER_USER, None)
-        if user is None or user not in obeyed_users(self._state.loaded.settings, service=0):
+        if user is None or user not in accepted_users(self._state.loaded.settings, service=0):
             return None
         try:
             name = pwd.getpwuid(user).pw_name

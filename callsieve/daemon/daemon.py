@@ -46,7 +46,7 @@ from callsieve.plan_files import Stamp, plans_of, stamps_of
 from callsieve.policy_selection import as_activated, is_activation, watched_files
 from callsieve.settings import Ami, Loaded, SettingsError, address_of
 from callsieve.system import service_process
-from callsieve.system.privileges import obeyed_users
+from callsieve.system.privileges import accepted_users
 from callsieve.system.service_process import address_taken
 from callsieve.telemetry import EVERY_SECONDS
 from callsieve.version import program_stamp
@@ -112,7 +112,7 @@ class Daemon:
             fail_open=self.screening.failed_open,
             deadline_seconds=settings.agi.deadline_ms / 1000,
             in_flight_limit=settings.agi.in_flight,
-            users=obeyed_users(settings),
+            users=accepted_users(settings),
             key=settings.agi.key,
         )
         self.learning = self._listener(settings.ami) if settings.ami.username else None

@@ -153,7 +153,7 @@ def accept(db: sqlite3.Connection, context: Context, request: AcceptRequest) -> 
     loaded, name = context.loaded, request.name
     published_policy = published(db, name)
     if published_policy is None or not _is_followed(name, loaded):
-        raise Refused("no-such-policy", _not_there(db, loaded, name))
+        raise Refused("no-such-policy", _unknown_policy_words(db, loaded, name))
     policy = usable(lambda: read_site_policy(published_policy.text, name))
     if request.digest not in ("", digest_of(published_policy.text)):
         words = Wording("{name}: its site has published a new version: read it first", {"name": name})
@@ -266,7 +266,7 @@ def _shown(name: str, offered: PublishedPolicy | None, loaded: Loaded) -> SitePo
     )
 
 
-def _not_there(db: sqlite3.Connection, loaded: Loaded, name: str) -> Wording:
+def _unknown_policy_words(db: sqlite3.Connection, loaded: Loaded, name: str) -> Wording:
     known = [policy.name for policy in all_published(db) if _is_followed(policy.name, loaded)]
     if site_of(name) and site_of(name) not in loaded.settings.hub.follow:
         return Wording("{name}: [hub] follow does not name {site}", {"name": name, "site": site_of(name)})

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from callsieve.text.times import day, when_there
+from callsieve.text.times import day, when_with_zone
 from reputation.encoding import Instant
 from reputation.model import Mark, Verdict
 from reputation.store.calls import CallFilter, CallRow, find_calls
@@ -286,7 +286,7 @@ def _known(kind: ComplaintFieldKind, number: str, calls: Sequence[CallRow], mark
         case ComplaintFieldKind.CALLER:
             return number
         case ComplaintFieldKind.CALLED_AT:
-            return when_there(last.at) if last else UNKNOWN
+            return when_with_zone(last.at) if last else UNKNOWN
         case ComplaintFieldKind.OUR_NUMBER:
             return (last and last.did) or UNKNOWN
         case ComplaintFieldKind.TALKED:
@@ -323,4 +323,4 @@ def _description(calls: Sequence[CallRow], marks: Sequence[Mark]) -> Wording:
 
 
 def _call_line(call: CallRow, say: Say) -> str:
-    return f"{when_there(call.at)}  {call.did or '-'}  {say(_talked(call))}"
+    return f"{when_with_zone(call.at)}  {call.did or '-'}  {say(_talked(call))}"

@@ -34,7 +34,7 @@ from callsieve.emergency_window import EmergencyWindow, window_of
 from callsieve.health import Check, CheckStatus, ScreeningState, ScreeningStatus, troubles
 from callsieve.pbx.cli_client import FOR_EVER, ConsoleError
 from callsieve.settings import Loaded, SettingsError
-from callsieve.system.privileges import as_root, obeyed_users
+from callsieve.system.privileges import accepted_users, as_root
 from callsieve.telemetry import EVERY_SECONDS, Telemetry, is_fresh, is_outdated, read_telemetry
 from callsieve.text.times import when
 from callsieve.wiring import policies_of
@@ -171,7 +171,7 @@ def screening_now(load: Callable[[], Loaded], checks: Iterable[HealthCheck]) -> 
 
 def _daemon(context: CheckContext, last_report: Telemetry | None, loaded: Loaded) -> Finding:
     with suppress(SettingsError):
-        if _is_obeyed(context.loaded):
+        if _is_accepted_user(context.loaded):
             with as_root():
                 return daemon_answers(context)
     listen = "FastAGI" if isinstance(context.read, SettingsError) else context.read.settings.agi.listen
@@ -189,10 +189,10 @@ def _daemon(context: CheckContext, last_report: Telemetry | None, loaded: Loaded
     return Finding(CheckStatus.OK, Wording("the daemon reports that all is well"))
 
 
-def _is_obeyed(loaded: Loaded) -> bool:
+def _is_accepted_user(loaded: Loaded) -> bool:
     """Return whether the daemon accepts requests of this user. The daemon runs as the state directory's owner."""
     with suppress(OSError):
-        return os.getuid() in obeyed_users(loaded.settings, loaded.state.stat().st_uid)
+        return os.getuid() in accepted_users(loaded.settings, loaded.state.stat().st_uid)
     return os.getuid() == 0
 
 

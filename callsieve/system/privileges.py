@@ -279,7 +279,7 @@ def is_ours_or(name: str, user: int | None) -> bool:
     return user is not None and user in (os.geteuid(), user_id_of(name))
 
 
-def obeyed_users(settings: Settings, service: int | None = None) -> frozenset[int]:
+def accepted_users(settings: Settings, service: int | None = None) -> frozenset[int]:
     """Return the IDs of users whose requests the daemon accepts, including the owner of Asterisk's configuration.
 
     Configured users that do not exist are left out. `service`: the daemon's user, if it is not this process's user.

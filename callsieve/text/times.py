@@ -85,7 +85,7 @@ def day(at: float) -> str:
     return _format(at, DAYS)
 
 
-def when_there(at: float) -> str:
+def when_with_zone(at: float) -> str:
     """Format a time as `2026-12-31 18:00 CET`, for texts that also name other time zones."""
     return _format(at, MINUTES, has_zone=True)
 

@@ -23,7 +23,7 @@ from callsieve.settings import (
     load_settings,
     parse_settings,
 )
-from callsieve.text.times import day, when_there
+from callsieve.text.times import day, when_with_zone
 from callsieve.wiring import dids_of, own_numbers_of, people_of, policies_of, site_of, wanted_events_of
 from policies.outbound import OutboundRules, Passage
 from policies.policy import PolicyError
@@ -908,7 +908,7 @@ def test_the_site() -> None:
             resting=False,
             at_risk=Passage.HOLD,
             day=day,
-            when=when_there,
+            when=when_with_zone,
             hours=CallingHours(
                 usual=daily(9, 20), local={"NL": (Hours(parse_spans("09:00-12:00 13:00-18:00"), (), ()),)}
             ),
@@ -922,7 +922,7 @@ def test_the_site() -> None:
     )
     local, advised = hours_by_law()
     by_law = CallingHours(local=local, advised=advised)
-    rules = OutboundRules(day=day, when=when_there, hours=by_law, laws=shipped_laws())
+    rules = OutboundRules(day=day, when=when_with_zone, hours=by_law, laws=shipped_laws())
     assert site_of(Settings()) == Site(outbound=rules)
 
 

@@ -25,7 +25,7 @@ from callsieve.events.kinds import DeliveryError, Event, EventKind
 from callsieve.integration_settings import MailTable
 from callsieve.outside.errors import OutsideError
 from callsieve.outside.secrets import secret_of
-from callsieve.text.times import when_there
+from callsieve.text.times import when_with_zone
 from reputation.store.errors import StoreError
 from reputation.wording import Wording
 
@@ -144,7 +144,7 @@ def events_mail(table: MailTable, events: Sequence[Event]) -> EmailMessage:
     names = dict.fromkeys(alert.name for event in events if (alert := alert_of(event)) is not None)
     if names:
         subject = f"{', '.join(names)}: {subject}"
-    body = "".join(f"{when_there(event.at)}  {_name_before(event)}{line}\n" for event, line in lines)
+    body = "".join(f"{when_with_zone(event.at)}  {_name_before(event)}{line}\n" for event, line in lines)
     return _mail(table, events[0], subject, body)
 
 

@@ -25,7 +25,7 @@ from callsieve.own_numbers.do_not_call import MOST_REQUESTS, ComplaintRequest, C
 from callsieve.own_numbers.guidance import LANGUAGES, company_of, guidance_page, leaflet_page
 from callsieve.system.files import complete_file
 from callsieve.text.number_entry import with_country
-from callsieve.text.times import TimeError, instant_of, when, when_there
+from callsieve.text.times import TimeError, instant_of, when, when_with_zone
 from callsieve.wiring import outbound_rules_of
 from policies.files import nearest
 from policies.outbound import OutgoingCall, explain_guard, guard, outbound_query
@@ -118,10 +118,10 @@ def explain(
     key = callee.key if callee else None
     zones = some(rules.hours.place_of(callee, now).zones, MOST_ZONES) if callee else ""
     place = f" ({zones})" if zones else ""
-    say(f"{key or number}{place} from {own_number or 'any number'}, at {when_there(now)}")
+    say(f"{key or number}{place} from {own_number or 'any number'}, at {when_with_zone(now)}")
     print_table(("step", "says"), lines, keep=(0,))
     ordered = f"{decision.would_be.word} by {decision.rule}" + (
-        f"; try again from {when_there(decision.until)} on" if decision.until else ""
+        f"; try again from {when_with_zone(decision.until)} on" if decision.until else ""
     )
     only_observes = decision.observed and decision.would_be is not decision.action
     say(f"allow; without observe mode it would be {ordered}" if only_observes else ordered)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from callsieve.settings import parse_settings
-from callsieve.system.privileges import obeyed_users
+from callsieve.system.privileges import accepted_users
 
 
 @pytest.mark.root
@@ -17,4 +17,4 @@ def test_the_owner_of_asterisks_configuration_is_obeyed(tmp_path: Path) -> None:
     settings = parse_settings(
         f'[asterisk]\netc = "{tmp_path}"\n[agi]\nusers = ["4713", "nobody-of-this-name"]\n', "test"
     )
-    assert obeyed_users(settings) == {0, 4712, 4713}
+    assert accepted_users(settings) == {0, 4712, 4713}
