@@ -149,7 +149,7 @@ class EvidenceFile(msgspec.Struct, frozen=True):
 
 
 class EvidenceRequest(msgspec.Struct, frozen=True):
-    """Files to attach to an appeal. If a file is invalid, no file is attached. `files`: names and contents."""
+    """Files to attach to an appeal. If a file is invalid, no file is attached. `files`: names and contents of files."""
 
     appeal: AppealText
     files: Annotated[tuple[EvidenceFile, ...], Meta(min_length=1, max_length=appeals.ATTACHMENTS)]

@@ -96,7 +96,7 @@ class RegisterImported(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CopyAge:
-    """A copy of a register. `age_days`: how many days old it is. `cite`: the law that limits the age of a copy."""
+    """A copy of a register. `age_days`: the age of the copy in days. `cite`: the law that limits the age of a copy."""
 
     copy: Annotated[registers.StoredCopy, FLAT]
     age_days: int

@@ -102,7 +102,7 @@ class LevelChangeShown:
 
 @dataclass(frozen=True, slots=True)
 class LevelSource:
-    """A witness or source that contributes to a level. `who`: its code. `log_odds`: the weight of its evidence."""
+    """A witness or source behind a level. `who`: the code of the source. `log_odds`: the weight of the evidence."""
 
     who: str
     log_odds: float

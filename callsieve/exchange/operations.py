@@ -176,7 +176,7 @@ class SubscribeRequest(msgspec.Struct, frozen=True):
 
 
 class CompanyChange(NamedTuple):
-    """The result of a change. `company`: null after removal. `key_id`: id of the key, to compare with the company."""
+    """The result of a change. `company`: null after removal. `key_id`: the id of the key, to be compared again."""
 
     change_id: ChangeId | None
     company: PeerShown | None

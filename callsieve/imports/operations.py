@@ -116,7 +116,7 @@ class PeopleRequest(NamedTuple):
 
 
 class PeopleImported(NamedTuple):
-    """The result of an import. `rows`: how many people or DIDs. `kept`: rows that the settings override."""
+    """The result of an import. `rows`: how many people or DIDs were read. `kept`: rows that the settings override."""
 
     change_id: ChangeId | None
     rows: int
