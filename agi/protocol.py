@@ -275,6 +275,6 @@ def _split_header_line(line: str) -> tuple[str, str]:
 def _check_names(variables: Mapping[str, str]) -> None:
     for name in variables:
         if not _NAME.fullmatch(name):
-            raise ProtocolError("the name of a header line is not agi_ and a-z, 0-9 or _")
+            raise ProtocolError("the name of a header line is not agi_ followed by a-z, 0-9 or _")
         if name.startswith("agi_arg_"):
             raise ProtocolError("the arguments are not numbered in order")

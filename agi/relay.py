@@ -58,7 +58,7 @@ def _read_header(stdin: int, deadline: float) -> bytes:
         chunk = os.read(stdin, HEADER_LIMIT)
         data += chunk
         if not chunk or len(data) > HEADER_LIMIT:
-            raise RelayError("Asterisk sent no request, an incomplete one, or one that is too long")
+            raise RelayError("Asterisk sent no request, or an incomplete or too long request")
     return data
 
 

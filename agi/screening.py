@@ -319,7 +319,9 @@ class Screening:
         started, now = self.monotonic(), self.wall_clock()
         endpoint, code = request.arguments.get("endpoint", ""), request.arguments.get("code", "")
         if not endpoint or code not in CODES:
-            raise ProtocolError("/mark needs the arguments endpoint and code, and a known feature code")
+            raise ProtocolError(
+                "/mark needs the arguments `endpoint` and `code`, and `code` must be a known feature code"
+            )
         give_up_at = started + self._left_of_code(request, now)
         return answers.answer_to_mark(await self.knowledge.apply_feature_code(endpoint, code, now, give_up_at))
 
@@ -424,7 +426,7 @@ class Screening:
             if request is not None:
                 return (incoming_call_of if request.path == "screen" else known_call_of)(request, self.site)
         except Exception:  # noqa: BLE001 (we are failing open already, perhaps because of this)
-            logger.debug("failed request cannot be parsed, recorded without its caller")
+            logger.debug("failed request cannot be parsed, recorded without the caller's number")
         return IncomingCall(linkedid_of(request) if request else "", Number(None, "", CallerKind.INVALID))
 
     async def _read(self, read: Callable[[Q, float], Awaitable[T]], query: Q, started: float) -> T:

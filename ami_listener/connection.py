@@ -123,7 +123,7 @@ class AmiProtocol(asyncio.Protocol):
         if self._reader.unwanted != unwanted:
             self._inbox.skip(self._reader.unwanted - unwanted, at)
         if self._reader.dropped:
-            self.fail(AmiError(TroubleKind.NOT_AMI, "it sent a packet of more than 1 MiB"))
+            self.fail(AmiError(TroubleKind.NOT_AMI, "Asterisk sent a packet of more than 1 MiB"))
         elif self._inbox.received > received and len(data) < LARGE_READ and not self._asked:
             self._pause_reading()
 

@@ -21,7 +21,7 @@ class TroubleKind(Enum):
     LOGIN_REFUSED = (
         "the manager user, its secret or this server's address was refused",
         "set the same secret in [ami] and in manager.d/callsieve.conf, and permit this server's address there. "
-        "callsieve asterisk install writes both. Asterisk's log names the cause",
+        "`callsieve asterisk install` writes the secret into both. Asterisk's log names the cause",
     )
     BAD_LOGIN = (
         "[ami] username or secret contains control characters",
@@ -32,7 +32,7 @@ class TroubleKind(Enum):
         "after a restart of Asterisk no action is needed, otherwise read Asterisk's log",
     )
     STOPPING = ("Asterisk is shutting down", "no action needed: CallSieve connects again")
-    DEAF = ("Asterisk no longer answers", "check that Asterisk runs, and the network between the two servers")
+    DEAF = ("Asterisk no longer answers", "check that Asterisk runs and that the network between the two servers works")
     FAILED = ("the event listener failed because of an internal error", "report the error in the log to the developers")
 
     @property

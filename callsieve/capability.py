@@ -92,7 +92,7 @@ class Undo:
 
 
 # Why some changes cannot be undone.
-DATA_OUT = Wording("This only exported data. Nothing was changed.")
+DATA_OUT = Wording("The command only exported data. Nothing was changed.")
 NOT_KEPT = Wording("The earlier state was not kept.")
 
 

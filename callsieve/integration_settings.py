@@ -247,7 +247,7 @@ def receiver_problems(
         if mail.events and not mail.to:
             yield "mail.to", "required: the addresses that events are mailed to"
         if mail.tls == "none" and mail.password:
-            yield "mail.tls", "none would send the password unencrypted: write starttls or tls"
+            yield "mail.tls", "`none` would send the password unencrypted: write starttls or tls"
     if mail.username and not mail.password:
         yield "mail.password", "required: write env:NAME, or file:/path of a file with mode 0600"
     if mqtt.username and not mqtt.password:
@@ -354,6 +354,6 @@ def hub_problems(table: HubTable) -> Iterator[tuple[str, str]]:
     if match is None:
         yield "hub.address", "write it as postgresql://hub.example.com:5432/callsieve"
     elif match["login"]:
-        yield "hub.address", "must not contain a user or password: `callsieve hub join` writes those to a file"
+        yield "hub.address", "must not contain a user or password: `callsieve hub join` writes them to a file"
     if not table.site:
         yield "hub.site", 'required with an address: the name of this PBX, such as "berlin"'

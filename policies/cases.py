@@ -158,7 +158,7 @@ def _trial_from(
     for key in (key for key in table if key not in CASE_KEYS):
         problems.add(f"{about}unknown key {key}{nearest(key, CASE_KEYS)}", (*path, key))
     if {"policy", "text"} <= table.keys():
-        problems.add(f"{about}has both a policy and a text: remove one of them", (*path, "text"))
+        problems.add(f"{about}has both `policy` and `text`: remove one of the two", (*path, "text"))
     policy, text = read("policy", read_line), read("text", _text)
     call, facts, expect = (read(key, partial(read_keys, keys, frozenset()), {}) for key, keys in _TABLES.items())
     if expect == {}:

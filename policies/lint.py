@@ -19,7 +19,8 @@ NAMES = {"trunk": "[[trunk]]", "did": "[[did]]", "callee_group": "[[person]] or 
 def unknown_names(policy: Policy, known: Mapping[str, frozenset[str]]) -> list[str]:
     """Return a warning for each trunk, DID, group or source that is not in `known` (names by condition)."""
     return [
-        f"rule '{rule.name}': {condition.name} {name!r} is not a known {NAMES[condition.name]}, so it never holds"
+        f"rule '{rule.name}': {condition.name} {name!r} is not a known {NAMES[condition.name]}, so the "
+        "condition never holds"
         for rule in policy.rules
         for condition in single_conditions(rule.when)
         if condition.name in NAMES and condition.name in known

@@ -47,10 +47,12 @@ PRESETS: Mapping[str, Preset] = {
         Wording("Tags suspicious calls, warns the callee about them, and asks likely spam callers to press a digit.")
     ),
     "balanced": Preset(
-        Wording("Like the preset cautious, but calls with very strong evidence against them go to voicemail.")
+        Wording("Like the preset `cautious`, but calls with very strong evidence against them go to voicemail.")
     ),
     "strangers": Preset(
-        Wording("Like balanced. Outside office hours an unknown caller must press a digit, once in 90 days."),
+        Wording(
+            "Like the preset `balanced`. Outside office hours an unknown caller must press a digit, once in 90 days."
+        ),
         Wording(
             "With challenges in a quarter of the hours, 2% of honest people who call once or twice are lost. With "
             "challenges at all hours it is 7% (simulated; the design assumed 2.9 and 8.3%). A wanted machine that is "
@@ -58,7 +60,9 @@ PRESETS: Mapping[str, Preset] = {
         ),
     ),
     "strict": Preset(
-        Wording("Like balanced. Calls with evidence against them from several groups of people are rejected.")
+        Wording(
+            "Like the preset `balanced`. Calls with evidence against them from several groups of people are rejected."
+        )
     ),
 }
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")  # of a rule, and of a policy of this site

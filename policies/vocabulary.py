@@ -336,7 +336,7 @@ def read_hours(value: Any) -> Clock:
     table = read_table(value, frozenset({"from", "to", "zone"}))
     clock = Clock(read_time(table["from"]), read_time(table["to"]), read_zone(table))
     if clock.since == clock.until:
-        raise PolicyError(Wording("must have two different times: with equal times it would never hold"))
+        raise PolicyError(Wording("must have two different times: with equal times the condition would never hold"))
     return clock
 
 
@@ -465,7 +465,9 @@ def read_name_patterns(value: Any) -> frozenset[str]:
         if len(text) > MAX_PATTERN or not compared(text).replace(ANY, ""):
             raise PolicyError(
                 Wording(
-                    "has the invalid value {value}: write a name, or a part of a name as *spam*", {"value": shown(text)}
+                    "has the invalid value {value}: write a name, or a part of a name between asterisks, "
+                    "such as *spam*",
+                    {"value": shown(text)},
                 )
             )
     return frozenset(map(compared, texts))

@@ -143,12 +143,16 @@ def checked(appeal: Appeal) -> Appeal:
     """Return the appeal with its texts trimmed. Raise AppealError if a text is missing or too long."""
     name, contact, statement = (text.strip() for text in (appeal.name, appeal.contact, appeal.statement))
     if not name or not contact:
-        raise AppealError("nobody", Wording("enter who appeals and how to reach them"))
+        raise AppealError("nobody", Wording("enter the name of the person who appeals, and a way to reach the person"))
     if any(len(text) > LINE_CHARACTERS or not text.isprintable() for text in (name, contact)):
-        words = Wording("name and contact are one line each, of at most {most} characters", {"most": LINE_CHARACTERS})
+        words = Wording(
+            "name and contact must be one line each, of at most {most} characters", {"most": LINE_CHARACTERS}
+        )
         raise AppealError("bad-text", words)
     if len(statement) > STATEMENT_CHARACTERS:
-        words = Wording("the statement is longer than {most:,} characters: attach it", {"most": STATEMENT_CHARACTERS})
+        words = Wording(
+            "the statement is longer than {most:,} characters: attach a file instead", {"most": STATEMENT_CHARACTERS}
+        )
         raise AppealError("too-long", words)
     return replace(appeal, name=name, contact=contact, statement=statement)
 
@@ -159,7 +163,10 @@ def checked_reason(reason: str) -> str:
     if not reason:
         raise AppealError("no-reason", Wording("enter a reason: the owner will read it"))
     if len(reason) > STATEMENT_CHARACTERS:
-        words = Wording("the reason is longer than {most:,} characters", {"most": STATEMENT_CHARACTERS})
+        words = Wording(
+            "the reason is longer than {most:,} characters: shorten the text",
+            {"most": STATEMENT_CHARACTERS},
+        )
         raise AppealError("too-long", words)
     return reason
 

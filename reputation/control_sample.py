@@ -29,7 +29,7 @@ class SampledCalls(NamedTuple):
     def words(self, warned: int) -> Wording:
         """Return the results as a text. `warned`: how many other calls got a warning."""
         return Wording(
-            "{calls} of {all} warned calls deliberately got no warning, to learn from them: "
+            "{calls} of {all} calls due for a warning deliberately got none, to learn from them: "
             "{answered} answered, {hung_up_on} hung up on at once, {marked} marked as spam",
             {**self._asdict(), "all": warned + self.calls},
         )

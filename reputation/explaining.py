@@ -1,6 +1,6 @@
 """Explain a number's reputation, and what would change it. Every screen and log uses these texts. Pure functions.
 
-sentence_of_families(families)             "2 of 3 colleagues who answered marked it; 3 hung up within 6 s; ..."
+sentence_of_families(families)             "2 of 3 colleagues who answered marked the number; 3 hung up within 6 s; ..."
 would_change(evidence, circumstances, ...) events that would make the level lower, and the level after each
 would_raise(evidence, circumstances, ...)  events that would make the level higher
 more_marks(evidence, circumstances, ...)   how many more marks would make the level higher

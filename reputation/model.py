@@ -107,17 +107,17 @@ class Family(NamedTuple):
 class Happening(StrEnum):
     """An event that would make the level of a number lower or higher. The journal stores its code."""
 
-    ANSWERED = "10 more people answer and do not mark it"
-    CALLED_BACK = "one of our people calls it back and talks for 30 s"
-    PASSED = "it presses the digit when it is asked"
-    UNLISTED = "imported sources stop listing it"
-    VERIFIED = "its owner is verified"
+    ANSWERED = "10 more people answer and do not mark the number"
+    CALLED_BACK = "one of our people calls the number back and talks for 30 s"
+    PASSED = "the caller presses the digit when asked"
+    UNLISTED = "imported sources stop listing the number"
+    VERIFIED = "the number's owner is verified"
     UPHELD = "an appeal is upheld"
     # These would make it higher.
     WITNESSED = "marks or hang-ups by {n} more of our people"
-    LISTED = "one more source lists it as spam"
-    FAILED = "it fails a challenge"
-    LISTED_AND_FAILED = "one more source lists it as spam, and it fails a challenge"
+    LISTED = "one more source lists the number as spam"
+    FAILED = "the caller fails a challenge"
+    LISTED_AND_FAILED = "one more source lists the number as spam, and the caller fails a challenge"
 
     @property
     def code(self) -> str:

@@ -1,6 +1,6 @@
 """Tell the owner of a number what marks can cause, in sentences computed from the current weights. Pure functions.
 
-owner_sentence(weights, people) -> Wording       "No number of marks alone can stop your calls. ..."
+owner_sentence(weights, people) -> Wording       "Marks alone never stop your calls, however many there are. ..."
 """
 
 from collections.abc import Iterator
@@ -69,9 +69,9 @@ def owner_sentence(weights: Weights, people: int) -> Wording | str:
 
 
 def _of_labels(figures: OwnerFigures) -> Iterator[str]:
-    yield N_("No number of marks alone can stop your calls.")
+    yield N_("Marks alone never stop your calls, however many there are.")
     if figures.label > 1:
-        yield N_("One mark changes nothing for others.")
+        yield N_("A single mark changes nothing for other people.")
     yield N_(
         "Unless an outside source speaks against you, your calls are labelled only after {label} different people "
         "marked you, hung up on you or missed your calls."
@@ -98,15 +98,16 @@ def _of_challenges(figures: OwnerFigures, caller: CallerWeights) -> Iterator[str
     yield N_("You are also asked if two outside sources, or one that is nearly always right, speak against you.")
     if caller.pass_marks == 1:
         yield N_(
-            "Press it, and you are not asked for {pass_days} days, unless somebody who answers after that marks you."
+            "After you press the digit, you are not asked for {pass_days} days, unless a person who answers later "
+            "marks you."
         )
     else:
         yield N_(
-            "Press it, and you are not asked for {pass_days} days, unless {pass_marks} people who answer after that "
-            "mark you."
+            "After you press the digit, you are not asked for {pass_days} days, unless {pass_marks} people who answer "
+            "later mark you."
         )
     if caller.pass_hours:
-        yield N_("After you have pressed it, you are never asked again within {pass_hours} hours.")
+        yield N_("After you have pressed the digit, you are never asked again within {pass_hours} hours.")
 
 
 _REST = (

@@ -46,7 +46,7 @@ def _account(level: Level, families: Iterable[Family], witnesses: Witnesses | No
     if witnesses is not None:
         yield _of_witnesses(witnesses)
         if level >= Level.CHALLENGE:
-            yield Wording("only an outside source against it and a failed challenge together raise it further")
+            yield Wording("only an outside source and a failed challenge together raise the level further")
 
 
 def _in_points(speaker: tuple[Speaker, float]) -> Wording:
@@ -59,5 +59,5 @@ def _of_witnesses(witnesses: Witnesses) -> Wording:
     counts = witnesses._asdict()
     needed = Wording("without an outside source, a label needs {label} and a challenge {challenge}", counts)
     if witnesses.seen == 1:
-        return Wording("one witness speaks against it; {needed}", {"needed": needed})
-    return Wording("{seen} witnesses speak against it; {needed}", {**counts, "needed": needed})
+        return Wording("one witness speaks against the number; {needed}", {"needed": needed})
+    return Wording("{seen} witnesses speak against the number; {needed}", {**counts, "needed": needed})

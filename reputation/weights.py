@@ -281,7 +281,7 @@ def problems_of(weights: Weights) -> list[tuple[str, str]]:
     try:
         zone_of(weights.quiet.time_zone)
     except (ValueError, OSError):
-        problems.append(("quiet.time_zone", "is not a time zone: write it as Europe/London"))
+        problems.append(("quiet.time_zone", "is not a time zone: write a name such as Europe/London"))
     if weights.feeds.all_spam < weights.feeds.spam:
         problems.append(("feeds.all_spam", "must not be below feeds.spam"))
     return problems
@@ -323,7 +323,7 @@ class RemovedSetting(NamedTuple):
     @property
     def words(self) -> str:
         """The warning about the key, with what to do."""
-        instead = f"use {self.successor}" if self.successor else "remove it; the model has its own value"
+        instead = f"use {self.successor}" if self.successor else "remove the setting; the model has its own value"
         return f"reputation.{self.key} is no longer a setting and has no effect: {instead}"
 
 

@@ -225,7 +225,9 @@ def prefix_of(digits: str, region: str) -> str:
         raise PrefixError
     if len(ordinary) >= len(services):
         places: Places = {"region": region, "start": f"{start}{ordinary[0]}"}
-        raise PrefixError(Wording("service numbers of {region} and other numbers ({start}...) begin with it", places))
+        raise PrefixError(
+            Wording("service numbers of {region} and other numbers ({start}...) begin with these digits", places)
+        )
     return start
 
 

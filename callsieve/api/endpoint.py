@@ -73,7 +73,10 @@ def query_from(pairs: Iterable[tuple[str, str]], kind: type[msgspec.Struct] | No
     if kind is None:
         if fields:
             raise ApiError(
-                UNPROCESSABLE, "bad-query", "this endpoint takes no query", next(iter(fields))[:FIELD_CHARACTERS]
+                UNPROCESSABLE,
+                "bad-query",
+                "this endpoint takes no query: leave the query out",
+                next(iter(fields))[:FIELD_CHARACTERS],
             )
         return None
     try:

@@ -58,7 +58,7 @@ PERSON_CHARACTERS = 64
 REPLAYED = "Idempotency-Replayed"
 
 NOT_FOUND = f"no such endpoint: GET {DOCUMENT} lists all"
-WRONG_METHOD = "this address does not support the method: the header Allow lists those that it does"
+WRONG_METHOD = "this address does not support the method: the header Allow lists the supported methods"
 TOO_MANY = "too many requests with this token: wait for the seconds in Retry-After"
 NOT_JSON = "the body must be JSON: send Content-Type: application/json"
 NO_TOKEN_FOR_KEY = "answers are kept per token: send a token, or leave Idempotency-Key out"
@@ -268,11 +268,14 @@ def _documents(endpoints: Iterable[Endpoint]) -> dict[str, bytes]:
 def _check_may(endpoint: Endpoint, kept: KeptToken) -> None:
     token = kept.token
     if endpoint.scope not in token.scopes:
-        words = f"this token lacks the scope {endpoint.scope}: `callsieve token add` makes one that has it"
+        words = f"this token lacks the scope {endpoint.scope}: `callsieve token add` makes a token with this scope"
         challenge = f'Bearer realm="callsieve", error="insufficient_scope", scope="{endpoint.scope}"'
         raise ApiError(HTTPStatus.FORBIDDEN, "wrong-scope", words, headers={"WWW-Authenticate": challenge})
     if token.role < endpoint.role:
-        words = f"this needs a token with the role {endpoint.role.word}: this one has the role {token.role.word}"
+        words = (
+            f"this endpoint needs a token with the role {endpoint.role.word}, but this token has the "
+            f"role {token.role.word}"
+        )
         raise ApiError(HTTPStatus.FORBIDDEN, "wrong-role", words)
 
 

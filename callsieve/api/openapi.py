@@ -19,9 +19,10 @@ from reputation.users import Scope
 
 VERSION = "1"
 ABOUT = """\
-Everything that the commands and the console can read and change, for programs. Each endpoint runs the same operation as
-the command and the page, and leaves the same row in the audit, by `token:NAME`. The header `CallSieve-Person` names the
-person who uses the program. The audit records it as `token:NAME/PERSON`. `Accept-Language: zh` asks for Chinese texts.
+Programs can read and change here everything that the commands and the console can. Each endpoint runs the operation of
+a command or a page, and writes the same row into the audit, with the user `token:NAME`. The header `CallSieve-Person`
+names the person who uses the program. The audit then records `token:NAME/PERSON`. `Accept-Language: zh` asks for
+Chinese texts.
 """
 _REF = re.compile(r"#/components/schemas/([\w.-]+)")
 _PART = re.compile(r"\{(\w+)\}")
@@ -137,7 +138,7 @@ def document_of(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
                     "example": '"token";r=599;t=1',
                 },
                 "RateLimit-Policy": {
-                    "description": "The quota: requests (`q`) per number of seconds (`w`).",
+                    "description": "The quota: `q` requests per `w` seconds.",
                     "schema": {"type": "string"},
                     "example": '"token";q=600;w=60',
                 },
@@ -245,4 +246,4 @@ def _name(status: HTTPStatus) -> str:
 
 
 def _scope_words() -> str:
-    return "Its scopes are some of: " + ", ".join(f"`{scope}`" for scope in Scope) + "."
+    return "Possible scopes: " + ", ".join(f"`{scope}`" for scope in Scope) + "."

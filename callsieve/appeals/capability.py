@@ -33,7 +33,7 @@ CAPABILITY = Capability(
         "appeal open": Wording("End the filed appeal: callsieve appeal withdraw REFERENCE."),
         "appeal code": Wording("The code was sent."),
         "appeal prove": Wording(
-            "A proof is permanent. Decide the appeal, or end it: callsieve appeal withdraw REFERENCE."
+            "A proof is permanent. Decide the appeal, or end the appeal with callsieve appeal withdraw REFERENCE."
         ),
         "appeal evidence": Wording("Evidence stays with its appeal."),
         "appeal evidence download": DATA_OUT,
@@ -41,7 +41,7 @@ CAPABILITY = Capability(
     sentences={
         "appeal open": N_("{who} filed an appeal for {about}"),
         "appeal code": N_("{who} made a code for the appeal of {about}"),
-        "appeal prove": N_("{who} recorded that the owner of {about} proved control of it for the appeal"),
+        "appeal prove": N_("{who} recorded that the owner of {about} proved control of the number for the appeal"),
         "appeal accept": N_("{who} accepted the appeal of {about}"),
         "appeal decide": N_("{who} decided the appeal of {about}"),
         "appeal withdraw": N_("{who} ended the appeal of {about}"),
@@ -59,7 +59,7 @@ CAPABILITY = Capability(
         "appeal-proven": N_("Control of the number is proven; the appeal is in force."),
         "appeal-withdrawn": N_("The appeal is withdrawn."),
         "appeal-upheld": N_("The appeal is upheld: the spam marks made so far no longer count. Tell the owner."),
-        "appeal-cleared": N_("Removed. The page shows what now happens to calls from the number."),
+        "appeal-cleared": N_("Removed. The page now shows what happens to calls from the number."),
         "appeal-denied": N_("The appeal is denied. Tell the owner."),
         "evidence-added": N_("The evidence is attached."),
         "evidence-gone": N_("The evidence is removed."),

@@ -80,7 +80,7 @@ AppealText = Annotated[
     Meta(
         min_length=1,
         max_length=200,
-        description="The reference of an appeal, or a number for its latest one.",
+        description="The reference of an appeal, or a phone number for its latest appeal.",
         examples=["2N5RM8PK"],
     ),
 ]

@@ -14,7 +14,7 @@ START_HELPER = Wording(
     "callsieve prompts build"
 )
 NOT_SEEN = Wording("the console does not see the helper")
-LOAD_MODULE = Wording("load => pbx_spool.so in modules.conf")
+LOAD_MODULE = Wording("add load => pbx_spool.so to modules.conf")
 
 
 def are_placed(context: CheckContext) -> Finding:

@@ -77,7 +77,9 @@ def _exchange(path: Path, line: bytes) -> HelperAnswer:
             answer, ancillary, _, _ = sock.recvmsg(LINE_BYTES, socket.CMSG_SPACE(CREDENTIALS.size))
             helper = path.stat().st_uid
         except TimeoutError:
-            raise HelperError(f"{path}: no answer: check that users in the helper's settings has this user") from None
+            raise HelperError(
+                f"{path}: no answer: check that `users` in the helper's settings names this user"
+            ) from None
         except OSError as error:
             raise HelperError(f"{path}: {error.strerror}") from None
     if sender_of(ancillary) != helper:  # an abstract address is open to everybody

@@ -249,9 +249,12 @@ def missing_part(settings: HelperSettings, state: Path) -> str | None:
 def _missing(settings: HelperSettings, state: Path) -> Iterator[str]:
     spool = Path(settings.spool)
     for directory, remedy in (
-        (state, "systemd creates it: StateDirectory= of the unit, or --state"),
+        (state, "systemd creates the directory (StateDirectory= of the unit); or name another with --state"),
         (spool, "spool = in the helper's settings is not Asterisk's astspooldir"),
-        (spool / OUTGOING, "Asterisk creates it when pbx_spool.so is loaded. Otherwise set spool = to its astspooldir"),
+        (
+            spool / OUTGOING,
+            "Asterisk creates it when pbx_spool.so is loaded. Otherwise set spool = to the astspooldir of Asterisk",
+        ),
     ):
         if not directory.is_dir():
             yield f"{directory}: no such directory: {remedy}"

@@ -82,7 +82,7 @@ def parse_helper_settings(text: str, source: str) -> HelperSettings:
     if settings.enabled and not settings.countries:
         raise SettingsError(f'{source}: countries: name those that may be called: countries = ["US"]')
     if not any(place in settings.channel for place in NUMBER_PLACES):
-        raise SettingsError(f"{source}: channel: needs {{number}} or {{digits}}, where the number belongs")
+        raise SettingsError(f"{source}: channel: needs {{number}} or {{digits}} in the place of the number")
     if "{" in settings.channel.replace("{number}", "").replace("{digits}", ""):
         raise SettingsError(f"{source}: channel: knows {{number}} and {{digits}}, nothing else in braces")
     if settings.first_hour >= settings.last_hour:
@@ -101,6 +101,8 @@ def _check_owner(file: Path) -> None:
             f"{file}: cannot be read: {error.strerror}: callsieve asterisk install --systemd writes one"
         ) from None
     if status.st_uid not in trusted or (owner is not None and owner[0] not in trusted):
-        raise SettingsError(f"{file}: a user other than root could change it: chown root {file} and its folder")
+        raise SettingsError(
+            f"{file}: a user other than root could change the file: run chown root on {file} and its folder"
+        )
     if status.st_mode & WRITABLE_BY_OTHERS:
-        raise SettingsError(f"{file}: others may write it: chmod go-w {file}")
+        raise SettingsError(f"{file}: other users may write the file: run chmod go-w {file}")

@@ -164,14 +164,14 @@ def _by_plan(number: str, terms: HygieneTerms) -> Iterator[tuple[ListFault, Word
             ),
         )
     elif row is None and not is_valid(number):
-        yield ListFault.UNALLOCATED, Wording("its range is not assigned, according to libphonenumber")
+        yield ListFault.UNALLOCATED, Wording("the number's range is not assigned, according to libphonenumber")
 
 
 def _by_people(db: sqlite3.Connection, number: str, consent: Consent | None) -> Iterator[tuple[ListFault, Wording]]:
     epoch, entry = epoch_of(db, number), do_not_call_of(db, number)
     if epoch is not None and (consent is None or consent.at < epoch.at):
         about = {"day": day(epoch.at), "who": epoch.who}
-        yield ListFault.REASSIGNED, Wording("it has had a new owner since {day}, recorded by {who}", about)
+        yield ListFault.REASSIGNED, Wording("the number has had a new owner since {day}, recorded by {who}", about)
     if entry is not None and (consent is None or consent.at <= entry.at):
         yield (
             ListFault.DO_NOT_CALL,

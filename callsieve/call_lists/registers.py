@@ -132,7 +132,11 @@ def country_of_register(name: str, country: str | None) -> str:
     if known is not None:
         return known[0].country
     if not name.isascii() or not name.isprintable() or not 0 < len(name) <= NAME_CHARACTERS:
-        raise Refused("bad-name", Wording("a name has 1 to {most} letters", {"most": NAME_CHARACTERS}), "register")
+        raise Refused(
+            "bad-name",
+            Wording("the name of a register must have 1 to {most} letters", {"most": NAME_CHARACTERS}),
+            "register",
+        )
     if country is None:
         names = {"name": name, "known": ", ".join(register_names())}
         raise Refused("no-country", Wording("unknown register {name} (known: {known}): give its country", names))
@@ -179,7 +183,8 @@ def _check(request: RegisterRequest, numbers: int, before: registers.StoredCopy 
     if before and numbers < LEAST_SHARE * before.numbers and not request.accept_smaller:
         counts: Places = {"file": request.file, "numbers": numbers, "before": before.numbers}
         words = Wording(
-            "{file} has {numbers} numbers, but the previous copy {before}. To accept it: --accept-smaller", counts
+            "{file} has {numbers} numbers, but the previous copy {before}. To accept the file, add --accept-smaller",
+            counts,
         )
         raise Refused("register-shrank", words)
 

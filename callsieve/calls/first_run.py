@@ -87,7 +87,7 @@ def first_run(
         SetupStep(
             Wording("A test call was seen"),
             has_call,
-            Wording("call one of your numbers from outside: it appears below"),
+            Wording("call one of your numbers from outside: the call appears below"),
         ),
         SetupStep(
             Wording("Root's regular check of Asterisk runs"),

@@ -42,7 +42,7 @@ CHALLENGED: Mapping[str, Wording] = {
 }
 _UNANSWERED: Mapping[str, Wording] = {
     Disposition.BUSY: Wording("busy"),
-    Disposition.REJECTED: Wording("the phone rejected it"),
+    Disposition.REJECTED: Wording("the phone rejected the call"),
     Disposition.FAILED: Wording("reached nobody"),
     Disposition.NO_ANSWER: Wording("nobody answered"),
 }

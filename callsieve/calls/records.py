@@ -451,4 +451,4 @@ def decided_since(cases: Disputes, at: float) -> Iterator[str]:
         if epoch.at > at:
             yield f"another owner since {day(epoch.at)}: {epoch.reason}"
     if cases.reviewed is not None and cases.reviewed.at > at:
-        yield f"its marks were reviewed {day(cases.reviewed.at)} by {cases.reviewed.who}"
+        yield f"the number's marks were reviewed {day(cases.reviewed.at)} by {cases.reviewed.who}"

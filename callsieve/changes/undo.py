@@ -23,7 +23,7 @@ from reputation.wording import Wording
 
 LATEST = 8
 OFFERED_SECONDS = 900.0
-CHANGED = Wording("It has been changed again since then. Nothing was undone.")
+CHANGED = Wording("The same data has been changed again since then. Nothing was undone.")
 GONE = Wording("There is no such change, or it cannot be undone here.")
 AGAIN = Wording("Make the change again.")
 ADMINISTRATORS = Wording("Only an administrator can undo this.")
@@ -173,7 +173,7 @@ def _wanted(db: sqlite3.Connection, context: Context, request: UndoRequest) -> a
     if not isinstance(context.changes.get(what), Undo):
         raise Refused("cannot-undo", why_final(context.changes, what))
     if (at := audit.undone_at(db, kept)) is not None:
-        raise Refused("undone-already", Wording("It was already undone at {time}.", {"time": when(at)}))
+        raise Refused("undone-already", Wording("This change was already undone at {time}.", {"time": when(at)}))
     if is_administrators(context.changes, what) and context.role < Role.ADMINISTRATOR:
         raise Refused("administrators-only", ADMINISTRATORS)
     return kept

@@ -268,7 +268,7 @@ class StoreSupervisor:
 
     async def _leave(self, store: Store, what: str) -> None:
         self._wanted.set()
-        self.trouble = f"{self.path}: the store's file, or its -wal or -shm, was {what}"
+        self.trouble = f"{self.path}: the store's file, -wal or -shm was {what}"
         self._store = None  # first, so that nothing more is written there
         try:
             kept = f"is kept as the backup {(await store.save(time.time())).name}"
@@ -276,7 +276,7 @@ class StoreSupervisor:
             kept = f"is LOST: no backup of it could be made ({error})"
         finally:
             await store.close()
-        self._report(f"{self.trouble}; its open content {kept}")
+        self._report(f"{self.trouble}; the content that the daemon still had open {kept}")
 
     def _remove_log(self) -> None:
         """Remove the -wal file of a removed store. Otherwise SQLite would apply the file to the store's replacement."""

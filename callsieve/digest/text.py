@@ -93,12 +93,12 @@ def lead_of(digest: Digest) -> Wording:
     }
     if figures.observed:
         return Wording(
-            "Calls: {calls:,}. The policy only observes. It would have warned of {warned:,} and stopped "
-            "{stopped:,}; {wrong:,} of them probably by mistake.",
+            "Calls: {calls:,}. The policy only observes. Otherwise {warned:,} would have had a warning and {stopped:,} "
+            "would have been stopped; {wrong:,} of these probably by mistake.",
             about,
         )
     return Wording(
-        ("Calls: {calls:,}. Warned of {warned:,}, stopped {stopped:,}; {wrong:,} of them probably by mistake."), about
+        "Calls: {calls:,}. With a warning: {warned:,}, stopped: {stopped:,}, probably by mistake: {wrong:,}.", about
     )
 
 

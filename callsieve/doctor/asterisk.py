@@ -98,7 +98,7 @@ LOGIN_SECONDS = 2.0
 INSTALL = "callsieve asterisk install"
 NO_LISTENER = Wording("the settings name no manager user: CallSieve cannot learn from how calls end")
 ANOTHER = Wording("choose another")
-NO_WRITE = Wording("remove its `write =` line: {command}", {"command": INSTALL})
+NO_WRITE = Wording("remove the `write =` line of the manager user: {command}", {"command": INSTALL})
 
 
 def is_reachable(context: CheckContext) -> Finding:
@@ -115,7 +115,7 @@ def is_reachable(context: CheckContext) -> Finding:
             )
         if not isinstance(error, NotRunning):
             return fail(str(error))
-        remedy = Wording("{start}; if it ends again, its log says why", {"start": START_ASTERISK})
+        remedy = Wording("{start}; if Asterisk ends again, its log says why", {"start": START_ASTERISK})
         return fail(Wording("Asterisk is not running: nothing answers on {file}", {"file": error.control}), remedy)
     if version is None:
         return unknown(Wording("Asterisk answers, but its version cannot be read"))
@@ -161,7 +161,7 @@ def has_modules(context: CheckContext) -> Finding:
         Wording("{purpose} needs {name}, which is not loaded", {"name": name, "purpose": what})
         for name, what in _missing(OPTIONAL, loaded).items()
     ]
-    needed = Wording("all {count} are loaded", {"count": len(NEEDED) + len(WANTED)})
+    needed = Wording("all {count} needed modules are loaded", {"count": len(NEEDED) + len(WANTED)})
     return ok(listed([needed, *without], "{some}; {more}"))
 
 
@@ -210,7 +210,7 @@ def has_user(context: CheckContext) -> Finding:
         return fail(Wording("other users may read the secret in {file}", {"file": str(path)}), f"chmod o= {path}")
     may: Places = {"user": name, "what": ", ".join(sorted(write))}
     if write & SHELL:
-        return warn(Wording("{user} may write {what}: that is as powerful as a shell", may), NO_WRITE)
+        return warn(Wording("{user} may write {what}: this gives the same power as a shell", may), NO_WRITE)
     if write:
         return warn(Wording("{user} may write {what}, which CallSieve does not need", may), NO_WRITE)
     return ok(Wording("{user} may read events, and has no write permission", {"user": name}))
@@ -244,11 +244,15 @@ def can_log_in(context: CheckContext) -> Finding:
     milliseconds = 1000 * (time.monotonic() - began)
     if b"Response: Success" in answer:
         return ok(
-            Wording("as {user} on {where}, {ms:.0f} ms", {"user": ami.username, "where": where, "ms": milliseconds})
+            Wording(
+                "connected as {user} to {where} in {ms:.0f} ms",
+                {"user": ami.username, "where": where, "ms": milliseconds},
+            )
         )
     if b"Response: Error" in answer:
         remedy = Wording(
-            "the secret in manager.d/callsieve.conf must be that of [ami]: {command}", {"command": INSTALL}
+            "the secret in manager.d/callsieve.conf must be equal to the secret in [ami]: run {command}",
+            {"command": INSTALL},
         )
         return fail(Wording("Asterisk refuses {user}", {"user": ami.username}), remedy)
     return unknown(Wording("the server on {where} is not Asterisk's manager interface", {"where": where}))

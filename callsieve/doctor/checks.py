@@ -34,7 +34,7 @@ def _has_no_removed_settings(context: finding.CheckContext) -> finding.Finding:
     if not removed:
         return finding.ok(finding.NONE)
     first = finding.and_more(Wording(removed[0].words), len(removed) - 1)
-    return finding.warn(first, Wording("remove it from the settings"))
+    return finding.warn(first, Wording("remove the number from the settings"))
 
 
 def _are_traps(context: finding.CheckContext) -> finding.Finding:
@@ -49,8 +49,10 @@ def _judged_traps(wanted: set[str], traps: list[str]) -> finding.Finding:
     answered = sorted(wanted.difference(traps))
     if not answered:
         return finding.ok(Wording("{count} numbers", {"count": len(wanted)}))
-    first = Wording("{number} is answered, so it is not a trap", {"number": answered[0]})
-    return finding.warn(finding.and_more(first, len(answered) - 1), Wording("remove trap = true from its [[did]]"))
+    first = Wording("{number} is answered, so the number is not a trap", {"number": answered[0]})
+    return finding.warn(
+        finding.and_more(first, len(answered) - 1), Wording("remove trap = true from the number's [[did]]")
+    )
 
 
 OFF_SWITCH = finding.HealthCheck(place=60, name="off switch", find=asterisk.is_on, as_root=True, is_quick=True)

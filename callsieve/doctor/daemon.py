@@ -128,7 +128,7 @@ def socket_answers(context: CheckContext) -> Finding:
     except FileNotFoundError:
         return warn(
             Wording("{file} does not exist", where),
-            Wording("only the classic script needs it; does the daemon use another state directory?"),
+            Wording("only the classic script needs this file; does the daemon use another state directory?"),
         )
     except PermissionError:
         return unknown(

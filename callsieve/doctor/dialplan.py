@@ -71,7 +71,9 @@ def is_loaded(context: CheckContext) -> Finding:
     remedy = RELOAD if _is_installed(context) else INSTALL
     if lost := contexts_calling_us(context.dialplan):
         callers: Places = {"contexts": ", ".join(sorted(lost))}
-        return fail(Wording("calls are LOST: {contexts} calls [callsieve], and it is not loaded", callers), remedy)
+        return fail(
+            Wording("calls are LOST: {contexts} calls [callsieve], a context that is not loaded", callers), remedy
+        )
     if len(missing) == len(ours):
         return fail(Wording("not loaded"), remedy)
     return fail(Wording("not loaded: {contexts}", {"contexts": ", ".join(missing)}), remedy)
@@ -178,7 +180,7 @@ def _freepbx_runs_our_hooks(steps: list[DialplanStep]) -> Finding:
     """Check that FreePBX runs CallSieve's hooks before it dials a phone: its Dial cannot have CallSieve's options."""
     if any(calls_by_macro(step.context, step.application) for step in steps):
         return warn(
-            Wording("this FreePBX uses Macro(), as versions 15 and 16 do: its name lookups overwrite our tags"),
+            Wording("this FreePBX uses Macro(), as versions 15 and 16 do: its name lookups overwrite CallSieve's tags"),
             "FreePBX 17",
         )
     asked = {(step.context, hook) for step in steps for hook in PHONE_HOOKS if f"{hook.asks},s,1" in step.application}
@@ -189,12 +191,15 @@ def _freepbx_runs_our_hooks(steps: list[DialplanStep]) -> Finding:
     taken = [hook for hook in missing if not is_free(hook, steps)]
     if not taken:
         return warn(
-            Wording("FreePBX does not ask us in {contexts}: its name lookups overwrite our tags there", about),
+            Wording(
+                "FreePBX does not ask CallSieve in {contexts}: FreePBX's name lookups overwrite CallSieve's tags there",
+                about,
+            ),
             f"{INSTALL} --freepbx",
         )
     lines: Places = {"lines": ", ".join(f"[{hook.context}] {hook.line}" for hook in taken)}
     return warn(
-        Wording("{contexts} is in use by something else: name lookups overwrite our tags there", about),
+        Wording("{contexts} is in use by other code: name lookups overwrite CallSieve's tags there", about),
         Wording("add before its Return():  {lines}", lines),
     )
 
@@ -261,7 +266,12 @@ def has_free_codes(context: CheckContext) -> Finding:
     clashes += code_clashes(step for step in dialled if step.context != TRUNK_CONTEXT)
     if clashes and not any(inner == CODES_CONTEXT for _, inner in context.dialplan.includes):
         taken: Places = {"context": CODES_CONTEXT, "taken": listed(clashes[:4], "{some}; {more}")}
-        return ok(Wording("our codes are not in use: no context includes {context}. Already taken: {taken}", taken))
+        return ok(
+            Wording(
+                "CallSieve's feature codes are not in use: no context includes {context}. Codes already taken: {taken}",
+                taken,
+            )
+        )
     if clashes:
         remedy = Wording("change the other code, or do not include CallSieve's context of feature codes")
         if context.is_freepbx:
@@ -272,8 +282,8 @@ def has_free_codes(context: CheckContext) -> Finding:
     swallowing = [f"{name} ({code})" for name, code in features.items() if FEATURE_CODES[0].startswith(code)]
     if swallowing and any(has_hangup_option(step.application) for step in others(context.dialplan)):
         return warn(
-            Wording("during a call {feature} takes the first keys of our codes", {"feature": swallowing[0]}),
-            Wording("in features.conf give it a code of two keys, or take h and H out of Dial's options"),
+            Wording("during a call {feature} takes the first keys of CallSieve's codes", {"feature": swallowing[0]}),
+            Wording("in features.conf give this feature a code of two keys, or take h and H out of Dial's options"),
         )
     return ok(Wording("{codes} are free", {"codes": ", ".join(FEATURE_CODES)}))
 

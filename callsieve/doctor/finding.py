@@ -56,7 +56,7 @@ HEADING_BY_REASON = {NOT_ASKED: "not asked", NO_SETTINGS: "no settings"}
 NONE = Wording("none")
 POLICY_UNUSABLE = Wording('the policy cannot be used: see the check "policy"')
 RESTART = "systemctl restart callsieve"
-MIGRATE = Wording("systemctl restart callsieve, which migrates it; without a service: callsieve db migrate")
+MIGRATE = Wording("systemctl restart callsieve, which migrates the store; without a service: callsieve db migrate")
 FREEPBX_CONTEXT = "func-apply-sipheaders"  # FreePBX always generates it
 
 
@@ -107,7 +107,7 @@ def first_problem(sources: Iterable[tuple[str, SourceHealth]], remedy: str) -> F
 
 def differs(install: str) -> Wording:
     """Return the remedy for an installed file that differs from the file that `install` would write."""
-    return Wording("{command}: shows what differs", {"command": install})
+    return Wording("{command} shows what differs", {"command": install})
 
 
 # Each takes a detail and a remedy. warn: calls are screened, but not in the best way. fail: not screened, or unsafe.
@@ -319,7 +319,7 @@ def read_store(path: Path, read: Callable[[sqlite3.Connection], T], default: T) 
 
 def not_asked(_command: str) -> str:
     """Raise NotAllowed. Asterisk's console is as powerful as a shell, so only the doctor as root may use it."""
-    raise NotAllowed("Asterisk is asked by root's doctor only")
+    raise NotAllowed("only a doctor that runs as root asks Asterisk")
 
 
 @contextmanager

@@ -29,7 +29,9 @@ def settings_are_private(context: CheckContext) -> Finding:
     if isinstance(context.read, SettingsUnreadable):
         return unknown(str(context.read), Wording("run this as root"))
     if isinstance(context.read, SettingsError):
-        return fail(str(context.read), Wording("correct the file: the daemon cannot start or reload with it"))
+        return fail(
+            str(context.read), Wording("correct this file: the daemon cannot start or reload with errors in the file")
+        )
     file, state = context.loaded.file, context.loaded.state
     if file is not None:
         mode = file.stat().st_mode

@@ -30,7 +30,7 @@ WORDS = {
     RouteReason.TAKEN: Wording("{number} from {trunk}: {step} runs before CallSieve"),
     RouteReason.ENDS: Wording("{number} from {trunk}: the dialplan ends at {step}"),
     RouteReason.MISSING: Wording("{number} from {trunk}: {step} does not exist"),
-    RouteReason.COMPUTED: Wording("{number} from {trunk}: where {step} goes is known only during a call"),
+    RouteReason.COMPUTED: Wording("{number} from {trunk}: the target of {step} is known only during a call"),
     RouteReason.DEPENDS: Wording("{number} from {trunk}: some calls are screened and some are not, from {step} on"),
     RouteReason.SWITCH: Wording("{number} from {trunk}: {step} depends on another server or a database"),
     RouteReason.LONG: Wording("{number} from {trunk}: more than 10 jumps, the last to {step}"),
@@ -113,7 +113,9 @@ def are_screened(context: CheckContext) -> Finding:
     for trunk in trunks:
         if trunk.context is not None and trunk.context not in context.dialplan.contexts:
             where: Places = {"trunk": trunk.name, "context": trunk.context}
-            return fail(Wording("calls are LOST: {trunk} arrives in {context}, and it is not loaded", where), RELOAD)
+            return fail(
+                Wording("calls are LOST: {trunk} arrives in {context}, a context that is not loaded", where), RELOAD
+            )
     if _module_screens(context, trunks):
         return _screened_by_module(context)
     if not asking and not any((trunk.context or "").startswith("callsieve") for trunk in trunks):

@@ -82,7 +82,8 @@ def store_findings(path: Path, findings: Findings) -> None:
         status = os.fstat(folder)
         if status.st_uid != os.geteuid() or status.st_mode & 0o022:
             raise OSError(
-                f"{path.parent}: others may write there, so nothing is stored: chmod 755, and chown it to root"
+                f"{path.parent}: other users may write in this directory, so nothing is stored: run chmod "
+                "755 and chown root on the directory"
             )
         os.fchmod(folder, 0o755)  # whatever the umask is
         _replace(folder, path.name, msgspec.json.encode(findings))
@@ -125,7 +126,7 @@ def read_findings(path: Path) -> Findings | Wording:
     except FileNotFoundError:
         return NEVER
     except _Foreign:
-        return Wording("{file} is ignored: users other than root may write it", {"file": str(path)})
+        return Wording("{file} is ignored: users other than root may write to the file", {"file": str(path)})
     except OSError as error:
         return Wording("{file} is ignored: {why}", {"file": str(path), "why": str(error.strerror)})
     except (ValueError, LookupError, RecursionError):
@@ -149,7 +150,7 @@ def _read(path: Path) -> bytes:
         if status.st_uid not in (0, os.geteuid()) or status.st_mode & 0o022:
             raise _Foreign
         if not stat.S_ISREG(status.st_mode) or status.st_size > MOST_BYTES:
-            raise ValueError("its content differs from what CallSieve writes")
+            raise ValueError("the content is not in the format that CallSieve writes")
         return os.read(descriptor, MOST_BYTES)
     finally:
         os.close(descriptor)

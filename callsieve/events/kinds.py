@@ -278,7 +278,9 @@ KINDS: Final[Mapping[EventKind, EventDescription]] = {
         _suspicion,
     ),
     EventKind.FEED_STALE: EventDescription(
-        FeedStale(feed="ftc", status="stale", detail="it was usually updated every 7 d", imported_at=AT - 1_814_400.0),
+        FeedStale(
+            feed="ftc", status="stale", detail="the feed was usually updated every 7 d", imported_at=AT - 1_814_400.0
+        ),
         Wording("feed {feed}: {status}: {detail}"),
         ("status",),
     ),

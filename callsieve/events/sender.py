@@ -131,7 +131,11 @@ class Sender:
                 await self._write_progress()
             except StoreError as error:  # locked, or the disk is full: the results are kept
                 failures += 1
-                logger.log(logging.WARNING if failures == 1 else logging.DEBUG, "results not recorded yet: %s", error)
+                logger.log(
+                    logging.WARNING if failures == 1 else logging.DEBUG,
+                    "results of deliveries not recorded yet: %s",
+                    error,
+                )
             else:
                 failures = 0
 
@@ -270,7 +274,7 @@ class _LaneTasks:
         except DeliveryError as error:
             await self._note_failure(delivery, error)
         except TimeoutError:
-            await self._note_failure(delivery, DeliveryError(f"it took longer than {self._seconds:.0f} s"))
+            await self._note_failure(delivery, DeliveryError(f"the delivery took longer than {self._seconds:.0f} s"))
         except Exception:
             logger.exception("%s: unexpected error while delivering an event", self.name)
             await self._note_failure(delivery, DeliveryError("delivery failed: see the log"))

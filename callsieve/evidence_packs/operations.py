@@ -165,9 +165,13 @@ class Ask(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A requirement of a platform that accepts evidence packs."""
 
     en: Annotated[str, Meta(description="The requirement.")]
-    zh: Annotated[str, Meta(description="The same in Chinese.")]
-    part: Annotated[Part, Meta(description="The part of the pack that fulfils it; empty if you must add it.")]
-    proof: Annotated[Literal["platform", "others", "unverified"], Meta(description="The party that can verify it.")]
+    zh: Annotated[str, Meta(description="The requirement in Chinese.")]
+    part: Annotated[
+        Part, Meta(description="The part of the pack that fulfils the requirement; empty if you must add a document.")
+    ]
+    proof: Annotated[
+        Literal["platform", "others", "unverified"], Meta(description="The party that can verify the requirement.")
+    ]
     source: Annotated[str, Meta(description="The web page with this requirement.")]
 
     def words(self, language: str) -> str:
@@ -185,7 +189,7 @@ class Platform(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Literal["carrier", "label", "registration"],
         Meta(description="The kind of letter at the beginning of the pack."),
     ]
-    read: Annotated[date, Meta(description="The day on which its pages were read.")]
+    read: Annotated[date, Meta(description="The day on which the platform's pages were read.")]
     address: Annotated[str, Meta(description="Where the pack is handed in; empty where no address is known.")]
     asks: Annotated[tuple[Ask, ...], Meta(description="Its requirements.")]
 

@@ -27,7 +27,7 @@ def _judge(shown: ExchangeShown, now: float) -> Finding:
     if shown.nobody_fetches:
         return warn(Wording("the companies' data is not fetched: the timer is not running"), EXCHANGE_TIMER)
     if shown.published is not None and shown.published.is_late:
-        return warn(Wording("nothing was published for two days"), EXCHANGE_TIMER)
+        return warn(Wording("nothing has been published for other companies for two days"), EXCHANGE_TIMER)
     if ill := first_problem(((peer.name, peer.health) for peer in shown.companies), EXCHANGE):
         return ill
     if not shown.companies:
@@ -60,7 +60,7 @@ PEER_GAUGES: tuple[tuple[str, str, Callable[[PeerState, float], float | None]], 
     ),
     ("peer_numbers", "Numbers that a company lists.", lambda peer, _: peer.numbers),
     ("peer_cleared", "Numbers that a company has cleared.", lambda peer, _: peer.cleared),
-    ("peer_failures", "Number of failed fetches since the last success.", lambda peer, _: peer.failures),
+    ("peer_failures", "Failed fetches since the last success.", lambda peer, _: peer.failures),
     ("peer_paused", "1 if a company is paused.", lambda peer, _: peer.off_at is not None),
     (
         "peer_healthy",

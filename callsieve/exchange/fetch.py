@@ -191,7 +191,7 @@ async def _index(
         raise UnusableBundle(ExchangeProblem.TOO_NEW)
     until = statement.valid_until
     if until is None or until > statement.issued_at + LONGEST_VALID_SECONDS:
-        raise UnusableBundle(ExchangeProblem.NO_INDEX, why="it is valid for longer than a month")
+        raise UnusableBundle(ExchangeProblem.NO_INDEX, why="the index is valid for longer than a month")
     if until <= now:
         raise UnusableBundle(ExchangeProblem.RAN_OUT, day=datetime.fromtimestamp(until, UTC).date().isoformat())
     return index, key

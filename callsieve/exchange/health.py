@@ -24,17 +24,23 @@ class ExchangeProblem(StrEnum):
     """The reasons for refusing a company's data although the server answered."""
 
     NO_KEY = (
-        "its key is not in the settings. It offers key {id}: ask over another channel whether `callsieve signing key` "
+        "the company's key is not in the settings. The company offers key {id}: ask over another channel "
+        "whether `callsieve signing key` "
         'shows the same, then write key = "{key}"'
     )
-    OUR_OWN = "it is signed by your own key: your own publication cannot count as another company's evidence"
-    OTHER_KEY = "it is not signed by key {id} of the settings: ask the company over another channel which key it uses"
+    OUR_OWN = "the index is signed by your own key: your own publication cannot count as another company's evidence"
+    OTHER_KEY = (
+        "the index is not signed by key {id} of the settings: ask the company over another channel which key it uses"
+    )
     BAD_SIGNATURE = "the signature of the index is wrong: do not trust it"
-    NO_INDEX = "its index is not usable: {why}"
-    RAN_OUT = "its index expired on {day}: the company has stopped publishing, or this is an old copy"
-    TOO_NEW = "its index is dated in the future: check the clocks"
-    ROLLED_BACK = "its index ({sequence}) is older than the last one ({before}): somebody serves an old copy"
-    FORKED = "its data contradicts its history: ask the company, then run `callsieve exchange fetch NAME --accept-fork`"
+    NO_INDEX = "the index is not usable: {why}"
+    RAN_OUT = "the index expired on {day}: the company has stopped publishing, or this is an old copy"
+    TOO_NEW = "the index is dated in the future: check the clocks"
+    ROLLED_BACK = "the index ({sequence}) is older than the last index ({before}): somebody serves an old copy"
+    FORKED = (
+        "the company's data contradicts its history: ask the company, then run `callsieve exchange "
+        "fetch NAME --accept-fork`"
+    )
     BAD_STATUS = "{file}: the server answered {status} instead of the file"
     BAD_CHECKSUM = "{file}: its checksum differs from the one in the index"
     TOO_LARGE = "{file}: larger than the {most:,} bytes of `megabytes` in the settings"
@@ -72,7 +78,9 @@ def health_of(peer: PeerState, now: float) -> SourceHealth:
     if peer.came_at is None:
         return SourceHealth(SourceStatus.FAILED, failure) if failure else SourceHealth(SourceStatus.WAITING)
     if now >= peer.counts_until:
-        ended = Wording("its index expired on {when}: its evidence does not count", {"when": when(peer.counts_until)})
+        ended = Wording(
+            "the index expired on {when}: the company's evidence does not count", {"when": when(peer.counts_until)}
+        )
         both = Wording("{ended}; {failure}", {"ended": ended, "failure": failure}) if failure else ended
         return SourceHealth(SourceStatus.EXPIRED, both)
     if now - peer.came_at > max(LATE_AFTER * peer.every_seconds, LEAST_LATE_SECONDS):

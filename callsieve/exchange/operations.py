@@ -194,7 +194,8 @@ def table_of(context: Context, request: SubscribeRequest) -> ExchangeTable:
         raise Refused("bad-company", wrong, key.rpartition(".")[2])
     if not table.key:
         words = Wording(
-            "is missing: ask the company for it over another channel; `callsieve signing key` prints it there"
+            "is missing: ask the company for its key over another channel; `callsieve signing key` prints "
+            "it on their server"
         )
         raise Refused("no-key", words, "key")
     ours = own_key(context)

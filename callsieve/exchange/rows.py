@@ -269,7 +269,7 @@ def read_index(text: bytes, key: PublicKey) -> SignedIndex:
         ) from None
     follows = contents.deltas[1:]
     if any(delta.sequence != after.before for delta, after in zip(contents.deltas, follows, strict=False)):
-        raise StatementError("not-a-statement", "its deltas are not consecutive")
+        raise StatementError("not-a-statement", "the deltas of the index are not consecutive")
     return SignedIndex(contents, statement, index_digest(text))
 
 

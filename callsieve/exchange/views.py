@@ -28,7 +28,7 @@ from reputation.wording import Wording
 
 PUBLISH_LATE_SECONDS = 2 * 86_400.0
 JUDGED = {
-    Judgement.TOO_FEW: Wording("too few calls to judge it"),
+    Judgement.TOO_FEW: Wording("too few calls for a judgement"),
     Judgement.NO_WORSE: Wording("no better than chance so far"),
     Judgement.WORSE: Wording("worse than chance: the next run of the timer pauses it"),
 }

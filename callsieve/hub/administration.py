@@ -121,7 +121,7 @@ async def initialise(hub: Hub, partitions: int = PARTITIONS) -> Initialised:
     """Create or upgrade the roles and the schema. A second run changes nothing."""
     ((version,),) = await hub.rows("SELECT current_setting('server_version_num')::integer")
     if version < LEAST_VERSION:
-        raise HubError(f"this is PostgreSQL {version // 10_000}: the hub needs 14 or later")
+        raise HubError(f"the database is PostgreSQL {version // 10_000}, but the hub needs 14 or later")
     applied = []
     async with hub.transaction():
         await hub.rows("SELECT pg_advisory_xact_lock(hashtext('callsieve.init'))")
@@ -262,7 +262,7 @@ def address_of_site(loaded: Loaded) -> str:
     try:
         role, separator, password = secret_of(source).partition(" ")
     except OutsideError as error:
-        raise HubError(f"{error.words}: run `callsieve hub join`, which writes it") from None
+        raise HubError(f"{error.words}: run `callsieve hub join`, which writes this file") from None
     if not separator:
         raise HubError(f"{source}: not in the format that `callsieve hub join` writes: run it again")
     return with_login(settings.address, role, password)

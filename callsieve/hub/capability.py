@@ -56,7 +56,7 @@ CAPABILITY = Capability(
         "hub people same": N_("{who} declared that {about} works at two sites and counts once"),
         "hub people apart": N_("{who} declared that {about} is a separate person again"),
         "hub ignore": N_("{who} ignored the evidence of the site {about}"),
-        "hub resume": N_("{who} resumed the evidence of the site {about}"),
+        "hub resume": N_("{who} let the evidence of the site {about} count again"),
         "hub erasure": N_("{who} erased {about} at all sites"),
         "hub expel": N_("{who} expelled the site {about}"),
         "hub join": N_("{who} let the site {about} take part"),

@@ -38,9 +38,9 @@ TWIN = Wording(
 )
 QUOTA = Wording("the database's administrator can raise the limit: callsieve hub quota SITE ROWS")
 NOT_USABLE: Mapping[Unfit, str] = {
-    Unfit.NEWER: N_("rows that a newer CallSieve wrote at {sites} and this one cannot use: {count}"),
-    Unfit.OLDER: N_("rows that an older CallSieve wrote at {sites} and this one cannot use: {count}"),
-    Unfit.ODD: N_("rows of {sites} that no CallSieve writes: {count}"),
+    Unfit.NEWER: N_("rows that a newer CallSieve wrote at {sites} and this version cannot use: {count}"),
+    Unfit.OLDER: N_("rows that an older CallSieve wrote at {sites} and this version cannot use: {count}"),
+    Unfit.ODD: N_("rows of {sites} that no version of CallSieve writes: {count}"),
 }
 
 
@@ -99,7 +99,7 @@ def _judged(figures: HubFigures, now: float) -> Finding:
         first_exchange = Wording("{why}; rows waiting: {count}", waiting)
         return warn(health.detail or "", START) if link is None else ok(first_exchange)
     if link.has_twin:
-        return warn(Wording("another PBX also takes part as {site}", {"site": link.site}), TWIN)
+        return warn(Wording("another PBX also takes part in the hub as {site}", {"site": link.site}), TWIN)
     if link.full_at:
         full: Places = {"most": link.full_at, "count": figures.waiting}
         return warn(Wording("the hub keeps at most {most} rows of this site; rows waiting: {count}", full), QUOTA)

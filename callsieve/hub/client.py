@@ -126,7 +126,7 @@ async def greet(hub: Hub, report: SiteReport) -> Greeting:
 async def listen(hub: Hub, channel: str) -> None:
     """Listen on the channel where other sites announce their pushes."""
     if not CHANNEL.fullmatch(channel):
-        raise HubError("the hub sent an invalid channel name: set it up with this version of CallSieve")
+        raise HubError("the hub sent an invalid channel name: set the hub up with this version of CallSieve")
     await hub.rows(f"LISTEN {channel}")
 
 
@@ -207,7 +207,7 @@ async def erase(hub: Hub, number: str) -> None:
     ((removed,),) = await hub.rows("SELECT callsieve.erase(%s)", (number,))
     if int(removed) < 0:
         raise HubError(
-            "this site has reached the hub's daily limit of erasures: the other numbers follow tomorrow", EXCEEDED
+            "this site has reached the hub's daily limit of erasures: the remaining numbers follow tomorrow", EXCEEDED
         )  # one before its migration 3
 
 

@@ -109,7 +109,7 @@ def ignore(db: sqlite3.Connection, context: Context, request: IgnoreRequest) -> 
     site, reason = request.site, request.reason.strip()[:REASON_CHARACTERS]
     _site(db, site)
     if not reason:
-        raise Refused("no-reason", Wording("give the reason, for other administrators"), "reason")
+        raise Refused("no-reason", Wording("enter the reason, for other administrators"), "reason")
     ignored = other_sites.Ignored(site, context.at, context.actor, reason)
     with change(db, context, "hub ignore", name=site) as changed:
         if any(entry.site == site for entry in other_sites.ignored_of(db)):

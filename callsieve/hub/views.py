@@ -37,9 +37,12 @@ def remarks_on(site: SiteState) -> list[str]:
     if site.twin_at is not None and site.now - site.twin_at < TWIN_SECONDS:
         remarks.append("two PBXs take part under this name: rename one, or set standby = true")
     if 0 < site.most_rows <= site.rows_kept:
-        remarks.append(f"the hub keeps at most {site.most_rows:,} rows of it: callsieve hub quota {site.name} ROWS")
+        remarks.append(
+            f"the hub keeps at most {site.most_rows:,} rows of this site; to raise the limit: callsieve "
+            f"hub quota {site.name} ROWS"
+        )
     if site.offset_seconds:
-        remarks.append(f"its clock differs from the hub's by {site.offset_seconds:+,.0f} s")
+        remarks.append(f"the site's clock differs from the hub's by {site.offset_seconds:+,.0f} s")
     return remarks
 
 
@@ -87,5 +90,7 @@ def remarks_on_evidence(figures: SiteFigures) -> str:
     if figures.ignored is not None:
         remarks.append(f"ignored since {when(figures.ignored.at)}: {figures.ignored.reason}")
     if figures.settled.disagree:
-        remarks.append(f"people here disagree with {figures.settled.disagree:,} of its marks: it is trusted less")
+        remarks.append(
+            f"people here disagree with {figures.settled.disagree:,} of the site's marks: the site is trusted less"
+        )
     return "; ".join(remarks)

@@ -27,7 +27,7 @@ CAPABILITY = Capability(
         "identity add": N_("{who} recorded the owner of {about}"),
         "identity remove": N_("{who} removed the owner of {about}"),
         "identity code": N_("{who} made a code for the owner of {about}"),
-        "identity prove": N_("{who} recorded that the owner of {about} proved control of it"),
+        "identity prove": N_("{who} recorded that the owner of {about} proved control of the number"),
     },
     messages={
         "identified": N_("The owner of the number is recorded."),

@@ -32,7 +32,7 @@ CAPABILITY = Capability(
             Undo(by="callsieve.imports.operations:undo_of_person", role=Role.ADMINISTRATOR, is_import=True),
         ),
         **dict.fromkeys(("import calls", "import contacts", "import feed", "import numbers"), NOT_KEPT),
-        "feed fetch": Wording("The feed is fetched once more; its schedule does not change."),
+        "feed fetch": Wording("The feed is fetched once more; the feed's schedule does not change."),
         "people export": DATA_OUT,
         "did export": DATA_OUT,
     },

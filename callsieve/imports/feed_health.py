@@ -40,7 +40,7 @@ class FeedFailure(StrEnum):
 
     FEED_SHRANK = (
         "{numbers:,} numbers, less than half of the {before:,} in force: the file may be incomplete. "
-        "To accept it: --accept-smaller"
+        "To accept the file, add --accept-smaller"
     )
     OTHER_VERDICT = (
         "{source} has the verdict {before}, but this import has {verdict}: "
@@ -73,9 +73,11 @@ def health_of(feed: FeedSource, now: float) -> SourceHealth:
         if not feed.every_seconds:
             return SourceHealth(SourceStatus.STALE, Wording("imported only once"))
         usual = span_words(EARLY * feed.every_seconds)
-        return SourceHealth(SourceStatus.STALE, Wording("it was usually updated every {span}", {"span": usual}))
+        return SourceHealth(SourceStatus.STALE, Wording("the feed was usually updated every {span}", {"span": usual}))
     if feed.numbers_before and feed.numbers < SHRANK_SHARE * feed.numbers_before:
-        return SourceHealth(SourceStatus.SHRANK, Wording("it had {n:,} numbers before", {"n": feed.numbers_before}))
+        return SourceHealth(
+            SourceStatus.SHRANK, Wording("the feed had {n:,} numbers before", {"n": feed.numbers_before})
+        )
     return SourceHealth(SourceStatus.OK)
 
 

@@ -35,7 +35,9 @@ def plan_manager(place: InstallPaths, loaded: Loaded, new_secret: str, *, freepb
     if other is not None:
         where = f"{other.file}:{other.number}"
         return ManagerPlan(
-            [], [], [f"the manager user {user} is already in {where}: write its secret into [ami] of the settings"]
+            [],
+            [],
+            [f"the manager user {user} is already in {where}: write the user's secret into [ami] of the settings"],
         )
     secret = _secret_of(ami, read_text(place.manager)) or new_secret
     if not secret.isprintable() or " " in secret:

@@ -29,7 +29,7 @@ def plan_uninstall(place: plan.InstallPaths) -> plan.InstallPlan:
         where = ", ".join(f"{line.file}:{line.number}" for line in users[:MOST_NAMED])
         more = f" and {len(users) - MOST_NAMED} more" if len(users) > MOST_NAMED else ""
         raise plan.InstallError(
-            f"calls still go through CallSieve and would be lost: first remove it from {where}{more}"
+            f"calls still go through CallSieve and would be lost: first remove CallSieve from {where}{more}"
         )
     shared = [place.etc / name for name in ("extensions.conf", "extensions_custom.conf")]
     shared += [place.etc / name for name in ("manager.conf", "manager_custom.conf")]

@@ -222,7 +222,7 @@ def add(db: sqlite3.Connection, context: Context, request: EntryRequest) -> Adde
     entry = entry_of(context.settings, request, context.at)
     against = _objections_to_typed(db, context, entry)
     if _is_for_administrators(entry, against) and context.role < Role.ADMINISTRATOR:
-        raise Refused("administrators-only", Wording("Only an administrator can add this."))
+        raise Refused("administrators-only", Wording("Only an administrator can add this entry."))
     if against and not request.force:
         raise Refused("objections", listed(against, "{some}; {more}"))
     with change(db, context, "list add", *subject_of(entry)) as changed:

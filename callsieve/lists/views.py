@@ -99,7 +99,7 @@ def is_over(entry: ListEntry, now: float) -> bool:
 
 def origin_words(origin: Origin) -> str:
     """Return the site that made the entry, or the sites whose entries this site's entry overrules."""
-    return origin.site or (f"here, not {', '.join(origin.overrules)}" if origin.overrules else "here")
+    return origin.site or (f"here (overrules {', '.join(origin.overrules)})" if origin.overrules else "here")
 
 
 def has_text(text: str, *fields: str) -> bool:

@@ -45,7 +45,7 @@ def disable(db: sqlite3.Connection, context: Context, request: SwitchRequest) ->
     with change(db, context, "lookups disable", name=request.name) as changed:
         changed.before = _switched(db, request.name)
         if not lookups.switch_off(db, request.name, context.at, encode(request.why).decode()):
-            raise Refused("off-already", Wording("{source} is off already", {"source": request.name}))
+            raise Refused("off-already", Wording("{source} is already off", {"source": request.name}))
         changed.after = _switched(db, request.name)
     return _id(changed.id)
 
@@ -55,7 +55,7 @@ def enable(db: sqlite3.Connection, context: Context, request: SwitchRequest) -> 
     with change(db, context, "lookups enable", name=request.name) as changed:
         changed.before = _switched(db, request.name)
         if not lookups.switch_on(db, request.name, context.at):
-            raise Refused("on-already", Wording("{source} is on already", {"source": request.name}))
+            raise Refused("on-already", Wording("{source} is already on", {"source": request.name}))
         changed.after = _switched(db, request.name)
     return _id(changed.id)
 

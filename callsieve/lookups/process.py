@@ -200,7 +200,9 @@ async def _keep_measuring(asking: _Asking) -> None:
         try:
             for name in await asyncio.to_thread(measure, asking.loaded):
                 logger.warning(
-                    "look-up source switched off, because it is worse than chance: %s (callsieve lookups show)", name
+                    "look-up source switched off, because its answers are worse than chance: %s (see "
+                    "callsieve lookups show)",
+                    name,
                 )
         except StoreError as error:
             logger.warning("measuring the look-ups failed: %s", error)

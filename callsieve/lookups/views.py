@@ -18,9 +18,9 @@ from reputation.wording import Places, Wording
 
 SHOWN_DAYS = 30
 JUDGED = {
-    Judgement.TOO_FEW: Wording("too few calls to judge it"),
+    Judgement.TOO_FEW: Wording("too few calls for a judgement"),
     Judgement.NO_WORSE: Wording("no better than chance so far"),
-    Judgement.WORSE: Wording("worse than chance: it will be switched off within the hour"),
+    Judgement.WORSE: Wording("worse than chance: the source will be switched off within the hour"),
 }
 
 
@@ -110,7 +110,7 @@ class LookupShown:
     @property
     def changed_text(self) -> str:
         """How many calls the source calls spam, and how many of these calls had no tag: `9, 2 unlabelled`."""
-        return f"{self.calls:,}, {self.would_change:,} unlabelled"
+        return f"{self.calls:,}, {self.would_change:,} without a tag"
 
     @property
     def remarks(self) -> tuple[Wording, ...]:

@@ -30,7 +30,7 @@ COMMON_OPTIONS = ("--config", "--json", "--help")
 AS_TYPED = str.maketrans({"\\": "\\e", "-": "\\-", "'": "\\(aq", "`": "\\(ga", "^": "\\(ha", "~": "\\(ti"})
 DESCRIPTION = """
 CallSieve screens the calls that reach an Asterisk PBX. It looks the caller up. Then it allows the call, tags it, warns
-the callee, challenges the caller, routes the call elsewhere or rejects it. These commands show and control that.
+the callee, challenges the caller, routes the call elsewhere or rejects it. These commands show and control screening.
 """
 EXIT_STATUS = (
     ("0", "Success. For status and doctor: no problem was found."),
@@ -171,7 +171,7 @@ class Shell(StrEnum):
 
 
 def completion(
-    shell: Annotated[Shell, typer.Argument(help="Shell to make the script for.", show_default=False)],
+    shell: Annotated[Shell, typer.Argument(help="Shell for which to print the script.", show_default=False)],
 ) -> None:
     """Print the script that makes a shell complete commands and options.
 

@@ -65,7 +65,7 @@ def page(
     own = (sys.prefix, sys.base_prefix, *filter(None, sys.path))
     if not confine(map(Path, {*own, *SYSTEM}), [Path(tempfile.gettempdir())]):
         logger.warning(
-            "public page: this kernel has no Landlock: only systemd's unit restricts which files it may open"
+            "public page: this kernel has no Landlock: only systemd's unit restricts which files this process may open"
         )
     serve_only()
     logger.info("public page: %s, served at http://%s", public.address, public.listen)

@@ -157,7 +157,7 @@ def _with_room(path: Path, size: int, free: int) -> finding.Finding:
     if damaged := quarantined_of(path):
         older: Places = {"about": about, "file": damaged[-1].name}
         return finding.warn(
-            Wording("{about}; an earlier store was damaged: {file}", older), Wording("examine it, then delete it")
+            Wording("{about}; an earlier store was damaged: {file}", older), Wording("examine the file, then delete it")
         )
     return finding.ok(about)
 
@@ -187,9 +187,9 @@ def keeps_house(db: sqlite3.Connection, now: float) -> finding.Finding:
         job.name for job in JOBS if job.name in by_job and now - by_job[job.name].at > job.every_seconds + LATE_SECONDS
     ]
     if not by_job:
-        return finding.ok(Wording("no job has run yet: the daemon begins a minute after its start"))
+        return finding.ok(Wording("no housekeeping job has run yet: the daemon begins a minute after its start"))
     if is_held(db):
-        remedy = Wording("set the clock; if it is right already: callsieve housekeeping run")
+        remedy = Wording("set the clock; if it is already right, run callsieve housekeeping run")
         return finding.warn(Wording("no old data is removed: the clock has jumped since the last run"), remedy)
     if unsound := next((report for report in by_job.values() if report.job == "integrity" and report.did), None):
         when = ago(unsound.at, now)

@@ -49,7 +49,11 @@ COUNTERS = (
     ("calls_over_limit", "server.over_limit", "Calls let through at once, because too many others were being decided."),
     ("protocol_errors", "server.protocol_errors", "Malformed requests, or requests with a repeated key."),
     ("commands_refused", "server.refused_commands", "Calls in which Asterisk refused a command."),
-    ("strangers", "server.strangers", "Refused connections of local users other than Asterisk's, root and our own."),
+    (
+        "strangers",
+        "server.strangers",
+        "Refused connections of local users other than Asterisk's user, root and the daemon's user.",
+    ),
     ("store_refused", "store_refused", "Calls decided without the store, because it had not answered recently."),
     (
         "calls_unrecorded",
@@ -60,7 +64,7 @@ COUNTERS = (
     ("journal_dropped", "journal_dropped", "Decisions that were lost because the store did not accept them."),
 )
 GAUGES = (
-    ("daemon_start_time_seconds", "started_at", "When the daemon started, UTC seconds."),
+    ("daemon_start_time_seconds", "started_at", "Unix time of the daemon's start."),
     ("observing", "observing", "1 if the default policy is in observe mode, which only records."),
     ("calls_in_flight", "server.in_flight", "Calls whose decision is in progress."),
     ("store_breaker_open", "breaker_open", "1 if the store is not queried, because it does not answer."),

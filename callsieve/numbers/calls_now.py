@@ -54,7 +54,7 @@ class StopKind(StrEnum):
 DECIDES = {
     StopKind.LIST: Wording("an administrator's list causes this, and an appeal does not change it"),
     StopKind.POLICY: Wording("a rule for all calls causes this"),
-    StopKind.PEOPLE: Wording("the called person has chosen this"),
+    StopKind.PEOPLE: Wording("the called person has chosen this action"),
 }
 
 
@@ -177,8 +177,8 @@ def stops_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) ->
     people = _blockers(db, number)
     if people:
         count: Places = {"count": len(people)}
-        words = Wording("people who have blocked it: {count}", count)
-        stops.append(Stop(StopKind.PEOPLE, words, Wording("remove it from their own lists"), people=people))
+        words = Wording("people who have blocked the number: {count}", count)
+        stops.append(Stop(StopKind.PEOPLE, words, Wording("remove the number from their own lists"), people=people))
     return tuple(stops)
 
 

@@ -187,7 +187,7 @@ def _of_people(weights: Weights, people: int) -> tuple[tuple[Least, ...], tuple[
 
 
 _LEVELS = (Level.WARN, Level.CHALLENGE)
-TITLE = Wording("How many marks until it takes effect?")
+TITLE = Wording("How many marks are needed for an effect?")
 KIND_WORDS = {
     MarkKind.MARKS: Wording("marks"),
     MarkKind.HANG_UPS: Wording("hang-ups"),
@@ -206,7 +206,9 @@ def introduction(shown: MarkEffects) -> Iterator[Wording]:
         "everybody counts once: more marks by the same person add nothing, and a person who hung up and "
         "marked counts as one"
     )
-    yield Wording("if an outside source lists the number or its signature failed verification, fewer people are enough")
+    yield Wording(
+        "if an outside source lists the number or the signature of a call failed verification, fewer people are enough"
+    )
     if shown.policy:
         yield Wording("the policy in force is {policy}", {"policy": shown.policy})
 

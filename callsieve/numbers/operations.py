@@ -222,7 +222,7 @@ def forget_review(db: sqlite3.Connection, context: Context, number: str) -> Revi
     with change(db, context, "review undo", e164) as changed:
         changed.before = marks.forget_review(db, e164)
         if changed.before is None:
-            raise Refused("not-reviewed", Wording("nobody has reviewed {number}", {"number": e164}))
+            raise Refused("not-reviewed", Wording("nobody has reviewed the marks of {number}", {"number": e164}))
     return Reviewed(changed.id, e164)
 
 

@@ -89,8 +89,8 @@ class OwnerView:
     def action_words(self) -> Wording:
         """The action for the number's calls now, in words."""
         if self.action is None:
-            return Wording("the action for its calls cannot be determined now")
-        next_call = Wording("its next call: {action}", {"action": Wording(self.action.word)})
+            return Wording("the action for the number's calls cannot be determined now")
+        next_call = Wording("the next call from the number: {action}", {"action": Wording(self.action.word)})
         if self.observed:
             return Wording("{call}; this is only recorded, and the call is put through", {"call": next_call})
         if self.listed:
@@ -111,12 +111,12 @@ class OwnerView:
     def marks_words(self) -> Wording:
         """The effect of further marks, in words."""
         if self.marks is None:
-            return Wording("more marks alone, without hang-ups, do not raise its level")
+            return Wording("more marks alone, without hang-ups, do not raise the level")
         people, level = self.marks
         places: Places = {"n": people, "level": Wording(level.word)}
         if people == 1:
-            return Wording("one more person who answers and marks it: {level}", places)
-        return Wording("{n} more people who answer and mark it: {level}", places)
+            return Wording("one more person who answers and marks the number: {level}", places)
+        return Wording("{n} more people who answer and mark the number: {level}", places)
 
 
 def _with_points(family: Family) -> Wording | None:

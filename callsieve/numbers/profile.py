@@ -86,21 +86,21 @@ def _parts(facts: Facts) -> Iterator[Wording]:
     yield from (_on_list(entry) for entry in (facts.allow, facts.block) if entry is not None)
     if facts.identity:
         owner: Places = {"name": facts.identity.name, "level": facts.identity.level}
-        yield Wording("it belongs to {name} (level {level})", owner)
+        yield Wording("the number belongs to {name} (level {level})", owner)
     for family in facts.reputation.families:
         yield from _of_family(family, facts.imported)
     yield from _of_companies(facts.peers)
     yield from _of_ties(facts)
     if facts.reputation.appeal:
-        yield Wording("its owner appeals ({reference})", {"reference": facts.reputation.appeal})
+        yield Wording("the number's owner appeals ({reference})", {"reference": facts.reputation.appeal})
     if facts.own_number:
-        yield Wording("it is one of our own numbers")
+        yield Wording("the number is one of our own numbers")
 
 
 def _on_list(entry: ListEntry) -> Wording:
     is_allowed = entry.list_name is ListName.ALLOW
     if entry.kind is EntryKind.EXACT:
-        return Wording("it is on the allowlist") if is_allowed else Wording("it is on the blocklist")
+        return Wording("the number is on the allowlist") if is_allowed else Wording("the number is on the blocklist")
     return Wording(Reason.ON_ALLOWLIST if is_allowed else Reason.ON_BLOCKLIST, {"entry": entry.text})
 
 
@@ -136,8 +136,8 @@ def _of_companies(peers: tuple[PeerWord, ...]) -> Iterator[Wording]:
 _BY_TIE = {
     Tie.ALLOW: (Wording("{who} allowed it"), Wording("{who} allowed it")),
     Tie.BLOCK: (Wording("{who} blocked it"), Wording("{who} blocked it")),
-    Tie.CONTACT: (Wording("{who} has it as a contact"), Wording("{who} have it as a contact")),
-    Tie.TALKED: (Wording("{who} called it and talked"), Wording("{who} called it and talked")),
+    Tie.CONTACT: (Wording("{who} has the number as a contact"), Wording("{who} have the number as a contact")),
+    Tie.TALKED: (Wording("{who} called the number and talked"), Wording("{who} called the number and talked")),
 }
 
 
@@ -146,7 +146,7 @@ def _of_ties(facts: Facts) -> Iterable[Wording]:
         ties = [personal for personal in facts.ties if personal.tie is tie]
         people = sorted({personal.person for personal in ties if personal.person is not None})
         if any(personal.person is None for personal in ties):
-            yield Wording("it is a contact of the company")
+            yield Wording("the number is a contact of the company")
         if people:
             named = listed(people, "{some} and {more}")
             who = named if len(people) <= MOST_NAMED else Wording("{n} of our people", {"n": len(people)})

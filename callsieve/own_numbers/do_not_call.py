@@ -175,7 +175,7 @@ def retention_words(entry: DoNotCallRequest, now: float) -> Wording | None:
     if law is None or row is None or now >= (until := entry.at + row.days * DAY_SECONDS):
         return None
     places: Places = {"law": law.cite(row), "until": day(until), "days": row.days}
-    return Wording("{law} requires it to be kept for {days} days, until {until}", places)
+    return Wording("{law} requires this entry to be kept for {days} days, until {until}", places)
 
 
 def _check_not_ours(db: sqlite3.Connection, context: Context, number: str, option: str = "") -> None:

@@ -81,13 +81,19 @@ class FormField(NamedTuple):
 
 FIELDS = (
     FormField("name", Wording("name"), Wording("Name that called people should see")),
-    FormField("purpose", Wording("purpose"), Wording("Purpose of its calls")),
+    FormField("purpose", Wording("purpose"), Wording("Purpose of the number's calls")),
     FormField("owner", Wording("owner"), Wording("Person responsible")),
-    FormField("trunks", Wording("trunks"), Wording("Trunks it is used on"), FieldKind.LIST, "trunk"),
+    FormField("trunks", Wording("trunks"), Wording("Trunks that use the number"), FieldKind.LIST, "trunk"),
     FormField(
-        "documents", Wording("documents"), Wording("Documents that prove it is ours"), FieldKind.LIST, "document"
+        "documents",
+        Wording("documents"),
+        Wording("Documents that prove that the number is ours"),
+        FieldKind.LIST,
+        "document",
     ),
-    FormField("registered", Wording("registered at"), Wording("Where it is registered under our name"), FieldKind.LIST),
+    FormField(
+        "registered", Wording("registered at"), Wording("Where the number is registered under our name"), FieldKind.LIST
+    ),
     FormField(
         "next_check",
         Wording("next check"),

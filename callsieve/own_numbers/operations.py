@@ -258,7 +258,7 @@ def own_numbers_in(table: CsvTable, region: str, now: float) -> dict[str, Given]
             continue
         if e164 in rows:
             places: Places = {"number": e164, "line": str(lines[e164])}
-            table.refuse(Wording("{number} occurs twice: only line {line} counts", places))
+            table.refuse(Wording("{number} occurs twice: only line {line} was used", places))
             continue
         try:
             rows[e164] = _given(dict(zip(COLUMNS[1:], texts, strict=True)), table.given, now)

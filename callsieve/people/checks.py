@@ -19,10 +19,10 @@ LOOKED_BACK_DAYS = 30
 # A phone that rang less often rang for another reason: a pickup, a day's forwarding.
 LEAST_CALLS = 3
 LEAST_SHARE = 0.2
-WRONG_CALLEE = Wording("calls to {number} ring {phones}, but its callee is {named}")
+WRONG_CALLEE = Wording("calls to {number} ring {phones}, but the callee in the settings is {named}")
 WRONG_GROUPS = Wording("calls to {number} ring {phones}, but not all of them are in {named}")
 DESCRIBE_TRUNKS = Wording("[[trunk]] in the settings: callsieve import people prints the lines")
-CORRECT = Wording("correct its [[did]] in {file}, or remove it there and run: {command}")
+CORRECT = Wording("correct the number's [[did]] in {file}, or remove this table and run: {command}")
 
 
 def knows_us(context: CheckContext) -> Finding:

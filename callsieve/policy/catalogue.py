@@ -169,7 +169,7 @@ def policy_loads(context: CheckContext) -> Finding:
     named: str | Wording = policy.name
     if policies.scopes:
         parts: Places = {"policy": policy.name, "count": len(policies.scopes)}
-        named = Wording("{policy}, and {count} for parts of the calls", parts)
+        named = Wording("{policy}, and {count} other policies for parts of the calls", parts)
     return ok(Wording("{policy}: observes, never acts", {"policy": named}) if policy.observe else named)
 
 
@@ -233,7 +233,7 @@ def _judged_route(context: CheckContext, route: str) -> Finding:
             "{route} is not in the dialplan: a routed call keeps ringing, a failed challenge is rejected",
             {"route": route},
         ),
-        Wording("correct [actions] route, or add it to the dialplan"),
+        Wording("correct [actions] route, or add this extension to the dialplan"),
     )
 
 

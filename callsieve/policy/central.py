@@ -129,7 +129,11 @@ def publish(db: sqlite3.Connection, context: Context, request: PublishRequest) -
         before = published(db, published_name)
         if before is None and sum(not site_of(entry.name) for entry in all_published(db)) >= MOST_PUBLISHED:
             raise Refused(
-                "too-many", Wording("{count} policies are published: withdraw one", {"count": MOST_PUBLISHED})
+                "too-many",
+                Wording(
+                    "{count} policies are published, which is the limit: first withdraw a policy",
+                    {"count": MOST_PUBLISHED},
+                ),
             )
         policy = PublishedPolicy(published_name, text, note, context.at)
         put_published(db, policy)

@@ -36,11 +36,11 @@ WITH_VALUE: Mapping[str, str] = {
 EITHER: Mapping[str, tuple[str, str]] = {
     "allocated": (N_("the number can exist"), N_("nobody has such a number")),
     "same_exchange": (N_("same exchange as the number dialled"), N_("other exchange than the number dialled")),
-    "block_listed": (N_("spam lists contain its block"), N_("no spam list contains its block")),
+    "block_listed": (N_("spam lists contain the number's block"), N_("no spam list contains the number's block")),
     "first_call": (N_("first call of the number"), N_("the number has called before")),
     "storm": (N_("new numbers call several of our numbers at once"), N_("no storm of new numbers")),
     "carrier_warns": (N_("the carrier warns of the call"), N_("the carrier does not warn of the call")),
-    "nobodys_range": (N_("nobody calls from numbers of its range"), N_("its range has callers")),
+    "nobodys_range": (N_("nobody calls from numbers of this range"), N_("numbers of this range make calls")),
     "one_source": (N_("one source alone lists the number"), N_("not listed by one source alone")),
     "stranger": (N_("nobody here knows the caller"), N_("somebody here knows the caller")),
     "relationship": (N_("somebody here has a relationship with the caller"), N_("no relationship with the caller")),
@@ -51,7 +51,7 @@ EITHER: Mapping[str, tuple[str, str]] = {
 }
 CALLS, CALLS_OF_BLOCK = (
     N_("calls of the number within {minutes} min: {count} or more"),
-    N_("calls of its block within {minutes} min: {count} or more"),
+    N_("calls of the number's block within {minutes} min: {count} or more"),
 )
 DIDS, HOURS, DAYS = (
     N_("our numbers called within {minutes} min: {count} or more"),

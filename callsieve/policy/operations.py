@@ -105,7 +105,7 @@ def activate_draft(db: sqlite3.Connection, context: Context, request: DraftReque
     """Store a draft as the next version, activate it, and discard the draft."""
     loaded, text = context.loaded, draft_of(context.loaded, request.user)
     if text is None:
-        raise Refused("no-draft", Wording("You have no draft. Start one."))
+        raise Refused("no-draft", Wording("You have no draft. Start a draft first."))
     if digest_of(text) != request.digest or request.typed not in (None, text):
         words = "The draft has changed since it was tried or shown. Read it again, then activate it."
         raise Refused("draft-changed", Wording(words))
@@ -117,7 +117,9 @@ def activate_draft(db: sqlite3.Connection, context: Context, request: DraftReque
 # Undo of changes.
 
 
-IN_FORCE = Wording("It is in force, and there is no earlier accepted version: put another policy in force first.")
+IN_FORCE = Wording(
+    "The policy is in force, and there is no earlier accepted version: put another policy in force first."
+)
 BEFORE_LAST = Wording("Only the last acceptance can be undone: older versions are not kept.")
 
 

@@ -54,7 +54,7 @@ PROOF_OFF = Wording("This way to prove that the number is yours is switched off 
 NO_PROOF_NEEDED = Wording(
     "Your appeal does not need a call: the number is already proven to be yours, or the appeal is closed."
 )
-UNKNOWN = Wording("We do not know this reference.")
+UNKNOWN = Wording("We do not know this reference. Check it and try again.")
 
 
 class HeldCall(NamedTuple):
@@ -224,7 +224,7 @@ def attach(db: sqlite3.Connection, context: Context, request: DocumentRequest) -
             len(attached) >= MOST_DOCUMENTS
             or public_appeals.size_of_all(db, ACTOR) + len(request.content) > MOST_DOCUMENT_BYTES
         ):
-            raise Refused("too-many-files", Wording("The appeal has as many documents as it can have."))
+            raise Refused("too-many-files", Wording("The appeal cannot take more documents."))
         title = "".join(filter(str.isprintable, request.title)).strip()[:TITLE_CHARACTERS]
         title = title or f"document {len(attached) + 1}"
         files = (EvidenceFile(f"{title}.{kind}", request.content),)

@@ -235,9 +235,9 @@ def _mistake(number: str, calls: _NumberCalls, talkers: int, known: KnownCallers
     failed, regular = _fails_in_silence(rows), [] if is_listed else list(_reasons_of_times(calls, rows))
     shown = [] if is_listed else [*regular, *_reasons_of_evidence(rows, talkers)]
     if shown and calls.unsuspected:
-        shown.append((LITTLE, Wording("it was challenged only because nobody here knows it")))
+        shown.append((LITTLE, Wording("the call was challenged only because nobody here knows the number")))
     if calls.called_back:
-        sure.insert(0, (SURE, Wording("one of our people called it back later and talked")))
+        sure.insert(0, (SURE, Wording("one of our people called back later and talked")))
     likelihood = sum(points for points, _ in [*sure, *shown]) - _against(rows)
     is_wanted = bool(shown) and likelihood >= WANTED
     if not sure and not is_wanted:
@@ -259,16 +259,19 @@ def _mistake(number: str, calls: _NumberCalls, talkers: int, known: KnownCallers
 
 def _reasons_of_store(known: KnownCallers) -> Iterator[Reason]:
     if known.is_contact:
-        yield SURE, Wording("it is a contact of somebody here")
+        yield SURE, Wording("the number is a contact of somebody here")
     if known.identity is not None and known.identity.level >= VERIFIED_LEVEL:
-        yield SURE, Wording("it is verified as {name}", {"name": known.identity.name})
+        yield SURE, Wording("the number is verified as {name}", {"name": known.identity.name})
     if known.is_own:
-        yield SURE, Wording("it is one of our own numbers")
+        yield SURE, Wording("the number is one of our own numbers")
 
 
 def _reasons_of_talks(people: int) -> Iterator[Reason]:
     if people >= MANY_TALKERS:
-        yield LIKELY, Wording("{people} of our people talked with it for more than a minute", {"people": people})
+        yield (
+            LIKELY,
+            Wording("{people} of our people talked with the caller for more than a minute", {"people": people}),
+        )
 
 
 def _reasons_of_times(calls: _NumberCalls, rows: Rows) -> Iterator[Reason]:
@@ -282,7 +285,7 @@ def _reasons_of_times(calls: _NumberCalls, rows: Rows) -> Iterator[Reason]:
     times = sorted(challenge % DAY_SECONDS for challenge in at)
     gaps = [after - before for before, after in pairwise((*times, times[0] + DAY_SECONDS))]
     if DAY_SECONDS - max(gaps) <= REGULAR_SECONDS:
-        yield LIKELY, Wording("it calls the same number at the same time every day")
+        yield LIKELY, Wording("the caller calls the same number at the same time every day")
 
 
 def _reasons_of_evidence(rows: Rows, talkers: int) -> Iterator[Reason]:
@@ -296,8 +299,8 @@ def _reasons_of_evidence(rows: Rows, talkers: int) -> Iterator[Reason]:
     heard = {call.callee for call in rows.answered} - _marked(rows) - _hung_up(rows)
     if heard and talkers < MANY_TALKERS:
         singular, many = (
-            "one of our people answered it and did not mark it",
-            "{n} of our people answered it and did not mark it",
+            "one of our people answered a call and did not mark the number",
+            "{n} of our people answered a call and did not mark the number",
         )
         yield LITTLE, Wording(singular) if len(heard) == 1 else Wording(many, {"n": len(heard)})
 
@@ -306,7 +309,7 @@ def _fails_in_silence(rows: Rows) -> list[Wording]:
     if _with_result(rows, ChallengeResult.PASSED):
         return []
     failures = _with_result(rows, ChallengeResult.SILENT, ChallengeResult.MESSAGE)
-    return [Wording("it pressed nothing when challenged, as an automated caller does")] if failures else []
+    return [Wording("the caller pressed nothing when challenged, as an automated caller does")] if failures else []
 
 
 def _with_result(rows: Rows, *results: ChallengeResult) -> list[Challenged]:

@@ -74,7 +74,8 @@ AUTHORITIES: Mapping[str, Authority] = {
         language="zh",
         takes=Wording("Unwanted and fraudulent calls to numbers in mainland China."),
         not_read=Wording(
-            "We could not view its form: it asks for a code that is sent to a mobile number. Its fields may differ."
+            "We could not view the authority's form: it asks for a code that is sent to a mobile number. "
+            "Its fields may differ."
         ),
         fields=(
             _CALLER,
@@ -91,7 +92,7 @@ AUTHORITIES: Mapping[str, Authority] = {
                 "https://blob.wenxiaobai.com/article/18236881-afdd-7b07-b782-030a286a74aa",
                 False,
             ),
-            ComplaintSource("A request of its form of 2018", "https://gist.github.com/genru", False),
+            ComplaintSource("A request for the authority's form of 2018", "https://gist.github.com/genru", False),
         ),
     ),
     "ftc": Authority(
@@ -103,7 +104,7 @@ AUTHORITIES: Mapping[str, Authority] = {
             "any number in the USA."
         ),
         not_read=Wording(
-            "We have seen only the first page of its form, and the instructions of the State of New York."
+            "We have seen only the first page of the authority's form, and the instructions of the State of New York."
         ),
         fields=(
             ComplaintField(ComplaintFieldKind.OUR_NUMBER, Wording("The number that was called"), required=True),
@@ -166,7 +167,7 @@ WIDTH = 76
 Say = Callable[[str | Wording], str]
 
 UNKNOWN = Wording("(not known here)")
-FILL_IN = Wording("(yours to fill in)")
+FILL_IN = Wording("(please fill in yourself)")
 TALKED = {
     "answered": Wording("answered, {seconds} s"),
     "no-answer": Wording("not answered"),
@@ -263,7 +264,7 @@ def complaint_text(complaint: PreparedComplaint, say: Say) -> str:
     for field, value in complaint.filled:
         lines.append(f"{say(field.label)}{' *' if field.required else ''}: {say(value)}")
     if complaint.calls:
-        lines += ["", say(Wording("Its calls to us, newest first:"))]
+        lines += ["", say(Wording("Calls from the number to us, newest first:"))]
         lines += [f"  {_call_line(call, say)}" for call in complaint.calls]
     lines += ["", *(f"{line}" for line in sources_lines(authority, say))]
     return "\n".join(lines) + "\n"

@@ -84,15 +84,15 @@ def verify(text: str | bytes, key: keys.PublicKey) -> SignedStatement:
     fields = _parsed(text)
     statement, signature = fields.get("statement"), fields.get("signature")
     if not isinstance(statement, dict) or not isinstance(signature, dict) or statement.keys() != _FIELDS:
-        raise _no_statement("it has no `statement` and `signature`")
+        raise _no_statement("the file has no `statement` and `signature`")
     if signature.get("algorithm") != ALGORITHM:
-        raise _no_statement(f"its algorithm is not {ALGORITHM}")
+        raise _no_statement(f"the algorithm is not {ALGORITHM}")
     if statement["key_id"] != key.id:
         raise StatementError("other-key", f"it is not signed by key {key.id}")
     try:
         key.verify(base64.b64decode(str(signature.get("value")), validate=True), canonical(statement))
     except RecursionError:
-        raise _no_statement("it is nested too deeply") from None
+        raise _no_statement("the JSON is nested too deeply") from None
     except (keys.BadSignature, binascii.Error, ValueError):
         raise StatementError("bad-signature", "the signature does not fit this text and key: do not trust it") from None
     return _statement(statement)
@@ -238,7 +238,7 @@ def key_before(text: bytes) -> keys.PublicKey:
     try:
         return keys.PublicKey.parse(str(json.loads(text)["statement"]["about"]["before"]))
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError, LookupError, TypeError):
-        raise StatementError("not-a-statement", "it names no former key") from None
+        raise StatementError("not-a-statement", "the statement names no former key") from None
 
 
 def read_handover(text: bytes, old: keys.PublicKey, now: float) -> keys.PublicKey:

@@ -7,6 +7,6 @@ CAPABILITY = Capability(
     name="today",
     pages=("web.pages",),
     navigation=(Entry(1, Section.TODAY, "/", N_("Today")),),
-    messages={"confirmed": N_("Its calls until now are no longer listed as probably wrong.")},
+    messages={"confirmed": N_("The caller's calls until now are no longer listed as probably wrong.")},
     has_templates=True,
 )

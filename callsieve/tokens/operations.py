@@ -151,7 +151,7 @@ def _token_named(db: sqlite3.Connection, name: str) -> KeptToken:
     if kept is None:
         names = [kept.token.name for kept in all_tokens(db)]
         hint = nearest(name, names) if names else ""
-        raise Refused("no-such-token", f"there is no token {name[:40]!r}{hint}: `callsieve token list`")
+        raise Refused("no-such-token", f"there is no token {name[:40]!r}{hint}; `callsieve token list` shows all")
     return kept
 
 

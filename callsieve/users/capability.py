@@ -4,7 +4,7 @@ from callsieve.capability import Capability, Entry, Group, Help, Section, Undo
 from reputation.users import Role
 from reputation.wording import N_, Wording
 
-_SECRET = Wording("The previous secret is not kept.")
+_SECRET = Wording("The previous secret was not kept.")
 CAPABILITY = Capability(
     name="users",
     help=(Help("user", Group.SETTING_UP, "Manage the users of the web console."),),

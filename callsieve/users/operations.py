@@ -289,7 +289,7 @@ def _user_named(db: sqlite3.Connection, name: str) -> ConsoleUser:
     users = {user.name: user for user in all_users(db)}
     if name not in users:
         hint = nearest(name, users) if users else ""
-        raise Refused("no-such-user", f"there is no user {name[:40]!r}{hint}: `callsieve user list`")
+        raise Refused("no-such-user", f"there is no user {name[:40]!r}{hint}; `callsieve user list` shows all")
     return users[name]
 
 

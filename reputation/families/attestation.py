@@ -32,8 +32,8 @@ def _compute(subject: Subject) -> Family | None:
 
 def _words(counts: Counts) -> Iterator[Wording]:
     (what,) = counts
-    vouches = Wording("its carrier signed the call with attestation {level}", {"level": what})
-    yield Wording("its signature failed verification") if what == "failed" else vouches
+    vouches = Wording("the carrier signed the call with attestation {level}", {"level": what})
+    yield Wording("the call's signature failed verification") if what == "failed" else vouches
 
 
 def _spoken(counts: Counts, _speaks_for: bool) -> Iterator[Prompts]:

@@ -54,13 +54,13 @@ LISTED_BLOCK = FamilyKind(
     LISTED,
     Speaker.OUTSIDE,
     _listed,
-    partial(_words, N_("{n} other numbers of its block of 1000 are on spam lists")),
+    partial(_words, N_("{n} other numbers in the same block of 1000 are on spam lists")),
     always("explain-block"),
 )
 OWN_BLOCK = FamilyKind(
     OWN,
     Speaker.OUR_PEOPLE,
     _own,
-    partial(_words, N_("{n} other numbers of its block of 1000 have a bad reputation")),
+    partial(_words, N_("{n} other numbers in the same block of 1000 have a bad reputation")),
     always("explain-block"),
 )

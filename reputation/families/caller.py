@@ -72,8 +72,8 @@ def _counts(history: ChallengeHistory, is_proven: bool) -> tuple[tuple[str, int]
 
 _WORDS = {
     NAME_OF_PROOF: Counted("somebody has proven control of the number", "somebody has proven control of the number"),
-    NAME_OF_PASS: Counted("it passed a challenge", "it passed {n} challenges"),
-    NAME_OF_FAILURE: Counted("it failed a challenge", "it failed {n} challenges"),
+    NAME_OF_PASS: Counted("the caller passed a challenge", "the caller passed {n} challenges"),
+    NAME_OF_FAILURE: Counted("the caller failed a challenge", "the caller failed {n} challenges"),
     NAME_OF_ROBOT: Counted("the caller gave a name in a robot's voice", "the caller gave a name in a robot's voice"),
     NAME_OF_ABANDONED: Counted("the caller hung up when challenged", "the caller hung up when challenged"),
 }

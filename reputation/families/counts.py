@@ -149,29 +149,36 @@ def _shown(standing: Standing, weighed: tuple[float, ...]) -> list[Family]:
 
 
 SIGNAL_WORDS = {
-    "hung-up-on": Counted("one hung up within 6 s", "{n} hung up within 6 s"),
+    "hung-up-on": Counted("one person hung up within 6 s", "{n} people hung up within 6 s"),
     "one-ring": Counted("rang one of our phones once and gave up", "rang {n} of our phones once and gave up"),
-    "unanswered": Counted("one did not answer", "{n} did not answer"),
-    "voicemail": Counted("it left a message", "it left {n} messages"),
-    "long-talk": Counted("one talked for over a minute", "{n} talked for over a minute"),
-    "called-back": Counted("one called it back", "{n} called it back"),
-    "not-spam": Counted("a colleague marked it as not spam", "{n} colleagues marked it as not spam"),
-    "second-talk": Counted("one talked with it again on another day", "{n} talked with it again on another day"),
+    "unanswered": Counted("one person did not answer", "{n} people did not answer"),
+    "voicemail": Counted("the caller left a message", "the caller left {n} messages"),
+    "long-talk": Counted("one person talked for over a minute", "{n} people talked for over a minute"),
+    "called-back": Counted("one person called back", "{n} people called back"),
+    "not-spam": Counted("a colleague marked the number as not spam", "{n} colleagues marked the number as not spam"),
+    "second-talk": Counted(
+        "one person talked with the caller again on another day",
+        "{n} people talked with the caller again on another day",
+    ),
 }
 NOBODY_CALLED_BACK = Wording("nobody called back")
-_SILENT = Counted("one answered and did not mark it", "{n} answered and did not mark it")
+_SILENT = Counted("one person answered and did not mark the number", "{n} people answered and did not mark the number")
 
 
 def words_of_marks(counts: Counts) -> Iterator[Wording]:
-    """Yield the text for marks, such as "2 of 3 colleagues who answered marked it"."""
+    """Yield the text for marks, such as "2 of 3 colleagues who answered marked the number"."""
     marked, answered = counts.get("marked", 0), counts.get("answered", 0)
     both = {"marked": marked, "answered": answered}
     if marked and answered - counts.get("silent", 0) == marked:
-        all_of = Wording("{marked} of {answered} colleagues who answered marked it", both)
-        yield Wording("{marked} of {answered} colleague who answered marked it", both) if answered == 1 else all_of
+        all_of = Wording("{marked} of {answered} colleagues who answered marked the number", both)
+        yield (
+            Wording("{marked} of {answered} colleague who answered marked the number", both)
+            if answered == 1
+            else all_of
+        )
     elif marked:
-        all_of = Wording("{marked} marked it and {answered} answered", both)
-        yield all_of if answered else Wording("{marked} marked it", {"marked": marked})
+        all_of = Wording("{marked} marked the number and {answered} answered", both)
+        yield all_of if answered else Wording("{marked} marked the number", {"marked": marked})
     else:
         yield _SILENT.of(answered)
     if counts.get("burst"):

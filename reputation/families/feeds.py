@@ -28,8 +28,8 @@ def feeds_of(imported: Iterable[Imported], weights: FeedWeights) -> Family | Non
 
 
 _LISTS_IT = {
-    "spam": Counted("one imported source lists it as spam", "{n} imported sources list it as spam"),
-    "ok": Counted("one imported source lists it as fine", "{n} imported sources list it as fine"),
+    "spam": Counted("one imported source lists the number as spam", "{n} imported sources list the number as spam"),
+    "ok": Counted("one imported source lists the number as fine", "{n} imported sources list the number as fine"),
 }
 
 

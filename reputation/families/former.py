@@ -17,18 +17,18 @@ from reputation.wording import Counted, Wording
 
 _WALK = "new numbers called {n} of our numbers in a row"
 COMPANIES_COMPLAIN = Counted(
-    "people of another company complain about it", "people of {n} other companies complain about it"
+    "people of another company complain about the number", "people of {n} other companies complain about the number"
 )
-COMPANIES_CLEARED = Counted("another company has cleared it", "{n} other companies have cleared it")
+COMPANIES_CLEARED = Counted("another company has cleared the number", "{n} other companies have cleared the number")
 _WORDS: Mapping[str, Wording | Counted] = {
-    "telemarketing": Wording("its range is for telemarketing"),
-    "do-not-originate": Wording("numbers in its range never make calls"),
-    "unallocated": Wording("its number range is not allocated to anybody"),
+    "telemarketing": Wording("the number's range is for telemarketing"),
+    "do-not-originate": Wording("numbers in this range never make calls"),
+    "unallocated": Wording("the number's range is not allocated to anybody"),
     "listed": COMPANIES_COMPLAIN,
     "cleared": COMPANIES_CLEARED,
     "neighbours": Counted(
-        "a new number of its block of 1000 called another of our numbers within the hour",
-        "{n} new numbers of its block of 1000 called our other numbers within the hour",
+        "a new number in the same block of 1000 called another of our numbers within the hour",
+        "{n} new numbers in the same block of 1000 called our other numbers within the hour",
     ),
     "in a row": Counted(_WALK, _WALK),
 }

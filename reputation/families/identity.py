@@ -35,7 +35,7 @@ def _compute(subject: Subject) -> Family | None:
 
 
 def _words(_counts: Counts) -> Iterator[Wording]:
-    yield Wording("its owner is verified")
+    yield Wording("the number's owner is verified")
 
 
 IDENTITY = FamilyKind(NAME, Speaker.CALLER, _compute, _words, always("explain-verified"))

@@ -25,7 +25,7 @@ def _compute(subject: Subject) -> Family | None:
 
 
 def _words(_counts: Counts) -> Iterator[Wording]:
-    yield Wording("it called in the quiet hours")
+    yield Wording("the number called during quiet hours")
 
 
 QUIET_HOURS = FamilyKind(NAME, Speaker.CALL, _compute, _words, always("explain-quiet-hours"))

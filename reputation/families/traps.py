@@ -34,11 +34,12 @@ def _compute(subject: Subject) -> Family | None:
 
 _WORDS = {
     VERIFIED: Counted(
-        "it called a trap (a number that nobody uses)", "it called traps (numbers that nobody uses) {n} times"
+        "the number called a trap (a number that nobody uses)",
+        "the number called traps (numbers that nobody uses) {n} times",
     ),
     UNVERIFIED: Counted(
-        "a call to a trap showed it",
-        "{n} calls to traps showed it",
+        "a call to a trap showed the number",
+        "{n} calls to traps showed the number",
     ),
 }
 

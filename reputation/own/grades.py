@@ -25,8 +25,8 @@ YOUNG_DAYS = 30
 
 # Why a number is not healthy, by code. The store keeps the code and the figures; `share` is made of `part` and `whole`.
 REASON_WORDS: Mapping[str, str] = {
-    "labelled": "{platform} shows it as {label}",
-    "seen": "the people it called would see it as {level} ({points:+d} points) if they had CallSieve",
+    "labelled": "{platform} shows the number as {label}",
+    "seen": "the people called would see the number as {level} ({points:+d} points) if they had CallSieve",
     "short": "{share} of the answered calls ended within 6 s ({part:,} of {whole:,})",
     "unanswered": "{share} of the calls were not answered ({part:,} of {whole:,})",
     "abandoned": "we gave up {share} of the calls too early ({part:,} of {whole:,})",
@@ -34,10 +34,10 @@ REASON_WORDS: Mapping[str, str] = {
     "outside": "{share} of the calls were outside calling hours ({part:,} of {whole:,})",
     "blocked": "networks refused to carry {share} of the calls ({part:,} of {whole:,})",
     "unwanted": "{share} of the people complained or asked not to be called ({part:,} of {whole:,})",
-    "young": "{calls:,} calls on one day, {days} days after its first call",
-    "first-day": "{calls:,} calls on one day, the first on which it called",
-    "burst": "{calls:,} calls on one day after {days} days without any",
-    "spike": "{calls:,} calls on one day, {times:.0f} times as many as usual ({usual:.0f})",
+    "young": "{calls:,} calls on one day, {days} days after the number's first call",
+    "first-day": "{calls:,} calls on one day, the first day with calls",
+    "burst": "{calls:,} calls on one day after {days} days without calls",
+    "spike": "{calls:,} calls on one day, {times:.0f} times the usual {usual:.0f}",
 }
 
 

@@ -223,38 +223,38 @@ LIMITS = (
         0.01,
         0.05,
         _share("repeated", "person_days"),
-        "people complain about three calls a day; the shares are our choice",
+        "people complain about three calls a day; CallSieve chose the shares",
     ),
     Limit(
         "outside",
         0.01,
         0.05,
         _share("outside", "attempts"),
-        "47 CFR 64.1200(c)(1): 8 to 21 h local time, local rules, or the settings; the shares are our choice",
+        "47 CFR 64.1200(c)(1): 8 to 21 h local time, local rules, or the settings; CallSieve chose the shares",
     ),
     Limit(
         "blocked",
         0.01,
         0.10,
         _share("blocked", "attempts"),
-        "our choice: a network that refuses a call has marked the number already",
+        "chosen by CallSieve: a network that refuses a call has marked the number already",
     ),
     Limit(
         "unwanted",
         0.005,
         0.02,
         _share("unwanted", "people"),
-        "our choice: one in two hundred",
+        "chosen by CallSieve: one person in two hundred",
     ),
     Limit(
         "young",
         101,
         301,
         _young,
-        "more than 100 calls a day from a number without history; the limit of 300 is our choice",
+        "more than 100 calls a day from a number without history; CallSieve chose the limit of 300",
     ),
     Limit("burst", 101, 301, _burst, "more than 100 calls a day after two weeks without calls"),
-    Limit("spike", 3, 10, _spike, "our choice: three times the calls of a usual day, and at least 100"),
+    Limit("spike", 3, 10, _spike, "chosen by CallSieve: three times the calls of a usual day, and at least 100"),
 )
 LIMIT_BY_MEASURE = {limit.measure: limit for limit in LIMITS}
 
@@ -266,7 +266,10 @@ def _notes(facts: HealthFacts, month: FiguresWindow) -> list[Wording]:
         notes.append(Wording("too few calls for a grade: {calls} in 28 days, and {least} are needed", few))
     if facts.blocked:
         where = ", ".join(f"{country or '?'} {calls:,}" for country, calls in facts.blocked)
-        words = "networks in {where} refused its calls: ask your carrier which networks, and ask these to correct it"
+        words = (
+            "networks in {where} refused calls from the number: ask your carrier which networks, and "
+            "ask those to remove the mark"
+        )
         notes.append(Wording(words, {"where": where}))
     for seconds, calls in facts.hang_ups:
         ended = {"calls": calls, "seconds": seconds}
@@ -276,11 +279,11 @@ def _notes(facts: HealthFacts, month: FiguresWindow) -> list[Wording]:
             )
         )
     if facts.listed == 1:
-        notes.append(Wording("an imported list names it"))
+        notes.append(Wording("an imported list names the number"))
     elif facts.listed:
-        notes.append(Wording("{lists} imported lists name it", {"lists": facts.listed}))
+        notes.append(Wording("{lists} imported lists name the number", {"lists": facts.listed}))
     if facts.strangers == 1:
-        notes.append(Wording("1 complaint does not count: there is no record of a call to its sender within 28 days"))
+        notes.append(Wording("1 complaint does not count: there is no record of a call to the sender within 28 days"))
     elif facts.strangers:
         words = "{complaints} complaints do not count: there is no record of calls to their senders within 28 days"
         notes.append(Wording(words, {"complaints": facts.strangers}))

@@ -40,7 +40,9 @@ class PlanError(ValueError):
 
     def __init__(self, problems: Sequence[Wording]) -> None:
         count = len(problems) - 1
-        more = Wording("{problem} (and {count} more: callsieve plan check)", {"problem": problems[0], "count": count})
+        more = Wording(
+            "{problem} (and {count} more: run callsieve plan check)", {"problem": problems[0], "count": count}
+        )
         self.words = more if count else problems[0]
         self.problems = tuple(problems)
         super().__init__(self.words)
@@ -256,7 +258,7 @@ def _digits(value: Any) -> frozenset[int]:
     if not numbers or not all(type(number) is int and 1 <= number <= 14 for number in numbers):
         raise _Wrong(
             Wording(
-                "digits must be how many digits follow the calling code, such as 9 or [5, 6], not {value}",
+                "digits must be the count of digits after the calling code, such as 9 or [5, 6], not {value}",
                 {"value": _shown(value)},
             )
         )

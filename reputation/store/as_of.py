@@ -139,7 +139,7 @@ COUNTS = {
     ("contact", "contacts"): "SELECT count(DISTINCT number) FROM contact",
     ("identity", "identities"): "SELECT count(*) FROM identity",
     ("imported number", "imported numbers"): "SELECT coalesce(sum(numbers), 0) FROM import_source WHERE live = 1",
-    ("row of other companies", "rows of other companies"): (
+    ("row of evidence from other companies", "rows of evidence from other companies"): (
         "SELECT coalesce(sum(numbers + cleared), 0) FROM peer WHERE in_settings = 1 AND off_at IS NULL"
     ),
 }

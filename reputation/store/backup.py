@@ -104,7 +104,7 @@ def problem_of_backup(backup: Path) -> str | None:
     with open_backup(backup) as db:
         problem = problem_of(db)
         if problem is None and not db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'migration'").fetchone():
-            return "it does not contain a store"
+            return "the file does not contain a store"
         return problem
 
 
@@ -186,7 +186,7 @@ class Recovery:
         now_in_place = (
             f"the backup {self.backup.name} has replaced the store: all later changes are lost"
             if self.backup
-            else "no good backup was found, so an EMPTY store is in its place: lists and reputations are lost"
+            else "no good backup was found, so the daemon began with an EMPTY store: lists and reputations are lost"
         )
         return f"{self.path}: the store was {what}; {now_in_place}"
 

@@ -77,7 +77,7 @@ class _Turn:
 
     def check(self) -> None:
         if self.is_over():
-            raise TimeoutError("the store was too busy to start this in time")
+            raise TimeoutError("the store was too busy to start this request in time")
 
 
 class Store:

@@ -17,13 +17,13 @@ class StoreError(Exception):
 # Primary result codes of SQLite (sqlite.org/rescode.html) that mean a broken file.
 DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
-_NO_PERMISSION = "no permission to open or write it; run this as the user who owns it, or check the directory"
-_LOCKED = "another program has locked it for 5 s; let it finish, or end it, and try again"
+_NO_PERMISSION = "no permission to open or write the file; run this as the file's owner, or check the directory"
+_LOCKED = "another program has locked the file for 5 s; end that program or wait for its end, and try again"
 _FULL = "the disk is full, or the file may not grow; free some space and try again"
 
 TROUBLE = {
-    sqlite3.SQLITE_CORRUPT: "the store is damaged; `callsieve db restore` puts the last good backup in place",
-    sqlite3.SQLITE_NOTADB: "this is not a CallSieve store, or it is damaged; `callsieve db restore` replaces it",
+    sqlite3.SQLITE_CORRUPT: "the store is damaged; `callsieve db restore` restores the last good backup",
+    sqlite3.SQLITE_NOTADB: "this is not a CallSieve store, or it is damaged; `callsieve db restore` replaces the file",
     sqlite3.SQLITE_PERM: _NO_PERMISSION,
     sqlite3.SQLITE_CANTOPEN: _NO_PERMISSION,
     sqlite3.SQLITE_READONLY: _NO_PERMISSION,

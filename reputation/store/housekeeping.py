@@ -115,7 +115,10 @@ def expire_table(db: sqlite3.Connection, table: Table, now: float) -> int:
 
 
 HOUR = 3600.0
-REMEDY = "Set the clock. If it is right, run `callsieve housekeeping run`; otherwise the daemon continues in a week"
+REMEDY = (
+    "Set the clock if it is wrong. If it is right, run `callsieve housekeeping run`; without this "
+    "the daemon continues in a week"
+)
 IDENTITY_DUE_DAYS = 30
 # Jobs are started once an hour: a job that is due in a minute runs now, and not an hour late.
 EARLY_SECONDS = 60.0

@@ -233,8 +233,8 @@ def _touch(db: sqlite3.Connection, source: int, at: float, numbers: int, reached
     """Record how far the import has got, and return `reached`. Raise StoreError if another import has taken over."""
     if db.execute(TOUCH, (at, numbers, reached, source, to)).rowcount != 1:
         raise StoreError(
-            "another import of the same list has taken over, or this one was inactive for a day and was deleted; "
-            "check with `callsieve import list`, and start it again if needed"
+            "another import of the same list has taken over, or this import was inactive for a day and was deleted; "
+            "check with `callsieve import list`, and start the import again if needed"
         )
     return reached
 

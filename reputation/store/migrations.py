@@ -57,7 +57,7 @@ def pending(db: sqlite3.Connection, known: Sequence[Migration] | None = None) ->
     if applied and first not in applied:
         raise StoreError(
             f"{_path_of(db)}: the store has version {max(applied)}, and this CallSieve needs at least version {first}; "
-            "install CallSieve 0.1.0, run `callsieve db migrate`, then install this one again"
+            "install CallSieve 0.1.0, run `callsieve db migrate`, then install this version again"
         )
     for version, (name, sha256) in applied.items():
         if version < first:
@@ -66,7 +66,7 @@ def pending(db: sqlite3.Connection, known: Sequence[Migration] | None = None) ->
         if migration is None:
             raise StoreError(
                 f"{_path_of(db)}: written by a newer CallSieve (migration {name}); "
-                "update this one, or restore a backup from before the update (`callsieve db restore`)"
+                "update this installation, or restore a backup from before the update (`callsieve db restore`)"
             )
         if sha256 not in (migration.sha256, STEP_BY_STEP.get(version)):
             raise StoreError(

@@ -107,7 +107,7 @@ async def test_a_store_that_fails_the_second_time_costs_no_decision() -> None:
 
     class Failing(Others):
         async def ask(self, number: str, give_up_at: float) -> bool:
-            memory.failure = TimeoutError("the store was too busy to start this in time")
+            memory.failure = TimeoutError("the store was too busy to start this request in time")
             return True
 
     screening = make_screening(memory)

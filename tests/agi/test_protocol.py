@@ -151,7 +151,7 @@ def test_arguments_are_key_and_value_in_order(lines: bytes, arguments: dict[str,
         pytest.param(SCRIPT + b"agi_arg_2: a=1\n\n", "the arguments are not numbered in order", id="forged-argument"),
         pytest.param(SCRIPT + b"agi_arg_01: a=1\n\n", "the arguments are not numbered in order", id="odd-number"),
         pytest.param(
-            SCRIPT + b"Subject: x\n\n", "the name of a header line is not agi_ and a-z, 0-9 or _", id="not-agi"
+            SCRIPT + b"Subject: x\n\n", "the name of a header line is not agi_ followed by a-z, 0-9 or _", id="not-agi"
         ),
         pytest.param(
             SCRIPT + b"".join(b"agi_x%d: 1\n" % n for n in range(HEADER_LINES_LIMIT)) + b"\n",

@@ -187,7 +187,7 @@ def test_a_daemon_frozen_with_calls_waiting_refuses_at_once(tmp_path: Path) -> N
         pytest.param(b"agi_network: yes\n", b"Asterisk sent no request in time", id="no-blank-line"),
         pytest.param(
             b"agi_a: " + b"x" * relay.HEADER_LIMIT + b"\n\n",
-            b"Asterisk sent no request, an incomplete one, or one that is too long",
+            b"Asterisk sent no request, or an incomplete or too long request",
             id="too-long",
         ),
     ],

@@ -409,7 +409,7 @@ def store_what_root_found(office: Office) -> None:
     line = Wording("first in each trunk's context: {line}", {"line": TRUNK_LINES[0]})
     found = {
         "Asterisk": ok("22.10.1"),
-        "modules": ok(Wording("all {count} are loaded", {"count": 21})),
+        "modules": ok(Wording("all {count} needed modules are loaded", {"count": 21})),
         "off switch": ok(Wording("screening is on")),
         "dialplan": ok(Wording("{count} contexts are loaded", {"count": 31})),
         "trunks": fail(Wording("no dialplan context asks CallSieve: no call is screened"), line),

@@ -19,7 +19,7 @@ VECTOR = json.dumps(
             {"family": "marks", "log_odds": 3.71, "counts": {"marked": 2, "answered": 3, "silent": 1}},
             {"family": "attestation", "log_odds": -0.5, "counts": {"A": 1}},
         ],
-        "would_change": [{"what": "one of our people calls it back and talks for 30 s", "level": "tag"}],
+        "would_change": [{"what": "one of our people calls the number back and talks for 30 s", "level": "tag"}],
     }
 )
 

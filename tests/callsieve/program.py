@@ -179,7 +179,7 @@ def make_record(decision_id: str = "7KQ2M4XA", **fields: Any) -> DecisionRecord:
         "level": "tag",
         "log_odds": 1.5,
         "vector": '{"families": [{"family": "feeds", "log_odds": 1.5, "counts": {"spam": 1, "ok": 0}}], '
-        '"would_change": [{"what": "its owner is verified", "level": "none"}]}',
+        '"would_change": [{"what": "the number\'s owner is verified", "level": "none"}]}',
         "policy": "cautious",
         "elapsed_ms": 0.7,
     }

@@ -110,7 +110,7 @@ EXPECTING = NAMED + 'expect = { action = "warn" }\n'
         pytest.param(EXPECTING + "cal = {}", "cal (did you mean call?)", id="case-key"),
         pytest.param(
             EXPECTING + 'policy = "strict"\ntext = ""',
-            "case 'one': has both a policy and a text",
+            "case 'one': has both `policy` and `text`",
             id="two-policies",
         ),
         pytest.param(EXPECTING + "text = 3", "case 'one': text must be", id="text"),

@@ -91,7 +91,8 @@ def test_every_cap_is_kept() -> None:
                 {
                     "reason": Wording("others have complained about this number"),
                     "cap": Wording(
-                        "{cap}: {reference}", {"cap": Wording("an appeal is in force"), "reference": "AP9E4100"}
+                        "{cap}: {reference}",
+                        {"cap": Wording("an appeal is in force"), "reference": "AP9E4100"},
                     ),
                 },
             ),

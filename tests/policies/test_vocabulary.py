@@ -437,7 +437,8 @@ ERRORS = [
     ('allocated = "no"', "condition allocated must be true or false, not 'no'"),
     (
         'name_matches = "**"',
-        "condition name_matches has the invalid value '**': write a name, or a part of a name as *spam*",
+        "condition name_matches has the invalid value '**': write a name, or a part of a name between asterisks, "
+        "such as *spam*",
     ),
     (f'name_matches = "{97 * "x"}"', "write a name, or a part of a name"),
     (f"name_matches = {[str(n) for n in range(65)]}", "may have at most 64 names, not 65"),

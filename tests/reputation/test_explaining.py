@@ -26,32 +26,40 @@ def families(evidence: Evidence) -> tuple[Family, ...]:
 
 def test_the_sentence_of_the_model() -> None:
     sentence = sentence_of_families(families(Evidence(standing=SPAMMER)))
-    assert sentence == "3 of 4 colleagues who answered marked it; 3 hung up within 6 s; nobody called back"
+    assert (
+        sentence == "3 of 4 colleagues who answered marked the number; 3 people hung up within 6 s; nobody called back"
+    )
 
 
 @pytest.mark.parametrize(
     ("family", "said"),
     [
-        (("marks", 0.0, (("marked", 0), ("answered", 1))), "one answered and did not mark it"),
-        (("marks", 2.0, (("marked", 1), ("answered", 0))), "1 marked it"),
-        (("marks", 2.0, (("marked", 2), ("answered", 3), ("silent", 2))), "2 marked it and 3 answered"),
-        (("marks", 2.0, (("marked", 1), ("answered", 1))), "1 of 1 colleague who answered marked it"),
-        (("behaviour", -2.0, (("called-back", 2),)), "2 called it back"),
-        (("behaviour", -2.0, (("called-back", 1), ("voicemail", 1))), "one called it back; it left a message"),
-        (("behaviour", -2.0, (("not-spam", 1),)), "a colleague marked it as not spam"),
-        (("behaviour", -2.0, (("not-spam", 2),)), "2 colleagues marked it as not spam"),
+        (("marks", 0.0, (("marked", 0), ("answered", 1))), "one person answered and did not mark the number"),
+        (("marks", 2.0, (("marked", 1), ("answered", 0))), "1 marked the number"),
+        (("marks", 2.0, (("marked", 2), ("answered", 3), ("silent", 2))), "2 marked the number and 3 answered"),
+        (("marks", 2.0, (("marked", 1), ("answered", 1))), "1 of 1 colleague who answered marked the number"),
+        (("behaviour", -2.0, (("called-back", 2),)), "2 people called back"),
+        (
+            ("behaviour", -2.0, (("called-back", 1), ("voicemail", 1))),
+            "one person called back; the caller left a message",
+        ),
+        (("behaviour", -2.0, (("not-spam", 1),)), "a colleague marked the number as not spam"),
+        (("behaviour", -2.0, (("not-spam", 2),)), "2 colleagues marked the number as not spam"),
         (("behaviour", 1.0, (("to come", 2),)), "2 x to come; nobody called back"),
-        (("block", 1.0, (("bad numbers", 3),)), "3 other numbers of its block of 1000 are on spam lists"),
-        (("feeds", 1.5, (("spam", 2), ("ok", 0))), "2 imported sources list it as spam"),
-        (("feeds", -1.5, (("spam", 0), ("ok", 1))), "one imported source lists it as fine"),
-        (("attestation", 1.5, (("failed", 1),)), "its signature failed verification"),
-        (("attestation", -0.5, (("A", 1),)), "its carrier signed the call with attestation A"),
-        (("quiet hours", 0.5, ()), "it called in the quiet hours"),
-        (("identity", -1.5, (("level 2", 1),)), "its owner is verified"),
-        (("caller", -1.2, (("passed", 2),)), "it passed 2 challenges"),
-        (("caller", 1.0, (("failed", 1), ("hung up", 1))), "it failed a challenge; the caller hung up when challenged"),
+        (("block", 1.0, (("bad numbers", 3),)), "3 other numbers in the same block of 1000 are on spam lists"),
+        (("feeds", 1.5, (("spam", 2), ("ok", 0))), "2 imported sources list the number as spam"),
+        (("feeds", -1.5, (("spam", 0), ("ok", 1))), "one imported source lists the number as fine"),
+        (("attestation", 1.5, (("failed", 1),)), "the call's signature failed verification"),
+        (("attestation", -0.5, (("A", 1),)), "the carrier signed the call with attestation A"),
+        (("quiet hours", 0.5, ()), "the number called during quiet hours"),
+        (("identity", -1.5, (("level 2", 1),)), "the number's owner is verified"),
+        (("caller", -1.2, (("passed", 2),)), "the caller passed 2 challenges"),
+        (
+            ("caller", 1.0, (("failed", 1), ("hung up", 1))),
+            "the caller failed a challenge; the caller hung up when challenged",
+        ),
         (("caller", -0.5, (("proven", 1),)), "somebody has proven control of the number"),
-        (("own block", 1.0, (("bad numbers", 3),)), "3 other numbers of its block of 1000 have a bad reputation"),
+        (("own block", 1.0, (("bad numbers", 3),)), "3 other numbers in the same block of 1000 have a bad reputation"),
         (("a family to come", 1.0, (("this", 1),)), ""),
     ],
 )  # fmt: skip

@@ -477,7 +477,7 @@ def test_an_innocent_number_marked_from_malice_stays_healthy(db: sqlite3.Connect
     found = health(db, now)
     assert found.grade is Grade.HEALTHY
     assert [str(note) for note in found.notes] == [
-        "an imported list names it",
+        "an imported list names the number",
         "40 complaints do not count: there is no record of calls to their senders within 28 days",
     ]
 

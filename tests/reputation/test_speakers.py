@@ -33,7 +33,7 @@ def test_who_speaks_against_a_number(families: list[Family], speakers: list[Spea
 def test_it_is_said_from_the_level_on() -> None:
     first, second, *more = account_of(Level.WARN, [MARKS, BEHAVIOUR], Witnesses(7, 5, 12))
     assert str(first) == "the level comes from our people (+15 points)"
-    assert str(second).startswith("7 witnesses speak against it; ")
+    assert str(second).startswith("7 witnesses speak against the number; ")
     assert more == []
 
 
@@ -43,7 +43,7 @@ def test_at_a_challenge_it_is_said_what_more_takes() -> None:
 
 def test_of_too_few_the_count_alone_is_said() -> None:
     (only,) = account_of(Level.NONE, [MARKS], Witnesses(1, 5, 12))
-    assert str(only).startswith("one witness speaks against it; ")
+    assert str(only).startswith("one witness speaks against the number; ")
 
 
 def test_of_an_older_decision_nothing_is_said_of_witnesses() -> None:

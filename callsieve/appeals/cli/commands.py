@@ -46,7 +46,9 @@ from reputation.store.public_appeals import Attachment, attachments_of, public_a
 AppealArgument = Annotated[
     str,
     typer.Argument(
-        metavar="APPEAL", help="The reference of the appeal, or a number for its latest one.", show_default=False
+        metavar="APPEAL",
+        help="The reference of the appeal, or a phone number for its latest appeal.",
+        show_default=False,
     ),
 ]
 
@@ -150,7 +152,7 @@ RemoveOption = Annotated[
         show_default=False,
     ),
 ]
-ReasonOption = Annotated[str, typer.Option(help="The reason. The owner can read it.", show_default=False)]
+ReasonOption = Annotated[str, typer.Option(help="The reason. The owner can read this text.", show_default=False)]
 
 
 def file_appeal(
@@ -179,8 +181,8 @@ def file_appeal(
 def code(appeal: AppealArgument, config: ConfigOption = None) -> None:
     """Make a code for a call-back. Call the number and say the code, so that the owner can repeat it to you."""
     made = perform(settings_of(config), operations.make_code, appeal, existing=True)
-    say("The code is ", bold(made.spoken), ". It is valid for a day and replaces earlier codes.")
-    say(f"Call {made.number} and say it. When the owner repeats the code and names the appeal:")
+    say("The code is ", bold(made.spoken), ". This code is valid for a day and replaces earlier codes.")
+    say(f"Call {made.number} and say the code. When the owner repeats the code and names the appeal, run:")
     say_command(_command("prove", made.about, config, "CODE"))
 
 
@@ -233,7 +235,7 @@ def decide(
         say(f"Appeal {decided.reference} is denied. The next one of {decided.number} can be filed in 30 days.")
     with existing_store(loaded) as db:
         say(f"The number now: {known_now(db, loaded, decided.number, time.time())}")
-    say(f"Now tell the owner: {decided.name}, {decided.contact}.")
+    say(f"Now inform the owner: {decided.name}, {decided.contact}.")
     say_undo(done.change_id, config)
 
 

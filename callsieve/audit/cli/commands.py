@@ -38,7 +38,7 @@ def show(
     number: Annotated[
         str | None, typer.Argument(help="Show only changes about this number.", show_default=False)
     ] = None,
-    last: Annotated[int, typer.Option(min=1, max=MOST_SHOWN, help="Number of changes to show, the latest first.")] = 50,
+    last: Annotated[int, typer.Option(min=1, max=MOST_SHOWN, help="How many changes to show, the latest first.")] = 50,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:

@@ -22,8 +22,8 @@ from callsieve.settings import SettingsError
 logger = logging.getLogger("callsieve.call_back")
 
 WHY = {
-    HelperAnswer.COUNTRY: "the settings do not allow calls to its country",
-    HelperAnswer.KIND: "it is not a landline or mobile number, or calls to it cost extra",
+    HelperAnswer.COUNTRY: "the settings do not allow calls to the number's country",
+    HelperAnswer.KIND: "the number is not a landline or mobile number, or calls to it cost extra",
     HelperAnswer.REFUSED: "the settings refuse numbers with this prefix",
 }
 SettingsOption = Annotated[Path, typer.Option("--settings", metavar="FILE", help="The helper's settings file.")]

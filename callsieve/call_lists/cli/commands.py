@@ -34,7 +34,7 @@ def add_consent(
         ),
     ],
     at: Annotated[str | None, typer.Option(metavar="DAY", help="First day. Default: now.")] = None,
-    until: Annotated[str | None, typer.Option(metavar="DAY", help="Last day. Default: it does not end.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="DAY", help="Last day. Default: no end.")] = None,
     note: Annotated[str, typer.Option(metavar="TEXT", help="A note for your colleagues.")] = "",
     config: options.ConfigOption = None,
 ) -> None:
@@ -137,7 +137,7 @@ def import_register_file(
         options.print_json(plain(done.copy) | {"read": numbers.read, "skipped": numbers.skipped, "problems": problems})
         return
     warn_of_skipped(numbers.problems, numbers.skipped)
-    before = f" The previous copy had {done.before.numbers:,}." if done.before else ""
+    before = f" The previous copy had {done.before.numbers:,} numbers." if done.before else ""
     say(f"{register}: {plural(done.copy.numbers, 'number')} in force, file of {day(file_at)}.{before}")
 
 
@@ -169,7 +169,10 @@ def remove_register_copy(
 ) -> None:
     """Remove the copy of a register."""
     gone = options.perform(options.settings_of(config), registers.remove_register, name, existing=True)
-    say(f"Removed the copy of {gone.name} with {plural(gone.numbers, 'number')}. The same file restores it.")
+    say(
+        f"Removed the copy of {gone.name} with {plural(gone.numbers, 'number')}. To restore it, import the "
+        "same file again."
+    )
 
 
 def _time_of(file: Path, now: float) -> float:

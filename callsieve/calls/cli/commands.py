@@ -153,7 +153,7 @@ def show(
         ),
     ] = None,
     last: Annotated[
-        int, typer.Option(min=1, max=MOST_SHOWN, help="Number of decisions to show, the latest first.")
+        int, typer.Option(min=1, max=MOST_SHOWN, help="How many decisions to show, the latest first.")
     ] = 20,
     as_json: JsonOption = False,
     config: ConfigOption = None,

@@ -65,7 +65,7 @@ def print_calls(calls: Sequence[CallLine], records: Sequence[DecisionRecord], be
     if any(record.observed for record in records):
         say(dim("(In brackets: only observed, so the call went on.)"))
     if any(is_of_sample(record.reason) for record in records):
-        say(dim("(*: in the control sample, so its warning was left out on purpose.)"))
+        say(dim("(*: in the control sample, so the warning was left out on purpose.)"))
 
 
 POLL_SECONDS = 0.5
@@ -93,7 +93,7 @@ def search(
             "--site", help="Only calls of the site with this name. Useful on a central console.", show_default=False
         ),
     ] = None,
-    last: Annotated[int, typer.Option(min=1, max=MOST_AT_ONCE, help="Number of calls to show, the latest first.")] = 20,
+    last: Annotated[int, typer.Option(min=1, max=MOST_AT_ONCE, help="How many calls to show, the latest first.")] = 20,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:

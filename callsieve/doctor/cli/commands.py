@@ -33,7 +33,7 @@ STYLE_BY_STATUS = {"ok": "green", "warn": "yellow", "fail": "bold red", "unknown
 
 def doctor(
     ctx: typer.Context,
-    show_all: Annotated[bool, typer.Option("--all", help="Show every check, also those that are well.")] = False,
+    show_all: Annotated[bool, typer.Option("--all", help="Show every check, also those without problems.")] = False,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -116,7 +116,7 @@ def show_checks(checks: list[Check], *, show_all: bool) -> None:
     counts = Counter(check.status.value for check in checks)
     words = {"fail": "to fix", "warn": "worth a look", "unknown": "unknown", "ok": "ok"}
     parts = [(f"{counts[status]} {text}", STYLE_BY_STATUS[status]) for status, text in words.items() if counts[status]]
-    say(Text(", ").join(Text(text, style) for text, style in parts), "" if show_all else ". All of them: --all")
+    say(Text(", ").join(Text(text, style) for text, style in parts), "" if show_all else ". To show all checks: --all")
 
 
 def _row(check: Check, now: float) -> tuple[CheckStatus, str, Text]:

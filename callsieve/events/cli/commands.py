@@ -83,7 +83,7 @@ def show_list(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     headings = ("receiver", "waiting", "delivered", "dead", "lost", "state")
     print_table(headings, rows, keep=(0, 1, 2, 3, 4, 5), right=(1, 2, 3, 4), below=failures)
     if not shown.is_sent:
-        say("No sender runs, so nothing is delivered:")
+        say("No sender runs, so nothing is delivered. To start the sender:")
         say_command(START)
     if shown.dead_letters:
         say(f"{plural(shown.dead_letters, 'dead letter')}: callsieve events dead")
@@ -109,8 +109,8 @@ def show_dead(
     below = [f"{plural(letter.attempts, 'attempt')}: {letter.error}" for letter in letters]
     print_table(("event", "kind", "receiver", "given up"), rows, keep=(0, 1, 2, 3), below=below)
     if count > len(letters):
-        say(f"{count - len(letters):,} more: --limit {count}")
-    say("To deliver them again:")
+        say(f"{count - len(letters):,} more; to show all: --limit {count}")
+    say("To deliver these events again:")
     say_command("callsieve events replay --all")
 
 
@@ -152,7 +152,7 @@ def try_receiver(
         return
     say(f"{name} accepted {event.kind.value} {event.id} within {1000 * seconds:.0f} ms.")
     if is_on:
-        say("It was switched off, and is on again. To deliver the events that it missed: callsieve events replay")
+        say("The receiver was off and is on again. To deliver the missed events: callsieve events replay")
 
 
 async def _deliver(loaded: Loaded, capabilities: Capabilities, name: str, event: Event) -> None:

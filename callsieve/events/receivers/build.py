@@ -215,9 +215,9 @@ def signed(event_id: str, body: bytes, keys: list[bytes], now: float) -> dict[st
 
 def _refused(status: int, headers: Mapping[str, str], now: float) -> DeliveryError:
     if status == GONE:
-        return DeliveryError("answered 410: it wants no further events", gone=True)
+        return DeliveryError("answered 410: the receiver wants no further events", gone=True)
     permanent = 400 <= status < 500 and status not in PASSING
-    redirect = ": it redirects; use the address it redirects to" if 300 <= status < 400 else ""
+    redirect = ": the address redirects; use the target address" if 300 <= status < 400 else ""
     retry_after = _asked(headers.get("retry-after"), now)
     return DeliveryError(f"answered {status}{redirect}", permanent, retry_after=retry_after)
 

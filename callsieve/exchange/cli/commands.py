@@ -77,10 +77,12 @@ ForkOption = Annotated[
     bool, typer.Option("--accept-fork", help="Accept data of a company that contradicts its history.")
 ]
 NameArgument = Annotated[str, typer.Argument(help="Your name for the company.", show_default=False)]
-UrlArgument = Annotated[str, typer.Argument(help="The https address at which it publishes.", show_default=False)]
-KeyOption = Annotated[str, typer.Option("--key", help="Its public key, received over another channel.")]
+UrlArgument = Annotated[str, typer.Argument(help="The https address where the company publishes.", show_default=False)]
+KeyOption = Annotated[str, typer.Option("--key", help="The company's public key, received over another channel.")]
 PrivateOption = Annotated[bool, typer.Option("--private", help="Allow a server in your own network.")]
-WeightOption = Annotated[float, typer.Option("--weight", help="Weight of its evidence, 0 to 1: the share of a tag.")]
+WeightOption = Annotated[
+    float, typer.Option("--weight", help="Weight of the company's evidence, as a share of a tag: 0 to 1.")
+]
 
 
 def publish_files(
@@ -115,7 +117,7 @@ def fetch(
     """Fetch the data of subscribed companies that are due. If new data is refused, the earlier data stays."""
     loaded = settings_of(config)
     if accept_fork and len(names or []) != 1:
-        raise CommandError("exchange fetch: --accept-fork takes exactly one company: name it")
+        raise CommandError("exchange fetch: --accept-fork takes exactly one company: give the company's name")
     with any_store(loaded) as db:
         results = _fetch(db, context_of(loaded), names or [], accept_fork=accept_fork, quiet=as_json)
     if as_json:
@@ -137,7 +139,10 @@ def run(config: ConfigOption = None) -> None:
             results = _fetch(db, context_of(loaded), [], accept_fork=False, quiet=False)
             failed = failed or any(result.failure is not None for result in results)
         for name in pause_the_bad(db, context_of(loaded)):
-            warn(f"{name} was paused because it is worse than chance: callsieve exchange show {name}")
+            warn(
+                f"{name} was paused because its evidence is worse than chance; for details: callsieve "
+                f"exchange show {name}"
+            )
     if failed:
         raise SystemExit(EXIT_TROUBLE)
 
@@ -337,7 +342,7 @@ def _pairs(company: PeerShown, now: float) -> list[tuple[str, str | Text]]:
     pairs: list[tuple[str, str | Text]] = [
         ("company", f"{company.name}, signs as {state.issuer}" if state.issuer else company.name),
         ("address", company.where),
-        ("key", company.key_id or "none in the settings"),
+        ("key", company.key_id or "no key in the settings"),
         ("state", company.health.health.value),
         ("weight", f"{state.weight:g} of a tag"),
         ("lists", f"{plural(state.numbers, 'number')}, {state.cleared:,} as cleared"),

@@ -97,7 +97,8 @@ def guide(
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="Write it to this file. Default: standard output.")
+        Path | None,
+        typer.Option("--out", metavar="FILE", help="Write the guide to this file. Default: standard output."),
     ] = None,
     config: ConfigOption = None,
 ) -> None:

@@ -60,7 +60,7 @@ def init(
     database: DatabaseOption = "",
     partitions: Annotated[
         int,
-        typer.Option(min=1, max=1024, help="Number of partitions of the largest table. Only the first run uses it."),
+        typer.Option(min=1, max=1024, help="How many partitions the largest table gets. Only the first run uses this."),
     ] = 16,
     config: options.ConfigOption = None,
 ) -> None:
@@ -85,7 +85,8 @@ def join(
     site: Annotated[str, typer.Option(metavar="SITE", help="Name of the site. Default: this site.")] = "",
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the secret to this file (mode 0600).")] = None,
     central: Annotated[
-        bool, typer.Option("--central", help="Make it the central console, which sees the private rows of all sites.")
+        bool,
+        typer.Option("--central", help="Make the site the central console, which sees the private rows of all sites."),
     ] = False,
     config: options.ConfigOption = None,
 ) -> None:
@@ -98,7 +99,7 @@ def join(
             f"{loaded.settings_file}: [hub] site has no valid name for this PBX: set it, or give --site SITE"
         )
     if name != settings.site and out is None:
-        raise CommandError(f"--out: {name} is another site: give the file for its secret")
+        raise CommandError(f"--out: {name} is another site: give a file for the secret of that site")
     if out is None and not options.has_store(loaded):
         # The service's state directory may not exist yet. A secret written elsewhere would not be found by the service.
         raise CommandError(f"{loaded.store_path}: {NO_STORE}")
@@ -111,9 +112,9 @@ def join(
         path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         write_secret(path, login)
     options.note_done(loaded, Change("hub join", None, name))
-    say(f"{name} of {organisation} can log in to the hub; its secret is in {path}.")
+    say(f"{name} of {organisation} can log in to the hub; the secret is in {path}.")
     if out is not None:
-        say(f"Copy it to {name}, and run there:")
+        say(f"Copy this file to {name}, and run there:")
         say_command(f"install -m 600 -o callsieve -g asterisk {shlex.quote(out.name)} {SERVICE_STATE / SECRET}")
     say_command(START)
 
@@ -233,7 +234,7 @@ def quota(
     with as_root() if database else nullcontext():
         kept = _ask(_with(address, lambda hub: administration.set_quota(hub, owner, site, rows)))
     options.note_done(loaded, Change("hub quota", None, site))
-    say(f"The hub keeps at most {plural(rows, 'row')} of {site}; it has {kept:,} now.")
+    say(f"The hub keeps at most {plural(rows, 'row')} of {site}; {kept:,} are stored now.")
 
 
 def expel(
@@ -254,7 +255,7 @@ def expel(
         removed = _ask(_with(address, lambda hub: administration.expel_site(hub, owner, site), ADMINISTRATION_SECONDS))
     options.note_done(loaded, Change("hub expel", None, site))
     say(f"Expelled {site}: {plural(removed, 'row')} deleted from the hub; every site deletes its copies.")
-    say("To let it take part again with new rows: callsieve hub join.")
+    say("To let the site take part again with new rows: callsieve hub join.")
 
 
 def leave(

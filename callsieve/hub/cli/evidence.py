@@ -69,7 +69,7 @@ def show_erasures(as_json: options.JsonOption = False, config: options.ConfigOpt
     print_table(
         ("number", "site", "since"), [(request.number, request.site, str(when(request.at))) for request in requests]
     )
-    say("callsieve privacy erase NUMBER deletes the number here and at sites that follow this one;")
+    say("callsieve privacy erase NUMBER deletes the number here and at sites that follow this site;")
     say("callsieve hub keep NUMBER keeps it.")
 
 
@@ -123,4 +123,4 @@ def print_figures(sites: Sequence[SiteFigures]) -> None:
     ]
     headings = ("site", "numbers", "people", "marked", "agreed", "against", "taken back", "wrong")
     print_table(headings, rows, keep=(0,), right=range(1, 8), below=[remarks_on_evidence(site) for site in sites])
-    say("agreed, against: numbers that the site marks as spam, as people and challenges here judge them.")
+    say("agreed, against: how people and challenges here judge the numbers that the site marks as spam.")

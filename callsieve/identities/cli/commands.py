@@ -35,7 +35,8 @@ def add(
     ],
     note: Annotated[str, typer.Option(help="How the owner was proven. Required for level 2.")] = "",
     expires: Annotated[
-        str, typer.Option(metavar="TIME", help="When it ends: 180d or 2026-12-31. Default and limit: 12 months.")
+        str,
+        typer.Option(metavar="TIME", help="When the identity ends: 180d or 2026-12-31. Default and limit: 12 months."),
     ] = "",
     config: options.ConfigOption = None,
 ) -> None:
@@ -56,9 +57,9 @@ def code(
 ) -> None:
     """Make a code that proves control of a number. Say the code in a call to the number, or let a caller enter it."""
     made = options.perform(options.settings_of(config), operations.make_code, CodeRequest(number, name))
-    say("The code is ", bold(made.spoken), ". It is valid for a day and replaces earlier codes.")
-    say(f"The owner can enter * and the code in a call from {made.number} that is asked to press a key. Give it only")
-    say(f"to people you know. Otherwise call {made.number} and say it. When the owner repeats it:")
+    say("The code is ", bold(made.spoken), ". This code is valid for a day and replaces earlier codes.")
+    say(f"The owner can enter * and the code in a call from {made.number} that is asked to press a key. Give the code")
+    say(f"only to people you know. Otherwise call {made.number} and say the code. When the owner repeats it:")
     words = ["callsieve", "identity", "prove", made.number, "CODE", "--name", "NAME"]
     say_command(shlex.join([*words, "--config", str(config)] if config else words))
 

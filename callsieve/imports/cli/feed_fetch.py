@@ -161,7 +161,7 @@ def _import(loaded: Loaded, summary: Summary, wanted: FeedTable, file: BufferedR
 
 
 def _print(result: FeedResult) -> None:
-    again = f"It is fetched again at {when(result.next_at)}."
+    again = f"The feed is fetched again at {when(result.next_at)}."
     if result.result == "failed":
         warn(f"{result.feed}: {result.failure and result.failure.words}. The previous numbers stay in force. {again}")
     elif result.result == "unchanged":

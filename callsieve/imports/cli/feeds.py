@@ -148,7 +148,7 @@ def show_feeds(
         if known.feed is None:
             say(f"{known.name} {known.health}")
         if not known.health.is_well:
-            say(f"{known.name}, to update it: {known.remedy}")
+            say(f"{known.name}; to update the list: {known.remedy}")
     if waits:
         say("The feeds of the settings are not fetched: systemctl enable --now callsieve-feeds.timer")
     if lookups:

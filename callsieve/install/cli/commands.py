@@ -195,7 +195,7 @@ def uninstall(
     for line in left_behind(loaded, place, prompts, users):
         say("stays  ", line)
     for process, command in servers_that_run():
-        say("stays  ", f"callsieve {command} still runs, started by hand; kill {process} ends it")
+        say("stays  ", f"callsieve {command} was started by hand and still runs; to end it: kill {process}")
     if has_asterisk:
         show_steps(steps_after_uninstall(loaded.settings, reloaded=reload))
 
@@ -267,7 +267,10 @@ def _carried_out(
     if not yes:
         if not sys.stdin.isatty():
             unasked = shlex.join(["callsieve", *sys.argv[1:], "--yes"])
-            raise CommandError(f"cannot ask: this is not a terminal. Nothing was written. To write it: {unasked}")
+            raise CommandError(
+                "cannot ask: this is not a terminal. Nothing was written. To write the files without a "
+                f"question: {unasked}"
+            )
         if not typer.confirm("Write this?"):
             say("nothing was written")
             raise SystemExit(1)

@@ -55,7 +55,8 @@ def add(
         str | None,
         typer.Option(
             metavar="ACTION",
-            help="Action for its calls: tag, warn, challenge or route. Default: allow or reject, as the list says.",
+            help="Action for matching calls: tag, warn, challenge or route. Default: allow or reject, as "
+            "the list says.",
         ),
     ] = None,
     person: PersonOption = None,
@@ -151,12 +152,12 @@ def _say_added(added: operations.Added, calls: int) -> None:
     until = f" until {when(entry.expires_at)}" if entry.expires_at else ""
     say(f"On the {entry.list_name.value}list{until}: {coverage(entry)}: ", word(operations.action_of(entry)), ".")
     if calls:
-        say(f"It matches {plural(calls, 'call')} of the last {LOOK_BACK_DAYS} days.")
+        say(f"The entry matches {plural(calls, 'call')} of the last {LOOK_BACK_DAYS} days.")
     if replaced is not None:
         note = f' ("{replaced.note}")' if replaced.note else ""
-        say(f"It replaces the entry of {when(replaced.added_at)}{note}.")
+        say(f"The entry replaces an earlier one of {when(replaced.added_at)}{note}.")
     if added.other is not None:
-        say(f"It is on the {added.other.list_name.value}list too: the allowlist is tried first.")
+        say(f"The entry is on the {added.other.list_name.value}list too: the allowlist is tried first.")
 
 
 def _show_entries(entries: Sequence[EntryShown]) -> None:

@@ -57,7 +57,7 @@ def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
         print_json(sources)
         return
     if not sources and loaded.settings.lookup:
-        say("The daemon has not loaded [[lookup]] of the settings yet:")
+        say("The daemon has not loaded [[lookup]] of the settings yet. To load it now:")
         say_command("systemctl reload callsieve")
         return
     if not sources:

@@ -250,7 +250,7 @@ def _verify(backup: Path) -> None:
     except StoreError as error:
         if not error.damaged:
             raise
-        problem = "it is not a store"
+        problem = "the file is not a store"
     if problem:
         raise CommandError(
             f"{backup}: this backup cannot be used ({problem}); `callsieve db restore` uses the last good backup"
@@ -313,7 +313,10 @@ def show(as_json: options.JsonOption = False, config: options.ConfigOption = Non
     elif runs:
         _show(runs)
     else:
-        say("No job has run yet. The daemon begins a minute after its start, or now with: callsieve housekeeping run.")
+        say(
+            "No housekeeping job has run yet. The daemon begins a minute after its start. To begin now: "
+            "callsieve housekeeping run"
+        )
 
 
 def _show(runs: Sequence[HousekeepingReport]) -> None:

@@ -22,9 +22,12 @@ def open_window(config: ConfigOption = None) -> None:
     window = perform(loaded, emergency_window.open_window, None, existing=is_broken)
     renew_stored(loaded, EMERGENCY_WINDOW)
     if window.is_open and window.until is not None:
-        say(f"Open until {when(window.until)}: no call is screened. To close it: callsieve emergency close")
+        say(
+            f"The emergency window is open until {when(window.until)}: no call is screened. To close it: "
+            "callsieve emergency close"
+        )
     else:
-        say("Recorded. But [emergency] window_minutes is 0, so calls are still screened.")
+        say("The emergency call is recorded. But [emergency] window_minutes is 0, so calls are still screened.")
 
 
 def close(config: ConfigOption = None) -> None:
@@ -35,7 +38,11 @@ def close(config: ConfigOption = None) -> None:
     if asterisk_at is not None:
         _forget_if_later(loaded.settings, asterisk_at, window.now)
     renew_stored(loaded, EMERGENCY_WINDOW)
-    say("Closed: calls are screened again." if window.is_open else "Closed; it was not open.")
+    say(
+        "The emergency window is closed: calls are screened again."
+        if window.is_open
+        else "The emergency window was not open."
+    )
 
 
 def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
@@ -52,11 +59,11 @@ def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
             "To close it: callsieve emergency close"
         )
     elif window.since is not None:
-        say(f"Closed; it was opened at {when(window.since)}.")
+        say(f"The emergency window is closed; it was opened at {when(window.since)}.")
     elif window.closed_at is not None:
-        say(f"Closed at {when(window.closed_at)}, and not opened since.")
+        say(f"The emergency window was closed at {when(window.closed_at)} and has not been opened since.")
     else:
-        say("Closed. No emergency call is recorded.")
+        say("The emergency window is closed. No emergency call is recorded.")
 
 
 def _forget_if_later(settings: Settings, asterisk_at: float, closed_at: float) -> None:

@@ -58,14 +58,14 @@ def check(file: FileArgument, as_json: JsonOption = False, config: ConfigOption 
         say(f"{file}: {_summary(plan)}: no errors")
         replaced = next((current for current in plans.plan.files if name_of(current) == name_of(plan)), None)
         if replaced is not None:
-            say(f"It would replace {plural(len(replaced.rows), 'range')} of {replaced.read}.")
+            say(f"The plan would replace {plural(len(replaced.rows), 'range')} of {replaced.read}.")
 
 
 def update(file: FileArgument, config: ConfigOption = None) -> None:
     """Replace a country's plan that comes with CallSieve, or add your own rows to this plan."""
     loaded = settings_of(config)
     update = perform(loaded, operations.update, UpdateRequest(_text_of(file), str(file)))
-    replaced = " It replaces an earlier one." if update.replaced else ""
+    replaced = " It replaces an earlier plan." if update.replaced else ""
     say(f"{_summary(update.plan)}. It takes effect within two seconds.{replaced}")
     say_undo(update.change_id, config)
 
@@ -148,7 +148,7 @@ def _show_number(plan: NumberPlan, text: str, loaded: Loaded, as_json: bool) -> 
     if as_json:
         print_json({"number": number, "plan": row})
     elif row is None:
-        say(bold(number), "  ", dim("no plan describes its range"))
+        say(bold(number), "  ", dim("no plan describes the number's range"))
     else:
         say(bold(number), "  ", str(views.PURPOSE_WORDS[row.purpose]))
         print_pairs([(f"{name:<{LABEL}}", text) for name, text in _about(row)])

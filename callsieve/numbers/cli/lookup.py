@@ -215,7 +215,7 @@ def _caller(known: Profile) -> Iterator[Line]:
         note = f": {identity.note}" if identity.note else ""
         yield "identity", f"{identity.name}, level {identity.level}, until {when(identity.expires_at)}{note}"
     if known.facts.own_number:
-        yield "own number", "yes: a call that shows it comes from your own people, or is forged"
+        yield "own number", "yes: a call that shows this number comes from your own people, or is forged"
         yield "", str(known.to_owner)
     for label, (auth_class, at) in _labelled("challenge", known.challenge_passed):
         yield label, f"passed {ago(at, known.at)} ({auth_class.value})"
@@ -274,7 +274,7 @@ def marks(
     people: Annotated[
         int | None,
         typer.Option(
-            "--people", min=0, max=MOST_PEOPLE, help="Number of people in the office. Default: the known people."
+            "--people", min=0, max=MOST_PEOPLE, help="How many people work in the office. Default: the known people."
         ),
     ] = None,
     out: OutOption = None,

@@ -105,7 +105,7 @@ def _show(marked: SavedMark, config: Path | None, *, as_json: bool) -> None:
 
 def add(
     number: NumberArgument,
-    reason: Annotated[str, typer.Option(help="How this is known.", show_default=False)],
+    reason: Annotated[str, typer.Option(help="How the new owner became known.", show_default=False)],
     since: Annotated[str | None, typer.Option(metavar="TIME", help="7d or 2026-11-01. Default: now.")] = None,
     config: ConfigOption = None,
 ) -> None:
@@ -114,7 +114,7 @@ def add(
     epoch, ended = changed.epoch, changed.ended
     say(f"{epoch.number} has a new owner since {when(epoch.at)}. Evidence from before weighs a quarter.")
     if ended is not None:
-        say(f"Ended its identity ({ended.name}).")
+        say(f"Ended the identity of the former owner ({ended.name}).")
     say_undo(changed.change_id, config)
 
 
@@ -253,23 +253,26 @@ def _left_in(file: Path, store: Path) -> str:
     if not os.access(file, os.R_OK, effective_ids=True):
         return "could not be searched, because this user cannot read it"
     if file == store:
-        return "still contains its digits, in an attachment of another appeal or as part of a longer number"
+        return "still contains the number's digits, in an attachment of another appeal or as part of a longer number"
     if file.name.startswith(f"{store.name}.damaged-"):
-        return "still contains its digits. It is a damaged store that was kept: delete it when you no longer need it"
-    return "still contains its digits: check the file, or delete it"
+        return (
+            "still contains the number's digits. It is a damaged store that was kept: delete it when "
+            "you no longer need it"
+        )
+    return "still contains the number's digits: check the file, or delete it"
 
 
 def _say_kept(kept: Mapping[str, int], e164: str, config: Path | None) -> None:
     # The data of an own number is not about a caller, so it is not erased.
     if not any(kept.values()):
         return
-    say(f"Not erased, because it is or was an own number: {_counts_in_words(kept)}")
+    say(f"Not erased, because the number is or was an own number: {_counts_in_words(kept)}")
     if kept["own_register"]:
-        say("To remove it from the register:")
+        say("To remove the number from the register:")
         words = ["callsieve", "own", "remove", e164, *(["--config", str(config)] if config else [])]
         say_command(shlex.join(words))
     elif kept["did"] or kept["own_number"]:
-        say("It is in the settings.")
+        say("To remove the number, delete it in the settings.")
 
 
 def _counts_in_words(counts: Mapping[str, int]) -> str:

@@ -89,7 +89,7 @@ def _seen(health: NumberHealth) -> str:
     if view is None:
         return ""
     why = sentence_of_families(view.families)
-    return f"{view.level.word}, {view.points:+d} points, for the people it called{f': {why}' if why else ''}"
+    return f"{view.level.word}, {view.points:+d} points, for the people called{f': {why}' if why else ''}"
 
 
 def _print_days(health: NumberHealth) -> None:
@@ -203,7 +203,10 @@ def add(number: NumberArgument, config: ConfigOption = None, **typed: Any) -> No
     if done.change_id is None:
         say(f"{done.own_number.number} is registered already: nothing was changed.")
         return
-    say(f"{with_country(done.own_number.number)} is registered{' already: it was changed' if done.before else ''}.")
+    say(
+        f"{with_country(done.own_number.number)} is "
+        f"registered{' already: the given details were changed' if done.before else ''}."
+    )
     details_of(done.own_number, time.time())
     if unknown := operations.unknown_trunks([done.own_number], loaded.settings):
         say(f"The settings have no [[trunk]] with the name {', '.join(unknown)}.")
@@ -246,7 +249,7 @@ def show_all(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 
 def due(
     within: Annotated[
-        str, typer.Option(metavar="DAYS", help="Number of days ahead, or a time such as 12h or 2w.")
+        str, typer.Option(metavar="DAYS", help="How many days ahead, or a time such as 12h or 2w.")
     ] = "14",
     as_json: JsonOption = False,
     config: ConfigOption = None,

@@ -47,7 +47,7 @@ def decisions(
         bool, typer.Option("--held", help="Only calls that were held or refused, or would be without observe mode.")
     ] = False,
     last: Annotated[
-        int, typer.Option(min=1, max=MOST_SHOWN, help="Number of decisions to show, the latest first.")
+        int, typer.Option(min=1, max=MOST_SHOWN, help="How many decisions to show, the latest first.")
     ] = 50,
     as_json: JsonOption = False,
     config: ConfigOption = None,
@@ -175,12 +175,16 @@ def complaint(
     number: Annotated[str, typer.Argument(help="The own number that somebody complains about.", show_default=False)],
     caller: Annotated[
         str | None,
-        typer.Option("--from", metavar="NUMBER", help="The number that complains. It counts if we called it."),
+        typer.Option(
+            "--from", metavar="NUMBER", help="The number that complains. The complaint counts if we called this number."
+        ),
     ] = None,
     note: NoteOption = "",
     undo: Annotated[
         bool,
-        typer.Option("--undo", help="Withdraw the latest complaint about the number; with --from, by that number."),
+        typer.Option(
+            "--undo", help="Withdraw the latest complaint about the number; with --from, the latest by that caller."
+        ),
     ] = False,
     config: ConfigOption = None,
 ) -> None:
@@ -198,14 +202,17 @@ def complaint(
     does = "counts" if recorded.is_of_called else f"does not count: {_why_not(recorded)}"
     say(f"Recorded the complaint about {with_country(recorded.own_number)}. It {does}.")
     if not done.is_ours:
-        say(f"{recorded.own_number} is not registered. If it is yours: `callsieve own add {recorded.own_number}`.")
+        say(
+            f"{recorded.own_number} is not registered. If the number is yours, run `callsieve own add "
+            f"{recorded.own_number}`."
+        )
     say_undo(done.change_id, config)
 
 
 def _why_not(recorded: Complaint) -> str:
     if recorded.number:
         return f"there is no record of a call to {with_country(recorded.number)} within 28 days"
-    return "its sender is unknown (give --from)"
+    return "the sender is unknown (give --from)"
 
 
 FILE_MODE = 0o644

@@ -42,7 +42,7 @@ def link(
         print(qr_lines(made.url))
     web = loaded.settings.web
     if not web.behind_proxy:
-        say("Only a browser on this server can open it. For phones, put an HTTPS proxy before the console:")
+        say("Only a browser on this server can open the page. For phones, put an HTTPS proxy before the console:")
         say("Documentation, Console: `Behind a proxy`.")
     elif not web.enabled:
         say("The console is off: set `enabled = true` in [web] of the settings.")

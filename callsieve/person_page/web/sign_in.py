@@ -33,7 +33,9 @@ logger = logging.getLogger("callsieve.web")
 
 R = TypeVar("R")
 USED = N_("This link was used already, or is older than 24 hours. Ask your administrator for another one.")
-WRONG = N_("That is not the passcode of this extension, or it is older than five minutes. Dial for a new one.")
+WRONG = N_(
+    "That is not the passcode of this extension, or the passcode is older than five minutes. Dial for a new one."
+)
 
 
 async def show(req: PageRequest) -> Response:

@@ -92,7 +92,9 @@ def _say_shared(ours: Sequence[PublishedPolicy], others: Sequence[SitePolicy]) -
         if policy.problem:
             warn(f"{policy.problem}; the accepted version stays" if policy.is_accepted else str(policy.problem))
         elif policy.published_at is None:
-            warn(f"{policy.name}: {policy.site} has withdrawn it, or is not followed; the accepted version stays")
+            warn(
+                f"{policy.name}: {policy.site} has withdrawn the policy, or is not followed; the accepted version stays"
+            )
 
 
 def check(name: NameArgument = None, config: ConfigOption = None) -> None:
@@ -127,7 +129,7 @@ def show(name: NameArgument = None, as_json: JsonOption = False, config: ConfigO
     chain = f" (extends {' extends '.join(policy.chain[1:])})" if len(policy.chain) > 1 else ""
     say(bold(policy.name), dim(chain))
     if policy.observe:
-        say("It only observes: decisions are recorded, and no call is changed.")
+        say("The policy only observes: decisions are recorded, and no call is changed.")
     say()
     say("First, whatever the policy says:")
     print_table((), [(f"  {step.number}", step.title) for step in STEPS])
@@ -307,7 +309,8 @@ def withdraw_policy(
 
 def accept_policy(
     name: Annotated[
-        str, typer.Argument(metavar="SITE:NAME", help="Its name in `callsieve policy list`.", show_default=False)
+        str,
+        typer.Argument(metavar="SITE:NAME", help="The policy's name in `callsieve policy list`.", show_default=False),
     ],
     config: ConfigOption = None,
 ) -> None:

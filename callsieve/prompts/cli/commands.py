@@ -135,7 +135,8 @@ def list_prompts(
 
 def play_prompt(
     key: Annotated[
-        str, typer.Argument(help="Its name in `callsieve prompts list`, such as whisper-spam.", show_default=False)
+        str,
+        typer.Argument(help="The prompt's name in `callsieve prompts list`, such as whisper-spam.", show_default=False),
     ],
     language: Annotated[str, typer.Option("--language", metavar="LANGUAGE", help="en or zh.")] = "en",
     to: ToOption = None,
@@ -157,7 +158,7 @@ def play_prompt(
     done = subprocess.run([*player, str(file.path)], capture_output=True, timeout=60, check=False, **acting_ids())
     if done.returncode:
         last = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
-        raise CommandError(f"{player[0]} could not play it: {last}: listen to the file elsewhere")
+        raise CommandError(f"{player[0]} could not play the file: {last}: listen to it on another computer")
 
 
 def _files(loaded: Loaded, languages: list[str] | None, to: Path | None) -> list[PromptFile]:

@@ -43,7 +43,7 @@ MEANS = N_("Spam marks made here until {day} no longer count. This statement is 
 REASON = N_("The reason: {reason}")
 PROVEN = N_("Control of the number was proven by a signed call or a call-back.")
 ACCEPTED = N_("Control of the number was not proven by a call: our people accepted the appeal.")
-CHECK = N_("To check whether it is still valid, and for the key that signed the file: {link}")
+CHECK = N_("To check whether the statement is still valid, and for the key that signed the file: {link}")
 UNTIL = N_("Valid until {day}. Appeal {reference}.")
 
 

@@ -85,7 +85,7 @@ def _caveats(report: ReplayReport) -> Iterator[str]:
 
 def _show_label_effect(effect: LabelEffect) -> None:
     with_warning, without = effect.labelled.calls, effect.unlabelled.calls
-    both = f"{with_warning:,} calls had a warning, {without:,} had none, for the control sample"
+    both = f"{with_warning:,} calls had a warning, {without:,} had none because of the control sample"
     say(bold("Effect of warnings"), f": {both}")
     rows: list[list[Cell]] = [
         [SEEN[row.what], *map(_with_interval, (row.labelled, row.unlabelled, row.difference))] for row in effect.seen

@@ -146,7 +146,7 @@ class ShownTrial(NamedTuple):
 def try_policy(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A preset, a policy's name, or a FILE.toml.")],
     days: Annotated[
-        int, typer.Option(min=1, max=OUTCOME_DAYS, metavar="DAYS", help="Number of days to replay.")
+        int, typer.Option(min=1, max=OUTCOME_DAYS, metavar="DAYS", help="How many days to replay.")
     ] = OUTCOME_DAYS,
     as_json: JsonOption = False,
     config: ConfigOption = None,

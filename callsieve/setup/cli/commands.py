@@ -258,7 +258,7 @@ def _install_module(place: InstallPaths) -> None:
     """Install our FreePBX module, which screens the calls of inbound routes, or print how to install it by hand."""
     directory = modules_directory(place)
     if directory is None:
-        warn("the module needs FreePBX 17: set each trunk's context as shown below")
+        warn("CallSieve's FreePBX module needs FreePBX 17: set each trunk's context as shown below")
     elif not install_module(directory, _run_shown):
         warn("the module was not installed: run fwconsole ma install callsieve, then fwconsole reload")
 

@@ -24,7 +24,7 @@ def key(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     if as_json:
         print_json({"key_id": public.id, "public_key": public.text})
         return
-    say(f"Key {public.id}. Give its public half to everybody who checks our statements:")
+    say(f"Key {public.id}. Give the public half to everybody who checks our statements:")
     say()
     print(public.text)  # on its own line, to be copied
 

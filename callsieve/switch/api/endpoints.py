@@ -16,7 +16,7 @@ from reputation.users import Role, Scope
 
 Duration = Annotated[
     Annotated[str, Meta(pattern="^[0-9]{1,6}[smhd]$", examples=["30m"])] | None,
-    Meta(description="For how long; null: until it is switched on."),
+    Meta(description="How long screening stays off; null: until screening is switched on."),
 ]
 
 

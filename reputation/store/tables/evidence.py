@@ -45,7 +45,7 @@ ANSWERED = Table(
 )
 TALK = Table(
     name="talk",
-    label=("outgoing call to it", "outgoing calls to it"),
+    label=("outgoing call to the number", "outgoing calls to the number"),
     numbers=("number",),
     order="at",
     kept=Kept(EVIDENCE_DAYS),
@@ -263,16 +263,18 @@ FEED_FETCH = Table(name="feed_fetch")
 # Answers of a source are compared with what later calls showed.
 LOOKUP_RESULT = Table(
     name="lookup_result",
-    label=("answer of a look-up", "answers from look-up services"),
+    label=("answer from a look-up service", "answers from look-up services"),
     numbers=("number",),
     kept=Kept(DECISION_DAYS),
 )
 LOOKUP_SOURCE = Table(name="lookup_source")
-LOOKUP_DAY = Table(name="lookup_day", label=("day of look-ups", "days of look-ups"), kept=Kept(EVIDENCE_DAYS, OF_A_DAY))
+LOOKUP_DAY = Table(
+    name="lookup_day", label=("day of look-up figures", "days of look-up figures"), kept=Kept(EVIDENCE_DAYS, OF_A_DAY)
+)
 # Rows that expired long ago, or whose company no settings name. Some at a time, as there may be millions.
 PEER_NUMBER = Table(
     name="peer_number",
-    label=("row of other companies", "rows of other companies"),
+    label=("row of evidence from other companies", "rows of evidence from other companies"),
     numbers=("number",),
     shown="""SELECT name AS peer, auth_class, level, witnesses, answered, first_week, last_week, category
       FROM peer_number JOIN peer ON peer.id = peer_number.peer""",

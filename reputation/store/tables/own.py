@@ -24,7 +24,7 @@ OWN_REGISTER = Table(
 )
 OWN_CALLED = Table(
     name="own_called",
-    label=("day on which we called it", "days on which we called it"),
+    label=("day on which we called the number", "days on which we called the number"),
     numbers=("callee",),
     order="day",
     kept=Kept(PEOPLE_DAYS, OF_A_DAY),
@@ -62,7 +62,7 @@ OWN_COMPLAINT = Table(
 )
 OUTBOUND_DECISION = Table(
     name="outbound_decision",
-    label=("decision about a call to it", "decisions about calls to it"),
+    label=("decision about a call to the number", "decisions about calls to the number"),
     numbers=("callee",),
     order="at",
     kept=Kept(OUTCOME_DAYS),

@@ -102,7 +102,7 @@ def test_from_the_call_back_over_the_decision_and_back(console: Console, otto: B
     mark_spam(console.office, "201", "202")
     file(console.office, statement="We call our own customers.")
     page = otto.text(f"/appeals/{REFERENCE}")
-    assert "No number of marks alone can stop your calls." in page
+    assert "Marks alone never stop your calls, however many there are." in page
     assert "We call our own customers." in page
     assert "Not in force yet" in page
     made = otto.post(f"/appeals/{REFERENCE}/code").text

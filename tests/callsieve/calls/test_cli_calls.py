@@ -95,8 +95,8 @@ def test_one_with_all_that_is_recorded(callsieve: Program, text: str) -> None:
         "carrier",
         "+7 points",
         "feeds +1.50: 1 spam",
-        "one imported source lists it as spam",
-        "its owner is verified: none",
+        "one imported source lists the number as spam",
+        "the number's owner is verified: none",
         "1767258007.12",
         "0.7 ms",
     ):
@@ -167,11 +167,11 @@ def test_a_reason_has_a_code_and_words(tmp_path: Path, kept: str, code: str, wor
 
 def test_what_would_change_it_has_words(tmp_path: Path) -> None:
     program = Program(tmp_path)
-    changes = [{"what": "upheld", "level": "none"}, {"what": "its owner is verified", "level": "none"}]
+    changes = [{"what": "upheld", "level": "none"}, {"what": "the number's owner is verified", "level": "none"}]
     vector = json.dumps({"families": [], "would_change": changes})
     program.add_decisions(make_record("AAAAAAAA", at=time.time(), vector=vector))
     found = program("calls", "show", "AAAAAAAA", "--json").json["vector"]["would_change"]
-    assert [item["words"] for item in found] == ["an appeal is upheld", "its owner is verified"]
+    assert [item["words"] for item in found] == ["an appeal is upheld", "the number's owner is verified"]
     assert "is upheld: none" in program.ok("calls", "show", "AAAAAAAA")
 
 
@@ -185,7 +185,7 @@ def test_the_control_sample_has_a_star(tmp_path: Path) -> None:
     assert "(*: in the control sample" in out
     summary = program("summary", "--json").json["sample"]
     assert summary == {"calls": 1, "answered": 0, "hung_up_on": 0, "marked": 0}
-    assert "1 of 1 warned calls deliberately got no warning" in program.ok("summary")
+    assert "1 of 1 calls due for a warning deliberately got none" in program.ok("summary")
 
 
 def test_it_says_who_the_level_came_from(tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ def test_it_says_who_the_level_came_from(tmp_path: Path) -> None:
     program.add_decisions(make_record("AAAAAAAA", at=time.time(), vector=vector))
     out = " ".join(program.ok("calls", "show", "AAAAAAAA").split())
     assert "the level comes from our people (+13 points), then outside sources (+7 points)" in out
-    assert "7 witnesses speak against it" in out
+    assert "7 witnesses speak against the number" in out
     found = program("calls", "show", "AAAAAAAA", "--json").json
     assert [item["who"] for item in found["level_from"]] == ["our-people", "outside"]
     assert found["vector"]["witnesses"] == witnesses

@@ -284,8 +284,8 @@ def test_a_call_shows_the_evidence_the_rule_and_how_it_ended(console: Console) -
     for text in (
         "level-challenge",
         "strong evidence against this number",
-        "2 of 3 colleagues who answered marked it",
-        "one of our people calls it back and talks for 30 s",
+        "2 of 3 colleagues who answered marked the number",
+        "one of our people calls the number back and talks for 30 s",
         "answered by",
         "+22 points",
     ):
@@ -443,8 +443,8 @@ def reasons_on(page: str) -> list[str]:
             "they sell lamps（有申诉正在生效：AP9E4100）",
         ),
         (
-            "they sell <b>lamps</b>; 3 did not answer; failed 2 times",
-            "they sell <b>lamps</b>; 3 did not answer; failed 2 times",
+            "they sell <b>lamps</b>; 3 people did not answer; failed 2 times",
+            "they sell <b>lamps</b>; 3 people did not answer; failed 2 times",
         ),
         ("withheld", "withheld"),
         ("no rule of the policy matches the call", "no rule of the policy matches the call"),  # of an older version

@@ -30,11 +30,15 @@ def make_feed(days: float = 1.0, **fields: Any) -> FeedSource:
         pytest.param(make_feed(29.9), "ok", id="came-once"),
         pytest.param(make_feed(30.1), "stale: imported only once", id="came-once-long-ago"),
         pytest.param(make_feed(13.9, every_seconds=7 * DAY), "ok", id="one-is-missing"),
-        pytest.param(make_feed(14.1, every_seconds=7 * DAY - 30), "stale: it was usually updated every 7 d", id="week"),
+        pytest.param(
+            make_feed(14.1, every_seconds=7 * DAY - 30), "stale: the feed was usually updated every 7 d", id="week"
+        ),
         pytest.param(make_feed(1.9, every_seconds=3600.0), "ok", id="hourly-is-late-after-two-days"),
-        pytest.param(make_feed(2.1, every_seconds=3600.0), "stale: it was usually updated every 1 h", id="hourly"),
+        pytest.param(
+            make_feed(2.1, every_seconds=3600.0), "stale: the feed was usually updated every 1 h", id="hourly"
+        ),
         pytest.param(make_feed(numbers_before=133), "ok", id="a-little-smaller"),
-        pytest.param(make_feed(numbers_before=134), "shrank: it had 134 numbers before", id="smaller"),
+        pytest.param(make_feed(numbers_before=134), "shrank: the feed had 134 numbers before", id="smaller"),
         pytest.param(make_feed(failed_at=NOW - 3600, failure="x.csv: empty"), "failed: 1 h ago, x.csv: empty", id="no"),
         pytest.param(make_feed(1, failed_at=NOW - 2 * DAY, failure="x"), "ok", id="failed-before-it-came"),
         pytest.param(

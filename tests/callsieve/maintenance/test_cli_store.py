@@ -186,7 +186,7 @@ def test_another_programs_database_is_no_backup(filled: Program) -> None:
     db = sqlite3.connect(file)
     db.execute("CREATE TABLE t (x)")
     db.close()
-    assert "it does not contain a store" in filled.fails("db", "restore", file, "--yes")
+    assert "the file does not contain a store" in filled.fails("db", "restore", file, "--yes")
 
 
 def test_a_backup_of_a_newer_version_is_refused_first(filled: Program) -> None:
@@ -257,7 +257,7 @@ def test_erasing_deletes_every_row_and_says_what_is_left(filled: Program) -> Non
     damaged = filled.store.with_name("callsieve.db.damaged-20261125T101500")
     damaged.write_text(CALLER)
     out = filled.ok("privacy", "erase", CALLER, "--yes")
-    assert f"{damaged} still contains its digits" in out
+    assert f"{damaged} still contains the number's digits" in out
     assert f"{CALLER}: 1 list entry, 2 decisions, 1 change" in out
     assert "within an hour" in out
     damaged.unlink()
@@ -300,7 +300,7 @@ def test_a_number_of_the_register_stays_until_it_is_removed(callsieve: Program, 
     out = callsieve.ok("privacy", "erase", OWN, "--yes")
     assert f"nothing to erase about {OWN}" in out
     assert "1 entry of the register" in out
-    assert "It is in the settings" not in out
+    assert "To remove the number, delete it in the settings" not in out
     assert state in callsieve.ok("own", "show", OWN)
     callsieve.ok(*shlex.split(out.splitlines()[-1])[1:])
     out = callsieve.ok("privacy", "erase", OWN, "--yes")
@@ -312,7 +312,7 @@ def test_a_number_of_the_register_stays_until_it_is_removed(callsieve: Program, 
 
 
 def test_the_window_is_opened_by_hand(callsieve: Program) -> None:
-    assert "Open until " in callsieve.ok("emergency", "open")
+    assert "The emergency window is open until " in callsieve.ok("emergency", "open")
     found = callsieve("emergency", "status", "--json").json
     assert found["open"]
     assert datetime.fromisoformat(found["until"]).timestamp() == pytest.approx(time.time() + 7200, abs=60)
@@ -329,7 +329,7 @@ def test_the_window_closes_by_itself(callsieve: Program, monkeypatch: pytest.Mon
 
 def test_without_an_emergency_it_is_closed(callsieve: Program) -> None:
     callsieve.ok("db", "migrate")
-    assert callsieve.ok("emergency", "status").startswith("Closed.")
+    assert callsieve.ok("emergency", "status").startswith("The emergency window is closed.")
 
 
 def test_a_window_of_no_minutes_is_said(callsieve: Program) -> None:

@@ -48,7 +48,7 @@ def test_of_a_stranger_nothing_is_known(callsieve: Program) -> None:
 def test_not_spam_is_said_as_what_it_is_and_not_as_a_call_back(callsieve: Program) -> None:
     callsieve.ok("mark", CALLER, "ok", "--as", "201")
     out = callsieve.ok("lookup", CALLER)
-    assert "\nA colleague marked it" in out
+    assert "\nA colleague marked the number" in out
     assert "called" not in out
     assert "1 not-spam" in out
 
@@ -56,8 +56,9 @@ def test_not_spam_is_said_as_what_it_is_and_not_as_a_call_back(callsieve: Progra
 def test_all_that_is_known_is_shown(known: Program) -> None:
     out = known.ok("lookup", CALLER)
     for part in (
-        "+1201* is on the blocklist; it belongs to Acme Ltd (level 1); somebody has proven control of the number",
-        "one imported source lists it as spam (scam)",
+        "+1201* is on the blocklist; the number belongs to Acme Ltd (level 1); "
+        "somebody has proven control of the number",
+        "one imported source lists the number as spam (scam)",
         "-18 points, level none  log-odds -4.26",
         "wanted      -4.56  2 passed a challenge",
         "feeds       +1.50  1 spam",
@@ -205,12 +206,12 @@ def test_it_says_what_would_change_the_level_and_how_it_came(callsieve: Program)
         for who in ("201", "202"):
             add_mark(db, make_mark(CALLER, who, at=now - 3600))
     out = " ".join(callsieve.ok("lookup", CALLER).split())
-    assert "2 marked it and 5 answered; 5" in out
+    assert "2 marked the number and 5 answered; 5" in out
     assert "appeal is upheld: then " in out
     assert "the level comes from our people (+" in out
-    assert "7 witnesses speak against it; without an outside source, a label needs 2 and a challenge 4" in out
+    assert "7 witnesses speak against the number; without an outside source, a label needs 2 and a challenge 4" in out
     assert "more if marks or hang-ups by 2 more of our people: then challenge" in out
-    assert "one more source lists it as spam: then challenge" in out
+    assert "one more source lists the number as spam: then challenge" in out
     assert "60 days" in out
     found = callsieve("lookup", CALLER, "--json").json
     levels = [point["level"] for point in found["history"]]
@@ -231,7 +232,7 @@ def test_another_sites_people_are_not_ours(callsieve: Program) -> None:
         refresh(db, CALLER)
     out = " ".join(callsieve.ok("lookup", CALLER).split())
     assert "hung-up-on: 1 of our people and 2 at other sites, last " in out
-    assert "2 witnesses speak against it" in out
+    assert "2 witnesses speak against the number" in out
 
 
 def test_what_a_number_did_when_challenged(callsieve: Program) -> None:

@@ -157,7 +157,7 @@ def test_what_cannot_be_erased_is_said(callsieve: Program) -> None:
     assert result.code == 0
     assert naming(callsieve.state) == sorted([damaged.name, policy.name, broken.name])
     for file in (damaged, policy, broken):
-        assert f"{file} still contains its digits" in result.out
+        assert f"{file} still contains the number's digits" in result.out
     assert str(broken) in result.err
 
 

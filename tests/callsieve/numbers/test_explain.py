@@ -65,7 +65,7 @@ def known(callsieve: Program) -> Program:
 def test_marks_that_are_there_are_told_and_when_they_fade(known: Program) -> None:
     told = known("explain", "number", CALLER, "--json").json
     assert (told["level"], told["action"]) == ("warn", "warn")
-    assert told["against"] == ["2 marked it (+23 points)"]
+    assert told["against"] == ["2 marked the number (+23 points)"]
     assert told["marks"] is None
     assert [fade["level"] for fade in told["fades"]] == ["none"]
     assert told["fades"][0]["at"] > instant_text(time.time())
@@ -129,9 +129,9 @@ def office(tmp_path: Path) -> Office:
 
 def test_the_console_has_both_as_pages_to_print(console: Console) -> None:
     viewer, operator = console.browser("viewer"), console.browser("operator")
-    assert "How many marks until it takes effect?" in viewer.text("/numbers/marks")
+    assert "How many marks are needed for an effect?" in viewer.text("/numbers/marks")
     page = operator.text(f"/numbers/{CALLER}/for-owner")
-    assert "one more person who answers and marks it: warn" in page
+    assert "one more person who answers and marks the number: warn" in page
     assert "a secret" not in page
     assert f"/numbers/{CALLER}/for-owner".replace("+", "%2B") in operator.text(f"/numbers/{CALLER}")
 

@@ -37,20 +37,21 @@ def of_imports(*imported: Imported) -> Facts:
     ("facts", "sentence"),
     [
         pytest.param(Facts(), "Nothing is known about this number.", id="nothing"),
-        pytest.param(of_imports(SPAM), "One imported source lists it as spam (scam).", id="one-source"),
+        pytest.param(of_imports(SPAM), "One imported source lists the number as spam (scam).", id="one-source"),
         pytest.param(
             of_imports(SPAM, OTHER_SPAM, FINE),
-            "2 imported sources list it as spam (scam, telemarketing) and one imported source lists it as fine.",
+            "2 imported sources list the number as spam (scam, telemarketing) and one imported source "
+            "lists the number as fine.",
             id="three-sources",
         ),
         pytest.param(
             Facts(peers=(PeerWord("Berlin Ltd"), PeerWord("Bern Ltd"), PeerWord("Bonn Ltd", is_cleared=True))),
-            "People of 2 other companies complain about it; another company has cleared it.",
+            "People of 2 other companies complain about the number; another company has cleared the number.",
             id="companies",
         ),
         pytest.param(
             Facts(allow=ListEntry(ListName.ALLOW, EntryKind.EXACT, "+12017421834")),
-            "It is on the allowlist.",
+            "The number is on the allowlist.",
             id="allowed",
         ),
         pytest.param(
@@ -59,11 +60,13 @@ def of_imports(*imported: Imported) -> Facts:
             id="prefix",
         ),
         pytest.param(
-            Facts(identity=Identity("+12017421834", "Acme", 2, 9e9)), "It belongs to Acme (level 2).", id="identity"
+            Facts(identity=Identity("+12017421834", "Acme", 2, 9e9)),
+            "The number belongs to Acme (level 2).",
+            id="identity",
         ),
         pytest.param(
             Facts(ties=(PersonalTie(Tie.CONTACT, None), PersonalTie(Tie.CONTACT, "201"))),
-            "It is a contact of the company; 201 has it as a contact.",
+            "The number is a contact of the company; 201 has the number as a contact.",
             id="contacts",
         ),
         pytest.param(
@@ -79,17 +82,19 @@ def of_imports(*imported: Imported) -> Facts:
         pytest.param(
             Facts(ties=(PersonalTie(Tie.EXPECTED, "201"),)), "Nothing is known about this number.", id="expected"
         ),
-        pytest.param(Facts(ties=(PersonalTie(Tie.TALKED, "201", at=1.0),)), "201 called it and talked.", id="talked"),
+        pytest.param(
+            Facts(ties=(PersonalTie(Tie.TALKED, "201", at=1.0),)), "201 called the number and talked.", id="talked"
+        ),
         pytest.param(
             Facts(own_number=True, reputation=Reputation(-1.2, families=(Family("caller", -1.2, (("passed", 1),)),))),
-            "It passed a challenge; it is one of our own numbers.",
+            "The caller passed a challenge; the number is one of our own numbers.",
             id="own-and-challenged",
         ),
         pytest.param(
             Facts(
                 reputation=Reputation(1.2, families=(Family("behaviour", 1.2, (("hung-up-on", 3), ("voicemail", 1))),))
             ),
-            "3 hung up within 6 s; it left a message; nobody called back.",
+            "3 people hung up within 6 s; the caller left a message; nobody called back.",
             id="behaviour",
         ),
     ],

@@ -59,8 +59,8 @@ def office(tmp_path: Path) -> Office:
 def test_the_page_has_all_that_is_known(console: Console) -> None:
     page = console.browser("operator").text(f"/numbers/{CALLER}")
     for text in (
-        "2 marked it",
-        "2 witnesses speak against it",
+        "2 marked the number",
+        "2 witnesses speak against the number",
         "challenge-silent",
         "203",
         "Springfield Motors",

@@ -55,7 +55,7 @@ def office(tmp_path: Path, store_with_campaigns: bytes) -> Office:
 def test_the_list_has_grades_strangers_and_what_is_due(console: Console) -> None:
     page = console.browser("operator").text("/own")
     assert re.findall(r'<strong class="s-unknown">([^<]*)<', page) == ["too few calls"], "of the one without calls"
-    for text in (OWN, "Acme Care", "healthy", SALES, "at risk", "the people it called would see it as challenge"):
+    for text in (OWN, "Acme Care", "healthy", SALES, "at risk", "the people called would see the number as challenge"):
         assert text in page, text
     assert "the carrier" in page
 
@@ -86,8 +86,8 @@ def test_a_numbers_page_has_figures_days_and_the_other_view(console: Console) ->
         assert text in page, text
     assert page.count('<rect class="away"') == 10
     assert "No problems." in otto.text(f"/own/{OWN}")
-    assert "No number of marks alone can stop your calls." in page
-    assert "No number of marks alone can stop your calls." in otto.text(f"/numbers/{OWN}")
+    assert "Marks alone never stop your calls, however many there are." in page
+    assert "Marks alone never stop your calls, however many there are." in otto.text(f"/numbers/{OWN}")
     quiet = otto.text(f"/own/{QUIET}")
     assert "too few calls for a grade" in quiet
     assert '<small class="s-unknown">too few calls</small>' in quiet

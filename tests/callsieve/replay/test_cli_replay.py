@@ -38,7 +38,7 @@ def test_totals_changes_and_mistakes(callsieve: Program, history: Path) -> None:
     assert re.search(r"^2026-01-01 +7 +·+░+▒+█+$", out, re.MULTILINE)
     assert out.index("1 call differs") < out.index("14.29 %") < out.index("1 probable mistake")
     assert "1 probable mistake among the 1" in out
-    assert re.search(rf"^\{CALLER} +1 +reject +pushed +one of our people called it.*$", out, re.MULTILINE)
+    assert re.search(rf"^\{CALLER} +1 +reject +pushed +one of our people called.*$", out, re.MULTILINE)
     assert "no store" in out.splitlines()[-2]
     assert "--html" in out.splitlines()[-1]
     notes = " ".join(callsieve("replay", history, "--policy", "pushy", "--json").json["notes"])
@@ -220,7 +220,7 @@ def test_the_page_can_be_read_by_everybody(page: Page) -> None:
 
 def test_the_page_says_what_the_terminal_says(page: Page) -> None:
     text = " ".join(page.text)
-    for what in (CALLER, "pushed", "one of our people called it back later and talked", "no store"):
+    for what in (CALLER, "pushed", "one of our people called back later and talked", "no store"):
         assert what in text
 
 

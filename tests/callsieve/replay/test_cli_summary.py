@@ -67,7 +67,7 @@ def test_totals_come_first_and_then_what_was_probably_wrong(callsieve: Program) 
         "4 inbound calls, policy observe, cautious, which only observes: otherwise 2 would",
         "challenge      2  50.00 %",
         "2 probable mistakes among the 2 calls that would have been stopped",
-        "one of our people called it back later and talked",
+        "one of our people called back later and talked",
         "No probable mistake among the 0 calls that would have been warned about.",
         "1 call failed open (timed out) and went on: see `callsieve doctor`",
         "Decisions took 0.7 ms",

@@ -609,19 +609,19 @@ BLOCKED = [said("spam", NOW), inbound("c0", NOW + 60, callee="201")]
         pytest.param(
             [outbound("o0", NOW + HOUR, "202")],
             None,
-            "one of our people called it back later and talked",
+            "one of our people called back later and talked",
             id="called-back",
         ),
         pytest.param([outbound("o0", NOW + HOUR, talk_seconds=29.0)], None, None, id="talked-too-short"),
-        pytest.param([], KnownCallers(is_contact=True), "it is a contact of somebody here", id="contact"),
+        pytest.param([], KnownCallers(is_contact=True), "the number is a contact of somebody here", id="contact"),
         pytest.param(
-            [], KnownCallers(identity=Identity(CALLER, "Acme", 2, NOW)), "it is verified as Acme", id="verified"
+            [], KnownCallers(identity=Identity(CALLER, "Acme", 2, NOW)), "the number is verified as Acme", id="verified"
         ),
         pytest.param([], KnownCallers(identity=Identity(CALLER, "Acme", 1, NOW)), None, id="hardly-verified"),
         pytest.param(
             [answered(f"t{n}", NOW + HOUR + n, who, talk_seconds=61.0) for n, who in enumerate(("202", "301"))],
             None,
-            "2 of our people talked with it for more than a minute",
+            "2 of our people talked with the caller for more than a minute",
             id="talked-long-with-two",
         ),
         pytest.param(

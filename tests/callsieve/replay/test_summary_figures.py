@@ -117,13 +117,13 @@ def test_rules_and_callers_the_most_calls_first(db: sqlite3.Connection) -> None:
 @pytest.mark.parametrize(
     ("after", "why"),
     [
-        pytest.param([called_back(1)], "one of our people called it back later and talked", id="called-back"),
+        pytest.param([called_back(1)], "one of our people called back later and talked", id="called-back"),
         pytest.param([called_back(1, 29.0)], None, id="but-hardly-talked"),
         pytest.param([called_back(5)], None, id="called-before"),
         pytest.param([ended(1.5, ring=3.0), called_back(1)], None, id="after-a-one-ring-call"),
         pytest.param(
             [ended(9, by="201", talk=61.0), ended(8, by="202", talk=61.0)],
-            "2 of our people talked with it for more than a minute",
+            "2 of our people talked with the caller for more than a minute",
             id="talked-with-two",
         ),
         pytest.param([ended(9, by="201", talk=61.0)], None, id="talked-with-one"),

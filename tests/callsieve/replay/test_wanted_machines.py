@@ -65,25 +65,27 @@ def wanted(
         pytest.param(Rows(signals=[VOICEMAIL]), None, id="message-alone"),
         pytest.param(
             Rows(signals=[VOICEMAIL], answered=answered("201", "202")),
-            ["it left a message", "2 of our people answered it and did not mark it"],
+            ["the caller left a message", "2 of our people answered a call and did not mark the number"],
             id="message-and-answered",
         ),
         pytest.param(
             Rows(answered=answered("201"), challenges=challenged(MESSAGE, MESSAGE)),
             [
-                "it left 2 messages",
+                "the caller left 2 messages",
                 "one of us",
-                "it pressed nothing when challenged, as an automated caller does",
+                "the caller pressed nothing when challenged, as an automated caller does",
             ],
             id="message-kept-after-a-challenge",
         ),
         pytest.param(
             Rows(signals=[signal(SignalCategory.SECOND_TALK)], answered=answered("201")),
-            ["one talked with it again on another day", "one of us"],
+            ["one person talked with the caller again on another day", "one of us"],
             id="talked-with-again",
         ),
         pytest.param(
-            Rows(signals=[signal(SignalCategory.NOT_SPAM)]), ["a colleague marked it as not spam"], id="said-to-be-fine"
+            Rows(signals=[signal(SignalCategory.NOT_SPAM)]),
+            ["a colleague marked the number as not spam"],
+            id="said-to-be-fine",
         ),
         pytest.param(Rows(marks("203"), [VOICEMAIL], answered("201")), None, id="but-a-third-marked-it"),
         pytest.param(
@@ -99,7 +101,7 @@ def test_what_speaks_for_a_number(rows: Rows, why: list[str] | None) -> None:
     if why is None:
         assert said is None
     else:
-        one_of_us = "one of our people answered it and did not mark it"
+        one_of_us = "one of our people answered a call and did not mark the number"
         assert said == [one_of_us if item == "one of us" else item for item in why]
 
 
@@ -147,7 +149,7 @@ def test_midnight_is_no_other_time_of_day(before_midnight: float) -> None:
 def test_a_number_of_our_own_is_wanted() -> None:
     found = wanted(Rows(), known=KnownCallers(is_own=True))
     assert found is not None
-    assert [str(item) for item in found.why] == ["it is one of our own numbers"]
+    assert [str(item) for item in found.why] == ["the number is one of our own numbers"]
 
 
 def test_the_likeliest_machine_comes_first() -> None:

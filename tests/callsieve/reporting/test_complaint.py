@@ -75,7 +75,7 @@ def test_it_is_written_in_the_language_of_the_authority(callsieve: Program) -> N
 def test_what_is_not_known_of_a_number_stays_open(callsieve: Program) -> None:
     found = callsieve("report", "show", "+12017421899", "--to", "ftc", "--json").json
     assert value(found, "called-at") == value(found, "kind") == "(not known here)"
-    assert value(found, "yours") == "(yours to fill in)"
+    assert value(found, "yours") == "(please fill in yourself)"
     assert found["calls"] == []
 
 

@@ -151,7 +151,7 @@ def test_probable_mistakes_come_with_what_speaks_for_the_number(console: Console
     page = console.browser("operator").text("/")
     assert mistakes_on(page) == ["+12015550101", "+12015550102"]
     needs = page.partition('id="needs"')[2].partition("</section>")[0]
-    assert needs.index("Joe") < needs.index("contact") < needs.index("called it back")
+    assert needs.index("Joe") < needs.index("contact") < needs.index("called back")
     masked = console.browser("viewer").text("/")
     assert "+1201*****01" in masked
     assert "Joe" not in masked
@@ -261,7 +261,7 @@ def test_the_cost_of_the_control_sample_is_counted(office: Office) -> None:
     with office.console() as console:
         browser = console.browser("operator")
         first, calls, call = (browser.text(path) for path in ("/", "/calls", "/calls/ABCDEF01"))
-    assert "4 of 12 warned calls" in first
+    assert "4 of 12 calls due for a warning" in first
     assert calls.count("control sample: no warning") == 4
     assert "to the control sample" in call
 
