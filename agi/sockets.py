@@ -218,7 +218,7 @@ _CREDENTIALS = struct.Struct("=iII")  # ucred: process, user, group
 
 @dataclass(slots=True)
 class Peers:
-    """Finds the user behind each connection. The netlink socket for these questions is opened at the first use."""
+    """Finds the user behind each connection. Its netlink socket for questions to the kernel opens at the first use."""
 
     _netlink: socket.socket | None = None
     _sequence: int = 0

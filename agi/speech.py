@@ -207,7 +207,7 @@ def _families_of(record: DecisionRecord) -> tuple[Family, ...]:
 
 
 def _reasons_of_evidence(record: DecisionRecord) -> Iterator[Keys]:
-    """Yield the evidence that explains the decision, heaviest first: for the caller if allowed, otherwise against."""
+    """Yield the evidence that explains the decision, heaviest first: if it was `allow`, evidence for the caller."""
     speaks_for = record.would_be == Action.ALLOW.word and not is_of_sample(record.reason)
     families = _families_of(record)
     weighed = [(-family.log_odds if speaks_for else family.log_odds, family) for family in families]

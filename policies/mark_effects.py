@@ -136,7 +136,7 @@ def least_people(kind: MarkKind, answered: int, level: Level, weights: Weights, 
 
 
 def strongest(case: MarkedNumber, weights: Weights, people: int) -> MarkedNumber:
-    """Return the number with marks and hang-ups multiplied by the same factor, chosen for the strongest effect."""
+    """Return the number with marks and hang-ups multiplied by the factor for which they have the strongest effect."""
     sized = (
         case._replace(marks=case.marks * n, hung_up=case.hung_up * n, answered=(case.marks + case.hung_up) * n)
         for n in MULTIPLES

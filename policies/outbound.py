@@ -190,7 +190,7 @@ def _register(case: _Case) -> _Ruling | None:
 
 
 def _about_copy(case: _Case, copy: RegisterCopy) -> tuple[dict[str, str | int], bool]:
-    """Return the values for a reason that names a register copy, and whether the law considers the copy too old."""
+    """Return the values for a reason that names a register copy, and whether the copy is too old by law."""
     about: dict[str, str | int] = {"register": copy.name, "day": case.rules.day(copy.file_at)}
     row = next((row for row in case.law.register if row.name == copy.name), None) if case.law else None
     if case.law is None or row is None:

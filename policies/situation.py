@@ -99,7 +99,7 @@ def situation_of(
 
 
 def _with_emergency(facts: Facts, at: float, now: float) -> Facts:
-    """Return the facts with an emergency call that the store may not have. The call closer to `now` is used."""
+    """Return the facts with an emergency call that the store may not have. The call closer to `now` takes effect."""
     if not opens_after_closing(at, facts.emergency_closed_at):
         return facts
     if facts.emergency_at is not None and abs(facts.emergency_at - now) <= abs(at - now):

@@ -277,7 +277,7 @@ def is_of_listed_block(case: Case) -> bool:
 
 
 def is_of_same_exchange(case: Case) -> bool | None:
-    """Return whether caller and DID differ only in the last four digits of their numbers; None if one is unknown."""
+    """Return whether the caller's number and the DID differ only in the last four digits; None if one is unknown."""
     number, did = case.call.caller.key, case.call.did
     if number is None or not did:
         return None

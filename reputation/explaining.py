@@ -57,7 +57,7 @@ def _with_changes(evidence: Evidence, circumstances: Circumstances, weights: Wei
 
 
 def _without_names(evidence: Evidence) -> Evidence:
-    """Return evidence that has no standing in a normalised form, which serves as a cache key for many numbers."""
+    """Return evidence without a standing in a normalised form, so that many numbers share a cache key."""
     imported, identity = evidence.imported, evidence.identity
     if not imported and identity is None:
         return evidence

@@ -207,7 +207,7 @@ def _mark_of(db: sqlite3.Connection, number: str, statement: MarkStatement) -> M
 
 
 def _retract(db: sqlite3.Connection, marks: list[Mark], statement: MarkStatement) -> list[Mark]:
-    """Store retractions of these marks. A retraction is never dated before its mark; at the same time, it wins."""
+    """Store retractions of these marks, never dated before the marks. A retraction wins if both times are equal."""
     retracted = [
         replace(given, verdict=Verdict.RETRACTED, at=max(statement.at, given.at), channel=statement.channel)
         for given in marks

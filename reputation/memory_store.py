@@ -173,7 +173,7 @@ class MemoryStore:
         known.standings = kept
 
     def add_mark(self, mark: Mark) -> None:
-        """Add a mark, unless the person has a later mark. If two have the same time, a retraction wins."""
+        """Add a mark, unless the person has a later mark. If two marks have the same time, a retraction wins."""
         known = self._known_of(mark.number)
         known.standings.clear()
         key = (mark.auth_class, mark.reporter)
@@ -209,7 +209,7 @@ class MemoryStore:
         return known is not None and bool(known.talks or known.marks)
 
     def talks(self, number: str, now: float, person: str | None = None) -> list[tuple[str, float]]:
-        """Return who called the number and talked within 180 days, and when last. `person`: only for this person."""
+        """Return who called the number and talked within 180 days, and when last. `person`: look at one person."""
         known = self._known.get(number)
         if known is None or not known.talks:
             return []

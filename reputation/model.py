@@ -129,7 +129,7 @@ class Witnesses(NamedTuple):
     """How many witnesses have evidence against a number. Another site counts as a single witness.
 
     Attributes:
-        seen: How many there are, not counted beyond the most that any office needs.
+        seen: How many there are. Counting stops at the most that any office needs.
         label: How many are needed for a label.
         challenge: How many are needed for a challenge.
     """
@@ -346,8 +346,8 @@ class PeerWord(NamedTuple):
         weight: The weight of the row, up to 1.
         is_cleared: Whether the company upheld an appeal. If so, the row gives only `last_week` besides.
         level: The level at the company, by the evidence of its own people.
-        witnesses: How many of its people at least have evidence against the number.
-        answered: How many of its people at least answered the number.
+        witnesses: At least how many of its people have evidence against the number.
+        answered: At least how many of its people answered the number.
         first_week: The week of the company's first evidence.
         last_week: The week of the company's latest evidence.
         category: The kind of call, if the company gives it.

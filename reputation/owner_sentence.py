@@ -32,7 +32,7 @@ class OwnerFigures(NamedTuple):
 
 
 def figures_of(weights: Weights, people: int) -> OwnerFigures:
-    """Return the values of the sentence for an office of `people` people."""
+    """Return the values in the owner's sentence for an office of `people` people."""
     _, label, challenge = witnesses_of(None, people, weights.witnesses, 0.0)
     counts, limits = weights.counts, weights.witnesses
     marks = label

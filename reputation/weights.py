@@ -49,9 +49,9 @@ class CountWeights(WeightsTable, frozen=True):
 
     People are counted once each, and the counts fade by half in their half-life (docs/contributing/model.md).
 
-    Source: the design's fit on four seeds of its base office; messages are lowered. On 2026-11-30 `python -m
-    benchmarks.accuracy fit` found no better weights in the closed loop (benchmarks/accuracy/RESULTS.md). The intercept,
-    -2.24, is part of the thresholds of the levels.
+    Source: the design's fit on four seeds of its base office; the weight of messages was lowered. On 2026-11-30 `python
+    -m benchmarks.accuracy fit` found no better weights (benchmarks/accuracy/RESULTS.md). The intercept, -2.24, is part
+    of the thresholds of the levels.
     """
 
     marked: ForSpam = 4.87
@@ -140,7 +140,7 @@ class SampleWeights(WeightsTable, frozen=True):
 class BlockWeights(WeightsTable, frozen=True):
     """The weights of other bad numbers in the same block of 1000: enough for a tag, never more.
 
-    Block numbers that feeds list and block numbers that people here marked count separately.
+    Bad numbers by feeds and bad numbers by marks here count separately.
     """
 
     days: Days = 60.0

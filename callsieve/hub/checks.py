@@ -32,7 +32,7 @@ LEAVE = "callsieve hub leave"
 ERASURES = "callsieve hub erasures"
 START = Wording("systemctl enable --now callsieve-hub; callsieve hub status queries the hub")
 RESTART = Wording("systemctl restart callsieve-hub; meanwhile calls are decided with this site's own data")
-ASK = Wording("callsieve hub status queries it now; meanwhile calls are decided with this site's own data")
+ASK = Wording("callsieve hub status queries the hub now; meanwhile calls are decided with this site's own data")
 TWIN = Wording(
     "give one of the two another [hub] site and run callsieve hub join, or set standby = true if it is the standby"
 )

@@ -250,6 +250,6 @@ NO_ROUTE = (
 
 
 def stops_calls(policy: Policy) -> bool:
-    """Return whether the policy acts on calls (does not only observe), and some of its actions stop calls."""
+    """Return whether the policy acts on calls (does not only observe), and challenges or routes some calls."""
     orders = {policy.default, *(rule.action for rule in policy.rules)}
     return not policy.observe and not STOPPING.isdisjoint(orders)

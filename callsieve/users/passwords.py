@@ -125,6 +125,6 @@ class HalfLogins:
         return ticket
 
     def take(self, ticket: str, form: str, now: float) -> HalfLogin | None:
-        """Remove and return the login of a ticket; None for a used or expired ticket, or from another browser."""
+        """Remove and return the login of a ticket. None: the ticket was used, has expired, or is of another browser."""
         half = self._by_ticket.pop(hash_of(ticket), None)
         return half if half is not None and now < half.until and half.form == form else None

@@ -1,6 +1,6 @@
 """Evidence from the number's block of 1000 numbers, the only evidence about a number that never called before.
 
-Numbers on feeds and numbers marked by people here give two families. Only the feeds' family is outside evidence.
+Bad numbers by feeds and bad numbers by marks here give two families. Only the first family is outside evidence.
 """
 
 from collections.abc import Iterator

@@ -248,7 +248,7 @@ NO_NETWORKS = Networks({})
 
 
 def networks_in(path: Path) -> Networks:
-    """Read a networks file. Raise NetworkFileError if the file is missing or a line is invalid, or OSError."""
+    """Read a networks file. Raise NetworkFileError if it is missing or a line is invalid, OSError if unreadable."""
     if not path.is_file():
         raise NetworkFileError(f"{path}: there is no such file")
     names: dict[str, str] = {}

@@ -96,7 +96,7 @@ class CallerBlock(NamedTuple):
 
 
 def counts_over(db: sqlite3.Connection, since: float, until: float, step: float, site: str = "") -> list[ActionCount]:
-    """Count calls by their first action, real or observed, in steps of `step` seconds. `site`: only its calls."""
+    """Count calls by the action of the first decision, in steps of `step` seconds. `site`: only calls of this site."""
     about = {"since": since, "until": until, "step": step, "site": site}
     counts, again_of = (
         sql.replace(" WHERE ", f" WHERE {OF_SITE.format(row=row)}", 1) if site else sql

@@ -29,9 +29,9 @@ ENDINGS = (*(disposition.value for disposition in Disposition), VOICEMAIL)
 class CallFilter(NamedTuple):
     """A search for calls. A field that is `None` matches all. Instants are UTC seconds. `ending` is one of ENDINGS.
 
-    `callee`: an extension. It matches calls for this person, calls that rang there, and calls to the person's group
-    that rang nobody. `action`: the action taken or, in observe mode, the action that would have been taken. `site`:
-    another site. `linkedids`, `actions`, `numbers`: JSON arrays; a call matches if its value is in the array.
+    `callee`: an extension, whose person was called or rang, or whose group was called and nobody rang. `action`: the
+    action taken or, in observe mode, the action that would have been taken. `site`: another site. `linkedids`,
+    `actions`, `numbers`: JSON arrays; a call matches if its value is in the array.
     """
 
     number: str | None = None
@@ -179,7 +179,7 @@ _AFTER = "(d.at, d.id) < (:after_at, :after_id)"
 
 
 def find_calls(db: sqlite3.Connection, wanted: CallFilter, after: CallCursor | None, limit: int) -> list[CallRow]:
-    """Return at most `limit` calls that match, newest first. `after`: the last call of the previous page, if any."""
+    """Return at most `limit` calls that match, newest first. `after`: the cursor after which the page begins."""
     sql, parameters = statement(wanted, after, limit)
     return [CallRow(*row) for row in db.execute(sql, parameters)]
 

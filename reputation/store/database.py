@@ -58,7 +58,7 @@ def keep_digests(db: sqlite3.Connection) -> None:
 
 
 def changed_lists(db: sqlite3.Connection) -> list[str]:
-    """Return the lists that another program has changed, by their checksums. Without checksums, return all lists."""
+    """Return the lists that another program has changed, as checksums show. Without checksums, return all lists."""
     with transaction(db, begin_reading):  # else a list that the daemon writes meanwhile looks changed
         if not _has_table(db, "list_entry") or _has_table(db, UNMADE):
             return []

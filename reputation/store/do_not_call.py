@@ -158,7 +158,7 @@ def add_complaint(db: sqlite3.Connection, complaint: Complaint) -> bool:
 def remove_complaint(
     db: sqlite3.Connection, own_number: str, number: str | None, at: float | None = None
 ) -> Complaint | None:
-    """Remove and return the latest complaint about the own number. `number`, `at`: only if made by it, and then."""
+    """Remove and return the latest complaint about the own number. `number`: who complained. `at`: when."""
     rows = db.execute(REMOVE_COMPLAINT, {"own": own_number, "number": number, "at": at}).fetchall()
     return next((_complaint(row) for row in rows), None)
 

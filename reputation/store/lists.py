@@ -269,7 +269,7 @@ def phone_settings_of(db: sqlite3.Connection, person: str) -> set[PhoneSetting]:
 
 
 def replace_contacts(db: sqlite3.Connection, source: str, contacts: Iterable[Contact]) -> None:
-    """Replace the contacts of a source. Call it in a transaction."""
+    """Replace all stored contacts of a source by these contacts. Call it in a transaction."""
     db.execute("DELETE FROM contact WHERE source = ?", (source,))
     add_contacts(db, source, contacts)
 

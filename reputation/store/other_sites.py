@@ -89,7 +89,7 @@ class Ignored(NamedTuple):
 
 
 class SiteFigures(NamedTuple):
-    """How much evidence another site contributes, and how well it agrees with our own evidence.
+    """How much evidence another site contributes, and how well this evidence agrees with our own evidence.
 
     Attributes:
         site: The name of the site.
@@ -104,7 +104,7 @@ class SiteFigures(NamedTuple):
         marked: How many numbers the site marks as spam.
         agreed: How many of the marked numbers our own people or challenges speak against too.
         disagreed: How many of the marked numbers our own people or challenges speak for.
-        settled: Rulings here on its marks.
+        settled: How many of its marks decided cases here have confirmed, and how many refuted.
         ignored: Since when and why its evidence is ignored here; null if it is not ignored.
     """
 

@@ -138,7 +138,7 @@ def outbound_facts(
 def _calls_by_law(
     db: sqlite3.Connection, query: OutboundQuery, about: Mapping[str, object]
 ) -> tuple[int, float | None]:
-    """Return how many calls to the callee the law counts and, if its limit is reached, when it allows the next call."""
+    """Return how many calls to the callee the law counts, and when it allows the next call if its limit is reached."""
     if not query.law_calls:
         return 0, None
     let_out = _count(db, LET_OUT_BY_LAW, about)
@@ -161,7 +161,7 @@ def outbound_decisions(
     held: bool = False,
     limit: int = 100,
 ) -> list[OutboundRecord]:
-    """Return decisions, newest first. `callee`, `own_number`: only these. `held`: only held or refused calls."""
+    """Return decisions, newest first: all, or by `callee` or `own_number`. `held`: only held or refused calls."""
     wanted = {"callee": callee, "own_number": own_number, "held": held, "limit": limit}
     return [OutboundRecord(*row) for row in db.execute(SHOWN, wanted)]
 

@@ -136,7 +136,7 @@ def add_event(db: sqlite3.Connection, kind: EventKind, subject: str, at: float, 
 
 
 def add_decisions(db: sqlite3.Connection, after: int) -> None:
-    """Emit an event for each decision that was stored after the row `after`. Call it in the same transaction."""
+    """Emit an event for each decision after the row `after`. Call it in the transaction that stored the decisions."""
     with emitting(db):
         if is_wanted(db, EventKind.DECISION_TAKEN):
             (last,) = db.execute(LAST).fetchone()
@@ -208,7 +208,7 @@ def forget_state(db: sqlite3.Connection, key: str) -> None:
 def use_receivers(
     db: sqlite3.Connection, wanted: Mapping[str, Collection[EventKind]], weights: Weights = DEFAULT
 ) -> None:
-    """Set the receivers by name, with the kinds that each gets. Only the sender calls it, with the current settings.
+    """Set the receivers, by name, and the kinds of events that each gets. Only the sender calls this function.
 
     Undelivered events of other receivers are deleted. A receiver that was switched off stays off. Use a transaction.
     """
@@ -280,7 +280,7 @@ def trim(db: sqlite3.Connection, most: int = MOST_EVENTS) -> int:
 
 
 def expire_events(db: sqlite3.Connection, now: float) -> dict[str, int]:
-    """Delete expired events, and stop writing for an unread stream. Return how many events and deliveries were lost."""
+    """Delete expired events, and stop writing for an unread stream. Return how many rows of each kind were deleted."""
     if db.execute(STREAM_UNREAD, (STREAM_READ, now - KEPT_SECONDS)).fetchone():
         _want(db, set(), {row for row in db.execute(WANTED) if row[1] == STREAM})
     (first,) = db.execute(FIRST_AFTER, (now - KEPT_SECONDS,)).fetchone()

@@ -139,7 +139,7 @@ def record_outcomes(
 
 
 def settle_outcomes(db: sqlite3.Connection, now: float, limit: int = 1000) -> list[Signal]:
-    """Complete outcomes that wait with their decisions, if any, and record the evidence. Call it every minute."""
+    """Add the decisions, if any, to outcomes that wait for these, and record the evidence. Call it every minute."""
     rows = db.execute(WAITING, (now - SETTLE_SECONDS, limit)).fetchall()
     if not rows:
         return []

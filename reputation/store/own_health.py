@@ -257,7 +257,7 @@ def grade_all(
     weights: Weights = DEFAULT,
     networks: daily_counts.Networks = daily_counts.NO_NETWORKS,
 ) -> int:
-    """Grade every number with recent calls, a bad grade or a label, and return how many. Update suspicions daily."""
+    """Grade every number that has recent calls, a bad grade or a label. Return how many. Daily: update suspicions."""
     calling = own_days.calling_numbers(db, int(now // DAY_SECONDS) - daily_counts.MONTH)
     labelled = (check.number for check in latest_label_checks(db) if check.label)
     numbers = dict.fromkeys((*calling, *unwell_numbers(db), *labelled))

@@ -27,7 +27,7 @@ SALT = "SELECT salt FROM site"
 
 
 def count_people(db: sqlite3.Connection) -> int:
-    """Count the people of this site, and return how many. Tags need a share of them. Call it in a transaction."""
+    """Count the people of this site. A tag needs a share of them as witnesses. Call it in a transaction."""
     db.execute(COUNT_PEOPLE)
     return people_here(db)
 

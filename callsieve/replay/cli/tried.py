@@ -99,7 +99,7 @@ SHOWN = 5
 # The effect of the policy on each kind of callers.
 MEANS = {
     CallerBehaviour.COMPLAINT: "kept away, unless they press a digit",
-    CallerBehaviour.TALKED: "wanted; automated callers would be lost",
+    CallerBehaviour.TALKED: "wanted callers; automated callers would be lost",
     CallerBehaviour.ANSWERED: "deliveries, for example",
     CallerBehaviour.MESSAGE: "mostly wanted",
     CallerBehaviour.UNANSWERED: "unknown",

@@ -129,7 +129,7 @@ def first_try(db: sqlite3.Connection) -> FirstTry | None:
 
 
 def note_first_try(db: sqlite3.Connection, at: float) -> None:
-    """Record the first attempt to reach the hub. If one is recorded or the hub was reached, change nothing."""
+    """Record the first attempt to reach the hub. If an attempt is recorded or succeeded before, change nothing."""
     sql = "INSERT OR IGNORE INTO hub_first_try (only_row, at) SELECT 1, ? WHERE NOT EXISTS (SELECT 1 FROM hub_link)"
     db.execute(sql, (at,))
 

@@ -93,7 +93,7 @@ def settle(db: sqlite3.Connection, kind: rows.Kind, number: str, key: str, site:
 def replaces(db: sqlite3.Connection, kind: rows.Kind, row: rows.SharedRow, site: str) -> None:
     """Stop applying the old version of a site's statement, before a new version is written.
 
-    The row is only deleted from its table if nobody here has changed it.
+    The old row is only deleted from its table if nobody here has changed the row.
     """
     for statement in _statements(db, kind, row.number, row.key, site):
         if statement.origin == row.origin and statement.state == IN_FORCE:

@@ -57,7 +57,7 @@ def test_a_burst_weighs_nothing_until_somebody_has_looked(callsieve: Program) ->
     out = callsieve.ok("review", "done", CALLER)
     assert log_odds(callsieve) > 3
     assert "by joe" in callsieve.ok("lookup", CALLER)
-    assert "its marks were reviewed" in callsieve.ok("calls", "show", "7KQ2M4XA")
+    assert "the number's marks were reviewed" in callsieve.ok("calls", "show", "7KQ2M4XA")
     assert "waiting for a review" in callsieve.fails("review", "done", CALLER)
     callsieve.ok(*undo_of(out))
     [waiting] = callsieve("review", "list", "--json").json
