@@ -103,7 +103,7 @@ def reporting_problems(reporting: Reporting, feeds: tuple[FeedTable, ...]) -> It
 
 
 def feed_problems(feeds: tuple[FeedTable, ...]) -> Iterator[tuple[str, str]]:
-    """Yield each invalid key of `[[feed]]` with an error message. callsieve.settings checks regions and repeats."""
+    """Yield each invalid key of `[[feed]]` with an error message. callsieve.settings checks region and unique name."""
     for place, feed in enumerate(feeds):
         key = f"feed[{place}]"
         if (wrong := url_problem(feed.url, private=feed.private)) is not None:

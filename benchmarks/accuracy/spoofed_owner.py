@@ -292,7 +292,7 @@ def _played(office: Office, plan: Plan, variant: Variant, read_from: float) -> T
 
 
 def sheet_of(tallies_by_names: Mapping[tuple[str, str], Sequence[Tally]]) -> Sheet:
-    """Return the table. `tallies_by_names`: the tallies of all seeds, by the names of variant and scene."""
+    """Return the table of all variants. `tallies_by_names`: tallies of all seeds, by the names of variant and scene."""
     cell = Cell(STRICT, "")
     rows = []
     for variant in VARIANTS:

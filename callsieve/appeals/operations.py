@@ -128,7 +128,7 @@ class RulingRequest(msgspec.Struct, frozen=True):
 
 
 class ClearRequest(msgspec.Struct, frozen=True):
-    """A request to remove what stops calls of a number whose appeal was upheld. `remove`: which kinds of stops."""
+    """A request to remove what stops calls of a number with upheld appeal. `remove`: the kinds of stops to remove."""
 
     appeal: AppealText
     remove: Stops

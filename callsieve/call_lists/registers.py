@@ -117,7 +117,7 @@ class CopyAge:
 
 
 def copy_ages(db: sqlite3.Connection, now: float) -> list[CopyAge]:
-    """Return the copies of do-not-call registers that are in force, with their ages."""
+    """Return the current copies of do-not-call registers with their ages."""
     return [_age_of(copy, now) for copy in registers.list_copies(db)]
 
 

@@ -39,7 +39,7 @@ _ASKABLE = re.compile(r"[0-9A-Za-z+*#_.-]+", re.ASCII)
 
 
 class _EnoughAsked(Exception):
-    """The maximum count of commands has run on Asterisk's console."""
+    """As many commands as allowed have run on Asterisk's console."""
 
 
 class Extensions:
