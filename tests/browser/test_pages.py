@@ -19,6 +19,7 @@ from tests.browser.looking import NAMES, PATHS, looking, open_page, open_shown, 
 from tests.browser.office import make_office
 from tests.browser.serving import serving, web_settings
 from tests.callsieve.browsing import SETTINGS
+from tests.waiting import wait_until
 
 GRAVE = ("serious", "critical")
 # Files, parts of pages, and what machines read.
@@ -160,7 +161,9 @@ def test_a_shift_would_be_noticed(visitors: dict[tuple[str, bool], Visitor]) -> 
     page = visitors["wide", False].page
     open_page(page, "/login")
     page.evaluate("document.querySelector('main').style.paddingTop = '20rem'")
-    page.wait_for_function(f"window.shifted > {LEAST_SHIFT}")
+    wait_until(
+        lambda: page.evaluate("window.shifted") > LEAST_SHIFT
+    )  # the policy forbids what wait_for_function evaluates
 
 
 def faults_on(page: Page) -> Iterator[str]:
