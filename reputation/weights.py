@@ -97,7 +97,7 @@ class WitnessWeights(WeightsTable, frozen=True):
 
     The limits are shares of all people here, within bounds: of 200 people 5 for a label and 14 for a challenge. In the
     simulated office, 1 to 2.5 % for a label made no difference. With 6 % for a challenge, 10 attackers who worked
-    together cost a new automatic caller 29 % of its calls; with 7 %, 3 % (benchmarks/accuracy/RESULTS.md).
+    together cost a new automatic caller 2.5 % of its calls; with 7 %, 0.4 % (benchmarks/accuracy/RESULTS.md).
     """
 
     days: Days = 90.0
