@@ -86,7 +86,7 @@ AppealText = Annotated[
 ]
 Stops = Annotated[
     tuple[Annotated[str, Meta(pattern="^(list|policy|people)$")], ...],
-    Meta(max_length=3, description="The kinds of reasons that stop calls of the number, to be removed."),
+    Meta(max_length=3, description="Which kinds of reasons to remove, of those that stop calls from the number."),
 ]
 
 

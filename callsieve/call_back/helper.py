@@ -250,7 +250,7 @@ def _missing(settings: HelperSettings, state: Path) -> Iterator[str]:
     spool = Path(settings.spool)
     for directory, remedy in (
         (state, "systemd creates the directory (StateDirectory= of the unit); or name another with --state"),
-        (spool, "spool = in the helper's settings is not Asterisk's astspooldir"),
+        (spool, "`spool` in the helper's settings differs from astspooldir in asterisk.conf"),
         (
             spool / OUTGOING,
             "Asterisk creates it when pbx_spool.so is loaded. Otherwise set spool = to the astspooldir of Asterisk",

@@ -46,8 +46,8 @@ class Words {
 		return [
 			'observe' => _('Decides and records only. Every call rings.'),
 			'cautious' => _('Tags suspicious calls, warns the callee about them, and asks likely spam callers to press a digit.'),
-			'balanced' => _('Like the preset `cautious`, but calls with very strong evidence against them go to voicemail.'),
-			'strangers' => _('Like the preset `balanced`. Outside office hours an unknown caller must press a digit, once in 90 days.'),
+			'balanced' => _('Like the preset cautious, but calls with very strong evidence against them go to voicemail.'),
+			'strangers' => _('Like the preset balanced. Outside office hours an unknown caller must press a digit, once in 90 days.'),
 		];
 	}
 

@@ -319,7 +319,8 @@ def test_what_the_caller_did_is_bounded_and_of_its_class(
     history = challenge_history_of(mine)
     family = caller_of(history, DEFAULT.caller, NOW + days * DAY_SECONDS, proven)
     assert family is None or -1.2 <= family.log_odds <= 1.3
-    if any(challenge.result is ChallengeResult.PASSED for challenge in challenges):  # then a robot does not count
+    passed_in = {challenge.auth_class for challenge in challenges if challenge.result is ChallengeResult.PASSED}
+    if passed_in - {AuthClass.UNAUTHENTICATED}:  # then a robot does not count
         mine = [challenge for challenge in mine if challenge.result is not ChallengeResult.ROBOT]
     both, own = (standing_of(rows._replace(challenges=some), UNKNOWN, DEFAULT) for some in (challenges, mine))
     if both is not None and own is not None:

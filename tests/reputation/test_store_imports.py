@@ -117,7 +117,7 @@ def test_an_import_that_was_taken_for_dead_says_so(db: sqlite3.Connection, path:
             import_numbers(other, "other", "spam", [], lambda: NOW + 86_401)
         return last_of(rows)
 
-    with pytest.raises(StoreError, match="start it again"):
+    with pytest.raises(StoreError, match="start the import again"):
         import_numbers(db, "feed", "spam", rows_of(CALLER), lambda: NOW, feed=Feed(merge=slow))
     assert stored(db) == []
 

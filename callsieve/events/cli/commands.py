@@ -223,7 +223,7 @@ def list_alerts(as_json: JsonOption = False, config: ConfigOption = None) -> Non
 
 def try_rule(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(help="Its name in the settings.", show_default=False)],
+    name: Annotated[str, typer.Argument(help="Name of the alert rule in the settings.", show_default=False)],
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:

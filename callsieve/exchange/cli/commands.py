@@ -81,7 +81,10 @@ UrlArgument = Annotated[str, typer.Argument(help="The https address where the co
 KeyOption = Annotated[str, typer.Option("--key", help="The company's public key, received over another channel.")]
 PrivateOption = Annotated[bool, typer.Option("--private", help="Allow a server in your own network.")]
 WeightOption = Annotated[
-    float, typer.Option("--weight", help="Weight of the company's evidence, as a share of a tag: 0 to 1.")
+    float,
+    typer.Option(
+        "--weight", help="How much the company's evidence counts: from 0, not at all, to 1, enough by itself for a tag."
+    ),
 ]
 
 

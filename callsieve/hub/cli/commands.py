@@ -270,7 +270,7 @@ def leave(
     settings = loaded.settings.hub
     if not settings.site:
         raise CommandError(f"{loaded.settings_file}: [hub] site is not set: this PBX takes no part in a hub")
-    if not options.confirmed(f"Leave the hub as {settings.site}?", yes=yes):
+    if not options.confirmed(f"Disconnect this PBX (site {settings.site}) from the hub?", yes=yes):
         say("Nothing was changed.")
         raise SystemExit(1)
     try:

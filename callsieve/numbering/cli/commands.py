@@ -90,7 +90,8 @@ def _text_of(file: Path) -> bytes:
 
 def _summary(plan: PlanFile) -> str:
     beside = "own rows beside the plan of " if plan.adds else ""
-    return f"{beside}{plan.country}, {plural(plan.ranges, 'range')}, {plan.evidence} of them with a source that counts"
+    ranges = plural(plan.ranges, "range")
+    return f"{beside}{plan.country}, {ranges}, {plan.evidence} of them from a source used as evidence"
 
 
 def _show_countries(plan: NumberPlan, as_json: bool) -> None:

@@ -137,7 +137,7 @@ def _show_missing_trunks(pbx: FoundPbx) -> None:
         f'[[trunk]]\nname = "{name}"\nchannels = "{trunk.channels}"' for name, trunk in names if NAME.fullmatch(name)
     ]
     if lines:
-        say("Add to the settings, with region and trusted where they differ from the defaults:")
+        say("Add these lines to the settings. Set region and trusted too where they differ from the defaults:")
         for line in "\n".join(lines).splitlines():
             say_command(line)
 

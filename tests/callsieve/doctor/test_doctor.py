@@ -529,7 +529,7 @@ LabelCheck = Callable[[CheckContext], Finding]
             {"dialplan show": freepbx_dialplan(TRUNK_CONTEXT) + hooked(last="Return()")},
             "",
             "warn",
-            "does not ask us in macro-dial-hunt-predial-hook",
+            "does not ask CallSieve in macro-dial-hunt-predial-hook",
             id="freepbx-with-an-empty-hook",
         ),
         pytest.param(
@@ -537,7 +537,7 @@ LabelCheck = Callable[[CheckContext], Finding]
             {"dialplan show": freepbx_dialplan(TRUNK_CONTEXT) + hooked(last="AGI(theirs.php)")},
             "",
             "warn",
-            "macro-dial-hunt-predial-hook is in use by something else",
+            "macro-dial-hunt-predial-hook is in use by other code",
             id="freepbx-with-a-hook-of-somebody-elses",
         ),
         pytest.param(
@@ -656,7 +656,7 @@ LabelCheck = Callable[[CheckContext], Finding]
             {"manager show user callsieve": " read perm: call,cdr,user,agent\n write perm: all,originate\n"},
             MANAGER,
             "warn",
-            "as powerful as a shell",
+            "the same power as a shell",
             id="manager-mighty",
         ),
         pytest.param(

@@ -123,7 +123,7 @@ def test_a_packed_file_and_a_region_of_its_own(callsieve: FedOffice, feeds: Feed
     feeds.files["/list.csv.gz"] = gzip.compress(b"number,category\n020 7183 8750,scam\n")
     callsieve.wants(feeds, url=feeds.url("/list.csv.gz"), region="GB", verdict="ok")
     assert callsieve.fetch()["numbers"] == 1
-    assert "lists it as fine" in callsieve.ok("lookup", "+442071838750")
+    assert "lists the number as fine" in callsieve.ok("lookup", "+442071838750")
 
 
 # What is refused: what is in force stays.

@@ -81,7 +81,7 @@ def test_what_gzip_packed_is_read_as_it_is(callsieve: Program) -> None:
 
 def test_a_feed_may_speak_for_numbers(callsieve: Program) -> None:
     callsieve.ok("import", "feed", callsieve.file("f", TEN), "--source", "partners", "--verdict", "ok")
-    assert "lists it as fine" in callsieve.ok("lookup", CALLER)
+    assert "lists the number as fine" in callsieve.ok("lookup", CALLER)
     assert feed_of(callsieve, "partners")["verdict"] == "ok"
 
 

@@ -62,7 +62,7 @@ def test_a_second_import_takes_the_place_of_the_first(callsieve: Program) -> Non
 
 def test_a_list_may_speak_for_numbers(callsieve: Program) -> None:
     callsieve.ok("import", "numbers", callsieve.file("n.csv", NUMBERS), "--source", "partners", "--verdict", "ok")
-    assert "lists it as fine" in callsieve.ok("lookup", CALLER)
+    assert "lists the number as fine" in callsieve.ok("lookup", CALLER)
 
 
 def test_a_dry_run_counts_the_same_and_changes_nothing(callsieve: Program) -> None:

@@ -33,13 +33,13 @@ def callsieve(tmp_path: Path) -> Program:
 
 
 def test_it_says_what_it_would_do_what_it_does_and_what_it_did(callsieve: Program) -> None:
-    assert callsieve.ok("housekeeping", "show").startswith("No job")
+    assert callsieve.ok("housekeeping", "show").startswith("No housekeeping job")
     callsieve.add_decisions(make_record("OLDER111", at=time.time() - 91 * DAY), make_record("YOUNG111"))
     out = callsieve.ok("housekeeping", "run", "--dry-run")
     assert "1 decision\n" in out
     assert out.endswith("Nothing was changed.\n")
     assert len(callsieve("calls", "show", "--json").json) == 2
-    assert callsieve.ok("housekeeping", "show").startswith("No job")
+    assert callsieve.ok("housekeeping", "show").startswith("No housekeeping job")
     did = {item["job"]: item["did"] for item in callsieve("housekeeping", "run", "--json").json}
     assert (did["retention"], list(did)) == ({"decision": 1}, [job.name for job in JOBS])
     assert [item["id"] for item in callsieve("calls", "show", "--json").json] == ["YOUNG111"]
@@ -54,7 +54,7 @@ def test_the_doctor_says_when_nobody_keeps_house(callsieve: Program) -> None:
         return finding.status, str(finding.detail)
 
     status, detail = said(0)
-    assert (status, detail.partition(":")[0]) == (CheckStatus.OK, "no job has run yet")
+    assert (status, detail.partition(":")[0]) == (CheckStatus.OK, "no housekeeping job has run yet")
     callsieve.add_decisions(make_record("OLDER111", at=time.time() - 91 * DAY))
     callsieve.ok("housekeeping", "run")
     assert said(3600) == (CheckStatus.OK, "1 h ago; old rows removed: 1")

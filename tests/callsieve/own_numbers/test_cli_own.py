@@ -63,7 +63,7 @@ def repeat(callsieve: Program, printed: str) -> str:
 def test_add_changes_only_what_is_given(callsieve: Program) -> None:
     callsieve.ok("own", "add", OWN, "--name", "Acme", "--trunk", "carrier", "--document", "LOA 7", "--document", "bill")
     out = callsieve.ok("own", "add", OWN, "--purpose", "reminders", "--next-check", "never")
-    assert "it was changed" in out
+    assert "the given details were changed" in out
     entry = shown(callsieve)
     assert (entry["name"], entry["purpose"], entry["documents"]) == ("Acme", "reminders", ["LOA 7", "bill"])
     assert entry["next_check_at"] is None
@@ -151,9 +151,9 @@ def test_only_the_last_word_on_a_number_is_undone(callsieve: Program) -> None:
 def test_what_is_undone_already_is_said_to_be(callsieve: Program) -> None:
     words = shlex.split(callsieve.ok("own", "add", OWN).splitlines()[-1])[1:]
     callsieve.ok(*words)
-    assert callsieve.fails(*words).startswith("It was already undone")
+    assert callsieve.fails(*words).startswith("This change was already undone")
     callsieve.ok("own", "add", OWN)
-    assert "It was already undone" in callsieve.fails(*words)
+    assert "This change was already undone" in callsieve.fails(*words)
 
 
 def test_the_audit_names_what_can_be_undone(callsieve: Program) -> None:

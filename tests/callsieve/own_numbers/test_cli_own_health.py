@@ -34,9 +34,9 @@ def calling(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> Program:
 
 def test_show_has_the_grade_the_reasons_and_the_days(calling: Program) -> None:
     out = calling.ok("own", "show", SALES)
-    assert "No number of marks alone" in out
-    assert calling("own", "show", SALES, "--json").json["to_owner"].startswith("No number of marks alone")
-    assert "No number of marks alone" in calling.ok("lookup", OWN)
+    assert "Marks alone never stop" in out
+    assert calling("own", "show", SALES, "--json").json["to_owner"].startswith("Marks alone never stop")
+    assert "Marks alone never stop" in calling.ok("lookup", OWN)
     assert calling("lookup", "+12015550198", "--json").json["to_owner"] == ""
     assert re.match(rf"{re.escape(SALES)} is not registered.*\ngrade +at risk\n", out)
     assert re.search(r"at risk: \d+% of the answered", out)
@@ -73,7 +73,7 @@ def test_a_number_with_too_few_calls_has_no_grade(calling: Program) -> None:
 def test_the_list_grades_all_and_says_what_is_wrong(calling: Program) -> None:
     out = calling.ok("own", "list")
     assert "1 number more" in out
-    assert f"{SALES}: the people it called" in out
+    assert f"{SALES}: the people called" in out
     listed = calling("own", "list", "--json").json
     assert [(number["number"], number["grade"]) for number in listed["numbers"]] == [(OWN, "healthy")]
     assert [(item["number"], item["grade"]) for item in listed["unregistered"]] == [(SALES, "at_risk")]

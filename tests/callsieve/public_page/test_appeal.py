@@ -105,7 +105,7 @@ def test_the_console_says_where_it_came_from(stranger: Stranger, office: Office)
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        pytest.param({"name": " "}, "enter who appeals", id="nobody"),
+        pytest.param({"name": " "}, "enter the name of the person who appeals", id="nobody"),
         pytest.param({"contact": "a\nb"}, "one line each", id="two-lines"),
         pytest.param({"statement": "x" * 2001}, "2,000 characters", id="long"),
     ],
