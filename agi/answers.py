@@ -64,7 +64,7 @@ _GAPS = re.compile(r"\s*[,.;:!?，。；：！？]+[\s,.;:!?，。；：！？]*
 
 
 def words_shown(words: str, display: Display) -> str:
-    """Return the line that a phone shows for a caller's recognised words; empty if these have no letter or digit."""
+    """Return the line that a phone shows for a caller's recognised words; empty if no word has a letter or digit."""
     line = without_prefix(tidied(words), display.texts())
     short = shortened(line) or line
     if not any(character.isalnum() for character in short):
@@ -171,7 +171,10 @@ def dial_options_of(decision: Decision, per_phone: PerPhone, ask: str = "") -> s
 
 
 def ask_of(call: IncomingCall, decision: Decision, site: Site) -> str:
-    """Return which question a challenged caller is asked; empty: none. Only withheld callers are asked for a number."""
+    """Return which question a challenged caller is asked; empty: none.
+
+    Only callers who withhold their number are asked for it.
+    """
     if decision.action is not CHALLENGE:
         return ""
     ask = decision.ask or site.ask
@@ -211,8 +214,8 @@ def answer_to_screen(
 ) -> bytes:
     """Return the answer to `/screen`, without empty variables. `decision_id` is empty if the decision was not recorded.
 
-    Variables with free text or many endpoints come first, in order of importance. The others follow, because a single
-    command sets them all.
+    Variables with free text or many endpoints come first, in order of importance. A single command at the end sets all
+    other variables.
     """
     ask = ask_of(call, decision, site)
     shown = shown_of(call, decision, site.display)
@@ -342,7 +345,7 @@ def answer_to_explain(last: LastCall | None) -> bytes:
 
 
 def answer_to_passcode(passcode: str | None) -> bytes:
-    """Return the answer to `/passcode`: sound files that speak the passcode twice. None: nobody has the phone."""
+    """Return the answer to `/passcode`: sound files that speak the passcode twice. None: the phone has no owner."""
     return _spoken(passcode_keys(passcode) if passcode else (Phrase.PASSCODE_NOBODY,))
 
 

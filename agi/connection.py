@@ -202,7 +202,7 @@ class AgiConnection:
 
     @property
     def due(self) -> float:
-        """Return when the current phase must end, on the monotonic clock. All phases are timed from the accept."""
+        """Return when the current phase must end, on the monotonic clock. Every time limit counts from the accept."""
         server = self._server
         if self._state is _READING:
             return self._accepted_at + server.first_seconds
@@ -259,7 +259,7 @@ class AgiConnection:
             server.read_replies_later(self)
 
     def _is_taken(self, answer: bytes) -> bool:
-        """Return whether the kernel accepted the whole answer. A part is useless: the last command sets the action."""
+        """Return whether the kernel accepted the whole answer. Without its last command, the answer has no action."""
         try:
             is_whole = self._socket.send(answer, socket.MSG_DONTWAIT) == len(answer)
             self._socket.shutdown(socket.SHUT_WR)

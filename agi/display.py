@@ -145,7 +145,7 @@ def shown_of(call: IncomingCall, decision: Decision, display: Display) -> Shown:
 
 
 def label_of(decision: Decision, display: Display) -> str:
-    """Return the tag of a call, from the rule or else by the category of the number; empty if the call has no tag."""
+    """Return the tag of a call: the rule's tag, or else the tag for the number's category; empty without a tag."""
     if decision.action not in (TAG, WARN):
         return ""
     if decision.label is not None and decision.label not in _WORD_BY_LABEL:
@@ -155,7 +155,7 @@ def label_of(decision: Decision, display: Display) -> str:
 
 
 def word_against(decision: Decision) -> str:
-    """Return the key of the tag's text: by category, or by the purpose of the number range, or `spam` or `unknown`."""
+    """Return the key of the tag's text: for the number's category, its range's purpose, `spam` or `unknown`."""
     purpose = decision.purpose if decision.category is None else None
     if purpose is not None and (purpose in AGAINST_CALLERS or not _is_bad(decision)):
         return f"plan-{purpose.value}"
@@ -183,7 +183,7 @@ def tidied(raw_name: str) -> str:
 
 
 def without_prefix(name: str, prefixes: tuple[str, ...]) -> str:
-    """Return the name without leading prefixes. Any spelling of a prefix is removed, at most four times."""
+    """Return the name without leading prefixes, at most four. Upper case and compatible characters (NFKC) match too."""
     if not name:  # most calls outside North America
         return name
     folded = _all_folded(prefixes)
@@ -234,5 +234,5 @@ def fitting(prefix: str, name: str, characters: int) -> str:
 
 
 def _width_of(text: str) -> int:
-    """Return how many Latin letters the text is wide on a display. A Chinese character counts as two."""
+    """Return the width of the text on a display, in Latin letters. A Chinese character counts as two."""
     return len(text) if text.isascii() else sum(2 if east_asian_width(c) in "WF" else 1 for c in text)

@@ -173,7 +173,7 @@ def known_call_of(request: Request, site: Site) -> IncomingCall:
 
 
 def _known_caller(request: Request, region: str) -> Number:
-    """Return the caller's number from an earlier answer. Without such an answer, ignore the channel's number too."""
+    """Return the caller's number from an earlier answer (`caller=`). Without it, return a caller without a number."""
     known = caller_of(request.arguments.get("caller", ""), "ZZ")
     if known.key:
         return Number(known.key, known.key, known.kind)
@@ -182,7 +182,10 @@ def _known_caller(request: Request, region: str) -> Number:
 
 
 def _trunk_of(request: Request, site: Site) -> Trunk:
-    """Return the trunk named by the dialplan, or else by the channel, which is a Local channel after a queue."""
+    """Return the trunk that the dialplan names, or else the trunk of the channel.
+
+    After a queue, the channel is a Local channel, from which the trunk cannot be seen.
+    """
     return site.trunk_of(request.arguments.get("trunk") or request.variables.get("agi_channel", ""))
 
 

@@ -75,8 +75,8 @@ class Request:
 class Reply:
     """Asterisk's reply to a command. `result` is empty if `code` is not 200. `endpos` is in samples.
 
-    `data` is the text in brackets, or the sentence of another code. A caller may have chosen it, so `(hangup)` is
-    ignored.
+    `data` is the text in brackets; for codes other than 200, the text after the code. A caller may have chosen this
+    text, so `(hangup)` does not count as a hang-up.
     """
 
     code: int

@@ -117,7 +117,7 @@ class Knowledge(Protocol):
         ...
 
     async def prove_by_call(self, keyed: KeyedCode, at: float, give_up_at: float) -> bool:
-        """Return whether the keyed code is the number's code. If so, record that the caller controls the number.
+        """Return whether the caller keyed the code for this number. If so, record that the caller controls the number.
 
         Raise TimeoutError if the record is not stored by the monotonic time `give_up_at`. The record is then dropped.
         """
@@ -313,8 +313,8 @@ class Screening:
     async def mark(self, request: Request) -> bytes:
         """Apply a feature code (`/mark`). The reporter is the person whose endpoint dialled the code.
 
-        A code that misses the deadline is dropped. The phone has then already announced a failure, so people dial
-        again. A second code within a minute would undo the first.
+        A code that misses the deadline is dropped. By then the phone has announced a failure, so people dial again. If
+        the late code were applied, the repeated code would undo it, as any second code within a minute does.
         """
         started, now = self.monotonic(), self.wall_clock()
         endpoint, code = request.arguments.get("endpoint", ""), request.arguments.get("code", "")

@@ -12,7 +12,7 @@ the last moment is stored.
 Only Asterisk's user, root and the service's own user get decisions. The kernel tells which user connects (agi.sockets)
 before anything else is done. Any other user gets fail-open, except for `/status`. Only a few such connections are kept
 open, so that calls do not wait behind them. A connection is counted as a call when its request is complete. Incomplete
-connections are limited too, and the oldest is closed first: Asterisk sends its request at once.
+connections are limited too, and the oldest is closed first, because Asterisk sends its request at once.
 
 A call costs one object and at most one task. One timer of the server ends phases that take too long.
 """
@@ -87,9 +87,10 @@ Handler = Callable[[Request], Awaitable[bytes] | bytes]
 class AgiServer:
     """Answers AGI connections with the result of `handle`, or with `fail_open(reason, request)`.
 
-    `handle` returns the commands to send, which is cheaper, or an awaitable that gives the commands. `header_seconds`
-    and `deadline_seconds` count from the accept. `users`: the user IDs that get decisions. A request with `key` gets a
-    decision too. `is_blind`: the kernel cannot name the user of a TCP connection, so nobody gets a decision over TCP.
+    `handle` returns the commands to send, or an awaitable of the commands, which takes more time. `header_seconds`
+    and `deadline_seconds` count from the accept. `users`: the user IDs that get decisions. A request that carries
+    `key` gets a decision for any user. `is_blind`: the kernel cannot name the user of a TCP connection, so nobody gets
+    a decision over TCP.
     """
 
     handle: Handler
@@ -173,7 +174,7 @@ class AgiServer:
 
     @property
     def first_seconds(self) -> float:
-        """Return the time limit of the shortest phase in seconds."""
+        """Return the shortest time limit of all phases, in seconds."""
         return min(self.header_seconds, self.deadline_seconds)
 
     def _end_due_phases(self) -> None:

@@ -20,7 +20,7 @@ SIP_CODE_BY_REJECT = {"603": 603, "607": 607, "608": 608, "busy": 486, "not-in-s
 class Trunk:
     """A trunk from the settings. `channels`: a glob over channel names (`PJSIP/carrier-*`).
 
-    `verstat`: whether the carrier's check of callers counts as evidence. On a trusted trunk it always does.
+    `verstat`: whether the carrier's check of callers counts as evidence. On a trusted trunk this check always counts.
     """
 
     name: str
@@ -88,7 +88,10 @@ class Site:
         return next((known.region for known in self.trunks if known.name == trunk), self.region)
 
     def reject_on(self, trunk: str | None) -> str:
-        """Return the key of SIP_CODE_BY_REJECT for a trunk. Unknown trunk: the key that all trunks share, or 603."""
+        """Return the key of SIP_CODE_BY_REJECT for a trunk.
+
+        For an unknown trunk, return the key that all trunks share, or 603.
+        """
         described = next((known.reject for known in self.trunks if known.name == trunk), None)
         if described is not None:
             return described

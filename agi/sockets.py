@@ -155,7 +155,8 @@ class Acceptor:
     """Accepts connections and passes each to `admit`, with the peer's address and the local address.
 
     One connection is accepted per turn of the event loop, so that earlier calls are served in between. asyncio's server
-    would create a transport for every connection first. Accepted sockets block. `listener`, which it closes, does not.
+    would create a transport for every connection first. Accepted sockets are in blocking mode. `listener` is in
+    non-blocking mode, and `stop` closes it.
     """
 
     listener: socket.socket
@@ -261,7 +262,10 @@ class Peers:
         return user if state == TCP_ESTABLISHED else None
 
     def _owner(self, family: int, local: Any, remote: Any) -> int | None:
-        """Return the user of the connected socket with these addresses. A closed socket would appear to be root's."""
+        """Return the user of the connected socket with these addresses; None if the user is unknown.
+
+        A closed socket counts as unknown, because the kernel reports root as its user.
+        """
         answer = self._ask(family, local, remote)
         if answer is None or answer[_STATE_AT] != TCP_ESTABLISHED:
             return None

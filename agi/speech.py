@@ -189,7 +189,10 @@ def _reasons(record: DecisionRecord) -> Iterator[Keys]:
 
 
 def _reasons_of_witnesses(record: DecisionRecord) -> Iterator[Keys]:
-    """Yield how many people here speak against the caller, and how many are needed, if this is the main evidence."""
+    """Yield prompts for how many people here have evidence against the caller, and how many are needed.
+
+    If other evidence is heavier, yield nothing.
+    """
     witnesses, families = witnesses_in(record.vector), _families_of(record)
     who = next((speaker for speaker, _ in speakers_of(families)), None)
     if witnesses is None or who is not Speaker.OUR_PEOPLE or sum(family.log_odds for family in families) <= 0:
@@ -207,7 +210,7 @@ def _families_of(record: DecisionRecord) -> tuple[Family, ...]:
 
 
 def _reasons_of_evidence(record: DecisionRecord) -> Iterator[Keys]:
-    """Yield the evidence that explains the decision, heaviest first: if it was `allow`, evidence for the caller."""
+    """Yield prompts for the evidence behind the decision, heaviest first. For `allow`: evidence for the caller."""
     speaks_for = record.would_be == Action.ALLOW.word and not is_of_sample(record.reason)
     families = _families_of(record)
     weighed = [(-family.log_odds if speaks_for else family.log_odds, family) for family in families]

@@ -62,7 +62,7 @@ class Channel:
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """A call in progress. `main` is the calling channel, `outside` the outside party's, whose talk time is counted.
+    """A call in progress. `main`: the calling channel. `outside`: the outside party's channel.
 
     `left_by`: the side that hung up between the answer and the connection of both sides. Further ringing resets this.
     """
@@ -125,7 +125,7 @@ class Call:
     def dial(self, dest: Channel, number: str, presented: str) -> None:
         """Record that Asterisk calls the channel `dest`.
 
-        If it is on a trunk, this makes the call outbound or forwarded.
+        A `dest` on a trunk makes the call outbound or forwarded.
         """
         if dest.kind is not CallKind.TRUNK:
             return

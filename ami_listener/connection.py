@@ -2,8 +2,8 @@
 
     opened -> greeted by Asterisk -> logged in -> packets go to the inbox, responses to senders -> lost, with a reason
 
-From panoramisk 1.4 come `Manager`, which holds the protocol and sends, and `Action`, which numbers and writes actions.
-Other parts have defects (decisions/fenced-libraries.md), so `AmiProtocol` alone reads the socket:
+CallSieve uses two classes of panoramisk 1.4: `Manager` sends actions, and `Action` numbers and writes them. Other parts
+have defects (decisions/fenced-libraries.md), so `AmiProtocol` alone reads the socket:
 
 - panoramisk decodes each chunk separately, and stores and splits unlimited data. `framing` keeps bytes, with a limit.
 - `Message` returns a str or a list for the same header, unquotes `Result`, and loses a last header without a value.
@@ -14,7 +14,7 @@ Other parts have defects (decisions/fenced-libraries.md), so `AmiProtocol` alone
 - `Manager` repeats logins and actions on the next connection. So it never gets the user and password, and each
   connection has a new `Manager`.
 - Its pinger does not wait for answers, so the supervisor pings.
-- It logs actions that it cannot send, with the secret, and values can forge headers. `AmiProtocol.send` replaces it.
+- It logs actions that it cannot send, including the secret. Values can forge headers. `AmiProtocol.send` replaces it.
 """
 
 import asyncio
@@ -240,7 +240,10 @@ class Connection:
             raise AmiError(TroubleKind.LOGIN_REFUSED, answer.message)
 
     async def wait_for(self, future: asyncio.Future[Any], seconds: float, kind: TroubleKind) -> Any:
-        """Return the future's result. Raise AmiError if the connection ends first, or of `kind` after `seconds`."""
+        """Return the future's result. Raise AmiError if the connection ends first.
+
+        After `seconds`, raise an AmiError of the given `kind`.
+        """
         await self.either(future, seconds)
         if future.done():
             return future.result()

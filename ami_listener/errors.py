@@ -7,7 +7,7 @@ from enum import Enum
 
 
 class TroubleKind(Enum):
-    """The reason why the connection could not be opened, or ended. The value is a description and a remedy."""
+    """The reason why a connection ended or could not be opened. The value is a description and a remedy."""
 
     NO_HOST = ("no such host", "correct [ami] host")
     REFUSED = (
@@ -52,7 +52,7 @@ _KIND_BY_ERRNO = {errno.ECONNREFUSED: TroubleKind.REFUSED, errno.ETIMEDOUT: Trou
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """An error of the connection, with its address (host:port) and the system's own message. `at`: since when."""
+    """A connection error. `at`: when the outage began. `where`: host:port. `detail`: the system's own message."""
 
     at: float
     kind: TroubleKind

@@ -99,7 +99,7 @@ class HangupRequest(NamedTuple):
 
 
 class Hangup(NamedTuple):
-    """The end of a channel, with whether its number could be shown at that moment."""
+    """The end of a channel. `presentation`: whether the channel's number could be shown at that moment."""
 
     channel: ChannelRef
     cause: int | None

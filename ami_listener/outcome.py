@@ -1,8 +1,8 @@
 """The outcome of a call: one value for each call, whatever happened during the call.
 
-A carrier that gets 4xx or 5xx tries the same call again. An unanswered inbound call that the caller did not end
-therefore waits for OFFER_SECONDS. If the same caller calls the same DID on the same trunk in that time, the two calls
-become one outcome.
+A carrier that gets 4xx or 5xx tries the same call again. So the outcome of an inbound call is held for OFFER_SECONDS
+if nobody answered the call and the caller did not end it. If the same caller calls the same DID on the same trunk in
+that time, the two calls become one outcome.
 """
 
 from collections.abc import Callable, Iterator
@@ -52,7 +52,7 @@ def disposition_of(word: str) -> Disposition | None:
 
 
 class Presentation(StrEnum):
-    """Whether the caller's number may be shown. Usually UNKNOWN: AMI needs `channelvars` to send this."""
+    """Whether the caller's number may be shown. Usually UNKNOWN: AMI sends this only if `channelvars` is set."""
 
     ALLOWED = "allowed"
     WITHHELD = "withheld"

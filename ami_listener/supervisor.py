@@ -42,10 +42,10 @@ STABLE_SECONDS = 10.0
 
 
 def reconnect_seconds(failures: int, chance: float, *, login_refused: bool = False) -> float:
-    """Return how long to wait after several failures in a row. `failures`: how many there were (1 or more).
+    """Return how many seconds to wait before the next attempt. `failures`: failed attempts in a row, 1 or more.
 
-    `chance` in 0..1 spreads the wait over its second half. Waits are short, because calls are missed meanwhile. After a
-    refused login the wait is at least a minute.
+    `chance`: a random number in 0..1 that varies the wait between half and its full length. Waits are short, because
+    calls are missed meanwhile. After a refused login the wait is at least a minute.
     """
     if login_refused:
         return REFUSED_LOGIN_SECONDS * (1 + chance / 10)
@@ -53,7 +53,7 @@ def reconnect_seconds(failures: int, chance: float, *, login_refused: bool = Fal
 
 
 class AmiListenerState(StrEnum):
-    """The state of the listener, as in the table at the top of the module."""
+    """The state of the listener. The table at the top of the module shows how states change."""
 
     CONNECTING = "connecting"
     LOGGING_IN = "logging in"
@@ -66,8 +66,9 @@ class AmiListenerState(StrEnum):
 class Pace:
     """Time limits of the connection. If Asterisk is dead, this is noticed within `ping_seconds + answer_seconds`.
 
-    Silence is measured in `slices`, so that a process that was suspended does not blame Asterisk. While other bytes
-    arrive, the reply to a ping may take `patience` times as long, because the reply waits behind these bytes.
+    The wait for a reply is divided into `slices`. If this process was suspended, one slice is lost, and Asterisk is not
+    taken for dead. While other bytes arrive, the reply to a ping may take `patience` times as long, because the reply
+    waits behind these bytes.
     """
 
     connect_seconds: float = 5.0
@@ -98,7 +99,7 @@ class ListenerStatus:
 class AmiListener:
     """Listens to AMI: `start` it, read `notices`, `close` it. If the consumer is too slow, lost events become a Gap.
 
-    `clock` returns UTC seconds, `chance` returns 0..1, and `sleep` waits between connections.
+    `clock` returns UTC seconds, `chance` returns 0..1, and `sleep` waits between attempts to connect.
     """
 
     def __init__(

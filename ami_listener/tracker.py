@@ -28,7 +28,7 @@ TrunkOf = Callable[[str], str | None]
 
 
 class Held(NamedTuple):
-    """How many calls, channels, bridges, mailboxes and calls to be retried a tracker has in memory."""
+    """How many calls, channels, bridges and mailboxes a tracker has in memory. `offers`: calls that may be retried."""
 
     calls: int
     channels: int
@@ -75,7 +75,7 @@ class CallTracker:
         return self._outcomes(at)
 
     def tick(self, at: float) -> list[Outcome]:
-        """Process the passing of time, about once a second. Return the outcomes of calls that have ended."""
+        """Tell the tracker the time, about once a second. Return the outcomes of calls that have ended."""
         self._drop_old(at)
         return self._outcomes(at)
 

@@ -22,9 +22,9 @@ Problems = Iterator[tuple[str, str]]  # a key, and what is wrong with it
 class Publish(SettingsTable, frozen=True):
     """The settings for publishing this company's evidence to others.
 
-    `directory`: where to write it; empty: publish nothing. `name`: the publisher; empty: the name in `[public]`.
-    `never`: numbers and prefixes to leave out. `cleared`: whether to publish also numbers that turned out not to be
-    spam.
+    `directory`: where to write the evidence; empty: publish nothing. `name`: the publisher's name; empty: the name in
+    `[public]`. `never`: numbers and prefixes to leave out. `cleared`: whether to publish also numbers that turned out
+    not to be spam.
     """
 
     directory: str = ""
@@ -36,8 +36,8 @@ class Publish(SettingsTable, frozen=True):
 class ExchangeTable(SettingsTable, frozen=True):
     """A company that publishes its evidence, at a `url` or in a local `path`. `key`: the company's public key.
 
-    `weight`: how much the evidence counts; 1: as much as a tag needs. `megabytes`: refuse larger files. `private`:
-    whether the company's server is in the own network.
+    `weight`: how much the evidence counts; 1: this evidence alone is enough for a tag. `megabytes`: the largest file to
+    accept. `private`: whether the company's server is in the own network.
     """
 
     name: Name

@@ -13,7 +13,10 @@ EMERGENCY_WINDOW = "emergency window"
 
 
 class CheckStatus(StrEnum):
-    """The status of a check. `fail`: calls are not screened, or something is unsafe. `warn`: things could be better."""
+    """The status of a check.
+
+    `fail`: calls are not screened, or something is unsafe. `warn`: calls are screened, but something needs attention.
+    """
 
     OK = "ok"
     WARN = "warn"

@@ -17,8 +17,8 @@ class Api(setting_types.SettingsTable, frozen=True):
     """The API for programs with a token, at the console's address. `listen`: address of the API process, or empty.
 
     `socket`: the Unix socket of the API process, served even without `enabled`. `per_minute`: the default limit of a
-    token's requests. `recorded_per_second`: how many screening requests of a token are recorded in a second. Other
-    requests are answered but not recorded.
+    token's requests. `recorded_per_second`: how many screening requests of a token are recorded in a second. Further
+    requests in the same second are answered but not recorded.
     """
 
     enabled: bool = False
@@ -31,7 +31,7 @@ class Api(setting_types.SettingsTable, frozen=True):
 class WebhookTable(setting_types.SettingsTable, frozen=True):
     """A server to which events are posted, signed with `secret`. `events`: the kinds to post; empty: all.
 
-    `mask`: whether to mask phone numbers. `private`: the server is in the own network, and may use plain http.
+    `mask`: whether to mask phone numbers. `private`: whether the server is in the own network, and may use plain http.
     """
 
     name: setting_types.Name
@@ -51,7 +51,7 @@ class FeedTable(setting_types.SettingsTable, frozen=True):
     """A list of numbers that is fetched regularly, in a format of `import feed`.
 
     `sha256`: the hash of the file, or the address of a file with the hash. `minisign`: the public key that verifies the
-    signature. `megabytes`: refuse larger files. `private`: whether the server is in the own network.
+    signature. `megabytes`: the largest file to accept. `private`: whether the server is in the own network.
     """
 
     name: setting_types.Name
@@ -71,7 +71,8 @@ DelayMinutes = Annotated[int, msgspec.Meta(ge=5, le=10_080)]
 class PhoneBlockReporting(setting_types.SettingsTable, frozen=True):
     """The settings for reporting marks to PhoneBlock. A report contains only the number and the kind of call.
 
-    `delay_minutes`: a mark that is removed within this time is never reported. `private`: `url` is in the own network.
+    `delay_minutes`: a mark that is removed within this time is never reported. `private`: whether `url` is in the own
+    network.
     """
 
     enabled: bool = False
@@ -144,9 +145,10 @@ def url_problem(url: str, *, private: bool) -> str | None:
 
 
 class MqttTable(setting_types.SettingsTable, frozen=True):
-    """The MQTT broker that receives events and the screening state. `host`: empty: no broker. `prefix`: begins topics.
+    """The MQTT broker that receives events and the screening state. `host`: the broker's address; empty: no broker.
 
-    `discovery`: whether to announce the device to Home Assistant. `events`: the kinds to publish; empty: all.
+    `prefix`: the beginning of all topics. `discovery`: whether to announce the device to Home Assistant. `events`: the
+    kinds to publish; empty: all.
     """
 
     host: str = ""
@@ -161,9 +163,9 @@ class MqttTable(setting_types.SettingsTable, frozen=True):
 
 
 class MailTable(setting_types.SettingsTable, frozen=True):
-    """The mail server and the recipients of events. `host`: empty: no mail. `events`: kinds; empty: only alerts.
+    """The mail server and the recipients of events. `host`: the server's address; empty: no mail.
 
-    `mask`: whether to mask phone numbers, also in the digest.
+    `events`: the kinds to send; empty: only alerts. `mask`: whether to mask phone numbers, also in the digest.
     """
 
     host: str = ""
@@ -326,11 +328,12 @@ MOST_FOLLOWED = 100
 
 
 class HubTable(setting_types.SettingsTable, frozen=True):
-    """The hub through which sites share evidence. `address`: empty: this site uses no hub.
+    """The hub through which sites share evidence. `address`: the hub's address; empty: this site uses no hub.
 
-    `follow`: sites whose lists and identities apply here too. `accept_policies`: accept new versions of these sites'
-    policies without asking. `private`: also share data that only a standby or central console needs. `standby`: whether
-    this is the site's second PBX. `secret`: the file from `hub join`, by default in the state folder.
+    `follow`: sites whose lists and identities apply here too. `accept_policies`: whether to accept new versions of the
+    policies of these sites without asking. `private`: whether to share also data that only a standby or central console
+    needs. `standby`: whether this is the site's second PBX. `secret`: the file from `hub join`, by default in the state
+    folder.
     """
 
     address: str = ""

@@ -129,13 +129,13 @@ class TextFormatter(logging.Formatter):
         self._text = ""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the formatted line. This is faster than the base class, which only formats lines with a traceback."""
+        """Return the formatted line. The slower base class formats only lines with a traceback."""
         if record.exc_info or record.exc_text or record.stack_info:
             return super().format(record)
         return f"{self.formatTime(record)} [{record.levelname:<8}] {record.getMessage()}"
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
-        """Return the time in UTC. The text of each second is cached, because making it takes half of the time."""
+        """Return the time in UTC. The text of each second is cached, which halves the time for a line."""
         second, millis = divmod(int(record.created * 1000), 1000)
         if second != self._second:
             self._second, self._text = second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))

@@ -2,8 +2,8 @@
 
 A condition is `data.score >= 75` or `results[0].spam == true`: a path, one of six operators and one JSON value. A path
 consists of names joined by dots, each optionally with `[n]` for an element of a list. There are no functions, wildcards
-or patterns, so the cost of a test is the length of its path. If the value is missing or has another type, the condition
-does not hold.
+or patterns, so the cost of a test depends only on the length of the path. If the value is missing or has another type,
+the condition does not hold.
 """
 
 import json

@@ -30,19 +30,19 @@ Stamp = tuple[str, int, int, int]  # path, inode, time of the last change (of it
 
 
 class Plans(NamedTuple):
-    """The merged active plans, and the errors in plan files of the state directory."""
+    """The active numbering plans, merged into one, and the errors in plan files of the state directory."""
 
     plan: NumberPlan
     problems: tuple[Wording, ...] = ()
 
 
 def plan_of(loaded: Loaded) -> NumberPlan:
-    """Return the active plans, merged into one."""
+    """Return the active numbering plans, merged into one."""
     return plans_of(loaded).plan
 
 
 def plans_of(loaded: Loaded) -> Plans:
-    """Return the active plans and the errors in plan files. Files are reread only after a change."""
+    """Return the active numbering plans and the errors in plan files. Files are read again only after a change."""
     return _read(stamps_of(loaded))
 
 
@@ -131,7 +131,7 @@ def put_in_force(loaded: Loaded, file: str, raw: bytes) -> PlanVersion:
 
 
 def put_back(loaded: Loaded, version: PlanVersion) -> None:
-    """Reactivate a kept version. Raise OSError, or PlanError if its content is no longer valid."""
+    """Activate a kept version of a plan file again. Raise OSError, or PlanError if its content is no longer valid."""
     raw, _ = read_plan(_kept(loaded, version))
     put_in_force(loaded, version.file, raw)
 

@@ -63,7 +63,8 @@ class SettingsUnreadable(SettingsError):
 class Agi(setting_types.SettingsTable, frozen=True):
     """The address where Asterisk asks about calls. `users`: local users who may connect, by name or ID, besides root.
 
-    `key`: a connection that sends this key is allowed too. For containers, where the kernel does not report the user.
+    `key`: a connection that sends this key is allowed too. Containers need the key, because there the kernel does not
+    report the user.
     """
 
     listen: str = "127.0.0.1:4578"
@@ -149,10 +150,10 @@ class Emergency(setting_types.SettingsTable, frozen=True):
 class Outbound(setting_types.SettingsTable, frozen=True):
     """The limits of the outbound guard, which checks outgoing calls; 0: no limit. `local_rules`: apply the law files.
 
-    `resting`: refuse calls from numbers that rest or were given back. `follow_advice`: also apply the good practice in
-    the law files, which is not binding. `registers`: apply copies of national do-not-call registers. `needs_consent`:
-    refuse calls without consent where a law requires it. `networks`: a CSV file with the network of each range of
-    numbers, for label checks.
+    `resting`: refuse calls from own numbers that rest (are out of use for a while) or were given back.
+    `follow_advice`: also apply the good practice in the law files, which is not binding. `registers`: apply copies of
+    national do-not-call registers. `needs_consent`: refuse calls without consent where a law requires it. `networks`:
+    a CSV file with the network of each range of numbers, for label checks.
     """
 
     observe: bool = True
@@ -379,7 +380,10 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def findings_path(self) -> Path:
-        """Return the file of the doctor's findings as root. In the state directory, a symlink could mislead root."""
+        """Return the file in which the doctor, run as root, writes its findings.
+
+        The file is outside the state directory, because there a symlink could mislead root.
+        """
         return self.state.with_name(f"{self.state.name}-doctor") / "findings.json"
 
     @property
@@ -419,7 +423,7 @@ def load_or_salvage(config: Path | None) -> tuple[Loaded, SettingsError | None]:
 
 
 def switched_off(config: Path | None) -> frozenset[str]:
-    """Return the names in `[capabilities] off`, even if the file has errors elsewhere. Empty if it is unreadable."""
+    """Return the names in `[capabilities] off`, even if the file has errors elsewhere. Empty if they cannot be read."""
     with suppress(ValueError, RecursionError):  # SettingsError and msgspec's are ValueErrors, too
         table = tomllib.loads(_read(_file_of(config, os.environ)[0], required=True) or "")
         off = msgspec.convert(table.get("capabilities", {}), CapabilitiesTable).off
@@ -504,7 +508,10 @@ def removed_settings(text: str) -> tuple[RemovedSetting, ...]:
 def parse_table(
     text: str, source: str, kind: type[T], prepare: Callable[[dict[str, Any]], dict[str, Any]] = lambda table: table
 ) -> T:
-    """Parse TOML and check its types. Raise SettingsError like `parse_settings`."""
+    """Parse TOML and check its types. Raise SettingsError like `parse_settings`.
+
+    `prepare`: changes the parsed table before its types are checked.
+    """
     try:
         table = prepare(tomllib.loads(text))
     except (ValueError, RecursionError) as error:  # TOMLDecodeError; numbers of 5000 digits; 1000 brackets in a row

@@ -1,7 +1,7 @@
 """Compute the daemon's decision about a call in another process: for `lookup`, `policy explain` and the console.
 
 Facts are read from the store like in the daemon. The daemon counts the callers of the last hour in memory, but this
-module reads them from the journal. Emergency calls known only to Asterisk's own database are missed.
+module reads them from the journal. Emergency calls that only Asterisk's own database records are not considered.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class QuestionError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A call described by a user. `trunk`: the name of a [[trunk]]; None for the only trunk or an unnamed trunk."""
+    """A call described by a user. `trunk`: the name of a [[trunk]]. None: the only trunk, or a trunk without a name."""
 
     caller: str
     did: str | None = None
@@ -158,7 +158,7 @@ def opinion_of(situation: Case, policies: PolicySet | Policy) -> Opinion:
 
 
 def _with_rises(db: sqlite3.Connection, facts: Facts, query: FactsQuery, weights: Weights) -> Facts:
-    """Add what could raise the caller's level. Computing this is too slow for the call path."""
+    """Add the events that would raise the number's level to the facts. Finding them is too slow for the call path."""
     evidence, circumstances = evidence_of(db, query, weights)
     if evidence == NO_EVIDENCE:
         return facts

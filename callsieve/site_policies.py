@@ -24,7 +24,7 @@ MOST_BYTES = 48 * 1024
 
 
 class SiteVersion(NamedTuple):
-    """The accepted version of a policy such as `head-office:office`, by the digest of its text."""
+    """An accepted version of a policy such as `head-office:office`. `digest`: the digest of its text."""
 
     name: str
     digest: str
@@ -97,9 +97,9 @@ def put_accepted(loaded: Loaded, name: str, text: str) -> None:
 
 
 def go_back(loaded: Loaded, version: SiteVersion) -> bool:
-    """Restore the previously accepted version. Return False if this version no longer exists. Raise OSError.
+    """Restore this previously accepted version. Return False if the version is no longer stored. Raise OSError.
 
-    The replaced version is kept as a received version that is not accepted.
+    The version that was accepted until now is kept as a received version.
     """
     now, before = site_policy_text(loaded, version.name), site_policy_text(loaded, f"{version.name}{OLD}")
     if before is None or digest_of(before) != version.digest:
@@ -112,7 +112,7 @@ def go_back(loaded: Loaded, version: SiteVersion) -> bool:
 
 
 def take_out(loaded: Loaded, name: str) -> None:
-    """Withdraw the acceptance, so that the policy is only received. Raise OSError."""
+    """Withdraw the acceptance of a policy. The policy is kept as a received policy. Raise OSError."""
     if (now := site_policy_text(loaded, name)) is not None:
         put_new(loaded, name, now)
     _unlink(loaded, name)

@@ -42,8 +42,8 @@ class Skill:
     Attributes:
         right: How many listed callers your people judged in the same way.
         told: How many listed callers your people judged.
-        share: The share of `right`.
-        gain: How much more often the source lists spam callers as spam than other callers.
+        share: The share of `right` in `told`.
+        gain: How much more often the source lists spam callers as spam than it lists other callers as spam.
         judgement: The judgement on the source's listings.
     """
 
@@ -86,7 +86,7 @@ def _of_fine(compared: Compared) -> int:
 
 
 def _gain(compared: Compared, z: float) -> Interval:
-    """Return how much more often the source lists spam callers than honest callers as spam."""
+    """Return how much more often the source lists spam callers as spam than it lists honest callers as spam."""
     of_spam = wilson(compared.spam_of_spam, _of_spam(compared), z)
     return difference(of_spam, wilson(compared.spam_of_fine, _of_fine(compared), z))
 

@@ -42,8 +42,8 @@ class HearingState(msgspec.Struct, frozen=True):
     """The speech recognition process. `ready`: whether its model is loaded. `late`: whether it is too slow to wait for.
 
     Attributes:
-        heard: How many callers had recognised words.
-        nothing: How many callers had no recognised words.
+        heard: For how many callers words were recognised.
+        nothing: For how many callers no words were recognised.
         missed: How many recordings got no result.
         waiting: How many recordings wait for a result.
     """

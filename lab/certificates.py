@@ -46,7 +46,7 @@ class Authority:
         return self._certificate(name, key, [(_usage(certificates=False), True), (codes, False)])
 
     def issue_server(self, name: str, key: ec.EllipticCurvePublicKey, *, days_ago: int = 0) -> str:
-        """Issue a certificate for a web server, valid for 30 days. `days_ago`: how many days ago this time began."""
+        """Issue a certificate for a web server, valid for 30 days. `days_ago`: how many days ago its validity began."""
         by = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
         extensions: list[Extension] = [
             (x509.SubjectAlternativeName([x509.DNSName(name)]), False),

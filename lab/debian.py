@@ -32,7 +32,7 @@ Progress = Callable[[str], None]
 
 
 class LabUnavailable(Exception):
-    """A program is not installed and cannot be fetched. The message gives the reason."""
+    """The error for a program that is not installed and cannot be fetched. The message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)

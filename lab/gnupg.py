@@ -1,4 +1,4 @@
-"""GnuPG for the test of a signed FreePBX module: from PATH, or Debian's, unpacked in its own folder."""
+"""Finds GnuPG on PATH, or unpacks Debian's package in its own folder. Used by the test of a signed FreePBX module."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def ensure_gnupg(progress: Progress = lambda line: None) -> Path | None:
 
 
 def gnupg_environment(home: Path) -> dict[str, str]:
-    """Create a GnuPG home and return an environment that uses this home. GnuPG's agent ends when it is removed."""
+    """Create a GnuPG home and return an environment that uses it. GnuPG's agent ends when the home is removed."""
     home.mkdir(mode=0o700)
     environment = {**os.environ, "GNUPGHOME": str(home)}
     if root := ensure_gnupg():

@@ -123,7 +123,7 @@ class Kamailio:
     """A proxy that gets decisions from CallSieve at `url` and sends calls to the phone 201.
 
     `has_away`: whether calls to other numbers go to the phone 202. `outcomes_url`: the address to which the ends of
-    calls are reported. `examples`: the beginning of the paths of the two example configuration files.
+    calls are reported. `examples`: the path prefix that the two example configuration files share.
     """
 
     def __init__(

@@ -45,8 +45,8 @@ class Load:
 class LoadResult:
     """The statistics of a load. `seconds`: from SIPp's start to the end of the last call.
 
-    Set-up times are in seconds, from INVITE to the final response, by SIPp's clock of about a millisecond. `setups` has
-    all set-up times if the load's `options` include EACH. `failures` gives the reasons in SIPp's words.
+    Set-up times are in seconds, from INVITE to the final response, with SIPp's accuracy of about a millisecond.
+    `setups` has all set-up times if the load's `options` include EACH. `failures` gives the reasons in SIPp's words.
     """
 
     calls: int

@@ -1,4 +1,4 @@
-"""Lua for the test of the FreeSWITCH example: from PATH, or Debian's, unpacked in its own folder."""
+"""Finds Lua on PATH, or unpacks Debian's package in its own folder. Used by the test of the FreeSWITCH example."""
 
 from __future__ import annotations
 

@@ -48,8 +48,8 @@ class Phone:
     """The phone 201, 202 or 203, or a trunk's far end for outgoing calls, switched on during the `with` block.
 
     The phone accepts many calls at once for `seconds`, echoes their audio, and records all messages unless `trace` is
-    off (for loads). Without `echo` the phone sends only pressed keys, because with other audio in between Asterisk
-    would see a key as several. With `ears` the phone counts the audio of the last call.
+    off (for loads). Without `echo` the phone sends only pressed keys. Other audio in between would make Asterisk see a
+    single key as several. With `ears` the phone counts the audio of the last call.
     """
 
     def __init__(

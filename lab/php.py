@@ -1,4 +1,4 @@
-"""PHP and PHPUnit for the tests of the FreePBX module: from PATH, or Debian's, unpacked in their own folder.
+"""Finds PHP and PHPUnit on PATH, or unpacks Debian's in their own folder. Used by the tests of the FreePBX module.
 
 An unpacked PHP gets the path of its extensions. Debian's PHPUnit looks for its classes in /usr, which is corrected.
 """

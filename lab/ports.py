@@ -24,7 +24,7 @@ def free_port(address: str, kind: socket.SocketKind) -> int:
 
 
 def free_media_port(address: str) -> int:
-    """Return a UDP port whose next three ports are free too: RTP, RTCP, and both also for video."""
+    """Return a UDP port whose next three ports are free too: one each for RTP and RTCP of audio and video."""
     turn = _turn(MEDIA_PORTS)
     return next(port for port in turn if all(_is_free(address, port + place, socket.SOCK_DGRAM) for place in range(4)))
 

@@ -1,7 +1,7 @@
 """Recognises English prompts: Debian's pocketsphinx chooses which of the known texts a sound file contains.
 
-Its model needs 16 kHz, which the prompts do not have, so it may only choose among the given texts. A little noise is
-added, as on any line, because otherwise the band above a telephone's would be empty, as it never was in training.
+Its model expects audio at 16 kHz, but the prompts have a lower rate, so it only chooses among the given texts. A little
+noise is added. Without noise, the frequencies above the telephone band would be empty, unlike in the model's training.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def _model() -> Path:
 
 
 def _on_a_line(path: Path) -> bytes:
-    """Return the samples at 16 kHz with added noise. A file gets the same noise in every run."""
+    """Return the samples of a sound file at 16 kHz, with added noise. A file gets the same noise in every run."""
     command = ["sox", "-V1", "-D", str(path), *_LINE, "-", "pad", "0.3", "0.3"]
     done = subprocess.run(command, check=True, capture_output=True, timeout=20)
     noise = islice(cycle(_noise()), random.Random(path.stem).randrange(NOISE_SAMPLES), None)

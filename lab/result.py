@@ -21,7 +21,7 @@ class Provisional:
 
 @dataclass(frozen=True, slots=True)
 class CallResult:
-    """The result of a call for the caller. Seconds count from the first INVITE. `code`: None without a response."""
+    """The result of a call as the caller saw it. Seconds count from the first INVITE. `code` None: no response came."""
 
     code: int | None
     reason: str

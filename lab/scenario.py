@@ -98,7 +98,7 @@ def request(
 def answer(
     status: str, *, cseq: str = "[last_CSeq:]", body: str = _NO_BODY, first: bool = True, attributes: str = ""
 ) -> str:
-    """Return a response. `first`: the first response of a call adds a tag, which later responses copy."""
+    """Return a response. `first`: whether this is the first response of a call. It adds a tag that later ones copy."""
     tag = _TAG if first else ""
     return _ANSWER.format(status=status, cseq=cseq, body=body, tag=tag, attributes=attributes)
 
@@ -230,7 +230,7 @@ def _pause(seconds: float) -> str:
 
 
 def _ring(seconds: float | None) -> list[str]:
-    """Return the steps that ring until the call is cancelled or the time is over. `seconds`: None: no time limit."""
+    """Return the steps that ring until the call is cancelled or the time is over. `seconds` None: no time limit."""
     if seconds is not None and seconds <= 0:
         return []
     return [

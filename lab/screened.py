@@ -124,11 +124,11 @@ BOUNDS = re.compile(r"(TIMEOUT\(absolute\)=)0\.\d")
 class ScreenedPbx:
     """A running office. `daemon` is started unless `start_daemon` is False.
 
-    `settings` replaces SETTINGS, `extensions` EXTENSIONS. `noload` names Asterisk modules that are not loaded. `asking`
-    is the way in which the dialplan asks: FastAGI, the classic script that relays to the daemon, or the standalone
-    script. `conf` changes the text of asterisk-conf/callsieve.conf. `config` is added to Asterisk's other files.
-    `digit` is the digit of every challenge, instead of a random one. A `patient` office waits longer for answers, for
-    tests of behaviour, not of speed, on a busy machine.
+    `settings` replaces SETTINGS, and `extensions` replaces EXTENSIONS. `noload` names Asterisk modules that are not
+    loaded. `asking` is how the dialplan reaches CallSieve: FastAGI, the classic script that relays to the daemon, or
+    the standalone script. `conf` changes the text of asterisk-conf/callsieve.conf. `config` is added to Asterisk's
+    other files. `digit` is the digit of every challenge, instead of a random one. `patient` sets longer time limits,
+    for tests on a busy machine that do not test speed.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Shells for tests of completion, and the checker of the manual page: from PATH, or Debian's."""
+"""Finds, or fetches from Debian, shells for tests of completion and the checker of the manual page."""
 
 from __future__ import annotations
 

@@ -28,12 +28,12 @@ BREAK_OFF_SECONDS = 0.2
 
 
 class SippError(Exception):
-    """SIPp could not run the scenario. The text is SIPp's message."""
+    """The error for a scenario that SIPp could not run. The text is SIPp's message."""
 
 
 @dataclass(frozen=True, slots=True)
 class SippJob:
-    """A scenario to run. Has the loopback address and port of each side."""
+    """A scenario to run, with the loopback address and port of each side."""
 
     scenario: str
     address: str

@@ -1,7 +1,7 @@
 """An environment with a small Whisper model and a synthetic voice, for tests and benchmarks of `callsieve[speech]`.
 
-It contains exactly requirements/speech-tests.txt, with hashes, and takes 0.6 GB. CallSieve is not part of the
-environment: add the environment's packages to sys.path after CallSieve's own.
+It contains exactly the packages in requirements/speech-tests.txt, with checked hashes, and takes 0.6 GB. CallSieve is
+not part of the environment: add the environment's packages to sys.path after CallSieve's own.
 """
 
 from __future__ import annotations

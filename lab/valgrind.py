@@ -1,4 +1,4 @@
-"""Valgrind, which counts the instructions of a process: from PATH, or Debian's, unpacked in its own folder."""
+"""Finds Valgrind on PATH, or unpacks Debian's package in its own folder. Valgrind counts a process's instructions."""
 
 from __future__ import annotations
 

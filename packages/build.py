@@ -192,7 +192,10 @@ def add_program(tree: Path, python: str, wheel: Path) -> None:
 
 @cache
 def _printed_by(wheel: Path, *command: str) -> bytes:
-    """Return what a command of CallSieve prints, which is the same for every suite. The wheel has the version."""
+    """Return what a command of CallSieve prints. The output is the same for every suite.
+
+    The command runs from the wheel, because the wheel contains the version.
+    """
     return run("env", f"PYTHONPATH={wheel}", sys.executable, "-m", "callsieve.main.entry", *command).encode()
 
 
@@ -263,7 +266,7 @@ def _packed(package: Package, suite: str, tree: Path) -> Path:
 
 
 def scripts(package: Package, folder: Path) -> dict[str, str]:
-    """Write the scripts of a package to this folder. Return their paths by nfpm's names."""
+    """Write the scripts of a package to this folder. Return their paths, by nfpm's names for the scripts."""
     newest = max(int(path.name[:4]) for path in (ROOT / "reputation/store/migrations").glob("*.sql"))
     written = {}
     for path in sorted((HERE / "scripts" / ("" if package is MAIN else "addition")).glob("p*")):

@@ -73,7 +73,9 @@ def check_version(pyproject: str, changelog: str, tags: Sequence[str]) -> None:
 
 
 def cut(pyproject: str, changelog: str, date: str) -> tuple[str, str]:
-    """Return both texts with the development version turned into a release of this date. A release is not changed.
+    """Return both texts with the development version turned into a release of this date.
+
+    If the version is already a release, the texts stay unchanged.
 
     Raises:
         ReleaseError: The changelog's section of the version is empty.

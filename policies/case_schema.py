@@ -96,7 +96,7 @@ def read_amount(value: Any) -> float:
 
 
 class Refusal(NamedTuple):
-    """An error in a value. `path`: the full path of the value's key. `about`: the part that the message names."""
+    """An error in a value. `path`: the full path of the value's key. `about`: the part of it that the message names."""
 
     path: KeyPath
     about: KeyPath
@@ -106,7 +106,7 @@ class Refusal(NamedTuple):
         return f"{'.'.join(step for step in self.about if isinstance(step, str))} {self.words}".lstrip()
 
     def below(self, step: str | int) -> Refusal:
-        """Return the same error with `step`, the key or index of the enclosing value, at the start of both paths."""
+        """Return the same error with `step` in front of both paths. `step`: the value's key or index in its parent."""
         return Refusal((step, *self.path), (step, *self.about), self.words)
 
 
@@ -144,7 +144,7 @@ def read_list(read: Reader, value: Any) -> tuple[Any, ...]:
 
 
 def read_keys(keys: Mapping[str, Reader], required: frozenset[str], value: Any) -> dict[str, Any]:
-    """Check that a value is a table with no other keys than these, and read each value with its key's reader."""
+    """Check that a value is a table with all `required` keys and none outside `keys`. Read each of its values."""
     if not isinstance(value, dict):
         raise PolicyError(f"must be a table with {', '.join(sorted(keys))}, not {shown(value)}")
     unknown = [Refusal((key,), (), f"has no key {shown(key)}{nearest(key, keys)}") for key in value if key not in keys]
@@ -250,7 +250,7 @@ EXPECT: dict[str, tuple[Reader, Callable[[Decision], Any]]] = {
 
 
 def call_of(table: Mapping[str, Any], home: str) -> tuple[IncomingCall, float]:
-    """Return the call in a `call` table, and the time of the call. Numbers are parsed as from Asterisk."""
+    """Read a call and its time from a `call` table. `home`: the region of numbers if the table gives no region."""
     region = table.get("region", home)
     did, diverted_from = table.get("did"), table.get("diverted_from")
     call = IncomingCall(
@@ -269,7 +269,7 @@ def call_of(table: Mapping[str, Any], home: str) -> tuple[IncomingCall, float]:
 
 
 def facts_of(table: Mapping[str, Any], call: IncomingCall, now: float, levels: Thresholds) -> Facts:
-    """Return the facts about a call in a `facts` table. Ages in the table count back from `now`."""
+    """Read the facts about a call from a `facts` table. Ages in the table count back from `now`."""
     number = call.caller.key or ""
 
     def ago(key: str, unit_seconds: float) -> float | None:
@@ -377,6 +377,6 @@ def _minutes_ago(minutes: Sequence[float], now: float) -> tuple[float, ...]:
 
 
 def differences(expected: Mapping[str, Any], decision: Decision) -> tuple[tuple[str, Any, Any], ...]:
-    """Return where the decision differs from the expected result, each as key, expected value and actual value."""
+    """Return each difference between the expected result and the decision, as key, expected and actual value."""
     values = ((key, value, EXPECT[key][1](decision)) for key, value in expected.items())
     return tuple((key, value, has) for key, value, has in values if value != has)

@@ -75,7 +75,8 @@ class Decision(NamedTuple):
     `step`: which step decided (policies.md), 0 for fail-open. `would_be`: the action without observe mode. `observed`:
     whether observe mode changed the action. `capped_by`: the reason why a limit weakened the policy's action. `name`:
     the name of a verified caller. `label`: the rule's tag. `ask`: the rule's question for a challenge. `category`: the
-    kind of call by imported lists. `callee`: the callee's extension, if known, with `language`.
+    kind of call according to imported lists. `callee`: the callee's extension, if known. `language`: the callee's
+    language, if known.
     """
 
     action: Action

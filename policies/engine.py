@@ -136,7 +136,7 @@ class Cap:
     only_actions: frozenset[Action] = frozenset()
 
     def bounds(self, action: Action, about_evidence: bool) -> bool:
-        """Return whether the limit would weaken this action. `about_evidence`: as in Ruling."""
+        """Return whether the limit would weaken this action. `about_evidence`: whether evidence led to the action."""
         if self.only_actions and action not in self.only_actions:
             return False
         return self.highest < action and (about_evidence or not self.only_evidence)
@@ -255,7 +255,7 @@ ALL_CAPS, CAPS_OF_LISTS, NO_CAPS = _cap_table(CAPS), _cap_table((INVITATION,)), 
 
 
 def policy_rules(case: Case, policy: Policy) -> tuple[int, Ruling]:
-    """Return the step (8 or 9) and the policy's ruling: of the first rule that matches, or else of the default."""
+    """Return the step and the ruling: 8 for the policy's first rule that matches, or else 9 for its default action."""
     ruling = policy.table.ruling(case)
     return BY_DEFAULT[policy.default] if ruling is None else (8, ruling)
 
@@ -333,7 +333,10 @@ def _decision(case: Case, policy: Policy, ruling: Ruling, step: int, caps: CapTa
 
 
 def _left_by(cap: Cap, case: Case, step: int) -> Action:
-    """Return the action after a limit. Without evidence against the caller, a limit to `warn` becomes `allow`."""
+    """Return the action to which a limit reduces a stronger action.
+
+    Without evidence against the caller, a limit to `warn` becomes `allow`.
+    """
     against = (
         case.facts.reputation.level is not Level.NONE
         or step == STEP_OF_LISTS

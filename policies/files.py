@@ -90,7 +90,7 @@ TOKEN = re.compile(
 
 @dataclass(slots=True)
 class Position:
-    """A value in a TOML text: its line, counted from 1, and its parts by key or list index."""
+    """A value in a TOML text. It has its line, counted from 1, and its parts by key or list index."""
 
     line: int
     parts: dict[Step, Position] = field(default_factory=dict)

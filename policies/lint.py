@@ -17,7 +17,7 @@ NAMES = {"trunk": "[[trunk]]", "did": "[[did]]", "callee_group": "[[person]] or 
 
 
 def unknown_names(policy: Policy, known: Mapping[str, frozenset[str]]) -> list[str]:
-    """Return a warning for each trunk, DID, group or source that is not in `known` (names by condition)."""
+    """Return a warning for each unknown trunk, DID, group or source. `known`: the known names for each condition."""
     return [
         f"rule '{rule.name}': {condition.name} {name!r} is not a known {NAMES[condition.name]}, so the "
         "condition never holds"
@@ -47,7 +47,7 @@ COSTS = {
 
 
 def trusting_rules(policy: Policy) -> list[str]:
-    """Return a warning for each rule that can challenge, route or reject a caller because of local people alone."""
+    """Return a warning for each rule that can challenge, route or reject a caller only because of local marks."""
     return [
         f"rule '{rule.name}': {COSTS[rule.action]}"
         for rule in policy.rules
@@ -56,7 +56,7 @@ def trusting_rules(policy: Policy) -> list[str]:
 
 
 def _speaking(conditions: Iterable[Condition], action: Action) -> set[_Speaks]:
-    """Return the strongest evidence that the conditions require, for each way in which all of them can hold."""
+    """Return which evidence the conditions require: the strongest kind for each way in which all of them can hold."""
     needed = {_Speaks.NOBODY}
     for condition in conditions:
         needed = {max(before, added) for before in needed for added in _speaking_in(condition, action)}

@@ -183,7 +183,7 @@ BaseOf = Callable[[str], Policy]
 
 
 def parse_policy(text: str, name: str, source: str, base_of: BaseOf) -> Policy:
-    """Return the policy in a text. `source`: its file name, for errors. `base_of` loads the policy in its `extends`."""
+    """Return the policy in a text. `source`: its file name, for errors. `base_of` loads the policy that it extends."""
     policy, problems = read_policy(text, name, base_of)
     if policy is None:
         count = len(problems) - 1

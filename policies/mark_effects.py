@@ -50,9 +50,9 @@ MULTIPLES = (1, 2, 3, 5, 10, 20, 50, 100)
 class MarkedNumber(NamedTuple):
     """An invented number. `answered` people took its calls, and `marks` of them, in `groups` groups, marked it as spam.
 
-    `hung_up`: how many others hung up within seconds. `listed`: whether a source lists it. `failed`: whether it was
-    challenged twice and pressed nothing. `passed`: whether it pressed the digit. `at_once`: whether all marks came
-    within minutes. `appealed`: whether an appeal is in force. `verified`: whether its owner is known.
+    `hung_up`: how many others hung up within seconds. `listed`: whether a source lists it. `failed`: whether its caller
+    was challenged twice and pressed nothing. `passed`: whether its caller pressed the digit. `at_once`: whether all
+    marks came within minutes. `appealed`: whether an appeal is in force. `verified`: whether its owner is known.
     """
 
     marks: int
@@ -68,7 +68,7 @@ class MarkedNumber(NamedTuple):
 
 
 class Effect(NamedTuple):
-    """The reputation of a number. `lower_in`: after how many days its level falls without new evidence, and to what."""
+    """The reputation of a number. `lower_in`: the days until its level falls without new evidence, and that level."""
 
     reputation: Reputation
     lower_in: tuple[int, Level] | None
@@ -123,7 +123,7 @@ def evidence_of(case: MarkedNumber, weights: Weights) -> Evidence:
 
 
 def least_people(kind: MarkKind, answered: int, level: Level, weights: Weights, people: int) -> int | None:
-    """Return how many of the `answered` people must act before the number reaches the level. None: all are too few."""
+    """Return how many of the `answered` people must act to bring the number to the level; None if all are too few."""
 
     def level_by(count: int) -> Level:
         marks = {MarkKind.MARKS: count, MarkKind.HANG_UPS: 0, MarkKind.BOTH: count // 2}[kind]
@@ -136,7 +136,7 @@ def least_people(kind: MarkKind, answered: int, level: Level, weights: Weights, 
 
 
 def strongest(case: MarkedNumber, weights: Weights, people: int) -> MarkedNumber:
-    """Return the number with marks and hang-ups multiplied by the factor for which they have the strongest effect."""
+    """Return the number with marks and hang-ups multiplied by the factor in MULTIPLES that gives the highest level."""
     sized = (
         case._replace(marks=case.marks * n, hung_up=case.hung_up * n, answered=(case.marks + case.hung_up) * n)
         for n in MULTIPLES

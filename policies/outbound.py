@@ -57,7 +57,8 @@ def _utc_minute(at: float) -> str:
 class OutboundRules:
     """The policy for outgoing calls, from the settings. A limit of 0 means no limit. `day` and `when` format dates.
 
-    `laws`: the laws of all known countries. `needs_consent`: whether a call needs a consent that the law requires.
+    `laws`: the laws of all known countries. `needs_consent`: whether to refuse calls without a consent that the law
+    requires.
     """
 
     observe: bool = True

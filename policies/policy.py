@@ -71,7 +71,7 @@ class TooManyProblems(Exception):
 class Ruling(NamedTuple):
     """The result of a step: the action, the name of the rule and the reason, with the rule's `label` and `ask`.
 
-    `about_evidence`: whether the ruling depends on the evidence against the caller, or is the default.
+    `about_evidence`: True if the ruling depends on the evidence against the caller, or is the policy's default.
     """
 
     action: Action
@@ -251,7 +251,7 @@ class PolicySet:
         )
 
     def policy_of(self, call: IncomingCall, facts: Facts) -> Policy:
-        """Return the policy that applies to a call: of the first scope that covers it, or the default."""
+        """Return the policy that applies to a call: that of the first scope that covers it, or the default policy."""
         for scope in self.scopes:
             if scope.covers(call, facts):
                 return scope.policy

@@ -42,7 +42,7 @@ def ties_of_callee(facts: Facts, now: float | None = None) -> list[Tie]:
 
 
 def lasts(tie: PersonalTie, now: float | None) -> bool:
-    """Return whether the relation is still valid. A conversation counts for 180 days. `now` None: True."""
+    """Return whether the relation is still valid. A conversation counts for 180 days. If `now` is None, return True."""
     return tie.at is None or now is None or now - tie.at < RELATIONSHIP_SECONDS
 
 
@@ -68,7 +68,10 @@ FRIENDLY = frozenset({Tie.CONTACT, Tie.TALKED})
 
 
 def has_relationship(call: IncomingCall, facts: Facts, now: float | None = None) -> bool:
-    """Return whether a person in reach has the caller as a contact or on their allowlist, or has called and talked."""
+    """Return whether somebody whom the call may reach knows the caller.
+
+    Such a person has the caller as a contact or on the allowlist, or has called the number and talked.
+    """
     friendly = any((t.tie in FRIENDLY and lasts(t, now)) or t.tie is Tie.ALLOW for t in ties_in_reach(facts))
     return friendly and may_relate(call, facts, now)
 
@@ -136,9 +139,10 @@ STEP_OF_RELATIONSHIP = 6
 
 
 def per_phone_of(call: IncomingCall, facts: Facts, decision: Decision, at_rest: tuple[str, ...] = ()) -> PerPhone:
-    """Return the phones to treat differently because of own lists, relations or phone settings, for an unknown callee.
+    """Return the phones that need a different treatment because of their users' lists, relations or settings.
 
-    `at_rest`: phones that the call must not ring (policies.quiet_hours).
+    If the callee is known, only the settings for spoken warnings count. `at_rest`: phones that the call must not ring
+    (policies.quiet_hours).
     """
     unwhispered = facts.unwhispered if decision.action is WARN else ()
     if facts.callee is not None or decision.observed or decision.step <= LAST_STEP_ABOVE_PEOPLE:

@@ -126,14 +126,14 @@ def is_stranger(call: IncomingCall, facts: Facts, decision: Decision, now: float
 
 
 def may_ask_others(call: IncomingCall, facts: Facts, decision: Decision, now: float) -> bool:
-    """Return whether a look-up could change the decision: the caller is unknown, and nothing speaks against it."""
+    """Return whether a look-up could change the decision: the caller is unknown, and the number has no level."""
     return facts.reputation.level is Level.NONE and is_stranger(call, facts, decision, now)
 
 
 def may_ask_again(call: IncomingCall, facts: Facts, decision: Decision, now: float) -> bool:
     """Return whether this number may be looked up again because earlier results are old.
 
-    This is so if look-ups know the number, its level is at most `tag`, and the caller is unknown here.
+    An earlier look-up must know the number, its level must be at most `tag`, and the caller must be unknown here.
     """
     looked_up = any(row.looked_up for row in facts.imported)
     return looked_up and facts.reputation.level <= Level.TAG and is_stranger(call, facts, decision, now)

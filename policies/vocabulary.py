@@ -99,7 +99,10 @@ def read_words(allowed: frozenset[str], value: Any) -> frozenset[str]:
 
 
 def read_pattern(pattern: re.Pattern[str], example: str, value: Any) -> frozenset[str]:
-    """Check that all texts of a value match a regular expression, and return the texts. `example`: for errors."""
+    """Check that all texts of a value match a regular expression, and return the texts.
+
+    `example`: a valid text for error messages.
+    """
     texts = read_texts(value)
     for text in sorted(texts):
         if not pattern.fullmatch(text):
@@ -229,7 +232,7 @@ def read_at_least(lowest: int, highest: int, value: Any) -> int:
 
 
 def at_least(lowest: int, highest: int, fact: Callable[[Case], int], needs: str) -> Word:
-    """Return a condition that holds if the fact is its operand or more."""
+    """Return a condition that holds if the fact is equal to or greater than the operand."""
     return Word(
         f"a whole number from {lowest} to {highest}",
         partial(read_at_least, lowest, highest),
@@ -260,7 +263,7 @@ def is_of_nobodys_range(case: Case) -> bool:
 
 
 def companies_complaining(case: Case) -> int:
-    """Return how many companies complain, by their weights, less one if any company has cleared the number."""
+    """Return the sum of the weights of complaining companies, rounded down, minus 1 if a company cleared the number."""
     reports = case.facts.peers
     listed = sum([min(1.0, report.weight) for report in reports if not report.is_cleared])
     return floor(listed + 1e-9) - any(report.is_cleared for report in reports) if reports else 0
@@ -272,7 +275,7 @@ def is_first_call(case: Case) -> bool | None:
 
 
 def is_of_listed_block(case: Case) -> bool:
-    """Return whether enough other numbers of the caller's block are bad to be evidence against this number."""
+    """Return whether so many other numbers of the caller's block are bad that this counts against the caller."""
     return any(family.name in (block.LISTED, block.OWN) for family in case.facts.reputation.families)
 
 
@@ -432,7 +435,7 @@ def purpose_of(case: Case) -> Purpose | None:
 
 
 def is_allocated(case: Case) -> bool | None:
-    """Return whether the caller's number can be in use: by the plan, or else by libphonenumber's metadata."""
+    """Return whether the caller's number can be in use, according to the plan, or else to libphonenumber's metadata."""
     if case.facts.plan is not None:
         return case.facts.plan.purpose not in NOBODYS
     return case.call.caller.is_allocated

@@ -1,1 +1,1 @@
-"""Numbers, people and reputations: their types, the store, and the model. Imports no other package of the project."""
+"""The types of numbers, people and reputations, the store, and the model. Imports no other package of the project."""

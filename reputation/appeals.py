@@ -78,7 +78,7 @@ NEXT = {
 
 
 class AppealError(ValueError):
-    """The error for a refused step of an appeal. `code` is for scripts and tests. `words`: the reason in one line."""
+    """The error for a refused step of an appeal. `code`: the reason, for programs. `words`: the reason, in one line."""
 
     def __init__(self, code: str, words: str | Wording) -> None:
         super().__init__(str(words))
@@ -158,7 +158,7 @@ def checked(appeal: Appeal) -> Appeal:
 
 
 def checked_reason(reason: str) -> str:
-    """Return the trimmed reason of a decision, for the owner. Raise AppealError if the text is missing or too long."""
+    """Return the reason that the owner will read, trimmed. Raise AppealError if the text is missing or too long."""
     reason = reason.strip()
     if not reason:
         raise AppealError("no-reason", Wording("enter a reason: the owner will read it"))
@@ -276,13 +276,13 @@ def is_code(text: str) -> bool:
 
 
 def digest_of(code: str, reference: str) -> bytes:
-    """Return the digest under which a code is stored. This is slow on purpose: there are only a million codes."""
+    """Return the digest under which a code is stored. It is slow on purpose, because there are only a million codes."""
     digits = "".join(filter(str.isdigit, code))
     return hashlib.scrypt(digits.encode(), salt=reference.encode(), n=2**12, r=8, p=1, dklen=32)
 
 
 def answer_of(code: Code | None, text: str, reference: str, now: float) -> ProofAnswer:
-    """Return whether `text` is the stored code. The code is valid for a day and five tries."""
+    """Return the result of checking `text` against the stored code, which is valid for one day and five tries."""
     if code is None:
         return ProofAnswer.NONE
     if now - code.made_at >= CODE_SECONDS:

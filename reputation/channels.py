@@ -8,7 +8,7 @@ _PHONE = re.compile(r"[A-Za-z0-9]+/\d{2,6}\Z", re.ASCII)
 
 
 def is_phone_name(endpoint: str) -> bool:
-    """Return whether an endpoint is named like a phone. A trunk that the settings do not name is named differently."""
+    """Return whether an endpoint has a name like a phone: a technology and two to six digits (`PJSIP/201`)."""
     return _PHONE.match(endpoint) is not None
 
 
@@ -18,6 +18,9 @@ def endpoint_of(channel: str) -> str:
 
 
 def undescribed_trunk(channel: str, phones: Container[str]) -> str | None:
-    """Return a channel's endpoint if it is a trunk without a `[[trunk]]`: not in `phones`, nor named like a phone."""
+    """Return the channel's endpoint if it seems to be a trunk that the settings do not describe, otherwise None.
+
+    Such an endpoint is not in `phones` and has no name like a phone.
+    """
     endpoint = endpoint_of(channel)
     return None if endpoint in phones or is_phone_name(endpoint) else endpoint

@@ -25,7 +25,10 @@ class Key(NamedTuple):
 
 
 class Own(NamedTuple):
-    """The annotation of a value that only a standby gets. Other sites get `elsewhere`; `{site}` is the site's name."""
+    """The annotation of a value that is sent only to a standby server. Other sites get `elsewhere`.
+
+    In `elsewhere`, `{site}` stands for the name of this site.
+    """
 
     elsewhere: str = ""
 
@@ -76,7 +79,7 @@ def fields_of(row: type) -> list[RowField]:
 
 
 def defaults_of(row: type) -> dict[str, str | int | float | None]:
-    """Return the defaults by column, for records that lack the column. Only simple defaults are returned."""
+    """Return the default of each column, for rows without the column. Only texts, numbers and None are returned."""
     defaults: dict[str, Any] = {}
     for row_field in fields_of(row):
         if is_dataclass(row):

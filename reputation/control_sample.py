@@ -19,7 +19,7 @@ def is_drawn(sample: ControlSample, linkedid: str) -> bool:
 
 
 class SampledCalls(NamedTuple):
-    """How many calls in the control sample there were, were answered, were hung up on at once, and marked as spam."""
+    """How many calls the control sample has, and how many were answered, hung up on at once, or marked as spam."""
 
     calls: int = 0
     answered: int = 0

@@ -1,8 +1,8 @@
-"""Convert records that operations and views return to JSON, and convert JSON back. For the API, `--json` and files.
+"""Convert the results of operations and views to JSON and back, for the API, `--json` and files.
 
-A record is a dataclass, a NamedTuple or a msgspec.Struct. Its JSON is an object of the record's fields and of the
-properties marked `@encoded`. An instant is written as RFC 3339 in UTC, a level by its word, and a Wording in English or
-the language that `encode` is given.
+Such a result is a record: a dataclass, a NamedTuple or a msgspec.Struct. Its JSON is an object of the record's fields
+and of the properties marked `@encoded`. An instant is written as RFC 3339 in UTC, a level by its word, and a Wording in
+English or the language that `encode` is given.
 
     encode(Identity(...))  ->  {"number": "+12015550123", "expires_at": "2026-12-31T17:00:07.25Z", ...}
     wire(Identity)         ->  the msgspec.Struct that reads its JSON and from which JSON Schema is made
@@ -193,8 +193,8 @@ def _defaults_of(kind: Any) -> dict[str, tuple[Any, ...]]:
 def wire(kind: Any, *, is_sent: bool = False, places: Mapping[Any, Any] | None = None) -> Any:
     """Return the type with which msgspec reads and writes the JSON of values of type `kind`.
 
-    A strict Struct without descriptions is returned unchanged. `is_sent`: fields with a default may be left out.
-    `places`: the type of each type variable.
+    A strict Struct without descriptions is returned unchanged. `is_sent`: whether the JSON is a request, which may
+    leave out fields with a default. `places`: the actual type for each type variable.
     """
     if isinstance(kind, TypeVar):
         return wire((places or {})[kind], is_sent=is_sent)

@@ -39,9 +39,9 @@ class EventKind(StrEnum):
 class Event:
     """An event. `id` stays the same however often the event is delivered.
 
-    Events with the same `subject` (a number, or another thing) are delivered in order. `seq`: the position among all
-    events; 0 if the event is not stored. `names`: the names of the people and numbers in the event, for messages to
-    people; programs do not get these names.
+    Events with the same `subject` (usually a number) are delivered in order. `seq`: the position among all events; 0 if
+    the event is not stored. `names`: the names of the people and numbers in the event, for messages to people; programs
+    do not get these names.
     """
 
     id: str
@@ -59,7 +59,7 @@ def new_event_id(at: float) -> str:
 
 
 class EventData(msgspec.Struct, frozen=True, kw_only=True):
-    """The data of an event, encoded in JSON by the names of the fields. Instants are UTC seconds, numbers E.164."""
+    """The base of the data of an event. Its JSON has the same field names. Instants are UTC seconds, numbers E.164."""
 
 
 class DecisionTaken(EventData, frozen=True, kw_only=True):
@@ -258,7 +258,10 @@ class PolicyChanged(EventData, frozen=True, kw_only=True):
 
 
 class DaemonTrouble(EventData, frozen=True, kw_only=True):
-    """The daemon has another problem, or none any longer (empty). `running`: whether the daemon itself reports this."""
+    """The daemon has a new problem, or no problem any longer. `trouble`: the problem, or an empty text.
+
+    `running`: whether the daemon itself reports this.
+    """
 
     trouble: str
     running: bool

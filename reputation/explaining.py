@@ -57,7 +57,7 @@ def _with_changes(evidence: Evidence, circumstances: Circumstances, weights: Wei
 
 
 def _without_names(evidence: Evidence) -> Evidence:
-    """Return evidence without a standing in a normalised form, so that many numbers share a cache key."""
+    """Normalise evidence that has no standing, so that many numbers share a cache key."""
     imported, identity = evidence.imported, evidence.identity
     if not imported and identity is None:
         return evidence
@@ -71,7 +71,7 @@ def _without_names(evidence: Evidence) -> Evidence:
 
 
 def _as_listed(row: Imported, place: int) -> Imported:
-    """Return the row without its texts. A position replaces the source's name: only how many sources matters."""
+    """Return the row without its texts. A position replaces the source's name, because only the count matters."""
     return _LISTED[row.verdict, row.is_feed, row.looked_up, row.is_proven, min(place, _SOURCES - 1)]
 
 
@@ -91,7 +91,7 @@ _verdict = attrgetter("verdict")
 
 @lru_cache(maxsize=1024)
 def _of_sources(evidence: Evidence, circumstances: Circumstances, weights: Weights) -> Reputation:
-    """Return the reputation of a number without fading evidence. The result is cached: most numbers have none."""
+    """Return the reputation of a number without fading evidence. Results are cached, since most numbers have none."""
     return _with_changes(evidence, circumstances, weights, 0.0)
 
 

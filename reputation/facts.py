@@ -102,8 +102,8 @@ class Facts(NamedTuple):
     `peers`: rows of other companies about the number in this auth class. `passed_until`: until when the last passed
     challenge or proof of control is valid. `passed_at`: the time of that challenge or proof. `failures`: how many
     challenges the number failed since then, or ended by hanging up (at most one per DID and day counts). `is_storm`:
-    whether this call is part of a storm of single-use numbers. `recent_calls`: how often the number called within the
-    hour. `recent_block_calls`: how often its block called. `recent_dids`: how many DIDs the number called.
+    whether this call is part of a storm of single-use numbers. `recent_calls`: the times of the number's calls in the
+    last hour. `recent_dids`: the DIDs of these calls. `recent_block_calls`: the times of calls from its block.
     `emergency_window_seconds`: how long after `emergency_at` no call is screened.
     """
 
@@ -164,5 +164,8 @@ def facts_from(
 
 
 def opens_after_closing(asterisk_at: float, closed_at: float | None) -> bool:
-    """Return whether an emergency call suspends screening again, because it began at `closed_at` or later."""
+    """Return whether an emergency call at `asterisk_at` suspends screening although somebody resumed it at `closed_at`.
+
+    An emergency call that began earlier has no effect. `closed_at`: None if nobody has resumed screening.
+    """
     return closed_at is None or asterisk_at >= floor(closed_at)

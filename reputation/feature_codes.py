@@ -1,10 +1,10 @@
-"""Feature codes that people dial, and keys that they press during a call. The answer is a word of [callsieve-say].
+"""Feature codes that people dial, and keys that they press during a call. Answers are extensions of [callsieve-say].
 
-If a code is dialled again within a minute, its effect is undone. The codes of phone settings switch at any time.
+If a code is dialled again within a minute, its effect is undone. A code for a phone setting can be undone at any time.
 
-The module also finds a person's last call, to explain how the call was treated: the last call that rang their phone or
-was stopped before. A rejected call leaves only a decision. A call that rang a group had a single decision for all
-phones, so the person's own list or contacts are applied to that decision (docs/contributing/decisions/per-phone.md).
+The module also finds a person's last call, to explain how the call was treated. This is the last call that rang the
+person's phone or was stopped before. A rejected call leaves only a decision. A call to a group has a single decision
+for all phones. So the person's own list or contacts are applied to it (docs/contributing/decisions/per-phone.md).
 """
 
 import sqlite3
@@ -233,7 +233,7 @@ class LastCall:
 
 
 def last_call_of(db: sqlite3.Connection, endpoint: str, now: float) -> LastCall | None:
-    """Return the last recent call for the person of this endpoint, or None."""
+    """Return the latest call for the person of this endpoint, or None if there is no recent call."""
     person = reporter_of(db, endpoint)
     for_person = latest_for(db, person, now - LAST_CALL_SECONDS)
     reached = last_caller_of(db, person)

@@ -78,7 +78,10 @@ class FirstCalls:
         return FirstCall(neighbours, in_a_row, is_burst)
 
     def _in_a_row(self, number: str | None, did: str, now: float) -> int:
-        """Return how many neighbouring DIDs unknown numbers called in the last ten minutes. Busy DIDs are left out."""
+        """Return how many DIDs in a row, including `did`, unknown numbers called in the last ten minutes.
+
+        DIDs that many unknown numbers call are left out.
+        """
         place = _place_of(did)
         # Nearly always no stranger called a DID near this one, or all call the same.
         if place is None or self._by_place.keys().isdisjoint(_around(place)):

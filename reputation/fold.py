@@ -2,7 +2,7 @@
 
     standing_of(rows, auth_class, weights, ...) -> Standing
 
-A site may lie as a whole, and invent any number of people, DIDs and calls. So the rows of each other site are summed
+An entire site may lie, and invent any number of people, DIDs and calls. So the rows of each other site are summed
 separately. The sum weighs at most as much as a single witness: one mark, one call hung up on, or one call-back. A
 site's answers and bursts only affect its own marks. Its challenges are ignored: a site that invents challenges could
 cause a rejection, or prevent it.
@@ -107,8 +107,8 @@ def _split(rows: Sequence[R], name_of: Callable[[R], str]) -> dict[str, Sequence
 class _Share(NamedTuple):
     """The part of another site's standing that is counted, at the time `at`.
 
-    `marks`: how many marks of people it is worth, before trust. `counts`: the six counts of a standing that come from
-    calls, with one-ring calls last.
+    `marks`: how many people's marks the site's marks are worth, before `trusted` is applied. `counts`: the six fields
+    of Standing from `hung_up` to `one_ring`, limited to what a few people could cause.
     """
 
     at: float
@@ -151,7 +151,7 @@ def _share_of(standing: Standing, trusted: float, weights: Weights) -> _Share | 
 
 
 def _marks_of(standing: Standing, weights: Weights, few: int) -> float:
-    """Return how many people's marks the site's marks are worth, at most `few`. Answers without a mark reduce this."""
+    """Return how many people's marks the site's marks are worth, at most `few`. Answers without marks lower it."""
     if is_alarmed(standing, weights, None):
         return 0.0
     marked, unmarked = log_odds_of(counts_of(standing, weights, standing.at), weights.counts)[:2]

@@ -1,6 +1,6 @@
 """Formulas of the model and of statistics: exponential decay, confidence intervals of shares, weeks. Pure functions.
 
-Wilson's interval is for a share of few cases, Newcombe's interval for a difference of two shares.
+Wilson's interval suits a share of few cases. Newcombe's interval suits the difference of two such shares.
 """
 
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ class Interval(NamedTuple):
 
 
 def wilson(hits: int, of: int, z: float) -> Interval:
-    """Return the share `hits / of` with its interval of `z` standard deviations (1.96: 95 %); 0 to 1 for 0 of 0."""
+    """Return the share `hits / of` with an interval of `z` standard deviations (1.96: 95 %); 0 to 1 if `of` is 0."""
     if of == 0:
         return Interval(0.0, 0.0, 1.0)
     share, z2 = hits / of, z * z

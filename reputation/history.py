@@ -22,7 +22,7 @@ class Point(NamedTuple):
 
     Attributes:
         at: The instant.
-        log_odds: The evidence.
+        log_odds: The evidence against the number, in log-odds.
         level: The level of the evidence.
     """
 

@@ -60,9 +60,9 @@ REFUSAL_BY_KIND = {
 class MarkStatement:
     """A person's statement that a number is spam or not spam.
 
-    `number`: as it was typed or shown; a national number is read by `region`. `reporter`: the extension of the person
-    who owns the channel's endpoint, never taken from the caller ID. `linkedid`: the call that the mark is about, if
-    known. A category is stored in lower case, as policies compare it.
+    `number`: the number as it was typed or shown; a national number is parsed for `region`. `reporter`: the extension
+    of the person who owns the channel's endpoint, never taken from the caller ID. `linkedid`: the call that the mark is
+    about, if known. `category`: the kind of spam, stored in lower case because policies compare it so.
     """
 
     number: str
@@ -77,7 +77,7 @@ class MarkStatement:
 
 
 class MarkStatus(StrEnum):
-    """The result of a request: the number was marked, was marked so before, or its mark was retracted; or refused."""
+    """The result of a request. UNCHANGED: the person made the same mark before. NOTHING: no mark to retract existed."""
 
     MARKED = "marked"
     UNCHANGED = "unchanged"  # the same mark was made within the day: a program that repeats its request
@@ -141,7 +141,7 @@ def mark_once(db: sqlite3.Connection, statement: MarkStatement) -> MarkResult:
 
 
 def unmark(db: sqlite3.Connection, statement: MarkStatement) -> MarkResult:
-    """Retract all marks that this person gave the number, and remove the person's block of it. Never refused."""
+    """Retract all marks that this person gave the number, and unblock the number for this person. Never refused."""
     number = _number_of(statement)
     before = live_marks_of(db, number, statement.reporter) if number else []
     if number is None or not before:
@@ -173,7 +173,7 @@ def mark_last_caller(db: sqlite3.Connection, person: str, verdict: Verdict, at: 
 
 
 def undo_mark(db: sqlite3.Connection, mark: Mark) -> None:
-    """Undo a person's last mark. Undoing a retraction has no effect until the person marks the number again."""
+    """Undo a person's mark: retract the mark, and unblock the number for this person. A retraction stays as it is."""
     add_mark(db, replace(mark, verdict=Verdict.RETRACTED))
     unblock_for(db, mark.reporter, mark.number, mark.at)
 

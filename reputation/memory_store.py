@@ -100,7 +100,7 @@ Witness = tuple[AuthClass, str]  # a callee, in one class of calls
 
 @dataclass(slots=True)
 class _Known:
-    """All evidence rows of a number. A witness has one of the `signals` per category. `standings` are cached sums.
+    """All evidence rows of a number. `signals` has one signal per witness and category. `standings` are cached sums.
 
     `one_rings` are in time order. `owned_one_rings` leave out calls that may be spoofed. `challenges` are by linkedid.
     `busy`: how many signals of the limited categories each hour has.
@@ -122,7 +122,10 @@ class _Known:
 
 
 class MemoryStore:
-    """The evidence from all calls and marks so far. A number keeps its owner. `trust`: returns a reporter's trust."""
+    """The evidence from all calls and marks so far. It assumes that a number never changes its owner.
+
+    `trust`: a function that returns the trust in a reporter.
+    """
 
     def __init__(self, weights: Weights = DEFAULT, trust: Callable[[str], float] = lambda _reporter: 1.0) -> None:
         self.weights = weights
@@ -209,7 +212,10 @@ class MemoryStore:
         return known is not None and bool(known.talks or known.marks)
 
     def talks(self, number: str, now: float, person: str | None = None) -> list[tuple[str, float]]:
-        """Return who called the number and talked within 180 days, and when last. `person`: look at one person."""
+        """Return the people who called the number and talked within 180 days, each with the time of the latest call.
+
+        `person`: if given, only this person is returned.
+        """
         known = self._known.get(number)
         if known is None or not known.talks:
             return []
@@ -223,7 +229,7 @@ class MemoryStore:
         return known is not None and any(_is_relationship(known, at, now) for at in known.talks.values())
 
     def not_spam_at(self, number: str, auth_class: AuthClass, person: str) -> float | None:
-        """Return when the person marked the number "not spam" in this class; None if their latest mark is another."""
+        """Return when the person marked the number "not spam" in this class; None if their latest mark is different."""
         known = self._known.get(number)
         mark = None if known is None else known.marks.get((auth_class, person))
         return mark.at if mark is not None and mark.verdict is NOT_SPAM and not site_of(person) else None
@@ -290,7 +296,7 @@ class MemoryStore:
         return bad
 
     def _is_crowded(self, known: _Known, signal: Signal) -> bool:
-        """Return whether this hour has so many signals that a limit may apply. Then all rows must be summed again."""
+        """Return whether the signal's hour has so many signals that a limit may apply. Then all rows must be summed."""
         limits = self.weights.counts
         if signal.category is ONE_RING:
             return bool(known.challenges) or known.busy.get(_hour_of(signal), 0) >= limits.one_ring_an_hour
@@ -298,7 +304,7 @@ class MemoryStore:
 
 
 def _account_in(known: _Known, witness: str, auth_class: AuthClass) -> WitnessAccount | None:
-    """Return the witness's rows in this auth class; None if they cannot be separated from the rows of others."""
+    """Return the witness's rows in this auth class; None for a witness who made marks or is at another site."""
     if ":" in witness or (known.marks and any((known_class, witness) in known.marks for known_class in AuthClass)):
         return None
     signals = known.signals.get((auth_class, witness), ())

@@ -54,7 +54,11 @@ class Verification(StrEnum):
 
 
 class AuthClass(StrEnum):
-    """How well a caller's number is authenticated. Evidence is kept by class, so spoofers cannot use the owner's."""
+    """How well a caller's number is authenticated.
+
+    Evidence is kept separately for each class. So a spoofed call does not profit from the evidence about the number's
+    owner.
+    """
 
     AUTHENTICATED = "authenticated"
     UNAUTHENTICATED = "unauthenticated"
@@ -80,7 +84,7 @@ _AUTH_CLASS_OF = {of: _auth_class_of(*of) for of in product(Attestation, Verific
 
 
 class Level(IntEnum):
-    """The strongest action that the evidence alone would justify, weakest first. `word`: the level's shown name."""
+    """The strongest action that the evidence alone would justify. The weakest is first. `word`: the name as shown."""
 
     word: str
 
@@ -144,7 +148,7 @@ class LevelChange(NamedTuple):
 
     Attributes:
         level: The level after the event.
-        log_odds: The evidence after the event.
+        log_odds: The evidence against the number after the event, in log-odds.
         people: How many people must act in the event; 0 if the event needs nobody.
     """
 
@@ -271,7 +275,7 @@ class Did:
         groups: The groups whose people its calls may reach, without commas in a name; empty for everybody.
         callee: The extension that rings for the DID, null for none.
         screen: Whether calls to the number are screened; false for fax, alarm and lift lines.
-        trap: Whether nobody was given the number, so that its callers dial from a list.
+        trap: Whether the number was given to nobody, so that only callers who dial from a list reach it.
     """
 
     number: str
@@ -344,7 +348,7 @@ class PeerWord(NamedTuple):
     Attributes:
         peer: The name of the company.
         weight: The weight of the row, up to 1.
-        is_cleared: Whether the company upheld an appeal. If so, the row gives only `last_week` besides.
+        is_cleared: Whether the company upheld an appeal. If so, `last_week` is the only other information in the row.
         level: The level at the company, by the evidence of its own people.
         witnesses: At least how many of its people have evidence against the number.
         answered: At least how many of its people answered the number.
@@ -385,10 +389,11 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class ChallengeHistory:
-    """The challenges of a number in one auth class. `of_number`, `marked` and `unpassed` look at calls of every class.
+    """The challenges of a number in one auth class. `of_number` and `marked` look at calls of every class.
 
     Attributes:
-        passes: When the number passed within 90 days of the latest pass, newest first, eight at most. Proofs count.
+        passes: When the number passed within 90 days of the latest pass, newest first, eight at most. Proofs of control
+            count as passes.
         failures: How often the number failed since the latest pass, counted once per DID and day.
         failed_at: When the number last failed since the latest pass.
         abandoned: How often the caller hung up without an answer, since the latest pass.
@@ -396,7 +401,7 @@ class ChallengeHistory:
         of_number: When the number passed in calls of any class.
         marked: How many people answered its calls and marked it, since the latest pass of any class.
         unpassed: When the number failed or hung up since the latest pass, newest first, as many as any office needs.
-        robot_at: When a robot's voice last gave a name. All such calls together are one of the failures.
+        robot_at: When a robot's voice last gave a name. All such calls together count as one of the failures.
     """
 
     passes: tuple[Instant, ...] = ()
@@ -548,7 +553,7 @@ class ChallengeResult(StrEnum):
 
 
 class Voice(StrEnum):
-    """The kind of speaker that the hearing process heard when the caller was asked for a name."""
+    """The kind of speaker that was heard when the caller was asked for a name."""
 
     ROBOT = "robot"
     PERSON = "person"
@@ -569,7 +574,10 @@ class SignalCategory(StrEnum):
 
 
 class Answered(NamedTuple):
-    """A callee who answered calls from the number, and when last. The callee may have marked the number or not."""
+    """A callee who answered calls from a number. `at`: when the latest such call ended.
+
+    The callee may have marked the number or not.
+    """
 
     number: str
     auth_class: Annotated[AuthClass, Key(1)]

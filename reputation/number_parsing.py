@@ -101,7 +101,7 @@ def fold(text: str) -> str:
 
 
 def user_and_context(text: str) -> tuple[str, str]:
-    """Return two parts of a number, a tel: or sip: URI or `"name" <number>`: the caller text, and the phone-context.
+    """Split a caller text, such as a number, a tel: or sip: URI or `"name" <number>`, into number and phone-context.
 
     Parameters after `;` are cut. A host is only cut in a URI: a bare `1@trunk` is an attack on a dial string.
     """
@@ -133,7 +133,7 @@ def plain_digits(user: str, context: str) -> str:
 
 
 def kind_and_number(digits: str, region: str) -> tuple[CallerKind, str | None]:
-    """Return the kind of caller text that the digits (with or without `+`) are, and their number, or None.
+    """Return the kind of caller text to which the digits (with or without `+`) belong, and the number or None.
 
     Two to six digits without `+` are a service number or an extension. From five digits on they may also be a complete
     number in a country without trunk prefix (Greenland, the Faroes, Luxembourg). Some service numbers have seven digits
@@ -212,7 +212,7 @@ def regions_and_digits(key: str) -> tuple[tuple[str, ...], str]:
 
 
 def _service_key(digits: str, region: str) -> str | None:
-    """Return `+8695588` for 95588, 8695588 and 008695588 in CN, and for 0118695588 in US.
+    """Return the key of a service number, or None: `+8695588` for 95588, 8695588 and 008695588 in CN, 0118695588 in US.
 
     Without an international prefix the calling code must be the region's own. A code that only sends text messages is
     not recognised with a `+`. In the US most numbers of four to six digits are such codes: every extension would match.

@@ -50,7 +50,7 @@ def settled(text: str) -> tuple[str, str] | None:
 
 
 def is_settled(text: str) -> bool:
-    """Return whether `settled` recognises the text. Faster than `settled`, because an import checks a million rows."""
+    """Return whether `settled` recognises the text. This function is faster, for imports of a million rows."""
     return (_SETTLED_BY_START.get(text[:4]) or _pattern_for(text[:4])).fullmatch(text) is not None
 
 
@@ -173,7 +173,7 @@ def _dialled_in(region: str) -> _Dialled | None:
 
 
 class _Region(NamedTuple):
-    """A region's numbers of one length. `leading`: their common start, if the calling code has other regions."""
+    """A region's numbers of one length. `leading`: their common start, if other regions share the calling code."""
 
     leading: re.Pattern[str] | None
     number: re.Pattern[str]

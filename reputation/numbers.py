@@ -105,7 +105,7 @@ class Number(NamedTuple):
 
     @property
     def service(self) -> number_parsing.ServiceNumber | None:
-        """The service number that this number is; None for other numbers."""
+        """The number as a ServiceNumber; None if the number is not a service number."""
         return service_number_of(self.key) if self.key is not None and self.kind is SERVICE else None
 
     @property

@@ -15,10 +15,10 @@ from reputation.wording import N_, Places, Wording, listed
 class OwnerFigures(NamedTuple):
     """The values in the owner's sentence, without outside evidence.
 
-    `label` and `challenge`: how many witnesses each needs. `marks`: how many marks at least label a number by
-    themselves. A share of the people who answered must have marked the number. This share falls as more people mark:
-    from one in `answered_few` (for `marks` people) to one in `answered_many` (for very many). `events`: how many events
-    must also have happened within `days`.
+    `label` and `challenge`: how many witnesses each needs. `marks`: how many marks, at least, label a number without
+    other evidence. A share of the people who answered must have marked the number. This share falls as more people
+    mark: from one in `answered_few` (for `marks` people) to one in `answered_many` (for very many). `events`: how many
+    events within `days` a challenge also needs.
     """
 
     people: int

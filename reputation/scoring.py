@@ -238,8 +238,9 @@ def signs_of(evidence: Evidence, circumstances: Circumstances, weights: Weights,
 def _may_convict(case: _LevelCase, weights: Weights) -> bool:
     """Return whether a level above a challenge is allowed.
 
-    A source must list the number itself, or its signature must have failed verification, or signed calls must have gone
-    to traps. In addition, the caller must have failed a challenge, and not have passed one lately.
+    A source must list the number itself, or the signature of the call must have failed verification, or signed calls
+    must have gone to traps. In addition, the caller must have failed a challenge, and not have passed a challenge
+    lately.
     """
     evidence = case.evidence
     listing = feeds.feeds_of([row for row in evidence.imported if row.is_feed], weights.feeds)

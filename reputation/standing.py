@@ -56,13 +56,13 @@ class Standing(NamedTuple):
 
     Another site counts as one person, who answered if the site has marks (reputation/fold.py). `marks` is M, the sum of
     the reporters' weights, and `answers` is D, how many people answered. Both decay with the half-life of marks.
-    `hung_up` to `wanted` count callees by what their calls showed, and decay with their own half-life, one-ring calls
-    faster. `reporters` and `groups` count the people and groups of the live spam marks. `answered` counts the people
-    who answered, `silent` those of them who did not mark, `signals` the callees per category. `burst_at`: when the
-    latest burst of marks ended; None without a burst. `witnessed`: when each person last had evidence against the
+    `hung_up` to `wanted` count callees by the signals of their calls. They have a half-life of their own. `one_ring`
+    decays faster. `reporters` and `groups` count the people and groups of the live spam marks. `answered` counts the
+    people who answered, `silent` those of them who did not mark, `signals` the callees per category. `burst_at`: when
+    the latest burst of marks ended; None without a burst. `witnessed`: when each person last had evidence against the
     number. `adverse`: when each mark and signal against the number was made, newest first, as many as any office needs.
-    `traps`: the latest two calls to DIDs that belong to nobody. `verified_traps`: those of them with a passed
-    verification. `challenges`: the challenges of the number.
+    `traps`: the times of the latest two calls to DIDs that belong to nobody, without a passed verification.
+    `verified_traps`: the same for calls with a passed verification. `challenges`: the challenges of the number.
     """
 
     at: float
@@ -253,7 +253,7 @@ def with_challenges(total: Standing, rows: Rows, auth_class: AuthClass, weights:
 
 
 def standing_at(standing: Standing, weights: Weights, now: float) -> Standing:
-    """Return the standing with its sums decayed to `now`. If it is later than `now`, it is returned unchanged."""
+    """Return the standing with its sums decayed to `now`. A standing of a later time is returned unchanged."""
     if standing.at >= now:
         return standing
     counts = weights.counts

@@ -24,7 +24,10 @@ T = TypeVar("T", _Call, float)
 
 
 class Earlier(NamedTuple):
-    """Calls before a call: those of its number in the last hour, the DIDs called, and the calls of its block."""
+    """The calls before a call. `calls`: the times of the number's calls in the last hour.
+
+    `dids`: the DID of each of these calls. `block_calls`: the times of the calls of the number's block.
+    """
 
     calls: tuple[float, ...] = ()
     dids: tuple[str, ...] = ()
@@ -68,7 +71,7 @@ class Velocity:
         return self._by_block.between(number.block or number.key or "", now - WINDOW_SECONDS, now)
 
     def dids(self, number: Number, now: float) -> tuple[str, ...]:
-        """Return the distinct DIDs that the number called in the last hour."""
+        """Return the DID of each of the number's calls in the last hour, in time order."""
         return tuple([did for _, did in self._calls(number, now)])
 
     def forget(self, key: str) -> None:

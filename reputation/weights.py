@@ -45,13 +45,13 @@ class ChannelWeights(WeightsTable, frozen=True):
 
 
 class CountWeights(WeightsTable, frozen=True):
-    """The weights of the seven counts of what people noticed, each `weight * ln(1 + count)`, and of one-ring calls.
+    """The weights of the counts of what people noticed, each `weight * ln(1 + count)`, and of one-ring calls.
 
     People are counted once each, and the counts fade by half in their half-life (docs/contributing/model.md).
 
-    Source: the design's fit on four seeds of its base office; the weight of messages was lowered. On 2026-11-30 `python
-    -m benchmarks.accuracy fit` found no better weights (benchmarks/accuracy/RESULTS.md). The intercept, -2.24, is part
-    of the thresholds of the levels.
+    Source: a fit to the design's simulated office, with four random seeds; the weight of messages was lowered
+    afterwards. On 2026-11-30 `python -m benchmarks.accuracy fit` found no better weights
+    (benchmarks/accuracy/RESULTS.md). The intercept, -2.24, is part of the thresholds of the levels.
     """
 
     marked: ForSpam = 4.87
@@ -95,9 +95,9 @@ class CallerWeights(WeightsTable, frozen=True):
 class WitnessWeights(WeightsTable, frozen=True):
     """How many witnesses against a number are needed before other people see or hear of the evidence.
 
-    The limits are shares of all people here, within bounds: of 200 people 5 for a label and 14 for a challenge. In the
-    simulated office, 1 to 2.5 % for a label made no difference. With 6 % for a challenge, 10 attackers who worked
-    together cost a new automatic caller 2.5 % of its calls; with 7 %, 0.4 % (benchmarks/accuracy/RESULTS.md).
+    The limits are shares of all people here, within bounds. With 200 people, a label needs 5 witnesses and a challenge
+    14. In the simulated office, 1 to 2.5 % for a label made no difference. With 6 % for a challenge, 10 attackers who
+    worked together cost a new automatic caller 2.5 % of its calls; with 7 %, 0.4 % (benchmarks/accuracy/RESULTS.md).
     """
 
     days: Days = 90.0
@@ -119,7 +119,7 @@ class WitnessWeights(WeightsTable, frozen=True):
 
 
 class OutsideWeights(WeightsTable, frozen=True):
-    """Limits for outside evidence: log-odds of all its families together (`Threshold`), counts, and a share."""
+    """Limits for outside evidence. A `Threshold` is compared with the log-odds of all its families together."""
 
     convicts: Threshold = 1.5  # one good feed: people here cannot get a number routed or rejected by themselves
     trap: ForSpam = 1.5  # a call to a DID that nobody has
@@ -140,7 +140,7 @@ class SampleWeights(WeightsTable, frozen=True):
 class BlockWeights(WeightsTable, frozen=True):
     """The weights of other bad numbers in the same block of 1000: enough for a tag, never more.
 
-    Bad numbers by feeds and bad numbers by marks here count separately.
+    Bad numbers on feeds and bad numbers by evidence here are counted separately.
     """
 
     days: Days = 60.0
@@ -196,7 +196,10 @@ class AppealWeights(WeightsTable, frozen=True):
 
 
 class TrustWeights(WeightsTable, frozen=True):
-    """Trust in a reporter, computed only from decided cases: Beta(agree, disagree), relative to an unknown reporter."""
+    """The distribution Beta(agree, disagree) from which the trust in a reporter is computed, and the least trust.
+
+    Only decided cases change the trust. It is relative to the trust in an unknown reporter.
+    """
 
     agree: Annotated[float, Meta(gt=0, le=1000)] = 8.0
     disagree: Annotated[float, Meta(gt=0, le=1000)] = 2.0
@@ -231,7 +234,10 @@ class Thresholds(WeightsTable, frozen=True, dict=True):
 
 
 class Weights(WeightsTable, frozen=True, eq=False):
-    """All weights. Compared by identity: each reading of the settings makes a new value, and results are cached."""
+    """All weights of the model. They are compared by identity, so that results can be cached by them.
+
+    Each reading of the settings makes a new object.
+    """
 
     counts: CountWeights = CountWeights()
     caller: CallerWeights = CallerWeights()
@@ -263,7 +269,7 @@ def zone_of(name: str) -> ZoneInfo | None:
 
 
 def problems_of(weights: Weights) -> list[tuple[str, str]]:
-    """Return conflicts between weights that are each allowed on their own: the key, and what to do about it."""
+    """Return the conflicts between weights that are valid on their own, each as its key and what to do about it."""
     levels, block = weights.levels, weights.block
     problems = []
     names = ("tag", "warn", "challenge", "route", "reject")

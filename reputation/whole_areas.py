@@ -5,7 +5,8 @@ r"""Recognise prefixes that cover all numbers of a country, a territory or a tol
     whole_area("1800")    US, toll-free
     whole_area("4420")    None
 
-libphonenumber's patterns are read, which are alternatives of digits: `8(?:00|33)[2-9]\d{6}` begins with 800 or 833.
+The module reads libphonenumber's patterns. They are alternatives of digits: `8(?:00|33)[2-9]\d{6}` begins with 800 or
+833.
 """
 
 import re

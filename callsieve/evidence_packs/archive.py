@@ -1,7 +1,7 @@
 """Writes an evidence pack: a zip with a document, tables, and a signed list of files. Equal input gives equal bytes.
 
-Called numbers are masked in every file, except in the calls of a pack for a named carrier. Calls are written one by
-one, so memory does not depend on how many there are.
+Called numbers are masked in every file. Only the table of calls in a pack for a named carrier has whole numbers. Calls
+are written one by one, so the needed memory does not grow with their count.
 """
 
 import csv
@@ -95,7 +95,7 @@ class _Entry(NamedTuple):
 
 
 def write_pack(db: sqlite3.Connection, context: Context, pack: Pack, out: IO[bytes]) -> None:
-    """Write the zip. Raise Refused if the number was removed meanwhile, StoreError or OSError."""
+    """Write the zip to `out`. Raise StoreError, OSError, or Refused if the number was removed meanwhile."""
     request, platform = pack.request, platforms()[pack.request.platform]
     files = [
         Document(entry.name, context.at, len(entry.content), hashlib.sha256(entry.content).hexdigest(), entry.role)
@@ -174,7 +174,7 @@ def _lines(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[by
 
 
 def screenshot_name(shot: Screenshot, place: int) -> str:
-    """Return the path of a screenshot in the zip, made without the file name that a person chose."""
+    """Return the path of a screenshot in the zip. The path does not contain the file name that a person chose."""
     return f"screenshots/{place:02d}-{date_of(int(shot.at // DAY_SECONDS))}.{shot.kind}"
 
 

@@ -42,7 +42,7 @@ def pack_page(contents: PackContents, platform: Platform, language: str, key: Pu
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """A part of the page, which documents/pack.html shows according to `kind`. `widths`: of the columns, in percent."""
+    """A part of the page, which documents/pack.html shows according to `kind`. `widths`: column widths in percent."""
 
     kind: str
     text: str = ""

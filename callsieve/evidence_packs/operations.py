@@ -59,7 +59,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class HandledComplaint:
-    """A complaint. `unlisted_at`: when its sender was put on the do-not-call list; None if not, or if unknown."""
+    """A complaint. `unlisted_at`: when its sender was put on the do-not-call list; None if never or unknown."""
 
     complaint: Complaint
     unlisted_at: float | None
@@ -209,7 +209,7 @@ def _place(platform: Platform) -> tuple[bool, bool, str]:
 
 @lru_cache(maxsize=1)
 def platforms() -> dict[str, Platform]:
-    """Return all platforms by name, the carrier first. Raise an error for an invalid file, which would be a bug."""
+    """Return all platforms by name, the carrier first. Raise an error for an invalid platform file, which is a bug."""
     by_title = [
         msgspec.toml.decode(entry.read_bytes(), type=Platform)
         for entry in (files("callsieve.evidence_packs") / "platforms").iterdir()
@@ -256,9 +256,9 @@ class PackRequest(msgspec.Struct, frozen=True):
     Attributes:
         platform: The name of the platform, from `GET /evidence-packs/platforms`.
         language: Language of the document.
-        days: From how many past days to include calls.
+        days: How many past days of calls to include.
         files: Documents to add to the pack.
-        unmasked_for: A carrier that gets whole called numbers, with Call-IDs; empty for nobody.
+        unmasked_for: The carrier that gets unmasked called numbers and Call-IDs; empty for nobody.
     """
 
     number: NumberText

@@ -1,6 +1,6 @@
-"""Selects the numbers to publish: at least three people here speak against each. Only evidence from here counts.
+"""Selects the numbers to publish. At least three people at this site must have evidence against each number.
 
-`listed_numbers` reads the store row by row, so it needs little memory.
+Evidence from other companies does not count. `listed_numbers` reads the store row by row, so it needs little memory.
 """
 
 import json
@@ -31,7 +31,10 @@ MOST_CLEARED = 100_000
 
 
 class Candidate(NamedTuple):
-    """A row that may be published now. `may_begin`: whether a number may be added that is not published yet."""
+    """A row that may be published now.
+
+    `may_begin`: whether the row may be published even if its number was not in the last publication.
+    """
 
     row: PeerNumber
     may_begin: bool
@@ -78,7 +81,10 @@ def _candidate(db: sqlite3.Connection, accused: Accused, weights: Weights, peopl
 def cleared_lines(
     db: sqlite3.Connection, context: Context, key: SigningKey, issuer: str, after: str = ""
 ) -> Iterator[str]:
-    """Yield a line for each valid statement that an upheld appeal cleared a number. Only numbers after `after`."""
+    """Yield a signed statement, as one line, for each number that an upheld appeal cleared. Skip numbers up to `after`.
+
+    Expired statements are left out.
+    """
     settings, now = context.settings, context.at
     if not settings.publish.cleared:
         return

@@ -110,9 +110,10 @@ class FolderSource:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """The result of a fetch. `unchanged`: whether the index is as before. `deltas`: None if a snapshot was read.
+    """The result of a fetch. `unchanged`: whether the index is as before.
 
-    `new_key`: the company's new key, if the former key has signed the new key.
+    `deltas`: how many deltas were applied; None if a snapshot was read. `new_key`: the company's new key, if the former
+    key has signed the new key.
     """
 
     index: TakenIndex
@@ -230,9 +231,10 @@ async def offered(source: BundleSource) -> dict[str, str]:
 
 
 def _check_history(index: SignedIndex, state: PeerState, now: float, *, accept_fork: bool) -> None:
-    """Refuse an older index and a second history, which an attacker on the server could publish.
+    """Refuse an index that is older than the last fetched index, or that has another history.
 
-    The new index must name the index that was fetched last. Otherwise an attacker with the key could hide a fork.
+    An attacker on the server could publish an older index. An attacker with the key could publish a second history. So
+    the new index must name the last fetched index among its previous indexes.
     """
     contents = index.contents
     if accept_fork or not state.sequence or index.digest == state.digest:

@@ -68,7 +68,7 @@ class UnusableBundle(Refused):
 
 
 def health_of(peer: PeerState, now: float) -> SourceHealth:
-    """Return the health of a subscribed company at the time `now`."""
+    """Return the health of a subscribed company's evidence at the time `now`."""
     if peer.off_at is not None:
         return SourceHealth(SourceStatus.OFF)
     failure = None

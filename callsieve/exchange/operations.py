@@ -84,7 +84,7 @@ class FetchResult:
     @property
     @encoded
     def deltas(self) -> int | None:
-        """How many deltas were applied; null for a whole list or a failure."""
+        """How many deltas were applied; null if the whole list was read or the fetch failed."""
         return self.taken.deltas if self.taken else None
 
 
@@ -97,7 +97,7 @@ def known_peers(db: sqlite3.Connection, context: Context) -> dict[str, PeerState
 
 
 def due(state: PeerState, now: float) -> bool:
-    """Return whether to fetch a company now: the time has come, no fetch was tried, or the clock was set back."""
+    """Return whether to fetch a company now: the time has come, no fetch was tried yet, or the clock was set back."""
     return state.off_at is None and (now >= state.next_at or state.asked_at is None or now < state.asked_at)
 
 
@@ -165,7 +165,7 @@ class SubscribeRequest(msgspec.Struct, frozen=True):
         name: The name that the company gets here.
         url: The https address at which the company publishes.
         key: The company's public key, received over another channel.
-        weight: How much the company's evidence counts, from 0 to 1; 1: as much as a tag needs.
+        weight: How much the company's evidence counts, from 0 to 1. With 1, this evidence alone is enough for a tag.
     """
 
     name: Annotated[str, Meta(min_length=1, max_length=64)]
@@ -176,7 +176,7 @@ class SubscribeRequest(msgspec.Struct, frozen=True):
 
 
 class CompanyChange(NamedTuple):
-    """The result of a change. `company`: null after removal. `key_id`: the id of the key, to be compared again."""
+    """The result of a change. `company`: null after removal. `key_id`: the id of the key, for a person to compare."""
 
     change_id: ChangeId | None
     company: PeerShown | None

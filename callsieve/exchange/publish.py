@@ -2,8 +2,9 @@
 
     publish(db, context, request) -> Published        operation (callsieve/changes/operation.py)
 
-Two snapshots could show what happened in between. So numbers are added at most once a day, and the row of a number
-changes at most once a week. A number is withdrawn at once if fewer than three people still speak against it.
+A reader who compares two snapshots could see single events between them. To prevent this, numbers are added at most
+once a day, and the row of a number changes at most once a week. A number is withdrawn at once if fewer than three
+people still speak against it.
 """
 
 from __future__ import annotations
@@ -268,7 +269,7 @@ def _index_in(path: Path, keys: Sequence[PublicKey]) -> SignedIndex:
 
 @contextmanager
 def _published_before(folder: Path, copy: Path | None, keys: Sequence[PublicKey]) -> Iterator[_Before]:
-    """Yield the last publication in a directory. It has no rows if damaged, outdated or signed by somebody else."""
+    """Yield the last publication in a directory, without rows if a file is damaged, outdated or wrongly signed."""
     last = None
     with suppress(OSError, StatementError):
         last = None if copy is None else _index_in(copy, keys)
@@ -309,7 +310,7 @@ def _alone(folder: Path) -> Iterator[None]:
 def _chain(
     last: IndexContents | None, new: PublishedDelta | None, snapshot: PublishedFile, now: float, *, purge: bool
 ) -> tuple[PublishedDelta, ...]:
-    """Return the latest deltas, including the new delta, as long as all together are smaller than the snapshot."""
+    """Return the latest deltas up to `new`. Drop old deltas, so that all together are smaller than the snapshot."""
     if purge or last is None or new is None:
         return ()
     chain: list[PublishedDelta] = []
@@ -336,7 +337,7 @@ def _write(path: Path, raw: bytes) -> None:
 
 
 def _clean(folder: Path, contents: IndexContents, last: IndexContents | None, now: float, *, purge: bool) -> None:
-    """Remove files that no index has named for KEPT_SECONDS since they were last changed."""
+    """Remove files that the index has not named for KEPT_SECONDS. `purge`: remove all files that it does not name."""
     named = {file.file for file in contents.files}
     dropped = {file.file for file in last.files} - named if last else set()
     for path in folder.iterdir():

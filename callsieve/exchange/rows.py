@@ -128,7 +128,7 @@ class PackedLines:
 
 
 def unpacked_lines(file: BinaryIO, unpacked: int) -> Iterator[bytes]:
-    """Yield the lines of a gzipped file of `unpacked` bytes, in little memory. Raise DamagedFile for any other size."""
+    """Yield the lines of a gzipped file, in little memory. Raise DamagedFile if the unpacked size is not `unpacked`."""
     packer, arrived, rest = zlib.decompressobj(GZIP), 0, b""
     while piece := file.read(PIECE_BYTES):
         while piece:
@@ -150,7 +150,7 @@ def unpacked_lines(file: BinaryIO, unpacked: int) -> Iterator[bytes]:
 
 
 def changes_in(lines: Iterable[bytes], head: str) -> Iterator[Change]:
-    """Yield the key of each change, in strict order, and its row; None: removed. Raise BadRow or DamagedFile."""
+    """Yield each change in strict order: its key, and the new row; None: removed. Raise BadRow or DamagedFile."""
     before = ("", "")
     for number, line in enumerate(lines, 1):
         if number == 1:
@@ -174,7 +174,7 @@ def changes_in(lines: Iterable[bytes], head: str) -> Iterator[Change]:
 
 
 def rows_in(lines: Iterable[bytes], head: str) -> Iterator[PeerNumber]:
-    """Yield the rows of a snapshot. Raise BadRow, also for a line that removes a row, or DamagedFile."""
+    """Yield the rows of a snapshot. Raise DamagedFile, or BadRow for an invalid line or a line that removes a row."""
     for number, (_, row) in enumerate(changes_in(lines, head), 2):
         if row is None:
             raise BadRow(number)
@@ -215,7 +215,10 @@ class PublishedDelta(PublishedFile, frozen=True, kw_only=True):
 
 
 class PreviousIndex(msgspec.Struct, frozen=True, kw_only=True):
-    """An earlier index. If the index that a reader fetched last is not among these, the publisher has two histories."""
+    """An earlier index, as the current index names it.
+
+    If the last index that a reader fetched is not among the previous indexes, the publisher has two histories.
+    """
 
     sequence: Count
     digest: Digest

@@ -219,7 +219,7 @@ def find_published(_db: sqlite3.Connection, context: Context) -> PublishedShown:
 
 
 def find_cleared(db: sqlite3.Connection, context: Context, request: PageQuery) -> ResultPage[ClearedStatement]:
-    """Return the signed statements of numbers that this company cleared; empty if nothing is published."""
+    """Return the signed statements about numbers that this company cleared; empty if nothing is published."""
     after = place_of(request.cursor, tuple[str])
     if not context.settings.publish.directory:
         return ResultPage([], None)

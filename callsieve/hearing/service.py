@@ -1,9 +1,9 @@
 """The daemon's side of hearing: request a transcript, wait for a limited time, and store the transcript.
 
-    begin(...)     starts when the caller has spoken; returns how long the call may wait for the transcript
-    words_of(...)  waits for a part of that time
+    begin(...)     starts when the caller has spoken; returns how many seconds the call may wait for the transcript
+    words_of(...)  waits for some of these seconds
 
-After five late transcripts in a row, calls do not wait until a transcript is in time again.
+After five late transcripts in a row, calls stop waiting. They wait again once a transcript was in time.
 """
 
 import asyncio
@@ -174,9 +174,9 @@ class CallHearing:
         return None
 
     def _open(self, decision_id: str, pieces: tuple[int, ...] = PIECES) -> tuple[list[int], bool]:
-        """Open the recording of the prompt and these pieces of the answer.
+        """Open the recording that was made during the prompt, and these pieces of the answer.
 
-        Return the open descriptors, and whether the first belongs to the prompt.
+        Return the open descriptors, and whether the first is the recording made during the prompt.
         """
         prompt = open_recordings(of_decisions(self.state, [decision_id], (PROMPT_PIECE,)))
         return [*prompt, *open_recordings(of_decisions(self.state, [decision_id], pieces))], bool(prompt)

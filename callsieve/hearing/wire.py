@@ -33,7 +33,7 @@ class HearingStart(msgspec.Struct, frozen=True, tag="start"):
 
 
 class HearingReady(msgspec.Struct, frozen=True, tag="ready"):
-    """The message of the hearing process that the model is loaded."""
+    """The message that the hearing process has loaded the model."""
 
 
 class HearingQuestion(msgspec.Struct, frozen=True, tag="question"):
@@ -43,8 +43,8 @@ class HearingQuestion(msgspec.Struct, frozen=True, tag="question"):
         id: The identifier of the decision.
         language: The expected language, or empty.
         has_prompt: Whether the first recording was made while the prompt played.
-        is_stop: Whether the last recording was made while a prompt asked the caller to stop. The recording before is
-            the end of the answer. Then only the voice is judged.
+        is_stop: Whether the last recording was made while a prompt asked the caller to stop. If so, the recording
+            before it is the end of the answer, and only the voice is judged.
     """
 
     id: Identifier

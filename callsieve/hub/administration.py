@@ -105,10 +105,10 @@ class SiteLogin(NamedTuple):
 
 
 class Initialised(NamedTuple):
-    """The result of `initialise`. `migrations`: the applied migrations. `is_moved`: the database came from a backup.
+    """The result of `initialise`. `migrations`: the applied migrations.
 
-    `is_closed`: whether a superuser restricted the sites' rights fully. `elsewhere`: other databases on the server that
-    sites can log in to.
+    `is_moved`: whether the database came from a backup. `is_closed`: whether the sites' rights are fully restricted,
+    which only a superuser can do. `elsewhere`: other databases on the server that sites can log in to.
     """
 
     migrations: tuple[str, ...]
@@ -186,7 +186,7 @@ async def add_site(hub: Hub, organisation: str, site: str, *, is_central: bool =
 
 
 async def expel_site(hub: Hub, organisation: str, site: str) -> int:
-    """Remove a site and its rows. Return how many rows. Needs the login of an administrator or central console."""
+    """Remove a site and its rows. Return how many rows were removed. Needs an administrator's or central login."""
     ((removed,),) = await hub.rows("SELECT callsieve.expel(%s, %s, true)", (organisation, site))
     ((is_administrator,),) = await hub.rows(f"SELECT pg_has_role('{OWNER}', 'MEMBER')")
     if is_administrator:
@@ -208,7 +208,7 @@ async def set_quota(hub: Hub, organisation: str, site: str, rows: int) -> int:
 async def _grant_to_site(hub: Hub, role: str) -> None:
     """Grant a site's access to the role, and let the owner end the role's sessions and revoke the grant.
 
-    From PostgreSQL 16 on, only the role that granted a right can revoke it. So the owner grants this right.
+    From PostgreSQL 16 on, only the role that granted a right can revoke it. So the owner itself grants the access.
     """
     await hub.rows(f'GRANT "{role}" TO {OWNER} WITH ADMIN OPTION')
     await hub.rows(f'REVOKE {SITES} FROM "{role}"')

@@ -108,7 +108,7 @@ class HubNotice(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """The rows and notices of one pull. `all_to`: the position up to which all are pulled; None if more wait."""
+    """The rows and notices of one pull. `all_to`: the position up to which everything was pulled; None if more wait."""
 
     notices: list[HubNotice]
     rows: list[SharedRow]
@@ -165,7 +165,10 @@ async def push(hub: Hub, batch: Sequence[Outgoing]) -> Pushed:
 
 
 async def pull(hub: Hub, rows_to: Place, notices_to: Place, limit: int, *, own: bool, private: bool) -> Pulled:
-    """Return the next rows and notices. `own`: include this site's rows. `private`: include rows only for standbys."""
+    """Return the next rows and notices after these positions.
+
+    `own`: include this site's rows. `private`: include rows that only standbys and the central console need.
+    """
     places = (str(rows_to[0]), rows_to[1], str(notices_to[0]), notices_to[1])
     (_, *_, up_to, _), *records = await hub.rows(NEWS, (*places, limit, own, private))
     notices = [
@@ -189,7 +192,10 @@ async def collect(hub: Hub) -> None:
 
 
 async def wake(hub: Hub, seconds: float, *, private: bool) -> None:
-    """Announce new rows to all sites, unless rows were announced in the last `seconds`."""
+    """Announce new rows to all sites, unless rows were announced in the last `seconds`.
+
+    `private`: whether only standbys and the central console need the new rows.
+    """
     await hub.rows("SELECT callsieve.wake(%s, %s)", (seconds, private))
 
 

@@ -99,7 +99,7 @@ class HubSession:
         waits_to: While the hub is full, rows of the outbox up to this `seq` wait for room. 0: no rows wait.
         try_at: When to push the rows again that wait for room.
         erase_at: When to send the due erasures to the hub again.
-        pushed_at: Times of the first and last push not announced yet, kept apart for pushes of only private rows.
+        pushed_at: Times of the first and last push not announced yet. Pushes of only private rows have their own times.
         has_pushed: Whether a push has succeeded since the last pull.
     """
 

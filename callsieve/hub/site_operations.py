@@ -1,4 +1,4 @@
-"""Operations for other sites: same people, ignored sites, and numbers that other sites erased.
+"""Operations on other sites' data: people with several names, ignored sites, and numbers that other sites erased.
 
 The operations need no hub: they change only this store. Each can be undone through its audit row. Erasures by a site
 that this site does not follow are partial, until an administrator confirms (`callsieve privacy erase`) or refuses:
@@ -187,7 +187,11 @@ ERASED_AT_ONCE: Final = {
 
 
 class Erasure(NamedTuple):
-    """A number that a site erased. `is_whole`: of all rows, as by this site, a followed site or a central console."""
+    """A number that a site erased.
+
+    `is_whole`: whether to erase the rows of all sites, because the site is this site, a followed site or a central
+    console.
+    """
 
     number: str
     site: str
@@ -195,7 +199,7 @@ class Erasure(NamedTuple):
 
 
 def erase_for_site(db: sqlite3.Connection, context: Context, erasure: Erasure) -> bool:
-    """Erase the rows about a number that the other site may erase here. Return whether no rows are left."""
+    """Erase those rows about a number that the other site may erase here. Return whether no rows are left."""
     try:
         stored = number_operations.stored_about(db, context, erasure.number)
     except Refused:  # no number

@@ -85,9 +85,9 @@ class NumbersErased(Exception):
 
 
 class Sync:
-    """Exchanges rows between one store and one hub. A failed transaction is rolled back. `run`: a random process id.
+    """Exchanges rows between one store and one hub. A failed transaction is rolled back.
 
-    `once` and `run` raise HubError and StoreError.
+    The methods `once` and `run` raise HubError and StoreError. The argument `run` is a random process id.
     """
 
     def __init__(self, store: Store, hub: Hub, loaded: Loaded, run: str) -> None:

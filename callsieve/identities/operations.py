@@ -94,7 +94,7 @@ class CodeMade(NamedTuple):
 
 
 def add(db: sqlite3.Connection, context: Context, request: IdentityRequest) -> IdentityChange:
-    """Record a number's owner. With level 2, phones show the name, and rules at most warn about calls of the number."""
+    """Record a number's owner. With level 2, phones show the name, and rules lead to a warning at most."""
     identity = _identity(context, request)
     with change(db, context, "identity add", identity.number) as changed:
         changed.before = before = identity_of(db, identity.number)

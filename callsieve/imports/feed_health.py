@@ -1,4 +1,7 @@
-"""The health of feeds: whether feeds are still updated and have not shrunk. With health check, metrics and events."""
+"""The health of feeds: whether feeds are still updated and have not shrunk.
+
+The module also has the health check, the metrics and the events of feeds.
+"""
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -131,7 +134,7 @@ def nobody_fetches_feeds(settings: Settings, fetches: Mapping[str, FeedFetch], n
 
 
 def late_after_seconds(feed: FeedSource) -> float:
-    """Return from which age in seconds the feed counts as stale."""
+    """Return the age in seconds from which the feed counts as stale."""
     if feed.every_seconds is None:
         return LATE_DAYS * DAY
     return LATE_AFTER_GAPS * max(feed.every_seconds, LEAST_GAP_SECONDS)
@@ -224,7 +227,7 @@ FETCH_TIMER = Wording("systemctl enable --now callsieve-feeds.timer, or callsiev
 
 
 def has_fresh_feeds(context: CheckContext) -> Finding:
-    """Check that feeds are still updated, have not shrunk, and that the timer fetches them."""
+    """Check that feeds are still updated and have not shrunk, and that the timer fetches them."""
     return context.judge_store(lambda db, now: _check_feeds(db, context.loaded.settings, now))
 
 

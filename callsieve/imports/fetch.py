@@ -3,8 +3,10 @@
 Signatures have the format of minisign 0.8 and later: Ed25519 over the BLAKE2b hash of the file, and a signed comment. A
 signature is four lines of text:
 
-1. a comment that is not signed 2. base64 of `ED`, the key's eight-byte identifier and the signature 3. `trusted
-comment: ...` 4. base64 of a signature over the first signature and the trusted comment
+    1. a comment that is not signed
+    2. base64 of `ED`, the key's eight-byte identifier and the signature
+    3. `trusted comment: ...`
+    4. base64 of a signature over the first signature and the trusted comment
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Operations (callsieve/changes/operation.py): import numbers, contacts, people and past calls, and remove an import.
 
-To import numbers or calls and to remove numbers takes many transactions. Do not run these within a transaction.
+Importing numbers or calls takes many transactions, and removing numbers does too. Do not call these operations in a
+transaction.
 """
 
 import sqlite3
@@ -70,7 +71,7 @@ class FetchTime(NamedTuple):
 class NumberFileRequest(NamedTuple):
     """A request to import the numbers of a list or `feed`, whose `rows` are read while they are stored.
 
-    `problems`: filled with the skipped rows. `known`: the present store; a dry run writes to a copy.
+    `problems`: filled with the skipped rows. `known`: the real store, because a dry run writes to a copy.
     """
 
     source: str
@@ -83,7 +84,10 @@ class NumberFileRequest(NamedTuple):
 
 
 class NumbersImported(NamedTuple):
-    """The result. `before`: how many rows the source had; `usable`: valid rows; `own`: own numbers among these rows."""
+    """The result of importing numbers.
+
+    `before`: how many rows the source had; `usable`: how many new rows are valid; `own`: own numbers among these rows.
+    """
 
     live: ImportSource
     before: int | None
@@ -92,7 +96,7 @@ class NumbersImported(NamedTuple):
 
 
 class ContactsRequest(NamedTuple):
-    """A request to import the contacts of a source. `known`: the present store; a dry run writes to a copy."""
+    """A request to import the contacts of a source. `known`: the real store, because a dry run writes to a copy."""
 
     source: str
     contacts: Sequence[Contact]
@@ -100,7 +104,10 @@ class ContactsRequest(NamedTuple):
 
 
 class ContactsImported(NamedTuple):
-    """The result. `before`: how many rows the source had. `strangers`: extensions in the rows that nobody has."""
+    """The result of importing contacts.
+
+    `before`: how many rows the source had. `strangers`: extensions in the rows that belong to no person.
+    """
 
     before: int | None
     rows: int

@@ -2,11 +2,9 @@
 
 An unusable row is skipped with a reason. Feeds can have these formats:
 
-| feed           | recognised by                              | read as                                   |
-|----------------|--------------------------------------------|-------------------------------------------| | FTC
-complaints | a column Company_Phone_Number              | US numbers; complaints are added up       | | CSV            |
-a column number                            | number[,category][,name][,note][,verdict] | | list           | a first line
-that is a number or a comment | a number a line, `#` before comments      |
+    FTC complaints   recognised by a column Company_Phone_Number: US numbers, and complaints are added up
+    CSV              recognised by a column number: number[,category][,name][,note][,verdict]
+    list             the first line is a number or a comment: a number a line, `#` before comments
 
 CallSieve's own export has a column `verdict`, so that an allowlist is never imported as spam.
 """

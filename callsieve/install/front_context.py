@@ -86,7 +86,7 @@ def asked_in_files(etc: Path) -> str | None:
 
 
 def is_answered_at(asked: str, listen: str) -> bool:
-    """Return whether a dialplan that queries `asked` reaches a daemon on `listen`. The classic script always does."""
+    """Return whether a dialplan that queries `asked` reaches a daemon on `listen`. True for the classic script."""
     return asked == plan.OUR_AGI or _address(asked) == address_of(listen)
 
 

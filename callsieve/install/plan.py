@@ -55,7 +55,8 @@ class InstallError(Exception):
 class FileChange:
     """A change of a file. `before`: the old text, None for a new file. `after`: the new text, None for a removed file.
 
-    `mode` and `group` (a gid): None: unchanged; a new file gets 0644. `copied`: whether the original is kept beside it.
+    `mode`, `group` (a gid): None keeps the present value, and a new file gets 0644. `copied`: whether a copy of the
+    original is kept.
     """
 
     path: Path
@@ -82,7 +83,7 @@ class SystemUser:
 
 @dataclass(frozen=True, slots=True)
 class InstallPlan:
-    """The steps: create `new_users`, make `changes`, remove empty `directories`. `remarks`: for the administrator."""
+    """A plan: create `new_users`, make `changes`, remove empty `directories`. `remarks`: for the administrator."""
 
     changes: tuple[FileChange, ...]
     new_users: tuple[SystemUser, ...] = ()

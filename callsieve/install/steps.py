@@ -65,9 +65,9 @@ def steps_after_install(
 ) -> list[InstallStep]:
     """Return the steps for the administrator, in order.
 
-    `new_service`: there was no unit before. `asterisk`: whether Asterisk is on this server. `outdated`: the running
-    daemon is older. Asterisk must know the manager user before the daemon logs in, and a context before a trunk uses
-    it.
+    `new_service`: whether there was no unit before. `asterisk`: whether Asterisk is on this server. `outdated`: whether
+    the running daemon is older than the program. The order matters: Asterisk must know the manager user before the
+    daemon logs in, and must know a context before a trunk uses the context.
     """
     if not asterisk:
         units = ("callsieve", "callsieve-api")
@@ -92,7 +92,7 @@ def start_steps(
     outdated: bool,
     units_started: tuple[str, ...] = UNITS_STARTED,
 ) -> list[InstallStep]:
-    """Return the step that starts or restarts the services; empty if no service needs it."""
+    """Return the step that starts or restarts the services; empty if no service must be started."""
     changed = {change.path for change in plan.changes}
     units = bool(changed & {*place.unit_files, *place.group_files})
     people = tuple(name for name in PEOPLE_STARTED if place.units / name in changed)
@@ -174,7 +174,7 @@ def prompts_left(sounds: Iterable[Path]) -> list[Path]:
 
 
 def left_behind(loaded: Loaded, place: InstallPaths, prompts: Iterable[Path], users: Iterable[str]) -> list[str]:
-    """Return a line for each thing that `uninstall` leaves, and how to remove it. `users`: CallSieve's system users."""
+    """Return lines that say what `uninstall` leaves and how to remove it. `users`: CallSieve's system users."""
     store, findings = loaded.store_path.parent, loaded.findings_path.parent
     called_back = loaded.state.with_name(f"{loaded.state.name}-call-back")
     lines = []

@@ -44,7 +44,7 @@ def plan_uninstall(place: plan.InstallPaths) -> plan.InstallPlan:
 
 
 def check_trunks(ask: Callable[[str], str]) -> None:
-    """Raise InstallError while the running Asterisk sends a trunk's calls to CallSieve, even if the files do not.
+    """Raise InstallError while the running Asterisk sends a trunk's calls to CallSieve, whatever its files say.
 
     `ask`: runs a command in Asterisk's console. It raises ConsoleError if Asterisk is not running.
     """
@@ -67,7 +67,7 @@ def _is_ours(context: str) -> bool:
 
 
 def uses_of(place: plan.InstallPaths) -> list[Line]:
-    """Return the lines of other files that refer to CallSieve's dialplan. Without any, no call is screened."""
+    """Return the lines of other files that refer to CallSieve's dialplan. Without such lines, no call is screened."""
     return [
         line
         for name, use in _USE_BY_FILE.items()

@@ -282,9 +282,9 @@ def remove_personal(db: sqlite3.Connection, context: Context, request: PersonalK
 def import_entries(
     db: sqlite3.Connection, context: Context, entries: Sequence[ListEntry], *, keep: bool = False
 ) -> ListImport:
-    """Add the entries of a file to their lists. To undo the last audit row undoes the whole import.
+    """Add the entries of a file to their lists. Undoing the last audit row undoes the whole import.
 
-    Entries with objections are skipped. `keep`: existing entries stay, even if note or expiry differ.
+    Entries with objections are skipped. `keep`: whether existing entries stay, even if note or expiry differ.
     """
     if len(entries) > MOST_ENTRIES:
         raise Refused("too-many-rows", TOO_MANY)

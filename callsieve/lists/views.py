@@ -121,7 +121,10 @@ def _row_of(entry: ListEntry) -> tuple[str, ...]:
 
 
 def entries_in(table: CsvTable, list_name: ListName | None, settings: Settings, now: float) -> Iterator[ListEntry]:
-    """Yield the entries of a file. `list_name`: for rows without a list. Skip unusable rows, and record the reasons."""
+    """Yield the entries of a file. Skip unusable rows, and record the reasons.
+
+    `list_name`: the list for rows that name no list.
+    """
     for text, word, action, note, expires in table:
         try:
             name = ListName(word) if word else list_name

@@ -99,7 +99,7 @@ SWITCH = undo_of_switch("lookup_source", _switched)
 
 
 def compared_of(db: sqlite3.Connection, state: lookups.SourceState) -> lookups.Compared:
-    """Compare a source's answers with the evidence here. Only answers since the source was switched on count."""
+    """Compare a source's answers with this site's evidence. Only answers since the source was switched on count."""
     return compared(db, state.name, state.since)
 
 

@@ -4,8 +4,8 @@
     old answer in the store        the answer counts, and is refreshed in the background
     expired answer, or no answer   the sources are queried, and the call waits for a limited time
 
-There is at most one request at a time per number and source. A failing source is paused (Rest). Each source limits its
-simultaneous requests and its requests per day, which are counted in the store before each request.
+There is at most one request at a time per number and source. A failing source is paused (Rest). Each source limits how
+many requests run at the same time, and how many are sent in a day. The store counts each request before it is sent.
 """
 
 import asyncio

@@ -36,7 +36,7 @@ class LookupShown:
         lately: The requests to the source within 30 days, and their cost.
         compared: A comparison of its answers with better evidence that exists now about the same numbers.
         skill: The accuracy of the source.
-        calls: How many calls came from numbers that the source calls spam.
+        calls: How many calls came from numbers that the source reports as spam.
         treated: How many of these calls were at least tagged.
         failure: The last failure of the source, in words; null if it never failed.
     """
@@ -84,7 +84,7 @@ class LookupShown:
     @property
     @encoded
     def would_change(self) -> int:
-        """How many calls from numbers that the source calls spam were put through without a tag."""
+        """How many calls were put through without a tag, from numbers that the source reports as spam."""
         return self.calls - self.treated
 
     @property
@@ -109,7 +109,7 @@ class LookupShown:
 
     @property
     def changed_text(self) -> str:
-        """How many calls the source calls spam, and how many of these calls had no tag: `9, 2 unlabelled`."""
+        """How many calls came from numbers that the source reports as spam, and how many of them had no tag."""
         return f"{self.calls:,}, {self.would_change:,} without a tag"
 
     @property

@@ -82,7 +82,10 @@ def run_server(
 
 
 def listening(listen: str, key: str, what: str) -> socket.socket:
-    """Return a socket that listens at this address. Raise SettingsError, with the settings key `key`, if it fails."""
+    """Return a socket that listens at this address.
+
+    Raise SettingsError if this fails. The error names the server `what` and the settings key `key`.
+    """
     host, port = address_of(listen)
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:

@@ -120,7 +120,7 @@ def _described(term: str, text: str) -> Iterator[str]:
 
 
 def _paragraphs(help_text: str) -> list[str]:
-    """Return the paragraphs of a help text, as typer shows them: single line breaks and form feeds do not separate."""
+    """Return the paragraphs of a help text, as typer shows them. Single line breaks do not separate paragraphs."""
     return [" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n|\f", help_text) if paragraph.strip()]
 
 

@@ -1,7 +1,8 @@
 """The decision that a number's calls get now, and the reasons that would stop them even after an upheld appeal.
 
-DIDs and trunks may have their own policies. So calls_now() decides about a call of each kind and returns the strictest
-decision. Personal lists are only counted, because each list affects only one person.
+Calls to different DIDs or over different trunks may have different policies. So calls_now() decides about one call for
+each combination and returns the strictest decision. Personal lists are only counted, because each list affects only
+one person.
 """
 
 import sqlite3

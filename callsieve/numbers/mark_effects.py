@@ -1,6 +1,6 @@
 """Tables that explain the effect of marks: how many marks each action needs, with the present weights.
 
-The tables contain no data of this site but how many people work here and the actions of the active policy.
+The only data of this site in the tables are how many people work here, and the actions of the active policy.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def mark_effects(weights: Weights, people: int, policy: Policy | None = None) ->
 
 
 def mark_effects_here(db: sqlite3.Connection, loaded: Loaded, people: int | None = None) -> MarkEffects:
-    """Return the tables for this site or, with `people`, for an office in which so many people work."""
+    """Return the tables for this site. `people`: how many people to assume; None: those who work here."""
     return mark_effects(loaded.settings.reputation, people_here(db) if people is None else people, _in_force(loaded))
 
 

@@ -118,7 +118,10 @@ class CorrectionRequest(NamedTuple):
 
 
 class OwnerRequest(NamedTuple):
-    """A request to record a new owner of a number. `since`: None for now. `reason`: how the change is known."""
+    """A request to record a new owner of a number. `since`: when the owner changed; None for now.
+
+    `reason`: how the change became known.
+    """
 
     number: str
     reason: str
@@ -142,7 +145,7 @@ class OwnerChange(NamedTuple):
 
 
 def mark_for(db: sqlite3.Connection, context: Context, request: PersonMark) -> SavedMark:
-    """Mark a number as spam or as not spam, on behalf of a person. The mark has the weight of a console mark."""
+    """Mark a number as spam or as not spam, on behalf of a person. The mark counts like a mark made in the console."""
     details = (Verdict(request.verdict), MarkChannel.WEB, request.category, request.reason)
     return mark(db, context, MarkRequest(request.number, request.person, *details))
 

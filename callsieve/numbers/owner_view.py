@@ -1,6 +1,7 @@
 """The information for the owner of a number: evidence for and against it, what would change it, and when it fades.
 
-The information consists of counts and dates, without names of people or sources, texts written by people, or calls.
+The information consists of counts and dates. It contains no calls, no names of people or sources, and no texts written
+by people.
 """
 
 import sqlite3
@@ -58,12 +59,12 @@ class OwnerView:
         against: Evidence against the number, with the points of each.
         in_favour: Evidence in the number's favour, with the points of each.
         neutral: Evidence that does not count yet.
-        witnesses: How many witnesses speak against the number, or null.
+        witnesses: How many witnesses speak against the number; null for none.
         better_if: Events that would lower the level.
         worse_if: Events that would raise the level.
         marks: How many more people must mark the number for a higher level; null if marks alone are not enough.
         fades: When the level falls if nothing new happens.
-        appeal: Whether an appeal is in force.
+        appeal: Whether an upheld appeal is in force.
         expects: A sentence about the effect of marks.
     """
 

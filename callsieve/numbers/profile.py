@@ -436,13 +436,13 @@ NumberPart = Annotated[
 
 
 class NumberKey(msgspec.Struct, frozen=True):
-    """A request for one number."""
+    """A request for all information about one number."""
 
     number: NumberPart
 
 
 class NumbersRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A request for several numbers. `numbers`: phone numbers in E.164, or as you dial them."""
+    """A request for all information about several numbers. `numbers`: phone numbers in E.164, or as you dial them."""
 
     numbers: Annotated[list[NumberText], Meta(min_length=1, max_length=MOST_NUMBERS)]
 

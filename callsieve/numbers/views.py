@@ -35,7 +35,7 @@ FRIENDLY = frozenset({"allow", "contact", "talked"})  # ties of our people
 
 
 class Witness(NamedTuple):
-    """A witness, with the time and the family of their evidence and the authentication class of the call."""
+    """A person's or source's evidence about a number: its time and family, and the authentication class of the call."""
 
     at: float
     person: str
@@ -132,7 +132,7 @@ class NumberShown:
 
 
 def number_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float, extension: str | None) -> NumberShown:
-    """Return the content of a number's page. `extension`: the visitor's own. The page offers to remove its mark."""
+    """Return the content of a number's page. `extension`: the visitor's own, whose mark the page offers to remove."""
     known = profile_of(db, loaded, number, now)
     standings = ((auth_class, standing(db, number, auth_class)) for auth_class in AuthClass)
     return NumberShown(

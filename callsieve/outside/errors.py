@@ -1,4 +1,4 @@
-"""Errors of requests to other servers and of reading secrets, each with a code and a text."""
+"""Errors of requests to other servers and of reading secrets. Each error has a code and a text."""
 
 import json
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ TEXT_CHARACTERS = 100
 class OutsideProblem(StrEnum):
     """Reasons why a request to another server failed or a secret could not be read.
 
-    Texts contain only the host of an address, because the rest may be secret.
+    Error texts contain only the host name of a URL, because the rest may be secret.
     """
 
     BAD_URL = "{host}: not a usable address: write it as https://name/path"
@@ -38,12 +38,15 @@ class OutsideProblem(StrEnum):
 
     @property
     def code(self) -> str:
-        """Return the code for programs, such as `forbidden-address`."""
+        """Return the reason as a code for programs, such as `forbidden-address`."""
         return self._name_.lower().replace("_", "-")
 
 
 class OutsideError(Exception):
-    """Raised if a request or a secret fails. `words`: the reason and what to do; `code`: the reason as a code."""
+    """Raised if a request fails or a secret cannot be read.
+
+    `words`: the reason and what to do; `code`: the reason as a code.
+    """
 
     def __init__(self, problem: OutsideProblem, **about: str | int | float) -> None:
         self.words = Wording(problem.value, about)

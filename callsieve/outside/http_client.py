@@ -91,7 +91,8 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 class RequestLimits:
     """Limits of one request. `connect_seconds` applies separately to name resolution, connection and TLS.
 
-    `body_bytes`: limit of the answer, both compressed and unpacked. `redirects`: how many GET and HEAD may follow.
+    `body_bytes`: the largest body, both compressed and unpacked. `redirects`: how many redirects a GET or HEAD may
+    follow.
     """
 
     total_seconds: float = 10.0
@@ -102,7 +103,7 @@ class RequestLimits:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A server's answer. Header names are in lower case. Of a repeated header, only the last value is kept."""
+    """A server's answer. Header names are in lower case. If a header is repeated, only its last value is kept."""
 
     status: int
     headers: Mapping[str, str]
@@ -235,7 +236,7 @@ async def _copy(pieces: AsyncIterable[bytes], encoding: str, host: str, most: in
 
 
 def _unpacked(piece: bytes, unpacker: Any, host: str) -> Iterable[bytes]:
-    """Yield the unpacked parts, at least one, so that compressed bytes without content count towards the limit too."""
+    """Yield the unpacked parts of a piece: at least one part, so that the caller checks the limit after every piece."""
     if unpacker is None:
         yield piece
         return
@@ -264,7 +265,7 @@ def _checked_url(url: str, *, allow_private: bool) -> httpx2.URL:
 
 
 def _redirected(at: httpx2.URL, place: str) -> httpx2.URL:
-    """Return the address to which a redirect leads, after checking it. Only the same server may use plain HTTP."""
+    """Check and return the address to which a redirect leads. Plain HTTP is allowed only within the same server."""
     try:
         # Headers are decoded as Latin-1, but non-ASCII addresses are written in UTF-8.
         to = at.join(place.encode("latin-1").decode("utf-8", "replace"))
@@ -278,7 +279,7 @@ def _origin(url: httpx2.URL) -> tuple[str, str, int | None]:
 
 
 def _is_of_tls(error: Exception) -> bool:
-    """Return whether TLS failed. The connection pool drops the cause of an error, but keeps it in `args`."""
+    """Return whether TLS caused the error. The connection pool keeps the cause of an error only in `args`."""
     return any(isinstance(cause, ssl.SSLError) for cause in error.args)
 
 
@@ -304,7 +305,7 @@ class _CheckedNetwork(httpcore2.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
-        """Try the host's addresses in order, each with its share of the time, because an IPv6 route may be dead."""
+        """Try the host's addresses in order. Each gets a share of the time, because an IPv6 route may be dead."""
         try:
             async with asyncio.timeout(timeout):
                 addresses = await self._resolve(host, port)

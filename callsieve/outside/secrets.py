@@ -1,4 +1,4 @@
-"""Read secrets outside the settings file: `env:NAME`, or `file:/path` of a file that only CallSieve can read."""
+"""Read secrets from `env:NAME` (an environment variable) or `file:/path` (a file that only CallSieve can read)."""
 
 import os
 import pwd
@@ -45,7 +45,7 @@ def secret_files(table: Any) -> Iterator[str]:
 
 
 def _in_file(path: Path) -> str:
-    """Return a file's content. Root or this user must own the file and links to it: others could replace them."""
+    """Return the content of a secret file. The file, and any link to the file, must belong to root or to this user."""
     try:
         with open_regular(path) as file:
             for status in (path.lstat(), os.fstat(file.fileno())):

@@ -71,7 +71,8 @@ class ComplaintRequest(NamedTuple):
 class ComplaintWithdrawal(NamedTuple):
     """A request to withdraw a complaint.
 
-    `sender`: the complaining number; empty if unknown, None for any. `at`: when it complained; None for the last time.
+    `sender`: the number that complained; empty if unknown, None for any number. `at`: the time of the complaint; None
+    for the latest complaint.
     """
 
     own_number: str
@@ -138,7 +139,10 @@ def unlist(db: sqlite3.Connection, context: Context, number: NumberText) -> DoNo
 
 
 def complain(db: sqlite3.Connection, context: Context, request: ComplaintRequest) -> ComplaintChange:
-    """Record a complaint about an own number. The complaint counts if the number called the sender in 28 days."""
+    """Record a complaint about an own number.
+
+    The complaint counts if the own number called the sender in the last 28 days.
+    """
     own = number_field(context, request.own_number)
     sender = number_field(context, request.sender, "from") if request.sender is not None else ""
     note = one_line("note", request.note)
@@ -209,7 +213,7 @@ class DoNotCallShown:
 
 @dataclass(frozen=True, slots=True)
 class ComplaintsShown:
-    """Complaints about an own number, latest first, and do-not-call requests after its calls.
+    """Complaints about an own number, latest first, and how many do-not-call requests followed its calls.
 
     Complaints count for 28 days. `found`: how many complaints exist. `wishes`: how many do-not-call requests exist;
     `counting`: how many of these requests count.

@@ -1,7 +1,7 @@
 """The fields of an own number that people can fill in.
 
-FIELDS generates the form, the options of `own add`, the CSV, the tables and the page. OwnNumberEdit generates the
-fields of the API. CONTRIBUTING.md says how to add a field.
+The form, the options of `own add`, the CSV, the tables and the page are generated from FIELDS. The fields of the API
+are generated from OwnNumberEdit. CONTRIBUTING.md says how to add a field.
 """
 
 import re
@@ -134,7 +134,7 @@ class NewOwnNumber(OwnNumberEdit, frozen=True):
 
 
 def filled_in(own: OwnNumber, typed: OwnNumberEdit, now: float) -> OwnNumber:
-    """Return the number with new values, or raise Refused. A time that the form did not change keeps its seconds."""
+    """Return the number with the entered values, or raise Refused. A time that was not edited keeps its seconds."""
     values: dict[str, object] = {}
     for field in FIELDS:
         value = getattr(typed, field.name)

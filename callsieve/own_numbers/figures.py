@@ -35,7 +35,10 @@ def _a_day(window: FiguresWindow) -> Wording:
 
 
 class Measure(NamedTuple):
-    """A row of the table of statistics. `limit`: the key in `reputation.own.health.LIMITS`; empty without a limit."""
+    """A row of the table of statistics.
+
+    `limit`: the key in `reputation.own.health.LIMITS`; empty if the measure has no limit.
+    """
 
     words: str
     show: Callable[[FiguresWindow], str | Wording]
@@ -76,7 +79,10 @@ GRADE_STATES: dict[Grade | None, str] = {
 
 
 class Figure(NamedTuple):
-    """A formatted value. `grade`: the grade that it causes; empty within the limits. `state`: the grade's colour."""
+    """A formatted value of the statistics.
+
+    `grade`: the grade that the value causes; empty if the value is within the limits. `state`: the colour of the grade.
+    """
 
     text: str | Wording
     grade: str = ""
@@ -93,7 +99,10 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ShareBar:
-    """A share of a day's calls, drawn as a bar. `width` and the position of the limit are in percent."""
+    """A share of a day's calls, drawn as a bar.
+
+    `width`: the width of the bar in percent. `limit`: the position of the limit in percent.
+    """
 
     words: str
     figure: Figure
@@ -103,7 +112,7 @@ class ShareBar:
 
 @dataclass(frozen=True, slots=True)
 class DayBar:
-    """A day's calls as a bar, with widths in percent. `answered`: the first part. `shares`: the shares with limits."""
+    """A day's calls as a bar, with widths in percent. `shares`: shares of the calls for which there is a limit."""
 
     day: str
     calls: int
@@ -178,7 +187,7 @@ def _share(trend: _Trend, day: OwnDay) -> float:
 
 
 def _full(trend: _Trend, days: Iterable[OwnDay]) -> float:
-    """Return the share that fills a bar: the share of the worst day, but at least twice the limit of `at risk`."""
+    """Return the share that fills a whole bar: that of the worst day, but at least twice the limit of `at risk`."""
     well_above = min(1.0, 2 * LIMIT_BY_MEASURE[trend.measure].at_risk)
     return max([well_above, *(_share(trend, day) for day in days)])
 

@@ -111,7 +111,7 @@ def leaflet_page(language: str, settings: Settings) -> str:
 
 
 def figures_of(company: GuidanceFigures) -> dict[str, dict[str, object]]:
-    """Return the values that the text of each rule quotes, by the name of the rule."""
+    """Return the statistics that each rule of the guidance quotes, by the name of the rule."""
     calls, answered = company.total("attempts"), company.total("answered")
 
     def of(part: str, whole: int) -> dict[str, object]:

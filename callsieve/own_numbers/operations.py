@@ -136,7 +136,8 @@ def remove(db: sqlite3.Connection, context: Context, number: NumberText) -> OwnN
 def import_register(db: sqlite3.Connection, context: Context, rows: Mapping[str, Given]) -> RegisterImport:
     """Add or update the numbers in a file. Values that are not in the file stay as they are.
 
-    Each number gets its own audit row. Another row stands for the import. Undoing that row undoes the whole import.
+    Each number gets its own audit row, and the import gets another row. Undoing the row of the import undoes the whole
+    import.
     """
     with whole(db):
         owns = _changed_by_file(db, rows, context.at)
@@ -158,7 +159,7 @@ def new_number(number: str, now: float) -> OwnNumber:
 
 
 def unknown_trunks(owns: Iterable[OwnNumber], settings: Settings) -> list[str]:
-    """Return the names of trunks that the own numbers have but the settings do not, probably misspelled ones."""
+    """Return the trunks of own numbers that are not in the settings. Their names are probably misspelled."""
     return sorted({name for own in owns for name in own.trunks} - {trunk.name for trunk in settings.trunk})
 
 
@@ -276,7 +277,7 @@ def register_as_csv(register: Iterable[OwnNumber]) -> str:
 
 
 def _given(texts: Mapping[str, str], columns: Container[str], now: float) -> Given:
-    """Return the values in a row by attribute of OwnNumber. Raise BadField; `state` and `since` must not be empty."""
+    """Return the values in a row by attribute of OwnNumber. Raise BadField. An empty `state` or `since` is skipped."""
     given = {field.attribute: _value(field, texts[field.name], now) for field in FIELDS if field.name in columns}
     if "checked" in columns:
         given["checked_at"] = _since("checked", texts, now)

@@ -60,7 +60,7 @@ class OwnNumberGraded:
 
 @dataclass(frozen=True, slots=True)
 class SeenGraded:
-    """A number shown on outgoing calls that is not registered or is retired, with its grade."""
+    """An unregistered or retired number that was shown on outgoing calls, with its grade."""
 
     seen: Annotated[Seen, FLAT]
     graded: Annotated[Graded, FLAT]
@@ -83,7 +83,7 @@ class SeenAs:
 
 @dataclass(frozen=True, slots=True)
 class DayShown:
-    """How many calls of a number there were on one day, in total and by result."""
+    """How many calls a number made on one day, in total and by result."""
 
     counts: Annotated[OwnDay, FLAT]
 
@@ -102,7 +102,7 @@ class OwnHealth:
         grade: The health grade; null if the number made too few calls.
         reasons: Why the number is not healthy, worst first.
         notes: Further remarks as text.
-        judged_days: How many days the judged shares cover.
+        judged_days: How many days of calls the grade is based on.
         windows: The counts of 1, 7 and 28 days.
         seen_as: How called people would see the number; null if it made too few calls.
         days: The days with calls, in order.
@@ -202,7 +202,7 @@ DUE_SECONDS = 14 * 86_400.0
 class NumberLine:
     """A row in the list of own numbers. `own`: None if the number is not registered. `state`: the colour of the grade.
 
-    `labels`: platforms that label the number, with the label.
+    `labels`: pairs of a platform and the label that the platform shows for the number.
     """
 
     number: str
@@ -240,7 +240,7 @@ class OwnShown:
 
 @dataclass(frozen=True, slots=True)
 class SuspicionLine:
-    """A mobile network that may have labelled the number since a certain day, and services that show its labels."""
+    """A mobile network that may have labelled the number since a certain day, and platforms that show labels there."""
 
     words: Wording
     since: float
@@ -251,8 +251,9 @@ class SuspicionLine:
 class OneShown:
     """Content of the page of an own number.
 
-    `facts`: registered details with headings. `labels`: platforms and the labels they show. `looks`: label checks with
-    screenshots, latest first. `unknown_trunks`: trunks of the number that are not in the settings.
+    `facts`: registered details, each with its heading. `labels`: pairs of a platform and the label that the platform
+    shows. `looks`: label checks with screenshots, latest first. `unknown_trunks`: trunks of the number that are not in
+    the settings.
     """
 
     number: str

@@ -110,7 +110,7 @@ def parse_off(output: str) -> int | None:
 
 
 def value_in(output: str) -> str | None:
-    """Return the value in the output of `database get`, or None."""
+    """Return the value in the output of `database get`; None if the output contains no value."""
     match = _FOUND.search(output)
     return match[1].strip() if match else None
 

@@ -1,4 +1,4 @@
-"""Parsers for the output of Asterisk's console. Each docstring names the command.
+"""Parsers for the output of Asterisk's console. The docstring of a parser names the console command.
 
 The formats are those of Asterisk 22.10.1 (measured); tests/callsieve/doctor/test_doctor.py has older examples.
 
@@ -55,7 +55,7 @@ class AsteriskVersion:
 
 @dataclass(frozen=True, slots=True)
 class DialplanStep:
-    """A priority of the dialplan. `application`: the application that it runs, with its arguments."""
+    """A step (priority) of the dialplan. `application`: the application that the step runs, with its arguments."""
 
     context: str
     extension: str
@@ -77,7 +77,7 @@ class Dialplan:
     switches: frozenset[str] = frozenset()
 
     def reached_from(self, context: str) -> frozenset[str]:
-        """Return a context and all contexts that it includes."""
+        """Return the context and all contexts that it includes, directly or indirectly."""
         reached: set[str] = set()
         waiting = [context]
         while waiting:
@@ -102,10 +102,10 @@ class PjsipEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """An extension that matches a dialled number, with its applications by priority. `labels`: names of priorities.
+    """An extension that matches a dialled number, with its applications by priority. `labels`: priorities by name.
 
-    `sometimes`: whether the extension matches only certain callers. `is_switch`: whether it is a `switch =>`, which
-    looks up the number elsewhere.
+    `sometimes`: whether the extension matches only certain callers. `is_switch`: whether the match is a `switch =>`,
+    which looks up the number elsewhere.
     """
 
     context: str
@@ -298,7 +298,10 @@ _LINE = re.compile(r"/(?P<family>\w+)/(?P<key>.*?)\s*: (?P<value>.*)")
 
 
 class NumberFamily(NamedTuple):
-    """An AstDB family of phone numbers. `settings`: keys that are no numbers; `settings_below`: their prefixes."""
+    """An AstDB family of phone numbers.
+
+    `settings`: keys that are settings instead of numbers. `settings_below`: prefixes of further keys of this kind.
+    """
 
     name: str
     settings: frozenset[str]

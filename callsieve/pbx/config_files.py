@@ -38,12 +38,12 @@ class Line:
 
     @property
     def included(self) -> str | None:
-        """Return the file pattern that the line includes; None if it is not an include."""
+        """Return the file pattern that the line includes; None if the line is not an include."""
         return included_by(self.text)
 
 
 def read_text(path: Path) -> str | None:
-    """Return a file's content, or None if there is no such file. Raise OSError, also if it is not a regular file."""
+    """Return a file's content; None if there is no such file. Raise OSError, also if the path is no regular file."""
     try:
         with open_regular(path) as file:
             return file.read().decode("utf-8", "surrogateescape")
@@ -52,7 +52,7 @@ def read_text(path: Path) -> str | None:
 
 
 def included_by(line: str) -> str | None:
-    """Return the file pattern of an include line in any spelling, such as `callsieve.d/*.conf`; else None."""
+    """Return the file pattern of an include line, such as `callsieve.d/*.conf`; None if the line is no include."""
     match = _INCLUDE.fullmatch(line.strip())
     if not match:
         return None

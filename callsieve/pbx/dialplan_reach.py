@@ -57,8 +57,8 @@ Variables = ChainMap[str, str | None]
 class Reach:
     """Phones that a call may ring. `is_open`: whether other phones may ring too.
 
-    `extensions`: the extensions that FreePBX rings. `unlabelled`: phones rung by a Dial without our options, with the
-    place of that Dial. These phones are found only if the variable CALLSIEVE_DIAL has a value.
+    `extensions`: the extensions that FreePBX rings. `unlabelled`: pairs of a phone and the place of a Dial that rings
+    the phone without our options. Such phones are found only if the variable CALLSIEVE_DIAL has a value.
     """
 
     phones: set[str] = field(default_factory=set)
@@ -105,7 +105,7 @@ class DialplanReach:
         return _Walk(self, self._variables, freepbx=self._freepbx).reach(extension, context)
 
     def matches(self, extension: str, context: str) -> list[Match]:
-        """Return the matches that are limited to certain callers, and the first match that is for all callers."""
+        """Return the matches in Asterisk's order, up to the first match that applies to all callers."""
         matches: list[Match] = []
         for match in self._candidates(extension, context, set()):
             matches.append(match)

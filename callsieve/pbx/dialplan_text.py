@@ -23,7 +23,7 @@ Exists = Callable[[str, str, str], bool | None]
 
 
 def nothing_known(context: str, extension: str, priority: str) -> bool | None:
-    """Return None: whether a step of the dialplan exists is unknown."""
+    """Return None, because it is unknown whether a step of the dialplan exists."""
     return None
 
 

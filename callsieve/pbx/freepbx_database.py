@@ -112,7 +112,7 @@ PAGE_ROWS = 5000
 
 
 class KnownContact(NamedTuple):
-    """A contact in FreePBX. `person`: the owner of the contact; None if it belongs to the whole company."""
+    """A contact in FreePBX. `person`: the owner of the contact; None if the contact belongs to the whole company."""
 
     number: str
     name: str

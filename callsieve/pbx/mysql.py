@@ -165,7 +165,10 @@ def connected(address: Address) -> Iterator[Database]:
 
 
 def _local_socket(address: Address) -> socket.socket | None:
-    """Connect to a local server's Unix socket; None for other addresses. PyMySQL leaks its own socket after errors."""
+    """Connect to a local server's Unix socket, and return None for other addresses.
+
+    PyMySQL leaks sockets after errors.
+    """
     path = address.socket
     if not path and address.host in LOCAL and address.port == PORT:
         path = next((str(candidate) for candidate in SOCKETS if candidate.is_socket()), "")

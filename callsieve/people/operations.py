@@ -58,7 +58,10 @@ class TakeoverState(StrEnum):
 
 
 class Takeover(NamedTuple):
-    """A person or DID in an import. `before`: the entry in CallSieve; `after`: the entry on the PBX; None: no entry."""
+    """A person or DID in an import.
+
+    `before`: the entry in CallSieve; `after`: the entry on the PBX. Each is None if there is no such entry.
+    """
 
     kind: ImportKind
     key: str
@@ -194,7 +197,7 @@ class PersonRow(msgspec.Struct, frozen=True):
 
 
 class DidRow(msgspec.Struct, frozen=True):
-    """A DID. `screen`: whether calls to the DID are screened; false for fax, alarm and lift.
+    """A DID. `screen`: whether calls to the DID are screened; false for lines of fax machines, alarms and lifts.
 
     Attributes:
         groups: The groups that the number belongs to.
@@ -244,13 +247,19 @@ def find_dids(db: sqlite3.Connection, context: Context, request: PageQuery) -> R
 
 
 def import_people(db: sqlite3.Connection, context: Context, request: PeopleImport) -> PeopleImported:
-    """Add or update all people, or none after an error. `remove_people` with the source's name removes these people."""
+    """Add or update all people in the request, or none after an error.
+
+    `remove_people` with the name of the source removes these people again.
+    """
     rows = [_person(place, row) for place, row in enumerate(request.people)]
     return operations.import_people(db, context, PeopleRequest(request.source, rows, ImportKind.PEOPLE))
 
 
 def import_dids(db: sqlite3.Connection, context: Context, request: DidImport) -> PeopleImported:
-    """Add or update all DIDs, or none after an error. `remove_dids` with the source's name removes these DIDs."""
+    """Add or update all DIDs in the request, or none after an error.
+
+    `remove_dids` with the name of the source removes these DIDs again.
+    """
     region = context.settings.numbers.region
     rows = [_did(place, row, region) for place, row in enumerate(request.dids)]
     return operations.import_people(db, context, PeopleRequest(request.source, rows, ImportKind.DIDS))

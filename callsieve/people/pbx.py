@@ -45,12 +45,15 @@ class PbxKind(StrEnum):
 
 
 class NotThisPbx(Exception):
-    """Raised if the PBX is of another kind. The text names that kind and a remedy."""
+    """Raised if the PBX is not of the requested kind. The text names the actual kind and a remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class FoundTrunk:
-    """A trunk on the PBX. `channels`: a pattern of its channels. `described`: its `[[trunk]]` in the settings."""
+    """A trunk on the PBX.
+
+    `channels`: a pattern that matches the trunk's channels. `described`: the name of its `[[trunk]]` entry, or None.
+    """
 
     channels: str
     described: str | None
@@ -140,7 +143,10 @@ def read_pbx(context: CheckContext, kind: PbxKind) -> FoundPbx:
 
 
 def _phones_of_freepbx(context: CheckContext) -> _Phones:
-    """Return FreePBX's phones. AMPUSER has the extensions, DEVICE the phones, QPENALTY the queue members who log in."""
+    """Return FreePBX's phones, from AstDB.
+
+    AMPUSER has the extensions, DEVICE the phones, QPENALTY the members of queues.
+    """
     users, devices = (
         cli_output.database_in(context.ask(f"database show {family}")) for family in ("AMPUSER", "DEVICE")
     )

@@ -50,7 +50,7 @@ class OwnPageLink(NamedTuple):
 
 
 class LinkEnd(NamedTuple):
-    """The part of a link that is written to the audit log."""
+    """The part of a link that is written to the audit log: its expiry."""
 
     expires_at: Instant
 
@@ -96,7 +96,7 @@ class SignOutRequest(NamedTuple):
 
 
 class SignedOut(NamedTuple):
-    """Devices that were signed out. `devices`: the devices. `links`: how many unused links were revoked."""
+    """The result of a sign-out. `devices`: the signed-out devices. `links`: how many unused links were revoked."""
 
     change_id: ChangeId | None
     devices: tuple[Device, ...]
@@ -211,7 +211,10 @@ def sign_in_with_link(db: sqlite3.Connection, context: Context, request: LinkSig
 
 
 def sign_in_with_passcode(db: sqlite3.Connection, context: Context, request: PasscodeSignIn) -> Person | None:
-    """Use up a passcode and sign the person in; None if the passcode is wrong. Five wrong ones revoke the passcode."""
+    """Use up a passcode and sign the person in. Return None if the passcode is wrong.
+
+    Five wrong attempts revoke the passcode.
+    """
     is_right = devices.use_passcode(db, request.person, request.passcode, context.at)
     return _sign_in(db, context, request.person if is_right else None, request.browser)
 
@@ -298,7 +301,7 @@ def choose_settings(db: sqlite3.Connection, context: Context, request: PhoneSett
 
 
 def call_for(db: sqlite3.Connection, person: str, raw_id: str) -> DecisionRecord:
-    """Return the call with the id `raw_id`. Raise Refused unless it was for this person or rang their phone."""
+    """Return the call with the id `raw_id`. Raise Refused unless the call was for this person or rang their phone."""
     decision_id = parse_id(raw_id)
     record = decision_of(db, decision_id) if decision_id else None
     if record is None or not is_call_for(db, record.id, person):

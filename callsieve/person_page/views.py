@@ -90,7 +90,7 @@ class OwnCall:
 
     @property
     def was_treated(self) -> bool:
-        """Whether the policy's action is any other than `allow`, even if observe mode left the call unchanged."""
+        """Whether the policy's action is not `allow`, even if observe mode left the call unchanged."""
         return self.call.would_be != "allow"
 
 
@@ -140,7 +140,7 @@ class OwnLists:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request for a person's own page: the person, and the time of the request."""
+    """A person's request for their own page, with the settings and the time of the request."""
 
     person: Person
     loaded: Loaded

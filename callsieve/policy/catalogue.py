@@ -78,7 +78,7 @@ def place_of(name: str, where: str) -> str:
 
 
 def in_force(name: str, loaded: Loaded) -> list[str]:
-    """Return the scopes that use the policy, or `all other calls` if the policy is the PBX's policy."""
+    """Return the calls for which the policy is in force: DIDs, trunks and groups, or all other calls."""
     scopes = [scope for scope in loaded.settings.scope if scope.policy == name]
     texts = [
         f"{what} {value}"
@@ -92,7 +92,7 @@ def in_force(name: str, loaded: Loaded) -> list[str]:
 
 
 def used_for(name: str, loaded: Loaded) -> list[str]:
-    """Return the scopes that use the policy, or that use a policy that extends it."""
+    """Return the calls for which this policy, or a policy that extends it, is in force."""
     texts = []
     for used in dict.fromkeys((running_or_settings(loaded), *(scope.policy for scope in loaded.settings.scope))):
         with suppress(PolicyError):
@@ -135,7 +135,7 @@ def all_problems(name: str, loaded: Loaded) -> list[str]:
 
 
 def known_names(loaded: Loaded, db: sqlite3.Connection | None) -> Mapping[str, frozenset[str]]:
-    """Return the names that conditions may use. Without a store, imported sources and groups are missing."""
+    """Return the names that conditions may use, by kind. Without a store, imported sources and groups are missing."""
     settings = loaded.settings
     groups = {person.group for person in settings.person} | {group for did in settings.did for group in did.all_groups}
     known = {
@@ -174,7 +174,7 @@ def policy_loads(context: CheckContext) -> Finding:
 
 
 def _other_policy_of_daemon(context: CheckContext, policy: str) -> str:
-    """Return the policy that the daemon uses if it is not `policy` and there was time to reload; else an empty text."""
+    """Return the policy that the daemon uses; empty if it is `policy`, or if the daemon had no time to reload yet."""
     telemetry = context.fresh_telemetry
     if telemetry is None or telemetry.policy == policy:
         return ""
@@ -203,7 +203,7 @@ def _judged_age(db: sqlite3.Connection, now: float, policy: str) -> Finding:
 
 
 def takes_stopped_calls(context: CheckContext) -> Finding:
-    """Check that routed calls and failed challenges have a destination."""
+    """Check that there is a destination for routed calls and for callers who fail a challenge."""
     acting = context.acting_policies
     if not any(map(stops_calls, acting)) and not (acting and _has_stopping_entry(context)):
         return ok(Wording("no policy or list entry in force challenges or routes calls"))

@@ -225,7 +225,7 @@ def drop_stale(db: sqlite3.Connection, loaded: Loaded) -> None:
 
 
 def site_policies(db: sqlite3.Connection, loaded: Loaded) -> list[SitePolicy]:
-    """Return the policies of followed sites, and accepted policies of any other site, by name."""
+    """Return the policies of followed sites, and accepted policies of any other site, sorted by name."""
     offered = {policy.name: policy for policy in all_published(db) if _is_followed(policy.name, loaded)}
     accepted = {name for name in site_policy_files(loaded) if not _which(name)}
     return [_shown(name, offered.get(name), loaded) for name in sorted({*offered, *accepted})]

@@ -66,7 +66,7 @@ SHOWN_AS = {"invalid": N_("unreadable"), "fixed-or-mobile": N_("fixed or mobile"
 
 
 def words_of(condition: Condition) -> str | Wording:
-    """Return a condition as text, such as "level: challenge or higher". Other conditions are returned as written."""
+    """Return a condition as text, such as "level: challenge or higher". Conditions without a text stay unchanged."""
     name, operand = condition.name, condition.operand
     if name == "not":
         return Wording(NOT, {"text": _all_of(operand)})

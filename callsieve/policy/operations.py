@@ -57,7 +57,7 @@ class TextRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PolicyActivated(NamedTuple):
-    """An activated policy, in effect within two seconds. `policy`: the policy's name; for a text, the new version's."""
+    """An activated policy, in effect within two seconds. `policy`: the name of the policy or of the new version."""
 
     change_id: ChangeId | None
     active: Annotated[Policy, HIDDEN]
@@ -143,7 +143,7 @@ def _activate(db: sqlite3.Connection, context: Context, name: str) -> None:
 
 
 def _published(db: sqlite3.Connection, row: StoredRow) -> StoredRow | None:
-    """Return the current row, but with the publication time in `row`: if the hub set another time, nothing changed."""
+    """Return the current row with the publication time of `row`, because a time that the hub set is no change."""
     current = row.read(db)
     return current and current._replace(record=current.record._replace(published_at=row.record.published_at))
 

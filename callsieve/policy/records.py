@@ -39,7 +39,7 @@ extends = "{name}"
 
 
 def draft_of(loaded: Loaded, user: str) -> str | None:
-    """Return a user's draft, or None."""
+    """Return a user's draft; None if the user has no draft."""
     try:
         return _path(loaded, user).read_text("utf-8")
     except (FileNotFoundError, UnicodeDecodeError):
@@ -224,7 +224,7 @@ def writing(loaded: Loaded) -> Iterator[None]:
 
 
 def usable(load: Callable[[], T], name: str = "") -> T:
-    """Return the policy that `load` returns. Raise Refused if the policy is unusable or, with `name`, is missing."""
+    """Return the policy that `load` returns. Raise Refused if the policy is unusable, or if no policy `name` exists."""
     try:
         return load()
     except PolicyNotFound as error:
@@ -250,6 +250,6 @@ NO_ROUTE = (
 
 
 def stops_calls(policy: Policy) -> bool:
-    """Return whether the policy acts on calls (does not only observe), and challenges or routes some calls."""
+    """Return whether the policy challenges or routes some calls. False if the policy only observes."""
     orders = {policy.default, *(rule.action for rule in policy.rules)}
     return not policy.observe and not STOPPING.isdisjoint(orders)

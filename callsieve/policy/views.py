@@ -144,7 +144,7 @@ class DraftProblem:
 
 @dataclass(frozen=True, slots=True)
 class DraftChecked:
-    """A checked draft. `problems`: errors. `remarks`: rules that never match, or may hit honest callers."""
+    """A checked draft. `problems`: errors. `remarks`: texts about rules that never match or may hit honest callers."""
 
     policy: Annotated[PolicyShown | None, HIDDEN]
     problems: tuple[DraftProblem, ...]

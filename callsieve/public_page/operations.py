@@ -58,7 +58,7 @@ UNKNOWN = Wording("We do not know this reference. Check it and try again.")
 
 
 class HeldCall(NamedTuple):
-    """The data of a stopped call that a visitor with its reference may see."""
+    """The data about a stopped call that a visitor with the reference of the call may see."""
 
     reference: str
     at: float
@@ -76,7 +76,10 @@ class PublicAppealRequest(NamedTuple):
 
 
 class CallBack(NamedTuple):
-    """A call-back to a number. `code`: the code that the owner keys in; `ticket`: identifies the call to the daemon."""
+    """A call-back to a number.
+
+    `code`: the code that the owner keys in during the call. `ticket`: a text by which the daemon recognises the call.
+    """
 
     number: str
     code: str
@@ -204,7 +207,8 @@ def attach(db: sqlite3.Connection, context: Context, request: DocumentRequest) -
     """Attach a document to an appeal.
 
     Raises:
-        Refused: The appeal is unproven, for example. Otherwise anybody could fill the disk with documents.
+        Refused: The appeal accepts no documents, for example while control of the number is unproven. Otherwise
+            anybody could fill the disk.
     """
     with whole(db):
         status = status_of(db, request.link)
@@ -253,7 +257,10 @@ def status_of(db: sqlite3.Connection, link: str) -> AppealStatus | None:
 
 
 def full_status(db: sqlite3.Connection, loaded: Loaded, link: str, now: float) -> AppealStatus | None:
-    """Return the status. If the appeal is in force or was upheld lately, add how calls from the number are treated."""
+    """Return the status of an appeal, or None.
+
+    If the appeal is in force or was upheld lately, the status says how calls from the number are treated.
+    """
     status = status_of(db, link)
     if status is None or not _may_be_shown(db, status.appeal, now):
         return status

@@ -136,7 +136,10 @@ def _rows_of_csv(stream: BinaryIO, name: str, history: History, zone: tzinfo | N
 
 
 def cdr_rows(records: Iterable[dict[str, str] | None], history: History, zone: tzinfo | None) -> Iterator[CdrRow]:
-    """Yield the CDRs among records, given as fields by name. The history counts other records as skipped."""
+    """Yield the CDRs among the records. A record is a dict of field names and values, or None for an unreadable line.
+
+    The history counts records that are not CDRs as skipped.
+    """
     for fields in records:
         history.read += 1
         row = parse_row(fields, zone) if fields else None

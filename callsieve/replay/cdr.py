@@ -43,8 +43,8 @@ OPEN_ROWS = 100_000  # in total: a damaged or hostile file may put all rows into
 class ChannelEvents(NamedTuple):
     """CEL events of a call's channels, by channel name.
 
-    `hang_ups`: "hangupsource" of HANGUP: the channel or dialplan that ended this channel. `talks`: seconds from ANSWER
-    to HANGUP. `has_ended`: whether there was a LINKEDID_END.
+    `hang_ups`: which channel or dialplan ended each channel (`hangupsource` of the HANGUP event). `talks`: seconds from
+    each channel's ANSWER to its HANGUP. `has_ended`: whether the call has a LINKEDID_END event.
     """
 
     hang_ups: Mapping[str, str]
@@ -264,7 +264,10 @@ def _direction(first: CdrRow, rows: list[CdrRow], sides: Sides) -> Direction:
 
 
 def _answered_row(rows: list[CdrRow], side: Callable[[str], str | None]) -> CdrRow | None:
-    """Return the answered CDR of a phone (for an outgoing call, of a trunk). Local channels come last."""
+    """Return the answered CDR whose called channel belongs to a phone or, for an outgoing call, to a trunk.
+
+    `side` returns the phone or trunk of a channel. Local channels are chosen only if there is no other channel.
+    """
     answered = [
         row
         for row in rows

@@ -197,9 +197,9 @@ class Replay:
         return None if number is None else self._ours.plan.row_of(number, at)
 
     def _facts(self, call: IncomingCall, outcome: OutcomeRecord, row: PlanRow | None, earlier: Earlier) -> Facts:
-        """Return the facts at the start of the call, like reputation/store/facts.py.
+        """Return the facts at the start of the call, as reputation/store/facts.py does for the daemon.
 
-        `earlier`: the calls of the number and of its block within the last hour.
+        `earlier`: the calls of the number and of its block of numbers within the last hour.
         """
         number, at = call.caller.key, outcome.at
         did = self._did(outcome)

@@ -4,9 +4,9 @@ Often a later call shows that a number was wanted. So all calls are counted firs
 end. The replay and `callsieve summary` use this module.
 
 A wanted automated caller (a reminder, an alarm, a lift) cannot press a digit, and people rarely call it back. So
-evidence in favour of a number counts too, unless a list stopped the call, and automated callers come first. A number
-that was challenged without any evidence (preset `strangers`) needs less to count as a mistake. Such a number does not
-count if the caller later pressed the digit.
+evidence in favour of a number can suffice, unless a list stopped all its calls. Automated callers come first in the
+results. A number that was challenged without any evidence (preset `strangers`) needs less evidence in its favour. Such
+a number does not count if the caller later pressed the digit.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class DecidedCall(NamedTuple):
 
 
 class KnownCallers(NamedTuple):
-    """The store's facts in favour of a number. `is_own`: whether the number is an own number.
+    """The store's facts in favour of a number. `is_own`: whether the number is one of our own numbers.
 
     `confirmed_at`: when somebody here last confirmed that calls from the number were treated correctly.
     """
@@ -81,7 +81,7 @@ class KnownCallers(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FalsePositive:
-    """A number whose calls should perhaps have rung. `why`: the facts that say that its calls were wanted.
+    """A number whose calls should perhaps have rung. `why`: the facts that suggest that its calls were wanted.
 
     `actions`, `rules`: how many of its calls got each action, and how many each rule decided. `likelihood`: a score for
     sorting, not a probability. `is_machine`: whether the caller pressed nothing when challenged or calls like an
@@ -126,7 +126,7 @@ class _NumberCalls:
     """The calls of one number.
 
     Attributes:
-        called_back: The actions of calls before the last time that somebody here called the number and talked.
+        called_back: How many calls got each action before somebody here last called the number back and talked.
         unsuspected: How many calls were challenged without evidence.
     """
 
@@ -140,7 +140,10 @@ class _NumberCalls:
 
 
 class Stops:
-    """Counts calls, in time order, that received one of `actions`, and facts in favour of their numbers."""
+    """Counts the calls that received one of `actions`, and facts in favour of their numbers.
+
+    Calls must be added in time order.
+    """
 
     def __init__(self, actions: frozenset[str] = STOPPED) -> None:
         self.calls = 0

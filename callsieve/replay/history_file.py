@@ -82,9 +82,9 @@ class EmptyLines(ValueError):
 
 @dataclass(slots=True)
 class HistoryReader:
-    """Progress of reading a history. `line`: number of the last line; 0 in a database. `problems`: the first ten.
+    """Progress of reading a history. `line`: the number of the last line; 0 in a database.
 
-    `kind`: `history`, `store`, `cdr-csv` or `cdr-sqlite`.
+    `problems`: the first ten errors. `kind`: `history`, `store`, `cdr-csv` or `cdr-sqlite`.
     """
 
     kind: str = ""
@@ -104,7 +104,7 @@ class HistoryReader:
 def events_of(stream: BinaryIO, reading: HistoryReader, site: Site) -> Iterator[Event]:
     """Parse the lines and yield their events.
 
-    Marks get the authentication class `unknown`, because the replay knows the class of the marked call. Attestation A
+    Marks get the authentication class `unknown`. The replay later gives each mark the class of its call. Attestation A
     without a verification counts as verified.
     """
     trunks = {trunk.name: trunk for trunk in site.trunks}

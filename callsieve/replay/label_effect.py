@@ -34,7 +34,7 @@ class SeenShares(NamedTuple):
     """The shares of calls, with and without warning, in which people showed a certain reaction.
 
     Attributes:
-        what: A key of SEEN.
+        what: The reaction, as a key of SEEN.
         difference: The share with a warning minus the share without.
     """
 
@@ -46,7 +46,7 @@ class SeenShares(NamedTuple):
 
 @dataclass(slots=True)
 class CallGroup:
-    """The calls with a warning or the calls without, and how people reacted."""
+    """The calls with a warning, or the calls without a warning, and how people reacted to these calls."""
 
     calls: int = 0
     seen: Counter[str] = field(default_factory=Counter)

@@ -107,7 +107,7 @@ class Assumption(NamedTuple):
 
 @dataclass(slots=True)
 class ReplayReport:
-    """Everything that the report shows, and its JSON. `against_*`: the values of the policy to compare with.
+    """Everything that the report of a replay shows, also as JSON. `against_*`: values of the policy to compare with.
 
     `assumed`: for each of `actions`, how many calls follow a call of the same number that the policy would have treated
     differently. The report assumes that these calls would have come anyway.
@@ -285,7 +285,7 @@ class ActionCounts:
 
 
 def reason_of(decision: Decision) -> Why:
-    """Return the reason of a decision as in the journal, including a limit on its action."""
+    """Return the reason of a decision as in the journal. If a limit lowered the action, the reason names the limit."""
     return capped(decision.reason, decision.capped_by)
 
 
@@ -304,7 +304,10 @@ def line_of(judged: Judged) -> dict[str, Any]:
 
 
 def periods_of(days: dict[int, Counter[str]]) -> tuple[list[Period], bool]:
-    """Return all days from first to last, or weeks for more than 60 days, and whether the periods are weeks."""
+    """Return a period for each day from the first to the last, or for each week if there are more than 60 days.
+
+    The second value says whether the periods are weeks.
+    """
     if not days:
         return [], False
     first, last = min(days), max(days)

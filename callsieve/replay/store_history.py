@@ -47,7 +47,7 @@ def events_of_store(db: sqlite3.Connection, until: float) -> Iterator[Event]:
 
 
 def call_from(db: sqlite3.Connection, outcome: OutcomeRecord) -> PastCall:
-    """Return the call with the data that was known when the call began."""
+    """Return the call of an outcome, with the data that was known when the call began."""
     if outcome.direction is not Direction.INBOUND:
         return PastCall(outcome)
     record = decision_of(db, outcome.decision_id) if outcome.decision_id else None

@@ -40,7 +40,7 @@ MOST_LISTED = 100
 
 @dataclass(frozen=True, slots=True)
 class RuleCount:
-    """A rule, with counts of the calls and callers that it decided about, and of its actions."""
+    """A rule, and how many calls and numbers it decided about. `actions`: how many of the calls got each action."""
 
     rule: str
     calls: int
@@ -50,7 +50,10 @@ class RuleCount:
 
 @dataclass(frozen=True, slots=True)
 class CallerCount:
-    """A number whose calls were stopped, and how many got each action. `points`: its points at the latest call."""
+    """A number whose calls were stopped. `actions`: how many calls got each action.
+
+    `points`: the points of the number at its latest call.
+    """
 
     number: str
     calls: int
@@ -71,10 +74,11 @@ class LetThrough:
 
 @dataclass(frozen=True, slots=True)
 class PeriodSummary:
-    """The calls that began from `since` until before `until`. `actions`: counts as without observe mode.
+    """The calls that began from `since` until before `until`.
 
-    `observed`: how many calls only observe mode let through. `mistakes`: numbers that were probably stopped by mistake.
-    `incomplete`: how many calls were only partly observed. `slow_ms`: the time that 1 % of the decisions exceeded.
+    `actions`: how many calls got each action, or would have got it without observe mode. `observed`: how many calls
+    only observe mode let through. `mistakes`: numbers that were probably stopped by mistake. `incomplete`: how many
+    calls were only partly observed. `slow_ms`: the time that 1 % of the decisions exceeded.
     """
 
     since: Instant
@@ -135,7 +139,10 @@ def summary_of(db: sqlite3.Connection, since: float, until: float) -> PeriodSumm
 def _in_order(
     decided: Iterable[DecisionRecord], ended: Iterable[OutcomeRecord]
 ) -> Iterator[DecisionRecord | OutcomeRecord]:
-    """Merge decisions and outcomes by time. Outcomes have the time of the call's first channel, so they come first."""
+    """Merge decisions and outcomes by time.
+
+    The outcome of a call comes before the decision, because the outcome has the time of the call's first channel.
+    """
     both: tuple[Iterable[DecisionRecord | OutcomeRecord], ...] = (decided, ended)
     return iter(merge(*both, key=lambda event: event.at))
 

@@ -49,7 +49,7 @@ class NumberCase:
 
     Attributes:
         marks: All marks made by people of this site.
-        counting: Marks that count: neither corrected nor from before the current owner.
+        counting: Marks that count: neither corrected nor made before the number got its current owner.
         waits: Whether unusually many new marks wait for a review.
     """
 
@@ -63,7 +63,7 @@ class NumberCase:
 
 @dataclass(frozen=True, slots=True)
 class DueReport:
-    """A step to send to PhoneBlock now. `rating`: PhoneBlock's word for a report; otherwise empty."""
+    """A step to send to PhoneBlock now. `rating`: the rating to report, in PhoneBlock's words; otherwise empty."""
 
     number: str
     step: ReportStep

@@ -24,7 +24,10 @@ NOT_NOW = frozenset({408, 425, 429})
 
 
 class NotTaken(Exception):
-    """Raised if PhoneBlock refuses a step. `forever`: whether only this number is refused. Others can then be sent."""
+    """Raised if PhoneBlock refuses a step. `forever`: whether PhoneBlock will never accept this step.
+
+    After such a refusal the steps for other numbers can still be sent.
+    """
 
     def __init__(self, status: int) -> None:
         self.status = status

@@ -62,10 +62,10 @@ def take_over(plan: InstallPlan, trunks: Sequence[PbxTrunk], ask: Ask) -> None:
 
 
 def _reload_old_files(ask: Ask, trunks: Sequence[PbxTrunk]) -> None:
-    """Have Asterisk load the restored files: first the trunks, because without our contexts their calls would be lost.
+    """Have Asterisk load the restored files: first those of the trunks, then the dialplan without our contexts.
 
-    If a trunk still uses the contexts, they stay loaded. If Asterisk does not answer, it loads the files when it
-    starts.
+    In the other order, the trunks' calls would be lost. If a trunk still uses our contexts, they stay loaded.
+    If Asterisk does not answer, it loads the files when it starts.
     """
     try:
         _reload_trunks(ask, trunks)

@@ -81,7 +81,10 @@ def find_trunks(context: CheckContext) -> list[PbxTrunk]:
 
 
 def _placed(etc: Path, trunk: PbxTrunk) -> PbxTrunk:
-    """Return the trunk with the place of its context. The file has an IAX2 user's full context; Asterisk cuts it."""
+    """Return the trunk with the place that sets its context.
+
+    Asterisk reports only the beginning of an IAX2 user's context, so the full context is taken from the file.
+    """
     place = _place_of(etc, trunk)
     if trunk.file == IAX_FILE and place is not None and place.section is None:
         return replace(trunk, place=place, context=place.text.partition("=")[2].removeprefix(">").strip())

@@ -31,7 +31,7 @@ class BadSignature(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """A public key. `raw`: its 32 bytes; shared as base64."""
+    """A public key. `raw`: its 32 bytes, which others get as base64."""
 
     raw: bytes
 

@@ -102,7 +102,7 @@ def canonical(value: object) -> bytes:
     """Return a value as canonical JSON (RFC 8785): sorted names, no spaces or needless escapes.
 
     Raises:
-        ValueError: A name is not an ASCII word, a number is not whole or beyond 2**53, or a text is invalid.
+        ValueError: A name is not an ASCII word, a number is not whole or is beyond 2**53, or a text is invalid.
     """
     _check(value)
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
@@ -180,7 +180,10 @@ PUBLIC_MODE: Final = 0o644
 
 
 class HandoverUnderWay(ValueError):
-    """Raised if the last change of keys has not ended: some readers know only the former key. `until`: when it ends."""
+    """Raised if the last change of keys has not ended, so that some readers know only the former key.
+
+    `until`: when the change ends.
+    """
 
     def __init__(self, until: int) -> None:
         super().__init__(until)

@@ -29,7 +29,7 @@ class LastHour:
 
     Attributes:
         calls: How many decisions there were.
-        by_action: How many decisions had each action; in observe mode, the action that was not taken.
+        by_action: How many decisions had each action; in observe mode, the action that calls would have got.
         failed_open: How many calls were let through because something failed.
     """
 

@@ -122,7 +122,7 @@ class Status:
 def status_of(context: CheckContext, loaded: Loaded, checks: Iterable[HealthCheck]) -> Status:
     """Return the current status, from the quick checks and a request to the daemon.
 
-    `context`: as for the doctor. `loaded`: the settings, or the readable part of a file with an error.
+    `context`: the inputs of the checks. `loaded`: the settings, or the readable part of a file with an error.
     """
     last_report = read_telemetry(loaded.state)
     report = last_report if is_fresh(last_report, context.now) else None
@@ -269,7 +269,10 @@ def _trouble(
 
 
 def _switched_off(context: CheckContext, journal: JournalSummary | None, switch: Check) -> ScreeningStatus | None:
-    """Return who switched screening off, if it is off. The later of the check and the audit entry decides."""
+    """Return since when screening is switched off, and by whom; None if screening is on.
+
+    If the check and the audit disagree, the later of the two counts.
+    """
     rows = journal.switched if journal is not None else {}
     off, on = rows.get("off"), rows.get("on")
     done = value_of_side(off.after) if off is not None else None
@@ -301,7 +304,10 @@ def _switched_off(context: CheckContext, journal: JournalSummary | None, switch:
 def _connection(
     journal: JournalSummary | None, checks: Mapping[str, Check], trunks_changed_at: float
 ) -> ScreeningStatus:
-    """Return whether calls reach CallSieve, from the last decision or a check of the trunks, whichever is later."""
+    """Return whether calls reach CallSieve, as the last decision or the check of the trunks shows.
+
+    The later of the two counts.
+    """
     trunks, calls = checks[TRUNKS.name], checks[SCREENED_CALLS]
     decided_at = journal.last_call.record.at if journal is not None and journal.last_call is not None else 0.0
     if isinstance(trunks.detail, Wording) and trunks.detail.template in NOT_CONNECTED and decided_at <= trunks.at:

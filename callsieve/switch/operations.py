@@ -21,14 +21,14 @@ _DURATION = re.compile(r"([0-9]{1,6})([smhd])")
 
 
 class OffSwitch(NamedTuple):
-    """A switched-off screening. `until`: when screening is switched on again automatically; None if it stays off."""
+    """The state while screening is off. `until`: when screening starts again automatically; None if it stays off."""
 
     until: Instant | None
     reason: str
 
 
 class Switched(NamedTuple):
-    """The result of a switch. `until`: when screening starts again, UTC seconds. `done`: None without a change."""
+    """The result of a switch. `until`: when screening starts again, in UTC seconds. `done`: None if nothing changed."""
 
     until: int | None
     done: Change | None

@@ -32,7 +32,7 @@ class ChildIds(TypedDict, total=False):
 
 
 def become_owner(loaded: Loaded) -> None:
-    """Make root act as the owner of the state directory. For commands, which need root's rights again later."""
+    """Make root act as the owner of the state directory, in a command that will need root's rights again."""
     if os.geteuid() == 0 and (owner := _owner_of_state(loaded)) is not None:
         _act_as(*owner, [owner[1]])
 
@@ -83,7 +83,7 @@ def act_for(owner: Ids | None) -> None:
 
 @contextmanager
 def as_root() -> Iterator[None]:
-    """Run the block with root's rights if root started the program. Needed for files of Asterisk and the system."""
+    """Run the block with root's rights if root started the program. Use it for files of Asterisk and the system."""
     with acting_for(Path("/")):
         yield
 

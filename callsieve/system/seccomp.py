@@ -144,7 +144,10 @@ SECCOMP = (317, 277)  # the call that installs the filter; the filter forbids it
 
 
 class ArgumentCheck(NamedTuple):
-    """A check of a system call's argument: its lower half & `mask` is in `values`, and its upper half is `high`."""
+    """A check of a system call's argument.
+
+    It succeeds if the argument's lower half & `mask` is in `values`. If `high`, it checks the upper half instead.
+    """
 
     argument: int
     values: tuple[int, ...]
@@ -201,7 +204,10 @@ def serve_only() -> None:
 
 
 def filter_for(machine: str, process: int) -> list[Instruction]:
-    """Return the seccomp filter for an architecture, as named by `uname -m`. Raise SeccompError if unsupported."""
+    """Return the seccomp filter for an architecture, as named by `uname -m`. Raise SeccompError if unsupported.
+
+    `process`: the id of the process to which signals may be sent.
+    """
     if machine not in ARCHITECTURES:
         raise SeccompError(errno.ENOSYS, f"no table of system calls for the architecture {machine}")
     return list(_instructions(ARCHITECTURES[machine], process))
@@ -250,7 +256,7 @@ def _failing_unless(check: ArgumentCheck) -> Iterator[Instruction]:
 
 
 def _resolved(body: list[Instruction]) -> Iterator[Instruction]:
-    """Complete the jumps of a check. After a failed check the filter continues behind the check's RETURN."""
+    """Yield the instructions of a check with complete jumps. A failed check skips the RETURN that follows the check."""
     for at, (code, true, false, value) in enumerate(body):
         yield code, true, len(body) - at if false == FAILED else false, value
 

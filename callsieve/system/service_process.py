@@ -172,7 +172,10 @@ def watchdog_seconds() -> float | None:
 
 
 async def run_watchdog() -> None:
-    """Notify systemd's watchdog until cancelled, from the serving event loop, so that systemd notices if it hangs."""
+    """Notify systemd's watchdog until cancelled.
+
+    The notifications come from the serving event loop, so that systemd notices if the loop hangs.
+    """
     limit = watchdog_seconds()
     if limit is None:
         return

@@ -71,7 +71,7 @@ class RowProblem(NamedTuple):
 
     @property
     def words(self) -> str | Wording:
-        """The reason as text, after the line of the row if it is known."""
+        """The reason as text, preceded by the line of the row if it is known."""
         if not self.line:
             return self.text
         places: Places = {"line": str(self.line), "problem": self.text}
@@ -337,7 +337,10 @@ class Refusing(Protocol):
 
 
 def usable(table: Refusing, rows: Iterable[T], most: int, too_many: str | Wording) -> list[T]:
-    """Return all rows of a table. Raise TableError if no row is usable, or if there are too many: more than `most`."""
+    """Return all rows of a table. Raise TableError if no row is usable or more than `most` are.
+
+    `too_many`: the text of the error for too many rows.
+    """
     taken = list(islice(rows, most + 1))
     if not taken:
         raise TableError(nothing_usable(table.problems), NOTHING_USABLE)

@@ -67,7 +67,10 @@ def is_vcard(stream: BinaryIO) -> bool:
 
 
 class Vcards:
-    """The vCards in a file, to iterate over once. `read`: how many cards; `skipped`: how many invalid phone numbers."""
+    """The vCards in a file, to iterate over once.
+
+    `read`: how many cards were read; `skipped`: how many invalid phone numbers were skipped.
+    """
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
         self.read = self.skipped = self.cut = self.bytes_read = self.without_number = 0
@@ -154,7 +157,7 @@ def _property(line: bytes) -> tuple[bytes, bytes, bytes] | None:
 
 
 def _is_quoted(line: bytes) -> bool:
-    """Return whether the value is quoted-printable, in which `=` at the end of a line continues it."""
+    """Return whether the value is quoted-printable. Such a value continues after a line that ends with `=`."""
     match = _PROPERTY.match(line)
     return match is not None and _QUOTED.search(match["options"]) is not None
 

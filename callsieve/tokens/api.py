@@ -1,4 +1,4 @@
-"""API endpoints for API tokens. Answers with a secret are not stored for an Idempotency-Key."""
+"""API endpoints for API tokens. An answer with a token's secret is never stored, not even for an Idempotency-Key."""
 
 from callsieve.api.endpoint import ApiRequest, endpoint
 from callsieve.changes.operation import Refused

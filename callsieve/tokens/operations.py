@@ -203,7 +203,7 @@ REMEDY_OF_CONSOLE = Wording("systemctl restart callsieve; or run: callsieve web"
 
 
 def is_served(context: CheckContext) -> Finding:
-    """Check that the API is reachable as configured, and that no token exceeds the limit of recorded calls."""
+    """Check that the API answers as configured, and that programs do not ask about more calls than can be recorded."""
     settings, path = context.loaded.settings, context.loaded.api_socket_path
     if not settings.api.enabled:
         return ok(OFF)

@@ -85,7 +85,11 @@ class OwnPassword(NamedTuple):
 
 
 class OwnSecondFactor(NamedTuple):
-    """A request to turn on the second factor `factor`, or to turn it off with a code's `step` and a `password` hash."""
+    """A request of the current user to turn the second factor on or off. `session`: token of the session that stays.
+
+    `factor`: the second factor to turn on; None to turn it off. Turning it off needs `password`, the hash that matched,
+    and `step`, the time step of the code.
+    """
 
     session: str
     factor: SecondFactor | None = None
@@ -94,7 +98,10 @@ class OwnSecondFactor(NamedTuple):
 
 
 class Login(NamedTuple):
-    """A login. `password`: the hash that matched; `fresh`: a newer hash to store; `step`: the code's time step."""
+    """A login with a correct password. `password`: the hash that matched; `fresh`: a newer hash to store, if needed.
+
+    `step`: the time step of the code; None without a second factor.
+    """
 
     session: Session
     lifetime: Lifetime

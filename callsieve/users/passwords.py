@@ -1,8 +1,8 @@
 """Passwords and second factors of users. Only this module imports argon2 and pyotp.
 
-Argon2id with the library's parameters, which are RFC 9106's second recommendation: 64 MB and about 50 ms per check, so
-that a stolen store resists guessing. As in NIST SP 800-63B, passwords need a minimum length, but no kinds of
-characters.
+Passwords are hashed by Argon2id, so that a stolen store resists guessing. The library's parameters are RFC 9106's
+second recommendation: 64 MB and about 50 ms per check. As in NIST SP 800-63B, passwords need a minimum length, but no
+kinds of characters.
 
 The second factor is a six-digit code that changes every 30 s (TOTP, RFC 6238). The previous and next codes are accepted
 too, for inexact clocks.
@@ -125,6 +125,9 @@ class HalfLogins:
         return ticket
 
     def take(self, ticket: str, form: str, now: float) -> HalfLogin | None:
-        """Remove and return the login of a ticket. None: the ticket was used, has expired, or is of another browser."""
+        """Remove and return the login of a ticket. None: the ticket was used, has expired or is for another browser.
+
+        `form`: the token in the browser's cookie for the login form.
+        """
         half = self._by_ticket.pop(hash_of(ticket), None)
         return half if half is not None and now < half.until and half.form == form else None

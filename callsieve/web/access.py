@@ -225,7 +225,7 @@ def write_later(state: AppState, fn: Callable[[sqlite3.Connection, *Ts], object]
 
 
 class _Visit(NamedTuple):
-    """The values that every page of a user needs, read together."""
+    """The values that all pages of a logged-in user need, read from the store in one step."""
 
     user: ConsoleUser
     session: Session
@@ -239,7 +239,10 @@ def _visit_of(db: sqlite3.Connection, token: str, now: float, lifetime: Lifetime
 
 
 def _to_login(req: PageRequest, page: Page) -> Response:
-    """Return a redirect to the login form, which leads back here. For a fragment, htmx redirects the whole page."""
+    """Return a redirect to the login form, which leads back to this page afterwards.
+
+    If htmx requested a fragment, it redirects the whole page.
+    """
     url = req.http.url
     here = local_path(f"{url.path}?{url.query}" if url.query else url.path)
     target = f"/login?next={quote(here)}" if page.method == "GET" and not req.is_fragment else "/login"

@@ -42,7 +42,10 @@ class Connections:
         self._networks: dict[BoundedProtocol, str] = {}
 
     def admit(self, new: BoundedProtocol, network: str) -> bool:
-        """Return whether to accept a connection. It may displace another connection. `network`: empty for a proxy."""
+        """Return whether to accept a connection. To make room, another connection may be closed.
+
+        `network`: the network of the client's address; empty for a proxy.
+        """
         of_network = [key for key, value in self._networks.items() if value == network] if network else []
         crowd = of_network if len(of_network) >= MOST_OF_ADDRESS else list(self._networks)
         if len(of_network) >= MOST_OF_ADDRESS or len(self._networks) >= MOST:

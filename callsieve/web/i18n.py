@@ -1,7 +1,9 @@
 """Languages of the console: gettext catalogues in `locale/`, shipped compiled.
 
 All `.mo` files in a language's folder are merged. `python -m tests.callsieve.web.test_catalogues` compiles them.
-A text with parameters is a `Wording`. `N_` marks texts for the catalogue that are translated when they are displayed.
+
+A text with parameters is a `Wording`. `N_` marks a text for the catalogue. The marked text is translated only when it
+is displayed.
 """
 
 import gettext

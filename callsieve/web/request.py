@@ -91,7 +91,7 @@ class NotFound(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """A request to a page. `user` and `session` are None without a login. `token` then belongs to the login form.
+    """A request to a page. Without a login, `user` and `session` are None, and `token` belongs to the login form.
 
     `window` (the emergency window) and `open_appeals` are set for logged-in users. `person` and `device` are set on a
     person's own page, where `user` is None. `done`: the change that the visitor has just made, named by `?change=`.
@@ -258,7 +258,10 @@ class PageRequest:
 
 
 def _open_window(window: EmergencyWindow, health: SystemHealth) -> str | Wording:
-    """Return the text about an open emergency window, from the store or from a health check that saw a later call."""
+    """Return the text about an open emergency window; empty if no window is open.
+
+    The window is known from the store, or from a health check that saw a later emergency call.
+    """
     if window.is_open:
         return window.description
     seen = health.window
@@ -333,7 +336,10 @@ def undoing(path: str, whats: Collection[str] | None = None) -> Callable[[PageRe
 
 
 async def take_back_named(req: PageRequest, whats: Collection[str] | None, number: str | None = None) -> None:
-    """Undo the change that the form names. Its kind must be in `whats`, and its number `number`; None matches any."""
+    """Undo the change that the form names. Its kind must be one of `whats`, and its phone number must be `number`.
+
+    None allows any kind or number.
+    """
     await req.perform(undo, UndoRequest(number_in_form(req, "id"), whats, number))
 
 

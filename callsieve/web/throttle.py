@@ -29,7 +29,7 @@ class _Failures:
 
 
 class Throttle:
-    """Failed attempts by key (a user name or an address). Each failure doubles the wait."""
+    """Failed attempts by key (a user name or an address). After some free tries, each failure doubles the wait."""
 
     def __init__(self, free_tries: int = FREE_TRIES) -> None:
         self._free_tries = free_tries
@@ -59,7 +59,7 @@ class Throttle:
         self._by_key.pop(key, None)
 
     def take_back(self, key: str) -> None:
-        """Remove only the latest failed attempt, so that a login to one account does not clear guesses at others."""
+        """Remove only a key's latest failure, so that a login to one account does not clear guesses at others."""
         failures = self._by_key.get(key)
         if failures is not None:
             failures.count = max(0, failures.count - 1)
@@ -179,9 +179,10 @@ class Limits:
         return self._calls.take(network, now) and self._calls_of_all.take("", now)
 
     def take_wrong(self, network: str, now: float) -> bool:
-        """Count a wrong reference. Return False if the network must wait. After five, each one doubles the wait.
+        """Count a wrong reference. Return False if the network must wait.
 
-        Correct references are never counted and never wait, so nobody can lock others out of the page by guessing.
+        After five wrong references, each further one doubles the wait. Correct references are never counted and never
+        wait, so nobody can lock others out of the page by guessing.
         """
         if self._wrong.wait_seconds(network, now) > 0:
             return False

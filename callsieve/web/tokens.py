@@ -45,7 +45,7 @@ def _browser_proof(token: str, name: str, password: str) -> str:
 
 
 def form_token(token: str) -> str:
-    """Return the form token of the session with the session token `token`. Every form of the session carries it."""
+    """Return the form token for the session token `token`. Every form of the session contains the form token."""
     return hmac.digest(token.encode(), b"callsieve form", "sha256").hex()
 
 

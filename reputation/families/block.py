@@ -1,6 +1,6 @@
-"""Evidence from the number's block of 1000 numbers, the only evidence about a number that never called before.
+"""Evidence from other numbers in the number's block of 1000. Before a number's first call, this is the only evidence.
 
-Bad numbers by feeds and bad numbers by marks here give two families. Only the first family is outside evidence.
+Bad numbers on feeds and bad numbers by evidence here give two families. Only the first family is outside evidence.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ def block_of(name: str, bad_numbers: int, weights: BlockWeights) -> Family | Non
 
 
 def is_bad(standing: Standing | None, weights: Weights, now: float) -> bool:
-    """Return whether a number counts as bad in its block, because of recent evidence of people here."""
+    """Return whether a number counts as bad in its block, because of recent evidence from people at this site."""
     if standing is None or standing.at < now - weights.block.days * DAY_SECONDS:
         return False
     return people_of(standing, weights, now) >= weights.block.bad_from

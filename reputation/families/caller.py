@@ -15,7 +15,7 @@ NAME_OF_ROBOT = "robot"
 
 
 def caller_of(history: ChallengeHistory, weights: CallerWeights, now: float, proven: float = 0.0) -> Family | None:
-    """Return the evidence from challenges as a family; None without any. `proven`: the weight of proven control."""
+    """Return the evidence from challenges as a family, or None without any. `proven`: the weight of proven control."""
     counts = _counts(history, proven != 0.0)
     if not counts:
         return None
@@ -24,9 +24,10 @@ def caller_of(history: ChallengeHistory, weights: CallerWeights, now: float, pro
 
 
 def passed_until(history: ChallengeHistory, weights: CallerWeights) -> float | None:
-    """Return until when the number's last passed challenge (in any auth class) limits the action; None if it does not.
+    """Return until when the number's last passed challenge (in any auth class) limits the action; None without a pass.
 
-    The limit ends early if people answer and still mark the number. Each earlier pass doubles how many people it takes.
+    The limit ends early if enough people answer and still mark the number. Each earlier pass doubles how many people
+    are needed.
     """
     if not history.of_number:
         return None

@@ -81,7 +81,7 @@ def one_ring_of(standing: Standing, weights: CountWeights, now: float) -> float:
 
 
 def people_of(standing: Standing, weights: Weights, now: float) -> float:
-    """Return the sum of the seven weighted counts.
+    """Return the log-odds of all counts in EvidenceCounts, added up.
 
     One-ring calls are left out, because they come in bursts from any number.
     """
@@ -104,7 +104,7 @@ def is_alarmed(standing: Standing, weights: Weights, reviewed_at: float | None) 
 
 
 def families_of_people(subject: Subject) -> list[Family]:
-    """Return a family for each of the seven counts that is not zero, and a family for one-ring calls."""
+    """Return a family for each kind of evidence in EvidenceCounts that exists, and a family for one-ring calls."""
     evidence, weights, now = subject.evidence, subject.weights, subject.now
     standing = evidence.standing
     if standing is None:
@@ -201,7 +201,7 @@ def spoken_of_marks(counts: Counts, _speaks_for: bool) -> Iterator[Prompts]:
 
 
 def words_of_signals(counts: Counts) -> Iterator[Wording]:
-    """Yield a text for each signal, such as "3 hung up within 6 s"."""
+    """Yield a text for each signal, such as "3 people hung up within 6 s"."""
     for category, count in counts.items():
         words = SIGNAL_WORDS.get(category)
         unknown = Wording("{n} x {category}", {"n": count, "category": category})  # a category of another version

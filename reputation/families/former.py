@@ -1,6 +1,7 @@
-"""Families of evidence that only older versions computed. Their decisions can still be explained.
+"""Families of evidence that only older versions computed. Decisions of these versions can still be explained.
 
-The seven counts replaced marks and behaviour. The other families could only tag, as conditions of policies do now.
+families/counts.py replaced the families `marks` and `behaviour`. The other families could only lead to a tag. Today,
+conditions in policies do the same.
 """
 
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Evidence from the proven owner of a number. A known owner speaks for the caller, and marks weigh less."""
+"""Evidence from the proven owner of a number. A known owner is evidence in favour of the caller."""
 
 from collections.abc import Iterator
 

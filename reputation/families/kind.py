@@ -13,7 +13,7 @@ Prompts = tuple[str, ...]  # keys of asterisk-conf/prompts/*.toml
 
 
 class Speaker(StrEnum):
-    """The origin of evidence against a number. Evidence of people here may only lead to a challenge."""
+    """The origin of evidence against a number. Evidence from people at this site can lead to a challenge at most."""
 
     OUR_PEOPLE = "our people"
     OUTSIDE = "outside sources"
@@ -32,7 +32,7 @@ class FamilyKind:
     """The definition of a family of evidence.
 
     Attributes:
-        compute: Returns the family of a subject, or None without evidence. None instead of a function:
+        compute: The function that returns the family of a subject, or None without evidence. If this is None,
             families/counts.py computes the family, or only older versions did (families/former.py).
         speaker: The origin of the evidence. Outside sources, other companies and the call itself may cause a tag.
         words: Returns the counts as texts, one for each part.
@@ -49,7 +49,7 @@ class FamilyKind:
 
     @property
     def may_tag(self) -> bool:
-        """Whether the family may lead to a tag. Evidence of people here and of the caller may not."""
+        """Whether the family can lead to a tag. Evidence from people at this site or from the caller cannot."""
         return self.speaker not in (Speaker.OUR_PEOPLE, Speaker.CALLER)
 
 

@@ -31,7 +31,7 @@ class LawSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LawRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The common fields of all rows. A row is in force from its first to its last day, both included, in UTC.
+    """The base of all kinds of rows. A row is in force from its first to its last day, both included, in UTC.
 
     `area` is the country or a state (US-FL). `prefixes` are the first digits of the area's numbers, empty for the whole
     country. A row without a `source` or with `advice` is good practice: it is shown, but holds back no calls.
@@ -78,14 +78,14 @@ class HoursRow(LawRow, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class LimitRow(LawRow, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The most calls that may be made to a person within `days` times 24 hours."""
+    """A limit on the calls to one person within `days` times 24 hours."""
 
     calls: int
     days: int
 
 
 class RefusalRow(LawRow, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """For how many days at least a do-not-call request is valid."""
+    """A rule that says for how many days, at least, a do-not-call request is valid."""
 
     days: int
 
@@ -103,7 +103,7 @@ class RegisterRow(LawRow, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
 
 class LawFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The law of a country. `read` is the day of the last review. `unverified` lists questions without a source."""
+    """The law of a country. `read` is the day of the last review. `unverified` lists questions that lack a source."""
 
     country: str
     read: date

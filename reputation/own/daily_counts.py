@@ -103,7 +103,7 @@ class OwnDay(NamedTuple):
 
 
 def tally_of(outcome: OutcomeRecord, hours: CallingHours = AS_INSTALLED) -> DailyCounts | None:
-    """Return the counts that a call adds to its number's day. None: not outbound, or not tracked completely."""
+    """Return the counts that a call adds to its number's day; None if it is not outbound or not completely tracked."""
     own, key = outcome.own_number, outcome.number
     if outcome.direction is not Direction.OUTBOUND or not outcome.complete or key is None:
         return None
@@ -164,7 +164,10 @@ class HangUps(NamedTuple):
 
 
 def machine_hang_ups(outcomes: Iterable[OutcomeRecord]) -> tuple[HangUps, ...]:
-    """Return the clusters of calls with equal talk times, the shortest first. Whole seconds (CDRs) are ignored."""
+    """Return the clusters of calls that machines ended after equal talk times, the shortest first.
+
+    Calls with talk times in whole seconds, as in CDRs, are ignored.
+    """
     calls = sorted((outcome.talk_seconds, outcome.linkedid) for outcome in outcomes if _is_ended_there(outcome))
     times = [seconds for seconds, _ in calls]
     clusters: list[HangUps] = []
@@ -181,7 +184,7 @@ def machine_hang_ups(outcomes: Iterable[OutcomeRecord]) -> tuple[HangUps, ...]:
 
 
 def days_without(days: Iterable[OwnDay], calls: Iterable[OutcomeRecord]) -> tuple[OwnDay, ...]:
-    """Return the days, corrected for these calls: a machine answered them, and not a person."""
+    """Return the days after a correction: these calls count as answered by a machine instead of a person."""
     by_day = {day.day: day for day in days}
     for call in calls:
         tally = tally_of(call)
@@ -210,7 +213,7 @@ def _is_ended_there(outcome: OutcomeRecord) -> bool:
 
 
 def _is_heap(times: list[float], first: int, end: int) -> bool:
-    """Return whether chance and the neighbouring seconds cannot explain how many calls ended at this talk time."""
+    """Return whether chance and the neighbouring seconds do not explain how many calls ended at this talk time."""
     start, stop = times[first], times[first] + WIDTH_SECONDS
     since = max(0.0, start - AROUND_SECONDS)
     around = (first - bisect_left(times, since)) + (bisect_right(times, stop + AROUND_SECONDS) - end)
@@ -342,7 +345,7 @@ class HealthFacts:
         listed: How many imported lists name the number. Like `strangers`, this is shown and does not change the grade.
         strangers: How many people complained whom the number has not called, as far as is known.
         blocked: The countries whose networks refused calls within 28 days, each with how many calls.
-        hang_ups: Talk times after which machines ended calls, each with how many. `days` count these as a machine's.
+        hang_ups: Talk times after which machines ended calls, each with how many calls. `days` is corrected by them.
         labels: The platforms that show a label for the number, each with its label.
     """
 

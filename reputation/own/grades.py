@@ -112,7 +112,10 @@ class _Seen(Protocol):
 
 
 def due_of(register: Collection[OwnNumber], strangers: Iterable[_Seen], until: float) -> list[Due]:
-    """Return the tasks due by `until`, the earliest first. `strangers`: calling numbers, unregistered or retired."""
+    """Return the tasks due by `until`, the earliest first.
+
+    `strangers`: the numbers that make calls although they are not registered or are retired.
+    """
     ours = {own.number for own in register}
     tasks = [Due(number.number, 0.0, _stranger(number.calls, is_retired=number.number in ours)) for number in strangers]
     for own in register:
@@ -138,10 +141,10 @@ def _to_check(own: OwnNumber) -> Wording:
 
 
 def turned_round(outcome: OutcomeRecord, number: str) -> OutcomeRecord | None:
-    """Return the call as the other side saw it: from `number` to a person, who is identified by their number.
+    """Return the call as the other party saw it. The other party is identified by its phone number.
 
-    None: the call is not evidence, because the person has no number, a menu or a machine answered, or a network refused
-    the call.
+    None: the call is not evidence, because the other party has no number, a menu or a machine answered, or a network
+    refused the call.
     """
     other = outcome.number
     if other is None or not outcome.complete or outcome.blocked or is_machine(outcome):

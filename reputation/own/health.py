@@ -113,7 +113,7 @@ def _labelled(facts: HealthFacts) -> list[HealthReason]:
 
 
 def above_limits(facts: HealthFacts, window: FiguresWindow) -> dict[str, Grade]:
-    """Return the grade of each measure in SHARES that is above its limit in this window, by the rules of the grade."""
+    """Return the measures in SHARES that are above their limits in this window, each with the resulting grade."""
     case = _Case(facts, window, None)
     reasons = (_judged(limit, case) for limit in LIMITS if limit.measure in SHARES)
     return {reason.measure: reason.grade for reason in reasons if reason is not None}
@@ -141,9 +141,10 @@ def _share(code: str, whole: str) -> Callable[[_Case], HealthReading | None]:
 
 
 def _young(case: _Case) -> HealthReading | None:
-    """Return the calls of a number that called for the first time within YOUNG_DAYS.
+    """Return how many calls a number made on its busiest day, if it first called less than YOUNG_DAYS before that day.
 
-    None: calls have not been counted for longer than that. Otherwise every number would be young after an installation.
+    Otherwise return None, as also if calls have been counted for less than YOUNG_DAYS: then every number would look
+    young.
     """
     first, since, busiest = case.facts.first_day, case.facts.counted_since, case.busiest
     if first is None or since is None or busiest is None or busiest.day - first >= YOUNG_DAYS:

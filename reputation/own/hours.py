@@ -8,7 +8,8 @@ Legal hours are data (reputation/law). In quiet hours, unknown callers do not ri
 (policies/quiet_hours.py), and are a little suspect (reputation/families/quiet.py).
 
 Only this module imports the package `holidays`. The import takes 90 ms and 11 MB, so it is made on demand. For the
-daemon, a short-lived process makes it (`read_apart`). Then a country takes 2 ms, and each of its years 0.2 ms, once.
+daemon, a short-lived process makes it (`read_apart`). After the import, the first use of a country takes 2 ms, and the
+first use of each of its years 0.2 ms.
 """
 
 from __future__ import annotations

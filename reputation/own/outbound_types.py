@@ -15,9 +15,9 @@ class OutboundQuery:
 
     Attributes:
         day: The called person's day (reputation/own/hours.py).
-        linkedid: The call. Earlier decisions about the same call are not counted, since each trunk may ask again.
+        linkedid: The id of the call. Its earlier decisions are not counted, since each trunk may ask again.
         hour_limit: How many calls may go out from a number within an hour; 0: no limit.
-        law_calls: How many calls may go to the callee within `law_days` of 24 hours; 0: no law limits them.
+        law_calls: How many calls may go to the callee within `law_days` times 24 hours; 0: no law limits the calls.
     """
 
     callee: str
@@ -46,7 +46,7 @@ class OutboundFacts:
         unwanted_at: Since when the callee has not wanted calls.
         state: The state of the own number; None if it is not registered.
         grade: The latest grade of the own number; None, like `graded_at`, if it was not graded lately.
-        is_young: Whether the own number made its first call lately, as in its health.
+        is_young: Whether the own number made its first call in the last 30 days.
         calls_of_person: How many calls from here the callee got on the callee's day, including those in progress.
         calls_of_day: How many calls the own number made on that day.
         calls_of_hour: How many calls the own number made within the last hour.
@@ -54,7 +54,7 @@ class OutboundFacts:
         consent_at: Since when the callee has agreed to our calls; None if the consent has ended.
         listed: The registers that list the callee.
         copies: All registers of which a copy is stored here.
-        calls_by_law: How many calls from here the callee got within `law_days` of the query.
+        calls_by_law: How many calls from here the callee got within the `law_days` of the query.
         law_frees_at: When the law allows the next call, if its limit is reached.
     """
 

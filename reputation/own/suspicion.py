@@ -3,10 +3,11 @@
     suspicions_of(before, lately) -> the networks with a significant drop, each with a confidence
 
 The change in a network's share of answered calls is compared with the change in the number's other networks. A holiday
-or another list of people changes all networks. More calls into a network that answers less are not a drop: the expected
-answers of the other networks use their earlier shares. Each change is a ratio whose logarithm is about normal (Katz and
-others, 1978). The share of calls refused by the network is compared with the earlier share by Newcombe's interval
-(1998). A result is a suspicion, not a fact: other callees or another script have the same effect.
+or another list of people changes all networks. The expected answers are computed from each network's earlier share. So
+it is not a drop if more calls go into a network that answers less. Each change is a ratio whose logarithm is
+approximately normal (Katz and others, 1978). The share of calls refused by the network is compared with the earlier
+share by Newcombe's interval (1998). A result is a suspicion, not a fact: other callees or another script have the same
+effect.
 
 Countries are compared, and within a country the networks to which ranges of numbers were assigned. A number that was
 ported still counts for its first network, so a drop in a network looks smaller than it is and partly shows in others.
@@ -89,9 +90,10 @@ class Suspicion(NamedTuple):
 def suspicions_of(before: Sequence[NetworkCalls], lately: Sequence[NetworkCalls]) -> list[Suspicion]:
     """Return the networks in which the number may be labelled, the most certain first.
 
-    If calls do worse in a country than elsewhere, the result names its networks that do worse than its others, or else
-    the country. It also names any network that does worse than all others. A suspected network distorts the comparison
-    of others, so they are compared again without it: a number may be labelled in several networks.
+    If calls do worse in a country than elsewhere, the result names the networks that do worse than the country's
+    others. If there are no such networks, the result names the country. In other countries, it names each network that
+    does worse than all others. A suspected network distorts the comparison of others, so they are compared again
+    without it: a number may be labelled in several networks.
     """
     units = _comparable(before, lately)
     suspicions: list[Suspicion] = []
@@ -209,7 +211,7 @@ def _chance_of_answers(units: Sequence[_Unit], rest: Sequence[_Unit]) -> float:
 
 
 def _change(units: Sequence[_Unit]) -> tuple[float, float]:
-    """Return the logarithm of actual to expected answers, and its variance. Earlier shares give the expected ones."""
+    """Return the logarithm of actual to expected answers, and its variance. The earlier shares are expected to stay."""
     answered, calls = sum(unit.now.answered for unit in units), sum(unit.now.calls for unit in units)
     expected, before = (
         sum(_share(unit.was) * unit.now.calls for unit in units),
@@ -229,7 +231,7 @@ def _variance(answered: int, share: float) -> float:
 
 
 def _chance(terms: Sequence[tuple[int, int, int]]) -> float:
-    """Return an upper bound of the probability that the signed shares add up to zero or more; 1 if they already do."""
+    """Return an upper bound of the probability that the signed shares add up to zero or more; 1 if they do so now."""
     if sum(sign * hits / of for sign, hits, of in terms) >= 0:
         return 1.0
     low, high = 0.0, 10.0
@@ -311,7 +313,7 @@ class Labeller(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         country: ISO 3166-1 code of the country.
         platform: The name of the platform.
-        pack: The platform of an evidence pack, as in `own pack --for`.
+        pack: The name of the platform in the option `own pack --for`, which makes an evidence pack.
         source: The address of the page with this information.
         on: Where labels are shown: `network` (some networks only) or `phone` (phones in every network).
         networks: The first words of the names of its networks.

@@ -214,7 +214,7 @@ class _Reader:
 
 
 def _overlaps(rows: Sequence[PlanRow]) -> Iterator[Wording]:
-    """Yield an error for each pair of rows that say different things about the same number at the same time."""
+    """Yield an error for each pair of rows that contradict each other about the same number at the same time."""
     by_prefix: dict[str, list[PlanRow]] = {}
     for row in rows:
         others = by_prefix.setdefault(row.prefix, [])

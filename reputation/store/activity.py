@@ -70,7 +70,7 @@ LEAST_NUMBERS = 3
 
 
 class ActionCount(NamedTuple):
-    """How many calls had this action in a time step. The first time step is 0."""
+    """The count of calls with an action in a time step. Time steps are numbered from 0."""
 
     step: int
     action: str
@@ -78,7 +78,7 @@ class ActionCount(NamedTuple):
 
 
 class Rising(NamedTuple):
-    """A number that calls more than before. `before`: its average calls in earlier periods of the same length."""
+    """A number that calls more than before. `before`: its average calls per earlier period of the same length."""
 
     number: str
     calls: int
@@ -138,11 +138,11 @@ def busy_blocks(db: sqlite3.Connection, since: float, until: float, limit: int) 
 
 
 def stopped_but_known(db: sqlite3.Connection, since: float, limit: int) -> list[str]:
-    """Return callers since `since` that a policy wanted to stop or warn about, although evidence speaks for them."""
+    """Return callers since `since` whom a policy wanted to stop or warn about, although evidence speaks for them."""
     return [number for (number,) in db.execute(STOPPED_AND_KNOWN, {"since": since, "limit": limit})]
 
 
 def sampled_calls(db: sqlite3.Connection, since: float, until: float, rules: Sequence[str] = ()) -> SampledCalls:
-    """Return the results of the control sample. `rules`: count only calls that these rules decided; empty: all."""
+    """Return how calls in the control sample ended. `rules`: only calls that these rules decided; empty: all."""
     about = {"since": since, "until": until, "rules": json.dumps(list(rules))}
     return SampledCalls(*db.execute(SAMPLED + (OF_RULES if rules else ""), about).fetchone())

@@ -94,7 +94,7 @@ def count_live(db: sqlite3.Connection) -> int:
 
 
 def appeals_to_decide(db: sqlite3.Connection) -> list[appeals.Appeal]:
-    """Return the undecided appeals: first the appeals in force by deadline, then the appeals that are only filed."""
+    """Return the undecided appeals: first the appeals in force, by deadline, then the appeals that are only filed."""
     live = [_appeal(row) for row in db.execute(ALL_LIVE)]
     return sorted(live, key=lambda appeal: (appeals.due_at(appeal) is None, appeals.due_at(appeal) or appeal.opened_at))
 

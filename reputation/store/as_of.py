@@ -63,7 +63,10 @@ class PeerRow(NamedTuple):
 
 
 class Then(NamedTuple):
-    """The facts known about a number at an instant. `listed`: spam feeds that list its block's other numbers, dated."""
+    """The facts known about a number at an instant.
+
+    `listed`: the other numbers of its block that spam feeds list, each with the date of the import.
+    """
 
     allow: ListEntry | None = None
     block: ListEntry | None = None
@@ -146,5 +149,5 @@ COUNTS = {
 
 
 def counts_of(db: sqlite3.Connection) -> dict[tuple[str, str], int]:
-    """Return how many rows of each kind of fact the store has."""
+    """Count the rows of each kind of fact in the store. The keys are the singular and plural words for a row."""
     return {words: int(db.execute(sql).fetchone()[0]) for words, sql in COUNTS.items()}

@@ -214,7 +214,10 @@ class StoredRow(NamedTuple):
 
 
 def stored_row(db: sqlite3.Connection, table: str, kind: type, kept: Mapping[str, Any]) -> StoredRow:
-    """Return the table row that the audit record `kept` describes. Raise KeyError or msgspec.ValidationError."""
+    """Return the table row that the audit record `kept` describes.
+
+    Raise KeyError or msgspec.ValidationError if `kept` does not fit the record type `kind`.
+    """
     columns = {field.column for field in fields_of(kind)}
     keys = (tuple(json.loads(key)) for (key,) in db.execute(KEYS, (table,)))
     return StoredRow(table, parse_plain(kept, kind), next(key for key in keys if columns >= set(key)))

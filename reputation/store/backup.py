@@ -1,7 +1,7 @@
 """Backups of the store (the last 7 full, checked copies in `backups/` next to it), and recovery from these backups.
 
-A damaged or missing store (`StoreError.damaged`) is replaced by the last good backup, and this is reported loudly.
-Close all connections first. The new file is made and checked before the old file is moved. So a full disk changes
+A recovery replaces a damaged or missing store (`StoreError.damaged`) by the last good backup, and reports this. Close
+all connections before a recovery. The new file is made and checked before the old file is moved. So a full disk changes
 nothing, and after a crash at any step the next start continues.
 """
 
@@ -35,8 +35,8 @@ DAY = 86_400.0
 def make_backup(path: Path, now: float, keep: int = KEPT, opened: sqlite3.Connection | None = None) -> Path:
     """Copy the store, check the copy, and delete all but the last `keep` backups. Writers need not wait.
 
-    The function blocks while it copies, so the daemon runs it in another process. `opened`: the connection to copy, if
-    its file may no longer be the file at `path`. Raises StoreError.
+    The function blocks while it copies, so the daemon runs it in another process. `opened`: copy the store of this
+    connection, because another file may now be at `path`. Raises StoreError.
     """
     if opened is None and not path.exists():
         raise StoreError(f"{path}: there is no store to back up; check the path in callsieve.toml")
@@ -192,7 +192,7 @@ class Recovery:
 
 
 def recover(path: Path, now: float) -> Recovery:
-    """Replace a damaged or missing store by the last good backup; without one, by an empty store. Raise StoreError."""
+    """Replace a damaged or missing store by the last good backup, or else by an empty store. Raise StoreError."""
     backup = last_good_backup(path)
     return Recovery(path, _replace(path, backup, now), backup)
 

@@ -5,7 +5,8 @@
 A page is read from the cursor of the last call before it, without counting rows, so page 1000 costs as much as page 1.
 The SQL is built only from the clauses below, and all search terms are parameters.
 
-The second half compares outcomes with the journal, to show by dialled number which inbound calls were screened.
+The second half of the module compares outcomes with the journal, to show for each DID which inbound calls were
+screened.
 """
 
 import json
@@ -29,9 +30,10 @@ ENDINGS = (*(disposition.value for disposition in Disposition), VOICEMAIL)
 class CallFilter(NamedTuple):
     """A search for calls. A field that is `None` matches all. Instants are UTC seconds. `ending` is one of ENDINGS.
 
-    `callee`: an extension, whose person was called or rang, or whose group was called and nobody rang. `action`: the
-    action taken or, in observe mode, the action that would have been taken. `site`: another site. `linkedids`,
-    `actions`, `numbers`: JSON arrays; a call matches if its value is in the array.
+    `callee`: the extension of a person who was called, whose phone rang, or whose group was called without ringing
+    anybody. `action`: the action taken or, in observe mode, the action that would have been taken. `site`: the other
+    site that received the call. `linkedids`, `actions`, `numbers`: JSON arrays; a call matches if its value is in the
+    array.
     """
 
     number: str | None = None
@@ -191,7 +193,7 @@ def calls_of_ids(db: sqlite3.Connection, ids: Sequence[str]) -> list[CallRow]:
 
 
 def count_calls(db: sqlite3.Connection, actions: Sequence[str], since: float, numbers: Sequence[str] | None) -> int:
-    """Count calls since `since` with one of these actions, except `allow`. `numbers`: only these callers; None: all."""
+    """Count calls since `since` with one of these actions, never `allow`. `numbers`: only these callers; None: all."""
     about = {"actions": json.dumps(actions), "since": since, "numbers": json.dumps(numbers)}
     (count,) = db.execute(_COUNT if numbers is None else _COUNT_OF_NUMBERS, about).fetchone()
     return int(count)
@@ -302,7 +304,10 @@ FIRST = "SELECT min(at), count(*) FROM (SELECT at FROM decision ORDER BY at LIMI
 
 
 class Screened(NamedTuple):
-    """How many calls a DID had. `missed`: how many had no decision. `missed_at`: when the latest of these began."""
+    """How many calls a DID had.
+
+    `missed`: how many of the calls had no decision. `missed_at`: when the latest missed call began.
+    """
 
     did: str | None
     calls: int
@@ -317,7 +322,10 @@ class Screened(NamedTuple):
 
 
 class Rang(NamedTuple):
-    """How many calls to a DID rang this phone, and how many rang any phone. `who`: an extension or endpoint."""
+    """How many calls to a DID rang a phone (`times`), and how many rang any phone (`calls`).
+
+    `who`: the extension or endpoint of the phone.
+    """
 
     did: str
     who: str
@@ -326,12 +334,18 @@ class Rang(NamedTuple):
 
 
 def rang_by_number(db: sqlite3.Connection, since: float, until: float) -> list[Rang]:
-    """Return how often the latest MOST_CALLS inbound calls between `since` and `until` rang each phone, by DID."""
+    """Return how many calls to each DID rang each phone.
+
+    Only the latest MOST_CALLS inbound calls between `since` and `until` are counted.
+    """
     return [Rang(*row) for row in db.execute(RANG, _span(since, until))]
 
 
 def screened_by_number(db: sqlite3.Connection, since: float, until: float) -> list[Screened]:
-    """Count the latest MOST_CALLS inbound calls in the period by DID, the DID with most unscreened calls first."""
+    """Count the calls to each DID, beginning with the DID that has the most unscreened calls.
+
+    Only the latest MOST_CALLS inbound calls between `since` and `until` are counted.
+    """
     return [Screened(*row) for row in db.execute(BY_NUMBER, _span(since, until))]
 
 
@@ -365,5 +379,5 @@ SELECT EXISTS (
 
 
 def is_call_for(db: sqlite3.Connection, decision_id: str, person: str) -> bool:
-    """Return whether the call was for this person or their group, or rang the person, as in `CallFilter.callee`."""
+    """Return whether the call was for this person or their group, or rang their phone (see `CallFilter.callee`)."""
     return bool(db.execute(IS_CALL_FOR, {"id": decision_id, "person": person}).fetchone()[0])

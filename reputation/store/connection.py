@@ -141,7 +141,7 @@ class Store:
         return await asyncio.shield(self._hop(self._is_emptied))
 
     async def close(self) -> None:
-        """End both threads after the queued work. Waiting for locks ends at once."""
+        """End both threads after the queued work. A thread that waits for a lock stops waiting at once."""
         if self._closing:
             return
         self._closing = True
@@ -268,7 +268,7 @@ class ConnectionThread:
         Thread(target=self._work, name=name).start()
 
     def run(self, fn: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
-        """Queue `fn(*args)` for this thread and return a future of its result. `fn` runs even if nobody awaits that."""
+        """Queue `fn(*args)` for this thread and return a future. `fn` runs even if nobody awaits the future."""
         future: asyncio.Future[T] = self._loop.create_future()
         self._waiting.put((future, fn, args))
         return future

@@ -100,7 +100,7 @@ def _can_digest(db: sqlite3.Connection) -> None:
 
 
 def _row_digest(*values: str | float | None) -> int:
-    """Return a checksum of a row's values. 1 and 1.0 give the same checksum: SQLite may store either for the other."""
+    """Return a checksum of a row's values. 1 and 1.0 give the same checksum: SQLite may store one as the other."""
     plain = [float(value) if isinstance(value, int) else value for value in values]
     return int.from_bytes(hashlib.blake2b(repr(plain).encode(), digest_size=BYTES).digest())
 
@@ -260,7 +260,7 @@ def create_file(path: Path) -> None:
 
 
 def _use_wal(db: sqlite3.Connection) -> None:
-    """Switch to WAL mode with retries: SQLite does not wait for the lock here, and two first starts would collide."""
+    """Switch to WAL mode, with retries: SQLite does not wait for this lock, and two programs may start at once."""
     give_up_at = time.monotonic() + BUSY_SECONDS
     while True:
         try:

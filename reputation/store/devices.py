@@ -177,7 +177,10 @@ def count_devices(db: sqlite3.Connection, now: float) -> dict[str, int]:
 
 
 def end_devices(db: sqlite3.Connection, person: str, device: int | None = None, but: int = 0) -> list[Device]:
-    """Sign out the device with this id, or all devices of the person except `but`. Return the devices signed out."""
+    """Sign out the device with the id `device`, or all devices of the person except the device with the id `but`.
+
+    Return the devices that were signed out.
+    """
     about = {"person": person, "id": device, "but": but}
     return [Device(*row) for row in db.execute(END, about).fetchall()]
 

@@ -19,7 +19,7 @@ class DoNotCallRequest(NamedTuple):
         own_number: The own number that had called; empty if unknown.
         person: The person here who took the request; empty if unknown.
         note: A note, one line.
-        is_of_called: Whether that own number had called within 28 days.
+        is_of_called: Whether the own number had called this number in the 28 days before.
     """
 
     number: str
@@ -99,7 +99,7 @@ def was_called(db: sqlite3.Connection, own_number: str, number: str, at: float) 
 
 
 def add_do_not_call(db: sqlite3.Connection, request: DoNotCallRequest) -> bool:
-    """Add a request. Return False if the number is already on the list, whose first request stays."""
+    """Add a request. Return False if the number is already on the list; its first request then stays."""
     return db.execute(ADD, request).rowcount > 0
 
 
@@ -126,7 +126,10 @@ def count_requests_since(db: sqlite3.Connection, person: str, since: float) -> i
 def find_do_not_call(
     db: sqlite3.Connection, text: str, number: str | None, limit: int
 ) -> tuple[list[DoNotCallRequest], int]:
-    """Return requests, newest first, and how many match. A request matches by its number, or by `text` in any field."""
+    """Return the matching requests, newest first and at most `limit`, and the count of all matching requests.
+
+    A request matches if it is about `number`, or if any of its fields contains `text`.
+    """
     wanted = {"text": text, "number": number, "limit": limit}
     rows = db.execute(FIND, wanted)
     return [_request(row) for row in rows], int(db.execute(COUNT_FOUND, wanted).fetchone()[0])
@@ -145,7 +148,10 @@ def remove_do_not_call(db: sqlite3.Connection, number: str) -> DoNotCallRequest 
 
 
 def last_talk_of(db: sqlite3.Connection, person: str, since: float) -> Talk | None:
-    """Return the person's last conversation with a known number, in or out, that ended since `since`, or None."""
+    """Return the person's last inbound or outbound conversation that ended after `since`, or None.
+
+    Conversations with an unknown number are left out.
+    """
     rows = db.execute(LAST_TALK, {"person": person, "since": since}).fetchall()
     return next((Talk(number, own or "") for number, own in rows), None)
 
@@ -158,7 +164,10 @@ def add_complaint(db: sqlite3.Connection, complaint: Complaint) -> bool:
 def remove_complaint(
     db: sqlite3.Connection, own_number: str, number: str | None, at: float | None = None
 ) -> Complaint | None:
-    """Remove and return the latest complaint about the own number. `number`: who complained. `at`: when."""
+    """Remove and return the latest complaint about the own number, or None.
+
+    `number`: only complaints by this number. `at`: only the complaint made at this time.
+    """
     rows = db.execute(REMOVE_COMPLAINT, {"own": own_number, "number": number, "at": at}).fetchall()
     return next((_complaint(row) for row in rows), None)
 

@@ -79,7 +79,7 @@ RESTORED = "events/restored"
 
 
 class Delivery(NamedTuple):
-    """An event to be delivered. `attempts`: how many attempts failed so far. `next_at`: when the next one is due."""
+    """An event to be delivered. `attempts`: how many attempts failed. `next_at`: when the next attempt is due."""
 
     event: Event
     attempts: int = 0
@@ -108,7 +108,7 @@ class Progress(NamedTuple):
 
 
 class ReceiverState(NamedTuple):
-    """The state of a receiver. Its counts began when it was first named; `waiting` and `dead_letters` are current.
+    """The state of a receiver. `waiting` and `dead_letters` are current; other counts run since the receiver was added.
 
     `failed` counts attempts, `dead` and `lost` count events. Lost events were deleted because they were too old or too
     many. `off`: why no events are sent to the receiver. `failing_since`: the first failure since the last success.
@@ -179,7 +179,10 @@ def record_deliveries(db: sqlite3.Connection, receiver: str, progress: Progress,
 
 
 def bury_old(db: sqlite3.Connection, receiver: str, before: float, why: str, at: float) -> int:
-    """Make dead letters of the receiver's events from before `before`. Return how many. Call it in a transaction."""
+    """Turn the receiver's events from before the time `before` into dead letters, and return their count.
+
+    Call it in a transaction.
+    """
     buried = db.execute(BURY_OLD, (at, why, receiver, before)).rowcount
     if buried:
         db.execute(COUNT, {**NO_COUNT, "name": receiver, "dead": buried})
@@ -208,7 +211,10 @@ def count_dead_letters(db: sqlite3.Connection) -> int:
 
 
 def replay(db: sqlite3.Connection, event_id: str | None, receiver: str | None, at: float) -> int:
-    """Deliver dead letters of an event or receiver, or all, again, and return how many. Call it in a transaction."""
+    """Queue dead letters for delivery again, and return their count. Call it in a transaction.
+
+    `event_id`, `receiver`: only dead letters of this event or receiver; None: all.
+    """
     replayed = len(db.execute(REPLAY, {"id": event_id, "receiver": receiver}).fetchall())
     if replayed:
         read_again(db, at)
@@ -221,7 +227,7 @@ def read_again(db: sqlite3.Connection, at: float) -> None:
 
 
 def switch_off(db: sqlite3.Connection, receiver: str, why: str, at: float) -> None:
-    """Stop storing events for a receiver, and make dead letters of its waiting events. Call it in a transaction."""
+    """Stop storing events for a receiver, and turn its waiting events into dead letters. Call it in a transaction."""
     db.execute(SWITCH_OFF, (receiver, why))
     db.execute(BURY, (at, why, receiver))
     db.execute(UNWANT, (receiver,))

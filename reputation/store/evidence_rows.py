@@ -173,10 +173,10 @@ def without_sites(rows: Rows, sites: Collection[str]) -> Rows:
 
 
 def without_duplicates(rows: Rows, human_of: Mapping[str, str]) -> Rows:
-    """Return the rows with one entry for each human who has several names.
+    """Return the rows without duplicates: of a human with names at several sites, only the rows of one site stay.
 
-    `human_of`: the human behind each name. A row of this site is preferred, then the order of site names decides. A
-    person who only answered keeps all rows.
+    `human_of`: the human behind each name. Sites where the human gave marks or signals are preferred to sites where
+    they only answered calls. Among these, this site is preferred, then the site whose name sorts first.
     """
     spoke: defaultdict[str, set[str]] = defaultdict(set)
     answered: defaultdict[str, set[str]] = defaultdict(set)

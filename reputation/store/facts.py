@@ -1,9 +1,9 @@
 """The facts query: a single statement that reads everything the store knows about a call.
 
-Each branch of the UNION ALL is a look-up in an index, so the cost does not depend on the size of the store. At most a
-fixed count of rows is read for a block of 1000 numbers, so a few bad numbers may be missed. A caller without a number
-(NULL) matches nothing in most branches. Relationships and times apply as of `now`: a person whom we called and who
-talked is known for 180 days, unless a one-ring call provoked our call.
+Each branch of the UNION ALL is a look-up in an index, so the cost does not depend on the size of the store. The query
+reads a limited count of rows about a block of 1000 numbers, so a few bad numbers may be missed. A caller without a
+number (NULL) matches nothing in most branches. Relationships and times apply as of `now`. A person who talked with us
+after we called is known for 180 days, unless a one-ring call provoked our call.
 
 The module also reads and writes standings as rows.
 """
@@ -62,7 +62,7 @@ def standing(db: sqlite3.Connection, number: str, auth_class: AuthClass) -> Stan
 
 
 def standing_from(row: tuple[Any, ...]) -> Standing:
-    """Return the standing in a row of the columns COLUMNS."""
+    """Return the standing in a row with the columns COLUMNS."""
     groups, at, marks, answers, counts, reporters, answered, silent, signals, burst_at, *texts = row
     against, traps, challenges = texts
     return Standing._make(  # positional, because keywords take twice as long
@@ -89,7 +89,7 @@ _NEVER: tuple[tuple[float, ...], tuple[float, ...]] = ((), ())
 
 
 def standing_columns(standing: Standing) -> tuple[object, ...]:
-    """Return the values of the columns COLUMNS by which a standing is stored."""
+    """Return the values with which a standing is stored, in the order of COLUMNS."""
     signals = json.dumps({category.value: count for category, count in standing.signals})
     sums = standing[3:9]
     against, traps = (standing.witnessed, standing.adverse), (standing.traps, standing.verified_traps)

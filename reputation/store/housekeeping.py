@@ -86,7 +86,7 @@ def believe(db: sqlite3.Connection, now: float) -> None:
 
 
 def clamp(db: sqlite3.Connection, now: float) -> int:
-    """Shorten the expiry of rows that a fast clock has dated too late. Return how many. Call it in a transaction."""
+    """Shorten the expiry of rows that a fast clock dated too late, and return their count. Use a transaction."""
     about = {"now": now, "expect": EXPECT_SECONDS, "ahead": AHEAD_SECONDS}
     return sum(db.execute(sql, about).rowcount for sql in CLAMP)
 
@@ -102,7 +102,7 @@ EXPIRING = tuple(table for table in TABLES if table.kept is not None)
 
 
 def expire(db: sqlite3.Connection, now: float) -> dict[str, int]:
-    """Delete expired rows, and return how many by table. Call it in a transaction."""
+    """Delete expired rows, and return the count of deleted rows by table. Call it in a transaction."""
     return {table.name: expire_table(db, table, now) for table in EXPIRING}
 
 

@@ -1,4 +1,4 @@
-"""Identities (the owner of a number, and how well that is proven) and epochs (the periods with one owner).
+"""Identities (the owner of a number, and how well the ownership is proven) and epochs (the periods with one owner).
 
 Evidence from an earlier epoch weighs less, and an identity that was proven for an earlier owner is ignored.
 """

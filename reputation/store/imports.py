@@ -82,7 +82,7 @@ HOW_MANY = "SELECT coalesce(max(rowid), 0) FROM scratch.sorted"
 
 
 class TooFewNumbers(StoreError):
-    """The import has too few numbers. The old generation stays live, and the staged generation is kept for a day."""
+    """The error that an import has too few numbers. The old generation stays live; the new one is kept for a day."""
 
     def __init__(self, numbers: int) -> None:
         super().__init__(f"the import has {numbers:,} numbers: too few to replace the present list, which stays")
@@ -98,7 +98,7 @@ class Feed(NamedTuple):
     """How the rows of an import are combined and checked before they go live.
 
     `format`: the format of a feed's file, None for a list. `merge`: combines all rows of a number into one row.
-    `least`: how many numbers at least the generation must have to go live.
+    `least`: the minimum count of numbers with which a generation goes live.
     """
 
     format: str | None = None
@@ -230,7 +230,7 @@ def _staged(db: sqlite3.Connection, rows: tuple[str, str, str | None, str], now:
 
 
 def _touch(db: sqlite3.Connection, source: int, at: float, numbers: int, reached: str, to: str) -> str:
-    """Record how far the import has got, and return `reached`. Raise StoreError if another import has taken over."""
+    """Record how far the import has got, and return `reached`. Raise StoreError if another import replaced it."""
     if db.execute(TOUCH, (at, numbers, reached, source, to)).rowcount != 1:
         raise StoreError(
             "another import of the same list has taken over, or this import was inactive for a day and was deleted; "

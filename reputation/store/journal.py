@@ -72,7 +72,10 @@ def decisions(
     until: float = math.inf,
     limit: int = 100,
 ) -> list[DecisionRecord]:
-    """Return decisions from `since` to before `until`, newest first. `caller`, `linkedid`: only about these."""
+    """Return decisions from `since` to before `until`, newest first.
+
+    `caller`, `linkedid`: only decisions about this caller or this call.
+    """
     if caller is not None:
         rows = db.execute(BY_CALLER, (caller, since, until, limit))
     elif linkedid is not None:
@@ -88,7 +91,7 @@ def latest_for(db: sqlite3.Connection, callee: str, since: float) -> DecisionRec
 
 
 def first_decisions(db: sqlite3.Connection, since: float, until: float) -> Iterator[DecisionRecord]:
-    """Yield the first decision of each call in a period, in time order. A call's later ones concern single phones."""
+    """Yield the first decision of each call in a period, in time order. Later decisions concern single phones."""
     seen: set[str] = set()
     for row in db.execute(OF_SPAN, (since, until)):
         record = _record(row)
@@ -98,7 +101,7 @@ def first_decisions(db: sqlite3.Connection, since: float, until: float) -> Itera
 
 
 def calls_capped_by(db: sqlite3.Connection, code: str, until: float) -> set[str]:
-    """Return the linkedids of calls before `until` whose action the cap `code` weakened."""
+    """Return the linkedids of calls before `until` whose action was weakened by the cap (upper limit) `code`."""
     return {linkedid for (linkedid,) in db.execute(CAPPED_BY, (until, code)) if linkedid}
 
 
@@ -136,7 +139,7 @@ class CallerCalls(NamedTuple):
 
 
 def calls_between(db: sqlite3.Connection, first: str, last: str, since: float) -> Iterator[CallerCalls]:
-    """Yield the callers from `first` to `last`, in text order, with how often each called since `since`."""
+    """Yield each caller with a number from `first` to `last`, as text, and how often they called since `since`."""
     for caller, calls, answered, is_contact in db.execute(CALLS_BETWEEN, (first, last, since)):
         yield CallerCalls(caller, calls, answered, bool(is_contact))
 

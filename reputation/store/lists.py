@@ -123,7 +123,7 @@ def _key(entry: ListEntry) -> tuple[str, str, str, str]:
 
 
 class ExpectedCall(NamedTuple):
-    """A person expects a call until `until`: every call rings their phone without challenge or warning."""
+    """The time until which a person expects a call. Every call rings their phone without challenge or warning."""
 
     person: Annotated[str, Key()]
     until: Instant
@@ -216,7 +216,7 @@ LIMIT 1
 
 
 def set_personal_entry(db: sqlite3.Connection, entry: PersonalEntry) -> None:
-    """Put the number on the person's allowlist or blocklist, unless a later entry exists. Replace a mark's entry."""
+    """Put the number on the person's allowlist or blocklist, in place of an earlier entry. A later entry stays."""
     db.execute(SET_ENTRY, entry)
 
 
@@ -237,12 +237,12 @@ def personal_entries(db: sqlite3.Connection, person: str) -> list[PersonalEntry]
 
 
 def expect_call(db: sqlite3.Connection, person: str, until: float) -> None:
-    """Record that the person expects a call until `until`. A later end that was recorded before stays."""
+    """Record that the person expects a call until `until`. If a later end is already recorded, it stays."""
     db.execute(EXPECT, (person, until))
 
 
 def expected_call_of(db: sqlite3.Connection, person: str) -> ExpectedCall | None:
-    """Return the latest call that the person said to expect, even if the time is over; None without any."""
+    """Return the person's latest record of an expected call, even if its time is over; None if there is no record."""
     row = db.execute("SELECT person, until FROM expected_call WHERE person = ?", (person,)).fetchone()
     return ExpectedCall(*row) if row else None
 
@@ -290,7 +290,10 @@ def contacts_of(db: sqlite3.Connection, person: str | None) -> list[Contact]:
 
 
 def friendly_tie_of(db: sqlite3.Connection, person: str, number: str, at: float) -> Tie | None:
-    """Return why calls from the number ring this person's phone without warning: allowed or a contact; or None."""
+    """Return why calls from the number ring this person's phone without warning.
+
+    The number is on the person's allowlist, or is a contact. None: neither is the case.
+    """
     row = db.execute(FRIENDLY_TIE, {"number": number, "person": person, "at": at}).fetchone()
     return None if row is None else Tie(row[0])
 

@@ -103,7 +103,7 @@ class StoredAnswer(NamedTuple):
 
 
 class DailyLimits(NamedTuple):
-    """The limits of a source: requests a day, cost per request, cost a day (costs in millionths). 0: no limit."""
+    """The limits of a source: requests a day, cost per request and cost a day, in millionths. 0 means no limit."""
 
     requests: int
     micros: int = 0
@@ -132,7 +132,10 @@ class Usage(NamedTuple):
 
 
 class Compared(NamedTuple):
-    """How many looked-up numbers there are, by the source's answer and our own evidence (`spam_of_fine` and so on)."""
+    """How many numbers there are, by the answer of a source and by our own evidence.
+
+    `spam_of_fine`: how many numbers the source calls spam and our evidence calls fine. Other names follow this pattern.
+    """
 
     spam_of_spam: int = 0
     spam_of_fine: int = 0
@@ -181,7 +184,7 @@ def switch_on(db: sqlite3.Connection, name: str, at: float) -> bool:
 
 
 def put_switch(db: sqlite3.Connection, table: str, state: tuple[float | None, str | None, float, str]) -> None:
-    """Write whether a source or company is on (`off_at`, `off_why`, `since`, name). Call it in a transaction."""
+    """Write whether a source or company is on. `state`: `off_at`, `off_why`, `since`, name. Use a transaction."""
     db.execute(f"UPDATE {table} SET off_at = ?, off_why = ?, since = ? WHERE name = ?", state)
 
 
@@ -228,7 +231,10 @@ def compared(db: sqlite3.Connection, source: str, since: float) -> Compared:
 
 
 def counted(rows: Iterable[tuple[str, int, int, int]]) -> Compared:
-    """Count numbers by kind. A row: the source's verdict, whether they are spam here, whether fine here, how many."""
+    """Add up the counts of numbers in the rows.
+
+    A row has the source's verdict, our own flags `is_spam` and `is_fine`, and the count of numbers with these values.
+    """
     counts = dict.fromkeys(Compared._fields, 0)
     words = {SPAM: "spam", FINE: "fine", NOTHING: "other"}
     for verdict, is_spam, is_fine, count in rows:

@@ -101,7 +101,7 @@ def _event_data(mark: Mark) -> NumberMarked:
 
 
 def marks_between(db: sqlite3.Connection, since: float, until: float) -> list[Mark]:
-    """Return each reporter's latest marks between `since` and `until` (exclusive), in time order."""
+    """Return the marks made between `since` and `until` (exclusive), in time order. Replaced marks are left out."""
     return [mark_from(row) for row in db.execute(OF_SPAN, (since, until))]
 
 
@@ -212,7 +212,7 @@ class Review(NamedTuple):
 
 
 class Correction(NamedTuple):
-    """A ruling that the spam marks of these reporters are wrong. `case_id`: a new id (site_names.py)."""
+    """A ruling that the spam marks of a number by these reporters are wrong. `case_id`: a new id (site_names.py)."""
 
     case_id: str
     number: str

@@ -29,7 +29,7 @@ class NameSource(StrEnum):
 
 
 class NumberName(NamedTuple):
-    """The name of a number. `person`: who has the number as a contact; empty if the name is shown to everybody."""
+    """The name of a number. `person`: the person whose contact it is; empty if everybody may see the name."""
 
     name: str
     source: NameSource

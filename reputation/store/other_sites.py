@@ -99,12 +99,12 @@ class SiteFigures(NamedTuple):
         people: How many people made these marks, signals and answers.
         numbers: How many numbers these marks, signals and answers are about.
         retracted: How many marks the site has retracted.
-        wrong: How many of its marks a case here has ruled wrong.
+        wrong: How many of its marks were ruled wrong by a case here.
         last_at: When the site last marked a number.
         marked: How many numbers the site marks as spam.
-        agreed: How many of the marked numbers our own people or challenges speak against too.
-        disagreed: How many of the marked numbers our own people or challenges speak for.
-        settled: How many of its marks decided cases here have confirmed, and how many refuted.
+        agreed: How many of the marked numbers have evidence against them from our own people or challenges.
+        disagreed: How many of the marked numbers have evidence for them from our own people or challenges.
+        settled: How many of its marks were confirmed, and how many refuted, by decided cases here.
         ignored: Since when and why its evidence is ignored here; null if it is not ignored.
     """
 
@@ -145,7 +145,7 @@ def numbers_of_site(db: sqlite3.Connection, site: str) -> set[str]:
 
 
 def figures_of(db: sqlite3.Connection, site: str) -> SiteFigures:
-    """Return how much evidence a site contributes, and how well its evidence agrees with our own."""
+    """Return how much evidence a site contributes, and how well this evidence agrees with our own evidence."""
     marks, signals, answered, people, numbers, *later = db.execute(COUNTS, {"site": site}).fetchone()
     retracted, wrong, last_at = later
     agreed, disagreed, marked = db.execute(AGREEMENT, {"site": site}).fetchone()
@@ -168,7 +168,7 @@ def figures_of(db: sqlite3.Connection, site: str) -> SiteFigures:
 
 
 def figures_of_sites(db: sqlite3.Connection) -> list[SiteFigures]:
-    """Return the same as `figures_of` for every other site, ordered by name."""
+    """Return the figures of every other site (see `figures_of`), ordered by name."""
     return [figures_of(db, site) for site in sites_of(db)]
 
 
@@ -223,7 +223,7 @@ def declare_same(db: sqlite3.Connection, name: str, other: str) -> tuple[str, ..
 
 
 def set_names(db: sqlite3.Connection, names: tuple[str, ...]) -> None:
-    """Store that these names belong to the same person. A name that is alone is removed from its group."""
+    """Store that these names belong to the same person. A single name is removed from its group."""
     human = min(names, key=lambda name: (site_of(name), name))
     if len(names) == 1:
         db.execute(FORGET, names)
@@ -233,9 +233,9 @@ def set_names(db: sqlite3.Connection, names: tuple[str, ...]) -> None:
 
 
 def refresh_people(db: sqlite3.Connection, names: tuple[str, ...]) -> None:
-    """Recompute the standings of numbers about which the people with these names have evidence.
+    """Recompute the standings of numbers about which these names of a person have evidence.
 
-    Only people of other sites matter. A local person's rows matter if another name of the person has rows too.
+    Names at this site are skipped. Their evidence only changes for numbers about which a name elsewhere has evidence.
     """
     numbers: set[str] = set()
     for name in names:

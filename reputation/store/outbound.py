@@ -39,7 +39,10 @@ RECORD = insert_sql("outbound_decision", OutboundRecord) + " ON CONFLICT (id) DO
 
 
 def _let_out(which: str) -> str:
-    """Return SQL for calls that the guard allowed, stored or waiting, except the call that is being decided."""
+    """Return SQL for the calls that the guard allowed, without the call that is being decided.
+
+    The calls are from stored and from waiting decisions. `which`: an SQL condition for the calls.
+    """
     return f"""
 (SELECT linkedid, at FROM outbound_decision
   WHERE {which} AND at <= :now AND action = 'allow' AND linkedid <> :same
@@ -138,7 +141,10 @@ def outbound_facts(
 def _calls_by_law(
     db: sqlite3.Connection, query: OutboundQuery, about: Mapping[str, object]
 ) -> tuple[int, float | None]:
-    """Return how many calls to the callee the law counts, and when it allows the next call if its limit is reached."""
+    """Return how many calls to the callee count for the legal limit, and when the next call is allowed.
+
+    The time is None if the limit is not reached. `about`: the parameters of the SQL.
+    """
     if not query.law_calls:
         return 0, None
     let_out = _count(db, LET_OUT_BY_LAW, about)
@@ -149,7 +155,7 @@ def _calls_by_law(
 
 
 def record_outbound(db: sqlite3.Connection, records: Iterable[OutboundRecord]) -> None:
-    """Store decisions, with the person in place of the phone. A decision whose id is already stored is not changed."""
+    """Store decisions, with the phone replaced by its person. A decision whose id is already stored is not changed."""
     db.executemany(RECORD, (record._replace(person=_person(db, record.person)) for record in records))
 
 
@@ -161,7 +167,11 @@ def outbound_decisions(
     held: bool = False,
     limit: int = 100,
 ) -> list[OutboundRecord]:
-    """Return decisions, newest first: all, or by `callee` or `own_number`. `held`: only held or refused calls."""
+    """Return decisions about outgoing calls, newest first.
+
+    `callee`, `own_number`: only decisions about calls to this callee or from this own number. `held`: only held or
+    refused calls.
+    """
     wanted = {"callee": callee, "own_number": own_number, "held": held, "limit": limit}
     return [OutboundRecord(*row) for row in db.execute(SHOWN, wanted)]
 

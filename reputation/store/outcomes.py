@@ -112,7 +112,7 @@ _STRENGTH = {"allow": 0} | {level.word: int(level) for level in Level}
 
 
 class Recorded(NamedTuple):
-    """The result of recording an outcome. `new`: whether the call was unknown. `signal`: the signal of the call."""
+    """The result of recording an outcome. `new`: whether the outcome was not yet stored. `signal`: its evidence."""
 
     new: bool
     signal: Signal | None = None
@@ -139,7 +139,10 @@ def record_outcomes(
 
 
 def settle_outcomes(db: sqlite3.Connection, now: float, limit: int = 1000) -> list[Signal]:
-    """Add the decisions, if any, to outcomes that wait for these, and record the evidence. Call it every minute."""
+    """Complete the outcomes that wait for a decision: add the decision, if any, and record the evidence.
+
+    Return the new signals. Call it every minute.
+    """
     rows = db.execute(WAITING, (now - SETTLE_SECONDS, limit)).fetchall()
     if not rows:
         return []
@@ -326,7 +329,7 @@ def _is_wanted(db: sqlite3.Connection) -> bool:
 
 
 def _emit_event(db: sqlite3.Connection, outcome: OutcomeRecord) -> None:
-    """Emit the event of a live call. Call this after its decision, which says whether the number is withheld."""
+    """Emit the event of a live call. First add the decision, which says whether the number is withheld."""
     if outcome.source != LIVE or outcome.direction is Direction.INTERNAL:
         return
     data = CallEnded(

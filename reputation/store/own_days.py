@@ -118,7 +118,7 @@ def people_of(db: sqlite3.Connection, number: str, days: int, today: int) -> int
 
 
 def blocked_of(db: sqlite3.Connection, number: str, after_day: int) -> tuple[tuple[str, int], ...]:
-    """Return the five countries whose networks refused most calls of the number after that day, with how many calls."""
+    """Return the five countries whose networks refused most calls of the number after that day, with the counts."""
     return tuple(db.execute(BLOCKED, (number, after_day)))
 
 
@@ -137,7 +137,7 @@ def last_day_before(db: sqlite3.Connection, number: str, day: int) -> int | None
 def network_calls(
     db: sqlite3.Connection, number: str, since: float, until: float, networks: Networks = NO_NETWORKS
 ) -> list[NetworkCalls]:
-    """Return the number's calls from `since` to `until` by network. `networks` names the networks if it can."""
+    """Count the number's calls from `since` to `until` by network. `networks`: the known names of networks."""
     counts: dict[Network, list[int]] = {}
     for dialled, calls, blocked, answered in db.execute(NETWORK_CALLS, (MACHINE_SECONDS, number, since, until)):
         country = country_of(dialled)

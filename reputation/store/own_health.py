@@ -257,7 +257,10 @@ def grade_all(
     weights: Weights = DEFAULT,
     networks: daily_counts.Networks = daily_counts.NO_NETWORKS,
 ) -> int:
-    """Grade every number that has recent calls, a bad grade or a label. Return how many. Daily: update suspicions."""
+    """Grade every number that has recent calls, a bad grade or a label, and return how many were graded.
+
+    The first run of a day also updates the suspicions.
+    """
     calling = own_days.calling_numbers(db, int(now // DAY_SECONDS) - daily_counts.MONTH)
     labelled = (check.number for check in latest_label_checks(db) if check.label)
     numbers = dict.fromkeys((*calling, *unwell_numbers(db), *labelled))

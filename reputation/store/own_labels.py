@@ -25,7 +25,8 @@ class LabelCheck(NamedTuple):
     """A check of the label that a platform shows for an own number.
 
     `label`: the label shown, empty if no label is shown. `marks`: how many marks the platform reports, null if unknown.
-    `person`: who checked. `proof`: a file with its SHA-256, or a text. `next_at`: when to check again.
+    `person`: the person who checked. `proof`: a text, or the name and SHA-256 of a file. `next_at`: when to check
+    again.
 
     Attributes:
         number: The own number, E.164.
@@ -46,7 +47,7 @@ class LabelCheck(NamedTuple):
 
 
 class LabelChange(NamedTuple):
-    """A platform shows another label than at the previous check. `before` is None at the first check.
+    """A change of the label that a platform shows for an own number. The first label seen counts as a change.
 
     Attributes:
         number: The own number, E.164.
@@ -147,7 +148,7 @@ def changed_labels(db: sqlite3.Connection, since: float, until: float) -> list[L
 
 
 def spam_lists_and_own_numbers(db: sqlite3.Connection) -> list[tuple[str, str, bool, str]]:
-    """Return a tuple for every imported spam list and own number: list, number, whether the list has it, category."""
+    """For each imported spam list and own number, return list, number, whether the list has it, and category."""
     return [(name, number, bool(listed), category) for name, number, listed, category in db.execute(LISTS)]
 
 

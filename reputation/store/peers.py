@@ -104,7 +104,7 @@ class PeerState(NamedTuple):
 
     Attributes:
         name: The name that the company has here.
-        weight: The weight of its rows as a share of what a tag takes, from 0 to 1.
+        weight: How much its rows count, from 0 to 1; 1: as much as a tag needs.
         every_seconds: How often its list is fetched, in seconds.
         issuer: The name that the company signs with; empty if no list was accepted yet.
         sequence: The sequence number of the latest accepted list; 0 for none.
@@ -143,7 +143,7 @@ class PeerState(NamedTuple):
 
 
 class WantedPeer(NamedTuple):
-    """A company whose evidence the settings or a subscription want. `of`: its key's digest. `weight`: 0 to 1."""
+    """A company whose evidence the settings or a subscription want. `of`: the digest of its key. `weight`: 0 to 1."""
 
     of: str
     weight: float
@@ -281,7 +281,7 @@ def count_numbers(db: sqlite3.Connection, peer: int) -> int:
 
 
 def drop_unnamed(db: sqlite3.Connection) -> int:
-    """Delete the rows of companies that the settings no longer name. Return how many. Makes its own transactions."""
+    """Delete rows of companies that the settings no longer name, and return how many. Makes its own transactions."""
     dropped = 0
     for (peer,) in db.execute(UNNAMED).fetchall():
         for cleared in (False, True):
@@ -292,7 +292,7 @@ def drop_unnamed(db: sqlite3.Connection) -> int:
 
 
 def compared_with_peer(db: sqlite3.Connection, peer: int, since: float) -> Compared:
-    """Compare the company's rows with later evidence here. If it lists no number known here, all counts are 0."""
+    """Compare the company's rows with later evidence here. If the company lists no known number, all counts are 0."""
     every: list[tuple[int, int, int]] = []
     listed: list[tuple[int, int, int]] = []
     for verdict, *kind in db.execute(COMPARED, {"since": since, "peer": peer}):

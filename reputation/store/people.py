@@ -113,7 +113,7 @@ def person_of(db: sqlite3.Connection, extension: str) -> Person | None:
 
 
 def person_of_endpoint(db: sqlite3.Connection, endpoint: str) -> Person | None:
-    """Return the person with this endpoint (`PJSIP/201`), or None. If several share it, the lowest extension wins."""
+    """Return the person with this endpoint (`PJSIP/201`), or None. Of several people, the lowest extension wins."""
     return next((Person(*row) for row in db.execute(PERSON_OF_ENDPOINT, (endpoint,))), None)
 
 

@@ -75,7 +75,7 @@ def _written(digit: str) -> list[str]:
 
 
 def _spelling(number: str) -> re.Pattern[str]:
-    """Return a pattern that matches the number as group `ours`, or a longer number with its digits as a whole.
+    """Return a pattern for the number (group `ours`), or for a longer number that contains its digits (no group).
 
     Hyphens, dots and brackets join digits to a number. Spaces may also separate two numbers or follow a time of day, so
     they only join digits that begin like an international number. No number has more than MAX_DIGITS.

@@ -29,7 +29,7 @@ def shown_code(reference: str) -> str:
 
 
 def called_code(reference: str) -> str:
-    """Return the key under which the code is stored that our verification call to the number speaks."""
+    """Return the key of the stored code that is spoken in our verification call to the number."""
     return f"called {reference}"
 
 
@@ -156,7 +156,10 @@ class NewAttachment(NamedTuple):
 
 
 def attach(db: sqlite3.Connection, reference: str, new: NewAttachment, at: float) -> Attachment:
-    """Add an attachment, or return an equal stored one. Raise AppealError if it is empty, too large or one too many."""
+    """Add an attachment, or return an equal attachment that is already stored.
+
+    Raise AppealError if the new attachment is empty or too large, or if the appeal has too many attachments.
+    """
     name = "".join(filter(str.isprintable, new.name)).strip()[: appeals.LINE_CHARACTERS] or "unnamed"
     if not new.content:
         raise appeals.AppealError("empty-file", Wording("{file} is empty: there is nothing to attach", {"file": name}))

@@ -104,7 +104,10 @@ def accused_numbers(db: sqlite3.Connection, now: float, cleared_since: float) ->
 
 
 def accused_by(db: sqlite3.Connection, number: str, auth_class: AuthClass, since: float, least: int) -> AccusedBy:
-    """Return how many people have evidence against the number after `since`. The category needs `least` people."""
+    """Return how many people have evidence against the number after `since`.
+
+    The result only has a category if at least `least` people chose it.
+    """
     about = {"number": number, "auth_class": auth_class.value, "since": since, "least": least}
     people, first_at, last_at, category = db.execute(PEOPLE, about).fetchone()
     return AccusedBy(people, first_at or 0.0, last_at or 0.0, category)

@@ -64,7 +64,7 @@ def registers_with(db: sqlite3.Connection, number: str) -> tuple[RegisterCopy, .
 
 
 def copies_in_force(db: sqlite3.Connection) -> tuple[RegisterCopy, ...]:
-    """Return the active copies of all registers, for a reason that lists the registers which were consulted."""
+    """Return the active copies of all registers. A decision's reason names these copies as the registers consulted."""
     return tuple(RegisterCopy(*row) for row in db.execute(IN_FORCE))
 
 
@@ -166,7 +166,10 @@ def remove_consent(db: sqlite3.Connection, number: str) -> Consent | None:
 def find_consents(
     db: sqlite3.Connection, text: str = "", number: str | None = None, limit: int = 1000
 ) -> tuple[list[Consent], int]:
-    """Return consents, newest first, and how many match. A consent matches by its number, or by `text` in any field."""
+    """Return the matching consents, newest first and at most `limit`, and the count of all matching consents.
+
+    A consent matches if it is for `number`, or if any of its fields contains `text`.
+    """
     wanted = {"text": text, "number": number, "limit": limit}
     rows = [Consent(*row) for row in db.execute(FIND, wanted)]
     return rows, int(db.execute(COUNT_FOUND, wanted).fetchone()[0])

@@ -76,7 +76,7 @@ def service_state(db: sqlite3.Connection, service: str) -> ReportService | None:
 
 
 def begin_reporting(db: sqlite3.Connection, service: str, now: float) -> None:
-    """Start reporting marks that are made from now on to the service. If reporting is already on, nothing changes."""
+    """Start reporting to the service. Only marks made from now on are reported. If reporting is on, nothing changes."""
     db.execute(BEGIN, (service, now))
 
 

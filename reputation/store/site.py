@@ -27,7 +27,7 @@ SALT = "SELECT salt FROM site"
 
 
 def count_people(db: sqlite3.Connection) -> int:
-    """Count the people of this site. A tag needs a share of them as witnesses. Call it in a transaction."""
+    """Count and store the people of this site, a share of whom must be witnesses for a tag. Use a transaction."""
     db.execute(COUNT_PEOPLE)
     return people_here(db)
 

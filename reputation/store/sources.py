@@ -260,7 +260,11 @@ def compared_with_feeds(db: sqlite3.Connection, since: float) -> dict[str, Compa
 def with_unlisted(
     listed: Iterable[tuple[str, int, int, int]], every: Mapping[tuple[int, int], int]
 ) -> Iterator[tuple[str, int, int, int]]:
-    """Yield the rows of `listed`, and then the rest of the counts in `every`: callers that the source does not list."""
+    """Yield the rows of `listed`, and then a row for each kind of caller that the source does not list.
+
+    `every`: how many callers there are of each kind, listed or not. A kind is the pair of flags `is_spam` and
+    `is_fine`.
+    """
     rest = Counter(every)
     for verdict, is_spam, is_fine, count in listed:
         rest[is_spam, is_fine] -= count

@@ -160,7 +160,7 @@ def fold_next(db: sqlite3.Connection, limit: int) -> int:
 
 
 def _summed_by(weights: Weights) -> Weights:
-    """Return the weights that affect the stored sums unchanged, and all other weights at their defaults."""
+    """Return a copy of the weights in which every weight that does not affect the stored sums has its default."""
     return Weights(
         counts=weights.counts,
         block=weights.block,

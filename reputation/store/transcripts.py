@@ -22,7 +22,7 @@ class Transcript(NamedTuple):
     Attributes:
         decision_id: The id of the decision to ask the caller.
         at: When the words were recognised.
-        linkedid: The call.
+        linkedid: The linkedid of the call.
         number: The number of the caller, or null.
         text: The words. Empty: nothing was understood.
         language: The language that was spoken, such as `en`, or empty.

@@ -37,7 +37,7 @@ EXPIRE = "DELETE FROM console_session WHERE seen_at <= ? OR began_at <= ?"
 
 
 class Lifetime(NamedTuple):
-    """The limits of a session: seconds since the session was last used, and seconds since it began."""
+    """The limits of a session, in seconds since its last use (`idle_seconds`) and its beginning (`most_seconds`)."""
 
     idle_seconds: float
     most_seconds: float
@@ -90,7 +90,10 @@ def set_second_factor(db: sqlite3.Connection, name: str, factor: SecondFactor | 
 
 
 def accept_step(db: sqlite3.Connection, name: str, password: str, step: int) -> bool:
-    """Accept a time step's code once. Return False if it was used, or the password or second factor has changed."""
+    """Accept the code of a time step once.
+
+    Return False if the code was already used, or if the password or the second factor has changed.
+    """
     return db.execute(ACCEPT, {"name": name, "password": password, "step": step}).rowcount == 1
 
 

@@ -40,7 +40,7 @@ def add(
     ] = "",
     config: options.ConfigOption = None,
 ) -> None:
-    """Record a number's owner. With level 2, phones show the name, and rules at most warn about calls of the number."""
+    """Record a number's owner. With level 2, phones show the name, and rules lead to a warning at most."""
     done = options.perform(
         options.settings_of(config), operations.add, IdentityRequest(number, name, level, note, expires)
     )

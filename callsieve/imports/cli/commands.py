@@ -178,7 +178,7 @@ def import_numbers_file(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Import a list of numbers as evidence for or against these numbers. Header: number[,category][,name][,note]."""
+    """Import a list of numbers as evidence for or against them. CSV header: number[,category][,name][,note]."""
     if (file is None) == (origin is None):
         raise CommandError("import numbers: give either a FILE or --from astdb (callsieve import numbers --help)")
     if as_blocklist or as_allowlist:

@@ -49,7 +49,7 @@ class Summary:
 
     @property
     def ignored(self) -> tuple[str, ...]:
-        """Return `ignored_columns`. Tables use this name for the same columns."""
+        """Return `ignored_columns` under the name that tables use for these columns."""
         return self.ignored_columns
 
     def refuse(self, problem: str | Wording) -> None:

@@ -60,7 +60,7 @@ UPLOAD_BYTES = 2 << 20
 class PeopleShown:
     """The content of the page of people and DIDs.
 
-    `of_settings`: extensions and numbers defined in the settings. `source_of`: the import of each other row.
+    `of_settings`: extensions and numbers defined in the settings. `source_of`: the name of each other row's import.
     """
 
     people: tuple[Person, ...]

@@ -235,7 +235,7 @@ def import_file(
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Add the entries of a file to the lists. Header: entry[,list][,action][,note][,expires], as in the console."""
+    """Add the entries of a CSV file to the lists. Header as in the console: entry[,list][,action][,note][,expires]."""
     loaded = options.settings_of(config)
     with table_in(file, COLUMNS) as (table, _):
         rows = entries_in(table, list_name, loaded.settings, time.time())
@@ -249,7 +249,7 @@ def import_file(
 
 
 def put_on_lists(loaded: Loaded, entries: Sequence[ListEntry], imported: FileImport, *, keep: bool = False) -> None:
-    """Add all entries without objections in one step. `keep`: whether existing entries stay unchanged."""
+    """Add all entries that raise no objections, in one step. `keep`: whether existing entries stay unchanged."""
     with options.stores(loaded, dry_run=imported.dry_run, copied=True) as (_, written):
         imported.result = operations.import_entries(written, options.context_of(loaded), entries, keep=keep)
     imported.skipped += len(imported.result.refused)

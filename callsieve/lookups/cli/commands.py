@@ -17,7 +17,7 @@ from callsieve.system.privileges import served_settings
 
 
 def print_lookups(sources: tuple[LookupShown, ...]) -> None:
-    """Print the table of look-up sources, then remarks about them."""
+    """Print the table of look-up sources, then remarks about the sources."""
     rows = [
         (source.name, source.state_word, source.asked_text, source.cost_text, source.right_text, source.changed_text)
         for source in sources

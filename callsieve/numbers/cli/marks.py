@@ -109,7 +109,7 @@ def add(
     since: Annotated[str | None, typer.Option(metavar="TIME", help="7d or 2026-11-01. Default: now.")] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Record that a number has a new owner. Older evidence then weighs a quarter, and the previous identity ends."""
+    """Record that a number has a new owner. Older evidence then counts a quarter, and the previous identity ends."""
     changed = perform(settings_of(config), new_owner, OwnerRequest(number, reason, since))
     epoch, ended = changed.epoch, changed.ended
     say(f"{epoch.number} has a new owner since {when(epoch.at)}. Evidence from before weighs a quarter.")

@@ -1,4 +1,4 @@
-"""API endpoints: own numbers, and the do-not-call list."""
+"""API endpoints for own numbers and the do-not-call list."""
 
 from collections.abc import Callable
 from typing import Any

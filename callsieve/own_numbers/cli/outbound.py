@@ -89,8 +89,8 @@ def explain(
 ) -> None:
     """Show every step of the outbound guard for one call, and its decision.
 
-    With a time in the past, later calls do not count, but earlier calls count for their whole day. The state and grade
-    of the own number are always the current ones.
+    If the time is in the past, later calls are ignored, and earlier calls are counted by whole days. The state and
+    grade of the own number are always the current ones.
     """
     loaded = settings_of(config)
     try:

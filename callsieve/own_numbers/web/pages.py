@@ -1,6 +1,6 @@
 """Pages of own numbers: the register, grades, due checks, do-not-call requests, complaints and guidance.
 
-A number's page has a path such as `/own/+442071838750`. Other paths below `/own` come first in the table of pages.
+A number's page has a path such as `/own/+442071838750`. All other paths below `/own` are matched first.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ async def add(req: PageRequest) -> Response:
 
 
 def stepping(operation: Operation, request_of: Callable[[str, Mapping[str, str]], Any], said: str) -> Handler:
-    """Return a handler that performs an operation on the number in the path and returns to the number's page."""
+    """Return a handler that performs an operation on the number in the path and redirects to the number's page."""
 
     async def handle(req: PageRequest) -> Response:
         number = number_in(req)

@@ -154,7 +154,7 @@ def _told(row: Takeover, pbx: FoundPbx) -> str:
 
 
 def _said(entry: Person | Did | None, rings: Sequence[str] = ()) -> str:
-    """Return a person or DID as text. For a DID without a callee, name the phones in `rings` too."""
+    """Return a person or DID as text. For a DID without callee and groups, the text names the phones in `rings`."""
     if parts := ", ".join(_parts(entry)):
         return parts
     if rings:

@@ -44,7 +44,10 @@ from reputation.users import Role
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The differences between two policies. `is_of_files`: only of their files, because a policy cannot be loaded."""
+    """The differences between two policies.
+
+    `is_of_files`: whether only the files are compared, because a policy cannot be loaded.
+    """
 
     before: str
     after: str

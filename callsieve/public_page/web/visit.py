@@ -65,7 +65,10 @@ class PublicState:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A request to the public page. `network`: the visitor's network, for limits. `now`: arrival, in UTC seconds."""
+    """A request to the public page.
+
+    `network`: the visitor's network, for limits. `now`: when it arrived, in UTC seconds.
+    """
 
     http: Request
     state: PublicState
@@ -109,7 +112,10 @@ def nothing_before(_visit: Visit) -> AbstractAsyncContextManager[None]:
 
 
 class PublicPage(NamedTuple):
-    """An entry in the table of pages. `most_bytes`: the largest body. `around`: a context that may refuse a request."""
+    """An entry in the table of pages.
+
+    `most_bytes`: the size of the largest accepted body. `around`: a context that may refuse a request.
+    """
 
     method: str
     path: str

@@ -152,7 +152,10 @@ def _show_changes(report: ReplayReport) -> None:
 def show_mistakes(
     mistakes: Sequence[FalsePositive], of: int, what: str, actions: str = "", most: int = SHOWN_MISTAKES
 ) -> None:
-    """Print the first `most` numbers whose calls were probably wanted. Numbers with many calls come first."""
+    """Print the first `most` numbers whose calls were probably wanted.
+
+    `of`: how many calls were stopped or warned about. `what`, `actions`: words that describe these calls.
+    """
     if not mistakes:
         say(f"No probable mistake among the {plural(of, 'call')} {what}{f' ({actions})' if actions else ''}.")
         return
@@ -170,7 +173,7 @@ def show_mistakes(
 
 
 def show_remedies(machines: Sequence[FalsePositive]) -> None:
-    """Print how to let wanted automated callers through, because they cannot press a digit. Likeliest first."""
+    """Print how to let these automated callers through. They are probably wanted, but cannot press a digit."""
     if not machines:
         return
     say("Automated callers come first, the most likely wanted ones at the top. To let one ring, the person who has its")

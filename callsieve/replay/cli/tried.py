@@ -27,7 +27,7 @@ from reputation.wording import Wording
 
 
 class CallerBehaviour(StrEnum):
-    """How a call went, as a sign of what kind of caller called. The clearest signs come first."""
+    """How a call went, as a sign of whether the call was wanted. The clearest signs come first."""
 
     COMPLAINT = "marked, or hung up on at once"
     TALKED = "talked for 30 s or longer"
@@ -107,7 +107,7 @@ MEANS = {
 
 
 class ShownCallers(NamedTuple):
-    """How many callers showed a behaviour. `showed`: a name of CallerBehaviour."""
+    """How many callers showed a behaviour. `showed`: the behaviour, as the name of a member of CallerBehaviour."""
 
     showed: str
     calls: int
@@ -115,7 +115,7 @@ class ShownCallers(NamedTuple):
 
 
 class ShownNumber(NamedTuple):
-    """A number and the behaviour in its calls."""
+    """A phone number, and the clearest sign that its calls gave. `showed`: the name of a member of CallerBehaviour."""
 
     number: str
     showed: str

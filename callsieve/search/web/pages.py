@@ -22,7 +22,10 @@ MOST_FOUND = 20
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The results of a search. `people`: extension and name. `entry`: a prefix or range that can be put on a list."""
+    """The results of a search. `people`: each person's extension and name.
+
+    `entry`: a prefix or range that can be put on a list.
+    """
 
     number: str | None
     people: tuple[tuple[str, str], ...]
@@ -31,7 +34,7 @@ class Found:
 
 
 def find(db: sqlite3.Connection, loaded: Loaded, text: str, *, with_numbers: bool) -> Found:
-    """Return the results of a search. `with_numbers`: the user may see phone numbers."""
+    """Return the results of a search. `with_numbers`: whether the user may see phone numbers."""
     number, entry, wanted = None, "", text.casefold()
     if with_numbers:
         with suppress(EntryError):

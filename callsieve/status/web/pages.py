@@ -103,7 +103,7 @@ async def screening(req: PageRequest) -> Response:
 
 
 async def settings(req: PageRequest) -> Response:
-    """Show the off switch and the active settings, or only the settings whose key contains a text."""
+    """Show the off switch and the active settings, or only the settings whose key contains the text searched for."""
     text = req.query.get("key", "").strip()[:60]
     shown = await asyncio.to_thread(settings_shown, req.state.loaded)
     written, defaults = (

@@ -33,7 +33,7 @@ class TooManyTriesError(Exception):
 
 
 class LoginTries:
-    """Counts failed attempts. Codes are counted separately, so that a correct password does not excuse wrong codes."""
+    """Counts failed attempts. Wrong codes are counted separately, so that a correct password does not clear them."""
 
     def __init__(self) -> None:
         self.of_user = Throttle()

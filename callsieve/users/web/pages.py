@@ -24,7 +24,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class UserShown:
-    """A user. `seen_at`: the last activity of their sessions; None without a session."""
+    """A user. `seen_at`: when one of the user's sessions was last active; None without a session."""
 
     user: ConsoleUser
     sessions: int

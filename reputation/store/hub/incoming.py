@@ -1,4 +1,4 @@
-"""Write rows that other sites have sent through the hub to this store, in any order and any number of times.
+"""Write rows of other sites, received through the hub, to this store, in any order and any number of times.
 
     apply_rows(db, link, rows, ...)     writes as many rows as fit in a short transaction
     expel_some(db, link, origin, ...)   removes a batch of the rows that came from a site
@@ -72,7 +72,7 @@ def apply_rows(
 ) -> tuple[int, int]:
     """Write rows for about `seconds`. Return how many were handled, and how many of the handled rows were unusable.
 
-    A correct site never sends an unusable row. Call it in a transaction, for which other writers wait.
+    A correct site never sends an unusable row. Call it in a transaction. Other writers wait until the transaction ends.
     """
     give_up_at, done, refused = time.monotonic() + seconds, 0, Counter[tuple[str, Unfit]]()
     changed: dict[str, list[SharedRow]] = {}
@@ -173,7 +173,10 @@ def other_sites(db: sqlite3.Connection, site: str) -> list[str]:
 
 
 def notes_past_their_time(db: sqlite3.Connection, now: float, limit: int) -> list[tuple[str, str, str, str]]:
-    """Return keys of `hub_row` records about expired rows, and about deletions that every site must have received."""
+    """Return the keys of `hub_row` records that are no longer needed.
+
+    These are records about expired rows, and about deletions so old that every site must have received them.
+    """
     ages = " ".join(f"WHEN '{kind.name}' THEN {kind.days + MARGIN_DAYS}" for kind in KINDS.values())
     sql = f"""
     SELECT number, kind, origin, key FROM hub_row
@@ -206,7 +209,7 @@ def _write(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow, checke
 
 
 def _complete(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow, checked: Checked) -> bool:
-    """Add to a stored row the columns that an older CallSieve could not read. Return whether any were missing."""
+    """Add the columns that an earlier CallSieve could not read to a stored row. Return whether any were missing."""
     if db.execute(WAITS, (row.number, row.kind, row.key)).fetchone():
         return False
     values = values_of(kind, row, checked, site, tombstones_cover_all=False)
@@ -218,7 +221,7 @@ def _complete(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow, che
 
 
 def _try_to_write(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow, checked: Checked) -> None:
-    """Raise ValueError or sqlite3.IntegrityError if the row could not be written if its site were followed."""
+    """Test whether the row can be written, and roll back. Raise ValueError or sqlite3.IntegrityError if it cannot."""
     db.execute("SAVEPOINT hub_try")
     try:
         write_row(db, kind, values_of(kind, row, checked, site, tombstones_cover_all=True))
@@ -266,7 +269,10 @@ class ErasureRequest(NamedTuple):
 
 
 def forget_evidence(db: sqlite3.Connection, link: Link, number: str, site: str, follow: frozenset[str]) -> None:
-    """Remove shared evidence about a number that `site` erased, and all rows of `site` about it. Use a transaction."""
+    """Remove shared evidence about a number that `site` erased, and all rows of `site` about the number.
+
+    Call it in a transaction.
+    """
     with writing_for_hub(db):
         sent = db.execute("SELECT kind, key FROM hub_row WHERE number = ? AND origin = ?", (number, site)).fetchall()
         for name, key in sent:

@@ -32,9 +32,9 @@ class Link:
 
     Rows and notices of the hub are stored here up to `rows_to` and `notices_to`. `clock_us`: the latest version of this
     site's rows that the hub has. `program`: the version of CallSieve that pulled last. `history`: an id that changes
-    when the hub moves to another database server. `full_at`: how many rows of this site the hub allows, if that many
-    are there. `has_twin`: whether another PBX uses this site's name. `is_central`: whether this is the central console
-    of all sites.
+    when the hub moves to another database server. `full_at`: the hub's limit for rows of this site if the limit is
+    reached, otherwise 0. `has_twin`: whether another PBX uses this site's name. `is_central`: whether this is the
+    central console of all sites.
     """
 
     site: str
@@ -129,7 +129,7 @@ def first_try(db: sqlite3.Connection) -> FirstTry | None:
 
 
 def note_first_try(db: sqlite3.Connection, at: float) -> None:
-    """Record the first attempt to reach the hub. If an attempt is recorded or succeeded before, change nothing."""
+    """Record the first attempt to reach the hub. If an earlier attempt is recorded or has succeeded, change nothing."""
     sql = "INSERT OR IGNORE INTO hub_first_try (only_row, at) SELECT 1, ? WHERE NOT EXISTS (SELECT 1 FROM hub_link)"
     db.execute(sql, (at,))
 
@@ -145,7 +145,7 @@ def note_history(db: sqlite3.Connection, history: str) -> None:
 
 
 def note_standing(db: sqlite3.Connection, full_at: int, has_twin: bool, is_central: bool) -> None:
-    """Record what the hub reports: this site's row limit if reached, a name used twice, whether the site is central."""
+    """Record what the hub reports about this site: `full_at`, `has_twin` and `is_central` of the `Link`."""
     db.execute("UPDATE hub_link SET full_at = ?, has_twin = ?, is_central = ?", (full_at, has_twin, is_central))
 
 

@@ -69,8 +69,8 @@ def next_batch(
 ) -> list[Outgoing]:
     """Return the next rows to send, with their current content and versions from `clock_us` + 1.
 
-    `offset_us`: how far our clock is ahead of the hub's clock. Dates after that are converted to the hub's clock.
-    `after`: rows up to this `seq` are left out, because the hub has no space for them yet.
+    `offset_us`: how far our clock is ahead of the hub's clock. Dates that the hub does not have yet are converted to
+    the hub's clock. `after`: rows up to this `seq` are left out, because the hub has no space for them yet.
     """
     batch = []
     for seq, name, number, key in db.execute(NEXT, (after, limit)).fetchall():
@@ -240,7 +240,10 @@ def send_all_again(db: sqlite3.Connection, *, private: bool = False) -> None:
 
 
 def rows_sent_after(db: sqlite3.Connection, site: str, version: int, after: Sequence[str], limit: int) -> list[Key]:
-    """Return at most `limit` keys, in order and above `after`, of our rows that have a version above `version`."""
+    """Return the keys of at most `limit` of our rows that the hub got with a version above `version`, in order.
+
+    `after`: only keys above this key.
+    """
     return db.execute(SENT_AFTER, (site, version, *after, limit)).fetchall()
 
 
@@ -280,7 +283,7 @@ def fill_next(db: sqlite3.Connection, limit: int) -> bool:
 
 
 def outbox_size(db: sqlite3.Connection) -> tuple[int, bool]:
-    """Return how many rows wait to be sent, and whether rows from before sharing began are not counted yet."""
+    """Return how many rows wait to be sent, and whether older rows, from before sharing began, are not counted yet."""
     waiting, kinds = db.execute(SIZE).fetchone()
     return int(waiting), bool(kinds)
 

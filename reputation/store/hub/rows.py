@@ -41,8 +41,9 @@ Checked = tuple[dict[str, Any], dict[str, Any]]
 class SharedRow(NamedTuple):
     """A row as its site sends it.
 
-    `key`: a JSON array of the row's key columns except the number. `payload` and `own`: JSON objects, or empty.
-    `version`: the clock of the sending site. The greater version wins. If versions are equal, a deletion wins.
+    `key`: a JSON array of the row's key columns except the number. `payload`: the columns for all sites, as a JSON
+    object or empty. `own`: the columns only for a standby or central console, in the same form. `version`: the clock of
+    the sending site. The greater version wins. If versions are equal, a deletion wins.
     """
 
     kind: str
@@ -147,7 +148,8 @@ def set_date(db: sqlite3.Connection, kind: Kind, number: str, key: str, at_us: i
 def values_of(kind: Kind, row: SharedRow, checked: Checked, site: str, *, tombstones_cover_all: bool) -> dict[str, Any]:
     """Return the columns of a row as they are written at `site`. `checked`: the result of `check_row`. Raise Unusable.
 
-    `tombstones_cover_all`: whether the origin is followed, so that its tombstones cover marks of all sites.
+    `tombstones_cover_all`: whether tombstones of the sending site also cover marks of other sites, as for a followed
+    site.
     """
     key, content = checked
     own: dict[str, Any] = {column: _filled(text, row.origin) for column, text in kind.own.items()}
@@ -171,7 +173,7 @@ def values_of(kind: Kind, row: SharedRow, checked: Checked, site: str, *, tombst
 
 
 def key_at(kind: Kind, values: Mapping[str, Any]) -> list[Any]:
-    """Return the key of a row with these columns as query parameters. The number is not included."""
+    """Return the key of a row, except the number, as query parameters. `values`: the columns of the row."""
     return [_in_key(kind, column, values[column]) for column in kind.key]
 
 

@@ -56,7 +56,7 @@ def noted_sites(db: sqlite3.Connection) -> list[SiteState]:
 
 
 class PolicyInForce(NamedTuple):
-    """The policy that applies to the whole PBX: its name, and a digest of its rules and of the scopes."""
+    """The policy for the whole PBX, and a digest of its rules and of the policies for DIDs, trunks and groups."""
 
     name: str
     digest: str

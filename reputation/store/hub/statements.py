@@ -104,7 +104,10 @@ def replaces(db: sqlite3.Connection, kind: rows.Kind, row: rows.SharedRow, site:
 
 
 def complete_all(db: sqlite3.Connection) -> set[str]:
-    """Write the columns of statements that an older CallSieve could not read. Return numbers for `refresh_all`."""
+    """Add the columns that an earlier CallSieve could not read to rows of other sites.
+
+    Return the phone numbers whose standings must be recomputed (`refresh_all`).
+    """
     changed = set()
     for origin, number, name, key in db.execute(ALL_IN_FORCE, (IN_FORCE,)).fetchall():
         kind = rows.KINDS.get(name)
@@ -128,7 +131,10 @@ def complete_all(db: sqlite3.Connection) -> set[str]:
 
 
 def settle_all(db: sqlite3.Connection, site: str, follow: frozenset[str]) -> set[str]:
-    """Apply all statements again after the followed sites have changed. Return phone numbers for `refresh_all`."""
+    """Apply all statements again after the followed sites have changed.
+
+    Return the phone numbers whose standings must be recomputed (`refresh_all`).
+    """
     changed = set()
     for number, name, key in db.execute(ALL, (site,)).fetchall():
         kind = rows.KINDS.get(name)

@@ -1,6 +1,6 @@
 """All tables, in the order in which an erasure deletes their rows.
 
-Tables of the hub, events, the audit and the store itself are last, because the erasure is recorded there.
+Tables of the hub, events, the audit and the store itself are last, because the erasure is recorded in these tables.
 """
 
 from reputation.store.site import PublishedPolicy

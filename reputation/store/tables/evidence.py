@@ -1,4 +1,4 @@
-"""Definitions of the tables of calls and evidence: decisions, outcomes, marks and signals with their sums, sources."""
+"""Definitions of the tables of calls and evidence, such as decisions, outcomes, marks, signals, sums and sources."""
 
 from typing import Final
 

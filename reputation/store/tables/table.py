@@ -43,8 +43,8 @@ class Kept(NamedTuple):
     """How long rows of a table are kept.
 
     `past`: SQL for expired rows; its parameter is the instant `days` ago. `table`: the table from which expired rows
-    are deleted, if it is another table. `at_most`: the longest retention in days for rows whose `past` depends on a
-    date in the row.
+    are deleted; empty for the same table. `at_most`: the longest retention in days of rows that expire at a date of
+    their own.
     """
 
     days: float
@@ -57,20 +57,20 @@ class Kept(NamedTuple):
 class Kind:
     """How rows of a table are sent through the hub.
 
-    The annotations of the record type come first, then the declarations here (`Table.kind`). `name`, `days`, `number`
-    and `is_folded` are copied from the table.
+    `Table.kind` completes these declarations from the annotations of the record type. `name`, `days`, `number` and
+    `is_folded` are copied from the table.
 
     Attributes:
         number: The column with the number or name that the row is about, or empty.
         key: The other columns of the primary key. A date in a key is sent in microseconds.
         at: The column with the row's date, a REAL. Rows without this column are dated when they are sent.
-        named: Columns that get the site's name as a prefix elsewhere. The first, never empty, shows the row's site.
+        named: Columns to which other sites add this site's name. The first column, never empty, shows the row's site.
         shared: Columns that all sites receive, besides those above.
         own: Columns that only a standby receives, and the values that other sites get; `{site}` is the site's name.
         allowed: The allowed values of columns that have a fixed set of values.
         defaults: Values of columns that are missing in rows from an older CallSieve.
-        numeric: Whether a column is numeric or text. Only columns of the record type are named.
-        counts: SQL condition for rows that are sent. Other rows at a standby are not replaced either.
+        numeric: Whether each column of the record type is numeric.
+        counts: SQL condition for rows that are sent. At a standby, a sent row never replaces a row that fails it.
         long_text: A column of several lines. Rows with it have at most MOST_POLICY characters, others MOST_PAYLOAD.
     """
 
@@ -208,7 +208,10 @@ class Table:
 
     @property
     def expire_sql(self) -> str:
-        """The SQL statement that deletes expired rows. If standings depend on these, it returns their phone numbers."""
+        """The SQL statement that deletes expired rows.
+
+        If standings depend on the rows, the statement returns the phone numbers of the deleted rows.
+        """
         assert self.kept is not None
         table = self.kept.table or self.name
         return f"DELETE FROM {table} WHERE {self.kept.past}" + (" RETURNING number" if self.is_folded else "")
