@@ -63,7 +63,10 @@ def imported_rows(count: int) -> Iterator[ImportedRow]:
 
 
 def callers(count: int, known: int, turn: int = 0) -> list[str]:
-    """Return callers. A store with the first `known` numbers knows every second caller. `turn`: for other callers."""
+    """Return phone numbers of callers. A store with the first `known` numbers knows every second caller.
+
+    `turn`: each value gives other callers.
+    """
     chance = random.Random(SEED + turn)
     return [number_at(chance.randrange(known) if n % 2 else chance.randrange(known, _NUMBERS)) for n in range(count)]
 

@@ -1,7 +1,7 @@
 """A FastAGI client that imitates Asterisk for many parallel calls, and leaves most CPU time to the server.
 
-Each call does the same as res_agi.c does under strace. A call connects, writes the header block line by line (the
-kernel joins the lines), replies to each command separately, and sends HANGUP when the server closes the connection.
+Each call does what strace shows for res_agi.c. It connects, writes the header block line by line (the kernel joins the
+lines), replies to each command separately, and sends HANGUP when the server closes the connection.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Measures how long a call waits if Asterisk starts a Python process for each call, compared with FastAGI.
 
-Processes are started, and their commands answered, in the same way as by res_agi.c. The time runs from the start of the
-process to the command that acts on the call.
+The benchmark starts processes and answers their commands in the same way as res_agi.c. The time runs from the start of
+the process to the command that acts on the call.
 """
 
 from __future__ import annotations

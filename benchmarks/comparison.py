@@ -1,6 +1,6 @@
-"""Compares CallSieve with other ways to look up a caller. Also measures its cost by store size and by call rate.
+"""Compares CallSieve with other ways to look up a caller. Also measures CallSieve's cost by store size and call rate.
 
-An Asterisk has seven numbers with the same dialplan. Each number queries another service:
+An Asterisk has seven numbers with the same dialplan. Calls to each number query another service:
 
 - none
 - a list in AstDB, like FreePBX's blacklist
@@ -109,7 +109,10 @@ fgets(STDIN);
 
 @dataclass(slots=True)
 class Office:
-    """The load generator, Asterisk, and the server that Asterisk queries. The CPU time of the last two is measured."""
+    """The load generator, Asterisk, and the queried servers.
+
+    The CPU time of Asterisk and of the servers is measured.
+    """
 
     carrier: Carrier
     asterisk: int

@@ -39,7 +39,7 @@ class Complaint(NamedTuple):
 
 
 class Feed:
-    """A feed made from complaints: the numbers with at least `at_least` complaints, and the blocks of these numbers."""
+    """A feed of the numbers that have at least `at_least` complaints, and of the blocks that contain these numbers."""
 
     def __init__(self, earlier: Iterable[Complaint], now: float, at_least: int = 1) -> None:
         counts = Counter(complaint.number for complaint in earlier)
@@ -55,7 +55,7 @@ class Feed:
         return family is not None and family.log_odds > 0
 
     def bad_neighbours(self, number: str) -> int:
-        """Return how many other numbers of the number's block are listed.
+        """Return how many other numbers in the number's block the feed lists.
 
         The model uses neighbours only for numbers that the feed does not list.
         """
@@ -73,7 +73,7 @@ EXPECTED = {"number, 1 complaint or more": ("5.7", "6"), "block, some": ("31.1",
 
 
 def evidence_of(earlier: Sequence[Complaint], now: float) -> Evidence:
-    """Return, for each kind of evidence, a function that returns whether this evidence is against a number."""
+    """Return a function for each kind of evidence. The function returns whether this evidence is against a number."""
     feed, thrice = Feed(earlier, now), Feed(earlier, now, at_least=3)
     some, many = DEFAULT.block.some_weight, DEFAULT.block.many_weight
     return {
@@ -94,7 +94,7 @@ def name_of(kind: str) -> str:
 
 
 def measure(complaints: Sequence[Complaint], hospitals: Sequence[str], later: Sequence[str]) -> list[list[str]]:
-    """Return the rows of the table. `later`: the days whose complaints are the later complaints."""
+    """Return the rows of the table. `later`: the days whose complaints are predicted from the other complaints."""
     earlier = [complaint for complaint in complaints if complaint.published not in later]
     tested = [complaint.number for complaint in complaints if complaint.published in later]
     known = {complaint.number for complaint in earlier}

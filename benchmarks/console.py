@@ -1,4 +1,4 @@
-"""Measures the response time of console pages over a million calls with fifty users, and the slowdown of decisions."""
+"""Measures how fast console pages over a million calls respond to fifty users, and how much decisions slow down."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ PAGES = {
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """Measure the response time for one user and for fifty users, the memory, and the p99 of a decision meanwhile."""
+    """Measure response times for one user and for fifty users, the memory, and the p99 of decisions under this load."""
     calls = 100_000 if bench.quick else 1_000_000
     state = bench.copy(KNOWN)
     bench.say(f"console: {calls:,} calls")

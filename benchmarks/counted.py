@@ -89,7 +89,7 @@ def calls(count: int, state: Path) -> None:
 
 
 def events(count: int, state: Path) -> None:
-    """Replay a history like `callsieve replay`, with two policies. Writes every decision."""
+    """Replay a history with two policies, like `callsieve replay`, and write every decision."""
     with (state / HISTORY).open("rb") as file:
         lines = b"".join(islice(file, count))
     replay = Replay([load_policy("cautious"), load_policy("strict")])

@@ -1,8 +1,8 @@
-"""Measures the listener without Asterisk: events per second, parsed and tracked, and memory after a million calls.
+"""Measures the listener without Asterisk: events parsed and tracked per second, and memory after a million calls.
 
-It also plays recorded calls to the daemon over a socket, faster than an Asterisk on the same server can make calls. The
-events come from recordings of a real Asterisk in tests/recordings, in pieces as from a socket. Rates count all events
-that Asterisk sends to a manager user with CallSieve's rights, including those that the listener ignores.
+The benchmark also plays recorded calls to the daemon over a socket, faster than an Asterisk on the same server can make
+calls. The events come from recordings of a real Asterisk in tests/recordings, in pieces as from a socket. Rates count
+all events that Asterisk sends to a manager user with CallSieve's rights, including those that the listener ignores.
 """
 
 from __future__ import annotations
@@ -146,7 +146,10 @@ def _memory(bench: Workbench) -> Figure:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A recorded call to play. `packets`: each with seconds since the start. `signal`: what the call teaches."""
+    """A recorded call to play.
+
+    `packets`: pairs of seconds since the start and bytes. `signal`: what CallSieve learns from the call.
+    """
 
     packets: Sequence[tuple[float, bytes]]
     last_hangup: int
@@ -154,7 +157,10 @@ class Scene:
     signal: SignalCategory | None
 
     def packet(self, index: int, call: int) -> bytes:
-        """Return a packet with placeholders replaced by ids and caller of the call with this index."""
+        """Return a packet for the call with this index.
+
+        Placeholders are replaced by the ids and the caller of the call.
+        """
         return with_call(self.packets[index][1], call)
 
 
@@ -162,7 +168,8 @@ class Scene:
 class Played:
     """The result of `play`.
 
-    `ended_at`: time of the last hangup of each call, by linkedid. `unsent`: how many packets found no listener.
+    `ended_at`: time of the last hangup of each call, by linkedid. `unsent`: how many packets could not be sent, because
+    the listener was not connected.
     """
 
     ended_at: dict[str, float] = field(default_factory=dict)
@@ -280,7 +287,7 @@ def _with_places(data: bytes, record: OutcomeRecord) -> bytes:
 
 
 def with_call(data: bytes, call: int) -> bytes:
-    """Return packets of a scene with placeholders replaced by ids and caller of a call."""
+    """Return packets of a scene for a call. Placeholders are replaced by the ids and the caller of the call."""
     return data.replace(b"@CALL@", b"%08x" % call).replace(b"@NUMBER@", caller_of(call).encode())
 
 
@@ -425,7 +432,7 @@ def _events_of(number: int) -> Iterator[Event]:
 
 
 def _follow(*ends: int) -> None:
-    """Track calls. Print the resident memory in bytes after each of these counts of calls."""
+    """Track calls. After each count of calls in `ends`, print the resident memory in bytes."""
     tracker, first = CallTracker(trunk_of), 0
     for end in ends:
         for event, at in calls(first, end):

@@ -142,7 +142,7 @@ def _hook_server() -> Iterator[tuple[str, Any]]:
 
 @contextmanager
 def _sender(state: Path, hooks: str) -> Iterator[None]:
-    """Run `callsieve events send`. Yield when it has stored its list of receivers."""
+    """Run `callsieve events send`. Yield when the command has stored its list of receivers."""
     config = state / "events.toml"
     config.write_text(f"{SETTINGS}\n{hooks}")
     about = {"CALLSIEVE_CONFIG": str(config), "CALLSIEVE_STATE": str(state), "HOOK_SECRET": SECRET}

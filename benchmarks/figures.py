@@ -10,7 +10,10 @@ from statistics import median
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The limit of a measured value, a maximum or a minimum. If `unit` is `x`, it limits the ratio to the reference."""
+    """The limit of a measured value: a maximum or a minimum.
+
+    If `unit` is `x`, the ratio to the reference is limited.
+    """
 
     limit: float
     unit: str
@@ -73,7 +76,7 @@ def shown(value: float, unit: str) -> str:
 
 
 def alternate(rounds: int, *measures: Callable[[int], float]) -> list[list[float]]:
-    """Run the measures in turns, in reverse order every second round. So a slow machine slows all measures.
+    """Run the measures in turns, in reverse order every second round, so that a slow machine slows all measures.
 
     A measure takes the index of the round and returns a sample.
     """

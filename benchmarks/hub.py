@@ -59,7 +59,7 @@ HUB_BYTES = "SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits WHERE
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """Push the whole history of a site to another site, then single marks. Then measure decisions with these rows."""
+    """Push the whole history of one site to another, then single marks. Then measure decisions with the pushed rows."""
     rows, marks = (4_000, 60) if bench.quick else (ROWS, MARKS)
     with PostgreSql() as server:
         asyncio.run(make_hub(server))
@@ -131,8 +131,9 @@ def measure(bench: Workbench) -> list[Figure]:
 class Costs(NamedTuple):
     """The costs of rows and of connected sites.
 
-    Per row: CPU microseconds to push and to pull the row, at a site and in PostgreSQL, and bytes. Per connected site:
-    the share of a core in PostgreSQL, and CPU milliseconds in PostgreSQL for each wake-up.
+    `..._us`: CPU microseconds to push or pull a row, at the site or in PostgreSQL (`server`). `..._bytes`: bytes per
+    row. `idle_server`: share of a core in PostgreSQL per connected site. `wake_ms`: CPU milliseconds in PostgreSQL to
+    wake a site.
     """
 
     push_us: float
@@ -152,9 +153,9 @@ class Costs(NamedTuple):
 
 
 def wakeups_per_second(rate: float) -> float:
-    """Return the wake-ups per second of a site if rows arrive at random at this rate.
+    """Return how often per second a site wakes up if rows arrive at random at this rate.
 
-    A wake-up is for all rows of the last 0.75 s.
+    One wake-up handles all rows of the last 0.75 s.
     """
     return 1 / (COLLECT_SECONDS + math.exp(-rate * COLLECT_SECONDS) / rate)
 

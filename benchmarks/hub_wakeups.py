@@ -49,7 +49,10 @@ class Connected(NamedTuple):
     ages: dict[int, list[float]]
 
     def row_ms(self, rate: int) -> float:
-        """Return the CPU milliseconds per row and site, including the push, if `rate` rows arrive per second."""
+        """Return CPU milliseconds per row and site at this rate of rows per second.
+
+        The time to push the row is included.
+        """
         return 1000 * self.cores[rate] / rate / self.sites
 
 

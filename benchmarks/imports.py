@@ -80,7 +80,7 @@ def _in_brackets(index: int) -> str:
 
 
 def _dialled(start: str, index: int, digits: int) -> str:
-    """Return the number with this index in national format. `start`: its first digits. The order looks random."""
+    """Return the number with this index in national format. `start`: its first digits. The other digits look random."""
     rest = digits - len(start)
     number = f"{start}{index * 7_919 % 10**rest:0{rest}}"
     return f"0{number[:4]} {number[4:]}"

@@ -41,7 +41,7 @@ KINDS: Final = (
 
 
 def switched_off_after(kind: Kind, random: Random, most: int) -> int | None:
-    """Return after how many callers the source is switched off, or None if it is still on after `most` callers."""
+    """Return after how many callers the source is switched off; None if it is still on after `most` callers."""
     counts = dict.fromkeys(Compared._fields, 0)
     for known in range(1, most + 1):
         truth, share = ("spam", kind.of_spam) if random.random() < SPAM_SHARE else ("fine", kind.of_fine)
@@ -53,7 +53,7 @@ def switched_off_after(kind: Kind, random: Random, most: int) -> int | None:
 
 
 def table(runs: int = RUNS, seed: int = 1) -> list[tuple[str, ...]]:
-    """Return, for each kind of source, the percentage of sources that are off after each count of known callers."""
+    """Return a row for each kind of source: the percentage of sources that are off, by count of known callers."""
     random, rows = Random(seed), []
     for kind in KINDS:
         ends = [switched_off_after(kind, random, KNOWN[-1]) for _ in range(runs)]

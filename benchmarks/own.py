@@ -1,4 +1,4 @@
-"""Measures the health of own numbers over a million outbound calls of 28 days: count, count another day, and read.
+"""Measures the health of own numbers over a million outbound calls in 28 days: count the calls, add a day, and read.
 
 Everything runs in one process, whose memory is measured. Ten numbers make the calls, and one of the ten makes half of
 the calls. There are a quarter as many callees as calls.
@@ -71,7 +71,7 @@ def measure(bench: Workbench) -> list[Figure]:
 
 
 def run(calls: int, folder: Path) -> dict[str, float]:
-    """Return CPU seconds and other values by name. Other units than seconds are in the name."""
+    """Return CPU seconds and other values by name. If a value is not in seconds, its name contains the unit."""
     a_day = calls // DAYS
     with open_store(folder / "own.db") as db:
 

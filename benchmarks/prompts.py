@@ -32,7 +32,7 @@ class RecognisedPrompt:
 
 
 def error_rate(prompts: list[RecognisedPrompt]) -> float:
-    """Return which share of all spoken words was recognised wrongly."""
+    """Return the share of spoken words that were recognised wrongly."""
     return sum(prompt.errors for prompt in prompts) / sum(len(prompt.spoken) for prompt in prompts)
 
 

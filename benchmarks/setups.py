@@ -1,8 +1,8 @@
 """Measures how many calls per second a real Asterisk sets up, with and without screening, and the CPU time per call.
 
-An Asterisk has three numbers with the same dialplan. The first queries CallSieve, the second a FastAGI handler that
-does nothing, the third no server. SIPp keeps so many calls open that Asterisk is never idle. The rate that Asterisk
-then achieves is measured.
+An Asterisk has three numbers with the same dialplan. Calls to the first number query CallSieve, calls to the second a
+FastAGI handler that does nothing, and calls to the third no server. SIPp keeps so many calls open that Asterisk is
+never idle. The rate that Asterisk then achieves is measured.
 """
 
 from __future__ import annotations

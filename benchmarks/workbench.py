@@ -22,7 +22,7 @@ _LISTED = 7_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A state directory with a store, and how long the import into it took."""
+    """A state directory with a store. `seconds`: how long the import into the store took."""
 
     state: Path
     seconds: float
@@ -61,7 +61,10 @@ class Workbench:
         return min(full, 3) if self.quick else full
 
     def built(self, numbers: int) -> Built:
-        """Return a state directory with this many imported phone numbers, lists and people. Benchmarks share it."""
+        """Return a state directory with this many imported phone numbers, lists and people.
+
+        All benchmarks share the directory.
+        """
         if numbers not in self._built:
             self.say(f"importing {numbers:,} numbers")
             state = self.directory / f"{numbers}"

@@ -265,9 +265,10 @@ class TrunkTable(setting_types.SettingsTable, frozen=True):
 
 
 class DidTable(setting_types.SettingsTable, frozen=True):
-    """A number that callers dial. `screen`: false for fax, alarm and lift. `group`: one group, in place of `groups`.
+    """A number that callers dial. `screen`: whether its calls are screened; false for fax machines, alarms and lifts.
 
-    `trap`: whether nobody uses the number, so that its callers probably dial whole ranges or bought lists.
+    `group`: one group, in place of `groups`. `trap`: whether nobody uses the number, so that its callers probably dial
+    whole ranges or bought lists.
     """
 
     number: str

@@ -4,7 +4,8 @@
     STATE/policies/head-office:office.new.toml  received but not accepted yet, to be compared and tried
     STATE/policies/head-office:office.old.toml  as it was before the last acceptance
 
-So the active policy never depends on the hub. An accepted policy stays even if its site withdraws it.
+Because the files are stored here, the active policy never depends on the hub. An accepted policy stays even if its site
+withdraws it.
 """
 
 from hashlib import sha256

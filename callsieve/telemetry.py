@@ -76,8 +76,9 @@ class Telemetry(msgspec.Struct, frozen=True):
 
     `by_action`: how many decisions had each action, including `fail-open`. `took`: how many decisions took no longer
     than each limit of `agi.screening.BUCKETS_MS`, and at the end how many took longer. `listening`: None without AMI.
-    `by_carrier`: as in `agi.screening.Counts`. `look_ups`: None without look-up services. `hearing`: None without a
-    model. `program`: version stamp of the running program.
+    `by_carrier`: for each trunk whose carrier checks callers, how many calls came, and how many had a result.
+    `look_ups`: None without look-up services. `hearing`: None without a model. `program`: version stamp of the running
+    program.
     """
 
     at: float

@@ -104,7 +104,7 @@ def screening_hours_of(settings: Settings) -> ScreeningHours:
 
 
 def regions_of(site: Site) -> set[str]:
-    """Return the regions whose number formats callers' numbers may have."""
+    """Return the regions in whose number formats callers' numbers may arrive."""
     return {site.region, *(trunk.region for trunk in site.trunks)}
 
 

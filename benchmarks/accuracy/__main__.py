@@ -1,9 +1,10 @@
 """Simulate offices, compare methods, and print the tables.
 
     python -m benchmarks.accuracy [--seeds 2001-2030] [--quick] [--only OFFICE] [--set TABLE.KEY=VALUE,...] [--write]
-    python -m benchmarks.accuracy fit            fit the weights of the counts
+    python -m benchmarks.accuracy fit            fit the weights of the counts of evidence
 
-Weights are fitted on seeds 1 to 999. Seeds 1001 to 1999 are for development, and 2001 to 2030 are published.
+Weights are fitted on seeds 1 to 999. Seeds 1001 to 1999 are for development. The published results have seeds 2001 to
+2030.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Attacks on a number: by insiders who work together, and by outsiders who spoof the number.
 
-`attacked(office, plan, MARKS, 10, place)` returns the number's plan with the attack added. The number's calls count
-only after the attack. In an attack that lasts until the end of the simulation, they count from its beginning.
+`attacked(office, plan, MARKS, 10, place)` returns the number's plan with the events of an attack by ten people. The
+number's calls count only after the attack. If an attack lasts until the end of the simulation, the number's calls count
+from the beginning of the attack.
 """
 
 from __future__ import annotations
@@ -65,16 +66,19 @@ class Attack:
 
     @property
     def half(self) -> int:
-        """Return how many colluders mark the number if the other colluders hang up."""
+        """Return how many colluders mark the number if the other half hangs up."""
         return (len(self.colluders) + 1) // 2
 
     def sometime(self, day: float = 0, part: tuple[float, float] = WHOLE) -> float:
-        """Return a random time during the attack hours, `day` days after the attack begins."""
+        """Return a random time during the attack hours, `day` days after the attack begins.
+
+        `part`: the part of the attack hours, such as (0.0, 0.5) for the first half.
+        """
         hours = self.parameters.attack_seconds * self.caller.chance.uniform(*part)
         return self.begin + day * DAY_SECONDS + hours
 
     def call(self, user: User, conduct: Conduct, day: float = 0, part: tuple[float, float] = WHOLE) -> Dated:
-        """Return a call from the number to a colluder, which the colluder has provoked."""
+        """Return a call from the number to a colluder. The colluder has provoked the call."""
         at, attempt = self.caller.call(user, self.sometime(day, part))
         assert isinstance(attempt, Attempt)
         return at, attempt._replace(line=self.plan.line, conduct=conduct, counted=False)
@@ -163,7 +167,7 @@ def _let_in_and_hang_up(attack: Attack) -> list[Dated]:
 
 
 def _one_act_a_day(attack: Attack) -> list[Dated]:
-    """Each day until the end, make another colluder mark the number, or answer a call and hang up."""
+    """Let one colluder act each day until the end: either mark the number, or answer a call and hang up."""
     events: list[Dated] = []
     for day in range(int(attack.days_left)):
         turn = day % len(attack.colluders)
@@ -174,7 +178,10 @@ def _one_act_a_day(attack: Attack) -> list[Dated]:
 
 
 def _spoof(attack: Attack) -> list[Dated]:
-    """Make an outsider's robot call with the number. Colluders, if any, also mark the number or hang up on it."""
+    """Make an outsider's robot call with the number.
+
+    Colluders, if there are any, mark the number or hang up on its calls.
+    """
     p = attack.parameters
     first = p.attack_day
     calls = attack.caller.steady(p.spoofed_a_day, first, first + p.spoofed_days)

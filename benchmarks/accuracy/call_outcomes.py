@@ -26,7 +26,7 @@ LABELLED = frozenset({Action.TAG, Action.WARN})
 
 
 class Reading(NamedTuple):
-    """An event: the office gets a call, and the method must judge the calling number with what the method knows now."""
+    """An event: the office gets a call, and the method must judge the calling number by what it has learnt so far."""
 
     callee: str
 
@@ -63,7 +63,7 @@ UNSCREENED = Handling()
 
 
 def consequences(p: Parameters, attempt: Attempt, handling: Handling) -> list[Dated]:
-    """Return, each with its time, the outcome of the call, and a mark and a call back if people make them."""
+    """Return the outcome of the call, and a mark and a call back if people make them. Each has a time."""
     if not handling.rings:
         return [learnt(_outcome_without_ring(attempt, handling)), *_marks_after_notice(p, attempt, handling)]
     is_answered, outcome = _rung(p, attempt, handling)
@@ -82,7 +82,7 @@ def consequences(p: Parameters, attempt: Attempt, handling: Handling) -> list[Da
 
 
 def _marks_after_notice(p: Parameters, attempt: Attempt, handling: Handling) -> list[Dated]:
-    """Return a mark "not spam" if the callee makes such a mark after reading that a machine's call was stopped."""
+    """Return a mark "not spam" if the callee reads that a machine's call was stopped, and then makes such a mark."""
     is_machine = attempt.line.nature is Nature.MACHINE and handling.challenge is not None
     if not is_machine or attempt.user.heeds >= p.notice:
         return []

@@ -33,7 +33,8 @@ class User(NamedTuple):
 class Line(NamedTuple):
     """The caller that uses a number.
 
-    `passes`: the probability that the caller passes a challenge. `signed`: the probability that a call has a signature.
+    `passes`: the probability that the caller passes a challenge. `signed`: the probability that a call of the caller
+    has a signature.
     """
 
     habits: Habits
@@ -45,13 +46,13 @@ class Line(NamedTuple):
 
 
 class Conduct(Enum):
-    """How a colluder treats a call. It replaces the random draws."""
+    """How a colluder treats a call. This replaces the random draws for the call."""
 
     HANG_UP = "takes it and hangs up"
 
 
 class Fate(NamedTuple):
-    """The random draws for a call. Fields without a unit are uniform between 0 and 1."""
+    """The random draws for a call. Each draw is uniform between 0 and 1 unless a comment gives a unit."""
 
     answered: float
     ring_answered: float  # seconds
@@ -82,7 +83,7 @@ class Attempt(NamedTuple):
 
     Attributes:
         ring_seconds: How long the caller lets the phone ring. None: the usual time.
-        counted: Whether the call appears in the results. Calls of an attack do not.
+        counted: Whether the call appears in the results. False for the calls of an attack.
         again: Whether the caller redialled at once after a call that did not ring.
         gave_up: Whether the caller had hung up during the first call.
     """

@@ -25,7 +25,7 @@ from reputation.model import Identity, Mark
 
 
 class Counted(Enum):
-    """The keys of a Tally: calls that ended in some way, or numbers to which something happened at least once."""
+    """The keys of a Tally. A key counts calls that ended in a certain way, or numbers to which something happened."""
 
     CALLS = auto()
     OWN_BLOCK = auto()  # stopped only by the callee's own blocklist
@@ -58,7 +58,7 @@ RUNG = {
 
 
 class Site(NamedTuple):
-    """A site with its own people: its office, the plan of the number's calls to it, and its screening."""
+    """A site: its office, the plan of the number's calls to the site, and the screening of these calls."""
 
     office: Office
     plan: Plan

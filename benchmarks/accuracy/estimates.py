@@ -38,12 +38,12 @@ def estimate(shares: Sequence[float]) -> Estimate:
 
 
 def shares(seeds: Iterable[Counts], cells: Sequence[Cell], level: Level) -> list[float]:
-    """Return, for each seed, the share of calls with at least this level. Every cell has the same weight."""
+    """Return, for each seed, the share of calls that got at least this level. Every cell has the same weight."""
     return [fmean(_share(counts.get(cell, []), level) for cell in cells) for counts in seeds]
 
 
 def of(seeds: Sequence[Counts], level: Level, *cells: Cell) -> Estimate:
-    """Return an estimate of the share of calls in these cells with at least this level."""
+    """Return an estimate: the share of calls in these cells that got at least this level."""
     return estimate(shares(seeds, cells, level))
 
 

@@ -1,4 +1,4 @@
-"""Measures how first calls of numbers are treated: of honest strangers, and of spam storms.
+"""Measures how first calls of numbers are treated: calls of honest strangers, and calls of spam storms.
 
 The other tables simulate each number alone. Here all numbers call the same office, because single-use spam numbers can
 be recognised only by what they have in common. The calls go through the real replay, and no decision changes a call.
@@ -38,7 +38,7 @@ from reputation.weights import DEFAULT, Weights
 
 
 class Style(StrEnum):
-    """A kind of first call, by the kind of caller."""
+    """The style of a first call: the kind of caller that makes the call."""
 
     ONE_OFF = "stranger"
     COMPANY = "company with 4 to 20 lines, of which several call within an hour"
@@ -215,7 +215,7 @@ class Calls:
                 yield from self.storm(style, self.office.chance(style, place))
 
     def storm(self, style: Style, chance: Random) -> Iterator[FirstCall]:
-        """Yield the calls of a storm: each of many numbers calls once within an hour. Slow storms take longer."""
+        """Yield the calls of a storm. Each of many numbers calls once, all within an hour; slow storms take longer."""
         world = self.world
         begin = instant(self.office.parameters, chance.uniform(world.read_from_day, world.days - 1))
         calls = min(world.storm_calls, 60) if style in _GAPS else world.storm_calls

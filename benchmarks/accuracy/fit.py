@@ -1,9 +1,10 @@
-"""`python -m benchmarks.accuracy fit [--seeds 1-6] [--rounds 2]`: fit the weights of the seven counts.
+"""`python -m benchmarks.accuracy fit [--seeds 1-6] [--rounds 2]`: fit the weights of the seven EvidenceCounts.
 
 The closed loop runs with the current weights. Each decision about a number that enough people know gives a row: the
 counts, and whether the number is unwanted. A logistic regression is fitted to these rows. The sign of each weight is
-fixed. All offices count equally, and so do unwanted and wanted numbers in an office. New weights change the decisions
-and so what is learnt, so the simulation is repeated with the new weights. Intervals come from a bootstrap over seeds.
+fixed. All offices have the same total weight. In an office, unwanted and wanted numbers have the same total weight. New
+weights change the decisions and therefore the evidence, so the simulation is repeated with the new weights. Intervals
+come from a bootstrap over seeds.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class Fit(NamedTuple):
     weights: tuple[float, ...]
 
     def score(self, row: Sequence[float]) -> float:
-        """Return the log-odds of a row of counts."""
+        """Return the log-odds that the fit gives to a row of counts."""
         return self.intercept + sum(weight * value for weight, value in zip(self.weights, row, strict=True))
 
 
@@ -131,9 +132,9 @@ def measure_all(seeds: Sequence[int], weights: Weights, workers: int | None) -> 
 
 
 def pooled(found: Found, names: Iterable[str], seeds: Iterable[int]) -> dict[tuple[Row, bool], float]:
-    """Return the rows of these offices and seeds, with weights.
+    """Return the rows of these offices and seeds, each with a weight.
 
-    All offices have the same total weight, and so have wanted and unwanted numbers.
+    All offices have the same total weight. In an office, wanted and unwanted numbers have the same total weight.
     """
     total: defaultdict[tuple[Row, bool], float] = defaultdict(float)
     drawn = list(seeds)
@@ -146,7 +147,7 @@ def pooled(found: Found, names: Iterable[str], seeds: Iterable[int]) -> dict[tup
 
 
 def weights_of(fit: Fit, weights: Weights) -> Weights:
-    """Return the weights, in which the weights of the counts are replaced by the fitted weights."""
+    """Return a copy of `weights` with the fitted weights of the counts."""
     counts = with_values(weights.counts, **dict(zip(EvidenceCounts._fields, fit.weights, strict=True)))
     return with_values(weights, counts=counts)
 
@@ -171,7 +172,7 @@ BINS = (-4, -2, 0, 2, 4)  # from one score to the next
 
 
 def offices_sheet(fit: Fit, found: Found, seeds: Sequence[int]) -> Sheet:
-    """Return a table: how well the weights separate numbers in each office, and how well scores are calibrated."""
+    """Return a table of the offices: how well the weights separate numbers, and how well the scores are calibrated."""
     rows = []
     for name in (*FITTED_ON, *NOT_FITTED_ON):
         scored = sorted((fit.score(row), bad, n) for (row, bad), n in pooled(found, [name], seeds).items())

@@ -34,7 +34,7 @@ class Method(Protocol):
 
 
 class Model:
-    """CallSieve's model with the seven counts, one-ring calls and relationship.
+    """CallSieve's model: the seven counts in EvidenceCounts, one-ring calls, and the relationship with the callee.
 
     Blocks, feeds, signatures and quiet hours are not simulated.
     """
@@ -50,7 +50,10 @@ class Model:
         self._ledger.add_mark(mark)
 
     def level(self, callee: str, now: float) -> Level:
-        """Return the level; NONE if the callee has called the number and talked (step 6 of the order of precedence)."""
+        """Return the level for a call to `callee`.
+
+        The level is NONE if the callee has called the number and talked (step 6 of the order of precedence).
+        """
         if self._is_related(callee, now):
             return Level.NONE
         evidence = self._ledger.evidence(NUMBER, AuthClass.UNKNOWN, now)

@@ -32,7 +32,7 @@ class Office:
     users: tuple[User, ...]
 
     def chance(self, *place: object) -> Random:
-        """Return a random generator for one purpose, which gives the same values in every run."""
+        """Return a random generator for one purpose. The generator gives the same values in every run."""
         return Random("/".join(map(str, (self.seed, *place))))
 
 
@@ -119,7 +119,7 @@ class Caller:
         yield from self.trapped(rate, first_day, last_day)
 
     def trapped(self, rate: float, first_day: float, last_day: float) -> Iterator[Dated]:
-        """Yield the calls to trap numbers by a number that calls the office at this rate."""
+        """Yield the number's calls to trap numbers. `rate`: how often the number calls the office."""
         p = self.parameters
         rate *= p.traps / 100 * (1.0 if self.line.nature in SPAM_NATURES else p.misdialled)
         if rate <= 0:
@@ -134,7 +134,7 @@ class Caller:
 
 
 def contact(office: Office, place: int) -> Plan:
-    """Return the plan of a contact: a number that calls one to four people, and that these people call."""
+    """Return the plan of a contact: a number that calls one to four people and is called by them."""
     p, caller = office.parameters, Caller(office, Kind.CONTACT, place, Nature.PERSON)
     chance, habits = caller.chance, caller.line.habits
     friends = chance.sample(office.users, min(p.users, chance.randint(*p.contact_users)))
@@ -149,7 +149,7 @@ def contact(office: Office, place: int) -> Plan:
 
 
 def service(office: Office, place: int) -> Plan:
-    """Return the plan of a customer-service line that calls random people. Some of such lines are machines."""
+    """Return the plan of a customer-service line that calls random people. On some of these lines a machine calls."""
     p = office.parameters
     nature = Nature.MACHINE if place % round(1 / p.machines) == 0 else Nature.STAFF
     caller = Caller(office, Kind.SERVICE, place, nature)
@@ -167,7 +167,10 @@ def established_machine(office: Office, place: int) -> Plan:
 
 
 def new_number(office: Office, kind: Kind, place: int, first_day: float | None = None) -> Plan:
-    """Return the plan of a new number that seldom calls and is attacked: a person or a wanted machine."""
+    """Return the plan of a new number, which seldom calls and will be attacked.
+
+    Its caller is a person or a wanted machine.
+    """
     p = office.parameters
     caller = Caller(office, kind, place, Nature.MACHINE if kind is Kind.NEW_MACHINE else Nature.PERSON)
     first_day = p.attack_day - p.new_days if first_day is None else first_day
@@ -234,7 +237,7 @@ def one_ring_burst(caller: Caller, begin: float, callees: int) -> list[Dated]:
 
 
 def _with_sources(office: Office, line: Line, place: object) -> Line:
-    """Return the line with outside evidence: whether sources list the number, and the share of signed calls."""
+    """Return the line with outside evidence: whether sources list its number, and how many of its calls are signed."""
     p, chance, is_spam = office.parameters, office.chance(line.nature, place, "sources"), line.nature in SPAM_NATURES
     listed = p.listed if is_spam else p.listed_wrongly if line.nature is Nature.MACHINE else 0.0
     signed = float(chance.random() < p.signed)
@@ -249,7 +252,7 @@ def _spam_nature(office: Office, kind: Kind, place: object) -> Nature:
 
 
 def instant(p: Parameters, day: float) -> float:
-    """Return the UTC seconds of a day. The fraction of the day runs through the working hours."""
+    """Return a day as UTC seconds. The fraction of the day is a share of the working hours."""
     hour = p.first_hour + (day - floor(day)) * (p.last_hour - p.first_hour)
     return START + floor(day) * DAY_SECONDS + hour * 3600
 

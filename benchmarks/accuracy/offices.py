@@ -56,7 +56,7 @@ HONEST = (Kind.SERVICE, Kind.ONE_OFF, Kind.CONTACT, *NEW_KINDS)
 
 
 def _polite_spam() -> Parameters:
-    """Return an office in which spam is answered as seldom as usual, but people then talk as with a service."""
+    """Return an office in which people answer spam as seldom as usual, but then talk as long as with a service."""
     service = STANDARD.habits[Kind.SERVICE]
     return with_habits(
         SPAM_ONLY,
@@ -82,7 +82,7 @@ def _marks(parameters: Parameters, kinds: Sequence[Kind], factor: float) -> Para
 
 
 def _answering(natures: Sequence[Nature], **changes: Any) -> Parameters:
-    """Return an office whose callers of these natures answer challenges differently."""
+    """Return an office in which callers of these natures answer challenges in another way."""
     changed = {nature: replace(ANSWERING[nature], **changes) for nature in natures}
     return replace(SPAM_ONLY, answering={**ANSWERING, **changed})
 

@@ -34,7 +34,7 @@ class Kind(StrEnum):
 
 
 class Nature(StrEnum):
-    """The caller behind a number, as far as a challenge can tell: a person, staff, a machine or a robot."""
+    """The nature of the caller behind a number, which determines how the caller answers a challenge."""
 
     PERSON = "one person"
     STAFF = "several people"
@@ -92,7 +92,7 @@ class Reaction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Habits:
-    """How calls of one kind of caller go. A share means a share of calls, unless a comment says otherwise."""
+    """The habits of one kind of caller. A share means a share of calls, unless a comment says otherwise."""
 
     answered: float
     talk: LogNormal
@@ -137,7 +137,10 @@ HABITS = {**HABITS, Kind.NEW_PERSON: HABITS[Kind.SERVICE], Kind.NEW_MACHINE: HAB
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
-    """The parameters of an office. A rate means calls per day of a number. `(a, b)`: uniform between a and b."""
+    """The parameters of an office.
+
+    A rate means calls per day of a number. A pair `(a, b)` means uniform between a and b.
+    """
 
     users: int = 200
     groups: int = 10

@@ -1,4 +1,4 @@
-"""Runs the methods on calls without screening, and counts their levels. No decision changes a call.
+"""Runs the methods on calls without screening, and counts the levels that they return. No decision changes a call.
 
 measure_office(office, methods) -> Counts                       all numbers, after the first days
 measure_attacks(office, methods, attack, colluders) -> Counts   attacked numbers, after the attack
@@ -21,7 +21,7 @@ NEW = Kind.NEW_PERSON.value
 
 
 class Cell(NamedTuple):
-    """The subject of a count: a method, the kind of calls, and the attack. `colluders`: 0 without an attack."""
+    """The key of a count: the method, the kind of calls, and the attack. `colluders`: 0 without an attack."""
 
     method: str
     calls: str

@@ -1,7 +1,7 @@
 """CallSieve in the simulation of a number: the real memory, the real precedence and a real preset.
 
-Only this module runs CallSieve; the other modules get only decisions. Facts are made in the same way as in a replay,
-with the callee known from the DID. As in CallSieve, a mark also puts the number on the marker's own blocklist.
+Only this module runs CallSieve; the other modules get only decisions. The facts about a call are collected as in a
+replay, and the DID determines the callee. As in CallSieve, a mark also puts the number on the marker's own blocklist.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ class Screening:
                 store.add_challenge(proof)
 
     def standing_at(self, _now: float) -> Standing | None:
-        """Return the summed evidence of this site's people, which other sites receive at once."""
+        """Return the summed evidence of this site's people. Other sites receive this evidence at once."""
         return self._memory.stores[0].standing(NUMBER, AuthClass.UNKNOWN)
 
     def has_mark(self) -> bool:

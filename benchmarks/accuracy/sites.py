@@ -1,8 +1,8 @@
 """`python -m benchmarks.accuracy.sites [--seeds N] [--write]`: simulate several sites that share evidence.
 
-The other tables simulate one office. Here five offices have their own people, memory and decisions. Each receives the
-evidence of the others' people at once. The real code computes how much of this evidence counts. Colluders are at one
-site or at all sites. A lying site invents people, and repeats their statements every day.
+The other tables simulate one office. Here five offices have their own people, memory and decisions. Each office
+receives the evidence of the other offices at once. The real code computes how much of this evidence counts. Colluders
+are at one site or at all sites. A lying site invents people, and repeats their statements every day.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ A_FIFTH = "the same calls, spread over the five"
 
 
 class LyingSite:
-    """A site that shares the most harmful invented evidence about a number, from `begin` on and again every day."""
+    """A site that invents the most harmful evidence about a number, and shares it every day from `begin` on."""
 
     def __init__(self, people: int, begin: float, weights: Weights) -> None:
         self._people, self._begin, self._weights = people, begin, weights
@@ -79,7 +79,7 @@ class LyingSite:
 
 @dataclass(frozen=True, slots=True)
 class Gang:
-    """The attackers. `name`: a description. Each other field is a count of attackers."""
+    """A group of attackers. `name`: a description. The other fields say how many attackers there are, and where."""
 
     name: str
     here: int = 0
@@ -246,9 +246,9 @@ def _numbers_that_call_all(offices: Sequence[Office]) -> Iterator[list[Plan]]:
 
 
 def _spam(offices: Sequence[Office], place: int, share: float) -> list[Plan]:
-    """Return the plans of a spam number that calls all sites in the same days.
+    """Return the plans of a spam number that calls all sites on the same days.
 
-    `share`: calls to each site, as a share of the calls that a number makes to a single site.
+    `share`: how often the number calls each site, as a share of its calls when it calls only one site.
     """
     p, chance = offices[HOME].parameters, offices[HOME].chance("spam that calls all sites", place)
     nature = Nature.ROBOT if chance.random() < p.robots else Nature.SPAMMER
@@ -262,7 +262,10 @@ def _spam(offices: Sequence[Office], place: int, share: float) -> list[Plan]:
 
 
 def _after_three(offices: Sequence[Office], plans: Sequence[Plan], weights: Weights) -> list[Plan] | None:
-    """Return the plans without calls to HOME before three other sites have a mark. None if no call to HOME is left."""
+    """Return the plans without the calls to HOME that come before three other sites have a mark.
+
+    None if three other sites never have a mark.
+    """
     elsewhere = [plan if place != HOME else plan._replace(events=[]) for place, plan in enumerate(plans)]
     sites = _sites(offices, elsewhere, weights, shared=True)
     marked_at: list[float] = []
@@ -307,7 +310,7 @@ class _FirstLabelled:
         self._calls[site] += 1
 
     def of(self, site: int) -> list[Warned]:
-        """Return the result for a site in a list, which is empty if the number did not call the site."""
+        """Return a list with the result for a site. The list is empty if the number did not call the site."""
         calls = self._calls[site]
         return [Warned(calls, self._before.get(site, calls), self._minutes.get(site))] if calls else []
 

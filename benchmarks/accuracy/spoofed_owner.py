@@ -1,9 +1,10 @@
-"""Measures ways to tell an owner's calls from calls of a robot that spoofs the number, and how spam could abuse them.
+"""Measures ways to tell an owner's calls from the calls of a robot that spoofs the number.
 
     python -m benchmarks.accuracy.spoofed_owner [--seeds 1001-1010]
 
-Each variant runs the real code with a change to the evidence that counts for a call. "as it is" is the unchanged
-product. "proves control" is possible in the product (`[appeals]` or `callsieve identity`).
+The table also shows how spam could abuse each way. Each variant runs the real code with a change to the evidence that
+counts for a call. "as it is" is the unchanged product. "proves control" is possible in the product (`[appeals]` or
+`callsieve identity`).
 """
 
 from __future__ import annotations
@@ -56,9 +57,9 @@ NEW_MACHINES, ESTABLISHED = 10, 2  # numbers per seed
 class TrunkMemory:
     """A memory with separate evidence for each trunk.
 
-    The home of a number is the trunk on which it called first, `home_days` before any other trunk. A call on the home
-    is judged only by that trunk's evidence. Other calls are judged by all evidence. If `home_days` is None, each call
-    is judged by the evidence of its own trunk.
+    A number's home is the trunk on which it called first, `home_days` before it called on any other trunk. Calls on the
+    home trunk are judged only by the evidence of this trunk. Other calls are judged by all evidence. If `home_days` is
+    None, each call is judged by the evidence of its own trunk.
     """
 
     weights: Weights
@@ -163,7 +164,7 @@ VARIANTS = (
 
 
 class Scene(NamedTuple):
-    """Plans of numbers with an attack. The calls of these plans are counted."""
+    """A simulated situation. The calls of its plans are counted from `read_from_day` on."""
 
     name: str
     about: str
@@ -220,7 +221,10 @@ def _by_two_trunks(office: Office) -> Iterator[Plan]:
 
 
 def _aged(trunks: Sequence[str], office: Office) -> Iterator[Plan]:
-    """Yield plans of spam that first calls once a day, like a new line, and then often, on any of these trunks."""
+    """Yield plans of spam that calls once a day at first, like a new line, and often later.
+
+    Each of the later calls arrives on one of these trunks at random.
+    """
     for place, plan in enumerate(_spam(office)):
         chance = office.chance("aged", place)
         caller = Caller(office, Kind.SPAM, f"aged/{place}", plan.line.nature)
@@ -234,7 +238,7 @@ def _aged(trunks: Sequence[str], office: Office) -> Iterator[Plan]:
 
 
 def _with_accomplices(office: Office) -> Iterator[Plan]:
-    """Yield plans of spam that two people mark "not spam" on its first day, and every 30 days."""
+    """Yield plans of spam. Two people mark the number "not spam" on its first day and every 30 days."""
     for place, plan in enumerate(_spam(office)):
         calls = [at for at, event in plan.events if isinstance(event, Attempt)]
         if not calls:

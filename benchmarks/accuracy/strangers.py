@@ -4,8 +4,8 @@
 
 The policy is the product's file `policies/presets/strangers.toml` with other hours. Calls to the simulated office are
 uniform from 9 to 18 h, so 2 h 15 min of a day contain a quarter of the calls. A number that the office called within 30
-days is not a stranger. The office has no contacts or companies, and no call is withheld or from a service range. The
-real preset challenges callers of these kinds less often, or each time.
+days is not a stranger. The office has no contacts or companies. No call is withheld or from a service range. The real
+preset challenges such callers less often, or each time.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def play(office: Office, plan: Plan, policy: Policy) -> tuple[Tally, float | Non
 
 
 def measure(seed: int, p: Parameters = FEWER) -> Tallies:
-    """Simulate an office with each policy. For wanted machines, also with an administrator who reads the digest."""
+    """Simulate an office with each policy. Simulate wanted machines also with an administrator who reads the digest."""
     tallies: dict[Cell, Tally] = {}
     office = make_office(p, seed)
     for plan in _plans(office):
@@ -144,7 +144,10 @@ def measure_all(seeds: Sequence[int], workers: int | None = None) -> list[Tallie
 
 
 class Row(NamedTuple):
-    """A row of the table: a kind of calls, and what to count. `EVER_...`: count numbers instead of calls."""
+    """A row of the table: a kind of calls, and what to count.
+
+    With `EVER_...` the row counts numbers instead of calls.
+    """
 
     caption: str
     calls: str

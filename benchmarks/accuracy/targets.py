@@ -36,7 +36,7 @@ CALLERS = (
 
 
 class Measured(NamedTuple):
-    """All measurements: of the closed loop by office, and of first calls. A part that was not measured is empty."""
+    """All measurements of the closed loop (by office) and of first calls. A part that was not measured is empty."""
 
     closed: Closed
     first_calls: Sequence[FirstCalls] = ()

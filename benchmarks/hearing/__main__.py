@@ -2,11 +2,11 @@
 
     python -m benchmarks.hearing [--model FOLDER] [--robots FOLDER] [--every N]
 
-The hearing process gets the same input as in a real call: the sound during the prompt, and an answer of at most 8 s. It
-also gets the sound while a prompt asks the caller to stop. All sounds are changed by G.711, packet loss, noise and
-gain. The rules were made with one half of the texts and voices. Results are printed for each half. `--robots` is a copy
-of wspr-ncsu/robocall-audio-dataset. Its recordings then replace the synthetic robots, which speak the transcripts. No
-result comes from real people.
+The hearing process gets the same input as in a real call: the sound during the prompt, and an answer of at most 8 s.
+The process also gets the sound during a prompt that asks the caller to stop. All sounds are changed by G.711, packet
+loss, noise and gain. The rules were made with one half of the texts and voices. Results are printed for each half.
+`--robots`: a copy of wspr-ncsu/robocall-audio-dataset. Its recordings then replace the synthetic robots, which speak
+the transcripts. No result comes from real people.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ NATURAL = "piper"
 
 
 class Heard(NamedTuple):
-    """How a caller was heard. `seconds`: how long this took by the clock. `processor_seconds`: the CPU time."""
+    """A caller and what the hearing process recognised. `seconds`: elapsed time. `processor_seconds`: CPU time."""
 
     caller: Caller
     text: str

@@ -83,7 +83,7 @@ def simulated(speech: SpeechPaths, folder: Path, recorded: list[tuple[str, Any]]
 
 
 def _wanted(with_robots: bool) -> list[Voices]:
-    """Return which voice says which text. The two halves have different texts and voices."""
+    """Return all texts with their voices. The two halves of the callers have different texts and voices."""
     wanted = []
     for is_held_out in (False, True):
         speakers = [one for one in SPEAKERS if one.is_held_out == is_held_out]
@@ -163,7 +163,7 @@ def _of_length(samples: Any, seconds: float) -> Any:
 
 
 def _mixed(parts: tuple[Any, float], television: Any) -> tuple[Any, float]:
-    """Add the sound of a television, which goes on when the person stops."""
+    """Return the sound with that of a television, which goes on when the person stops."""
     import numpy
 
     sound, stops = parts
@@ -172,12 +172,15 @@ def _mixed(parts: tuple[Any, float], television: Any) -> tuple[Any, float]:
 
 
 def _stopped(sound: Any, stops: float) -> Any:
-    """Return the sound of a caller who stops `stops` seconds after the end of the answer; 0: never stops."""
+    """Return the sound of a caller who stops `stops` seconds after the end of the answer.
+
+    With 0 the caller never stops.
+    """
     return sound[: round(RATE * (PROMPT_SECONDS + ANSWER_SECONDS + stops))] if stops else sound
 
 
 def _cut(parts: tuple[Any, float]) -> tuple[Any, Any, Any | None]:
-    """Return what is recorded in the prompt, in the answer, and in the prompt that asks to stop."""
+    """Return three parts of the sound: in the prompt, in the answer, and in the prompt that asks to stop."""
     import numpy
 
     sound = _stopped(*parts)

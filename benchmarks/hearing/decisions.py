@@ -3,8 +3,8 @@
     python -m benchmarks.hearing.decisions [--idle] [--rounds N]
 
 Three daemons are measured in turns, so that other work on the machine slows all of them. The first daemon hears no
-callers. The second constantly gets callers to hear. So does the third, but its hearing process was killed. The hearing
-process has the priority that its systemd unit sets.
+callers. The second daemon constantly gets callers to hear. The third daemon gets them too, but its hearing process was
+killed. The hearing process has the priority that its systemd unit sets.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class Arm(NamedTuple):
     process: subprocess.Popen[bytes] | None
 
     def ask(self, blocks: list[bytes]) -> Answers:
-        """Return the response times of decisions while callers are heard."""
+        """Make calls while callers are heard, and return the response times of the decisions."""
         if self.process is not None:
             self.process.send_signal(signal.SIGCONT)
         if self.callers is not None:

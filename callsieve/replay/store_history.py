@@ -75,14 +75,14 @@ def _whats(name: str, families: Sequence[Family]) -> list[str]:
 
 
 class ReplayContext(NamedTuple):
-    """Data for a replay from the settings and the store. `background_of` is called once per number."""
+    """The data that a replay needs from the settings and the store. `background_of` is called once per number."""
 
     ours: SettingsFacts
     background_of: Callable[[str], Background]
 
 
 def replay_context(db: sqlite3.Connection, loaded: Loaded) -> ReplayContext:
-    """Return the data for a replay from the settings and the store. The settings take precedence."""
+    """Return the data that a replay needs from the settings and the store. The settings take precedence."""
     ours = SettingsFacts.of(loaded)
     everybody = SettingsFacts(
         {**{person.extension: person for person in all_people(db)}, **ours.people},

@@ -63,7 +63,7 @@ MAKE_A_CALL = Wording("call one of your numbers from outside, and look at: calls
 
 @dataclass(frozen=True, slots=True)
 class JournalSummary:
-    """A summary of the journal. `last_hour`: how many decisions had each action, also in observe mode."""
+    """A summary of the journal. `last_hour`: how many decisions of that hour had each action, also in observe mode."""
 
     last_call: CallDecision | None
     last_hour: Counter[str]
@@ -247,8 +247,8 @@ def _trouble(
 ) -> ScreeningStatus | None:
     """Return the reason why calls are not screened although they reach CallSieve, or None.
 
-    Deliberate actions come before defects. `report`: the daemon's last report, however old. `checks`: the checks by
-    name.
+    If there are several reasons, a deliberate action comes before a defect. `report`: the daemon's last report, however
+    old. `checks`: the checks by name.
     """
     if (off := _switched_off(context, journal, checks[OFF_SWITCH.name])) is not None:
         return off

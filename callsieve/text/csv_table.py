@@ -159,9 +159,9 @@ class CsvTable:
                 return
 
     def _plain_lines(self) -> list[str] | None:
-        """Return the lines of a block that needs no checks. Usually all lines are short, printable and without quotes.
+        """Return the lines of the next block if they are all short, printable and without quotes, as usual.
 
-        None if a line needs checks, or at the end of the file. The lines are then kept for the slow path.
+        Otherwise, and at the end of the file, return None. The lines are then kept for the slow path.
         """
         block = self._stream.read(BLOCK_BYTES)
         if not block.endswith(b"\n"):

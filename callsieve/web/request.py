@@ -294,7 +294,7 @@ def as_file(content: str | bytes, name: str, kind: str = "text/csv; charset=utf-
 
 
 def document_response(req: PageRequest, page: str, name: str) -> Response:
-    """Return a self-contained page, or a download with `?download=`. `name`: file name without language and suffix."""
+    """Return a self-contained page; with `?download=`, as a download. `name`: file name without language and suffix."""
     if req.query.get("download"):
         return as_file(page, f"{name}-{req.language}.html", "text/html; charset=utf-8")
     style = page.partition("<style>")[2].partition("</style>")[0]

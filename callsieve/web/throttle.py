@@ -3,7 +3,7 @@
 Counters are kept in memory and bounded, so that an attacker cannot fill the store, which calls need.
 
 After failed logins the wait doubles each time. Requests with a token are limited per window of time, but may come in
-one burst. One timestamp per token is enough: the time when its requests would have ended at an even rate (GCRA).
+one burst. One timestamp per token is enough: the time at which its requests would end at an even rate (GCRA).
 
 public_page/operations.py limits what visitors write to the store. docs/how-to/public-page.md computes how many guesses
 an attacker needs to find a reference under these limits.
