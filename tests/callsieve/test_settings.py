@@ -477,7 +477,7 @@ ERRORS = [
     (
         "time-zone",
         "[reputation.quiet]\ntime_zone = 'Mars'",
-        "reputation.quiet.time_zone: is not a time zone: write it as",
+        "reputation.quiet.time_zone: is not a time zone: write a name",
     ),
     ("type", "[agi]\nin_flight = '5'", "agi.in_flight: "),
     ("type-float", "[agi]\ndeadline_ms = 400.0", "agi.deadline_ms: "),
@@ -640,7 +640,7 @@ ERRORS = [
     (
         "mail-in-clear",
         MAIL + "tls = 'none'\nusername = 'x'\npassword = 'env:X'",
-        "mail.tls: none would send the password",
+        "mail.tls: `none` would send the password",
     ),
     ("mail-header", MAIL + 'to = ["a@b.example\\r\\nBcc: c@d.example"]', "mail.to[0]: write it as office@example.com"),
     ("mail-key", "[mail]\nfrm = 'x'", "mail.frm: unknown key (did you mean from?)"),

@@ -129,7 +129,7 @@ def replay(
 
 def try_receiver(
     ctx: typer.Context,
-    receiver: Annotated[str, typer.Argument(help="Its name in the settings.", show_default=False)],
+    receiver: Annotated[str, typer.Argument(help="Name of the receiver in the settings.", show_default=False)],
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:

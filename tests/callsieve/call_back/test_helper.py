@@ -190,7 +190,7 @@ def test_settings_that_others_may_write_are_not_used(tmp_path: Path, spool: Path
     file = tmp_path / "call-back.toml"
     file.write_text(settings_text(spool))
     file.chmod(mode)
-    with pytest.raises(SettingsError, match="others may write it"):
+    with pytest.raises(SettingsError, match="other users may write the file"):
         load_helper_settings(file)
 
 

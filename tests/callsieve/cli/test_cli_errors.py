@@ -261,7 +261,7 @@ def test_a_store_that_another_keeps_locked_is_one_line_after_5_s(callsieve: Prog
     holder = sqlite3.connect(callsieve.store, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     try:
-        assert "locked it for 5 s" in callsieve.fails("list", "add", "block", CALLER)
+        assert "locked the file for 5 s" in callsieve.fails("list", "add", "block", CALLER)
         assert callsieve.ok("list", "show") == "No entries.\n"  # reading goes on
     finally:
         holder.close()

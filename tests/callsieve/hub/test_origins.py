@@ -85,8 +85,8 @@ def test_commands_and_programs_have_it(branch: Site, tmp_path: Path) -> None:
     }
     assert found[OTHER] == ("", ["head-office"])
     assert found["+1900*"] == ("head-office", [])
-    assert "here, not head-office" in program.ok("list", "show")
-    assert "here, not head-office" in program.ok("identity", "show")
+    assert "here (overrules head-office)" in program.ok("list", "show")
+    assert "here (overrules head-office)" in program.ok("identity", "show")
     assert ", from head-office" in " ".join(program.ok("lookup", CALLER).split())
     assert [one["site"] for one in json.loads(program.ok("lookup", CALLER, "--json"))["lists"]] == ["head-office"]
     assert {one["site"] for one in json.loads(program.ok("identity", "show", "--json"))} == {"", "head-office"}
