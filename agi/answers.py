@@ -89,8 +89,8 @@ def _is_mandarin(text: str) -> bool:
 class Variable:
     """Names of the channel variables that an answer can set.
 
-    Dial copies a variable with two leading underscores to the channels that it creates, where the phone's dialplan
-    reads the variable. This is not an enum: before Python 3.12, looking up an enum member takes ten times as long.
+    Dial copies variables with two leading underscores to the channels of the phones, whose dialplan reads them. This is
+    not an enum: before Python 3.12, looking up an enum member takes ten times as long.
     """
 
     KNOWN: Final = "__CALLSIEVE_KNOWN"

@@ -1,4 +1,4 @@
-"""One AGI connection from Asterisk, which reads one request and sends one answer. server.py manages all connections."""
+"""One AGI connection from Asterisk. It reads one request and sends one answer. server.py manages all connections."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def parse_verstat_uri(uri: str, number: str | None, region: str) -> SignatureChe
 
 
 def carrier_reports(uri: str, header: str) -> bool:
-    """Return whether the carrier reports a check of the caller, even a check with the result "not checked".
+    """Return whether the carrier reports a result of checking the caller. The result "not checked" counts too.
 
     `header` is the carrier's own header. If a call has no such header, the dialplan passes the URI of From instead.
     """
@@ -93,7 +93,7 @@ MAX_ID = 64
 
 
 def incoming_call_of(request: Request, site: Site) -> IncomingCall:
-    """Return the call in a `/screen` request, parsed."""
+    """Parse the call in a `/screen` request."""
     arguments, variables = request.arguments, request.variables
     trunk = _trunk_of(request, site)
     raw_number, name = variables.get("agi_callerid", ""), variables.get("agi_calleridname", "")

@@ -62,7 +62,7 @@ class Request:
     Attributes:
         path: The path of `agi://host/screen`, or the file name of a classic script.
         variables: Asterisk's header lines by name, for instance `agi_callerid`.
-        accepted_at: The monotonic time at which the connection was accepted, from which the deadline counts, if any.
+        accepted_at: The monotonic time of the accept, from which the deadline counts; None without a deadline.
     """
 
     path: str
@@ -239,7 +239,10 @@ def block_of(request: Request) -> bytes:
 
 
 def request_of(variables: dict[str, str], accepted_at: float | None = None) -> Request:
-    """Return the request in these header lines. Its arguments are removed from `variables`. Raise ProtocolError."""
+    """Return the request in these header lines. Raise ProtocolError if it is malformed or forged.
+
+    Its arguments are removed from `variables`.
+    """
     arguments: dict[str, str] = {}
     count = 0
     for name in _ARGUMENTS:

@@ -77,7 +77,7 @@ def _of_words(words: list[tuple[str, str]]) -> list[str]:
 
 
 def _check(name: str) -> None:
-    """Check the name of a variable, unless an earlier call checked it. Every answer has about twenty names."""
+    """Check the name of a variable. A valid name is remembered, because every answer has about twenty names."""
     if not name or not _NAME_ALPHABET.issuperset(name):
         raise ValueError("a channel variable has characters other than A-Z and _")
     if len(_checked) < _MOST_CHECKED:

@@ -294,7 +294,7 @@ class Screening:
         )
 
     async def heard(self, request: Request) -> bytes:
-        """Return the caller's words for the phone's display, or that the words are not ready yet (`/heard`)."""
+        """Return the caller's words for the phone's display, or that they are not recognised yet (`/heard`)."""
         decision_id = parse_id(request.arguments.get("id", ""))
         if self.hearing is None or decision_id is None:
             return answers.answer_to_heard("", self.site)

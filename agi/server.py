@@ -10,9 +10,9 @@ commands that Asterisk has not read yet. A decision is finished even if the call
 the last moment is stored.
 
 Only Asterisk's user, root and the service's own user get decisions. The kernel tells which user connects (agi.sockets)
-before anything else is done. Any other user gets fail-open, except for `/status`. Only a few such connections are kept
-open, so that calls do not wait behind them. A connection is counted as a call when its request is complete. Incomplete
-connections are limited too, and the oldest is closed first, because Asterisk sends its request at once.
+before anything else is done. Other users get the fail-open answer, except to `/status`. Only a few of their connections
+are kept open, so that calls do not wait behind them. A connection is counted as a call when its request is complete.
+Incomplete connections are limited too, and the oldest is closed first, because Asterisk sends its request at once.
 
 A call costs one object and at most one task. One timer of the server ends phases that take too long.
 """

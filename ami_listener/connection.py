@@ -13,8 +13,9 @@ have defects (decisions/fenced-libraries.md), so `AmiProtocol` alone reads the s
   and passed to `Manager`, which never learns that the connection has ended.
 - `Manager` repeats logins and actions on the next connection. So it never gets the user and password, and each
   connection has a new `Manager`.
-- Its pinger does not wait for answers, so the supervisor pings.
-- It logs actions that it cannot send, including the secret. Values can forge headers. `AmiProtocol.send` replaces it.
+- panoramisk's pinger does not wait for answers, so the supervisor pings.
+- The `send` of panoramisk logs unsent actions, including the secret, and values can forge headers. `AmiProtocol.send`
+  replaces it.
 """
 
 import asyncio

@@ -64,7 +64,7 @@ class DialEnd(NamedTuple):
 
 
 class BridgeCreated(NamedTuple):
-    """A new bridge. As its beginning was seen, all its members will be known."""
+    """A new bridge. Its beginning was seen, so all its members will be known."""
 
     bridge: str
 

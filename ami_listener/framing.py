@@ -162,7 +162,7 @@ class Received(NamedTuple):
 
 
 class Gap(NamedTuple):
-    """Events since `since` may be lost, so every call that was in progress at `at` is known only in part."""
+    """A gap in the events, which began at `since`. Calls in progress at `at` are therefore known only in part."""
 
     at: float
     since: float

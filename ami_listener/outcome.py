@@ -65,7 +65,7 @@ class Outcome:
 
     Attributes:
         direction: The direction of the call; None if the call's first channel was not seen.
-        disposition: How the call ended. FAILED also if it ended before any phone rang, or only the PBX answered.
+        disposition: How the call ended. FAILED also means: no phone rang before the end, or only the PBX answered.
         caller: The raw number of an inbound caller, even if withheld, or the caller ID of the phone that called.
         placed_by: The endpoint of the phone that called.
         answered_by: The endpoint that answered. For a forwarded call: the trunk's endpoint (see `forwarded_to`).

@@ -107,12 +107,12 @@ class Capability:
         pages: Modules that declare pages in a table PAGES.
         endpoints: Modules that declare API endpoints in a table ENDPOINTS.
         changes: The changes that its operations write into the audit, and how each is undone.
-        sentences: The sentence of an audit row, by change: `{who} blocked {about}`. "list add/block" is for rows about
-            a blocklist, "list import/" for a row without a subject.
+        sentences: The sentence of an audit row, such as `{who} blocked {about}`, by change. The key "list add/block" is
+            for additions to a blocklist. The key "list import/" is for imports without a subject.
         messages: The console's messages after a change, by the word in `?said=`.
-        has_templates: Whether the folder has templates: `lists/page.html` is in callsieve/lists/web/templates.
+        has_templates: Whether the folder has templates, such as `lists/page.html` in callsieve/lists/web/templates.
         checks: "module:CHECKS", a tuple of HealthCheck: `doctor` and `status` run them.
-        metrics: "module:function" of (db, loaded, now), which returns the metric families for /metrics.
+        metrics: "module:function", a function `(db, loaded, now)` that returns the metric families for /metrics.
         scheduled: "module:SCHEDULED", a tuple of ScheduledCheck: the event sender runs them every half minute.
         is_optional: Whether `[capabilities] off` may switch the capability off.
     """
@@ -152,7 +152,7 @@ class Capabilities:
     sentences: Mapping[str, str] = field(default_factory=dict)
 
     def load(self, field_name: str) -> list[Any]:
-        """Import and return the objects that this field of each capability names. Skip capabilities without any."""
+        """Import and return the objects that this field of each capability names. The field may be empty."""
         places = ((capability, getattr(capability, field_name)) for capability in self.all)
         return [capability.load(place) for capability, place in places if place]
 

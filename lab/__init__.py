@@ -1,6 +1,6 @@
 """A private Asterisk and SIPp on loopback: real calls for the tests, the demo and the benchmarks.
 
-The lab is not in the wheel and imports nothing of CallSieve, so it shows what an Asterisk really sees. The lab installs
+The lab is not in the wheel. It imports nothing of CallSieve, so that errors of CallSieve cannot hide in it. It installs
 nothing and needs no root.
 """
 

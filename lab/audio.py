@@ -1,4 +1,4 @@
-"""The audio of a call's end: u-law over RTP, telephone events (RFC 4733), and keys as tones.
+"""The audio of one side of a call: u-law over RTP, telephone events (RFC 4733), and keys as tones.
 
 SIPp can do this only as root (it plays captures through a raw socket), so the lab speaks RTP itself. This module has no
 thread and no clock: the caller must call `tick` every 20 ms.

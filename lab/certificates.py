@@ -98,7 +98,7 @@ def _usage(*, certificates: bool) -> x509.KeyUsage:
 
 
 def _provider_codes(code: str) -> bytes:
-    """Return a TNAuthorizationList with one service provider code, in DER. Each layer is shorter than 128 bytes."""
+    """Return a TNAuthorizationList with one service provider code, in DER. Each layer's length fits in one byte."""
     content = code.encode("ascii")
     for tag in (0x16, 0xA0, 0x30):
         content = bytes([tag, len(content)]) + content

@@ -106,7 +106,7 @@ def frozen(office: Office) -> CallResult:
 
 
 def killed(office: Office) -> CallResult:
-    """Kill the daemon during a decision, and start it again afterwards."""
+    """Place a call, kill the daemon during the decision, and start the daemon again afterwards."""
     office.pbx.daemon.freeze()
     with office.pbx.carrier.start(CallSpec(caller=BLOCKED, name="Joe", did=ALICE, hang_up_after=0.3)) as call:
         time.sleep(0.2)  # within the 0.6 s that the dialplan waits

@@ -1,4 +1,4 @@
-"""The audio and keys of a phone during several calls: `lab.audio` with a clock and a thread."""
+"""The audio and keys of a phone during several calls. A thread calls `lab.audio` every 20 ms."""
 
 from __future__ import annotations
 

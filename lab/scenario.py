@@ -81,7 +81,7 @@ def document(name: str, steps: Iterable[str]) -> str:
 
 
 def sdp(*, port: str = "[media_port]", telephone_event: bool = True) -> str:
-    """Return an SDP offer or answer for u-law audio, with its Content headers. SIPp's own audio is at [media_port]."""
+    """Return an SDP offer or answer for u-law audio, with its Content headers. [media_port] is SIPp's audio port."""
     payloads, event = ("0 101", _TELEPHONE_EVENT) if telephone_event else ("0", "")
     body = _SDP.format(port=port, payloads=payloads, telephone_event=event)
     return f"Content-Type: application/sdp\nContent-Length: [len]\n\n{body}"

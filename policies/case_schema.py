@@ -155,7 +155,7 @@ def read_keys(keys: Mapping[str, Reader], required: frozenset[str], value: Any) 
 
 
 def read_region(value: Any) -> str:
-    """Check that a value is a region such as `GB`, whose numbering plan parses national numbers, and return it."""
+    """Check that a value is a region such as `GB`, and return it. National numbers are parsed by the region's plan."""
     if not isinstance(value, str) or not is_possible_region(value):
         raise PolicyError(f"has the unknown region {shown(value)}: write a code such as GB")
     return value

@@ -16,7 +16,7 @@ from reputation.plan.rows import Purpose
 
 
 class Action(IntEnum):
-    """The action of a policy, weakest first. Limits depend on this order. `word`: its name in files and the journal."""
+    """The actions of a policy, weakest first. Limits depend on the order. `word`: the name in files and the journal."""
 
     word: str
 

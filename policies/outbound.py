@@ -30,7 +30,7 @@ from reputation.own.register import NumberState
 
 
 class Passage(IntEnum):
-    """The action for an outgoing call, weakest first."""
+    """The actions for an outgoing call, weakest first."""
 
     ALLOW = 0
     HOLD = 1  # not now, but at a later time

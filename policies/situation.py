@@ -60,8 +60,8 @@ def query_of(
     """Return the facts query for the store.
 
     `quiet`: None if the query is not for a particular call; the hour of the call is then not used. `endpoint`: the
-    callee's phone, if known. `channel_endpoint`: the endpoint from which the call comes. `first_call`: the first-call
-    signals, if known.
+    callee's phone, if known. `channel_endpoint`: the endpoint from which the call comes. `first_call`: calls from other
+    unknown numbers shortly before, if known.
     """
     number = None if call.caller.key is None else call.caller
     hour = None if quiet is None else hour_at(now, quiet.usual)
@@ -99,7 +99,7 @@ def situation_of(
 
 
 def _with_emergency(facts: Facts, at: float, now: float) -> Facts:
-    """Return the facts with an emergency call that the store may not have. The call closer to `now` takes effect."""
+    """Return the facts with this emergency call added. If the store has another, the call closer to `now` counts."""
     if not opens_after_closing(at, facts.emergency_closed_at):
         return facts
     if facts.emergency_at is not None and abs(facts.emergency_at - now) <= abs(at - now):
@@ -112,7 +112,7 @@ STEPS_OF_POLICY = (8, 9)
 
 
 def is_stranger(call: IncomingCall, facts: Facts, decision: Decision, now: float) -> bool:
-    """Return whether nobody here has a relation to the caller, and only the policy's rules decided."""
+    """Return whether nobody here has a relation to the caller, and the decision comes from the policy."""
     return (
         decision.step in STEPS_OF_POLICY
         and call.caller.kind is CallerKind.NUMBER

@@ -186,7 +186,7 @@ def count_calls_within(case: Case, operand: CallsWithin) -> int:
 
 
 def covers_calls_within(wide: CallsWithin, narrow: CallsWithin) -> bool:
-    """Return whether `wide` holds whenever `narrow` holds: not fewer minutes, not more required calls."""
+    """Return whether `wide` holds whenever `narrow` holds: at least as many minutes, at most as many required calls."""
     return wide.block == narrow.block and wide.minutes >= narrow.minutes and wide.at_least <= narrow.at_least
 
 
@@ -247,7 +247,7 @@ FIRST_CALL = "facts.first_call"
 
 
 def before_first_call(case: Case) -> FirstCall:
-    """Return the first-call signals if this is the first call of an unknown number, otherwise empty signals."""
+    """Return the calls from other unknown numbers before the first call of a number; empty for later calls."""
     return case.facts.first_call or NOTHING_BEFORE
 
 

@@ -2,9 +2,9 @@
 
     open -> in force -> upheld | denied          from open and in force also: withdrawn
 
-Anyone may file an appeal, so an open appeal has no effect and cannot be denied. A stranger's appeal must neither help a
-number nor prevent its owner from appealing for a month. An appeal comes into force when control of the number is proven
-or an operator accepts the appeal.
+Anyone may file an appeal, so an open appeal has no effect and cannot be denied. Otherwise a stranger could help a
+number, or block the owner's appeal for a month. An appeal comes into force when control of the number is proven or an
+operator accepts the appeal.
 """
 
 import hashlib

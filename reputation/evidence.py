@@ -40,9 +40,9 @@ class Evidence(NamedTuple):
 
 
 class Circumstances(NamedTuple):
-    """Facts about a call and the office. `hour`: in the callee's time zone. `people`: how many work here; 0: unknown.
+    """Facts about a call and the office. `hour`: the hour in the callee's time zone.
 
-    `is_stranger`: whether the caller is unknown here.
+    `is_stranger`: whether the caller is unknown here. `people`: how many people work here; 0: unknown.
     """
 
     auth_class: AuthClass = AuthClass.UNKNOWN
@@ -54,7 +54,10 @@ class Circumstances(NamedTuple):
 
 
 class Subject(NamedTuple):
-    """The input from which a family of evidence is computed. `identity_level`: valid in this call; 0: no identity."""
+    """The input from which a family of evidence is computed.
+
+    `identity_level`: the level of the owner's identity that is valid in this call; 0: no identity.
+    """
 
     evidence: Evidence
     circumstances: Circumstances

@@ -70,10 +70,11 @@ class CallContext(NamedTuple):
     `caller_person`: the person here whose phone makes the call. `one_ring_at`: when the number last rang for 6 s or
     less and hung up, within a day. `emergency_at`: the latest emergency call that suspends screening.
     `emergency_closed_at`: when somebody resumed screening. `unwhispered`: phones without spoken warnings. `quiet`:
-    people with quiet hours, now or later (policies.quiet_hours). `sample`: how the control sample is drawn. `plan`: the
-    number's row in the numbering plan. `first_call`: calls of unknown callers shortly before; None if the caller has no
-    number or is known. `dialled_at`: the last call from here to the number. `is_company_known`: whether the call shows
-    the name of a contact's company. `voice`: who spoke in the last call whose caller was asked for a name.
+    people who use quiet hours, whether or not these include the present time (policies.quiet_hours). `sample`: how the
+    control sample is drawn. `plan`: the number's row in the numbering plan. `first_call`: calls of unknown callers
+    shortly before; None if the caller has no number or is known. `dialled_at`: the last call from here to the number.
+    `is_company_known`: whether the call shows the name of a contact's company. `voice`: who spoke in the last call
+    whose caller was asked for a name.
     """
 
     did: Did | None = None

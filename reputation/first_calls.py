@@ -61,7 +61,7 @@ class FirstCalls:
             self._drop(self._calls.popleft())
 
     def before(self, number: Number, did: str | None, now: float) -> FirstCall:
-        """Return the pattern of first calls, made before `now`, that a call from this number to this DID continues."""
+        """Return the pattern of first calls before `now` that a call from this number to this DID continues."""
         if not did:
             return NOTHING_BEFORE
         block = number.block

@@ -128,7 +128,7 @@ def mark(db: sqlite3.Connection, statement: MarkStatement) -> MarkResult:
 
 
 def mark_once(db: sqlite3.Connection, statement: MarkStatement) -> MarkResult:
-    """Call `mark`, unless the person made the same mark within the last day. Programs may repeat a request."""
+    """Call `mark`, unless the person made the same mark within the last day. So a program can repeat a request."""
     number = _number_of(statement)
     before = live_marks_of(db, number, statement.reporter) if number else []
     if number is None or len(before) != 1 or not 0 <= statement.at - before[0].at < DAY_SECONDS:

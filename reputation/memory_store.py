@@ -394,7 +394,7 @@ def _all_rows(known: _Known) -> Rows:
 
 
 def _rows(known: _Known, marks: Iterable[Mark], signals: Iterable[Signal], answered: Iterable[Answered]) -> Rows:
-    """Return those of the number's rows that have an effect. Each "not spam" mark also gives a signal."""
+    """Return the rows of the number that have an effect. Each "not spam" mark also gives a signal."""
     marks = tuple(marks)
     shown = [signal for signal in signals if _counts(known, signal)]
     from_marks = [signal for mark in marks if (signal := signal_of_mark(mark))]

@@ -101,7 +101,7 @@ for _level in Level:  # once, because a property would make the text again for e
 
 
 class Family(NamedTuple):
-    """A family of evidence: its bounded log-odds and the counts behind it."""
+    """A family of evidence: its bounded log-odds, and the counts from which these are computed."""
 
     name: str
     log_odds: float
@@ -326,7 +326,7 @@ class Imported(NamedTuple):
         name: The owner of the number, according to the source.
         note: Other information of the source.
         imported_at: When the number was imported.
-        is_feed: Whether others update the source; false for an import by hand and for services that get our reports.
+        is_feed: Whether an outside party updates the source; false for imports by hand and for services we report to.
         looked_up: Whether the source was queried about this number alone.
         is_proven: Whether the source was right about nearly all callers that are known here.
     """
@@ -587,7 +587,7 @@ class Answered(NamedTuple):
 
 
 class TrapCall(NamedTuple):
-    """A call from the number to a trap, a DID that belongs to nobody. `verified`: whether its signature was valid."""
+    """A call from a number to a trap (a DID that belongs to nobody). `verified`: whether its signature was valid."""
 
     number: str
     auth_class: Annotated[AuthClass, Key(1)]

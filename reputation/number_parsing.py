@@ -164,10 +164,10 @@ def kind_and_number(digits: str, region: str) -> tuple[CallerKind, str | None]:
 
 
 def international_number(text: str, region: str | None = None) -> tuple[CallerKind, str | None]:
-    """Return the kind and the number of a text of `+` and digits. The result does not depend on the region.
+    """Return the kind and the number of a text of `+` and digits. The result does not depend on the caller's region.
 
-    A number of an allocated block comes first, then the country's plan of short numbers, then any number of a possible
-    length. `region`: the region whose international prefix may follow the `+` by mistake (+01144...).
+    An allocated number is tried first, then the country's plan of short numbers, then any number of a possible length.
+    `region`: the region whose international prefix may follow the `+` by mistake (+01144...).
     """
     parsed = _parse(text, region)
     e164 = parsed[0] if parsed else text
@@ -275,7 +275,7 @@ def _is_whole_number(digits: str, region: str) -> bool:
 
 
 def _national(digits: str, region: str) -> tuple[str | None, bool]:
-    """Return the E.164 form of digits without `+` (national, or with calling code), and whether that is allocated.
+    """Return the E.164 form of digits without `+` (national, or with calling code), and whether it is allocated.
 
     Carriers do send E.164 without its plus, and `00` even if it is not the region's prefix. A valid reading wins, the
     national one first (`442071838750` is a German number in DE, the London one in US). The next choice is a national

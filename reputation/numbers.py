@@ -1,10 +1,10 @@
 """Parse the network's caller text, and derive facts from the digits of a number.
 
-Any text gives an answer, and none raises an error. Text that is not plainly a single number is INVALID: no number is
-guessed. An E.164 number here is `+` and at most 15 digits, *possible* by the length that its country allows. Parsing an
-E.164 number again gives the same number. Only reputation/number*.py and whole_areas.py import phonenumbers, without its
-geocoder. Its time zones cost 0.7 MB and are read at the first use (3 ms; a look-up 5 us, cached 0.3 us). Its networks
-of ranges cost 11 MB: commands and short-lived processes may use them, the daemon and the console do not.
+Every text gives a result, and no text raises an error. Text that is not plainly a single number is INVALID: no number
+is guessed. An E.164 number here is `+` and at most 15 digits, *possible* by the length that its country allows. Parsing
+an E.164 number again gives the same number. Only reputation/number*.py and whole_areas.py import phonenumbers, without
+its geocoder. Its table of time zones takes 0.7 MB and is read at the first use (3 ms; a look-up 5 us, cached 0.3 us).
+Its table of networks takes 11 MB: commands and short-lived processes may use it, the daemon and the console do not.
 
 Service numbers are parsed too: national numbers that cannot be dialled from abroad and so have no E.164 form, such as a
 bank's 95588 in China, 3949 in France or 116117 in Germany. Their key is `+`, the country's calling code and the digits
@@ -296,7 +296,7 @@ def national_digits(e164: str) -> str:
 
 @lru_cache(maxsize=number_parsing.CACHED_CALLERS)
 def is_valid(e164: str) -> bool:
-    """Return whether the number lies in a block that its country has allocated. Spoofed numbers often do not."""
+    """Return whether the number lies in a block that its country has allocated. Many spoofed numbers lie outside."""
     if parts := settled(e164):
         return is_allocated(*parts)
     return number_type_of(e164) is not NumberType.UNALLOCATED

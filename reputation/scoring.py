@@ -2,7 +2,7 @@
 
     reputation_of(evidence, circumstances, weights, now) -> Reputation
 
-O(1): the rows are summed into a `Standing` when they are written (reputation/standing.py).
+The time is O(1), because rows are summed into a `Standing` when they are written (reputation/standing.py).
 """
 
 import json
@@ -29,7 +29,10 @@ from reputation.weights import DAY_SECONDS, Thresholds, Weights, WitnessWeights
 
 
 def witnesses_of(standing: Standing | None, people: int, weights: WitnessWeights, now: float) -> Witnesses:
-    """Return how many witnesses of the last `weights.days` there are, and how many an office of `people` needs."""
+    """Return how many witnesses the number had in the last `weights.days` days, and how many a level needs.
+
+    `people`: how many people work here. The larger the office, the more witnesses are needed.
+    """
     oldest = now - weights.days * DAY_SECONDS
     seen = 0 if standing is None else len([at for at in standing.witnessed if at > oldest])
     return Witnesses(seen, *_needed_of(people, weights))

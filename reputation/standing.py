@@ -270,7 +270,7 @@ def standing_at(standing: Standing, weights: Weights, now: float) -> Standing:
 def challenge_history_of(challenges: Iterable[Challenged]) -> ChallengeHistory:
     """Return the history of a number's challenges in an auth class.
 
-    Of all calls with a robot's voice only the latest counts, because a caller that sounds like a robot always does.
+    Of all calls with a robot's voice only the latest counts, because such a caller sounds like a robot in every call.
     """
     in_order = sorted(challenges, key=lambda challenge: (challenge.at, challenge.linkedid), reverse=True)
     if not in_order:

@@ -104,7 +104,7 @@ class _Recent(Generic[T]):
         return earlier
 
     def add(self, key: str, call: T, oldest: T) -> None:
-        """Add a call, and drop calls before `oldest`, because most numbers that call again do so on another day."""
+        """Add a call, and drop the calls of the key before `oldest`."""
         calls: tuple[Any, ...] = self._calls.pop(key, ())
         if calls and calls[0] < oldest:
             calls = calls[bisect_left(calls, oldest) :]

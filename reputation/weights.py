@@ -32,7 +32,10 @@ class WeightsTable(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class ChannelWeights(WeightsTable, frozen=True):
-    """The weight of a mark by the way in which it was made. A person who dials from a handset took the call."""
+    """The weight of a mark by the way in which it was made.
+
+    A mark dialled on a handset has full weight, because the person took the call.
+    """
 
     extension: Annotated[float, Meta(ge=0, le=1)] = 1.0
     web: Annotated[float, Meta(ge=0, le=1)] = 0.7  # a login may be shared or guessed
@@ -234,9 +237,9 @@ class Thresholds(WeightsTable, frozen=True, dict=True):
 
 
 class Weights(WeightsTable, frozen=True, eq=False):
-    """All weights of the model. They are compared by identity, so that results can be cached by them.
+    """All weights of the model. Each reading of the settings makes a new object.
 
-    Each reading of the settings makes a new object.
+    Objects are compared by identity, so they are fast keys for cached results.
     """
 
     counts: CountWeights = CountWeights()

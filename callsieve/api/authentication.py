@@ -2,8 +2,8 @@
 
 Root and Asterisk's user need no token at the Unix socket. Cookies are ignored, so a web page cannot use the API in the
 name of a visitor. Without a valid token every path returns the same error, whether or not the path exists. An address
-that sends a wrong token must wait before the next attempt, longer each time. Requests with a known valid token never
-wait.
+that sends a wrong token must wait before its next attempt, and each wait is longer. Requests with a token that was
+valid before never wait.
 """
 
 import asyncio
@@ -95,13 +95,13 @@ class Authentication:
         return KeptToken(LOCAL, "", None, ApiToken(name, Role.ADMINISTRATOR, tuple(Scope), 0.0))
 
     async def open(self) -> None:
-        """Open the store in advance, so that no API request during a call has to wait for the opening."""
+        """Open the store in advance. Otherwise an API request during a call would wait until the store is open."""
         await self._store.open(OPENING_SECONDS)
 
     async def _was_right_before(self, digest: str) -> bool:
         """Return whether the token with this digest was valid before, even before a restart of this process.
 
-        Otherwise a PBX would have to wait after a restart if another program at the same address sends wrong tokens.
+        A PBX with such a token need not wait after a restart, even if a program at its address sends wrong tokens.
         """
         if not self._has_recalled:
             used = [kept.digest for kept in await self._store.read(all_tokens) if kept.used_at is not None]

@@ -12,8 +12,8 @@ are read from the query of a GET or DELETE, or from the body. Unknown or repeate
 
 A GET runs in a read transaction of the store. Other methods run in one write transaction, which also stores the answer
 for an Idempotency-Key. An operation that needs more than the store is a coroutine `(req, request) -> result`. The
-coroutine reads and writes through `req`. Every operation raises Refused if a request is not allowed.
-reputation/encoding.py writes their results as JSON.
+coroutine reads and writes through `req`, an ApiRequest. Every operation raises Refused if a request is not allowed.
+reputation/encoding.py writes the results of operations as JSON.
 """
 
 import asyncio
@@ -64,7 +64,7 @@ def _misfit_in(raw: bytes, kind: Any) -> Misfit | None:
 
 
 def query_from(pairs: Iterable[tuple[str, str]], kind: type[msgspec.Struct] | None) -> Any:
-    """Return the query of an address as a Struct of type `kind`. Raise ApiError if the query is invalid."""
+    """Return the query parameters of a URL as a Struct of type `kind`. Raise ApiError if the query is invalid."""
     fields: dict[str, str] = {}
     for key, value in pairs:
         if key in fields:
@@ -253,8 +253,8 @@ def endpoint(
 class _Request:
     """The request type of an operation, split into fields from the path and other fields.
 
-    `parts` is a Struct of the path fields, `rest` a Struct of all others. An operation whose request is a plain text,
-    number or enum has only this field, in the path.
+    `parts` is a Struct of the path fields, `rest` a Struct of all others. A request can also be a single text, number
+    or enum. Then `parts` has only this value as a field, and `rest` is None.
     """
 
     def __init__(self, method: str, path: str, kind: Any) -> None:
@@ -269,7 +269,7 @@ class _Request:
             self.parts = msgspec.defstruct(f"{method}{path}".translate(_NOT_IN_NAMES), [(names[0], kind)])
 
     def values(self, path: Mapping[str, str], rest: Any) -> tuple[Any, ...]:
-        """Return the operation's arguments, maybe none. Raise ApiError if a path field is invalid."""
+        """Return the operation's arguments as a tuple, maybe empty. Raise ApiError for an invalid path field."""
         if self._kind is None:
             return ()
         parts = msgspec.structs.fields(self.parts) if self.parts else ()

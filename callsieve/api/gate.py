@@ -73,7 +73,7 @@ FAILED = "internal error: the log of the API has the details. Calls are not affe
 class ApiGate:
     """The ASGI application of the API.
 
-    To import all endpoints takes longer than a call may wait. So at first the application serves only `endpoints`.
+    Importing all endpoints takes longer than a call may wait. So at first the application serves only `endpoints`.
     Later it calls `load_all`, which returns all endpoints.
     """
 
@@ -289,7 +289,8 @@ def _check_parts(parts: Mapping[str, str]) -> None:
 def _actor_of(endpoint: Endpoint, kept: KeptToken, request: Request) -> str:
     """Return the actor for the audit: the token or local user, and for a change also the person who made the change.
 
-    Rate limits are counted per actor. So the actor of a request that only reads does not include the person.
+    Other requests get an actor without the person. Their limits are counted per actor, and a client could otherwise
+    evade a limit by sending another name.
     """
     actor = f"{SOCKET_ACTOR if kept.id == LOCAL else ACTOR}{kept.token.name}"
     if endpoint.method == "GET" or endpoint.call_waits is not None:

@@ -56,7 +56,10 @@ class KeysInFlight:
 
 
 def earlier_answer(db: sqlite3.Connection, token_id: int, key: str, digest: str, now: float) -> KeptAnswer | None:
-    """Return the stored answer for a key, or None. Raise ApiError for another request's key, or for too many keys."""
+    """Return the stored answer for a key, or None.
+
+    Raise ApiError if a different request used this key, or the token has used too many keys.
+    """
     kept = answer_of(db, token_id, key, now)
     if kept is None:
         if not has_room(db, token_id, now):
@@ -81,9 +84,9 @@ def once(
     now: float,
     write: Callable[[], tuple[int, bytes]],
 ) -> tuple[KeptAnswer, bool]:
-    """Return the stored answer for the key. Without one, call `write` and store its answer. Must run in a transaction.
+    """Return the stored answer for the key. If no answer is stored, call `write` and store its result.
 
-    The second value is whether the answer had been stored by an earlier request.
+    Must run in a transaction. The second value says whether an earlier request had stored the answer.
     """
     kept = earlier_answer(db, token_id, key, digest, now)
     if kept is not None:

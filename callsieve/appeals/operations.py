@@ -33,7 +33,7 @@ from reputation.wording import Wording
 
 
 def stop_kinds(names: Collection[str]) -> frozenset[StopKind]:
-    """Parse names of what stops calls (`list`, `policy`, `people`). Raise Refused for any other name."""
+    """Parse the names of kinds of call stops (`list`, `policy`, `people`). Raise Refused for any other name."""
     try:
         return frozenset(map(StopKind, names))
     except ValueError:
@@ -43,7 +43,10 @@ def stop_kinds(names: Collection[str]) -> frozenset[StopKind]:
 def clear_stops(
     db: sqlite3.Connection, context: Context, appeal: appeals.Appeal, kinds: Collection[StopKind]
 ) -> tuple[Stop, ...]:
-    """Remove these kinds of call stops, and return the stops that are left. If nothing is left, sign the statement."""
+    """Remove these kinds of call stops, and return the stops that are left.
+
+    If no stop is left, also sign the statement that the number was cleared.
+    """
     try:
         for stop in stops_of(db, context.loaded, appeal.number, context.at):
             if stop.kind in kinds:
@@ -128,7 +131,7 @@ class RulingRequest(msgspec.Struct, frozen=True):
 
 
 class ClearRequest(msgspec.Struct, frozen=True):
-    """A request to remove what stops calls of a number with upheld appeal. `remove`: the kinds of stops to remove."""
+    """A request to remove what stops calls of a number after an upheld appeal. `remove`: the kinds of stops."""
 
     appeal: AppealText
     remove: Stops
@@ -149,14 +152,14 @@ class EvidenceFile(msgspec.Struct, frozen=True):
 
 
 class EvidenceRequest(msgspec.Struct, frozen=True):
-    """Files to attach to an appeal. If a file is invalid, no file is attached. `files`: names and contents of files."""
+    """Files to attach to an appeal. If a file is invalid, no file is attached. `files`: the files with their names."""
 
     appeal: AppealText
     files: Annotated[tuple[EvidenceFile, ...], Meta(min_length=1, max_length=appeals.ATTACHMENTS)]
 
 
 class EvidencePlace(msgspec.Struct, frozen=True):
-    """An attachment of an appeal. `place`: the position of the attachment, counted from 1."""
+    """A request about one attachment of an appeal. `place`: the position of the attachment, counted from 1."""
 
     appeal: AppealText
     place: Annotated[int, Meta(ge=0, le=9999)]
@@ -231,8 +234,8 @@ def make_code(db: sqlite3.Connection, context: Context, about: AppealText) -> Co
 def prove(db: sqlite3.Connection, context: Context, request: AppealCodeRequest) -> appeals.Appeal | Refused:
     """Check the code that the owner repeated. If the code is right, control is proven and the appeal is in force.
 
-    A wrong code is counted, and recorded in the audit. So Refused is returned, because an exception would roll back
-    that record.
+    A wrong code is counted and recorded in the audit. For a wrong code Refused is returned and not raised, because an
+    exception would roll back the record.
     """
     appeal = appeal_about(db, context, request.appeal)
     with change(db, context, "appeal prove", appeal.number) as changed, _refusing():
@@ -247,7 +250,7 @@ def prove(db: sqlite3.Connection, context: Context, request: AppealCodeRequest) 
 
 
 def decide(db: sqlite3.Connection, context: Context, request: RulingRequest) -> AppealChange:
-    """Decide an appeal. If the appeal is upheld, all spam marks of the number until now no longer count.
+    """Decide an appeal. If the appeal is upheld, the spam marks that the number has so far no longer count.
 
     With `remove`, other reasons that stop calls of the number are removed too. One undo restores everything.
     """
@@ -275,7 +278,10 @@ def decide(db: sqlite3.Connection, context: Context, request: RulingRequest) -> 
 
 
 def clear(db: sqlite3.Connection, context: Context, request: ClearRequest) -> AppealChange:
-    """Remove what still stops calls of a number whose appeal was upheld. If nothing is left, sign the statement."""
+    """Remove what still stops calls of a number whose appeal was upheld.
+
+    If no stop is left, also sign the statement that the number was cleared.
+    """
     kinds = stop_kinds(request.remove)
     about = appeal_about(db, context, request.appeal)
     with change(db, context, "appeal clear", about.number, about.reference) as changed:

@@ -108,7 +108,7 @@ class CaseShown:
 
     @property
     def is_live(self) -> bool:
-        """Whether the appeal waits for a decision, in force or only filed."""
+        """Whether the appeal waits for a decision. Such an appeal is in force or only filed."""
         return self.appeal.state in LIVE
 
     @property
@@ -181,7 +181,10 @@ def find_case(db: sqlite3.Connection, context: Context, about: AppealText) -> Ap
 
 
 def judged_marks(marks: Iterable[Mark], epoch_at: float | None) -> list[Mark]:
-    """Return the spam marks that a ruling is about, by the same rule as reputation/store/appeals.py."""
+    """Return the spam marks that a ruling is about, by the same rule as reputation/store/appeals.py.
+
+    `epoch_at`: when the number got its present owner. Earlier marks are left out.
+    """
     return [
         mark
         for mark in marks

@@ -48,7 +48,7 @@ class AuditedChange:
         before: The value before the change; null if the change added something.
         after: The value after the change; null if the change removed something.
         change: The change in words.
-        can_undo: Whether the change can be undone, unless a later change affected the same value.
+        can_undo: Whether the change can be undone, as long as no later change affects the same value.
     """
 
     id: int

@@ -1,7 +1,7 @@
 """The call-back helper. It receives requests as datagrams on a Unix socket, and writes call files for allowed requests.
 
-The kernel delivers each datagram whole and names its sender. And the public process may send datagrams, although its
-systemd unit forbids it to open connections.
+Datagrams have two advantages. The kernel delivers each datagram whole and names its sender. The public process may send
+datagrams, although its systemd unit forbids it to open connections.
 """
 
 from __future__ import annotations
@@ -45,7 +45,10 @@ class StateError(Exception):
 
 
 class _Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A placed call in the file. `uptime`: seconds since boot. `at`: UTC seconds. `who`: keyed digest of the number."""
+    """A placed call as the file stores it. `uptime`, `at`: when, in seconds since boot and in UTC seconds.
+
+    `who`: the keyed digest of the number.
+    """
 
     uptime: float
     at: float
@@ -53,7 +56,10 @@ class _Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Content of the file of placed calls. `boot`: id of the boot when it was written. `key`: key of `who` digests."""
+    """Content of the file of placed calls. `boot`: the id of the boot in which the file was written.
+
+    `key`: the secret key of the digests in `who`.
+    """
 
     boot: str
     key: str
@@ -95,11 +101,11 @@ class PlacedCalls:
         return hmac.digest(self._key.encode(), number.encode(), "sha256").hex()[:32]
 
     def now(self) -> float:
-        """Return the seconds since boot, the clock by which `calls` are dated."""
+        """Return the seconds since boot. The times of `calls` are on the same clock."""
         return self._clocks.uptime()
 
     def wall(self) -> float:
-        """Return the time of day, in UTC seconds."""
+        """Return the current time in UTC seconds."""
         return self._clocks.wall()
 
     def add(self, number: str) -> None:
@@ -279,7 +285,7 @@ class Helper:
         self._users = user_ids_of(settings)
 
     def has_all_parts(self) -> bool:
-        """Return whether calls can be placed, and log what is missing. Checked for each call, as this can change."""
+        """Return whether calls can be placed, and log what is missing. Called for each call, as parts can disappear."""
         missing = missing_part(self._settings, self._state)
         if missing is not None:
             logger.error("calls back impossible: %s", missing)

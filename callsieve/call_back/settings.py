@@ -33,8 +33,8 @@ class HelperSettings(SettingsTable, frozen=True):
 
     `channel`: the channel to dial; `{number}` stands for +12015550123, `{digits}` for 12015550123. `seconds`: maximum
     duration of an answered call. `ring_seconds`: maximum ringing time. `refused`: prefixes that are not called.
-    `sounds`: the directory of Asterisk's sounds; empty: the default. `first_hour`, `last_hour`: in the number's local
-    time.
+    `sounds`: the directory of Asterisk's sounds; empty: the default. `first_hour`, `last_hour`: the hours between which
+    calls are allowed, in the number's local time.
     """
 
     enabled: bool = False
@@ -62,7 +62,7 @@ class HelperSettings(SettingsTable, frozen=True):
 
 
 def load_helper_settings(file: Path) -> HelperSettings:
-    """Return the settings in a file. Raise SettingsError if one is invalid, or if other users can write the file."""
+    """Return the settings in a file. Raise SettingsError for an invalid value, or if other users can write the file."""
     _check_owner(file)
     try:
         with open_regular(file) as stream:
@@ -77,7 +77,7 @@ def load_helper_settings(file: Path) -> HelperSettings:
 
 
 def parse_helper_settings(text: str, source: str) -> HelperSettings:
-    """Return the settings in a text. Raise SettingsError if one is invalid. `source`: the file to name in errors."""
+    """Return the settings in a text. Raise SettingsError for an invalid value. `source`: the file to name in errors."""
     settings = parse_table(text, source, HelperSettings)
     if settings.enabled and not settings.countries:
         raise SettingsError(f'{source}: countries: name those that may be called: countries = ["US"]')

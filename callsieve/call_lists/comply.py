@@ -45,7 +45,7 @@ STEP_OF_RULE = {"retired": "resting", "young-number-day": "number-day"}
 
 
 class CheckedCall(NamedTuple):
-    """An outgoing call and the checks that the outbound guard made. The last check decided if the call was stopped.
+    """An outgoing call and the checks that the outbound guard made. If the call was stopped, the last check stopped it.
 
     Attributes:
         passed: The checks that the call passed.
@@ -187,7 +187,7 @@ def proof_of_day(db: sqlite3.Connection, settings: Settings, first: float, last:
 
 
 def day_bounds(text: str) -> tuple[float, float] | None:
-    """Return when a day such as 2026-12-31 and the next day begin, in local time; None if the text is not a day."""
+    """Return when a day such as 2026-12-31 begins and ends, in local time. Return None if the text is not a day."""
     try:
         first = date.fromisoformat(text)
         days = (first, first + timedelta(days=1))

@@ -36,7 +36,7 @@ class ConsentRequest(msgspec.Struct, frozen=True):
 
     Attributes:
         proof: The text of the consent, or where the document is kept.
-        at: The first day: `2026-12-31`; null: now.
+        at: The first day, such as `2026-12-31`; null: now.
         until: The last day; null: the consent does not end.
     """
 

@@ -46,7 +46,7 @@ class ListToCheck(msgspec.Struct, frozen=True):
 
     Attributes:
         numbers: The phone numbers on the list.
-        needs_consent: Only numbers with a consent may stay.
+        needs_consent: Whether to remove numbers without a consent too, if a law requires one.
         tries: How many calls without an answer are enough to remove a number.
     """
 
@@ -120,7 +120,10 @@ def hygiene(
     report: ListReport,
     keep: Callable[[str], None],
 ) -> Iterator[RowFinding]:
-    """Yield a finding for each row to remove, and update `report`. Call `keep` with each number that may stay."""
+    """Yield a finding for each row to remove, and update `report`. Call `keep` with each number that may stay.
+
+    `line_of`: returns the line in the file of the row that was read last.
+    """
     with NumberSet() as seen:
         for written, *_ in rows:
             if report.rows == MOST_ROWS:

@@ -53,7 +53,7 @@ LEAST_SCALE = 2.0  # minimum log-odds that half of the width represents
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """The bar that shows the evidence of a family: a text, and start and length of the bar in percent."""
+    """The bar that shows one family of evidence: its text, and its start and length in percent of the full width."""
 
     family: str
     log_odds: float
@@ -218,8 +218,9 @@ class ActivityStep(NamedTuple):
 class ActivityShown:
     """Counts on the overview page for a time span, made at `at`. `site`: only calls of this site; empty for all sites.
 
-    For any span and site, `mistakes` cover the last MISTAKE_DAYS, and `rising` and `blocks` cover the last day.
-    `stopped_before`: how many calls were stopped in the same span a week earlier (for a month: a month earlier).
+    `mistakes`: probable mistakes of the last MISTAKE_DAYS, at all sites. `rising`: numbers that call more than before.
+    `blocks`: blocks of 1000 numbers from which several numbers called. `rising` and `blocks` cover the last day at all
+    sites. `stopped_before`: how many calls were stopped in the same span a week earlier (for a month: a month earlier).
     """
 
     at: float

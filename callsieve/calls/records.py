@@ -67,7 +67,7 @@ def kind_word(kind: CallerKind) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FamilyEvidence:
-    """The evidence that one family of evidence found about a number.
+    """The part of the evidence about a number that belongs to one family of evidence.
 
     Attributes:
         family: The name of the family.
@@ -102,7 +102,7 @@ class LevelChangeShown:
 
 @dataclass(frozen=True, slots=True)
 class LevelSource:
-    """A witness or source behind a level. `who`: the code of the source. `log_odds`: the weight of the evidence."""
+    """A witness or source that led to a level. `who`: its code. `log_odds`: the weight of its evidence."""
 
     who: str
     log_odds: float
@@ -439,7 +439,10 @@ def appeal_in_words(appeal: Appeal) -> Wording:
 
 
 def decided_since(cases: Disputes, at: float) -> Iterator[str]:
-    """Yield, in words, what people decided about the number since `at` that would change an earlier decision."""
+    """Yield, in words, the decisions in `cases` that people made since `at`.
+
+    A call before `at` might be decided differently now.
+    """
     for appeal in cases.appeals:
         latest = appeal.closed_at or appeal.in_force_at
         if appeal.state is not AppealState.OPEN and latest is not None and latest > at:

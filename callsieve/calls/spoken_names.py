@@ -35,7 +35,7 @@ _PLAIN = re.compile(r"/[A-Za-z0-9_./-]{1,180}")
 
 
 async def keep_recordings(state: Path, use: Callable[[str], None]) -> None:
-    """Erase old recordings until cancelled. Call `use` with the directory for new recordings, with "" on a problem."""
+    """Erase old recordings until cancelled. Call `use` with their directory, or "" if it cannot be used."""
     is_logged = False
     while True:
         usable, problem = await asyncio.to_thread(_check_folder, state, time.time())

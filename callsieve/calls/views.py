@@ -104,7 +104,7 @@ class CallsShown:
 
     @property
     def has_fields(self) -> bool:
-        """Whether the filter has fields other than a view and the time that belongs to the view."""
+        """Whether the filter has any field besides the view and the time limit that the view sets."""
         view_fields = ("view", "since") if self.typed["view"] else ()
         return any(text for name, text in self.typed.items() if name not in view_fields)
 
@@ -146,7 +146,7 @@ class CallShown:
 
     @property
     def may_be_wrong(self) -> bool:
-        """Whether the action (in observe mode the would-be action) was any other than `allow`."""
+        """Whether the action, or in observe mode the would-be action, was not `allow`."""
         return self.record.would_be != "allow"
 
 
@@ -154,7 +154,8 @@ class CallShown:
 class CallsContext:
     """The settings and the time for which pages of calls are made.
 
-    `mistakes`: callers that were probably stopped by mistake, from the last search. People may have settled some since.
+    `mistakes`: callers that were probably stopped by mistake, as the last search found. People may have settled some
+    mistakes since then.
     """
 
     loaded: Loaded

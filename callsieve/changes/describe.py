@@ -80,17 +80,20 @@ def sentence_of(row: AuditRow, sentences: Mapping[str, str], who: str | Wording)
 
 
 def change_of(row: AuditRow) -> str | Wording:
-    """Return in words how the value differs before and after a change: `level 1 -> 2`."""
+    """Return in words what a change did to the value: `level 1 -> 2`."""
     return change_in_words(value_of_side(row.before), value_of_side(row.after), row.number)
 
 
 def value_of_side(text: str | None) -> Any:
-    """Return the value that the JSON in the column `before` or `after` of an audit row contains."""
+    """Return the value that is stored as JSON in the column `before` or `after` of an audit row."""
     return None if text is None else value_of(text)
 
 
 def change_in_words(before: Any, after: Any, about: str | None = None) -> str | Wording:
-    """Return `level 1 -> 2`, `name Acme, level 1`, or a removed value in brackets. Leave out the number `about`."""
+    """Return the changed fields in words: `level 1 -> 2`. A field that was empty has no arrow: `name Acme`.
+
+    If the whole value was removed, return the old value in brackets. The number `about` is left out.
+    """
     was, is_now = dict(_displayed_fields(before, about)), dict(_displayed_fields(after, about))
     if after is None:
         return Wording("({gone})", {"gone": _fields(was)}) if was else _fields({})
@@ -159,7 +162,10 @@ ChangeId = Annotated[
 
 
 def number_field(context: Context, text: str, field: str = "") -> str:
-    """Return a phone number as E.164, national numbers by the settings' region. Raise Refused for any other text."""
+    """Return a phone number as E.164. A national number is read for the region in the settings.
+
+    Raise Refused, with the name `field`, if the text is not a number.
+    """
     try:
         return number_from(text, context.settings.numbers.region)
     except EntryError as error:

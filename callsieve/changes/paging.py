@@ -61,7 +61,10 @@ def page_from(
 
 
 def page_of(rows: Sequence[T], limit: int, place: Callable[[T], tuple[object, ...]]) -> tuple[Sequence[T], str | None]:
-    """Return the rows of a page, and the next page's cursor or None. `rows`: up to `limit` rows and one more."""
+    """Return the rows of a page, and the next page's cursor or None.
+
+    `rows`: at most `limit` rows, and one more row if another page follows.
+    """
     shown = rows[:limit]
     return shown, cursor_of(place(shown[-1])) if len(rows) > limit else None
 

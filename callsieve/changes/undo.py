@@ -58,7 +58,7 @@ class Undone(NamedTuple):
 class Latest:
     """A recent change, as pages list it.
 
-    `can_undo`: whether the change is no undo, was not undone yet, and has values that were not erased with a number.
+    `can_undo`: whether the change is not an undo, was not undone yet, and its values were not erased with a number.
     `is_administrators`: whether only administrators may make and undo this change.
     """
 
@@ -71,9 +71,9 @@ class Latest:
 class UndoKind(NamedTuple):
     """The functions that restore a kind of item.
 
-    `read` parses the item in one side of an audit row. `current` returns the present item, or None. An undo removes the
-    present item with `remove`, then calls `put_back`. With `replaces` it only calls `put_back`. Files need this,
-    because a transaction cannot restore removed files if `put_back` refuses.
+    `read` parses the item in the column `before` or `after` of an audit row. `current` returns the present item, or
+    None. An undo removes the present item with `remove`, then calls `put_back`. With `replaces` it only calls
+    `put_back`. Files need this, because a transaction cannot restore removed files if `put_back` refuses.
     """
 
     read: Callable[[sqlite3.Connection, audit.AuditRow, dict[str, Any]], Any]
@@ -95,7 +95,7 @@ def put_row_back(table: str, record: type) -> UndoKind:
 
 
 def _kind_of(undo: Undo, value: dict[str, Any]) -> UndoKind:
-    """Return the UndoKind for a change. If a command changes several kinds of items, `value` shows which it was."""
+    """Return the UndoKind for a change. If a command changes several kinds of items, `value` shows which kind."""
     if undo.table:
         record = TABLE_BY_NAME[undo.table].row
         assert record is not None, undo.table
@@ -123,7 +123,10 @@ def undo(db: sqlite3.Connection, context: Context, request: UndoRequest) -> Undo
 
 
 def latest_changes(db: sqlite3.Connection, changes: Changes, number: str | None = None) -> tuple[Latest, ...]:
-    """Return the latest changes of these kinds and undos of such changes. `number`: only changes about this number."""
+    """Return the latest changes of the kinds in `changes`, and undos of such changes.
+
+    `number`: only changes about this number.
+    """
     kept = audit.latest_of(db, (*changes, *(f"undo {what}" for what in changes)), LATEST, number)
     return tuple(
         Latest(change.id, change.row, can_undo(db, changes, change), is_administrators(changes, change.row.what))
@@ -141,9 +144,9 @@ def find_made(db: sqlite3.Connection, context: Context, change_id: int) -> Lates
 
 
 def can_undo(db: sqlite3.Connection, changes: Changes, change: audit.KeptChange) -> bool:
-    """Return whether a change can be undone, unless a later change affected the same item.
+    """Return whether the kind of change allows an undo, the change was not undone yet, and its values were not erased.
 
-    The kind of change must allow an undo. The change must not be undone already, nor its values erased.
+    This function does not check whether a later change of the same item prevents the undo.
     """
     row = change.row
     is_final = not isinstance(changes.get(row.what), Undo)

@@ -18,7 +18,7 @@ class CommandError(Exception):
 
 
 class SwitchedOffError(CommandError):
-    """The settings disable this command, which a systemd unit runs. This exit code stops systemd from restarting it."""
+    """The settings disable this command, which a systemd unit runs. The exit code prevents a restart by systemd."""
 
 
 # The errors that a command may end with. Any other is a bug and shows its traceback.

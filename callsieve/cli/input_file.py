@@ -32,7 +32,11 @@ def table_in(
     bare: re.Pattern[str] | None = None,
     longest: int = FIELD_CHARACTERS,
 ) -> Iterator[tuple[CsvTable, Callable[[], int]]]:
-    """Open the table in a file. Yield it, and a function that counts the bytes read. Raise CommandError or OSError."""
+    """Open the table in a file. Yield it, and a function that counts the bytes read. Raise CommandError or OSError.
+
+    `others`: other allowed sets of columns. `bare`: matches the lines of a file without a header, one value per line.
+    `longest`: maximum length of a field, in characters.
+    """
 
     def table_of(stream: BinaryIO, name: str) -> CsvTable:
         return CsvTable(stream, columns, name, others=others, bare=bare, longest=longest)
@@ -65,7 +69,7 @@ def nothing_usable(problems: Sequence[RowProblem]) -> CommandError:
 
 
 class RowsRead(Protocol):
-    """An object that counts the rows read from a file, such as a table. `warn_of_rows` reports from this object."""
+    """An object that counts the rows read from a file, such as a table. `warn_of_rows` warns about these rows."""
 
     skipped: int
     cut: int

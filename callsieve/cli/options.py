@@ -1,6 +1,6 @@
 """Common parts of commands: `--config`, `--json`, access to the store, and questions to the user.
 
-Each change is one transaction with a row in the audit. An import replaces the numbers of an earlier import as a whole.
+Each change is one transaction with a row in the audit. A repeated import replaces all numbers of the earlier import.
 A dry run writes to a temporary store.
 """
 
@@ -153,7 +153,10 @@ def _time(name: str, text: str, now: float, read: Callable[[str, float], float])
 
 
 def confirmed(question: str, *, yes: bool, default: bool = False) -> bool:
-    """Return whether the user agrees. `yes`: do not ask. `default`: on Enter. Raise CommandError without a terminal."""
+    """Return whether the user agrees. Raise CommandError without a terminal.
+
+    `yes`: do not ask, and return True. `default`: the answer if the user only presses Enter.
+    """
     if yes:
         return True
     if not sys.stdin.isatty():
@@ -175,7 +178,10 @@ NAME_CHARACTERS = 64
 def stores(
     loaded: Loaded, *, dry_run: bool, copied: bool = False
 ) -> Iterator[tuple[sqlite3.Connection, sqlite3.Connection]]:
-    """Yield the store to read and the store to write. A dry run writes to an empty temporary store, or to a copy."""
+    """Yield the store to read and the store to write. A dry run writes to a temporary store.
+
+    `copied`: whether the temporary store begins as a copy of the store; otherwise it is empty.
+    """
     if not dry_run:
         with any_store(loaded) as db:
             yield db, db

@@ -208,7 +208,7 @@ def say_undo(change_id: int | None, config: Path | None) -> None:
 
 
 def cells_of(counts: Sequence[int], most: int, width: int) -> list[int]:
-    """Return how many cells each part of a stacked bar gets. A bar of `most` fills `width` cells.
+    """Return how many cells each part of a stacked bar gets. A bar whose counts add up to `most` has `width` cells.
 
     A part that is not 0 gets at least one cell. The largest part absorbs the rounding error, so the sum is right.
     """
@@ -272,7 +272,7 @@ def counted(total: int, what: str) -> Iterator[Callable[[], None]]:
 
 
 def watched(rows: Iterator[T], bytes_read: Callable[[], int], tell: Tell) -> Iterator[T]:
-    """Yield the rows, and report every few rows and at the end how many rows and bytes were read, by calling `tell`."""
+    """Yield the rows. Every few rows and at the end, call `tell` with how many rows and bytes were read."""
     count = 0
     for count, row in enumerate(rows, 1):
         if count % ROWS_BETWEEN_LOOKS == 0:

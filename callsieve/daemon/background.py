@@ -196,7 +196,7 @@ RECALLED_CALLS = 100
 
 
 async def keep_settings(store: StoreSupervisor, settings: Callable[[], Settings], due: asyncio.Event) -> None:
-    """Write the people and phone numbers that the settings name to the store, each time `due` is set."""
+    """Copy the people and phone numbers in the settings to the store, each time `due` is set."""
     while True:
         await due.wait()
         due.clear()
@@ -233,7 +233,7 @@ async def _times(store: StoreSupervisor, since: float, before: float) -> list[Ca
 
 
 async def _done(pending: Awaitable[None]) -> bool:
-    """Return whether the store completed the request. After a failure, pause first, so the caller may retry at once."""
+    """Return whether the store completed the request. After a failure, wait first, so the caller can retry at once."""
     try:
         await pending
     except StoreError as error:

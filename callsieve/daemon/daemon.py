@@ -297,7 +297,7 @@ class Daemon:
                 logger.info("numbering plans reloaded: %d ranges", len(site.plan))
 
     def _settings_differ(self) -> None:
-        """Note that the store may differ from the settings, because one of the two was opened or read again."""
+        """Note that the store may differ from the settings, because the store was opened or the settings were read."""
         self._weights_changed.set()
         self._settings_due.set()
 
@@ -428,8 +428,8 @@ def run(load: Callable[[], Loaded]) -> None:
 def _collect_seldom() -> None:
     """Exclude the objects made during the start from garbage collection, and run the collector rarely.
 
-    These objects live until the process ends. To scan them took a tenth of each call's processor time, and up to 30 ms
-    at once. The objects of a call are freed by reference counting.
+    These objects live until the process ends. Scanning them took a tenth of each call's processor time, and up to 30 ms
+    in one scan. The objects of a call are freed by reference counting.
     """
     gc.freeze()
     gc.set_threshold(NEW_OBJECTS)

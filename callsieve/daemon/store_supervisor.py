@@ -47,9 +47,9 @@ CHECK_SECONDS = 1.0  # how often the files are checked
 class StoreSupervisor:
     """The daemon's store, which implements `agi.screening.Knowledge`. `start` opens it, `close` closes it.
 
-    `weights`: the weights of reputations, replaced as a whole at a reload. `opened`: called each time a store is
-    opened; the file may be another than before. `incident`: the last event that may have lost data, kept until the
-    process ends, so that an administrator sees it.
+    `weights`: the weights of reputations, replaced as a whole at a reload. `opened`: a function that is called each
+    time a store is opened, perhaps a different file than before. `incident`: the last event that may have lost data,
+    kept until the process ends, so that an administrator sees it.
     """
 
     def __init__(self, path: Path, weights: Weights = DEFAULT, opened: Callable[[], None] = lambda: None) -> None:

@@ -66,13 +66,13 @@ class AppealToDecide(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """The digest of a day. `at`: the time of the tasks, in epoch seconds.
+    """The digest of a day. `at`: when the tasks were read from the store, in epoch seconds.
 
-    `mistakes`: numbers that were probably stopped or warned about by mistake. `challenged`: results of challenges.
-    `in_force`: the appeals in force, by deadline. `filed`: how many appeals are only filed. `grades`: own numbers whose
-    grade changed on the day. `labels`: label checks whose result changed on the day. `suspicions`: signs since this day
-    that analytics platforms label own numbers. `due`: tasks for own numbers within the next 24 hours. `feeds`: feeds
-    with problems. `findings`: the findings of root's `callsieve doctor`, or why they are unknown.
+    `mistakes`: numbers that were probably stopped or warned about by mistake. `challenged`: how many challenges had
+    each result. `in_force`: the appeals in force, by deadline. `filed`: how many appeals are only filed. `grades`: own
+    numbers whose grade changed on the day. `labels`: label checks whose result changed on the day. `suspicions`: signs
+    since the day began that analytics platforms label own numbers. `due`: tasks for own numbers within the next 24
+    hours. `feeds`: feeds with problems. `findings`: the findings of root's `callsieve doctor`, or why they are unknown.
     """
 
     day: date
@@ -187,7 +187,7 @@ def _of_each_number(mistakes: Iterable[FalsePositive]) -> list[FalsePositive]:
 
 
 def due_of_own_numbers(db: sqlite3.Connection, until: float) -> list[Due]:
-    """Return the tasks for own numbers until `until`, the earliest first: checks, label checks and ends of rests."""
+    """Return the tasks for own numbers that are due by `until`, the earliest first. Label checks are included."""
     return sorted(
         [*due_of(register_of(db), (), until), *label_checks_to_make(db, until)], key=lambda task: (task.at, task.number)
     )
@@ -204,7 +204,10 @@ DIGEST = "digest"
 
 
 def _emit_ready(db: sqlite3.Connection, settings: Settings, now: float) -> None:
-    """Emit the event after the set time of day. Emit it only once a day, even if the clock is set back."""
+    """Emit the event that yesterday's digest is ready, after the time of day in the settings.
+
+    The event is emitted only once a day, even if the clock is set back.
+    """
     yesterday = day_before(now).isoformat()
     clock = f"{datetime.fromtimestamp(now).astimezone():%H:%M}"
     if clock >= settings.digest.at and yesterday > (state_of(db, DIGEST) or ""):

@@ -97,7 +97,10 @@ SCREEN = Spot("callsieve", "s")
 
 @dataclass(frozen=True, slots=True)
 class _Call:
-    """A call at a place in the dialplan. `changed`: variables set so far (None: unknown). `returns`: Gosub stack."""
+    """A call at a place in the dialplan. `changed`: the variables that the call has set (None: unknown value).
+
+    `returns`: the places to which Return jumps, the latest Gosub last.
+    """
 
     at: Spot
     changed: Mapping[str, str | None] = field(default_factory=dict)

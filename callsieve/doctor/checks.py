@@ -38,7 +38,7 @@ def _has_no_removed_settings(context: finding.CheckContext) -> finding.Finding:
 
 
 def _are_traps(context: finding.CheckContext) -> finding.Finding:
-    """Check that the trap numbers in the settings work as traps. A number that a person answers is not a trap."""
+    """Check that the trap numbers in the settings work as traps. No person may answer a trap number."""
     wanted = {did.number for did in dids_of(context.loaded.settings) if did.trap}
     if not wanted:
         return finding.ok(finding.NONE)
@@ -115,7 +115,7 @@ def examine(checks: Iterable[finding.HealthCheck], context: finding.CheckContext
 
 
 def system_health(load: Callable[[], Loaded], checks: Sequence[finding.HealthCheck]) -> SystemHealth:
-    """Return the results of all checks, made without Asterisk's console. Some use the findings that root stored."""
+    """Return the results of all checks without Asterisk's console. Some checks use the findings that root stored."""
     loaded = load()
     now = time.time()
     stored = read_findings(loaded.findings_path)

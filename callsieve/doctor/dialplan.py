@@ -1,4 +1,4 @@
-"""The doctor's checks of the dialplan: CallSieve's contexts are loaded and called, and each Dial has its options."""
+"""The doctor's checks of the dialplan: CallSieve's contexts, its feature codes, and the options of each Dial."""
 
 import re
 import stat
@@ -177,7 +177,10 @@ def has_our_dial_options(context: CheckContext) -> Finding:
 
 
 def _freepbx_runs_our_hooks(steps: list[DialplanStep]) -> Finding:
-    """Check that FreePBX runs CallSieve's hooks before it dials a phone: its Dial cannot have CallSieve's options."""
+    """Check that FreePBX runs CallSieve's hooks before it dials a phone.
+
+    FreePBX needs the hooks, because its own Dial cannot have CallSieve's options.
+    """
     if any(calls_by_macro(step.context, step.application) for step in steps):
         return warn(
             Wording("this FreePBX uses Macro(), as versions 15 and 16 do: its name lookups overwrite CallSieve's tags"),
@@ -205,7 +208,7 @@ def _freepbx_runs_our_hooks(steps: list[DialplanStep]) -> Finding:
 
 
 def are_labelled(context: CheckContext) -> Finding:
-    """Check that every Dial that a call to an own number may reach has CallSieve's options."""
+    """Check that calls to own numbers reach only Dials that have CallSieve's options."""
     finding = has_our_dial_options(context)
     if finding.status is not CheckStatus.OK or TRUNK_CONTEXT in context.dialplan.contexts:
         return finding
@@ -306,7 +309,10 @@ def passcode_code(context: CheckContext) -> str:
 
 
 def code_clashes(steps: Iterable[DialplanStep]) -> list[Wording]:
-    """Return other extensions that match CallSieve's feature codes: exact ones, and patterns with a fixed first key."""
+    """Return, in words, the other extensions that match a feature code of CallSieve.
+
+    Both equal extensions and patterns count, except patterns that match anything.
+    """
     clashes: dict[tuple[str, str], Wording] = {}
     for step in steps:
         for code in FEATURE_CODES:

@@ -106,7 +106,7 @@ def first_problem(sources: Iterable[tuple[str, SourceHealth]], remedy: str) -> F
 
 
 def differs(install: str) -> Wording:
-    """Return the remedy for an installed file that differs from the file that `install` would write."""
+    """Return the remedy for an installed file that differs from the file that the command `install` would write."""
     return Wording("{command} shows what differs", {"command": install})
 
 
@@ -155,7 +155,7 @@ class CheckContext:
 
     @property
     def off_until(self) -> int | None:
-        """Return until when (epoch seconds) screening is off, as Asterisk's database says. Raise ConsoleError."""
+        """Return until when (epoch seconds) screening is off, from Asterisk's database, or None. Raise ConsoleError."""
         return parse_off(self.ask(f"database get {FAMILY} {OFF_KEY}"))
 
     @property
@@ -234,7 +234,7 @@ class CheckContext:
 
     @property
     def take_over(self) -> str:
-        """Return the command that imports the people that this PBX knows."""
+        """Return the command that imports people from this PBX."""
         return f"callsieve import people --from {'freepbx' if self.is_freepbx else 'asterisk'}"
 
     @property
@@ -281,8 +281,9 @@ Find = Callable[[CheckContext], Finding]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthCheck:
-    """A check as a capability declares it. `place`: checks are sorted along the path of a call through the system.
+    """A check as a capability declares it.
 
+    `place`: the position of the check along the path of a call through the system, by which checks are sorted.
     `as_root`: whether the check examines only Asterisk and the server, which may need root. Other checks run with the
     rights of the state directory's owner. `is_quick`: whether the check is fast enough for `status`.
     """

@@ -39,7 +39,7 @@ _ASKABLE = re.compile(r"[0-9A-Za-z+*#_.-]+", re.ASCII)
 
 
 class _EnoughAsked(Exception):
-    """As many commands as allowed have run on Asterisk's console."""
+    """The limit of commands on Asterisk's console is reached, so no further command may run."""
 
 
 class Extensions:

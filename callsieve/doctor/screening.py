@@ -99,7 +99,11 @@ def _judged_callers(db: sqlite3.Connection, now: float, loaded: Loaded) -> Findi
 def _judged_calls(
     db: sqlite3.Connection, now: float, on_since: float, left_out: Callable[[], frozenset[str]]
 ) -> Finding:
-    """Return a finding about calls since `on_since`, the end of the last `off --for`. `left_out`: numbers to ignore."""
+    """Return a finding that says how many inbound calls have decisions.
+
+    Calls before `on_since`, the end of the last `callsieve off --for`, do not count. `left_out`: returns the numbers to
+    ignore.
+    """
     switched_on = max(on_since, *(entry.row.at for entry in latest_of(db, ("on",), 1)), now - LOOKED_BACK_SECONDS)
     numbers = screened_by_number(db, switched_on, now)
     if any(entry.missed for entry in numbers):

@@ -39,10 +39,10 @@ _FORM = re.compile(r",?(?:\.[0-9])?f?")
 
 
 class Findings(msgspec.Struct, frozen=True):
-    """The findings of all checks. `at`: when they were made, in epoch seconds. `version`: which CallSieve made them.
+    """The findings of all checks. `at`: when they were made, in epoch seconds. `version`: CallSieve's version then.
 
-    `loaded_at`: when Asterisk had last loaded a module, so when it last read its configuration. `passcode_code`: the
-    feature code for a passcode to a person's page; empty if phones cannot dial this code.
+    `loaded_at`: when Asterisk had last loaded a module and read its configuration. `passcode_code`: the feature code
+    for a passcode to a person's page; empty if phones cannot dial this code.
     """
 
     at: float

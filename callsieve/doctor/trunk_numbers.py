@@ -1,4 +1,7 @@
-"""Which trunks exist, in which context their calls arrive, and their numbers: from settings, Asterisk and dialplan."""
+"""The trunks, the contexts in which their calls arrive, and the numbers that they may send.
+
+The sources are the settings, Asterisk and its dialplan.
+"""
 
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -44,7 +47,7 @@ class TrunkContext:
 
 @dataclass(frozen=True, slots=True)
 class TriedNumber:
-    """A number or pattern that a trunk may send. `forms`: ways to write it. `is_named`: the settings name it."""
+    """A number or pattern that a trunk may send. `forms`: how to write it. `is_named`: whether settings name it."""
 
     name: str
     forms: tuple[str, ...]
@@ -76,7 +79,7 @@ def _context_of(context: CheckContext, table: TrunkTable) -> str | None:
 
 
 def _trunks_of_asterisk(context: CheckContext) -> list[TrunkContext]:
-    """Return PJSIP endpoints identified by address, IAX2 users and DAHDI lines, except phones named in the settings."""
+    """Return PJSIP endpoints identified by address, IAX2 users and DAHDI lines, except phones in the settings."""
     people = context.loaded.settings.person
     phones = {person.extension for person in people} | {(person.endpoint or "").partition("/")[2] for person in people}
     phones |= _NOBODYS
@@ -98,7 +101,10 @@ def _trunks_of_asterisk(context: CheckContext) -> list[TrunkContext]:
 
 
 def undescribed_trunks(context: CheckContext, phones: Container[str]) -> list[str]:
-    """Return PJSIP endpoints identified by address that are no phone and not in any `[[trunk]]`. Raise ConsoleError."""
+    """Return the PJSIP endpoints, identified by address, that no `[[trunk]]` describes. Raise ConsoleError.
+
+    `phones`: endpoints to leave out, because they are phones.
+    """
     described = [table.channels for table in context.loaded.settings.trunk]
     trunks = [
         trunk
@@ -126,7 +132,7 @@ def _uncut(dialplan_context: str, context: CheckContext) -> str | None:
 
 
 def dahdi_contexts(etc: Path) -> list[str]:
-    """Return the contexts of the outside lines in chan_dahdi.conf. Lines with FXO signalling are phones, not lines."""
+    """Return the contexts of the outside lines in chan_dahdi.conf. Channels with FXO signalling are phones."""
     contexts: dict[str, None] = {}
     values = {"context": "default"}
     for line in walk(etc, etc / "chan_dahdi.conf"):
@@ -148,7 +154,7 @@ def numbers_to_try(
 ) -> list[TriedNumber]:
     """Return the numbers to follow from a trunk's context: from settings and dialplan, and the DIDs that were dialled.
 
-    A number that is an extension in the dialplan is tried only in this form. DIDs with `screen = false` are left out.
+    A number that is an extension in the dialplan is tried only in that form. DIDs with `screen = false` are left out.
     """
     patterns, extensions = numbers_in_dialplan(context.dialplan, dialplan_context, variables)
     settings = context.loaded.settings
@@ -209,7 +215,10 @@ def _target(application: str, variables: Mapping[str, str]) -> list[str]:
 
 
 class InboundRoutes(NamedTuple):
-    """FreePBX's inbound routes, by extension. `screened`: screened routes. `left_out`: routes excluded by choice."""
+    """FreePBX's inbound routes, by extension. `screened`: routes that CallSieve's module screens.
+
+    `left_out`: routes that an administrator excluded from screening.
+    """
 
     screened: tuple[str, ...]
     left_out: tuple[str, ...]

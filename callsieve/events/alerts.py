@@ -43,7 +43,10 @@ LINE_CHARACTERS: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A rule that applied to an event. `suppressed`: how many alerts of this rule were not sent since `since`."""
+    """The alert that an alert rule sends about an event. `name`: the name of the rule.
+
+    `suppressed`: how many alerts of this rule were not sent since `since`.
+    """
 
     name: str
     suppressed: int = 0
@@ -54,7 +57,7 @@ NAMED = frozenset({*PEOPLE, *NUMBERS})
 
 
 def with_alert(event: Event, alert: Alert) -> Event:
-    """Return the event with the alert's data, as the alert's receivers get it. All attempts have the same id."""
+    """Return the event with the alert's data, as the alert's receivers get it. Retries get the same event id."""
     about = {"name": alert.name, "event": event.id, "suppressed": alert.suppressed, "since": alert.since}
     # An id of its own: the receiver may also get the event itself, and drop repeated ids.
     rule = sha256(alert.name.encode()).hexdigest()[:8].upper()
@@ -239,7 +242,7 @@ def is_too_often(at_most: str, sent_at: tuple[float, ...], now: float) -> bool:
 
 
 def _lately(at_most: str, sent_at: tuple[float, ...], now: float) -> tuple[float, ...]:
-    """Return the times in the limit's period. A future time, from before the clock was set back, does not count."""
+    """Return the times in `sent_at` within the limit's period. Future times, from a wrong clock, do not count."""
     seconds = SECONDS_BY_UNIT[at_most.partition("/")[2]]
     return tuple(at for at in sent_at if now - seconds < at <= now)
 

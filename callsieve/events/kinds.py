@@ -97,7 +97,7 @@ class EventDescription(NamedTuple):
 
 
 def event_words(kind: EventKind, data: Data) -> Wording:
-    """Return the event's text for people. If phone numbers must be masked, the caller has masked them in `data`."""
+    """Return the event's text for people. This function does not mask phone numbers in `data`."""
     description = KINDS[kind]
     if not isinstance(description.line, Wording):
         return description.line(data)

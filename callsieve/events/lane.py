@@ -40,8 +40,9 @@ class _Stored:
 class Lane:
     """The deliveries to one receiver.
 
-    `chance()` returns a random value from 0 to 1. `cursor`: earlier deliveries were loaded or left in the store on
-    purpose. `resets`: how many resets there were. Deliveries read before a reset must not be loaded after the reset.
+    `chance()` returns a random value from 0 to 1. `cursor`: the position in the store up to which deliveries were
+    loaded, or left in the store on purpose. `resets`: how many resets there were. Deliveries read before a reset must
+    not be loaded after the reset.
     """
 
     def __init__(self, name: str, chance: Callable[[], float]) -> None:
@@ -88,7 +89,10 @@ class Lane:
         return [place for place, _ in zip(waiting, range(room), strict=False)]
 
     def refill(self, subject: str, deliveries: Sequence[Delivery], had: Collection[int] = ()) -> None:
-        """Add deliveries of a subject that `due` returned. If fewer than OF_SUBJECT, the store has no others."""
+        """Add deliveries of a subject that `due` returned. `had`: events already delivered, but not recorded yet.
+
+        Fewer than OF_SUBJECT deliveries mean that the store has no others.
+        """
         if len(deliveries) < OF_SUBJECT:
             self._stored.pop(subject, None)
         else:
@@ -182,7 +186,10 @@ class Lane:
             self.paused_until = now + self._wait(self._failures - FAILURES_UNTIL_PAUSE + 1, None)
 
     def _wait(self, attempts: int, asked: float | None) -> float:
-        """Return the seconds before a retry: as `asked`, or a growing random time so that retries do not coincide."""
+        """Return the seconds before a retry: the pause `asked` for by the receiver, within limits.
+
+        Otherwise the pause grows with `attempts` and is partly random, so that retries do not coincide.
+        """
         if asked is not None:
             return min(max(asked, LEAST_WAIT_SECONDS), LONGEST_ASKED_SECONDS)
         return wait_seconds(attempts, FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS) * (0.8 + 0.4 * self._chance())

@@ -288,7 +288,7 @@ class _LaneTasks:
         self._awake.set()
 
     async def _named(self, event: Event) -> Event:
-        """Return the event. If people read what the receiver gets, add the names that the store has."""
+        """Return the event. If people read the receiver's messages, add the names that the store has for the event."""
         if getattr(self._receiver, "reads_names", False):
             with suppress(StoreError):
                 return replace(event, names=await self._store.read(names_of_event, event))

@@ -21,7 +21,7 @@ from reputation.own.hours import Hours, HoursTable, parse_spans, read_apart
 
 
 class LawSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A page on which rows are based. `read`: the day on which we read the page. `cite`: its short name in reasons."""
+    """A page on which rows are based. `read`: the day on which we read the page. `cite`: its short name in a reason."""
 
     name: str
     cite: str
@@ -180,7 +180,7 @@ def row_for(rows: Iterable[R], number: str, at: float) -> R | None:
 
 
 def binding(rows: Sequence[R], number: str, at: float) -> R | None:
-    """Return the binding row for this number that is in force at `at`, chosen as in `row_for`; None without any."""
+    """Return the binding row for this number that is in force at `at`, chosen as in `row_for`, or None."""
     return row_for([row for row in rows if row.is_binding], number, at)
 
 

@@ -173,7 +173,7 @@ class CalledPlace:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallingHours:
-    """The hours when people may be called, by country. Outgoing calls are checked by them, and statistics use them.
+    """The hours when people may be called, by country. The check of outgoing calls and the statistics use these hours.
 
     Attributes:
         local: The hours of places that differ from the `usual` hours.
@@ -218,7 +218,10 @@ def is_surely_outside(place: CalledPlace, at: float) -> bool:
 
 
 def is_good_time(place: CalledPlace, at: float) -> bool:
-    """Return whether `at` is good in all zones of the number. If the zones share no hours, one zone is enough."""
+    """Return whether people may be called at `at` in all zones of the number.
+
+    If the zones have no hours in common, one zone is enough.
+    """
     if not place.zones:
         return True
     opened = [is_open(place.hours, zone, at) for zone in place.zones]
@@ -303,7 +306,7 @@ class QuietHours:
 
     @classmethod
     def of(cls, usual: QuietWeights, written: Mapping[str, str]) -> QuietHours:
-        """Return the quiet hours of all people. `written`: their own hours, by extension, as stored text (WRITTEN)."""
+        """Return the quiet hours of all people. `written`: people's own hours by extension, as stored (WRITTEN)."""
         return cls(usual, {extension: _parse(text, usual) for extension, text in written.items()})
 
     def is_resting(self, extension: str, now: float) -> bool:

@@ -176,7 +176,10 @@ def _countries(units: Iterable[_Unit]) -> list[str]:
 
 
 def _significant(network: Network, units: Sequence[_Unit], rest: Sequence[_Unit], comparisons: int) -> list[Suspicion]:
-    """Return the significant differences of `units` from the control group `rest`, corrected for `comparisons`."""
+    """Return the differences of `units` from the control group `rest` that are significant.
+
+    `comparisons`: for how many comparisons the significance is corrected.
+    """
     was, now = _sum(network, (unit.was for unit in units)), _sum(network, (unit.now for unit in units))
     blocked = [(-1, now.blocked, now.calls), (1, was.blocked, was.calls)]
     suspicions = []

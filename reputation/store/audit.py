@@ -112,7 +112,7 @@ WORDS = "SELECT DISTINCT {} FROM audit ORDER BY 1 LIMIT 200"
 
 
 class AuditFilter(NamedTuple):
-    """A search in the audit. A field that is None matches all. `about`: a number or name. `before`: only older ids."""
+    """A search in the audit. A field that is None matches all. `about`: a number or name. `before`: only lower ids."""
 
     who: str | None = None
     what: str | None = None

@@ -173,7 +173,10 @@ if __name__ == "__main__":
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """The result of a recovery. `quarantined`: the damaged file, if any. `backup`: None if the new store is empty."""
+    """The result of a recovery.
+
+    `quarantined`: the damaged file, if any. `backup`: the backup that was used; None if the new store is empty.
+    """
 
     path: Path
     quarantined: Path | None

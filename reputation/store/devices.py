@@ -64,7 +64,7 @@ class Device(NamedTuple):
         seen_at: When the page was last used, to the minute.
         expires_at: When the device is signed out.
         address: Where the person signed in from.
-        agent: The name that the browser gives.
+        agent: The User-Agent text of the browser.
     """
 
     id: int

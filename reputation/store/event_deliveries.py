@@ -161,7 +161,7 @@ def deliveries_of_subject(
 
 
 def record_deliveries(db: sqlite3.Connection, receiver: str, progress: Progress, at: float) -> None:
-    """Record the results of deliveries, in a transaction. A result that is recorded twice only makes a count wrong."""
+    """Record the results of deliveries, in a transaction. Recording a result twice only makes a count wrong."""
     db.executemany(DELIVERED, ((receiver, seq) for seq in (*progress.delivered, *progress.skipped)))
     for failure in progress.failed:
         dead_at = at if failure.next_at is None else None

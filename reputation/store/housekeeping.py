@@ -152,7 +152,7 @@ Counts = dict[str, int]
 
 
 class HousekeepingReport(NamedTuple):
-    """The result of a job's last run. `did`: how many rows the job changed, by kind, without zeros."""
+    """The result of a job's last run. `did`: how many rows the job changed, by kind; kinds with 0 are left out."""
 
     job: str
     at: float

@@ -307,7 +307,7 @@ def _tied(db: sqlite3.Connection, outcome: OutcomeRecord) -> OutcomeRecord:
 
 
 def _may_be_screened(outcome: OutcomeRecord, now: float) -> bool:
-    """Return whether the journal may still get a decision about the call. For an old call from a CDR: False."""
+    """Return whether the journal may still get a decision about the call; False for an old call from a CDR."""
     is_new = outcome.source == LIVE or outcome.ended_at > now - SETTLE_SECONDS
     return is_new and outcome.direction is Direction.INBOUND and outcome.number is not None
 

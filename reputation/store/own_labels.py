@@ -107,7 +107,7 @@ def label_check_before(db: sqlite3.Connection, check: LabelCheck) -> LabelCheck 
 
 
 def label_checks_of(db: sqlite3.Connection, number: str, limit: int = 100) -> list[LabelCheck]:
-    """Return the checks of a number, newest first."""
+    """Return the label checks of a number, newest first."""
     return [_check(row) for row in db.execute(OF_NUMBER, (number, limit))]
 
 

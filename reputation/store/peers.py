@@ -186,7 +186,7 @@ class TakenIndex(NamedTuple):
 
 
 def replace_peers(db: sqlite3.Connection, wanted: Mapping[str, WantedPeer]) -> None:
-    """Set the companies that the settings name, by name. Call it in a transaction."""
+    """Replace the companies that the settings name. `wanted`: the companies by name. Call it in a transaction."""
     known = {name: rest for name, *rest in db.execute("SELECT name, of, in_settings, weight, every_seconds FROM peer")}
     for name, peer in wanted.items():
         if known.get(name) != [peer.of, 1, peer.weight, peer.every_seconds]:

@@ -64,12 +64,12 @@ def is_public(db: sqlite3.Connection, reference: str) -> bool:
 
 
 def keep_cleared(db: sqlite3.Connection, reference: str, text: str, key: str) -> None:
-    """Store the signed statement that the appeal's number was cleared, and the public key as base64."""
+    """Store the signed statement that the appeal's number was cleared, and the public key (base64) of the signature."""
     db.execute(KEEP_CLEARED, (text, key, reference))
 
 
 def cleared_of(db: sqlite3.Connection, reference: str) -> tuple[str, str] | None:
-    """Return the statement that the appeal's number was cleared, and the public key; None without a statement."""
+    """Return the signed statement that the appeal's number was cleared, and its public key, or None."""
     return next(((str(text), str(key)) for text, key in db.execute(CLEARED, (reference,))), None)
 
 
@@ -109,7 +109,10 @@ def code_of(db: sqlite3.Connection, about: str) -> appeals.Code | None:
 
 
 def try_code(db: sqlite3.Connection, about: str, text: str, at: float) -> appeals.ProofAnswer:
-    """Check the text against the code. A right code is used up and a wrong try is counted, so commit afterwards."""
+    """Check the text against the code that is stored under the key `about`.
+
+    A right code is used up and a wrong try is counted, so commit afterwards.
+    """
     answer = appeals.answer_of(code_of(db, about), text, about, at)
     if answer is appeals.ProofAnswer.RIGHT:
         db.execute(SPENT, (about,))

@@ -117,7 +117,8 @@ def _key(number: str) -> int:
 class Consent(NamedTuple):
     """A person's agreement to be called.
 
-    `proof`: a text, or where the document is kept; `until`: when it ends, null for never; `person`: who recorded it.
+    `proof`: a text, or where the document is kept; `until`: when the consent ends, null for never; `person`: who
+    recorded the consent.
 
     Attributes:
         number: A telephone number: E.164, or the key of a service number.

@@ -38,7 +38,7 @@ def people_here(db: sqlite3.Connection) -> int:
 
 
 def sample_salt(db: sqlite3.Connection) -> bytes:
-    """Return the salt of the hash that draws the control sample."""
+    """Return the salt of the hash that selects calls for the control sample."""
     return bytes(db.execute(SALT).fetchone()[0])
 
 

@@ -149,7 +149,7 @@ def use_weights(db: sqlite3.Connection, weights: Weights) -> bool:
 
 
 def fold_next(db: sqlite3.Connection, limit: int) -> int:
-    """Recompute at most `limit` standings after a change of weights, without events. Return how many; 0: done."""
+    """Recompute at most `limit` standings after a change of weights, without events. Return how many; 0 means done."""
     (after,) = db.execute("SELECT after FROM folding").fetchone()
     if after is None:
         return 0
@@ -189,7 +189,7 @@ def refresh_reporters(db: sqlite3.Connection, reporters: Iterable[str]) -> None:
 
 
 def settled_of(db: sqlite3.Connection, reporter: str) -> Settled:
-    """Return how cases ruled on the reporter's marks. For a reporter of another site: on all marks of that site."""
+    """Return how cases ruled on the reporter's marks. For a reporter of another site, all marks of that site count."""
     site = site_of(reporter)
     row = db.execute(SETTLED_OF_SITE, {"site": site}) if site else db.execute(SETTLED, (reporter,))
     return Settled(*[int(count) for count in row.fetchone()])

@@ -54,7 +54,7 @@ AppealArgument = Annotated[
 
 
 def in_force(appeal: Appeal) -> str:
-    """Return a sentence that says what an appeal in force changes, and by when to decide the appeal."""
+    """Return a sentence that says what an appeal in force changes, and until when the appeal must be decided."""
     due = due_at(appeal)
     until = f" Decide it by {when(due - 1)}." if due is not None else ""
     return (
@@ -219,7 +219,7 @@ def decide(
     remove: RemoveOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Decide an appeal. If the appeal is upheld, all spam marks of the number until now no longer count."""
+    """Decide an appeal. If the appeal is upheld, the spam marks that the number has so far no longer count."""
     loaded = settings_of(config)
     request = RulingRequest(appeal, ruling, reason, category_only, tuple(remove or ()))
     done = perform(loaded, operations.decide, request, existing=True)
@@ -244,7 +244,7 @@ def clear(
     remove: RemoveOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Show what still stops calls of a number whose appeal was upheld, and remove these stops: list, policy, people."""
+    """Show what still stops calls after an upheld appeal. With `--remove`, remove the named kinds of stops."""
     loaded = settings_of(config)
     if not remove:
         with existing_store(loaded) as db:

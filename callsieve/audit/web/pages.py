@@ -30,7 +30,10 @@ class ChangeShown:
 
 @dataclass(frozen=True, slots=True)
 class AuditShown:
-    """Content of the audit page. `older`: first id of the next page. `whos`, `whats`: values for the filters."""
+    """Content of the audit page. `older`: the first id of the next page, or None.
+
+    `whos`, `whats`: the authors and the kinds of change among which the filters let people choose.
+    """
 
     changes: tuple[ChangeShown, ...]
     older: int | None
@@ -60,7 +63,7 @@ async def undo_own(req: PageRequest) -> Response:
 
 
 def audit_shown(db: sqlite3.Connection, wanted: AuditFilter, known: Changes) -> AuditShown:
-    """Return the content of the audit page. Reads one extra row, to know whether older rows exist."""
+    """Return the content of the audit page. One extra row is read from the store, to know whether older rows exist."""
     kept = search_audit(db, wanted)
     shown = kept[:PAGE_ROWS]
     older = shown[-1].id if len(kept) > PAGE_ROWS else None

@@ -68,7 +68,7 @@ class EventStreams:
 
 
 def keep_stream(db: sqlite3.Connection, weights: Weights, now: float) -> None:
-    """Keep new events for streams. Keeping ends when no program has read a stream for a week."""
+    """Keep new events for streams. Events are kept until no program has read a stream for a week."""
     use_stream(db, tuple(EventKind), weights)
     set_state(db, STREAM_READ, day(now), now)
 
@@ -106,7 +106,10 @@ async def stream(
     ending: asyncio.Event,
     clock: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[bytes]:
-    """Yield events of these kinds after a position, until `until`, the end of the process, or a store failure."""
+    """Yield events of these kinds after a position.
+
+    The stream ends at the time `until`, when `ending` is set, or if the store fails.
+    """
     with streams.open(who):
         sent_at = clock()
         yield b"retry: 1000\n\n" + (GAP if place.has_gap else b"")

@@ -255,7 +255,7 @@ class _BoundedReplies:
 
 
 class _Smtp(_BoundedReplies, smtplib.SMTP):
-    """An SMTP client that connects later. smtplib sets `_host`, for checking the certificate, only on connecting."""
+    """An SMTP client that connects later. It sets `_host`, which smtplib needs to check the certificate."""
 
     def __init__(self, host: str) -> None:
         super().__init__(timeout=STEP_SECONDS)

@@ -222,7 +222,10 @@ class MqttReceiver:
         await client.publish(availability_topic(prefix), ONLINE, qos=1, retain=True)
 
     async def _publish_state(self, client: aiomqtt.Client) -> None:
-        """Publish each changed state, every STATE_SECONDS and soon after an event, until the connection is lost."""
+        """Publish the state whenever it has changed, until the connection is lost.
+
+        The state is read every STATE_SECONDS and soon after an event.
+        """
         lost = asyncio.create_task(_until_lost(client))
         published = b""
         try:

@@ -337,7 +337,7 @@ def _where(kind: Kind) -> str:
 
 
 def is_of_another(db: sqlite3.Connection, kind: Kind, row: SharedRow, site: str) -> bool:
-    """Return whether the row with this key belongs to another site. For kinds whose key contains a site name: False."""
+    """Return whether the row with this key belongs to another site; False for kinds whose key contains a site name."""
     if not kind.named or not set(kind.named).isdisjoint(kind.key):
         return False
     keys = " AND ".join(f"{column} = ?" for column in kind.key)
