@@ -1,6 +1,6 @@
 """`python -m benchmarks [NAME ...] [--quick] [--largest N] [--write PAGE]`: measure, and print a table.
 
-The exit code is 0 whatever the results are: benchmarks report, tests judge. 1 means that a benchmark could not run.
+The exit code is 0 whatever the results are, because only tests judge results. It is 1 if a benchmark could not run.
 """
 
 from __future__ import annotations

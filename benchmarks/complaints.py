@@ -1,8 +1,9 @@
 """`python -m benchmarks.complaints [--data DIR] [--write]`: measure how well feeds and blocks predict later complaints.
 
-It reads two public files (benchmarks/accuracy/RESULTS.md): complaints about US callers in order of publication, and the
-main numbers of US hospitals. Earlier complaints are used as the feed. The numbers of later complaints, and the
-hospitals, are the callers. The model's own families of evidence decide: feeds, and blocks of 1000 numbers.
+The benchmark reads two public files (benchmarks/accuracy/RESULTS.md): complaints about US callers in order of
+publication, and the main numbers of US hospitals. Earlier complaints are used as the feed. The numbers of later
+complaints, and the hospitals, are the callers. The model's own families of evidence decide: feeds, and blocks of 1000
+numbers.
 """
 
 from __future__ import annotations

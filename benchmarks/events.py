@@ -123,7 +123,7 @@ def cpu_seconds_of(stream: bytes) -> float:
 
 
 def trunk_of(channel: str) -> str | None:
-    """Return the lab's trunk if the channel belongs to it."""
+    """Return the lab's trunk if the channel belongs to this trunk, else None."""
     return "carrier" if channel.startswith("PJSIP/carrier") else None
 
 

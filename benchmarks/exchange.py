@@ -1,7 +1,7 @@
 """Measures time, memory and size when a company publishes a million numbers and another company downloads them.
 
 Each step runs in its own process, whose memory is measured. Three to five people have marked every number. Between two
-publications one number in a hundred changes: half of the changed numbers are removed, half are new.
+publications one number in a hundred changes: half of the changed numbers are removed, and half are new.
 """
 
 from __future__ import annotations

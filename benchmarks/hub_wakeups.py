@@ -57,7 +57,7 @@ class Connected(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """CPU milliseconds to push a row, and to wake a site that pulls it.
+    """CPU milliseconds to push a row, and to wake a site that pulls the row.
 
     `idle`: share of a core per connected site.
     """
@@ -179,7 +179,7 @@ def _is_marked(db: sqlite3.Connection, number: str) -> bool:
 
 @asynccontextmanager
 async def _connected(server: PostgreSql, folder: Path, count: int) -> AsyncIterator[list[Store]]:
-    """Yield the stores of `count` sites that share everything during the `with` block."""
+    """Connect `count` sites that share everything during the `with` block, and yield the stores of these sites."""
     stores = []
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
         tasks = []

@@ -1,9 +1,9 @@
 """`python -m benchmarks.instructions [--rounds N] [--write]`: count the CPU instructions of work that calls wait for.
 
 Times vary with the load of the machine. Instruction counts vary only by a few percent. Valgrind counts instructions in
-a process that makes about 1,000 decisions, tracks 1,000 calls over AMI, or replays 10,000 events. It also counts a
-process that does a tenth of this work. The difference is the cost without the start of the process. The start itself is
-measured with a process that makes no decision.
+a process that makes about 1,000 decisions, tracks 1,000 calls over AMI, or replays 10,000 events. Valgrind also counts
+instructions in a process that does a tenth of this work. The difference is the cost without the start of the process.
+The start itself is measured with a process that makes no decision.
 
 The exit code is 1 if a count exceeds the baseline in instructions.json by more than MOST_GROWTH. Other builds of Python
 need more or fewer instructions. Counts of a build without a baseline are printed, and pass. `--write` replaces the

@@ -1,8 +1,8 @@
 """`python -m benchmarks.pythons PYTHON...`: measure CPU time of a decision, a replay and a start with several Pythons.
 
 Each PYTHON is the interpreter of an environment in which the project is installed. All interpreters are measured in
-turns. The minimum of ROUNDS counts, because other work on the machine only adds time. `benchmarks.instructions` counts
-the instructions of a single Python.
+turns. Each result is the minimum of ROUNDS rounds, because other work on the machine only adds time.
+`benchmarks.instructions` counts the instructions of a single Python.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ EACH = ("-trace_rtt", "-rtt_freq", "1")
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """A load of `calls` calls to a DID, `rate` a second, at most `concurrent` at once, from `callers` in rotation.
+    """Calls to a DID: `calls` in all, `rate` per second, at most `concurrent` at once. The `callers` take turns.
 
     `expected` is the final response that counts as success, 200 or a refusal. An answered call lasts `talk_seconds`.
     `key` is pressed `key_after` seconds after the answer, by SIP INFO: the trunk's dtmf_mode must be info.

@@ -157,9 +157,9 @@ _KEY = "Content-Type: application/dtmf-relay\nContent-Length: [len]\n\nSignal={k
 
 
 def load_call(*, expected: int, hang_up_after: float, key: str = "", key_after: float = 1.0) -> str:
-    """Return the scenario for a load. A call fails unless its response is `expected`. Callers come from a list.
+    """Return the scenario for a load. A call fails unless its response is `expected`.
 
-    `key` is pressed `key_after` seconds after the answer, by SIP INFO.
+    SIPp reads the callers' numbers from a file. `key` is pressed `key_after` seconds after the answer, by SIP INFO.
     """
     steps = [
         request(

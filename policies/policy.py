@@ -159,7 +159,7 @@ LeftRule = tuple[tuple[Condition, ...], Ruling]
 
 
 class RuleTable:
-    """The rules of a policy, with a cache of the rules that can still match, keyed by field values that recur.
+    """The rules of a policy, with a cache of the rules that can still match for each combination of field values.
 
     A condition gives the same result whenever the fields in its `reads` have the same values. Nearly all calls repeat
     such values, so the condition is tested once for each combination. A rule cannot match if a field in a condition's

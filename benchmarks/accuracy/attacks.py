@@ -195,7 +195,7 @@ def _spoof_elsewhere(attack: Attack) -> list[Dated]:
 
 
 def _spoof_in_bursts(attack: Attack) -> list[Dated]:
-    """Make the robot ring `spoofed_burst` people once each within an hour, on every day."""
+    """On every day, make the robot ring `spoofed_burst` people within an hour, each of them once."""
     p = attack.parameters
     bursts = [
         one_ring_burst(attack.caller, attack.begin + day * DAY_SECONDS, p.spoofed_burst)

@@ -1,4 +1,4 @@
-"""Simulation of calls that CallSieve screens. Decisions change how calls end, and so what CallSieve learns.
+"""Simulation of calls that CallSieve screens. Decisions change how calls end, and therefore what CallSieve learns.
 
     tally_of(office, plan, Screening("balanced", parameters), read_from) -> Tally
 

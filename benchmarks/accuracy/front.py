@@ -50,7 +50,7 @@ BASE, COLD, LISTED, WRONGLY = STANDARD_NAME, offices.COLD, offices.LISTED, offic
 
 
 class Fact(NamedTuple):
-    """A row of the first table. A row without a figure is a heading."""
+    """A row of the first table. A row without a measure is a heading."""
 
     caption: str
     measure: Measure | None = None

@@ -105,7 +105,7 @@ class Simple:
 
 
 def any_mark(tally: Tally, _now: float) -> bool:
-    """Stop for ever after a single mark, like FreePBX's blacklist if everybody may add numbers."""
+    """Return whether anybody ever marked the number, like FreePBX's blacklist if everybody may add numbers."""
     return tally.marks >= 1
 
 
@@ -118,7 +118,7 @@ def three_reporters(tally: Tally, now: float) -> bool:
 
 
 def beta(tally: Tally, _now: float) -> bool:
-    """Stop if the mean of Beta(1 + marks, 1 + good talks) is 0.8 or more (Josang & Ismail 2002).
+    """Return whether the mean of Beta(1 + marks, 1 + good talks) is 0.8 or more (Josang & Ismail 2002).
 
     Repeated marks by the same person count.
     """
@@ -126,7 +126,10 @@ def beta(tally: Tally, _now: float) -> bool:
 
 
 def wilson(tally: Tally, now: float) -> bool:
-    """Stop if the lower Wilson bound of the share of people who say spam is 0.5 or more. Uses the last 125 days."""
+    """Return whether the lower Wilson bound of the share of people who say spam is 0.5 or more.
+
+    Only the last 125 days count.
+    """
     return wilson_bound(tally.distinct(now, 125), tally.distinct(now, 125, Verdict.OK)) >= 0.5
 
 

@@ -149,7 +149,10 @@ def contact(office: Office, place: int) -> Plan:
 
 
 def service(office: Office, place: int) -> Plan:
-    """Return the plan of a customer-service line that calls random people. On some of these lines a machine calls."""
+    """Return the plan of a customer-service line that calls random people.
+
+    Machines make the calls of some of these lines.
+    """
     p = office.parameters
     nature = Nature.MACHINE if place % round(1 / p.machines) == 0 else Nature.STAFF
     caller = Caller(office, Kind.SERVICE, place, nature)
@@ -157,12 +160,12 @@ def service(office: Office, place: int) -> Plan:
 
 
 def established(office: Office, place: int) -> Plan:
-    """Return the plan of a customer-service line on which people call."""
+    """Return the plan of a customer-service line whose calls are made by people."""
     return service(office, place + place // (round(1 / office.parameters.machines) - 1) + 1)
 
 
 def established_machine(office: Office, place: int) -> Plan:
-    """Return the plan of a customer-service line on which a machine calls."""
+    """Return the plan of a customer-service line whose calls are made by a machine."""
     return service(office, place * round(1 / office.parameters.machines))
 
 

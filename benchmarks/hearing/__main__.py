@@ -1,4 +1,4 @@
-"""Measure recognition, speed, robots recognised, and people called robots: a simulation with synthetic voices.
+"""Measure how well and how fast simulated callers are recognised, and how many of them are judged to be robots.
 
     python -m benchmarks.hearing [--model FOLDER] [--robots FOLDER] [--every N]
 

@@ -78,7 +78,7 @@ LINES = (
 
 
 def speak(speech: SpeechPaths, wanted: Iterable[Wanted], folder: Path) -> dict[Wanted, Any]:
-    """Return the samples of each text by each speaker, at 8 kHz, from -1 to 1."""
+    """Return the samples of each wanted text and speaker, at 8 kHz, with values from -1 to 1."""
     paths = {each: folder / f"{number}.raw.wav" for number, each in enumerate(wanted)}
     piper = [(text, one.pace, str(path)) for (text, one), path in paths.items() if not one.espeak]
     command = (str(speech.python), "-c", _PIPER, str(speech.voice / f"{VOICE}.onnx"))

@@ -122,7 +122,7 @@ class OwnNumberShown:
     """An own number with its health.
 
     Attributes:
-        number: The number, E.164.
+        number: The number in E.164 format.
         register: The entry in the register; null if the number is not registered.
         health: The health of the number.
         to_owner: A sentence that explains what spam marks can do to the number.

@@ -1,4 +1,4 @@
-"""Client for Asterisk's console, used by the off switch, `doctor` and `asterisk install`. It works without the daemon.
+"""Client for Asterisk's console that works without the daemon: for the off switch, `doctor` and `asterisk install`.
 
     console(settings, "core show version")         run a command and return its output as text
     database_put(settings, "off", "9999999999")    set the key `callsieve/off` in AstDB, Asterisk's database
@@ -116,7 +116,7 @@ def value_in(output: str) -> str | None:
 
 
 def until_words(until: int, now: float) -> Wording:
-    """Return `until 2026-10-05 14:30 CEST`, or `until it is switched on` for a time centuries ahead."""
+    """Return a text such as `until 2026-10-05 14:30 CEST`; for a time centuries ahead, `until it is switched on`."""
     if until - now > 100 * 365 * 86400:
         return Wording("until it is switched on")
     return Wording("until {time}", {"time": f"{datetime.fromtimestamp(until).astimezone():%Y-%m-%d %H:%M %Z}"})

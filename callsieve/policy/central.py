@@ -1,7 +1,8 @@
-"""One policy for many sites: one site publishes it, others accept it. The hub distributes policies but activates none.
+"""One policy for many sites: one site publishes the policy, and the others accept it.
 
-An accepted policy is a file (callsieve/site_policies.py). The policy is in force where a setting, an activation, a
-scope or another policy names it. Publishing and accepting change nothing else at a site.
+The hub distributes policies but activates none. An accepted policy is a file (callsieve/site_policies.py). The policy
+is in force where a setting, an activation, a scope or another policy names it. Publishing and accepting change nothing
+else at a site.
 """
 
 import sqlite3

@@ -154,7 +154,7 @@ class CaseTried(NamedTuple):
         passed: Whether the decision is as expected.
         differs: How the decision differs from the expected one.
         policy: The policy that decided.
-        action: The action.
+        action: The action of the decision.
         would_be: The action without observe mode.
         rule: The rule that decided.
         reason: The reason, in English.
