@@ -181,7 +181,7 @@ class ScreeningStatus:
         why: Why calls are not screened; empty if calls are screened.
         remedy: How to solve the problem; empty without a problem.
         is_partial: Whether some trunks send their calls to CallSieve, and others do not.
-        by: The user who switched screening off, as in the audit; empty for nobody or unknown.
+        by: The user who switched screening off, named as in the audit; empty for nobody or unknown.
         reason: The reason that the user in `by` gave.
         confirmed_at: When calls were last known to come through: a decision, or a check of the trunks.
         is_daemon_up: Whether the daemon answered, although the state is unknown for another reason.
@@ -239,7 +239,10 @@ class HealthCause:
 
 @dataclass(frozen=True, slots=True)
 class SystemHealth:
-    """The results of all checks at the time `at`; empty before the first run. `is_central`: on a central console."""
+    """The results of all checks at the time `at`; empty before the first run.
+
+    `is_central`: whether a central console shows the results.
+    """
 
     at: float = 0.0
     checks: tuple[Check, ...] = ()

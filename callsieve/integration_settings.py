@@ -226,7 +226,10 @@ class AlertTable(setting_types.SettingsTable, frozen=True):
 
 
 class DigestTable(setting_types.SettingsTable, frozen=True):
-    """The daily mail about the previous day. `at`: the time of day on this server. `to`: recipients; empty: no mail."""
+    """The daily mail about the previous day. `at`: when to send the mail, as a time of day on this server.
+
+    `to`: the recipients; empty: no mail.
+    """
 
     at: setting_types.Clock = "07:00"
     to: tuple[setting_types.MailAddress, ...] = ()

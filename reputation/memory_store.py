@@ -50,7 +50,10 @@ from reputation.weights import DEFAULT, Weights
 
 @dataclass(slots=True)
 class _Watched:
-    """The state of a block in an auth class. `suspects`: numbers that may be bad. `moved`: numbers to check again."""
+    """The state of a block of 1000 numbers in an auth class.
+
+    `suspects`: numbers that may be bad. `moved`: numbers to check again.
+    """
 
     moved: set[str]
     suspects: set[str] = field(default_factory=set)

@@ -66,7 +66,10 @@ class AuthClass(StrEnum):
 
 
 def auth_class_of(attestation: Attestation, verification: Verification, trusted: bool) -> AuthClass:
-    """Return the auth class of a call. A failed verification outweighs a trusted trunk. Only a verified A counts."""
+    """Return the auth class of a call.
+
+    A failed verification outweighs a trusted trunk. An attestation authenticates only if it is a verified A.
+    """
     return _AUTH_CLASS_OF[attestation, verification, trusted]
 
 
@@ -133,7 +136,7 @@ class Witnesses(NamedTuple):
     """How many witnesses have evidence against a number. Another site counts as a single witness.
 
     Attributes:
-        seen: How many there are. Counting stops at the most that any office needs.
+        seen: How many witnesses were found. Counting stops at the highest count that any office needs.
         label: How many are needed for a label.
         challenge: How many are needed for a challenge.
     """
@@ -424,7 +427,10 @@ NEVER_CHALLENGED = ChallengeHistory()
 
 
 class ControlSample(NamedTuple):
-    """How the control sample is drawn: one of `every` warned calls gets no tag, by the site's `salt`; 0: none."""
+    """How the control sample is drawn: one in `every` warned calls gets no tag; 0: every call gets its tag.
+
+    `salt`: the site's key for the random choice.
+    """
 
     salt: bytes = b""
     every: int = 0

@@ -247,7 +247,8 @@ def number_type_of(e164: str) -> NumberType:
 def time_zones_of(e164: str) -> tuple[str, ...]:
     """Return the IANA names of the time zones in which the number may be, in order; empty if unknown (`+800`).
 
-    A landline is in one zone, a mobile number in all zones of its country, a North American toll-free number in forty.
+    A landline is in one zone. A mobile number may be in all zones of its country, a North American toll-free number in
+    forty zones.
     """
     from phonenumbers.timezone import time_zones_for_geographical_number, time_zones_for_number  # only where asked for
 
@@ -318,8 +319,8 @@ def _spaced(number: str) -> str:
 def masked(text: str | None) -> str:
     """Return the text with digits hidden, for logs: only the start of a number and its last two digits are shown.
 
-    At least four digits are hidden: `+442071838750` becomes `+4420******50`. Words such as `anonymous` are kept. Other
-    text becomes stars, an empty text `-`.
+    At least four digits are hidden: `+442071838750` becomes `+4420******50`. Words such as `anonymous` are kept. Any
+    other text becomes stars. An empty text becomes `-`.
     """
     if not text:
         return "-"

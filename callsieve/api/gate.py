@@ -367,6 +367,6 @@ def with_api(pages: ASGIApp, api: ApiGate, state: AppState) -> ASGIApp:
 
 
 def is_local_request(scope: Scope) -> bool:
-    """Return whether a request came from this server. Then its token was not sent over a network."""
+    """Return whether a request came from this server. If so, its token was not sent over a network."""
     client = scope.get("client")
     return client is None or network_of(client[0]) == LOOPBACK

@@ -1,8 +1,8 @@
 """The signed statement that a number was cleared, made when an appeal from the public page is upheld.
 
 The statement is stored, so the process that serves the public page needs no signing key. The statement contains a link
-to a page that shows whether the ruling is still valid. The link ends in a random text, so nobody can guess the
-references of appeals.
+to a page that shows whether the ruling is still valid. Besides the appeal's reference the link contains a random text,
+so nobody can find appeals by guessing references.
 """
 
 import secrets

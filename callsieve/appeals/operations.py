@@ -278,10 +278,7 @@ def decide(db: sqlite3.Connection, context: Context, request: RulingRequest) -> 
 
 
 def clear(db: sqlite3.Connection, context: Context, request: ClearRequest) -> AppealChange:
-    """Remove what still stops calls of a number whose appeal was upheld.
-
-    If no stop is left, also sign the statement that the number was cleared.
-    """
+    """Remove what stops calls after an upheld appeal. If no stop is left, sign the statement that clears the number."""
     kinds = stop_kinds(request.remove)
     about = appeal_about(db, context, request.appeal)
     with change(db, context, "appeal clear", about.number, about.reference) as changed:

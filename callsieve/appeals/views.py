@@ -84,7 +84,7 @@ class CaseShown:
     - `number`: what the page of the number shows. `marks`: the marks to judge. `reporters`: the makers of these marks.
     - `if_upheld`: the reputation without spam marks. `has_code`: whether a code for a call-back exists.
     - `called_at`: when the code of the public page was entered in a call from the number.
-    - `now`: the decision about a call now. `stops`: what would stop calls after an upheld appeal.
+    - `now`: the decision that a call would get now. `stops`: what would stop calls after an upheld appeal.
     - `undo_id`: the change that led to the appeal's state. `clear_undo_id`: the change that removed what stops calls.
     """
 

@@ -1,4 +1,4 @@
-"""The capability `call_back`: Asterisk calls number owners back who ask for a call on the public page."""
+"""The capability `call_back`: Asterisk calls back number owners who ask for a call on the public page."""
 
 from callsieve.capability import Capability, Group, Help, Unit
 

@@ -106,7 +106,7 @@ def add(db: sqlite3.Connection, context: Context, request: ConsentRequest) -> Co
 
 
 def remove(db: sqlite3.Connection, context: Context, number: NumberText) -> ConsentChange:
-    """Remove the consent of a number to be called."""
+    """Remove the consent to call a number."""
     number = number_field(context, number)
     with change(db, context, "own consent remove", number) as changed:
         consent = remove_consent(db, number)

@@ -32,7 +32,7 @@ class ResultPage(msgspec.Struct, Generic[T], frozen=True):
 
     Attributes:
         items: The rows of this page.
-        next: The `cursor` of the next page, null on the last.
+        next: The `cursor` of the next page; null on the last page.
     """
 
     items: list[T]

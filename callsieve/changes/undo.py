@@ -84,7 +84,7 @@ class UndoKind(NamedTuple):
 
 
 def put_row_back(table: str, record: type) -> UndoKind:
-    """Return an UndoKind that restores a row of a table. `record`: the type as which the audit stores the row."""
+    """Return an UndoKind that restores a row of a table. `record`: the type in which the audit stores the row."""
     return UndoKind(
         lambda db, _row, value: audit.stored_row(db, table, record, value),
         lambda db, _, row: row.read(db),
@@ -154,7 +154,7 @@ def can_undo(db: sqlite3.Connection, changes: Changes, change: audit.KeptChange)
 
 
 def is_administrators(changes: Changes, what: str) -> bool:
-    """Return whether only administrators may make and undo this change."""
+    """Return whether only administrators may make and undo this kind of change."""
     undo = changes.get(what)
     return isinstance(undo, Undo) and undo.role >= Role.ADMINISTRATOR
 

@@ -1,4 +1,7 @@
-"""Errors of commands: one line that says what to do, and exit code 2. Must not import typer, as the daemon uses it."""
+"""Errors of commands: one line that says what to do, and exit code 2.
+
+The daemon uses this module, so the module must not import typer.
+"""
 
 import errno
 import os

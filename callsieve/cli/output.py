@@ -58,7 +58,7 @@ def word(text: str) -> Text:
 
 
 def ordered(action: str, would_be: str) -> Text:
-    """Return the action. If the policy only observed, return in brackets the action that would have been taken."""
+    """Return the action. If the policy only observed, return the would-be action in brackets instead."""
     return word(action) if action == would_be else Text.assemble("(", word(would_be), ")")
 
 

@@ -58,7 +58,7 @@ class CallEnding(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         did: The number that an inbound caller dialled.
         dialled: The number that an outbound call was made to.
         own_number: The number that an outbound call showed.
-        trunk: The trunk, as for the decision.
+        trunk: The trunk, as in the request for the decision.
         answered_by: The phone that answered; null if no person answered.
         rang: The phones that rang.
         ring_seconds: How long the call rang.
@@ -121,7 +121,7 @@ def record_ending(db: sqlite3.Connection, context: Context, ending: CallEnding) 
 
 
 def _outcome_of(ending: CallEnding, trunk: str | None, now: float) -> Outcome:
-    """Return the outcome in the same form as the call tracker makes it for calls through Asterisk."""
+    """Return the outcome in the form that the call tracker uses for calls through Asterisk."""
     ended_at = now if ending.ended_at is None else ending.ended_at
     if not now - OLDEST_SECONDS <= ended_at <= now + LATEST_SECONDS:
         raise Refused("bad-time", BAD_TIME, "ended_at")

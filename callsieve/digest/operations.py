@@ -71,8 +71,9 @@ class Digest:
     `mistakes`: numbers that were probably stopped or warned about by mistake. `challenged`: how many challenges had
     each result. `in_force`: the appeals in force, by deadline. `filed`: how many appeals are only filed. `grades`: own
     numbers whose grade changed on the day. `labels`: label checks whose result changed on the day. `suspicions`: signs
-    since the day began that analytics platforms label own numbers. `due`: tasks for own numbers within the next 24
-    hours. `feeds`: feeds with problems. `findings`: the findings of root's `callsieve doctor`, or why they are unknown.
+    that analytics platforms label own numbers, found since the day began. `due`: tasks for own numbers within the next
+    24 hours. `feeds`: feeds with problems. `findings`: the findings of root's `callsieve doctor`, or why they are
+    unknown.
     """
 
     day: date
@@ -157,7 +158,7 @@ def day_of(at: float) -> date:
 
 
 def day_before(at: float) -> date:
-    """Return the day before the day of an instant."""
+    """Return the day before the day to which an instant belongs."""
     return day_of(at) - timedelta(days=1)
 
 

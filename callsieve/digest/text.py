@@ -53,7 +53,7 @@ class DigestText:
 
 @dataclass(frozen=True, slots=True)
 class _Writer:
-    """How to write the text: the language, whether phone numbers are unmasked, and the address of the console."""
+    """The options for the text: the language, whether phone numbers are unmasked, and the address of the console."""
 
     translate: Callable[[str], str]
     numbers: bool

@@ -1,4 +1,4 @@
-"""A simulation of the dialplan: which steps a call runs, and whether one of these steps screens it. Pure functions.
+"""A simulation of the dialplan: which steps run for a call, and whether one of them screens the call. Pure functions.
 
     verdict_on(lookup, "2071838750", "from-carrier") -> RouteVerdict(RouteScreening.NOT_SCREENED, "...,1 Dial(...)")
 

@@ -160,7 +160,7 @@ class CheckContext:
 
     @property
     def emergency_at(self) -> float | None:
-        """Return when the dialplan recorded the last emergency call. Raise ConsoleError."""
+        """Return when the dialplan recorded the last emergency call, or None. Raise ConsoleError."""
         return instant_of(value_in(self.ask(f"database get {FAMILY} {EMERGENCY_KEY}")) or "")
 
     @property

@@ -230,7 +230,7 @@ def _holds(condition: str, when: WhenTable, event: Event) -> bool:
 
 
 def is_quiet_now(rule: AlertTable, usual: QuietWeights, now: float) -> bool:
-    """Return whether `now` is in the rule's quiet hours."""
+    """Return whether `now` is in the rule's quiet hours. `usual`: the quiet hours and time zone of the site."""
     if rule.quiet_hours is None:
         return False
     return QuietHours.of(usual, {ANYBODY: rule.quiet_hours}).is_resting(ANYBODY, now)

@@ -1,4 +1,4 @@
-"""The health check of events: a sender runs, receivers accept events, and no event is undeliverable."""
+"""The health check of events: whether a sender runs, receivers accept events, and no event is undeliverable."""
 
 import re
 import sqlite3

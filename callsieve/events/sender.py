@@ -332,5 +332,5 @@ def _record(db: sqlite3.Connection, progress: Mapping[str, Progress], now: float
 
 
 def _data_version(db: sqlite3.Connection) -> int:
-    """Return a number that changes whenever another connection has written to the store."""
+    """Return a value that changes whenever another connection has written to the store."""
     return int(db.execute("PRAGMA data_version").fetchone()[0])

@@ -42,7 +42,7 @@ FACE = "@font-face {{ font-family: {name}; src: url('{address}') }}"
 
 
 class NoPrinter(Exception):
-    """No PDF can be made on this server. The text says what to install."""
+    """No PDF can be made on this server. The message says what to install."""
 
 
 def printer_trouble() -> str | None:
@@ -57,7 +57,7 @@ def printer_trouble() -> str | None:
 
 
 def printed(html: str) -> bytes:
-    """Convert an HTML page to PDF. Raise NoPrinter."""
+    """Convert an HTML page to PDF. Raise NoPrinter if this server cannot make PDFs."""
     if (trouble := printer_trouble()) is not None:
         raise NoPrinter(trouble)
     os.environ.setdefault("SOURCE_DATE_EPOCH", "0")  # fontTools writes a date into the embedded font
@@ -179,7 +179,7 @@ def screenshot_name(shot: Screenshot, place: int) -> str:
 
 
 def _add_document(zipped: _Zip, page: str) -> None:
-    """Add the document as PDF, or as HTML if this server cannot make PDFs. The command then prints what to install."""
+    """Add the document as PDF. If this server cannot make PDFs, add HTML, and let the command print what to install."""
     try:
         zipped.add("evidence.pdf", printed(page))
     except NoPrinter:

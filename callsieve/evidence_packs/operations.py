@@ -1,7 +1,7 @@
 """Evidence packs: the request, the platforms, and the contents of a pack without the calls.
 
-`announce` is an operation (callsieve/changes/operation.py). It records a pack in the audit before any data is read.
-archive.py then writes the pack outside any transaction, because reading the calls takes long.
+The operation `announce` (callsieve/changes/operation.py) records a pack in the audit before any data is read. Then
+archive.py writes the pack outside any transaction, because reading the calls takes long.
 """
 
 import sqlite3

@@ -218,7 +218,7 @@ _BY_CODE = {"other-key": ExchangeProblem.OTHER_KEY, "bad-signature": ExchangePro
 
 
 async def offered(source: BundleSource) -> dict[str, str]:
-    """Return the key published beside the index. A person may see the key, but CallSieve must not trust it."""
+    """Return the key published beside the index. CallSieve must not trust this key before a person has compared it."""
     with TemporaryFile(prefix="callsieve-exchange-") as file:
         await source.read(KEY_FILE, KEY_FILE_BYTES, INDEX_SECONDS, file)
         file.seek(0)

@@ -97,7 +97,10 @@ def known_peers(db: sqlite3.Connection, context: Context) -> dict[str, PeerState
 
 
 def due(state: PeerState, now: float) -> bool:
-    """Return whether to fetch a company now: the time has come, no fetch was tried yet, or the clock was set back."""
+    """Return whether to fetch a company now. A paused company is not fetched.
+
+    Reasons: the time has come, no fetch was tried yet, or the clock was set back.
+    """
     return state.off_at is None and (now >= state.next_at or state.asked_at is None or now < state.asked_at)
 
 
@@ -176,7 +179,10 @@ class SubscribeRequest(msgspec.Struct, frozen=True):
 
 
 class CompanyChange(NamedTuple):
-    """The result of a change. `company`: null after removal. `key_id`: the id of the key, for a person to compare."""
+    """The result of a change. `company`: the company; null after removal.
+
+    `key_id`: the id of the company's key, for a person to compare.
+    """
 
     change_id: ChangeId | None
     company: PeerShown | None

@@ -84,7 +84,7 @@ class PublishBundleRequest(NamedTuple):
 class PublishedBundle(NamedTuple):
     """The result of a publication. `is_full`: whether numbers may have been added, and not only withdrawn.
 
-    `delta`: None for the first publication, and after a purge.
+    `delta`: the file with the changes; None for the first publication, and after a purge.
     """
 
     sequence: int

@@ -227,7 +227,8 @@ class PreviousIndex(msgspec.Struct, frozen=True, kw_only=True):
 class IndexContents(msgspec.Struct, frozen=True, kw_only=True):
     """The contents of the index. `listed_at`: when numbers were last added, UTC seconds; withdrawals may be later.
 
-    `deltas`: the oldest first; each begins where the previous delta ends. `previous`: earlier indexes, latest first.
+    `deltas`: the deltas, the oldest first; each begins where the previous delta ends. `previous`: earlier indexes, the
+    latest first.
     """
 
     format: Literal[1] = 1

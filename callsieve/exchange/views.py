@@ -206,7 +206,7 @@ def find_companies(db: sqlite3.Connection, context: Context, request: CompaniesR
 
 
 def find_company(db: sqlite3.Connection, context: Context, name: NameText) -> PeerShown:
-    """Return a company whose evidence is used here, by its name."""
+    """Return the company with this name, whose evidence is used here."""
     return company_shown(db, context.loaded, name, context.at)
 
 

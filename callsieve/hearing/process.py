@@ -1,9 +1,9 @@
 """The hearing process, `callsieve hearing`: it transcribes what callers said, one recording at a time.
 
-It is separate from the daemon, because a model needs hundreds of megabytes and a second of processor time per caller,
-and because recordings come from strangers. It has no store, no settings and no network. Once the model is loaded, the
-process gives up access to all files except its programs, and all system calls that an open connection does not need. A
-recognition that takes too long ends the process, which systemd starts again.
+The process is separate from the daemon, because recordings come from strangers. A model also needs hundreds of
+megabytes, and a second of processor time per caller. The process has no store, no settings and no network. Once the
+model is loaded, the process gives up access to all files except its programs. It also gives up all system calls that an
+open connection does not need. A recognition that takes too long ends the process, which systemd starts again.
 """
 
 import logging

@@ -39,9 +39,9 @@ MOST_KEPT: Final = 64  # results that calls may still ask for
 
 @dataclass(slots=True)
 class CallHearing:
-    """Transcripts of the recordings in the state directory. `wait_seconds`: how long a call waits for its transcript.
+    """A service that transcribes the recordings in the state directory. `record`: stores a transcript.
 
-    `record`: stores a transcript.
+    `wait_seconds`: how long a call waits for its transcript.
     """
 
     link: HearingLink

@@ -66,7 +66,10 @@ ACTOR: Final = "hub"
 
 
 class PullPace:
-    """The schedule of pulls: at intervals, and soon after a wake-up. A wake-up without news delays the next pull."""
+    """The schedule of pulls. A pull is due at intervals, and soon after a wake-up.
+
+    A wake-up without new rows delays the next pull.
+    """
 
     def __init__(self, poll_seconds: float) -> None:
         self.is_woken = False

@@ -1,7 +1,7 @@
 """The exchange between a store and the hub: push changes of this site, and pull changes of other sites.
 
 Transactions in the store take some hundredths of a second and never wait for the network, so a slow hub never blocks
-the store. One push or pull has a limited count of rows.
+the store. One push or pull transfers a limited count of rows.
 """
 
 import asyncio
@@ -294,7 +294,7 @@ class Sync:
         return session.link != start
 
     async def _apply(self, session: HubSession, rows: list[SharedRow], places: list[client.Place]) -> None:
-        """Apply pulled rows. Skip rows that no honest hub sends: own rows without a request, and rows of the future."""
+        """Apply pulled rows. Skip rows that no honest hub sends: own rows that were not requested, and future rows."""
         self._policies_due |= any(row.kind == POLICY for row in rows)
         latest_us = int((max(time.time(), time.time() - session.offset_us / MICROSECONDS) + DAY) * MICROSECONDS)
         usable = [

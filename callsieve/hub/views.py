@@ -48,7 +48,7 @@ def remarks_on(site: SiteState) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class HubSite:
-    """A site as the hub describes it, with the counts of its evidence in this store."""
+    """A site as the hub describes the site, with counts of the site's evidence in this store."""
 
     site: Annotated[SiteState, FLAT]
     shared: SiteFigures | None = None

@@ -117,7 +117,10 @@ class TryLater(Refused):
 
 
 def due(wanted: FeedTable, last: FeedFetch | None, now: float) -> bool:
-    """Return whether to fetch a feed now: the time has come, its settings have changed, or the clock was set back."""
+    """Return whether to fetch a feed now.
+
+    Reasons: the time has come, the settings of the feed have changed, or the clock was set back.
+    """
     if last is None or last.of != kind_of(wanted):
         return True
     return now >= last.next_at or now < last.asked_at

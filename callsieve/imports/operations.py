@@ -69,7 +69,7 @@ class FetchTime(NamedTuple):
 
 
 class NumberFileRequest(NamedTuple):
-    """A request to import the numbers of a list or `feed`, whose `rows` are read while they are stored.
+    """A request to import the numbers of a list or `feed`. The `rows` are read while they are stored.
 
     `problems`: filled with the skipped rows. `known`: the real store, because a dry run writes to a copy.
     """

@@ -53,7 +53,7 @@ def number_row(table: CsvTable, region: str, number: str, category: str, name: s
 
 
 def contacts_in(table: CsvTable, region: str, owner: str | None = None) -> Iterator[Contact]:
-    """Yield contacts. `owner`: the person to whom rows without a person belong; None: to everybody."""
+    """Yield contacts. `owner`: the person who owns the contacts in rows without a person; None: everybody."""
     for number, name, person, company in table:
         e164 = number_of(number, region)
         if e164 is None:
@@ -270,7 +270,7 @@ def category_of(subject: str) -> str | None:
 
 
 def merged_complaints(complaints: Iterable[ImportedRow]) -> ImportedRow:
-    """Merge complaints about a number into a row: the most frequent category, their count, and the latest day."""
+    """Merge complaints about a number into a row: the most frequent category, the total count, and the latest day."""
     count = robocalls = 0
     latest, number = "", ""
     categories: Counter[str] = Counter()

@@ -272,7 +272,7 @@ def _our_agi(place: plan.InstallPaths, wanted: InstallRequest) -> list[plan.File
 
 
 def wrapper_text(python: Path, relay: Path, socket: Path) -> str:
-    """Return the shell script that Asterisk starts for a call. Python's options `-I -S` shorten its start."""
+    """Return the shell script that Asterisk starts for a call. Python's options `-I -S` make it start faster."""
     command = shlex.join([str(python), "-I", "-S", str(relay), str(socket)])
     return (
         f"#!/bin/sh\n# CallSieve's classic AGI script, from `callsieve asterisk install --classic`.\nexec {command}\n"

@@ -93,7 +93,10 @@ class InstallPlan:
 
 @dataclass(frozen=True, slots=True)
 class InstallPaths:
-    """The paths of an installation. `agi_bin`: None if unknown. `group`: gid of the group that may read `etc`."""
+    """The paths of an installation. `group`: gid of the group that may read `etc`.
+
+    `agi_bin`: the directory of AGI scripts; None if unknown.
+    """
 
     etc: Path
     group: int
@@ -176,7 +179,7 @@ def _usual_group() -> int:
 
 
 def copy_of(path: Path) -> Path:
-    """Return the path of the copy of a file that is made before CallSieve changes the file."""
+    """Return the path of the copy that is made before CallSieve changes a file."""
     return path.with_name(path.name + COPY_SUFFIX)
 
 
@@ -223,7 +226,7 @@ def own_file(path: Path, text: str, mode: int | None = None, group: int | None =
 
 
 def is_ours(text: str) -> bool:
-    """Return whether a file belongs to CallSieve, whose files all name CallSieve in their first two lines."""
+    """Return whether a file belongs to CallSieve. All files of CallSieve name CallSieve in their first two lines."""
     return "CallSieve" in "".join(text.splitlines(keepends=True)[:2])
 
 

@@ -82,7 +82,7 @@ def _place(entry: ListEntry) -> tuple[str, str, str]:
 
 
 def lists_shown(db: sqlite3.Connection, list_name: ListName | None, text: str, context: Context) -> ListsShown:
-    """Return the entries of a list, or of both lists, whose number or note contains the text."""
+    """Return the entries whose number or note contains the text. `list_name`: the list to search; None: both lists."""
     everything = list_entries(db)
     matching = [
         entry for entry in everything if list_name in (None, entry.list_name) and has_text(text, entry.text, entry.note)
@@ -98,7 +98,7 @@ def is_over(entry: ListEntry, now: float) -> bool:
 
 
 def origin_words(origin: Origin) -> str:
-    """Return the site that made the entry, or the sites whose entries this site's entry overrules."""
+    """Return which site made the entry, or which sites' entries are overruled by this site's entry."""
     return origin.site or (f"here (overrules {', '.join(origin.overrules)})" if origin.overrules else "here")
 
 

@@ -190,7 +190,7 @@ class LookUpService:
         self._ended += 1
 
     async def _guarded(self, asked: AskedSource, number: str) -> bool:
-        """Query a source. A bug, or a store that cannot be written, ends only this look-up."""
+        """Query a source. Return False after a bug, or if the store cannot be written. Then only this look-up ends."""
         try:
             return await self._ask(asked, number)
         except StoreError as error:

@@ -1,8 +1,8 @@
 """The services that can be queried: the request about a number, and the verdict in the answer. Without I/O.
 
-PhoneBlock (API 1.9) gets only the first four hex digits of the number's hash. It answers with all numbers whose hashes
-begin with these digits, so it does not learn the number. Other sources get the number itself. Conditions in the
-settings judge their JSON answers.
+PhoneBlock (API 1.9) gets only the first four hex digits of the number's hash. PhoneBlock answers with all numbers whose
+hashes begin with these digits, so it does not learn the number. Other sources get the number itself. Conditions in the
+settings judge the JSON answers of these other sources.
 """
 
 import hashlib

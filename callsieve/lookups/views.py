@@ -84,7 +84,7 @@ class LookupShown:
     @property
     @encoded
     def would_change(self) -> int:
-        """How many calls were put through without a tag, from numbers that the source reports as spam."""
+        """How many calls were put through without a tag although the source reports their numbers as spam."""
         return self.calls - self.treated
 
     @property
@@ -177,7 +177,7 @@ def are_made(context: CheckContext) -> Finding:
 
 
 def _trouble_at(path: str) -> Finding | None:
-    """Return the problem of the look-up process; None if the process accepts a connection and then closes it."""
+    """Return the problem of the look-up process; None if the process reacts to a connection."""
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(ANSWERS_SECONDS)
         try:

@@ -50,7 +50,7 @@ class LabelCheckRequest(msgspec.Struct, frozen=True):
 
 
 class RecordedLook(NamedTuple):
-    """The result of recording a label check. `changed`: the previous label, if it differs. `look`: the label check."""
+    """The result of recording a label check. `look`: the label check. `changed`: the previous label, if different."""
 
     change_id: ChangeId | None
     look: own_labels.LabelCheck

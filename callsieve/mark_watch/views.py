@@ -1,4 +1,4 @@
-"""Views of label checks, screenshots and suspicions, and the health check that label checks are made."""
+"""Views of label checks, screenshots and suspicions, and the health check that finds overdue label checks."""
 
 import sqlite3
 from typing import Annotated, NamedTuple

@@ -95,7 +95,7 @@ class _Families(Collector):
 
 
 def exposition(telemetry: Telemetry | None, others: Iterable[MetricFamily], now: float) -> bytes:
-    """Return all metrics as text for Prometheus. A daemon whose report is old counts as down."""
+    """Return all metrics as text for Prometheus. The daemon counts as down if its last report is old."""
     current = telemetry if is_fresh(telemetry, now) else None
     families = [single("daemon_up", "1 if the daemon reports regularly.", current is not None)]
     families += _of_daemon(current) if current is not None else []

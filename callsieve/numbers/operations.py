@@ -304,7 +304,7 @@ OWNER = UndoKind(
 
 @dataclass(frozen=True, slots=True)
 class NumberData:
-    """All data about a number: its rows by table, and recordings in which its callers said their own names."""
+    """All data about a number: rows by table, and recordings in which callers from the number said their own names."""
 
     number: str
     tables: Mapping[str, list[dict[str, object]]]

@@ -225,13 +225,13 @@ class Profile:
         challenge_passed: When the number last passed a challenge, by authentication class of the call.
         challenges: The results of the number's challenges, by authentication class of the call.
         decisions: The latest decisions about its calls.
-        marks: Marks by people. A mark with a tombstone does not count.
+        marks: Marks by people. A mark that is corrected in `tombstones` does not count.
         signals: Signals from its calls.
         outcomes: How its latest calls ended.
         history: The evidence day by day.
         lower_in: When the level falls if nothing new happens; null for never.
         trouble: The reason if `now` is null, otherwise empty.
-        to_owner: The effect of marks on an own number; otherwise empty.
+        to_owner: The effect of marks if the number is an own number; otherwise empty.
     """
 
     number: str

@@ -35,8 +35,8 @@ class FamilyKind:
         compute: The function that returns the family of a subject, or None without evidence. If this is None,
             families/counts.py computes the family, or only older versions did (families/former.py).
         speaker: The origin of the evidence. Outside sources, other companies and the call itself may cause a tag.
-        words: Returns the counts as texts, one for each part.
-        spoken: Returns the counts as prompts. The flag says whether the family speaks for the caller.
+        words: Returns texts that describe the counts.
+        spoken: Returns prompts that describe the counts. The flag says whether the family speaks for the caller.
         speaker_by_count: The speaker to use instead if one of these counts is present.
     """
 

@@ -103,7 +103,7 @@ class RegisterRow(LawRow, frozen=True, forbid_unknown_fields=True, kw_only=True)
 
 
 class LawFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The law of a country. `read` is the day of the last review. `unverified` lists questions that lack a source."""
+    """The law of a country. `read` is the day of the last review. `unverified` lists questions without an answer."""
 
     country: str
     read: date

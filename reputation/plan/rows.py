@@ -99,7 +99,7 @@ class PlanFile:
         calling_code: The calling code of the country.
         read: The day of the last review of the plan.
         adds: Whether these are an administrator's additional rows.
-        unverified: Questions without a source.
+        unverified: Open questions that no source has answered.
     """
 
     country: str

@@ -128,7 +128,7 @@ def rule_words(record: OutboundRecord) -> str:
 
 
 def passage_words(action: str, would_be: str) -> Text:
-    """Return the action. If the outbound guard only observed, return in brackets what it would have done."""
+    """Return the action. If the outbound guard only observed, return the would-be action in brackets instead."""
     word = Text(would_be, style=COLOUR_BY_PASSAGE.get(would_be, ""))
     return word if action == would_be else Text.assemble("(", word, ")")
 

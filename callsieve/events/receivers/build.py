@@ -166,7 +166,7 @@ class Webhook:
         self._limits = limits
 
     async def deliver(self, event: Event) -> None:
-        """Post an event. The receiver accepts the event with a status from 200 to 299."""
+        """Post an event. A status from 200 to 299 means that the receiver has accepted the event."""
         body = body_of(as_sent(event, mask=self._table.mask))
         signature = signed(event.id, body, keys_of(self._table.secret), time.time())
         headers = {"content-type": "application/json", **signature}

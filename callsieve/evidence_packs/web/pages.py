@@ -23,7 +23,7 @@ HEADING_BY_FIELD["unmasked-for"] = Wording("Whole called numbers and Call-IDs fo
 
 
 async def show(req: PageRequest, problem: str | Wording = "") -> Response:
-    """Show the form for a pack about the number in the address."""
+    """Show the form for a pack about the number in the address. `problem`: why a form was rejected."""
     own = await req.read(own_of, number_in(req))
     if own is None:
         raise NotFound

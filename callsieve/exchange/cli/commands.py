@@ -200,7 +200,7 @@ def add(
 
 
 def remove(name: NameArgument, config: ConfigOption = None) -> None:
-    """Unsubscribe from a company. Its evidence stops counting at once, and is deleted with the next fetch."""
+    """Unsubscribe from a company. The company's evidence stops counting at once, and is deleted with the next fetch."""
     change = perform(settings_of(config), operations.unsubscribe, name, existing=True)
     say(f"Unsubscribed from {name}: its evidence no longer counts.")
     say_undo(change.change_id, config)

@@ -39,7 +39,10 @@ FIELDS = ("site", "reason", "person", "other")
 
 @dataclass(frozen=True, slots=True)
 class EvidencePage:
-    """Content of the page. `erasures`: erasures that wait for a decision. `people`: people with several names."""
+    """The content of the page about other sites' evidence.
+
+    `erasures`: erasures that wait for a decision. `people`: people with several names.
+    """
 
     sites: tuple[SiteFigures, ...]
     erasures: tuple[ErasureRequest, ...]

@@ -2,8 +2,8 @@
 
 `ask` queries every `[[lookup]]` of the settings about our own numbers, with the same requests and conditions as for
 callers. All sources are queried at once, each with a few requests at a time, for at most SECONDS in total. The watch
-has its own daily limit (`watch_limit`), so it uses up no look-ups of calls. If a source fails or reaches its limit,
-numbers without an answer keep their labels.
+has its own daily limit (`watch_limit`), so it does not use up the daily limit for calls. If a source fails or reaches
+its limit, numbers without an answer keep their labels.
 """
 
 import asyncio
@@ -209,7 +209,7 @@ def suspect(
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Show networks in which calls of an own number do worse than before, so that the number may be labelled there."""
+    """Show networks where calls of an own number do worse than before, so that a label there is likely."""
     loaded = options.settings_of(config)
     now = time.time()
     networks = _networks(loaded.settings.outbound.networks)

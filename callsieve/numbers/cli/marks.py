@@ -123,7 +123,7 @@ def show(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show numbers with a new owner, since when, and who recorded the change."""
+    """Show numbers with a new owner, the time of each change, and who recorded the change."""
     loaded = settings_of(config)
     e164 = None if number is None else number_argument(number, loaded)
     with existing_store(loaded) as db:
