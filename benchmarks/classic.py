@@ -100,7 +100,7 @@ def _seconds_of_call(script: Script, block: bytes) -> float:
 
 
 def _answered_at(process: subprocess.Popen[bytes], block: bytes, last: bytes) -> float:
-    """Reply to each command, and return the time of the last command."""
+    """Send `block` and reply to each command. Return the time at which the command `last` arrived."""
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(block)

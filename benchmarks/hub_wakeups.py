@@ -39,8 +39,8 @@ MOST_SITES = 100_000
 class Connected(NamedTuple):
     """PostgreSQL's CPU load while `sites` sites are connected.
 
-    `idle`: cores per site while nothing is pushed. `cores`: additional cores, by rate of rows. `ages`: seconds until
-    each mark arrived at another site.
+    `idle`: cores per site while nothing is pushed. `cores`: additional cores used while rows are pushed, by rows per
+    second. `ages`: seconds until each mark arrived at another site.
     """
 
     sites: int

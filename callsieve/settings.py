@@ -662,7 +662,11 @@ def _proxy_problems(key: str, proxies: tuple[str, ...]) -> Problems:
             yield key, f"{proxy[:60]!r} is neither an address nor a network: write it as 192.0.2.1"
         else:
             if network.prefixlen == 0:
-                yield key, f"{proxy!r} means everybody, so anybody could forge a client address: write it as 192.0.2.1"
+                yield (
+                    key,
+                    f"{proxy!r} trusts every address, so anybody could forge a client address: "
+                    "write your proxy's address, such as 192.0.2.1",
+                )
 
 
 def _public_problems(public: Public) -> Problems:

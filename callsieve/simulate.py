@@ -197,7 +197,7 @@ def _lately(calls: Iterable[CallTime], number: Number, now: float) -> Lately:
 
 
 def _before(calls: Iterable[CallTime], number: Number, did: str | None, now: float) -> FirstCall:
-    """Return the calls of other strangers shortly before `now`, as the daemon counts them (reputation.first_calls)."""
+    """Count other strangers' calls shortly before `now`, by the same rules as the daemon (reputation.first_calls)."""
     first_calls = FirstCalls()
     for call in calls:
         if call.first and call.at <= now:

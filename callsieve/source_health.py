@@ -59,7 +59,7 @@ class SourceHealth:
 
     @property
     def brings_nothing(self) -> bool:
-        """Return whether the source's data does not arrive or does not count. Event subscribers are then notified."""
+        """Return whether the source's data does not arrive or does not count. Events report such a source."""
         return self.health in (SourceStatus.OFF, SourceStatus.FAILED, SourceStatus.STALE, SourceStatus.EXPIRED)
 
     @property

@@ -79,7 +79,7 @@ def callee_lists(case: Case) -> Ruling | None:
 
 
 def administrator_lists(case: Case) -> Ruling | None:
-    """Apply the administrator's allowlist, then the blocklist, with the entry's action (step 4)."""
+    """Step 4: look for the caller on the administrator's allowlist, then the blocklist; apply the entry's action."""
     entry = case.facts.allow
     if entry is not None:
         action = ACTION_BY_WORD.get(entry.action or "allow", ALLOW)

@@ -65,7 +65,8 @@ class EventData(msgspec.Struct, frozen=True, kw_only=True):
 class DecisionTaken(EventData, frozen=True, kw_only=True):
     """A decision was made about an incoming call. `would_be` differs from `action` if the policy only observes.
 
-    The store keeps `reason` as in the journal. Receivers get its text and, as `reason_code`, its code.
+    The store keeps `reason` in the same form as the journal. Receivers get the reason's text as `reason`, and its code
+    as `reason_code`.
     """
 
     id: str

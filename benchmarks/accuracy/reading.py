@@ -57,7 +57,7 @@ def measure_office(office: Office, methods: Methods) -> Counts:
 
 
 def measure_attacks(office: Office, methods: Methods, attack: str, colluders: Iterable[int]) -> Counts:
-    """Count the levels of each method for attacked numbers, established and new, by count of colluders."""
+    """Count the levels of attacked numbers by method and by count of colluders, new and established numbers apart."""
     counts: Counts = {}
     p = office.parameters
     planned = [

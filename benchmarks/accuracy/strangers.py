@@ -1,11 +1,11 @@
-"""Measures the preset `strangers` in the closed loop: what the random digit costs honest callers, and what it stops.
+"""Measures what the digit of `strangers` costs honest callers, and what it stops. Decisions change later calls.
 
     python -m benchmarks.accuracy.strangers [--seeds 2001-2010] [--write]
 
 The policy is the product's file `policies/presets/strangers.toml` with other hours. Calls to the simulated office are
 uniform from 9 to 18 h, so 2 h 15 min of a day contain a quarter of the calls. A number that the office called within 30
-days is not a stranger. The office has no contacts or companies. No call is withheld or from a service range. The real
-preset challenges such callers less often, or each time.
+days is not a stranger. The office has no contacts or companies. No call is withheld or from a service range, which the
+real preset challenges each time or less often.
 """
 
 from __future__ import annotations

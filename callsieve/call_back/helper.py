@@ -271,7 +271,10 @@ def _missing(settings: HelperSettings, state: Path) -> Iterator[str]:
     for name in (f"{language}/{FOLDER}/{key}.wav" for language in languages for key in PROMPTS):
         if not any((place / name).is_file() for place in places):
             where = " or ".join(map(str, places))
-            yield f"{name}: no such prompt in {where}: run callsieve prompts build, or set sounds ="
+            yield (
+                f"{name}: no such prompt in {where}: run `callsieve prompts build`, or set `sounds` to the "
+                "directory of the prompts"
+            )
 
 
 logger = logging.getLogger("callsieve.call_back")

@@ -382,7 +382,7 @@ def _action(entry: ListEntry, word: str | None) -> str | None:
     if word not in ACTION_BY_WORD:
         raise Refused("unknown-action", f"unknown action {word[:40]!r}{nearest(word, ACTION_BY_WORD)}", "action")
     if (entry.list_name, word) == (ListName.BLOCK, "allow"):
-        words = Wording("a blocklist entry cannot allow: add it to the allowlist, which is checked first")
+        words = Wording("a blocklist entry cannot allow calls: add the number to the allowlist, which is checked first")
         raise Refused("contrary-action", words, "action")
     if (entry.list_name, word) == (ListName.ALLOW, "reject"):
         words = Wording("an allowlist entry cannot reject: add it to the blocklist")

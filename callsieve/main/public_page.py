@@ -32,7 +32,7 @@ SocketOption = Annotated[Path, typer.Option("--socket", metavar="PATH", help="So
 
 
 class OpenListener(socket.socket):
-    """A socket that already listens. Its `listen` does nothing, because seccomp forbids the system call by then."""
+    """A socket that listens already. Its `listen` does nothing, because seccomp already forbids this system call."""
 
     def listen(self, backlog: int = 0, /) -> None:
         """Do nothing."""

@@ -38,7 +38,10 @@ COMBINED: tuple[tuple[Wording, MarkedNumber], ...] = (
     (Wording("marks, and an outside source"), MarkedNumber(1, listed=True)),
     (Wording("marks and short hang-ups, and a failed challenge"), MarkedNumber(1, 1, failed=True)),
     (Wording("marks and short hang-ups, and an outside source"), MarkedNumber(1, 1, listed=True)),
-    (Wording("all of these, marks of one group of people"), MarkedNumber(1, 1, groups=1, listed=True, failed=True)),
+    (
+        Wording("all of these together, if all marks come from one group of people"),
+        MarkedNumber(1, 1, groups=1, listed=True, failed=True),
+    ),
     (Wording("all of these, marks of several groups"), MarkedNumber(1, 1, listed=True, failed=True)),
     (Wording("all of these, while an appeal is in force"), MarkedNumber(1, 1, listed=True, failed=True, appealed=True)),
     (Wording("all of these, but the owner is verified"), MarkedNumber(1, 1, listed=True, failed=True, verified=True)),

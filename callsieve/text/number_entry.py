@@ -97,7 +97,10 @@ def _prefix(text: str, region: str) -> str:
 def _range(text: str, ends: list[str]) -> tuple[str, str]:
     first, last = (_SEPARATORS.sub("", end) for end in (ends[0], ends[-1]))
     if len(ends) != 2 or not (_END.fullmatch(first) and _END.fullmatch(last)):
-        raise EntryError(N_("{text!r} is not a range: write two whole numbers (+12015550100-+12015550199)"), text)
+        raise EntryError(
+            N_("{text!r} is not a range: write two complete numbers with - between them (+12015550100-+12015550199)"),
+            text,
+        )
     if len(first) != len(last):
         raise EntryError(N_("{text!r} is not a range: its two numbers must have the same number of digits"), text)
     if first > last:

@@ -224,7 +224,7 @@ LIMITS = (
         0.01,
         0.05,
         _share("repeated", "person_days"),
-        "people complain about three calls a day; CallSieve chose the shares",
+        "the limit of three calls a day comes from people's complaints; CallSieve chose the percentages",
     ),
     Limit(
         "outside",

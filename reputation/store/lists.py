@@ -216,7 +216,7 @@ LIMIT 1
 
 
 def set_personal_entry(db: sqlite3.Connection, entry: PersonalEntry) -> None:
-    """Put the number on the person's allowlist or blocklist, in place of an earlier entry. A later entry stays."""
+    """Put the number on the person's allowlist or blocklist. An older entry is replaced; a newer entry stays."""
     db.execute(SET_ENTRY, entry)
 
 

@@ -95,7 +95,7 @@ def publish_files(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Publish numbers that at least three people here speak against. Never publish people, contacts or own numbers."""
+    """Publish numbers with evidence from at least three people here. People, contacts and own numbers stay private."""
     loaded = settings_of(config)
     if dry_run:
         _say_rows(loaded, as_json=as_json)

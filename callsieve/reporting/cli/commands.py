@@ -58,7 +58,7 @@ def send(as_json: options.JsonOption = False, config: options.ConfigOption = Non
 
 
 def show_reports(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
-    """Show the numbers reported to PhoneBlock, and the next steps to send."""
+    """Show the numbers reported to PhoneBlock, and the reports that are sent next."""
     loaded = options.settings_of(config)
     is_on = reporting_to(loaded).enabled
     with options.existing_store(loaded) as db:

@@ -29,7 +29,7 @@ def add(
         typer.Option(
             "--person",
             metavar="EXT",
-            help="The extension of the person whose marks the user makes.",
+            help="The extension of the person who uses this login. The user's marks count as this person's.",
             show_default=False,
         ),
     ] = None,

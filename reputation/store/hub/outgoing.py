@@ -53,7 +53,7 @@ ERASED = "SELECT number FROM hub_erasure ORDER BY number LIMIT 100"
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """An entry of the outbox. `row`: the row to send; None if nothing must be sent. `stored_at_us`: the row's date."""
+    """An entry of the outbox. `row`: the row to send, or None if nothing is sent. `stored_at_us`: UTC microseconds."""
 
     seq: int
     kind: str
