@@ -21,7 +21,7 @@ from tests.integration.outbound import ACTING, BOUND, SLACK, asked, decided, dia
 from tests.waiting import wait_until
 
 OWN = "+442071838751"
-FRIEND, UNWANTED, TRIED = (f"+1201555018{n}" for n in range(3))
+FRIEND, UNWANTED, TRIED, FORWARDED = (f"+1201555018{n}" for n in range(4))
 LONDON, PARIS = "+442071838799", "+33140205050"
 
 # What FreePBX generates: routes by what is dialled, each going over its trunks in turn, and one context for all trunks.
@@ -280,8 +280,8 @@ def test_what_is_no_call_of_ours_is_not_asked_about(pbx: Office, carrier: Phone,
 @pytest.mark.parametrize(
     ("number", "name"),
     [
-        pytest.param(f"3{FRIEND[1:]}", "Joe (Paris)", id="the-caller-s-name"),
-        pytest.param(f"2{FRIEND[1:]}", "Sales", id="a-name-of-the-trunk"),
+        pytest.param(f"3{FORWARDED[1:]}", "Joe (Paris)", id="the-caller-s-name"),
+        pytest.param(f"2{FORWARDED[1:]}", "Sales", id="a-name-of-the-trunk"),
     ],
 )
 def test_no_label_leaves_where_a_phone_forwards_outside(pbx: Office, carrier: Phone, number: str, name: str) -> None:
