@@ -68,9 +68,9 @@ FRIENDLY = frozenset({Tie.CONTACT, Tie.TALKED})
 
 
 def has_relationship(call: IncomingCall, facts: Facts, now: float | None = None) -> bool:
-    """Return whether somebody whom the call may reach knows the caller.
+    """Return whether a person that the call may reach knows the caller.
 
-    Such a person has the caller as a contact or on the allowlist, or has called the number and talked.
+    A person who knows the caller has the caller as a contact or on the allowlist, or has called the number and talked.
     """
     friendly = any((t.tie in FRIENDLY and lasts(t, now)) or t.tie is Tie.ALLOW for t in ties_in_reach(facts))
     return friendly and may_relate(call, facts, now)

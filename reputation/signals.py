@@ -130,8 +130,8 @@ class Lessons(NamedTuple):
     """All evidence of a call about its number.
 
     `signal`: the signal of the call. `answered`: the person who answered. `talk_to`: the person here who called the
-    number and talked. `talk_from`: the person here whom the number called and talked with, as a signal. If it is the
-    second conversation on another day, it replaces `signal`. `one_ring_at`: when the number rang once and hung up.
+    number and talked. `talk_from`: a signal of the person here that the number called and talked with. A second
+    conversation on another day replaces `signal`. `one_ring_at`: when the number rang once and hung up.
     `challenged`: the challenge of the call. `trap`: the call, if it went to a DID that belongs to nobody.
     """
 

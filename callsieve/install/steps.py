@@ -46,7 +46,7 @@ _TRUNKS_ARE_IN = "pjsip.conf (or iax.conf, chan_dahdi.conf)"
 
 @dataclass(frozen=True, slots=True)
 class InstallStep:
-    """A step for the administrator: what it is for, and the commands or lines to copy."""
+    """A step for the administrator: its purpose, and the commands or lines to copy."""
 
     title: str
     lines: tuple[str, ...] = ()

@@ -270,7 +270,7 @@ def _trouble(
 
 
 def _switched_off(context: CheckContext, journal: JournalSummary | None, switch: Check) -> ScreeningStatus | None:
-    """Return since when screening is switched off, and by whom; None if screening is on.
+    """Return when screening was switched off, and who did it; None if screening is on.
 
     If the check and the audit disagree, the later of the two counts.
     """

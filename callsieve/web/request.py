@@ -129,7 +129,7 @@ class PageRequest:
 
     @property
     def owner(self) -> Person:
-        """Return the person to whom this personal page belongs."""
+        """Return the person that this personal page belongs to."""
         assert self.person is not None
         return self.person
 

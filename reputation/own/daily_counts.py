@@ -343,7 +343,7 @@ class HealthFacts:
         first_day: The first day on which the number called.
         counted_since: The first day on which calls of any number were counted.
         listed: How many imported lists name the number. Like `strangers`, this is shown and does not change the grade.
-        strangers: How many people complained whom the number has not called, as far as is known.
+        strangers: How many people complained although no call of the number to them is recorded.
         blocked: The countries whose networks refused calls within 28 days, each with how many calls.
         hang_ups: Talk times after which machines ended calls, each with how many calls. `days` is corrected by them.
         labels: The platforms that show a label for the number, each with its label.

@@ -172,7 +172,7 @@ def turned_round(outcome: OutcomeRecord, number: str) -> OutcomeRecord | None:
 def view_of(
     number: str, outcomes: Iterable[OutcomeRecord], unhappy: Iterable[tuple[str, float]], weights: Weights, now: float
 ) -> Reputation:
-    """Return the reputation of the number among the people whom the number called.
+    """Return the reputation of the number among the people that the number called.
 
     People who answered and did not complain outweigh some complaints, as everywhere in the model. But silence alone
     does not speak for us here, because these people report to others. `outcomes`: calls from and to the number, in any

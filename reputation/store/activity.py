@@ -138,7 +138,7 @@ def busy_blocks(db: sqlite3.Connection, since: float, until: float, limit: int) 
 
 
 def stopped_but_known(db: sqlite3.Connection, since: float, limit: int) -> list[str]:
-    """Return callers since `since` whom a policy wanted to stop or warn about, although evidence speaks for them."""
+    """Return callers that a policy wanted to stop or warn about since `since`, although evidence speaks for them."""
     return [number for (number,) in db.execute(STOPPED_AND_KNOWN, {"since": since, "limit": limit})]
 
 

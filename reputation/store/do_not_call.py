@@ -136,7 +136,7 @@ def find_do_not_call(
 
 
 def requests_after(db: sqlite3.Connection, own_number: str, since: float) -> list[DoNotCallRequest]:
-    """Return the requests since `since` from people whom this own number had called."""
+    """Return the requests since `since` from people that this own number had called."""
     return [_request(row) for row in db.execute(OF_OWN, (own_number, since))]
 
 

@@ -27,7 +27,7 @@ SALT = "SELECT salt FROM site"
 
 
 def count_people(db: sqlite3.Connection) -> int:
-    """Count and store the people of this site, a share of whom must be witnesses for a tag. Use a transaction."""
+    """Count and store the people of this site. A tag needs witnesses from a share of them. Use a transaction."""
     db.execute(COUNT_PEOPLE)
     return people_here(db)
 
