@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -58,8 +60,8 @@ def test_an_entry_is_read_and_written_the_same(text: str, kind: EntryKind, shown
         pytest.param("+123456789012345*", "1 to 14 digits", id="prefix-too-long"),
         pytest.param("+12015550199-+12015550100", "swap them", id="range-backwards"),
         pytest.param("+12015550100-+442071838750", "same number of digits", id="range-of-two-lengths"),
-        pytest.param("+12015550100-+12015550110-+12015550120", "two whole numbers", id="three-ends"),
-        pytest.param("+1-+9", "two whole numbers", id="range-of-everything"),
+        pytest.param("+12015550100-+12015550110-+12015550120", "+12015550100-+12015550199", id="three-ends"),
+        pytest.param("+1-+9", "+12015550100-+12015550199", id="range-of-everything"),
         pytest.param("911", "emergency number", id="emergency"),
         pytest.param("911*", "emergency number", id="emergency-prefix"),
         pytest.param("201", "too short", id="extension"),
@@ -70,7 +72,7 @@ def test_an_entry_is_read_and_written_the_same(text: str, kind: EntryKind, shown
     ],
 )
 def test_what_is_no_entry_says_what_is_allowed(text: str, says: str) -> None:
-    with pytest.raises(EntryError, match=says.replace("+", r"\+")) as caught:
+    with pytest.raises(EntryError, match=re.escape(says)) as caught:
         parse_entry(text, ListName.BLOCK, "US")
     assert str(caught.value).isprintable()
 
