@@ -74,14 +74,12 @@ Changes: TypeAlias = "Mapping[str, Undo | Wording]"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undo:
-    """How to undo a change that the audit records.
+    """How to undo a change that the audit records. `role`: the lowest role that may undo the change.
 
-    Attributes:
-        table: The table whose row is restored, if restoring a row undoes the change.
-        by: "module:NAME" of an `UndoKind` otherwise, such as `callsieve.lists.undo:ENTRY`.
-        role: The lowest role that may undo the change.
-        is_import: Whether the audit has a row for each changed item, and then a row for the whole import.
-        along: Changes made in the same step, about the same number, that are undone together with this change.
+    `table`: the table whose row is restored, if restoring a row undoes the change. `by`: otherwise "module:NAME" of an
+    `UndoKind`, such as `callsieve.lists.undo:ENTRY`. `is_import`: whether the audit has a row for each changed item,
+    and then a row for the whole import. `along`: changes made in the same step, about the same number, that are undone
+    together with this change.
     """
 
     table: str = ""
@@ -142,10 +140,7 @@ class Capability:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """The enabled capabilities. `changes` and `sentences` also contain entries of disabled capabilities.
-
-    `main` passes this object to commands as `ctx.obj`, and to pages as a service.
-    """
+    """The enabled capabilities. `changes` and `sentences` also contain entries of disabled capabilities."""
 
     all: tuple[Capability, ...]
     changes: Changes = field(default_factory=dict)

@@ -81,14 +81,10 @@ class Tone(StrEnum):
 class StateKind(NamedTuple):
     """The texts and properties of a screening state. A new state needs an entry in STATES, and code that detects it.
 
-    Attributes:
-        label: The text in the console's header.
-        headline: The text of `callsieve status`.
-        text: The text for phone users, without terms of this project.
-        banner: The banner of the console; empty for no banner.
-        is_screened: Whether calls are screened; None if this is unknown.
-        is_connected: Whether the trunks are known to send their calls to CallSieve.
-        daemon_answers: Whether the daemon is known to run and to decide about calls.
+    `label`: the text in the console's header. `headline`: the text of `callsieve status`. `text`: the text for phone
+    users, without terms of this project. `banner`: the banner of the console; empty for no banner.
+    `is_screened`: whether calls are screened; None if unknown. `is_connected`: whether the trunks are known to send
+    their calls to CallSieve. `daemon_answers`: whether the daemon is known to run and to decide about calls.
     """
 
     tone: Tone
@@ -173,10 +169,8 @@ class ScreeningStatus:
     """Whether calls are screened, as the header of every console page shows it.
 
     Attributes:
-        state: How calls that come in now are treated.
-        at: When the state was determined.
-        policy: The name of the active policy, None if unknown.
-        since: When the state began, None if unknown.
+        policy: The name of the active policy; None if unknown.
+        since: When the state began; None if unknown.
         until: When the state ends on its own; None if the state has no end.
         why: Why calls are not screened; empty if calls are screened.
         remedy: How to solve the problem; empty without a problem.
@@ -224,13 +218,7 @@ def troubles(checks: Iterable[Check]) -> tuple[Check, ...]:
 
 @dataclass(frozen=True, slots=True)
 class HealthCause:
-    """Checks with the same status and the same remedy, shown together.
-
-    Attributes:
-        status: The status of these checks.
-        checks: The checks that share status and remedy.
-        remedy: How to solve the problem; empty without a problem.
-    """
+    """Checks with the same status and the same remedy, shown together. `remedy`: empty for checks without a problem."""
 
     status: CheckStatus
     checks: tuple[Check, ...]

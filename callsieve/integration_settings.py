@@ -71,8 +71,7 @@ DelayMinutes = Annotated[int, msgspec.Meta(ge=5, le=10_080)]
 class PhoneBlockReporting(setting_types.SettingsTable, frozen=True):
     """The settings for reporting marks to PhoneBlock. A report contains only the number and the kind of call.
 
-    `delay_minutes`: a mark that is removed within this time is never reported. `private`: whether `url` is in the own
-    network.
+    `delay_minutes`: a mark removed within this time is never reported. `private`: whether `url` is in the own network.
     """
 
     enabled: bool = False
@@ -194,10 +193,7 @@ OneOrMore = str | tuple[str, ...]  # "reject", or ["reject", "route"]
 
 
 class WhenTable(setting_types.SettingsTable, frozen=True):
-    """Conditions on an event, all of which must hold. A condition with several values holds if one value matches.
-
-    `prefix`: the first digits of the phone number.
-    """
+    """Conditions on an event: all must hold, each with one of its values. `prefix`: first digits of the number."""
 
     action: OneOrMore = ()
     level_at_least: Literal["", "tag", "warn", "challenge", "route", "reject"] = ""
@@ -226,10 +222,7 @@ class AlertTable(setting_types.SettingsTable, frozen=True):
 
 
 class DigestTable(setting_types.SettingsTable, frozen=True):
-    """The daily mail about the previous day. `at`: when to send the mail, as a time of day on this server.
-
-    `to`: the recipients; empty: no mail.
-    """
+    """The daily mail about the previous day, sent at the server's time `at`. `to`: the recipients; empty: no mail."""
 
     at: setting_types.Clock = "07:00"
     to: tuple[setting_types.MailAddress, ...] = ()

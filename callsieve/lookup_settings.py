@@ -40,7 +40,7 @@ Path = tuple[str | int, ...]
 
 
 class ConditionError(ValueError):
-    """The text is not a path or condition. The message shows how to write one."""
+    """Raised if a text is not a path or condition. The message shows how to write one."""
 
 
 class JsonCondition(NamedTuple):

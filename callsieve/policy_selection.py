@@ -57,14 +57,9 @@ def as_activated(loaded: Loaded) -> Loaded:
 
 
 def activate(loaded: Loaded, name: str) -> None:
-    """Activate a policy. The daemon notices within a second.
+    """Activate a policy, which may be the policy in the settings. The daemon notices within a second. Raise OSError.
 
-    Args:
-        loaded: The settings as they are on disk.
-        name: The name of the policy, which may be the policy in the settings.
-
-    Raises:
-        OSError: The file cannot be written.
+    `loaded`: the settings as they are on disk.
     """
     path = pointer_file(loaded)
     make_folder(path.parent)

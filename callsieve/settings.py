@@ -93,8 +93,7 @@ class Ami(setting_types.SettingsTable, frozen=True):
 class Numbers(setting_types.SettingsTable, frozen=True):
     """How national numbers are read, unless a trunk has its own region.
 
-    `match_withheld`: whether blocklists apply to the number that a trunk delivers for a caller who withholds the
-    number.
+    `match_withheld`: whether blocklists apply to a number that the trunk delivers although the caller withholds it.
     """
 
     region: str = "US"
@@ -131,10 +130,9 @@ class DisplayTable(setting_types.SettingsTable, frozen=True):
 
 
 class Speech(setting_types.SettingsTable, frozen=True):
-    """Recognition of the names that callers say in a challenge.
+    """Recognition of the names that callers say in a challenge. `wait`: seconds that a call waits for the text.
 
-    `model`: directory of a Whisper model for faster-whisper; empty: recognition is off. `wait`: seconds that a call
-    waits for the recognised text.
+    `model`: directory of a Whisper model for faster-whisper; empty: recognition is off.
     """
 
     model: str = ""
@@ -509,10 +507,7 @@ def removed_settings(text: str) -> tuple[RemovedSetting, ...]:
 def parse_table(
     text: str, source: str, kind: type[T], prepare: Callable[[dict[str, Any]], dict[str, Any]] = lambda table: table
 ) -> T:
-    """Parse TOML and check its types. Raise SettingsError like `parse_settings`.
-
-    `prepare`: changes the parsed table before its types are checked.
-    """
+    """Parse TOML and check its types. Raise SettingsError. `prepare`: changes the parsed table before the check."""
     try:
         table = prepare(tomllib.loads(text))
     except (ValueError, RecursionError) as error:  # TOMLDecodeError; numbers of 5000 digits; 1000 brackets in a row

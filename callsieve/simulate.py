@@ -158,7 +158,7 @@ def opinion_of(situation: Case, policies: PolicySet | Policy) -> Opinion:
 
 
 def _with_rises(db: sqlite3.Connection, facts: Facts, query: FactsQuery, weights: Weights) -> Facts:
-    """Add the events that would raise the number's level to the facts. Finding them is too slow for the call path."""
+    """Add to the facts the events that would raise the number's level. Finding the events is too slow for a call."""
     evidence, circumstances = evidence_of(db, query, weights)
     if evidence == NO_EVIDENCE:
         return facts
@@ -186,7 +186,7 @@ def _person(db: sqlite3.Connection, extension: str, ours: SettingsFacts) -> Pers
 
 
 def _lately(calls: Iterable[CallTime], number: Number, now: float) -> Lately:
-    """Count the calls of the number and of its block of numbers within the hour, like reputation.velocity."""
+    """Count the calls of the number and of its block of numbers in the last hour, like reputation.velocity."""
     if number.key is None:
         return NOTHING_LATELY
     velocity = Velocity()

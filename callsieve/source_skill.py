@@ -104,8 +104,8 @@ class OffReason(msgspec.Struct, frozen=True):
 
     Attributes:
         code: The reason as a code: `by-hand` or `worse-than-chance`.
-        right: For how many phone numbers the source had been right.
-        told: By how many phone numbers the source had been judged.
+        right: For how many phone numbers the source was right.
+        told: For how many phone numbers your people judged the source.
     """
 
     code: str

@@ -41,11 +41,8 @@ class LookUpCounts:
 class HearingState(msgspec.Struct, frozen=True):
     """The speech recognition process. `ready`: whether its model is loaded. `late`: whether it is too slow to wait for.
 
-    Attributes:
-        heard: For how many callers words were recognised.
-        nothing: For how many callers no words were recognised.
-        missed: How many recordings got no result.
-        waiting: How many recordings wait for a result.
+    `heard`, `nothing`: for how many callers some words, or no words, were recognised. `missed`: how many recordings got
+    no result. `waiting`: how many recordings wait for a result.
     """
 
     ready: bool

@@ -1,9 +1,8 @@
 """Authentication of API requests by a token in `Authorization: Bearer`.
 
 Root and Asterisk's user need no token at the Unix socket. Cookies are ignored, so a web page cannot use the API in the
-name of a visitor. Without a valid token every path returns the same error, whether or not the path exists. An address
-that sends a wrong token must wait before its next attempt, and each wait is longer. Requests with a token that was
-valid before never wait.
+name of a visitor. Without a valid token every path returns the same error, whether or not the path exists. After a
+wrong token, an address must wait longer and longer. Requests with a token that was valid before never wait.
 """
 
 import asyncio
@@ -82,8 +81,7 @@ class Authentication:
     def _local_user(self, request: Request) -> KeptToken | None:
         """Return a token with all rights if the Unix socket's peer is root or Asterisk's user, otherwise None.
 
-        Root can write to the store anyway, and Asterisk's user decides about each call. The service's own user still
-        needs a token, so that an attacker who controls one of its processes gains nothing.
+        The service's own user needs a token, so that an attacker who controls a process of the service gains nothing.
         """
         user = getattr(request.state, PEER_USER, None)
         if user is None or user not in accepted_users(self._state.loaded.settings, service=0):
@@ -99,10 +97,7 @@ class Authentication:
         await self._store.open(OPENING_SECONDS)
 
     async def _was_right_before(self, digest: str) -> bool:
-        """Return whether the token with this digest was valid before, even before a restart of this process.
-
-        A PBX with such a token need not wait after a restart, even if a program at its address sends wrong tokens.
-        """
+        """Return whether this token was valid before, even before a restart. Requests with such a token never wait."""
         if not self._has_recalled:
             used = [kept.digest for kept in await self._store.read(all_tokens) if kept.used_at is not None]
             self._known = OrderedDict.fromkeys((*used, *self._known))

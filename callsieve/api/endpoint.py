@@ -13,7 +13,6 @@ are read from the query of a GET or DELETE, or from the body. Unknown or repeate
 A GET runs in a read transaction of the store. Other methods run in one write transaction, which also stores the answer
 for an Idempotency-Key. An operation that needs more than the store is a coroutine `(req, request) -> result`. The
 coroutine reads and writes through `req`, an ApiRequest. Every operation raises Refused if a request is not allowed.
-reputation/encoding.py writes the results of operations as JSON.
 """
 
 import asyncio
@@ -107,10 +106,7 @@ _NOT_IN_NAMES = str.maketrans("/-", "__", "{}")
 class ApiRequest:
     """The settings, store client and thread limit that a coroutine operation can use.
 
-    Attributes:
-        reads: The store's reader.
-        threads: A semaphore that limits how many threads run at the same time.
-        last_event_id: The event after which a stream continues; empty if the client sent none.
+    `threads`: limits how many threads run at once. `last_event_id`: the event after which a stream continues, or empty.
     """
 
     context: Context
@@ -145,8 +141,8 @@ class Stream(Generic[T]):
 class CallWaits:
     """Marks an endpoint that is queried while a telephone call waits for the answer.
 
-    The endpoint always answers within `seconds`, with `fallback` if necessary. The endpoint has no rate limit, because
-    a refused request would let the call through unscreened.
+    The endpoint answers within `seconds`, if necessary with `fallback`. A rate limit would let calls through
+    unscreened.
     """
 
     seconds: float
@@ -155,16 +151,11 @@ class CallWaits:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """An API endpoint, as declared in a table ENDPOINTS.
+    """An API endpoint, as declared in a table ENDPOINTS. `scope`, `role`: the least rights that a token needs.
 
-    Attributes:
-        scope: The scope that the token needs.
-        role: The lowest role that the token needs.
-        answer: Type of the response, for the OpenAPI document and the tests.
-        most_bytes: Maximum size of the request's body, in bytes.
-        keeps_answer: Whether the answer to a request with an Idempotency-Key is stored.
-        parts: A Struct of the fields in the path.
-        values: Function that returns the operation's arguments for the path fields and the parsed query or body.
+    `answer`: the type of the response. `most_bytes`: maximum size of the request's body, in bytes. `keeps_answer`:
+    whether the answer to a request with an Idempotency-Key is stored. `parts`: a Struct of the fields in the path.
+    `values`: a function that returns the operation's arguments for the path fields and the parsed query or body.
     """
 
     method: str
@@ -251,10 +242,9 @@ def endpoint(
 
 
 class _Request:
-    """The request type of an operation, split into fields from the path and other fields.
+    """The request type of an operation, split into fields from the path (`parts`) and all other fields (`rest`).
 
-    `parts` is a Struct of the path fields, `rest` a Struct of all others. A request can also be a single text, number
-    or enum. Then `parts` has only this value as a field, and `rest` is None.
+    If a request is a single text, number or enum, `parts` has only this value as a field, and `rest` is None.
     """
 
     def __init__(self, method: str, path: str, kind: Any) -> None:

@@ -1,7 +1,6 @@
 """The ASGI application of the API, which serves a table of endpoints.
 
-token -> rate limit -> endpoint -> scope and role -> query and body -> operation (once per Idempotency-Key) -> JSON or
-an error
+    token -> rate limit -> endpoint -> scope and role -> query and body -> operation (once per Idempotency-Key) -> JSON
 
 The console serves the API beside its pages. The API process serves only the API: no pages, no login, no cookies.
 """
@@ -73,8 +72,7 @@ FAILED = "internal error: the log of the API has the details. Calls are not affe
 class ApiGate:
     """The ASGI application of the API.
 
-    Importing all endpoints takes longer than a call may wait. So at first the application serves only `endpoints`.
-    Later it calls `load_all`, which returns all endpoints.
+    Importing all endpoints (`load_all`) takes longer than a call may wait, so at first only `endpoints` are served.
     """
 
     def __init__(
@@ -289,8 +287,7 @@ def _check_parts(parts: Mapping[str, str]) -> None:
 def _actor_of(endpoint: Endpoint, kept: KeptToken, request: Request) -> str:
     """Return the actor for the audit: the token or local user, and for a change also the person who made the change.
 
-    Other requests get an actor without the person. Their limits are counted per actor, and a client could otherwise
-    evade a limit by sending another name.
+    Other requests name no person: limits are per actor, and a client could evade a limit by sending another name.
     """
     actor = f"{SOCKET_ACTOR if kept.id == LOCAL else ACTOR}{kept.token.name}"
     if endpoint.method == "GET" or endpoint.call_waits is not None:
@@ -339,7 +336,6 @@ async def _body(endpoint: Endpoint, request: Request) -> bytes:
 
 
 def _translate_for(request: Request) -> Callable[[str], str]:
-    """Return a function that translates texts into a language that the client accepts, or into English."""
     language = wanted_language(None, request.headers.get("accept-language", ""))
     return partial(translated, catalogue=translations_of(language))
 

@@ -1,8 +1,7 @@
 """`Idempotency-Key`: a request that is sent twice is carried out once.
 
-The answer is stored for a day, in the same transaction as the change, so a change always has its answer. A key must not
-be used for a different request, nor while the first request is still running. Refusals are not stored, because a
-refused request changes nothing.
+The answer is stored for a day, in the transaction of the change. Refusals are not stored, because they change nothing.
+A key must not be used for a different request, nor while the first request is still running.
 """
 
 import re

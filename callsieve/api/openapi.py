@@ -1,7 +1,4 @@
-"""The OpenAPI 3.1 document, generated from the table of endpoints and msgspec's schemas.
-
-`python -m tests.callsieve.api.test_openapi` writes it to docs/reference/openapi.json.
-"""
+"""The OpenAPI 3.1 document (docs/reference/openapi.json), generated from the table of endpoints."""
 
 import re
 from collections.abc import Iterable, Mapping

@@ -1,8 +1,7 @@
 """The signed statement that a number was cleared, made when an appeal from the public page is upheld.
 
-The statement is stored, so the process that serves the public page needs no signing key. The statement contains a link
-to a page that shows whether the ruling is still valid. Besides the appeal's reference the link contains a random text,
-so nobody can find appeals by guessing references.
+Statements are stored, so the process that serves the public page needs no signing key. The link in a statement contains
+a random text, so nobody can find appeals by guessing references.
 """
 
 import secrets
@@ -24,7 +23,7 @@ PROOF_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class Cleared:
-    """A stored statement that clears a number. `text`: the signed file. `key`: public key to check the signature."""
+    """A stored statement that clears a number. `text`: the signed text. `key`: the public key for the signature."""
 
     statement: SignedStatement
     text: str
@@ -42,15 +41,12 @@ class Cleared:
 
 
 def state_cleared(db: sqlite3.Connection, context: Context, appeal: Appeal) -> None:
-    """Sign and store the statement for an upheld appeal from the public page. Raise Refused if there is no signing key.
-
-    If the ruling was undone and then made again, the statement keeps its link.
-    """
+    """Sign and store the statement for an upheld appeal of the public page. Raise Refused without a signing key."""
     public = context.settings.public
     if not public.enabled or appeal.closed_at is None or not is_public(db, appeal.reference):
         return
     before = statement_of(db, appeal.reference)
-    proof = secrets.token_hex(PROOF_BYTES) if before is None else before.proof
+    proof = secrets.token_hex(PROOF_BYTES) if before is None else before.proof  # a repeated ruling keeps its link
     about = {
         "number": appeal.number,
         "appeal": appeal.reference,

@@ -1,7 +1,4 @@
-"""The operations of appeals, from filing to decision (see callsieve/changes/operation.py).
-
-An appeal is named by its reference, or by a number, which stands for the latest appeal of that number.
-"""
+"""Operations on appeals. An appeal is named by its reference, or by a number (the number's latest appeal)."""
 
 import sqlite3
 from collections.abc import Collection, Iterator
@@ -43,10 +40,7 @@ def stop_kinds(names: Collection[str]) -> frozenset[StopKind]:
 def clear_stops(
     db: sqlite3.Connection, context: Context, appeal: appeals.Appeal, kinds: Collection[StopKind]
 ) -> tuple[Stop, ...]:
-    """Remove these kinds of call stops, and return the stops that are left.
-
-    If no stop is left, also sign the statement that the number was cleared.
-    """
+    """Remove call stops of these kinds and return the others. If none is left, also sign the clearing statement."""
     try:
         for stop in stops_of(db, context.loaded, appeal.number, context.at):
             if stop.kind in kinds:
@@ -94,12 +88,7 @@ Stops = Annotated[
 
 
 class AppealRequest(msgspec.Struct, frozen=True):
-    """An appeal received by telephone or mail.
-
-    Attributes:
-        statement: The owner's statement.
-        decision: The id of the decision that the appeal is about.
-    """
+    """An appeal by telephone or mail. `statement`: the owner's text. `decision`: the id of the disputed decision."""
 
     number: NumberText
     name: Line
@@ -116,11 +105,9 @@ class AppealCodeRequest(msgspec.Struct, frozen=True):
 
 
 class RulingRequest(msgspec.Struct, frozen=True):
-    """The ruling of an appeal.
+    """The ruling on an appeal. `category_only`: whether only the category of the marks was wrong.
 
-    Attributes:
-        reason: The reason for the ruling. The owner can read it.
-        category_only: Whether only the category of the marks was wrong.
+    `reason`: the reason for the ruling. The owner can read it.
     """
 
     appeal: AppealText
@@ -180,12 +167,9 @@ class EvidenceContent(NamedTuple):
 
 
 class AppealChange(NamedTuple):
-    """An appeal after a change.
+    """An appeal after a change. `appeal`: the appeal. `stops`: the reasons that still stop calls of the number.
 
-    Attributes:
-        appeal: The appeal.
-        reporters: The people whose marks count more or less after the decision.
-        stops: The reasons that still stop calls of the number.
+    `reporters`: the people whose marks count more or less after the decision.
     """
 
     change_id: ChangeId | None
@@ -234,8 +218,7 @@ def make_code(db: sqlite3.Connection, context: Context, about: AppealText) -> Co
 def prove(db: sqlite3.Connection, context: Context, request: AppealCodeRequest) -> appeals.Appeal | Refused:
     """Check the code that the owner repeated. If the code is right, control is proven and the appeal is in force.
 
-    A wrong code is counted and recorded in the audit. For a wrong code Refused is returned and not raised, because an
-    exception would roll back the record.
+    A wrong code is recorded in the audit. Refused is then returned, because raising it would roll back the record.
     """
     appeal = appeal_about(db, context, request.appeal)
     with change(db, context, "appeal prove", appeal.number) as changed, _refusing():

@@ -39,12 +39,10 @@ MOST_SHOWN = 300
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """An appeal in the queue.
+    """An appeal in the queue. `is_overdue`: whether the deadline has passed.
 
-    Attributes:
-        due_at: The end of the day by which to decide the appeal; null if the appeal is not in force.
-        is_overdue: Whether the deadline has passed.
-        is_public: Whether the appeal was filed on the public page.
+    `due_at`: the end of the day by which to decide the appeal; null if the appeal is not in force. `is_public`: whether
+    the appeal was filed on the public page.
     """
 
     appeal: Annotated[Appeal, FLAT]
@@ -81,11 +79,11 @@ class QueueShown:
 class CaseShown:
     """Content of the page of one appeal.
 
-    - `number`: what the page of the number shows. `marks`: the marks to judge. `reporters`: the makers of these marks.
-    - `if_upheld`: the reputation without spam marks. `has_code`: whether a code for a call-back exists.
-    - `called_at`: when the code of the public page was entered in a call from the number.
-    - `now`: the decision that a call would get now. `stops`: what would stop calls after an upheld appeal.
-    - `undo_id`: the change that led to the appeal's state. `clear_undo_id`: the change that removed what stops calls.
+    `marks`: the marks to judge. `reporters`: the people who made these marks. `if_upheld`: the reputation without spam
+    marks. `has_code`: whether a code for a call-back exists. `called_at`: when the code of the public page was entered
+    in a call from the number. `now`: the decision that a call would get now. `stops`: what would stop calls after an
+    upheld appeal. `undo_id`: the change that led to the appeal's state. `clear_undo_id`: the change that removed call
+    stops.
     """
 
     appeal: Appeal
@@ -108,7 +106,7 @@ class CaseShown:
 
     @property
     def is_live(self) -> bool:
-        """Whether the appeal waits for a decision. Such an appeal is in force or only filed."""
+        """Whether the appeal waits for a decision, so it is in force or only filed."""
         return self.appeal.state in LIVE
 
     @property
@@ -181,11 +179,8 @@ def find_case(db: sqlite3.Connection, context: Context, about: AppealText) -> Ap
 
 
 def judged_marks(marks: Iterable[Mark], epoch_at: float | None) -> list[Mark]:
-    """Return the spam marks that a ruling is about, by the same rule as reputation/store/appeals.py.
-
-    `epoch_at`: when the number got its present owner. Earlier marks are left out.
-    """
-    return [
+    """Return the spam marks that a ruling is about. Marks before the present owner got the number are left out."""
+    return [  # the same rule as in reputation/store/appeals.py
         mark
         for mark in marks
         if mark.verdict is Verdict.SPAM

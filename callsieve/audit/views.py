@@ -20,12 +20,9 @@ Word = Annotated[str, Meta(max_length=200)]
 
 
 class ChangesRequest(PageQuery, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Filters for changes. An empty field matches any change.
+    """Filters for changes. An empty field matches any change. `about`: the number or name that a change is about.
 
-    Attributes:
-        who: The author of the change, such as `joe` or `token:crm`.
-        what: The kind of change, such as `list add`.
-        about: The number or name that the change is about.
+    `who`: the author of the change, such as `joe` or `token:crm`. `what`: the kind of change, such as `list add`.
     """
 
     who: Word = ""
@@ -41,14 +38,11 @@ class ChangeKey(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class AuditedChange:
-    """A change that the audit recorded.
+    """A change that the audit recorded. `id`: the id of the change, with which it can be undone.
 
-    Attributes:
-        id: The id of the change, with which it can be undone.
-        before: The value before the change; null if the change added something.
-        after: The value after the change; null if the change removed something.
-        change: The change in words.
-        can_undo: Whether the change can be undone, as long as no later change affects the same value.
+    `before`: the value before the change; null if the change added something. `after`: the value after the change; null
+    if the change removed something. `change`: the change in words. `can_undo`: whether the change can be undone, as
+    long as no later change affects the same value.
     """
 
     id: int

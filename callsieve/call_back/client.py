@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class HelperAnswer(StrEnum):
-    """The helper's answer. CALLED: the call file is in the spool. Any other value says why no call was placed."""
+    """The helper's answer. `CALLED`: the call file is in the spool. Other values say why no call was placed."""
 
     CALLED = "called"
     BAD_LINE = "bad-line"  # not `+NUMBER TICKET`

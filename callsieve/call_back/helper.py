@@ -1,7 +1,6 @@
 """The call-back helper. It receives requests as datagrams on a Unix socket, and writes call files for allowed requests.
 
-Datagrams have two advantages. The kernel delivers each datagram whole and names its sender. The public process may send
-datagrams, although its systemd unit forbids it to open connections.
+A datagram arrives whole and names its sender. The public process may send datagrams, but may not open connections.
 """
 
 from __future__ import annotations
@@ -45,10 +44,7 @@ class StateError(Exception):
 
 
 class _Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A placed call as the file stores it. `uptime`, `at`: when, in seconds since boot and in UTC seconds.
-
-    `who`: the keyed digest of the number.
-    """
+    """A placed call. `uptime`: seconds since boot. `at`: UTC seconds. `who`: the keyed digest of the number."""
 
     uptime: float
     at: float
@@ -56,10 +52,7 @@ class _Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class _State(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Content of the file of placed calls. `boot`: the id of the boot in which the file was written.
-
-    `key`: the secret key of the digests in `who`.
-    """
+    """The file of placed calls. `boot`: the id of the boot in which it was written. `key`: the key of the digests."""
 
     boot: str
     key: str
@@ -81,7 +74,7 @@ def machine_clocks() -> Clocks:
 
 
 class PlacedCalls:
-    """The calls that were placed in the last day, stored in a file. Raise StateError if the file cannot be read."""
+    """The calls placed in the last day, stored in a file. The constructor raises StateError for an unreadable file."""
 
     def __init__(self, directory: Path, clocks: Clocks) -> None:
         self._path, self._clocks = directory / STATE_FILE, clocks
@@ -299,7 +292,7 @@ class Helper:
         return user in self._users
 
     def answer(self, line: bytes) -> HelperAnswer:
-        """Place the requested call and return CALLED, or return why the call was not placed."""
+        """Place the requested call and return `CALLED`, or return why the call was not placed."""
         if line == PING:  # the doctor, every hour: no warning
             return HelperAnswer.BAD_LINE if self.has_all_parts() else HelperAnswer.FAILED
         request = parse_line(line)

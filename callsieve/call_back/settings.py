@@ -1,7 +1,4 @@
-"""Settings of the call-back helper. The settings are in a file that root owns and the service cannot write.
-
-The helper does not read the service's own settings, so an attacker who controls the service cannot raise a limit.
-"""
+"""Settings of the call-back helper. Only root can write the file, so an attacker in the service cannot raise limits."""
 
 import os
 import stat

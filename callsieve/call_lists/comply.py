@@ -47,10 +47,8 @@ STEP_OF_RULE = {"retired": "resting", "young-number-day": "number-day"}
 class CheckedCall(NamedTuple):
     """An outgoing call and the checks that the outbound guard made. If the call was stopped, the last check stopped it.
 
-    Attributes:
-        passed: The checks that the call passed.
-        reason: The reason for the decision.
-        source: The law behind the decision.
+    `passed`: the checks that the call passed. `reason`: the reason for the decision. `source`: the law behind the
+    decision.
     """
 
     record: Annotated[OutboundRecord, FLAT]
@@ -87,12 +85,9 @@ class OutboundRuleCount(NamedTuple):
 
 
 class LawVersion(NamedTuple):
-    """A file with the calling rules of a country's law.
+    """A file with the calling rules of a country's law. `country`: ISO 3166-1 code of the country.
 
-    Attributes:
-        country: ISO 3166-1 code of the country.
-        read: The day on which the sources of the file were read.
-        sha256: The checksum of the file.
+    `read`: the day on which the sources of the file were read. `sha256`: the checksum of the file.
     """
 
     country: str
@@ -150,7 +145,7 @@ class DayProof:
 
 
 def proof_of_day(db: sqlite3.Connection, settings: Settings, first: float, last: float, now: float) -> DayProof:
-    """Return the report of a day. It names the current register copies and law files; older ones are not kept."""
+    """Return the report of a day. Register copies and law files are the current ones, as older ones are not kept."""
     counts: Counter[tuple[str, str, str, str]] = Counter()
     asked = went_out = failed_open = 0
     calls: list[CheckedCall] = []
@@ -187,7 +182,7 @@ def proof_of_day(db: sqlite3.Connection, settings: Settings, first: float, last:
 
 
 def day_bounds(text: str) -> tuple[float, float] | None:
-    """Return when a day such as 2026-12-31 begins and ends, in local time. Return None if the text is not a day."""
+    """Return when a day such as `2026-12-31` begins and ends, in local time. Return None if the text is not a day."""
     try:
         first = date.fromisoformat(text)
         days = (first, first + timedelta(days=1))

@@ -1,7 +1,4 @@
-"""Consents to be called: record them with their proof, remove them, and import them from a file.
-
-A consent overrides an older do-not-call request, national registers, and a law that requires consent.
-"""
+"""Consents to be called. They override older do-not-call requests, registers, and laws that require consent."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -32,12 +29,9 @@ TEXT_CHARACTERS = 200
 
 
 class ConsentRequest(msgspec.Struct, frozen=True):
-    """A consent to be called, with its proof.
+    """A consent to be called. `proof`: the text of the consent, or where the document is kept.
 
-    Attributes:
-        proof: The text of the consent, or where the document is kept.
-        at: The first day, such as `2026-12-31`; null: now.
-        until: The last day; null: the consent does not end.
+    `at`: the first day, such as `2026-12-31`; null: now. `until`: the last day; null: the consent does not end.
     """
 
     number: NumberText

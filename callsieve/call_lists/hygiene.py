@@ -42,12 +42,10 @@ class ListFault(StrEnum):
 
 
 class ListToCheck(msgspec.Struct, frozen=True):
-    """A call list to check.
+    """A call list to check. `numbers`: the phone numbers on the list.
 
-    Attributes:
-        numbers: The phone numbers on the list.
-        needs_consent: Whether to remove numbers without a consent too, if a law requires one.
-        tries: How many calls without an answer are enough to remove a number.
+    `needs_consent`: whether to remove numbers without a consent too, if a law requires one. `tries`: how many calls
+    without an answer are enough to remove a number.
     """
 
     numbers: Annotated[tuple[Annotated[str, Meta(max_length=100)], ...], Meta(min_length=1, max_length=MOST_NUMBERS)]
@@ -56,14 +54,9 @@ class ListToCheck(msgspec.Struct, frozen=True):
 
 
 class ListChecked(NamedTuple):
-    """The result of a check.
+    """The result of checking a call list. `rows`: how many rows were read. `kept`: how many rows may stay.
 
-    Attributes:
-        rows: How many rows were read.
-        kept: How many rows may stay.
-        by_fault: How many rows to remove, by reason.
-        findings: The rows to remove, with the reason.
-        clean: The numbers that may stay.
+    `by_fault`: how many rows to remove, by reason. `findings`: the rows to remove. `clean`: the numbers that may stay.
     """
 
     rows: int
@@ -74,14 +67,10 @@ class ListChecked(NamedTuple):
 
 
 class RowFinding(NamedTuple):
-    """A row to remove.
+    """A row to remove. `line`: the line in the file, counted from 1. `written`: the number as it was sent.
 
-    Attributes:
-        line: The line in the file, counted from 1.
-        written: The number as it was sent.
-        number: The number as E.164, or the key of a service number.
-        fault: The reason to remove the row.
-        evidence: The evidence for the reason.
+    `number`: the number as E.164 or the key of a service number; null if the row has no valid number. `fault`: the
+    reason to remove the row. `evidence`: the evidence for the reason.
     """
 
     line: int
@@ -104,7 +93,7 @@ class HygieneTerms:
 
 @dataclass(slots=True)
 class ListReport:
-    """The counts of a check, updated while the list is read. `kept`: how many rows may stay."""
+    """The counts of a call list's check, updated while the list is read. `kept`: how many rows may stay."""
 
     rows: int = 0
     kept: int = 0

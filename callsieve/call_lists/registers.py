@@ -27,10 +27,7 @@ _SEPARATOR = re.compile(r"[,;\t]")
 
 
 class RegisterFile:
-    """An iterator over the numbers in a file.
-
-    `read`: how many lines were read. `skipped`: how many of these lines had no number.
-    """
+    """An iterator over the numbers in a file. `read`: how many lines were read. `skipped`: how many had no number."""
 
     def __init__(self, stream: BinaryIO, country: str) -> None:
         self.read = self.skipped = self.bytes_read = 0

@@ -20,12 +20,10 @@ SHOWN_DAYS = 14  # after the first call
 
 @dataclass(frozen=True, slots=True)
 class SetupStep:
-    """A step of the installation.
+    """A step of the installation. `words`: the state to reach with this step.
 
-    Attributes:
-        words: The state to reach with this step.
-        remedy: A command, or a manual action; empty if the step is done on the page at `path`.
-        path: The console's page for the step, or empty.
+    `remedy`: a command, or a manual action; empty if the step is done on the page at `path`. `path`: the console's page
+    for the step, or empty.
     """
 
     words: Wording

@@ -65,13 +65,10 @@ VIEW_ACTIONS: Mapping[CallView, Sequence[str]] = {
 
 @dataclass(frozen=True, slots=True)
 class CallLine:
-    """A call with the names of both sides.
+    """A call with the names of both sides. `caller`: the name of the calling number, if known.
 
-    Attributes:
-        call: The call.
-        caller: The name of the calling number, if known.
-        callee: The name of the callee; without a name, the extension or DID.
-        caller_of: The person who has the caller as a contact; empty for a shared contact.
+    `callee`: the name of the callee; without a name, the extension or DID. `caller_of`: the person who has the caller
+    as a contact; empty for a shared contact.
     """
 
     call: CallRow

@@ -179,7 +179,7 @@ class ActivityCache:
 
 
 class ActivitySpan(NamedTuple):
-    """A time span of the overview page. `step`: the length of the steps into which it is divided, in seconds."""
+    """A time span of the overview page, divided into steps. `step`: the length of a step, in seconds."""
 
     word: str
     label: str
@@ -261,11 +261,8 @@ class ActivityShown:
 
 
 def activity_shown(db: sqlite3.Connection, span: ActivitySpan, now: float, site: str = "") -> ActivityShown:
-    """Return the counts on the overview page for a time span that ends now.
-
-    Each step begins at a multiple of its length, so past steps never change.
-    """
-    last = now // span.step
+    """Return the overview page's counts for a time span that ends now. Each step begins at a multiple of its length."""
+    last = now // span.step  # so past steps never change
     first = last - round(span.seconds / span.step) + 1
     since = first * span.step
     counted: dict[int, Counter[str]] = {}
@@ -291,7 +288,7 @@ def activity_shown(db: sqlite3.Connection, span: ActivitySpan, now: float, site:
 
 
 def open_mistakes(db: sqlite3.Connection, mistakes: Iterable[FalsePositive], now: float) -> tuple[FalsePositive, ...]:
-    """Return the mistakes that need attention: not on the allowlist, and with decisions that nobody confirmed."""
+    """Return the mistakes whose caller is not on the allowlist and whose decisions nobody has confirmed."""
     return tuple(mistake for mistake in mistakes if not _is_settled(db, mistake, now))
 
 

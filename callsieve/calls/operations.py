@@ -16,7 +16,7 @@ class Confirmed(NamedTuple):
 
 
 def confirm(db: sqlite3.Connection, context: Context, number: str) -> Confirmed:
-    """Confirm that decisions about a number were right. Its calls are no longer listed as probable mistakes."""
+    """Confirm that decisions about a number were right. The number is no longer listed as a probable mistake."""
     e164 = number_field(context, number)
     with change(db, context, "calls confirm", e164) as changed:
         changed.before = confirmation_of(db, e164)

@@ -67,12 +67,9 @@ def kind_word(kind: CallerKind) -> str:
 
 @dataclass(frozen=True, slots=True)
 class FamilyEvidence:
-    """The part of the evidence about a number that belongs to one family of evidence.
+    """The evidence of one family about a number. `counts`: how often each kind of evidence occurred.
 
-    Attributes:
-        family: The name of the family.
-        log_odds: The weight of the evidence; negative if the evidence speaks for the number.
-        counts: How often each kind of evidence occurred.
+    `family`: the name of the family. `log_odds`: the weight of the evidence; negative if it speaks for the number.
     """
 
     family: str
@@ -82,12 +79,9 @@ class FamilyEvidence:
 
 @dataclass(frozen=True, slots=True)
 class LevelChangeShown:
-    """An event that would raise or lower a level.
+    """An event that would raise or lower a level. `level`: the level after the event.
 
-    Attributes:
-        code: The event, as a code.
-        words: The event, in words.
-        level: The level after the event.
+    `code`: the event, as a code. `words`: the event, in words.
     """
 
     code: str
@@ -102,7 +96,7 @@ class LevelChangeShown:
 
 @dataclass(frozen=True, slots=True)
 class LevelSource:
-    """A witness or source that led to a level. `who`: its code. `log_odds`: the weight of its evidence."""
+    """A witness or source that led to a level. `who`: a code for it. `log_odds`: the weight of its evidence."""
 
     who: str
     log_odds: float
@@ -110,12 +104,10 @@ class LevelSource:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceVector:
-    """The evidence on which a decision was based.
+    """The evidence on which a decision was based. `would_change`: events that would lower the level.
 
-    Attributes:
-        would_change: Events that would lower the level.
-        appeal: The reference of the appeal that was in force, or null.
-        witnesses: How many witnesses speak against the number; null if unknown.
+    `appeal`: the reference of the appeal in force, or null. `witnesses`: how many witnesses speak against the number;
+    null if unknown.
     """
 
     known: Annotated[tuple[Family, ...], HIDDEN]
@@ -234,14 +226,11 @@ def level_of(word: str) -> Level:
 
 @dataclass(frozen=True, slots=True)
 class ReputationShown:
-    """The reputation of a number.
+    """The reputation of a number. `log_odds`: the evidence, as natural log-odds relative to an average caller.
 
-    Attributes:
-        log_odds: The evidence, as natural log-odds relative to an average caller.
-        points: The log-odds in points, as pages show them: ten more points mean ten times the odds.
-        level: The strongest action that the evidence alone would justify.
-        level_from: The witnesses and sources that led to the level, the strongest first.
-        would_raise: Events that would raise the level.
+    `points`: the log-odds in points, as pages show them: ten more points mean ten times the odds. `level`: the
+    strongest action that the evidence alone would justify. `level_from`: the witnesses and sources that led to the
+    level, the strongest first. `would_raise`: events that would raise the level.
     """
 
     log_odds: float
@@ -395,12 +384,9 @@ def _until(text: str, now: float) -> float:
 class Disputes:
     """Decisions that people made about a number; in each field the latest first.
 
-    Attributes:
-        appeals: The appeals of the number's owner.
-        tombstones: Corrections after which wrong marks no longer count.
-        epochs: When the number got a new owner, as people recorded it.
-        to_review: Sudden increases of marks that wait for a review.
-        reviewed: The latest review of the marks, or null.
+    `appeals`: the appeals of the number's owner. `tombstones`: corrections after which wrong marks no longer count.
+    `epochs`: when the number got a new owner. `to_review`: sudden increases of marks that wait for a review.
+    `reviewed`: the latest review of the marks, or null.
     """
 
     appeals: tuple[Appeal, ...] = ()
@@ -439,10 +425,7 @@ def appeal_in_words(appeal: Appeal) -> Wording:
 
 
 def decided_since(cases: Disputes, at: float) -> Iterator[str]:
-    """Yield, in words, the decisions in `cases` that people made since `at`.
-
-    A call before `at` might be decided differently now.
-    """
+    """Yield in words what people decided since `at`. A call before `at` might be decided differently now."""
     for appeal in cases.appeals:
         latest = appeal.closed_at or appeal.in_force_at
         if appeal.state is not AppealState.OPEN and latest is not None and latest > at:

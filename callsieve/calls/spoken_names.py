@@ -2,8 +2,7 @@
 
     <state>/recordings/<decision>-<piece>.wav      8 kHz, 16 bits; at most three pieces, 8 s in total
 
-The file name contains the id of the decision, so no table is needed. The directory belongs to the daemon; Asterisk's
-group may write to the directory. Recordings are kept for seven days.
+The directory belongs to the daemon, and Asterisk's group may write to it. Recordings are kept for seven days.
 """
 
 import asyncio
@@ -35,7 +34,7 @@ _PLAIN = re.compile(r"/[A-Za-z0-9_./-]{1,180}")
 
 
 async def keep_recordings(state: Path, use: Callable[[str], None]) -> None:
-    """Erase old recordings until cancelled. Call `use` with their directory, or "" if it cannot be used."""
+    """Erase old recordings until cancelled. Call `use` with the path of their directory, or "" if it is unusable."""
     is_logged = False
     while True:
         usable, problem = await asyncio.to_thread(_check_folder, state, time.time())

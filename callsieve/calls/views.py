@@ -76,15 +76,10 @@ class FilterChoices:
 
 @dataclass(frozen=True, slots=True)
 class CallsShown:
-    """Content of a page of calls.
+    """Content of a page of calls. `typed`: the texts in the fields of the filter.
 
-    Attributes:
-        lines: The calls.
-        typed: The texts in the fields of the filter.
-        older: The URL query of the next page; None on the last page.
-        is_first: Whether this is the first page.
-        counts: How many calls came in the last 7 days, by view.
-        since, until: The time limits of the filter; None: no limit.
+    `older`: the URL query of the next page; None on the last page. `counts`: how many calls came in the last 7 days, by
+    view. `since`, `until`: the time limits of the filter; None: no limit.
     """
 
     lines: tuple[CallLine, ...]
@@ -111,15 +106,11 @@ class CallsShown:
 
 @dataclass(frozen=True, slots=True)
 class CallShown:
-    """Content of the page of a call.
+    """Content of the page of a call. `changes`: events that would have lowered the level.
 
-    Attributes:
-        line: The call as the history shows it.
-        changes: Events that would have lowered the level.
-        account: Sentences that say what led to the level, and how many witnesses there were.
-        others: Further decisions about the call, each for a single phone.
-        my_mark: The visitor's own mark of the caller, or None.
-        recordings: The files with recordings of the caller's name.
+    `account`: sentences that say what led to the level, and how many witnesses there were. `others`: further decisions
+    about the call, each for a single phone. `my_mark`: the visitor's own mark of the caller, or None. `recordings`: the
+    files with recordings of the caller's name.
     """
 
     line: CallLine
@@ -154,8 +145,8 @@ class CallShown:
 class CallsContext:
     """The settings and the time for which pages of calls are made.
 
-    `mistakes`: callers that were probably stopped by mistake, as the last search found. People may have settled some
-    mistakes since then.
+    `mistakes`: callers that were probably stopped by mistake. People may have settled some mistakes since they were
+    found.
     """
 
     loaded: Loaded
@@ -196,7 +187,6 @@ def _choices(db: sqlite3.Connection) -> FilterChoices:
 
 
 def _mistaken(db: sqlite3.Connection, calls_context: CallsContext) -> list[str]:
-    """Return the numbers that were probably stopped by mistake."""
     return [mistake.number for mistake in open_mistakes(db, calls_context.mistakes, calls_context.now)]
 
 

@@ -1,7 +1,4 @@
-"""Descriptions of audited changes in words, for the terminal and the console. Pure functions.
-
-A field is translated together with its value, as `name {value}`, because a word alone is often ambiguous.
-"""
+"""Descriptions of audited changes. Fields are translated with their values, because a word alone is often ambiguous."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -58,7 +55,7 @@ def user_of(who: str) -> str | Wording:
 
 
 def sentence_of(row: AuditRow, sentences: Mapping[str, str], who: str | Wording) -> Wording:
-    """Return a sentence about a change: `ada blocked +1900* (premium rate)`. `sentences`: a template per change."""
+    """Return a sentence about a change: `ada blocked +1900* (premium rate)`. `sentences`: a template for each kind."""
     about = row.number or row.name
     if row.what.startswith("undo "):
         values = {"who": who, "what": name_of(row.what.removeprefix("undo ")), "about": about}
@@ -162,10 +159,7 @@ ChangeId = Annotated[
 
 
 def number_field(context: Context, text: str, field: str = "") -> str:
-    """Return a phone number as E.164. A national number is read for the region in the settings.
-
-    Raise Refused, with the name `field`, if the text is not a number.
-    """
+    """Return a phone number as E.164, read for the region in the settings. Raise Refused if it is not a number."""
     try:
         return number_from(text, context.settings.numbers.region)
     except EntryError as error:
@@ -181,7 +175,7 @@ def about_field(context: Context, text: str) -> str | None:
 
 
 def since_field(context: Context, text: str | None) -> float:
-    """Return the time that a text such as 7d or 2026-11-01 means; now for None. Raise Refused for other texts."""
+    """Return the time that a text such as `7d` or `2026-11-01` means; now for None. Raise Refused for other texts."""
     try:
         return context.at if text is None else since_of(text, context.at)
     except TimeError as error:

@@ -1,8 +1,7 @@
 """Operations: how a person changes the store, in one transaction with a row in the audit.
 
-An operation is a function `(db, context, request) -> result`. It checks the request, writes within `change`, and
-raises Refused if the request is not allowed. Every interface (command, page, API) parses a request, calls the
-operation and shows the result. Interfaces have no rules of their own.
+An operation is a function `(db, context, request) -> result`. It checks the request, writes within `change`, and raises
+Refused if the request is not allowed. Every interface (command, page, API) calls it and has no rules of its own.
 
     def remove(db, context, request):
         with change(db, context, "list remove", number=request.number) as changed:
@@ -54,10 +53,9 @@ class Context:
 
 
 class Refused(Exception):
-    """The request was refused, and nothing was changed.
+    """The request was refused, and nothing was changed. `field`: the wrong field of the request, or empty.
 
-    `code` is stable, for scripts and tests. `words` is one line for people that says what to do. `field` is the wrong
-    field of the request, or empty.
+    `code`: a stable code, for scripts and tests. `words`: one line for people that says what to do.
     """
 
     def __init__(self, code: str, words: str | Wording, field: str = "") -> None:

@@ -1,7 +1,4 @@
-"""Long answers in pages: `limit` rows, and `next`, the cursor of the following page.
-
-A cursor encodes the position of the last row. So new rows before that position do not change the following pages.
-"""
+"""Lists in pages. A cursor encodes the position of a page's last row, so new rows do not shift the following pages."""
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -28,12 +25,7 @@ CursorText = Annotated[
 
 
 class ResultPage(msgspec.Struct, Generic[T], frozen=True):
-    """A page of a list.
-
-    Attributes:
-        items: The rows of this page.
-        next: The `cursor` of the next page; null on the last page.
-    """
+    """A page of a list. `items`: the rows of this page. `next`: the next page's `cursor`; null on the last page."""
 
     items: list[T]
     next: str | None
@@ -61,10 +53,7 @@ def page_from(
 
 
 def page_of(rows: Sequence[T], limit: int, place: Callable[[T], tuple[object, ...]]) -> tuple[Sequence[T], str | None]:
-    """Return the rows of a page, and the next page's cursor or None.
-
-    `rows`: at most `limit` rows, and one more row if another page follows.
-    """
+    """Return the first `limit` rows, and the next page's cursor. The cursor is None if `rows` has only this page."""
     shown = rows[:limit]
     return shown, cursor_of(place(shown[-1])) if len(rows) > limit else None
 

@@ -1,7 +1,4 @@
-"""Undo a change that has a row in the audit. Every interface uses this module.
-
-A change can be undone until another change affects the same item.
-"""
+"""Undo a change that has a row in the audit. A change can be undone until another change affects the same item."""
 
 import sqlite3
 from collections.abc import Callable, Collection
@@ -38,13 +35,9 @@ class UndoRequest(NamedTuple):
 
 
 class Undone(NamedTuple):
-    """The result of an undo.
+    """The result of an undo. `what`: the kind of change that was undone. `things`: how many items were restored.
 
-    Attributes:
-        what: The kind of change that was undone.
-        subject: The number or name that the change was about.
-        things: How many items were restored.
-        is_import: Whether a whole import was undone.
+    `subject`: the number or name that the change was about. `is_import`: whether a whole import was undone.
     """
 
     change_id: ChangeId | None
@@ -56,10 +49,9 @@ class Undone(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Latest:
-    """A recent change, as pages list it.
+    """A recent change, as pages list it. `is_administrators`: whether only administrators may make and undo the change.
 
     `can_undo`: whether the change is not an undo, was not undone yet, and its values were not erased with a number.
-    `is_administrators`: whether only administrators may make and undo this change.
     """
 
     id: int
@@ -123,10 +115,7 @@ def undo(db: sqlite3.Connection, context: Context, request: UndoRequest) -> Undo
 
 
 def latest_changes(db: sqlite3.Connection, changes: Changes, number: str | None = None) -> tuple[Latest, ...]:
-    """Return the latest changes of the kinds in `changes`, and undos of such changes.
-
-    `number`: only changes about this number.
-    """
+    """Return the latest changes of these kinds, and undos of such changes. `number`: only changes about this number."""
     kept = audit.latest_of(db, (*changes, *(f"undo {what}" for what in changes)), LATEST, number)
     return tuple(
         Latest(change.id, change.row, can_undo(db, changes, change), is_administrators(changes, change.row.what))

@@ -1,8 +1,6 @@
-"""Errors of commands: one line that says what to do, and exit code 2.
+"""Errors of commands: one line that says what to do, and exit code 2."""
 
-The daemon uses this module, so the module must not import typer.
-"""
-
+# The daemon imports this module, so the module must not import typer.
 import errno
 import os
 import sys

@@ -49,9 +49,7 @@ def table_in(
 def input_as(file: Path, reader: Callable[[BinaryIO, str], T]) -> Iterator[tuple[T, Callable[[], int] | None]]:
     """Open a file with `reader`. Yield the result, and for a compressed file a function that counts the bytes read.
 
-    Raises:
-        CommandError: The content is invalid.
-        OSError: The file cannot be read.
+    Raise CommandError if the content is invalid, or OSError if the file cannot be read.
     """
     name = "standard input" if str(file) == "-" else str(file)
     with naming(name), nullcontext(sys.stdin.buffer) if str(file) == "-" else open_named(file) as packed:

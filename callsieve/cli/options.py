@@ -1,8 +1,4 @@
-"""Common parts of commands: `--config`, `--json`, access to the store, and questions to the user.
-
-Each change is one transaction with a row in the audit. A repeated import replaces all numbers of the earlier import.
-A dry run writes to a temporary store.
-"""
+"""Common parts of commands: `--config`, `--json`, access to the store, and questions to the user."""
 
 import getpass
 import json
@@ -136,12 +132,12 @@ def number_option(name: str, text: str | None, loaded: Loaded) -> str | None:
 
 
 def since_option(name: str, text: str, now: float) -> float:
-    """Return the past time in an option, such as 90s, 1h, 18:00 or 2026-12-31. Raise CommandError for other texts."""
+    """Return the past time in an option, such as `1h`, `18:00` or `2026-12-31`. Raise CommandError for other texts."""
     return _time(name, text, now, since_of)
 
 
 def until_option(name: str, text: str, now: float) -> float:
-    """Return the past or future time in an option. Raise CommandError if the text is no time."""
+    """Return the past or future time in an option. Raise CommandError if the text is not a time."""
     return _time(name, text, now, moment_of)
 
 
@@ -153,9 +149,9 @@ def _time(name: str, text: str, now: float, read: Callable[[str, float], float])
 
 
 def confirmed(question: str, *, yes: bool, default: bool = False) -> bool:
-    """Return whether the user agrees. Raise CommandError without a terminal.
+    """Ask the user, and return whether they agree. `default`: the answer if they only press Enter.
 
-    `yes`: do not ask, and return True. `default`: the answer if the user only presses Enter.
+    With `yes`, return True without a question. Otherwise raise CommandError if there is no terminal.
     """
     if yes:
         return True
@@ -178,10 +174,7 @@ NAME_CHARACTERS = 64
 def stores(
     loaded: Loaded, *, dry_run: bool, copied: bool = False
 ) -> Iterator[tuple[sqlite3.Connection, sqlite3.Connection]]:
-    """Yield the store to read and the store to write. A dry run writes to a temporary store.
-
-    `copied`: whether the temporary store begins as a copy of the store; otherwise it is empty.
-    """
+    """Yield the stores to read and to write. A dry run writes to a temporary store: empty, or a copy if `copied`."""
     if not dry_run:
         with any_store(loaded) as db:
             yield db, db

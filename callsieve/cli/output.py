@@ -1,7 +1,6 @@
 """Output of commands: plain columns, few colours, no control characters, and progress bars for long commands.
 
-Names and notes come from callers and from files of other organisations. So names and notes pass through `clean` and are
-never interpreted as markup.
+Names and notes come from outside, so they pass through `clean` and are never interpreted as markup.
 """
 
 import os
@@ -185,7 +184,7 @@ def _write(lines: Iterable[str]) -> None:
 
 
 def some(words: Sequence[str], most: int = 5) -> str:
-    """Return the first words, joined by commas, and how many words follow."""
+    """Return the first words, joined by commas, and how many more words there are."""
     return ", ".join(words[:most]) + (f" and {len(words) - most} more" if len(words) > most else "")
 
 

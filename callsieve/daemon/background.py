@@ -1,7 +1,4 @@
-"""The daemon's background parts, such as console, settings, dialplan check and telemetry.
-
-If a part fails, the failure is logged and the part is started again. Each pause before a restart is longer.
-"""
+"""The daemon's background parts, such as the console. A failed part is started again, after ever longer pauses."""
 
 from __future__ import annotations
 

@@ -297,7 +297,6 @@ class Daemon:
                 logger.info("numbering plans reloaded: %d ranges", len(site.plan))
 
     def _settings_differ(self) -> None:
-        """Note that the store may differ from the settings, because the store was opened or the settings were read."""
         self._weights_changed.set()
         self._settings_due.set()
 
@@ -328,11 +327,8 @@ class Daemon:
         await keep_console(lambda: self._loaded)
 
     async def _run_housekeeping(self) -> None:
-        """Make a backup once a day. Remove old data once an hour, but only after the backup of the day.
-
-        The first backup is made a minute after the start, because calls that waited during the start come first.
-        """
-        await asyncio.sleep(SETTLED_SECONDS)
+        """Make a backup once a day. Remove old data once an hour, but only after the backup of the day."""
+        await asyncio.sleep(SETTLED_SECONDS)  # calls that waited during the start come first
         while True:
             path = self.store.path
             try:
@@ -428,8 +424,8 @@ def run(load: Callable[[], Loaded]) -> None:
 def _collect_seldom() -> None:
     """Exclude the objects made during the start from garbage collection, and run the collector rarely.
 
-    These objects live until the process ends. Scanning them took a tenth of each call's processor time, and up to 30 ms
-    in one scan. The objects of a call are freed by reference counting.
+    Scanning these objects took a tenth of each call's processor time, and up to 30 ms in one scan. They live until the
+    process ends, and reference counting frees the objects of a call.
     """
     gc.freeze()
     gc.set_threshold(NEW_OBJECTS)

@@ -2,8 +2,8 @@
 
     AmiListener -> packets -> events -> CallTracker -> Outcome -> OutcomeRecord -> queue -> the store, in batches
 
-No call waits for the recording. Outcomes that the store does not accept stay in a bounded queue. A call that was not
-observed from start to end is recorded as incomplete, and nothing is learnt from it.
+No call waits for the recording, and the queue is bounded. A call that was not observed from start to end is recorded as
+incomplete, and nothing is learnt from it.
 """
 
 import asyncio
@@ -164,11 +164,8 @@ class OutcomeRecorder:
             self._emergencies.popleft()
 
     async def _flush(self) -> None:
-        """Write all queued outcomes to the store. If the store fails, put the outcomes back into the queue.
-
-        A stopped call ends before its decision is in the journal. So the outcome is evaluated a moment later.
-        """
-        if time.monotonic() >= self._settle_at:
+        """Write all queued outcomes to the store. If the store fails, put the outcomes back into the queue."""
+        if time.monotonic() >= self._settle_at:  # a stopped call ends before its decision is in the journal
             await self._store.write(settle_outcomes, time.time())
             self._settle_at = math.inf
         while self._queue:

@@ -1,9 +1,8 @@
 """The daemon's access to the store. The daemon stays usable whatever happens to the store's file.
 
 Without a store every read and write fails at once, and calls fail open. A damaged file is moved aside and replaced by
-the last good backup. If the store cannot be opened, the supervisor keeps trying. If the open file is removed, replaced
-or emptied, the supervisor notices within a second and keeps the open content as a backup. A store that becomes
-read-only is still read, and decisions wait in memory.
+the last good backup. If the open file is removed, replaced or emptied, the supervisor notices within a second and keeps
+the open content as a backup. A store that becomes read-only is still read, and decisions wait in memory.
 """
 
 import asyncio
@@ -47,9 +46,8 @@ CHECK_SECONDS = 1.0  # how often the files are checked
 class StoreSupervisor:
     """The daemon's store, which implements `agi.screening.Knowledge`. `start` opens it, `close` closes it.
 
-    `weights`: the weights of reputations, replaced as a whole at a reload. `opened`: a function that is called each
-    time a store is opened, perhaps a different file than before. `incident`: the last event that may have lost data,
-    kept until the process ends, so that an administrator sees it.
+    `weights`: the weights of reputations, replaced as a whole at a reload. `opened`: a function called each time a
+    store is opened, perhaps another file. `incident`: the last event that may have lost data since the process started.
     """
 
     def __init__(self, path: Path, weights: Weights = DEFAULT, opened: Callable[[], None] = lambda: None) -> None:
@@ -102,7 +100,7 @@ class StoreSupervisor:
             raise
 
     async def outbound_facts(self, query: OutboundQuery, give_up_at: float) -> OutboundFacts:
-        """Return the facts about an outgoing call. They include decisions that are still queued."""
+        """Return the facts about an outgoing call, including decisions that are still queued."""
         waiting = self.journal.outbound_waiting()
         try:
             return await self._open_store().read(outbound_facts, query, waiting, give_up_at=give_up_at)
@@ -127,11 +125,8 @@ class StoreSupervisor:
     async def apply_feature_code(self, endpoint: str, code: str, at: float, give_up_at: float) -> str:
         """Apply a feature code that a person of this PBX dialled, and return the answer for the phone.
 
-        If this coroutine is cancelled, the phone has already announced a failure, and the person will dial again. So a
-        write that still succeeds is undone.
-
-        Raises:
-            TimeoutError: The time limit passed, and nothing was changed.
+        If this coroutine is cancelled, the phone has already announced a failure. So a write that still succeeds is
+        undone. Raise TimeoutError if the time limit passed and nothing was changed.
         """
         writing = asyncio.ensure_future(self.write(apply_feature_code, endpoint, code, at, give_up_at=give_up_at))
         try:

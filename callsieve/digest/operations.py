@@ -2,8 +2,7 @@
 
     day(db, context, DayRequest(date(2026, 11, 26))) -> Digest
 
-Days are in the server's time zone. The tasks (appeals, feeds, the doctor's findings) are always the current tasks. Once
-a day an event says that yesterday's digest is ready.
+Days are in the server's time zone. The tasks (appeals, feeds, the doctor's findings) are always the current tasks.
 """
 
 import sqlite3
@@ -205,13 +204,10 @@ DIGEST = "digest"
 
 
 def _emit_ready(db: sqlite3.Connection, settings: Settings, now: float) -> None:
-    """Emit the event that yesterday's digest is ready, after the time of day in the settings.
-
-    The event is emitted only once a day, even if the clock is set back.
-    """
+    """Emit the event that yesterday's digest is ready: once a day, after the time of day in the settings."""
     yesterday = day_before(now).isoformat()
     clock = f"{datetime.fromtimestamp(now).astimezone():%H:%M}"
-    if clock >= settings.digest.at and yesterday > (state_of(db, DIGEST) or ""):
+    if clock >= settings.digest.at and yesterday > (state_of(db, DIGEST) or ""):  # the clock may be set back
         emit_change(db, DIGEST, yesterday, EventKind.DIGEST_READY, DIGEST, now, DigestReady(day=yesterday))
 
 

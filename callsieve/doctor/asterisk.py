@@ -20,10 +20,7 @@ RUN_BRANCHES = (22,)
 
 @dataclass(frozen=True, slots=True)
 class Advisory:
-    """A known vulnerability in an Asterisk module. `fixed`: the first safe release of each branch.
-
-    A branch that is not in `fixed` is vulnerable if it is older than all branches in `fixed`, otherwise safe.
-    """
+    """A known vulnerability in an Asterisk module. `fixed`: the first safe release of each branch that has one."""
 
     name: str
     what: Wording
@@ -34,7 +31,7 @@ class Advisory:
         """Return whether this release is vulnerable. Do not pass certified releases, whose version numbers differ."""
         fix = next((fix for fix in self.fixed if fix[0] == version.branch), None)
         if fix is None:
-            return version.branch < max(branch for branch, *_ in self.fixed)
+            return version.branch < max(branch for branch, *_ in self.fixed)  # newer branches began with the fix
         return version.numbers < fix
 
 

@@ -66,7 +66,7 @@ class RouteReason(StrEnum):
 class RouteVerdict:
     """Whether a call is screened. `where`: the step that decides.
 
-    `nowhere`: the place at which a screened call should continue, if this place is missing; otherwise empty.
+    `nowhere`: the missing place at which a screened call should continue; empty if no place is missing.
     """
 
     screening: RouteScreening

@@ -38,13 +38,9 @@ class StatusAnswer:
 
 
 def ask_status(connect: Callable[[float], socket.socket]) -> StatusAnswer:
-    """Query the daemon's status. Other FastAGI servers ignore this request.
+    """Query the daemon's status. Other FastAGI servers ignore the query. Raise OSError if no answer arrives in time.
 
-    Args:
-        connect: Opens a connection within the given seconds, or raises OSError.
-
-    Raises:
-        OSError: No answer arrived in time.
+    `connect`: opens a connection within the given seconds, or raises OSError.
     """
     began = time.monotonic()
     deadline = began + STATUS_SECONDS
@@ -160,7 +156,7 @@ def has_only_known_users(context: CheckContext) -> Finding:
 
 
 def _without_ami(reason: str, ami: Ami) -> str:
-    """Return the daemon's problems except those of the connection to AMI, which another check reports."""
+    """Return the daemon's problems without problems of the AMI connection, which another check reports."""
     where = f"{ami.host}:{ami.port}"
     for kind in TroubleKind:
         trouble = re.escape(f"{where}: {kind.words}") + r"(?: \([^)]*\))?" + re.escape(f": {kind.remedy}")

@@ -177,10 +177,7 @@ def has_our_dial_options(context: CheckContext) -> Finding:
 
 
 def _freepbx_runs_our_hooks(steps: list[DialplanStep]) -> Finding:
-    """Check that FreePBX runs CallSieve's hooks before it dials a phone.
-
-    FreePBX needs the hooks, because its own Dial cannot have CallSieve's options.
-    """
+    """Check that FreePBX runs CallSieve's hooks before it dials a phone. Its own Dial cannot have our options."""
     if any(calls_by_macro(step.context, step.application) for step in steps):
         return warn(
             Wording("this FreePBX uses Macro(), as versions 15 and 16 do: its name lookups overwrite CallSieve's tags"),
@@ -309,10 +306,7 @@ def passcode_code(context: CheckContext) -> str:
 
 
 def code_clashes(steps: Iterable[DialplanStep]) -> list[Wording]:
-    """Return, in words, the other extensions that match a feature code of CallSieve.
-
-    Both equal extensions and patterns count, except patterns that match anything.
-    """
+    """Return, in words, other extensions and patterns that match a feature code. Catch-all patterns do not count."""
     clashes: dict[tuple[str, str], Wording] = {}
     for step in steps:
         for code in FEATURE_CODES:

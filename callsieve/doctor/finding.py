@@ -1,7 +1,4 @@
-"""The parts of a health check: CheckContext (its inputs) and Finding (its result).
-
-A capability declares its checks in a table CHECKS. All interfaces show the same findings.
-"""
+"""The parts of a health check: CheckContext (its inputs) and Finding (its result)."""
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
@@ -97,7 +94,7 @@ def and_more(first: Wording, others: int) -> Wording:
 
 
 def first_problem(sources: Iterable[tuple[str, SourceHealth]], remedy: str) -> Finding | None:
-    """Return a warning about the first source with a problem, and how many others have one. None if all are well."""
+    """Return a warning about the first source with a problem, with a count of others. None if all sources are well."""
     ill = [(name, health) for name, health in sources if not health.is_well]
     if not ill:
         return None
@@ -119,11 +116,11 @@ unknown = partial(Finding, CheckStatus.UNKNOWN)
 
 @dataclass
 class CheckContext:
-    """The inputs of a check. Each command runs once on Asterisk's console. After a failure no command runs.
+    """The inputs of a check. Each console command runs only once, and after a failure no further command runs.
 
     `read`: the settings, or what is wrong with them. `console`: runs a command on Asterisk's console, may raise
-    ConsoleError. `now`: epoch seconds. `fetch`: returns status and body of the page at a URL of this server, or what
-    failed; None: fetch nothing. `most_questions`: how many commands about single numbers may run (10 ms each).
+    ConsoleError. `now`: epoch seconds. `fetch`: returns status and body of the page at a URL of this server, or why
+    this failed; None: fetch nothing. `most_questions`: how many commands about single numbers may run (10 ms each).
     """
 
     read: Loaded | SettingsError
@@ -136,7 +133,7 @@ class CheckContext:
 
     @property
     def loaded(self) -> Loaded:
-        """Return the settings. Raise SettingsError if they are broken; then the result of the check is unknown."""
+        """Return the settings. Raise SettingsError if the settings are broken; the check's result is then unknown."""
         if isinstance(self.read, SettingsError):
             raise self.read
         return self.read
@@ -281,11 +278,10 @@ Find = Callable[[CheckContext], Finding]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthCheck:
-    """A check as a capability declares it.
+    """A check as a capability declares it. `is_quick`: whether the check is fast enough for `callsieve status`.
 
-    `place`: the position of the check along the path of a call through the system, by which checks are sorted.
-    `as_root`: whether the check examines only Asterisk and the server, which may need root. Other checks run with the
-    rights of the state directory's owner. `is_quick`: whether the check is fast enough for `status`.
+    `place`: the position of the check along the path of a call, by which checks are sorted. `as_root`: whether it
+    examines only Asterisk and the server, which may need root; other checks run as the owner of the state directory.
     """
 
     place: int

@@ -99,10 +99,9 @@ def _judged_callers(db: sqlite3.Connection, now: float, loaded: Loaded) -> Findi
 def _judged_calls(
     db: sqlite3.Connection, now: float, on_since: float, left_out: Callable[[], frozenset[str]]
 ) -> Finding:
-    """Return a finding that says how many inbound calls have decisions.
+    """Return a finding that says how many inbound calls since `on_since` have decisions.
 
-    Calls before `on_since`, the end of the last `callsieve off --for`, do not count. `left_out`: returns the numbers to
-    ignore.
+    `on_since`: the end of the last `callsieve off --for`. `left_out`: returns the numbers to ignore.
     """
     switched_on = max(on_since, *(entry.row.at for entry in latest_of(db, ("on",), 1)), now - LOOKED_BACK_SECONDS)
     numbers = screened_by_number(db, switched_on, now)

@@ -1,7 +1,7 @@
 """The doctor's findings, stored by root for the console, /metrics and other users' `doctor`.
 
-The service must not use Asterisk's console, which is as powerful as a shell. So root runs the checks, and stores the
-findings in root's directory. Everybody may read the findings: they contain no secret and no caller's number.
+Only root may use Asterisk's console, which is as powerful as a shell. Everybody may read the stored findings, because
+they contain no secret and no caller's number.
 """
 
 import math

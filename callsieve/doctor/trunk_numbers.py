@@ -1,7 +1,4 @@
-"""The trunks, the contexts in which their calls arrive, and the numbers that they may send.
-
-The sources are the settings, Asterisk and its dialplan.
-"""
+"""The trunks in the settings and in Asterisk, the contexts of their calls, and the numbers that they may send."""
 
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -47,7 +44,7 @@ class TrunkContext:
 
 @dataclass(frozen=True, slots=True)
 class TriedNumber:
-    """A number or pattern that a trunk may send. `forms`: how to write it. `is_named`: whether settings name it."""
+    """A number or pattern that a trunk may send. `forms`: ways to write it. `is_named`: whether settings name it."""
 
     name: str
     forms: tuple[str, ...]
@@ -101,10 +98,7 @@ def _trunks_of_asterisk(context: CheckContext) -> list[TrunkContext]:
 
 
 def undescribed_trunks(context: CheckContext, phones: Container[str]) -> list[str]:
-    """Return the PJSIP endpoints, identified by address, that no `[[trunk]]` describes. Raise ConsoleError.
-
-    `phones`: endpoints to leave out, because they are phones.
-    """
+    """Return the PJSIP endpoints with an address that no `[[trunk]]` describes, except phones. Raise ConsoleError."""
     described = [table.channels for table in context.loaded.settings.trunk]
     trunks = [
         trunk
@@ -184,7 +178,7 @@ def _forms(text: str, region: str) -> tuple[str, ...]:
 def numbers_in_dialplan(
     dialplan: Dialplan, context: str, variables: Mapping[str, str]
 ) -> tuple[list[TriedNumber], dict[str, None]]:
-    """Return the patterns and numbers in a trunk's context and in contexts to which it passes the dialled number."""
+    """Return the patterns, then the numbers, in a trunk's context and in contexts that get its dialled numbers."""
     behind = _passed_on(dialplan, context, variables)
     names = dict.fromkeys(step.extension for step in dialplan.steps if step.context in behind)
     examples = ((name, example_of(name)) for name in names)
@@ -215,10 +209,7 @@ def _target(application: str, variables: Mapping[str, str]) -> list[str]:
 
 
 class InboundRoutes(NamedTuple):
-    """FreePBX's inbound routes, by extension. `screened`: routes that CallSieve's module screens.
-
-    `left_out`: routes that an administrator excluded from screening.
-    """
+    """FreePBX's inbound routes. `screened`: extensions that CallSieve screens. `left_out`: extensions not to screen."""
 
     screened: tuple[str, ...]
     left_out: tuple[str, ...]

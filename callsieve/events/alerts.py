@@ -1,7 +1,6 @@
 """Alert rules: which receivers get which events, at which hours, and how often.
 
-Each pair of a rule and a receiver has its own deliveries and retries. The store keeps when alerts were sent, so a
-restart repeats no alert.
+The store keeps when each rule sent alerts to each receiver, so a restart repeats no alert.
 """
 
 import asyncio
@@ -43,7 +42,7 @@ LINE_CHARACTERS: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """The alert that an alert rule sends about an event. `name`: the name of the rule.
+    """An alert about an event. `name`: the name of the alert rule that sends the alert.
 
     `suppressed`: how many alerts of this rule were not sent since `since`.
     """
@@ -57,7 +56,7 @@ NAMED = frozenset({*PEOPLE, *NUMBERS})
 
 
 def with_alert(event: Event, alert: Alert) -> Event:
-    """Return the event with the alert's data, as the alert's receivers get it. Retries get the same event id."""
+    """Return the event with the alert's data added, for the alert's receivers. Retries get the same event id."""
     about = {"name": alert.name, "event": event.id, "suppressed": alert.suppressed, "since": alert.since}
     # An id of its own: the receiver may also get the event itself, and drop repeated ids.
     rule = sha256(alert.name.encode()).hexdigest()[:8].upper()
@@ -67,7 +66,7 @@ def with_alert(event: Event, alert: Alert) -> Event:
 
 
 def alert_of(event: Event) -> Alert | None:
-    """Return the alert in the event's data; None if the event was not sent because of an alert rule."""
+    """Return the alert in the event's data; None if no alert rule sent the event."""
     about = event.data.get(ALERT)
     return Alert(about["name"], about["suppressed"], about["since"]) if about else None
 

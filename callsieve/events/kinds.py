@@ -1,8 +1,4 @@
-"""The description of each kind of event: example data, and the text for people. Pure.
-
-The data types are in reputation/events.py. `callsieve events test` sends the examples; the documentation shows the
-examples.
-"""
+"""The description of each kind of event: the text for people, and an example for tests and documentation."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -86,7 +82,7 @@ Data = Mapping[str, Any]
 
 
 class EventDescription(NamedTuple):
-    """The description of a kind of event. `line`: text with placeholders for data, or a function that returns the text.
+    """The description of a kind of event. `line`: a text with placeholders for data, or a function that returns it.
 
     `worded`: placeholders whose values are texts of CallSieve, which are translated.
     """

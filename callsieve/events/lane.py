@@ -38,11 +38,10 @@ class _Stored:
 
 
 class Lane:
-    """The deliveries to one receiver.
+    """The deliveries to one receiver. `chance()` returns a random value from 0 to 1.
 
-    `chance()` returns a random value from 0 to 1. `cursor`: the position in the store up to which deliveries were
-    loaded, or left in the store on purpose. `resets`: how many resets there were. Deliveries read before a reset must
-    not be loaded after the reset.
+    `cursor`: the position in the store up to which deliveries were loaded, or left in the store on purpose. `resets`:
+    how many resets there were. Deliveries that were read before a reset must not be loaded after the reset.
     """
 
     def __init__(self, name: str, chance: Callable[[], float]) -> None:
@@ -186,10 +185,7 @@ class Lane:
             self.paused_until = now + self._wait(self._failures - FAILURES_UNTIL_PAUSE + 1, None)
 
     def _wait(self, attempts: int, asked: float | None) -> float:
-        """Return the seconds before a retry: the pause `asked` for by the receiver, within limits.
-
-        Otherwise the pause grows with `attempts` and is partly random, so that retries do not coincide.
-        """
+        """Return the seconds before a retry: the pause `asked` for, within limits, or a growing, random pause."""
         if asked is not None:
             return min(max(asked, LEAST_WAIT_SECONDS), LONGEST_ASKED_SECONDS)
         return wait_seconds(attempts, FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS) * (0.8 + 0.4 * self._chance())

@@ -25,11 +25,9 @@ ReceiverName = Annotated[str, Meta(min_length=1, max_length=200, examples=["webh
 
 
 class ReplayRequest(msgspec.Struct, frozen=True):
-    """A request to deliver dead letters again: of one event, of one receiver, or all.
+    """A request to deliver dead letters again. `event`: the id of an event; null: all events.
 
-    Attributes:
-        event: The id of the event; null for all.
-        receiver: The receiver; null for all.
+    `receiver`: the name of a receiver; null: all receivers.
     """
 
     event: EventId | None = None
@@ -96,11 +94,10 @@ FRESH_SECONDS = 4 * HEARTBEAT_SECONDS
 
 @dataclass(frozen=True, slots=True)
 class ReceiverShown:
-    """A receiver in the settings. The counts are 0 until the sender has run with this receiver.
+    """A receiver in the settings. Its counts are 0 until the sender has run with this receiver.
 
-    Attributes:
-        name: The name, such as `webhook/crm`.
-        health: The health of the receiver; `waiting` until the sender has run with this receiver.
+    `name`: the name, such as `webhook/crm`. `health`: the receiver's health; `waiting` until the sender has run with
+    it.
     """
 
     name: str
@@ -163,11 +160,9 @@ class ReceiverShown:
 
 @dataclass(frozen=True, slots=True)
 class EventsShown:
-    """The receivers of events, and whether events are sent to them.
+    """The receivers of events, and whether events are sent to them. `receivers`: the receivers in the settings.
 
-    Attributes:
-        receivers: The receivers in the settings.
-        sender_at: When a sender last reported; null if no sender ever ran, or the sender was stopped.
+    `sender_at`: when a sender last reported; null if no sender ever ran, or the sender was stopped.
     """
 
     receivers: tuple[ReceiverShown, ...]

@@ -2,9 +2,8 @@
 
     store -> Lane of each receiver -> Receiver.deliver -> results, written to the store in batches
 
-Twice a second the sender checks whether the store has changed. Each receiver has its own lane, client and tasks, so a
-slow receiver does not delay the others. An event is removed from the store after its delivery. If the process crashes
-in between, the event is delivered again, with the same id.
+Each receiver has its own lane, client and tasks, so a slow receiver does not delay the others. An event is removed from
+the store after its delivery. If the process crashes in between, the event is delivered again, with the same id.
 """
 
 import asyncio
@@ -288,7 +287,6 @@ class _LaneTasks:
         self._awake.set()
 
     async def _named(self, event: Event) -> Event:
-        """Return the event. If people read the receiver's messages, add the names that the store has for the event."""
         if getattr(self._receiver, "reads_names", False):
             with suppress(StoreError):
                 return replace(event, names=await self._store.read(names_of_event, event))
@@ -332,5 +330,4 @@ def _record(db: sqlite3.Connection, progress: Mapping[str, Progress], now: float
 
 
 def _data_version(db: sqlite3.Connection) -> int:
-    """Return a value that changes whenever another connection has written to the store."""
     return int(db.execute("PRAGMA data_version").fetchone()[0])

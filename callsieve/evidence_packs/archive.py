@@ -1,7 +1,6 @@
 """Writes an evidence pack: a zip with a document, tables, and a signed list of files. Equal input gives equal bytes.
 
-Called numbers are masked in every file. Only the table of calls in a pack for a named carrier has whole numbers. Calls
-are written one by one, so the needed memory does not grow with their count.
+Called numbers are masked. Only the table of calls in a pack for a named carrier contains whole numbers.
 """
 
 import csv

@@ -1,7 +1,4 @@
-"""The document of an evidence pack: company, verification, request, call statistics, complaints, practice. Pure.
-
-pack_page(...) returns one page of HTML; callsieve/evidence_packs/archive.py converts it to PDF.
-"""
+"""The document of an evidence pack as one page of HTML, which archive.py converts to PDF."""
 
 import tomllib
 from collections.abc import Callable, Sequence

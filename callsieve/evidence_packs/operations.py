@@ -47,7 +47,7 @@ MOST_SCREENSHOTS = 10  # the latest, of at most 2 MB each
 class Document:
     """A document that proves the owner of the number. `digest`: SHA-256 in hex; empty if the document has no file.
 
-    `role`: authorisation or assignment, if the document proves the right to use the number.
+    `role`: `authorisation` or `assignment` if the document proves the right to use the number, otherwise empty.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class HandledComplaint:
-    """A complaint. `unlisted_at`: when its sender was put on the do-not-call list; None if never or unknown."""
+    """A complaint. `unlisted_at`: when the sender was put on the do-not-call list; None if never or unknown."""
 
     complaint: Complaint
     unlisted_at: float | None
@@ -67,7 +67,7 @@ class HandledComplaint:
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """An ISO 8601 week of calls. `sums`: the counts of all days of the week."""
+    """An ISO 8601 week of calls. `sums`: the counts of calls, summed over the days of the week."""
 
     label: str
     sums: FiguresWindow
@@ -77,10 +77,9 @@ class Week:
 class PackContents:
     """The contents of a pack, without the calls.
 
-    `days`, `weeks`: the periods with calls since `since`. `calls_since`: the time of the earliest calls. `wishes`: how
-    many people asked not to be called after a call from this number; `do_not_call`: how many numbers are on the
-    do-not-call list. `screenshots`: pictures of what platforms showed. `recipient`: the carrier that gets unmasked
-    numbers, or empty.
+    `calls_since`: the time of the earliest calls. `wishes`: how many people asked not to be called after a call from
+    this number. `do_not_call`: how many numbers are on the do-not-call list. `screenshots`: pictures of what platforms
+    showed. `recipient`: the carrier that gets unmasked numbers, or empty.
     """
 
     own: OwnNumber
@@ -237,12 +236,9 @@ KIND_BY_ENDING = {"pdf": "pdf", "png": "png", "jpg": "jpg", "jpeg": "jpg"}
 
 
 class AttachedFile(msgspec.Struct, frozen=True):
-    """A document that is added to the pack unchanged.
+    """A document that is added to the pack unchanged. `name`: the name of the file, unique in the pack.
 
-    Attributes:
-        name: The name of the file, unique in the pack.
-        content: The content, in Base64.
-        role: The kind of proof: authorisation, assignment, or empty.
+    `content`: the content, in Base64. `role`: the kind of proof: `authorisation`, `assignment`, or empty.
     """
 
     name: Annotated[str, Meta(min_length=1, max_length=100)]
@@ -251,14 +247,11 @@ class AttachedFile(msgspec.Struct, frozen=True):
 
 
 class PackRequest(msgspec.Struct, frozen=True):
-    """A request for an evidence pack.
+    """A request for an evidence pack. `language`: the language of the document.
 
-    Attributes:
-        platform: The name of the platform, from `GET /evidence-packs/platforms`.
-        language: Language of the document.
-        days: How many past days of calls to include.
-        files: Documents to add to the pack.
-        unmasked_for: The carrier that gets unmasked called numbers and Call-IDs; empty for nobody.
+    `platform`: the name of the platform, from `GET /evidence-packs/platforms`. `days`: how many past days of calls to
+    include. `files`: documents to add to the pack. `unmasked_for`: the carrier that gets unmasked called numbers and
+    Call-IDs; empty for nobody.
     """
 
     number: NumberText

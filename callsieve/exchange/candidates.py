@@ -1,7 +1,4 @@
-"""Selects the numbers to publish. At least three people at this site must have evidence against each number.
-
-Evidence from other companies does not count. `listed_numbers` reads the store row by row, so it needs little memory.
-"""
+"""Selects the numbers to publish. At least three people at this site must have evidence against each number."""
 
 import json
 import sqlite3
@@ -31,10 +28,7 @@ MOST_CLEARED = 100_000
 
 
 class Candidate(NamedTuple):
-    """A row that may be published now.
-
-    `may_begin`: whether the row may be published even if its number was not in the last publication.
-    """
+    """A row that may be published. `may_begin`: whether it may be published even if its number is not published yet."""
 
     row: PeerNumber
     may_begin: bool

@@ -1,7 +1,6 @@
 """Fetches a company's published files: the index, and the files that update the local copy.
 
-All data is checked before a row is written: the signature, the history and expiry of the index, each file's digest and
-size, and each row. If a check fails, the earlier data stays.
+Signature, history, expiry, digests, sizes and rows are checked first. If a check fails, the earlier data stays.
 """
 
 import json
@@ -112,8 +111,8 @@ class FolderSource:
 class Taken:
     """The result of a fetch. `unchanged`: whether the index is as before.
 
-    `deltas`: how many deltas were applied; None if a snapshot was read. `new_key`: the company's new key, if the former
-    key has signed the new key.
+    `deltas`: how many deltas were applied; None: a snapshot was read. `new_key`: a new key that the former key has
+    signed.
     """
 
     index: TakenIndex

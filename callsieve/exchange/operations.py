@@ -1,7 +1,4 @@
-"""Operations on companies: fetch a company's data, and subscribe to, unsubscribe from, pause or resume a company.
-
-All operations follow callsieve/changes/operation.py, except `fetch_peer`, which writes in many transactions.
-"""
+"""Operations on companies: fetch a company's data, and subscribe to, unsubscribe from, pause or resume a company."""
 
 import asyncio
 import sqlite3
@@ -164,11 +161,9 @@ def own_key(context: Context) -> PublicKey | None:
 class SubscribeRequest(msgspec.Struct, frozen=True):
     """A request to subscribe to a company. `private`: whether the server may be in the own network (not in the API).
 
-    Attributes:
-        name: The name that the company gets here.
-        url: The https address at which the company publishes.
-        key: The company's public key, received over another channel.
-        weight: How much the company's evidence counts, from 0 to 1. With 1, this evidence alone is enough for a tag.
+    `name`: the name that the company gets here. `url`: the https address at which the company publishes. `key`: the
+    company's public key, received over another channel. `weight`: how much the company's evidence counts, from 0 to 1;
+    with 1, this evidence alone is enough for a tag.
     """
 
     name: Annotated[str, Meta(min_length=1, max_length=64)]

@@ -1,7 +1,5 @@
 """Publication of evidence for other companies, as static files for any web server (docs/how-to/exchange.md).
 
-    publish(db, context, request) -> Published        operation (callsieve/changes/operation.py)
-
 A reader who compares two snapshots could see single events between them. To prevent this, numbers are added at most
 once a day, and the row of a number changes at most once a week. A number is withdrawn at once if fewer than three
 people still speak against it.
@@ -337,7 +335,7 @@ def _write(path: Path, raw: bytes) -> None:
 
 
 def _clean(folder: Path, contents: IndexContents, last: IndexContents | None, now: float, *, purge: bool) -> None:
-    """Remove files that the index has not named for KEPT_SECONDS. `purge`: remove all files that it does not name."""
+    """Remove files that the index has not named for KEPT_SECONDS. `purge`: remove all files not named in the index."""
     named = {file.file for file in contents.files}
     dropped = {file.file for file in last.files} - named if last else set()
     for path in folder.iterdir():

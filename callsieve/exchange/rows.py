@@ -150,7 +150,7 @@ def unpacked_lines(file: BinaryIO, unpacked: int) -> Iterator[bytes]:
 
 
 def changes_in(lines: Iterable[bytes], head: str) -> Iterator[Change]:
-    """Yield each change in strict order: its key, and the new row; None: removed. Raise BadRow or DamagedFile."""
+    """Yield the key and the new row (None: removed) of each change, in strict order. Raise BadRow or DamagedFile."""
     before = ("", "")
     for number, line in enumerate(lines, 1):
         if number == 1:
@@ -215,7 +215,7 @@ class PublishedDelta(PublishedFile, frozen=True, kw_only=True):
 
 
 class PreviousIndex(msgspec.Struct, frozen=True, kw_only=True):
-    """An earlier index, as the current index names it.
+    """An earlier index that the current index names.
 
     If the last index that a reader fetched is not among the previous indexes, the publisher has two histories.
     """

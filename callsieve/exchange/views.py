@@ -36,13 +36,10 @@ JUDGED = {
 
 @dataclass(frozen=True, slots=True)
 class PeerShown:
-    """A company whose evidence is used here.
+    """A company whose evidence is used here. `skill`: how often the company was right.
 
-    Attributes:
-        skill: How often the company was right.
-        where: The address or directory of the company's files.
-        key_id: The id of the company's key; empty without a key.
-        of_settings: Whether the settings name the company, so it must be removed from the settings.
+    `where`: the address or directory of the company's files. `key_id`: the id of the company's key; empty without a
+    key. `of_settings`: whether the settings name the company, so it must be removed from the settings.
     """
 
     state: Annotated[PeerState, FLAT]
@@ -181,14 +178,10 @@ class CompaniesRequest(PageQuery, frozen=True, kw_only=True):
 
 
 class ClearedStatement(NamedTuple):
-    """A signed statement that a number was cleared by this company.
+    """A signed statement that this company cleared a number. `statement`: the signed text, as published.
 
-    Attributes:
-        number: The number, E.164.
-        appeal: The reference of the appeal.
-        issued_at: When the statement was issued.
-        valid_until: When the statement expires.
-        statement: The signed text, as published.
+    `number`: the number, E.164. `appeal`: the reference of the appeal. `issued_at`: when the statement was issued.
+    `valid_until`: when the statement expires.
     """
 
     number: str

@@ -1,4 +1,4 @@
-"""The health check of the hearing process: it runs with its model, and transcripts are ready in time."""
+"""The health check and the metrics of the hearing process, which transcribes what callers say."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ def is_heard(context: CheckContext) -> Finding:
 
 
 def metrics(_db: sqlite3.Connection, loaded: Loaded, now: float) -> Iterator[MetricFamily]:
-    """Return the metrics of the hearing process; none if the daemon is down or `[speech]` names no model."""
+    """Return the metrics of the hearing process; nothing if the daemon is down or `[speech]` names no model."""
     telemetry = read_telemetry(loaded.state)
     if telemetry is None or not is_fresh(telemetry, now) or telemetry.hearing is None:
         return iter(())

@@ -1,7 +1,4 @@
-"""The daemon's connection to the hearing process, which may start and stop at any time.
-
-The daemon notices at once when the process ends. If the process hangs, each question has a timeout.
-"""
+"""The daemon's connection to the hearing process, which may start and stop at any time. Questions have a timeout."""
 
 import asyncio
 import logging
@@ -38,7 +35,7 @@ def hearing_socket(loaded: Loaded) -> Path:
 
 
 class HearingLink:
-    """A socket at `path` that sends recordings to the hearing process. `model`: the directory of its speech model."""
+    """A socket at `path` that sends recordings to the hearing process. `model`: the directory of the speech model."""
 
     def __init__(self, path: Path, model: str) -> None:
         self.path = path
@@ -68,7 +65,7 @@ class HearingLink:
         return len(self._waiting)
 
     def ask(self, question: HearingQuestion, descriptors: Sequence[int]) -> asyncio.Future[HearingAnswer | None]:
-        """Send a question with open recordings. The result of the future is the answer, or None if none comes."""
+        """Send a question with open recordings. The future's result is the answer, or None if no answer comes."""
         answer: asyncio.Future[HearingAnswer | None] = asyncio.get_running_loop().create_future()
         if self._sock is None or not self.is_ready or len(self._waiting) >= MOST_WAITING:
             answer.set_result(None)

@@ -55,10 +55,7 @@ def connect(path: Path) -> socket.socket:
 
 
 def serve(sock: socket.socket, load: Load) -> None:
-    """Answer the daemon's questions until it disconnects. Raise ValueError for an invalid message.
-
-    `load`: loads a recogniser from the directory of a model. After the loading, the process gives up its rights.
-    """
+    """Load the model, drop privileges, and answer the daemon's questions. Raise ValueError for an invalid message."""
     start = parse_request(sock.recv(PACKET_BYTES) or b"null")
     if not isinstance(start, HearingStart):
         raise ValueError("the daemon's first message names no model")

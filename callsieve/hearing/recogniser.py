@@ -1,8 +1,4 @@
-"""The interface of a speech recogniser, and the rule for discarding unreliable results. Pure.
-
-A recogniser invents words for silence, noise and music. `understood` removes invented words, so that a phone shows only
-words that somebody said.
-"""
+"""The interface of a speech recogniser, and a filter for words that it invents for silence, noise and music. Pure."""
 
 import re
 from collections.abc import Sequence
@@ -46,13 +42,7 @@ Span = tuple[float, float]
 
 
 class Segment(NamedTuple):
-    """A piece of recognised text.
-
-    Attributes:
-        text: The words.
-        no_speech: The probability that nobody speaks, from 0 to 1.
-        log_probability: The mean log-probability of the words.
-    """
+    """Recognised text, with the probability (0 to 1) that nobody speaks and the mean log-probability of its words."""
 
     text: str
     no_speech: float = 0.0
@@ -60,13 +50,7 @@ class Segment(NamedTuple):
 
 
 class Recognised(NamedTuple):
-    """The result of a recogniser.
-
-    Attributes:
-        segments: The text in pieces.
-        language: The spoken language, such as `en`.
-        speech: The time spans with speech, in seconds from the start.
-    """
+    """The result of a recogniser. `language`: such as `en`. `speech`: the time spans with speech, in seconds."""
 
     segments: tuple[Segment, ...]
     language: str

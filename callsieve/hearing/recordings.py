@@ -1,7 +1,4 @@
-"""Recordings in the format that Asterisk writes: WAV, 8 kHz, 16 bits, mono.
-
-The daemon opens the files, and the hearing process reads them.
-"""
+"""Open and read recordings in the format that Asterisk writes: WAV, 8 kHz, 16 bits, mono."""
 
 import os
 import stat

@@ -1,9 +1,6 @@
 """The daemon's side of hearing: request a transcript, wait for a limited time, and store the transcript.
 
-    begin(...)     starts when the caller has spoken; returns how many seconds the call may wait for the transcript
-    words_of(...)  waits for some of these seconds
-
-After five late transcripts in a row, calls stop waiting. They wait again once a transcript was in time.
+After five late transcripts in a row, calls stop waiting until a transcript is in time again.
 """
 
 import asyncio
@@ -120,10 +117,7 @@ class CallHearing:
         return row
 
     async def _hear_stop(self, call: SpokenCall, hearing: asyncio.Task[Transcript | None]) -> None:
-        """Store whether the caller stopped speaking when asked to stop. Never raises.
-
-        Delete the recordings that were made while prompts played.
-        """
+        """Store whether the caller stopped when asked. Delete the recordings made during prompts. Never raises."""
         try:
             await asyncio.sleep(self.stop_seconds)
             await asyncio.wait((hearing,))
@@ -174,9 +168,6 @@ class CallHearing:
         return None
 
     def _open(self, decision_id: str, pieces: tuple[int, ...] = PIECES) -> tuple[list[int], bool]:
-        """Open the recording that was made during the prompt, and these pieces of the answer.
-
-        Return the open descriptors, and whether the first is the recording made during the prompt.
-        """
+        """Open a caller's recordings. Return their descriptors, and whether the first was made during the prompt."""
         prompt = open_recordings(of_decisions(self.state, [decision_id], (PROMPT_PIECE,)))
         return [*prompt, *open_recordings(of_decisions(self.state, [decision_id], pieces))], bool(prompt)

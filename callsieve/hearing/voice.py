@@ -54,7 +54,7 @@ _SAYS_MACHINE, _SAYS_ASSISTED = (re.compile("|".join(each), re.IGNORECASE) for e
 
 
 class CallerSpeech(NamedTuple):
-    """When the caller spoke during the prompt and in the answer, and how long prompt and answer were, in seconds."""
+    """The times at which the caller spoke during the prompt and in the answer, and the lengths of both, in seconds."""
 
     prompt_seconds: float
     prompt: Sequence[Span]
@@ -89,9 +89,7 @@ class Sound(NamedTuple):
 def voice_asked_to_stop(before: Sound, meanwhile: Sound) -> Voice:
     """Return whether a robot or a person spoke, judged by what the caller did when asked to stop.
 
-    Args:
-        before: The end of the answer.
-        meanwhile: The caller's speech while the prompt asked the caller to stop.
+    `before`: the end of the answer. `meanwhile`: the caller's speech while the prompt asked the caller to stop.
     """
     seconds = len(meanwhile.samples) / 2 / RATE
     if seconds < LEAST_PROMPT_SECONDS or not before.speech:

@@ -1,7 +1,6 @@
-"""Speech recognition with Whisper through faster-whisper (the extra `speech`). Only this module imports the library.
+"""Speech recognition with faster-whisper (the extra `speech`). Only this module imports the library."""
 
-The model has CTranslate2's format: a directory with model.bin, config.json, tokenizer.json and vocabulary.
-"""
+# The model has CTranslate2's format: a directory with model.bin, config.json, tokenizer.json and vocabulary.
 
 import os
 from functools import partial
@@ -23,7 +22,7 @@ class NoModel(Exception):
 
 
 class Whisper:
-    """A Whisper model in memory, for use by a single thread."""
+    """A Whisper model in memory, for use by a single thread. `folder`: the model in CTranslate2's format."""
 
     def __init__(self, folder: Path) -> None:
         missing = [name for name in FILES if not (folder / name).is_file()]

@@ -1,10 +1,5 @@
 """The protocol between the daemon and the hearing process: one message per packet, on a SOCK_SEQPACKET Unix socket.
 
-    HearingStart     daemon to hearing process, once     the model to load
-    HearingReady     hearing process to daemon, once     the model is loaded
-    HearingQuestion  daemon to hearing process           with open recordings, one question at a time
-    HearingAnswer    hearing process to daemon
-
 The daemon listens, so the daemon notices at once whether the hearing process runs. The hearing process never opens a
 recording itself, but gets open descriptors. Each side asks the kernel which user the other runs as. The daemon does not
 trust answers.
@@ -33,18 +28,15 @@ class HearingStart(msgspec.Struct, frozen=True, tag="start"):
 
 
 class HearingReady(msgspec.Struct, frozen=True, tag="ready"):
-    """The message that the hearing process has loaded the model."""
+    """The hearing process's first message, which says that the process has loaded the model."""
 
 
 class HearingQuestion(msgspec.Struct, frozen=True, tag="question"):
-    """A request to transcribe what a caller said.
+    """A request to transcribe the open recordings of what a caller said. `id`: the identifier of the decision.
 
-    Attributes:
-        id: The identifier of the decision.
-        language: The expected language, or empty.
-        has_prompt: Whether the first recording was made while the prompt played.
-        is_stop: Whether the last recording was made while a prompt asked the caller to stop. If so, the recording
-            before it is the end of the answer, and only the voice is judged.
+    `has_prompt`: whether the first recording was made while the prompt played. `is_stop`: whether the last recording
+    was made while a prompt asked the caller to stop. The recording before it is then the end of the answer, and only
+    the voice is judged.
     """
 
     id: Identifier

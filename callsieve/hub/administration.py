@@ -1,7 +1,5 @@
 """Administration of the hub's database: its schema, its sites, and the login of this site.
 
-    async with connection_to(address) as hub:  await initialise(hub);  await add_site(hub, organisation, site)
-
 All functions that take a `hub` raise HubError if the database refuses a statement.
 """
 
@@ -105,10 +103,9 @@ class SiteLogin(NamedTuple):
 
 
 class Initialised(NamedTuple):
-    """The result of `initialise`. `migrations`: the applied migrations.
+    """The result of `initialise`. `elsewhere`: other databases on the server that sites can log in to.
 
-    `is_moved`: whether the database came from a backup. `is_closed`: whether the sites' rights are fully restricted,
-    which only a superuser can do. `elsewhere`: other databases on the server that sites can log in to.
+    `is_moved`: whether the database came from a backup. `is_closed`: whether a superuser restricted the sites' rights.
     """
 
     migrations: tuple[str, ...]
@@ -186,7 +183,7 @@ async def add_site(hub: Hub, organisation: str, site: str, *, is_central: bool =
 
 
 async def expel_site(hub: Hub, organisation: str, site: str) -> int:
-    """Remove a site and its rows. Return how many rows were removed. Needs an administrator's or central login."""
+    """Remove a site and return how many rows were removed. Needs the login of an administrator or a central console."""
     ((removed,),) = await hub.rows("SELECT callsieve.expel(%s, %s, true)", (organisation, site))
     ((is_administrator,),) = await hub.rows(f"SELECT pg_has_role('{OWNER}', 'MEMBER')")
     if is_administrator:
@@ -206,10 +203,7 @@ async def set_quota(hub: Hub, organisation: str, site: str, rows: int) -> int:
 
 
 async def _grant_to_site(hub: Hub, role: str) -> None:
-    """Grant a site's access to the role, and let the owner end the role's sessions and revoke the grant.
-
-    From PostgreSQL 16 on, only the role that granted a right can revoke it. So the owner itself grants the access.
-    """
+    """Grant a site's access as the owner: from PostgreSQL 16 on, only the role that granted a right can revoke it."""
     await hub.rows(f'GRANT "{role}" TO {OWNER} WITH ADMIN OPTION')
     await hub.rows(f'REVOKE {SITES} FROM "{role}"')
     await hub.rows(f"SET LOCAL ROLE {OWNER}")

@@ -1,7 +1,4 @@
-"""The health check of the hub: this site's login is private, and rows are exchanged with the other sites.
-
-The check reads only the store, where the hub process records its state. So the check never waits for PostgreSQL.
-"""
+"""The health check of the hub. It reads only the state that the hub process stores, and never waits for PostgreSQL."""
 
 import os
 import sqlite3

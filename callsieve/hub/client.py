@@ -51,10 +51,9 @@ Place = tuple[int, int]
 
 
 class SiteReport(NamedTuple):
-    """The state that a site reports to the hub.
+    """The state that a site reports to the hub. `has_pulled`: whether the site has pulled since its last report.
 
-    `run`: a random identifier of this process. `history`: the identifier of the database's history, from the hub's last
-    answer. `has_pulled`: whether this site pulled since its last report.
+    `run`: a random identifier of this process. `history`: the identifier of the hub's history, from its last answer.
     """
 
     outbox: int
@@ -68,13 +67,12 @@ class SiteReport(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Greeting:
-    """The hub's answer to a report.
+    """The hub's answer to a report. `has_twin`: whether another process uses this site's name. `most_rows`: the quota.
 
     `version`: the newest row version of this site in the hub. `now_us`, `xid`: the hub's clock and transaction number.
     `channel`: the channel on which the hub announces rows. `lost_xid`, `reported_version`: set if the database was
     replaced since the last report. The new database may lack transactions from `lost_xid` on, and this site's rows
-    after `reported_version`. `most_rows`: the quota of this site. `has_twin`: whether another process uses this site's
-    name.
+    after `reported_version`.
     """
 
     hub: str
@@ -93,10 +91,7 @@ class Greeting:
 
 
 class HubNotice(NamedTuple):
-    """An instruction from the hub to every site. `order`: `erase` (a number) or `expel` (a site).
-
-    `at`: UTC seconds by the hub's clock.
-    """
+    """An instruction from the hub to every site. `order`: `erase` a number, or `expel` a site. `at`: UTC seconds."""
 
     order: str
     subject: str
@@ -184,10 +179,8 @@ async def pull(hub: Hub, rows_to: Place, notices_to: Place, limit: int, *, own: 
 
 
 async def collect(hub: Hub) -> None:
-    """Make the hub announce this connection's pushes at most every 0.75 s. `wake` announces the pushes in between.
-
-    The hub's functions also keep their query plans as long as the connection is open.
-    """
+    """Make the hub announce this connection's pushes at most every 0.75 s. `wake` announces the pushes in between."""
+    # The second setting keeps the query plans of the hub's functions as long as the connection is open.
     await hub.rows("SET callsieve.collects = 'on'; SET plan_cache_mode = force_generic_plan")
 
 

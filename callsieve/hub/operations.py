@@ -61,12 +61,9 @@ DIGITS = 12  # of the digest of a policy
 
 @dataclass(frozen=True, slots=True)
 class LinkShown:
-    """The state of this site's exchange with the hub.
+    """The state of this site's exchange with the hub. `waiting`: how many rows wait to be sent.
 
-    Attributes:
-        waiting: How many rows wait to be sent.
-        is_filling: Whether rows from before this site joined are still to be sent.
-        refused: Rows of other sites that could not be used.
+    `is_filling`: whether rows from before this site joined are still unsent. `refused`: unusable rows of other sites.
     """
 
     link: Link | None
@@ -86,13 +83,9 @@ def link_shown(db: sqlite3.Connection) -> LinkShown:
 
 @dataclass(frozen=True, slots=True)
 class HubFigures:
-    """The metrics of the exchange with the hub.
+    """The metrics of the exchange with the hub. `waiting`: how many rows wait to be sent.
 
-    Attributes:
-        waiting: How many rows wait to be sent.
-        is_late: Whether the last exchange is overdue.
-        erasures: How many erasures wait for a confirmation.
-        refused: Rows of other sites that could not be used.
+    `erasures`: how many erasures wait for a confirmation. `refused`: rows of other sites that could not be used.
     """
 
     link: Link | None

@@ -1,7 +1,5 @@
 """Connections to the hub's PostgreSQL, with a time limit on every wait. Only this module imports psycopg.
 
-    async with connection_to(address) as hub:  rows = await hub.rows("SELECT %s", (7,))
-
 An error of the server, the network or the address is raised as HubError. The message of HubError contains no password.
 """
 
@@ -93,10 +91,7 @@ class Hub:
             raise
 
     async def notices(self, seconds: float) -> list[str]:
-        """Return the next notification on the channels to which this connection listens.
-
-        Return an empty list if none arrives within `seconds`.
-        """
+        """Return the next notification on the channels, or an empty list if none arrives within `seconds`."""
         async with _bounded(seconds + CONNECT_SECONDS):
             return [notice.payload async for notice in self._connection.notifies(timeout=seconds, stop_after=1)]
 
@@ -119,10 +114,7 @@ async def connection_to(address: str, seconds: float = STATEMENT_SECONDS) -> Asy
 
 
 def connection_text(address: str, seconds: float = STATEMENT_SECONDS) -> str:
-    """Return the address with time limits added.
-
-    By default, a server on another computer must have a valid certificate.
-    """
+    """Return the address with time limits. By default, a server on another computer must have a valid certificate."""
     parts = _parts_of(address)
     host = str(parts.get("hostaddr") or parts.get("host") or "")
     if not _is_here(host) and "sslmode" not in parts:

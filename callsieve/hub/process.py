@@ -1,7 +1,4 @@
-"""The process `callsieve hub run`. One process per store runs until SIGTERM. On SIGHUP it reloads the settings.
-
-If the hub is unreachable, the process retries with growing pauses. Calls are screened meanwhile.
-"""
+"""The process `callsieve hub run`, one per store. While the hub is unreachable, it retries with growing pauses."""
 
 import asyncio
 import logging
@@ -39,7 +36,7 @@ NOT_MADE: Final = "this database was not set up as a hub, or by an older CallSie
 
 
 def run(load: Callable[[], Loaded]) -> None:
-    """Exchange rows with the hub until SIGTERM or SIGINT. Raise SettingsError or AlreadyRunning."""
+    """Exchange rows until SIGTERM or SIGINT. On SIGHUP, reload the settings. Raise SettingsError or AlreadyRunning."""
     loaded = load()
     with only_process(loaded.state / LOCK, SERVED_ALREADY):
         asyncio.run(_serve(load, loaded))
@@ -97,7 +94,7 @@ async def _serve(load: Callable[[], Loaded], loaded: Loaded) -> None:
 
 
 def words_of(error: Exception) -> str:
-    """Return an error message about the hub, with a remedy if the remedy is known."""
+    """Return the text of an error of the hub, with a remedy if one is known."""
     if isinstance(error, HubError) and error.code in UNDEFINED:
         return NOT_MADE
     if isinstance(error, HubError) and error.code == FORBIDDEN:

@@ -66,10 +66,7 @@ ACTOR: Final = "hub"
 
 
 class PullPace:
-    """The schedule of pulls. A pull is due at intervals, and soon after a wake-up.
-
-    A wake-up without new rows delays the next pull.
-    """
+    """The schedule of pulls: at intervals, and soon after a wake-up. A wake-up without new rows delays later pulls."""
 
     def __init__(self, poll_seconds: float) -> None:
         self.is_woken = False
@@ -82,7 +79,7 @@ class PullPace:
         return self._pulled_at + min(self._poll_seconds, self._rest_seconds if self.is_woken else math.inf)
 
     def note_pull(self, now: float, *, has_news: bool) -> None:
-        """Record that everything was pulled at `now`, a value of time.monotonic()."""
+        """Record a complete pull at `now` (time.monotonic()). `has_news`: whether the pull brought new rows."""
         is_in_vain = self.is_woken and not has_news
         self._rest_seconds = min(2 * self._rest_seconds, LONGEST_WAKE_SECONDS) if is_in_vain else WAKE_SECONDS
         self.is_woken, self._pulled_at = False, now
@@ -100,10 +97,9 @@ class HubSession:
         has_pulled: Whether a pull has succeeded since the last heartbeat.
         is_deaf: Whether the connection ignores wake-ups at present.
         waits_to: While the hub is full, rows of the outbox up to this `seq` wait for room. 0: no rows wait.
-        try_at: When to push the rows again that wait for room.
+        try_at: When to push the waiting rows again.
         erase_at: When to send the due erasures to the hub again.
         pushed_at: Times of the first and last push not announced yet. Pushes of only private rows have their own times.
-        has_pushed: Whether a push has succeeded since the last pull.
     """
 
     link: Link

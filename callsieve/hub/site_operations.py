@@ -1,9 +1,7 @@
 """Operations on other sites' data: people with several names, ignored sites, and numbers that other sites erased.
 
 The operations need no hub: they change only this store. Each can be undone through its audit row. Erasures by a site
-that this site does not follow are partial, until an administrator confirms (`callsieve privacy erase`) or refuses:
-    erase_for_site(db, context, Erasure(...))   for the hub's process
-    keep(db, context, number)                   refuse
+that this site does not follow are partial, until an administrator confirms (`callsieve privacy erase`) or refuses.
 """
 
 import sqlite3
@@ -187,11 +185,7 @@ ERASED_AT_ONCE: Final = {
 
 
 class Erasure(NamedTuple):
-    """A number that a site erased.
-
-    `is_whole`: whether to erase the rows of all sites, because the site is this site, a followed site or a central
-    console.
-    """
+    """A number that `site` erased. `is_whole`: whether `site` may erase the rows of all sites, not only its own."""
 
     number: str
     site: str

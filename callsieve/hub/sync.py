@@ -1,7 +1,6 @@
 """The exchange between a store and the hub: push changes of this site, and pull changes of other sites.
 
-Transactions in the store take some hundredths of a second and never wait for the network, so a slow hub never blocks
-the store. One push or pull transfers a limited count of rows.
+Transactions in the store take some hundredths of a second and never wait for the network or for a slow hub.
 """
 
 import asyncio
@@ -85,10 +84,7 @@ class NumbersErased(Exception):
 
 
 class Sync:
-    """Exchanges rows between one store and one hub. A failed transaction is rolled back.
-
-    The methods `once` and `run` raise HubError and StoreError. The argument `run` is a random process id.
-    """
+    """An exchange of rows between a store and a hub. Methods raise HubError and StoreError. `run`: a process id."""
 
     def __init__(self, store: Store, hub: Hub, loaded: Loaded, run: str) -> None:
         self._run = run
@@ -354,10 +350,7 @@ class Sync:
             await self._store.write(forget_notes, notes)
 
     async def _wait(self, session: HubSession) -> None:
-        """Wait until the next pull is due, or the store must be checked for changes.
-
-        Any site can send wake-ups. After too many, stop listening for a while and only poll.
-        """
+        """Wait until a pull or a check of the store is due. After too many wake-ups, only poll for a while."""
         until, wakeups = time.monotonic() + CHECK_SECONDS, 0
         until = min([until, *[first + COLLECT_SECONDS for first, _ in session.pushed_at.values()]])
         while (left := min(until, session.pace.pull_at()) - time.monotonic()) > 0:

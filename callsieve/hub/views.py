@@ -48,7 +48,7 @@ def remarks_on(site: SiteState) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class HubSite:
-    """A site as the hub describes the site, with counts of the site's evidence in this store."""
+    """A site as the hub describes it, with counts of its evidence in this store."""
 
     site: Annotated[SiteState, FLAT]
     shared: SiteFigures | None = None
@@ -70,11 +70,8 @@ class HubSite:
 class HubOverview:
     """The exchange of this site with the hub, and the hub's information about all sites.
 
-    Attributes:
-        policy: The active policy of this PBX; null if this PBX is not a standby.
-        policy_of_first: The active policy of the main PBX; null if this PBX is not a standby.
-        reachable: Whether the hub answered.
-        hub_sites: The sites of the hub; null if the hub did not answer.
+    `policy`, `policy_of_first`: the active policy of this PBX, and of the main PBX; null if this PBX is not a standby.
+    `hub_sites`: the sites of the hub; null if the hub did not answer.
     """
 
     shown: Annotated[LinkShown, FLAT]

@@ -75,12 +75,9 @@ class IdentityChange(NamedTuple):
 
 
 class CodeMade(NamedTuple):
-    """A code that proves control of a number, valid for a day.
+    """A code that proves control of a number, valid for a day. `code`: the six digits of the code.
 
-    `about`: the reference of an appeal, or the number. `code`: the six digits of the code.
-
-    Attributes:
-        number: A telephone number: E.164, or the key of a service number.
+    `about`: the reference of an appeal, or the number. `number`: a phone number: E.164, or the key of a service number.
     """
 
     about: str
@@ -124,10 +121,8 @@ def make_code(db: sqlite3.Connection, context: Context, request: CodeRequest) ->
 
 
 def prove(db: sqlite3.Connection, context: Context, request: ProofRequest) -> Identity | Refused:
-    """Check the code that the owner repeated. If the code is right, the number has identity level 1 for 12 months.
-
-    For a wrong code, Refused is returned and not raised, because the count of wrong codes must be stored.
-    """
+    """Check the code that the owner repeated. If the code is right, the number has identity level 1 for 12 months."""
+    # The answer to a wrong code is returned and not raised, because the count of wrong codes must be stored.
     number, name = number_field(context, request.number), _name(request.name)
     with change(db, context, "identity prove", number) as changed:
         if (answer := try_code(db, number, request.code, context.at)) is not ProofAnswer.RIGHT:

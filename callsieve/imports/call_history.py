@@ -1,13 +1,9 @@
 """Import of past calls into a new store, from files or a PBX's own database, in batches.
 
-    write_calls(db, items_of(events), clock, ...) -> Written    skips calls that are already in the store
-    with open_tables(tables, sides, zone, done_to, now) as (history, items):  ...  items: OutcomeRecord | DoneTo
-
-callsieve/replay/call_files.py reads the files. A mark in a history is imported only as evidence, and blocks nothing.
-
 The database is MariaDB with FreePBX's tables `cdr` and, to know which side hung up, `cel`. The PBX writes to these
 tables at the same time, and a long SELECT may lock the tables (MyISAM). So each query reads a few hours, by the index
-on `calldate`. Calls that are still running are left to the next import.
+on `calldate`. Calls that are still running are left to the next import. A mark in a history is imported only as
+evidence, and blocks nothing.
 """
 
 from __future__ import annotations
@@ -67,7 +63,7 @@ def write_calls(
     clock: Callable[[], float],
     hours: CallingHours = AS_INSTALLED,
 ) -> Written:
-    """Write the items, a thousand per transaction. A repeated import changes nothing."""
+    """Write outcomes and marks, a thousand per transaction. A repeated import changes nothing."""
     written = Written()
     items = iter(items)
     while batch := list(islice(items, BATCH)):

@@ -1,7 +1,4 @@
-"""The health of feeds: whether feeds are still updated and have not shrunk.
-
-The module also has the health check, the metrics and the events of feeds.
-"""
+"""The health of feeds: whether they are still updated and have not shrunk. Also their metrics and events."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,8 +1,7 @@
 """Fetches a feed into a file, and checks the checksum and the signature of the file.
 
-Signatures have the format of minisign 0.8 and later: Ed25519 over the BLAKE2b hash of the file, and a signed comment. A
-signature is four lines of text:
-
+Signatures have the format of minisign 0.8 and later: Ed25519 over the BLAKE2b hash of the file, and a signed comment.
+The four lines of a signature:
     1. a comment that is not signed
     2. base64 of `ED`, the key's eight-byte identifier and the signature
     3. `trusted comment: ...`
@@ -117,10 +116,7 @@ class TryLater(Refused):
 
 
 def due(wanted: FeedTable, last: FeedFetch | None, now: float) -> bool:
-    """Return whether to fetch a feed now.
-
-    Reasons: the time has come, the settings of the feed have changed, or the clock was set back.
-    """
+    """Return whether to fetch a feed: it is time, the feed's settings have changed, or the clock was set back."""
     if last is None or last.of != kind_of(wanted):
         return True
     return now >= last.next_at or now < last.asked_at

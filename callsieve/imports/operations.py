@@ -1,7 +1,6 @@
 """Operations (callsieve/changes/operation.py): import numbers, contacts, people and past calls, and remove an import.
 
-Importing numbers or calls takes many transactions, and removing numbers does too. Do not call these operations in a
-transaction.
+Importing numbers or calls, or removing numbers, takes several transactions. Do not call them in a transaction.
 """
 
 import sqlite3
@@ -104,10 +103,7 @@ class ContactsRequest(NamedTuple):
 
 
 class ContactsImported(NamedTuple):
-    """The result of importing contacts.
-
-    `before`: how many rows the source had. `strangers`: extensions in the rows that belong to no person.
-    """
+    """The result of importing contacts. `strangers`: extensions in the rows that belong to no person."""
 
     before: int | None
     rows: int

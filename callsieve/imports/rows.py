@@ -1,13 +1,4 @@
-"""Parsers for rows of a table with numbers, contacts, people or DIDs.
-
-An unusable row is skipped with a reason. Feeds can have these formats:
-
-    FTC complaints   recognised by a column Company_Phone_Number: US numbers, and complaints are added up
-    CSV              recognised by a column number: number[,category][,name][,note][,verdict]
-    list             the first line is a number or a comment: a number a line, `#` before comments
-
-CallSieve's own export has a column `verdict`, so that an allowlist is never imported as spam.
-"""
+"""Parsers for rows of a table with numbers, contacts, people or DIDs. An unusable row is skipped with a reason."""
 
 import re
 from collections import Counter
@@ -218,7 +209,7 @@ _DAY = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?![0-9])", re.ASCII)
 
 
 class Format(StrEnum):
-    """The format of a feed's file."""
+    """The format of a feed's file. A list has a number per line, and `#` before comments."""
 
     FTC = "FTC complaints"
     CSV = "CSV"
@@ -233,11 +224,12 @@ def format_of(table: CsvTable) -> Format:
 
 
 def feed_rows(table: CsvTable, region: str, verdict: str) -> Iterator[ImportedRow]:
-    """Yield the rows of a feed of any format."""
+    """Yield the rows of a feed of any format. FTC complaints about the same number are separate rows."""
     return complaints_in(table) if format_of(table) is Format.FTC else _numbers_in(table, region, verdict)
 
 
 def _numbers_in(table: CsvTable, region: str, verdict: str) -> Iterator[ImportedRow]:
+    # CallSieve's own export has a column `verdict`, so that an allowlist is never imported as spam.
     for number, category, name, note, row_verdict in table:
         if row_verdict and row_verdict.lower() != verdict:
             places = {"text": row_verdict[:20], "verdict": verdict}

@@ -1,7 +1,6 @@
 """The front context for trunks. It queries CallSieve, then continues in the context that the trunk used before.
 
-Each context that the administrator names gets a front context: `callsieve-from-trunk` continues in `from-trunk`. Only
-`context=` of the trunk changes, and every DID stays as it is.
+Only `context=` of the trunk changes, for example from `from-trunk` to `callsieve-from-trunk`. DIDs stay as they are.
 """
 
 import re

@@ -1,7 +1,6 @@
 """The types that `install` and `uninstall` share: paths, the change of a file, a plan. Writes nothing.
 
-CallSieve's own files are written and removed as a whole. Other files get marked lines at the end, and only lines with
-this mark are removed.
+CallSieve's own files are written and removed as a whole. In other files, only marked lines are added and removed.
 """
 
 import grp
@@ -55,8 +54,7 @@ class InstallError(Exception):
 class FileChange:
     """A change of a file. `before`: the old text, None for a new file. `after`: the new text, None for a removed file.
 
-    `mode`, `group` (a gid): None keeps the present value, and a new file gets 0644. `copied`: whether a copy of the
-    original is kept.
+    `mode`, `group` (a gid): None keeps the present value; a new file gets 0644. `copied`: whether the original is kept.
     """
 
     path: Path
@@ -93,10 +91,7 @@ class InstallPlan:
 
 @dataclass(frozen=True, slots=True)
 class InstallPaths:
-    """The paths of an installation. `group`: gid of the group that may read `etc`.
-
-    `agi_bin`: the directory of AGI scripts; None if unknown.
-    """
+    """The paths of an installation. `group`: gid of the group that may read `etc`. `agi_bin`: None if it is unknown."""
 
     etc: Path
     group: int

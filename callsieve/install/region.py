@@ -21,8 +21,7 @@ def region_of(
 ) -> str:
     """Return the country of this PBX. Raise InstallError if the country is unknown.
 
-    The settings decide, then the option, then `derived` (from the server). `ask` lets somebody at a terminal confirm or
-    replace `derived`.
+    The settings decide, then `option`, then `derived` (from the server), which `ask` lets somebody confirm or replace.
     """
     if loaded.file is not None:
         written = loaded.settings.numbers.region
@@ -40,10 +39,7 @@ def region_of(
 
 
 def derived_region(etc: Path, time_zone: str, tables: Sequence[str] = TZPATH) -> str | None:
-    """Return the country of Asterisk's tone zone and the time zone; None if the two differ or both are unknown.
-
-    `tables`: the directories that may contain zone.tab.
-    """
+    """Return the country of Asterisk's tone zone and of the time zone; None if the two differ or both are unknown."""
     regions = {region for region in (_by_tone_zone(etc), _by_time_zone(time_zone, tables)) if region is not None}
     region = regions.pop() if len(regions) == 1 else ""
     return region if is_possible_region(region) else None
@@ -65,5 +61,5 @@ def _by_time_zone(time_zone: str, tables: Sequence[str]) -> str | None:
 
 
 def time_zone_of(localtime: Path = Path("/etc/localtime")) -> str:
-    """Return the server's time zone, such as Europe/London. Empty if /etc/localtime is not a link to a time zone."""
+    """Return the server's time zone, such as `Europe/London`; empty if /etc/localtime is not a link to a time zone."""
     return str(localtime.resolve()).partition("/zoneinfo/")[2]

@@ -1,7 +1,6 @@
-"""The next steps after `asterisk install` and `uninstall`, in order, and the function that carries out a plan.
+"""The next steps after `asterisk install` and `uninstall`, in order, and the function that carries out a plan."""
 
-docs/how-to/install.md prints the same list; tests/callsieve/install/test_install_list.py compares both lists.
-"""
+# docs/how-to/install.md prints the same list; tests/callsieve/install/test_install_list.py compares both lists.
 
 import os
 import re
@@ -63,11 +62,10 @@ def steps_after_install(
     asterisk: bool = True,
     outdated: bool = False,
 ) -> list[InstallStep]:
-    """Return the steps for the administrator, in order.
+    """Return the steps for the administrator. `outdated`: whether the running daemon is older than the program.
 
-    `new_service`: whether there was no unit before. `asterisk`: whether Asterisk is on this server. `outdated`: whether
-    the running daemon is older than the program. The order matters: Asterisk must know the manager user before the
-    daemon logs in, and must know a context before a trunk uses the context.
+    `new_service`: whether there was no unit before. `asterisk`: whether Asterisk is on this server. The order matters:
+    Asterisk must know the manager user before the daemon logs in, and a context before a trunk uses the context.
     """
     if not asterisk:
         units = ("callsieve", "callsieve-api")

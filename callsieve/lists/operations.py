@@ -1,8 +1,4 @@
-"""Operations on the lists of the organisation and of people, and the preview of an entry.
-
-add, remove, add_personal, remove_personal, import_entries   operations (callsieve/changes/operation.py)
-preview                                                      the effect of an entry before it is added
-"""
+"""Operations on the lists of the organisation and of people, and the preview of an entry."""
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
@@ -95,10 +91,9 @@ class EntryKey(msgspec.Struct, frozen=True):
 
 
 class PersonalRequest(msgspec.Struct, frozen=True):
-    """A request to add a number to a person's own list. `force`: whether to ignore objections.
+    """A request to add a number to a person's own list. `list_name`: the list, `allow` or `block`.
 
-    Attributes:
-        list_name: The list, `allow` or `block`.
+    `force`: whether to ignore objections.
     """
 
     list_name: ListName
@@ -118,8 +113,7 @@ class PersonalKey(msgspec.Struct, frozen=True):
 class PersonalChange(NamedTuple):
     """The result of a change of a person's own list. `person`: extension and name, such as `201 (Alice)`.
 
-    Attributes:
-        number: A telephone number: E.164, or the key of a service number.
+    `number`: a phone number: E.164, or the key of a service number.
     """
 
     change_id: ChangeId | None
@@ -128,10 +122,9 @@ class PersonalChange(NamedTuple):
 
 
 class Added(NamedTuple):
-    """The result of a change. `replaced`: the earlier entry; `other`: the entry for these numbers on the other list.
+    """The result of a change. `entry`: a number, a prefix (`+1900*`) or a range. `replaced`: the earlier entry.
 
-    Attributes:
-        entry: A number, a prefix (`+1900*`) or a range.
+    `other`: the entry for these numbers on the other list.
     """
 
     change_id: ChangeId | None

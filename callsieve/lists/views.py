@@ -121,10 +121,7 @@ def _row_of(entry: ListEntry) -> tuple[str, ...]:
 
 
 def entries_in(table: CsvTable, list_name: ListName | None, settings: Settings, now: float) -> Iterator[ListEntry]:
-    """Yield the entries of a file. Skip unusable rows, and record the reasons.
-
-    `list_name`: the list for rows that name no list.
-    """
+    """Yield the entries of a file, and record why rows are skipped. `list_name`: the list for rows that name none."""
     for text, word, action, note, expires in table:
         try:
             name = ListName(word) if word else list_name

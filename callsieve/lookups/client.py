@@ -1,8 +1,4 @@
-"""The daemon's side of look-ups: it queries the look-up process within a time limit.
-
-Failures of the process or its socket are counted, and the call is decided without an answer. After five failures in a
-row, the process is not queried for two seconds (reputation.backoff).
-"""
+"""The daemon's client of the look-up process. After five failures in a row, no query is sent for two seconds."""
 
 import asyncio
 import logging

@@ -1,8 +1,4 @@
-"""The look-up process, `callsieve lookups serve`.
-
-It is separate from the daemon, which opens no network connection. A slow, dead or hostile server affects only this
-process. A call waits for this process for a limited time.
-"""
+"""The process `callsieve lookups serve`, which queries other servers. The daemon opens no network connection itself."""
 
 import asyncio
 import contextlib

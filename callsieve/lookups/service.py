@@ -4,8 +4,7 @@
     old answer in the store        the answer counts, and is refreshed in the background
     expired answer, or no answer   the sources are queried, and the call waits for a limited time
 
-There is at most one request at a time per number and source. A failing source is paused (Rest). Each source limits how
-many requests run at the same time, and how many are sent in a day. The store counts each request before it is sent.
+At most one request runs per number and source. The store counts each request before it is sent, for the daily limits.
 """
 
 import asyncio
@@ -190,7 +189,7 @@ class LookUpService:
         self._ended += 1
 
     async def _guarded(self, asked: AskedSource, number: str) -> bool:
-        """Query a source. Return False after a bug, or if the store cannot be written. Then only this look-up ends."""
+        """Query a source. Return False after a bug or an error of the store, which ends only this look-up."""
         try:
             return await self._ask(asked, number)
         except StoreError as error:

@@ -1,8 +1,7 @@
 """The services that can be queried: the request about a number, and the verdict in the answer. Without I/O.
 
 PhoneBlock (API 1.9) gets only the first four hex digits of the number's hash. PhoneBlock answers with all numbers whose
-hashes begin with these digits, so it does not learn the number. Other sources get the number itself. Conditions in the
-settings judge the JSON answers of these other sources.
+hashes begin with these digits, so it does not learn the number. Other sources get the number itself.
 """
 
 import hashlib
@@ -110,11 +109,9 @@ def hash_prefix(number: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PhoneBlock:
-    """The source PhoneBlock, with its endpoint `check-prefix`.
+    """The source PhoneBlock, with its endpoint `check-prefix`. Only the hash of the whole number is sent."""
 
-    For ranges, the endpoint also accepts hashes of the number without its last digit or last two digits. All three
-    hashes together would reveal the number, so only the hash of the whole number is sent.
-    """
+    # For ranges, `check-prefix` also accepts hashes without the last digits. All hashes together reveal the number.
 
     table: LookupTable
 

@@ -29,13 +29,10 @@ class LookupShown:
     """A look-up source with its use, its accuracy and its effect on calls.
 
     Attributes:
-        kind: The kind of service.
         daily_limit: The most requests per day; 0: no limit.
         daily_spend: The highest cost per day, in the currency of the settings; 0: no limit.
-        today: The requests to the source today, and their cost.
         lately: The requests to the source within 30 days, and their cost.
         compared: A comparison of its answers with better evidence that exists now about the same numbers.
-        skill: The accuracy of the source.
         calls: How many calls came from numbers that the source reports as spam.
         treated: How many of these calls were at least tagged.
         failure: The last failure of the source, in words; null if it never failed.

@@ -1,7 +1,6 @@
-"""`callsieve-agi`: the classic AGI script. Asterisk starts one process per call.
+"""`callsieve-agi`: the classic AGI script, which Asterisk starts for each call.
 
-`callsieve-agi [SOCKET]` passes the call to the daemon, like agi/relay.py, which the installed scripts run directly.
-`callsieve-agi --standalone` decides from the store file, without a daemon.
+`callsieve-agi [SOCKET]` passes the call to the daemon. `callsieve-agi --standalone` decides without a daemon.
 """
 
 import asyncio

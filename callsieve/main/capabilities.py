@@ -1,7 +1,4 @@
-"""The table of all capabilities, from which commands, pages, endpoints and navigation are derived.
-
-Each capability is found by its name. Pages and endpoints are imported when they are first used.
-"""
+"""The table of all capabilities, from which commands, pages, endpoints and navigation are derived."""
 
 from __future__ import annotations
 

@@ -21,10 +21,7 @@ HELP_OPTIONS = ["-h", "--help"]
 
 
 class LazyGroup(TyperGroup):
-    """The group of all commands, by name and help text. A command's module is imported only when the command is used.
-
-    `off`: the capabilities that the settings switch off.
-    """
+    """The group of all commands, whose modules are imported when used. `off`: capabilities that are switched off."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)

@@ -1,7 +1,4 @@
-"""The console's process, which also serves the API at the console's address.
-
-The daemon starts this process as `python -m callsieve.main.console_server`. The process ends with the daemon.
-"""
+"""The console's process, which also serves the API at the console's address. The process ends with the daemon."""
 
 import logging
 import sys

@@ -1,8 +1,4 @@
-"""`callsieve`: the entry point of the program.
-
-`serve` and `api` in their usual forms start without typer and the modules of other commands, which take 0.1 s to
-import. `cli.py` handles everything else, also `serve --help`.
-"""
+"""The entry point of `callsieve`. `serve` and `api` do not import typer and other commands, which takes 0.1 s."""
 
 import gc
 import sys

@@ -42,13 +42,9 @@ class HttpServer(uvicorn.Server):
 def make_server(
     app: ASGIApp, ending: asyncio.Event, proxies: Iterable[str] | None, *, loop: Literal["auto", "asyncio"] = "auto"
 ) -> HttpServer:
-    """Return a server for the application.
+    """Return a server for the application. At shutdown, the server sets the event `ending`.
 
-    Args:
-        app: The application.
-        ending: An event that the server sets at shutdown.
-        proxies: Addresses whose `X-Forwarded-*` headers are trusted; None without a proxy.
-        loop: "asyncio" for Python's own event loop; "auto" for the fastest one.
+    `proxies`: addresses whose `X-Forwarded-*` headers are trusted; None without a proxy. `loop`: `auto` is the fastest.
     """
     proxied = None if proxies is None else ProxyHeadersMiddleware(cast("Any", app), list(proxies))
     config = uvicorn.Config(
@@ -82,10 +78,7 @@ def run_server(
 
 
 def listening(listen: str, key: str, what: str) -> socket.socket:
-    """Return a socket that listens at this address.
-
-    Raise SettingsError if this fails. The error names the server `what` and the settings key `key`.
-    """
+    """Return a listening socket. Raise SettingsError with the server's name `what` and the settings key `key`."""
     host, port = address_of(listen)
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:

@@ -1,8 +1,6 @@
 """The commands `callsieve man`, `callsieve help` and `callsieve completion`.
 
-`man` prints the manual page callsieve(1), made from the commands, in man(7) for groff and mandoc. `help all` prints
-every command by group, while `callsieve --help` shows only the most important commands. `help TOPIC` prints a page of
-the documentation.
+`man` prints the manual page callsieve(1), made from the commands, in man(7) for groff and mandoc.
 """
 
 import os

@@ -1,8 +1,7 @@
 """`callsieve public backend`: answers the requests of the public page.
 
-This process can use the store, the settings and the call-back helper. It answers only the few requests of backend.py.
-Visitors reach only the page (public_page.py), which runs as another user and can use nothing but its connection to this
-process.
+This process can use the store, the settings and the call-back helper. Visitors reach only the page (public_page.py),
+which runs as another user and can use nothing but its connection to this process.
 """
 
 import asyncio

@@ -1,7 +1,6 @@
 """`callsieve public page`: the process that visitors from the internet reach.
 
-The process connects to its backend (public_backend.py) and listens. Then system/seccomp.py permanently limits the
-process to reading program files and to the system calls that serve open connections.
+Once the process listens, system/seccomp.py limits it to its program files and to system calls of open connections.
 """
 
 import logging

@@ -1,7 +1,4 @@
-"""`callsieve serve`, `callsieve api` and `callsieve web`. Each imports only the modules that it needs.
-
-entry.py handles the usual forms of `serve` and `api` without typer. This module accepts options in any order.
-"""
+"""`callsieve serve`, `callsieve api` and `callsieve web`. Each imports only the modules that it needs."""
 
 from functools import partial
 from typing import Annotated

@@ -30,11 +30,9 @@ from reputation.wording import Places, Wording
 
 
 class HousekeepingRequest(NamedTuple):
-    """A request to run housekeeping.
+    """A request to run housekeeping. `clock_is_right`: whether somebody has confirmed the server's clock.
 
-    Attributes:
-        clock_is_right: Whether somebody has confirmed the server's clock.
-        tell: A function that is called after each job.
+    `tell`: a function that is called after each job.
     """
 
     dry_run: bool = False

@@ -31,14 +31,11 @@ class ScreenshotFile(msgspec.Struct, frozen=True):
 
 
 class LabelCheckRequest(msgspec.Struct, frozen=True):
-    """A request to record a label check that a person made.
+    """A request to record a label check that a person made. `platform`: the platform that shows labels.
 
     `label`: the label that the platform shows, empty for none. `marks`: how many marks the platform reports.
-    `next_look`: when to check again: `30d`, `2026-12-31` or `never`.
-
-    Attributes:
-        platform: The platform that shows labels.
-        screenshot: A picture of the label on a phone or in an app.
+    `screenshot`: a picture of the label on a phone or in an app. `next_look`: when to check again: `30d`, `2026-12-31`
+    or `never`.
     """
 
     number: NumberText

@@ -1,7 +1,6 @@
 """The metrics for Prometheus, as text. docs/reference/metrics.md describes each name.
 
-Label values come only from closed sets such as actions and reasons, and never from a number, a person or a caller's
-text.
+Label values come only from closed sets such as actions, and never from a number, a person or a caller's text.
 """
 
 import sqlite3

@@ -62,7 +62,7 @@ class ListedPlan:
 
 
 class PlanShown(NamedTuple):
-    """A row of the table of plans. `origin`: where the plan comes from. `over`: how many ranges are no longer valid.
+    """A row of the table of plans. `over`: how many ranges are no longer valid. `origin`: where the plan comes from.
 
     `is_old`: whether nobody has checked the plan against its source for a year.
     """

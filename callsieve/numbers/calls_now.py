@@ -1,8 +1,7 @@
 """The decision that a number's calls get now, and the reasons that would stop them even after an upheld appeal.
 
-Calls to different DIDs or over different trunks may have different policies. So calls_now() decides about one call for
-each combination and returns the strictest decision. Personal lists are only counted, because each list affects only
-one person.
+Calls to different DIDs or over different trunks may have different policies. So calls_now() returns the strictest
+decision of all combinations. Personal lists are only counted, because each list affects only one person.
 """
 
 import sqlite3
@@ -216,10 +215,7 @@ def _questions(
 
 
 def _policy_decisions(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> Iterator[Decision]:
-    """Yield the decisions of policies that would stop calls after an upheld appeal.
-
-    Temporary reasons are left out: the window after an emergency call, and recent calls.
-    """
+    """Yield the decisions of policies that would stop calls after an upheld appeal, but not for temporary reasons."""
     policies, ours = policies_of(loaded), SettingsFacts.of(loaded)
     for case in _situations(db, loaded, number, now):
         reputation = reputation_if_upheld(db, query_of(case.call, now, None, plan=ours.plan), ours.weights)

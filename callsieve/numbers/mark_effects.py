@@ -55,13 +55,9 @@ IMPOSSIBLE = "-"
 
 
 class Least(NamedTuple):
-    """How few people are enough for a tag, and for a challenge.
+    """How many of `answered` people are enough for a tag (`label`) and a `challenge`; null if even all are too few.
 
-    Attributes:
-        answered: How many people answered.
-        by: How people show that they do not want the call.
-        label: How many people are needed for a tag; null if even all of them are too few.
-        challenge: How many people are needed for a challenge; null if even all of them are too few.
+    `by`: how these people show that they do not want the call.
     """
 
     answered: int
@@ -71,13 +67,7 @@ class Least(NamedTuple):
 
 
 class Combination(NamedTuple):
-    """The strongest effect of a combination of evidence.
-
-    Attributes:
-        what: The combined evidence.
-        level: The highest level that the combination reaches.
-        actions: The action of each policy.
-    """
+    """The highest level that a combination of evidence (`what`) reaches, and the action of each policy for it."""
 
     what: Wording
     level: Level
@@ -85,16 +75,7 @@ class Combination(NamedTuple):
 
 
 class Example(NamedTuple):
-    """An invented number with its evidence and level.
-
-    Attributes:
-        marks: How many people marked the number.
-        hang_ups: How many other people hung up within seconds.
-        answered: How many people answered.
-        level: The level of the number.
-        log_odds: The total evidence, as log-odds.
-        lower_in: When the level falls if nothing new happens; null for never.
-    """
+    """An invented number, how many people marked it, hung up or answered, and its level. `lower_in`: null for never."""
 
     marks: int
     hang_ups: int
@@ -112,15 +93,7 @@ class Example(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MarkEffects:
-    """The tables that explain the effect of marks.
-
-    Attributes:
-        people: How many people work here.
-        policy: The active policy; empty if it is not valid.
-        least: How few people are enough for a tag and for a challenge.
-        examples: Invented numbers with few and many marks, and their levels.
-        most: The strongest action of each policy.
-    """
+    """The tables that explain the effect of marks, for a site with `people`. `policy`: empty if it is not valid."""
 
     people: int
     policy: str

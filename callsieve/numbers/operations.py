@@ -66,10 +66,7 @@ WHY_NOT_MARKED = {
 
 
 class MarkRequest(NamedTuple):
-    """A request to mark a number. The verdict `RETRACTED` removes the mark.
-
-    `person`: an extension; None if the user of the console has no extension.
-    """
+    """A request to mark a number, or to remove the mark (`RETRACTED`). `person`: None if the user has no extension."""
 
     number: str
     person: str | None
@@ -118,10 +115,7 @@ class CorrectionRequest(NamedTuple):
 
 
 class OwnerRequest(NamedTuple):
-    """A request to record a new owner of a number. `since`: when the owner changed; None for now.
-
-    `reason`: how the change became known.
-    """
+    """A request to record a new owner. `since`: when the owner changed; None: now. `reason`: how this became known."""
 
     number: str
     reason: str

@@ -1,7 +1,6 @@
 """The information for the owner of a number: evidence for and against it, what would change it, and when it fades.
 
-The information consists of counts and dates. It contains no calls, no names of people or sources, and no texts written
-by people.
+The information consists of counts and dates: no calls, no names of people or sources, no texts written by people.
 """
 
 import sqlite3
@@ -26,12 +25,7 @@ from reputation.wording import Places, Wording, listed
 
 
 class MarksToLevel(NamedTuple):
-    """The next level that marks alone can reach.
-
-    Attributes:
-        people: How many more people must mark the number.
-        level: The level that the number then reaches.
-    """
+    """The next level that marks alone can reach. `people`: how many more people must mark the number."""
 
     people: int
     level: Level
@@ -49,15 +43,10 @@ class OwnerView:
     """The information for the owner of a number.
 
     Attributes:
-        number: The number.
-        at: The time of this information.
         level: The action that the evidence alone would justify.
-        points: The reputation, in points.
         action: The action for a call now; null if the policy is not valid.
         observed: Whether the action is only recorded.
         listed: Whether the organisation's lists decide about calls of the number.
-        against: Evidence against the number, with the points of each.
-        in_favour: Evidence in the number's favour, with the points of each.
         neutral: Evidence that does not count yet.
         witnesses: How many witnesses speak against the number; null for none.
         better_if: Events that would lower the level.

@@ -72,7 +72,7 @@ MOST_NAMED = 3
 
 
 def sentence_of(facts: Facts) -> str:
-    """Return one English sentence with the most important facts: lists, identity, evidence and acquaintances."""
+    """Return an English sentence with the most important facts: lists, identity, evidence, and who knows the caller."""
     sentence = str(facts_in_words(facts))
     return sentence[0].upper() + sentence[1:] + "."
 
@@ -448,11 +448,7 @@ class NumbersRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Profiles(msgspec.Struct, frozen=True):
-    """All information about several numbers.
-
-    Attributes:
-        items: A profile of each number, in the order of the request.
-    """
+    """All information about several numbers. `items`: a profile of each number, in the order of the request."""
 
     items: list[Profile]
 

@@ -12,10 +12,7 @@ TEXT_CHARACTERS = 100
 
 
 class OutsideProblem(StrEnum):
-    """Reasons why a request to another server failed or a secret could not be read.
-
-    Error texts contain only the host name of a URL, because the rest may be secret.
-    """
+    """Reasons why a request failed or a secret is unreadable. Texts name only a URL's host: the rest may be secret."""
 
     BAD_URL = "{host}: not a usable address: write it as https://name/path"
     PASSWORD_IN_URL = "{host}: the address contains a user name or password: use a header with a secret"
@@ -43,10 +40,7 @@ class OutsideProblem(StrEnum):
 
 
 class OutsideError(Exception):
-    """Raised if a request fails or a secret cannot be read.
-
-    `words`: the reason and what to do; `code`: the reason as a code.
-    """
+    """A failed request, or an unreadable secret. `words`: the reason and what to do; `code`: the reason as a code."""
 
     def __init__(self, problem: OutsideProblem, **about: str | int | float) -> None:
         self.words = Wording(problem.value, about)

@@ -1,12 +1,8 @@
 """HTTP client for servers on the internet: every request has limits, and no server can redirect it into our network.
 
-    async with OutsideClient() as client:
-        answer = await client.request("GET", "https://example.com/list.csv", limits=RequestLimits(body_bytes=1 << 26))
-
 Limits apply to a whole request, including redirects. A name is resolved once per connection, and the connection goes to
 the checked address, so a second, different DNS answer has no effect. The certificate is still checked against the name.
-Proxies in the environment are ignored, because they would connect to unchecked addresses.
-See decisions/outside.md.
+Proxies in the environment are ignored, because they would connect to unchecked addresses. See decisions/outside.md.
 """
 
 import asyncio
@@ -50,10 +46,8 @@ def is_public(text: str) -> bool:
 
 
 def is_inside(text: str) -> bool:
-    """Return whether an administrator may name a server with this IP address: a public, private or loopback address.
-
-    Link-local addresses, where clouds serve keys (169.254.169.254), broadcast and multicast are refused.
-    """
+    """Return whether an administrator may name a server with this IP address: a public, private or loopback address."""
+    # Refused: link-local addresses, where clouds serve keys (169.254.169.254), broadcast and multicast.
     address = _target(text)
     if address is None or address.is_link_local or address.is_multicast or address.is_unspecified:
         return False
@@ -91,8 +85,7 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 class RequestLimits:
     """Limits of one request. `connect_seconds` applies separately to name resolution, connection and TLS.
 
-    `body_bytes`: the largest body, both compressed and unpacked. `redirects`: how many redirects a GET or HEAD may
-    follow.
+    `body_bytes`: the largest body, compressed or unpacked. `redirects`: how many redirects a GET or HEAD may follow.
     """
 
     total_seconds: float = 10.0
@@ -117,10 +110,7 @@ async def addresses_of(host: str, port: int) -> Sequence[str]:
 
 
 class OutsideClient:
-    """An HTTP client that reuses connections. `limits`: default limits of its requests.
-
-    `resolve` looks up the addresses of a host name, and `network` opens the connections.
-    """
+    """An HTTP client that reuses connections. `resolve` looks up host names, and `network` opens the connections."""
 
     def __init__(
         self,

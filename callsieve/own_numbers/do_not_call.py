@@ -81,11 +81,7 @@ class ComplaintWithdrawal(NamedTuple):
 
 
 class DoNotCallChange(NamedTuple):
-    """A change of the do-not-call list. Adding a listed number changes nothing.
-
-    Attributes:
-        wish: The entry that was added or removed.
-    """
+    """A change of the do-not-call list. Adding a listed number changes nothing. `wish`: the added or removed entry."""
 
     change_id: ChangeId | None
     wish: DoNotCallRequest
@@ -139,10 +135,7 @@ def unlist(db: sqlite3.Connection, context: Context, number: NumberText) -> DoNo
 
 
 def complain(db: sqlite3.Connection, context: Context, request: ComplaintRequest) -> ComplaintChange:
-    """Record a complaint about an own number.
-
-    The complaint counts if the own number called the sender in the last 28 days.
-    """
+    """Record a complaint about an own number. The complaint counts if the number called the sender within 28 days."""
     own = number_field(context, request.own_number)
     sender = number_field(context, request.sender, "from") if request.sender is not None else ""
     note = one_line("note", request.note)

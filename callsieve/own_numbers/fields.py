@@ -1,7 +1,6 @@
-"""The fields of an own number that people can fill in.
+"""The fields of an own number that people can fill in. CONTRIBUTING.md says how to add a field.
 
-The form, the options of `own add`, the CSV, the tables and the page are generated from FIELDS. The fields of the API
-are generated from OwnNumberEdit. CONTRIBUTING.md says how to add a field.
+The form, the options of `own add`, the CSV, tables and pages are made from FIELDS, the API from OwnNumberEdit.
 """
 
 import re

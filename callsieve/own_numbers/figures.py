@@ -35,10 +35,7 @@ def _a_day(window: FiguresWindow) -> Wording:
 
 
 class Measure(NamedTuple):
-    """A row of the table of statistics.
-
-    `limit`: the key in `reputation.own.health.LIMITS`; empty if the measure has no limit.
-    """
+    """A row of the table of statistics. `limit`: a key of `reputation.own.health.LIMITS`; empty without a limit."""
 
     words: str
     show: Callable[[FiguresWindow], str | Wording]
@@ -99,10 +96,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ShareBar:
-    """A share of a day's calls, drawn as a bar.
-
-    `width`: the width of the bar in percent. `limit`: the position of the limit in percent.
-    """
+    """A share of a day's calls, drawn as a bar. `width`, `limit`: the bar's width and its limit, in percent."""
 
     words: str
     figure: Figure
@@ -187,7 +181,7 @@ def _share(trend: _Trend, day: OwnDay) -> float:
 
 
 def _full(trend: _Trend, days: Iterable[OwnDay]) -> float:
-    """Return the share that fills a whole bar: that of the worst day, but at least twice the limit of `at risk`."""
+    """Return the share that fills a bar: the worst day's share or, if larger, twice the limit of `at risk`."""
     well_above = min(1.0, 2 * LIMIT_BY_MEASURE[trend.measure].at_risk)
     return max([well_above, *(_share(trend, day) for day in days)])
 

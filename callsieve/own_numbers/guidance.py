@@ -1,7 +1,4 @@
-"""Guidance on avoiding spam marks, with the company's own statistics, and a leaflet for its customers.
-
-The texts are in own_numbers/texts/guidance-*.toml.
-"""
+"""Guidance on avoiding spam marks, and a leaflet for customers. The texts are in own_numbers/texts/guidance-*.toml."""
 
 import sqlite3
 import tomllib

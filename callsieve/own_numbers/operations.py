@@ -1,7 +1,6 @@
-"""Operations on the register of own numbers (callsieve/changes/operation.py), and the register as CSV.
+"""Operations on the register of own numbers (callsieve/changes/operation.py), and the register as CSV."""
 
-In a CSV field, `|` separates several texts. Times look like `2026-12-31T18:00:07+01:00`.
-"""
+# In a CSV field, `|` separates several texts. Times look like `2026-12-31T18:00:07+01:00`.
 
 import sqlite3
 from collections.abc import Callable, Container, Iterable, Mapping
@@ -48,11 +47,7 @@ Given = Mapping[str, Any]
 
 
 class CheckRequest(msgspec.Struct, frozen=True):
-    """A request to record that a number was checked.
-
-    Attributes:
-        next_check: When to check the number again: `180d`, `2026-12-31` or `never`.
-    """
+    """A request to record a check of a number. `next_check`: when to check again: `180d`, `2026-12-31` or `never`."""
 
     number: NumberText
     next_check: TimeText = CHECK_EVERY
@@ -134,11 +129,8 @@ def remove(db: sqlite3.Connection, context: Context, number: NumberText) -> OwnN
 
 
 def import_register(db: sqlite3.Connection, context: Context, rows: Mapping[str, Given]) -> RegisterImport:
-    """Add or update the numbers in a file. Values that are not in the file stay as they are.
-
-    Each number gets its own audit row, and the import gets another row. Undoing the row of the import undoes the whole
-    import.
-    """
+    """Add or update the numbers in a file. Values that are not in the file stay as they are."""
+    # Each number gets its own audit row. Undoing the row of the import undoes the whole import.
     with whole(db):
         owns = _changed_by_file(db, rows, context.at)
         if not owns:
@@ -247,8 +239,8 @@ class BadField(ValueError):
 def own_numbers_in(table: CsvTable, region: str, now: float) -> dict[str, Given]:
     """Return the values of each own number in a file. Raise TableError if no row can be used.
 
-    An empty field clears the value, but a missing column does not. A row is skipped if it has an invalid value or
-    repeats a number.
+    An empty field clears the value; a missing column does not. Rows with an invalid value or a repeated number are
+    skipped.
     """
     rows: dict[str, Given] = {}
     lines: dict[str, int] = {}

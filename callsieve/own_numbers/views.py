@@ -136,12 +136,7 @@ class OwnNumberShown:
 
 
 class OwnNumbersRequest(PageQuery, frozen=True, kw_only=True):
-    """A query for the register.
-
-    Attributes:
-        state: Return only numbers in this state.
-        unwell: Return only numbers with the grade `watch` or `at risk`.
-    """
+    """A query for the register. `state`: only numbers in this state. `unwell`: only grades `watch` and `at risk`."""
 
     state: NumberState | None = None
     unwell: bool = False
@@ -249,11 +244,10 @@ class SuspicionLine:
 
 @dataclass(frozen=True, slots=True)
 class OneShown:
-    """Content of the page of an own number.
+    """Content of the page of an own number. `facts`: registered details, each with its heading.
 
-    `facts`: registered details, each with its heading. `labels`: pairs of a platform and the label that the platform
-    shows. `looks`: label checks with screenshots, latest first. `unknown_trunks`: trunks of the number that are not in
-    the settings.
+    `labels`: pairs of a platform and the label that the platform shows. `looks`: label checks with screenshots, latest
+    first. `unknown_trunks`: trunks of the number that are not in the settings.
     """
 
     number: str

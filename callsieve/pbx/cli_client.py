@@ -1,8 +1,5 @@
 """Client for Asterisk's console that works without the daemon: for the off switch, `doctor` and `asterisk install`.
 
-    console(settings, "core show version")         run a command and return its output as text
-    database_put(settings, "off", "9999999999")    set the key `callsieve/off` in AstDB, Asterisk's database
-
 `[asterisk] command` is split as a shell would split it, but runs without a shell, for at most 5 s and 16 MB of output.
 """
 
@@ -82,7 +79,7 @@ def database_get(settings: Settings, key: str) -> str | None:
 
 
 def database_put(settings: Settings, key: str, value: str) -> None:
-    """Set `callsieve/key` in AstDB and verify the stored value. Raise ConsoleError."""
+    """Set `callsieve/key` in AstDB and verify the stored value. Raise ConsoleError on failure."""
     output = console(settings, f"database put {FAMILY} {_checked(key)} {_checked(value)}")
     if database_get(settings, key) != value:
         raise ConsoleError(f"Asterisk did not store {FAMILY}/{key} in its database: {_line(output)}")
@@ -104,7 +101,7 @@ def off_until(settings: Settings) -> int | None:
 
 
 def parse_off(output: str) -> int | None:
-    """Return the time in the output of `database get callsieve off`. As in the dialplan, only its digits count."""
+    """Return the Unix time in the output of `database get callsieve off`. As in the dialplan, only the digits count."""
     value = value_in(output)
     return None if value is None else int("0" + re.sub(r"[^0-9]", "", value))
 
@@ -116,7 +113,7 @@ def value_in(output: str) -> str | None:
 
 
 def until_words(until: int, now: float) -> Wording:
-    """Return a text such as `until 2026-10-05 14:30 CEST`; for a time centuries ahead, `until it is switched on`."""
+    """Return a text such as `until 2026-10-05 14:30 CEST`. For a time centuries ahead: `until it is switched on`."""
     if until - now > 100 * 365 * 86400:
         return Wording("until it is switched on")
     return Wording("until {time}", {"time": f"{datetime.fromtimestamp(until).astimezone():%Y-%m-%d %H:%M %Z}"})

@@ -1,16 +1,12 @@
-"""Parsers for the output of Asterisk's console. The docstring of a parser names the console command.
+"""Parsers for the output of Asterisk's console. The docstring of each parser names the console command.
 
 The formats are those of Asterisk 22.10.1 (measured); tests/callsieve/doctor/test_doctor.py has older examples.
-
 `database show FAMILY` prints the numbers that a PBX keeps in Asterisk's own database:
 
-    /blacklist/12015550123                            : 1
     /allowlist/12015550124                            : Our bank
-    /blacklist/blocked                                : 1
-    3 results found.
+    /blacklist/blocked                                : 1            (a setting of FreePBX, not a number)
 
 The value is `1` or a description. FreePBX's Allowlist module escapes special characters in descriptions as in HTML.
-Some keys are settings of FreePBX, not numbers.
 """
 
 import html
@@ -64,10 +60,9 @@ class DialplanStep:
 
 @dataclass(frozen=True, slots=True)
 class Dialplan:
-    """The loaded dialplan.
+    """The loaded dialplan. `includes`: pairs of a context and a context that it includes, in Asterisk's order.
 
-    `includes`: pairs of a context and a context that it includes, in Asterisk's order. `timed`: includes that apply
-    only at certain times. `switches`: contexts with a `switch`, which asks another server or a database.
+    `timed`: includes that apply only at certain times. `switches`: contexts with a `switch` to a server or database.
     """
 
     contexts: frozenset[str]
@@ -90,10 +85,7 @@ class Dialplan:
 
 @dataclass(frozen=True, slots=True)
 class PjsipEndpoint:
-    """A PJSIP endpoint. `number`: the number of its caller ID, perhaps truncated.
-
-    `is_trunk`: whether the endpoint has a fixed address or registers.
-    """
+    """A PJSIP endpoint. `number`: its caller ID, perhaps truncated. `is_trunk`: it has a fixed address or registers."""
 
     name: str
     number: str = ""
@@ -104,8 +96,7 @@ class PjsipEndpoint:
 class Match:
     """An extension that matches a dialled number, with its applications by priority. `labels`: priorities by name.
 
-    `sometimes`: whether the extension matches only certain callers. `is_switch`: whether the match is a `switch =>`,
-    which looks up the number elsewhere.
+    `sometimes`: whether only certain callers match. `is_switch`: whether a `switch =>` looks the number up elsewhere.
     """
 
     context: str
@@ -275,7 +266,7 @@ def database_in(output: str) -> dict[str, str]:
 
 
 def mailbox_names_in(output: str) -> dict[str, str]:
-    """Parse `voicemail show users`: return the names of mailboxes in `default`, truncated to the column's width."""
+    """Parse `voicemail show users`: return people's names by mailbox in `default`, truncated to the column's width."""
     pairs = re.findall(r"^default\s+(\S+)\s(.{25})", output, re.MULTILINE)
     return {box: name.strip() for box, name in pairs}
 
@@ -298,10 +289,7 @@ _LINE = re.compile(r"/(?P<family>\w+)/(?P<key>.*?)\s*: (?P<value>.*)")
 
 
 class NumberFamily(NamedTuple):
-    """An AstDB family of phone numbers.
-
-    `settings`: keys that are settings instead of numbers. `settings_below`: prefixes of further keys of this kind.
-    """
+    """An AstDB family of numbers. `settings`: keys that are no numbers. `settings_below`: prefixes of such keys."""
 
     name: str
     settings: frozenset[str]

@@ -109,7 +109,7 @@ def covers(etc: Path, pattern: str, path: Path) -> bool:
 
 
 def with_lines(text: str | None, lines: Sequence[str]) -> str:
-    """Return `text` with our lines appended, each with a mark. `without_our_lines` removes marked lines again."""
+    """Return `text` with our lines appended, each with a comment by which `without_our_lines` finds the line."""
     block = "\n".join(f"{line} ; {MARK}" for line in lines)
     if text and not text.endswith("\n"):
         return f"{text}\n{block}"

@@ -57,8 +57,8 @@ Variables = ChainMap[str, str | None]
 class Reach:
     """Phones that a call may ring. `is_open`: whether other phones may ring too.
 
-    `extensions`: the extensions that FreePBX rings. `unlabelled`: pairs of a phone and the place of a Dial that rings
-    the phone without our options. Such phones are found only if the variable CALLSIEVE_DIAL has a value.
+    `extensions`: the extensions that FreePBX rings. `unlabelled`: pairs of a phone and the place of a Dial without
+    CallSieve's options; filled only if the variable CALLSIEVE_DIAL has a value.
     """
 
     phones: set[str] = field(default_factory=set)

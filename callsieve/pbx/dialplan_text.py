@@ -30,9 +30,8 @@ def nothing_known(context: str, extension: str, priority: str) -> bool | None:
 def substituted(text: str, variables: Mapping[str, str | None], exists: Exists = nothing_known) -> str | None:
     """Return the text with variables, slices (`${EXTEN:1}`) and two functions substituted; None if a value is unknown.
 
-    The functions are FILTER, and DIALPLAN_EXISTS, for which `exists(context, extension, priority)` is called. A value
-    that contains `$` counts as unknown: Asterisk does not substitute within values, and a caller's name could contain a
-    variable's name.
+    The functions are FILTER and DIALPLAN_EXISTS, which calls `exists(context, extension, priority)`. A value with `$`
+    counts as unknown: Asterisk does not substitute within values, and callers' names could contain a variable's name.
     """
     known = True
 

@@ -1,7 +1,5 @@
 """Find FreePBX's call records. The password is in FreePBX's configuration file, so nobody has to type it.
 
-    call_tables(conf) -> Address, table of CDRs, table of CEL
-
 /etc/freepbx.conf is PHP. Only lines such as `$amp_conf['AMPDBUSER'] = '...';` are read, and nothing is executed. If the
 call records are in another database, FreePBX's settings name it (Advanced Settings: Remote CDR DB ...).
 """

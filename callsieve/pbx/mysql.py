@@ -1,8 +1,5 @@
 """Read from MariaDB and MySQL. Only this module imports PyMySQL. Every error is a DatabaseError.
 
-    address = parse_address("mysql://reader@localhost/asteriskcdrdb")
-    with connected(address) as db:  db.rows("cdr", ("src", "dst"), "WHERE ... LIMIT 9") -> [{"src": "201", ...}, ...]
-
 Nothing is ever written. The server truncates long fields before sending them. Results are read whole, so the caller
 must limit each query. Reading row by row would hold MyISAM's lock, and PyMySQL fails if such a cursor is abandoned.
 """
@@ -116,11 +113,7 @@ class Database:
     ) -> list[dict[str, str]]:
         """Return the rows of a query, which must contain its own LIMIT.
 
-        Args:
-            table: The table.
-            columns: Columns to return.
-            rest: The query from WHERE on, with placeholders for untrusted values.
-            parameters: Values of the placeholders.
+        `rest`: the query from WHERE on, with placeholders for untrusted values.
         """
         fields = ", ".join(f"LEFT({quoted(column)}, {FIELD_CHARACTERS})" for column in columns)
         with database_errors(self._address), self._connection.cursor() as cursor:
@@ -129,7 +122,7 @@ class Database:
         return [{column: _text(value) for column, value in zip(columns, row, strict=True)} for row in records]
 
     def value(self, table: str, expression: str, rest: str = "", parameters: Sequence[object] = ()) -> str:
-        """Return the single value of a query as text, or an empty text."""
+        """Return the single value of a query as text; an empty text if the query returns nothing."""
         with database_errors(self._address), self._connection.cursor() as cursor:
             cursor.execute(f"SELECT {expression} FROM {quoted(table)} {rest}", tuple(parameters))
             row = cursor.fetchone()
@@ -165,10 +158,8 @@ def connected(address: Address) -> Iterator[Database]:
 
 
 def _local_socket(address: Address) -> socket.socket | None:
-    """Connect to a local server's Unix socket, and return None for other addresses.
-
-    PyMySQL leaks sockets after errors.
-    """
+    """Return a connection to a local server's Unix socket; None for other addresses."""
+    # PyMySQL's own connections leak sockets after errors.
     path = address.socket
     if not path and address.host in LOCAL and address.port == PORT:
         path = next((str(candidate) for candidate in SOCKETS if candidate.is_socket()), "")

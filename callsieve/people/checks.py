@@ -26,7 +26,7 @@ CORRECT = Wording("correct the number's [[did]] in {file}, or remove this table 
 
 
 def knows_us(context: CheckContext) -> Finding:
-    """Check that trunks, DIDs and people are described, because lists, marks and trust depend on these descriptions."""
+    """Check that settings or imports describe all trunks, DIDs and people, which lists, marks and trust need."""
     settings = context.loaded.settings
     dids = len({did.number for did in (*context.read_rows(all_dids), *dids_of(settings))})
     known_people = (*context.read_rows(all_people), *people_of(settings))

@@ -1,8 +1,7 @@
 """Operations that import people and DIDs, from a PBX or from a company directory.
 
-An import from a PBX first compares, then writes all changes in one operation. The administrator's entries (settings,
-imported files) stay. People and DIDs that no longer exist on the PBX stay until their removal is requested.
-Repeating an import changes nothing.
+The administrator's entries (settings, imported files) stay. People and DIDs that no longer exist on the PBX stay until
+their removal is requested. Repeating an import changes nothing.
 """
 
 import sqlite3
@@ -58,10 +57,7 @@ class TakeoverState(StrEnum):
 
 
 class Takeover(NamedTuple):
-    """A person or DID in an import.
-
-    `before`: the entry in CallSieve; `after`: the entry on the PBX. Each is None if there is no such entry.
-    """
+    """A person or DID in an import: in CallSieve (`before`) and on the PBX (`after`). None: there is no such entry."""
 
     kind: ImportKind
     key: str
@@ -73,7 +69,7 @@ class Takeover(NamedTuple):
 class TakeoverRequest(NamedTuple):
     """A request to import people and DIDs from a PBX. `source`: a name in PBX_SOURCES.
 
-    `remove_gone`: remove people and DIDs that no longer exist on the PBX.
+    `remove_gone`: whether to remove people and DIDs that no longer exist on the PBX.
     """
 
     source: str
@@ -200,8 +196,8 @@ class DidRow(msgspec.Struct, frozen=True):
     """A DID. `screen`: whether calls to the DID are screened; false for lines of fax machines, alarms and lifts.
 
     Attributes:
-        groups: The groups that the number belongs to.
-        callee: The extension, or the number, that a call to the DID reaches.
+        groups: The groups that the DID belongs to.
+        callee: The extension or number that a call to the DID reaches.
     """
 
     number: NumberText
@@ -247,31 +243,25 @@ def find_dids(db: sqlite3.Connection, context: Context, request: PageQuery) -> R
 
 
 def import_people(db: sqlite3.Connection, context: Context, request: PeopleImport) -> PeopleImported:
-    """Add or update all people in the request, or none after an error.
-
-    `remove_people` with the name of the source removes these people again.
-    """
+    """Add or update all people in the request, or none after an error."""
     rows = [_person(place, row) for place, row in enumerate(request.people)]
     return operations.import_people(db, context, PeopleRequest(request.source, rows, ImportKind.PEOPLE))
 
 
 def import_dids(db: sqlite3.Connection, context: Context, request: DidImport) -> PeopleImported:
-    """Add or update all DIDs in the request, or none after an error.
-
-    `remove_dids` with the name of the source removes these DIDs again.
-    """
+    """Add or update all DIDs in the request, or none after an error."""
     region = context.settings.numbers.region
     rows = [_did(place, row, region) for place, row in enumerate(request.dids)]
     return operations.import_people(db, context, PeopleRequest(request.source, rows, ImportKind.DIDS))
 
 
 def remove_people(db: sqlite3.Connection, context: Context, source: SourceText) -> Removed:
-    """Remove an import of people, with all people that the import added."""
+    """Remove the import called `source`, with all people that the import added."""
     return operations.remove(db, context, RemoveImportRequest(source, ImportKind.PEOPLE))
 
 
 def remove_dids(db: sqlite3.Connection, context: Context, source: SourceText) -> Removed:
-    """Remove an import of DIDs, with all DIDs that the import added."""
+    """Remove the import called `source`, with all DIDs that the import added."""
     return operations.remove(db, context, RemoveImportRequest(source, ImportKind.DIDS))
 
 

@@ -45,15 +45,12 @@ class PbxKind(StrEnum):
 
 
 class NotThisPbx(Exception):
-    """Raised if the PBX is not of the requested kind. The text names the actual kind and a remedy."""
+    """Raised if the PBX is not of the requested kind. The text names the actual kind of PBX and a remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class FoundTrunk:
-    """A trunk on the PBX.
-
-    `channels`: a pattern that matches the trunk's channels. `described`: the name of its `[[trunk]]` entry, or None.
-    """
+    """A trunk on the PBX. `channels`: a pattern for its channels. `described`: its name in `[[trunk]]`, or None."""
 
     channels: str
     described: str | None
@@ -99,7 +96,7 @@ class _Phones:
             self.extension_of[person.endpoint or ""] = person.extension
 
     def member(self, interface: str) -> str | None:
-        """Return the extension of a queue member, which is a phone or a dialled extension."""
+        """Return the extension of a queue member, which is a phone or a dialled extension; None if unknown."""
         if interface in self.extension_of:
             return self.extension_of[interface]
         dialled = _LOCAL.match(interface) or _HINT.match(interface)
@@ -107,7 +104,7 @@ class _Phones:
 
 
 def read_pbx(context: CheckContext, kind: PbxKind) -> FoundPbx:
-    """Return the people and DIDs of the PBX. Raise ConsoleError, OSError, or NotThisPbx if it is of another kind."""
+    """Return the people and DIDs of the PBX. Raise NotThisPbx if it is of another kind, ConsoleError or OSError."""
     shown = context.ask("dialplan show")
     is_freepbx = bool(cli_output.database_in(context.ask("database show AMPUSER")))
     if is_freepbx and kind is PbxKind.ASTERISK:
@@ -143,10 +140,8 @@ def read_pbx(context: CheckContext, kind: PbxKind) -> FoundPbx:
 
 
 def _phones_of_freepbx(context: CheckContext) -> _Phones:
-    """Return FreePBX's phones, from AstDB.
-
-    AMPUSER has the extensions, DEVICE the phones, QPENALTY the members of queues.
-    """
+    """Return FreePBX's phones, from AstDB."""
+    # AMPUSER has the extensions, DEVICE the phones, QPENALTY the members of queues.
     users, devices = (
         cli_output.database_in(context.ask(f"database show {family}")) for family in ("AMPUSER", "DEVICE")
     )

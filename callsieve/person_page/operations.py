@@ -1,7 +1,7 @@
 """Operations of a person's own page: sign in and out, and change settings.
 
-The operations of `lists` and `numbers` change lists and marks. A sign-in with a wrong passcode returns None instead of
-raising Refused, because an exception would roll back the count of wrong attempts.
+A sign-in with a wrong passcode returns None instead of raising Refused, because an exception would roll back the count
+of wrong attempts.
 """
 
 import sqlite3
@@ -56,7 +56,7 @@ class LinkEnd(NamedTuple):
 
 
 class Browser(NamedTuple):
-    """The browser that signs in. `digest`: the hash of its new cookie."""
+    """The browser that signs in. `digest`: the hash of the browser's new cookie. `agent`: its User-Agent header."""
 
     digest: str
     address: str
@@ -85,7 +85,7 @@ class PasscodeSignIn(NamedTuple):
 
 
 class SignOutRequest(NamedTuple):
-    """A request to sign out a person's devices. `device`: only this device; `but`: all except this device.
+    """A request to sign out a person's devices. `device`: only this device; `but`: all devices except this one.
 
     Without `device`, unused links are revoked too.
     """
@@ -163,14 +163,14 @@ class PhoneSettings(NamedTuple):
 
 
 class OwnCallKey(NamedTuple):
-    """A person's call, by the id of the decision about it."""
+    """The key of a person's call: the person's extension, and the id of the decision about the call."""
 
     person: str
     id: str
 
 
 def page_address(settings: Settings) -> str:
-    """Return the console's URL as browsers must use it."""
+    """Return the console's URL, as people's browsers see it."""
     web = settings.web
     return f"https://{web.hosts[0]}" if web.behind_proxy and web.hosts else f"http://{web.listen}"
 
@@ -211,10 +211,7 @@ def sign_in_with_link(db: sqlite3.Connection, context: Context, request: LinkSig
 
 
 def sign_in_with_passcode(db: sqlite3.Connection, context: Context, request: PasscodeSignIn) -> Person | None:
-    """Use up a passcode and sign the person in. Return None if the passcode is wrong.
-
-    Five wrong attempts revoke the passcode.
-    """
+    """Use up a passcode and sign the person in. Return None for a wrong passcode. Five wrong attempts revoke it."""
     is_right = devices.use_passcode(db, request.person, request.passcode, context.at)
     return _sign_in(db, context, request.person if is_right else None, request.browser)
 

@@ -56,15 +56,9 @@ OF_A_COLLEAGUE = Wording("a colleague's own settings decided this")
 
 @dataclass(frozen=True, slots=True)
 class OwnCall:
-    """A call for a person.
+    """A call for a person. `name`: the caller's name; empty if unknown. `recordings`: of the caller saying their name.
 
-    Attributes:
-        line: The call as a row of the call history.
-        name: The caller's name; empty if unknown.
-        listed: The person's own list that contains the number.
-        marked: The person's mark on the number.
-        person: The person's extension.
-        recordings: Recordings in which the caller says their name.
+    `listed`: the person's own list with the number, or None. `marked`: the person's mark on the number, or None.
     """
 
     line: CallLine
@@ -96,12 +90,9 @@ class OwnCall:
 
 @dataclass(frozen=True, slots=True)
 class OwnCalls:
-    """A page of a person's calls, and the settings of their phone.
+    """A page of a person's calls, latest first, and their phone settings. `older`: the next page's cursor, or None.
 
-    Attributes:
-        calls: The calls, latest first.
-        older: Cursor of the next page; None on the last page.
-        expects_until: Until when every call for the person rings; None if calls are screened as usual.
+    `expects_until`: until when every call for the person rings; None if calls are screened as usual.
     """
 
     calls: tuple[OwnCall, ...]

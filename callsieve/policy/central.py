@@ -1,8 +1,7 @@
 """One policy for many sites: one site publishes the policy, and the others accept it.
 
-The hub distributes policies but activates none. An accepted policy is a file (callsieve/site_policies.py). The policy
-is in force where a setting, an activation, a scope or another policy names it. Publishing and accepting change nothing
-else at a site.
+The hub distributes policies but activates none. An accepted policy is a file (callsieve/site_policies.py), which is in
+force only where a setting, an activation, a scope or another policy names it.
 """
 
 import sqlite3
@@ -64,7 +63,7 @@ class PublishRequest(msgspec.Struct, frozen=True):
 class AcceptRequest(NamedTuple):
     """A request to accept a policy, such as `head-office:office`.
 
-    `digest`: the digest of the text that the user has read; empty for any text.
+    `digest`: the digest of the text that the user has read; empty to accept any text.
     """
 
     name: str
@@ -181,7 +180,7 @@ def accept(db: sqlite3.Connection, context: Context, request: AcceptRequest) -> 
 
 
 def emit_in_force(db: sqlite3.Connection, context: Context, policy: str, before: str) -> None:
-    """Emit the event that `policy` is in force now instead of `before`. Call this inside a transaction."""
+    """Emit the event that `policy` has replaced the active policy `before`. Call this inside a transaction."""
     data = PolicyChanged(policy=policy, state="in-force", before=before, by=context.actor)
     add_event(db, EventKind.POLICY_CHANGED, "policy", context.at, data)
 

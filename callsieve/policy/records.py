@@ -61,7 +61,7 @@ def drop_draft(loaded: Loaded, user: str) -> None:
 
 
 def first_draft(name: str, loaded: Loaded) -> str:
-    """Return the initial text of a new draft: the policy's text; for a preset, the text of a policy that extends it."""
+    """Return the initial text of a new draft: the policy's text or, for a preset, a text that extends the preset."""
     return FROM_PRESET.format(name=name) if name in PRESETS else policy_text(name, loaded.policy_directories)
 
 
@@ -92,7 +92,7 @@ _HEAD = re.compile(r"# Written by (.*) on (\d{4}-\d{2}-\d{2} \d{2}:\d{2})(?:: (.
 
 @dataclass(frozen=True, slots=True)
 class PolicyVersion:
-    """A policy version written in the console. `who`: its author. `when`: its time. `note`: what is new."""
+    """A version of a policy, written in the console. `who`, `when`: its author and time. `note`: what is new."""
 
     number: int
     name: str
@@ -102,7 +102,7 @@ class PolicyVersion:
 
 
 def add_version(loaded: Loaded, text: str, who: str, when: str, note: str = "") -> str:
-    """Store the text as the next version and return its name. Raise OSError. Not safe for concurrent use."""
+    """Store the text as the next version and return the version's name. Raise OSError. Not safe for concurrent use."""
     folder = pointer_file(loaded).parent
     make_folder(folder)
     name = f"console-{max((version.number for version in versions_of(loaded)), default=0) + 1}"

@@ -87,7 +87,7 @@ class PolicyShown:
 
 @dataclass(frozen=True, slots=True)
 class PresetCard:
-    """A preset with its description and drawback. `problem`: why the preset is unusable."""
+    """A preset. `sentence`: its description. `price`: its drawback. `problem`: why the preset is unusable, or empty."""
 
     name: str
     sentence: Wording

@@ -1,7 +1,6 @@
 """The catalogues of prompts: all spoken texts by language and key, from asterisk-conf/prompts/*.toml.
 
-The administrator may add a file of the same format, such as `en.toml`, with only the texts that differ. An error names
-the file, the key and the remedy.
+The administrator may add a file of the same format, such as `en.toml`, with only the texts that differ.
 """
 
 import tomllib
@@ -25,7 +24,7 @@ class PromptError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """A text to speak. `voice`: the name of the voice in espeak-ng; the pace is in words per minute."""
+    """A text to speak. `voice`: the name of the voice in espeak-ng. `words_per_minute`: the pace."""
 
     language: str
     key: str
@@ -36,7 +35,7 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """A file's texts by key, and its voice. A file of the administrator has no voice."""
+    """The texts of a file, by key. `head`: the file's voice and pace; empty for a file of the administrator."""
 
     texts: dict[str, str]
     head: dict[str, Any]
@@ -66,7 +65,7 @@ def prompts_of(language: str, own: Sequence[Path] = ()) -> dict[str, Prompt]:
 
 
 def own_directories(loaded: Loaded) -> tuple[Path, ...]:
-    """Return the directories of your own texts and recordings: beside the settings, then in the state directory."""
+    """Return the directories of own texts and recordings: beside the settings, then in the state directory."""
     beside = (loaded.file.parent / "prompts",) if loaded.file else ()
     return (*beside, loaded.state / "prompts")
 

@@ -307,7 +307,7 @@ def _spoken_faster(
 
 
 def _too_long(files: Sequence[PromptFile], contents: Mapping[Path, bytes]) -> list[PromptFile]:
-    """Return the screening menu if it is too long, and all `whisper-*` files if a warning with its menu is too long."""
+    """Return the screening menu if too long. Add all `whisper-*` files if a warning with their menu is too long."""
     sizes = {file.key: _size_of(file, contents) for file in files}
     warnings = [size for key, size in sizes.items() if key.startswith("whisper-") and key != WHISPER_MENU]
     warned = sizes.get(WHISPER_MENU, 0) + max(warnings, default=0) > WHISPER_BYTES
@@ -345,10 +345,7 @@ def _leave_out_too_long(files: Sequence[PromptFile], contents: dict[Path, bytes]
 
 
 def _too_long_with_menu(language: str, of_key: Mapping[str, PromptFile], contents: dict[Path, bytes]) -> Iterator[str]:
-    """Yield an error for each warning that is too long together with the menu.
-
-    Drop whichever of the two was newly built.
-    """
+    """Yield an error for each warning that is too long with the menu. Drop the newly built sound of the two."""
     menu = of_key[WHISPER_MENU]
     for key, file in of_key.items():
         if not key.startswith("whisper-") or file is menu:

@@ -1,7 +1,6 @@
-"""Sound files for Asterisk: 8 kHz, 16 bits, one channel, each with a note about its source.
+"""Sound files for Asterisk: 8 kHz, 16 bits, one channel, each with a note about its source. Pure functions on bytes.
 
-Pure functions on bytes. The note is a comment in the WAV file (LIST, INFO, ICMT) before the samples. So a copied file
-still identifies itself, and no separate list can become wrong.
+The note is a comment in the WAV file (LIST, INFO, ICMT) before the samples, so that a copied file still has its note.
 """
 
 from __future__ import annotations

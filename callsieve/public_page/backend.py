@@ -1,8 +1,7 @@
 """All requests of the public page to the store, the settings and the call-back helper.
 
-The backend runs in its own process (main/public_backend.py). The process that visitors reach has no store, settings or
-keys, and calls the backend. So no method trusts its arguments, which are texts and bytes, and each method has its own
-limits.
+The backend is a separate process (main/public_backend.py), because the process that visitors reach has no store,
+settings or keys. No method trusts its arguments, which are texts and bytes, and each method has its own limits.
 """
 
 from __future__ import annotations
@@ -74,7 +73,7 @@ class Backend:
         return await self._store.read(operations.full_status, self.loaded, link, self._clock())
 
     async def view(self, link: str) -> OwnerView | None:
-        """Return what CallSieve knows about the appeal's number; None until its owner proves control of the number."""
+        """Return what CallSieve knows about the appeal's number; None until the owner proves control of the number."""
         return await self._store.read(operations.owner_view, self.loaded, link, self._clock())
 
     async def make_code(self, link: str) -> str:

@@ -76,10 +76,7 @@ class PublicAppealRequest(NamedTuple):
 
 
 class CallBack(NamedTuple):
-    """A call-back to a number.
-
-    `code`: the code that the owner keys in during the call. `ticket`: a text by which the daemon recognises the call.
-    """
+    """A call-back to a number. `code`: the digits to key in. `ticket`: a text by which the daemon knows the call."""
 
     number: str
     code: str
@@ -97,13 +94,10 @@ class DocumentRequest(NamedTuple):
 class AppealStatus(NamedTuple):
     """The content of an appeal's status page. Times are UTC seconds or None.
 
-    Attributes:
-        removed_at: When the appeal is removed if nothing happens.
-        again_at: When the number may appeal again.
-        called_at: When the owner keyed in the code by phone.
-        documents: The documents sent through the page.
-        cleared: The signed statement, shown if the appeal was upheld and calls from the number ring.
-        calls: How calls from the number are treated now; None if unknown or not to be shown.
+    `removed_at`: when the appeal is removed if nothing happens. `again_at`: when the number may appeal again.
+    `called_at`: when the owner keyed in the code by phone. `cleared`: the signed statement, shown if the appeal was
+    upheld and calls from the number ring. `calls`: how calls from the number are treated now; None if unknown or not to
+    be shown.
     """
 
     appeal: Appeal
@@ -280,7 +274,7 @@ def _may_be_shown(db: sqlite3.Connection, appeal: Appeal, now: float) -> bool:
 
 
 def owner_view(db: sqlite3.Connection, loaded: Loaded, link: str, now: float) -> OwnerView | None:
-    """Return what CallSieve knows about the appeal's number; None until its owner proves control of the number."""
+    """Return what CallSieve knows about the appeal's number; None until the owner proves control of the number."""
     reference = public_appeals.reference_of_link(db, link)
     appeal = None if reference is None else appeal_of(db, reference)
     if appeal is None:

@@ -1,8 +1,6 @@
 """Read past calls from a file, in one pass and with bounded memory.
 
 The file contains Asterisk's CDRs as CSV or sqlite3, or CallSieve's own history as JSON lines.
-
-    with open_history(path, sides, zone) as history:  for event in history: PastCall | Mark
 """
 
 import csv
@@ -40,13 +38,10 @@ class HistoryError(ValueError):
 
 @dataclass(slots=True)
 class History(HistoryReader):
-    """The events of a file, to iterate over once, and the progress of reading.
+    """The events of a file, to iterate over once, and the progress of reading. `remarks`: remarks for the user.
 
-    Attributes:
-        place: Function that returns how much of `size` was read.
-        size: Size of the file in bytes, or length of a database's history in seconds. None: unknown.
-        going_on: How many calls are unfinished. Unfinished calls are left for the next import.
-        remarks: Remarks for the user about the file.
+    `place`: function that returns how much of `size` was read. `size`: size of the file in bytes, or length of a
+    database's history in seconds; None if unknown. `going_on`: how many unfinished calls are left for later.
     """
 
     events: Iterator[Event] = field(default_factory=lambda: iter(()))
@@ -136,10 +131,7 @@ def _rows_of_csv(stream: BinaryIO, name: str, history: History, zone: tzinfo | N
 
 
 def cdr_rows(records: Iterable[dict[str, str] | None], history: History, zone: tzinfo | None) -> Iterator[CdrRow]:
-    """Yield the CDRs among the records. A record is a dict of field names and values, or None for an unreadable line.
-
-    The history counts records that are not CDRs as skipped.
-    """
+    """Yield the CDRs among the records, and count other records as skipped. None stands for an unreadable line."""
     for fields in records:
         history.read += 1
         row = parse_row(fields, zone) if fields else None
@@ -150,11 +142,9 @@ def cdr_rows(records: Iterable[dict[str, str] | None], history: History, zone: t
 
 
 def _records(stream: BinaryIO, history: History) -> Iterator[list[str]]:
-    """Yield the fields of each line.
-
-    Each line is parsed separately, so that an unclosed quote spoils only one CDR. Any bytes are accepted, because
-    Asterisk writes callers' names as received.
-    """
+    """Yield the fields of each line."""
+    # Each line is parsed separately, so that an unclosed quote spoils only one CDR. Any bytes are accepted, because
+    # Asterisk writes callers' names as received.
     for raw in lines_of(stream, history):
         text = _as_text(raw).strip("\r\n").replace("\r", " ")
         if text:
@@ -178,10 +168,8 @@ def _open_database(path: Path) -> sqlite3.Connection:
 
 
 def _records_of_sqlite(db: sqlite3.Connection, name: str) -> Iterator[dict[str, str]]:
-    """Yield the rows of the first table with a `disposition` column, such as that of cdr_sqlite3_custom.
-
-    SQLite's errors become HistoryError, because otherwise they would look like errors of the store.
-    """
+    """Yield the rows of the first table with a `disposition` column, such as that of cdr_sqlite3_custom."""
+    # SQLite's errors become HistoryError, because otherwise they would look like errors of the store.
     try:
         tables = [table for (table,) in db.execute("SELECT name FROM sqlite_schema WHERE type IN ('table', 'view')")]
         for table in sorted(tables, key=lambda table: (table != "cdr", table)):

@@ -1,8 +1,5 @@
 """Parse Asterisk's call detail records (CDRs), as its back ends write them, into outcomes of calls.
 
-    parse_row(fields, zone) -> CdrRow | None        fields by name, see fields_of_csv
-    outcomes(rows, sides) -> OutcomeRecord ...      one per call: rows with the same linkedid are one call
-
 A CDR does not say who hung up or whether a message was left. Its talk time begins when anything answers, such as a menu
 or voicemail. So CDRs give no hang-up signals. Asterisk's CEL, if enabled, says who hung up and when the phone itself
 answered (ChannelEvents).
@@ -67,8 +64,7 @@ _TEXT = 64
 class CdrRow:
     """A CDR. `call`: its linkedid, else its uniqueid, else a hash of the row. Times are UTC seconds.
 
-    `is_callers`: whether the CDR is about the channel that began the call. Asterisk writes such a CDR after that
-    channel has ended.
+    `is_callers`: whether the CDR is about the channel that began the call, and so was written after its end.
     """
 
     call: str
@@ -107,10 +103,7 @@ class Sides:
         return described if described is not None else undescribed_trunk(channel, self.phones)
 
     def phone(self, channel: str) -> str | None:
-        """Return the phone of a channel: its endpoint or, for a Local channel, the extension.
-
-        Asterisk uses Local channels to ring a phone for a queue or for follow me.
-        """
+        """Return a channel's phone: its endpoint or, for a Local channel (of a queue or follow me), the extension."""
         if local := _LOCAL.match(channel):
             return own_name(local[1])
         if not channel or channel.startswith("Local/") or self.trunk(channel) is not None:
@@ -153,7 +146,7 @@ def fields_of_csv(record: list[str]) -> dict[str, str] | None:
 
 
 class OpenCalls:
-    """An iterator over the calls in CDRs. A few rows of other calls may stand between the rows of a call."""
+    """An iterator over the calls in CDRs. A few rows of other calls may stand between the rows of one call."""
 
     def __init__(self, rows: Iterable[CdrRow]) -> None:
         self._rows = iter(rows)
@@ -183,7 +176,7 @@ class OpenCalls:
 
 
 def outcomes(rows: Iterable[CdrRow], sides: Sides) -> Iterator[OutcomeRecord]:
-    """Yield one outcome per call, roughly in the order of the rows."""
+    """Yield one outcome per call, roughly in the order of the rows. Rows with the same linkedid are one call."""
     for call in OpenCalls(rows):
         yield outcome_of_call(call, sides)
 
@@ -264,10 +257,8 @@ def _direction(first: CdrRow, rows: list[CdrRow], sides: Sides) -> Direction:
 
 
 def _answered_row(rows: list[CdrRow], side: Callable[[str], str | None]) -> CdrRow | None:
-    """Return the answered CDR whose called channel belongs to a phone or, for an outgoing call, to a trunk.
-
-    `side` returns the phone or trunk of a channel. Local channels are chosen only if there is no other channel.
-    """
+    """Return the answered CDR for whose called channel `side` returns a phone or, for outgoing calls, a trunk."""
+    # Local channels are chosen only if there is no other channel.
     answered = [
         row
         for row in rows

@@ -1,9 +1,5 @@
 """Decide past calls with policies: events in time order go in, decisions come out.
 
-    replay = Replay([policy], ours)
-    replay.problem(event) -> ""                 or why the event cannot be used
-    replay.take(event) -> Judged | None         None for marks and outgoing calls
-
 Each call is decided with only what was known when the call began. The evidence of a call is added when the call ends.
 The decisions of a replay do not change the history: people reacted to the tags that they saw then, not to the tags of
 the replay.

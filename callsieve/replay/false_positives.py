@@ -1,12 +1,10 @@
 """Find probable mistakes: stopped or warned calls from numbers that people wanted to hear from.
 
-Often a later call shows that a number was wanted. So all calls are counted first, in time order, and judged at the
-end. The replay and `callsieve summary` use this module.
-
+Often a later call shows that a number was wanted. So all calls are counted first, in time order, and judged at the end.
 A wanted automated caller (a reminder, an alarm, a lift) cannot press a digit, and people rarely call it back. So
-evidence in favour of a number can suffice, unless a list stopped all its calls. Automated callers come first in the
-results. A number that was challenged without any evidence (preset `strangers`) needs less evidence in its favour. Such
-a number does not count if the caller later pressed the digit.
+evidence in favour of a number can suffice, unless a list stopped all its calls. A number that was challenged without
+any evidence (preset `strangers`) needs less evidence in its favour. Such a number does not count if the caller later
+pressed the digit.
 """
 
 from __future__ import annotations
@@ -123,11 +121,9 @@ class ProbableMistakes(NamedTuple):
 
 @dataclass(slots=True)
 class _NumberCalls:
-    """The calls of one number.
+    """The calls of one number. `unsuspected`: how many calls were challenged without evidence.
 
-    Attributes:
-        called_back: How many calls got each action before somebody here last called the number back and talked.
-        unsuspected: How many calls were challenged without evidence.
+    `called_back`: how many calls got each action before somebody here last called the number back and talked.
     """
 
     actions: Counter[str] = field(default_factory=Counter)
@@ -140,10 +136,7 @@ class _NumberCalls:
 
 
 class Stops:
-    """Counts the calls that received one of `actions`, and facts in favour of their numbers.
-
-    Calls must be added in time order.
-    """
+    """Counts the calls that got one of `actions`, and facts in favour of their numbers. Add the calls in time order."""
 
     def __init__(self, actions: frozenset[str] = STOPPED) -> None:
         self.calls = 0
@@ -194,7 +187,7 @@ class Stops:
 
 
 class Talks:
-    """Counts the people who had a long talk with a number."""
+    """Counts, for each number, the people who had a long talk with it."""
 
     def __init__(self) -> None:
         self._people: dict[str, set[str]] = {}
@@ -210,14 +203,14 @@ class Talks:
 
 
 def call_back_number(outcome: OutcomeRecord, one_ring_at: Callable[[str, float], float | None]) -> str | None:
-    """Return the number that an outgoing call called back; None for other calls, and if the number only rang once."""
+    """Return the number that an outgoing call called back. None: no call back, or the earlier call rang only once."""
     if outcome.direction is not Direction.OUTBOUND or outcome.number is None or not is_call_back(outcome):
         return None
     return outcome.number if one_ring_at(outcome.number, outcome.at) is None else None
 
 
 def count_of(mistakes: Iterable[FalsePositive]) -> int:
-    """Return how many calls these mistakes have in total."""
+    """Return the total count of calls that were probably stopped or warned about by mistake."""
     return sum(mistake.calls for mistake in mistakes)
 
 

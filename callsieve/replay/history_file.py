@@ -1,7 +1,5 @@
 """Read CallSieve's own history of calls and marks, one JSON object per line (docs/reference/history.md).
 
-    events_of(stream, history, site) -> PastCall | Mark ...
-
 If a line is invalid, only that line is skipped. The file may be hostile: lines, texts and numbers are bounded, and
 displayed texts contain no control characters.
 """
@@ -52,11 +50,10 @@ NO_NUMBER = "the mark has no valid telephone number"
 
 
 class PastCall(Record, frozen=True):
-    """A past call: how it ended, and what the network sent when it began.
+    """A past call: how it ended, and what the network sent when it began. `name`: the name in the call, if recorded.
 
-    `sampled`: whether it was in the control sample, so that its warning was left out; None: unknown. `name`: the name
-    that came with the call, if recorded. `carrier_counts`: whether a carrier's warning in place of the name counts as
-    evidence.
+    `sampled`: whether the call was in the control sample, so that its warning was left out; None if unknown.
+    `carrier_counts`: whether a carrier's warning in place of the name counts as evidence.
     """
 
     outcome: OutcomeRecord

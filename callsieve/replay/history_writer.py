@@ -1,7 +1,4 @@
-"""Write the store's calls and marks as lines of a history, for `callsieve calls export`.
-
-history_file.py reads each line back as the same event, complete enough for a replay.
-"""
+"""Write the store's calls and marks as lines of a history, which history_file.py reads back for a replay."""
 
 from collections.abc import Mapping
 from typing import Any, cast

@@ -1,11 +1,7 @@
 """Estimate the effect of warnings from the control sample, the calls whose warning was left out at random.
 
-    effect = LabelEffect()
-    effect.add_call(outcome, sampled=True); effect.add_mark(mark)      in time order
-    effect.seen
-
 Without the sample, every warned call was seen with its warning, so the warning's effect would be unknown. The
-difference between warned calls and sampled calls is the effect of the warning.
+difference between warned calls and sampled calls is the effect of the warning. Calls and marks are added in time order.
 """
 
 from collections import Counter
@@ -31,11 +27,9 @@ SEEN = {
 
 
 class SeenShares(NamedTuple):
-    """The shares of calls, with and without warning, in which people showed a certain reaction.
+    """The shares of calls, with and without warning, in which people showed a reaction. `what`: a key of SEEN.
 
-    Attributes:
-        what: The reaction, as a key of SEEN.
-        difference: The share with a warning minus the share without.
+    `difference`: the share with a warning minus the share without.
     """
 
     what: str
@@ -86,7 +80,7 @@ class LabelEffect:
     @property
     @encoded
     def seen(self) -> list[SeenShares]:
-        """Return the shares of both groups; empty if there are too few calls."""
+        """Return the shares of each reaction in both groups; empty if there are too few calls."""
         shares = ((what, self.labelled.share(what), self.unlabelled.share(what)) for what in SEEN)
         return [SeenShares(*share, difference(*share[1:])) for share in shares] if self.enough else []
 

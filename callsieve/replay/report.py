@@ -304,10 +304,7 @@ def line_of(judged: Judged) -> dict[str, Any]:
 
 
 def periods_of(days: dict[int, Counter[str]]) -> tuple[list[Period], bool]:
-    """Return a period for each day from the first to the last, or for each week if there are more than 60 days.
-
-    The second value says whether the periods are weeks.
-    """
+    """Return a period for each day or, for more than 60 days, each week; and whether the periods are weeks."""
     if not days:
         return [], False
     first, last = min(days), max(days)

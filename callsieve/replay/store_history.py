@@ -1,8 +1,7 @@
 """Calls and marks from the store as events for a replay, in time order.
 
 A call's attestation and carrier label are read from the evidence of its decision. Other names that came with calls are
-not stored. If a call has no decision, only its authentication class is known. Then the mildest values that fit this
-class are used.
+not stored. For a call without a decision, the mildest values that fit its authentication class are used.
 """
 
 import sqlite3

@@ -50,10 +50,7 @@ class RuleCount:
 
 @dataclass(frozen=True, slots=True)
 class CallerCount:
-    """A number whose calls were stopped. `actions`: how many calls got each action.
-
-    `points`: the points of the number at its latest call.
-    """
+    """A number with stopped calls. `actions`: how many got each action. `points`: its points at the latest call."""
 
     number: str
     calls: int
@@ -74,7 +71,7 @@ class LetThrough:
 
 @dataclass(frozen=True, slots=True)
 class PeriodSummary:
-    """The calls that began from `since` until before `until`.
+    """A summary of the calls that began at or after `since` and before `until`.
 
     `actions`: how many calls got each action, or would have got it without observe mode. `observed`: how many calls
     only observe mode let through. `mistakes`: numbers that were probably stopped by mistake. `incomplete`: how many
@@ -126,7 +123,7 @@ class PeriodSummary:
 
 
 def summary_of(db: sqlite3.Connection, since: float, until: float) -> PeriodSummary:
-    """Return the summary of the calls that began from `since` until before `until`."""
+    """Return the summary of the calls that began at or after `since` and before `until`."""
     tally = _Tally(until)
     for event in _in_order(first_decisions(db, since, until), outcomes_between(db, since, until)):
         if isinstance(event, DecisionRecord):
@@ -139,10 +136,8 @@ def summary_of(db: sqlite3.Connection, since: float, until: float) -> PeriodSumm
 def _in_order(
     decided: Iterable[DecisionRecord], ended: Iterable[OutcomeRecord]
 ) -> Iterator[DecisionRecord | OutcomeRecord]:
-    """Merge decisions and outcomes by time.
-
-    The outcome of a call comes before the decision, because the outcome has the time of the call's first channel.
-    """
+    """Merge decisions and outcomes by time."""
+    # The outcome of a call comes before the decision, because the outcome has the time of the call's first channel.
     both: tuple[Iterable[DecisionRecord | OutcomeRecord], ...] = (decided, ended)
     return iter(merge(*both, key=lambda event: event.at))
 

@@ -4,10 +4,9 @@
 
 The trial runs as a separate process with low priority and bounded memory and time, because a replay takes seconds to
 minutes of pure Python. The process reads one JSON object from standard input. It writes lines of JSON: `{"share": 0.4}`
-as progress, and at the end `{"report": ...}` or `{"problem": "..."}`. It changes nothing.
-
-The replay begins with the oldest event in the store, so that the first day is decided with the evidence of its time.
-Only the calls of the requested days are counted.
+as progress, and at the end `{"report": ...}` or `{"problem": "..."}`. It changes nothing. The replay begins with the
+oldest event in the store, so that the first day is decided with the evidence of its time. Only the calls of the
+requested days are counted.
 """
 
 import os

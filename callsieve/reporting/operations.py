@@ -45,12 +45,10 @@ class ReportStep(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NumberCase:
-    """Everything that decides whether a number is reported.
+    """Everything that decides whether a number is reported. `marks`: all marks made by people of this site.
 
-    Attributes:
-        marks: All marks made by people of this site.
-        counting: Marks that count: neither corrected nor made before the number got its current owner.
-        waits: Whether unusually many new marks wait for a review.
+    `counting`: marks neither corrected nor made before the number got its current owner. `waits`: whether unusually
+    many new marks wait for a review.
     """
 
     marks: Sequence[Mark]

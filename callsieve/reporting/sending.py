@@ -1,7 +1,6 @@
 """Send due reports to PhoneBlock, one number after the other.
 
-If the process is killed between sending and recording a step, the step is sent again. PhoneBlock ignores repeated
-steps.
+A step that was sent but not recorded, because the process was killed, is sent again. PhoneBlock ignores repeated steps.
 """
 
 import sqlite3
@@ -24,10 +23,7 @@ NOT_NOW = frozenset({408, 425, 429})
 
 
 class NotTaken(Exception):
-    """Raised if PhoneBlock refuses a step. `forever`: whether PhoneBlock will never accept this step.
-
-    After such a refusal the steps for other numbers can still be sent.
-    """
+    """Raised if PhoneBlock refuses a step, now or `forever`. The steps for other numbers can still be sent."""
 
     def __init__(self, status: int) -> None:
         self.status = status

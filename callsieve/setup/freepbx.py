@@ -37,7 +37,7 @@ def modules_directory(place: InstallPaths) -> Path | None:
 
 
 def install_module(directory: Path, run: Run) -> bool:
-    """Copy the module over an older one, have FreePBX install it, and reload. Return whether it worked."""
+    """Copy the module, replacing an older one, have FreePBX install it, and reload. Return whether this succeeded."""
     owner = directory.stat()
     new, target = directory / f".{NAME}.new", directory / NAME
     shutil.rmtree(new, ignore_errors=True)

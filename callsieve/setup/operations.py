@@ -64,8 +64,8 @@ def take_over(plan: InstallPlan, trunks: Sequence[PbxTrunk], ask: Ask) -> None:
 def _reload_old_files(ask: Ask, trunks: Sequence[PbxTrunk]) -> None:
     """Have Asterisk load the restored files: first those of the trunks, then the dialplan without our contexts.
 
-    In the other order, the trunks' calls would be lost. If a trunk still uses our contexts, they stay loaded.
-    If Asterisk does not answer, it loads the files when it starts.
+    In the other order, the trunks' calls would be lost. Our contexts stay loaded if a trunk still uses them. If
+    Asterisk does not answer, it loads the files when it starts.
     """
     try:
         _reload_trunks(ask, trunks)
@@ -78,9 +78,7 @@ def _reload_old_files(ask: Ask, trunks: Sequence[PbxTrunk]) -> None:
 
 
 def take_back(changes: Sequence[FileChange], trunks: Sequence[PbxTrunk], ask: Ask, *, is_running: bool) -> None:
-    """Restore the trunks' files, and wait until Asterisk no longer sends calls of `trunks` to CallSieve.
-
-    If Asterisk is not running, it reads its files when it starts.
+    """Restore the trunks' files. If Asterisk is running, wait until it sends no calls of `trunks` to CallSieve.
 
     Raises:
         InstallError: A file could not be written, or Asterisk still sends calls to CallSieve.

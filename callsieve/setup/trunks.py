@@ -30,13 +30,10 @@ MODULES = {PJSIP_FILE: "res_pjsip.so", IAX_FILE: "chan_iax2.so"}
 
 @dataclass(frozen=True, slots=True)
 class PbxTrunk:
-    """A trunk, the context of its calls, and the line that sets the context.
+    """A trunk, the context of its calls, and the line that sets the context. `name`: the trunk's section in `file`.
 
-    Attributes:
-        name: The trunk's section in `file`.
-        file: pjsip.conf or iax.conf.
-        context: The trunk's context as Asterisk reports it; None if it has no context.
-        place: The line with `context`, or the header of the section that inherits it. None if no file sets the context.
+    `context`: the trunk's context as Asterisk reports it; None if it has no context. `place`: the line with `context`,
+    or the header of the section that inherits it; None if no file sets the context.
     """
 
     name: str
@@ -81,10 +78,8 @@ def find_trunks(context: CheckContext) -> list[PbxTrunk]:
 
 
 def _placed(etc: Path, trunk: PbxTrunk) -> PbxTrunk:
-    """Return the trunk with the place that sets its context.
-
-    Asterisk reports only the beginning of an IAX2 user's context, so the full context is taken from the file.
-    """
+    """Return the trunk with the place that sets its context."""
+    # Asterisk reports only the beginning of an IAX2 user's context, so the full context is taken from the file.
     place = _place_of(etc, trunk)
     if trunk.file == IAX_FILE and place is not None and place.section is None:
         return replace(trunk, place=place, context=place.text.partition("=")[2].removeprefix(">").strip())

@@ -1,7 +1,4 @@
-"""Signed statements: files that anybody can verify. Pure functions.
-
-    text = sign(key, "evidence-pack", "Example Ltd", issued_at=1_764_230_400, valid_until=None, about={...})
-    verify(text, key.public_key) -> SignedStatement(kind="evidence-pack", issuer="Example Ltd", ...)
+"""Signed statements: files that anybody can verify.
 
 A file is JSON with a `statement` and the `signature` of its canonical JSON. docs/reference/signed-statements.md
 describes the format, and has code that verifies it without CallSieve.
@@ -33,7 +30,7 @@ _FIELDS = {"about", "issued_at", "issuer", "key_id", "type", "valid_until"}
 
 
 class StatementError(ValueError):
-    """Raised if a text is not a statement, or not signed by the key.
+    """Raised if a text is not a statement signed by the key.
 
     `code`: `not-a-statement`, `other-key` or `bad-signature`.
     """
@@ -180,10 +177,7 @@ PUBLIC_MODE: Final = 0o644
 
 
 class HandoverUnderWay(ValueError):
-    """Raised if the last change of keys has not ended, so that some readers know only the former key.
-
-    `until`: when the change ends.
-    """
+    """Raised until the last change of keys ends at `until`, because some readers still know only the former key."""
 
     def __init__(self, until: int) -> None:
         super().__init__(until)
@@ -193,8 +187,7 @@ class HandoverUnderWay(ValueError):
 def rotate(state: Path, issuer: str, now: float) -> keys.PublicKey:
     """Sign with a new key from now on. Raise HandoverUnderWay, KeyFileError or OSError.
 
-    The handover (the new key, signed by the old key) is written before the new key. If writing the key then fails, the
-    handover has no effect.
+    The handover (the new key, signed by the old key) is written first. It has no effect if writing the key then fails.
     """
     old = keys.signing_key(state)
     if (last := handover_of(state, old.public_key, now)) is not None:

@@ -1,7 +1,7 @@
 """Determine whether calls are screened, since when, and what is wrong: for `callsieve status`, the API and FreePBX.
 
-This must be quick, and must return something whatever is broken. So it reads the store, the daemon's last report and
-the findings of root's doctor, and asks the daemon and Asterisk one short question each.
+The answer must come quickly, whatever is broken. So only the store, the daemon's last report and the findings of root's
+doctor are read, and the daemon and Asterisk are asked one short question each.
 """
 
 import os
@@ -63,7 +63,7 @@ MAKE_A_CALL = Wording("call one of your numbers from outside, and look at: calls
 
 @dataclass(frozen=True, slots=True)
 class JournalSummary:
-    """A summary of the journal. `last_hour`: how many decisions of that hour had each action, also in observe mode."""
+    """A summary of the journal. `last_hour`: how many calls got each action, or would get it without observe mode."""
 
     last_call: CallDecision | None
     last_hour: Counter[str]
@@ -122,7 +122,7 @@ class Status:
 def status_of(context: CheckContext, loaded: Loaded, checks: Iterable[HealthCheck]) -> Status:
     """Return the current status, from the quick checks and a request to the daemon.
 
-    `context`: the inputs of the checks. `loaded`: the settings, or the readable part of a file with an error.
+    `loaded`: the settings, or the readable part of a settings file with an error.
     """
     last_report = read_telemetry(loaded.state)
     report = last_report if is_fresh(last_report, context.now) else None
@@ -270,10 +270,7 @@ def _trouble(
 
 
 def _switched_off(context: CheckContext, journal: JournalSummary | None, switch: Check) -> ScreeningStatus | None:
-    """Return when screening was switched off, and who did it; None if screening is on.
-
-    If the check and the audit disagree, the later of the two counts.
-    """
+    """Return when and by whom screening was switched off; None if it is on. The later of check and audit wins."""
     rows = journal.switched if journal is not None else {}
     off, on = rows.get("off"), rows.get("on")
     done = value_of_side(off.after) if off is not None else None
@@ -305,10 +302,7 @@ def _switched_off(context: CheckContext, journal: JournalSummary | None, switch:
 def _connection(
     journal: JournalSummary | None, checks: Mapping[str, Check], trunks_changed_at: float
 ) -> ScreeningStatus:
-    """Return whether calls reach CallSieve, as the last decision or the check of the trunks shows.
-
-    The later of the two counts.
-    """
+    """Return whether calls reach CallSieve. The later of the last decision and the check of the trunks decides."""
     trunks, calls = checks[TRUNKS.name], checks[SCREENED_CALLS]
     decided_at = journal.last_call.record.at if journal is not None and journal.last_call is not None else 0.0
     if isinstance(trunks.detail, Wording) and trunks.detail.template in NOT_CONNECTED and decided_at <= trunks.at:

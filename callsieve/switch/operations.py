@@ -28,7 +28,7 @@ class OffSwitch(NamedTuple):
 
 
 class Switched(NamedTuple):
-    """The result of a switch. `until`: when screening starts again, in UTC seconds. `done`: None if nothing changed."""
+    """The result of switching. `until`: UTC seconds at which screening starts again. `done`: the change, or None."""
 
     until: int | None
     done: Change | None

@@ -3,8 +3,6 @@
 The owner of a directory can replace anything below it with a link at any moment, so a check beforehand does not help.
 Commands run by root therefore act as the owner of the state directory. They regain root's rights only for files that
 root named, and for Asterisk. docs/contributing/decisions/root-and-the-state-directory.md gives the reasons.
-
-This module also knows the system users of the units, one per trust level: threat-model.md#users-of-the-system.
 """
 
 import errno
@@ -150,14 +148,11 @@ class Place(NamedTuple):
 
 
 def open_place(path: Path, *, act: bool = True) -> Place:
-    """Open the directory of the file to which a path leads. The caller closes it.
+    """Open the directory of the file to which a path leads. The caller closes it. The file need not exist.
 
     Each part of the path is opened once, relative to the part before it, and links are read instead of followed. So
-    nobody can replace a part after it was checked.
-
-    Args:
-        path: The file, which need not exist.
-        act: Whether root drops its rights from the first part that another user could redirect.
+    nobody can replace a part after it was checked. `act`: whether root drops its rights from the first part that
+    another user could redirect.
 
     Raises:
         OSError: A part is missing or not accessible, or the path leads to something other than a regular file.

@@ -2,9 +2,7 @@
 
 A confined process cannot open sockets, send to an address, start programs or inspect other processes. It cannot change
 a file's mode, owner or time. seccomp(2) covers all threads and cannot be undone. Landlock limits which files may be
-opened.
-
-Landlock's constants (landlock(7)) are those of <linux/landlock.h>. Its system calls have the same numbers on all
+opened. Its constants (landlock(7)) are those of <linux/landlock.h>, and its system calls have the same numbers on all
 architectures.
 """
 
@@ -144,9 +142,9 @@ SECCOMP = (317, 277)  # the call that installs the filter; the filter forbids it
 
 
 class ArgumentCheck(NamedTuple):
-    """A check of a system call's argument.
+    """A check of a system call's argument, which succeeds if the argument's lower half & `mask` is in `values`.
 
-    It succeeds if the argument's lower half & `mask` is in `values`. If `high`, it checks the upper half instead.
+    `high`: whether to check the upper half instead.
     """
 
     argument: int

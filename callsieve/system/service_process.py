@@ -1,7 +1,5 @@
 """Parts of long-running programs: one process per state directory, signals that stop or reload it, and time limits.
 
-    with only_process(state / "events.lock", "events are sent already, by process {process}: stop it first"):  ...
-
 The module also notifies systemd (sd_notify(3)) of start, reload and stop, and that the event loop is alive. Without
 NOTIFY_SOCKET, as outside systemd, notifications are not sent. If a port is in use, the module finds the process that
 listens there in /proc (proc(5)), for the error text.
@@ -172,10 +170,8 @@ def watchdog_seconds() -> float | None:
 
 
 async def run_watchdog() -> None:
-    """Notify systemd's watchdog until cancelled.
-
-    The notifications come from the serving event loop, so that systemd notices if the loop hangs.
-    """
+    """Notify systemd's watchdog until cancelled."""
+    # The notifications come from the serving event loop, so that systemd notices if the loop hangs.
     limit = watchdog_seconds()
     if limit is None:
         return

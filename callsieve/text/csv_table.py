@@ -1,11 +1,6 @@
 """Read tables from text files: CSV with a header, of any size and from any source.
 
-    table = CsvTable(stream, columns=("number", "name"), name="list.csv")  TableError: not a table with these columns
-    for number, name in table: ...                                         unreadable rows are in table.problems
-    usable(table, rows_of(table), 5000, "too many")                        all rows; TableError: none, or too many
-
 A list without a header, with one value per line and comments after `#`, can be read as a table of one column.
-
 Everything is bounded: a field to 200 characters by default, a line to 64 kB, a quoted field to 20 lines, empty lines to
 100,000 more than rows. An unclosed quote spoils one row, not the rest of the file. That is why lines are joined here
 and not by the csv module.
@@ -94,8 +89,8 @@ class CsvTable:
     """A table that is read row by row. Each row is a tuple in the order of `columns`; missing fields are empty.
 
     `read`: how many rows were read; `skipped`: how many rows were skipped; `cut`: how many fields were truncated.
-    `problems`: the first ten errors. `columns`: the columns to read; `given`: which of them the file has; `ignored`:
-    the file's other columns. `record`: all fields of the last row, unchanged; `header`: the names of these fields.
+    `problems`: the first ten errors. `columns`: the columns to read; `given`: which of them the file has;
+    `ignored`: the file's other columns. `record`: all fields of the last row, unchanged; `header`: their names.
     """
 
     def __init__(
@@ -159,10 +154,8 @@ class CsvTable:
                 return
 
     def _plain_lines(self) -> list[str] | None:
-        """Return the lines of the next block if they are all short, printable and without quotes, as usual.
-
-        Otherwise, and at the end of the file, return None. The lines are then kept for the slow path.
-        """
+        """Return the lines of the next block if all are short, printable and without quotes, as usual; else None."""
+        # Lines of a block that is not returned, and at the end of the file, are kept for the slow path.
         block = self._stream.read(BLOCK_BYTES)
         if not block.endswith(b"\n"):
             block += self._stream.readline(LINE_BYTES + 1)
@@ -337,9 +330,9 @@ class Refusing(Protocol):
 
 
 def usable(table: Refusing, rows: Iterable[T], most: int, too_many: str | Wording) -> list[T]:
-    """Return all rows of a table. Raise TableError if no row is usable or more than `most` are.
+    """Return all rows of a table. Raise TableError if none is usable.
 
-    `too_many`: the text of the error for too many rows.
+    If more than `most` rows are usable, the TableError has the text `too_many`.
     """
     taken = list(islice(rows, most + 1))
     if not taken:

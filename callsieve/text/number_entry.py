@@ -1,10 +1,8 @@
 """Parse entries of allowlists and blocklists: a number, a prefix or a range.
 
-    +12015550123                    one number; also as dialled here (201-555-0123)
-    +1900*                          every number with this prefix; also 0162* in FR, and 95* in CN for service numbers
-    +12015550100-+12015550199       every number between the two
-
-Pure functions. Errors say what is allowed.
++12015550123                    one number; also as dialled here (201-555-0123)
++1900*                          every number with this prefix; also 0162* in FR, and 95* in CN for service numbers
++12015550100-+12015550199       every number between the two
 """
 
 import re
@@ -36,7 +34,7 @@ NOT_A_NUMBER = {
 
 
 class EntryError(ValueError):
-    """Raised if a text is not a valid list entry. `words`: what is allowed; `{text!r}` stands for the wrong text."""
+    """Raised if a text is not a valid list entry. `words`: the allowed forms; `{text!r}` stands for the wrong text."""
 
     def __init__(self, template: str, text: str, **places: str | int | Wording) -> None:
         self.words = Wording(template, {"text": text, **places})

@@ -24,7 +24,7 @@ UNITS = ((365 * 86400, "y"), (86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 class TimeError(ValueError):
-    """Raised if a text is not a time. `words`: what is allowed, with the text in the place of `{text}`."""
+    """Raised if a text is not a time. `words`: the allowed forms; `{text}` stands for the wrong text."""
 
     def __init__(self, template: str, text: str) -> None:
         self.words = Wording(template, {"text": repr(text)})

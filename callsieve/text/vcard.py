@@ -1,7 +1,5 @@
 """Read names and phone numbers from vCards (2.1, 3.0, 4.0), several in a file, from any source.
 
-    for card in Vcards(stream, "contacts.vcf"): card.name, card.numbers         unreadable values are in .problems
-
 The parser accepts what phones, Google, iCloud and Outlook write, with their mistakes. Examples are folded lines,
 quoted-printable with soft line breaks, a charset per value, groups (`item1.TEL`), and a card without an end. Everything
 else, especially photographs, is skipped line by line. Sources: RFC 2426, RFC 6350; versit's vCard 2.1 of 1996.
@@ -67,10 +65,7 @@ def is_vcard(stream: BinaryIO) -> bool:
 
 
 class Vcards:
-    """The vCards in a file, to iterate over once.
-
-    `read`: how many cards were read; `skipped`: how many invalid phone numbers were skipped.
-    """
+    """The vCards in a file, to iterate over once. `read`: how many cards; `skipped`: how many invalid phone numbers."""
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
         self.read = self.skipped = self.cut = self.bytes_read = self.without_number = 0

@@ -54,7 +54,7 @@ AppealArgument = Annotated[
 
 
 def in_force(appeal: Appeal) -> str:
-    """Return a sentence that says what an appeal in force changes, and until when the appeal must be decided."""
+    """Return a sentence about an appeal in force: what the appeal changes, and until when to decide the appeal."""
     due = due_at(appeal)
     until = f" Decide it by {when(due - 1)}." if due is not None else ""
     return (

@@ -30,9 +30,9 @@ class ChangeShown:
 
 @dataclass(frozen=True, slots=True)
 class AuditShown:
-    """Content of the audit page. `older`: the first id of the next page, or None.
+    """Content of the audit page. `older`: the id of the last change shown, after which the next page begins, or None.
 
-    `whos`, `whats`: the authors and the kinds of change among which the filters let people choose.
+    `whos`, `whats`: the authors and the kinds of change to choose from in the filters.
     """
 
     changes: tuple[ChangeShown, ...]

@@ -65,7 +65,7 @@ def show(
     settings: SettingsOption = SETTINGS_FILE,
     as_json: JsonOption = False,
 ) -> None:
-    """Show which numbers the helper may call, how often, and the highest cost of a day. Places no call."""
+    """Show which numbers the helper may call, how often, and the most minutes billed per day. Places no call."""
     wanted = load_helper_settings(settings)
     refusal = None if number is None else refusal_of(number, wanted)
     if as_json:

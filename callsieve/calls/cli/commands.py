@@ -255,7 +255,7 @@ PRIVATE = 0o600  # numbers are personal data
 
 
 def confirm(number: NumberArgument, config: ConfigOption = None) -> None:
-    """Confirm that the calls of a number were treated correctly. They are no longer listed as probable mistakes."""
+    """Confirm that calls of a number were treated correctly. Such calls are no longer listed as probable mistakes."""
     confirmed = perform(settings_of(config), operations.confirm, number, existing=True)
     say(f"The calls of {confirmed.number} until now are no longer listed as probably wrong.")
     say_undo(confirmed.change_id, config)

@@ -167,13 +167,7 @@ def _is_feature_code(outcome: OutcomeRecord) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class CallEvent:
-    """An event of a call. Exactly one field is set.
-
-    Attributes:
-        decision: The decision about the call.
-        outcome: The outcome of the call.
-        said: A mark or other change about the caller, made on a phone.
-    """
+    """An event of a call. Exactly one field is set. `said`: a mark or another change that was made on a phone."""
 
     decision: CallDecision | None = None
     outcome: OutcomeRecord | None = None

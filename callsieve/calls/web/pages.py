@@ -84,7 +84,7 @@ HEALTH_SECONDS = 2.0
 
 
 async def activity_of(req: PageRequest, span: ActivitySpan, site: str) -> ActivityShown:
-    """Return the cached counts for the overview page. If they are old, update the cache in the background."""
+    """Return the cached counts for the overview page. If the counts are old, update the cache in the background."""
     state, now = req.state, req.now
     kept = state.service(ActivityCache).kept
     return await kept.get(f"{span.word} {site}", lambda: state.slow_store.read(activity_shown, span, now, site))

@@ -68,7 +68,7 @@ class EventStreams:
 
 
 def keep_stream(db: sqlite3.Connection, weights: Weights, now: float) -> None:
-    """Keep new events for streams. Events are kept until no program has read a stream for a week."""
+    """Start or continue to keep events for streams, until programs have read no stream for a week."""
     use_stream(db, tuple(EventKind), weights)
     set_state(db, STREAM_READ, day(now), now)
 
@@ -106,10 +106,7 @@ async def stream(
     ending: asyncio.Event,
     clock: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[bytes]:
-    """Yield events of these kinds after a position.
-
-    The stream ends at the time `until`, when `ending` is set, or if the store fails.
-    """
+    """Yield events of these kinds after `place`. End at the time `until`, on `ending`, or if the store fails."""
     with streams.open(who):
         sent_at = clock()
         yield b"retry: 1000\n\n" + (GAP if place.has_gap else b"")
@@ -136,8 +133,7 @@ async def stream(
 
 
 def _as_message(event: Event) -> bytes:
-    """Return the event as a server-sent event, whose JSON has no line break."""
-    body = body_of(as_sent(event))
+    body = body_of(as_sent(event))  # JSON without line breaks
     return b"id: %b\nevent: %b\ndata: %b\n\n" % (event.id.encode(), event.kind.value.encode(), body)
 
 

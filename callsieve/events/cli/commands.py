@@ -182,14 +182,7 @@ def _failure(receiver: ReceiverShown, now: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetterShown:
-    """An event that could not be delivered, with the reason.
-
-    Attributes:
-        id: The id of the event.
-        kind: The kind of the event.
-        at: When the event happened.
-        data: The data of the event.
-    """
+    """An event that could not be delivered, with the reason. `at`: when the event happened."""
 
     letter: Annotated[DeadLetter, FLAT]
     id: str
@@ -300,12 +293,9 @@ def _conditions(rule: AlertTable) -> str:
 
 @dataclass(frozen=True, slots=True)
 class AlertReceiverShown:
-    """The recent alerts to one receiver of a rule.
+    """The recent alerts to one receiver of a rule. `told`: the times at which alerts were sent.
 
-    Attributes:
-        told: The times at which alerts were sent recently.
-        suppressed: How many alerts were suppressed since `since`.
-        since: When the count `suppressed` began; null if the count is 0.
+    `suppressed`: how many alerts were suppressed since `since`. `since`: when this count began; null if it is 0.
     """
 
     told: tuple[Instant, ...]
@@ -315,15 +305,10 @@ class AlertReceiverShown:
 
 @dataclass(frozen=True, slots=True)
 class AlertShown:
-    """An alert rule of the settings.
+    """An alert rule of the settings. `to`: the receivers of the rule, and the recent alerts to each.
 
-    Attributes:
-        name: The name of the rule.
-        event: The kind of event for which alerts are sent.
-        when: The conditions of the rule.
-        to: The receivers of the rule, and the recent alerts to each.
-        quiet_hours: The hours without alerts.
-        at_most: How many alerts each receiver gets at most in a period, such as `3/h`.
+    `event`: the kind of event for which alerts are sent. `when`: the conditions of the rule. `quiet_hours`: the hours
+    without alerts. `at_most`: how many alerts each receiver gets at most in a period, such as `3/h`.
     """
 
     name: str

@@ -188,8 +188,7 @@ class Webhook:
 def keys_of(setting: str) -> list[bytes]:
     """Return the signing keys in a secret. During its replacement, a secret has several keys, separated by spaces.
 
-    Raises:
-        DeliveryError: The secret cannot be read, or is not a key.
+    Raise DeliveryError if the secret cannot be read, or is not a key.
     """
     try:
         texts = secret_of(setting).split()

@@ -1,6 +1,6 @@
 """Sends events by mail. Events within a minute share a mail, and each daily digest is a separate mail.
 
-Mails are made with email.message, which allows no line break in a header. The mail server's time and the size of its
+Headers cannot contain line breaks, because email.message refuses them. The mail server's time and the size of its
 replies are limited. A mail that is sent again after a crash has the same Message-ID.
 """
 

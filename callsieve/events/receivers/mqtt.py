@@ -5,8 +5,7 @@
     PREFIX/event/KIND        each event as JSON, at least once
     PREFIX/alert/NAME        each alert
 
-The receiver keeps one connection and reconnects as often as needed. It subscribes to no topic, so nothing controls
-CallSieve.
+The receiver keeps one connection. It subscribes to no topic, so nobody can control CallSieve through the broker.
 """
 
 import asyncio
@@ -222,10 +221,7 @@ class MqttReceiver:
         await client.publish(availability_topic(prefix), ONLINE, qos=1, retain=True)
 
     async def _publish_state(self, client: aiomqtt.Client) -> None:
-        """Publish the state whenever it has changed, until the connection is lost.
-
-        The state is read every STATE_SECONDS and soon after an event.
-        """
+        """Publish the state after each change, until the connection is lost. Read it regularly and after events."""
         lost = asyncio.create_task(_until_lost(client))
         published = b""
         try:

@@ -22,7 +22,7 @@ PersonArgument = Annotated[
 
 
 def evidence(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
-    """Show how much each other site has shared, and how often this site's calls and people agree."""
+    """Show how much evidence each other site has shared, and how often this site's calls and people agree with it."""
     with options.existing_store(options.settings_of(config)) as db:
         rows = figures_of_sites(db)
     if as_json:

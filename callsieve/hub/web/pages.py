@@ -1,8 +1,4 @@
-"""Console pages about the other sites of the organisation.
-
-On a central console: whether each site is up, how far behind it is, and how much it has shared. On every site: other
-sites' evidence, whether people here agree with this evidence, ignored sites, and people who work at two sites.
-"""
+"""Console pages about the organisation's other sites: their state, their evidence, and people who work at two sites."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -39,10 +35,7 @@ FIELDS = ("site", "reason", "person", "other")
 
 @dataclass(frozen=True, slots=True)
 class EvidencePage:
-    """The content of the page about other sites' evidence.
-
-    `erasures`: erasures that wait for a decision. `people`: people with several names.
-    """
+    """The content of the page of other sites' evidence. `erasures` wait for a decision. `people` have several names."""
 
     sites: tuple[SiteFigures, ...]
     erasures: tuple[ErasureRequest, ...]

@@ -59,10 +59,9 @@ AsAllowlistOption = Annotated[
 
 
 class PbxList(NamedTuple):
-    """One of the PBX's own number lists, and what the list means for CallSieve.
+    """One of the PBX's own number lists. `verdict`: whether the numbers on the list are spam or wanted.
 
-    `verdict`: whether a listed number is spam or wanted. `evidence_only`: a remark that the import only adds evidence.
-    `settings`: keys of the list that are settings and not numbers, each with a remark.
+    `evidence_only`: a remark that the import only adds evidence. `settings`: keys that are no numbers, with remarks.
     """
 
     family: NumberFamily

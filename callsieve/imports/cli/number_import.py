@@ -1,4 +1,4 @@
-"""Imports a list of numbers in one step, and prints the summary of an import."""
+"""Imports a list of numbers in one step, and prints the result of an import."""
 
 import time
 from collections.abc import Iterable
@@ -25,10 +25,9 @@ VCARDS = "vCards"  # a format
 
 @dataclass(slots=True)
 class Summary:
-    """The result of an import.
+    """The result of an import. `continued`: how many rows an earlier, interrupted run had stored.
 
-    `before`: how many rows the previous import with this name had; None if there was no previous import. `continued`:
-    how many rows an earlier, interrupted run had stored. `format`: the format of a feed's file.
+    `before`: how many rows the previous import with this name had; None if there was no previous import.
     """
 
     kind: ImportKind

@@ -58,9 +58,9 @@ UPLOAD_BYTES = 2 << 20
 
 @dataclass(frozen=True, slots=True)
 class PeopleShown:
-    """The content of the page of people and DIDs.
+    """The content of the page of people and DIDs. `of_settings`: extensions and numbers defined in the settings.
 
-    `of_settings`: extensions and numbers defined in the settings. `source_of`: the name of each other row's import.
+    `source_of`: the name of the import from which each other row comes.
     """
 
     people: tuple[Person, ...]
@@ -154,7 +154,7 @@ class FeedShown:
 
 @dataclass(frozen=True, slots=True)
 class FeedsShown:
-    """The content of the page of feeds: imported feeds, most severe problem first, and then all other sources.
+    """The content of the page of feeds and other sources. `feeds`: the imported feeds, most severe problem first.
 
     `of_settings`: feeds that the timer fetches. `nobody_fetches`: whether feeds are overdue because no timer runs.
     """

@@ -1,7 +1,4 @@
-"""`callsieve db`: migrate, check, back up and restore the store's file.
-
-`callsieve housekeeping`: run the hourly and daily jobs, and show their last runs.
-"""
+"""`callsieve db` (migrate, check, back up and restore the store's file) and `callsieve housekeeping` (daily jobs)."""
 
 import os
 import shutil

@@ -1,9 +1,7 @@
 """`callsieve own watch`: the labels that platforms show for our own numbers.
 
-`ask` queries every `[[lookup]]` of the settings about our own numbers, with the same requests and conditions as for
-callers. All sources are queried at once, each with a few requests at a time, for at most SECONDS in total. The watch
-has its own daily limit (`watch_limit`), so it does not use up the daily limit for calls. If a source fails or reaches
-its limit, numbers without an answer keep their labels.
+`ask` queries all look-up sources at once, each with a few requests at a time, for at most SECONDS in total. The watch
+has its own daily limit (`watch_limit`). Numbers for which a source does not answer keep their labels.
 """
 
 import asyncio

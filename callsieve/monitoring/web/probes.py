@@ -1,7 +1,4 @@
-"""Pages for monitoring: whether the console is alive and ready, and all metrics.
-
-The probes need no login. Metrics are served only to this server itself and to logged-in users.
-"""
+"""Pages for monitoring: probes, which need no login, and metrics, for this server itself and for logged-in users."""
 
 import asyncio
 import ipaddress

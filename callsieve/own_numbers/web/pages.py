@@ -1,7 +1,6 @@
-"""Pages of own numbers: the register, grades, due checks, do-not-call requests, complaints and guidance.
+"""Pages of own numbers: the register, grades, due checks, do-not-call requests, complaints and guidance."""
 
-A number's page has a path such as `/own/+442071838750`. All other paths below `/own` are matched first.
-"""
+# A number's page has a path such as `/own/+442071838750`. All other paths below `/own` are matched first.
 
 from __future__ import annotations
 

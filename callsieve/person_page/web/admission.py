@@ -33,7 +33,7 @@ REQUESTS_A_MINUTE = 120
 
 
 class PersonPageLimits:
-    """Counts in memory: requests by device or network, and wrong links and passcodes by network."""
+    """Counters in memory: of requests by device or network, and of wrong links and passcodes by network."""
 
     def __init__(self) -> None:
         self.requests = Count(REQUESTS_A_MINUTE, MINUTE)

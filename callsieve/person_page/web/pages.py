@@ -81,7 +81,7 @@ async def wrong(req: PageRequest) -> Response:
 
 
 def marking(verdict: Verdict, said: str) -> Handler:
-    """Return a handler that marks the number of a call."""
+    """Return a handler that marks the number of a call. `said`: the code of the message to show afterwards."""
 
     async def handle(req: PageRequest) -> Response:
         number = await _number(req)
@@ -97,7 +97,7 @@ def marking(verdict: Verdict, said: str) -> Handler:
 
 
 def listing(list_name: ListName, said: str) -> Handler:
-    """Return a handler that puts the number of a call on one of the person's lists."""
+    """Return a handler that puts a call's number on one of the person's lists. `said`: the message's code."""
 
     async def handle(req: PageRequest) -> Response:
         number = await _number(req)
@@ -108,7 +108,7 @@ def listing(list_name: ListName, said: str) -> Handler:
 
 
 async def add_to_list(req: PageRequest) -> Response:
-    """Put a number that the person typed on the allowlist or blocklist of the person."""
+    """Put a number that the person typed on their allowlist or blocklist."""
     if req.form.get("list") not in tuple(ListName):
         raise NotFound
     list_name = ListName(req.form["list"])
@@ -127,7 +127,7 @@ async def remove_from_list(req: PageRequest) -> Response:
 
 
 def switching(code: str, *, is_wished: bool, said: str) -> Handler:
-    """Return a handler that sets or clears a setting of the person's phone."""
+    """Return a handler that sets or clears a setting of the person's phone. `said`: the message's code."""
 
     async def handle(req: PageRequest) -> Response:
         await req.perform(choose_setting, SettingRequest(req.owner.extension, code, is_wished))

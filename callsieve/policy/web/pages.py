@@ -44,10 +44,7 @@ from reputation.users import Role
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The differences between two policies.
-
-    `is_of_files`: whether only the files are compared, because a policy cannot be loaded.
-    """
+    """The differences between two policies. `is_of_files`: only files are compared, because a policy does not load."""
 
     before: str
     after: str

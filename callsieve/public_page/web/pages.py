@@ -246,7 +246,7 @@ async def cleared_document(visit: Visit) -> Response:
 
 
 async def check_cleared(visit: Visit) -> Response:
-    """Show whether a clearance statement is still valid, to anybody who has its link."""
+    """Show anybody who has the link of a clearance statement whether the statement is still valid."""
     reference, proof = (str(visit.http.path_params[key]) for key in ("reference", "proof"))
     statement = await visit.ask(Backend.check, reference, proof)
     if statement is None:

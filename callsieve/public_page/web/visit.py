@@ -1,10 +1,9 @@
 """A request to the public page, and the checks that run before a page's function.
 
-The order is: host and headers, rate limits, the form (origin, size), the page's function, its answer.
-
-Pages have no login and no cookie, so another website gains nothing by sending a form. A form is nevertheless refused if
-the browser says that another site sends it. Forms have no token. A token would become invalid when this process
-restarts or the visitor's network changes, and the visitor's input would be lost.
+The order is: host and headers, rate limits, the form (origin, size), the page's function, its answer. Pages have no
+login and no cookie, so another website gains nothing by sending a form. A form is nevertheless refused if the browser
+says that another site sends it. Forms have no token, because a token would become invalid when this process restarts or
+the visitor's network changes, and the visitor's input would be lost.
 """
 
 import asyncio
@@ -65,10 +64,7 @@ class PublicState:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A request to the public page.
-
-    `network`: the visitor's network, for limits. `now`: when it arrived, in UTC seconds.
-    """
+    """A request to the public page. `network`: the visitor's network, for limits. `now`: UTC seconds of arrival."""
 
     http: Request
     state: PublicState
@@ -112,10 +108,7 @@ def nothing_before(_visit: Visit) -> AbstractAsyncContextManager[None]:
 
 
 class PublicPage(NamedTuple):
-    """An entry in the table of pages.
-
-    `most_bytes`: the size of the largest accepted body. `around`: a context that may refuse a request.
-    """
+    """An entry in the table of pages. `most_bytes`: the largest body. `around`: a context that may refuse a request."""
 
     method: str
     path: str

@@ -173,7 +173,7 @@ def show_mistakes(
 
 
 def show_remedies(machines: Sequence[FalsePositive]) -> None:
-    """Print how to let these automated callers through. They are probably wanted, but cannot press a digit."""
+    """Print how to let these automated callers through, which are probably wanted but cannot press a digit."""
     if not machines:
         return
     say("Automated callers come first, the most likely wanted ones at the top. To let one ring, the person who has its")

@@ -25,10 +25,7 @@ HIDDEN = "…"
 class SettingShown:
     """A setting. `line`: its line in the file; None for a default.
 
-    Attributes:
-        table: The header of the setting's table in the file: `[agi]`, `[[trunk]]`.
-        name: The setting's key in the table.
-        value: The setting's value, as written in the file.
+    `table`: the header of the setting's table, `[agi]` or `[[trunk]]`. `value`: the value as written in the file.
     """
 
     table: str

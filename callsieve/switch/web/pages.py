@@ -1,4 +1,4 @@
-"""Console pages that switch screening off, with a reason and a duration, and on."""
+"""Console pages that switch screening on, or off with a reason and a duration."""
 
 import asyncio
 

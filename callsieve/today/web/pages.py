@@ -38,16 +38,12 @@ LATEST_CALLS = 20
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """Tasks that somebody should do now.
+    """Tasks that somebody should do now. `feeds`: feeds that fail. `due`: tasks about own numbers due by tomorrow.
 
-    Attributes:
-        appeals: Appeals that are overdue or due soon, each with a text.
-        mistakes: Numbers whose calls were probably warned about or stopped by mistake.
-        names: Names of the numbers in `mistakes`, if known.
-        feeds: Feeds that fail.
-        suspicions: Own numbers that call-labelling platforms seem to label, and the platforms.
-        due: Tasks about own numbers that are due by tomorrow.
-        fixes: Problems that prevent screening or are unsafe, one entry for each cause.
+    `appeals`: appeals that are overdue or due soon, each with a text. `mistakes`: numbers whose calls were probably
+    warned about or stopped by mistake; `names`: the names of these numbers, if known. `suspicions`: own numbers that
+    call-labelling platforms seem to label, and the platforms. `fixes`: problems that prevent screening or are unsafe,
+    one entry for each cause.
     """
 
     appeals: tuple[tuple[Appeal, Wording], ...]
@@ -113,7 +109,7 @@ class Known(NamedTuple):
 
 
 def read_today(db: sqlite3.Connection, known: Known) -> dict[str, object]:
-    """Return the parts of the page that the store has, by their names in the template."""
+    """Return the parts of the page that are read from the store, by their names in the template."""
     settings, health, screening, activity, now = known
     return {
         "lines": latest_calls(db, settings, activity.site, now),
