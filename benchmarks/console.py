@@ -183,12 +183,12 @@ def simulated_users(port: int, paths: list[str], token: str, count: int = USERS)
     taken: list[float] = []
     over = threading.Event()
 
-    def look(seed: int) -> None:
+    def request_pages(seed: int) -> None:
         rng = random.Random(seed)
         while not over.wait(PAUSE_SECONDS * rng.random() * 2):
             taken.append(_page_millis(port, token, rng.choice(paths)))
 
-    threads = [threading.Thread(target=look, args=(seed,), daemon=True) for seed in range(count)]
+    threads = [threading.Thread(target=request_pages, args=(seed,), daemon=True) for seed in range(count)]
     for thread in threads:
         thread.start()
     try:

@@ -71,8 +71,8 @@ class Daemon:
         table = f'listen = "127.0.0.1:{self.port}"\n'
         if self._deadline_ms is not None:
             table += f"deadline_ms = {self._deadline_ms}\n"
-        head, found, rest = settings.partition("[agi]\n")
-        self.config.write_text(f"{head}[agi]\n{table}{rest}" if found else f"[agi]\n{table}{settings}")
+        head, separator, rest = settings.partition("[agi]\n")
+        self.config.write_text(f"{head}[agi]\n{table}{rest}" if separator else f"[agi]\n{table}{settings}")
 
     def start(self) -> None:
         """Start the daemon and wait until it accepts connections."""

@@ -273,8 +273,8 @@ def _with_children(pid: int) -> list[int]:
 def _version_of(server: str) -> int:
     """Return the server's major version, or 0 if the server prints no version."""
     done = subprocess.run((server, "--version"), capture_output=True, text=True, check=False, timeout=START_SECONDS)
-    found = re.search(r"PostgreSQL\) (\d+)", done.stdout)
-    return int(found[1]) if found else 0
+    version = re.search(r"PostgreSQL\) (\d+)", done.stdout)
+    return int(version[1]) if version else 0
 
 
 def _nobody() -> tuple[str, ...]:

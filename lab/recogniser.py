@@ -52,7 +52,7 @@ def heard_in(sounds: Mapping[str, Path], texts: list[str]) -> dict[str, list[str
         (folder / "texts.jsgf").write_text(_grammar(texts))
         model = _model()
         known = (model / "cmudict-en-us.dict").read_text()
-        (folder / "words.dict").write_text(known + "".join(f"{word} {said}\n" for word, said in _UNKNOWN.items()))
+        (folder / "words.dict").write_text(known + "".join(f"{word} {spoken}\n" for word, spoken in _UNKNOWN.items()))
         words = ["-hmm", str(model / "en-us"), "-jsgf", "texts.jsgf", "-dict", "words.dict"]
         files = ["-ctl", "keys", "-cepdir", ".", "-cepext", ".raw", "-hyp", "heard"]
         command = [PROGRAM, *words, *files, *_OPTIONS]
@@ -61,10 +61,10 @@ def heard_in(sounds: Mapping[str, Path], texts: list[str]) -> dict[str, list[str
     return {match["key"]: match["words"].split() for line in lines if (match := _HEARD.fullmatch(line))}
 
 
-def word_errors(said: list[str], heard: list[str]) -> int:
+def word_errors(spoken: list[str], heard: list[str]) -> int:
     """Return the word error count: words inserted, left out or replaced."""
     row = list(range(len(heard) + 1))
-    for count, word in enumerate(said, 1):
+    for count, word in enumerate(spoken, 1):
         above, row = row, [count]
         for place, other in enumerate(heard, 1):
             row.append(min(row[-1] + 1, above[place] + 1, above[place - 1] + (word != other)))

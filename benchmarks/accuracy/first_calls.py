@@ -146,8 +146,8 @@ class Calls:
 
     def all(self) -> list[FirstCall]:
         makers = (self.strangers, self.companies, self.clinics, self.call_centres, self.conferences, self.fleets)
-        found = [ring for make in (*makers, self.single_use, self.storms) for ring in make()]
-        return sorted(ring for ring in found if ring.at < instant(self.office.parameters, self.world.days))
+        calls = [ring for make in (*makers, self.single_use, self.storms) for ring in make()]
+        return sorted(ring for ring in calls if ring.at < instant(self.office.parameters, self.world.days))
 
     def times(self, chance: Random, rate: float) -> Iterator[float]:
         return (instant(self.office.parameters, day) for day in arrivals(chance, rate, 0.0, self.world.days))
@@ -304,19 +304,19 @@ def _outcome(office: Office, ring: FirstCall, place: int) -> OutcomeRecord:
 def measure_all(seeds: Sequence[int], weights: Weights = DEFAULT, workers: int | None = None) -> dict[str, list[Tally]]:
     """Simulate every office with all seeds."""
     jobs = [(name, world, seed) for name, world in OFFICES.items() for seed in seeds]
-    found: dict[str, list[Tally]] = {}
+    tallies: dict[str, list[Tally]] = {}
     with ProcessPoolExecutor(workers, initializer=os.nice, initargs=(10,)) as pool:
         _, worlds, each = zip(*jobs, strict=True)
         for (name, *_), tally in zip(jobs, pool.map(measure, worlds, each, repeat(weights)), strict=False):
-            found.setdefault(name, []).append(tally)
-    return found
+            tallies.setdefault(name, []).append(tally)
+    return tallies
 
 
 def share(tallies: Sequence[Tally], what: str, *styles: Style) -> Estimate:
     """Return the share of first calls counted as `what`, in percent. All calls of these styles have the same weight."""
     calls = [sum(tally[style, "calls"] for style in styles) for tally in tallies]
-    found = [sum(tally[style, what] for style in styles) for tally in tallies]
-    return estimate([part / whole if whole else 0.0 for part, whole in zip(found, calls, strict=True)])
+    counted = [sum(tally[style, what] for style in styles) for tally in tallies]
+    return estimate([part / whole if whole else 0.0 for part, whole in zip(counted, calls, strict=True)])
 
 
 def mean_share(tallies: Sequence[Tally], what: str, *styles: Style) -> Estimate:

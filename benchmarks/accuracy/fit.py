@@ -119,19 +119,19 @@ def measure(name: str, seed: int, weights: Weights) -> Rows:
     return rows
 
 
-Found = dict[tuple[str, int], Rows]  # by office and seed
+Measured = dict[tuple[str, int], Rows]  # by office and seed
 
 
-def measure_all(seeds: Sequence[int], weights: Weights, workers: int | None) -> Found:
+def measure_all(seeds: Sequence[int], weights: Weights, workers: int | None) -> Measured:
     """Simulate all offices with all seeds, and show progress on stderr."""
     jobs = [(name, seed) for name in (*FITTED_ON, *NOT_FITTED_ON) for seed in seeds]
     with ProcessPoolExecutor(workers, initializer=os.nice, initargs=(10,)) as pool:
         names, each = zip(*jobs, strict=True)
-        found = pool.map(measure, names, each, repeat(weights))
-        return dict(zip(jobs, with_progress(found, "fit", len(jobs)), strict=True))
+        measured = pool.map(measure, names, each, repeat(weights))
+        return dict(zip(jobs, with_progress(measured, "fit", len(jobs)), strict=True))
 
 
-def pooled(found: Found, names: Iterable[str], seeds: Iterable[int]) -> dict[tuple[Row, bool], float]:
+def pooled(measured: Measured, names: Iterable[str], seeds: Iterable[int]) -> dict[tuple[Row, bool], float]:
     """Return the rows of these offices and seeds, each with a weight.
 
     All offices have the same total weight. In an office, wanted and unwanted numbers have the same total weight.
@@ -139,7 +139,7 @@ def pooled(found: Found, names: Iterable[str], seeds: Iterable[int]) -> dict[tup
     total: defaultdict[tuple[Row, bool], float] = defaultdict(float)
     drawn = list(seeds)
     for name in names:
-        rows = sum((found[name, seed] for seed in drawn), Counter[tuple[Row, bool]]())
+        rows = sum((measured[name, seed] for seed in drawn), Counter[tuple[Row, bool]]())
         of_kind = {bad: sum(count for (_, item), count in rows.items() if item is bad) for bad in (False, True)}
         for (row, bad), count in rows.items():
             total[row, bad] += 1000 * count / of_kind[bad]
@@ -171,11 +171,11 @@ def fit_sheet(fit: Fit, others: Sequence[Fit]) -> Sheet:
 BINS = (-4, -2, 0, 2, 4)  # from one score to the next
 
 
-def offices_sheet(fit: Fit, found: Found, seeds: Sequence[int]) -> Sheet:
+def offices_sheet(fit: Fit, measured: Measured, seeds: Sequence[int]) -> Sheet:
     """Return a table of the offices: how well the weights separate numbers, and how well the scores are calibrated."""
     rows = []
     for name in (*FITTED_ON, *NOT_FITTED_ON):
-        scored = sorted((fit.score(row), bad, n) for (row, bad), n in pooled(found, [name], seeds).items())
+        scored = sorted((fit.score(row), bad, n) for (row, bad), n in pooled(measured, [name], seeds).items())
         odds = []
         for low, high in pairwise(BINS):
             bad, good = (
@@ -215,13 +215,13 @@ def main(words: Sequence[str]) -> None:
     seeds, weights = arguments.seeds, arguments.set
     console = Console(highlight=False, width=160)
     for _ in range(arguments.rounds):
-        found = measure_all(seeds, weights, arguments.workers)
-        fit = fitted(pooled(found, FITTED_ON, seeds))
+        measured = measure_all(seeds, weights, arguments.workers)
+        fit = fitted(pooled(measured, FITTED_ON, seeds))
         weights = weights_of(fit, weights)
         console.print(literal_of(fit))
     chance = Random(len(seeds))
-    drawn = [fitted(pooled(found, FITTED_ON, chance.choices(seeds, k=len(seeds))), fit) for _ in range(RESAMPLES)]
-    console.print(terminal_table(fit_sheet(fit, drawn)), terminal_table(offices_sheet(fit, found, seeds)))
+    drawn = [fitted(pooled(measured, FITTED_ON, chance.choices(seeds, k=len(seeds))), fit) for _ in range(RESAMPLES)]
+    console.print(terminal_table(fit_sheet(fit, drawn)), terminal_table(offices_sheet(fit, measured, seeds)))
     console.print(f"# {date.today()}: python -m benchmarks.accuracy fit {' '.join(words)}".rstrip())  # noqa: DTZ011
     console.print(literal_of(fit))
 

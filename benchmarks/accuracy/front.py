@@ -172,19 +172,19 @@ def offices_sheet(measured: Measured) -> Sheet:
     for name in (office for office in OFFICES if office in measured.closed):
         seeds = measured.closed[name]
         spam = [_text(seeds, (what,), cell(SPAM)) for what in (Counted.STOPPED, Counted.PLAIN)]
-        honest = [share_of(seeds, (Counted.STOPPED,), cell(kind)) for kind in HONEST if _is_there(seeds, cell(kind))]
+        honest = [share_of(seeds, (Counted.STOPPED,), cell(kind)) for kind in HONEST if _has_calls(seeds, cell(kind))]
         rows.append([name, *spam, max(honest).text if honest else "-"])
     caption = "The name of an office says how it differs from the standard office. In % of calls, with `strict`."
     headings = ("office", "spam stopped", "spam that rings without a label", "good callers stopped, the worst kind")
     return Sheet("offices", caption, headings, rows)
 
 
-def _is_there(seeds: Sequence[Tallies], subject: Cell) -> bool:
+def _has_calls(seeds: Sequence[Tallies], subject: Cell) -> bool:
     return any(tallies.get(subject, Tally())[Counted.CALLS] for tallies in seeds)
 
 
 def _text(seeds: Sequence[Tallies], counted: Sequence[Counted], subject: Cell) -> str:
-    return share_of(seeds, counted, subject).text if _is_there(seeds, subject) else "-"
+    return share_of(seeds, counted, subject).text if _has_calls(seeds, subject) else "-"
 
 
 def attacks_sheet(measured: Measured) -> Sheet:
@@ -195,7 +195,7 @@ def attacks_sheet(measured: Measured) -> Sheet:
         cells = [cell(victim, attack, count) for victim in VICTIMS]
         shares = [
             f"{share_of(seeds, (Counted.STOPPED,), cell_).text} / {share_of(seeds, LABELLED, cell_).text}"
-            if _is_there(seeds, cell_)
+            if _has_calls(seeds, cell_)
             else ""
             for cell_ in cells
         ]

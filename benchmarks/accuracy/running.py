@@ -49,7 +49,7 @@ def weights_with(changes: str) -> Weights:
     for change in filter(None, changes.split(",")):
         path, _, value = change.partition("=")
         *tables, key = path.split(".")
-        table = reduce(lambda found, name: found[name], tables, values)
+        table = reduce(lambda level, name: level[name], tables, values)
         table[key] = type(table[key])(value)
     return convert(values, Weights, strict=False)
 

@@ -54,7 +54,7 @@ class LyingSite:
     def __init__(self, people: int, begin: float, weights: Weights) -> None:
         self._people, self._begin, self._weights = people, begin, weights
         self._day = -1
-        self._said: Standing | None = None
+        self._last_standing: Standing | None = None
 
     def standing_at(self, now: float) -> Standing | None:
         """Return the invented evidence: half of the people marked the number, an hour apart; the others hung up."""
@@ -62,8 +62,8 @@ class LyingSite:
         if day < 0:
             return None
         if day != self._day:
-            self._day, self._said = day, self._say(self._begin + day * DAY_SECONDS)
-        return self._said
+            self._day, self._last_standing = day, self._say(self._begin + day * DAY_SECONDS)
+        return self._last_standing
 
     def _say(self, at: float) -> Standing | None:
         marks = [

@@ -297,20 +297,20 @@ class Helper:
             return HelperAnswer.BAD_LINE if self.has_all_parts() else HelperAnswer.FAILED
         request = parse_line(line)
         if request is None:
-            return self._said(HelperAnswer.BAD_LINE, None)
+            return self._log_answer(HelperAnswer.BAD_LINE, None)
         number = request.number
         refusal = self._refusal_of(number)
         if refusal is not None:
-            return self._said(refusal, number)
+            return self._log_answer(refusal, number)
         if not self.has_all_parts():
-            return self._said(HelperAnswer.FAILED, number)
+            return self._log_answer(HelperAnswer.FAILED, number)
         try:
             self._placed.add(number)  # first, so that every call is counted, even if it then fails
             put_in_spool(call_file_text(request, self._settings), Path(self._settings.spool))
         except OSError as error:
             logger.error("%s: %s", error.filename or "a file", error.strerror)
-            return self._said(HelperAnswer.FAILED, number)
-        return self._said(HelperAnswer.CALLED, number)
+            return self._log_answer(HelperAnswer.FAILED, number)
+        return self._log_answer(HelperAnswer.CALLED, number)
 
     def _refusal_of(self, number: str) -> HelperAnswer | None:
         settings, placed = self._settings, self._placed
@@ -320,7 +320,7 @@ class Helper:
         return never or limit_reached(placed.calls, placed.who(number), settings, placed.now())
 
     @staticmethod
-    def _said(answer: HelperAnswer, number: str | None) -> HelperAnswer:
+    def _log_answer(answer: HelperAnswer, number: str | None) -> HelperAnswer:
         level = logging.INFO if answer is HelperAnswer.CALLED else logging.WARNING
         logger.log(level, "%s: %s", masked(number), answer)
         return answer

@@ -397,8 +397,8 @@ class Disputes:
 
     def case_against(self, mark: Mark) -> str | None:
         """Return the id of the case that corrected the mark; None if the mark still counts."""
-        stones = self.tombstones if mark.verdict is Verdict.SPAM else ()
-        return next((stone.case_id for stone in stones if stone.covers(mark.reporter, mark.at)), None)
+        tombstones = self.tombstones if mark.verdict is Verdict.SPAM else ()
+        return next((tombstone.case_id for tombstone in tombstones if tombstone.covers(mark.reporter, mark.at)), None)
 
 
 def disputes_of(db: sqlite3.Connection, number: str) -> Disputes:
@@ -430,9 +430,11 @@ def decided_since(cases: Disputes, at: float) -> Iterator[str]:
         latest = appeal.closed_at or appeal.in_force_at
         if appeal.state is not AppealState.OPEN and latest is not None and latest > at:
             yield f"appeal {appeal_in_words(appeal)}"
-    corrections = {stone.case_id: stone for stone in cases.tombstones if stone.reporter and stone.until > at}
-    for stone in corrections.values():
-        yield f"marks were found wrong {day(stone.until)} ({stone.case_id})"
+    corrections = {
+        tombstone.case_id: tombstone for tombstone in cases.tombstones if tombstone.reporter and tombstone.until > at
+    }
+    for tombstone in corrections.values():
+        yield f"marks were found wrong {day(tombstone.until)} ({tombstone.case_id})"
     for epoch in cases.epochs:
         if epoch.at > at:
             yield f"another owner since {day(epoch.at)}: {epoch.reason}"

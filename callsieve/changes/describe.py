@@ -71,7 +71,7 @@ def sentence_of(row: AuditRow, sentences: Mapping[str, str], who: str | Wording)
     done = Wording(template, {"who": who, "about": about, "person": person, "what": name_of(row.what)})
     until = next((side[key] for key in ("expires_at", "until", "valid_until") if side.get(key)), None)
     if isinstance(until, str) and row.after is not None:
-        done = Wording("{done} until {until}", {"done": done, "until": _said("until", until)})
+        done = Wording("{done} until {until}", {"done": done, "until": _value_words("until", until)})
     note = side.get("note") or side.get("reason")
     return Wording("{done} ({note})", {"done": done, "note": note}) if isinstance(note, str) and note else done
 
@@ -119,10 +119,10 @@ def _displayed_fields(value: Any, about: str | None) -> Iterator[tuple[str, str 
     for key, field_value in value.items():
         if key in NOT_SHOWN or field_value in (None, "", False, [], {}, about) or key in ("at", "added_at"):
             continue
-        yield key.removesuffix("_at").replace("_", " "), _said(key, field_value)
+        yield key.removesuffix("_at").replace("_", " "), _value_words(key, field_value)
 
 
-def _said(key: str, value: Any) -> str | Wording:
+def _value_words(key: str, value: Any) -> str | Wording:
     if isinstance(value, str) and (key.endswith("_at") or key in ("since", "until")):
         return when(parse_plain(value, Instant))
     if key in OUR_WORDS and value != "block":

@@ -332,8 +332,8 @@ class Daemon:
         while True:
             path = self.store.path
             try:
-                has_one = await asyncio.to_thread(has_backup_of_today, path, time.time())
-                if has_one or await _back_up(path):
+                has_backup = await asyncio.to_thread(has_backup_of_today, path, time.time())
+                if has_backup or await _back_up(path):
                     await _tidy_up(path)
                 await _grade_own_numbers(path, self.store.weights, self._loaded.settings.outbound.networks)
             except (StoreError, OSError) as error:

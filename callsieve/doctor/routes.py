@@ -47,7 +47,7 @@ class Extensions:
 
     def __init__(self, context: CheckContext) -> None:
         self._context = context
-        self._found: dict[tuple[str, str], list[Match]] = {}
+        self._matches: dict[tuple[str, str], list[Match]] = {}
         self._orders: dict[str, list[tuple[str, bool]]] = {}
 
     def matches(self, extension: str, context: str) -> list[Match]:
@@ -74,11 +74,11 @@ class Extensions:
 
     def _asked(self, extension: str, context: str) -> list[Match]:
         key = (extension, context)
-        if key not in self._found:
-            if len(self._found) >= self._context.most_questions:
+        if key not in self._matches:
+            if len(self._matches) >= self._context.most_questions:
                 raise _EnoughAsked
-            self._found[key] = matches_in(self._context.ask(f"dialplan show {extension}@{context}"))
-        return self._found[key]
+            self._matches[key] = matches_in(self._context.ask(f"dialplan show {extension}@{context}"))
+        return self._matches[key]
 
 
 def _reached(

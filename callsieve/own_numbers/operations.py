@@ -214,13 +214,13 @@ OWN_NUMBER = UndoKind(
 )
 
 
-def _remove_look(db: sqlite3.Connection, row: StoredRow) -> None:
+def _remove_check(db: sqlite3.Connection, row: StoredRow) -> None:
     # The screenshot is removed too, and undo does not restore it: a wrong picture should not be kept.
     row.remove(db)
     remove_screenshot(db, row.record)
 
 
-LOOK = put_row_back("own_label", LabelCheck)._replace(remove=lambda db, _, row: _remove_look(db, row))
+LOOK = put_row_back("own_label", LabelCheck)._replace(remove=lambda db, _, row: _remove_check(db, row))
 
 
 COLUMNS = ("number", *(field.name for field in FIELDS), "checked", "state", "since")

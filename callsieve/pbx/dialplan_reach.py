@@ -133,7 +133,7 @@ class _Walk:
         self._plan = plan
         self._freepbx = freepbx
         self._globals: dict[str, str | None] = dict(variables)
-        self._found = Reach()
+        self._reach = Reach()
         self._seen: set[object] = set()
         self._waiting: list[_Place] = []
         self._steps = 0
@@ -142,11 +142,11 @@ class _Walk:
         self._go(context, extension, 1, {})
         while self._waiting:
             self._follow(self._waiting.pop())
-        return self._found
+        return self._reach
 
     def _go(self, context: str, extension: str, priority: int | str, own: Mapping[str, str | None]) -> None:
         if self._freepbx and context in FREEPBX_PEOPLE and re.fullmatch(r"\d{2,6}", extension):
-            self._found.extensions.add(extension)
+            self._reach.extensions.add(extension)
             return
         known = {**own, "EXTEN": extension, "CONTEXT": context}
         key = (context, extension, priority, frozenset(known.items()))
@@ -161,7 +161,7 @@ class _Walk:
             for priority in sorted(step for step in match.applications if step >= start):
                 self._steps += 1
                 if self._steps > MOST_STEPS:
-                    self._found.is_open = True
+                    self._reach.is_open = True
                     return
                 if self._runs(match.applications[priority], place, priority, variables):
                     break
@@ -193,7 +193,7 @@ class _Walk:
         elif name in MENUS or (name == "read" and self._freepbx):
             self._chooses(place, variables)
         elif name in OPEN and not self._freepbx:
-            self._found.is_open = True
+            self._reach.is_open = True
         return name in ENDS
 
     def _rings(self, arguments: str, variables: Variables, where: str) -> None:
@@ -202,22 +202,22 @@ class _Walk:
         options = substituted(",".join(others[1:]), variables)
         is_bare = options is not None and OUR_OPTIONS not in options
         if targets is None:
-            self._found.is_open = True
+            self._reach.is_open = True
             return
         for target in targets.split("&"):
             if local := _LOCAL.fullmatch(target.strip()):
                 self._go(local[2], local[1], 1, {})
             elif phone := _PHONE.fullmatch(target.strip()):
-                self._found.phones.add(phone[1])
+                self._reach.phones.add(phone[1])
                 if is_bare:
-                    self._found.unlabelled.add((phone[1], where))
+                    self._reach.unlabelled.add((phone[1], where))
 
     def _waits(self, raw: str, variables: Variables) -> None:
         queue = substituted(raw, variables)
         if queue is None:
-            self._found.is_open = True
+            self._reach.is_open = True
         elif queue:
-            self._found.queues.add(queue)
+            self._reach.queues.add(queue)
 
     def _jumps(self, raw: str, place: _Place, variables: Variables) -> None:
         if not raw:
@@ -226,7 +226,7 @@ class _Walk:
         if target is not None:
             self._go(*target, variables.maps[0])
         elif not self._freepbx or raw.startswith("from-did-direct-ivr,"):
-            self._found.is_open = True
+            self._reach.is_open = True
 
     def _calls(self, raw: str, place: _Place, variables: Variables) -> None:
         """Follow a subroutine with its arguments (ARG1, ARG2, ...). Skip FreePBX's subroutines that ring no phones."""
@@ -236,7 +236,7 @@ class _Walk:
         arguments = split_outside_brackets(given[0].removesuffix(")"), ",") if given else []
         target = self._target(spot, place, variables)
         if target is None:
-            self._found.is_open = self._found.is_open or not self._freepbx
+            self._reach.is_open = self._reach.is_open or not self._freepbx
         elif self._freepbx:
             self._dials_extensions(target[0], arguments, variables)
         elif not target[0].startswith("callsieve"):
@@ -249,16 +249,16 @@ class _Walk:
         index = FREEPBX_DIALS[macro]
         extensions = substituted(arguments[index], variables) if index < len(arguments) else None
         if extensions is None:
-            self._found.is_open = True
+            self._reach.is_open = True
             return
         # An extension that ends in # is an outside number.
-        self._found.extensions.update(
+        self._reach.extensions.update(
             extension for extension in extensions.split("-") if extension and not extension.endswith("#")
         )
 
     def _chooses(self, place: _Place, variables: Variables) -> None:
         if self._plan.has_direct_dial(place.context):
-            self._found.is_open = True
+            self._reach.is_open = True
         for extension in self._plan.extensions(place.context):
             if len(extension) <= LONGEST_CHOICE:
                 self._go(place.context, extension, 1, variables.maps[0])

@@ -60,8 +60,8 @@ def _value(inner: str, variables: Mapping[str, str | None], exists: Exists) -> s
     if filtering := _FILTER.fullmatch(inner):
         return _filtered(filtering[1], filtering[2])
     if asking := _EXISTS.fullmatch(inner):
-        found = exists(asking[1], asking[2], asking[3])
-        return None if found is None else str(int(found))
+        answer = exists(asking[1], asking[2], asking[3])
+        return None if answer is None else str(int(answer))
     sliced = _SLICED.fullmatch(inner)
     text = variables.get(sliced[1]) if sliced else None
     return _part(text, sliced[2], sliced[3]) if sliced and text is not None else None

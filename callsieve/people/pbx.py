@@ -114,14 +114,14 @@ def read_pbx(context: CheckContext, kind: PbxKind) -> FoundPbx:
     plan = DialplanReach(shown, cli_output.globals_in(context.ask("dialplan show globals")), freepbx=is_freepbx)
     phones = _phones_of_freepbx(context) if is_freepbx else _phones_of_asterisk(context, shown)
     for queue, members in phones.queues.items():
-        found = {extension for member in members if (extension := phones.member(member)) is not None}
-        if NAME.fullmatch(queue) and found:
-            phones.groups[queue] = found
+        listed = {extension for member in members if (extension := phones.member(member)) is not None}
+        if NAME.fullmatch(queue) and listed:
+            phones.groups[queue] = listed
     _add_ring_groups(plan, phones, freepbx=is_freepbx)
     team_of = _teams(phones)
     numbers = _freepbx_numbers(context, plan) if is_freepbx else _asterisk_numbers(context, phones)
     reaches = {number: [plan.of(*spot) for spot in spots] for number, spots in numbers.items()}
-    dids = {number: _did_of(number, found, phones, team_of) for number, found in reaches.items()}
+    dids = {number: _did_of(number, reached, phones, team_of) for number, reached in reaches.items()}
     nobodys = [did.number for did in dids.values() if not (did.callee or did.groups)]
     people = [replace(person, group=team_of.get(person.extension)) for person in phones.people.values()]
     site = site_of(context.loaded.settings)
@@ -301,7 +301,7 @@ def _asterisk_numbers(context: CheckContext, phones: _Phones) -> Spots:
     contexts = [(trunk.context, (trunk.table.region if trunk.table else None) or home) for trunk in trunks_of(context)]
     others = (phone.partition("/")[2] for phone in phones.trunks[:MOST_TRUNKS])
     contexts += [(cli_output.endpoint_context_in(context.ask(f"pjsip show endpoint {name}")), home) for name in others]
-    found: Spots = {}
+    by_number: Spots = {}
     for dialplan_context, region in dict.fromkeys(contexts):
         patterns, extensions = numbers_in_dialplan(context.dialplan, dialplan_context or "", variables)
         for pattern in patterns:
@@ -318,19 +318,19 @@ def _asterisk_numbers(context: CheckContext, phones: _Phones) -> Spots:
             if len(extension) > 4 and extension not in phones.people
         )
         for number, more in _by_number(spots, region).items():
-            found[number] = [
-                *found.get(number, ()),
-                *(spot for spot in more if spot not in found.get(number, ())),
+            by_number[number] = [
+                *by_number.get(number, ()),
+                *(spot for spot in more if spot not in by_number.get(number, ())),
             ]
-    return found
+    return by_number
 
 
 def _by_number(spots: Iterable[tuple[str, str]], region: str) -> Spots:
-    found: Spots = {}
+    by_number: Spots = {}
     for extension, context in spots:
         if (number := did_number_of(extension, region)) is not None:
-            found.setdefault(number, []).append((extension, context))
-    return found
+            by_number.setdefault(number, []).append((extension, context))
+    return by_number
 
 
 def _rung_by(reaches: list[Reach], phones: _Phones) -> tuple[str, ...]:

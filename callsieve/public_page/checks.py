@@ -49,7 +49,7 @@ def is_served(context: CheckContext) -> Finding:
             return fail(Wording("no appeal can be upheld: {problem}", {"problem": str(error)}))
     if not (loaded.settings.actions.appeal or public.in_answers):
         return warn(Wording("rejected callers hear no reference, which an appeal needs"), APPEAL)
-    return context.judge_store(lambda db, _now: _told(db, loaded))
+    return context.judge_store(lambda db, _now: _appeal_finding(db, loaded))
 
 
 def is_reached(context: CheckContext) -> Finding:
@@ -109,7 +109,7 @@ def _trouble_of_user(loaded: Loaded) -> Finding | None:
     return fail(Wording("the page's user {user} is in the group {group}, which may read the store", places), remedy)
 
 
-def _told(db: sqlite3.Connection, loaded: Loaded) -> Finding:
+def _appeal_finding(db: sqlite3.Connection, loaded: Loaded) -> Finding:
     if not is_wanted(db, EventKind.APPEAL_DUE) and not loaded.settings.digest.to:
         return warn(Wording("nobody is notified when the decision of an appeal is due"), TELL)
     return ok(Wording("at {where}", {"where": loaded.settings.public.listen}))

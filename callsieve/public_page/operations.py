@@ -269,8 +269,8 @@ def _may_be_shown(db: sqlite3.Connection, appeal: Appeal, now: float) -> bool:
     """Return whether the status may show how calls are treated: only after the appeal was accepted or proved."""
     closed_at, epoch = appeal.closed_at or now, epoch_of(db, appeal.number)
     is_owners = epoch is None or epoch.at <= appeal.opened_at
-    is_told = appeal.state in (AppealState.IN_FORCE, AppealState.UPHELD)
-    return is_told and is_owners and now <= closed_at + VIEW_DAYS * DAY_SECONDS
+    is_accepted = appeal.state in (AppealState.IN_FORCE, AppealState.UPHELD)
+    return is_accepted and is_owners and now <= closed_at + VIEW_DAYS * DAY_SECONDS
 
 
 def owner_view(db: sqlite3.Connection, loaded: Loaded, link: str, now: float) -> OwnerView | None:

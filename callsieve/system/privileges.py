@@ -43,7 +43,7 @@ def drop_root(loaded: Loaded) -> None:
 
 def become(uid: int, gid: int) -> None:
     """Switch from root to this user permanently. Raise OSError."""
-    with _said():
+    with _explained():
         os.setgroups([gid])
         os.setresgid(gid, gid, gid)
         os.setresuid(uid, uid, uid)
@@ -230,7 +230,7 @@ def _owner_of_state(loaded: Loaded) -> Ids | None:
 
 
 def _act_as(uid: int, gid: int, groups: list[int]) -> None:
-    with _said():
+    with _explained():
         os.seteuid(0)
         if os.getgroups() != groups:
             os.setgroups(groups)
@@ -239,7 +239,7 @@ def _act_as(uid: int, gid: int, groups: list[int]) -> None:
 
 
 @contextmanager
-def _said() -> Iterator[None]:
+def _explained() -> Iterator[None]:
     try:
         yield
     except PermissionError:

@@ -122,11 +122,11 @@ class Vcards:
                 if kept is not None and len(kept) < MOST_BYTES:
                     kept = (kept + line[1:])[:MOST_BYTES]
                 continue
-            if kept is not None and (found := _property(kept)):
-                yield begun, *found
+            if kept is not None and (parsed := _property(kept)):
+                yield begun, *parsed
             kept, begun = (line, number) if _name_of(line) in READ else (None, 0)
-        if kept is not None and (found := _property(kept)):
-            yield begun, *found
+        if kept is not None and (parsed := _property(kept)):
+            yield begun, *parsed
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
         while raw := self._stream.readline(LINE_BYTES):
@@ -174,4 +174,4 @@ def _parts(text: str) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    return one_line(_ESCAPE.sub(lambda found: " " if found[1] in "nN" else found[1], text))
+    return one_line(_ESCAPE.sub(lambda match: " " if match[1] in "nN" else match[1], text))

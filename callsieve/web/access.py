@@ -234,8 +234,8 @@ class _Visit(NamedTuple):
 
 
 def _visit_of(db: sqlite3.Connection, token: str, now: float, lifetime: Lifetime, settings: Settings) -> _Visit | None:
-    found = session_of(db, token, now, lifetime)
-    return _Visit(*found, window_of(db, settings, now), count_live(db)) if found else None
+    session = session_of(db, token, now, lifetime)
+    return _Visit(*session, window_of(db, settings, now), count_live(db)) if session else None
 
 
 def _to_login(req: PageRequest, page: Page) -> Response:

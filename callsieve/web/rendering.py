@@ -46,7 +46,7 @@ DAY_SECONDS = 86400.0
 
 def mask_numbers(text: str) -> str:
     """Mask everything in a text that looks like a phone number."""
-    return _NUMBER_IN_TEXT.sub(lambda found: found["day"] or masked(re.sub(r"[^+0-9]", "", found[0])), text)
+    return _NUMBER_IN_TEXT.sub(lambda match: match["day"] or masked(re.sub(r"[^+0-9]", "", match[0])), text)
 
 
 def _mask_for(context: Context, number: str | None) -> str:
@@ -296,12 +296,12 @@ class Cache(Generic[T]):
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._found: dict[str, tuple[float, T]] = {}
+        self._cached: dict[str, tuple[float, T]] = {}
         self._finding: dict[str, asyncio.Task[T]] = {}
 
     async def get(self, key: str, find: Callable[[], Awaitable[T]]) -> T:
         """Return the cached value, or compute it with `find`. Raise the error of `find` if there is no old value."""
-        at, value = self._found.get(key, (-STALE_SECONDS, None))
+        at, value = self._cached.get(key, (-STALE_SECONDS, None))
         age = time.monotonic() - at
         if age < self._seconds and value is not None:
             return value
@@ -315,7 +315,7 @@ class Cache(Generic[T]):
 
     async def _find(self, key: str, find: Callable[[], Awaitable[T]]) -> T:
         value = await find()
-        self._found[key] = (time.monotonic(), value)
+        self._cached[key] = (time.monotonic(), value)
         return value
 
 

@@ -199,14 +199,14 @@ class PageRequest:
         """Translate one of the program's own texts into the visitor's language."""
         return self.state.templates.say(text, self.language)
 
-    def go(self, path: str, said: str = "") -> Response:
-        """Redirect to a page after a change. `said`: the key of a message in the menu.
+    def go(self, path: str, message: str = "") -> Response:
+        """Redirect to a page after a change. `message`: the key of a message in the menu.
 
         The page also shows the last change of this request, with a button to undo it.
         """
-        assert not said or said in self.state.service(Menu).messages, said
-        query = {"said": said} if said else {}
-        if said and self.made:
+        assert not message or message in self.state.service(Menu).messages, message
+        query = {"said": message} if message else {}
+        if message and self.made:
             query["change"] = str(self.made[-1])
         return RedirectResponse(f"{path}{'&' if '?' in path else '?'}{urlencode(query)}" if query else path, 303)
 

@@ -64,7 +64,7 @@ class StoreClient:
             return self._store
         if self._opening is None or self._opening.done():
             self._opening = asyncio.ensure_future(self._opened())
-            self._opening.add_done_callback(_look_at)
+            self._opening.add_done_callback(_retrieve_error)
         # Opening continues when a request gives up. Otherwise a slow store would never become open.
         return await asyncio.shield(self._opening)
 
@@ -87,7 +87,7 @@ class StoreClient:
         return files_of(self._path) == self._files
 
 
-def _look_at(opening: asyncio.Future[Store]) -> None:
+def _retrieve_error(opening: asyncio.Future[Store]) -> None:
     """Retrieve the error of a failed opening, so that asyncio does not log it. Waiting requests receive it anyway."""
     if not opening.cancelled():
         opening.exception()

@@ -168,7 +168,7 @@ def machine_hang_ups(outcomes: Iterable[OutcomeRecord]) -> tuple[HangUps, ...]:
 
     Calls with talk times in whole seconds, as in CDRs, are ignored.
     """
-    calls = sorted((outcome.talk_seconds, outcome.linkedid) for outcome in outcomes if _is_ended_there(outcome))
+    calls = sorted((outcome.talk_seconds, outcome.linkedid) for outcome in outcomes if _did_callee_end(outcome))
     times = [seconds for seconds, _ in calls]
     clusters: list[HangUps] = []
     first = 0
@@ -200,7 +200,7 @@ def days_without(days: Iterable[OwnDay], calls: Iterable[OutcomeRecord]) -> tupl
     return tuple(by_day.values())
 
 
-def _is_ended_there(outcome: OutcomeRecord) -> bool:
+def _did_callee_end(outcome: OutcomeRecord) -> bool:
     return (
         outcome.direction is Direction.OUTBOUND
         and outcome.disposition is Disposition.ANSWERED

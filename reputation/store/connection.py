@@ -264,7 +264,7 @@ class ConnectionThread:
         self._waiting: SimpleQueue[tuple[asyncio.Future[Any], Callable[..., Any], tuple[Any, ...]] | None]
         self._waiting = SimpleQueue()
         self._answered: deque[tuple[asyncio.Future[Any], Any, BaseException | None]] = deque()
-        self._is_told = False
+        self._is_notified = False
         Thread(target=self._work, name=name).start()
 
     def run(self, fn: Callable[[*Ts], T], *args: *Ts) -> asyncio.Future[T]:
@@ -284,13 +284,13 @@ class ConnectionThread:
                 self._answered.append((future, fn(*args), None))
             except BaseException as error:  # noqa: BLE001 (raised in the waiting task)
                 self._answered.append((future, None, error))
-            if not self._is_told:  # otherwise the loop is on its way and will take this answer too
-                self._is_told = True
+            if not self._is_notified:  # otherwise the loop is on its way and will take this answer too
+                self._is_notified = True
                 with contextlib.suppress(RuntimeError):  # the loop and all waiting tasks have ended
                     self._loop.call_soon_threadsafe(self._hand_over)
 
     def _hand_over(self) -> None:
-        self._is_told = False
+        self._is_notified = False
         while self._answered:
             future, result, error = self._answered.popleft()
             if future.done():  # nobody waits for it any more

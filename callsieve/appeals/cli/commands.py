@@ -134,7 +134,7 @@ def _deadline(appeal: Appeal, now: float) -> Cell:
 
 
 def _mark(mark: Mark, tombstones: list[Tombstone]) -> str:
-    wrong = ", corrected" if any(stone.covers(mark.reporter, mark.at) for stone in tombstones) else ""
+    wrong = ", corrected" if any(tombstone.covers(mark.reporter, mark.at) for tombstone in tombstones) else ""
     return f"{mark.category or 'spam'} by {mark.reporter}, {when(mark.at)} ({mark.auth_class.value}{wrong})"
 
 

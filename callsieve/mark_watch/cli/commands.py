@@ -50,7 +50,7 @@ AT_ONCE: Final = 4  # requests to one source: half of what calls may make at a t
 class LabelAnswers(NamedTuple):
     """The labels from look-up sources. `failures`: each source that did not answer for all numbers, with the reason."""
 
-    looks: tuple[LabelCheck, ...]
+    checks: tuple[LabelCheck, ...]
     failures: tuple[tuple[str, str], ...]
 
 
@@ -59,7 +59,7 @@ class _Round:
     source: AskedSource
     left: deque[str]
     count: int
-    looks: list[LabelCheck] = field(default_factory=list)
+    checks: list[LabelCheck] = field(default_factory=list)
     failure: str = ""
     in_order: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -80,10 +80,10 @@ async def _ask(loaded: Loaded, numbers: Sequence[str], now: float, seconds: floa
                 await asyncio.gather(*workers)
         except TimeoutError:
             for work in rounds:
-                if len(work.looks) < work.count and not work.failure:
-                    work.failure = f"the time limit was reached before {work.count - len(work.looks)} numbers"
+                if len(work.checks) < work.count and not work.failure:
+                    work.failure = f"the time limit was reached before {work.count - len(work.checks)} numbers"
     failures = tuple((work.source.name, work.failure) for work in rounds if work.failure)
-    return LabelAnswers(tuple(check for work in rounds for check in work.looks), failures)
+    return LabelAnswers(tuple(check for work in rounds for check in work.checks), failures)
 
 
 def _last_seen(loaded: Loaded) -> Mapping[tuple[str, str], float]:
@@ -108,16 +108,16 @@ async def _work(loaded: Loaded, turn: _Round, fetch: Fetch, now: float) -> None:
         try:
             if not may_ask:
                 raise BadAnswer("the daily limit of label checks is reached (watch_limit)")
-            turn.looks.append(await _look(turn.source, fetch, number, now))
+            turn.checks.append(await _check(turn.source, fetch, number, now))
         except (Unreachable, BadAnswer) as error:
             turn.failure = turn.failure or str(error)
 
 
-async def _look(source: AskedSource, fetch: Fetch, number: str, now: float) -> LabelCheck:
+async def _check(source: AskedSource, fetch: Fetch, number: str, now: float) -> LabelCheck:
     table = source.source.table
     answer = await fetch(source.source.request_about(number, source.token), table.private)
-    said = source.source.parse_answer(number, answer.status, answer.body)
-    label = (said.category or "spam") if said.verdict == SPAM else ""
+    opinion = source.source.parse_answer(number, answer.status, answer.body)
+    label = (opinion.category or "spam") if opinion.verdict == SPAM else ""
     return LabelCheck(number, table.name, now, label, kind=LabelCheckKind.ASKED)
 
 
@@ -193,7 +193,7 @@ def ask(as_json: options.JsonOption = False, config: options.ConfigOption = None
     asked = ask_all_sources(loaded, numbers, time.time())
     for name, problem in asked.failures:
         warn(f"{name} did not answer: {problem}")
-    noted = options.perform(loaded, operations.note_all, asked.looks, existing=True)
+    noted = options.perform(loaded, operations.note_all, asked.checks, existing=True)
     if as_json:
         failures = [{"source": name, "problem": problem} for name, problem in asked.failures]
         options.print_json({"looks": noted.looks, "changed": noted.changed, "failures": failures})

@@ -94,7 +94,7 @@ async def add(req: PageRequest) -> Response:
     return req.go(f"/own/{done.own_number.number}", "own-added")
 
 
-def stepping(operation: Operation, request_of: Callable[[str, Mapping[str, str]], Any], said: str) -> Handler:
+def stepping(operation: Operation, request_of: Callable[[str, Mapping[str, str]], Any], message: str) -> Handler:
     """Return a handler that performs an operation on the number in the path and redirects to the number's page."""
 
     async def handle(req: PageRequest) -> Response:
@@ -104,7 +104,7 @@ def stepping(operation: Operation, request_of: Callable[[str, Mapping[str, str]]
         except Refused as refused:
             return await page_of_number(req, problem_in_words(refused))
         path = "/own" if operation is operations.remove else f"/own/{number}"
-        return req.go(path, said if done.change_id is not None else "")
+        return req.go(path, message if done.change_id is not None else "")
 
     return handle
 
@@ -190,7 +190,7 @@ async def leaflet(req: PageRequest) -> Response:
     return document_response(req, leaflet_page(req.language, req.state.loaded.settings), "leaflet")
 
 
-async def show_wishes(req: PageRequest, problem: str | Wording = "") -> Response:
+async def show_requests(req: PageRequest, problem: str | Wording = "") -> Response:
     """Show the do-not-call list. `problem`: error message of a form."""
     text = req.query.get("q", "").strip()[:LONGEST]
     number = number_of(text, req.state.loaded.settings.numbers.region) if text else None
@@ -200,20 +200,20 @@ async def show_wishes(req: PageRequest, problem: str | Wording = "") -> Response
     return req.page("own_numbers/own_do_not_call.html", 422 if problem else 200, **about)
 
 
-async def add_wish(req: PageRequest) -> Response:
+async def add_request(req: PageRequest) -> Response:
     """Add a number to the do-not-call list."""
     number, note = req.form.get("number", "")[:LONGEST], req.form.get("note", "")
     request = DoNotCallEntry(number, _given(req, "after"), note, req.me.extension or "")
     try:
         done = await req.perform(do_not_call.list_number, request)
     except Refused as refused:
-        return await show_wishes(req, problem_in_words(refused))
+        return await show_requests(req, problem_in_words(refused))
     if done.change_id is None:
-        return await show_wishes(req, do_not_call.listed_since_words(done.wish))
+        return await show_requests(req, do_not_call.listed_since_words(done.wish))
     return req.go("/own/do-not-call", "do-not-call")
 
 
-async def remove_wish(req: PageRequest) -> Response:
+async def remove_request(req: PageRequest) -> Response:
     """Remove a number from the do-not-call list."""
     await req.perform(do_not_call.unlist, req.form.get("number", "")[:LONGEST])
     return req.go("/own/do-not-call", "may-call")
@@ -280,9 +280,9 @@ _STEPS: tuple[tuple[str, Handler], ...] = (
 PAGES = (
     Page("GET", "/own/guidance", guidance, Role.OPERATOR),
     Page("GET", "/own/leaflet", leaflet, Role.OPERATOR),
-    Page("GET", "/own/do-not-call", show_wishes, Role.OPERATOR),
-    Page("POST", "/own/do-not-call/add", add_wish, Role.OPERATOR),
-    Page("POST", "/own/do-not-call/remove", remove_wish, Role.OPERATOR),
+    Page("GET", "/own/do-not-call", show_requests, Role.OPERATOR),
+    Page("POST", "/own/do-not-call/add", add_request, Role.OPERATOR),
+    Page("POST", "/own/do-not-call/remove", remove_request, Role.OPERATOR),
     Page("POST", "/own/do-not-call/undo", undoing("/own/do-not-call", DO_NOT_CALL), Role.OPERATOR),
     Page("POST", "/own/{number}/complain", complain, Role.OPERATOR),
     Page("POST", "/own/{number}/no-complaint", take_complaint_back, Role.OPERATOR),

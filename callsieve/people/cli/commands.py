@@ -117,8 +117,10 @@ def _counts(rows: list[Takeover], request: TakeoverRequest) -> str:
 def _show(pbx: FoundPbx, rows: list[Takeover]) -> None:
     for remark in pbx.remarks:
         warn(remark)
-    lines = [(row.state.value, KIND_WORDS[row.kind], row.key, _told(row, pbx)) for row in rows if row.state != "same"]
-    lines += [("trunk", "trunk", trunk.channels, _told_trunk(trunk)) for trunk in pbx.trunks]
+    lines = [
+        (row.state.value, KIND_WORDS[row.kind], row.key, _change_words(row, pbx)) for row in rows if row.state != "same"
+    ]
+    lines += [("trunk", "trunk", trunk.channels, _trunk_words(trunk)) for trunk in pbx.trunks]
     if lines:
         table = [({"yours": "kept", "trunk": ""}.get(state, state), *line) for state, *line in lines]
         print_table(("", "what", "which", "on the PBX"), table, keep=(0, 1, 2))
@@ -142,18 +144,18 @@ def _show_missing_trunks(pbx: FoundPbx) -> None:
             say_command(line)
 
 
-def _told(row: Takeover, pbx: FoundPbx) -> str:
+def _change_words(row: Takeover, pbx: FoundPbx) -> str:
     if row.after is None:
-        return f"no longer exists; was: {_said(row.before)}"
-    words = _said(row.after, pbx.rings.get(row.key, ()))
+        return f"no longer exists; was: {_entry_words(row.before)}"
+    words = _entry_words(row.after, pbx.rings.get(row.key, ()))
     if row.state is TakeoverState.YOURS:
-        return f"{words}; your entry: {_said(row.before)}"
+        return f"{words}; your entry: {_entry_words(row.before)}"
     if row.state is TakeoverState.CHANGED:
-        return f"{words}; was: {_said(row.before)}"
+        return f"{words}; was: {_entry_words(row.before)}"
     return words
 
 
-def _said(entry: Person | Did | None, rings: Sequence[str] = ()) -> str:
+def _entry_words(entry: Person | Did | None, rings: Sequence[str] = ()) -> str:
     """Return a person or DID as text. For a DID without callee and groups, the text names the phones in `rings`."""
     if parts := ", ".join(_parts(entry)):
         return parts
@@ -174,7 +176,7 @@ def _parts(entry: Person | Did | None) -> Iterator[str]:
             yield "not screened"
 
 
-def _told_trunk(trunk: FoundTrunk) -> str:
+def _trunk_words(trunk: FoundTrunk) -> str:
     return f"in the settings as {trunk.described}" if trunk.described else UNDESCRIBED
 
 

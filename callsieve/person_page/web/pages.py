@@ -80,8 +80,8 @@ async def wrong(req: PageRequest) -> Response:
     return _back(req, "me-wrong")
 
 
-def marking(verdict: Verdict, said: str) -> Handler:
-    """Return a handler that marks the number of a call. `said`: the code of the message to show afterwards."""
+def marking(verdict: Verdict, message: str) -> Handler:
+    """Return a handler that marks the number of a call. `message`: the code of the message to show afterwards."""
 
     async def handle(req: PageRequest) -> Response:
         number = await _number(req)
@@ -91,18 +91,18 @@ def marking(verdict: Verdict, said: str) -> Handler:
             if refused.code == MarkRefusal.CONTACT:  # do not tell whose contact the number is
                 raise Refused(refused.code, NOT_MARKED) from None
             raise
-        return _back(req, said)
+        return _back(req, message)
 
     return handle
 
 
-def listing(list_name: ListName, said: str) -> Handler:
-    """Return a handler that puts a call's number on one of the person's lists. `said`: the message's code."""
+def listing(list_name: ListName, message: str) -> Handler:
+    """Return a handler that puts a call's number on one of the person's lists. `message`: the message's code."""
 
     async def handle(req: PageRequest) -> Response:
         number = await _number(req)
         await req.perform(add_personal, PersonalRequest(list_name, number, req.owner.extension))
-        return _back(req, said)
+        return _back(req, message)
 
     return handle
 
@@ -126,12 +126,12 @@ async def remove_from_list(req: PageRequest) -> Response:
     return _back(req, "me-off-list")
 
 
-def switching(code: str, *, is_wished: bool, said: str) -> Handler:
-    """Return a handler that sets or clears a setting of the person's phone. `said`: the message's code."""
+def switching(code: str, *, is_wished: bool, message: str) -> Handler:
+    """Return a handler that sets or clears a setting of the person's phone. `message`: the message's code."""
 
     async def handle(req: PageRequest) -> Response:
         await req.perform(choose_setting, SettingRequest(req.owner.extension, code, is_wished))
-        return req.go(HOME, said)
+        return req.go(HOME, message)
 
     return handle
 
@@ -176,9 +176,9 @@ def _asked(req: PageRequest) -> Asked:
     return Asked(req.owner, req.state.loaded, req.now)
 
 
-def _back(req: PageRequest, said: str) -> Response:
+def _back(req: PageRequest, message: str) -> Response:
     path = local_path(req.form.get("back"), HOME).partition("?")[0]
-    return req.go(path if path in (HOME, LISTS) else HOME, said)
+    return req.go(path if path in (HOME, LISTS) else HOME, message)
 
 
 async def _number(req: PageRequest) -> str:
@@ -206,10 +206,10 @@ PAGES = (
     _own("POST", "/me/calls/{call}/block", listing(ListName.BLOCK, "me-block")),
     _own("POST", "/me/lists/add", add_to_list),
     _own("POST", "/me/lists/remove", remove_from_list),
-    _own("POST", "/me/quiet/on", switching("quiet", is_wished=True, said="me-quiet-on")),
-    _own("POST", "/me/quiet/off", switching("quiet", is_wished=False, said="me-quiet-off")),
-    _own("POST", "/me/warnings/on", switching("whispers", is_wished=False, said="me-whispers-on")),
-    _own("POST", "/me/warnings/off", switching("whispers", is_wished=True, said="me-whispers-off")),
+    _own("POST", "/me/quiet/on", switching("quiet", is_wished=True, message="me-quiet-on")),
+    _own("POST", "/me/quiet/off", switching("quiet", is_wished=False, message="me-quiet-off")),
+    _own("POST", "/me/warnings/on", switching("whispers", is_wished=False, message="me-whispers-on")),
+    _own("POST", "/me/warnings/off", switching("whispers", is_wished=True, message="me-whispers-off")),
     _own("POST", "/me/expect/on", expect),
     _own("POST", "/me/expect/off", stop_expecting),
     _own("POST", "/me/undo", undo),

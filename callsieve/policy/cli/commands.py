@@ -406,12 +406,12 @@ def _show_one(case: Tried) -> None:
         return
     say(Text("FAIL  ", "bold red"), case.name)
     for key, expected, got in case.differs:
-        say(f"        {key}: expected {_told(expected)}, got {_told(got)}")
+        say(f"        {key}: expected {_value_words(expected)}, got {_value_words(got)}")
     capped = f", limited: {decision.capped_by}" if decision.capped_by else ""
     say(
         dim(f"        policy {decision.policy}: {decision.would_be.word} by {decision.rule}: {decision.reason}{capped}")
     )
 
 
-def _told(value: Any) -> str:
+def _value_words(value: Any) -> str:
     return "nothing" if value == "" else str(value)

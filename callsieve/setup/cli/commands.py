@@ -199,8 +199,8 @@ def _show_trunks(known: list[PbxTrunk], free: list[PbxTrunk]) -> None:
         say(f"  {number} {trunk.name}: {about}")
 
 
-def _named(names: list[str], found: list[PbxTrunk]) -> list[PbxTrunk]:
-    known = {trunk.name: trunk for trunk in found}
+def _named(names: list[str], trunks: list[PbxTrunk]) -> list[PbxTrunk]:
+    known = {trunk.name: trunk for trunk in trunks}
     for name in names:
         if name not in known:
             raise CommandError(f"--trunk {shown(name)}: Asterisk has no such trunk{nearest(name, known)}")

@@ -18,7 +18,7 @@ from reputation.users import Role, Scope
 async def show(req: ApiRequest) -> SystemStatus:
     """Return whether calls are screened now, and the problems."""
     context = req.context
-    status = await req.in_thread(_look, context.loaded, context.at, checks_of(req.state.service(Capabilities)))
+    status = await req.in_thread(_status_of, context.loaded, context.at, checks_of(req.state.service(Capabilities)))
     if context.role >= Role.OPERATOR:
         return status
     trouble, not_known = (tuple(map(_masked, checks)) for checks in (status.trouble, status.not_known))
@@ -29,7 +29,7 @@ def _masked(check: Check) -> Check:
     return replace(check, detail=mask_numbers(str(check.detail)), remedy=mask_numbers(str(check.remedy)))
 
 
-def _look(loaded: Loaded, now: float, checks: list[HealthCheck]) -> SystemStatus:
+def _status_of(loaded: Loaded, now: float, checks: list[HealthCheck]) -> SystemStatus:
     return system_status(status_of(CheckContext(loaded, not_asked, now), loaded, checks), program_version())
 
 

@@ -44,7 +44,7 @@ class SettingsShown:
     """The settings in the file, and the settings with default values."""
 
     file: str
-    is_there: bool
+    exists: bool
     written: tuple[SettingShown, ...]
     defaults: tuple[SettingShown, ...]
 

@@ -24,10 +24,10 @@ async def switch_on(req: PageRequest) -> Response:
     return await _done(req, await asyncio.to_thread(operations.switch_on, req.context), "switched-on")
 
 
-async def _done(req: PageRequest, switched: Switched, said: str) -> Response:
+async def _done(req: PageRequest, switched: Switched, message: str) -> Response:
     if switched.done is not None:
         await req.perform(note, switched.done)
-    return req.go(local_path(req.form.get("back")).partition("?")[0], said)
+    return req.go(local_path(req.form.get("back")).partition("?")[0], message)
 
 
 PAGES = (

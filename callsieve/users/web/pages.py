@@ -88,7 +88,7 @@ async def remove(req: PageRequest) -> Response:
 
 
 async def _change(
-    req: PageRequest, operation: Callable[[sqlite3.Connection, Context, R], object], request: R, said: str
+    req: PageRequest, operation: Callable[[sqlite3.Connection, Context, R], object], request: R, message: str
 ) -> Response:
     try:
         await req.perform(operation, request)
@@ -96,7 +96,7 @@ async def _change(
         if refused.code == "no-such-user":
             raise NotFound from None  # the path names no user
         raise
-    return req.go("/users", said)
+    return req.go("/users", message)
 
 
 async def _hashed(req: PageRequest, name: str) -> str:

@@ -277,7 +277,7 @@ def test_a_limit_below_the_count_comes_round_to_all_numbers(callsieve: Program) 
         for day in (0, 1):
             asked = ask_all_sources(loaded, [OWN, OTHER], now + day * 86_400)
             with open_store(callsieve.store) as db, transaction(db):
-                for look_ in asked.looks:
+                for look_ in asked.checks:
                     record_label_check(db, look_)
     assert {check.number for check in callsieve.read(latest_label_checks)} == {OWN, OTHER}
 
@@ -288,7 +288,7 @@ def test_a_source_that_never_answers_ends_with_the_time(callsieve: Program) -> N
         settings = parse_settings(SOURCE.format(name="a", port=silent.getsockname()[1], limit=1), "test")
         loaded = Loaded(settings=settings, file=None, state=callsieve.store.parent)
         asked = ask_all_sources(loaded, [OWN], time.time(), seconds=0.2)
-    assert (asked.looks, [name for name, _ in asked.failures]) == ((), ["a"])
+    assert (asked.checks, [name for name, _ in asked.failures]) == ((), ["a"])
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from callsieve.doctor.finding import CheckContext
 from callsieve.imports.operations import ImportKind
-from callsieve.people.cli.commands import _told
+from callsieve.people.cli.commands import _change_words
 from callsieve.people.operations import Takeover, TakeoverState
 from callsieve.people.pbx import PbxKind, read_pbx
 from callsieve.settings import Loaded, Settings, TrunkTable
@@ -74,5 +74,5 @@ def test_whom_a_number_of_no_group_rings(tmp_path: Path) -> None:
     }
     assert found.rings == {"+12015550100": ("201", "202")}
     rows = [Takeover(ImportKind.DIDS, did.number, TakeoverState.NEW, None, did) for did in found.dids]
-    does_not_say = ["the dialplan does not say" in _told(row, found) for row in rows]
+    does_not_say = ["the dialplan does not say" in _change_words(row, found) for row in rows]
     assert does_not_say == [False, True, False]
