@@ -171,10 +171,7 @@ def dial_options_of(decision: Decision, per_phone: PerPhone, ask: str = "") -> s
 
 
 def ask_of(call: IncomingCall, decision: Decision, site: Site) -> str:
-    """Return which question a challenged caller is asked; empty: none.
-
-    Only callers who withhold their number are asked for it.
-    """
+    """Return the question for a challenged caller, or an empty text. Callers who show a number are not asked for it."""
     if decision.action is not CHALLENGE:
         return ""
     ask = decision.ask or site.ask
@@ -214,8 +211,7 @@ def answer_to_screen(
 ) -> bytes:
     """Return the answer to `/screen`, without empty variables. `decision_id` is empty if the decision was not recorded.
 
-    Variables with free text or many endpoints come first, in order of importance. A single command at the end sets all
-    other variables.
+    Variables with free text or many endpoints come first, by importance. A single command at the end sets all others.
     """
     ask = ask_of(call, decision, site)
     shown = shown_of(call, decision, site.display)

@@ -115,7 +115,7 @@ class Display:
 class Shown(NamedTuple):
     """The texts that phones show for a call. `label` is the tag alone, `tagged` the whole line with the tag.
 
-    `plain` is the line without a tag, for callees who know the caller; empty: the phone shows the name as received.
+    `plain` is the line without a tag, for callees who know the caller. If empty, the phone shows the name as received.
     """
 
     label: str = ""
@@ -155,7 +155,7 @@ def label_of(decision: Decision, display: Display) -> str:
 
 
 def word_against(decision: Decision) -> str:
-    """Return the key of the tag's text: for the number's category, its range's purpose, `spam` or `unknown`."""
+    """Return the key of the tag's text: the number's category, else its range's purpose, else `spam` or `unknown`."""
     purpose = decision.purpose if decision.category is None else None
     if purpose is not None and (purpose in AGAINST_CALLERS or not _is_bad(decision)):
         return f"plan-{purpose.value}"

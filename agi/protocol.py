@@ -59,10 +59,9 @@ class ProtocolError(Exception):
 class Request:
     """A request from the dialplan. Its values are untrusted.
 
-    Attributes:
-        path: The path of `agi://host/screen`, or the file name of a classic script.
-        variables: Asterisk's header lines by name, for instance `agi_callerid`.
-        accepted_at: The monotonic time of the accept, from which the deadline counts; None without a deadline.
+    `path`: the path of `agi://host/screen`, or the file name of a classic script. `variables`: Asterisk's header lines
+    by name, for instance `agi_callerid`. `accepted_at`: the monotonic time of the accept, from which the deadline
+    counts; None without a deadline.
     """
 
     path: str

@@ -43,8 +43,7 @@ def set_variables(pairs: dict[str, str] | Sequence[tuple[str, str]]) -> bytes:
     """Return the AGI commands that set these variables in order, for a single write.
 
     Consecutive values of a fixed alphabet are set by one `EXEC MSet`, other values by `SET VARIABLE`. The result has at
-    most COMMAND_LIMIT bytes. Free text is shortened before quoting, the last value first, so pass important values
-    first.
+    most COMMAND_LIMIT bytes: free text is shortened before quoting, the last (least important) value first.
 
     Raises:
         ValueError: A name is not [A-Z_]+, or the commands do not fit even with empty values. Both are bugs.

@@ -60,7 +60,7 @@ Q = TypeVar("Q")
 
 
 class LookUps(Protocol):
-    """Asks external sources about unknown callers. The sources' answers are then read from the store."""
+    """The look-up of unknown callers at external sources. The sources' answers are then read from the store."""
 
     async def ask(self, number: str, give_up_at: float) -> bool:
         """Look the number up. Return whether the store has new facts about it. `give_up_at`: a monotonic time."""
@@ -112,14 +112,14 @@ class Knowledge(Protocol):
     async def apply_feature_code(self, endpoint: str, code: str, at: float, give_up_at: float) -> str:
         """Apply a feature code of CODES. Return the name of the spoken confirmation.
 
-        Raise TimeoutError if the change is not stored by the monotonic time `give_up_at`. The change is then dropped.
+        Raise TimeoutError and drop the change if it is not stored by the monotonic time `give_up_at`.
         """
         ...
 
     async def prove_by_call(self, keyed: KeyedCode, at: float, give_up_at: float) -> bool:
         """Return whether the caller keyed the code for this number. If so, record that the caller controls the number.
 
-        Raise TimeoutError if the record is not stored by the monotonic time `give_up_at`. The record is then dropped.
+        Raise TimeoutError and drop the record if it is not stored by the monotonic time `give_up_at`.
         """
         ...
 
@@ -130,8 +130,7 @@ class Knowledge(Protocol):
     async def make_passcode(self, endpoint: str, at: float, give_up_at: float) -> str | None:
         """Return a new passcode for the personal page of the endpoint's person; None if nobody has the endpoint.
 
-        Raise TimeoutError if the passcode is not stored by the monotonic time `give_up_at`. The passcode is then
-        dropped.
+        Raise TimeoutError and drop the passcode if it is not stored by the monotonic time `give_up_at`.
         """
         ...
 

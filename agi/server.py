@@ -2,19 +2,16 @@
 
     accepted -> READING the header block -> DECIDING -> answered in one write -> SETTLED until Asterisk closes
 
-Every call has one deadline, counted from the moment its connection was accepted, and every failure ends in the
-fail-open answer. After the answer the server closes its half of the connection. Asterisk reads several commands at
-once, but runs the second only after it receives more from the server, or the end of input (res_agi.c, run_agi).
-Asterisk's replies are read until it closes too: closing with unread replies would send a reset, which can destroy
-commands that Asterisk has not read yet. A decision is finished even if the caller has hung up, so that a mark keyed at
-the last moment is stored.
+Every call has one deadline, counted from the accept of its connection, and every failure ends in the fail-open answer.
+After the answer the server closes its half of the connection, because Asterisk runs the second command only after more
+input or the end of input (res_agi.c, run_agi). Asterisk's replies are read until it closes, too: closing with unread
+replies would send a reset, which can destroy commands that Asterisk has not read yet. A decision is finished even if
+the caller has hung up, so that a mark keyed at the last moment is stored.
 
 Only Asterisk's user, root and the service's own user get decisions. The kernel tells which user connects (agi.sockets)
 before anything else is done. Other users get the fail-open answer, except to `/status`. Only a few of their connections
 are kept open, so that calls do not wait behind them. A connection is counted as a call when its request is complete.
 Incomplete connections are limited too, and the oldest is closed first, because Asterisk sends its request at once.
-
-A call costs one object and at most one task. One timer of the server ends phases that take too long.
 """
 
 import asyncio
@@ -89,8 +86,7 @@ class AgiServer:
 
     `handle` returns the commands to send, or an awaitable of the commands, which takes more time. `header_seconds`
     and `deadline_seconds` count from the accept. `users`: the user IDs that get decisions. A request that carries
-    `key` gets a decision for any user. `is_blind`: the kernel cannot name the user of a TCP connection, so nobody gets
-    a decision over TCP.
+    `key` gets a decision for any user. `is_blind`: the kernel cannot name TCP users, so nobody gets a decision by TCP.
     """
 
     handle: Handler

@@ -88,10 +88,7 @@ class Site:
         return next((known.region for known in self.trunks if known.name == trunk), self.region)
 
     def reject_on(self, trunk: str | None) -> str:
-        """Return the key of SIP_CODE_BY_REJECT for a trunk.
-
-        For an unknown trunk, return the key that all trunks share, or 603.
-        """
+        """Return the key of SIP_CODE_BY_REJECT for a trunk; if it is unknown, the key that all trunks share, or 603."""
         described = next((known.reject for known in self.trunks if known.name == trunk), None)
         if described is not None:
             return described

@@ -155,8 +155,7 @@ class Acceptor:
     """Accepts connections and passes each to `admit`, with the peer's address and the local address.
 
     One connection is accepted per turn of the event loop, so that earlier calls are served in between. asyncio's server
-    would create a transport for every connection first. Accepted sockets are in blocking mode. `listener` is in
-    non-blocking mode, and `stop` closes it.
+    would create a transport for every connection first. Accepted sockets block. `listener` does not; `stop` closes it.
     """
 
     listener: socket.socket

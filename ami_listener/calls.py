@@ -34,7 +34,7 @@ class CallKind(Enum):
 
 
 def kind_of(channel_name: str, trunk: str | None) -> CallKind:
-    """Return the kind of a channel. `trunk` is the name of the trunk that the channel belongs to, if any."""
+    """Return the kind of a channel. `trunk`: the name of the trunk that the channel belongs to, or None."""
     if trunk is not None:
         return CallKind.TRUNK
     return CallKind.NOBODY if channel_name.partition("/")[0] in _NOBODY else CallKind.PHONE
@@ -123,10 +123,7 @@ class Call:
             self.direction, self.dialled = Direction.INTERNAL, exten
 
     def dial(self, dest: Channel, number: str, presented: str) -> None:
-        """Record that Asterisk calls the channel `dest`.
-
-        A `dest` on a trunk makes the call outbound or forwarded.
-        """
+        """Record that Asterisk calls the channel `dest`. If `dest` is on a trunk, the call is outbound or forwarded."""
         if dest.kind is not CallKind.TRUNK:
             return
         if self.direction is Direction.INBOUND:

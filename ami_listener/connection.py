@@ -110,7 +110,7 @@ class AmiProtocol(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        """Put events into the inbox, and pass responses to the senders of their actions."""
+        """Put events into the inbox, and pass each response to the sender of its action."""
         if self.lost.done():
             return
         self.received_bytes += len(data)

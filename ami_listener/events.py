@@ -34,14 +34,14 @@ class NewState(NamedTuple):
 
 
 class NewCallerId(NamedTuple):
-    """The caller ID of a channel has changed."""
+    """Event: the caller ID of a channel has changed."""
 
     channel: ChannelRef
     presentation: Presentation
 
 
 class DialBegin(NamedTuple):
-    """Asterisk calls `number` on the channel `dest`. `presented`: the caller's number that the called party sees."""
+    """Event: Asterisk calls `number` on channel `dest`. `presented`: the caller's number that the called party sees."""
 
     channel: ChannelRef | None
     dest: ChannelRef
@@ -76,7 +76,7 @@ class BridgeDestroyed(NamedTuple):
 
 
 class BridgeEnter(NamedTuple):
-    """A channel has entered a bridge. In a `holding` bridge (parking) the members do not hear each other."""
+    """Event: a channel has entered a bridge. In a `holding` bridge (parking) the members do not hear each other."""
 
     channel: ChannelRef
     bridge: str
@@ -84,14 +84,14 @@ class BridgeEnter(NamedTuple):
 
 
 class BridgeLeave(NamedTuple):
-    """A channel has left a bridge."""
+    """Event: a channel has left a bridge."""
 
     channel: ChannelRef
     bridge: str
 
 
 class HangupRequest(NamedTuple):
-    """The far end of a channel hangs up. Before the answer, the dialplan may have hung up instead (PJSIPHangup)."""
+    """Event: the far end of a channel hangs up. Before the answer, it may be the dialplan instead (PJSIPHangup)."""
 
     channel: ChannelRef
     cause: int | None
@@ -114,33 +114,33 @@ class Transfer(NamedTuple):
 
 
 class Pickup(NamedTuple):
-    """`channel` has picked up the call that rang at `target`."""
+    """Event: `channel` has picked up the call that rang at `target`."""
 
     channel: ChannelRef
     target: ChannelRef
 
 
 class Parked(NamedTuple):
-    """A channel has been parked."""
+    """Event: a channel has been parked."""
 
     channel: ChannelRef
 
 
 class QueueJoined(NamedTuple):
-    """A channel has joined a queue."""
+    """Event: a channel has joined a queue."""
 
     channel: ChannelRef
     queue: str
 
 
 class ConferenceJoined(NamedTuple):
-    """A channel has joined a conference."""
+    """Event: a channel has joined a conference."""
 
     channel: ChannelRef
 
 
 class MessageWaiting(NamedTuple):
-    """How many new messages a mailbox has, and the channel that changed this count, if known."""
+    """Event: the count of new messages in a mailbox has changed. Asterisk may name the channel that changed it."""
 
     channel: ChannelRef | None
     mailbox: str

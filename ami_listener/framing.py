@@ -4,7 +4,7 @@
 
 A packet is a block of `Name: value` lines up to an empty line. Bytes are decoded only when a packet is complete, so a
 character may be split between two reads. If a name occurs twice, the first value is used, because the second may have
-been injected with a caller's text. A packet has about 20 fields and an event needs 5: `some` searches only for these.
+been injected with a caller's text.
 
 The connection only appends to the queue, so Asterisk's output is always read, however slow the consumer is. Asterisk
 disconnects a client that does not read for a second.
@@ -49,7 +49,7 @@ class Packet(NamedTuple):
             return dict([(name, value.removeprefix(" ")) for name, colon, value in map(_partition, lines) if colon])
 
     def some(self, named: Names) -> dict[str, str]:
-        """Return the fields in `named` that the packet has, by name. `fields_named` creates `named`."""
+        """Return the fields in `named` that the packet has, by name. An event needs 5 of about 20 fields."""
         text, fields = self.text, {}
         for name, beginning, length in named:
             start = text.find(beginning)
@@ -162,7 +162,7 @@ class Received(NamedTuple):
 
 
 class Gap(NamedTuple):
-    """A gap in the events, which began at `since`. Calls in progress at `at` are therefore known only in part."""
+    """A gap in the events, which began at `since`. Only a part is known of calls that were in progress at `at`."""
 
     at: float
     since: float

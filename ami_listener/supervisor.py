@@ -66,9 +66,8 @@ class AmiListenerState(StrEnum):
 class Pace:
     """Time limits of the connection. If Asterisk is dead, this is noticed within `ping_seconds + answer_seconds`.
 
-    The wait for a reply is divided into `slices`. If this process was suspended, one slice is lost, and Asterisk is not
-    taken for dead. While other bytes arrive, the reply to a ping may take `patience` times as long, because the reply
-    waits behind these bytes.
+    The wait for a reply has `slices`: if this process was suspended, one slice is lost, and Asterisk is not taken for
+    dead. While other bytes arrive, a reply may take `patience` times as long, because it waits behind these bytes.
     """
 
     connect_seconds: float = 5.0

@@ -1,8 +1,5 @@
 """Follows each call from its events to its outcome. Start here to see how events are assigned to calls.
 
-    tracker = CallTracker(trunk_of)
-    outcomes = tracker.receive(event, at)       the outcomes of calls that the event ended
-
 No I/O and no clock. A channel belongs to the call of its first linkedid, and moves when Asterisk gives the channel
 another linkedid (pick-up, parking, attended transfer). A call is over when its last channel is gone. A call that was
 not seen completely is incomplete and never evidence. All memory is bounded.
@@ -38,7 +35,7 @@ class Held(NamedTuple):
 
 
 class CallTracker:
-    """Tracks all calls of one Asterisk. `trunk_of` returns the name of a channel's trunk, or None."""
+    """Tracks all calls of one Asterisk from their events. `trunk_of` returns the name of a channel's trunk, or None."""
 
     def __init__(
         self, trunk_of: TrunkOf, *, calls_limit: int = CALLS_LIMIT, age_limit_seconds: float = AGE_LIMIT_SECONDS
@@ -82,9 +79,8 @@ class CallTracker:
     def gap(self, at: float) -> list[Outcome]:
         """End every call in progress as incomplete, because the connection is lost or the program stops.
 
-        After reconnecting, CallSieve does not list the calls that continue, because such a list needs a permission that
-        CallSieve avoids (decisions/manager-rights.md). A call that continues is later seen as a call without its
-        beginning.
+        After reconnecting, CallSieve does not ask for a list of calls, which needs a permission that CallSieve avoids
+        (decisions/manager-rights.md). A call that continues is later seen as a call without its beginning.
         """
         for call in list(self._calls.values()):
             call.set_talking(False, at)

@@ -1,8 +1,4 @@
-"""Reads and checks a test case of `callsieve policy test`: its tables `call`, `facts` and `expect`.
-
-A reader takes a TOML value, or raises PolicyError with a short reason. `read_parts` adds the key to the reason, and
-continues with the next value. docs/reference/policies.md describes every key.
-"""
+"""Reads and checks a test case of `callsieve policy test`. docs/reference/policies.md describes every key."""
 
 from __future__ import annotations
 
@@ -96,7 +92,7 @@ def read_amount(value: Any) -> float:
 
 
 class Refusal(NamedTuple):
-    """An error in a value. `path`: the full path of the value's key. `about`: the part of it that the message names."""
+    """An error in a value. `path`: the path of the value's key. `about`: the part of `path` that the message names."""
 
     path: KeyPath
     about: KeyPath
@@ -106,7 +102,7 @@ class Refusal(NamedTuple):
         return f"{'.'.join(step for step in self.about if isinstance(step, str))} {self.words}".lstrip()
 
     def below(self, step: str | int) -> Refusal:
-        """Return the same error with `step` in front of both paths. `step`: the value's key or index in its parent."""
+        """Return the same error with `step`, the value's key or index in its parent, in front of `path` and `about`."""
         return Refusal((step, *self.path), (step, *self.about), self.words)
 
 
@@ -119,12 +115,12 @@ class Refusals(PolicyError):
 
 
 def refused_by(error: PolicyError) -> Sequence[Refusal]:
-    """Return the errors in `error`, which a reader raised. A list or a table can have several."""
+    """Return the errors that `error` contains: several if the reader read a list or a table, otherwise one."""
     return error.refusals if isinstance(error, Refusals) else [Refusal((), (), str(error))]
 
 
 def read_parts(parts: Iterable[tuple[str | int, Reader, Any]], before: Sequence[Refusal] = ()) -> list[Any]:
-    """Read the values of a list or a table. Raise Refusals with all errors, including those in `before`."""
+    """Read the values of a list or a table. Raise Refusals with all errors, including the errors in `before`."""
     values, refusals = [], list(before)
     for step, read, value in parts:
         try:
@@ -155,7 +151,7 @@ def read_keys(keys: Mapping[str, Reader], required: frozenset[str], value: Any) 
 
 
 def read_region(value: Any) -> str:
-    """Check that a value is a region such as `GB`, and return it. National numbers are parsed by the region's plan."""
+    """Check that a value is a region such as `GB`, whose plan is used to parse national numbers. Return the region."""
     if not isinstance(value, str) or not is_possible_region(value):
         raise PolicyError(f"has the unknown region {shown(value)}: write a code such as GB")
     return value
@@ -250,7 +246,7 @@ EXPECT: dict[str, tuple[Reader, Callable[[Decision], Any]]] = {
 
 
 def call_of(table: Mapping[str, Any], home: str) -> tuple[IncomingCall, float]:
-    """Read a call and its time from a `call` table. `home`: the region of numbers if the table gives no region."""
+    """Read a call and its time from a `call` table. `home`: the region for national numbers if the table names none."""
     region = table.get("region", home)
     did, diverted_from = table.get("did"), table.get("diverted_from")
     call = IncomingCall(

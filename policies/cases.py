@@ -1,15 +1,11 @@
 """An operator's own test cases: a call, its facts, and the expected decision. For `callsieve policy test`.
 
-    [[case]]
-    name = "a spammer who called us a minute ago"
-    policy = "cautious"                                     # or `text = '''...'''`: a policy of the case's own
-    call = { caller = "+12017421834", attestation = "C" }
-    facts = { level = "challenge", called_minutes_ago = [1] }
-    expect = { action = "warn", rule = "level-challenge" }
-
-Only the keys of `expect` are compared. An error names the file, the line, the case, the key and the remedy:
-
-    cases.toml: line 4: case 'a spammer': call has no key 'calle' (did you mean caller?)
+[[case]]
+name = "a spammer who called us a minute ago"
+policy = "cautious"                                     # or `text = '''...'''`: a policy of the case's own
+call = { caller = "+12017421834", attestation = "C" }
+facts = { level = "challenge", called_minutes_ago = [1] }
+expect = { action = "warn", rule = "level-challenge" }  # keys that are left out are not compared
 """
 
 from collections.abc import Callable, Mapping
@@ -50,7 +46,7 @@ _TABLES: Mapping[str, Mapping[str, Reader]] = {
 class Trial:
     """A test case with its expected result. `line`: the line in the file on which the test case begins.
 
-    `policy`: the name of a policy. `text`: a complete policy. If both fields are None, the running policy is used.
+    `policy`: the name of a policy. `text`: a complete policy. If both are None, the running policy is used.
     """
 
     name: str

@@ -135,7 +135,7 @@ def single_conditions(conditions: Iterable[Condition]) -> Iterator[Condition]:
 
 
 def implies(narrow: tuple[Condition, ...], wide: tuple[Condition, ...]) -> bool:
-    """Return whether `wide` surely holds when `narrow` holds. Combinations are only compared for equality."""
+    """Return whether `wide` surely holds when `narrow` holds. `any`, `all` and `not` are only compared for equality."""
     return all(any(_covers(w, n) for n in narrow) for w in wide)
 
 

@@ -1,9 +1,6 @@
-"""The input and the result of a decision. Read this file first.
+"""The input and the result of a decision: `decide(call: IncomingCall, facts: Facts, policy, now) -> Decision`.
 
-    decide(call: IncomingCall, facts: Facts, policy: Policy, now: float) -> Decision      (policies/engine.py)
-
-An IncomingCall has the parsed data from Asterisk, Facts the data from the store, and a Decision the action and reason.
-All three are named tuples, because every call creates them, and a frozen dataclass takes three to eight times as long.
+IncomingCall, Facts and Decision are named tuples: a frozen dataclass takes three to eight times as long to create.
 """
 
 from enum import IntEnum
@@ -45,9 +42,9 @@ class IncomingCall(NamedTuple):
     """An incoming call. Only `trunk`, `trusted` and `carrier_counts` can be trusted.
 
     `priority_callback`: whether the call carries `Priority: psap-callback`. `diverted_from`: the number that diverted
-    the call here; `caller` is the original caller. `name`: the name that came with the call, from the carrier or the
-    caller; None if it was not recorded. `withheld`: the number of a caller who withholds it, only for blocklists that
-    may match it. `carrier_counts`: whether reports of the trunk's carrier about the caller count as evidence.
+    the call here; `caller` is the original caller. `name`: the caller's name as the carrier or the caller gave it; None
+    if names were not recorded. `withheld`: the number that the caller withholds, for blocklists that may match withheld
+    numbers. `carrier_counts`: whether reports of the trunk's carrier about the caller count as evidence.
     """
 
     linkedid: str
@@ -73,10 +70,9 @@ class Decision(NamedTuple):
     """A decision with its explanation.
 
     `step`: which step decided (policies.md), 0 for fail-open. `would_be`: the action without observe mode. `observed`:
-    whether observe mode changed the action. `capped_by`: the reason why a limit weakened the policy's action. `name`:
-    the name of a verified caller. `label`: the rule's tag. `ask`: the rule's question for a challenge. `category`: the
-    kind of call according to imported lists. `callee`: the callee's extension, if known. `language`: the callee's
-    language, if known.
+    whether observe mode changed the action. `capped_by`: why a limit weakened the policy's action. `name`: the name of
+    a verified caller. `label`: the rule's tag. `ask`: the rule's question for a challenge. `category`: the kind of call
+    according to imported lists. `callee`, `language`: the callee's extension and language, if known.
     """
 
     action: Action

@@ -1,8 +1,4 @@
-"""Decides about a call: a table of steps in order of precedence (docs/reference/policies.md), without I/O.
-
-A step either decides about a call or passes. The first step that decides wins. Limits weaken only the actions of rules
-and of a policy's default. Read this file after policies/decision.py.
-"""
+"""Decides about a call, without I/O: tries steps in order until a step decides (docs/reference/policies.md)."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -79,7 +75,7 @@ def callee_lists(case: Case) -> Ruling | None:
 
 
 def administrator_lists(case: Case) -> Ruling | None:
-    """Step 4: look for the caller on the administrator's allowlist, then the blocklist; apply the entry's action."""
+    """Apply the administrator's allowlist and then the blocklist, with the action of the matching entry (step 4)."""
     entry = case.facts.allow
     if entry is not None:
         action = ACTION_BY_WORD.get(entry.action or "allow", ALLOW)
@@ -121,11 +117,10 @@ STEPS = (
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """A limit on the action of a rule or of the default. `holds` returns whether the limit applies to a call.
+    """A limit on the action of a rule or of the default. `holds`: returns whether the limit applies to a call.
 
-    `reference` returns the reference of the appeal behind the limit. `only_evidence`: whether the limit applies only to
-    rules about a level or points, because other rules do not depend on the evidence. `only_actions`: the limited
-    actions; empty for all.
+    `reference`: returns the reference of the appeal behind the limit. `only_evidence`: whether the limit applies only
+    to rules about a level or points. `only_actions`: the limited actions; empty for all.
     """
 
     highest: Action
@@ -171,10 +166,8 @@ def is_sampled(case: Case) -> bool:
 
 
 def marked_not_spam(case: Case) -> bool:
-    """Return whether the known callee marked the number as not spam. Such a mark counts like a passed challenge.
-
-    So a wanted automated caller that cannot press a digit gets through.
-    """
+    """Return whether the callee, if known, marked the number as not spam. The mark counts like a passed challenge."""
+    # A wanted automated caller cannot press a digit, so the mark lets it through.
     return Tie.NOT_SPAM in ties_of_callee(case.facts, case.now) and may_relate(case.call, case.facts, case.now)
 
 
@@ -255,7 +248,7 @@ ALL_CAPS, CAPS_OF_LISTS, NO_CAPS = _cap_table(CAPS), _cap_table((INVITATION,)), 
 
 
 def policy_rules(case: Case, policy: Policy) -> tuple[int, Ruling]:
-    """Return the step and the ruling: 8 for the policy's first rule that matches, or else 9 for its default action."""
+    """Return step 8 and the ruling of the policy's first rule that matches, or else step 9 and the default ruling."""
     ruling = policy.table.ruling(case)
     return BY_DEFAULT[policy.default] if ruling is None else (8, ruling)
 
@@ -288,8 +281,7 @@ STEPS_OF_CALLEE = (3, 6)
 def decide_for_callee(call: IncomingCall, facts: Facts, policy: Policy, now: float) -> Decision | None:
     """Return the decision for one person's phone, or None if it equals the decision at the trunk.
 
-    Only steps 3 and 6 and quiet hours apply, and only if no earlier step decides. In observe mode the decision is
-    recorded, but the phone rings as before.
+    Only steps 3 and 6 and quiet hours apply, if no earlier step decides. Observe mode only records the decision.
     """
     case = Case(call, facts, now)
     for step in STEPS:
@@ -333,10 +325,7 @@ def _decision(case: Case, policy: Policy, ruling: Ruling, step: int, caps: CapTa
 
 
 def _left_by(cap: Cap, case: Case, step: int) -> Action:
-    """Return the action to which a limit reduces a stronger action.
-
-    Without evidence against the caller, a limit to `warn` becomes `allow`.
-    """
+    """Return the action that a limit leaves. Without evidence against the caller, the limit `warn` leaves `allow`."""
     against = (
         case.facts.reputation.level is not Level.NONE
         or step == STEP_OF_LISTS

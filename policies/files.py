@@ -1,11 +1,7 @@
-r"""Opens files without the risk of blocking, finds the line of a TOML key, and suggests corrections for typos.
+"""Opens files without the risk of blocking, finds the line of a TOML key, and suggests corrections for typos.
 
-tomllib returns values without their lines, but errors must name the line.
-
-    places_of('a = 1\n[[rule]]\nwhen = { x = 2 }') -> a tree: .line_of(("rule", 0, "when", "x")) == 3
-
-The search is one pass over the tokens, without recursion. It does not check the TOML, because tomllib checks it. Only a
-key with too many parts is refused here, because tomllib's time grows with the square of how many parts a key has.
+tomllib returns values without their lines, so this module finds the lines. It refuses only keys of too many parts,
+because tomllib's time grows with the square of how many parts a key has.
 """
 
 from __future__ import annotations
@@ -57,7 +53,7 @@ def shown(value: object) -> str:
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str:
-    """Return the suggestion of `hint` for this word as English text."""
+    """Return what `hint` suggests for this word, as English text."""
     return str(hint(word, allowed))
 
 
@@ -90,13 +86,13 @@ TOKEN = re.compile(
 
 @dataclass(slots=True)
 class Position:
-    """A value in a TOML text. It has its line, counted from 1, and its parts by key or list index."""
+    """A value in a TOML text: its line, counted from 1, and its parts by key or list index."""
 
     line: int
     parts: dict[Step, Position] = field(default_factory=dict)
 
     def part(self, step: Step, line: int) -> Position:
-        """Return the part of the value at a key or index. A part that is new is added with this line."""
+        """Return the part of the value at a key or index. A missing part is added, with this line."""
         return self.parts.setdefault(step, Position(line))
 
     def line_of(self, path: tuple[Step, ...]) -> int:

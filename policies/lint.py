@@ -1,7 +1,4 @@
-"""Warns about a valid policy: conditions that never hold, and rules that stop callers only because of marks.
-
-Errors of an invalid policy come from `policies.loader.read_policy`.
-"""
+"""Warns about a valid policy: conditions that never hold, and rules that stop callers only because of marks."""
 
 from collections.abc import Iterable, Mapping
 from enum import IntEnum
@@ -56,7 +53,7 @@ def trusting_rules(policy: Policy) -> list[str]:
 
 
 def _speaking(conditions: Iterable[Condition], action: Action) -> set[_Speaks]:
-    """Return which evidence the conditions require: the strongest kind for each way in which all of them can hold."""
+    """Return the kinds of evidence that the conditions require: the strongest kind for each way to meet all of them."""
     needed = {_Speaks.NOBODY}
     for condition in conditions:
         needed = {max(before, added) for before in needed for added in _speaking_in(condition, action)}

@@ -1,9 +1,4 @@
-"""Reads a policy from TOML and checks all of it, so that a policy cannot cause an error during a call.
-
-An error names the file, the line, the rule and the remedy:
-
-    balanced.toml: line 7: rule 'known-bad': unknown condition level_atleast (did you mean level_at_least?)
-"""
+"""Reads a policy from TOML and checks all of it, so that a policy cannot cause an error during a call."""
 
 import os
 import re
@@ -183,7 +178,7 @@ BaseOf = Callable[[str], Policy]
 
 
 def parse_policy(text: str, name: str, source: str, base_of: BaseOf) -> Policy:
-    """Return the policy in a text. `source`: its file name, for errors. `base_of` loads the policy that it extends."""
+    """Return the policy in a text. `source`: the file name for errors. `base_of`: loads the policy that is extended."""
     policy, problems = read_policy(text, name, base_of)
     if policy is None:
         count = len(problems) - 1
@@ -281,7 +276,6 @@ def _observe(value: Any) -> bool:
 
 
 def _rules_from(tables: Any, problems: Problems) -> tuple[Rule, ...]:
-    """Return the rules in these tables. Each rule is checked, and compared with the earlier rules."""
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         problems.add(Wording("write the rules as [[rule]] tables"), ("rule",))
         return ()
@@ -360,7 +354,6 @@ def _rule_from(table: Mapping[str, Any], place: int, problems: Problems) -> Rule
 
 
 def _label_of(condition: Condition) -> str | None:
-    """Return the tag that a condition gives to its rule, or None."""
     word = VOCABULARY.get(condition.name)
     return None if word is None or not word.labels else word.labels.get(condition.operand)
 

@@ -1,11 +1,4 @@
-"""Computes how many marks are needed to change a level, with the real model and policies. No I/O.
-
-    effect_of(MarkedNumber(marks=3, hung_up=3, answered=50), weights, people) -> Effect      the level and its duration
-    least_people(Kind.MARKS, 50, Level.WARN, weights, people) -> 3                           people needed; None: never
-    action_under(policy, case, weights, people) -> Action                                    for a call from the number
-
-The data of an invented number goes through the same code as the data of real numbers, so this is not a second model.
-"""
+"""Computes how many marks are needed to change a level. Invented numbers go through the same code as real numbers."""
 
 from bisect import bisect_left
 from enum import StrEnum
@@ -50,9 +43,9 @@ MULTIPLES = (1, 2, 3, 5, 10, 20, 50, 100)
 class MarkedNumber(NamedTuple):
     """An invented number. `answered` people took its calls, and `marks` of them, in `groups` groups, marked it as spam.
 
-    `hung_up`: how many others hung up within seconds. `listed`: whether a source lists it. `failed`: whether its caller
-    was challenged twice and pressed nothing. `passed`: whether its caller pressed the digit. `at_once`: whether all
-    marks came within minutes. `appealed`: whether an appeal is in force. `verified`: whether its owner is known.
+    `hung_up`: how many others hung up within seconds. `listed`: whether a source lists the number. `failed`: whether
+    the caller pressed nothing in two challenges. `passed`: whether the caller passed a challenge. `at_once`: whether
+    all marks came within minutes. `appealed`: whether an appeal is in force. `verified`: whether the owner is known.
     """
 
     marks: int
@@ -68,7 +61,7 @@ class MarkedNumber(NamedTuple):
 
 
 class Effect(NamedTuple):
-    """The reputation of a number. `lower_in`: the days until its level falls without new evidence, and that level."""
+    """A number's reputation. `lower_in`: days until its level falls, and the new level; None: not within a year."""
 
     reputation: Reputation
     lower_in: tuple[int, Level] | None
@@ -123,7 +116,7 @@ def evidence_of(case: MarkedNumber, weights: Weights) -> Evidence:
 
 
 def least_people(kind: MarkKind, answered: int, level: Level, weights: Weights, people: int) -> int | None:
-    """Return how many of the `answered` people must act to bring the number to the level; None if all are too few."""
+    """Return how many of the `answered` people must act as `kind` says to reach the level; None if all are too few."""
 
     def level_by(count: int) -> Level:
         marks = {MarkKind.MARKS: count, MarkKind.HANG_UPS: 0, MarkKind.BOTH: count // 2}[kind]

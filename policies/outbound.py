@@ -1,9 +1,4 @@
-"""The check of outgoing calls: decides whether a call may be placed now. No I/O, built like policies/engine.py.
-
-    guard(call, facts, rules, now) -> OutboundDecision      allow, hold (until when), or refuse, with rule and reason
-
-A step either decides about the call or passes. The first step that decides wins. Emergency calls come first.
-"""
+"""The check of outgoing calls, without I/O: steps are tried in order, emergency calls first, until a step decides."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -57,8 +52,7 @@ def _utc_minute(at: float) -> str:
 class OutboundRules:
     """The policy for outgoing calls, from the settings. A limit of 0 means no limit. `day` and `when` format dates.
 
-    `laws`: the laws of all known countries. `needs_consent`: whether to refuse calls without a consent that the law
-    requires.
+    `laws`: of all known countries. `needs_consent`: whether to refuse calls without a legally required consent.
     """
 
     observe: bool = True
@@ -345,7 +339,7 @@ def _first_ruling(case: _Case) -> _Ruling | None:
 
 
 def _allowed(case: _Case) -> _Ruling:
-    """Return the ruling that allows the call, with non-binding advice or the name of an outdated register copy."""
+    """Return the ruling that allows the call. Its reason names advice against the call or an outdated register copy."""
     why, place = Why(OutboundReason.NOTHING_AGAINST), case.place
     if place.advised is not None and _is_of_a_person(case.call.callee):
         at_better_hours = replace(place, hours=place.advised)

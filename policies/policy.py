@@ -84,10 +84,7 @@ class Ruling(NamedTuple):
 
 @dataclass(slots=True)
 class Case:
-    """The input of conditions: a call, and all facts about the call at one moment.
-
-    A Case is never changed, but it is not frozen, because a frozen class takes longer to create.
-    """
+    """The input of conditions: a call and its facts. Not frozen, because a frozen class takes longer to create."""
 
     call: IncomingCall
     facts: Facts
@@ -126,7 +123,7 @@ class Rule:
     """Conditions, all of which must hold, and an action. `label`: the tag that the phone shows.
 
     `ask`: the question of a challenge, from decision.ASKS, if it differs from the settings. `about_evidence`: whether a
-    condition tests a level or points. Other rules apply regardless of the evidence.
+    condition tests a level or points.
     """
 
     name: str
@@ -161,9 +158,8 @@ LeftRule = tuple[tuple[Condition, ...], Ruling]
 class RuleTable:
     """The rules of a policy, with a cache of the rules that can still match for each combination of field values.
 
-    A condition gives the same result whenever the fields in its `reads` have the same values. Nearly all calls repeat
-    such values, so the condition is tested once for each combination. A rule cannot match if a field in a condition's
-    `needs` is empty.
+    The result of a condition depends only on the fields in its `reads`. Nearly all calls repeat the values of these
+    fields, so each combination is tested once. A rule cannot match if a field in a condition's `needs` is empty.
     """
 
     MOST = 4096  # kept combinations, limited because callers choose some of the fields
@@ -192,7 +188,6 @@ class RuleTable:
         return None
 
     def _left_for(self, case: Case) -> Iterator[LeftRule]:
-        """Yield the rules that may still match, each with the conditions that must be tested for every call."""
         for rule in self._rules:
             needed = [attrgetter(condition.needs)(case) for condition in rule.when if condition.needs]
             if all(needed) and all_hold(tuple([condition for condition in rule.when if condition.reads]), case):
@@ -203,8 +198,7 @@ class RuleTable:
 class Policy:
     """Rules in the order in which they are tried, and a default action.
 
-    `chain`: the name of the policy, then the names of the policies that it extends. `conditions`: the names of all
-    conditions used. `table` finds the rule that matches.
+    `chain`: the names of this policy and of the policies that it extends. `conditions`: the condition names used.
     """
 
     name: str
@@ -251,7 +245,7 @@ class PolicySet:
         )
 
     def policy_of(self, call: IncomingCall, facts: Facts) -> Policy:
-        """Return the policy that applies to a call: that of the first scope that covers it, or the default policy."""
+        """Return the policy of the first scope that covers the call, or the default policy."""
         for scope in self.scopes:
             if scope.covers(call, facts):
                 return scope.policy

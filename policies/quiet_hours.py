@@ -1,7 +1,6 @@
 """Quiet hours of individual people: calls from unknown callers go to voicemail and do not ring their phones.
 
-Here a caller is unknown if they have no relation to the person. Steps that come before people's own lists also override
-quiet hours. The phone rings for a caller who calls again within three minutes.
+Unknown callers have no relation to the person. The phone rings if they call again within three minutes.
 """
 
 from policies.decision import ALLOW, ROUTE, Decision, IncomingCall

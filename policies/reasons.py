@@ -1,7 +1,4 @@
-"""The reason of a decision: a code with values for its text, or an administrator's own text. No I/O.
-
-The journal stores `Why.kept`, which has the code and not the text. `why_of` restores the reason from that value.
-"""
+"""The reason of a decision: a code with values for its text, or an administrator's own text. No I/O."""
 
 import json
 from collections.abc import Mapping
@@ -139,7 +136,7 @@ class Why:
     """A reason with its values, or an administrator's own text. `cap`: the reason of a limit, if any.
 
     `about`: the values for the text, such as `entry` and `day`, and an appeal's `reference`. For a number at risk,
-    `about` has the code of a GradeReason under the key `why`. Rows of older versions have a text there.
+    `about` has the code of a GradeReason under the key `why` (in rows of older versions, a text).
     """
 
     reason: CodedReason | str
@@ -211,7 +208,7 @@ def why_of(kept: str) -> Why:
 
 
 def is_of_sample(kept: str) -> bool:
-    """Return whether the stored reason is that of a call in the control sample."""
+    """Return whether a reason from the journal belongs to a call in the control sample."""
     return CODES[Reason.CONTROL_SAMPLE] in kept and why_of(kept).cap is Reason.CONTROL_SAMPLE
 
 

@@ -1,7 +1,6 @@
 """The relations between caller and callee, from the facts: contacts, own lists, identity, spoofing.
 
-At the trunk the callee is often unknown (a ring group, an IVR). Then the relations of all people whose phones the call
-may reach are used: the people in the DID's groups, or everybody.
+If the callee is unknown (a ring group, an IVR), the relations of all people whose phones the call may reach are used.
 """
 
 from math import inf
@@ -47,10 +46,7 @@ def lasts(tie: PersonalTie, now: float | None) -> bool:
 
 
 def may_relate(call: IncomingCall, facts: Facts, now: float | None = None) -> bool:
-    """Return whether relations count for this caller.
-
-    Relations do not count for a premium number, a failed signature, or a one-ring call within a day (call-back scam).
-    """
+    """Return whether relations count: not for a premium number, a failed signature, or a one-ring call within a day."""
     ringing = facts.one_ring_at is not None and (now is None or now - facts.one_ring_at < ONE_RING_GUARD_SECONDS)
     return (
         call.caller.key is not None
@@ -68,10 +64,7 @@ FRIENDLY = frozenset({Tie.CONTACT, Tie.TALKED})
 
 
 def has_relationship(call: IncomingCall, facts: Facts, now: float | None = None) -> bool:
-    """Return whether a person that the call may reach knows the caller.
-
-    A person who knows the caller has the caller as a contact or on the allowlist, or has called the number and talked.
-    """
+    """Return whether a person that the call may reach has allowed, saved, or called and talked to the caller."""
     friendly = any((t.tie in FRIENDLY and lasts(t, now)) or t.tie is Tie.ALLOW for t in ties_in_reach(facts))
     return friendly and may_relate(call, facts, now)
 
@@ -121,10 +114,10 @@ def own_number_spoofed(call: IncomingCall, facts: Facts) -> bool:
 
 
 class PerPhone(NamedTuple):
-    """The endpoints of phones on which the decision is changed.
+    """The endpoints of phones on which the decision is changed, because of their users.
 
-    `known`: phones of people who know the caller and need no warning. `blocked`: phones of people who have blocked the
-    caller. `unwhispered`: phones of people who have switched spoken warnings off.
+    `known`: the user knows the caller and needs no warning. `blocked`: the user has blocked the caller or has quiet
+    hours. `unwhispered`: the user has switched spoken warnings off.
     """
 
     known: tuple[str, ...] = ()
@@ -141,8 +134,7 @@ STEP_OF_RELATIONSHIP = 6
 def per_phone_of(call: IncomingCall, facts: Facts, decision: Decision, at_rest: tuple[str, ...] = ()) -> PerPhone:
     """Return the phones that need a different treatment because of their users' lists, relations or settings.
 
-    If the callee is known, only the settings for spoken warnings count. `at_rest`: phones that the call must not ring
-    (policies.quiet_hours).
+    If the callee is known, only the settings for spoken warnings count. `at_rest`: phones in quiet hours.
     """
     unwhispered = facts.unwhispered if decision.action is WARN else ()
     if facts.callee is not None or decision.observed or decision.step <= LAST_STEP_ABOVE_PEOPLE:

@@ -1,12 +1,6 @@
 """Assembles the input of a decision for `/screen`, `/callee`, `lookup`, `policy explain` and replays. No I/O.
 
-    query = query_of(call, now, hours.quiet, plan=plan)       the facts query for the store
-    situation = situation_of(call, facts, now, hours, lately) the case to decide
-    decision = decide(*situation.under(policies))
-
-An interface passes the call, the store's facts, and the facts that the store does not have (`Lately`).
-
-This module also decides which callers may be looked up. A look-up takes time, costs money and tells others who calls
+The module also decides which callers may be looked up. A look-up takes time, costs money and tells others who calls
 here. So only unknown callers are looked up, and only if the result could change the decision.
 """
 
@@ -34,7 +28,7 @@ class ScreeningHours:
 class Lately(NamedTuple):
     """Recent facts that the store does not have.
 
-    `calls`: the number's earlier calls within the hour. `dids`: the DIDs of these calls. `block_calls`: calls from the
+    `calls`: the number's earlier calls within the hour. `dids`: the DIDs of `calls`. `block_calls`: calls from the
     number's block. `emergency_at`: the last emergency call in AstDB. `came_at`: when the call arrived, if not now.
     """
 
@@ -59,9 +53,9 @@ def query_of(
 ) -> FactsQuery:
     """Return the facts query for the store.
 
-    `quiet`: None if the query is not for a particular call; the hour of the call is then not used. `endpoint`: the
-    callee's phone, if known. `channel_endpoint`: the endpoint from which the call comes. `first_call`: calls from other
-    unknown numbers shortly before, if known.
+    `quiet`: the quiet hours; None if the query is not for a particular call. `endpoint`: the callee's phone, if known.
+    `channel_endpoint`: the endpoint from which the call comes. `first_call`: calls from other unknown numbers shortly
+    before, if known.
     """
     number = None if call.caller.key is None else call.caller
     hour = None if quiet is None else hour_at(now, quiet.usual)
@@ -133,7 +127,7 @@ def may_ask_others(call: IncomingCall, facts: Facts, decision: Decision, now: fl
 def may_ask_again(call: IncomingCall, facts: Facts, decision: Decision, now: float) -> bool:
     """Return whether this number may be looked up again because earlier results are old.
 
-    An earlier look-up must know the number, its level must be at most `tag`, and the caller must be unknown here.
+    An earlier look-up must have found the number, the level must be at most `tag`, and nobody here may know the caller.
     """
     looked_up = any(row.looked_up for row in facts.imported)
     return looked_up and facts.reputation.level <= Level.TAG and is_stranger(call, facts, decision, now)

@@ -1,8 +1,4 @@
-"""The conditions that a policy may use: one table, checked when a policy is loaded.
-
-Each condition has a reader (TOML value -> operand, or PolicyError) and a test (case, operand -> bool). Its `covers`
-returns whether one operand always holds when another operand holds, which finds unreachable rules.
-"""
+"""The conditions that a policy may use: one table, checked when a policy is loaded."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -52,11 +48,12 @@ LOCAL = "local"  # instead of a time zone: the server's own
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A condition that policies may use. `value` describes its operand, `fact` formats the actual value in a case.
+    """A condition that policies may use. `value`: describes its operand. `fact`: formats the actual value in a case.
 
-    `reads`: the fields of a case on which the condition depends, if they are cheap to compare; empty: test every case.
-    `needs`: a field without which the condition is false, unless its operand is false; empty: no such field. `labels`:
-    the tag for each operand, if the rule has no tag of its own. `may_reject`: whether it may be a rule's only reason to
+    `read`: reads an operand from TOML, or raises PolicyError. `covers`: returns whether the first operand holds
+    whenever the second operand holds. `reads`: the fields of a case on which the condition depends, if they are cheap
+    to compare; empty: test every case. `needs`: a field without which the condition is false, unless its operand is
+    false. `labels`: the tag for each operand. `may_reject`: whether the condition may be a rule's only reason to
     reject.
     """
 
@@ -99,10 +96,7 @@ def read_words(allowed: frozenset[str], value: Any) -> frozenset[str]:
 
 
 def read_pattern(pattern: re.Pattern[str], example: str, value: Any) -> frozenset[str]:
-    """Check that all texts of a value match a regular expression, and return the texts.
-
-    `example`: a valid text for error messages.
-    """
+    """Check that all texts of a value match a pattern, and return them. `example`: a valid text, for error messages."""
     texts = read_texts(value)
     for text in sorted(texts):
         if not pattern.fullmatch(text):
@@ -247,7 +241,7 @@ FIRST_CALL = "facts.first_call"
 
 
 def before_first_call(case: Case) -> FirstCall:
-    """Return the calls from other unknown numbers before the first call of a number; empty for later calls."""
+    """Return the calls from other unknown numbers before the number's first call; empty if this is a later call."""
     return case.facts.first_call or NOTHING_BEFORE
 
 
@@ -263,7 +257,7 @@ def is_of_nobodys_range(case: Case) -> bool:
 
 
 def companies_complaining(case: Case) -> int:
-    """Return the sum of the weights of complaining companies, rounded down, minus 1 if a company cleared the number."""
+    """Return the summed weights of complaining companies, rounded down, minus 1 if a company has cleared the number."""
     reports = case.facts.peers
     listed = sum([min(1.0, report.weight) for report in reports if not report.is_cleared])
     return floor(listed + 1e-9) - any(report.is_cleared for report in reports) if reports else 0
@@ -275,7 +269,7 @@ def is_first_call(case: Case) -> bool | None:
 
 
 def is_of_listed_block(case: Case) -> bool:
-    """Return whether so many other numbers of the caller's block are bad that this counts against the caller."""
+    """Return whether enough other numbers of the caller's block of 1000 are bad to count against the caller."""
     return any(family.name in (block.LISTED, block.OWN) for family in case.facts.reputation.families)
 
 
@@ -405,7 +399,7 @@ def equals_operand(fact: Callable[[Case], bool | None]) -> Callable[[Case, bool]
 
 
 def words(allowed: frozenset[str], fact: Callable[[Case], str | None], *reads: str, needs: str = "") -> Word:
-    """Return a condition that holds if the fact is one of the words that a rule lists. These must be in `allowed`."""
+    """Return a condition that holds if the fact is one of the words that a rule lists. `allowed`: all valid words."""
     value = ", ".join(sorted(allowed)) if len(allowed) < 20 else "codes such as GB"
     value = f"one or several of {value}"
     return Word(value, partial(read_words, allowed), one_of(fact), frozenset.issuperset, fact_text(fact), reads, needs)
@@ -435,7 +429,7 @@ def purpose_of(case: Case) -> Purpose | None:
 
 
 def is_allocated(case: Case) -> bool | None:
-    """Return whether the caller's number can be in use, according to the plan, or else to libphonenumber's metadata."""
+    """Return whether the caller's number can be in use, by the numbering plan or else by libphonenumber's metadata."""
     if case.facts.plan is not None:
         return case.facts.plan.purpose not in NOBODYS
     return case.call.caller.is_allocated

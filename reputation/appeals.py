@@ -3,8 +3,7 @@
     open -> in force -> upheld | denied          from open and in force also: withdrawn
 
 Anyone may file an appeal, so an open appeal has no effect and cannot be denied. Otherwise a stranger could help a
-number, or block the owner's appeal for a month. An appeal comes into force when control of the number is proven or an
-operator accepts the appeal.
+number, or block the owner's appeal for a month. An appeal in force has proof of control, or an operator accepted it.
 """
 
 import hashlib
@@ -158,7 +157,7 @@ def checked(appeal: Appeal) -> Appeal:
 
 
 def checked_reason(reason: str) -> str:
-    """Return the reason that the owner will read, trimmed. Raise AppealError if the text is missing or too long."""
+    """Return the trimmed reason, which the owner will read. Raise AppealError if it is missing or too long."""
     reason = reason.strip()
     if not reason:
         raise AppealError("no-reason", Wording("enter a reason: the owner will read it"))
@@ -184,7 +183,7 @@ def _why_not(appeal: Appeal) -> AppealError:
 
 
 def refusal(earlier: Iterable[Appeal], now: float) -> AppealError | None:
-    """Return the reason why a number cannot appeal now, or None if it can. `earlier`: the number's earlier appeals."""
+    """Return the error that says why a number cannot appeal now, or None if it can. `earlier`: its earlier appeals."""
     for appeal in earlier:
         about = {"reference": appeal.reference, "number": appeal.number}
         if appeal.state in LIVE:
@@ -201,7 +200,7 @@ def refusal(earlier: Iterable[Appeal], now: float) -> AppealError | None:
 
 
 def free_again_at(appeal: Appeal) -> float | None:
-    """Return when the number may appeal again after a denial; None if the appeal was not denied."""
+    """Return when the number of a denied appeal may appeal again; None if the appeal was not denied."""
     if appeal.state is not AppealState.DENIED or appeal.closed_at is None:
         return None
     return appeal.closed_at + COOLING_OFF_DAYS * DAY_SECONDS
@@ -210,7 +209,7 @@ def free_again_at(appeal: Appeal) -> float | None:
 def due_at(appeal: Appeal, zone: tzinfo | None = None) -> float | None:
     """Return when the appeal must be decided at the latest; None if the appeal is not in force.
 
-    An appeal is due at the end of the third working day (Monday to Friday) after the day on which it came into force.
+    This is the end of the third working day (Monday to Friday) after the day on which the appeal came into force.
     `zone`: the time zone of these days; None: the server's time zone.
     """
     if appeal.state is not AppealState.IN_FORCE or appeal.in_force_at is None:

@@ -1,8 +1,5 @@
 """The name that comes with a call: match the name with patterns, and recognise carriers' warnings. Pure functions.
 
-    name_matches("SPAM RISK", "*spam*") -> True
-    label_of_carrier("Scam Likely") -> "scam likely"
-
 The caller may choose the name, so at most MAX_NAME characters are read, and a pattern is matched in a single pass.
 """
 

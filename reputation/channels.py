@@ -18,9 +18,6 @@ def endpoint_of(channel: str) -> str:
 
 
 def undescribed_trunk(channel: str, phones: Container[str]) -> str | None:
-    """Return the channel's endpoint if it seems to be a trunk that the settings do not describe, otherwise None.
-
-    Such an endpoint is not in `phones` and has no name like a phone.
-    """
+    """Return the endpoint if it seems to be a trunk: not in `phones`, and not named like a phone; otherwise None."""
     endpoint = endpoint_of(channel)
     return None if endpoint in phones or is_phone_name(endpoint) else endpoint

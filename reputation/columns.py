@@ -19,7 +19,7 @@ LOCAL: Final = "local"  # stays in this store
 
 
 class Key(NamedTuple):
-    """The annotation of a field that is part of the key. `place`: its position in the key, on which hubs rely."""
+    """The annotation of a field in the row's key. `place`: its position in the key, which hubs rely on."""
 
     place: int = 1
 

@@ -6,8 +6,6 @@ English or the language that `encode` is given.
 
     encode(Identity(...))  ->  {"number": "+12015550123", "expires_at": "2026-12-31T17:00:07.25Z", ...}
     wire(Identity)         ->  the msgspec.Struct that reads its JSON and from which JSON Schema is made
-
-`find_misfit` returns the place and kind of a type error. msgspec gives only a sentence, whose wording may change.
 """
 
 from __future__ import annotations
@@ -55,13 +53,7 @@ def encoded(fn: F) -> F:
 
 
 class Field(NamedTuple):
-    """A field of a record's JSON.
-
-    Attributes:
-        path: The names of the attributes that lead from the record to the field's value.
-        words: The description of the field.
-        default: The value if a request leaves the field out.
-    """
+    """A field of a record's JSON. `path`: attributes that lead to its value. `default`: its value if it is left out."""
 
     name: str
     kind: Any
@@ -233,7 +225,7 @@ def wire(kind: Any, *, is_sent: bool = False, places: Mapping[Any, Any] | None =
 
 @cache
 def _words(kind: Any) -> Any:
-    """Return an enum whose values are the texts that stand for the members of the enum `kind` in JSON."""
+    """Return an enum whose values are the JSON texts of the members of the enum `kind`."""
     words = {member.name: plain(member) for member in kind}
     return kind if set(words.values()) == {member.value for member in kind} else StrEnum(kind.__name__, words)
 
@@ -319,7 +311,7 @@ class Misfit(NamedTuple):
     words: str  # for a wrong value msgspec's message, or the type itself
 
     def inside(self, place: str) -> Misfit:
-        """Return the same misfit for an outer value: `place` is put in front of the misfit's own place."""
+        """Return the same misfit as seen from an outer value: `place` is put in front of the misfit's own place."""
         dot = "." if self.place and not self.place.startswith("[") else ""
         return self._replace(place=f"{place}{dot}{self.place}")
 

@@ -40,8 +40,7 @@ class Event:
     """An event. `id` stays the same however often the event is delivered.
 
     Events with the same `subject` (usually a number) are delivered in order. `seq`: the position among all events; 0 if
-    the event is not stored. `names`: the names of the people and numbers in the event, for messages to people; programs
-    do not get these names.
+    the event is not stored. `names`: people and numbers in the event, only for messages to people.
     """
 
     id: str
@@ -63,10 +62,9 @@ class EventData(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DecisionTaken(EventData, frozen=True, kw_only=True):
-    """A decision was made about an incoming call. `would_be` differs from `action` if the policy only observes.
+    """Event data: a decision about an incoming call. `would_be` differs from `action` if the policy only observes.
 
-    The store keeps `reason` in the same form as the journal. Receivers get the reason's text as `reason`, and its code
-    as `reason_code`.
+    `reason` is stored as in the journal. Receivers get its text as `reason`, and its code as `reason_code`.
     """
 
     id: str
@@ -86,7 +84,7 @@ class DecisionTaken(EventData, frozen=True, kw_only=True):
 
 
 class CallEnded(EventData, frozen=True, kw_only=True):
-    """An incoming or outgoing call has ended. `started_at`: when the call began. People are given as extensions."""
+    """Event data: an incoming or outgoing call, begun at `started_at`, has ended. People are given as extensions."""
 
     linkedid: str
     direction: str
@@ -111,7 +109,7 @@ class CallEnded(EventData, frozen=True, kw_only=True):
 
 
 class CallerHeard(EventData, frozen=True, kw_only=True):
-    """A caller who was asked for a name has spoken. `text` is empty if nothing was understood.
+    """Event data: a caller who was asked for a name has spoken. `text` is empty if nothing was understood.
 
     Receivers that get masked numbers get no text.
     """
@@ -125,7 +123,7 @@ class CallerHeard(EventData, frozen=True, kw_only=True):
 
 
 class NumberMarked(EventData, frozen=True, kw_only=True):
-    """A person (`reporter`, an extension) marked a number, or withdrew the mark (`retracted`)."""
+    """Event data: a person (`reporter`, an extension) marked a number, or withdrew the mark (`retracted`)."""
 
     number: str
     auth_class: str
@@ -138,7 +136,7 @@ class NumberMarked(EventData, frozen=True, kw_only=True):
 
 
 class LevelChanged(EventData, frozen=True, kw_only=True):
-    """The evidence of this site against a number now justifies another level, in calls of class `auth_class`."""
+    """Event data: this site's evidence against a number now justifies another level, in calls of class `auth_class`."""
 
     number: str
     auth_class: str
@@ -148,7 +146,7 @@ class LevelChanged(EventData, frozen=True, kw_only=True):
 
 
 class AppealOpened(EventData, frozen=True, kw_only=True):
-    """The owner of a number has appealed. The event does not contain the owner's name."""
+    """Event data: the owner of a number has appealed. The event does not contain the owner's name."""
 
     reference: str
     number: str
@@ -156,7 +154,7 @@ class AppealOpened(EventData, frozen=True, kw_only=True):
 
 
 class AppealDue(EventData, frozen=True, kw_only=True):
-    """An appeal in force must be decided within a day. `overdue`: whether the deadline has passed already."""
+    """Event data: an appeal in force must be decided within a day. `overdue`: whether its deadline has passed."""
 
     reference: str
     number: str
@@ -165,7 +163,7 @@ class AppealDue(EventData, frozen=True, kw_only=True):
 
 
 class AppealDecided(EventData, frozen=True, kw_only=True):
-    """An appeal was decided: `upheld` or `denied`."""
+    """Event data: an appeal was decided as `upheld` or `denied`."""
 
     reference: str
     number: str
@@ -174,7 +172,7 @@ class AppealDecided(EventData, frozen=True, kw_only=True):
 
 
 class GradeChanged(EventData, frozen=True, kw_only=True):
-    """The grade of an own number has changed. `None` as a grade: the number had no grade, or has no grade now."""
+    """Event data: the grade of an own number has changed. `None` as a grade: the number had or has no grade."""
 
     number: str
     before: str | None
@@ -183,7 +181,7 @@ class GradeChanged(EventData, frozen=True, kw_only=True):
 
 
 class LabelChanged(EventData, frozen=True, kw_only=True):
-    """A platform shows another label for an own number. `before` is `None` at the first check.
+    """Event data: a platform shows another label for an own number. `before` is `None` at the first check.
 
     `label` is empty if the platform shows no label. `marks`: how many marks the platform reports, `None` if unknown.
     """
@@ -196,7 +194,7 @@ class LabelChanged(EventData, frozen=True, kw_only=True):
 
 
 class NumberSuspected(EventData, frozen=True, kw_only=True):
-    """A country or network treats calls of an own number worse than before: the number may be labelled there.
+    """Event data: a country or network treats calls of an own number worse than before, so it may be labelled there.
 
     `by`: `answered` (a smaller share of calls is answered) or `blocked` (a larger share is refused). `before` and
     `lately`: the two shares.
@@ -212,7 +210,7 @@ class NumberSuspected(EventData, frozen=True, kw_only=True):
 
 
 class FeedStale(EventData, frozen=True, kw_only=True):
-    """A feed no longer arrives, or arrived with an error (`status`). `imported_at` is `None` if it never arrived."""
+    """Event data: a feed no longer arrives, or has an error (`status`). `imported_at` is `None` if it never arrived."""
 
     feed: str
     status: str
@@ -221,7 +219,7 @@ class FeedStale(EventData, frozen=True, kw_only=True):
 
 
 class ExchangeStale(EventData, frozen=True, kw_only=True):
-    """Another company's file no longer arrives, was refused, or is no longer used (`status`).
+    """Event data: another company's file no longer arrives, was refused, or is no longer used (`status`).
 
     The status `off`: the exchange was switched off. `came_at` is `None` if no file ever arrived.
     """
@@ -233,7 +231,7 @@ class ExchangeStale(EventData, frozen=True, kw_only=True):
 
 
 class HubStale(EventData, frozen=True, kw_only=True):
-    """No data was exchanged with the hub for too long, because no attempt was made or attempts failed (`status`).
+    """Event data: no data was exchanged with the hub for too long, for lack of attempts or after failures (`status`).
 
     `waiting`: how many rows of this site wait to be sent. `exchanged_at` is `None` if data was never exchanged.
     """
@@ -245,7 +243,7 @@ class HubStale(EventData, frozen=True, kw_only=True):
 
 
 class PolicyChanged(EventData, frozen=True, kw_only=True):
-    """A policy has come into force, waits to be accepted, or cannot be used (`state`).
+    """Event data: a policy has come into force, waits to be accepted, or cannot be used (`state`).
 
     `in-force`: the policy in force has changed. `before` is the name of the old policy, which may be the same.
     `waiting`: another site's policy arrived and must be accepted. `unusable`: another site's policy arrived and cannot
@@ -259,29 +257,26 @@ class PolicyChanged(EventData, frozen=True, kw_only=True):
 
 
 class DaemonTrouble(EventData, frozen=True, kw_only=True):
-    """The daemon has a new problem, or no problem any longer. `trouble`: the problem, or an empty text.
-
-    `running`: whether the daemon itself reports this.
-    """
+    """Event data: the daemon has a new `trouble`, or none (empty text). `running`: whether the daemon reports this."""
 
     trouble: str
     running: bool
 
 
 class EmergencyOpened(EventData, frozen=True, kw_only=True):
-    """Screening is suspended. `by` says whether an emergency call from this PBX or a person was the cause."""
+    """Event data: screening is suspended. `by`: whether an emergency call from this PBX or a person was the cause."""
 
     by: str
 
 
 class EmergencyClosed(EventData, frozen=True, kw_only=True):
-    """Calls are screened again: the time is over (`by` is `time`), or somebody resumed screening (`by` is `hand`)."""
+    """Event data: screening goes on: the time is over (`by` is `time`), or somebody resumed it (`by` is `hand`)."""
 
     by: str
 
 
 class DigestReady(EventData, frozen=True, kw_only=True):
-    """The statistics of a day are ready. `day` is written as `2026-11-27`."""
+    """Event data: the statistics of a day are ready. `day` is written as `2026-11-27`."""
 
     day: str
 

@@ -18,10 +18,9 @@ from reputation.weights import Weights
 class Evidence(NamedTuple):
     """The evidence about a number at an instant, as it applies to calls of one auth class.
 
-    `listed_neighbours`: how many other numbers of its block are on feeds that do not list the number itself.
-    `bad_neighbours`: how many other numbers of its block are bad by marks and signals here. `reviewed_at`: the last
-    review of a burst of marks. `upheld_at`: when an appeal was last upheld. `appeal`: the reference of an appeal in
-    force.
+    `listed_neighbours`: how many other numbers of its block of 1000 are on feeds that do not list the number itself.
+    `bad_neighbours`: how many other numbers of the block are bad by marks and signals here. `reviewed_at`: when a burst
+    of marks was last reviewed. `upheld_at`: when an appeal was last upheld. `appeal`: the appeal in force.
     """
 
     standing: Standing | None = None
@@ -40,7 +39,7 @@ class Evidence(NamedTuple):
 
 
 class Circumstances(NamedTuple):
-    """Facts about a call and the office. `hour`: the hour in the callee's time zone.
+    """Facts about a call and the office on which evidence depends. `hour`: the hour in the callee's time zone.
 
     `is_stranger`: whether the caller is unknown here. `people`: how many people work here; 0: unknown.
     """
@@ -54,10 +53,7 @@ class Circumstances(NamedTuple):
 
 
 class Subject(NamedTuple):
-    """The input from which a family of evidence is computed.
-
-    `identity_level`: the level of the owner's identity that is valid in this call; 0: no identity.
-    """
+    """The input of a family of evidence. `identity_level`: the owner's identity level in this call; 0: no identity."""
 
     evidence: Evidence
     circumstances: Circumstances

@@ -1,12 +1,4 @@
-"""Explain a number's reputation, and what would change it. Every screen and log uses these texts. Pure functions.
-
-sentence_of_families(families)             "2 of 3 colleagues who answered marked the number; 3 hung up within 6 s; ..."
-would_change(evidence, circumstances, ...) events that would make the level lower, and the level after each
-would_raise(evidence, circumstances, ...)  events that would make the level higher
-more_marks(evidence, circumstances, ...)   how many more marks would make the level higher
-fades_of(evidence, circumstances, ...)     when the level falls without new evidence
-with_changes(evidence, circumstances, ...) the reputation with these events, as a decision records it
-"""
+"""Explain a number's reputation, and what would change it. Every screen and log uses these texts. Pure functions."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -71,7 +63,7 @@ def _without_names(evidence: Evidence) -> Evidence:
 
 
 def _as_listed(row: Imported, place: int) -> Imported:
-    """Return the row without its texts. A position replaces the source's name, because only the count matters."""
+    """Return the row without texts and with `place` as its source: only the count of sources matters."""
     return _LISTED[row.verdict, row.is_feed, row.looked_up, row.is_proven, min(place, _SOURCES - 1)]
 
 
@@ -91,7 +83,7 @@ _verdict = attrgetter("verdict")
 
 @lru_cache(maxsize=1024)
 def _of_sources(evidence: Evidence, circumstances: Circumstances, weights: Weights) -> Reputation:
-    """Return the reputation of a number without fading evidence. Results are cached, since most numbers have none."""
+    """Return the reputation of a number without fading evidence. Cached, because most numbers have no such evidence."""
     return _with_changes(evidence, circumstances, weights, 0.0)
 
 
@@ -121,7 +113,7 @@ def _changes_from(
 def would_raise(
     evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float
 ) -> tuple[LevelChange, ...]:
-    """Return events that would raise the number's level: more people, one more source, a failed challenge."""
+    """Return events that would raise the level: marks by more people, one more source, or a failed challenge."""
     level = reputation_of(evidence, circumstances, weights, now).level
 
     def raised(what: Happening, changed: Evidence, people: int = 0) -> Iterator[LevelChange]:

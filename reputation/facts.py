@@ -1,11 +1,4 @@
-"""All facts about a call that a decision may use, as a single value, for the daemon and for a replay.
-
-    query = FactsQuery(number, auth_class, did, now)         the input of the store's query
-    facts = facts_from(context, evidence, reputation, weights)
-
-The store (reputation/store/facts.py) and a replay (callsieve/replay/engine.py) get callee, relations and evidence from
-different places. `facts_from` makes the same `Facts` from both.
-"""
+"""All facts about a call that a decision may use, in one value. The daemon and a replay make it by `facts_from`."""
 
 from math import floor
 from typing import NamedTuple
@@ -45,7 +38,7 @@ class FactsQuery(NamedTuple):
     `number`: None for a caller without a number. `channel_endpoint`: the endpoint that the call comes from. `endpoint`:
     the phone that the call is for, if known; otherwise the callee of the DID is used. `hour`: the hour in the callee's
     time zone, if quiet hours are used. `withheld`: the number of a caller who withholds it, which only blocklists may
-    match. The store does not have these facts: `plan`, the number's row in the numbering plan; `first_call`, calls of
+    match. Three facts are not in the store: `plan`, the number's row in the numbering plan; `first_call`, calls of
     unknown callers shortly before; `name`, the name that came with the call.
     """
 
@@ -167,6 +160,6 @@ def facts_from(
 def opens_after_closing(asterisk_at: float, closed_at: float | None) -> bool:
     """Return whether an emergency call at `asterisk_at` suspends screening although somebody resumed it at `closed_at`.
 
-    An emergency call that began earlier has no effect. `closed_at`: None if nobody has resumed screening.
+    An emergency call before `closed_at` has no effect. `closed_at`: None if nobody has resumed screening.
     """
     return closed_at is None or asterisk_at >= floor(closed_at)

@@ -2,9 +2,9 @@
 
 If a code is dialled again within a minute, its effect is undone. A code for a phone setting can be undone at any time.
 
-The module also finds a person's last call, to explain how the call was treated. This is the last call that rang the
-person's phone or was stopped before. A rejected call leaves only a decision. A call to a group has a single decision
-for all phones. So the person's own list or contacts are applied to it (docs/contributing/decisions/per-phone.md).
+The module also finds the last call that rang a person's phone or was stopped before, to explain how the call was
+treated. A rejected call leaves only a decision. A call to a group has a single decision for all phones, so the person's
+own list or contacts are applied to it (docs/contributing/decisions/per-phone.md).
 """
 
 import sqlite3
@@ -226,7 +226,7 @@ _RULE_OF_TIE = {Tie.ALLOW: "callee-allowlist", Tie.CONTACT: "contact"}
 
 @dataclass(frozen=True, slots=True)
 class LastCall:
-    """A person's last call. `decision`: None if the call was not screened. `number`: None if the caller showed none."""
+    """A person's last call. `decision`: None if it was not screened. `number`: None if the caller showed no number."""
 
     number: str | None
     decision: DecisionRecord | None

@@ -1,8 +1,5 @@
 """First calls from unknown numbers, to recognise callers who use each number only once.
 
-    seen = first_calls.before(number, did, now) -> FirstCall     the calls of unknown numbers shortly before
-    first_calls.add(number, did, now)                            record that this number is unknown, too
-
 Calls are kept in memory, with fixed limits. The daemon reads them from the journal at start. Instants are arguments.
 """
 
@@ -61,7 +58,7 @@ class FirstCalls:
             self._drop(self._calls.popleft())
 
     def before(self, number: Number, did: str | None, now: float) -> FirstCall:
-        """Return the pattern of first calls before `now` that a call from this number to this DID continues."""
+        """Return the pattern of recent first calls that a call from this number to this DID would continue."""
         if not did:
             return NOTHING_BEFORE
         block = number.block
@@ -78,10 +75,7 @@ class FirstCalls:
         return FirstCall(neighbours, in_a_row, is_burst)
 
     def _in_a_row(self, number: str | None, did: str, now: float) -> int:
-        """Return how many DIDs in a row, including `did`, unknown numbers called in the last ten minutes.
-
-        DIDs that many unknown numbers call are left out.
-        """
+        """Return how many DIDs in a row, with `did`, unknown numbers called in the last 10 min, except popular DIDs."""
         place = _place_of(did)
         # Nearly always no stranger called a DID near this one, or all call the same.
         if place is None or self._by_place.keys().isdisjoint(_around(place)):

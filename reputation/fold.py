@@ -1,7 +1,5 @@
 """Sum the evidence rows of a number: people here separately, each other site as a single witness. Pure functions.
 
-    standing_of(rows, auth_class, weights, ...) -> Standing
-
 An entire site may lie, and invent any number of people, DIDs and calls. So the rows of each other site are summed
 separately. The sum weighs at most as much as a single witness: one mark, one call hung up on, or one call-back. A
 site's answers and bursts only affect its own marks. Its challenges are ignored: a site that invents challenges could
@@ -35,8 +33,7 @@ def standing_of(
 ) -> Standing | None:
     """Return the standing (the summed evidence) of a number in an auth class; None if no row has an effect.
 
-    `epoch_at`: since when the number has its present owner. `trust`: returns the trust in a reporter; for a reporter of
-    another site, the trust in that site.
+    `epoch_at`: since when the number has its present owner. `trust`: returns the trust in a reporter or another site.
     """
     if not _is_about(rows, auth_class):
         return None  # most numbers have rows of one class only
@@ -151,7 +148,7 @@ def _share_of(standing: Standing, trusted: float, weights: Weights) -> _Share | 
 
 
 def _marks_of(standing: Standing, weights: Weights, few: int) -> float:
-    """Return how many people's marks the site's marks are worth, at most `few`. Answers without marks lower it."""
+    """Return how many people's marks the site's marks are worth, at most `few`. Answers without marks reduce this."""
     if is_alarmed(standing, weights, None):
         return 0.0
     marked, unmarked = log_odds_of(counts_of(standing, weights, standing.at), weights.counts)[:2]

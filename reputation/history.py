@@ -1,7 +1,7 @@
 """Compute a number's reputation on each day of the last weeks from its present rows. Pure functions.
 
 Only the latest row of a witness is stored, so a renewed mark counts from its latest time on. All reporters are trusted
-equally. The result shows when today's evidence arrived and how it fades. The journal has the past decisions.
+equally. The result shows when today's evidence arrived and how it fades.
 """
 
 from typing import NamedTuple
@@ -41,8 +41,8 @@ def history_of(
 ) -> list[Point]:
     """Return the number's reputation once a day, up to `now`.
 
-    `evidence`: the evidence at `now`, whose feeds and identity are taken as constant. `epoch_at`: since when the number
-    has its present owner.
+    `evidence`: the evidence at `now`; its feeds and identity are assumed to be constant. `epoch_at`: since when the
+    number has its present owner.
     """
     points = []
     for at in (now - day * DAY_SECONDS for day in range(DAYS, 0, -1)):

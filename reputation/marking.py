@@ -1,8 +1,7 @@
 """Marks made by people: the same functions serve a dialled *37, a click and a command.
 
-    mark(db, MarkStatement(...)) -> MarkResult     stored, or refused with a code; a refusal never raises
-
-docs/contributing/model.md describes the limits. Call these functions in a transaction (`Store.write` makes one).
+A refused mark gives a result with a code and raises no error. docs/contributing/model.md describes the limits. Call
+these functions in a transaction (`Store.write` makes one).
 """
 
 import sqlite3
@@ -77,7 +76,7 @@ class MarkStatement:
 
 
 class MarkStatus(StrEnum):
-    """The result of a request. UNCHANGED: the person made the same mark before. NOTHING: no mark to retract existed."""
+    """The result of a request. UNCHANGED: the person made the same mark before. NOTHING: there was no mark to undo."""
 
     MARKED = "marked"
     UNCHANGED = "unchanged"  # the same mark was made within the day: a program that repeats its request
@@ -128,7 +127,7 @@ def mark(db: sqlite3.Connection, statement: MarkStatement) -> MarkResult:
 
 
 def mark_once(db: sqlite3.Connection, statement: MarkStatement) -> MarkResult:
-    """Call `mark`, unless the person made the same mark within the last day. So a program can repeat a request."""
+    """Call `mark`, unless the person made the same mark within the last day. This makes repeated requests harmless."""
     number = _number_of(statement)
     before = live_marks_of(db, number, statement.reporter) if number else []
     if number is None or len(before) != 1 or not 0 <= statement.at - before[0].at < DAY_SECONDS:

@@ -1,8 +1,5 @@
 """Evidence rows in memory, for a replay, with the same keys and rules as in the store (reputation/store).
 
-    ledger.learn(outcome); ledger.add_mark(mark)                 in any order, more than once
-    ledger.evidence(number, auth_class, now) -> Evidence         the evidence about a number in an auth class
-
 A call changes the rows of a single witness. If possible, this change is applied to the cached standing. Otherwise the
 standing is computed from all rows of the number (reputation.standing.with_witness).
 """
@@ -50,10 +47,7 @@ from reputation.weights import DEFAULT, Weights
 
 @dataclass(slots=True)
 class _Watched:
-    """The state of a block of 1000 numbers in an auth class.
-
-    `suspects`: numbers that may be bad. `moved`: numbers to check again.
-    """
+    """A block of 1000 numbers in an auth class. `suspects`: perhaps bad numbers. `moved`: numbers to check again."""
 
     moved: set[str]
     suspects: set[str] = field(default_factory=set)
@@ -68,7 +62,7 @@ class Neighbours:
         self._watched: defaultdict[str, dict[AuthClass, _Watched]] = defaultdict(dict)
 
     def move(self, number: str) -> None:
-        """Record that the evidence about the number has changed."""
+        """Record that the evidence about the number has changed, so that it is checked again."""
         block = block_of(number)
         if block is None:
             return
@@ -246,7 +240,7 @@ class MemoryStore:
         )
 
     def one_ring_at(self, number: str, now: float) -> float | None:
-        """Return when the number last rang once and hung up within the last day, or None."""
+        """Return the time of the number's latest one-ring call within the last day, or None."""
         known = self._known.get(number)
         if known is None or not known.one_rings:
             return None

@@ -1,7 +1,7 @@
 """The types of the data model: callers, people, lists, evidence, and the facts of a call.
 
-Instants are UTC seconds (`at`), numbers are E.164 text with a leading `+`. All values are immutable: the store makes
-them, and `policies` only reads them. Values made for every call are tuples, which cost a fifth of a frozen dataclass.
+Instants are UTC seconds (`at`), numbers are E.164 text with a leading `+`. All values are immutable. Values made for
+every call are tuples, which cost a fifth of a frozen dataclass.
 """
 
 from dataclasses import dataclass
@@ -56,8 +56,7 @@ class Verification(StrEnum):
 class AuthClass(StrEnum):
     """How well a caller's number is authenticated.
 
-    Evidence is kept separately for each class. So a spoofed call does not profit from the evidence about the number's
-    owner.
+    Evidence is kept separately for each class, so a spoofed call does not profit from the evidence about the owner.
     """
 
     AUTHENTICATED = "authenticated"
@@ -395,15 +394,15 @@ class ChallengeHistory:
     """The challenges of a number in one auth class. `of_number` and `marked` look at calls of every class.
 
     Attributes:
-        passes: When the number passed within 90 days of the latest pass, newest first, eight at most. Proofs of control
+        passes: The times of passes within 90 days of the latest pass, newest first, eight at most. Proofs of control
             count as passes.
         failures: How often the number failed since the latest pass, counted once per DID and day.
         failed_at: When the number last failed since the latest pass.
         abandoned: How often the caller hung up without an answer, since the latest pass.
         abandoned_at: When the caller last hung up without an answer.
-        of_number: When the number passed in calls of any class.
+        of_number: The times of passes in calls of any class.
         marked: How many people answered its calls and marked it, since the latest pass of any class.
-        unpassed: When the number failed or hung up since the latest pass, newest first, as many as any office needs.
+        unpassed: The times of failures and hang-ups since the latest pass, newest first, as many as any office needs.
         robot_at: When a robot's voice last gave a name. All such calls together count as one of the failures.
     """
 
@@ -454,7 +453,7 @@ class FirstCall(NamedTuple):
     def is_storm(self, least: int) -> bool:
         """Return whether at least `least` calls form the pattern, too many for chance. Always False if `least` is 0.
 
-        A few calls are no storm: new lines of a company also call a few people on their first day.
+        A few calls are no storm: a company's new lines also call a few people on their first day.
         """
         return least > 0 and (self.in_a_row >= least or self.neighbours >= least - self.is_burst)
 
@@ -580,10 +579,7 @@ class SignalCategory(StrEnum):
 
 
 class Answered(NamedTuple):
-    """A callee who answered calls from a number. `at`: when the latest such call ended.
-
-    The callee may have marked the number or not.
-    """
+    """A callee who answered calls from a number, with or without marking it. `at`: when the latest such call ended."""
 
     number: str
     auth_class: Annotated[AuthClass, Key(1)]
@@ -606,7 +602,7 @@ class TrapCall(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Challenged:
-    """A challenge of the number in a call, and its result. `did`: the DID that was dialled; empty if unknown."""
+    """A challenge of a number during a call, and its result. `did`: the DID that was dialled; empty if unknown."""
 
     number: str
     auth_class: Annotated[AuthClass, Key(1)]

@@ -77,10 +77,7 @@ _MORE_SERVICES = {
 
 
 class ServiceNumber(NamedTuple):
-    """A national number without an E.164 form: its country (ISO alpha-2), and the digits as dialled there.
-
-    `texts_only`: whether libphonenumber knows the number as one that sends text messages and does not call.
-    """
+    """A national number without an E.164 form: country (ISO alpha-2) and digits. `texts_only`: it only sends texts."""
 
     country: str
     digits: str
@@ -103,7 +100,7 @@ def fold(text: str) -> str:
 def user_and_context(text: str) -> tuple[str, str]:
     """Split a caller text, such as a number, a tel: or sip: URI or `"name" <number>`, into number and phone-context.
 
-    Parameters after `;` are cut. A host is only cut in a URI: a bare `1@trunk` is an attack on a dial string.
+    Parameters after `;` are removed. A host is removed only from a URI: a bare `1@trunk` is an attack on a dial string.
     """
     if match := _NAME_ADDR.fullmatch(text):
         text = match[1].strip()
@@ -296,8 +293,7 @@ def _national(digits: str, region: str) -> tuple[str | None, bool]:
 def _parse(text: str, region: str | None) -> tuple[str, str, str] | None:
     """Return the E.164 form, its calling code and its national number; None if impossible, or local (`555 0123`).
 
-    If the first result would be parsed as another number (`+44 00 20 ...`), it is parsed again: a caller needs a single
-    key.
+    A result that would be parsed as another number (`+44 00 20 ...`) is parsed again: a caller needs a single key.
     """
     if parts := settled(text) if text.startswith("+") else national_of(text, region or ""):
         return f"+{parts[0]}{parts[1]}", *parts
@@ -318,7 +314,7 @@ def _parse(text: str, region: str | None) -> tuple[str, str, str] | None:
 
 @lru_cache(maxsize=CACHED_CALLERS)
 def phone_number_of(e164: str) -> phonenumbers.PhoneNumber | None:
-    """Return the PhoneNumber object of the library phonenumbers for an E.164 number; None if it cannot be parsed."""
+    """Return the PhoneNumber object of the library phonenumbers for an E.164 number, or None."""
     plain = settled(e164)
     if plain and not plain[1].startswith("0"):  # leading zeros count, and PhoneNumber has them in another field
         return phonenumbers.PhoneNumber(country_code=int(plain[0]), national_number=int(plain[1]))

@@ -5,8 +5,7 @@
     is_allocated("1", "2017421834")     True                  whether phonenumbers would find the number valid
 
 The patterns are made from phonenumbers' own data at the first use. If `settled` or `national_of` returns None, use
-phonenumbers; `is_allocated` is always right. The tests compare the results with phonenumbers in all regions. Measured:
-0.4, 0.8 and 0.3 us; phonenumbers takes 12 to 60 us.
+phonenumbers; `is_allocated` is always right. Measured: 0.4, 0.8 and 0.3 us; phonenumbers takes 12 to 60 us.
 """
 
 import re

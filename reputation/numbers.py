@@ -2,15 +2,15 @@
 
 Every text gives a result, and no text raises an error. Text that is not plainly a single number is INVALID: no number
 is guessed. An E.164 number here is `+` and at most 15 digits, *possible* by the length that its country allows. Parsing
-an E.164 number again gives the same number. Only reputation/number*.py and whole_areas.py import phonenumbers, without
-its geocoder. Its table of time zones takes 0.7 MB and is read at the first use (3 ms; a look-up 5 us, cached 0.3 us).
-Its table of networks takes 11 MB: commands and short-lived processes may use it, the daemon and the console do not.
+an E.164 number again gives the same number.
 
-Service numbers are parsed too: national numbers that cannot be dialled from abroad and so have no E.164 form, such as a
-bank's 95588 in China, 3949 in France or 116117 in Germany. Their key is `+`, the country's calling code and the digits
-(`+8695588`). In every region the key is parsed to itself. Their kind and their type are SERVICE. `service_number_of`
-returns the country and the digits. The page docs/contributing/decisions/service-numbers.md explains why no such key is
-the number of somebody else.
+Service numbers are national numbers that cannot be dialled from abroad and so have no E.164 form, such as a bank's
+95588 in China. Their key is `+`, the country's calling code and the digits (`+8695588`). In every region the key is
+parsed to itself. docs/contributing/decisions/service-numbers.md explains why it is nobody else's number.
+
+Only reputation/number*.py and whole_areas.py import phonenumbers, without its geocoder. Its time zones take 0.7 MB and
+are read at the first use (3 ms; a look-up 5 us, cached 0.3 us). Its networks take 11 MB: commands and short-lived
+processes may use them, the daemon and the console do not.
 """
 
 import re
@@ -247,8 +247,7 @@ def number_type_of(e164: str) -> NumberType:
 def time_zones_of(e164: str) -> tuple[str, ...]:
     """Return the IANA names of the time zones in which the number may be, in order; empty if unknown (`+800`).
 
-    A landline is in one zone. A mobile number may be in all zones of its country, a North American toll-free number in
-    forty zones.
+    A landline has one zone, a mobile number perhaps all zones of its country, a North American toll-free number forty.
     """
     from phonenumbers.timezone import time_zones_for_geographical_number, time_zones_for_number  # only where asked for
 

@@ -1,6 +1,6 @@
 """The outcome of a call, and the signal that may follow from it. Both are made for every tracked or replayed call.
 
-Both are Structs: a Struct is made in a twentieth of the time of a named tuple, and its JSON has the fields by name.
+Both are Structs, which are made in a twentieth of the time of a named tuple. Their JSON has the fields by name.
 """
 
 from typing import Annotated, Any, Self

@@ -1,7 +1,4 @@
-"""Tell the owner of a number what marks can cause, in sentences computed from the current weights. Pure functions.
-
-owner_sentence(weights, people) -> Wording       "Marks alone never stop your calls, however many there are. ..."
-"""
+"""Tell the owner of a number what marks can cause, in sentences computed from the current weights. Pure functions."""
 
 from collections.abc import Iterator
 from math import expm1, floor, inf, log1p

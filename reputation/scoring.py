@@ -1,7 +1,5 @@
 """Compute a reputation from evidence: the sum of the families, and the level that this sum justifies. Pure functions.
 
-    reputation_of(evidence, circumstances, weights, now) -> Reputation
-
 The time is O(1), because rows are summed into a `Standing` when they are written (reputation/standing.py).
 """
 
@@ -241,9 +239,8 @@ def signs_of(evidence: Evidence, circumstances: Circumstances, weights: Weights,
 def _may_convict(case: _LevelCase, weights: Weights) -> bool:
     """Return whether a level above a challenge is allowed.
 
-    A source must list the number itself, or the signature of the call must have failed verification, or signed calls
-    must have gone to traps. In addition, the caller must have failed a challenge, and not have passed a challenge
-    lately.
+    The caller must have failed a challenge and not passed one lately. In addition, a source must list the number
+    itself, the call's signature must have failed verification, or signed calls must have gone to traps.
     """
     evidence = case.evidence
     listing = feeds.feeds_of([row for row in evidence.imported if row.is_feed], weights.feeds)

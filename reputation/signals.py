@@ -1,7 +1,6 @@
 """The evidence that follows from how a call ended: at most one signal per call (the table SIGNALS). Pure functions.
 
-The module is here and not in ami_listener because the store needs it too. The call's tag and auth class are only known
-when the outcome is joined with the journal, in the same write as the signal.
+The store joins each outcome with the journal first, because only the journal knows the call's tag and auth class.
 """
 
 from collections.abc import Callable, Iterable
@@ -130,9 +129,9 @@ class Lessons(NamedTuple):
     """All evidence of a call about its number.
 
     `signal`: the signal of the call. `answered`: the person who answered. `talk_to`: the person here who called the
-    number and talked. `talk_from`: a signal of the person here that the number called and talked with. A second
-    conversation on another day replaces `signal`. `one_ring_at`: when the number rang once and hung up.
-    `challenged`: the challenge of the call. `trap`: the call, if it went to a DID that belongs to nobody.
+    number and talked. `talk_from`: the signal of a person here who was called and talked; it replaces `signal` if they
+    also talked on an earlier day. `one_ring_at`: when the number rang once and hung up. `challenged`: the challenge of
+    the call. `trap`: the call, if it went to a DID that belongs to nobody.
     """
 
     signal: Signal | None = None
@@ -171,7 +170,7 @@ def lessons_of(outcome: OutcomeRecord) -> Lessons:
 
 
 def _challenged(outcome: OutcomeRecord) -> Challenged | None:
-    """Return the challenge of the call, dated by the beginning of the call. A later message does not change it.
+    """Return the challenge of the call, dated by the beginning of the call.
 
     A robot's voice only counts if the caller answered no other challenge.
     """
@@ -214,14 +213,14 @@ def signal_of_mark(mark: Mark) -> Signal | None:
 
 
 def kind_of(category: SignalCategory) -> SignalCategory:
-    """Return the category under which a callee has one signal. Call-backs and "not spam" marks share a category."""
+    """Return the category under which a callee's signal is stored. Call-backs and "not spam" marks share a category."""
     return SignalCategory.CALLED_BACK if category is SignalCategory.NOT_SPAM else category
 
 
 def counts_for(signal: Signal, auth_class: AuthClass) -> bool:
     """Return whether the signal is evidence in this auth class.
 
-    A signal is evidence in its own class. A call-back reached the owner, so it is evidence in `authenticated`, too.
+    A signal is evidence in its own class. A call-back reaches the owner, so it is also evidence in `authenticated`.
     """
     if kind_of(signal.category) is SignalCategory.CALLED_BACK and signal.auth_class is AuthClass.UNKNOWN:
         return auth_class is not AuthClass.UNAUTHENTICATED

@@ -4,10 +4,8 @@
     own_name("sip:a@b") == ":sip:a@b"                   a local name that would look like another site's
     site_of("berlin:201") == "berlin"; site_of("201") == site_of("PJSIP/201") == site_of(":sip:a@b") == ""
 
-So every local name has a single key, whatever text a caller or another switch has chosen, and no two names share a key.
-A name from Asterisk, a file or another switch must be changed by `own_name` before the name is stored.
-
-The module also makes the short ids of decisions and appeals, which people read to each other.
+So no two names share a key, whatever text a caller or another switch has chosen. A name from Asterisk, a file or
+another switch must be changed by `own_name` before the name is stored. The short ids of decisions are made here too.
 """
 
 import os

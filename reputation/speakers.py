@@ -1,7 +1,5 @@
 """Texts that say where a level comes from, and how many of the needed witnesses there are. Pure functions.
 
-    account_of(level, families, witnesses) -> Wordings       these texts, for every screen and log
-
 The module only uses data of the journal, so it works for past and present calls.
 """
 

@@ -1,11 +1,7 @@
 """Sum the evidence rows of a number and auth class into a few decaying sums, which can be read at any time in O(1).
 
-    standing_of_people(rows, auth_class, weights, ...) -> Standing   exact, whatever the order of the rows
-    decayed(standing.marks, standing.at, now, half_life)             the sum as a decision reads it
-
 In each epoch (a period with one owner) a reporter has one mark, a callee one signal per category and one answer. If a
-witness has rows of several epochs, only the latest row is used. All rows are from the same site. reputation/fold.py
-combines several sites.
+witness has rows of several epochs, only the latest row is used. All rows are from one site; fold.py combines sites.
 """
 
 from __future__ import annotations
@@ -56,13 +52,13 @@ class Standing(NamedTuple):
 
     Another site counts as one person, who answered if the site has marks (reputation/fold.py). `marks` is M, the sum of
     the reporters' weights, and `answers` is D, how many people answered. Both decay with the half-life of marks.
-    `hung_up` to `wanted` count callees by the signals of their calls. They have a half-life of their own. `one_ring`
+    `hung_up` to `wanted` count callees by the signals of their calls. These sums have another half-life. `one_ring`
     decays faster. `reporters` and `groups` count the people and groups of the live spam marks. `answered` counts the
     people who answered, `silent` those of them who did not mark, `signals` the callees per category. `burst_at`: when
     the latest burst of marks ended; None without a burst. `witnessed`: when each person last had evidence against the
     number. `adverse`: when each mark and signal against the number was made, newest first, as many as any office needs.
     `traps`: the times of the latest two calls to DIDs that belong to nobody, without a passed verification.
-    `verified_traps`: the same for calls with a passed verification. `challenges`: the challenges of the number.
+    `verified_traps`: the same for calls with a passed verification. `challenges`: the number's challenges.
     """
 
     at: float
@@ -270,7 +266,7 @@ def standing_at(standing: Standing, weights: Weights, now: float) -> Standing:
 def challenge_history_of(challenges: Iterable[Challenged]) -> ChallengeHistory:
     """Return the history of a number's challenges in an auth class.
 
-    Of all calls with a robot's voice only the latest counts, because such a caller sounds like a robot in every call.
+    Of all calls with a robot's voice only the latest counts, because such a caller sounds like a robot every time.
     """
     in_order = sorted(challenges, key=lambda challenge: (challenge.at, challenge.linkedid), reverse=True)
     if not in_order:
@@ -388,9 +384,8 @@ def account_of(signals: tuple[Signal, ...], answered: Answered | None) -> Witnes
 def with_witness(total: Standing, before: WitnessAccount, after: WitnessAccount, weights: Weights) -> Standing | None:
     """Return the standing after a change of one witness's evidence, in O(1); None if all rows are needed.
 
-    A standing is a sum over rows, so it changes by the rows that are added or removed. A mark also changes groups and
-    bursts, so a change of marks needs all rows. If the latest row is removed, the standing must also be computed from
-    all rows, which is rare.
+    A standing is a sum over rows, so it changes by the rows that are added or removed. All rows are needed if marks
+    change, because groups and bursts change too, and if the latest row is removed, which is rare.
     """
     come_at = after.at
     if come_at < before.at == total.at:

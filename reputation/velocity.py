@@ -24,10 +24,7 @@ T = TypeVar("T", _Call, float)
 
 
 class Earlier(NamedTuple):
-    """The calls before a call. `calls`: the times of the number's calls in the last hour.
-
-    `dids`: the DID of each of these calls. `block_calls`: the times of the calls of the number's block.
-    """
+    """The calls in the hour before a call: times and DIDs of the number's calls, and times of its block's calls."""
 
     calls: tuple[float, ...] = ()
     dids: tuple[str, ...] = ()
@@ -86,7 +83,7 @@ class _Recent(Generic[T]):
     """Keys in the order of their last call, with the calls of each key in time order.
 
     Calls are in tuples, because most numbers call once and a deque takes 600 bytes. Keys are in a plain dict, which
-    takes 50 bytes a key less than an OrderedDict. In return, one key in sixteen is dropped when there are too many.
+    takes 50 bytes a key less than an OrderedDict. In return, one key in sixteen is dropped at the limit.
     """
 
     def __init__(self, max_keys: int) -> None:
@@ -104,7 +101,6 @@ class _Recent(Generic[T]):
         return earlier
 
     def add(self, key: str, call: T, oldest: T) -> None:
-        """Add a call, and drop the calls of the key before `oldest`."""
         calls: tuple[Any, ...] = self._calls.pop(key, ())
         if calls and calls[0] < oldest:
             calls = calls[bisect_left(calls, oldest) :]

@@ -201,7 +201,7 @@ class AppealWeights(WeightsTable, frozen=True):
 class TrustWeights(WeightsTable, frozen=True):
     """The distribution Beta(agree, disagree) from which the trust in a reporter is computed, and the least trust.
 
-    Only decided cases change the trust. It is relative to the trust in an unknown reporter.
+    Only decided cases change the trust, which is relative to the trust in an unknown reporter.
     """
 
     agree: Annotated[float, Meta(gt=0, le=1000)] = 8.0
@@ -272,7 +272,7 @@ def zone_of(name: str) -> ZoneInfo | None:
 
 
 def problems_of(weights: Weights) -> list[tuple[str, str]]:
-    """Return the conflicts between weights that are valid on their own, each as its key and what to do about it."""
+    """Return the conflicts between weights that are valid on their own, each as a key and what to do about the key."""
     levels, block = weights.levels, weights.block
     problems = []
     names = ("tag", "warn", "challenge", "route", "reject")
@@ -324,7 +324,7 @@ SUCCESSORS: Mapping[str, str] = {
 
 
 class RemovedSetting(NamedTuple):
-    """A key of [reputation] that has no effect any longer. `successor`: the key that replaced it; empty if none did."""
+    """A key of [reputation] that has no effect any longer. `successor`: the key that replaced it; empty without one."""
 
     key: str
     successor: str

@@ -5,8 +5,7 @@ r"""Recognise prefixes that cover all numbers of a country, a territory or a tol
     whole_area("1800")    US, toll-free
     whole_area("4420")    None
 
-The module reads libphonenumber's patterns. They are alternatives of digits: `8(?:00|33)[2-9]\d{6}` begins with 800 or
-833.
+The prefixes come from libphonenumber's patterns: numbers of `8(?:00|33)[2-9]\d{6}` begin with 800 or 833.
 """
 
 import re
@@ -173,8 +172,7 @@ def _countries_under_1() -> tuple[str, ...]:
 def start_of_longer(e164: str) -> str | None:
     """Return the text if it is a prefix mistaken for a number (`+4420794617`); None for a real number.
 
-    Phone numbers of 7 digits are possible in the United Kingdom, so `0207-946` is accepted as a number, including its
-    first 0.
+    Phone numbers of 7 digits are possible in the United Kingdom, so `0207-946` is a number, including its first 0.
     """
     service = service_number_of(e164)
     if service is not None:

@@ -80,10 +80,9 @@ class CaseShown:
     """Content of the page of one appeal.
 
     `marks`: the marks to judge. `reporters`: the people who made these marks. `if_upheld`: the reputation without spam
-    marks. `has_code`: whether a code for a call-back exists. `called_at`: when the code of the public page was entered
-    in a call from the number. `now`: the decision that a call would get now. `stops`: what would stop calls after an
-    upheld appeal. `undo_id`: the change that led to the appeal's state. `clear_undo_id`: the change that removed call
-    stops.
+    marks. `has_code`: whether a call-back code exists. `called_at`: when the code of the public page was entered in a
+    call from the number. `now`: the decision that a call would get now. `stops`: what would stop calls after an upheld
+    appeal. `undo_id`: the change that led to the appeal's state. `clear_undo_id`: the change that removed stops.
     """
 
     appeal: Appeal

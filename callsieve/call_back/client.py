@@ -41,7 +41,7 @@ def line_of(number: str, ticket: str) -> bytes:
 
 
 def sender_of(ancillary: Iterable[tuple[int, int, bytes]]) -> int | None:
-    """Return the user ID of a datagram's sender. The kernel reports the ID if the socket has SO_PASSCRED."""
+    """Return the user ID of a datagram's sender; None if the socket lacks SO_PASSCRED, so the kernel reports no ID."""
     for level, kind, content in ancillary:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS) and len(content) == CREDENTIALS.size:
             return int(CREDENTIALS.unpack(content)[1])

@@ -145,8 +145,7 @@ class CallShown:
 class CallsContext:
     """The settings and the time for which pages of calls are made.
 
-    `mistakes`: callers that were probably stopped by mistake. People may have settled some mistakes since they were
-    found.
+    `mistakes`: callers probably stopped by mistake. People may have settled some mistakes since they were found.
     """
 
     loaded: Loaded
@@ -161,7 +160,7 @@ def calls_shown(
     typed: Mapping[str, str],
     after: CallCursor | None,
 ) -> CallsShown:
-    """Return a page of the calls that match `wanted`, beginning after the cursor `after`."""
+    """Return a page of the calls that match `wanted`, after the cursor `after`. None: the first page."""
     fields = typed_fields(typed)
     mistaken = _mistaken(db, calls_context)
     if fields["view"] == CallView.WRONG:
@@ -196,7 +195,7 @@ def _counts(db: sqlite3.Connection, mistaken: list[str], now: float) -> dict[Cal
 
 
 def query_of(typed: Mapping[str, str], place: CallCursor | None = None) -> str:
-    """Return the URL query of the page of calls that begins after `place`."""
+    """Return the URL query of the page of calls that begins after `place`; None: the first page."""
     fields = [(name, typed[name]) for name in FIELDS if typed.get(name)]
     return urlencode([*fields, *([("after", f"{place.at!r}-{place.id}")] if place else [])])
 

@@ -82,8 +82,8 @@ def change(
 ) -> Iterator[Change]:
     """Run the block in a transaction, then write the audit row that the block filled in, and set the row's id.
 
-    `what`: the command; `number` or `name`: its subject. If a transaction is already open, such as that of an import,
-    the block becomes part of it. A block that changes nothing sets `is_nothing`, and no audit row is written.
+    `what`: the kind of change, such as `list add`. `number` or `name`: the subject of the change. If a transaction is
+    already open, the block becomes part of it. A block that changes nothing sets `is_nothing`, and no row is written.
     """
     known = context.changes
     assert not known or what == "undo" or what in known, f"no capability has the change {what!r}"

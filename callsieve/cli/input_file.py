@@ -47,7 +47,7 @@ def table_in(
 
 @contextmanager
 def input_as(file: Path, reader: Callable[[BinaryIO, str], T]) -> Iterator[tuple[T, Callable[[], int] | None]]:
-    """Open a file with `reader`. Yield the result, and for a compressed file a function that counts the bytes read.
+    """Open a file with `reader`. Yield the result, and a function that counts the bytes read (None: not compressed).
 
     Raise CommandError if the content is invalid, or OSError if the file cannot be read.
     """

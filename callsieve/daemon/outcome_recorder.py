@@ -102,7 +102,7 @@ class OutcomeRecorder:
         return len(self._queue)
 
     def _trunk_of(self, channel: str) -> str | None:
-        """Return the trunk of a channel. If no `[[trunk]]` is set, every channel except people's phones is a trunk."""
+        """Return a channel's trunk, or None. Without a `[[trunk]]`, all channels but people's phones are trunks."""
         site = self._site()
         if site.trunks or kind_of(channel, None) is CallKind.NOBODY:
             return site.described_trunk(channel)
@@ -117,7 +117,7 @@ class OutcomeRecorder:
                 logger.exception("an AMI event could not be processed")
 
     def _process(self, notice: Notice) -> KeyPressed | None:
-        """Process an AMI event. Return the pressed key if the event reports a key."""
+        """Process an AMI event. Return the pressed key, or None if the event reports no key."""
         if isinstance(notice, Gap):
             logger.warning("gap in Asterisk's events, current calls are incomplete: %s", notice.why)
             self._take(self.tracker.gap(notice.at))

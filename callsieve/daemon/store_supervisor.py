@@ -150,7 +150,7 @@ class StoreSupervisor:
         return proof is ProofAnswer.RIGHT
 
     async def last_call(self, endpoint: str, now: float) -> LastCall | None:
-        """Return the last call of an endpoint, on which feature codes act."""
+        """Return the last call of an endpoint, on which feature codes act; None if no call is known."""
         return await self.read(last_call_of, endpoint, now)
 
     async def make_passcode(self, endpoint: str, at: float, give_up_at: float) -> str | None:

@@ -121,7 +121,6 @@ def record_ending(db: sqlite3.Connection, context: Context, ending: CallEnding) 
 
 
 def _outcome_of(ending: CallEnding, trunk: str | None, now: float) -> Outcome:
-    """Return the outcome in the form that the call tracker uses for calls through Asterisk."""
     ended_at = now if ending.ended_at is None else ending.ended_at
     if not now - OLDEST_SECONDS <= ended_at <= now + LATEST_SECONDS:
         raise Refused("bad-time", BAD_TIME, "ended_at")
@@ -171,7 +170,7 @@ QUEUE_FULL_SECONDS = 0.005
 class DaemonClient:
     """A client that queries the daemon through its Unix socket.
 
-    `seconds`: timeout of a request. `in_flight`: how many requests may run at once, which the daemon limits too.
+    `seconds`: timeout of a request. `in_flight`: how many requests may run at once.
     """
 
     def __init__(self, path: Path, seconds: float, in_flight: int, key: str = "") -> None:
@@ -241,8 +240,8 @@ class DaemonClient:
 async def _connect(path: Path) -> socket.socket:
     """Return a socket that is connected to the daemon.
 
-    The daemon's queue holds 64 connections. If the queue is full, connecting to a Unix socket fails at once, which
-    asyncio does not handle. So this function retries until the caller's timeout.
+    The daemon's queue holds 64 connections. If it is full, connecting to a Unix socket fails at once, which asyncio
+    does not handle. So this function retries until the caller's timeout.
     """
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:

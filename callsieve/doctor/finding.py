@@ -245,7 +245,7 @@ class CheckContext:
 
     @cached_property
     def version(self) -> AsteriskVersion | None:
-        """Return Asterisk's version. Raise ConsoleError."""
+        """Return Asterisk's version; None if the answer cannot be parsed. Raise ConsoleError."""
         return version_in(self.ask("core show version"))
 
     @cached_property

@@ -100,7 +100,7 @@ def has_private_secrets(context: CheckContext) -> Finding:
 
 
 def is_closed(context: CheckContext) -> Finding:
-    """Check that neither the service nor every user can use Asterisk's control socket."""
+    """Check that Asterisk's control socket is open neither to the service nor to all users."""
     folder = setting_in(context.ask("core show settings"), "Run/Sockets directory")
     if folder is None:
         return unknown(Wording("Asterisk does not say where its control socket is"))

@@ -178,7 +178,7 @@ def _forms(text: str, region: str) -> tuple[str, ...]:
 def numbers_in_dialplan(
     dialplan: Dialplan, context: str, variables: Mapping[str, str]
 ) -> tuple[list[TriedNumber], dict[str, None]]:
-    """Return the patterns, then the numbers, in a trunk's context and in contexts that get its dialled numbers."""
+    """Return the patterns, and the numbers, in a trunk's context and in contexts to which it passes dialled numbers."""
     behind = _passed_on(dialplan, context, variables)
     names = dict.fromkeys(step.extension for step in dialplan.steps if step.context in behind)
     examples = ((name, example_of(name)) for name in names)

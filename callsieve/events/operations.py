@@ -119,7 +119,7 @@ class ReceiverShown:
     @property
     @encoded
     def delivered_at(self) -> Instant | None:
-        """When the receiver last accepted an event."""
+        """When the receiver last accepted an event; null if never."""
         return self.state and self.state.delivered_at
 
     @property

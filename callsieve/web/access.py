@@ -1,6 +1,6 @@
 """Checks that run before a page's function, and the error pages.
 
-A request passes four checks: session cookie, role (table of pages), form token (POST) and the page's own checks.
+Each request is checked for its session cookie, role (table of pages), form token (POST) and by the page itself.
 """
 
 import asyncio

@@ -182,10 +182,7 @@ class AppState:
         await self.store.close()
 
     def refresh(self) -> None:
-        """Read settings and policies again if their files have changed. Each request does this before anything else.
-
-        If the new settings have errors, the old settings stay.
-        """
+        """Reload settings and policies if their files changed. If the new settings have errors, the old ones stay."""
         signature = _signature(self.loaded)
         if signature == self._seen:
             return

@@ -1,9 +1,6 @@
 """Languages of the console: gettext catalogues in `locale/`, shipped compiled.
 
 All `.mo` files in a language's folder are merged. `python -m tests.callsieve.web.test_catalogues` compiles them.
-
-A text with parameters is a `Wording`. `N_` marks a text for the catalogue. The marked text is translated only when it
-is displayed.
 """
 
 import gettext
@@ -58,5 +55,5 @@ def translated(text: str, catalogue: gettext.NullTranslations) -> str:
 
 
 def N_(text: str) -> str:
-    """Mark a text for the catalogue, and return it unchanged."""
+    """Mark a text for the catalogue, and return it unchanged. It is translated only when it is displayed."""
     return text

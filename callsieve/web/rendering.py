@@ -252,7 +252,6 @@ class _TranslatedEnvironment(Environment):
 def _environment(
     language: str, capabilities: tuple[str, ...], filters: tuple[tuple[str, Callable[..., Any]], ...]
 ) -> Environment:
-    """Return the Jinja environment of a language. Cached, because compiling templates is slow."""
     environment = _TranslatedEnvironment(
         loader=loader_of(capabilities),
         autoescape=True,
@@ -288,10 +287,10 @@ STALE_SECONDS = 3600.0
 
 
 class Cache(Generic[T]):
-    """A cache for a few keys. It returns a value for `seconds` after computing the value.
+    """A cache for a few keys. A value is used for `seconds`.
 
-    After that it returns the old value and computes a new value in the background. Callers wait if the old value is
-    older than STALE_SECONDS.
+    After that, `get` returns the old value and computes a new one in the background. If the old value is older than
+    STALE_SECONDS, callers wait.
     """
 
     def __init__(self, seconds: float) -> None:

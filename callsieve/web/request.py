@@ -1,11 +1,9 @@
 """A request to the console. It holds everything that a page's function receives, including access to the store.
 
-    req.user, req.form, req.path("id")          the visitor, and the parameters
-    await req.read(fn, *args)                   the result of fn(db, *args)
-    await req.perform(lists.add, request)       the result of an operation
-    req.page("calls/calls.html", calls=calls)   the response, rendered from a template
-
-`Page` is an entry of a capability's table PAGES.
+req.user, req.form, req.path("id")          the visitor, and the parameters
+await req.read(fn, *args)                   the result of fn(db, *args)
+await req.perform(lists.add, request)       the result of an operation
+req.page("calls/calls.html", calls=calls)   the response, rendered from a template
 """
 
 from __future__ import annotations

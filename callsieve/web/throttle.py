@@ -5,8 +5,7 @@ Counters are kept in memory and bounded, so that an attacker cannot fill the sto
 After failed logins the wait doubles each time. Requests with a token are limited per window of time, but may come in
 one burst. One timestamp per token is enough: the time at which its requests would end at an even rate (GCRA).
 
-public_page/operations.py limits what visitors write to the store. docs/how-to/public-page.md computes how many guesses
-an attacker needs to find a reference under these limits.
+docs/how-to/public-page.md computes how many guesses an attacker needs to find a reference under these limits.
 """
 
 from collections import OrderedDict
@@ -78,7 +77,7 @@ MOST_TOKENS_KEPT = 2000
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """The state of a rate limit after a request. `wait_seconds`: how long to wait; 0 if the request is allowed."""
+    """The state of a rate limit after a request. `wait_seconds`: how long the client must wait; 0 if it is allowed."""
 
     per_minute: int
     remaining: int
@@ -119,7 +118,7 @@ class RateLimits:
         return Quota(allowed, max(0, int((self._window - ahead) / step + 0.5)), ceil(ahead), 0)
 
     def _forget(self, now: float) -> None:
-        """Remove tokens without recent requests. If all are recent, remove the token that used least of its limit."""
+        """Remove tokens without recent requests. If all tokens remain, remove the one that used least of its limit."""
         self._even_until = {key: at for key, at in self._even_until.items() if at > now}
         if len(self._even_until) >= MOST_TOKENS_KEPT:
             del self._even_until[min(self._even_until, key=lambda key: self._even_until[key])]

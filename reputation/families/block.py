@@ -1,6 +1,6 @@
 """Evidence from other numbers in the number's block of 1000. Before a number's first call, this is the only evidence.
 
-Bad numbers on feeds and bad numbers by evidence here give two families. Only the first family is outside evidence.
+Numbers that are bad on feeds give one family (outside evidence), numbers that are bad by evidence here another.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ OWN = "own block"
 
 
 def block_of(name: str, bad_numbers: int, weights: BlockWeights) -> Family | None:
-    """Return the evidence as a family if `bad_numbers` other numbers of the block are bad. `name` is LISTED or OWN."""
+    """Return a family if `bad_numbers` other numbers of the block are bad, otherwise None. `name` is LISTED or OWN."""
     if bad_numbers < weights.some:
         return None
     log_odds = weights.many_weight if bad_numbers >= weights.many else weights.some_weight

@@ -26,8 +26,7 @@ def caller_of(history: ChallengeHistory, weights: CallerWeights, now: float, pro
 def passed_until(history: ChallengeHistory, weights: CallerWeights) -> float | None:
     """Return until when the number's last passed challenge (in any auth class) limits the action; None without a pass.
 
-    The limit ends early if enough people answer and still mark the number. Each earlier pass doubles how many people
-    are needed.
+    The limit ends early if enough people answer and still mark the number. Each earlier pass doubles the people needed.
     """
     if not history.of_number:
         return None

@@ -81,10 +81,7 @@ def one_ring_of(standing: Standing, weights: CountWeights, now: float) -> float:
 
 
 def people_of(standing: Standing, weights: Weights, now: float) -> float:
-    """Return the log-odds of all counts in EvidenceCounts, added up.
-
-    One-ring calls are left out, because they come in bursts from any number.
-    """
+    """Return the sum of all counts' log-odds. One-ring calls are left out: they come in bursts from any number."""
     return sum(log_odds_of(counts_of(standing, weights, now), weights.counts))
 
 
@@ -188,7 +185,7 @@ def words_of_marks(counts: Counts) -> Iterator[Wording]:
 
 
 def spoken_of_marks(counts: Counts, _speaks_for: bool) -> Iterator[Prompts]:
-    """Yield prompts: how many people marked the number, or how many answered, or both if all who answered marked it."""
+    """Yield prompts: how many people marked the number, how many answered, or both if all who marked had answered."""
     marked, answered = counts.get("marked", 0), counts.get("answered", 0)
     if marked == 0:
         yield counted_keys(answered, "unmarked")

@@ -1,7 +1,6 @@
 """Evidence from imported sources (docs/contributing/model.md). Many sources weigh little more than two.
 
-All look-ups together count as a single source, because such services often copy each other. Without other evidence,
-look-ups can lead to a tag at most.
+All look-ups count as a single source, because such services copy each other. Look-ups alone lead to a tag at most.
 """
 
 from collections.abc import Iterable, Iterator

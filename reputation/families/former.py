@@ -1,8 +1,4 @@
-"""Families of evidence that only older versions computed. Decisions of these versions can still be explained.
-
-families/counts.py replaced the families `marks` and `behaviour`. The other families could only lead to a tag. Today,
-conditions in policies do the same.
-"""
+"""Families of evidence that only older versions computed. They explain the decisions of these versions."""
 
 from collections.abc import Iterator, Mapping
 
@@ -15,6 +11,8 @@ from reputation.families.counts import (
 )
 from reputation.families.kind import Counts, FamilyKind, Prompts, Speaker, always
 from reputation.wording import Counted, Wording
+
+# families/counts.py replaced `marks` and `behaviour`, conditions in policies the other families, which could only tag.
 
 _WALK = "new numbers called {n} of our numbers in a row"
 COMPANIES_COMPLAIN = Counted(

@@ -14,8 +14,7 @@ NAME = "identity"
 def effective_level(identity: Identity | None, auth_class: AuthClass) -> int:
     """Return the identity level that applies in a call of this auth class; 0 means no identity.
 
-    In an authenticated call, a stored level 2 becomes level 3. In an unauthenticated call, every level becomes 0. In a
-    call of unknown class, the level stays.
+    In an authenticated call, a stored level 2 becomes level 3. In an unauthenticated call, every level becomes 0.
     """
     if identity is None or auth_class is AuthClass.UNAUTHENTICATED:
         return 0

@@ -32,10 +32,8 @@ class FamilyKind:
     """The definition of a family of evidence.
 
     Attributes:
-        compute: The function that returns the family of a subject, or None without evidence. If this is None,
-            families/counts.py computes the family, or only older versions did (families/former.py).
-        speaker: The origin of the evidence. Outside sources, other companies and the call itself may cause a tag.
-        words: Returns texts that describe the counts.
+        compute: Returns the family of a subject, or None without evidence. If this is None, families/counts.py computes
+            the family, or only older versions did (families/former.py).
         spoken: Returns prompts that describe the counts. The flag says whether the family speaks for the caller.
         speaker_by_count: The speaker to use instead if one of these counts is present.
     """
@@ -68,5 +66,5 @@ def counted_keys(count: int, name: str) -> Prompts:
 
 
 def always(*keys: str) -> Callable[[Counts, bool], Iterator[Prompts]]:
-    """Return a function for `FamilyKind.spoken` that returns the prompts `keys` whatever the counts are."""
+    """Return a function for `FamilyKind.spoken` that ignores the counts and always returns the prompts `keys`."""
     return lambda _counts, _speaks_for: iter((keys,))

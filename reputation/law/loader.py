@@ -1,9 +1,6 @@
 """The law of each country on calls that companies make, read from the files of this package.
 
-Each row names its source and the days on which it is in force. The files are checked when they are read, and by tests.
-
-    law_of("FR").hours                                the rows about calling hours
-    binding(law_of("US").limit, "+13055550123", now)  the row in force, or None
+Each row names its source and the days on which it is in force. The files are checked when they are read.
 
 An administrator changes hours in the settings ([[hours]]) and not here, so that differences from the law are visible.
 """
@@ -21,7 +18,7 @@ from reputation.own.hours import Hours, HoursTable, parse_spans, read_apart
 
 
 class LawSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A page on which rows are based. `read`: the day on which we read the page. `cite`: its short name in a reason."""
+    """A page on which rows are based. `read`: the day on which we read it. `cite`: its short name, used in reasons."""
 
     name: str
     cite: str
@@ -68,7 +65,7 @@ class LawRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 class HoursRow(LawRow, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The hours in which people may be called, such as `10:00-13:00 14:00-20:00`. An empty text: never.
 
-    `holidays`: the hours on holidays; `None`: a holiday is like any other day.
+    `holidays`: the hours on holidays; `None`: holidays are like other days.
     """
 
     weekdays: str
@@ -85,7 +82,7 @@ class LimitRow(LawRow, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class RefusalRow(LawRow, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A rule that says for how many days, at least, a do-not-call request is valid."""
+    """A rule that says for how many days, at least, a do-not-call request stays valid."""
 
     days: int
 
@@ -174,7 +171,7 @@ def law_of_number(number: str) -> LawFile | None:
 
 
 def row_for(rows: Iterable[R], number: str, at: float) -> R | None:
-    """Return the row for this number in force at `at`: binding rows before advice, rows with prefixes before others."""
+    """Return the row for this number in force at `at`, if possible a binding row, and of these a row with prefixes."""
     matching = [row for row in rows if row.holds(at) and (not row.prefixes or number.startswith(row.prefixes))]
     return max(matching, key=lambda row: (row.is_binding, bool(row.prefixes)), default=None)
 

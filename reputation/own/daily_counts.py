@@ -1,10 +1,8 @@
-"""Daily statistics of our own numbers. Pure functions.
+"""Daily statistics of our own numbers: the counts of a call, sums over 1, 7 and 28 days, and networks by prefix.
 
-- The counts that an outbound call adds to the day of its number. The day is the called person's local day, because
-  "three calls to one person on one day" means that person's day.
-- The sums of days, in windows of 1, 7 and 28 days.
-- The network to which a range of numbers was assigned, from a CSV file with `prefix,network` per line. libphonenumber
-  has no networks for North America. Assignments of central office codes and thousands-blocks are public:
+An outbound call counts on the called person's local day, because "three calls to one person on one day" means that
+person's day. The network to which a range was assigned comes from a CSV file with `prefix,network` per line, because
+libphonenumber has no networks for North America. Assignments of central office codes and thousands-blocks are public:
 
     networks_in(Path("networks.csv")).name_of("+12015551234") -> "Verizon Wireless" (of the longest prefix), or None
 """
@@ -39,12 +37,10 @@ NOT_TAKEN = frozenset({Disposition.NO_ANSWER, Disposition.BUSY, Disposition.REJE
 
 
 class DailyCounts(NamedTuple):
-    """The counts that a call adds to a day of its own number, each 0 or 1.
+    """The counts that a call adds to the day of its own number, each 0 or 1.
 
-    Attributes:
-        abandoned: Whether we gave up too early, before or after the answer.
-        blocked: Whether a network refused the call. Then no other count is set.
-        machine: Whether a machine answered, not a person. Then no other count is set.
+    `abandoned`: we gave up too early, before or after the answer. If `blocked` or `machine` is 1, `answered` to
+    `abandoned` are 0.
     """
 
     number: str
@@ -166,7 +162,7 @@ class HangUps(NamedTuple):
 def machine_hang_ups(outcomes: Iterable[OutcomeRecord]) -> tuple[HangUps, ...]:
     """Return the clusters of calls that machines ended after equal talk times, the shortest first.
 
-    Calls with talk times in whole seconds, as in CDRs, are ignored.
+    Talk times in whole seconds, as in CDRs, are ignored.
     """
     calls = sorted((outcome.talk_seconds, outcome.linkedid) for outcome in outcomes if _did_callee_end(outcome))
     times = [seconds for seconds, _ in calls]
@@ -184,7 +180,7 @@ def machine_hang_ups(outcomes: Iterable[OutcomeRecord]) -> tuple[HangUps, ...]:
 
 
 def days_without(days: Iterable[OwnDay], calls: Iterable[OutcomeRecord]) -> tuple[OwnDay, ...]:
-    """Return the days after a correction: these calls count as answered by a machine instead of a person."""
+    """Return the days after a correction: `calls` count as answered by a machine instead of a person."""
     by_day = {day.day: day for day in days}
     for call in calls:
         tally = tally_of(call)

@@ -1,7 +1,6 @@
 """Grade an own number: our own model computes what the called people would think of the number. Pure functions.
 
-Each call is reversed: the call comes in from our number, and the called person is the callee. After that,
-reputation.memory_store and reputation.scoring treat the number like any caller.
+Each call is reversed, as an incoming call from our number to the called person, and then judged like any call.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -87,7 +86,7 @@ class Graded(NamedTuple):
 
 
 class Due(NamedTuple):
-    """A task about an own number. `at`: when it is due; 0 for a task without a date. `what`: what must be done."""
+    """A task about an own number. `at`: when it is due; 0 for a task without a date. `what`: the task, as a text."""
 
     number: str
     at: Annotated[float, HIDDEN]
@@ -112,10 +111,7 @@ class _Seen(Protocol):
 
 
 def due_of(register: Collection[OwnNumber], strangers: Iterable[_Seen], until: float) -> list[Due]:
-    """Return the tasks due by `until`, the earliest first.
-
-    `strangers`: the numbers that make calls although they are not registered or are retired.
-    """
+    """Return the tasks due by `until`, the earliest first. `strangers`: calling numbers, unregistered or retired."""
     ours = {own.number for own in register}
     tasks = [Due(number.number, 0.0, _stranger(number.calls, is_retired=number.number in ours)) for number in strangers]
     for own in register:
@@ -141,10 +137,9 @@ def _to_check(own: OwnNumber) -> Wording:
 
 
 def turned_round(outcome: OutcomeRecord, number: str) -> OutcomeRecord | None:
-    """Return the call as the other party saw it. The other party is identified by its phone number.
+    """Return the call as the other party, identified by its phone number, saw it.
 
-    None: the call is not evidence, because the other party has no number, a menu or a machine answered, or a network
-    refused the call.
+    None: no evidence, because the other party has no number, a menu or machine answered, or a network refused the call.
     """
     other = outcome.number
     if other is None or not outcome.complete or outcome.blocked or is_machine(outcome):
@@ -175,8 +170,8 @@ def view_of(
     """Return the reputation of the number among the people that the number called.
 
     People who answered and did not complain outweigh some complaints, as everywhere in the model. But silence alone
-    does not speak for us here, because these people report to others. `outcomes`: calls from and to the number, in any
-    order. `unhappy`: people who complained or do not want to be called again, and when. Each counts as a mark.
+    does not speak for us here, because these people send their marks to others. `outcomes`: calls from and to the
+    number, in any order. `unhappy`: who complained or wants to be left alone, and when. Each counts as a mark.
     """
     ledger = MemoryStore(weights)
     for outcome in outcomes:

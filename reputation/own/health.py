@@ -1,7 +1,5 @@
 """The health of an own number: statistics of its days, a grade, and the reasons for the grade. Pure functions.
 
-    health_of(facts) -> NumberHealth        facts: days, distinct people, complaints, and the called people's view
-
 All thresholds are in LIMITS. docs/reference/own-number-grades.md shows the same table.
 """
 
@@ -61,7 +59,7 @@ class NumberHealth:
 
 
 class HealthReading(NamedTuple):
-    """The value of a measure. `cases`: on how many calls or people the value is based."""
+    """The value of a measure. `cases`: how many calls or people the value is based on."""
 
     value: float
     cases: int
@@ -143,8 +141,7 @@ def _share(code: str, whole: str) -> Callable[[_Case], HealthReading | None]:
 def _young(case: _Case) -> HealthReading | None:
     """Return how many calls a number made on its busiest day, if it first called less than YOUNG_DAYS before that day.
 
-    Otherwise return None, as also if calls have been counted for less than YOUNG_DAYS: then every number would look
-    young.
+    Otherwise return None, and also if calls are counted for less than YOUNG_DAYS: every number would look young.
     """
     first, since, busiest = case.facts.first_day, case.facts.counted_since, case.busiest
     if first is None or since is None or busiest is None or busiest.day - first >= YOUNG_DAYS:

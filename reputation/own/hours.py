@@ -1,15 +1,10 @@
 """Local hours when people may be called, quiet hours, and public holidays. Pure functions.
 
-    hours.place_of(number, now)          where the called person may be, and the calling hours there
-    next_good_time(place, now)           the earliest instant that is a good time everywhere the number may be
-    holidays_of("FR", 2026)              the dates of holidays, as date.toordinal()
-
 Legal hours are data (reputation/law). In quiet hours, unknown callers do not ring the phones of people who want quiet
 (policies/quiet_hours.py), and are a little suspect (reputation/families/quiet.py).
 
-Only this module imports the package `holidays`. The import takes 90 ms and 11 MB, so it is made on demand. For the
-daemon, a short-lived process makes it (`read_apart`). After the import, the first use of a country takes 2 ms, and the
-first use of each of its years 0.2 ms.
+Only this module imports the package `holidays`, and only on demand: the import takes 90 ms and 11 MB. For the daemon, a
+short-lived process makes it (`read_apart`). After that, a country's first use takes 2 ms, each of its years 0.2 ms.
 """
 
 from __future__ import annotations
@@ -101,12 +96,10 @@ class HourSpan(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """The hours when people may be called. A rule is in force from `begins_at` until before `ends_at`, in UTC seconds.
+    """The hours when people may be called. They apply from `begins_at` until before `ends_at`, in UTC seconds.
 
-    Attributes:
-        source: The law or document that contains the rule.
-        holidays: The hours on public holidays of `area`; None: as on any other day.
-        area: A country or state whose holidays are used, such as FR or US-LA.
+    `source`: the law or document with the hours. `holidays`: the hours on public holidays of `area`, a country or state
+    such as FR or US-LA; None: as on any other day.
     """
 
     weekdays: tuple[HourSpan, ...]
@@ -161,9 +154,7 @@ _LONGEST_PREFIX = 7
 class CalledPlace:
     """The place of a called person, and the hours in which people may be called there.
 
-    Attributes:
-        zones: The time zones in which the person may be; empty if none is known.
-        advised: Hours of good practice that are not binding.
+    `zones`: the time zones in which the person may be, perhaps none. `advised`: hours of good practice, not binding.
     """
 
     zones: tuple[str, ...]
@@ -175,10 +166,8 @@ class CalledPlace:
 class CallingHours:
     """The hours when people may be called, by country. The check of outgoing calls and the statistics use these hours.
 
-    Attributes:
-        local: The hours of places that differ from the `usual` hours.
-        advised: Hours of good practice that are not binding.
-        home_zones: The time zones of numbers that have no zone of their own.
+    `local`: the hours of places that differ from the `usual` hours. `advised`: hours of good practice that are not
+    binding. `home_zones`: the time zones of numbers without a zone of their own.
     """
 
     usual: Hours = USUAL
@@ -187,7 +176,7 @@ class CallingHours:
     home_zones: tuple[str, ...] = ()
 
     def place_of(self, number: Number, at: float) -> CalledPlace:
-        """Return where the called person may be, and the calling hours in force there at the instant `at`."""
+        """Return where the called person may be, and the calling hours in force there at `at`."""
         zones = number.time_zones or self.home_zones
         hours = _of_number(self.local, number, at) or self.usual
         return CalledPlace(zones, hours, _of_number(self.advised, number, at) if self.advised else None)
@@ -218,10 +207,7 @@ def is_surely_outside(place: CalledPlace, at: float) -> bool:
 
 
 def is_good_time(place: CalledPlace, at: float) -> bool:
-    """Return whether people may be called at `at` in all zones of the number.
-
-    If the zones have no hours in common, one zone is enough.
-    """
+    """Return whether people may be called at `at` in all zones of the number, or in one if no hour is good for all."""
     if not place.zones:
         return True
     opened = [is_open(place.hours, zone, at) for zone in place.zones]
@@ -261,7 +247,7 @@ def is_holiday(place: CalledPlace, at: float) -> bool:
 
 @lru_cache(maxsize=4096)
 def _is_ever_good(place: CalledPlace, day: int) -> bool:
-    """Return whether all zones are open at the same time around this day. The zones of toll-free numbers never are."""
+    """Return whether all zones are open at the same time around this day, which is never true for toll-free numbers."""
     zones = place.zones
     return any(
         all(is_open(place.hours, zone, opening) for zone in zones) for opening in _openings(place, day * DAY_SECONDS)

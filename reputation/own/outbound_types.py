@@ -11,13 +11,11 @@ from reputation.own.register import NumberState
 
 @dataclass(frozen=True, slots=True)
 class OutboundQuery:
-    """The parameters of the facts query for an outbound call.
+    """The parameters of the facts query for an outbound call. `day`: the called person's day (reputation/own/hours.py).
 
-    Attributes:
-        day: The called person's day (reputation/own/hours.py).
-        linkedid: The id of the call. Its earlier decisions are not counted, since each trunk may ask again.
-        hour_limit: How many calls may go out from a number within an hour; 0: no limit.
-        law_calls: How many calls may go to the callee within `law_days` times 24 hours; 0: no law limits the calls.
+    `linkedid`: the call, whose earlier decisions are not counted, since each trunk may ask again. `hour_limit`: how
+    many calls may go out from a number within an hour; 0: no limit. `law_calls`: how many calls may go to the callee
+    within `law_days` times 24 hours; 0: no law limits the calls.
     """
 
     callee: str

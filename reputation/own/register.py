@@ -20,12 +20,7 @@ class NumberState(StrEnum):
 
 
 class RegisterError(ValueError):
-    """The error for a number that cannot change to the requested state.
-
-    Attributes:
-        code: The reason as a code that stays the same in every version.
-        words: The reason and the remedy, for people.
-    """
+    """The error for a number that cannot change to a state. `code`: for programs. `words`: the reason and remedy."""
 
     def __init__(self, code: str, words: Wording) -> None:
         super().__init__(str(words))

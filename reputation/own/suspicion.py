@@ -1,13 +1,10 @@
 """Find networks in which calls from an own number suddenly do worse: the number may be labelled there. Pure functions.
 
-    suspicions_of(before, lately) -> the networks with a significant drop, each with a confidence
-
-The change in a network's share of answered calls is compared with the change in the number's other networks. A holiday
-or another list of people changes all networks. The expected answers are computed from each network's earlier share. So
-it is not a drop if more calls go into a network that answers less. Each change is a ratio whose logarithm is
+The change in a network's share of answered calls is compared with the change in the number's other networks, because a
+holiday or another list of people changes all networks. The expected answers are computed from each network's earlier
+share, so more calls into a network that answers less are not a drop. Each change is a ratio whose logarithm is
 approximately normal (Katz and others, 1978). The share of calls refused by the network is compared with the earlier
-share by Newcombe's interval (1998). A result is a suspicion, not a fact: other callees or another script have the same
-effect.
+share by Newcombe's interval (1998). A result is only a suspicion: other callees or another script have the same effect.
 
 Countries are compared, and within a country the networks to which ranges of numbers were assigned. A number that was
 ported still counts for its first network, so a drop in a network looks smaller than it is and partly shows in others.
@@ -90,10 +87,9 @@ class Suspicion(NamedTuple):
 def suspicions_of(before: Sequence[NetworkCalls], lately: Sequence[NetworkCalls]) -> list[Suspicion]:
     """Return the networks in which the number may be labelled, the most certain first.
 
-    If calls do worse in a country than elsewhere, the result names the networks that do worse than the country's
-    others. If there are no such networks, the result names the country. In other countries, it names each network that
-    does worse than all others. A suspected network distorts the comparison of others, so they are compared again
-    without it: a number may be labelled in several networks.
+    If calls do worse in a country than elsewhere, the result has the networks that do worse than the country's other
+    networks, or else the country itself. In other countries, the result has each network that does worse than all
+    others. A suspected network distorts the comparison of others, so they are compared again without it.
     """
     units = _comparable(before, lately)
     suspicions: list[Suspicion] = []
@@ -234,7 +230,7 @@ def _variance(answered: int, share: float) -> float:
 
 
 def _chance(terms: Sequence[tuple[int, int, int]]) -> float:
-    """Return an upper bound of the probability that the signed shares add up to zero or more; 1 if they do so now."""
+    """Return an upper bound of the probability that the signed shares add up to zero or more; 1 if they already do."""
     if sum(sign * hits / of for sign, hits, of in terms) >= 0:
         return 1.0
     low, high = 0.0, 10.0

@@ -1,7 +1,4 @@
-"""Recent activity: decisions over time, and numbers and blocks that call more than before.
-
-Large tables are only read through indices (migration `calls_index`), so an overview costs milliseconds.
-"""
+"""Recent activity: decisions over time, and numbers and blocks that call more than before."""
 
 import json
 import sqlite3
@@ -78,7 +75,7 @@ class ActionCount(NamedTuple):
 
 
 class Rising(NamedTuple):
-    """A number that calls more than before. `before`: its average calls per earlier period of the same length."""
+    """A number that calls more than before. `before`: its average calls in an earlier period of the same length."""
 
     number: str
     calls: int

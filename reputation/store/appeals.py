@@ -1,12 +1,6 @@
 """Appeals in the store: file, prove, accept and decide an appeal, and restore an appeal after an error.
 
-    open_appeal(db, appeal)
-    take_step(db, reference, AppealStep.ACCEPT, at)   also PROVE and WITHDRAW
-    decide(db, reference, AppealRuling(...), at)      cancels the marks, and changes the trust in their reporters
-    put_back(db, appeal)                              restores the appeal as it was before
-
-reputation/appeals.py has the states. An appeal in force affects the next call. Call these functions in a transaction
-(`Store.write` makes one). They raise AppealError if a step is not possible.
+Call the functions that write in a transaction. They raise AppealError if a step is not possible.
 
 A code proves control of a number: somebody keys in the code in a call from the number or in a call to the number. The
 caller ID alone can be forged and proves nothing. A code from the public page is worth less, because a forger could file
@@ -56,7 +50,7 @@ class AppealRuling(NamedTuple):
 
 
 class Decided(NamedTuple):
-    """A decided appeal, and the reporters whose trust the decision changes."""
+    """A decided appeal, and the reporters who are trusted more or less because of the decision."""
 
     appeal: appeals.Appeal
     reporters: tuple[str, ...]
@@ -124,8 +118,8 @@ def prove(db: sqlite3.Connection, reference: str, text: str, at: float) -> appea
 def decide(db: sqlite3.Connection, reference: str, ruling: AppealRuling, at: float) -> Decided:
     """Decide an appeal as `ruling` says. Raise AppealError if the appeal cannot be decided.
 
-    If the appeal is upheld, no earlier spam mark of the number counts, even if a site sends the mark again, and the
-    trust in the reporters falls. If the appeal is denied, the trust rises.
+    If the appeal is upheld, the number's earlier spam marks never count again, and the trust in their reporters falls.
+    If the appeal is denied, the trust rises.
     """
     reason = appeals.checked_reason(ruling.reason)
     before = _known(db, reference)
@@ -165,8 +159,8 @@ def put_back(db: sqlite3.Connection, before: appeals.Appeal) -> None:
 def _judged(db: sqlite3.Connection, number: str) -> tuple[str, ...]:
     """Return the reporters whose spam marks an appeal of this number is about.
 
-    Marks about an earlier owner, and marks of calls that may not be the owner's, are left out. Otherwise somebody could
-    spoof a number to lower the trust in people who complain.
+    Marks about an earlier owner and marks of unauthenticated calls are left out. Otherwise a spoofed number could lower
+    the trust in people who complain.
     """
     epoch = epoch_of(db, number)
     since = epoch.at if epoch is not None else float("-inf")

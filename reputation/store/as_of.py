@@ -1,8 +1,5 @@
 """Facts about a number at an earlier time, without its calls and marks, for a replay.
 
-    background_of(db, number) -> Background        all dated facts, read once per number
-    background.then(at) -> Then                    the facts known at that time, without reading the store
-
 Contacts have no date and always apply. Identities, imports and entries apply from the time they were written. The rows
 of another company apply while that company listed the number without interruption. Withdrawn rows are not kept.
 """

@@ -1,10 +1,4 @@
-"""The audit: a row for every change that a person makes, written in the transaction of the change.
-
-    add_audit(db, Change("list add", number="+12015550123", after=entry), who="joe", at=now)
-
-`StoredRow` reads, restores and removes the table row that an audit record describes. It works for tables whose unique
-key is among the recorded columns and on which no sums or other rows depend. Other tables have their own functions.
-"""
+"""The audit: a row for every change that a person makes, written in the transaction of the change."""
 
 from __future__ import annotations
 
@@ -31,8 +25,8 @@ SELECT at, who, what, number, name, before, after FROM audit
 class Change:
     """A change that a person makes. `what`: the command. `number` or `name`: the number or thing that is changed.
 
-    `before` and `after`: the records as `--json` and the API show them, or None. `id` is set when the change is
-    written. `is_nothing`: whether the command had nothing to change.
+    `before` and `after`: the records as `--json` and the API show them, or None. `id`: set when the change is written.
+    `is_nothing`: whether the command had nothing to change.
     """
 
     what: str
@@ -112,7 +106,7 @@ WORDS = "SELECT DISTINCT {} FROM audit ORDER BY 1 LIMIT 200"
 
 
 class AuditFilter(NamedTuple):
-    """A search in the audit. A field that is None matches all. `about`: a number or name. `before`: only lower ids."""
+    """A search in the audit. `about`: a number or name. `before`: only changes with lower ids. None matches all."""
 
     who: str | None = None
     what: str | None = None
@@ -141,7 +135,7 @@ def change_of_id(db: sqlite3.Connection, change_id: int) -> KeptChange | None:
 def latest_of(
     db: sqlite3.Connection, whats: tuple[str, ...], limit: int, number: str | None = None
 ) -> list[KeptChange]:
-    """Return the latest `limit` changes by the commands `whats`, newest first. `number`: only those of this number."""
+    """Return the latest `limit` changes by the commands `whats`, newest first. `number`: only this number's changes."""
     sql = LATEST_OF.format(", ".join("?" * len(whats)))
     return [_kept(row) for row in db.execute(sql, (*whats, number, number, limit))]
 
@@ -179,7 +173,10 @@ SELECT json_group_array(part.name) FROM pragma_index_list(?) AS key, pragma_inde
 
 
 class StoredRow(NamedTuple):
-    """A row of a table that an audit record describes. `key`: the names of the table's key columns."""
+    """A row of a table that an audit record describes. `key`: the table's key columns, all of which the record has.
+
+    Only for tables on which no sums or other rows depend. Other tables have their own functions to undo a change.
+    """
 
     table: str
     record: Any

@@ -1,8 +1,7 @@
 """Backups of the store (the last 7 full, checked copies in `backups/` next to it), and recovery from these backups.
 
-A recovery replaces a damaged or missing store (`StoreError.damaged`) by the last good backup, and reports this. Close
-all connections before a recovery. The new file is made and checked before the old file is moved. So a full disk changes
-nothing, and after a crash at any step the next start continues.
+Close all connections before a recovery. The new file is made and checked before the old file is moved. So a full disk
+changes nothing, and after a crash at any step the next start continues.
 """
 
 import logging
@@ -35,8 +34,7 @@ DAY = 86_400.0
 def make_backup(path: Path, now: float, keep: int = KEPT, opened: sqlite3.Connection | None = None) -> Path:
     """Copy the store, check the copy, and delete all but the last `keep` backups. Writers need not wait.
 
-    The function blocks while it copies, so the daemon runs it in another process. `opened`: copy the store of this
-    connection, because another file may now be at `path`. Raises StoreError.
+    Blocks while it copies. `opened`: copy this connection's store, as another file may be at `path`. Raise StoreError.
     """
     if opened is None and not path.exists():
         raise StoreError(f"{path}: there is no store to back up; check the path in callsieve.toml")
@@ -63,7 +61,7 @@ def make_backup(path: Path, now: float, keep: int = KEPT, opened: sqlite3.Connec
 
 
 def _drop_unfinished(directory: Path, now: float) -> None:
-    """Delete files of interrupted backups and erasures that are older than an hour. Newer ones may still be in use."""
+    """Delete files of interrupted backups and erasures that are older than an hour. Newer files may still be in use."""
     for partial in directory.glob(f"{BACKUP_PREFIX}*.partial*"):
         if now - partial.stat().st_mtime > 3600:
             partial.unlink(missing_ok=True)
@@ -173,10 +171,7 @@ if __name__ == "__main__":
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """The result of a recovery.
-
-    `quarantined`: the damaged file, if any. `backup`: the backup that was used; None if the new store is empty.
-    """
+    """A recovery's result. `quarantined`: the damaged file, if any. `backup`: the backup used; None: an empty store."""
 
     path: Path
     quarantined: Path | None
@@ -226,8 +221,7 @@ def restore(path: Path, backup: Path, now: float) -> Path | None:
     """Replace the store by a backup, in one transaction on the same file, so that the daemon may be running.
 
     Return the backup that was made of the old store, or None if the old store was missing or damaged. A damaged store
-    is quarantined. The store keeps the version of the backup, so that an older program can use the store. The daemon
-    migrates the store at its start. Raise StoreError.
+    is quarantined. The store keeps the version of the backup until the daemon starts and migrates it. Raise StoreError.
     """
     if problem := problem_of_backup(backup):
         raise StoreError(f"{backup}: this backup is damaged ({problem}); try an older one")

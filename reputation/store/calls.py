@@ -1,12 +1,7 @@
-"""Search for calls: decisions joined with how the calls ended, a page at a time, newest first.
-
-    find_calls(db, CallFilter(action="warn"), after, 50) -> list[CallRow]    `after`: the cursor of the last call shown
+"""Search for calls and how they ended, newest first, and count how many calls to each DID were screened.
 
 A page is read from the cursor of the last call before it, without counting rows, so page 1000 costs as much as page 1.
 The SQL is built only from the clauses below, and all search terms are parameters.
-
-The second half of the module compares outcomes with the journal, to show for each DID which inbound calls were
-screened.
 """
 
 import json
@@ -32,8 +27,7 @@ class CallFilter(NamedTuple):
 
     `callee`: the extension of a person who was called, whose phone rang, or whose group was called without ringing
     anybody. `action`: the action taken or, in observe mode, the action that would have been taken. `site`: the other
-    site that received the call. `linkedids`, `actions`, `numbers`: JSON arrays; a call matches if its value is in the
-    array.
+    site that received the call. `linkedids`, `actions`, `numbers`: JSON arrays of which one value must match.
     """
 
     number: str | None = None
@@ -58,7 +52,7 @@ class CallCursor(NamedTuple):
 
 
 class Ending(NamedTuple):
-    """How a call ended. `outcome` is None until this is known; `challenge` is None if the caller was not challenged."""
+    """How a call ended. `outcome`: None until the end is known. `challenge`: None if the caller was not challenged."""
 
     outcome: OutcomeRecord | None = None
     challenge: ChallengeResult | None = None
@@ -139,10 +133,7 @@ _SITE = site_and_mark("d.linkedid")  # as in its index
 
 
 def _was_stopped_for_group_of(person: str) -> str:
-    """Return an SQL condition for calls to a group of this person that rang nobody, so that all members missed them.
-
-    `person`: an SQL parameter. A stopped call has no callee and no row in `reached`.
-    """
+    """Return SQL for stopped calls that all members of a person's group missed. `person`: an SQL parameter."""
     return f"""(d.callee IS NULL AND d.action IN ('reject', 'challenge', 'route')
         AND +d.did IN (SELECT number FROM did JOIN person ON instr(',' || did.grp || ',', ',' || person.grp || ',')
                        WHERE extension = {person})
@@ -193,7 +184,7 @@ def calls_of_ids(db: sqlite3.Connection, ids: Sequence[str]) -> list[CallRow]:
 
 
 def count_calls(db: sqlite3.Connection, actions: Sequence[str], since: float, numbers: Sequence[str] | None) -> int:
-    """Count calls since `since` with one of these actions, never `allow`. `numbers`: only these callers; None: all."""
+    """Count calls since `since` with these actions, except `allow`. `numbers`: only these callers; None: everybody."""
     about = {"actions": json.dumps(actions), "since": since, "numbers": json.dumps(numbers)}
     (count,) = db.execute(_COUNT if numbers is None else _COUNT_OF_NUMBERS, about).fetchone()
     return int(count)
@@ -304,10 +295,7 @@ FIRST = "SELECT min(at), count(*) FROM (SELECT at FROM decision ORDER BY at LIMI
 
 
 class Screened(NamedTuple):
-    """How many calls a DID had.
-
-    `missed`: how many of the calls had no decision. `missed_at`: when the latest missed call began.
-    """
+    """How many calls a DID had. `missed`: how many had no decision. `missed_at`: when the last missed call began."""
 
     did: str | None
     calls: int
@@ -322,10 +310,7 @@ class Screened(NamedTuple):
 
 
 class Rang(NamedTuple):
-    """How many calls to a DID rang a phone (`times`), and how many rang any phone (`calls`).
-
-    `who`: the extension or endpoint of the phone.
-    """
+    """How many calls to a DID rang the phone `who` (person or endpoint): `times`. How many rang any phone: `calls`."""
 
     did: str
     who: str
@@ -334,18 +319,12 @@ class Rang(NamedTuple):
 
 
 def rang_by_number(db: sqlite3.Connection, since: float, until: float) -> list[Rang]:
-    """Return how many calls to each DID rang each phone.
-
-    Only the latest MOST_CALLS inbound calls between `since` and `until` are counted.
-    """
+    """Return how many calls to each DID rang each phone. Only the latest MOST_CALLS inbound calls are counted."""
     return [Rang(*row) for row in db.execute(RANG, _span(since, until))]
 
 
 def screened_by_number(db: sqlite3.Connection, since: float, until: float) -> list[Screened]:
-    """Count the calls to each DID, beginning with the DID that has the most unscreened calls.
-
-    Only the latest MOST_CALLS inbound calls between `since` and `until` are counted.
-    """
+    """Count the latest MOST_CALLS inbound calls by DID, beginning with the DID that has the most unscreened calls."""
     return [Screened(*row) for row in db.execute(BY_NUMBER, _span(since, until))]
 
 

@@ -1,7 +1,6 @@
 """The daemon's store: a reading and a writing (aiosqlite) connection, each with its own thread.
 
-Each read or write changes threads only *once*. A read is stopped when no task waits for its result any longer. A write
-that has begun is finished, even if the task that requested the write is cancelled.
+A read is stopped when no task waits for its result. A write that has begun is finished, even if its task is cancelled.
 """
 
 from __future__ import annotations
@@ -63,7 +62,7 @@ STEPS_BETWEEN_CHECKS = 10_000
 
 
 class _Turn:
-    """A read or write in the queue. If the future `waited_for` is cancelled, the thread skips the read or write."""
+    """A queued read or write, which the thread skips if the future `waited_for` is cancelled."""
 
     __slots__ = ("give_up_at", "waited_for")
 
@@ -111,9 +110,7 @@ class Store:
         return self._reading(give_up_at, facts_of, query, weights)
 
     async def read(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts, give_up_at: float = math.inf) -> T:
-        """Return the result of `fn(db, *args)`, run in the reader's thread.
-
-        If the awaiting task is cancelled, its read is dropped or stopped. Other reads continue.
+        """Return the result of `fn(db, *args)`, run in the reader's thread. To stop the read, cancel the awaiting task.
 
         Raises:
             StoreError: SQLite failed.

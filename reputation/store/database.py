@@ -1,8 +1,5 @@
 """Create and open the store's file, without asyncio, and keep checksums of the lists in the store.
 
-The command line, the standalone AGI script and the backups use this module. The daemon's two connections
-(`connection.Store`) are opened by the same `connect`.
-
 A changed list entry lets a blocked caller in, and SQLite would not notice the change. So each list has a checksum, the
 sum of the checksums of its rows. Triggers update the checksum. They belong to the connection, not to the file, so only
 writes by CallSieve run them.
@@ -58,7 +55,7 @@ def keep_digests(db: sqlite3.Connection) -> None:
 
 
 def changed_lists(db: sqlite3.Connection) -> list[str]:
-    """Return the lists that another program has changed, as checksums show. Without checksums, return all lists."""
+    """Return the lists whose checksums show a change by another program. Without checksums, return all lists."""
     with transaction(db, begin_reading):  # else a list that the daemon writes meanwhile looks changed
         if not _has_table(db, "list_entry") or _has_table(db, UNMADE):
             return []
@@ -154,8 +151,7 @@ def _identity(file: Path) -> tuple[int, int] | None:
 def is_emptied(path: Path) -> bool:
     """Return whether the store file was emptied in place, or its -wal was emptied and then written to.
 
-    `Store.is_emptied` recognises an empty -wal. Only the -wal is opened here, because a process that closes the store's
-    file loses SQLite's locks on it.
+    Only the -wal is opened, because a process that closes the store's file loses SQLite's locks on the file.
     """
     if path.stat().st_size < LEAST_PAGE:
         return True
@@ -206,10 +202,8 @@ def is_read_only(path: Path) -> bool:
 
 
 def connect_read_only(path: Path) -> sqlite3.Connection:
-    """Return a connection that can only read a store of this version. Raise StoreError.
-
-    SQLite cannot create -wal and -shm here. With `immutable`, which says that nobody writes, SQLite needs neither file.
-    """
+    """Return a connection that can only read a store of this version. It creates no files. Raise StoreError."""
+    # SQLite cannot create -wal and -shm here. With `immutable`, which says that nobody writes, it needs neither.
     alone = "" if log_of(path).exists() else "&immutable=1"
     with store_errors(path):
         uri = f"{path.absolute().as_uri()}?mode=ro{alone}"

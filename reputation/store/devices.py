@@ -31,13 +31,7 @@ class SignInKind(StrEnum):
 
 
 class SignIn(NamedTuple):
-    """An unused link or passcode. `digest`: its hash; `tries`: how often a wrong passcode was entered.
-
-    Attributes:
-        person: The extension of the person.
-        kind: A link or a passcode.
-        expires_at: When the link or passcode expires.
-    """
+    """An unused link or passcode. `digest`: its hash. `tries`: how often a wrong passcode was entered."""
 
     digest: Annotated[str, Key(), LOCAL]
     person: str

@@ -33,8 +33,7 @@ class DoNotCallRequest(NamedTuple):
 class Complaint(NamedTuple):
     """A complaint about an own number. `number`: the number of the person who complains, empty if unknown.
 
-    `is_of_called`: whether the own number had called the person within 28 days, so that the complaint counts. This is
-    determined when the complaint is recorded.
+    `is_of_called`: whether the own number had called this person within 28 days, so that the complaint counts.
     """
 
     own_number: str
@@ -126,10 +125,7 @@ def count_requests_since(db: sqlite3.Connection, person: str, since: float) -> i
 def find_do_not_call(
     db: sqlite3.Connection, text: str, number: str | None, limit: int
 ) -> tuple[list[DoNotCallRequest], int]:
-    """Return the matching requests, newest first and at most `limit`, and the count of all matching requests.
-
-    A request matches if it is about `number`, or if any of its fields contains `text`.
-    """
+    """Return at most `limit` requests about `number` or with `text` in any field, newest first, and how many match."""
     wanted = {"text": text, "number": number, "limit": limit}
     rows = db.execute(FIND, wanted)
     return [_request(row) for row in rows], int(db.execute(COUNT_FOUND, wanted).fetchone()[0])
@@ -148,10 +144,7 @@ def remove_do_not_call(db: sqlite3.Connection, number: str) -> DoNotCallRequest 
 
 
 def last_talk_of(db: sqlite3.Connection, person: str, since: float) -> Talk | None:
-    """Return the person's last inbound or outbound conversation that ended after `since`, or None.
-
-    Conversations with an unknown number are left out.
-    """
+    """Return the person's last conversation with a known number, in or out, that ended after `since`, or None."""
     rows = db.execute(LAST_TALK, {"person": person, "since": since}).fetchall()
     return next((Talk(number, own or "") for number, own in rows), None)
 

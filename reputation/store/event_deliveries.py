@@ -1,10 +1,4 @@
-"""Deliveries of events to receivers that have not got the events yet, the state of receivers, and dead letters.
-
-    deliveries_after(db, "crm", seq, 500)        the next deliveries to make
-    record_deliveries(db, "crm", Progress(...))  store the results of several deliveries in one transaction
-
-Each event has a row per receiver until it is delivered to that receiver.
-"""
+"""Deliveries of events to receivers that have not got the events yet, the state of receivers, and dead letters."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -97,7 +91,7 @@ class FailedDelivery(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """The results of deliveries to a receiver. `delivered` and `skipped` (not needed) list the `seq` of the events."""
+    """The results of deliveries to a receiver. `delivered`, `skipped`: the `seq` of events delivered, or not needed."""
 
     delivered: Sequence[int]
     failed: Sequence[FailedDelivery]
@@ -131,14 +125,7 @@ class ReceiverState(NamedTuple):
 
 
 class DeadLetter(NamedTuple):
-    """An event that could not be delivered to a receiver, and why.
-
-    Attributes:
-        receiver: The name of the receiver.
-        attempts: How often delivery was tried.
-        error: The last error.
-        dead_at: When the last attempt failed.
-    """
+    """An event that could not be delivered to a receiver, and why. `dead_at`: when the last attempt failed."""
 
     receiver: str
     attempts: int
@@ -179,10 +166,7 @@ def record_deliveries(db: sqlite3.Connection, receiver: str, progress: Progress,
 
 
 def bury_old(db: sqlite3.Connection, receiver: str, before: float, why: str, at: float) -> int:
-    """Turn the receiver's events from before the time `before` into dead letters, and return their count.
-
-    Call it in a transaction.
-    """
+    """Turn the receiver's events older than `before` into dead letters. Return their count. Use a transaction."""
     buried = db.execute(BURY_OLD, (at, why, receiver, before)).rowcount
     if buried:
         db.execute(COUNT, {**NO_COUNT, "name": receiver, "dead": buried})
@@ -211,10 +195,7 @@ def count_dead_letters(db: sqlite3.Connection) -> int:
 
 
 def replay(db: sqlite3.Connection, event_id: str | None, receiver: str | None, at: float) -> int:
-    """Queue dead letters for delivery again, and return their count. Call it in a transaction.
-
-    `event_id`, `receiver`: only dead letters of this event or receiver; None: all.
-    """
+    """Queue dead letters of this event and receiver (None: all) again. Return their count. Use a transaction."""
     replayed = len(db.execute(REPLAY, {"id": event_id, "receiver": receiver}).fetchall())
     if replayed:
         read_again(db, at)

@@ -1,7 +1,4 @@
-"""Evidence from calls in the store: signals, answers, conversations, one-ring calls and challenges.
-
-Each write stores the maximum or minimum of a time, so calls may come in any order and more than once.
-"""
+"""Evidence from calls: signals, answers, conversations, challenges. Calls may come in any order, and more than once."""
 
 import sqlite3
 
@@ -111,7 +108,7 @@ DELETE FROM signal WHERE number = :number AND auth_class = :auth_class AND epoch
 
 
 def learn(db: sqlite3.Connection, outcome: OutcomeRecord) -> Signal | None:
-    """Store all evidence of an outcome and return its signal, if any. The caller must refresh the number's standing."""
+    """Store all evidence of an outcome and return its signal, if any. Then call `refresh` for the outcome's number."""
     lessons = lessons_of(outcome)
     signal = lessons.signal
     if lessons.answered is not None:

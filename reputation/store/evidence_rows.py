@@ -173,10 +173,10 @@ def without_sites(rows: Rows, sites: Collection[str]) -> Rows:
 
 
 def without_duplicates(rows: Rows, human_of: Mapping[str, str]) -> Rows:
-    """Return the rows without duplicates: of a human with names at several sites, only the rows of one site stay.
+    """Return the rows without duplicates: for a human with names at several sites, keep the rows of only one site.
 
-    `human_of`: the human behind each name. Sites where the human gave marks or signals are preferred to sites where
-    they only answered calls. Among these, this site is preferred, then the site whose name sorts first.
+    `human_of`: the human behind each name. A site where the human gave marks or signals is preferred, then this site,
+    then the site whose name sorts first.
     """
     spoke: defaultdict[str, set[str]] = defaultdict(set)
     answered: defaultdict[str, set[str]] = defaultdict(set)
@@ -245,7 +245,7 @@ class Neighbour(NamedTuple):
 
 
 def bad_numbers_near(db: sqlite3.Connection, number: str, limit: int = 20) -> list[str]:
-    """Return other numbers of the same block whose evidence may be bad, at most `limit`."""
+    """Return at most `limit` other numbers of the same block of 1000 that may have evidence against them."""
     about = {"number": number, "block": block_of(number), "limit": limit}
     return [near for (near,) in db.execute(STANDINGS, about)]
 

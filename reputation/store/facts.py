@@ -1,11 +1,8 @@
 """The facts query: a single statement that reads everything the store knows about a call.
 
 Each branch of the UNION ALL is a look-up in an index, so the cost does not depend on the size of the store. The query
-reads a limited count of rows about a block of 1000 numbers, so a few bad numbers may be missed. A caller without a
-number (NULL) matches nothing in most branches. Relationships and times apply as of `now`. A person who talked with us
-after we called is known for 180 days, unless a one-ring call provoked our call.
-
-The module also reads and writes standings as rows.
+reads a limited count of rows about a block of 1000 numbers, so a few bad numbers may be missed. A person who talked
+with us after we called is known for 180 days, unless a one-ring call provoked our call.
 """
 
 import json
@@ -252,7 +249,7 @@ def facts_of(db: sqlite3.Connection, query: FactsQuery, weights: Weights = DEFAU
 def evidence_of(
     db: sqlite3.Connection, query: FactsQuery, weights: Weights = DEFAULT
 ) -> tuple[Evidence, Circumstances]:
-    """Return the evidence behind the reputation in `facts_of`, from which `would_change` can be computed."""
+    """Return the evidence and circumstances from which `facts_of` computes the reputation."""
     return _evidence(_by_kind(_rows_of(db, query, weights)), query, weights)
 
 

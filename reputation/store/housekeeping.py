@@ -1,10 +1,7 @@
 """Housekeeping: jobs that keep the store in order, and the last result of each job.
 
-    run_jobs(db, now)                               run the jobs that are due; `callsieve housekeeping run` runs all
-    python -m reputation.store.housekeeping FILE    the same in a separate process, as the daemon does every hour
-
 Jobs write in short transactions, so that other writers need not wait. They may be interrupted at any time: the next run
-continues. Their results are counts, without telephone numbers. Each table declares how long its rows are kept.
+continues. `python -m reputation.store.housekeeping FILE` runs the jobs that are due, as the daemon does every hour.
 
 Nothing runs while the clock is implausible (`check_clock`): two years ahead, all evidence would look too old to keep.
 The clock is compared with the last housekeeping run, and not with the newest row, because a daemon with a wrong clock
@@ -180,10 +177,9 @@ def _retention(db: sqlite3.Connection, now: float, begin: Begin) -> Counts:
 
 
 def _invalid_numbers(db: sqlite3.Connection, _now: float, begin: Begin) -> Counts:
-    """Delete evidence from calls of numbers that no country allocates any longer.
+    """Delete evidence from calls of numbers that no country allocates any longer: the caller must be spoofing.
 
-    Nobody has such a number, so a caller who shows it is spoofing. Marks stay. A number also stays if somebody here has
-    called it and talked: then the numbering plan that we have is wrong.
+    Marks stay. A number that somebody here has called and talked to also stays: our numbering plan must be wrong.
     """
     counts = dict.fromkeys(("number", *FORGET), 0)
     for number in _learnt_about(db):

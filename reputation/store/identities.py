@@ -1,7 +1,4 @@
-"""Identities (the owner of a number, and how well the ownership is proven) and epochs (the periods with one owner).
-
-Evidence from an earlier epoch weighs less, and an identity that was proven for an earlier owner is ignored.
-"""
+"""Identities (the owner of a number, and how well the ownership is proven) and epochs (the periods with one owner)."""
 
 import sqlite3
 from typing import Annotated, NamedTuple
@@ -38,7 +35,7 @@ def set_identity(db: sqlite3.Connection, identity: Identity, added_at: float) ->
 def note_control(db: sqlite3.Connection, number: str, name: str, at: float, note: str) -> Identity:
     """Record that somebody proved control of the number: level 1 for twelve months. Return the number's identity.
 
-    A valid identity of a higher level stays. `name` is the name that the owner claims: nobody has checked the name.
+    A valid identity of a higher level stays. `name`: the name that the owner claims and that nobody has checked.
     """
     known = identity_of(db, number)
     lasts = known is not None and known.expires_at > at

@@ -5,8 +5,7 @@ transactions under a source that is not live. One transaction makes the source l
 in small transactions.
 
 To resume an interrupted import (Ctrl-C, power cut), run it again. If the same rows were staged under the name, the
-import continues after the last stored number. The rows are compared by a digest, so they may come from another file,
-pipe or format. The next import deletes a staged generation that is older than a day.
+import continues after the last stored number. The next import deletes a staged generation that is older than a day.
 
 These functions make their own transactions: call them on a connection of `open_store`, not through `Store.write`.
 """
@@ -98,7 +97,7 @@ class Feed(NamedTuple):
     """How the rows of an import are combined and checked before they go live.
 
     `format`: the format of a feed's file, None for a list. `merge`: combines all rows of a number into one row.
-    `least`: the minimum count of numbers with which a generation goes live.
+    `least`: how many numbers a generation must have to go live.
     """
 
     format: str | None = None
@@ -155,16 +154,13 @@ def import_numbers(
     also: Callable[[ImportSource], object] = lambda _live: None,
     feed: Feed = LIST,
 ) -> ImportSource:
-    """Replace the numbers of the source `name`.
-
-    Rows may come in any order. They are sorted on disk first, because sorted rows take half the space in the store.
-    `also` is called in the transaction that makes the source live.
+    """Replace the numbers of the source `name`. `also` is called in the transaction that makes the source live.
 
     Raises:
         StoreError: The import failed; TooFewNumbers: the list has shrunk too much. The old generation stays live.
     """
     with _scratch(db):
-        digest = _read(db, rows)
+        digest = _read(db, rows)  # sorted on disk first: sorted rows take half the space in the store
         with transaction(db):
             staged = _staged(db, (name, verdict, feed.format, digest), clock())
         drop_left_over(db, clock)
@@ -230,7 +226,7 @@ def _staged(db: sqlite3.Connection, rows: tuple[str, str, str | None, str], now:
 
 
 def _touch(db: sqlite3.Connection, source: int, at: float, numbers: int, reached: str, to: str) -> str:
-    """Record how far the import has got, and return `reached`. Raise StoreError if another import replaced it."""
+    """Record how far the import has got, and return `reached`. Raise StoreError if another import replaced this one."""
     if db.execute(TOUCH, (at, numbers, reached, source, to)).rowcount != 1:
         raise StoreError(
             "another import of the same list has taken over, or this import was inactive for a day and was deleted; "
@@ -297,10 +293,7 @@ def _insert(db: sqlite3.Connection, rows: list[ImportedRow]) -> None:
 def _sorted(
     db: sqlite3.Connection, after: str, merge: Callable[[Iterable[ImportedRow]], ImportedRow]
 ) -> Iterator[tuple[int, int]]:
-    """Sort the rows after the number `after`, one per number, and yield the first and last rowid of each batch.
-
-    A batch begins with the last row of the previous batch.
-    """
+    """Sort the rows after the number `after`, one per number. Yield first and last rowid of batches sharing a row."""
     with store_errors(Path(tempfile.gettempdir())), transaction(db, begin_reading):
         if merge is last_of:
             db.execute(LAST_IN_ORDER, (after,))

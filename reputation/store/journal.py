@@ -119,8 +119,7 @@ def call_times(
 ) -> Iterator[CallTime]:
     """Yield the calls since `since` in time order, to rebuild call rates and first calls when the daemon starts.
 
-    A call with several decisions (at the trunk, and again for a callee) is yielded once. To read in several parts, pass
-    the same `seen` each time.
+    A call with several decisions is yielded once. To read in several parts, pass the same `seen` each time.
     """
     seen = set() if seen is None else seen
     for caller, at, linkedid, did, first in db.execute(CALL_TIMES, (since, before)):
@@ -139,7 +138,7 @@ class CallerCalls(NamedTuple):
 
 
 def calls_between(db: sqlite3.Connection, first: str, last: str, since: float) -> Iterator[CallerCalls]:
-    """Yield each caller with a number from `first` to `last`, as text, and how often they called since `since`."""
+    """Yield callers with a number from `first` to `last` (as text), and how often each called since `since`."""
     for caller, calls, answered, is_contact in db.execute(CALLS_BETWEEN, (first, last, since)):
         yield CallerCalls(caller, calls, answered, bool(is_contact))
 

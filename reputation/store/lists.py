@@ -1,7 +1,4 @@
-"""The allowlists and blocklists of the organisation and of people, expected calls, contacts, and phone settings.
-
-The functions take and return entries as ListEntry. Entries are parsed elsewhere.
-"""
+"""The allowlists and blocklists of the organisation and of people, expected calls, contacts, and phone settings."""
 
 import json
 import sqlite3
@@ -123,20 +120,14 @@ def _key(entry: ListEntry) -> tuple[str, str, str, str]:
 
 
 class ExpectedCall(NamedTuple):
-    """The time until which a person expects a call. Every call rings their phone without challenge or warning."""
+    """The time in which a person expects a call: until `until`, every call rings without challenge or warning."""
 
     person: Annotated[str, Key()]
     until: Instant
 
 
 class PersonSetting(NamedTuple):
-    """A setting that a person has chosen for their phone.
-
-    Attributes:
-        person: The extension of the person.
-        setting: The setting that the person has chosen.
-        at: When the person chose it.
-    """
+    """A setting that a person has chosen for their phone."""
 
     person: Annotated[str, Key(2)]
     setting: Annotated[PhoneSetting, Key(1), Column("wish")]
@@ -160,12 +151,7 @@ class PersonalEntry(NamedTuple):
 
 
 class Contact(NamedTuple):
-    """A number in the contacts of a person or of the company.
-
-    Attributes:
-        person: The extension of the person; None for a contact of the whole company.
-        company: The employer of the contact, as `caller_names.company_key` writes it.
-    """
+    """A number in the contacts of a person, or of the company if `person` is None. `company`: the employer."""
 
     number: str
     name: str | None = None
@@ -290,10 +276,7 @@ def contacts_of(db: sqlite3.Connection, person: str | None) -> list[Contact]:
 
 
 def friendly_tie_of(db: sqlite3.Connection, person: str, number: str, at: float) -> Tie | None:
-    """Return why calls from the number ring this person's phone without warning.
-
-    The number is on the person's allowlist, or is a contact. None: neither is the case.
-    """
+    """Return why the number rings this person's phone without warning: it is allowed or a contact; None: neither."""
     row = db.execute(FRIENDLY_TIE, {"number": number, "person": person, "at": at}).fetchone()
     return None if row is None else Tie(row[0])
 

@@ -1,8 +1,7 @@
 """Look-up services: their state, their answers about numbers, their cost, and how well they agree with our own calls.
 
-An answer is evidence until it expires, and a new answer replaces the previous answer. Answers are kept for 90 days, to
-be compared with how people and callers behaved here. Functions that make their own transaction say so: the look-up
-process writes at the same time as the daemon, one or two statements at a time.
+An answer is evidence until it expires, and is kept for 90 days to compare it with later behaviour. Functions that make
+their own transaction say so: the look-up process writes at the same time as the daemon.
 """
 
 import sqlite3
@@ -78,10 +77,7 @@ SELECT count(*), coalesce(sum(action <> 'allow'), 0)
 class SourceState(NamedTuple):
     """The stored state of a look-up source. `off_why`: the reason for switching it off, in JSON; None while it is on.
 
-    Attributes:
-        name: The name that the settings give the source.
-        is_outside: Whether its answers are outside evidence, independent of what we report to the source.
-        off_at: When the source was switched off; null while it is on.
+    `is_outside`: whether its answers are outside evidence, independent of what we report to the source.
     """
 
     name: str
@@ -111,13 +107,7 @@ class DailyLimits(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """The look-ups of a source over several days. `micros`: their cost, in millionths of the currency.
-
-    Attributes:
-        asked: How many requests were sent.
-        answered: How many requests were answered.
-        failed: How many requests failed.
-    """
+    """The look-ups of a source over several days. `micros`: their cost, in millionths of the currency."""
 
     asked: int
     answered: int
@@ -152,7 +142,7 @@ def day_of(at: float) -> int:
 
 
 def replace_sources(db: sqlite3.Connection, outside: dict[str, bool]) -> None:
-    """Set the sources that the settings name. `outside`: whether each is outside evidence. Call it in a transaction."""
+    """Set the sources of the settings. `outside`: for each name, whether it is outside evidence. Use a transaction."""
     for name, is_outside in outside.items():
         db.execute(PUT_SOURCE, (name, is_outside))
     for state in source_states(db):
@@ -194,7 +184,7 @@ def answers_about(db: sqlite3.Connection, number: str) -> dict[str, StoredAnswer
 
 
 def record_answer(db: sqlite3.Connection, number: str, answer: StoredAnswer) -> None:
-    """Store an answer about the number in place of the source's previous one. Makes its own transaction."""
+    """Store an answer about the number in place of the source's previous answer. Makes its own transaction."""
     with transaction(db):
         db.execute(PUT_ANSWER, (number, *answer))
         db.execute(COUNT, (1, 0, None, answer.source, day_of(answer.at)))

@@ -1,15 +1,11 @@
 """Marks in the store, reviews of bursts of marks, and tombstones, which cancel wrong marks.
 
 The latest mark per reporter, number, class and epoch is stored. A retraction is a mark too, so that it still applies
-when another system sends the old mark again. Marks are checked in reputation/marking.py and written here.
-
-    numbers_to_review(db)                       bursts that do not count until they are reviewed
-    review(db, number, at, who)                 record a review: the marks count from now on
-    correct(db, Correction(...), at)            the marks of these reporters are wrong, and never count
+when another system sends the old mark again.
 
 A tombstone keeps wrong spam marks from counting, whichever system sends them again. A tombstone is a separate row, and
-the marks stay: the sums ignore the marks (evidence_rows.py). So rows may come in any order, a late mark is covered
-according to its date, and removing the tombstone restores everything.
+the marks stay: the sums ignore the marks (evidence_rows.py). So rows may come in any order, and removing the tombstone
+restores everything.
 """
 
 import sqlite3

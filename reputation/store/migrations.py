@@ -1,7 +1,6 @@
 """Numbered migrations: `migrations/0053_store.sql` and so on, applied in order, each in one transaction.
 
-A released migration is never edited: its checksum is kept in the store and compared. The oldest migration file creates
-a complete store and replaces all earlier migrations.
+A released migration is never edited: its checksum is stored and compared. The oldest file creates a complete store.
 """
 
 import hashlib

@@ -1,11 +1,4 @@
-"""Other sites: people who have names at several sites, and sites whose evidence is ignored.
-
-    ignore_site(db, ignored)                  ignore a site; its rows stay, so `resume_site` restores everything
-    declare_same(db, "201", "berlin:305")      both names belong to the same human, who counts once
-    figures_of_sites(db)                       how much each site contributes, and how often it was right
-
-Call the functions that write in a transaction.
-"""
+"""Other sites: people who have names at several sites, and sites whose evidence is ignored. Write in a transaction."""
 
 import sqlite3
 from typing import NamedTuple
@@ -79,7 +72,7 @@ class Ignored(NamedTuple):
         site: The ignored site.
         at: Since when the site is ignored.
         who: The user who decided to ignore it.
-        reason: The reason.
+        reason: Why the site is ignored.
     """
 
     site: str
@@ -168,7 +161,7 @@ def figures_of(db: sqlite3.Connection, site: str) -> SiteFigures:
 
 
 def figures_of_sites(db: sqlite3.Connection) -> list[SiteFigures]:
-    """Return the figures of every other site (see `figures_of`), ordered by name."""
+    """Return how much evidence each other site contributes, and how well it agrees with ours, by site name."""
     return [figures_of(db, site) for site in sites_of(db)]
 
 
@@ -223,7 +216,7 @@ def declare_same(db: sqlite3.Connection, name: str, other: str) -> tuple[str, ..
 
 
 def set_names(db: sqlite3.Connection, names: tuple[str, ...]) -> None:
-    """Store that these names belong to the same person. A single name is removed from its group."""
+    """Store that these names belong to the same person. If there is only one name, it loses its other names."""
     human = min(names, key=lambda name: (site_of(name), name))
     if len(names) == 1:
         db.execute(FORGET, names)

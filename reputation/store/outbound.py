@@ -2,10 +2,7 @@
 
 A call counts from the moment that it is allowed, not only from its outcome. Otherwise each of ten simultaneous calls
 would count as the first. So calls are counted twice, by the guard's decisions (stored or waiting in memory) and by the
-outcomes, and the larger count is used. A PBX may ask again for each trunk that it tries. All these requests have the
-same linkedid, so they are one call, which does not count against itself.
-
-The module also reads past calls to a number, for call lists, and the guard's decisions of a day.
+outcomes, and the larger count is used. Requests with one linkedid, such as for each trunk tried, are one call.
 """
 
 from __future__ import annotations
@@ -39,10 +36,7 @@ RECORD = insert_sql("outbound_decision", OutboundRecord) + " ON CONFLICT (id) DO
 
 
 def _let_out(which: str) -> str:
-    """Return SQL for the calls that the guard allowed, without the call that is being decided.
-
-    The calls are from stored and from waiting decisions. `which`: an SQL condition for the calls.
-    """
+    """Return SQL for calls that the guard allowed, except the present call. `which`: an SQL condition for the calls."""
     return f"""
 (SELECT linkedid, at FROM outbound_decision
   WHERE {which} AND at <= :now AND action = 'allow' AND linkedid <> :same
@@ -141,10 +135,7 @@ def outbound_facts(
 def _calls_by_law(
     db: sqlite3.Connection, query: OutboundQuery, about: Mapping[str, object]
 ) -> tuple[int, float | None]:
-    """Return how many calls to the callee count for the legal limit, and when the next call is allowed.
-
-    The time is None if the limit is not reached. `about`: the parameters of the SQL.
-    """
+    """Return how many calls to the callee count for the legal limit, and when the next is allowed; None: now."""
     if not query.law_calls:
         return 0, None
     let_out = _count(db, LET_OUT_BY_LAW, about)
@@ -169,8 +160,7 @@ def outbound_decisions(
 ) -> list[OutboundRecord]:
     """Return decisions about outgoing calls, newest first.
 
-    `callee`, `own_number`: only decisions about calls to this callee or from this own number. `held`: only held or
-    refused calls.
+    `callee`, `own_number`: only calls to this callee or from this own number. `held`: only held or refused calls.
     """
     wanted = {"callee": callee, "own_number": own_number, "held": held, "limit": limit}
     return [OutboundRecord(*row) for row in db.execute(SHOWN, wanted)]
@@ -216,8 +206,7 @@ SELECT linkedid, at, dialled, own_number, trunk FROM outcome
 class CallAttempt(NamedTuple):
     """A call from here to a number.
 
-    `to_nobody`: whether the number does not exist (Q.850 cause 1). `arrived`: whether the call reached the phone. A
-    call that a network refused says nothing about the callee.
+    `to_nobody`: whether the number does not exist (Q.850 cause 1). `arrived`: whether the call reached the phone.
     """
 
     at: float

@@ -1,11 +1,7 @@
 """The outbox: events for receivers, written in the transaction that caused the events.
 
-    add_event(db, EventKind.APPEAL_OPENED, number, at, AppealOpened(...))    in the transaction of the cause
-    emit_change(db, "feed/x", "stale", EventKind.FEED_STALE, ...)            once per change of a state
-
-Only kinds that a receiver wants are written (`use_receivers`, from the settings), so unused kinds cost nothing.
-event_deliveries.py records which events each receiver has got. Events are kept for 7 days, at most 100,000. The oldest
-events are deleted first, beginning with those that all receivers have got.
+Only kinds that a receiver wants are written (`use_receivers`), so unused kinds cost nothing. Events are kept for 7
+days, at most 100,000. The oldest events are deleted first, beginning with those that all receivers have got.
 """
 
 import logging
@@ -91,10 +87,7 @@ STREAM_UNREAD = "SELECT 1 FROM event_state WHERE key = ? AND at < ?"
 
 @contextmanager
 def emitting(db: sqlite3.Connection) -> Iterator[None]:
-    """Log errors of the block that writes events, and continue, so that the cause (a call, a mark) is still stored.
-
-    If the store is full, locked or damaged, nothing can be stored, so the error is raised.
-    """
+    """Log errors of a block that writes events. Raise the error only if the store is full, locked or damaged."""
     db.execute("SAVEPOINT emitting")
     try:
         yield

@@ -1,9 +1,8 @@
 """Outcomes: how calls ended, joined with the journal by linkedid, and the evidence that follows from the outcomes.
 
 When an outcome arrives, the decision about its call may not be in the journal yet: a rejected call is over before the
-journal's next write. So an outcome without a decision waits (`waits_since`) until `settle_outcomes` tries again. The
-evidence of a call that was never screened is therefore stored a minute late. Without waiting, a rejected call could
-count as a call that nobody answered, and a withheld number could be stored.
+journal's next write. So an outcome without a decision waits (`waits_since`) until `settle_outcomes` tries again.
+Without waiting, a rejected call could count as a call that nobody answered, and a withheld number could be stored.
 """
 
 import json
@@ -139,10 +138,7 @@ def record_outcomes(
 
 
 def settle_outcomes(db: sqlite3.Connection, now: float, limit: int = 1000) -> list[Signal]:
-    """Complete the outcomes that wait for a decision: add the decision, if any, and record the evidence.
-
-    Return the new signals. Call it every minute.
-    """
+    """Complete outcomes that wait for a decision, and record their evidence. Return new signals. Call every minute."""
     rows = db.execute(WAITING, (now - SETTLE_SECONDS, limit)).fetchall()
     if not rows:
         return []

@@ -89,10 +89,7 @@ def weekly_repeats(db: sqlite3.Connection, day: int) -> WeeklyRepeats:
 
 
 def count_call(db: sqlite3.Connection, outcome: OutcomeRecord, hours: CallingHours = AS_INSTALLED) -> None:
-    """Add a new call to the daily counts. Call it in the transaction that records the call.
-
-    `hours`: the calling hours in force now. Earlier counts do not change.
-    """
+    """Add a new call to the daily counts, in the transaction that records it. `hours`: the present calling hours."""
     if outcome.direction is Direction.INBOUND:
         _count_call_back(db, outcome, hours)
         return

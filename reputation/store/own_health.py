@@ -1,7 +1,6 @@
 """The health of own numbers, computed from daily counts and calls: grades, and suspicions that a number is labelled.
 
-A suspicion says that a network treats the calls of an own number worse than before. Suspicions are computed once a day,
-and stored for the console and the digest. The check of outgoing calls uses the grades.
+A suspicion says that a network treats the calls of an own number worse than before. Suspicions are computed daily.
 """
 
 import json
@@ -257,10 +256,7 @@ def grade_all(
     weights: Weights = DEFAULT,
     networks: daily_counts.Networks = daily_counts.NO_NETWORKS,
 ) -> int:
-    """Grade every number that has recent calls, a bad grade or a label, and return how many were graded.
-
-    The first run of a day also updates the suspicions.
-    """
+    """Grade each number with recent calls, a bad grade or a label. Return how many. Update suspicions once a day."""
     calling = own_days.calling_numbers(db, int(now // DAY_SECONDS) - daily_counts.MONTH)
     labelled = (check.number for check in latest_label_checks(db) if check.label)
     numbers = dict.fromkeys((*calling, *unwell_numbers(db), *labelled))

@@ -148,7 +148,7 @@ def changed_labels(db: sqlite3.Connection, since: float, until: float) -> list[L
 
 
 def spam_lists_and_own_numbers(db: sqlite3.Connection) -> list[tuple[str, str, bool, str]]:
-    """For each imported spam list and own number, return list, number, whether the list has it, and category."""
+    """Return a row per spam list and own number: list, number, whether the list has the number, and category."""
     return [(name, number, bool(listed), category) for name, number, listed, category in db.execute(LISTS)]
 
 

@@ -1,11 +1,8 @@
 """Other companies that share evidence: their fetch state, their rows about numbers, and how often they are right.
 
 A company's rows are used while the settings name the company, it is switched on, and its index has not expired.
-Functions that make their own transactions say so: they write millions of rows in small transactions while the daemon
-runs.
-
-Subscriptions are companies that the settings do not name. If the settings name a company with the same name or key, the
-settings take precedence (callsieve/exchange/health.py).
+Subscriptions are companies that the settings do not name. The settings take precedence over a subscription with the
+same name or key. Functions that make their own transactions say so: they write millions of rows while the daemon runs.
 """
 
 import sqlite3
@@ -263,8 +260,7 @@ def replace_numbers(
 ) -> int:
     """Replace the rows that the company lists, or has cleared, by `rows`, ordered by key. Return how many changed.
 
-    Only rows that differ are written; new rows are dated `at`. Makes its own transactions. If interrupted, call it
-    again.
+    Only rows that differ are written, dated `at`, in several transactions. If interrupted, call it again.
     """
     changes = _differences(_rows(db, peer, cleared=cleared), iter(rows))
     return _write(db, peer, changes, at)

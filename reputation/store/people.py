@@ -1,7 +1,6 @@
 """People, DIDs and own numbers, from the settings file and from imports. The settings take precedence over imports.
 
-A phone without a person is identified by its endpoint, such as `PJSIP/201`. The column `grp` has the groups of a DID,
-separated by commas, because no group has a comma in its name.
+A phone without a person is identified by its endpoint (`PJSIP/201`). The column `grp`: a DID's groups, comma-separated.
 """
 
 import json
@@ -56,10 +55,7 @@ OWN_NUMBERS = "SELECT number FROM own_number UNION SELECT number FROM did ORDER 
 
 
 def replace_settings_people(db: sqlite3.Connection, people: Iterable[Person]) -> None:
-    """Replace the stored people that came from the settings file. Call it in a transaction.
-
-    People who stay are updated, not deleted and added again: a deletion would sign out the devices of their pages.
-    """
+    """Replace the people of the settings file. People who stay remain signed in. Call it in a transaction."""
     people = list(people)
     db.execute(REMOVE_OTHERS, (json.dumps([person.extension for person in people]),))
     upsert_people(db, people, SETTINGS)
@@ -90,7 +86,7 @@ def replace_settings_own_numbers(db: sqlite3.Connection, numbers: Iterable[str])
 
 
 def upsert_people(db: sqlite3.Connection, people: Iterable[Person], source: str) -> None:
-    """Add or update people. People from a source with precedence stay. `source`: "settings" or an import's name."""
+    """Add or update people, unless a source with precedence has them. `source`: "settings" or an import's name."""
     rows = ((p.extension, p.endpoint, p.group, p.language, p.name, source) for p in people)
     db.executemany(UPSERT_PERSON, rows)
     count_people(db)

@@ -6,9 +6,8 @@ their settings, register entries and daily counts stay. The table definitions (r
 and columns are erased. If a list with the number is imported later, the number is stored again.
 
 In notes people write a number with or without its country code. Between its digits there may be spaces, brackets, dots,
-hyphens, slashes, commas, underscores or stars. Digits may be full-width (Chinese keyboards), Arabic or Persian. `+44 20
-7183 8750`, `+44 (0)20-7183.8750`, `020 7183 8750` and `442071838750` are the same number. `+49 201 5550143` is not the
-same number as the American 201 555 0143, and neither is 312-201-555-0143.
+hyphens, slashes, commas, underscores or stars. Digits may be full-width, Arabic or Persian. `+44 20 7183 8750`, `+44
+(0)20-7183.8750` and `020 7183 8750` are the same number. `+49 201 5550143` is not the American 201 555 0143.
 """
 
 import json
@@ -141,7 +140,7 @@ def erase_number(db: sqlite3.Connection, number: str, mentions: Sequence[Mention
     """Delete every row about the number, and return how many rows by table. Call it in a transaction.
 
     The audit keeps who changed something and when, without the number and what was written about it. `mentions`: the
-    result of a `find_mentions` call just before; None: `find_mentions` is called here.
+    result of `find_mentions`, called just before; None: it is called here.
     """
     mentions = find_mentions(db, number) if mentions is None else mentions
     _can_find(db, number)

@@ -1,7 +1,4 @@
-"""Appeals from the public page, codes that prove control of a number, and attachments.
-
-Attachments (call records, statements) are files of bounded size in the store.
-"""
+"""Appeals from the public page, codes that prove control of a number, and attachments (call records, statements)."""
 
 import hashlib
 import sqlite3
@@ -109,10 +106,7 @@ def code_of(db: sqlite3.Connection, about: str) -> appeals.Code | None:
 
 
 def try_code(db: sqlite3.Connection, about: str, text: str, at: float) -> appeals.ProofAnswer:
-    """Check the text against the code that is stored under the key `about`.
-
-    A right code is used up and a wrong try is counted, so commit afterwards.
-    """
+    """Check the text against the code stored under `about`. Commit afterwards: the code is used up or a try counted."""
     answer = appeals.answer_of(code_of(db, about), text, about, at)
     if answer is appeals.ProofAnswer.RIGHT:
         db.execute(SPENT, (about,))

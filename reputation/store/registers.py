@@ -1,7 +1,7 @@
 """Copies of national do-not-call registers (millions of numbers, read by index), and consents to calls.
 
-A new copy is written in batches beside the active copy, and replaces the active copy in a single step at the end. If an
-import is interrupted, the next import deletes the numbers of the incomplete copy.
+A new copy is written in batches beside the active copy, and replaces the active copy in a single step at the end. The
+next import deletes the numbers of an incomplete copy.
 """
 
 import sqlite3
@@ -167,10 +167,7 @@ def remove_consent(db: sqlite3.Connection, number: str) -> Consent | None:
 def find_consents(
     db: sqlite3.Connection, text: str = "", number: str | None = None, limit: int = 1000
 ) -> tuple[list[Consent], int]:
-    """Return the matching consents, newest first and at most `limit`, and the count of all matching consents.
-
-    A consent matches if it is for `number`, or if any of its fields contains `text`.
-    """
+    """Return at most `limit` consents for `number` or with `text` in any field, newest first, and how many match."""
     wanted = {"text": text, "number": number, "limit": limit}
     rows = [Consent(*row) for row in db.execute(FIND, wanted)]
     return rows, int(db.execute(COUNT_FOUND, wanted).fetchone()[0])

@@ -35,7 +35,7 @@ class Report(NamedTuple):
 class ReportService(NamedTuple):
     """The state of reporting to a service.
 
-    Marks from before `since` are not reported. `failed_at` and `failure` describe the last run if the run failed.
+    Marks made before `since` are not reported. `failed_at`, `failure`: when and why the last run failed, or None.
     """
 
     service: str

@@ -1,8 +1,4 @@
-"""Data of this site: how many people it has, emergency calls, and published policies.
-
-After an emergency call from this PBX, calls are not screened for a while (docs/reference/policies.md). A policy that a
-site publishes through the hub has its plain name at that site, and `site:name` at other sites.
-"""
+"""Data of this site: how many people it has, emergency calls, and published policies."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -97,7 +93,10 @@ def opened_and_closed_at(db: sqlite3.Connection, now: float) -> tuple[float | No
 
 
 class PublishedPolicy(NamedTuple):
-    """A policy as its site published it. `text`: the policy as TOML. `published_at`: UTC seconds."""
+    """A policy as its site published it, in TOML.
+
+    `name`: the plain name at this site, or `site:name` for another site's policy. `published_at`: UTC seconds.
+    """
 
     name: Annotated[str, Key(), ORIGIN]
     text: str

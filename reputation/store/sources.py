@@ -262,8 +262,7 @@ def with_unlisted(
 ) -> Iterator[tuple[str, int, int, int]]:
     """Yield the rows of `listed`, and then a row for each kind of caller that the source does not list.
 
-    `every`: how many callers there are of each kind, listed or not. A kind is the pair of flags `is_spam` and
-    `is_fine`.
+    `every`: how many callers, listed or not, there are of each kind: each pair of the flags `is_spam` and `is_fine`.
     """
     rest = Counter(every)
     for verdict, is_spam, is_fine, count in listed:

@@ -1,9 +1,8 @@
 """Standings: sums over a number's evidence rows, stored beside the rows so that deciding a call reads a single row.
 
-    refresh(db, number)          in the transaction of every write to mark, tombstone, signal, answered, one_ring, epoch
-
-The store keeps the weights of its sums, so that all programs that write compute the same sums. Only the daemon changes
-the weights (`use_weights`). Then the daemon recomputes all standings, in batches (`fold_next`).
+Every write to mark, tombstone, signal, answered, one_ring or epoch calls `refresh` in its transaction. The store keeps
+the weights of its sums, so that all programs compute the same sums. Only the daemon changes the weights
+(`use_weights`). Then it recomputes all standings, in batches (`fold_next`).
 """
 
 from __future__ import annotations
@@ -140,7 +139,7 @@ def weights_of(db: sqlite3.Connection) -> Weights:
 
 
 def use_weights(db: sqlite3.Connection, weights: Weights) -> bool:
-    """Change the weights of the sums. Return False if they are unchanged. Then call `fold_next` until it returns 0."""
+    """Change the weights of the sums. Return False if unchanged. If changed, call `fold_next` until it returns 0."""
     text = msgspec.json.encode(_summed_by(weights)).decode()
     if db.execute(FOLDING).fetchone()[0] == text:
         return False
@@ -160,7 +159,7 @@ def fold_next(db: sqlite3.Connection, limit: int) -> int:
 
 
 def _summed_by(weights: Weights) -> Weights:
-    """Return a copy of the weights in which every weight that does not affect the stored sums has its default."""
+    """Return the weights, with the default for every weight that does not affect the stored sums."""
     return Weights(
         counts=weights.counts,
         block=weights.block,

@@ -17,17 +17,7 @@ OF = "SELECT decision_id, at, linkedid, number, text, language, voice FROM trans
 
 
 class Transcript(NamedTuple):
-    """The words of a caller who was asked for a name, as recognised.
-
-    Attributes:
-        decision_id: The id of the decision to ask the caller.
-        at: When the words were recognised.
-        linkedid: The linkedid of the call.
-        number: The number of the caller, or null.
-        text: The words. Empty: nothing was understood.
-        language: The language that was spoken, such as `en`, or empty.
-        voice: Whether a person or a recording spoke.
-    """
+    """The recognised words of a caller who was asked for a name. `text`: the words, empty if nothing was understood."""
 
     decision_id: str
     at: Instant

@@ -1,7 +1,6 @@
 """Console users and their sessions, API tokens, and API answers that are kept for a day.
 
-Passwords are stored as argon2id hashes, tokens as SHA-256 (reputation/users.py gives the reasons). Only
-`second_factor_of`, for the login, reads the secret of a second factor.
+Passwords are stored as argon2id hashes, tokens as SHA-256. Only `second_factor_of` reads second factors' secrets.
 """
 
 import json
@@ -90,10 +89,7 @@ def set_second_factor(db: sqlite3.Connection, name: str, factor: SecondFactor | 
 
 
 def accept_step(db: sqlite3.Connection, name: str, password: str, step: int) -> bool:
-    """Accept the code of a time step once.
-
-    Return False if the code was already used, or if the password or the second factor has changed.
-    """
+    """Accept a time step's code once. Return False if it was used, or the password or second factor has changed."""
     return db.execute(ACCEPT, {"name": name, "password": password, "step": step}).rowcount == 1
 
 

@@ -1,12 +1,6 @@
 """Write rows of other sites, received through the hub, to this store, in any order and any number of times.
 
-    apply_rows(db, link, rows, ...)     writes as many rows as fit in a short transaction
-    expel_some(db, link, origin, ...)   removes a batch of the rows that came from a site
-
 When another site erases a number, shared evidence is removed at once. Other rows stay until an administrator confirms.
-
-    forget_evidence(db, link, number, site, ...)   removes the shared evidence
-    request_erasure(db, request)                   records what waits for the administrator
 """
 
 import json
@@ -173,10 +167,7 @@ def other_sites(db: sqlite3.Connection, site: str) -> list[str]:
 
 
 def notes_past_their_time(db: sqlite3.Connection, now: float, limit: int) -> list[tuple[str, str, str, str]]:
-    """Return the keys of `hub_row` records that are no longer needed.
-
-    These are records about expired rows, and about deletions so old that every site must have received them.
-    """
+    """Return the keys of `hub_row` records about expired rows, or deletions that every site must have received."""
     ages = " ".join(f"WHEN '{kind.name}' THEN {kind.days + MARGIN_DAYS}" for kind in KINDS.values())
     sql = f"""
     SELECT number, kind, origin, key FROM hub_row
@@ -269,10 +260,7 @@ class ErasureRequest(NamedTuple):
 
 
 def forget_evidence(db: sqlite3.Connection, link: Link, number: str, site: str, follow: frozenset[str]) -> None:
-    """Remove shared evidence about a number that `site` erased, and all rows of `site` about the number.
-
-    Call it in a transaction.
-    """
+    """Remove shared evidence about a number that `site` erased, and all rows of `site` about it. Use a transaction."""
     with writing_for_hub(db):
         sent = db.execute("SELECT kind, key FROM hub_row WHERE number = ? AND origin = ?", (number, site)).fetchall()
         for name, key in sent:

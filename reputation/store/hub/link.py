@@ -32,9 +32,8 @@ class Link:
 
     Rows and notices of the hub are stored here up to `rows_to` and `notices_to`. `clock_us`: the latest version of this
     site's rows that the hub has. `program`: the version of CallSieve that pulled last. `history`: an id that changes
-    when the hub moves to another database server. `full_at`: the hub's limit for rows of this site if the limit is
-    reached, otherwise 0. `has_twin`: whether another PBX uses this site's name. `is_central`: whether this is the
-    central console of all sites.
+    when the hub moves to another database server. `full_at`: the hub's limit for rows of this site if it is reached, or
+    0. `has_twin`: whether another PBX uses this site's name. `is_central`: whether this is the central console.
     """
 
     site: str
@@ -129,7 +128,7 @@ def first_try(db: sqlite3.Connection) -> FirstTry | None:
 
 
 def note_first_try(db: sqlite3.Connection, at: float) -> None:
-    """Record the first attempt to reach the hub. If an earlier attempt is recorded or has succeeded, change nothing."""
+    """Record the first attempt to reach the hub, unless an earlier attempt is recorded or the hub was reached."""
     sql = "INSERT OR IGNORE INTO hub_first_try (only_row, at) SELECT 1, ? WHERE NOT EXISTS (SELECT 1 FROM hub_link)"
     db.execute(sql, (at,))
 

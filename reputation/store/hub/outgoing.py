@@ -1,13 +1,6 @@
 """The hub's outbox: rows of this site that the hub lacks, and rows that the hub has acknowledged.
 
-    next_batch(db, link, clock_us, ...)    reads rows; nothing is locked while they are sent
-    acknowledge(db, link, batch, ...)      writes in a short transaction when the hub has the rows
-
-Triggers store the keys of changed rows in the transaction that writes the rows. The triggers are part of the file, so
-they see what every program writes. They ignore rows of other sites.
-
-    start_capture(db)          in a transaction; then call `fill_next` until it is False, for older rows
-    outbox_size(db)            how many rows wait; a row that changes several times waits once
+Triggers in the store's file record the keys of changed rows, whichever program writes. They ignore rows of other sites.
 """
 
 import logging
@@ -207,7 +200,7 @@ def captured_kinds(*, private: bool) -> list[Kind]:
 
 
 def start_capture(db: sqlite3.Connection, *, private: bool = False) -> bool:
-    """Create the triggers, and queue rows whose trigger is new. Return False if nothing changed. Use a transaction."""
+    """Create missing triggers and queue their tables' rows. Return False if nothing changed. Use a transaction."""
     wanted = {name: sql for kind in captured_kinds(private=private) for name, sql in _triggers(kind)}
     present: dict[str, str] = dict(db.execute(TRIGGERS))
     changed = {name for name in wanted.keys() | present.keys() if wanted.get(name) != present.get(name)}
@@ -240,10 +233,7 @@ def send_all_again(db: sqlite3.Connection, *, private: bool = False) -> None:
 
 
 def rows_sent_after(db: sqlite3.Connection, site: str, version: int, after: Sequence[str], limit: int) -> list[Key]:
-    """Return the keys of at most `limit` of our rows that the hub got with a version above `version`, in order.
-
-    `after`: only keys above this key.
-    """
+    """Return up to `limit` keys above `after`, in order: our rows that the hub got with a version above `version`."""
     return db.execute(SENT_AFTER, (site, version, *after, limit)).fetchall()
 
 

@@ -1,8 +1,7 @@
 """The format of rows in the hub, and how these rows are read from and written to their tables.
 
-The kinds of row are derived from the tables (reputation/store/tables/). Capture, push, apply, checksum and erasure are
-derived from the kinds. A table without a kind stays local. Rows of other sites are in the same SQLite tables as our
-rows. Their people, calls and cases are written as `site:name` (reputation/site_names.py), so keys never collide.
+A table without a kind (tables/table.py) stays local. Rows of other sites are in the same SQLite tables as our rows.
+Their people, calls and cases are written as `site:name` (reputation/site_names.py), so keys never collide.
 """
 
 import hashlib
@@ -148,8 +147,7 @@ def set_date(db: sqlite3.Connection, kind: Kind, number: str, key: str, at_us: i
 def values_of(kind: Kind, row: SharedRow, checked: Checked, site: str, *, tombstones_cover_all: bool) -> dict[str, Any]:
     """Return the columns of a row as they are written at `site`. `checked`: the result of `check_row`. Raise Unusable.
 
-    `tombstones_cover_all`: whether tombstones of the sending site also cover marks of other sites, as for a followed
-    site.
+    `tombstones_cover_all`: whether tombstones of the sending site, if we follow it, also cover marks of other sites.
     """
     key, content = checked
     own: dict[str, Any] = {column: _filled(text, row.origin) for column, text in kind.own.items()}

@@ -1,8 +1,4 @@
-"""The sites of the organisation, as the hub reports them to a central console, and the sites that entries come from.
-
-origin_of_entry(db, entry, follow)    Origin("head"): the entry comes from the site head
-                                      Origin("", ("head",)): our own entry, which overrules the entry of head
-"""
+"""The sites of the organisation, as the hub reports them to a central console, and the sites that entries come from."""
 
 import sqlite3
 from collections.abc import Collection, Iterable

@@ -35,7 +35,7 @@ class SiteStatement(NamedTuple):
 
     @property
     def is_in_force(self) -> bool:
-        """Whether the statement applied at the time of its `state`. Somebody here may have changed the row since."""
+        """Whether the statement applied when its `state` was stored. Somebody here may have changed the row since."""
         return self.state == IN_FORCE
 
 
@@ -91,10 +91,7 @@ def settle(db: sqlite3.Connection, kind: rows.Kind, number: str, key: str, site:
 
 
 def replaces(db: sqlite3.Connection, kind: rows.Kind, row: rows.SharedRow, site: str) -> None:
-    """Stop applying the old version of a site's statement, before a new version is written.
-
-    The old row is only deleted from its table if nobody here has changed the row.
-    """
+    """Stop applying the old version of a site's statement before a new one is written. Rows changed here stay."""
     for statement in _statements(db, kind, row.number, row.key, site):
         if statement.origin == row.origin and statement.state == IN_FORCE:
             stored = rows.stored_row(db, kind, row.number, row.key)
@@ -104,10 +101,7 @@ def replaces(db: sqlite3.Connection, kind: rows.Kind, row: rows.SharedRow, site:
 
 
 def complete_all(db: sqlite3.Connection) -> set[str]:
-    """Add the columns that an earlier CallSieve could not read to rows of other sites.
-
-    Return the phone numbers whose standings must be recomputed (`refresh_all`).
-    """
+    """Add columns that an earlier CallSieve could not read to other sites' rows. Return phone numbers to refresh."""
     changed = set()
     for origin, number, name, key in db.execute(ALL_IN_FORCE, (IN_FORCE,)).fetchall():
         kind = rows.KINDS.get(name)
@@ -131,10 +125,7 @@ def complete_all(db: sqlite3.Connection) -> set[str]:
 
 
 def settle_all(db: sqlite3.Connection, site: str, follow: frozenset[str]) -> set[str]:
-    """Apply all statements again after the followed sites have changed.
-
-    Return the phone numbers whose standings must be recomputed (`refresh_all`).
-    """
+    """Apply all statements again after the followed sites have changed. Return the phone numbers for `refresh_all`."""
     changed = set()
     for number, name, key in db.execute(ALL, (site,)).fetchall():
         kind = rows.KINDS.get(name)

@@ -1,7 +1,4 @@
-"""All tables, in the order in which an erasure deletes their rows.
-
-Tables of the hub, events, the audit and the store itself are last, because the erasure is recorded in these tables.
-"""
+"""All tables, in the order in which an erasure deletes their rows. Tables that record the erasure are last."""
 
 from reputation.store.site import PublishedPolicy
 from reputation.store.tables.evidence import CALLS, EVIDENCE, OUTSIDE

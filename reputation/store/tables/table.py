@@ -69,7 +69,6 @@ class Kind:
         own: Columns that only a standby receives, and the values that other sites get; `{site}` is the site's name.
         allowed: The allowed values of columns that have a fixed set of values.
         defaults: Values of columns that are missing in rows from an older CallSieve.
-        numeric: Whether each column of the record type is numeric.
         counts: SQL condition for rows that are sent. At a standby, a sent row never replaces a row that fails it.
         long_text: A column of several lines. Rows with it have at most MOST_POLICY characters, others MOST_PAYLOAD.
     """
@@ -128,7 +127,6 @@ class Table:
         verbatim: Text columns that an erasure does not mask; a comment gives the reason.
         about: SQL condition for the rows about `:number`, if the columns do not suffice.
         shown: The query of an export, if it does not return all columns.
-        order: The sort order of an export.
         erase: The SQL statement of an erasure, if it is not a plain DELETE.
         kept: How long rows are kept; None: until somebody removes them.
         row: The record type. Its fields are the columns. Annotations say how columns are sent (reputation/columns.py).
@@ -208,10 +206,7 @@ class Table:
 
     @property
     def expire_sql(self) -> str:
-        """The SQL statement that deletes expired rows.
-
-        If standings depend on the rows, the statement returns the phone numbers of the deleted rows.
-        """
+        """The SQL that deletes expired rows and, if standings depend on the rows, returns the deleted phone numbers."""
         assert self.kept is not None
         table = self.kept.table or self.name
         return f"DELETE FROM {table} WHERE {self.kept.past}" + (" RETURNING number" if self.is_folded else "")
