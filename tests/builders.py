@@ -103,12 +103,12 @@ def make_signed_call(number: str | None = CALLER) -> IncomingCall:
 
 
 def make_person(extension: str = "201", group: str | None = "sales") -> Person:
-    """One of our people, with the endpoint that is usual for the extension."""
+    """Return a person with the default endpoint of the extension."""
     return Person(extension, f"PJSIP/{extension}", group)
 
 
 def make_did(number: str = LONDON, group: str | None = None, *others: str, screen: bool = True) -> Did:
-    """One of our numbers, of one group or several."""
+    """Return a DID of one group or several."""
     return Did(number, (group, *others) if group else (), screen=screen)
 
 
@@ -139,14 +139,14 @@ def blocked(action: str | None = None) -> ListEntry:
 
 
 def make_identity(level: int = 2, name: str = "Acme Bank") -> Identity:
-    """Who the caller's number belongs to."""
+    """Return an identity of the caller's number."""
     return Identity(CALLER, name, level, expires_at=NOW + 365 * DAY)
 
 
 def make_plan_row(
     purpose: Purpose = Purpose.TELEMARKETING, *, prefix: str = CALLER, law: bool = False, evidence: bool = True
 ) -> PlanRow:
-    """What a numbering plan says of the caller's range."""
+    """Return the row of a numbering plan for the caller's range."""
     source = PlanSource("regulator", "The regulator", "https://example.org/plan", date(2026, 1, 1))
     return PlanRow("US", prefix, purpose, source=source, law=source if law else None, is_evidence=evidence)
 
@@ -189,7 +189,7 @@ def make_facts(
     first_call: FirstCall | None = None,
     bad_neighbours: int | None = None,
 ) -> Facts:
-    """What we know of a call: nothing, but for what is given."""
+    """Return the facts of a call, empty except for the arguments."""
     return Facts(
         did=did,
         callee=callee,
@@ -218,7 +218,7 @@ def make_facts(
 
 
 def families_near(bad_numbers: int) -> tuple[Family, ...]:
-    """What a block with so many listed numbers says."""
+    """Return the evidence of a block with so many listed numbers."""
     found = block_of(LISTED, bad_numbers, DEFAULT.block)
     return () if found is None else (found,)
 
@@ -229,20 +229,20 @@ def make_policy(text: str = "", name: str = "house") -> Policy:
 
 
 def trials_of(text: str, region: str = "US") -> tuple[Trial, ...]:
-    """The cases of a file, which must have no slip."""
+    """Return the cases of a file, which must be valid."""
     trials, problems = read_trials(text, region)
     assert problems == []
     return trials
 
 
 def policy_ordering(action: str, *, observe: bool = False) -> Policy:
-    """A policy that orders the same of every call that it is asked about."""
+    """Return a policy with the same action for every call."""
     return make_policy(f'default = "{action}"\nobserve = {str(observe).lower()}')
 
 
 @dataclass
 class Clock:
-    """A clock that a test turns."""
+    """A clock that a test sets."""
 
     now: float = NOW
 

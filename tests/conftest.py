@@ -1,4 +1,4 @@
-"""What all tests share."""
+"""Options, fixtures and rules of all tests."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """What tests find on this machine. xdist tells its workers the width of a terminal that they do not have."""
+    """Set up the environment. xdist gives its workers the width of a terminal that they do not have."""
     use_fetched_tools()
     use_fetched_pango()
     if not hasattr(config, "workerinput"):
@@ -66,14 +66,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """What failed can be looked at until the next run."""
+    """Keep files of failed tests until the next run."""
     if exitstatus == 0 and not hasattr(session.config, "workerinput"):
         forget_memory()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
-    """Thousands of tests stay until the end: looking for garbage among them took two fifths of their collection."""
+    """Freeze collected tests: garbage collection took two fifths of the collection time."""
     gc.disable()
     try:
         return (yield)
@@ -95,7 +95,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """What only root can do is skipped for others. CI is root."""
+    """Skip tests that need root for other users. CI is root."""
     if item.get_closest_marker("root") and not IS_ROOT:
         pytest.skip("only root can do this")
 
@@ -173,7 +173,7 @@ def migrating_stores(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def as_nobody() -> Iterator[None]:
-    """Without root's rights: permissions count for nothing to root, and CI is root."""
+    """Drop root's rights, because permissions do not apply to root. CI is root."""
     user = os.geteuid()
     if user == 0:
         os.setresuid(NOBODY, NOBODY, 0)
@@ -183,7 +183,7 @@ def as_nobody() -> Iterator[None]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """How long calls waited for us in each failure, wherever the tests ran."""
+    """Print how long calls waited in each failure."""
     waited = {
         report.nodeid.partition("::")[2]: max(seconds)
         for report in (*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed"))

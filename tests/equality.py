@@ -279,7 +279,7 @@ class MadeUpOffice:
         self.note(ended, Attestation.NONE, Verification.NONE)
 
     def note(self, ended: OutcomeRecord, attestation: Attestation, verification: Verification) -> None:
-        """The same for a replay."""
+        """Note the call for a replay."""
         told: dict[str, Any] = {"at": ended.at, "call": ended.linkedid, "type": ended.direction.value}
         told["answered"] = ended.disposition is Disposition.ANSWERED
         told |= {"ring_seconds": ended.ring_seconds, "talk_seconds": ended.talk_seconds, "ended_by": ended.ended_by}

@@ -63,7 +63,7 @@ class Office:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """What tells a program where its settings and its state are."""
+        """Return the environment that names settings and state."""
         return {**os.environ, "CALLSIEVE_CONFIG": str(self.config), "CALLSIEVE_STATE": str(self.state)}
 
     def load(self) -> Loaded:
@@ -71,12 +71,12 @@ class Office:
         return load_settings(self.config, self.environment)
 
     def write(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
-        """As the daemon and the command line write."""
+        """Write like the daemon and the command line."""
         with open_store(self.store) as db, transaction(db):
             return fn(db, *args)
 
     def read(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
-        """As they read."""
+        """Read like the daemon and the command line."""
         with open_store(self.store) as db:
             return fn(db, *args)
 

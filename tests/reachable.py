@@ -31,7 +31,7 @@ def make_reachable(checkout: Path) -> None:
 
 
 def is_open(directory: Path) -> bool:
-    """Whether other users may go through it."""
+    """Return whether other users may enter the directory."""
     return bool(directory.stat().st_mode & stat.S_IXOTH)
 
 

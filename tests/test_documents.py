@@ -1,4 +1,4 @@
-"""What documents and code point to is in the repository."""
+"""Documents and code name only existing files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SOURCES = ("*.py", "*.conf", "asterisk-conf/*.toml", "*.html", "*.sql", "Makefil
 
 @cache
 def files(*patterns: str) -> tuple[Path, ...]:
-    """Those that git knows or is about to."""
+    """Return tracked and untracked files."""
     listed = subprocess.check_output(
         ("git", "ls-files", "--cached", "--others", "--exclude-standard", *patterns), cwd=ROOT, text=True
     )
@@ -30,7 +30,7 @@ def files(*patterns: str) -> tuple[Path, ...]:
 
 @cache
 def anchors_of(page: Path) -> frozenset[str]:
-    """What GitHub makes of the headings."""
+    """Return the anchors that GitHub gives to headings."""
     headings = HEADING.findall(CODE_BLOCK.sub("", page.read_text()))
     return frozenset(re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings)
 
@@ -47,11 +47,11 @@ def broken_links(page: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("page", files("*.md"), ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_link_leads_somewhere(page: Path) -> None:
+def test_every_link_has_a_target(page: Path) -> None:
     assert list(broken_links(page)) == []
 
 
-def test_every_document_that_code_cites_is_here() -> None:
+def test_every_cited_document_exists() -> None:
     missing = {
         f"{file.relative_to(ROOT)}: {cited}"
         for file in files(*SOURCES)
@@ -63,12 +63,12 @@ def test_every_document_that_code_cites_is_here() -> None:
 
 
 @pytest.mark.parametrize("page", files("*.md"), ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_file_that_a_page_names_is_here(page: Path) -> None:
+def test_every_file_named_on_a_page_exists(page: Path) -> None:
     there = {str(file.relative_to(ROOT)) for file in files()}
     named = set(NAMED.findall(page.read_text()))
     assert {name for name in named if not any(f"/{file}".endswith(f"/{name}") for file in there)} == set()
 
 
-def test_no_store_was_left_among_the_files() -> None:
+def test_repository_holds_no_store() -> None:
     left = [file.relative_to(ROOT) for file in files() if file.read_bytes()[:15] == b"SQLite format 3"]
     assert left == []

@@ -16,7 +16,7 @@ from tests.equality import RECORDED, digests_of, played, rules_of
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)  # a machine that does other things too
-def test_decisions_and_reports_are_as_recorded(tmp_path: Path) -> None:
+def test_decisions_and_reports_match_the_recording(tmp_path: Path) -> None:
     recorded = json.loads(RECORDED.read_text())
     lines = played(tmp_path, recorded["events"], recorded["seed"])
     assert rules_of(lines) == recorded["rules"]

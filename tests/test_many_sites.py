@@ -1,4 +1,4 @@
-"""What MANY-SITES.md says of many sites follows from what PERFORMANCE.md says was measured."""
+"""The figures of MANY-SITES.md follow from the measurements in PERFORMANCE.md."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from benchmarks.hub import Costs, cost_tables, costs_in, wakeups_per_second
 from tests.office import ROOT
 
 
-def test_the_page_has_what_is_calculated() -> None:
+def test_many_sites_page_holds_the_calculated_tables() -> None:
     costs = costs_in((ROOT / "benchmarks/PERFORMANCE.md").read_text())
     assert cost_tables(costs) in (ROOT / "benchmarks/MANY-SITES.md").read_text()  # python -m benchmarks.hub
 
 
-def test_the_arithmetic() -> None:
+def test_cost_table_adds_up() -> None:
     costs = Costs(
         push_us=60, push_server_us=10, pull_us=150, pull_server_us=5, hub_bytes=400, store_bytes=400,
         idle_server=0.001, wake_ms=0.3,
@@ -25,5 +25,5 @@ def test_the_arithmetic() -> None:
 
 
 @pytest.mark.parametrize(("rate", "wakes"), [(0.001, 0.001), (1, 0.818), (4, 1.309), (20, 1.333)])
-def test_a_row_wakes_a_site_unless_it_was_woken_just_before(rate: float, wakes: float) -> None:
+def test_row_wakes_a_site_unless_just_woken(rate: float, wakes: float) -> None:
     assert wakeups_per_second(rate) == pytest.approx(wakes, rel=0.01)

@@ -1,4 +1,4 @@
-"""Where temporary files of the tests are."""
+"""Temporary files of tests are in memory."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         lock.close()
 
 
-def test_they_are_there_and_go_at_the_end(tmp_path: Path) -> None:
+def test_temporary_files_are_in_memory_and_removed(tmp_path: Path) -> None:
     folder = use_memory(tmp_path)
     assert folder is not None
     assert folder.stat().st_mode & 0o7777 == 0o1777
@@ -38,7 +38,7 @@ def test_they_are_there_and_go_at_the_end(tmp_path: Path) -> None:
     assert "TMPDIR" not in os.environ
 
 
-def test_what_a_killed_run_left_goes(tmp_path: Path) -> None:
+def test_files_of_a_killed_run_are_removed(tmp_path: Path) -> None:
     of_a_living, of_a_dead = (tmp_path / f"{PREFIX}{pid}" for pid in (os.getppid(), 2**22 + 1))
     of_a_living.mkdir()
     of_a_dead.mkdir()
@@ -48,7 +48,7 @@ def test_what_a_killed_run_left_goes(tmp_path: Path) -> None:
 
 
 def test_the_files_of_a_run_in_another_container_stay(tmp_path: Path) -> None:
-    """It has /dev/shm in common with us, and its process is none of ours."""
+    """The containers share /dev/shm, but not their processes."""
     folder = tmp_path / f"{PREFIX}{2**22 + 1}"
     folder.mkdir()
     with (folder / LOCK).open("w") as lock:
@@ -61,7 +61,7 @@ def test_the_files_of_a_run_in_another_container_stay(tmp_path: Path) -> None:
     assert not folder.exists()
 
 
-def test_not_where_somebody_said_or_where_there_is_no_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_is_not_used_if_tmpdir_is_set_or_room_is_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert use_memory(tmp_path / "nowhere") is None
     monkeypatch.setattr(memory_files, "ROOM", 1 << 62)
     assert use_memory(tmp_path) is None

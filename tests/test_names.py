@@ -1,4 +1,4 @@
-"""Names that stand in two places: the dialplan's, the code's and the docs' must be the same."""
+"""Names in dialplan, code and docs must agree."""
 
 from __future__ import annotations
 
@@ -43,31 +43,31 @@ FOR_OTHERS |= {"CALLSIEVE_REASON", "CALLSIEVE_LEVEL", "CALLSIEVE_POINTS", "CALLS
 IN_DIALPLAN = set(re.findall(r"CALLSIEVE_[A-Z_]+[A-Z]", DIALPLAN))
 
 
-def test_the_dialplan_reads_what_the_code_sets_and_the_reverse() -> None:
+def test_dialplan_reads_exactly_the_variables_that_code_sets() -> None:
     answers = {value.removeprefix("__") for name, value in vars(Variable).items() if name.isupper()}
     assert IN_DIALPLAN - answers == DIALPLANS_OWN
     assert answers - IN_DIALPLAN <= FOR_OTHERS
 
 
-def test_every_variable_is_documented() -> None:
+def test_every_dialplan_variable_is_documented() -> None:
     page = (ROOT / "docs" / "contributing" / "architecture.md").read_text()
     missing = [name for name in IN_DIALPLAN if f"_{name.removeprefix('CALLSIEVE_')}" not in page]
     assert missing == []
 
 
-def test_the_dialplan_stops_no_recording_but_its_own() -> None:
+def test_dialplan_stops_only_its_own_recording() -> None:
     """An administrator may record the call, too."""
     stopped = re.findall(r"StopMixMonitor\((.*)\)$", DIALPLAN, re.MULTILINE)
     assert set(stopped) == {"${CALLSIEVE_MONITOR}"}
 
 
-def test_contexts_that_the_dialplan_goes_to_exist_once() -> None:
+def test_contexts_of_gosub_and_goto_exist_once() -> None:
     contexts = re.findall(r"^\[([\w-]+)\]$", DIALPLAN, re.MULTILINE)
     assert len(contexts) == len(set(contexts))
     assert {*re.findall(r"(?:Gosub|Goto)\((callsieve[\w-]*),", DIALPLAN), *CONTEXTS} <= set(contexts)
 
 
-def test_labels_that_a_line_goes_to_are_in_its_extension() -> None:
+def test_goto_labels_are_in_the_same_extension() -> None:
     lost = []
     for extension in re.split(r"^(?=exten => |\[)", DIALPLAN, flags=re.MULTILINE):
         labels = set(re.findall(r"(?:1|n)\((\w+)\),", extension))
@@ -76,7 +76,7 @@ def test_labels_that_a_line_goes_to_are_in_its_extension() -> None:
     assert lost == []
 
 
-def test_labels_are_gone_to() -> None:
+def test_every_dialplan_label_is_used() -> None:
     """From their own extension, or by name from another one: `Goto(callsieve-code,s,say)`."""
     gone_to = set(re.findall(r"[?:,(]([a-z]\w*)\)$|\?([a-z]\w*):", DIALPLAN, re.MULTILINE))
     words_used = {word for pair in gone_to for word in pair if word}
@@ -84,12 +84,12 @@ def test_labels_are_gone_to() -> None:
     assert labels - words_used == set()
 
 
-def test_every_line_of_the_dialplan_is_dialplan() -> None:
+def test_every_dialplan_line_has_valid_syntax() -> None:
     form = re.compile(r"^(\[[\w-]+\]|exten => \S+,1,.+| same => n(\(\w+\))?,.+|)$")
     assert [line for line in DIALPLAN.splitlines() if not form.match(line)] == []
 
 
-def test_paths_that_the_dialplan_asks_are_answered() -> None:
+def test_agi_handles_every_path_that_the_dialplan_requests() -> None:
     asked = set(re.findall(r"(?:callsieve-ask,s,1\(|AGI\(.*\}/)(\w+)", DIALPLAN))
     assert asked <= set(PATHS)
     assert set(PATHS) - asked == {"status", "emergency"}, "the doctor, and dialplans of an older version"
@@ -99,23 +99,23 @@ def words(pattern: str, text: str) -> set[str]:
     return set(re.findall(pattern, text))
 
 
-def test_whom_nobody_screens_is_not_asked_about_after_an_ivr() -> None:
+def test_rules_above_people_are_not_screened_again_after_an_ivr() -> None:
     [pattern] = [word_ for word_ in words(r'"\$\{CALLSIEVE_RULE\}" =~ "([^"]+)"', DIALPLAN) if "internal" in word_]
     above_people = {rule for step in STEPS if step.number <= LAST_STEP_ABOVE_PEOPLE for rule in step.rules}
     assert {rule for step in STEPS for rule in step.rules if re.search(pattern, rule)} == above_people
 
 
-def test_what_the_codes_answer_can_be_spoken() -> None:
+def test_every_feature_code_answer_can_be_spoken() -> None:
     spoken = words(r"exten => say-([a-z-]+),1", DIALPLAN)
     assert words(r"callsieve-code,s,1\(([a-z]+)\)", DIALPLAN) == CODES
     assert set(Spoken) == spoken - {"later"}, "later: nothing came back"
 
 
-def test_a_whisper_is_as_long_as_the_build_allows() -> None:
+def test_whisper_size_in_dialplan_equals_that_of_the_build() -> None:
     assert words(r"\$\{menu\} > (\d+)\]", DIALPLAN) == {str(WHISPER_BYTES)}
 
 
-def test_a_menu_after_a_name_is_as_long_as_the_build_allows() -> None:
+def test_name_menu_size_in_dialplan_equals_that_of_the_build() -> None:
     assert words(r"\$\{size\} > (\d+)\]", DIALPLAN) == {str(SCREENING_BYTES)}
 
 
@@ -134,7 +134,7 @@ SPOKEN_SCENES = ("say-", "explain-", "passcode-", "count-")
 
 
 def prompts_of_the_dialplan() -> set[str]:
-    """The keys of our prompts that the dialplan plays, or looks for."""
+    """Return the keys of prompts that the dialplan plays or checks."""
     named = words(r"(?:callsieve-sound|callsieve-say-to-caller),s,1\(([^,)]+)", DIALPLAN)
     named |= words(r"callsieve/([a-z][^,)&]*)", DIALPLAN) | words(r"\$\{folder\}/([^,)]+?)(?:\.wav)?[,)]", DIALPLAN)
     named |= words(r"LOCAL\(said\)=([a-z][a-z-]+)\)", DIALPLAN)
@@ -156,7 +156,7 @@ def test_prompts_of_dialplan_and_catalogue_are_the_same() -> None:
     assert others == {"appeal-address"} | {key for key in catalogue if key.startswith("letter-")}
 
 
-def test_every_failure_has_its_test() -> None:
+def test_every_documented_failure_has_a_test() -> None:
     folder = ROOT / "tests" / "integration"
     tests = "\n".join(path.read_text() for path in folder.glob("test_*.py"))
     named = re.findall(
@@ -167,7 +167,7 @@ def test_every_failure_has_its_test() -> None:
 
 
 @pytest.mark.parametrize("package", ["agi", "ami_listener", "callsieve", "policies", "reputation", "docs"])
-def test_modules_that_texts_name_are_there(package: str) -> None:
+def test_modules_named_in_texts_exist(package: str) -> None:
     there = {
         path.relative_to(ROOT).as_posix()
         for top in (*PACKAGES, "lab", "packages")
@@ -178,8 +178,8 @@ def test_modules_that_texts_name_are_there(package: str) -> None:
     assert [item for item in sorted(named) if not any(f"/{path}".endswith(f"/{item[1]}") for path in there)] == []
 
 
-def test_no_public_class_name_stands_twice() -> None:
-    """Somebody who searches for a class finds one."""
+def test_public_class_names_are_unique() -> None:
+    """A search for a class gives one result."""
     names = Counter(
         node.name
         for package in ("agi", "ami_listener", "callsieve", "policies", "reputation")

@@ -35,32 +35,32 @@ from tests.test_requirements import PYTHONS, versions_of
 SCRIPTS = sorted(path for path in (HERE / "scripts").rglob("*") if path.is_file())
 
 
-def test_each_suite_has_a_python_that_the_locks_cover() -> None:
+def test_each_suite_has_a_python_with_locks() -> None:
     assert set(PYTHON_BY_SUITE) == set(DEBIAN_BY_SUITE)
     assert set(PYTHON_BY_SUITE.values()) <= set(PYTHONS)
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)
-def test_what_a_package_has_is_locked(package: Package) -> None:
+def test_package_dependencies_are_locked(package: Package) -> None:
     locked = versions_of(package.lock.removesuffix(".txt"), "3.13")
     assert locked
     assert package.only <= set(locked)
 
 
 @pytest.mark.parametrize("python", PYTHON_BY_SUITE.values())
-def test_speech_and_pdf_share_only_what_the_main_package_has(python: str) -> None:
-    """A library is in the first package that needs it, and each of these two works without the other."""
+def test_speech_and_pdf_share_only_libraries_of_the_main_package(python: str) -> None:
+    """Each of these two packages works without the other."""
     of_main, *others = (set(versions_of(package.lock.removesuffix(".txt"), python)) for package in (MAIN, PDF, SPEECH))
     assert set.intersection(*others) <= of_main
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: str(path.relative_to(HERE)))
-def test_a_script_of_root_is_valid_and_writes_no_file_of_a_known_name(script: Path) -> None:
+def test_root_script_is_valid_and_writes_nothing_to_tmp(script: Path) -> None:
     subprocess.run(["sh", "-n", str(script)], check=True)
     assert "/tmp/" not in script.read_text()
 
 
-def test_each_unit_starts_the_program_of_the_package() -> None:
+def test_each_unit_starts_the_packaged_program() -> None:
     units = [path for path in (ROOT / "asterisk-conf").glob("*.service") if "ExecStart=" in path.read_text()]
     assert units
     assert [path.name for path in units if "ExecStart=@CALLSIEVE@ " not in path.read_text()] == []
@@ -77,7 +77,7 @@ def test_each_unit_starts_the_program_of_the_package() -> None:
     ],
 )
 @pytest.mark.usefixtures("migrating_stores")
-def test_a_package_refuses_a_store_that_it_cannot_read(tmp_path: Path, written: str | None, code: int) -> None:
+def test_package_refuses_an_unreadable_store(tmp_path: Path, written: str | None, code: int) -> None:
     store = tmp_path / "var/lib/callsieve/callsieve.db"
     store.parent.mkdir(parents=True)
     if written == "damaged":
@@ -134,7 +134,7 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tree
 
 
-def test_a_package_holds_units_command_pages_and_nothing_in_etc(tree: Path) -> None:
+def test_package_holds_units_and_man_pages_but_no_etc(tree: Path) -> None:
     files = {str(path.relative_to(tree)) for path in tree.rglob("*") if not path.is_dir()}
     units = {path.name for path in (ROOT / "asterisk-conf").iterdir() if path.suffix in (".service", ".timer", ".path")}
     assert files == {
@@ -159,17 +159,17 @@ def test_the_manual_page_has_the_version_of_the_wheel(tree: Path) -> None:
     assert '"CallSieve 9.8.7"' in page.splitlines()[0]
 
 
-def test_only_commands_of_a_package_are_executable(tree: Path) -> None:
+def test_only_commands_are_executable(tree: Path) -> None:
     files = [path for path in tree.rglob("*") if path.is_file() and not path.is_symlink()]
     assert {path.name for path in files if path.stat().st_mode & 0o111} == {"callsieve", "callsieve-agi"}
     assert {path.stat().st_mode & 0o777 for path in files} == {0o755, 0o644}
 
 
-def test_files_of_a_package_have_the_time_of_the_commit(tree: Path) -> None:
+def test_package_files_have_the_time_of_the_commit(tree: Path) -> None:
     assert {int(path.lstat().st_mtime) for path in tree.rglob("*")} == {commit_seconds()}
 
 
-def test_links_of_a_package_are_relative_and_lead_into_it_or_to_debians_python(tree: Path) -> None:
+def test_package_links_stay_inside_or_lead_to_debians_python(tree: Path) -> None:
     links = {str(path.relative_to(tree)): path for path in tree.rglob("*") if path.is_symlink()}
     assert {name: str((path.parent / path.readlink()).resolve().relative_to(tree)) for name, path in links.items()} == {
         "usr/bin/callsieve": "usr/lib/callsieve/bin/callsieve",

@@ -1,4 +1,4 @@
-"""A checkout that only root can reach is reached by others during a test run, and by nobody afterwards."""
+"""Other users can reach a checkout of root during a test run, and not afterwards."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def top() -> Iterator[Path]:
 
 @pytest.mark.root
 @pytest.mark.parametrize("closed", ["a", "a/checkout", "a a/checkout"])
-def test_others_reach_it_in_this_process_only(top: Path, closed: str) -> None:
+def test_checkout_is_open_to_others_in_this_process_only(top: Path, closed: str) -> None:
     checkout = top / "a/checkout"
     (checkout / "docs").mkdir(parents=True)
     for path, text in ((checkout / "docs/page", "page"), (checkout.parent / "beside", "beside")):

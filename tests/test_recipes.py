@@ -14,17 +14,17 @@ LINES = re.findall(r"^- `([^`]+)`: `([^`]+)`(.*)$", RECIPES, re.MULTILINE)
 FILE = re.compile(r"`([\w./-]+/[\w.-]+\.\w+)`")
 
 
-def test_there_is_a_recipe_for_what_is_added_often() -> None:
+def test_frequent_additions_have_a_recipe() -> None:
     headings = re.findall(r"^### (?:A|An) (\w+)", RECIPES, re.MULTILINE)
     assert {"condition", "command", "page", "signal", "field", "setting"} <= set(headings)
     assert len(LINES) == len(re.findall(r"^- ", RECIPES, re.MULTILINE))
 
 
 @pytest.mark.parametrize(("name", "what", "rest"), LINES, ids=[f"{name}-{what.strip()}" for name, what, _ in LINES])
-def test_the_file_holds_what_the_recipe_names(name: str, what: str, rest: str) -> None:
+def test_file_contains_the_words_of_its_recipe(name: str, what: str, rest: str) -> None:
     text = (ROOT / name).read_text()
     assert [word for word in (what, *re.findall(r"`([A-Z_]{4,})`", rest)) if word not in text] == []
 
 
-def test_every_file_that_a_recipe_names_is_there() -> None:
+def test_every_file_named_in_a_recipe_exists() -> None:
     assert [name for name in FILE.findall(RECIPES) if not (ROOT / name).is_file()] == []

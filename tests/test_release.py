@@ -16,7 +16,7 @@ def project(version: str) -> str:
     return f'[project]\nname = "callsieve"\nversion = "{version}"\n'
 
 
-def test_this_version_fits_its_changelog_and_tags() -> None:
+def test_version_fits_changelog_and_tags() -> None:
     tags = subprocess.run(("git", "tag", "--list"), cwd=ROOT, capture_output=True, text=True, check=False).stdout
     check_version((ROOT / "pyproject.toml").read_text(), (ROOT / "CHANGELOG.md").read_text(), tags.split())
 
@@ -31,7 +31,7 @@ def test_this_version_fits_its_changelog_and_tags() -> None:
         pytest.param("0.10.0", "## 0.10.0 (2026-12-01)", ["v0.9.0", "v0.10.0", "old"], id="release with its tag"),
     ],
 )
-def test_version_fits(version: str, heading: str, tags: list[str]) -> None:
+def test_version_is_accepted(version: str, heading: str, tags: list[str]) -> None:
     check_version(project(version), TEXT.format(heading), tags)
 
 
@@ -45,13 +45,13 @@ def test_version_fits(version: str, heading: str, tags: list[str]) -> None:
         pytest.param("0.9.0", "## 0.9.0 (2026-12-01)", ["v0.10.0"], id="an older number than the tag"),
     ],
 )
-def test_version_does_not_fit(version: str, heading: str, tags: list[str]) -> None:
+def test_version_is_refused(version: str, heading: str, tags: list[str]) -> None:
     with pytest.raises(ReleaseError):
         check_version(project(version), TEXT.format(heading), tags)
 
 
 @pytest.mark.parametrize("heading", ["## Unreleased", "## 0.2.0", "## 0.2.0 (unreleased)"])
-def test_cut_names_the_day_once(heading: str) -> None:
+def test_cut_dates_the_heading_once(heading: str) -> None:
     pyproject, changelog = cut(project("0.2.0.dev0"), TEXT.format(heading), "2026-12-01")
     assert pyproject == project("0.2.0")
     assert changelog == TEXT.format("## 0.2.0 (2026-12-01)")

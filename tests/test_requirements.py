@@ -1,4 +1,4 @@
-"""The lock files: every version exact and with hashes, no registry's address, and all that pyproject.toml asks for."""
+"""The lock files: exact versions with hashes, no registry address, and all requirements of pyproject.toml."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_locks_agree(python: str) -> None:
     assert locked["build"].items() <= locked["dev"].items()
 
 
-def test_user_gets_no_development_tool() -> None:
+def test_runtime_lock_has_no_development_tool() -> None:
     group = PROJECT["dependency-groups"]["dev"]
     tools = {canonicalize_name(Requirement(text).name) for text in group if isinstance(text, str)}
     assert tools & versions_of("runtime", PYTHONS[0]).keys() == set()

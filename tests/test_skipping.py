@@ -1,4 +1,4 @@
-"""A test that cannot run fails, unless skipping was asked for: tried on a test session of its own."""
+"""A test that cannot run fails unless skipping is allowed, as tried in a separate session."""
 
 from __future__ import annotations
 
@@ -59,7 +59,9 @@ def test_for_root():
         pytest.param(("--may-skip",), True, {"failures": 0, "errors": 0, "skipped": 6}, id="make-test-fast-as-root"),
     ],
 )
-def test_skips(tmp_path: Path, options: tuple[str, ...], is_root: bool, counts: dict[str, int]) -> None:
+def test_skipped_tests_fail_unless_skipping_is_allowed(
+    tmp_path: Path, options: tuple[str, ...], is_root: bool, counts: dict[str, int]
+) -> None:
     """A test that is known to fail counts as skipped in the report."""
     test = tmp_path / "test_some.py"
     test.write_text(TESTS)

@@ -43,7 +43,7 @@ print(json.dumps({
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the wheel of this checkout is installed, without its dependencies and without a network."""
+    """The directory where the wheel is installed, without dependencies and network."""
     built, target = tmp_path_factory.mktemp("built"), tmp_path_factory.mktemp("installed")
     _python(ROOT, "-m", "hatchling", "build", "-t", "wheel", "-d", built)
     (wheel,) = built.glob("*.whl")
@@ -70,7 +70,7 @@ def _data_files(root: Path) -> set[Path]:
     return {path.relative_to(root) for path in files if "__pycache__" not in path.parts}
 
 
-def test_every_file_of_our_packages_is_installed(installed: Path) -> None:
+def test_every_data_file_is_installed(installed: Path) -> None:
     assert _data_files(ROOT) <= _data_files(installed)
 
 

@@ -33,6 +33,6 @@ def make_voices(folder: Path) -> Path:
 
 
 def copy_voices(voices: Path, sounds: Path, *languages: str) -> None:
-    """Puts them where an Asterisk looks for its sounds: for a build they are done."""
+    """Copy the prompts to Asterisk's sounds, where a build takes them for finished."""
     for language in languages:
         shutil.copytree(voices / language / "callsieve", sounds / language / "callsieve", dirs_exist_ok=True)

@@ -1,4 +1,4 @@
-"""How tests wait for what happens elsewhere: they look again and again, and fail when it takes too long."""
+"""Waiting in tests: poll a condition until a deadline."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LONGEST_PAUSE_SECONDS = 0.02
 
 
 async def until(holds: Callable[[], object], seconds: float = LONGEST_SECONDS) -> None:
-    """Until it is so, while the loop goes on."""
+    """Wait until the condition holds, while the loop runs."""
     pause = FIRST_PAUSE_SECONDS
     async with asyncio.timeout(seconds):
         while not holds():
@@ -22,7 +22,7 @@ async def until(holds: Callable[[], object], seconds: float = LONGEST_SECONDS) -
 
 
 def wait_until(holds: Callable[[], object], what: str = "it", seconds: float = LONGEST_SECONDS) -> None:
-    """The same for what other threads and processes do."""
+    """Wait until other threads or processes make the condition true."""
     give_up_at, pause = time.monotonic() + seconds, FIRST_PAUSE_SECONDS
     while not holds():
         assert time.monotonic() < give_up_at, f"{what} did not happen in time"

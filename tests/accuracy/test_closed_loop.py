@@ -1,4 +1,4 @@
-"""What is decided changes what happens: who is turned away does not ring, and what is labelled teaches nothing."""
+"""Decisions change what happens: a stopped call does not ring, and a labelled call gives no signal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HABITS = STANDARD.habits[Kind.SPAM]
 
 
 def attempt(number: int, user: User = USERS[0], nature: Nature = Nature.ROBOT, passes: float = 0.05) -> Attempt:
-    """One call; each number has its own chance."""
+    """Make one call. Each number has its own chance."""
     line, fate = Line(HABITS, nature, passes), fate_of(STANDARD, Random(number), HABITS)
     return Attempt(f"call-{number}", START + number * 600.0, user, line, fate)
 
@@ -48,7 +48,7 @@ def outcome_of(events: list[Dated]) -> OutcomeRecord:
         pytest.param(Nature.MACHINE, 0.0, id="machine"),
     ],
 )
-def test_so_many_pass_and_fail_in_their_way(nature: Nature, passes: float) -> None:
+def test_challenge_results_follow_their_rates(nature: Nature, passes: float) -> None:
     results = [result_of(STANDARD, attempt(n, nature=nature, passes=passes)) for n in range(4000)]
     assert results.count(ChallengeResult.PASSED) / 4000 == pytest.approx(passes, abs=0.02)
     failed = [result for result in results if result is not ChallengeResult.PASSED]
@@ -57,7 +57,7 @@ def test_so_many_pass_and_fail_in_their_way(nature: Nature, passes: float) -> No
     assert failed.count(ChallengeResult.WRONG) / len(failed) == pytest.approx(answering.wrong, abs=0.07)
 
 
-def test_who_was_turned_away_tries_once_more() -> None:
+def test_a_stopped_caller_redials_once() -> None:
     people = [attempt(n, nature=Nature.PERSON, passes=0.96) for n in range(2000)]
     again = [redialled(STANDARD, person, ChallengeResult.ABANDONED) for person in people]
     second = [item for item in again if item is not None]
@@ -80,7 +80,7 @@ def test_who_was_turned_away_tries_once_more() -> None:
         pytest.param(Handling(Action.REJECT), False, id="rejected"),
     ],
 )
-def test_what_was_done_decides_whether_it_rings(handling: Handling, rings: bool) -> None:
+def test_the_action_decides_whether_the_phone_rings(handling: Handling, rings: bool) -> None:
     one = with_fate(attempt(1), answered=0.0, voicemail=1.0)
     outcome = outcome_of(consequences(STANDARD, one, handling))
     assert (outcome.disposition is Disposition.ANSWERED) is rings
@@ -89,7 +89,7 @@ def test_what_was_done_decides_whether_it_rings(handling: Handling, rings: bool)
     assert outcome.challenge is handling.challenge
 
 
-def test_who_fails_may_leave_a_message_unless_he_hung_up() -> None:
+def test_a_failed_caller_can_leave_a_message_unless_hung_up() -> None:
     one = with_fate(attempt(1), voicemail=0.0)
     left = [
         outcome_of(consequences(STANDARD, one, Handling(Action.CHALLENGE, result))).voicemail_left
@@ -98,7 +98,7 @@ def test_who_fails_may_leave_a_message_unless_he_hung_up() -> None:
     assert left == [True, False]
 
 
-def test_people_who_react_answer_labelled_calls_less() -> None:
+def test_labelled_calls_are_answered_less() -> None:
     reacts = replace(STANDARD, reaction=Reaction(answered=0.4, hung_up_spam=1.0))
 
     def answered(p: Parameters, action: Action) -> list[OutcomeRecord]:
@@ -120,17 +120,17 @@ def calls(*attempts: Attempt) -> list[Dated]:
     return [(attempt_.at, attempt_) for attempt_ in attempts]
 
 
-def test_a_first_call_rings_as_any_other() -> None:
+def test_a_first_call_rings_without_a_label() -> None:
     assert tally(calls(attempt(1))) == Tally({Counted.NUMBERS: 1, Counted.CALLS: 1, Counted.PLAIN: 1})
 
 
-def test_own_marks_block_for_oneself_and_are_counted_apart() -> None:
+def test_blocks_by_own_marks_are_counted_separately() -> None:
     at, mark = marking(USERS[0], START)
     found = tally([(at, mark), *calls(attempt(1, USERS[0]), attempt(2, USERS[1]))])
     assert (found[Counted.CALLS], found[Counted.OWN_BLOCK], found[Counted.STOPPED]) == (2, 1, 0)
 
 
-def test_who_allows_the_number_is_rung_whatever_is_said() -> None:
+def test_a_person_who_allowed_the_number_is_rung() -> None:
     screening = Screening(STRICT, STANDARD)
     for n, user in enumerate(USERS[1:30]):  # not all at once: that would be a burst, and count nothing
         _, mark = marking(user, START - n * 7200.0)
@@ -142,13 +142,13 @@ def test_who_allows_the_number_is_rung_whatever_is_said() -> None:
     assert screening.handle(attempt(2, USERS[60]))[0].rule == "level-warn"
 
 
-def test_the_own_list_is_left_when_its_owner_marks() -> None:
+def test_a_mark_removes_the_own_allowlist_entry() -> None:
     at, mark = marking(USERS[0], START + 60.0)
     found = tally([(START, Listing(USERS[0].extension)), (at, mark), *calls(attempt(1, USERS[0]))])
     assert found[Counted.OWN_BLOCK] == 1
 
 
-def test_all_calls_become_of_something() -> None:
+def test_every_call_has_one_counted_result() -> None:
     for place in range(12):
         plan = spammer(OFFICE, place)
         found = tally_of(OFFICE, plan, Screening(STRICT, STANDARD), START)
@@ -163,14 +163,14 @@ def test_the_same_office_gives_the_same_figures() -> None:
     assert first == second
 
 
-def test_a_probe_is_of_somebody_who_has_blocked_nobody() -> None:
+def test_a_probe_uses_a_person_without_blocks() -> None:
     marked = [marking(user, START + n * 7200.0) for n, user in enumerate(USERS)]
     found = tally([*marked, (START + 30 * DAY_SECONDS, Reading(""))])
     assert (found[Counted.PROBES], found[Counted.LABEL_DAYS], found[Counted.ASKED_DAYS]) == (1, 1, 0)
 
 
 @pytest.mark.parametrize(("notice", "heeded"), [(0.0, 0), (1.0, 1)])
-def test_who_is_told_of_a_stopped_machine_says_it_is_no_spam(notice: float, heeded: int) -> None:
+def test_a_notified_person_marks_a_stopped_machine_as_not_spam(notice: float, heeded: int) -> None:
     user = USERS[0]._replace(heeds=0.5)
     one = attempt(1, user, Nature.MACHINE, passes=0.0)
     events = consequences(replace(STANDARD, notice=notice), one, Handling(Action.CHALLENGE, ChallengeResult.SILENT))
@@ -178,7 +178,7 @@ def test_who_is_told_of_a_stopped_machine_says_it_is_no_spam(notice: float, heed
     assert [mark.verdict for mark in said] == [Verdict.OK] * heeded
 
 
-def test_messages_after_failed_challenges_are_a_habit_of_their_own() -> None:
+def test_messages_after_failed_challenges_have_their_own_rate() -> None:
     one = with_fate(attempt(1), answered=1.0, voicemail=0.3)
     line = one.line._replace(habits=replace(HABITS, voicemail=0.5, voicemail_failed=0.08))
     one = one._replace(line=line)
@@ -186,7 +186,7 @@ def test_messages_after_failed_challenges_are_a_habit_of_their_own() -> None:
     assert [outcome_of(consequences(STANDARD, one, each)).voicemail_left for each in handlings] == [True, False]
 
 
-def test_a_number_is_counted_from_the_first_day_on() -> None:
+def test_a_number_is_counted_from_its_first_day() -> None:
     marked = [marking(user, START + n * 7200.0) for n, user in enumerate(USERS[1:30])]
     late = attempt(1, USERS[0])._replace(at=START + 30 * DAY_SECONDS)
     plan = Plan(Kind.SPAM, late.line, [*marked, *calls(late)])

@@ -1,4 +1,4 @@
-"""Lists and blocks are asked through the model's own families, and the days of the test are not in the feed."""
+"""Feeds and blocks are measured by the model's own families, without the complaints of the test days."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def complaints(*numbers: str, published: str = EARLY) -> list[Complaint]:
     return [Complaint(f"+1201742{number}", published) for number in numbers]
 
 
-def test_a_number_is_listed_from_so_many_complaints_on() -> None:
+def test_a_number_is_listed_from_a_number_of_complaints() -> None:
     earlier = complaints("1000", "1001", "1001", "1001")
     assert Feed(earlier, NOW).lists("+12017421000")
     assert not Feed(earlier, NOW).lists("+12017421002")
@@ -75,11 +75,11 @@ def test_a_block_counts_distinct_other_numbers(earlier: list[str], number: str, 
         ),
     ],
 )
-def test_a_neighbour_is_bad_by_what_our_people_saw(standing: Standing | None, later: int, bad: bool) -> None:
+def test_a_neighbour_is_bad_by_its_standing(standing: Standing | None, later: int, bad: bool) -> None:
     assert is_bad(standing, DEFAULT, NOW + later * DAY_SECONDS) is bad
 
 
-def test_the_days_of_the_test_are_not_known() -> None:
+def test_complaints_of_the_test_days_are_not_in_the_feed() -> None:
     known = complaints("1001", "1002", "1003", "5000")
     tested = complaints("1000", "5000", "9000", "9001", "9002", "9003", published=LATE)
     rows = {row[0]: row[1:] for row in measure([*known, *tested], ["+12017421500", "+12017429500"], [LATE])}
@@ -87,11 +87,11 @@ def test_the_days_of_the_test_are_not_known() -> None:
     assert rows["block, 3 distinct numbers or more"] == ["16.7", "31.1", "20.0", "1", "1"]
 
 
-def test_a_share_of_nothing() -> None:
+def test_a_share_of_no_numbers_is_a_dash() -> None:
     assert share([], lambda _number: True) == "-"
 
 
-def test_files_are_read(tmp_path: Path) -> None:
+def test_data_files_are_read(tmp_path: Path) -> None:
     text = "seq,published,number\n0,le-2025-10-28,2017421000\n1,2025-11-24,2017421001\n2,2025-11-25,2017421002\n"
     (tmp_path / COMPLAINTS).write_bytes(gzip.compress(text.encode()))
     (tmp_path / HOSPITALS).write_text("number,city,state\n+12015550100,SPRINGFIELD,NJ\n", "utf-8")
@@ -104,7 +104,7 @@ def test_files_are_read(tmp_path: Path) -> None:
     assert last_fifth.caption.startswith("The feed has 1 complaints. Tested on 2 of 2025-11-24 to 2025-11-25")
 
 
-def test_without_the_files_it_says_where_it_looked(
+def test_missing_data_files_are_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["complaints", "--data", str(tmp_path)])

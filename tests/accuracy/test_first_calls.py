@@ -1,4 +1,4 @@
-"""The simulated first calls: each is a number's first, and storms are told from honest strangers."""
+"""Simulated first calls: each is the first of its number, and storms differ from honest strangers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def test_the_same_seed_makes_the_same_calls() -> None:
     assert Calls(SMALL, 7).all() == Calls(SMALL, 7).all()
 
 
-def test_storms_are_tagged_and_honest_first_calls_hardly() -> None:
+def test_storms_are_tagged_and_honest_first_calls_rarely() -> None:
     tally = measure(SMALL, 7)
     assert tally[Style.WALK, "tagged"] > 0.9 * tally[Style.WALK, "calls"] > 0
     assert tally[Style.WALK, "before"] == 0

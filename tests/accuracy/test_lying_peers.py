@@ -1,4 +1,4 @@
-"""Companies that lie move nobody beyond a tag, and RESULTS.md has the table that says so."""
+"""Lying companies never lead beyond a tag, and RESULTS.md has the table."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from benchmarks.accuracy.tables import PAGE, markdown
 from policies.decision import Action
 
 
-def test_liars_move_nobody_beyond_a_tag(tmp_path: Path) -> None:
+def test_lying_companies_never_lead_beyond_a_tag(tmp_path: Path) -> None:
     found = measured(tmp_path)
     for place, kind in enumerate(KINDS):
         [(alone, count)] = found[0][place].items()

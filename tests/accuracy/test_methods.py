@@ -1,4 +1,4 @@
-"""The simple methods are what they say, and the model under test is the real one."""
+"""The simple methods work as described, and the tested model is the product's."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def user(number: int, group: str = "sales") -> User:
 
 
 def attempt(number: int, at: float) -> Attempt:
-    """A call for one of ours."""
+    """Make a call for a person."""
     chance, habits = Random(1), HABITS[Kind.SPAM]
     line = line_of(STANDARD, chance, habits, Nature.ROBOT)
     return Attempt(f"in-{at}", at, user(number), line, fate_of(STANDARD, chance, habits))
 
 
 def mark(number: int, day: float, group: str = "sales") -> Mark:
-    """One of ours marks on that day."""
+    """Make a mark by a person on that day."""
     _, event = marking(user(number, group), START + day * DAYS)
     assert isinstance(event, Mark)
     return event
@@ -67,14 +67,16 @@ FOUR_BY_FOUR = [*THREE_BY_THREE, (4, 2.0)]
         pytest.param(wilson, [*THREE_BY_THREE, (3, 2.5)], 3, False, id="wilson-counts-people"),
     ],
 )
-def test_a_rule_stops(rule: object, marks: list[tuple[int, float]], day: float, stopped: bool) -> None:
+def test_a_simple_rule_stops_after_enough_marks(
+    rule: object, marks: list[tuple[int, float]], day: float, stopped: bool
+) -> None:
     method = Simple(rule)  # type: ignore[arg-type]
     for number, at in marks:
         method.add_mark(mark(number, at))
     assert (method.level("201", START + day * DAYS) >= Level.CHALLENGE) is stopped
 
 
-def test_a_long_talk_speaks_against_beta() -> None:
+def test_a_long_talk_lowers_the_beta_level() -> None:
     method = Simple(beta)
     for number, at in THREE_BY_ONE:
         method.add_mark(mark(number, at))
@@ -90,11 +92,11 @@ def test_a_long_talk_speaks_against_beta() -> None:
         pytest.param(10, 10, 0.2993, id="half-of-twenty"),
     ],
 )
-def test_wilsons_bound(bad: int, good: int, low: float) -> None:
+def test_wilson_bound_has_its_value(bad: int, good: int, low: float) -> None:
     assert wilson_bound(bad, good) == pytest.approx(low, abs=1e-4)
 
 
-def test_there_are_five_baselines_each_made_anew() -> None:
+def test_each_of_five_baselines_starts_empty() -> None:
     assert len(BASELINES) == 5
     for make in BASELINES.values():
         make().add_mark(mark(1, 0.0))
@@ -112,14 +114,14 @@ def spam_known_to(method: Method) -> None:
         method.add_mark(mark(n, 0.1, f"group-{n % 2}"))
 
 
-def test_the_model_is_the_real_one() -> None:
+def test_the_tested_model_is_the_product_model() -> None:
     method = Model()
     assert method.level("250", START) is Level.NONE
     spam_known_to(method)
     assert method.level("250", START + DAYS) >= Level.CHALLENGE
 
 
-def test_who_called_the_number_and_talked_is_left_alone() -> None:
+def test_a_person_who_talked_with_the_number_gets_no_level() -> None:
     method = Model()
     spam_known_to(method)
     method.learn(call_back(user(50), START + 2000, 9.0, 31.0))

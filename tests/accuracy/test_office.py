@@ -1,4 +1,4 @@
-"""The simulated office has the rates that it was asked for, and the same seed makes the same calls."""
+"""The simulated office has its configured rates, and the same seed makes the same calls."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def office() -> Office:
 
 
 def outcomes(found: list[Stream], direction: Direction = Direction.INBOUND) -> list[OutcomeRecord]:
-    """The calls in one direction."""
+    """Return the calls in one direction."""
     return [e for s in found for _, e in s if isinstance(e, OutcomeRecord) and e.direction is direction]
 
 
@@ -41,7 +41,7 @@ Make = Callable[[Office, int], Plan]
 
 
 def unscreened(office: Office, make: Make, count: int) -> list[Stream]:
-    """What so many numbers do where nobody screens."""
+    """Return the events of many numbers without screening."""
     return [shadow_of(office, make(office, n)) for n in range(count)]
 
 
@@ -56,7 +56,7 @@ def unscreened(office: Office, make: Make, count: int) -> list[Stream]:
         pytest.param(offices.wangiri, 30, 0.0, 0.0, 0.01, id="wangiri"),
     ],
 )
-def test_habits_are_those_asked_for(
+def test_habits_have_their_rates(
     office: Office, make: Make, count: int, answered: float, voicemail: float, marked: float
 ) -> None:
     found = unscreened(office, make, count)
@@ -77,18 +77,20 @@ def test_habits_are_those_asked_for(
         pytest.param(offices.single_use, 100 * 60, 100, 0, id="single-use"),
     ],
 )
-def test_so_many_calls_a_day(office: Office, make: Make, count: int, calls_a_day: float, tolerance: float) -> None:
+def test_each_kind_makes_its_calls_a_day(
+    office: Office, make: Make, count: int, calls_a_day: float, tolerance: float
+) -> None:
     calls = outcomes(unscreened(office, make, count))
     assert len(calls) / PARAMETERS.days == pytest.approx(calls_a_day, abs=tolerance)
 
 
-def test_half_of_the_calls_with_contacts_are_ours(office: Office) -> None:
+def test_half_of_the_calls_with_contacts_are_outgoing(office: Office) -> None:
     found = unscreened(office, offices.contact, 400)
     ours = len(outcomes(found, Direction.OUTBOUND)) / 0.70  # the unanswered ones say nothing, and are left out
     assert ours / (ours + len(outcomes(found))) == pytest.approx(0.48, abs=0.02)
 
 
-def test_service_is_called_back_and_spam_hardly(office: Office) -> None:
+def test_services_are_called_back_and_spam_rarely(office: Office) -> None:
     for make, count, share in ((offices.service, 30, 0.05), (offices.spammer, 300, 0.01)):
         found = unscreened(office, make, count)
         backs = outcomes(found, Direction.OUTBOUND)
@@ -118,7 +120,7 @@ def test_one_ring_bursts_are_short_and_reach_many(office: Office) -> None:
         assert all(2 <= call.ring_seconds <= 6 and call.ended_by is EndedBy.CALLER for call in calls)
 
 
-def test_people_mark_more_or_less_readily(office: Office) -> None:
+def test_people_differ_in_readiness_to_mark(office: Office) -> None:
     many = make_office(replace(PARAMETERS, users=4000), 7).users
     assert fmean(user.readiness for user in many) == pytest.approx(1.0, abs=0.04)
     assert len({user.group for user in office.users}) == 10
@@ -136,7 +138,7 @@ def test_a_stream_is_in_order_and_in_office_hours(office: Office, make: Make) ->
                 assert at < START + PARAMETERS.days * DAY_SECONDS
 
 
-def test_a_call_is_read_then_learnt_from_then_marked() -> None:
+def test_a_call_is_judged_then_learnt_then_marked() -> None:
     habits = replace(STANDARD.habits[Kind.SPAM], marked_answered=1000.0, marked_unanswered=1000.0, called_back=1.0)
     office = make_office(replace(STANDARD, habits={**STANDARD.habits, Kind.SINGLE_USE: habits}), 1)
     events = shadow_of(office, offices.single_use(office, 0))
@@ -146,7 +148,7 @@ def test_a_call_is_read_then_learnt_from_then_marked() -> None:
     assert 60 <= times[2] - times[1] <= 180
 
 
-def test_every_kind_of_caller_is_there(office: Office) -> None:
+def test_every_kind_of_caller_occurs(office: Office) -> None:
     services = [offices.service(office, n).line for n in range(40)]
     assert sum(line.nature is Nature.MACHINE and line.passes == 0 for line in services) == 8
     assert {offices.established(office, n).line.nature for n in range(20)} == {Nature.STAFF}
@@ -164,7 +166,7 @@ def test_a_storm_is_many_numbers_within_an_hour(office: Office) -> None:
     assert max(times) - min(times) <= 3600
 
 
-def test_what_happens_to_a_call_is_the_same_each_time(office: Office) -> None:
+def test_the_consequences_of_a_call_are_reproducible(office: Office) -> None:
     for at, event in offices.spammer(office, 3).events:
         assert isinstance(event, Attempt)
         assert event.at == at
@@ -191,7 +193,7 @@ def standard_but(**changes: object) -> Office:
         pytest.param(offices.service, 0.0005, id="honest-lines-hardly-ever"),
     ],
 )
-def test_traps_are_called_besides(make: Make, a_call: float) -> None:
+def test_traps_get_additional_calls(make: Make, a_call: float) -> None:
     office = standard_but(traps=5)
     calls = outcomes(unscreened(office, make, 120))
     trapped = [call for call in calls if call.trap]
@@ -200,7 +202,7 @@ def test_traps_are_called_besides(make: Make, a_call: float) -> None:
     assert all(call.answered_by is None and not call.rung for call in trapped)
 
 
-def test_so_many_numbers_are_listed_and_signed() -> None:
+def test_numbers_are_listed_and_signed_at_their_rates() -> None:
     office = standard_but(listed=0.24, listed_wrongly=0.05, signed=0.3, machines=1.0)
     spam, machines = ([make(office, n).line for n in range(1000)] for make in (offices.spammer, offices.service))
     assert sum(line.listed for line in spam) / 1000 == pytest.approx(0.24, abs=0.04)
@@ -222,7 +224,7 @@ def test_accomplices_call_back_on_the_first_day() -> None:
     assert [dated for dated in with_them if not isinstance(dated[1], OutcomeRecord)] == without
 
 
-def test_back_to_back_calls_go_to_one_did_after_the_other() -> None:
+def test_calls_in_a_row_go_to_consecutive_dids() -> None:
     calls = [e for _, e in offices.spammer(standard_but(in_a_row=10), BUSY).events if isinstance(e, Attempt)]
     gaps = [later.at - call.at for call, later in pairwise(calls)]
     assert sum(5 <= gap <= 20 for gap in gaps) == pytest.approx(0.9 * len(gaps), abs=6)

@@ -1,4 +1,4 @@
-"""Several sites in the simulation: what a lying one says, and that a number's calls at all of them share one clock."""
+"""Several simulated sites: what a lying one adds, and that a number's calls at all of them share one clock."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SMALL = replace(STANDARD, users=20, groups=4)
 
 
 @pytest.mark.parametrize("people", [2, 5, 50, 500])
-def test_a_lying_site_says_as_much_however_many_it_invents(people: int) -> None:
+def test_invented_people_add_nothing_to_a_lying_site(people: int) -> None:
     liar = LyingSite(people, START, DEFAULT)
     assert liar.standing_at(START - 1) is None
     said, later = liar.standing_at(START + 10), liar.standing_at(START + DAY_SECONDS + 10)
@@ -40,8 +40,8 @@ def test_a_lying_site_says_as_much_however_many_it_invents(people: int) -> None:
     assert later.at == said.at + DAY_SECONDS
 
 
-def test_a_gang_at_other_sites_is_heard_at_home() -> None:
-    """Of four other sites each is one witness; where nobody attacks nothing happens."""
+def test_a_gang_at_other_sites_raises_warnings_here() -> None:
+    """Each of four other sites is one witness. Without an attack nothing changes."""
     offices = _offices(SMALL, 1)
     quiet, loud = (
         _attack(offices, "new person", 0, gang, DEFAULT) for gang in (Gang("nobody"), Gang("at others", 0, 5))
@@ -51,7 +51,7 @@ def test_a_gang_at_other_sites_is_heard_at_home() -> None:
     assert loud[Counted.REJECTED] == 0
 
 
-def test_the_tables() -> None:
+def test_the_tables_of_sites_have_their_figures() -> None:
     cell = Cell("the standard office", "new person", "nobody")
     found = Measured(
         {cell: Tally({Counted.CALLS: 10, Counted.WARNED: 1, Counted.PLAIN: 9})},

@@ -1,4 +1,4 @@
-"""What each variant lets count for a call of a number that somebody else shows."""
+"""What each variant counts for calls that show somebody else's number."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def missed(trunk: str, at: float) -> OutcomeRecord:
     )
 
 
-def test_each_trunk_knows_its_own_calls_and_a_home_is_judged_by_its_own() -> None:
+def test_trunk_memory_judges_a_home_trunk_by_its_own_calls() -> None:
     for home_days, by_the_other in ((None, 2), (5.0, 0), (7.0, 0)):
         memory = TrunkMemory(DEFAULT, home_days)
         memory.learn(missed("trunk-1", START))
@@ -38,7 +38,7 @@ def test_each_trunk_knows_its_own_calls_and_a_home_is_judged_by_its_own() -> Non
         assert [len(store.rows(NUMBER).signals) for store in memory.stores] == [1, 1, 1]  # the latest of a callee
 
 
-def test_two_who_vouch_are_a_pass() -> None:
+def test_not_spam_marks_of_two_people_count_as_a_pass() -> None:
     memory = VouchedMemory(DEFAULT, 2)
     for extension, passes in (("200", 0), ("200", 0), ("201", 1)):
         memory.add_mark(marking(User(extension, "+442071838000", "g", 1.0), START, None, Verdict.OK)[1])
@@ -47,7 +47,7 @@ def test_two_who_vouch_are_a_pass() -> None:
         assert len(standing.challenges.passes) == passes
 
 
-def test_the_table_has_what_was_measured_of_each_variant() -> None:
+def test_the_table_has_a_row_for_each_variant() -> None:
     measured = {("as it is", "spam"): [Tally({Counted.CALLS: 4, Counted.STOPPED: 1}), Tally({Counted.CALLS: 4})]}
     sheet = sheet_of(measured)
     assert dict(zip(sheet.headings, sheet.rows[0], strict=True)) | {"spam": ""} == dict.fromkeys(sheet.headings, "") | {

@@ -1,4 +1,4 @@
-"""The preset `strangers` in the simulator: the product's file, asked at these hours, and what the digest then lists."""
+"""The preset `strangers` in the simulator: when strangers are challenged, and what the digest lists."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ SMALL = replace(FEWER, days=40, contacts=2, services=2, one_off_a_day=4, spammer
 @pytest.mark.parametrize(
     ("asked", "actions"),
     [
-        pytest.param(BALANCED, ["allow", "allow", "allow"], id="nobody"),
+        pytest.param(BALANCED, ["allow", "allow", "allow"], id="none"),
         pytest.param(QUARTER, ["challenge", "allow", "allow"], id="quarter"),
         pytest.param(HALF, ["challenge", "challenge", "allow"], id="half"),
         pytest.param(ALL, ["challenge", "challenge", "challenge"], id="all"),
     ],
 )
-def test_strangers_are_asked_at_these_hours(asked: str, actions: list[str]) -> None:
+def test_strangers_are_challenged_at_the_set_hours(asked: str, actions: list[str]) -> None:
     screening = Screening(policy_of(asked), STANDARD)
     at = [START + 20 * DAY_SECONDS + hour * 3600 for hour in (11.2, 13.4, 17.9)]
     assert [screening.decide("1", NEWCOMER, item).action.word for item in at] == actions
 
 
-def test_the_price_and_what_it_buys() -> None:
+def test_challenging_strangers_stops_spam_and_some_wanted_calls() -> None:
     tallies = measure(7, SMALL)
     asked = [tallies[Cell(item, ONE_OFF)][Counted.EVER_ASKED] for item in ASKED]
     assert asked[0] == 0

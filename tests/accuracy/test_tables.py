@@ -1,4 +1,4 @@
-"""Figures, tables and picture are made of counts as they should be."""
+"""Figures, tables and the chart are made correctly of the counts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CELL, OTHER = Cell("m", "spam"), Cell("m", "service")
 SEEDS = [{CELL: [50, 0, 0, 25, 0, 25], OTHER: [10, 0, 0, 0, 0, 0]}, {CELL: [0, 0, 0, 0, 0, 4]}]
 
 
-def test_a_share_is_of_the_calls_at_least_at_the_level() -> None:
+def test_a_share_counts_calls_at_or_above_the_level() -> None:
     assert shares(SEEDS, [CELL], Level.CHALLENGE) == [0.5, 1.0]
     assert shares(SEEDS, [CELL], Level.REJECT) == [0.25, 1.0]
     assert shares(SEEDS, [CELL, OTHER], Level.CHALLENGE) == [0.25, 0.5]
@@ -44,7 +44,7 @@ def test_own_blocks_are_left_out_of_the_closed_loop() -> None:
     assert share_of(seeds, (Counted.STOPPED,), CELL, OTHER).mean == pytest.approx(25.0)
 
 
-def test_an_estimate_is_the_mean_over_seeds_and_its_interval() -> None:
+def test_an_estimate_has_mean_and_interval_over_seeds() -> None:
     value = of(SEEDS, Level.CHALLENGE, CELL)
     assert value == Estimate(75.0, 50.0, 100.0)
     assert estimate([0.5] * 30) == Estimate(50.0, 50.0, 50.0)
@@ -59,11 +59,11 @@ def test_an_estimate_is_the_mean_over_seeds_and_its_interval() -> None:
         pytest.param(Estimate(0.034, 0.0, 0.1), "0.03 (0.00-0.10)", id="small"),
     ],
 )
-def test_an_estimate_reads(value: Estimate, text: str) -> None:
+def test_an_estimate_is_formatted(value: Estimate, text: str) -> None:
     assert value.text == text
 
 
-def test_a_sheet_as_markdown() -> None:
+def test_a_sheet_is_written_as_markdown() -> None:
     text = markdown(Sheet("x", "Says.", ("a", "b"), [["1", "2"]]))
     assert text == "Says.\n\n| a | b |\n| --- | --- |\n| 1 | 2 |"
 
@@ -79,7 +79,7 @@ def test_the_chart_has_a_bar_for_each_figure() -> None:
 
 @pytest.fixture(scope="module")
 def everything() -> Measured:
-    """Measurements in which whatever can happen to a call has happened to each."""
+    """Measurements in which every result has happened to each call."""
     tally = Tally(set(Counted) - {Counted.OWN_BLOCK})
     closed = {}
     for name, parameters in OFFICES.items():
@@ -91,13 +91,13 @@ def everything() -> Measured:
     return Measured(closed, [FirstCalls({(style, what): 1 for style in Style for what in ("calls", "tagged")})])
 
 
-def test_every_target_is_read_where_its_callers_call(everything: Measured) -> None:
-    """No row is met because nobody was measured."""
+def test_every_target_measures_the_calls_of_its_callers(everything: Measured) -> None:
+    """A target must not be met because no call was measured."""
     figures = {target.what: target.measure(everything) for target in TARGETS}
     assert {what for what, value in figures.items() if value is None or value.mean != 100.0} == set()
 
 
-def test_every_line_of_the_short_page_is_read_where_its_callers_call(everything: Measured) -> None:
+def test_every_fact_measures_the_calls_of_its_callers(everything: Measured) -> None:
     for fact in FACTS:
         value = fact.measure(everything) if fact.measure is not None else None
         assert (value is None) is (fact.measure is None), fact.caption
@@ -127,6 +127,6 @@ def test_the_page_of_results_has_its_tables() -> None:
 @pytest.mark.parametrize(
     ("limit", "least", "verdict"), [(30, True, "met"), (30, False, "MISSED"), (31, True, "MISSED"), (None, False, "")]
 )
-def test_a_target_is_met_by_the_mean(limit: float | None, least: bool, verdict: str) -> None:
+def test_a_target_is_compared_with_the_mean(limit: float | None, least: bool, verdict: str) -> None:
     target = Target("spam", lambda _measured: None, None, None, limit, least)
     assert target.verdict(Estimate(30.5, 20.0, 40.0)) == verdict

@@ -28,7 +28,7 @@ def accepting(admit: Callable[[socket.SocketType], None]) -> Iterator[tuple[str,
         acceptor.stop()
 
 
-async def test_others_get_their_turn_between_connections() -> None:
+async def test_other_callbacks_run_between_connections() -> None:
     loop = asyncio.get_running_loop()
     count, done = 0, asyncio.Event()
     at_turn: list[int] = []
@@ -49,7 +49,7 @@ async def test_others_get_their_turn_between_connections() -> None:
     assert at_turn == [1]
 
 
-async def test_without_descriptors_it_waits_for_one(caplog: pytest.LogCaptureFixture) -> None:
+async def test_without_descriptors_the_acceptor_waits_for_one(caplog: pytest.LogCaptureFixture) -> None:
     admitted: asyncio.Queue[socket.SocketType] = asyncio.Queue()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with accepting(admitted.put_nowait) as address, socket.create_connection(address):

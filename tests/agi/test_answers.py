@@ -1,4 +1,4 @@
-"""What the dialplan is told, command by command."""
+"""The variables that the dialplan gets, command by command."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def make_decision(action: Action = Action.ALLOW, **more: object) -> Decision:
     return decision._replace(**more)  # type: ignore[arg-type]
 
 
-def said(
+def answer_variables(
     decision: Decision, call: IncomingCall | None = None, site: Site = SITE, per_phone: PerPhone = NOBODY
 ) -> dict[str, str]:
     """The variables of an answer to /screen, in order."""
@@ -81,18 +81,18 @@ ALWAYS = {
         pytest.param(Action.REJECT, {"CALLSIEVE_SIP_CODE": "603", "CALLSIEVE_LANG": "en"}, id="reject"),
     ],
 )
-def test_an_action_brings_what_the_dialplan_needs_for_it(action: Action, variables: dict[str, str]) -> None:
-    assert said(make_decision(action)) == ALWAYS | variables | {"__CALLSIEVE_ACTION": action.word}
+def test_each_action_has_the_variables_of_the_dialplan(action: Action, variables: dict[str, str]) -> None:
+    assert answer_variables(make_decision(action)) == ALWAYS | variables | {"__CALLSIEVE_ACTION": action.word}
 
 
 @pytest.mark.parametrize("action", list(Action))
-def test_the_action_comes_last(action: Action) -> None:
-    """Until then the call is allowed, whatever cuts the answer short."""
-    assert list(said(make_decision(action)))[-1] == "__CALLSIEVE_ACTION"
+def test_the_action_is_the_last_variable(action: Action) -> None:
+    """Until it arrives the call is allowed, whatever cuts the answer short."""
+    assert list(answer_variables(make_decision(action)))[-1] == "__CALLSIEVE_ACTION"
 
 
-def test_a_caller_without_a_number_is_named_by_nothing() -> None:
-    assert "__CALLSIEVE_CALLER" not in said(make_decision(), make_call(None))
+def test_a_caller_without_a_number_sets_no_caller_variable() -> None:
+    assert "__CALLSIEVE_CALLER" not in answer_variables(make_decision(), make_call(None))
 
 
 @pytest.mark.parametrize(
@@ -104,9 +104,8 @@ def test_a_caller_without_a_number_is_named_by_nothing() -> None:
         pytest.param(make_call(trusted=True, verification=Verification.FAILED), "failed", id="failed"),
     ],
 )
-def test_how_far_the_number_is_to_be_trusted(call: IncomingCall, auth: str | None) -> None:
-    """Where nobody knows, which is usual, nothing is said."""
-    assert said(make_decision(), call).get("__CALLSIEVE_AUTH") == auth
+def test_the_auth_class_is_sent_unless_unknown(call: IncomingCall, auth: str | None) -> None:
+    assert answer_variables(make_decision(), call).get("__CALLSIEVE_AUTH") == auth
 
 
 @pytest.mark.parametrize(
@@ -115,31 +114,33 @@ def test_how_far_the_number_is_to_be_trusted(call: IncomingCall, auth: str | Non
         pytest.param(make_decision(Action.WARN), "spam", id="by-level"),
         pytest.param(make_decision(Action.WARN, category="fraud"), "scam", id="by-category"),
         pytest.param(make_decision(Action.WARN, rule="own-number", level=Level.NONE), "own-number", id="own-number"),
-        pytest.param(make_decision(Action.WARN, level=Level.NONE), "unknown", id="nothing-is-known"),
+        pytest.param(make_decision(Action.WARN, level=Level.NONE), "unknown", id="no-evidence"),
         pytest.param(make_decision(Action.WARN, rule="blocklist", level=Level.NONE), "spam", id="the-blocklist"),
-        pytest.param(make_decision(Action.WARN, purpose=Purpose.UNALLOCATED), "spam", id="nobodys-number"),
-        pytest.param(make_decision(Action.WARN, purpose=Purpose.TELEMARKETING), "telemarketing", id="a-sellers-number"),
+        pytest.param(make_decision(Action.WARN, purpose=Purpose.UNALLOCATED), "spam", id="unallocated-number"),
+        pytest.param(
+            make_decision(Action.WARN, purpose=Purpose.TELEMARKETING), "telemarketing", id="telemarketing-number"
+        ),
         pytest.param(
             make_decision(Action.WARN, purpose=Purpose.BANK, level=Level.NONE), "unknown", id="a-banks-number"
         ),
         pytest.param(make_decision(Action.TAG, category="scam"), "", id="a-tag-is-only-shown"),
     ],
 )
-def test_what_the_callee_hears_first(decision: Decision, whisper: str) -> None:
+def test_each_warning_selects_its_whisper(decision: Decision, whisper: str) -> None:
     assert whisper_of(decision) == whisper
 
 
 @pytest.mark.parametrize("purpose", list(Purpose))
 @pytest.mark.parametrize("level", [Level.NONE, Level.WARN])
-def test_every_warning_has_its_prompt(purpose: Purpose, level: Level) -> None:
-    """Without one, a warned call came without a word."""
+def test_every_whisper_has_its_prompt(purpose: Purpose, level: Level) -> None:
+    """Without one, a warned call would come without a whisper."""
     word = whisper_of(make_decision(Action.WARN, purpose=purpose, level=level))
     assert f"whisper-{word}" in prompts_of("en")
 
 
-def test_what_the_phone_shows_is_sent_whole() -> None:
-    """agi/display.py makes it, and tests/agi/test_display.py has the cases."""
-    verified = said(make_decision(Action.TAG, name="Acme: Ltd", category="scam"))
+def test_label_display_and_name_are_sent_unchanged() -> None:
+    """agi/display.py makes them, and tests/agi/test_display.py has the cases."""
+    verified = answer_variables(make_decision(Action.TAG, name="Acme: Ltd", category="scam"))
     shown = {name: verified[f"CALLSIEVE_{name}"] for name in ("LABEL", "DISPLAY", "NAME")}
     assert shown == {"LABEL": "Scam?", "DISPLAY": "Scam? Acme: Ltd", "NAME": "Verified: Acme: Ltd"}
 
@@ -147,9 +148,9 @@ def test_what_the_phone_shows_is_sent_whole() -> None:
 @pytest.mark.parametrize(
     ("trunk", "code"), [("carrier", "603"), ("backbone", "607"), ("SIP/old", "603"), (None, "603")]
 )
-def test_a_call_is_rejected_as_its_trunk_wants_it(trunk: str | None, code: str) -> None:
+def test_a_rejected_call_gets_the_sip_code_of_its_trunk(trunk: str | None, code: str) -> None:
     call = make_call(trunk=trunk)
-    assert said(make_decision(Action.REJECT), call)["CALLSIEVE_SIP_CODE"] == code
+    assert answer_variables(make_decision(Action.REJECT), call)["CALLSIEVE_SIP_CODE"] == code
     answer = answer_to_callee(call, make_decision(Action.REJECT), SITE)
     assert ("CALLSIEVE_SIP_CODE", code) in commands_in(answer)
 
@@ -159,27 +160,27 @@ def test_a_call_is_rejected_as_its_trunk_wants_it(trunk: str | None, code: str) 
     [
         pytest.param(make_decision(Action.ROUTE, callee="201"), SITE, "callsieve-voicemail,201,1", id="voicemail"),
         pytest.param(make_decision(Action.ROUTE), SITE, None, id="callee-unknown-rings-on"),
-        pytest.param(make_decision(Action.ROUTE), make_site(route="desk,s,1"), "desk,s,1", id="where-the-settings-say"),
+        pytest.param(make_decision(Action.ROUTE), make_site(route="desk,s,1"), "desk,s,1", id="route-of-the-settings"),
         pytest.param(make_decision(Action.CHALLENGE), make_site(route="desk,s,1"), "desk,s,1", id="challenge-failed"),
         pytest.param(make_decision(Action.WARN), make_site(route="desk,s,1"), "desk,s,1", id="key-2-at-the-warning"),
         pytest.param(make_decision(Action.TAG, callee="201"), SITE, None, id="not-for-a-tag"),
     ],
 )
-def test_where_a_call_goes_that_is_not_for_the_phones(decision: Decision, site: Site, route: str | None) -> None:
-    assert said(decision, site=site).get("__CALLSIEVE_ROUTE") == route
+def test_route_is_sent_for_calls_that_can_leave_the_phones(decision: Decision, site: Site, route: str | None) -> None:
+    assert answer_variables(decision, site=site).get("__CALLSIEVE_ROUTE") == route
 
 
 @pytest.mark.parametrize(
     ("action", "per_phone", "options"),
     [
-        pytest.param(Action.ALLOW, PerPhone(blocked=("PJSIP/202",)), PHONE, id="somebody-blocked-him"),
-        pytest.param(Action.TAG, PerPhone(known=("PJSIP/201",)), PHONE, id="somebody-knows-him"),
-        pytest.param(Action.WARN, PerPhone(known=("PJSIP/201",)), PHONE + WHISPER, id="and-the-others-are-warned"),
+        pytest.param(Action.ALLOW, PerPhone(blocked=("PJSIP/202",)), PHONE, id="blocked-by-one-phone"),
+        pytest.param(Action.TAG, PerPhone(known=("PJSIP/201",)), PHONE, id="known-to-one-phone"),
+        pytest.param(Action.WARN, PerPhone(known=("PJSIP/201",)), PHONE + WHISPER, id="known-to-one-phone-and-warned"),
         pytest.param(Action.ALLOW, NOBODY, None, id="all-alike"),
     ],
 )
-def test_what_dial_has_to_carry(action: Action, per_phone: PerPhone, options: str | None) -> None:
-    variables = said(make_decision(action), per_phone=per_phone)
+def test_dial_options_follow_action_and_lists(action: Action, per_phone: PerPhone, options: str | None) -> None:
+    variables = answer_variables(make_decision(action), per_phone=per_phone)
     assert variables.get("CALLSIEVE_DIAL") == options
     assert "," not in variables.get("CALLSIEVE_DIAL", "")
     assert variables.get("__CALLSIEVE_KNOWN", "") == "&".join(per_phone.known)
@@ -194,7 +195,7 @@ RECORDING = make_site(ask="name", recordings="/var/lib/callsieve/recordings")
 @pytest.mark.parametrize(
     ("ask", "site", "call", "asked"),
     [
-        pytest.param(None, SITE, make_call(), "digit", id="a-digit-unless-somebody-says-more"),
+        pytest.param(None, SITE, make_call(), "digit", id="digit-by-default"),
         pytest.param(None, RECORDING, make_call(), "name", id="the-settings"),
         pytest.param("digit", RECORDING, make_call(), "digit", id="the-rule-before-the-settings"),
         pytest.param("name", SITE, make_call(), "digit", id="no-room-for-recordings"),
@@ -203,8 +204,10 @@ RECORDING = make_site(ask="name", recordings="/var/lib/callsieve/recordings")
         pytest.param("number", RECORDING, make_call(), "name", id="the-number-is-there-and-the-settings-say-name"),
     ],
 )
-def test_what_a_challenged_caller_is_asked_for(ask: str | None, site: Site, call: IncomingCall, asked: str) -> None:
-    variables = said(make_decision(Action.CHALLENGE, ask=ask), call, site)
+def test_a_challenged_caller_is_asked_for_a_digit_or_a_name(
+    ask: str | None, site: Site, call: IncomingCall, asked: str
+) -> None:
+    variables = answer_variables(make_decision(Action.CHALLENGE, ask=ask), call, site)
     assert variables["CALLSIEVE_ASK"] == asked
     name = asked == "name"
     assert variables.get("__CALLSIEVE_RECORDING") == (f"{site.recordings}/4F2K9TQZ" if name else None)
@@ -212,8 +215,8 @@ def test_what_a_challenged_caller_is_asked_for(ask: str | None, site: Site, call
 
 
 @pytest.mark.parametrize("action", [action for action in Action if action is not Action.CHALLENGE])
-def test_nobody_else_is_asked(action: Action) -> None:
-    variables = said(make_decision(action, ask="name"), site=RECORDING)
+def test_only_challenged_callers_are_asked(action: Action) -> None:
+    variables = answer_variables(make_decision(action, ask="name"), site=RECORDING)
     assert not variables.keys() & {"CALLSIEVE_ASK", "__CALLSIEVE_RECORDING"}
     assert SCREENED not in variables.get("CALLSIEVE_DIAL", "")
 
@@ -224,19 +227,19 @@ def test_nobody_else_is_asked(action: Action) -> None:
         pytest.param("+8613800138000", SITE, "zh", id="by-country"),
         pytest.param(CALLER, make_site(language="zh"), "zh", id="the-settings"),
         pytest.param("+8613800138000", make_site(language="en"), "zh", id="the-country-before-the-settings"),
-        pytest.param(None, make_site(language="zh"), "zh", id="who-hides"),
+        pytest.param(None, make_site(language="zh"), "zh", id="withheld"),
         pytest.param(CALLER, SITE, "en", id="english"),
     ],
 )
-def test_the_language_a_caller_is_spoken_to_in(number: str | None, site: Site, language: str) -> None:
-    assert said(make_decision(Action.CHALLENGE), make_call(number), site)["CALLSIEVE_LANG"] == language
-    assert "CALLSIEVE_LANG" not in said(make_decision(Action.TAG), make_call(number), site)
+def test_a_challenge_has_the_language_of_the_caller(number: str | None, site: Site, language: str) -> None:
+    assert answer_variables(make_decision(Action.CHALLENGE), make_call(number), site)["CALLSIEVE_LANG"] == language
+    assert "CALLSIEVE_LANG" not in answer_variables(make_decision(Action.TAG), make_call(number), site)
 
 
 @pytest.mark.parametrize("action", list(Action))
-def test_how_to_appeal_is_for_who_is_held_back(action: Action) -> None:
-    assert "CALLSIEVE_APPEAL" not in said(make_decision(action))
-    sounds = said(make_decision(action), site=make_site(appeal=True)).get("CALLSIEVE_APPEAL")
+def test_only_stopped_callers_hear_how_to_appeal(action: Action) -> None:
+    assert "CALLSIEVE_APPEAL" not in answer_variables(make_decision(action))
+    sounds = answer_variables(make_decision(action), site=make_site(appeal=True)).get("CALLSIEVE_APPEAL")
     if action in (Action.CHALLENGE, Action.ROUTE, Action.REJECT):
         assert sounds is not None
         assert sounds.startswith("callsieve/appeal-how&callsieve/digit-4&callsieve/letter-f&")
@@ -246,16 +249,16 @@ def test_how_to_appeal_is_for_who_is_held_back(action: Action) -> None:
 
 
 @pytest.mark.parametrize("action", list(Action))
-def test_the_pages_address_goes_with_what_is_rejected(action: Action) -> None:
+def test_only_a_rejected_call_gets_the_address_of_the_public_page(action: Action) -> None:
     site = make_site(appeal_address="https://appeals.example.org")
-    assert "CALLSIEVE_APPEAL_ADDRESS" not in said(make_decision(action))
+    assert "CALLSIEVE_APPEAL_ADDRESS" not in answer_variables(make_decision(action))
     expected = "https://appeals.example.org/r/4F2K9TQZ" if action is Action.REJECT else None
-    assert said(make_decision(action), site=site).get("CALLSIEVE_APPEAL_ADDRESS") == expected
+    assert answer_variables(make_decision(action), site=site).get("CALLSIEVE_APPEAL_ADDRESS") == expected
 
 
-def test_nobody_is_told_of_the_callees_own_list() -> None:
+def test_a_call_on_the_callees_own_list_gets_no_appeal_prompt() -> None:
     decision = make_decision(Action.REJECT, rule="callee-blocklist")
-    assert "CALLSIEVE_APPEAL" not in said(decision, site=make_site(appeal=True))
+    assert "CALLSIEVE_APPEAL" not in answer_variables(decision, site=make_site(appeal=True))
 
 
 @pytest.mark.parametrize(
@@ -267,20 +270,22 @@ def test_nobody_is_told_of_the_callees_own_list() -> None:
         pytest.param(MAX_ENDPOINTS + 1, 0, id="none"),
     ],
 )
-def test_endpoints_that_do_not_fit_are_left_out_whole(length: int, fitting: int) -> None:
+def test_endpoints_that_do_not_fit_are_left_out(length: int, fitting: int) -> None:
     everybody = tuple(f"{n:0{length}d}" for n in range(200))
-    sent = said(make_decision(), per_phone=PerPhone(known=everybody)).get("__CALLSIEVE_KNOWN", "")
+    sent = answer_variables(make_decision(), per_phone=PerPhone(known=everybody)).get("__CALLSIEVE_KNOWN", "")
     assert len(sent) <= MAX_ENDPOINTS
     assert sent == "&".join(everybody[:fitting])
 
 
-def test_what_fits_to_the_character_is_left_whole() -> None:
+def test_endpoints_that_fit_exactly_are_all_sent() -> None:
     everybody = tuple(f"{n:052d}" for n in range(17))
     assert len("&".join(everybody)) == MAX_ENDPOINTS
-    assert said(make_decision(), per_phone=PerPhone(known=everybody))["__CALLSIEVE_KNOWN"] == "&".join(everybody)
+    assert answer_variables(make_decision(), per_phone=PerPhone(known=everybody))["__CALLSIEVE_KNOWN"] == "&".join(
+        everybody
+    )
 
 
-def test_a_plain_answer_is_one_command() -> None:
+def test_a_usual_answer_is_one_command() -> None:
     answer = answer_to_screen(make_call(), make_decision(), "4F2K9TQZ", SITE, NOBODY)
     assert answer.startswith(b"EXEC MSet ")
     assert answer.count(b"\n") == 1
@@ -303,7 +308,7 @@ def test_the_largest_answer_still_ends_with_its_action() -> None:
 @pytest.mark.parametrize(
     ("decision", "commands"),
     [
-        pytest.param(None, [("CALLSIEVE_CALLEE", "same")], id="nothing-is-different"),
+        pytest.param(None, [("CALLSIEVE_CALLEE", "same")], id="unchanged"),
         pytest.param(
             make_decision(Action.ALLOW, would_be=Action.REJECT, observed=True),
             [("CALLSIEVE_CALLEE", "same")],
@@ -319,7 +324,7 @@ def test_the_largest_answer_still_ends_with_its_action() -> None:
         ),
     ],
 )
-def test_the_answer_to_callee(decision: Decision | None, commands: list[tuple[str, str]]) -> None:
+def test_the_callee_answer_has_its_variables(decision: Decision | None, commands: list[tuple[str, str]]) -> None:
     assert commands_in(answer_to_callee(make_call(), decision, SITE)) == commands
 
 
@@ -329,9 +334,9 @@ def test_failing_open_sets_no_action() -> None:
     assert commands[0][1] == fail_open("timed out").rule
 
 
-def test_what_is_only_told_is_acknowledged() -> None:
+def test_a_report_is_acknowledged() -> None:
     assert commands_in(answer_done()) == [("CALLSIEVE_RULE", "recorded")]
 
 
-def test_the_state_of_the_daemon() -> None:
+def test_the_status_answer_has_the_fault() -> None:
     assert commands_in(answer_status("disk full")) == [("CALLSIEVE_RULE", "status"), ("CALLSIEVE_REASON", "disk full")]

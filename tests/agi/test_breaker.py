@@ -19,7 +19,7 @@ def opened(now: float = T) -> Breaker:
     return breaker
 
 
-def test_four_failures_are_borne_the_fifth_opens() -> None:
+def test_the_fifth_failure_opens_the_breaker() -> None:
     breaker = Breaker()
     for _ in range(4):
         breaker.failed(T)
@@ -29,7 +29,7 @@ def test_four_failures_are_borne_the_fifth_opens() -> None:
     assert not breaker.allows(T)
 
 
-def test_one_success_forgives_all_failures() -> None:
+def test_one_success_resets_the_failures() -> None:
     breaker = Breaker()
     for _ in range(4):
         breaker.failed(T)
@@ -39,7 +39,7 @@ def test_one_success_forgives_all_failures() -> None:
     assert not breaker.is_open
 
 
-def test_after_two_seconds_one_call_alone_tries_again() -> None:
+def test_after_two_seconds_a_single_call_tries_again() -> None:
     breaker = opened()
     assert not breaker.allows(T + 1.999)
     assert breaker.allows(T + 2)
@@ -47,7 +47,7 @@ def test_after_two_seconds_one_call_alone_tries_again() -> None:
     assert not breaker.allows(T + 3.999)
 
 
-def test_a_failed_try_costs_two_more_seconds() -> None:
+def test_a_failed_try_waits_two_more_seconds() -> None:
     breaker = opened()
     assert breaker.allows(T + 2)
     breaker.failed(T + 2.4)
@@ -55,7 +55,7 @@ def test_a_failed_try_costs_two_more_seconds() -> None:
     assert breaker.allows(T + 4)
 
 
-def test_a_successful_try_closes() -> None:
+def test_a_successful_try_closes_the_breaker() -> None:
     breaker = opened()
     assert breaker.allows(T + 2)
     breaker.succeeded()
@@ -71,7 +71,7 @@ def test_calls_in_flight_when_it_opened_do_not_delay_the_try() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from(["asks", "fails", "answers"]), st.floats(0, 1)), max_size=60))
-def test_while_open_the_store_is_asked_once_in_two_seconds(events: list[tuple[str, float]]) -> None:
+def test_an_open_breaker_allows_one_try_in_two_seconds(events: list[tuple[str, float]]) -> None:
     breaker, now, failures = Breaker(), T, 0
     asked: list[float] = []
     for what, seconds in events:

@@ -1,4 +1,4 @@
-"""The words of a caller on a phone: short, marked, and never more than text."""
+"""The recognised words of a caller on a phone: short, marked, and only text."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ WIDE = Display(characters=40)
         ("你好，我是王伟，打电话来是关于您的快递。", "自称：王伟，您的快递"),
     ],
 )
-def test_the_reason_is_shown_without_its_phrases(words: str, shown: str) -> None:
+def test_the_reason_is_shown_without_filler_phrases(words: str, shown: str) -> None:
     assert words_shown(words, WIDE) == shown
 
 
 @pytest.mark.parametrize("tag", ["Verified:", "SPAM?", "Says:", "已核实："])
-def test_a_caller_cannot_say_our_own_tags(tag: str) -> None:
+def test_a_caller_cannot_forge_our_labels(tag: str) -> None:
     assert words_shown(f"{tag} Your bank", WIDE) in ("Says: bank", "Says: Your bank")
 
 
 @pytest.mark.parametrize("words", ["", " ", "...", "\u202e\x00"])
-def test_nothing_is_shown_of_nothing(words: str) -> None:
+def test_empty_words_show_nothing(words: str) -> None:
     assert words_shown(words, WIDE) == ""
 
 

@@ -1,4 +1,4 @@
-"""verstat: on whose trunks it counts, for which number, and what no caller can make of it."""
+"""verstat: on which trunks and for which number it counts, and that no caller can forge it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def call_of(arguments: str, trunk: str = "checks", caller: str = CALLER) -> Inco
         pytest.param(f"sip:{CALLER}@h", NO_CARRIER_CHECK, id="nothing"),
         pytest.param("", NO_CARRIER_CHECK, id="no-header"),
         pytest.param("sip:+12015550199@h;verstat=TN-Validation-Passed-A", NO_CARRIER_CHECK, id="of-another-number"),
-        pytest.param("sip:anonymous@h;verstat=TN-Validation-Passed-A", NO_CARRIER_CHECK, id="of-nobody"),
+        pytest.param("sip:anonymous@h;verstat=TN-Validation-Passed-A", NO_CARRIER_CHECK, id="anonymous"),
         pytest.param(
             f"sip:{CALLER};verstat=TN-Validation-Passed-A@h;verstat=No-TN-Validation", NO_CARRIER_CHECK, id="twice"
         ),
@@ -56,7 +56,7 @@ def call_of(arguments: str, trunk: str = "checks", caller: str = CALLER) -> Inco
         pytest.param(f"sip:{CALLER}@h;verstat=TN-Validation-Passed-AA", NO_CARRIER_CHECK, id="another-word"),
     ],
 )
-def test_what_stands_beside_the_number(uri: str, said: tuple[Attestation, Verification]) -> None:
+def test_verstat_is_parsed_from_the_uri_of_the_caller(uri: str, said: tuple[Attestation, Verification]) -> None:
     assert parse_verstat_uri(uri, CALLER, "US") == said
 
 
@@ -73,7 +73,7 @@ def test_what_stands_beside_the_number(uri: str, said: tuple[Attestation, Verifi
         pytest.param("header=B", "checks", (B, UNKNOWN), AuthClass.UNAUTHENTICATED, id="the-level-alone"),
         pytest.param(f"header={BESIDE}", "checks", (A, PASSED), AuthClass.AUTHENTICATED, id="from-in-its-place"),
         pytest.param(
-            "uri=TN-Validation-Passed-A", "checks", NO_CARRIER_CHECK, AuthClass.UNKNOWN, id="a-word-is-no-uri"
+            "uri=TN-Validation-Passed-A", "checks", NO_CARRIER_CHECK, AuthClass.UNKNOWN, id="a-word-in-place-of-a-uri"
         ),
         pytest.param(
             f"uri=sip:{CALLER}@h;verstat=TN-Validation-Failed",
@@ -98,7 +98,7 @@ def test_what_stands_beside_the_number(uri: str, said: tuple[Attestation, Verifi
         ),
     ],
 )
-def test_on_which_trunks_it_counts(
+def test_verstat_counts_only_on_trusted_trunks(
     arguments: str, trunk: str, said: tuple[Attestation, Verification], auth_class: AuthClass
 ) -> None:
     call = call_of(arguments, trunk)
@@ -106,7 +106,7 @@ def test_on_which_trunks_it_counts(
 
 
 @pytest.mark.parametrize("key", ["uri", "header"])
-def test_nothing_is_said_of_a_caller_without_a_number(key: str) -> None:
+def test_verstat_is_ignored_for_a_caller_without_a_number(key: str) -> None:
     call = call_of(f"{key}=TN-Validation-Passed-A", caller="anonymous")
     assert (call.attestation, call.verification) == NO_CARRIER_CHECK
 
@@ -116,13 +116,13 @@ def test_nothing_is_said_of_a_caller_without_a_number(key: str) -> None:
     [
         pytest.param("carrier=ask", "checks", True, id="not-read"),
         pytest.param("carrier=ask", "trusted", True, id="not-read-trusted"),
-        pytest.param("carrier=ask", "any", False, id="of-a-trunk-whose-word-does-not-count"),
+        pytest.param("carrier=ask", "any", False, id="of-an-untrusted-trunk"),
         pytest.param(f"uri={BESIDE},carrier=ask", "checks", False, id="read"),
         pytest.param("header=,carrier=ask", "checks", False, id="a-header-that-was-not-there"),
         pytest.param("pres=allowed", "checks", False, id="an-older-dialplan"),
     ],
 )
-def test_the_dialplan_is_asked_for_what_the_carrier_says(arguments: str, trunk: str, is_asked: bool) -> None:
+def test_the_dialplan_is_asked_for_verstat(arguments: str, trunk: str, is_asked: bool) -> None:
     memory = Memory(Clock())
     request = make_request("screen", f"{arguments},did=+442071838750", channel=f"PJSIP/{trunk}-0000001a")
     answer = asyncio.run(make_screening(memory, site=SITE).screen(request))
@@ -142,7 +142,7 @@ def test_the_dialplan_is_asked_for_what_the_carrier_says(arguments: str, trunk: 
         pytest.param("diversion=", "diverted = true", False, id="an-older-dialplan"),
     ],
 )
-def test_dialplan_is_asked_for_diversions(arguments: str, when: str, is_asked: bool) -> None:
+def test_the_dialplan_is_asked_for_diversions(arguments: str, when: str, is_asked: bool) -> None:
     asking = make_policy(f'[[rule]]\nname = "own"\nwhen = {{ {when} }}\naction = "tag"\nreason = "Ours"')
     policies = PolicySet(policy_ordering("allow"), (PolicyScope(asking, group="sales"),))
     request = make_request("screen", f"{arguments},did=+442071838750", channel="PJSIP/any-0000001a")
@@ -151,7 +151,7 @@ def test_dialplan_is_asked_for_diversions(arguments: str, when: str, is_asked: b
 
 
 @given(st.text() | st.text("sip:tel+12@;=verstatTNValidation-Passed"))
-def test_any_text_is_read(text: str) -> None:
+def test_any_text_is_parsed_as_verstat(text: str) -> None:
     assert parse_verstat_uri(text, CALLER, "US")[1] in Verification
     assert parse_verstat(text)[0] in Attestation
 
@@ -159,9 +159,9 @@ def test_any_text_is_read(text: str) -> None:
 @pytest.mark.parametrize(
     ("uri", "header", "expected"),
     [
-        pytest.param("", "", False, id="nothing-came"),
+        pytest.param("", "", False, id="no-header"),
         pytest.param("sip:+12015550123@h", "", False, id="a-number-alone"),
-        pytest.param("sip:+12015550123;verstat=No-TN-Validation@h", "", True, id="it-has-not-checked"),
+        pytest.param("sip:+12015550123;verstat=No-TN-Validation@h", "", True, id="not-checked"),
         pytest.param("sip:+12015550123@h;Verstat=TN-Validation-Passed", "", True, id="any-case"),
         pytest.param("", "TN-Validation-Passed-A", True, id="a-header-of-its-own"),
         pytest.param("", "B", True, id="a-level"),
@@ -169,5 +169,5 @@ def test_any_text_is_read(text: str) -> None:
         pytest.param("", "sip:+12015550123;verstat=TN-Validation-Failed@h", True, id="verstat-in-it"),
     ],
 )
-def test_whether_the_carrier_says_anything(uri: str, header: str, expected: bool) -> None:
+def test_calls_with_a_carrier_check_are_recognised(uri: str, header: str, expected: bool) -> None:
     assert carrier_reports(uri, header) is expected

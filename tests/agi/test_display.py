@@ -49,7 +49,7 @@ def plain(called: str, /, display: Display = ENGLISH, **more: object) -> str:
             make_decision(rule="storm", label="New number?", language="zh"), "陌生新号？", id="as-they-call-zh"
         ),
         pytest.param(make_decision(level=Level.NONE, rule="blocklist"), "SPAM?", id="by-the-administrators-list"),
-        pytest.param(make_decision(level=Level.NONE), "Unknown", id="nothing-against-him"),
+        pytest.param(make_decision(level=Level.NONE), "Unknown", id="no-evidence"),
         pytest.param(make_decision(purpose=Purpose.TELEMARKETING), "Telemarketing", id="by-range"),
         pytest.param(
             make_decision(purpose=Purpose.TELEMARKETING, language="zh"), "营销专用号", id="by-range-in-chinese"
@@ -60,21 +60,23 @@ def plain(called: str, /, display: Display = ENGLISH, **more: object) -> str:
         pytest.param(make_decision(purpose=Purpose.BANK, level=Level.NONE, language="zh"), "银行专线？", id="bank-zh"),
         pytest.param(make_decision(purpose=Purpose.BANK), "SPAM?", id="a-banks-range-hides-no-evidence"),
         pytest.param(
-            make_decision(purpose=Purpose.BANK, level=Level.NONE, rule="blocklist"), "SPAM?", id="nor-a-block"
+            make_decision(purpose=Purpose.BANK, level=Level.NONE, rule="blocklist"),
+            "SPAM?",
+            id="a-banks-range-hides-no-block",
         ),
         pytest.param(make_decision(Action.ALLOW, label="Withheld"), "", id="allow-shows-nothing"),
-        pytest.param(make_decision(Action.CHALLENGE, label="Withheld"), "", id="nor-does-a-challenge"),
+        pytest.param(make_decision(Action.CHALLENGE, label="Withheld"), "", id="challenge-shows-nothing"),
         pytest.param(make_decision(category="fraud", language="zh"), "诈骗？", id="in-the-callees-language"),
-        pytest.param(make_decision(label="Withheld", language="zh"), "号码隐藏", id="a-presets-too"),
+        pytest.param(make_decision(label="Withheld", language="zh"), "号码隐藏", id="a-preset-in-the-callees-language"),
         pytest.param(make_decision(label="Doctor?", language="zh"), "Doctor?", id="a-rules-own-as-it-is"),
-        pytest.param(make_decision(category="fraud", language="fr"), "Scam?", id="a-language-that-we-do-not-have"),
+        pytest.param(make_decision(category="fraud", language="fr"), "Scam?", id="an-unsupported-language"),
     ],
 )
-def test_the_prefix(decision: Decision, label: str) -> None:
+def test_each_decision_has_its_label(decision: Decision, label: str) -> None:
     assert label_of(decision, ENGLISH) == label
 
 
-def test_the_administrators_own_texts_and_language() -> None:
+def test_own_texts_and_the_language_select_the_label() -> None:
     display = Display("zh", own_texts={"en": {"spam": "Junk?"}, "zh": {"withheld": "匿名"}})
     assert label_of(make_decision(language="en"), display) == "Junk?"
     assert label_of(make_decision(), display) == "骚扰？"
@@ -86,7 +88,7 @@ def test_each_purpose_has_a_label() -> None:
         assert label_of(make_decision(purpose=purpose, level=Level.NONE), ENGLISH) not in ("", "Unknown")
 
 
-def test_the_labels_of_the_presets_are_in_every_language() -> None:
+def test_preset_labels_exist_in_every_language() -> None:
     labels = {rule.label for name in ("cautious", "strict") for rule in load_policy(name).rules if rule.label}
     assert labels <= set(TEXTS["en"].values())
     assert TEXTS["en"].keys() == TEXTS["zh"].keys()
@@ -101,8 +103,8 @@ def test_the_labels_of_the_presets_are_in_every_language() -> None:
     ("name", "shown"),
     [
         pytest.param("Joe", "SPAM? Joe", id="joe"),
-        pytest.param("", "SPAM?", id="nobody"),
-        pytest.param("unknown", "SPAM?", id="as-agi-writes-nobody"),
+        pytest.param("", "SPAM?", id="no-name"),
+        pytest.param("unknown", "SPAM?", id="unknown-as-agi-writes-it"),
         pytest.param("SPAM? Joe", "SPAM? Joe", id="marked-before"),
         pytest.param("spam? SPAM?  Joe", "SPAM? Joe", id="twice"),
         pytest.param("Scam? Joe", "SPAM? Joe", id="with-another-one"),
@@ -114,7 +116,7 @@ def test_the_labels_of_the_presets_are_in_every_language() -> None:
         pytest.param("王" * 30, "SPAM? " + "王" * 12 + "…", id="chinese-counts-double"),
     ],
 )
-def test_a_tagged_name(name: str, shown: str) -> None:
+def test_a_tagged_name_begins_with_the_label(name: str, shown: str) -> None:
     assert tagged(name) == shown
 
 
@@ -122,23 +124,23 @@ def test_a_tagged_name(name: str, shown: str) -> None:
     ("name", "shown"),
     [
         pytest.param("Joe", "", id="as-the-network-has-it"),
-        pytest.param("SPAM? Joe", "", id="whatever-else-he-calls-himself"),
-        pytest.param("Verified: Your Bank", "Your Bank", id="who-verifies-himself"),
+        pytest.param("SPAM? Joe", "", id="another-label"),
+        pytest.param("Verified: Your Bank", "Your Bank", id="a-forged-verified-label"),
         pytest.param("verified:VERIFIED: Your Bank", "Your Bank", id="twice"),
         pytest.param("已核实：银行", "银行", id="in-chinese"),
         pytest.param("Verified:", CALLER, id="nothing-else"),
         pytest.param("Verified Ltd", "", id="a-name"),
     ],
 )
-def test_a_name_without_a_prefix_of_ours(name: str, shown: str) -> None:
+def test_a_forged_label_is_removed_from_the_name(name: str, shown: str) -> None:
     assert plain(name) == shown
 
 
-def test_while_we_only_observe_nothing_is_touched() -> None:
+def test_an_observed_call_keeps_its_name() -> None:
     assert plain("Verified: Your Bank", observed=True) == ""
 
 
-def test_a_verified_business() -> None:
+def test_a_verified_business_shows_its_name() -> None:
     assert plain("whatever it says", name="ACME Ltd") == "Verified: ACME Ltd"
     assert plain("", name="ACME Ltd", language="zh") == "已核实：ACME Ltd"
     assert plain("", Display(own_texts={"en": {"verified": ""}}), name="ACME Ltd") == "ACME Ltd"
@@ -151,9 +153,7 @@ def test_a_verified_business() -> None:
     characters=st.integers(20, 80),
     more=st.sampled_from([{}, {"name": "ACME Ltd"}, {"language": "zh"}, {"label": "Fifteen letters"}]),
 )
-def test_no_display_is_longer_than_a_line_or_can_steer_a_phone(
-    name: str, characters: int, more: dict[str, str]
-) -> None:
+def test_a_display_fits_one_line_without_control_characters(name: str, characters: int, more: dict[str, str]) -> None:
     shown = shown_of(make_call()._replace(name=name), make_decision(Action.TAG, **more), Display(characters=characters))
     assert shown.tagged.startswith(shown.label)
     width = sum(2 if east_asian_width(c) in "WF" else 1 for c in shown.tagged)
@@ -163,12 +163,12 @@ def test_no_display_is_longer_than_a_line_or_can_steer_a_phone(
 
 
 @given(st.text(max_size=60))
-def test_a_caller_shown_with_a_prefix_is_shown_the_same_again(name: str) -> None:
+def test_labelling_twice_adds_one_label(name: str) -> None:
     once = tagged(name)
     assert tagged(once) == once
 
 
-def test_prefixes_are_words() -> None:
+def test_a_label_is_removed_as_a_whole_word() -> None:
     assert without_prefix("SPAM?Joe", ("SPAM?",)) == "Joe"
     assert without_prefix("Withheld", ("Withheld",)) == ""
     assert tidied("  a  b ") == "a b"

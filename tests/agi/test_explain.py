@@ -1,4 +1,4 @@
-"""`/explain`: why the last call was treated so, as the sound files of one sentence."""
+"""`/explain`: the explanation of the last call, as the sound files of one sentence."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.callsieve.program import make_record
 
 
 async def sentence(memory: Memory) -> str:
-    """As it is heard in English."""
+    """Return the sentence in English."""
     answer = dict(commands_in(await make_screening(memory).answer(make_request("explain", "endpoint=PJSIP/201"))))
     assert answer.keys() == {"CALLSIEVE_RULE", "CALLSIEVE_SENTENCE"}
     prompts = prompts_of("en")
@@ -25,7 +25,7 @@ async def sentence(memory: Memory) -> str:
 @pytest.mark.parametrize(
     ("last", "heard"),
     [
-        pytest.param(None, "Nobody has called you yet.", id="nobody"),
+        pytest.param(None, "Nobody has called you yet.", id="no-call"),
         pytest.param(
             LastCall("+12017421834", None),
             "The call ending in one eight three four rang as usual. It was not checked.",
@@ -39,13 +39,13 @@ async def sentence(memory: Memory) -> str:
         ),
     ],
 )
-async def test_the_sentence(last: LastCall | None, heard: str) -> None:
+async def test_explain_gives_the_sentence_of_the_last_call(last: LastCall | None, heard: str) -> None:
     memory = Memory(Clock(), last=last)
     assert await sentence(memory) == heard
     assert memory.explained == [("PJSIP/201", NOW)]
     assert memory.decisions == [], "asking is no call to be decided about"
 
 
-async def test_who_does_not_say_who_asks() -> None:
+async def test_explain_without_an_endpoint_is_refused() -> None:
     with pytest.raises(ProtocolError):
         await make_screening(Memory(Clock())).answer(make_request("explain", "linkedid=1"))

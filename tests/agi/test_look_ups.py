@@ -1,4 +1,4 @@
-"""Screening asks others about strangers only, within the budget, and loses no decision whatever they do."""
+"""Screening looks up only strangers, within the budget, and loses no decision whatever the look-up does."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ SAID = make_facts(level=Level.TAG, imported=[make_imported(category="scam")])._r
 
 @dataclass
 class Others:
-    """Who is asked. `say`: what they put into the store; None: nothing, or not in time."""
+    """A fake look-up. `say`: what it puts into the store, or None for no answer in time."""
 
     memory: Memory
     say: Facts | None = None
@@ -65,7 +65,7 @@ class Others:
 async def decided(
     facts: Facts, others: Others | None = None, request: str = f"did={LONDON}", **about: Any
 ) -> tuple[str, Others]:
-    """What was recorded of a call, and who was asked."""
+    """Return the recorded action of a call, and the fake look-up."""
     memory = Memory(Clock(), facts)
     others = others or Others(memory)
     others.memory = memory
@@ -76,14 +76,14 @@ async def decided(
     return record.action, others
 
 
-async def test_what_others_say_in_time_counts_at_once() -> None:
+async def test_an_answer_in_time_counts_for_this_call() -> None:
     action, others = await decided(make_facts(), Others(Memory(Clock()), say=SAID))
     assert action == "tag"
     assert others.asked == [(CALLER, NOW + 0.4 - ANSWERING_SECONDS)]
     assert len(others.memory.queries) == 2
 
 
-async def test_a_call_that_waited_already_has_less_time() -> None:
+async def test_a_call_that_already_waited_has_less_time() -> None:
     memory = Memory(Clock(), make_facts())
     screening = make_screening(memory)
     screening.look_ups = others = Others(memory)
@@ -91,18 +91,18 @@ async def test_a_call_that_waited_already_has_less_time() -> None:
     assert others.asked == [(CALLER, NOW + 0.2 - ANSWERING_SECONDS)]
 
 
-async def test_without_an_answer_nothing_is_different() -> None:
+async def test_without_an_answer_the_decision_stays() -> None:
     action, others = await decided(make_facts())
     assert (action, len(others.asked), len(others.memory.queries)) == ("allow", 1, 1)
 
 
 @pytest.mark.parametrize("failure", [OSError("gone"), ValueError("senseless"), TimeoutError(), RuntimeError("a bug")])
-async def test_whatever_goes_wrong_the_decision_stays(failure: Exception) -> None:
+async def test_a_failed_look_up_keeps_the_decision(failure: Exception) -> None:
     action, others = await decided(make_facts(), Others(Memory(Clock()), failure=failure))
     assert (action, len(others.asked)) == ("allow", 1)
 
 
-async def test_a_store_that_fails_the_second_time_costs_no_decision() -> None:
+async def test_a_store_failing_on_the_second_read_keeps_the_decision() -> None:
     memory = Memory(Clock(), make_facts())
 
     class Failing(Others):
@@ -117,7 +117,7 @@ async def test_a_store_that_fails_the_second_time_costs_no_decision() -> None:
     assert not screening.breaker.is_open
 
 
-async def test_a_call_that_is_given_up_is_not_kept() -> None:
+async def test_a_cancelled_call_is_not_recorded() -> None:
     with pytest.raises(asyncio.CancelledError):
         await decided(make_facts(), Others(Memory(Clock()), failure=asyncio.CancelledError()))
 
@@ -142,18 +142,18 @@ KNOWN = {
 
 
 @pytest.mark.parametrize("facts", KNOWN.values(), ids=KNOWN.keys())
-async def test_nobody_is_asked_about_a_caller_who_is(facts: Facts) -> None:
+async def test_known_callers_are_not_looked_up(facts: Facts) -> None:
     _, others = await decided(facts)
     assert (others.asked, others.again, len(others.memory.queries)) == ([], [], 1)
 
 
 @pytest.mark.parametrize("callerid", ["anonymous", "911", "95588", "12", "x"])
-async def test_nobody_is_asked_about_what_is_no_number(callerid: str) -> None:
+async def test_callers_without_a_number_are_not_looked_up(callerid: str) -> None:
     _, others = await decided(make_facts(), callerid=callerid)
     assert others.asked == []
 
 
-async def test_nobody_is_asked_for_a_single_phone() -> None:
+async def test_a_callee_request_is_not_looked_up() -> None:
     memory = Memory(Clock(), make_facts())
     screening = make_screening(memory)
     screening.look_ups = others = Others(memory)
@@ -161,12 +161,12 @@ async def test_nobody_is_asked_for_a_single_phone() -> None:
     assert others.asked == []
 
 
-async def test_what_others_said_before_is_renewed_behind_the_call() -> None:
+async def test_an_old_answer_is_renewed_after_the_call() -> None:
     action, others = await decided(SAID)
     assert (action, others.asked, others.again) == ("tag", [], [CALLER])
 
 
-def test_a_number_on_a_feed_is_not_asked_about_again() -> None:
+def test_a_number_on_a_feed_is_not_looked_up_again() -> None:
     call, facts = make_call(), make_facts(level=Level.TAG, imported=[make_imported()])
     decision = decide(call, facts, load_policy("cautious"), NOW)
     assert not may_ask_again(call, facts, decision, NOW)

@@ -1,4 +1,4 @@
-"""`/outbound`: from the request of the dialplan to the answer, and what is kept of it."""
+"""`/outbound`: from the request of the dialplan to the answer and its record."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ async def answer(screening: Screening, request: Request) -> dict[str, str]:
     return dict(commands_in(await screening.answer(request)))
 
 
-async def test_a_call_goes_out_and_is_kept() -> None:
+async def test_an_allowed_call_goes_out_and_is_recorded() -> None:
     screening, memory = make_guard(NOON)
     said = await answer(screening, make_request())
     assert said["CALLSIEVE_OUTBOUND"] == "allow"
@@ -61,7 +61,7 @@ async def test_a_call_goes_out_and_is_kept() -> None:
     assert memory.decisions == []
 
 
-async def test_a_held_call_is_told_until_when_and_what_acts_comes_last() -> None:
+async def test_a_held_call_gets_its_time_before_the_action() -> None:
     screening, memory = make_guard(NIGHT)
     commands = commands_in(await screening.answer(make_request()))
     assert commands[-1] == ("CALLSIEVE_OUTBOUND", "hold")
@@ -69,7 +69,7 @@ async def test_a_held_call_is_told_until_when_and_what_acts_comes_last() -> None
     assert (memory.outbound[0].until, memory.outbound[0].would_be) == (MORNING, "hold")
 
 
-async def test_where_it_observes_it_says_nothing_of_until_when() -> None:
+async def test_an_observing_guard_sends_no_time() -> None:
     screening, memory = make_guard(NIGHT, OutboundRules())
     said = await answer(screening, make_request())
     assert said["CALLSIEVE_OUTBOUND"] == "allow"
@@ -78,7 +78,7 @@ async def test_where_it_observes_it_says_nothing_of_until_when() -> None:
 
 
 @pytest.mark.parametrize("trunk", ["backbone", pytest.param("PJSIP/backbone-00000000", id="a-channel-of-it")])
-async def test_numbers_are_read_as_the_trunk_writes_them(trunk: str) -> None:
+async def test_numbers_are_parsed_as_the_trunk_writes_them(trunk: str) -> None:
     screening, memory = make_guard(NOON)
     await answer(screening, make_request("020 7183 8799", trunk=trunk, own="02071838750"))
     assert (memory.outbound[0].callee, memory.outbound[0].own_number) == (LONDON, OWN)
@@ -98,20 +98,20 @@ async def test_numbers_are_read_as_the_trunk_writes_them(trunk: str) -> None:
         pytest.param("US", "555", "01070555", None, id="no-number"),
     ],
 )
-def test_what_a_trunk_puts_before_a_number_counts(region: str, dialled: str, sent: str, callee: str | None) -> None:
+def test_a_prefix_of_the_trunk_counts(region: str, dialled: str, sent: str, callee: str | None) -> None:
     number = outgoing_call_of(make_request(dialled, sent=sent), Site(region)).callee
     assert (number and number.key) == callee
 
 
 @pytest.mark.parametrize(("dialled", "sent"), [("112", "01070112"), ("4112", "112")])
-async def test_an_emergency_number_is_one_with_the_trunks_prefix(dialled: str, sent: str) -> None:
+async def test_an_emergency_number_with_a_trunk_prefix_goes_out(dialled: str, sent: str) -> None:
     screening, memory = make_guard(NIGHT)
     assert (await answer(screening, make_request(dialled, sent=sent)))["CALLSIEVE_OUTBOUND"] == "allow"
     assert memory.outbound[0].rule == "emergency"
 
 
 @pytest.mark.parametrize("dialled", ["911", "112"])
-async def test_an_emergency_call_is_not_even_looked_up(dialled: str) -> None:
+async def test_an_emergency_call_queries_no_facts(dialled: str) -> None:
     screening, memory = make_guard(NIGHT, facts=OutboundFacts(unwanted_at=1.0, state=NumberState.RESTING))
     memory.failure = StoreError("gone")
     assert (await answer(screening, make_request(dialled)))["CALLSIEVE_OUTBOUND"] == "allow"
@@ -131,20 +131,20 @@ async def test_a_failure_lets_the_call_go_out() -> None:
     assert memory.decisions == []
 
 
-async def test_a_store_that_does_not_answer_is_left_alone() -> None:
+async def test_a_store_that_times_out_is_not_queried_again() -> None:
     screening, memory = make_guard(NOON)
     memory.failure = TimeoutError()
     for _ in range(5):
         with pytest.raises(TimeoutError):
             await screening.answer(make_request())
     asked = len(memory.outbound_queries)
-    with pytest.raises(Exception, match="failed to answer recently"):
+    with pytest.raises(Exception, match="did not answer recent requests"):
         await screening.answer(make_request())
     assert len(memory.outbound_queries) == asked
 
 
 @given(st.dictionaries(st.sampled_from(["did", "sent", "own", "trunk", "endpoint", "linkedid"]), HOSTILE))
-async def test_nothing_that_is_dialled_changes_what_can_be_set(arguments: dict[str, str]) -> None:
+async def test_no_dialled_text_changes_the_set_variables(arguments: dict[str, str]) -> None:
     screening, _ = make_guard(NIGHT)
     commands = commands_in(await screening.answer(Request("outbound", arguments, {})))
     assert commands[-1][0] == "CALLSIEVE_OUTBOUND"

@@ -1,4 +1,4 @@
-"""From what Asterisk sends to a call: which of it counts, and how numbers and signatures are read."""
+"""From a request of Asterisk to a call: callers, DIDs, trunks and signatures."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def call_of(arguments: str = "did=+442071838750", **header: str) -> IncomingCall
     return incoming_call_of(make_request("screen", arguments, **header), SITE)
 
 
-def test_a_usual_call() -> None:
+def test_a_usual_request_is_parsed() -> None:
     arguments = (
         "trunk=PJSIP/backbone-0000001a,verification=passed,attestation=A,linkedid=1767258007.11,"
         "pres=allowed_passed_screen,priority=,emergency=,did=02071838750"
@@ -45,8 +45,7 @@ def test_a_usual_call() -> None:
     )
 
 
-def test_a_call_of_which_nothing_is_said() -> None:
-    """The dialplan gave no arguments and Asterisk no header fields: still a call, of which we know nothing."""
+def test_a_request_without_arguments_is_a_withheld_call() -> None:
     call = incoming_call_of(Request("screen", {}, {}), SITE)
     assert (call.linkedid, call.did, call.trunk, call.trusted) == ("", None, "", False)
     assert (call.caller.kind, call.auth_class) == (CallerKind.WITHHELD, AuthClass.UNKNOWN)
@@ -65,7 +64,7 @@ def test_a_call_of_which_nothing_is_said() -> None:
         pytest.param("pres=unavailable", {"callerid": CALLER}, CallerKind.WITHHELD, None, id="unavailable"),
         pytest.param("", {"callerid": "0"}, CallerKind.INVALID, None, id="no-number-and-no-name"),
         pytest.param(
-            "", {"callerid": "0", "calleridname": "Anonymous"}, CallerKind.WITHHELD, None, id="only-the-name-says-so"
+            "", {"callerid": "0", "calleridname": "Anonymous"}, CallerKind.WITHHELD, None, id="anonymous-by-name"
         ),
         pytest.param(
             "", {"callerid": "0", "calleridname": "Jane: Doe"}, CallerKind.INVALID, None, id="a-name-is-no-number"
@@ -78,7 +77,9 @@ def test_a_call_of_which_nothing_is_said() -> None:
         pytest.param("", {"callerid": "201"}, CallerKind.INTERNAL, None, id="three-digits"),
     ],
 )
-def test_who_is_calling(arguments: str, header: dict[str, str], kind: CallerKind, e164: str | None) -> None:
+def test_the_caller_is_parsed_from_the_header(
+    arguments: str, header: dict[str, str], kind: CallerKind, e164: str | None
+) -> None:
     caller = call_of(arguments, **header).caller
     assert (caller.kind, caller.key) == (kind, e164)
 
@@ -87,16 +88,16 @@ def test_who_is_calling(arguments: str, header: dict[str, str], kind: CallerKind
     ("arguments", "header", "trunk", "trusted"),
     [
         pytest.param("trunk=PJSIP/carrier-0000001a", {}, "carrier", False, id="as-the-dialplan-says"),
-        pytest.param("", {"channel": "PJSIP/backbone-00000001"}, "backbone", True, id="else-by-the-channel"),
+        pytest.param("", {"channel": "PJSIP/backbone-00000001"}, "backbone", True, id="by-the-channel"),
         pytest.param(
             "trunk=PJSIP/carrier-0000001a", {"channel": "PJSIP/backbone-00000001"}, "carrier", False, id="both"
         ),
-        pytest.param("trunk=SIP/old-0000001a", {}, "SIP/old", False, id="one-that-no-setting-describes"),
+        pytest.param("trunk=SIP/old-0000001a", {}, "SIP/old", False, id="undescribed-trunk"),
         pytest.param("trunk=PJSIP/backbone", {}, "PJSIP/backbone", False, id="the-endpoint-alone-is-no-channel"),
         pytest.param("trunk=xPJSIP/backbone-1", {}, "xPJSIP/backbone", False, id="the-whole-name-must-fit"),
     ],
 )
-def test_the_trunk_and_whether_it_is_trusted(arguments: str, header: dict[str, str], trunk: str, trusted: bool) -> None:
+def test_the_trunk_and_its_trust_are_found(arguments: str, header: dict[str, str], trunk: str, trusted: bool) -> None:
     call = call_of(arguments, **header)
     assert (call.trunk, call.trusted) == (trunk, trusted)
 
@@ -113,7 +114,7 @@ def test_the_trunk_and_whether_it_is_trusted(arguments: str, header: dict[str, s
         *[(text, Verification.NONE) for text in ("", "cert_retrieval", "iat_not_valid", "PASSED", "passed,trunk=x")],
     ],
 )
-def test_only_a_verdict_on_the_caller_is_a_verification(text: str, verification: Verification) -> None:
+def test_verification_is_parsed_from_its_text(text: str, verification: Verification) -> None:
     request = Request("screen", {"verification": text}, {})
     assert incoming_call_of(request, SITE).verification is verification
 
@@ -132,13 +133,13 @@ def test_only_a_verdict_on_the_caller_is_a_verification(text: str, verification:
         ("trunk=PJSIP/backbone-1,verification=failed", Attestation.NONE, AuthClass.UNAUTHENTICATED),
     ],
 )
-def test_attestation_and_auth_class(arguments: str, attestation: Attestation, auth_class: AuthClass) -> None:
+def test_attestation_gives_the_auth_class(arguments: str, attestation: Attestation, auth_class: AuthClass) -> None:
     call = call_of(arguments)
     assert (call.attestation, call.auth_class) == (attestation, auth_class)
 
 
 @pytest.mark.parametrize(("text", "so"), [("psap-callback", True), ("PSAP-Callback", True), ("urgent", False)])
-def test_the_priority_of_an_emergency_call_back(text: str, so: bool) -> None:
+def test_an_emergency_call_back_is_recognised(text: str, so: bool) -> None:
     assert call_of(f"priority={text}").priority_callback is so
     assert call_of("").priority_callback is False
 
@@ -153,7 +154,7 @@ def test_the_priority_of_an_emergency_call_back(text: str, so: bool) -> None:
         pytest.param("x" * 100, "x" * 64, id="bounded"),
     ],
 )
-def test_who_diverted_the_call(rdnis: str, diverted_from: str | None) -> None:
+def test_the_diverting_number_is_parsed(rdnis: str, diverted_from: str | None) -> None:
     assert call_of("", rdnis=rdnis).diverted_from == diverted_from
 
 
@@ -169,7 +170,7 @@ def test_who_diverted_the_call(rdnis: str, diverted_from: str | None) -> None:
         pytest.param("", "", None, id="no-header"),
     ],
 )
-def test_a_chain_of_diversions(header: str, rdnis: str, diverted_from: str | None) -> None:
+def test_a_chain_of_diversions_gives_the_first_number(header: str, rdnis: str, diverted_from: str | None) -> None:
     assert call_of(f"diversion={header}", rdnis=rdnis).diverted_from == diverted_from
 
 
@@ -188,7 +189,7 @@ def test_a_chain_of_diversions(header: str, rdnis: str, diverted_from: str | Non
         pytest.param("9" * 100, "US", "9" * 64, id="bounded"),
     ],
 )
-def test_the_number_that_was_dialled(text: str, region: str, did: str | None) -> None:
+def test_the_did_is_parsed_in_its_region(text: str, region: str, did: str | None) -> None:
     assert did_of(text, region) == did
 
 
@@ -200,7 +201,7 @@ def test_the_number_that_was_dialled(text: str, region: str, did: str | None) ->
         pytest.param(f"linkedid={'1' * 100}", "1" * 64, id="bounded"),
     ],
 )
-def test_the_key_of_the_call(arguments: str, linkedid: str) -> None:
+def test_the_linkedid_is_checked(arguments: str, linkedid: str) -> None:
     assert call_of(arguments).linkedid == linkedid
 
 
@@ -220,7 +221,7 @@ def test_the_key_of_the_call(arguments: str, linkedid: str) -> None:
         ("9" * 13, None),
     ],
 )
-def test_an_instant_of_astdb(text: str, instant: float | None) -> None:
+def test_an_astdb_time_is_parsed(text: str, instant: float | None) -> None:
     assert instant_of(text) == instant
 
 
@@ -243,7 +244,7 @@ def known(arguments: str, **header: str) -> IncomingCall:
         pytest.param("caller=2017421834", None, AuthClass.UNKNOWN, "none", id="never-a-national-number"),
     ],
 )
-def test_the_caller_of_an_earlier_answer(
+def test_a_callee_request_returns_the_caller_of_the_first_answer(
     arguments: str, e164: str | None, auth_class: AuthClass, verification: str
 ) -> None:
     call = known(arguments)
@@ -252,12 +253,12 @@ def test_the_caller_of_an_earlier_answer(
     assert call.caller.raw == (e164 or "")
 
 
-def test_an_auth_class_that_we_never_gave_is_a_protocol_error() -> None:
+def test_an_unknown_auth_class_is_a_protocol_error() -> None:
     with pytest.raises(ProtocolError, match="unknown auth class"):
         known(f"caller={CALLER},auth=trusted")
 
 
-def test_the_trunk_of_an_earlier_answer_is_that_of_the_channel() -> None:
+def test_a_callee_request_has_the_trunk_of_its_channel() -> None:
     call = known("did=02071838750", channel="PJSIP/backbone-00000001")
     assert (call.trunk, call.trusted, call.did) == ("backbone", True, LONDON)
 
@@ -267,9 +268,7 @@ def test_the_trunk_of_an_earlier_answer_is_that_of_the_channel() -> None:
     st.sampled_from(Verification),
     st.sampled_from(["PJSIP/carrier-00000001", "PJSIP/backbone-00000001", "SIP/x-1"]),
 )
-def test_the_auth_class_comes_back_as_it_was(
-    attestation: Attestation, verification: Verification, channel: str
-) -> None:
+def test_the_auth_class_round_trips(attestation: Attestation, verification: Verification, channel: str) -> None:
     trunk = SITE.trunk_of(channel)
     call = make_call(trusted=trunk.trusted, attestation=attestation, verification=verification)
     sent = dict(commands_in(answer_to_screen(call, fail_open(""), "D1", SITE, PerPhone())))
@@ -281,7 +280,7 @@ def test_the_auth_class_comes_back_as_it_was(
 
 
 @given(st.dictionaries(st.sampled_from(["trunk", "verification", "attestation", "pres", "priority", "did"]), st.text()))
-def test_any_text_is_a_call(arguments: dict[str, str]) -> None:
+def test_any_text_is_parsed_as_a_call(arguments: dict[str, str]) -> None:
     variables = {"agi_callerid": arguments.get("did", ""), "agi_rdnis": arguments.get("pres", "")}
     call = incoming_call_of(Request("screen", arguments, variables), SITE)
     assert call.trusted is (call.trunk == "backbone")
@@ -303,11 +302,11 @@ def test_any_text_is_a_call(arguments: dict[str, str]) -> None:
         ("", ""),
     ],
 )
-def test_the_endpoint_of_a_channel(channel: str, endpoint: str) -> None:
+def test_a_channel_gives_its_endpoint(channel: str, endpoint: str) -> None:
     assert endpoint_of(channel) == endpoint
 
 
-def test_the_first_trunk_that_fits_counts() -> None:
+def test_the_first_matching_trunk_counts() -> None:
     rest = Trunk("rest", "PJSIP/*", "FR")
     site = Site("DE", (CARRIER, rest))
     assert site.trunk_of("PJSIP/carrier-1") is CARRIER
@@ -316,13 +315,13 @@ def test_the_first_trunk_that_fits_counts() -> None:
     assert len(site.trunk_of("x" * 500).name) == 80
 
 
-def test_an_undescribed_trunk_rejects_as_all_others_do() -> None:
-    """Another switch may name no trunk, or one of its own."""
+def test_an_undescribed_trunk_rejects_like_the_others() -> None:
+    """Another switch may name no trunk, or an unknown one."""
     trunks = tuple(Trunk(name, f"PJSIP/{name}-*", "GB", reject="608") for name in ("a", "b"))
     assert [Site(region="GB", trunks=trunks).reject_on(name) for name in ("a", "kamailio", None)] == ["608"] * 3
 
 
-def test_how_a_call_is_turned_away_on_a_trunk() -> None:
+def test_each_trunk_has_its_reject_code() -> None:
     assert [SITE.reject_on(name) for name in (CARRIER.name, BACKBONE.name, "SIP/x", None)] == [
         "603",
         "607",
@@ -332,5 +331,5 @@ def test_how_a_call_is_turned_away_on_a_trunk() -> None:
     assert SIP_CODE_BY_REJECT == {"603": 603, "607": 607, "608": 608, "busy": 486, "not-in-service": 404}
 
 
-def test_the_emergency_window_is_that_of_the_precedence() -> None:
+def test_the_default_emergency_window_is_that_of_the_policy() -> None:
     assert Site().hours.emergency_window_seconds == EMERGENCY_WINDOW_SECONDS

@@ -1,4 +1,4 @@
-"""Who is at the other end of a connection, asked of the real kernel."""
+"""Which user is at the other end of a connection, asked of the real kernel."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TCP = list(LOOPBACK)
 
 @contextmanager
 def connected(family: int, user: int | None = None) -> Iterator[tuple[socket.socket, socket.socket]]:
-    """Both ends, the accepted one first. `user`: who connects, else we."""
+    """Yield both ends of a connection, the accepted one first. `user` connects, or we do."""
     own = os.geteuid()
     with tempfile.TemporaryDirectory() as folder, closing(socket.socket(family)) as server:
         Path(folder).chmod(0o755)
@@ -46,21 +46,21 @@ def peers() -> Iterator[Peers]:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_our_own_user(peers: Peers, family: int) -> None:
+def test_our_own_user_is_found(peers: Peers, family: int) -> None:
     with connected(family) as (accepted, _):
         assert peers.user_of(accepted) == os.geteuid()
 
 
 @pytest.mark.root
 @pytest.mark.parametrize("family", FAMILIES)
-def test_another_user(peers: Peers, family: int) -> None:
+def test_another_user_is_found(peers: Peers, family: int) -> None:
     with connected(family, NOBODY) as (accepted, _):
         assert peers.user_of(accepted) == NOBODY
 
 
 @pytest.mark.parametrize("family", TCP)
-def test_an_end_that_was_closed_is_nobodys(peers: Peers, family: int) -> None:
-    """The kernel says root for it."""
+def test_a_closed_end_has_no_user(peers: Peers, family: int) -> None:
+    """The kernel names root for it."""
     with connected(family) as (accepted, client):
         client.sendall(b"agi_network_script: emergency\n\n")
         client.close()
@@ -68,14 +68,14 @@ def test_an_end_that_was_closed_is_nobodys(peers: Peers, family: int) -> None:
 
 
 @pytest.mark.parametrize("family", TCP)
-def test_an_end_that_was_shut_is_nobodys(peers: Peers, family: int) -> None:
+def test_a_shut_down_end_has_no_user(peers: Peers, family: int) -> None:
     with connected(family) as (accepted, client):
         client.shutdown(socket.SHUT_WR)
         assert peers.user_of(accepted) is None
 
 
 @pytest.mark.parametrize("family", TCP)
-def test_a_kernel_that_does_not_say(peers: Peers, family: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_netlink_no_user_is_found(peers: Peers, family: int, monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(socket.create_server((LOOPBACK[family], 0), family=family)) as sock:
         assert peers.can_name_owner(sock)
         peers.close()

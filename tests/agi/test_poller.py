@@ -21,7 +21,7 @@ def pairs(count: int) -> Iterator[list[tuple[socket.socket, socket.socket]]]:
             end.close()
 
 
-async def test_each_is_called_back_until_it_is_forgotten() -> None:
+async def test_a_watched_socket_is_called_back_until_it_is_removed() -> None:
     read: list[bytes] = []
     with closing(Poller()) as poller, pairs(2) as ((ours, theirs), (silent, _)):
         poller.start()
@@ -40,7 +40,7 @@ async def test_each_is_called_back_until_it_is_forgotten() -> None:
     assert b"three" not in read
 
 
-async def test_one_that_is_forgotten_by_another_is_not_called_back() -> None:
+async def test_a_socket_removed_by_another_callback_is_not_called_back() -> None:
     called: list[int] = []
     with closing(Poller()) as poller, pairs(2) as both:
         ours = [mine for mine, _ in both]

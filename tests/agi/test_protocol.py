@@ -1,4 +1,4 @@
-"""Whatever Asterisk, or someone in its place, says is a value or a clean ProtocolError, however cut."""
+"""Any input is parsed to a value or a clean ProtocolError, however it is cut."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ SCRIPT = b"agi_network_script: screen\n"
 
 
 def events_of(*chunks: bytes) -> list[Event | str]:
-    """All events of the chunks, the reason of a ProtocolError as the last; b"" as a chunk is the end."""
+    """Return all events of the chunks, the reason of a ProtocolError last. A chunk b"" is the end."""
     session = AgiSession()
     events: list[Event | str] = []
     for chunk in chunks:
@@ -79,7 +79,7 @@ def replies_to(data: bytes) -> list[Event | str]:
     return events_of(SCRIPT + b"\n" + data)[1:]
 
 
-def test_a_usual_header_block_is_a_request() -> None:
+def test_a_usual_header_block_is_parsed() -> None:
     request = request_from(HEADER)
     assert request.path == "screen"
     assert dict(request.arguments) == {"trunk": "carrier", "did": "442071838750"}
@@ -99,7 +99,7 @@ def test_a_usual_header_block_is_a_request() -> None:
         pytest.param(b"agi_network_script: a\nagi_request: agi://h/b\n\n", "a", id="the-script-wins"),
     ],
 )
-def test_the_path_says_what_the_request_is_for(header: bytes, path: str) -> None:
+def test_the_path_is_parsed_from_the_script(header: bytes, path: str) -> None:
     assert request_from(header).path == path
 
 
@@ -127,7 +127,7 @@ def test_the_doctors_question_needs_no_empty_line() -> None:
         pytest.param(b"agi_arg_1: name=\xff\n", {"name": "\ufffd"}, id="not-utf-8"),
     ],
 )
-def test_arguments_are_key_and_value_in_order(lines: bytes, arguments: dict[str, str]) -> None:
+def test_arguments_are_parsed_in_order(lines: bytes, arguments: dict[str, str]) -> None:
     found = request_from(SCRIPT + lines + b"\n").arguments
     assert list(found.items()) == list(arguments.items())
 
@@ -139,19 +139,35 @@ def test_arguments_are_key_and_value_in_order(lines: bytes, arguments: dict[str,
         pytest.param(b"agi_type: PJSIP\n\n", "the header block has no script name", id="no-script"),
         pytest.param(SCRIPT + b"nonsense\n\n", "a header line has no colon", id="no-colon"),
         pytest.param(SCRIPT + SCRIPT + b"\n", "a header line occurs twice", id="repeated-line"),
-        pytest.param(SCRIPT + b"agi_arg_1: a=1\nagi_arg_2: a=2\n\n", "an argument occurs twice", id="repeated-key"),
-        pytest.param(SCRIPT + b"agi_arg_1: spam\n\n", "an argument does not have the form key=value", id="no-equals"),
-        pytest.param(SCRIPT + b"agi_arg_1: \n\n", "an argument does not have the form key=value", id="empty-argument"),
+        pytest.param(SCRIPT + b"agi_arg_1: a=1\nagi_arg_2: a=2\n\n", "an AGI argument occurs twice", id="repeated-key"),
         pytest.param(
-            SCRIPT + b"agi_arg_1: Trunk=x\n\n", "the key of an argument has characters other than a-z and _", id="key"
+            SCRIPT + b"agi_arg_1: spam\n\n", "an AGI argument does not have the form `key=value`", id="no-equals"
         ),
         pytest.param(
-            SCRIPT + b"agi_arg_1: =x\n\n", "the key of an argument has characters other than a-z and _", id="no-key"
+            SCRIPT + b"agi_arg_1: \n\n", "an AGI argument does not have the form `key=value`", id="empty-argument"
         ),
-        pytest.param(SCRIPT + b"agi_arg_2: a=1\n\n", "the arguments are not numbered in order", id="forged-argument"),
-        pytest.param(SCRIPT + b"agi_arg_01: a=1\n\n", "the arguments are not numbered in order", id="odd-number"),
         pytest.param(
-            SCRIPT + b"Subject: x\n\n", "the name of a header line is not agi_ followed by a-z, 0-9 or _", id="not-agi"
+            SCRIPT + b"agi_arg_1: Trunk=x\n\n",
+            "the key of an AGI argument has characters other than a-z and _",
+            id="key",
+        ),
+        pytest.param(
+            SCRIPT + b"agi_arg_1: =x\n\n", "the key of an AGI argument has characters other than a-z and _", id="no-key"
+        ),
+        pytest.param(
+            SCRIPT + b"agi_arg_2: a=1\n\n",
+            "the arguments agi_arg_1, agi_arg_2 and so on are not numbered in order",
+            id="forged-argument",
+        ),
+        pytest.param(
+            SCRIPT + b"agi_arg_01: a=1\n\n",
+            "the arguments agi_arg_1, agi_arg_2 and so on are not numbered in order",
+            id="odd-number",
+        ),
+        pytest.param(
+            SCRIPT + b"Subject: x\n\n",
+            "the name of a header line is not `agi_` followed by characters from a-z, 0-9 and _",
+            id="not-agi",
         ),
         pytest.param(
             SCRIPT + b"".join(b"agi_x%d: 1\n" % n for n in range(HEADER_LINES_LIMIT)) + b"\n",
@@ -165,17 +181,17 @@ def test_arguments_are_key_and_value_in_order(lines: bytes, arguments: dict[str,
         ),
     ],
 )
-def test_what_is_no_header_block_is_refused_without_repeating_it(header: bytes, reason: str) -> None:
+def test_a_malformed_header_block_is_refused_with_a_reason(header: bytes, reason: str) -> None:
     assert events_of(header) == [reason]
 
 
-def test_an_empty_value_may_lose_its_space() -> None:
+def test_an_empty_value_without_its_space_is_parsed() -> None:
     variables = request_from(SCRIPT + b"agi_accountcode:\nagi_new_in_24: yes\n\n").variables
     assert variables["agi_accountcode"] == ""
     assert variables["agi_new_in_24"] == "yes"
 
 
-def test_a_header_block_may_fill_its_limit_exactly() -> None:
+def test_a_header_block_can_fill_its_limit_exactly() -> None:
     padding = HEADER_LIMIT - len(SCRIPT) - len(b"agi_type: \n\n")
     assert request_from(SCRIPT + b"agi_type: " + b"x" * padding + b"\n\n").path == "screen"
     [refused] = events_of(SCRIPT + b"agi_type: " + b"x" * (padding + 1) + b"\n\n")
@@ -208,10 +224,10 @@ def test_a_header_block_may_fill_its_limit_exactly() -> None:
             id="syntax-explained",
         ),
         pytest.param(b"HANGUP\n200 result=0\n", [HungUp(), Reply(200, "0")], id="hangup-line"),
-        pytest.param(b"200 ok\n", ["a 200 reply has no result="], id="no-result"),
-        pytest.param(b"\n", ["a line is not an AGI reply"], id="blank"),
-        pytest.param(b"HANGUP now\n", ["a line is not an AGI reply"], id="not-quite-a-hangup"),
-        pytest.param(b"SIP/2.0 200 OK\n", ["a line is not an AGI reply"], id="not-agi"),
+        pytest.param(b"200 ok\n", ["an AGI reply with code 200 has no `result=`"], id="no-result"),
+        pytest.param(b"\n", ["Asterisk sent a line that is not an AGI reply"], id="blank"),
+        pytest.param(b"HANGUP now\n", ["Asterisk sent a line that is not an AGI reply"], id="not-quite-a-hangup"),
+        pytest.param(b"SIP/2.0 200 OK\n", ["Asterisk sent a line that is not an AGI reply"], id="not-agi"),
         pytest.param(b"x" * LINE_LIMIT, [f"a line is longer than {LINE_LIMIT} bytes"], id="endless-line"),
         pytest.param(
             b"520-x\n" + b"y" * 99 * 1000 + b"\n",
@@ -225,7 +241,7 @@ def test_a_header_block_may_fill_its_limit_exactly() -> None:
         ),
     ],
 )
-def test_replies(data: bytes, replies: list[Event | str]) -> None:
+def test_replies_are_parsed(data: bytes, replies: list[Event | str]) -> None:
     assert replies_to(data) == replies
 
 
@@ -240,11 +256,11 @@ def test_replies(data: bytes, replies: list[Event | str]) -> None:
         pytest.param(HEADER + b"520-Usage:\n", "the connection ended inside a reply", id="in-an-explanation"),
     ],
 )
-def test_the_end_of_a_connection(data: bytes, last: Event | str) -> None:
+def test_the_end_of_a_connection_is_an_event_or_an_error(data: bytes, last: Event | str) -> None:
     assert events_of(*filter(None, [data]), b"")[-1] == last
 
 
-def test_nothing_counts_after_the_end_and_an_error_is_final() -> None:
+def test_data_after_the_end_or_an_error_is_ignored() -> None:
     ended = AgiSession()
     ended.receive_data(b"")
     ended.receive_data(HEADER)
@@ -283,7 +299,7 @@ def test_byte_by_byte_gives_the_same_events(tail: bytes) -> None:
 
 
 @given(st.text(alphabet="0123456789abcdef", min_size=8))
-def test_a_reason_never_repeats_what_was_said(secret: str) -> None:
+def test_an_error_never_repeats_the_input(secret: str) -> None:
     for said in (f"agi_arg_1: {secret}\n\n", f"{secret}\n\n", f"{secret}: {secret}\n\n"):
         (reason,) = events_of(SCRIPT + said.encode())
         assert isinstance(reason, str)
@@ -294,14 +310,14 @@ _VALUES = st.text(st.characters(exclude_categories=["Cc", "Zl", "Zp", "Cs"]), ma
 
 
 @given(st.dictionaries(st.from_regex(r"agi_[b-z_]{1,9}", fullmatch=True), _VALUES, max_size=5))
-def test_a_block_of_ours_is_read_as_it_was_meant(variables: dict[str, str]) -> None:
+def test_a_header_block_round_trips(variables: dict[str, str]) -> None:
     request = Request("screen", {"did": "+442071838750", "uri": "a=b"}, variables)
     (read,) = events_of(block_of(request))
     assert read == Request("screen", request.arguments, {"agi_network_script": "screen", **variables})
 
 
 @given(st.text())
-def test_no_value_of_a_block_makes_a_line(text: str) -> None:
+def test_no_value_can_add_a_line_to_a_block(text: str) -> None:
     (read,) = events_of(block_of(Request("screen", {"did": text}, {"agi_callerid": text})))
     assert isinstance(read, Request)
     assert set(read.arguments) == {"did"}
@@ -316,6 +332,6 @@ def test_no_value_of_a_block_makes_a_line(text: str) -> None:
         pytest.param(Request("screen", {}, {"agi_x: 1\nagi_y": ""}), id="name-of-a-variable"),
     ],
 )
-def test_a_block_that_cannot_be_read_is_not_made(request_: Request) -> None:
+def test_an_unreadable_block_is_not_made(request_: Request) -> None:
     with pytest.raises(ValueError, match=r"header block|key"):
         block_of(request_)

@@ -1,4 +1,4 @@
-"""What Asterisk reads back is what we meant, whatever a caller is called."""
+"""Asterisk parses back the value that was quoted, whatever a caller is called."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from agi.quoting import COMMAND_LIMIT, quote, set_variables, variables_in
 
 
 def words_of(line: str) -> list[str]:
-    """An AGI command as Asterisk splits it (res_agi.c, parse_args)."""
+    """Split an AGI command as Asterisk does (res_agi.c, parse_args)."""
     words: list[str] = []
     in_word = quoted = escaped = False
     for character in line:
@@ -38,7 +38,7 @@ def words_of(line: str) -> list[str]:
 
 
 def commands_in(block: bytes) -> list[tuple[str, str]]:
-    """Each variable that a block sets, as name and value, in order; nothing else may be in it."""
+    """Return the variables that a block sets, in order. The block must contain nothing else."""
     text = block.decode()
     assert text == "" or text.endswith("\n")
     pairs: list[tuple[str, str]] = []
@@ -78,12 +78,12 @@ def set_by_mset(argument: str) -> list[tuple[str, str]]:
         pytest.param("Zoë 老王", '"Zoë 老王"', id="unicode"),
     ],
 )
-def test_quote(text: str, quoted: str) -> None:
+def test_values_are_quoted(text: str, quoted: str) -> None:
     assert quote(text) == quoted
 
 
 @given(st.text())
-def test_asterisk_reads_back_what_was_quoted(text: str) -> None:
+def test_asterisk_parses_the_quoted_value_back(text: str) -> None:
     (word,) = words_of(quote(text))
     assert len(word) == len(text)
     assert all(
@@ -101,7 +101,7 @@ def test_variables_are_set_in_order_in_one_block() -> None:
     assert set_variables([]) == b""
 
 
-def test_words_that_follow_one_another_are_set_together() -> None:
+def test_consecutive_words_are_set_by_one_command() -> None:
     words = {
         "CALLSIEVE_RULE": "level-warn",
         "__CALLSIEVE_CALLER": "+12017421834",
@@ -123,21 +123,21 @@ def test_words_that_follow_one_another_are_set_together() -> None:
         *("a\nb", "a\n", "a\tb", "a;b", "a'b", "`id`", "a|b", "a^b", "é", "１", "语", "\u202e1", "a" * 129),
     ],
 )
-def test_what_is_no_word_is_never_the_argument_of_an_application(value: str) -> None:
+def test_other_values_are_never_arguments_of_an_application(value: str) -> None:
     words = [("A", "1"), ("B", "2")]
     block = set_variables([*words, ("CALLSIEVE_NAME", value), *words])
     together = b'EXEC MSet "A=1,B=2"\n'
     assert block == together + f"SET VARIABLE CALLSIEVE_NAME {quote(value)}\n".encode() + together
 
 
-def test_options_of_dial_go_with_the_words() -> None:
+def test_dial_options_are_set_together_with_words() -> None:
     options = {"CALLSIEVE_DIAL": "b(callsieve-phone^s^1)U(callsieve-whisper)", "CALLSIEVE_LABEL": "Scam?"}
     assert set_variables(options) == (
         b'EXEC MSet "CALLSIEVE_DIAL=b(callsieve-phone^s^1)U(callsieve-whisper),CALLSIEVE_LABEL=Scam?"\n'
     )
 
 
-def test_words_are_never_cut() -> None:
+def test_words_are_never_truncated() -> None:
     words = [(f"CALLSIEVE_WORD_{chr(ord('A') + n)}", "w" * 128) for n in range(24)]
     block = set_variables([("CALLSIEVE_NAME", '"' * 500), *words])
     assert len(block) <= COMMAND_LIMIT
@@ -145,14 +145,14 @@ def test_words_are_never_cut() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "lower", "WITH SPACE", "A1", "A\nB", 'A"', "É", "CHANNEL(hangup)"])
-def test_a_name_is_ours_or_an_error(name: str) -> None:
+def test_an_invalid_variable_name_is_an_error(name: str) -> None:
     for others in ({}, {"CALLSIEVE_RULE": "x"}):
         with pytest.raises(ValueError, match="A-Z and _"):
             set_variables({name: "x"} | others)
 
 
 def test_too_many_variables_are_an_error() -> None:
-    with pytest.raises(ValueError, match="200 variables do not fit"):
+    with pytest.raises(ValueError, match="200 variables"):
         set_variables([("CALLSIEVE_ACTION", "")] * 200)
 
 
@@ -170,7 +170,7 @@ ROOM = COMMAND_LIMIT - 2 * len(b'SET VARIABLE CALLSIEVE_NAME ""\n')
         pytest.param("😀" * 9999, (ROOM) // 4, id="four-bytes"),
     ],
 )
-def test_a_long_value_is_cut_at_a_character(value: str, kept: int) -> None:
+def test_a_long_value_is_truncated_at_a_character(value: str, kept: int) -> None:
     block = set_variables([("CALLSIEVE_NAME", value), ("CALLSIEVE_RULE", "")])
     assert len(block) <= COMMAND_LIMIT
     assert commands_in(block) == [("CALLSIEVE_NAME", value[:kept]), ("CALLSIEVE_RULE", "")]

@@ -1,4 +1,4 @@
-"""The classic AGI script as Asterisk runs it: a process of its own, between two pipes."""
+"""The classic AGI script as Asterisk runs it: its own process between two pipes."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ async def call(path: Path, header: bytes = HEADER, replies: bytes | None = None)
 
 @contextmanager
 def fake_daemon(path: Path, serve: Callable[[socket.socket], None]) -> Iterator[None]:
-    """A daemon that accepts one call and then does what it should not."""
+    """Run a daemon that accepts one call and then misbehaves."""
 
     def run() -> None:
         with suppress(OSError), listener.accept()[0] as connection:
@@ -89,7 +89,7 @@ def fake_daemon(path: Path, serve: Callable[[socket.socket], None]) -> Iterator[
     assert not thread.is_alive()
 
 
-async def test_a_call_is_handed_over_and_its_answer_passed_on(tmp_path: Path) -> None:
+async def test_a_request_and_its_answer_are_relayed(tmp_path: Path) -> None:
     requests: list[Request] = []
 
     async def handle(request: Request) -> bytes:
@@ -102,7 +102,7 @@ async def test_a_call_is_handed_over_and_its_answer_passed_on(tmp_path: Path) ->
     assert [(request.path, dict(request.arguments)) for request in requests] == [("screen", {"trunk": "carrier"})]
 
 
-async def test_an_empty_answer_is_one_too(tmp_path: Path) -> None:
+async def test_an_empty_answer_is_relayed(tmp_path: Path) -> None:
     async with daemon(tmp_path / "s", lambda request: b""):
         assert await call(tmp_path / "s") == (b"", b"", 0)
 
@@ -114,7 +114,7 @@ async def test_an_empty_answer_is_one_too(tmp_path: Path) -> None:
         pytest.param(b"100 Trying...\n200 result=1\n520-Usage:\nNOOP\n520 End\n", id="syntax"),
     ],
 )
-async def test_the_daemon_hears_which_commands_asterisk_refused(tmp_path: Path, replies: bytes) -> None:
+async def test_refused_commands_are_reported_to_the_daemon(tmp_path: Path, replies: bytes) -> None:
     async with daemon(tmp_path / "s", lambda request: ANSWER) as server:
         assert await call(tmp_path / "s", replies=replies) == (ANSWER, b"", 0)
         while server.connections:  # noqa: ASYNC110 (bounded by the server itself)
@@ -157,12 +157,12 @@ def no_end(connection: socket.socket) -> None:
         pytest.param(
             cut_command, b"the daemon closed the connection in the middle of its answer", id="killed-while-answering"
         ),
-        pytest.param(long_answer, b"the daemon's answer is too long", id="answer-too-long"),
+        pytest.param(long_answer, b"the daemon's answer is longer than 4096 bytes", id="answer-too-long"),
         pytest.param(no_answer, b"timed out", id="frozen"),
         pytest.param(no_end, b"timed out", id="frozen-after-half-its-answer"),
     ],
 )
-def test_of_a_daemon_that_fails_nothing_is_passed_on(
+def test_a_failing_daemons_output_is_not_relayed(
     tmp_path: Path, serve: Callable[[socket.socket], None], complaint: bytes
 ) -> None:
     with fake_daemon(tmp_path / "s", serve):
@@ -171,7 +171,7 @@ def test_of_a_daemon_that_fails_nothing_is_passed_on(
         assert time.monotonic() - started_at < 20
 
 
-def test_a_daemon_frozen_with_calls_waiting_refuses_at_once(tmp_path: Path) -> None:
+def test_a_frozen_daemon_with_a_full_queue_fails_at_once(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as frozen, socket.socket(socket.AF_UNIX) as waiting:
         frozen.bind(str(tmp_path / "s"))
         frozen.listen(0)
@@ -187,19 +187,19 @@ def test_a_daemon_frozen_with_calls_waiting_refuses_at_once(tmp_path: Path) -> N
         pytest.param(b"agi_network: yes\n", b"Asterisk sent no request in time", id="no-blank-line"),
         pytest.param(
             b"agi_a: " + b"x" * relay.HEADER_LIMIT + b"\n\n",
-            b"Asterisk sent no request, or an incomplete or too long request",
+            b"Asterisk sent an empty, incomplete or too long request",
             id="too-long",
         ),
     ],
 )
-def test_without_a_request_nothing_is_done(tmp_path: Path, header: bytes, complaint: bytes) -> None:
+def test_without_a_request_the_relay_does_nothing(tmp_path: Path, header: bytes, complaint: bytes) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(tmp_path / "s"))
         listener.listen()
         assert run_call(tmp_path / "s", header) == (b"", SILENT + complaint + b"\n", 0)
 
 
-async def test_asterisk_may_close_before_its_replies(tmp_path: Path) -> None:
+async def test_asterisk_can_close_before_its_replies(tmp_path: Path) -> None:
     def run() -> int:
         with started(tmp_path / "s") as process:
             assert process.stdin
@@ -214,7 +214,7 @@ async def test_asterisk_may_close_before_its_replies(tmp_path: Path) -> None:
 
 
 async def test_a_caller_who_hangs_up_does_not_lose_the_request(tmp_path: Path) -> None:
-    """Asterisk sends SIGHUP when the caller hangs up: a mark that was keyed in still reaches the daemon."""
+    """Asterisk sends SIGHUP at a hang-up. A mark that was keyed in still reaches the daemon."""
     begun, release = asyncio.Event(), asyncio.Event()
 
     async def handle(request: Request) -> bytes:
@@ -239,7 +239,7 @@ def test_a_closed_stdout_and_stderr_do_not_matter(tmp_path: Path) -> None:
     assert subprocess.run(["/bin/sh", "-c", script], input=HEADER, timeout=30, check=False).returncode == 0
 
 
-def test_it_imports_nothing_that_takes_long() -> None:
+def test_the_relay_imports_no_slow_module() -> None:
     program = f"import sys; sys.path.insert(0, {os.path.dirname(RELAY)!r}); import relay; print(*sys.modules)"
     listed = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, check=True, text=True)
     loaded = set(listed.stdout.split())

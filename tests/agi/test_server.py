@@ -69,7 +69,7 @@ async def calling(port: int, data: bytes = b"") -> AsyncIterator[Streams]:
 
 
 async def answer_to(port: int, data: bytes = HEADER) -> bytes:
-    """Everything the server says, as Asterisk would hear it: it replies to each line and then closes."""
+    """Return the whole answer, as Asterisk sees it: it replies to each line and then closes."""
     async with calling(port, data) as (reader, writer):
         said = await asyncio.wait_for(reader.read(), 20)
         writer.write(b"200 result=1\n" * said.count(b"\n"))
@@ -91,8 +91,8 @@ async def test_a_request_is_answered_in_one_piece_and_counted() -> None:
     assert (request.path, dict(request.arguments)) == ("screen", {"trunk": "carrier"})
 
 
-async def test_a_request_says_when_it_was_accepted() -> None:
-    """The deadline counts from then, by the clock that handlers know."""
+async def test_a_request_has_its_time_of_acceptance() -> None:
+    """The deadline counts from then, on the clock of the event loop."""
     accepted_at: list[float | None] = []
 
     async def handle(request: Request) -> bytes:
@@ -111,7 +111,7 @@ async def test_a_request_says_when_it_was_accepted() -> None:
     assert before - 0.01 < at < between + 0.01  # uvloop's clock ticks in milliseconds
 
 
-async def test_a_handler_that_need_not_wait_answers_without_a_task() -> None:
+async def test_a_synchronous_handler_answers_without_a_task() -> None:
     tasks: list[asyncio.Task[Any] | None] = []
 
     def handle(request: Request) -> bytes:
@@ -123,7 +123,7 @@ async def test_a_handler_that_need_not_wait_answers_without_a_task() -> None:
     assert tasks == [None]
 
 
-async def test_a_handler_may_return_any_awaitable() -> None:
+async def test_a_handler_can_return_any_awaitable() -> None:
     def handle(request: Request) -> Awaitable[bytes]:
         future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         future.set_result(ANSWER)
@@ -133,7 +133,7 @@ async def test_a_handler_may_return_any_awaitable() -> None:
         assert await answer_to(port) == ANSWER
 
 
-async def test_a_request_may_come_in_pieces() -> None:
+async def test_a_request_can_arrive_in_pieces() -> None:
     async with serving() as (_, port), calling(port) as (reader, writer):
         for byte in HEADER:
             writer.write(bytes([byte]))
@@ -152,7 +152,7 @@ async def test_a_request_may_come_in_pieces() -> None:
         pytest.param(b"agi_a: " + b"x" * HEADER_LIMIT, id="long-line-without-end"),
     ],
 )
-async def test_what_is_not_agi_fails_open(data: bytes, caplog: pytest.LogCaptureFixture) -> None:
+async def test_input_that_is_no_agi_fails_open(data: bytes, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     async with serving() as (server, port):
         assert await answer_to(port, data) == fail_open("protocol error")
@@ -186,7 +186,7 @@ async def test_a_dripping_header_fails_open_in_time() -> None:
 
 
 @pytest.mark.parametrize("sent", [b"", b"agi_network_script: screen\n"])
-async def test_a_peer_that_leaves_before_the_blank_line_is_let_go(sent: bytes) -> None:
+async def test_a_peer_that_closes_before_the_blank_line_is_dropped(sent: bytes) -> None:
     async with serving(header_seconds=5, deadline_seconds=5) as (server, port):
         async with calling(port, sent) as (reader, writer):
             writer.write_eof()
@@ -237,7 +237,7 @@ async def answer_text(request: Request) -> Any:
         (hang, FailOpen.TIMED_OUT),
     ],
 )
-async def test_a_handler_that_fails_fails_open(
+async def test_a_failing_handler_fails_open(
     handle: Handler, reason: FailOpen, caplog: pytest.LogCaptureFixture
 ) -> None:
     patience = 0.05 if handle is hang else 5.0  # a busy machine must not turn other failures into a time-out
@@ -250,7 +250,7 @@ async def test_a_handler_that_fails_fails_open(
 
 
 @pytest.mark.parametrize(("path", "level"), [("screen", logging.WARNING), ("status", logging.INFO)])
-async def test_only_a_call_that_times_out_is_warned_of(path: str, level: int, caplog: pytest.LogCaptureFixture) -> None:
+async def test_only_a_timed_out_call_logs_a_warning(path: str, level: int, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     async with serving(hang, deadline_seconds=0.05) as (_, port):
         await answer_to(port, HEADER.replace(b"screen", path.encode()))
@@ -266,7 +266,7 @@ async def test_a_bug_is_logged_once_with_its_stack(caplog: pytest.LogCaptureFixt
     assert "in raise_error" in record.getMessage()
 
 
-async def test_the_deadline_answers_though_the_handler_hangs() -> None:
+async def test_the_deadline_answers_while_the_handler_hangs() -> None:
     release = asyncio.Event()
 
     async def handle(request: Request) -> bytes:
@@ -283,7 +283,7 @@ async def test_the_deadline_answers_though_the_handler_hangs() -> None:
         assert server.stats.answered == 0
 
 
-async def test_when_even_failing_open_fails_nothing_is_said() -> None:
+async def test_a_failing_fail_open_sends_no_answer() -> None:
     def broken(reason: str, request: Request | None) -> bytes:
         raise OSError("disk full")
 
@@ -310,7 +310,7 @@ async def test_calls_over_the_limit_are_answered_at_once() -> None:
         assert await answer_to(port) == ANSWER
 
 
-async def test_a_decision_is_finished_though_the_caller_hung_up() -> None:
+async def test_a_decision_is_finished_after_the_caller_hung_up() -> None:
     begun, release, finished = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def handle(request: Request) -> bytes:
@@ -333,7 +333,7 @@ async def test_a_decision_is_finished_though_the_caller_hung_up() -> None:
         assert (server.stats.abandoned, server.stats.answered) == (1, 1)
 
 
-async def test_a_decision_for_nobody_is_bounded_too() -> None:
+async def test_a_decision_for_a_closed_connection_is_bounded() -> None:
     async with serving(hang, deadline_seconds=0.1) as (server, port):
         async with calling(port, HEADER) as (_, writer):
             await until(lambda: server.stats.in_flight)
@@ -347,7 +347,7 @@ def reset_on_close(writer: asyncio.StreamWriter) -> None:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-async def test_a_reset_at_the_moment_of_the_answer_harms_nobody() -> None:
+async def test_a_reset_during_the_answer_harms_no_other_call() -> None:
     client = socket.socket()
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
@@ -414,14 +414,14 @@ async def test_a_peer_that_never_closes_is_dropped() -> None:
         await until(lambda: not server.connections)
 
 
-async def test_a_peer_that_never_stops_talking_is_dropped() -> None:
+async def test_a_peer_that_never_stops_sending_is_dropped() -> None:
     async with serving(drain_seconds=60) as (server, port), calling(port, HEADER) as (reader, writer):
         assert await reader.read() == ANSWER
         writer.write(b"200 result=1\n" * (DRAIN_LIMIT // 13 + 1))
         await until(lambda: not server.connections)
 
 
-async def test_who_talks_while_deciding_is_dropped_and_bounded() -> None:
+async def test_a_peer_that_sends_too_much_while_deciding_is_dropped() -> None:
     async with serving(hang, deadline_seconds=1.0) as (server, port), calling(port, HEADER) as (_, writer):
         await until(lambda: server.stats.in_flight)
         writer.write(b"HANGUP\n" * (DRAIN_LIMIT // 7 + 1))
@@ -429,7 +429,7 @@ async def test_who_talks_while_deciding_is_dropped_and_bounded() -> None:
         assert (server.stats.abandoned, server.stats.in_flight) == (1, 0)
 
 
-async def test_a_hang_up_while_deciding_does_not_disturb() -> None:
+async def test_a_hang_up_while_deciding_does_not_stop_the_answer() -> None:
     release = asyncio.Event()
 
     async def handle(request: Request) -> bytes:
@@ -481,7 +481,7 @@ async def test_a_unix_socket_is_for_owner_and_group_and_is_removed(tmp_path: Pat
     assert os.listdir(tmp_path) == []
 
 
-async def test_what_a_dead_server_left_is_replaced(tmp_path: Path) -> None:
+async def test_the_socket_of_a_dead_server_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "agi.sock"
     for name in (str(path), f"{path}.new"):
         with socket.socket(socket.AF_UNIX) as dead:
@@ -492,7 +492,7 @@ async def test_what_a_dead_server_left_is_replaced(tmp_path: Path) -> None:
     await server.close(1)
 
 
-async def test_a_live_servers_socket_is_not_taken(tmp_path: Path) -> None:
+async def test_the_socket_of_a_live_server_is_not_replaced(tmp_path: Path) -> None:
     path = tmp_path / "agi.sock"
     first, second = AgiServer(answer, fail_open), AgiServer(hang, fail_open)
     await first.listen_unix(str(path))
@@ -511,7 +511,7 @@ async def test_another_kind_of_file_is_not_replaced(tmp_path: Path) -> None:
     assert path.read_text() == "precious"
 
 
-async def test_closing_leaves_a_successors_socket_alone(tmp_path: Path) -> None:
+async def test_closing_keeps_a_successors_socket(tmp_path: Path) -> None:
     path = tmp_path / "agi.sock"
     server = AgiServer(answer, fail_open)
     await server.listen_unix(str(path))
@@ -521,7 +521,7 @@ async def test_closing_leaves_a_successors_socket_alone(tmp_path: Path) -> None:
     assert path.exists()
 
 
-async def test_a_socket_that_cannot_be_made_leaks_nothing(tmp_path: Path) -> None:
+async def test_a_failed_socket_leaks_no_descriptor(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=r"too long|No such file"):
         await AgiServer(answer, fail_open).listen_unix(str(tmp_path / "missing" / ("x" * 200)))
 
@@ -545,7 +545,7 @@ async def test_closing_lets_calls_in_flight_finish() -> None:
         await closing
 
 
-async def test_closing_answers_what_does_not_finish() -> None:
+async def test_closing_fails_open_unfinished_calls() -> None:
     cancelled = asyncio.Event()
 
     async def handle(request: Request) -> bytes:
@@ -571,7 +571,7 @@ async def test_closing_does_not_wait_for_a_peer_that_stays() -> None:
         assert not server.connections
 
 
-async def test_a_handler_that_never_began_is_closed_quietly() -> None:
+async def test_a_handler_that_never_started_is_closed_quietly() -> None:
     server_of: list[AgiServer] = []
 
     def handle(request: Request) -> Awaitable[bytes]:
@@ -583,7 +583,7 @@ async def test_a_handler_that_never_began_is_closed_quietly() -> None:
         assert await answer_to(port) == fail_open("stopping")
 
 
-async def test_who_is_not_obeyed_gets_fail_open_and_no_handler_runs() -> None:
+async def test_another_user_gets_fail_open_and_no_handler_runs() -> None:
     handled: list[str] = []
 
     def handle(request: Request) -> bytes:
@@ -597,7 +597,7 @@ async def test_who_is_not_obeyed_gets_fail_open_and_no_handler_runs() -> None:
         assert (server.stats.strangers, server.stats.answered, handled) == (3, 1, ["status"])
 
 
-async def test_who_is_not_obeyed_holds_few_connections() -> None:
+async def test_another_user_holds_few_connections() -> None:
     async with (
         serving(users=frozenset(), header_seconds=5, deadline_seconds=5) as (server, port),
         AsyncExitStack() as held,
@@ -612,7 +612,7 @@ async def test_who_is_not_obeyed_holds_few_connections() -> None:
         assert await answer_to(port) == ANSWER
 
 
-async def test_the_oldest_connections_without_a_request_give_way() -> None:
+async def test_the_oldest_idle_connections_are_closed() -> None:
     async with serving(header_seconds=5, deadline_seconds=5) as (server, port), AsyncExitStack() as held:
         readers = [(await held.enter_async_context(calling(port)))[0] for _ in range(READERS_LIMIT)]
         assert await answer_to(port) == ANSWER
@@ -620,7 +620,7 @@ async def test_the_oldest_connections_without_a_request_give_way() -> None:
         assert (server.stats.over_limit, server.stats.in_flight) == (0, 0)
 
 
-async def test_who_has_the_key_is_obeyed_whoever_it_is() -> None:
+async def test_a_request_with_the_key_is_accepted_from_any_user() -> None:
     async with serving(users=frozenset(), key="0123456789abcdef") as (server, port):
         assert await answer_to(port, HEADER.replace(b"\n\n", b"\nagi_arg_2: key=0123456789abcdef\n\n")) == ANSWER
         for wrong in (b"", b"\nagi_arg_2: key=", b"\nagi_arg_2: key=0123456789abcdeg", b"\nagi_arg_2: key=\xc3\xa9"):
@@ -629,8 +629,8 @@ async def test_who_has_the_key_is_obeyed_whoever_it_is() -> None:
         assert (server.stats.answered, server.stats.strangers) == (1, 4)
 
 
-async def test_a_peer_that_left_before_it_was_looked_at_is_nobody() -> None:
-    """A caller who hung up while the daemon was busy; or somebody who hopes that the kernel takes him for root."""
+async def test_a_connection_closed_before_the_check_has_no_user() -> None:
+    """The caller hung up while the daemon was busy, or an attacker wants to be taken for root."""
     handled: list[str] = []
 
     def handle(request: Request) -> bytes:
@@ -645,7 +645,7 @@ async def test_a_peer_that_left_before_it_was_looked_at_is_nobody() -> None:
         assert sum(server.stats.failed_open.values()) == 0
 
 
-async def test_a_kernel_that_does_not_say_who_connects(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_netlink_only_the_key_is_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "AF_NETLINK", 63)  # refused as AF_NETLINK is by a unit without it
     async with serving(key="0123456789abcdef") as (server, port):
         assert server.is_blind

@@ -1,4 +1,4 @@
-"""What is said: as keys of the catalogue, and as both languages say them."""
+"""Spoken texts: keys of the catalogue, and the text in both languages."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ from tests.callsieve.program import make_record
 TEXTS = {language: {key: prompt.text for key, prompt in prompts_of(language).items()} for language in LANGUAGES}
 
 
-def said(keys: tuple[str, ...], language: str = "en") -> str:
-    """As it is heard."""
+def spoken(keys: tuple[str, ...], language: str = "en") -> str:
+    """Return the text of these keys."""
     return (" " if language == "en" else "").join(TEXTS[language][key] for key in keys)
 
 
 def make_vector(**families: tuple[float, dict[str, int]]) -> str:
-    """Evidence by family, as the journal has it; `_` is a space."""
+    """Make evidence by family, as in the journal. `_` stands for a space."""
     made = (
         Family(name.replace("_", " "), log_odds, tuple(counts.items())) for name, (log_odds, counts) in families.items()
     )
@@ -69,13 +69,13 @@ def make_vector(**families: tuple[float, dict[str, int]]) -> str:
         ("１２", "", ""),
     ],
 )
-def test_a_number_is_said_digit_by_digit(number: str, english: str, mandarin: str) -> None:
-    assert said(number_keys(number)) == english
-    assert said(number_keys(number), "zh") == mandarin
+def test_a_number_is_spoken_digit_by_digit(number: str, english: str, mandarin: str) -> None:
+    assert spoken(number_keys(number)) == english
+    assert spoken(number_keys(number), "zh") == mandarin
 
 
 def test_a_reference_is_spelled() -> None:
-    assert said(reference_keys("7KQ2M4XA")) == "seven K Q two M four X A"
+    assert spoken(reference_keys("7KQ2M4XA")) == "seven K Q two M four X A"
     assert len(reference_keys(ALPHABET)) == 12
     for character in ALPHABET:
         assert len(reference_keys(character)) == 1
@@ -95,8 +95,8 @@ def test_a_reference_is_spelled() -> None:
     ],
 )
 def test_counts_have_a_plural_and_a_measure_word(count: int, english: str, mandarin: str) -> None:
-    assert said(counted_keys(count, "called-back")) == english
-    assert said(counted_keys(count, "called-back"), "zh") == mandarin
+    assert spoken(counted_keys(count, "called-back")) == english
+    assert spoken(counted_keys(count, "called-back"), "zh") == mandarin
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_caller_is_spoken_to_in_the_language_of_the_country(number: str | None
     assert language_of("GB", fallback="zh") == "zh"
 
 
-def test_an_appeal_has_a_reference_and_where_to() -> None:
+def test_the_appeal_prompt_has_reference_and_address() -> None:
     keys = appeal_keys("7KQ2M4XA")
     assert (keys[0], keys[-1], len(keys)) == ("appeal-how", "appeal-address", 10)
 
@@ -198,7 +198,7 @@ EXPLANATIONS = [
         make_record(rule="level-tag", action="tag", would_be="tag", vector=make_vector(plan=(1.5, {"unallocated": 1}))),
         "The call ending in one eight three four was marked on your display. Nobody calls from such a number.",
         "来电尾号幺八三四在屏幕上加了标签。没有人用这样的号码打电话。",
-        id="a-range-of-nobody",
+        id="an-unallocated-range",
     ),
     pytest.param(
         make_record(
@@ -254,7 +254,7 @@ EXPLANATIONS = [
         "The call ending in one eight three four was marked on your display. Its signature is false. more than twenty"
         " colleagues marked it as spam.",
         "来电尾号幺八三四在屏幕上加了标签。它的号码签名是假的。超过二十位同事说这是骚扰电话。",
-        id="nothing-is-said-twice",
+        id="repeated-counts-are-spoken-once",
     ),
 ]
 
@@ -262,15 +262,15 @@ EXPLANATIONS = [
 @pytest.mark.parametrize(("record", "english", "mandarin"), EXPLANATIONS)
 def test_a_decision_is_explained_in_both_languages(record: DecisionRecord, english: str, mandarin: str) -> None:
     keys = explanation_keys(record)
-    assert said(keys) == english
-    assert said(keys, "zh") == mandarin
+    assert spoken(keys) == english
+    assert spoken(keys, "zh") == mandarin
 
 
 def presets_rules() -> set[str]:
     return {rule.name for name in ("cautious", "balanced", "strict", "observe") for rule in load_policy(name).rules}
 
 
-def test_every_rule_of_ours_has_its_reason() -> None:
+def test_every_built_in_rule_has_its_reason() -> None:
     assert set(REASON_BY_OWN_RULE) == OWN_RULES - {"default"}
     assert REASON_BY_RULE.keys() | RULES_OF_EVIDENCE == presets_rules() | {"default"}
 
@@ -303,7 +303,7 @@ COUNTS_BY_FAMILY = {
 }
 
 
-def test_no_family_is_left_out_here() -> None:
+def test_every_family_of_evidence_is_spoken() -> None:
     assert COUNTS_BY_FAMILY.keys() == KIND_BY_NAME.keys() | {"from a later version"}
 
 
@@ -327,7 +327,7 @@ def families(draw: st.DrawFn) -> list[Family]:
     st.sampled_from([a.word for a in Action]),
     st.sampled_from(["+12017421834", "+999999999999999", None, "", "x"]),
 )
-def test_every_explanation_is_in_the_catalogue_and_bounded(
+def test_every_explanation_uses_the_catalogue_and_is_bounded(
     found: list[Family], rule: str, action: str, would_be: str, caller: str | None
 ) -> None:
     vector = vector_of(Reputation(families=tuple(found)))
@@ -339,7 +339,7 @@ def test_every_explanation_is_in_the_catalogue_and_bounded(
 
 
 def keys_named_in_code() -> Iterator[str]:
-    """Every key that speech.py can say: the phrases, and those it puts together."""
+    """Return every key that speech.py can speak: the phrases, and those it puts together."""
     yield from Phrase
     yield from chain.from_iterable(reference_keys(c) for c in ALPHABET)
     yield from (count_key(count) for count in range(1, 102))
@@ -351,7 +351,7 @@ def keys_named_in_code() -> Iterator[str]:
             yield from (key for speaks_for in (True, False) for keys in kind.spoken(counts, speaks_for) for key in keys)
 
 
-def test_what_is_said_and_what_the_catalogue_has_are_the_same() -> None:
+def test_the_spoken_keys_equal_those_of_the_catalogue() -> None:
     """The other scenes are played by the dialplan."""
     scenes = ("explain", "passcode", "count", "digit", "letter")
     assert set(keys_named_in_code()) <= TEXTS["en"].keys()
@@ -359,7 +359,7 @@ def test_what_is_said_and_what_the_catalogue_has_are_the_same() -> None:
 
 
 def make_witnessed(seen: int, *, marks: float = 2.0, feeds: float = 1.0, **about: Any) -> DecisionRecord:
-    """A decision about a number that so many of our people have something against; 5 label it, 12 ask."""
+    """Make a decision about a number with so many witnesses. 5 label it, 12 challenge it."""
     families = (Family("marks", marks, (("marked", 2), ("answered", 2))), Family("feeds", feeds, (("spam", 1),)))
     vector = vector_of(Reputation(families=families, witnesses=Witnesses(seen, 5, 12)))
     return make_record(**{"rule": "level-warn", "action": "warn", "would_be": "warn", "vector": vector, **about})
@@ -394,17 +394,17 @@ def make_witnessed(seen: int, *, marks: float = 2.0, feeds: float = 1.0, **about
         ),
     ],
 )
-def test_it_is_said_how_many_witnesses_there_are(record: DecisionRecord, english: str, mandarin: str) -> None:
-    assert english in said(explanation_keys(record))
-    assert mandarin in said(explanation_keys(record), "zh")
+def test_the_number_of_witnesses_is_spoken(record: DecisionRecord, english: str, mandarin: str) -> None:
+    assert english in spoken(explanation_keys(record))
+    assert mandarin in spoken(explanation_keys(record), "zh")
 
 
-def test_where_the_outside_speaks_most_nobody_is_counted() -> None:
+def test_witnesses_are_not_spoken_if_sources_weigh_most() -> None:
     keys = explanation_keys(make_witnessed(7, marks=1.0, feeds=1.5))
     assert Phrase.WITNESSES not in keys
     assert "explain-listed-one" in keys
 
 
-def test_a_vector_of_another_shape_is_no_evidence() -> None:
+def test_a_vector_of_an_unknown_format_is_no_evidence() -> None:
     record = make_record(vector=json.dumps({"families": [{"family": "marks"}]}))
-    assert said(explanation_keys(record)).endswith("Not enough speaks against it.")
+    assert spoken(explanation_keys(record)).endswith("Not enough speaks against it.")

@@ -1,4 +1,4 @@
-"""The script that decides in its own process: pyst2, with its defects fenced."""
+"""The script that decides in its own process: pyst2 with guards for its defects."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def agi_after(replies: bytes, header: bytes = HEADER) -> tuple[StandaloneAgi, io
     return StandaloneAgi(io.BytesIO(header + replies), stdout), stdout
 
 
-def test_the_request_is_the_one_that_the_protocol_makes() -> None:
+def test_the_request_equals_that_of_the_protocol() -> None:
     session = AgiSession()
     session.receive_data(HEADER)
     agi, _ = agi_after(b"")
@@ -41,7 +41,7 @@ def test_the_request_is_the_one_that_the_protocol_makes() -> None:
         pytest.param(HEADER.replace(b"\n\n", b"\nagi_arg_2: trunk=x\n\n"), AGIUnknownError, id="forged"),
     ],
 )
-def test_what_is_no_request_is_an_error(header: bytes, error: type[AGIException]) -> None:
+def test_a_malformed_request_is_an_error(header: bytes, error: type[AGIException]) -> None:
     with pytest.raises(error):
         agi_after(b"", header)
 
@@ -56,7 +56,7 @@ def test_what_is_no_request_is_an_error(header: bytes, error: type[AGIException]
         pytest.param(b"200 result=0 endpos=80\n", {"result": ("0", ""), "endpos": ("80", "")}, id="endpos"),
     ],
 )
-def test_results_are_in_pyst2s_form(replies: bytes, result: dict[str, tuple[str, str]]) -> None:
+def test_results_have_the_format_of_pyst2(replies: bytes, result: dict[str, tuple[str, str]]) -> None:
     agi, stdout = agi_after(replies)
     assert agi.execute("NOOP", 1) == result
     assert stdout.getvalue() == b"NOOP 1\n"
@@ -75,7 +75,7 @@ def test_results_are_in_pyst2s_form(replies: bytes, result: dict[str, tuple[str,
         pytest.param(b"\xff\xfe\n", AGIUnknownError, id="garbage"),
     ],
 )
-def test_errors_are_pyst2s_own(replies: bytes, error: type[AGIException]) -> None:
+def test_errors_are_those_of_pyst2(replies: bytes, error: type[AGIException]) -> None:
     agi, _ = agi_after(replies)
     with pytest.raises(error):
         agi.set_variable("CALLSIEVE_ACTION", "warn")
@@ -112,7 +112,7 @@ def test_variables_are_set_and_quoted() -> None:
     )
 
 
-def test_ready_commands_are_sent_as_they_are() -> None:
+def test_prepared_commands_are_sent_unchanged() -> None:
     stdout = io.BytesIO()
     assert run_standalone(answer_commands, io.BytesIO(HEADER + b"200 result=1\n" * 2), stdout) == 0
     assert stdout.getvalue() == COMMANDS
@@ -127,7 +127,7 @@ def test_ready_commands_are_sent_as_they_are() -> None:
         pytest.param(answer_pairs, HEADER + b"510 Invalid\n", id="refused"),
     ],
 )
-def test_whatever_fails_the_call_goes_on(
+def test_a_failure_lets_the_call_go_on(
     decide: object, said: bytes, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -138,7 +138,7 @@ def test_whatever_fails_the_call_goes_on(
     assert len(caplog.records) == 1
 
 
-def test_it_runs_outside_the_main_thread() -> None:
+def test_the_script_runs_outside_the_main_thread() -> None:
     statuses: list[int] = []
     said = io.BytesIO(HEADER + b"200 result=1\n" * 2)
     thread = threading.Thread(target=lambda: statuses.append(run_standalone(answer_pairs, said, io.BytesIO())))

@@ -1,4 +1,4 @@
-"""systemd hears what we say; without systemd nothing happens."""
+"""Notifications to systemd. Without systemd nothing happens."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def systemd(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.
         yield sock
 
 
-def test_states_are_sent(systemd: socket.socket) -> None:
+def test_states_are_sent_to_systemd(systemd: socket.socket) -> None:
     assert notify.ready()
     assert systemd.recv(1000) == b"READY=1"
     assert notify.reloading()
@@ -45,7 +45,7 @@ def test_without_systemd_nothing_happens(address: str, monkeypatch: pytest.Monke
     assert not notify.ready()
 
 
-def test_a_systemd_that_does_not_read_does_not_stop_us(systemd: socket.socket) -> None:
+def test_a_full_notify_socket_does_not_block(systemd: socket.socket) -> None:
     for _ in range(10_000):
         if not notify.watchdog():
             break
@@ -57,20 +57,22 @@ def test_a_systemd_that_does_not_read_does_not_stop_us(systemd: socket.socket) -
     ("usec", "pid", "seconds"),
     [
         pytest.param("3000000", "", 3.0, id="watched"),
-        pytest.param("3000000", str(os.getpid()), 3.0, id="we-are-meant"),
-        pytest.param("3000000", "1", None, id="another-process-is-meant"),
+        pytest.param("3000000", str(os.getpid()), 3.0, id="for-this-process"),
+        pytest.param("3000000", "1", None, id="for-another-process"),
         pytest.param("", "", None, id="not-watched"),
         pytest.param("0", "", None, id="zero"),
         pytest.param("soon", "", None, id="not-a-number"),
     ],
 )
-def test_the_watchdogs_time(usec: str, pid: str, seconds: float | None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_watchdog_time_is_read_from_the_environment(
+    usec: str, pid: str, seconds: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("WATCHDOG_USEC", usec)
     monkeypatch.setenv("WATCHDOG_PID", pid)
     assert notify.watchdog_seconds() == seconds
 
 
-async def test_the_watchdog_is_fed_three_times_within_its_time(
+async def test_the_watchdog_is_notified_three_times_per_interval(
     systemd: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WATCHDOG_USEC", "60000")
@@ -86,6 +88,6 @@ async def test_the_watchdog_is_fed_three_times_within_its_time(
         await feeding
 
 
-async def test_an_unwatched_process_feeds_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_process_without_a_watchdog_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WATCHDOG_USEC", raising=False)
     await asyncio.wait_for(notify.run_watchdog(), 5)

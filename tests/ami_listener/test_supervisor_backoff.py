@@ -51,5 +51,5 @@ def test_every_trouble_has_words_of_its_own_and_a_remedy() -> None:
 
 
 def test_a_trouble_reads_as_one_line() -> None:
-    assert str(Trouble(0.0, TroubleKind.NO_HOST, "pbx:5038")) == "pbx:5038: no such host: correct [ami] host"
+    assert str(Trouble(0.0, TroubleKind.NO_HOST, "pbx:5038")) == "pbx:5038: no such host: correct `host` in [ami]"
     assert "(no route)" in str(Trouble(0.0, TroubleKind.UNREACHABLE, "pbx:5038", "no route"))

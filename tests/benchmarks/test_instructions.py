@@ -26,11 +26,11 @@ def test_the_baseline_of_each_build_has_every_figure() -> None:
         pytest.param(9999, None, False, id="a-build-without-baseline"),
     ],
 )
-def test_more_than_a_tenth_is_too_much(now: int, before: int | None, grown: bool) -> None:
+def test_growth_by_more_than_a_tenth_is_reported(now: int, before: int | None, grown: bool) -> None:
     assert has_grown(now, before) is grown
 
 
-def test_a_build_is_named_by_what_decides_its_instructions() -> None:
+def test_the_build_name_has_version_machine_and_options() -> None:
     version, machine, *how = name_of_build().split(", ")
     assert version.count(".") == 1
     assert machine

@@ -14,7 +14,7 @@ from lab.tools import library_path, tools_root
 
 MISSING = "there is no chromium here: python -m lab fetch --tools"
 PATIENCE_MS = 60_000.0
-# It asks nobody else for anything, and it runs as root in a container.
+# It sends no other requests, and it runs as root in a container.
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -27,13 +27,16 @@ ARGUMENTS = [
 
 
 def chromium_path() -> str | None:
-    """Where it is, if it is on PATH."""
+    """Return the path of Chromium, if it is on PATH."""
     return shutil.which("chromium")
 
 
 @contextmanager
 def running_chromium(path: str) -> Iterator[Browser]:
-    """A browser without a window. Playwright holds the thread's event loop meanwhile: no asyncio beside it."""
+    """Yield a browser without a window.
+
+    Playwright holds the thread's event loop meanwhile, so use no asyncio beside it.
+    """
     # Its Node.js needs a library that a bare Debian does not have.
     with patch.dict(os.environ, LD_LIBRARY_PATH=library_path(tools_root())):
         playwright = sync_playwright().start()
@@ -48,6 +51,6 @@ def running_chromium(path: str) -> Iterator[Browser]:
 
 
 def patient(context: BrowserContext) -> BrowserContext:
-    """A context that waits as long as a busy machine may need."""
+    """Return a context that waits as long as a busy machine may need."""
     context.set_default_timeout(PATIENCE_MS)
     return context

@@ -1,4 +1,4 @@
-"""Every page of the console, as somebody looks at it: logged in, in a language, a theme and a width."""
+"""Every page of the console as a user sees it: logged in, in a language, a theme and a width."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ PATHS = {
 
 
 def token_of(office: Office, user: str) -> str:
-    """What the cookie of this user's browser holds, who is logged in from now on."""
+    """Log this user in, and return the token of the cookie."""
     token, now = new_token(), time.time()
     office.write(start_session, Session(hash_of(token), user, now, now, "127.0.0.1", "test"), Lifetime(3600.0, 43200.0))
     return token
@@ -104,7 +104,7 @@ def token_of(office: Office, user: str) -> str:
 def looking(
     browser: Browser, url: str, token: str | None, *, language: str = "en", theme: str = "light", width: int = 1920
 ) -> Iterator[Page]:
-    """A page of a browser of that width; `token` is that of who is logged in."""
+    """Yield a page of a browser of that width. `token` is that of the logged-in user."""
     cookies = {LANGUAGE_COOKIE: language, THEME_COOKIE: theme} | ({COOKIE: token} if token else {})
     scheme: Literal["dark", "light"] = "dark" if theme == "dark" else "light"  # the public page has no theme of its own
     size: ViewportSize = {"width": width, "height": HEIGHT}
@@ -117,7 +117,7 @@ def looking(
 
 
 def open_page(page: Page, path: str) -> None:
-    """Goes there, and waits until it is drawn. The first page goes on loading for ever: it listens.
+    """Open a page, and wait until it is drawn. The first page never stops loading, because it listens.
 
     The guidance and the leaflet are documents without a script.
     """
@@ -127,7 +127,7 @@ def open_page(page: Page, path: str) -> None:
 
 
 def open_shown(page: Page, name: str) -> None:
-    """Goes to the page of that name, over the forms that lead to it where no path does."""
+    """Open the page of that name, through forms if no path leads to it."""
     step = STEPS.get(name)
     if step is None:
         open_page(page, PATHS[name])
@@ -136,7 +136,7 @@ def open_shown(page: Page, name: str) -> None:
 
 
 def before_it_is_added(page: Page) -> None:
-    """What is shown before a prefix is put on a list."""
+    """Show the question before a prefix is put on a list."""
     open_page(page, "/lists")
     page.fill("#entry", "+1201555*")
     page.locator('form[action="/lists/add"] button').click()
@@ -144,7 +144,7 @@ def before_it_is_added(page: Page) -> None:
 
 
 def after_a_trial(page: Page) -> None:
-    """What a draft that was tried over the calls of the office would have changed."""
+    """Show what a draft would have changed in the calls of the office."""
     open_page(page, "/policies/draft")
     page.fill("#text", GOOD_DRAFT)
     page.click('button[formaction="/policies/draft/try"]')
@@ -153,7 +153,7 @@ def after_a_trial(page: Page) -> None:
 
 
 def after_an_import_of_own_numbers(page: Page) -> None:
-    """What became of a file of which a row cannot be used."""
+    """Show the result of a file with an unusable row."""
     open_page(page, "/own")
     file = f"number,name,state\n{OWN_RESTING},Lamps Ltd,resting\n12,,\n{OWN},,restig\n".encode()
     page.set_input_files("#file", {"name": "own.csv", "mimeType": "text/csv", "buffer": file})
@@ -162,7 +162,7 @@ def after_an_import_of_own_numbers(page: Page) -> None:
 
 
 def before_a_company_is_believed(page: Page) -> None:
-    """The key that somebody compares before a company's evidence is taken."""
+    """Show the key to compare before a company's evidence is taken."""
     open_page(page, "/exchange")
     for field, text in (("name", "partner two"), ("url", "https://example.com/callsieve/"), ("key", NEW_KEY)):
         page.fill(f"#{field}", text)
@@ -171,7 +171,7 @@ def before_a_company_is_believed(page: Page) -> None:
 
 
 def after_a_refusal(page: Page) -> None:
-    """What is said when something of an own number cannot be kept."""
+    """Show the error when an own number cannot be stored."""
     open_page(page, f"/own/{quote(OWN)}?do=check")
     page.fill("#check-next", "soon")
     page.locator("#check button").click()

@@ -1,4 +1,4 @@
-"""An office whose console has something on every page. All of it is invented."""
+"""An invented office whose console has something on every page."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ GOOD_DRAFT = DRAFT.replace("chalenge", "challenge")
 
 
 def fill(office: Office) -> None:
-    """Calls of a week, people and what they said, lists, feeds, appeals, versions of a policy and a draft."""
+    """Add a week of calls, marks, lists, feeds, appeals, versions of a policy and a draft."""
     now = time.time()
     calls = _calls(random.Random(6), now)
     with open_store(office.store) as db:
@@ -182,7 +182,7 @@ def fill(office: Office) -> None:
 
 
 def _look_ups(db: sqlite3.Connection, decisions: list[DecisionRecord], now: float) -> None:
-    """What was asked about some of the callers."""
+    """Add answers of look-ups about some callers."""
     for n, decision in enumerate(decisions[:40]):
         at = now - HOUR * n
         reserve(db, "phoneblock", at, DailyLimits(500))
@@ -193,7 +193,7 @@ def _look_ups(db: sqlite3.Connection, decisions: list[DecisionRecord], now: floa
 
 
 def _sites(db: sqlite3.Connection, now: float) -> None:
-    """What two other sites told of a number that nobody else knows; one of them is ignored."""
+    """Add rows of two other sites about a number. One of the sites is ignored."""
     for who in ("london:305", "london:306", "paris:7"):
         add_mark(db, Mark("+12065550142", AuthClass.UNKNOWN, who, Verdict.SPAM, now - DAY, MarkChannel.EXTENSION))
     ignore_site(db, Ignored("paris", now - HOUR, "ada (console)", "its PBX was broken into"))
@@ -203,7 +203,7 @@ def _sites(db: sqlite3.Connection, now: float) -> None:
 
 
 def _companies(db: sqlite3.Connection, now: float) -> None:
-    """One that is well, and one whose last index was refused."""
+    """Add a company that works, and one whose last index was refused."""
     index = TakenIndex(peer_id_of(PARTNER), "Partner Ltd", 29_929_611, "d", now - HOUR, now + 6 * DAY)
     record_taken(db, "partner", index, now - HOUR, now + HOUR)
     record_taken(db, "gone", index._replace(of=peer_id_of(GONE), counts_until=now - DAY), now - 8 * DAY, now)
@@ -350,7 +350,7 @@ def _own_numbers(db: sqlite3.Connection, now: float) -> None:
 
 
 def _watched(db: sqlite3.Connection, now: float) -> None:
-    """What platforms showed of a number, with a picture, and where it may be marked."""
+    """Add label checks of a number, with a screenshot, and suspicions."""
     for days, label, marks in ((40, "", None), (9, "Scam Likely", 12)):
         look = LabelCheck(OWN, "Hiya", now - days * DAY, label, marks, person="ada", next_at=now + DAY)
         record_label_check(db, look)
@@ -361,7 +361,7 @@ def _watched(db: sqlite3.Connection, now: float) -> None:
 
 
 def picture(width: int, height: int) -> bytes:
-    """A PNG: a phone that rings, from far away."""
+    """Return a PNG that resembles a ringing phone."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return len(data).to_bytes(4) + kind + data + zlib.crc32(kind + data).to_bytes(4)
@@ -376,7 +376,7 @@ def picture(width: int, height: int) -> bytes:
 
 
 def _outbound(now: float) -> Iterator[OutcomeRecord]:
-    """Calls that go out: of one number as they should, of another, that nobody registered, as they should not."""
+    """Add outgoing calls: good ones of one number, and bad ones of an unregistered number."""
     midnight = now // DAY * DAY
     for number, manner, first in ((OWN, CONSIDERATE, 0), (OWN_STRANGER, replace(CARELESS, calls_a_day=60), 2000)):
         for call in campaign(manner, range(-10, 0), number, first):
@@ -396,7 +396,7 @@ def _policies(loaded: Loaded, now: float) -> None:
 
 
 def make_office(folder: Path, settings: str) -> Office:
-    """An office in this directory, filled."""
+    """Make an office in this directory, and fill it."""
     office = Office(folder, settings + LOOK_UPS + EXCHANGE)
     fill(office)
     store_what_root_found(office)
@@ -404,7 +404,7 @@ def make_office(folder: Path, settings: str) -> Office:
 
 
 def store_what_root_found(office: Office) -> None:
-    """As `callsieve doctor` leaves it: one check to be put right, and what the console does not see."""
+    """Store findings as `callsieve doctor` does: one failed check, and checks that the console cannot make."""
     at, path = time.time() - 240, office.load().findings_path
     line = Wording("first in each trunk's context: {line}", {"line": TRUNK_LINES[0]})
     found = {

@@ -1,4 +1,4 @@
-"""The console and the public page as administrators start them, on ports of their own."""
+"""Run the console and the public page as administrators do, on free ports."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ STOP_SECONDS = 10.0
 
 
 def web_settings() -> tuple[str, str]:
-    """The table of the settings for a console on a free port, and the address of its pages."""
+    """Return the settings for a console on a free port, and the address of its pages."""
     port = free_port("127.0.0.1", socket.SOCK_STREAM)
     return f'\n[web]\nlisten = "127.0.0.1:{port}"\n', f"http://127.0.0.1:{port}"
 
 
 @contextmanager
 def serving(url: str, config: Path, state: Path) -> Iterator[None]:
-    """Runs it with these settings, which name the port of `url`, over this state directory."""
+    """Run the console with these settings, which name the port of `url`, over this state directory."""
     with running(("web", "--config", str(config)), state, lambda: answers(url)):
         yield
 
 
 @contextmanager
 def serving_public(url: str, config: Path, state: Path) -> Iterator[None]:
-    """The same for the public page, and its backend."""
+    """Run the public page and its backend in the same way."""
     path = state / "page"
     with (
         running(("public", "backend", "--config", str(config), "--socket", str(path)), state, path.exists),

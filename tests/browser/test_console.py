@@ -1,4 +1,4 @@
-"""The console used by a person, with a real Asterisk: what is done on its pages is what becomes of the next call."""
+"""The console with a real Asterisk: a change on its pages decides the next call."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def pbx(chromium: str, address: tuple[str, str]) -> Iterator[ScreenedPbx]:
 
 
 def fill(store: Path) -> None:
-    """Who may use the console, a prefix that somebody blocked, and a number of which people have complained."""
+    """Add the users of the console, a blocked prefix, and a number with marks."""
     now = time.time()
     with open_store(store) as db, transaction(db):
         add_user(db, ConsoleUser("ada", Role.ADMINISTRATOR, "202", now, now), hashed_password())
@@ -77,7 +77,7 @@ def browser(chromium: str, pbx: ScreenedPbx, address: tuple[str, str]) -> Iterat
 
 @contextmanager
 def logged_in(browser: Browser, url: str, name: str) -> Iterator[Page]:
-    """A browser in which somebody has logged in, on the first page."""
+    """Yield a browser on the first page, with a logged-in user."""
     context = patient(browser.new_context(base_url=url, locale="en-US"))
     try:
         page = context.new_page()
@@ -93,7 +93,7 @@ def logged_in(browser: Browser, url: str, name: str) -> Iterator[Page]:
 
 @pytest.fixture
 def page(browser: Browser, address: tuple[str, str]) -> Iterator[Page]:
-    """The administrator's."""
+    """The page of an administrator."""
     with logged_in(browser, address[1], "ada") as page:
         yield page
 
@@ -110,13 +110,13 @@ def open_part(page: Page, name: str) -> None:
 
 
 def call(pbx: ScreenedPbx, caller: str, *, privacy: bool = False) -> CallResult:
-    """A call to Alice, whose phone answers."""
+    """Call Alice, whose phone answers."""
     with Phone(pbx.asterisk, "201"):
         return pbx.carrier.call(CallSpec(caller=caller, privacy=privacy, did=ALICE, hang_up_after=0.5))
 
 
 def decided(pbx: ScreenedPbx, place: Callable[[], CallResult]) -> tuple[int, str, str]:
-    """The final answer to a call, and what was ordered by which policy, once it is in the journal."""
+    """Return the final answer to a call, its action and its policy, once it is in the journal."""
     before = len(journal(pbx.daemon.store))
     code = place().code
     wait_until(lambda: len(journal(pbx.daemon.store)) > before, "the decision in the journal")
@@ -125,7 +125,7 @@ def decided(pbx: ScreenedPbx, place: Callable[[], CallResult]) -> tuple[int, str
     return code, latest.action, latest.policy
 
 
-def test_a_call_is_watched_opened_undone_and_the_next_passes(pbx: ScreenedPbx, page: Page) -> None:
+def test_an_undone_block_lets_the_next_call_ring(pbx: ScreenedPbx, page: Page) -> None:
     expect(page.locator("#live-state.on")).to_be_visible()
     assert call(pbx, WANTED).code == 603
     row = page.locator("#live tr", has_text=spaced(WANTED))
@@ -142,7 +142,7 @@ def test_a_call_is_watched_opened_undone_and_the_next_passes(pbx: ScreenedPbx, p
     expect(page.locator("#live tr", has_text=spaced(WANTED)).first.locator(".a-allow")).to_be_visible()
 
 
-def test_a_policy_is_drafted_tried_activated_and_taken_back(pbx: ScreenedPbx, page: Page) -> None:
+def test_a_policy_is_drafted_tried_activated_and_undone(pbx: ScreenedPbx, page: Page) -> None:
     place = partial(call, pbx, STRANGER, privacy=True)
     assert decided(pbx, place) == (200, "tag", "cautious")
     with open_store(pbx.daemon.store) as db:
@@ -171,7 +171,7 @@ def test_a_policy_is_drafted_tried_activated_and_taken_back(pbx: ScreenedPbx, pa
 
 
 def rule(action: str) -> str:
-    """A draft with one rule on top of the preset; the action stands in its sixth line."""
+    """Return a draft with one rule on top of the preset. The action is in its sixth line."""
     return f"""\
 extends = "cautious"
 
@@ -183,7 +183,7 @@ reason = "the caller withholds the number"
 """
 
 
-def test_an_upheld_appeal_lets_the_number_through_again(pbx: ScreenedPbx, page: Page) -> None:
+def test_an_upheld_appeal_lets_the_number_ring_again(pbx: ScreenedPbx, page: Page) -> None:
     place = partial(call, pbx, ACCUSED)
     assert decided(pbx, place)[1] != "allow"
     page.goto(f"/calls?number={ACCUSED.replace('+', '%2B')}")
@@ -208,7 +208,7 @@ def test_an_upheld_appeal_lets_the_number_through_again(pbx: ScreenedPbx, page: 
     assert decided(pbx, place) == (200, "allow", "cautious")
 
 
-def test_the_guard_obeys_registering_resting_and_using_again(pbx: ScreenedPbx, operators_page: Page) -> None:
+def test_the_guard_follows_the_state_of_an_own_number(pbx: ScreenedPbx, operators_page: Page) -> None:
     page = operators_page
     with Phone(pbx.asterisk, "carrier") as far_end:
         assert dial(pbx, CUSTOMER).code == 200
@@ -243,5 +243,5 @@ def test_the_guard_obeys_registering_resting_and_using_again(pbx: ScreenedPbx, o
 
 
 def guarded(pbx: ScreenedPbx, callee: str, count: int) -> str:
-    """The rule by which the guard decided about the latest of so many calls."""
+    """Return the rule of the guard's latest decision, once there are `count`."""
     return decided_outbound(pbx, callee, count)[0].rule

@@ -1,4 +1,4 @@
-"""The page for everybody with a phone, printed."""
+"""The printed guide for people with a phone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All of an owner's way, from the reference that a rejected caller hears to a signed statement that anybody checks.
+"""An owner's way from the reference that a rejected caller hears to a signed statement.
 
 With a real Asterisk, daemon, public page, call-back helper and browser.
 """
@@ -49,7 +49,7 @@ REASON = "It is a parcel service."
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What runs: `url` is that of the public page."""
+    """The running system. `url` is that of the public page."""
 
     pbx: ScreenedPbx
     url: str
@@ -96,7 +96,7 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 
 def spoken_reference(pbx: ScreenedPbx, caller: str) -> str:
-    """The reference as a rejected caller hears it, letter by letter."""
+    """Return the reference as a rejected caller hears it, letter by letter."""
     before = len(played(pbx))
     result = pbx.carrier.call(CallSpec(caller=caller, did=ALICE))
     assert (result.code, result.early_media) == (603, True)
@@ -105,14 +105,14 @@ def spoken_reference(pbx: ScreenedPbx, caller: str) -> str:
     return "".join(key.rpartition("-")[2] for key in heard[1:-1])
 
 
-def said_on(page: Page) -> tuple[str, str]:
-    """What the page says that calls meet, and what decides it: as codes."""
+def verdict_on(page: Page) -> tuple[str, str]:
+    """Return the action and its cause that the page shows, as codes."""
     place = page.locator("[data-call]")
     return place.get_attribute("data-call") or "", place.get_attribute("data-by") or ""
 
 
 def simulated(pbx: ScreenedPbx, caller: str) -> tuple[str, str]:
-    """What `simulate` says of a call to Alice."""
+    """Return what `simulate` says about a call to Alice."""
     loaded = load_settings(pbx.daemon.config, {"CALLSIEVE_STATE": str(pbx.state)})
     with open_store(pbx.daemon.store) as db:
         call = call_of(Question(caller, did=ALICE), site_of(loaded.settings))
@@ -124,7 +124,7 @@ def simulated(pbx: ScreenedPbx, caller: str) -> tuple[str, str]:
 
 
 def picture(page: Page, name: str) -> None:
-    """For people to look at, where CALLSIEVE_PICTURES names a folder."""
+    """Write a screenshot if CALLSIEVE_PICTURES names a folder."""
     folder = os.environ.get("CALLSIEVE_PICTURES")
     if folder:
         page.screenshot(path=Path(folder) / f"owner-{name}.png", full_page=True)
@@ -134,7 +134,7 @@ def picture(page: Page, name: str) -> None:
     ("caller", "language"),
     [pytest.param("+12015550480", "en", id="en"), pytest.param("+8613800138000", "zh", id="zh")],
 )
-def test_from_the_spoken_reference_to_the_statement(
+def test_an_owner_gets_from_the_reference_to_a_statement(
     site: Site, browser: Browser, tmp_path: Path, caller: str, language: str
 ) -> None:
     pbx = site.pbx
@@ -171,13 +171,13 @@ def test_from_the_spoken_reference_to_the_statement(
         wait_until(lambda: decision_on(pbx.daemon.store, caller).action != "reject", "another decision")
 
         page.goto(status)
-        assert said_on(page) == ("allow", "") == simulated(pbx, caller)  # control was proven: the rule is capped
+        assert verdict_on(page) == ("allow", "") == simulated(pbx, caller)  # control was proven: the rule is capped
         picture(page, f"{language}-rule")
         for words in (("list", "add", "block", caller), ("list", "add", "block", caller, "--person", "201")):
             done = pbx.daemon.callsieve(*words)
             assert done.returncode == 0, done.stderr
         page.reload()
-        assert said_on(page) == ("reject", "list") == simulated(pbx, caller)
+        assert verdict_on(page) == ("reject", "list") == simulated(pbx, caller)
         assert page.locator("[data-people='1']").count() == 1
         picture(page, f"{language}-list")
         assert pbx.carrier.call(CallSpec(caller=caller, did=ALICE)).code == 603
@@ -186,7 +186,7 @@ def test_from_the_spoken_reference_to_the_statement(
         done = pbx.daemon.callsieve("appeal", "decide", caller, "uphold", "--reason", REASON, *kinds)
         assert done.returncode == 0, done.stderr
         page.reload()
-        assert said_on(page) == ("allow", "") == simulated(pbx, caller)
+        assert verdict_on(page) == ("allow", "") == simulated(pbx, caller)
         picture(page, f"{language}-upheld")
         pbx.carrier.call(CallSpec(caller=caller, did=ALICE, cancel_after=2.0, hang_up_after=2.0))
         wait_until(lambda: decision_on(pbx.daemon.store, caller).action == "allow", "a call that rings")

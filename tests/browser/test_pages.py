@@ -1,4 +1,4 @@
-"""Every page in a real browser: what axe-core finds, whether it fits a telephone, and that nothing on it fails."""
+"""Every page in a real browser: it passes axe-core, fits a telephone, and no script or request fails."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ LOOKS: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Somebody at a screen. `failures`: what a script of the page raised, or what the browser refused to load."""
+    """A user at a screen. `failures`: errors of scripts, and requests that the browser refused."""
 
     page: Page
     failures: list[str]
@@ -62,7 +62,7 @@ class Visitor:
 
 @pytest.fixture(scope="module")
 def visitors(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[tuple[str, bool], Visitor]]:
-    """By look, and by whether they are logged in."""
+    """Visitors by look, and by whether they are logged in."""
     table, url = web_settings()
     office = make_office(tmp_path_factory.mktemp("office"), SETTINGS + table)
     token = token_of(office, "ada")
@@ -84,7 +84,7 @@ def visitor(page: Page) -> Visitor:
     return Visitor(page, failures)
 
 
-def test_every_page_is_looked_at() -> None:
+def test_every_page_has_a_test_path() -> None:
     patterns = {
         page.path: re.compile(re.sub(r"\{\w+\}", "[^/]+", page.path))
         for page in PAGES
@@ -138,8 +138,8 @@ def test_no_figure_of_an_own_number_is_cut_or_covered(
 
 
 @pytest.mark.parametrize("name", ["today", "calls"])
-def test_a_telephone_shows_what_was_done_with_a_call(visitors: dict[tuple[str, bool], Visitor], name: str) -> None:
-    """As a card, which fits the screen."""
+def test_a_narrow_screen_shows_the_action_of_a_call(visitors: dict[tuple[str, bool], Visitor], name: str) -> None:
+    """As a card that fits the screen."""
     page = visitors["narrow", True].page
     open_shown(page, name)
     rights = page.evaluate(
@@ -150,14 +150,14 @@ def test_a_telephone_shows_what_was_done_with_a_call(visitors: dict[tuple[str, b
     assert max(rights) <= 0
 
 
-def test_a_page_with_faults_would_be_noticed(visitors: dict[tuple[str, bool], Visitor]) -> None:
+def test_an_accessibility_fault_is_found(visitors: dict[tuple[str, bool], Visitor]) -> None:
     page = visitors["wide", False].page
     open_page(page, "/login")
     page.evaluate("document.querySelectorAll('main label').forEach((one) => one.remove())")
     assert {fault.partition(" ")[0] for fault in faults_on(page)} == {"label"}
 
 
-def test_a_shift_would_be_noticed(visitors: dict[tuple[str, bool], Visitor]) -> None:
+def test_a_layout_shift_is_found(visitors: dict[tuple[str, bool], Visitor]) -> None:
     page = visitors["wide", False].page
     open_page(page, "/login")
     page.evaluate("document.querySelector('main').style.paddingTop = '20rem'")
@@ -167,7 +167,7 @@ def test_a_shift_would_be_noticed(visitors: dict[tuple[str, bool], Visitor]) -> 
 
 
 def faults_on(page: Page) -> Iterator[str]:
-    """The serious and critical ones of axe-core, each with where it is and what to do."""
+    """Yield the serious and critical faults of axe-core, each with its place and remedy."""
     for violation in Axe().run(page).response["violations"]:
         if violation["impact"] in GRAVE:
             for node in violation["nodes"]:

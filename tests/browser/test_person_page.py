@@ -1,4 +1,4 @@
-"""A person who knows nothing gets a link and does four tasks on a phone of 390 px; then every page in every look.
+"""A person who knows nothing gets a link and does four tasks on a phone of 390 px, and every page is checked.
 
 With `-s` the clicks are printed.
 """
@@ -39,7 +39,7 @@ PATHS = ("/me", "/me/lists", "/me/devices", "/me/sign-in")
 
 @dataclass(slots=True)
 class Clicks:
-    """Somebody at a phone, whose presses are counted."""
+    """A user at a phone whose clicks are counted."""
 
     page: Page
     made: list[str] = field(default_factory=list)
@@ -98,7 +98,7 @@ def site(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Si
         yield Site(office, url, browser)
 
 
-def test_four_tasks_on_a_phone(site: Site) -> None:
+def test_a_person_does_four_tasks_on_a_phone(site: Site) -> None:
     with site.phone(has_script=False) as page:
         clicks = Clicks(page)
         page.goto(site.link())
@@ -146,7 +146,9 @@ TARGETS = """() => [...document.querySelectorAll('a, button, summary, input:not(
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("width", [390, 1366])
-def test_every_page_in_every_look(site: Site, width: int, language: str, theme: str, tmp_path: Path) -> None:
+def test_every_page_is_accessible_in_every_look(
+    site: Site, width: int, language: str, theme: str, tmp_path: Path
+) -> None:
     with site.phone(width, language, theme) as phone:
         link = site.link()
         phone.goto(link)

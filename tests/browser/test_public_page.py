@@ -1,4 +1,4 @@
-"""The public page as an owner meets it: from the reference to the ruling, on a telephone, without script."""
+"""The public page for an owner: from the reference to the ruling, on a telephone, without scripts."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def browser(chromium: str) -> Iterator[Browser]:
         yield browser
 
 
-def look_at(page: Page, script: bool) -> None:
+def check_page(page: Page, script: bool) -> None:
     if script:
         assert list(faults_on(page)) == []
         assert page.evaluate("document.documentElement.scrollWidth") <= WIDTH
 
 
 @pytest.mark.parametrize(("language", "script"), [("en", False), ("zh", True)])
-def test_an_owner_goes_from_the_reference_to_the_ruling(
+def test_an_owner_gets_from_the_reference_to_the_ruling(
     browser: Browser, office: Office, url: str, language: str, script: bool
 ) -> None:
     context = patient(
@@ -67,11 +67,11 @@ def test_an_owner_goes_from_the_reference_to_the_ruling(
     try:
         page = context.new_page()
         page.goto(f"/?lang={language}")
-        look_at(page, script)
+        check_page(page, script)
         page.fill("#reference", "ZZZZZZZZ")
         page.locator("main form button").click()
         expect(page.locator("[role=alert]")).to_be_visible()
-        look_at(page, script)
+        check_page(page, script)
         page.fill("#reference", REFERENCE.lower())
         page.locator("main form button").click()
         for field, text in {
@@ -80,19 +80,19 @@ def test_an_owner_goes_from_the_reference_to_the_ruling(
             "statement": "Parcels. " * 200,
         }.items():
             page.fill(f"#{field}", text)
-        look_at(page, script)
+        check_page(page, script)
         page.locator("main form button").click()
         expect(page.locator("code")).to_have_text(page.url.partition("?")[0])
-        look_at(page, script)
+        check_page(page, script)
         assert CALLER not in page.content()
         assert context.cookies() == []
         (appeal,) = office.read(all_appeals)
         office.write(take_step, appeal.reference, AppealStep.ACCEPT, time.time())
         page.reload()
-        look_at(page, script)
+        check_page(page, script)
         office.write(decide, appeal.reference, AppealRuling(True, "A parcel service."), time.time())
         page.reload()
         expect(page.locator(".said").first).to_have_text("A parcel service.")
-        look_at(page, script)
+        check_page(page, script)
     finally:
         context.close()

@@ -1,4 +1,4 @@
-"""Five tasks of somebody who knows nothing, with the browser alone: while all is well, and while little is.
+"""Five tasks of a user who knows nothing, with only the browser, in good and in bad states.
 
 Only what the pages show is used. With `-s` the answers, the clicks and the pages opened are printed.
 """
@@ -31,7 +31,7 @@ RANGE = "+1206555*"
 
 @dataclass(slots=True)
 class Reader:
-    """Somebody at a screen, whose clicks and pages are counted."""
+    """A user at a screen whose clicks and pages are counted."""
 
     page: Page
     state: str
@@ -100,11 +100,11 @@ def answers(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def only_in(*states: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def for_states(*states: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     return pytest.mark.parametrize("reader", states, indirect=True)
 
 
-def test_is_it_working(reader: Reader) -> None:
+def test_the_first_page_shows_whether_screening_works(reader: Reader) -> None:
     reader.start()
     pill = reader.page.locator("#screening")
     expect(pill).to_contain_text(PILLS[reader.state])
@@ -115,7 +115,7 @@ def test_is_it_working(reader: Reader) -> None:
     reader.answer(f"{pill.inner_text()} | {remedy}", 0)
 
 
-def test_what_must_be_done_next(reader: Reader) -> None:
+def test_the_first_page_shows_the_next_step(reader: Reader) -> None:
     reader.start()
     main = reader.page.locator("main")
     expect(main).to_contain_text("Getting started")
@@ -124,8 +124,8 @@ def test_what_must_be_done_next(reader: Reader) -> None:
     reader.answer(f"{main.inner_text()[:200]!r} {step.inner_text()}", 1)
 
 
-@only_in(*WITH_CALLS)
-def test_why_was_this_call_stopped_and_undo_it(reader: Reader) -> None:
+@for_states(*WITH_CALLS)
+def test_a_stopped_call_is_explained_and_undone(reader: Reader) -> None:
     reader.start()
     page = reader.page
     reader.click(page.locator(".places").get_by_text("Calls", exact=True))
@@ -139,7 +139,7 @@ def test_why_was_this_call_stopped_and_undo_it(reader: Reader) -> None:
     expect(page.locator(".said")).to_contain_text("Undone")
 
 
-def test_block_a_range_for_a_month(reader: Reader) -> None:
+def test_a_range_is_blocked_for_a_month(reader: Reader) -> None:
     reader.start()
     page = reader.page
     page.locator(".find input").fill(RANGE)
@@ -155,8 +155,8 @@ def test_block_a_range_for_a_month(reader: Reader) -> None:
     expect(page.locator(".said")).to_contain_text("Undone")
 
 
-@only_in(*WITH_CALLS)
-def test_try_a_stricter_preset_and_take_it_back(reader: Reader) -> None:
+@for_states(*WITH_CALLS)
+def test_a_stricter_preset_is_tried_and_undone(reader: Reader) -> None:
     reader.start()
     page = reader.page
     reader.click(page.locator(".places").get_by_text("Rules", exact=True))
@@ -172,9 +172,9 @@ def test_try_a_stricter_preset_and_take_it_back(reader: Reader) -> None:
     reader.answer(trial, 4)
 
 
-@only_in("empty")
-def test_a_page_with_nothing_names_the_next_step(reader: Reader) -> None:
-    """Whatever has nothing to show says what to do: in a link, a button, a form or a command."""
+@for_states("empty")
+def test_an_empty_page_names_the_next_step(reader: Reader) -> None:
+    """In a link, a button, a form or a command."""
     for path in ("/calls", "/lists", "/own", "/appeals", "/feeds", "/identities", "/events", "/people"):
         open_page(reader.page, path)
         assert reader.page.locator("main .empty a, main .empty code, main .empty ~ pre, main pre, main form").count(), (

@@ -1,4 +1,4 @@
-"""The second factor as a person turns it on and logs in with it, at the width of a telephone."""
+"""The second factor: turned on and used at a login, at the width of a telephone."""
 
 from __future__ import annotations
 
@@ -45,16 +45,14 @@ def send(page: Page, **fields: str) -> None:
     page.locator("main form button").click()
 
 
-def look_at(page: Page, script: bool) -> None:
+def check_page(page: Page, script: bool) -> None:
     if script:
         assert list(faults_on(page)) == []
         assert page.evaluate("document.documentElement.scrollWidth") <= WIDTH
 
 
 @pytest.mark.parametrize(("language", "script"), [("en", False), ("zh", True)])
-def test_it_is_turned_on_and_asked_for_at_the_next_login(
-    browser: Browser, url: str, language: str, script: bool
-) -> None:
+def test_the_second_factor_is_needed_at_the_next_login(browser: Browser, url: str, language: str, script: bool) -> None:
     context = patient(
         browser.new_context(base_url=url, viewport={"width": WIDTH, "height": 800}, java_script_enabled=script)
     )
@@ -64,22 +62,22 @@ def test_it_is_turned_on_and_asked_for_at_the_next_login(
         page.goto("/login?next=/account")
         send(page, name="ada", password=PASSWORD)
         page.locator('main a[href="/account/second-factor"]').click()
-        look_at(page, script)
+        check_page(page, script)
         secret = page.locator('input[name="secret"]').input_value()
         send(page, present=PASSWORD, code=code_of(secret, 0))
         expect(page).to_have_url(re.compile(re.escape(f"{url}/account?said=second-factor-on")))
-        look_at(page, script)
+        check_page(page, script)
 
         context.clear_cookies(name="callsieve")
         page.goto("/login?next=/account/second-factor")
         send(page, name="ada", password=PASSWORD)
         expect(page.locator("#code")).to_be_focused()
-        look_at(page, script)
+        check_page(page, script)
         send(page, code="12345")
         expect(page.locator("main .problem")).to_be_visible()
         send(page, code=code_of(secret, 1))  # that of this step counted when it was turned on
         expect(page).to_have_url(f"{url}/account/second-factor")
-        look_at(page, script)
+        check_page(page, script)
         expect(page.locator("main")).not_to_contain_text(secret)
     finally:
         context.close()

@@ -118,7 +118,7 @@ extends = "cautious"
 name = "listed"
 when = { listed = "ftc", relationship = false }
 action = "challenge"
-reason = "others have complained about this number"
+reason = "other people have complained about this number"
 """,
 }
 OFFICE = SETTINGS + '\n[[scope]]\ngroup = "sales"\npolicy = "office"\n'
@@ -226,7 +226,7 @@ def make_office(folder: Path) -> Program:
             level="warn",
             log_odds=3.1,
             policy="observe",
-            reason="others have complained about this number",
+            reason="other people have complained about this number",
         ),
     )
     return program

@@ -472,7 +472,7 @@ ERRORS = [
     (
         "weights-that-contradict",
         "[reputation.levels]\nwarn = 6",
-        "levels.challenge: must be above levels.warn",
+        "levels.challenge: must be above `levels.warn`",
     ),
     (
         "time-zone",
@@ -509,7 +509,7 @@ ERRORS = [
     (
         "group-and-groups",
         "[[did]]\nnumber = '1'\ngroup = 'a'\ngroups = ['b']",
-        "did '1'.group: cannot be used together with groups",
+        "did '1'.group: cannot be used together with `groups`",
     ),
     (
         "callee",
@@ -581,12 +581,12 @@ ERRORS = [
     (
         "scope-of-none",
         "[[scope]]\npolicy = 'strict'",
-        "scope with policy 'strict': needs exactly one of did, trunk, gro",
+        "scope with policy 'strict': needs exactly one of `did`, `trunk` and",
     ),
     (
         "scope-of-an-empty-did",
         "[[scope]]\npolicy = 'strict'\ndid = ''",
-        "scope with policy 'strict': needs exactly one of did, trunk, gro",
+        "scope with policy 'strict': needs exactly one of `did`, `trunk` and",
     ),
     ("scope-of-half", "[[scope]]\npolicy = 'x'\ndid = ''\ngroup = 'y'", "scope with policy 'x': needs exactly one of"),
     ("scope-of-two", "[[scope]]\npolicy = 'x'\ndid = '1'\ngroup = 'y'", "scope with policy 'x': needs exactly one of"),
@@ -615,10 +615,14 @@ ERRORS = [
     (
         "report-echo",
         REPORT + "token = 'env:X'\n" + FEED.replace("example.com", "phoneblock.net"),
-        "feed[0].url: receives our own reports",
+        "feed[0].url: belongs to the service that receives our reports",
     ),
-    ("exchange-nowhere", '[[exchange]]\nname = "a"\n', "exchange[0].url: needs either url or path"),
-    ("exchange-both", EXCHANGE + 'url = "https://example.com/"\n', "exchange[0].url: needs either url or path"),
+    ("exchange-nowhere", '[[exchange]]\nname = "a"\n', "exchange[0].url: either `url` or `path` is required"),
+    (
+        "exchange-both",
+        EXCHANGE + 'url = "https://example.com/"\n',
+        "exchange[0].url: either `url` or `path` is required",
+    ),
     ("exchange-plain", '[[exchange]]\nname = "a"\nurl = "http://example.com/"\n', "exchange[0].url: plain http"),
     ("exchange-key", EXCHANGE + 'key = "abc"\n', "exchange[0].key: must be the company's public key"),
     ("exchange-weight", EXCHANGE + "weight = 1.5\n", "exchange[0].weight: "),

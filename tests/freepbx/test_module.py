@@ -1,4 +1,4 @@
-"""The FreePBX module: PHP's linter, PHPUnit on its classes, and the tarball that Module Admin takes."""
+"""The FreePBX module: PHP's linter, PHPUnit on its classes, and the tarball for Module Admin."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ SOURCES = sorted(path.relative_to(FREEPBX).as_posix() for path in FREEPBX.rglob(
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_php_can_read_it(name: str) -> None:
+def test_php_accepts_each_file(name: str) -> None:
     done = subprocess.run((ensure_php(), "-l", str(FREEPBX / name)), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
 
-def test_phpunit(tmp_path: Path) -> None:
+def test_the_phpunit_tests_pass(tmp_path: Path) -> None:
     command = (*ensure_phpunit(), "--no-configuration", "--do-not-cache-result", "--fail-on-warning", "--fail-on-risky")
     done = subprocess.run(
         (*command, "--fail-on-deprecation", "--display-all-issues", str(FREEPBX / "tests")),
@@ -60,13 +60,13 @@ def test_the_tarball_has_the_module_and_nothing_else(tmp_path: Path) -> None:
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    """A short path: the agent's socket is in it, and a socket's path has at most 107 bytes."""
+    """A short path, because a socket's path has at most 107 bytes."""
     with TemporaryDirectory(prefix="gpg-", dir="/tmp", ignore_cleanup_errors=True) as folder:
         yield Path(folder) / "home"
 
 
 def test_a_signed_module_lists_the_hash_of_each_file(tmp_path: Path, home: Path) -> None:
-    """As FreePBX's GPG class reads it: gpg takes the signature off, and what is left is an INI file."""
+    """As FreePBX's GPG class reads it: gpg removes the signature, and the rest is an INI file."""
     environment = gnupg_environment(home)
     run = partial(subprocess.run, env=environment, timeout=60)
     gpg = ("gpg", "--batch", "--quiet")
@@ -90,7 +90,7 @@ def test_a_signed_module_lists_the_hash_of_each_file(tmp_path: Path, home: Path)
     assert run((*gpg, "--verify", str(module / "module.sig")), check=False).returncode != 0
 
 
-def test_what_module_xml_names_is_there() -> None:
+def test_everything_named_in_module_xml_exists() -> None:
     xml = ElementTree.parse(MODULE / "module.xml").getroot()
     methods = {method.text for method in xml.findall("hooks/*/method")}
     assert {"afterReload", "chownFreepbx", "ucpConfigPage"} <= methods
@@ -106,8 +106,8 @@ def test_what_module_xml_names_is_there() -> None:
     assert f"*{xml.findtext('version')}*" in (xml.findtext("changelog") or "")
 
 
-def test_the_codes_are_those_that_the_dialplan_has() -> None:
-    """Feature Codes begins with what [callsieve-codes] has, and each says a word that the daemon knows."""
+def test_the_feature_codes_equal_those_of_the_dialplan() -> None:
+    """Each code also has a word that the daemon knows."""
     dialplan = (ROOT / "asterisk-conf" / "callsieve.conf").read_text()
     context = dialplan.partition("\n[callsieve-codes]\n")[2].partition("\n[")[0]
     theirs = {
@@ -120,8 +120,8 @@ def test_the_codes_are_those_that_the_dialplan_has() -> None:
     assert set(words.values()) - {"", "passcode"} <= set(CODES)
 
 
-def test_every_text_of_the_module_is_there_in_chinese() -> None:
-    """The compiled catalogue, which FreePBX reads: `msgfmt -o callsieve.mo callsieve.po` makes it."""
+def test_every_text_of_the_module_has_a_chinese_translation() -> None:
+    """FreePBX reads the compiled catalogue, which `msgfmt -o callsieve.mo callsieve.po` makes."""
     with (MODULE / "i18n/zh_CN/LC_MESSAGES/callsieve.mo").open("rb") as file:
         chinese = GNUTranslations(file)
     found = (re.findall(r"(?<![\w>])_\('((?:[^'\\]|\\.)*)'\)", path.read_text()) for path in MODULE.rglob("*.php"))
@@ -134,5 +134,5 @@ def test_every_text_of_the_module_is_there_in_chinese() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in SOURCES if name.startswith("callsieve/")])
-def test_every_file_says_its_licence(name: str) -> None:
+def test_every_file_names_its_licence(name: str) -> None:
     assert "SPDX-License-Identifier: GPL-3.0-or-later" in (FREEPBX / name).read_text()

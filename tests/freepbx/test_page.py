@@ -1,4 +1,4 @@
-"""The module's page and the API as they are, together: what a button does, and what the audit says of it."""
+"""The module's page together with the API: what a button does, and what the audit has of it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NUMBER = "+12015550177"
 
 
 def press(served: ServedApi, *forms: dict[str, str]) -> dict[str, Any]:
-    """What the page says after each of these forms, and the page and the blocklist in the end."""
+    """Submit these forms, and return the page after each and the blocklist in the end."""
     script, socket = ROOT / "freepbx/tests/press.php", served.office.state / "api.sock"
     words = (ensure_php(), str(script), str(socket), json.dumps(forms))
     done = subprocess.run(words, capture_output=True, check=True, timeout=60, text=True)
@@ -35,7 +35,7 @@ def rows(served: ServedApi, sql: str) -> list[tuple[Any, ...]]:
         return db.execute(sql).fetchall()
 
 
-def test_what_an_administrator_does_in_a_day(tmp_path: Path) -> None:
+def test_each_form_of_the_page_makes_its_change(tmp_path: Path) -> None:
     with serving_api(tmp_path, settings=f'[agi]\nusers = ["{os.getuid()}"]\n') as served:
         said = press(
             served,

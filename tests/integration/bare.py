@@ -1,4 +1,4 @@
-"""An Asterisk that CallSieve is installed into by its own command, with a daemon that is not started yet."""
+"""An Asterisk into which `callsieve` installs itself, with a daemon that is not started yet."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Office:
         self.daemon = Daemon(state, SETTINGS.format(command=json.dumps(command), etc=json.dumps(str(self.etc))))
 
     def run(self, *arguments: str, code: int = 0, seconds: float = 60.0) -> str:
-        """A command that must end with this exit code; all that it printed."""
+        """Run a command that must end with this exit code, and return its output."""
         done = subprocess.run(
             (sys.executable, "-m", COMMAND_LINE, *arguments),
             stdin=subprocess.DEVNULL,
@@ -63,7 +63,7 @@ class Office:
         )
 
     def write_dialplan(self, text: str) -> None:
-        """Replace the contexts of the office; lines that were installed stay."""
+        """Replace the contexts of the office. Installed lines stay."""
         path = self.etc / "extensions.conf"
         path.write_text(
             "[globals]\n\n" + text + "".join(f"{line}\n" for line in path.read_text().splitlines() if "#inc" in line)
@@ -71,11 +71,11 @@ class Office:
         self.asterisk.cli("dialplan reload")
 
     def doctor(self, code: int) -> dict[str, dict[str, str]]:
-        """Problems that the doctor found, by the name of the check."""
+        """Return the findings of the doctor by the name of the check."""
         return {check["name"]: check for check in json.loads(self.run("doctor", "--json", code=code))}
 
     def files(self) -> dict[str, bytes]:
-        """Every file but our settings, which stay."""
+        """Return every file except our settings, which stay."""
         directories = (self.etc, self.asterisk.directories.agi_bin, self.daemon.state)
         paths = [path for directory in directories for path in directory.rglob("*") if path.is_file()]
         settings = (self.daemon.config, self.daemon.config.with_name("call-back.toml"))
@@ -85,7 +85,7 @@ class Office:
 
 @contextmanager
 def bare_office(extensions: str, state: Path) -> Iterator[Office]:
-    """The office, for the `with` block."""
+    """Yield the office."""
     with Asterisk(extensions=extensions) as asterisk:
         manager = asterisk.directories.etc / "manager.conf"
         manager.write_text(manager.read_text().split("[callsieve]")[0])  # the lab's own user has our user's name

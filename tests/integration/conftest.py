@@ -20,7 +20,7 @@ def _lab() -> None:
 
 @pytest.fixture
 def leaves_nothing(pbx: ScreenedPbx) -> Iterator[None]:
-    """After each test: no channel is left after 5 s, and Asterisk has complained of nothing."""
+    """Check after each test that no channel is left after 5 s, and that Asterisk logged no warning."""
     complaints = len(pbx.asterisk.warnings())
     yield
     pbx.asterisk.wait_until_idle(5.0)
@@ -36,7 +36,7 @@ def db(pbx: ScreenedPbx) -> Iterator[sqlite3.Connection]:
 
 @pytest.fixture
 def record_delay(request: pytest.FixtureRequest) -> Callable[[float | None], None]:
-    """Notes how long a call waited for us in a failure; the longest of each test is printed at the end."""
+    """Record how long a call waited during a failure. The longest wait of each test is printed at the end."""
 
     def record(seconds: float | None) -> None:
         assert seconds is not None, "the call never rang"

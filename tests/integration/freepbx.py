@@ -31,7 +31,7 @@ HOOKS = ("macro-dialout-one-predial-hook", "macro-dial-ringall-predial-hook", "m
 
 
 class FastAgiServer:
-    """FreePBX's FastAGI server: it runs the script that a header block names, and dies of one that it does not have.
+    """FreePBX's FastAGI server: it runs the script that a header block names, and crashes if there is no such script.
 
     Ring groups ask it whom to dial. What watches over it starts it again a second after its death; meanwhile nobody
     answers on the port, and ring groups ring nobody. A connection alone does nothing. On FreePBX's own port it needs
@@ -62,7 +62,7 @@ class FastAgiServer:
 
     @property
     def is_listening(self) -> bool:
-        """Whether it is alive."""
+        """Return whether the server runs."""
         return not self._dying.is_set()
 
     def _run(self) -> None:
@@ -100,7 +100,7 @@ class FastAgiServer:
 
 @contextmanager
 def port_alone() -> Iterator[None]:
-    """For the `with` block no other test of this machine listens on FreePBX's port, or asks there.
+    """Keep FreePBX's port of this machine from other tests, for the `with` block.
 
     The lock is where all runs have it: each has temporary files of its own (tests/memory_files.py).
     """
@@ -110,14 +110,14 @@ def port_alone() -> Iterator[None]:
 
 
 def listening_on(port: int) -> socket.socket:
-    """A server socket."""
+    """Return a server socket."""
     server = socket.create_server(("127.0.0.1", port))
     server.settimeout(0.05)
     return server
 
 
 def read_line(stream: BufferedIOBase) -> str:
-    """One line. ValueError where there is no more."""
+    """Return one line. Raise ValueError at the end."""
     line = stream.readline()
     if not line:
         raise ValueError("Asterisk has hung up")
@@ -125,7 +125,7 @@ def read_line(stream: BufferedIOBase) -> str:
 
 
 def dial_parties(stream: BufferedIOBase) -> None:
-    """The script of ring groups: from seconds, options and members to what Dial is given.
+    """Run the script of ring groups: from seconds, options and members to the arguments of Dial.
 
     FreePBX adds its own subroutine to the options of a group, unless it or a confirmation is among them already.
     """
@@ -148,7 +148,7 @@ def dial_parties(stream: BufferedIOBase) -> None:
 
 
 def ask(stream: BufferedIOBase, command: str) -> str:
-    """The answer to an AGI command."""
+    """Return the answer to an AGI command."""
     stream.write(f"{command}\n".encode())
     stream.flush()
     return read_line(stream)

@@ -1,4 +1,4 @@
-"""What the integration tests put into the office's store, and how they look at the outcome."""
+"""The store of the office in integration tests, and helpers to look at the outcome."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ BLOCKED_PREFIX = "+12015559"
 
 
 def fill(path: Path) -> None:
-    """A block entry for each action, an imported spam number, a verified business, and what people want."""
+    """Add a block entry for each action, an imported spam number, a verified business, and personal lists."""
     now = time.time()
     with open_store(path) as db:
         with transaction(db):
@@ -66,7 +66,7 @@ class HasAsterisk(Protocol):
 
 
 def install_prompts(pbx: HasAsterisk, seconds: Mapping[str, float], language: str = "en") -> None:
-    """Prompts of ours as tones that last so long, by their keys."""
+    """Install our prompts as tones of these lengths, by their keys."""
     folder = pbx.asterisk.directories.data / "sounds" / language / "callsieve"
     folder.mkdir(parents=True, exist_ok=True)
     for key, length in seconds.items():
@@ -78,12 +78,12 @@ def install_prompts(pbx: HasAsterisk, seconds: Mapping[str, float], language: st
 
 
 def played(pbx: HasAsterisk) -> list[str]:
-    """The keys of our prompts that were played so far, to anybody."""
+    """Return the keys of our prompts that were played so far, to anyone."""
     return re.findall(r"Playing '(?:\S*/)?callsieve/([a-z0-9-]+)", "\n".join(pbx.asterisk.log_lines()))
 
 
 def connected(pbx: ScreenedPbx) -> list[set[str]]:
-    """Who was connected to whom so far: the endpoints of each bridge, in order, as Asterisk's log has its events."""
+    """Return who was connected so far: the endpoints of each bridge, in order, from Asterisk's log."""
     bridges: dict[str, set[str]] = {}
     joined = r"Channel (\S+)-[0-9a-f]{8} joined '\w+' basic-bridge <([0-9a-f-]+)>"
     for endpoint, bridge in re.findall(joined, "\n".join(pbx.asterisk.log_lines())):
@@ -92,12 +92,12 @@ def connected(pbx: ScreenedPbx) -> list[set[str]]:
 
 
 def has_met(pbx: HasAsterisk, began: int) -> bool:
-    """Whether a phone has joined a bridge, since a line of Asterisk's log."""
+    """Return whether a phone has joined a bridge since a line of Asterisk's log."""
     return any("PJSIP/20" in line and " joined '" in line for line in pbx.asterisk.log_lines()[began:])
 
 
 def heard_digits(pbx: HasAsterisk) -> list[str]:
-    """The digits that callers were asked for so far, in our words or in Asterisk's."""
+    """Return the digits that callers were asked for so far, in our prompts or in Asterisk's."""
     lines = "\n".join(pbx.asterisk.log_lines())
     return re.findall(r"Playing '(?:callsieve/challenge-press-|digits/)(\d)", lines)
 
@@ -108,7 +108,7 @@ def is_asked(pbx: HasAsterisk, before: int) -> bool:
 
 
 def pressing(pbx: ScreenedPbx, caller: str, did: str, *digits: str) -> CallResult:
-    """A call that presses a key each time a digit is asked for."""
+    """Make a call that presses a key each time a digit is asked for."""
     before = len(heard_digits(pbx))
     with pbx.carrier.start(CallSpec(caller=caller, name="Joe", did=did, hang_up_after=6.0)) as call:
         for number, digit in enumerate(digits):
@@ -118,14 +118,14 @@ def pressing(pbx: ScreenedPbx, caller: str, did: str, *digits: str) -> CallResul
 
 
 def ami_settings(pbx: ScreenedPbx) -> str:
-    """The table of the settings file with which the daemon listens to this Asterisk."""
+    """Return the settings with which the daemon listens to this Asterisk."""
     host, port = pbx.asterisk.ami_address
     user, secret = pbx.asterisk.ami_login
     return f'[ami]\nhost = "{host}"\nport = {port}\nusername = "{user}"\nsecret = "{secret}"\n'
 
 
 def start_listening(pbx: ScreenedPbx, settings: str) -> None:
-    """Starts the daemon with these settings, and waits until it listens to this Asterisk."""
+    """Start the daemon with these settings, and wait until it listens to this Asterisk."""
     pbx.daemon.write_settings(f"{settings}\n{ami_settings(pbx)}")
     pbx.daemon.start()
     pbx.daemon.wait_for_log("listening to Asterisk")
@@ -154,7 +154,7 @@ reason = "asked for a digit"
 def asking_office(
     rules: str, settings: str, scenes: tuple[str, ...], extensions: str = EXTENSIONS
 ) -> Iterator[ScreenedPbx]:
-    """An office with these rules above those of cautious, more settings, and short prompts of these scenes."""
+    """Yield an office with these rules above those of cautious, more settings, and short prompts of these scenes."""
     with ScreenedPbx(start_daemon=False, extensions=extensions, patient=True) as office:
         (office.state / "policies").mkdir()
         (office.state / "policies" / "office.toml").write_text(f'extends = "cautious"\n{rules}')
@@ -164,7 +164,7 @@ def asking_office(
 
 
 def journal(path: Path) -> list[DecisionRecord]:
-    """All decisions, the latest first."""
+    """Return all decisions, the latest first."""
     db = sqlite3.connect(path)
     try:
         return decisions(db, limit=10_000)
@@ -173,7 +173,7 @@ def journal(path: Path) -> list[DecisionRecord]:
 
 
 def decision_on(path: Path, caller: str | None, seconds: float = 20.0) -> DecisionRecord:
-    """The latest decision about a caller, once it is in the journal."""
+    """Return the latest decision about a caller, once it is in the journal."""
     found: list[DecisionRecord] = []
 
     def there() -> bool:

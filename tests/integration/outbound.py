@@ -1,4 +1,4 @@
-"""What the tests of the outbound guard share: settings, calls by a phone, and what was decided about them."""
+"""Shared by the tests of the outbound guard: settings, calls by a phone, and decisions about them."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ ACTING = "[outbound]\nobserve = false\nfirst_hour = 0\nlast_hour = 24\nlocal_rul
 
 
 class Pbx(Protocol):
-    """An office of the lab, however CallSieve came into it."""
+    """An office of the lab, however CallSieve was installed into it."""
 
     asterisk: Asterisk
     daemon: Daemon
 
 
 def later() -> str:
-    """The hours of a country where people may be called in an hour or two, and not now."""
+    """Return settings of a country in which people may be called in an hour or two, and not now."""
     hour = (datetime.now(ZoneInfo("Europe/Paris")).hour + 2) % 24
     span = f"{hour:02d}:00-{hour:02d}:59"
     return f'[[hours]]\nregion = "FR"\nweekdays = "{span}"\nsaturday = "{span}"\nsunday = "{span}"\n'
@@ -53,7 +53,7 @@ def dial(pbx: Pbx, number: str, phone: str = "201", seconds: float = 0.3) -> Cal
 
 
 def dial_frozen(pbx: Pbx, number: str) -> CallResult:
-    """A call while the daemon does nothing."""
+    """Call while the daemon is frozen."""
     pbx.daemon.freeze()
     try:
         return dial(pbx, number)
@@ -62,7 +62,7 @@ def dial_frozen(pbx: Pbx, number: str) -> CallResult:
 
 
 def dial_killed(pbx: Pbx, number: str) -> CallResult:
-    """A call during which the daemon is killed; it is not started again."""
+    """Call while the daemon is killed. It is not started again."""
     pbx.daemon.freeze()
     with Phone(pbx.asterisk, "202") as handset, handset.dial(number, CallSpec(hang_up_after=0.3)) as call:
         time.sleep(0.2)  # within the 0.6 s that the dialplan waits
@@ -70,13 +70,13 @@ def dial_killed(pbx: Pbx, number: str) -> CallResult:
         return call.result()
 
 
-def asked(pbx: Pbx) -> int:
-    """How often the guard was asked so far."""
+def count_requests(pbx: Pbx) -> int:
+    """Return how often the guard was asked so far."""
     return pbx.daemon.log.read_text().count("outbound call ")
 
 
 def decided(pbx: Pbx, callee: str, count: int = 1) -> list[OutboundRecord]:
-    """The decisions about calls to this number, once there are so many; the latest first."""
+    """Return the decisions about calls to this number, once there are `count`, the latest first."""
     found: list[OutboundRecord] = []
 
     def there() -> bool:

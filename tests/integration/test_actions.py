@@ -37,7 +37,7 @@ def pbx(request: pytest.FixtureRequest) -> Iterator[ScreenedPbx]:
     with ScreenedPbx(asking=asking, settings=SETTINGS + UNSAMPLED, patient=True) as office:
         fill(office.daemon.store)
         if asking == "standalone":
-            office.daemon.stop()  # our people are in the store by now, and nobody else answers
+            office.daemon.stop()  # our people are in the store by now, and only one daemon may answer
         assert [line for line in office.asterisk.warnings(with_boot=True) if "pbx_config" in line] == []
         yield office
         # A phone that is not to ring is hung up in b(), and app_stack warns of a Gosub that ends so: nothing else may.
@@ -71,7 +71,9 @@ def bob(pbx: ScreenedPbx) -> Iterator[Phone]:
         pytest.param(COMPANY_CONTACT, "Joe", "", id="a contact of the company"),
     ],
 )
-def test_the_phone_rings_with(pbx: ScreenedPbx, alice: Phone, caller: str, name_shown: str, ring: str) -> None:
+def test_each_action_shows_its_name_and_ring(
+    pbx: ScreenedPbx, alice: Phone, caller: str, name_shown: str, ring: str
+) -> None:
     result = pbx.carrier.call(CallSpec(caller=caller, name="Joe", did=ALICE))
     invite = alice.wait_for_invite()
     assert result.code == 200
@@ -89,7 +91,7 @@ def test_reject_on_a_trunk_set_to_busy_is_486(pbx: ScreenedPbx, alice: Phone) ->
     assert (result.code, alice.invites()) == (486, [])
 
 
-def test_the_callees_blocklist_rejects(pbx: ScreenedPbx, alice: Phone) -> None:
+def test_a_caller_on_the_callees_blocklist_is_rejected(pbx: ScreenedPbx, alice: Phone) -> None:
     result = pbx.carrier.call(CallSpec(caller=ALICES_FOE, did=ALICE))
     assert (result.code, alice.invites()) == (603, [])
     assert decision_on(pbx.daemon.store, ALICES_FOE).rule == "callee-blocklist"
@@ -101,19 +103,19 @@ def test_route_goes_to_voicemail_and_no_phone_rings(pbx: ScreenedPbx, alice: Pho
     assert any("VoiceMail(" in line for line in pbx.asterisk.log_lines())
 
 
-def test_route_without_anywhere_to_go_rings_on(pbx: ScreenedPbx, alice: Phone, bob: Phone) -> None:
+def test_route_without_a_destination_rings_the_phone(pbx: ScreenedPbx, alice: Phone, bob: Phone) -> None:
     result = pbx.carrier.call(CallSpec(caller=BY_ACTION["route"], did=SALES))
     assert result.code == 200
     assert alice.invites() or bob.invites()
 
 
-def test_the_fax_is_not_screened(pbx: ScreenedPbx) -> None:
+def test_an_unscreened_fax_rings(pbx: ScreenedPbx) -> None:
     with Phone(pbx.asterisk, "203") as fax:
         result = pbx.carrier.call(CallSpec(caller=BY_ACTION["reject"], did=FAX))
         assert (result.code, len(fax.invites())) == (200, 1)
 
 
-def test_in_a_ring_group_each_phone_gets_what_its_person_wants(pbx: ScreenedPbx, alice: Phone, bob: Phone) -> None:
+def test_a_ring_group_follows_the_list_of_each_person(pbx: ScreenedPbx, alice: Phone, bob: Phone) -> None:
     pbx.carrier.call(CallSpec(caller=ALICES_FOE, name="Joe", did=SALES))
     assert (len(alice.invites()), len(bob.invites())) == (0, 1)
 
@@ -124,7 +126,7 @@ def test_a_withheld_caller_rings_tagged(pbx: ScreenedPbx, alice: Phone) -> None:
     assert decision_on(pbx.daemon.store, None).rule == "withheld"
 
 
-def test_our_own_number_from_outside_is_a_warning(pbx: ScreenedPbx, alice: Phone) -> None:
+def test_an_own_number_calling_from_outside_is_warned(pbx: ScreenedPbx, alice: Phone) -> None:
     pbx.carrier.call(CallSpec(caller=SALES, name="Boss", did=ALICE))
     invite = alice.wait_for_invite()
     assert (invite.from_name, invite.header("Alert-Info")) == ("Own number? Boss", WARN_RING)
@@ -150,7 +152,7 @@ def test_a_challenge_is_passed_with_the_digit_that_was_spoken(pbx: ScreenedPbx, 
 
 
 def spoken_digits(pbx: ScreenedPbx) -> list[str]:
-    """The digits that were played to callers so far."""
+    """Return the digits that were played to callers so far."""
     return [match[1] for line in pbx.asterisk.log_lines() if (match := re.search(r"Playing 'digits/(\d)", line))]
 
 

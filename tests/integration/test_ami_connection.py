@@ -1,4 +1,4 @@
-"""The connection to a real Asterisk, which is killed, frozen, cut off and made to talk too fast. Times are printed.
+"""The connection to a real Asterisk that is killed, frozen, cut off or floods us. Times are printed.
 
 Each test has an Asterisk of its own, or a proxy in between; the listener has its real pace unless the name says so.
 """
@@ -63,7 +63,7 @@ def asterisk() -> Iterator[Asterisk]:
 
 @pytest.fixture
 def report(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
-    """Prints a figure even when the test passes."""
+    """Print a figure even if the test passes."""
 
     def say(text: str) -> None:
         with capsys.disabled():
@@ -76,7 +76,7 @@ def report(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -
 async def listening(
     address: tuple[str, int], *, secret: str = SECRET, user: str = "ours", scale: float = 1.0
 ) -> AsyncIterator[tuple[AmiListener, list[Notice]]]:
-    """A listener and everything it gave; it waits `scale` times as long between connections as it would."""
+    """Yield a listener and everything it gave. `scale` stretches its waits between connections."""
 
     async def sleep(seconds: float) -> None:
         await asyncio.sleep(seconds * scale)
@@ -107,7 +107,7 @@ def gaps_in(seen: list[Notice]) -> list[Gap]:
     return [notice for notice in seen if isinstance(notice, Gap)]
 
 
-async def test_asterisk_killed_and_started_again(asterisk: Asterisk, report: Callable[[str], None]) -> None:
+async def test_a_killed_asterisk_is_noticed_and_reconnected(asterisk: Asterisk, report: Callable[[str], None]) -> None:
     async with listening(asterisk.ami_address) as (listener, seen):
         await until(lambda: listener.status.connects)
         await originate(asterisk, "wait")
@@ -129,7 +129,7 @@ async def test_asterisk_killed_and_started_again(asterisk: Asterisk, report: Cal
 
 
 async def test_a_half_open_connection_is_noticed(asterisk: Asterisk, report: Callable[[str], None]) -> None:
-    """Both ways, or only one: what we say is lost, or what Asterisk says."""
+    """In both directions, or in one."""
     await asyncio.gather(
         *(
             half_open(asterisk, report, to_client=to_client, to_server=to_server)
@@ -160,7 +160,7 @@ async def half_open(asterisk: Asterisk, report: Callable[[str], None], *, to_cli
             )
 
 
-async def test_asterisk_frozen(asterisk: Asterisk, report: Callable[[str], None]) -> None:
+async def test_a_frozen_asterisk_is_noticed_and_reconnected(asterisk: Asterisk, report: Callable[[str], None]) -> None:
     async with listening(asterisk.ami_address) as (listener, seen):
         await until(lambda: listener.status.connects)
         began_at = time.time()
@@ -181,7 +181,9 @@ async def test_asterisk_frozen(asterisk: Asterisk, report: Callable[[str], None]
 
 
 @pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])
-async def test_connection_cut(asterisk: Asterisk, report: Callable[[str], None], reset: bool) -> None:
+async def test_a_cut_connection_is_noticed_and_reconnected(
+    asterisk: Asterisk, report: Callable[[str], None], reset: bool
+) -> None:
     with Proxy(asterisk.ami_address) as proxy:
         async with listening(proxy.address) as (listener, seen):
             await until(lambda: listener.status.connects)
@@ -198,8 +200,8 @@ async def test_connection_cut(asterisk: Asterisk, report: Callable[[str], None],
             )
 
 
-async def test_a_slow_network_that_cuts_everything_to_pieces(asterisk: Asterisk) -> None:
-    """7 bytes at a time: no character of a caller's name is lost, and slow is not dead."""
+async def test_a_slow_network_loses_no_character(asterisk: Asterisk) -> None:
+    """7 bytes at a time: no character of a name is lost, and a slow connection is not closed."""
     with Proxy(asterisk.ami_address) as proxy:
         proxy.forward(delay_seconds=0.0005, chunk=7)
         async with listening(proxy.address) as (listener, seen):
@@ -216,7 +218,7 @@ async def test_a_slow_network_that_cuts_everything_to_pieces(asterisk: Asterisk)
 
 
 def refused_logins(asterisk: Asterisk) -> list[float]:
-    """When Asterisk refused a login of ours, by its own log."""
+    """Return when Asterisk refused our login, by its own log."""
     lines = [line for line in asterisk.log_lines() if "failed to authenticate as 'ours'" in line]
     stamps = [line[1:].partition("]")[0] for line in lines]
     return [datetime.strptime(stamp, "%Y-%m-%d %H:%M:%S.%f").replace(tzinfo=UTC).timestamp() for stamp in stamps]
@@ -225,7 +227,7 @@ def refused_logins(asterisk: Asterisk) -> list[float]:
 async def test_a_wrong_secret_is_tried_once_a_minute(
     asterisk: Asterisk, report: Callable[[str], None], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """One listener in real time for 20 s, then one whose waits are a thirtieth: a minute is 2 s."""
+    """One listener in real time for 20 s, then one thirty times as fast."""
     async with listening(asterisk.ami_address, secret="not-it") as (listener, seen):
         await until(lambda: listener.status.trouble)
         await asyncio.sleep(20)
@@ -248,7 +250,7 @@ EVENTS = 150_000
 
 @pytest.mark.load
 @pytest.mark.parametrize("blocked", [False, True], ids=["consumer", "whole-process"])
-async def test_two_seconds_of_standing_still_under_load(
+async def test_a_two_second_pause_loses_no_event_without_a_gap(
     asterisk: Asterisk, report: Callable[[str], None], blocked: bool
 ) -> None:
     """5,000 events/s for 30 s. When only the consumer stands still nothing is lost, and Asterisk never notices.

@@ -1,4 +1,4 @@
-"""The public page's address in the answer that turns a call away, as a real Asterisk sends it."""
+"""The address of the public page in the answer to a rejected call, as a real Asterisk sends it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def pbx() -> Iterator[ScreenedPbx]:
 
 
 @pytest.mark.parametrize("code", list(REJECTED))
-def test_the_answer_has_the_address_with_the_reference(pbx: ScreenedPbx, code: str) -> None:
+def test_a_rejected_call_gets_the_page_address_and_reference(pbx: ScreenedPbx, code: str) -> None:
     pbx.daemon.stop()
     trunk = 'channels = "PJSIP/carrier-*"\n'
     pbx.daemon.write_settings(SETTINGS.replace(trunk, f'{trunk}reject = "{code}"\n') + PUBLIC)
@@ -56,6 +56,6 @@ def test_the_answer_has_the_address_with_the_reference(pbx: ScreenedPbx, code: s
     assert uri.startswith(f"<sip:{ALICE}@")
 
 
-def test_of_the_callees_own_list_no_address_is_told(pbx: ScreenedPbx) -> None:
+def test_a_call_on_the_callees_own_list_gets_no_address(pbx: ScreenedPbx) -> None:
     result = pbx.carrier.call(CallSpec(caller=FOE, did=ALICE))
     assert "appeals.example.org" not in result.final().header("P-Asserted-Identity")

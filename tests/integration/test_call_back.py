@@ -1,4 +1,4 @@
-"""A number is called back by the helper's call file, on a real Asterisk: who answers keys the code as tones."""
+"""Call-backs through the helper's call file, on a real Asterisk: who answers keys the code as tones."""
 
 from __future__ import annotations
 
@@ -44,14 +44,14 @@ def pbx() -> Iterator[ScreenedPbx]:
 
 
 def settings_at(pbx: ScreenedPbx, settings: str = HELPER) -> str:
-    """The helper's settings for the spool and the sounds of this Asterisk."""
+    """Return the helper's settings for the spool and the sounds of this Asterisk."""
     directories = pbx.asterisk.directories
     return settings_text(directories.spool, f'{settings}sounds = "{directories.data}/sounds"\n')
 
 
 @pytest.fixture
-def door(pbx: ScreenedPbx, tmp_path: Path) -> Iterator[Path]:
-    """The helper's socket, before the spool of this Asterisk."""
+def helper_socket(pbx: ScreenedPbx, tmp_path: Path) -> Iterator[Path]:
+    """The socket of a helper for the spool of this Asterisk."""
     spool = pbx.asterisk.directories.spool
     wait_until(lambda: (spool / "outgoing").is_dir(), "Asterisk's spool")
     with helper_process(tmp_path, settings_at(pbx)) as door:
@@ -61,13 +61,13 @@ def door(pbx: ScreenedPbx, tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def owner(pbx: ScreenedPbx) -> Iterator[Phone]:
-    """Whoever has the number, at the far end of the trunk."""
+    """The phone of the number's owner, at the far end of the trunk."""
     with Phone(pbx.asterisk, "carrier", Answering(), echo=False) as phone:
         yield phone
 
 
-def appealed(db: sqlite3.Connection, number: str, reference: str) -> str:
-    """An appeal that is to be proven by the code RIGHT in the call of TICKET."""
+def file_appeal(db: sqlite3.Connection, number: str, reference: str) -> str:
+    """File an appeal that the code RIGHT proves in the call of TICKET."""
     appeal = Appeal(
         reference=reference, number=number, name="Carol", contact="carol@example.com", opened_at=time.time()
     )
@@ -90,7 +90,7 @@ def heard_since(pbx: ScreenedPbx, logged: int) -> list[str]:
 
 
 def keying(pbx: ScreenedPbx, owner: Phone, logged: int, *codes: str) -> list[str]:
-    """Each code after its question; the prompts that were heard until the call was over. `logged`: lines before it."""
+    """Key each code after its question, and return the prompts until the call ended. `logged`: lines before it."""
     for count, code in enumerate(codes, start=1):
         wait_until(lambda count=count: len(heard_since(pbx, logged)) > count, "being asked")  # type: ignore[misc]
         owner.press(code)
@@ -106,10 +106,10 @@ def keying(pbx: ScreenedPbx, owner: Phone, logged: int, *codes: str) -> list[str
         pytest.param(OWNERS[6], "AP000016", "Local/{number}@from-internal", id="own-dialplan"),
     ],
 )
-def test_who_answers_proves_the_number(
+def test_keying_the_code_in_the_call_back_proves_the_number(
     pbx: ScreenedPbx, db: sqlite3.Connection, tmp_path: Path, owner: Phone, number: str, reference: str, channel: str
 ) -> None:
-    appealed(db, number, reference)
+    file_appeal(db, number, reference)
     logged = len(pbx.asterisk.log_lines())
     settings = HELPER.replace("PJSIP/{number}@carrier", channel)
     with helper_process(tmp_path, settings_at(pbx, settings)) as door:
@@ -124,10 +124,12 @@ def test_who_answers_proves_the_number(
     assert [row.what for row in audit_rows(db, number)] == ["appeal prove"] * 2
 
 
-def test_three_wrong_codes_end_the_call(pbx: ScreenedPbx, db: sqlite3.Connection, door: Path, owner: Phone) -> None:
-    reference = appealed(db, OWNERS[1], "AP000011")
+def test_three_wrong_codes_end_the_call(
+    pbx: ScreenedPbx, db: sqlite3.Connection, helper_socket: Path, owner: Phone
+) -> None:
+    reference = file_appeal(db, OWNERS[1], "AP000011")
     logged = len(pbx.asterisk.log_lines())
-    assert ask(door, OWNERS[1], TICKET) == "called"
+    assert ask(helper_socket, OWNERS[1], TICKET) == "called"
     owner.wait_for_invite()
     heard = keying(pbx, owner, logged, WRONG, WRONG, WRONG)
     assert heard == ["proof-hello", "proof-ask", *["proof-wrong"] * 2, "proof-sorry", "caller-goodbye"]
@@ -135,9 +137,9 @@ def test_three_wrong_codes_end_the_call(pbx: ScreenedPbx, db: sqlite3.Connection
     assert identity_of(db, OWNERS[1]) is None
 
 
-def test_who_calls_in_with_that_code_proves_nothing(pbx: ScreenedPbx, db: sqlite3.Connection) -> None:
-    """Whoever filed the appeal has the code, and may show the number: without our own call it is no proof."""
-    reference = appealed(db, OWNERS[2], "AP000012")
+def test_calling_in_with_a_call_back_code_proves_nothing(pbx: ScreenedPbx, db: sqlite3.Connection) -> None:
+    """Whoever filed the appeal has the code and can forge the number, so only our own call is proof."""
+    reference = file_appeal(db, OWNERS[2], "AP000012")
     logged = len(pbx.asterisk.log_lines())
     with pbx.carrier.start(CallSpec(caller=OWNERS[2], did=PROVING, hang_up_after=None, timeout=60.0)) as call:
         for count in (1, 2, 3):
@@ -148,11 +150,11 @@ def test_who_calls_in_with_that_code_proves_nothing(pbx: ScreenedPbx, db: sqlite
     assert state_of(db, reference) == (AppealState.OPEN, False)
 
 
-def test_the_call_ends_when_what_is_paid_for_is_over(
+def test_the_call_back_ends_at_its_time_limit(
     pbx: ScreenedPbx, db: sqlite3.Connection, tmp_path: Path, owner: Phone
 ) -> None:
-    """Somebody answers and says nothing: Asterisk hangs up in the middle of a question, after 20 s."""
-    reference, settings = appealed(db, OWNERS[3], "AP000013"), HELPER.replace("= 120", "= 20")
+    """The owner answers and says nothing. Asterisk hangs up during a question, after 20 s."""
+    reference, settings = file_appeal(db, OWNERS[3], "AP000013"), HELPER.replace("= 120", "= 20")
     install_prompts(pbx, {"proof-ask": 40.0})
     with helper_process(tmp_path, settings_at(pbx, settings)) as door:
         assert ask(door, OWNERS[3], TICKET) == "called"
@@ -163,12 +165,12 @@ def test_the_call_ends_when_what_is_paid_for_is_over(
     assert state_of(db, reference) == (AppealState.OPEN, False)
 
 
-def test_while_the_daemon_is_frozen_nothing_is_proven(
-    pbx: ScreenedPbx, db: sqlite3.Connection, door: Path, owner: Phone
+def test_a_frozen_daemon_proves_no_number(
+    pbx: ScreenedPbx, db: sqlite3.Connection, helper_socket: Path, owner: Phone
 ) -> None:
-    reference = appealed(db, OWNERS[4], "AP000014")
+    reference = file_appeal(db, OWNERS[4], "AP000014")
     logged = len(pbx.asterisk.log_lines())
-    assert ask(door, OWNERS[4], TICKET) == "called"
+    assert ask(helper_socket, OWNERS[4], TICKET) == "called"
     owner.wait_for_invite()
     pbx.daemon.freeze()
     try:
@@ -179,17 +181,17 @@ def test_while_the_daemon_is_frozen_nothing_is_proven(
     assert state_of(db, reference)[1] is False
 
 
-def test_a_number_that_does_not_answer_is_called_once(pbx: ScreenedPbx, door: Path) -> None:
+def test_a_busy_number_is_called_back_once(pbx: ScreenedPbx, helper_socket: Path) -> None:
     with Phone(pbx.asterisk, "carrier", Answering.busy()) as engaged:
-        assert ask(door, OWNERS[5], TICKET) == "called"
+        assert ask(helper_socket, OWNERS[5], TICKET) == "called"
         engaged.wait_for_invite()
         wait_until(lambda: call_files(pbx.asterisk.directories.spool) == [], "the file to go")
         pbx.asterisk.wait_until_idle()
         assert len(engaged.invites()) == 1
 
 
-def test_fraud_dials_nobody(pbx: ScreenedPbx, door: Path, owner: Phone) -> None:
+def test_numbers_used_for_fraud_are_not_called_back(pbx: ScreenedPbx, helper_socket: Path, owner: Phone) -> None:
     fraud = ["+19005551234", "+18095551234", "+18765551234", "+12129761234", "+449061234567", "+881612345678"]
-    assert "called" not in {ask(door, number, TICKET) for number in fraud}
+    assert "called" not in {ask(helper_socket, number, TICKET) for number in fraud}
     assert call_files(pbx.asterisk.directories.spool) == []
     assert owner.invites() == []

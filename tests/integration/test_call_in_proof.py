@@ -1,4 +1,4 @@
-"""Proof of control by calling in, on a real Asterisk: the code as tones, in a challenge and at a number of its own."""
+"""Proof of control by calling in, on a real Asterisk: the code as tones, in a challenge and at its own extension."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def alice(pbx: ScreenedPbx) -> Iterator[Phone]:
         yield phone
 
 
-def code_made(db: sqlite3.Connection, number: str, name: str = "Lift 3") -> None:
-    """A code as `callsieve identity code` makes one, but known to the test."""
+def make_code(db: sqlite3.Connection, number: str, name: str = "Lift 3") -> None:
+    """Make a code as `callsieve identity code` does, but known to the test."""
     with transaction(db):
         keep_code(db, number, number, RIGHT, time.time(), name)
 
 
-def test_a_challenged_machine_keys_its_code_and_rings(pbx: ScreenedPbx, db: sqlite3.Connection, alice: Phone) -> None:
-    code_made(db, LIFTS[0])
+def test_a_challenged_caller_keys_a_code_and_rings(pbx: ScreenedPbx, db: sqlite3.Connection, alice: Phone) -> None:
+    make_code(db, LIFTS[0])
     began, before = time.time(), len(heard_digits(pbx))
     with pbx.carrier.start(CallSpec(caller=LIFTS[0], did=ALICE, hang_up_after=None)) as call:
         wait_until(lambda: len(heard_digits(pbx)) > before, "the question")
@@ -67,8 +67,8 @@ def test_a_challenged_machine_keys_its_code_and_rings(pbx: ScreenedPbx, db: sqli
     assert code_of(db, LIFTS[0]) is None, "used up"
 
 
-def test_who_is_asked_for_a_name_may_key_it_too(pbx: ScreenedPbx, db: sqlite3.Connection, alice: Phone) -> None:
-    code_made(db, BY_NAME)
+def test_a_caller_asked_for_a_name_can_key_the_code(pbx: ScreenedPbx, db: sqlite3.Connection, alice: Phone) -> None:
+    make_code(db, BY_NAME)
     before = played(pbx).count("screening-ask")
     with pbx.carrier.start(CallSpec(caller=BY_NAME, did=ALICE, hang_up_after=None)) as call:
         wait_until(lambda: played(pbx).count("screening-ask") > before, "the question")
@@ -79,8 +79,8 @@ def test_who_is_asked_for_a_name_may_key_it_too(pbx: ScreenedPbx, db: sqlite3.Co
     assert identity_of(db, BY_NAME) is not None
 
 
-def test_a_wrong_code_is_a_wrong_key(pbx: ScreenedPbx, db: sqlite3.Connection, alice: Phone) -> None:
-    code_made(db, LIFTS[1])
+def test_a_wrong_code_fails_the_challenge(pbx: ScreenedPbx, db: sqlite3.Connection, alice: Phone) -> None:
+    make_code(db, LIFTS[1])
     before = len(heard_digits(pbx))
     with pbx.carrier.start(CallSpec(caller=LIFTS[1], did=ALICE, hang_up_after=4.0)) as call:
         wait_until(lambda: len(heard_digits(pbx)) > before, "the question")
@@ -95,8 +95,8 @@ def test_a_wrong_code_is_a_wrong_key(pbx: ScreenedPbx, db: sqlite3.Connection, a
     assert kept.tries == 1
 
 
-def proving(pbx: ScreenedPbx, caller: str, *keys: str, **more: object) -> list[str]:
-    """A call to the number where codes are keyed: which of Asterisk's sounds were heard."""
+def call_proof_extension(pbx: ScreenedPbx, caller: str, *keys: str, **more: object) -> list[str]:
+    """Call the extension where codes are keyed, and return which of Asterisk's sounds were heard."""
     logged = len(pbx.asterisk.log_lines())
     spec = CallSpec(caller=caller, did=PROVING, hang_up_after=None, timeout=60.0, **more)  # type: ignore[arg-type]
 
@@ -113,9 +113,9 @@ def proving(pbx: ScreenedPbx, caller: str, *keys: str, **more: object) -> list[s
     return heard()
 
 
-def test_a_number_of_its_own_takes_the_code(pbx: ScreenedPbx, db: sqlite3.Connection, alice: Phone) -> None:
-    code_made(db, LIFTS[2], "")
-    assert proving(pbx, LIFTS[2], WRONG, RIGHT) == [
+def test_the_proof_extension_takes_the_code(pbx: ScreenedPbx, db: sqlite3.Connection, alice: Phone) -> None:
+    make_code(db, LIFTS[2], "")
+    assert call_proof_extension(pbx, LIFTS[2], WRONG, RIGHT) == [
         "agent-pass",
         "auth-incorrect",
         "auth-thankyou",
@@ -128,27 +128,27 @@ def test_a_number_of_its_own_takes_the_code(pbx: ScreenedPbx, db: sqlite3.Connec
     assert len(alice.invites()) == 1, "a proof counts as a challenge that was passed"
 
 
-def test_a_code_is_used_once_and_of_its_number_only(pbx: ScreenedPbx, db: sqlite3.Connection) -> None:
-    code_made(db, LIFTS[3])
+def test_a_code_is_valid_once_and_only_for_its_number(pbx: ScreenedPbx, db: sqlite3.Connection) -> None:
+    make_code(db, LIFTS[3])
     refused = ["agent-pass", *["auth-incorrect"] * 2, "im-sorry", "callsieve/caller-goodbye"]
-    assert proving(pbx, LIFTS[4], *[RIGHT] * 3) == refused
-    assert proving(pbx, LIFTS[3], RIGHT)[1] == "auth-thankyou"
-    assert proving(pbx, LIFTS[3], *[RIGHT] * 3) == refused
+    assert call_proof_extension(pbx, LIFTS[4], *[RIGHT] * 3) == refused
+    assert call_proof_extension(pbx, LIFTS[3], RIGHT)[1] == "auth-thankyou"
+    assert call_proof_extension(pbx, LIFTS[3], *[RIGHT] * 3) == refused
     assert [row.number for row in audit_rows(db) if row.number in LIFTS[3:5]] == [LIFTS[3]]
     assert identity_of(db, LIFTS[4]) is None
 
 
-def test_who_guesses_five_times_has_spent_the_code(pbx: ScreenedPbx, db: sqlite3.Connection) -> None:
-    code_made(db, LIFTS[5])
+def test_five_wrong_guesses_spend_the_code(pbx: ScreenedPbx, db: sqlite3.Connection) -> None:
+    make_code(db, LIFTS[5])
     for _ in range(2):
-        proving(pbx, LIFTS[5], *[WRONG] * 3)
+        call_proof_extension(pbx, LIFTS[5], *[WRONG] * 3)
     assert len(audit_rows(db, LIFTS[5])) == CODE_TRIES
-    assert "auth-thankyou" not in proving(pbx, LIFTS[5], *[RIGHT] * 3)
+    assert "auth-thankyou" not in call_proof_extension(pbx, LIFTS[5], *[RIGHT] * 3)
     assert identity_of(db, LIFTS[5]) is None
 
 
-def test_while_the_daemon_is_frozen_no_code_is_right(pbx: ScreenedPbx, db: sqlite3.Connection) -> None:
-    code_made(db, LIFTS[6])
+def test_a_frozen_daemon_accepts_no_code(pbx: ScreenedPbx, db: sqlite3.Connection) -> None:
+    make_code(db, LIFTS[6])
     logged = len(pbx.asterisk.log_lines())
     with pbx.carrier.start(CallSpec(caller=LIFTS[6], did=PROVING, hang_up_after=None, timeout=60.0)) as call:
         wait_until(
@@ -163,7 +163,7 @@ def test_while_the_daemon_is_frozen_no_code_is_right(pbx: ScreenedPbx, db: sqlit
         call.close()
 
 
-def test_a_code_of_the_public_page_is_noted_in_an_unsigned_call(pbx: ScreenedPbx, db: sqlite3.Connection) -> None:
+def test_a_public_page_code_in_an_unsigned_call_proves_nothing(pbx: ScreenedPbx, db: sqlite3.Connection) -> None:
     appeal = Appeal(
         reference="AP000001", number=LIFTS[8], name="Lift Ltd", contact="lift@example.com", opened_at=time.time()
     )
@@ -171,7 +171,7 @@ def test_a_code_of_the_public_page_is_noted_in_an_unsigned_call(pbx: ScreenedPbx
         open_appeal(db, appeal)
         add_public_appeal(db, appeal.reference, "link", time.time())
         keep_code(db, shown_code(appeal.reference), appeal.number, RIGHT, time.time())
-    assert proving(pbx, LIFTS[8], RIGHT)[1] == "auth-thankyou"
+    assert call_proof_extension(pbx, LIFTS[8], RIGHT)[1] == "auth-thankyou"
     assert called_in_at(db, appeal.reference) is not None
     filed = appeal_of(db, appeal.reference)
     assert filed is not None

@@ -1,4 +1,4 @@
-"""After an IVR on a real Asterisk: [callsieve-callee], once it is known who the call is for."""
+"""After an IVR on a real Asterisk: [callsieve-callee], once the callee is known."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.integration.office import ALICES_FOE, fill
 from tests.waiting import wait_until
 
 IVR, UNSCREENED, QUEUE, HUNT = (f"+442071838{n}" for n in (759, 758, 757, 756))
-# The IVR itself, a queue that calls through Local channels, and one who asks for 202 when 201 does not pick up.
+# The IVR, a queue that calls through Local channels, and a caller who asks for 202 when 201 does not answer.
 OFFICE = EXTENSIONS.replace(
     "[spam-box]",
     f"""exten => {IVR},1,Gosub(callsieve-callee,s,1(PJSIP/201))
@@ -52,25 +52,25 @@ def alice(pbx: ScreenedPbx) -> Iterator[Phone]:
 
 
 @pytest.mark.parametrize("did", [IVR, QUEUE])
-def test_whom_the_callee_blocks_is_turned_away(pbx: ScreenedPbx, alice: Phone, did: str) -> None:
+def test_a_caller_blocked_by_the_callee_is_stopped(pbx: ScreenedPbx, alice: Phone, did: str) -> None:
     assert pbx.carrier.call(CallSpec(caller=ALICES_FOE, did=did)).code != 200
     assert alice.invites() == []
 
 
 @pytest.mark.parametrize("did", [IVR, QUEUE])
-def test_an_emergency_call_back_gets_to_the_person(pbx: ScreenedPbx, alice: Phone, did: str) -> None:
+def test_an_emergency_call_back_reaches_the_callee(pbx: ScreenedPbx, alice: Phone, did: str) -> None:
     spec = CallSpec(caller=ALICES_FOE, did=did, headers={"Priority": "psap-callback"})
     assert pbx.trusted.call(spec).code == 200
     assert len(alice.invites()) == 1
 
 
-def test_an_unscreened_line_stays_so_after_an_ivr(pbx: ScreenedPbx, alice: Phone) -> None:
+def test_an_unscreened_line_stays_unscreened_after_an_ivr(pbx: ScreenedPbx, alice: Phone) -> None:
     assert pbx.carrier.call(CallSpec(caller=ALICES_FOE, did=UNSCREENED)).code == 200
     assert len(alice.invites()) == 1
 
 
 @pytest.mark.parametrize("frozen", [False, True], ids=["is-asked", "is-frozen"])
-def test_what_was_said_of_one_person_does_not_hold_for_the_next(pbx: ScreenedPbx, frozen: bool) -> None:
+def test_a_decision_for_one_callee_does_not_apply_to_the_next(pbx: ScreenedPbx, frozen: bool) -> None:
     spec = CallSpec(caller=SUSPECT, name="Joe", did=HUNT)
     with (
         Phone(pbx.asterisk, "201", Answering.never()) as alice,

@@ -1,4 +1,4 @@
-"""What else a caller meets on a real Asterisk: being asked for a hidden number, and hearing how to appeal.
+"""On a real Asterisk: withheld callers are asked for a number, and stopped ones hear how to appeal.
 
 And who never meets any of it: emergency callers, and those who call back after an emergency call.
 """
@@ -64,7 +64,7 @@ def pbx() -> Iterator[ScreenedPbx]:
 
 @pytest.fixture(autouse=True)
 def _nothing_left(pbx: ScreenedPbx) -> Iterator[None]:
-    """After each test: no channel is left after 5 s, and Asterisk has complained of nothing."""
+    """Check after each test that no channel is left after 5 s, and that Asterisk logged no warning."""
     complaints = len(pbx.asterisk.warnings())
     yield
     pbx.asterisk.wait_until_idle(5.0)
@@ -88,7 +88,7 @@ def hidden(**more: object) -> CallSpec:
     return CallSpec(caller=f"+1{CARRIERS_NUMBER}", privacy=True, did=ALICE, hang_up_after=None, timeout=40.0, **more)  # type: ignore[arg-type]
 
 
-def test_a_number_entered_by_who_hides_is_shown_not_believed(pbx: ScreenedPbx) -> None:
+def test_a_claimed_number_is_shown_but_decides_nothing(pbx: ScreenedPbx) -> None:
     before = len(played(pbx))
     with Phone(pbx.asterisk, "201", Answering(hang_up_after=1.0)) as alice, pbx.carrier.start(hidden()) as call:
         wait_until(lambda: "withheld-ask" in heard_since(pbx, before), "being asked")
@@ -109,7 +109,7 @@ def test_a_number_entered_by_who_hides_is_shown_not_believed(pbx: ScreenedPbx) -
     assert told == {"personal_entry"}, "only the allowlist entry of the number that he claims, which opened nothing"
 
 
-def test_the_number_that_was_claimed_cannot_be_marked(pbx: ScreenedPbx) -> None:
+def test_a_claimed_number_cannot_be_marked(pbx: ScreenedPbx) -> None:
     before = len(played(pbx))
     with Phone(pbx.asterisk, "201", Answering(hang_up_after=1.5)) as alice, pbx.carrier.start(hidden()) as call:
         wait_until(lambda: "withheld-ask" in heard_since(pbx, before), "being asked")
@@ -121,7 +121,7 @@ def test_the_number_that_was_claimed_cannot_be_marked(pbx: ScreenedPbx) -> None:
 
 
 @pytest.mark.parametrize("keys", ["123#", "", "*#", "**********#"])
-def test_who_enters_no_number_twice_ends_in_voicemail(pbx: ScreenedPbx, alice: Phone, keys: str) -> None:
+def test_a_withheld_caller_without_a_claim_ends_in_voicemail(pbx: ScreenedPbx, alice: Phone, keys: str) -> None:
     before = len(played(pbx))
     with pbx.carrier.start(hidden()) as call:
         for asked in ("withheld-ask", "withheld-again"):
@@ -132,7 +132,7 @@ def test_who_enters_no_number_twice_ends_in_voicemail(pbx: ScreenedPbx, alice: P
     assert alice.invites() == []
 
 
-def test_a_number_of_twenty_digits_is_cut_and_nothing_breaks(pbx: ScreenedPbx) -> None:
+def test_a_claim_of_twenty_digits_is_cut(pbx: ScreenedPbx) -> None:
     before = len(played(pbx))
     with Phone(pbx.asterisk, "201", Answering(hang_up_after=0.5)) as alice, pbx.carrier.start(hidden()) as call:
         wait_until(lambda: "withheld-ask" in heard_since(pbx, before), "being asked")
@@ -142,13 +142,13 @@ def test_a_number_of_twenty_digits_is_cut_and_nothing_breaks(pbx: ScreenedPbx) -
 
 
 @pytest.mark.parametrize("after", [0.3, 1.0, 2.5, 7.0])
-def test_who_hides_hangs_up_while_asked(pbx: ScreenedPbx, alice: Phone, after: float) -> None:
+def test_a_withheld_caller_can_hang_up_while_asked(pbx: ScreenedPbx, alice: Phone, after: float) -> None:
     result = pbx.carrier.call(replace(hidden(), hang_up_after=after))
     assert (result.bye_from, alice.invites()) == ("caller", [])
 
 
 @pytest.mark.parametrize("after", [0.5, 2.0])
-def test_who_hides_hangs_up_while_the_number_is_read_back(pbx: ScreenedPbx, alice: Phone, after: float) -> None:
+def test_a_withheld_caller_can_hang_up_during_the_read_back(pbx: ScreenedPbx, alice: Phone, after: float) -> None:
     result = pbx.carrier.call(replace(hidden(), hang_up_after=after, dtmf=f"{CLAIM}#", dtmf_after=1.5))
     assert (result.bye_from, alice.invites()) == ("caller", [])
 
@@ -165,7 +165,7 @@ def test_a_rejected_caller_hears_the_reference_unbilled(pbx: ScreenedPbx, alice:
     assert heard_since(pbx, before) == ["appeal-how", *reference_keys(reference), "appeal-address"]
 
 
-def test_a_routed_caller_hears_it_before_the_tone(pbx: ScreenedPbx, alice: Phone) -> None:
+def test_a_routed_caller_hears_the_reference_before_the_tone(pbx: ScreenedPbx, alice: Phone) -> None:
     before, caller = len(played(pbx)), NUMBERS["route"][0]
     with pbx.carrier.start(CallSpec(caller=caller, did=ALICE, hang_up_after=None)) as call:
         wait_until(lambda: "caller-message" in heard_since(pbx, before), "the message", 30.0)
@@ -176,7 +176,7 @@ def test_a_routed_caller_hears_it_before_the_tone(pbx: ScreenedPbx, alice: Phone
     assert alice.invites() == []
 
 
-def test_who_fails_a_challenge_hears_it_too(pbx: ScreenedPbx, alice: Phone) -> None:
+def test_a_caller_who_fails_a_challenge_hears_the_reference(pbx: ScreenedPbx, alice: Phone) -> None:
     before = len(played(pbx))
     with pbx.carrier.start(CallSpec(caller=CHALLENGED, did=ALICE, hang_up_after=None, timeout=40.0)) as call:
         wait_until(lambda: "caller-message" in heard_since(pbx, before), "voicemail", 25.0)
@@ -184,13 +184,13 @@ def test_who_fails_a_challenge_hears_it_too(pbx: ScreenedPbx, alice: Phone) -> N
     assert "appeal-how" in heard_since(pbx, before)
 
 
-def test_of_the_callees_own_list_nobody_is_told(pbx: ScreenedPbx, alice: Phone) -> None:
+def test_a_caller_on_the_callees_own_list_hears_no_reference(pbx: ScreenedPbx, alice: Phone) -> None:
     before = len(played(pbx))
     result = pbx.carrier.call(CallSpec(caller=FOE, did=ALICE))
     assert (result.code, heard_since(pbx, before), alice.invites()) == (603, [], [])
 
 
-def test_without_its_prompts_a_call_is_rejected_at_once(pbx: ScreenedPbx, alice: Phone) -> None:
+def test_without_prompts_a_call_is_rejected_at_once(pbx: ScreenedPbx, alice: Phone) -> None:
     prompt = pbx.asterisk.directories.sounds / "callsieve" / "appeal-how.wav"
     prompt.rename(prompt.with_suffix(".away"))
     try:
@@ -200,8 +200,8 @@ def test_without_its_prompts_a_call_is_rejected_at_once(pbx: ScreenedPbx, alice:
     assert (result.code, result.early_media) == (603, False)
 
 
-def test_only_ten_callers_hear_it_at_once(pbx: ScreenedPbx, alice: Phone) -> None:
-    """More than that is an attack, and each would hold a channel of the trunk."""
+def test_only_ten_callers_hear_the_reference_at_once(pbx: ScreenedPbx, alice: Phone) -> None:
+    """More would be an attack, and each holds a channel of the trunk."""
     install_prompts(pbx, {"appeal-how": 5.0})
     before = len(played(pbx))
     calls = [pbx.carrier.start(CallSpec(caller=NUMBERS["reject"][n % 10], did=ALICE)) for n in range(14)]
@@ -214,7 +214,7 @@ def test_only_ten_callers_hear_it_at_once(pbx: ScreenedPbx, alice: Phone) -> Non
 
 
 @pytest.mark.parametrize(("after", "number"), [(0.3, 5), (0.9, 6), (2.0, 7)])
-def test_a_caller_who_gives_up_while_it_is_said(pbx: ScreenedPbx, alice: Phone, after: float, number: int) -> None:
+def test_a_caller_can_hang_up_during_the_reference(pbx: ScreenedPbx, alice: Phone, after: float, number: int) -> None:
     result = pbx.carrier.call(CallSpec(caller=NUMBERS["reject"][number], did=ALICE, cancel_after=after))
     assert result.code in (487, 603)
     assert alice.invites() == []
@@ -223,16 +223,14 @@ def test_a_caller_who_gives_up_while_it_is_said(pbx: ScreenedPbx, alice: Phone, 
 # Emergency callers meet none of it. The last test opens the window, so it stays the last.
 
 
-def test_an_emergency_number_meets_nothing(pbx: ScreenedPbx, alice: Phone) -> None:
+def test_an_emergency_number_rings_without_prompts(pbx: ScreenedPbx, alice: Phone) -> None:
     before = len(played(pbx))
     result = pbx.carrier.call(CallSpec(caller="911", did=ALICE))
     assert (result.code, heard_since(pbx, before), len(alice.invites())) == (200, [], 1)
 
 
 @pytest.mark.parametrize("number", [pytest.param(8, id="shown"), pytest.param(None, id="hidden")])
-def test_a_call_back_that_a_trusted_trunk_vouches_for_passes(
-    pbx: ScreenedPbx, alice: Phone, number: int | None
-) -> None:
+def test_an_emergency_call_back_on_a_trusted_trunk_rings(pbx: ScreenedPbx, alice: Phone, number: int | None) -> None:
     before = len(played(pbx))
     caller = NUMBERS["reject"][number] if number is not None else None
     headers = {"Priority": "psap-callback"}
@@ -240,7 +238,7 @@ def test_a_call_back_that_a_trusted_trunk_vouches_for_passes(
     assert (result.code, heard_since(pbx, before), len(alice.invites())) == (200, [], 1)
 
 
-def test_after_an_emergency_call_nobody_meets_anything(pbx: ScreenedPbx, alice: Phone) -> None:
+def test_after_an_emergency_call_every_caller_rings(pbx: ScreenedPbx, alice: Phone) -> None:
     with Phone(pbx.asterisk, "202") as phone:
         phone.dial("112").result()
         before = len(played(pbx))

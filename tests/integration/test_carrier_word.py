@@ -1,4 +1,4 @@
-"""What a carrier says of callers it has checked, in each form that SIP has for it, through a real Asterisk."""
+"""The carrier's check of a caller, in each form that SIP has for it, through a real Asterisk."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def pbx() -> Iterator[ScreenedPbx]:
 
 
 def decide(pbx: ScreenedPbx, spec: CallSpec, caller: str, trunk: str = "checks") -> DecisionRecord:
-    """The decision on a call, which must reach the phone."""
+    """Return the decision on a call, which must reach the phone."""
     with Phone(pbx.asterisk, "201") as phone:
         carrier = pbx.trusted if trunk == "checks" else pbx.carrier
         assert carrier.call(spec).code == 200
@@ -116,13 +116,13 @@ FORMS = [from_user, from_uri, from_tel, asserted_user, asserted_uri, asserted_te
         ("No-TN-Validation", "default"),
     ],
 )
-def test_each_form_of_verstat(pbx: ScreenedPbx, form: object, word: str, rule: str) -> None:
+def test_verstat_is_read_in_each_sip_form(pbx: ScreenedPbx, form: object, word: str, rule: str) -> None:
     caller = next(CALLERS)
     assert callable(form)
     assert decide(pbx, form(caller, word), caller).rule == rule
 
 
-def test_verstat_counts_only_where_the_settings_say_so(pbx: ScreenedPbx) -> None:
+def test_verstat_counts_only_if_the_settings_trust_it(pbx: ScreenedPbx) -> None:
     caller = next(CALLERS)
     assert decide(pbx, from_user(caller, "TN-Validation-Failed"), caller, "carrier").rule == "default"
 
@@ -141,8 +141,8 @@ PASSED = "verstat=TN-Validation-Passed-A"
         '"${{SHELL(id)}}" <sip:{number}@h>',
     ],
 )
-def test_what_a_caller_writes_is_not_the_carriers_word(pbx: ScreenedPbx, value: str) -> None:
-    """In a display name, in a parameter, or of another number than the one that From shows."""
+def test_verstat_forged_by_the_caller_is_ignored(pbx: ScreenedPbx, value: str) -> None:
+    """In a display name, in a parameter, or for another number than that of From."""
     caller = next(CALLERS)
     asserted_number = "+12015550999" if "+12015550999" in value else caller
     spec = asserted(value.format(number=caller, passed=PASSED), caller)
@@ -151,16 +151,16 @@ def test_what_a_caller_writes_is_not_the_carriers_word(pbx: ScreenedPbx, value: 
 
 
 @pytest.mark.parametrize("name", ["x):9", "):0:0", "(", "<", "a,b;c"])
-def test_no_name_hides_what_the_carrier_says(pbx: ScreenedPbx, name: str) -> None:
-    """As `):9` would, in the name of a dialplan function with the name in its brackets."""
+def test_no_display_name_hides_verstat(pbx: ScreenedPbx, name: str) -> None:
+    """As `):9` would inside the brackets of a dialplan function."""
     caller = next(CALLERS)
     spec = asserted(f'"{name}" <sip:{caller};verstat=TN-Validation-Failed@carrier.example>', caller)
     assert decide(pbx, spec, caller).rule == "forged"
 
 
 @pytest.fixture(scope="module")
-def others() -> Iterator[ScreenedPbx]:
-    """One carrier with a header of its own, and one whose P-Asserted-Identity Asterisk is told to leave alone."""
+def other_carriers() -> Iterator[ScreenedPbx]:
+    """One carrier with its own header, and one whose P-Asserted-Identity Asterisk ignores."""
     both = CHECKS.replace('channels = "PJSIP/carrier-*"\n', 'channels = "PJSIP/carrier-*"\nverstat = true\n')
     pjsip = "[carrier2](+)\nset_var = CALLSIEVE_VERSTAT_HEADER=X-Twilio-VerStat\n"
     pjsip += "[carrier](+)\ntrust_id_inbound = no\n"
@@ -178,17 +178,21 @@ def others() -> Iterator[ScreenedPbx]:
         ({}, AuthClass.UNKNOWN),
     ],
 )
-def test_a_header_of_the_carriers_own(others: ScreenedPbx, headers: dict[str, str], auth_class: AuthClass) -> None:
+def test_a_carriers_own_header_sets_the_auth_class(
+    other_carriers: ScreenedPbx, headers: dict[str, str], auth_class: AuthClass
+) -> None:
     caller = next(CALLERS)
-    assert decide(others, CallSpec(caller=caller, did=ALICE, headers=headers), caller).auth_class is auth_class
+    assert decide(other_carriers, CallSpec(caller=caller, did=ALICE, headers=headers), caller).auth_class is auth_class
 
 
 @pytest.mark.parametrize(("is_same", "auth_class"), [(True, AuthClass.AUTHENTICATED), (False, AuthClass.UNKNOWN)])
-def test_who_asserts_one_number_and_shows_another(others: ScreenedPbx, is_same: bool, auth_class: AuthClass) -> None:
-    """Where the number comes from From, the word about the asserted one is no word about it."""
+def test_verstat_of_another_number_than_the_shown_one_is_ignored(
+    other_carriers: ScreenedPbx, is_same: bool, auth_class: AuthClass
+) -> None:
+    """If the number comes from From, a check of the asserted number does not count."""
     caller = next(CALLERS)
     told = f"<sip:{caller if is_same else next(CALLERS)};{PASSED}@carrier.example>"
-    assert decide(others, asserted(told, caller), caller, "carrier").auth_class is auth_class
+    assert decide(other_carriers, asserted(told, caller), caller, "carrier").auth_class is auth_class
 
 
 @pytest.mark.parametrize(
@@ -201,7 +205,7 @@ def test_who_asserts_one_number_and_shows_another(others: ScreenedPbx, is_same: 
         ("Big SALE today", "carrier", "named"),
     ],
 )
-def test_the_name_that_comes_with_a_call(pbx: ScreenedPbx, name: str, trunk: str, rule: str) -> None:
+def test_the_display_name_selects_a_rule(pbx: ScreenedPbx, name: str, trunk: str, rule: str) -> None:
     caller = next(CALLERS)
     assert decide(pbx, CallSpec(caller=caller, name=name, did=ALICE), caller, trunk).rule == rule
 
@@ -218,7 +222,7 @@ ONE, TWO = "<sip:+442071838751@h>;reason=unconditional", '"Desk <2>" <sip:+44207
         pytest.param({"Diversion": f"{TWO},{ONE}"}, id="with-a-name-first"),
     ],
 )
-def test_a_call_that_was_sent_on_once_or_more(pbx: ScreenedPbx, headers: dict[str, str]) -> None:
+def test_a_diverted_call_is_recognised(pbx: ScreenedPbx, headers: dict[str, str]) -> None:
     caller = next(CALLERS)
     assert decide(pbx, CallSpec(caller=caller, did=ALICE, headers=headers), caller).rule == "diverted"
 
@@ -227,10 +231,12 @@ def test_a_call_that_was_sent_on_once_or_more(pbx: ScreenedPbx, headers: dict[st
     ("headers", "expected"),
     [
         pytest.param({"Remote-Party-ID": "<sip:{number}@h>;party=calling;privacy=off"}, True, id="remote-party-id"),
-        pytest.param({"P-Preferred-Identity": "<sip:{number}@h>"}, False, id="preferred-is-a-wish"),
+        pytest.param({"P-Preferred-Identity": "<sip:{number}@h>"}, False, id="preferred-identity-is-ignored"),
     ],
 )
-def test_where_a_number_is_taken_from(pbx: ScreenedPbx, headers: dict[str, str], expected: bool) -> None:
+def test_the_callers_number_comes_from_the_expected_header(
+    pbx: ScreenedPbx, headers: dict[str, str], expected: bool
+) -> None:
     caller = next(CALLERS)
     filled = {name: value.format(number=caller) for name, value in headers.items()}
     with Phone(pbx.asterisk, "201"):
@@ -239,8 +245,8 @@ def test_where_a_number_is_taken_from(pbx: ScreenedPbx, headers: dict[str, str],
     assert (shown.caller == caller) is expected
 
 
-def test_the_doctor_is_told_how_many_calls_came_with_it(pbx: ScreenedPbx) -> None:
-    """Of the trunk that checks; of the other nobody counts."""
+def test_the_doctor_counts_calls_with_verstat(pbx: ScreenedPbx) -> None:
+    """Only on the trunk that checks."""
     for word in ("No-TN-Validation", "TN-Validation-Passed-A"):
         caller = next(CALLERS)
         decide(pbx, from_user(caller, word), caller)

@@ -1,4 +1,4 @@
-"""Calls of a real Asterisk, as CDR and CEL have them, imported from a real MariaDB: who answered, and who hung up."""
+"""CDR and CEL of a real Asterisk, imported from a real MariaDB: who answered, and who hung up."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CEL_FIELDS = ("eventtype", "CHANNEL", "CHANNEL(uniqueid)", "CHANNEL(linkedid)", 
 
 
 def mapping(names: Iterable[str]) -> str:
-    """A back end's line for these expressions, as CSV."""
+    """Return a back end's line for these expressions, as CSV."""
     return f"[mappings]\ncalls.csv => {','.join(f'${{CSV_QUOTE(${{{name}}})}}' for name in names)}\n"
 
 
@@ -56,7 +56,7 @@ exten => 201,1,Dial(PJSIP/201,20)
 """
 DIRECT = "+442071838750"
 LATER = Answering(hang_up_after=1)
-# What happens, how the phone treats it -> how it ended, and by whom.
+# The call and the phone's behaviour -> how the call ended, and who ended it.
 CALLS = {
     "caller": (CallSpec(did=DIRECT, hang_up_after=1), Answering(), Disposition.ANSWERED, EndedBy.CALLER),
     "callee": (CallSpec(did=DIRECT, hang_up_after=9), LATER, Disposition.ANSWERED, EndedBy.CALLEE),
@@ -109,7 +109,7 @@ def is_written(folders: list[Path], before: list[int]) -> bool:
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_who_answered_and_who_hung_up(
+def test_imported_cdrs_show_who_answered_and_who_hung_up(
     name: str, written: dict[str, tuple[list[list[str]], list[list[str]]]], server: MariaDb, tmp_path: Path
 ) -> None:
     cdrs, events = written[name]

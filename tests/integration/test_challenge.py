@@ -47,8 +47,10 @@ def alice(pbx: ScreenedPbx) -> Iterator[Phone]:
 
 
 @contextmanager
-def asked(pbx: ScreenedPbx, caller: str, spec: CallSpec | None = None) -> Iterator[tuple[CallInProgress, str]]:
-    """A challenged call whose caller is just hearing which digit to press."""
+def challenged_call(
+    pbx: ScreenedPbx, caller: str, spec: CallSpec | None = None
+) -> Iterator[tuple[CallInProgress, str]]:
+    """Yield a challenged call that is just hearing which digit to press, and the digit."""
     spec = replace(spec or CallSpec(hang_up_after=6.0), caller=caller, did=ALICE)
     carrier = pbx.trusted if spec.inband else pbx.carrier
     before = len(heard_digits(pbx))
@@ -57,7 +59,7 @@ def asked(pbx: ScreenedPbx, caller: str, spec: CallSpec | None = None) -> Iterat
         yield call, heard_digits(pbx)[-1]
 
 
-def another(digit: str) -> str:
+def other_digit(digit: str) -> str:
     return "1" if digit != "1" else "2"
 
 
@@ -66,10 +68,13 @@ def gone_to_voicemail(pbx: ScreenedPbx, result: CallResult) -> bool:
 
 
 @pytest.mark.parametrize("inband", [pytest.param(False, id="rfc4733"), pytest.param(True, id="inband")])
-def test_the_right_digit_rings_through_and_is_remembered(pbx: ScreenedPbx, alice: Phone, inband: bool) -> None:
+def test_the_right_digit_rings_and_is_recorded_as_a_pass(pbx: ScreenedPbx, alice: Phone, inband: bool) -> None:
     before = len(connected(pbx))
     caller, auth = (CHALLENGED[0], AuthClass.UNKNOWN) if not inband else (CHALLENGED[1], AuthClass.AUTHENTICATED)
-    with asked(pbx, caller, CallSpec(name="Joe", hang_up_after=6.0, inband=inband, voice=not inband)) as (call, digit):
+    with challenged_call(pbx, caller, CallSpec(name="Joe", hang_up_after=6.0, inband=inband, voice=not inband)) as (
+        call,
+        digit,
+    ):
         assert alice.invites() == []
         call.press(digit)
         invite = alice.wait_for_invite()
@@ -84,10 +89,10 @@ def test_the_right_digit_rings_through_and_is_remembered(pbx: ScreenedPbx, alice
         assert [latest_challenge_pass(db, caller, other) for other in others] == [None, None]
 
 
-def test_the_two_hear_each_other_afterwards(pbx: ScreenedPbx) -> None:
+def test_caller_and_callee_hear_each_other_after_a_challenge(pbx: ScreenedPbx) -> None:
     with (
         Phone(pbx.asterisk, "201", ears=True) as phone,
-        asked(pbx, CHALLENGED[2], CallSpec(hang_up_after=6.0, voice=True)) as (call, digit),
+        challenged_call(pbx, CHALLENGED[2], CallSpec(hang_up_after=6.0, voice=True)) as (call, digit),
     ):
         call.press(digit)
         wait_until(lambda: phone.heard.audible_seconds > 1.0, "the caller being heard by the callee")
@@ -95,9 +100,9 @@ def test_the_two_hear_each_other_afterwards(pbx: ScreenedPbx) -> None:
         assert call.result().heard.audible > 0
 
 
-def test_the_second_try_counts(pbx: ScreenedPbx, alice: Phone) -> None:
-    with asked(pbx, CHALLENGED[3]) as (call, digit):
-        call.press(another(digit))
+def test_the_second_try_passes_the_challenge(pbx: ScreenedPbx, alice: Phone) -> None:
+    with challenged_call(pbx, CHALLENGED[3]) as (call, digit):
+        call.press(other_digit(digit))
         wait_until(lambda: "challenge-wrong" in played(pbx), "being told of the wrong key")
         call.press(digit)
         alice.wait_for_invite()
@@ -106,11 +111,11 @@ def test_the_second_try_counts(pbx: ScreenedPbx, alice: Phone) -> None:
 
 def test_two_wrong_digits_end_in_voicemail(pbx: ScreenedPbx, alice: Phone) -> None:
     before = len(connected(pbx))
-    with asked(pbx, CHALLENGED[4], CallSpec(hang_up_after=9.0)) as (call, digit):
-        call.press(another(digit))
+    with challenged_call(pbx, CHALLENGED[4], CallSpec(hang_up_after=9.0)) as (call, digit):
+        call.press(other_digit(digit))
         wait_until(lambda: played(pbx)[-1].startswith("challenge-press"), "the second try")
         time.sleep(0.5)  # the caller waits for the end of the sentence
-        call.press(another(digit))
+        call.press(other_digit(digit))
         result = call.result()
     assert gone_to_voicemail(pbx, result)
     assert alice.invites() == []
@@ -118,7 +123,7 @@ def test_two_wrong_digits_end_in_voicemail(pbx: ScreenedPbx, alice: Phone) -> No
     assert connected(pbx)[before:] == []
 
 
-def test_who_cannot_press_ends_in_voicemail_never_in_silence(pbx: ScreenedPbx, alice: Phone) -> None:
+def test_a_caller_who_presses_nothing_ends_in_voicemail(pbx: ScreenedPbx, alice: Phone) -> None:
     started = time.monotonic()
     result = pbx.carrier.call(CallSpec(caller=CHALLENGED[5], did=ALICE, hang_up_after=16.0, timeout=30.0))
     assert gone_to_voicemail(pbx, result)
@@ -129,7 +134,7 @@ def test_who_cannot_press_ends_in_voicemail_never_in_silence(pbx: ScreenedPbx, a
 
 
 def test_caller_and_phone_each_hear_their_own_language(pbx: ScreenedPbx, alice: Phone) -> None:
-    with asked(pbx, CHINESE) as (call, digit):
+    with challenged_call(pbx, CHINESE) as (call, digit):
         call.press(digit)
         alice.wait_for_invite()
         call.result()
@@ -139,11 +144,11 @@ def test_caller_and_phone_each_hear_their_own_language(pbx: ScreenedPbx, alice: 
     assert any('CHANNEL(language)=en")' in line for line in pbx.asterisk.log_lines()), "his language is put back"
 
 
-def test_without_our_prompts_asterisks_own_are_heard(pbx: ScreenedPbx, alice: Phone) -> None:
+def test_without_our_prompts_asterisks_prompts_are_heard(pbx: ScreenedPbx, alice: Phone) -> None:
     folder = pbx.asterisk.directories.sounds / "callsieve"
     folder.rename(folder.with_name("away"))
     try:
-        with asked(pbx, CHALLENGED[6]) as (call, digit):
+        with challenged_call(pbx, CHALLENGED[6]) as (call, digit):
             call.press(digit)
             alice.wait_for_invite()
             assert call.result().code == 200
@@ -162,8 +167,8 @@ def test_without_app_read_a_challenged_call_goes_to_voicemail(pbx: ScreenedPbx, 
     assert alice.invites() == []
 
 
-def test_a_frozen_daemon_does_not_keep_who_has_pressed_the_digit(pbx: ScreenedPbx, alice: Phone) -> None:
-    with asked(pbx, CHALLENGED[8]) as (call, digit):
+def test_a_frozen_daemon_does_not_hold_a_passed_caller(pbx: ScreenedPbx, alice: Phone) -> None:
+    with challenged_call(pbx, CHALLENGED[8]) as (call, digit):
         pbx.daemon.freeze()
         try:
             call.press(digit)
@@ -177,16 +182,16 @@ def test_a_frozen_daemon_does_not_keep_who_has_pressed_the_digit(pbx: ScreenedPb
 
 
 @pytest.mark.parametrize("after", [0.1, 0.7, 1.5, 6.5])
-def test_the_caller_hangs_up_while_asked(pbx: ScreenedPbx, alice: Phone, after: float) -> None:
+def test_the_caller_can_hang_up_during_the_challenge(pbx: ScreenedPbx, alice: Phone, after: float) -> None:
     caller = CHALLENGED[10 + round(after)]
     result = pbx.carrier.call(CallSpec(caller=caller, did=ALICE, hang_up_after=after))
     assert (result.code, result.bye_from, alice.invites()) == (200, "caller", [])
 
 
-def test_the_caller_hangs_up_while_it_rings_after_the_digit(pbx: ScreenedPbx) -> None:
+def test_the_caller_can_hang_up_while_it_rings_after_the_digit(pbx: ScreenedPbx) -> None:
     with (
         Phone(pbx.asterisk, "201", Answering.never()) as phone,
-        asked(pbx, CHALLENGED[20], CallSpec(hang_up_after=4.0)) as (call, digit),
+        challenged_call(pbx, CHALLENGED[20], CallSpec(hang_up_after=4.0)) as (call, digit),
     ):
         call.press(digit)
         phone.wait_for_invite()
@@ -202,17 +207,17 @@ def test_the_caller_hangs_up_while_it_rings_after_the_digit(pbx: ScreenedPbx) ->
         pytest.param(Answering.reject(), 23, id="refused"),
     ],
 )
-def test_the_callee_hangs_up_after_the_digit(pbx: ScreenedPbx, answering: Answering, number: int) -> None:
+def test_the_callee_can_hang_up_after_the_digit(pbx: ScreenedPbx, answering: Answering, number: int) -> None:
     with (
         Phone(pbx.asterisk, "201", answering) as phone,
-        asked(pbx, CHALLENGED[number], CallSpec(hang_up_after=None)) as (call, digit),
+        challenged_call(pbx, CHALLENGED[number], CallSpec(hang_up_after=None)) as (call, digit),
     ):
         call.press(digit)
         phone.wait_for_invite()
         assert call.result().bye_from == "asterisk"
 
 
-def test_the_sounds_of_a_challenge_are_those_of_the_catalogue(pbx: ScreenedPbx) -> None:
+def test_a_challenge_plays_only_sounds_of_the_catalogue(pbx: ScreenedPbx) -> None:
     heard = {key for key in played(pbx) if not re.fullmatch(r"challenge-press-\d", key)}
     assert heard >= {"challenge-hello", "challenge-wrong", "challenge-silent", "caller-connecting", "caller-sorry"}
     assert heard <= set(OF_CALLERS)

@@ -1,4 +1,4 @@
-"""What is known of a challenged call once it is over, on a real Asterisk, and where who does not pass ends up."""
+"""What is stored of a challenged call on a real Asterisk, and where a failed caller ends up."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.integration.office import (
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("leaves_nothing")
-# Whoever calls from these is asked, for a digit or for a name; who hides is asked for a number.
+# Callers with these numbers are asked for a digit or a name. A withheld caller is asked for a number.
 BY_DIGIT = [f"+120155504{n:02d}" for n in range(10, 40)]
 BY_NAME = [f"+120155504{n:02d}" for n in range(40, 50)]
 ASKS_FOR_NUMBER = """\
@@ -46,8 +46,8 @@ ABANDONED = [
 ]
 
 
-class Known(NamedTuple):
-    """What the store knows of a call that is over."""
+class EndedCall(NamedTuple):
+    """What the store has of an ended call."""
 
     action: str | None
     challenge: ChallengeResult | None
@@ -70,25 +70,25 @@ def alice(pbx: ScreenedPbx) -> Iterator[Phone]:
 
 
 def calls_over(db: sqlite3.Connection) -> int:
-    """How many calls are over and joined with their decision."""
+    """Return how many calls have ended and are joined with their decision."""
     return len([call for call in outcomes(db) if call.action])
 
 
-def known_of(db: sqlite3.Connection, before: int) -> Known:
-    """What is known of the one call since."""
+def ended_call(db: sqlite3.Connection, before: int) -> EndedCall:
+    """Return what is stored of the one call since."""
     wait_until(lambda: calls_over(db) == before + 1, "the outcome", 30.0)
     call = outcomes(db)[0]
-    return Known(call.action, call.challenge, call.ended_by, call.rung, call.voicemail_left)
+    return EndedCall(call.action, call.challenge, call.ended_by, call.rung, call.voicemail_left)
 
 
-def kept(db: sqlite3.Connection, number: str | None) -> list[tuple[str, str, str]]:
-    """What the store keeps of the challenges of a number, in time order."""
+def challenges_of(db: sqlite3.Connection, number: str | None) -> list[tuple[str, str, str]]:
+    """Return the stored challenges of a number, in time order."""
     rows = db.execute("SELECT auth_class, did, result FROM challenge WHERE number = ? ORDER BY at", (number,))
     return rows.fetchall()
 
 
-def keyed(pbx: ScreenedPbx, spec: CallSpec, *right: bool) -> CallResult:
-    """A call that presses a key, right or wrong, each time a digit is asked for."""
+def call_with_keys(pbx: ScreenedPbx, spec: CallSpec, *right: bool) -> CallResult:
+    """Make a call that presses a key, right or wrong, each time a digit is asked for."""
     before = len(heard_digits(pbx))
     with pbx.carrier.start(spec) as call:
         for tries, is_right in enumerate(right, start=1):
@@ -104,24 +104,24 @@ def _has_asked(pbx: ScreenedPbx, times: int) -> bool:
 
 @pytest.mark.parametrize("after", [0.1, 1.5, 4.0])
 @pytest.mark.parametrize("spec", ABANDONED)
-def test_who_hangs_up_while_asked_has_rung_nobody(
+def test_a_hang_up_during_the_challenge_rings_no_phone(
     pbx: ScreenedPbx, db: sqlite3.Connection, alice: Phone, spec: CallSpec, after: float
 ) -> None:
     before = calls_over(db)
     pbx.carrier.call(replace(spec, hang_up_after=after))
-    assert known_of(db, before) == ("challenge", ChallengeResult.ABANDONED, EndedBy.CALLER, (), False)
+    assert ended_call(db, before) == ("challenge", ChallengeResult.ABANDONED, EndedBy.CALLER, (), False)
     assert alice.invites() == []
     if not spec.privacy:
-        assert kept(db, spec.caller)[-1] == (AuthClass.UNKNOWN, ALICE, "abandoned")
-    assert kept(db, HIDDEN) == [], "of a withheld number nothing is kept"
+        assert challenges_of(db, spec.caller)[-1] == (AuthClass.UNKNOWN, ALICE, "abandoned")
+    assert challenges_of(db, HIDDEN) == [], "of a withheld number nothing is kept"
 
 
-def test_who_passes_rings(pbx: ScreenedPbx, db: sqlite3.Connection, alice: Phone) -> None:
+def test_a_passed_caller_rings_the_phone(pbx: ScreenedPbx, db: sqlite3.Connection, alice: Phone) -> None:
     before = calls_over(db)
-    result = keyed(pbx, CallSpec(caller=BY_DIGIT[2], did=ALICE, hang_up_after=None), True)
-    known = known_of(db, before)
+    result = call_with_keys(pbx, CallSpec(caller=BY_DIGIT[2], did=ALICE, hang_up_after=None), True)
+    known = ended_call(db, before)
     assert (result.bye_from, known.challenge, known.rung) == ("asterisk", ChallengeResult.PASSED, ("201",))
-    assert kept(db, BY_DIGIT[2]) == [(AuthClass.UNKNOWN, ALICE, "passed")]
+    assert challenges_of(db, BY_DIGIT[2]) == [(AuthClass.UNKNOWN, ALICE, "passed")]
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_who_passes_rings(pbx: ScreenedPbx, db: sqlite3.Connection, alice: Phone
         pytest.param((), ChallengeResult.SILENT, BY_DIGIT[4], id="silent"),
     ],
 )
-def test_a_message_left_after_a_failure_is_kept(
+def test_a_voicemail_after_a_failed_challenge_is_stored(
     pbx: ScreenedPbx,
     db: sqlite3.Connection,
     alice: Phone,
@@ -140,59 +140,65 @@ def test_a_message_left_after_a_failure_is_kept(
     caller: str,
 ) -> None:
     before, recorded, heard = calls_over(db), len(messages(pbx)), len(played(pbx))
-    keyed(pbx, CallSpec(caller=caller, did=ALICE, voice=True, hang_up_after=22.0, timeout=60.0), *keys)
-    assert known_of(db, before) == ("challenge", result, EndedBy.CALLER, (), True)
-    assert kept(db, caller) == [(AuthClass.UNKNOWN, ALICE, result.value)], "a message takes nothing back"
+    call_with_keys(pbx, CallSpec(caller=caller, did=ALICE, voice=True, hang_up_after=22.0, timeout=60.0), *keys)
+    assert ended_call(db, before) == ("challenge", result, EndedBy.CALLER, (), True)
+    assert challenges_of(db, caller) == [(AuthClass.UNKNOWN, ALICE, result.value)], "a message takes nothing back"
     assert len(messages(pbx)) == recorded + 1
     assert {"caller-sorry", "appeal-how", "caller-message"} <= set(played(pbx)[heard:])
     assert alice.invites() == []
 
 
 def messages(pbx: ScreenedPbx) -> list[str]:
-    """The messages in Alice's voicemail that hold at least a second."""
+    """Return the messages in Alice's voicemail that last at least a second."""
     folder = pbx.asterisk.directories.spool / "voicemail" / "default" / "201" / "INBOX"
     return [path.name for path in folder.glob("*.wav") if path.stat().st_size > 16_000]
 
 
-def test_where_there_is_no_place_the_caller_is_told(pbx: ScreenedPbx, db: sqlite3.Connection, alice: Phone) -> None:
+def test_a_failed_caller_without_voicemail_hears_a_goodbye(
+    pbx: ScreenedPbx, db: sqlite3.Connection, alice: Phone
+) -> None:
     before, heard = calls_over(db), len(played(pbx))
-    result = keyed(pbx, CallSpec(caller=BY_DIGIT[5], did=SALES, hang_up_after=None), False, False)
-    assert known_of(db, before) == ("challenge", ChallengeResult.WRONG, EndedBy.SYSTEM, (), False)
-    assert kept(db, BY_DIGIT[5]) == [(AuthClass.UNKNOWN, SALES, "wrong")]
+    result = call_with_keys(pbx, CallSpec(caller=BY_DIGIT[5], did=SALES, hang_up_after=None), False, False)
+    assert ended_call(db, before) == ("challenge", ChallengeResult.WRONG, EndedBy.SYSTEM, (), False)
+    assert challenges_of(db, BY_DIGIT[5]) == [(AuthClass.UNKNOWN, SALES, "wrong")]
     told = [key for key in played(pbx)[heard:] if key.startswith(("caller", "appeal"))]
     assert told == ["caller-sorry", "appeal-how", "appeal-address", "caller-goodbye"]
     assert (result.bye_from, alice.invites()) == ("asterisk", [])
 
 
-def test_without_our_prompts_a_goodbye_is_heard(pbx: ScreenedPbx, db: sqlite3.Connection, alice: Phone) -> None:
+def test_without_our_prompts_asterisks_goodbye_is_heard(pbx: ScreenedPbx, db: sqlite3.Connection, alice: Phone) -> None:
     before = calls_over(db)
     folder = pbx.asterisk.directories.sounds / "callsieve"
     folder.rename(folder.with_name("away"))
     try:
-        keyed(pbx, CallSpec(caller=BY_DIGIT[6], did=SALES, hang_up_after=None), False, False)
+        call_with_keys(pbx, CallSpec(caller=BY_DIGIT[6], did=SALES, hang_up_after=None), False, False)
     finally:
         folder.with_name("away").rename(folder)
-    assert known_of(db, before).challenge is ChallengeResult.WRONG
+    assert ended_call(db, before).challenge is ChallengeResult.WRONG
     assert any("Playing 'vm-goodbye" in line for line in pbx.asterisk.log_lines()[-200:])
     assert alice.invites() == []
 
 
-def test_who_calls_again_after_a_failure_is_asked_again(pbx: ScreenedPbx, db: sqlite3.Connection, alice: Phone) -> None:
+def test_a_failed_caller_is_challenged_again(pbx: ScreenedPbx, db: sqlite3.Connection, alice: Phone) -> None:
     tries = ((SALES, (False, False), ChallengeResult.WRONG), (ALICE, (True,), ChallengeResult.PASSED))
     for did, keys, result in tries:
         before = calls_over(db)
-        keyed(pbx, CallSpec(caller=BY_DIGIT[7], did=did, hang_up_after=None), *keys)
-        assert known_of(db, before)[:2] == ("challenge", result)
-    assert kept(db, BY_DIGIT[7]) == [(AuthClass.UNKNOWN, SALES, "wrong"), (AuthClass.UNKNOWN, ALICE, "passed")]
+        call_with_keys(pbx, CallSpec(caller=BY_DIGIT[7], did=did, hang_up_after=None), *keys)
+        assert ended_call(db, before)[:2] == ("challenge", result)
+    assert challenges_of(db, BY_DIGIT[7]) == [(AuthClass.UNKNOWN, SALES, "wrong"), (AuthClass.UNKNOWN, ALICE, "passed")]
     assert len(alice.invites()) == 1
 
 
-def test_a_route_takes_who_does_not_pass(pbx: ScreenedPbx, db: sqlite3.Connection, alice: Phone) -> None:
-    """The last test: it changes the settings."""
+def test_a_failed_caller_goes_to_the_route(pbx: ScreenedPbx, db: sqlite3.Connection, alice: Phone) -> None:
+    """This test is the last, because it changes the settings."""
     pbx.daemon.stop()
     pbx.daemon.log.unlink()
     start_listening(pbx, BY_OFFICE + '\n[actions]\nroute = "spam-box,s,1"\n')
     before, logged = calls_over(db), len(pbx.asterisk.log_lines())
-    result = keyed(pbx, CallSpec(caller=BY_DIGIT[8], did=ALICE, hang_up_after=None), False, False)
+    result = call_with_keys(pbx, CallSpec(caller=BY_DIGIT[8], did=ALICE, hang_up_after=None), False, False)
     assert any("[s@spam-box:1]" in line for line in pbx.asterisk.log_lines()[logged:])
-    assert (result.bye_from, known_of(db, before).challenge, alice.invites()) == ("asterisk", ChallengeResult.WRONG, [])
+    assert (result.bye_from, ended_call(db, before).challenge, alice.invites()) == (
+        "asterisk",
+        ChallengeResult.WRONG,
+        [],
+    )

@@ -1,4 +1,4 @@
-"""What people say by dialling a code, on a real Asterisk: what is spoken, what is kept, and what the next call does."""
+"""Feature codes on a real Asterisk: what is spoken, what is stored, and what the next call does."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _nothing_left(pbx: ScreenedPbx) -> Iterator[None]:
 
 
 def dial(pbx: ScreenedPbx, code: str, phone: str = "201") -> list[str]:
-    """Dial a code and hear it out; which sounds were played."""
+    """Dial a code until the end, and return the sounds that were played."""
     before = len(pbx.asterisk.log_lines())
     with Phone(pbx.asterisk, phone) as handset, handset.dial(code, CallSpec(hang_up_after=None)) as call:
         result = call.result()
@@ -52,7 +52,7 @@ def dial(pbx: ScreenedPbx, code: str, phone: str = "201") -> list[str]:
 
 
 def call_alice(pbx: ScreenedPbx, caller: str) -> CallResult:
-    """A call to Alice that is over, and known to the listener when it was answered."""
+    """Call Alice, and wait until the listener knows the ended call."""
     with open_store(pbx.daemon.store) as db:
         before = len(outcomes(db, number=caller))
         with Phone(pbx.asterisk, "201"):
@@ -64,16 +64,16 @@ def call_alice(pbx: ScreenedPbx, caller: str) -> CallResult:
 
 
 def changes(pbx: ScreenedPbx) -> list[str]:
-    """What phones have changed, the latest last."""
+    """Return the changes by phones, the latest last."""
     with open_store(pbx.daemon.store) as db:
         return [row.what for row in audit_rows(db) if row.who.startswith("phone ")][::-1]
 
 
-def test_nobody_has_called_yet(pbx: ScreenedPbx) -> None:
+def test_the_block_code_without_a_last_caller_is_refused(pbx: ScreenedPbx) -> None:
     assert dial(pbx, "*34", "202") == ["im-sorry", "vm-nonumber"]
 
 
-def test_the_last_caller_is_blocked_and_within_a_minute_not(pbx: ScreenedPbx) -> None:
+def test_the_block_code_blocks_and_within_a_minute_unblocks(pbx: ScreenedPbx) -> None:
     assert call_alice(pbx, STRANGER).code == 200
     assert dial(pbx, "*34") == ["num-was-successfully", "added"]
     assert call_alice(pbx, STRANGER).code == 603
@@ -81,7 +81,7 @@ def test_the_last_caller_is_blocked_and_within_a_minute_not(pbx: ScreenedPbx) ->
     assert call_alice(pbx, STRANGER).code == 200
 
 
-def test_the_last_caller_always_rings_and_without_a_warning(pbx: ScreenedPbx) -> None:
+def test_the_allow_code_lets_the_last_caller_ring_unwarned(pbx: ScreenedPbx) -> None:
     install_prompts(pbx, {"whisper-spam": 0.5, "whisper-menu": 1.5, "say-allowed": 0.7})
     assert (call_alice(pbx, WARNED).final_seconds or 0) > 2.0
     assert dial(pbx, "*33") == ["callsieve/say-allowed"]
@@ -89,7 +89,7 @@ def test_the_last_caller_always_rings_and_without_a_warning(pbx: ScreenedPbx) ->
     assert dial(pbx, "*33") == ["num-was-successfully", "removed"], "the prompt is not there: Asterisk's own"
 
 
-def test_no_whispers_for_me_and_again(pbx: ScreenedPbx) -> None:
+def test_the_whisper_code_switches_whispers_off_and_on(pbx: ScreenedPbx) -> None:
     install_prompts(pbx, {"whisper-spam": 0.5, "whisper-menu": 1.5})
     assert dial(pbx, "*26") == ["de-activated"]
     assert (call_alice(pbx, WARNED).final_seconds or 9) < 2.0
@@ -97,8 +97,8 @@ def test_no_whispers_for_me_and_again(pbx: ScreenedPbx) -> None:
     assert (call_alice(pbx, WARNED).final_seconds or 0) > 2.0
 
 
-def test_the_daemon_is_not_there(pbx: ScreenedPbx) -> None:
-    """What was dialled meanwhile is not obeyed when it is there again: the phone has heard that it did not work."""
+def test_a_code_dialled_while_the_daemon_is_frozen_has_no_effect(pbx: ScreenedPbx) -> None:
+    """Not even later: the phone has heard that it did not work."""
     before = changes(pbx)
     pbx.daemon.freeze()
     try:
@@ -112,7 +112,7 @@ def test_the_daemon_is_not_there(pbx: ScreenedPbx) -> None:
     assert dial(pbx, "*26") == ["activated"]
 
 
-def test_whoever_hangs_up_while_it_is_spoken_leaves_nothing(pbx: ScreenedPbx) -> None:
+def test_hanging_up_during_the_answer_leaves_no_channel(pbx: ScreenedPbx) -> None:
     with Phone(pbx.asterisk, "201") as phone, phone.dial("*35", CallSpec(hang_up_after=0.5)) as call:
         assert call.result().bye_from == "caller"
 
@@ -122,7 +122,7 @@ PASSCODE_PROMPTS = {"passcode-is": 0.2, "passcode-again": 0.2, "passcode-ends": 
 }
 
 
-def test_a_passcode_is_spoken_twice_and_counts_once(pbx: ScreenedPbx) -> None:
+def test_a_passcode_is_spoken_twice_and_used_once(pbx: ScreenedPbx) -> None:
     install_prompts(pbx, PASSCODE_PROMPTS)
     spoken = [name.removeprefix("callsieve/") for name in dial(pbx, "*39")]
     digits = [name.removeprefix("digit-") for name in spoken if name.startswith("digit-")]

@@ -1,4 +1,4 @@
-"""The daemon as systemd sees it: ready, alive, reloading, stopping. Needs no Asterisk."""
+"""The daemon as systemd sees it: ready, alive, reloading, stopping. This test needs no Asterisk."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.waiting import wait_until
 
 @pytest.fixture
 def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
-    """systemd's end: it restarts a service that says nothing for half a second."""
+    """The systemd end of the socket, for a service with a watchdog of half a second."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
         end.bind(str(tmp_path / "notify"))
         end.settimeout(5.0)
@@ -31,14 +31,14 @@ def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.
 
 
 def heard(systemd: socket.socket, word: str) -> str:
-    """The next datagram with this word in it."""
+    """Return the next datagram that contains this word."""
     while True:
         text = systemd.recv(4096).decode()
         if word in text:
             return text
 
 
-def test_systemd_is_told_ready_alive_and_stopping(systemd: socket.socket, tmp_path: Path) -> None:
+def test_systemd_gets_ready_watchdog_reloading_and_stopping(systemd: socket.socket, tmp_path: Path) -> None:
     with Daemon(tmp_path / "state") as daemon:
         heard(systemd, "READY=1")
         heard(systemd, "WATCHDOG=1")
@@ -49,7 +49,7 @@ def test_systemd_is_told_ready_alive_and_stopping(systemd: socket.socket, tmp_pa
     heard(systemd, "STOPPING=1")
 
 
-def test_a_frozen_daemon_says_nothing_so_systemd_restarts_it(systemd: socket.socket, tmp_path: Path) -> None:
+def test_a_frozen_daemon_sends_no_watchdog(systemd: socket.socket, tmp_path: Path) -> None:
     with Daemon(tmp_path / "state") as daemon:
         heard(systemd, "WATCHDOG=1")
         daemon.freeze()
@@ -81,7 +81,7 @@ def test_two_daemons_do_not_share_a_port(tmp_path: Path) -> None:
         assert str(first.port) in last or "in use" in last
 
 
-def test_it_runs_with_no_settings_at_all(tmp_path: Path) -> None:
+def test_the_daemon_runs_without_settings(tmp_path: Path) -> None:
     environment = {**os.environ, "XDG_STATE_HOME": str(tmp_path), "HOME": str(tmp_path)}
     environment.pop("CALLSIEVE_CONFIG", None)
     with subprocess.Popen(
@@ -99,7 +99,7 @@ def test_it_runs_with_no_settings_at_all(tmp_path: Path) -> None:
         assert process.wait(20) == 0
 
 
-def test_it_says_how_it_goes(tmp_path: Path) -> None:
+def test_the_daemon_writes_telemetry(tmp_path: Path) -> None:
     def told() -> Telemetry:
         telemetry = read_telemetry(tmp_path / "state")
         assert telemetry is not None
@@ -116,7 +116,7 @@ def test_it_says_how_it_goes(tmp_path: Path) -> None:
         assert is_fresh(told())
 
 
-def test_a_reload_says_whether_the_outbound_guard_acts(tmp_path: Path) -> None:
+def test_a_reload_logs_whether_the_outbound_guard_acts(tmp_path: Path) -> None:
     with Daemon(tmp_path) as daemon:
         daemon.reload()
         wait_until(lambda: "the outbound guard only observes" in daemon.log.read_text(), "it observes")
@@ -125,7 +125,7 @@ def test_a_reload_says_whether_the_outbound_guard_acts(tmp_path: Path) -> None:
         wait_until(lambda: "the outbound guard holds and refuses calls" in daemon.log.read_text(), "it acts")
 
 
-def test_what_a_reload_leaves_as_it_was_is_said_each_time(tmp_path: Path) -> None:
+def test_settings_that_need_a_restart_are_logged_at_each_reload(tmp_path: Path) -> None:
     with Daemon(tmp_path) as daemon:
 
         def is_said(times: int) -> bool:
@@ -140,8 +140,8 @@ def test_what_a_reload_leaves_as_it_was_is_said_each_time(tmp_path: Path) -> Non
         assert "[agi] changed" not in daemon.log.read_text()
 
 
-def test_calls_are_answered_while_a_file_takes_for_ever_to_read(tmp_path: Path) -> None:
-    """A FIFO stands for a disk that stalls: the daemon reads it until its writer, the test, is done."""
+def test_calls_are_answered_while_a_settings_file_stalls(tmp_path: Path) -> None:
+    """A FIFO stands for a stalled disk: the daemon reads it until the test has written."""
     with Daemon(tmp_path / "state", '[policy]\nname = "strict"\n') as daemon:
         file = daemon.config
         text = file.read_bytes()
@@ -161,7 +161,7 @@ def test_calls_are_answered_while_a_file_takes_for_ever_to_read(tmp_path: Path) 
 
 
 def is_being_read(fifo: Path, writers: list[int]) -> bool:
-    """Whether somebody has opened it to read; then it is open to write."""
+    """Return whether somebody has opened the FIFO to read. It is then open to write."""
     with suppress(OSError):
         writers.append(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
     return bool(writers)

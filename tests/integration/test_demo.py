@@ -1,4 +1,4 @@
-"""`make demo` as a newcomer runs it: every call must end as it says."""
+"""`make demo`: every call must end as announced."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.timeout(300)
-def test_the_demo_ends_as_it_says() -> None:
+def test_every_call_of_the_demo_ends_as_announced() -> None:
     demo = subprocess.run(
         (sys.executable, "-m", "lab.demo"),
         stdin=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""What phones show, in the INVITEs that reach them: prefixes, names, languages, and nothing twice."""
+"""What phones show, in the INVITEs that reach them: labels, names and languages."""
 
 from __future__ import annotations
 
@@ -73,31 +73,33 @@ def shown(pbx: ScreenedPbx, caller: str, name: str, did: str = ALICE, phone: str
         pytest.param(SCAMMER, "Joe", BEI, "202", "诈骗？Joe", id="in-the-callees-language"),
         pytest.param(TAGGED, "SPAM? Joe", ALICE, "201", "SPAM? Joe", id="a-call-that-was-marked-before"),
         pytest.param(TAGGED, "A" * 60, ALICE, "201", "SPAM? " + "A" * 25 + "…", id="no-longer-than-a-line"),
-        pytest.param("+12015550148", "Verified: Bank", ALICE, "201", "Bank", id="nobody-verifies-himself"),
+        pytest.param("+12015550148", "Verified: Bank", ALICE, "201", "Bank", id="a-forged-verified-label"),
         pytest.param("+12015550148", "Joe", ALICE, "201", "Joe", id="a-stranger"),
     ],
 )
-def test_the_display(pbx: ScreenedPbx, caller: str, name: str, did: str, phone: str, display: str) -> None:
+def test_the_phone_shows_label_and_name(
+    pbx: ScreenedPbx, caller: str, name: str, did: str, phone: str, display: str
+) -> None:
     assert shown(pbx, caller, name, did, phone) == display
 
 
-def test_a_verified_business_by_its_name(pbx: ScreenedPbx) -> None:
+def test_a_verified_business_is_shown_by_its_name(pbx: ScreenedPbx) -> None:
     assert shown(pbx, BUSINESS, "whatever", trusted=True) == "Verified: ACME Ltd"
 
 
-def test_who_calls_again_has_the_prefix_once(pbx: ScreenedPbx) -> None:
+def test_a_second_call_shows_the_label_once(pbx: ScreenedPbx) -> None:
     assert [shown(pbx, WARNED, "Joe") for _ in range(2)] == ["SPAM? Joe"] * 2
 
 
-def test_both_phones_of_a_group_show_it_once(pbx: ScreenedPbx) -> None:
+def test_both_phones_of_a_group_show_the_label_once(pbx: ScreenedPbx) -> None:
     with Phone(pbx.asterisk, "201", Answering.never()) as alice, Phone(pbx.asterisk, "202") as bei:
         pbx.carrier.call(CallSpec(caller=TAGGED, name="Joe", did=SALES, hang_up_after=0.3))
         assert {phone.wait_for_invite().from_name for phone in (alice, bei)} == {"SPAM? Joe"}
 
 
 @pytest.mark.parametrize("keys", ["#202", None])
-def test_after_a_transfer_the_other_phone_shows_it_once(pbx: ScreenedPbx, keys: str | None) -> None:
-    """Blind, by the phone's keys; or the caller's channel put into the trunk's context anew, which asks again."""
+def test_a_transferred_call_shows_the_label_once(pbx: ScreenedPbx, keys: str | None) -> None:
+    """By the phone's keys, or by a redirect to the trunk's context, which asks again."""
     spec = CallSpec(caller=TAGGED, name="Joe", did=TRANSFERS, hang_up_after=None)
     with Phone(pbx.asterisk, "201", echo=False) as alice, Phone(pbx.asterisk, "202") as bei:
         with pbx.carrier.start(spec) as call:

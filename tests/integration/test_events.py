@@ -1,4 +1,4 @@
-"""Events of real calls: a webhook hears of each decision and end, and a dead receiver costs no call anything."""
+"""Events of real calls: a webhook gets each decision and end, and a dead receiver delays no call."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from lab.screened import ALICE, ROOT, SETTINGS, ScreenedPbx
 from reputation.events import EventKind
 from reputation.store.database import open_store
 from reputation.store.event_deliveries import ReceiverState, receiver_states
-from tests.callsieve.events.hooks import SECRET, HookServer, Posted, hooked_in_thread
+from tests.callsieve.events.hooks import SECRET, HookServer, Posted, hook_server_in_thread
 from tests.integration.office import BY_ACTION, decision_on, fill, start_listening
 from tests.waiting import wait_until
 
 RecordDelay = Callable[[float | None], None]
 
 AT_ONCE = 0.38
-# Nobody answers there (RFC 5737), nobody listens there, and the third is another company's name that does not exist.
+# An address without an answer (RFC 5737), a port without a listener, and a name that does not exist.
 DEAD = """
 [[webhook]]
 name = "silent"
@@ -47,7 +47,7 @@ secret = "env:HOOK_SECRET"
 @pytest.fixture
 def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[HookServer]:
     monkeypatch.setenv("HOOK_SECRET", SECRET)
-    with hooked_in_thread() as server:
+    with hook_server_in_thread() as server:
         yield server
 
 
@@ -57,7 +57,7 @@ def settings_with(hooks: str) -> str:
 
 @contextmanager
 def sending(pbx: ScreenedPbx) -> Iterator[subprocess.Popen[bytes]]:
-    """The sender."""
+    """Run the sender."""
     with (
         (pbx.state / "events.log").open("ab") as out,
         subprocess.Popen(
@@ -86,7 +86,7 @@ def kinds_of(hook: HookServer) -> list[str]:
     return [posted.payload["type"] for posted in hook.posted]
 
 
-def test_a_webhook_hears_of_a_call(hook: HookServer) -> None:
+def test_a_webhook_gets_the_events_of_a_call(hook: HookServer) -> None:
     with ScreenedPbx(start_daemon=False, patient=True) as pbx, Phone(pbx.asterisk, "201"):
         start_listening(pbx, settings_with(hook.toml()))
         fill(pbx.daemon.store)
@@ -108,7 +108,7 @@ def test_a_webhook_hears_of_a_call(hook: HookServer) -> None:
     assert of_first == ["decision.taken", "call.ended"]
 
 
-def test_dead_receivers_cost_no_call_anything(hook: HookServer, record_delay: RecordDelay) -> None:
+def test_dead_receivers_delay_no_call(hook: HookServer, record_delay: RecordDelay) -> None:
     async def never(_posted: Posted) -> bytes:
         await asyncio.sleep(3600)
         return b""

@@ -1,4 +1,4 @@
-"""From the marks of one company to the phone of another, over a web server and a real Asterisk."""
+"""From marks at one company to the phone of another, over a web server and a real Asterisk."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from tests.integration.office import decision_on
 from tests.waiting import wait_until
 
 
-def test_what_one_company_publishes_tags_a_call_at_another(tmp_path: Path) -> None:
+def test_a_number_published_by_one_company_is_tagged_at_another(tmp_path: Path) -> None:
     berlin = Company(tmp_path / "berlin", "Berlin Ltd")
-    berlin.accuse()
+    berlin.mark_as_spam()
     berlin.publish()
     with serving(berlin.web) as url:
         about = {"name": "Berlin Ltd", "url": url, "key": berlin.key}

@@ -1,4 +1,4 @@
-"""The real prompts on a real Asterisk: *36 and the whisper, what is heard, for how long, and who is left over."""
+"""The real prompts on a real Asterisk: *36 and the whisper, what is heard and for how long."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _nothing_left(pbx: ScreenedPbx) -> Iterator[None]:
 
 
 def ask(pbx: ScreenedPbx, phone: str = "201", code: str = "*36", language: str = "en") -> tuple[list[str], float]:
-    """Dial *36 and hear it out: the prompts that were played, and how long something was to be heard."""
+    """Dial *36 until the end, and return the prompts and how many seconds were audible."""
     before = len(pbx.asterisk.log_lines())
     with Phone(pbx.asterisk, phone) as handset, handset.dial(code, CallSpec(hang_up_after=None)) as call:
         result = call.result()
@@ -66,18 +66,18 @@ def ask(pbx: ScreenedPbx, phone: str = "201", code: str = "*36", language: str =
 
 
 def called(pbx: ScreenedPbx, caller: str) -> None:
-    """A call to Alice from that number, known to the listener."""
+    """Call Alice from that number, and wait until the listener knows the call."""
     with Phone(pbx.asterisk, "201"):
         pbx.carrier.call(CallSpec(caller=caller, did=ALICE))
     with open_store(pbx.daemon.store) as db:
         wait_until(lambda: getattr(last_caller_of(db, "201"), "number", "") == caller, "the last caller", 30.0)
 
 
-def test_nobody_has_called(pbx: ScreenedPbx) -> None:
+def test_explain_without_a_last_caller_says_so(pbx: ScreenedPbx) -> None:
     assert ask(pbx, "202")[0] == ["say-nobody"]
 
 
-def test_the_sentence_about_the_last_call_is_heard(pbx: ScreenedPbx) -> None:
+def test_the_last_call_is_explained_in_a_spoken_sentence(pbx: ScreenedPbx) -> None:
     called(pbx, TAGGED)
     played, seconds = ask(pbx)
     assert " ".join(SPOKEN[key] for key in played) == (
@@ -88,7 +88,7 @@ def test_the_sentence_about_the_last_call_is_heard(pbx: ScreenedPbx) -> None:
     assert 0.75 * length < seconds < length + 0.5
 
 
-def test_it_is_heard_in_the_phones_language(pbx: ScreenedPbx) -> None:
+def test_the_explanation_is_in_the_phones_language(pbx: ScreenedPbx) -> None:
     called(pbx, TAGGED)
     english, english_seconds = ask(pbx)
     mandarin, mandarin_seconds = ask(pbx, code="36", language="zh")
@@ -109,19 +109,19 @@ def test_the_built_whisper_is_over_within_four_seconds(pbx: ScreenedPbx) -> None
     assert 2.0 < heard < 4.0
 
 
-def test_a_call_that_never_rang_is_explained_too(pbx: ScreenedPbx) -> None:
+def test_a_rejected_call_is_explained(pbx: ScreenedPbx) -> None:
     called(pbx, TAGGED)
     assert pbx.carrier.call(CallSpec(caller=REJECTED, did=ALICE)).code == 603
     wait_until(lambda: "explain-reject" in ask(pbx)[0], "the decision in the journal")
 
 
-def test_whoever_hangs_up_in_the_middle_leaves_nothing(pbx: ScreenedPbx) -> None:
+def test_hanging_up_during_the_explanation_leaves_no_channel(pbx: ScreenedPbx) -> None:
     with Phone(pbx.asterisk, "201") as phone, phone.dial("*36", CallSpec(hang_up_after=1.0)) as call:
         assert call.result().bye_from == "caller"
 
 
 @pytest.mark.parametrize("how", ["frozen", "dead"])
-def test_a_daemon_that_does_not_answer_says_later(pbx: ScreenedPbx, how: str) -> None:
+def test_an_absent_daemon_gives_the_later_prompt(pbx: ScreenedPbx, how: str) -> None:
     if how == "frozen":
         pbx.daemon.freeze()
     else:
@@ -135,7 +135,7 @@ def test_a_daemon_that_does_not_answer_says_later(pbx: ScreenedPbx, how: str) ->
             pbx.daemon.start()
 
 
-def test_without_the_prompts_asterisk_says_that_it_cannot(pbx: ScreenedPbx) -> None:
+def test_without_prompts_asterisk_says_not_available(pbx: ScreenedPbx) -> None:
     folder = pbx.asterisk.directories.data / "sounds" / "en" / "callsieve"
     folder.rename(folder.with_name("away"))
     try:

@@ -44,7 +44,7 @@ BOUND = 0.6
 DEADLINE = 0.4
 CONNECTING = 2.0  # Asterisk's own limit, which no dialplan shortens
 SLACK = 2.0
-# Nobody waited for us: less than any bound of ours.
+# The call did not wait: less than any of our bounds.
 AT_ONCE = 0.38
 
 
@@ -65,26 +65,26 @@ def alice(pbx: ScreenedPbx) -> Iterator[Phone]:
 
 
 def call_as_rejected(pbx: ScreenedPbx, record_delay: RecordDelay) -> CallResult:
-    """A call that we would reject, were we able to: it must ring and be answered."""
+    """Make a call that would be rejected. It must ring and be answered."""
     result = pbx.carrier.call(CallSpec(caller=BY_ACTION["reject"], did=ALICE))
     assert result.code == 200
     record_delay(result.ringing_seconds)
     return result
 
 
-def test_daemon_not_running(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -> None:
+def test_stopped_daemon_lets_the_call_ring_at_once(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -> None:
     pbx.daemon.stop()
     result = call_as_rejected(pbx, record_delay)
     assert (result.ringing_seconds or 9) < AT_ONCE
 
 
-def test_daemon_killed_while_deciding(record_delay: RecordDelay) -> None:
+def test_daemon_killed_while_deciding_lets_the_call_ring(record_delay: RecordDelay) -> None:
     # The dialplan would wait for 6 s here: it is the end of the daemon that lets the call go on.
     with ScreenedPbx(patient=True) as pbx, Phone(pbx.asterisk, "201") as alice:
         fill(pbx.daemon.store)
         pbx.daemon.freeze()
         with pbx.carrier.start(CallSpec(caller=BY_ACTION["reject"], did=ALICE)) as call:
-            wait_until(lambda: asking(pbx), "the question")
+            wait_until(lambda: is_waiting(pbx), "the question")
             killed_at = time.time()
             pbx.daemon.kill()
             delay = alice.wait_for_invite().at - killed_at
@@ -93,13 +93,13 @@ def test_daemon_killed_while_deciding(record_delay: RecordDelay) -> None:
             assert call.result().code == 200
 
 
-def asking(pbx: ScreenedPbx) -> bool:
-    """Whether a call waits for our answer."""
+def is_waiting(pbx: ScreenedPbx) -> bool:
+    """Return whether a call waits for our answer."""
     return " AGI " in re.sub(r"\s+", " ", pbx.asterisk.cli("core show channels concise").replace("!", " "))
 
 
-def test_an_answer_that_is_cut_short(record_delay: RecordDelay) -> None:
-    """To a call for her group from whom Alice blocks: until all of it has come, her phone rings."""
+def test_a_truncated_answer_lets_the_call_ring(record_delay: RecordDelay) -> None:
+    """A call to a ring group from a number that Alice blocks: until the answer is complete, her phone rings."""
     reputation = make_reputation()
     decision = Decision(
         Action.ALLOW, "x", Why("x: a text that no word is"), 8, "x", Action.ALLOW, False, reputation.level, reputation
@@ -125,7 +125,7 @@ def test_an_answer_that_is_cut_short(record_delay: RecordDelay) -> None:
 
 @contextmanager
 def answering_with(answers: list[bytes]) -> Iterator[str]:
-    """A server that gives each call one of these answers, and is gone then."""
+    """Run a server that gives each call one of these answers and then stops."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(20.0)
 
@@ -143,13 +143,15 @@ def answering_with(answers: list[bytes]) -> Iterator[str]:
         answering.join()
 
 
-def test_daemon_frozen(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -> None:
+def test_frozen_daemon_lets_the_call_ring_at_the_deadline(
+    pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay
+) -> None:
     pbx.daemon.freeze()
     result = call_as_rejected(pbx, record_delay)
     assert BOUND - 0.05 < (result.ringing_seconds or 9) < BOUND + SLACK
 
 
-def test_daemon_frozen_with_calls_at_once(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -> None:
+def test_frozen_daemon_lets_parallel_calls_ring(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -> None:
     pbx.daemon.freeze()
     with ExitStack() as stack:
         calls: list[CallInProgress] = [
@@ -161,8 +163,8 @@ def test_daemon_frozen_with_calls_at_once(pbx: ScreenedPbx, alice: Phone, record
             assert (result.ringing_seconds or 9) < BOUND + SLACK
 
 
-def test_an_emergency_call_goes_out_where_our_files_are_not() -> None:
-    """The line that stands before its Dial, as docs/how-to/install.md has it: a Gosub to nowhere would end the call."""
+def test_an_emergency_call_goes_out_without_our_dialplan() -> None:
+    """With the line of docs/how-to/install.md before its Dial: a Gosub to a missing context would end the call."""
     page = (ROOT / "docs" / "how-to" / "install.md").read_text()
     line = re.findall(r"`(Gosub(?:If)?\([^`\n]*callsieve-emergency,s,1[^`\n]*\))`", page)[0]
     extensions = f"[from-internal]\nexten => 112,1,{line}\n same => n,Dial(PJSIP/112@carrier,10)\n"
@@ -175,7 +177,7 @@ def test_an_emergency_call_goes_out_where_our_files_are_not() -> None:
         assert len(carrier.invites()) == 1
 
 
-def test_a_call_goes_out_where_freepbxs_hook_has_lost_our_files() -> None:
+def test_a_call_goes_out_if_the_freepbx_hook_lost_our_dialplan() -> None:
     extensions = packaged("callsieve-freepbx-hook.conf") + (
         "[from-internal]\nexten => 112,1,Gosub(macro-dialout-trunk-predial-hook,s,1())\n"
         " same => n,Dial(PJSIP/112@carrier,10)\n"
@@ -189,7 +191,7 @@ def test_a_call_goes_out_where_freepbxs_hook_has_lost_our_files() -> None:
         assert len(carrier.invites()) == 1
 
 
-def test_daemon_frozen_does_not_hold_up_an_emergency_call(pbx: ScreenedPbx, record_delay: RecordDelay) -> None:
+def test_frozen_daemon_does_not_delay_an_emergency_call(pbx: ScreenedPbx, record_delay: RecordDelay) -> None:
     pbx.daemon.freeze()
     with full_queue(pbx.daemon.port), Phone(pbx.asterisk, "201") as phone, phone.dial("112") as call:
         result = call.result()
@@ -198,8 +200,10 @@ def test_daemon_frozen_does_not_hold_up_an_emergency_call(pbx: ScreenedPbx, reco
     assert (result.final_seconds or 9) < BOUND - 0.05
 
 
-def test_daemon_frozen_with_its_queue_full(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -> None:
-    """Then it is TCP that does not answer, and Asterisk gives up connecting by itself."""
+def test_frozen_daemon_with_a_full_queue_lets_the_call_ring(
+    pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay
+) -> None:
+    """TCP does not answer, and Asterisk gives up connecting."""
     pbx.daemon.freeze()
     with full_queue(pbx.daemon.port):
         result = call_as_rejected(pbx, record_delay)
@@ -208,7 +212,7 @@ def test_daemon_frozen_with_its_queue_full(pbx: ScreenedPbx, alice: Phone, recor
 
 @contextmanager
 def full_queue(port: int) -> Iterator[None]:
-    """So many connections that the kernel takes no more for a server that accepts none."""
+    """Fill a server's queue until the kernel accepts no more connections."""
     with ExitStack() as stack:
         for _ in range(2 * TCP_BACKLOG):
             connection = stack.enter_context(socket.socket())
@@ -231,7 +235,7 @@ def test_emergency_window_opens_even_when_the_daemon_is_dead(
     assert decision_on(pbx.daemon.store, BY_ACTION["reject"]).rule == "emergency-window"
 
 
-def test_slow_store(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -> None:
+def test_a_slow_store_opens_the_breaker(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -> None:
     slow = "+12015550177"
     with closing(sqlite3.connect(pbx.daemon.store)) as db, db:
         db.execute(
@@ -248,22 +252,22 @@ def test_slow_store(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -
         record_delay(result.ringing_seconds)
     assert min(delays) > DEADLINE - 0.05
     assert max(delays) < DEADLINE + SLACK
-    # The breaker is open now: nobody waits any more.
+    # The breaker is open now: no call waits.
     result = pbx.carrier.call(CallSpec(caller=slow, did=ALICE))
     assert (result.ringing_seconds or 9) < AT_ONCE
     wait_until(lambda: len(fail_opens(pbx)) == 6, "six fail-open decisions in the journal")
 
 
 @pytest.mark.root
-def test_a_disk_that_does_not_answer(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -> None:
-    """The store's threads hang in the kernel, where nothing of ours can interrupt them."""
+def test_a_hanging_disk_lets_calls_ring(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -> None:
+    """The store's threads hang in the kernel, where nothing can interrupt them."""
     pbx.carrier.call(CallSpec(caller=BY_ACTION["tag"], did=ALICE))
     wait_until(lambda: journal(pbx.daemon.store), "a decision is written, so that SQLite reads the file anew")
     with frozen_disk(pbx.daemon.pid):
         delays = [call_as_rejected(pbx, record_delay).ringing_seconds or 9 for _ in range(FAILURES_TO_OPEN)]
         assert min(delays) > DEADLINE - 0.05
         assert max(delays) < DEADLINE + SLACK
-        # The breaker is open now, and nobody waits any more.
+        # The breaker is open now, and no call waits.
         assert (call_as_rejected(pbx, record_delay).ringing_seconds or 9) < AT_ONCE
         with alice.dial("112") as call:
             assert call.result().code == 200
@@ -272,7 +276,7 @@ def test_a_disk_that_does_not_answer(pbx: ScreenedPbx, alice: Phone, record_dela
 
 @contextmanager
 def frozen_disk(pid: int) -> Iterator[None]:
-    """Each read of a file that this process begins takes a minute, or until the end of the block."""
+    """Let each new read of a file by this process take a minute, or until the end of the block."""
     command = ("strace", "-f", "-p", str(pid), "-e", "trace=pread64", "-e", "inject=pread64:delay_enter=60s")
     with subprocess.Popen(command, stderr=subprocess.PIPE, encoding="utf-8") as tracer:
         assert tracer.stderr is not None
@@ -288,7 +292,7 @@ def fail_opens(pbx: ScreenedPbx) -> list[str]:
     return [why_of(record.reason).code for record in journal(pbx.daemon.store) if record.rule == "fail-open"]
 
 
-def test_locked_store(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -> None:
+def test_a_locked_store_lets_calls_ring(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -> None:
     with readers_locked_out(pbx.daemon.store):
         call_as_rejected(pbx, record_delay)
     pbx.carrier.call(CallSpec(caller=BY_ACTION["tag"], did=ALICE))
@@ -298,7 +302,7 @@ def test_locked_store(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay)
 
 @contextmanager
 def readers_locked_out(store: Path) -> Iterator[None]:
-    """Somebody else holds all of SQLite's WAL locks: bytes 120 to 127 of the -shm file (sqlite.org/walformat.html)."""
+    """Hold all of SQLite's WAL locks: bytes 120 to 127 of the -shm file (sqlite.org/walformat.html)."""
     with (store.parent / f"{store.name}-shm").open("r+b") as shm:
         lock = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, 120, 8, 0)
         wait_until(lambda: _locks(shm.fileno(), lock), "locking the store")
@@ -313,9 +317,7 @@ def _locks(descriptor: int, lock: bytes) -> bool:
     return True
 
 
-def test_writer_locked_for_long_keeps_decisions_in_memory(
-    pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay
-) -> None:
+def test_a_locked_writer_keeps_decisions_in_memory(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -> None:
     db = sqlite3.connect(pbx.daemon.store, isolation_level=None)
     db.execute("BEGIN IMMEDIATE")
     result = pbx.carrier.call(CallSpec(caller=BY_ACTION["reject"], did=ALICE))
@@ -327,7 +329,7 @@ def test_writer_locked_for_long_keeps_decisions_in_memory(
     assert decision_on(pbx.daemon.store, BY_ACTION["reject"]).action == "reject"
 
 
-def test_more_calls_in_flight_than_the_limit(record_delay: RecordDelay) -> None:
+def test_calls_over_the_limit_ring_at_once(record_delay: RecordDelay) -> None:
     settings = SETTINGS + "\n[agi]\nin_flight = 2\n"
     with ScreenedPbx(settings=settings) as pbx, Phone(pbx.asterisk, "201"), ExitStack() as stack:
         fill(pbx.daemon.store)
@@ -346,7 +348,7 @@ def test_more_calls_in_flight_than_the_limit(record_delay: RecordDelay) -> None:
 
 @contextmanager
 def codes_that_wait(port: int) -> Iterator[None]:
-    """Somebody who dials a code that cannot be written, again and again: one request in flight all the time."""
+    """Dial a code that cannot be written, again and again, so that one request is always in flight."""
     said = b"agi_network_script: mark\nagi_arg_1: endpoint=PJSIP/201\nagi_arg_2: code=expect\n\n"
     over = threading.Event()
 
@@ -377,7 +379,7 @@ def codes_that_wait(port: int) -> Iterator[None]:
         pytest.param("#" * 800_000, "office.toml: 800000 bytes", id="too-large"),
     ],
 )
-def test_policy_broken_at_reload(
+def test_a_policy_broken_at_reload_keeps_the_previous_one(
     pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay, text: str, says: str
 ) -> None:
     policies = pbx.state / "policies"
@@ -402,7 +404,7 @@ def test_policy_broken_at_reload(
         pytest.param("#" * 300_000, "us-own.toml: ", id="too-large"),
     ],
 )
-def test_a_broken_numbering_plan(
+def test_a_broken_numbering_plan_is_ignored(
     pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay, text: str, says: str
 ) -> None:
     (pbx.state / "plan").mkdir()
@@ -414,7 +416,9 @@ def test_a_broken_numbering_plan(
     assert decision_on(pbx.daemon.store, "+33162123456").rule == "telemarketing-range"
 
 
-def test_settings_broken_at_reload(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -> None:
+def test_settings_broken_at_reload_keep_the_previous_ones(
+    pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay
+) -> None:
     pbx.daemon.write_settings("[agi]\ndeadline = 3\n")
     pbx.daemon.reload()
     line = pbx.daemon.wait_for_log("the previous settings stay active")
@@ -423,7 +427,7 @@ def test_settings_broken_at_reload(pbx: ScreenedPbx, alice: Phone, record_delay:
     wait_until(lambda: pbx.carrier.call(CallSpec(caller=BY_ACTION["reject"], did=ALICE)).code == 603, "a 603")
 
 
-def test_store_damaged_while_running(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -> None:
+def test_a_store_damaged_while_running_is_restored(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -> None:
     backup = make_backup(pbx.daemon.store, time.time() + 1)
     damage(pbx.daemon.store)
     deadline = time.monotonic() + 60
@@ -439,7 +443,7 @@ def test_store_damaged_while_running(pbx: ScreenedPbx, alice: Phone, record_dela
 
 
 def damage(store: Path) -> None:
-    """Overwrite everything behind the header, as a failing disk or a stray program does."""
+    """Overwrite everything after the header, as a failing disk or a stray program does."""
     with closing(sqlite3.connect(store)) as db, db:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     db.close()
@@ -449,7 +453,7 @@ def damage(store: Path) -> None:
         file.write(b"\xde\xad\xbe\xef" * ((size - 4096) // 4))
 
 
-def test_store_damaged_before_the_start(record_delay: RecordDelay) -> None:
+def test_a_store_damaged_before_the_start_is_replaced(record_delay: RecordDelay) -> None:
     with ScreenedPbx(start_daemon=False) as pbx, Phone(pbx.asterisk, "201"):
         pbx.daemon.store.write_bytes(b"this is no store\n" * 1000)
         pbx.daemon.start()
@@ -462,7 +466,7 @@ def test_store_damaged_before_the_start(record_delay: RecordDelay) -> None:
 
 
 @pytest.mark.root
-def test_disk_full(record_delay: RecordDelay) -> None:
+def test_a_full_disk_keeps_decisions_in_memory(record_delay: RecordDelay) -> None:
     with small_disk() as disk, ScreenedPbx(start_daemon=False) as pbx, Phone(pbx.asterisk, "201"):
         pbx.daemon.store = disk / "callsieve.db"
         pbx.daemon.write_settings(SETTINGS + f'\n[store]\npath = "{disk}/callsieve.db"\n')
@@ -481,7 +485,7 @@ def test_disk_full(record_delay: RecordDelay) -> None:
 
 @contextmanager
 def small_disk() -> Iterator[Path]:
-    """A file system of 4 MB."""
+    """Yield a file system of 4 MB."""
     disk = Path(subprocess.check_output(["mktemp", "-d"], text=True).strip())
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk], check=True)
     try:
@@ -492,7 +496,7 @@ def small_disk() -> Iterator[Path]:
 
 
 @pytest.mark.root
-def test_a_state_directory_that_is_read_only(record_delay: RecordDelay) -> None:
+def test_a_read_only_state_directory_lets_calls_ring(record_delay: RecordDelay) -> None:
     with (
         small_disk() as disk,
         ScreenedPbx(start_daemon=False, extensions=WITH_CODES) as pbx,
@@ -529,7 +533,7 @@ def fill_up(filler: Path) -> None:
             return
 
 
-def test_switched_off_with_the_daemon_alive_and_dead(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -> None:
+def test_calls_ring_while_screening_is_off(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -> None:
     pbx.asterisk.cli(f"database put callsieve off {int(time.time()) + 60}")
     call_as_rejected(pbx, record_delay)
     pbx.daemon.kill()
@@ -540,7 +544,7 @@ def test_switched_off_with_the_daemon_alive_and_dead(pbx: ScreenedPbx, alice: Ph
 
 
 @pytest.mark.parametrize("missing", ["res_stir_shaken.so", "app_voicemail.so", "res_agi.so", "app_read.so"])
-def test_a_module_that_is_not_there(missing: str, record_delay: RecordDelay) -> None:
+def test_a_missing_asterisk_module_lets_the_call_go_on(missing: str, record_delay: RecordDelay) -> None:
     with ScreenedPbx(noload=[missing]) as pbx, Phone(pbx.asterisk, "201"):
         fill(pbx.daemon.store)
         action = "challenge" if missing == "app_read.so" else "route"
@@ -562,7 +566,7 @@ def without_pjsiphangup() -> Iterator[ScreenedPbx]:
 
 
 def code_of_a_rejected_call(pbx: ScreenedPbx, reject: str) -> int | None:
-    """How Asterisk ends a call where the trunk's setting is `reject`. The daemon runs for it."""
+    """Return the SIP code with which Asterisk rejects a call if the trunk's setting is `reject`."""
     settings = SETTINGS.replace('channels = "PJSIP/carrier-*"', f'channels = "PJSIP/carrier-*"\nreject = "{reject}"')
     pbx.daemon.write_settings(settings)
     with pbx.daemon:
@@ -573,25 +577,27 @@ def code_of_a_rejected_call(pbx: ScreenedPbx, reject: str) -> int | None:
 @pytest.mark.parametrize(
     ("reject", "code"), [("603", 603), ("607", 403), ("608", 403), ("busy", 486), ("not-in-service", 404)]
 )
-def test_an_asterisk_without_pjsiphangup(without_pjsiphangup: ScreenedPbx, reject: str, code: int) -> None:
+def test_without_pjsiphangup_a_rejected_call_gets_a_similar_code(
+    without_pjsiphangup: ScreenedPbx, reject: str, code: int
+) -> None:
     assert code_of_a_rejected_call(without_pjsiphangup, reject) == code
 
 
 @pytest.mark.parametrize(
     ("reject", "code"), [("603", 603), ("607", 607), ("608", 608), ("busy", 486), ("not-in-service", 404)]
 )
-def test_the_sip_code_of_a_trunk(with_pjsiphangup: ScreenedPbx, reject: str, code: int) -> None:
+def test_a_rejected_call_gets_the_sip_code_of_its_trunk(with_pjsiphangup: ScreenedPbx, reject: str, code: int) -> None:
     assert code_of_a_rejected_call(with_pjsiphangup, reject) == code
 
 
-def test_an_action_that_the_dialplan_does_not_know(record_delay: RecordDelay) -> None:
+def test_an_action_unknown_to_the_dialplan_lets_the_call_ring(record_delay: RecordDelay) -> None:
     with ScreenedPbx(conf=lambda text: text.replace("exten => reject,1", "exten => unknown,1")) as pbx:
         fill(pbx.daemon.store)
         with Phone(pbx.asterisk, "201"):
             call_as_rejected(pbx, record_delay)
 
 
-def test_policy_broken_at_start(record_delay: RecordDelay) -> None:
+def test_a_policy_broken_at_start_only_observes(record_delay: RecordDelay) -> None:
     with ScreenedPbx(start_daemon=False) as pbx, Phone(pbx.asterisk, "201"):
         (pbx.state / "policies").mkdir()
         (pbx.state / "policies" / "office.toml").write_text("[[rule]\n")

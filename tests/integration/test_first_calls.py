@@ -1,4 +1,4 @@
-"""A storm of numbers that are used once, on a real Asterisk, and an honest stranger who calls in the middle of it."""
+"""A storm of numbers that are used once, on a real Asterisk, and an honest stranger in the middle of it."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def pbx() -> Iterator[ScreenedPbx]:
 
 
 def shown(pbx: ScreenedPbx, caller: str, did: str) -> str:
-    """What the phone shows of a call to one of our numbers, each of which rings it."""
+    """Return what the phone shows of a call to one of our numbers."""
     with Phone(pbx.asterisk, "201") as handset:
         assert pbx.carrier.call(CallSpec(caller=caller, name="Joe", did=did, hang_up_after=0.2)).code == 200
         return handset.wait_for_invite().from_name
 
 
-def test_a_storm_is_tagged_from_its_third_call_on(pbx: ScreenedPbx) -> None:
-    """Each number calls once, from one block, and our numbers in order. A stranger meanwhile is shown as ever."""
+def test_a_storm_is_tagged_from_its_third_call(pbx: ScreenedPbx) -> None:
+    """Each number of one block calls once, to our numbers in order. A stranger meanwhile is not tagged."""
     storm = [(f"{BLOCK}{17 * n:03d}", f"+{FIRST_DID + n}") for n in range(5)]
     seen = [shown(pbx, *call) for call in storm[:3]]
     stranger = shown(pbx, "+13125550147", "+442071838790")
@@ -40,7 +40,7 @@ def test_a_storm_is_tagged_from_its_third_call_on(pbx: ScreenedPbx) -> None:
     assert all(item.first_call and item.level == "none" for item in kept), "it is no evidence against the numbers"
 
 
-def test_one_number_that_calls_many_of_ours_is_not_tagged(pbx: ScreenedPbx) -> None:
-    """As a clinic does that reminds its patients."""
+def test_a_number_that_calls_many_dids_is_not_tagged(pbx: ScreenedPbx) -> None:
+    """A clinic reminds its patients in this way."""
     seen = [shown(pbx, "+14155550148", f"+{FIRST_DID + 100 + n}") for n in range(3)]
     assert seen == ["Joe"] * 3

@@ -1,4 +1,4 @@
-"""Calls through FreePBX's dialplan to its extensions, ring groups, queues and IVR: what phones show, play and refuse.
+"""Calls through FreePBX's dialplan to extensions, ring groups, queues and an IVR.
 
 CallSieve is installed by its own command into the stand-in of tests/integration/freepbx.py.
 """
@@ -145,36 +145,36 @@ def _nothing_left(pbx: Office) -> Iterator[None]:
 
 
 def be_patient(office: Office) -> None:
-    """The installed dialplan waits for its answers: what happens is tested here, not how fast on a busy machine."""
+    """Let the installed dialplan wait longer for answers, since speed is not tested here."""
     path = office.etc / "callsieve.d" / "callsieve.conf"
     path.write_text(without_bounds(path.read_text()))
     office.asterisk.cli("dialplan reload")
 
 
 def look_up(pbx: Office, number: str, name: str) -> None:
-    """From now on FreePBX finds this name for a number; an empty one is that of a lookup that found nothing."""
+    """Let FreePBX find this name for a number. An empty name is that of a failed lookup."""
     pbx.asterisk.cli(f'database put directory {number} "{name}"')
 
 
 def spec_of(did: str, caller: str) -> CallSpec:
-    """A call. FreePBX itself answers those for a queue or the IVR, where the caller has patience for a whisper."""
+    """Make a call. Where FreePBX itself answers, the caller has patience for a whisper."""
     patience = 5.0 if did in (QUEUE, CHECKING_QUEUE, IVR) else 0.5
     return CallSpec(caller=caller, name="Joe", did=did, hang_up_after=patience, dtmf="1" if did == IVR else "")
 
 
 def ring(pbx: Office, did: str, caller: str) -> SipMessage:
-    """The INVITE that phone 201 gets of a call, which it does not answer."""
+    """Return the INVITE of a call that phone 201 does not answer."""
     with Phone(pbx.asterisk, "201", Answering.never()) as phone, Carrier(pbx.asterisk).start(spec_of(did, caller)):
         return phone.wait_for_invite()
 
 
 def ran(pbx: Office, context: str) -> int:
-    """How often a context of FreePBX's was begun."""
+    """Return how often a context of FreePBX's was begun."""
     return sum(f"[s@{context}:1]" in line for line in pbx.asterisk.log_lines())
 
 
 def whispered(pbx: Office, phone: str, did: str, caller: str) -> tuple[float, CallResult]:
-    """The seconds that a phone which takes the call hears before the two talk, and what the caller experienced."""
+    """Return how many seconds the answering phone hears before the talk, and the result for the caller."""
     with Phone(pbx.asterisk, phone, ears=True) as handset:
         began = len(pbx.asterisk.log_lines())
         with Carrier(pbx.asterisk).start(spec_of(did, caller)) as call:
@@ -192,7 +192,7 @@ def test_a_warned_call_shows_the_tag_and_the_looked_up_name(pbx: Office, did: st
 
 
 @pytest.mark.parametrize("did", EVERYWHERE)
-def test_the_whisper_is_heard_and_freepbxs_own_subroutine_runs(pbx: Office, did: str) -> None:
+def test_the_whisper_and_freepbxs_own_subroutine_both_run(pbx: Office, did: str) -> None:
     before = ran(pbx, "macro-auto-blkvm")
     heard, result = whispered(pbx, "201", did, WARNED)
     assert result.code == 200
@@ -201,7 +201,7 @@ def test_the_whisper_is_heard_and_freepbxs_own_subroutine_runs(pbx: Office, did:
 
 
 def test_freepbxs_own_subroutine_runs_where_asterisk_has_macro(pbx: Office) -> None:
-    """As Asterisk 18 and 20 may have, with FreePBX 17 on them. Another module stands for app_macro."""
+    """Asterisk 18 and 20 may have it, with FreePBX 17. Another module stands for app_macro."""
     path = pbx.etc / "callsieve.d" / "callsieve-freepbx.conf"
     installed = path.read_text()
     try:
@@ -246,14 +246,14 @@ def test_a_tagged_call_has_its_tag_once(pbx: Office, did: str, found: str | None
     ("caller", "name"),
     [pytest.param(STRANGER, "Looked Up", id="a-stranger"), pytest.param(BUSINESS, "Verified: ACME Ltd", id="verified")],
 )
-def test_a_call_without_a_tag(pbx: Office, caller: str, name: str) -> None:
+def test_an_untagged_call_shows_the_plain_name(pbx: Office, caller: str, name: str) -> None:
     for did in (ALICE, GROUP, QUEUE):
         invite = ring(pbx, did, caller)
         assert (invite.from_name, invite.all("Alert-Info")) == (name, [])
 
 
 @pytest.mark.parametrize("did", [ALICE, QUEUE, HUNT])
-def test_who_knows_the_caller_sees_the_plain_name(pbx: Office, did: str) -> None:
+def test_a_person_who_knows_the_caller_sees_the_plain_name(pbx: Office, did: str) -> None:
     invite = ring(pbx, did, FRIEND)
     assert (invite.from_name, invite.all("Alert-Info")) == ("Looked Up", [])
     heard, result = whispered(pbx, "201", did, FRIEND)
@@ -261,7 +261,7 @@ def test_who_knows_the_caller_sees_the_plain_name(pbx: Office, did: str) -> None
 
 
 @pytest.mark.parametrize(("phone", "warned"), [("201", False), ("202", True)])
-def test_in_a_ring_group_those_are_warned_who_do_not_know_him(pbx: Office, phone: str, warned: bool) -> None:
+def test_a_ring_group_warns_people_who_do_not_know_the_caller(pbx: Office, phone: str, warned: bool) -> None:
     heard, result = whispered(pbx, phone, GROUP, FRIEND)
     assert (result.code, heard > 1.5) == (200, warned)
 
@@ -270,12 +270,12 @@ def test_in_a_ring_group_those_are_warned_who_do_not_know_him(pbx: Office, phone
 def test_a_phone_that_has_blocked_the_caller_does_not_ring(pbx: Office, did: str) -> None:
     with Phone(pbx.asterisk, "201") as blocks, Phone(pbx.asterisk, "202") as other:
         assert Carrier(pbx.asterisk).call(spec_of(did, FOE)).code == 200
-        # A phone that was off may still be told of a call that is over.
+        # A phone that was off may still get an ended call.
         rang = [[invite.from_number for invite in phone.invites()].count(FOE) for phone in (blocks, other)]
         assert rang == [0, 1]
 
 
-def test_an_extension_that_has_blocked_the_caller_is_busy(pbx: Office) -> None:
+def test_a_caller_blocked_by_the_extension_gets_busy(pbx: Office) -> None:
     with Phone(pbx.asterisk, "201") as blocks:
         Carrier(pbx.asterisk).call(spec_of(ALICE, FOE))
         assert blocks.invites() == []
@@ -283,7 +283,7 @@ def test_an_extension_that_has_blocked_the_caller_is_busy(pbx: Office) -> None:
 
 
 def test_3_in_a_queue_ends_the_call(pbx: Office) -> None:
-    """Nobody else of the queue is rung, and the same phone not again: it has blocked the caller now."""
+    """No other phone of the queue rings, and the same phone not again: it has blocked the caller now."""
     spec = replace(spec_of(QUEUE, MARKED), hang_up_after=20.0)
     with Phone(pbx.asterisk, "201", ears=True) as phone, Carrier(pbx.asterisk).start(spec) as call:
         wait_until(lambda: phone.heard.audible_seconds > 1.0, "the warning")
@@ -292,14 +292,13 @@ def test_3_in_a_queue_ends_the_call(pbx: Office) -> None:
         assert (result.bye_from, len(phone.invites())) == ("asterisk", 1)
 
 
-def test_freepbx_asks_to_confirm_and_nothing_is_whispered(pbx: Office) -> None:
+def test_a_call_that_freepbx_confirms_is_not_whispered(pbx: Office) -> None:
     heard, result = whispered(pbx, "201", CONFIRM_GROUP, WARNED)
     assert (result.code, ran(pbx, "macro-confirm"), heard < 1.0) == (200, 1, True)
 
 
 @pytest.mark.parametrize("did", [ALICE, GROUP, QUEUE])
-def test_what_the_caller_said_is_heard(pbx: Office, did: str) -> None:
-    """A caller who is asked for a name and says nothing: the callee hears that."""
+def test_the_callee_hears_that_the_caller_said_nothing(pbx: Office, did: str) -> None:
     before = played(pbx).count("screening-says-nothing")
     with (
         Phone(pbx.asterisk, "201", ears=True) as phone,
@@ -311,13 +310,13 @@ def test_what_the_caller_said_is_heard(pbx: Office, did: str) -> None:
     assert played(pbx).count("screening-says-nothing") == before + 1
 
 
-def test_a_failed_challenge_without_voicemail_rings_nobody(pbx: Office) -> None:
+def test_a_failed_challenge_without_voicemail_rings_no_phone(pbx: Office) -> None:
     with Phone(pbx.asterisk, "201") as phone:
         result = Carrier(pbx.asterisk).call(CallSpec(caller=CHALLENGED, did=GROUP, hang_up_after=20.0, timeout=40.0))
     assert (result.code, result.bye_from, phone.invites()) == (200, "asterisk", [])
 
 
-def test_a_stranger_presses_a_digit_once(pbx: Office) -> None:
+def test_a_stranger_is_challenged_once(pbx: Office) -> None:
     for is_new in (True, False):
         asked = len(heard_digits(pbx))
         with (
@@ -332,19 +331,19 @@ def test_a_stranger_presses_a_digit_once(pbx: Office) -> None:
         assert (len(heard_digits(pbx)) > asked) is is_new
 
 
-def test_the_doctor_sees_that_the_hooks_ask_us(pbx: Office) -> None:
+def test_the_doctor_finds_the_hooks_in_order(pbx: Office) -> None:
     checks = pbx.doctor(code=0)
     assert (checks["phones"]["status"], checks["trunks"]["status"]) == ("ok", "ok")
 
 
-def test_a_hook_of_somebody_elses_gets_one_line_of_ours(tmp_path: Path) -> None:
+def test_an_existing_hook_gets_one_line(tmp_path: Path) -> None:
     with freepbx(tmp_path / "state", SETTINGS, custom=THEIRS) as office:
         (tmp_path / "state" / "policies").mkdir(parents=True)
         (tmp_path / "state" / "policies" / "office.toml").write_text(POLICY)
         (tmp_path / "state" / "policies" / "night.toml").write_text(NIGHT)
         said = office.install("--freepbx", "--reload")
         be_patient(office)
-        assert f"extensions_custom.conf:1 is not CallSieve's: for {EXTENSION_HOOK.purpose}" in said
+        assert f"extensions_custom.conf:1 belongs to another program: {EXTENSION_HOOK.purpose}" in said
         office.daemon.start()
         with open_store(office.daemon.store) as db, transaction(db):
             add_entry(db, ListEntry(ListName.BLOCK, EntryKind.EXACT, WARNED, action="warn", added_at=time.time()))

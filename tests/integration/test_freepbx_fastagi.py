@@ -1,4 +1,4 @@
-"""FreePBX's own FastAGI server, which ring groups ask whom to dial, lives beside us: nothing of ours reaches it.
+"""FreePBX's own FastAGI server, which ring groups ask whom to dial, gets no request of ours.
 
 It dies of a script that it does not have, as an earlier version of our dialplan asked it for. Whatever is done with
 CallSieve, the stand-in is asked by ring groups alone, and each of their calls rings.
@@ -29,14 +29,14 @@ def office(tmp_path: Path) -> Iterator[Office]:
 
 
 def call_the_group(office: Office, times: int) -> list[CallResult]:
-    """So many calls to the ring group, each by another caller."""
+    """Call the ring group so many times, each time from another number."""
     carrier = Carrier(office.asterisk)
     return [carrier.call(CallSpec(caller=next(CALLERS), did=GROUP)) for _ in range(times)]
 
 
 def test_every_call_of_a_ring_group_rings(office: Office) -> None:
     with FastAgiServer() as server, Phone(office.asterisk, "201") as phone:
-        calls = call_the_group(office, 3)  # nobody answers us yet
+        calls = call_the_group(office, 3)  # our daemon does not run yet
         office.daemon.start()
         office.daemon.wait_for_log("listening to Asterisk")
         calls += call_the_group(office, 5)
@@ -57,8 +57,8 @@ def test_every_call_of_a_ring_group_rings(office: Office) -> None:
         assert (server.served, server.deaths) == (20, 0)
 
 
-def test_an_upgrade_asks_it_nothing_once_our_files_are_installed(office: Office) -> None:
-    """Until then the old dialplan would: the doctor, the daemon and the command themselves do not."""
+def test_after_an_upgrade_freepbxs_server_gets_no_request(office: Office) -> None:
+    """Only the old dialplan would send one, until the new files are installed."""
     (office.etc / "callsieve.d" / "callsieve.conf").write_text(OLD_DIALPLAN)
     office.asterisk.cli("dialplan reload")
     with FastAgiServer() as server, Phone(office.asterisk, "201") as phone:
@@ -72,8 +72,8 @@ def test_an_upgrade_asks_it_nothing_once_our_files_are_installed(office: Office)
         assert (server.served, server.deaths) == (5, 0)
 
 
-def test_the_old_dialplan_killed_it_and_the_group_rang_nobody(office: Office) -> None:
-    """What all this is for: the stand-in can die, and a ring group needs it."""
+def test_the_old_dialplan_kills_freepbxs_server(office: Office) -> None:
+    """This shows that the stand-in can crash, and that a ring group needs it."""
     (office.etc / "callsieve.d" / "callsieve.conf").write_text(OLD_DIALPLAN)
     office.asterisk.cli("dialplan reload")
     assert str(PORT) in office.asterisk.cli("dialplan show callsieve")

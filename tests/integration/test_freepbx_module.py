@@ -1,4 +1,4 @@
-"""The dialplan that our FreePBX module adds, spliced into a stand-in for FreePBX's by our PHP, on a real Asterisk.
+"""The dialplan of our FreePBX module, spliced into a stand-in for FreePBX's by our PHP, on a real Asterisk.
 
 The stand-in is ours: contexts, labels, variables and the order of things are as FreePBX 17 has them.
 """
@@ -149,7 +149,7 @@ QUEUES = (
 
 
 def spliced(*unscreened: str) -> str:
-    """The stand-in with the module's part, as it is after a reload of FreePBX."""
+    """Return the stand-in with the module's part, as after a reload of FreePBX."""
     command = (ensure_php(), str(ROOT / "freepbx" / "tests" / "splice.php"), *unscreened)
     return subprocess.run(command, input=GENERATED, capture_output=True, text=True, check=True, timeout=60).stdout + LAB
 
@@ -185,7 +185,7 @@ def pbx() -> Iterator[ScreenedPbx]:
 
 @pytest.fixture
 def leaves_nothing(pbx: ScreenedPbx) -> Iterator[None]:
-    """After each test no channel is left, and Asterisk complained of nothing but a phone that ended in U() or b()."""
+    """Check after each test that no channel is left and nothing but a hang-up in U() or b() was logged."""
     complaints = len(pbx.asterisk.warnings())
     yield
     pbx.asterisk.wait_until_idle(5.0)
@@ -195,7 +195,7 @@ def leaves_nothing(pbx: ScreenedPbx) -> Iterator[None]:
 def ring(
     carrier: Carrier, asterisk: Asterisk, caller: str, did: str, *, never: str = "202"
 ) -> tuple[CallResult, dict[str, tuple[str, list[str]]]]:
-    """A call, and what each phone that rang showed: the name, and every Alert-Info. `never` does not pick up."""
+    """Make a call, and return what each ringing phone showed: name and every Alert-Info. `never` does not answer."""
     with ExitStack() as stack:
         phones = [
             stack.enter_context(Phone(asterisk, name, Answering.never() if name == never else None))
@@ -234,7 +234,7 @@ THEIRS = ("Joe", ["Bellcore-dr3"])
     ],
 )
 @pytest.mark.usefixtures("leaves_nothing")
-def test_what_each_phone_shows(
+def test_each_phone_shows_its_name_and_ring(
     pbx: ScreenedPbx, caller: str, did: str, expected: dict[str, tuple[str, list[str]]]
 ) -> None:
     result, shown = ring(pbx.carrier, pbx.asterisk, caller, did)
@@ -268,7 +268,7 @@ def test_a_lookup_neither_sees_nor_stores_the_tag(pbx: ScreenedPbx) -> None:
 
 @pytest.mark.usefixtures("leaves_nothing")
 def test_a_trunk_in_our_own_context_is_screened_once(pbx: ScreenedPbx) -> None:
-    """`from-trunk-callsieve` and the module together: one decision, one Alert-Info, and lists per phone."""
+    """`from-trunk-callsieve` and the module together give one decision and one Alert-Info."""
     before = len(journal(pbx.daemon.store))
     _, shown = ring(pbx.trusted, pbx.asterisk, FRIEND, GROUP)
     assert shown == {"201": ("Joe", []), "202": ("SPAM? Joe", [TAG_RING])}
@@ -279,7 +279,7 @@ def test_a_trunk_in_our_own_context_is_screened_once(pbx: ScreenedPbx) -> None:
 @pytest.mark.parametrize("trunk", ["carrier", "carrier2"])
 @pytest.mark.parametrize("did", [ALICE, GROUP, QUEUE], ids=["extension", "group", "queue"])
 @pytest.mark.usefixtures("leaves_nothing")
-def test_the_whisper_is_heard_once(pbx: ScreenedPbx, did: str, trunk: str) -> None:
+def test_the_whisper_is_audible_once(pbx: ScreenedPbx, did: str, trunk: str) -> None:
     carrier = pbx.carrier if trunk == "carrier" else pbx.trusted
     before = len(played(pbx))
     with Phone(pbx.asterisk, "202", Answering.busy()), Phone(pbx.asterisk, "201", ears=True) as phone:
@@ -294,7 +294,7 @@ def test_the_whisper_is_heard_once(pbx: ScreenedPbx, did: str, trunk: str) -> No
 
 
 @pytest.mark.usefixtures("leaves_nothing")
-def test_what_a_caller_said_is_heard_in_a_group(pbx: ScreenedPbx) -> None:
+def test_a_group_hears_the_name_that_the_caller_said(pbx: ScreenedPbx) -> None:
     before = len(played(pbx))
     spec = CallSpec(caller=ASKED, did=GROUP, voice=True, hang_up_after=14.0)
     with (
@@ -307,34 +307,34 @@ def test_what_a_caller_said_is_heard_in_a_group(pbx: ScreenedPbx) -> None:
 
 
 @pytest.mark.usefixtures("leaves_nothing")
-def test_a_caller_who_is_rejected_rings_nobody(pbx: ScreenedPbx) -> None:
+def test_a_rejected_caller_rings_no_phone(pbx: ScreenedPbx) -> None:
     result, shown = ring(pbx.carrier, pbx.asterisk, REJECTED, GROUP)
     assert (result.code, shown) == (603, {})
 
 
 @pytest.mark.usefixtures("leaves_nothing")
-def test_freepbx_s_own_blacklist_comes_first(pbx: ScreenedPbx) -> None:
+def test_freepbxs_own_blacklist_comes_first(pbx: ScreenedPbx) -> None:
     before = len(journal(pbx.daemon.store))
     result, shown = ring(pbx.carrier, pbx.asterisk, "+12015550199", GROUP)
     assert (result.code, shown, len(journal(pbx.daemon.store))) == (486, {}, before)
 
 
 @pytest.mark.usefixtures("leaves_nothing")
-def test_the_destination_reject(pbx: ScreenedPbx) -> None:
+def test_the_reject_destination_answers_603(pbx: ScreenedPbx) -> None:
     assert ring(pbx.carrier, pbx.asterisk, STRANGER, REJECTING)[0].code == 603
 
 
 @pytest.mark.usefixtures("leaves_nothing")
-def test_codes_answer_where_freepbx_has_them(pbx: ScreenedPbx) -> None:
-    """*37 as it comes, and quiet hours at *725, as somebody has set it."""
+def test_feature_codes_answer_at_freepbxs_numbers(pbx: ScreenedPbx) -> None:
+    """*37 by default, and quiet hours at *725, which an administrator has set."""
     with Phone(pbx.asterisk, "201") as phone:
         for code in ("*37", "*725"):
             assert phone.dial(code, CallSpec(hang_up_after=None)).result().code == 200
 
 
 @pytest.mark.parametrize("noload", [(), ("func_dialplan.so",)], ids=["all-modules", "without-dialplan-exists"])
-def test_without_callsieve_s_files_every_call_goes_as_before(noload: tuple[str, ...]) -> None:
-    """The module alone, on an Asterisk that has never heard of CallSieve."""
+def test_without_callsieves_files_calls_go_on(noload: tuple[str, ...]) -> None:
+    """The module alone, on an Asterisk without CallSieve."""
     with Asterisk(
         extensions=spliced(), globals={"DIAL_OPTIONS": "Ttr"}, config={"queues.conf": QUEUES}, noload=noload
     ) as asterisk:

@@ -1,4 +1,4 @@
-"""The outbound guard where FreePBX asks it: installed by our command into a stand-in for its outbound dialplan.
+"""The outbound guard in FreePBX's outbound dialplan: installed by our command into a stand-in.
 
 The stand-in is ours: contexts, variables and the order of things are as FreePBX 17 has them (read in its core module
 and its framework), the words are not, and nothing of it has run on FreePBX itself.
@@ -17,7 +17,17 @@ from lab import Phone
 from lab.phone import Answering
 from tests.integration.bare import Office, bare_office
 from tests.integration.office import install_prompts
-from tests.integration.outbound import ACTING, BOUND, SLACK, asked, decided, dial, dial_frozen, dial_killed, later
+from tests.integration.outbound import (
+    ACTING,
+    BOUND,
+    SLACK,
+    count_requests,
+    decided,
+    dial,
+    dial_frozen,
+    dial_killed,
+    later,
+)
 from tests.waiting import wait_until
 
 OWN = "+442071838751"
@@ -157,7 +167,7 @@ endpoint = "PJSIP/201"
 
 @contextmanager
 def freepbx(state: Path, custom: str = "") -> Iterator[Office]:
-    """A stand-in into which our command has installed us; the guard acts."""
+    """Yield a stand-in in which CallSieve is installed and the guard acts."""
     with bare_office("", state) as office:
         (office.etc / "extensions_additional.conf").write_text(GENERATED)
         (office.etc / "extensions_custom.conf").write_text(custom)
@@ -190,14 +200,14 @@ def own(office: Office, *arguments: str) -> None:
     office.daemon.callsieve("own", *arguments)
 
 
-def test_the_guard_is_asked_with_the_number_that_is_shown(pbx: Office, carrier: Phone) -> None:
+def test_the_guard_is_asked_with_the_shown_number(pbx: Office, carrier: Phone) -> None:
     assert dial(pbx, FRIEND).code == 200
     record = decided(pbx, FRIEND)[0]
     assert (record.action, record.rule, record.own_number, record.person) == ("allow", "default", OWN, "201")
     assert [invite.from_number for invite in carrier.invites()] == [OWN]
 
 
-def test_a_call_that_is_refused_ends_and_no_other_trunk_is_tried(pbx: Office, carrier: Phone) -> None:
+def test_a_refused_call_tries_no_other_trunk(pbx: Office, carrier: Phone) -> None:
     result = dial(pbx, UNWANTED)
     assert result.code == 403
     assert result.heard.audible_seconds > 0.4, "the agent hears why"
@@ -205,7 +215,7 @@ def test_a_call_that_is_refused_ends_and_no_other_trunk_is_tried(pbx: Office, ca
     assert [item.rule for item in decided(pbx, UNWANTED)] == ["do-not-call"]
 
 
-def test_a_call_that_is_held_ends_and_the_good_time_is_said(pbx: Office, carrier: Phone) -> None:
+def test_a_held_call_ends_after_the_allowed_time_is_spoken(pbx: Office, carrier: Phone) -> None:
     result = dial(pbx, PARIS)
     assert result.code == 403
     assert result.heard.audible_seconds > 1.0, "the prompt and the time"
@@ -213,7 +223,7 @@ def test_a_call_that_is_held_ends_and_the_good_time_is_said(pbx: Office, carrier
     assert decided(pbx, PARIS)[0].rule == "hours"
 
 
-def test_numbers_are_read_as_the_trunk_writes_them(pbx: Office, carrier: Phone) -> None:
+def test_numbers_are_parsed_as_the_trunk_writes_them(pbx: Office, carrier: Phone) -> None:
     with Phone(pbx.asterisk, "carrier2", Answering(status="503 Service Unavailable", ring_seconds=0)) as first:
         codes = [dial(pbx, "02071838799").code for _ in range(3)]
         assert len(first.invites()) == 3
@@ -233,7 +243,7 @@ def test_numbers_are_read_as_the_trunk_writes_them(pbx: Office, carrier: Phone) 
         pytest.param(f"5{PARIS[1:]}", PARIS, "hours", id="that-its-prefix-makes-international"),
     ],
 )
-def test_a_trunk_with_a_prefix_calls_the_number(
+def test_a_trunk_prefix_is_removed_before_the_decision(
     pbx: Office, carrier: Phone, number: str, callee: str, rule: str
 ) -> None:
     before = len(decided(pbx, callee, 0))
@@ -242,25 +252,25 @@ def test_a_trunk_with_a_prefix_calls_the_number(
     assert decided(pbx, callee, before + 1)[0].rule == rule
 
 
-def test_an_emergency_number_after_a_prefix_is_not_asked_about(pbx: Office, carrier: Phone) -> None:
-    before = asked(pbx)
+def test_an_emergency_number_with_a_trunk_prefix_skips_the_guard(pbx: Office, carrier: Phone) -> None:
+    before = count_requests(pbx)
     result = dial_frozen(pbx, "4112")
     assert (result.code, ["sip:01070112@" in invite.header("To") for invite in carrier.invites()]) == (200, [True])
     assert (result.ringing_seconds or 9) < SLACK
     assert dial(pbx, TRIED).code == 200, "after which the daemon has answered whatever waited for it"
-    assert asked(pbx) == before + 1
+    assert count_requests(pbx) == before + 1
 
 
 @pytest.mark.parametrize("number", [pytest.param("112", id="short"), pytest.param(f"999{UNWANTED[1:]}", id="long")])
-def test_an_emergency_route_opens_the_window_unasked(pbx: Office, carrier: Phone, number: str) -> None:
+def test_an_emergency_route_opens_the_window_without_the_guard(pbx: Office, carrier: Phone, number: str) -> None:
     pbx.asterisk.cli("database del callsieve emergency")
-    before = asked(pbx)
+    before = count_requests(pbx)
     result = dial_frozen(pbx, number)
     assert result.code == 200
     assert (result.ringing_seconds or 9) < SLACK
     assert "by an emergency call" in pbx.daemon.callsieve("emergency", "status").stdout
     assert dial(pbx, FRIEND).code == 200, "after which the daemon has answered whatever waited for it"
-    assert asked(pbx) == before + 1
+    assert count_requests(pbx) == before + 1
 
 
 @pytest.mark.parametrize(
@@ -271,10 +281,10 @@ def test_an_emergency_route_opens_the_window_unasked(pbx: Office, carrier: Phone
         pytest.param(f"6{UNWANTED[1:]}", id="within-a-macro"),
     ],
 )
-def test_what_is_no_call_of_ours_is_not_asked_about(pbx: Office, carrier: Phone, number: str) -> None:
-    before = asked(pbx)
+def test_internal_and_forwarded_calls_skip_the_guard(pbx: Office, carrier: Phone, number: str) -> None:
+    before = count_requests(pbx)
     assert dial(pbx, number).code == 200
-    assert asked(pbx) == before
+    assert count_requests(pbx) == before
 
 
 @pytest.mark.parametrize(
@@ -284,7 +294,7 @@ def test_what_is_no_call_of_ours_is_not_asked_about(pbx: Office, carrier: Phone,
         pytest.param(f"2{FORWARDED[1:]}", "Sales", id="a-name-of-the-trunk"),
     ],
 )
-def test_no_label_leaves_where_a_phone_forwards_outside(pbx: Office, carrier: Phone, number: str, name: str) -> None:
+def test_a_forwarded_call_leaves_without_our_label(pbx: Office, carrier: Phone, number: str, name: str) -> None:
     assert dial(pbx, number).code == 200
     assert [invite.from_name for invite in carrier.invites()] == [name]
 
@@ -306,7 +316,7 @@ def test_a_frozen_killed_or_absent_guard_lets_calls_out(
     pbx.daemon.start()
 
 
-def test_a_guard_that_observes_lets_every_call_go_out(pbx: Office, carrier: Phone) -> None:
+def test_an_observing_guard_lets_every_call_out(pbx: Office, carrier: Phone) -> None:
     acting = pbx.daemon.config.read_text()
     pbx.daemon.config.write_text(acting.replace("observe = false", "observe = true"))
     pbx.daemon.reload()
@@ -320,7 +330,7 @@ def test_a_guard_that_observes_lets_every_call_go_out(pbx: Office, carrier: Phon
         wait_until(lambda: dial(pbx, UNWANTED).code == 403, "acting again", 30.0)
 
 
-def test_the_doctor_sees_it_and_it_comes_out_again(tmp_path: Path) -> None:
+def test_the_doctor_sees_the_guard_until_uninstall(tmp_path: Path) -> None:
     with freepbx(tmp_path / "state") as office:
         assert office.doctor(code=1)["outbound guard"]["detail"].startswith("FreePBX asks")
         assert office.doctor(code=1)["emergency calls"]["status"] == "ok"
@@ -333,7 +343,7 @@ def test_the_doctor_sees_it_and_it_comes_out_again(tmp_path: Path) -> None:
         assert office.doctor(code=1)["outbound guard"]["status"] == "ok"
 
 
-def test_an_existing_hook_gets_one_line_of_ours(tmp_path: Path) -> None:
+def test_an_existing_hook_gets_one_line(tmp_path: Path) -> None:
     with freepbx(tmp_path / "state", custom=THEIRS) as office:
         office.daemon.start()
         own(office, "dnc", "add", UNWANTED)

@@ -1,4 +1,4 @@
-"""The preset `strangers` through FreePBX's dialplan: who is asked, what rings, and after how long."""
+"""The preset `strangers` through FreePBX's dialplan: who is challenged, what rings, and after how long."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ FROZEN_SECONDS = 3.0  # the default deadline, and a call through FreePBX on a bu
 
 @contextmanager
 def by_night(state: Path, settings: str, port: int, ready: Callable[[Office], None]) -> Iterator[Office]:
-    """Run FreePBX with the preset installed, and three o'clock in the morning for the daemon."""
+    """Run FreePBX with the preset, at three o'clock in the morning for the daemon."""
     with freepbx(state, settings, port=port) as office:
         (state / "policies").mkdir(parents=True)
         (state / "policies" / "day.toml").write_text(DAY.format("06:00", "07:00"))
@@ -96,7 +96,7 @@ def _nothing_left(pbx: Office) -> Iterator[None]:
 
 
 def is_asked_first(pbx: Office, spec: CallSpec) -> bool:
-    """Return whether a caller who presses what is asked for is asked, before the phone rings that then rings."""
+    """Return whether a caller is challenged before the phone rings. The caller presses the digit."""
     before = len(heard_digits(pbx))
     with Phone(pbx.asterisk, "201", Answering.never()) as phone, Carrier(pbx.asterisk).start(spec) as call:
         wait_until(lambda: is_asked(pbx, before) or phone.invites(), "the question, or a ringing phone")
@@ -114,7 +114,7 @@ def is_asked_first(pbx: Office, spec: CallSpec) -> bool:
         pytest.param(TO_QUEUE, QUEUE, id="queue"),
     ],
 )
-def test_by_night_a_stranger_is_asked_once(pbx: Office, caller: str, did: str) -> None:
+def test_a_stranger_is_challenged_once_by_night(pbx: Office, caller: str, did: str) -> None:
     spec = CallSpec(caller=caller, name="Joe", did=did, hang_up_after=8.0)
     assert [is_asked_first(pbx, spec), is_asked_first(pbx, spec)] == [True, False]
 
@@ -129,16 +129,16 @@ def test_by_night_a_stranger_is_asked_once(pbx: Office, caller: str, did: str) -
         pytest.param(CallSpec(caller=BANK, did=ALICE, hang_up_after=3.0), id="service-number-of-a-bank"),
     ],
 )
-def test_who_is_not_asked(pbx: Office, spec: CallSpec) -> None:
+def test_known_callers_and_calls_by_day_are_not_challenged(pbx: Office, spec: CallSpec) -> None:
     assert not is_asked_first(pbx, spec)
 
 
-def test_who_withholds_the_number_is_asked_each_time(pbx: Office) -> None:
+def test_a_withheld_caller_is_challenged_each_time(pbx: Office) -> None:
     spec = CallSpec(caller=WITHHELD, privacy=True, did=ALICE, hang_up_after=8.0)
     assert [is_asked_first(pbx, spec), is_asked_first(pbx, spec)] == [True, True]
 
 
-def test_who_hangs_up_and_calls_again_is_asked_again(pbx: Office) -> None:
+def test_a_caller_who_hung_up_is_challenged_again(pbx: Office) -> None:
     before = len(heard_digits(pbx))
     with Phone(pbx.asterisk, "201") as phone:
         Carrier(pbx.asterisk).call(CallSpec(caller=GAVE_UP, did=ALICE, hang_up_after=1.5))
@@ -148,19 +148,19 @@ def test_who_hangs_up_and_calls_again_is_asked_again(pbx: Office) -> None:
 
 
 def calls_from(number: str, phone: Phone) -> int:
-    """Return how often it rang; a phone that was off may still be told of a call that is over."""
+    """Return how often a phone rang. A phone that was off may still get an ended call."""
     return [invite.from_number for invite in phone.invites()].count(number)
 
 
-def test_who_fails_rings_no_phone(pbx: Office) -> None:
+def test_a_failed_caller_rings_no_phone(pbx: Office) -> None:
     with Phone(pbx.asterisk, "201") as first, Phone(pbx.asterisk, "202") as second:
         result = Carrier(pbx.asterisk).call(CallSpec(caller=FAILED, did=GROUP, hang_up_after=30.0, timeout=60.0))
         assert (result.code, result.bye_from) == (200, "asterisk")
         assert [calls_from(FAILED, first), calls_from(FAILED, second)] == [0, 0]
 
 
-def test_with_the_daemon_frozen_a_stranger_rings_soon(tmp_path: Path) -> None:
-    """With the deadline as it is by default."""
+def test_a_frozen_daemon_lets_a_stranger_ring_soon(tmp_path: Path) -> None:
+    """With the default deadline."""
     settings = SETTINGS.replace(f"[agi]\ndeadline_ms = {PATIENT_DEADLINE_MS}\n", "")
     with (
         FastAgiServer(free_port("127.0.0.1", SOCK_STREAM)) as server,

@@ -1,4 +1,4 @@
-"""What callers say as text, on a real Asterisk: on the phone within its time, and no hearing process delays a call.
+"""The words of callers as text, on a real Asterisk: on the phone in time, and no hearing process delays a call.
 
 The recogniser is a fake in a real hearing process (tests/callsieve/hearing/fake.py).
 """
@@ -63,7 +63,7 @@ REQUESTS = count()
 
 @contextmanager
 def named_office(model: Path, *, patient: bool) -> Iterator[ScreenedPbx]:
-    """An office that asks callers for their names, and has a model."""
+    """Yield an office that asks callers for their names, and has a model."""
     with ScreenedPbx(start_daemon=False, patient=patient) as office:
         (office.state / "policies").mkdir()
         (office.state / "policies" / "office.toml").write_text(f'extends = "cautious"\n{LABELS_ROBOTS}{ASKS_FOR_NAME}')
@@ -91,7 +91,7 @@ def is_ready(pbx: ScreenedPbx, times: int) -> bool:
 
 @contextmanager
 def hearing(pbx: ScreenedPbx, text: str = SAID, seconds: float = 0.0) -> Iterator[subprocess.Popen[bytes]]:
-    """A hearing process that hears this text, after so many seconds."""
+    """Run a hearing process that recognises this text after so many seconds."""
     before = pbx.daemon.log.read_text().count("the hearing process is ready")
     command = (sys.executable, "-m", "tests.callsieve.hearing.fake", str(pbx.state / "hearing.sock"), text)
     with (
@@ -108,24 +108,24 @@ def hearing(pbx: ScreenedPbx, text: str = SAID, seconds: float = 0.0) -> Iterato
             process.kill()
 
 
-def thanks(pbx: ScreenedPbx) -> int:
-    """How many callers were thanked for what they said."""
+def count_thanked(pbx: ScreenedPbx) -> int:
+    """Return how many callers were thanked for their answer."""
     return sum(key in ("caller-wait", "screening-enough") for key in played(pbx))
 
 
 class Asked:
-    """A call whose caller was asked for a name, until it rings at the phone."""
+    """A call whose caller was asked for a name, until the phone rings."""
 
     def __init__(
         self, pbx: ScreenedPbx, phone: Phone, during: Callable[[], object] = lambda: None, after: float = 3.0
     ) -> None:
         self.caller = next(CALLERS)
-        before, answered = thanks(pbx), played(pbx).count("screening-call-from")
+        before, answered = count_thanked(pbx), played(pbx).count("screening-call-from")
         spec = CallSpec(
             caller=self.caller, did=ALICE, voice=True, dtmf="5", dtmf_after=after, hang_up_after=80.0, timeout=100.0
         )
         with pbx.carrier.start(spec) as call:
-            wait_until(lambda: thanks(pbx) > before, "the end of the recording", 60.0)
+            wait_until(lambda: count_thanked(pbx) > before, "the end of the recording", 60.0)
             began, heard = time.monotonic(), call.heard.audible_seconds
             during()
             self.name = phone.wait_for_invite().from_name
@@ -136,7 +136,7 @@ class Asked:
         self.decision: DecisionRecord = decision_on(pbx.daemon.store, self.caller)
 
 
-def test_the_words_are_on_the_phone_and_in_the_store(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -> None:
+def test_the_callers_words_are_shown_and_stored(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -> None:
     before = len(played(pbx))
     install_prompts(pbx, {"screening-ask-recorded": 3.0})
     with hearing(pbx):
@@ -157,7 +157,7 @@ def test_the_words_are_on_the_phone_and_in_the_store(pbx: ScreenedPbx, alice: Ph
     assert SAID in " ".join(shown.stdout.split())
 
 
-def test_a_robot_rings_as_usual_and_carries_its_label_from_the_next_call_on(pbx: ScreenedPbx, alice: Phone) -> None:
+def test_a_robot_is_labelled_from_its_next_call(pbx: ScreenedPbx, alice: Phone) -> None:
     before = len(played(pbx))
     install_prompts(pbx, {"screening-enough": 4.0})
     with hearing(pbx):
@@ -177,21 +177,23 @@ def voice_of_last_call(db: sqlite3.Connection, caller: str) -> str | None:
     return next((outcome.voice for outcome in outcomes(db, number=caller) if outcome.decision_id), None)
 
 
-def test_without_a_hearing_process_nothing_waits(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -> None:
+def test_without_a_hearing_process_no_call_waits(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -> None:
     asked = Asked(pbx, alice)
     record_delay(asked.waited)
     assert "Says" not in asked.name
     assert asked.waited < AT_ONCE + SLACK
 
 
-def test_hearing_process_killed_while_a_call_waits(pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay) -> None:
+def test_a_killed_hearing_process_delays_a_call_within_its_limit(
+    pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay
+) -> None:
     with hearing(pbx, seconds=20.0) as process:
         asked = Asked(pbx, alice, process.kill)
     record_delay(asked.waited)
     assert asked.waited < WAIT + SLACK
 
 
-def test_hearing_process_frozen_delays_five_calls_and_no_more(
+def test_a_frozen_hearing_process_delays_five_calls_at_most(
     pbx: ScreenedPbx, alice: Phone, record_delay: RecordDelay
 ) -> None:
     with hearing(pbx) as process:
@@ -206,7 +208,7 @@ def test_hearing_process_frozen_delays_five_calls_and_no_more(
         wait_until(lambda: ask_to_hear(pbx) > 0, "waits again, since texts come in time", 40.0)
 
 
-def test_daemon_frozen_while_a_call_waits_for_the_words(record_delay: RecordDelay, tmp_path: Path) -> None:
+def test_a_daemon_frozen_during_hearing_lets_the_call_ring(record_delay: RecordDelay, tmp_path: Path) -> None:
     with (
         named_office(tmp_path, patient=False) as pbx,
         Phone(pbx.asterisk, "201", ears=True) as alice,
@@ -220,7 +222,7 @@ def test_daemon_frozen_while_a_call_waits_for_the_words(record_delay: RecordDela
     assert asked.waited < BOUND + SLACK
 
 
-def test_the_caller_hears_ringing_meanwhile(pbx: ScreenedPbx, alice: Phone) -> None:
+def test_the_caller_hears_ringing_during_hearing(pbx: ScreenedPbx, alice: Phone) -> None:
     with hearing(pbx, seconds=0.8):
         asked = Asked(pbx, alice)
     assert asked.name == SHOWN
@@ -228,7 +230,7 @@ def test_the_caller_hears_ringing_meanwhile(pbx: ScreenedPbx, alice: Phone) -> N
 
 
 def ask_to_hear(pbx: ScreenedPbx) -> int:
-    """Ask as the dialplan does about a caller who has spoken; return how many milliseconds the call may wait."""
+    """Ask as the dialplan does about a caller who has spoken, and return how many milliseconds the call may wait."""
     asked = next(REQUESTS)
     request = Request("hear", {"linkedid": str(asked), "caller": STRANGER, "id": f"{asked:08}"}, {})
     with socket.create_connection(("127.0.0.1", pbx.daemon.port), timeout=10) as connection:

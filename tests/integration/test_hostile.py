@@ -1,4 +1,4 @@
-"""Hostile callers through a real Asterisk: no fact forged, no second command, nothing run, every call decided."""
+"""Hostile callers through a real Asterisk: nothing is forged or executed, and every call is decided."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ PAYLOADS = [
 
 
 def specs(mark: Path) -> Iterator[tuple[str, CallSpec]]:
-    """Each payload in each place where a caller's text reaches us."""
+    """Yield each payload in each place where a caller's text reaches us."""
     for number, payload in enumerate(PAYLOADS):
         text = payload.replace("MARK", str(mark))
         yield f"name {number}", CallSpec(caller=STRANGER, name=text, hang_up_after=0.0, timeout=2.0)
@@ -133,7 +133,7 @@ def pbx() -> Iterator[ScreenedPbx]:
 
 
 @pytest.mark.timeout(280)
-def test_nothing_is_forged_and_every_call_is_decided(pbx: ScreenedPbx, tmp_path: Path) -> None:
+def test_hostile_calls_forge_nothing_and_are_all_decided(pbx: ScreenedPbx, tmp_path: Path) -> None:
     mark = tmp_path / "pwned"
     calls = list(specs(mark))
     assert len(calls) >= 200
@@ -173,7 +173,7 @@ def test_nothing_is_forged_and_every_call_is_decided(pbx: ScreenedPbx, tmp_path:
     print(f"{len(calls)} hostile calls, {len(reached)} reached the dialplan, {len(decisions)} decisions")
 
 
-# Names through every path to the phone: what is shown is what a call shows that nobody touches.
+# Names through every path to the phone: each shows the same as an unscreened call.
 
 DIGIT = 4
 WAYS = {
@@ -182,7 +182,7 @@ WAYS = {
     "challenge": CallSpec(dtmf=str(DIGIT), dtmf_after=1.4, hang_up_after=3.0),
     "name": CallSpec(dtmf="#", dtmf_after=2.4, hang_up_after=6.0),
 }
-# One for each name: a rule asks nobody again who calls again within three minutes.
+# One for each name: a caller who calls again within three minutes is not asked again.
 NAME_CALLERS = [f"+120155508{n:02d}" for n in range(len(PAYLOADS))]
 NAME_POLICY = """\
 extends = "cautious"
@@ -211,7 +211,7 @@ def office() -> Iterator[ScreenedPbx]:
 
 
 def whole(names_shown: Mapping[str, int], names: Mapping[str, int]) -> Iterator[str]:
-    """The names as they are without a mark before them, for which a display that is full cuts their end off."""
+    """Return the names without the label before them, for which a full display truncates their end."""
     left = list(Counter(names).elements())
     for name in Counter(names_shown).elements():
         found = name if name in left else next((item for item in left if item.startswith(name.removesuffix("…"))), name)

@@ -1,4 +1,4 @@
-"""Install into a real Asterisk, call through it, switch off, look with the doctor, and take it out again."""
+"""Install into a real Asterisk, call, switch off, run the doctor, and uninstall."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
         pytest.param(["--no-ami", "--systemd"], id="systemd"),
     ],
 )
-def test_asterisk_reads_what_was_installed_without_a_complaint(office: Office, options: list[str]) -> None:
+def test_asterisk_loads_the_installed_files_without_warnings(office: Office, options: list[str]) -> None:
     if "--freepbx" in options:
         (office.etc / "extensions_custom.conf").write_text("")
         with (office.etc / "extensions.conf").open("a") as file:
@@ -89,7 +89,7 @@ def test_asterisk_reads_what_was_installed_without_a_complaint(office: Office, o
 
 
 @pytest.mark.parametrize("options", [pytest.param([], id="fastagi"), pytest.param(["--classic"], id="classic")])
-def test_calls_come_by_us_once_the_trunk_says_so(office: Office, options: list[str]) -> None:
+def test_calls_are_screened_once_the_trunk_uses_our_context(office: Office, options: list[str]) -> None:
     office.install("--reload", *options)
     office.write_dialplan(SCREENED)
     office.daemon.start()
@@ -113,8 +113,8 @@ def test_calls_come_by_us_once_the_trunk_says_so(office: Office, options: list[s
 
 
 @pytest.mark.timeout(300)  # a dozen commands, one after the other
-def test_status_follows_the_trunk_to_us_and_back(office: Office) -> None:
-    """At once for whoever may ask Asterisk, and no "on" for the console, which may not, until root has looked again."""
+def test_status_shows_whether_the_trunk_uses_our_context(office: Office) -> None:
+    """At once for a user who may ask Asterisk. The console may not, so it does not show "on" until root has checked."""
     pjsip = office.etc / "pjsip.conf"
 
     def arrive_in(context: str) -> None:
@@ -126,7 +126,7 @@ def test_status_follows_the_trunk_to_us_and_back(office: Office) -> None:
         wait_until(lambda: f": {context}\n" in office.asterisk.cli(shown), "the reload")
 
     def states() -> tuple[str, str]:
-        """As root, and as the console."""
+        """Return the state for root and for the console."""
         as_root = json.loads(office.run("status", "--json", code=1))
         loaded = load_settings(office.daemon.config, environment=office.daemon.environment)
         return as_root["screening"], screening_now(lambda: loaded, checks_of(ALL)).state
@@ -146,7 +146,7 @@ def test_status_follows_the_trunk_to_us_and_back(office: Office) -> None:
     assert states() == ("not_connected", "not_connected")
 
 
-def test_the_switch_is_in_asterisks_database(office: Office) -> None:
+def test_the_off_switch_is_in_asterisks_database(office: Office) -> None:
     began = int(time.time())
     assert "Screening is off until " in office.run("off", "--for", "2h")
     found = re.search(r"Value: (\d+)", office.asterisk.cli("database get callsieve off"))
@@ -157,11 +157,11 @@ def test_the_switch_is_in_asterisks_database(office: Office) -> None:
     assert office.doctor(code=1)["off switch"]["status"] == "warn"
     assert "on again" in office.run("on")
     assert "not found" in office.asterisk.cli("database get callsieve off")
-    assert "was not off" in office.run("on")
+    assert "was on already" in office.run("on")
     assert "write it as 90s, 30m, 2h or 1d" in office.run("off", "--for", "soon", code=2)
 
 
-def test_who_switches_screening_off_and_on_is_in_the_audit(office: Office) -> None:
+def test_switching_screening_off_and_on_is_audited(office: Office) -> None:
     assert office.daemon.callsieve("db", "migrate").returncode == 0
     office.run("off", "--for", "2h")
     office.run("on")
@@ -169,7 +169,7 @@ def test_who_switches_screening_off_and_on_is_in_the_audit(office: Office) -> No
     assert [(row["what"], row["name"]) for row in rows] == [("on", ""), ("off", "for 2h")]
 
 
-def test_calls_go_on_while_it_is_off(office: Office) -> None:
+def test_calls_ring_while_screening_is_off(office: Office) -> None:
     office.install("--reload", "--no-ami")
     office.write_dialplan(SCREENED)
     office.daemon.start()
@@ -182,7 +182,7 @@ def test_calls_go_on_while_it_is_off(office: Office) -> None:
     office.daemon.wait_for_log("call ")
 
 
-def test_calls_of_while_it_was_off_are_not_missed(office: Office) -> None:
+def test_calls_during_off_are_not_reported_as_unscreened(office: Office) -> None:
     office.install("--reload")
     office.write_dialplan(SCREENED)
     office.daemon.start()
@@ -199,13 +199,13 @@ def test_calls_of_while_it_was_off_are_not_missed(office: Office) -> None:
     assert office.doctor(code=0)["screened calls"]["status"] == "ok"
 
 
-def test_switching_on_what_was_not_off_is_not_in_the_audit(office: Office) -> None:
+def test_switching_on_twice_is_not_audited(office: Office) -> None:
     assert office.daemon.callsieve("db", "migrate").returncode == 0
     office.run("on")
     assert json.loads(office.daemon.callsieve("audit", "--json").stdout) == []
 
 
-def test_the_doctor_without_a_daemon(office: Office) -> None:
+def test_the_doctor_reports_only_a_missing_daemon(office: Office) -> None:
     office.install("--reload")
     office.write_dialplan(SCREENED)
     checks = office.doctor(code=1)
@@ -213,7 +213,7 @@ def test_the_doctor_without_a_daemon(office: Office) -> None:
     assert "nothing answers" in checks["daemon"]["detail"]
 
 
-def test_the_doctor_on_a_bare_asterisk_names_what_to_do(office: Office) -> None:
+def test_the_doctor_on_a_bare_asterisk_names_the_remedies(office: Office) -> None:
     checks = office.doctor(code=1)
     dialplan = [checks["dialplan"][key] for key in ("status", "detail", "remedy")]
     assert dialplan == ["fail", "not loaded", "callsieve asterisk install"]
@@ -222,12 +222,12 @@ def test_the_doctor_on_a_bare_asterisk_names_what_to_do(office: Office) -> None:
     assert checks["manager user"]["remedy"] == "callsieve asterisk install"
 
 
-def test_calls_that_would_be_lost_are_cried_about(office: Office) -> None:
+def test_the_doctor_names_calls_that_would_be_lost(office: Office) -> None:
     office.write_dialplan(SCREENED)
     assert "LOST: from-carrier" in office.doctor(code=1)["dialplan"]["detail"]
 
 
-def test_frozen_asterisk_and_daemon_keep_nobody_waiting(office: Office) -> None:
+def test_a_frozen_asterisk_and_daemon_do_not_hang_commands(office: Office) -> None:
     office.daemon.start()
     office.daemon.freeze()
     os.kill(office.asterisk.pid, signal.SIGSTOP)
@@ -244,7 +244,7 @@ def test_frozen_asterisk_and_daemon_keep_nobody_waiting(office: Office) -> None:
     assert "not answer within 5 s" in line
 
 
-def test_no_asterisk_at_all_is_one_line(office: Office) -> None:
+def test_a_stopped_asterisk_gives_a_one_line_error(office: Office) -> None:
     office.asterisk.terminate()
     for command in (["off"], ["on"], ["off", "--for", "1h"]):
         (line,) = office.run(*command, code=2).splitlines()
@@ -252,7 +252,7 @@ def test_no_asterisk_at_all_is_one_line(office: Office) -> None:
         assert "systemctl start asterisk" in line
 
 
-def test_the_doctor_while_asterisk_is_down_blames_nothing_else(office: Office) -> None:
+def test_the_doctor_reports_only_asterisk_while_it_is_down(office: Office) -> None:
     office.install("--reload")
     office.write_dialplan(SCREENED)
     office.daemon.start()
@@ -265,7 +265,7 @@ def test_the_doctor_while_asterisk_is_down_blames_nothing_else(office: Office) -
     assert [check for check in checks.values() if "manager.conf" in f"{check['detail']}{check['remedy']}"] == []
 
 
-def test_nobody_to_ask_is_no_consent(office: Office) -> None:
+def test_install_without_a_terminal_writes_nothing(office: Office) -> None:
     before = office.files()
     said = office.run("asterisk", "install", "--etc", str(office.etc), code=2)
     assert "callsieve: cannot ask: this is not a terminal" in said
@@ -275,7 +275,7 @@ def test_nobody_to_ask_is_no_consent(office: Office) -> None:
     assert office.files() == before
 
 
-def test_no_secret_is_shown(office: Office) -> None:
+def test_install_and_uninstall_print_no_secret(office: Office) -> None:
     said = office.install()
     settings = office.daemon.config.read_text()
     found = re.search(r'secret = "([^"]+)"', settings)

@@ -1,4 +1,4 @@
-"""The lab itself: what the other integration tests take for granted about its calls."""
+"""The lab itself: what the other integration tests assume about its calls."""
 
 from __future__ import annotations
 
@@ -68,14 +68,14 @@ def test_asterisk_starts_cleanly_and_leaves_nothing_behind() -> None:
         os.kill(pid, 0)
 
 
-def test_asterisk_comes_back_after_a_crash() -> None:
+def test_asterisk_restarts_after_a_crash() -> None:
     with started() as asterisk:
         asterisk.kill()
         asterisk.start()
         assert Carrier(asterisk).call(CallSpec(did="reject")).code == 603
 
 
-def test_asterisk_is_shaped_by_its_arguments(tmp_path: Path) -> None:
+def test_asterisk_is_configured_by_its_arguments(tmp_path: Path) -> None:
     included = tmp_path / "included.conf"
     included.write_text(
         "[from-carrier]\nexten => s,1,Verbose(1,saw <${COLOUR}> <${SHAPE}>)\n same => n,PJSIPHangup(608)\n"
@@ -93,7 +93,7 @@ def test_asterisk_is_shaped_by_its_arguments(tmp_path: Path) -> None:
         assert "Running" not in asterisk.cli("module show like res_stir_shaken")
 
 
-def test_lab_says_why_it_cannot_be_had(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_an_unavailable_lab_names_the_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("CALLSIEVE_LAB_CACHE", str(tmp_path / "cache"))
     with pytest.raises(LabUnavailable, match="cannot fetch asterisk"):
@@ -106,7 +106,7 @@ def test_dialplan_can_be_replaced_while_it_runs() -> None:
         assert Carrier(asterisk).call(CallSpec(did="reject")).code == 608
 
 
-def test_two_asterisks_side_by_side_do_not_hear_of_each_other() -> None:
+def test_two_parallel_asterisks_are_isolated() -> None:
     with started() as one, started() as other:
         assert one.ports.sip != other.ports.sip
         assert Carrier(one).call(CallSpec(did="9111")).code == 603
@@ -115,7 +115,7 @@ def test_two_asterisks_side_by_side_do_not_hear_of_each_other() -> None:
         assert not [line for line in one.log_lines() if "dialled <9222>" in line]
 
 
-def test_call_is_answered_shows_the_name_and_talks(asterisk: Asterisk) -> None:
+def test_an_answered_call_shows_the_name_and_has_audio(asterisk: Asterisk) -> None:
     with Phone(asterisk, "201") as phone:
         call = Carrier(asterisk).call(CallSpec(name="Acme Ltd", voice=True, hang_up_after=0.6))
         invite = phone.wait_for_invite()
@@ -127,7 +127,7 @@ def test_call_is_answered_shows_the_name_and_talks(asterisk: Asterisk) -> None:
     assert call.heard.audible_seconds > 0.2, "the phone echoes what the caller says"
 
 
-def test_callee_may_hang_up(asterisk: Asterisk) -> None:
+def test_callee_can_hang_up(asterisk: Asterisk) -> None:
     with Phone(asterisk, "201", Answering(hang_up_after=0.3)):
         call = Carrier(asterisk).call(CallSpec(hang_up_after=None))
     assert (call.answered, call.bye_from) == (True, "asterisk")
@@ -135,7 +135,7 @@ def test_callee_may_hang_up(asterisk: Asterisk) -> None:
     assert 0.2 < call.talk_seconds < 5
 
 
-def test_caller_may_give_up(asterisk: Asterisk) -> None:
+def test_caller_can_cancel(asterisk: Asterisk) -> None:
     with Phone(asterisk, "201", Answering.never()) as phone:
         call = Carrier(asterisk).call(CallSpec(cancel_after=0.4))
         asterisk.wait_until_idle()
@@ -146,18 +146,18 @@ def test_caller_may_give_up(asterisk: Asterisk) -> None:
     assert answers == [180, 487]
 
 
-def test_phone_is_busy(asterisk: Asterisk) -> None:
+def test_a_busy_phone_gives_486(asterisk: Asterisk) -> None:
     with Phone(asterisk, "201", Answering.busy()):
         assert Carrier(asterisk).call().code == 486
 
 
-def test_phone_rejects(asterisk: Asterisk) -> None:
+def test_a_phone_can_reject_a_call(asterisk: Asterisk) -> None:
     with Phone(asterisk, "201", Answering.reject()) as phone:
         assert not Carrier(asterisk).call().answered
         assert [message.code for message in phone.messages() if message.sent] == [180, 603]
 
 
-def test_dialplan_rejects(asterisk: Asterisk) -> None:
+def test_the_dialplan_can_reject_a_call(asterisk: Asterisk) -> None:
     call = Carrier(asterisk).call(CallSpec(did="reject"))
     assert (call.code, call.reason, call.early_media) == (603, "Decline", False)
 
@@ -170,7 +170,7 @@ def test_withheld_number_stays_withheld(asterisk: Asterisk) -> None:
     assert CALLER not in invite.raw.decode()
 
 
-def test_trunks_are_told_apart_and_pass_on_privacy_and_diversion(asterisk: Asterisk) -> None:
+def test_trunks_pass_on_their_name_privacy_and_diversion(asterisk: Asterisk) -> None:
     Carrier(asterisk, "carrier2").call(CallSpec(did="who", privacy=True, diversion="+442079460000"))
     asterisk.wait_for_log("on <carrier2> <prohib")
     Carrier(asterisk).call(CallSpec(did="who", diversion="+442079460000"))
@@ -198,7 +198,7 @@ def test_hostile_name_arrives_as_sent(asterisk: Asterisk, name: str) -> None:
     assert invite.from_name == quoted(name)[1:-1]
 
 
-def test_hostile_bytes_leave_as_they_are(asterisk: Asterisk) -> None:
+def test_hostile_bytes_are_sent_unchanged(asterisk: Asterisk) -> None:
     spec = CallSpec(
         did="who", raw_from=f'"\udcff\udc80" <sip:{CALLER}@127.0.0.1>', headers={"X-Raw": "[call_id] %s \\n ${X}"}
     )
@@ -207,7 +207,7 @@ def test_hostile_bytes_leave_as_they_are(asterisk: Asterisk) -> None:
     assert call.messages[0].header("x-raw") == "[call_id] %s \\n ${X}"
 
 
-def test_request_user_may_differ_from_the_did(asterisk: Asterisk) -> None:
+def test_request_user_can_differ_from_the_did(asterisk: Asterisk) -> None:
     Carrier(asterisk).call(CallSpec(request_user="9001,verification=passed,trunk=trusted"))
     asterisk.wait_for_log("dialled <9001,verification=passed,trunk=trusted>")
 
@@ -235,13 +235,13 @@ def test_callee_can_press_keys(asterisk: Asterisk) -> None:
         asterisk.wait_for_log("DTMF end '7' received on PJSIP/201")
 
 
-def test_prompt_is_heard(asterisk: Asterisk) -> None:
+def test_a_prompt_is_audible(asterisk: Asterisk) -> None:
     call = Carrier(asterisk).call(CallSpec(did="prompt", hang_up_after=None, timeout=10))
     assert call.answered
     assert call.heard.audible_seconds > 0.3
 
 
-def test_prompt_before_the_answer_is_early_media(asterisk: Asterisk) -> None:
+def test_a_prompt_before_the_answer_is_early_media(asterisk: Asterisk) -> None:
     call = Carrier(asterisk).call(CallSpec(did="early"))
     assert (call.code, call.early_media) == (603, True)
     assert call.heard.audible_seconds > 0.3
@@ -270,7 +270,7 @@ def test_fifty_calls_at_25_a_second_all_succeed(asterisk: Asterisk) -> None:
     assert 15 < result.rate < 30
 
 
-def test_load_counts_what_was_not_expected_as_failure(asterisk: Asterisk) -> None:
+def test_load_counts_unexpected_results_as_failures(asterisk: Asterisk) -> None:
     result = Carrier(asterisk).load(Load(rate=25, calls=5, did="reject", callers=[CALLER]))
     assert (result.succeeded, result.failed) == (0, 5)
     result = Carrier(asterisk).load(Load(rate=25, calls=5, did="reject", callers=[CALLER], expected=603))

@@ -1,4 +1,4 @@
-"""The loop closed on a real Asterisk: how calls end, what people dial, and what becomes of the next call."""
+"""Outcomes and feature codes on a real Asterisk change the decision on the next call."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def pbx() -> Iterator[ScreenedPbx]:
         yield office
 
 
-def test_six_people_hang_up_and_three_mark(pbx: ScreenedPbx) -> None:
+def test_hang_ups_and_marks_of_people_raise_the_level(pbx: ScreenedPbx) -> None:
     with open_store(pbx.daemon.store) as db:
         for count, phone in enumerate(LINES, start=1):
             hang_up_on(pbx, db, phone, count)
@@ -97,15 +97,15 @@ def test_six_people_hang_up_and_three_mark(pbx: ScreenedPbx) -> None:
 
 
 def hang_up_on(pbx: ScreenedPbx, db: sqlite3.Connection, phone: str, count: int) -> None:
-    """The nuisance calls a phone, which hangs up at once: its call of this count."""
+    """The nuisance calls a phone, which hangs up at once. This is its call number `count`."""
     with Phone(pbx.asterisk, phone, Answering(hang_up_after=1.0)):
         spec = CallSpec(caller=NUISANCE, name="Offer", did=LINES[phone], hang_up_after=None)
         assert pbx.carrier.call(spec).bye_from == "asterisk"
-    wait_until(partial(has_outcomes, db, count), "an outcome of each")
+    wait_until(partial(is_learnt, db, count), "an outcome of each")
 
 
-def has_outcomes(db: sqlite3.Connection, count: int) -> bool:
-    """So many calls are over, and learnt from: joined with what was decided about them."""
+def is_learnt(db: sqlite3.Connection, count: int) -> bool:
+    """Return whether so many calls have ended and are joined with their decisions."""
     return len([outcome for outcome in outcomes(db, number=NUISANCE) if outcome.action]) >= count
 
 
@@ -117,7 +117,7 @@ def dial(pbx: ScreenedPbx, phone: str, code: str) -> None:
     assert result.heard.audible_seconds > 0.5, "nothing was said"
 
 
-def test_a_number_we_talked_to_is_allowed_for_that_callee(pbx: ScreenedPbx) -> None:
+def test_a_number_talked_to_is_allowed_for_that_callee(pbx: ScreenedPbx) -> None:
     pbx.daemon.callsieve("list", "add", "block", CUSTOMER, "--action", "tag")
     with Phone(pbx.asterisk, "carrier"), Phone(pbx.asterisk, "201") as alice:
         with alice.dial(CUSTOMER, CallSpec(hang_up_after=31.0, timeout=60.0)) as call:
@@ -150,7 +150,7 @@ def test_a_key_during_the_call_marks_its_caller(pbx: ScreenedPbx) -> None:
             assert (mark.reporter, mark.verdict) == ("204", Verdict.SPAM)
 
 
-def test_i_expect_a_call(pbx: ScreenedPbx) -> None:
+def test_the_expect_code_opens_and_closes_a_window(pbx: ScreenedPbx) -> None:
     dial(pbx, "203", "*35")
     with open_store(pbx.daemon.store) as db:
         window = expected_call_of(db, "203")
@@ -160,7 +160,7 @@ def test_i_expect_a_call(pbx: ScreenedPbx) -> None:
         assert expected_call_of(db, "203") is None
 
 
-def test_a_withheld_number_is_not_kept(pbx: ScreenedPbx) -> None:
+def test_a_withheld_number_is_not_stored(pbx: ScreenedPbx) -> None:
     with Phone(pbx.asterisk, "201"):
         pbx.carrier.call(CallSpec(caller=WITHHOLDER, privacy=True, did=ALICE))
     with open_store(pbx.daemon.store) as db:
@@ -168,7 +168,7 @@ def test_a_withheld_number_is_not_kept(pbx: ScreenedPbx) -> None:
         assert WITHHOLDER not in {o.caller for o in outcomes(db)}
 
 
-def test_asterisk_killed_and_started_again(pbx: ScreenedPbx) -> None:
+def test_a_call_cut_by_a_killed_asterisk_is_incomplete(pbx: ScreenedPbx) -> None:
     with Phone(pbx.asterisk, "201"):
         with pbx.carrier.start(CallSpec(caller=STRANGER, did=ALICE, hang_up_after=20.0)) as call:
             call.wait_until_answered()
@@ -184,7 +184,7 @@ def test_asterisk_killed_and_started_again(pbx: ScreenedPbx) -> None:
 
 
 def count_logins(pbx: ScreenedPbx) -> int:
-    """How often the daemon has begun to listen."""
+    """Return how often the daemon has begun to listen."""
     return pbx.daemon.log.read_text().count("listening to Asterisk")
 
 
@@ -197,7 +197,7 @@ def test_an_emergency_call_through_a_trunk_opens_the_window(pbx: ScreenedPbx) ->
             wait_until(lambda: latest_emergency(db) is not None, "the window")
 
 
-def test_a_call_that_rings_a_mobile_too_counts_if_we_answer(pbx: ScreenedPbx) -> None:
+def test_a_call_to_a_desk_phone_and_a_mobile_counts_if_answered(pbx: ScreenedPbx) -> None:
     with (
         Phone(pbx.asterisk, "carrier", Answering.never()),
         Phone(pbx.asterisk, "201", Answering(ring_seconds=1.0, hang_up_after=1.0)),
@@ -209,14 +209,14 @@ def test_a_call_that_rings_a_mobile_too_counts_if_we_answer(pbx: ScreenedPbx) ->
         assert (outcome.answered_by, outcome.transferred, len(outcome.rung)) == ("201", False, 1)
 
 
-def test_phones_are_known_by_name_and_menus_ring_nobody() -> None:
+def test_phones_are_known_by_name_and_menus_ring_no_phone() -> None:
     """`asterisk install` describes no trunk and no person."""
     with ScreenedPbx(extensions=OFFICE, start_daemon=False, patient=True) as office:
         start_listening(office, NO_NIGHT)
         with Phone(office.asterisk, "201", Answering(hang_up_after=1.0)):
             office.carrier.call(CallSpec(caller=NUISANCE, did=ALICE, hang_up_after=None))
         with open_store(office.daemon.store) as db:
-            wait_until(partial(has_outcomes, db, 1), "the outcome")
+            wait_until(partial(is_learnt, db, 1), "the outcome")
             [outcome] = outcomes(db, number=NUISANCE)
             assert (outcome.answered_by, outcome.transferred) == ("PJSIP/201", False)
             [signal] = signals_of(db, NUISANCE)

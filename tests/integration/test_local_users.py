@@ -1,4 +1,4 @@
-"""Who else has an account on this machine: the daemon's sockets are open to connect to, and nobody is obeyed but us."""
+"""Other users of this server can connect to the daemon's sockets, but their requests are ignored."""
 
 from __future__ import annotations
 
@@ -94,19 +94,19 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
         yield started
 
 
-def asked_by(user: int, daemon: Daemon, said: str) -> dict[str, str]:
-    """What the daemon answers to this user."""
+def answer_to_user(user: int, daemon: Daemon, said: str) -> dict[str, str]:
+    """Return the daemon's answer to this user."""
     command = (sys.executable, "-c", ASK, str(user), str(daemon.port), said)
-    return answer_in(subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=20).stdout)
+    return parse_variables(subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=20).stdout)
 
 
-def answer_in(said: bytes) -> dict[str, str]:
-    """The variables, whether or not the channels that Dial makes inherit them."""
+def parse_variables(said: bytes) -> dict[str, str]:
+    """Return the variables without the underscores for channels that inherit them."""
     return {name.lstrip("_"): value for name, value in variables_in(said).items()}
 
 
 def contents(store: Path) -> dict[str, list[tuple[object, ...]]]:
-    """All rows of what a request may write."""
+    """Return all rows that a request may write."""
     with closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as db:
         tables = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         return {name: db.execute(f"SELECT * FROM {name}").fetchall() for name in tables}
@@ -118,42 +118,42 @@ def decisions_in(store: Path) -> int:
     return int(count)
 
 
-def test_another_user_is_not_obeyed(daemon: Daemon) -> None:
+def test_requests_of_another_user_are_ignored(daemon: Daemon) -> None:
     # What writes at all, so that what was written before is written: the journal is in order.
-    assert asked_by(0, daemon, request("screen", "linkedid=0.1"))["CALLSIEVE_ACTION"] == "allow"
+    assert answer_to_user(0, daemon, request("screen", "linkedid=0.1"))["CALLSIEVE_ACTION"] == "allow"
     wait_until(lambda: decisions_in(daemon.store) == 1, "root's call is in the journal")
     before = contents(daemon.store)
     for said in EVERYTHING:
-        assert asked_by(NOBODY, daemon, said) == {
+        assert answer_to_user(NOBODY, daemon, said) == {
             "CALLSIEVE_RULE": "fail-open",
             "CALLSIEVE_REASON": FailOpen.STRANGER.value,
         }
-    assert asked_by(0, daemon, request("screen", "linkedid=0.2"))["CALLSIEVE_ACTION"] == "allow"
+    assert answer_to_user(0, daemon, request("screen", "linkedid=0.2"))["CALLSIEVE_ACTION"] == "allow"
     wait_until(lambda: decisions_in(daemon.store) == 2, "root's second call is in the journal")
     after = contents(daemon.store)
     assert {name for name in before if before[name] != after[name]} == {"decision"}
 
 
-def test_root_is_obeyed_and_what_opens_screening_is_audited(daemon: Daemon) -> None:
+def test_requests_of_root_are_accepted_and_audited(daemon: Daemon) -> None:
     for said in EVERYTHING[:2]:
-        assert asked_by(0, daemon, said)["CALLSIEVE_RULE"] == "recorded"
+        assert answer_to_user(0, daemon, said)["CALLSIEVE_RULE"] == "recorded"
     with closing(sqlite3.connect(daemon.store)) as db:
         rows = db.execute("SELECT what, who FROM audit ORDER BY id").fetchall()
     assert rows == [("emergency call", "phone PJSIP/carrier"), ("expecting", "phone PJSIP/201")]
 
 
-def test_a_user_of_the_settings_is_obeyed(tmp_path: Path) -> None:
+def test_requests_of_a_user_in_the_settings_are_accepted(tmp_path: Path) -> None:
     with Daemon(tmp_path / "state", f'[agi]\nusers = ["{NOBODY}"]\n') as daemon:
-        assert asked_by(NOBODY, daemon, EVERYTHING[0])["CALLSIEVE_RULE"] == "recorded"
+        assert answer_to_user(NOBODY, daemon, EVERYTHING[0])["CALLSIEVE_RULE"] == "recorded"
 
 
-def test_who_has_the_key_is_obeyed(tmp_path: Path) -> None:
+def test_requests_with_the_key_are_accepted(tmp_path: Path) -> None:
     with Daemon(tmp_path / "state", f'[agi]\nkey = "{KEY}"\n') as daemon:
         for key, rule in ((KEY, "recorded"), ("", "fail-open"), (KEY[:-1], "fail-open")):
-            assert asked_by(NOBODY, daemon, request("emergency", f"key={key}"))["CALLSIEVE_RULE"] == rule
+            assert answer_to_user(NOBODY, daemon, request("emergency", f"key={key}"))["CALLSIEVE_RULE"] == rule
 
 
-def test_a_dialplan_that_sends_the_key_is_answered_as_any() -> None:
+def test_a_dialplan_with_the_key_screens_calls() -> None:
     settings = f'{SETTINGS}\n[agi]\nkey = "{KEY}"\n'
     with ScreenedPbx(settings=settings, conf=lambda text: with_key(text, KEY)) as pbx, Phone(pbx.asterisk, "201"):
         assert f"/screen,key={KEY},linkedid=" in pbx.asterisk.cli("dialplan show callsieve")
@@ -162,7 +162,7 @@ def test_a_dialplan_that_sends_the_key_is_answered_as_any() -> None:
         assert pbx.carrier.call(CallSpec(caller=BY_ACTION["reject"], did=ALICE)).code == 603
 
 
-def test_anybody_may_ask_the_status_and_nothing_more(daemon: Daemon) -> None:
+def test_other_users_can_only_ask_the_status(daemon: Daemon) -> None:
     def found(strangers: int) -> CheckStatus:
         wait_until(
             lambda: (told := read_telemetry(daemon.state)) is not None and told.server.strangers == strangers,
@@ -174,15 +174,15 @@ def test_anybody_may_ask_the_status_and_nothing_more(daemon: Daemon) -> None:
         loaded = load_settings(None, daemon.environment)
         return has_only_known_users(CheckContext(loaded, str, told.at)).status
 
-    assert asked_by(NOBODY, daemon, "callsieve: status\n")["CALLSIEVE_RULE"] == "status"
+    assert answer_to_user(NOBODY, daemon, "callsieve: status\n")["CALLSIEVE_RULE"] == "status"
     assert found(0) is CheckStatus.OK
-    asked_by(NOBODY, daemon, EVERYTHING[0])
+    answer_to_user(NOBODY, daemon, EVERYTHING[0])
     assert found(1) is CheckStatus.FAIL
 
 
 @contextmanager
 def idling(user: int, daemon: Daemon) -> Iterator[None]:
-    """Meanwhile 600 connections of this user say nothing, and connect again as soon as they are answered."""
+    """Keep 600 idle connections of this user. They connect again as soon as they are answered."""
     command = (sys.executable, "-c", IDLE, str(user), str(daemon.port), "600")
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as idle:
         assert idle.stdout is not None
@@ -196,35 +196,35 @@ def idling(user: int, daemon: Daemon) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("user", [NOBODY, 0])
-def test_idle_connections_are_no_calls_and_leave_no_rows(daemon: Daemon, user: int) -> None:
-    """Calls went on unscreened, and each connection left a row."""
+def test_idle_connections_write_no_rows(daemon: Daemon, user: int) -> None:
+    """In an earlier version calls went on unscreened, and each connection left a row."""
     calls = 100
     with idling(user, daemon):
-        rules = [asked(daemon, f"{n}.1") for n in range(calls)]
+        rules = [rule_of_call(daemon, f"{n}.1") for n in range(calls)]
     assert set(rules) == {"default"}
     daemon.stop()  # the journal is written
     assert decisions_in(daemon.store) == calls
 
 
-def test_a_call_finds_room_behind_a_queue_of_strangers(tmp_path: Path) -> None:
-    """A busy daemon had room for 256: to all others TCP does not even answer until it has accepted some."""
+def test_a_call_is_answered_behind_600_idle_connections(tmp_path: Path) -> None:
+    """A busy daemon once had room for 256. TCP did not answer all others until some were accepted."""
     with Daemon(tmp_path / "state", deadline_ms=PATIENT_DEADLINE_MS) as daemon:
         daemon.freeze()
         with idling(NOBODY, daemon), socket.create_connection(("127.0.0.1", daemon.port), 10.0) as connection:
             daemon.thaw()
-            assert asked_on(connection, "1.1") == "default"
+            assert rule_on(connection, "1.1") == "default"
 
 
-def asked(daemon: Daemon, linkedid: str) -> str:
-    """The rule for a call of ours."""
+def rule_of_call(daemon: Daemon, linkedid: str) -> str:
+    """Return the rule for a call of root."""
     with socket.create_connection(("127.0.0.1", daemon.port), 5.0) as connection:
-        return asked_on(connection, linkedid)
+        return rule_on(connection, linkedid)
 
 
-def asked_on(connection: socket.socket, linkedid: str) -> str:
+def rule_on(connection: socket.socket, linkedid: str) -> str:
     connection.sendall(request("screen", f"linkedid={linkedid}").encode())
     said = b""
     while chunk := connection.recv(4096):
         said += chunk
     connection.sendall(b"200 result=1\n" * said.count(b"\n"))
-    return answer_in(said)["CALLSIEVE_RULE"]
+    return parse_variables(said)["CALLSIEVE_RULE"]

@@ -1,4 +1,4 @@
-"""Nobody reads the daemon's log: a journal that hangs, or a terminal that was stopped. Calls do not wait for it."""
+"""The daemon's log is not read, because a journal hangs or a terminal is stopped. Calls do not wait for it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ AT_ONCE = 100
 
 @contextmanager
 def unread(state: Path) -> Iterator[tuple[Daemon, subprocess.Popen[bytes]]]:
-    """A daemon of which nobody reads the log. The daemon says where it is, the process is the one that runs."""
+    """Run a daemon whose log is not read. Yield the settings of the daemon and the running process."""
     place = Daemon(state)
     with subprocess.Popen(
         (sys.executable, "-m", COMMAND_LINE, "serve"), env=place.environment, cwd=ROOT, stderr=subprocess.PIPE
@@ -49,7 +49,7 @@ def accepts(port: int) -> bool:
 
 
 def place_calls(port: int, first: int, count: int) -> int:
-    """So many calls at once; how many were decided before the dialplan would have left."""
+    """Place calls at once, and return how many were decided before the dialplan would have left."""
     decided = 0
     calls = [socket.create_connection(("127.0.0.1", port), 5.0) for _ in range(count)]
     for number, call in enumerate(calls, first):
@@ -61,7 +61,7 @@ def place_calls(port: int, first: int, count: int) -> int:
     return decided
 
 
-def test_calls_are_decided_while_nobody_reads_the_log(tmp_path: Path) -> None:
+def test_calls_are_decided_while_the_log_is_not_read(tmp_path: Path) -> None:
     with unread(tmp_path / "state") as (place, process):
         decided = sum(place_calls(place.port, first, AT_ONCE) for first in range(0, CALLS, AT_ONCE))
         assert decided >= 0.99 * CALLS  # a busy machine may let a few go on; a stuck daemon decides none
@@ -73,20 +73,20 @@ def test_calls_are_decided_while_nobody_reads_the_log(tmp_path: Path) -> None:
         assert said.count(b"\n") + int(lost[1]) >= CALLS
 
 
-def test_it_stops_in_time_all_the_same(tmp_path: Path) -> None:
+def test_the_daemon_stops_in_time_while_the_log_is_not_read(tmp_path: Path) -> None:
     with unread(tmp_path / "state") as (place, process):
         place_calls(place.port, 0, AT_ONCE)
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
 
 
-def test_the_last_words_before_an_end_at_once_are_written(tmp_path: Path) -> None:
+def test_the_last_log_line_before_an_exit_is_written(tmp_path: Path) -> None:
     script = "import logging; from callsieve.logs import configure_logs; configure_logs(); logging.critical('no store')"
     done = subprocess.run((sys.executable, "-c", script), cwd=ROOT, capture_output=True, check=True, timeout=30)
     assert b"[CRITICAL] no store\n" in done.stderr
 
 
-def test_lines_of_one_moment_are_written_together_and_in_order(tmp_path: Path) -> None:
+def test_log_lines_are_written_in_batches_and_in_order(tmp_path: Path) -> None:
     count = 500
     script = (
         "import logging; from callsieve.logs import configure_logs; configure_logs();"

@@ -1,4 +1,4 @@
-"""Look-ups at others on a real Asterisk: what they say counts in time, and whatever they do the call goes on."""
+"""Look-ups on a real Asterisk: answers count in time, and whatever the service does the call goes on."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ from tests.waiting import wait_until
 RecordDelay = Callable[[float | None], None]
 
 BUDGET = 0.15
-# A call that waits for nobody, and what a busy machine may add to one that waits for its budget.
+# The time of a call that does not wait, and what a busy machine may add to one that waits for its budget.
 AT_ONCE, SLACK = 0.14, 2.0
 STRANGERS = [f"+1201742{n:04}" for n in range(1801, 1810)]
 STRANGER, FRIEND = STRANGERS[0], "+12017421899"
 
 
 class Others:
-    """A server that answers each request as `answer` says; `asked` has the paths."""
+    """A server that answers each request with `answer`. `asked` has the paths."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.budget = BUDGET
-        self.answer: Callable[[BaseHTTPRequestHandler], None] = says(b'{"spam": true}')
+        self.answer: Callable[[BaseHTTPRequestHandler], None] = answer_with(b'{"spam": true}')
         others = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -57,7 +57,7 @@ class Others:
 
     @property
     def settings(self) -> str:
-        """The office's, which asks this server."""
+        """Return the settings of an office that looks up at this server."""
         return f"""{SETTINGS}
 [reputation.sample]
 every = 0
@@ -73,7 +73,7 @@ spam_when = ["spam == true"]
 """
 
 
-def says(body: bytes) -> Callable[[BaseHTTPRequestHandler], None]:
+def answer_with(body: bytes) -> Callable[[BaseHTTPRequestHandler], None]:
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
         handler.send_header("content-length", str(len(body)))
@@ -106,7 +106,7 @@ def others() -> Iterator[Others]:
 
 @contextmanager
 def office(others: Others, *, patient: bool = False) -> Iterator[ScreenedPbx]:
-    """One that asks them, and knows a friend."""
+    """Yield an office that looks up at these servers, and has a contact."""
     with ScreenedPbx(settings=others.settings, patient=patient) as pbx:
         with open_store(pbx.daemon.store) as db:
             with transaction(db):
@@ -128,8 +128,8 @@ def alice(pbx: ScreenedPbx) -> Iterator[Phone]:
 
 
 @contextmanager
-def asking(pbx: ScreenedPbx) -> Iterator[subprocess.Popen[bytes]]:
-    """The look-up process."""
+def look_up_process(pbx: ScreenedPbx) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the look-up process."""
     log = pbx.state / "lookups.log"
     with (
         log.open("ab") as out,
@@ -161,10 +161,10 @@ def is_stopped(pid: int) -> bool:
     return "State:\tT" in Path(f"/proc/{pid}/status").read_text()
 
 
-def test_what_others_say_labels_the_first_call(others: Others, record_delay: RecordDelay) -> None:
-    """With all the time that the settings allow, and of several strangers one: the machine may be busy."""
+def test_a_look_up_answer_labels_the_first_call(others: Others, record_delay: RecordDelay) -> None:
+    """With the longest budget, and for one of several strangers, because the machine may be busy."""
     others.budget = 0.45
-    with office(others, patient=True) as pbx, Phone(pbx.asterisk, "201"), asking(pbx):
+    with office(others, patient=True) as pbx, Phone(pbx.asterisk, "201"), look_up_process(pbx):
         for number in STRANGERS:
             call_from(pbx, number, record_delay)
             if decision_on(pbx.daemon.store, number).action == "tag":
@@ -177,8 +177,8 @@ def test_what_others_say_labels_the_first_call(others: Others, record_delay: Rec
 
 
 @pytest.mark.usefixtures("alice")
-def test_nobody_is_asked_about_who_is_known(pbx: ScreenedPbx, record_delay: RecordDelay) -> None:
-    """Not even the look-up process: nobody connects to its socket, until a stranger calls."""
+def test_known_callers_are_not_looked_up(pbx: ScreenedPbx, record_delay: RecordDelay) -> None:
+    """Nobody connects to the socket of the look-up process until a stranger calls."""
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(str(pbx.state / "lookups.sock"))
         door.listen()
@@ -197,7 +197,7 @@ def test_nobody_is_asked_about_who_is_known(pbx: ScreenedPbx, record_delay: Reco
 
 
 @pytest.mark.usefixtures("alice")
-def test_what_comes_late_counts_at_the_next_call(pbx: ScreenedPbx, others: Others, record_delay: RecordDelay) -> None:
+def test_a_late_answer_counts_at_the_next_call(pbx: ScreenedPbx, others: Others, record_delay: RecordDelay) -> None:
     called = threading.Event()
     in_time = others.answer
 
@@ -206,7 +206,7 @@ def test_what_comes_late_counts_at_the_next_call(pbx: ScreenedPbx, others: Other
         in_time(handler)
 
     others.answer = late
-    with asking(pbx):
+    with look_up_process(pbx):
         result = call_from(pbx, STRANGER, record_delay)
         assert BUDGET - 0.05 < (result.ringing_seconds or 0) < BUDGET + SLACK
         assert decision_on(pbx.daemon.store, STRANGER).action == "allow"
@@ -222,18 +222,18 @@ def test_what_comes_late_counts_at_the_next_call(pbx: ScreenedPbx, others: Other
 @pytest.mark.parametrize(
     "answer",
     [
-        pytest.param(says(b"<html>"), id="no-json"),
+        pytest.param(answer_with(b"<html>"), id="no-json"),
         pytest.param(endless, id="endless"),
         pytest.param(lambda handler: handler.connection.close(), id="hangs-up"),
         pytest.param(lambda handler: handler.send_error(500), id="broken"),
     ],
 )
 @pytest.mark.usefixtures("alice")
-def test_a_bad_server_changes_nothing(
+def test_a_bad_look_up_server_changes_nothing(
     pbx: ScreenedPbx, others: Others, answer: Callable[[BaseHTTPRequestHandler], None], record_delay: RecordDelay
 ) -> None:
     others.answer = answer
-    with asking(pbx):
+    with look_up_process(pbx):
         result = call_from(pbx, STRANGER, record_delay)
         assert (result.ringing_seconds or 9) < BUDGET + SLACK
         assert decision_on(pbx.daemon.store, STRANGER).action == "allow"
@@ -241,16 +241,16 @@ def test_a_bad_server_changes_nothing(
 
 
 @pytest.mark.usefixtures("alice")
-def test_the_look_up_process_is_not_there(pbx: ScreenedPbx, record_delay: RecordDelay) -> None:
+def test_a_missing_look_up_process_delays_no_call(pbx: ScreenedPbx, record_delay: RecordDelay) -> None:
     result = call_from(pbx, STRANGER, record_delay)
     assert (result.ringing_seconds or 9) < AT_ONCE + SLACK
     assert decision_on(pbx.daemon.store, STRANGER).rule != "fail-open"
 
 
 @pytest.mark.usefixtures("alice")
-def test_the_look_up_process_is_frozen(pbx: ScreenedPbx, record_delay: RecordDelay) -> None:
-    """Each call waits for the budget; after five nobody waits."""
-    with asking(pbx) as process:
+def test_a_frozen_look_up_process_delays_five_calls_at_most(pbx: ScreenedPbx, record_delay: RecordDelay) -> None:
+    """Each call waits for the budget. After five, no call waits."""
+    with look_up_process(pbx) as process:
         os.kill(process.pid, signal.SIGSTOP)
         wait_until(lambda: is_stopped(process.pid))
         waited = [call_from(pbx, number, record_delay).ringing_seconds or 0 for number in STRANGERS[:5]]
@@ -262,20 +262,22 @@ def test_the_look_up_process_is_frozen(pbx: ScreenedPbx, record_delay: RecordDel
 
 
 @pytest.mark.usefixtures("alice")
-def test_the_look_up_process_is_killed_while_a_call_waits(
+def test_a_killed_look_up_process_lets_the_call_ring(
     pbx: ScreenedPbx, others: Others, record_delay: RecordDelay
 ) -> None:
-    with asking(pbx) as process:
+    with look_up_process(pbx) as process:
         others.answer = lambda _: process.kill()
         call_from(pbx, STRANGER, record_delay)
     assert decision_on(pbx.daemon.store, STRANGER).action == "allow"
 
 
 @pytest.mark.parametrize(
-    "line", [pytest.param(b'{"more":true}\n', id="a-lie"), pytest.param(b"x" * 100_000, id="no-end")]
+    "line", [pytest.param(b'{"more":true}\n', id="wrong-fields"), pytest.param(b"x" * 100_000, id="no-end")]
 )
 @pytest.mark.usefixtures("alice")
-def test_a_process_that_lies_at_the_socket(pbx: ScreenedPbx, line: bytes, record_delay: RecordDelay) -> None:
+def test_a_hostile_process_at_the_socket_changes_nothing(
+    pbx: ScreenedPbx, line: bytes, record_delay: RecordDelay
+) -> None:
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(str(pbx.state / "lookups.sock"))
         door.listen()

@@ -1,4 +1,4 @@
-"""What the manager user that we install may do and is sent: every action of a real Asterisk is tried as that user."""
+"""Rights and events of the manager user that we install: it tries every action of a real Asterisk."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def asterisk() -> Iterator[Asterisk]:
 
 
 def events_of(lines: IO[bytes]) -> set[str]:
-    """The events up to the end of the one call, by name."""
+    """Return the names of the events up to the end of the one call."""
     names, hung_up = set(), 0
     while hung_up < 4:  # two ends of each Local channel
         name, value = lines.readline().decode().rstrip().partition(": ")[::2]
@@ -66,7 +66,7 @@ def events_of(lines: IO[bytes]) -> set[str]:
     return names
 
 
-def test_our_user_is_not_sent_what_is_of_no_use(asterisk: Asterisk) -> None:
+def test_our_user_gets_no_unused_events(asterisk: Asterisk) -> None:
     assert EXCLUDED
     assert not EXCLUDED & set(parsing.EVENTS)
     sent = []
@@ -87,7 +87,7 @@ def test_our_user_is_not_sent_what_is_of_no_use(asterisk: Asterisk) -> None:
 
 
 def answer_to(asterisk: Asterisk, action: str) -> str:
-    """What Asterisk says to an action of our user, on a connection of its own."""
+    """Return Asterisk's answer to an action of our user, on its own connection."""
     login = f"Action: Login\r\nUsername: callsieve-test\r\nSecret: {SECRET}\r\nEvents: off\r\n\r\n"
     asked = f"Action: {action}\r\nActionID: asked\r\n{HARMLESS.get(action, '')}\r\n"
     with socket.create_connection(asterisk.ami_address, 10) as connection, connection.makefile("rb") as lines:
@@ -102,7 +102,7 @@ def answer_to(asterisk: Asterisk, action: str) -> str:
     return said.partition("Authentication accepted")[2]
 
 
-def test_our_user_may_use_only_what_is_open_to_every_user(asterisk: Asterisk) -> None:
+def test_our_user_can_use_only_actions_open_to_every_user(asterisk: Asterisk) -> None:
     listed = asterisk.cli("manager show commands").splitlines()[2:]
     actions = {line.split()[0] for line in listed if line.startswith("  ") and line.split()}
     assert len(actions) > 100

@@ -1,4 +1,4 @@
-"""Ten calls a second of all paths at once, for a minute: no stuck channel, and no path taken for another."""
+"""Ten calls a second of all paths for a minute: no channel is left, and each call takes its path."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ reason = "we ask these who they are"
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A way through the dialplan, how often it is taken in ten calls, and what every call of it must come to."""
+    """A path through the dialplan, its share of ten calls, and the required result of every call."""
 
     name: str
     action: str
@@ -61,12 +61,12 @@ PATHS = (
 )
 FAMILIES = ("challenge", "caller", "screening", "appeal", "digit", "letter", "whisper")
 PROMPTS = {key: 0.2 for key in prompts_of("en") if key.partition("-")[0] in FAMILIES}
-# VoiceMail says so of a caller who sends no audio, as a load does not.
+# VoiceMail's warning about a caller without audio, as in a load test.
 EXPECTED = re.compile(r"app\.c: No audio available")
 
 
 def callers_of(path: Path) -> list[str]:
-    """Numbers of this path only, and so many that nobody calls twice within the minute."""
+    """Return numbers of this path, so many that none calls twice within the minute."""
     first = 2_015_554_000 + 200 * PATHS.index(path)
     return [f"+1{number}" for number in range(first, first + 200)]
 
@@ -109,7 +109,7 @@ def load_of(pbx: ScreenedPbx, path: Path) -> LoadResult:
 
 @pytest.mark.load
 @pytest.mark.timeout(300)
-def test_ten_calls_a_second_of_all_paths(pbx: ScreenedPbx) -> None:
+def test_ten_calls_a_second_of_all_paths_succeed(pbx: ScreenedPbx) -> None:
     with Phone(pbx.asterisk, "201", Answering(), echo=False, seconds=280.0) as alice:
         with ThreadPoolExecutor(len(PATHS)) as pool:
             results = dict(zip(PATHS, pool.map(lambda path: load_of(pbx, path), PATHS), strict=True))

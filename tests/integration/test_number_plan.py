@@ -1,4 +1,4 @@
-"""A campaign from ranges of numbering plans, on a real Asterisk: what the policy does, and what phones show."""
+"""A campaign from ranges of numbering plans, on a real Asterisk: decisions, and what phones show."""
 
 from __future__ import annotations
 
@@ -90,7 +90,9 @@ def shown(pbx: ScreenedPbx, caller: str, did: str = ALICE, phone: str = "201") -
         pytest.param("+12017421834", "+12017421834", "default", "Joe", "Joe", id="a-range-of-no-plan"),
     ],
 )
-def test_a_campaign(pbx: ScreenedPbx, caller: str, kept: str, rule: str, english: str, mandarin: str) -> None:
+def test_a_call_from_a_campaign_range_is_labelled(
+    pbx: ScreenedPbx, caller: str, kept: str, rule: str, english: str, mandarin: str
+) -> None:
     assert shown(pbx, caller) == english
     assert shown(pbx, caller, BEI, "202") == mandarin
     assert decision_on(pbx.daemon.store, kept).rule == rule
@@ -105,7 +107,7 @@ def test_a_campaign(pbx: ScreenedPbx, caller: str, kept: str, rule: str, english
     ],
 )
 def test_each_call_of_a_campaign_is_labelled_and_rings(pbx: ScreenedPbx, series: str, kept: str, label: str) -> None:
-    """A campaign shows another number at each call; nobody here has seen any of them."""
+    """Each call of a campaign shows another number that is unknown here."""
     for digit in range(7):
         assert shown(pbx, series.format(digit)) == f"{label}Joe"
         record = decision_on(pbx.daemon.store, kept.format(digit))
@@ -113,12 +115,12 @@ def test_each_call_of_a_campaign_is_labelled_and_rings(pbx: ScreenedPbx, series:
 
 
 @pytest.mark.parametrize("caller", [CALL_CENTRE, FRENCH, INDIAN])
-def test_a_rule_for_the_range_turns_calls_away(pbx: ScreenedPbx, caller: str) -> None:
-    """Also one that the law protects: the administrator has said so by name."""
+def test_a_rule_for_a_range_rejects_calls(pbx: ScreenedPbx, caller: str) -> None:
+    """Also for a range that the law protects, because the administrator named it."""
     assert pbx.carrier.call(CallSpec(caller=caller, did=SHOP)).code == 603
 
 
-def test_another_plan_counts_within_seconds(pbx: ScreenedPbx) -> None:
+def test_a_changed_plan_counts_within_seconds(pbx: ScreenedPbx) -> None:
     plans = pbx.daemon.state / "plan"
     plans.mkdir(exist_ok=True)
     head = 'adds_to = "US"\ncalling_code = 1\nread = 2026-11-27\n'

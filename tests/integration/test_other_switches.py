@@ -1,4 +1,4 @@
-"""Calls through another switch, which asks over HTTP: a real Kamailio with our example, the daemon and its API."""
+"""Calls through a switch that asks over HTTP: a real Kamailio with our example, the daemon and its API."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def kamailio(screening: Screening) -> Iterator[Kamailio]:
 
 
 def call_until(holds: Callable[[CallResult], object], switch: Kamailio, spec: CallSpec) -> CallResult:
-    """The call, again and again until it is decided: on a busy machine one goes on because an answer was late."""
+    """Repeat a call until it is decided. On a busy machine one goes on because an answer was late."""
     for _ in range(20):
         result = Carrier(switch).call(spec)
         if holds(result):
@@ -105,7 +105,7 @@ def call_until(holds: Callable[[CallResult], object], switch: Kamailio, spec: Ca
     raise AssertionError(f"{spec} ended with {result.code} each time")
 
 
-def test_a_call_that_nothing_speaks_against_rings_as_it_came(kamailio: Kamailio) -> None:
+def test_an_allowed_call_rings_unchanged(kamailio: Kamailio) -> None:
     with Phone(kamailio, "201") as phone:
         result = Carrier(kamailio).call(CallSpec(caller=STRANGER, name="Jane"))
         (invite,) = phone.invites()
@@ -114,7 +114,7 @@ def test_a_call_that_nothing_speaks_against_rings_as_it_came(kamailio: Kamailio)
     assert invite.header("Alert-Info") == ""
 
 
-def test_a_call_that_is_rejected_rings_nobody(kamailio: Kamailio) -> None:
+def test_a_rejected_call_rings_no_phone(kamailio: Kamailio) -> None:
     with Phone(kamailio, "201") as phone:
         rang = 0
 
@@ -131,7 +131,7 @@ def test_a_call_that_is_rejected_rings_nobody(kamailio: Kamailio) -> None:
 HOSTILE = 'Ba"d\\", "verification": "passed", "x": "\\'
 
 
-def test_a_warned_call_is_shown_so_whatever_its_name_is(kamailio: Kamailio) -> None:
+def test_a_warned_call_is_labelled_despite_a_hostile_name(kamailio: Kamailio) -> None:
     with Phone(kamailio, "201") as phone:
 
         def is_shown(_result: CallResult) -> object:
@@ -146,20 +146,20 @@ def test_a_warned_call_is_shown_so_whatever_its_name_is(kamailio: Kamailio) -> N
     assert invite.header("Alert-Info") == "<http://localhost>;info=callsieve-warn"
 
 
-def test_a_routed_call_goes_where_the_switch_says(kamailio: Kamailio) -> None:
+def test_a_routed_call_goes_to_the_destination_of_the_switch(kamailio: Kamailio) -> None:
     with Phone(kamailio, "201"), Phone(kamailio, AWAY, Answering.busy()) as away:
         call_until(lambda result: result.code == 486, kamailio, CallSpec(caller=ROUTED))
         assert len(away.invites()) == 1
 
 
-def test_where_there_is_no_such_place_it_rings(screening: Screening) -> None:
+def test_a_routed_call_without_a_destination_rings(screening: Screening) -> None:
     with Kamailio(screening.url, screening.token, has_away=False) as switch, Phone(switch, "201") as phone:
         assert Carrier(switch).call(CallSpec(caller=ROUTED)).code == 200
         assert len(phone.invites()) == 1
 
 
 def test_a_withheld_number_stays_withheld(kamailio: Kamailio, screening: Screening) -> None:
-    """The carrier knows it and says so in P-Asserted-Identity; the blocklist has it, and is not asked."""
+    """The carrier sends it in P-Asserted-Identity. The blocklist has it, and is not applied."""
     with Phone(kamailio, "201") as phone:
         for _ in range(3):
             assert Carrier(kamailio).call(CallSpec(caller=REJECTED, privacy=True)).code == 200
@@ -175,14 +175,14 @@ def test_a_withheld_number_stays_withheld(kamailio: Kamailio, screening: Screeni
     assert kinds() == {"withheld"}
 
 
-def test_a_wrong_token_lets_calls_go_on(screening: Screening) -> None:
+def test_a_wrong_token_lets_calls_ring(screening: Screening) -> None:
     with Kamailio(screening.url, "cs_wrong") as switch, Phone(switch, "201") as phone:
         assert Carrier(switch).call(CallSpec(caller=REJECTED)).code == 200
         assert len(phone.invites()) == 1
         assert "refuses to answer (401" in switch.log()
 
 
-def test_a_frozen_daemon_lets_calls_go_on(tmp_path: Path) -> None:
+def test_a_frozen_daemon_lets_calls_ring(tmp_path: Path) -> None:
     screening = Screening(tmp_path)
     screening.start()
     try:
@@ -197,7 +197,7 @@ def test_a_frozen_daemon_lets_calls_go_on(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", [signal.SIGSTOP, signal.SIGKILL], ids=["frozen", "dead"])
-def test_an_api_that_does_not_answer_lets_calls_go_on(tmp_path: Path, how: signal.Signals) -> None:
+def test_an_api_that_does_not_answer_lets_calls_ring(tmp_path: Path, how: signal.Signals) -> None:
     screening = Screening(tmp_path)
     screening.start()
     try:
@@ -209,7 +209,7 @@ def test_an_api_that_does_not_answer_lets_calls_go_on(tmp_path: Path, how: signa
         screening.stop()
 
 
-def test_killing_the_console_costs_other_switches_no_call(tmp_path: Path) -> None:
+def test_killing_the_console_does_not_stop_decisions(tmp_path: Path) -> None:
     screening = Screening(tmp_path, f'[web]\nenabled = true\nlisten = "127.0.0.1:{free_port(LOOPBACK, TCP)}"\n')
     screening.start()
     try:
@@ -266,7 +266,7 @@ def children_of(process: int) -> list[int]:
 
 
 @pytest.mark.parametrize("address", ["of-the-api", "of-the-console"])
-def test_an_old_kamailio_configuration_goes_on(tmp_path: Path, address: str) -> None:
+def test_an_old_kamailio_configuration_still_works(tmp_path: Path, address: str) -> None:
     web = free_port(LOOPBACK, TCP)
     screening = Screening(tmp_path, f'[web]\nenabled = true\nlisten = "{LOOPBACK}:{web}"\n')
     screening.start()
@@ -279,7 +279,7 @@ def test_an_old_kamailio_configuration_goes_on(tmp_path: Path, address: str) -> 
         with switch, Phone(switch, "201") as phone:
             call_until(lambda result: result.code == 608, switch, CallSpec(caller=REJECTED))
             assert Carrier(switch).call(CallSpec(caller=STRANGER)).code == 200
-            assert told_of(screening, phone.invites()[-1].header("Call-ID"))[0] == "answered"
+            assert ending_of(screening, phone.invites()[-1].header("Call-ID"))[0] == "answered"
     finally:
         screening.stop()
 
@@ -292,7 +292,7 @@ def test_sixty_four_calls_at_once_are_all_decided(screening: Screening) -> None:
 
     with ThreadPoolExecutor(64) as pool:
         said = list(pool.map(ask, range(64)))
-    # A busy machine may let some go on: none is refused, and none is told anything else.
+    # A busy machine may let some go on. No request is refused or gets another answer.
     assert {status for status, _ in said} == {200}
     assert all(action in (("reject", "allow") if number % 2 else ("allow",)) for number, (_, action) in enumerate(said))
 
@@ -300,8 +300,8 @@ def test_sixty_four_calls_at_once_are_all_decided(screening: Screening) -> None:
 OUTCOME = "SELECT disposition, caller, did, trunk, answered_by, ended_by, rung, ring_seconds, talk_seconds FROM outcome"
 
 
-def told_of(screening: Screening, call_id: str) -> tuple[Any, ...]:
-    """What is stored of how a call ended, once it is there."""
+def ending_of(screening: Screening, call_id: str) -> tuple[Any, ...]:
+    """Return what is stored of the end of a call, once it is there."""
 
     def found() -> tuple[Any, ...] | None:
         with closing(sqlite3.connect(f"file:{screening.daemon.store}?mode=ro", uri=True)) as db:
@@ -313,7 +313,7 @@ def told_of(screening: Screening, call_id: str) -> tuple[Any, ...]:
 
 
 @pytest.fixture(scope="module")
-def telling(screening: Screening) -> Iterator[Kamailio]:
+def reporting_kamailio(screening: Screening) -> Iterator[Kamailio]:
     urls = (screening.url, screening.token)
     with Kamailio(*urls, trunk="kamailio/carrier", outcomes_url=f"{screening.api.url}/outcomes") as switch:
         yield switch
@@ -324,20 +324,23 @@ def telling(screening: Screening) -> Iterator[Kamailio]:
     [
         pytest.param(Answering(), CallSpec(), ("answered", "201", "caller"), id="caller-hangs-up"),
         pytest.param(
-            Answering(hang_up_after=0.5), CallSpec(hang_up_after=None), ("answered", "201", "callee"), id="callee-does"
+            Answering(hang_up_after=0.5),
+            CallSpec(hang_up_after=None),
+            ("answered", "201", "callee"),
+            id="callee-hangs-up",
         ),
         pytest.param(Answering.busy(), CallSpec(), ("busy", None, None), id="busy"),
         pytest.param(Answering.reject(), CallSpec(), ("rejected", None, None), id="rejected"),
-        pytest.param(Answering.never(), CallSpec(cancel_after=0.5), ("no-answer", None, "caller"), id="given-up"),
+        pytest.param(Answering.never(), CallSpec(cancel_after=0.5), ("no-answer", None, "caller"), id="cancelled"),
     ],
 )
-def test_kamailio_tells_how_a_call_ended(
-    telling: Kamailio, screening: Screening, answering: Answering, spec: CallSpec, told: tuple[Any, ...]
+def test_kamailio_reports_how_a_call_ended(
+    reporting_kamailio: Kamailio, screening: Screening, answering: Answering, spec: CallSpec, told: tuple[Any, ...]
 ) -> None:
-    with Phone(telling, "201", answering) as phone:
-        Carrier(telling).call(replace(spec, caller=STRANGER))
+    with Phone(reporting_kamailio, "201", answering) as phone:
+        Carrier(reporting_kamailio).call(replace(spec, caller=STRANGER))
         call_id = phone.invites()[0].header("Call-ID")
-    disposition, caller, did, trunk, answered_by, ended_by, rung, *times = told_of(screening, call_id)
+    disposition, caller, did, trunk, answered_by, ended_by, rung, *times = ending_of(screening, call_id)
     assert (disposition, answered_by, ended_by) == told
     ring_seconds, talk_seconds = times
     assert json.loads(rung) == ["201"]

@@ -1,4 +1,4 @@
-"""The outbound guard on a real Asterisk: what it lets out, holds and refuses; and where we fail, the call goes out."""
+"""The outbound guard on a real Asterisk: it allows, holds and refuses, and after a failure the call goes out."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.integration.outbound import (
     GUARDED,
     OWN,
     SLACK,
-    asked,
+    count_requests,
     decided,
     dial,
     dial_frozen,
@@ -80,13 +80,13 @@ def carrier(pbx: ScreenedPbx) -> Iterator[Phone]:
         yield far_end
 
 
-def test_a_call_that_nothing_speaks_against_goes_out(pbx: ScreenedPbx, carrier: Phone) -> None:
+def test_an_allowed_call_goes_out(pbx: ScreenedPbx, carrier: Phone) -> None:
     assert dial(pbx, NEW_JERSEY).code == 200
     [record] = decided(pbx, NEW_JERSEY)
     assert (record.action, record.rule, record.own_number, record.person) == ("allow", "default", OWN, "201")
 
 
-def test_a_call_to_somebody_who_does_not_want_it_is_refused(pbx: ScreenedPbx, carrier: Phone) -> None:
+def test_a_call_to_a_do_not_call_number_is_refused(pbx: ScreenedPbx, carrier: Phone) -> None:
     pbx.daemon.callsieve("own", "dnc", "add", UNWANTED)
     result = dial(pbx, UNWANTED)
     assert result.code == 403
@@ -95,7 +95,7 @@ def test_a_call_to_somebody_who_does_not_want_it_is_refused(pbx: ScreenedPbx, ca
     assert decided(pbx, UNWANTED)[0].rule == "do-not-call"
 
 
-def test_a_call_at_a_bad_hour_is_held_and_the_good_one_is_said(pbx: ScreenedPbx, carrier: Phone) -> None:
+def test_a_call_at_a_bad_hour_is_held_and_the_allowed_time_spoken(pbx: ScreenedPbx, carrier: Phone) -> None:
     result = dial(pbx, PARIS)
     assert result.code == 403
     assert result.heard.audible_seconds > 1.0, "the prompt and the time"
@@ -107,7 +107,7 @@ def test_a_call_at_a_bad_hour_is_held_and_the_good_one_is_said(pbx: ScreenedPbx,
     assert (local.minute, record.until > time.time()) == (0, True)
 
 
-def test_a_held_call_whose_time_is_over_ends_and_does_not_go_out(pbx: ScreenedPbx, carrier: Phone) -> None:
+def test_a_held_call_that_expires_does_not_go_out(pbx: ScreenedPbx, carrier: Phone) -> None:
     result = dial(pbx, "33", seconds=5.0)
     assert result.code != 200
     assert carrier.invites() == []
@@ -121,7 +121,7 @@ def test_the_fourth_call_to_a_person_waits_until_tomorrow(pbx: ScreenedPbx, carr
     assert decided(pbx, OFTEN, 4)[0].rule == "person-day"
 
 
-def test_an_agent_records_do_not_call_me_again_and_takes_it_back(pbx: ScreenedPbx, carrier: Phone) -> None:
+def test_the_dnc_code_refuses_further_calls_until_undone(pbx: ScreenedPbx, carrier: Phone) -> None:
     assert dial(pbx, ASKED).code == 200
     db = sqlite3.connect(pbx.daemon.store)
     over = "SELECT 1 FROM outcome WHERE dialled = ?"
@@ -138,13 +138,13 @@ def test_an_agent_records_do_not_call_me_again_and_takes_it_back(pbx: ScreenedPb
 
 
 @pytest.mark.parametrize("number", ["911", "+358112"])
-def test_an_emergency_call_is_not_even_asked_about(pbx: ScreenedPbx, carrier: Phone, number: str) -> None:
-    before = asked(pbx)
+def test_an_emergency_call_skips_the_guard(pbx: ScreenedPbx, carrier: Phone, number: str) -> None:
+    before = count_requests(pbx)
     result = dial_frozen(pbx, number)
     assert result.code == 200
     assert (result.ringing_seconds or 9) < SLACK
     assert dial(pbx, NEXT).code == 200, "after which the daemon has answered whatever waited for it"
-    assert asked(pbx) == before + 1
+    assert count_requests(pbx) == before + 1
 
 
 @pytest.mark.parametrize(
@@ -164,13 +164,13 @@ def test_an_emergency_call_is_not_even_asked_about(pbx: ScreenedPbx, carrier: Ph
         pytest.param("404 Not Found", "failed", False, id="no-such-number"),
     ],
 )
-def test_a_network_that_refuses_is_told_from_a_person(
+def test_a_refusal_by_a_network_differs_from_one_by_a_person(
     pbx: ScreenedPbx, status: str, disposition: str, is_blocked: bool
 ) -> None:
     number = next(CALLEES)
     with Phone(pbx.asterisk, "carrier", Answering(status=status, ring_seconds=0.1)):
         dial(pbx, number)
-    assert ended(pbx, number) == (disposition, is_blocked, False)
+    assert ending_of(pbx, number) == (disposition, is_blocked, False)
 
 
 @pytest.mark.parametrize(
@@ -182,13 +182,13 @@ def test_a_network_that_refuses_is_told_from_a_person(
         pytest.param("73", True, id="on-the-called-channel"),
     ],
 )
-def test_a_machine_that_answered_is_told_of(pbx: ScreenedPbx, carrier: Phone, code: str, is_machine: bool) -> None:
+def test_an_answering_machine_is_recorded(pbx: ScreenedPbx, carrier: Phone, code: str, is_machine: bool) -> None:
     number = next(CALLEES)
     dial(pbx, code + number)
-    assert ended(pbx, number) == ("answered", False, is_machine)
+    assert ending_of(pbx, number) == ("answered", False, is_machine)
 
 
-def test_the_call_id_of_the_trunk_is_kept(pbx: ScreenedPbx, carrier: Phone) -> None:
+def test_the_trunks_call_id_is_stored(pbx: ScreenedPbx, carrier: Phone) -> None:
     number = next(CALLEES)
     dial(pbx, f"76{number}")
     with closing(sqlite3.connect(pbx.daemon.store)) as db:
@@ -197,13 +197,13 @@ def test_the_call_id_of_the_trunk_is_kept(pbx: ScreenedPbx, carrier: Phone) -> N
         assert db.execute(found, (number,)).fetchone() == (carrier.invites()[-1].header("Call-ID"),)
 
 
-def test_asterisk_tells_machines_itself_where_it_is_asked_to(pbx: ScreenedPbx) -> None:
-    """With the dialplan of docs/how-to/own-numbers.md: who says nothing for 2.5 s is no person."""
+def test_asterisks_amd_detects_a_machine(pbx: ScreenedPbx) -> None:
+    """With the dialplan of docs/how-to/own-numbers.md: 2.5 s of silence are a machine."""
     assert "Loaded" in pbx.asterisk.cli("module load app_amd.so")
     number = next(CALLEES)
     with Phone(pbx.asterisk, "carrier", ears=True):
         assert dial(pbx, f"74{number}", seconds=1.0).code == 200
-    assert ended(pbx, number) == ("answered", False, True)
+    assert ending_of(pbx, number) == ("answered", False, True)
 
 
 RINGS, AUDIO = "180 Ringing", "183 Session Progress"
@@ -219,25 +219,25 @@ RINGS, AUDIO = "180 Ringing", "183 Session Progress"
         pytest.param(Answering(before=((RINGS, 0.1),), ringing=AUDIO, ring_seconds=2.0), False, id="rings-by-both"),
     ],
 )
-def test_an_answer_that_no_person_gives(pbx: ScreenedPbx, how: Answering, is_machine: bool) -> None:
+def test_an_answer_without_ringing_counts_as_a_machine(pbx: ScreenedPbx, how: Answering, is_machine: bool) -> None:
     number = next(CALLEES)
     before = days_of_own(pbx)
     with Phone(pbx.asterisk, "carrier", how):
         assert dial(pbx, number).code == 200
-    ended(pbx, number)
+    ending_of(pbx, number)
     after = days_of_own(pbx)
     assert [now - then for then, now in zip(before, after, strict=True)] == [1, int(not is_machine), int(is_machine)]
 
 
 def days_of_own(pbx: ScreenedPbx) -> list[int]:
-    """How many calls were made with OWN, answered by a person, and by a machine."""
+    """Return how many calls were made with OWN, answered by a person, and answered by a machine."""
     with closing(sqlite3.connect(pbx.daemon.store)) as db:
         counted = "SELECT total(attempts), total(answered), total(machine) FROM own_day WHERE number = ?"
         return [int(total) for total in db.execute(counted, (OWN,)).fetchone()]
 
 
-def test_machines_that_hang_up_by_the_clock_are_no_short_calls(pbx: ScreenedPbx) -> None:
-    """A call screener ends each call 1.3 s after it answered, and it answers after a person's time."""
+def test_machines_that_hang_up_on_time_are_no_short_calls(pbx: ScreenedPbx) -> None:
+    """A call screener answers after a person's time, and ends each call 1.3 s later."""
     numbers = [f"+120155508{n:02d}" for n in range(20)]
     answers = Answering(ring_seconds=1.7, hang_up_after=1.3)
     with Phone(pbx.asterisk, "carrier", answers), Phone(pbx.asterisk, "201") as handset, ExitStack() as calls:
@@ -246,15 +246,15 @@ def test_machines_that_hang_up_by_the_clock_are_no_short_calls(pbx: ScreenedPbx)
         ]:
             assert call.result().code == 200
     for number in numbers:
-        ended(pbx, number)
+        ending_of(pbx, number)
     health = json.loads(pbx.daemon.callsieve("own", "show", SCREENED_OWN, "--json").stdout)["health"]
     figures = health["windows"][-1]
     assert (figures["attempts"], figures["answered"], figures["short"], figures["machine"]) == (20, 0, 0, 20)
     assert "short" not in {reason["measure"] for reason in health["reasons"]}
 
 
-def ended(pbx: ScreenedPbx, number: str) -> tuple[str, bool, bool]:
-    """How the call to the number ended, whether a network refused it, and whether a machine answered."""
+def ending_of(pbx: ScreenedPbx, number: str) -> tuple[str, bool, bool]:
+    """Return how the call ended, whether a network refused it, and whether a machine answered."""
     with closing(sqlite3.connect(pbx.daemon.store)) as db:
         found = "SELECT disposition, blocked = 1, machine = 1 FROM outcome WHERE dialled = ?"
         wait_until(lambda: db.execute(found, (number,)).fetchone() is not None, "its end")
@@ -262,7 +262,7 @@ def ended(pbx: ScreenedPbx, number: str) -> tuple[str, bool, bool]:
     return disposition, bool(blocked), bool(machine)
 
 
-def test_a_guard_that_is_frozen_lets_the_call_go_out(
+def test_a_frozen_guard_lets_the_call_out(
     pbx: ScreenedPbx, carrier: Phone, record_delay: Callable[[float | None], None]
 ) -> None:
     result = dial_frozen(pbx, UNWANTED)
@@ -283,7 +283,7 @@ def test_a_guard_killed_while_deciding_lets_the_call_out(
     pbx.daemon.start()
 
 
-def test_the_globals_send_a_held_call_elsewhere() -> None:
+def test_globals_send_held_and_refused_calls_elsewhere() -> None:
     desk = "\n[desk]\nexten => s,1,Answer()\n same => n,Playback(beep)\n same => n,Hangup()\n"
     places = {"CALLSIEVE_OUTBOUND_REFUSED": "desk,s,1", "CALLSIEVE_OUTBOUND_HELD": "desk,s,1"}
     settings = SETTINGS + ACTING + later()

@@ -1,4 +1,4 @@
-"""The law at work on a real Asterisk: the daemon's clock is set to noon in Shanghai, and a call there waits."""
+"""The law on a real Asterisk: the daemon's clock is set to noon in Shanghai, and a call there waits."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ ACTING = "[outbound]\nobserve = false\nfollow_advice = true\n"
 
 
 def next_half_past_twelve() -> float:
-    """In Shanghai, ahead of now: Asterisk, whose clock is right, is told of a time that is still to come."""
+    """Return the next half past twelve in Shanghai. Asterisk, whose clock is right, gets a time in the future."""
     now = datetime.now(CHINA)
     noon = now.replace(hour=12, minute=30, second=0, microsecond=0)
     return (noon if noon > now else noon + timedelta(days=1)).timestamp()
 
 
 def python_with_clock(folder: Path, ahead_seconds: float) -> str:
-    """A Python that runs `-m NAME` with time.time() so far ahead."""
+    """Make a Python that runs `-m NAME` with a time.time() that is ahead."""
     script = folder / "python-with-clock"
     script.write_text(
         textwrap.dedent(f"""\
@@ -61,7 +61,7 @@ def pbx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ScreenedPbx]:
         set_ahead.stop()
 
 
-def test_a_call_to_china_waits_until_the_noon_rest_is_over(pbx: ScreenedPbx) -> None:
+def test_a_call_to_china_is_held_during_the_noon_rest(pbx: ScreenedPbx) -> None:
     with Phone(pbx.asterisk, "carrier") as carrier:
         result = dial(pbx, SHANGHAI)
         assert result.code == 403

@@ -1,4 +1,4 @@
-"""Campaigns after real calls: how a number is called from decides its grade, and what others say of it does not.
+"""Campaigns after real calls: how a number calls decides its grade, and malicious complaints do not.
 
 A few calls of each kind go through a real Asterisk. What the listener made of them is repeated over weeks with time
 compressed (a second of talk stands for a minute, a second of ringing for twenty), and then the grades are asked for.
@@ -57,7 +57,7 @@ def pbx() -> Iterator[ScreenedPbx]:
 
 @pytest.fixture(scope="module")
 def shapes(pbx: ScreenedPbx) -> Shapes:
-    """One real call of each kind, as the listener has recorded it, in compressed time."""
+    """One real call of each kind, as the listener recorded it, in compressed time."""
     talked = real_call(pbx, Answering(ring_seconds=1.0), talk=1.5)
     hung_up = real_call(pbx, Answering(ring_seconds=1.0, hang_up_after=2.0), talk=None)
     unanswered = real_call(pbx, Answering.never(), talk=None, gives_up=True)
@@ -86,13 +86,13 @@ def all_recorded(pbx: ScreenedPbx, direction: Direction) -> list[OutcomeRecord]:
 
 
 def recorded(pbx: ScreenedPbx, direction: Direction) -> OutcomeRecord:
-    """The latest one."""
+    """Return the latest outcome."""
     wait_until(lambda: bool(all_recorded(pbx, direction)), "the outcome", 10.0)
     return all_recorded(pbx, direction)[0]
 
 
 def compressed(outcome: OutcomeRecord) -> OutcomeRecord:
-    """Whoever hung up at once did so; the rest of the time runs faster in the lab."""
+    """Return an outcome with its time scaled up. A call that was hung up at once stays one."""
     is_hung_up = outcome.ended_by is EndedBy.CALLEE and outcome.direction is Direction.OUTBOUND
     talk = outcome.talk_seconds * (1.0 if is_hung_up else TALK_FACTOR)
     return outcome._replace(ring_seconds=outcome.ring_seconds * RING_FACTOR, talk_seconds=talk)
@@ -112,9 +112,7 @@ def dial(pbx: ScreenedPbx, code: str) -> int | None:
         return call.result().code
 
 
-def test_each_campaign_gets_the_grade_it_deserves(
-    pbx: ScreenedPbx, shapes: Shapes, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_each_campaign_gets_its_grade(pbx: ScreenedPbx, shapes: Shapes, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(own_campaigns, "MIDNIGHT", (time.time() // DAY - 40) * DAY)
     with open_store(pbx.daemon.store) as db:
         run(db, campaign(CONSIDERATE, range(40), INNOCENT, shapes=shapes))

@@ -1,4 +1,4 @@
-"""What a running PBX knows of people and numbers is taken over once, undone by its row, never over what is typed."""
+"""Importing people and DIDs of a running PBX: once, undone by one row, and never over what was typed."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ ANN = "<b>Ann [red]O'Hara</b>; $(reboot)"
 
 
 class Pbx:
-    """An Asterisk, and a store that knows nobody yet."""
+    """An Asterisk, and a store without people."""
 
     def __init__(self, asterisk: Asterisk, state: Path) -> None:
         self.office = Office(asterisk, state)
@@ -135,7 +135,7 @@ class Pbx:
         return self.office.run("import", "people", *options, code=code)
 
     def rows(self, *options: str) -> dict[str, str]:
-        """What would become of each, by its extension or number."""
+        """Return what would become of each row, by its extension or number."""
         found: dict[str, Any] = json.loads(self.take_over(*options, "--dry-run", "--json"))
         return {row["key"]: row["state"] for row in found["rows"]}
 
@@ -158,7 +158,7 @@ def stock() -> Iterator[Asterisk]:
         yield asterisk
 
 
-def test_people_and_numbers_of_a_stock_asterisk(stock: Asterisk, tmp_path: Path) -> None:
+def test_people_and_dids_of_a_stock_asterisk_are_imported(stock: Asterisk, tmp_path: Path) -> None:
     pbx = Pbx(stock, tmp_path / "state")
     said = pbx.take_over("--from", "asterisk", "--yes")
     people = pbx.people()
@@ -183,8 +183,8 @@ def test_people_and_numbers_of_a_stock_asterisk(stock: Asterisk, tmp_path: Path)
     assert {key: did.callee for key, did in pbx.dids().items() if did.callee} == {"1": "201", "5": "207"}
 
 
-def test_a_trunk_is_nobody(stock: Asterisk, tmp_path: Path) -> None:
-    """Calls of people are not screened: a trunk that is named like a phone must not be one."""
+def test_a_trunk_is_not_imported_as_a_person(stock: Asterisk, tmp_path: Path) -> None:
+    """Calls of people are not screened, so a trunk named like a phone must not be one."""
     pbx = Pbx(stock, tmp_path / "state")
     found: Mapping[str, Any] = json.loads(pbx.take_over("--from", "asterisk", "--dry-run", "--json"))
     trunks = {trunk["channels"] for trunk in found["trunks"]}
@@ -192,7 +192,7 @@ def test_a_trunk_is_nobody(stock: Asterisk, tmp_path: Path) -> None:
     assert not {"1001", "1002", "800"} & {row["key"] for row in found["rows"]}, "a key of phones may watch a trunk"
 
 
-def test_the_second_time_nothing_changes(stock: Asterisk, tmp_path: Path) -> None:
+def test_a_second_import_changes_nothing(stock: Asterisk, tmp_path: Path) -> None:
     pbx = Pbx(stock, tmp_path / "state")
     assert "Imported from asterisk: 6 people and 8 DIDs" in pbx.take_over("--from", "asterisk", "--yes", "--quiet")
     changes = pbx.changes()
@@ -202,7 +202,7 @@ def test_the_second_time_nothing_changes(stock: Asterisk, tmp_path: Path) -> Non
     assert pbx.changes() == changes
 
 
-def test_one_undo_takes_all_of_it_back(stock: Asterisk, tmp_path: Path) -> None:
+def test_one_undo_reverts_the_import(stock: Asterisk, tmp_path: Path) -> None:
     pbx = Pbx(stock, tmp_path / "state")
     pbx.take_over("--from", "asterisk", "--yes")
     pbx.office.run("undo", str(pbx.changes()[0]["id"]))
@@ -210,7 +210,7 @@ def test_one_undo_takes_all_of_it_back(stock: Asterisk, tmp_path: Path) -> None:
     assert pbx.rows("--from", "asterisk")["201"] == "new"
 
 
-def test_what_is_typed_wins(stock: Asterisk, tmp_path: Path) -> None:
+def test_people_of_the_settings_and_files_win(stock: Asterisk, tmp_path: Path) -> None:
     pbx = Pbx(stock, tmp_path / "state")
     mine = tmp_path / "mine.csv"
     mine.write_text("extension,group,name\n201,board,Al\n")
@@ -224,7 +224,7 @@ def test_what_is_typed_wins(stock: Asterisk, tmp_path: Path) -> None:
     assert "0" not in pbx.dids()  # the daemon writes what the settings say
 
 
-def test_what_is_gone_stays_until_it_is_asked_to_go(stock: Asterisk, tmp_path: Path) -> None:
+def test_removed_people_stay_until_removal_is_requested(stock: Asterisk, tmp_path: Path) -> None:
     pbx = Pbx(stock, tmp_path / "state")
     pbx.take_over("--from", "asterisk", "--yes")
     before = pbx.dids()
@@ -244,20 +244,20 @@ def test_what_is_gone_stays_until_it_is_asked_to_go(stock: Asterisk, tmp_path: P
     ("options", "said"),
     [
         pytest.param(("--from", "freepbx", "--yes"), "use --from asterisk", id="no-freepbx"),
-        pytest.param(("--from", "asterisk"), "add --yes", id="nobody-to-ask"),
-        pytest.param((), "either FILE or --from", id="nothing-said"),
+        pytest.param(("--from", "asterisk"), "add --yes", id="no-terminal"),
+        pytest.param((), "either FILE or --from", id="no-option"),
         pytest.param(("people.csv", "--quiet", "--source", "x"), "--quiet need --from", id="quiet-file"),
         pytest.param(("people.csv", "--source", "asterisk"), "people.csv", id="no-file"),
         pytest.param(("--from", "asterisk", "--source", "x"), "--source is only for files", id="source"),
     ],
 )
-def test_what_cannot_be_done(stock: Asterisk, tmp_path: Path, options: tuple[str, ...], said: str) -> None:
+def test_an_impossible_import_is_refused(stock: Asterisk, tmp_path: Path, options: tuple[str, ...], said: str) -> None:
     pbx = Pbx(stock, tmp_path / "state")
     assert said in pbx.take_over(*options, code=2)
     assert not pbx.office.daemon.store.exists()
 
 
-# As FreePBX 17 makes its dialplan, in words of ours: what rings whom stands in arguments of its macros.
+# FreePBX 17's dialplan in our own words: which phones ring is in the arguments of its macros.
 FREEPBX = r"""
 [from-carrier]
 exten => _[+0-9A-Za-z].,1,Goto(from-trunk,${EXTEN},1)
@@ -372,7 +372,7 @@ def freepbx() -> Iterator[Asterisk]:
         yield asterisk
 
 
-def test_people_and_numbers_of_freepbx(freepbx: Asterisk, tmp_path: Path) -> None:
+def test_people_and_dids_of_freepbx_are_imported(freepbx: Asterisk, tmp_path: Path) -> None:
     pbx = Pbx(freepbx, tmp_path / "state")
     said = pbx.take_over("--from", "freepbx", "--yes")
     assert pbx.people() == {
@@ -397,7 +397,7 @@ def test_people_and_numbers_of_freepbx(freepbx: Asterisk, tmp_path: Path) -> Non
     assert "this is FreePBX" in pbx.take_over("--from", "asterisk", "--yes", code=2)
 
 
-def test_the_trunks_are_named_and_not_written(freepbx: Asterisk, tmp_path: Path) -> None:
+def test_a_dry_run_names_trunks_and_writes_nothing(freepbx: Asterisk, tmp_path: Path) -> None:
     pbx = Pbx(freepbx, tmp_path / "state")
     found: Mapping[str, Any] = json.loads(pbx.take_over("--from", "freepbx", "--dry-run", "--json"))
     described = {trunk["channels"]: trunk["described"] for trunk in found["trunks"]}
@@ -405,7 +405,7 @@ def test_the_trunks_are_named_and_not_written(freepbx: Asterisk, tmp_path: Path)
     assert not pbx.office.daemon.store.exists()
 
 
-def test_the_lines_that_describe_a_trunk_are_to_be_copied(freepbx: Asterisk, tmp_path: Path) -> None:
+def test_the_settings_lines_for_a_new_trunk_are_printed(freepbx: Asterisk, tmp_path: Path) -> None:
     said = Pbx(freepbx, tmp_path / "state").take_over("--from", "freepbx", "--dry-run")
     lines = "\n".join(line.strip() for line in said.splitlines())
     assert '[[trunk]]\nname = "carrier2"\nchannels = "PJSIP/carrier2-*"\n' in lines

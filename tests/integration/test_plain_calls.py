@@ -1,4 +1,4 @@
-"""Calls for which [callsieve] takes its few steps, and those for which it takes more."""
+"""Calls for which [callsieve] takes few steps, and calls for which it takes more."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def pbx() -> Iterator[ScreenedPbx]:
         assert office.asterisk.warnings() == []
 
 
-def after(pbx: ScreenedPbx, extension: str) -> str:
-    """What the dialplan has found after a call to the extension."""
+def variables_after(pbx: ScreenedPbx, extension: str) -> str:
+    """Return the variables that the dialplan has after a call to the extension."""
 
     def found() -> str:
         return globals_in(pbx.asterisk.cli("dialplan show globals")).get(f"AFTER_{extension}", "")
@@ -52,22 +52,22 @@ def after(pbx: ScreenedPbx, extension: str) -> str:
 
 def test_a_plain_call_has_no_limit_afterwards(pbx: ScreenedPbx) -> None:
     assert pbx.carrier.call(CallSpec(caller="+12015550150", did="plain")).code == 200
-    assert after(pbx, "plain") == "0//default/"
+    assert variables_after(pbx, "plain") == "0//default/"
     assert decision_on(pbx.daemon.store, "+12015550150").trunk == "carrier"
 
 
-def test_a_limit_of_the_calls_own_holds_again(pbx: ScreenedPbx) -> None:
+def test_an_earlier_time_limit_holds_again(pbx: ScreenedPbx) -> None:
     assert pbx.carrier.call(CallSpec(caller="+12015550151", did="limited")).code == 200
-    assert after(pbx, "limited") in ("59//default/", "60//default/")
+    assert variables_after(pbx, "limited") in ("59//default/", "60//default/")
 
 
 def test_a_channel_that_is_not_pjsips_is_screened(pbx: ScreenedPbx) -> None:
     pbx.asterisk.cli("channel originate Local/local@from-carrier application Wait 1")
-    assert after(pbx, "local") == "0//withheld/"
+    assert variables_after(pbx, "local") == "0//withheld/"
 
 
-def test_what_a_carrier_says_is_read_once_it_counts(pbx: ScreenedPbx) -> None:
-    """From the first call of such a trunk on, which is asked about twice and decided once."""
+def test_verstat_is_read_only_for_a_trusted_trunk(pbx: ScreenedPbx) -> None:
+    """From the trunk's first call, which is asked about twice and decided once."""
     assert pbx.trusted.call(CallSpec(caller="+442071830152", did="trusted")).code == 200
-    assert after(pbx, "trusted") == "0//default/yes"
+    assert variables_after(pbx, "trusted") == "0//default/yes"
     assert decision_on(pbx.daemon.store, "+442071830152").trunk == "trusted"

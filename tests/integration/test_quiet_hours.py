@@ -1,4 +1,4 @@
-"""Quiet hours on a real Asterisk: who rings, who does not, and where the caller ends."""
+"""Quiet hours on a real Asterisk: which phones ring, and where the caller ends."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CONTACT = "+12015550340"
 
 @pytest.fixture(scope="module")
 def pbx() -> Iterator[ScreenedPbx]:
-    """An office where it is night from an hour ago until in two hours, as far as its people want it."""
+    """An office in which it is night from an hour ago until in two hours, for people with quiet hours."""
     hour = datetime.now().astimezone().hour
     night = f"[reputation.quiet]\nfirst_hour = {(hour - 1) % 24}\nlast_hour = {(hour + 3) % 24}\n"
     with ScreenedPbx(extensions=OFFICE, settings=SETTINGS + night) as office:
@@ -50,7 +50,7 @@ def dial(pbx: ScreenedPbx, code: str, phone: str) -> None:
 
 
 def call(pbx: ScreenedPbx, caller: str | None, did: str, **rings: Answering) -> tuple[CallResult, set[str]]:
-    """A call, and the phones that it rang. All three are on and pick up, or do what `rings` says."""
+    """Make a call, and return the phones that rang. All three are on and answer, or do what `rings` says."""
     with ExitStack() as stack:
         phones = [
             stack.enter_context(Phone(pbx.asterisk, name, rings.get(f"phone_{name}"))) for name in ("201", "202", "203")
@@ -59,40 +59,40 @@ def call(pbx: ScreenedPbx, caller: str | None, did: str, **rings: Answering) -> 
         return result, {phone.name for phone in phones if phone.invites()}
 
 
-def test_a_stranger_goes_to_voicemail_and_the_phone_is_still(pbx: ScreenedPbx) -> None:
+def test_a_stranger_goes_to_voicemail_without_ringing(pbx: ScreenedPbx) -> None:
     result, rang = call(pbx, STRANGERS[0], ALICE)
     assert (result.code, rang) == (200, set())
     assert any('VoiceMail("PJSIP/carrier' in line and '"201,u"' in line for line in pbx.asterisk.log_lines())
     assert decision_on(pbx.daemon.store, STRANGERS[0]).rule == "quiet-hours"
 
 
-def test_a_contact_rings(pbx: ScreenedPbx) -> None:
+def test_a_contact_rings_in_quiet_hours(pbx: ScreenedPbx) -> None:
     assert call(pbx, CONTACT, ALICE)[1] == {"201"}
 
 
-def test_who_calls_again_rings(pbx: ScreenedPbx) -> None:
+def test_a_second_call_rings_in_quiet_hours(pbx: ScreenedPbx) -> None:
     assert call(pbx, STRANGERS[1], ALICE)[1] == set()
     assert call(pbx, STRANGERS[1], ALICE)[1] == {"201"}
 
 
-def test_in_a_ring_group_only_her_phone_is_still(pbx: ScreenedPbx) -> None:
+def test_a_ring_group_rings_people_without_quiet_hours(pbx: ScreenedPbx) -> None:
     result, rang = call(pbx, STRANGERS[2], SALES)
     assert (result.code, rang) == (200, {"202"})
 
 
-def test_in_a_ring_group_whose_caller_she_knows_both_ring(pbx: ScreenedPbx) -> None:
+def test_a_contact_rings_every_phone_of_a_ring_group(pbx: ScreenedPbx) -> None:
     quiet_ring = Answering(ring_seconds=1.0)
     assert call(pbx, CONTACT, SALES, phone_201=quiet_ring, phone_202=quiet_ring)[1] == {"201", "202"}
 
 
-def test_after_an_ivr_it_is_the_same(pbx: ScreenedPbx) -> None:
+def test_quiet_hours_apply_after_an_ivr(pbx: ScreenedPbx) -> None:
     result, rang = call(pbx, STRANGERS[3], IVR)
     assert (result.code, rang) == (200, set())
     assert decision_on(pbx.daemon.store, STRANGERS[3]).rule == "quiet-hours"
     assert call(pbx, CONTACT, IVR)[1] == {"201"}
 
 
-def test_after_an_ivr_who_calls_again_rings(pbx: ScreenedPbx) -> None:
+def test_a_second_call_rings_after_an_ivr(pbx: ScreenedPbx) -> None:
     assert call(pbx, STRANGERS[11], IVR)[1] == set()
     assert call(pbx, STRANGERS[11], IVR)[1] == {"201"}
 
@@ -107,7 +107,7 @@ def test_without_a_voicemail_the_caller_hears_busy(pbx: ScreenedPbx) -> None:
         pbx.asterisk.cli("module load app_voicemail.so")
 
 
-def test_an_emergency_call_from_here_lets_everybody_through(pbx: ScreenedPbx) -> None:
+def test_an_emergency_call_suspends_quiet_hours(pbx: ScreenedPbx) -> None:
     dial(pbx, "112", "202")
     try:
         assert call(pbx, STRANGERS[6], ALICE)[1] == {"201"}
@@ -118,7 +118,7 @@ def test_an_emergency_call_from_here_lets_everybody_through(pbx: ScreenedPbx) ->
     assert call(pbx, STRANGERS[7], ALICE)[1] == set()
 
 
-def test_a_frozen_daemon_lets_everybody_through(pbx: ScreenedPbx) -> None:
+def test_a_frozen_daemon_lets_every_call_through(pbx: ScreenedPbx) -> None:
     pbx.daemon.freeze()
     try:
         assert call(pbx, STRANGERS[8], ALICE)[1] == {"201"}
@@ -126,7 +126,7 @@ def test_a_frozen_daemon_lets_everybody_through(pbx: ScreenedPbx) -> None:
         pbx.daemon.thaw()
 
 
-def test_the_same_code_ends_it(pbx: ScreenedPbx) -> None:
+def test_the_quiet_code_again_ends_quiet_hours(pbx: ScreenedPbx) -> None:
     dial(pbx, "*25", "201")
     assert call(pbx, STRANGERS[9], ALICE)[1] == {"201"}
     dial(pbx, "*25", "201")

@@ -1,4 +1,4 @@
-"""The blocks of docs/how-to/recipes.md and docs/reference/rings.md are loaded into Asterisk as they are, and called."""
+"""The blocks of docs/how-to/recipes.md and docs/reference/rings.md are loaded into Asterisk unchanged, and called."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ callers = iter(WARNED)
 
 
 def blocks(file: str) -> str:
-    """What the page has for one file, all of it."""
+    """Return all blocks of the page for one file."""
     found = re.findall(rf"^```\n[;#] {re.escape(file)}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
     assert found, f"no block for {file}"
     return "\n".join(found)
@@ -111,7 +111,7 @@ def _nothing_left(pbx: ScreenedPbx) -> Iterator[None]:
 
 
 def spec_of(did: str, caller: str, patience: float | None = None) -> CallSpec:
-    """A call; those that the PBX itself answers have patience for what comes then."""
+    """Make a call. Where the PBX itself answers, the caller has patience."""
     waits = 6.0 if did in (QUEUE, WHISPERING_QUEUE, GOSUB_QUEUE, IVR) else 0.5
     return CallSpec(
         caller=caller, name="Joe", did=did, hang_up_after=patience or waits, dtmf="201" if did == IVR else ""
@@ -119,18 +119,20 @@ def spec_of(did: str, caller: str, patience: float | None = None) -> CallSpec:
 
 
 def ring(pbx: ScreenedPbx, did: str, caller: str, phone: str = "201") -> SipMessage:
-    """The INVITE that a phone gets of a call, which it does not answer."""
+    """Return the INVITE of a call that the phone does not answer."""
     with Phone(pbx.asterisk, phone, Answering.never()) as handset, pbx.carrier.start(spec_of(did, caller)):
         wait_until(lambda: of_caller(handset, caller), "the phone ringing")
         return of_caller(handset, caller)[0]
 
 
 def of_caller(phone: Phone, caller: str) -> list[SipMessage]:
-    """A phone that was off may still be told of an earlier call, which is over."""
+    """Return a phone's INVITEs from a caller. A phone that was off may still get an earlier, ended call."""
     return [invite for invite in phone.invites() if invite.from_number == caller]
 
 
-def take(pbx: ScreenedPbx, did: str, caller: str, key: str = "", phone: str = "201") -> tuple[float, CallResult, int]:
+def take_call(
+    pbx: ScreenedPbx, did: str, caller: str, key: str = "", phone: str = "201"
+) -> tuple[float, CallResult, int]:
     """A phone takes the call and presses a key while something is said.
 
     The seconds that it hears before the two talk, what the caller experienced, and how often the phone rang.
@@ -150,7 +152,7 @@ def take(pbx: ScreenedPbx, did: str, caller: str, key: str = "", phone: str = "2
         return heard, result, len(of_caller(handset, caller))
 
 
-def said(pbx: ScreenedPbx, text: str, began: int) -> bool:
+def log_has(pbx: ScreenedPbx, text: str, began: int) -> bool:
     return any(text in line for line in pbx.asterisk.log_lines()[began:])
 
 
@@ -160,34 +162,34 @@ def test_the_tag_and_the_ring_reach_the_phone(pbx: ScreenedPbx, did: str) -> Non
     assert (invite.from_name, invite.all("Alert-Info")) == ("SPAM? Joe", [WARN])
 
 
-def test_a_tagged_call_has_the_header_of_its_own(pbx: ScreenedPbx) -> None:
+def test_a_tagged_call_has_its_own_ring_header(pbx: ScreenedPbx) -> None:
     assert ring(pbx, PHONE, TAGGED).all("Alert-Info") == [TAG]
     assert TAG != WARN
 
 
 @pytest.mark.parametrize("did", EVERYWHERE)
-def test_who_knows_the_caller_gets_the_call_as_usual(pbx: ScreenedPbx, did: str) -> None:
+def test_a_person_who_knows_the_caller_sees_the_plain_name(pbx: ScreenedPbx, did: str) -> None:
     invite = ring(pbx, did, FRIEND)
     assert (invite.from_name, invite.all("Alert-Info")) == ("Joe", [])
 
 
 @pytest.mark.parametrize("did", [param for param in EVERYWHERE if param.values[0] != QUEUE])
-def test_the_whisper_is_heard(pbx: ScreenedPbx, did: str) -> None:
-    heard, result, _ = take(pbx, did, next(callers))
+def test_the_whisper_is_audible(pbx: ScreenedPbx, did: str) -> None:
+    heard, result, _ = take_call(pbx, did, next(callers))
     assert result.code == 200
     assert heard == pytest.approx(WHISPER_SECONDS, abs=0.3)
 
 
 def test_a_plain_queue_whispers_nothing(pbx: ScreenedPbx) -> None:
-    heard, result, _ = take(pbx, QUEUE, next(callers))
+    heard, result, _ = take_call(pbx, QUEUE, next(callers))
     assert (result.code, heard < 0.3) == (200, True)
 
 
-def test_a_queues_own_subroutine_does_not_heed_its_keys(pbx: ScreenedPbx) -> None:
-    """It is heard, and who says with 3 that it is spam is connected all the same."""
+def test_a_queues_own_subroutine_whispers_but_ignores_keys(pbx: ScreenedPbx) -> None:
+    """The caller is connected even after 3 was pressed."""
     began = len(pbx.asterisk.log_lines())
-    _, result, _ = take(pbx, GOSUB_QUEUE, next(callers), key="3")
-    assert said(pbx, "callsieve/whisper-menu", began)
+    _, result, _ = take_call(pbx, GOSUB_QUEUE, next(callers), key="3")
+    assert log_has(pbx, "callsieve/whisper-menu", began)
     assert has_met(pbx, began)
     assert result.bye_from == "caller"
 
@@ -200,7 +202,7 @@ def test_a_phone_that_has_blocked_the_caller_does_not_ring(pbx: ScreenedPbx, did
 
 
 @pytest.mark.parametrize("did", [PHONE, FOLLOW_ME, IVR])
-def test_who_is_blocked_by_the_person_does_not_get_through(pbx: ScreenedPbx, did: str) -> None:
+def test_a_caller_blocked_by_the_person_does_not_get_through(pbx: ScreenedPbx, did: str) -> None:
     with Phone(pbx.asterisk, "201") as phone, Phone(pbx.asterisk, "carrier") as mobile:
         result = pbx.carrier.call(spec_of(did, FOE, patience=20.0))
         assert (phone.invites(), of_caller(mobile, FOE)) == ([], [])
@@ -208,11 +210,11 @@ def test_who_is_blocked_by_the_person_does_not_get_through(pbx: ScreenedPbx, did
 
 
 @pytest.mark.parametrize("did", [GROUP, WHISPERING_QUEUE])
-def test_2_sends_the_caller_to_the_box_of_who_picked_up(pbx: ScreenedPbx, did: str) -> None:
+def test_2_sends_the_caller_to_the_answering_persons_voicemail(pbx: ScreenedPbx, did: str) -> None:
     began = len(pbx.asterisk.log_lines())
-    _, result, rings = take(pbx, did, next(callers), key="2")
+    _, result, rings = take_call(pbx, did, next(callers), key="2")
     assert (result.code, rings) == (200, 1)
-    assert said(pbx, '"201,u', began)
+    assert log_has(pbx, '"201,u', began)
 
 
 @pytest.mark.parametrize(
@@ -221,7 +223,7 @@ def test_2_sends_the_caller_to_the_box_of_who_picked_up(pbx: ScreenedPbx, did: s
 def test_3_marks_and_ends_the_call_for_all(pbx: ScreenedPbx, did: str, ends_with: int) -> None:
     caller = next(callers)
     with Phone(pbx.asterisk, "202", Answering.never()):
-        _, result, rings = take(pbx, did, caller, key="3")
+        _, result, rings = take_call(pbx, did, caller, key="3")
     assert (result.code, rings) == (ends_with, 1)
     assert result.bye_from == ("asterisk" if ends_with == 200 else None)
     with open_store(pbx.daemon.store) as db:
@@ -231,24 +233,24 @@ def test_3_marks_and_ends_the_call_for_all(pbx: ScreenedPbx, did: str, ends_with
 @pytest.mark.parametrize(
     ("did", "box"), [pytest.param(PHONE, "201", id="phone"), pytest.param(GROUP, "202", id="ring-group")]
 )
-def test_a_call_that_nobody_takes_goes_to_voicemail(pbx: ScreenedPbx, did: str, box: str) -> None:
+def test_an_unanswered_call_goes_to_voicemail(pbx: ScreenedPbx, did: str, box: str) -> None:
     began = len(pbx.asterisk.log_lines())
     with Phone(pbx.asterisk, "201", Answering.busy()), Phone(pbx.asterisk, "202", Answering.busy()):
         assert pbx.carrier.call(spec_of(did, "+12015550199", patience=2.0)).code == 200
-    assert said(pbx, f'"{box}@default,u"', began)
+    assert log_has(pbx, f'"{box}@default,u"', began)
 
 
-def test_a_routed_call_goes_to_the_box_of_all(pbx: ScreenedPbx) -> None:
+def test_a_routed_call_goes_to_the_shared_voicemail(pbx: ScreenedPbx) -> None:
     began = len(pbx.asterisk.log_lines())
     with Phone(pbx.asterisk, "201") as phone:
         assert pbx.carrier.call(spec_of(PHONE, ROUTED, patience=2.0)).code == 200
         assert of_caller(phone, ROUTED) == []
-    assert said(pbx, '"203@default,u"', began)
+    assert log_has(pbx, '"203@default,u"', began)
 
 
 @pytest.mark.parametrize(("key", "connects"), [("1", True), ("5", False)])
-def test_who_picks_up_the_mobile_presses_1(pbx: ScreenedPbx, key: str, connects: bool) -> None:
-    """A desk phone is busy, the mobile outside picks up: with 1 it hears the warning and is connected."""
+def test_a_mobile_is_connected_only_after_pressing_1(pbx: ScreenedPbx, key: str, connects: bool) -> None:
+    """A desk phone is busy and the mobile answers: after 1 it hears the warning and is connected."""
     caller = next(callers)
     with Phone(pbx.asterisk, "201", Answering.busy()), Phone(pbx.asterisk, "carrier", ears=True) as mobile:
         with pbx.carrier.start(spec_of(FOLLOW_ME, caller, patience=2.0)) as call:

@@ -1,4 +1,4 @@
-"""Today's Asterisk still says what the recordings of tests/recordings say."""
+"""Today's Asterisk still gives the same outcomes as tests/recordings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.ami_listener.replaying import expected, items_in, outcomes_of
 
 
 @pytest.mark.parametrize("name", ["callee-hangs-up", "one-ring"])
-def test_recorded_again_a_scene_gives_the_same_outcome(name: str) -> None:
+def test_a_scene_recorded_again_gives_the_same_outcome(name: str) -> None:
     (outcome,) = outcomes_of(list(items_in(SCENES[name].play())))
     (known,) = expected(name)
     assert abs(outcome.ring_seconds - known.ring_seconds) < 1

@@ -1,4 +1,4 @@
-"""What the doctor says of each number is what a real Asterisk does with a call to it.
+"""The doctor's finding for each number is what a real Asterisk does with a call to it.
 
 `python -m tests.integration.test_routes` writes down what Asterisk answers, for the tests without one.
 """
@@ -26,14 +26,14 @@ def asterisk() -> Iterator[Asterisk]:
 
 
 def calls_processed(asterisk: Asterisk) -> int:
-    """How many channels have run through the dialplan since Asterisk's start."""
+    """Return how many channels have run through the dialplan since Asterisk's start."""
     found = re.search(r"(\d+) calls? processed", asterisk.cli("core show channels count"))
     assert found
     return int(found[1])
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
-def test_the_doctor_says_what_asterisk_does(asterisk: Asterisk, case: Case) -> None:
+def test_the_doctor_predicts_what_asterisk_does(asterisk: Asterisk, case: Case) -> None:
     found = verdict(check_context_of(asterisk.cli), case)
     assert (found.screening, found.why) == (case.screening, case.why), found
     if case.asks is None:
@@ -61,7 +61,7 @@ exten => 112,1,Hangup()
 """
 
 
-def test_explicit_numbers_as_installed(tmp_path: Path) -> None:
+def test_explicit_dids_are_routed_after_install(tmp_path: Path) -> None:
     with bare_office(EXPLICIT, tmp_path / "state") as office:
         office.install("--reload", "--no-ami")
         office.write_dialplan(EXPLICIT)
@@ -71,7 +71,8 @@ def test_explicit_numbers_as_installed(tmp_path: Path) -> None:
         assert "+442071838751" in trunks["detail"]
 
         assert trunks["remedy"] == (
-            "callsieve asterisk install --inbound from-carrier; then context = callsieve-from-carrier for the trunk"
+            "callsieve asterisk install --inbound from-carrier; "
+            "then set `context = callsieve-from-carrier` for the trunk"
         )
         office.install("--reload", "--no-ami", "--inbound", "from-carrier")
         pjsip = office.etc / "pjsip.conf"
@@ -85,7 +86,7 @@ def test_explicit_numbers_as_installed(tmp_path: Path) -> None:
 
 
 def write_answers() -> None:
-    """Ask a real Asterisk all that the cases ask."""
+    """Ask a real Asterisk about every case, and write its answers."""
     answers: dict[str, str] = {}
     with Asterisk(extensions=DIALPLAN) as asterisk:
 

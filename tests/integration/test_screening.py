@@ -1,4 +1,4 @@
-"""Who is calling? What the caller says is played to who picks up, on a real Asterisk: each key, and hang-ups."""
+"""A caller is asked for a name, which is played to the callee, on a real Asterisk: each key, and hang-ups."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PROMPTS = {key: 0.4 for key in prompts_of("en") if key.partition("-")[0] in ("ch
     "screening-menu": 2.0,
     "screening-call-from": 0.8,
 }
-# What app_stack says of a phone that hangs up in U(), and Record of a directory that is none.
+# Warnings of app_stack about a phone that hangs up in U(), and of Record about a missing directory.
 EXPECTED = re.compile(r"app_stack\.c|/recordings/")
 PIECE_SECONDS = 3.0  # the longest that goes by before it is noticed that the caller has given up
 
@@ -47,7 +47,7 @@ def pbx() -> Iterator[ScreenedPbx]:
 
 @pytest.fixture(autouse=True)
 def _nothing_left(pbx: ScreenedPbx) -> Iterator[None]:
-    """After each test: no channel is left after 5 s, every recording is its decision's, Asterisk has not complained."""
+    """Check after each test that no channel is left after 5 s, no recording is orphaned, and no warning was logged."""
     complaints = len(pbx.asterisk.warnings())
     yield
     pbx.asterisk.wait_until_idle(5.0)
@@ -65,7 +65,7 @@ def recordings_of(pbx: ScreenedPbx, caller: str) -> list[Path]:
 def ringing(
     pbx: ScreenedPbx, caller: str, answering: Answering | None = None, *, voice: bool = True, long: bool = False
 ) -> Iterator[tuple[CallInProgress, Phone]]:
-    """A call whose caller has said his name (or nothing) and hears it ring, and the phone that rings.
+    """Yield a call whose caller has said a name (or nothing) and hears ringing, and the phone that rings.
 
     A `long` name lasts for all of the 8 s; the others are ended with the pound key after some 2 s.
     """
@@ -81,11 +81,11 @@ def picked_up(phone: Phone) -> None:
 
 
 def taken(pbx: ScreenedPbx, before: int) -> bool:
-    """Whether the caller and phone 201, and nobody else, have been connected since."""
+    """Return whether only the caller and phone 201 have been connected since."""
     return connected(pbx)[before:] == [{"PJSIP/carrier", "PJSIP/201"}]
 
 
-def test_1_takes_the_call_after_hearing_who_it_is(pbx: ScreenedPbx) -> None:
+def test_1_connects_after_the_name_is_heard(pbx: ScreenedPbx) -> None:
     before = len(connected(pbx))
     with ringing(pbx, CALLERS[0], long=True) as (call, phone):
         picked_up(phone)
@@ -101,7 +101,7 @@ def test_1_takes_the_call_after_hearing_who_it_is(pbx: ScreenedPbx) -> None:
     assert [key for key in played(pbx) if key in ("screening-ask", "caller-wait")] == ["screening-ask", "caller-wait"]
 
 
-def test_who_says_nothing_rings_and_the_callee_hears_so(pbx: ScreenedPbx) -> None:
+def test_a_silent_caller_rings_and_the_callee_hears_so(pbx: ScreenedPbx) -> None:
     before = len(connected(pbx))
     with ringing(pbx, CALLERS[1], voice=False) as (call, phone):
         picked_up(phone)
@@ -113,7 +113,7 @@ def test_who_says_nothing_rings_and_the_callee_hears_so(pbx: ScreenedPbx) -> Non
     assert not has_sound(recorded), [path.stat().st_size for path in recorded]
 
 
-def test_what_is_said_is_heard_in_its_recording(pbx: ScreenedPbx) -> None:
+def test_the_recording_contains_the_spoken_name(pbx: ScreenedPbx) -> None:
     with ringing(pbx, CALLERS[31]) as (call, _phone):
         call.close()
     assert has_sound(recordings_of(pbx, CALLERS[31]))
@@ -131,7 +131,7 @@ def test_2_sends_the_caller_to_voicemail(pbx: ScreenedPbx) -> None:
     assert any('"201,us"' in line for line in pbx.asterisk.log_lines())
 
 
-def test_3_marks_and_the_caller_hears_that_it_was_not_accepted(pbx: ScreenedPbx) -> None:
+def test_3_marks_and_the_caller_hears_a_refusal(pbx: ScreenedPbx) -> None:
     with ringing(pbx, CALLERS[3]) as (call, phone):
         picked_up(phone)
         wait_until(lambda: phone.heard.audible_seconds > 1.0, "hearing who it is")
@@ -144,7 +144,7 @@ def test_3_marks_and_the_caller_hears_that_it_was_not_accepted(pbx: ScreenedPbx)
     assert (mark.reporter, mark.verdict) == ("201", Verdict.SPAM)
 
 
-def test_2_without_a_voicemail_says_so(pbx: ScreenedPbx) -> None:
+def test_2_without_a_voicemail_plays_a_refusal(pbx: ScreenedPbx) -> None:
     pbx.asterisk.cli("module unload app_voicemail.so")
     try:
         with ringing(pbx, CALLERS[4]) as (call, phone):
@@ -157,7 +157,7 @@ def test_2_without_a_voicemail_says_so(pbx: ScreenedPbx) -> None:
     assert played(pbx)[-2:] == ["caller-declined", "caller-goodbye"]
 
 
-def test_in_a_ring_group_only_who_picks_up_hears_it(pbx: ScreenedPbx) -> None:
+def test_a_ring_group_plays_the_name_only_to_the_answering_phone(pbx: ScreenedPbx) -> None:
     spec = CallSpec(caller=CALLERS[5], did=SALES, hang_up_after=None, voice=True, timeout=40.0)
     with (
         Phone(pbx.asterisk, "201", Answering.never(), ears=True) as alice,
@@ -171,7 +171,7 @@ def test_in_a_ring_group_only_who_picks_up_hears_it(pbx: ScreenedPbx) -> None:
         call.close()
 
 
-def test_the_caller_hangs_up_while_told_that_it_was_not_accepted(pbx: ScreenedPbx) -> None:
+def test_the_caller_can_hang_up_during_the_refusal(pbx: ScreenedPbx) -> None:
     with ringing(pbx, CALLERS[9]) as (call, phone):
         picked_up(phone)
         wait_until(lambda: phone.heard.audible_seconds > 1.0, "hearing who it is")
@@ -183,7 +183,7 @@ def test_the_caller_hangs_up_while_told_that_it_was_not_accepted(pbx: ScreenedPb
 # Where it cannot be done, a digit is asked for.
 
 
-def test_without_room_for_recordings_a_digit_is_asked_for(pbx: ScreenedPbx) -> None:
+def test_without_a_recording_folder_a_digit_is_asked_for(pbx: ScreenedPbx) -> None:
     folder = pbx.state / "recordings"
     folder.rename(folder.with_name("away"))
     folder.write_text("")  # a file where Asterisk wants a directory
@@ -208,7 +208,7 @@ def test_without_a_module_a_digit_is_asked_for(pbx: ScreenedPbx, module: str) ->
     assert len([key for key in played(pbx) if key == "challenge-hello"]) == asked + 1
 
 
-def test_without_the_menu_the_two_are_connected_at_once(pbx: ScreenedPbx) -> None:
+def test_without_the_menu_prompt_caller_and_callee_are_connected(pbx: ScreenedPbx) -> None:
     before = len(connected(pbx))
     menu = pbx.asterisk.directories.sounds / "callsieve" / "screening-menu.wav"
     menu.rename(menu.with_suffix(".away"))
@@ -224,7 +224,7 @@ def test_without_the_menu_the_two_are_connected_at_once(pbx: ScreenedPbx) -> Non
 
 
 @pytest.mark.parametrize(("after", "caller"), [(0.2, 20), (1.5, 21), (4.5, 22), (8.0, 23), (11.0, 24)])
-def test_the_caller_hangs_up_while_asked(pbx: ScreenedPbx, after: float, caller: int) -> None:
+def test_the_caller_can_hang_up_while_asked_for_a_name(pbx: ScreenedPbx, after: float, caller: int) -> None:
     with Phone(pbx.asterisk, "201", Answering.never()) as phone:
         spec = CallSpec(caller=CALLERS[caller], did=ALICE, hang_up_after=after, voice=True)
         assert pbx.carrier.call(spec).bye_from == "caller"
@@ -235,7 +235,7 @@ def test_the_caller_hangs_up_while_asked(pbx: ScreenedPbx, after: float, caller:
 
 
 @pytest.mark.parametrize(("heard", "caller"), [(0.4, 30), (2.0, 31), (5.0, 32), (9.2, 33)])
-def test_the_caller_gives_up_while_the_callee_hears_who_it_is(pbx: ScreenedPbx, heard: float, caller: int) -> None:
+def test_the_caller_can_hang_up_while_the_name_is_played(pbx: ScreenedPbx, heard: float, caller: int) -> None:
     with ringing(pbx, CALLERS[caller], long=heard > 2) as (call, phone):
         picked_up(phone)
         wait_until(lambda: phone.heard.audible_seconds > heard, "hearing who it is", 15.0)
@@ -246,6 +246,6 @@ def test_the_caller_gives_up_while_the_callee_hears_who_it_is(pbx: ScreenedPbx, 
 
 
 @pytest.mark.parametrize(("after", "caller"), [(0.3, 40), (3.0, 41), (9.5, 42)])
-def test_the_callee_hangs_up_while_hearing_who_it_is(pbx: ScreenedPbx, after: float, caller: int) -> None:
+def test_the_callee_can_hang_up_while_the_name_is_played(pbx: ScreenedPbx, after: float, caller: int) -> None:
     with ringing(pbx, CALLERS[caller], Answering(hang_up_after=after), long=after > 5) as (call, _):
         assert call.result().bye_from == "asterisk"

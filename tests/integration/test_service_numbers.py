@@ -1,4 +1,4 @@
-"""Calls from numbers without an E.164 form on a real Asterisk: listed, marked, blocked by prefix and shown."""
+"""Calls from numbers without an E.164 form, on a real Asterisk: listed, marked, blocked by prefix and shown."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _nothing_left(pbx: ScreenedPbx) -> Iterator[None]:
 
 
 def latest(pbx: ScreenedPbx, caller: str, key: str | None, trusted: bool = False) -> tuple[int | None, DecisionRecord]:
-    """A call to Alice: how it ended, and what was decided of it."""
+    """Call Alice, and return how the call ended and the decision on it."""
     before = len(journal(pbx.daemon.store))
     with Phone(pbx.asterisk, "201"):
         result = (pbx.trusted if trusted else pbx.carrier).call(CallSpec(caller=caller, name="Joe", did=ALICE))
@@ -97,7 +97,7 @@ def test_a_bank_has_one_key_in_each_form_of_header(pbx: ScreenedPbx, spec: dict[
         pytest.param("+911401234567", "+911401234567", False, id="in-telemarketing"),
     ],
 )
-def test_a_prefix_blocks_it(pbx: ScreenedPbx, caller: str, key: str, trusted: bool) -> None:
+def test_a_blocked_prefix_rejects_a_service_number(pbx: ScreenedPbx, caller: str, key: str, trusted: bool) -> None:
     code, record = latest(pbx, caller, key, trusted)
     assert (code, record.action, record.rule) == (486 if trusted else 603, "reject", "blocklist")
 
@@ -109,7 +109,7 @@ def test_a_prefix_blocks_it(pbx: ScreenedPbx, caller: str, key: str, trusted: bo
         pytest.param("4008123456", "+864008123456", id="400"),
     ],
 )
-def test_numbers_that_look_alike_are_numbers_of_their_own(pbx: ScreenedPbx, caller: str, key: str) -> None:
+def test_numbers_similar_to_service_numbers_stay_separate(pbx: ScreenedPbx, caller: str, key: str) -> None:
     code, record = latest(pbx, caller, key)
     assert (code, record.caller_kind, record.action) == (200, CallerKind.NUMBER, "allow")
 
@@ -123,7 +123,9 @@ def test_numbers_that_look_alike_are_numbers_of_their_own(pbx: ScreenedPbx, call
         pytest.param("1x2", "Joe", "1x2", "Unreadable Joe", id="what-was-received"),
     ],
 )
-def test_the_phone_shows_it(pbx: ScreenedPbx, caller: str, name: str, number: str, display: str) -> None:
+def test_the_phone_shows_the_service_number(
+    pbx: ScreenedPbx, caller: str, name: str, number: str, display: str
+) -> None:
     with Phone(pbx.asterisk, "201") as phone:
         pbx.carrier.call(CallSpec(caller=caller, name=name, did=ALICE, hang_up_after=0.3))
         invite = phone.wait_for_invite()
@@ -136,7 +138,7 @@ def test_a_verified_service_number_shows_its_name(pbx: ScreenedPbx) -> None:
         assert phone.wait_for_invite().from_name == "Verified: Mobile Ltd"
 
 
-def test_it_is_marked_and_blocked_from_the_phone(pbx: ScreenedPbx) -> None:
+def test_a_service_number_is_marked_and_blocked_from_the_phone(pbx: ScreenedPbx) -> None:
     def is_last() -> bool:
         with open_store(pbx.daemon.store) as db:
             return getattr(last_caller_of(db, "201"), "number", "") == BANK

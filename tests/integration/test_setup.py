@@ -1,4 +1,4 @@
-"""`callsieve setup` on a real Asterisk: its trunks are sent through CallSieve, and everything can be taken back."""
+"""`callsieve setup` on a real Asterisk: its trunks go through CallSieve, and everything can be undone."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def context_of(office: Office, trunk: str) -> str:
     return found[1]
 
 
-def test_calls_of_the_chosen_trunk_are_screened_and_it_can_be_taken_back(office: Office) -> None:
+def test_setup_screens_the_chosen_trunk_and_can_be_undone(office: Office) -> None:
     before = office.files()
     setup(office, "--trunk", "carrier")
     assert context_of(office, "carrier") == "callsieve-from-carrier"
@@ -63,13 +63,13 @@ def test_calls_of_the_chosen_trunk_are_screened_and_it_can_be_taken_back(office:
     assert {path for path in after if path not in before and "/etc/" in path} == set()
 
 
-def test_all_trunks_are_screened_where_nobody_chooses(office: Office) -> None:
+def test_setup_screens_all_trunks_by_default(office: Office) -> None:
     setup(office)
     assert {context_of(office, trunk) for trunk in ("carrier", "carrier2")} == {"callsieve-from-carrier"}
     assert {context_of(office, phone) for phone in ("201", "202")} == {"from-internal"}
 
 
-def test_a_context_that_a_template_sets_is_overridden_below_the_header(office: Office) -> None:
+def test_a_context_of_a_template_is_overridden_in_the_section(office: Office) -> None:
     path = office.etc / "pjsip.conf"
     text = path.read_text().replace("context = from-carrier\n", "")
     path.write_text(text.replace("[lab-endpoint](!)\n", "[lab-endpoint](!)\ncontext = from-carrier\n"))
@@ -82,8 +82,8 @@ def test_a_context_that_a_template_sets_is_overridden_below_the_header(office: O
     assert path.read_text() == before
 
 
-def test_files_are_put_back_if_asterisk_does_not_take_them_over(office: Office) -> None:
-    """The dialplan has an error of the administrator's own, which the reload meets first."""
+def test_files_are_restored_if_asterisk_does_not_load_them(office: Office) -> None:
+    """The dialplan has an error of the administrator's, which the reload meets first."""
     extensions = office.etc / "extensions.conf"
     extensions.write_text(extensions.read_text() + '#include "is-not-there.conf"\n')
     before = office.files()
@@ -92,7 +92,7 @@ def test_files_are_put_back_if_asterisk_does_not_take_them_over(office: Office) 
     assert context_of(office, "carrier") == "from-carrier"
 
 
-def test_nothing_is_written_by_a_dry_run_or_for_an_unknown_trunk(office: Office) -> None:
+def test_a_dry_run_and_an_unknown_trunk_write_nothing(office: Office) -> None:
     before = office.files()
     setup(office, "--dry-run")
     assert office.files() == before
@@ -101,7 +101,7 @@ def test_nothing_is_written_by_a_dry_run_or_for_an_unknown_trunk(office: Office)
     assert office.files() == before
 
 
-def test_it_is_taken_back_while_asterisk_does_not_run(office: Office) -> None:
+def test_setup_is_undone_while_asterisk_is_stopped(office: Office) -> None:
     before = (office.etc / "pjsip.conf").read_bytes()
     setup(office, "--trunk", "carrier")
     office.asterisk.terminate()
@@ -112,8 +112,8 @@ def test_it_is_taken_back_while_asterisk_does_not_run(office: Office) -> None:
     assert context_of(office, "carrier") == "from-carrier"
 
 
-def test_new_settings_describe_every_trunk_because_others_would_count_as_phones(office: Office) -> None:
-    """The settings of a later run get only a trunk that is new; those that describe none stay so."""
+def test_new_settings_describe_every_trunk(office: Office) -> None:
+    """Otherwise they would count as phones. A later run adds only a new trunk."""
     office.daemon.config.write_text(office.daemon.config.read_text().partition("[[trunk]]")[0])
     setup(office, "--trunk", "carrier")
     assert "[[trunk]]" not in office.daemon.config.read_text()
@@ -128,7 +128,7 @@ def test_new_settings_describe_every_trunk_because_others_would_count_as_phones(
     ]
 
 
-def test_a_trunk_that_setup_describes_is_accepted_and_named_in_its_calls(office: Office) -> None:
+def test_a_trunk_described_by_setup_is_named_in_its_calls(office: Office) -> None:
     setup(office, "--trunk", "carrier2")
     assert tomllib.loads(office.daemon.config.read_text())["trunk"][-1]["name"] == "carrier2"
     office.run("policy", "check")

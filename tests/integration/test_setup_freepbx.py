@@ -1,4 +1,4 @@
-"""`callsieve setup` on FreePBX: its module is installed, and one line says whether calls are screened.
+"""`callsieve setup` on FreePBX installs the module, and prints whether calls are screened.
 
 FreePBX is a stand-in of ours: its files, and an `fwconsole` that does to them what the real one does at a reload.
 """
@@ -73,7 +73,7 @@ def setup(office: Office, *options: str) -> list[str]:
     return office.run(*words, seconds=300).splitlines()
 
 
-def test_one_command_installs_the_module_and_takes_it_back(office: Office, tmp_path: Path) -> None:
+def test_one_command_installs_and_removes_the_module(office: Office, tmp_path: Path) -> None:
     installed = tmp_path / "html/admin/modules/callsieve"
     installed.mkdir()
     (installed / "of-an-earlier-version.php").write_text("")
@@ -93,7 +93,7 @@ def test_one_command_installs_the_module_and_takes_it_back(office: Office, tmp_p
     assert "Context 'callsieve" not in shown
 
 
-def test_a_freepbx_without_fwconsole_is_left_alone(office: Office, tmp_path: Path) -> None:
+def test_a_freepbx_without_fwconsole_is_unchanged(office: Office, tmp_path: Path) -> None:
     (tmp_path / "fwconsole").unlink()
     said = setup(office)
     assert any(line.startswith("screened: no") for line in said), "\n".join(said)

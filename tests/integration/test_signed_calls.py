@@ -1,4 +1,4 @@
-"""STIR/SHAKEN on a real Asterisk: signed calls of a carrier with an authority of its own, and what is made of them."""
+"""STIR/SHAKEN on a real Asterisk: signed calls of a carrier with its own authority, and the decisions on them."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def pbx(carrier: tuple[Signer, dict[str, str]]) -> Iterator[ScreenedPbx]:
 
 
 def decide(pbx: ScreenedPbx, headers: dict[str, str], caller: str) -> DecisionRecord:
-    """The decision on a call with these headers, which must reach the phone."""
+    """Return the decision on a call with these headers, which must reach the phone."""
     with Phone(pbx.asterisk, "201") as phone:
         assert pbx.carrier.call(CallSpec(caller=caller, did=ALICE, headers=headers)).code == 200
         assert phone.invites() != []
@@ -88,7 +88,7 @@ def decide(pbx: ScreenedPbx, headers: dict[str, str], caller: str) -> DecisionRe
         ("C", AuthClass.UNAUTHENTICATED),
     ],
 )
-def test_a_call_that_is_signed_and_verified(
+def test_a_verified_signature_sets_the_auth_class(
     pbx: ScreenedPbx, signer: Signer, level: str, auth_class: AuthClass
 ) -> None:
     caller = next(CALLERS)
@@ -96,13 +96,13 @@ def test_a_call_that_is_signed_and_verified(
     assert (decision.rule, decision.auth_class) == (f"verified-{level.lower()}", auth_class)
 
 
-def test_a_call_that_is_not_signed(pbx: ScreenedPbx) -> None:
+def test_an_unsigned_call_is_of_class_unknown(pbx: ScreenedPbx) -> None:
     decision = decide(pbx, {}, next(CALLERS))
     assert (decision.rule, decision.auth_class) == ("unsigned", AuthClass.UNKNOWN)
 
 
 def with_another_level(signer: Signer, caller: str) -> dict[str, str]:
-    """Signed C, and then A written in its place."""
+    """Return headers signed as C, in which A is written."""
     theirs, wished = (signer.headers(caller, ALICE, level) for level in "CA")
     (header, _, signature), (_, payload, _) = (item["Identity"].split(".", 2) for item in (theirs, wished))
     return {**theirs, "Identity": f"{header}.{payload}.{signature}"}
@@ -117,7 +117,7 @@ def for_another_caller(signer: Signer, _caller: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("forge", [with_another_level, with_another_key, for_another_caller])
-def test_a_signature_that_speaks_against_the_caller(
+def test_a_forged_signature_makes_the_call_unauthenticated(
     pbx: ScreenedPbx, signer: Signer, forge: Callable[[Signer, str], dict[str, str]]
 ) -> None:
     caller = next(CALLERS)
@@ -126,16 +126,14 @@ def test_a_signature_that_speaks_against_the_caller(
 
 
 @pytest.mark.parametrize(("level", "is_proven"), [("A", True), ("B", False), ("C", False)])
-def test_a_code_counts_where_the_number_may_be_the_callers(
-    pbx: ScreenedPbx, signer: Signer, level: str, is_proven: bool
-) -> None:
-    caller, code, before = next(CALLERS), "314159", len(asked(pbx))
+def test_a_code_counts_only_with_attestation_a(pbx: ScreenedPbx, signer: Signer, level: str, is_proven: bool) -> None:
+    caller, code, before = next(CALLERS), "314159", len(code_prompts(pbx))
     with open_store(pbx.daemon.store) as db:
         with transaction(db):
             keep_code(db, caller, caller, code, time.time())
         headers = signer.headers(caller, PROVING, level)
         with pbx.carrier.start(CallSpec(caller=caller, did=PROVING, headers=headers, hang_up_after=3.0)) as call:
-            wait_until(lambda: len(asked(pbx)) > before, "the question")
+            wait_until(lambda: len(code_prompts(pbx)) > before, "the question")
             call.press(code)
             call.result()
         assert (identity_of(db, caller) is not None) is is_proven
@@ -144,8 +142,8 @@ def test_a_code_counts_where_the_number_may_be_the_callers(
     assert kept is None or kept.tries == 0, "a call that does not count spends no try"
 
 
-def test_a_signed_call_with_the_public_pages_code_proves(pbx: ScreenedPbx, signer: Signer) -> None:
-    caller, code, before, now = next(CALLERS), "314159", len(asked(pbx)), time.time()
+def test_a_signed_call_with_a_public_page_code_proves_the_number(pbx: ScreenedPbx, signer: Signer) -> None:
+    caller, code, before, now = next(CALLERS), "314159", len(code_prompts(pbx)), time.time()
     appeal = Appeal(reference="AP000001", number=caller, name="Carol", contact="carol@example.com", opened_at=now)
     with open_store(pbx.daemon.store) as db:
         with transaction(db):
@@ -154,7 +152,7 @@ def test_a_signed_call_with_the_public_pages_code_proves(pbx: ScreenedPbx, signe
             keep_code(db, shown_code(appeal.reference), caller, code, now)
         headers = signer.headers(caller, PROVING, "A")
         with pbx.carrier.start(CallSpec(caller=caller, did=PROVING, headers=headers, hang_up_after=3.0)) as call:
-            wait_until(lambda: len(asked(pbx)) > before, "the question")
+            wait_until(lambda: len(code_prompts(pbx)) > before, "the question")
             call.press(code)
             call.result()
         proven = appeal_of(db, appeal.reference)
@@ -162,26 +160,26 @@ def test_a_signed_call_with_the_public_pages_code_proves(pbx: ScreenedPbx, signe
     assert (proven.state, proven.proven) == (AppealState.IN_FORCE, True)
 
 
-def asked(pbx: ScreenedPbx) -> list[str]:
-    """When callers were asked for a code."""
+def code_prompts(pbx: ScreenedPbx) -> list[str]:
+    """Return the log lines at which callers were asked for a code."""
     return [line for line in pbx.asterisk.log_lines() if "Playing 'agent-pass" in line]
 
 
-def test_asterisk_does_not_compare_whom_a_call_was_signed_for(pbx: ScreenedPbx, signer: Signer) -> None:
-    """So a signature of the last 15 s counts for another DID too; the day it does not, signed-calls.md says less."""
+def test_asterisk_does_not_check_the_signed_destination(pbx: ScreenedPbx, signer: Signer) -> None:
+    """A signature of the last 15 s also counts for another DID. If this changes, change signed-calls.md."""
     caller = next(CALLERS)
     decision = decide(pbx, signer.headers(caller, "+442071838799", "A"), caller)
     assert decision.rule == "verified-a"
 
 
-def test_a_signature_of_an_authority_that_nobody_trusts(pbx: ScreenedPbx, tmp_path: Path) -> None:
+def test_a_signature_of_an_untrusted_authority_is_forged(pbx: ScreenedPbx, tmp_path: Path) -> None:
     caller = next(CALLERS)
     with signing_carrier(tmp_path) as (stranger, _):
         decision = decide(pbx, stranger.headers(caller, ALICE, "A"), caller)
     assert (decision.rule, decision.auth_class) == ("forged", AuthClass.UNAUTHENTICATED)
 
 
-def test_an_old_or_unverifiable_signature_says_nothing(pbx: ScreenedPbx, signer: Signer) -> None:
+def test_an_old_or_unverifiable_signature_counts_as_unsigned(pbx: ScreenedPbx, signer: Signer) -> None:
     unreachable = replace(signer, url=f"http://127.0.0.1:{free_port('127.0.0.1', socket.SOCK_STREAM)}/carrier.pem")
     for one, claims in ((signer, {"iat": int(time.time()) - 300}), (unreachable, {})):
         caller = next(CALLERS)
@@ -189,7 +187,7 @@ def test_an_old_or_unverifiable_signature_says_nothing(pbx: ScreenedPbx, signer:
         assert (decision.rule, decision.auth_class) == ("unsigned", AuthClass.UNKNOWN)
 
 
-def test_a_missing_certificate_costs_what_asterisk_waits(
+def test_a_missing_certificate_delays_a_call_by_the_fetch_timeout(
     pbx: ScreenedPbx, signer: Signer, record_delay: Callable[[float | None], None]
 ) -> None:
     caller = next(CALLERS)

@@ -1,7 +1,7 @@
-"""Every path of a caller with the voices that `callsieve prompts build` makes: all is played, in the right language.
+"""Every path of a caller with the voices of `callsieve prompts build`: all prompts are played, in the right language.
 
-The other tests of these paths have short tones for prompts. Here it shows whether what is really said fits: a menu that
-is too long would be left out, and a caller would wait for too long.
+The other tests of these paths have short tones for prompts. Here it shows whether what is really said fits: a menu
+that is too long would be left out, and a caller would wait for too long.
 """
 
 from __future__ import annotations
@@ -67,12 +67,12 @@ def pbx(voices: Path) -> Iterator[ScreenedPbx]:
                     entry = ListEntry(ListName.BLOCK, EntryKind.EXACT, number, action=action, added_at=time.time())
                     add_entry(db, entry)
         yield office
-        # VoiceMail says so of a caller who hangs up at the tone.
+        # VoiceMail's warning about a caller who hangs up at the tone.
         assert [line for line in office.asterisk.warnings() if "No audio available" not in line] == []
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_the_digit_may_be_pressed_while_it_is_said(pbx: ScreenedPbx, language: str) -> None:
+def test_the_digit_can_be_pressed_during_the_prompt(pbx: ScreenedPbx, language: str) -> None:
     before = len(connected(pbx))
     spec = CallSpec(caller=CALLERS[language], did=ALICE, dtmf=str(DIGIT), dtmf_after=1.5, hang_up_after=6.0)
     with Phone(pbx.asterisk, "201") as alice, pbx.carrier.start(spec) as call:
@@ -83,7 +83,7 @@ def test_the_digit_may_be_pressed_while_it_is_said(pbx: ScreenedPbx, language: s
 
 
 @pytest.mark.parametrize("language", ["en"])
-def test_who_presses_nothing_hears_all_and_ends_in_voicemail(pbx: ScreenedPbx, language: str) -> None:
+def test_a_caller_who_presses_nothing_ends_in_voicemail(pbx: ScreenedPbx, language: str) -> None:
     before, began = len(played(pbx)), time.monotonic()
     caller = CALLERS[language]
     with pbx.carrier.start(CallSpec(caller=caller, did=ALICE, hang_up_after=None, timeout=60.0)) as call:
@@ -115,14 +115,14 @@ def test_a_name_is_asked_for_and_played(pbx: ScreenedPbx, language: str) -> None
 
 
 @pytest.mark.parametrize("language", ["zh"])
-def test_a_rejected_caller_hears_how_to_appeal_in_one_breath(pbx: ScreenedPbx, language: str) -> None:
+def test_a_rejected_caller_hears_how_to_appeal_in_20_seconds(pbx: ScreenedPbx, language: str) -> None:
     result = pbx.carrier.call(CallSpec(caller=REJECTED[language], did=ALICE, timeout=40.0))
     assert (result.code, result.early_media) == (603, True)
     assert 5.0 < (result.final_seconds or 0) < 20.0
     print(f"{language}: {result.final_seconds:.1f} s for how to appeal, nobody billed")
 
 
-def test_a_hidden_number_is_asked_for_and_read_back(pbx: ScreenedPbx) -> None:
+def test_a_withheld_caller_enters_a_number_that_is_read_back(pbx: ScreenedPbx) -> None:
     before = len(played(pbx))
     spec = CallSpec(privacy=True, did=ALICE, dtmf="2015550177#", dtmf_after=2.0, hang_up_after=None, timeout=40.0)
     with Phone(pbx.asterisk, "201", Answering(hang_up_after=0.5)) as alice:

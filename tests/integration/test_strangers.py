@@ -1,4 +1,4 @@
-"""The preset `strangers` on a real Asterisk, by night and by day: who rings, who is asked, and who has passed."""
+"""The preset `strangers` on a real Asterisk, by night and by day: who rings, and who is challenged."""
 
 from __future__ import annotations
 
@@ -77,13 +77,13 @@ def pbx() -> Iterator[ScreenedPbx]:
 
 @pytest.fixture
 def phones(pbx: ScreenedPbx) -> Iterator[tuple[Phone, Phone]]:
-    """Both of sales; the second, Bob's, never answers."""
+    """Both phones of sales. The second, Bob's, never answers."""
     with Phone(pbx.asterisk, "201") as alice, Phone(pbx.asterisk, "202", Answering.never()) as bob:
         yield alice, bob
 
 
 def rings_plainly(pbx: ScreenedPbx, spec: CallSpec, trusted: bool = False) -> CallResult:
-    """Return how a call ended that rang Alice's phone, and whose caller heard no prompt."""
+    """Return the result of a call that rang Alice's phone without a prompt for the caller."""
     before = len(played(pbx))
     with Phone(pbx.asterisk, "201") as alice:
         result = (pbx.trusted if trusted else pbx.carrier).call(spec)
@@ -92,7 +92,7 @@ def rings_plainly(pbx: ScreenedPbx, spec: CallSpec, trusted: bool = False) -> Ca
     return result
 
 
-def test_who_has_passed_rings_as_anybody_the_next_time(pbx: ScreenedPbx) -> None:
+def test_a_passed_caller_rings_without_a_challenge_next_time(pbx: ScreenedPbx) -> None:
     with Phone(pbx.asterisk, "201") as alice:
         pressing(pbx, PASSED, ALICE, DIGIT)
         alice.wait_for_invite()
@@ -100,14 +100,14 @@ def test_who_has_passed_rings_as_anybody_the_next_time(pbx: ScreenedPbx) -> None
     rings_plainly(pbx, CallSpec(caller=PASSED, name="Joe", did=ALICE, hang_up_after=0.5))
 
 
-def test_who_did_not_pass_is_asked_again_however_soon_he_calls(pbx: ScreenedPbx, phones: tuple[Phone, Phone]) -> None:
+def test_a_failed_caller_is_challenged_again_at_once(pbx: ScreenedPbx, phones: tuple[Phone, Phone]) -> None:
     for _ in range(2):
         pressing(pbx, AGAIN, ALICE, ANOTHER, ANOTHER)
     assert [phone.invites() for phone in phones] == [[], []]
     assert decision_on(pbx.daemon.store, AGAIN).action == "challenge"
 
 
-def test_who_hangs_up_and_calls_again_is_asked_again(pbx: ScreenedPbx, phones: tuple[Phone, Phone]) -> None:
+def test_a_caller_who_hung_up_is_challenged_again(pbx: ScreenedPbx, phones: tuple[Phone, Phone]) -> None:
     pressing(pbx, GAVE_UP, ALICE)
     asked = len(heard_digits(pbx))
     pressing(pbx, GAVE_UP, ALICE, DIGIT)
@@ -115,7 +115,7 @@ def test_who_hangs_up_and_calls_again_is_asked_again(pbx: ScreenedPbx, phones: t
     assert phones[0].wait_for_invite().from_number == GAVE_UP
 
 
-def test_who_withholds_the_number_is_asked_each_time(pbx: ScreenedPbx) -> None:
+def test_a_withheld_caller_is_challenged_each_time(pbx: ScreenedPbx) -> None:
     for _ in range(2):
         before = len(heard_digits(pbx))
         with (
@@ -140,28 +140,28 @@ def test_who_withholds_the_number_is_asked_each_time(pbx: ScreenedPbx) -> None:
         pytest.param(CallSpec(caller="+8695588", did=ALICE, hang_up_after=0.5), id="service-number-of-a-bank"),
     ],
 )
-def test_who_is_not_asked(pbx: ScreenedPbx, spec: CallSpec) -> None:
+def test_a_caller_who_is_no_stranger_is_not_challenged(pbx: ScreenedPbx, spec: CallSpec) -> None:
     rings_plainly(pbx, spec)
 
 
-def test_by_day_a_stranger_is_not_asked(pbx: ScreenedPbx) -> None:
+def test_a_stranger_is_not_challenged_by_day(pbx: ScreenedPbx) -> None:
     rings_plainly(pbx, CallSpec(caller=BY_DAY, did=ALICE, hang_up_after=0.5), trusted=True)
     assert decision_on(pbx.daemon.store, BY_DAY).policy == "day"
 
 
-def test_emergency_services_that_call_back_are_not_asked(pbx: ScreenedPbx) -> None:
+def test_emergency_call_backs_are_not_challenged(pbx: ScreenedPbx) -> None:
     headers = {"Priority": "psap-callback"}
     spec = CallSpec(caller=CALLS_BACK, did=ALICE, headers=headers, hang_up_after=0.5)
     rings_plainly(pbx, spec, trusted=True)
 
 
-def test_a_line_that_is_not_screened_rings(pbx: ScreenedPbx) -> None:
+def test_an_unscreened_line_rings(pbx: ScreenedPbx) -> None:
     with Phone(pbx.asterisk, "203") as fax:
         assert pbx.carrier.call(CallSpec(caller=FROZEN, did=FAX, hang_up_after=0.5)).code == 200
         fax.wait_for_invite()
 
 
-def test_with_the_daemon_frozen_a_stranger_rings(pbx: ScreenedPbx) -> None:
+def test_a_frozen_daemon_lets_a_stranger_ring(pbx: ScreenedPbx) -> None:
     pbx.daemon.freeze()
     try:
         result = rings_plainly(pbx, CallSpec(caller=FROZEN, did=ALICE, hang_up_after=0.5))
@@ -170,20 +170,20 @@ def test_with_the_daemon_frozen_a_stranger_rings(pbx: ScreenedPbx) -> None:
     assert (result.ringing_seconds or 99) < 10.0
 
 
-def test_a_failed_challenge_at_a_group_is_told(pbx: ScreenedPbx, phones: tuple[Phone, Phone]) -> None:
+def test_a_caller_failing_at_a_group_hears_a_goodbye(pbx: ScreenedPbx, phones: tuple[Phone, Phone]) -> None:
     result = pressing(pbx, FAILED, SALES, ANOTHER, ANOTHER)
     assert (result.code, result.bye_from) == (200, "asterisk")
     assert [phone.invites() for phone in phones] == [[], []]
     assert played(pbx)[-2:] == ["caller-sorry", "caller-goodbye"]
 
 
-def test_who_fails_at_one_with_voicemail_ends_there(pbx: ScreenedPbx, phones: tuple[Phone, Phone]) -> None:
+def test_a_caller_failing_at_a_person_ends_in_voicemail(pbx: ScreenedPbx, phones: tuple[Phone, Phone]) -> None:
     assert pressing(pbx, BOXED, ALICE, ANOTHER, ANOTHER).code == 200
     assert [phone.invites() for phone in phones] == [[], []]
     assert any('VoiceMail("PJSIP/carrier' in line for line in pbx.asterisk.log_lines()[-400:])
 
 
-def test_the_digest_lists_a_machine_that_left_its_message_and_its_command_lets_it_ring(pbx: ScreenedPbx) -> None:
+def test_an_automated_caller_in_the_digest_can_be_allowed(pbx: ScreenedPbx) -> None:
     pbx.carrier.call(CallSpec(caller=MACHINE, did=ALICE, voice=True, hang_up_after=24.0, timeout=60.0))
     wait_until(partial(is_in_digest, pbx, MACHINE), "the machine in the digest")
     pbx.daemon.callsieve("list", "add", "allow", MACHINE, "--note", "machine, wanted")
@@ -195,7 +195,7 @@ def is_in_digest(pbx: ScreenedPbx, number: str) -> bool:
     return [one["is_machine"] for one in listed if one["number"] == number] == [True]
 
 
-def test_without_voicemail_an_unasked_call_rings(pbx: ScreenedPbx, phones: tuple[Phone, Phone]) -> None:
+def test_without_app_read_and_voicemail_the_call_rings(pbx: ScreenedPbx, phones: tuple[Phone, Phone]) -> None:
     pbx.asterisk.cli("module unload app_read.so")
     try:
         result = pbx.carrier.call(CallSpec(caller=UNASKED, did=SALES, hang_up_after=0.5))
@@ -205,8 +205,8 @@ def test_without_voicemail_an_unasked_call_rings(pbx: ScreenedPbx, phones: tuple
     assert phones[0].wait_for_invite().from_number == UNASKED
 
 
-def test_nobody_is_asked_within_the_emergency_window(pbx: ScreenedPbx) -> None:
-    """The last test: the window stays open."""
+def test_no_caller_is_challenged_in_the_emergency_window(pbx: ScreenedPbx) -> None:
+    """This test is the last, because the window stays open."""
     with Phone(pbx.asterisk, "201") as alice:
         alice.dial("112").result()
     rings_plainly(pbx, CallSpec(caller=AFTER_112, did=ALICE, hang_up_after=0.5))

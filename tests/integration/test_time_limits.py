@@ -1,4 +1,4 @@
-"""The 0.6 s that a question may take, and a time limit that the call had before: whatever the server does."""
+"""The 0.6 s that a question may take, and an earlier time limit of the call, whatever the server does."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ CLOSING: tuple[Behaviour, ...] = (closes_before_reading, closes_after_the_reques
 
 
 class Server:
-    """A FastAGI server. Where `behaviour` returns true it keeps the connection open."""
+    """A FastAGI server. If `behaviour` returns true it keeps the connection open."""
 
     def __init__(self, listener: socket.socket) -> None:
         self.behaviour: Behaviour = freezes_before_reading
@@ -113,7 +113,7 @@ class Server:
 
 @contextmanager
 def serving() -> Iterator[tuple[Server, str]]:
-    """A server, and the address at which it answers."""
+    """Yield a server and its address."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = Server(listener)
         thread = threading.Thread(target=server.serve)
@@ -148,7 +148,7 @@ def server(server_and_pbx: tuple[Server, ScreenedPbx]) -> Server:
 
 
 def global_of(pbx: ScreenedPbx, name: str) -> str:
-    """The value that the dialplan has left in a global, once it has."""
+    """Return the value that the dialplan has left in a global, once it is there."""
 
     def value() -> str:
         return globals_in(pbx.asterisk.cli("dialplan show globals")).get(name, "-").removeprefix("-")
@@ -158,7 +158,7 @@ def global_of(pbx: ScreenedPbx, name: str) -> str:
 
 
 def limits(pbx: ScreenedPbx) -> tuple[float, float]:
-    """The call's own limit before and after the question, of a call that went on as if nothing had been asked."""
+    """Return the call's own limit before and after the question, for a call that went on."""
     before, after, agi_exits, answer = global_of(pbx, "LIMITS").split("/")
     assert (agi_exits, answer) == ("", "")
     assert global_of(pbx, "WENT_ON") == "yes"
@@ -179,10 +179,10 @@ def test_a_call_without_a_limit_has_none_afterwards(
 
 @pytest.mark.parametrize("question", QUESTIONS)
 @pytest.mark.parametrize("behaviour", [*FREEZING, *CLOSING])
-def test_a_limit_of_the_calls_own_is_given_back(
+def test_an_earlier_time_limit_is_restored(
     pbx: ScreenedPbx, server: Server, behaviour: Behaviour, question: str
 ) -> None:
-    """What was left of it when we asked, to the last tenth."""
+    """To the rest that was left when we asked, within a tenth of a second."""
     server.behaviour = behaviour
     assert pbx.carrier.call(CallSpec(did=f"{question}-own", hang_up_after=1.5)).code == 200
     before, after = limits(pbx)
@@ -191,7 +191,7 @@ def test_a_limit_of_the_calls_own_is_given_back(
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_a_limit_that_was_given_back_ends_the_call(pbx: ScreenedPbx, server: Server, question: str) -> None:
+def test_a_restored_time_limit_ends_the_call(pbx: ScreenedPbx, server: Server, question: str) -> None:
     server.behaviour = freezes_after_the_request
     result = pbx.carrier.call(CallSpec(did=f"{question}-short", hang_up_after=9.0))
     assert (result.code, result.bye_from) == (200, "asterisk")

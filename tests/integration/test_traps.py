@@ -1,4 +1,4 @@
-"""Calls to a number that is given to nobody, on a real Asterisk: silent, hung up, and never anybody's phone."""
+"""Calls to traps on a real Asterisk: silent, ended by us, and no phone rings."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def trap_calls(pbx: ScreenedPbx) -> int:
         return len(rows_of(db, STRANGER).traps)
 
 
-def test_two_calls_to_traps_ask_the_caller(pbx: ScreenedPbx) -> None:
+def test_two_trap_calls_lead_to_a_challenge(pbx: ScreenedPbx) -> None:
     with Phone(pbx.asterisk, "201"):
         assert is_silent(call(pbx, TRAP))
         assert is_silent(call(pbx, SECOND))
@@ -57,7 +57,7 @@ def test_two_calls_to_traps_ask_the_caller(pbx: ScreenedPbx) -> None:
     assert (decision.level, decision.action) == ("challenge", "challenge")
 
 
-def test_a_trap_is_silent_with_the_daemon_dead(pbx: ScreenedPbx) -> None:
+def test_a_trap_is_silent_while_the_daemon_is_stopped(pbx: ScreenedPbx) -> None:
     pbx.daemon.stop()
     with Phone(pbx.asterisk, "201"):
         assert is_silent(call(pbx, TRAP))
@@ -65,7 +65,7 @@ def test_a_trap_is_silent_with_the_daemon_dead(pbx: ScreenedPbx) -> None:
 
 @pytest.mark.parametrize("alive", [True, False])
 def test_after_an_emergency_call_a_trap_rings(pbx: ScreenedPbx, alive: bool) -> None:
-    """An emergency service may call back to any number of ours."""
+    """An emergency service may call back to any of our numbers."""
     if not alive:
         pbx.daemon.stop()
     with Phone(pbx.asterisk, "201") as alice:

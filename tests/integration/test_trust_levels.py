@@ -1,4 +1,4 @@
-"""Users, units and confinement under real systemd: an older installation is moved, and its public page taken over.
+"""Users, units and confinement under real systemd: an older installation is upgraded, and its public page attacked.
 
 The machine is that of test_first_contact.py; tests/integration/first_contact/trust.py says what is done in it.
 """
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.root, pytest.mark.timeout(SECONDS + 60)]
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What happened, as first_contact/trust.py tells it."""
+    """What happened, as first_contact/trust.py reports it."""
     alone = ("unshare", "--mount", "--propagation", "private", "--pid", "--fork", "--kill-child")
     drive = (sys.executable, "-m", "tests.integration.first_contact.trust", str(tmp_path_factory.mktemp("machine")))
     done = subprocess.run(
@@ -40,7 +40,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return found
 
 
-def test_an_older_installation_is_moved(seen: dict[str, Any]) -> None:
+def test_an_older_installation_is_upgraded(seen: dict[str, Any]) -> None:
     moved = seen["moved"]
     assert moved["old_is_red"] == "fail"
     assert moved["answers"]
@@ -49,17 +49,17 @@ def test_an_older_installation_is_moved(seen: dict[str, Any]) -> None:
     assert seen["doctor"]["public page"]["status"] != "fail"
 
 
-def test_the_pages_user_is_in_no_group_but_its_own(seen: dict[str, Any]) -> None:
+def test_the_pages_user_is_only_in_its_own_group(seen: dict[str, Any]) -> None:
     assert seen["moved"]["groups"] == PAGE
 
 
-def test_page_and_backend_alone_open_their_socket(seen: dict[str, Any]) -> None:
+def test_only_page_and_backend_open_their_socket(seen: dict[str, Any]) -> None:
     assert seen["moved"]["socket"] == "callsieve callsieve-public 660"
     said = seen["attacked"]["sockets"]["/run/callsieve-public/backend"]
     assert {user for user, outcome in said.items() if outcome == "opened"} == {PAGE, "callsieve"}
 
 
-def test_what_takes_the_page_over_gets_nowhere(seen: dict[str, Any]) -> None:
+def test_an_attacker_in_the_public_page_gets_no_access(seen: dict[str, Any]) -> None:
     attacked = seen["attacked"]
     assert len(attacked["calls"]) > 50
     assert {name: said for name, said in attacked["calls"].items() if said != "EPERM"} == {}
@@ -67,7 +67,7 @@ def test_what_takes_the_page_over_gets_nowhere(seen: dict[str, Any]) -> None:
     assert attacked["answers"], "and it serves on"
 
 
-def test_the_pages_user_is_obeyed_by_nobody(seen: dict[str, Any]) -> None:
+def test_requests_of_the_pages_user_are_ignored(seen: dict[str, Any]) -> None:
     sockets = seen["attacked"]["sockets"]
     for path in ("/var/lib/callsieve/agi.sock", f"/run/{HELPER}/socket"):
         assert sockets[path][PAGE] == "PermissionError"
@@ -76,7 +76,7 @@ def test_the_pages_user_is_obeyed_by_nobody(seen: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("killed", [PAGE, BACKEND])
-def test_systemd_starts_both_again(seen: dict[str, Any], killed: str) -> None:
+def test_systemd_restarts_page_and_backend(seen: dict[str, Any], killed: str) -> None:
     assert seen["killed"][killed]
 
 
@@ -89,13 +89,13 @@ def test_the_backend_answers_the_page(seen: dict[str, Any]) -> None:
     assert seen["moved"]["wrong_reference"] == "422"
 
 
-def test_calls_are_screened_over_tcp_and_over_the_unix_socket(seen: dict[str, Any]) -> None:
+def test_calls_are_screened_over_tcp_and_unix_socket(seen: dict[str, Any]) -> None:
     assert seen["over_tcp"]
     assert seen["over_unix"]
     assert seen["doctor"]["asks at"]["detail"].startswith("the classic scripts")
 
 
-def test_the_console_that_the_daemon_starts_answers(seen: dict[str, Any]) -> None:
+def test_the_console_started_by_the_daemon_answers(seen: dict[str, Any]) -> None:
     assert seen["console"] == "303"
 
 

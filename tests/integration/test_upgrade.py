@@ -1,4 +1,4 @@
-"""A new daemon beside an older dialplan, which asks port 4573: seen, said, and mended by `callsieve asterisk install`.
+"""A new daemon beside an older dialplan, which asks port 4573: reported, and repaired by `callsieve asterisk install`.
 
 On FreePBX another server listens there: tests/integration/test_freepbx_fastagi.py.
 """
@@ -27,17 +27,17 @@ INTERNAL = "[from-internal]\nexten => 112,1,Hangup()\n"
 
 @pytest.fixture
 def office(tmp_path: Path) -> Iterator[Office]:
-    """Installed by an older version, with a daemon of this one."""
+    """An office installed by an older version, with a daemon of this one."""
     with port_alone(), bare_office(SCREENED + INTERNAL, tmp_path / "state") as office:
         office.install("--reload", "--no-ami")
         (office.etc / "callsieve.d" / "callsieve.conf").write_text(OLD_DIALPLAN)
-        wait_until(lambda: is_read(office), "the old dialplan")
+        wait_until(lambda: reload_dialplan(office), "the old dialplan")
         office.daemon.start()
         yield office
 
 
-def is_read(office: Office) -> bool:
-    """Whether Asterisk has the old dialplan, once it is told to read it."""
+def reload_dialplan(office: Office) -> bool:
+    """Reload the dialplan, and return whether Asterisk has the old one."""
     office.asterisk.cli("dialplan reload")
     return str(PORT) in office.asterisk.cli("dialplan show callsieve-ask")
 
@@ -47,7 +47,7 @@ def call_each_did(office: Office) -> list[CallResult]:
         return [Carrier(office.asterisk).call(CallSpec(caller="+12015550100", did=did)) for did in DIDS]
 
 
-def test_an_old_dialplan_is_said_and_mended(office: Office) -> None:
+def test_an_old_dialplan_is_reported_and_repaired(office: Office) -> None:
     assert [call.code for call in call_each_did(office)] == [200, 200, 200], "calls ring, whatever is wrong"
     assert journal(office.daemon.store) == [], "and none is screened"
     line = office.daemon.wait_for_log("CRITICAL")

@@ -1,4 +1,4 @@
-"""A machine that is wanted, on a real Asterisk: it cannot press a digit, leaves its message, and then rings."""
+"""A wanted automated caller on a real Asterisk: it cannot press a digit, leaves its message, and then rings."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ def pbx() -> Iterator[ScreenedPbx]:
         yield office
 
 
-def rings(pbx: ScreenedPbx, caller: str, phone: str, did: str) -> bool:
-    """Whether a call that presses nothing rings the phone."""
+def does_ring(pbx: ScreenedPbx, caller: str, phone: str, did: str) -> bool:
+    """Return whether a call that presses nothing rings the phone."""
     with Phone(pbx.asterisk, phone, Answering(hang_up_after=0.5)) as handset:
         pbx.carrier.call(CallSpec(caller=caller, did=did, hang_up_after=4.0))
         return bool(handset.invites())
 
 
-def leaves_a_message(pbx: ScreenedPbx, db: sqlite3.Connection, caller: str) -> None:
-    """A machine talks to whatever answers, and its message is kept."""
+def leave_message(pbx: ScreenedPbx, db: sqlite3.Connection, caller: str) -> None:
+    """Let a machine talk to whatever answers, and check that its message is stored."""
     spec = CallSpec(caller=caller, did=ALICE, voice=True, hang_up_after=24.0, timeout=60.0)
     pbx.carrier.call(spec)
     wait_until(lambda: any(call.action for call in outcomes(db, number=caller)), "the outcome")
@@ -53,34 +53,34 @@ def dial(pbx: ScreenedPbx, phone: str, code: str) -> None:
         assert call.result().code == 200
 
 
-def test_star_38_on_its_message_lets_it_ring_that_callee(pbx: ScreenedPbx, db: sqlite3.Connection) -> None:
-    leaves_a_message(pbx, db, LIFT)
+def test_star_38_after_its_message_lets_a_machine_ring_that_callee(pbx: ScreenedPbx, db: sqlite3.Connection) -> None:
+    leave_message(pbx, db, LIFT)
     last = last_caller_of(db, "201")
     assert last is not None
     assert last.number == LIFT
     dial(pbx, "201", "*38")
     [mark] = marks_of(db, LIFT)
     assert (mark.reporter, mark.verdict, mark.auth_class) == ("201", Verdict.OK, AuthClass.UNKNOWN)
-    assert rings(pbx, LIFT, "201", ALICE)
+    assert does_ring(pbx, LIFT, "201", ALICE)
     wait_until(lambda: decision_on(pbx.daemon.store, LIFT).action == "allow", "the decision in the journal")
-    assert not rings(pbx, LIFT, "202", BOB), "what one callee says lets nobody else's phone ring"
+    assert not does_ring(pbx, LIFT, "202", BOB), "what one callee says lets nobody else's phone ring"
     dial(pbx, "201", "*38")
-    assert not rings(pbx, LIFT, "201", ALICE), "taken back"
+    assert not does_ring(pbx, LIFT, "201", ALICE), "taken back"
 
 
-def test_star_33_on_its_message_does_too(pbx: ScreenedPbx, db: sqlite3.Connection) -> None:
-    leaves_a_message(pbx, db, REMINDER)
+def test_star_33_after_its_message_lets_a_machine_ring_that_callee(pbx: ScreenedPbx, db: sqlite3.Connection) -> None:
+    leave_message(pbx, db, REMINDER)
     dial(pbx, "201", "*33")
-    assert rings(pbx, REMINDER, "201", ALICE)
-    assert not rings(pbx, REMINDER, "202", BOB)
+    assert does_ring(pbx, REMINDER, "201", ALICE)
+    assert not does_ring(pbx, REMINDER, "202", BOB)
 
 
-def test_an_administrators_entry_lets_it_ring_everybody(pbx: ScreenedPbx, db: sqlite3.Connection) -> None:
-    assert not rings(pbx, SIREN, "201", ALICE)
+def test_an_allowlist_entry_lets_a_machine_ring_every_phone(pbx: ScreenedPbx, db: sqlite3.Connection) -> None:
+    assert not does_ring(pbx, SIREN, "201", ALICE)
     added = pbx.daemon.callsieve("list", "add", "allow", SIREN, "--note", "machine, wanted")
     [entry] = list_entries(db)
     assert (entry.list_name, entry.text, entry.note) == (ListName.ALLOW, SIREN, "machine, wanted")
-    assert rings(pbx, SIREN, "201", ALICE)
-    assert rings(pbx, SIREN, "202", BOB)
+    assert does_ring(pbx, SIREN, "201", ALICE)
+    assert does_ring(pbx, SIREN, "202", BOB)
     pbx.daemon.callsieve(*added.stdout.split("callsieve ")[-1].split()[:2])
-    assert not rings(pbx, SIREN, "201", ALICE)
+    assert not does_ring(pbx, SIREN, "201", ALICE)

@@ -1,4 +1,4 @@
-"""The spoken warning that only the callee hears, on a real Asterisk: each key, no key, and either side hanging up."""
+"""The whisper that only the callee hears, on a real Asterisk: each key, no key, and hang-ups on either side."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def pbx() -> Iterator[ScreenedPbx]:
 
 @pytest.fixture(autouse=True)
 def _nothing_left(pbx: ScreenedPbx) -> Iterator[None]:
-    """After each test: no channel is left after 20 s, and Asterisk has complained of nothing.
+    """Check after each test that no channel is left after 20 s, and that Asterisk logged no warning.
 
     But for what app_stack says of a phone that hangs up in U(), and of a sound that is none.
     """
@@ -63,7 +63,7 @@ def _nothing_left(pbx: ScreenedPbx) -> Iterator[None]:
 def picked_up(
     pbx: ScreenedPbx, caller: str, spec: CallSpec | None = None, answering: Answering | None = None
 ) -> Iterator[tuple[CallInProgress, Phone]]:
-    """A warned call that phone 201 has just answered: the caller, who makes a sound all the time, and the phone."""
+    """Yield a warned call that phone 201 has just answered: the caller, who talks all the time, and the phone."""
     spec = replace(spec or CallSpec(hang_up_after=1.0), caller=caller, did=ALICE, voice=True)
     with Phone(pbx.asterisk, "201", answering, ears=True) as phone, pbx.carrier.start(spec) as call:
         wait_until(lambda: any(m.sent and m.code == 200 for m in phone.messages()), "the phone answering")
@@ -71,7 +71,7 @@ def picked_up(
 
 
 def pressing(pbx: ScreenedPbx, caller: str, key: str) -> tuple[CallResult, Phone]:
-    """What the caller and the phone experienced when a key was pressed after a second of the whisper."""
+    """Press a key after a second of the whisper, and return the results for caller and phone."""
     with picked_up(pbx, caller) as (call, phone):
         wait_until(lambda: phone.heard.audible_seconds > 1.0, "the warning being heard")
         phone.press(key)
@@ -80,13 +80,13 @@ def pressing(pbx: ScreenedPbx, caller: str, key: str) -> tuple[CallResult, Phone
 
 
 def outcome_of(pbx: ScreenedPbx, caller: str) -> OutcomeRecord:
-    """How a caller's call ended, as the listener saw it."""
+    """Return how a caller's call ended, as the listener saw it."""
     with open_store(pbx.daemon.store) as db:
         wait_until(lambda: bool(outcomes(db, number=caller)), "the outcome", 10.0)
         return outcomes(db, number=caller)[0]
 
 
-def test_who_presses_nothing_is_connected_in_four_seconds(pbx: ScreenedPbx) -> None:
+def test_without_a_key_the_callee_is_connected_in_four_seconds(pbx: ScreenedPbx) -> None:
     with picked_up(pbx, WARNED[2]) as (call, phone):
         picked_up_at = time.monotonic()
         call.wait_until_answered()
@@ -101,7 +101,7 @@ def test_who_presses_nothing_is_connected_in_four_seconds(pbx: ScreenedPbx) -> N
     assert outcome_of(pbx, WARNED[2]).answered_by == "201"
 
 
-def test_1_talks_at_once(pbx: ScreenedPbx) -> None:
+def test_1_connects_at_once(pbx: ScreenedPbx) -> None:
     result, phone = pressing(pbx, WARNED[3], "1")
     assert (result.code, result.bye_from) == (200, "caller")
     assert (result.final_seconds or 9) < WARNING_SECONDS + MENU_SECONDS
@@ -110,7 +110,7 @@ def test_1_talks_at_once(pbx: ScreenedPbx) -> None:
     assert (outcome.answered_by, outcome.ended_by) == ("201", EndedBy.CALLER)
 
 
-def test_2_sends_the_caller_to_the_voicemail_of_who_picked_up(pbx: ScreenedPbx) -> None:
+def test_2_sends_the_caller_to_the_answering_persons_voicemail(pbx: ScreenedPbx) -> None:
     result, phone = pressing(pbx, WARNED[4], "2")
     assert (result.code, result.heard.audible > 0) == (200, True)
     assert phone.heard.audible_seconds < WARNING_SECONDS + MENU_SECONDS
@@ -127,7 +127,7 @@ def test_2_without_a_voicemail_is_busy(pbx: ScreenedPbx) -> None:
     assert (result.code, result.heard.audible) == (486, 0)
 
 
-def test_3_marks_hangs_up_and_keeps_the_phone_still_next_time(pbx: ScreenedPbx) -> None:
+def test_3_marks_the_caller_and_blocks_the_next_call(pbx: ScreenedPbx) -> None:
     result, _ = pressing(pbx, NUISANCE, "3")
     assert result.code == 603
     assert result.heard.packets <= STRAY_PACKETS
@@ -143,38 +143,38 @@ def test_another_key_connects(pbx: ScreenedPbx) -> None:
     assert result.code == 200
 
 
-def test_the_caller_gives_up_while_the_callee_is_warned(pbx: ScreenedPbx) -> None:
+def test_the_caller_can_cancel_during_the_whisper(pbx: ScreenedPbx) -> None:
     with picked_up(pbx, WARNED[7], CallSpec(cancel_after=1.0)) as (call, phone):
         assert call.result().code == 487
         wait_until(lambda: any(m.method == "BYE" and m.code is None for m in phone.messages()), "the phone's hang-up")
     assert outcome_of(pbx, WARNED[7]).disposition is not Disposition.FAILED
 
 
-def test_the_callee_hangs_up_while_he_is_warned(pbx: ScreenedPbx) -> None:
+def test_the_callee_can_hang_up_during_the_whisper(pbx: ScreenedPbx) -> None:
     with picked_up(pbx, WARNED[8], answering=Answering(hang_up_after=1.0)) as (call, _):
         result = call.result()
     assert result.code == 603, "who hangs up at the warning has refused the call"
     assert result.heard.packets <= STRAY_PACKETS
 
 
-def test_without_the_prompts_the_two_are_connected_at_once(pbx: ScreenedPbx) -> None:
+def test_without_prompts_caller_and_callee_are_connected_at_once(pbx: ScreenedPbx) -> None:
     folder = pbx.asterisk.directories.sounds / "callsieve"
     folder.rename(folder.with_name("away"))
     try:
-        at_once(pbx, WARNED[10])
+        assert_connected_at_once(pbx, WARNED[10])
     finally:
         folder.with_name("away").rename(folder)
 
 
-def test_prompts_that_are_too_long_are_not_played(pbx: ScreenedPbx) -> None:
+def test_too_long_prompts_are_not_played(pbx: ScreenedPbx) -> None:
     install_prompts(pbx, {"whisper-menu": 20.0})
     try:
-        at_once(pbx, WARNED[11])
+        assert_connected_at_once(pbx, WARNED[11])
     finally:
         install_prompts(pbx, {"whisper-menu": MENU_SECONDS})
 
 
-def test_prompts_that_are_no_sound_connect(pbx: ScreenedPbx) -> None:
+def test_unplayable_prompts_do_not_stop_the_connection(pbx: ScreenedPbx) -> None:
     (pbx.asterisk.directories.sounds / "callsieve" / "whisper-menu.wav").write_bytes(b"no sound at all" * 500)
     try:
         with picked_up(pbx, WARNED[9]) as (call, _):
@@ -184,27 +184,27 @@ def test_prompts_that_are_no_sound_connect(pbx: ScreenedPbx) -> None:
     assert any("whisper-menu" in line for line in pbx.asterisk.warnings())
 
 
-def test_without_app_read_the_two_are_connected_at_once(pbx: ScreenedPbx) -> None:
+def test_without_app_read_caller_and_callee_are_connected_at_once(pbx: ScreenedPbx) -> None:
     pbx.asterisk.cli("module unload app_read.so")
     try:
-        at_once(pbx, WARNED[12])
+        assert_connected_at_once(pbx, WARNED[12])
     finally:
         pbx.asterisk.cli("module load app_read.so")
 
 
-def test_whom_the_callee_has_allowed_comes_without_a_warning(pbx: ScreenedPbx) -> None:
-    at_once(pbx, FRIEND)
+def test_a_caller_allowed_by_the_callee_has_no_whisper(pbx: ScreenedPbx) -> None:
+    assert_connected_at_once(pbx, FRIEND)
 
 
-def at_once(pbx: ScreenedPbx, caller: str) -> None:
-    """Connected without a whisper: faster than the prompts last."""
+def assert_connected_at_once(pbx: ScreenedPbx, caller: str) -> None:
+    """Assert that a call is connected faster than the prompts last."""
     with picked_up(pbx, caller) as (call, _):
         result = call.result()
     assert result.code == 200
     assert (result.final_seconds or 9) < WARNING_SECONDS + BUSY_MACHINE_SECONDS
 
 
-def test_a_frozen_daemon_changes_nothing_of_it(pbx: ScreenedPbx) -> None:
+def test_a_frozen_daemon_does_not_stop_the_whisper(pbx: ScreenedPbx) -> None:
     with picked_up(pbx, WARNED[14]) as (call, phone):
         pbx.daemon.freeze()
         try:
@@ -217,7 +217,7 @@ def test_a_frozen_daemon_changes_nothing_of_it(pbx: ScreenedPbx) -> None:
         wait_until(lambda: bool(marks_of(db, WARNED[14])), "the mark, once the daemon runs again")
 
 
-def test_in_a_ring_group_who_picks_up_is_warned_and_only_they(pbx: ScreenedPbx) -> None:
+def test_a_ring_group_warns_only_the_answering_phone(pbx: ScreenedPbx) -> None:
     with (
         Phone(pbx.asterisk, "201", Answering.never(), ears=True) as alice,
         Phone(pbx.asterisk, "202", ears=True) as bob,

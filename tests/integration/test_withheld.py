@@ -1,4 +1,4 @@
-"""A caller who withholds a number that somebody has blocked, on a real Asterisk whose trunk delivers it."""
+"""A withheld number that is on a blocklist, on a real Asterisk whose trunk delivers the number."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def pbx(request: pytest.FixtureRequest) -> Iterator[ScreenedPbx]:
         pytest.param("+12015550199", "withheld", id="on-no-list"),
     ],
 )
-def test_blocklists_match_a_withheld_number_if_told_to(
+def test_blocklists_match_a_withheld_number_if_set_to(
     pbx: ScreenedPbx,
     request: pytest.FixtureRequest,
     number: str,
@@ -100,7 +100,7 @@ def test_blocklists_match_a_withheld_number_if_told_to(
 
 
 @pytest.mark.parametrize("did", [ALICE, MENU, QUEUE])
-def test_a_national_number_is_read_as_its_trunk_writes_it(
+def test_a_national_number_is_parsed_as_its_trunk_writes_it(
     pbx: ScreenedPbx, request: pytest.FixtureRequest, did: str
 ) -> None:
     with Phone(pbx.asterisk, "201") as alice:
@@ -108,7 +108,7 @@ def test_a_national_number_is_read_as_its_trunk_writes_it(
         assert bool(alice.invites()) == ("not opted in" in request.node.name)
 
 
-def test_the_withheld_number_is_stored_and_logged_nowhere(pbx: ScreenedPbx) -> None:
+def test_a_withheld_number_is_neither_stored_nor_logged(pbx: ScreenedPbx) -> None:
     before = len(journal(pbx.daemon.store))
     with Phone(pbx.asterisk, "201") as alice:
         for number, did, hide in itertools.product(sorted(NUMBERS), (ALICE, MENU), HIDING):

@@ -1,4 +1,4 @@
-"""What a test's Asterisk has of the machine's."""
+"""Which data of the machine a test's Asterisk uses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lab.configuration import Directories
 from lab.fetch import PbxPaths
 
 
-def test_prompts_of_ours_on_the_machine_are_not_played(tmp_path: Path) -> None:
+def test_our_prompts_of_the_machine_are_left_out(tmp_path: Path) -> None:
     sounds = tmp_path / "asterisk" / "sounds" / "en"
     for name in ("callsieve", "digits"):
         (sounds / name).mkdir(parents=True)

@@ -70,7 +70,7 @@ def signer() -> Signer:
 
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signer: Signer) -> Path:
-    """Return the folder of a repository with one package, which apt uses in the place of this machine's."""
+    """Return the folder of a repository with one package, which apt uses in place of this machine's."""
     if missing := [tool for tool in TOOLS if shutil.which(tool) is None]:
         raise LabUnavailable(f"there is no {missing[0]}")
     folder = tmp_path / "repository"
@@ -124,7 +124,7 @@ def test_expired_index_is_used_with_a_warning(
     assert sum(line.startswith("warning: ") for line in lines) == warnings
 
 
-def test_versions_of_what_was_unpacked_are_recorded(repository: Path, signer: Signer) -> None:
+def test_versions_of_unpacked_packages_are_recorded(repository: Path, signer: Signer) -> None:
     write_release(repository, signer, timedelta(days=1))
     root = unpacked(PACKAGE, lambda line: None)
     assert (root / VERSIONS).read_text().split() == ["callsieve-test_2:1.5+dfsg-1_all"]

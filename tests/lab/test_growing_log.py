@@ -1,4 +1,4 @@
-"""A log that is read while it is written."""
+"""Reading a log while it is written."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from lab.growing_log import GrowingLog
 WHOLE = "one\ntwö\r\nthr\u2028ee\nfour\n".encode() + b"\xff five\nsi"
 
 
-def test_every_cut_gives_the_lines_of_the_whole(tmp_path: Path) -> None:
+def test_every_cut_gives_the_same_lines(tmp_path: Path) -> None:
     for size in (1, 2, 3, 7, len(WHOLE)):
         path = tmp_path / str(size)
         log = GrowingLog(path)
@@ -21,7 +21,7 @@ def test_every_cut_gives_the_lines_of_the_whole(tmp_path: Path) -> None:
         assert log.lines()[-1] == "si"
 
 
-def test_a_log_that_was_begun_anew(tmp_path: Path) -> None:
+def test_a_restarted_log_gives_its_new_lines(tmp_path: Path) -> None:
     path = tmp_path / "log"
     path.write_text("one\ntwo\n")
     log = GrowingLog(path)

@@ -33,7 +33,7 @@ def faults(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("rule", CASES)
-def test_rule_finds_its_fault_and_no_other(rule: str) -> None:
+def test_each_rule_finds_only_its_fault(rule: str) -> None:
     bad, good = CASES[rule]
     assert faults(bad) == [rule]
     assert faults(good) == []
@@ -83,7 +83,7 @@ def test_finding_names_file_line_rule_and_text(tmp_path: Path, capsys: pytest.Ca
     assert capsys.readouterr().out == f"{file}:3: no-more: {BAD}\n"
 
 
-def test_clean_file_ends_with_status_0(tmp_path: Path) -> None:
+def test_a_clean_file_gives_status_0(tmp_path: Path) -> None:
     file = tmp_path / "page.md"
     file.write_text("# Title\n\nIt is no longer stored.\n")
     assert main([str(file)]) == 0

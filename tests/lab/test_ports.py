@@ -1,4 +1,4 @@
-"""Ports for what tests start: free, and nobody else's."""
+"""Free ports for what tests start."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_no_port_is_given_twice_in_a_row() -> None:
     assert len(set(drawn)) == 200
 
 
-def test_a_port_that_is_taken_is_left_out() -> None:
+def test_a_port_in_use_is_left_out() -> None:
     with socket.socket(socket.AF_INET, UDP) as other:
         other.bind((ADDRESS, free_port(ADDRESS, UDP)))
         taken = other.getsockname()[1]
@@ -31,7 +31,7 @@ def test_a_port_for_audio_has_three_neighbours_for_itself() -> None:
     assert len({port + place for port in drawn for place in range(4)}) == 160
 
 
-def test_two_processes_of_a_run_are_given_other_ports() -> None:
+def test_two_processes_of_a_run_get_different_ports() -> None:
     drawn = []
     for worker in ("gw0", "gw1"):
         environment = {**os.environ, "PYTEST_XDIST_WORKER": worker}

@@ -1,4 +1,4 @@
-"""The lab's PostgreSQL: runs without root's rights, survives a kill, and has a certificate where a test wants one."""
+"""The lab's PostgreSQL runs without root's rights, survives a kill, and has a certificate if a test wants one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def server() -> Iterator[PostgreSql]:
         yield server
 
 
-def test_what_was_written_is_there_after_a_kill(server: PostgreSql) -> None:
+def test_written_rows_survive_a_kill(server: PostgreSql) -> None:
     server.run("CREATE TABLE kept (id integer)")
     server.run("INSERT INTO kept VALUES (%s)", (7,))
     server.run("CHECKPOINT")
@@ -30,7 +30,7 @@ def test_what_was_written_is_there_after_a_kill(server: PostgreSql) -> None:
     assert server.run("SELECT id FROM kept") == [(7,)]
 
 
-def test_its_certificate_is_good_for_its_name_alone(server: PostgreSql) -> None:
+def test_the_certificate_is_valid_only_for_its_name(server: PostgreSql) -> None:
     trust = f"sslmode=verify-full&sslrootcert={server.authority_file}"
     with psycopg.connect(server.address(query=f"{trust}&host={TLS_NAME}&hostaddr={ADDRESS}")) as connection:
         assert connection.pgconn.ssl_in_use

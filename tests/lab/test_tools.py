@@ -1,4 +1,4 @@
-"""Which of the tests' programs are fetched, and how a fetched one is started."""
+"""Which programs of the tests are fetched, and how a fetched one is started."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def install(path: Path, text: str = "#!/bin/sh\n") -> Path:
         pytest.param(tuple(TOOLS), " ".join(dict.fromkeys(chain(*TOOLS.values()))), id="everything"),
     ],
 )
-def test_what_is_not_on_path_is_fetched(tmp_path: Path, missing: tuple[str, ...], packages: str) -> None:
+def test_tools_missing_from_path_are_fetched(tmp_path: Path, missing: tuple[str, ...], packages: str) -> None:
     for tool in TOOLS.keys() - set(missing):
         install(tmp_path / tool)
     assert missing_tools(str(tmp_path)) == missing
@@ -59,7 +59,7 @@ def test_what_is_not_on_path_is_fetched(tmp_path: Path, missing: tuple[str, ...]
         pytest.param("trixie asterisk sip-tester", False, id="another-suite"),
     ],
 )
-def test_what_was_unpacked_is_not_fetched_again(tmp_path: Path, stamp: str | None, complete: bool) -> None:
+def test_an_unpacked_bundle_is_not_fetched_again(tmp_path: Path, stamp: str | None, complete: bool) -> None:
     if stamp is not None:
         (tmp_path / "fetched").write_text(f"{stamp}\n")
     assert Bundle("root", ("asterisk", "sip-tester"), suite="forky").is_in(tmp_path) is complete
@@ -77,7 +77,7 @@ def test_a_fetched_program_runs_in_a_folder_with_a_space(tmp_path: Path) -> None
     assert lines[1] == str(root / LIBRARIES)
     assert f"  <dir>{root}/usr/share/fonts</dir>" in lines
     assert lines[-1] == "a b"
-    # One rule that is missing would else leave the browser without any font of ours.
+    # One missing rule would leave the browser without our fonts.
     rules = [line for line in lines if "<include" in line]
     assert [line for line in rules if 'ignore_missing="yes"' not in line] == []
     assert any(f">{root}/usr/share/fontconfig" in line for line in rules)
@@ -100,11 +100,11 @@ def test_a_program_on_path_comes_before_a_fetched_one(tmp_path: Path, monkeypatc
 @pytest.mark.parametrize(
     ("sox", "why"),
     [
-        pytest.param("#!/bin/sh\nexit 127\n", "sox cannot be run unpacked", id="a-library-is-missing"),
-        pytest.param(None, "contains no sox", id="another-package"),
+        pytest.param("#!/bin/sh\nexit 127\n", "sox cannot be run from its unpacked package", id="a-library-is-missing"),
+        pytest.param(None, "does not contain this program", id="another-package"),
     ],
 )
-def test_a_program_that_cannot_run_is_said_with_its_packages(
+def test_a_program_that_cannot_run_is_named_with_its_packages(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sox: str | None, why: str
 ) -> None:
     monkeypatch.setenv("CALLSIEVE_LAB_CACHE", str(tmp_path / "cache"))
@@ -120,7 +120,7 @@ def test_a_program_that_cannot_run_is_said_with_its_packages(
         ensure_tools()
 
 
-def test_without_apt_the_packages_to_install_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_apt_the_packages_to_install_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CALLSIEVE_LAB_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(LabUnavailable, match=r"apt-get and dpkg not found.*apt-get install chromium fonts-noto-cjk"):

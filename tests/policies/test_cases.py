@@ -100,11 +100,11 @@ EXPECTING = NAMED + 'expect = { action = "warn" }\n'
         pytest.param("", "[[case]]", id="empty"),
         pytest.param("case = 3", "[[case]]", id="no-tables"),
         pytest.param("[[cases]]", "cases (did you mean case?)", id="file"),
-        pytest.param("[[case]]", "case number 1: needs a name", id="no-name"),
-        pytest.param(EXPECTING + "[[case]]\nname = 3", "case number 2: needs a name", id="name-is-no-text"),
-        pytest.param(EXPECTING + EXPECTING, "case 'one': the name", id="name-twice"),
+        pytest.param("[[case]]", "case number 1: needs a `name`", id="no-name"),
+        pytest.param(EXPECTING + "[[case]]\nname = 3", "case number 2: needs a `name`", id="name-is-no-text"),
+        pytest.param(EXPECTING + EXPECTING, "case 'one': another case has the same name", id="name-twice"),
         pytest.param(
-            NAMED, "case 'one': has no expected result: write expect = { action = ... }", id="expects-nothing"
+            NAMED, "case 'one': has no expected result: write `expect = { action = ... }`", id="expects-nothing"
         ),
         pytest.param(NAMED + "expect = 3", "case 'one': expect must be", id="no-table"),
         pytest.param(EXPECTING + "cal = {}", "cal (did you mean call?)", id="case-key"),
@@ -202,13 +202,13 @@ trusted = 1
     found = [(problem.line, str(problem.text).split(" (")[0]) for problem in read_trials(slips)[1]]
     assert found == [
         (3, "case 'one': unknown key polcy"),
-        (4, "case 'one': expect has no key 'reson'"),
+        (4, "case 'one': expect has the unknown key 'reson'"),
         (4, "case 'one': expect.action has the unknown value 'tga'"),
         (7, "case 'one': facts.ties.tie has the unknown value 'contct'"),
         (7, "case 'one': facts.ties.person must be one line of text, not 3"),
         (9, "case 'one': facts.callee needs the key 'extension'"),
-        (11, "case number 2: needs a name of one line"),
-        (11, "case number 2: has no expected result: write expect = { action = ... }"),
+        (11, "case number 2: needs a `name` of one line"),
+        (11, "case number 2: has no expected result: write `expect = { action = ... }`"),
         (13, "case number 2: call.trusted must be true or false, not 1"),
     ]
 

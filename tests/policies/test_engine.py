@@ -589,7 +589,7 @@ def test_an_explanation_names_every_step_on_the_way() -> None:
             "rule level-challenge",
             "challenge: strong evidence against this number, partly from how its earlier calls went",
         ),
-        ExplanationLine(8, "decision", "warn by level-challenge, limited: the caller passed a challenge"),
+        ExplanationLine(8, "decision", "warn by level-challenge; not stronger, because the caller passed a challenge"),
     )
 
 
@@ -597,7 +597,7 @@ def test_an_explanation_ends_with_the_step_that_decides() -> None:
     looks = explain(make_call(), make_facts(block=blocked()), policy_ordering("tag", observe=True), NOW)
     assert looks[-2:] == (
         ExplanationLine(4, "the administrator's lists", "reject: +12017421834 is on the blocklist"),
-        ExplanationLine(4, "decision", "allow; without observe it would be reject by blocklist"),
+        ExplanationLine(4, "decision", "allow; without `observe` the action would be reject by blocklist"),
     )
 
 

@@ -72,59 +72,67 @@ ERRORS = [
     ("a-hexadecimal-number-as-long", "observe = 0x" + "f" * 5000, "not TOML: "),
     ("unknown-key", "rules = []", "unknown key rules (did you mean rule?)"),
     ("unknown-key-far-off", "x = 1", "unknown key x (allowed: default, extends, observe, rule)"),
-    ("observe", 'observe = "yes"', "observe must be true or false, not 'yes'"),
+    ("observe", 'observe = "yes"', "`observe` must be true or false, not 'yes'"),
     (
         "default",
         'default = "deny"',
-        "default has the unknown value 'deny' (allowed: allow, challenge, reject, route, tag, ",
+        "`default` has the unknown value 'deny' (allowed: allow, challenge, reject, route, tag, ",
     ),
-    ("default-near", 'default = "Reject"', "default has the unknown value 'Reject' (did you mean reject?)"),
-    ("default-number", "default = 5", "default has the unknown value 5"),
-    ("extends-number", "extends = 5", "extends must be a text, not 5"),
+    ("default-near", 'default = "Reject"', "`default` has the unknown value 'Reject' (did you mean reject?)"),
+    ("default-number", "default = 5", "`default` has the unknown value 5"),
+    ("extends-number", "extends = 5", "`extends` must be a string, not 5"),
     ("extends-unknown", 'extends = "cautius"', "extends: there is no policy 'cautius' (did you mean cautious?)"),
     (
         "extends-path",
         'extends = "../x"',
         "extends: '../x' is not a valid policy name: use lower-case letters, digits, - and _",
     ),
-    ("one-rule", "[rule]\nname = 'x'", "write the rules as [[rule]] tables"),
-    ("rules-of-words", "rule = ['x']", "write the rules as [[rule]] tables"),
-    ("no-name", "[[rule]]\naction = 'tag'", "rule number 1: needs a name of lower-case letters, digits, - and _"),
-    ("bad-name", RULE + "[[rule]]\nname = 'Not so'", "rule number 2: needs a name of lower-case letters"),
-    ("no-when", "[[rule]]\nname = 'x'\naction = 'tag'\nreason = 'x'", "rule 'x': needs when"),
-    ("no-action", "[[rule]]\nname = 'x'\nwhen = { diverted = true }\nreason = 'x'", "rule 'x': needs action"),
-    ("no-reason", "[[rule]]\nname = 'x'\nwhen = { diverted = true }\naction = 'tag'", "rule 'x': needs reason"),
+    ("one-rule", "[rule]\nname = 'x'", "the rules are not written as tables: begin each rule with [[rule]]"),
+    ("rules-of-words", "rule = ['x']", "the rules are not written as tables: begin each rule with [[rule]]"),
+    ("no-name", "[[rule]]\naction = 'tag'", "rule number 1: needs a `name` of lower-case letters, digits, - and _"),
+    ("bad-name", RULE + "[[rule]]\nname = 'Not so'", "rule number 2: needs a `name` of lower-case letters"),
+    ("no-when", "[[rule]]\nname = 'x'\naction = 'tag'\nreason = 'x'", "rule 'x': needs the key `when`"),
+    ("no-action", "[[rule]]\nname = 'x'\nwhen = { diverted = true }\nreason = 'x'", "rule 'x': needs the key `action`"),
+    (
+        "no-reason",
+        "[[rule]]\nname = 'x'\nwhen = { diverted = true }\naction = 'tag'",
+        "rule 'x': needs the key `reason`",
+    ),
     ("rule-key", RULE + "labels = 'x'", "rule 'abroad': unknown key labels (did you mean label?)"),
     (
         "action",
         RULE.replace('"warn"', '"wran"'),
-        "rule 'abroad': action has the unknown value 'wran' (did you mean warn?)",
+        "rule 'abroad': `action` has the unknown value 'wran' (did you mean warn?)",
     ),
-    ("action-list", RULE.replace('"warn"', '["warn"]'), "rule 'abroad': action has the unknown value ['warn']"),
+    ("action-list", RULE.replace('"warn"', '["warn"]'), "rule 'abroad': `action` has the unknown value ['warn']"),
     ("condition", RULE.replace("country", "contry"), "rule 'abroad': unknown condition contry (did you mean country?)"),
-    ("operand", RULE.replace('"US"', "5"), "rule 'abroad': condition country must be a text or a list of texts, not 5"),
+    (
+        "operand",
+        RULE.replace('"US"', "5"),
+        "rule 'abroad': condition country must be a string or a list of strings, not 5",
+    ),
     ("when-empty", RULE.replace('{ not = { country = "US" } }', "{}"), "rule 'abroad': has no condition"),
     (
         "when-text",
         RULE.replace('{ not = { country = "US" } }', "'x'"),
         "rule 'abroad': the conditions must be a table such as",
     ),
-    ("reason-empty", RULE.replace("a call from abroad", ""), "rule 'abroad': reason must be one line"),
-    ("reason-lines", RULE.replace("a call from", "a call\\nfrom"), "rule 'abroad': reason must be one line"),
-    ("reason-long", RULE.replace("a call", "x" * 200), "reason must be one line of at most 200 characters"),
-    ("reason-number", RULE.replace('"a call from abroad"', "5"), "rule 'abroad': reason must be one line"),
-    ("label-long", RULE + 'label = "sixteen letters!"', "rule 'abroad': label must have 1 to 15 ASCII characters"),
-    ("label-not-plain", RULE + 'label = "Zürich"', "rule 'abroad': label must have 1 to 15 ASCII characters"),
-    ("label-lines", RULE + 'label = "a\\nb"', "rule 'abroad': label must have"),
+    ("reason-empty", RULE.replace("a call from abroad", ""), "rule 'abroad': `reason` must be one line"),
+    ("reason-lines", RULE.replace("a call from", "a call\\nfrom"), "rule 'abroad': `reason` must be one line"),
+    ("reason-long", RULE.replace("a call", "x" * 200), "`reason` must be one line of at most 200 characters"),
+    ("reason-number", RULE.replace('"a call from abroad"', "5"), "rule 'abroad': `reason` must be one line"),
+    ("label-long", RULE + 'label = "sixteen letters!"', "rule 'abroad': `label` must have 1 to 15 ASCII characters"),
+    ("label-not-plain", RULE + 'label = "Zürich"', "rule 'abroad': `label` must have 1 to 15 ASCII characters"),
+    ("label-lines", RULE + 'label = "a\\nb"', "rule 'abroad': `label` must have"),
     (
         "ask-unknown",
         RULE + 'ask = "nmae"',
-        "rule 'abroad': ask has the unknown value 'nmae' (did you mean name?): use digit",
+        "rule 'abroad': `ask` has the unknown value 'nmae' (did you mean name?): use digit",
     ),
-    ("ask-number", RULE + "ask = 5", "rule 'abroad': ask has the unknown value"),
-    ("ask-whom", RULE + 'ask = "name"', "rule 'abroad': ask is only for the action challenge"),
-    ("label-number", RULE + "label = 5", "rule 'abroad': label must have"),
-    ("twice", RULE + RULE, "rule 'abroad': the name is used twice"),
+    ("ask-number", RULE + "ask = 5", "rule 'abroad': `ask` has the unknown value"),
+    ("ask-whom", RULE + 'ask = "name"', "rule 'abroad': `ask` is allowed only with the action `challenge`"),
+    ("label-number", RULE + "label = 5", "rule 'abroad': `label` must have"),
+    ("twice", RULE + RULE, "rule 'abroad': another rule has the same name: rename one of them"),
     (
         "unreachable",
         RULE + RULE.replace("abroad", "again"),
@@ -193,13 +201,13 @@ def test_a_file_does_not_hide_a_preset(preset: str, tmp_path: Path) -> None:
 def test_a_file_that_is_not_utf_8(tmp_path: Path) -> None:
     path = tmp_path / "house.toml"
     path.write_bytes(b'default = "tag" # Z\xfcrich')
-    assert refused_file("house", tmp_path) == f"{path}: not UTF-8 at byte 19: save it as UTF-8"
+    assert refused_file("house", tmp_path) == f"{path}: not UTF-8 at byte 19: save the file as UTF-8"
 
 
 def test_a_file_that_is_too_large(tmp_path: Path) -> None:
     path = tmp_path / "house.toml"
     path.write_text("#" * (MAX_BYTES + 1))
-    assert refused_file("house", tmp_path).startswith(f"{path}: 262145 bytes")
+    assert "262145 bytes" in refused_file("house", tmp_path)
     path.write_text("#" * MAX_BYTES)
     assert load_policy("house", (tmp_path,)).rules == ()
 
@@ -310,7 +318,7 @@ def test_extends_in_a_circle(texts: dict[str, str], circle: str, tmp_path: Path)
     own = files(tmp_path, **texts)
     message = refused_file("a", own)
     assert message.startswith(f"{own}/a.toml: line 1: extends: ")
-    assert message.endswith(f"extends is circular: {circle}")
+    assert f"({circle})" in message
 
 
 def test_an_error_of_the_base_names_both_files(tmp_path: Path) -> None:

@@ -233,16 +233,16 @@ def test_an_explanation_ends_with_what_decides() -> None:
 @pytest.mark.parametrize(
     ("facts", "said"),
     [
-        pytest.param(OutboundFacts(), "passes: not graded yet (numbers with 20 calls", id="none-yet"),
+        pytest.param(OutboundFacts(), "passes: the own number is not graded yet", id="none-yet"),
         pytest.param(
             OutboundFacts(grade=Grade.WATCH, graded_at=NOON - 3600),
-            "passes: watch, graded at 2026-06-10 10:00",
+            "passes: the own number is watch, graded at 2026-06-10 10:00",
             id="graded",
         ),
     ],
 )
 def test_an_explanation_says_by_which_grade_a_number_passes(facts: OutboundFacts, said: str) -> None:
-    assert dict(explain_guard(make_call(), facts, ACTING, NOON))["numbers at risk of being marked"].startswith(said)
+    assert dict(explain_guard(make_call(), facts, ACTING, NOON))["own numbers at risk of being marked"].startswith(said)
 
 
 # The law.

@@ -89,7 +89,7 @@ def test_every_cap_is_kept() -> None:
             Wording(
                 "{reason} ({cap})",
                 {
-                    "reason": Wording("others have complained about this number"),
+                    "reason": Wording("other people have complained about this number"),
                     "cap": Wording(
                         "{cap}: {reference}",
                         {"cap": Wording("an appeal is in force"), "reference": "AP9E4100"},

@@ -1,4 +1,4 @@
-"""Random calls and marks, applied to a store in memory, and what came of it: for properties of the store."""
+"""Random calls and marks that are applied to a store in memory, for property tests of the store."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def empty_store(weights: Weights | None = None) -> sqlite3.Connection:
 
 
 def fold_all(db: sqlite3.Connection) -> None:
-    """From scratch."""
+    """Fold every number from scratch."""
     db.execute("DELETE FROM standing")
     db.execute("UPDATE folding SET after = ''")
     while fold_next(db, 2):
@@ -67,7 +67,7 @@ def fold_all(db: sqlite3.Connection) -> None:
 
 
 def checksum(db: sqlite3.Connection) -> str:
-    """Of all evidence rows."""
+    """Return a checksum of all evidence rows."""
     rows = [(table, sorted(db.execute(f"SELECT * FROM {table}"), key=repr)) for table in ROWS]
     return hashlib.sha256(repr(rows).encode()).hexdigest()
 
@@ -96,7 +96,7 @@ def apply(db: sqlite3.Connection, found: Iterable[OutcomeRecord | Mark]) -> None
 
 
 def assert_fresh(db: sqlite3.Connection) -> None:
-    """What is stored is what a fold from scratch gives."""
+    """Assert that the stored standings equal a fold from scratch."""
     stored = standings(db)
     may_be_bad = db.execute("SELECT number, auth_class, may_be_bad FROM standing ORDER BY 1, 2").fetchall()
     fold_all(db)
@@ -155,7 +155,7 @@ def said(draw: st.DrawFn, in_classes: st.SearchStrategy[AuthClass] = classes) ->
 
 
 def named(found: list[OutcomeRecord | Mark], prefix: str = "c") -> list[OutcomeRecord | Mark]:
-    """Every call has a name of its own."""
+    """Give every call a name of its own."""
     return [
         item._replace(linkedid=f"{prefix}{index}") if isinstance(item, OutcomeRecord) else item
         for index, item in enumerate(found)

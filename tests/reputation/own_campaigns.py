@@ -1,4 +1,4 @@
-"""Campaigns: what a company's number does over weeks, as outcomes. Used with the store alone, and after real calls."""
+"""Campaigns: the outcomes of an own number over weeks, for tests of the store alone and after real calls."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MIDNIGHT = 20_400 * DAY  # a Saturday's, UTC: 2025-11-08
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How a number is called from: shares of the calls, London's first and last hour, calls a person."""
+    """How a number calls: shares of kinds of calls, first and last hour in London, calls per person."""
 
     calls_a_day: int = 40
     answered: float = 0.6
@@ -93,12 +93,12 @@ def campaign(
 
 
 def person(place: int) -> str:
-    """One of the people, in London."""
+    """Return a person in London."""
     return f"+44207183{2000 + place % 6000:04d}" if place < 6000 else f"+44161{4960000 + place:07d}"
 
 
 def run(db: sqlite3.Connection, calls: Iterable[OutcomeRecord]) -> float:
-    """Records each day's calls at its end, as a PBX does; the instant after the last."""
+    """Record each day's calls at its end, as a PBX does, and return the time after the last."""
     by_day: dict[int, list[OutcomeRecord]] = {}
     for outcome in calls:
         by_day.setdefault(int(outcome.at // DAY), []).append(outcome)

@@ -1,4 +1,4 @@
-"""Builders for the store's tests: a store in a directory, and values that hide what a test does not care about."""
+"""Builders for tests of the store."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ DID = "+442071838750"
 
 
 def write(path: Path, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
-    """Writes as the command line does."""
+    """Write to the store as the command line does."""
     with open_store(path) as db, transaction(db):
         return fn(db, *args)
 
 
 def read(path: Path, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
-    """Reads as the command line does."""
+    """Read from the store as the command line does."""
     with open_store(path) as db:
         return fn(db, *args)
 
@@ -76,7 +76,7 @@ def make_entry(
     expires_at: float | None = None,
     action: str | None = None,
 ) -> ListEntry:
-    """An entry from its text: a number, `prefix*`, or `first-last`."""
+    """Make a list entry from its text: a number, `prefix*`, or `first-last`."""
     first, _, last = text.partition("-")
     kind = EntryKind.RANGE if last else EntryKind.PREFIX if text.endswith("*") else EntryKind.EXACT
     return ListEntry(list_name, kind, first.rstrip("*"), last or None, action, note, expires_at, NOW)
@@ -115,7 +115,7 @@ def make_record(
 
 
 def run_python(script: str, *args: object) -> subprocess.Popen[str]:
-    """Another process with the same packages, its answers on stdout."""
+    """Start another Python process with the same packages. Its answers are on stdout."""
     return subprocess.Popen(
         [sys.executable, "-c", script, *map(str, args)],
         stdin=subprocess.PIPE,
@@ -156,12 +156,12 @@ def make_mark(
     auth_class: AuthClass = AuthClass.UNKNOWN,
     category: str | None = None,
 ) -> Mark:
-    """What 201 typed about a number."""
+    """Make a mark by 201."""
     return Mark(number, auth_class, reporter, verdict, at, MarkChannel.CLI, category=category)
 
 
 def make_appeal(**fields: Any) -> Appeal:
-    """Carol's case, just filed."""
+    """Make an open appeal by Carol."""
     known: dict[str, Any] = {
         "reference": "AP9E4100",
         "number": CALLER,
@@ -173,5 +173,5 @@ def make_appeal(**fields: Any) -> Appeal:
 
 
 def pass_challenge(db: sqlite3.Connection, number: str, auth_class: AuthClass, at: float) -> None:
-    """A caller with this number has passed a challenge."""
+    """Record a passed challenge of a caller with this number."""
     record_challenge(db, f"challenged-{number}-{at}", number, auth_class, ChallengeResult.PASSED, at)

@@ -1,4 +1,4 @@
-"""Appeals as a machine of states: what can follow what, when a decision is due, when the next may be opened."""
+"""The state machine of appeals: allowed steps, due dates, and when the next appeal is allowed."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def at(text: str) -> float:
 
 
 @pytest.mark.parametrize(("state", "step"), list(product(AppealState, AppealStep)))
-def test_what_is_not_in_the_table_cannot_be_done(state: AppealState, step: AppealStep) -> None:
+def test_steps_outside_the_table_are_refused(state: AppealState, step: AppealStep) -> None:
     appeal = make_appeal(state=state)
     if (state, step) in NEXT:
         assert stepped(appeal, step, NOW).state is NEXT[state, step]
@@ -60,13 +60,13 @@ def test_what_is_not_in_the_table_cannot_be_done(state: AppealState, step: Appea
         assert (error.value.code, places_of(error.value)) == (code, {"reference": "AP9E4100"})
 
 
-def test_only_what_is_in_force_can_be_decided() -> None:
+def test_only_an_appeal_in_force_can_be_decided() -> None:
     for step in (AppealStep.UPHOLD, AppealStep.DENY):
         assert {state for state, item in NEXT if item is step} == {AppealState.IN_FORCE}
 
 
 @given(st.lists(st.sampled_from(AppealStep), max_size=8))
-def test_however_it_goes_an_appeal_ends_once_and_stays_so(steps: list[AppealStep]) -> None:
+def test_an_ended_appeal_never_changes_again(steps: list[AppealStep]) -> None:
     appeal, taken = make_appeal(), []
     for index, step in enumerate(steps):
         before = appeal
@@ -88,20 +88,20 @@ def test_however_it_goes_an_appeal_ends_once_and_stays_so(steps: list[AppealStep
 @pytest.mark.parametrize(
     ("fields", "code"),
     [
-        pytest.param({"name": "  "}, "nobody", id="nobody"),
-        pytest.param({"contact": ""}, "nobody", id="no-answer-possible"),
+        pytest.param({"name": "  "}, "nobody", id="no-name"),
+        pytest.param({"contact": ""}, "nobody", id="no-contact"),
         pytest.param({"name": "a" * 201}, "bad-text", id="long-name"),
         pytest.param({"contact": "a\nb"}, "bad-text", id="two-lines"),
         pytest.param({"statement": "a" * 4001}, "too-long", id="long-statement"),
     ],
 )
-def test_what_is_filed_has_a_form(fields: dict[str, str], code: str) -> None:
+def test_a_malformed_appeal_is_refused(fields: dict[str, str], code: str) -> None:
     with pytest.raises(AppealError) as error:
         checked(make_appeal(**fields))
     assert error.value.code == code
 
 
-def test_texts_are_trimmed() -> None:
+def test_texts_of_an_appeal_are_trimmed() -> None:
     filed = checked(make_appeal(name=" Carol ", contact=" c@example.com\n", statement="\n it is\n wrong \n"))
     assert (filed.name, filed.contact, filed.statement) == ("Carol", "c@example.com", "it is\n wrong")
 
@@ -133,13 +133,13 @@ def test_a_decision_is_due_in_three_working_days(in_force: str, due: str) -> Non
 
 
 @given(st.floats(0, 4e9))
-def test_the_machine_has_days_too(in_force_at: float) -> None:
+def test_the_default_time_zone_gives_a_due_date(in_force_at: float) -> None:
     due = due_at(make_appeal(state=AppealState.IN_FORCE, in_force_at=in_force_at))
     assert due is not None
     assert 3 * DAY - 3600 <= due - in_force_at <= 6 * DAY + 3600
 
 
-def test_nothing_is_due_of_what_is_not_in_force() -> None:
+def test_only_an_appeal_in_force_is_due() -> None:
     for state in set(AppealState) - {AppealState.IN_FORCE}:
         assert due_at(make_appeal(state=state, in_force_at=NOW)) is None
         assert not is_overdue(make_appeal(state=state, in_force_at=NOW), NOW + 90 * DAY)
@@ -157,7 +157,7 @@ def test_nothing_is_due_of_what_is_not_in_force() -> None:
         pytest.param(AppealState.WITHDRAWN, 0, None, id="withdrawn"),
     ],
 )
-def test_when_the_next_may_be_opened(
+def test_the_next_appeal_waits_after_a_denial(
     state: AppealState, days_ago: float, expected: tuple[str, int | None] | None
 ) -> None:
     closed_at = None if state in LIVE else NOW - days_ago * DAY
@@ -165,7 +165,7 @@ def test_when_the_next_may_be_opened(
     assert (error and (error.code, places_of(error).get("days"))) == expected
 
 
-def test_a_code_is_right_within_a_day_and_five_tries() -> None:
+def test_a_code_is_valid_for_a_day_and_five_tries() -> None:
     code = Code(digest_of("031 415", "AP9E4100"), NOW)
     assert answer_of(code, "031-415", "AP9E4100", NOW + CODE_SECONDS - 1) is ProofAnswer.RIGHT
     assert answer_of(code, "031416", "AP9E4100", NOW) is ProofAnswer.WRONG
@@ -183,7 +183,7 @@ def test_codes_are_six_digits() -> None:
     assert len(codes) > 90
 
 
-def test_an_id_is_read_as_people_write_it() -> None:
+def test_a_reference_is_parsed_as_people_write_it() -> None:
     made = new_id()
     assert len(made) == 8
     assert set(made) <= set(ALPHABET)

@@ -1,4 +1,4 @@
-"""Proof of control by a call: a code that was keyed is right once, for its number, in time; and what is written."""
+"""Proof of control by a call: a code is accepted once, for its number and in time."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
         yield db
 
 
-def test_the_right_code_is_level_1_from_then_on(db: sqlite3.Connection) -> None:
+def test_the_right_code_proves_identity_level_1(db: sqlite3.Connection) -> None:
     keep_code(db, LIFT, LIFT, RIGHT, NOW, "Lift 3")
     assert prove_by_call(db, LIFT, RIGHT, NOW + 60) is ProofAnswer.RIGHT
     identity = identity_of(db, LIFT)
@@ -39,13 +39,13 @@ def test_the_right_code_is_level_1_from_then_on(db: sqlite3.Connection) -> None:
     assert (row.what, row.number, row.at) == ("identity prove", LIFT, NOW + 60)
 
 
-def test_it_is_right_once(db: sqlite3.Connection) -> None:
+def test_a_code_is_accepted_once(db: sqlite3.Connection) -> None:
     keep_code(db, LIFT, LIFT, RIGHT, NOW)
     answers = [prove_by_call(db, LIFT, RIGHT, NOW + n) for n in (1, 2)]
     assert answers == [ProofAnswer.RIGHT, ProofAnswer.NONE]
 
 
-def test_a_proof_made_again_is_dated_anew(db: sqlite3.Connection) -> None:
+def test_a_repeated_proof_gets_a_new_date(db: sqlite3.Connection) -> None:
     set_identity(db, Identity(LIFT, "Lift 3", 1, NOW + LASTS_SECONDS), NOW)
     keep_code(db, LIFT, LIFT, RIGHT, NOW + 100, "somebody else")
     prove_by_call(db, LIFT, RIGHT, NOW + 200)
@@ -60,7 +60,7 @@ def test_a_proof_made_again_is_dated_anew(db: sqlite3.Connection) -> None:
         pytest.param(LIFT, RIGHT, CODE_SECONDS, ProofAnswer.EXPIRED, id="a-day-later"),
     ],
 )
-def test_where_no_code_could_be_right_nothing_is_written(
+def test_a_call_without_a_valid_code_writes_nothing(
     db: sqlite3.Connection, number: str, code: str, after: float, answer: ProofAnswer
 ) -> None:
     keep_code(db, LIFT, LIFT, RIGHT, NOW)
@@ -68,7 +68,7 @@ def test_where_no_code_could_be_right_nothing_is_written(
     assert (all_identities(db), audit_rows(db)) == ([], [])
 
 
-def test_who_guesses_spends_the_code_and_is_in_the_audit(db: sqlite3.Connection) -> None:
+def test_wrong_guesses_spend_the_code_and_are_audited(db: sqlite3.Connection) -> None:
     keep_code(db, LIFT, LIFT, RIGHT, NOW)
     assert {prove_by_call(db, LIFT, WRONG, NOW + n) for n in range(CODE_TRIES)} == {ProofAnswer.WRONG}
     assert prove_by_call(db, LIFT, RIGHT, NOW + 9) is ProofAnswer.SPENT
@@ -76,7 +76,7 @@ def test_who_guesses_spends_the_code_and_is_in_the_audit(db: sqlite3.Connection)
 
 
 def appeal_filed(db: sqlite3.Connection, code: str) -> str:
-    """On the public page, which showed the code."""
+    """File an appeal on the public page, which shows the code."""
     appeal = open_appeal(db, make_appeal(number=LIFT, opened_at=NOW))
     add_public_appeal(db, appeal.reference, "link", NOW)
     keep_code(db, shown_code(appeal.reference), LIFT, code, NOW)
@@ -90,7 +90,7 @@ def appeal_filed(db: sqlite3.Connection, code: str) -> str:
         pytest.param(AuthClass.UNKNOWN, AppealState.OPEN, False, id="unsigned"),
     ],
 )
-def test_a_code_of_the_page_proves_in_a_signed_call_alone(
+def test_a_public_page_code_proves_only_in_a_signed_call(
     db: sqlite3.Connection, auth_class: AuthClass, state: AppealState, proven: bool
 ) -> None:
     reference = appeal_filed(db, RIGHT)
@@ -105,7 +105,7 @@ def test_a_code_of_the_page_proves_in_a_signed_call_alone(
     assert (row.what, row.at) == ("appeal prove", NOW + 60)
 
 
-def test_a_code_of_the_page_takes_nothing_from_an_operators(db: sqlite3.Connection) -> None:
+def test_a_public_page_code_does_not_replace_an_operators_code(db: sqlite3.Connection) -> None:
     keep_code(db, LIFT, LIFT, "161803", NOW, "Lift 3")
     appeal_filed(db, RIGHT)
     assert prove_by_call(db, LIFT, "161803", NOW + 1) is ProofAnswer.RIGHT

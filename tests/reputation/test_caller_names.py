@@ -1,4 +1,4 @@
-"""Names that come with calls: how they are compared, and which of them are a carrier's warning."""
+"""Names of callers: how they are compared, and which are carrier labels."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from reputation.caller_names import MAX_NAME, SPAM_LABELS, compared, is_missing,
         pytest.param("\ud800", "", id="surrogate"),
     ],
 )
-def test_names_are_compared_by_what_is_seen(raw: str, expected: str) -> None:
+def test_names_are_compared_by_their_visible_characters(raw: str, expected: str) -> None:
     assert compared(raw) == expected
 
 
@@ -36,7 +36,7 @@ def test_a_pattern_matches_as_a_glob_does(pattern: str, name: str) -> None:
 @example("\ufdfa" * 10)  # one character that becomes eighteen
 @example("\u0345\u0300\u1fd2")  # marks whose order and form change with the case
 @example("\u00a8x")  # a space comes out of it
-def test_any_text_can_be_a_name(text: str) -> None:
+def test_any_text_is_accepted_as_a_name(text: str) -> None:
     assert compared(compared(text)) == compared(text)
     assert is_missing(text) in (True, False)
     assert label_of_carrier(text) is None or label_of_carrier(text) in SPAM_LABELS
@@ -45,10 +45,10 @@ def test_any_text_can_be_a_name(text: str) -> None:
 @pytest.mark.parametrize(
     "name", ["Scam Likely", "SPAM RISK", "Potential Spam", "suspected  spam", "Fraud Risk", "SPAM?"]
 )
-def test_a_carriers_warning(name: str) -> None:
+def test_a_carrier_label_is_recognised(name: str) -> None:
     assert label_of_carrier(name) == " ".join(name.lower().split())
 
 
 @pytest.mark.parametrize("name", ["", "Joe", "Spam Risk Advisors Ltd", "Not Spam", "spam risk joe"])
-def test_other_names_are_none(name: str) -> None:
+def test_other_names_are_no_carrier_label(name: str) -> None:
     assert label_of_carrier(name) is None

@@ -1,4 +1,4 @@
-"""What people together can do to a number, and what a caller can do about it: properties of the model.
+"""What people together can do to a number, and what a caller can do against it: properties of the model.
 
 Office of 200, so 5 witnesses for a label and 14 for a challenge. On the pure functions, and through the store.
 """
@@ -130,7 +130,7 @@ def level_of(rows: Rows, circumstances: Circumstances = OFFICE, **evidence: obje
 
 
 def everything(k: int) -> Rows:
-    """All that so many people can do: half of them mark, all others hang up; and it fails challenges."""
+    """All evidence of k people: half of them mark, the others hang up, and the number fails challenges."""
     marks = [
         Mark(CALLER, UNKNOWN, item, Verdict.SPAM, NOW - HOUR * n, MarkChannel.EXTENSION, f"group {n % 4}")
         for n, item in enumerate(WHO[: k // 2])
@@ -152,7 +152,7 @@ def everything(k: int) -> Rows:
     rows_of(who), spoofed_traps, st.integers(0, 9), st.integers(0, 9), st.sampled_from(Attestation), st.booleans(),
     st.lists(st.builds(Imported, st.just("mine"), st.just("spam"), is_feed=st.just(False)), max_size=3),
 )  # fmt: skip
-def test_people_alone_never_convict(
+def test_people_alone_never_lead_beyond_a_challenge(
     rows: Rows,
     traps: list[TrapCall],
     bad_neighbours: int,
@@ -161,9 +161,7 @@ def test_people_alone_never_convict(
     stranger: bool,
     by_hand: list[Imported],
 ) -> None:
-    """Nor with neighbours that they made bad or that are listed, calls to traps that show the number, lists imported by
-    hand, the hour, and what the network vouches for.
-    """
+    """Not even with bad or listed neighbours, trap calls, lists imported by hand, the hour and the attestation."""
     call = Circumstances(UNKNOWN, attestation, Verification.NONE, 3 if stranger else None, stranger, PEOPLE)
     rows = rows._replace(traps=traps)
     level = level_of(rows, call, bad_neighbours=bad_neighbours, listed_neighbours=listed, imported=tuple(by_hand))
@@ -171,17 +169,17 @@ def test_people_alone_never_convict(
 
 
 @pytest.mark.parametrize("k", [1, 2, 5, 13, 14, 20, 40, 100])
-def test_whatever_so_many_do_together(k: int) -> None:
+def test_the_number_of_people_decides_the_level(k: int) -> None:
     assert level_of(everything(k)) is (Level.CHALLENGE if k >= CHALLENGE else Level.WARN if k >= LABEL else Level.NONE)
     assert level_of(everything(k), bad_neighbours=900) <= Level.CHALLENGE
 
 
-def test_with_a_feed_they_are_believed() -> None:
+def test_a_feed_that_agrees_with_many_people_leads_to_reject() -> None:
     assert level_of(everything(100), imported=(Imported("a", "spam"),)) is Level.REJECT
 
 
 @given(rows_of(who), st.integers(0, 9), st.integers(0, 3), st.integers(0, 2))
-def test_less_than_a_good_feed_convicts_nobody(rows: Rows, listed: int, spam: int, fine: int) -> None:
+def test_weak_feeds_never_lead_beyond_a_challenge(rows: Rows, listed: int, spam: int, fine: int) -> None:
     sources = [Imported(f"s{n}", "spam") for n in range(spam)] + [Imported(f"o{n}", "ok") for n in range(fine)]
     feeds = min(1.5 * spam, 2.5) - (1.5 if fine else 0.0)
     assume(feeds < DEFAULT.outside.convicts)
@@ -199,21 +197,21 @@ ASKED = st.builds(
 
 
 @given(st.lists(ASKED, max_size=9))
-def test_look_ups_alone_tag_or_where_one_is_proven_right_ask_and_no_more(said: list[Imported]) -> None:
+def test_look_ups_alone_tag_and_a_proven_one_challenges(said: list[Imported]) -> None:
     is_proven = any(item.is_proven and item.is_feed and item.verdict == "spam" for item in said)
     most = Level.CHALLENGE if is_proven else Level.TAG
     assert level_of(Rows([], [], [], []), imported=tuple(said)) <= most
 
 
 @given(rows_of(who), st.lists(ASKED, max_size=5))
-def test_look_ups_where_we_report_convict_nobody(rows: Rows, said: list[Imported]) -> None:
-    """What our people marked may come back from there."""
+def test_look_ups_we_report_to_never_lead_beyond_a_challenge(rows: Rows, said: list[Imported]) -> None:
+    """A service that gets our reports may return our own marks."""
     reported = tuple(item._replace(is_feed=False) for item in said)
     assert level_of(rows, imported=reported) <= Level.CHALLENGE
 
 
 @given(rows_of(who), st.integers(0, 29))
-def test_who_passed_lately_is_not_convicted(rows: Rows, days: int) -> None:
+def test_a_recent_pass_limits_the_level_to_challenge(rows: Rows, days: int) -> None:
     passed = Challenged(CALLER, UNKNOWN, DID, ChallengeResult.PASSED, NOW - DAY_SECONDS * days, "passed")
     feeds = tuple(Imported(source, "spam") for source in ("a", "b"))
     rows = rows._replace(challenges=[*rows.challenges, passed])
@@ -223,9 +221,11 @@ def test_who_passed_lately_is_not_convicted(rows: Rows, days: int) -> None:
 # (b) Who presses is left alone. ------------------------------------------------------------------------------
 
 
-def asked(k: int, order: list[int], hours: float) -> list[float]:
-    """When a caller who always presses is asked, who calls every so many hours and reaches one of k people. All hang up
-    at once, and every second of them marks right after the call. No call has a label, so all that they do counts.
+def challenges_of_passing_caller(k: int, order: list[int], hours: float) -> list[float]:
+    """Return when a caller who always passes is challenged.
+
+    It calls every so many hours and reaches one of k people. All hang up at once, and every second of them marks right
+    after the call. No call has a label, so all that they do counts.
     """
     store, policy = MemoryStore(), load_policy("strict")
     caller = Number(CALLER, CALLER, CallerKind.NUMBER)
@@ -260,22 +260,22 @@ def assert_bearable(found: list[float], k: int) -> None:
 
 
 @pytest.mark.parametrize("k", [1, 2, 5, 14, 20, 40, 100])
-def test_who_presses_is_seldom_asked_whatever_they_do(k: int) -> None:
-    found = asked(k, list(range(100)), 3.0)
+def test_a_passing_caller_is_seldom_challenged(k: int) -> None:
+    found = challenges_of_passing_caller(k, list(range(100)), 3.0)
     assert_bearable(found, k)
     assert bool(found) is (k >= CHALLENGE)
 
 
 @given(st.integers(14, 100), st.lists(st.integers(0, 99), min_size=14, max_size=100), st.sampled_from([6.0, 9.0]))
-def test_who_presses_is_seldom_asked_by_random_people(k: int, order: list[int], hours: float) -> None:
-    assert_bearable(asked(k, order, hours), k)
+def test_a_passing_caller_is_seldom_challenged_in_any_order(k: int, order: list[int], hours: float) -> None:
+    assert_bearable(challenges_of_passing_caller(k, order, hours), k)
 
 
-# (c) Too few are nobody. -------------------------------------------------------------------------------------
+# (c) Too few people change nothing. -----------------------------------------------------------------------------------
 
 
 @given(st.lists(who, min_size=1, max_size=LABEL - 1, unique=True).flatmap(lambda few: rows_of(st.sampled_from(few))))
-def test_fewer_than_a_label_takes_label_nobody(rows: Rows) -> None:
+def test_too_few_people_for_a_label_label_no_caller(rows: Rows) -> None:
     assert level_of(rows) is Level.NONE
 
 
@@ -284,12 +284,12 @@ def test_fewer_than_a_label_takes_label_nobody(rows: Rows) -> None:
         lambda some: rows_of(st.sampled_from(some))
     )
 )
-def test_fewer_than_a_challenge_takes_ask_nobody(rows: Rows) -> None:
+def test_too_few_people_for_a_challenge_challenge_no_caller(rows: Rows) -> None:
     assert level_of(rows) <= Level.WARN
 
 
 @given(rows_of(st.sampled_from(WHO[:3])))
-def test_an_office_of_three_never_asks_by_itself(rows: Rows) -> None:
+def test_an_office_of_three_never_challenges_on_its_own(rows: Rows) -> None:
     assert level_of(rows, Circumstances(people=3)) <= Level.WARN
 
 
@@ -297,7 +297,7 @@ def test_an_office_of_three_never_asks_by_itself(rows: Rows) -> None:
 
 
 @given(rows_of(who, 100), st.integers(0, 3), st.integers(0, 900), st.booleans())
-def test_no_family_asks_by_itself(rows: Rows, feeds: int, neighbours: int, own: bool) -> None:
+def test_no_single_family_leads_to_a_challenge(rows: Rows, feeds: int, neighbours: int, own: bool) -> None:
     rang = [signal for signal in rows.signals if signal.category is SignalCategory.ONE_RING]
     listed = tuple(Imported(f"s{n}", "spam") for n in range(feeds))
     assert level_of(Rows(rows.marks, (), rows.answered)) <= Level.WARN
@@ -312,7 +312,7 @@ def test_no_family_asks_by_itself(rows: Rows, feeds: int, neighbours: int, own: 
 
 
 @given(st.lists(challenged(classes), max_size=20), rows_of(who, 10), st.integers(0, 400), st.sampled_from([0.0, -0.5]))
-def test_what_the_caller_did_is_bounded_and_of_its_class(
+def test_challenge_results_are_bounded_and_kept_per_class(
     challenges: list[Challenged], rows: Rows, days: int, proven: float
 ) -> None:
     mine = [challenge for challenge in challenges if challenge.auth_class is UNKNOWN]
@@ -325,11 +325,11 @@ def test_what_the_caller_did_is_bounded_and_of_its_class(
     both, own = (standing_of(rows._replace(challenges=some), UNKNOWN, DEFAULT) for some in (challenges, mine))
     if both is not None and own is not None:
         apart = replace(both.challenges, of_number=(), marked=0)
-        assert apart == replace(own.challenges, of_number=(), marked=0), "but for how long it is not asked again"
+        assert apart == replace(own.challenges, of_number=(), marked=0), "but for how long it is not challenged again"
 
 
 @given(st.lists(challenged(), max_size=20), st.randoms(use_true_random=False))
-def test_challenges_in_any_order(challenges: list[Challenged], random: object) -> None:
+def test_the_order_of_challenges_does_not_matter(challenges: list[Challenged], random: object) -> None:
     shuffled = [*challenges]
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     assert challenge_history_of(shuffled) == challenge_history_of(challenges)
@@ -367,8 +367,10 @@ def log_odds_after(history: Iterable[OutcomeRecord | Mark]) -> float:
 
 
 @given(histories, outcomes)
-def test_a_call_by_a_tie_or_with_a_label_never_raises(history: list[OutcomeRecord | Mark], call: OutcomeRecord) -> None:
-    """But for the caller's own doing: one ring, and the result of a challenge."""
+def test_a_call_by_a_tie_or_with_a_label_never_raises_log_odds(
+    history: list[OutcomeRecord | Mark], call: OutcomeRecord
+) -> None:
+    """Except by what the caller did: a one-ring call, or the result of a challenge."""
     assume(call.challenge is None and (call.rang_by is not None or call.action != "allow"))
     assume(call.ring_seconds > 6 or call.answered_by is not None or call.voicemail_left)
     assume(
@@ -394,9 +396,7 @@ crowds = st.lists(
 
 
 @given(crowds, histories)
-def test_sums_kept_step_by_step_are_those_made_anew(
-    crowd: list[OutcomeRecord], history: list[OutcomeRecord | Mark]
-) -> None:
+def test_running_sums_equal_sums_from_scratch(crowd: list[OutcomeRecord], history: list[OutcomeRecord | Mark]) -> None:
     store = MemoryStore()
     for place, one in enumerate([*history, *(item._replace(linkedid=f"x{item.linkedid}") for item in crowd)]):
         store.add_mark(one) if isinstance(one, Mark) else store.learn(one)
@@ -413,7 +413,7 @@ def test_sums_kept_step_by_step_are_those_made_anew(
         assert sums[0] == pytest.approx(sums[1], abs=1e-9)
 
 
-def test_a_cleared_call_of_a_witness_hides_no_other() -> None:
+def test_a_cleared_call_hides_no_other_call_of_its_witness() -> None:
     passed = make_outcome("p", NOW, ring=0.0, action="challenge", challenge=ChallengeResult.PASSED)
     ring, missed = (make_outcome(f"{n}", NOW - 100 * n, ring=ring, rung=("201",)) for n, ring in ((1, 3.0), (2, 20.0)))
     found = []
@@ -429,14 +429,14 @@ def test_a_cleared_call_of_a_witness_hides_no_other() -> None:
 
 
 @given(st.binary(min_size=16, max_size=16), st.text(min_size=1, max_size=40), st.integers(1, 20))
-def test_the_draw_depends_on_the_call_alone(salt: bytes, linkedid: str, every: int) -> None:
+def test_control_sample_depends_on_the_call_alone(salt: bytes, linkedid: str, every: int) -> None:
     sample = ControlSample(salt, every)
     assert is_drawn(sample, linkedid) is is_drawn(sample, linkedid)
     assert is_drawn(ControlSample(salt, 1), linkedid)
     assert not is_drawn(ControlSample(salt, 0), linkedid)
 
 
-def test_one_call_of_four_is_drawn() -> None:
+def test_control_sample_draws_one_call_of_four() -> None:
     drawn = [is_drawn(ControlSample(b"salt", 4), f"{NOW + n:.3f}") for n in range(4000)]
     assert 900 < sum(drawn) < 1100
 
@@ -456,12 +456,12 @@ def stored_level(history: Iterable[OutcomeRecord | Mark], now: float = NOW + HOU
 
 
 @given(histories)
-def test_people_alone_never_convict_in_the_store(history: list[OutcomeRecord | Mark]) -> None:
+def test_people_alone_never_lead_beyond_a_challenge_in_the_store(history: list[OutcomeRecord | Mark]) -> None:
     assert stored_level(history) <= Level.CHALLENGE
 
 
 @pytest.mark.parametrize(("k", "level"), [(4, Level.NONE), (5, Level.WARN), (13, Level.WARN), (100, Level.CHALLENGE)])
-def test_whatever_so_many_do_together_in_the_store(k: int, level: Level) -> None:
+def test_the_number_of_people_decides_the_level_in_the_store(k: int, level: Level) -> None:
     half = k // 2
     marks = [
         Mark(CALLER, UNKNOWN, item, Verdict.SPAM, NOW - HOUR * n, MarkChannel.EXTENSION, f"group {n % 4}")

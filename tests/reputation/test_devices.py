@@ -1,4 +1,4 @@
-"""Signing in to one's own page: links and passcodes count once and in time; devices end with the person."""
+"""Signing in to the own page: links and passcodes are used once and in time, and devices end with their person."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def sign_in(db: sqlite3.Connection, person: str, digest: str = DIGEST) -> None:
     start_device(db, digest, Device(0, person, NOW, NOW, NOW + DEVICE_SECONDS, "192.0.2.7", "phone"))
 
 
-def test_a_link_counts_once(db: sqlite3.Connection) -> None:
+def test_a_link_is_used_once(db: sqlite3.Connection) -> None:
     add_link(db, "201", DIGEST, NOW)
     assert [person_of_link(db, DIGEST, NOW + 1) for _ in range(2)] == ["201", "201"]
     assert use_link(db, DIGEST, NOW + 1) == "201"
@@ -63,21 +63,21 @@ def test_a_link_counts_once(db: sqlite3.Connection) -> None:
     assert person_of_link(db, DIGEST, NOW + 1) is None
 
 
-def test_a_link_ends(db: sqlite3.Connection) -> None:
+def test_a_link_expires(db: sqlite3.Connection) -> None:
     add_link(db, "201", DIGEST, NOW)
     assert person_of_link(db, DIGEST, NOW + LINK_SECONDS) is None
     assert use_link(db, DIGEST, NOW + LINK_SECONDS) is None
     assert use_link(db, "cd" * 32, NOW) is None
 
 
-def test_a_passcode_counts_once_for_its_person(db: sqlite3.Connection) -> None:
+def test_a_passcode_is_used_once_by_its_person(db: sqlite3.Connection) -> None:
     add_passcode(db, "201", "40815162", NOW)
     assert not use_passcode(db, "202", "40815162", NOW)
     assert use_passcode(db, "201", "40815162", NOW + PASSCODE_SECONDS - 1)
     assert not use_passcode(db, "201", "40815162", NOW)
 
 
-def test_a_passcode_ends(db: sqlite3.Connection) -> None:
+def test_a_passcode_expires(db: sqlite3.Connection) -> None:
     add_passcode(db, "201", "40815162", NOW)
     assert not use_passcode(db, "201", "40815162", NOW + PASSCODE_SECONDS)
 
@@ -125,7 +125,7 @@ def test_a_device_is_signed_in_until_it_ends(db: sqlite3.Connection) -> None:
     assert devices_of(db, "201", NOW)[0].seen_at == NOW + 60
 
 
-def test_one_device_or_all_but_one_are_signed_out(db: sqlite3.Connection) -> None:
+def test_one_device_or_all_others_can_be_signed_out(db: sqlite3.Connection) -> None:
     for number in range(4):
         sign_in(db, "201" if number < 3 else "202", f"{number:064}")
     mine = devices_of(db, "201", NOW)
@@ -146,7 +146,7 @@ ENDINGS: dict[str, Callable[[sqlite3.Connection], object]] = {
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_devices_end_with_the_person(db: sqlite3.Connection, ending: str) -> None:
+def test_devices_are_removed_with_their_person(db: sqlite3.Connection, ending: str) -> None:
     if ending == "import removed":
         remove_person(db, "201")
         upsert_people(db, [ALICE], "hr")
@@ -175,7 +175,7 @@ def test_devices_stay_when_the_settings_are_read_again(db: sqlite3.Connection, p
     assert device_of(db, DIGEST, NOW) is not None
 
 
-def test_the_erasure_of_a_number_ends_the_devices_of_its_person(db: sqlite3.Connection) -> None:
+def test_erasing_a_number_removes_the_devices_of_its_person(db: sqlite3.Connection) -> None:
     number = "+12015550123"
     sign_in(db, number)
     add_link(db, number, DIGEST, NOW)

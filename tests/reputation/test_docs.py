@@ -29,7 +29,7 @@ def rows(heading: str) -> dict[str, tuple[str, str]]:
     return {key.strip("`"): (default.strip("`"), why) for key, default, why in cells[2:]}
 
 
-def written(value: Any) -> str:
+def default_text(value: Any) -> str:
     return f'"{value}"' if isinstance(value, str) else f"{value:g}"
 
 
@@ -40,20 +40,20 @@ def test_each_table_has_its_heading() -> None:
 @pytest.mark.parametrize("table", TABLES)
 def test_each_weight_has_its_default_and_a_reason(table: str) -> None:
     assert {key: default for key, (default, _) in rows(table).items()} == {
-        key: written(value) for key, value in TABLES[table].items()
+        key: default_text(value) for key, value in TABLES[table].items()
     }
     assert all(len(why) > 2 for _, why in rows(table).values())
 
 
 @pytest.mark.parametrize("name", [name for name in SUCCESSORS if "." not in name])
-def test_each_table_that_is_gone_is_named(name: str) -> None:
+def test_each_removed_table_is_named(name: str) -> None:
     assert f"`[reputation.{name}]`" in PAGE.split("## Settings that are gone")[1]
 
 
-def test_what_remains_fits_a_screen() -> None:
+def test_weights_fit_on_one_screen() -> None:
     assert sum(map(len, TABLES.values())) <= 40
 
 
-def test_the_example_can_be_read() -> None:
+def test_the_example_is_valid_settings() -> None:
     (example,) = re.findall(r"^```toml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     assert msgspec.convert(tomllib.loads(example)["reputation"], Weights)

@@ -1,4 +1,4 @@
-"""Where events come from: each in the transaction that caused it, once, and only if somebody wants it."""
+"""Events are emitted once, in the transaction that causes them, and only if a receiver wants them."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
         yield opened
 
 
-def told(db: sqlite3.Connection, *kinds: EventKind) -> list[Event]:
-    """The events of these kinds, each with the data that its kind has."""
+def emitted_events(db: sqlite3.Connection, *kinds: EventKind) -> list[Event]:
+    """Return the events of these kinds."""
     events = [event for event in events_after(db, 0, 1000) if event.kind in (kinds or tuple(EventKind))]
     for event in events:
         msgspec.convert(event.data, DATA[event.kind])
@@ -48,48 +48,48 @@ def told(db: sqlite3.Connection, *kinds: EventKind) -> list[Event]:
     return events
 
 
-def test_a_decision_is_told_once_however_often_it_is_written(db: sqlite3.Connection) -> None:
+def test_a_decision_written_twice_emits_one_event(db: sqlite3.Connection) -> None:
     first, second = make_record("d1"), make_record("d2", caller=None)
     record_decisions(db, [first, second])
     record_decisions(db, [first, second, make_record("d3")])
-    events = told(db)
+    events = emitted_events(db)
     assert [event.data["id"] for event in events] == ["d1", "d2", "d3"]
     assert [event.subject for event in events] == [CALLER, f"call/{second.linkedid}", CALLER]
     assert {event.at for event in events} == {NOW}
 
 
-def test_the_words_of_a_caller_are_told_once(db: sqlite3.Connection) -> None:
+def test_a_transcript_emits_one_event(db: sqlite3.Connection) -> None:
     for _ in range(2):
         record_transcript(db, Transcript("d1", NOW, "1.1", CALLER, "It is Tom.", "en", Voice.UNCLEAR))
-    (event,) = told(db)
+    (event,) = emitted_events(db)
     assert (event.kind, event.subject, event.data["text"]) == (EventKind.CALLER_HEARD, CALLER, "It is Tom.")
 
 
-def test_a_call_is_told_when_its_decision_is_known(db: sqlite3.Connection) -> None:
+def test_call_ended_waits_for_the_decision(db: sqlite3.Connection) -> None:
     outcome = make_outcome(at=NOW, by="201", talk=31.0, waited_seconds=55.0)
     record_outcome(db, outcome, NOW + 96)
-    assert told(db) == []
+    assert emitted_events(db) == []
     record_decisions(db, [make_record("d1")])
     for _ in range(2):
         settle_outcomes(db, NOW + 97)
         record_outcome(db, outcome, NOW + 98)
-    (ended,) = told(db, EventKind.CALL_ENDED)
+    (ended,) = emitted_events(db, EventKind.CALL_ENDED)
     assert (ended.data["decision_id"], ended.data["answered_by"], ended.data["talk_seconds"]) == ("d1", "201", 31.0)
     assert (ended.subject, ended.at) == (CALLER, NOW + 10 + 55 + 31)
 
 
-def test_a_call_that_nobody_decided_about_is_told_a_minute_later(db: sqlite3.Connection) -> None:
+def test_call_ended_of_an_undecided_call_follows_a_minute_later(db: sqlite3.Connection) -> None:
     record_outcome(db, make_outcome(), NOW + 10)
     settle_outcomes(db, NOW + 80)
-    (ended,) = told(db)
+    (ended,) = emitted_events(db)
     assert (ended.data["decision_id"], ended.data["disposition"]) == (None, "no-answer")
 
 
-def test_a_withheld_number_is_never_told(db: sqlite3.Connection) -> None:
+def test_a_withheld_number_is_in_no_event(db: sqlite3.Connection) -> None:
     record_outcome(db, make_outcome(), NOW + 10)
     record_decisions(db, [make_record("d1", caller=None)._replace(caller_kind=CallerKind.WITHHELD)])
     settle_outcomes(db, NOW + 20)
-    events = told(db)
+    events = emitted_events(db)
     assert [(event.kind.value, event.data["caller"]) for event in events] == [
         ("decision.taken", None),
         ("call.ended", None),
@@ -105,19 +105,21 @@ def test_a_withheld_number_is_never_told(db: sqlite3.Connection) -> None:
         pytest.param("cdr", Direction.OUTBOUND, 0, id="imported"),
     ],
 )
-def test_which_other_calls_are_told(db: sqlite3.Connection, source: str, direction: Direction, expected: int) -> None:
+def test_call_ended_depends_on_direction_and_source(
+    db: sqlite3.Connection, source: str, direction: Direction, expected: int
+) -> None:
     outcome = make_outcome(by="201", direction=Direction.OUTBOUND)._replace(source=source, direction=direction)
     record_outcome(db, outcome, NOW + 10)
-    assert len(told(db, EventKind.CALL_ENDED)) == expected
+    assert len(emitted_events(db, EventKind.CALL_ENDED)) == expected
 
 
-def test_a_mark_is_told_and_the_level_that_it_changes(db: sqlite3.Connection) -> None:
+def test_a_mark_emits_mark_and_level_events(db: sqlite3.Connection) -> None:
     now = time.time()
     for reporter in ("201", "202", "203", "204", "205", "206"):
         mark = make_mark(reporter=reporter, at=now, category="scam")
         add_mark(db, mark)
         add_mark(db, mark)
-    events = told(db)
+    events = emitted_events(db)
     assert [event.data["reporter"] for event in events if event.kind is EventKind.NUMBER_MARKED] == [
         "201", "202", "203", "204", "205", "206",
     ]  # fmt: skip
@@ -128,28 +130,28 @@ def test_a_mark_is_told_and_the_level_that_it_changes(db: sqlite3.Connection) ->
     assert {event_.subject for event_ in events} == {CALLER}
 
 
-def test_a_mark_that_is_taken_back_is_told_with_the_level(db: sqlite3.Connection) -> None:
+def test_a_retracted_mark_emits_mark_and_level_events(db: sqlite3.Connection) -> None:
     now = time.time()
     marks = [make_mark(reporter=f"{201 + place}", at=now - place * DAY) for place in range(6)]  # no burst
     for mark in marks:
         add_mark(db, mark)
-    risen = told(db, EventKind.LEVEL_CHANGED)[-1].data["level"]
+    risen = emitted_events(db, EventKind.LEVEL_CHANGED)[-1].data["level"]
     for mark in marks:
         add_mark(db, replace(mark, verdict=Verdict.RETRACTED))
-    fallen = told(db, EventKind.LEVEL_CHANGED)[-1].data
+    fallen = emitted_events(db, EventKind.LEVEL_CHANGED)[-1].data
     assert (risen != "none", fallen["level"]) == (True, "none")
 
 
-def test_levels_are_those_of_the_settings(db: sqlite3.Connection) -> None:
+def test_level_events_use_the_thresholds_of_the_settings(db: sqlite3.Connection) -> None:
     use_receivers(
         db, {"crm": tuple(EventKind)}, Weights(levels=Thresholds(tag=50, warn=60, challenge=70, route=80, reject=90))
     )
     for reporter in ("201", "202", "203", "204", "205", "206"):
         add_mark(db, make_mark(reporter=reporter, at=time.time()))
-    assert told(db, EventKind.LEVEL_CHANGED) == []
+    assert emitted_events(db, EventKind.LEVEL_CHANGED) == []
 
 
-def test_nobody_is_told_of_levels_when_the_weights_change(db: sqlite3.Connection) -> None:
+def test_changed_weights_emit_no_level_events(db: sqlite3.Connection) -> None:
     for reporter in ("201", "202", "203", "204", "205", "206"):
         add_mark(db, make_mark(reporter=reporter, at=time.time()))
     before = places(db)
@@ -160,30 +162,30 @@ def test_nobody_is_told_of_levels_when_the_weights_change(db: sqlite3.Connection
     assert places(db) == before
 
 
-def test_an_appeal_is_told_from_its_filing_to_its_decision(db: sqlite3.Connection) -> None:
+def test_an_appeal_emits_opened_and_decided(db: sqlite3.Connection) -> None:
     filed = open_appeal(db, make_appeal())
     accepted = take_step(db, filed.reference, AppealStep.ACCEPT, NOW + 1)
     decide(db, filed.reference, AppealRuling(True, "they were right"), NOW + 2)
     put_back(db, accepted)
-    opened, decided = told(db)
+    opened, decided = emitted_events(db)
     assert (opened.kind, opened.subject, opened.at) == (EventKind.APPEAL_OPENED, CALLER, NOW)
     assert (decided.kind, decided.data["ruling"], decided.at) == (EventKind.APPEAL_DECIDED, "upheld", NOW + 2)
     assert "Carol" not in repr((opened, decided))
 
 
-def test_a_grade_is_told_when_it_is_another(db: sqlite3.Connection) -> None:
+def test_only_a_changed_grade_emits_an_event(db: sqlite3.Connection) -> None:
     bad = GradeReason("listed", {"n": 1})
     grades = [(Grade.HEALTHY, ()), (Grade.HEALTHY, ()), (Grade.AT_RISK, (bad,)), (None, ())]
     for days, (grade, reasons) in enumerate(grades):
         record_grade(db, DID, Graded(NOW + days * DAY, grade, reasons))
-    assert [(item.data["before"], item.data["grade"], item.data["reasons"]) for item in told(db)] == [
+    assert [(item.data["before"], item.data["grade"], item.data["reasons"]) for item in emitted_events(db)] == [
         (None, "healthy", []),
         ("healthy", "at_risk", ["listed"]),
         ("at_risk", None, []),
     ]
 
 
-def test_the_emergency_window_is_told_as_it_opens_and_closes(db: sqlite3.Connection) -> None:
+def test_the_emergency_window_emits_opened_and_closed(db: sqlite3.Connection) -> None:
     steps: list[Callable[[], None]] = [
         lambda: record_emergency(db, NOW),
         lambda: record_emergency(db, NOW + 1),
@@ -194,7 +196,7 @@ def test_the_emergency_window_is_told_as_it_opens_and_closes(db: sqlite3.Connect
     ]
     for step in steps:
         step()
-    assert [(item.kind.value, item.data["by"]) for item in told(db)] == [
+    assert [(item.kind.value, item.data["by"]) for item in emitted_events(db)] == [
         ("emergency.opened", "Asterisk"),
         ("emergency.closed", "time"),
         ("emergency.opened", "hand"),
@@ -202,14 +204,14 @@ def test_the_emergency_window_is_told_as_it_opens_and_closes(db: sqlite3.Connect
     ]
 
 
-def test_what_is_rolled_back_is_not_told(db: sqlite3.Connection) -> None:
+def test_a_rollback_emits_no_event(db: sqlite3.Connection) -> None:
     with rehearsal(db):
         open_appeal(db, make_appeal())
-        assert len(told(db)) == 1
-    assert told(db) == []
+        assert len(emitted_events(db)) == 1
+    assert emitted_events(db) == []
 
 
-def test_nothing_is_written_where_nobody_wants_it(db: sqlite3.Connection) -> None:
+def test_unwanted_events_are_not_written(db: sqlite3.Connection) -> None:
     use_receivers(db, {})
     record_decisions(db, [make_record("d1")])
     record_emergency(db, NOW)
@@ -222,7 +224,7 @@ def test_housekeeping_drops_old_events(db: sqlite3.Connection) -> None:
     record_decisions(db, [make_record("d1", at=NOW - 8 * DAY), make_record("d2", at=NOW)])
     (report,) = run_jobs(db, JOBS[:1], NOW)
     assert (report.did["event"], report.did["event not delivered"]) == (1, 1)
-    assert [event.data["id"] for event in told(db)] == ["d2"]
+    assert [event.data["id"] for event in emitted_events(db)] == ["d2"]
 
 
 BROKEN = {
@@ -235,7 +237,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("broken", [pytest.param(sql, id=name) for name, sql in BROKEN.items()])
-def test_what_cannot_be_told_is_kept_all_the_same(db: sqlite3.Connection, broken: str) -> None:
+def test_rows_are_kept_when_their_event_fails(db: sqlite3.Connection, broken: str) -> None:
     now = time.time()
     db.execute(broken)
     with transaction(db):
@@ -252,8 +254,8 @@ def test_what_cannot_be_told_is_kept_all_the_same(db: sqlite3.Connection, broken
     assert latest_emergency(db) == now
 
 
-def test_a_full_or_damaged_store_is_no_fault_of_the_event(db: sqlite3.Connection) -> None:
-    """The journal keeps its decisions until the store takes them again, and their events with them."""
+def test_a_full_store_error_is_raised_not_swallowed(db: sqlite3.Connection) -> None:
+    """The journal then keeps its decisions, with their events, until the store accepts them."""
     full = sqlite3.OperationalError("full")
     full.sqlite_errorcode = sqlite3.SQLITE_FULL
     with pytest.raises(sqlite3.OperationalError), emitting(db):

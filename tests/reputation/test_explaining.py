@@ -1,4 +1,4 @@
-"""What people are told about a number's reputation."""
+"""How the reputation of a number is explained."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def families(evidence: Evidence) -> tuple[Family, ...]:
     return reputation_of(evidence, NO_CIRCUMSTANCES, DEFAULT, NOW).families
 
 
-def test_the_sentence_of_the_model() -> None:
+def test_families_are_explained_in_one_sentence() -> None:
     sentence = sentence_of_families(families(Evidence(standing=SPAMMER)))
     assert (
         sentence == "3 of 4 colleagues who answered marked the number; 3 people hung up within 6 s; nobody called back"
@@ -38,10 +38,10 @@ def test_the_sentence_of_the_model() -> None:
         (("marks", 2.0, (("marked", 1), ("answered", 0))), "1 marked the number"),
         (("marks", 2.0, (("marked", 2), ("answered", 3), ("silent", 2))), "2 marked the number and 3 answered"),
         (("marks", 2.0, (("marked", 1), ("answered", 1))), "1 of 1 colleague who answered marked the number"),
-        (("behaviour", -2.0, (("called-back", 2),)), "2 people called back"),
+        (("behaviour", -2.0, (("called-back", 2),)), "2 people called the number back"),
         (
             ("behaviour", -2.0, (("called-back", 1), ("voicemail", 1))),
-            "one person called back; the caller left a message",
+            "one person called the number back; the caller left a message",
         ),
         (("behaviour", -2.0, (("not-spam", 1),)), "a colleague marked the number as not spam"),
         (("behaviour", -2.0, (("not-spam", 2),)), "2 colleagues marked the number as not spam"),
@@ -63,16 +63,16 @@ def test_the_sentence_of_the_model() -> None:
         (("a family to come", 1.0, (("this", 1),)), ""),
     ],
 )  # fmt: skip
-def test_what_each_family_says(family: tuple[str, float, tuple[tuple[str, int], ...]], said: str) -> None:
+def test_each_family_has_its_explanation(family: tuple[str, float, tuple[tuple[str, int], ...]], said: str) -> None:
     assert sentence_of_families([Family(*family)]) == said
 
 
-def test_a_burst_is_said() -> None:
+def test_a_burst_is_explained() -> None:
     burst = SPAMMER._replace(burst_at=NOW, hung_up=0.0, signals=())
     assert "only count after a review" in sentence_of_families(families(Evidence(standing=burst)))
 
 
-def test_what_would_change_it() -> None:
+def test_changes_that_lower_the_level_are_listed() -> None:
     changes = {change.what: change.level for change in would_change(Evidence(standing=SPAMMER), *ARGUMENTS)}
     assert changes == {
         Happening.ANSWERED: Level.NONE,
@@ -84,22 +84,22 @@ def test_what_would_change_it() -> None:
 ARGUMENTS = (NO_CIRCUMSTANCES, DEFAULT, NOW)
 
 
-def test_a_listed_number_is_told_of_its_lists() -> None:
+def test_a_listed_number_can_be_unlisted() -> None:
     listed = Evidence(imported=(Imported("ftc", "spam"),))
     assert Happening.UNLISTED in [change.what for change in would_change(listed, *ARGUMENTS)]
 
 
-def test_a_call_back_changes_nothing_for_a_spoofer() -> None:
+def test_a_call_back_does_not_lower_the_level_of_a_spoofer() -> None:
     circumstances = Circumstances(AuthClass.UNAUTHENTICATED)
     changes = would_change(Evidence(standing=SPAMMER), circumstances, DEFAULT, NOW)
     assert not any("calls it back" in change.what for change in changes)
 
 
-def test_nothing_is_said_where_nothing_is_held_against_it() -> None:
+def test_a_number_without_evidence_has_no_changes() -> None:
     assert with_changes(NO_EVIDENCE, *ARGUMENTS) == reputation_of(NO_EVIDENCE, *ARGUMENTS)
 
 
-def test_time_lowers_it_too() -> None:
+def test_days_until_a_lower_level_are_counted() -> None:
     found = days_until_lower(Evidence(standing=SPAMMER), *ARGUMENTS)
     assert found is not None
     days, level = found
@@ -119,21 +119,21 @@ standings = st.builds(
 
 
 @given(standings, st.lists(st.sampled_from(["spam", "ok"]), max_size=3))
-def test_whatever_is_said_to_help_helps(standing: Standing, verdicts: list[str]) -> None:
+def test_each_change_said_to_lower_the_level_does(standing: Standing, verdicts: list[str]) -> None:
     evidence = Evidence(standing=standing, imported=tuple(Imported(str(n), v) for n, v in enumerate(verdicts)))
     level = reputation_of(evidence, *ARGUMENTS).level
     assert all(change.level < level for change in would_change(evidence, *ARGUMENTS))
 
 
 @given(standings, st.lists(st.sampled_from(["spam", "ok"]), max_size=3), st.integers(0, 300))
-def test_whatever_is_said_to_harm_harms(standing: Standing, verdicts: list[str], people: int) -> None:
+def test_each_change_said_to_raise_the_level_does(standing: Standing, verdicts: list[str], people: int) -> None:
     evidence = Evidence(standing=standing, imported=tuple(Imported(str(n), v) for n, v in enumerate(verdicts)))
     circumstances = Circumstances(people=people)
     level = reputation_of(evidence, circumstances, DEFAULT, NOW).level
     assert all(change.level > level for change in would_raise(evidence, circumstances, DEFAULT, NOW))
 
 
-def test_what_would_raise_it() -> None:
+def test_changes_that_raise_the_level_are_listed() -> None:
     office = Circumstances(people=200)
     changes = {change.what: change for change in would_raise(Evidence(standing=SPAMMER), office, DEFAULT, NOW)}
     assert changes[Happening.WITNESSED][:2] == (Happening.WITNESSED, Level.CHALLENGE)
@@ -141,7 +141,7 @@ def test_what_would_raise_it() -> None:
     assert changes[Happening.LISTED].level is Level.CHALLENGE
 
 
-def test_people_alone_never_raise_it_above_a_challenge() -> None:
+def test_more_people_alone_never_lead_beyond_a_challenge() -> None:
     asked = SPAMMER._replace(witnessed=(NOW,) * 8, adverse=(NOW,) * 8)
     (change,) = would_raise(Evidence(standing=asked), *ARGUMENTS)
     assert change.what is Happening.LISTED_AND_FAILED
@@ -155,7 +155,7 @@ def test_people_alone_never_raise_it_above_a_challenge() -> None:
     st.sampled_from(AuthClass),
     st.none() | st.floats(0, 200),
 )
-def test_what_is_kept_of_sources_is_what_would_be_found_anew(
+def test_stored_changes_equal_recomputed_ones(
     standing: Standing | None,
     verdicts: list[str],
     identity: int | None,

@@ -1,4 +1,4 @@
-"""Feature codes: what the phone says, and what is written."""
+"""Feature codes: the answer that is spoken, and the rows that are written."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def called_by(db: sqlite3.Connection, caller: str | None, at: float = NOW) -> No
     record_outcome(db, outcome, at + 5)
 
 
-def test_the_last_caller_was_spam_and_within_a_minute_was_not(db: sqlite3.Connection) -> None:
+def test_the_spam_code_again_within_a_minute_retracts_the_mark(db: sqlite3.Connection) -> None:
     called_by(db, CALLER)
     assert apply_feature_code(db, PHONE, "spam", NOW + 10) == "spam"
     assert [(m.reporter, m.verdict) for m in marks_of(db, CALLER)] == [("201", Verdict.SPAM)]
@@ -59,30 +59,30 @@ def test_the_last_caller_was_spam_and_within_a_minute_was_not(db: sqlite3.Connec
     assert [m.verdict for m in marks_of(db, CALLER)] == [Verdict.RETRACTED]
 
 
-def test_after_a_minute_the_same_code_renews(db: sqlite3.Connection) -> None:
+def test_the_spam_code_after_a_minute_renews_the_mark(db: sqlite3.Connection) -> None:
     called_by(db, CALLER)
     assert [apply_feature_code(db, PHONE, "spam", NOW + seconds) for seconds in (10, 80)] == ["spam", "spam"]
 
 
-def test_the_last_caller_was_not_spam(db: sqlite3.Connection) -> None:
+def test_the_ok_code_marks_the_last_caller_as_not_spam(db: sqlite3.Connection) -> None:
     called_by(db, CALLER)
     assert apply_feature_code(db, PHONE, "ok", NOW + 10) == "ok"
 
 
 @pytest.mark.parametrize("caller", [None, "nobody called"])
-def test_there_is_nobody_to_mark(db: sqlite3.Connection, caller: str | None) -> None:
+def test_the_spam_code_without_a_last_caller_answers_nobody(db: sqlite3.Connection, caller: str | None) -> None:
     if caller is None:
         called_by(db, None)
     assert apply_feature_code(db, PHONE, "spam", NOW + 10) == "nobody"
 
 
-def test_who_may_not_be_marked_is_refused(db: sqlite3.Connection) -> None:
+def test_marking_an_own_number_is_refused(db: sqlite3.Connection) -> None:
     db.execute("INSERT INTO own_number (number, source) VALUES (?, 'test')", (CALLER,))
     called_by(db, CALLER)
     assert apply_feature_code(db, PHONE, "spam", NOW + 10) == "refused"
 
 
-def test_i_expect_a_call_and_no_more(db: sqlite3.Connection) -> None:
+def test_the_expect_code_opens_and_closes_a_window(db: sqlite3.Connection) -> None:
     assert apply_feature_code(db, PHONE, "expect", NOW) == "expecting"
     assert expected_call_of(db, "201") == ("201", NOW + EXPECT_SECONDS)
     assert apply_feature_code(db, PHONE, "expect", NOW + EXPECT_SECONDS - 1) == "not-expecting"
@@ -99,7 +99,7 @@ def own_list(db: sqlite3.Connection) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("code", "verdict", "word"), [("allow", "allow", "allowed"), ("block", "block", "blocked")])
-def test_the_last_caller_on_the_own_list_and_off_again(
+def test_the_list_code_adds_and_removes_the_last_caller(
     db: sqlite3.Connection, code: str, verdict: str, word: str
 ) -> None:
     called_by(db, CALLER)
@@ -113,7 +113,7 @@ def test_the_last_caller_on_the_own_list_and_off_again(
     ]
 
 
-def test_what_is_taken_back_is_as_it_was_before(db: sqlite3.Connection) -> None:
+def test_undoing_a_list_code_restores_the_earlier_entry(db: sqlite3.Connection) -> None:
     called_by(db, CALLER)
     words = [
         apply_feature_code(db, PHONE, code, NOW + at) for code, at in [("allow", 10), ("block", 100), ("block", 120)]
@@ -122,18 +122,18 @@ def test_what_is_taken_back_is_as_it_was_before(db: sqlite3.Connection) -> None:
     assert own_list(db) == {CALLER: "allow"}
 
 
-def test_after_a_minute_the_same_list_again_stays(db: sqlite3.Connection) -> None:
+def test_the_list_code_after_a_minute_keeps_the_entry(db: sqlite3.Connection) -> None:
     called_by(db, CALLER)
     assert [apply_feature_code(db, PHONE, "block", NOW + at) for at in (10, 71)] == ["blocked", "blocked"]
     assert own_list(db) == {CALLER: "block"}
 
 
-def test_what_was_taken_back_can_be_said_again(db: sqlite3.Connection) -> None:
+def test_the_list_code_adds_again_after_an_undo(db: sqlite3.Connection) -> None:
     called_by(db, CALLER)
     assert [apply_feature_code(db, PHONE, "block", NOW + at) for at in (10, 20, 30)] == ["blocked", "undone", "blocked"]
 
 
-def test_a_mark_is_not_taken_back_by_the_code_of_the_list(db: sqlite3.Connection) -> None:
+def test_the_block_code_does_not_retract_a_mark(db: sqlite3.Connection) -> None:
     called_by(db, CALLER)
     assert [apply_feature_code(db, PHONE, code, NOW + at) for code, at in [("spam", 10), ("block", 20)]] == [
         "spam",
@@ -143,13 +143,13 @@ def test_a_mark_is_not_taken_back_by_the_code_of_the_list(db: sqlite3.Connection
 
 
 @pytest.mark.parametrize("code", ["allow", "block"])
-def test_there_is_nobody_for_the_list(db: sqlite3.Connection, code: str) -> None:
+def test_the_list_code_without_a_last_caller_answers_nobody(db: sqlite3.Connection, code: str) -> None:
     assert apply_feature_code(db, PHONE, code, NOW) == "nobody"
     called_by(db, None)
     assert apply_feature_code(db, PHONE, code, NOW + 10) == "nobody"
 
 
-def test_whispers_off_and_on(db: sqlite3.Connection) -> None:
+def test_the_whisper_code_switches_whispers_off_and_on(db: sqlite3.Connection) -> None:
     def unwhispered() -> tuple[str, ...]:
         return facts_of(db, make_query()).unwhispered
 
@@ -161,7 +161,7 @@ def test_whispers_off_and_on(db: sqlite3.Connection) -> None:
     assert unwhispered() == ()
 
 
-def test_a_phone_that_is_nobodys_speaks_for_itself(db: sqlite3.Connection) -> None:
+def test_a_phone_without_a_person_reports_as_itself(db: sqlite3.Connection) -> None:
     assert (reporter_of(db, PHONE), reporter_of(db, "PJSIP/lobby")) == ("201", "PJSIP/lobby")
 
 
@@ -174,20 +174,20 @@ def test_a_key_during_the_call_marks_its_caller(db: sqlite3.Connection) -> None:
     assert (written.reporter, written.auth_class, written.linkedid) == ("201", AuthClass.UNKNOWN, "c1")
 
 
-def test_a_key_during_an_undecided_call_marks_nobody(db: sqlite3.Connection) -> None:
+def test_a_key_during_an_undecided_call_marks_no_caller(db: sqlite3.Connection) -> None:
     assert mark_call(db, PHONE, "c9", NOW) is None
 
 
 def called(db: sqlite3.Connection, number: str, at: float, talk: float = 9.0) -> None:
-    """201 calls somebody."""
+    """Record a call by 201."""
     outcome = make_outcome(f"o{at}", at, by="201", talk=talk, direction=Direction.OUTBOUND)
     record_outcome(db, outcome._replace(dialled=number, own_number=OWN), outcome.ended_at + 1)
 
 
-def test_who_was_called_last_does_not_want_to_be_called_again(db: sqlite3.Connection) -> None:
+def test_the_dnc_code_adds_the_person_called_last(db: sqlite3.Connection) -> None:
     called_by(db, "+12015550199", NOW - 300)
     called(db, CALLER, NOW - 200)
-    called(db, "+12015550198", NOW - 100, talk=0.0)  # nobody took it, so nobody has said anything
+    called(db, "+12015550198", NOW - 100, talk=0.0)  # unanswered, so no request was made
     assert apply_feature_code(db, PHONE, "dnc", NOW) == "do-not-call"
     assert do_not_call_of(db, CALLER) == DoNotCallRequest(CALLER, NOW, OWN, "201", is_of_called=True)
     assert apply_feature_code(db, PHONE, "dnc", NOW + 59) == "undone"
@@ -198,7 +198,7 @@ def test_who_was_called_last_does_not_want_to_be_called_again(db: sqlite3.Connec
     ]
 
 
-def test_who_calls_us_to_say_so_is_meant_too(db: sqlite3.Connection) -> None:
+def test_the_dnc_code_adds_the_last_caller(db: sqlite3.Connection) -> None:
     called(db, "+12015550199", NOW - 200)
     called_by(db, CALLER, NOW - 100)
     assert apply_feature_code(db, PHONE, "dnc", NOW) == "do-not-call"
@@ -207,14 +207,14 @@ def test_who_calls_us_to_say_so_is_meant_too(db: sqlite3.Connection) -> None:
     assert not wish.is_of_called, "we had not called, so it counts against no number of ours"
 
 
-def test_a_wish_is_not_taken_back_later_or_by_others(db: sqlite3.Connection) -> None:
+def test_a_do_not_call_request_of_a_colleague_is_not_undone(db: sqlite3.Connection) -> None:
     called(db, CALLER, NOW - 100)
     add_do_not_call(db, DoNotCallRequest(CALLER, NOW - 30, OWN, "202"))
     assert [apply_feature_code(db, PHONE, "dnc", NOW + seconds) for seconds in (0, 10, 300)] == ["do-not-call"] * 3
     assert do_not_call_of(db, CALLER) == DoNotCallRequest(CALLER, NOW - 30, OWN, "202")
 
 
-def test_a_phone_says_so_of_some_numbers_a_day(db: sqlite3.Connection) -> None:
+def test_do_not_call_requests_of_a_phone_are_limited_per_day(db: sqlite3.Connection) -> None:
     day = 86_400.0
     for n in range(REQUESTS_A_DAY):
         add_do_not_call(db, DoNotCallRequest(f"+120155502{n:02}", NOW - day + 10, OWN, "201"))
@@ -225,12 +225,12 @@ def test_a_phone_says_so_of_some_numbers_a_day(db: sqlite3.Connection) -> None:
     assert apply_feature_code(db, PHONE, "dnc", NOW + 30) == "undone"
 
 
-def test_after_half_an_hour_nobody_is_meant(db: sqlite3.Connection) -> None:
+def test_the_dnc_code_ignores_calls_older_than_half_an_hour(db: sqlite3.Connection) -> None:
     called(db, CALLER, NOW - 1820)  # ten seconds of ringing, nine of talk
     assert apply_feature_code(db, PHONE, "dnc", NOW) == "nobody"
 
 
-def test_a_long_talk_is_meant_and_not_a_call_meanwhile(db: sqlite3.Connection) -> None:
+def test_the_dnc_code_prefers_a_long_talk_to_a_missed_call(db: sqlite3.Connection) -> None:
     called(db, CALLER, NOW - 2460, talk=2390.0)
     called_by(db, "+12015550199", NOW - 1260)
     assert apply_feature_code(db, PHONE, "dnc", NOW) == "do-not-call"
@@ -238,7 +238,7 @@ def test_a_long_talk_is_meant_and_not_a_call_meanwhile(db: sqlite3.Connection) -
     assert do_not_call_of(db, "+12015550199") is None
 
 
-def test_who_was_talked_to_last_is_found_by_an_index(db: sqlite3.Connection) -> None:
+def test_the_last_talk_is_found_by_an_index(db: sqlite3.Connection) -> None:
     plan = [step for *_, step in db.execute(f"EXPLAIN QUERY PLAN {LAST_TALK}", {"person": "201", "since": NOW})]
     searches = [step for step in plan if step.startswith("SEARCH")]
     assert [("caller=? AND at>?" in step, "person=? AND at>?" in step) for step in searches[:2]] == [

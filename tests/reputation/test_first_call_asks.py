@@ -1,4 +1,4 @@
-"""What asks from the first call, through the store: calls to traps, and sources that were right."""
+"""Evidence that leads to a challenge at the first call: trap calls, and sources that were right."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def level(db: sqlite3.Connection) -> Level:
     [([UNSIGNED], Level.TAG), ([UNSIGNED] * 2, Level.CHALLENGE), ([SIGNED], Level.CHALLENGE)],
     ids=["one", "two", "one-signed"],
 )
-def test_calls_to_a_trap(db: sqlite3.Connection, vectors: list[str], expected: Level) -> None:
+def test_trap_calls_decide_the_level(db: sqlite3.Connection, vectors: list[str], expected: Level) -> None:
     for name, vector in enumerate(vectors):
         call_trap(db, f"c{name}", vector)
     assert level(db) is expected
 
 
-def test_a_number_that_is_a_trap_no_more_takes_its_evidence_back(db: sqlite3.Connection) -> None:
+def test_evidence_of_a_trap_is_removed_with_the_trap(db: sqlite3.Connection) -> None:
     call_trap(db, "c1", SIGNED)
     replace_settings_dids(db, [Did(TRAP)])
     fold_next(db, 50)
@@ -67,7 +67,7 @@ def test_a_number_that_is_a_trap_no_more_takes_its_evidence_back(db: sqlite3.Con
     assert level(db) is Level.CHALLENGE
 
 
-def test_an_upheld_appeal_takes_them_back(db: sqlite3.Connection) -> None:
+def test_an_upheld_appeal_removes_trap_evidence(db: sqlite3.Connection) -> None:
     call_trap(db, "c1", SIGNED)
     add_tombstone(db, Tombstone(CALLER, "", "AP9E4100", NOW + 60))
     assert level(db) is Level.NONE
@@ -75,13 +75,13 @@ def test_an_upheld_appeal_takes_them_back(db: sqlite3.Connection) -> None:
     assert level(db) is Level.CHALLENGE
 
 
-def test_a_trap_call_is_counted_for_nobody(db: sqlite3.Connection) -> None:
+def test_a_trap_call_counts_for_no_person_or_own_number(db: sqlite3.Connection) -> None:
     call_trap(db, "c1")
     assert db.execute("SELECT count(*) FROM own_day").fetchone() == (0,)
     assert db.execute("SELECT count(*) FROM reached").fetchone() == (0,)
 
 
-def test_a_number_that_somebody_answered_lately_is_no_trap(db: sqlite3.Connection) -> None:
+def test_a_recently_answered_did_is_no_trap(db: sqlite3.Connection) -> None:
     now = time.time()
     record_outcome(db, make_outcome("c1", now, by="201", talk=5.0, did=TRAP, source="cdr"), now + 10)
     replace_settings_dids(db, [Did(TRAP, trap=True)])
@@ -89,7 +89,7 @@ def test_a_number_that_somebody_answered_lately_is_no_trap(db: sqlite3.Connectio
 
 
 @pytest.mark.parametrize(("days", "traps"), [(60, []), (89, []), (91, [TRAP])])
-def test_it_is_known_for_longer_than_calls_are_kept(db: sqlite3.Connection, days: int, traps: list[str]) -> None:
+def test_answered_dids_are_kept_longer_than_calls(db: sqlite3.Connection, days: int, traps: list[str]) -> None:
     now = time.time()
     then = now - days * DAY
     record_outcome(db, make_outcome("c1", then, by="201", talk=5.0, did=TRAP, source="cdr"), then + 10)
@@ -102,7 +102,7 @@ def test_it_is_known_for_longer_than_calls_are_kept(db: sqlite3.Connection, days
 
 
 def listed(db: sqlite3.Connection, right: int, wrong: int) -> None:
-    """A source that lists CALLER and so many numbers that failed a challenge, or were called back."""
+    """Import a source that lists CALLER and numbers that failed a challenge or were called back."""
     numbers = [f"+1201742{n:04d}" for n in range(right + wrong)]
     rows = [(number, None, None, None) for number in (CALLER, *numbers)]
     import_numbers(db, "feed", "spam", rows, lambda: NOW)
@@ -121,6 +121,6 @@ def listed(db: sqlite3.Connection, right: int, wrong: int) -> None:
     ("right", "wrong", "expected"),
     [(29, 0, Level.TAG), (30, 0, Level.CHALLENGE), (27, 3, Level.CHALLENGE), (26, 4, Level.TAG)],
 )
-def test_a_source_asks_once_it_was_right(db: sqlite3.Connection, right: int, wrong: int, expected: Level) -> None:
+def test_a_source_challenges_once_it_was_right(db: sqlite3.Connection, right: int, wrong: int, expected: Level) -> None:
     listed(db, right, wrong)
     assert level(db) is expected

@@ -1,4 +1,4 @@
-"""First calls of strangers: what those before say of the next, in bounded memory."""
+"""First calls of strangers: what earlier ones tell about the next, in bounded memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def did(place: int) -> str:
 
 
 def before(*calls: Call, number: str = f"{BLOCK}0001", place: int = 50) -> FirstCall:
-    """What is said of a call to our fiftieth number, after these."""
+    """Return what earlier calls tell about a call to our fiftieth number."""
     first_calls = FirstCalls()
     for who, where, ago in calls:
         first_calls.add(stored_number(who), did(where), NOW - ago)
@@ -29,12 +29,12 @@ def before(*calls: Call, number: str = f"{BLOCK}0001", place: int = 50) -> First
 
 
 def near(last: int, place: int, ago: float = 60.0) -> Call:
-    """A call of a neighbour."""
+    """Make a call of a neighbour."""
     return f"{BLOCK}{last:04d}", place, ago
 
 
 def far(place: int, ago: float = 60.0, last: int = 0) -> Call:
-    """A call of somebody else."""
+    """Make a call of a number in another block."""
     return f"{OTHER}{1000 * place + last:04d}"[:13], place, ago
 
 
@@ -44,7 +44,7 @@ MANY = [far(n, 3000.0) for n in range(100, 160)]  # so many of our numbers were 
 @pytest.mark.parametrize(
     ("calls", "found"),
     [
-        pytest.param([], 0, id="nobody"),
+        pytest.param([], 0, id="no-calls"),
         pytest.param([near(2, 10)], 1, id="a-neighbour-at-another-number"),
         pytest.param([near(2, 10), near(2, 11), near(3, 10)], 2, id="numbers-count-and-not-calls"),
         pytest.param([near(2, 50)], 0, id="at-the-same-number"),
@@ -56,7 +56,7 @@ MANY = [far(n, 3000.0) for n in range(100, 160)]  # so many of our numbers were 
         pytest.param([near(n, n) for n in range(2, 40)], KEPT_OF_BLOCK, id="as-many-as-are-kept"),
     ],
 )
-def test_neighbours(calls: list[Call], found: int) -> None:
+def test_first_calls_of_neighbours_are_counted(calls: list[Call], found: int) -> None:
     assert before(*calls).neighbours == found
 
 
@@ -75,13 +75,13 @@ def test_neighbours(calls: list[Call], found: int) -> None:
         pytest.param([*MANY, far(43, 9.0), far(47, 6.0), far(48, 3.0)], 2, id="not-beyond-a-gap"),
         pytest.param([(f"{BLOCK}0001", 49, 60.0)], 1, id="by-the-number-itself"),
         pytest.param([far(50, 900.0), far(49)], 2, id="called-once-before"),
-        pytest.param([far(50, 900.0), far(50, 300.0, 1), far(49)], 1, id="a-number-that-is-known"),
-        pytest.param([far(49, 900.0), far(49, 600.0, 1), far(49, 60.0, 2)], 1, id="beside-one-that-is-known"),
+        pytest.param([far(50, 900.0), far(50, 300.0, 1), far(49)], 1, id="a-known-number"),
+        pytest.param([far(49, 900.0), far(49, 600.0, 1), far(49, 60.0, 2)], 1, id="beside-a-known-number"),
         pytest.param([far(49, 90.0), *(far(n, 60.0) for n in range(10, 30))], 1, id="among-many-others"),
-        pytest.param([far(n, 60.0) for n in range(30, 50)], MAX_IN_A_ROW, id="longer-than-anybody-counts"),
+        pytest.param([far(n, 60.0) for n in range(30, 50)], MAX_IN_A_ROW, id="more-than-are-counted"),
     ],
 )
-def test_in_a_row(calls: list[Call], found: int) -> None:
+def test_first_calls_in_a_row_are_counted(calls: list[Call], found: int) -> None:
     assert before(*calls).in_a_row == found
 
 
@@ -96,7 +96,7 @@ def test_in_a_row(calls: list[Call], found: int) -> None:
         (FirstCall(0, 3), True),
     ],
 )
-def test_what_is_a_storm(seen: FirstCall, is_storm: bool) -> None:
+def test_a_storm_needs_enough_first_calls(seen: FirstCall, is_storm: bool) -> None:
     assert seen.is_storm(DEFAULT.outside.storm) is is_storm
     assert not seen.is_storm(0)
 
@@ -107,14 +107,14 @@ def test_twelve_first_calls_within_ten_minutes_are_a_burst() -> None:
     assert not before(near(2, 10, 700.0), *calls[2:]).is_burst
 
 
-def test_service_numbers_are_nobodys_neighbours() -> None:
+def test_service_numbers_have_no_neighbours() -> None:
     first_calls = FirstCalls()
     first_calls.add(stored_number("+8695588"), did(1), NOW)
     assert first_calls.before(stored_number("+8695566"), did(10), NOW) == NOTHING_BEFORE
 
 
 @pytest.mark.parametrize("where", ["", None])
-def test_a_call_to_no_number_of_ours_that_is_known_says_nothing(where: str | None) -> None:
+def test_a_call_to_an_unknown_did_is_not_counted(where: str | None) -> None:
     first_calls = FirstCalls()
     first_calls.add(stored_number(f"{BLOCK}0002"), where, NOW)
     assert len(first_calls) == 0
@@ -123,7 +123,7 @@ def test_a_call_to_no_number_of_ours_that_is_known_says_nothing(where: str | Non
 
 
 @pytest.mark.parametrize("where", ["s", "200", "", None])
-def test_what_is_no_number_is_beside_none(where: str | None) -> None:
+def test_a_did_that_is_no_number_has_no_neighbours(where: str | None) -> None:
     first_calls = FirstCalls()
     for item in ("201", "199", where, did(1)):
         first_calls.add(stored_number(f"{OTHER}0001"), item, NOW)
@@ -135,7 +135,7 @@ calls = st.lists(st.tuples(numbers, st.integers(1, 5), st.integers(0, 9000)), ma
 
 
 @given(calls, st.integers(1, 12))
-def test_the_memory_is_bounded(made: list[tuple[str, int, int]], most: int) -> None:
+def test_first_calls_are_kept_in_bounded_memory(made: list[tuple[str, int, int]], most: int) -> None:
     first_calls = FirstCalls(most)
     for who, place, ago in made:
         first_calls.add(stored_number(who), did(place), NOW - ago)
@@ -145,8 +145,8 @@ def test_the_memory_is_bounded(made: list[tuple[str, int, int]], most: int) -> N
 
 
 @given(calls, numbers, st.integers(1, 5))
-def test_the_order_in_which_calls_come_to_be_known(made: list[tuple[str, int, int]], who: str, place: int) -> None:
-    """At a start the calls before it are read from the journal, while others come in. Neighbours are counted alike."""
+def test_neighbours_do_not_depend_on_the_order_of_calls(made: list[tuple[str, int, int]], who: str, place: int) -> None:
+    """At a start, earlier calls are read from the journal while new ones arrive."""
     made = [(number, where, ago) for number, where, ago in made if ago <= 3600]
     found = [before(*some, number=who, place=place).neighbours for some in (made, made[::-1])]
     told = {number for number, where, _ in made if number[:-3] == who[:-3] and number != who and where != place}

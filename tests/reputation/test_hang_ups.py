@@ -1,4 +1,4 @@
-"""Machines that end our calls by the clock, and people who do not: how many of whom are taken for the other."""
+"""Machines that hang up after a fixed time, and people who do not: how often one is counted as the other."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def calls_of(times: list[float]) -> list[OutcomeRecord]:
     return [ended_there(n, talk) for n, talk in enumerate(times)]
 
 
-def taken(calls: list[OutcomeRecord]) -> set[str]:
+def machine_calls(calls: list[OutcomeRecord]) -> set[str]:
     return {linkedid for heap in machine_hang_ups(calls) for linkedid in heap.linkedids}
 
 
@@ -44,7 +44,7 @@ Chance = random.Random
 
 
 def hang_up(chance: Chance) -> float:
-    """One in five hangs up within seconds; the others talk."""
+    """One in five hangs up within seconds. The others talk."""
     return 0.3 + chance.gammavariate(2.0, 1.6) if chance.random() < 0.2 else chance.lognormvariate(4.0, 0.9)
 
 
@@ -59,29 +59,27 @@ def hangs_up_at_once(chance: Chance) -> float:
 
 @pytest.mark.parametrize("person_hangs_up", [hang_up, hears_a_notice, hangs_up_at_once])
 @pytest.mark.parametrize("calls", [200, 2000, 10_000])
-def test_people_are_not_taken_for_machines(
+def test_hang_ups_of_people_are_not_counted_as_machines(
     person_hangs_up: Callable[[Chance], float], calls: int, record_property: Callable[[str, object], None]
 ) -> None:
     chance = random.Random(16)
     rounds = 40_000 // calls
-    wrongly = sum(len(taken(calls_of([person_hangs_up(chance) for _ in range(calls)]))) for _ in range(rounds))
+    wrongly = sum(len(machine_calls(calls_of([person_hangs_up(chance) for _ in range(calls)]))) for _ in range(rounds))
     share = wrongly / (calls * rounds)
     record_property("people taken for machines", share)
     assert share <= 0.001
 
 
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.3])
-def test_machines_that_hang_up_by_the_clock_are_found(
-    share: float, record_property: Callable[[str, object], None]
-) -> None:
-    """A screener's 12.4 s, a mailbox's 7.1 s, among a thousand calls."""
+def test_machines_that_hang_up_on_time_are_found(share: float, record_property: Callable[[str, object], None]) -> None:
+    """A call screener hangs up after 12.4 s and a mailbox after 7.1 s, among a thousand calls."""
     chance = random.Random(16)
     people = calls_of([hang_up(chance) for _ in range(1000)])
     count = round(1000 * share)
     machines = [
         ended_there(2000 + n, chance.choice([12.4, 7.1]) + chance.gauss(0.0, 0.03)) for n in range(max(count, 40))
     ]
-    found = taken([*people, *machines])
+    found = machine_calls([*people, *machines])
     of_machines = len(found & {machine.linkedid for machine in machines}) / len(machines)
     of_people = len(found & {person_.linkedid for person_ in people}) / len(people)
     record_property("machines found", of_machines)
@@ -90,8 +88,8 @@ def test_machines_that_hang_up_by_the_clock_are_found(
     assert of_people <= 0.01
 
 
-def test_answers_of_people_are_not_taken_for_machines(record_property: Callable[[str, object], None]) -> None:
-    """The ringing is counted from the 180; what a network sends before it changes nothing."""
+def test_answers_of_people_are_not_counted_as_machines(record_property: Callable[[str, object], None]) -> None:
+    """The ringing is counted from the 180. What a network sends before it changes nothing."""
     chance = random.Random(16)
     median = MEAN_ANSWER_SECONDS / 2.718281828 ** (SPREAD**2 / 2)
     answers = [ended_there(n, 60.5, ring=median * chance.lognormvariate(0.0, SPREAD)) for n in range(100_000)]
@@ -104,22 +102,22 @@ def test_answers_of_people_are_not_taken_for_machines(record_property: Callable[
     "calls",
     [
         pytest.param([ended_there(n, 7.0) for n in range(100)], id="whole-seconds-of-call-detail-records"),
-        pytest.param([ended_there(n, 7.1, ended_by=EndedBy.CALLER) for n in range(100)], id="our-own-message-is-over"),
-        pytest.param([ended_there(n, 7.1, complete=False) for n in range(100)], id="not-seen-whole"),
-        pytest.param([ended_there(n, 1800.1) for n in range(100)], id="a-network-ends-calls-after-half-an-hour"),
+        pytest.param([ended_there(n, 7.1, ended_by=EndedBy.CALLER) for n in range(100)], id="ended-by-the-caller"),
+        pytest.param([ended_there(n, 7.1, complete=False) for n in range(100)], id="incomplete"),
+        pytest.param([ended_there(n, 1800.1) for n in range(100)], id="after-half-an-hour"),
         pytest.param([ended_there(n, 7.1) for n in range(LEAST_CALLS - 1)], id="few"),
-        pytest.param([ended_there(n, 7.1, ring=1.0) for n in range(100)], id="known-by-its-answer"),
+        pytest.param([ended_there(n, 7.1, ring=1.0) for n in range(100)], id="answered-at-once"),
     ],
 )
-def test_what_is_no_heap(calls: list[OutcomeRecord]) -> None:
+def test_other_hang_ups_are_no_cluster(calls: list[OutcomeRecord]) -> None:
     assert machine_hang_ups(calls) == ()
 
 
 @given(times=st.lists(st.integers(0, 400).map(lambda n: n / 40 + 0.001), max_size=80), seed=st.integers(0, 99))
-def test_heaps_do_not_overlap_and_depend_on_no_order(times: list[float], seed: int) -> None:
+def test_clusters_do_not_overlap_or_depend_on_order(times: list[float], seed: int) -> None:
     calls = calls_of(times)
     heaps = machine_hang_ups(calls)
-    assert sum(len(heap.linkedids) for heap in heaps) == len(taken(calls))
+    assert sum(len(heap.linkedids) for heap in heaps) == len(machine_calls(calls))
     assert all(len(heap.linkedids) >= LEAST_CALLS for heap in heaps)
     random.Random(seed).shuffle(calls)
     assert machine_hang_ups(calls) == heaps
@@ -131,8 +129,8 @@ def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
         yield opened
 
 
-def test_they_are_no_short_calls_and_answer_nothing(db: sqlite3.Connection) -> None:
-    """Forty mailboxes that hang up after 4.3 s, and sixty people who talk."""
+def test_machine_hang_ups_are_neither_answered_nor_short(db: sqlite3.Connection) -> None:
+    """Forty mailboxes hang up after 4.3 s, and sixty people talk."""
     chance = random.Random(16)
     mailboxes = [ended_there(n, 4.3 + chance.uniform(-0.05, 0.05)) for n in range(40)]
     people = [ended_there(100 + n, chance.uniform(30.0, 300.0)) for n in range(60)]

@@ -1,4 +1,4 @@
-"""A search for a history in which people alone get a caller turned away: it climbs, and must never get there.
+"""A search for a history in which people alone get a caller routed or rejected. It must never find one.
 
 Attackers mark, hang up, let it ring, report outcomes of calls through the API, in any class of calls and at sites of
 their own, and call traps with the victim's number. The victim fails every challenge. Look-ups where we report, lists
@@ -41,7 +41,7 @@ DIDS = ["+442071838750", "+442071838751", "+442071838790"]
 
 
 class Attack(NamedTuple):
-    """A history, and what else is as the attacker likes it."""
+    """A history and its surroundings, as the attacker chooses them."""
 
     acts: tuple[Act, ...] = ()
     people: int = 200
@@ -53,7 +53,7 @@ class Attack(NamedTuple):
 
 
 class Reached(NamedTuple):
-    """How far an attack got, in order of what counts."""
+    """How far an attack got, in order of importance."""
 
     level: Level
     height: float
@@ -73,12 +73,12 @@ def reputation_in(attack: Attack, auth_class: AuthClass) -> Reputation:
 
 
 def reached(attack: Attack) -> Reached:
-    """In the class of calls where it got farthest. Witnesses are a way up where points are not."""
+    """Return how far an attack got in its best class of calls. Witnesses lead upwards where points do not."""
     found = [reputation_in(attack, auth_class) for auth_class in AuthClass]
     return max(Reached(item.level, item.log_odds + (item.witnesses.seen if item.witnesses else 0)) for item in found)
 
 
-def lately(chance: Random) -> float:
+def recent_time(chance: Random) -> float:
     return NOW - chance.choice([0.1, 0.5, 1, 2, 5, 20, 80]) * DAY_SECONDS * chance.random()
 
 
@@ -86,16 +86,18 @@ def mark(chance: Random, name: str) -> Act:
     who = chance.choice([*PEOPLE, *LIARS])
     verdict = chance.choice([Verdict.SPAM, Verdict.SPAM, Verdict.SPAM, *Verdict])
     group, channel = f"group {chance.randrange(4)}", chance.choice(list(MarkChannel))
-    return Mark(CALLER, chance.choice(list(AuthClass)), who, verdict, lately(chance), channel, group, linkedid=name)
+    return Mark(
+        CALLER, chance.choice(list(AuthClass)), who, verdict, recent_time(chance), channel, group, linkedid=name
+    )
 
 
 def call(chance: Random, name: str) -> Act:
-    """A call with any outcome that one of us, another site, or whoever reports outcomes, may tell of."""
+    """Make a call with any outcome that a person, another site or an API client may report."""
     site = chance.choice(["", "", "", "berlin:", "paris:"])
     by = chance.choice([None, f"{site}{chance.choice(PEOPLE)}"])
     return make_outcome(
         f"{site}{name}",
-        lately(chance),
+        recent_time(chance),
         by=by,
         talk=chance.choice([2.0, 40.0, 90.0]) if by else 0.0,
         ring=chance.choice([0.0, 3.0, 20.0]),
@@ -111,13 +113,18 @@ def call(chance: Random, name: str) -> Act:
 
 def failure(chance: Random, name: str) -> Act:
     result = chance.choice([ChallengeResult.SILENT, ChallengeResult.WRONG, ChallengeResult.ABANDONED])
-    when, did, auth_class = lately(chance), chance.choice(DIDS), chance.choice(list(AuthClass))
+    when, did, auth_class = recent_time(chance), chance.choice(DIDS), chance.choice(list(AuthClass))
     return make_outcome(name, when, ring=0.0, action="challenge", challenge=result, did=did, auth_class=auth_class)
 
 
 def spoofed_trap_call(chance: Random, name: str) -> Act:
     return make_outcome(
-        name, lately(chance), ring=0.0, trap=True, did=chance.choice(DIDS), auth_class=chance.choice(list(AuthClass))
+        name,
+        recent_time(chance),
+        ring=0.0,
+        trap=True,
+        did=chance.choice(DIDS),
+        auth_class=chance.choice(list(AuthClass)),
     )
 
 
@@ -125,7 +132,7 @@ ACTS: tuple[Callable[[Random, str], Act], ...] = (mark, call, call, failure, spo
 
 
 def surroundings(attack: Attack, chance: Random) -> Attack:
-    """Something else than the history: the office, the network, neighbours, and sources that are not outside."""
+    """Change something besides the history: the office, the network, neighbours, or sources that are not outside."""
     reported = [Imported(f"s{n}", "spam", is_feed=False, looked_up=n % 2 == 0, is_proven=n < 2) for n in range(4)]
     change = chance.randrange(6)
     if change == 0:
@@ -143,7 +150,7 @@ def surroundings(attack: Attack, chance: Random) -> Attack:
 
 
 def mutated(attack: Attack, chance: Random, step: int) -> Attack:
-    """The attack with some acts more, some fewer, or other surroundings."""
+    """Return the attack with some acts added or removed, or with other surroundings."""
     kind = chance.randrange(10)
     if kind == 0:
         return surroundings(attack, chance)
@@ -155,7 +162,7 @@ def mutated(attack: Attack, chance: Random, step: int) -> Attack:
 
 
 def climbed(start: Attack, seed: int) -> Reached:
-    """The highest that the search finds in so many steps."""
+    """Return the best result of the search."""
     chance, best, height = Random(seed), start, reached(start)
     for step in range(STEPS):
         attack = mutated(best, chance, step)
@@ -168,11 +175,11 @@ def climbed(start: Attack, seed: int) -> Reached:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_people_alone_get_nobody_routed_or_rejected(seed: int) -> None:
+def test_people_alone_never_lead_beyond_a_challenge(seed: int) -> None:
     assert climbed(Attack(), seed).level is Level.CHALLENGE, "as far as people get, and the search gets that far"
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_the_same_search_convicts_a_number_that_a_feed_lists(seed: int) -> None:
-    """So it would find the way up if there were one."""
+def test_the_search_gets_a_number_on_a_feed_beyond_a_challenge(seed: int) -> None:
+    """So the search would find a way up if there were one."""
     assert climbed(Attack(imported=(Imported("feed", "spam"),)), seed).level > Level.CHALLENGE

@@ -1,4 +1,4 @@
-"""How a number's reputation came about, day by day."""
+"""The history of a number's reputation, day by day."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROWS = Rows(
 )
 
 
-def test_each_day_knows_what_was_said_until_then() -> None:
+def test_each_day_counts_evidence_up_to_then() -> None:
     evidence = Evidence(standing=standing_of(ROWS, AuthClass.UNKNOWN, DEFAULT))
     points = history_of(ROWS, evidence, NO_CIRCUMSTANCES, DEFAULT, NOW)
     assert [point.at for point in points] == [NOW - day * DAY for day in range(DAYS, -1, -1)]
@@ -32,12 +32,12 @@ def test_each_day_knows_what_was_said_until_then() -> None:
     assert by_day[0].log_odds > by_day[1].log_odds
 
 
-def test_a_source_counts_from_its_import_on() -> None:
+def test_a_source_counts_from_its_import() -> None:
     evidence = Evidence(imported=(Imported("ftc", "spam", imported_at=NOW - 5 * DAY),))
     points = history_of(Rows(), evidence, NO_CIRCUMSTANCES, DEFAULT, NOW)
     assert [point.log_odds for point in points[-7:]] == [0.0, 1.5, 1.5, 1.5, 1.5, 1.5, 1.5]
 
 
-def test_what_speaks_for_a_number_is_below_zero() -> None:
+def test_evidence_for_a_number_is_below_zero() -> None:
     evidence = Evidence(identity=Identity(CALLER, "Acme", 2, NOW + DAY))
     assert {point.log_odds for point in history_of(Rows(), evidence, NO_CIRCUMSTANCES, DEFAULT, NOW)} == {-1.5}

@@ -1,4 +1,4 @@
-"""Which call somebody means who asks why the last one was treated so."""
+"""Which call is meant when a person asks for an explanation of the last one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
         yield opened
 
 
-def reached(db: sqlite3.Connection, caller: str | None, at: float, endpoint: str = PHONE) -> None:
+def record_call(db: sqlite3.Connection, caller: str | None, at: float, endpoint: str = PHONE) -> None:
     record_outcome(
         db,
         OutcomeRecord(
@@ -44,50 +44,50 @@ def reached(db: sqlite3.Connection, caller: str | None, at: float, endpoint: str
     )
 
 
-def decided(db: sqlite3.Connection, at: float, **fields: object) -> DecisionRecord:
+def record_decision(db: sqlite3.Connection, at: float, **fields: object) -> DecisionRecord:
     record = make_record(f"D{at}")._replace(at=at, linkedid=f"c{at}", callee=None, **fields)  # type: ignore[arg-type]
     record_decisions(db, [record])
     return record
 
 
-def test_nobody_has_called(db: sqlite3.Connection) -> None:
+def test_no_last_call_without_calls(db: sqlite3.Connection) -> None:
     assert last_call_of(db, PHONE, NOW) is None
-    reached(db, CALLER, NOW, "PJSIP/202")
+    record_call(db, CALLER, NOW, "PJSIP/202")
     assert last_call_of(db, PHONE, NOW + 10) is None
 
 
-def test_the_call_that_rang_last_and_what_was_decided_about_it(db: sqlite3.Connection) -> None:
-    decided(db, NOW, action="warn", would_be="warn")
-    record = decided(db, NOW + 100, action="tag", would_be="tag")
-    reached(db, CALLER, NOW)
-    reached(db, CALLER, NOW + 100)
+def test_last_call_is_the_latest_with_its_decision(db: sqlite3.Connection) -> None:
+    record_decision(db, NOW, action="warn", would_be="warn")
+    record = record_decision(db, NOW + 100, action="tag", would_be="tag")
+    record_call(db, CALLER, NOW)
+    record_call(db, CALLER, NOW + 100)
     last = last_call_of(db, PHONE, NOW + 200)
     assert last is not None
     assert (last.number, last.decision) == (CALLER, record)
 
 
-def test_a_call_that_nobody_screened(db: sqlite3.Connection) -> None:
-    reached(db, OTHER, NOW)
+def test_an_unscreened_last_call_has_no_decision(db: sqlite3.Connection) -> None:
+    record_call(db, OTHER, NOW)
     last = last_call_of(db, PHONE, NOW + 10)
     assert last is not None
     assert (last.number, last.decision) == (OTHER, None)
 
 
-def test_a_call_for_me_that_was_turned_away_and_so_rang_nowhere(db: sqlite3.Connection) -> None:
-    decided(db, NOW)
-    reached(db, CALLER, NOW)
+def test_a_rejected_call_can_be_the_last_call(db: sqlite3.Connection) -> None:
+    record_decision(db, NOW)
+    record_call(db, CALLER, NOW)
     away = make_record("AWAY")._replace(at=NOW + 50, linkedid="c-away", callee="201", caller=OTHER, action="reject")
     record_decisions(db, [away, away._replace(id="B", linkedid="b", callee="202", at=NOW + 60)])
     last = last_call_of(db, PHONE, NOW + 70)
     assert last is not None
     assert last.decision == away
-    reached(db, CALLER, NOW + 80)
+    record_call(db, CALLER, NOW + 80)
     later = last_call_of(db, PHONE, NOW + 90)
     assert later is not None
     assert later.number == CALLER
 
 
-def test_what_was_turned_away_days_ago_is_not_the_last_call(db: sqlite3.Connection) -> None:
+def test_an_old_rejected_call_is_not_the_last_call(db: sqlite3.Connection) -> None:
     record_decisions(db, [make_record("AWAY")._replace(at=NOW, linkedid="c-away", callee="201")])
     assert last_call_of(db, PHONE, NOW + LAST_CALL_SECONDS - 1) is not None
     assert last_call_of(db, PHONE, NOW + LAST_CALL_SECONDS + 1) is None
@@ -101,11 +101,11 @@ def test_what_was_turned_away_days_ago_is_not_the_last_call(db: sqlite3.Connecti
         pytest.param(NOW - 1, "202", "warn", "level-warn", id="by-somebody-else"),
     ],
 )
-def test_in_a_ring_group_who_knows_the_caller_was_rung_plainly(
+def test_a_person_who_allowed_the_caller_was_rung_without_label(
     db: sqlite3.Connection, listed_at: float, person: str, action: str, rule: str
 ) -> None:
-    decided(db, NOW, action="warn", would_be="warn", rule="level-warn")
-    reached(db, CALLER, NOW)
+    record_decision(db, NOW, action="warn", would_be="warn", rule="level-warn")
+    record_call(db, CALLER, NOW)
     set_personal_entry(db, PersonalEntry(person, CALLER, ListName.ALLOW, listed_at))
     last = last_call_of(db, PHONE, NOW + 10)
     assert last is not None
@@ -113,16 +113,16 @@ def test_in_a_ring_group_who_knows_the_caller_was_rung_plainly(
     assert (last.decision.action, last.decision.rule) == (action, rule)
 
 
-def test_a_contact_rang_plainly_unless_rejected(db: sqlite3.Connection) -> None:
+def test_a_contact_rang_without_label_unless_rejected(db: sqlite3.Connection) -> None:
     add_contacts(db, "test", [Contact(CALLER)])
-    decided(db, NOW, action="tag", would_be="tag")
-    reached(db, CALLER, NOW)
+    record_decision(db, NOW, action="tag", would_be="tag")
+    record_call(db, CALLER, NOW)
     last = last_call_of(db, PHONE, NOW + 10)
     assert last is not None
     assert last.decision is not None
     assert (last.decision.action, last.decision.rule) == ("allow", "contact")
-    decided(db, NOW + 50, action="reject", would_be="reject")
-    reached(db, CALLER, NOW + 50)
+    record_decision(db, NOW + 50, action="reject", would_be="reject")
+    record_call(db, CALLER, NOW + 50)
     last = last_call_of(db, PHONE, NOW + 60)
     assert last is not None
     assert last.decision is not None

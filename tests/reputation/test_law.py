@@ -1,4 +1,4 @@
-"""The law files: what they say of known numbers at known instants, and what a wrong file is told."""
+"""The law files: their answers for known numbers and times, and the errors of a faulty file."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ MIAMI, NEW_YORK, BATON_ROUGE, SHANGHAI, PARIS = (
         pytest.param(NEW_YORK, "2026-06-11 00:30", True, id="new-york-at-nine"),
         pytest.param(BATON_ROUGE, "2026-06-14 18:00", False, id="louisiana-rests-on-sunday"),
         pytest.param(BATON_ROUGE, "2026-11-26 18:00", False, id="louisiana-rests-on-thanksgiving"),
-        pytest.param(BATON_ROUGE, "2026-11-25 18:00", True, id="and-not-the-day-before"),
+        pytest.param(BATON_ROUGE, "2026-11-25 18:00", True, id="louisiana-on-the-day-before"),
         pytest.param(PARIS, "2026-07-14 09:00", False, id="the-fourteenth-of-july"),
         pytest.param(PARIS, "2026-07-15 09:00", True, id="the-day-after"),
         pytest.param(PARIS, "2022-07-14 18:30", True, id="before-the-decree"),
@@ -65,41 +65,41 @@ MIAMI, NEW_YORK, BATON_ROUGE, SHANGHAI, PARIS = (
         pytest.param("+442071838799", "2026-06-14 11:00", True, id="sunday-in-britain-is-advice"),
     ],
 )
-def test_when_people_may_be_called(number: str, at: str, good: bool) -> None:
+def test_calling_hours_follow_the_law(number: str, at: str, good: bool) -> None:
     place = HOURS.place_of(stored_number(number), utc(at))
     assert place.zones
     assert is_good_time(place, utc(at)) is good
 
 
-def test_the_noon_rest_where_advice_is_followed() -> None:
+def test_the_noon_rest_applies_if_advice_is_followed() -> None:
     place = CallingHours(local={**LOCAL, **ADVISED}).place_of(stored_number(SHANGHAI), utc("2026-06-10 04:30"))
     assert not is_good_time(place, utc("2026-06-10 04:30"))  # 12:30
     assert next_good_time(place, utc("2026-06-10 04:30")) == utc("2026-06-10 06:00")
     assert is_good_time(place, utc("2026-06-10 03:59"))
 
 
-def test_a_holiday_is_told_from_a_bad_hour() -> None:
+def test_a_holiday_differs_from_a_bad_hour() -> None:
     day, night = utc("2026-07-14 10:00"), utc("2026-07-15 21:00")
     assert is_holiday(HOURS.place_of(stored_number(PARIS), day), day)
     assert not is_holiday(HOURS.place_of(stored_number(PARIS), night), night)
 
 
-def test_holidays_of_a_place_that_nobody_knows() -> None:
+def test_an_unknown_place_has_no_holidays() -> None:
     assert holidays_of("XX", 2026) == frozenset()
     assert datetime(2026, 12, 25, tzinfo=UTC).date().toordinal() in holidays_of("US-LA", 2026)
 
 
-def test_one_country_is_imported_without_all_the_others() -> None:
+def test_holidays_import_one_country_only() -> None:
     with run_python(ONE_COUNTRY) as process:
         assert process.communicate(timeout=60)[0].split() == ["10", "holidays.countries.germany"]
 
 
-def test_the_daemon_has_the_holidays_and_not_the_package() -> None:
+def test_the_daemon_reads_holidays_without_importing_the_package() -> None:
     with run_python(READ_APART, LOUISIANA_2026) as process:
         assert process.communicate(timeout=60)[0].split() == ["True", "True", "False"]
 
 
-def test_limits_and_consent_have_their_days() -> None:
+def test_limits_and_consent_apply_from_their_dates() -> None:
     france, us = law_of("FR"), law_of("US")
     assert france is not None
     assert us is not None
@@ -112,13 +112,13 @@ def test_limits_and_consent_have_their_days() -> None:
     assert row_for(us.hours, MIAMI, utc("2020-06-10 12:00")) == us.hours[0]
 
 
-def test_registers_and_their_ages() -> None:
+def test_registers_have_a_maximum_age() -> None:
     assert {"us-dnc", "gb-tps", "gb-ctps"} <= set(register_names())
     ages = {name: found[1].max_days for name in register_names() if (found := register_named(name))}
     assert (ages["us-dnc"], ages["gb-tps"], ages["gb-ctps"]) == (31, 28, 28)
 
 
-def test_each_row_that_binds_has_a_source_that_a_reason_can_name() -> None:
+def test_each_binding_row_has_a_source() -> None:
     for law in shipped_laws():
         for row in law.rows:
             if row.is_binding:
@@ -145,7 +145,7 @@ HOURS_ROW = '[[hours]]\narea = "FR"\nweekdays = ""\nsaturday = ""\nsunday = ""\n
         ),
     ],
 )
-def test_a_wrong_file_is_named(text: str, says: str) -> None:
+def test_a_faulty_law_file_is_named(text: str, says: str) -> None:
     with pytest.raises(LawError) as caught:
         parse_law(text.encode(), "fr.toml")
     assert str(caught.value).startswith("fr.toml: ")

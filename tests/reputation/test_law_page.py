@@ -11,8 +11,8 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "law.md"
 MARK = "<!-- from here on by python -m tests.reputation.test_law_page -->\n"
 
 
-def said(row: LawRow) -> str:
-    """What a row says, in words."""
+def clause(row: LawRow) -> str:
+    """Return a row of a law file in words."""
     if isinstance(row, HoursRow):
         days = [("weekdays", row.weekdays), ("Saturdays", row.saturday), ("Sundays", row.sunday)]
         days += [] if row.holidays is None else [("public holidays", row.holidays)]
@@ -28,14 +28,14 @@ def said(row: LawRow) -> str:
 
 
 def lines_of(law: LawFile) -> Iterator[str]:
-    """The part of the page about a country."""
+    """Yield the part of the page about a country."""
     yield f"## {law.country}\n"
     yield f"Looked through on {law.read}.\n"
     yield "| where | rule | since | binds | source |\n|---|---|---|---|---|"
     for row in law.rows:
         note = f" ({row.note})" if row.note else ""
         since = row.valid_from or ""
-        yield f"| {row.area} | {said(row)}{note} | {since} | {'yes' if row.is_binding else 'advice'} | {row.source} |"
+        yield f"| {row.area} | {clause(row)}{note} | {since} | {'yes' if row.is_binding else 'advice'} | {row.source} |"
     yield "\n| source | named in reasons as | page | read |\n|---|---|---|---|"
     for item in law.source:
         yield f"| {item.name} | {item.cite} | [{item.title}]({item.url}) | {item.read} |"
@@ -46,11 +46,11 @@ def lines_of(law: LawFile) -> Iterator[str]:
 
 
 def tables() -> str:
-    """All countries."""
+    """Return the tables of all countries."""
     return "\n".join(line for law in shipped_laws() for line in lines_of(law))
 
 
-def test_the_page_has_what_the_files_say() -> None:
+def test_the_page_equals_the_law_files() -> None:
     assert PAGE.read_text().partition(MARK)[2] == tables(), "python -m tests.reputation.test_law_page"
 
 

@@ -1,4 +1,4 @@
-"""What people say about numbers: the door, its guard rails, and that taking back leaves nothing behind."""
+"""Marks: what is refused, and that unmarking leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def store(tmp_path: Path) -> Path:
     return path
 
 
-def say(store: Path, number: str = CALLER, verdict: Verdict = Verdict.SPAM, **about: Any) -> MarkResult:
-    """201 says it on the command line, in the US."""
+def mark_number(store: Path, number: str = CALLER, verdict: Verdict = Verdict.SPAM, **about: Any) -> MarkResult:
+    """Mark a number as 201 on the command line, in the US."""
     values: dict[str, Any] = {"reporter": "201", "at": NOW, "channel": MarkChannel.CLI, "region": "US"} | about
     return write(store, mark, MarkStatement(number=number, verdict=verdict, **values))
 
 
-def take_back(store: Path, at: float = NOW + 1, number: str = CALLER) -> MarkResult:
-    return say(store, number, Verdict.RETRACTED, at=at)
+def retract(store: Path, at: float = NOW + 1, number: str = CALLER) -> MarkResult:
+    return mark_number(store, number, Verdict.RETRACTED, at=at)
 
 
 def blocked(store: Path) -> list[tuple[Tie, str | None]]:
@@ -59,7 +59,7 @@ def blocked(store: Path) -> list[tuple[Tie, str | None]]:
 
 class TestSpam:
     def test_a_mark_blocks_the_number_for_that_person_alone(self, store: Path) -> None:
-        result = say(store, "(201) 555-0123", category=" Scam ", reason="said he was the\n bank")
+        result = mark_number(store, "(201) 555-0123", category=" Scam ", reason="said he was the\n bank")
         written = Mark(
             CALLER,
             AuthClass.UNKNOWN,
@@ -75,14 +75,14 @@ class TestSpam:
         assert read(store, marks_of, CALLER) == [written]
         assert blocked(store) == [(Tie.BLOCK, "201")]
 
-    def test_a_thousand_marks_are_one(self, store: Path) -> None:
+    def test_a_thousand_marks_count_once(self, store: Path) -> None:
         for at in range(30):
-            assert say(store, at=NOW + at).status is MarkStatus.MARKED
+            assert mark_number(store, at=NOW + at).status is MarkStatus.MARKED
         assert [item.at for item in read(store, marks_of, CALLER)] == [NOW + 29]
 
-    def test_a_reporter_of_no_group_and_one_whom_nobody_knows(self, store: Path) -> None:
+    def test_a_reporter_without_a_group_marks_without_one(self, store: Path) -> None:
         for reporter in ("202", "999"):
-            result = say(store, reporter=reporter)
+            result = mark_number(store, reporter=reporter)
             assert result.mark is not None
             assert result.mark.group is None
 
@@ -101,17 +101,17 @@ class TestSpam:
         ],
     )
     @pytest.mark.parametrize("verdict", [Verdict.SPAM, Verdict.OK])
-    def test_what_cannot_be_marked(self, store: Path, number: str, refusal: str, verdict: Verdict) -> None:
-        result = say(store, number, verdict)
+    def test_an_unmarkable_number_is_refused(self, store: Path, number: str, refusal: str, verdict: Verdict) -> None:
+        result = mark_number(store, number, verdict)
         assert (result.status, result.refusal) == (MarkStatus.REFUSED, refusal)
         assert read(store, marks_between, 0.0, math.inf) == []
 
     @pytest.mark.parametrize("person", [None, "201", "202"])
-    def test_a_contact_of_anybody_is_no_spam(self, store: Path, person: str | None) -> None:
+    def test_a_contact_cannot_be_marked_as_spam(self, store: Path, person: str | None) -> None:
         write(store, add_contacts, "crm", [Contact(CALLER, "Carol", person)])
-        result = say(store)
+        result = mark_number(store)
         assert (result.status, result.refusal, result.mark) == (MarkStatus.REFUSED, MarkRefusal.CONTACT, None)
-        assert say(store, verdict=Verdict.OK).status is MarkStatus.MARKED
+        assert mark_number(store, verdict=Verdict.OK).status is MarkStatus.MARKED
 
     @pytest.mark.parametrize(
         ("level", "expires_at", "about", "status"),
@@ -125,30 +125,30 @@ class TestSpam:
             pytest.param(1, NOW + 1, {}, MarkStatus.MARKED, id="level-1"),
         ],
     )
-    def test_a_verified_business(
+    def test_a_verified_business_cannot_be_marked_as_spam(
         self, store: Path, level: int, expires_at: float, about: dict[str, Any], status: MarkStatus
     ) -> None:
         write(store, set_identity, Identity(CALLER, "First Bank", level, expires_at), NOW)
-        result = say(store, **about)
+        result = mark_number(store, **about)
         assert result.status is status
         assert result.refusal is (MarkRefusal.VERIFIED if status is MarkStatus.REFUSED else None)
 
     def test_the_21st_number_of_a_day_is_refused(self, store: Path) -> None:
         for index in range(MARKS_A_DAY):
-            assert say(store, f"+120155501{index:02}").status is MarkStatus.MARKED
-        result = say(store, OTHER)
+            assert mark_number(store, f"+120155501{index:02}").status is MarkStatus.MARKED
+        result = mark_number(store, OTHER)
         assert (result.status, result.refusal) == (MarkStatus.REFUSED, MarkRefusal.TOO_MANY)
-        assert say(store, "+12015550100", at=NOW + 5).status is MarkStatus.MARKED
-        assert take_back(store, number="+12015550101").status is MarkStatus.RETRACTED
-        assert say(store, OTHER, at=NOW + 6).status is MarkStatus.REFUSED
-        assert say(store, OTHER, reporter="202").status is MarkStatus.MARKED
-        assert say(store, OTHER, at=NOW + DAY + 2).status is MarkStatus.MARKED
+        assert mark_number(store, "+12015550100", at=NOW + 5).status is MarkStatus.MARKED
+        assert retract(store, number="+12015550101").status is MarkStatus.RETRACTED
+        assert mark_number(store, OTHER, at=NOW + 6).status is MarkStatus.REFUSED
+        assert mark_number(store, OTHER, reporter="202").status is MarkStatus.MARKED
+        assert mark_number(store, OTHER, at=NOW + DAY + 2).status is MarkStatus.MARKED
 
 
-class TestTheClass:
-    def test_the_class_is_that_of_the_last_call_or_unknown(self, store: Path) -> None:
+class TestAuthClass:
+    def test_a_mark_takes_the_class_of_the_last_call(self, store: Path) -> None:
         def class_of(reporter: str, linkedid: str | None = None) -> AuthClass:
-            result = say(store, reporter=reporter, linkedid=linkedid)
+            result = mark_number(store, reporter=reporter, linkedid=linkedid)
             assert result.mark is not None
             return result.mark.auth_class
 
@@ -166,99 +166,99 @@ class TestTheClass:
         assert class_of("202") is AuthClass.UNKNOWN
 
 
-class TestTakingBack:
+class TestUnmark:
     def test_unmark_after_mark_is_never_marked(self, store: Path) -> None:
         before = facts(store)
-        say(store)
-        assert take_back(store).status is MarkStatus.RETRACTED
+        mark_number(store)
+        assert retract(store).status is MarkStatus.RETRACTED
         assert [item.verdict for item in read(store, marks_of, CALLER)] == [Verdict.RETRACTED]
         assert facts(store) == before
         assert read(store, personal_entries, "201") == []
 
-    def test_at_the_same_instant_too(self, store: Path) -> None:
-        say(store)
-        assert take_back(store, NOW - 5).status is MarkStatus.RETRACTED
+    def test_unmark_before_the_mark_by_the_clock_retracts(self, store: Path) -> None:
+        mark_number(store)
+        assert retract(store, NOW - 5).status is MarkStatus.RETRACTED
         assert [item.verdict for item in read(store, marks_of, CALLER)] == [Verdict.RETRACTED]
 
     @pytest.mark.parametrize("number", [CALLER, "anonymous"])
-    def test_there_may_be_nothing_to_take_back(self, store: Path, number: str) -> None:
+    def test_unmark_without_a_mark_changes_nothing(self, store: Path, number: str) -> None:
         statement = MarkStatement(number=number, reporter="201", verdict=Verdict.SPAM, at=NOW, channel=MarkChannel.CLI)
         assert write(store, unmark, statement).status is MarkStatus.NOTHING
 
-    def test_what_was_said_in_every_class_goes(self, store: Path) -> None:
-        say(store)
+    def test_unmark_retracts_the_marks_of_every_class(self, store: Path) -> None:
+        mark_number(store)
         write(store, record_decisions, [make_record("d1", auth_class=AuthClass.AUTHENTICATED)])
-        say(store, at=NOW + 1)
+        mark_number(store, at=NOW + 1)
         assert len(read(store, marks_of, CALLER)) == 2
-        take_back(store, NOW + 2)
+        retract(store, NOW + 2)
         assert {item.verdict for item in read(store, marks_of, CALLER)} == {Verdict.RETRACTED}
 
-    def test_the_marks_of_others_stay(self, store: Path) -> None:
-        say(store)
-        say(store, reporter="202")
-        take_back(store)
+    def test_unmark_keeps_the_marks_of_others(self, store: Path) -> None:
+        mark_number(store)
+        mark_number(store, reporter="202")
+        retract(store)
         assert blocked(store) == [(Tie.BLOCK, "202")]
 
 
 class TestNotSpam:
-    def test_it_replaces_the_mark_unblocks_and_counts_as_a_call_back(self, store: Path) -> None:
-        said = say(store)
-        result = say(store, verdict=Verdict.OK, at=NOW + 1)
+    def test_not_spam_replaces_the_mark_and_counts_as_a_call_back(self, store: Path) -> None:
+        said = mark_number(store)
+        result = mark_number(store, verdict=Verdict.OK, at=NOW + 1)
         assert (result.status, result.before) == (MarkStatus.MARKED, said.mark)
         assert blocked(store) == []
         assert [(item.callee, item.category.value, item.at) for item in read(store, signals_of, CALLER)] == [
             ("201", "not-spam", NOW + 1)
         ]
-        take_back(store, NOW + 2)
+        retract(store, NOW + 2)
         assert read(store, signals_of, CALLER) == []
 
-    def test_it_takes_back_the_marks_of_other_classes(self, store: Path) -> None:
-        say(store)
+    def test_not_spam_retracts_the_marks_of_other_classes(self, store: Path) -> None:
+        mark_number(store)
         write(store, record_decisions, [make_record("d1", auth_class=AuthClass.AUTHENTICATED)])
-        say(store, verdict=Verdict.OK, at=NOW + 1)
+        mark_number(store, verdict=Verdict.OK, at=NOW + 1)
         assert {(item.auth_class.value, item.verdict.value) for item in read(store, marks_of, CALLER)} == {
             ("unknown", "retracted"),
             ("authenticated", "ok"),
         }
 
 
-class TestThePersonsOwnList:
+class TestPersonalList:
     def test_an_entry_that_the_person_made_outlives_the_mark(self, store: Path) -> None:
         own = PersonalEntry("201", CALLER, ListName.BLOCK, NOW - 1)
         write(store, set_personal_entry, own)
-        say(store)
-        take_back(store)
+        mark_number(store)
+        retract(store)
         assert read(store, personal_entries, "201") == [own]
 
     @pytest.mark.parametrize("verdict", [Verdict.RETRACTED, Verdict.OK])
-    def test_an_allowlist_entry_gives_way_and_comes_back(self, store: Path, verdict: Verdict) -> None:
+    def test_an_allowlist_entry_is_restored_after_the_mark(self, store: Path, verdict: Verdict) -> None:
         write(store, set_personal_entry, PersonalEntry("201", CALLER, ListName.ALLOW, NOW - 1))
-        say(store)
-        say(store, at=NOW + 1)
+        mark_number(store)
+        mark_number(store, at=NOW + 1)
         assert blocked(store) == [(Tie.BLOCK, "201")]
-        say(store, verdict=verdict, at=NOW + 2)
+        mark_number(store, verdict=verdict, at=NOW + 2)
         assert read(store, personal_entries, "201") == [PersonalEntry("201", CALLER, ListName.ALLOW, NOW + 2)]
 
-    def test_what_the_person_said_later_stays(self, store: Path) -> None:
+    def test_a_later_list_entry_of_the_person_stays(self, store: Path) -> None:
         later = PersonalEntry("201", CALLER, ListName.ALLOW, NOW + 10)
         write(store, set_personal_entry, later)
-        say(store)
+        mark_number(store)
         assert read(store, personal_entries, "201") == [later]
 
 
-class TestTheLastCaller:
+class TestLastCaller:
     def dial(self, store: Path, verdict: Verdict = Verdict.SPAM, at: float = NOW) -> MarkResult:
         return write(store, mark_last_caller, "201", verdict, at)
 
-    def test_nobody_has_called(self, store: Path) -> None:
+    def test_the_code_without_a_last_caller_is_refused(self, store: Path) -> None:
         assert self.dial(store).refusal is MarkRefusal.NOBODY_CALLED
 
-    def test_the_last_caller_had_no_number(self, store: Path) -> None:
+    def test_a_withheld_last_caller_is_refused(self, store: Path) -> None:
         write(store, record_outcome, make_outcome(caller=None, rung=("201",)), NOW)
         result = self.dial(store)
         assert (result.refusal, result.number) == (MarkRefusal.WITHHELD, None)
 
-    def test_the_code_again_within_a_minute_takes_it_back(self, store: Path) -> None:
+    def test_the_code_again_within_a_minute_retracts_the_mark(self, store: Path) -> None:
         write(store, record_outcome, make_outcome("c7", NOW - 60, by="PJSIP/201", talk=5.0), NOW)
         result = self.dial(store)
         assert result.mark is not None
@@ -267,7 +267,7 @@ class TestTheLastCaller:
         assert self.dial(store, at=NOW + UNDO_SECONDS + 1).status is MarkStatus.MARKED
         assert self.dial(store, at=NOW + 2 * UNDO_SECONDS + 2).status is MarkStatus.MARKED
 
-    def test_the_other_code_changes_the_mind(self, store: Path) -> None:
+    def test_the_ok_code_replaces_a_spam_mark(self, store: Path) -> None:
         write(store, record_outcome, make_outcome(by="201", talk=5.0), NOW)
         self.dial(store)
         result = self.dial(store, Verdict.OK, NOW + 5)
@@ -276,19 +276,19 @@ class TestTheLastCaller:
         assert blocked(store) == []
 
 
-def test_a_statement_that_is_refused_changes_no_row(store: Path) -> None:
+def test_a_refused_mark_changes_no_row(store: Path) -> None:
     def dump(db: sqlite3.Connection) -> list[str]:
         return list(db.iterdump())
 
     write(store, add_contacts, "crm", [Contact(CALLER)])
     before = read(store, dump)
-    assert say(store).status is MarkStatus.REFUSED
+    assert mark_number(store).status is MarkStatus.REFUSED
     assert read(store, dump) == before
 
 
-def test_a_mark_is_kept_whole(store: Path) -> None:
+def test_a_mark_is_stored_with_all_its_fields(store: Path) -> None:
     write(store, record_decisions, [make_record("d9", linkedid="c9", auth_class=AuthClass.AUTHENTICATED)])
-    result = say(store, category="debt", reason="x" * 300, linkedid="c9", channel=MarkChannel.WEB)
+    result = mark_number(store, category="debt", reason="x" * 300, linkedid="c9", channel=MarkChannel.WEB)
     assert result.mark is not None
     assert result.mark == read(store, marks_of, CALLER)[0]
     assert (result.mark.reason, result.mark.auth_class) == ("x" * 200, AuthClass.AUTHENTICATED)

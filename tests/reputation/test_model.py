@@ -1,4 +1,4 @@
-"""The evidence model: figures of docs/contributing/model.md and its properties, on the pure functions."""
+"""The evidence model: the figures of docs/contributing/model.md and its properties, on pure functions."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def judged(
 
 
 def many(count: int, **others: Any) -> list[Mark]:
-    """Marks of so many people, too slowly for a burst."""
+    """Make marks of many people, too slowly for a burst."""
     return [spam(str(n), NOW - 1000.0 * n, str(n), **others) for n in range(count)]
 
 
@@ -99,18 +99,18 @@ def family(reputation: Reputation, name: str) -> float:
 COUNTS = DEFAULT.counts
 
 
-def test_each_more_mark_says_less() -> None:
+def test_each_further_mark_adds_less() -> None:
     found = [family(judged(many(marks)), "marked") for marks in (1, 2, 3, 40)]
     assert found == pytest.approx([COUNTS.marked * math.log(1 + count) for count in (1, 2, 3, 40)], rel=0.01)
 
 
-def test_who_answers_and_does_not_mark_speaks_for_the_number() -> None:
+def test_unmarked_answers_speak_for_the_number() -> None:
     found = judged([spam("1")], (), [answer(str(n)) for n in range(12)])
     assert family(found, "marked") == pytest.approx(COUNTS.marked * math.log(2))
     assert family(found, "unmarked") == pytest.approx(COUNTS.unmarked * math.log(12))
 
 
-def test_a_value_halves_in_its_half_life_and_never_grows() -> None:
+def test_a_value_halves_per_half_life_and_never_grows() -> None:
     assert decayed(4.0, NOW, NOW + 30 * DAY, 30 * DAY) == 2.0
     assert decayed(4.0, NOW, NOW - DAY, 30 * DAY) == 4.0
 
@@ -123,19 +123,19 @@ def test_a_value_halves_in_its_half_life_and_never_grows() -> None:
         (CALLED_BACK, "wanted", COUNTS.wanted), (SignalCategory.SECOND_TALK, "wanted", COUNTS.wanted),
     ],
 )  # fmt: skip
-def test_what_a_call_shows(category: SignalCategory, name: str, weight: float) -> None:
+def test_each_signal_has_its_weight_and_decay(category: SignalCategory, name: str, weight: float) -> None:
     assert family(judged((), [signal("201", category)]), name) == pytest.approx(weight * math.log(2))
     later = judged((), [signal("201", category)], now=NOW + 14 * DAY)
     assert family(later, name) == pytest.approx(weight * math.log(1.5))
 
 
-def test_a_missed_call_of_somebody_who_called_back_is_none() -> None:
+def test_a_missed_call_does_not_count_after_a_call_back() -> None:
     missed = [signal("201", SignalCategory.UNANSWERED), signal("202", SignalCategory.UNANSWERED)]
     found = judged((), [*missed, signal("201", CALLED_BACK, NOW + 60)], now=NOW + 60)
     assert family(found, "missed") == pytest.approx(COUNTS.missed * math.log(2), abs=1e-3)
 
 
-def test_a_passed_challenge_speaks_for_the_number_like_a_call_back() -> None:
+def test_a_passed_challenge_counts_like_a_call_back() -> None:
     passed = [Challenged(CALLER, UNKNOWN, "", ChallengeResult.PASSED, NOW, "passed")]
     assert family(judged(challenges=passed), "wanted") == pytest.approx(COUNTS.wanted * math.log(2))
 
@@ -147,7 +147,7 @@ def test_a_one_ring_call_fades_within_days() -> None:
 
 
 @pytest.mark.parametrize(("bad", "log_odds"), [(0, None), (2, None), (3, 1.0), (4, 1.0), (5, 1.5), (900, 1.5)])
-def test_a_block_tags_at_most(bad: int, log_odds: float | None) -> None:
+def test_a_bad_block_tags_at_most(bad: int, log_odds: float | None) -> None:
     found = block_of(LISTED_BLOCK, bad, DEFAULT.block)
     assert (found.log_odds if found else None) == log_odds
 
@@ -163,7 +163,7 @@ def test_a_block_tags_at_most(bad: int, log_odds: float | None) -> None:
         (Attestation.A, Verification.FAILED, 1.5),
     ],
 )
-def test_attestation(attestation: Attestation, verification: Verification, log_odds: float) -> None:
+def test_attestation_has_its_log_odds(attestation: Attestation, verification: Verification, log_odds: float) -> None:
     found = judged(circumstances=Circumstances(UNKNOWN, attestation, verification))
     assert found.log_odds == log_odds
 
@@ -171,7 +171,7 @@ def test_attestation(attestation: Attestation, verification: Verification, log_o
 @pytest.mark.parametrize(
     ("sources", "log_odds"), [("s", 1.5), ("ss", 2.5), ("sss", 2.5), ("o", -1.5), ("so", 0.0), ("sso", 1.0)]
 )
-def test_feeds(sources: str, log_odds: float) -> None:
+def test_feeds_have_their_log_odds(sources: str, log_odds: float) -> None:
     imported = tuple(Imported(str(n), "spam" if s == "s" else "ok") for n, s in enumerate(sources))
     assert judged(imported=imported).log_odds == log_odds
 
@@ -195,7 +195,7 @@ def test_quiet_hours_go_over_midnight(hour: int, quiet: bool) -> None:
         st.integers(0, 300),
     )
 )
-def test_only_signature_and_hour_count_of_a_caller_without_evidence(call: Circumstances) -> None:
+def test_without_evidence_only_signature_and_hour_count(call: Circumstances) -> None:
     reviewed = Evidence(reviewed_at=NOW)  # says nothing either
     assert reputation_of(NO_EVIDENCE, call, DEFAULT, NOW) == reputation_of(reviewed, call, DEFAULT, NOW)
 
@@ -203,13 +203,13 @@ def test_only_signature_and_hour_count_of_a_caller_without_evidence(call: Circum
 @pytest.mark.parametrize(
     ("level", "auth", "log_odds"), [(1, UNKNOWN, 0.0), (2, UNKNOWN, -1.5), (2, SIGNED, -3.0), (2, FALSE, 0.0)]
 )
-def test_an_identity_speaks_for_the_call(level: int, auth: AuthClass, log_odds: float) -> None:
+def test_an_identity_counts_by_level_and_class(level: int, auth: AuthClass, log_odds: float) -> None:
     identity = Identity(CALLER, "Acme", level, NOW + DAY)
     found = judged(many(40, auth_class=auth), circumstances=Circumstances(auth), identity=identity)
     assert family(found, "identity") == log_odds
 
 
-def test_after_an_upheld_appeal_marks_are_doubted_for_90_days() -> None:
+def test_marks_weigh_less_for_90_days_after_an_upheld_appeal() -> None:
     doubted, again = (family(judged(many(8), upheld_at=NOW - days * DAY), "marked") for days in (89, 91))
     assert doubted == pytest.approx(COUNTS.marked * math.log(1 + 8 * DEFAULT.appeal.marks), abs=0.01)
     assert again == pytest.approx(COUNTS.marked * math.log(9), abs=0.01)
@@ -218,7 +218,7 @@ def test_after_an_upheld_appeal_marks_are_doubted_for_90_days() -> None:
 @pytest.mark.parametrize(
     ("agree", "disagree", "trust"), [(0, 0, 1.0), (100, 0, 1.0), (0, 2, 0.8333), (0, 90, 0.1), (8, 2, 1.0)]
 )
-def test_trust_is_lost_and_never_above_one(agree: int, disagree: int, trust: float) -> None:
+def test_trust_falls_with_wrong_marks_and_stays_below_one(agree: int, disagree: int, trust: float) -> None:
     assert trust_of(Settled(agree, disagree), DEFAULT.trust) == pytest.approx(trust, abs=1e-3)
 
 
@@ -237,7 +237,7 @@ def test_a_mark_weighs_by_its_reporter_and_its_channel() -> None:
     [(1.49, Level.NONE), (1.5, Level.TAG), (4.24, Level.WARN), (5.74, Level.CHALLENGE), (7.7, Level.ROUTE),
      (9.0, Level.REJECT)],
 )  # fmt: skip
-def test_thresholds(log_odds: float, level: Level) -> None:
+def test_the_thresholds_give_the_levels(log_odds: float, level: Level) -> None:
     assert level_at(log_odds, DEFAULT.levels) is level
 
 
@@ -269,7 +269,7 @@ LISTED: dict[str, Any] = {"imported": FEED, "challenges": FAILED}
         pytest.param((), SHOWN, LISTED | {"listed_neighbours": 5}, Level.ROUTE, id="no marks"),
     ],
 )
-def test_what_route_and_reject_need_besides(
+def test_route_and_reject_need_more_than_points(
     marks: list[Mark], signals: list[Signal], evidence: dict[str, Any], level: Level
 ) -> None:
     found = judged(marks, signals, **evidence)
@@ -292,11 +292,11 @@ def test_what_route_and_reject_need_besides(
         pytest.param(many(40), (), 200, Level.WARN, id="marks alone"),
     ],
 )
-def test_how_many_witnesses_it_takes(marks: list[Mark], signals: list[Signal], people: int, level: Level) -> None:
+def test_warn_and_challenge_need_witnesses(marks: list[Mark], signals: list[Signal], people: int, level: Level) -> None:
     assert judged(marks, signals, circumstances=Circumstances(people=people)).level is level
 
 
-def test_what_does_not_go_on_asks_nobody_any_more() -> None:
+def test_old_evidence_no_longer_challenges() -> None:
     office = Circumstances(people=200)
     then = judged(many(9), SHOWN[:5], circumstances=office, now=NOW + 4 * DAY)
     assert then.log_odds > DEFAULT.levels.challenge
@@ -322,7 +322,9 @@ def test_a_feed_makes_up_for_witnesses() -> None:
         pytest.param((Imported("a", "spam"),), {"listed_neighbours": 5}, Level.CHALLENGE, id="a block and a source"),
     ],
 )
-def test_what_asks_from_the_first_call(imported: tuple[Imported, ...], evidence: dict[str, Any], level: Level) -> None:
+def test_strong_sources_challenge_the_first_call(
+    imported: tuple[Imported, ...], evidence: dict[str, Any], level: Level
+) -> None:
     assert judged(imported=imported, **evidence).level is level
     called_back = judged((), [signal("201", CALLED_BACK)], imported=imported, **evidence)
     assert called_back.level is Level.NONE, "whom we call back is not asked"
@@ -338,7 +340,7 @@ def trap_calls(count: int, verified: bool) -> list[TrapCall]:
     ("count", "verified", "level"),
     [(1, False, Level.TAG), (2, False, Level.CHALLENGE), (1, True, Level.CHALLENGE), (2, True, Level.CHALLENGE)],
 )
-def test_trap_calls_ask(count: int, verified: bool, level: Level) -> None:
+def test_trap_calls_lead_to_a_challenge(count: int, verified: bool, level: Level) -> None:
     assert judged(traps=trap_calls(count, verified)).level is level
     assert judged(traps=trap_calls(count, verified), now=NOW + 91 * DAY).level is Level.NONE
 
@@ -346,11 +348,11 @@ def test_trap_calls_ask(count: int, verified: bool, level: Level) -> None:
 @pytest.mark.parametrize(
     ("count", "verified", "level"), [(2, False, Level.CHALLENGE), (1, True, Level.CHALLENGE), (2, True, Level.REJECT)]
 )
-def test_only_signed_trap_calls_convict(count: int, verified: bool, level: Level) -> None:
+def test_only_signed_trap_calls_lead_beyond_a_challenge(count: int, verified: bool, level: Level) -> None:
     assert judged(MARKED, SHOWN, challenges=FAILED, traps=trap_calls(count, verified)).level is level
 
 
-def test_missed_calls_alone_label_for_days_and_never_ask() -> None:
+def test_missed_calls_alone_warn_for_days_and_never_challenge() -> None:
     """However many an outsider makes in a night."""
     missed = [signal(str(n), SignalCategory.UNANSWERED, NOW - 3600.0 * (n // 6)) for n in range(72)]
     office = Circumstances(people=200)
@@ -360,7 +362,7 @@ def test_missed_calls_alone_label_for_days_and_never_ask() -> None:
     assert judged(many(1), missed).level >= Level.WARN
 
 
-def test_marks_of_too_few_who_answered_label_nobody() -> None:
+def test_marks_by_a_small_share_of_answerers_label_no_caller() -> None:
     missed = [signal(str(n), SignalCategory.UNANSWERED, NOW - 3600.0 * n) for n in range(100, 130)]
     office = Circumstances(people=200)
     answered = [answer(str(n)) for n in range(40)]
@@ -377,7 +379,7 @@ def test_one_ring_calls_alone_warn_at_most() -> None:
 
 
 @pytest.mark.parametrize(("category", "counted"), [(ONE_RING, 5), (SignalCategory.UNANSWERED, 6)])
-def test_of_an_hour_so_many_count(category: SignalCategory, counted: int) -> None:
+def test_witnesses_of_one_hour_are_capped(category: SignalCategory, counted: int) -> None:
     hour = NOW - NOW % 3600.0
     crowd = [signal(str(200 + n), category, hour) for n in range(20)]
     found = judged((), crowd, now=hour)
@@ -398,7 +400,7 @@ def test_a_pass_clears_one_ring_calls_from_before() -> None:
     assert counted(judged((), rings, challenges=PASSED)) == {"one-ring": 1}
 
 
-def test_a_tag_comes_from_outside() -> None:
+def test_a_tag_needs_outside_evidence() -> None:
     assert judged(many(1)).level is Level.NONE
     assert judged(imported=FEED).level is Level.TAG
     assert judged(imported=BY_HAND).level is Level.TAG
@@ -433,7 +435,7 @@ def ledger_of(history: Sequence[object]) -> MemoryStore:
 
 
 @given(histories, st.randoms(use_true_random=False), classes)
-def test_any_order_and_twice_gives_the_same_reputation(history: list[object], random: object, auth: AuthClass) -> None:
+def test_order_and_repetition_do_not_change_reputation(history: list[object], random: object, auth: AuthClass) -> None:
     again = [*history, *history]
     random.shuffle(again)  # type: ignore[attr-defined]
     one, other = (ledger_of(h).evidence(CALLER, auth, NOW) for h in (history, again))
@@ -444,8 +446,8 @@ def test_any_order_and_twice_gives_the_same_reputation(history: list[object], ra
 
 @given(histories, classes, st.integers(0, 400))
 @example([spam("201", NOW), make_outcome("1", NOW, by="202", talk=3.0)], AuthClass.UNKNOWN, 0)
-def test_a_standing_read_later_is_the_fold_of_the_rows_then(history: list[object], auth: AuthClass, days: int) -> None:
-    """O(1) is exact: the decayed sums are the sums of the decayed rows."""
+def test_a_decayed_standing_equals_the_sum_of_decayed_rows(history: list[object], auth: AuthClass, days: int) -> None:
+    """The constant-time fold is exact."""
     standing = ledger_of(history).standing(CALLER, auth)
     assume(standing is not None)
     assert standing is not None
@@ -458,7 +460,7 @@ def test_a_standing_read_later_is_the_fold_of_the_rows_then(history: list[object
 
 
 @given(people, st.lists(times, min_size=1, max_size=1000))
-def test_one_reporter_marking_a_thousand_times_is_one(who: str, at: list[float]) -> None:
+def test_a_thousand_marks_of_one_reporter_count_once(who: str, at: list[float]) -> None:
     many, once = ledger_of([spam(who, item) for item in at]), ledger_of([spam(who, max(at))])
     assert many.standing(CALLER, UNKNOWN) == once.standing(CALLER, UNKNOWN)
 
@@ -472,7 +474,7 @@ def test_unmark_after_mark_is_never_marked(history: list[object], who: str, at: 
 
 
 @given(st.lists(marks, max_size=60), classes)
-def test_marks_alone_never_challenge(said: list[Mark], auth: AuthClass) -> None:
+def test_marks_alone_never_lead_to_a_challenge(said: list[Mark], auth: AuthClass) -> None:
     assert judged(said, circumstances=Circumstances(auth)).level <= Level.WARN
 
 
@@ -481,7 +483,7 @@ def test_marks_alone_never_challenge(said: list[Mark], auth: AuthClass) -> None:
     st.lists(st.tuples(people, st.sampled_from([HUNG_UP, ONE_RING, SignalCategory.UNANSWERED]))),
 )
 def test_one_witness_moves_one_family(markers: list[str], shown: list[tuple[str, SignalCategory]]) -> None:
-    """Whatever the same people do besides marking: no family but marks is moved by them."""
+    """Other acts of people who marked the number move no family."""
     said = [spam(who) for who in markers]
     theirs = [signal(who, category) for who, category in shown if who in markers]
     assert judged(said, theirs) == judged(said)
@@ -495,8 +497,8 @@ def test_spoofed_calls_never_change_the_owners_reputation(history: list[object])
 
 
 @given(histories, people)
-def test_one_more_mark_never_lowers(history: list[object], who: str) -> None:
-    """Outside a burst alarm, and of a newcomer: who has hung up before moves from one family to the other."""
+def test_one_more_mark_never_lowers_log_odds(history: list[object], who: str) -> None:
+    """Outside a burst, and for a new reporter: one who hung up before moves from one family to the other."""
     calm = [
         item for item in history if getattr(item, "reporter", None) != who and getattr(item, "answered_by", "") != who
     ]
@@ -507,10 +509,8 @@ def test_one_more_mark_never_lowers(history: list[object], who: str) -> None:
 
 
 @given(histories, people, classes)
-def test_a_hang_up_never_lowers_what_the_same_call_says_without_one(
-    history: list[object], who: str, auth: AuthClass
-) -> None:
-    """It says less against the number than a call that was not answered: who hangs up has answered, without a mark."""
+def test_a_hang_up_never_counts_less_than_a_talk(history: list[object], who: str, auth: AuthClass) -> None:
+    """But less than an unanswered call: a hang-up is an answer without a mark."""
     others = [item for item in history if who not in (getattr(item, "reporter", ""), getattr(item, "answered_by", ""))]
     log_odds = []
     for talk in (20.0, 3.0):
@@ -521,7 +521,7 @@ def test_a_hang_up_never_lowers_what_the_same_call_says_without_one(
 
 
 @given(histories, people)
-def test_one_more_call_back_never_raises(history: list[object], who: str) -> None:
+def test_one_more_call_back_never_raises_log_odds(history: list[object], who: str) -> None:
     rows = ledger_of(history).rows(CALLER)
     before, after = (
         judged(rows.marks, signals, rows.answered)
@@ -557,23 +557,23 @@ def test_evidence_from_before_the_present_owner_weighs_a_quarter() -> None:
     assert [standing_of(Rows(item), UNKNOWN, DEFAULT, epoch_at=NOW - 60).marks for item in (old, new)] == [0.25, 1.0]  # type: ignore[union-attr]
 
 
-def test_a_witness_of_two_epochs_speaks_once() -> None:
+def test_a_witness_of_two_epochs_counts_once() -> None:
     marks = [spam("1", at=NOW - DAY), spam("1", at=NOW, epoch=1)]
     standing = standing_of(Rows(marks), UNKNOWN, DEFAULT, epoch_at=NOW - 60)
     assert standing == Standing(at=NOW, marks=1.0, reporters=1, groups=1, witnessed=(NOW,), adverse=(NOW,))
 
 
 @pytest.mark.parametrize(("auth", "counts"), [(UNKNOWN, True), (SIGNED, True), (FALSE, False)])
-def test_call_backs_reach_the_owner(auth: AuthClass, counts: bool) -> None:
+def test_call_backs_count_for_the_owner(auth: AuthClass, counts: bool) -> None:
     found = judged((), [signal("201", CALLED_BACK)], circumstances=Circumstances(auth))
     assert (found.log_odds < 0) is counts
 
 
-def test_nothing_known_is_nothing_held_against() -> None:
+def test_no_evidence_gives_an_empty_reputation() -> None:
     assert reputation_of(NO_EVIDENCE, NO_CIRCUMSTANCES, DEFAULT, NOW) == Reputation()
 
 
-def test_the_vector_is_read_back_as_it_was_written() -> None:
+def test_the_evidence_vector_round_trips() -> None:
     reputation = judged(MARKED, SHOWN)
     families = families_of(vector_of(reputation))
     assert [(f.name, f.counts) for f in families] == [(f.name, f.counts) for f in reputation.families]
@@ -591,6 +591,6 @@ def test_the_vector_is_read_back_as_it_was_written() -> None:
         (Weights(quiet=QuietWeights(time_zone="Mars/Base")), "quiet.time_zone"),
     ],
 )
-def test_weights_that_do_not_go_together(weights: Weights, key: str) -> None:
+def test_inconsistent_weights_are_reported(weights: Weights, key: str) -> None:
     assert [found for found, _ in problems(weights)] == [key]
     assert problems(DEFAULT) == []

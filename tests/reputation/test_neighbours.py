@@ -1,4 +1,4 @@
-"""Who of a block may be bad is kept, and is at every point what looking at all of the block would find."""
+"""The kept suspects of a block always equal a scan of the whole block."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from tests.reputation.store_builders import CALLER, DAY, NOW, make_outcome
 UNKNOWN = AuthClass.UNKNOWN
 
 
-def take(ledger: MemoryStore, one: OutcomeRecord | Mark) -> None:
+def apply_item(ledger: MemoryStore, one: OutcomeRecord | Mark) -> None:
     ledger.add_mark(one) if isinstance(one, Mark) else ledger.learn(one)
 
 
 def bad_in_block(ledger: MemoryStore, number: str, auth_class: AuthClass, now: float, weights: Weights) -> int:
-    """All of the block, each looked at."""
+    """Count the bad neighbours by a scan of the whole block."""
     neighbours = [
         number_ for number_ in ledger.numbers() if block_of(number_) == block_of(number) and number_ != number
     ]
@@ -32,13 +32,13 @@ def bad_in_block(ledger: MemoryStore, number: str, auth_class: AuthClass, now: f
 
 
 @given(histories, st.lists(st.tuples(st.sampled_from(NUMBERS), classes), max_size=14), st.sampled_from([0.0, 40 * DAY]))
-def test_what_is_kept_is_what_a_look_at_all_of_the_block_finds(
+def test_bad_neighbours_equal_a_scan_of_the_block(
     history: Sequence[OutcomeRecord | Mark], asked: Sequence[tuple[str, AuthClass]], later: float
 ) -> None:
-    """However often somebody asks meanwhile, and in which class."""
+    """However often and in which class they are queried meanwhile."""
     ledger = MemoryStore(KEEN)
     for index, one in enumerate(history):
-        take(ledger, one)
+        apply_item(ledger, one)
         for number, auth_class in [asked[index]] if index < len(asked) else []:
             for now in (NOW + HOUR, LATER + later):
                 found = ledger.evidence(number, auth_class, now).bad_neighbours
@@ -50,17 +50,17 @@ def test_what_is_kept_is_what_a_look_at_all_of_the_block_finds(
 
 
 @given(histories, classes)
-def test_who_is_left_out_is_bad_at_no_time(history: Sequence[OutcomeRecord | Mark], auth_class: AuthClass) -> None:
+def test_a_number_left_out_is_never_bad(history: Sequence[OutcomeRecord | Mark], auth_class: AuthClass) -> None:
     ledger = MemoryStore(KEEN)
     for item in history:
-        take(ledger, item)
+        apply_item(ledger, item)
     for number in ledger.numbers():
         standing = ledger.standing(number, auth_class)
         if standing is not None and not may_be_bad(standing, KEEN):
             assert not any(is_bad(standing, KEEN, standing.at + days * DAY) for days in (0, 1, 10, 59))
 
 
-def test_only_who_moved_is_looked_at_again() -> None:
+def test_only_changed_numbers_are_checked_again() -> None:
     looked_at: list[str] = []
 
     def may_be_bad(number: str, _auth_class: AuthClass) -> bool:
@@ -79,7 +79,7 @@ def test_only_who_moved_is_looked_at_again() -> None:
     assert looked_at == [f"{block}002"]
 
 
-def test_a_mark_taken_back_clears_a_suspect() -> None:
+def test_a_retracted_mark_clears_a_suspect() -> None:
     ledger = MemoryStore(KEEN)
     spam = [Mark(number, UNKNOWN, "201", Verdict.SPAM, NOW, MarkChannel.EXTENSION) for number in NUMBERS[:2]]
     for mark in spam:
@@ -89,8 +89,8 @@ def test_a_mark_taken_back_clears_a_suspect() -> None:
     assert ledger.evidence(NUMBERS[2], UNKNOWN, NOW + 1).bad_neighbours == 1
 
 
-def test_a_one_ring_call_that_becomes_known_after_the_call_back() -> None:
-    """The call-back does not count then, in no class; and who had asked before is answered anew."""
+def test_a_late_one_ring_call_cancels_the_call_back() -> None:
+    """In every class, and also for numbers that were queried before."""
     ledger = MemoryStore(KEEN)
     ledger.learn(make_outcome("c1", NOW + 60, talk=90.0, by="201", direction=Direction.OUTBOUND))
     before = [ledger.standing(CALLER, auth_class) for auth_class in AuthClass]

@@ -66,7 +66,7 @@ def test_a_network_of_the_file_is_suspected(tmp_path: Path, file: Path) -> None:
     assert found.network == Network("US", "Verizon Wireless")
 
 
-def test_numbers_are_graded_without_a_file_that_is_wrong(
+def test_a_faulty_network_file_does_not_stop_grading(
     tmp_path: Path, file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with open_store(tmp_path / "store.db"):

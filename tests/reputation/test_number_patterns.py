@@ -1,4 +1,4 @@
-"""The patterns say what phonenumbers says, of numbers at the edges of all plans and of any others."""
+"""The patterns agree with phonenumbers, for numbers at the edges of all plans and for random ones."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def number_with(code: int, national: str) -> PhoneNumber:
 
 
 def edges_of(code: int) -> Iterator[str]:
-    """Each example of each use with one digit changed; each start of three digits, in a length chosen by chance."""
+    """Yield each example with one digit changed, and each start of three digits in a random length."""
     chance = random.Random(code)
     for plan in plans_of(code):
         for example in examples_of(plan):
@@ -69,7 +69,7 @@ def test_a_number_is_allocated_where_phonenumbers_finds_it_valid(code: int) -> N
 
 
 def dialled_in(region: str) -> Iterator[str]:
-    """Numbers of the region and others, with all that may stand before them, and what only looks so."""
+    """Yield numbers of the region and others, with all prefixes, and texts that only resemble numbers."""
     chance = random.Random(region)
     plan = PhoneMetadata.metadata_for_region(region)
     assert plan is not None
@@ -85,7 +85,7 @@ def dialled_in(region: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("region", supported_regions())
-def test_digits_are_read_as_phonenumbers_parses_them(region: str) -> None:
+def test_dialled_digits_are_parsed_as_phonenumbers_does(region: str) -> None:
     told = {digits: found for digits in dialled_in(region) if (found := national_of(digits, region))}
     assert {digits: parsed(digits, region) for digits in told} == told
     assert len(told) > 25 or region in LEFT_TO_PHONENUMBERS
@@ -100,7 +100,7 @@ def parsed(text: str, region: str | None) -> tuple[str, str] | None:
 
 
 @given(st.sampled_from(CODES), st.from_regex(r"[0-9]{3,13}", fullmatch=True))
-def test_a_settled_number_reads_back_as_itself(code: int, national: str) -> None:
+def test_a_settled_number_parses_back_to_itself(code: int, national: str) -> None:
     text = f"+{code}{national}"
     if found := settled(text):
         assert parsed(text, None) == found
@@ -108,7 +108,7 @@ def test_a_settled_number_reads_back_as_itself(code: int, national: str) -> None
 
 
 @given(st.text("+0123456789 ()-.", max_size=26) | st.text(max_size=20), st.sampled_from(("US", "GB", "DE", "cn", "")))
-def test_a_number_in_a_list_is_read_as_a_caller_is(text: str, region: str) -> None:
+def test_a_number_in_a_list_is_parsed_like_a_caller(text: str, region: str) -> None:
     assert "/" in text or number_of(text, region) == caller_of(text, region).key
 
 
@@ -122,6 +122,6 @@ def test_a_number_in_a_list_is_read_as_a_caller_is(text: str, region: str) -> No
         pytest.param("2017421834", "ZZ", id="no-region"),
     ],
 )
-def test_what_is_not_sure_is_left_to_phonenumbers(digits: str, region: str) -> None:
+def test_ambiguous_digits_are_left_to_phonenumbers(digits: str, region: str) -> None:
     found = national_of(digits, region)
     assert found is None or found == parsed(digits, region)

@@ -1,4 +1,4 @@
-"""Numbers that were seen, on the disk."""
+"""A set of numbers on disk."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def test_each_number_is_new_once() -> None:
         assert another.add("+12015550123")
 
 
-def test_many_numbers_need_no_memory_of_python() -> None:
+def test_many_numbers_use_little_python_memory() -> None:
     with NumberSet() as seen:
         tracemalloc.start()
         try:

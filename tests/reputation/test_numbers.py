@@ -1,4 +1,4 @@
-"""What callers are called: national forms of many countries, what SIP lets through, and any text at all."""
+"""Parsing of callers: national forms of many countries, what SIP allows, and any text."""
 
 from __future__ import annotations
 
@@ -251,7 +251,7 @@ def test_a_service_number_has_one_key_however_it_is_written(raw: str, region: st
 
 
 @pytest.mark.parametrize(("raw", "region", "e164"), NUMBERS)
-def test_a_number_has_one_name_however_it_is_written(raw: str, region: str, e164: str) -> None:
+def test_a_number_has_one_key_however_it_is_written(raw: str, region: str, e164: str) -> None:
     caller = caller_of(raw, region, "allowed_not_screened")
     assert (caller.key, caller.kind) == (e164, CallerKind.NUMBER)
     assert number_of(raw, region) == e164
@@ -261,14 +261,14 @@ def test_a_number_has_one_name_however_it_is_written(raw: str, region: str, e164
 
 
 @pytest.mark.parametrize(("raw", "region", "kind"), OTHERS)
-def test_what_is_no_number_is_told_apart(raw: str, region: str, kind: CallerKind) -> None:
+def test_a_caller_without_a_number_has_its_kind(raw: str, region: str, kind: CallerKind) -> None:
     caller = caller_of(raw, region)
     assert (caller.key, caller.kind) == (None, kind)
 
 
 @pytest.mark.parametrize("presentation", ["prohib", "prohib_not_screened", "prohib_passed_screen", " PROHIB "])
 @pytest.mark.parametrize("raw", [LONDON, "112", "201", ""])
-def test_a_caller_who_asked_not_to_be_shown_leaves_no_text(raw: str, presentation: str) -> None:
+def test_a_withheld_caller_leaves_no_text(raw: str, presentation: str) -> None:
     caller = caller_of(raw, "GB", presentation, "Bob")
     assert (caller.key, caller.raw, caller.kind) == (None, "", CallerKind.WITHHELD)
 
@@ -287,11 +287,11 @@ def test_an_unavailable_number_is_withheld() -> None:
         pytest.param("201", "anonymous", CallerKind.INTERNAL, id="nor-an-extension"),
     ],
 )
-def test_the_name_only_explains_an_invalid_number(raw: str, name: str, kind: CallerKind) -> None:
+def test_the_name_only_explains_a_missing_number(raw: str, name: str, kind: CallerKind) -> None:
     assert caller_of(raw, "GB", "allowed", name).kind is kind
 
 
-def test_raw_keeps_what_can_be_printed_safely() -> None:
+def test_raw_keeps_only_printable_characters() -> None:
     assert caller_of("1\u202e2\x1b[31m\n\ud800" + "x" * 300, "US").raw == "12[31m" + "x" * 58
 
 
@@ -333,7 +333,7 @@ def test_lists_and_imports_read_numbers_the_same_way(text: str, region: str, e16
         pytest.param("", "US", False, id="nothing"),
     ],
 )
-def test_emergency_numbers_are_the_regions_own(text: str, region: str, expected: bool) -> None:
+def test_emergency_numbers_depend_on_the_region(text: str, region: str, expected: bool) -> None:
     assert is_emergency(text, region) is expected
 
 
@@ -385,7 +385,7 @@ def test_logs_never_hold_a_whole_number(text: str | None, shown: str) -> None:
     assert masked(text) == shown
 
 
-def test_regions_are_the_ones_with_a_numbering_plan() -> None:
+def test_regions_are_those_with_a_numbering_plan() -> None:
     assert {"US", "GB", "DE", "CN"} <= set(supported_regions())
     assert list(supported_regions()) == sorted(supported_regions())
     assert is_possible_region("GB")
@@ -439,7 +439,7 @@ TEXTS = st.one_of(
 
 
 @given(TEXTS, st.sampled_from(REGIONS), st.sampled_from(["", "allowed", "prohib", "unavailable"]), TEXTS)
-def test_any_text_gives_a_caller_that_holds_to_the_law(raw: str, region: str, presentation: str, name: str) -> None:
+def test_any_text_gives_a_consistent_caller(raw: str, region: str, presentation: str, name: str) -> None:
     caller = caller_of(raw, region, presentation, name)
     assert (caller.key is not None) == (caller.kind in (CallerKind.NUMBER, CallerKind.SERVICE))
     assert len(caller.raw) <= 64
@@ -456,7 +456,7 @@ def test_any_text_gives_a_caller_that_holds_to_the_law(raw: str, region: str, pr
 
 
 @given(TEXTS, st.sampled_from(REGIONS))
-def test_any_text_is_safe_to_ask_about(text: str, region: str) -> None:
+def test_any_text_is_accepted_by_the_number_functions(text: str, region: str) -> None:
     number_of(text, region)
     is_emergency(text, region)
     is_valid(text)
@@ -468,7 +468,7 @@ def test_any_text_is_safe_to_ask_about(text: str, region: str) -> None:
 
 @st.composite
 def plausible_numbers(draw: st.DrawFn) -> str:
-    """Numbers as long as those of their country: of any digits few would be numbers at all."""
+    """Numbers as long as those of their country. Of random digits, few would be numbers."""
     region = draw(st.sampled_from(supported_regions()))
     metadata = phonenumbers.PhoneMetadata.metadata_for_region(region)
     assert metadata
@@ -479,7 +479,7 @@ def plausible_numbers(draw: st.DrawFn) -> str:
 
 
 @given(plausible_numbers())
-def test_the_fast_path_agrees_with_the_library(text: str) -> None:
+def test_the_fast_path_agrees_with_phonenumbers(text: str) -> None:
     caller = caller_of(text, "US")
     assume(caller.key == text and caller.kind is CallerKind.NUMBER)
     assert number_of(text, "GB") == text
@@ -502,9 +502,9 @@ def test_the_fast_path_agrees_with_the_library(text: str) -> None:
         pytest.param("201", (), id="no-number"),
     ],
 )
-def test_time_zones_of_a_number(number: str, zones: tuple[str, ...]) -> None:
+def test_a_number_has_its_time_zones(number: str, zones: tuple[str, ...]) -> None:
     assert time_zones_of(number) == zones
 
 
-def test_a_mobile_number_may_be_in_all_zones_of_its_country() -> None:
+def test_a_mobile_number_can_be_in_all_zones_of_its_country() -> None:
     assert len(time_zones_of("+79161234567")) > 8

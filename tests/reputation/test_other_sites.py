@@ -1,4 +1,4 @@
-"""Rows of other sites: one witness a site, whatever it sends; and taking a site out and back."""
+"""Rows of other sites: each site is one witness, whatever it sends, and can be ignored and resumed."""
 
 from __future__ import annotations
 
@@ -84,14 +84,14 @@ SITES = ["berlin", "paris", "rome"]
         ("berlin:paris:201", "berlin"),
     ],
 )
-def test_whose_a_name_is(name: str, site: str) -> None:
+def test_a_name_shows_its_site(name: str, site: str) -> None:
     assert site_of(name) == site
     with closing(sqlite3.connect(":memory:")) as db:
         assert db.execute(f"SELECT {is_ours('name')} FROM (SELECT ? AS name)", (name,)).fetchone() == (site == "",)
 
 
 @given(st.text("ab:/-A9", max_size=12))
-def test_sql_and_python_agree(name: str) -> None:
+def test_sql_and_python_agree_on_the_site_of_a_name(name: str) -> None:
     with closing(sqlite3.connect(":memory:")) as db:
         assert db.execute(f"SELECT {is_ours('name')} FROM (SELECT ? AS name)", (name,)).fetchone() == (
             site_of(name) == "",
@@ -100,7 +100,7 @@ def test_sql_and_python_agree(name: str) -> None:
     assert name_at_site(of_site("berlin", own_name(name))) == own_name(name)
 
 
-def test_a_name_goes_to_its_site_and_back() -> None:
+def test_a_name_round_trips_with_its_site() -> None:
     assert name_at_site(of_site("berlin", "PJSIP/201")) == "PJSIP/201"
     assert of_site("berlin", "") == ""
     assert (own_name("sales:uk"), own_name("IAX2/host:4569")) == (":sales:uk", "IAX2/host:4569")
@@ -108,7 +108,7 @@ def test_a_name_goes_to_its_site_and_back() -> None:
         of_site("Berlin", "201")
 
 
-def test_a_queue_of_ours_with_a_colon_stays_ours() -> None:
+def test_an_own_queue_with_a_colon_belongs_to_no_other_site() -> None:
     assert site_of(make_outcome("q", NOW, did=None, queue="sales:uk").witness or "") == ""
 
 
@@ -145,35 +145,38 @@ def lies(draw: st.DrawFn, site: str, most: int = 40) -> Rows:
     }
     said = [Answered(CALLER, UNKNOWN, name, at) for name, at in dict(answered).items()]
     return Rows(
-        list(marked.values()), list(shown.values()), said, [asked_by(site, n, *item) for n, item in enumerate(asked)]
+        list(marked.values()),
+        list(shown.values()),
+        said,
+        [challenge_of_site(site, n, *item) for n, item in enumerate(asked)],
     )
 
 
-def asked_by(site: str, n: int, result: ChallengeResult, at: float) -> Challenged:
-    """A challenge that the site says it made."""
+def challenge_of_site(site: str, n: int, result: ChallengeResult, at: float) -> Challenged:
+    """Make a challenge that another site claims."""
     return Challenged(CALLER, UNKNOWN, of_site(site, DID), result, at, of_site(site, f"c{n}"))
 
 
-def everything(site: str, people: int, at: float = NOW) -> Rows:
-    """All that a site can do against a number: every second of its people marks, the others hang up, and it fails."""
+def site_evidence(site: str, people: int, at: float = NOW) -> Rows:
+    """All evidence of a site: every second person marks, the others hang up, and the number fails challenges."""
     names = [of_site(site, f"{200 + n}") for n in range(people)]
     return Rows(
         [mark(item, at - 2 * HOUR * n) for n, item in enumerate(names[::2])],
         [Signal(CALLER, UNKNOWN, name, SignalCategory.HUNG_UP_ON, at, f"{name}h") for name in names[1::2]],
         (),
-        [asked_by(site, n, ChallengeResult.SILENT, at - DAY_SECONDS * n) for n in (0, 1)],
+        [challenge_of_site(site, n, ChallengeResult.SILENT, at - DAY_SECONDS * n) for n in (0, 1)],
     )
 
 
-def ours(k: int) -> Rows:
-    """So many of our own people: half of them mark, the others hang up; and where anybody does, it fails challenges."""
+def own_evidence(k: int) -> Rows:
+    """Evidence of k own people: half of them mark, the others hang up, and the number fails challenges."""
     marks = [mark(f"{200 + n}", NOW - 2 * HOUR * n) for n in range(k // 2)]
     signals = [Signal(CALLER, UNKNOWN, f"{200 + n}", SignalCategory.HUNG_UP_ON, NOW, f"h{n}") for n in range(k // 2, k)]
     failed = [Challenged(CALLER, UNKNOWN, DID, ChallengeResult.SILENT, NOW - DAY_SECONDS * n, f"c{n}") for n in (0, 1)]
     return Rows(marks, signals, (), failed if k else ())  # fmt: skip
 
 
-def together(*parts: Rows) -> Rows:
+def combine(*parts: Rows) -> Rows:
     return Rows(
         [mark for part in parts for mark in part.marks],
         [signal for part in parts for signal in part.signals],
@@ -188,59 +191,62 @@ def reputation(rows: Rows, people: int = 200, weights: Weights = DEFAULT, **evid
 
 
 @given(lies("berlin"), st.integers(0, 2000))
-def test_a_site_alone_leads_nowhere(rows: Rows, people: int) -> None:
-    """Not even to a tag, which comes from sources; however small the office."""
+def test_one_site_alone_leads_to_no_level(rows: Rows, people: int) -> None:
+    """Not even to a tag, which needs sources, and however small the office is."""
     assert reputation(rows, people).level is Level.NONE
     assert not is_bad(standing_of(rows, UNKNOWN, DEFAULT), DEFAULT, NOW), "nor does it make a neighbour bad"
 
 
 @pytest.mark.parametrize("people", [1, 5, 50, 500])
 @pytest.mark.parametrize("office", [3, 20, 80, 200, 1000])
-def test_a_site_of_invented_people_alone(people: int, office: int) -> None:
-    assert reputation(everything("berlin", people), office).level is Level.NONE
+def test_one_site_of_invented_people_leads_to_no_level(people: int, office: int) -> None:
+    assert reputation(site_evidence("berlin", people), office).level is Level.NONE
 
 
 @pytest.mark.parametrize(("sites", "office", "level"), [
     (1, 20, Level.NONE), (2, 20, Level.WARN), (3, 20, Level.WARN), (4, 200, Level.NONE), (5, 200, Level.WARN),
     (40, 20, Level.WARN), (40, 200, Level.WARN),
 ])  # fmt: skip
-def test_several_lying_sites_warn_as_so_many_people_do(sites: int, office: int, level: Level) -> None:
-    """And lead no further: as they mark, they say one thing."""
-    assert reputation(together(*[everything(f"s{n}", 500) for n in range(sites)]), office).level is level
+def test_several_lying_sites_warn_at_most(sites: int, office: int, level: Level) -> None:
+    """Because marks are one family."""
+    assert reputation(combine(*[site_evidence(f"s{n}", 500) for n in range(sites)]), office).level is level
 
 
 @given(st.lists(st.integers(0, 7), min_size=1, max_size=20).flatmap(
     lambda sites: st.tuples(*[lies(f"s{site}", 6) for site in sorted(set(sites))])
 ))  # fmt: skip
-def test_any_lying_sites_convict_nobody(parts: tuple[Rows, ...]) -> None:
-    level = reputation(together(*parts), 20).level
+def test_lying_sites_never_lead_beyond_a_challenge(parts: tuple[Rows, ...]) -> None:
+    level = reputation(combine(*parts), 20).level
     assert level <= Level.CHALLENGE
     assert len(parts) >= 2 or level is Level.NONE
 
 
 @given(st.integers(0, 40), lies("berlin"), st.sampled_from([5, 20, 80, 200]), st.booleans())
-def test_a_lying_site_helps_no_more_than_two_more_of_us(k: int, rows: Rows, office: int, listed: bool) -> None:
-    """Of which only one counts as a witness."""
+def test_a_lying_site_counts_no_more_than_two_people(k: int, rows: Rows, office: int, listed: bool) -> None:
+    """And as one witness."""
     feeds = (Imported("a", "spam"),) if listed else ()
-    with_site = reputation(together(ours(k), rows), office, imported=feeds)
-    with_two = reputation(ours(k + 2), office, imported=feeds)
+    with_site = reputation(combine(own_evidence(k), rows), office, imported=feeds)
+    with_two = reputation(own_evidence(k + 2), office, imported=feeds)
     assert with_site.level <= with_two.level
     seen = 0 if with_site.witnesses is None else with_site.witnesses.seen
     assert seen <= min(k + 1, 16)
 
 
 @given(st.integers(0, 12), lies("berlin"))
-def test_a_site_convicts_nobody_that_was_not_asked_here(k: int, rows: Rows) -> None:
-    """Though a feed lists it: a challenge that it claims is not ours."""
-    unasked = ours(k)._replace(challenges=())
+def test_a_site_alone_never_rejects_a_caller_not_challenged_here(k: int, rows: Rows) -> None:
+    """Even if a feed lists the caller: a challenge that the site claims does not count."""
+    unasked = own_evidence(k)._replace(challenges=())
     feeds = tuple(Imported(name, "spam") for name in ("a", "b"))
-    assert reputation(together(unasked, rows), imported=feeds).level <= Level.CHALLENGE
+    assert reputation(combine(unasked, rows), imported=feeds).level <= Level.CHALLENGE
 
 
 @given(st.integers(0, 12), lies("berlin"))
-def test_a_site_speaks_for_a_number_as_one_of_us_may(k: int, rows: Rows) -> None:
-    """One call-back: what it answers speaks against its own marks only, and it passes no challenge for a caller."""
-    said, alone = standing_of(together(ours(k), rows), UNKNOWN, DEFAULT), standing_of(ours(k), UNKNOWN, DEFAULT)
+def test_a_site_speaks_for_a_number_like_one_person(k: int, rows: Rows) -> None:
+    """Its answers count only against its own marks, and it passes no challenge for a caller."""
+    said, alone = (
+        standing_of(combine(own_evidence(k), rows), UNKNOWN, DEFAULT),
+        standing_of(own_evidence(k), UNKNOWN, DEFAULT),
+    )
     if said is None:
         assert alone is None
         return
@@ -251,34 +257,34 @@ def test_a_site_speaks_for_a_number_as_one_of_us_may(k: int, rows: Rows) -> None
     assert said.wanted <= own[2] + 1.0 + 1e-9 or (alone is not None and alone.at != said.at)
 
 
-def test_what_a_site_answers_is_set_against_its_own_marks() -> None:
-    """One of forty at Berlin marks it, as callers that serve everybody are marked now and then."""
+def test_answers_at_a_site_weigh_only_against_its_own_marks() -> None:
+    """One of forty people at Berlin marks a caller that serves everybody."""
     one = Rows(
         [Mark(CALLER, UNKNOWN, "berlin:201", Verdict.SPAM, NOW, MarkChannel.EXTENSION)],
         (),
         [Answered(CALLER, UNKNOWN, f"berlin:{201 + n}", NOW) for n in range(40)],
     )
-    found = standing_of(together(ours(2), one), UNKNOWN, DEFAULT)
-    assert found == standing_of(ours(2), UNKNOWN, DEFAULT)
+    found = standing_of(combine(own_evidence(2), one), UNKNOWN, DEFAULT)
+    assert found == standing_of(own_evidence(2), UNKNOWN, DEFAULT)
     few = one._replace(answered=one.answered[:3])
-    shared = standing_of(together(ours(2), few), UNKNOWN, DEFAULT)
+    shared = standing_of(combine(own_evidence(2), few), UNKNOWN, DEFAULT)
     assert shared is not None
     assert shared.marks == pytest.approx(1.237, abs=0.01)
     assert (shared.reporters, shared.answered, shared.silent) == (2, 0, 0)
 
 
-def test_a_burst_of_another_site_is_not_ours_to_review() -> None:
+def test_a_burst_of_another_site_needs_no_review() -> None:
     burst = [Mark(CALLER, UNKNOWN, f"berlin:{n}", Verdict.SPAM, NOW, MarkChannel.EXTENSION) for n in range(5)]
     assert standing_of(Rows(burst), UNKNOWN, DEFAULT) is None
-    mine = standing_of(together(ours(2), Rows(burst)), UNKNOWN, DEFAULT)
-    assert mine == standing_of(ours(2), UNKNOWN, DEFAULT)
+    mine = standing_of(combine(own_evidence(2), Rows(burst)), UNKNOWN, DEFAULT)
+    assert mine == standing_of(own_evidence(2), UNKNOWN, DEFAULT)
 
 
-def test_how_many_people_a_site_is_worth_is_a_setting() -> None:
+def test_the_weight_of_a_site_is_a_setting() -> None:
     for worth, level in ((0, Level.NONE), (1, Level.NONE), (3, Level.WARN)):
         weights = Weights(witnesses=WitnessWeights(of_a_site=worth))
-        assert reputation(everything("berlin", 50), 20, weights).level is level
-    assert standing_of(everything("berlin", 50), UNKNOWN, Weights(witnesses=WitnessWeights(of_a_site=0))) is None
+        assert reputation(site_evidence("berlin", 50), 20, weights).level is level
+    assert standing_of(site_evidence("berlin", 50), UNKNOWN, Weights(witnesses=WitnessWeights(of_a_site=0))) is None
 
 
 # In the store. ------------------------------------------------------------------------------------------------
@@ -291,7 +297,7 @@ def db() -> Iterator[sqlite3.Connection]:
 
 
 def receive(db: sqlite3.Connection, rows: Rows) -> None:
-    """As they come from other sites: of a key the latest stays."""
+    """Apply rows of other sites. The latest row of a key stays."""
     for mark in rows.marks:
         add_mark(db, mark)
     for signal in rows.signals:
@@ -308,8 +314,10 @@ def receive(db: sqlite3.Connection, rows: Rows) -> None:
 
 
 @given(histories, lies("berlin", 8), lies("rome", 8), st.randoms(use_true_random=False))
-def test_ignored_and_resumed_exactly(found: list[Any], berlin: Rows, rome: Rows, random: Any) -> None:
-    """Without the site all is as if it had never sent a row, and with it again as before."""
+def test_ignoring_and_resuming_a_site_restores_the_standing(
+    found: list[Any], berlin: Rows, rome: Rows, random: Any
+) -> None:
+    """Ignored, the site counts as if it had never sent a row."""
     without = [item for item in found if not (isinstance(item, Mark) and site_of(item.reporter) == "berlin")]
     with closing(empty_store()) as db, closing(empty_store()) as other:
         steps: list[Any] = [*[[item] for item in found], berlin, rome, berlin]
@@ -331,7 +339,7 @@ def test_ignored_and_resumed_exactly(found: list[Any], berlin: Rows, rome: Rows,
         assert_fresh(db)
 
 
-def test_other_sites_people_are_no_ties_and_no_people_of_ours(db: sqlite3.Connection) -> None:
+def test_people_of_other_sites_are_no_ties(db: sqlite3.Connection) -> None:
     people = count_people(db)
     receive(
         db, Rows([mark("berlin:201", verdict=Verdict.OK)], [], [Answered(CALLER, UNKNOWN, "berlin:PJSIP/201", NOW)])
@@ -348,7 +356,7 @@ def test_other_sites_people_are_no_ties_and_no_people_of_ours(db: sqlite3.Connec
     assert [tie.tie for tie in facts_of(db, make_query(CALLER, now=NOW + 1)).ties] == [Tie.NOT_SPAM]
 
 
-def test_other_sites_judge_no_feed_and_are_not_reported_by_us(db: sqlite3.Connection) -> None:
+def test_marks_of_other_sites_judge_no_feed(db: sqlite3.Connection) -> None:
     bad, good = NUMBERS[:2]
     import_numbers(db, "feed", "spam", [(bad, None, None, None), (good, None, None, None)], feed=Feed("numbers"))
 
@@ -366,8 +374,8 @@ def test_other_sites_judge_no_feed_and_are_not_reported_by_us(db: sqlite3.Connec
     assert judged() == alone
 
 
-def test_no_site_speaks_of_our_calls(db: sqlite3.Connection) -> None:
-    """Were its calls not its own, it could keep a signal of ours out."""
+def test_a_site_cannot_suppress_a_signal_of_an_own_call(db: sqlite3.Connection) -> None:
+    """Keys of calls are kept per site."""
     hung_up = make_outcome("c1", NOW, by="201", talk=3.0, ended_by=EndedBy.CALLEE, source="cdr")
     receive(
         db, Rows((), [Signal(CALLER, UNKNOWN, "berlin:201", SignalCategory.VOICEMAIL, NOW, of_site("berlin", "c1"))])
@@ -378,7 +386,7 @@ def test_no_site_speaks_of_our_calls(db: sqlite3.Connection) -> None:
     assert dict(found.signals)[SignalCategory.HUNG_UP_ON] == 1
 
 
-def test_a_site_is_trusted_as_a_whole(db: sqlite3.Connection) -> None:
+def test_trust_is_shared_by_all_people_of_a_site(db: sqlite3.Connection) -> None:
     """A new name at a site that was wrong is trusted no more than the others."""
     add_mark(db, mark("201"))
     add_mark(db, mark("berlin:201"))
@@ -398,7 +406,7 @@ def test_a_site_is_trusted_as_a_whole(db: sqlite3.Connection) -> None:
     assert_fresh(db)
 
 
-def test_a_human_of_two_sites_counts_once(db: sqlite3.Connection) -> None:
+def test_a_person_at_two_sites_counts_once(db: sqlite3.Connection) -> None:
     for item in (mark("201"), mark("berlin:305"), mark("paris:7", NOW - 1)):
         add_mark(db, item)
 
@@ -424,10 +432,10 @@ def test_a_human_of_two_sites_counts_once(db: sqlite3.Connection) -> None:
 
 
 @given(lies("berlin", 10), st.integers(1, 10))
-def test_a_declared_human_lends_a_lying_site_no_voice_of_ours(rows: Rows, k: int) -> None:
-    """What is said here stands, whatever the other site says in the same name."""
+def test_a_shared_person_gives_a_lying_site_no_extra_weight(rows: Rows, k: int) -> None:
+    """Own evidence stands, whatever the other site sends for the same person."""
     with closing(empty_store()) as db:
-        receive(db, ours(k)._replace(challenges=()))
+        receive(db, own_evidence(k)._replace(challenges=()))
         alone = standing(db, CALLER, UNKNOWN)
         for n in range(k):
             declare_same(db, f"{200 + n}", f"berlin:{200 + n}")
@@ -440,7 +448,7 @@ def test_a_declared_human_lends_a_lying_site_no_voice_of_ours(rows: Rows, k: int
         assert_fresh(db)
 
 
-def test_a_human_who_only_answered_here_may_have_marked_there(db: sqlite3.Connection) -> None:
+def test_a_person_who_answered_here_can_mark_at_another_site(db: sqlite3.Connection) -> None:
     receive(db, Rows([mark("berlin:305")], (), [Answered(CALLER, UNKNOWN, "201", NOW)]))
     declare_same(db, "201", "berlin:305")
     found = standing(db, CALLER, UNKNOWN)
@@ -448,7 +456,7 @@ def test_a_human_who_only_answered_here_may_have_marked_there(db: sqlite3.Connec
     assert (found.reporters, found.answered) == (1, 0)
 
 
-def test_figures_of_a_site(db: sqlite3.Connection) -> None:
+def test_a_site_has_its_figures(db: sqlite3.Connection) -> None:
     bad, good, unknown = NUMBERS[:3]
     said = [mark("berlin:201", NOW + n, number=number) for n, number in enumerate((bad, good, unknown))]
     taken_back = mark("berlin:202", verdict=Verdict.RETRACTED, number=bad)
@@ -478,8 +486,8 @@ def test_figures_of_a_site(db: sqlite3.Connection) -> None:
 
 
 @pytest.mark.parametrize("number", NUMBERS[:1])
-def test_what_a_decision_reads_of_a_shared_number(db: sqlite3.Connection, number: str) -> None:
-    """Marked at three other sites and by two of us: a label, in an office of 200."""
+def test_a_decision_counts_marks_of_other_sites(db: sqlite3.Connection, number: str) -> None:
+    """Marks of three other sites and of two own people give a label in an office of 200."""
     db.execute("UPDATE site SET people = 200")
     receive(db, Rows([mark(f"{site}:201", number=number) for site in SITES]))
     assert known(db, number).reputation.level is Level.NONE

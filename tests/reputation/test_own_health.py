@@ -1,4 +1,4 @@
-"""The health of own numbers: days that add up, thresholds, and campaigns that get the grade they deserve."""
+"""The health of own numbers: daily counts, thresholds, and the grades of whole campaigns."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ REFUSED: dict[str, Any] = {"disposition": Disposition.REJECTED, "blocked": True,
 
 
 def make_call(number: int = 1, at: float = TEN, talk: float = 0.0, **others: Any) -> OutcomeRecord:
-    """201 calls a Londoner."""
+    """Make a call by 201 to a person in London."""
     about = {"dialled": "+442071838799", "own_number": OWN, **others}
     return make_outcome(f"c{number}", at, by="201", talk=talk, direction=Direction.OUTBOUND, **about)
 
@@ -90,12 +90,12 @@ def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
             make_call(ring=0.0, disposition=Disposition.FAILED, blocked=True), {"blocked"}, id="without-ringing"
         ),
         pytest.param(make_call(ring=1.0, disposition=Disposition.REJECTED), {"unanswered"}, id="a-person-declined"),
-        pytest.param(make_call(talk=3.0, ring=1.5), {"machine"}, id="answered-as-nobody-answers"),
+        pytest.param(make_call(talk=3.0, ring=1.5), {"machine"}, id="answered-by-a-machine"),
         pytest.param(make_call(talk=1.0, ring=0.1), {"machine"}, id="and-we-hung-up-at-once"),
         pytest.param(make_call(talk=3.0, ring=1.6), {"answered", "short"}, id="a-quick-person"),
         pytest.param(make_call(talk=60.0, ring=0.0), {"answered"}, id="a-trunk-that-tells-no-ringing"),
         pytest.param(make_call(talk=3.0, ring=20.0, machine=True), {"machine"}, id="amd-found-a-machine"),
-        pytest.param(make_call(ring=20.0, machine=True), {"unanswered"}, id="nobody-answered-at-all"),
+        pytest.param(make_call(ring=20.0, machine=True), {"unanswered"}, id="unanswered"),
         pytest.param(make_call(ring=9.0, ended_by=None), {"unanswered"}, id="a-cdr-does-not-say-who-gave-up"),
         pytest.param(make_call(at=MIDNIGHT + 7.9 * 3600, ring=20.0), {"unanswered", "outside"}, id="before-eight"),
         pytest.param(make_call(at=MIDNIGHT + 21 * 3600, ring=20.0), {"unanswered", "outside"}, id="at-nine"),
@@ -106,11 +106,11 @@ def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
             id="somewhere-in-russia-it-is-day",
         ),
         pytest.param(
-            make_call(dialled="+80012345678", at=MIDNIGHT + 3600, ring=20.0), {"unanswered"}, id="nobody-knows-where"
+            make_call(dialled="+80012345678", at=MIDNIGHT + 3600, ring=20.0), {"unanswered"}, id="unknown-place"
         ),
     ],
 )
-def test_what_one_call_adds(call: OutcomeRecord, counts: set[str]) -> None:
+def test_a_call_adds_to_its_counts(call: OutcomeRecord, counts: set[str]) -> None:
     tally = tally_of(call, CallingHours(local=hours_by_law()[0]))
     assert tally is not None
     flags = ("answered", "short", "unanswered", "failed", "abandoned", "outside", "blocked", "machine")
@@ -121,21 +121,21 @@ def test_what_one_call_adds(call: OutcomeRecord, counts: set[str]) -> None:
     "call",
     [
         pytest.param(make_outcome(), id="inbound"),
-        pytest.param(make_call(complete=False), id="not-seen-whole"),
+        pytest.param(make_call(complete=False), id="incomplete"),
         pytest.param(make_call(own_number="201"), id="goes-out-as-an-extension"),
         pytest.param(make_call(own_number=None), id="goes-out-withheld"),
-        pytest.param(make_call(dialled="911"), id="to-no-whole-number"),
+        pytest.param(make_call(dialled="911"), id="to-a-short-number"),
         pytest.param(make_call(dialled="+8695588"), id="to-a-service-number"),
     ],
 )
-def test_what_is_not_counted(call: OutcomeRecord) -> None:
+def test_incomplete_and_unsuitable_calls_are_not_counted(call: OutcomeRecord) -> None:
     assert tally_of(call) is None
 
 
 # Days.
 
 
-def test_days_are_the_called_persons(db: sqlite3.Connection) -> None:
+def test_days_are_those_of_the_called_person(db: sqlite3.Connection) -> None:
     at = MIDNIGHT + 2 * 3600  # still yesterday in New York, already midday in Sydney
     with transaction(db):
         record_outcomes(
@@ -151,7 +151,7 @@ def counted(db: sqlite3.Connection, calls: Iterable[OutcomeRecord], now: float) 
 
 
 @given(seed=st.integers(0, 2**32), cuts=st.lists(st.integers(0, 60), max_size=4))
-def test_days_are_the_same_in_any_order_and_twice(
+def test_order_and_repetition_of_calls_do_not_change_days(
     tmp_path_factory: pytest.TempPathFactory, seed: int, cuts: list[int]
 ) -> None:
     chance = random.Random(seed)
@@ -173,7 +173,7 @@ def test_days_are_the_same_in_any_order_and_twice(
     assert sum(day.attempts for day in days) == 60
 
 
-def test_people_called_three_times_on_a_day(db: sqlite3.Connection) -> None:
+def test_people_called_three_times_a_day_are_counted(db: sqlite3.Connection) -> None:
     calls = [make_call(n, TEN + n, dialled=person(place)) for n, place in enumerate([1, 1, 1, 1, 2, 2, 3])]
     [day], people = counted(db, [*calls, make_call(9, TEN + DAY, own_number="+442071838751")], TEN + DAY + 60)
     assert (day.attempts, day.people, day.repeated, day.most, people) == (7, 3, 1, 4, 3)
@@ -190,7 +190,7 @@ def test_refused_calls_are_counted_by_country(db: sqlite3.Connection) -> None:
     assert own_health(db, OWN, TEN + 40 * DAY).facts.blocked == ()
 
 
-def test_machines_and_networks_say_nothing_of_what_people_do(db: sqlite3.Connection) -> None:
+def test_machines_and_refusals_do_not_count_as_people(db: sqlite3.Connection) -> None:
     """A hundred voicemails that ended at once, and a hundred calls that networks refused."""
     hung_up = [
         make_call(n, TEN + n, talk=2.0, ring=1.0, ended_by=EndedBy.CALLEE, dialled=person(n)) for n in range(100)
@@ -202,7 +202,7 @@ def test_machines_and_networks_say_nothing_of_what_people_do(db: sqlite3.Connect
     assert (health.judged.answered, health.judged.machine, health.judged.blocked) == (0, 100, 100)
 
 
-def test_only_people_it_called_call_back(db: sqlite3.Connection) -> None:
+def test_a_call_back_needs_an_earlier_call(db: sqlite3.Connection) -> None:
     called, stranger = person(1), person(2)
     calls = [
         make_call(1, dialled=called),
@@ -223,7 +223,7 @@ def test_called_numbers_are_kept_28_days_and_days_a_year(db: sqlite3.Connection)
         assert (called, len(days_of(db, OWN, 0))) == kept, days
 
 
-def test_calls_older_than_outcomes_are_kept_for_are_not_counted(db: sqlite3.Connection) -> None:
+def test_calls_older_than_the_retention_are_not_counted(db: sqlite3.Connection) -> None:
     assert counted(db, [make_call(1), make_call(2, TEN - 2 * DAY)], TEN + 29 * DAY)[0][0].attempts == 1
 
 
@@ -237,19 +237,19 @@ def make_facts(*days: OwnDay, level: Level = Level.NONE, **others: object) -> He
     return HealthFacts(number=OWN, days=days, **values | others)  # type: ignore[arg-type]
 
 
-def test_a_number_that_does_nothing_wrong_is_healthy() -> None:
+def test_a_number_with_normal_calls_is_healthy() -> None:
     health = health_of(make_facts(CALLS))
     assert (health.grade, health.reasons, health.notes) == (Grade.HEALTHY, (), ())
 
 
 @pytest.mark.parametrize("attempts", [100, 3], ids=["many calls", "few calls"])
-def test_a_number_that_a_platform_labels_is_not_healthy(attempts: int) -> None:
+def test_a_labelled_number_is_at_risk(attempts: int) -> None:
     health = health_of(make_facts(CALLS._replace(attempts=attempts), labels=(("Hiya", "Scam Likely"),)))
     assert health.grade is Grade.AT_RISK
     assert [reason.measure for reason in health.reasons] == ["labelled"]
 
 
-def test_the_latest_look_at_each_platform_counts(db: sqlite3.Connection) -> None:
+def test_the_latest_label_check_of_each_platform_counts(db: sqlite3.Connection) -> None:
     with transaction(db):
         for at, label in ((TEN - 2, "Scam Likely"), (TEN - 1, "")):
             record_label_check(db, LabelCheck(OWN, "Hiya", at, label))
@@ -273,7 +273,7 @@ def test_the_latest_look_at_each_platform_counts(db: sqlite3.Connection) -> None
         pytest.param(CALLS._replace(abandoned=2), None, None, id="2-abandoned"),
         pytest.param(CALLS._replace(abandoned=3), "abandoned", Grade.WATCH, id="3-percent-abandoned"),
         pytest.param(CALLS._replace(abandoned=10), "abandoned", Grade.AT_RISK, id="10-percent-abandoned"),
-        pytest.param(CALLS._replace(repeated=2), None, None, id="two-people-are-no-habit"),
+        pytest.param(CALLS._replace(repeated=2), None, None, id="two-people-three-times"),
         pytest.param(CALLS._replace(repeated=3), "repeated", Grade.WATCH, id="three-people-three-times"),
         pytest.param(CALLS._replace(repeated=5), "repeated", Grade.AT_RISK, id="five-people-three-times"),
         pytest.param(CALLS._replace(blocked=2), None, None, id="two-refused"),
@@ -283,12 +283,12 @@ def test_the_latest_look_at_each_platform_counts(db: sqlite3.Connection) -> None
         pytest.param(CALLS._replace(outside=5), "outside", Grade.AT_RISK, id="5-percent-at-night"),
     ],
 )
-def test_thresholds_of_shares(day: OwnDay, measure: str | None, grade: Grade | None) -> None:
+def test_shares_above_their_limits_lower_the_grade(day: OwnDay, measure: str | None, grade: Grade | None) -> None:
     health = health_of(make_facts(day))
     assert [(reason.measure, reason.grade) for reason in health.reasons] == ([(measure, grade)] if measure else [])
 
 
-def test_few_calls_say_nothing_or_no_more_than_watch() -> None:
+def test_few_calls_give_no_grade_or_at_most_watch() -> None:
     def grade(attempts: int) -> Grade | None:
         day = OwnDay(OWN, 100, attempts=attempts, answered=attempts, short=attempts)
         return health_of(make_facts(day, level=Level.WARN)).grade
@@ -300,7 +300,7 @@ def test_few_calls_say_nothing_or_no_more_than_watch() -> None:
 @pytest.mark.parametrize(
     ("level", "grade"), [(Level.NONE, Grade.HEALTHY), (Level.TAG, Grade.WATCH), (Level.WARN, Grade.AT_RISK)]
 )
-def test_how_the_called_people_see_it_decides(level: Level, grade: Grade) -> None:
+def test_the_callees_view_decides_the_grade(level: Level, grade: Grade) -> None:
     assert health_of(make_facts(CALLS, level=level)).grade is grade
 
 
@@ -312,19 +312,19 @@ def test_a_share_below_ten_percent_has_a_decimal(unwanted: int, said: str) -> No
     assert f"{reason.grade.words}: {reason.words}".startswith(f"{said} of the people complained")
 
 
-def test_complaints_are_no_share_of_the_people_of_one_day() -> None:
+def test_complaints_are_not_measured_against_one_day() -> None:
     facts = make_facts(CALLS, people={1: 6, 7: 168, 28: 168}, unwanted={7: 4, 28: 4})
     assert window_of(facts, 1).unwanted is None
     assert above_limits(facts, window_of(facts, 1)) == {}
     assert above_limits(facts, window_of(facts, 7)) == {"unwanted": Grade.AT_RISK}
 
 
-def test_cases_are_not_called_people() -> None:
+def test_repeated_calls_are_measured_per_person_and_day() -> None:
     [reason] = health_of(make_facts(CALLS._replace(people=753, repeated=35), people={7: 440})).reasons
     assert reason.reason == GradeReason("repeated", {"part": 35, "whole": 753})
 
 
-def test_people_who_want_no_more_calls() -> None:
+def test_three_do_not_call_requests_lower_the_grade() -> None:
     few = make_facts(CALLS, unwanted={7: 2, 28: 2})
     assert health_of(few).grade is Grade.HEALTHY
     assert [reason.measure for reason in health_of(replace(few, unwanted={7: 3, 28: 3})).reasons] == ["unwanted"]
@@ -350,12 +350,12 @@ def days(counts: dict[int, int]) -> tuple[OwnDay, ...]:
         pytest.param({82: 10, 97: 30, 98: 101}, 20, ["burst"], id="silent-for-14-days-then-slowly"),
     ],
 )
-def test_bursts(counts: dict[int, int], first_day: int, measures: list[str]) -> None:
+def test_bursts_of_calls_lower_the_grade(counts: dict[int, int], first_day: int, measures: list[str]) -> None:
     facts = make_facts(*days(counts), first_day=first_day, counted_since=1)
     assert [reason.measure for reason in health_of(facts).reasons] == measures
 
 
-def test_a_silence_counts_from_the_last_day_with_calls(db: sqlite3.Connection) -> None:
+def test_a_burst_after_silence_counts_from_the_last_call(db: sqlite3.Connection) -> None:
     for day, calls in {0: 1, 230: 1, 231: 1, 300: 101}.items():
         at = TEN + day * DAY
         counted(db, [make_call(1000 * day + n, at + n, dialled=person(n), ring=20.0) for n in range(calls)], at + 600)
@@ -365,7 +365,7 @@ def test_a_silence_counts_from_the_last_day_with_calls(db: sqlite3.Connection) -
     ]
 
 
-def test_after_an_installation_no_number_is_young() -> None:
+def test_no_number_is_young_after_an_installation() -> None:
     assert health_of(make_facts(*days({80: 5, 90: 5, 100: 500}), first_day=80, counted_since=80)).grade is Grade.HEALTHY
 
 
@@ -381,7 +381,7 @@ def test_a_bad_week_is_forgiven_after_a_good_one() -> None:
 
 
 @pytest.mark.parametrize("window", [1, 7, 28])
-def test_above_its_limits_a_grade_has_a_reason(window: int) -> None:
+def test_a_grade_above_its_limits_has_a_reason(window: int) -> None:
     facts = make_facts(CALLS._replace(short=30, unanswered=40, outside=4, abandoned=2))
     health = health_of(facts)
     shares = {reason.measure: reason.grade for reason in health.reasons if reason.measure in SHARES}
@@ -389,7 +389,7 @@ def test_above_its_limits_a_grade_has_a_reason(window: int) -> None:
     assert above_limits(facts, window_of(facts, window)) == shares
 
 
-def test_a_day_by_itself_is_judged_as_a_window_is() -> None:
+def test_a_single_day_is_judged_like_a_window() -> None:
     facts = make_facts(CALLS)
     few = CALLS._replace(attempts=19, answered=19, short=19)
     assert above_limits(facts, window_of_day(few)) == {}
@@ -398,7 +398,7 @@ def test_a_day_by_itself_is_judged_as_a_window_is() -> None:
     assert window_of_day(CALLS) == window_of(facts, 1)
 
 
-def test_the_page_has_the_same_table() -> None:
+def test_the_page_names_every_limit() -> None:
     page = (Path(__file__).parents[2] / "docs" / "reference" / "own-number-grades.md").read_text()
     for limit in LIMITS:
         assert f"| {limit.measure} |" in page
@@ -408,7 +408,7 @@ def test_the_page_has_the_same_table() -> None:
 # The called people's view.
 
 
-def test_a_call_turned_round_is_what_the_other_side_saw() -> None:
+def test_a_call_turned_round_is_what_the_callee_saw() -> None:
     hung_up = turned_round(make_call(talk=3.0, ended_by=EndedBy.CALLEE, answered_by="PJSIP/carrier"), OWN)
     assert hung_up is not None
     ledger = MemoryStore()
@@ -423,7 +423,7 @@ def test_a_call_turned_round_is_what_the_other_side_saw() -> None:
     assert turned_round(make_outcome(caller=None), OWN) is None
 
 
-def test_what_people_say_counts_as_marks() -> None:
+def test_complaints_count_as_marks_in_the_callees_view() -> None:
     calls = [make_call(n, talk=40.0, dialled=person(n), answered_by="PJSIP/carrier") for n in range(4)]
     view = view_of(OWN, calls, [(person(0), TEN), (person(1), TEN)], DEFAULT, TEN + 60)
     marks = next(family for family in view.families if family.name == "marked")
@@ -433,8 +433,8 @@ def test_what_people_say_counts_as_marks() -> None:
 
 
 @pytest.mark.parametrize(("calls", "seen"), [(19, False), (20, True)])
-def test_too_few_calls_are_not_asked_how_they_are_seen(db: sqlite3.Connection, calls: int, seen: bool) -> None:
-    """A line that is only called may have thousands of calls, of which nothing would be judged."""
+def test_a_number_with_few_calls_has_no_callees_view(db: sqlite3.Connection, calls: int, seen: bool) -> None:
+    """A line that is only called may have thousands of calls and nothing to judge."""
     counted(db, [make_call(n, TEN + n, dialled=person(n), ring=20.0) for n in range(calls)], TEN + 600)
     assert (own_health(db, OWN, TEN + DAY).facts.view is not None) is seen
 
@@ -457,7 +457,7 @@ def test_a_considerate_campaign_is_healthy(db: sqlite3.Connection) -> None:
     assert month.called_back > 0
 
 
-def test_a_careless_campaign_is_at_risk_and_says_why(db: sqlite3.Connection) -> None:
+def test_a_careless_campaign_is_at_risk_with_reasons(db: sqlite3.Connection) -> None:
     now = run(db, campaign(CARELESS, range(10)))
     found = health(db, now)
     assert found.grade is Grade.AT_RISK
@@ -466,7 +466,7 @@ def test_a_careless_campaign_is_at_risk_and_says_why(db: sqlite3.Connection) -> 
     assert found.facts.view.level >= Level.WARN
 
 
-def test_an_innocent_number_marked_from_malice_stays_healthy(db: sqlite3.Connection) -> None:
+def test_malicious_complaints_do_not_lower_the_grade(db: sqlite3.Connection) -> None:
     now = run(db, campaign(CONSIDERATE, range(40)))
     import_numbers(db, "complaints", "spam", [(OWN, "scam", None, None)])
     with transaction(db):
@@ -482,7 +482,7 @@ def test_an_innocent_number_marked_from_malice_stays_healthy(db: sqlite3.Connect
     ]
 
 
-def test_wishes_count_of_people_whom_the_number_called(db: sqlite3.Connection) -> None:
+def test_do_not_call_requests_count_only_from_called_people(db: sqlite3.Connection) -> None:
     now = run(db, campaign(CONSIDERATE, range(4)))
     with transaction(db):
         for n in range(4):  # they ring in, and the agent dials *29
@@ -491,7 +491,7 @@ def test_wishes_count_of_people_whom_the_number_called(db: sqlite3.Connection) -
     assert health(db, now).grade is Grade.HEALTHY
 
 
-def test_who_was_called_is_asked_of_the_28_days_before(db: sqlite3.Connection) -> None:
+def test_was_called_covers_the_28_days_before(db: sqlite3.Connection) -> None:
     counted(db, [make_call(1, dialled=person(1))], TEN + 60)
     days = (-1, 0, 1, 28, 29)
     assert [was_called(db, OWN, person(1), TEN + day * DAY) for day in days] == [False, True, True, True, False]
@@ -500,8 +500,8 @@ def test_who_was_called_is_asked_of_the_28_days_before(db: sqlite3.Connection) -
     assert not was_called(db, OWN, "", TEN)
 
 
-def test_what_a_complaint_counts_for_does_not_change(db: sqlite3.Connection) -> None:
-    """Neither by a call that comes after it, to apologise, nor because whom we called is forgotten after 28 days."""
+def test_later_calls_do_not_change_whether_a_complaint_counts(db: sqlite3.Connection) -> None:
+    """Neither a call that apologises nor the end of the 28 days for which called numbers are kept."""
     counted(db, [make_call(1, dialled=person(1))], TEN + 60)
     at = TEN + 25 * DAY
     with transaction(db):
@@ -519,7 +519,7 @@ def test_what_a_complaint_counts_for_does_not_change(db: sqlite3.Connection) -> 
 
 
 @pytest.mark.parametrize("who", [pytest.param("+12015550001", id="not-called"), pytest.param("", id="anonymous")])
-def test_one_complaint_that_does_not_count_is_noted_as_one(db: sqlite3.Connection, who: str) -> None:
+def test_one_uncounted_complaint_is_noted_in_the_singular(db: sqlite3.Connection, who: str) -> None:
     now = run(db, campaign(CONSIDERATE, range(1)))
     with transaction(db):
         add_complaint(db, Complaint(OWN, who, now))
@@ -539,7 +539,7 @@ def test_a_rotated_number_is_found_by_its_youth(db: sqlite3.Connection) -> None:
     assert health(db, now, "+442071838752").grade is Grade.AT_RISK
 
 
-def test_all_numbers_are_graded_for_the_guard(db: sqlite3.Connection) -> None:
+def test_all_numbers_are_graded(db: sqlite3.Connection) -> None:
     now = run(db, campaign(CARELESS, range(10)))
     run(db, campaign(CONSIDERATE, range(10), "+442071838751", first=3000))
     assert grade_all(db, now) == 2
@@ -551,7 +551,7 @@ def test_all_numbers_are_graded_for_the_guard(db: sqlite3.Connection) -> None:
     assert [item.number for item in unregistered(db, 0.0)] == [OWN, "+442071838751"]
 
 
-def test_a_number_that_falls_silent_keeps_no_grade(db: sqlite3.Connection) -> None:
+def test_a_number_without_recent_calls_loses_its_grade(db: sqlite3.Connection) -> None:
     now = run(db, campaign(replace(CARELESS, calls_a_day=150), range(1)))
     grade_all(db, now)
     assert [item.grade for item in [grade_of(db, OWN)] if item] == [Grade.AT_RISK]
@@ -565,19 +565,19 @@ def test_a_number_without_calls_has_no_grade(db: sqlite3.Connection) -> None:
     assert recent_grade(db, OWN, TEN) == Graded(TEN, None, ())
 
 
-def test_the_guard_is_told_why_by_codes(db: sqlite3.Connection) -> None:
+def test_a_grade_is_stored_with_reason_codes(db: sqlite3.Connection) -> None:
     reasons = (GradeReason("short", {"part": 24, "whole": 150}), GradeReason("seen", {"level": "tag", "points": 2}))
     record_grade(db, OWN, Graded(TEN, Grade.AT_RISK, reasons))
     assert grade_of(db, OWN) == Graded(TEN, Grade.AT_RISK, reasons)
 
 
-def test_reasons_in_words_of_an_older_version_are_left_out(db: sqlite3.Connection) -> None:
+def test_reasons_of_an_older_version_are_left_out(db: sqlite3.Connection) -> None:
     kept = '["100% {of} the calls", {"template": "{calls:,} calls on one day", "places": {"calls": 5}}]'
     db.execute("INSERT INTO own_grade (number, at, grade, reasons) VALUES (?, 1.0, 'at_risk', ?)", (OWN, kept))
     assert grade_of(db, OWN) == Graded(1.0, Grade.AT_RISK, ())
 
 
-def test_a_grade_that_changes_is_remembered_with_the_one_before(db: sqlite3.Connection) -> None:
+def test_a_changed_grade_is_stored_with_the_previous_one(db: sqlite3.Connection) -> None:
     reasons = (GradeReason("short", {"part": 24, "whole": 150}),)
     for at, grade in ((TEN, Grade.HEALTHY), (TEN + 1, Grade.WATCH), (TEN + 2, Grade.WATCH)):
         record_grade(db, OWN, Graded(at, grade, reasons))

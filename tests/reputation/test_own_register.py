@@ -1,4 +1,4 @@
-"""The register of own numbers: its states, what is due, and what goes out without being in it."""
+"""The register of own numbers: states, due work, and unregistered numbers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def make_own(number: str = OWN, **others: object) -> OwnNumber:
     return OwnNumber(number=number, since=NOW, added_at=NOW, **others)  # type: ignore[arg-type]
 
 
-def test_a_number_that_rested_for_45_days_may_be_used_again() -> None:
+def test_a_number_can_be_used_again_after_45_days() -> None:
     resting = rested(make_own(), NOW)
     assert (resting.state, resting.rests_until) == (NumberState.RESTING, NOW + 45 * DAY)
     with pytest.raises(RegisterError, match="1 more days") as refused:
@@ -45,17 +45,17 @@ def test_a_number_that_rested_for_45_days_may_be_used_again() -> None:
     ("own", "step"),
     [
         pytest.param(make_own(state=NumberState.RETIRED), rested, id="a-retired-one-cannot-rest"),
-        pytest.param(make_own(state=NumberState.RESTING), rested, id="nor-one-that-rests"),
+        pytest.param(make_own(state=NumberState.RESTING), rested, id="a-resting-one-cannot-rest"),
         pytest.param(make_own(), used_again, id="an-active-one-is-in-use"),
         pytest.param(make_own(state=NumberState.RETIRED), retired, id="retired-once"),
     ],
 )
-def test_a_step_that_makes_no_sense_is_refused(own: OwnNumber, step: object) -> None:
+def test_an_impossible_step_is_refused(own: OwnNumber, step: object) -> None:
     with pytest.raises(RegisterError, match=OWN.replace("+", r"\+")):
         step(own, NOW)  # type: ignore[operator]
 
 
-def test_what_is_due_comes_in_order() -> None:
+def test_due_work_is_listed_in_order() -> None:
     register = [
         checked(make_own("+442071838751", registered=("Ofcom",)), NOW, NOW + DAY),
         checked(make_own("+442071838752"), NOW, NOW + 20 * DAY),
@@ -76,7 +76,7 @@ def test_what_is_due_comes_in_order() -> None:
     assert given_back.what.template != not_registered.what.template
 
 
-def test_the_register_is_read_as_it_was_written(tmp_path: Path) -> None:
+def test_the_register_round_trips(tmp_path: Path) -> None:
     path = tmp_path / "callsieve.db"
     own = make_own(name="Café", trunks=("carrier", "other"), documents=("LOA 7",), next_check_at=NOW + DAY)
     write(path, put_own, own)
@@ -85,7 +85,7 @@ def test_the_register_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert read(path, own_of, OWN) is None
 
 
-def test_a_registered_number_is_ours_whatever_the_settings_say(tmp_path: Path) -> None:
+def test_a_registered_number_is_an_own_number(tmp_path: Path) -> None:
     path = tmp_path / "callsieve.db"
     write(path, replace_settings_own_numbers, [OWN])
     write(path, put_own, make_own())
@@ -98,7 +98,7 @@ def test_a_registered_number_is_ours_whatever_the_settings_say(tmp_path: Path) -
     assert read(path, own_numbers) == []
 
 
-def test_numbers_seen_going_out_and_not_registered(tmp_path: Path) -> None:
+def test_unregistered_outgoing_numbers_are_listed(tmp_path: Path) -> None:
     path = tmp_path / "callsieve.db"
     calls = [
         make_outcome(f"c{n}", NOW + n, by="201", direction=Direction.OUTBOUND, own_number=number)

@@ -1,4 +1,4 @@
-"""Where our own numbers may be marked, from the store: found once a day, told once, with who shows labels there."""
+"""Where own numbers may be marked, from the store: found once a day, reported once, and who shows labels there."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def calls(prefix: str, days: range, of_ten: int, a_day: int = 20) -> Iterator[OutcomeRecord]:
-    """So many calls on each of these days before NOW, so many of ten of them answered."""
+    """Make calls on each of these days before NOW, of which `of_ten` of ten were answered."""
     for day in days:
         for call in range(a_day):
             shape = MADE_UP.talked if call % 10 < of_ten else MADE_UP.unanswered
@@ -55,7 +55,7 @@ def call_worse_on_three(db: sqlite3.Connection) -> None:
             record_outcomes(db, calls(prefix, range(1, 7), lately), NOW)
 
 
-def told(db: sqlite3.Connection) -> list[tuple[object, ...]]:
+def reported_suspicions(db: sqlite3.Connection) -> list[tuple[object, ...]]:
     events = events_after(db, 0, 1000)
     return [(event.at, event.data["country"], event.data["network"], event.data["by"]) for event in events]
 
@@ -70,31 +70,31 @@ def test_the_network_that_answers_less_is_named(db: sqlite3.Connection) -> None:
     assert (found.before, found.lately) == (0.6, 0.2)
 
 
-def test_it_is_found_once_a_day_and_told_once(db: sqlite3.Connection) -> None:
+def test_a_suspicion_is_reported_once(db: sqlite3.Connection) -> None:
     call_worse_on_three(db)
     grade_all(db, NOW)
-    assert told(db) == [(NOW, "GB", "Three", "answered")]
+    assert reported_suspicions(db) == [(NOW, "GB", "Three", "answered")]
     (first,) = suspicions_about(db, OWN)
     grade_all(db, NOW + 3600)
     assert [suspicion.at for suspicion in suspicions_about(db, OWN)] == [NOW], "not looked for again on that day"
     grade_all(db, NOW + DAY)
     assert [(suspicion.since, suspicion.at) for suspicion in suspicions_about(db, OWN)] == [(NOW, NOW + DAY)]
-    assert len(told(db)) == 1
-    assert begun_suspicions(db, NOW, NOW + 1) == [first._replace(at=NOW + DAY, suspicion=found(db))]
+    assert len(reported_suspicions(db)) == 1
+    assert begun_suspicions(db, NOW, NOW + 1) == [first._replace(at=NOW + DAY, suspicion=current_suspicion(db))]
     assert begun_suspicions(db, NOW + 1, NOW + 2 * DAY) == []
     assert [(suspicion.number, suspicion.at) for suspicion in checks_for_suspicions(db)] == [(OWN, NOW)]
 
 
-def found(db: sqlite3.Connection) -> Suspicion:
+def current_suspicion(db: sqlite3.Connection) -> Suspicion:
     return suspicions_about(db, OWN)[0].suspicion
 
 
-def test_what_is_over_is_gone_and_told_when_it_comes_again(db: sqlite3.Connection) -> None:
+def test_a_returning_suspicion_is_reported_again(db: sqlite3.Connection) -> None:
     one = Suspicion(Network("GB", "EE"), "blocked", 0.0, 0.3, 900, 300, 0.999)
     for at, now in ((NOW, [one]), (NOW + DAY, []), (NOW + 2 * DAY, [one])):
         with transaction(db):
             record_suspicions(db, OWN, now, at)
-    assert told(db) == [(NOW, "GB", "EE", "blocked"), (NOW + 2 * DAY, "GB", "EE", "blocked")]
+    assert reported_suspicions(db) == [(NOW, "GB", "EE", "blocked"), (NOW + 2 * DAY, "GB", "EE", "blocked")]
 
 
 @pytest.mark.parametrize(
@@ -111,11 +111,11 @@ def test_what_is_over_is_gone_and_told_when_it_comes_again(db: sqlite3.Connectio
         (Network("JP", "KDDI"), []),
     ],
 )
-def test_who_shows_labels_there(network: Network, platforms_there: list[str]) -> None:
+def test_a_network_has_its_labellers(network: Network, platforms_there: list[str]) -> None:
     assert [labeller.platform for labeller in labellers_of(network)] == platforms_there
 
 
-def test_each_labeller_has_its_page_and_its_pack() -> None:
+def test_each_labeller_has_a_source_and_a_platform() -> None:
     for labeller in labellers().labeller:
         assert labeller.source.startswith(("https://", "http://")), labeller
         assert labeller.pack in platforms(), labeller

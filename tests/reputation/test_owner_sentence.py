@@ -1,4 +1,4 @@
-"""What the owner of a number is told follows the weights, and holds in the model."""
+"""The sentence for the owner of a number follows the weights and holds in the model."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ offices = st.integers(0, 1000)
 
 
 def marked(people: int, answered: int) -> Standing:
-    """So many marked it of those who answered, and nothing else is known."""
+    """Make a standing with so many marks among those who answered, and nothing else."""
     return Standing(
         at=NOW, marks=people, answers=answered, reporters=people, answered=answered,
         silent=answered - people, witnessed=(NOW,) * people, adverse=(NOW,) * min(8, people),
@@ -66,7 +66,7 @@ def level_of(standing: Standing, weights: Weights, people: int) -> Level:
 
 
 @given(weights_of_all_kinds, offices, st.integers(0, 20), st.floats(0, 30), st.floats(0, 30), st.data())
-def test_fewer_people_neither_label_nor_ask(
+def test_fewer_people_neither_label_nor_challenge(
     weights: Weights, office: int, seen: int, marks: float, hung_up: float, data: st.DataObject
 ) -> None:
     figures = figures_of(weights, office)
@@ -77,7 +77,7 @@ def test_fewer_people_neither_label_nor_ask(
         challenges=ChallengeHistory(failures=failures, failed_at=NOW if failures else None),
     )  # fmt: skip
     level = level_of(standing, weights, office)
-    assert level <= Level.CHALLENGE  # no source outside: nobody is turned away
+    assert level <= Level.CHALLENGE  # no outside source: no call is rejected
     if seen < figures.challenge:
         assert level < Level.CHALLENGE
     if seen < figures.label:
@@ -85,12 +85,12 @@ def test_fewer_people_neither_label_nor_ask(
 
 
 @given(weights_of_all_kinds, offices, st.integers(0, 500), st.integers(0, 5000))
-def test_no_number_of_marks_stops_a_call(weights: Weights, office: int, people: int, silent: int) -> None:
+def test_marks_alone_never_stop_a_call(weights: Weights, office: int, people: int, silent: int) -> None:
     assert level_of(marked(people, people + silent), weights, office) <= Level.WARN
 
 
 @given(weights_of_all_kinds, offices)
-def test_so_many_marks_label_and_one_less_does_not(weights: Weights, office: int) -> None:
+def test_the_stated_number_of_marks_is_the_least_that_labels(weights: Weights, office: int) -> None:
     least = figures_of(weights, office).marks
     assume(least < MOST_MARKS)
     assert level_of(marked(least, least), weights, office) is Level.WARN
@@ -98,7 +98,7 @@ def test_so_many_marks_label_and_one_less_does_not(weights: Weights, office: int
 
 
 @given(weights_of_all_kinds, offices)
-def test_the_shares_of_those_who_answered_hold(weights: Weights, office: int) -> None:
+def test_the_stated_shares_of_answerers_hold(weights: Weights, office: int) -> None:
     figures = figures_of(weights, office)
     assume(figures.marks < MOST_MARKS)
     shares = figures.answered_few, figures.answered_many
@@ -107,27 +107,27 @@ def test_the_shares_of_those_who_answered_hold(weights: Weights, office: int) ->
 
 
 @given(weights_of_all_kinds)
-def test_marks_fade_by_half_in_the_time_that_is_said(weights: Weights) -> None:
+def test_marks_halve_in_the_stated_time(weights: Weights) -> None:
     then = NOW + weights.counts.marks_half_life_days * DAY_SECONDS
     assert counts_of(marked(8, 8), weights, then).marked == pytest.approx(4)
 
 
 @given(st.floats(1, 90), st.floats(0, 24), st.integers(1, 5), st.integers(0, 9))
-def test_a_pass_lasts_as_it_is_said(days: float, hours: float, enough: int, people: int) -> None:
+def test_a_pass_lasts_as_long_as_stated(days: float, hours: float, enough: int, people: int) -> None:
     caller = CallerWeights(pass_days=days, pass_hours=hours, pass_marks=enough)
     until = passed_until(ChallengeHistory(passes=(NOW,), of_number=(NOW,), marked=people), caller)
     assert until == NOW + (days * DAY_SECONDS if people < enough else hours * 3600.0)
     said = str(owner_sentence(with_changes(DEFAULT, caller=caller), 200))
-    assert f"not asked for {days:g} days" in said
+    assert f"not asked again for {days:g} days" in said
     assert (f"within {hours:g} hours" in said) == (hours > 0)
 
 
-def test_the_page_about_the_model_has_it() -> None:
+def test_the_model_page_has_the_sentence() -> None:
     page = (ROOT / "docs" / "explanation" / "model.md").read_text()
     assert str(owner_sentence(DEFAULT, 200)) in " ".join(page.replace("\n> ", "\n").split())
 
 
-def test_of_200_people() -> None:
+def test_the_sentence_for_200_people_has_its_figures() -> None:
     figures = figures_of(DEFAULT, 200)
     assert (figures.label, figures.challenge, figures.marks, figures.events) == (5, 14, 5, 6)
     said = str(owner_sentence(DEFAULT, 200))
@@ -142,7 +142,7 @@ def test_of_200_people() -> None:
         pytest.param({"challenge_least": 9, "challenge_share": 0.001}, "after 9 different", "after 5", id="more"),
     ],
 )  # fmt: skip
-def test_it_follows_the_weights(changed: dict[str, float], says: str, says_not: str) -> None:
+def test_the_sentence_follows_the_weights(changed: dict[str, float], says: str, says_not: str) -> None:
     weights = with_changes(DEFAULT, witnesses=with_changes(DEFAULT.witnesses, **changed))
     said = str(owner_sentence(weights, 20))
     assert says in said

@@ -1,4 +1,4 @@
-"""Other companies: what they say is evidence of their own, and moves nobody beyond a tag."""
+"""Evidence of other companies: a family of its own that leads to a tag at most."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ words = st.lists(
 
 
 @given(words)
-def test_what_companies_say_tags_and_no_more(said: tuple[PeerWord, ...]) -> None:
+def test_evidence_of_companies_tags_at_most(said: tuple[PeerWord, ...]) -> None:
     facts = make_facts()._replace(peers=said)
     decision = decide(make_call(CALLER), facts, load_policy("strict"), NOW)
     assert decision.action <= Action.TAG
@@ -75,7 +75,7 @@ def known(path: Path, at: float = NOW, number: str = CALLER, auth_class: AuthCla
     return read(path, facts_of, make_query(number=number, auth_class=auth_class, now=at), DEFAULT)
 
 
-def take(
+def store_index(
     path: Path, *rows: PeerNumber, cleared: tuple[PeerNumber, ...] = (), name: str = "partner", at: float = NOW - HOUR
 ) -> int:
     with open_store(path) as db:
@@ -94,8 +94,8 @@ def store(tmp_path: Path) -> Path:
     return path
 
 
-def test_what_a_company_lists_tags_in_the_class_it_is_of(store: Path) -> None:
-    take(store, ROW)
+def test_a_number_of_a_company_counts_in_its_class(store: Path) -> None:
+    store_index(store, ROW)
     facts = known(store)
     assert facts.peers == (PeerWord("partner", 1.0, False, Level.WARN, 5, 10, 2948, 2960, "scam"),)
     assert decide(make_call(CALLER), facts, load_policy("cautious"), NOW).rule == "companies-complain"
@@ -104,9 +104,9 @@ def test_what_a_company_lists_tags_in_the_class_it_is_of(store: Path) -> None:
     assert facts.imported == ()
 
 
-def test_a_number_that_was_cleared_is_so_in_every_class(store: Path) -> None:
-    take(store, ROW)
-    take(store, cleared=(PeerNumber(CALLER, "", last_week=2960),), name="second")
+def test_a_cleared_number_is_cleared_in_every_class(store: Path) -> None:
+    store_index(store, ROW)
+    store_index(store, cleared=(PeerNumber(CALLER, "", last_week=2960),), name="second")
     words = {word.peer: word.is_cleared for word in known(store).peers}
     assert words == {"partner": False, "second": True}
     assert known(store, auth_class=AuthClass.AUTHENTICATED).peers[0].is_cleared
@@ -116,8 +116,8 @@ def test_a_number_that_was_cleared_is_so_in_every_class(store: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["off", "run-out", "not-in-settings", "another-key"])
-def test_what_does_not_count(store: Path, how: str) -> None:
-    take(store, ROW)
+def test_numbers_of_an_unusable_company_do_not_count(store: Path, how: str) -> None:
+    store_index(store, ROW)
     at = NOW
     if how == "off":
         write(store, switch_peer_off, "partner", NOW, "{}")
@@ -133,15 +133,15 @@ def test_what_does_not_count(store: Path, how: str) -> None:
         assert known(store).peers
 
 
-def test_what_is_the_same_is_not_written_again(store: Path) -> None:
-    assert take(store, ROW, ROW._replace(number=OTHER)) == 2
-    assert take(store, ROW, ROW._replace(number=OTHER)) == 0
-    assert take(store, ROW._replace(witnesses=10), ROW._replace(number="+12017421900")) == 3
+def test_unchanged_numbers_are_not_written_again(store: Path) -> None:
+    assert store_index(store, ROW, ROW._replace(number=OTHER)) == 2
+    assert store_index(store, ROW, ROW._replace(number=OTHER)) == 0
+    assert store_index(store, ROW._replace(witnesses=10), ROW._replace(number="+12017421900")) == 3
     assert known(store, number=OTHER).peers == ()
 
 
-def test_changes_may_be_done_twice(store: Path) -> None:
-    take(store, ROW)
+def test_applying_changes_twice_is_harmless(store: Path) -> None:
+    store_index(store, ROW)
     changes = [(ROW.key, None), ((OTHER, "unknown"), ROW._replace(number=OTHER))]
     with open_store(store) as db:
         for _ in range(2):
@@ -150,8 +150,8 @@ def test_changes_may_be_done_twice(store: Path) -> None:
     assert known(store, number=OTHER).peers
 
 
-def test_a_company_that_fails_stays_as_it_was(store: Path) -> None:
-    take(store, ROW)
+def test_a_failed_fetch_keeps_the_numbers_of_a_company(store: Path) -> None:
+    store_index(store, ROW)
     write(store, record_peer_failure, "partner", NOW + 1, NOW + 900, '{"code": "x"}')
     with open_store(store) as db:
         state = peer_state(db, "partner")
@@ -160,9 +160,9 @@ def test_a_company_that_fails_stays_as_it_was(store: Path) -> None:
     assert known(store).peers
 
 
-def test_what_the_settings_no_longer_name_is_dropped(store: Path) -> None:
-    take(store, ROW)
-    take(store, ROW, name="second")
+def test_companies_no_longer_in_the_settings_are_dropped(store: Path) -> None:
+    store_index(store, ROW)
+    store_index(store, ROW, name="second")
     write(store, replace_peers, {"second": WantedPeer("key", 0.4, DAY)})
     with open_store(store) as db:
         assert drop_unnamed(db) == 1
@@ -170,15 +170,15 @@ def test_what_the_settings_no_longer_name_is_dropped(store: Path) -> None:
     assert [word.peer for word in known(store).peers] == ["second"]
 
 
-def test_what_has_long_run_out_is_deleted(store: Path) -> None:
-    take(store, ROW)
+def test_long_expired_numbers_are_deleted(store: Path) -> None:
+    store_index(store, ROW)
     with open_store(store) as db:
         list(run_jobs(db, JOBS[:1], INDEX.counts_until + 31 * DAY))
         assert db.execute("SELECT count(*) FROM peer_number").fetchone() == (0,)
 
 
-def test_what_was_taken_half_is_deleted_too(store: Path) -> None:
-    """Its index was never recorded: the machine went down, and the company out of the settings."""
+def test_half_received_numbers_are_deleted(store: Path) -> None:
+    """The server crashed before the index was recorded, and the company left the settings."""
     with open_store(store) as db:
         replace_numbers(db, 1, [ROW], NOW)
     write(store, replace_peers, {})
@@ -186,8 +186,8 @@ def test_what_was_taken_half_is_deleted_too(store: Path) -> None:
         assert drop_unnamed(db) == 1
 
 
-def test_it_is_exported_and_erased(store: Path) -> None:
-    take(store, ROW)
+def test_numbers_of_companies_are_exported_and_erased(store: Path) -> None:
+    store_index(store, ROW)
     with open_store(store) as db:
         [row] = export_number(db, CALLER)["peer_number"]
         assert (row["peer"], row["witnesses"]) == ("partner", 5)
@@ -195,10 +195,10 @@ def test_it_is_exported_and_erased(store: Path) -> None:
     assert known(store).peers == ()
 
 
-def test_it_is_measured_as_feeds_are(store: Path) -> None:
+def test_companies_are_measured_like_feeds(store: Path) -> None:
     for number, verdict in ((CALLER, Verdict.SPAM), (OTHER, Verdict.OK), ("+12017421901", Verdict.SPAM)):
         write(store, add_mark, make_mark(number=number, verdict=verdict))
-    take(store, ROW, ROW._replace(number=OTHER))
+    store_index(store, ROW, ROW._replace(number=OTHER))
     with open_store(store) as db:
         import_numbers(
             db, "feed", "spam", [(n, None, None, None) for n in (CALLER, OTHER)], lambda: NOW, feed=Feed("list")
@@ -212,28 +212,28 @@ def test_it_is_measured_as_feeds_are(store: Path) -> None:
 @pytest.mark.parametrize(
     ("came_at", "verdict", "at", "compared"),
     [
-        pytest.param(-HOUR, Verdict.SPAM, 0.0, Compared(spam_of_spam=1), id="it-knew-before-we-did"),
-        pytest.param(HOUR, Verdict.SPAM, 0.0, Compared(), id="it-repeats-what-we-published"),
-        pytest.param(-HOUR, Verdict.OK, 0.0, Compared(spam_of_fine=1), id="it-was-wrong"),
-        pytest.param(HOUR, Verdict.OK, 2 * HOUR, Compared(spam_of_fine=1), id="and-we-said-so-again"),
-        pytest.param(HOUR, Verdict.OK, 0.0, Compared(), id="nothing-is-known-since"),
+        pytest.param(-HOUR, Verdict.SPAM, 0.0, Compared(spam_of_spam=1), id="listed-before-our-mark"),
+        pytest.param(HOUR, Verdict.SPAM, 0.0, Compared(), id="listed-after-our-mark"),
+        pytest.param(-HOUR, Verdict.OK, 0.0, Compared(spam_of_fine=1), id="listed-before-a-not-spam-mark"),
+        pytest.param(HOUR, Verdict.OK, 2 * HOUR, Compared(spam_of_fine=1), id="not-spam-after-the-listing"),
+        pytest.param(HOUR, Verdict.OK, 0.0, Compared(), id="no-later-evidence"),
     ],
 )
-def test_it_is_judged_by_what_we_came_to_know_later(
+def test_only_later_evidence_judges_a_company(
     store: Path, came_at: float, verdict: Verdict, at: float, compared: Compared
 ) -> None:
-    """Else a company that repeats what we publish would be right always, and could add its own lies."""
+    """A company that repeats what we publish would otherwise always be right, and could add lies."""
     write(store, add_mark, make_mark(verdict=verdict, at=NOW + at))
-    take(store, ROW, at=NOW + came_at)
-    take(store, ROW._replace(witnesses=20), at=NOW + 3 * HOUR)
+    store_index(store, ROW, at=NOW + came_at)
+    store_index(store, ROW._replace(witnesses=20), at=NOW + 3 * HOUR)
     with open_store(store) as db:
         assert compared_with_peer(db, 1, NOW - DAY) == compared
 
 
-def test_a_number_that_comes_again_is_new(store: Path) -> None:
+def test_a_number_listed_again_counts_as_new(store: Path) -> None:
     write(store, add_mark, make_mark(at=NOW))
-    take(store, ROW)
-    take(store)
-    take(store, ROW, at=NOW + HOUR)
+    store_index(store, ROW)
+    store_index(store)
+    store_index(store, ROW, at=NOW + HOUR)
     with open_store(store) as db:
         assert compared_with_peer(db, 1, NOW - DAY) == Compared()

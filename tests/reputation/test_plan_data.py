@@ -1,4 +1,4 @@
-"""The plans that come with CallSieve: what each country's numbers are for, and that nothing counts without a source."""
+"""The shipped numbering plans: the purposes of each country's ranges, and that evidence needs a source."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def at(day: str) -> float:
         pytest.param("+262947912345", NOW, "telemarketing", id="re"),
         pytest.param("+33939123456", NOW, "service", id="fr-platform"),
         pytest.param("+33970123456", NOW, "voip", id="fr-09"),
-        pytest.param("+33899123456", NOW, None, id="fr-0899-was-not-read"),
+        pytest.param("+33899123456", NOW, None, id="fr-0899-is-not-in-the-plan"),
         pytest.param("+33893123456", NOW, "premium", id="fr-0893"),
         pytest.param("+333639", NOW, "service", id="fr-3639"),
         pytest.param("+33142685300", NOW, None, id="fr-paris"),
@@ -91,25 +91,25 @@ def at(day: str) -> float:
         pytest.param("+358401234567", NOW, None, id="a-country-without-a-plan"),
     ],
 )
-def test_purpose(number: str, day: str, purpose: str | None) -> None:
+def test_a_number_has_the_purpose_of_its_range(number: str, day: str, purpose: str | None) -> None:
     row = PLAN.row_of(number, at(day))
     assert (row and row.purpose.value) == purpose
 
 
-def test_countries() -> None:
+def test_shipped_plans_include_five_countries() -> None:
     assert {plan.country for plan in PLAN.files} >= {"CN", "FR", "IN", "GB", "US"}
 
 
 @pytest.mark.parametrize("plan", shipped_plans(), ids=lambda plan: plan.country)
 class TestEachCountry:
-    def test_evidence_has_a_source_that_was_read(self, plan: PlanFile) -> None:
+    def test_each_row_of_evidence_has_a_source(self, plan: PlanFile) -> None:
         assert all(row.source is not None for row in plan.rows if row.is_evidence)
 
-    def test_every_source_says_something(self, plan: PlanFile) -> None:
+    def test_every_source_is_used(self, plan: PlanFile) -> None:
         used = {row.source for row in plan.rows} | {row.law for row in plan.rows}
         assert set(plan.sources) <= used
 
-    def test_what_is_unallocated_by_metadata_ends_within_a_year(self, plan: PlanFile) -> None:
+    def test_unallocated_rows_from_metadata_end_within_a_year(self, plan: PlanFile) -> None:
         for row in plan.rows:
             by_metadata = row.source is not None and row.source.name == "libphonenumber"
             if row.purpose is Purpose.UNALLOCATED and by_metadata and not row.prefix.endswith("11"):
@@ -119,7 +119,7 @@ class TestEachCountry:
 
 
 @pytest.mark.parametrize("prefix", ["+91140", "+911600", "+911601"])
-def test_india_forbids_to_block_its_series(prefix: str) -> None:
+def test_indian_service_series_cite_their_law(prefix: str) -> None:
     row = PLAN.row_of(prefix + "1234567890"[: 13 - len(prefix)], at(NOW))
     assert row is not None
     assert row.law is not None

@@ -1,4 +1,4 @@
-"""A plan file that cannot be used names the row, the key and the way out; none makes a look-up fail."""
+"""A faulty plan file is reported with row, key and remedy, and never makes a look-up fail."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def problems_of(text: str | bytes) -> tuple[str, ...]:
     return tuple(map(str, refused.value.problems))
 
 
-def test_a_file() -> None:
+def test_a_plan_file_is_parsed() -> None:
     plan = parse_plan((HEAD + SOURCE + RANGE + "valid_from = 2023-01-01\ndigits = [9]\n").encode(), "fr.toml")
     (row,) = plan.rows
     assert (plan.country, plan.calling_code, plan.adds) == ("FR", 33, False)
@@ -34,12 +34,12 @@ def test_a_file() -> None:
     assert row.source.url == "https://example.org/plan"
 
 
-def test_a_row_without_a_source_is_a_label_and_no_evidence() -> None:
+def test_a_row_without_a_source_is_no_evidence() -> None:
     plan = parse_plan((HEAD + '[[range]]\nprefix = "+33162"\npurpose = "bank"\n').encode(), "fr.toml")
     assert not plan.rows[0].is_evidence
 
 
-def test_own_rows() -> None:
+def test_rows_of_the_administrator_are_own_rows() -> None:
     text = 'adds_to = "FR"\ncalling_code = 33\nread = 2026-11-27\n[[range]]\nprefix = "+33162"\npurpose = "service"\n'
     plan = parse_plan(text.encode(), "own.toml")
     assert plan.adds
@@ -51,7 +51,7 @@ def test_own_rows() -> None:
     [
         pytest.param("", "", "country", id="empty"),
         pytest.param(HEAD.replace("33", '"33"'), "", "calling_code", id="code-as-text"),
-        pytest.param(HEAD.replace("33", "1000"), "", "calling_code", id="code-of-nobody"),
+        pytest.param(HEAD.replace("33", "1000"), "", "calling_code", id="unknown-code"),
         pytest.param(HEAD.replace("33", "true"), "", "calling_code", id="code-as-a-boolean"),
         pytest.param(HEAD.replace('"FR"', '"GB"'), "", "calling_code", id="code-of-another-country"),
         pytest.param(HEAD.replace('"FR"', '"fr"'), "", "country", id="country-in-small-letters"),
@@ -60,7 +60,7 @@ def test_own_rows() -> None:
         pytest.param(HEAD.replace("2026-11-27", "2026-11-27T10:00:00Z"), "", "read", id="an-instant"),
         pytest.param(HEAD + "colour = 3\n", "", "colour", id="unknown-key"),
         pytest.param(HEAD + 'unverified = "much"\n', "", "unverified", id="unverified-as-a-text"),
-        pytest.param(HEAD + "range = 3\n", "", "range", id="range-is-no-table"),
+        pytest.param(HEAD + "range = 3\n", "", "range", id="range-not-a-table"),
         pytest.param(HEAD + "range = [3]\n", "", "range", id="range-of-numbers"),
         pytest.param(HEAD + "source = [[]]\n", "", "source", id="source-of-lists"),
         pytest.param(HEAD + SOURCE.replace("https", "file"), "source 1", "url", id="no-web-address"),
@@ -73,8 +73,8 @@ def test_own_rows() -> None:
         pytest.param(HEAD + SOURCE + RANGE.replace("+33162", "+44162"), "range 1", "prefix", id="of-another-country"),
         pytest.param(HEAD + SOURCE + RANGE.replace("+33162", "+33"), "range 1", "prefix", id="a-whole-country"),
         pytest.param(HEAD + SOURCE + RANGE.replace("+33162", "+33１６２"), "range 1", "prefix", id="full-width-digits"),
-        pytest.param(HEAD + RANGE, "range 1", "source", id="source-that-is-not-there"),
-        pytest.param(HEAD + SOURCE + RANGE + 'law = "code"\n', "range 1", "law", id="law-that-is-not-there"),
+        pytest.param(HEAD + RANGE, "range 1", "source", id="unknown-source"),
+        pytest.param(HEAD + SOURCE + RANGE + 'law = "code"\n', "range 1", "law", id="unknown-law"),
         pytest.param(HEAD + SOURCE + RANGE + "digits = 0\n", "range 1", "digits", id="no-digits"),
         pytest.param(HEAD + SOURCE + RANGE + "digits = []\n", "range 1", "digits", id="empty-digits"),
         pytest.param(HEAD + SOURCE + RANGE + "digits = true\n", "range 1", "digits", id="digits-as-a-boolean"),
@@ -108,19 +108,19 @@ def test_own_rows() -> None:
         pytest.param(b"#" * (MAX_BYTES + 1), "", "bytes", id="too-large"),
     ],
 )
-def test_what_is_wrong_is_named(text: str | bytes, place: str, key: str) -> None:
+def test_a_fault_is_named_with_file_row_and_key(text: str | bytes, place: str, key: str) -> None:
     found = problems_of(text)
     assert all(item.startswith("fr.toml: ") and item.isprintable() and len(item) < 600 for item in found)
     assert any(f"fr.toml: {place}" in item and key in item for item in found)
 
 
-def test_all_that_is_wrong_is_named_at_once() -> None:
+def test_all_faults_are_named_at_once() -> None:
     bad = '[[range]]\nprefix = "0162"\npurpose = "bank"\n'
     assert len(problems_of(HEAD + bad + bad)) == 2
     assert len(problems_of(HEAD + bad * 1000)) == MAX_PROBLEMS
 
 
-def test_other_days_or_lengths_are_no_clash() -> None:
+def test_equal_prefixes_of_other_days_or_lengths_do_not_clash() -> None:
     first, then = "valid_until = 2025-12-31\n", "valid_from = 2026-01-01\n"
     plan = parse_plan((HEAD + SOURCE + RANGE + first + RANGE + then).encode(), "fr.toml")
     assert len(plan.rows) == 2
@@ -129,7 +129,7 @@ def test_other_days_or_lengths_are_no_clash() -> None:
 
 
 @given(st.text())
-def test_any_text_is_a_plan_or_refused(text: str) -> None:
+def test_any_text_is_parsed_as_a_plan_or_refused(text: str) -> None:
     with suppress(PlanError):
         parse_plan(text.encode("utf-8", "surrogatepass"), "any.toml")
 
@@ -154,7 +154,7 @@ ROWS = st.builds(
     st.text("12", max_size=6).map(lambda digits: f"+33{digits}"),
     st.integers(0, 7),
 )
-def test_the_longest_prefix_that_holds_wins(rows: list[PlanRow], number: str, day: int) -> None:
+def test_the_longest_matching_prefix_wins(rows: list[PlanRow], number: str, day: int) -> None:
     now = 1735689600.0 + 86400.0 * day
     plan = NumberPlan([PlanFile("FR", 33, date(2026, 1, 1), (), tuple(rows))])
     holding = [

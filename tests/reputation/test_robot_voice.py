@@ -1,4 +1,4 @@
-"""A robot's voice: one failed challenge from the next call on, never against who passed, never a reason to reject."""
+"""A robot voice counts as one failed challenge from the next call, never after a pass, and never leads to reject."""
 
 from __future__ import annotations
 
@@ -36,30 +36,30 @@ def db() -> Iterator[sqlite3.Connection]:
         yield db
 
 
-def heard(voice: Voice = Voice.ROBOT) -> Transcript:
+def make_transcript(voice: Voice = Voice.ROBOT) -> Transcript:
     return Transcript("d1", NOW + 20, CALL, CALLER, "Press 1 now.", "en", voice)
 
 
-def asked() -> OutcomeRecord:
+def make_challenged() -> OutcomeRecord:
     return make_outcome(CALL, NOW, source="ami", rung=("201",))
 
 
 @pytest.mark.parametrize("is_late", [False, True], ids=["heard-in-the-call", "heard-after-the-call"])
 @pytest.mark.parametrize("waits", [False, True], ids=["journal-first", "journal-last"])
-def test_a_robot_is_one_failed_challenge_of_the_next_call(db: sqlite3.Connection, is_late: bool, waits: bool) -> None:
+def test_a_robot_voice_counts_as_one_failed_challenge(db: sqlite3.Connection, is_late: bool, waits: bool) -> None:
     decided = make_record("d1", action="challenge", linkedid=CALL)
     if not waits:
         record_decisions(db, [decided])
     if not is_late:
-        record_transcript(db, heard())
+        record_transcript(db, make_transcript())
         assert known(db).voice is None, "the call is not over"
         assert known(db).failures == 0
-    record_outcome(db, asked(), NOW + 30)
+    record_outcome(db, make_challenged(), NOW + 30)
     if waits:
         record_decisions(db, [decided])
         settle_outcomes(db, NOW + 31)
     if is_late:
-        record_transcript(db, heard())
+        record_transcript(db, make_transcript())
     facts = known(db)
     assert (facts.voice, facts.failures) == (Voice.ROBOT, 1)
     outcome = outcome_of(db, CALL)
@@ -68,23 +68,23 @@ def test_a_robot_is_one_failed_challenge_of_the_next_call(db: sqlite3.Connection
 
 
 @pytest.mark.parametrize("voice", [Voice.PERSON, Voice.UNCLEAR])
-def test_other_voices_are_a_fact_and_no_evidence(db: sqlite3.Connection, voice: Voice) -> None:
+def test_other_voices_are_facts_but_no_evidence(db: sqlite3.Connection, voice: Voice) -> None:
     record_decisions(db, [make_record("d1", action="challenge", linkedid=CALL)])
-    record_transcript(db, heard(voice))
-    record_outcome(db, asked(), NOW + 30)
+    record_transcript(db, make_transcript(voice))
+    record_outcome(db, make_challenged(), NOW + 30)
     facts = known(db)
     assert (facts.voice, facts.failures, facts.reputation.level) == (voice, 0, Level.NONE)
 
 
-def test_a_robot_in_a_borrowed_number_is_no_fact_of_its_owner(db: sqlite3.Connection) -> None:
+def test_a_robot_voice_does_not_count_for_a_spoofed_owner(db: sqlite3.Connection) -> None:
     record_decisions(db, [make_record("d1", action="challenge", linkedid=CALL, auth_class=AuthClass.UNAUTHENTICATED)])
-    record_transcript(db, heard())
-    record_outcome(db, asked(), NOW + 30)
+    record_transcript(db, make_transcript())
+    record_outcome(db, make_challenged(), NOW + 30)
     assert known(db, auth_class=AuthClass.UNAUTHENTICATED).voice is Voice.ROBOT
     assert known(db, auth_class=AuthClass.AUTHENTICATED).voice is None
 
 
-def test_a_voice_of_long_ago_is_no_fact(db: sqlite3.Connection) -> None:
+def test_a_voice_older_than_30_days_is_no_fact(db: sqlite3.Connection) -> None:
     record_outcome(db, make_outcome("c", LATER - 31 * DAY, voice=Voice.ROBOT, source="cdr"), LATER - 30 * DAY)
     record_outcome(db, make_outcome("d", LATER - 29 * DAY, voice=Voice.PERSON, source="cdr"), LATER - 29 * DAY)
     assert known(db).voice is Voice.PERSON
@@ -92,7 +92,7 @@ def test_a_voice_of_long_ago_is_no_fact(db: sqlite3.Connection) -> None:
     assert known(db).voice is None
 
 
-def test_who_talked_with_somebody_here_has_failed_nothing(db: sqlite3.Connection) -> None:
+def test_a_robot_voice_in_an_answered_call_is_no_failure(db: sqlite3.Connection) -> None:
     record_outcome(db, make_outcome("c", NOW, voice=Voice.ROBOT, source="cdr", by="201", talk=45.0), LATER)
     assert known(db).failures == 0
 
@@ -119,14 +119,14 @@ def known_after(calls: list[OutcomeRecord], auth_class: AuthClass) -> Facts:
 
 
 @given(robots, st.sampled_from(AuthClass))
-def test_robots_alone_are_rejected_by_no_preset(calls: list[OutcomeRecord], auth_class: AuthClass) -> None:
+def test_no_preset_rejects_for_a_robot_voice_alone(calls: list[OutcomeRecord], auth_class: AuthClass) -> None:
     facts = known_after(calls, auth_class)
     for policy in POLICIES:
         assert decide(make_call(CALLER), facts, policy, LATER).would_be is not Action.REJECT
 
 
 @given(robots, st.sampled_from(AuthClass))
-def test_many_robots_are_one_failed_challenge(calls: list[OutcomeRecord], auth_class: AuthClass) -> None:
+def test_many_robot_voices_count_as_one_failed_challenge(calls: list[OutcomeRecord], auth_class: AuthClass) -> None:
     mine = [call for call in calls if call.auth_class is auth_class]
     latest = sorted(mine, key=lambda call: call.at)[-1:]
     silent = [call._replace(voice=None, challenge=ChallengeResult.SILENT) for call in latest]
@@ -137,7 +137,7 @@ def test_many_robots_are_one_failed_challenge(calls: list[OutcomeRecord], auth_c
 
 
 @given(histories, robots, st.integers(0, 90), st.sampled_from(AuthClass))
-def test_a_robots_voice_changes_nothing_for_who_passed(
+def test_a_robot_voice_changes_nothing_after_a_pass(
     found: list[object], calls: list[OutcomeRecord], hour: int, passed_in: AuthClass
 ) -> None:
     with closing(empty_store()) as db:

@@ -1,4 +1,4 @@
-"""Every service number of every region that the metadata has: its key is one everywhere, and no number of anybody."""
+"""Every service number in the metadata has one key everywhere, and no allocated number has that key."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def digits_of(length: int) -> tuple[str, ...]:
 
 
 def described(description: PhoneNumberDesc | None, lengths: Container[int] = range(MOST_DIGITS + 1)) -> Iterator[str]:
-    """All texts of these lengths that the plan describes, and its example, which may be longer."""
+    """Return all texts of these lengths that the plan describes, and its example, which may be longer."""
     if description is None or not description.national_number_pattern:
         return
     if description.example_number:
@@ -51,7 +51,7 @@ def test_no_service_number_has_the_key_of_an_allocated_number(region: str) -> No
 
 
 @pytest.mark.parametrize("region", supported_regions())
-def test_a_key_reads_back_as_itself(region: str) -> None:
+def test_the_key_of_a_service_number_parses_back_to_itself(region: str) -> None:
     metadata = PhoneMetadata.short_metadata_for_region(region)
     found = sorted(set(described(metadata.short_code if metadata else None, range(6))))
     for digits in found[:: 1 + len(found) // 500]:

@@ -1,4 +1,4 @@
-"""From how a call ended to what it says about the number: the table of docs/contributing/model.md."""
+"""The signal of each outcome: the table of docs/contributing/model.md."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def signal_of(outcome: OutcomeRecord) -> Signal | None:
 
 
 def answered(talk: float, ended_by: EndedBy | None = EndedBy.CALLER, **others: Any) -> OutcomeRecord:
-    """201 answered and talked for so long."""
+    """Make a call that 201 answered."""
     return make_outcome(by=ANN, talk=talk, ended_by=ended_by, **others)
 
 
@@ -52,7 +52,7 @@ CALLS = [
     pytest.param(answered(2.0, EndedBy.CALLEE, conference=True), None, None, id="put-into-a-conference"),
     pytest.param(answered(60.0), None, None, id="60-s"),
     pytest.param(answered(60.1), "long-talk", ANN, id="more-than-60-s"),
-    pytest.param(answered(3600.0), "long-talk", ANN, id="an-hour-and-never-more"),
+    pytest.param(answered(3600.0), "long-talk", ANN, id="an-hour"),
     pytest.param(
         make_outcome(disposition=Disposition.ANSWERED, talk=90.0), None, None, id="a-menu-answered-and-nobody-else"
     ),
@@ -65,17 +65,19 @@ CALLS = [
     pytest.param(make_outcome(ring=0.0), None, None, id="gone-before-it-rang"),
     pytest.param(make_outcome(ring=3.0, voicemail_left=True), "voicemail", DID, id="one-ring-and-a-message"),
     pytest.param(make_outcome(ring=25.0, voicemail_left=True), "voicemail", DID, id="a-message"),
-    pytest.param(make_outcome(disposition=Disposition.REJECTED), "unanswered", DID, id="turned-away-by-the-phone"),
+    pytest.param(make_outcome(disposition=Disposition.REJECTED), "unanswered", DID, id="rejected-by-the-phone"),
     pytest.param(make_outcome(disposition=Disposition.BUSY), None, None, id="busy"),
     pytest.param(make_outcome(disposition=Disposition.FAILED), None, None, id="failed"),
     pytest.param(make_outcome(did=None, queue="support"), "unanswered", "support", id="a-queue"),
     pytest.param(make_outcome(did=None, group="sales"), "unanswered", "sales", id="a-group"),
-    pytest.param(make_outcome(did=None), None, None, id="nobody-knows-whom-it-was-for"),
+    pytest.param(make_outcome(did=None), None, None, id="unknown-callee"),
     pytest.param(
         make_outcome(rung=tuple(map(str, range(201, 221))), forked=20), "unanswered", DID, id="twenty-phones-once"
     ),
     pytest.param(make_outcome(rung=(ANN,)), "unanswered", ANN, id="rang-for-one-person-alone"),
-    pytest.param(make_outcome(rung=(ANN,), disposition=Disposition.REJECTED), "unanswered", ANN, id="that-one-refused"),
+    pytest.param(
+        make_outcome(rung=(ANN,), disposition=Disposition.REJECTED), "unanswered", ANN, id="rejected-by-one-person"
+    ),
     pytest.param(make_outcome(rung=(ANN,), queue="support"), "unanswered", DID, id="a-queue-that-tried-one-so-far"),
     pytest.param(make_outcome(challenge=ChallengeResult.PASSED), None, None, id="passed-and-unanswered"),
     pytest.param(answered(90.0, challenge=ChallengeResult.PASSED), None, None, id="passed-and-talked"),
@@ -93,14 +95,14 @@ CALLS = [
     pytest.param(
         make_outcome(challenge=ChallengeResult.WRONG, action="challenge"), None, None, id="pressed-another-key"
     ),
-    pytest.param(make_outcome(complete=False), None, None, id="not-seen-whole"),
-    pytest.param(answered(90.0, complete=False), None, None, id="a-talk-not-seen-whole"),
+    pytest.param(make_outcome(complete=False), None, None, id="incomplete"),
+    pytest.param(answered(90.0, complete=False), None, None, id="incomplete-talk"),
     pytest.param(make_outcome(caller=None, caller_kind=CallerKind.WITHHELD), None, None, id="withheld"),
     pytest.param(make_outcome(caller="+10000000000"), None, None, id="unallocated"),
-    pytest.param(make_outcome(direction=Direction.INTERNAL), None, None, id="among-us"),
+    pytest.param(make_outcome(direction=Direction.INTERNAL), None, None, id="internal"),
     pytest.param(make_outcome(direction=OUTBOUND, by=ANN, talk=30.0), "called-back", ANN, id="called-back"),
     pytest.param(make_outcome(direction=OUTBOUND, by=ANN, talk=29.9), None, None, id="called-back-and-talked-29-s"),
-    pytest.param(make_outcome(direction=OUTBOUND, by=ANN), None, None, id="called-back-and-nobody-there"),
+    pytest.param(make_outcome(direction=OUTBOUND, by=ANN), None, None, id="called-back-and-unanswered"),
     pytest.param(
         make_outcome(direction=OUTBOUND, talk=99.0, disposition=Disposition.ANSWERED),
         None,
@@ -112,12 +114,14 @@ CALLS = [
         make_outcome(direction=OUTBOUND, by=ANN, talk=99.0, dialled=FOREIGN_PREMIUM), None, None, id="foreign-premium"
     ),
     pytest.param(make_outcome(direction=OUTBOUND, by=ANN, talk=99.0, dialled="411"), None, None, id="a-short-code"),
-    pytest.param(make_outcome(direction=OUTBOUND, by=ANN, talk=99.0, complete=False), None, None, id="half-seen"),
+    pytest.param(
+        make_outcome(direction=OUTBOUND, by=ANN, talk=99.0, complete=False), None, None, id="incomplete-outgoing"
+    ),
 ]
 
 
 @pytest.mark.parametrize(("outcome", "category", "callee"), CALLS)
-def test_what_a_call_says(outcome: OutcomeRecord, category: str | None, callee: str | None) -> None:
+def test_an_outcome_gives_its_signal(outcome: OutcomeRecord, category: str | None, callee: str | None) -> None:
     signal = signal_of(outcome)
     expected = category and Signal(
         CALLER, AuthClass.UNKNOWN, callee or "", SignalCategory(category), outcome.ended_at, outcome.linkedid
@@ -125,7 +129,7 @@ def test_what_a_call_says(outcome: OutcomeRecord, category: str | None, callee: 
     assert signal == expected
 
 
-def test_who_takes_a_tagged_call_and_hangs_up_has_heard_the_caller() -> None:
+def test_an_early_hang_up_on_a_tagged_call_is_a_signal() -> None:
     assert signal_of(make_labelled(answered(2.0, EndedBy.CALLEE), "tag")) is not None
     assert signal_of(make_labelled(make_outcome(), "tag")) is None
     assert signal_of(make_labelled(make_outcome(disposition=Disposition.REJECTED), "tag")) is None
@@ -136,17 +140,17 @@ def test_who_takes_a_tagged_call_and_hangs_up_has_heard_the_caller() -> None:
     "outcome",
     [
         pytest.param(make_outcome(), id="unanswered"),
-        pytest.param(make_outcome(disposition=Disposition.REJECTED), id="turned-away"),
+        pytest.param(make_outcome(disposition=Disposition.REJECTED), id="rejected"),
         pytest.param(answered(2.0, EndedBy.CALLEE), id="hung-up-on"),
     ],
 )
-def test_our_own_label_is_no_evidence(outcome: OutcomeRecord, action: str) -> None:
+def test_a_labelled_call_gives_no_signal(outcome: OutcomeRecord, action: str) -> None:
     assert signal_of(make_labelled(outcome, action)) is None
     assert signal_of(make_labelled(outcome, "allow")) is not None
 
 
 @pytest.mark.parametrize("action", ["tag", "warn", "route"])
-def test_what_speaks_for_a_caller_counts_in_spite_of_a_label(action: str) -> None:
+def test_good_signals_count_despite_a_label(action: str) -> None:
     assert signal_of(make_labelled(answered(61.0), action)) is not None
     assert signal_of(make_labelled(make_outcome(voicemail_left=True), action)) is not None
 
@@ -156,7 +160,7 @@ def make_labelled(outcome: OutcomeRecord, action: str) -> OutcomeRecord:
 
 
 @pytest.mark.parametrize("auth_class", AuthClass)
-def test_a_signal_is_kept_in_the_class_of_its_call(auth_class: AuthClass) -> None:
+def test_a_signal_has_the_class_of_its_call(auth_class: AuthClass) -> None:
     signal = signal_of(make_outcome(auth_class=auth_class))
     assert signal is not None
     assert signal.auth_class is auth_class
@@ -185,7 +189,7 @@ def test_not_spam_counts_as_a_call_back() -> None:
     assert [class_ for class_ in AuthClass if counts_for(signal, class_)] == [AuthClass.AUTHENTICATED]
 
 
-def test_who_calls_back_and_says_not_spam_counts_once() -> None:
+def test_a_call_back_and_a_not_spam_mark_count_once() -> None:
     said = signal_of_mark(make_mark(verdict=Verdict.OK))
     called = signal_of(make_outcome("c2", NOW - 3600, direction=OUTBOUND, by=ANN, talk=30.0))
     assert said is not None

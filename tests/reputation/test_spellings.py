@@ -1,4 +1,4 @@
-"""A number is found in a text however people write it, and no other number is touched."""
+"""A number is found in a text in any spelling, and no other number is changed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PREFIXES = st.sampled_from(["+{code}", "00{code}", "011 {code}", "+{code} (0)", 
 
 @st.composite
 def spelled(draw: st.DrawFn, number: str) -> str:
-    """The number with a separator in any place."""
+    """The number with separators in any place."""
     national = national_digits(number)
     code = number[1:].removesuffix(national)
     prefix = draw(PREFIXES).format(code=code)
@@ -28,7 +28,7 @@ def spelled(draw: st.DrawFn, number: str) -> str:
 
 
 def written(text: str, zero: str) -> str:
-    """The text with its digits in another script."""
+    """Return the text with its digits in another script."""
     return "".join(chr(ord(zero) + int(char)) if "0" <= char <= "9" else char for char in text)
 
 
@@ -75,7 +75,7 @@ def test_other_numbers_in_the_same_text_keep_their_digits(number: str, data: st.
 
 @pytest.mark.parametrize("number", [US, GB])
 @given(data=st.data(), more=st.text("2356789", min_size=1, max_size=5))
-def test_a_longer_number_stays_as_it_is(number: str, data: st.DataObject, more: str) -> None:
+def test_a_longer_number_is_not_changed(number: str, data: st.DataObject, more: str) -> None:
     spelling = data.draw(separated(national_digits(number)))
     joint = data.draw(st.sampled_from(["", "-", ".", "_", "*"]))
     longer = data.draw(st.sampled_from([f"ref {more}{joint}{spelling}", f"ref {spelling}{joint}{more}"]))
@@ -104,7 +104,7 @@ def test_a_longer_number_stays_as_it_is(number: str, data: st.DataObject, more: 
         pytest.param("٢٠١ ٥٥٥ ٠١٤٣ أو ۲۰۱۵۵۵۰۱۴۳", "* أو *", id="arabic and persian"),
     ],
 )
-def test_a_note_keeps_all_but_the_number(note: str, left: str) -> None:
+def test_masking_keeps_the_rest_of_a_note(note: str, left: str) -> None:
     assert masker(US, "*")(note) == left
 
 

@@ -1,4 +1,4 @@
-"""Appeals through the store: in force at the next call, upheld as if never marked, and undone without a trace."""
+"""Appeals in the store: in force at the next call, an upheld one equals never marked, and undo leaves no trace."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def settled(db: sqlite3.Connection) -> list[tuple[str, str, int]]:
 
 
 def make_bad(db: sqlite3.Connection, number: str = CALLER) -> None:
-    """Marked by five of two groups, hung up on by eight others, listed, and deaf to a challenge: it is rejected."""
+    """Make a number that is rejected: marks of two groups, hang-ups, a source and a failed challenge."""
     import_numbers(db, "feed", "spam", [(number, None, None, None)], lambda: NOW)
     db.execute("UPDATE import_source SET format = 'list'")
     record_challenge(db, "c", number, AuthClass.UNKNOWN, ChallengeResult.SILENT, NOW)
@@ -114,7 +114,7 @@ def make_bad(db: sqlite3.Connection, number: str = CALLER) -> None:
 
 
 @given(histories, st.sampled_from(NUMBERS), ruled_after)
-def test_upheld_is_never_marked(found: list[Any], number: str, hours: int) -> None:
+def test_an_upheld_appeal_equals_never_marked(found: list[Any], number: str, hours: int) -> None:
     at = NOW + hours * HOUR
     with closing(empty_store(KEEN)) as db, closing(empty_store(KEEN)) as other:
         apply(db, found)
@@ -143,7 +143,7 @@ def test_marks_in_any_order_stay_retracted(found: list[Any], number: str, hours:
 
 
 @given(histories, st.sampled_from(NUMBERS), ruled_after, st.sampled_from([UPHOLD, WITHOUT_BLAME, DENY]))
-def test_undone_is_never_decided(found: list[Any], number: str, hours: int, ruling: AppealRuling) -> None:
+def test_an_undone_ruling_equals_no_ruling(found: list[Any], number: str, hours: int, ruling: AppealRuling) -> None:
     with closing(empty_store(KEEN)) as db:
         apply(db, found)
         before = standings(db)
@@ -155,11 +155,11 @@ def test_undone_is_never_decided(found: list[Any], number: str, hours: int, ruli
 
 
 def accepted(number: str = CALLER, at: float = NOW) -> Appeal:
-    """What `rule` decides."""
+    """Return the appeal that `rule` decides."""
     return make_appeal(number=number, opened_at=at, state=AppealState.IN_FORCE, in_force_at=at)
 
 
-def test_what_people_said_is_still_told(db: sqlite3.Connection) -> None:
+def test_marks_are_still_listed_after_an_upheld_appeal(db: sqlite3.Connection) -> None:
     add_mark(db, make_mark())
     rule(db, UPHOLD)
     assert [mark.verdict for mark in marks_of(db, CALLER)] == [Verdict.SPAM]
@@ -169,7 +169,7 @@ def test_what_people_said_is_still_told(db: sqlite3.Connection) -> None:
     assert not stone.covers("201", NOW + 1)
 
 
-def test_new_marks_count_and_are_doubted_for_ninety_days(db: sqlite3.Connection) -> None:
+def test_new_marks_weigh_less_for_ninety_days_after_an_appeal(db: sqlite3.Connection) -> None:
     rule(db, UPHOLD)
     for reporter in ("201", "202", "203"):
         add_mark(db, make_mark(reporter=reporter, at=NOW + 88 * DAY))
@@ -189,7 +189,7 @@ def test_reporters_of_an_upheld_case_are_trusted_less(db: sqlite3.Connection) ->
     assert (decided.reporters, settled(db)) == (("201",), [("201", "AP9E4100", 1)])
 
 
-def test_who_was_right_about_an_earlier_owner_is_not_blamed(db: sqlite3.Connection) -> None:
+def test_a_mark_against_an_earlier_owner_costs_no_trust(db: sqlite3.Connection) -> None:
     add_mark(db, make_mark(reporter="201"))
     raise_epoch(db, CALLER, NOW + HOUR, "reassigned", "admin")
     add_mark(db, make_mark(reporter="202", at=NOW + 2 * HOUR))
@@ -198,7 +198,7 @@ def test_who_was_right_about_an_earlier_owner_is_not_blamed(db: sqlite3.Connecti
     assert standings(db) == {}
 
 
-def test_a_wrong_category_alone_costs_nobody_anything(db: sqlite3.Connection) -> None:
+def test_a_wrong_category_alone_costs_no_trust(db: sqlite3.Connection) -> None:
     add_mark(db, make_mark())
     rule(db, WITHOUT_BLAME)
     assert (settled(db), standings(db)) == ([], {})
@@ -207,7 +207,7 @@ def test_a_wrong_category_alone_costs_nobody_anything(db: sqlite3.Connection) ->
 # In force.
 
 
-def test_from_the_next_call_on_no_appealed_number_is_rejected(db: sqlite3.Connection) -> None:
+def test_an_appealed_number_is_not_rejected(db: sqlite3.Connection) -> None:
     make_bad(db)
     reject = policy_ordering("reject")
     query = make_query(now=NOW + HOUR)
@@ -261,7 +261,7 @@ def test_five_wrong_answers_spend_a_code(db: sqlite3.Connection) -> None:
 # Filing.
 
 
-def test_one_appeal_at_a_time_none_for_a_month_after_a_denial(db: sqlite3.Connection) -> None:
+def test_a_second_appeal_waits_until_a_month_after_a_denial(db: sqlite3.Connection) -> None:
     file(db)
     with refused("appealed"):
         file(db, reference="AP000002")
@@ -277,7 +277,7 @@ def test_one_appeal_at_a_time_none_for_a_month_after_a_denial(db: sqlite3.Connec
     assert len(all_appeals(db)) == 3
 
 
-def test_a_withdrawn_appeal_shuts_nobody_out(db: sqlite3.Connection) -> None:
+def test_a_withdrawn_appeal_allows_a_new_one(db: sqlite3.Connection) -> None:
     file(db)
     take_step(db, "AP9E4100", AppealStep.WITHDRAW, NOW, " not theirs ")
     withdrawn = appeal_of(db, "AP9E4100")
@@ -288,7 +288,7 @@ def test_a_withdrawn_appeal_shuts_nobody_out(db: sqlite3.Connection) -> None:
         put_back(db, accepted())
 
 
-def test_what_waits_longest_for_a_decision_comes_first(db: sqlite3.Connection) -> None:
+def test_appeals_are_listed_by_waiting_time(db: sqlite3.Connection) -> None:
     for n, number in enumerate(NUMBERS[:4]):
         file(db, number, NOW + n, f"AP00000{n}")
     for n, days in ((2, 20), (1, 10)):
@@ -297,7 +297,7 @@ def test_what_waits_longest_for_a_decision_comes_first(db: sqlite3.Connection) -
     assert [appeal.reference for appeal in appeals_to_decide(db)] == ["AP000001", "AP000002", "AP000000"]
 
 
-def test_an_appeal_that_is_not_there_is_said(db: sqlite3.Connection) -> None:
+def test_an_unknown_appeal_is_refused(db: sqlite3.Connection) -> None:
     for act in (
         lambda: take_step(db, "AP9E4100", AppealStep.ACCEPT, NOW),
         lambda: decide(db, "AP9E4100", UPHOLD, NOW),
@@ -314,7 +314,7 @@ def record(content: bytes, name: str = "calls.csv") -> NewAttachment:
     return NewAttachment(name, content, "joe")
 
 
-def test_the_same_file_twice_is_one(db: sqlite3.Connection) -> None:
+def test_attaching_the_same_file_twice_keeps_one(db: sqlite3.Connection) -> None:
     file(db)
     first = attach(db, "AP9E4100", record(b"one"), NOW)
     assert attach(db, "AP9E4100", record(b"one", "again.csv"), NOW + 1) == first
@@ -329,7 +329,7 @@ def test_the_same_file_twice_is_one(db: sqlite3.Connection) -> None:
     assert (detach(db, "AP9E4100", 1), content_of(db, "AP9E4100", 1)) == (None, None)
 
 
-def test_attachments_are_bounded(db: sqlite3.Connection) -> None:
+def test_attachments_are_limited_in_size_and_number(db: sqlite3.Connection) -> None:
     file(db)
     attach(db, "AP9E4100", record(b"x" * ATTACHMENT_BYTES), NOW)
     for content, code in ((b"x" * (ATTACHMENT_BYTES + 1), "file-too-large"), (b"", "empty-file")):

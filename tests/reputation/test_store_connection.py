@@ -1,4 +1,4 @@
-"""The daemon's store: one hop a read, one hop a write, nothing left behind by whoever stops waiting."""
+"""The daemon's store: one thread to read, one to write, and nothing left behind by a cancelled caller."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ async def store(path: Path) -> AsyncIterator[Store]:
     await store.close()
 
 
-def in_good_time() -> float:
+def far_deadline() -> float:
     return time.monotonic() + 20.0
 
 
@@ -55,14 +55,14 @@ def read_endlessly(db: sqlite3.Connection) -> None:
     db.execute(ENDLESS).fetchone()
 
 
-def one(db: sqlite3.Connection) -> int:
+def select_one(db: sqlite3.Connection) -> int:
     (value,) = db.execute("SELECT 1").fetchone()
     return int(value)
 
 
 @contextlib.contextmanager
 def lock_held_elsewhere(path: Path, seconds: float) -> Iterator[None]:
-    """Another process has the write lock for so long."""
+    """Hold the write lock in another process."""
     process = run_python(HOLD_LOCK, path, seconds)
     assert process.stdout
     assert process.stdout.readline() == "locked\n"
@@ -75,7 +75,7 @@ def lock_held_elsewhere(path: Path, seconds: float) -> Iterator[None]:
 
 class TestOpening:
     async def test_a_new_store_is_made_for_its_owner_and_group_only(self, store: Store, path: Path) -> None:
-        assert await store.facts(make_query(), in_good_time()) == await store.facts(make_query(), in_good_time())
+        assert await store.facts(make_query(), far_deadline()) == await store.facts(make_query(), far_deadline())
         assert stat.S_IMODE(path.parent.stat().st_mode) & 0o027 == 0
         for name in ("callsieve.db", "callsieve.db-wal", "callsieve.db-shm"):
             assert stat.S_IMODE((path.parent / name).stat().st_mode) & 0o137 == 0, name
@@ -98,7 +98,7 @@ class TestOpening:
             pytest.param(lambda path: path.parent.write_text("a file"), "cannot be used", id="parent-is-a-file"),
         ],
     )
-    async def test_a_store_not_opened_says_why_and_ends_its_threads(
+    async def test_a_failed_open_names_the_cause_and_ends_its_threads(
         self, path: Path, break_it: object, words: str
     ) -> None:
         assert callable(break_it)
@@ -108,23 +108,23 @@ class TestOpening:
         assert str(path) in str(caught.value)
         assert not caught.value.damaged
 
-    def test_a_file_that_is_no_store_is_damaged(self, path: Path) -> None:
+    def test_a_file_that_is_no_store_counts_as_damaged(self, path: Path) -> None:
         path.parent.mkdir()
         path.write_bytes(b"this is not a database, but a letter to my aunt. " * 100)
         with pytest.raises(StoreError, match="damaged") as caught:
             asyncio.run(Store.open(path))
         assert caught.value.damaged
 
-    async def test_without_permission_the_error_says_so(self, path: Path, request: pytest.FixtureRequest) -> None:
+    async def test_missing_permission_is_named_in_the_error(self, path: Path, request: pytest.FixtureRequest) -> None:
         path.parent.mkdir(mode=0o500)
         request.getfixturevalue("as_nobody")
         with pytest.raises(StoreError, match="no permission"):
             await Store.open(path)
 
-    def test_the_libraries_never_log_bound_values(self) -> None:
+    def test_libraries_never_log_bound_values(self) -> None:
         assert logging.getLogger("aiosqlite").getEffectiveLevel() == logging.WARNING
 
-    async def test_many_processes_may_open_a_new_store_at_once(self, path: Path) -> None:
+    async def test_many_processes_can_open_a_new_store_at_once(self, path: Path) -> None:
         script = "import sys, pathlib; from reputation.store.database import open_store\n"
         script += "with open_store(pathlib.Path(sys.argv[1])): print('ok')"
         processes = [run_python(script, path) for _ in range(6)]
@@ -133,10 +133,10 @@ class TestOpening:
 
 class TestReading:
     async def test_a_read_returns_what_the_function_returns(self, store: Store) -> None:
-        assert await store.read(one) == 1
-        assert isinstance(await store.facts(make_query(), in_good_time()), Facts)
+        assert await store.read(select_one) == 1
+        assert isinstance(await store.facts(make_query(), far_deadline()), Facts)
 
-    async def test_a_read_whose_time_is_over_is_not_begun(self, store: Store) -> None:
+    async def test_a_read_after_its_deadline_is_not_begun(self, store: Store) -> None:
         begun: list[sqlite3.Connection] = []
         with pytest.raises(TimeoutError):
             await store.read(begun.append, give_up_at=time.monotonic())
@@ -146,15 +146,15 @@ class TestReading:
         with pytest.raises(TimeoutError):
             await store.read(read_endlessly, give_up_at=time.monotonic() + 0.05)
 
-    async def test_a_slow_read_stops_when_its_caller_has_left(self, store: Store) -> None:
+    async def test_a_slow_read_stops_when_its_caller_is_cancelled(self, store: Store) -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
                 await store.read(read_endlessly)
-        assert await store.read(one, give_up_at=in_good_time()) == 1
+        assert await store.read(select_one, give_up_at=far_deadline()) == 1
 
-    async def test_only_the_read_that_was_given_up_is_stopped(self, store: Store) -> None:
+    async def test_only_the_cancelled_read_is_stopped(self, store: Store) -> None:
         slow = asyncio.create_task(store.read(read_endlessly))
-        others = [asyncio.create_task(store.read(one)) for _ in range(20)]
+        others = [asyncio.create_task(store.read(select_one)) for _ in range(20)]
         await asyncio.sleep(0.02)
         others[3].cancel()  # it waits for its turn: the one that runs is not its business
         await asyncio.sleep(0.02)
@@ -166,11 +166,11 @@ class TestReading:
 
     async def test_cancelling_at_any_instant_never_harms_the_next_read(self, store: Store) -> None:
         for delay in range(200):
-            task = asyncio.create_task(store.read(one))
+            task = asyncio.create_task(store.read(select_one))
             for _ in range(delay % 7):
                 await asyncio.sleep(0)
             task.cancel()
-            assert await store.read(one, give_up_at=in_good_time()) == 1
+            assert await store.read(select_one, give_up_at=far_deadline()) == 1
 
     async def test_reading_goes_on_while_another_process_writes(self, store: Store, path: Path) -> None:
         with lock_held_elsewhere(path, 10):
@@ -178,11 +178,11 @@ class TestReading:
 
 
 class TestWriting:
-    async def test_a_write_counts_for_the_next_read(self, store: Store) -> None:
+    async def test_a_write_is_visible_to_the_next_read(self, store: Store) -> None:
         await store.write(record_emergency, NOW)
-        assert (await store.facts(make_query(), in_good_time())).emergency_at == NOW
+        assert (await store.facts(make_query(), far_deadline())).emergency_at == NOW
 
-    async def test_a_write_that_fails_leaves_nothing(self, store: Store) -> None:
+    async def test_a_failed_write_is_rolled_back(self, store: Store) -> None:
         def fail(db: sqlite3.Connection) -> None:
             record_emergency(db, NOW)
             raise LookupError("a bug")
@@ -201,7 +201,7 @@ class TestWriting:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        await store.write(one)  # after the other in the queue
+        await store.write(select_one)  # after the other in the queue
         assert await store.read(latest_emergency) == NOW
         with open_store(path) as db, transaction(db):
             record_emergency(db, NOW + 1)
@@ -242,7 +242,7 @@ class TestClosing:
     async def test_closing_does_not_wait_for_a_slow_read_or_for_a_lock(self, path: Path) -> None:
         store = await Store.open(path)
         with lock_held_elsewhere(path, 60):
-            waiting = [asyncio.create_task(store.read(read_endlessly)), asyncio.create_task(store.write(one))]
+            waiting = [asyncio.create_task(store.read(read_endlessly)), asyncio.create_task(store.write(select_one))]
             await asyncio.sleep(0.05)
             started = time.monotonic()
             await store.close()
@@ -250,16 +250,16 @@ class TestClosing:
             results = await asyncio.gather(*waiting, return_exceptions=True)
         assert [type(result) for result in results] == [TimeoutError, StoreError]
 
-    async def test_a_closed_store_says_so(self, path: Path) -> None:
+    async def test_a_closed_store_raises_an_error(self, path: Path) -> None:
         store = await Store.open(path)
         await store.close()
         await store.close()
         with pytest.raises(StoreError, match="closed"):
-            await store.read(one)
+            await store.read(select_one)
         with pytest.raises(StoreError, match="closed"):
-            await store.write(one)
+            await store.write(select_one)
 
-    async def test_closing_that_is_cancelled_still_ends_both_threads(self, path: Path) -> None:
+    async def test_a_cancelled_close_still_ends_both_threads(self, path: Path) -> None:
         before = set(threading.enumerate())
         store = await Store.open(path)
         threads = [item for item in threading.enumerate() if item not in before and not item.name.startswith("asyncio")]
@@ -274,7 +274,7 @@ class TestClosing:
             await asyncio.sleep(0.01)
 
     @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
-    def test_a_program_that_closes_its_store_ends(self, path: Path, loop: str) -> None:
+    def test_closing_the_store_lets_a_program_end(self, path: Path, loop: str) -> None:
         script = f"""
 import asyncio, sys, pathlib, {loop}
 from reputation.store.connection import Store

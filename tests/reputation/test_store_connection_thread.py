@@ -1,4 +1,4 @@
-"""A thread that runs functions for an event loop: in order, whatever becomes of them and of who waits."""
+"""A thread that runs functions for an event loop: in order, whatever they raise and whoever is cancelled."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ async def test_functions_run_in_order_in_one_thread(thread: ConnectionThread) ->
     assert len(set(threads)) == 1
 
 
-async def test_what_is_raised_is_raised_where_somebody_waits(thread: ConnectionThread) -> None:
+async def test_an_exception_is_raised_at_the_await(thread: ConnectionThread) -> None:
     with pytest.raises(ZeroDivisionError):
         await thread.run(lambda: 1 // 0)
     assert await thread.run(lambda: 2) == 2
 
 
-async def test_who_leaves_keeps_nobody_from_an_answer(thread: ConnectionThread) -> None:
+async def test_a_cancelled_function_does_not_stop_the_next(thread: ConnectionThread) -> None:
     goes_on = threading.Event()
     first, second = thread.run(goes_on.wait), thread.run(lambda: 2)
     first.cancel()
@@ -45,7 +45,7 @@ async def test_who_leaves_keeps_nobody_from_an_answer(thread: ConnectionThread) 
     assert await second == 2
 
 
-async def test_what_waits_is_run_before_the_end(thread: ConnectionThread) -> None:
+async def test_queued_functions_run_before_the_thread_ends(thread: ConnectionThread) -> None:
     before = {item.name for item in threading.enumerate()}
     one = ConnectionThread("one that ends")
     last = one.run(threading.current_thread)

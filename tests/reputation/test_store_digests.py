@@ -1,4 +1,4 @@
-"""A list entry that changes by itself is noticed; whatever we write ourselves is not."""
+"""A list entry that was changed outside CallSieve is noticed, and our own writes are not."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def path(tmp_path: Path) -> Path:
 
 
 def run(path: Path, sql: str) -> None:
-    """As another program does."""
+    """Run SQL as another program does."""
     with closing(sqlite3.connect(path)) as db, db:
         db.execute(sql)
 
 
 def flip(path: Path) -> None:
-    """One word of one entry, on the disk."""
+    """Change one word of one entry on disk."""
     run(path, "PRAGMA wal_checkpoint(TRUNCATE)")
     content = path.read_bytes()
     assert content.count(b"rejecta note") == 1  # the action, and the note behind it
@@ -65,7 +65,7 @@ def flip(path: Path) -> None:
         pytest.param(lambda p: run(p, "DROP TABLE list_digest"), "block", id="no-table-of-checksums"),
     ],
 )
-def test_an_entry_that_changed_by_itself_is_noticed(path: Path, change: Callable[[Path], None], name: str) -> None:
+def test_a_list_entry_changed_outside_is_noticed(path: Path, change: Callable[[Path], None], name: str) -> None:
     assert read(path, changed_lists) == []
     change(path)
     assert name in read(path, changed_lists)
@@ -83,14 +83,16 @@ def test_an_entry_that_changed_by_itself_is_noticed(path: Path, change: Callable
         pytest.param(lambda db: erase_number(db, CALLER), id="erased"),
     ],
 )
-async def test_what_we_write_ourselves_is_as_written(path: Path, ours: Callable[[sqlite3.Connection], object]) -> None:
+async def test_our_own_writes_are_not_reported_as_changes(
+    path: Path, ours: Callable[[sqlite3.Connection], object]
+) -> None:
     store = await Store.open(path)
     await store.write(ours)
     await store.close()
     assert changed_of(path) == []
 
 
-def test_checksums_that_are_gone_are_not_made_from_what_is_there(path: Path) -> None:
+def test_missing_checksums_are_not_rebuilt_silently(path: Path) -> None:
     run(path, "DELETE FROM list_digest")
     run(path, "DELETE FROM list_entry WHERE list = 'block'")
     assert changed_of(path) == list(NAMES), "opening it has made none"
@@ -106,8 +108,8 @@ def changed_of(path: Path) -> list[str]:
         return changed_lists(db)
 
 
-def test_a_list_that_is_written_meanwhile_is_not_changed(path: Path) -> None:
-    """The daemon writes while `db check` and the weekly job read the lists one after the other."""
+def test_a_list_written_during_the_check_is_not_reported(path: Path) -> None:
+    """The check and the weekly job read the lists one after the other while the daemon writes."""
     waiting = ["+12015550198", "+12015550199"]
 
     def write_meanwhile(statement: str) -> None:
@@ -120,14 +122,14 @@ def test_a_list_that_is_written_meanwhile_is_not_changed(path: Path) -> None:
     assert waiting == []
 
 
-def test_a_restored_backup_is_as_written(path: Path) -> None:
+def test_a_restored_backup_has_valid_checksums(path: Path) -> None:
     backup = make_backup(path, NOW)
     write(path, remove_entry, BLOCKED)
     restore(path, backup, NOW + 1)
     assert read(path, changed_lists) == []
 
 
-def test_a_store_from_before_there_were_checksums_gets_them(path: Path) -> None:
+def test_an_older_store_without_checksums_gets_them(path: Path) -> None:
     run(path, "DELETE FROM list_digest")
     run(path, f"CREATE TABLE {UNMADE} (list TEXT NOT NULL) STRICT")
     assert changed_of(path) == []
@@ -135,7 +137,7 @@ def test_a_store_from_before_there_were_checksums_gets_them(path: Path) -> None:
     assert read(path, changed_lists) == ["allow", "block"]
 
 
-def test_with_a_changed_list_no_older_backup_is_dropped(path: Path) -> None:
+def test_a_changed_list_keeps_all_older_backups(path: Path) -> None:
     for day in range(KEPT):
         make_backup(path, NOW + day * 86_400)
     flip(path)
@@ -145,7 +147,7 @@ def test_with_a_changed_list_no_older_backup_is_dropped(path: Path) -> None:
 
 
 def test_an_index_that_lacks_a_row_is_damage(path: Path) -> None:
-    """quick_check does not compare tables with their indices."""
+    """`quick_check` does not compare tables with their indices."""
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("PRAGMA writable_schema = ON")
         index = "SELECT sql FROM sqlite_schema WHERE name = 'list_entry_expiry'"
@@ -160,7 +162,7 @@ def test_an_index_that_lacks_a_row_is_damage(path: Path) -> None:
         assert problem_of(db) is not None
 
 
-def test_every_week_all_of_it_is_read(path: Path) -> None:
+def test_the_weekly_job_reports_a_changed_list(path: Path) -> None:
     flip(path)
     with open_store(path) as db:
         did = {report.job: report.did for report in run_jobs(db, JOBS, NOW)}

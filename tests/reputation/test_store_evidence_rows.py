@@ -1,4 +1,4 @@
-"""Lists, people, contacts, identities: what is written is what is read, and replaying a write changes nothing."""
+"""Lists, people, contacts and identities round-trip, and a repeated write changes nothing."""
 
 from __future__ import annotations
 
@@ -60,14 +60,14 @@ class TestLists:
         ],
         ids=lambda entry: entry.text,
     )
-    def test_an_entry_is_kept_as_it_was_given(self, store: Path, entry: ListEntry) -> None:
+    def test_a_list_entry_round_trips(self, store: Path, entry: ListEntry) -> None:
         write(store, add_entry, entry)
         assert read(store, list_entries) == [entry]
         assert write(store, remove_entry, make_entry(entry.text, entry.list_name)) == entry
         assert read(store, list_entries) == []
         assert read(store, lambda db: db.execute("SELECT count(*) FROM list_prefix").fetchone()) == (0,)
 
-    def test_adding_again_replaces(self, store: Path) -> None:
+    def test_adding_an_entry_again_replaces_it(self, store: Path) -> None:
         for note in ("first", "second", "second"):
             write(store, add_entry, make_entry(note=note))
         assert read(store, list_entries) == [make_entry(note="second")]
@@ -109,7 +109,7 @@ class TestLists:
 
 
 class TestPeople:
-    def test_people_are_kept_as_they_were_given(self, store: Path) -> None:
+    def test_people_round_trip(self, store: Path) -> None:
         write(store, replace_settings_people, [ANN, Person("202")])
         assert read(store, all_people) == [ANN, Person("202")]
         assert read(store, person_of, "201") == ANN
@@ -121,7 +121,7 @@ class TestPeople:
         write(store, replace_settings_people, [Person("203", "PJSIP/201"), ANN])
         assert read(store, person_of_endpoint, "PJSIP/201") == ANN
 
-    def test_the_settings_are_exactly_what_the_file_says(self, store: Path) -> None:
+    def test_people_of_the_settings_equal_the_settings_file(self, store: Path) -> None:
         write(store, replace_settings_people, [ANN, Person("202")])
         write(store, upsert_people, [Person("301")], "people.csv")
         write(store, replace_settings_people, [Person("202", name="Bob")])
@@ -136,12 +136,12 @@ class TestPeople:
         ],
         ids=str,
     )
-    def test_the_settings_win_over_an_import(self, store: Path, sources: list[str], winner: str) -> None:
+    def test_people_of_the_settings_win_over_an_import(self, store: Path, sources: list[str], winner: str) -> None:
         for source in sources:
             write(store, upsert_people, [Person("201", name=source)], source)
         assert read(store, person_of, "201") == Person("201", name=winner)
 
-    def test_dids_and_own_numbers_are_exactly_what_the_file_says(self, store: Path) -> None:
+    def test_dids_and_own_numbers_equal_the_settings_file(self, store: Path) -> None:
         for dids, numbers in (
             ([Did(DID), Did("+441")], ["+442", "+443"]),
             ([Did(DID, ("sales",), "201", False)], ["+443"]),
@@ -193,7 +193,7 @@ def test_the_latest_identity_of_a_number_counts(store: Path) -> None:
     assert read(store, identity_of, CALLER) is None
 
 
-def test_latest_challenge_passes_and_emergencies(store: Path) -> None:
+def test_the_latest_pass_and_emergency_are_found(store: Path) -> None:
     assert read(store, latest_emergency) is None
     assert read(store, latest_challenge_pass, CALLER, AuthClass.UNKNOWN) is None
     write(store, record_emergency, NOW)

@@ -1,4 +1,4 @@
-"""The one read of the hot path brings what is known, and only what is in force."""
+"""The facts query returns what is known and in force."""
 
 from __future__ import annotations
 
@@ -65,15 +65,15 @@ def store(tmp_path: Path) -> Path:
 
 
 def unsampled(found: Facts) -> Facts:
-    """Without the salt of the site, which no two stores share."""
+    """Return the facts without the site's salt, which no two stores share."""
     return found._replace(sample=NO_SAMPLE)
 
 
-def test_of_a_stranger_nothing_is_known_but_where_he_called(store: Path) -> None:
+def test_a_stranger_has_only_did_and_callee(store: Path) -> None:
     assert unsampled(facts(store)) == Facts(did=Did(DID, ("sales",), "202"), callee=BOB)
 
 
-def test_an_empty_store_answers(tmp_path: Path) -> None:
+def test_an_empty_store_gives_empty_facts(tmp_path: Path) -> None:
     assert unsampled(facts(tmp_path / "callsieve.db")) == Facts()
 
 
@@ -94,21 +94,23 @@ def test_a_caller_without_a_number_has_a_did_and_a_callee(store: Path) -> None:
     [
         pytest.param("PJSIP/201", DID, ANN, id="the-phone-outranks-the-did"),
         pytest.param(None, DID, BOB, id="else-the-callee-of-the-did"),
-        pytest.param("PJSIP/999", DID, None, id="a-phone-that-is-nobodys"),
-        pytest.param(None, "+440000", None, id="a-did-that-is-not-ours"),
+        pytest.param("PJSIP/999", DID, None, id="a-phone-without-a-person"),
+        pytest.param(None, "+440000", None, id="an-unknown-did"),
         pytest.param(None, None, None, id="nothing-dialled"),
     ],
 )
-def test_the_callee(store: Path, endpoint: str | None, did: str | None, callee: Person | None) -> None:
+def test_the_callee_comes_from_endpoint_or_did(
+    store: Path, endpoint: str | None, did: str | None, callee: Person | None
+) -> None:
     assert facts(store, make_query(endpoint=endpoint, did=did)).callee == callee
 
 
-def test_the_channel_of_one_of_our_people_is_known(store: Path) -> None:
+def test_the_channel_of_a_person_is_recognised(store: Path) -> None:
     assert facts(store, make_query(channel_endpoint="PJSIP/201")).caller_person == ANN
     assert facts(store, make_query(channel_endpoint="PJSIP/carrier")).caller_person is None
 
 
-def test_a_did_that_is_not_screened(store: Path) -> None:
+def test_an_unscreened_did_is_known(store: Path) -> None:
     write(store, replace_settings_dids, [Did(DID, screen=False)])
     assert facts(store).did == Did(DID, screen=False)
 
@@ -138,14 +140,14 @@ def test_the_most_specific_entry_counts(store: Path, entries: list[str], found: 
     assert facts(store).allow is None
 
 
-def test_both_lists_are_brought(store: Path) -> None:
+def test_allow_and_block_entries_are_both_found(store: Path) -> None:
     block, allow = make_entry(action="challenge", note="often"), make_entry("+1201*", ListName.ALLOW)
     write(store, add_entry, block)
     write(store, add_entry, allow)
     assert (facts(store).block, facts(store).allow) == (block, allow)
 
 
-def test_an_expired_entry_makes_room_for_a_wider_one(store: Path) -> None:
+def test_an_expired_entry_uncovers_a_wider_one(store: Path) -> None:
     for text, expires_at in ((CALLER, NOW), ("+120*", NOW - 1), ("+12*", NOW + 1), ("+1*", None)):
         write(store, add_entry, make_entry(text, expires_at=expires_at))
     write(store, add_entry, make_entry("+12015550100-+12015550199", ListName.ALLOW, expires_at=NOW))
@@ -157,7 +159,7 @@ digits = st.text("01", min_size=1, max_size=5)
 
 
 @given(st.lists(digits, max_size=8), st.lists(st.tuples(digits, digits), max_size=8), digits)
-def test_matching_is_what_the_words_say(prefixes: list[str], ends: list[tuple[str, str]], digits: str) -> None:
+def test_the_narrowest_matching_range_is_found(prefixes: list[str], ends: list[tuple[str, str]], digits: str) -> None:
     ranges = [sorted(("+" + first, "+" + last)) for first, last in ends if len(first) == len(last)]
     number = "+" + digits
     texts = [f"+{prefix}*" for prefix in prefixes] + [f"{first}-{last}" for first, last in ranges]
@@ -204,13 +206,13 @@ def test_ties_name_the_person_the_group_and_the_phone(store: Path) -> None:
     [
         pytest.param(make_mark(verdict=Verdict.OK), True, id="not-spam"),
         pytest.param(make_mark(verdict=Verdict.OK, at=NOW - 180 * DAY), False, id="half-a-year-ago"),
-        pytest.param(make_mark(verdict=Verdict.OK, at=NOW - 2 * DAY), False, id="of-the-owner-before"),
-        pytest.param(make_mark(verdict=Verdict.OK, auth_class=AuthClass.AUTHENTICATED), False, id="signed-otherwise"),
+        pytest.param(make_mark(verdict=Verdict.OK, at=NOW - 2 * DAY), False, id="of-an-earlier-owner"),
+        pytest.param(make_mark(verdict=Verdict.OK, auth_class=AuthClass.AUTHENTICATED), False, id="of-another-class"),
         pytest.param(make_mark(), False, id="spam"),
         pytest.param(make_mark(verdict=Verdict.RETRACTED), False, id="taken-back"),
     ],
 )
-def test_who_said_that_a_number_is_no_spam_is_tied_to_it(store: Path, mark: Mark, is_tied: bool) -> None:
+def test_a_not_spam_mark_is_a_tie(store: Path, mark: Mark, is_tied: bool) -> None:
     write(store, raise_epoch, CALLER, NOW - DAY, "reassigned", "admin")
     write(store, add_mark, mark)
     tied = (PersonalTie(Tie.NOT_SPAM, "201", "sales", "PJSIP/201", mark.at),) if is_tied else ()
@@ -236,7 +238,7 @@ def test_imported_numbers_add_up_to_a_reputation(store: Path) -> None:
     assert facts(store).reputation.families[0].counts == (("spam", 1), ("ok", 1))
 
 
-def test_a_source_that_is_not_live_does_not_count(store: Path) -> None:
+def test_an_import_that_is_not_live_does_not_count(store: Path) -> None:
     def stage(db: sqlite3.Connection) -> None:
         db.execute(
             "INSERT INTO import_source (id, name, verdict, live, imported_at, touched_at, numbers)"
@@ -270,7 +272,7 @@ def test_a_closed_window_is_opened_by_later_emergency_calls_only(store: Path) ->
         write(store, record_emergency, at)
     write(store, close_window, NOW - 30)
     assert (facts(store).emergency_at, facts(store).emergency_closed_at) == (None, NOW - 30)
-    write(store, record_emergency, NOW - 31)  # told late
+    write(store, record_emergency, NOW - 31)  # recorded late
     assert facts(store).emergency_at is None
     write(store, record_emergency, NOW - 29)
     assert facts(store).emergency_at == NOW - 29
@@ -297,12 +299,10 @@ def test_our_own_numbers_are_known(store: Path, number: str, own: bool) -> None:
     [
         pytest.param(Direction.OUTBOUND, 1, True, id="yesterday-by-one-of-us"),
         pytest.param(Direction.OUTBOUND, 31, False, id="a-month-ago"),
-        pytest.param(Direction.INTERNAL, 1, False, id="not-outward"),
+        pytest.param(Direction.INTERNAL, 1, False, id="an-inbound-call"),
     ],
 )
-def test_whom_we_called_is_known_though_nobody_answered(
-    store: Path, direction: Direction, days: int, known: bool
-) -> None:
+def test_an_unanswered_outgoing_call_is_known(store: Path, direction: Direction, days: int, known: bool) -> None:
     at = NOW - days * DAY
     called = make_outcome(at=at, by="201", direction=direction)
     write(store, record_outcome, called, at)
@@ -324,7 +324,7 @@ def test_a_colleague_of_a_contact_is_known_by_the_company(store: Path, name: str
     assert facts(store, make_query()._replace(name=name)).is_company_known is known
 
 
-def test_no_part_of_the_read_scans_a_table(store: Path) -> None:
+def test_the_facts_query_scans_no_table(store: Path) -> None:
     parameters = {"number": CALLER, "listed": CALLER, "auth_class": "unknown", "did": DID, "endpoint": None, "now": NOW}
     parameters |= {
         "channel_endpoint": None,

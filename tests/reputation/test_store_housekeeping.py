@@ -1,4 +1,4 @@
-"""Housekeeping: each job does its work, says what it did, and in a dry run does nothing."""
+"""Housekeeping: each job does its work and reports it, and a dry run changes nothing."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ def run(db: sqlite3.Connection, now: float = NOW, *, dry_run: bool = False) -> d
 
 
 def call_of(db: sqlite3.Connection, number: str, linkedid: str) -> None:
-    """It rang once: a signal and a one-ring call."""
+    """Record a call that rang once: a signal and a one-ring call."""
     record_outcome(db, make_outcome(linkedid, caller=SOMEBODYS, ring=3.0, source="cdr"), NOW + HOUR)
     for table in ("signal", "one_ring"):
         db.execute(f"UPDATE {table} SET number = ? WHERE number = ?", (number, SOMEBODYS))
 
 
-def test_what_is_past_its_time_goes_and_is_counted(db: sqlite3.Connection) -> None:
+def test_expired_rows_are_deleted_and_counted(db: sqlite3.Connection) -> None:
     record_decisions(db, [make_record("old", NOW - 91 * DAY), make_record("young", NOW - DAY)])
     add_mark(db, make_mark(at=NOW - 366 * DAY))
     gone = {"decision": 1, "mark": 1}
@@ -75,7 +75,7 @@ def test_what_is_past_its_time_goes_and_is_counted(db: sqlite3.Connection) -> No
     assert_fresh(db)
 
 
-def test_of_unassigned_numbers_only_marks_stay(db: sqlite3.Connection) -> None:
+def test_unassigned_numbers_keep_only_marks(db: sqlite3.Connection) -> None:
     assert (is_valid(NOBODYS), is_valid(SOMEBODYS)) == (False, True)
     call_of(db, NOBODYS, "c1")
     call_of(db, SOMEBODYS, "c2")
@@ -93,7 +93,7 @@ def test_of_unassigned_numbers_only_marks_stay(db: sqlite3.Connection) -> None:
     assert_fresh(db)
 
 
-def test_a_number_we_talked_with_is_somebodys(db: sqlite3.Connection) -> None:
+def test_a_number_with_a_talk_counts_as_assigned(db: sqlite3.Connection) -> None:
     call_of(db, NOBODYS, "c1")
     talk = make_outcome("o1", dialled=SOMEBODYS, by="201", talk=40.0, direction=Direction.OUTBOUND, source="cdr")
     record_outcome(db, talk, NOW + HOUR)
@@ -101,7 +101,7 @@ def test_a_number_we_talked_with_is_somebodys(db: sqlite3.Connection) -> None:
     assert run(db)["invalid numbers"] == {}
 
 
-def test_what_waits_for_somebody_is_counted(db: sqlite3.Connection) -> None:
+def test_work_waiting_for_people_is_counted(db: sqlite3.Connection) -> None:
     for number, days in ((SOMEBODYS, -1), ("+12017421835", 10), ("+12017421836", 31)):
         set_identity(db, Identity(number, "Acme", 1, NOW + days * DAY), NOW - 9 * DAY)
     for n, days_ago in enumerate((9.0, 0.0, None)):
@@ -116,7 +116,7 @@ def test_what_waits_for_somebody_is_counted(db: sqlite3.Connection) -> None:
     assert did["reviews"] == {"to be looked at": 1}
 
 
-def test_jobs_run_when_it_is_their_time(db: sqlite3.Connection) -> None:
+def test_jobs_run_at_their_intervals(db: sqlite3.Connection) -> None:
     def due(now: float) -> list[str]:
         return [job.name for job in jobs_due(db, now)]
 
@@ -133,13 +133,13 @@ def test_jobs_run_when_it_is_their_time(db: sqlite3.Connection) -> None:
     assert due(NOW - 5) == everything  # the clock went back
 
 
-def test_a_report_in_words(db: sqlite3.Connection) -> None:
+def test_a_report_is_put_in_words(db: sqlite3.Connection) -> None:
     record_decisions(db, [make_record("old", NOW - 91 * DAY)])
     words = [in_words(report) for report in run_jobs(db, JOBS, NOW)]
     assert words[:2] == ["retention: 1 decision", "invalid numbers: nothing"]
 
 
-def test_in_a_process_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_housekeeping_runs_in_its_own_process(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "callsieve.db"
     assert main([str(path)]) == 0
     assert not path.exists()
@@ -155,7 +155,7 @@ def test_in_a_process_of_its_own(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 
 def age(path: Path, days: float) -> None:
-    """The store as it looks to a clock that is so many days ahead."""
+    """Change the store to what a clock so many days ahead would see."""
     with open_store(path) as db, transaction(db):
         for table, column in (("housekeeping", "at"), ("migration", "at"), ("mark", "at"), ("identity", "expires_at")):
             db.execute(f"UPDATE {table} SET {column} = {column} - ?", (days * DAY,))
@@ -166,14 +166,14 @@ def age(path: Path, days: float) -> None:
 
 
 def evidence(path: Path) -> tuple[int, ...]:
-    """How many marks and identities there are."""
+    """Return how many marks and identities there are."""
     with open_store(path) as db:
         return tuple(db.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in ("mark", "identity"))
 
 
 @pytest.fixture
 def known(tmp_path: Path) -> Path:
-    """A store with evidence, of which the housekeeping has run."""
+    """A store with evidence in which housekeeping has run."""
     path = tmp_path / "callsieve.db"
     now = time.time()
     write(path, add_mark, make_mark(at=now - DAY))
@@ -197,7 +197,7 @@ def test_a_clock_that_is_two_years_ahead_removes_nothing(known: Path, ran: bool)
     assert (evidence(known), read(known, is_held)) == ((1, 1), False)
 
 
-def test_a_pbx_that_was_off_for_long_is_believed_after_a_week(known: Path) -> None:
+def test_a_clock_leap_is_accepted_after_a_week(known: Path) -> None:
     age(known, 400)
     for days in (0, 3, 3):
         age(known, days)
@@ -208,7 +208,7 @@ def test_a_pbx_that_was_off_for_long_is_believed_after_a_week(known: Path) -> No
     assert main([str(known)]) == 0
 
 
-def test_a_second_leap_begins_the_week_anew(known: Path) -> None:
+def test_a_second_clock_leap_restarts_the_week(known: Path) -> None:
     for days in (100, 100, 100):
         age(known, days)
         assert main([str(known)]) == 1
@@ -221,7 +221,7 @@ def test_a_clock_that_was_behind_changes_nothing(known: Path) -> None:
     assert evidence(known) == (1, 1)
 
 
-def test_what_a_clock_ahead_wrote_is_not_in_force_for_years(db: sqlite3.Connection) -> None:
+def test_rows_written_by_a_clock_ahead_are_shortened(db: sqlite3.Connection) -> None:
     ahead = NOW + 731 * DAY
     expect_call(db, "201", ahead + 7200)
     set_identity(db, Identity(CALLER, "Acme", 1, ahead + 100 * DAY), ahead)
@@ -234,7 +234,7 @@ def test_what_a_clock_ahead_wrote_is_not_in_force_for_years(db: sqlite3.Connecti
     assert {entry.expires_at for entry in list_entries(db)} == {NOW + DAY, None}
 
 
-def test_a_job_that_fails_changes_nothing_in_a_dry_run_either(db: sqlite3.Connection) -> None:
+def test_a_failed_dry_run_changes_nothing(db: sqlite3.Connection) -> None:
     record_decisions(db, [make_record("old", NOW - 91 * DAY)])
     db.execute("DROP TABLE audit")
     with pytest.raises((StoreError, sqlite3.Error)):

@@ -1,4 +1,4 @@
-"""What a store does with rows of other sites: any order and any number of times, and what no site should send."""
+"""Applying rows of other sites: in any order, repeated, and hostile ones."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from tests.reputation.store_builders import CALLER, NOW, make_entry, make_mark
 NOBODY: frozenset[str] = frozenset()
 NUMBERS = (CALLER, "+12015550124")
 AT_US = int(NOW * MICROSECONDS)
-# What of a store two sites have alike that were told the same, in whatever order.
+# The tables that are equal at two sites that got the same rows, in any order.
 EVIDENCE = {
     name: f"SELECT {', '.join(kind.columns)} FROM {name} ORDER BY {', '.join(kind.columns[: 1 + len(kind.key)])}"
     for name, kind in KINDS.items()
@@ -62,7 +62,7 @@ def link(site: str = "london") -> Link:
 
 
 def apply(path: Path, rows: list[SharedRow], follow: frozenset[str] = NOBODY, site: str = "london") -> int:
-    """Returns how many are no use."""
+    """Apply rows and return how many were unusable."""
     refused = 0
     with open_store(path) as db:
         with transaction(db):
@@ -82,7 +82,7 @@ def content(path: Path) -> dict[str, list[Any]]:
 
 
 def versions() -> st.SearchStrategy[SharedRow]:
-    """Versions of few rows, so that they meet: of each origin a version says one thing."""
+    """Versions of few rows, so that they meet. A version of an origin always has the same content."""
 
     def row(kind: str, origin: str, number: str, version: int, deleted: bool) -> SharedRow:
         verdict = ("spam", "ok", "retracted")[version % 3]
@@ -96,7 +96,7 @@ def versions() -> st.SearchStrategy[SharedRow]:
 
 @settings(max_examples=25)
 @given(rows=st.lists(versions(), min_size=1, max_size=12), data=st.data())
-def test_any_order_and_any_repetition_is_the_same(
+def test_order_and_repetition_of_rows_do_not_matter(
     rows: list[SharedRow], data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     # What a site says in one version it says once, and a deletion wins.
@@ -115,7 +115,7 @@ def test_any_order_and_any_repetition_is_the_same(
 
 @settings(max_examples=25)
 @given(rows=st.lists(versions(), min_size=1, max_size=12))
-def test_an_expelled_site_leaves_nothing(rows: list[SharedRow], tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_an_expelled_site_leaves_no_rows(rows: list[SharedRow], tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("expel")
     both, one = folder / "both.db", folder / "one.db"
     follow = frozenset({"berlin", "paris"})
@@ -128,7 +128,7 @@ def test_an_expelled_site_leaves_nothing(rows: list[SharedRow], tmp_path_factory
 
 
 def anything() -> st.SearchStrategy[Any]:
-    """What JSON can say, and what no column of ours should hold."""
+    """Any JSON value that a column must not hold."""
     odd = [
         0,
         -1,
@@ -152,7 +152,7 @@ def anything() -> st.SearchStrategy[Any]:
 
 @st.composite
 def hostile_rows(draw: st.DrawFn) -> SharedRow:
-    """Of any kind; most of their columns may be what they should be, as far as the table says."""
+    """Rows of any kind. Most of their columns may be valid as far as the table says."""
     kind = draw(st.sampled_from(list(KINDS.values())))
     fine = {name: st.sampled_from(sorted(values, key=str)) for name, values in kind.allowed.items()}
     fine |= {kind.at: st.sampled_from([AT_US, AT_US + 1])} if kind.at else {}
@@ -190,7 +190,7 @@ SELECT 'stone', number, reporter, case_id, until FROM tombstone WHERE instr(case
 """
 
 
-def test_what_waits_is_not_told_once_it_is_private(tmp_path: Path) -> None:
+def test_rows_made_private_leave_the_outbox(tmp_path: Path) -> None:
     with open_store(tmp_path / "callsieve.db") as db:
         with transaction(db):
             set_link(db, "london", "main", "hub")
@@ -208,10 +208,10 @@ def test_what_waits_is_not_told_once_it_is_private(tmp_path: Path) -> None:
 
 @settings(max_examples=150)
 @given(rows=st.lists(hostile_rows(), min_size=1, max_size=16), follows=st.booleans())
-def test_no_row_of_another_site_stops_us_or_changes_ours(
+def test_hostile_rows_change_no_own_row(
     rows: list[SharedRow], follows: bool, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Each is written, or refused and counted; then and when its site is followed, and when it is expelled."""
+    """Each is written, or refused and counted: at once, when its site is followed, and when it is expelled."""
     follow = frozenset({"berlin"}) if follows else NOBODY
     with open_store(tmp_path_factory.mktemp("hostile") / "callsieve.db") as db:
         with transaction(db):
@@ -254,16 +254,16 @@ def test_no_row_of_another_site_stops_us_or_changes_ours(
     ids=lambda row: f"{row.kind} {row.key} {row.payload}",
 )
 @pytest.mark.parametrize("follow", [NOBODY, frozenset({"berlin"})], ids=["a stranger", "followed"])
-def test_a_column_of_another_type_is_refused_at_once(tmp_path: Path, row: SharedRow, follow: frozenset[str]) -> None:
-    """And not on the day on which its site is followed."""
+def test_a_column_of_the_wrong_type_is_refused_at_once(tmp_path: Path, row: SharedRow, follow: frozenset[str]) -> None:
+    """And not only when its site is followed."""
     assert apply(tmp_path / "callsieve.db", [row], follow) == 1
     with open_store(tmp_path / "callsieve.db") as db, transaction(db):
         settle_all(db, "london", frozenset({"berlin"}))
         assert db.execute("SELECT count(*) FROM hub_row").fetchone() == (0,)
 
 
-def test_a_call_that_is_named_like_a_person(tmp_path: Path) -> None:
-    """Who is declared to be one of ours; calls of other sites come to a central one."""
+def test_a_call_named_like_a_person_is_accepted(tmp_path: Path) -> None:
+    """A central console gets calls of other sites, and the person is declared to be an own one."""
     row = make_row("challenge", key='["unknown",0,"201"]')
     with open_store(tmp_path / "callsieve.db") as db, transaction(db):
         set_link(db, "london", "main", "hub")
@@ -281,7 +281,7 @@ WRITES: dict[str, Callable[[sqlite3.Connection], None]] = {
 
 
 class TestCapture:
-    """What is written here is noted once, in the transaction that writes it."""
+    """Own writes are captured once, in their transaction."""
 
     @pytest.fixture
     def db(self, tmp_path: Path) -> Any:
@@ -303,30 +303,30 @@ class TestCapture:
         return db.execute("SELECT kind, number FROM hub_outbox ORDER BY seq").fetchall()
 
     @pytest.mark.parametrize("kind", WRITES)
-    def test_a_row_is_noted_once(self, db: sqlite3.Connection, kind: str) -> None:
+    def test_a_row_is_captured_once(self, db: sqlite3.Connection, kind: str) -> None:
         for _ in range(2):
             with transaction(db):
                 WRITES[kind](db)
         assert self.noted(db) == [(kind, CALLER)]
 
-    def test_a_write_that_is_rolled_back_is_not(self, db: sqlite3.Connection) -> None:
+    def test_a_rolled_back_write_is_not_captured(self, db: sqlite3.Connection) -> None:
         with rehearsal(db):
             WRITES["mark"](db)
         assert self.noted(db) == []
 
-    def test_rows_of_others_are_not(self, db: sqlite3.Connection) -> None:
+    def test_rows_of_other_sites_are_not_captured(self, db: sqlite3.Connection) -> None:
         with transaction(db):
             add_mark(db, make_mark(at=NOW, reporter="berlin:201"))
             db.execute("DELETE FROM mark")
         assert self.noted(db) == []
 
-    def test_nothing_is_after_it_was_switched_off(self, db: sqlite3.Connection) -> None:
+    def test_stopped_capture_notes_nothing(self, db: sqlite3.Connection) -> None:
         with transaction(db):
             stop_capture(db)
             WRITES["mark"](db)
         assert self.noted(db) == []
 
-    def test_what_was_there_before_is_sent(self, db: sqlite3.Connection) -> None:
+    def test_earlier_rows_are_sent_when_capture_starts(self, db: sqlite3.Connection) -> None:
         with transaction(db):
             stop_capture(db)
             for last in range(25):
@@ -365,7 +365,7 @@ class TestCapture:
         pytest.param(make_row("list_entry", key='["block","range","x"]'), id="no-range"),
     ],
 )
-def test_what_no_site_should_send_is_left_out(tmp_path: Path, row: SharedRow) -> None:
+def test_unusable_rows_are_left_out(tmp_path: Path, row: SharedRow) -> None:
     path = tmp_path / "callsieve.db"
     follow = frozenset({"berlin"})
     assert apply(path, [row, make_row("answered")], follow) == 1
@@ -373,7 +373,7 @@ def test_what_no_site_should_send_is_left_out(tmp_path: Path, row: SharedRow) ->
     assert {name for name, rows in found.items() if rows} == {"answered"}
 
 
-def test_a_new_column_of_a_newer_site_is_passed_over(tmp_path: Path) -> None:
+def test_an_unknown_column_of_a_newer_site_is_ignored(tmp_path: Path) -> None:
     path = tmp_path / "callsieve.db"
     row = make_row()
     assert apply(path, [row._replace(payload=row.payload.replace("{", '{"colour":"red",'))]) == 0
@@ -381,27 +381,27 @@ def test_a_new_column_of_a_newer_site_is_passed_over(tmp_path: Path) -> None:
 
 
 class TestStatements:
-    """Identities, entries and the like of other sites: only of those that are followed, and ours win."""
+    """Identities, list entries and the like count only from followed sites, and own ones win."""
 
     def apply(self, path: Path, *rows: SharedRow, follow: frozenset[str] = frozenset({"berlin"})) -> list[Any]:
         assert apply(path, list(rows), follow) == 0
         return content(path)["identity"]
 
-    def test_of_a_site_that_is_not_followed_nothing(self, tmp_path: Path) -> None:
+    def test_an_identity_of_an_unfollowed_site_is_not_applied(self, tmp_path: Path) -> None:
         assert self.apply(tmp_path / "callsieve.db", make_row("identity", origin="paris")) == []
 
-    def test_of_one_that_is_followed(self, tmp_path: Path) -> None:
+    def test_an_identity_of_a_followed_site_is_applied(self, tmp_path: Path) -> None:
         ((number, name, *_),) = self.apply(tmp_path / "callsieve.db", make_row("identity"))
         assert (number, name) == (CALLER, "Bank")
 
-    def test_ours_stays(self, tmp_path: Path) -> None:
+    def test_an_own_identity_wins(self, tmp_path: Path) -> None:
         path = tmp_path / "callsieve.db"
         with open_store(path) as db, transaction(db):
             set_identity(db, Identity(CALLER, "Our bank", 1, NOW + 1000, ""), NOW)
         ((_, name, *_),) = self.apply(path, make_row("identity"))
         assert name == "Our bank"
 
-    def test_what_we_took_away_stays_away_until_it_is_said_anew(self, tmp_path: Path) -> None:
+    def test_a_removed_identity_stays_removed_until_a_new_version(self, tmp_path: Path) -> None:
         path = tmp_path / "callsieve.db"
         self.apply(path, make_row("identity"))
         with open_store(path) as db, transaction(db):
@@ -409,12 +409,12 @@ class TestStatements:
         assert self.apply(path, make_row("identity")) == []
         assert len(self.apply(path, make_row("identity", version=2))) == 1
 
-    def test_withdrawn_it_goes(self, tmp_path: Path) -> None:
+    def test_a_withdrawn_identity_is_removed(self, tmp_path: Path) -> None:
         path = tmp_path / "callsieve.db"
         self.apply(path, make_row("identity"))
         assert self.apply(path, make_row("identity", version=2, deleted=True)) == []
 
-    def test_an_entry_matches_and_goes(self, tmp_path: Path) -> None:
+    def test_a_list_entry_matches_until_it_is_withdrawn(self, tmp_path: Path) -> None:
         path = tmp_path / "callsieve.db"
         entry = make_row("list_entry", number="+1201", key='["block","prefix",""]')
         self.apply(path, entry)
@@ -426,7 +426,7 @@ class TestStatements:
             assert db.execute("SELECT prefix FROM list_prefix").fetchall() == []
             assert remove_entry(db, make_entry("+1201*")) is None
 
-    def test_a_stone_covers_its_site_alone(self, tmp_path: Path) -> None:
+    def test_a_tombstone_covers_only_its_site(self, tmp_path: Path) -> None:
         ours = make_mark(at=NOW - 10)
         for name, follow, left in (("a.db", NOBODY, 1), ("b.db", frozenset({"berlin"}), 0)):
             path = tmp_path / name
@@ -438,13 +438,13 @@ class TestStatements:
             assert found == left
 
 
-def test_unusable_is_said_of_the_column(tmp_path: Path) -> None:
+def test_an_unusable_row_names_its_column(tmp_path: Path) -> None:
     with open_store(tmp_path / "callsieve.db") as db, transaction(db), pytest.raises(Unusable, match="auth_class"):
         apply_row(db, "london", make_row(key='["nonsense",0,"201"]'), NOBODY)
 
 
-def test_an_appeal_in_the_word_of_an_older_version_is_refused_and_converges(tmp_path: Path) -> None:
-    """The first PBX of a site sends `in force` until it is upgraded, and then the row again."""
+def test_an_appeal_of_an_older_version_is_refused_then_converges(tmp_path: Path) -> None:
+    """The first PBX of a site sends `in force` until it is upgraded, and then sends the row again."""
     payload = (
         '{"name":"Bo","contact":"bo@example.com","statement":"","decision_id":null,"state":"in_force","proven":1,'
         '"in_force_at":1.0,"closed_at":null,"reason":"","category_only":0}'

@@ -1,4 +1,4 @@
-"""Imports: any order, any size, all or nothing for the reader, and nobody else waits long."""
+"""Imports: any order and size, all or nothing for readers, and short waits for other writers."""
 
 from __future__ import annotations
 
@@ -51,14 +51,14 @@ def db(path: Path) -> Iterator[sqlite3.Connection]:
         yield db
 
 
-def test_an_import_says_what_it_has_brought(db: sqlite3.Connection) -> None:
+def test_an_import_returns_what_it_added(db: sqlite3.Connection) -> None:
     imported = import_numbers(db, "feed", "spam", rows_of("+2", "+1"), lambda: NOW)
     assert imported == ImportSource("feed", "spam", NOW, 2)
     import_numbers(db, "customers", "ok", rows_of("+1"), lambda: NOW)
     assert sources(db) == [ImportSource("customers", "ok", NOW, 1), imported]
 
 
-def test_an_empty_import_is_one_too(db: sqlite3.Connection) -> None:
+def test_an_empty_import_is_recorded(db: sqlite3.Connection) -> None:
     assert import_numbers(db, "feed", "spam", [], lambda: NOW) == ImportSource("feed", "spam", NOW, 0)
 
 
@@ -69,7 +69,7 @@ def test_the_last_row_of_a_number_counts(db: sqlite3.Connection, path: Path) -> 
     assert (imported.category, imported.name, imported.note) == (None, "New", "note")
 
 
-def test_an_import_takes_the_place_of_the_one_before(db: sqlite3.Connection) -> None:
+def test_an_import_replaces_the_previous_one(db: sqlite3.Connection) -> None:
     import_numbers(db, "feed", "spam", rows_of("+1", "+2"), lambda: NOW)
     import_numbers(db, "other", "spam", rows_of("+1"), lambda: NOW)
     import_numbers(db, "feed", "ok", rows_of("+2", "+3"), lambda: NOW + 1)
@@ -85,7 +85,7 @@ def test_a_removed_source_is_gone(db: sqlite3.Connection) -> None:
     assert stored(db) == []
 
 
-def test_what_fails_half_way_is_cleaned_up_by_the_next(db: sqlite3.Connection, path: Path) -> None:
+def test_a_failed_import_keeps_the_previous_one(db: sqlite3.Connection, path: Path) -> None:
     def broken() -> Iterator[ImportedRow]:
         yield CALLER, None, None, None
         raise LookupError("line 2 is no number")
@@ -96,7 +96,7 @@ def test_what_fails_half_way_is_cleaned_up_by_the_next(db: sqlite3.Connection, p
     assert [imported.verdict for imported in facts(path).imported] == ["ok"]
 
 
-def test_the_rest_of_an_import_that_died_is_dropped_after_a_day(db: sqlite3.Connection) -> None:
+def test_rows_of_a_dead_import_are_dropped_after_a_day(db: sqlite3.Connection) -> None:
     with transaction(db):
         db.execute(
             "INSERT INTO import_source (id, name, verdict, live, imported_at, touched_at, numbers)"
@@ -111,7 +111,7 @@ def test_the_rest_of_an_import_that_died_is_dropped_after_a_day(db: sqlite3.Conn
     assert [source.name for source in sources(db)] == ["other"]
 
 
-def test_an_import_that_was_taken_for_dead_says_so(db: sqlite3.Connection, path: Path) -> None:
+def test_an_import_dropped_as_dead_raises_an_error(db: sqlite3.Connection, path: Path) -> None:
     def slow(rows: Iterable[ImportedRow]) -> ImportedRow:
         with open_store(path) as other:
             import_numbers(other, "other", "spam", [], lambda: NOW + 86_401)
@@ -127,14 +127,14 @@ rows = st.lists(st.tuples(numbers, st.none() | st.just("scam"), st.none(), st.no
 
 
 @given(rows)
-def test_any_rows_in_any_order_end_as_the_last_of_each_number(given_rows: list[ImportedRow]) -> None:
+def test_the_last_row_of_each_number_wins_in_any_order(given_rows: list[ImportedRow]) -> None:
     with closing(empty_store()) as db:
         import_numbers(db, "feed", "spam", given_rows, lambda: NOW)
         found = dict(db.execute("SELECT number, category FROM imported").fetchall())
     assert found == {number: category for number, category, *_ in given_rows}
 
 
-def test_others_write_while_a_large_import_runs(db: sqlite3.Connection, path: Path) -> None:
+def test_other_processes_write_during_a_large_import(db: sqlite3.Connection, path: Path) -> None:
     import_numbers(db, "feed", "ok", rows_of(CALLER))
     process = run_python(IMPORT, path, 150_000)
     assert process.stdout

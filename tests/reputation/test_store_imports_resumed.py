@@ -1,4 +1,4 @@
-"""An import that was cut off goes on where it was; and what becomes of a feed that comes again and again."""
+"""An interrupted import is resumed, and a feed is imported again and again."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ with open_store(pathlib.Path(sys.argv[1])) as db:
 
 
 class Cut(Exception):
-    """The power goes."""
+    """The import is interrupted."""
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def db(path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[sqlite3.Connecti
 
 
 def clock_until(batches: int, at: float) -> Callable[[], float]:
-    """A clock with which an import ends behind so many batches: it looks once before them all, and for each."""
+    """Return a clock that interrupts an import after so many batches. It is read once before them and once for each."""
     left = itertools.count(batches + 1, -1)
 
     def clock() -> float:
@@ -87,22 +87,22 @@ def stored(db: sqlite3.Connection) -> list[ImportedRow]:
 
 
 @given(st.lists(st.integers(0, 10), max_size=4), st.randoms(use_true_random=False))
-def test_an_interrupted_run_ends_as_an_uninterrupted_one(cuts: list[int], chance: random.Random) -> None:
+def test_an_interrupted_import_ends_like_an_uninterrupted_one(cuts: list[int], chance: random.Random) -> None:
     rows = [*ROWS, *ROWS[:10]]
     chance.shuffle(rows)
     with pytest.MonkeyPatch.context() as patch, closing(empty_store()) as db:
         patch.setattr(imports, "BATCH", 10)
         patch.setattr(imports, "PAUSE_SECONDS", 0.0)
         for count in cuts:
-            if count <= 10 - _staged(db) // 10:
+            if count <= 10 - count_staged(db) // 10:
                 import_cut(db, count, rows)
-        expected = _staged(db)
+        expected = count_staged(db)
         done = import_numbers(db, "feed", "spam", rows, lambda: NOW)
         assert (done.numbers, done.continued) == (100, expected)
         assert stored(db) == ROWS
 
 
-def _staged(db: sqlite3.Connection) -> int:
+def count_staged(db: sqlite3.Connection) -> int:
     return int(db.execute("SELECT count(*) FROM imported").fetchone()[0])
 
 
@@ -116,7 +116,7 @@ def _staged(db: sqlite3.Connection) -> int:
         pytest.param("feed", "spam", ROWS[::-1], Feed(), id="another-order"),
     ],
 )
-def test_only_the_same_import_goes_on(
+def test_only_the_same_import_is_resumed(
     db: sqlite3.Connection, name: str, verdict: str, rows: list[ImportedRow], feed: Feed
 ) -> None:
     import_cut(db, 5)
@@ -124,16 +124,16 @@ def test_only_the_same_import_goes_on(
     assert len(list(rows_of(db, name))) == len(rows)
 
 
-def test_what_was_cut_off_waits_a_day_and_is_dropped_whole(db: sqlite3.Connection) -> None:
+def test_an_interrupted_import_is_dropped_after_a_day(db: sqlite3.Connection) -> None:
     import_cut(db, 5)
     assert import_numbers(db, "other", "spam", [], lambda: NOW + 86_400).numbers == 0
-    assert _staged(db) == 50
+    assert count_staged(db) == 50
     import_numbers(db, "other", "spam", [], lambda: NOW + 86_401)
-    assert _staged(db) == 0
+    assert count_staged(db) == 0
     assert import_numbers(db, "feed", "spam", ROWS, lambda: NOW + 86_401).continued == 0
 
 
-def test_what_is_being_dropped_is_not_gone_on_with(db: sqlite3.Connection) -> None:
+def test_a_half_dropped_import_is_not_resumed(db: sqlite3.Connection) -> None:
     import_cut(db, 5)
     with transaction(db):  # another process is at it and has not got far
         db.execute("UPDATE import_source SET touched_at = 0")
@@ -142,7 +142,7 @@ def test_what_is_being_dropped_is_not_gone_on_with(db: sqlite3.Connection) -> No
     assert stored(db) == ROWS
 
 
-def test_of_two_at_work_on_the_same_one_goes_on_and_one_says_so(db: sqlite3.Connection, path: Path) -> None:
+def test_one_of_two_parallel_imports_raises_an_error(db: sqlite3.Connection, path: Path) -> None:
     def overtaken(rows: Iterable[ImportedRow]) -> ImportedRow:
         with open_store(path) as other:
             import_numbers(other, "feed", "spam", ROWS, lambda: NOW)
@@ -153,23 +153,23 @@ def test_of_two_at_work_on_the_same_one_goes_on_and_one_says_so(db: sqlite3.Conn
     assert stored(db) == ROWS
 
 
-def test_a_process_that_is_killed_and_run_again_goes_on(path: Path) -> None:
+def test_an_import_resumes_after_its_process_was_killed(path: Path) -> None:
     with open_store(path) as db:
         process = run_python(IMPORT, path, 60_000)
-        while _staged(db) < imports.BATCH:
+        while count_staged(db) < imports.BATCH:
             assert process.poll() is None
         os.kill(process.pid, signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
         process.communicate()
         assert sources(db) == []
-        there = _staged(db)
+        there = count_staged(db)
         again = run_python(IMPORT, path, 60_000)
         assert again.communicate(timeout=60)[0] == f"60000 {there}\n"
         assert imports.BATCH <= there < 60_000
-        assert _staged(db) == 60_000
+        assert count_staged(db) == 60_000
 
 
-def test_too_few_do_not_take_the_place_of_many(db: sqlite3.Connection) -> None:
+def test_a_much_smaller_import_is_refused(db: sqlite3.Connection) -> None:
     import_numbers(db, "feed", "spam", ROWS, lambda: NOW)
     with pytest.raises(TooFewNumbers) as error:
         import_numbers(db, "feed", "spam", ROWS[:40], lambda: NOW, feed=Feed(least=50))
@@ -183,14 +183,14 @@ def test_too_few_do_not_take_the_place_of_many(db: sqlite3.Connection) -> None:
 # A feed over the weeks.
 
 
-def test_a_feed_knows_how_often_it_comes_and_how_large_it_was(db: sqlite3.Connection) -> None:
+def test_a_feed_keeps_its_interval_and_previous_size(db: sqlite3.Connection) -> None:
     import_numbers(db, "feed", "spam", ROWS, lambda: NOW, feed=Feed("CSV"))
     assert feed_sources(db) == [FeedSource("feed", "spam", "CSV", 100, NOW)]
     import_numbers(db, "feed", "spam", ROWS[:60], lambda: NOW + WEEK, feed=Feed("CSV"))
     assert feed_sources(db) == [FeedSource("feed", "spam", "CSV", 60, NOW + WEEK, WEEK, 100)]
 
 
-def test_a_list_is_no_feed(db: sqlite3.Connection) -> None:
+def test_an_imported_list_is_no_feed(db: sqlite3.Connection) -> None:
     import_numbers(db, "list", "ok", ROWS, lambda: NOW)
     assert feed_sources(db) == []
 
@@ -208,7 +208,7 @@ def test_a_list_is_no_feed(db: sqlite3.Connection) -> None:
         pytest.param(WEEK, 7200.0, WEEK / 2, id="one-that-comes-early-halves-it"),
     ],
 )
-def test_how_often_a_feed_comes(every: float | None, gap: float, then: float | None) -> None:
+def test_the_usual_interval_of_a_feed_is_estimated(every: float | None, gap: float, then: float | None) -> None:
     assert usual_gap(every, gap) == then
 
 
@@ -223,7 +223,7 @@ def test_a_failure_stays_with_the_feed_until_the_next_import(db: sqlite3.Connect
     assert (feed.failed_at, feed.failure) == (None, None)
 
 
-def test_a_removed_feed_leaves_nothing(db: sqlite3.Connection) -> None:
+def test_a_removed_feed_leaves_no_rows(db: sqlite3.Connection) -> None:
     import_numbers(db, "feed", "spam", ROWS, lambda: NOW, feed=Feed("CSV"))
     remove_source(db, "feed", lambda: NOW)
     assert feed_sources(db) == []

@@ -1,4 +1,4 @@
-"""The journal: every decision once, whatever the store is doing, in bounded memory."""
+"""The journal writes every decision once, whatever the store does, in bounded memory."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def path(tmp_path: Path) -> Path:
 
 
 class TestRows:
-    def test_a_decision_is_kept_as_it_was_made(self, path: Path) -> None:
+    def test_a_decision_round_trips(self, path: Path) -> None:
         records = [make_record("d1"), make_record("d2", caller=None)]
         write(path, record_decisions, records)
         assert [read(path, decision_of, id) for id in ("d1", "d2", "d3")] == [*records, None]
@@ -74,7 +74,7 @@ class TestRows:
         assert ids(lambda db: decisions(db, linkedid="1", until=NOW + 1)) == "a"
         assert ids(lambda db: decisions(db, since=NOW + 1, until=NOW + 3)) == "cb"
 
-    def test_velocity_is_rebuilt_from_the_calls_that_had_a_number(self, path: Path) -> None:
+    def test_velocity_is_rebuilt_from_calls_with_a_number(self, path: Path) -> None:
         calls = [make_record(str(i), NOW - i, CALLER if i % 2 else None, linkedid=f"c{i}") for i in range(6)]
         again = make_record("again", NOW - 0.5, CALLER, linkedid="c1")  # for a callee: the same call
         calls[3] = calls[3]._replace(did=None, first_call=True)
@@ -95,8 +95,9 @@ class TestRows:
 
 
 class Faltering:
-    """A store that waits until it is `ready`, takes nothing while `trouble` is set, and never `refused`. It keeps what
-    it takes.
+    """A store that waits until it is `ready`, fails while `trouble` is set, and never takes `refused`.
+
+    It keeps the rest.
     """
 
     def __init__(self) -> None:
@@ -135,7 +136,7 @@ async def journal(faltering: Faltering) -> AsyncIterator[Journal]:
 
 
 class TestQueue:
-    async def test_a_decision_is_soon_in_the_store(self, path: Path) -> None:
+    async def test_a_decision_is_written_to_the_store(self, path: Path) -> None:
         store = await Store.open(path)
         journal = Journal(store)
         journal.start()
@@ -155,7 +156,7 @@ class TestQueue:
         await until(lambda: len(faltering.taken) == 10)
         assert faltering.attempts == 1
 
-    async def test_trouble_is_told_once_and_nothing_is_lost(
+    async def test_a_failing_store_is_logged_once_and_nothing_is_lost(
         self, faltering: Faltering, journal: Journal, caplog: pytest.LogCaptureFixture
     ) -> None:
         faltering.trouble = StoreError("callsieve.db: the disk is full")
@@ -170,7 +171,7 @@ class TestQueue:
         await until(lambda: not journal.degraded)
         assert journal.dropped == 0
 
-    async def test_a_full_ring_drops_the_oldest_and_counts(self, faltering: Faltering, journal: Journal) -> None:
+    async def test_a_full_ring_drops_and_counts_the_oldest(self, faltering: Faltering, journal: Journal) -> None:
         faltering.trouble = StoreError("locked")
         for i in range(8):
             journal.add(make_record(str(i)))
@@ -198,7 +199,7 @@ class TestQueue:
         faltering.trouble = None
         await until(lambda: faltering.taken == [str(i) for i in range(8, 18)])
 
-    async def test_what_can_never_be_written_does_not_block_the_rest(
+    async def test_an_unwritable_decision_does_not_block_the_rest(
         self, faltering: Faltering, journal: Journal, caplog: pytest.LogCaptureFixture
     ) -> None:
         faltering.trouble = sqlite3.IntegrityError("a bug of ours")
@@ -209,7 +210,7 @@ class TestQueue:
         await until(lambda: faltering.taken == ["2"])
         assert "cannot be written" in caplog.text
 
-    async def test_one_that_can_never_be_written_takes_no_other_with_it(
+    async def test_an_unwritable_decision_loses_no_other_of_its_batch(
         self, faltering: Faltering, journal: Journal
     ) -> None:
         faltering.refused = "3"
@@ -218,13 +219,15 @@ class TestQueue:
         await until(lambda: faltering.taken == ["0", "1", "2", "4", "5"])
         await until(lambda: journal.dropped == 1)
 
-    async def test_closing_writes_what_is_left(self, faltering: Faltering, journal: Journal) -> None:
+    async def test_closing_writes_the_remaining_decisions(self, faltering: Faltering, journal: Journal) -> None:
         for i in range(5):
             journal.add(make_record(str(i)))
         await journal.close()
         assert len(faltering.taken) == 5
 
-    async def test_closing_is_bounded_and_says_what_is_lost(self, path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def test_closing_is_bounded_and_counts_lost_decisions(
+        self, path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
         store = await Store.open(path)
         journal = Journal(store)
         other = sqlite3.connect(path, isolation_level=None)
@@ -284,7 +287,7 @@ asyncio.run(main())
 
 
 class TestDiskFull:
-    def test_a_file_that_may_not_grow_loses_no_decision(self, path: Path) -> None:
+    def test_a_file_size_limit_loses_no_decision(self, path: Path) -> None:
         process = run_python(FILL, path, 600_000)
         output, _ = process.communicate(timeout=60)
         lines = output.splitlines()

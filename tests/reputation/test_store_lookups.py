@@ -1,4 +1,4 @@
-"""Look-ups in the store: what counts as evidence, until when, and what it can lead to; limits, and what is compared."""
+"""Answers of look-ups: when they count as evidence and what they lead to, limits, and comparisons."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ from tests.reputation.store_builders import CALLER, DAY, NOW, make_mark, make_re
 OTHER = "+12017421899"
 
 
-def say(path: Path, verdict: str = "spam", source: str = "phoneblock", at: float = NOW, number: str = CALLER) -> None:
+def record_look_up(
+    path: Path, verdict: str = "spam", source: str = "phoneblock", at: float = NOW, number: str = CALLER
+) -> None:
     with open_store(path) as db:
         record_answer(db, number, StoredAnswer(source, verdict, "scam", at, at + 14 * DAY))
 
@@ -57,9 +59,9 @@ def store(tmp_path: Path) -> Path:
 
 
 def test_an_answer_is_evidence_of_its_source(store: Path) -> None:
-    say(store)
-    say(store, "ok", "scores", NOW - 1)
-    say(store, "nothing", "third")
+    record_look_up(store)
+    record_look_up(store, "ok", "scores", NOW - 1)
+    record_look_up(store, "nothing", "third")
     assert set(known(store).imported) == {
         Imported("phoneblock", "spam", "scam", imported_at=NOW, is_feed=False, looked_up=True),
         Imported("scores", "ok", "scam", imported_at=NOW - 1, is_feed=True, looked_up=True),
@@ -67,11 +69,11 @@ def test_an_answer_is_evidence_of_its_source(store: Path) -> None:
     assert known(store, number=OTHER).imported == ()
 
 
-def test_one_answer_leads_to_a_tag_and_many_to_no_more(store: Path) -> None:
-    say(store)
+def test_look_up_answers_alone_lead_to_a_tag(store: Path) -> None:
+    record_look_up(store)
     assert known(store).reputation.level is Level.TAG
     for source in ("scores", "third"):
-        say(store, source=source)
+        record_look_up(store, source=source)
     with open_store(store) as db:
         import_numbers(db, "a-feed", "spam", [(OTHER, None, None, None)], lambda: NOW)
     assert known(store).reputation.level is Level.TAG
@@ -82,29 +84,29 @@ def test_one_answer_leads_to_a_tag_and_many_to_no_more(store: Path) -> None:
 
 
 def test_an_answer_expires(store: Path) -> None:
-    say(store)
+    record_look_up(store)
     assert known(store, NOW + 14 * DAY - 1).imported
     assert not known(store, NOW + 14 * DAY).imported
 
 
 def test_the_latest_answer_counts(store: Path) -> None:
-    say(store, "spam", at=NOW)
-    say(store, "nothing", at=NOW + 1)
+    record_look_up(store, "spam", at=NOW)
+    record_look_up(store, "nothing", at=NOW + 1)
     assert not known(store, NOW + 1).imported
-    say(store, "spam", at=NOW)  # it came late
+    record_look_up(store, "spam", at=NOW)  # it came late
     assert not known(store, NOW + 1).imported
 
 
-def test_a_source_that_the_settings_do_not_name_says_nothing(store: Path) -> None:
-    say(store)
+def test_a_source_missing_from_the_settings_does_not_count(store: Path) -> None:
+    record_look_up(store)
     write(store, replace_sources, {"scores": True})
     assert not known(store).imported
     write(store, replace_sources, {"phoneblock": True})
     assert [row.is_feed for row in known(store).imported] == [True]
 
 
-def test_a_source_that_is_off_says_nothing(store: Path) -> None:
-    say(store)
+def test_a_switched_off_source_does_not_count(store: Path) -> None:
+    record_look_up(store)
     before = read(store, source_state, "phoneblock")
     assert before is not None
     assert write(store, switch_off, "phoneblock", NOW, "{}")
@@ -120,14 +122,14 @@ def test_a_source_that_is_off_says_nothing(store: Path) -> None:
     assert (state.off_at, state.since) == (None, NOW + 2)
 
 
-def test_a_replay_sees_it_from_then_on(store: Path) -> None:
-    say(store)
+def test_a_replay_counts_an_answer_from_its_time(store: Path) -> None:
+    record_look_up(store)
     background = read(store, background_of, CALLER)
     assert [row.source for row in background.then(NOW).imported] == ["phoneblock"]
     assert background.then(NOW - 1).imported == ()
 
 
-def test_what_a_day_may_have(store: Path) -> None:
+def test_daily_limits_stop_look_ups(store: Path) -> None:
     with open_store(store) as db:
         few, cheap = DailyLimits(2), DailyLimits(9, 4_000, 9_000)
         assert [reserve(db, "a", NOW, few) for _ in range(3)] == [True, True, False]
@@ -141,14 +143,14 @@ def test_what_a_day_may_have(store: Path) -> None:
         assert last_failure(db, "b") is None
 
 
-def test_what_is_compared(store: Path) -> None:
+def test_answers_are_compared_with_marks_and_calls(store: Path) -> None:
     numbers = [f"+1201742180{n}" for n in range(8)]
     marked, fine, both, nobody, passed, ok, old, retracted = numbers
     for number in numbers:
-        say(store, number=number)
-    say(store, "nothing", number=passed)
-    say(store, "ok", number=ok)
-    say(store, number=old, at=NOW - 20 * DAY)
+        record_look_up(store, number=number)
+    record_look_up(store, "nothing", number=passed)
+    record_look_up(store, "ok", number=ok)
+    record_look_up(store, number=old, at=NOW - 20 * DAY)
     for number in (marked, both):
         write(store, add_mark, make_mark(number))
     write(store, add_mark, make_mark(ok, verdict=Verdict.OK))
@@ -162,15 +164,15 @@ def test_what_is_compared(store: Path) -> None:
     assert nobody != old
 
 
-def test_calls_that_it_would_have_changed(store: Path) -> None:
-    say(store)
+def test_calls_a_source_would_have_changed_are_counted(store: Path) -> None:
+    record_look_up(store)
     rows = [("a", -60.0, "allow"), ("b", -0.2, "allow"), ("c", 60.0, "tag"), ("d", 120.0, "warn")]
     write(store, record_decisions, [make_record(name, NOW + at, caller=CALLER, action=act) for name, at, act in rows])
     assert read(store, calls_of_listed, "phoneblock", 0.0) == (3, 2)
     assert read(store, calls_of_listed, "phoneblock", NOW + 1) == (0, 0)
 
 
-def test_a_feed_is_compared_with_what_we_know(store: Path) -> None:
+def test_a_feed_is_compared_with_marks_and_calls(store: Path) -> None:
     listed_spam, listed_fine, unlisted_spam, unlisted_fine, both, old = [f"+1201742180{n}" for n in range(6)]
     with open_store(store) as db:
         rows = [(number, None, None, None) for number in (listed_spam, listed_fine, both, old, OTHER)]

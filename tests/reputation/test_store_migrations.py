@@ -1,4 +1,4 @@
-"""Migrations: applied once, in order, whole; an edited one and a newer store are refused with a way out."""
+"""Migrations are applied once, in order and whole. An edited one and a newer store are refused with a remedy."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def names(migrations: list[Migration]) -> list[str]:
     return [migration.name for migration in migrations]
 
 
-def test_a_new_store_gets_all_and_then_nothing(db: sqlite3.Connection) -> None:
+def test_a_new_store_is_migrated_once(db: sqlite3.Connection) -> None:
     assert pending(db) == list(known_migrations())
     assert migrate(db) == list(known_migrations())
     assert pending(db) == []
     assert migrate(db) == []
 
 
-def test_versions_rise_from_that_of_the_whole_store() -> None:
+def test_migration_versions_rise_from_53() -> None:
     versions = [migration.version for migration in known_migrations()]
     assert versions[0] == 53
     assert versions == sorted(set(versions))
@@ -52,14 +52,14 @@ def test_every_table_is_strict(db: sqlite3.Connection) -> None:
     assert [name for name, strict in tables if not strict] == []
 
 
-def test_only_what_is_new_is_applied(db: sqlite3.Connection) -> None:
+def test_only_new_migrations_are_applied(db: sqlite3.Connection) -> None:
     migrate(db, [FIRST])
     assert names(pending(db, [FIRST, SECOND])) == ["0002_second"]
     assert names(migrate(db, [FIRST, SECOND])) == ["0002_second"]
     assert db.execute("SELECT y FROM b").fetchall() == [("; 'quoted",)]
 
 
-def test_a_migration_that_fails_leaves_nothing_of_itself(db: sqlite3.Connection) -> None:
+def test_a_failed_migration_is_rolled_back(db: sqlite3.Connection) -> None:
     with pytest.raises(sqlite3.OperationalError):
         migrate(db, [FIRST, BROKEN])
     assert [column[1] for column in db.execute("PRAGMA table_info (a)")] == ["x"]
@@ -79,7 +79,7 @@ def test_a_store_of_a_newer_program_is_refused(db: sqlite3.Connection) -> None:
 
 
 def test_a_store_of_version_53_is_upgraded_as_if_it_were_new(db: sqlite3.Connection) -> None:
-    """It holds all that is known about two numbers."""
+    """The store holds all rows about two numbers."""
     db.executescript((RECORDINGS / "store-53.sql").read_text())
     tables = {name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
     before = export_number(db, CALLER, tables.intersection(EXPORTED))
@@ -95,7 +95,7 @@ def test_a_store_of_version_53_is_upgraded_as_if_it_were_new(db: sqlite3.Connect
 
 
 def layout_of(db: sqlite3.Connection) -> dict[str, object]:
-    """Columns by table, and the indexes."""
+    """Return the columns by table, and the indexes."""
     tables = [name for (name,) in db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")]
     columns = {table: db.execute(f"PRAGMA table_info({table})").fetchall() for table in tables}
     indexes = "SELECT name, tbl_name FROM sqlite_schema WHERE type = 'index' ORDER BY name"
@@ -103,7 +103,7 @@ def layout_of(db: sqlite3.Connection) -> dict[str, object]:
 
 
 def test_a_store_that_is_too_old_is_refused(db: sqlite3.Connection) -> None:
-    """It is left as it is."""
+    """The store is not changed."""
     migrate(db, [FIRST])
     later = Migration(3, "0003_whole", "CREATE TABLE c (x);\n")
     with pytest.raises(StoreError, match=r"version 1.* version 3"):
@@ -111,8 +111,8 @@ def test_a_store_that_is_too_old_is_refused(db: sqlite3.Connection) -> None:
     assert db.execute("SELECT max(version) FROM migration").fetchone() == (1,)
 
 
-def test_keys_that_looked_like_those_of_another_site_are_ours(db: sqlite3.Connection) -> None:
-    """`london` has told something, so its keys stay."""
+def test_own_keys_that_look_foreign_are_renamed(db: sqlite3.Connection) -> None:
+    """`london` has sent rows, so its keys stay."""
     known = list(known_migrations())
     before = [item for item in known if item.name < "0062"]
     migrate(db, before)
@@ -128,7 +128,7 @@ def test_keys_that_looked_like_those_of_another_site_are_ours(db: sqlite3.Connec
         assert sorted(found) == sorted([":sip:a:b@c", ":crm:7", *keys[2:]])
 
 
-def test_an_appeal_in_force_keeps_its_files_and_is_sent_again(db: sqlite3.Connection) -> None:
+def test_migration_keeps_files_of_an_appeal_in_force(db: sqlite3.Connection) -> None:
     known = list(known_migrations())
     migrate(db, [item for item in known if item.name < "0074"])
     db.execute("PRAGMA foreign_keys = ON")
@@ -148,7 +148,7 @@ def test_an_appeal_in_force_keeps_its_files_and_is_sent_again(db: sqlite3.Connec
         db.execute("UPDATE appeal SET state = 'in force'")
 
 
-def test_a_grade_becomes_one_word_in_rows_and_in_events(db: sqlite3.Connection) -> None:
+def test_migration_renames_the_grade_at_risk(db: sqlite3.Connection) -> None:
     migrate(db, [migration for migration in known_migrations() if migration.name < "0080"])
     db.execute(f"INSERT INTO own_grade VALUES ('{CALLER}', 1.0, 'at risk', '[]', 'watch', 1.0)")
     db.execute(f"INSERT INTO own_grade VALUES ('{CALLER}9', 1.0, 'watch', '[]', 'at risk', 1.0)")

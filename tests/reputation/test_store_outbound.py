@@ -1,4 +1,4 @@
-"""What the outbound guard reads: calls in flight and calls that are over, the number's state, grade and age."""
+"""The facts of the outbound guard: calls in flight and ended ones, and state, grade and age of the number."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ def ask(
     return outbound_facts(db, OutboundQuery(CALLEE, own, TODAY, now, linkedid, hour_limit), waiting)
 
 
-def test_of_a_stranger_from_an_unknown_number_nothing_is_known(db: sqlite3.Connection) -> None:
+def test_an_unknown_callee_and_own_number_give_empty_facts(db: sqlite3.Connection) -> None:
     assert ask(db) == OutboundFacts()
     assert ask(db, own=None) == OutboundFacts()
 
 
-def test_calls_in_flight_count_and_those_that_were_held_do_not(db: sqlite3.Connection) -> None:
+def test_calls_in_flight_count_and_held_calls_do_not(db: sqlite3.Connection) -> None:
     let_out = [make_let_out(n, NOW - 1800 * n) for n in range(1, 4)]
     held = [make_let_out(8, NOW - 60, action="hold"), make_let_out(9, NOW - DAY, day=TODAY - 1)]
     record_outbound(db, [*let_out, *held, let_out[0]])
@@ -74,7 +74,7 @@ def test_calls_in_flight_count_and_those_that_were_held_do_not(db: sqlite3.Conne
     assert (facts.calls_of_hour, facts.hour_frees_at) == (1, NOW - 1800 + 3600)
 
 
-def test_calls_after_the_time_asked_about_do_not_count(db: sqlite3.Connection) -> None:
+def test_later_calls_do_not_count(db: sqlite3.Connection) -> None:
     record_outbound(db, [make_let_out(n, NOW - 1800 * n) for n in range(4)])
     facts = ask(db, NOW - 3600, hour_limit=2)
     assert (facts.calls_of_person, facts.calls_of_day, facts.calls_of_hour) == (2, 2, 2)
@@ -91,13 +91,13 @@ def test_calls_after_the_time_asked_about_do_not_count(db: sqlite3.Connection) -
         (FIRST_OF_FULL_HOUR, "outbound_decision_own (own_number=? AND at>? AND at<?)"),
     ],
 )
-def test_what_was_let_out_is_found_by_an_index(db: sqlite3.Connection, sql: str, index: str) -> None:
+def test_outbound_decisions_are_found_by_an_index(db: sqlite3.Connection, sql: str, index: str) -> None:
     query = dict.fromkeys(("callee", "own", "day", "hour_ago", "two_days_ago", "now", "same", "limit", "waiting"))
     plan = [step for *_, step in db.execute(f"EXPLAIN QUERY PLAN {sql}", query)]
     assert f"SEARCH outbound_decision USING INDEX {index}" in plan
 
 
-def test_a_call_that_is_tried_over_several_trunks_is_one_call(db: sqlite3.Connection) -> None:
+def test_a_call_tried_over_several_trunks_counts_once(db: sqlite3.Connection) -> None:
     tries = [make_let_out(n, NOW - 60 + n, linkedid="1.7") for n in range(1, 4)]
     record_outbound(db, [*tries, make_let_out(9, NOW - 30)])
     facts = ask(db)
@@ -107,7 +107,7 @@ def test_a_call_that_is_tried_over_several_trunks_is_one_call(db: sqlite3.Connec
     assert facts.hour_frees_at == NOW - 30 + 3600
 
 
-def test_what_is_not_written_yet_counts_and_once(db: sqlite3.Connection) -> None:
+def test_unwritten_decisions_count_once(db: sqlite3.Connection) -> None:
     stored, waiting = (
         [make_let_out(1), make_let_out(2)],
         [make_let_out(2), make_let_out(3), make_let_out(4, linkedid="1.1")],
@@ -135,7 +135,7 @@ def test_a_full_hour_has_room_once_enough_calls_are_old(
     assert ask(db, frees_at, hour_limit=3).calls_of_hour == 2
 
 
-def test_calls_that_skipped_the_guard_count_at_their_end(db: sqlite3.Connection) -> None:
+def test_calls_that_skipped_the_guard_count_once_they_end(db: sqlite3.Connection) -> None:
     calls = [
         make_outcome(f"c{n}", NOW - 60, by="201", direction=Direction.OUTBOUND, dialled=CALLEE, own_number=number)
         for n, number in enumerate([OWN, OWN, "+442071838759"])
@@ -148,14 +148,14 @@ def test_calls_that_skipped_the_guard_count_at_their_end(db: sqlite3.Connection)
     assert ask(db, own=None).calls_of_person == 3
 
 
-def test_what_the_number_is(db: sqlite3.Connection) -> None:
+def test_facts_have_number_state_and_do_not_call_request(db: sqlite3.Connection) -> None:
     put_own(db, OwnNumber(number=OWN, state=NumberState.RESTING, since=NOW - DAY))
     add_do_not_call(db, DoNotCallRequest(CALLEE, NOW - 5))
     facts = ask(db)
     assert (facts.state, facts.rests_until, facts.unwanted_at) == (NumberState.RESTING, NOW + 44 * DAY, NOW - 5)
 
 
-def test_its_grade_is_the_one_that_was_found_last(db: sqlite3.Connection) -> None:
+def test_the_latest_grade_of_the_own_number_is_used(db: sqlite3.Connection) -> None:
     now = run(db, campaign(CARELESS, range(5)))
     assert ask(db, now).grade is None
     grade_all(db, now)
@@ -164,7 +164,7 @@ def test_its_grade_is_the_one_that_was_found_last(db: sqlite3.Connection) -> Non
     assert ask(db, now + DAY).grade is None, "nobody has graded for a day"
 
 
-def test_a_number_is_young_where_counting_began_earlier(db: sqlite3.Connection) -> None:
+def test_a_number_first_seen_after_counting_began_is_young(db: sqlite3.Connection) -> None:
     def call(days_ago: int, number: str) -> None:
         at = NOW - days_ago * DAY
         outcome = make_outcome(f"{number}{at}", at, by="201", direction=Direction.OUTBOUND, own_number=number)
@@ -197,7 +197,7 @@ def ask_by_law(db: sqlite3.Connection, calls: int, days: int, waiting: Sequence[
     return outbound_facts(db, OutboundQuery(CALLEE, OWN, TODAY, NOW, law_calls=calls, law_days=days), waiting)
 
 
-def test_calls_that_a_law_counts_and_when_one_more_may_be_made(db: sqlite3.Connection) -> None:
+def test_a_legal_limit_counts_calls_and_gives_the_next_time(db: sqlite3.Connection) -> None:
     record_outbound(db, [make_let_out(n, NOW - n * DAY, day=TODAY - n) for n in (1, 5, 29, 31)])
     facts = ask_by_law(db, 4, 30, [make_let_out(9, NOW - 60)])
     assert (facts.calls_by_law, facts.law_frees_at) == (4, NOW - 29 * DAY + 30 * DAY)
@@ -206,7 +206,7 @@ def test_calls_that_a_law_counts_and_when_one_more_may_be_made(db: sqlite3.Conne
     assert ask_by_law(db, 0, 0).calls_by_law == 0
 
 
-def test_a_consent_that_has_ended_is_none(db: sqlite3.Connection) -> None:
+def test_an_expired_consent_does_not_count(db: sqlite3.Connection) -> None:
     put_consent(db, Consent(CALLEE, NOW - DAY, NOW + 1, "form 1"))
     assert ask(db).consent_at == NOW - DAY
     assert ask(db, NOW + 1).consent_at is None

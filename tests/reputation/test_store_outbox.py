@@ -1,4 +1,4 @@
-"""The outbox: what is written for whom, how it is kept in bounds, and what receivers have."""
+"""The outbox of events: who gets them, its bounds, and what was delivered."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_ids_sort_by_time_and_are_never_the_same() -> None:
     assert all(re.fullmatch("evt_[0-9A-F]{26}", id_) for id_ in ids)
 
 
-def test_what_nobody_wants_is_not_written(db: sqlite3.Connection) -> None:
+def test_unwanted_events_are_not_written(db: sqlite3.Connection) -> None:
     use_receivers(db, {"crm": [STALE]})
     assert add_event(db, OPENED, "emergency", NOW, EmergencyOpened(by="Asterisk")) is None
     assert (is_wanted(db, OPENED), is_wanted(db, OPENED, STALE)) == (False, True)
@@ -92,7 +92,7 @@ def test_an_event_waits_for_each_receiver_that_wants_it(db: sqlite3.Connection) 
     assert events_after(db, 0, 10) == [event]
 
 
-def test_the_stream_has_events_that_no_receiver_waits_for(db: sqlite3.Connection) -> None:
+def test_the_stream_gets_events_without_receivers(db: sqlite3.Connection) -> None:
     use_stream(db, [OPENED])
     use_receivers(db, {})
     event = add(db)
@@ -100,7 +100,7 @@ def test_the_stream_has_events_that_no_receiver_waits_for(db: sqlite3.Connection
     assert receiver_states(db) == []
 
 
-def test_a_receiver_that_is_not_named_any_more_is_forgotten(db: sqlite3.Connection) -> None:
+def test_a_receiver_removed_from_the_settings_is_dropped(db: sqlite3.Connection) -> None:
     use_receivers(db, {"crm": [OPENED], "pager": [OPENED]})
     add(db)
     use_receivers(db, {"pager": [STALE]})
@@ -109,13 +109,13 @@ def test_a_receiver_that_is_not_named_any_more_is_forgotten(db: sqlite3.Connecti
     assert receiver_states(db)[0].kinds == (STALE,)
 
 
-def test_levels_are_compared_with_the_weights_of_the_settings(db: sqlite3.Connection) -> None:
+def test_level_events_use_the_weights_of_the_settings(db: sqlite3.Connection) -> None:
     assert event_weights(db) is DEFAULT
     use_receivers(db, {}, Weights(levels=Thresholds(tag=0.5)))
     assert event_weights(db).levels.tag == 0.5
 
 
-def test_a_state_is_told_once_for_each_change(db: sqlite3.Connection) -> None:
+def test_a_state_emits_one_event_per_change(db: sqlite3.Connection) -> None:
     use_receivers(db, {"crm": [STALE]})
     data = FeedStale(feed="ftc", status="stale", detail="late", imported_at=NOW)
     told = [
@@ -171,7 +171,7 @@ def test_a_receiver_that_is_switched_off_gets_nothing(db: sqlite3.Connection) ->
     assert waiting(db, "crm") == [2]
 
 
-def test_too_many_events_go_first_those_that_everybody_has(db: sqlite3.Connection) -> None:
+def test_trimming_drops_delivered_events_first(db: sqlite3.Connection) -> None:
     use_receivers(db, {"crm": [OPENED]})
     for _ in range(10):
         add(db)
@@ -190,7 +190,7 @@ INSERT INTO event (id, kind, subject, at, data) SELECT 'evt_' || i, 'emergency.o
 """
 
 
-def test_the_outbox_is_bounded_while_nobody_tidies_up(db: sqlite3.Connection) -> None:
+def test_the_outbox_is_bounded_without_housekeeping(db: sqlite3.Connection) -> None:
     use_receivers(db, {"crm": [OPENED]})
     db.execute(FILL, (MOST_EVENTS + 900,))
     db.execute("INSERT INTO event_delivery (receiver, seq) SELECT 'crm', seq FROM event")
@@ -202,7 +202,7 @@ def test_the_outbox_is_bounded_while_nobody_tidies_up(db: sqlite3.Connection) ->
     assert state.waiting + state.lost == MOST_EVENTS + 900 + TRIM_EVERY
 
 
-def test_old_events_go_and_what_was_not_delivered_is_counted(db: sqlite3.Connection) -> None:
+def test_old_events_expire_and_undelivered_ones_are_counted(db: sqlite3.Connection) -> None:
     use_receivers(db, {"crm": [OPENED]})
     for days in (9, 8, 6, 1):
         add(db, at=NOW - days * DAY)

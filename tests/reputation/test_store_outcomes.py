@@ -1,4 +1,4 @@
-"""Outcomes in the store: once each, joined with the journal, and the same evidence in whatever order they come."""
+"""Outcomes are stored once, joined with the journal, and give the same evidence in any order."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def store(tmp_path: Path) -> Path:
 
 
 def record(store: Path, *found: OutcomeRecord, now: float = LATER) -> list[Recorded]:
-    """As CDRs of calls that are over for an hour."""
+    """Record outcomes as CDRs of calls that ended an hour ago."""
     return write(store, record_outcomes, [item._replace(source="cdr") for item in found], now)
 
 
@@ -85,7 +85,7 @@ def categories(store: Path, number: str = CALLER) -> list[tuple[str, str]]:
 
 
 class TestRecords:
-    def test_an_outcome_is_kept_as_it_was(self, store: Path) -> None:
+    def test_an_outcome_round_trips(self, store: Path) -> None:
         full = make_outcome(
             by="201",
             talk=31.5,
@@ -108,27 +108,27 @@ class TestRecords:
         assert read(store, outcome_of, full.linkedid) == full
         assert read(store, outcome_of, "no-such-call") is None
 
-    def test_one_call_is_one_outcome_whoever_tells_it_first(self, store: Path) -> None:
+    def test_a_call_from_two_sources_is_one_outcome(self, store: Path) -> None:
         seen = make_outcome(by="201", talk=3.0, ended_by=EndedBy.CALLEE)
         told = seen._replace(ended_by=None, talk_seconds=4.0)
         assert [item.new for item in record(store, seen, told, seen)] == [True, False, False]
         assert read(store, outcome_of, seen.linkedid) == seen._replace(source="cdr", group=None)
         assert categories(store) == [("201", "hung-up-on")]
 
-    def test_a_call_told_again_later_adds_no_second_signal(self, store: Path) -> None:
+    def test_a_call_recorded_again_later_adds_no_second_signal(self, store: Path) -> None:
         record(store, make_outcome(ring=3.0))
         write(store, lambda db: db.execute("DELETE FROM outcome"))
         record(store, make_outcome(ring=3.0, ended_by=None))
         assert categories(store) == [(DID, "one-ring")]
 
-    def test_old_calls_leave_evidence_and_very_old_ones_nothing(self, store: Path) -> None:
+    def test_old_calls_leave_only_evidence(self, store: Path) -> None:
         old = make_outcome("old", NOW - 31 * DAY, by="201", talk=61.0)
         very_old = make_outcome("very-old", NOW - 366 * DAY, by="202", talk=61.0)
         assert [item.new for item in record(store, old, very_old, now=NOW)] == [True, True]
         assert read(store, outcomes) == []
         assert categories(store) == [("201", "long-talk")]
 
-    def test_phones_become_people_and_bring_their_group(self, store: Path) -> None:
+    def test_phones_are_resolved_to_people_and_groups(self, store: Path) -> None:
         record(
             store,
             make_outcome("in", by="PJSIP/201", talk=40.0, rung=("PJSIP/201", "PJSIP/202", "PJSIP/999")),
@@ -159,7 +159,7 @@ class TestRecords:
 
 
 class TestTheJournal:
-    def test_what_was_decided_and_shown_is_joined_by_the_call(self, store: Path) -> None:
+    def test_an_outcome_is_joined_with_its_decision(self, store: Path) -> None:
         write(store, record_decisions, [make_record("d1", action="tag", auth_class=AuthClass.UNAUTHENTICATED)])
         recorded = write(store, record_outcome, make_outcome(ring=30.0), NOW + 30)
         assert recorded == Recorded(new=True)
@@ -169,7 +169,7 @@ class TestTheJournal:
         assert categories(store) == []
 
     @pytest.mark.parametrize("decided_first", [True, False])
-    def test_whom_the_callees_word_let_in_nothing_speaks_against(self, store: Path, decided_first: bool) -> None:
+    def test_a_call_let_in_by_a_not_spam_mark_gives_no_signal(self, store: Path, decided_first: bool) -> None:
         let_in = Why(Reason.DEFAULT, {}, Reason.NOT_SPAM_FOR_CALLEE).kept
         decided = [make_record("d1", reason=let_in, callee="201")]
         over = make_outcome(by="201", talk=2.0, ended_by=EndedBy.CALLEE)
@@ -183,7 +183,7 @@ class TestTheJournal:
         assert found is not None
         assert (found.rang_by, categories(store)) == (Tie.NOT_SPAM, [])
 
-    def test_of_several_decisions_the_strongest_counts(self, store: Path) -> None:
+    def test_the_strongest_of_several_decisions_counts(self, store: Path) -> None:
         write(store, record_decisions, [make_record("d2", NOW + 1, action="reject"), make_record("d1", NOW)])
         write(store, record_outcome, make_outcome(), NOW + 10)
         found = read(store, outcome_of, "1767000000.1")
@@ -202,7 +202,7 @@ class TestTheJournal:
         assert found.action == "reject"
 
     @pytest.mark.parametrize("complete", [True, False], ids=["seen-whole", "not-seen-whole"])
-    def test_a_withheld_number_goes_when_its_decision_comes(self, store: Path, complete: bool) -> None:
+    def test_a_withheld_number_is_removed_when_its_decision_arrives(self, store: Path, complete: bool) -> None:
         over = make_outcome(rung=("201",), complete=complete)
         write(store, record_outcome, over, NOW + 0.1)
         write(store, record_decisions, [make_record(caller=None)])
@@ -212,7 +212,7 @@ class TestTheJournal:
         assert (found.caller, found.caller_kind) == (None, CallerKind.WITHHELD)
         assert read(store, last_caller_of, "201") == (None, NOW, over.linkedid)
 
-    def test_an_unscreened_call_is_learnt_from_a_minute_late(self, store: Path) -> None:
+    def test_an_unscreened_call_gives_its_signal_a_minute_late(self, store: Path) -> None:
         write(store, record_outcome, make_outcome(), NOW + 10)
         assert write(store, settle_outcomes, NOW + 10 + SETTLE_SECONDS - 0.1) == []
         signals = write(store, settle_outcomes, NOW + 10 + SETTLE_SECONDS)
@@ -227,7 +227,9 @@ class TestTheJournal:
             pytest.param(make_outcome(by="201", talk=40.0, direction=OUTBOUND), 1, id="ours"),
         ],
     )
-    def test_what_is_not_screened_does_not_wait(self, store: Path, outcome: OutcomeRecord, signals: int) -> None:
+    def test_calls_never_screened_do_not_wait_for_a_decision(
+        self, store: Path, outcome: OutcomeRecord, signals: int
+    ) -> None:
         recorded = write(store, record_outcome, outcome, NOW + 10)
         assert int(recorded.signal is not None) == signals
         assert write(store, settle_outcomes, NOW + 1e6) == []
@@ -245,7 +247,7 @@ class TestTheJournal:
         ],
     )
     @pytest.mark.parametrize("late", [False, True], ids=["told-first", "told-late"])
-    def test_how_a_challenge_ended(
+    def test_the_result_of_a_challenge_is_recorded_once(
         self, store: Path, outcome: OutcomeRecord, told: ChallengeResult | None, found: str | None, late: bool
     ) -> None:
         write(store, record_decisions, [make_record(action="challenge")])
@@ -259,7 +261,7 @@ class TestTheJournal:
 
 
 class TestTalks:
-    def test_who_answered_is_kept_once_with_the_latest_time(self, store: Path) -> None:
+    def test_an_answering_person_is_kept_with_the_latest_time(self, store: Path) -> None:
         for at in (NOW + 5, NOW, NOW + 5):
             record(store, make_outcome(f"c{at}", at, by="201", talk=10.0))
         record(store, make_outcome("other", by="202", talk=1.0))
@@ -280,7 +282,7 @@ class TestTalks:
             pytest.param([(0, 90), (24, 20)], ["long-talk"], id="long-then-short"),
         ],
     )
-    def test_a_second_talk_on_another_day(
+    def test_a_second_talk_on_another_day_is_a_signal(
         self, store: Path, talks: list[tuple[int, int]], found: list[str], backwards: bool
     ) -> None:
         calls = [make_outcome(f"c{hour}", NOW + hour * 3600.0, by="201", talk=talk) for hour, talk in talks]
@@ -289,7 +291,7 @@ class TestTalks:
         if found == ["second-talk"]:
             assert read(store, signals_of, CALLER)[0].linkedid == calls[-1].linkedid
 
-    def test_second_talks_are_with_one_person_and_class(self, store: Path) -> None:
+    def test_a_second_talk_needs_the_same_person_and_class(self, store: Path) -> None:
         record(
             store,
             make_outcome("a", by="201", talk=40.0),
@@ -299,7 +301,7 @@ class TestTalks:
         )
         assert categories(store) == []
 
-    def test_who_of_us_called_the_number_and_talked_is_a_tie(self, store: Path) -> None:
+    def test_an_outgoing_talk_is_a_tie(self, store: Path) -> None:
         record(store, make_outcome("a", by="PJSIP/201", talk=30.0, direction=OUTBOUND))
         record(store, make_outcome("b", by="202", talk=29.0, direction=OUTBOUND))
         record(store, make_outcome("c", by="202", talk=300.0))
@@ -324,7 +326,7 @@ class TestTalks:
             pytest.param(25, True, id="a-day-after"),
         ],
     )
-    def test_a_call_back_that_a_one_ring_call_asked_for_is_nothing(
+    def test_a_call_back_after_a_one_ring_call_does_not_count(
         self, store: Path, hours: float, counts: bool, backwards: bool
     ) -> None:
         rings = make_outcome("ring", ring=3.0)
@@ -336,7 +338,7 @@ class TestTalks:
         ties = facts(store, make_query(now=NOW + 4 * DAY)).ties
         assert [tie.tie for tie in ties] == ([Tie.TALKED] if counts else [])
 
-    def test_a_one_ring_call_is_a_fact_for_a_day_label_or_not(self, store: Path) -> None:
+    def test_a_one_ring_call_is_a_fact_for_a_day_even_labelled(self, store: Path) -> None:
         write(store, record_decisions, [make_record(action="tag")])
         write(store, record_outcome, make_outcome(ring=3.0), NOW + 3)
         assert facts(store).one_ring_at == NOW + 3
@@ -346,7 +348,7 @@ class TestTalks:
 
 
 class TestReached:
-    def test_the_last_caller_is_whom_the_person_talked_to_or_missed(self, store: Path) -> None:
+    def test_the_last_caller_talked_to_or_rang_the_person(self, store: Path) -> None:
         assert read(store, last_caller_of, "201") is None
         record(
             store,
@@ -360,7 +362,7 @@ class TestReached:
         assert read(store, last_caller_of, "201") == (None, NOW + 3, "withheld")
 
     @pytest.mark.parametrize("decided_first", [True, False])
-    def test_a_message_left_without_a_ring_reached_whom_it_is_for(self, store: Path, decided_first: bool) -> None:
+    def test_a_voicemail_without_a_ring_reaches_its_callee(self, store: Path, decided_first: bool) -> None:
         decide = [make_record("d1", action="challenge", callee="201")]
         over = make_outcome(answered_by_pbx=True, voicemail_left=True)
         if decided_first:
@@ -371,7 +373,7 @@ class TestReached:
             write(store, settle_outcomes, NOW + 1)
         assert read(store, last_caller_of, "201") == (CALLER, NOW, over.linkedid)
 
-    def test_who_left_no_message_reached_nobody(self, store: Path) -> None:
+    def test_a_stopped_call_without_voicemail_reaches_no_person(self, store: Path) -> None:
         write(store, record_decisions, [make_record("d1", action="challenge", callee="201")])
         write(store, record_outcome, make_outcome(answered_by_pbx=True), NOW + 3)
         assert read(store, last_caller_of, "201") is None
@@ -438,7 +440,9 @@ def rows_after(found: Iterable[OutcomeRecord | Any]) -> dict[str, list[tuple[Any
 
 @settings(deadline=None)
 @given(calls(), marks, st.randoms(use_true_random=False))
-def test_the_same_rows_in_any_order_and_twice(found: list[OutcomeRecord], said: list[Any], random: Any) -> None:
+def test_order_and_repetition_of_calls_give_the_same_rows(
+    found: list[OutcomeRecord], said: list[Any], random: Any
+) -> None:
     once = rows_after([*found, *said])
     shuffled = [*found, *said, *found, *said]
     random.shuffle(shuffled)
@@ -447,7 +451,7 @@ def test_the_same_rows_in_any_order_and_twice(found: list[OutcomeRecord], said: 
 
 @settings(deadline=None)
 @given(calls())
-def test_the_rows_are_the_latest_signal_of_each_key(found: list[OutcomeRecord]) -> None:
+def test_the_latest_signal_of_each_key_is_stored(found: list[OutcomeRecord]) -> None:
     rows = rows_after(found)["signal"]
     linkedids = [row[6] for row in rows]
     assert len(linkedids) == len(set(linkedids))
@@ -461,7 +465,7 @@ def test_the_rows_are_the_latest_signal_of_each_key(found: list[OutcomeRecord]) 
 
 
 @pytest.mark.parametrize("order", [1, -1], ids=["first-the-mark", "first-the-retraction"])
-def test_at_equal_times_a_retraction_wins_then_the_text(store: Path, order: int) -> None:
+def test_marks_at_equal_times_are_ordered_by_verdict_and_text(store: Path, order: int) -> None:
     for mark in [make_mark(), make_mark(verdict=Verdict.RETRACTED), make_mark(verdict=Verdict.OK)][::order]:
         write(store, add_mark, mark)
     assert [mark.verdict for mark in read(store, marks_of, CALLER)] == [Verdict.RETRACTED]
@@ -480,6 +484,6 @@ def test_an_entry_of_a_mark_becomes_the_persons_own(store: Path) -> None:
     assert read(store, lambda db: db.execute("SELECT source FROM personal_entry").fetchall()) == [("person",)]
 
 
-def test_the_facts_read_gives_nobodys_one_ring_to_nobody(store: Path) -> None:
+def test_a_withheld_caller_has_no_one_ring_call(store: Path) -> None:
     record(store, make_outcome(ring=3.0))
     assert read(store, facts_of, make_query(None)).one_ring_at is None

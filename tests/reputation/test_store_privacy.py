@@ -1,4 +1,4 @@
-"""A number can be told what is known about it and can be forgotten; and nothing is kept for ever."""
+"""The rows about a number can be exported and erased, and retention deletes the rest."""
 
 from __future__ import annotations
 
@@ -179,14 +179,14 @@ def know_all_about(db: sqlite3.Connection, number: str) -> None:
 
 
 def own_page_of(db: sqlite3.Connection, person: str, expires_at: float) -> None:
-    """Somebody whose extension is the number, with a link and a device."""
+    """Make a person whose extension is the number, with a link and a device."""
     add_link(db, person, f"link of {person[-3:]}", expires_at - LINK_SECONDS)
     digest = f"cookie of {person[-3:]}"
     start_device(db, digest, Device(0, person, NOW, NOW, expires_at, "192.0.2.7", "phone"))
 
 
 def answer_about(db: sqlite3.Connection, number: str, at: float) -> None:
-    """What the API has answered to a program, and keeps for a day."""
+    """Store an answer of the API, which is kept for a day."""
     if token_of(db, "crm") is None:
         add_token(db, ApiToken("crm", Role.OPERATOR, (Scope.WRITE,), NOW), "digest")
     kept = token_of(db, "crm")
@@ -202,13 +202,13 @@ def make_outbound(callee: str, at: float) -> OutboundRecord:
 
 
 def appeal_on_the_page(db: sqlite3.Connection, number: str, at: float) -> None:
-    """Filed by a stranger, and no more."""
+    """File an appeal as a stranger does."""
     open_appeal(db, make_appeal(reference=f"AP{number[-6:]}", number=number, opened_at=at))
     add_public_appeal(db, f"AP{number[-6:]}", f"link {number}", at)
 
 
 def appeal_against_it(db: sqlite3.Connection, number: str, at: float) -> None:
-    """Filed with a letter, called back, accepted and upheld."""
+    """File an appeal with a letter, prove control, accept and uphold it."""
     reference = f"AP{number[-6:]}"
     open_appeal(db, make_appeal(reference=reference, number=number, opened_at=at))
     add_public_appeal(db, reference, f"link {reference}", at)
@@ -219,7 +219,7 @@ def appeal_against_it(db: sqlite3.Connection, number: str, at: float) -> None:
 
 
 def record_calls_with(db: sqlite3.Connection, number: str, at: float = NOW) -> None:
-    """It rings once, talks to 201, and is called by 201: there is a row in every table that calls leave one in."""
+    """Record calls that leave a row in every table of calls."""
     for call in (
         make_outcome(number + "a", at, caller=number, ring=3.0),
         make_outcome(number + "b", at, caller=number, by="201", talk=31.0),
@@ -229,7 +229,7 @@ def record_calls_with(db: sqlite3.Connection, number: str, at: float = NOW) -> N
 
 
 def refused_call_to(number: str, at: float) -> OutcomeRecord:
-    """One that a network would not carry."""
+    """Make a call that a network refused."""
     about: dict[str, Any] = {"dialled": number, "disposition": Disposition.REJECTED, "blocked": True}
     return make_outcome(number + "d", at, by="201", direction=Direction.OUTBOUND, **about)
 
@@ -263,7 +263,7 @@ UNTOLD = {"list_entry": {"id"}, "outcome": {"waits_since"}}
 
 
 @pytest.mark.parametrize("table", [table for table in TABLES if table.kind], ids=lambda table: table.name)
-def test_every_column_of_a_shared_table_travels(table: Table) -> None:
+def test_every_column_of_a_shared_table_is_shared_or_local(table: Table) -> None:
     assert table.kind is not None
     fields = fields_of(table.row) if table.row else []
     local = {field.column for field in fields if LOCAL in field.marks}
@@ -273,12 +273,12 @@ def test_every_column_of_a_shared_table_travels(table: Table) -> None:
     assert columns - set(table.kind.columns) - local == UNTOLD.get(table.name, set())
 
 
-def test_our_own_lines_alone_are_exported_and_not_erased() -> None:
+def test_only_own_lines_are_exported_but_not_erased() -> None:
     registered = {"own_number", "own_register", "own_day", "own_blocked", "own_grade", "own_label", "own_suspicion"}
     assert set(EXPORTED) - ERASED == {"did", "answered_did", *registered}
 
 
-def test_an_export_is_all_about_the_number_and_nothing_else(store: Path) -> None:
+def test_an_export_has_all_rows_of_the_number_and_no_others(store: Path) -> None:
     export = read(store, export_number, CALLER)
     assert {table: len(rows) for table, rows in export.items() if rows} == {
         "list_entry": 1,
@@ -297,7 +297,7 @@ def test_an_export_is_all_about_the_number_and_nothing_else(store: Path) -> None
     assert OTHER not in text
 
 
-def test_an_erased_number_is_a_stranger_and_its_neighbour_is_not(store: Path) -> None:
+def test_erasing_a_number_keeps_other_numbers(store: Path) -> None:
     before = read(store, export_number, OTHER)
     erased = write(store, erase_number, CALLER)
     assert erased == {
@@ -332,7 +332,7 @@ def fetch(db: sqlite3.Connection, sql: str) -> list[Any]:
 
 
 def text_places() -> list[Any]:
-    """Every text column of every table in which somebody may have written a number."""
+    """Return every text column of every table in which somebody may have written a number."""
     with closing(make_store()) as db:
         return [
             pytest.param(table.name, column, id=f"{table.name}-{column}")
@@ -343,7 +343,7 @@ def text_places() -> list[Any]:
 
 
 def closed_columns(db: sqlite3.Connection, table: str) -> dict[str, str]:
-    """The columns whose words the schema itself lists, each with one of them."""
+    """Return the columns whose words the schema lists, each with one of them."""
     ((sql,),) = fetch(db, f"SELECT sql FROM sqlite_schema WHERE name = '{table}'")
     return dict(re.findall(r"CHECK \((\w+) IN \('([^']*)'", sql))
 
@@ -362,7 +362,7 @@ def make_store() -> sqlite3.Connection:
 
 
 def put_anything(db: sqlite3.Connection, table: str, texts: Mapping[str, str]) -> None:
-    """A row with these texts, whatever the table wants besides."""
+    """Insert a row with these texts and any valid values in the other columns."""
     values = {"TEXT": "", "INTEGER": 1, "REAL": NOW, "BLOB": b"x"}
     row = {name: values[kind] for _, name, kind, *_ in db.execute(f"PRAGMA table_info({table})")}
     row |= closed_columns(db, table) | dict(texts)
@@ -383,7 +383,7 @@ SPELLINGS = (
 
 
 @pytest.mark.parametrize(("form", "zero"), SPELLINGS)
-def test_a_number_is_gone_however_it_is_written(form: str, zero: str) -> None:
+def test_a_number_is_erased_in_any_spelling(form: str, zero: str) -> None:
     digits = "".join(chr(ord(zero) + int(digit)) for digit in CALLER[2:])
     with closing(make_store()) as db:
         put_anything(
@@ -394,7 +394,7 @@ def test_a_number_is_gone_however_it_is_written(form: str, zero: str) -> None:
 
 
 @pytest.mark.parametrize(("table", "column"), text_places())
-def test_a_number_in_any_text_is_gone_and_the_rest_stays(table: str, column: str) -> None:
+def test_a_number_is_erased_from_every_text_column(table: str, column: str) -> None:
     spelling = f"({CALLER[2:5]}) {CALLER[5:8]}-{CALLER[8:]}"
     with closing(make_store()) as db:
         put_anything(db, table, {column: f"call {spelling} or +44 20 7183 8750"})
@@ -411,8 +411,8 @@ def test_a_number_in_any_text_is_gone_and_the_rest_stays(table: str, column: str
         ]
 
 
-def test_in_json_only_texts_are_masked() -> None:
-    """A figure is no number of anybody's."""
+def test_erasure_masks_only_strings_in_json() -> None:
+    """A JSON number is no telephone number."""
     with closing(make_store()) as db:
         kept = {"note": f'call "{CALLER}"', "at": int(CALLER[2:])}
         put_anything(db, "audit", {"before": json.dumps(kept)})
@@ -421,20 +421,20 @@ def test_in_json_only_texts_are_masked() -> None:
         assert json.loads(before) == {"note": 'call "[erased]"', "at": int(CALLER[2:])}
 
 
-def test_our_own_lines_are_exported_and_stay(store: Path) -> None:
+def test_own_lines_are_exported_and_not_erased(store: Path) -> None:
     write(store, replace_settings_dids, [Did(DID)])
     assert len(read(store, export_number, DID)["did"]) == 1
     write(store, erase_number, DID)
     assert len(read(store, export_number, DID)["did"]) == 1
 
 
-def test_the_pictures_of_an_erased_line_of_ours_go(store: Path) -> None:
+def test_screenshots_of_an_erased_own_line_are_deleted(store: Path) -> None:
     write(store, put_screenshot, LabelCheck(DID, "Hiya", NOW, ""), NewScreenshot("a.png", "png", b"PNG"))
     assert write(store, erase_number, DID)["own_screenshot"] == 3
     assert read(store, screenshots_of, DID) == []
 
 
-def test_what_is_past_its_time_goes_and_the_rest_stays(tmp_path: Path) -> None:
+def test_retention_deletes_only_expired_rows(tmp_path: Path) -> None:
     path = tmp_path / "callsieve.db"
     write(path, record_decisions, [make_record("old", NOW - 91 * DAY), make_record("young", NOW - 89 * DAY)])
     write(path, add_entry, make_entry("+1*", expires_at=NOW))

@@ -39,8 +39,8 @@ def spam(number: str, reporter: str, auth_class: AuthClass, at: float) -> Mark:
     return Mark(number, auth_class, reporter, Verdict.SPAM, at, MarkChannel.EXTENSION)
 
 
-def shown(reputation: Reputation) -> dict[str, float]:
-    """What calls showed against it."""
+def signal_log_odds(reputation: Reputation) -> dict[str, float]:
+    """Return the log-odds of families that calls showed against a number."""
     return {family.name: family.log_odds for family in reputation.families if family.name in {*SHOWN, ONE_RING}}
 
 
@@ -50,7 +50,7 @@ def is_alarmed(reputation: Reputation) -> bool:
 
 @st.composite
 def crowds(draw: st.DrawFn) -> list[Mark]:
-    """More people than an office has, who all have something to say about a few numbers."""
+    """More people than an office has, each with evidence about a few numbers."""
     found = draw(st.lists(said(), max_size=40))
     return [replace(mark, reporter=f"{300 + n}") for n, mark in enumerate(found)]
 
@@ -65,7 +65,7 @@ def test_any_number_of_marks_stays_below_challenge(found: list[Mark]) -> None:
 
 @st.composite
 def snubs(draw: st.DrawFn, number: str, auth_class: AuthClass) -> OutcomeRecord:
-    """One of our people hangs up on the number, or lets it ring."""
+    """A person hangs up on the number, or lets it ring."""
     who = draw(people)
     deed: dict[str, Any] = draw(
         st.sampled_from([{"by": who, "talk": 3.0, "ended_by": EndedBy.CALLEE}, {"rung": (who,), "ring": 20.0}])
@@ -75,7 +75,7 @@ def snubs(draw: st.DrawFn, number: str, auth_class: AuthClass) -> OutcomeRecord:
 
 
 @given(histories, numbers, classes, st.data())
-def test_people_who_have_marked_a_number_move_no_other_family(
+def test_people_who_marked_a_number_count_in_no_other_family(
     found: list[Any], number: str, auth_class: AuthClass, data: st.DataObject
 ) -> None:
     marked = [spam(number, who, auth_class, LATER - DAY) for who in ("201", "202", "203")]
@@ -84,11 +84,13 @@ def test_people_who_have_marked_a_number_move_no_other_family(
         apply(db, [*found, *marked])
         before = known(db, number, auth_class).reputation
         apply(db, deeds)
-        assert shown(known(db, number, auth_class).reputation) == pytest.approx(shown(before), abs=1e-9)
+        assert signal_log_odds(known(db, number, auth_class).reputation) == pytest.approx(
+            signal_log_odds(before), abs=1e-9
+        )
 
 
 @given(histories, numbers, classes)
-def test_one_more_mark_never_lowers(found: list[Any], number: str, auth_class: AuthClass) -> None:
+def test_one_more_mark_never_lowers_log_odds(found: list[Any], number: str, auth_class: AuthClass) -> None:
     """Outside a burst alarm."""
     with closing(empty_store()) as db:
         apply(db, found)
@@ -99,7 +101,7 @@ def test_one_more_mark_never_lowers(found: list[Any], number: str, auth_class: A
 
 
 @given(histories, numbers, classes, st.integers(0, 96))
-def test_one_more_call_back_never_raises(
+def test_one_more_call_back_never_raises_log_odds(
     found: list[Any], number: str, auth_class: AuthClass, hours_before: int
 ) -> None:
     back = make_outcome(

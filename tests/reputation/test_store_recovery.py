@@ -1,4 +1,4 @@
-"""Backups that count only when they are sound, and damaged stores that are replaced, loudly."""
+"""Only sound backups count, and a damaged store is replaced with a loud message."""
 
 from __future__ import annotations
 
@@ -113,14 +113,14 @@ def path(tmp_path: Path, content: bytes) -> Path:
 
 
 def damage(path: Path, page: int = 1) -> None:
-    """Overwrites all pages from that one on (the first is page 0, the file's head), as a dying disk does."""
+    """Overwrite all pages from this one on, as a failing disk does. Page 0 is the head of the file."""
     with path.open("r+b") as file:
         file.seek(page * PAGE)
         file.write(os.urandom(path.stat().st_size - page * PAGE))
 
 
 def behind_the_schema(path: Path) -> int:
-    """The first page that holds nothing but numbers."""
+    """Return the first page that holds only numbers."""
     newest = (
         "SELECT max(max(rootpage), (SELECT max(pageno) FROM dbstat WHERE name = 'sqlite_schema')) FROM sqlite_schema"
     )
@@ -129,7 +129,7 @@ def behind_the_schema(path: Path) -> int:
 
 
 async def opened_and_closed(path: Path) -> None:
-    """As the daemon does it at its start."""
+    """Open and close the store as the daemon does at its start."""
     store = StoreSupervisor(path)
     await store.start()
     await asyncio.to_thread(wait_until, lambda: not store.trouble)
@@ -145,7 +145,7 @@ class TestBackups:
         assert read(backup, latest_emergency) == NOW
         assert read(backup, problem_of) is None
 
-    def test_what_is_not_yet_in_the_file_proper_is_in_the_backup(self, path: Path) -> None:
+    def test_a_backup_includes_the_write_ahead_log(self, path: Path) -> None:
         with open_store(path) as db:
             record_emergency(db, NOW + 1)
             assert path.with_name("callsieve.db-wal").stat().st_size > 0
@@ -157,7 +157,7 @@ class TestBackups:
         assert backups_of(path) == made[:-8:-1]
         assert len(backups_of(path)) == KEPT
 
-    def test_one_of_a_clock_that_was_ahead_comes_last(self, path: Path) -> None:
+    def test_a_backup_dated_in_the_future_is_dropped_first(self, path: Path) -> None:
         ahead = make_backup(path, time.time() + 86_400)
         made = [make_backup(path, NOW + day * 86_400) for day in range(KEPT)]
         assert backups_of(path) == made[::-1]
@@ -171,7 +171,7 @@ class TestBackups:
             db.execute("INSERT INTO migration (version, name, sha256, at) VALUES (9999, 'to come', '', 0)")
         assert last_good_backup(path) == good
 
-    def test_a_backup_never_takes_the_place_of_another(self, path: Path) -> None:
+    def test_a_backup_never_overwrites_another(self, path: Path) -> None:
         assert make_backup(path, NOW) != make_backup(path, NOW)
         assert len(backups_of(path)) == 2
 
@@ -183,17 +183,17 @@ class TestBackups:
         assert caught.value.damaged
         assert list(good.parent.iterdir()) == [good]
 
-    def test_where_there_is_no_store_there_is_no_backup(self, tmp_path: Path) -> None:
+    def test_a_missing_store_makes_no_backup(self, tmp_path: Path) -> None:
         with pytest.raises(StoreError, match="no store"):
             make_backup(tmp_path / "nowhere.db", NOW)
         assert list(tmp_path.iterdir()) == []
 
-    def test_a_directory_that_cannot_be_made_is_an_error_in_words(self, path: Path) -> None:
+    def test_an_unusable_backup_directory_raises_a_clear_error(self, path: Path) -> None:
         path.with_name("backups").write_text("in the way")
         with pytest.raises(StoreError, match="cannot be used"):
             make_backup(path, NOW)
 
-    def test_the_last_good_backup_is_the_latest_that_is_sound(self, path: Path) -> None:
+    def test_the_last_good_backup_is_the_latest_sound_one(self, path: Path) -> None:
         good, damaged, empty = (make_backup(path, NOW + i) for i in range(3))
         damage(damaged)
         empty.write_bytes(b"")
@@ -201,7 +201,7 @@ class TestBackups:
         good.unlink()
         assert last_good_backup(path) is None
 
-    async def test_others_write_while_a_backup_is_made(self, path: Path) -> None:
+    async def test_other_connections_write_during_a_backup(self, path: Path) -> None:
         store = await Store.open(path)
         try:
             backup = asyncio.create_task(asyncio.to_thread(make_backup, path, NOW))
@@ -230,7 +230,7 @@ class TestDamage:
         assert "DAMAGED" in recovery.message
         assert backup.name in recovery.message
 
-    def test_without_a_good_backup_an_empty_store_takes_its_place(self, path: Path) -> None:
+    def test_without_a_good_backup_an_empty_store_is_made(self, path: Path) -> None:
         damage(make_backup(path, NOW))
         damage(path)
         recovery = recover(path, NOW)
@@ -238,7 +238,7 @@ class TestDamage:
         assert "EMPTY" in recovery.message
         assert read(path, latest_emergency) is None
 
-    def test_the_write_ahead_log_goes_into_quarantine_with_its_file(self, path: Path) -> None:
+    def test_quarantine_keeps_the_write_ahead_log(self, path: Path) -> None:
         db = sqlite3.connect(path, isolation_level=None)
         record_emergency(db, NOW + 1)  # still in the log: the connection stays open
         quarantined = quarantine(path, NOW)
@@ -247,7 +247,7 @@ class TestDamage:
         db.close()
         assert read(quarantined, latest_emergency) == NOW + 1
 
-    async def test_damage_that_is_found_by_a_read_says_so(self, path: Path) -> None:
+    async def test_a_read_reports_damage(self, path: Path) -> None:
         await asyncio.to_thread(damage, path, behind_the_schema(path))
         store = await Store.open(path)
         try:
@@ -257,7 +257,7 @@ class TestDamage:
         finally:
             await store.close()
 
-    def test_a_check_finds_what_is_broken(self, path: Path) -> None:
+    def test_a_check_finds_damage(self, path: Path) -> None:
         damage(path, behind_the_schema(path))
         with open_store(path, migrated=False) as db:
             assert problem_of(db) is not None
@@ -275,7 +275,7 @@ class TestDamage:
         assert (recovery.backup, recovery.quarantined is None) == (backup, kind == "gone")
         assert read(path, latest_emergency) == NOW
 
-    def test_a_store_of_which_only_a_damaged_file_is_left_is_not_new(self, path: Path) -> None:
+    def test_a_quarantined_store_is_not_treated_as_new(self, path: Path) -> None:
         quarantine(path, NOW)
         with pytest.raises(StoreError) as caught, open_store(path):
             pass
@@ -300,7 +300,7 @@ class TestDamage:
         second = quarantine(path, NOW)
         assert quarantined_of(path) == [first, second]
 
-    def test_killed_at_any_step_the_next_start_finds_everything(self, path: Path, tmp_path: Path) -> None:
+    def test_recovery_killed_at_any_step_is_completed_later(self, path: Path, tmp_path: Path) -> None:
         make_backup(path, NOW)
         folder, step, code = tmp_path / "begun", 0, -signal.SIGKILL
         while code == -signal.SIGKILL:
@@ -319,7 +319,7 @@ class TestDamage:
         assert (code, step > 10) == (0, True)
 
     @pytest.mark.root
-    def test_a_full_disk_changes_nothing_and_later_there_is_room(self, path: Path) -> None:
+    def test_recovery_waits_until_the_disk_has_room(self, path: Path) -> None:
         make_backup(path, NOW)
         command = ["unshare", "-m", sys.executable, "-c", FULL_DISK, str(path.parent)]
         said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -330,7 +330,7 @@ class TestDamage:
 
 
 class TestRestore:
-    def test_a_backup_is_put_back_and_what_was_there_is_kept(self, path: Path) -> None:
+    def test_restoring_a_backup_keeps_a_copy_of_the_store(self, path: Path) -> None:
         backup = make_backup(path, NOW)
         write(path, record_emergency, NOW + 1)
         before = restore(path, backup, NOW)
@@ -339,7 +339,7 @@ class TestRestore:
         assert read(before, latest_emergency) == NOW + 1
         assert sorted(backup.parent.iterdir()) == sorted([backup, before])
 
-    async def test_it_is_put_back_under_a_running_daemon(self, path: Path) -> None:
+    async def test_a_backup_is_restored_under_a_running_daemon(self, path: Path) -> None:
         backup = make_backup(path, NOW)
         store = await Store.open(path)
         try:
@@ -358,13 +358,13 @@ class TestRestore:
         assert read(path, latest_emergency) == NOW
         assert path.with_name("callsieve.db.damaged-20251229T092000").exists()
 
-    def test_a_store_that_is_gone_is_put_back_too(self, path: Path) -> None:
+    def test_a_missing_store_is_restored(self, path: Path) -> None:
         backup = make_backup(path, NOW)
         path.unlink()
         assert restore(path, backup, NOW) is None
         assert read(path, latest_emergency) == NOW
 
-    def test_without_room_to_keep_what_is_there_nothing_changes(self, path: Path) -> None:
+    def test_restore_without_room_for_a_copy_changes_nothing(self, path: Path) -> None:
         backup = make_backup(path, NOW).rename(path.with_name("elsewhere.db"))
         path.with_name("backups").rmdir()
         path.with_name("backups").write_text("in the way")
@@ -373,7 +373,7 @@ class TestRestore:
             restore(path, backup, NOW)
         assert read(path, latest_emergency) == NOW + 1
 
-    def test_a_damaged_backup_changes_nothing(self, path: Path) -> None:
+    def test_restoring_a_damaged_backup_changes_nothing(self, path: Path) -> None:
         backup = make_backup(path, NOW)
         damage(backup)
         with pytest.raises(StoreError, match=r"is damaged .* an older one"):
@@ -381,7 +381,7 @@ class TestRestore:
         assert read(path, latest_emergency) == NOW
 
     @pytest.mark.usefixtures("migrating_stores")
-    def test_a_backup_of_an_older_program_is_migrated_when_the_store_is_opened(self, tmp_path: Path) -> None:
+    def test_an_older_backup_is_migrated_when_opened(self, tmp_path: Path) -> None:
         """Until then the older program can use it."""
         path = tmp_path / "callsieve.db"
         *older, newest = known_migrations()

@@ -1,4 +1,4 @@
-"""Bursts that wait for a look, marks that an administrator finds wrong, and numbers with another owner."""
+"""Bursts that wait for a review, marks that an administrator corrects, and numbers with a new owner."""
 
 from __future__ import annotations
 
@@ -76,9 +76,7 @@ def mark_all(db: sqlite3.Connection, *reporters: str) -> None:
 
 
 @given(histories, st.sampled_from(NUMBERS), st.sampled_from([0, 13, 61]), st.randoms(use_true_random=False))
-def test_a_corrected_mark_was_never_made_whoever_sends_it_again(
-    found: list[Any], number: str, hours: int, random: Any
-) -> None:
+def test_a_corrected_mark_stays_removed_when_sent_again(found: list[Any], number: str, hours: int, random: Any) -> None:
     at = NOW + hours * HOUR
     shuffled = [*found, *found]
     random.shuffle(shuffled)
@@ -112,14 +110,14 @@ def test_a_correction_costs_trust_and_ends_the_burst(db: sqlite3.Connection) -> 
     assert len(numbers_to_review(db, CALLER)) == 1
 
 
-def test_who_marks_again_after_a_correction_is_heard(db: sqlite3.Connection) -> None:
+def test_a_new_mark_after_a_correction_counts(db: sqlite3.Connection) -> None:
     mark_all(db, "201", "202")
     correct(db, WRONG, NOW + 60)
     add_mark(db, make_mark(reporter="201", at=NOW + 61))
     assert reporters_of(db, CALLER) == ["201"]
 
 
-def test_a_review_can_be_taken_back(db: sqlite3.Connection) -> None:
+def test_a_review_can_be_undone(db: sqlite3.Connection) -> None:
     mark_all(db, "201", "202", "203", "204", "205")
     review(db, CALLER, NOW + 60, "joe")
     found = review_of(db, CALLER)
@@ -133,7 +131,7 @@ def test_a_review_can_be_taken_back(db: sqlite3.Connection) -> None:
 # Another owner.
 
 
-def test_the_owner_comes_back_with_all_that_was_known(db: sqlite3.Connection) -> None:
+def test_undoing_an_owner_change_restores_the_evidence(db: sqlite3.Connection) -> None:
     mark_all(db, "201", "202")
     set_identity(db, Identity(CALLER, "Acme", 2, NOW + YEAR), NOW)
     before, reputation = standings(db), known(db).reputation
@@ -148,7 +146,7 @@ def test_the_owner_comes_back_with_all_that_was_known(db: sqlite3.Connection) ->
     assert known(db).identity == Identity(CALLER, "Acme", 2, NOW + YEAR)
 
 
-def test_only_the_latest_change_is_taken_back(db: sqlite3.Connection) -> None:
+def test_only_the_latest_owner_change_is_undone(db: sqlite3.Connection) -> None:
     mark_all(db, "201")
     for at in (NOW - DAY, NOW + DAY):
         raise_epoch(db, CALLER, at, "reassigned", "joe")
@@ -194,13 +192,15 @@ def test_a_call_back_is_an_identity_of_level_1_for_twelve_months(db: sqlite3.Con
         ),
     ],
 )
-def test_control_proven_again(db: sqlite3.Connection, before: Identity, after: Identity) -> None:
+def test_repeated_proof_of_control_renews_the_identity(
+    db: sqlite3.Connection, before: Identity, after: Identity
+) -> None:
     set_identity(db, before, NOW)
     assert note_control(db, CALLER, "Carol", LATER, "called back") == after
     assert identity_of(db, CALLER) == after
 
 
-def test_what_is_due_is_what_ends_first(db: sqlite3.Connection) -> None:
+def test_due_identities_are_listed_by_their_end(db: sqlite3.Connection) -> None:
     for number, days in zip(NUMBERS, (40, 5, 20, -3), strict=False):
         set_identity(db, Identity(number, "Acme", 1, LATER + days * DAY), NOW)
     raise_epoch(db, NUMBERS[0], NOW + DAY, "reassigned", "joe")

@@ -1,4 +1,4 @@
-"""The imports of contacts and people: listed, and removed with what they brought."""
+"""The imports of contacts and people are listed, and removed with their rows."""
 
 from __future__ import annotations
 

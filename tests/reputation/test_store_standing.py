@@ -1,4 +1,4 @@
-"""What the rows add up to is kept beside them, and is always what a fold over all rows gives."""
+"""The stored standing of a number always equals a fold over all its rows."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def db() -> Iterator[sqlite3.Connection]:
 
 
 @given(histories, st.randoms(use_true_random=False))
-def test_the_same_in_any_order_and_twice_and_from_scratch(found: list[Any], random: Any) -> None:
+def test_order_repetition_and_folding_give_the_same_standing(found: list[Any], random: Any) -> None:
     shuffled = [*found, *found]
     random.shuffle(shuffled)
     with closing(empty_store(KEEN)) as db, closing(empty_store(KEEN)) as other:
@@ -83,7 +83,7 @@ def test_the_same_in_any_order_and_twice_and_from_scratch(found: list[Any], rand
 
 
 @given(histories, st.randoms(use_true_random=False))
-def test_a_replay_in_memory_knows_the_same(found: list[Any], random: Any) -> None:
+def test_a_replay_in_memory_equals_the_store(found: list[Any], random: Any) -> None:
     shuffled = [*found, *found]
     random.shuffle(shuffled)
     ledger = MemoryStore(KEEN)
@@ -112,7 +112,7 @@ def test_a_replay_in_memory_knows_the_same(found: list[Any], random: Any) -> Non
 
 
 @given(histories, spoofed, st.randoms(use_true_random=False))
-def test_a_borrowed_number_changes_nothing_for_its_owner(found: list[Any], evil: list[Any], random: Any) -> None:
+def test_spoofed_calls_change_nothing_for_the_owner(found: list[Any], evil: list[Any], random: Any) -> None:
     mixed = [*found, *evil]
     random.shuffle(mixed)
     with closing(empty_store(KEEN)) as db, closing(empty_store(KEEN)) as other:
@@ -124,7 +124,7 @@ def test_a_borrowed_number_changes_nothing_for_its_owner(found: list[Any], evil:
                 assert known(other, number, auth_class).reputation == owners
 
 
-def test_a_pass_with_a_borrowed_number_renews_nothing(db: sqlite3.Connection) -> None:
+def test_a_pass_in_a_spoofed_call_renews_nothing(db: sqlite3.Connection) -> None:
     add_mark(db, make_mark(reporter="paris:201", at=NOW, auth_class=AuthClass.AUTHENTICATED))
     before = standing(db, CALLER, AuthClass.AUTHENTICATED)
     passed: dict[str, Any] = {
@@ -139,7 +139,7 @@ def test_a_pass_with_a_borrowed_number_renews_nothing(db: sqlite3.Connection) ->
     assert (after.at, after.marks) == (before.at, before.marks) == (NOW, before.marks)
 
 
-def test_a_pass_with_a_borrowed_number_leaves_what_the_owner_said_as_a_robot(db: sqlite3.Connection) -> None:
+def test_a_pass_in_a_spoofed_call_keeps_a_robot_voice(db: sqlite3.Connection) -> None:
     heard: dict[str, Any] = {"voice": Voice.ROBOT, "auth_class": AuthClass.UNKNOWN, "source": "cdr"}
     apply(db, [make_outcome("r1", NOW, ring=3.0, **heard)])
     before = known(db, CALLER, AuthClass.UNKNOWN).reputation
@@ -151,7 +151,7 @@ def test_a_pass_with_a_borrowed_number_leaves_what_the_owner_said_as_a_robot(db:
 
 
 @pytest.mark.parametrize("auth_class", AuthClass)
-def test_only_the_owners_one_ring_call_takes_a_call_back_away(db: sqlite3.Connection, auth_class: AuthClass) -> None:
+def test_only_a_one_ring_call_of_the_owner_cancels_a_call_back(db: sqlite3.Connection, auth_class: AuthClass) -> None:
     call_back(db)
     apply(db, [make_outcome("r1", NOW + 2 * HOUR, ring=3.0, source="cdr", auth_class=auth_class)])
     found = standing(db, CALLER, AuthClass.AUTHENTICATED)
@@ -165,7 +165,7 @@ def test_only_the_owners_one_ring_call_takes_a_call_back_away(db: sqlite3.Connec
 
 @given(histories, st.sampled_from(NUMBERS[:4]), st.floats(0, 1e6))
 def test_unmark_is_never_marked(found: list[Any], number: str, seconds: float) -> None:
-    """By somebody who had said nothing about the number, and has nothing else to do with it."""
+    """For a reporter without other evidence about the number."""
     say = MarkStatement(
         number=number, reporter="209", verdict=Verdict.SPAM, at=NOW + seconds, channel=MarkChannel.CLI, region="US"
     )
@@ -181,7 +181,7 @@ def test_unmark_is_never_marked(found: list[Any], number: str, seconds: float) -
         assert_fresh(db)
 
 
-def test_a_thousand_marks_of_one_person_are_one(db: sqlite3.Connection) -> None:
+def test_a_thousand_marks_of_one_person_count_once(db: sqlite3.Connection) -> None:
     for second in range(1000):
         add_mark(db, make_mark(at=NOW + second))
     with closing(empty_store()) as other:
@@ -203,7 +203,7 @@ def test_one_call_is_one_signal_however_many_phones_ring(db: sqlite3.Connection)
 
 
 def with_decision(db: sqlite3.Connection) -> None:
-    """An outcome that waited for its decision, and one of which the class changes by it."""
+    """Record an outcome that waited for its decision, and one whose class the decision changes."""
     record_outcome(db, make_outcome("w1", NOW + 5, ring=3.0), NOW + 10)
     record_decisions(db, [make_record("d1", NOW, linkedid="w1", auth_class=AuthClass.AUTHENTICATED)])
     settle_outcomes(db, NOW + 20)
@@ -220,11 +220,11 @@ def call_back(db: sqlite3.Connection) -> None:
 
 
 def one_ring(db: sqlite3.Connection) -> None:
-    """It takes the call-back away that came before it."""
+    """Record a one-ring call, which cancels the call-back before it."""
     record_outcome(db, make_outcome("r1", NOW + 2 * HOUR, ring=3.0, source="cdr"), LATER)
 
 
-def say(verdict: Verdict, at: float) -> Callable[[sqlite3.Connection], object]:
+def marking(verdict: Verdict, at: float) -> Callable[[sqlite3.Connection], object]:
     def spoken(db: sqlite3.Connection) -> object:
         about = MarkStatement(number=CALLER, reporter="201", verdict=verdict, at=at, channel=MarkChannel.EXTENSION)
         return mark(db, about)
@@ -237,13 +237,13 @@ WRITES: list[Callable[[sqlite3.Connection], object]] = [
     batch,
     call_back,
     one_ring,
-    say(Verdict.SPAM, NOW + 1),
+    marking(Verdict.SPAM, NOW + 1),
     lambda db: add_mark(db, make_mark(reporter="202", at=NOW + 2, auth_class=AuthClass.AUTHENTICATED)),
     lambda db: settle_case(db, ["201"], "case-1", False, NOW + 3),
     lambda db: settle_case(db, ["202"], "case-1", True, NOW + 3),
-    say(Verdict.OK, NOW + 4),
-    say(Verdict.RETRACTED, NOW + 5),
-    say(Verdict.SPAM, NOW + 6),
+    marking(Verdict.OK, NOW + 4),
+    marking(Verdict.RETRACTED, NOW + 5),
+    marking(Verdict.SPAM, NOW + 6),
     lambda db: raise_epoch(db, CALLER, NOW + DAY, "reassigned", "admin"),
     lambda db: review(db, CALLER, NOW + DAY, "admin"),
     lambda db: expire(db, NOW + 366 * DAY),
@@ -251,7 +251,7 @@ WRITES: list[Callable[[sqlite3.Connection], object]] = [
 ]
 
 
-def test_no_write_leaves_a_standing_behind(db: sqlite3.Connection) -> None:
+def test_every_write_keeps_the_standing_up_to_date(db: sqlite3.Connection) -> None:
     seen = set()
     for index, write in enumerate(WRITES):
         write(db)
@@ -267,7 +267,7 @@ def test_no_write_leaves_a_standing_behind(db: sqlite3.Connection) -> None:
 # Epochs, trust, reviews.
 
 
-def test_what_is_older_than_the_owner_weighs_a_quarter(db: sqlite3.Connection) -> None:
+def test_evidence_older_than_the_owner_weighs_a_quarter(db: sqlite3.Connection) -> None:
     for reporter in ("201", "202"):
         add_mark(db, make_mark(reporter=reporter))
     set_identity(db, Identity(CALLER, "Acme", 2, NOW + 300 * DAY), NOW - 9 * DAY)
@@ -286,11 +286,11 @@ def test_what_is_older_than_the_owner_weighs_a_quarter(db: sqlite3.Connection) -
     assert found.marks == pytest.approx(1.5, abs=0.01)
 
 
-def test_epochs_only_rise(db: sqlite3.Connection) -> None:
+def test_the_epoch_of_a_number_only_rises(db: sqlite3.Connection) -> None:
     assert [raise_epoch(db, CALLER, NOW + at, "feed", "admin") for at in (5, 5, 3, 9, 9)] == [1, 1, 1, 2, 2]
 
 
-def test_an_identity_that_was_proven_since_stays(db: sqlite3.Connection) -> None:
+def test_an_identity_proven_after_the_owner_change_stays(db: sqlite3.Connection) -> None:
     set_identity(db, Identity(CALLER, "Acme", 1, LATER + DAY), NOW)
     raise_epoch(db, CALLER, NOW - DAY, "reassigned", "admin")
     assert known(db).identity is not None
@@ -326,7 +326,7 @@ def test_a_burst_waits_for_a_review_and_counts_after_it(db: sqlite3.Connection) 
     assert known(db).reputation.log_odds > 3
 
 
-def test_a_burst_that_calls_bear_out_is_none(db: sqlite3.Connection) -> None:
+def test_a_burst_confirmed_by_calls_needs_no_review(db: sqlite3.Connection) -> None:
     five_marks_in_a_minute(db)
     outcome = make_outcome("c1", NOW, by="208", talk=3.0, ended_by=EndedBy.CALLEE, source="cdr")
     record_outcome(db, outcome, LATER)
@@ -336,7 +336,7 @@ def test_a_burst_that_calls_bear_out_is_none(db: sqlite3.Connection) -> None:
 # The block.
 
 
-def bad(db: sqlite3.Connection, *numbers: str, at: float = NOW) -> None:
+def mark_spam(db: sqlite3.Connection, *numbers: str, at: float = NOW) -> None:
     for number in numbers:
         for reporter in ("201", "202", "203"):
             add_mark(db, make_mark(number, reporter=reporter, at=at))
@@ -352,7 +352,7 @@ BLOCK = [f"+12015550{n}" for n in range(500, 600)]
 @pytest.mark.parametrize(
     ("others", "counted"),
     [
-        pytest.param(BLOCK[:2], 0, id="two-say-nothing"),
+        pytest.param(BLOCK[:2], 0, id="two"),
         pytest.param(BLOCK[:3], 3, id="three"),
         pytest.param([*BLOCK[:2], CALLER], 0, id="not-the-number-itself"),
         pytest.param([*BLOCK[:2], "+120155505001"], 0, id="not-a-longer-number"),
@@ -360,15 +360,15 @@ BLOCK = [f"+12015550{n}" for n in range(500, 600)]
         pytest.param(BLOCK, 5, id="more-than-five-are-not-counted"),
     ],
 )
-def test_bad_neighbours(db: sqlite3.Connection, others: list[str], counted: int) -> None:
-    bad(db, *others)
+def test_bad_neighbours_are_counted(db: sqlite3.Connection, others: list[str], counted: int) -> None:
+    mark_spam(db, *others)
     assert bad_neighbours(known(db)) == counted
     assert bad_neighbours(known(db, auth_class=AuthClass.AUTHENTICATED)) == 0
 
 
-def test_a_bank_suffers_from_no_other_bank(db: sqlite3.Connection) -> None:
+def test_service_numbers_have_no_bad_neighbours(db: sqlite3.Connection) -> None:
     banks = [f"+8695{n}" for n in range(500, 520)]
-    bad(db, *banks)
+    mark_spam(db, *banks)
     assert bad_neighbours(known(db, number="+8695588")) == 0
     assert bad_numbers_near(db, "+8695588") == []
     ledger = MemoryStore(Weights())
@@ -379,33 +379,33 @@ def test_a_bank_suffers_from_no_other_bank(db: sqlite3.Connection) -> None:
 
 
 def test_neighbours_count_for_sixty_days(db: sqlite3.Connection) -> None:
-    bad(db, *BLOCK[:3], at=LATER - 61 * DAY)
+    mark_spam(db, *BLOCK[:3], at=LATER - 61 * DAY)
     assert bad_neighbours(known(db)) == 0
 
 
-def test_old_neighbours_do_not_hide_fresh_ones(db: sqlite3.Connection) -> None:
-    bad(db, *BLOCK[:50], at=LATER - 50 * DAY)  # was bad once
+def test_old_bad_neighbours_do_not_hide_new_ones(db: sqlite3.Connection) -> None:
+    mark_spam(db, *BLOCK[:50], at=LATER - 50 * DAY)  # was bad once
     assert bad_neighbours(known(db)) == 0
-    bad(db, *BLOCK[50:53])
+    mark_spam(db, *BLOCK[50:53])
     assert bad_neighbours(known(db)) == 3
 
 
 def test_each_number_of_a_block_on_a_list_counts_once(tmp_path: Path, db: sqlite3.Connection) -> None:
-    """A list that an administrator imported by hand is not from outside."""
+    """A list that an administrator imported by hand is no outside evidence."""
     for source in ("one", "two"):
         import_numbers(db, source, "spam", [(number, None, None, None) for number in BLOCK[:2]], lambda: NOW)
     import_numbers(db, "customers", "ok", [(BLOCK[9], None, None, None)], lambda: NOW)
-    bad(db, BLOCK[0])
+    mark_spam(db, BLOCK[0])
     assert bad_neighbours(known(db)) == 0
-    bad(db, BLOCK[2])
+    mark_spam(db, BLOCK[2])
     assert bad_neighbours(known(db)) == 3
     assert bad_neighbours(known(db, auth_class=AuthClass.AUTHENTICATED)) == 0
     late = make_query(CALLER, now=NOW + 61 * DAY)
     assert bad_neighbours(facts_of(db, late)) == 0
 
 
-def test_a_block_that_is_listed_from_end_to_end_costs_a_few_rows(db: sqlite3.Connection) -> None:
-    """By a generation that is not in force yet."""
+def test_a_fully_listed_block_reads_few_rows(db: sqlite3.Connection) -> None:
+    """The block is listed by an import that is not live yet."""
     about = "id, name, verdict, live, imported_at, touched_at, numbers"
     db.execute(f"INSERT INTO import_source ({about}) VALUES (70, 'staged', 'spam', 0, 0.0, 0.0, 1)")
     db.executemany(
@@ -427,8 +427,8 @@ def test_a_block_that_is_listed_from_end_to_end_costs_a_few_rows(db: sqlite3.Con
 # The weights that sums are made with.
 
 
-def test_other_weights_fold_all_again_a_few_at_a_time(db: sqlite3.Connection) -> None:
-    bad(db, *NUMBERS)
+def test_new_weights_fold_all_numbers_in_batches(db: sqlite3.Connection) -> None:
+    mark_spam(db, *NUMBERS)
     batch(db)
     fold_all(db)
     heavy = Weights(counts=CountWeights(marks_half_life_days=2.0, wanted=-9.0))
@@ -446,13 +446,13 @@ def test_other_weights_fold_all_again_a_few_at_a_time(db: sqlite3.Connection) ->
     assert found.wanted > 0
 
 
-def test_weights_that_no_sum_depends_on_fold_nothing_again(db: sqlite3.Connection) -> None:
+def test_weights_outside_the_sums_fold_nothing(db: sqlite3.Connection) -> None:
     use_weights(db, Weights())
     assert not use_weights(db, Weights(feeds=FeedWeights(spam=2.0)))
 
 
-def test_a_store_from_before_there_were_standings_is_folded_once(db: sqlite3.Connection) -> None:
-    bad(db, CALLER)
+def test_an_older_store_without_standings_is_folded_once(db: sqlite3.Connection) -> None:
+    mark_spam(db, CALLER)
     db.execute("DELETE FROM standing")
     assert known(db).reputation.log_odds == 0.0
     assert fold_next(db, 50) == 1
@@ -460,7 +460,7 @@ def test_a_store_from_before_there_were_standings_is_folded_once(db: sqlite3.Con
     assert fold_next(db, 50) == 0
 
 
-def test_weights_of_another_version_are_the_defaults(db: sqlite3.Connection) -> None:
+def test_unreadable_weights_become_the_defaults(db: sqlite3.Connection) -> None:
     db.execute("""UPDATE folding SET weights = '{"zeal": 3}'""")
     assert weights_of(db).counts.marks_half_life_days == 30.0
     assert use_weights(db, Weights())
@@ -472,7 +472,7 @@ def test_a_refresh_of_a_number_without_rows_leaves_nothing(db: sqlite3.Connectio
     assert rows_of(db, CALLER).answered == []
 
 
-def test_who_answered_is_in_the_standing(db: sqlite3.Connection) -> None:
+def test_answering_people_are_in_the_standing(db: sqlite3.Connection) -> None:
     batch(db)
     assert rows_of(db, CALLER).answered == [Answered(CALLER, AuthClass.UNKNOWN, "201", NOW + 2 * DAY + 41)]
     found = standing(db, CALLER, AuthClass.UNKNOWN)

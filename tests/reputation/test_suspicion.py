@@ -1,4 +1,4 @@
-"""Where an own number may be labelled: honest traffic is hardly ever suspected, and a real drop is found."""
+"""Suspicion that an own number is labelled: rare for honest traffic, and certain for a real drop."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ RUNS = 1000
 
 
 def network_of(text: str) -> Network:
-    """`GB`, or `GB EE`."""
+    """Parse `GB` or `GB EE`."""
     return Network(*text.split(" ", 1))
 
 
 def traffic(chance: random.Random, shares: dict[str, float], calls: int, factor: float = 1.0) -> list[NetworkCalls]:
-    """Calls as they come; `factor`: how well the days went, for all networks alike."""
+    """Make calls with random results. `factor` says how well all networks did."""
 
     def hits(share: float, of: int) -> int:
         return sum(chance.random() < share for _ in range(of))
@@ -39,7 +39,7 @@ def test_honest_numbers_are_hardly_ever_suspected() -> None:
     assert wrong / RUNS <= 0.01
 
 
-def test_with_networks_honest_numbers_are_hardly_ever_suspected() -> None:
+def test_honest_numbers_are_hardly_suspected_with_networks() -> None:
     chance, wrong = random.Random(20), 0
     for _ in range(RUNS):
         names = ("GB EE", "GB O2", "GB Three", "GB", "US", "DE O2", "DE")
@@ -92,12 +92,12 @@ def test_a_network_that_answers_half_as_often_is_found() -> None:
         pytest.param(NetworkCalls(Network("FR"), 200, 0), [], id="no-baseline"),
     ],
 )
-def test_what_is_suspected(lately: NetworkCalls, found: list[tuple[str, str]]) -> None:
+def test_a_suspicion_needs_a_clear_drop(lately: NetworkCalls, found: list[tuple[str, str]]) -> None:
     told = suspicions_of([NetworkCalls(Network("US"), 1000, 400, 0)], [lately])
     assert [(item.network.country, item.by) for item in told] == found
     assert all(0.99 < item.confidence <= 1 for item in told)
 
 
-def test_a_bad_week_everywhere_is_nobodys_mark() -> None:
+def test_a_bad_week_in_all_networks_is_no_suspicion() -> None:
     before = [NetworkCalls(Network(network), 1000, 400) for network in ("US", "GB", "CN")]
     assert suspicions_of(before, [NetworkCalls(Network(network), 300, 60) for network in ("US", "GB", "CN")]) == []

@@ -83,7 +83,7 @@ calls = st.tuples(st.sampled_from([f"+120155501{n:02d}" for n in range(8)]), st.
 
 @given(st.lists(calls), st.floats(0, WINDOW_SECONDS))
 def test_all_calls_of_the_hour_are_counted(added: list[tuple[str, float]], late: float) -> None:
-    """As of up to an hour before the latest call. What is two hours older than a number's latest call is dropped."""
+    """At any time up to an hour before the latest call. Calls two hours older than the latest are dropped."""
     velocity = Velocity()
     for number, at in added:
         velocity.add(stored_number(number), at)
@@ -96,7 +96,7 @@ def test_all_calls_of_the_hour_are_counted(added: list[tuple[str, float]], late:
 
 
 @given(st.lists(calls), st.integers(1, 4))
-def test_with_little_memory_the_latest_calls_are_counted(added: list[tuple[str, float]], max_numbers: int) -> None:
+def test_little_memory_keeps_the_latest_calls(added: list[tuple[str, float]], max_numbers: int) -> None:
     velocity = Velocity(max_numbers)
     added.sort(key=lambda call: call[1])
     for number, at in added:

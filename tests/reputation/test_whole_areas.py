@@ -1,4 +1,4 @@
-"""Starts of numbers that cover a country, a territory or a toll-free service, and starts that cover a part."""
+"""Starts of numbers that cover a whole country, territory or toll-free service, and starts that cover a part."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ COUNTRY, TERRITORY, TOLL_FREE = AreaKind.COUNTRY, AreaKind.TERRITORY, AreaKind.T
         ("861080", WholeArea(TOLL_FREE, "CN")),
     ],
 )
-def test_whole_areas(start: str, area: WholeArea) -> None:
+def test_a_start_covers_a_whole_area(start: str, area: WholeArea) -> None:
     assert whole_area(start) == area
 
 
 @pytest.mark.parametrize(
     "start", ["1212", "1204", "18760", "18002", "4420", "447", "7495", "7727", "8610", "861", "1900", "331"]
 )
-def test_parts(start: str) -> None:
+def test_a_start_covers_only_a_part(start: str) -> None:
     assert whole_area(start) is None
 
 

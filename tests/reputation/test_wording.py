@@ -1,4 +1,4 @@
-"""Texts of ours with figures in them."""
+"""Texts with figures in them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def chinese(text: str) -> str:
             Wording("seen as {level}: {where}", {"level": Wording("warn"), "where": "warn"}),
             "seen as warn: warn",
             "warn：警告",
-            id="our-own-words-are-translated-and-nobody-elses",
+            id="only-our-own-words-are-translated",
         ),
         pytest.param(Wording("seen {} {as}"), "seen {} {as}", "seen {} {as}", id="without-places-braces-are-text"),
         pytest.param(
@@ -42,14 +42,14 @@ def chinese(text: str) -> str:
         ),
     ],
 )
-def test_a_text_is_said_in_any_language(wording: Wording, english: str, translated: str) -> None:
+def test_a_text_is_translated_with_its_figures(wording: Wording, english: str, translated: str) -> None:
     assert str(wording) == english
     assert wording.in_language(chinese) == translated
     kept = msgspec.json.encode(wording)
     assert msgspec.json.decode(kept, type=Wording) == wording, "it is kept as it is"
 
 
-def test_several_texts_are_one() -> None:
+def test_several_texts_are_joined() -> None:
     both = "{some}; {more}"
     parts: list[str | Wording] = [Wording("warn"), "warn", Wording("{n} calls", {"n": 3})]
     three = listed(parts, both)

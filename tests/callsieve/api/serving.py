@@ -38,7 +38,7 @@ esac
 
 
 class ServedApi:
-    """It listens at `port`; `secret` may do everything."""
+    """The running API at `port`; the token `secret` has every role and scope."""
 
     process: subprocess.Popen[bytes]
 
@@ -51,7 +51,7 @@ class ServedApi:
         return f"http://127.0.0.1:{self.port}/api/v1"
 
     def token(self, role: Role, scopes: tuple[Scope, ...], name: str = "everything") -> str:
-        """The secret of another token."""
+        """Return the secret of a new token."""
         secret = new_secret()
         token = ApiToken(name, role, scopes, time.time(), per_minute=PER_MINUTE)
         self.office.write(add_token, token, digest_of(secret) or "")
@@ -68,8 +68,8 @@ class ServedApi:
         return True
 
 
-def know_a_little(office: Office) -> None:
-    """What the examples of the OpenAPI document are about: a decision, a listed range, changes, and a mark."""
+def add_examples(office: Office) -> None:
+    """Add what the examples of the OpenAPI document name: decisions, a listed range, changes and a mark."""
     now = time.time()
     add_calls(office, make_decision("7KQ2M4XA", at=now - 600), make_decision("B1D5Q0ZT", at=now - 60))
     context = Context("joe", Role.ADMINISTRATOR, now, office.load())
@@ -90,7 +90,7 @@ def serving_api(
     settings += SETTINGS.replace("callsieve-has-no-asterisk-here", str(asterisk))
     office = Office(folder, f'{settings}\n[api]\nenabled = true\nlisten = "127.0.0.1:{port}"\n')
     if not empty:
-        know_a_little(office)
+        add_examples(office)
     served = ServedApi(office, port)
     process = served.process = subprocess.Popen(
         [sys.executable, "-m", program, *(["api"] if program == COMMAND_LINE else [])], env=dict(office.environment)

@@ -30,7 +30,7 @@ TABLE_HEAD = "| | scope | role |\n|---|---|---|\n"
 
 
 class Shell:
-    """What is typed on the page, with the token that the page makes."""
+    """A shell for the commands of the page, with the token that the page creates."""
 
     def __init__(self, served: ServedApi) -> None:
         self.served = served
@@ -39,7 +39,7 @@ class Shell:
         self.environment = {**served.office.environment, "TZ": "UTC", "COLUMNS": "200", "SUDO_USER": "joe"}
 
     def type(self, command: str) -> str:
-        """What it prints."""
+        """Return the output."""
         if command.startswith("callsieve "):
             command = f"{shlex.quote(sys.executable)} -m {COMMAND_LINE}{command.removeprefix('callsieve')}"
         environment = {**self.environment, "API": self.served.url, "TOKEN": self.token}
@@ -50,8 +50,8 @@ class Shell:
         return printed if not printed or printed.endswith("\n") else f"{printed}\n"
 
 
-def steady(printed: str) -> str:
-    """Without what changes from run to run."""
+def without_run_details(printed: str) -> str:
+    """Return the output without tokens, dates and limits."""
     for pattern, instead in (
         (r"cs_[\w-]{43}", "TOKEN"),
         (r"\b1\d{9}(\.\d+)?\b", "AT"),
@@ -62,23 +62,24 @@ def steady(printed: str) -> str:
     return printed
 
 
-def rewritten(page: str, shell: Shell) -> str:
-    """The page with what its lines print now, where that is something else, and with the table of all endpoints."""
+def updated_page(page: str, shell: Shell) -> str:
+    """Return the page with current outputs and a current table of endpoints."""
 
     def block(match: re.Match[str]) -> str:
         printed = []
         for example in examples_of(match[0]):
             now = shell.type(example.command)
-            printed.append(f"$ {example.command}\n{example.printed if steady(now) == steady(example.printed) else now}")
+            is_same = without_run_details(now) == without_run_details(example.printed)
+            printed.append(f"$ {example.command}\n{example.printed if is_same else now}")
         return f"```console\n{''.join(printed)}```"
 
     page = re.sub(r"^```console\n.*?^```$", block, page, flags=re.MULTILINE | re.DOTALL)
     head, _, rest = page.partition(TABLE_HEAD)
-    return head + TABLE_HEAD + table(rest.partition("\n\n")[0]) + "\n\n" + rest.partition("\n\n")[2]
+    return head + TABLE_HEAD + endpoint_table(rest.partition("\n\n")[0]) + "\n\n" + rest.partition("\n\n")[2]
 
 
-def table(before: str) -> str:
-    """A line for each endpoint, with what was added to it by hand."""
+def endpoint_table(before: str) -> str:
+    """Return a line for each endpoint, with the text that was added by hand."""
     kept = {match[1]: match[2] for match in re.finditer(r"^\| `([^`]+)`([^|]*)", before, re.MULTILINE)}
     lines = [
         f"| `{entry.method} {entry.path}`{kept.get(f'{entry.method} {entry.path}', ' ')}"
@@ -89,26 +90,28 @@ def table(before: str) -> str:
 
 
 @pytest.mark.slow
-def test_the_lines_print_what_the_page_says(tmp_path: Path) -> None:
+def test_commands_print_the_output_on_the_page(tmp_path: Path) -> None:
     examples = examples_of(PAGE.read_text())
     assert len(examples) > 12
     with serving_api(tmp_path, empty=True) as served:
         shell = Shell(served)
         for example in examples:
-            assert steady(shell.type(example.command)) == steady(example.printed), example.command
+            assert without_run_details(shell.type(example.command)) == without_run_details(example.printed), (
+                example.command
+            )
 
 
-def test_the_table_has_every_endpoint() -> None:
+def test_endpoint_table_is_complete() -> None:
     _, _, rest = PAGE.read_text().partition(TABLE_HEAD)
     written = rest.partition("\n\n")[0]
-    assert written == table(written)
+    assert written == endpoint_table(written)
 
 
 def test_every_scope_is_explained() -> None:
     assert [scope for scope in Scope if f"| `{scope}` |" not in PAGE.read_text()] == []
 
 
-def test_every_code_of_the_kit_is_in_the_table_of_errors() -> None:
+def test_every_error_code_is_documented() -> None:
     codes = {code for file in KIT.glob("*.py") for code in CODE.findall(file.read_text())}
     assert len(codes) > 15
     errors = PAGE.read_text().partition("| status | code |")[2].partition("\n\n")[0]
@@ -119,4 +122,4 @@ if __name__ == "__main__":
     use_fetched_tools()
     os.chdir(ROOT)
     with TemporaryDirectory() as folder, serving_api(Path(folder), empty=True) as served:
-        PAGE.write_text(rewritten(PAGE.read_text(), Shell(served)))
+        PAGE.write_text(updated_page(PAGE.read_text(), Shell(served)))

@@ -1,4 +1,4 @@
-"""Every endpoint with every role and scope, and without a token; and what is sent by whoever means no good."""
+"""The gate of the API: every endpoint with every role and scope, without a token, and with hostile requests."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def name_of(endpoint: Endpoint) -> str:
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningApi]:
-    """One for all tests that change nothing in it."""
+    """The API for tests that change nothing."""
     settings = SETTINGS + ENABLED + "per_minute = 100000\n"
     with ApiOffice(tmp_path_factory.mktemp("office"), settings).api() as running:
         yield running
@@ -50,24 +50,24 @@ def programs(api: RunningApi) -> dict[tuple[Role, Scope], Program]:
 
 @pytest.fixture(scope="module")
 def administrator(api: RunningApi) -> Program:
-    """Whose token has every scope."""
+    """A program whose token has every scope."""
     return api.program()
 
 
-def sent(endpoint: Endpoint) -> Any:
-    """A body that is no JSON: the gate is passed when somebody complains about that."""
+def malformed_request(endpoint: Endpoint) -> Any:
+    """Return a request with invalid JSON: that error shows that the gate was passed."""
     if endpoint.media_type == "text/event-stream":
         return {"params": {"seconds": "0"}}
     return {"content": b"{", "headers": {"content-type": "application/json"}} if endpoint.body is not None else {}
 
 
 @pytest.mark.parametrize("endpoint", endpoints_of(ALL), ids=name_of)
-def test_every_endpoint_lets_in_its_scope_and_roles_alone(
+def test_endpoint_accepts_only_its_scope_and_roles(
     programs: dict[tuple[Role, Scope], Program], endpoint: Endpoint
 ) -> None:
     for (role, scope), program in programs.items():
         answer = program.client.request(
-            endpoint.method, ROOT + path_of(endpoint), **with_headers(program, sent(endpoint))
+            endpoint.method, ROOT + path_of(endpoint), **with_headers(program, malformed_request(endpoint))
         )
         told = answer.json().get("code", "") if answer.status_code == 403 else ""
         if scope is not endpoint.scope:
@@ -84,7 +84,7 @@ def with_headers(program: Program, more: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("endpoint", endpoints_of(ALL), ids=name_of)
-def test_without_a_token_that_counts_nobody_learns_anything(api: RunningApi, endpoint: Endpoint) -> None:
+def test_requests_without_a_valid_token_all_get_the_same_401(api: RunningApi, endpoint: Endpoint) -> None:
     # Each from an address of its own: wrong tokens count for it.
     away = api.with_secret(None, f"2001:db8:{endpoints_of(ALL).index(endpoint):x}::1")
     nowhere = away.client.request(endpoint.method, f"{ROOT}/nowhere")
@@ -104,7 +104,7 @@ def test_without_a_token_that_counts_nobody_learns_anything(api: RunningApi, end
 
 
 @pytest.mark.parametrize("endpoint", endpoints_of(ALL), ids=name_of)
-def test_what_is_asked_in_another_way_is_refused(administrator: Program, endpoint: Endpoint) -> None:
+def test_wrong_method_gets_405(administrator: Program, endpoint: Endpoint) -> None:
     there = {other.method for other in endpoints_of(ALL) if other.path == endpoint.path}
     for method in {"GET", "POST", "PUT", "PATCH", "DELETE", "TRACE", "OPTIONS"} - there:
         answer = administrator.ask(method, path_of(endpoint))
@@ -113,7 +113,7 @@ def test_what_is_asked_in_another_way_is_refused(administrator: Program, endpoin
 
 
 @pytest.mark.parametrize("path", [ROOT, f"{ROOT}/openapi.json"])
-def test_the_document_and_its_page_need_no_token(api: RunningApi, path: str) -> None:
+def test_openapi_document_and_its_page_need_no_token(api: RunningApi, path: str) -> None:
     stranger = api.with_secret(None)
     for secret in (None, new_secret()):
         headers = {"authorization": f"Bearer {secret}"} if secret else {}
@@ -123,7 +123,7 @@ def test_the_document_and_its_page_need_no_token(api: RunningApi, path: str) -> 
     assert stranger.client.post(path).status_code == 405
 
 
-def test_the_page_has_every_endpoint_and_runs_no_script(api: RunningApi) -> None:
+def test_api_page_lists_every_endpoint_and_has_no_script(api: RunningApi) -> None:
     answer = api.with_secret(None).client.get(ROOT)
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert "<script" not in answer.text
@@ -131,7 +131,7 @@ def test_the_page_has_every_endpoint_and_runs_no_script(api: RunningApi) -> None
         assert f"<code>{endpoint.method} {endpoint.path}</code>" in answer.text
 
 
-def test_a_session_is_no_token_and_a_token_no_session(api: RunningApi) -> None:
+def test_session_is_no_token_and_token_is_no_session(api: RunningApi) -> None:
     office = api.office
     with office.console() as console:
         browser = console.browser("administrator")
@@ -144,7 +144,7 @@ def test_a_session_is_no_token_and_a_token_no_session(api: RunningApi) -> None:
             assert answer.headers["location"].startswith("/login")
 
 
-def test_no_answer_sets_a_cookie_or_lets_other_sites_read_it(api: RunningApi) -> None:
+def test_answers_set_no_cookie_and_no_cors_header(api: RunningApi) -> None:
     answer = api.program().ask("GET", "/lists/block/entries", headers={"origin": "https://evil.example"})
     assert answer.status == 200
     assert not {name for name in answer.headers if name.startswith("access-control") or name == "set-cookie"}
@@ -173,21 +173,21 @@ HOSTILE = {
 
 @pytest.mark.parametrize("raw", HOSTILE.values(), ids=list(HOSTILE))
 @pytest.mark.parametrize("endpoint", WITH_BODY, ids=name_of)
-def test_what_is_no_body_of_ours_is_refused(administrator: Program, endpoint: Endpoint, raw: bytes) -> None:
+def test_hostile_body_is_refused(administrator: Program, endpoint: Endpoint, raw: bytes) -> None:
     headers = {**administrator.headers, "content-type": "application/json"}
     answer = administrator.client.request(endpoint.method, ROOT + path_of(endpoint), content=raw, headers=headers)
     assert answer.status_code in (400, 422)
     assert answer.json()["code"] in ("bad-json", "bad-body")
 
 
-def values_in(example: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+def positions_in(example: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     yield place
     inner = example.items() if isinstance(example, dict) else enumerate(example) if isinstance(example, list) else ()
     for key, inner_value in inner:
-        yield from values_in(inner_value, (*place, key))
+        yield from positions_in(inner_value, (*place, key))
 
 
-def replaced(example: Any, place: tuple[Any, ...], value: Any) -> Any:
+def with_value_at(example: Any, place: tuple[Any, ...], value: Any) -> Any:
     if not place:
         return value
     copy = json.loads(json.dumps(example))
@@ -199,7 +199,7 @@ def replaced(example: Any, place: tuple[Any, ...], value: Any) -> Any:
 
 
 @pytest.mark.parametrize("endpoint", WITH_BODY, ids=name_of)
-def test_no_value_in_a_body_makes_an_endpoint_fail(administrator: Program, endpoint: Endpoint) -> None:
+def test_no_body_value_causes_a_server_error(administrator: Program, endpoint: Endpoint) -> None:
     example = msgspec.to_builtins(endpoint.example)
     assert example is not None
     values: tuple[object, ...] = (
@@ -218,9 +218,9 @@ def test_no_value_in_a_body_makes_an_endpoint_fail(administrator: Program, endpo
         [],
         {},
     )
-    for place in values_in(example):
+    for place in positions_in(example):
         for value in values:
-            answer = administrator.ask(endpoint.method, path_of(endpoint), replaced(example, place, value))
+            answer = administrator.ask(endpoint.method, path_of(endpoint), with_value_at(example, place, value))
             assert answer.status < 500 or answer.status == 503, (place, value, answer.response.text)
 
 
@@ -228,7 +228,7 @@ def test_no_value_in_a_body_makes_an_endpoint_fail(administrator: Program, endpo
 @pytest.mark.parametrize(
     "text", ["%00", "%ff%fe", "%F0%9F%98%80", "x" * 3000, "%2e%2e", "%2F", "9" * 400, "-1", "1e3", "+", "%20", "'--"]
 )
-def test_no_part_of_a_path_makes_an_endpoint_fail(administrator: Program, endpoint: Endpoint, text: str) -> None:
+def test_no_path_text_causes_a_server_error(administrator: Program, endpoint: Endpoint, text: str) -> None:
     path = re.sub(r"\{\w+\}", text, endpoint.path)
     answer = administrator.ask(
         endpoint.method, path, None if endpoint.body is None else msgspec.to_builtins(endpoint.example)
@@ -237,7 +237,7 @@ def test_no_part_of_a_path_makes_an_endpoint_fail(administrator: Program, endpoi
 
 
 @pytest.mark.parametrize("endpoint", WITH_BODY, ids=name_of)
-def test_only_json_of_a_sensible_size_is_taken(administrator: Program, endpoint: Endpoint) -> None:
+def test_only_json_up_to_the_size_limit_is_accepted(administrator: Program, endpoint: Endpoint) -> None:
     path = path_of(endpoint)
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "application/jsonp", ""):
         headers = {"content-type": kind} if kind else {}
@@ -248,14 +248,14 @@ def test_only_json_of_a_sensible_size_is_taken(administrator: Program, endpoint:
 
 
 @pytest.mark.parametrize("endpoint", endpoints_of(ALL), ids=name_of)
-def test_an_unknown_question_is_refused(administrator: Program, endpoint: Endpoint) -> None:
+def test_unknown_query_parameter_is_refused(administrator: Program, endpoint: Endpoint) -> None:
     body = None if endpoint.body is None else msgspec.to_builtins(endpoint.example)
     assert administrator.refused(endpoint.method, f"{path_of(endpoint)}?nobody_knows=1", body) == (422, "bad-query")
     many = "&".join(f"a{count}=1" for count in range(100))
     assert administrator.refused(endpoint.method, f"{path_of(endpoint)}?{many}", body) == (400, "bad-query")
 
 
-def test_a_revoked_or_expired_token_counts_for_nothing(api: RunningApi) -> None:
+def test_revoked_and_expired_tokens_get_401(api: RunningApi) -> None:
     program = api.program(expires_at=NOW + 60)
     program.get("/lists/block/entries")
     api.office.clock.now += 60
@@ -266,22 +266,22 @@ def test_a_revoked_or_expired_token_counts_for_nothing(api: RunningApi) -> None:
     assert program.refused("GET", "/lists/block/entries") == (401, "wrong-token")
 
 
-def test_when_a_token_was_used_is_known_to_the_minute(api: RunningApi) -> None:
+def test_last_use_of_a_token_is_recorded(api: RunningApi) -> None:
     program = api.program()
     name = f"program-{api._made}"
     program.get("/lists/block/entries")
     program.get("/lists/block/entries")
-    api._client.portal.call(drained, api)  # type: ignore[union-attr]
+    api._client.portal.call(wait_for_background, api)  # type: ignore[union-attr]
     kept = api.office.read(token_of, name)
     assert kept is not None
     assert kept.used_at == api.office.clock.now
 
 
-async def drained(api: RunningApi) -> None:
+async def wait_for_background(api: RunningApi) -> None:
     await asyncio.gather(*api.state.background)
 
 
-def test_wrong_tokens_keep_strangers_at_their_address_waiting(
+def test_wrong_tokens_block_new_tokens_from_their_address(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     with ApiOffice(tmp_path_factory.mktemp("tries")).api() as api:
@@ -298,8 +298,8 @@ def test_wrong_tokens_keep_strangers_at_their_address_waiting(
         known.get("/lists/block/entries")
 
 
-def test_a_token_that_was_right_before_a_restart_does_not_wait(tmp_path: Path) -> None:
-    """Another program at its address may go on with a token that has expired."""
+def test_known_token_is_not_throttled_after_a_restart(tmp_path: Path) -> None:
+    """Another program at the same address may use an expired token."""
     office = ApiOffice(tmp_path)
     with office.api() as api:
         used = api.program()
@@ -326,35 +326,33 @@ def test_a_token_that_was_right_before_a_restart_does_not_wait(tmp_path: Path) -
         ("https://localhost:8481", "192.0.2.7", 200),
     ],
 )
-def test_behind_a_proxy_only_this_machine_asks_in_the_clear(
-    tmp_path: Path, url: str, address: str, status: int
-) -> None:
+def test_behind_a_proxy_only_localhost_may_use_http(tmp_path: Path, url: str, address: str, status: int) -> None:
     office = ApiOffice(tmp_path, f"{SETTINGS}\n[web]\nbehind_proxy = true\n{ENABLED}")
     with office.api_alone(url) if url.endswith("8481") else office.api(url) as api:
         program = api.program(address=address)
         assert program.client.get(f"{ROOT}/lists/block/entries", headers=program.headers).status_code == status
 
 
-def test_a_host_header_changes_no_address(api: RunningApi) -> None:
-    """It is put before the path where an address is made of a request."""
+def test_host_header_does_not_change_the_path(api: RunningApi) -> None:
+    """Starlette builds the URL from host and path."""
     program = api.program()
     answer = program.ask("GET", "/lists/block/entries", headers={"host": "localhost:1/api/v1/openapi.json?"})
     assert "items" in answer.json
 
 
-def test_an_api_that_is_not_enabled_is_not_there(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_disabled_api_gets_404(tmp_path_factory: pytest.TempPathFactory) -> None:
     with ApiOffice(tmp_path_factory.mktemp("off"), SETTINGS).api() as api:
         program = api.program()
         answer = program.client.get(f"{ROOT}/lists/block/entries", headers=program.headers, follow_redirects=False)
         assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
 
 
-def test_scopes_do_not_contain_each_other(api: RunningApi) -> None:
+def test_admin_scope_does_not_include_read(api: RunningApi) -> None:
     assert len(EVERYTHING) == 6
     assert api.program(Role.ADMINISTRATOR, (Scope.ADMIN,)).refused("GET", "/lists/block/entries")[1] == "wrong-scope"
 
 
-async def test_a_body_that_never_ends_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_slow_body_gets_408(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(body, "BODY_SECONDS", 0.05)
     office, sent, secret = ApiOffice(tmp_path), [], new_secret()
     office.write(add_token, ApiToken("slow", Role.OPERATOR, (Scope.WRITE,), NOW), digest_of(secret) or "")
@@ -381,9 +379,7 @@ async def test_a_body_that_never_ends_is_given_up(tmp_path: Path, monkeypatch: p
 @pytest.mark.parametrize(
     ("accepted", "is_chinese"), [("zh-CN,en;q=0.5", True), ("en", False), ("tlh", False), ("", False)]
 )
-def test_texts_are_in_the_language_that_the_client_accepts(
-    administrator: Program, accepted: str, is_chinese: bool
-) -> None:
+def test_texts_are_in_the_accepted_language(administrator: Program, accepted: str, is_chinese: bool) -> None:
     headers = {"accept-language": accepted}
     refused = administrator.ask("GET", "/decisions/NONE0000", headers=headers)
     status = administrator.ask("GET", "/status", headers=headers)

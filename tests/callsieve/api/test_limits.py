@@ -1,4 +1,4 @@
-"""How often a token may ask, and pages."""
+"""Rate limits and cursors."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tests.callsieve.browsing import SETTINGS
 
 
 @given(st.integers(1, 2000), st.lists(st.floats(0, 30), max_size=300))
-def test_no_minute_has_more_than_twice_what_is_allowed(per_minute: int, pauses: list[float]) -> None:
-    """All at once, and then what the minute brings back."""
+def test_no_minute_has_more_than_twice_the_limit(per_minute: int, pauses: list[float]) -> None:
+    """A full burst, then one request for each refill."""
     limits, now, taken = RateLimits(), 1000.0, []
     for pause in pauses:
         now += pause
@@ -33,7 +33,7 @@ def test_no_minute_has_more_than_twice_what_is_allowed(per_minute: int, pauses: 
 
 
 @pytest.mark.parametrize("per_minute", [1, 7, 60, 600, 100_000])
-def test_so_many_may_come_at_once_and_then_one_at_a_time(per_minute: int) -> None:
+def test_burst_up_to_the_limit_then_one_at_a_time(per_minute: int) -> None:
     limits = RateLimits()
     left = [limits.ask(1, per_minute, 5.0).remaining for _ in range(per_minute)]
     assert left == list(range(per_minute - 1, -1, -1))
@@ -43,14 +43,14 @@ def test_so_many_may_come_at_once_and_then_one_at_a_time(per_minute: int) -> Non
     assert limits.ask(1, per_minute, 5.0 + 60.0 / per_minute).wait_seconds == 0
 
 
-def test_what_is_kept_is_bounded() -> None:
+def test_number_of_tracked_tokens_is_bounded() -> None:
     limits = RateLimits()
     for token_id in range(MOST_TOKENS_KEPT * 3):
         limits.ask(token_id, 1, 5.0)
     assert len(limits) == MOST_TOKENS_KEPT
 
 
-def test_a_token_that_asks_too_often_is_told_when_to_ask_again(tmp_path: Path) -> None:
+def test_too_many_requests_get_429_with_retry_after(tmp_path: Path) -> None:
     with ApiOffice(tmp_path, f"{SETTINGS}{ENABLED}per_minute = 3\n").api() as api:
         program, other = api.program(), api.program(per_minute=10)
         for left in (2, 1, 0):
@@ -64,14 +64,14 @@ def test_a_token_that_asks_too_often_is_told_when_to_ask_again(tmp_path: Path) -
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=20).filter(str.isprintable))
-def test_a_cursor_is_the_place_that_it_was_made_of(at: float, text: str) -> None:
+def test_cursor_round_trips(at: float, text: str) -> None:
     cursor = cursor_of((at, text))
     assert re.fullmatch(r"[A-Za-z0-9_-]*", cursor)
     assert place_of(cursor, tuple[float, str]) == (at, text)
 
 
 @given(st.text(alphabet="ABCxyz019_-", min_size=1, max_size=60))
-def test_what_is_no_cursor_of_ours_is_refused(text: str) -> None:
+def test_invalid_cursor_is_refused(text: str) -> None:
     with pytest.raises(Refused) as refused:
         place_of(text, tuple[float, str])
     assert refused.value.code == "bad-cursor"

@@ -22,26 +22,26 @@ from tests.callsieve.asking import ApiOffice
 FILE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "openapi.json"
 
 
-def written() -> str:
+def document_text() -> str:
     return json.dumps(document_of(endpoints_of(ALL)), indent=2, ensure_ascii=False) + "\n"
 
 
-def test_the_committed_document_is_that_of_the_table() -> None:
-    assert FILE.read_text() == written(), "run: python -m tests.callsieve.api.test_openapi"
+def test_committed_document_is_up_to_date() -> None:
+    assert FILE.read_text() == document_text(), "run: python -m tests.callsieve.api.test_openapi"
 
 
-def test_the_document_is_served_to_anybody(tmp_path: Path) -> None:
+def test_document_is_served_without_a_token(tmp_path: Path) -> None:
     with ApiOffice(tmp_path).api() as api:
         assert api.with_secret(None).get("/openapi.json") == json.loads(FILE.read_text())
 
 
 def test_the_document_is_valid() -> None:
-    validate(json.loads(written()))
+    validate(json.loads(document_text()))
 
 
-def test_patterns_are_those_of_ecmascript() -> None:
-    """What Python alone has: `\\Z`, `\\A`, `(?P<`, flags within, possessive repetition."""
-    patterns = set(re.findall(r'"pattern": ("(?:[^"\\]|\\.)*")', written()))
+def test_patterns_are_valid_ecmascript() -> None:
+    """Not supported by ECMAScript: `\\Z`, `\\A`, `(?P<`, inline flags, possessive quantifiers."""
+    patterns = set(re.findall(r'"pattern": ("(?:[^"\\]|\\.)*")', document_text()))
     assert patterns
     assert [
         pattern for pattern in map(json.loads, patterns) if re.search(r"\\[AZ]|\(\?P|\(\?[a-zA-Z]|[*+?}]\+", pattern)
@@ -64,7 +64,7 @@ def test_every_field_has_a_description() -> None:
     assert [name for name, item in (fields | parameters).items() if not item.get("description")] == []
 
 
-def test_no_two_kinds_have_one_name() -> None:
+def test_schema_names_are_unique() -> None:
     names: dict[str, Any] = {}
     for endpoint in endpoints_of(ALL):
         for kind in (endpoint.answer, endpoint.body, endpoint.query):
@@ -73,7 +73,7 @@ def test_no_two_kinds_have_one_name() -> None:
     assert all("." not in name for name in document_of(endpoints_of(ALL))["components"]["schemas"])
 
 
-def test_bodies_are_closed_and_answers_may_grow() -> None:
+def test_request_bodies_are_closed_and_answers_open() -> None:
     schemas = document_of(endpoints_of(ALL))["components"]["schemas"]
     for endpoint in endpoints_of(ALL):
         if isinstance(endpoint.body, type):
@@ -83,7 +83,7 @@ def test_bodies_are_closed_and_answers_may_grow() -> None:
 
 
 @pytest.mark.parametrize("endpoint", endpoints_of(ALL), ids=lambda item: f"{item.method} {item.path}")
-def test_an_endpoint_is_declared_as_a_whole(endpoint: Endpoint) -> None:
+def test_every_endpoint_is_fully_declared(endpoint: Endpoint) -> None:
     assert endpoint.summary.endswith(".")
     assert endpoint.role >= LEAST_ROLE[endpoint.scope]
     assert (endpoint.body is None) is (endpoint.example is None)
@@ -93,4 +93,4 @@ def test_an_endpoint_is_declared_as_a_whole(endpoint: Endpoint) -> None:
 
 
 if __name__ == "__main__":
-    FILE.write_text(written())
+    FILE.write_text(document_text())

@@ -1,4 +1,4 @@
-"""The API as a process: where it listens, what is there beside it, and what becomes of a client that does not send."""
+"""The API as a process: its address, its Unix socket, and slow clients."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TCP = socket.SOCK_STREAM
 
 
 def ask(port: int, path: str, secret: str = "", method: str = "GET", body: bytes | None = None) -> tuple[int, str, str]:
-    """Status, type and body of the answer."""
+    """Return status, content type and body."""
     connection = HTTPConnection("127.0.0.1", port, timeout=30)
     headers = {"authorization": f"Bearer {secret}"} if secret else {}
     with closing(connection):
@@ -41,7 +41,7 @@ def ask(port: int, path: str, secret: str = "", method: str = "GET", body: bytes
         return answer.status, answer.getheader("content-type", ""), answer.read().decode()
 
 
-def test_on_its_own_address_there_is_the_api_and_no_page(tmp_path: Path) -> None:
+def test_own_address_serves_the_api_and_no_page(tmp_path: Path) -> None:
     with serving_api(tmp_path) as served:
         status, kind, text = ask(served.port, "/api/v1/status", served.secret)
         assert (status, kind, json.loads(text)["screened"]) == (200, "application/json", False)
@@ -52,7 +52,7 @@ def test_on_its_own_address_there_is_the_api_and_no_page(tmp_path: Path) -> None
         assert (status, kind) == (422, "application/problem+json")
 
 
-def test_ten_megabytes_are_not_read(tmp_path: Path) -> None:
+def test_body_of_10_megabytes_is_refused_unread(tmp_path: Path) -> None:
     with serving_api(tmp_path) as served:
         path = "/api/v1/lists/block/entries"
         head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {served.secret}\r\n"
@@ -62,14 +62,14 @@ def test_ten_megabytes_are_not_read(tmp_path: Path) -> None:
             answer = HTTPResponse(stream)
             answer.begin()
             assert (answer.status, json.loads(answer.read())["code"]) == (413, "too-large")
-        assert_is_well(served)
+        assert_still_answers(served)
 
 
-def assert_is_well(served: ServedApi) -> None:
+def assert_still_answers(served: ServedApi) -> None:
     assert ask(served.port, "/api/v1/lists/block/entries", served.secret)[0] == 200
 
 
-def test_the_daemon_starts_the_console_and_nothing_of_the_api(tmp_path: Path) -> None:
+def test_daemon_serves_the_api_on_the_console_port_only(tmp_path: Path) -> None:
     web, api = free_port("127.0.0.1", TCP), free_port("127.0.0.1", TCP)
     settings = f'[web]\nenabled = true\nlisten = "127.0.0.1:{web}"\n'
     settings += f'[api]\nenabled = true\nlisten = "127.0.0.1:{api}"\n'
@@ -78,10 +78,10 @@ def test_the_daemon_starts_the_console_and_nothing_of_the_api(tmp_path: Path) ->
         secret = new_secret()
         token = ApiToken("everything", Role.VIEWER, (Scope.READ,), 0.0)
         Office(tmp_path).write(add_token, token, digest_of(secret) or "")
-        wait_until(lambda: answers(web))
+        wait_until(lambda: is_listening(web))
         assert ask(web, "/login")[0] == 200
         assert ask(web, "/api/v1/status", secret)[0] == 200
-        assert not answers(api)
+        assert not is_listening(api)
         assert not (daemon.state / "api.sock").exists()
 
 
@@ -103,8 +103,8 @@ print(answer.status, json.loads(answer.read()).get("code", ""))
 """
 
 
-def said_at_socket(served: ServedApi, user: int, secret: str = "") -> str:
-    """Status and code of what a user of this machine, in the group of the socket, is answered."""
+def add_entry_at_socket(served: ServedApi, user: int, secret: str = "") -> str:
+    """Return status and code that a local user in the group of the socket gets."""
     path = served.office.state / "api.sock"
     status = path.stat()
     assert stat.S_IMODE(status.st_mode) == 0o660
@@ -116,7 +116,7 @@ def said_at_socket(served: ServedApi, user: int, secret: str = "") -> str:
 def test_asterisks_user_needs_no_token_at_the_socket(tmp_path: Path) -> None:
     me = os.getuid()
     with serving_api(tmp_path, empty=True, settings=f'[agi]\nusers = ["{me}"]\n') as served:
-        assert said_at_socket(served, me) == "201"
+        assert add_entry_at_socket(served, me) == "201"
         with closing(sqlite3.connect(served.office.store)) as db:
             (actor,) = db.execute("SELECT who FROM audit WHERE what = 'list add'").fetchone()
         assert actor == f"socket:{pwd.getpwuid(me).pw_name}/J\u00f6rg"
@@ -124,19 +124,19 @@ def test_asterisks_user_needs_no_token_at_the_socket(tmp_path: Path) -> None:
 
 
 @pytest.mark.root
-def test_another_user_at_the_socket_needs_a_token(tmp_path: Path) -> None:
+def test_other_users_need_a_token_at_the_socket(tmp_path: Path) -> None:
     nobody = pwd.getpwnam("nobody").pw_uid
     with TemporaryDirectory() as folder, serving_api(Path(folder), empty=True) as served:
         for directory in (Path(folder), served.office.state):
             directory.chmod(0o755)
-        assert said_at_socket(served, nobody) == "401 no-token"
-        assert said_at_socket(served, nobody, served.secret) == "201"
+        assert add_entry_at_socket(served, nobody) == "401 no-token"
+        assert add_entry_at_socket(served, nobody, served.secret) == "201"
         with closing(sqlite3.connect(served.office.store)) as db:
             (actor,) = db.execute("SELECT who FROM audit WHERE what = 'list add'").fetchone()
         assert actor == "token:everything/J\u00f6rg"
 
 
-def answers(port: int) -> bool:
+def is_listening(port: int) -> bool:
     try:
         socket.create_connection(("127.0.0.1", port), 1).close()
     except OSError:
@@ -144,7 +144,7 @@ def answers(port: int) -> bool:
     return True
 
 
-def test_the_directory_of_the_socket_is_made(tmp_path: Path) -> None:
+def test_directory_of_the_socket_is_created(tmp_path: Path) -> None:
     path = tmp_path / "s" / "api.sock"  # a short path: a socket has 107 bytes for it
     with closing(listening_unix(path)), closing(socket.socket(socket.AF_UNIX, TCP)) as client:
         client.connect(str(path))

@@ -20,7 +20,7 @@ def filed(program: Program, **more: Any) -> str:
     return str(program.done("POST", "/appeals", {**NEW, **more})["appeal"]["reference"])
 
 
-def test_an_appeal_goes_from_its_filing_to_its_decision(tmp_path: Path) -> None:
+def test_appeal_is_filed_accepted_and_decided(tmp_path: Path) -> None:
     office = ApiOffice(tmp_path)
     with office.api() as api:
         program = api.program(Role.OPERATOR)
@@ -38,7 +38,7 @@ def test_an_appeal_goes_from_its_filing_to_its_decision(tmp_path: Path) -> None:
     assert [what for what, _, _ in changes_of(office)] == ["appeal decide", "appeal accept", "appeal open"]
 
 
-def test_control_is_proven_by_a_call_back(tmp_path: Path) -> None:
+def test_call_back_code_proves_control(tmp_path: Path) -> None:
     with ApiOffice(tmp_path).api() as api:
         program = api.program(Role.OPERATOR)
         reference = filed(program)
@@ -50,7 +50,7 @@ def test_control_is_proven_by_a_call_back(tmp_path: Path) -> None:
         assert (proven["proven"], proven["state"]) == (True, "in_force")
 
 
-def test_evidence_is_attached_taken_out_and_removed(tmp_path: Path) -> None:
+def test_evidence_is_attached_downloaded_and_removed(tmp_path: Path) -> None:
     office = ApiOffice(tmp_path)
     with office.api() as api:
         program = api.program(Role.OPERATOR)
@@ -72,7 +72,7 @@ def test_evidence_is_attached_taken_out_and_removed(tmp_path: Path) -> None:
     ]
 
 
-def test_it_can_be_withdrawn(tmp_path: Path) -> None:
+def test_appeal_can_be_withdrawn(tmp_path: Path) -> None:
     with ApiOffice(tmp_path).api() as api:
         program = api.program(Role.OPERATOR)
         reference = filed(program)
@@ -81,7 +81,7 @@ def test_it_can_be_withdrawn(tmp_path: Path) -> None:
         assert program.refused("POST", f"/appeals/{reference}/accept") == (409, "closed")
 
 
-def test_pages_go_back_in_time(tmp_path: Path) -> None:
+def test_appeals_are_listed_latest_first_in_pages(tmp_path: Path) -> None:
     office = ApiOffice(tmp_path)
     with office.api() as api:
         program = api.program(Role.OPERATOR)
@@ -106,12 +106,12 @@ def test_pages_go_back_in_time(tmp_path: Path) -> None:
         pytest.param("/7KQ2M4XA/decide", {"ruling": "maybe", "reason": "x"}, (422, "bad-body"), id="no-ruling"),
     ],
 )
-def test_what_is_refused(tmp_path: Path, path: str, body: Any, told: tuple[int, str]) -> None:
+def test_invalid_request_is_refused(tmp_path: Path, path: str, body: Any, told: tuple[int, str]) -> None:
     with ApiOffice(tmp_path).api() as api:
         assert api.program(Role.OPERATOR).refused("POST", f"/appeals{path}", body) == told
 
 
-def test_an_appeal_that_is_only_filed_cannot_be_decided(tmp_path: Path) -> None:
+def test_filed_appeal_cannot_be_decided_or_filed_again(tmp_path: Path) -> None:
     with ApiOffice(tmp_path).api() as api:
         program = api.program(Role.OPERATOR)
         path = f"/appeals/{filed(program)}/decide"

@@ -120,7 +120,7 @@ def text_of(policy: tuple[str, str, bool]) -> str:
 
 
 def office_of(case: Case, folder: Path) -> Office:
-    """The store of a case, with an appeal of the public page. Each change has an instant of its own."""
+    """Return the store of a case with an appeal from the public page. Each change has its own time."""
     office = Office(folder, SETTINGS.replace('name = "cautious"', 'name = "office"') + SCOPES)
     (folder / "policies").mkdir()
     (folder / "policies" / "office.toml").write_text(text_of(case.policy))
@@ -164,7 +164,7 @@ def context_of(office: Office, at: float) -> Context:
 
 
 def simulated(db: sqlite3.Connection, office: Office) -> list[tuple[Action, int]]:
-    """What `simulate` says of a call to each of our numbers, and to none that we know: action and step."""
+    """Return action and step of `simulate` for calls to each DID and to an unknown one."""
     loaded = office.load()
     site, policies = site_of(loaded.settings), policies_of(loaded)
     found = []
@@ -178,7 +178,7 @@ def simulated(db: sqlite3.Connection, office: Office) -> list[tuple[Action, int]
 
 @settings(max_examples=30, deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(cases)
-def test_the_page_says_what_simulate_says(case: Case) -> None:
+def test_status_page_agrees_with_simulate(case: Case) -> None:
     with TemporaryDirectory() as folder, ExitStack() as stack:
         office = office_of(case, Path(folder))
         said = office.read(simulated, office)
@@ -199,7 +199,7 @@ def test_the_page_says_what_simulate_says(case: Case) -> None:
 
 @settings(max_examples=30, deadline=None, phases=[Phase.explicit, Phase.generate])
 @given(cases, st.sets(st.sampled_from(ALL)))
-def test_only_what_rings_is_signed_and_one_undo_takes_all_back(case: Case, kinds: set[StopKind]) -> None:
+def test_ruling_promises_only_what_rings_and_is_undone_at_once(case: Case, kinds: set[StopKind]) -> None:
     with TemporaryDirectory() as folder:
         office = office_of(Case(**{**vars(case), "state": AppealState.IN_FORCE}), Path(folder))
         before = state_of(office)
@@ -237,7 +237,7 @@ LISTED = Case(
 )
 
 
-def test_what_stops_calls_is_removed_after_the_ruling_too(tmp_path: Path) -> None:
+def test_blockers_can_be_removed_after_the_ruling(tmp_path: Path) -> None:
     office = office_of(LISTED, tmp_path)
     assert office.read(cleared_of, REFERENCE) is None
     before = state_of(office)
@@ -252,7 +252,7 @@ def test_what_stops_calls_is_removed_after_the_ruling_too(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("kinds", [("list",), ("policy",)])
-def test_one_number_is_freed_and_a_prefix_stays(tmp_path: Path, kinds: tuple[str, ...]) -> None:
+def test_clearing_one_number_keeps_the_prefix_blocked(tmp_path: Path, kinds: tuple[str, ...]) -> None:
     office = office_of(LISTED, tmp_path)
     office.write(operations.clear, context_of(office, NOW), ClearRequest(REFERENCE, kinds))
     left = {(entry.list_name, entry.text) for entry in office.read(list_entries)}
@@ -260,7 +260,7 @@ def test_one_number_is_freed_and_a_prefix_stays(tmp_path: Path, kinds: tuple[str
 
 
 @pytest.mark.parametrize("state", AppealState)
-def test_a_state_is_said_without_an_underscore(state: AppealState) -> None:
+def test_state_is_shown_without_underscores(state: AppealState) -> None:
     appeal = Appeal(
         reference="AP1", number="+12015550123", name="Bo", contact="b@example.com", opened_at=1.0, state=state
     )

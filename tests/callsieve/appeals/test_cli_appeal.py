@@ -1,4 +1,4 @@
-"""`callsieve appeal`: from the filing to the decision, as an administrator goes through it."""
+"""`callsieve appeal`, from filing to decision."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def callsieve(tmp_path: Path) -> Program:
 
 
 def file(callsieve: Program, *more: str) -> str:
-    """Files one of CALLER; its reference."""
+    """File an appeal about CALLER and return its reference."""
     out = callsieve.ok("appeal", "open", CALLER, *FILED, *more)
     found = re.search(r"appeal (\w{8}) of ", out)
     assert found is not None
@@ -53,11 +53,11 @@ def appeal_of(callsieve: Program) -> dict[str, object]:
 
 
 def undo_of(out: str) -> list[str]:
-    """The command that the output says undoes it."""
+    """Return the undo command in the output."""
     return shlex.split(out.splitlines()[-1])[1:]
 
 
-def test_from_the_call_back_to_the_decision_and_back(callsieve: Program) -> None:
+def test_appeal_from_call_back_to_decision_and_undo(callsieve: Program) -> None:
     callsieve.add_decisions(make_record("7KQ2M4XA"))
     callsieve.ok("mark", CALLER, "spam", "--as", "201")
     reference = file(callsieve, "--statement", "We call our customers.")
@@ -87,7 +87,7 @@ def test_from_the_call_back_to_the_decision_and_back(callsieve: Program) -> None
     assert [row["what"] for row in reversed(rows) if row["what"] != "mark"] == [*did, "appeal decide"]
 
 
-def test_what_still_stops_an_upheld_number_is_removed(callsieve: Program) -> None:
+def test_blocklist_entry_is_cleared_after_an_upheld_appeal(callsieve: Program) -> None:
     reference = file(callsieve)
     assert callsieve.fails("appeal", "clear", reference, "--remove", "list")
     callsieve.ok("appeal", "accept", reference)
@@ -101,7 +101,7 @@ def test_what_still_stops_an_upheld_number_is_removed(callsieve: Program) -> Non
     assert [entry["text"] for entry in callsieve("list", "show", "--json").json] == [CALLER]
 
 
-def test_what_is_overdue_says_so(callsieve: Program) -> None:
+def test_overdue_appeal_is_marked_overdue(callsieve: Program) -> None:
     with open_store(callsieve.store) as db:
         open_appeal(db, make_appeal(number=CALLER, opened_at=time.time() - 9 * DAY))
         take_step(db, "AP9E4100", AppealStep.ACCEPT, time.time() - 9 * DAY)
@@ -109,7 +109,7 @@ def test_what_is_overdue_says_so(callsieve: Program) -> None:
     assert ", overdue" in callsieve.ok("appeal", "show", CALLER)
 
 
-def test_what_was_accepted_or_withdrawn_can_be_undone(callsieve: Program) -> None:
+def test_acceptance_and_withdrawal_can_be_undone(callsieve: Program) -> None:
     reference = file(callsieve)
     out = callsieve.ok("appeal", "accept", reference)
     assert appeal_of(callsieve)["state"] == "in_force"
@@ -123,7 +123,7 @@ def test_what_was_accepted_or_withdrawn_can_be_undone(callsieve: Program) -> Non
     assert appeal_of(callsieve)["state"] == "open"
 
 
-def test_an_appeal_may_be_about_a_decision(callsieve: Program) -> None:
+def test_appeal_may_name_a_decision(callsieve: Program) -> None:
     callsieve.add_decisions(make_record("7KQ2M4XA"))
     file(callsieve, "--decision", "7kq2m4xa")
     assert "decision 7KQ2M4XA" in callsieve.ok("appeal", "show", CALLER)
@@ -133,7 +133,7 @@ def test_an_appeal_may_be_about_a_decision(callsieve: Program) -> None:
         assert f"{wrong} about +12017421835" in says
 
 
-def test_scripts_file_appeals_and_read_what_is_attached(callsieve: Program) -> None:
+def test_json_output_has_appeal_and_evidence(callsieve: Program) -> None:
     filed = callsieve("appeal", "open", CALLER, *FILED, "--json").json
     assert (filed["number"], filed["state"], filed["due_at"]) == (CALLER, "open", None)
     [attached] = callsieve("appeal", "evidence", filed["reference"], "--statement", "It was me.", "--json").json
@@ -142,8 +142,8 @@ def test_scripts_file_appeals_and_read_what_is_attached(callsieve: Program) -> N
     assert (listed["reference"], listed["is_overdue"]) == (filed["reference"], False)
 
 
-def test_a_mark_that_an_import_sends_again_stays_retracted(callsieve: Program) -> None:
-    """And what still speaks against the number is said, so that nobody is surprised."""
+def test_retracted_mark_stays_retracted_after_another_import(callsieve: Program) -> None:
+    """The ruling also lists the evidence that remains."""
     at = time.time() - 3600
     about = f'"type": "mark", "number": "{CALLER}", "verdict": "spam"'
     marks = "".join(f'{{"at": {at + n}, {about}, "reporter": "20{n}"}}\n' for n in range(1, 4))
@@ -172,11 +172,11 @@ def test_a_mark_that_an_import_sends_again_stays_retracted(callsieve: Program) -
         pytest.param(["decide", CALLER, "uphold"], "'--reason'", id="no-reason"),
     ],
 )
-def test_what_cannot_be_is_one_line(callsieve: Program, arguments: list[str], says: str) -> None:
+def test_refused_command_prints_one_line(callsieve: Program, arguments: list[str], says: str) -> None:
     assert says in callsieve.fails("appeal", *arguments)
 
 
-def test_what_is_only_filed_cannot_be_decided(callsieve: Program) -> None:
+def test_filed_appeal_cannot_be_decided_or_proven(callsieve: Program) -> None:
     file(callsieve)
     assert "not in force" in callsieve.fails("appeal", "decide", CALLER, "deny", "--reason", "x")
     assert callsieve.fails("appeal", "prove", CALLER, "031415").startswith("There is no code yet")
@@ -188,7 +188,7 @@ def test_what_is_only_filed_cannot_be_decided(callsieve: Program) -> None:
 # Evidence.
 
 
-def test_evidence_goes_in_and_out(callsieve: Program) -> None:
+def test_evidence_is_attached_exported_and_removed(callsieve: Program) -> None:
     file(callsieve)
     assert "Nothing is attached" in callsieve.ok("appeal", "evidence", CALLER)
     records = callsieve.file("calls.csv", b"\xff\x00records")
@@ -204,21 +204,21 @@ def test_evidence_goes_in_and_out(callsieve: Program) -> None:
     assert whats == ["appeal evidence download", "appeal evidence download", "appeal evidence", "appeal open"]
     assert "another directory" in callsieve.fails("appeal", "evidence", CALLER, "--export", folder)
     assert callsieve.ok("appeal", "evidence", CALLER, "--remove", "1").startswith("2  statement.txt")
-    assert "has no evidence 1" in callsieve.fails("appeal", "evidence", CALLER, "--remove", "1")
+    assert "has no attachment number 1" in callsieve.fails("appeal", "evidence", CALLER, "--remove", "1")
     assert "calls.csv" in callsieve.ok("audit", CALLER)
 
 
 @pytest.mark.parametrize(
     ("size", "says"), [(ATTACHMENT_BYTES + 1, "larger than 1 MB"), (0, "is empty")], ids=["large", "empty"]
 )
-def test_evidence_is_bounded(callsieve: Program, size: int, says: str) -> None:
+def test_size_of_evidence_is_limited(callsieve: Program, size: int, says: str) -> None:
     file(callsieve)
     small = callsieve.file("small.csv", "1")
     assert says in callsieve.fails("appeal", "evidence", CALLER, small, callsieve.file("f", b"x" * size))
     assert "Nothing is attached" in callsieve.ok("appeal", "evidence", CALLER)  # all or nothing
 
 
-def test_evidence_is_read_from_files_only(callsieve: Program) -> None:
+def test_evidence_is_read_from_regular_files_only(callsieve: Program) -> None:
     file(callsieve)
     assert "not a regular file" in callsieve.fails("appeal", "evidence", CALLER, "/dev/zero")
     assert "no such file" in callsieve.fails("appeal", "evidence", CALLER, "/nowhere")
@@ -227,7 +227,7 @@ def test_evidence_is_read_from_files_only(callsieve: Program) -> None:
 # The doctor.
 
 
-def test_the_doctor_says_what_is_overdue(callsieve: Program) -> None:
+def test_doctor_warns_of_overdue_appeals(callsieve: Program) -> None:
     now = time.time()
 
     def said(at: float) -> tuple[CheckStatus, str]:
@@ -244,7 +244,7 @@ def test_the_doctor_says_what_is_overdue(callsieve: Program) -> None:
     status, detail = said(now)
     assert (status, re.findall(r"\d+", detail)) == (CheckStatus.OK, ["2", "1"])
     status, detail = said(now + 7 * DAY)
-    assert (status, detail.split()[0], detail.endswith("and 1 more")) == (CheckStatus.WARN, "AP000001", True)
+    assert (status, detail.split()[1], detail.endswith("and 1 more")) == (CheckStatus.WARN, "AP000001", True)
 
 
 # The next call.
@@ -263,7 +263,7 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
 
 
 def action_for(daemon: Daemon, number: str) -> str:
-    """What Asterisk is told to do with a call of the number."""
+    """Return the action that Asterisk gets for a call of the number."""
     header = HEADER | {"agi_callerid": number, "agi_arg_1": "did=+442071838750"}
     block = "".join(f"{name}: {value}\n" for name, value in header.items()) + "\n"
     said = b""
@@ -274,8 +274,8 @@ def action_for(daemon: Daemon, number: str) -> str:
     return next(value for name, value in variables_in(said).items() if name.endswith("CALLSIEVE_ACTION"))
 
 
-def test_an_appeal_counts_at_the_next_call(daemon: Daemon, tmp_path: Path) -> None:
-    """Each number calls once: who calls again is warned about at most. The daemon runs all the time."""
+def test_appeal_counts_from_the_next_call(daemon: Daemon, tmp_path: Path) -> None:
+    """Each number calls once, because a second call is warned about at most. The daemon runs all the time."""
     callsieve = Program(tmp_path)
     callsieve.config = daemon.config
     assert action_for(daemon, CALLER) == "reject"

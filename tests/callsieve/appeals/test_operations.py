@@ -1,4 +1,4 @@
-"""Appeals from their filing to their decision, whoever asks: written and audited, or refused with a code."""
+"""Operations on appeals: written and audited, or refused with a code."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def context(at: float = AT) -> Context:
 
 
 def code_of(operation: Callable[..., Any], db: sqlite3.Connection, request: object) -> str:
-    """The code that it is refused with; nothing is written."""
+    """Return the code of the refusal, which must change nothing."""
     before = (audit_rows(db), all_appeals(db))
     with pytest.raises(Refused) as refused:
         operation(db, context(), request)
@@ -66,8 +66,8 @@ def code_of(operation: Callable[..., Any], db: sqlite3.Connection, request: obje
     return refused.value.code
 
 
-def take_back(db: sqlite3.Connection, change_id: int | None) -> Appeal:
-    """The appeal once the change is undone."""
+def undo_and_load(db: sqlite3.Connection, change_id: int | None) -> Appeal:
+    """Undo a change and return the appeal."""
     undo(db, context(), UndoRequest(change_id or 0))
     return appeal_about(db, context(), CALLER)
 
@@ -90,7 +90,9 @@ def take_back(db: sqlite3.Connection, change_id: int | None) -> Appeal:
         ),
     ],
 )
-def test_without_an_appeal(db: sqlite3.Connection, operation: Callable[..., Any], request_: object, code: str) -> None:
+def test_request_without_an_appeal_is_refused(
+    db: sqlite3.Connection, operation: Callable[..., Any], request_: object, code: str
+) -> None:
     assert code_of(operation, db, request_) == code
 
 
@@ -111,14 +113,14 @@ def test_without_an_appeal(db: sqlite3.Connection, operation: Callable[..., Any]
         ),
     ],
 )
-def test_while_it_is_only_filed(
+def test_request_is_refused_while_only_filed(
     db: sqlite3.Connection, operation: Callable[..., Any], request_: object, code: str
 ) -> None:
     file(db, context(), FILED)
     assert code_of(operation, db, request_) == code
 
 
-def test_a_wrong_code_is_counted_and_in_the_audit(db: sqlite3.Connection) -> None:
+def test_wrong_code_is_counted_and_audited(db: sqlite3.Connection) -> None:
     reference = file(db, context(), FILED).appeal.reference
     made = make_code(db, context(), reference)
     wrong = prove(db, context(), AppealCodeRequest(reference, "000000" if made.code != "000000" else "000001"))
@@ -134,25 +136,25 @@ def test_a_wrong_code_is_counted_and_in_the_audit(db: sqlite3.Connection) -> Non
 # Undone.
 
 
-def test_each_step_is_undone_by_its_change(db: sqlite3.Connection) -> None:
+def test_each_step_can_be_undone(db: sqlite3.Connection) -> None:
     filed = file(db, context(), FILED).appeal
     accepted = accept(db, context(), CALLER)
     decided = decide(db, context(), replace(DENY, ruling="uphold"))
     assert len(tombstones_of(db, CALLER)) == 1
-    assert take_back(db, decided.change_id) == accepted.appeal
+    assert undo_and_load(db, decided.change_id) == accepted.appeal
     assert tombstones_of(db, CALLER) == []
-    assert take_back(db, accepted.change_id) == filed
+    assert undo_and_load(db, accepted.change_id) == filed
     withdrawn = withdraw(db, context(), WithdrawRequest(CALLER, "not theirs"))
-    assert take_back(db, withdrawn.change_id) == filed
+    assert undo_and_load(db, withdrawn.change_id) == filed
 
 
 def undo_code(db: sqlite3.Connection, change_id: int | None) -> str:
     with pytest.raises(Refused) as refused:
-        take_back(db, change_id)
+        undo_and_load(db, change_id)
     return refused.value.code
 
 
-def test_only_what_is_still_so_is_undone(db: sqlite3.Connection) -> None:
+def test_undo_is_refused_after_a_later_change(db: sqlite3.Connection) -> None:
     filed = file(db, context(), FILED)
     accepted = accept(db, context(), CALLER)
     decide(db, context(), DENY)
@@ -161,22 +163,22 @@ def test_only_what_is_still_so_is_undone(db: sqlite3.Connection) -> None:
     assert undo_code(db, 4711) == "no-such-change"
 
 
-def test_a_withdrawal_stays_once_another_is_filed(db: sqlite3.Connection) -> None:
+def test_withdrawal_stays_after_a_new_appeal(db: sqlite3.Connection) -> None:
     file(db, context(), FILED)
     withdrawn: AppealChange = withdraw(db, context(), WithdrawRequest(CALLER))
     file(db, context(AT + 60), FILED)
     assert undo_code(db, withdrawn.change_id) == "appealed"
 
 
-def test_a_proof_is_not_undone(db: sqlite3.Connection) -> None:
+def test_proof_cannot_be_undone(db: sqlite3.Connection) -> None:
     file(db, context(), FILED)
     prove(db, context(), AppealCodeRequest(CALLER, make_code(db, context(), CALLER).code))
     [(change_id,)] = db.execute("SELECT id FROM audit WHERE what = 'appeal prove'")
     assert undo_code(db, change_id) == "cannot-undo"
 
 
-def test_the_audit_has_the_appeal_as_it_was_by_then(db: sqlite3.Connection, tmp_path: Path) -> None:
-    """Somebody else accepts it after the decision has read it, and before that is written."""
+def test_decision_audits_the_appeal_as_stored_at_that_time(db: sqlite3.Connection, tmp_path: Path) -> None:
+    """Another user accepts the appeal between reading and writing of the decision."""
     file(db, context(), FILED)
     with open_store(tmp_path / "callsieve.db") as other:
         meanwhile = [lambda: accept(other, context(), CALLER)]
@@ -188,4 +190,4 @@ def test_the_audit_has_the_appeal_as_it_was_by_then(db: sqlite3.Connection, tmp_
         db.set_trace_callback(before)
         decided = decide(db, context(), DENY)
         db.set_trace_callback(None)
-    assert take_back(db, decided.change_id).state is AppealState.IN_FORCE
+    assert undo_and_load(db, decided.change_id).state is AppealState.IN_FORCE

@@ -1,4 +1,4 @@
-"""Appeals in the browser: from the filing over the call-back and the evidence to the decision, and back."""
+"""Appeals in the browser: call-back, evidence, decision and undo."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ def mark_spam(office: Office, *reporters: str) -> None:
         office.write(add_mark, one)
 
 
-def in_force(office: Office) -> None:
+def file_and_accept(office: Office) -> None:
     file(office)
     office.write(take_step, REFERENCE, AppealStep.ACCEPT, NOW - DAY)
 
 
-def state(office: Office) -> AppealState:
+def appeal_state(office: Office) -> AppealState:
     appeal = office.read(appeal_of, REFERENCE)
     assert appeal is not None
     return appeal.state
@@ -72,11 +72,11 @@ def upload(browser: Browser, content: bytes, filename: str = "x.csv", **fields: 
 # The queue.
 
 
-def test_an_empty_queue_says_how_an_appeal_comes_into_it(console: Console) -> None:
+def test_empty_queue_shows_a_hint(console: Console) -> None:
     assert "No appeal is waiting" in console.browser("viewer").text("/appeals")
 
 
-def test_the_queue_is_by_deadline_and_says_what_is_overdue(console: Console, otto: Browser) -> None:
+def test_queue_is_sorted_by_deadline_and_shows_overdue(console: Console, otto: Browser) -> None:
     for n, days in enumerate((2, 20, 9)):
         reference = f"AP00000{n}"
         file(console.office, reference, number=f"+1201555012{n}", opened_at=NOW - days * DAY)
@@ -88,7 +88,7 @@ def test_the_queue_is_by_deadline_and_says_what_is_overdue(console: Console, ott
     assert "filed, without effect yet" in page
 
 
-def test_a_viewer_sees_a_masked_queue_and_opens_no_case(console: Console) -> None:
+def test_viewer_sees_masked_numbers_and_opens_no_case(console: Console) -> None:
     file(console.office, name=f"call {NUMBER}")
     viewer = console.browser("viewer")
     assert "2015550123" not in viewer.text("/appeals")
@@ -98,7 +98,7 @@ def test_a_viewer_sees_a_masked_queue_and_opens_no_case(console: Console) -> Non
 # From the filing to the decision.
 
 
-def test_from_the_call_back_over_the_decision_and_back(console: Console, otto: Browser) -> None:
+def test_appeal_from_call_back_to_decision_and_undo(console: Console, otto: Browser) -> None:
     mark_spam(console.office, "201", "202")
     file(console.office, statement="We call our own customers.")
     page = otto.text(f"/appeals/{REFERENCE}")
@@ -118,21 +118,21 @@ def test_from_the_call_back_over_the_decision_and_back(console: Console, otto: B
     page = otto.done(f"/appeals/{REFERENCE}/decide", ruling="uphold", reason="Its records show it.").text
     assert "Tell the owner." in page
     assert "Its records show it." in page
-    assert (state(console.office), spam_marks(console.office)) == (AppealState.UPHELD, 0)
+    assert (appeal_state(console.office), spam_marks(console.office)) == (AppealState.UPHELD, 0)
     otto.done(f"/appeals/{REFERENCE}/undo", id=undo_of(otto.text(f"/appeals/{REFERENCE}")))
-    assert (state(console.office), spam_marks(console.office)) == (AppealState.IN_FORCE, 2)
+    assert (appeal_state(console.office), spam_marks(console.office)) == (AppealState.IN_FORCE, 2)
     assert [(row.what, row.number, row.who) for row in console.office.read(audit_rows)] == [
         (what, NUMBER, "otto (console)")
         for what in ("undo appeal decide", "appeal decide", "appeal prove", "appeal prove", "appeal code")
     ]
 
 
-def test_the_effect_that_is_shown_is_the_one_that_it_has(console: Console) -> None:
+def test_predicted_effect_equals_the_real_one(console: Console) -> None:
     office = console.office
     mark_spam(office, "201", "202", "301")
     for n in range(3):
         office.write(record_outcome, make_outcome(f"c{n}", NOW - DAY + n, caller=NUMBER, talk=2.0, by=f"20{n}"), NOW)
-    in_force(office)
+    file_and_accept(office)
     before = office.read(profile_of, office.load(), NUMBER, NOW).facts.reputation
     case = office.read(case_shown, office.load(), REFERENCE, NOW)
     assert case is not None
@@ -145,18 +145,18 @@ def test_the_effect_that_is_shown_is_the_one_that_it_has(console: Console) -> No
     assert spam_marks(office) == 0
 
 
-def test_denied_it_says_when_the_next_one_can_come(console: Console, otto: Browser) -> None:
+def test_denied_appeal_stores_its_reason(console: Console, otto: Browser) -> None:
     mark_spam(console.office, "201")
-    in_force(console.office)
+    file_and_accept(console.office)
     otto.done(f"/appeals/{REFERENCE}/decide", ruling="deny", template="Nobody proved it.", reason="They did call.")
     denied = console.office.read(appeal_of, REFERENCE)
     assert denied is not None
     assert denied.reason == "Nobody proved it.\nThey did call."
-    assert (state(console.office), spam_marks(console.office)) == (AppealState.DENIED, 1)
+    assert (appeal_state(console.office), spam_marks(console.office)) == (AppealState.DENIED, 1)
     assert "They did call." in otto.text("/appeals")
 
 
-def test_accepted_withdrawn_and_undone(console: Console, otto: Browser) -> None:
+def test_acceptance_and_withdrawal_can_be_undone(console: Console, otto: Browser) -> None:
     file(console.office)
     for path, expected in (
         ("accept", AppealState.IN_FORCE),
@@ -166,7 +166,7 @@ def test_accepted_withdrawn_and_undone(console: Console, otto: Browser) -> None:
     ):
         fields = {"id": undo_of(otto.text(f"/appeals/{REFERENCE}"))} if path == "undo" else {}
         otto.done(f"/appeals/{REFERENCE}/{path}", **fields)
-        assert state(console.office) is expected
+        assert appeal_state(console.office) is expected
     assert "/undo" not in otto.text(f"/appeals/{REFERENCE}")
 
 
@@ -180,28 +180,28 @@ def test_accepted_withdrawn_and_undone(console: Console, otto: Browser) -> None:
         ("evidence", {}, "Choose a file"),
     ],
 )
-def test_what_cannot_be_done_is_said_and_changes_nothing(
+def test_refused_step_shows_the_problem_and_changes_nothing(
     console: Console, otto: Browser, path: str, fields: dict[str, str], problem: str
 ) -> None:
     file(console.office)
     answer = otto.post(f"/appeals/{REFERENCE}/{path}", **fields)
     assert answer.status_code == 422
     assert problem in problem_of(answer.text)
-    assert state(console.office) is AppealState.OPEN
+    assert appeal_state(console.office) is AppealState.OPEN
 
 
 @pytest.mark.parametrize("reason", ["", "   ", "x" * 4001])
 def test_a_decision_needs_a_reason(console: Console, otto: Browser, reason: str) -> None:
-    in_force(console.office)
+    file_and_accept(console.office)
     answer = otto.post(f"/appeals/{REFERENCE}/decide", ruling="deny", reason=reason)
     assert "reason" in problem_of(answer.text)
-    assert state(console.office) is AppealState.IN_FORCE
+    assert appeal_state(console.office) is AppealState.IN_FORCE
 
 
 # Evidence.
 
 
-def test_evidence_is_attached_fetched_as_a_file_and_removed(console: Console, otto: Browser) -> None:
+def test_evidence_is_attached_downloaded_and_removed(console: Console, otto: Browser) -> None:
     file(console.office)
     assert upload(otto, b"a,b\n1,2\n", name="call records.csv").status_code == 303
     otto.done(f"/appeals/{REFERENCE}/evidence", text="They said so.", name="")
@@ -222,7 +222,7 @@ def test_evidence_is_attached_fetched_as_a_file_and_removed(console: Console, ot
     assert otto.get(f"/appeals/{REFERENCE}/evidence/1").status_code == 404
 
 
-def test_the_size_and_the_number_of_files_are_bounded(console: Console, otto: Browser) -> None:
+def test_size_and_number_of_files_are_limited(console: Console, otto: Browser) -> None:
     file(console.office)
     assert upload(otto, b"x" * ATTACHMENT_BYTES).status_code == 303
     assert "larger than 1 MB" in problem_of(upload(otto, b"y" * (ATTACHMENT_BYTES + 1)).text)
@@ -232,7 +232,7 @@ def test_the_size_and_the_number_of_files_are_bounded(console: Console, otto: Br
     assert "at most 10" in problem_of(upload(otto, b"one more").text)
 
 
-def test_names_of_files_are_a_strangers(console: Console, otto: Browser) -> None:
+def test_hostile_file_names_are_sanitised(console: Console, otto: Browser) -> None:
     file(console.office)
     for place, name in enumerate(HOSTILE[:9], 1):
         console.office.write(attach, REFERENCE, NewAttachment(name, f"{place}".encode(), "joe"), NOW)
@@ -241,7 +241,7 @@ def test_names_of_files_are_a_strangers(console: Console, otto: Browser) -> None
         assert re.fullmatch(rf'attachment; filename="{REFERENCE}-{place}-[A-Za-z0-9._-]+"', header), header
 
 
-def test_nobody_gets_at_another_case_by_guessing(console: Console, otto: Browser) -> None:
+def test_another_appeal_cannot_be_reached_by_guessing(console: Console, otto: Browser) -> None:
     file(console.office)
     file(console.office, "AP9E4101", number="+12015550124")
     console.office.write(attach, REFERENCE, NewAttachment("x", b"secret", "joe"), NOW)
@@ -264,7 +264,7 @@ def test_nobody_gets_at_another_case_by_guessing(console: Console, otto: Browser
     assert console.office.read(audit_rows) == []
 
 
-def test_hostile_text_stays_text(console: Console, otto: Browser) -> None:
+def test_hostile_text_is_escaped(console: Console, otto: Browser) -> None:
     plain = otto.text("/appeals")
     for place, text in enumerate(HOSTILE):
         shown = "".join(filter(str.isprintable, text.encode("utf-8", "replace").decode()))[:150].strip() or "x"

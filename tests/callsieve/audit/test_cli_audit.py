@@ -166,12 +166,12 @@ def audit(callsieve: Program, *arguments: str) -> list[dict[str, Any]]:
     return rows
 
 
-def test_every_command_is_known_to_write_or_not() -> None:
+def test_every_command_is_classified_as_writing_or_not() -> None:
     commands = dict(commands_of(all_commands()))
     assert sorted([*WRITING, *WRITING_IN_THEIR_TURN, *NOT_WRITING]) == sorted(commands)
 
 
-def test_every_writing_command_leaves_one_row(callsieve: Program) -> None:
+def test_every_writing_command_adds_one_row(callsieve: Program) -> None:
     callsieve.ok("db", "migrate")
     for count, (command, typed) in enumerate(WRITING.items()):
         words = [
@@ -194,7 +194,7 @@ def test_every_writing_command_leaves_one_row(callsieve: Program) -> None:
         pytest.param("import remove nothing", id="no-such-import"),
     ],
 )
-def test_what_changed_nothing_leaves_none(callsieve: Program, typed: str) -> None:
+def test_command_without_effect_adds_no_row(callsieve: Program, typed: str) -> None:
     callsieve.ok("db", "migrate")
     with open_store(callsieve.store) as db, transaction(db):
         db.execute("INSERT INTO own_number (number, source) VALUES ('+12025550100', 'settings')")
@@ -203,14 +203,14 @@ def test_what_changed_nothing_leaves_none(callsieve: Program, typed: str) -> Non
     assert callsieve.ok("audit").startswith("No changes")
 
 
-def test_a_dry_run_leaves_none(callsieve: Program) -> None:
+def test_dry_run_adds_no_row(callsieve: Program) -> None:
     callsieve.ok("db", "migrate")
     callsieve.ok("import", "numbers", callsieve.folder / "complaints.csv", "--source", "x", "--dry-run")
     callsieve.ok("import", "contacts", callsieve.folder / "crm.csv", "--source", "x", "--dry-run")
     assert audit(callsieve) == []
 
 
-def test_it_says_how_it_was_and_how_it_is(callsieve: Program) -> None:
+def test_audit_shows_before_and_after(callsieve: Program) -> None:
     callsieve.ok("identity", "add", CALLER, "--name", "Acme", "--level", "1")
     callsieve.ok("identity", "add", CALLER, "--name", "Apex", "--level", "1", "--expires", "90d")
     callsieve.ok("list", "add", "block", "+1900*", "--note", "premium")
@@ -225,9 +225,7 @@ def test_it_says_how_it_was_and_how_it_is(callsieve: Program) -> None:
 
 
 @pytest.mark.parametrize("columns", [60, 80])
-def test_a_long_sentence_fits_the_terminal_above_its_change(
-    callsieve: Program, columns: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_long_sentence_fits_the_terminal(callsieve: Program, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
     callsieve.ok("list", "add", "block", "+1900*", "--note", "of a call centre " * 6)
     callsieve.ok("list", "add", "block", "+1901*")
@@ -239,7 +237,7 @@ def test_a_long_sentence_fits_the_terminal_above_its_change(
     assert second > first + 2
 
 
-def test_behind_sudo_it_is_the_person_who_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_user_behind_sudo_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOGNAME", "root")
     monkeypatch.setenv("SUDO_USER", "joe\x1b[2J")
     assert who() == "joe[2J"
@@ -247,7 +245,7 @@ def test_behind_sudo_it_is_the_person_who_typed(monkeypatch: pytest.MonkeyPatch)
     assert who() == "root"
 
 
-def test_what_is_dialled_is_in_it_too(callsieve: Program) -> None:
+def test_marks_by_feature_code_are_audited(callsieve: Program) -> None:
     callsieve.ok("db", "migrate")
     with open_store(callsieve.store) as db, transaction(db):
         record_decisions(db, [make_record()])
@@ -261,7 +259,7 @@ def test_what_is_dialled_is_in_it_too(callsieve: Program) -> None:
     ]
 
 
-def test_of_an_erased_number_stays_only_that_something_was_done(callsieve: Program) -> None:
+def test_erased_number_is_removed_from_the_audit(callsieve: Program) -> None:
     callsieve.ok("identity", "add", CALLER, "--name", "Acme", "--level", "1")
     assert "1 change by" in callsieve.ok("privacy", "erase", CALLER, "--yes")
     assert audit(callsieve, CALLER) == []
@@ -272,7 +270,7 @@ def test_of_an_erased_number_stays_only_that_something_was_done(callsieve: Progr
     assert CALLER.encode() not in callsieve.store.read_bytes()
 
 
-def test_the_latest_come_first_and_a_number_has_its_own(tmp_path: Path) -> None:
+def test_changes_are_listed_latest_first_and_by_number(tmp_path: Path) -> None:
     with open_store(tmp_path / "callsieve.db") as db, transaction(db):
         for at, number in ((1.0, CALLER), (3.0, None), (2.0, CALLER)):
             add_audit(db, Change("mark", number), "joe", at)
@@ -294,5 +292,5 @@ def test_the_latest_come_first_and_a_number_has_its_own(tmp_path: Path) -> None:
         pytest.param(None, {"expires_at": "2100-01-01T00:00:00Z"}, "expires 2100-01-01 00:00", id="instant"),
     ],
 )
-def test_a_change_in_words(before: Any, after: Any, words: str) -> None:
+def test_change_is_described_in_words(before: Any, after: Any, words: str) -> None:
     assert str(change_in_words(before, after, "+1")) == words

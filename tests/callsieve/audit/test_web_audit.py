@@ -1,4 +1,4 @@
-"""The audit in the browser: found by who, what and about what, page by page, as text and nothing else."""
+"""The audit in the browser: filters, pages, escaping."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ def rows_of(page: str) -> int:
     return page.partition("<main")[2].count("<time ")
 
 
-def test_before_any_change_it_says_what_it_is_for(ada: Browser) -> None:
+def test_empty_audit_shows_a_hint(ada: Browser) -> None:
     assert "is recorded" in ada.text("/audit")
 
 
-def test_changes_are_found_by_who_what_and_about_what(console: Console, ada: Browser) -> None:
+def test_changes_are_found_by_user_kind_and_subject(console: Console, ada: Browser) -> None:
     for who, what, number, name in (
         ("joe", "list add", NUMBER, ""),
         ("extension 201", "mark", NUMBER, ""),
@@ -54,7 +54,7 @@ def test_changes_are_found_by_who_what_and_about_what(console: Console, ada: Bro
     assert "No change matches." in ada.text("/audit?who=nobody")
 
 
-def test_a_change_of_any_kind_is_undone_by_a_click(console: Console, ada: Browser) -> None:
+def test_change_of_a_role_is_undone_by_one_click(console: Console, ada: Browser) -> None:
     assert "/audit/undo" not in ada.text("/audit")
     ada.done("/users/vera/role", role="operator")
     ada.done("/audit/undo", id=undo_of(ada.text("/audit")))
@@ -64,7 +64,7 @@ def test_a_change_of_any_kind_is_undone_by_a_click(console: Console, ada: Browse
     assert "/audit/undo" not in ada.text("/audit")
 
 
-def test_older_changes_are_a_page_away_and_none_is_lost(console: Console, ada: Browser) -> None:
+def test_pages_of_older_changes_lose_none(console: Console, ada: Browser) -> None:
     total = 2 * PAGE_ROWS + 7
     for n in range(total):
         console.office.write(add_audit, Change("mark", name=f"change-{n:03d}"), "joe", NOW)
@@ -81,12 +81,12 @@ def test_older_changes_are_a_page_away_and_none_is_lost(console: Console, ada: B
 
 
 @pytest.mark.parametrize("before", ["x", "-1", "9" * 40, "1;DROP TABLE audit", "٣", "1e3"])
-def test_a_place_that_is_none_is_the_first_page(console: Console, ada: Browser, before: str) -> None:
+def test_invalid_cursor_shows_the_first_page(console: Console, ada: Browser, before: str) -> None:
     console.office.write(add_audit, Change("mark", NUMBER), "joe", NOW)
     assert rows_of(ada.text("/audit", params={"before": before})) == 1
 
 
-def test_hostile_text_stays_text(console: Console, ada: Browser) -> None:
+def test_hostile_text_is_escaped(console: Console, ada: Browser) -> None:
     plain = ada.text("/audit").count("<script")
     for text in ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</pre><b>", *PAYLOADS):
         shown = text.encode("utf-8", "replace").decode()
@@ -124,7 +124,7 @@ def test_hostile_text_stays_text(console: Console, ada: Browser) -> None:
         ),
     ],
 )
-def test_a_change_is_said_in_chinese(console: Console, ada: Browser, change: Change, said: list[str]) -> None:
+def test_change_is_described_in_chinese(console: Console, ada: Browser, change: Change, said: list[str]) -> None:
     console.office.write(add_audit, change, "joe", NOW)
     page = ada.text("/audit", headers={"accept-language": "zh"})
     for text in said:

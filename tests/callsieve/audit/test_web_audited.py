@@ -1,4 +1,4 @@
-"""What takes data out of the console, or lets somebody into it, leaves a row in the audit: who, and when."""
+"""Exports and logins are audited."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def test_an_export_is_audited(console: Console, path: str, what: str) -> None:
     assert [(row.who, row.what, row.at) for row in rows_of(console)] == [("otto (console)", what, NOW)]
 
 
-def test_an_export_that_is_refused_leaves_no_row(console: Console) -> None:
+def test_refused_export_adds_no_row(console: Console) -> None:
     assert console.browser("viewer").get("/lists/export.csv").status_code == 403
     assert rows_of(console) == []
 
 
-def test_only_a_login_that_succeeds_is_audited(console: Console) -> None:
+def test_only_successful_logins_are_audited(console: Console) -> None:
     browser = console.browser()
     fields = {"form_token": field_of(browser.text("/login"), "form_token"), "name": "ada"}
     browser.client.post("/login", data={**fields, "password": "wrong horse battery"})

@@ -1,4 +1,4 @@
-"""A call-back helper over a spool of its own: as an object, and as a process with its socket."""
+"""A call-back helper with its own spool: as an object, and as a process with a socket."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ME = pwd.getpwuid(os.getuid()).pw_name
 
 
 def make_settings(spool: Path, more: str = "") -> HelperSettings:
-    """Calls are on, to the United States. `more`: further lines."""
+    """Return enabled settings for the United States. `more`: further lines."""
     return parse_helper_settings(settings_text(spool, more), "test")
 
 
@@ -38,14 +38,14 @@ def settings_text(spool: Path, more: str = "", user: str = ME) -> str:
 
 
 @dataclass
-class Times:
-    """Two clocks that tests move."""
+class FakeClocks:
+    """Two clocks that tests advance."""
 
     boot: str = "boot-1"
     uptime: float = 1000.0
     wall: float = 1_790_000_000.0
 
-    def pass_by(self, seconds: float) -> None:
+    def advance(self, seconds: float) -> None:
         self.uptime += seconds
         self.wall += seconds
 
@@ -53,17 +53,17 @@ class Times:
         return Clocks(self.boot, lambda: self.uptime, lambda: self.wall)
 
 
-class Desk:
-    """A helper that is asked in this process; `spool` is where its files are."""
+class HelperInProcess:
+    """A helper inside the test process. `spool` holds its call files."""
 
     def __init__(self, folder: Path, more: str = "") -> None:
-        self.folder, self.spool, self.times = folder, folder / "spool", Times()
-        make_parts(self.spool)
+        self.folder, self.spool, self.times = folder, folder / "spool", FakeClocks()
+        make_spool(self.spool)
         self.settings = make_settings(self.spool, more)
         self.start()
 
     def start(self) -> None:
-        """As after a restart."""
+        """Start the helper, also again as after a restart."""
         self.helper = Helper(self.settings, PlacedCalls(self.folder, self.times.clocks()), self.folder)
 
     def ask(self, number: str = NUMBER, ticket: str = TICKET) -> str:
@@ -73,8 +73,8 @@ class Desk:
         return call_files(self.spool)
 
 
-def make_parts(spool: Path) -> Path:
-    """A spool as Asterisk makes it, with our prompts below it."""
+def make_spool(spool: Path) -> Path:
+    """Create a spool like Asterisk's, with the prompts below it."""
     (spool / "outgoing").mkdir(parents=True, exist_ok=True)
     for language in LANGUAGES:
         folder = spool / "sounds" / language / FOLDER
@@ -85,7 +85,7 @@ def make_parts(spool: Path) -> Path:
 
 
 def call_files(spool: Path) -> list[Path]:
-    """What Asterisk would dial, and what was left beside it."""
+    """Return all call files in the spool, also those in the wrong place."""
     return [path for path in spool.rglob("*") if path.is_file() and path.suffix != ".wav"]
 
 
@@ -109,7 +109,7 @@ def helper_process(folder: Path, settings: str) -> Iterator[Path]:
 
 
 def send(door: Path, datagram: bytes, seconds: float = 20.0) -> bytes:
-    """What comes back; nothing where nothing does in time."""
+    """Return the answer, or empty bytes after the timeout."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client:
         client.settimeout(seconds)
         client.bind("")

@@ -1,4 +1,4 @@
-"""`callsieve call-back`: what it says when it is off, and whom it would call."""
+"""`callsieve call-back`: errors at start, and `show`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def serve(callsieve: Program, settings: Path, *more: str) -> tuple[int, str]:
     return result.code, result.err.strip()
 
 
-def test_without_a_file_or_switched_off_nothing_runs(callsieve: Program, settings: Path) -> None:
+def test_serve_refuses_without_settings_or_when_disabled(callsieve: Program, settings: Path) -> None:
     code, said = serve(callsieve, settings.with_name("none.toml"))
     assert (code, "none.toml" in said, "callsieve asterisk install" in said) == (2, True, True)
     settings.write_text("")
@@ -38,19 +38,19 @@ def test_without_a_file_or_switched_off_nothing_runs(callsieve: Program, setting
     assert (code, "enabled = true" in said, len(said.splitlines())) == (2, True, 1)
 
 
-def test_a_user_that_is_not_there_is_said_with_the_file(callsieve: Program, settings: Path) -> None:
+def test_serve_names_an_unknown_user_and_the_settings_file(callsieve: Program, settings: Path) -> None:
     settings.write_text(settings_text(settings.parent / "spool", user="nobody-of-this-name"))
     code, said = serve(callsieve, settings)
     assert (code, str(settings) in said, "nobody-of-this-name" in said) == (2, True, True)
 
 
-def test_a_damaged_count_is_said_in_one_line(callsieve: Program, settings: Path) -> None:
+def test_damaged_state_file_prints_one_line(callsieve: Program, settings: Path) -> None:
     (settings.parent / STATE_FILE).write_text("{")
     code, said = serve(callsieve, settings)
     assert (code, STATE_FILE in said, len(said.splitlines())) == (2, True, 1)
 
 
-def test_what_it_may_cost_is_shown(callsieve: Program, settings: Path) -> None:
+def test_show_prints_the_highest_daily_cost(callsieve: Program, settings: Path) -> None:
     assert "30 minutes are billed per day" in callsieve.ok("call-back", "show", "--settings", settings)
     shown = callsieve("call-back", "show", "--settings", settings, "--json").json
     assert shown["most_minutes_a_day"] == 30
@@ -58,7 +58,7 @@ def test_what_it_may_cost_is_shown(callsieve: Program, settings: Path) -> None:
 
 
 @pytest.mark.parametrize(("number", "refused"), [(NUMBER, None), ("+18095551234", "country"), ("x\x1b", "kind")])
-def test_a_number_is_looked_at_without_a_call(
+def test_show_checks_a_number_without_calling(
     callsieve: Program, settings: Path, number: str, refused: str | None
 ) -> None:
     shown = callsieve("call-back", "show", number, "--settings", settings, "--json").json

@@ -1,4 +1,4 @@
-"""The helper as a process, and what somebody may try who reaches its socket, or its settings."""
+"""The helper as a process, with hostile requests and unsafe settings."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.callsieve.call_back.helping import (
     TICKET,
     call_files,
     helper_process,
-    make_parts,
+    make_spool,
     send,
     settings_text,
 )
@@ -39,7 +39,7 @@ LINE = f"{NUMBER} {TICKET}\n".encode()
 
 @pytest.fixture
 def spool(tmp_path: Path) -> Path:
-    return make_parts(tmp_path / "spool")
+    return make_spool(tmp_path / "spool")
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def door(tmp_path: Path, spool: Path) -> Iterator[Path]:
         yield door
 
 
-def test_a_call_is_placed_once(door: Path, spool: Path) -> None:
+def test_first_request_places_one_call(door: Path, spool: Path) -> None:
     assert stat.S_IMODE(door.stat().st_mode) == 0o660
     assert ask(door, NUMBER, TICKET) == "called"
     assert ask(door, NUMBER, TICKET) == "number-lately"
@@ -67,7 +67,7 @@ def test_a_call_is_placed_once(door: Path, spool: Path) -> None:
         pytest.param(b"", id="nothing"),
     ],
 )
-def test_what_is_not_one_line_places_no_call(door: Path, spool: Path, datagram: bytes) -> None:
+def test_malformed_request_places_no_call(door: Path, spool: Path, datagram: bytes) -> None:
     assert send(door, datagram) == b"bad-line\n"
     assert call_files(spool) == []
 
@@ -79,9 +79,7 @@ def test_what_is_not_one_line_places_no_call(door: Path, spool: Path, datagram: 
         pytest.param("sounds/en/callsieve/proof-ask.wav", "proof-ask", id="prompt"),
     ],
 )
-def test_a_missing_part_is_said_at_start_and_no_call_is_placed(
-    tmp_path: Path, spool: Path, missing: str, named: str
-) -> None:
+def test_missing_part_is_logged_and_no_call_is_placed(tmp_path: Path, spool: Path, missing: str, named: str) -> None:
     (spool / missing).rename(tmp_path / "away")
     with helper_process(tmp_path, settings_text(spool)) as door:
         wait_until(lambda: named in (tmp_path / "helper.log").read_text(), "what is missing in the log")
@@ -94,8 +92,8 @@ def test_a_missing_part_is_said_at_start_and_no_call_is_placed(
         assert ask(door, NUMBER, TICKET) == "called"  # what was not placed counts for no limit
 
 
-def test_who_reads_no_answers_keeps_nobody_waiting(door: Path, spool: Path) -> None:
-    """A queue of ten datagrams each, or of 512 under systemd: more than a socket's buffer holds in all."""
+def test_clients_that_read_no_answer_do_not_block_others(door: Path, spool: Path) -> None:
+    """Unread answers must not fill the queue of the helper's socket."""
     with ExitStack() as clients, socket.socket(socket.AF_UNIX) as connected:
         for _ in range(60):
             deaf = clients.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
@@ -108,8 +106,8 @@ def test_who_reads_no_answers_keeps_nobody_waiting(door: Path, spool: Path) -> N
 
 
 @pytest.mark.root
-def test_only_the_helpers_user_is_believed(tmp_path: Path) -> None:
-    """The client's address is open to everybody on the machine."""
+def test_answers_of_another_user_are_refused(tmp_path: Path) -> None:
+    """Any local user can send to the client's socket."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other, ThreadPoolExecutor(1) as pool:
         other.bind(str(tmp_path / "door"))
         os.chown(tmp_path / "door", NOBODY, NOBODY)
@@ -139,7 +137,7 @@ print(ask(Path(sys.argv[1]), sys.argv[2], sys.argv[3]).value)
 """
 
 
-def test_it_is_asked_where_connecting_is_forbidden(door: Path, spool: Path) -> None:
+def test_client_works_without_the_connect_syscall(door: Path, spool: Path) -> None:
     command = (sys.executable, "-c", WITHOUT_CONNECT, str(door), NUMBER, TICKET)
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=ROOT)
     assert (done.stdout, done.returncode) == ("called\n", 0), done.stderr
@@ -152,7 +150,7 @@ def test_a_thousand_forged_requests_place_two_calls(door: Path, spool: Path) -> 
     assert len(call_files(spool)) == 2, "two at once"
 
 
-def test_who_is_not_named_is_not_heard(tmp_path: Path, spool: Path) -> None:
+def test_unlisted_user_gets_no_answer(tmp_path: Path, spool: Path) -> None:
     somebody = next(item.pw_name for item in pwd.getpwall() if item.pw_uid != os.getuid())
     with helper_process(tmp_path, settings_text(spool, user=somebody)) as door:
         assert send(door, LINE, 0.5) == b""
@@ -186,7 +184,7 @@ def test_limits_survive_a_restart(tmp_path: Path, spool: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o664, 0o666, 0o646])
-def test_settings_that_others_may_write_are_not_used(tmp_path: Path, spool: Path, mode: int) -> None:
+def test_settings_writable_by_others_are_refused(tmp_path: Path, spool: Path, mode: int) -> None:
     file = tmp_path / "call-back.toml"
     file.write_text(settings_text(spool))
     file.chmod(mode)
@@ -196,7 +194,7 @@ def test_settings_that_others_may_write_are_not_used(tmp_path: Path, spool: Path
 
 @pytest.mark.root
 @pytest.mark.parametrize("what", ["file", "folder", "link"])
-def test_settings_of_somebody_else_are_not_used(tmp_path: Path, spool: Path, what: str) -> None:
+def test_settings_owned_by_another_user_are_refused(tmp_path: Path, spool: Path, what: str) -> None:
     folder = tmp_path / "etc"
     folder.mkdir()
     file = folder / "call-back.toml"
@@ -213,8 +211,8 @@ def test_settings_of_somebody_else_are_not_used(tmp_path: Path, spool: Path, wha
 
 
 @pytest.mark.root
-def test_another_user_of_the_group_is_not_heard(tmp_path: Path, door: Path, spool: Path) -> None:
-    """In the group, which opens the socket, is Asterisk's user, too; only the service asks."""
+def test_another_user_of_the_group_gets_no_answer(tmp_path: Path, door: Path, spool: Path) -> None:
+    """Asterisk's user is in the group of the socket, but only the service may ask."""
     for folder in (tmp_path, *tmp_path.parents[:3]):
         folder.chmod(folder.stat().st_mode | 0o011)
     os.chown(door, 0, 65534)

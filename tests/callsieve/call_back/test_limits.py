@@ -1,4 +1,4 @@
-"""Whom the helper never calls, how often it calls, and that no restart and no clock that jumps changes that."""
+"""Which numbers the helper calls and how often, also after restarts and clock changes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from callsieve.call_back.helper import BESIDE, STATE_FILE, PlacedCalls, StateError, parse_line, refusal_of
 from callsieve.settings import SettingsError
 from reputation.numbers import NumberType, country_of, number_type_of
-from tests.callsieve.call_back.helping import NUMBER, OTHER, TICKET, Desk, Times, make_settings
+from tests.callsieve.call_back.helping import NUMBER, OTHER, TICKET, FakeClocks, HelperInProcess, make_settings
 
 HOUR, DAY = 3600, 86_400
 AT_HOME = 'countries = ["US", "GB", "DE", "CN"]\n'
@@ -58,28 +58,28 @@ FRAUD = [
 
 
 @pytest.mark.parametrize(("number", "why"), FRAUD)
-def test_what_costs_more_than_a_call_is_never_called(tmp_path: Path, number: str, why: str) -> None:
+def test_premium_and_foreign_numbers_are_never_called(tmp_path: Path, number: str, why: str) -> None:
     settings = make_settings(tmp_path, AT_HOME)
     assert refusal_of(number, settings) == why
-    desk = Desk(tmp_path / "desk", AT_HOME)
+    desk = HelperInProcess(tmp_path / "desk", AT_HOME)
     assert desk.ask(number) in (why, "bad-line")
     assert desk.files() == []
 
 
 @pytest.mark.parametrize("number", [NUMBER, "+442071838750", "+447400123456", "+493012345678", "+8613800138000"])
-def test_landlines_and_mobiles_at_home_are(tmp_path: Path, number: str) -> None:
+def test_domestic_landlines_and_mobiles_are_called(tmp_path: Path, number: str) -> None:
     assert refusal_of(number, make_settings(tmp_path, AT_HOME)) is None
 
 
 @given(st.from_regex(r"\+[1-9][0-9]{6,14}", fullmatch=True))
-def test_whatever_is_called_is_a_landline_or_a_mobile_at_home(number: str) -> None:
+def test_only_domestic_landlines_and_mobiles_are_called(number: str) -> None:
     if refusal_of(number, make_settings(Path("/"), AT_HOME)) is None:
         assert country_of(number) in ("US", "GB", "DE", "CN")
         assert number_type_of(number) in (NumberType.FIXED, NumberType.MOBILE, NumberType.FIXED_OR_MOBILE)
 
 
 @given(st.binary(max_size=80))
-def test_what_is_not_one_line_is_no_request(line: bytes) -> None:
+def test_arbitrary_bytes_are_no_request(line: bytes) -> None:
     assert parse_line(line) is None
 
 
@@ -99,14 +99,14 @@ def test_what_is_not_one_line_is_no_request(line: bytes) -> None:
         pytest.param(f"{NUMBER} {TICKET}\0\n", id="nul"),
     ],
 )
-def test_a_line_that_is_nearly_one_is_none(tmp_path: Path, line: str) -> None:
-    desk = Desk(tmp_path)
+def test_malformed_line_is_refused(tmp_path: Path, line: str) -> None:
+    desk = HelperInProcess(tmp_path)
     assert desk.helper.answer(line.encode()) == "bad-line"
     assert desk.files() == []
 
 
-def test_the_call_file_is_one_text(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, 'channel = "PJSIP/{digits}@carrier"\ncaller_id = "+12015550100"\n')
+def test_call_file_has_exactly_these_lines(tmp_path: Path) -> None:
+    desk = HelperInProcess(tmp_path, 'channel = "PJSIP/{digits}@carrier"\ncaller_id = "+12015550100"\n')
     assert desk.ask() == "called"
     [file] = desk.files()
     assert file.parent == desk.spool / "outgoing"
@@ -126,8 +126,8 @@ def test_the_call_file_is_one_text(tmp_path: Path) -> None:
     ]
 
 
-def test_a_number_is_called_seldom(tmp_path: Path) -> None:
-    desk = Desk(tmp_path)
+def test_calls_to_one_number_are_limited(tmp_path: Path) -> None:
+    desk = HelperInProcess(tmp_path)
     said = []
     for minutes in (0, 1, 15, 16, 30, 60):
         desk.times.uptime = 1000.0 + minutes * 60
@@ -138,29 +138,29 @@ def test_a_number_is_called_seldom(tmp_path: Path) -> None:
     assert len(desk.files()) == 4
 
 
-def test_all_numbers_together_have_limits(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, "an_hour = 4\na_day = 6\n")
+def test_calls_to_all_numbers_are_limited_per_hour_and_day(tmp_path: Path) -> None:
+    desk = HelperInProcess(tmp_path, "an_hour = 4\na_day = 6\n")
     said = []
     for n in range(12):
         said.append(desk.ask(f"+120155501{n:02}"))
-        desk.times.pass_by(50)
+        desk.times.advance(50)
     assert said == ["called", "called", *["called"] * 2, *["hour"] * 8]
-    desk.times.pass_by(HOUR)
+    desk.times.advance(HOUR)
     said = []
     for n in range(12, 16):
         said.append(desk.ask(f"+120155501{n:02}"))
-        desk.times.pass_by(HOUR)
+        desk.times.advance(HOUR)
     assert said == ["called", "called", "day", "day"]
     assert len(desk.files()) == 6
 
 
-def test_as_many_at_once_as_may_be(tmp_path: Path) -> None:
+def test_concurrent_calls_are_limited(tmp_path: Path) -> None:
     """A call counts until the latest instant at which it can have ended: 30 s of ringing, 55 s, and 10 s."""
-    desk = Desk(tmp_path)
+    desk = HelperInProcess(tmp_path)
     assert [desk.ask(f"+120155501{n:02}") for n in range(3)] == ["called", "called", "busy"]
-    desk.times.pass_by(94)
+    desk.times.advance(94)
     assert desk.ask("+12015550103") == "busy"
-    desk.times.pass_by(1)
+    desk.times.advance(1)
     assert desk.ask("+12015550103") == "called"
 
 
@@ -175,63 +175,63 @@ def test_as_many_at_once_as_may_be(tmp_path: Path) -> None:
         pytest.param("+8613800138000", 13, "night", id="nine-in-the-evening-in-china"),
     ],
 )
-def test_nobody_is_called_at_night(tmp_path: Path, number: str, hour: int, said: str) -> None:
-    """On a day in January; the hour is UTC's."""
-    desk = Desk(tmp_path, AT_HOME + "first_hour = 8\nlast_hour = 21\n")
+def test_no_call_is_placed_at_night(tmp_path: Path, number: str, hour: int, said: str) -> None:
+    """`hour` is in UTC, on a day in January."""
+    desk = HelperInProcess(tmp_path, AT_HOME + "first_hour = 8\nlast_hour = 21\n")
     desk.times.wall = 1_767_657_600.0 + hour * HOUR  # 2026-01-06
     assert desk.ask(number) == said
     assert len(desk.files()) == (said == "called")
 
 
-def test_what_is_refused_by_its_beginning(tmp_path: Path) -> None:
-    desk = Desk(tmp_path, f'refused = ["{NUMBER[:-1]}"]\n')
+def test_refused_prefixes_are_not_called(tmp_path: Path) -> None:
+    desk = HelperInProcess(tmp_path, f'refused = ["{NUMBER[:-1]}"]\n')
     assert [desk.ask(NUMBER), desk.ask(OTHER), desk.ask("+12015550199")] == ["refused", "refused", "called"]
 
 
 @pytest.mark.parametrize("wall", [-400 * DAY, -HOUR, 0, HOUR, 400 * DAY])
 @pytest.mark.parametrize("is_restarted", [False, True])
-def test_a_clock_that_jumps_frees_nobody(tmp_path: Path, wall: float, is_restarted: bool) -> None:
-    desk = Desk(tmp_path, "a_day = 3\nan_hour = 3\n")
+def test_clock_change_resets_no_limit(tmp_path: Path, wall: float, is_restarted: bool) -> None:
+    desk = HelperInProcess(tmp_path, "a_day = 3\nan_hour = 3\n")
     assert [desk.ask(f"+120155501{n:02}") for n in range(2)] == ["called", "called"]
-    desk.times.pass_by(200)
+    desk.times.advance(200)
     assert desk.ask() == "called"
     desk.times.wall += wall
     if is_restarted:
         desk.start()
-    desk.times.pass_by(200)
+    desk.times.advance(200)
     assert desk.ask(OTHER) == "day"
-    desk.times.pass_by(DAY)
+    desk.times.advance(DAY)
     assert desk.ask(OTHER) == "called"
 
 
 @pytest.mark.parametrize("wall", [-400 * DAY, 0.0])
-def test_a_boot_forgets_nothing(tmp_path: Path, wall: float) -> None:
-    desk = Desk(tmp_path)
+def test_reboot_resets_no_limit(tmp_path: Path, wall: float) -> None:
+    desk = HelperInProcess(tmp_path)
     assert desk.ask() == "called"
     desk.times.boot, desk.times.uptime = "boot-2", 5.0
     desk.times.wall += wall
     desk.start()
     assert desk.ask() == "number-lately"
-    desk.times.pass_by(15 * 60)
+    desk.times.advance(15 * 60)
     assert desk.ask() == "called"
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"boot": 1}', '{"boot": "x", "key": "y", "calls": [], "more": 1}'])
-def test_what_is_not_known_is_not_counted_as_nothing(tmp_path: Path, text: str) -> None:
+def test_damaged_state_file_is_an_error(tmp_path: Path, text: str) -> None:
     (tmp_path / STATE_FILE).write_text(text)
     with pytest.raises(StateError, match=STATE_FILE):
-        PlacedCalls(tmp_path, Times().clocks())
+        PlacedCalls(tmp_path, FakeClocks().clocks())
 
 
-def test_a_call_that_cannot_be_counted_is_not_placed(tmp_path: Path) -> None:
-    desk = Desk(tmp_path / "desk")
+def test_uncounted_call_is_not_placed(tmp_path: Path) -> None:
+    desk = HelperInProcess(tmp_path / "desk")
     (desk.folder / STATE_FILE).mkdir()
     assert desk.ask() == "failed"
     assert desk.files() == []
 
 
-def test_a_call_that_cannot_be_placed_counts(tmp_path: Path) -> None:
-    desk = Desk(tmp_path)
+def test_failed_call_still_counts(tmp_path: Path) -> None:
+    desk = HelperInProcess(tmp_path)
     (desk.spool / BESIDE).touch()
     assert desk.ask() == "failed"
     assert desk.files() == [desk.spool / BESIDE], "nothing is left beside it"
@@ -239,12 +239,12 @@ def test_a_call_that_cannot_be_placed_counts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("seconds", "minutes"), [(20, 30), (55, 30), (59, 30), (60, 60), (119, 60), (120, 90)])
-def test_minutes_that_were_begun_are_paid_for(tmp_path: Path, seconds: int, minutes: int) -> None:
+def test_billed_minutes_are_rounded_up(tmp_path: Path, seconds: int, minutes: int) -> None:
     assert make_settings(tmp_path, f"seconds = {seconds}\n").most_minutes_a_day == minutes
 
 
-def test_what_is_kept_has_no_number(tmp_path: Path) -> None:
-    desk = Desk(tmp_path)
+def test_state_file_holds_no_number(tmp_path: Path) -> None:
+    desk = HelperInProcess(tmp_path)
     desk.ask()
     kept = tmp_path / STATE_FILE
     assert NUMBER[1:] not in kept.read_text()
@@ -254,11 +254,11 @@ def test_what_is_kept_has_no_number(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        pytest.param("countries = []", "countries: name those", id="no-country"),
+        pytest.param("countries = []", "countries: name the countries", id="no-country"),
         pytest.param('countries = ["001"]', r"countries\[0\]: .*US", id="satellite"),
         pytest.param('channel = "PJSIP/x y"', "write it as PJSIP/", id="space"),
-        pytest.param('channel = "PJSIP/200"', "channel: needs {number}", id="no-number"),
-        pytest.param('channel = "PJSIP/{name}@{number}"', "nothing else in braces", id="another-place"),
+        pytest.param('channel = "PJSIP/200"', "channel: write {number}", id="no-number"),
+        pytest.param('channel = "PJSIP/{name}@{number}"', "may stand in braces", id="another-place"),
         pytest.param('channel = "PJSIP/{number}\\nApplication: System"', "channel", id="line-end"),
         pytest.param('caller_id = "x\\nApplication: System"', "caller_id", id="caller-id"),
         pytest.param("seconds = 100000", "seconds", id="for-ever"),
@@ -268,6 +268,6 @@ def test_what_is_kept_has_no_number(tmp_path: Path) -> None:
         pytest.param('refused = ["201"]', "refused", id="refused"),
     ],
 )
-def test_settings_that_make_no_sense_are_not_used(tmp_path: Path, more: str, said: str) -> None:
+def test_invalid_settings_are_refused(tmp_path: Path, more: str, said: str) -> None:
     with pytest.raises(SettingsError, match=said.replace("{", "\\{")):
         make_settings(tmp_path, f"{more}\n")

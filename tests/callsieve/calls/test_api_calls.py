@@ -30,7 +30,7 @@ def ids(page: dict[str, list[dict[str, str]]]) -> list[str]:
     return [item["id"] for item in page["items"]]
 
 
-def test_decisions_come_page_by_page_while_calls_come_in(api: RunningApi) -> None:
+def test_pages_stay_consistent_while_calls_come_in(api: RunningApi) -> None:
     program = api.program(Role.OPERATOR)
     first = program.get("/decisions", number=CALLER, limit=3)
     assert ids(first) == ["AAAAAAA4", "AAAAAAA3", "AAAAAAA2"]
@@ -52,7 +52,7 @@ def test_decisions_come_page_by_page_while_calls_come_in(api: RunningApi) -> Non
         ({"number": CALLER, "action": "allow"}, 0),
     ],
 )
-def test_decisions_are_looked_for_as_on_the_command_line(api: RunningApi, query: dict[str, str], found: int) -> None:
+def test_decisions_are_filtered_like_on_the_command_line(api: RunningApi, query: dict[str, str], found: int) -> None:
     assert len(api.program().get("/decisions", **query)["items"]) == found
 
 
@@ -69,13 +69,13 @@ def test_decisions_are_looked_for_as_on_the_command_line(api: RunningApi, query:
         ("cursor=AAAA", (422, "bad-cursor")),
     ],
 )
-def test_what_is_no_question(api: RunningApi, query: str, told: tuple[int, str]) -> None:
+def test_invalid_query_names_its_field(api: RunningApi, query: str, told: tuple[int, str]) -> None:
     answer = api.program().ask("GET", f"/decisions?{query}")
     assert (answer.status, answer.code) == told
     assert answer.problem.field == query.partition("=")[0]
 
 
-def test_a_switch_finds_its_call_by_call_id(api: RunningApi) -> None:
+def test_decision_is_found_by_call_id(api: RunningApi) -> None:
     call_id = f"a84b4c76e66710@192.0.2.1;{'x' * 200}"
     add_calls(api.office, make_decision("DDDDDDD1", at=NOW, linkedid=linkedid_of(call_id)))
     program = api.program()
@@ -85,7 +85,7 @@ def test_a_switch_finds_its_call_by_call_id(api: RunningApi) -> None:
     assert ids(program.get("/decisions", call_id="another")) == []
 
 
-def test_one_decision_and_why(api: RunningApi) -> None:
+def test_decision_is_shown_and_explained(api: RunningApi) -> None:
     program = api.program(Role.OPERATOR)
     one = program.get(f"/decisions/{IDS[0]}")
     assert (one["caller"], one["action"], one["outcome"]["disposition"]) == (CALLER, "challenge", "answered")
@@ -95,17 +95,17 @@ def test_one_decision_and_why(api: RunningApi) -> None:
     assert (why["since_then"], why["damaged"]) == ([], False)
 
 
-def test_evidence_that_is_damaged_is_said(api: RunningApi) -> None:
+def test_damaged_evidence_is_flagged(api: RunningApi) -> None:
     add_calls(api.office, make_decision("DDDDDDD1", vector="{"))
     program = api.program()
     assert program.get("/decisions/DDDDDDD1")["vector"] is None
     assert program.get("/decisions/DDDDDDD1/explanation")["damaged"] is True
 
 
-def test_a_decision_that_is_not_there(api: RunningApi) -> None:
+def test_unknown_decision_gets_404(api: RunningApi) -> None:
     for path in ("/decisions/ZZZZZZZZ", "/decisions/nothing", "/decisions/ZZZZZZZZ/explanation"):
         assert api.program().refused("GET", path) == (404, "no-such-decision")
 
 
-def test_a_viewer_sees_no_decision(api: RunningApi) -> None:
+def test_viewer_may_not_read_decisions(api: RunningApi) -> None:
     assert api.program(Role.VIEWER).refused("GET", "/decisions") == (403, "wrong-role")

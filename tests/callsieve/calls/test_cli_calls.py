@@ -34,7 +34,7 @@ def callsieve(tmp_path: Path) -> Program:
     return program
 
 
-def test_the_latest_come_first(callsieve: Program) -> None:
+def test_calls_are_listed_latest_first(callsieve: Program) -> None:
     lines = callsieve.ok("calls", "show").splitlines()
     assert [line.split()[2] for line in lines[1:5]] == ["0123456X", "CCCCCCCC", "BBBBBBBB", "AAAAAAAA"]
     assert "withheld" in lines[2]
@@ -43,7 +43,7 @@ def test_the_latest_come_first(callsieve: Program) -> None:
     assert lines[5].startswith("(In brackets: only observed")
 
 
-def test_it_fits_a_narrow_terminal(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_list_fits_80_columns(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     lines = re.sub(r"\x1b\[[0-9;]*m", "", callsieve("calls", "show", typed="").out).splitlines()
     assert len(lines) == 6
@@ -51,7 +51,7 @@ def test_it_fits_a_narrow_terminal(callsieve: Program, monkeypatch: pytest.Monke
     assert "ms" not in lines[0].split()
 
 
-def test_a_call_has_its_callee_and_its_ending(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_line_shows_callee_and_ending(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     now = time.time()
     ended = OutcomeRecord(
@@ -73,11 +73,11 @@ def test_a_call_has_its_callee_and_its_ending(callsieve: Program, monkeypatch: p
     assert "202  Bob" in callsieve.ok("calls", "show", "DDDDDDDD")
 
 
-def test_only_so_many(callsieve: Program) -> None:
+def test_last_limits_the_number_of_calls(callsieve: Program) -> None:
     assert [item["id"] for item in callsieve("calls", "show", "--last", "2", "--json").json] == ["0123456X", "CCCCCCCC"]
 
 
-def test_those_of_one_caller(callsieve: Program) -> None:
+def test_calls_of_one_caller_are_listed(callsieve: Program) -> None:
     assert [item["id"] for item in callsieve("calls", "show", "201-742-1834", "--json").json] == [
         "BBBBBBBB",
         "AAAAAAAA",
@@ -86,7 +86,7 @@ def test_those_of_one_caller(callsieve: Program) -> None:
 
 
 @pytest.mark.parametrize("text", ["AAAAAAAA", "aaaaaaaa", " aaaaaaaa "])
-def test_one_with_all_that_is_recorded(callsieve: Program, text: str) -> None:
+def test_one_decision_is_shown_in_full(callsieve: Program, text: str) -> None:
     out = callsieve.ok("calls", "show", text)
     for part in (
         "AAAAAAAA",
@@ -104,7 +104,7 @@ def test_one_with_all_that_is_recorded(callsieve: Program, text: str) -> None:
     assert "would be" not in out
 
 
-def test_how_the_call_and_its_challenge_ended(callsieve: Program) -> None:
+def test_outcome_and_challenge_result_are_shown(callsieve: Program) -> None:
     assert "challenge  " not in callsieve.ok("calls", "show", "AAAAAAAA")
     ended = OutcomeRecord(
         linkedid="c1",
@@ -126,17 +126,17 @@ def test_how_the_call_and_its_challenge_ended(callsieve: Program) -> None:
     assert callsieve("calls", "show", "--last", "1", "--json").json == [shown]
 
 
-def test_letters_that_are_misread_find_it_too(callsieve: Program) -> None:
+def test_misread_letters_of_an_id_are_accepted(callsieve: Program) -> None:
     assert callsieve("calls", "show", "OI23456X", "--json").json["id"] == "0123456X"
 
 
-def test_in_observe_mode_both_actions_are_shown(callsieve: Program) -> None:
+def test_observe_mode_shows_both_actions(callsieve: Program) -> None:
     out = callsieve.ok("calls", "show", "BBBBBBBB")
     assert "action        allow\nwould be      reject\n" in out
     assert "observe (observes only)" in out
 
 
-def test_one_in_json_has_its_evidence_as_a_value(callsieve: Program) -> None:
+def test_json_has_the_evidence_as_objects(callsieve: Program) -> None:
     found = callsieve("calls", "show", "AAAAAAAA", "--json").json
     assert found["vector"]["families"] == [{"family": "feeds", "log_odds": 1.5, "counts": {"spam": 1, "ok": 0}}]
     assert found["points"] == 7
@@ -165,7 +165,7 @@ def test_a_reason_has_a_code_and_words(tmp_path: Path, kept: str, code: str, wor
     assert words in program.ok("calls", "show", "AAAAAAAA")
 
 
-def test_what_would_change_it_has_words(tmp_path: Path) -> None:
+def test_would_change_has_words(tmp_path: Path) -> None:
     program = Program(tmp_path)
     changes = [{"what": "upheld", "level": "none"}, {"what": "the number's owner is verified", "level": "none"}]
     vector = json.dumps({"families": [], "would_change": changes})
@@ -175,7 +175,7 @@ def test_what_would_change_it_has_words(tmp_path: Path) -> None:
     assert "is upheld: none" in program.ok("calls", "show", "AAAAAAAA")
 
 
-def test_the_control_sample_has_a_star(tmp_path: Path) -> None:
+def test_control_sample_is_marked_with_a_star(tmp_path: Path) -> None:
     program = Program(tmp_path)
     reason = Why(Reason.DEFAULT, cap=Reason.CONTROL_SAMPLE).kept
     sampled = make_record("AAAAAAAA", action="allow", would_be="allow", rule="level-warn", reason=reason)
@@ -185,10 +185,10 @@ def test_the_control_sample_has_a_star(tmp_path: Path) -> None:
     assert "(*: in the control sample" in out
     summary = program("summary", "--json").json["sample"]
     assert summary == {"calls": 1, "answered": 0, "hung_up_on": 0, "marked": 0}
-    assert "1 of 1 calls due for a warning deliberately got none" in program.ok("summary")
+    assert "1 of 1 calls that were due for a warning got none" in program.ok("summary")
 
 
-def test_it_says_who_the_level_came_from(tmp_path: Path) -> None:
+def test_explanation_names_the_source_of_the_level(tmp_path: Path) -> None:
     program = Program(tmp_path)
     families = [
         {"family": "marks", "log_odds": 3.0, "counts": {"marked": 4, "answered": 9, "silent": 5}},
@@ -205,7 +205,7 @@ def test_it_says_who_the_level_came_from(tmp_path: Path) -> None:
     assert found["vector"]["witnesses"] == witnesses
 
 
-def test_a_damaged_vector_is_shown_as_it_is(callsieve: Program) -> None:
+def test_damaged_vector_is_shown_unchanged(callsieve: Program) -> None:
     assert "not json" in callsieve.ok("calls", "show", "0123456X")
 
 
@@ -219,19 +219,19 @@ def test_a_damaged_vector_is_shown_as_it_is(callsieve: Program) -> None:
         pytest.param(["--last", "many"], "--last", id="no-count"),
     ],
 )
-def test_wrong_arguments_are_one_line(callsieve: Program, arguments: list[str], says: str) -> None:
+def test_invalid_arguments_print_one_line(callsieve: Program, arguments: list[str], says: str) -> None:
     assert says in callsieve.fails("calls", "show", *arguments)
 
 
-def test_an_empty_journal_says_so(tmp_path: Path) -> None:
+def test_empty_journal_shows_a_hint(tmp_path: Path) -> None:
     program = Program(tmp_path)
     program.ok("db", "migrate")
     assert program.ok("calls", "show") == "No decisions yet.\n"
 
 
 @pytest.mark.parametrize("command", [("calls", "show", "7KQ2M4XA"), ("calls", "search")])
-def test_json_sends_a_terminal_nothing_that_steers_it(tmp_path: Path, command: tuple[str, ...]) -> None:
-    """Controls, what turns the direction of writing, and tags beyond the first plane."""
+def test_json_sends_no_control_characters_to_a_terminal(tmp_path: Path, command: tuple[str, ...]) -> None:
+    """Control, bidi and tag characters."""
     program, text = Program(tmp_path), "\x9b31m\u202e4321\u2066\u00e9\U000e0041"
     program.add_decisions(make_record(caller_text=text))
     printed = program.ok(*command, "--json")
@@ -247,7 +247,7 @@ def _texts(value: object) -> Iterator[str]:
         yield value
 
 
-def test_a_caller_that_is_no_number_is_shown_as_it_came(tmp_path: Path) -> None:
+def test_unreadable_caller_is_shown_as_received(tmp_path: Path) -> None:
     program = Program(tmp_path)
     program.add_decisions(make_record(caller=None, caller_kind=CallerKind.INVALID, caller_text='0x1A "\\'))
     shown = 'unreadable "0x1A \\"\\\\"'

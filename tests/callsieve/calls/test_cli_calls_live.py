@@ -64,36 +64,36 @@ def callsieve(tmp_path: Path) -> Program:
         pytest.param(["--last", "1"], ["BBBBBBBB"], id="as many as asked"),
     ],
 )
-def test_search_finds(callsieve: Program, options: list[str], found: list[str]) -> None:
+def test_search_filters_calls(callsieve: Program, options: list[str], found: list[str]) -> None:
     rows = json.loads(callsieve.ok("calls", "search", *options, "--json"))
     assert [row["id"] for row in rows] == found
 
 
-def test_search_asks_for_what_the_policy_ordered(callsieve: Program) -> None:
+def test_search_by_action_uses_the_would_be_action(callsieve: Program) -> None:
     callsieve.add_decisions(make_record("CCCCCCCC", linkedid="c3", action="allow", would_be="route"))
     for action, found in (("route", "CCCCCCCC"), ("allow", "AAAAAAAA")):
         rows = callsieve("calls", "search", "--action", action, "--json").json
         assert [row["id"] for row in rows] == [found]
 
 
-def test_search_shows_how_a_call_ended(callsieve: Program) -> None:
+def test_search_shows_the_ending(callsieve: Program) -> None:
     text = callsieve.ok("calls", "search", "--number", CALLER)
     assert "rang 3 s, talked 2 s, ended by callee" in text
     assert callsieve.ok("calls", "search", "--rule", "nothing") == "No call matches.\n"
 
 
-def test_a_call_that_only_a_machine_took_has_not_failed(callsieve: Program) -> None:
+def test_call_taken_by_a_menu_is_not_shown_as_failed(callsieve: Program) -> None:
     menu = HUNG_UP._replace(linkedid="c2", disposition=Disposition.FAILED, answered_by=None, talk_seconds=0.0)
     with open_store(callsieve.store) as db, transaction(db):
         record_outcome(db, menu, time.time())
     assert "inbound reached nobody, rang 3 s" in callsieve.ok("calls", "search", "--callee", "202")
 
 
-def test_search_with_a_word_that_is_no_action(callsieve: Program) -> None:
+def test_search_suggests_the_nearest_action(callsieve: Program) -> None:
     assert "did you mean allow?" in callsieve.fails("calls", "search", "--action", "alow")
 
 
-def test_tail_shows_what_comes_and_nothing_older(callsieve: Program) -> None:
+def test_tail_shows_only_new_calls(callsieve: Program) -> None:
     process = callsieve.start("calls", "tail", "--seconds", "2", "--json")
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and process.poll() is None:
@@ -107,7 +107,7 @@ def test_tail_shows_what_comes_and_nothing_older(callsieve: Program) -> None:
     assert {row["decision"]["id"][0] for row in rows} == {"C"}
 
 
-def test_tail_shows_a_feature_code_and_not_its_call(callsieve: Program) -> None:
+def test_tail_shows_a_feature_code_without_its_call(callsieve: Program) -> None:
     code = HUNG_UP._replace(direction=Direction.INTERNAL, caller="201", dialled="*37", did=None)
     process = callsieve.start("calls", "tail", "--seconds", "2")
     deadline, count = time.monotonic() + 60, 0

@@ -6,7 +6,7 @@ from tests.callsieve.program import Program, make_record
 from tests.office import CALLER
 
 
-def test_a_confirmation_is_one_row_of_the_audit_and_can_be_undone(callsieve: Program) -> None:
+def test_confirmation_is_audited_and_can_be_undone(callsieve: Program) -> None:
     callsieve.add_decisions(make_record("A", caller=CALLER))
     callsieve.ok("calls", "confirm", CALLER)
     [row] = callsieve("audit", "--json").json
@@ -14,7 +14,7 @@ def test_a_confirmation_is_one_row_of_the_audit_and_can_be_undone(callsieve: Pro
     callsieve.ok("undo", str(row["id"]))
 
 
-def test_what_is_no_number_is_refused(callsieve: Program) -> None:
+def test_invalid_number_is_refused(callsieve: Program) -> None:
     callsieve.add_decisions(make_record("A", caller=CALLER))
     assert callsieve("calls", "confirm", "abc").code == 2
     assert callsieve("audit", "--json").json == []

@@ -1,4 +1,4 @@
-"""The first steps of a new installation: what is done, and what is not done any more."""
+"""The first steps of a new installation, and when they are no longer shown."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def trunk_is_done(office: Office, state: ScreeningState) -> bool:
         pytest.param(ScreeningState.NOT_CONNECTED, False, False, id="trunk-taken-away"),
     ],
 )
-def test_a_trunk_counts_while_it_sends_its_calls(
+def test_trunk_step_is_done_while_calls_are_screened(
     tmp_path: Path, state: ScreeningState, *, before_a_call: bool, after_a_call: bool
 ) -> None:
     office = Office(tmp_path)
@@ -38,7 +38,7 @@ def test_a_trunk_counts_while_it_sends_its_calls(
     assert trunk_is_done(office, state) == after_a_call
 
 
-def test_the_steps_are_not_shown_for_ever(tmp_path: Path) -> None:
+def test_first_steps_disappear_in_time(tmp_path: Path) -> None:
     office = Office(tmp_path)
     office.add_decisions(make_decision(at=NOW - (SHOWN_DAYS + 1) * DAY_SECONDS))
     assert office.read(first_run, SystemHealth(), ScreeningState.ON, office.load().settings, NOW) is None

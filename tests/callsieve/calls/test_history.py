@@ -1,4 +1,4 @@
-"""Calls as people read them: names on both sides, parts of the calls with their counts, and what the caller said."""
+"""The call history: names on both sides, views with counts, and recordings."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_both_sides_of_a_call_have_names(office: Office) -> None:
     assert lines[0].caller_of == "Bob"
 
 
-def test_an_expired_identity_names_nobody(office: Office) -> None:
+def test_expired_identity_is_not_shown(office: Office) -> None:
     office.write(lambda db: db.execute("DELETE FROM contact"))
     settings = office.load().settings
     for now, name in ((NOW, "First Invented Bank"), (NOW + 101, None)):
@@ -67,7 +67,7 @@ def test_an_expired_identity_names_nobody(office: Office) -> None:
         assert (line.caller and line.caller.name) == name
 
 
-def test_a_viewer_sees_no_name_of_a_caller(console: Console) -> None:
+def test_viewer_sees_no_caller_name(console: Console) -> None:
     assert "Dr. Ray" in console.browser("operator").text("/calls")
     for path in ("/", "/calls", "/calls/A0000000"):
         assert "Dr. Ray" not in console.browser("viewer").text(path)
@@ -77,7 +77,7 @@ def test_a_viewer_sees_no_name_of_a_caller(console: Console) -> None:
     ("query", "found"),
     [("", "ABCD"), ("view=stopped", "AD"), ("view=stopped&since=7d", "A"), ("view=labelled", "B"), ("view=wrong", "A")],
 )
-def test_a_part_of_the_calls(console: Console, query: str, found: str) -> None:
+def test_views_list_and_count_their_calls(console: Console, query: str, found: str) -> None:
     office = console.office
     office.write(add_contacts, "crm", [Contact("+12015550100")])
     page = console.browser("operator").text(f"/calls?{query}")
@@ -86,7 +86,7 @@ def test_a_part_of_the_calls(console: Console, query: str, found: str) -> None:
     assert counts == [("stopped", "1"), ("labelled", "1"), ("wrong", "1")]
 
 
-def test_what_the_caller_said_is_played(console: Console) -> None:
+def test_recording_of_a_caller_is_played(console: Console) -> None:
     folder = make_folder(console.office.state)
     (folder / "A0000000-1.wav").write_bytes(SOUND)
     (folder / "A0000000-2.wav").symlink_to(console.office.config)
@@ -102,7 +102,7 @@ def test_what_the_caller_said_is_played(console: Console) -> None:
     assert console.browser("viewer").get(path).status_code == 403
 
 
-def test_one_click_lets_a_caller_through(console: Console) -> None:
+def test_one_click_allows_a_caller(console: Console) -> None:
     browser = console.browser("operator")
     page = browser.text("/calls/A0000000")
     [action] = re.findall(r'<form method="post" action="([^"]+)">(?:(?!</form>).)*class="primary">Let', page)

@@ -1,4 +1,4 @@
-"""Calls that another site made up, at a central one: they are shown, and break no page."""
+"""Hostile calls of another site at a central console."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def office(tmp_path: Path) -> Office:
     ],
     ids=lambda said: "+".join(said),
 )
-def test_a_call_that_a_site_made_up(office: Office, console: Console, hostile: dict[str, Any]) -> None:
+def test_hostile_call_of_another_site_breaks_no_page(office: Office, console: Console, hostile: dict[str, Any]) -> None:
     payload = json.dumps(DECISION | hostile)
     at_us = int((NOW - 50) * MICROSECONDS)
     row = SharedRow("decision", "berlin", "+12015550123", '["H0000000"]', payload, "", at_us, at_us, False)

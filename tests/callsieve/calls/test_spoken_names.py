@@ -1,4 +1,4 @@
-"""What callers said who were asked for a name: named after its decision, kept for a week, erased with its number."""
+"""Recordings of callers who were asked for a name: kept for a week, erased with the number."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def record(folder: Path, name: str, at: float = NOW) -> Path:
     return path
 
 
-def test_the_directory_is_for_daemon_and_asterisks_group(tmp_path: Path) -> None:
+def test_folder_is_open_to_daemon_and_asterisks_group(tmp_path: Path) -> None:
     (tmp_path / "recordings").mkdir(mode=0o777)
     assert make_folder(tmp_path).stat().st_mode & 0o777 == 0o770
     assert make_folder(tmp_path) == tmp_path / "recordings"
 
 
-def test_a_recording_goes_after_seven_days(tmp_path: Path) -> None:
+def test_recording_is_deleted_after_seven_days(tmp_path: Path) -> None:
     folder = make_folder(tmp_path)
     kept = record(folder, "7KQ2M4XA-1", NOW - KEPT_SECONDS + 1)
     record(folder, "7KQ2M4XB-1", NOW - KEPT_SECONDS)
@@ -49,14 +49,14 @@ def test_a_recording_goes_after_seven_days(tmp_path: Path) -> None:
     assert expire(tmp_path / "nothing", NOW) == (0, 0)
 
 
-def test_what_is_no_file_of_ours_stays(tmp_path: Path) -> None:
+def test_foreign_files_stay(tmp_path: Path) -> None:
     folder = make_folder(tmp_path)
     (folder / "directory").mkdir()
     (folder / "link.wav").symlink_to(tmp_path / "elsewhere")
     assert expire(folder, NOW + 10 * KEPT_SECONDS) == (0, 0)
 
 
-def test_recordings_are_found_by_their_decision_and_erased(tmp_path: Path) -> None:
+def test_recordings_are_found_by_decision_and_erased(tmp_path: Path) -> None:
     folder = make_folder(tmp_path)
     own = [record(folder, "7KQ2M4XA-1"), record(folder, "7KQ2M4XA-3")]
     other = record(folder, "7KQ2M4XB-1")
@@ -66,7 +66,7 @@ def test_recordings_are_found_by_their_decision_and_erased(tmp_path: Path) -> No
     assert list(folder.iterdir()) == [other]
 
 
-async def test_the_daemon_says_which_directory_to_use(
+async def test_daemon_names_the_folder_while_there_is_room(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(spoken_names, "CHECK_SECONDS", 0.01)
@@ -86,7 +86,7 @@ async def test_the_daemon_says_which_directory_to_use(
 
 
 @pytest.mark.parametrize("name", ["two words", "comma,", "${SHELL(id)}", "a&b", "a:b", "a^b", "语"])
-async def test_a_directory_that_a_dialplan_cannot_name_is_not_used(tmp_path: Path, name: str) -> None:
+async def test_folder_with_an_unsafe_name_is_not_used(tmp_path: Path, name: str) -> None:
     state, said = tmp_path / name, list[str]()
     state.mkdir()
     task = asyncio.create_task(keep_recordings(state, said.append))
@@ -95,7 +95,7 @@ async def test_a_directory_that_a_dialplan_cannot_name_is_not_used(tmp_path: Pat
     assert said == [""]
 
 
-def test_privacy_export_names_them_and_erase_takes_them_away(tmp_path: Path) -> None:
+def test_recordings_are_exported_and_erased_with_their_number(tmp_path: Path) -> None:
     callsieve = Program(tmp_path)
     callsieve.add_decisions(make_record("7KQ2M4XA", caller=CALLER), make_record("7KQ2M4XB", caller=OTHER))
     folder = make_folder(callsieve.state)
@@ -106,7 +106,7 @@ def test_privacy_export_names_them_and_erase_takes_them_away(tmp_path: Path) -> 
     assert list(folder.iterdir()) == [other]
 
 
-def test_calls_show_says_where_they_are(tmp_path: Path) -> None:
+def test_calls_show_prints_the_path_of_a_recording(tmp_path: Path) -> None:
     callsieve = Program(tmp_path)
     callsieve.add_decisions(make_record("7KQ2M4XA", caller=CALLER))
     path = record(make_folder(callsieve.state), "7KQ2M4XA-1")
@@ -121,7 +121,7 @@ def test_calls_show_says_where_they_are(tmp_path: Path) -> None:
         pytest.param([0] * 4000 + [3000, -3000] * 400 + [0] * 4000, False, id="a-word"),
     ],
 )
-def test_calls_show_says_that_nothing_was_said(tmp_path: Path, samples: list[int], nothing: bool) -> None:
+def test_calls_show_tells_silence_from_speech(tmp_path: Path, samples: list[int], nothing: bool) -> None:
     callsieve = Program(tmp_path)
     callsieve.add_decisions(make_record("7KQ2M4XA", caller=CALLER))
     path = make_folder(callsieve.state) / "7KQ2M4XA-1.wav"
@@ -161,9 +161,7 @@ def parse_answer(finding: Finding) -> tuple[CheckStatus, str]:
     return finding.status, str(finding.detail)
 
 
-def test_the_doctor_looks_only_where_names_are_asked_for(
-    context: Callable[[str], CheckContext], tmp_path: Path
-) -> None:
+def test_doctor_checks_only_if_a_policy_asks_for_names(context: Callable[[str], CheckContext], tmp_path: Path) -> None:
     status, detail = parse_answer(can_record(context("")))
     assert (status, detail.split()[0]) == (CheckStatus.OK, "no")
     (tmp_path / "policies").mkdir()
@@ -175,7 +173,7 @@ def test_the_doctor_looks_only_where_names_are_asked_for(
     assert check.status is CheckStatus.UNKNOWN
 
 
-def test_the_doctor_says_why_no_name_can_be_recorded(context: Callable[[str], CheckContext], tmp_path: Path) -> None:
+def test_doctor_names_a_folder_of_the_wrong_group(context: Callable[[str], CheckContext], tmp_path: Path) -> None:
     folder = make_folder(tmp_path)
     os.chown(tmp_path / "etc", 0, 4712)
     assert "belong to Asterisk's group" in str(can_record(context(ASKED)).detail)
@@ -184,7 +182,7 @@ def test_the_doctor_says_why_no_name_can_be_recorded(context: Callable[[str], Ch
     assert (status, detail.startswith("0 of at most 2000"), str(folder) in detail) == (CheckStatus.OK, True, True)
 
 
-def test_the_doctor_sees_that_there_is_no_room(
+def test_doctor_reports_a_full_folder(
     context: Callable[[str], CheckContext], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(challenge_recording, "MAX_FILES", 1)

@@ -1,4 +1,4 @@
-"""Calls: found by what is known of them, a page at a time; and one call, with what to do when it was wrong."""
+"""The pages of calls: filters, paging, and one call with its actions."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def office(tmp_path: Path, store_with_calls: bytes) -> Office:
     return office
 
 
-def test_a_site_is_asked_for_where_others_have_calls(office: Office, console: Console) -> None:
+def test_site_filter_is_shown_if_other_sites_have_calls(office: Office, console: Console) -> None:
     browser = console.browser("operator")
     assert 'name="site"' not in browser.text("/calls")
     add_calls(office, make_decision("G0000000", linkedid="berlin:17.1", callee="berlin:201", at=NOW - 50))
@@ -74,7 +74,7 @@ def test_a_site_is_asked_for_where_others_have_calls(office: Office, console: Co
     assert "?site=" not in browser.text("/calls/A0000000")
 
 
-def test_the_page_of_the_sites(office: Office, console: Console) -> None:
+def test_sites_page_shows_up_and_down(office: Office, console: Console) -> None:
     browser = console.browser("viewer")
     assert "callsieve hub status" in browser.text("/sites")
     up = SiteState("berlin", False, NOW, None, NOW - 1, NOW - 1, NOW - 7, 3, 4711, "<b>1.0</b>", 0.0, NOW)
@@ -87,14 +87,14 @@ def test_the_page_of_the_sites(office: Office, console: Console) -> None:
     assert "离线" in browser.text("/sites", headers={"accept-language": "zh"})
 
 
-def test_calls_of_a_site_are_read_from_their_index(office: Office) -> None:
+def test_calls_of_a_site_use_their_index(office: Office) -> None:
     sql, parameters = statement(CallFilter(site="berlin"), None, 50)
     with closing(sqlite3.connect(office.store)) as db:
         plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)]
     assert any("decision_elsewhere" in step for step in plan)
 
 
-def test_who_hangs_up_in_a_menu_is_no_failure(office: Office, console: Console) -> None:
+def test_hang_up_in_a_menu_is_not_shown_as_failed(office: Office, console: Console) -> None:
     made = make_decision("G0000000", at=NOW - 50)
     add_calls(office, made)
     add_ending(office, make_ending(made, disposition=Disposition.FAILED, answered_by=None, talk_seconds=0.0))
@@ -126,9 +126,7 @@ def test_who_hangs_up_in_a_menu_is_no_failure(office: Office, console: Console) 
         ("rule=nothing", ""),
     ],
 )
-def test_calls_are_found_by_what_is_known_of_them(
-    console: Console, query: str, found: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_calls_are_filtered(console: Console, query: str, found: str, monkeypatch: pytest.MonkeyPatch) -> None:
     page = console.browser("operator").text(f"/calls?{query}")
     assert "".join(id_[0] for id_ in ids_on(page)) == found
     assert bool(ids_on(page)) != ("No call matches." in page)
@@ -144,14 +142,14 @@ def test_calls_are_found_by_what_is_known_of_them(
         ("until=2026-13-45", "until", "is not a time"),
     ],
 )
-def test_what_cannot_be_looked_for_is_said_at_the_field(console: Console, query: str, field: str, problem: str) -> None:
+def test_invalid_filter_names_its_field(console: Console, query: str, field: str, problem: str) -> None:
     answer = console.browser("operator").get(f"/calls?{query}")
     assert answer.status_code == 422
     assert problem in problem_of(answer.text)
     assert problem_of(answer.text).startswith(field)
 
 
-def test_pages_follow_each_other_without_gap_or_repetition(tmp_path: Path) -> None:
+def test_pages_have_no_gap_and_no_repetition(tmp_path: Path) -> None:
     office = Office(tmp_path)
     at_once = [make_decision(f"{number:08d}", at=NOW - number // 7) for number in range(173)]  # seven at each instant
     add_calls(office, *at_once)
@@ -168,12 +166,12 @@ def test_pages_follow_each_other_without_gap_or_repetition(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("after", ["", "x", "1;DROP TABLE decision", "1e99-A", "-1-A", "1-a' OR 1=1--", "9" * 400])
-def test_a_place_that_is_none_is_the_first_page(console: Console, after: str) -> None:
+def test_invalid_cursor_shows_the_first_page(console: Console, after: str) -> None:
     assert place_of(after) is None
     assert ids_on(console.browser("operator").text("/calls", params={"after": after}))[0] == "A0000000"
 
 
-def test_a_place_is_read_back_as_it_was_written() -> None:
+def test_cursor_round_trips() -> None:
     place = CallCursor(1767000000.123457, "7KQ2M4XA")
     query = query_of({"action": "warn"}, place)
     assert query == "action=warn&after=1767000000.123457-7KQ2M4XA"
@@ -184,7 +182,7 @@ INJECTIONS = ["' OR 1=1 --", "1; DROP TABLE decision", "at DESC", '"', "%' --", 
 
 
 @pytest.mark.parametrize("field", [*FIELDS, "order", "sort", "limit"])
-def test_no_field_reaches_the_sql(console: Console, field: str) -> None:
+def test_sql_injection_is_impossible(console: Console, field: str) -> None:
     browser = console.browser("operator")
     for text in INJECTIONS:
         answer = browser.get("/calls", params={field: text})
@@ -207,7 +205,7 @@ EVERYTHING = {
 
 @pytest.fixture(scope="module")
 def in_memory() -> Iterator[sqlite3.Connection]:
-    """A store in which nothing is."""
+    """An empty store."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
         migrate(db)
         yield db
@@ -222,7 +220,7 @@ def in_memory() -> Iterator[sqlite3.Connection]:
     + [CallFilter(rule="default"), CallFilter(number=CALLER, action="warn"), CallFilter(action="warn", since=1.0)],
     ids=lambda wanted: "-".join(f"{name}={value}" for name, value in wanted._asdict().items() if value) or "all",
 )
-def test_every_search_walks_an_index_in_its_order(
+def test_every_search_uses_an_index(
     in_memory: sqlite3.Connection, wanted: CallFilter, after: CallCursor | None
 ) -> None:
     sql, parameters = statement(wanted, after, 51)
@@ -236,31 +234,31 @@ def test_every_search_walks_an_index_in_its_order(
     assert sorted_anyway or "USE TEMP B-TREE FOR ORDER BY" not in steps
 
 
-def test_stopped_calls_of_a_persons_group_are_read_from_their_index(in_memory: sqlite3.Connection) -> None:
-    """Not from that of all calls to the group's numbers: of a million calls that took seconds."""
+def test_calls_of_a_person_use_the_index_of_stopped_calls(in_memory: sqlite3.Connection) -> None:
+    """The index of all calls to the group's numbers took seconds with a million calls."""
     sql, parameters = statement(CallFilter(callee="201"), None, 51)
     steps = [detail for *_, detail in in_memory.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)]
     assert any("decision_group_stop" in step for step in steps)
     assert not any("decision_did" in step for step in steps)
 
 
-def test_calls_of_the_common_rule_are_searched_by_time(in_memory: sqlite3.Connection) -> None:
+def test_calls_of_the_default_rule_use_the_index_by_time(in_memory: sqlite3.Connection) -> None:
     sql, parameters = statement(CallFilter(rule="default"), None, 51)
     steps = [detail for *_, detail in in_memory.execute(f"EXPLAIN QUERY PLAN {sql}", parameters)]
     assert steps[0].startswith("SEARCH d USING INDEX decision_at")
 
 
-def test_rules_are_found_without_looking_at_all_rows(office: Office) -> None:
+def test_list_of_rules_is_complete(office: Office) -> None:
     assert office.read(rules_seen) == ["blocklist", "default", "level-challenge", "level-warn"]
 
 
-def test_htmx_gets_the_table_alone(console: Console) -> None:
+def test_htmx_gets_only_the_table(console: Console) -> None:
     part = console.browser("operator").text("/calls?action=warn", headers={"hx-request": "true"})
     assert part.lstrip().startswith('<section class="card" id="found"')
     assert ids_on(part) == ["A0000000"]
 
 
-def test_a_viewer_sees_no_number_and_cannot_find_one_out(console: Console) -> None:
+def test_viewer_sees_and_searches_no_number(console: Console) -> None:
     browser = console.browser("viewer")
     page = browser.text("/calls")
     assert "+1201*****23" in page
@@ -271,7 +269,7 @@ def test_a_viewer_sees_no_number_and_cannot_find_one_out(console: Console) -> No
     assert browser.get("/numbers/%2B12015550123").status_code == 403
 
 
-def test_an_empty_journal_says_what_to_do(tmp_path: Path) -> None:
+def test_empty_journal_shows_a_hint(tmp_path: Path) -> None:
     with Office(tmp_path).console() as console:
         assert "No calls yet." in console.browser("viewer").text("/calls")
 
@@ -279,7 +277,7 @@ def test_an_empty_journal_says_what_to_do(tmp_path: Path) -> None:
 # One call.
 
 
-def test_a_call_shows_the_evidence_the_rule_and_how_it_ended(console: Console) -> None:
+def test_call_page_shows_evidence_rule_and_ending(console: Console) -> None:
     page = console.browser("operator").text("/calls/B0000000")
     for text in (
         "level-challenge",
@@ -295,9 +293,7 @@ def test_a_call_shows_the_evidence_the_rule_and_how_it_ended(console: Console) -
 
 
 @pytest.mark.parametrize(("role", "sees"), [("viewer", False), ("operator", True)])
-def test_the_words_of_a_caller_are_shown_to_whoever_may_see_numbers(
-    console: Console, office: Office, role: str, sees: bool
-) -> None:
+def test_transcript_is_shown_to_operators_only(console: Console, office: Office, role: str, sees: bool) -> None:
     office.write(
         record_transcript, Transcript("B0000000", NOW, "1.1", CALLER, "It is <b>Tom</b>.", "en", Voice.UNCLEAR)
     )
@@ -306,16 +302,16 @@ def test_the_words_of_a_caller_are_shown_to_whoever_may_see_numbers(
         assert ("It is &lt;b&gt;Tom&lt;/b&gt;." in browser.text(path)) is sees
 
 
-def test_an_id_is_found_however_it_is_written(console: Console) -> None:
+def test_misread_letters_of_an_id_are_accepted(console: Console) -> None:
     assert "level-challenge" in console.browser("operator").text("/calls/b0OOo000")
 
 
 @pytest.mark.parametrize("name", ["ZZZZZZZZ", "0", "' OR 1=1", "%2e%2e", "B0000000x", "%00"])
-def test_a_call_that_is_not_there_is_no_page(console: Console, name: str) -> None:
+def test_unknown_call_gets_404(console: Console, name: str) -> None:
     assert console.browser("operator").get(f"/calls/{name}").status_code == 404
 
 
-def test_a_damaged_vector_is_said_and_breaks_nothing(tmp_path: Path) -> None:
+def test_damaged_vector_is_reported(tmp_path: Path) -> None:
     office = Office(tmp_path)
     for place, vector in enumerate(("", "[]", "{", '{"families": 7}', '{"families": [{"family": "marks"}]}', "null")):
         add_calls(office, make_decision(f"A000000{place}", vector=vector))
@@ -324,7 +320,7 @@ def test_a_damaged_vector_is_said_and_breaks_nothing(tmp_path: Path) -> None:
             assert "damaged" in console.browser("viewer").text(f"/calls/A000000{place}")
 
 
-def test_a_wanted_machine_is_allowed_by_one_click(console: Console) -> None:
+def test_wanted_automated_caller_is_allowed_by_one_click(console: Console) -> None:
     browser = console.browser("operator")
     page = browser.text("/calls/B0000000")
     [form] = re.findall(r'<form method="post" action="([^"]+)">(?:(?!</form>).)*value="(machine, wanted)"', page)
@@ -335,9 +331,7 @@ def test_a_wanted_machine_is_allowed_by_one_click(console: Console) -> None:
 
 
 @pytest.mark.parametrize(("action", "is_stopped"), [("tag", False), ("warn", False), ("challenge", True)])
-def test_a_call_that_was_labelled_was_not_stopped(
-    office: Office, console: Console, action: str, is_stopped: bool
-) -> None:
+def test_labelled_call_is_not_noted_as_stopped(office: Office, console: Console, action: str, is_stopped: bool) -> None:
     add_calls(office, make_decision("G0000000", action=action, at=NOW - 50))
     browser = console.browser("operator")
     (note,) = re.findall(r'name="note"[^>]* value="(call G0000000[^"]*)"', browser.text("/calls/G0000000"))
@@ -346,7 +340,7 @@ def test_a_call_that_was_labelled_was_not_stopped(
     assert ("stopped" in (office.read(audit_rows)[0].after or "")) is is_stopped
 
 
-def test_an_operator_allows_a_calls_number_and_takes_it_back(console: Console) -> None:
+def test_operator_adds_and_removes_an_allowlist_entry(console: Console) -> None:
     browser = console.browser("operator")
     page = browser.done(f"/numbers/{CALLER}/allow", note="our dentist", expires="30d", back="/calls/B0000000")
     assert "on the allowlist" in page.text
@@ -365,7 +359,7 @@ def test_an_operator_allows_a_calls_number_and_takes_it_back(console: Console) -
     assert "our dentist" in added.after
 
 
-def test_an_operator_marks_for_a_person_and_takes_it_back(console: Console) -> None:
+def test_operator_makes_and_retracts_a_mark(console: Console) -> None:
     browser = console.browser("operator")
     browser.done(f"/numbers/{CALLER}/spam", category="Scam", reason="car warranty", back="/calls/B0000000")
     (mark,) = console.office.read(marks_of, CALLER)
@@ -378,7 +372,7 @@ def test_an_operator_marks_for_a_person_and_takes_it_back(console: Console) -> N
     assert [row.what for row in console.office.read(audit_rows)] == ["unmark", "mark", "mark"]
 
 
-def test_who_is_nobody_of_ours_marks_nothing(office: Office) -> None:
+def test_user_without_extension_cannot_mark(office: Office) -> None:
     office.write(lambda db: db.execute("UPDATE console_user SET extension = NULL"))
     with office.console() as console:
         answer = console.browser("operator").post(f"/numbers/{CALLER}/ok")
@@ -397,7 +391,7 @@ def test_who_is_nobody_of_ours_marks_nothing(office: Office) -> None:
         (f"{CALLER}/owner", {"reason": " "}, "write one line"),
     ],
 )
-def test_what_is_refused_changes_nothing_and_leaves_no_audit(
+def test_refused_change_is_neither_made_nor_audited(
     console: Console, path: str, fields: dict[str, str], problem: str
 ) -> None:
     answer = console.browser("administrator").post(f"/numbers/{path}", **fields)
@@ -408,24 +402,24 @@ def test_what_is_refused_changes_nothing_and_leaves_no_audit(
 
 
 @pytest.mark.parametrize("number", ["+1201555012a", "12015550123", "+", "+0", "+1 201 555 0123", "+1201555012345678"])
-def test_what_is_no_number_has_no_page_and_no_actions(console: Console, number: str) -> None:
+def test_invalid_number_gets_404(console: Console, number: str) -> None:
     browser = console.browser("administrator")
     assert browser.get(f"/numbers/{number}").status_code == 404
     assert browser.post(f"/numbers/{number}/allow").status_code == 404
 
 
 @pytest.mark.parametrize("back", ["https://evil.example/", "//evil.example", "javascript:alert(1)"])
-def test_a_form_never_leads_elsewhere(console: Console, back: str) -> None:
+def test_redirect_never_leaves_the_console(console: Console, back: str) -> None:
     answer = console.browser("operator").post(f"/numbers/{CALLER}/allow", back=back)
     assert answer.headers["location"].partition("&")[0] == f"/numbers/{CALLER}?said=on-allowlist"
 
 
-def test_find_calls_gives_no_more_than_asked(office: Office) -> None:
+def test_find_calls_respects_its_limit(office: Office) -> None:
     assert len(office.read(find_calls, CallFilter(), None, 2)) == 2
 
 
 def reasons_on(page: str) -> list[str]:
-    """The reason beside the decision, and those of the other decisions about the call."""
+    """Return the reasons on the page, that of the shown decision first."""
     return [
         unescape(text)
         for text in re.findall(r'<span class="why">(.*?)</span>|<td class="text">(.*?)</td></tr>', page)[0]
@@ -450,7 +444,7 @@ def reasons_on(page: str) -> list[str]:
         ("no rule of the policy matches the call", "no rule of the policy matches the call"),  # of an older version
     ],
 )
-def test_the_reason_for_a_call_is_in_chinese(console: Console, office: Office, reason: str, said: str | None) -> None:
+def test_reason_is_shown_in_chinese(console: Console, office: Office, reason: str, said: str | None) -> None:
     add_calls(office, make_decision("ZH000000", reason=reason))
     found = reasons_on(console.browser("viewer").text("/calls/ZH000000", headers={"accept-language": "zh"}))[0]
     assert found == said or (said is None and not re.search("[A-Za-z]{2}", found.replace("Asterisk", ""))), found
@@ -458,7 +452,7 @@ def test_the_reason_for_a_call_is_in_chinese(console: Console, office: Office, r
 
 
 @pytest.mark.parametrize("text", ["", "anonymous", "Unavailable"])
-def test_a_withheld_caller_has_one_word(office: Office, text: str) -> None:
+def test_withheld_caller_is_shown_as_withheld(office: Office, text: str) -> None:
     record = make_decision("G0000000", caller=None, caller_kind=CallerKind.WITHHELD, caller_text=text, at=NOW - 1)
     add_calls(office, record)
     assert caller_words(record) == "withheld"
@@ -468,7 +462,7 @@ def test_a_withheld_caller_has_one_word(office: Office, text: str) -> None:
 
 
 @pytest.mark.parametrize("role", ["viewer", "operator"])
-def test_a_caller_that_is_no_number_is_shown_as_it_came(office: Office, role: str) -> None:
+def test_unreadable_caller_is_shown_as_received(office: Office, role: str) -> None:
     record = make_decision("G0000000", caller=None, caller_kind=CallerKind.INVALID, caller_text="0x1A<b>", at=NOW - 1)
     add_calls(office, record)
     with office.console() as console:

@@ -1,4 +1,4 @@
-"""Every change that the program writes into the audit is declared by a capability, with its way back or a reason."""
+"""Every audited change is declared by a capability, with its undo or the reason why there is none."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ GIVEN = {
 UNDOABLE = {what: undo for what, undo in CHANGES.items() if isinstance(undo, Undo)}
 
 
-def written(tree: ast.AST) -> Iterator[ast.expr]:
-    """What each row of the audit is called, as the code has it."""
+def change_names_in(tree: ast.AST) -> Iterator[ast.expr]:
+    """Yield the name argument of every audited change in the code."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.args:
             if node.func.id == "change" and len(node.args) > 2:
@@ -45,7 +45,7 @@ def written(tree: ast.AST) -> Iterator[ast.expr]:
 
 
 def constants(name: ast.expr) -> set[str] | None:
-    """The names in it; None: another part of the program gives it."""
+    """Return the constant names in an expression, or None if it is a variable."""
     if isinstance(name, ast.IfExp):
         both = constants(name.body), constants(name.orelse)
         return both[0] | both[1] if both[0] is not None and both[1] is not None else None
@@ -56,11 +56,11 @@ def changes_written() -> Iterator[tuple[str, set[str] | None]]:
     for package in PACKAGES:
         for file in sorted((ROOT / package).rglob("*.py")):
             place = str(file.relative_to(ROOT))
-            for name in written(ast.parse(file.read_text())):
+            for name in change_names_in(ast.parse(file.read_text())):
                 yield place, constants(name)
 
 
-def test_every_change_that_is_written_is_declared() -> None:
+def test_every_audited_change_is_declared() -> None:
     found = [(place, names) for place, names in changes_written() if place != "callsieve/changes/undo.py"]
     assert {place for place, names in found if names is None} == set(GIVEN)
     assert set().union(*GIVEN.values(), *(names for _, names in found if names)) == set(CHANGES)
@@ -72,7 +72,7 @@ def test_each_change_belongs_to_one_capability() -> None:
 
 
 @pytest.mark.parametrize("what", UNDOABLE)
-def test_how_it_is_undone_is_there(what: str) -> None:
+def test_declared_undo_exists(what: str) -> None:
     undo = UNDOABLE[what]
     assert {along for along in undo.along if along not in UNDOABLE} == set()
     if undo.table:
@@ -86,5 +86,5 @@ def test_how_it_is_undone_is_there(what: str) -> None:
         assert undo.along
 
 
-def test_imports_are_undone_by_administrators_alone() -> None:
+def test_only_administrators_undo_imports() -> None:
     assert {undo.role.word for undo in UNDOABLE.values() if undo.is_import} == {"administrator"}

@@ -1,4 +1,4 @@
-"""A window that a phone opened with a code is closed, and opened again, by undoing."""
+"""The expected-call window of a feature code is undone and restored."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
         yield db
 
 
-def test_an_expected_call_is_undone_and_comes_back(db: sqlite3.Connection, tmp_path: Path) -> None:
+def test_expected_call_is_undone_and_restored(db: sqlite3.Connection, tmp_path: Path) -> None:
     context = Context(
         "ada", Role.OPERATOR, NOW + 600, Loaded(settings=Settings(), file=None, state=tmp_path), changes=CHANGES
     )

@@ -1,4 +1,4 @@
-"""Every change that can be undone is made by its operation, and undone: the store is as it was before."""
+"""Every undoable change is made and undone, and the store is as before."""
 
 from __future__ import annotations
 
@@ -259,18 +259,18 @@ def contents(db: sqlite3.Connection, what: str) -> dict[str, list[str]]:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    """Files of the state directory but the store, versions that are kept, and policies that wait for a yes."""
+    """Return the files of the state directory without the store, kept versions and waiting policies."""
     paths = (path for path in folder.rglob("*") if path.is_file() and path.parent.name != "kept")
     found = (path for path in paths if not path.name.startswith("callsieve.db") and ".new." not in path.name)
     return {str(path.relative_to(folder)): path.read_bytes() for path in found}
 
 
-def test_every_change_that_can_be_undone_has_a_case() -> None:
+def test_every_undoable_change_has_a_case() -> None:
     assert {what for what, undo in CHANGES.items() if isinstance(undo, Undo)} == set(CASES)
 
 
 @pytest.mark.parametrize("what", CASES)
-def test_all_is_as_before(tmp_path: Path, what: str) -> None:
+def test_undo_restores_store_and_files(tmp_path: Path, what: str) -> None:
     office = Office(tmp_path, SETTINGS + OTHERS)
     *before, last = CASES[what]
     with open_store(office.store) as db:
@@ -303,7 +303,7 @@ def values(value: object, name: str = "") -> Iterator[tuple[str, object]]:
 
 
 @pytest.mark.parametrize("what", CASES)
-def test_audit_command_and_api_have_one_encoding(tmp_path: Path, what: str) -> None:
+def test_audit_command_and_api_encode_values_alike(tmp_path: Path, what: str) -> None:
     office = Office(tmp_path, SETTINGS + OTHERS)
     answer: object = None
     with open_store(office.store) as db:

@@ -1,4 +1,4 @@
-"""With a settings file that somebody has just broken: the switch switches, and the doctor says what is wrong."""
+"""With broken settings the switch and the emergency window work, and the doctor names the error."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_the_switch_works_with_broken_settings(callsieve: Program, content: byte
 
 
 @pytest.mark.parametrize(("content", "says"), BROKEN)
-def test_the_window_opens_and_closes_with_broken_settings(callsieve: Program, content: bytes | None, says: str) -> None:
+def test_emergency_window_works_with_broken_settings(callsieve: Program, content: bytes | None, says: str) -> None:
     callsieve.ok("db", "migrate")
     break_settings(callsieve, content)
     for command, is_open in (("open", True), ("close", False)):
@@ -74,7 +74,7 @@ def test_the_window_opens_and_closes_with_broken_settings(callsieve: Program, co
         assert (status.code, status.json["open"], says in one_line(status.err)) == (0, is_open, True)
 
 
-def test_the_window_and_the_store_are_those_of_the_file(callsieve: Program) -> None:
+def test_readable_keys_of_broken_settings_are_used(callsieve: Program) -> None:
     usable = '[store]\npath = "elsewhere.db"\n[emergency]\nwindow_minutes = 5\n'
     callsieve.config.write_text(usable)
     callsieve.ok("db", "migrate")
@@ -86,12 +86,12 @@ def test_the_window_and_the_store_are_those_of_the_file(callsieve: Program) -> N
     assert not callsieve.store.exists()
 
 
-def test_with_broken_settings_no_other_store_is_made(callsieve: Program) -> None:
+def test_broken_settings_create_no_other_store(callsieve: Program) -> None:
     break_settings(callsieve, NO_TOML)
     assert (callsieve("emergency", "open").code, callsieve.store.exists()) == (2, False)
 
 
-def test_install_says_which_key_is_broken_and_changes_nothing(callsieve: Program, tmp_path: Path) -> None:
+def test_install_names_the_broken_key_and_changes_nothing(callsieve: Program, tmp_path: Path) -> None:
     break_settings(callsieve, b"# ours\n[agi]\nlisen = 1\n")
     (tmp_path / "etc").mkdir()
     said = callsieve.fails("asterisk", "install", "--etc", tmp_path / "etc", "--yes")
@@ -101,20 +101,20 @@ def test_install_says_which_key_is_broken_and_changes_nothing(callsieve: Program
 
 
 @pytest.mark.parametrize("command", ["off", "on"])
-def test_a_file_that_the_option_names_and_that_is_not_there(callsieve: Program, command: str) -> None:
+def test_switch_works_if_the_named_settings_are_missing(callsieve: Program, command: str) -> None:
     missing = callsieve.folder / "missing.toml"
     result = callsieve(command, "--config", missing)
     assert (result.code, f"{missing}: cannot be read" in one_line(result.err)) == (0, True)
 
 
-def test_a_file_that_cannot_be_read(callsieve: Program) -> None:
+def test_switch_works_if_the_settings_are_a_directory(callsieve: Program) -> None:
     break_settings(callsieve, None)
     callsieve.config.mkdir()
     result = callsieve("off")
     assert (result.code, "cannot be read" in one_line(result.err)) == (0, True)
 
 
-def test_the_command_is_that_of_the_file_where_it_can_be_read(callsieve: Program) -> None:
+def test_switch_uses_the_asterisk_command_of_broken_settings(callsieve: Program) -> None:
     kept = put_asterisk(callsieve.folder / "elsewhere")
     command = shlex.join([str(callsieve.folder / "elsewhere")])
     break_settings(callsieve, f"[asterisk]\ncommand = {json.dumps(command)}\n[agi]\nlisen = 'x'\n".encode())
@@ -123,14 +123,14 @@ def test_the_command_is_that_of_the_file_where_it_can_be_read(callsieve: Program
     assert "agi.lisen" in one_line(result.err)
 
 
-def test_a_switch_that_cannot_switch_still_fails(callsieve: Program) -> None:
+def test_switch_fails_if_asterisk_fails(callsieve: Program) -> None:
     break_settings(callsieve, NO_TOML)
     (callsieve.folder / "bin" / "asterisk").write_text("#!/bin/sh\nexit 1\n")
     assert callsieve("off").code == 2
 
 
 @pytest.mark.parametrize(("content", "says"), BROKEN)
-def test_the_doctor_finds_broken_settings(callsieve: Program, content: bytes | None, says: str) -> None:
+def test_doctor_reports_broken_settings(callsieve: Program, content: bytes | None, says: str) -> None:
     break_settings(callsieve, content)
     result = callsieve("doctor", "--json")
     assert (result.code, result.err) == (1, "")

@@ -1,4 +1,4 @@
-"""However a command fails: one line on standard error that says what to do, exit code 2, and nothing half-written."""
+"""A failing command prints one line on standard error, exits with 2 and changes nothing."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ CONTENT = [
 
 @pytest.fixture
 def open_to_all() -> Iterator[Program]:
-    """Settings and a store in a directory that everybody may enter."""
+    """Settings and a store in a directory that is open to all users."""
     folder = Path(tempfile.mkdtemp(prefix="callsieve-test-"))
     folder.chmod(0o755)
     program = Program(folder)
@@ -144,20 +144,20 @@ def filled_in(callsieve: Program, arguments: tuple[str, ...]) -> list[str]:
 
 
 @pytest.mark.parametrize("arguments", READING)
-def test_who_only_looks_makes_no_store(callsieve: Program, arguments: tuple[str, ...]) -> None:
+def test_read_only_commands_never_create_the_store(callsieve: Program, arguments: tuple[str, ...]) -> None:
     line = callsieve.fails(*arguments)
     assert "there is no store" in line
     assert not callsieve.state.exists()
 
 
 @pytest.mark.parametrize("arguments", [*READING, *WRITING, *CONTENT])
-def test_a_directory_in_place_of_the_store_is_one_line(callsieve: Program, arguments: tuple[str, ...]) -> None:
+def test_directory_in_place_of_the_store_prints_one_line(callsieve: Program, arguments: tuple[str, ...]) -> None:
     callsieve.store.mkdir(parents=True)
     assert "callsieve.db" in callsieve.fails(*filled_in(callsieve, arguments))
 
 
 @pytest.mark.parametrize("arguments", [*READING, *WRITING, *CONTENT])
-def test_a_store_that_is_damaged_is_one_line(callsieve: Program, arguments: tuple[str, ...]) -> None:
+def test_damaged_store_prints_one_line(callsieve: Program, arguments: tuple[str, ...]) -> None:
     callsieve.ok("list", "add", "block", CALLER)
     with callsieve.store.open("r+b") as file:
         file.write(b"\0" * callsieve.store.stat().st_size)
@@ -169,7 +169,7 @@ NEEDS_SETTINGS = [item for item in (*READING, *WRITING, *CONTENT) if "emergency"
 
 
 @pytest.mark.parametrize("arguments", NEEDS_SETTINGS)
-def test_settings_that_cannot_be_read_are_one_line(callsieve: Program, arguments: tuple[str, ...]) -> None:
+def test_unreadable_settings_print_one_line(callsieve: Program, arguments: tuple[str, ...]) -> None:
     filled = filled_in(callsieve, arguments)
     assert "cannot be read" in callsieve.fails(*filled, "--config", callsieve.folder / "missing.toml")
     assert "cannot be read" in callsieve.fails(*filled, "--config", callsieve.folder)
@@ -178,7 +178,7 @@ def test_settings_that_cannot_be_read_are_one_line(callsieve: Program, arguments
     assert not callsieve.state.exists()
 
 
-def test_a_console_whose_settings_cannot_be_read_is_one_line(callsieve: Program) -> None:
+def test_services_with_unreadable_settings_print_one_line(callsieve: Program) -> None:
     assert "cannot be read" in callsieve.fails("web", "--config", callsieve.folder / "missing.toml")
     assert "cannot be read" in callsieve.fails("public", "backend", "--config", callsieve.folder / "missing.toml")
     assert "callsieve-public-backend" in callsieve.fails("public", "page")
@@ -187,7 +187,9 @@ def test_a_console_whose_settings_cannot_be_read_is_one_line(callsieve: Program)
 
 
 @pytest.mark.parametrize("arguments", WRITING)
-def test_who_may_not_write_gets_one_line_and_changes_nothing(open_to_all: Program, arguments: tuple[str, ...]) -> None:
+def test_missing_write_permission_prints_one_line_and_changes_nothing(
+    open_to_all: Program, arguments: tuple[str, ...]
+) -> None:
     filled = filled_in(open_to_all, arguments)
     open_to_all.store.chmod(0o444)
     open_to_all.state.chmod(0o555)
@@ -200,8 +202,8 @@ def test_who_may_not_write_gets_one_line_and_changes_nothing(open_to_all: Progra
 
 
 @pytest.mark.root
-def test_the_services_user_activates_in_a_foreign_group_folder(open_to_all: Program) -> None:
-    """By the function: the command reads files of ours, which may lie where only root looks."""
+def test_service_user_activates_a_policy_in_a_foreign_group_folder(open_to_all: Program) -> None:
+    """Calls the function, because the checkout may be readable by root only."""
     open_to_all.ok("policy", "activate")  # as root, with all that it imports
     policies = open_to_all.state / "policies"
     for path in (open_to_all.state, open_to_all.store, policies):
@@ -217,7 +219,9 @@ def test_the_services_user_activates_in_a_foreign_group_folder(open_to_all: Prog
 
 
 @pytest.mark.root
-def test_without_write_access_no_second_store_is_made(open_to_all: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_write_permission_creates_no_second_store(
+    open_to_all: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home = open_to_all.folder / "home"
     home.mkdir()
     home.chmod(0o777)
@@ -233,14 +237,14 @@ def test_without_write_access_no_second_store_is_made(open_to_all: Program, monk
 
 
 @pytest.mark.parametrize("arguments", [*READING, *WRITING])
-def test_who_may_not_read_gets_one_line(open_to_all: Program, arguments: tuple[str, ...]) -> None:
+def test_missing_read_permission_prints_one_line(open_to_all: Program, arguments: tuple[str, ...]) -> None:
     open_to_all.store.chmod(0o000)
     result = open_to_all.as_nobody(*filled_in(open_to_all, arguments))
     assert (result.code, result.out) == (2, "")
     assert "no permission" in one_line(result.err)
 
 
-def test_who_may_not_enter_the_directory_gets_one_line(open_to_all: Program) -> None:
+def test_closed_directory_prints_one_line(open_to_all: Program) -> None:
     open_to_all.state.chmod(0o000)
     result = open_to_all.as_nobody("lookup", CALLER)
     open_to_all.state.chmod(0o755)
@@ -248,7 +252,7 @@ def test_who_may_not_enter_the_directory_gets_one_line(open_to_all: Program) -> 
     assert "no permission" in one_line(result.err)
 
 
-def test_a_file_that_may_not_be_read_is_one_line(open_to_all: Program) -> None:
+def test_unreadable_file_prints_one_line(open_to_all: Program) -> None:
     file = open_to_all.file("secret.csv", "number\n1\n")
     file.chmod(0o000)
     result = open_to_all.as_nobody("import", "numbers", str(file), "--source", "x")
@@ -256,7 +260,7 @@ def test_a_file_that_may_not_be_read_is_one_line(open_to_all: Program) -> None:
     assert "secret.csv" in one_line(result.err)
 
 
-def test_a_store_that_another_keeps_locked_is_one_line_after_5_s(callsieve: Program) -> None:
+def test_locked_store_prints_one_line_after_5_seconds(callsieve: Program) -> None:
     callsieve.ok("db", "migrate")
     holder = sqlite3.connect(callsieve.store, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
@@ -268,7 +272,7 @@ def test_a_store_that_another_keeps_locked_is_one_line_after_5_s(callsieve: Prog
 
 
 @pytest.mark.parametrize("arguments", WRITING)
-def test_a_full_disk_is_one_line_and_changes_nothing(callsieve: Program, arguments: tuple[str, ...]) -> None:
+def test_full_disk_prints_one_line_and_changes_nothing(callsieve: Program, arguments: tuple[str, ...]) -> None:
     callsieve.ok("db", "migrate")
     result = callsieve(*filled_in(callsieve, arguments), most_bytes=4096)
     assert (result.code, result.out) == (2, "")
@@ -279,7 +283,7 @@ def test_a_full_disk_is_one_line_and_changes_nothing(callsieve: Program, argumen
 
 
 @pytest.mark.parametrize("arguments", [("lookup", CALLER), ("lookup", CALLER, "--json"), ("list", "show"), ("--help",)])
-def test_standard_output_on_a_full_disk_is_one_line(callsieve: Program, arguments: tuple[str, ...]) -> None:
+def test_full_disk_behind_stdout_prints_one_line(callsieve: Program, arguments: tuple[str, ...]) -> None:
     callsieve.ok("list", "add", "block", CALLER)
     with open("/dev/full", "wb") as full:
         done = subprocess.run(
@@ -304,12 +308,12 @@ def test_a_file_that_does_not_fit_on_the_disk_is_named(callsieve: Program, words
 
 
 @pytest.mark.parametrize("arguments", [("import", "numbers", "--source", "x"), ("replay",)])
-def test_a_file_that_cannot_be_read_to_its_end_is_named(callsieve: Program, arguments: tuple[str, ...]) -> None:
+def test_file_with_a_read_error_is_named(callsieve: Program, arguments: tuple[str, ...]) -> None:
     callsieve.ok("db", "migrate")
     assert callsieve.fails(*arguments, "/proc/self/mem").startswith("/proc/self/mem: Input/output error")
 
 
-def test_a_reader_that_goes_away_is_no_error(callsieve: Program) -> None:
+def test_closed_pipe_is_no_error(callsieve: Program) -> None:
     callsieve.add_decisions(*(make_record(f"D{index:07d}") for index in range(500)))
     command = f"{sys.executable} -m {COMMAND_LINE} calls show --last 500 --json | head -1"
     done = subprocess.run(("bash", "-c", command), capture_output=True, env=callsieve.environment, cwd=ROOT, check=True)
@@ -318,7 +322,7 @@ def test_a_reader_that_goes_away_is_no_error(callsieve: Program) -> None:
 
 
 @pytest.mark.parametrize("words", ["own list", "own decisions", "calls show"])
-def test_nor_is_one_that_never_came(callsieve: Program, words: str) -> None:
+def test_pipe_closed_before_output_is_no_error(callsieve: Program, words: str) -> None:
     callsieve.ok("db", "migrate")
     command = f"{sys.executable} -m {COMMAND_LINE} {words} | true; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(
@@ -341,7 +345,7 @@ def test_nor_is_one_that_never_came(callsieve: Program, words: str) -> None:
         pytest.param(["lookup", CALLER, "--config"], "'--config'", id="option-value"),
     ],
 )
-def test_a_command_line_that_cannot_be_read_is_one_line(callsieve: Program, arguments: list[str], says: str) -> None:
+def test_invalid_command_line_prints_one_line(callsieve: Program, arguments: list[str], says: str) -> None:
     line = callsieve.fails(*arguments)
     assert says in line
     assert line.endswith("--help)")
@@ -359,7 +363,7 @@ NUMBER_OPTIONS = {
 
 @pytest.mark.parametrize("command", NUMBER_OPTIONS, ids=" ".join)
 @pytest.mark.parametrize("text", ["12", "", "nonsense"])
-def test_an_option_that_is_no_number_is_named(callsieve: Program, command: tuple[str, ...], text: str) -> None:
+def test_invalid_number_names_its_option(callsieve: Program, command: tuple[str, ...], text: str) -> None:
     more, option = NUMBER_OPTIONS[command]
     line = callsieve.fails(*command, *more, option, text)
     assert line.startswith(f"{option}: '{text}' is "), line
@@ -367,7 +371,7 @@ def test_an_option_that_is_no_number_is_named(callsieve: Program, command: tuple
         assert callsieve.fails(*command, "12", option, CALLER).startswith("'12' is too short")
 
 
-def test_there_is_no_option_for_a_number_that_is_not_tested() -> None:
+def test_every_number_option_is_tested() -> None:
     found = {
         (tuple(leaf.split()), option)
         for leaf, command in commands_of(all_commands())
@@ -379,7 +383,7 @@ def test_there_is_no_option_for_a_number_that_is_not_tested() -> None:
 
 
 @pytest.mark.parametrize("arguments", [[], ["list"], ["policy"], ["calls"], ["import"], ["db"]])
-def test_a_group_alone_shows_its_help(callsieve: Program, arguments: list[str]) -> None:
+def test_group_without_command_shows_its_help(callsieve: Program, arguments: list[str]) -> None:
     result = callsieve(*arguments)
     assert result.err == ""
     assert "Usage: callsieve" in result.out
@@ -387,15 +391,15 @@ def test_a_group_alone_shows_its_help(callsieve: Program, arguments: list[str]) 
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["list", "add", "-h"], ["--version"]])
-def test_help_and_version_end_well(callsieve: Program, arguments: list[str]) -> None:
+def test_help_and_version_exit_with_0(callsieve: Program, arguments: list[str]) -> None:
     assert callsieve.ok(*arguments)
 
 
-def test_the_version_says_how_it_was_built(callsieve: Program) -> None:
+def test_version_names_the_build(callsieve: Program) -> None:
     assert callsieve.ok("--version").split() == ["callsieve", program_version()]
 
 
-def test_no_help_shows_a_type_beside_a_flag(callsieve: Program) -> None:
+def test_help_shows_no_type_beside_a_flag(callsieve: Program) -> None:
     groups = {leaf.rpartition(" ")[0] for leaf, _ in commands_of(all_commands())}
     shown = {leaf: callsieve.ok(*leaf.split(), "--help") for leaf in (*groups, *dict(commands_of(all_commands())))}
     assert {leaf for leaf, text in shown.items() if "bool" in text.lower()} == set()
@@ -479,7 +483,7 @@ def commands_of(command: Any, words: tuple[str, ...] = ()) -> Iterator[tuple[str
         yield from commands_of(below, (*words, name))
 
 
-def test_there_is_no_command_whose_failures_are_not_tested() -> None:
+def test_failures_of_every_command_are_tested() -> None:
     cases = [" ".join(cast("tuple[str, ...]", case.values[0])) for case in (*READING, *WRITING, *CONTENT)]
     elsewhere = {command for commands in ELSEWHERE.values() for command in commands}
     missing = {
@@ -494,7 +498,7 @@ def test_there_is_no_command_whose_failures_are_not_tested() -> None:
 
 
 @pytest.mark.parametrize("words", [["guide"], ["own", "guidance", "--leaflet", "--force"]], ids=["guide", "guidance"])
-def test_what_is_no_file_is_not_replaced_by_one(callsieve: Program, words: list[str]) -> None:
+def test_output_never_replaces_a_special_file(callsieve: Program, words: list[str]) -> None:
     folder = callsieve.folder / "out"
     folder.mkdir()
     os.mkfifo(folder / "fifo")
@@ -510,7 +514,7 @@ def test_what_is_no_file_is_not_replaced_by_one(callsieve: Program, words: list[
     assert (folder / "link.html").is_symlink()
 
 
-def test_the_page_for_everybody_overwrites_nothing(callsieve: Program) -> None:
+def test_guide_does_not_overwrite_another_file(callsieve: Program) -> None:
     numbers = callsieve.file("numbers.csv", "number\n")
     assert str(numbers) in callsieve.fails("guide", "--out", numbers)
     assert numbers.read_text() == "number\n"

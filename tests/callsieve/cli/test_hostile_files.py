@@ -1,4 +1,4 @@
-"""Files that would never end, or never begin: each command that reads one says so at once."""
+"""Pipes and endless files: every command that reads files refuses them."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ EMPTY_LINES = 300_000_000
 
 @pytest.fixture
 def callsieve(tmp_path: Path) -> Program:
-    """With a store, and an appeal to attach something to."""
+    """A program with a store and an appeal."""
     program = Program(tmp_path)
     program.ok("appeal", "open", CALLER, "--name", "Carol", "--contact", "+12015550199", "--statement", "no")
     return program
 
 
 @pytest.mark.parametrize("command", READING)
-def test_a_pipe_in_the_place_of_a_file_is_refused_at_once(callsieve: Program, command: str) -> None:
+def test_pipe_in_place_of_a_file_is_refused(callsieve: Program, command: str) -> None:
     fifo = callsieve.folder / "fifo.toml"  # nobody ever writes into it
     os.mkfifo(fifo)
     line = callsieve.fails(*command.format(file=fifo).split())
@@ -49,7 +49,7 @@ def test_a_pipe_in_the_place_of_a_file_is_refused_at_once(callsieve: Program, co
     assert "not a regular file" in line
 
 
-def test_a_pipe_among_the_policies_stops_no_command(callsieve: Program) -> None:
+def test_pipe_among_the_policies_blocks_no_command(callsieve: Program) -> None:
     (callsieve.state / "policies").mkdir()
     os.mkfifo(callsieve.state / "policies" / "activated")
     os.mkfifo(callsieve.state / "policies" / "console-7.toml")
@@ -63,8 +63,8 @@ def test_a_pipe_among_the_policies_stops_no_command(callsieve: Program) -> None:
 
 
 @pytest.mark.parametrize("name", ["state/daemon.json", "etc/extensions.conf", "etc/manager.conf", "state/callsieve.db"])
-def test_a_pipe_where_the_doctor_looks_does_not_stop_it(tmp_path: Path, name: str) -> None:
-    """Root's doctor looks where the service and Asterisk may write."""
+def test_pipe_in_place_of_a_checked_file_does_not_block_the_doctor(tmp_path: Path, name: str) -> None:
+    """The doctor of root reads files that the service and Asterisk may replace."""
     (tmp_path / "state").mkdir()
     (tmp_path / "etc").mkdir()
     os.mkfifo(tmp_path / name)
@@ -75,13 +75,13 @@ def test_a_pipe_where_the_doctor_looks_does_not_stop_it(tmp_path: Path, name: st
 
 
 def packed_lines(count: int, first: bytes) -> bytes:
-    """The first line and so many empty ones, packed with gzip: one member after the other."""
+    """Return a first line and many empty ones, packed in several gzip members."""
     chunk = b"\n" * 1_000_000
     return gzip.compress(first) + gzip.compress(chunk) * (count // len(chunk))
 
 
 @pytest.mark.parametrize("command", IMPORTS)
-def test_empty_lines_without_end_are_refused(callsieve: Program, command: str) -> None:
+def test_import_refuses_endless_empty_lines(callsieve: Program, command: str) -> None:
     first = b'{"at": 1}\n' if "calls" in command else b"number,name\n"
     file = callsieve.file("empty.gz", packed_lines(EMPTY_LINES, first))
     before = callsieve("import", "list", "--json").json
@@ -91,12 +91,12 @@ def test_empty_lines_without_end_are_refused(callsieve: Program, command: str) -
     assert callsieve("import", "list", "--json").json == before
 
 
-def test_empty_lines_without_end_are_refused_by_a_replay(callsieve: Program) -> None:
+def test_replay_refuses_endless_empty_lines(callsieve: Program) -> None:
     file = callsieve.file("empty.jsonl", b'{"at": 1}\n' + b"\n" * 1_000_000)
     assert "lines are empty" in one_line(callsieve.process("replay", file, seconds=30.0).err)
 
 
-def test_as_many_empty_lines_as_rows_do_no_harm(callsieve: Program) -> None:
+def test_as_many_empty_lines_as_rows_are_accepted(callsieve: Program) -> None:
     numbers = "".join(f"+1201555{n:04}\n\n" for n in range(10_000)) + "\n" * 90_000
     callsieve.ok("import", "numbers", callsieve.file("n.csv", "number\n" + numbers), "--source", "feed")
     assert callsieve("import", "list", "--json").json[0]["rows"] == 10_000

@@ -12,10 +12,10 @@ from reputation.model import Level
 @pytest.mark.parametrize(
     ("log_odds", "bar"), [(-3.0, "·"), (0.0, " "), (0.1, "▁"), (1.5, "▂"), (3.0, "▄"), (6.9, "█"), (99.0, "█")]
 )
-def test_the_height_of_a_bar(log_odds: float, bar: str) -> None:
+def test_bar_height_follows_the_log_odds(log_odds: float, bar: str) -> None:
     assert line_chart([Point(0.0, log_odds, Level.NONE)]).plain == bar
 
 
-def test_the_colour_is_that_of_the_level() -> None:
+def test_bar_colour_follows_the_level() -> None:
     chart = line_chart([Point(0.0, 3.0, Level.WARN), Point(1.0, 7.0, Level.REJECT)])
     assert [str(span.style) for span in chart.spans] == ["yellow", "red"]

@@ -1,4 +1,4 @@
-"""The store's files are removed, replaced or emptied under a running daemon: nothing that a phone has heard is lost."""
+"""The store's files are removed, replaced or emptied under a running daemon: no confirmed feature code is lost."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def empty_log(store: Path) -> None:
 
 
 @pytest.mark.parametrize("handle", [empty_log, remove, remove_all, move, remove_log, remove_index])
-def test_nothing_that_a_phone_has_heard_is_lost(daemon: Daemon, handle: Callable[[Path], None]) -> None:
+def test_confirmed_feature_codes_survive_loss_of_store_files(daemon: Daemon, handle: Callable[[Path], None]) -> None:
     assert dial(daemon, PHONES[0]) == "expecting"
     handle(daemon.store)
     heard = {PHONES[0], PHONES[1]} if dial(daemon, PHONES[1]) == "expecting" else {PHONES[0]}
@@ -80,7 +80,7 @@ def test_nothing_that_a_phone_has_heard_is_lost(daemon: Daemon, handle: Callable
 
 @pytest.mark.parametrize("handle", [empty, empty_log])
 @pytest.mark.parametrize("codes", [pytest.param(True, id="codes-are-dialled"), pytest.param(False, id="nobody-writes")])
-def test_an_emptied_file_is_noticed(daemon: Daemon, codes: bool, handle: Callable[[Path], None]) -> None:
+def test_emptied_store_is_restored_from_its_backup(daemon: Daemon, codes: bool, handle: Callable[[Path], None]) -> None:
     assert dial(daemon, PHONES[0]) == "expecting"
     daemon.callsieve("db", "backup")
     handle(daemon.store)
@@ -94,7 +94,7 @@ def test_an_emptied_file_is_noticed(daemon: Daemon, codes: bool, handle: Callabl
     assert expecting(daemon.store) == {PHONES[0], PHONES[1]} | heard
 
 
-def test_a_command_does_not_take_an_emptied_store_for_a_new_one(daemon: Daemon) -> None:
+def test_command_refuses_an_emptied_store(daemon: Daemon) -> None:
     assert dial(daemon, PHONES[0]) == "expecting"
     daemon.kill()
     log = log_of(daemon.store)
@@ -105,7 +105,7 @@ def test_a_command_does_not_take_an_emptied_store_for_a_new_one(daemon: Daemon) 
 
 
 @pytest.mark.parametrize("handle", [shutil.copyfile, Path.rename])
-def test_a_backup_that_is_put_in_place_by_hand_is_opened(
+def test_backup_put_in_place_by_hand_is_opened(
     daemon: Daemon, tmp_path: Path, handle: Callable[[Path, Path], None]
 ) -> None:
     assert dial(daemon, PHONES[0]) == "expecting"
@@ -122,7 +122,7 @@ def test_a_backup_that_is_put_in_place_by_hand_is_opened(
         assert db.execute("SELECT count(*) FROM expected_call").fetchone() == (2,)
 
 
-def test_an_ordinary_day_is_no_incident(daemon: Daemon) -> None:
+def test_backup_checkpoint_and_vacuum_are_no_incident(daemon: Daemon) -> None:
     assert dial(daemon, PHONES[0]) == "expecting"
     daemon.callsieve("db", "backup")
     with open_store(daemon.store) as db:
@@ -133,8 +133,8 @@ def test_an_ordinary_day_is_no_incident(daemon: Daemon) -> None:
     assert (status(daemon), len(backups_of(daemon.store))) == ("", 1)
 
 
-async def test_a_store_that_is_moved_back_at_once_is_kept(tmp_path: Path) -> None:
-    """Also where there is no room for a backup of it."""
+async def test_store_moved_back_at_once_is_kept(tmp_path: Path) -> None:
+    """No backup can be made meanwhile."""
     path, away = tmp_path / "callsieve.db", tmp_path / "away.db"
     (tmp_path / "backups").touch()
     store = StoreSupervisor(path)
@@ -154,8 +154,8 @@ async def test_a_store_that_is_moved_back_at_once_is_kept(tmp_path: Path) -> Non
 
 
 @pytest.mark.root
-def test_a_store_is_opened_again_where_nothing_can_be_removed(tmp_path: Path) -> None:
-    """Its folder has become somebody else's, so no backup can be made there either."""
+def test_store_reopens_in_a_folder_that_is_not_writable(tmp_path: Path) -> None:
+    """The folder belongs to another user, so no backup can be made."""
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\nexec setpriv --bounding-set -dac_override {sys.executable} "$@"\n')
     python.chmod(0o755)

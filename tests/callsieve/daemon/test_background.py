@@ -1,4 +1,4 @@
-"""Parts of the daemon beside its calls: one that fails is started again, and the doctor names it."""
+"""Background tasks of the daemon: a failed one is restarted, and the doctor names it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def running(folder: Path) -> AsyncIterator[tuple[daemon.Daemon, Loaded]]:
         await serving
 
 
-async def test_a_part_that_fails_is_named_and_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_failed_task_is_named_and_restarted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     began = []
 
     async def keep_recordings(_state: Path, use: Callable[[str], None]) -> None:
@@ -62,7 +62,7 @@ async def test_a_part_that_fails_is_named_and_started_again(tmp_path: Path, monk
         assert "keep recordings" not in ours.trouble()
 
 
-async def test_a_daemon_of_an_older_program_is_to_be_restarted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_daemon_of_an_older_version_must_be_restarted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with running(tmp_path) as (_, loaded):
         await asyncio.to_thread(wait_until, lambda: read_telemetry(tmp_path) is not None)
         context = CheckContext(loaded, str, time.time())

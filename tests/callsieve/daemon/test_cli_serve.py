@@ -1,4 +1,4 @@
-"""`callsieve serve` starts with what it needs: the command line's libraries are not for a daemon."""
+"""`callsieve serve`: imports, options and missing directories."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NOT_NEEDED = {"typer", "click", "rich", "pydantic", "structlog", "panoramisk", "
 NOT_NEEDED |= {"starlette", "jinja2", "uvicorn", "argon2", "pyotp", "multipart"}
 
 
-def test_a_daemon_imports_nothing_that_it_does_not_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_daemon_imports_no_command_line_libraries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
     with Daemon(tmp_path) as daemon:
         log = daemon.log
@@ -30,7 +30,7 @@ def test_a_daemon_imports_nothing_that_it_does_not_need(tmp_path: Path, monkeypa
     assert {name.partition(".")[0] for name in imported} & {"asyncio", *NOT_NEEDED} == {"asyncio"}
 
 
-def test_no_call_waits_for_a_number_plan_to_be_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_number_plans_are_imported_before_the_first_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
     plans = {f"phonenumbers.data.region_{region}" for region in supported_regions()}
     with Daemon(
@@ -55,7 +55,7 @@ def test_no_call_waits_for_a_number_plan_to_be_imported(tmp_path: Path, monkeypa
     ],
 )
 @pytest.mark.parametrize("by_typer", [False, True], ids=["as-it-is", "all-by-typer"])
-def test_the_short_way_reads_options_as_typer_does(
+def test_short_path_parses_options_like_typer(
     arguments: list[str], config: Path | None, log_json: bool, by_typer: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from callsieve.main import cli
@@ -70,7 +70,7 @@ def test_the_short_way_reads_options_as_typer_does(
     assert served == [(config, log_json)]
 
 
-def test_what_is_wrong_with_serve_is_one_line(callsieve: Program) -> None:
+def test_invalid_serve_command_prints_one_line(callsieve: Program) -> None:
     assert callsieve.fails("serve", "--no-such").endswith(": --no-such (callsieve serve --help)")
     missing = callsieve.process("serve", "--config", callsieve.folder / "missing.toml")
     assert (missing.code, missing.out) == (2, "")
@@ -87,7 +87,7 @@ def serving_elsewhere(callsieve: Program, socket: str = "agi.sock") -> Path:
 
 
 @pytest.mark.parametrize("socket", ["agi.sock", "{folder}/run/agi.sock"])
-def test_a_daemon_makes_the_directories_that_it_needs(callsieve: Program, socket: str) -> None:
+def test_daemon_creates_missing_directories(callsieve: Program, socket: str) -> None:
     store = serving_elsewhere(callsieve, socket.format(folder=callsieve.folder))
     path = callsieve.state / socket.format(folder=callsieve.folder)
     process = callsieve.start("serve")
@@ -102,7 +102,7 @@ def test_a_daemon_makes_the_directories_that_it_needs(callsieve: Program, socket
         assert directory.stat().st_mode & 0o777 == 0o750
 
 
-def test_a_directory_that_cannot_be_made_is_named(callsieve: Program) -> None:
+def test_directory_that_cannot_be_created_is_named(callsieve: Program) -> None:
     serving_elsewhere(callsieve)
     callsieve.state.write_text("a file")
     failed = callsieve.process("serve")
@@ -110,7 +110,7 @@ def test_a_directory_that_cannot_be_made_is_named(callsieve: Program) -> None:
     assert f"callsieve: {callsieve.state}: " in failed.err
 
 
-def test_a_socket_that_cannot_be_made_is_named(callsieve: Program) -> None:
+def test_socket_that_cannot_be_created_is_named(callsieve: Program) -> None:
     path = callsieve.folder / ("x" * 120)
     serving_elsewhere(callsieve, str(path))
     failed = callsieve.process("serve")

@@ -1,4 +1,4 @@
-"""A daemon whose calls go to another port says so: seen in Asterisk's files, without asking Asterisk."""
+"""The daemon reads Asterisk's files and reports if calls go to another port."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ def make_etc(folder: Path, agi: str | None, extensions: str = INCLUDE) -> Path:
         ),
     ],
 )
-def test_where_calls_are_sent(tmp_path: Path, agi: str | None, extensions: str, settings: str, is_wrong: bool) -> None:
+def test_wrong_agi_address_in_the_dialplan_is_reported(
+    tmp_path: Path, agi: str | None, extensions: str, settings: str, is_wrong: bool
+) -> None:
     etc = make_etc(tmp_path / "etc", agi, extensions)
     parsed = parse_settings(f'{settings}[asterisk]\netc = "{etc}"\n', "test")
     loaded = Loaded(settings=parsed, file=None, state=tmp_path)
@@ -49,12 +51,12 @@ def test_where_calls_are_sent(tmp_path: Path, agi: str | None, extensions: str, 
 
 
 def trouble_of(daemon: Daemon) -> str:
-    """What the daemon says is wrong, to whoever asks it."""
+    """Return the trouble that the daemon reports in its status."""
     answer = ask_status(lambda seconds: socket.create_connection(("127.0.0.1", daemon.port), seconds))
     return answer.variables.get("CALLSIEVE_REASON", "")
 
 
-def test_the_daemon_says_it_at_its_start_and_to_who_asks(tmp_path: Path) -> None:
+def test_daemon_reports_a_wrong_agi_address_in_log_and_status(tmp_path: Path) -> None:
     etc = make_etc(tmp_path / "etc", OLD)
     with Daemon(tmp_path / "state", f'[asterisk]\netc = "{etc}"\n') as daemon:
         line = daemon.wait_for_log("no call is screened")

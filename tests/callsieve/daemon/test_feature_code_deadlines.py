@@ -1,4 +1,4 @@
-"""A code of which the phone heard that it did not work changes nothing afterwards; dialled again it works."""
+"""A feature code that the phone reported as failed changes nothing later, and can be dialled again."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
 
 @contextmanager
 def locked(store: Path) -> Iterator[None]:
-    """Another program writes: nobody else can."""
+    """Keep the store locked for writing."""
     with closing(sqlite3.connect(store, isolation_level=None)) as db:
         db.execute("BEGIN IMMEDIATE")
         yield
         db.execute("ROLLBACK")
 
 
-def test_a_code_not_taken_in_time_is_not_obeyed_later(daemon: Daemon) -> None:
+def test_code_that_timed_out_is_not_applied_later(daemon: Daemon) -> None:
     with locked(daemon.store):
         assert dial(daemon, PHONE) == ""
     assert dial(daemon, OTHER) == "expecting"  # written after whatever was queued
@@ -49,13 +49,13 @@ def test_a_code_not_taken_in_time_is_not_obeyed_later(daemon: Daemon) -> None:
 
 
 @pytest.mark.parametrize(("age", "word"), [(0.0, "expecting"), (0.7, ""), (-5.0, "expecting")])
-def test_a_code_that_was_asked_about_too_long_ago_is_not_obeyed(daemon: Daemon, age: float, word: str) -> None:
+def test_code_older_than_its_deadline_is_not_applied(daemon: Daemon, age: float, word: str) -> None:
     asked = f"asked={1000 * (time.time() - age):.0f}"
     assert ask(daemon, "mark", f"endpoint={PHONE}", "code=expect", asked).get("CALLSIEVE_SAY", "") == word
     assert expecting(daemon.store) == ({PHONE} if word else set())
 
 
-async def test_a_code_written_too_late_is_taken_back(tmp_path: Path) -> None:
+async def test_code_written_after_its_deadline_is_reverted(tmp_path: Path) -> None:
     store = StoreSupervisor(tmp_path / "callsieve.db")
     await store.start()
     freed = threading.Event()

@@ -1,4 +1,4 @@
-"""Learning: from what Asterisk's manager says to rows in the store, by the settings that are in force."""
+"""The outcome recorder: from AMI events to rows in the store."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def play(manager: FakeManager, name: str, *, dialled: bytes = CALLED) -> None:
 
 
 @pytest.mark.parametrize(("settings", "outside"), [(NEVER, 1), (ALWAYS, 0)], ids=["never", "always"])
-async def test_a_bad_hour_is_one_by_the_hours_of_the_settings(tmp_path: Path, settings: str, outside: int) -> None:
+async def test_bad_hours_follow_the_settings(tmp_path: Path, settings: str, outside: int) -> None:
     site = site_of(parse_settings(settings, "callsieve.toml"))
     async with listening(tmp_path, lambda: site) as (learning, manager, store):
         play(manager, "outbound-unanswered")
@@ -76,7 +76,7 @@ async def test_a_bad_hour_is_one_by_the_hours_of_the_settings(tmp_path: Path, se
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_without_trunks_the_phones_are_known_by_their_names(tmp_path: Path, name: str) -> None:
+def test_phones_are_known_by_name_without_trunks(tmp_path: Path, name: str) -> None:
     learning = OutcomeRecorder(Ami(), Site, StoreSupervisor(tmp_path / "callsieve.db"))
     items = items_of(name)
     ended = [*replay(learning.tracker, items), *learning.tracker.tick(items[-1].at + 31)]
@@ -84,7 +84,7 @@ def test_without_trunks_the_phones_are_known_by_their_names(tmp_path: Path, name
     assert [rounded(name, outcome) for outcome in ended] == told
 
 
-async def test_an_install_without_people_learns_from_calls_and_codes(tmp_path: Path) -> None:
+async def test_calls_and_codes_are_learnt_from_without_people(tmp_path: Path) -> None:
     async with listening(tmp_path, Site) as (learning, manager, store):
         play(manager, "callee-hangs-up")
         await until(lambda: learning.recorded)
@@ -96,7 +96,7 @@ async def test_an_install_without_people_learns_from_calls_and_codes(tmp_path: P
         assert await store.write(apply_feature_code, "PJSIP/201", "spam", outcome.ended_at + SETTLE_SECONDS) == "spam"
 
 
-async def test_an_outcome_that_cannot_be_written_is_dropped_alone(tmp_path: Path) -> None:
+async def test_unwritable_outcome_alone_is_dropped(tmp_path: Path) -> None:
     async with listening(tmp_path) as (learning, manager, store):
         one, other = (call.linkedid for call in expected("two-at-once"))
         await store.write(sqlite3.Connection.execute, REFUSE.format(table="outcome", when=f"NEW.linkedid = '{one}'"))
@@ -108,7 +108,7 @@ async def test_an_outcome_that_cannot_be_written_is_dropped_alone(tmp_path: Path
         assert (learning.dropped, learning.waiting, learning.trouble) == (1, 0, "")
 
 
-async def test_learning_goes_on_after_a_failure_of_ours(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_learning_continues_after_an_internal_error(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     sites = [OFFICE]
 
     async with listening(tmp_path, lambda: sites[0]) as (learning, manager, _):
@@ -120,7 +120,7 @@ async def test_learning_goes_on_after_a_failure_of_ours(tmp_path: Path, caplog: 
         assert learning.trouble == ""
 
 
-async def test_a_part_of_learning_that_ended_is_said(tmp_path: Path) -> None:
+async def test_ended_learning_task_is_reported(tmp_path: Path) -> None:
     async with listening(tmp_path) as (learning, _, _):
         assert learning.trouble == ""
         next(task for task in asyncio.all_tasks() if task.get_name() == "learning_tick").cancel()
@@ -128,7 +128,7 @@ async def test_a_part_of_learning_that_ended_is_said(tmp_path: Path) -> None:
         assert "learning_tick" in learning.trouble
 
 
-async def test_an_emergency_call_not_written_is_written_later(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_unwritten_emergency_call_is_written_later(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async with listening(tmp_path) as (_, manager, store):
         await store.write(sqlite3.Connection.execute, REFUSE.format(table="emergency_call", when="true"))
         play(manager, "outbound-answered", dialled=b"911")

@@ -1,4 +1,4 @@
-"""A store that the daemon opens late, or another one in its place, knows our people and numbers all the same."""
+"""A store that is opened late or replaced gets people and numbers from the settings."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ endpoint = "PJSIP/201"
 
 
 @pytest.fixture
-async def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[StoreSupervisor]:
-    """A store that is not open yet, and whoever puts the settings into it."""
+async def late_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[StoreSupervisor]:
+    """A store that is not open yet, with the task that copies the settings into it."""
     monkeypatch.setattr(background, "SETTINGS_RETRY_SECONDS", 0.01)
     config = tmp_path / "callsieve.toml"
     config.write_text(SETTINGS)
@@ -62,72 +62,72 @@ async def is_known(store: StoreSupervisor) -> bool:
         return False
 
 
-async def becomes_known(store: StoreSupervisor) -> None:
+async def wait_until_known(store: StoreSupervisor) -> None:
     async with asyncio.timeout(20):
         while not await is_known(store):  # noqa: ASYNC110 (the same)
             await asyncio.sleep(0.01)
 
 
-async def test_a_store_that_is_damaged_at_the_start(kept: StoreSupervisor) -> None:
-    kept.path.write_bytes(b"this is no store\n" * 1000)
-    await kept.start()
-    await becomes_known(kept)
+async def test_store_damaged_at_start_gets_the_settings(late_store: StoreSupervisor) -> None:
+    late_store.path.write_bytes(b"this is no store\n" * 1000)
+    await late_store.start()
+    await wait_until_known(late_store)
 
 
-async def test_a_store_that_another_holds_is_asked_again(kept: StoreSupervisor) -> None:
-    with open_store(kept.path) as other:
+async def test_locked_store_gets_the_settings_later(late_store: StoreSupervisor) -> None:
+    with open_store(late_store.path) as other:
         other.execute("BEGIN IMMEDIATE")
-        await kept.start()
-        assert not await is_known(kept)
+        await late_store.start()
+        assert not await is_known(late_store)
         other.execute("ROLLBACK")
-        await becomes_known(kept)
+        await wait_until_known(late_store)
 
 
 def fail(_: sqlite3.Connection) -> None:
     raise StoreError("damaged", damaged=True)
 
 
-async def test_a_store_that_takes_the_place_of_another(kept: StoreSupervisor) -> None:
-    await kept.start()
-    await becomes_known(kept)
+async def test_replaced_store_gets_the_settings(late_store: StoreSupervisor) -> None:
+    await late_store.start()
+    await wait_until_known(late_store)
     with suppress(StoreError):
-        await kept.write(fail)
-    await until(lambda: kept.trouble == "" and list(kept.path.parent.glob("callsieve.db.damaged-*")))
-    await becomes_known(kept)
+        await late_store.write(fail)
+    await until(lambda: late_store.trouble == "" and list(late_store.path.parent.glob("callsieve.db.damaged-*")))
+    await wait_until_known(late_store)
 
 
-async def test_callers_before_the_start_are_counted_once(
-    kept: StoreSupervisor, caplog: pytest.LogCaptureFixture
+async def test_calls_before_the_start_are_counted_once(
+    late_store: StoreSupervisor, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", logger=background.logger.name)
     times = [NOW - 7200, NOW - 60, NOW - 30, NOW + 5]
-    with open_store(kept.path) as db:
+    with open_store(late_store.path) as db:
         record_decisions(db, [make_record(str(at), at=at, linkedid=str(at), caller=CALLER) for at in times])
         stranger = make_record("stranger", at=NOW - 40, linkedid="s", caller=NEIGHBOUR)
         record_decisions(db, [stranger._replace(did=OTHER_DID, first_call=True)])
     velocity, first_calls = Velocity(), FirstCalls()
     velocity.add(stored_number(CALLER), NOW + 5)
-    recalling = asyncio.create_task(recall(kept, velocity, first_calls, NOW))
+    recalling = asyncio.create_task(recall(late_store, velocity, first_calls, NOW))
     await until(lambda: "the store is not open yet" in caplog.text)  # the first try was too early
-    await kept.start()
+    await late_store.start()
     await recalling
     assert velocity.calls(stored_number(CALLER), NOW + 10) == (NOW - 60, NOW - 30, NOW + 5)
     assert first_calls.before(stored_number(CALLER), LONDON, NOW) == FirstCall(neighbours=1, in_a_row=2)
 
 
-async def test_calls_of_now_go_on_while_earlier_ones_are_counted(kept: StoreSupervisor) -> None:
-    with open_store(kept.path) as db:
+async def test_calls_are_answered_while_earlier_ones_are_counted(late_store: StoreSupervisor) -> None:
+    with open_store(late_store.path) as db:
         record_decisions(
             db, [make_record(str(n), at=NOW - n, linkedid=str(n), caller=f"+1201742{n:04}") for n in range(1, 900)]
         )
-    await kept.start()
-    await becomes_known(kept)
+    await late_store.start()
+    await wait_until_known(late_store)
     velocity, reads, counted = Velocity(), 0, [0]
 
     async def read() -> None:
         nonlocal reads
         while True:
-            await kept.read(lambda _: None)
+            await late_store.read(lambda _: None)
             reads += 1
 
     async def look() -> None:
@@ -136,7 +136,7 @@ async def test_calls_of_now_go_on_while_earlier_ones_are_counted(kept: StoreSupe
             await asyncio.sleep(0)
 
     others = [asyncio.create_task(read()), asyncio.create_task(look())]
-    await recall(kept, velocity, FirstCalls(), NOW)
+    await recall(late_store, velocity, FirstCalls(), NOW)
     for other in others:
         other.cancel()
     assert len(velocity) == 899

@@ -1,4 +1,4 @@
-"""What the daemon says of itself: counted, told, and read again whatever became of the file."""
+"""The telemetry file of the daemon."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def make_telemetry(at: float = 1_000.0) -> Telemetry:
     )
 
 
-def test_what_is_written_is_read_and_replaces_what_was_there(tmp_path: Path) -> None:
+def test_telemetry_round_trips_and_replaces_the_old_file(tmp_path: Path) -> None:
     write_telemetry(tmp_path, make_telemetry(1.0))
     write_telemetry(tmp_path, make_telemetry(2.0))
     assert read_telemetry(tmp_path) == make_telemetry(2.0)
@@ -66,13 +66,13 @@ def test_what_is_written_is_read_and_replaces_what_was_there(tmp_path: Path) -> 
         pytest.param(b"[" * 2 * MOST_BYTES, id="endless"),
     ],
 )
-def test_what_cannot_be_read_is_nothing(tmp_path: Path, content: bytes | None) -> None:
+def test_unreadable_telemetry_is_ignored(tmp_path: Path, content: bytes | None) -> None:
     if content is not None:
         (tmp_path / NAME).write_bytes(content)
     assert read_telemetry(tmp_path) is None
 
 
-def test_a_silent_daemon_is_not_taken_for_alive() -> None:
+def test_old_telemetry_is_not_fresh() -> None:
     assert is_fresh(make_telemetry(100.0), 100.0 + FRESH_SECONDS / 2)
     assert not is_fresh(make_telemetry(100.0), 100.0 + FRESH_SECONDS)
     assert not is_fresh(None, 100.0)
@@ -82,7 +82,7 @@ def test_a_silent_daemon_is_not_taken_for_alive() -> None:
     ("elapsed_ms", "bucket"),
     [(0.0, 0), (0.5, 0), (0.51, 1), (400.0, len(BUCKETS_MS) - 1), (401.0, len(BUCKETS_MS))],
 )
-def test_a_decision_is_counted_in_the_bucket_that_holds_it(elapsed_ms: float, bucket: int) -> None:
+def test_decision_is_counted_in_its_bucket(elapsed_ms: float, bucket: int) -> None:
     counts = Counts()
     counts.count_decision(elapsed_ms)
     assert counts.took.index(1) == bucket

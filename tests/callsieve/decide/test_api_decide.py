@@ -1,4 +1,4 @@
-"""Another switch asks over HTTP: the daemon's answer, or allow; never an error of ours, and never late."""
+"""`POST /decide` answers in time with the daemon's decision, or allow."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def switch_of(api: RunningApi) -> Program:
     return api.program(Role.VIEWER, DECIDE)
 
 
-def test_without_a_daemon_calls_go_on(api: RunningApi) -> None:
+def test_calls_are_allowed_without_a_daemon(api: RunningApi) -> None:
     answer = switch_of(api).done("POST", "/decide", {"caller": CALLER})
     assert (answer["action"], answer["rule"], answer["id"]) == ("allow", "fail-open", None)
 
@@ -60,7 +60,7 @@ def test_without_a_daemon_calls_go_on(api: RunningApi) -> None:
         pytest.param(b'{"name": "' + b"x" * MOST_BYTES + b'"}', (413, "too-large"), id="too-large"),
     ],
 )
-def test_what_no_switch_should_send_is_refused(api: RunningApi, raw: bytes, told: tuple[int, str]) -> None:
+def test_invalid_request_is_refused(api: RunningApi, raw: bytes, told: tuple[int, str]) -> None:
     headers = {"content-type": "application/json"}
     assert switch_of(api).refused("POST", "/decide", content=raw, headers=headers) == told
 
@@ -74,24 +74,24 @@ def test_what_no_switch_should_send_is_refused(api: RunningApi, raw: bytes, told
         pytest.param(json.dumps({"call_id": "x" * 60_000, "diversion": "y" * 60_000}).encode(), id="long-headers"),
     ],
 )
-def test_what_a_caller_may_send_is_taken(api: RunningApi, raw: bytes) -> None:
+def test_any_text_of_a_caller_is_accepted(api: RunningApi, raw: bytes) -> None:
     answer = switch_of(api).done("POST", "/decide", content=raw, headers={"content-type": "application/json"})
     assert answer["rule"] == "fail-open"  # nothing is there that would decide
 
 
-def test_who_may_not_ask_is_told_so(api: RunningApi) -> None:
+def test_missing_scope_or_token_is_refused(api: RunningApi) -> None:
     assert api.program(scopes=(Scope.READ,)).refused("POST", "/decide", {}) == (403, "wrong-scope")
     assert api.with_secret(None).refused("POST", "/decide", {}) == (401, "no-token")
 
 
-def test_a_token_may_ask_for_as_many_calls_as_there_are(api: RunningApi) -> None:
+def test_rate_limit_of_a_token_does_not_apply_to_decide(api: RunningApi) -> None:
     program = api.program(Role.VIEWER, DECIDE, per_minute=1)
     for _ in range(5):
         program.done("POST", "/decide", {})
 
 
-def test_calls_above_the_limit_are_decided_and_not_recorded(tmp_path: Path) -> None:
-    """The daemon is asked each time: a socket in its place notes what for."""
+def test_calls_above_the_limit_are_decided_but_not_recorded(tmp_path: Path) -> None:
+    """A fake daemon notes every request."""
     asked: list[bytes] = []
 
     class Daemon(socketserver.StreamRequestHandler):
@@ -114,14 +114,14 @@ def test_calls_above_the_limit_are_decided_and_not_recorded(tmp_path: Path) -> N
     assert not unrecorded[-1]
 
 
-def test_calls_go_on_while_nobody_can_read_the_store(office: ApiOffice, api: RunningApi) -> None:
+def test_calls_are_allowed_without_a_store(office: ApiOffice, api: RunningApi) -> None:
     program = switch_of(api)
     office.store.unlink()
     assert program.done("POST", "/decide", {})["rule"] == "fail-open"
     assert program.refused("GET", "/lists/block/entries") == (503, "no-store")
 
 
-def test_calls_go_on_while_the_store_is_locked(office: ApiOffice) -> None:
+def test_calls_are_allowed_while_the_store_is_locked(office: ApiOffice) -> None:
     secret = new_secret()
     office.write(add_token, ApiToken("switch", Role.VIEWER, DECIDE, NOW), digest_of(secret) or "")
     with closing(sqlite3.connect(office.store, isolation_level=None)) as other:
@@ -137,7 +137,7 @@ def test_calls_go_on_while_the_store_is_locked(office: ApiOffice) -> None:
             )
 
 
-def test_a_page_that_reads_for_long_keeps_no_call_waiting(api: RunningApi) -> None:
+def test_slow_page_delays_no_call(api: RunningApi) -> None:
     program = switch_of(api)
     is_read, may_end = threading.Event(), threading.Event()
 

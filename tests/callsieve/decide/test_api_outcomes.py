@@ -1,4 +1,4 @@
-"""How calls through another switch ended: recorded and learnt from as calls through Asterisk are."""
+"""`POST /outcomes`: outcomes of another switch are recorded like Asterisk's."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def switch(api: RunningApi) -> Program:
     return api.program(Role.OPERATOR)
 
 
-def decided(office: ApiOffice, **more: Any) -> None:
+def add_decision_of_call(office: ApiOffice, **more: Any) -> None:
     call = {"linkedid": linkedid_of(CALL_ID), "at": NOW - 100, "caller": CALLER, "action": "allow"}
     office.add_decisions(make_decision(**{**call, **more}))
 
 
-def recorded(office: ApiOffice) -> OutcomeRecord:
+def recorded_outcome(office: ApiOffice) -> OutcomeRecord:
     found = office.read(outcome_of, linkedid_of(CALL_ID))
     assert found is not None
     return found
@@ -85,41 +85,41 @@ def recorded(office: ApiOffice) -> OutcomeRecord:
         ),
     ],
 )
-def test_a_call_that_was_decided_is_learnt_from(
+def test_outcome_of_a_decided_call_gives_a_signal(
     office: ApiOffice, switch: Program, more: dict[str, Any], signal: SignalCategory | None
 ) -> None:
-    decided(office)
+    add_decision_of_call(office)
     told = switch.done("POST", "/outcomes", {**INBOUND, **more})
     assert told == {"recorded": True, "signal": signal and signal.value}
 
 
-def test_a_call_is_recorded_once(office: ApiOffice, switch: Program) -> None:
-    decided(office)
+def test_outcome_is_recorded_once(office: ApiOffice, switch: Program) -> None:
+    add_decision_of_call(office)
     switch.done("POST", "/outcomes", INBOUND)
     assert switch.done("POST", "/outcomes", {**INBOUND, "talk_seconds": 1}) == {"recorded": False, "signal": None}
-    outcome = recorded(office)
+    outcome = recorded_outcome(office)
     assert (outcome.caller, outcome.did, outcome.trunk) == (CALLER, "+442071838750", "carrier")
     assert (outcome.answered_by, outcome.rung, outcome.talk_seconds) == ("201", ("201",), 95)
     assert outcome.at == NOW - 99
 
 
-def test_a_phone_is_known_by_its_endpoint_too(office: ApiOffice, switch: Program) -> None:
-    decided(office)
+def test_phone_is_known_by_its_endpoint(office: ApiOffice, switch: Program) -> None:
+    add_decision_of_call(office)
     office.write(replace_settings_people, people_of(office.load().settings))
     phones = {"answered_by": "PJSIP/201", "rang": ["PJSIP/201", "PJSIP/999"]}
     switch.done("POST", "/outcomes", {**INBOUND, **phones})
-    assert (recorded(office).answered_by, recorded(office).rung) == ("201", ("201", "PJSIP/999"))
+    assert (recorded_outcome(office).answered_by, recorded_outcome(office).rung) == ("201", ("201", "PJSIP/999"))
 
 
-def test_a_decision_that_comes_later_is_waited_for(office: ApiOffice, switch: Program) -> None:
+def test_later_decision_completes_the_outcome(office: ApiOffice, switch: Program) -> None:
     assert switch.done("POST", "/outcomes", INBOUND) == {"recorded": True, "signal": None}
-    decided(office)
+    add_decision_of_call(office)
     (signal,) = office.write(settle_outcomes, NOW)
     assert signal.category is SignalCategory.LONG_TALK
 
 
-def test_a_caller_who_was_sent_away_failed_no_challenge(office: ApiOffice, switch: Program) -> None:
-    decided(office, action="challenge")
+def test_hang_up_before_a_challenge_is_no_complete_outcome(office: ApiOffice, switch: Program) -> None:
+    add_decision_of_call(office, action="challenge")
     gone: dict[str, Any] = {
         "disposition": "no-answer",
         "answered_by": None,
@@ -128,23 +128,23 @@ def test_a_caller_who_was_sent_away_failed_no_challenge(office: ApiOffice, switc
         "talk_seconds": 0,
     }
     switch.done("POST", "/outcomes", {**INBOUND, **gone})
-    assert not recorded(office).complete
+    assert not recorded_outcome(office).complete
 
 
-def test_a_withheld_number_is_not_kept(office: ApiOffice, switch: Program) -> None:
+def test_withheld_number_is_not_stored(office: ApiOffice, switch: Program) -> None:
     switch.done("POST", "/outcomes", {**INBOUND, "withheld": True})
-    assert (recorded(office).caller, recorded(office).caller_kind) == (None, CallerKind.WITHHELD)
+    assert (recorded_outcome(office).caller, recorded_outcome(office).caller_kind) == (None, CallerKind.WITHHELD)
 
 
 OUTBOUND = {"call_id": CALL_ID, "direction": "outbound", "disposition": "answered", "caller": "201", "dialled": CALLER}
 
 
-def test_a_call_back_speaks_for_the_number(switch: Program) -> None:
+def test_call_back_is_a_signal_for_the_number(switch: Program) -> None:
     called = {**OUTBOUND, "talk_seconds": 40, "ended_by": "callee"}
     assert switch.done("POST", "/outcomes", called)["signal"] == SignalCategory.CALLED_BACK
 
 
-def test_an_emergency_call_opens_the_window(office: ApiOffice, switch: Program) -> None:
+def test_outgoing_emergency_call_opens_the_window(office: ApiOffice, switch: Program) -> None:
     switch.done("POST", "/outcomes", {**OUTBOUND, "dialled": "911"})
     assert office.read(latest_emergency) == NOW
 
@@ -160,5 +160,5 @@ def test_an_emergency_call_opens_the_window(office: ApiOffice, switch: Program) 
         pytest.param({"answered_by": "a\nb"}, (422, "bad-body"), id="no-phone"),
     ],
 )
-def test_what_is_refused(switch: Program, more: dict[str, Any], told: tuple[int, str]) -> None:
+def test_invalid_outcome_is_refused(switch: Program, more: dict[str, Any], told: tuple[int, str]) -> None:
     assert switch.refused("POST", "/outcomes", {**INBOUND, **more}) == told

@@ -1,4 +1,4 @@
-"""What another switch tells becomes what the dialplan would ask, whatever the caller put into it."""
+"""Facts of another switch become the same call as from the dialplan, whatever text the caller sends."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.builders import BACKBONE, CARRIER, make_site
 
 
 def call_of(facts: CallFacts) -> IncomingCall:
-    """As the daemon reads it from its socket."""
+    """Return the call as the daemon parses it."""
     session = AgiSession()
     session.receive_data(block_of(request_of(facts, "FRESH")))
     event = session.next_event()
@@ -30,7 +30,7 @@ def facts_of(**said: Any) -> CallFacts:
     return msgspec.convert(said, CallFacts)
 
 
-def test_a_plain_call() -> None:
+def test_plain_call_is_parsed() -> None:
     call = call_of(
         CallFacts(caller="12017421834", name="Jane", did="+442071838750", trunk="PJSIP/carrier-1", call_id="a@b")
     )
@@ -55,14 +55,14 @@ def test_a_plain_call() -> None:
         pytest.param({"call_id": ""}, "linkedid", ":sip:FRESH", id="no-call-id"),
     ],
 )
-def test_each_fact_arrives(facts: dict[str, Any], fact: str, value: object) -> None:
+def test_each_fact_is_passed_on(facts: dict[str, Any], fact: str, value: object) -> None:
     said: Any = call_of(facts_of(caller="12017421834", **{"trunk": CARRIER.name, **facts}))
     for part in fact.split("."):
         said = getattr(said, part)
     assert said == value
 
 
-def test_what_the_carrier_found_counts_on_its_trunk_alone() -> None:
+def test_verstat_counts_on_its_trunk_only() -> None:
     asserted = "sip:+12017421834;verstat=TN-Validation-Passed@c.example"
     trusted = call_of(CallFacts(caller="+12017421834", trunk=BACKBONE.name, asserted=asserted))
     other = call_of(CallFacts(caller="+12017421834", trunk=CARRIER.name, asserted=asserted))
@@ -73,7 +73,7 @@ FORGED = "\nagi_arg_1: trunk=backbone\n\n"
 
 
 @pytest.mark.parametrize("field", [name for name in CallFacts.__struct_fields__ if name not in ("withheld",)])
-def test_no_text_becomes_a_line_of_its_own(field: str) -> None:
+def test_text_cannot_forge_another_agi_line(field: str) -> None:
     if field in ("verification", "attestation"):
         with pytest.raises(msgspec.ValidationError):
             msgspec.convert({field: FORGED}, CallFacts)
@@ -83,18 +83,18 @@ def test_no_text_becomes_a_line_of_its_own(field: str) -> None:
 
 
 @given(st.dictionaries(st.sampled_from(["caller", "name", "did", "trunk", "asserted", "diversion"]), st.text()))
-def test_any_text_is_a_call(texts: dict[str, str]) -> None:
+def test_any_text_makes_a_call(texts: dict[str, str]) -> None:
     call_of(facts_of(**texts))
 
 
 @pytest.mark.parametrize("call_id", ["x" * 70, "x" * 70_000, "\n", "ü", "\ud800", "x\0y"])
-def test_a_call_id_that_cannot_be_a_key_is_kept_by_its_hash(call_id: str) -> None:
+def test_unusable_call_id_is_hashed(call_id: str) -> None:
     key = linkedid_of(call_id)
     assert len(key) <= MAX_ID + 1  # and the colon of ours
     assert key.isascii()
     assert key != linkedid_of(call_id + "1")
 
 
-def test_the_longest_texts_fit() -> None:
+def test_longest_texts_are_accepted() -> None:
     wide = "\U0001f600" * 5000
     call_of(CallFacts(caller=wide, name=wide, did=wide, trunk=wide, asserted=wide, diversion=wide, priority=wide))

@@ -1,4 +1,4 @@
-"""Another switch's question to the running daemon: the same answer as Asterisk's, or allow, within the bound."""
+"""The daemon client of the API: the same answer as for Asterisk, or allow, in time."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 
 
 def wait_for(daemon: Daemon) -> None:
-    """It listens at its Unix socket last."""
+    """Wait for the Unix socket, which opens last."""
     wait_until(daemon.store.exists, "the store")
     wait_until((daemon.state / "agi.sock").exists, "the socket")
 
@@ -63,8 +63,8 @@ def client_of(daemon: Daemon, in_flight: int = 200, seconds: float = PATIENT_SEC
     return DaemonClient(daemon.state / "agi.sock", seconds, in_flight)
 
 
-async def decided(client: DaemonClient, *calls: CallFacts) -> list[CallAnswer]:
-    """The answers to calls that are asked about at once. The daemon itself lets calls go on when it is late."""
+async def decide_all(client: DaemonClient, *calls: CallFacts) -> list[CallAnswer]:
+    """Decide calls concurrently, and again if the daemon was late."""
     answers: list[CallAnswer] = []
     for _ in range(20):
         answers = await asyncio.gather(*map(client.decide, calls))
@@ -74,26 +74,26 @@ async def decided(client: DaemonClient, *calls: CallFacts) -> list[CallAnswer]:
     return answers
 
 
-def asked_by_asterisk(daemon: Daemon, request: Request) -> dict[str, str]:
+def ask_like_asterisk(daemon: Daemon, request: Request) -> dict[str, str]:
     with socket.create_connection(("127.0.0.1", daemon.port), 5.0) as asking:
         asking.sendall(block_of(request))
         return variables_in(b"".join(iter(lambda: asking.recv(4096), b"")))
 
 
-async def test_a_decision_is_what_asterisk_would_be_told(daemon: Daemon) -> None:
-    (answer,) = await decided(client_of(daemon), FACTS)
+async def test_answer_equals_that_for_asterisk(daemon: Daemon) -> None:
+    (answer,) = await decide_all(client_of(daemon), FACTS)
     told: dict[str, str] = {}
     while "__CALLSIEVE_ACTION" not in told:  # until the daemon is in time
-        told = asked_by_asterisk(daemon, request_of(FACTS, "other"))
+        told = ask_like_asterisk(daemon, request_of(FACTS, "other"))
     assert (answer.action, answer.rule, answer.sip_code) == ("reject", "blocklist", 608)
     assert (told["__CALLSIEVE_ACTION"], told["__CALLSIEVE_RULE"]) == (answer.action, answer.rule)
     assert (told["CALLSIEVE_REASON"], told["CALLSIEVE_SIP_CODE"]) == (answer.reason, str(answer.sip_code))
     assert (told["__CALLSIEVE_CALLER"], told["CALLSIEVE_LEVEL"]) == (answer.caller, answer.level)
 
 
-async def test_a_decision_is_in_the_journal_and_counts_as_a_call(daemon: Daemon) -> None:
+async def test_decision_is_recorded_with_its_call_id(daemon: Daemon) -> None:
     facts = CallFacts(caller="+12015550177", trunk="kamailio", call_id="journal")
-    (answer,) = await decided(client_of(daemon), facts)
+    (answer,) = await decide_all(client_of(daemon), facts)
 
     def row() -> tuple[str, str] | None:
         with closing(sqlite3.connect(f"file:{daemon.store}?mode=ro", uri=True)) as db:
@@ -111,7 +111,7 @@ async def test_an_unrecorded_call_is_decided_and_counted(daemon: Daemon) -> None
     while answer.rule == FAIL_OPEN_RULE:  # until the daemon is in time
         answer = await client.decide(unrecorded, record=False)
     assert (answer.action, answer.rule, answer.id, answer.appeal_address) == ("reject", "blocklist", None, "")
-    (after,) = await decided(client, CallFacts(caller="+12015550178", trunk="kamailio", call_id="after"))
+    (after,) = await decide_all(client, CallFacts(caller="+12015550178", trunk="kamailio", call_id="after"))
 
     def recorded() -> set[str]:
         with closing(sqlite3.connect(f"file:{daemon.store}?mode=ro", uri=True)) as db:
@@ -123,20 +123,20 @@ async def test_an_unrecorded_call_is_decided_and_counted(daemon: Daemon) -> None
     wait_until(lambda: (told := read_telemetry(daemon.state)) is not None and told.unrecorded > 0, "the count")
 
 
-async def test_sixty_four_calls_at_once_are_all_decided(daemon: Daemon) -> None:
+async def test_all_of_64_concurrent_calls_are_decided(daemon: Daemon) -> None:
     client = client_of(daemon)
     calls = [CallFacts(caller=f"+1201555{number:04d}", trunk="kamailio") for number in range(64)]
-    answers = await decided(client, *calls)
+    answers = await decide_all(client, *calls)
     assert {answer.rule for answer in answers} == {"default"}
     assert len({answer.id for answer in answers}) == 64
     assert [answer.caller for answer in answers] == [call.caller for call in calls]
 
 
-async def test_more_calls_than_the_limit_go_on_at_once(daemon: Daemon) -> None:
+async def test_calls_above_the_limit_are_allowed_at_once(daemon: Daemon) -> None:
     client = client_of(daemon, in_flight=2)
     answers = await asyncio.gather(*(client.decide(FACTS) for _ in range(5)))
     assert [answer.rule for answer in answers].count("fail-open") == 3
-    (answer,) = await decided(client, FACTS)
+    (answer,) = await decide_all(client, FACTS)
     assert answer.action == "reject"
 
 
@@ -150,23 +150,23 @@ async def test_a_frozen_daemon_lets_calls_go_on(tmp_path: Path) -> None:
         assert {(answer.action, answer.rule) for answer in answers} == {("allow", "fail-open")}
         assert NoDecision.TIMED_OUT in {answer.reason for answer in answers}
         daemon.thaw()
-        wait_until(lambda: asyncio_answer(client).rule != "fail-open", "it answers again")
+        wait_until(lambda: decide_in_thread(client).rule != "fail-open", "it answers again")
 
 
-def asyncio_answer(client: DaemonClient) -> CallAnswer:
-    """From a thread of its own, for this one runs a loop already."""
+def decide_in_thread(client: DaemonClient) -> CallAnswer:
+    """Decide in another thread, because this one already runs a loop."""
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(lambda: asyncio.run(client.decide(FACTS))).result()
 
 
-async def test_no_daemon_lets_calls_go_on(tmp_path: Path) -> None:
+async def test_missing_socket_lets_calls_go_on(tmp_path: Path) -> None:
     answer = await DaemonClient(tmp_path / "agi.sock", 0.4, 10).decide(FACTS)
     assert (answer.action, answer.rule, answer.reason) == ("allow", "fail-open", NoDecision.NOT_RUNNING)
 
 
-async def test_a_dead_daemons_socket_lets_calls_go_on(tmp_path: Path) -> None:
+async def test_dead_socket_lets_calls_go_on(tmp_path: Path) -> None:
     path = tmp_path / "agi.sock"
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(path))
@@ -174,10 +174,10 @@ async def test_a_dead_daemons_socket_lets_calls_go_on(tmp_path: Path) -> None:
 
 
 @asynccontextmanager
-async def saying(
+async def fake_daemon(
     path: Path, said: bytes, *, ends: bool = True, seconds: float = PATIENT_SECONDS
 ) -> AsyncIterator[DaemonClient]:
-    """A daemon that reads a request and says this."""
+    """Serve a fake daemon that reads a request and sends `said`."""
 
     done = asyncio.Event()
 
@@ -210,14 +210,14 @@ async def saying(
         pytest.param(b'SET VARIABLE __CALLSIEVE_ACTION "reject"\n' * 1000, id="endless"),
     ],
 )
-async def test_an_answer_that_makes_no_sense_lets_calls_go_on(tmp_path: Path, said: bytes) -> None:
-    async with saying(tmp_path / "agi.sock", said) as client:
+async def test_unusable_answer_lets_calls_go_on(tmp_path: Path, said: bytes) -> None:
+    async with fake_daemon(tmp_path / "agi.sock", said) as client:
         answer = await client.decide(FACTS)
     assert (answer.action, answer.rule, answer.reason) == ("allow", "fail-open", NoDecision.UNUSABLE)
 
 
-async def test_an_answer_without_an_end_lets_calls_go_on(tmp_path: Path) -> None:
-    async with saying(
+async def test_unfinished_answer_lets_calls_go_on(tmp_path: Path) -> None:
+    async with fake_daemon(
         tmp_path / "agi.sock", b'SET VARIABLE CALLSIEVE_LABEL "SPAM"\n', ends=False, seconds=0.05
     ) as client:
         async with asyncio.timeout(20):
@@ -225,7 +225,7 @@ async def test_an_answer_without_an_end_lets_calls_go_on(tmp_path: Path) -> None
     assert (answer.rule, answer.reason) == ("fail-open", NoDecision.TIMED_OUT)
 
 
-async def test_calls_that_come_together_wait_for_room_in_the_queue(tmp_path: Path) -> None:
+async def test_calls_wait_for_room_in_the_accept_queue(tmp_path: Path) -> None:
     path = tmp_path / "agi.sock"
     with socket.socket(socket.AF_UNIX) as listening, socket.socket(socket.AF_UNIX) as first:
         listening.bind(str(path))
@@ -246,6 +246,6 @@ async def test_calls_that_come_together_wait_for_room_in_the_queue(tmp_path: Pat
         assert (await second).reason == "stopping"
 
 
-def test_the_daemons_own_fail_open_says_its_reason() -> None:
+def test_fail_open_of_the_daemon_keeps_its_reason() -> None:
     answer = answer_of(b'EXEC MSet "CALLSIEVE_RULE=fail-open,CALLSIEVE_REASON=too many calls"\n')
     assert (answer.action, answer.rule, answer.reason) == ("allow", "fail-open", "too many calls")

@@ -1,4 +1,4 @@
-"""Another switch asks the outbound guard about a call of ours, and tells how it ended."""
+"""`POST /decide-outbound`: another switch asks the outbound guard."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
         yield running
 
 
-async def decided(daemon: Daemon, dialled: str, call_id: str) -> OutboundAnswer:
-    """The answer. The daemon itself lets calls go out when it is late."""
+async def decide_outbound(daemon: Daemon, dialled: str, call_id: str) -> OutboundAnswer:
+    """Return the answer, repeated if the daemon was late."""
     client = DaemonClient(daemon.state / "agi.sock", 20.0, 200)
     facts = OutgoingFacts(dialled=dialled, own_number=OWN, caller="201", trunk="carrier", call_id=call_id)
     answer = await client.decide_outbound(facts)
@@ -59,14 +59,14 @@ async def decided(daemon: Daemon, dialled: str, call_id: str) -> OutboundAnswer:
     return answer
 
 
-async def test_who_does_not_want_to_be_called_is_not(daemon: Daemon) -> None:
-    answer = await decided(daemon, UNWILLING, "a1@sip.example")
+async def test_number_on_the_do_not_call_list_is_refused(daemon: Daemon) -> None:
+    answer = await decide_outbound(daemon, UNWILLING, "a1@sip.example")
     assert (answer.action, answer.rule) == ("refuse", "do-not-call")
     assert answer.id
 
 
-async def test_a_person_is_called_so_often_a_day(daemon: Daemon) -> None:
-    actions = [(await decided(daemon, WILLING, f"{count}@sip.example")).action for count in range(3)]
+async def test_calls_per_person_and_day_are_limited(daemon: Daemon) -> None:
+    actions = [(await decide_outbound(daemon, WILLING, f"{count}@sip.example")).action for count in range(3)]
     assert actions[:2] == ["allow", "allow"]
     assert actions[2] != "allow"
 
@@ -80,18 +80,18 @@ async def test_a_person_is_called_so_often_a_day(daemon: Daemon) -> None:
 @pytest.mark.parametrize(
     "raw", [b"", b'EXEC MSet "CALLSIEVE_OUTBOUND=refuse', b'EXEC MSet "CALLSIEVE_OUTBOUND=destroy"\n']
 )
-def test_what_is_no_whole_answer_lets_the_call_out(raw: bytes) -> None:
+def test_unusable_answer_allows_the_call(raw: bytes) -> None:
     assert outbound_answer_of(raw).action == "allow"
 
 
-def test_without_a_daemon_calls_go_out(tmp_path: Path) -> None:
+def test_calls_are_allowed_without_a_daemon(tmp_path: Path) -> None:
     with ApiOffice(tmp_path).api() as api:
         answer = api.program(Role.OPERATOR).done("POST", "/decide-outbound", {"dialled": UNWILLING})
         assert (answer["action"], answer["rule"]) == ("allow", FAIL_OPEN_RULE)
         assert api.program(Role.VIEWER).refused("POST", "/decide-outbound", {"dialled": UNWILLING})[0] == 403
 
 
-def test_a_call_that_a_network_refused_counts_against_the_number(tmp_path: Path) -> None:
+def test_blocked_call_counts_against_the_own_number(tmp_path: Path) -> None:
     office = ApiOffice(tmp_path)
     ending = {"call_id": "b1@sip.example", "disposition": "rejected", "direction": "outbound", "caller": "201"}
     more = {

@@ -57,22 +57,22 @@ OK = {"status_code": 200, "body": "..."}
 REJECT = {"action": "reject", "rule": "blocklist", "id": "7KQ2M4XA", "sip_code": 608}
 
 
-class Ran(NamedTuple):
-    """The words of the question, and what was done: `[("execute", "respond", "608 Declined")]`."""
+class ScriptRun(NamedTuple):
+    """The arguments of the request, and what was done: `[("execute", "respond", "608 Declined")]`."""
 
     question: list[str]
     done: list[tuple[str, ...]]
 
     @property
     def facts(self) -> CallFacts:
-        """As mod_curl sends them: the word after `post`, URL-decoded."""
+        """Return the facts as mod_curl sends them: the argument after `post`, URL-decoded."""
         body = unquote(self.question[self.question.index("post") + 1])
         return msgspec.convert(json.loads(body), CallFacts)
 
 
 def run(
     variables: Mapping[str, str], said: object = OK, answer: object = REJECT, globals: Mapping[str, str] | None = None
-) -> Ran:
+) -> ScriptRun:
     settings = {"callsieve_token": "cs_secret", **(globals or {})}
     places = (*(lua_of(item) for item in (variables, settings, said, answer)), lua_of(str(SCRIPT)))
     done = subprocess.run(
@@ -87,11 +87,11 @@ def run(
     lines = [tuple(line.split("\t")) for line in done.stdout.splitlines()]
     ((_, name, question),) = (line for line in lines if line[0] == "ask")
     assert name == "curl"
-    return Ran(shlex.split(question), [line for line in lines if line[0] not in ("ask", "log")])
+    return ScriptRun(shlex.split(question), [line for line in lines if line[0] not in ("ask", "log")])
 
 
 def lua_of(value: Any) -> str:
-    """A literal of Lua's."""
+    """Return the value as a Lua literal."""
     if value is None:
         return "nil"
     if isinstance(value, int):
@@ -101,7 +101,7 @@ def lua_of(value: Any) -> str:
     return "{" + ", ".join(f"[{lua_of(key)}] = {lua_of(item)}" for key, item in value.items()) + "}"
 
 
-def test_it_asks_what_was_received() -> None:
+def test_script_sends_the_received_fields() -> None:
     ran = run(
         {
             "caller_id_number": CALLER,
@@ -126,7 +126,7 @@ def test_it_asks_what_was_received() -> None:
     )
 
 
-def test_nothing_of_a_callers_becomes_a_word_of_the_question() -> None:
+def test_hostile_caller_text_stays_one_argument() -> None:
     hostile = "x' post {} \\' append_headers \"y\n\t%41 +"
     plain, ran = run({}), run({"caller_id_name": hostile, "sip_call_id": hostile, "destination_number": hostile})
     assert len(ran.question) == len(plain.question)
@@ -143,7 +143,7 @@ def test_nothing_of_a_callers_becomes_a_word_of_the_question() -> None:
         pytest.param("", "+12015550199", id="none"),
     ],
 )
-def test_the_caller_is_who_the_carrier_says(asserted: str, caller: str) -> None:
+def test_caller_comes_from_the_asserted_identity(asserted: str, caller: str) -> None:
     ran = run({"sip_P-Asserted-Identity": asserted, "caller_id_number": "+12015550199"})
     assert ran.facts.caller == caller
 
@@ -156,7 +156,7 @@ def test_the_caller_is_who_the_carrier_says(asserted: str, caller: str) -> None:
         ("No-TN-Validation", ("none", "none")),
     ],
 )
-def test_what_freeswitch_verified_is_told(verstat: str, said: tuple[str, str]) -> None:
+def test_verstat_of_freeswitch_is_passed_on(verstat: str, said: tuple[str, str]) -> None:
     facts = run({"sip_verstat_detailed": verstat, "sip_Privacy": "id"}).facts
     assert (facts.verification, facts.attestation) == said
     assert facts.withheld
@@ -183,7 +183,7 @@ AWAY = {"callsieve_away": "7000 XML default"}
         ),
     ],
 )
-def test_it_does_what_is_answered(answer: object, globals: Mapping[str, str], done: list[tuple[str, ...]]) -> None:
+def test_script_applies_the_answer(answer: object, globals: Mapping[str, str], done: list[tuple[str, ...]]) -> None:
     ran = run({}, answer=answer, globals=globals)
     assert [item for item in ran.done if not item[1].startswith("callsieve_")] == done
 
@@ -197,7 +197,7 @@ def test_it_does_what_is_answered(answer: object, globals: Mapping[str, str], do
         pytest.param(OK, None, id="no-json"),
     ],
 )
-def test_without_an_answer_the_call_goes_on(said: object, answer: object) -> None:
+def test_call_goes_on_without_an_answer(said: object, answer: object) -> None:
     assert run({}, said, answer).done == [
         ("set", "callsieve_action", "allow"),
         ("set", "callsieve_rule", "fail-open"),

@@ -1,4 +1,4 @@
-"""docs/how-to/other-switches.md and the examples say what there is: every field of a call, an answer and an ending."""
+"""docs/how-to/other-switches.md and the examples name existing fields, and the page names all."""
 
 from __future__ import annotations
 
@@ -26,28 +26,31 @@ KINDS = {
 FACTS, ANSWER, ENDING = (set(kind.__struct_fields__) for kind in (CallFacts, CallAnswer, CallEnding))
 
 
-def part(heading: str) -> str:
+def section_of_page(heading: str) -> str:
     return PAGE.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
 
 
-def named(text: str) -> set[str]:
-    """Words in code marks."""
+def code_words(text: str) -> set[str]:
+    """Return the words in code marks."""
     return set(re.findall(r"`([a-z_]+)`", text))
 
 
-def in_tables(text: str) -> set[str]:
-    """Words in code marks, of tables alone."""
-    return named("\n".join(line for line in text.splitlines() if line.startswith("|")))
+def code_words_in_tables(text: str) -> set[str]:
+    """Return the words in code marks in tables."""
+    return code_words("\n".join(line for line in text.splitlines() if line.startswith("|")))
 
 
 def test_every_field_is_explained() -> None:
-    assert in_tables(part("The question")) >= FACTS
-    assert named(part("The answer")) >= ANSWER
-    assert in_tables(part("How it ended")) | FACTS >= ENDING
-    assert named(part("Calls that go out")) >= {*OutgoingFacts.__struct_fields__, *OutboundAnswer.__struct_fields__}
+    assert code_words_in_tables(section_of_page("The question")) >= FACTS
+    assert code_words(section_of_page("The answer")) >= ANSWER
+    assert code_words_in_tables(section_of_page("How it ended")) | FACTS >= ENDING
+    assert code_words(section_of_page("Calls that go out")) >= {
+        *OutgoingFacts.__struct_fields__,
+        *OutboundAnswer.__struct_fields__,
+    }
 
 
-def test_what_the_page_sends_is_taken() -> None:
+def test_requests_on_the_page_are_valid() -> None:
     sent = SENT.findall(PAGE)
     assert {path for path, _ in sent} == set(KINDS)
     for path, body in sent:
@@ -62,14 +65,14 @@ def test_what_the_page_sends_is_taken() -> None:
         ("freeswitch/callsieve.lua", r"(?:^        |told\.)(\w+) = ", r"answer\.(\w+)"),
     ],
 )
-def test_an_example_asks_and_hears_what_there_is(name: str, asks: str, hears: str) -> None:
+def test_examples_use_existing_fields(name: str, asks: str, hears: str) -> None:
     text = (EXAMPLES / name).read_text()
     asked, heard = (set(re.findall(pattern, text, re.MULTILINE)) for pattern in (asks, hears))
     assert {"caller", "did", "trunk", "call_id", "withheld"} <= asked <= FACTS
     assert {"action", "name", "sip_code"} <= heard <= ANSWER
 
 
-def test_the_example_tells_what_there_is() -> None:
+def test_outcome_example_uses_existing_fields() -> None:
     text = (EXAMPLES / "kamailio/callsieve-outcomes.cfg").read_text()
     told = set(re.findall(r'jansson_(?:set|append)\("\w+", "(\w+)"', text))
     assert {"call_id", "disposition", "caller", "did", "rang", "answered_by"} <= told <= ENDING

@@ -1,4 +1,4 @@
-"""`callsieve digest`: for a person, a pipe and scripts; and days that are none."""
+"""`callsieve digest`: its formats and its day argument."""
 
 from __future__ import annotations
 
@@ -26,32 +26,30 @@ def callsieve(tmp_path: Path) -> Program:
     return program
 
 
-def test_without_a_day_it_is_yesterday(callsieve: Program) -> None:
+def test_default_day_is_yesterday(callsieve: Program) -> None:
     assert callsieve.ok("digest", "--json") == callsieve.ok("digest", "yesterday", "--json")
     assert callsieve("digest", "--json").json["probable_mistakes"]["calls"] == 2
 
 
-def test_it_says_how_to_put_it_right(callsieve: Program) -> None:
+def test_mistake_comes_with_its_correcting_command(callsieve: Program) -> None:
     assert f"  callsieve list add allow {CALLER} --note wanted\n" in callsieve.ok("digest")
 
 
-def test_the_command_that_it_prints_works(callsieve: Program) -> None:
+def test_printed_command_works(callsieve: Program) -> None:
     callsieve.ok("list", "add", "allow", CALLER, "--note", "wanted")
     assert callsieve("list", "show", "allow", "--json").json[0]["text"] == CALLER
 
 
-def test_as_a_page(callsieve: Program) -> None:
+def test_html_option_prints_a_page(callsieve: Program) -> None:
     assert callsieve.ok("digest", "--html").startswith("<!doctype html>")
 
 
 @pytest.mark.parametrize("typed", ["2026-13-01", "tomorrow", "", "2999-01-01", "0001-01-01", "9999-12-31", "-1"])
-def test_what_is_no_day(callsieve: Program, typed: str) -> None:
+def test_invalid_day_is_refused(callsieve: Program, typed: str) -> None:
     assert "day" in callsieve.fails("digest", "--", typed)
 
 
 @pytest.mark.parametrize("columns", [60, 80, 200])
-def test_words_are_folded_and_commands_are_not(
-    callsieve: Program, columns: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_commands_are_never_wrapped(callsieve: Program, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
     assert f"callsieve list add allow {CALLER} --note wanted" in callsieve.ok("digest")

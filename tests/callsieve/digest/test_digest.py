@@ -1,4 +1,4 @@
-"""The digest of a day: what it counts, where a day begins and ends, and how it is said, masked and in Chinese."""
+"""The digest of a day: counts, time zones, masking and Chinese."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def digest_of(office: Office, wanted: date | None = None, now: float = MORNING) 
 
 
 def fill(db: sqlite3.Connection) -> None:
-    """A day with a call of everything, and one call the day before and after."""
+    """Add a day with every kind of call, and one call on the days before and after."""
     record_decisions(
         db,
         [
@@ -114,8 +114,8 @@ def fill(db: sqlite3.Connection) -> None:
     record_grade(db, OWN, Graded(NOON, Grade.WATCH, (GradeReason("short", {"part": 24, "whole": 150}),)))
 
 
-def test_a_call_counts_once_as_on_the_overview(office: Office) -> None:
-    """One that is decided about again for the phone that it goes to."""
+def test_call_with_two_decisions_counts_once(office: Office) -> None:
+    """The second decision is for the phone that the call is forwarded to."""
     first = make_decision("AAAAAAA1", at=NOON, caller=CALLER, action="warn")
     again = first._replace(id="AAAAAAA2", at=NOON + 4, callee="201", action="allow", would_be="allow")
     office.write(record_decisions, [first, again, make_decision("AAAAAAA3", at=NOON + 60, caller=OTHER)])
@@ -125,7 +125,7 @@ def test_a_call_counts_once_as_on_the_overview(office: Office) -> None:
 
 
 @pytest.fixture
-def full(office: Office) -> Office:
+def busy_office(office: Office) -> Office:
     office.write(fill)
     feed = Feed(format="numbers")
     office.read(import_numbers, "ftc", "spam", [(OTHER, "", "", "")], lambda: NOON - 90 * 86_400, str, feed)
@@ -145,21 +145,21 @@ def full(office: Office) -> Office:
     return office
 
 
-def test_what_happened_on_the_day(full: Office) -> None:
-    found = digest_of(full)
+def test_digest_counts_calls_and_marks_of_the_day(busy_office: Office) -> None:
+    found = digest_of(busy_office)
     assert (found.day, found.is_over) == (DAY, True)
     assert (found.calls, found.figures.warned, found.figures.stopped) == (4, 2, 1)
     assert found.challenged == {ChallengeResult.SILENT: 1}
     assert (found.figures.marks, found.figures.fail_open) == ({"spam": 1}, {"timed out": 1})
 
 
-def test_a_number_that_was_stopped_and_warned_of_is_there_once(full: Office) -> None:
-    (one,) = digest_of(full).mistakes
+def test_number_stopped_and_warned_is_listed_once(busy_office: Office) -> None:
+    (one,) = digest_of(busy_office).mistakes
     assert (one.number, one.actions, one.calls) == (CALLER, {"challenge": 1, "warn": 1}, 2)
 
 
-def test_what_waits(full: Office) -> None:
-    found = digest_of(full)
+def test_digest_lists_open_tasks(busy_office: Office) -> None:
+    found = digest_of(busy_office)
     assert [appeal.reference for appeal in found.appeals] == ["AP9E4100"]
     assert [(grade.number, grade.before, grade.grade) for grade in found.grades] == [(OWN, Grade.HEALTHY, Grade.WATCH)]
     assert [name for name, _ in found.feeds] == ["ftc"]
@@ -167,8 +167,8 @@ def test_what_waits(full: Office) -> None:
     assert [check.name for check in found.findings] == ["daemon", "backup"]
 
 
-def test_a_feed_that_never_came_waits_too(office: Office) -> None:
-    """The doctor's finding about feeds is left out, for they are named here."""
+def test_feed_that_was_never_fetched_is_listed(office: Office) -> None:
+    """The doctor's finding about feeds is left out, because the digest names them."""
     with office.config.open("a") as file:
         file.write('\n[[feed]]\nname = "theirs"\nurl = "https://example.com/list.csv"\n')
     assert [(name, health.health) for name, health in digest_of(office).feeds] == [("theirs", SourceStatus.WAITING)]
@@ -183,17 +183,17 @@ def test_a_feed_that_never_came_waits_too(office: Office) -> None:
         pytest.param(date(1970, 1, 1), 0, id="long-ago"),
     ],
 )
-def test_other_days(full: Office, wanted: date, calls: int) -> None:
-    assert digest_of(full, wanted).calls == calls
+def test_digest_of_another_day_can_be_requested(busy_office: Office, wanted: date, calls: int) -> None:
+    assert digest_of(busy_office, wanted).calls == calls
 
 
-def test_a_day_to_come_is_refused(office: Office) -> None:
+def test_future_day_is_refused(office: Office) -> None:
     with pytest.raises(Refused) as refused:
         digest_of(office, date(2026, 11, 28))
     assert refused.value.code == "to-come"
 
 
-def test_a_day_without_calls_says_so_and_nothing_else(office: Office) -> None:
+def test_day_without_calls_has_one_sentence(office: Office) -> None:
     store_findings(office.load().findings_path, findings_of([], MORNING, MORNING))
     text = digest_text(digest_of(office))
     assert (text.lead, text.sections) == ("No call was screened on this day.", ())
@@ -207,26 +207,28 @@ def test_a_day_without_calls_says_so_and_nothing_else(office: Office) -> None:
         pytest.param("Asia/Shanghai", date(2026, 10, 25), 24, id="no-summer-time"),
     ],
 )
-def test_days_are_the_sites(zone: str, one: date, hours: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_days_follow_the_time_zone_of_the_site(
+    zone: str, one: date, hours: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for _ in in_zone(zone, monkeypatch):
         assert end_of(one) - start_of(one) == hours * 3600
 
 
-def said(text: DigestText) -> str:
+def all_text(text: DigestText) -> str:
     return plain_text(text) + html_page(text)
 
 
-def test_a_mail_masks_every_number_and_has_no_command_with_one(full: Office) -> None:
-    text = digest_text(digest_of(full), numbers=False, console="https://pbx.example.com")
+def test_mail_masks_every_number_and_has_no_command(busy_office: Office) -> None:
+    text = digest_text(digest_of(busy_office), numbers=False, console="https://pbx.example.com")
     for number in (CALLER, OTHER, OWN):
-        assert number[1:] not in said(text)
+        assert number[1:] not in all_text(text)
     assert "+1201*****34" in plain_text(text)
     assert "2026-11-26" in text.title
-    assert "https://pbx.example.com" in said(text)
+    assert "https://pbx.example.com" in all_text(text)
 
 
-def test_whole_numbers_come_with_what_puts_it_right(full: Office) -> None:
-    text = digest_text(digest_of(full), console="https://pbx.example.com")
+def test_unmasked_digest_has_corrections_and_links(busy_office: Office) -> None:
+    text = digest_text(digest_of(busy_office), console="https://pbx.example.com")
     wrong = text.sections[0].lines[0]
     assert (wrong.commands, wrong.link) == (
         (
@@ -238,7 +240,7 @@ def test_whole_numbers_come_with_what_puts_it_right(full: Office) -> None:
     assert "AP9E4100 by Carol Ltd: in force, to be decided by" in plain_text(text)
 
 
-def test_a_stranger_who_failed_and_left_a_message_is_probably_wrong(office: Office) -> None:
+def test_stranger_who_left_a_message_is_a_probable_mistake(office: Office) -> None:
     asked = make_decision("AAAAAAA1", at=NOON, caller=CALLER, rule="stranger", level="none")
     office.write(record_decisions, [asked])
     left = Challenged(CALLER, AuthClass.UNKNOWN, DID, ChallengeResult.MESSAGE, NOON - 1, asked.linkedid)
@@ -250,15 +252,15 @@ def test_a_stranger_who_failed_and_left_a_message_is_probably_wrong(office: Offi
     assert "it was asked" not in wrong.text
 
 
-def test_in_chinese_no_word_of_ours_is_english(full: Office) -> None:
-    text = digest_text(digest_of(full), "zh")
+def test_chinese_digest_has_chinese_titles(busy_office: Office) -> None:
+    text = digest_text(digest_of(busy_office), "zh")
     assert text.title == "2026-11-26 的来电"
     for section in text.sections:
         assert section.title.isascii() is False
     assert 'lang="zh-Hans"' in html_page(text)
 
 
-def test_what_strangers_wrote_is_text_in_the_html(office: Office) -> None:
+def test_hostile_text_is_escaped_in_html(office: Office) -> None:
     name = "<script>alert(1)</script>"
     appeal = Appeal(reference="AP9E4100", number=OTHER, name=name, contact="x", opened_at=NOON)
     office.write(open_appeal, appeal)
@@ -268,8 +270,8 @@ def test_what_strangers_wrote_is_text_in_the_html(office: Office) -> None:
     assert "&lt;script&gt;" in page
 
 
-def test_for_scripts(full: Office) -> None:
-    found = plain(digest_of(full))
+def test_json_digest_has_all_fields(busy_office: Office) -> None:
+    found = plain(digest_of(busy_office))
     assert (found["day"], found["is_over"], found["calls"], found["warned"], found["stopped"]) == (
         "2026-11-26",
         True,
@@ -304,7 +306,7 @@ def lines_of(text: DigestText) -> tuple[DigestLine, ...]:
     )
 
 
-def test_what_is_to_be_looked_at_again_is_in_the_digest(office: Office) -> None:
+def test_due_checks_of_own_numbers_are_in_the_digest(office: Office) -> None:
     office.write(put_own, OwnNumber(number=OWN, since=NOON, next_check_at=MORNING + 3600))
     office.write(put_label_check, LabelCheck(OWN, "Hiya", NOON, "", next_at=MORNING - 3600))
     office.write(put_label_check, LabelCheck(OWN, "TNS", NOON, "", next_at=MORNING + 3 * 86_400))

@@ -1,4 +1,4 @@
-"""Whom a DID is for: a callee that is nobody counts for nothing, and the phones that ring are those configured."""
+"""The doctor checks callees of DIDs: they exist, and their phones ring."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from tests.reputation.store_builders import write
 DID = '[[did]]\nnumber = "+442071838750"\ncallee = "201"\n'
 
 
-def found(tmp_path: Path, settings: str) -> Finding:
+def finding_for(tmp_path: Path, settings: str) -> Finding:
     file = tmp_path / "callsieve.toml"
     file.write_text(settings)
     loaded = Loaded(settings=parse_settings(settings, "test"), file=file, state=tmp_path)
     return are_people(CheckContext(loaded, lambda _: "", 0.0))
 
 
-def test_a_callee_without_a_person(tmp_path: Path) -> None:
-    finding = found(tmp_path, DID)
+def test_callee_without_a_person_is_a_warning(tmp_path: Path) -> None:
+    finding = finding_for(tmp_path, DID)
     assert finding.status is CheckStatus.WARN
     assert f'{tmp_path}/callsieve.toml: line 3: did.callee = "201"' in str(finding.detail)
     assert 'add [[person]] extension = "201", or run: callsieve import people' in str(finding.remedy)
 
 
-def test_the_nearest_person_is_named(tmp_path: Path) -> None:
-    finding = found(tmp_path, f'{DID}[[person]]\nextension = "2011"\n')
+def test_nearest_person_is_suggested(tmp_path: Path) -> None:
+    finding = finding_for(tmp_path, f'{DID}[[person]]\nextension = "2011"\n')
     assert "2011" in str(finding.remedy)
 
 
@@ -46,13 +46,13 @@ def test_the_nearest_person_is_named(tmp_path: Path) -> None:
         pytest.param("", id="no-did"),
     ],
 )
-def test_nothing_to_say(tmp_path: Path, settings: str) -> None:
-    assert found(tmp_path, settings).status is CheckStatus.OK
+def test_valid_callee_is_ok(tmp_path: Path, settings: str) -> None:
+    assert finding_for(tmp_path, settings).status is CheckStatus.OK
 
 
-def test_an_imported_person_is_one(tmp_path: Path) -> None:
+def test_imported_person_is_accepted_as_callee(tmp_path: Path) -> None:
     write(tmp_path / "callsieve.db", upsert_people, [Person("201", "PJSIP/201", None, None, "Alice")], "staff")
-    assert found(tmp_path, DID).status is CheckStatus.OK
+    assert finding_for(tmp_path, DID).status is CheckStatus.OK
 
 
 # Who rings
@@ -65,7 +65,7 @@ TEAM = "".join(
 )
 
 
-def rings(
+def finding_after_calls(
     tmp_path: Path,
     settings: str,
     calls: list[tuple[str, ...]],
@@ -73,7 +73,7 @@ def rings(
     complete: bool = True,
     transferred: bool = False,
 ) -> Finding:
-    """What is found after these calls, each of which rang these phones."""
+    """Return the finding after calls that rang these phones."""
     for index, rung in enumerate(calls):
         outcome = OutcomeRecord(
             linkedid=f"{index}",
@@ -110,20 +110,22 @@ def did_for(line: str) -> str:
         pytest.param('callee = "201"', [], None, id="no-calls"),
     ],
 )
-def test_who_rings(tmp_path: Path, line: str, calls: list[tuple[str, ...]], others: str | None) -> None:
-    finding = rings(tmp_path, did_for(line), calls)
+def test_callee_must_match_the_phones_that_ring(
+    tmp_path: Path, line: str, calls: list[tuple[str, ...]], others: str | None
+) -> None:
+    finding = finding_after_calls(tmp_path, did_for(line), calls)
     assert finding.status is (CheckStatus.WARN if others else CheckStatus.OK)
     assert others is None or f"calls to {NUMBER} ring {others}, but" in str(finding.detail)
     assert others is None or "callsieve.toml" in str(finding.remedy)
 
 
 @pytest.mark.parametrize("changed", [{"transferred": True}, {"complete": False}])
-def test_calls_that_do_not_tell_who_rings(tmp_path: Path, changed: dict[str, bool]) -> None:
-    assert rings(tmp_path, did_for('callee = "201"'), [("203",)] * 3, **changed).status is CheckStatus.OK
+def test_incomplete_and_transferred_calls_are_not_counted(tmp_path: Path, changed: dict[str, bool]) -> None:
+    assert finding_after_calls(tmp_path, did_for('callee = "201"'), [("203",)] * 3, **changed).status is CheckStatus.OK
 
 
-def test_what_was_taken_over_is_taken_over_again(tmp_path: Path) -> None:
+def test_imported_did_has_the_import_as_remedy(tmp_path: Path) -> None:
     write(tmp_path / "callsieve.db", upsert_dids, [Did(NUMBER, callee="201")], "asterisk")
-    finding = rings(tmp_path, TEAM, [("203",)] * 3)
+    finding = finding_after_calls(tmp_path, TEAM, [("203",)] * 3)
     assert finding.status is CheckStatus.WARN
     assert str(finding.remedy) == "callsieve import people --from asterisk"

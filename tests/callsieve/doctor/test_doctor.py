@@ -1,4 +1,4 @@
-"""The doctor's eyes: what Asterisk's console prints, and what is made of it. A real Asterisk: tests/integration."""
+"""The doctor's checks with recorded output of Asterisk's console. A real Asterisk: tests/integration."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ NOW = 1_790_000_000.0
         ("", None),
     ],
 )
-def test_versions(output: str, version: AsteriskVersion | None) -> None:
+def test_version_is_parsed(output: str, version: AsteriskVersion | None) -> None:
     assert version_in(output) == version
 
 
@@ -117,7 +117,7 @@ DIALPLAN = """\
 """
 
 
-def test_the_dialplan() -> None:
+def test_dialplan_is_parsed() -> None:
     dialplan = dialplan_in(DIALPLAN)
     assert dialplan.contexts == {"from-carrier", "from-internal"}
     assert dialplan.steps == (
@@ -131,19 +131,19 @@ def test_the_dialplan() -> None:
     assert dialplan.reached_from("from-internal") == {"from-internal", "from-carrier", "office"}
 
 
-def test_contexts_that_include_each_other() -> None:
+def test_mutual_includes_are_followed_once() -> None:
     dialplan = dialplan_in(
         "[ Context 'a' created by 'x' ]\n  Include => 'b' [x]\n[ Context 'b' created by 'x' ]\n  Include => 'a' [x]"
     )
     assert dialplan.reached_from("a") == {"a", "b"}
 
 
-def test_a_context_that_is_not_there() -> None:
+def test_missing_context_is_parsed() -> None:
     said = "There is no existence of 'callsieve' context\nCommand 'dialplan show callsieve' failed.\n"
     assert dialplan_in(said).contexts == frozenset()
 
 
-def test_modules() -> None:
+def test_running_modules_are_parsed() -> None:
     said = (
         "Module                         Description                              Use Count  Status      Support Level\n"
         "acl                            Named ACL system                         2          Running              core\n"
@@ -154,7 +154,7 @@ def test_modules() -> None:
     assert modules_in(said) == {"acl", "app_read"}
 
 
-def test_features() -> None:
+def test_feature_codes_are_parsed() -> None:
     said = (
         "Builtin Feature           Default Current\n"
         "---------------           ------- -------\n"
@@ -168,7 +168,7 @@ def test_features() -> None:
     assert features_in(said) == {"Pickup": "*8", "Disconnect Call": "*1", "mark": "*37"}
 
 
-def test_other_outputs() -> None:
+def test_other_console_outputs_are_parsed() -> None:
     settings = (
         "* Directories\n  AGI Scripts directory:       /usr/share/asterisk/agi bin\n  Cache directory:             \n"
     )
@@ -202,7 +202,7 @@ def test_other_outputs() -> None:
         ((23, 0, 0), []),
     ],
 )
-def test_advisories(numbers: tuple[int, ...], concerned: list[str]) -> None:
+def test_advisories_match_versions(numbers: tuple[int, ...], concerned: list[str]) -> None:
     version = AsteriskVersion(".".join(map(str, numbers)), numbers)
     assert [advisory.name for advisory in ADVISORIES if advisory.concerns(version)] == concerned
 
@@ -224,7 +224,7 @@ def test_advisories(numbers: tuple[int, ...], concerned: list[str]) -> None:
         ("_[9-0].", False),
     ],
 )
-def test_patterns_that_take_a_feature_code(pattern: str, takes: bool) -> None:
+def test_pattern_matches_a_feature_code(pattern: str, takes: bool) -> None:
     assert pattern_takes(pattern, "*37") is takes
 
 
@@ -241,7 +241,7 @@ def test_patterns_that_take_a_feature_code(pattern: str, takes: bool) -> None:
         ("Hangup()", False),
     ],
 )
-def test_dials_with_which_a_key_hangs_up(application: str, hangs_up: bool) -> None:
+def test_hang_up_option_of_a_dial_is_found(application: str, hangs_up: bool) -> None:
     assert has_hangup_option(application) is hangs_up
 
 
@@ -249,18 +249,18 @@ def test_dials_with_which_a_key_hangs_up(application: str, hangs_up: bool) -> No
     ("text", "seconds"),
     [("90s", 90), ("30m", 1800), ("2h", 7200), ("1d", 86400), (" 2H ", 7200), ("366d", 366 * 86400)],
 )
-def test_durations(text: str, seconds: int) -> None:
+def test_duration_is_parsed(text: str, seconds: int) -> None:
     assert seconds_of(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "2", "h", "-2h", "2x", "0s", "1.5h", "2h30m", "367d", "9999999d", "\uff12h"])
-def test_what_is_no_duration(text: str) -> None:
+def test_invalid_duration_is_refused(text: str) -> None:
     with pytest.raises(Refused) as refused:
         seconds_of(text)
     assert (refused.value.code, refused.value.field) == ("bad-duration", "for")
 
 
-def test_until_when(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_end_of_the_off_switch_is_described(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     assert str(until_words(1_790_000_000, NOW)) == "until 2026-09-21 14:13 UTC"
@@ -269,7 +269,7 @@ def test_until_when(monkeypatch: pytest.MonkeyPatch) -> None:
     time.tzset()
 
 
-def test_what_the_daemon_answers() -> None:
+def test_variables_of_the_daemon_are_parsed() -> None:
     said = b'SET VARIABLE CALLSIEVE_RULE "status"\nSET VARIABLE CALLSIEVE_REASON "say \\"no\\" \\\\ \xff"\nSET VAR'
     assert variables_in(said) == {"CALLSIEVE_RULE": "status", "CALLSIEVE_REASON": 'say "no" \\ �'}
 
@@ -332,7 +332,7 @@ GOSUB = "Gosub(callsieve,s,1(${FILTER(0-9,${EXTEN})}))"
 
 
 def freepbx_dialplan(*contexts: str) -> str:
-    """Contexts that ask us about whatever is dialled, codes too, as ours for FreePBX's trunks does."""
+    """Return contexts that screen every dialled number, like ours for FreePBX's trunks."""
     step = f"  '_[0-9A-Za-z+*#].' => 1. {GOSUB} [x:1]\n"
     return "".join(f"[ Context '{context}' created by 'pbx_config' ]\n{step}" for context in contexts)
 
@@ -345,8 +345,8 @@ def step_of(context: str, application: str) -> str:
     return f"[ Context '{context}' created by 'x' ]\n  's' => 1. {application} [x:1]\n"
 
 
-def hooked(last: str = f"Gosub({PHONE_HOOKS[-1].asks},s,1)") -> str:
-    """FreePBX's hooks before its Dials to phones, each asking us; `last` is what the last of them does."""
+def freepbx_hooks(last: str = f"Gosub({PHONE_HOOKS[-1].asks},s,1)") -> str:
+    """Return FreePBX's hooks before Dials to phones; `last` is the application of the last hook."""
     asking = [step_of(hook.context, f"Gosub({hook.asks},s,1)") for hook in PHONE_HOOKS[:-1]]
     return "".join([*asking, step_of(PHONE_HOOKS[-1].context, last)])
 
@@ -451,7 +451,9 @@ LabelCheck = Callable[[CheckContext], Finding]
             "LOST: x",
             id="calls-are-lost",
         ),
-        pytest.param(doctor_dialplan.is_loaded, dialplan_with(GOSUB), "", "warn", "in no file", id="loaded-once"),
+        pytest.param(
+            doctor_dialplan.is_loaded, dialplan_with(GOSUB), "", "warn", "no file contains them", id="loaded-once"
+        ),
         pytest.param(
             doctor_dialplan.queries_this_daemon,
             {"dialplan show": ASKING},
@@ -510,7 +512,7 @@ LabelCheck = Callable[[CheckContext], Finding]
         ),
         pytest.param(
             doctor_dialplan.has_our_dial_options,
-            {"dialplan show": freepbx_dialplan(TRUNK_CONTEXT) + hooked()},
+            {"dialplan show": freepbx_dialplan(TRUNK_CONTEXT) + freepbx_hooks()},
             "",
             "ok",
             "FreePBX asks CallSieve",
@@ -518,7 +520,7 @@ LabelCheck = Callable[[CheckContext], Finding]
         ),
         pytest.param(
             doctor_dialplan.has_our_dial_options,
-            {"dialplan show": freepbx_dialplan(TRUNK_CONTEXT, "from-pstn-custom") + hooked()},
+            {"dialplan show": freepbx_dialplan(TRUNK_CONTEXT, "from-pstn-custom") + freepbx_hooks()},
             "",
             "ok",
             "FreePBX asks CallSieve",
@@ -526,7 +528,7 @@ LabelCheck = Callable[[CheckContext], Finding]
         ),
         pytest.param(
             doctor_dialplan.has_our_dial_options,
-            {"dialplan show": freepbx_dialplan(TRUNK_CONTEXT) + hooked(last="Return()")},
+            {"dialplan show": freepbx_dialplan(TRUNK_CONTEXT) + freepbx_hooks(last="Return()")},
             "",
             "warn",
             "does not ask CallSieve in macro-dial-hunt-predial-hook",
@@ -534,7 +536,7 @@ LabelCheck = Callable[[CheckContext], Finding]
         ),
         pytest.param(
             doctor_dialplan.has_our_dial_options,
-            {"dialplan show": freepbx_dialplan(TRUNK_CONTEXT) + hooked(last="AGI(theirs.php)")},
+            {"dialplan show": freepbx_dialplan(TRUNK_CONTEXT) + freepbx_hooks(last="AGI(theirs.php)")},
             "",
             "warn",
             "macro-dial-hunt-predial-hook is in use by other code",
@@ -606,7 +608,7 @@ LabelCheck = Callable[[CheckContext], Finding]
             {"features show": "record    *1      *37    \n", "dialplan show": CODES_IN_USE},
             "",
             "warn",
-            "*37 is record",
+            "*37 is already used for record",
             id="code-of-a-feature",
         ),
         pytest.param(
@@ -614,7 +616,7 @@ LabelCheck = Callable[[CheckContext], Finding]
             {"features show": "record    *1      *37    \n"},
             "",
             "ok",
-            "*37 is record",
+            "*37 is already used for record",
             id="code-that-nobody-can-dial",
         ),
         pytest.param(
@@ -622,7 +624,7 @@ LabelCheck = Callable[[CheckContext], Finding]
             {"dialplan show": CODES_IN_USE + "[ Context 'x' created by 'y' ]\n  '_*3X' => 1. NoOp() [z:1]"},
             "",
             "warn",
-            "*33 is _*3X in x",
+            "*33 is already used as _*3X in x",
             id="code-of-a-pattern",
         ),
         pytest.param(
@@ -656,7 +658,7 @@ LabelCheck = Callable[[CheckContext], Finding]
             {"manager show user callsieve": " read perm: call,cdr,user,agent\n write perm: all,originate\n"},
             MANAGER,
             "warn",
-            "the same power as a shell",
+            "as powerful as a shell",
             id="manager-mighty",
         ),
         pytest.param(
@@ -668,7 +670,7 @@ LabelCheck = Callable[[CheckContext], Finding]
             id="manager-of-an-earlier-version",
         ),
         pytest.param(policy_loads, {}, "", "ok", "cautious", id="policy"),
-        pytest.param(policy_loads, {}, '[policy]\nname = "observe"', "ok", "never acts", id="observing"),
+        pytest.param(policy_loads, {}, '[policy]\nname = "observe"', "ok", "changes no call", id="observing"),
         pytest.param(policy_loads, {}, '[policy]\nname = "mine"', "fail", "mine", id="no-policy"),
         pytest.param(store.store_opens, {}, "", "warn", "does not exist yet", id="no-store"),
         pytest.param(store.has_backup, {}, "", "warn", "no backup yet", id="no-backup"),
@@ -684,7 +686,7 @@ LabelCheck = Callable[[CheckContext], Finding]
         pytest.param(people.knows_us, TWO_TRUNKS, f"{TRUNK}{DESK}", "ok", "1 person", id="a-phone-by-its-address"),
     ],
 )
-def test_findings(
+def test_findings_follow_the_output_of_asterisk(
     tmp_path: Path, look: LabelCheck, answers: Mapping[str, str], settings: str, status: str, words: str
 ) -> None:
     finding = look(make_check_context(tmp_path, answers, settings))
@@ -720,7 +722,7 @@ def test_only_a_central_console_needs_no_asterisk(
     assert asterisk.is_reachable(context).status == status
 
 
-def test_the_classic_scripts_are_looked_at(tmp_path: Path) -> None:
+def test_classic_scripts_are_checked(tmp_path: Path) -> None:
     context = make_check_context(tmp_path, {"dialplan show globals": "   CALLSIEVE_AGI=callsieve-agi\n"})
     directory = tmp_path / "etc" / "agi-bin" / "callsieve-agi"
     directory.mkdir(parents=True)
@@ -735,7 +737,7 @@ def test_the_classic_scripts_are_looked_at(tmp_path: Path) -> None:
     assert "may not run it" in str(doctor_dialplan.queries_this_daemon(context).detail)
 
 
-def test_the_unix_socket(tmp_path: Path) -> None:
+def test_unix_socket_is_checked(tmp_path: Path) -> None:
     context = make_check_context(tmp_path)
     path = context.loaded.socket_path
     path.parent.mkdir(parents=True)
@@ -760,7 +762,7 @@ def test_the_unix_socket(tmp_path: Path) -> None:
     assert str(finding.detail).startswith(f"{path}, ")
 
 
-def test_a_full_disk_and_a_damaged_store_of_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_and_old_damaged_store_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     context = make_check_context(tmp_path)
     with open_store(context.loaded.store_path):
         pass
@@ -776,15 +778,15 @@ def test_a_full_disk_and_a_damaged_store_of_old(tmp_path: Path, monkeypatch: pyt
     assert "damaged" in str(store.store_opens(context).detail)
 
 
-def test_what_cannot_be_looked_at_is_unknown(tmp_path: Path) -> None:
+def test_failed_check_is_unknown(tmp_path: Path) -> None:
     def refuse(_context: CheckContext) -> Finding:
         raise PermissionError(13, "Permission denied", "/etc/asterisk/x")
 
     (check,) = examine([HealthCheck(place=0, name="x", find=refuse)], make_check_context(tmp_path))
-    assert (check.status, str(check.detail).split()[0]) == (CheckStatus.UNKNOWN, "/etc/asterisk/x:")
+    assert (check.status, str(check.detail).split()[-1]) == (CheckStatus.UNKNOWN, "/etc/asterisk/x")
 
 
-def test_it_fits_a_terminal(
+def test_output_fits_80_columns(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
@@ -799,16 +801,14 @@ def test_it_fits_a_terminal(
     assert lines[-1].startswith("4 to fix, ")
 
 
-def test_off_a_terminal_a_remedy_is_one_line(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_remedy_is_one_line_off_a_terminal(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
     command = f"chmod o-w /etc/{'callsieve/' * 12}callsieve.toml"
     show_checks([Check("settings", CheckStatus.FAIL, "others may change it", command)], show_all=False)
     assert capsys.readouterr().out.splitlines()[1].strip() == f"→ {command}"
 
 
-def test_the_worst_is_first_and_each_cause_stands_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_worst_finding_is_first_and_causes_are_shown_once(capsys: pytest.CaptureFixture[str]) -> None:
     checks = [
         Check("store", CheckStatus.OK, "fine"),
         Check("login", CheckStatus.WARN, "no manager user", "make one"),
@@ -829,7 +829,7 @@ def test_the_worst_is_first_and_each_cause_stands_once(capsys: pytest.CaptureFix
     assert "fine" in capsys.readouterr().out
 
 
-def test_what_asterisk_was_not_asked_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_checks_without_asterisk_share_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     def refuse(_command: str) -> str:
         raise ConsoleError("it is not there")
 
@@ -844,7 +844,7 @@ def test_what_asterisk_was_not_asked_is_one_line(capsys: pytest.CaptureFixture[s
     assert not any("could not be queried" in line for line in lines)
 
 
-def test_a_dialplan_of_another_version_is_seen(tmp_path: Path) -> None:
+def test_dialplan_of_another_version_is_reported(tmp_path: Path) -> None:
     directory = tmp_path / "etc" / "callsieve.d"
     directory.mkdir(parents=True)
     for name in DIALPLAN_FILES:
@@ -887,7 +887,7 @@ NO_SUCH_BOX = {"dialplan show s@box": "There is no existence of 's@box' extensio
         pytest.param(NO_SUCH_BOX, ROUTED, "warn", "box,s,1", id="a-route-that-is-not-there"),
     ],
 )
-def test_where_stopped_calls_go(
+def test_destination_of_stopped_calls_is_checked(
     tmp_path: Path, answers: dict[str, str], settings: str, status: str, words: str
 ) -> None:
     finding = takes_stopped_calls(make_check_context(tmp_path, answers, settings))
@@ -905,7 +905,7 @@ def test_where_stopped_calls_go(
         pytest.param("observe", "route", None, "ok", id="observes"),
     ],
 )
-def test_where_calls_go_that_a_list_stops(
+def test_destination_of_blocklisted_calls_is_checked(
     tmp_path: Path, policy: str, action: str | None, expires_at: float | None, status: str
 ) -> None:
     context = make_check_context(tmp_path, NO_BOXES, f'[policy]\nname = "{policy}"\n')
@@ -921,7 +921,7 @@ def test_where_calls_go_that_a_list_stops(
     ("mode", "status"),
     [(0o640, CheckStatus.OK), (0o644, CheckStatus.FAIL), (0o642, CheckStatus.FAIL), (0o600, CheckStatus.OK)],
 )
-def test_a_secret_that_others_may_read(tmp_path: Path, mode: int, status: CheckStatus, settings: str) -> None:
+def test_secret_readable_by_others_fails(tmp_path: Path, mode: int, status: CheckStatus, settings: str) -> None:
     file = tmp_path / "callsieve.toml"
     file.write_text(settings)
     file.chmod(mode)
@@ -930,7 +930,7 @@ def test_a_secret_that_others_may_read(tmp_path: Path, mode: int, status: CheckS
     assert "secret = " not in str(finding.detail)
 
 
-def test_where_a_secret_stands_is_no_secret(tmp_path: Path) -> None:
+def test_reference_to_a_secret_is_no_secret(tmp_path: Path) -> None:
     file = tmp_path / "callsieve.toml"
     file.write_text('[[webhook]]\nname = "crm"\nurl = "https://crm.example.com"\nsecret = "env:CRM"\n')
     file.chmod(0o644)
@@ -942,7 +942,7 @@ def test_where_a_secret_stands_is_no_secret(tmp_path: Path) -> None:
     ("group", "mode", "status"),
     [(0, 0o640, CheckStatus.FAIL), (1, 0o600, CheckStatus.FAIL), (1, 0o640, CheckStatus.OK)],
 )
-def test_settings_that_the_service_may_not_read(tmp_path: Path, group: int, mode: int, status: CheckStatus) -> None:
+def test_settings_must_be_readable_by_the_service(tmp_path: Path, group: int, mode: int, status: CheckStatus) -> None:
     folder = tmp_path / "callsieve"
     folder.mkdir()
     file = folder / "callsieve.toml"
@@ -965,7 +965,7 @@ def test_settings_that_the_service_may_not_read(tmp_path: Path, group: int, mode
     [(0, 0o640, CheckStatus.OK), (0, 0o660, CheckStatus.FAIL), (1, 0o640, CheckStatus.FAIL)],
 )
 @pytest.mark.parametrize("changed", ["callsieve", "callsieve/callsieve.toml"])
-def test_settings_that_the_service_may_change(
+def test_settings_must_not_be_writable_by_the_service(
     tmp_path: Path, owner: int, mode: int, status: CheckStatus, changed: str
 ) -> None:
     """Root runs `[asterisk] command`: whoever changes it is root within ten minutes, by the doctor's timer."""
@@ -987,7 +987,7 @@ def test_settings_that_the_service_may_change(
     assert (f"chown root {file.parent} {file}" in str(finding.remedy)) == (status is CheckStatus.FAIL)
 
 
-def test_the_store(tmp_path: Path) -> None:
+def test_store_is_checked(tmp_path: Path) -> None:
     context = make_check_context(tmp_path)
     path = context.loaded.store_path
     with open_store(path):
@@ -1008,8 +1008,8 @@ def test_the_store(tmp_path: Path) -> None:
 
 
 @contextmanager
-def listening(answer: bytes | None) -> Iterator[int]:
-    """A server on loopback that says `answer` and closes; None: it accepts and says nothing."""
+def answering_server(answer: bytes | None) -> Iterator[int]:
+    """Serve `answer` on loopback and close; None: accept and send nothing."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         done = threading.Event()
 
@@ -1041,7 +1041,7 @@ def listening(answer: bytes | None) -> Iterator[int]:
         pytest.param("ActiveState=inactive\nSubState=dead", daemon.start_remedy(), id="stopped"),
     ],
 )
-def test_a_service_in_a_restart_loop(
+def test_service_in_a_restart_loop_has_its_own_remedy(
     tmp_path: Path, state: str, says: str | Wording, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     systemctl = tmp_path / "bin" / "systemctl"
@@ -1056,7 +1056,7 @@ def test_a_service_in_a_restart_loop(
 
 
 @pytest.mark.parametrize("shown", [pytest.param({}, id="asterisk"), pytest.param(FREEPBX_SHOWN, id="freepbx")])
-def test_advice_about_freepbx_is_for_freepbx(tmp_path: Path, shown: dict[str, str]) -> None:
+def test_freepbx_advice_is_only_for_freepbx(tmp_path: Path, shown: dict[str, str]) -> None:
     answers = CODES_IN_USE + step_of("from-internal", "NoOp()").replace("'s'", "'*37'")
     context = make_check_context(tmp_path, {"dialplan show": answers + shown.get("dialplan show", "")})
     remedies = [str(doctor_dialplan.has_free_codes(context).remedy), context.take_over]
@@ -1084,18 +1084,18 @@ def test_advice_about_freepbx_is_for_freepbx(tmp_path: Path, shown: dict[str, st
         pytest.param(None, CheckStatus.FAIL, "does not answer", id="frozen"),
     ],
 )
-def test_the_daemon(
+def test_answers_of_the_daemon_are_checked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes | None, status: CheckStatus, words: str
 ) -> None:
     monkeypatch.setattr(daemon, "STATUS_SECONDS", 0.3 if answer is None else 5.0)
-    with listening(answer) as port:
+    with answering_server(answer) as port:
         context = make_check_context(tmp_path, settings=f'[agi]\nlisten = "127.0.0.1:{port}"')
         finding = daemon.daemon_answers(context)
     assert (finding.status, words in str(finding.detail)) == (status, True), finding
 
 
-def test_a_stranger_on_our_port_gets_nothing_to_run(tmp_path: Path) -> None:
-    """FreePBX's FastAGI server runs a script once a header block is complete, and dies of one that it does not have."""
+def test_foreign_server_on_the_port_gets_no_complete_request(tmp_path: Path) -> None:
+    """FreePBX's FastAGI server runs a script after a complete header block, and dies of an unknown one."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         heard: list[bytes] = []
 
@@ -1116,7 +1116,7 @@ def test_a_stranger_on_our_port_gets_nothing_to_run(tmp_path: Path) -> None:
     assert b"\n\n" not in b"".join(heard)
 
 
-def test_no_daemon(tmp_path: Path) -> None:
+def test_missing_daemon_is_reported(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     context = make_check_context(tmp_path, settings=f'[agi]\nlisten = "127.0.0.1:{port}"')
@@ -1124,7 +1124,7 @@ def test_no_daemon(tmp_path: Path) -> None:
     assert "does not exist" in str(daemon.socket_answers(context).detail)
 
 
-def test_before_the_installation_the_remedy_is_to_install(tmp_path: Path) -> None:
+def test_remedy_before_the_installation_is_to_install(tmp_path: Path) -> None:
     assert "asterisk install" in str(daemon.start_remedy([tmp_path]))
     (tmp_path / "callsieve.service").write_text("")
     assert str(daemon.start_remedy([tmp_path])).startswith("systemctl start callsieve")
@@ -1139,16 +1139,16 @@ def test_before_the_installation_the_remedy_is_to_install(tmp_path: Path) -> Non
         (None, CheckStatus.FAIL, "does not answer"),
     ],
 )
-def test_the_manager_login(
+def test_manager_login_is_checked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes | None, status: CheckStatus, words: str
 ) -> None:
     monkeypatch.setattr(asterisk, "LOGIN_SECONDS", 0.3 if answer is None else 5.0)
-    with listening(answer) as port:
+    with answering_server(answer) as port:
         finding = asterisk.can_log_in(make_check_context(tmp_path, settings=f"{MANAGER}port = {port}\n"))
     assert (finding.status, words in str(finding.detail)) == (status, True), finding
 
 
-def test_an_asterisk_that_does_not_answer_is_asked_once(tmp_path: Path) -> None:
+def test_unresponsive_asterisk_is_queried_once(tmp_path: Path) -> None:
     asked = []
 
     def ask(command: str) -> str:
@@ -1193,7 +1193,7 @@ else:
 """
 
 
-def test_asterisks_database(tmp_path: Path) -> None:
+def test_astdb_keys_are_written_and_deleted(tmp_path: Path) -> None:
     settings = settings_for(ASTDB, tmp_path)
     assert database_get(settings, "off") is None
     assert database_del(settings, "off") is False
@@ -1203,7 +1203,7 @@ def test_asterisks_database(tmp_path: Path) -> None:
     assert off_until(settings) is None
 
 
-def test_a_database_that_does_not_keep_is_an_error(tmp_path: Path) -> None:
+def test_failed_astdb_write_is_an_error(tmp_path: Path) -> None:
     settings = settings_for("print('Value: something else')", tmp_path)
     with pytest.raises(ConsoleError, match="store callsieve/off"):
         database_put(settings, "off", "1")
@@ -1211,7 +1211,7 @@ def test_a_database_that_does_not_keep_is_an_error(tmp_path: Path) -> None:
         database_del(settings, "off")
 
 
-def test_the_console_gives_text(tmp_path: Path) -> None:
+def test_console_output_is_plain_text(tmp_path: Path) -> None:
     script = r"import sys; sys.stdout.buffer.write(b'\x1b[1;32mgreen\x1b[0m \xff ' + sys.argv[2].encode() + b'\r\n')"
     assert console(settings_for(script, tmp_path), "core show x") == "green � core show x\n"
 
@@ -1231,7 +1231,7 @@ def test_the_console_gives_text(tmp_path: Path) -> None:
         pytest.param("while True: print('x' * 65536)", "longer than", id="endless"),
     ],
 )
-def test_a_console_that_fails_says_why_and_in_time(
+def test_failing_console_raises_in_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, error: str
 ) -> None:
     monkeypatch.setattr(cli_client, "CONSOLE_SECONDS", 0.5 if "sleep" in script else 5.0)
@@ -1252,13 +1252,13 @@ def test_a_console_that_fails_says_why_and_in_time(
         ("/etc/passwd", "Permission denied"),
     ],
 )
-def test_a_command_that_cannot_be_run(command: str, error: str) -> None:
+def test_invalid_asterisk_command_is_an_error(command: str, error: str) -> None:
     settings = parse_settings(f"[asterisk]\ncommand = {json.dumps(command)}\n", "test")
     with pytest.raises(ConsoleError, match=error):
         console(settings, "core show version")
 
 
-def test_nothing_slips_into_a_command() -> None:
+def test_console_commands_cannot_be_injected() -> None:
     settings = Settings()
     with pytest.raises(ValueError, match="one line"):
         console(settings, "core show version\ncore stop now")

@@ -1,4 +1,4 @@
-"""Whether those who are to be asked about callers are asked, and answer."""
+"""The doctor checks the look-up process and its sources."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ spam_when = ["score > 3"]
 """
 
 
-def looks(state: Path, text: str = SCORES) -> CheckContext:
+def make_context(state: Path, text: str = SCORES) -> CheckContext:
     loaded = Loaded(settings=parse_settings(text, "test"), file=None, state=state)
     with open_store(loaded.store_path) as db, transaction(db):
         register_sources(db, loaded.settings)
@@ -42,7 +42,7 @@ def looks(state: Path, text: str = SCORES) -> CheckContext:
 
 
 @contextmanager
-def running(state: Path) -> Iterator[None]:
+def running_process(state: Path) -> Iterator[None]:
     """The process's socket, served in another thread."""
     there, over = threading.Event(), threading.Event()
 
@@ -64,20 +64,20 @@ def running(state: Path) -> Iterator[None]:
         thread.join()
 
 
-def test_where_nobody_is_to_be_asked_nothing_is_needed(tmp_path: Path) -> None:
-    assert are_made(looks(tmp_path, "")).status is CheckStatus.OK
+def test_no_sources_is_ok(tmp_path: Path) -> None:
+    assert are_made(make_context(tmp_path, "")).status is CheckStatus.OK
 
 
-def test_a_process_that_runs(tmp_path: Path) -> None:
-    context = looks(tmp_path)
-    with running(tmp_path):
+def test_running_process_is_ok(tmp_path: Path) -> None:
+    context = make_context(tmp_path)
+    with running_process(tmp_path):
         found = are_made(context)
     assert (found.status, str(found.detail)) == (CheckStatus.OK, "sources: 1, requests today: 0")
 
 
 @pytest.mark.parametrize("is_left_over", [False, True])
-def test_a_process_that_does_not_run(tmp_path: Path, *, is_left_over: bool) -> None:
-    context = looks(tmp_path)
+def test_stopped_process_is_reported(tmp_path: Path, *, is_left_over: bool) -> None:
+    context = make_context(tmp_path)
     if is_left_over:
         with socket.socket(socket.AF_UNIX) as door:
             door.bind(str(tmp_path / "lookups.sock"))
@@ -87,8 +87,8 @@ def test_a_process_that_does_not_run(tmp_path: Path, *, is_left_over: bool) -> N
     assert "callsieve-lookups" in str(found.remedy)
 
 
-def test_a_process_that_does_not_answer(tmp_path: Path) -> None:
-    context = looks(tmp_path)
+def test_unresponsive_process_is_reported(tmp_path: Path) -> None:
+    context = make_context(tmp_path)
     with socket.socket(socket.AF_UNIX) as door:
         door.bind(str(tmp_path / "lookups.sock"))
         door.listen()
@@ -97,22 +97,22 @@ def test_a_process_that_does_not_answer(tmp_path: Path) -> None:
     assert "does not answer" in str(found.detail)
 
 
-def test_a_source_that_was_switched_off_is_named(tmp_path: Path) -> None:
-    context = looks(tmp_path)
+def test_disabled_source_is_named(tmp_path: Path) -> None:
+    context = make_context(tmp_path)
     with open_store(context.loaded.store_path) as db, transaction(db):
         switch_off(db, "scores", NOW, '{"code": "worse-than-chance", "right": 3, "told": 50}')
-    with running(tmp_path):
+    with running_process(tmp_path):
         found = are_made(context)
     assert str(found.detail) == "scores is off: worse than chance: right about 3 of 50 numbers"
     assert str(found.remedy) == "callsieve lookups enable scores"
 
 
-def test_a_source_that_fails_most_of_the_time_is_named(tmp_path: Path) -> None:
-    context = looks(tmp_path)
+def test_failing_source_is_named(tmp_path: Path) -> None:
+    context = make_context(tmp_path)
     with open_store(context.loaded.store_path) as db:
         for _ in range(FAILURES):
             reserve(db, "scores", NOW, DailyLimits(99))
             record_failure(db, "scores", NOW, "timeout")
-    with running(tmp_path):
+    with running_process(tmp_path):
         found = are_made(context)
     assert str(found.detail) == "scores: 5 of 5 requests failed today, the last: timeout"

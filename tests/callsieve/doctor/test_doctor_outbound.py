@@ -1,4 +1,4 @@
-"""The doctor on the outbound guard: who asks it, and what is in the way where FreePBX does not."""
+"""The doctor checks which calls the outbound guard sees."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def dialplan(**steps: str) -> str:
 
 
 def on_freepbx(hook: str, trunk: str = "Gosub(macro-dialout-trunk,s,1(1,${EXTEN},,off))") -> str:
-    """FreePBX with our contexts, what its hook does and how it goes to a trunk."""
+    """Return FreePBX's dialplan with our contexts, a hook and the step to a trunk."""
     return dialplan(callsieve_freepbx_outbound="Return()", **{OUTBOUND_HOOK.context: hook}, outrt_1=trunk)
 
 
@@ -67,12 +67,14 @@ def on_freepbx(hook: str, trunk: str = "Gosub(macro-dialout-trunk,s,1(1,${EXTEN}
         ),
     ],
 )
-def test_findings(tmp_path: Path, shown: str, settings: str, status: str, words: str) -> None:
+def test_findings_follow_dialplan_and_settings(
+    tmp_path: Path, shown: str, settings: str, status: str, words: str
+) -> None:
     finding = outbound.guards_calls(make_check_context(tmp_path, {"dialplan show": shown}, settings))
     assert (finding.status, words in str(finding.detail)) == (status, True), finding
     assert bool(finding.remedy) is (status == "warn")
 
 
-def test_the_hook_hears_of_emergency_calls(tmp_path: Path) -> None:
+def test_hook_reports_emergency_calls(tmp_path: Path) -> None:
     context = make_check_context(tmp_path, {"dialplan show": on_freepbx(ASKING)})
     assert "marked Emergency" in str(doctor_dialplan.reports_emergencies(context).detail)

@@ -1,4 +1,4 @@
-"""Whether the public page is served, reached at its address, and somebody hears of its appeals."""
+"""The doctor checks the public page, its address, and the events about appeals."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ OK, WARN, FAIL, UNKNOWN = CheckStatus.OK, CheckStatus.WARN, CheckStatus.FAIL, Ch
 
 
 @contextmanager
-def listening(answer: bytes | None) -> Iterator[int]:
-    """A server that says this to whoever asks; None: nobody listens there. Its port."""
+def answering_server(answer: bytes | None) -> Iterator[int]:
+    """Serve `answer` and yield the port; None: a port where no server listens."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         if answer is not None:
@@ -54,7 +54,7 @@ def listening(answer: bytes | None) -> Iterator[int]:
         yield listener.getsockname()[1]
 
 
-def looks(
+def make_context(
     folder: Path, port: int, more: str = "", address: str = "https://appeals.example.org", *, appeal: bool = True
 ) -> CheckContext:
     table = f"[actions]\nappeal = {str(appeal).lower()}\n"
@@ -63,9 +63,9 @@ def looks(
     return CheckContext(loaded, str, NOW, fetched)
 
 
-def served(folder: Path, answer: bytes | None, more: str = "") -> Finding:
-    with listening(answer) as port:
-        return is_served(looks(folder, port, more))
+def check_page(folder: Path, answer: bytes | None, more: str = "") -> Finding:
+    with answering_server(answer) as port:
+        return is_served(make_context(folder, port, more))
 
 
 @pytest.fixture
@@ -86,10 +86,8 @@ def state(tmp_path: Path) -> Path:
         pytest.param(OVER_HTTPS, 'proxies = ["192.0.2.1"]\n', OK, id="proxy-elsewhere"),
     ],
 )
-def test_the_process_answers_where_the_proxy_asks(
-    state: Path, answer: bytes | None, more: str, status: CheckStatus
-) -> None:
-    assert served(state, answer, more).status is status
+def test_public_page_must_answer_at_its_port(state: Path, answer: bytes | None, more: str, status: CheckStatus) -> None:
+    assert check_page(state, answer, more).status is status
 
 
 @pytest.mark.parametrize(
@@ -97,9 +95,9 @@ def test_the_process_answers_where_the_proxy_asks(
     [(False, "", WARN), (True, "", OK), (False, "in_answers = true\n", OK)],
     ids=["nobody hears", "spoken", "in the answer"],
 )
-def test_who_is_turned_away_hears_the_reference(state: Path, appeal: bool, more: str, status: CheckStatus) -> None:
-    with listening(OURS) as port:
-        found = is_served(looks(state, port, more, appeal=appeal))
+def test_rejected_callers_must_get_the_reference(state: Path, appeal: bool, more: str, status: CheckStatus) -> None:
+    with answering_server(OURS) as port:
+        found = is_served(make_context(state, port, more, appeal=appeal))
     assert found.status is status
     assert ("appeal = true" in str(found.remedy)) is (status is WARN)
 
@@ -107,18 +105,18 @@ def test_who_is_turned_away_hears_the_reference(state: Path, appeal: bool, more:
 @pytest.mark.parametrize(
     ("user", "status"), [pytest.param(os.getuid(), FAIL, id="old"), pytest.param(None, OK, id="page")]
 )
-def test_a_page_that_the_daemon_obeys_is_to_be_moved(
+def test_page_run_by_the_service_user_fails(
     state: Path, monkeypatch: pytest.MonkeyPatch, user: int | None, status: CheckStatus
 ) -> None:
-    """As it ran before it had a user of its own."""
+    """Older versions ran the page as the service's user."""
     monkeypatch.setattr(public_page, "user_id_of", {SERVICE_USER: user}.get)
-    assert served(state, OURS).status is status
+    assert check_page(state, OURS).status is status
 
 
 @pytest.mark.parametrize(
     ("is_in", "status"), [pytest.param(False, OK, id="its-own"), pytest.param(True, FAIL, id="asterisks-too")]
 )
-def test_a_page_in_asterisks_group_may_write_the_store(
+def test_page_in_asterisks_group_fails(
     state: Path, monkeypatch: pytest.MonkeyPatch, is_in: bool, status: CheckStatus
 ) -> None:
     etc = state / "etc"
@@ -126,17 +124,17 @@ def test_a_page_in_asterisks_group_may_write_the_store(
     asterisks = etc.stat().st_gid
     monkeypatch.setattr(public_page, "ids_of", {PUBLIC_USER: (990, 990)}.get)
     monkeypatch.setattr(os, "getgrouplist", lambda _user, own: [own, asterisks] if is_in else [own])
-    assert served(state, OURS, f'[asterisk]\netc = "{etc}"\n').status is status
+    assert check_page(state, OURS, f'[asterisk]\netc = "{etc}"\n').status is status
 
 
-def test_a_page_that_is_off_needs_nothing(tmp_path: Path) -> None:
+def test_disabled_page_is_ok(tmp_path: Path) -> None:
     context = CheckContext(Loaded(settings=parse_settings("", "test"), file=None, state=tmp_path), str, NOW)
     assert is_served(context).status is is_reached(context).status is OK
 
 
-def test_without_its_key_no_appeal_can_be_upheld(state: Path) -> None:
+def test_damaged_key_fails(state: Path) -> None:
     (state / KEY_FILE).write_text("no key")
-    found = served(state, OURS)
+    found = check_page(state, OURS)
     assert (found.status, str(state / KEY_FILE) in str(found.detail)) == (FAIL, True)
 
 
@@ -150,28 +148,28 @@ def test_without_its_key_no_appeal_can_be_upheld(state: Path) -> None:
     ],
     ids=["nobody", "of-filing", "of-due", "digest"],
 )
-def test_somebody_hears_that_a_decision_is_due(
+def test_receiver_of_due_appeals_is_required(
     state: Path, kinds: tuple[EventKind, ...], more: str, status: CheckStatus
 ) -> None:
     with open_store(state / "callsieve.db") as db, transaction(db):
         use_receivers(db, {"crm": kinds})
-    assert served(state, OURS, more).status is status
+    assert check_page(state, OURS, more).status is status
 
 
 @pytest.mark.parametrize(("answer", "status"), [(OURS, OK), (OVER_HTTPS, WARN), (None, WARN)])
-def test_its_address_leads_to_it(state: Path, answer: bytes | None, status: CheckStatus) -> None:
-    with listening(answer) as port:
-        assert is_reached(looks(state, port, address=f"http://127.0.0.1:{port}")).status is status
+def test_public_address_must_lead_to_the_page(state: Path, answer: bytes | None, status: CheckStatus) -> None:
+    with answering_server(answer) as port:
+        assert is_reached(make_context(state, port, address=f"http://127.0.0.1:{port}")).status is status
 
 
-def test_the_console_asks_nobody_outside(state: Path) -> None:
-    context = looks(state, 1)
+def test_address_is_unknown_without_outside_requests(state: Path) -> None:
+    context = make_context(state, 1)
     context.fetch = None
     assert is_reached(context).status is UNKNOWN
 
 
-def test_no_certificate_is_overlooked(state: Path) -> None:
-    with listening(OURS) as port:
+def test_invalid_certificate_is_an_error(state: Path) -> None:
+    with answering_server(OURS) as port:
         assert isinstance(fetched(f"https://127.0.0.1:{port}/public.css"), Wording)
 
 
@@ -180,11 +178,13 @@ def test_no_certificate_is_overlooked(state: Path) -> None:
     [(DAY + 1, OK), (DAY, WARN), (0.0, WARN), (-DAY, WARN)],
     ids=["early", "a-day-before", "due", "late"],
 )
-def test_an_appeal_that_is_due_shows_before_it_is_late(state: Path, before_due: float, status: CheckStatus) -> None:
+def test_appeal_is_a_warning_from_a_day_before_its_deadline(
+    state: Path, before_due: float, status: CheckStatus
+) -> None:
     with open_store(state / "callsieve.db") as db, transaction(db):
         accepted = take_step(db, open_appeal(db, make_appeal()).reference, AppealStep.ACCEPT, NOW)
     due = due_at(accepted)
     assert due is not None
-    context = looks(state, 1)
+    context = make_context(state, 1)
     context.now = due - before_due
     assert has_no_appeal_overdue(context).status is status

@@ -1,4 +1,4 @@
-"""Which numbers are screened, as Asterisk says of its dialplan. With calls: tests/integration/test_routes.py."""
+"""The doctor follows numbers through the dialplan. With calls: tests/integration/test_routes.py."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ from tests.callsieve.route_cases import (
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
-def test_what_becomes_of_a_call(case: Case) -> None:
+def test_call_is_followed_through_the_dialplan(case: Case) -> None:
     found = verdict(check_context_of(recorded), case)
     assert (found.screening, found.why) == (case.screening, case.why)
 
 
-def test_the_step_that_took_the_call_is_named() -> None:
+def test_last_step_of_an_unscreened_call_is_named() -> None:
     found = verdict(check_context_of(recorded), CASES["an explicit number wins over the pattern"])
     assert found.where == "from-carrier,2071838750,2 Dial(Local/1@rings,1)"
 
 
-def test_a_number_that_leads_nowhere_behind_us_is_named() -> None:
+def test_number_without_a_destination_is_named() -> None:
     found = verdict(check_context_of(recorded), Case("2071838799", "globally", RouteScreening.SCREENED))
     assert (found.screening, found.nowhere) == (RouteScreening.SCREENED, "office,2071838799,1")
 
@@ -56,7 +56,7 @@ def test_a_number_that_leads_nowhere_behind_us_is_named() -> None:
 
 
 def follow(*applications: str, **others: str) -> tuple[RouteScreening, RouteReason | None]:
-    """What becomes of a call to 5550100 with these steps; the keywords are the only step of s in other contexts."""
+    """Follow a call to 5550100 through these steps. A keyword is the only step of s in another context."""
 
     @cache
     def lookup(extension: str, context: str) -> list[Match]:
@@ -103,7 +103,7 @@ US = "Gosub(callsieve,s,1(x))"
         pytest.param(["NoOp()"] * 1100 + [US], RouteScreening.CANNOT_TELL, RouteReason.LONG, id="without-end"),
     ],
 )  # fmt: skip
-def test_steps(applications: list[str], screening: RouteScreening, why: RouteReason | None) -> None:
+def test_steps_are_followed(applications: list[str], screening: RouteScreening, why: RouteReason | None) -> None:
     assert follow(*applications, office=US) == (screening, why)
 
 
@@ -125,11 +125,11 @@ def test_steps(applications: list[str], screening: RouteScreening, why: RouteRea
         ("plain", "plain"),
     ],
 )
-def test_what_is_known_of_a_text(text: str, known: str | None) -> None:
+def test_variables_are_substituted(text: str, known: str | None) -> None:
     assert substituted(text, {"EXTEN": "+12015550100"}, lambda *where: where == ("office", "s", "1")) == known
 
 
-def test_branches_of_a_condition_with_marks_of_its_own() -> None:
+def test_branches_of_a_condition_are_split() -> None:
     condition = '$["${IF($[1]?a:b)}" = "a"]'
     assert branches(f"{condition}?yes,s,1:no,s,1") == (condition, "yes,s,1", "no,s,1")
     assert branches("9:00-17:00,*,*,*?:later") == ("9:00-17:00,*,*,*", "", "later")
@@ -152,7 +152,7 @@ def test_branches_of_a_condition_with_marks_of_its_own() -> None:
         pytest.param(f"$[{' ' * 10_000}=x", None, id="many-spaces"),
     ],
 )
-def test_what_is_known_of_a_condition(condition: str, known: bool | None) -> None:
+def test_conditions_are_evaluated(condition: str, known: bool | None) -> None:
     found = {("office", "+12015550100", "1"): True, ("office", "s", "1"): None}
     assert is_true(condition, {"EXTEN": "+12015550100"}, lambda *where: found.get(where, False)) is known
 
@@ -161,7 +161,7 @@ def test_what_is_known_of_a_condition(condition: str, known: bool | None) -> Non
     ("pattern", "example"),
     [("_X.", "55550100"), ("_+44207183875X", "+442071838755"), ("_[5-7]N!", "55"), ("_9-X", "95"), ("201", None)],
 )
-def test_an_example_of_a_pattern(pattern: str, example: str | None) -> None:
+def test_pattern_has_an_example(pattern: str, example: str | None) -> None:
     assert example_of(pattern) == example
 
 
@@ -172,7 +172,7 @@ def test_an_example_of_a_pattern(pattern: str, example: str | None) -> None:
         ("+12015550100", ("+12015550100", "12015550100", "2015550100")),
     ],
 )
-def test_how_carriers_write_a_number(e164: str, forms: tuple[str, ...]) -> None:
+def test_number_has_all_forms_that_carriers_send(e164: str, forms: tuple[str, ...]) -> None:
     assert ways_to_dial(e164) == forms
 
 
@@ -181,32 +181,32 @@ def test_how_carriers_write_a_number(e164: str, forms: tuple[str, ...]) -> None:
 ASKS = f"[ Context 'from-carrier' created by 'pbx_config' ]\n  'late' =>  1. {US} [x:1]\n"
 
 
-def test_numbers_that_are_not_screened_are_named() -> None:
+def test_unscreened_numbers_are_named() -> None:
     found = are_screened(check_context_of(recorded, CARRIER))
     assert found.status is CheckStatus.FAIL
     assert "2071838750 from carrier: from-carrier,2071838750,2 Dial(" in str(found.detail)
     assert "and 8 more" in str(found.detail)
 
 
-def test_what_cannot_be_told_is_a_line_of_its_own() -> None:
+def test_undecidable_numbers_are_named() -> None:
     found = are_known(check_context_of(recorded, CARRIER))
     assert found.status is CheckStatus.UNKNOWN
     assert "from-carrier,2071838753,1 Goto(" in str(found.detail)
 
 
-def test_behind_the_front_context_all_is_screened() -> None:
+def test_front_context_screens_all_numbers() -> None:
     context = check_context_of(recorded, FRONT + OWN)
     assert are_screened(context).status is CheckStatus.OK
     assert are_known(context).status is CheckStatus.OK
 
 
-def test_a_number_that_the_front_context_has_nowhere_to_send() -> None:
+def test_number_without_a_destination_behind_the_front_is_named() -> None:
     context = check_context_of(recorded, FRONT + OWN + NOWHERE)
     assert are_screened(context).status is CheckStatus.OK
     assert "+442071838799" in str(are_known(context).detail)
 
 
-def test_a_number_that_no_own_context_takes() -> None:
+def test_number_without_a_destination_in_own_contexts_is_named() -> None:
     context = check_context_of(recorded, GLOBALLY + OWN + NOWHERE)
     assert are_screened(context).status is CheckStatus.OK
     found = are_known(context)
@@ -214,13 +214,13 @@ def test_a_number_that_no_own_context_takes() -> None:
     assert "+442071838799" in str(found.detail)
 
 
-def test_a_fax_need_not_be_screened() -> None:
+def test_number_with_screen_false_is_skipped() -> None:
     context = check_context_of(recorded, CARRIER + FAX)
     survey = survey_of(context, trunks_of(context))
     assert not any("2071838750 from" in str(said) for said in survey.unscreened)
 
 
-def test_so_many_questions_and_no_more() -> None:
+def test_number_of_queries_is_limited() -> None:
     asked = []
 
     def ask(command: str) -> str:
@@ -234,14 +234,14 @@ def test_so_many_questions_and_no_more() -> None:
     assert f"{survey.left_out} more were not checked" in str(are_screened(context).detail)
 
 
-def test_a_trunk_that_asterisk_does_not_have() -> None:
+def test_trunk_unknown_to_asterisk_is_named() -> None:
     context = check_context_of(recorded, FRONT.replace("PJSIP/", "SIP/"))
     found = are_known(context)
     assert found.status is CheckStatus.UNKNOWN
     assert "carrier" in str(found.detail)
 
 
-def test_numbers_that_callers_dialled_are_followed(tmp_path: Path) -> None:
+def test_numbers_of_recorded_calls_are_followed(tmp_path: Path) -> None:
     loaded = Loaded(settings=parse_settings(GLOBALLY, "test"), file=None, state=tmp_path)
     with open_store(loaded.store_path) as db:
         outcome(db, at=99.0, did="+442071838799")
@@ -259,20 +259,20 @@ def outcome(db: sqlite3.Connection, *, at: float, did: str) -> None:
     db.commit()
 
 
-def test_a_trunk_that_arrives_where_there_is_nothing() -> None:
+def test_trunk_with_a_missing_context_fails() -> None:
     found = are_screened(check_context_of(recorded, CARRIER.replace("from-carrier", "callsieve-not-reloaded")))
     assert found.status is CheckStatus.FAIL
     assert found.remedy == RELOAD
 
 
-def test_no_number_is_known() -> None:
+def test_dialplan_without_numbers_is_unknown() -> None:
     answers = {"dialplan show": ASKS, "dialplan show globals": "", "pjsip show endpoint from-carrier": ""}
     found = are_screened(check_context_of(answers.__getitem__, CARRIER))
     assert found.status is CheckStatus.UNKNOWN
 
 
-def test_thousands_of_numbers_are_looked_at_in_time() -> None:
-    """Behind FreePBX's context: its own dialplan is not followed, or a few numbers would take all the questions."""
+def test_thousands_of_numbers_stay_within_the_query_limit() -> None:
+    """FreePBX's own dialplan is not followed, or a few numbers would use up all queries."""
     numbers = "".join(f"  '20718{n:05}' =>  1. Goto(ext-group,{n},1) [x:1]\n" for n in range(2000))
     front = (
         f"[ Context '{TRUNK_CONTEXT}' created by 'pbx_config' ]\n"
@@ -326,7 +326,7 @@ acme             do not show           000000000000002  from-iax         No     
 """
 
 
-def test_what_asterisk_says_of_trunks() -> None:
+def test_trunks_are_parsed() -> None:
     assert identified_in(ENDPOINTS) == ["front", "desk"]
     assert iax_users_in(IAX_USERS) == {"guest": "public", "acme": "from-iax"}
 
@@ -340,7 +340,7 @@ def test_what_asterisk_says_of_trunks() -> None:
         pytest.param(["default"], "callsieve-from-", id="not-loaded"),
     ],
 )
-def test_an_iax2_context_may_be_longer_than_its_column(loaded: list[str], context: str | None) -> None:
+def test_truncated_iax2_context_is_completed(loaded: list[str], context: str | None) -> None:
     """Asterisk 22 shows 15 characters of it."""
     answers = {
         "pjsip show endpoints": "No objects found.\n",
@@ -372,7 +372,7 @@ def test_trunks_are_found_without_settings(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", TRUNK_FILES)
-def test_a_trunk_of_any_kind_arrives_on_freepbx(tmp_path: Path, name: str) -> None:
+def test_trunk_of_any_kind_is_recognised_on_freepbx(tmp_path: Path, name: str) -> None:
     shown = f"[ Context '{TRUNK_CONTEXT}' created by 'pbx_config' ]\n  '_X.' =>          1. {US} [extensions.conf:1]\n"
     answers = {
         "pjsip show endpoints": "No objects found.\n",
@@ -387,7 +387,7 @@ def test_a_trunk_of_any_kind_arrives_on_freepbx(tmp_path: Path, name: str) -> No
     assert are_screened(check_context_of(answers.__getitem__)).status is CheckStatus.OK
 
 
-def test_nobody_asks() -> None:
+def test_dialplan_without_screening_fails() -> None:
     answers = {
         "dialplan show": ASKS.replace("callsieve", "office"),
         "pjsip show endpoint from-carrier": "context : from-carrier\n",
@@ -395,7 +395,7 @@ def test_nobody_asks() -> None:
     assert are_screened(check_context_of(answers.__getitem__, CARRIER)).status is CheckStatus.FAIL
 
 
-def test_matches_of_a_number() -> None:
+def test_matches_of_a_number_are_parsed() -> None:
     said = (
         "[ Context 'a' created by 'pbx_config' ]\n"
         "  '5550100' (CID match '12015550199') =>  1. NoOp(x)                            [extensions.conf:1]\n"

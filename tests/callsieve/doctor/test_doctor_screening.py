@@ -1,4 +1,4 @@
-"""Whether inbound calls were decided about, and whether a policy acts too early."""
+"""The doctor checks that inbound calls were decided, and that a policy does not act too early."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
         yield db
 
 
-def looks(
+def make_context(
     tmp_path: Path, settings: str = "", off: str = "Database entry not found.\n", dialplan: str = ""
 ) -> CheckContext:
     loaded = Loaded(settings=parse_settings(settings, "test"), file=None, state=tmp_path)
@@ -62,62 +62,62 @@ def add_decision(db: sqlite3.Connection, at: float, linkedid: str = "") -> None:
     )
 
 
-def test_a_route_that_was_left_out_misses_nothing(tmp_path: Path, db: sqlite3.Connection) -> None:
+def test_number_of_an_unscreened_route_is_not_missed(tmp_path: Path, db: sqlite3.Connection) -> None:
     add_call(db, NOW - 3600, did=FAX, decided=False)
     add_call(db, NOW - 7200)
-    assert are_decided(looks(tmp_path)).status is CheckStatus.FAIL
+    assert are_decided(make_context(tmp_path)).status is CheckStatus.FAIL
     route = (
         "[ Context 'ext-did-0002' created by 'x' ]\n  '442071838751' => 1. Set(__FROM_DID=1) [x:1]\n"
         "     2. Set(CDR(did)=${FROM_DID}) [x:1]\n"
     )
-    assert are_decided(looks(tmp_path, dialplan=route)).status is CheckStatus.OK
+    assert are_decided(make_context(tmp_path, dialplan=route)).status is CheckStatus.OK
 
 
-def test_calls_that_were_decided(tmp_path: Path, db: sqlite3.Connection) -> None:
+def test_decided_calls_are_ok(tmp_path: Path, db: sqlite3.Connection) -> None:
     for hour in range(1, 4):
         add_call(db, NOW - 3600 * hour)
     db.commit()
-    found = are_decided(looks(tmp_path))
+    found = are_decided(make_context(tmp_path))
     assert found.status is CheckStatus.OK
     assert "2 of 2" in str(found.detail)  # the first call began before the first decision
 
 
-def test_a_number_whose_calls_are_missed(tmp_path: Path, db: sqlite3.Connection) -> None:
+def test_number_with_undecided_calls_is_named(tmp_path: Path, db: sqlite3.Connection) -> None:
     add_decision(db, NOW - 6 * DAY)
     add_call(db, NOW - 7200)
     add_call(db, NOW - 5 * DAY, "+442071838799")
     add_call(db, NOW - 3600, "+442071838799", decided=False)
     db.commit()
-    found = are_decided(looks(tmp_path))
+    found = are_decided(make_context(tmp_path))
     assert found.status is CheckStatus.FAIL
     assert "+4420******99" in str(found.detail)
     assert "8799" not in str(found.detail)
     assert found.remedy
 
 
-def test_a_number_that_nobody_has_is_not_missed(tmp_path: Path, db: sqlite3.Connection) -> None:
-    """The front context answers it "not found" before it asks: a wrong digit must not turn the doctor red."""
+def test_unallocated_number_is_not_missed(tmp_path: Path, db: sqlite3.Connection) -> None:
+    """The front context answers "not found" without screening: a wrong digit must not turn the doctor red."""
     add_call(db, NOW - 7200)
     add_call(db, NOW - 3600)
     add_call(db, NOW - 60, "+442071838799", decided=False, disposition="failed", cause=1)
     db.commit()
-    assert are_decided(looks(tmp_path)).status is CheckStatus.OK
+    assert are_decided(make_context(tmp_path)).status is CheckStatus.OK
 
 
-def test_calls_that_were_missed_for_a_while(tmp_path: Path, db: sqlite3.Connection) -> None:
+def test_past_undecided_calls_are_a_warning(tmp_path: Path, db: sqlite3.Connection) -> None:
     add_call(db, NOW - 6 * DAY - 60)
     add_call(db, NOW - 2 * DAY, decided=False)
     add_call(db, NOW - 3600)
     db.commit()
-    assert are_decided(looks(tmp_path)).status is CheckStatus.WARN
+    assert are_decided(make_context(tmp_path)).status is CheckStatus.WARN
 
 
-def test_a_call_missed_at_a_restart_is_not_worth_a_look(tmp_path: Path, db: sqlite3.Connection) -> None:
+def test_one_undecided_call_in_200_is_ok(tmp_path: Path, db: sqlite3.Connection) -> None:
     add_call(db, NOW - 2 * DAY, decided=False)
     for number in range(200):
         add_call(db, NOW - 3 * DAY if number == 0 else NOW - 60 * number)
     db.commit()
-    assert are_decided(looks(tmp_path)).status is CheckStatus.OK
+    assert are_decided(make_context(tmp_path)).status is CheckStatus.OK
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_call_missed_at_a_restart_is_not_worth_a_look(tmp_path: Path, db: sqli
         pytest.param({"did": FAX}, id="not-to-be-screened"),
     ],
 )
-def test_calls_that_need_no_decision(db: sqlite3.Connection, changed: dict[str, Any]) -> None:
+def test_calls_that_need_no_decision_are_not_missed(db: sqlite3.Connection, changed: dict[str, Any]) -> None:
     db.execute("INSERT INTO did (number, screen, source) VALUES (?, 0, 'settings')", (FAX,))
     add_decision(db, NOW - 5 * DAY)
     add_call(db, NOW - 7200)
@@ -141,22 +141,22 @@ def test_calls_that_need_no_decision(db: sqlite3.Connection, changed: dict[str, 
     assert screened_by_number(db, NOW - 7 * DAY, NOW) == [Screened(SALES, 1, 0, NOW - 7200, None)]
 
 
-def test_the_number_may_be_missing(db: sqlite3.Connection) -> None:
+def test_calls_without_a_did_are_counted(db: sqlite3.Connection) -> None:
     add_decision(db, NOW - DAY)
     add_call(db, NOW - 3600, decided=False, did=None)
     assert screened_by_number(db, NOW - 7 * DAY, NOW) == [Screened(None, 1, 1, NOW - 3600, NOW - 3600)]
 
 
-def test_nothing_is_missed_while_screening_is_off(tmp_path: Path, db: sqlite3.Connection) -> None:
+def test_calls_are_not_missed_while_screening_is_off(tmp_path: Path, db: sqlite3.Connection) -> None:
     add_decision(db, NOW - 6 * DAY)
     add_call(db, NOW - 3600, decided=False)
     db.commit()
-    assert are_decided(looks(tmp_path, off=f"Value: {NOW + 60:.0f}\n")).status is CheckStatus.OK
+    assert are_decided(make_context(tmp_path, off=f"Value: {NOW + 60:.0f}\n")).status is CheckStatus.OK
 
 
 @pytest.mark.parametrize("ended_by", ["time", "hand"])
-def test_calls_count_from_when_screening_was_on(tmp_path: Path, db: sqlite3.Connection, ended_by: str) -> None:
-    context = looks(tmp_path, off=f"Value: {NOW - 1800:.0f}\n") if ended_by == "time" else looks(tmp_path)
+def test_calls_count_from_the_end_of_the_off_switch(tmp_path: Path, db: sqlite3.Connection, ended_by: str) -> None:
+    context = make_context(tmp_path, off=f"Value: {NOW - 1800:.0f}\n") if ended_by == "time" else make_context(tmp_path)
     add_decision(db, NOW - 6 * DAY)
     add_call(db, NOW - 3600, decided=False)
     if ended_by == "hand":
@@ -177,7 +177,7 @@ def test_calls_count_from_when_screening_was_on(tmp_path: Path, db: sqlite3.Conn
         pytest.param({}, CheckStatus.OK, id="none"),
     ],
 )
-def test_callers_of_another_country(
+def test_mostly_unreadable_callers_are_a_warning(
     tmp_path: Path, db: sqlite3.Connection, kinds: dict[str, int], status: CheckStatus
 ) -> None:
     for kind, count in kinds.items():
@@ -185,11 +185,11 @@ def test_callers_of_another_country(
             add_decision(db, NOW - number, kind)
             db.execute("UPDATE decision SET caller_kind = ? WHERE linkedid = ?", (kind, kind))
     db.commit()
-    found = can_read_callers(looks(tmp_path))
+    found = can_read_callers(make_context(tmp_path))
     assert found.status is status
     if status is CheckStatus.WARN:
         assert "6 of the last 10" in str(found.detail)
-        assert "callsieve.toml: [numbers] region is US" in str(found.remedy)
+        assert "callsieve.toml: `region` in [numbers] is US" in str(found.remedy)
 
 
 ACTS, OBSERVES = '[policy]\nname = "cautious"\n', '[policy]\nname = "observe"\n'
@@ -209,13 +209,13 @@ ACTS, OBSERVES = '[policy]\nname = "cautious"\n', '[policy]\nname = "observe"\n'
         ),
     ],
 )  # fmt: skip
-def test_a_policy_that_acts_early(
+def test_policy_that_acts_too_early_is_a_warning(
     tmp_path: Path, db: sqlite3.Connection, settings: str, days: float, decisions: int, status: CheckStatus
 ) -> None:
     for number in range(decisions):
         add_decision(db, NOW - days * DAY + number)
     db.commit()
-    assert may_act(looks(tmp_path, settings)).status is status
+    assert may_act(make_context(tmp_path, settings)).status is status
 
 
 VERSTAT = """
@@ -241,10 +241,10 @@ channels = "PJSIP/other-*"
         pytest.param(VERSTAT, {"carrier": (5000, 1), "other": (50, 0)}, CheckStatus.OK, id="not-asked-of-the-other"),
     ],
 )
-def test_a_carrier_that_checks_callers_says_so(
+def test_trunk_without_verstat_is_a_warning(
     tmp_path: Path, settings: str, heard: dict[str, tuple[int, int]], status: CheckStatus
 ) -> None:
     write_telemetry(tmp_path, msgspec.structs.replace(make_telemetry(), by_carrier=heard))
-    found = receives_verstat(looks(tmp_path, settings))
+    found = receives_verstat(make_context(tmp_path, settings))
     assert found.status is status
     assert ("CALLSIEVE_VERSTAT_HEADER" in str(found.remedy)) == (status is CheckStatus.WARN)

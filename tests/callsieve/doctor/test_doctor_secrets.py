@@ -1,4 +1,4 @@
-"""Whether secrets in files can be read by the service, and by nobody else."""
+"""The doctor checks that secret files are private to the service."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ url = "env:NOT_SEEN_FROM_HERE"
 """
 
 
-def look(folder: Path, settings: str = SETTINGS) -> Finding:
+def check_secrets(folder: Path, settings: str = SETTINGS) -> Finding:
     loaded = Loaded(settings=parse_settings(settings.format(folder=folder), "test"), file=None, state=folder)
     return has_private_secrets(CheckContext(loaded, str, 0.0))
 
@@ -41,33 +41,33 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_without_secrets_in_files_all_is_well(tmp_path: Path) -> None:
-    assert look(tmp_path, "").status is CheckStatus.OK
+def test_no_secret_files_is_ok(tmp_path: Path) -> None:
+    assert check_secrets(tmp_path, "").status is CheckStatus.OK
 
 
-def test_those_that_only_we_can_read_are_counted(folder: Path) -> None:
-    found = look(folder)
+def test_private_secrets_are_counted(folder: Path) -> None:
+    found = check_secrets(folder)
     assert (found.status, str(found.detail)[0]) == (CheckStatus.OK, "2")
 
 
 @pytest.mark.parametrize("mode", [0o604, 0o644, 0o660])
-def test_one_that_others_can_read_or_change_fails(folder: Path, mode: int) -> None:
+def test_secret_open_to_others_fails(folder: Path, mode: int) -> None:
     (folder / "crm").chmod(mode)
-    found = look(folder)
+    found = check_secrets(folder)
     assert found.status is CheckStatus.FAIL
     assert f"{folder}/crm" in str(found.detail)
 
 
-def test_one_that_is_missing_or_empty_is_a_warning(folder: Path) -> None:
+def test_missing_or_empty_secret_is_a_warning(folder: Path) -> None:
     (folder / "mqtt").write_text("")
-    assert look(folder).status is CheckStatus.WARN
+    assert check_secrets(folder).status is CheckStatus.WARN
     (folder / "mqtt").unlink()
-    assert look(folder).status is CheckStatus.WARN
+    assert check_secrets(folder).status is CheckStatus.WARN
 
 
-def test_what_is_unsafe_comes_before_what_is_missing(folder: Path) -> None:
+def test_unsafe_secret_outranks_a_missing_one(folder: Path) -> None:
     (folder / "mqtt").unlink()
     (folder / "crm").chmod(0o644)
-    found = look(folder)
+    found = check_secrets(folder)
     assert found.status is CheckStatus.FAIL
     assert f"{folder}/crm" in str(found.detail)

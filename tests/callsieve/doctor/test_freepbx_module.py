@@ -1,4 +1,4 @@
-"""What the doctor says where our FreePBX module has written into the dialplan."""
+"""The doctor with a dialplan of the FreePBX module."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def check_context_of(dialplan: str, context: str = "from-trunk") -> CheckContext
     )
 
 
-def test_routes_are_told_apart() -> None:
+def test_screened_and_other_routes_are_distinguished() -> None:
     text = routes(route("442071838750", SCREENED), route("442071838751"), route("442071838752/12015550100", SCREENED))
     assert inbound_routes(dialplan_in(text)) == InboundRoutes(
         ("442071838750", "442071838752/12015550100"), ("442071838751",)
@@ -60,7 +60,7 @@ def test_routes_are_told_apart() -> None:
     ],
     ids=["all", "one-left-out", "none", "a-trunk-that-comes-to-no-route"],
 )
-def test_trunks(text: str, context: str, status: CheckStatus, detail: str) -> None:
+def test_inbound_routes_are_checked(text: str, context: str, status: CheckStatus, detail: str) -> None:
     found = are_screened(check_context_of(text, context))
     assert found.status is status, found.detail
     assert detail in str(found.detail)
@@ -70,7 +70,7 @@ def test_numbers_are_not_followed_through_freepbx() -> None:
     assert are_known(check_context_of(routes(route("1", SCREENED)))).status is CheckStatus.OK
 
 
-def test_the_codes_of_the_module_are_no_clash() -> None:
+def test_feature_codes_of_the_module_do_not_clash() -> None:
     found = has_free_codes(check_context_of(""))
     assert found.status is CheckStatus.OK
     assert "Feature Codes" in str(found.detail)
@@ -97,7 +97,7 @@ INCLUDED = "[ Context 'phones' created by 'x' ]\n  Include => 'callsieve-codes' 
         pytest.param(PATTERN, "", id="pattern"),
     ],
 )
-def test_the_code_for_a_passcode_is_what_phones_can_dial(dialplan: str, code: str) -> None:
+def test_passcode_code_is_the_one_phones_can_dial(dialplan: str, code: str) -> None:
     assert passcode_code(check_context_of(dialplan)) == code
 
 
@@ -111,7 +111,7 @@ def test_the_code_for_a_passcode_is_what_phones_can_dial(dialplan: str, code: st
         pytest.param("750", "750", id="extension"),
     ],
 )
-def test_a_route_is_left_out_however_it_is_written(written: str, recorded: str) -> None:
+def test_unscreened_route_is_recognised_in_every_spelling(written: str, recorded: str) -> None:
     text = routes(route(written), route("02071838751", SCREENED))
     left_out = numbers_left_out(dialplan_in(text), ("GB", "US"))
     assert recorded in left_out

@@ -1,4 +1,4 @@
-"""Which numbers ring phones without our options, as the doctor reads the dialplan."""
+"""The doctor finds numbers whose phones ring without labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What root's doctor found, as the console, /metrics and other users are shown it."""
+"""Stored findings of root's doctor, as other users and the console see them."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ CHECKS = (
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where findings are stored, in a directory of our own."""
+    """The path of the findings, in an own directory."""
     folder = tmp_path / "state-doctor"
     folder.mkdir(0o755)
     return folder / "findings.json"
 
 
-def test_what_is_stored_is_read_again_word_for_word(path: Path) -> None:
+def test_findings_round_trip(path: Path) -> None:
     findings = findings_of(CHECKS, NOW, NOW)
     store_findings(path, findings)
     assert read_findings(path) == findings
@@ -57,7 +57,7 @@ def test_what_is_stored_is_read_again_word_for_word(path: Path) -> None:
     )
 
 
-def test_all_may_read_what_only_its_owner_may_write(path: Path) -> None:
+def test_findings_are_readable_by_all_and_writable_by_owner(path: Path) -> None:
     umask = os.umask(0o077)
     try:
         path.parent.chmod(0o700)
@@ -80,7 +80,7 @@ def nested(depth: int) -> bytes:
     return b'{"template":"{x}","places":{"x":' * depth + b"1" + b"}}" * depth
 
 
-def test_the_builders_of_damaged_files_make_good_ones_too(path: Path) -> None:
+def test_damaged_file_builder_also_makes_a_valid_file(path: Path) -> None:
     path.write_bytes(stored_with({"template": "{n:,} and {x:.1f}", "places": {"n": 1000, "x": 0.5}}))
     read = read_findings(path)
     assert isinstance(read, Findings)
@@ -106,10 +106,10 @@ def test_the_builders_of_damaged_files_make_good_ones_too(path: Path) -> None:
         pytest.param(stored_with("MARK").replace(b'"MARK"', nested(5000)), id="deep-wording"),
     ],
 )
-def test_a_damaged_file_is_none_and_is_said(path: Path, content: bytes) -> None:
+def test_damaged_file_is_ignored_with_a_warning(path: Path, content: bytes) -> None:
     path.write_bytes(content)
     found = read_findings(path)
-    assert found == Wording("{file} is ignored: it is damaged", {"file": str(path)})
+    assert found == Wording("{file} is ignored, because the file is damaged", {"file": str(path)})
     (unseen, warning) = completed([Check("trunks", CheckStatus.UNKNOWN, "?", at=NOW)], found, NOW, 0.0)
     assert (unseen.stored, warning.status, warning.detail) == (False, CheckStatus.WARN, found)
 
@@ -129,13 +129,13 @@ MAKERS = [Path.mkdir, os.mkfifo, make_link, make_writable]
 
 
 @pytest.mark.parametrize("make", MAKERS)
-def test_what_others_could_have_put_there_is_not_read(path: Path, make: Callable[[Path], None]) -> None:
+def test_file_that_others_could_write_is_ignored(path: Path, make: Callable[[Path], None]) -> None:
     make(path)
     assert isinstance(read_findings(path), Wording)
 
 
 @pytest.mark.root
-def test_a_file_of_another_user_is_not_read(path: Path) -> None:
+def test_file_of_another_user_is_ignored(path: Path) -> None:
     path.write_bytes(stored_with("ok"))
     os.chown(path, NOBODY, NOBODY)
     assert isinstance(read_findings(path), Wording)
@@ -144,7 +144,7 @@ def test_a_file_of_another_user_is_not_read(path: Path) -> None:
 # What is shown
 
 
-def test_what_we_see_ourselves_is_shown_and_else_what_root_saw(path: Path) -> None:
+def test_own_findings_outrank_those_of_root(path: Path) -> None:
     seen = [
         Check(name, status, "here", at=NOW + 60)
         for name, status in (("trunks", CheckStatus.UNKNOWN), ("x", CheckStatus.OK))
@@ -175,14 +175,14 @@ def test_old_findings_are_shown_with_a_warning(age: float, is_old: bool) -> None
     assert [check.status for check in rest] == [CheckStatus.WARN] * is_old
 
 
-def test_findings_about_trunks_end_with_a_change_of_their_files() -> None:
+def test_trunk_findings_expire_when_their_files_change() -> None:
     unseen = [Check(name, CheckStatus.UNKNOWN, "?", at=NOW + 60) for name in ("trunks", "store")]
     checks = [Check(name, CheckStatus.OK, "well", at=NOW) for name in ("trunks", "store")]
     shown = completed(unseen, findings_of(checks, NOW, NOW - 60), NOW + 60, NOW - 30)
     assert [check.status for check in shown] == [CheckStatus.UNKNOWN, CheckStatus.OK]
 
 
-def test_who_sees_all_is_not_told_to_ask_root() -> None:
+def test_complete_findings_need_no_root() -> None:
     seen = [Check("trunks", CheckStatus.OK, "here", at=NOW)]
     assert completed(seen, Wording("nothing"), NOW, 0.0) == seen
 
@@ -210,7 +210,7 @@ esac
 
 @pytest.fixture
 def office() -> Iterator[Program]:
-    """A program whose Asterisk answers root alone, as Debian's does. Not below tmp_path, which nobody else may see."""
+    """A program whose Asterisk answers only root, as Debian's does. Not below tmp_path, which is closed to others."""
     with tempfile.TemporaryDirectory() as name, socket.socket(socket.AF_UNIX) as control:
         folder = Path(name)
         (folder / "run").mkdir()
@@ -224,20 +224,20 @@ def office() -> Iterator[Program]:
         yield Program(folder, f"[asterisk]\ncommand = {json.dumps(f'sh -p {script}')}\n")
 
 
-def found_by(office: Program, *, nobody: bool = False) -> dict[str, dict[str, object]]:
+def findings_shown_to(office: Program, *, nobody: bool = False) -> dict[str, dict[str, object]]:
     result = office.as_nobody("doctor", "--json") if nobody else office("doctor", "--json")
     return {check["name"]: check for check in result.json}
 
 
 @pytest.mark.root
-def test_who_may_not_ask_asterisk_is_shown_what_root_found(office: Program) -> None:
-    alone = found_by(office, nobody=True)
+def test_findings_of_root_are_shown_to_others(office: Program) -> None:
+    alone = findings_shown_to(office, nobody=True)
     assert alone["off switch"]["status"] == "unknown"
     assert alone["seen by root"]["status"] == "warn"
 
-    root = found_by(office)
+    root = findings_shown_to(office)
     assert (root["Asterisk"]["status"], root["off switch"]["stored"]) == ("ok", False)
-    shown = found_by(office, nobody=True)
+    shown = findings_shown_to(office, nobody=True)
     for name in ("Asterisk", "off switch"):
         assert shown[name] == {**root[name], "stored": True}
     assert not shown["store"]["stored"], "what we can see ourselves we look at"
@@ -245,7 +245,7 @@ def test_who_may_not_ask_asterisk_is_shown_what_root_found(office: Program) -> N
 
 
 @pytest.mark.root
-def test_nobody_but_the_directorys_owner_stores(office: Program) -> None:
+def test_only_the_owner_of_the_directory_stores_findings(office: Program) -> None:
     path = office.folder / "state-doctor" / "findings.json"
     office.as_nobody("doctor")
     assert not path.exists()
@@ -255,7 +255,7 @@ def test_nobody_but_the_directorys_owner_stores(office: Program) -> None:
     assert path.read_bytes() == before
 
 
-def test_the_switch_is_seen_without_waiting_for_the_timer(office: Program) -> None:
+def test_off_and_on_update_the_stored_finding(office: Program) -> None:
     office("doctor")
     stored = msgspec.json.decode((office.folder / "state-doctor" / "findings.json").read_bytes(), type=Findings)
     for command, status in (("off", CheckStatus.WARN), ("on", CheckStatus.OK)):
@@ -269,7 +269,7 @@ def test_the_switch_is_seen_without_waiting_for_the_timer(office: Program) -> No
         ]
 
 
-def test_the_switch_stores_nothing_where_nothing_is(office: Program) -> None:
+def test_off_creates_no_findings_file(office: Program) -> None:
     office.ok("off")
     assert list((office.folder / "state-doctor").iterdir()) == []
 
@@ -294,7 +294,7 @@ def plant_where_all_may(folder: Path, target: Path) -> None:
 
 @pytest.mark.root
 @pytest.mark.parametrize("plant", [plant_directory, plant_in_their_own, plant_where_all_may])
-def test_root_does_not_follow_what_others_have_planted(office: Program, plant: Callable[[Path, Path], None]) -> None:
+def test_root_follows_no_planted_link(office: Program, plant: Callable[[Path, Path], None]) -> None:
     victim = office.folder / "victim" / "findings.json"
     victim.parent.mkdir()
     victim.write_text("precious")
@@ -306,7 +306,7 @@ def test_root_does_not_follow_what_others_have_planted(office: Program, plant: C
     assert [path_.name for path_ in victim.parent.iterdir()] == ["findings.json"]
 
 
-def test_a_link_in_our_own_directory_is_replaced(path: Path, tmp_path: Path) -> None:
+def test_link_in_the_own_directory_is_replaced(path: Path, tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.write_text("precious")
     path.symlink_to(victim)
@@ -321,13 +321,13 @@ def test_a_link_in_our_own_directory_is_replaced(path: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.root
-def test_a_socket_that_is_not_for_us_is_no_asterisk_that_is_down(office: Program, as_nobody: None) -> None:
+def test_forbidden_socket_raises_not_allowed(office: Program, as_nobody: None) -> None:
     settings = parse_settings(office.config.read_text(), "test")
     with pytest.raises(NotAllowed):
         console(settings, "core show version")
 
 
-def test_an_asterisk_that_does_not_run_is_said(office: Program) -> None:
+def test_stopped_asterisk_is_not_reported_as_not_allowed(office: Program) -> None:
     (office.folder / "run" / "asterisk.ctl").unlink()
     settings = parse_settings(office.config.read_text(), "test")
     with pytest.raises(ConsoleError) as caught:
@@ -347,7 +347,7 @@ def test_an_asterisk_that_does_not_run_is_said(office: Program) -> None:
         pytest.param(0o777, "another", "TemporaryFileSystem={run}:ro\n", CheckStatus.WARN, id="open-to-everybody"),
     ],
 )
-def test_a_control_socket_that_the_service_may_use(
+def test_control_socket_must_be_closed_to_the_service(
     office: Program, mode: int, group: str, closed: str, status: CheckStatus
 ) -> None:
     run, units = office.folder / "run", office.folder

@@ -1,4 +1,4 @@
-"""A web server on loopback that webhooks are sent to: it keeps what it got and answers as a test says."""
+"""A web server on loopback for webhooks: it keeps requests and answers as a test says."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def http(status: int, body: bytes = b"", **headers: str) -> bytes:
     return f"HTTP/1.1 {status} x\r\ncontent-length: {len(body)}\r\n{lines}\r\n".encode() + body
 
 
-async def taken(_posted: Posted) -> bytes:
-    """It is taken."""
+async def accept(_posted: Posted) -> bytes:
+    """Accept the request."""
     return http(204)
 
 
@@ -52,17 +52,17 @@ async def taken(_posted: Posted) -> bytes:
 class HookServer:
     """`answering` may be replaced while it serves. `posted`: all requests in their order."""
 
-    answering: Answering = taken
+    answering: Answering = accept
     port: int = 0
     posted: list[Posted] = field(default_factory=list)
 
     def table(self, name: str = "crm", **others: Any) -> WebhookTable:
-        """What the settings say about it."""
+        """Return the settings of a webhook to this server."""
         about = {"url": f"http://127.0.0.1:{self.port}/hook", "secret": "env:HOOK_SECRET", "private": True}
         return WebhookTable(name=name, **about | others)  # type: ignore[arg-type]
 
     def toml(self, name: str = "crm", more: str = "") -> str:
-        """The same as it is written."""
+        """Return the same settings as TOML."""
         about = f'url = "http://127.0.0.1:{self.port}/"\nsecret = "env:HOOK_SECRET"\nprivate = true'
         return f'\n[[webhook]]\nname = "{name}"\n{about}\n{more}\n'
 
@@ -84,8 +84,8 @@ class HookServer:
 
 
 @asynccontextmanager
-async def hooked(answering: Answering = taken, port: int = 0) -> AsyncIterator[HookServer]:
-    """Such a server."""
+async def hook_server(answering: Answering = accept, port: int = 0) -> AsyncIterator[HookServer]:
+    """Run a server."""
     server = HookServer(answering)
     tasks: set[asyncio.Task[None]] = set()
 
@@ -106,13 +106,13 @@ async def hooked(answering: Answering = taken, port: int = 0) -> AsyncIterator[H
 
 
 @contextmanager
-def hooked_in_thread(answering: Answering = taken) -> Iterator[HookServer]:
-    """The same for tests without a loop."""
+def hook_server_in_thread(answering: Answering = accept) -> Iterator[HookServer]:
+    """Run a server in another thread, for tests without a loop."""
     servers: list[tuple[HookServer, asyncio.AbstractEventLoop, asyncio.Event]] = []
     started = threading.Event()
 
     async def serve() -> None:
-        async with hooked(answering) as server:
+        async with hook_server(answering) as server:
             stop = asyncio.Event()
             servers.append((server, asyncio.get_running_loop(), stop))
             started.set()
@@ -129,6 +129,6 @@ def hooked_in_thread(answering: Answering = taken) -> Iterator[HookServer]:
         thread.join()
 
 
-def tell_no_digest(db: sqlite3.Connection) -> None:
-    """As if the digests of all days were told: one more event would come after seven in the morning."""
+def skip_digests(db: sqlite3.Connection) -> None:
+    """Mark all digests as sent, or one more event would come after seven in the morning."""
     set_state(db, DIGEST, "9999-12-31", 0.0)

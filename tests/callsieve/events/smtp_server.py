@@ -1,4 +1,4 @@
-"""A mail server on loopback: enough of RFC 5321 for one client, and every way in which one can misbehave."""
+"""A mail server on loopback: enough of RFC 5321 for one client, and several ways to misbehave."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Mood = Literal["kind", "silent", "endless", "drips", "no-starttls", "no-recipien
 
 @dataclass
 class SmtpServer:
-    """What it was sent. `login`: user name and password that it takes; `tls`: for STARTTLS, or from the start."""
+    """The received mails. `login`: accepted user name and password. `tls`: for STARTTLS, or from the start."""
 
     mood: Mood = "kind"
     tls: ssl.SSLContext | None = None
@@ -31,7 +31,7 @@ class SmtpServer:
 
 @asynccontextmanager
 async def mail_server(server: SmtpServer, *, over_tls: bool = False) -> AsyncIterator[SmtpServer]:
-    """It, listening."""
+    """Run the server."""
     tasks: set[asyncio.Task[None]] = set()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

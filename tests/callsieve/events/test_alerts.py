@@ -1,4 +1,4 @@
-"""Alert rules: which events they are about, when they are quiet, how often they tell, and what a restart repeats."""
+"""Alert rules: conditions, quiet hours, limits and restarts."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def make_event(data: dict[str, Any], kind: EventKind = EventKind.DECISION_TAKEN)
         pytest.param({"status": ["failed"]}, {"status": "failed"}, True, id="status"),
     ],
 )
-def test_conditions(when: dict[str, Any], data: dict[str, Any], holds: bool) -> None:
+def test_conditions_are_evaluated(when: dict[str, Any], data: dict[str, Any], holds: bool) -> None:
     assert is_met(msgspec.convert(when, WhenTable), make_event(data)) is holds
 
 
@@ -81,7 +81,7 @@ def test_conditions(when: dict[str, Any], data: dict[str, Any], holds: bool) -> 
         ("1/h", [NOON + 1e6], False),
     ],
 )
-def test_how_often(at_most: str, told: list[float], is_it: bool) -> None:
+def test_at_most_limits_alerts(at_most: str, told: list[float], is_it: bool) -> None:
     assert is_too_often(at_most, tuple(told), NOON) is is_it
 
 
@@ -96,13 +96,13 @@ def test_how_often(at_most: str, told: list[float], is_it: bool) -> None:
         ("22-7", NOON - 5 * 3600, False),
     ],
 )
-def test_quiet_hours(hours: str | None, at: float, is_it: bool) -> None:
+def test_quiet_hours_are_evaluated(hours: str | None, at: float, is_it: bool) -> None:
     rule = AlertTable(name="x", event=EventKind.DECISION_TAKEN, to=("mail",), quiet_hours=hours)
     assert is_quiet_now(rule, UTC, at) is is_it
 
 
-class Kept:
-    """The store's part of it."""
+class StoredStates:
+    """The stored states of alerts."""
 
     def __init__(self) -> None:
         self.states: dict[str, str] = {}
@@ -117,7 +117,7 @@ class Kept:
         self.states[key] = value
 
 
-class Told:
+class FakeReceiver:
     """A receiver."""
 
     name = "mail"
@@ -137,15 +137,15 @@ class Told:
         self.alerts.append(alert_of(event))
 
 
-class Rule:
+class RuleUnderTest:
     """A rule with its receiver, and a clock."""
 
-    def __init__(self, store: Kept, **fields: Any) -> None:
+    def __init__(self, store: StoredStates, **fields: Any) -> None:
         self.table = AlertTable(name="stopped", event=EventKind.DECISION_TAKEN, to=("mail",), **fields)
-        self.store, self.target, self.now, self.failed = store, Told(), NOON, 0
+        self.store, self.target, self.now, self.failed = store, FakeReceiver(), NOON, 0
         self.receiver = AlertReceiver(self.table, "mail", self.target, store, UTC, lambda: self.now)
 
-    async def meets(self, *times: float, data: dict[str, Any] = DECISION) -> None:
+    async def deliver_at(self, *times: float, data: dict[str, Any] = DECISION) -> None:
         for self.now in times:
             try:
                 await self.receiver.deliver(make_event(data))
@@ -154,85 +154,85 @@ class Rule:
                 raise
 
 
-async def test_what_is_too_often_is_counted_and_said_with_the_next() -> None:
-    rule = Rule(Kept(), at_most="1/h")
-    await rule.meets(NOON, NOON + 60, NOON + 120, NOON + 3600)
+async def test_suppressed_alerts_are_counted_in_the_next() -> None:
+    rule = RuleUnderTest(StoredStates(), at_most="1/h")
+    await rule.deliver_at(NOON, NOON + 60, NOON + 120, NOON + 3600)
     assert rule.target.alerts == [Alert("stopped"), Alert("stopped", 2, NOON + 60)]
 
 
-async def test_quiet_hours_end_with_the_sum() -> None:
-    rule = Rule(Kept(), quiet_hours="22-7")
+async def test_alert_after_quiet_hours_has_the_count() -> None:
+    rule = RuleUnderTest(StoredStates(), quiet_hours="22-7")
     night = NOON + 12 * 3600
-    await rule.meets(night, night + 60, night + 8 * 3600)
+    await rule.deliver_at(night, night + 60, night + 8 * 3600)
     assert rule.target.alerts == [Alert("stopped", 2, night)]
 
 
-async def test_what_the_rule_is_not_about_counts_as_nothing() -> None:
-    rule = Rule(Kept(), at_most="1/h", when=WhenTable(action=("warn",)))
-    await rule.meets(NOON, NOON + 1)
+async def test_event_that_does_not_match_changes_no_state() -> None:
+    rule = RuleUnderTest(StoredStates(), at_most="1/h", when=WhenTable(action=("warn",)))
+    await rule.deliver_at(NOON, NOON + 1)
     assert (rule.target.alerts, rule.store.states) == ([], {})
 
 
-async def test_a_restart_repeats_nothing() -> None:
-    store = Kept()
-    await Rule(store, at_most="1/h").meets(NOON, NOON + 60)
-    again = Rule(store, at_most="1/h")
-    await again.meets(NOON + 120, NOON + 3601)
+async def test_restart_repeats_no_alert() -> None:
+    store = StoredStates()
+    await RuleUnderTest(store, at_most="1/h").deliver_at(NOON, NOON + 60)
+    again = RuleUnderTest(store, at_most="1/h")
+    await again.deliver_at(NOON + 120, NOON + 3601)
     assert again.target.alerts == [Alert("stopped", 2, NOON + 60)]
 
 
-async def test_what_could_not_be_told_does_not_count_as_told() -> None:
-    rule = Rule(Kept(), at_most="1/h")
+async def test_failed_alert_does_not_count_against_the_limit() -> None:
+    rule = RuleUnderTest(StoredStates(), at_most="1/h")
     rule.target.fails = True
     with pytest.raises(DeliveryError):
-        await rule.meets(NOON)
+        await rule.deliver_at(NOON)
     rule.target.fails = False
-    await rule.meets(NOON + 5)
+    await rule.deliver_at(NOON + 5)
     assert rule.target.alerts == [Alert("stopped")]
 
 
-async def test_what_was_kept_quiet_is_said_by_the_next_attempt() -> None:
-    rule = Rule(Kept(), at_most="1/h")
-    await rule.meets(NOON, NOON + 60)
+async def test_suppressed_count_survives_a_failed_alert() -> None:
+    rule = RuleUnderTest(StoredStates(), at_most="1/h")
+    await rule.deliver_at(NOON, NOON + 60)
     rule.target.fails = True
     with pytest.raises(DeliveryError):
-        await rule.meets(NOON + 3700)
+        await rule.deliver_at(NOON + 3700)
     rule.target.fails = False
-    await rule.meets(NOON + 3800, NOON + 9000)
+    await rule.deliver_at(NOON + 3800, NOON + 9000)
     assert rule.target.alerts == [Alert("stopped"), Alert("stopped", 1, NOON + 60), Alert("stopped")]
 
 
-async def test_a_delivery_that_was_ended_has_said_nothing() -> None:
-    """The sender ends one that takes too long, and is perhaps killed meanwhile."""
-    rule = Rule(Kept(), at_most="1/h")
-    await rule.meets(NOON, NOON + 60)
+async def test_cancelled_delivery_keeps_the_suppressed_count() -> None:
+    """The sender cancels a delivery that takes too long."""
+    rule = RuleUnderTest(StoredStates(), at_most="1/h")
+    await rule.deliver_at(NOON, NOON + 60)
     rule.target.gate, rule.now = asyncio.Event(), NOON + 3700
     going = asyncio.create_task(rule.receiver.deliver(make_event(DECISION)))
     await until(lambda: rule.target.begun == 2)
     going.cancel()
     await asyncio.gather(going, return_exceptions=True)
     rule.target.gate.set()
-    await rule.meets(NOON + 3800)
+    await rule.deliver_at(NOON + 3800)
     assert rule.target.alerts == [Alert("stopped"), Alert("stopped", 1, NOON + 60)]
 
 
-async def test_those_within_the_limit_are_told_together() -> None:
-    """So that a mail may gather them: none waits for the one before it."""
-    rule = Rule(Kept(), at_most="3/h")
+async def test_alerts_within_the_limit_are_sent_together() -> None:
+    """One mail can then hold them all."""
+    rule = RuleUnderTest(StoredStates(), at_most="3/h")
     rule.target.gate = asyncio.Event()
     going = [asyncio.create_task(rule.receiver.deliver(make_event(DECISION))) for _ in range(5)]
     await until(lambda: rule.target.begun == 3 and sum(task.done() for task in going) == 2)
     rule.target.gate.set()
     await asyncio.gather(*going)
-    await rule.meets(NOON + 3600)
+    await rule.deliver_at(NOON + 3600)
     assert rule.target.alerts[3:] == [Alert("stopped", 2, NOON)]
 
 
-async def test_a_store_that_fails_is_a_failed_delivery() -> None:
-    rule = Rule(Kept())
+async def test_store_error_fails_the_delivery() -> None:
+    rule = RuleUnderTest(StoredStates())
     rule.store.fails = True
     with pytest.raises(DeliveryError):
-        await rule.meets(NOON)
+        await rule.deliver_at(NOON)
     assert rule.target.alerts == []
 
 
@@ -240,15 +240,15 @@ STEPS = st.lists(st.tuples(st.floats(0, 4000), st.booleans()), max_size=60)
 
 
 @given(STEPS, st.sampled_from(["1/min", "2/h", "3/h"]))
-def test_no_more_than_so_often_and_nothing_is_lost(steps: list[tuple[float, bool]], at_most: str) -> None:
+def test_alerts_stay_within_the_limit_and_are_all_counted(steps: list[tuple[float, bool]], at_most: str) -> None:
     async def run() -> None:
-        rule, told, now = Rule(Kept(), at_most=at_most), [], NOON
+        rule, told, now = RuleUnderTest(StoredStates(), at_most=at_most), [], NOON
         for seconds, fails in steps:
             now += seconds
             rule.target.fails = fails
             before = len(rule.target.alerts)
             try:
-                await rule.meets(now)
+                await rule.deliver_at(now)
             except DeliveryError:
                 continue
             told += [now] * (len(rule.target.alerts) - before)
@@ -261,23 +261,23 @@ def test_no_more_than_so_often_and_nothing_is_lost(steps: list[tuple[float, bool
     asyncio.run(run())
 
 
-async def test_many_at_once_are_told_once() -> None:
-    rule = Rule(Kept(), at_most="1/h")
+async def test_concurrent_events_send_one_alert() -> None:
+    rule = RuleUnderTest(StoredStates(), at_most="1/h")
     await asyncio.gather(*(rule.receiver.deliver(make_event(DECISION)) for _ in range(50)))
-    await rule.meets(NOON + 3600)
+    await rule.deliver_at(NOON + 3600)
     assert rule.target.alerts == [Alert("stopped"), Alert("stopped", 49, NOON)]
 
 
-async def test_a_state_of_another_version_is_none() -> None:
-    store = Kept()
+async def test_unreadable_state_is_ignored() -> None:
+    store = StoredStates()
     store.states["alert/stopped/mail"] = '{"told": "yesterday"}'
-    rule = Rule(store)
-    await rule.meets(NOON)
+    rule = RuleUnderTest(store)
+    await rule.deliver_at(NOON)
     assert rule.target.alerts == [Alert("stopped")]
 
 
-def test_an_alert_has_an_id_of_its_own_the_same_at_each_attempt() -> None:
-    """A receiver that leaves out what it knows is told of the event, and of each alert."""
+def test_alert_has_its_own_stable_id() -> None:
+    """A receiver that skips known ids still gets the event and each alert."""
     event = make_event(DECISION)
     first, again, other = (with_alert(event, Alert(name)) for name in ("risk", "risk", "another"))
     assert first.id == again.id

@@ -9,17 +9,17 @@ from reputation.store.event_deliveries import count_dead_letters
 from reputation.store.transaction import transaction
 from tests.callsieve.asking import ENABLED, ApiOffice
 from tests.callsieve.browsing import SETTINGS
-from tests.callsieve.events.test_web_events import HOOK, fail_all, happen
+from tests.callsieve.events.test_web_events import HOOK, add_events, fail_all
 
 
-def test_a_receiver_is_listed_and_gets_its_dead_letters_again(tmp_path: Path) -> None:
+def test_receiver_is_listed_and_dead_letters_are_replayed(tmp_path: Path) -> None:
     office = ApiOffice(tmp_path, SETTINGS + ENABLED + HOOK)
     with office.api() as api:
         program = api.program()
         (new,) = program.get("/receivers")["items"]
         assert (new["name"], new["health"], new["dead_letters"]) == ("webhook/crm", "waiting", 0)
         with open_store(office.store) as db, transaction(db):
-            happen(db, 2)
+            add_events(db, 2)
             fail_all(db, "410 Gone")
         (failing,) = program.get("/receivers")["items"]
         assert (failing["health"], failing["dead_letters"], failing["failure"]) == ("failed", 2, "410 Gone")

@@ -1,4 +1,4 @@
-"""Web servers that are closed, silent, endless, lying or overloaded: the one that is well gets everything."""
+"""Bad web servers do not delay a good one."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from reputation.store.database import open_store
 from reputation.store.event_deliveries import ReceiverState, receiver_states
 from reputation.store.outbox import add_event
 from reputation.store.transaction import transaction
-from tests.callsieve.events.hooks import SECRET, Posted, hooked, http, taken, tell_no_digest
-from tests.callsieve.events.test_sender import sending
+from tests.callsieve.events.hooks import SECRET, Posted, accept, hook_server, http, skip_digests
+from tests.callsieve.events.test_sender import running_sender
 from tests.waiting import until
 
 KIND = EventKind.NUMBER_MARKED
@@ -54,7 +54,7 @@ async def refusing(_posted: Posted) -> bytes:
 
 
 ANSWERS = {
-    "well": taken,
+    "well": accept,
     "silent": silent,
     "endless": endless,
     "lying": lying,
@@ -67,21 +67,21 @@ ANSWERS = {
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
     with open_store(tmp_path / "callsieve.db") as opened:
-        tell_no_digest(opened)
+        skip_digests(opened)
         yield opened
 
 
-async def test_bad_receivers_hold_up_no_other(
+async def test_bad_receivers_do_not_delay_others(
     tmp_path: Path, db: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HOOK_SECRET", SECRET)
     async with AsyncExitStack() as stack:
-        servers = {name: await stack.enter_async_context(hooked(answer)) for name, answer in ANSWERS.items()}
+        servers = {name: await stack.enter_async_context(hook_server(answer)) for name, answer in ANSWERS.items()}
         tables = [server.table(name) for name, server in servers.items()]
         tables.append(servers["well"].table("closed", url="http://127.0.0.1:1/"))
         clients = [await stack.enter_async_context(OutsideClient()) for _ in tables]
         hooks = [Webhook(table, client) for table, client in zip(tables, clients, strict=True)]
-        await stack.enter_async_context(sending(tmp_path / "callsieve.db", *hooks))
+        await stack.enter_async_context(running_sender(tmp_path / "callsieve.db", *hooks))
         for place in range(EVENTS):
             with transaction(db):
                 add_event(db, KIND, f"subject {place % SUBJECTS}", time.time(), KINDS[KIND].sample)

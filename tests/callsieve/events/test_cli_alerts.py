@@ -1,4 +1,4 @@
-"""`callsieve alerts`: the rules for a person and for scripts, and a try that reaches their receivers."""
+"""`callsieve alerts`: the list of rules, and tests of their receivers."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def callsieve(tmp_path: Path, unused_tcp_port: int) -> Program:
 
 
 @pytest.mark.parametrize("columns", [60, 80, 200])
-def test_the_rules_for_a_person(callsieve: Program, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rules_are_listed(callsieve: Program, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
     out = callsieve.ok("alerts", "list")
     assert "stopped  decision.taken  3/h" in out
@@ -51,7 +51,7 @@ def test_the_rules_for_a_person(callsieve: Program, columns: int, monkeypatch: p
     assert "when action reject or route, level_at_least warn; to mail, mqtt; quiet 0-24" in words
 
 
-def test_what_was_told_and_kept_quiet(callsieve: Program) -> None:
+def test_suppressed_alerts_are_listed(callsieve: Program) -> None:
     callsieve.ok("db", "migrate")
     state = AlertState((time.time(),), 7, time.time())
     with open_store(callsieve.store) as db, transaction(db):
@@ -62,7 +62,7 @@ def test_what_was_told_and_kept_quiet(callsieve: Program) -> None:
     assert rule["when"] == {"action": ["reject", "route"], "level_at_least": "warn"}
 
 
-def test_who_could_not_be_told_is_said(callsieve: Program) -> None:
+def test_failed_test_names_each_receiver(callsieve: Program) -> None:
     result = callsieve("alerts", "test", "stopped")
     assert result.code == 2
     mail, mqtt = result.out.splitlines()
@@ -73,7 +73,7 @@ def test_who_could_not_be_told_is_said(callsieve: Program) -> None:
     assert (found.code, found.json[0]["delivered"]) == (2, False)
 
 
-def test_a_rule_that_is_none(callsieve: Program, tmp_path: Path) -> None:
+def test_unknown_rule_is_refused(callsieve: Program, tmp_path: Path) -> None:
     assert "stopped" in callsieve.fails("alerts", "test", "stoped")
     folder = tmp_path / "other"
     folder.mkdir()

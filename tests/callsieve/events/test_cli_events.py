@@ -1,4 +1,4 @@
-"""`callsieve events`: the sender as a process, receivers and dead letters as people see them."""
+"""`callsieve events`: receivers, dead letters, and the sender as a process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from callsieve.text.times import when
 from reputation.encoding import instant_text
 from reputation.store.event_deliveries import FailedDelivery, Progress, record_deliveries, switch_off
 from reputation.store.outbox import add_event, note_state, use_receivers
-from tests.callsieve.events.hooks import SECRET, HookServer, Posted, hooked_in_thread, http, tell_no_digest
+from tests.callsieve.events.hooks import SECRET, HookServer, Posted, hook_server_in_thread, http, skip_digests
 from tests.callsieve.program import Program
 from tests.office import SETTINGS
 from tests.waiting import wait_until
@@ -30,8 +30,8 @@ KIND = EventKind.NUMBER_MARKED
 
 @pytest.fixture
 def hook() -> Iterator[HookServer]:
-    """For programs that run in this thread."""
-    with hooked_in_thread() as server:
+    """A webhook server in another thread."""
+    with hook_server_in_thread() as server:
         yield server
 
 
@@ -40,18 +40,18 @@ def callsieve(tmp_path: Path, hook: HookServer, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("HOOK_SECRET", SECRET)
     program = Program(tmp_path, SETTINGS + hook.toml())
     program.ok("db", "migrate")
-    program.write(tell_no_digest)
+    program.write(skip_digests)
     return program
 
 
-def answering(status: int) -> Callable[[Posted], object]:
+def answer_with(status: int) -> Callable[[Posted], object]:
     async def answer(_posted: Posted) -> bytes:
         return http(status)
 
     return answer
 
 
-def happen(callsieve: Program, *subjects: str) -> list[str]:
+def add_events(callsieve: Program, *subjects: str) -> list[str]:
     def add(db: sqlite3.Connection) -> list[str]:
         found = (add_event(db, KIND, subject, time.time(), KINDS[KIND].sample) for subject in subjects)
         return [event.id for event in found if event is not None]
@@ -59,14 +59,14 @@ def happen(callsieve: Program, *subjects: str) -> list[str]:
     return callsieve.write(add)
 
 
-def want(callsieve: Program) -> None:
+def register_receiver(callsieve: Program) -> None:
     callsieve.write(use_receivers, {"webhook/crm": [KIND]})
 
 
-def give_up(callsieve: Program, *subjects: str) -> list[str]:
-    """Dead letters."""
-    want(callsieve)
-    ids = happen(callsieve, *subjects)
+def add_dead_letters(callsieve: Program, *subjects: str) -> list[str]:
+    """Add dead letters and return their ids."""
+    register_receiver(callsieve)
+    ids = add_events(callsieve, *subjects)
 
     def bury(db: sqlite3.Connection) -> None:
         seqs = [seq for (seq,) in db.execute("SELECT seq FROM event_delivery")]
@@ -77,19 +77,19 @@ def give_up(callsieve: Program, *subjects: str) -> list[str]:
     return ids
 
 
-def test_a_receiver_is_listed_before_a_sender_knows_it(callsieve: Program) -> None:
+def test_receiver_is_listed_before_the_sender_has_run(callsieve: Program) -> None:
     (before,) = callsieve("events", "list", "--json").json["receivers"]
     assert (before["name"], before["health"], before["delivered"]) == ("webhook/crm", "waiting", 0)
-    want(callsieve)
-    happen(callsieve, "a", "b")
+    register_receiver(callsieve)
+    add_events(callsieve, "a", "b")
     told = callsieve("events", "list", "--json").json
     assert (told["sending"], told["receivers"][0]["waiting"]) == (False, 2)
     out = callsieve.ok("events", "list")
     assert "systemctl enable --now callsieve-events" in out
 
 
-def test_a_failing_receiver_is_listed_with_since_when(callsieve: Program) -> None:
-    give_up(callsieve, "a", "b")
+def test_failing_receiver_shows_since_when(callsieve: Program) -> None:
+    add_dead_letters(callsieve, "a", "b")
     since = time.time() - 3600
 
     def fail_again(db: sqlite3.Connection) -> int:
@@ -113,8 +113,8 @@ def test_a_failing_receiver_is_listed_with_since_when(callsieve: Program) -> Non
     assert (one["health"], one["failing_since"]) == ("ok", None)
 
 
-def test_dead_letters_are_shown_and_replayed(callsieve: Program) -> None:
-    first, second = give_up(callsieve, "a", "b")
+def test_dead_letters_are_listed_and_replayed(callsieve: Program) -> None:
+    first, second = add_dead_letters(callsieve, "a", "b")
     out = callsieve.ok("events", "dead")
     assert first in out
     assert "1 attempt: it answers 422" in out
@@ -144,38 +144,38 @@ def test_dead_letters_are_shown_and_replayed(callsieve: Program) -> None:
         (("test", "erp"), "erp"),
     ],
 )
-def test_what_cannot_be_done_is_said(callsieve: Program, arguments: tuple[str, ...], words: str) -> None:
+def test_invalid_replay_is_refused(callsieve: Program, arguments: tuple[str, ...], words: str) -> None:
     assert words in callsieve.fails("events", *arguments)
 
 
-def test_an_event_that_was_delivered_is_no_dead_letter(callsieve: Program) -> None:
-    want(callsieve)
-    (event,) = happen(callsieve, "a")
+def test_delivered_event_is_no_dead_letter(callsieve: Program) -> None:
+    register_receiver(callsieve)
+    (event,) = add_events(callsieve, "a")
     assert event in callsieve.fails("events", "replay", event)
 
 
-def test_a_receiver_is_tried(callsieve: Program, hook: HookServer) -> None:
+def test_test_event_is_sent_to_a_receiver(callsieve: Program, hook: HookServer) -> None:
     assert callsieve.ok("events", "test", "crm").startswith("webhook/crm accepted decision.taken evt_")
     assert hook.posted[0].payload["type"] == "decision.taken"
-    hook.answering = answering(403)  # type: ignore[assignment]
+    hook.answering = answer_with(403)  # type: ignore[assignment]
     assert callsieve.fails("events", "test", "webhook/crm") == "webhook/crm: answered 403"
     result = callsieve("events", "test", "crm", "--json")
     assert (result.code, result.json["delivered"], result.json["error"]) == (2, False, "answered 403")
     assert [row["what"] for row in callsieve("audit", "--json").json] == []
 
 
-def test_a_receiver_is_switched_on_by_a_test(callsieve: Program, hook: HookServer) -> None:
-    want(callsieve)
+def test_successful_test_enables_a_receiver(callsieve: Program, hook: HookServer) -> None:
+    register_receiver(callsieve)
     callsieve.write(switch_off, "webhook/crm", "it answers 410", time.time())
     assert "switched off" in callsieve.ok("events", "list")
     assert "callsieve events replay" in callsieve.ok("events", "test", "crm")
     assert callsieve("events", "list", "--json").json["receivers"][0]["off"] == ""
     (row,) = callsieve("audit", "--json").json
     assert (row["what"], row["who"]) == ("events test", "joe")
-    assert len(happen(callsieve, "a")) == 1
+    assert len(add_events(callsieve, "a")) == 1
 
 
-def test_without_receivers_it_says_how_to_name_one(tmp_path: Path) -> None:
+def test_list_without_receivers_shows_a_hint(tmp_path: Path) -> None:
     program = Program(tmp_path)
     program.ok("db", "migrate")
     assert "[[webhook]]" in program.ok("events", "list")
@@ -191,12 +191,12 @@ def start(callsieve: Program) -> subprocess.Popen[bytes]:
 def test_the_sender_delivers_until_it_is_stopped(callsieve: Program, hook: HookServer) -> None:
     process = start(callsieve)
     try:
-        ids = happen(callsieve, "a", "b", "a")
+        ids = add_events(callsieve, "a", "b", "a")
         wait_until(lambda: sorted(hook.ids) == sorted(ids), "delivering")
         other = callsieve.process("events", "send")
         assert (other.code, str(process.pid) in other.err) == (2, True)
         process.send_signal(signal.SIGHUP)
-        more = happen(callsieve, "c")
+        more = add_events(callsieve, "c")
         wait_until(lambda: hook.ids[-1:] == more, "delivering after a reload")
     finally:
         process.send_signal(signal.SIGTERM)
@@ -207,14 +207,14 @@ def test_the_sender_delivers_until_it_is_stopped(callsieve: Program, hook: HookS
     assert (told["sending"], told["receivers"][0]["waiting"], told["receivers"][0]["delivered"]) == (False, 0, 4)
 
 
-def test_a_sender_that_is_stopped_at_once_ends_at_once(callsieve: Program, hook: HookServer) -> None:
+def test_sender_stops_during_a_slow_delivery(callsieve: Program, hook: HookServer) -> None:
     async def never(_posted: Posted) -> bytes:
         await asyncio.sleep(3600)
         return b""
 
     hook.answering = never
     process = start(callsieve)
-    happen(callsieve, "a")
+    add_events(callsieve, "a")
     wait_until(lambda: hook.posted, "an attempt")
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=20)

@@ -1,4 +1,4 @@
-"""The words of a caller reach only receivers that may see numbers."""
+"""Transcripts are sent only to receivers that may see numbers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reputation.events import EventKind
 
 
 @pytest.mark.parametrize("mask", [True, False])
-def test_a_receiver_with_masked_numbers_gets_no_words(mask: bool) -> None:
+def test_receiver_with_masked_numbers_gets_no_transcript(mask: bool) -> None:
     event = sample_of(EventKind.CALLER_HEARD)
     text = event.data["text"]
     assert as_sent(event, mask=mask).data["text"] == ("" if mask else text)

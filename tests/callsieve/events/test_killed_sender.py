@@ -1,4 +1,4 @@
-"""The sender is killed a hundred times while things happen: nothing is lost, and what comes twice has the same id."""
+"""The sender is killed a hundred times: no event is lost, and a repeated one has the same id."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from reputation.store.database import open_store
 from reputation.store.event_deliveries import receiver_states
 from reputation.store.outbox import add_event
 from reputation.store.transaction import transaction
-from tests.callsieve.events.hooks import SECRET, HookServer, hooked_in_thread, tell_no_digest
+from tests.callsieve.events.hooks import SECRET, HookServer, hook_server_in_thread, skip_digests
 from tests.office import ROOT, SETTINGS, Office
 from tests.waiting import wait_until
 
@@ -53,8 +53,8 @@ for _ in sys.stdin:
 """
 
 
-class Senders:
-    """One sender after the other."""
+class RestartedSender:
+    """A sender process that is started again and again."""
 
     def __init__(self, office: Office) -> None:
         self._nursery = subprocess.Popen(
@@ -67,7 +67,7 @@ class Senders:
         )
 
     def start(self) -> int:
-        """The process that sends from now on."""
+        """Start a sender and return its process id."""
         assert self._nursery.stdin
         assert self._nursery.stdout
         self._nursery.stdin.write("\n")
@@ -75,7 +75,7 @@ class Senders:
         return int(self._nursery.stdout.readline())
 
     def end(self, process: int, how: int) -> None:
-        """Returns when it has ended."""
+        """Signal a process and wait for its end."""
         assert self._nursery.stdout
         os.kill(process, how)
         assert self._nursery.stdout.readline() == "ended\n"
@@ -86,8 +86,8 @@ class Senders:
         self._nursery.communicate()
 
 
-class Happening(threading.Thread):
-    """What happens to twenty numbers, until it is stopped: each event says how many its number had before."""
+class EventMaker(threading.Thread):
+    """Adds events about twenty numbers until stopped, each with a counter of its number."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -102,9 +102,9 @@ class Happening(threading.Thread):
                 with transaction(db):
                     for subject in random.sample(SUBJECTS, 3):
                         counts[subject] += 1
-                        self._happen(db, subject, counts[subject])
+                        self._add_event(db, subject, counts[subject])
 
-    def _happen(self, db: sqlite3.Connection, subject: str, count: int) -> None:
+    def _add_event(self, db: sqlite3.Connection, subject: str, count: int) -> None:
         about = {"auth_class": "unknown", "verdict": "spam", "reporter": "201", "channel": "web"}
         data = NumberMarked(number=subject, reason=str(count), category=None, linkedid=None, **about)
         event = add_event(db, EventKind.NUMBER_MARKED, subject, time.time(), data)
@@ -114,7 +114,7 @@ class Happening(threading.Thread):
 
 @pytest.fixture
 def hook() -> Iterator[HookServer]:
-    with hooked_in_thread() as server:
+    with hook_server_in_thread() as server:
         yield server
 
 
@@ -124,17 +124,17 @@ def more_than(hook: HookServer, seen: int) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.timeout(420)
-def test_a_sender_killed_a_hundred_times_loses_nothing(
+def test_sender_killed_a_hundred_times_loses_no_event(
     request: pytest.FixtureRequest, tmp_path: Path, hook: HookServer
 ) -> None:
     office, chance = Office(tmp_path, SETTINGS + hook.toml()), random.Random(7)
     office.state.mkdir()
-    office.write(tell_no_digest)
-    senders = Senders(office)
+    office.write(skip_digests)
+    senders = RestartedSender(office)
     request.addfinalizer(senders.close)
     process = senders.start()
     wait_until(lambda: office.store.exists() and office.read(receiver_states), "the first start")
-    happening = Happening(office.store)
+    happening = EventMaker(office.store)
     happening.start()
     try:
         for kill in range(KILLS):

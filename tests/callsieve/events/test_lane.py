@@ -44,7 +44,7 @@ def all_next(lane: Lane, now: float = NOW) -> list[int]:
     return found
 
 
-def test_of_a_subject_one_event_is_under_way_at_a_time() -> None:
+def test_one_delivery_per_subject_at_a_time() -> None:
     first, second, other = make_delivery(1), make_delivery(2), make_delivery(3, "b")
     lane = make_lane(first, second, other)
     assert all_next(lane) == [1, 3]
@@ -52,12 +52,12 @@ def test_of_a_subject_one_event_is_under_way_at_a_time() -> None:
     assert all_next(lane) == [2]
 
 
-def test_so_many_are_under_way_at_once() -> None:
+def test_concurrent_deliveries_are_limited() -> None:
     lane = make_lane(*(make_delivery(seq, str(seq)) for seq in range(1, 2 * IN_FLIGHT)))
     assert len(all_next(lane)) == IN_FLIGHT
 
 
-def test_a_failed_subject_waits_and_no_other_does() -> None:
+def test_failed_delivery_delays_only_its_subject() -> None:
     first, second, other = make_delivery(1), make_delivery(2), make_delivery(3, "b")
     lane = make_lane(first, second, other)
     all_next(lane)
@@ -85,14 +85,14 @@ def test_a_failed_subject_waits_and_no_other_does() -> None:
         (0, 1e9, 0.5, LONGEST_ASKED_SECONDS),
     ],
 )
-def test_how_long_a_failed_event_waits(attempts: int, asked: float | None, chance: float, expected: float) -> None:
+def test_retry_delay_grows_with_attempts(attempts: int, asked: float | None, chance: float, expected: float) -> None:
     one = make_delivery(1, attempts=attempts)
     lane = make_lane(one, chance=chance)
     lane.next(NOW)
     assert lane.failed(one, DeliveryError("busy", retry_after=asked), NOW).next_at == pytest.approx(NOW + expected)
 
 
-def test_a_receiver_that_asks_for_time_gets_it_for_all_subjects() -> None:
+def test_retry_after_delays_all_subjects() -> None:
     first, other = make_delivery(1), make_delivery(2, "b")
     lane = make_lane(first, other)
     assert lane.next(NOW) == first
@@ -109,7 +109,9 @@ def test_a_receiver_that_asks_for_time_gets_it_for_all_subjects() -> None:
         (BUSY, NOW - GIVE_UP_SECONDS, True),
     ],
 )
-def test_when_an_event_is_given_up(error: DeliveryError, since: float | None, is_dead: bool) -> None:
+def test_delivery_is_given_up_after_permanent_or_long_failure(
+    error: DeliveryError, since: float | None, is_dead: bool
+) -> None:
     first, second = make_delivery(1)._replace(failing_since=since), make_delivery(2)
     lane = make_lane(first, second)
     lane.next(NOW)
@@ -117,7 +119,7 @@ def test_when_an_event_is_given_up(error: DeliveryError, since: float | None, is
     assert all_next(lane) == ([2] if is_dead else [])
 
 
-def test_a_receiver_that_fails_with_everything_is_left_alone() -> None:
+def test_receiver_is_paused_after_many_failures() -> None:
     ones = [make_delivery(seq, str(seq)) for seq in range(1, 100)]
     lane = make_lane(*ones)
     started = all_next(lane)
@@ -137,7 +139,7 @@ def test_a_receiver_that_fails_with_everything_is_left_alone() -> None:
     assert {subject for subject, _ in lane.due(NOW + 15.0)} <= {str(seq) for seq in started} | {"33"}
 
 
-def test_an_event_that_is_not_wanted_shows_a_live_receiver() -> None:
+def test_refused_event_resets_the_failure_count() -> None:
     ones = [make_delivery(seq, str(seq)) for seq in range(1, 20)]
     lane = make_lane(*ones)
     for one_ in ones[: FAILURES_UNTIL_PAUSE - 1]:
@@ -150,13 +152,13 @@ def test_an_event_that_is_not_wanted_shows_a_live_receiver() -> None:
     assert lane.paused_until <= NOW
 
 
-def test_after_a_start_a_subject_waits_as_it_was_written() -> None:
+def test_retry_time_survives_a_restart() -> None:
     lane = make_lane(make_delivery(1, next_at=NOW + 30.0), make_delivery(2), make_delivery(3, "b"))
     assert all_next(lane) == [3]
     assert (lane.due(NOW + 29.0), lane.due(NOW + 30.0)) == ([], [("a", 0)])
 
 
-def test_a_clock_that_was_ahead_keeps_nothing_waiting() -> None:
+def test_clock_set_back_delays_nothing() -> None:
     first, second = make_delivery(1, next_at=NOW + 365 * 86_400.0), make_delivery(2, "b")
     lane = make_lane(first, second)
     assert all_next(lane) == [1, 2]
@@ -164,7 +166,7 @@ def test_a_clock_that_was_ahead_keeps_nothing_waiting() -> None:
     assert lane.due(NOW - 86_400.0) == [("a", 0)]
 
 
-def test_a_reset_loads_all_again_but_what_is_under_way() -> None:
+def test_reset_reloads_all_but_running_deliveries() -> None:
     first, second = make_delivery(1), make_delivery(2, "b")
     lane = make_lane(first, second, make_delivery(3))
     assert lane.next(NOW) == first
@@ -177,7 +179,7 @@ def test_a_reset_loads_all_again_but_what_is_under_way() -> None:
     assert all_next(lane) == [3]
 
 
-def test_a_failure_after_a_reset_forgets_nothing_before_it() -> None:
+def test_failure_after_a_reset_keeps_earlier_events() -> None:
     earlier, first = make_delivery(1), make_delivery(2)
     lane = make_lane(first)
     assert lane.next(NOW) == first
@@ -189,7 +191,7 @@ def test_a_failure_after_a_reset_forgets_nothing_before_it() -> None:
 
 @dataclass
 class Office:
-    """What a sender and a store are to a lane: rows that are deleted when they are delivered."""
+    """A fake store and sender: rows are deleted when they are delivered."""
 
     rows: dict[int, Delivery] = field(default_factory=dict)
     got: list[int] = field(default_factory=list)
@@ -225,7 +227,7 @@ class Office:
 
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 30), st.floats(0.0, 0.9), st.integers(0, 400))
-def test_everything_is_delivered_once_and_in_order(seed: int, subjects: int, fails: float, count: int) -> None:
+def test_every_event_is_delivered_once_and_in_order(seed: int, subjects: int, fails: float, count: int) -> None:
     chance, office, now = random.Random(seed), Office(), NOW
     lane, written = Lane("crm", chance.random), 0
     of: dict[int, str] = {}
@@ -247,7 +249,7 @@ def test_everything_is_delivered_once_and_in_order(seed: int, subjects: int, fai
         assert ours == sorted(ours)
 
 
-def test_memory_is_bounded_however_many_wait() -> None:
+def test_memory_is_bounded() -> None:
     chance, office = random.Random(1), Office()
     office.rows = {seq: make_delivery(seq, str(seq % 7)) for seq in range(1, 5000)}
     lane, now = Lane("crm", chance.random), NOW

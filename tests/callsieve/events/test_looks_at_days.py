@@ -1,4 +1,4 @@
-"""`digest.ready`: once for each day, from its time on, whatever the clock and the sender do meanwhile."""
+"""`digest.ready` is sent once for each day."""
 
 from __future__ import annotations
 
@@ -39,31 +39,31 @@ def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
         yield opened
 
 
-def days(db: sqlite3.Connection, *times: float) -> list[str]:
-    """The days that are told when somebody looks at these times."""
+def digest_days_at(db: sqlite3.Connection, *times: float) -> list[str]:
+    """Return the days of digest events after checks at these times."""
     for now in times:
         with transaction(db):
             run_scheduled(db, SETTINGS, None, now, SCHEDULED)
     return [event.data["day"] for event in events_after(db, 0, 100)]
 
 
-def test_a_day_is_told_once_and_from_its_time_on(db: sqlite3.Connection) -> None:
-    assert days(db, MIDNIGHT + 1, MIDNIGHT + 7 * HOUR - 1) == []
-    assert days(db, MIDNIGHT + 7 * HOUR, MIDNIGHT + 7 * HOUR + 30, MIDNIGHT + 23 * HOUR) == ["2026-11-26"]
+def test_digest_event_once_a_day_from_its_time(db: sqlite3.Connection) -> None:
+    assert digest_days_at(db, MIDNIGHT + 1, MIDNIGHT + 7 * HOUR - 1) == []
+    assert digest_days_at(db, MIDNIGHT + 7 * HOUR, MIDNIGHT + 7 * HOUR + 30, MIDNIGHT + 23 * HOUR) == ["2026-11-26"]
 
 
-def test_a_sender_that_did_not_run_tells_yesterday_alone(db: sqlite3.Connection) -> None:
-    assert days(db, MIDNIGHT + 8 * HOUR, MIDNIGHT + 3 * DAY + 20 * HOUR) == ["2026-11-26", "2026-11-29"]
+def test_sender_that_was_stopped_sends_only_yesterday(db: sqlite3.Connection) -> None:
+    assert digest_days_at(db, MIDNIGHT + 8 * HOUR, MIDNIGHT + 3 * DAY + 20 * HOUR) == ["2026-11-26", "2026-11-29"]
 
 
-def test_a_clock_that_is_set_back_tells_nothing_again(db: sqlite3.Connection) -> None:
+def test_clock_set_back_sends_no_second_digest(db: sqlite3.Connection) -> None:
     later = MIDNIGHT + DAY + 8 * HOUR
-    assert days(db, later, later - DAY, later - 3 * DAY, later) == ["2026-11-27"]
+    assert digest_days_at(db, later, later - DAY, later - 3 * DAY, later) == ["2026-11-27"]
 
 
-def test_where_nobody_wants_it_nothing_is_noted(tmp_path: Path) -> None:
+def test_digest_day_is_not_noted_without_receivers(tmp_path: Path) -> None:
     with open_store(tmp_path / "other.db") as db:
-        assert days(db, MIDNIGHT + 8 * HOUR) == []
+        assert digest_days_at(db, MIDNIGHT + 8 * HOUR) == []
         with transaction(db):
             use_receivers(db, {"mail": [EventKind.DIGEST_READY]})
-        assert days(db, MIDNIGHT + 9 * HOUR) == ["2026-11-26"]
+        assert digest_days_at(db, MIDNIGHT + 9 * HOUR) == ["2026-11-26"]

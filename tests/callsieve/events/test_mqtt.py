@@ -68,7 +68,7 @@ def table_of(broker: Broker, **fields: Any) -> MqttTable:
 
 
 class Watcher:
-    """Somebody else at the broker: what is published, by topic, and whether it was kept."""
+    """Another client of the broker, with all published messages."""
 
     def __init__(self) -> None:
         self.messages: list[tuple[str, bytes, bool]] = []
@@ -97,7 +97,7 @@ async def watching(broker: Broker) -> AsyncIterator[Watcher]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_an_event_reaches_who_listens(broker: Broker) -> None:
+async def test_event_is_published(broker: Broker) -> None:
     async with watching(broker) as watcher, MqttReceiver(table_of(broker), lambda: STATE) as receiver:
         await receiver.deliver(EVENT)
         await until(lambda: watcher.latest("pbx/callsieve/event/number.marked"))
@@ -106,20 +106,20 @@ async def test_an_event_reaches_who_listens(broker: Broker) -> None:
         await until(lambda: watcher.state() == STATE)
 
 
-async def test_numbers_are_masked_where_that_is_set(broker: Broker) -> None:
+async def test_masked_receiver_publishes_no_number(broker: Broker) -> None:
     async with watching(broker) as watcher, MqttReceiver(table_of(broker, mask=True), lambda: STATE) as receiver:
         await receiver.deliver(EVENT)
         await until(lambda: watcher.latest("pbx/callsieve/event/number.marked"))
         assert CALLER[1:].encode() not in (watcher.latest("pbx/callsieve/event/number.marked") or b"")
 
 
-async def test_an_alert_has_a_topic_of_its_own(broker: Broker) -> None:
+async def test_alert_has_its_own_topic(broker: Broker) -> None:
     async with watching(broker) as watcher, MqttReceiver(table_of(broker), lambda: STATE) as receiver:
         await receiver.deliver(with_alert(EVENT, Alert("At Risk: now", 2, 1.0)))
         await until(lambda: watcher.latest("pbx/callsieve/alert/at-risk-now"))
 
 
-async def test_the_broker_says_offline_when_we_go(broker: Broker) -> None:
+async def test_availability_is_offline_after_close(broker: Broker) -> None:
     async with watching(broker) as watcher:
         async with MqttReceiver(table_of(broker), lambda: STATE) as receiver:
             await receiver.deliver(EVENT)
@@ -141,7 +141,7 @@ asyncio.run(main())
 """
 
 
-async def test_the_last_will_says_it_when_we_are_killed(broker: Broker) -> None:
+async def test_last_will_says_offline_after_a_kill(broker: Broker) -> None:
     async with watching(broker) as watcher:
         living = (sys.executable, "-c", LIVING, ADDRESS, str(broker.port))
         process = await asyncio.create_subprocess_exec(*living, cwd=ROOT)
@@ -153,7 +153,7 @@ async def test_the_last_will_says_it_when_we_are_killed(broker: Broker) -> None:
         await until(lambda: watcher.latest("callsieve/availability") == b"offline")
 
 
-async def test_a_change_of_the_state_follows_an_event(broker: Broker) -> None:
+async def test_state_is_published_after_an_event(broker: Broker) -> None:
     states = iter([{"calls_today": 1}, {"calls_today": 2}])
     latest: dict[str, int] = {}
 
@@ -171,7 +171,7 @@ async def test_a_change_of_the_state_follows_an_event(broker: Broker) -> None:
 DEVICE_CLASSES: dict[str, set[str | None]] = {"sensor": {None, "enum", "timestamp"}, "binary_sensor": {"problem"}}
 
 
-async def test_home_assistant_finds_one_device_with_its_entities(broker: Broker, tmp_path: Path) -> None:
+async def test_home_assistant_discovers_one_device_with_entities(broker: Broker, tmp_path: Path) -> None:
     office = Office(tmp_path)
     add_calls(office, make_decision())
     loaded = office.load()
@@ -201,7 +201,7 @@ async def test_home_assistant_finds_one_device_with_its_entities(broker: Broker,
     assert watcher.latest(found["availability_topic"]) in (b"online", b"offline")
 
 
-async def test_what_home_assistant_needs_is_kept_by_the_broker(broker: Broker) -> None:
+async def test_state_and_discovery_are_retained(broker: Broker) -> None:
     async with MqttReceiver(table_of(broker), lambda: STATE) as receiver:
         await receiver.deliver(EVENT)
         async with watching(broker) as late:
@@ -211,7 +211,7 @@ async def test_what_home_assistant_needs_is_kept_by_the_broker(broker: Broker) -
     assert "pbx/callsieve/event/number.marked" not in kept
 
 
-async def test_without_discovery_home_assistant_forgets_us(broker: Broker) -> None:
+async def test_disabled_discovery_removes_the_device(broker: Broker) -> None:
     async with MqttReceiver(table_of(broker), lambda: STATE) as receiver:
         await receiver.deliver(EVENT)
     async with MqttReceiver(table_of(broker, discovery=False), lambda: STATE) as receiver:
@@ -224,8 +224,8 @@ async def test_without_discovery_home_assistant_forgets_us(broker: Broker) -> No
 PAGE = (ROOT / "docs" / "how-to" / "home-assistant.md").read_text()
 
 
-async def test_the_rights_of_the_page_are_enough() -> None:
-    """With its settings, too; and each topic of its table is published."""
+async def test_documented_acl_is_sufficient() -> None:
+    """Uses the settings of the page, and expects every topic of its table."""
     rights = re.search(r"^ +user callsieve\n(?: +topic .*\n)+", PAGE, re.MULTILINE)
     settings = re.search(r"```toml\n(.*?)```", PAGE, re.DOTALL)
     assert rights
@@ -263,7 +263,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_a_broker_that_restarts_gets_everything_again() -> None:
+async def test_restarted_broker_gets_everything_again() -> None:
     with Broker() as broker:
         async with MqttReceiver(table_of(broker), lambda: STATE) as receiver:
             await receiver.deliver(EVENT)
@@ -279,7 +279,7 @@ async def test_a_broker_that_restarts_gets_everything_again() -> None:
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_a_state_that_cannot_be_told_is_told_later(broker: Broker, caplog: pytest.LogCaptureFixture) -> None:
+async def test_failed_state_is_published_later(broker: Broker, caplog: pytest.LogCaptureFixture) -> None:
     faults = iter([KeyError("a fault of ours")])
 
     def look() -> dict[str, Any]:
@@ -295,7 +295,7 @@ async def test_a_state_that_cannot_be_told_is_told_later(broker: Broker, caplog:
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_a_broker_that_is_frozen_fails_a_delivery_in_time() -> None:
+async def test_frozen_broker_fails_a_delivery_in_time() -> None:
     with Broker() as broker:
         async with MqttReceiver(table_of(broker), lambda: STATE) as receiver:
             await receiver.deliver(EVENT)
@@ -315,7 +315,7 @@ async def test_a_broker_that_is_frozen_fails_a_delivery_in_time() -> None:
         pytest.param("", "no secret in env:TEST_MQTT_PASSWORD", id="no-password"),
     ],
 )
-async def test_a_refusal_is_said_without_the_secret(
+async def test_login_failure_is_logged_without_the_secret(
     broker: Broker, secret: str, words: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("TEST_MQTT_PASSWORD", secret)
@@ -329,7 +329,7 @@ async def test_a_refusal_is_said_without_the_secret(
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_nobody_at_the_port(unused_tcp_port: int) -> None:
+async def test_closed_port_fails_the_delivery(unused_tcp_port: int) -> None:
     async with MqttReceiver(MqttTable(host=ADDRESS, port=unused_tcp_port), lambda: STATE) as receiver:
         with pytest.raises(DeliveryError) as failed:
             await receiver.deliver(EVENT)
@@ -340,7 +340,7 @@ async def test_nobody_at_the_port(unused_tcp_port: int) -> None:
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("trusted", [True, False])
-async def test_the_certificate_is_checked(tmp_path: Path, trusted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_certificate_is_verified(tmp_path: Path, trusted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     authority, key = Authority.make("lab"), make_key()
     for name, text in (
         ("ca.pem", authority.root()),
@@ -368,7 +368,7 @@ async def test_the_certificate_is_checked(tmp_path: Path, trusted: bool, monkeyp
         pytest.param(True, f"{masked(LAST_CALLER)} called, and was asked to show that they are a person.", id="masked"),
     ],
 )
-def test_a_family_reads_what_happened_to_the_last_call(tmp_path: Path, *, mask: bool, told: str) -> None:
+def test_last_call_text_describes_the_last_call(tmp_path: Path, *, mask: bool, told: str) -> None:
     office = Office(tmp_path)
     add_calls(office, make_decision(at=time.time() - 60))
     office.write(set_identity, Identity(LAST_CALLER, "Joe's Loans", 1, time.time() + 60), 0.0)
@@ -377,5 +377,5 @@ def test_a_family_reads_what_happened_to_the_last_call(tmp_path: Path, *, mask: 
     assert state["screening_text"] == STATES[ScreeningState(state["screening"])].text
 
 
-def test_there_is_a_sentence_for_each_state_and_action() -> None:
+def test_every_state_and_action_has_a_sentence() -> None:
     assert (set(STATES), set(ACTION_TEXTS)) == (set(ScreeningState), set(ACTION_BY_WORD))

@@ -1,4 +1,4 @@
-"""Events through apprise, to a service on loopback that takes JSON; and what is said without it."""
+"""Events through apprise, to a JSON service on loopback."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TOKEN = "s3cr3t-t0k3n"
 
 
 class Service:
-    """A server that takes what is posted to it, and answers with a status."""
+    """A server that keeps posted bodies and answers with a status."""
 
     def __init__(self) -> None:
         self.taken: list[dict[str, str]] = []
@@ -68,7 +68,7 @@ async def test_an_event_is_a_message(service: Service) -> None:
     assert message["message"] == "201 marked +1 201 742 1834 as spam"
 
 
-async def test_an_alert_has_its_name_as_title_and_masked_numbers(service: Service) -> None:
+async def test_alert_has_a_title_and_masked_numbers(service: Service) -> None:
     await receiver_of(language="zh").deliver(with_alert(EVENT, Alert("at risk")))
     (message,) = service.taken
     assert message["title"] == "CallSieve: at risk"
@@ -76,7 +76,7 @@ async def test_an_alert_has_its_name_as_title_and_masked_numbers(service: Servic
     assert "标记" in message["message"]
 
 
-async def test_what_is_not_taken_is_tried_again_and_no_secret_is_said(
+async def test_failed_message_is_retried_and_no_secret_logged(
     service: Service, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -87,7 +87,7 @@ async def test_what_is_not_taken_is_tried_again_and_no_secret_is_said(
     assert TOKEN not in failed.value.words + caplog.text
 
 
-async def test_an_address_that_is_none(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+async def test_invalid_address_is_not_logged(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     monkeypatch.setenv("TEST_NOTIFY_URL", f"nosuchservice://{TOKEN}")
     with pytest.raises(DeliveryError) as failed:
@@ -95,7 +95,7 @@ async def test_an_address_that_is_none(monkeypatch: pytest.MonkeyPatch, caplog: 
     assert TOKEN not in failed.value.words + caplog.text
 
 
-async def test_without_the_library_the_way_out_is_said(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_missing_library_has_a_remedy(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "apprise", None)
     with pytest.raises(DeliveryError) as failed:
         await receiver_of().deliver(EVENT)
@@ -109,8 +109,8 @@ async def test_without_the_library_the_way_out_is_said(service: Service, monkeyp
         pytest.param(True, "Alice (201) marked +1201*****34 as spam", id="masked"),
     ],
 )
-def test_people_and_numbers_have_their_names(*, mask: bool, told: str) -> None:
-    """Who may not see numbers is not told whose they are."""
+def test_people_and_numbers_are_named_unless_masked(*, mask: bool, told: str) -> None:
+    """Masked receivers get no names of callers."""
     named = replace(EVENT, names={"201": "Alice", CALLER: "Joe's Loans"})
     assert event_in_words(named, "en", mask=mask) == told
 

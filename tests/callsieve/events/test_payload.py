@@ -1,4 +1,4 @@
-"""What receivers are told whose settings say `mask = true`: no number, in whatever field and spelling."""
+"""`mask = true` removes numbers from every field, in every spelling."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from callsieve.events.kinds import EventKind, as_sent, body_of, sample_of
         pytest.param(EventKind.DAEMON_TROUBLE, "trouble", "no trunk for 0012015550177", id="in-a-message"),
     ],
 )
-def test_no_number_is_left(kind: EventKind, field: str, text: str) -> None:
+def test_masked_payload_has_no_number(kind: EventKind, field: str, text: str) -> None:
     event = sample_of(kind)
     event = replace(event, data={**event.data, field: text})
     assert "2015550177" in re.sub(r"[ ()-]", "", body_of(as_sent(event)).decode())
     assert "5550177" not in re.sub(r"[ ()-]", "", body_of(as_sent(event, mask=True)).decode())
 
 
-def test_a_receiver_still_finds_the_call() -> None:
+def test_masked_payload_keeps_the_call_identifiers() -> None:
     event = sample_of(EventKind.CALL_ENDED)
     told = as_sent(event, mask=True)
     for field in ("linkedid", "decision_id", "answered_by", "started_at", "trunk"):

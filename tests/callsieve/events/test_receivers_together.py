@@ -91,12 +91,12 @@ def waiting(callsieve: Program) -> int:
 
 
 def is_known(callsieve: Program) -> bool:
-    """Whether the sender has said who wants what."""
+    """Return whether the sender has registered all receivers."""
     callsieve.read(event_weights)
     return len(callsieve.read(receiver_states)) == 3
 
 
-async def test_all_receivers_are_told_once_whatever_is_killed(
+async def test_all_receivers_get_each_event_once_despite_kills(
     callsieve: Program, broker: Broker, smtp: SmtpServer
 ) -> None:
     client = aiomqtt.Client(ADDRESS, broker.port, username=USER, password=broker.password)
@@ -128,7 +128,7 @@ async def test_all_receivers_are_told_once_whatever_is_killed(
     assert by_recipient["office@example.com"]["Subject"].startswith("[CallSieve] marked: ")
 
 
-async def test_a_try_reaches_the_receiver_now(callsieve: Program, smtp: SmtpServer) -> None:
+async def test_test_event_reaches_the_receiver_at_once(callsieve: Program, smtp: SmtpServer) -> None:
     for name, kind in (("mqtt", "decision.taken"), ("alert/marked/mail", "number.marked")):
         result = await asyncio.to_thread(callsieve.process, "events", "test", name)
         assert result.code == 0, result.err

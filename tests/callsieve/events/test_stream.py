@@ -1,4 +1,4 @@
-"""Events for programs that read along: where a stream begins, goes on and ends, and who may have one."""
+"""The event stream of the API: begin, resume, end and limits."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ def api(tmp_path: Path) -> Iterator[RunningApi]:
         yield running
 
 
-def add(api: RunningApi, reference: str = "AP9E4100") -> Event:
+def add_appeal_event(api: RunningApi, reference: str = "AP9E4100") -> Event:
     data = AppealOpened(reference=reference, number=CALLER, decision_id=None)
     event = api.office.write(add_event, OPENED, CALLER, 1.0, data)
     assert event is not None
     return event
 
 
-def read(program: Program, headers: dict[str, str] | None = None, **query: Any) -> list[dict[str, str]]:
-    """The messages of a stream that ends at once, each by its fields."""
+def read_stream(program: Program, headers: dict[str, str] | None = None, **query: Any) -> list[dict[str, str]]:
+    """Return the messages of a stream that ends at once, as fields."""
     answer = program.client.get(
         "/api/v1/events", params={"seconds": 0, **query}, headers={**program.headers, **(headers or {})}
     )
@@ -64,40 +64,40 @@ def fields_of(message: str) -> dict[str, str]:
     return dict(line.split(": ", 1) for line in message.splitlines())
 
 
-def test_a_stream_begins_with_what_comes_then(api: RunningApi) -> None:
+def test_stream_begins_with_the_next_event(api: RunningApi) -> None:
     program = api.program()
-    assert read(program) == [{"retry": "1000"}]
-    first, second = add(api, "AP000001"), add(api, "AP000002")
-    assert read(program) == [{"retry": "1000"}]
-    messages = read(program, after=first.id)[1:]
+    assert read_stream(program) == [{"retry": "1000"}]
+    first, second = add_appeal_event(api, "AP000001"), add_appeal_event(api, "AP000002")
+    assert read_stream(program) == [{"retry": "1000"}]
+    messages = read_stream(program, after=first.id)[1:]
     assert [(message["id"], message["event"]) for message in messages] == [(second.id, "appeal.opened")]
     told = json.loads(messages[0]["data"])
     assert (told["type"], told["data"]["number"]) == ("appeal.opened", CALLER)
 
 
-def test_last_event_id_goes_on_where_a_stream_ended(api: RunningApi) -> None:
+def test_last_event_id_resumes_a_stream(api: RunningApi) -> None:
     program = api.program()
-    read(program)
-    events = [add(api, f"AP00000{place}") for place in range(5)]
-    messages = read(program, {"Last-Event-ID": events[1].id})[1:]
+    read_stream(program)
+    events = [add_appeal_event(api, f"AP00000{place}") for place in range(5)]
+    messages = read_stream(program, {"Last-Event-ID": events[1].id})[1:]
     assert [message["id"] for message in messages] == [event.id for event in events[2:]]
 
 
-def test_what_is_no_longer_kept_is_said(api: RunningApi) -> None:
+def test_missed_events_are_announced_as_a_gap(api: RunningApi) -> None:
     program = api.program()
-    read(program)
-    kept = add(api)
-    messages = read(program, {"Last-Event-ID": "evt_00000000000000000000000000"})
+    read_stream(program)
+    kept = add_appeal_event(api)
+    messages = read_stream(program, {"Last-Event-ID": "evt_00000000000000000000000000"})
     assert [message.get("event") for message in messages] == [None, "gap", "appeal.opened"]
     assert messages[-1]["id"] == kept.id
 
 
-def test_only_the_kinds_that_are_asked_for(api: RunningApi) -> None:
+def test_stream_is_filtered_by_kind(api: RunningApi) -> None:
     program = api.program()
-    read(program)
-    first = add(api)
+    read_stream(program)
+    first = add_appeal_event(api)
     api.office.write(add_event, EMERGENCY, "emergency", 2.0, EmergencyOpened(by="joe"))
-    assert [item.get("event") for item in read(program, after=first.id, kinds="emergency.opened")] == [
+    assert [item.get("event") for item in read_stream(program, after=first.id, kinds="emergency.opened")] == [
         None,
         "emergency.opened",
     ]
@@ -116,13 +116,13 @@ def test_a_stream_lasts_five_minutes_at_most(api: RunningApi, seconds: str) -> N
         pytest.param(Role.VIEWER, Scope.EVENTS, "wrong-role", id="role"),
     ],
 )
-def test_who_may_not_read_along(api: RunningApi, role: Role, scope: Scope, code: str) -> None:
+def test_missing_scope_or_role_is_refused(api: RunningApi, role: Role, scope: Scope, code: str) -> None:
     assert api.program(role, (scope,)).refused("GET", "/events?seconds=0") == (403, code)
 
 
-def test_nothing_is_written_for_a_stream_that_nobody_reads(api: RunningApi) -> None:
+def test_events_are_not_stored_without_readers(api: RunningApi) -> None:
     assert api.office.read(is_wanted, OPENED) is False
-    read(api.program())
+    read_stream(api.program())
     assert api.office.read(is_wanted, OPENED) is True
     now = api.office.clock.now
     api.office.write(expire_events, now + KEPT_SECONDS - 1)
@@ -132,7 +132,7 @@ def test_nothing_is_written_for_a_stream_that_nobody_reads(api: RunningApi) -> N
 
 
 @pytest.mark.parametrize(("streams", "is_full"), [(MOST_OF_TOKEN - 1, False), (MOST_OF_TOKEN, True)])
-def test_a_token_has_so_many_streams(streams: int, is_full: bool) -> None:
+def test_streams_of_a_token_are_limited(streams: int, is_full: bool) -> None:
     open_now = EventStreams()
     held = [open_now.open("token:crm") for _ in range(streams)]
     for item in held:
@@ -144,7 +144,7 @@ def test_a_token_has_so_many_streams(streams: int, is_full: bool) -> None:
     assert open_now.is_full("token:crm") is False
 
 
-def test_all_together_have_so_many() -> None:
+def test_streams_of_all_tokens_are_limited() -> None:
     open_now = EventStreams()
     held = [open_now.open(f"token:{place}") for place in range(MOST_STREAMS)]
     for item in held:
@@ -152,8 +152,8 @@ def test_all_together_have_so_many() -> None:
     assert open_now.is_full("token:crm") is True
 
 
-class Reading:
-    """The store as a stream asks it."""
+class CountingStore:
+    """A store that counts reads and can fail."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -168,8 +168,8 @@ class Reading:
             return fn(db, *args)
 
 
-class Seconds:
-    """A clock that goes on by so much with every look."""
+class TickingClock:
+    """A clock that advances by `step` with every call."""
 
     def __init__(self, step: float) -> None:
         self.now, self.step = 0.0, step
@@ -179,21 +179,28 @@ class Seconds:
         return self.now
 
 
-async def test_whoever_hears_nothing_hears_that_we_are_there(api: RunningApi) -> None:
+async def test_idle_stream_sends_keep_alives(api: RunningApi) -> None:
     place = api.office.read(place_after, "")
     going = stream(
-        Reading(api.office.store), EventStreams(), "x", place, set(EventKind), 1e9, asyncio.Event(), Seconds(20.0)
+        CountingStore(api.office.store),
+        EventStreams(),
+        "x",
+        place,
+        set(EventKind),
+        1e9,
+        asyncio.Event(),
+        TickingClock(20.0),
     )
     assert await anext(going) == b"retry: 1000\n\n"
     assert await anext(going) == b": still here\n\n"
     await going.aclose()  # type: ignore[attr-defined]
 
 
-async def test_what_nobody_takes_is_not_read(api: RunningApi) -> None:
+async def test_store_is_not_read_ahead_of_the_client(api: RunningApi) -> None:
     api.office.write(use_stream, [OPENED])
     for place in range(3):
-        add(api, f"AP00000{place}")
-    store, streams = Reading(api.office.store), EventStreams()
+        add_appeal_event(api, f"AP00000{place}")
+    store, streams = CountingStore(api.office.store), EventStreams()
     going = stream(store, streams, "x", StreamPosition(0, has_gap=True), set(EventKind), 1e9, asyncio.Event())
     assert (await anext(going)).endswith(GAP)
     await asyncio.sleep(0.05)
@@ -204,25 +211,25 @@ async def test_what_nobody_takes_is_not_read(api: RunningApi) -> None:
     assert streams.is_full("x") is False
 
 
-async def test_a_store_that_cannot_be_read_ends_it(api: RunningApi) -> None:
-    store = Reading(api.office.store)
+async def test_store_error_ends_the_stream(api: RunningApi) -> None:
+    store = CountingStore(api.office.store)
     store.fails = True
     going = stream(store, EventStreams(), "x", StreamPosition(0, has_gap=False), set(EventKind), 1e9, asyncio.Event())
     assert [chunk async for chunk in going] == [b"retry: 1000\n\n"]
 
 
-async def test_it_ends_with_the_process(api: RunningApi) -> None:
+async def test_stream_ends_with_the_process(api: RunningApi) -> None:
     ending = asyncio.Event()
     place = StreamPosition(0, has_gap=False)
-    going = stream(Reading(api.office.store), EventStreams(), "x", place, set(EventKind), 1e9, ending)
+    going = stream(CountingStore(api.office.store), EventStreams(), "x", place, set(EventKind), 1e9, ending)
     assert await anext(going) == b"retry: 1000\n\n"
     ending.set()
     assert [chunk async for chunk in going] == []
 
 
 @pytest.mark.slow
-def test_an_event_arrives_as_it_happens(tmp_path: Path) -> None:
-    """Of the real process, which ends its streams when it is stopped."""
+def test_event_arrives_at_once(tmp_path: Path) -> None:
+    """Uses the real process, which ends its streams when it is stopped."""
     with serving_api(tmp_path) as served, httpx2.Client(timeout=30.0) as client:
         headers = {"Authorization": f"Bearer {served.secret}"}
         with client.stream("GET", f"{served.url}/events", headers=headers) as answer:

@@ -1,4 +1,4 @@
-"""The page of receivers, the metrics and the doctor's check: what people see of events."""
+"""Events on the page of receivers, in the metrics and in the doctor."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def fail_all(db: sqlite3.Connection, error: str, at: float = NOW) -> None:
     record_deliveries(db, "webhook/crm", Progress([], [FailedDelivery(seq, error, at, None) for seq in seqs]), at)
 
 
-def happen(db: sqlite3.Connection, count: int = 1, at: float = NOW) -> list[str]:
+def add_events(db: sqlite3.Connection, count: int = 1, at: float = NOW) -> list[str]:
     use_receivers(db, {"webhook/crm": [KIND]})
     found = (add_event(db, KIND, CALLER, at, KINDS[KIND].sample) for _ in range(count))
     return [event.id for event in found if event is not None]
@@ -60,9 +60,9 @@ def ada(console: Console) -> Browser:
     return console.browser("administrator")
 
 
-def test_a_receiver_is_shown_with_what_it_got(console: Console, ada: Browser) -> None:
+def test_receiver_is_shown_with_its_deliveries(console: Console, ada: Browser) -> None:
     assert ">waiting</td>" in ada.text("/events")
-    console.office.write(happen, 3)
+    console.office.write(add_events, 3)
     console.office.write(record_deliveries, "webhook/crm", Progress([1], []), NOW)
     page = ada.text("/events")
     assert "webhook/crm" in page
@@ -72,7 +72,7 @@ def test_a_receiver_is_shown_with_what_it_got(console: Console, ada: Browser) ->
 
 
 def test_dead_letters_are_delivered_again(console: Console, ada: Browser) -> None:
-    first, _, _ = console.office.write(happen, 3)
+    first, _, _ = console.office.write(add_events, 3)
     console.office.write(fail_all, "it answers 422")
     assert "it answers 422" in ada.text("/events")
     assert "The dead letters are delivered again." in ada.done("/events/replay", event=first).text
@@ -85,8 +85,8 @@ def test_dead_letters_are_delivered_again(console: Console, ada: Browser) -> Non
     assert [(row.who, row.what) for row in rows][:2] == [("ada (console)", "events replay")] * 2
 
 
-def test_what_a_receiver_answers_is_text(console: Console, ada: Browser) -> None:
-    console.office.write(happen)
+def test_hostile_answer_is_escaped(console: Console, ada: Browser) -> None:
+    console.office.write(add_events)
     for payload in PAYLOADS:
         console.office.write(fail_all, payload)
         page = ada.text("/events").partition("<main")[2]
@@ -94,12 +94,12 @@ def test_what_a_receiver_answers_is_text(console: Console, ada: Browser) -> None
         assert "<img" not in page
 
 
-def test_a_receiver_is_told_to_prometheus_by_its_name(tmp_path: Path) -> None:
+def test_metrics_name_the_receiver(tmp_path: Path) -> None:
     with open_store(tmp_path / "callsieve.db") as db:
         with transaction(db):
-            happen(db, 3)
+            add_events(db, 3)
             fail_all(db, "it answers 422")
-            happen(db, 2)
+            add_events(db, 2)
             record_deliveries(db, "webhook/crm", Progress([4], []), NOW)
         shown = events_shown(db, settings(), NOW)
     text = exposition(None, event_metrics(shown), NOW).decode()
@@ -113,42 +113,42 @@ def test_a_receiver_is_told_to_prometheus_by_its_name(tmp_path: Path) -> None:
     assert CALLER[1:] not in text
 
 
-def test_without_receivers_nothing_is_told_of_them(tmp_path: Path) -> None:
+def test_metrics_without_receivers_are_absent(tmp_path: Path) -> None:
     with open_store(tmp_path / "callsieve.db") as db:
         shown = events_shown(db, Settings(), NOW)
     assert b"callsieve_events" not in exposition(None, event_metrics(shown), NOW)
 
 
-def checked(tmp_path: Path, text: str = HOOK) -> tuple[str, str, str]:
+def doctor_finding(tmp_path: Path, text: str = HOOK) -> tuple[str, str, str]:
     loaded = Loaded(settings=settings(text), file=None, state=tmp_path)
     found = are_delivered(CheckContext(loaded, lambda _command: "", NOW))
     return found.status.value, str(found.detail), str(found.remedy)
 
 
-def test_what_the_doctor_says_of_events(tmp_path: Path) -> None:
+def test_doctor_reports_sender_and_receivers(tmp_path: Path) -> None:
     with open_store(tmp_path / "callsieve.db") as db:
-        assert checked(tmp_path, "")[:2] == ("ok", "none")
-        status, words, way = checked(tmp_path)
+        assert doctor_finding(tmp_path, "")[:2] == ("ok", "none")
+        status, words, way = doctor_finding(tmp_path)
         assert (status, bool(words), way) == ("warn", True, "systemctl enable --now callsieve-events")
         note_state(db, HEARTBEAT, "1", NOW - 30)
-        assert checked(tmp_path)[:2] == ("warn", "webhook/crm: waiting")
-        happen(db, at=NOW - 5)
-        assert checked(tmp_path)[:2] == ("ok", "receivers: 1, no event sent yet")
-        happen(db, at=NOW - 3600)
-        assert checked(tmp_path)[:2] == ("warn", "webhook/crm: stale")
+        assert doctor_finding(tmp_path)[:2] == ("warn", "webhook/crm: waiting")
+        add_events(db, at=NOW - 5)
+        assert doctor_finding(tmp_path)[:2] == ("ok", "receivers: 1, no event sent yet")
+        add_events(db, at=NOW - 3600)
+        assert doctor_finding(tmp_path)[:2] == ("warn", "webhook/crm: stale")
         record_deliveries(db, "webhook/crm", Progress([1, 2], []), NOW - 60)
-        assert checked(tmp_path)[:2] == ("ok", "receivers: 1, last event 1 min ago")
-        happen(db)
+        assert doctor_finding(tmp_path)[:2] == ("ok", "receivers: 1, last event 1 min ago")
+        add_events(db)
         fail_all(db, "it answers 422")
-        _, words, way = checked(tmp_path)
+        _, words, way = doctor_finding(tmp_path)
         assert ("webhook/crm: failing since" in words, "letters: 1" in words, way) == (
             True,
             True,
             "callsieve events list",
         )
         record_deliveries(db, "webhook/crm", Progress([0], []), NOW)
-        assert checked(tmp_path)[1:] == ("dead letters: 1", "callsieve events dead")
+        assert doctor_finding(tmp_path)[1:] == ("dead letters: 1", "callsieve events dead")
         switch_off(db, "webhook/crm", "it answers 410", NOW)
-        assert checked(tmp_path)[:2] == ("warn", "webhook/crm: switched off")
+        assert doctor_finding(tmp_path)[:2] == ("warn", "webhook/crm: switched off")
         note_state(db, HEARTBEAT, "1", NOW - 300)
-        assert checked(tmp_path)[0] == "warn"
+        assert doctor_finding(tmp_path)[0] == "warn"

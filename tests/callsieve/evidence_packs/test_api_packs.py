@@ -18,7 +18,7 @@ OWN = "+442071838750"
 LICENCE = {"name": "licence.pdf", "content": b64encode(b"%PDF-1.4").decode()}
 
 
-def test_a_pack_is_made_and_noted(tmp_path: Path) -> None:
+def test_pack_is_made_and_audited(tmp_path: Path) -> None:
     office = ApiOffice(tmp_path)
     with office.api() as api:
         program = api.program(Role.OPERATOR)
@@ -45,7 +45,7 @@ def test_a_pack_is_made_and_noted(tmp_path: Path) -> None:
         pytest.param({"platform": "hiya", "files": [LICENCE | {"name": "../x"}]}, (422, "bad-file"), id="no-name"),
     ],
 )
-def test_what_is_refused(tmp_path: Path, body: Any, told: tuple[int, str]) -> None:
+def test_invalid_request_is_refused(tmp_path: Path, body: Any, told: tuple[int, str]) -> None:
     office = ApiOffice(tmp_path)
     with office.api() as api:
         program = api.program(Role.OPERATOR)

@@ -1,4 +1,4 @@
-"""`callsieve own pack`: what is in a pack, what is not, and that it can be checked."""
+"""`callsieve own pack`: contents, masking and signature of a pack."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def rows_of(pack: zipfile.ZipFile, name: str) -> list[list[str]]:
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("platform", platforms())
-def test_a_pack_answers_what_the_platform_asks(state: Path, platform: str, language: str) -> None:
+def test_pack_answers_all_questions_of_the_platform(state: Path, platform: str, language: str) -> None:
     text = text_of(pack_of(state, PackRequest(OWN, platform, language)))
     about, say = platforms()[platform], texts_of(language)
     for ask in about.asks:
@@ -103,7 +103,7 @@ def test_a_pack_answers_what_the_platform_asks(state: Path, platform: str, langu
         assert shown in text, shown
 
 
-def test_called_numbers_are_whole_in_no_file(state: Path) -> None:
+def test_called_numbers_are_masked_in_every_file(state: Path) -> None:
     with open_store(state / "store.db") as db:
         called = {str(number) for (number,) in db.execute("SELECT dialled FROM outcome WHERE dialled IS NOT NULL")}
     pack = pack_of(state, PackRequest(OWN, "carrier", days=180))
@@ -136,7 +136,7 @@ def test_the_manifest_is_signed_and_has_every_file(state: Path) -> None:
     assert rows_of(pack, "documents.csv")[2][0::3] == ["licence.pdf", listed["documents/licence.pdf"]]
 
 
-def test_the_screenshots_of_the_mark_watch_are_in_it(state: Path) -> None:
+def test_screenshots_of_the_mark_watch_are_included(state: Path) -> None:
     pictures = [b"\x89PNG\r\n\x1a\n" + bytes([place]) for place in range(MOST_SCREENSHOTS + 1)]
     with open_store(state / "store.db") as db:
         for place, picture in enumerate(pictures):
@@ -154,12 +154,12 @@ def test_the_screenshots_of_the_mark_watch_are_in_it(state: Path) -> None:
     assert "01-2026-01-18.png (Hiya)" in rows_of(pack, "documents.csv")[-MOST_SCREENSHOTS][0]
 
 
-def test_the_same_data_at_the_same_time_is_the_same_pack(state: Path) -> None:
+def test_pack_is_reproducible(state: Path) -> None:
     assert bytes_of(state, PackRequest(OWN, "teddy", "zh")) == bytes_of(state, PackRequest(OWN, "teddy", "zh"))
 
 
 @pytest.mark.parametrize("text", ["=cmd|' /C calc'!A0", "@SUM(1)", "+1", "-1", '"x",y', "<b>&amp;</b>", "号码"])
-def test_hostile_text_breaks_nothing(state: Path, text: str) -> None:
+def test_hostile_text_is_escaped(state: Path, text: str) -> None:
     with open_store(state / "store.db") as db:
         put_own(db, replace(REGISTERED, name=text, purpose=text, owner=text, documents=(text,), registered=(text,)))
     pack = pack_of(state, PackRequest(OWN, "tencent", files=[AttachedFile(f"{text}.txt".replace("/", "_"), b"x")]))
@@ -188,7 +188,7 @@ def test_hostile_text_breaks_nothing(state: Path, text: str) -> None:
         (PackRequest(OWN, "hiya", files=[AttachedFile("a", bytes((10 << 20) + 1))]), "bad-file"),
     ],
 )
-def test_what_is_refused_is_not_noted(state: Path, request_: PackRequest, code: str) -> None:
+def test_refused_pack_is_not_audited(state: Path, request_: PackRequest, code: str) -> None:
     with open_store(state / "store.db") as db:
         with pytest.raises(Refused) as refused:
             operations.announce(db, context_in(state), request_)
@@ -200,7 +200,7 @@ def test_what_is_refused_is_not_noted(state: Path, request_: PackRequest, code: 
     ("own", "code"),
     [(replace(REGISTERED, name=""), "no-name"), (replace(REGISTERED, state=NumberState.RETIRED), "retired")],
 )
-def test_a_number_that_nobody_may_speak_for(state: Path, own: OwnNumber, code: str) -> None:
+def test_unnamed_or_retired_number_is_refused(state: Path, own: OwnNumber, code: str) -> None:
     with open_store(state / "store.db") as db:
         put_own(db, own)
         with pytest.raises(Refused) as refused:
@@ -208,14 +208,14 @@ def test_a_number_that_nobody_may_speak_for(state: Path, own: OwnNumber, code: s
     assert refused.value.code == code
 
 
-def test_the_practice_claims_what_the_settings_do() -> None:
+def test_stated_practice_follows_the_settings() -> None:
     acting = Outbound(observe=False, needs_consent=True)
     assert {"p-acts", "p-consent", "p-no", "p-hours-law"} <= set(practice_of(acting))
     nothing = Outbound(do_not_call=False, local_rules=False, registers=False, calls_per_person_day=0)
     assert practice_of(nothing) == ("p-record", "p-grade", "p-observes", "p-hours")
 
 
-def test_the_data_of_platforms_has_its_sources() -> None:
+def test_platform_data_has_sources_and_translations() -> None:
     assert next(iter(platforms())) == "carrier"
     assert len(platforms()) == 11
     for platform in platforms().values():
@@ -240,7 +240,7 @@ COPIED = {
 
 
 @pytest.mark.slow
-def test_ten_times_the_calls_need_no_more_memory(state: Path) -> None:
+def test_memory_does_not_grow_with_the_calls(state: Path) -> None:
     def peak(calls: range) -> int:
         with open_store(state / "store.db") as db:
             columns = [name for _, name, *_ in db.execute("PRAGMA table_info(outcome)")]
@@ -264,7 +264,7 @@ def test_ten_times_the_calls_need_no_more_memory(state: Path) -> None:
 
 
 @pytest.fixture
-def calling(callsieve: Program) -> Program:
+def program_with_calls(callsieve: Program) -> Program:
     with pytest.MonkeyPatch.context() as patch, open_store(callsieve.store) as db:
         patch.setattr(own_campaigns, "MIDNIGHT", (time.time() // DAY - 5) * DAY)
         run(db, campaign(CONSIDERATE, range(4)))
@@ -272,26 +272,26 @@ def calling(callsieve: Program) -> Program:
     return callsieve
 
 
-def test_the_command(calling: Program) -> None:
-    licence = calling.folder / "licence.pdf"
+def test_own_pack_writes_a_zip_file(program_with_calls: Program) -> None:
+    licence = program_with_calls.folder / "licence.pdf"
     licence.write_bytes(b"%PDF-1.4")
-    out = calling.folder / "pack.zip"
+    out = program_with_calls.folder / "pack.zip"
     typed = ("own", "pack", OWN, "--for", "baidu", "--language", "zh", "--document", licence, "--out")
-    calling.ok(*typed, out)
+    program_with_calls.ok(*typed, out)
     with zipfile.ZipFile(out) as pack:
         assert pack.read("documents/licence.pdf") == b"%PDF-1.4"
-        (calling.folder / "manifest.json").write_bytes(pack.read("manifest.json"))
-    assert calling("signing", "verify", calling.folder / "manifest.json").code == 0
+        (program_with_calls.folder / "manifest.json").write_bytes(pack.read("manifest.json"))
+    assert program_with_calls("signing", "verify", program_with_calls.folder / "manifest.json").code == 0
     assert out.stat().st_mode & 0o777 == 0o600
-    (row,) = [row for row in calling.read(audit_rows) if row.what == "own pack"]
+    (row,) = [row for row in program_with_calls.read(audit_rows) if row.what == "own pack"]
     assert (row.number, row.name) == (OWN, "baidu")
-    assert calling(*typed, out).code == 2, "this file exists already"
-    calling.ok(*typed, calling.folder)
-    assert list(calling.folder.glob(f"{OWN[1:]}-baidu-zh-*.zip"))
-    wrong = calling("own", "pack", OWN, "--for", "baidoo")
+    assert program_with_calls(*typed, out).code == 2, "this file exists already"
+    program_with_calls.ok(*typed, program_with_calls.folder)
+    assert list(program_with_calls.folder.glob(f"{OWN[1:]}-baidu-zh-*.zip"))
+    wrong = program_with_calls("own", "pack", OWN, "--for", "baidoo")
     assert (wrong.code, "baidu" in wrong.err) == (2, True)
     licence.write_bytes(b"")
-    assert calling(*typed, calling.folder / "other.zip").code == 2
+    assert program_with_calls(*typed, program_with_calls.folder / "other.zip").code == 2
 
 
 COMPANY = """
@@ -310,7 +310,7 @@ CALL_ID = "5c1f@192.0.2.7"
 
 
 @pytest.fixture
-def carried(state: Path) -> Path:
+def state_with_call_ids(state: Path) -> Path:
     """Our calls went out over a trunk that tells Call-IDs."""
     with open_store(state / "store.db") as db:
         db.execute("UPDATE outcome SET trunk = 'carrier', call_id = ?", (CALL_ID,))
@@ -318,9 +318,9 @@ def carried(state: Path) -> Path:
     return state
 
 
-def test_a_carrier_is_told_who_we_are_on_the_first_page(carried: Path) -> None:
+def test_first_page_introduces_the_company_to_the_carrier(state_with_call_ids: Path) -> None:
     files = (AttachedFile("loa.pdf", b"%PDF-1.7", "authorisation"),)
-    pack = pack_of(carried, PackRequest(OWN, "carrier", files=files), parse_settings(COMPANY, "test"))
+    pack = pack_of(state_with_call_ids, PackRequest(OWN, "carrier", files=files), parse_settings(COMPANY, "test"))
     first = re.sub(r"\s", "", PdfReader(io.BytesIO(pack.read("evidence.pdf"))).pages[0].extract_text())
     for shown in ("12HighStreet", "CompaniesHouse01234567", "JoCarol", "traceback@example.org", "loa.pdf", "carrier:A"):
         assert shown in first, shown
@@ -331,29 +331,29 @@ def test_a_carrier_is_told_who_we_are_on_the_first_page(carried: Path) -> None:
     assert re.sub(r"\s", "", texts_of("en")["h-letter"]) in text_of(pack)
 
 
-def test_whole_numbers_go_to_a_named_carrier_alone(carried: Path) -> None:
-    with open_store(carried / "store.db") as db:
+def test_unmasked_numbers_go_to_a_named_carrier_only(state_with_call_ids: Path) -> None:
+    with open_store(state_with_call_ids / "store.db") as db:
         called = {str(number) for (number,) in db.execute("SELECT dialled FROM outcome WHERE dialled IS NOT NULL")}
-    pack = pack_of(carried, PackRequest(OWN, "carrier", unmasked_for="Example Carrier"))
+    pack = pack_of(state_with_call_ids, PackRequest(OWN, "carrier", unmasked_for="Example Carrier"))
     heads, *calls = rows_of(pack, "calls.csv")
     assert {call[heads.index("called")].lstrip("'") for call in calls} <= called
     assert {call[heads.index("call_id")] for call in calls} == {CALL_ID}
     assert "ExampleCarrier" in text_of(pack)
     assert json.loads(pack.read("manifest.json"))["statement"]["about"]["unmasked_for"] == "Example Carrier"
-    with open_store(carried / "store.db") as db:
+    with open_store(state_with_call_ids / "store.db") as db:
         assert "Example Carrier" in str([row.after for row in audit_rows(db, OWN) if row.what == "own pack"])
     with pytest.raises(Refused, match="carrier"):
-        bytes_of(carried, PackRequest(OWN, "hiya", unmasked_for="Hiya"))
+        bytes_of(state_with_call_ids, PackRequest(OWN, "hiya", unmasked_for="Hiya"))
 
 
 @pytest.mark.parametrize("name", ["licence.pdf", "licence.PDF", "shop.png", "shop.jpeg"])
-def test_a_text_under_another_name_is_refused(state: Path, name: str) -> None:
+def test_file_of_another_type_is_refused(state: Path, name: str) -> None:
     with pytest.raises(Refused) as refused:
         bytes_of(state, PackRequest(OWN, "hiya", files=(AttachedFile(name, b"our licence"),)))
     assert refused.value.code == "other-kind"
 
 
-def test_without_weasyprint_the_document_is_a_page(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_document_is_html_without_weasyprint(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "weasyprint", None)
     pack = pack_of(state, PackRequest(OWN, "hiya"))
     assert "evidence.pdf" not in pack.namelist()

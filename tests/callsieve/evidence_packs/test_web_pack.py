@@ -1,4 +1,4 @@
-"""A pack made in the browser: the form, the file, what is refused, and the row in the audit."""
+"""Evidence packs in the browser: form, file, refusals and audit."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_the_form_has_every_platform(otto: Browser, language: str) -> None:
     assert f'href="/own/%2B{OWN[1:]}/pack"' in otto.text(f"/own/{OWN}")
 
 
-def test_a_pack_is_made_signed_and_noted(otto: Browser, office: Office) -> None:
+def test_pack_is_made_signed_and_audited(otto: Browser, office: Office) -> None:
     answer = otto.post(PAGE, platform="dianhuabang", language="zh", days="30")
     assert (answer.status_code, answer.headers["content-type"]) == (200, "application/zip")
     assert f'filename="{OWN[1:]}-dianhuabang-zh-' in answer.headers["content-disposition"]
@@ -49,7 +49,9 @@ def test_a_pack_is_made_signed_and_noted(otto: Browser, office: Office) -> None:
     "wrong",
     [{"platform": "<b>nobody"}, {"language": "fr"}, {"days": "0"}, {"days": "9999"}, {"days": "x"}, {"days": ""}],
 )
-def test_what_is_refused_is_said_and_not_noted(otto: Browser, office: Office, wrong: dict[str, str]) -> None:
+def test_refused_pack_shows_the_problem_and_is_not_audited(
+    otto: Browser, office: Office, wrong: dict[str, str]
+) -> None:
     answer = otto.post(PAGE, **{"platform": "hiya", "language": "en", "days": "30"} | wrong)
     assert answer.status_code == 422
     assert problem_of(answer.text)
@@ -57,7 +59,7 @@ def test_what_is_refused_is_said_and_not_noted(otto: Browser, office: Office, wr
     assert office.read(audit_rows) == []
 
 
-def test_a_number_without_a_name_is_told_so(otto: Browser, office: Office) -> None:
+def test_number_without_a_name_is_refused(otto: Browser, office: Office) -> None:
     office.write(put_own, OwnNumber(number=OWN, since=NOW, added_at=NOW))
     assert "without a name" in otto.text(PAGE)
     assert otto.post(PAGE, platform="hiya", language="en", days="30").status_code == 422

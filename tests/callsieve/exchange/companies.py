@@ -1,4 +1,4 @@
-"""Two companies with a store each, and a web server that carries what they publish. All of it is invented."""
+"""Invented companies, each with a store and a directory that it publishes."""
 
 from __future__ import annotations
 
@@ -40,23 +40,23 @@ __all__ = ["DAY", "HOUR", "OTHER", "SPAMMER", "Company", "serving"]
 
 
 class Company(Program):
-    """One that may publish in `web`, and take what others publish."""
+    """A company that can publish in `web` and subscribe to others."""
 
     def __init__(self, folder: Path, name: str) -> None:
         folder.mkdir()
         super().__init__(folder, SETTINGS)
         self.name, self.web = name, folder / "web"
-        self.settings_with("")
+        self.write_settings("")
         self.ok("db", "migrate")
         self.write(upsert_people, [Person(person) for person in PEOPLE], "test")
 
-    def settings_with(self, text: str, publish: str = "") -> None:
-        """Its settings and this."""
+    def write_settings(self, text: str, publish: str = "") -> None:
+        """Write settings with this text."""
         ours = f'[publish]\nname = "{self.name}"\ndirectory = "{self.web}"\n{publish}\n'
         self.config.write_text(SETTINGS + "[reputation.sample]\nevery = 0\n" + ours + text)
 
-    def subscribes(self, *others: Company, **keys: object) -> None:
-        """Takes what these publish in their directories, or where a `url` in the keys says."""
+    def subscribe_to(self, *others: Company, **keys: object) -> None:
+        """Subscribe to these companies, at their directories or at `url`."""
         tables = []
         for other in others:
             about: dict[str, object] = {"name": other.name, "path": str(other.web), "key": other.key} | keys
@@ -64,24 +64,24 @@ class Company(Program):
                 del about["path"]
             lines = [f"{key} = {json.dumps(value)}" for key, value in about.items()]
             tables.append("[[exchange]]\n" + "\n".join(lines) + "\n")
-        self.settings_with("\n".join(tables))
+        self.write_settings("\n".join(tables))
 
     @property
     def key(self) -> str:
         return signing_key(self.state).public_key.text
 
-    def accuse(
+    def mark_as_spam(
         self, number: str = SPAMMER, people: int = 4, at: float | None = None, category: str = "scam", first: int = 0
     ) -> None:
-        """So many people mark the number, one every two hours."""
+        """Let people mark the number, one every two hours."""
         at = time.time() if at is None else at
         with open_store(self.store) as db, transaction(db):
             for n in range(people):
                 when = at - 2 * HOUR * n
                 add_mark(db, make_mark(number, reporter=PEOPLE[first + n], at=when, category=category))
 
-    def clear(self, number: str, at: float, people: int = 4) -> None:
-        """So many of them take it back."""
+    def retract_marks(self, number: str, at: float, people: int = 4) -> None:
+        """Let people retract their marks."""
         with open_store(self.store) as db, transaction(db):
             for n in range(people):
                 add_mark(db, make_mark(number, reporter=PEOPLE[n], at=at, verdict=Verdict.RETRACTED))
@@ -90,17 +90,17 @@ class Company(Program):
         return Context("joe", Role.ADMINISTRATOR, at, self.load())
 
     def publish(self, at: float | None = None, *, purge: bool = False) -> PublishedBundle:
-        """At that time; now where none is named."""
+        """Publish, by default now."""
         with open_store(self.store) as db:
             return publish(db, self.context(time.time() if at is None else at), PublishBundleRequest(self.web, purge))
 
     def fetch(self, *options: str) -> dict[str, Any]:
-        """What became of the only company."""
+        """Return the result for the only company."""
         [one] = self("exchange", "fetch", *options, "--json").json
         return dict(one)
 
     def facts(self, number: str = SPAMMER) -> Facts:
-        """What a call of the number meets now."""
+        """Return the facts of a call from the number now."""
         with open_store(self.store) as db:
             return facts_of(
                 db,
@@ -109,13 +109,13 @@ class Company(Program):
             )
 
     def action(self, number: str = SPAMMER) -> Action:
-        """What the preset `cautious` does with a call of the number now."""
+        """Return the action of the preset `cautious` for a call from the number now."""
         return decide(make_call(number), self.facts(number), load_policy("cautious"), time.time()).action
 
 
 @contextmanager
 def serving(folder: Path) -> Iterator[str]:
-    """The address of a web server on loopback that knows nothing of us: files of a directory."""
+    """Yield the address of a plain web server with the files of a directory."""
 
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, format: str, *args: Any) -> None:

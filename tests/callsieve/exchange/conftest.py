@@ -1,4 +1,4 @@
-"""Berlin has something against a number; Munich takes what Berlin publishes."""
+"""Berlin has marked a number, and Munich subscribes to Berlin."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tests.callsieve.exchange.companies import Company
 @pytest.fixture
 def berlin(tmp_path: Path) -> Company:
     company = Company(tmp_path / "berlin", "Berlin Ltd")
-    company.accuse()
+    company.mark_as_spam()
     return company
 
 
 @pytest.fixture
 def munich(tmp_path: Path, berlin: Company) -> Company:
     company = Company(tmp_path / "munich", "Munich Ltd")
-    company.subscribes(berlin)
+    company.subscribe_to(berlin)
     return company

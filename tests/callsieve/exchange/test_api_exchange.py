@@ -28,7 +28,7 @@ KEY = "A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg="
 NEW = {"name": "partner", "url": URL, "key": KEY}
 
 
-def made(folder: Path) -> Path:
+def with_state_directory(folder: Path) -> Path:
     folder.mkdir()
     return folder
 
@@ -37,7 +37,7 @@ def office_with(folder: Path, text: str = "") -> ApiOffice:
     return ApiOffice(folder, SETTINGS + ENABLED + text)
 
 
-def test_a_company_is_added_paused_and_taken_out(tmp_path: Path) -> None:
+def test_company_is_added_paused_and_removed(tmp_path: Path) -> None:
     office = office_with(tmp_path)
     with office.api() as api:
         program = api.program(Role.ADMINISTRATOR)
@@ -77,7 +77,9 @@ SETTING = f'[[exchange]]\nname = "ours"\nurl = "{URL}"\nkey = "{KEY}"\n'
         pytest.param("POST", f"{COMPANIES}/ours/resume", None, (409, "on-already"), id="resumed-already"),
     ],
 )
-def test_what_is_refused(tmp_path: Path, method: str, path: str, body: object, told: tuple[int, str]) -> None:
+def test_invalid_request_is_refused(
+    tmp_path: Path, method: str, path: str, body: object, told: tuple[int, str]
+) -> None:
     office = office_with(tmp_path, SETTING)
     with open_store(office.store) as db:
         known_peers(db, Context("joe", Role.ADMINISTRATOR, time.time(), office.load()))
@@ -86,12 +88,12 @@ def test_what_is_refused(tmp_path: Path, method: str, path: str, body: object, t
     assert changes_of(office) == []
 
 
-def test_what_came_and_how_it_is(tmp_path: Path) -> None:
+def test_company_shows_health_and_numbers(tmp_path: Path) -> None:
     berlin = Company(tmp_path / "berlin", "Berlin Ltd")
-    berlin.accuse()
+    berlin.mark_as_spam()
     berlin.publish()
     text = f'[[exchange]]\nname = "Berlin"\npath = "{berlin.web}"\nkey = "{berlin.key}"\n'
-    office = office_with(made(tmp_path / "office"), text)
+    office = office_with(with_state_directory(tmp_path / "office"), text)
     with open_store(office.store) as db:
         context = Context("joe", Role.ADMINISTRATOR, time.time(), office.load())
         fetch_peer(db, context, known_peers(db, context)["Berlin"])
@@ -100,9 +102,9 @@ def test_what_came_and_how_it_is(tmp_path: Path) -> None:
     assert (one["health"], one["numbers"], one["issuer"], one["of_settings"]) == ("ok", 1, "Berlin Ltd", True)
 
 
-def test_statements_of_cleared_numbers(tmp_path: Path) -> None:
+def test_statements_of_cleared_numbers_are_signed(tmp_path: Path) -> None:
     publish = f'[publish]\nname = "Ours"\ndirectory = "{tmp_path / "web"}"\n'
-    office = office_with(made(tmp_path / "office"), publish)
+    office = office_with(with_state_directory(tmp_path / "office"), publish)
     with open_store(office.store) as db:
         for n, number in enumerate((SPAMMER, OTHER)):
             _uphold(db, number, f"AP00000{n}")
@@ -127,7 +129,7 @@ def _uphold(db: Any, number: str, reference: str) -> None:
     decide(db, appeal.reference, AppealRuling(True, "they are a hospital"), now)
 
 
-def test_who_publishes_nothing_has_no_statements(tmp_path: Path) -> None:
+def test_site_that_publishes_nothing_has_no_statements(tmp_path: Path) -> None:
     with office_with(tmp_path).api() as api:
         assert api.program(Role.OPERATOR).get("/exchange/cleared") == {"items": [], "next": None}
         assert api.program(Role.VIEWER).refused("GET", "/exchange/published") == (404, "not-published")

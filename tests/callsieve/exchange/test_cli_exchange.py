@@ -1,4 +1,4 @@
-"""`callsieve exchange`: what a person sees, and switching a company off and on, by hand and by its record."""
+"""`callsieve exchange`: publish, fetch, subscriptions and pauses."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.callsieve.exchange.companies import DAY, SPAMMER, Company
 from tests.reputation.store_builders import make_mark
 
 
-def test_publishing_says_what_was_done(berlin: Company) -> None:
+def test_publish_prints_the_counts(berlin: Company) -> None:
     assert berlin.ok("exchange", "publish") == (
         f"{berlin.web}: 1 number published (1 added, 0 changed, 0 withdrawn).\n"
     )
@@ -28,31 +28,31 @@ def test_publishing_says_what_was_done(berlin: Company) -> None:
     assert "20 hours" in berlin.ok("exchange", "publish", "--purge")
 
 
-def test_what_would_leave_is_shown_and_nothing_is_written(berlin: Company) -> None:
+def test_dry_run_shows_rows_and_writes_nothing(berlin: Company) -> None:
     said = berlin.ok("exchange", "publish", "--dry-run")
     assert said.startswith(f"{SPAMMER},u,warn,3,0,")
     [row] = berlin("exchange", "publish", "--dry-run", "--json").json
     assert (row["number"], row["level"], row["witnesses"]) == (SPAMMER, "warn", 3)
     assert not berlin.web.exists()
-    berlin.clear(SPAMMER, time.time())
+    berlin.retract_marks(SPAMMER, time.time())
     assert SPAMMER not in berlin.ok("exchange", "publish", "--dry-run")
 
 
-def test_where_to_publish_is_asked(berlin: Company) -> None:
+def test_publish_needs_directory_and_name(berlin: Company) -> None:
     berlin.config.write_text("")
     result = berlin("exchange", "publish")
     assert (result.code, "directory" in result.err) == (2, True)
     result = berlin("exchange", "publish", str(berlin.web))
-    assert (result.code, "[publish] name" in result.err) == (2, True)
+    assert (result.code, "set `name` in [publish]" in result.err) == (2, True)
 
 
-def test_the_timer_does_all_of_it(berlin: Company, munich: Company) -> None:
+def test_run_publishes_and_fetches(berlin: Company, munich: Company) -> None:
     assert "1 number published" in berlin.ok("exchange", "run")
     assert berlin.ok("exchange", "run") == "", "not before a day has passed"
     assert "Berlin Ltd: 1 row changed." in munich.ok("exchange", "run")
 
 
-def test_the_timer_fetches_where_it_cannot_publish(berlin: Company, munich: Company) -> None:
+def test_run_fetches_even_if_publishing_fails(berlin: Company, munich: Company) -> None:
     berlin.publish()
     munich.web.write_text("a file in the place of the directory")
     result = munich("exchange", "run")
@@ -61,14 +61,14 @@ def test_the_timer_fetches_where_it_cannot_publish(berlin: Company, munich: Comp
     assert "Berlin Ltd: 1 row changed." in result.out
 
 
-def test_who_erases_a_number_is_told_how_to_withdraw_it(berlin: Company) -> None:
+def test_erase_names_the_command_to_purge(berlin: Company) -> None:
     berlin.publish()
     assert "callsieve exchange publish --purge" in berlin.ok("privacy", "erase", SPAMMER, "--yes")
     berlin.ok("exchange", "publish", "--purge")
     assert berlin("exchange", "status", "--json").json["published"]["numbers"] == 0
 
 
-def test_the_status_of_both_sides(berlin: Company, munich: Company) -> None:
+def test_status_shows_both_sides(berlin: Company, munich: Company) -> None:
     assert "Nothing is published yet" in berlin.ok("exchange", "status")
     berlin.publish()
     assert "1 number, just now" in berlin.ok("exchange", "status").replace("1 s ago", "just now")
@@ -87,20 +87,20 @@ def test_the_status_of_both_sides(berlin: Company, munich: Company) -> None:
 @pytest.mark.parametrize(
     "command", [("fetch", "Berlin"), ("show", "Berlin"), ("resume", "Berlin"), ("pause", "Berlin")]
 )
-def test_a_name_that_is_none(munich: Company, command: tuple[str, ...]) -> None:
+def test_unknown_company_suggests_the_nearest(munich: Company, command: tuple[str, ...]) -> None:
     munich("exchange", "fetch")
     result = munich("exchange", *command)
     assert result.code != 0
     assert "did you mean Berlin Ltd" in result.err
 
 
-def test_a_company_that_fails_is_an_exit_code(munich: Company) -> None:
+def test_failed_fetch_exits_with_2(munich: Company) -> None:
     result = munich("exchange", "fetch")
     assert (result.code, result.out) == (2, "")
     assert "Berlin Ltd: " in result.err
 
 
-def test_two_do_not_fetch_at_once(berlin: Company, munich: Company) -> None:
+def test_concurrent_fetch_is_refused(berlin: Company, munich: Company) -> None:
     """The slower could put an older index in the place of a newer one."""
     berlin.publish()
     with only_process(munich.state / LOCK_FILE, "held"):
@@ -111,12 +111,12 @@ def test_two_do_not_fetch_at_once(berlin: Company, munich: Company) -> None:
     munich.ok("exchange", "fetch")
 
 
-def test_switching_off_and_on_and_taking_it_back(berlin: Company, munich: Company) -> None:
+def test_company_is_paused_and_resumed(berlin: Company, munich: Company) -> None:
     berlin.publish()
     munich.fetch()
     munich.ok("exchange", "pause", "Berlin Ltd")
     assert munich.action() is Action.ALLOW
-    assert "none due" in munich.ok("exchange", "fetch")
+    assert "No fetch is due" in munich.ok("exchange", "fetch")
     assert "already paused" in munich("exchange", "pause", "Berlin Ltd").err
     [row] = [item for item in munich("audit", "--json").json if item["what"] == "exchange pause"]
     munich.ok("undo", str(row["id"]))
@@ -126,10 +126,10 @@ def test_switching_off_and_on_and_taking_it_back(berlin: Company, munich: Compan
     assert munich.action() is Action.TAG
 
 
-def test_one_that_is_worse_than_chance_is_switched_off(berlin: Company, munich: Company) -> None:
-    """It lists the honest callers of Munich, and none of its spammers."""
+def test_company_worse_than_chance_is_paused(berlin: Company, munich: Company) -> None:
+    """Berlin lists honest callers of Munich, and none of its spammers."""
     for n in range(60):
-        berlin.accuse(f"+1202555{n:04}", people=3)
+        berlin.mark_as_spam(f"+1202555{n:04}", people=3)
     berlin.publish()
     munich.fetch()
     now = time.time()
@@ -168,7 +168,7 @@ def change_of(company: Company, what: str) -> str:
     return str(next(item["id"] for item in company("audit", "--json").json if item["what"] == what))
 
 
-def test_a_company_is_subscribed_to_and_taken_out(berlin: Company, hamburg: Company) -> None:
+def test_company_is_added_and_removed(berlin: Company, hamburg: Company) -> None:
     hamburg.ok("exchange", "add", "berlin", URL, "--key", berlin.key, "--weight", "0.5")
     assert added(hamburg) == [("berlin", URL, 0.5)]
     [one] = hamburg("exchange", "status", "--json").json["companies"]
@@ -181,7 +181,7 @@ def test_a_company_is_subscribed_to_and_taken_out(berlin: Company, hamburg: Comp
     assert added(hamburg) == []
 
 
-def test_it_is_changed_by_saying_it_again(berlin: Company, hamburg: Company) -> None:
+def test_adding_again_changes_the_company(berlin: Company, hamburg: Company) -> None:
     hamburg.ok("exchange", "add", "berlin", URL, "--key", berlin.key)
     hamburg.ok("exchange", "add", "berlin", URL + "new/", "--key", berlin.key, "--weight", "0.2")
     assert added(hamburg) == [("berlin", URL + "new/", 0.2)]
@@ -189,7 +189,7 @@ def test_it_is_changed_by_saying_it_again(berlin: Company, hamburg: Company) -> 
     assert added(hamburg) == [("berlin", URL, 1.0)]
 
 
-def test_a_server_of_our_own_network_needs_an_option(berlin: Company, hamburg: Company) -> None:
+def test_private_server_needs_an_option(berlin: Company, hamburg: Company) -> None:
     berlin.publish()
     inside = ("exchange", "add", "berlin", "http://10.77.0.9/callsieve/", "--key", berlin.key)
     assert hamburg(*inside).code != 0
@@ -199,12 +199,12 @@ def test_a_server_of_our_own_network_needs_an_option(berlin: Company, hamburg: C
     assert [company.private for company in hamburg.read(companies_of, hamburg.load().settings)] == [False]
 
 
-def test_what_it_said_counts_no_longer_and_comes_back(berlin: Company, hamburg: Company) -> None:
-    """As if it were on a server: the files are read where the settings say."""
+def test_evidence_of_a_removed_company_stops_counting(berlin: Company, hamburg: Company) -> None:
+    """The files are read from the directory in the settings."""
     berlin.publish()
-    hamburg.subscribes(berlin)
+    hamburg.subscribe_to(berlin)
     hamburg.fetch()
-    hamburg.settings_with("")
+    hamburg.write_settings("")
     one = Subscription("Berlin Ltd", URL, berlin.key, 1.0, time.time())
     hamburg.write(put_subscription, one)
     hamburg.write(lambda db: register_peers(db, hamburg.load().settings))
@@ -229,11 +229,11 @@ def test_what_it_said_counts_no_longer_and_comes_back(berlin: Company, hamburg: 
         pytest.param("b", URL, "partners", "partner", id="key-of-the-settings"),
     ],
 )
-def test_who_cannot_be_subscribed_to(
+def test_invalid_company_is_refused(
     berlin: Company, hamburg: Company, munich: Company, name: str, url: str, key: str, said: str
 ) -> None:
     keys = {"theirs": berlin.key, "ours": hamburg.key, "partners": munich.key}
-    hamburg.settings_with(f'[[exchange]]\nname = "partner"\nurl = "{URL}"\nkey = "{munich.key}"\n')
+    hamburg.write_settings(f'[[exchange]]\nname = "partner"\nurl = "{URL}"\nkey = "{munich.key}"\n')
     got = hamburg("exchange", "add", "--key", keys.get(key, key), "--", name, url)
     if said:
         assert got.code == 2
@@ -244,13 +244,13 @@ def test_who_cannot_be_subscribed_to(
         assert hamburg.fetch("b")["failure"]["code"] == "forbidden-address"
 
 
-def test_one_of_the_settings_is_taken_out_there(munich: Company) -> None:
+def test_company_of_the_settings_is_removed_there(munich: Company) -> None:
     munich("exchange", "fetch")
     assert "Berlin Ltd" in munich("exchange", "remove", "Berlin Ltd").err
     assert "'berlin'" in munich("exchange", "remove", "berlin").err
 
 
-def test_without_a_key_nothing_is_taken(hamburg: Company) -> None:
+def test_company_needs_a_key(hamburg: Company) -> None:
     got = hamburg("exchange", "add", "berlin", "https://127.0.0.1/")
     assert got.code == 2
     assert "--key" in got.err

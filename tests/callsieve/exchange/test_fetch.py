@@ -1,4 +1,4 @@
-"""Taking what another company publishes: what is taken, what is refused, and that nothing moves beyond a tag."""
+"""Fetching evidence of another company: what is accepted and refused, and that it never does more than tag."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ from tests.reputation.store_builders import make_appeal
 # What is taken. ------------------------------------------------------------------------------------------------
 
 
-def test_from_one_company_to_a_tag_at_another(berlin: Company, munich: Company) -> None:
+def test_published_number_is_tagged_at_the_other_company(berlin: Company, munich: Company) -> None:
     assert munich.action() is Action.ALLOW
     berlin.ok("exchange", "publish")
     with serving(berlin.web) as url:
-        munich.subscribes(berlin, url=url, private=True)
+        munich.subscribe_to(berlin, url=url, private=True)
         result = munich("exchange", "fetch")
     assert (result.code, result.err) == (0, "")
     assert "Berlin Ltd: 1 row changed." in result.out
@@ -50,23 +50,23 @@ def test_from_one_company_to_a_tag_at_another(berlin: Company, munich: Company) 
     assert (row["name"], row["after"]["numbers"]) == ("Berlin Ltd", 1)
 
 
-def test_what_is_taken_is_not_published_again(berlin: Company, munich: Company, tmp_path: Path) -> None:
-    """Else companies in a circle would be each other's witnesses for ever."""
+def test_fetched_evidence_is_not_published_again(berlin: Company, munich: Company, tmp_path: Path) -> None:
+    """Otherwise companies in a circle would confirm each other forever."""
     berlin.publish()
     munich.fetch()
     assert munich.publish().numbers == 0
 
 
-def test_deltas_are_taken_where_they_are_smaller(berlin: Company, munich: Company) -> None:
+def test_smaller_deltas_are_fetched(berlin: Company, munich: Company) -> None:
     now = time.time()
     for n in range(300):
-        berlin.accuse(f"+1202555{n:04}", people=3)
+        berlin.mark_as_spam(f"+1202555{n:04}", people=3)
     berlin.publish(now - 2 * DAY)
     assert munich.fetch()["deltas"] is None
-    berlin.accuse(OTHER)
+    berlin.mark_as_spam(OTHER)
     berlin.publish(now - DAY)
-    berlin.clear(OTHER, now)
-    berlin.accuse("+12035550199")
+    berlin.retract_marks(OTHER, now)
+    berlin.mark_as_spam("+12035550199")
     berlin.publish(now)
     got = munich.fetch("Berlin Ltd")
     assert (got["deltas"], got["rows"]) == (2, 3)
@@ -74,14 +74,14 @@ def test_deltas_are_taken_where_they_are_smaller(berlin: Company, munich: Compan
     assert munich.facts("+12035550199").peers
 
 
-def test_what_is_the_same_is_not_taken_again(berlin: Company, munich: Company) -> None:
+def test_unchanged_index_is_not_fetched_again(berlin: Company, munich: Company) -> None:
     berlin.publish()
     assert munich.fetch()["result"] == "taken"
     assert munich.fetch("Berlin Ltd")["result"] == "unchanged"
-    assert munich("exchange", "fetch").out.startswith("1 company, none due")
+    assert munich("exchange", "fetch").out.startswith("No fetch is due (1 company)")
 
 
-def test_a_number_that_was_cleared_is_shown_as_such(berlin: Company, munich: Company, tmp_path: Path) -> None:
+def test_cleared_number_is_shown_as_cleared(berlin: Company, munich: Company, tmp_path: Path) -> None:
     hamburg = Company(tmp_path / "hamburg", "Hamburg Ltd")
     now = time.time()
 
@@ -93,34 +93,34 @@ def test_a_number_that_was_cleared_is_shown_as_such(berlin: Company, munich: Com
     hamburg.write(uphold)
     berlin.publish()
     hamburg.publish()
-    munich.subscribes(berlin, hamburg)
+    munich.subscribe_to(berlin, hamburg)
     munich.ok("exchange", "fetch")
     facts = munich.facts()
     assert {(word.peer, word.is_cleared) for word in facts.peers} == {("Berlin Ltd", False), ("Hamburg Ltd", True)}
     assert munich.action() is Action.ALLOW
-    assert "cleared at Hamburg Ltd" in munich.ok("lookup", SPAMMER)
+    assert "Hamburg Ltd found that the number is not spam" in munich.ok("lookup", SPAMMER)
     before = munich.facts().reputation.log_odds
-    munich.accuse(people=4)
+    munich.mark_as_spam(people=4)
     assert munich.action() is Action.WARN, "what our own people say stands as it would without them"
     assert munich.facts().reputation.log_odds > before
 
 
 def test_weight_and_settings_count_at_once(berlin: Company, munich: Company) -> None:
     berlin.publish()
-    munich.subscribes(berlin, weight=0.5)
+    munich.subscribe_to(berlin, weight=0.5)
     munich.fetch()
     assert munich.action() is Action.ALLOW
-    munich.subscribes(berlin, weight=1.0)
+    munich.subscribe_to(berlin, weight=1.0)
     munich.ok("exchange", "fetch")
     assert munich.action() is Action.TAG
-    munich.settings_with("")
+    munich.write_settings("")
     assert "callsieve exchange add" in munich("exchange", "fetch").err
 
 
 # What is refused: what was taken before stays. -----------------------------------------------------------------
 
 
-def resigned(company: Company, change: Callable[[dict[str, Any]], None], **when: float) -> None:
+def resign_index(company: Company, change: Callable[[dict[str, Any]], None], **when: float) -> None:
     """Its index with something else in it, signed by its key."""
     index = last_published(company.web, company.state)
     assert index is not None
@@ -135,7 +135,7 @@ def resigned(company: Company, change: Callable[[dict[str, Any]], None], **when:
 
 
 def put_snapshot(company: Company, raw: bytes, unpacked: int, rows: int = 1) -> None:
-    """In the place of its snapshot these bytes, with everything signed."""
+    """Replace the snapshot by these bytes, correctly signed."""
     name = f"snapshot-{sha256(raw).hexdigest()}.rows"
     (company.web / name).write_bytes(raw)
     file = PublishedFile(file=name, bytes=len(raw), unpacked=unpacked, rows=rows)
@@ -145,7 +145,7 @@ def put_snapshot(company: Company, raw: bytes, unpacked: int, rows: int = 1) -> 
         about["snapshot"] = msgspec.to_builtins(file)
         about["deltas"] = []
 
-    resigned(company, change)
+    resign_index(company, change)
 
 
 def snapshot_of(company: Company, body: str) -> bytes:
@@ -154,7 +154,7 @@ def snapshot_of(company: Company, body: str) -> bytes:
     return f"callsieve-exchange,1,snapshot,{index.contents.sequence + 1}\n{body}".encode()
 
 
-def with_rows(body: str, rows: int = 1) -> Callable[[Company], None]:
+def replace_rows(body: str, rows: int = 1) -> Callable[[Company], None]:
     def damage(company: Company) -> None:
         raw = snapshot_of(company, body)
         put_snapshot(company, gzip.compress(raw), len(raw), rows)
@@ -162,7 +162,7 @@ def with_rows(body: str, rows: int = 1) -> Callable[[Company], None]:
     return damage
 
 
-def with_bytes(make: Callable[[bytes], tuple[bytes, int]]) -> Callable[[Company], None]:
+def replace_snapshot_by(make: Callable[[bytes], tuple[bytes, int]]) -> Callable[[Company], None]:
     def damage(company: Company) -> None:
         put_snapshot(company, *make(snapshot_of(company, f"{OTHER},u,warn,3,0,2900,2900,\n")))
 
@@ -177,16 +177,16 @@ def edit_index(change: Callable[[bytes], bytes]) -> Callable[[Company], None]:
     return damage
 
 
-def another_key(company: Company) -> None:
+def replace_key(company: Company) -> None:
     index = last_published(company.web, company.state)
     assert index is not None
     text = sign_index(SigningKey(b"x" * 32), "Berlin Ltd", index.contents, time.time(), time.time() + DAY)
     (company.web / INDEX_FILE).write_text(text)
 
 
-def flipped_file(company: Company) -> None:
+def flip_a_bit(company: Company) -> None:
     """Its index is good, and of the file a bit is another."""
-    company.accuse(OTHER)
+    company.mark_as_spam(OTHER)
     company.publish(time.time() + 60)
     for path in company.web.glob("*.rows"):
         raw = bytearray(path.read_bytes())
@@ -194,7 +194,7 @@ def flipped_file(company: Company) -> None:
         path.write_bytes(bytes(raw))
 
 
-def without_files(company: Company) -> None:
+def remove_files(company: Company) -> None:
     for path in company.web.glob("*.rows"):
         path.unlink()
 
@@ -211,34 +211,39 @@ DAMAGES: dict[str, tuple[str, Callable[[Company], None]]] = {
     ),
     "huge": ("too-large", edit_index(lambda raw: raw + b" " * 300_000)),
     "changed": ("bad-signature", edit_index(lambda raw: raw.replace(b"Berlin Ltd", b"Munich Ltd"))),
-    "another-key": ("other-key", another_key),
-    "unknown-key": ("no-index", lambda company: resigned_raw(company, lambda about: about.update(format=2))),
+    "another-key": ("other-key", replace_key),
+    "unknown-key": ("no-index", lambda company: resign_raw_index(company, lambda about: about.update(format=2))),
     "path-in-a-name": (
         "no-index",
-        lambda company: resigned_raw(company, lambda about: about["snapshot"].update(file="../../etc/passwd")),
+        lambda company: resign_raw_index(company, lambda about: about["snapshot"].update(file="../../etc/passwd")),
     ),
-    "no-chain": ("no-index", lambda company: resigned_raw(company, no_chain)),
-    "ran-out": ("ran-out", lambda company: resigned(company, _next, valid_until=time.time() - 1)),
+    "no-chain": ("no-index", lambda company: resign_raw_index(company, no_chain)),
+    "ran-out": ("ran-out", lambda company: resign_index(company, _next, valid_until=time.time() - 1)),
     "of-the-future": (
         "too-new",
-        lambda company: resigned(company, _next, issued_at=time.time() + 2 * DAY, valid_until=time.time() + 3 * DAY),
+        lambda company: resign_index(
+            company, _next, issued_at=time.time() + 2 * DAY, valid_until=time.time() + 3 * DAY
+        ),
     ),
-    "for-ever": ("no-index", lambda company: resigned(company, _next, valid_until=time.time() + 400 * DAY)),
-    "no-such-file": ("no-file", without_files),
-    "another-file": ("bad-checksum", flipped_file),
-    "bad-row": ("bad-row", with_rows(ROW + "+12015550125,u,warn,3,0,2900,2900,scam;DROP\n", 2)),
-    "not-in-order": ("bad-row", with_rows(ROW + f"{SPAMMER},u,warn,3,0,2900,2900,scam\n", 2)),
-    "twice": ("bad-row", with_rows(ROW + ROW, 2)),
-    "a-level-of-the-outside": ("bad-row", with_rows(ROW.replace("warn", "reject"))),
-    "gone-in-a-snapshot": ("bad-row", with_rows(f"{OTHER},u\n")),
-    "emergency": ("bad-row", with_rows("112,u,warn,3,0,2900,2900,scam\n")),
-    "fewer-rows": ("damaged", with_rows(ROW, 2)),
-    "no-gzip": ("damaged", with_bytes(lambda raw: (raw, len(raw)))),
-    "gzip-cut-off": ("damaged", with_bytes(lambda raw: (gzip.compress(raw)[:-4], len(raw)))),
-    "bomb": ("damaged", with_bytes(lambda raw: (zlib_bomb(), 1_000))),
-    "bomb-as-said": ("too-large", with_bytes(lambda raw: (zlib_bomb(), 2_000_000_000))),
-    "one-line-without-end": ("damaged", with_bytes(lambda raw: (gzip.compress(b"1" * 40_000_000), 40_000_000))),
-    "two-files-in-one": ("damaged", with_bytes(lambda raw: (gzip.compress(raw) * 2, 2 * len(raw)))),
+    "for-ever": ("no-index", lambda company: resign_index(company, _next, valid_until=time.time() + 400 * DAY)),
+    "no-such-file": ("no-file", remove_files),
+    "another-file": ("bad-checksum", flip_a_bit),
+    "bad-row": ("bad-row", replace_rows(ROW + "+12015550125,u,warn,3,0,2900,2900,scam;DROP\n", 2)),
+    "not-in-order": ("bad-row", replace_rows(ROW + f"{SPAMMER},u,warn,3,0,2900,2900,scam\n", 2)),
+    "twice": ("bad-row", replace_rows(ROW + ROW, 2)),
+    "a-level-of-the-outside": ("bad-row", replace_rows(ROW.replace("warn", "reject"))),
+    "gone-in-a-snapshot": ("bad-row", replace_rows(f"{OTHER},u\n")),
+    "emergency": ("bad-row", replace_rows("112,u,warn,3,0,2900,2900,scam\n")),
+    "fewer-rows": ("damaged", replace_rows(ROW, 2)),
+    "no-gzip": ("damaged", replace_snapshot_by(lambda raw: (raw, len(raw)))),
+    "gzip-cut-off": ("damaged", replace_snapshot_by(lambda raw: (gzip.compress(raw)[:-4], len(raw)))),
+    "bomb": ("damaged", replace_snapshot_by(lambda raw: (zlib_bomb(), 1_000))),
+    "bomb-as-said": ("too-large", replace_snapshot_by(lambda raw: (zlib_bomb(), 2_000_000_000))),
+    "one-line-without-end": (
+        "damaged",
+        replace_snapshot_by(lambda raw: (gzip.compress(b"1" * 40_000_000), 40_000_000)),
+    ),
+    "two-files-in-one": ("damaged", replace_snapshot_by(lambda raw: (gzip.compress(raw) * 2, 2 * len(raw)))),
 }
 
 
@@ -251,8 +256,8 @@ def no_chain(about: dict[str, Any]) -> None:
     about["deltas"] = [delta, delta | {"before": 3, "sequence": 4}]
 
 
-def resigned_raw(company: Company, change: Callable[[dict[str, Any]], None]) -> None:
-    """The same of what is no index at all."""
+def resign_raw_index(company: Company, change: Callable[[dict[str, Any]], None]) -> None:
+    """Sign arbitrary contents in place of the index."""
     from callsieve.signing.statements import sign
 
     index = last_published(company.web, company.state)
@@ -271,10 +276,10 @@ def zlib_bomb() -> bytes:
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_what_is_refused_changes_nothing(berlin: Company, munich: Company, damage: str) -> None:
+def test_refused_bundle_changes_nothing(berlin: Company, munich: Company, damage: str) -> None:
     berlin.publish(time.time() - HOUR)
     if damage == "no-such-file":
-        munich.subscribes(berlin, every="1h")
+        munich.subscribe_to(berlin, every="1h")
     else:
         munich.fetch()
     code, do = DAMAGES[damage]
@@ -299,15 +304,15 @@ def test_an_older_copy_is_refused(berlin: Company, munich: Company) -> None:
     assert munich.fetch("Berlin Ltd")["failure"]["code"] == "rolled-back"
 
 
-def test_a_second_history_is_refused(berlin: Company, munich: Company) -> None:
-    """Somebody has its key as well, or it was restored from a backup: only a person can know."""
+def test_forked_history_is_refused(berlin: Company, munich: Company) -> None:
+    """The key was copied, or a backup was restored: only a person can tell."""
     now = time.time()
     berlin.publish(now - 2 * DAY)
     munich.fetch()
     (berlin.state / COPY_FILE).unlink()
     for path in berlin.web.iterdir():
         path.unlink()
-    berlin.accuse(OTHER)
+    berlin.mark_as_spam(OTHER)
     berlin.publish(now - 2 * DAY)
     assert munich.fetch("Berlin Ltd")["failure"]["code"] == "forked"
     berlin.publish(now - DAY)
@@ -317,34 +322,34 @@ def test_a_second_history_is_refused(berlin: Company, munich: Company) -> None:
     assert munich.facts(OTHER).peers
 
 
-def test_a_history_that_leaves_out_ours_is_a_second_one(berlin: Company, munich: Company) -> None:
-    """Whoever has its key as well need not name what they do not follow. What ran out here nobody has to follow."""
+def test_history_without_our_sequence_is_a_fork(berlin: Company, munich: Company) -> None:
+    """A copied key could omit our history. Only evidence that is still valid here must be continued."""
     now = time.time()
     berlin.publish(now - 2 * DAY)
     munich.fetch()
     taken = (berlin.web / INDEX_FILE).read_bytes()
     for previous in ([], [{"sequence": int(now // 60) - 1, "digest": "0" * 64}]):
         (berlin.web / INDEX_FILE).write_bytes(taken)
-        resigned(berlin, lambda about, previous=previous: about.update(sequence=int(now // 60), previous=previous))  # type: ignore[misc]
+        resign_index(berlin, lambda about, previous=previous: about.update(sequence=int(now // 60), previous=previous))  # type: ignore[misc]
         assert munich.fetch("Berlin Ltd")["failure"]["code"] == "forked"
     munich.write(lambda db: db.execute("UPDATE peer SET counts_until = ?", (now - 1,)))
     assert munich.fetch("Berlin Ltd")["failure"]["code"] == "bad-row", "its snapshot is of another number"
 
 
-def test_a_history_goes_on_where_the_directory_was_lost(berlin: Company, munich: Company) -> None:
+def test_history_continues_after_the_directory_is_lost(berlin: Company, munich: Company) -> None:
     now = time.time()
     berlin.publish(now - 2 * DAY)
     munich.fetch()
     for path in berlin.web.iterdir():
         path.unlink()
-    berlin.accuse(OTHER)
+    berlin.mark_as_spam(OTHER)
     done = berlin.publish(now - 2 * DAY)
     assert (done.numbers, done.delta) == (2, None)
     assert munich.fetch("Berlin Ltd")["result"] == "taken"
     assert munich.facts(OTHER).peers
 
 
-def test_an_older_directory_that_was_put_back_does_not_fork(berlin: Company, munich: Company, tmp_path: Path) -> None:
+def test_restored_directory_does_not_fork(berlin: Company, munich: Company, tmp_path: Path) -> None:
     now = time.time()
     berlin.publish(now - 3 * DAY)
     shutil.copytree(berlin.web, tmp_path / "backup")
@@ -356,16 +361,16 @@ def test_an_older_directory_that_was_put_back_does_not_fork(berlin: Company, mun
     assert munich.fetch("Berlin Ltd")["failure"] is None
 
 
-def test_rows_that_only_its_deltas_have_do_not_pile_up(berlin: Company, munich: Company) -> None:
-    """A company says that it lists few numbers, and its deltas bring others each time: else it could fill our disk."""
+def test_rows_only_in_deltas_do_not_accumulate(berlin: Company, munich: Company) -> None:
+    """Otherwise deltas with ever new numbers could fill the disk."""
     now = time.time()
     for n in range(300):
-        berlin.accuse(f"+1202555{n:04}", people=3)
+        berlin.mark_as_spam(f"+1202555{n:04}", people=3)
     berlin.publish(now - HOUR)
     munich.fetch()
     rows = [count_of(munich)]
     for turn in (1, 2, 3):
-        put_lying_delta(berlin, turn)
+        put_forged_delta(berlin, turn)
         assert munich.fetch("Berlin Ltd")["result"] == "taken"
         rows.append(count_of(munich))
     assert rows[2] == rows[0], "its snapshot was taken"
@@ -376,8 +381,8 @@ def count_of(company: Company) -> int:
     return company.read(lambda db: int(db.execute("SELECT count(*) FROM peer_number").fetchone()[0]))
 
 
-def put_lying_delta(company: Company, turn: int) -> None:
-    """The same snapshot with the next sequence number, and a delta that adds two rows to it."""
+def put_forged_delta(company: Company, turn: int) -> None:
+    """Publish the same snapshot under the next sequence number, with a delta of two more rows."""
     index = last_published(company.web, company.state)
     assert index is not None
     before, sequence = index.contents.sequence, index.contents.sequence + 1
@@ -397,11 +402,11 @@ def put_lying_delta(company: Company, turn: int) -> None:
         about["snapshot"] = put("snapshot", snapshot, about["snapshot"]["rows"])
         about["deltas"] = [put("delta", delta, 2) | {"before": before, "sequence": sequence}]
 
-    resigned(company, change)
+    resign_index(company, change)
 
 
-def test_what_ran_out_counts_no_longer(berlin: Company, munich: Company) -> None:
-    """A mirror that is frozen, or a company that is gone: its word ends with its index."""
+def test_expired_evidence_stops_counting(berlin: Company, munich: Company) -> None:
+    """A frozen mirror or a vanished company: evidence ends with its index."""
     now = time.time()
     berlin.publish(now - 6.9 * DAY)
     munich.fetch()
@@ -412,9 +417,9 @@ def test_what_ran_out_counts_no_longer(berlin: Company, munich: Company) -> None
     assert company["health"] == "expired"
 
 
-def test_a_key_is_shown_and_never_believed(berlin: Company, munich: Company) -> None:
+def test_key_is_shown_but_not_trusted(berlin: Company, munich: Company) -> None:
     berlin.publish()
-    munich.subscribes(berlin, key="")
+    munich.subscribe_to(berlin, key="")
     got = munich.fetch()
     assert got["failure"]["code"] == "no-key"
     assert berlin.key in got["failure"]["words"]
@@ -422,11 +427,11 @@ def test_a_key_is_shown_and_never_believed(berlin: Company, munich: Company) -> 
     assert munich.fetch("Berlin Ltd")["failure"]["code"] == "no-key", "nor the second time"
 
 
-def test_another_key_in_the_settings_is_another_company(berlin: Company, munich: Company) -> None:
+def test_new_key_in_the_settings_is_a_new_company(berlin: Company, munich: Company) -> None:
     berlin.publish()
     munich.fetch()
     (berlin.state / "signing.key").unlink()
-    munich.subscribes(berlin)
+    munich.subscribe_to(berlin)
     assert munich("exchange", "fetch").code == 2
     assert munich.facts().peers == (), "what the old key signed counts no longer"
     berlin.publish()
@@ -434,32 +439,32 @@ def test_another_key_in_the_settings_is_another_company(berlin: Company, munich:
     assert munich.facts().peers
 
 
-def test_our_own_bundle_is_nobody_elses(berlin: Company) -> None:
+def test_own_bundle_is_refused(berlin: Company) -> None:
     berlin.publish()
-    berlin.subscribes(berlin)
+    berlin.subscribe_to(berlin)
     assert berlin.fetch()["failure"]["code"] == "our-own"
 
 
-def test_a_server_that_fails_is_asked_again_later(berlin: Company, munich: Company) -> None:
+def test_failing_server_is_retried_later(berlin: Company, munich: Company) -> None:
     with publishing() as server:
-        munich.subscribes(berlin, url=server.url("/"), private=True)
+        munich.subscribe_to(berlin, url=server.url("/"), private=True)
         first, second = munich.fetch(), munich.fetch("Berlin Ltd")
     assert first["failure"]["code"] == second["failure"]["code"] == "bad-status"
     assert second["next_at"] > first["next_at"]
 
 
-async def test_a_server_that_never_ends_is_given_up() -> None:
+async def test_endless_server_times_out() -> None:
     with pytest.raises(OutsideError) as given_up:
         await within(0.01, "example.com", asyncio.Event().wait())
     assert given_up.value.code == "timeout"
 
 
-def test_a_company_of_hostile_statements_clears_nobody(berlin: Company, munich: Company) -> None:
+def test_invalid_statement_clears_no_number(berlin: Company, munich: Company) -> None:
     berlin.publish()
     raw = b'{"statement": {}, "signature": {}}\n'
     packed = gzip.compress(raw)
     name = f"cleared-{sha256(packed).hexdigest()}.rows"
     (berlin.web / name).write_bytes(packed)
     file = {"file": name, "bytes": len(packed), "unpacked": len(raw), "rows": 1}
-    resigned(berlin, lambda about: about.update(cleared=file))
+    resign_index(berlin, lambda about: about.update(cleared=file))
     assert munich.fetch()["failure"]["code"] == "bad-statement"

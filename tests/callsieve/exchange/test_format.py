@@ -104,7 +104,7 @@ def run_page(folder: Path, key: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, check=False, cwd="/")
 
 
-def test_an_outsider_reads_the_vectors_with_the_page() -> None:
+def test_page_code_reads_the_vectors() -> None:
     done = run_page(VECTORS, (VECTORS / KEY_FILE).read_text().strip())
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
@@ -116,14 +116,14 @@ def test_an_outsider_reads_the_vectors_with_the_page() -> None:
     ]
 
 
-def test_and_sees_what_was_changed(tmp_path: Path) -> None:
+def test_page_code_refuses_a_changed_index(tmp_path: Path) -> None:
     folder = shutil.copytree(VECTORS, tmp_path / "changed")
     index = folder / INDEX_FILE
     index.write_text(index.read_text().replace('"least_people": 3', '"least_people": 2'))
     assert "InvalidSignature" in run_page(folder, KEY.public_key.text).stderr
 
 
-def test_we_read_the_vectors_as_the_page_says() -> None:
+def test_callsieve_reads_the_vectors() -> None:
     index = read_index((VECTORS / INDEX_FILE).read_bytes(), KEY.public_key)
     contents = index.contents
     assert (contents.sequence, contents.previous[0].sequence) == (NOW, BEFORE)
@@ -135,7 +135,7 @@ def test_we_read_the_vectors_as_the_page_says() -> None:
     assert changes == {ROWS[1].key: ROWS[1], ("+12015550199", "unknown"): None}
 
 
-def test_the_vectors_are_what_we_write(tmp_path: Path) -> None:
+def test_callsieve_writes_the_vectors(tmp_path: Path) -> None:
     """But for how gzip packs, which is another with another zlib."""
     write_vectors(tmp_path / "again")
     again = {path.name.partition("-")[0]: path for path in (tmp_path / "again").iterdir()}
@@ -145,7 +145,7 @@ def test_the_vectors_are_what_we_write(tmp_path: Path) -> None:
             assert gzip.decompress(path.read_bytes()) == gzip.decompress(other.read_bytes())
 
 
-def test_the_page_has_our_steps_and_an_index_that_is_one() -> None:
+def test_page_has_the_steps_and_a_valid_index() -> None:
     text = PAGE.read_text()
     for steps in (PEOPLE_STEPS, ANSWERED_STEPS):
         assert f"{', '.join(map(str, steps[:-1]))} or {steps[-1]}" in text
@@ -167,7 +167,7 @@ ROW = st.builds(
 
 
 @given(st.lists(ROW, max_size=20, unique_by=lambda row: row.key))
-def test_what_is_written_is_read_again(rows: list[PeerNumber]) -> None:
+def test_rows_round_trip(rows: list[PeerNumber]) -> None:
     rows.sort(key=lambda row: row.key)
     lines = [snapshot_head(7), *map(row_line, rows)]
     assert lines == [snapshot_head(7), *sorted(lines[1:], key=lambda line: line.split(",")[:2])]
@@ -175,7 +175,7 @@ def test_what_is_written_is_read_again(rows: list[PeerNumber]) -> None:
 
 
 @given(st.binary(max_size=60))
-def test_any_other_line_is_refused(line: bytes) -> None:
+def test_invalid_line_is_refused(line: bytes) -> None:
     try:
         found = list(changes_in([b"head", line], "head"))
     except BadRow:
@@ -185,12 +185,12 @@ def test_any_other_line_is_refused(line: bytes) -> None:
 
 
 @pytest.mark.parametrize(("count", "step"), [(3, 3), (4, 3), (5, 5), (9, 5), (49, 20), (50, 50), (5000, 50)])
-def test_counts_are_told_in_steps(count: int, step: int) -> None:
+def test_counts_are_rounded_down_to_steps(count: int, step: int) -> None:
     assert step_of(count, PEOPLE_STEPS) == step
 
 
 @given(st.integers(0, 4_000_000_000))
-def test_a_week_begins_on_its_monday(at: int) -> None:
+def test_week_begins_on_monday(at: int) -> None:
     week = week_of(at)
     assert monday_of(week) <= at < monday_of(week + 1)
     assert week == (at + 259_200) // 604_800
@@ -198,7 +198,7 @@ def test_a_week_begins_on_its_monday(at: int) -> None:
 
 
 @pytest.mark.parametrize("change", [b'"sequence": -1', b'"sequence": 1.5', b'"sequence": "x"', b'"sequence": null'])
-def test_an_index_of_nonsense_is_none(change: bytes) -> None:
+def test_invalid_index_is_refused(change: bytes) -> None:
     raw = (VECTORS / INDEX_FILE).read_bytes().replace(f'"sequence": {NOW}'.encode(), change)
     with pytest.raises(StatementError):
         read_index(raw, KEY.public_key)

@@ -1,4 +1,4 @@
-"""A company signs with another key: those who take its evidence follow by themselves for 30 days."""
+"""Key handover: subscribers follow a new key automatically for 30 days."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.callsieve.exchange.companies import DAY, OTHER, Company
 @pytest.fixture
 def berlin(tmp_path: Path) -> Company:
     company = Company(tmp_path / "berlin", "Berlin Ltd")
-    company.accuse(at=time.time() - 2 * DAY)
+    company.mark_as_spam(at=time.time() - 2 * DAY)
     return company
 
 
@@ -34,15 +34,15 @@ def fetch(company: Company) -> int:
     return company("exchange", "fetch", "Berlin Ltd").code
 
 
-def test_subscribers_follow_and_say_so(berlin: Company, hamburg: Company) -> None:
+def test_subscribers_follow_and_audit_a_handover(berlin: Company, hamburg: Company) -> None:
     berlin.publish(time.time() - DAY)
-    hamburg.subscribes(berlin)
+    hamburg.subscribe_to(berlin)
     old = berlin.key
     assert fetch(hamburg) == 0
     [before] = hamburg.read(peer_states)
     berlin.ok("signing", "rotate", "--yes")
     assert berlin.key != old
-    berlin.accuse(OTHER, at=time.time() - DAY, first=10)
+    berlin.mark_as_spam(OTHER, at=time.time() - DAY, first=10)
     berlin.publish()
     said = hamburg.ok("exchange", "fetch", "Berlin Ltd")
     assert signing_key(berlin.state).public_key.id in said
@@ -54,7 +54,7 @@ def test_subscribers_follow_and_say_so(berlin: Company, hamburg: Company) -> Non
     assert changes(hamburg) == ["exchange key"], "said once"
 
 
-def test_history_goes_on_and_the_handover_ends(berlin: Company) -> None:
+def test_history_continues_and_the_handover_ends(berlin: Company) -> None:
     berlin.publish(time.time() - DAY)
     berlin.ok("signing", "rotate", "--yes")
     assert berlin.publish().delta is not None, "what the old key signed is known as ours"
@@ -63,9 +63,9 @@ def test_history_goes_on_and_the_handover_ends(berlin: Company) -> None:
     assert not (berlin.web / HANDOVER_FILE).exists()
 
 
-def test_without_a_handover_nothing_is_followed(berlin: Company, hamburg: Company) -> None:
+def test_new_key_without_a_handover_is_refused(berlin: Company, hamburg: Company) -> None:
     berlin.publish(time.time() - DAY)
-    hamburg.subscribes(berlin)
+    hamburg.subscribe_to(berlin)
     old = berlin.key
     fetch(hamburg)
     berlin.ok("signing", "rotate", "--yes")
@@ -76,13 +76,13 @@ def test_without_a_handover_nothing_is_followed(berlin: Company, hamburg: Compan
     assert hamburg.facts().peers, "what was taken before stays"
 
 
-def test_a_stranger_hands_over_nothing(berlin: Company, hamburg: Company, tmp_path: Path) -> None:
+def test_handover_by_another_key_is_refused(berlin: Company, hamburg: Company, tmp_path: Path) -> None:
     berlin.publish(time.time() - DAY)
-    hamburg.subscribes(berlin)
+    hamburg.subscribe_to(berlin)
     old = berlin.key
     fetch(hamburg)
     stranger = Company(tmp_path / "stranger", "Berlin Ltd")
-    stranger.accuse(at=time.time() - 2 * DAY)
+    stranger.mark_as_spam(at=time.time() - 2 * DAY)
     stranger.ok("signing", "rotate", "--yes")
     stranger.publish()
     for name in (INDEX_FILE, HANDOVER_FILE):
@@ -91,7 +91,7 @@ def test_a_stranger_hands_over_nothing(berlin: Company, hamburg: Company, tmp_pa
     assert hamburg.read(key_now, old) == old
 
 
-def test_one_handover_at_a_time(tmp_path: Path) -> None:
+def test_second_handover_is_refused_until_the_first_ends(tmp_path: Path) -> None:
     rotate(tmp_path, "Berlin Ltd", 1_800_000_000)
     with pytest.raises(HandoverUnderWay):
         rotate(tmp_path, "Berlin Ltd", 1_800_000_000 + DAY)
@@ -110,7 +110,7 @@ def test_one_handover_at_a_time(tmp_path: Path) -> None:
         pytest.param("key-handover", 30, 0, "no key", id="no-key"),
     ],
 )
-def test_what_hands_over_nothing(kind: str, days: float | None, after: float, key: str) -> None:
+def test_invalid_handover_is_refused(kind: str, days: float | None, after: float, key: str) -> None:
     old, new = SigningKey(b"1" * 32), SigningKey(b"2" * 32).public_key
     until = None if days is None else 1_800_000_000 + days * DAY
     about = {"key": key or new.text, "before": old.public_key.text}

@@ -1,4 +1,4 @@
-"""What a company publishes: whom it names, when a number comes and goes, and that it never names a person."""
+"""Publishing: which numbers are listed and when, and that no person can be recognised."""
 
 from __future__ import annotations
 
@@ -63,36 +63,36 @@ def numbers_of(company: Company) -> list[str]:
     return [line.partition(",")[0] for line in lines_of(company)]
 
 
-def test_a_row_says_how_many_and_in_which_weeks(berlin: Company) -> None:
-    berlin.accuse(people=7, at=AT)
+def test_row_has_people_and_weeks(berlin: Company) -> None:
+    berlin.mark_as_spam(people=7, at=AT)
     done = berlin.publish(AT)
     week = week_of(AT)
     assert lines_of(berlin) == [f"{SPAMMER},u,warn,5,0,{week},{week},scam"]
     assert (done.numbers, done.added, done.is_full, done.delta) == (1, 1, True, None)
 
 
-def test_it_is_the_same_bytes_again(berlin: Company, tmp_path: Path) -> None:
-    berlin.accuse(at=AT)
-    berlin.accuse(OTHER, at=AT)
+def test_snapshot_is_reproducible(berlin: Company, tmp_path: Path) -> None:
+    berlin.mark_as_spam(at=AT)
+    berlin.mark_as_spam(OTHER, at=AT)
     first, second = berlin.publish(AT), berlin.publish(AT + DAY)
     lines = lines_of(berlin)
     assert lines == sorted(lines)
     assert first.snapshot.rows == second.snapshot.rows == 2
     other = Company(tmp_path / "other", "Other Ltd")
-    other.accuse(at=AT)
-    other.accuse(OTHER, at=AT)
+    other.mark_as_spam(at=AT)
+    other.mark_as_spam(OTHER, at=AT)
     assert other.publish(AT).snapshot == first.snapshot
 
 
 @pytest.mark.parametrize("people", [1, 2, 3])
-def test_three_people_stand_behind_a_number(berlin: Company, people: int) -> None:
-    berlin.accuse(people=people, at=AT)
+def test_number_needs_three_people(berlin: Company, people: int) -> None:
+    berlin.mark_as_spam(people=people, at=AT)
     assert len(berlin.publish(AT) and lines_of(berlin)) == (people == 3)
 
 
-def test_our_numbers_and_queues_are_no_people(berlin: Company) -> None:
-    """Two people, a number of ours and a queue that nobody answered: four witnesses, and two people."""
-    berlin.accuse(people=2, at=AT)
+def test_own_numbers_and_queues_are_not_people(berlin: Company) -> None:
+    """Four witnesses, of which two are people."""
+    berlin.mark_as_spam(people=2, at=AT)
     from reputation.store.standing import refresh
 
     def unanswered(db: object) -> None:
@@ -104,25 +104,25 @@ def test_our_numbers_and_queues_are_no_people(berlin: Company) -> None:
     berlin.write(unanswered)
     berlin.publish(AT)
     assert lines_of(berlin) == []
-    berlin.accuse(people=1, first=2, at=AT)
+    berlin.mark_as_spam(people=1, first=2, at=AT)
     berlin.publish(AT + DAY)
     assert [line.split(",")[3] for line in lines_of(berlin)] == ["3"]
 
 
-def test_one_human_is_one_of_the_three(berlin: Company) -> None:
+def test_two_extensions_of_one_human_count_once(berlin: Company) -> None:
     berlin.write(declare_same, "201", "202")
-    berlin.accuse(people=3, at=AT)
+    berlin.mark_as_spam(people=3, at=AT)
     berlin.publish(AT)
     assert lines_of(berlin) == []
-    berlin.accuse(people=1, first=3, at=AT)
+    berlin.mark_as_spam(people=1, first=3, at=AT)
     berlin.publish(AT + DAY)
     assert len(lines_of(berlin)) == 1
 
 
-def test_a_phone_of_before_is_the_person_who_has_it_now(berlin: Company) -> None:
-    """Marks of before people were imported are of their endpoints: one human is not two of the three."""
+def test_endpoint_counts_as_its_person(berlin: Company) -> None:
+    """Marks made before people were imported carry endpoints."""
     berlin.write(upsert_people, [Person("201", "PJSIP/desk")], "test")
-    berlin.accuse(people=2, at=AT)
+    berlin.mark_as_spam(people=2, at=AT)
     for endpoint in ("PJSIP/desk", "PJSIP/nobody-yet"):
         assert lines_of_published(berlin) == []
         berlin.write(add_mark, make_mark(SPAMMER, reporter=endpoint, at=AT - HOUR))
@@ -136,9 +136,9 @@ def lines_of_published(company: Company) -> list[str]:
     return lines_of(company)
 
 
-def test_people_of_other_sites_are_told_of_there(berlin: Company) -> None:
-    """Else each site of a company would tell of the same people, as if they were more."""
-    berlin.accuse(people=2, at=AT)
+def test_people_of_other_sites_are_not_counted(berlin: Company) -> None:
+    """Otherwise each site of a company would publish the same people again."""
+    berlin.mark_as_spam(people=2, at=AT)
     for n in range(4):
         mark = make_mark(SPAMMER, reporter=f"munich:{201 + n}", at=AT - 3 * HOUR * n)
         berlin.write(add_mark, mark)
@@ -146,17 +146,17 @@ def test_people_of_other_sites_are_told_of_there(berlin: Company) -> None:
     assert lines_of(berlin) == []
 
 
-def test_a_category_is_what_three_say(berlin: Company) -> None:
-    berlin.accuse(people=3, at=AT, category="scam")
-    berlin.accuse(people=2, first=3, at=AT, category="debt")
-    berlin.accuse(OTHER, people=2, at=AT, category="scam")
-    berlin.accuse(OTHER, people=2, first=2, at=AT, category="robocall")
+def test_category_needs_three_people(berlin: Company) -> None:
+    berlin.mark_as_spam(people=3, at=AT, category="scam")
+    berlin.mark_as_spam(people=2, first=3, at=AT, category="debt")
+    berlin.mark_as_spam(OTHER, people=2, at=AT, category="scam")
+    berlin.mark_as_spam(OTHER, people=2, first=2, at=AT, category="robocall")
     berlin.publish(AT)
     assert [line.rpartition(",")[2] for line in lines_of(berlin)] == ["scam", ""]
 
 
-def test_a_word_of_somebodys_own_is_no_category(berlin: Company) -> None:
-    berlin.accuse(people=4, at=AT, category="it was bob, ext 201")
+def test_free_text_is_no_category(berlin: Company) -> None:
+    berlin.mark_as_spam(people=4, at=AT, category="it was bob, ext 201")
     berlin.publish(AT)
     assert lines_of(berlin)[0].endswith(",")
 
@@ -176,32 +176,32 @@ KEPT_BACK = {
 
 
 @pytest.mark.parametrize("why", KEPT_BACK)
-def test_whom_we_know_is_not_named(berlin: Company, why: str) -> None:
+def test_known_number_is_not_published(berlin: Company, why: str) -> None:
     for number in (SPAMMER, OTHER):
-        berlin.accuse(number, at=AT)
+        berlin.mark_as_spam(number, at=AT)
     berlin.write(KEPT_BACK[why])
     berlin.publish(AT)
     assert SPAMMER not in numbers_of(berlin)
 
 
 @pytest.mark.parametrize("never", ["+12015550123", "+120155501*", "+1201"])
-def test_what_the_settings_keep_back_is_not_named(berlin: Company, never: str) -> None:
-    berlin.accuse(at=AT)
-    berlin.settings_with("", f'never = ["{never}"]')
+def test_number_kept_back_by_settings_is_not_published(berlin: Company, never: str) -> None:
+    berlin.mark_as_spam(at=AT)
+    berlin.write_settings("", f'never = ["{never}"]')
     berlin.publish(AT)
     assert lines_of(berlin) == []
 
 
-def test_what_others_say_is_not_passed_on(berlin: Company) -> None:
-    """A feed, and a company, list it; our people have two marks: nobody hears of it from us."""
-    berlin.accuse(people=2, at=AT)
+def test_outside_evidence_is_not_passed_on(berlin: Company) -> None:
+    """Two marks, a feed and a company are not enough."""
+    berlin.mark_as_spam(people=2, at=AT)
     berlin.read(lambda db: import_numbers(db, "feed", "spam", [(SPAMMER, None, None, None)], feed=Feed("list")))
     berlin.publish(AT)
     assert lines_of(berlin) == []
 
 
-def test_no_person_and_no_line_of_ours_is_in_any_file(berlin: Company) -> None:
-    berlin.accuse(people=12, at=AT)
+def test_files_name_no_person_and_no_own_number(berlin: Company) -> None:
+    berlin.mark_as_spam(people=12, at=AT)
     berlin.publish(AT)
     raw = b"".join(
         gzip.decompress(path.read_bytes()) if path.suffix == ".rows" else path.read_bytes()
@@ -215,9 +215,9 @@ def test_no_person_and_no_line_of_ours_is_in_any_file(berlin: Company) -> None:
 
 
 def test_numbers_are_added_once_a_day(berlin: Company) -> None:
-    berlin.accuse(at=AT)
+    berlin.mark_as_spam(at=AT)
     berlin.publish(AT)
-    berlin.accuse(OTHER, at=AT)
+    berlin.mark_as_spam(OTHER, at=AT)
     early = berlin.publish(AT + 3 * HOUR)
     assert (early.is_full, early.added, numbers_of(berlin)) == (False, 0, [SPAMMER])
     late = berlin.publish(AT + DAY)
@@ -225,23 +225,23 @@ def test_numbers_are_added_once_a_day(berlin: Company) -> None:
 
 
 def test_a_row_changes_once_a_week(berlin: Company) -> None:
-    """Somebody who compares two days does not see one person more."""
-    berlin.accuse(people=4, at=AT)
+    """A comparison of two days must not reveal one more person."""
+    berlin.mark_as_spam(people=4, at=AT)
     berlin.publish(AT)
     before = lines_of(berlin)
-    berlin.accuse(people=8, first=4, at=AT)
+    berlin.mark_as_spam(people=8, first=4, at=AT)
     assert berlin.publish(AT + DAY).changed == 0
     assert lines_of(berlin) == before
     assert berlin.publish(AT + 7 * DAY).changed == 1
     assert [line.split(",")[3] for line in lines_of(berlin)] == ["10"]
 
 
-def test_a_row_that_changes_on_a_monday_does_not_tell_the_day(berlin: Company) -> None:
-    """Somebody complained on Monday before it was published: the week that has just begun would tell the day."""
+def test_change_on_a_monday_does_not_reveal_the_day(berlin: Company) -> None:
+    """A mark on a Monday before publishing would otherwise show its day."""
     monday = AT + 5 * DAY - HOUR
-    berlin.accuse(people=3, at=AT - DAY)
+    berlin.mark_as_spam(people=3, at=AT - DAY)
     berlin.publish(AT)
-    berlin.accuse(people=1, first=3, at=monday - HOUR)
+    berlin.mark_as_spam(people=1, first=3, at=monday - HOUR)
     assert week_of(monday - HOUR) == week_of(AT) + 1 == week_of(monday)
     berlin.publish(monday)
     assert [line.split(",")[6] for line in lines_of(berlin)] == [str(week_of(AT))]
@@ -250,8 +250,8 @@ def test_a_row_that_changes_on_a_monday_does_not_tell_the_day(berlin: Company) -
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_differences_of_copies_tell_of_three_people_or_a_week(berlin: Company, seed: int) -> None:
-    """Somebody keeps every copy, while people mark and take back at any hour and it is published at any hour."""
+def test_difference_of_copies_reveals_three_people_or_a_week(berlin: Company, seed: int) -> None:
+    """An observer keeps every copy, while people mark and retract at any hour."""
     chance, at, added_at = random.Random(seed), AT, 0.0
     verdicts: dict[tuple[str, str], Verdict] = {}
     before: dict[str, list[str]] = {}
@@ -280,20 +280,20 @@ def test_differences_of_copies_tell_of_three_people_or_a_week(berlin: Company, s
     assert added_at
 
 
-def test_what_three_no_longer_say_is_withdrawn_at_once(berlin: Company) -> None:
-    berlin.accuse(people=4, at=AT)
+def test_number_below_three_people_is_withdrawn_at_once(berlin: Company) -> None:
+    berlin.mark_as_spam(people=4, at=AT)
     berlin.publish(AT)
-    berlin.clear(SPAMMER, AT + HOUR, people=2)
+    berlin.retract_marks(SPAMMER, AT + HOUR, people=2)
     done = berlin.publish(AT + 2 * HOUR)
     assert (done.withdrawn, done.numbers, done.is_full) == (1, 0, False)
     assert done.delta is not None
     assert lines_of(berlin, done.delta.file) == [f"{SPAMMER},u"]
 
 
-def test_a_number_stays_while_its_evidence_fades_a_little(berlin: Company) -> None:
-    """Nobody is listed anew with what is enough to stay: else numbers would come and go every day."""
-    berlin.accuse(people=3, at=AT)
-    berlin.accuse(OTHER, people=3, at=AT)
+def test_number_stays_while_its_evidence_fades(berlin: Company) -> None:
+    """Listing needs more evidence than staying, or numbers would come and go every day."""
+    berlin.mark_as_spam(people=3, at=AT)
+    berlin.mark_as_spam(OTHER, people=3, at=AT)
     at = next(AT + day * DAY for day in range(90) if _is_fading(berlin, AT + day * DAY))
     assert at > AT
 
@@ -307,7 +307,7 @@ def _is_fading(company: Company, at: float) -> bool:
 
 def test_an_erased_number_is_in_no_file_after_a_purge(berlin: Company) -> None:
     for number in (SPAMMER, OTHER):
-        berlin.accuse(number, at=AT)
+        berlin.mark_as_spam(number, at=AT)
     berlin.publish(AT)
     berlin.write(erase_number, SPAMMER)
     done = berlin.publish(AT + HOUR)
@@ -318,8 +318,8 @@ def test_an_erased_number_is_in_no_file_after_a_purge(berlin: Company) -> None:
     assert index_of(berlin).contents.deltas == ()
 
 
-def test_an_upheld_appeal_withdraws_and_is_told(berlin: Company) -> None:
-    berlin.accuse(at=AT)
+def test_upheld_appeal_withdraws_and_clears_the_number(berlin: Company) -> None:
+    berlin.mark_as_spam(at=AT)
     berlin.publish(AT)
 
     def uphold(db: object) -> None:
@@ -330,19 +330,19 @@ def test_an_upheld_appeal_withdraws_and_is_told(berlin: Company) -> None:
     berlin.write(uphold)
     done = berlin.publish(AT + DAY)
     assert (done.numbers, done.withdrawn, done.cleared) == (0, 1, 1)
-    berlin.settings_with("", "cleared = false")
+    berlin.write_settings("", "cleared = false")
     assert berlin.publish(AT + 2 * DAY).cleared == 0
 
 
 # The files. ---------------------------------------------------------------------------------------------------
 
 
-def test_deltas_lead_from_one_snapshot_to_the_next(berlin: Company) -> None:
+def test_deltas_connect_the_snapshots(berlin: Company) -> None:
     for n in range(400):
-        berlin.accuse(f"+1203555{n:04}", people=3, at=AT)
+        berlin.mark_as_spam(f"+1203555{n:04}", people=3, at=AT)
     berlin.publish(AT)
     for day in (1, 2, 3):
-        berlin.accuse(f"+1202555{day:04}", people=3, at=AT)
+        berlin.mark_as_spam(f"+1202555{day:04}", people=3, at=AT)
         berlin.publish(AT + day * DAY)
     contents = index_of(berlin).contents
     assert [delta.rows for delta in contents.deltas] == [1, 1, 1]
@@ -350,10 +350,10 @@ def test_deltas_lead_from_one_snapshot_to_the_next(berlin: Company) -> None:
     assert all(delta.before < delta.sequence for delta in contents.deltas)
 
 
-def test_old_files_go_after_two_days(berlin: Company) -> None:
-    berlin.accuse(at=AT)
+def test_old_files_are_deleted_after_two_days(berlin: Company) -> None:
+    berlin.mark_as_spam(at=AT)
     first = berlin.publish(AT)
-    berlin.accuse(OTHER, at=AT)
+    berlin.mark_as_spam(OTHER, at=AT)
     berlin.publish(AT + DAY)
     old = berlin.web / first.snapshot.file
     assert old.exists(), "somebody may have just read the index of before"
@@ -368,8 +368,8 @@ def test_old_files_go_after_two_days(berlin: Company) -> None:
 
 
 @pytest.mark.parametrize("damage", ["gone", "cut-off", "not-ours"])
-def test_a_directory_that_was_damaged_begins_anew(berlin: Company, damage: str) -> None:
-    berlin.accuse(at=AT)
+def test_damaged_directory_starts_a_new_history(berlin: Company, damage: str) -> None:
+    berlin.mark_as_spam(at=AT)
     first = berlin.publish(AT)
     snapshot = berlin.web / first.snapshot.file
     if damage == "gone":
@@ -383,14 +383,14 @@ def test_a_directory_that_was_damaged_begins_anew(berlin: Company, damage: str) 
     assert second.sequence > first.sequence, "or nobody would take it"
 
 
-def test_who_publishes_nothing_yet_has_no_name(berlin: Company) -> None:
+def test_publishing_without_a_name_is_refused(berlin: Company) -> None:
     berlin.config.write_text("")
     with pytest.raises(Refused) as refused:
         berlin.publish(AT)
     assert refused.value.code == "no-name"
 
 
-def test_two_do_not_publish_at_once(berlin: Company) -> None:
+def test_concurrent_publishing_is_refused(berlin: Company) -> None:
     import fcntl
 
     berlin.publish(AT)
@@ -401,8 +401,8 @@ def test_two_do_not_publish_at_once(berlin: Company) -> None:
     assert refused.value.code == "busy"
 
 
-def test_it_is_in_the_audit(berlin: Company) -> None:
-    berlin.accuse(at=AT)
+def test_publishing_is_audited(berlin: Company) -> None:
+    berlin.mark_as_spam(at=AT)
     berlin.publish(AT)
     [row] = berlin("audit", "--json").json
     assert (row["what"], row["after"]["numbers"]) == ("exchange publish", 1)

@@ -1,4 +1,4 @@
-"""The page of other companies: subscribing with a key that somebody compared, pausing, removing, and taking it back."""
+"""The page of companies: subscribe with a confirmed key, pause, remove, undo."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def console(tmp_path: Path) -> Iterator[Console]:
         yield console
 
 
-def test_a_key_is_shown_before_it_is_believed(console: Console) -> None:
+def test_key_must_be_confirmed(console: Console) -> None:
     browser = console.browser("administrator")
     page = browser.post("/exchange/subscribe", **ASKED).text
     assert KEY_ID in page
@@ -62,12 +62,12 @@ def test_a_company_is_paused_resumed_and_removed(console: Console) -> None:
     [
         pytest.param({"url": "http://example.com/"}, "plain http", id="no-tls"),
         pytest.param({"key": "abc"}, "44 characters", id="no-key"),
-        pytest.param({"weight": "much"}, "is a number from 0 to 1", id="no-weight"),
-        pytest.param({"weight": "nan"}, "is a number from 0 to 1", id="nan"),
+        pytest.param({"weight": "much"}, "must be a number from 0 to 1", id="no-weight"),
+        pytest.param({"weight": "nan"}, "must be a number from 0 to 1", id="nan"),
         pytest.param({"name": '<script>"'}, "letters, digits", id="hostile-name"),
     ],
 )
-def test_what_is_wrong_is_said_beside_what_was_typed(console: Console, typed: dict[str, str], said: str) -> None:
+def test_invalid_subscription_shows_problem_and_input(console: Console, typed: dict[str, str], said: str) -> None:
     answer = console.browser("administrator").post("/exchange/subscribe", **(ASKED | typed))
     assert answer.status_code == 422
     assert said in answer.text
@@ -75,7 +75,7 @@ def test_what_is_wrong_is_said_beside_what_was_typed(console: Console, typed: di
     assert 'value="partner"' in answer.text or "name" in typed
 
 
-def test_who_may_not_change_sees_no_button(console: Console) -> None:
+def test_operator_sees_no_buttons(console: Console) -> None:
     console.browser("administrator").post("/exchange/subscribe", **ASKED, sure=KEY_ID)
     page = console.browser("operator").text("/exchange")
     assert "<strong>partner</strong>" in page
@@ -83,9 +83,9 @@ def test_who_may_not_change_sees_no_button(console: Console) -> None:
     assert "/exchange/subscribe" not in page
 
 
-def test_companies_of_the_settings_and_what_we_publish(tmp_path: Path) -> None:
+def test_page_shows_companies_of_the_settings_and_own_publication(tmp_path: Path) -> None:
     berlin = Company(tmp_path / "berlin", "Berlin Ltd")
-    berlin.accuse()
+    berlin.mark_as_spam()
     berlin.publish()
     folder = tmp_path / "office"
     folder.mkdir()

@@ -1,4 +1,4 @@
-"""The page for everybody with a phone: both languages say the same of all codes, and it can be printed."""
+"""The guide for people with phones: the same codes in both languages, and printable."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DIALPLAN = (Path(__file__).resolve().parents[3] / "asterisk-conf" / "callsieve.c
 
 
 class Tags(HTMLParser):
-    """What a page is made of."""
+    """The tags and links of a page."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class Tags(HTMLParser):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_it_names_every_code_and_no_other(language: str) -> None:
+def test_guide_names_exactly_the_feature_codes(language: str) -> None:
     codes = re.findall(r"`(\*\d\d)`", guide_text(language))
     assert (
         sorted(codes) == sorted(FEATURE_CODES) == sorted(re.findall(r"^exten => (\*\d\d),1,", DIALPLAN, re.MULTILINE))
@@ -44,20 +44,20 @@ def test_both_languages_name_the_same_codes_and_keys() -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_it_shows_what_phones_show(language: str) -> None:
+def test_guide_shows_the_texts_of_the_phones(language: str) -> None:
     page = guide_text(language)
     assert [text for text in TEXTS[language].values() if text not in page] == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_it_is_a_page_that_needs_nothing_else(language: str) -> None:
+def test_page_has_no_links_and_no_scripts(language: str) -> None:
     tags = Tags()
     tags.feed(guide_page(language))
     assert tags.links == []
     assert not set(tags.names) & {"script", "img", "link", "a"}
 
 
-def test_the_command(tmp_path: Path) -> None:
+def test_guide_command_prints_and_writes_the_page(tmp_path: Path) -> None:
     program = Program(tmp_path)
     assert program.ok("guide", "--language", "zh") == guide_page("zh")
     assert "open it in a browser" in program.ok("guide", "--out", tmp_path / "guide.html")

@@ -13,7 +13,7 @@ from tests.callsieve.program import Program
 TOPICS = page_by_topic()
 
 
-def test_no_two_pages_have_the_same_name() -> None:
+def test_page_names_are_unique() -> None:
     assert {path.relative_to(documentation()) for path in TOPICS.values()} == {
         path.relative_to(documentation())
         for path in documentation().rglob("*.md")
@@ -28,14 +28,14 @@ def test_help_prints_a_page(topic: str, tmp_path: Path) -> None:
     assert re.findall(r"\]\([^)]*\.md", printed) == []
 
 
-def test_help_names_the_pages_for_a_name_that_is_none(tmp_path: Path) -> None:
+def test_help_lists_the_pages_for_an_unknown_name(tmp_path: Path) -> None:
     failed = Program(tmp_path)("help", "nonsense")
     assert failed.code == 2
     printed = re.sub(r"\s", "", failed.err)
     assert [topic for topic in TOPICS if topic not in printed] == []
 
 
-def test_every_page_says_when_it_was_last_checked() -> None:
+def test_every_page_has_the_date_of_its_last_check() -> None:
     assert [
         topic
         for topic, path in TOPICS.items()
@@ -43,7 +43,7 @@ def test_every_page_says_when_it_was_last_checked() -> None:
     ] == []
 
 
-def test_every_page_that_a_message_names_is_there() -> None:
+def test_every_page_named_in_a_message_exists() -> None:
     package = documentation().parent / "callsieve"
     files = [path for suffix in ("*.py", "*.po", "*.html") for path in package.rglob(suffix)]
     named = {topic for path in files for topic in re.findall(r"callsieve help ([a-z-]+)", path.read_text("utf-8"))}

@@ -1,4 +1,4 @@
-"""Which of a recogniser's words count: what was said, and nothing that it made up."""
+"""Which recognised words are kept."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from callsieve.hearing.recogniser import MOST_CHARACTERS, Recognised, Segment, u
 SPEECH = ((0.5, 4.5),)
 
 
-def heard(text: str, *, speech: tuple[tuple[float, float], ...] = SPEECH, **of_segment: float) -> str:
+def recognised(text: str, *, speech: tuple[tuple[float, float], ...] = SPEECH, **of_segment: float) -> str:
     return understood(Recognised((Segment(text, **of_segment),), "en", speech))
 
 
@@ -25,8 +25,8 @@ def heard(text: str, *, speech: tuple[tuple[float, float], ...] = SPEECH, **of_s
         "Thank you for taking my call, it is Ann.",
     ],
 )
-def test_what_people_say_counts(text: str) -> None:
-    assert heard(text) == text
+def test_spoken_words_are_kept(text: str) -> None:
+    assert recognised(text) == text
 
 
 @pytest.mark.parametrize(
@@ -45,12 +45,12 @@ def test_what_people_say_counts(text: str) -> None:
         pytest.param("♪ ♪", {}, id="music"),
     ],
 )
-def test_what_is_made_up_does_not(text: str, options: dict[str, Any]) -> None:
-    assert heard(text, **options) == ""
+def test_hallucinated_words_are_dropped(text: str, options: dict[str, Any]) -> None:
+    assert recognised(text, **options) == ""
 
 
-def test_a_text_has_one_line_and_a_limit() -> None:
+def test_transcript_is_one_line_of_limited_length() -> None:
     text = " ".join(f"word{n}" for n in range(200))
-    found = heard(f"first\n\tline {text}", speech=((0.0, 60.0),))
+    found = recognised(f"first\n\tline {text}", speech=((0.0, 60.0),))
     assert found.startswith("first line word0")
     assert len(found) <= MOST_CHARACTERS

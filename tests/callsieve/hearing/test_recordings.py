@@ -1,4 +1,4 @@
-"""Recordings that Asterisk's group has written: only files of its form are read, and no more of them than fits."""
+"""Reading recordings: only plain files of the expected format, up to a limit."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_samples_of_a_recording_are_read(tmp_path: Path) -> None:
     ],
     ids=["empty", "cut", "mp3", "no-data", "another-rate"],
 )
-def test_another_file_has_no_samples(tmp_path: Path, content: bytes) -> None:
+def test_other_files_have_no_samples(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(content)
     assert samples_of(path) == b""
@@ -60,7 +60,7 @@ def test_links_pipes_and_missing_files_are_left_out(tmp_path: Path) -> None:
     assert open_recordings(tmp_path / name for name in ("link.wav", "pipe.wav", "missing.wav")) == []
 
 
-def test_there_is_a_limit_of_open_files(tmp_path: Path) -> None:
+def test_number_of_open_files_is_limited(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(wav_of(SOUND, "x"))
     descriptors = open_recordings([path] * (MOST_FILES + 2))

@@ -1,4 +1,4 @@
-"""Daemon and hearing process together: texts in time, and what happens when there is none."""
+"""Daemon and hearing process together: transcripts in time, late or missing."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def has_missed(daemon: Daemon, times: int) -> bool:
     return daemon.hearing.breaker._failures >= times
 
 
-async def test_a_text_is_there_in_time_and_stored(daemon: Daemon) -> None:
+async def test_transcript_is_in_time_and_stored(daemon: Daemon) -> None:
     async with listening(daemon), process(daemon, "It is \x1b[2J Tom."):
         assert daemon.hearing.begin(CALL) == WAIT
         assert await daemon.hearing.words_of(CALL.decision_id, 10.0) == "It is [2J Tom."
@@ -120,7 +120,7 @@ async def test_a_text_is_there_in_time_and_stored(daemon: Daemon) -> None:
 
 @pytest.mark.load  # it fetches 0.6 GB, and a busy machine takes longer than the limit of a recording
 @pytest.mark.timeout(900)  # the first time it fetches the model
-async def test_a_real_model_understands_a_voice_and_makes_nothing_of_silence(daemon: Daemon, tmp_path: Path) -> None:
+async def test_real_model_transcribes_speech_and_ignores_silence(daemon: Daemon, tmp_path: Path) -> None:
     speech = ensure_speech()
     daemon.link.model = str(speech.model)
     daemon.hearing.wait_seconds = PATIENCE_SECONDS
@@ -137,13 +137,13 @@ async def test_a_real_model_understands_a_voice_and_makes_nothing_of_silence(dae
 
 
 @pytest.mark.parametrize("what", list(ATTEMPTS))
-async def test_a_process_that_is_taken_over_gets_nowhere(daemon: Daemon, what: str) -> None:
+async def test_compromised_process_is_confined(daemon: Daemon, what: str) -> None:
     async with listening(daemon), process(daemon, what):
         daemon.hearing.begin(CALL)
         assert await daemon.hearing.words_of(CALL.decision_id, 10.0) == "PermissionError"
 
 
-async def test_without_a_process_no_call_waits(daemon: Daemon) -> None:
+async def test_calls_do_not_wait_without_a_process(daemon: Daemon) -> None:
     async with listening(daemon):
         assert daemon.hearing.begin(CALL) == 0.0
         assert await daemon.hearing.words_of(CALL.decision_id, 10.0) == ""
@@ -158,14 +158,14 @@ async def test_a_killed_process_ends_the_wait(daemon: Daemon) -> None:
     assert daemon.stored == []
 
 
-async def test_a_late_text_is_stored_and_the_call_does_not_wait_for_it(daemon: Daemon) -> None:
+async def test_late_transcript_is_stored_but_not_waited_for(daemon: Daemon) -> None:
     async with listening(daemon), process(daemon, "Tom.", 2 * WAIT):
         daemon.hearing.begin(CALL)
         assert await daemon.hearing.words_of(CALL.decision_id, WAIT) is None
         await until(lambda: daemon.stored)
 
 
-async def test_after_five_misses_no_call_waits_until_a_text_is_in_time(daemon: Daemon) -> None:
+async def test_breaker_opens_after_five_misses_and_closes_in_time(daemon: Daemon) -> None:
     async with listening(daemon), scripted(daemon) as sock:
         waits = []
         for number in range(FAILURES_TO_OPEN + 1):
@@ -191,7 +191,7 @@ async def test_after_five_misses_no_call_waits_until_a_text_is_in_time(daemon: D
         pytest.param(SOUND, ["unclear"], id="a-short-prompt"),
     ],
 )
-async def test_whether_a_caller_stops_is_stored_later(daemon: Daemon, sound: bytes, voices: list[str]) -> None:
+async def test_result_of_the_stop_test_is_stored_later(daemon: Daemon, sound: bytes, voices: list[str]) -> None:
     pieces = {piece: daemon.path.parent / "recordings" / f"{CALL.decision_id}-{piece}.wav" for piece in (0, 3, 4)}
     for piece in (0, 3):
         pieces[piece].write_bytes(wav_of(SOUND, "x"))
@@ -205,7 +205,7 @@ async def test_whether_a_caller_stops_is_stored_later(daemon: Daemon, sound: byt
     assert [piece for piece, path in pieces.items() if path.exists()] == [3], "no prompt's recording is kept"
 
 
-def test_whoever_said_to_be_deaf_during_the_prompt_is_no_robot(tmp_path: Path) -> None:
+def test_deaf_caller_is_not_taken_for_a_robot(tmp_path: Path) -> None:
     path = tmp_path / "sound.wav"
     path.write_bytes(wav_of(SOUND * 5, "x"))
     question = HearingQuestion("A", "en", has_prompt=True, is_stop=True)
@@ -221,13 +221,13 @@ def test_whoever_said_to_be_deaf_during_the_prompt_is_no_robot(tmp_path: Path) -
     [b"\x00", b"[]", b'{"type":"answer","id":"../x"}', packet_of(HearingAnswer("A", "x" * 2000))],
     ids=["bytes", "no-message", "no-id", "too-long"],
 )
-async def test_an_invalid_answer_ends_the_connection(daemon: Daemon, packet: bytes) -> None:
+async def test_invalid_answer_closes_the_connection(daemon: Daemon, packet: bytes) -> None:
     async with listening(daemon), scripted(daemon) as sock:
         sock.send(packet)
         await until(lambda: not daemon.link.is_ready)
 
 
-async def test_there_is_a_limit_of_questions(daemon: Daemon) -> None:
+async def test_number_of_waiting_questions_is_limited(daemon: Daemon) -> None:
     async with listening(daemon), scripted(daemon):
         for number in range(MOST_WAITING + 2):
             daemon.hearing.begin(CALL._replace(decision_id=f"C{number}"))

@@ -1,4 +1,4 @@
-"""Robot or person: by how a caller listens and stops, and by what is said."""
+"""Robot or person, by how a caller listens, stops and speaks."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def asked_to_stop(speech: tuple[Span, ...], level: int = 8000, seconds: float = 
         pytest.param((), ((0.2, 3.0),), "了解详情请按9", id="a-menu-in-chinese"),
     ],
 )
-def test_a_robot(prompt: tuple[Span, ...], answer: tuple[Span, ...], text: str) -> None:
+def test_robot_is_recognised(prompt: tuple[Span, ...], answer: tuple[Span, ...], text: str) -> None:
     assert voice(prompt, answer, text) == "robot"
 
 
@@ -52,7 +52,7 @@ def test_a_robot(prompt: tuple[Span, ...], answer: tuple[Span, ...], text: str) 
         pytest.param(((0.0, 5.0),), ((0.0, 8.0),), "I am deaf. Press 1 if you hear this.", id="cannot-hear-the-prompt"),
     ],
 )
-def test_a_person(prompt: tuple[Span, ...], answer: tuple[Span, ...], text: str) -> None:
+def test_person_is_recognised(prompt: tuple[Span, ...], answer: tuple[Span, ...], text: str) -> None:
     assert voice(prompt, answer, text) == "person"
 
 
@@ -67,7 +67,7 @@ def test_a_person(prompt: tuple[Span, ...], answer: tuple[Span, ...], text: str)
         pytest.param((), ((0.3, 4.0), (4.9, 8.0)), PROMPT, id="does-not-stop-after-the-tone"),
     ],
 )
-def test_what_shows_neither_is_unclear(prompt: tuple[Span, ...], answer: tuple[Span, ...], seconds: float) -> None:
+def test_ambiguous_voice_is_unclear(prompt: tuple[Span, ...], answer: tuple[Span, ...], seconds: float) -> None:
     assert voice(prompt, answer, seconds=seconds) == "unclear"
 
 
@@ -82,15 +82,15 @@ def test_what_shows_neither_is_unclear(prompt: tuple[Span, ...], answer: tuple[S
         pytest.param(((0.0, 1.0), (2.5, 4.2)), 8000, "unclear", id="stops-and-asks"),
     ],
 )
-def test_who_is_asked_to_stop(speech: tuple[Span, ...], level: int, expected: str) -> None:
+def test_stop_test_tells_robot_from_person(speech: tuple[Span, ...], level: int, expected: str) -> None:
     assert asked_to_stop(speech, level) == expected
 
 
-def test_a_short_prompt_does_not_tell_who_stops() -> None:
+def test_short_prompt_gives_no_stop_result() -> None:
     assert asked_to_stop(((0.0, 2.0),), seconds=2.0) == "unclear"
 
 
 @given(st.floats(0.0, 2.9), st.integers(0, 5))
-def test_whoever_stops_within_3_seconds_is_no_robot(stop: float, pauses: int) -> None:
+def test_caller_who_stops_within_3_seconds_is_a_person(stop: float, pauses: int) -> None:
     edges = [stop * part / (2 * pauses + 1) for part in range(2 * pauses + 2)]
     assert asked_to_stop(tuple(zip(edges[::2], edges[1::2], strict=True))) == "person"

@@ -1,4 +1,4 @@
-"""What is between a site and its hub, and how it fails: a proxy on loopback, or a network namespace of the site's own.
+"""Connections between a site and its hub that fail: a loopback proxy, or a network namespace.
 
     with lay_cables(server, names, namespaces=True) as cables: cables["berlin"].accidents()
 
@@ -29,15 +29,15 @@ class Cable(Protocol):
     prefix: Sequence[str]
 
     def address(self, server: PostgreSql, database: str) -> str:
-        """Where the site finds the hub."""
+        """Return the hub's address for the site."""
         ...
 
     def accidents(self) -> Sequence[Accident]:
-        """What may go wrong with it."""
+        """Return the possible failures."""
         ...
 
     def mend(self) -> None:
-        """All is well again."""
+        """End all failures."""
         ...
 
 
@@ -99,7 +99,7 @@ def ip(*words: str) -> None:
 
 
 def has_namespaces() -> bool:
-    """Whether this machine lets us make network namespaces."""
+    """Return whether network namespaces can be created here."""
     if os.geteuid() != 0 or shutil.which("ip") is None:
         return False
     name = f"cs-try-{os.getpid()}"

@@ -13,14 +13,14 @@ from tests.callsieve.hub.sites import TestHub
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[PostgreSql]:
-    """It lives until the end of the run, in which autovacuum would look at its databases again and again."""
+    """One server for the run, without autovacuum."""
     with PostgreSql(options={"autovacuum": "off"}) as server:
         yield server
 
 
 @pytest.fixture
 def server() -> Iterator[PostgreSql]:
-    """One of the test's own, which may be frozen and stopped."""
+    """A server of this test alone, which may be frozen and stopped."""
     with PostgreSql() as server:
         yield server
 

@@ -74,7 +74,7 @@ ALL_SECONDS: Final = 4 * 3600.0
 
 
 @dataclass(slots=True)
-class Ended:
+class StormResult:
     """How it ended. `healed_seconds`: from when all was mended until all was equal. `lost`: rows that are not
     everywhere as they were said last. `wrong`: marks that count for longer or shorter than they should, calls without
     an answer, or with another one than without a hub.
@@ -114,7 +114,7 @@ class Storm:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._daemons: dict[str, OfficeCalls] = {}
 
-    def run(self) -> Ended:
+    def run(self) -> StormResult:
         with ExitStack() as stack:
             self._server, self._cables = stack.enter_context(lay_cables(NAMES, namespaces=self._namespaces))
             folder = Path(tempfile.mkdtemp(prefix="callsieve-storm-"))
@@ -140,7 +140,7 @@ class Storm:
             wait_until(lambda: all(self._site(name).is_linked() for name in NAMES), "the first contact", START_SECONDS)
             if self._rows:
                 self._exchange_all()
-            self._rage()
+            self._run_accidents()
             return self._heal()
 
     def _fill(self) -> None:
@@ -198,7 +198,7 @@ class Storm:
         site, seed = self._site(name), self._seed + NAMES.index(name)
         return OfficeCalls(site, self._python[name], seed, area=AREAS[name])
 
-    def _rage(self) -> None:
+    def _run_accidents(self) -> None:
         steps: dict[int, Callable[[], None]] = {
             self._writes // 4: lambda: self._call_spam(CORRECTED, "202"),
             self._writes // 2: self._correct,
@@ -254,7 +254,7 @@ class Storm:
         self._accidents[what] += 1
         happen()
 
-    def _heal(self) -> Ended:
+    def _heal(self) -> StormResult:
         for office in self._daemons.values():
             office.rest()
         for cable in self._cables.values():
@@ -266,7 +266,7 @@ class Storm:
         sums = [self._site(name).stored() for name in NAMES]
         for name, office in self._daemons.items():
             self._said |= {(name, number, person): verdict for (person, number), verdict in office.said.items()}
-        ended = Ended(len(self._said), self._accidents, healed, [*sums, self._hub.checksums()])
+        ended = StormResult(len(self._said), self._accidents, healed, [*sums, self._hub.checksums()])
         ended.lost = sorted(self._lost())
         ended.wrong = [*chain.from_iterable(map(self._wrong_at, NAMES)), *self._wrong_answers()]
         for office in self._daemons.values():
@@ -376,7 +376,7 @@ def storm_of(seed: int, writes: int) -> Storm:
     return Storm(seed, writes=writes, daemons=form > 0, namespaces=form == 2 and has_namespaces())
 
 
-def line_of(seed: int, ended: Ended) -> str:
+def line_of(seed: int, ended: StormResult) -> str:
     """One storm in a line."""
     accidents = ", ".join(f"{count} x {what}" for what, count in ended.accidents.most_common())
     calls = ", ".join(f"{count} {what}" for what, count in sorted(ended.calls.items()))
@@ -387,7 +387,7 @@ def line_of(seed: int, ended: Ended) -> str:
     return "\n".join((f"{about}; {accidents}; calls: {calls or 'none'}", *problems))
 
 
-def table_of(all_of_them: Sequence[Ended]) -> str:
+def table_of(all_of_them: Sequence[StormResult]) -> str:
     """Storms in a table."""
     healed = sorted(ended.healed_seconds for ended in all_of_them)
     answered = sorted(chain.from_iterable(ended.answered_seconds for ended in all_of_them))

@@ -138,7 +138,7 @@ class OfficeCalls:
         self._is_down = False
 
     def ask(self, number: str) -> dict[str, str]:
-        """One call, as Asterisk asks about it; nothing where no answer came."""
+        """Ask about one call like Asterisk. Return nothing if no answer came."""
         generation, began = (self._generation, self._is_down), time.monotonic()
         try:
             found = _ask(self.daemon.port, number)
@@ -154,7 +154,7 @@ class OfficeCalls:
         return found
 
     def ask_about(self, kind: Caller, place: int, area: int = 0) -> None:
-        """One call of a caller of this area, or that one. What was decided is one of `answers`."""
+        """Ask about one call of a caller of an area, and keep the decision in `answers`."""
         answer = self.ask(number_of(area or self._area, kind, place))
         if answer.get("CALLSIEVE_RULE", FAIL_OPEN_RULE) != FAIL_OPEN_RULE:
             self.answers.append((kind, answer_of(answer)))
@@ -204,7 +204,7 @@ class OfficeCalls:
 
 
 def decided_alone(folder: Path) -> Mapping[Caller, Answer]:
-    """What a site without a hub decides about a caller of each kind."""
+    """Return the decisions of a site without a hub, by kind of caller."""
     daemon = Daemon(folder, f"{SETTINGS}[reputation.sample]\nevery = 0\n")
     with open_store(daemon.store) as db, transaction(db):
         prepare(db, ALONE)
@@ -221,7 +221,7 @@ def _decisions(daemon: Daemon, kind: Caller) -> Iterator[Answer]:
 
 
 def prepare(db: sqlite3.Connection, area: int) -> None:
-    """What a site knows of its callers. Call it in a transaction."""
+    """Write what a site knows of its callers. Call it in a transaction."""
     now = time.time() - 3600
     for place in range(OF_A_KIND):
         numbers = {kind: number_of(area, kind, place) for kind in Caller}
@@ -236,12 +236,12 @@ def prepare(db: sqlite3.Connection, area: int) -> None:
 
 
 def number_of(area: int, kind: Caller, place: int) -> str:
-    """One that no other site hears of in a way that counts here."""
+    """Return a number whose evidence at other sites does not count here."""
     return f"+1{area}555{10 * place + list(Caller).index(kind):04}"
 
 
 def answer_of(variables: Mapping[str, str]) -> Answer:
-    """What was decided, but for what is each call's own."""
+    """Return the decision without the fields of the single call."""
     number = variables["CALLSIEVE_CALLER"]
     return tuple(
         sorted((name, text.replace(number, "it")) for name, text in variables.items() if name not in OF_THE_CALL)
@@ -249,7 +249,7 @@ def answer_of(variables: Mapping[str, str]) -> Answer:
 
 
 def shared_number(place: int) -> str:
-    """One that all sites talk about."""
+    """Return a number that all sites have evidence about."""
     return f"+1201555{place:04}"
 
 

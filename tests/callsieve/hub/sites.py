@@ -63,11 +63,11 @@ class TestHub:
         return self
 
     def remove(self) -> None:
-        """Also while somebody is connected."""
+        """Drop the database, also while clients are connected."""
         self.server.run(f"DROP DATABASE IF EXISTS {self.database} WITH (FORCE)")
 
     def make_again(self) -> None:
-        """What the administrator does after a dump was restored."""
+        """Initialise the hub again, as after restoring a dump."""
         asyncio.run(self._initialise())
 
     async def _initialise(self) -> None:
@@ -94,7 +94,7 @@ class TestHub:
             return await administration.add_site(hub, organisation, name, is_central=is_central)
 
     def run(self, statement: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
-        """One statement as the administrator."""
+        """Run a statement as the administrator."""
         return self.server.run(statement, values, database=self.database)
 
     def settle(self, rounds: int = 2) -> None:
@@ -104,7 +104,7 @@ class TestHub:
                 site.exchange()
 
     def checksums(self) -> dict[str, Checksum]:
-        """As the hub has them, of the kinds that all share."""
+        """Return the hub's checksums of the shared kinds."""
         rows = self.run(
             "SELECT kind, count(*), sum(('x' || left(encode(sha256(convert_to(concat_ws(E'\\x1f', kind, origin, number,"
             " key, payload, at_us), 'UTF8')), 'hex'), 8))::bit(32)::bigint)::bigint FROM callsieve.evidence_row"
@@ -116,7 +116,7 @@ class TestHub:
 
 @dataclass(slots=True, eq=False)
 class Site:
-    """One PBX: its store, and what it is called."""
+    """One PBX with its store and name."""
 
     hub: TestHub
     name: str
@@ -155,11 +155,11 @@ class Site:
             return db.execute(sql, values).fetchall()
 
     def mark(self, number: str, reporter: str, at: float, verdict: str = "spam", group: str | None = None) -> None:
-        """Somebody here says what a number is."""
+        """Let a person of this site mark a number."""
         self.write(add_mark, make_mark(number, reporter, at, verdict, group))
 
     def marks(self, number: str = CALLER) -> dict[str, str]:
-        """What counts as the latest word of each person here, by the person."""
+        """Return the latest verdict of each person at this site."""
         return dict(self.rows("SELECT reporter, verdict FROM mark WHERE number = ?", number))  # type: ignore[arg-type]
 
     def noted(self) -> dict[str, Checksum]:

@@ -90,7 +90,7 @@ def state_of_organisation(connection: Connection) -> dict[str, list[Any]]:
 
 
 def calls(connection: Connection) -> list[tuple[str, list[object]]]:
-    """Each function of the owner with what a hostile caller would say, with NULLs, and with one NULL each."""
+    """Yield calls of each owner function with hostile values, with NULLs, and with one NULL each."""
     found: list[tuple[str, list[object]]] = []
     for name, names, types in connection.execute(FUNCTIONS).fetchall():
         said: list[object] = [BY_NAME.get(arg, BY_TYPE[kind]) for arg, kind in zip(names, types, strict=True)]
@@ -104,13 +104,13 @@ def calls(connection: Connection) -> list[tuple[str, list[object]]]:
     return found
 
 
-def says_nothing(rows: Sequence[tuple[object, ...]]) -> bool:
-    """Whether an answer tells a caller only that it is nobody."""
+def is_refusal(rows: Sequence[tuple[object, ...]]) -> bool:
+    """Return whether an answer reveals nothing."""
     return all(value in (None, False) for row in rows for value in row)
 
 
 @pytest.mark.parametrize("who", ["foreign", "expelled", "departed", "unknown"])
-def test_the_owners_functions_change_nothing_for(
+def test_owner_functions_change_nothing_for_outsiders(
     administrator: Connection, sites: dict[str, Site], unknown: str, who: str
 ) -> None:
     """Even if the role was granted what sites are."""
@@ -132,14 +132,14 @@ def test_the_owners_functions_change_nothing_for(
             administrator.execute("RESET SESSION AUTHORIZATION")
             assert state_of_organisation(administrator) == before, (statement, values)
             administrator.execute("ROLLBACK")
-            if not says_nothing(rows):
+            if not is_refusal(rows):
                 answered.append((statement, values, rows))
         administrator.execute("RESET SESSION AUTHORIZATION")
     assert who == "foreign" or answered == []
 
 
 @pytest.mark.parametrize("organisation", ["main", "other"])
-def test_a_site_that_has_left_expels_nobody(hub: TestHub, sites: dict[str, Site], organisation: str) -> None:
+def test_departed_site_cannot_expel(hub: TestHub, sites: dict[str, Site], organisation: str) -> None:
     site = sites["london" if organisation == "main" else "foreign"]
     with login(site) as connection:
         connection.execute("SELECT callsieve.leave()")
@@ -159,20 +159,20 @@ def may_log_in(site: Site) -> bool:
 
 
 class TestLogin:
-    """What becomes of the login of a site that is expelled or leaves."""
+    """The login of a site that is expelled or leaves."""
 
     @staticmethod
     def is_closed(hub: TestHub, name: str) -> bool:
         may = "SELECT rolcanlogin, pg_has_role(oid, 'callsieve_site', 'MEMBER') FROM pg_roles WHERE rolname = %s"
         return hub.run(may, (ROLE.format(name),)) == [(False, False)]
 
-    def test_it_is_closed_by_the_administrator(self, hub: TestHub, sites: dict[str, Site]) -> None:
+    def test_login_is_closed_by_the_administrator(self, hub: TestHub, sites: dict[str, Site]) -> None:
         assert self.is_closed(hub, "expelled")
         assert not may_log_in(sites["expelled"])
         assert may_log_in(sites["berlin"])
         assert hub.run("SELECT asked_by FROM callsieve.notice WHERE subject = 'expelled'") == [("",)]
 
-    def test_it_is_closed_by_a_central_site(self, hub: TestHub, sites: dict[str, Site]) -> None:
+    def test_login_is_closed_by_a_central_site(self, hub: TestHub, sites: dict[str, Site]) -> None:
         center = hub.join("center", is_central=True)
         with login(sites["berlin"]) as berlin, login(center) as connection:
             connection.execute("SELECT callsieve.expel('main', 'berlin', true)")
@@ -181,19 +181,19 @@ class TestLogin:
         assert self.is_closed(hub, "berlin")
         assert hub.run("SELECT asked_by FROM callsieve.notice WHERE subject = 'berlin'") == [("center",)]
 
-    def test_it_is_closed_when_it_leaves(self, hub: TestHub, sites: dict[str, Site]) -> None:
+    def test_login_is_closed_when_the_site_leaves(self, hub: TestHub, sites: dict[str, Site]) -> None:
         assert self.is_closed(hub, "departed")
         assert not may_log_in(sites["departed"])
 
-    def test_one_whose_rows_alone_were_taken_out_goes_on(self, hub: TestHub, sites: dict[str, Site]) -> None:
+    def test_site_whose_rows_were_removed_goes_on(self, hub: TestHub, sites: dict[str, Site]) -> None:
         hub.run("SELECT callsieve.expel('main', 'berlin', false)")
         sites["berlin"].exchange()
 
-    def test_it_is_open_again_after_another_join(self, hub: TestHub, sites: dict[str, Site]) -> None:
+    def test_login_is_open_again_after_another_join(self, hub: TestHub, sites: dict[str, Site]) -> None:
         hub.join("expelled").exchange()
 
-    def test_the_next_init_closes_what_a_central_site_may_not(self, hub: TestHub, sites: dict[str, Site]) -> None:
-        """As in PostgreSQL 14 and 15, where that right is one to change all roles."""
+    def test_next_init_closes_logins_that_could_not_be_closed(self, hub: TestHub, sites: dict[str, Site]) -> None:
+        """As in PostgreSQL 14 and 15, where CREATEROLE is a right over all roles."""
         hub.run("ALTER ROLE callsieve_hub NOCREATEROLE")
         try:
             hub.run("SELECT callsieve.expel('main', 'berlin', true)")
@@ -201,7 +201,7 @@ class TestLogin:
             hub.make_again()
         assert self.is_closed(hub, "berlin")
 
-    def test_a_session_that_is_there_all_the_same_is_ended(self, hub: TestHub, sites: dict[str, Site]) -> None:
+    def test_remaining_session_of_an_expelled_site_is_ended(self, hub: TestHub, sites: dict[str, Site]) -> None:
         with login(sites["london"]) as late:
             hub.run("UPDATE callsieve.site SET expelled_at = now() WHERE name = 'london'")
             with login(sites["berlin"]) as connection:
@@ -211,7 +211,7 @@ class TestLogin:
 
 
 class TestExpiry:
-    """What is too old is removed for all organisations by whoever asks, and nobody may hold that up for long."""
+    """Any site can expire old rows of all organisations, and no site can block that for long."""
 
     @staticmethod
     def hold_a_row(holder: Connection) -> None:
@@ -224,7 +224,7 @@ class TestExpiry:
             (CALLER,),
         )
 
-    def test_a_lock_is_waited_for_a_second_and_its_site_is_named(self, hub: TestHub, sites: dict[str, Site]) -> None:
+    def test_expiry_waits_a_second_for_a_lock_and_names_its_site(self, hub: TestHub, sites: dict[str, Site]) -> None:
         sites["berlin"].exchange()
         with login(sites["berlin"]) as holder, login(sites["london"]) as connection:
             self.hold_a_row(holder)
@@ -237,7 +237,7 @@ class TestExpiry:
             holder.execute("ROLLBACK")
             assert connection.execute("SELECT callsieve.expire(100)").fetchall() == [(3,)]
 
-    def test_a_site_goes_on_meanwhile(self, hub: TestHub, sites: dict[str, Site]) -> None:
+    def test_sites_exchange_while_expiry_is_blocked(self, hub: TestHub, sites: dict[str, Site]) -> None:
         with login(sites["berlin"]) as holder:
             self.hold_a_row(holder)
             hub.run("UPDATE callsieve.kind SET days = 0 WHERE name = 'mark'")

@@ -50,12 +50,12 @@ def center(hub: TestHub) -> Site:
     return center
 
 
-def test_a_site_knows_that_it_is_the_central_one(hub: TestHub, center: Site) -> None:
+def test_central_site_is_marked_as_central(hub: TestHub, center: Site) -> None:
     linked = {name: site.read(link_of) for name, site in hub.sites.items()}
     assert {name for name, link in linked.items() if link is not None and link.is_central} == {"center"}
 
 
-def test_calls_of_a_site_that_says_so(hub: TestHub, center: Site) -> None:
+def test_central_site_shows_calls_of_another_site(hub: TestHub, center: Site) -> None:
     found = calls(center, "berlin")
     assert [(item.id, item.site, item.callee, item.linkedid) for item in found] == [
         ("DDDD4444", "berlin", "berlin:201", "berlin:17.4"),
@@ -77,7 +77,7 @@ def test_calls_of_a_site_that_says_so(hub: TestHub, center: Site) -> None:
     )
 
 
-def test_no_site_writes_over_the_call_of_another(center: Site) -> None:
+def test_site_cannot_overwrite_a_call_of_another(center: Site) -> None:
     said = center.rows("SELECT * FROM decision WHERE id = 'AAAA1111'")
     columns = [name for (name,) in center.rows("SELECT name FROM pragma_table_info('decision')")]
     row = dict(zip(columns, said[0], strict=True)) | {"linkedid": "9.9", "callee": "999"}
@@ -94,7 +94,7 @@ def test_no_site_writes_over_the_call_of_another(center: Site) -> None:
     assert center.rows("SELECT * FROM decision WHERE id = 'AAAA1111'") == said
 
 
-def test_who_is_up_is_noted_at_a_central_site_alone(hub: TestHub, center: Site) -> None:
+def test_states_of_sites_are_noted_at_the_central_site_only(hub: TestHub, center: Site) -> None:
     noted = center.read(noted_sites)
     assert [(item.name, item.is_central, item.outbox, state_of(item)) for item in noted] == [
         ("berlin", False, 0, "up"),
@@ -105,14 +105,14 @@ def test_who_is_up_is_noted_at_a_central_site_alone(hub: TestHub, center: Site) 
     assert hub.sites["berlin"].read(noted_sites) == []
 
 
-def test_an_expelled_site_leaves_no_call(hub: TestHub, center: Site) -> None:
+def test_calls_of_an_expelled_site_are_deleted(hub: TestHub, center: Site) -> None:
     hub.run("SELECT callsieve.expel('main', 'berlin', false)")
     center.exchange()
     assert calls(center) == []
     assert center.rows("SELECT count(*) FROM outcome") == [(0,)]
 
 
-def test_the_command_takes_a_site(center: Site) -> None:
+def test_calls_search_filters_by_site(center: Site) -> None:
     def search(site: str) -> list[dict[str, object]]:
         environment = {**os.environ, "CALLSIEVE_STATE": str(center.loaded.state)}
         words = [sys.executable, "-m", COMMAND_LINE, "calls", "search", "--site", site, "--json"]

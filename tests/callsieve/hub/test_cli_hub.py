@@ -73,7 +73,7 @@ def exchange(*sites: Program) -> None:
 
 
 def marks_at(site: Program) -> list[str]:
-    """Who has marked the caller, as a lookup says it."""
+    """Return who has marked the caller, from `lookup`."""
     return [mark["reporter"] for mark in site("lookup", CALLER, "--json").json["marks"]]
 
 
@@ -81,7 +81,7 @@ def audit_of(site: Program) -> list[tuple[str, str]]:
     return [(row["what"], row["name"]) for row in site("audit", "--json").json if row["what"].startswith("hub")]
 
 
-def test_from_nothing_to_two_sites_and_out(joined: None, berlin: Program, london: Program, admin: str) -> None:
+def test_two_sites_join_exchange_and_leave(joined: None, berlin: Program, london: Program, admin: str) -> None:
     assert "up to date" in berlin.ok("hub", "init", "--database", admin)
     assert (berlin.state / "hub.secret").stat().st_mode & 0o777 == 0o600
     berlin.ok("mark", CALLER, "spam", "--as", "201")
@@ -118,7 +118,7 @@ def test_an_expelled_site_is_gone_everywhere(joined: None, berlin: Program, lond
     assert audit_of(london)[0] == ("hub expel", "berlin")
 
 
-def test_a_site_has_so_much_room(joined: None, berlin: Program, london: Program, admin: str) -> None:
+def test_quota_limits_the_rows_of_a_site(joined: None, berlin: Program, london: Program, admin: str) -> None:
     assert "1 row" in berlin.ok("hub", "quota", "berlin", "1", "--database", admin)
     assert "paris" in berlin.fails("hub", "quota", "paris", "1", "--database", admin)
     assert "--database" in berlin.fails("hub", "quota", "berlin", "1")
@@ -135,7 +135,9 @@ def test_a_site_has_so_much_room(joined: None, berlin: Program, london: Program,
     assert audit_of(berlin) == [("hub quota", "berlin"), ("hub join", "berlin")]
 
 
-def test_another_site_gets_a_file(berlin: Program, joined: None, admin: str, tmp_path: Path) -> None:
+def test_join_writes_the_secret_of_another_site_to_a_file(
+    berlin: Program, joined: None, admin: str, tmp_path: Path
+) -> None:
     out = tmp_path / "paris.secret"
     assert "--out" in berlin.fails("hub", "join", "--site", "paris", "--database", admin)
     said = berlin.ok("hub", "join", "--site", "paris", "--database", admin, "--out", out)
@@ -144,7 +146,7 @@ def test_another_site_gets_a_file(berlin: Program, joined: None, admin: str, tmp
     assert out.read_text().startswith("callsieve:main:paris ")
 
 
-def test_join_by_who_may_not_read_the_settings(
+def test_administrator_commands_work_without_the_settings(
     berlin: Program, joined: None, admin: str, request: pytest.FixtureRequest
 ) -> None:
     request.getfixturevalue("as_nobody")
@@ -158,14 +160,14 @@ def test_join_by_who_may_not_read_the_settings(
     assert "check --config and permissions" in berlin.fails("hub", "expel", "paris", "--yes")
 
 
-def test_join_before_there_is_a_state_directory(berlin: Program, admin: str) -> None:
+def test_join_needs_the_state_directory(berlin: Program, admin: str) -> None:
     berlin.ok("hub", "init", "--database", admin, "--partitions", "2")
     shutil.rmtree(berlin.state)
     assert "systemctl enable --now callsieve" in berlin.fails("hub", "join", "--database", admin)
     assert not berlin.state.exists()
 
 
-def test_status_of_a_standby(joined: None, berlin: Program) -> None:
+def test_status_of_a_standby_shows_the_policy_of_the_first(joined: None, berlin: Program) -> None:
     exchange(berlin)
     assert "standby" not in berlin.ok("hub", "status")
     berlin.config.write_text(f"{berlin.config.read_text()}private = true\nstandby = true\n")
@@ -178,7 +180,7 @@ def test_status_of_a_standby(joined: None, berlin: Program) -> None:
     assert "0123456789ab" in berlin.ok("hub", "status")
 
 
-def test_status_of_one_that_has_joined_and_does_not_run(joined: None, berlin: Program) -> None:
+def test_status_names_the_next_step(joined: None, berlin: Program) -> None:
     said = berlin.ok("hub", "status")
     assert "systemctl enable --now callsieve-hub" in said
     assert "many-pbxs" not in said
@@ -188,7 +190,7 @@ def test_status_of_one_that_has_joined_and_does_not_run(joined: None, berlin: Pr
     assert "callsieve hub join" in said
 
 
-def test_a_hub_that_is_not_there(berlin: Program, joined: None, postgresql: PostgreSql) -> None:
+def test_unreachable_hub_is_reported(berlin: Program, joined: None, postgresql: PostgreSql) -> None:
     text = berlin.config.read_text().replace(f":{postgresql.port}/", ":1/")
     berlin.config.write_text(text)
     assert "refused" in berlin.fails("hub", "sites")
@@ -197,7 +199,7 @@ def test_a_hub_that_is_not_there(berlin: Program, joined: None, postgresql: Post
     assert berlin("hub", "status").code == 1
 
 
-def test_a_database_that_is_no_hub(berlin: Program, admin: str, postgresql: PostgreSql) -> None:
+def test_database_without_a_hub_is_reported(berlin: Program, admin: str, postgresql: PostgreSql) -> None:
     berlin.state.mkdir(exist_ok=True)
     secret = berlin.state / "hub.secret"
     secret.write_text(f"postgres {postgresql.password}\n")
@@ -205,7 +207,7 @@ def test_a_database_that_is_no_hub(berlin: Program, admin: str, postgresql: Post
     assert "callsieve hub init" in berlin.fails("hub", "sites")
 
 
-def test_without_settings(tmp_path: Path) -> None:
+def test_commands_without_settings_are_refused(tmp_path: Path) -> None:
     program = Program(tmp_path)
     program.ok("db", "migrate")
     for command in (("hub", "init"), ("hub", "run"), ("hub", "sites")):
@@ -215,7 +217,7 @@ def test_without_settings(tmp_path: Path) -> None:
     assert "shares nothing" in program.ok("hub", "status")
 
 
-def test_without_psycopg(berlin: Program, joined: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_psycopg_has_a_remedy(berlin: Program, joined: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgresql, "IS_INSTALLED", False)
     assert "requirements/runtime.txt" in berlin.fails("hub", "sites")
 
@@ -227,11 +229,11 @@ def test_without_psycopg(berlin: Program, joined: None, monkeypatch: pytest.Monk
         pytest.param("root@127.0.0.1/callsieve", "postgresql://", id="no-scheme"),
     ],
 )
-def test_an_address_that_is_none(berlin: Program, address: str, remedy: str) -> None:
+def test_invalid_address_has_a_remedy(berlin: Program, address: str, remedy: str) -> None:
     assert remedy in berlin.fails("hub", "join", "--database", address)
 
 
-def test_a_password_that_is_not_the_sites(berlin: Program, joined: None) -> None:
+def test_wrong_password_has_a_remedy(berlin: Program, joined: None) -> None:
     (berlin.state / "hub.secret").write_text("callsieve:main:berlin wrong\n")
     assert "callsieve hub join" in berlin.fails("hub", "sites")
 
@@ -260,14 +262,14 @@ class TestRootWithTls:
             monkeypatch.setenv("HOME", str(home))
             yield site
 
-    def test_it_joins_and_asks(self, secure: PostgreSql, site: Program) -> None:
+    def test_root_joins_over_tls(self, secure: PostgreSql, site: Program) -> None:
         admin = secure.address(query="sslmode=require")
         site.ok("hub", "init", "--database", admin, "--partitions", "2")
         site.ok("hub", "join", "--database", admin)
         assert (site.state / "hub.secret").stat().st_uid == NOBODY
         assert [item["name"] for item in site("hub", "sites", "--json").json] == ["berlin"]
 
-    def test_the_administrators_password_file(self, secure: PostgreSql, site: Program) -> None:
+    def test_password_file_of_root_is_used(self, secure: PostgreSql, site: Program) -> None:
         passwords = Path(os.environ["HOME"]) / ".pgpass"
         passwords.write_text(f"{ADDRESS}:{secure.port}:*:{ADMINISTRATOR}:{secure.password}\n")
         passwords.chmod(0o600)
@@ -282,7 +284,7 @@ class TestProcess:
         command = (*ends_with_us(), sys.executable, "-m", COMMAND_LINE, "hub", "run")
         return subprocess.Popen(command, env={**os.environ, **site.environment}, cwd=ROOT, stderr=subprocess.PIPE)
 
-    def test_it_shares_until_it_is_stopped(self, joined: None, berlin: Program, london: Program) -> None:
+    def test_processes_exchange_until_they_are_stopped(self, joined: None, berlin: Program, london: Program) -> None:
         processes = [self.start(site) for site in (berlin, london)]
         try:
             berlin.ok("mark", CALLER, "spam", "--as", "201")

@@ -45,7 +45,7 @@ def change_of(text: str) -> str:
     return text.split("callsieve undo ")[1].split()[0]
 
 
-def test_what_each_site_told(program: Program) -> None:
+def test_evidence_is_counted_by_site(program: Program) -> None:
     tell(program, "paris:8", number=OTHER, verdict=Verdict.RETRACTED)
     program.ok("mark", CALLER, "spam", "--as", "201")
     berlin, paris = program("hub", "evidence", "--json").json
@@ -55,7 +55,7 @@ def test_what_each_site_told(program: Program) -> None:
     assert [line.split()[0] for line in text.splitlines()[:3]] == ["site", "berlin", "paris"]
 
 
-def test_an_erasure_that_waits_is_shown_and_refused(program: Program) -> None:
+def test_waiting_erasure_is_listed_and_refused(program: Program) -> None:
     with open_store(program.store) as db, transaction(db):
         request_erasure(db, ErasureRequest(CALLER, "berlin", time.time()))
     assert [(item["number"], item["site"]) for item in program("hub", "erasures", "--json").json] == [
@@ -68,7 +68,7 @@ def test_an_erasure_that_waits_is_shown_and_refused(program: Program) -> None:
     assert [row["what"] for row in program("audit", "--json").json] == ["hub keep"]
 
 
-def test_nothing_was_told(tmp_path: Path) -> None:
+def test_list_without_other_sites_is_empty(tmp_path: Path) -> None:
     program = Program(tmp_path, SETTINGS)
     program.ok("db", "migrate")
     assert program("hub", "evidence", "--json").json == []
@@ -93,7 +93,7 @@ def test_a_site_is_ignored_resumed_and_undone(program: Program) -> None:
     assert [row["name"] for row in rows] == ["berlin"]
 
 
-def test_a_human_of_two_sites_is_declared_and_undone(program: Program) -> None:
+def test_same_person_at_two_sites_is_declared_and_undone(program: Program) -> None:
     program.ok("mark", CALLER, "spam", "--as", "201")
     assert witnesses(program) == 3
     text = program.ok("hub", "people", "same", "201", "paris:7")
@@ -118,22 +118,22 @@ def test_a_human_of_two_sites_is_declared_and_undone(program: Program) -> None:
         (("hub", "people", "same", "999", "berlin:305"), "person '999'"),
         (("hub", "people", "same", "201", "202"), "same site"),
         (("hub", "people", "same", "berlin:305", "berlin:306"), "same site"),
-        (("hub", "people", "apart", "201"), "201 has no other name"),
+        (("hub", "people", "apart", "201"), "201 has no name at another site"),
     ],
 )
-def test_what_is_refused(program: Program, arguments: tuple[str, ...], words: str) -> None:
+def test_invalid_command_is_refused(program: Program, arguments: tuple[str, ...], words: str) -> None:
     result = program(*arguments)
     assert result.code == 2
     assert words in result.err
     assert program("hub", "people", "list", "--json").json == []
 
 
-def test_two_people_of_one_site_do_not_become_one_by_a_third(program: Program) -> None:
+def test_two_people_of_one_site_cannot_be_the_same(program: Program) -> None:
     program.ok("hub", "people", "same", "201", "berlin:305")
     assert program("hub", "people", "same", "202", "berlin:305").code == 2
     assert program("hub", "people", "list", "--json").json == [["201", "berlin:305"]]
 
 
-def test_nobody_marks_in_the_name_of_another_site(program: Program) -> None:
+def test_mark_in_the_name_of_another_site_is_refused(program: Program) -> None:
     assert program("mark", OTHER, "spam", "--as", "berlin:305").code == 2
     assert witnesses(program, OTHER) == 0

@@ -1,4 +1,4 @@
-"""Five sites and everything that goes wrong at once: in the end all have all, as it was said last."""
+"""Five sites with many simultaneous failures: in the end all have the same rows."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MOST_LOCKED_SECONDS = 5.0
         pytest.param(20261129, 40, True, id="with-daemons"),
     ],
 )
-def test_a_storm(seed: int, writes: int, daemons: bool) -> None:
+def test_sites_converge_after_accidents(seed: int, writes: int, daemons: bool) -> None:
     ended = Storm(seed, writes=writes, daemons=daemons).run()
     assert ended.lost == []
     assert ended.wrong == []
@@ -40,7 +40,7 @@ def test_a_storm(seed: int, writes: int, daemons: bool) -> None:
 
 
 def write_at_once(site: Site, number: str) -> None:
-    """As the daemon does. sqlite3.OperationalError when somebody has the lock for too long."""
+    """Write like the daemon. Raises sqlite3.OperationalError if the lock is held for too long."""
     with closing(sqlite3.connect(site.loaded.store_path, timeout=MOST_LOCKED_SECONDS, isolation_level=None)) as db:
         db.execute("BEGIN IMMEDIATE")
         values = (number, "201", time.time())
@@ -49,8 +49,8 @@ def write_at_once(site: Site, number: str) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_a_hub_that_freezes_holds_nobody_up(server: PostgreSql, tmp_path: Path) -> None:
-    """In the middle of pushes and pulls PostgreSQL stops answering, without closing anything."""
+def test_frozen_hub_blocks_no_writer(server: PostgreSql, tmp_path: Path) -> None:
+    """PostgreSQL freezes during pushes and pulls, without closing connections."""
     hub = TestHub(server, tmp_path).make()
     berlin, london = hub.join("berlin"), hub.join("london")
     with running(berlin), running(london):
@@ -69,8 +69,8 @@ def test_a_hub_that_freezes_holds_nobody_up(server: PostgreSql, tmp_path: Path) 
 
 
 @pytest.mark.timeout(300)
-def test_a_site_without_its_hub_goes_on_and_catches_up(server: PostgreSql, tmp_path: Path) -> None:
-    """What it says often waits once."""
+def test_site_without_its_hub_catches_up_later(server: PostgreSql, tmp_path: Path) -> None:
+    """A row that changes often waits once."""
     hub = TestHub(server, tmp_path).make()
     berlin, london = hub.join("berlin"), hub.join("london")
     hub.settle()
@@ -87,8 +87,8 @@ def test_a_site_without_its_hub_goes_on_and_catches_up(server: PostgreSql, tmp_p
 
 
 @pytest.mark.timeout(300)
-def test_a_store_that_was_exchanged_is_opened_again(server: PostgreSql, tmp_path: Path) -> None:
-    """As `callsieve db restore` does it: the process must not go on in the file that is gone."""
+def test_restored_store_is_opened_again(server: PostgreSql, tmp_path: Path) -> None:
+    """The process must not go on with the file that `callsieve db restore` replaced."""
     hub = TestHub(server, tmp_path).make()
     berlin, london = hub.join("berlin"), hub.join("london")
     berlin.mark(CALLER, "201", time.time() - 60)

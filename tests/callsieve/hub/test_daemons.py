@@ -1,4 +1,4 @@
-"""Real daemons beside their hub processes: what they decide while the hub is dead, and where another one has died."""
+"""Real daemons and hub processes, while the hub or the first PBX is down."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ def folder() -> Iterator[Path]:
 
 
 def waiting(site: Site) -> int:
-    """How many rows wait to be told."""
+    """Return the number of rows that wait to be sent."""
     ((count,),) = site.rows("SELECT count(*) FROM hub_outbox")
     assert isinstance(count, int)
     return count
 
 
 def known_by(site: Site) -> list[object]:
-    """How many rows there are of all that callers are judged by."""
+    """Return the number of rows that decisions depend on."""
     return [
         site.rows(f"SELECT count(*) FROM {table}")
         for table in ("mark", "list_entry", "personal_entry", "talk", "identity")
@@ -45,7 +45,7 @@ def known_by(site: Site) -> list[object]:
 
 
 @pytest.mark.timeout(300)
-def test_an_hour_without_the_hub(server: PostgreSql, folder: Path) -> None:
+def test_daemons_decide_during_an_hour_without_the_hub(server: PostgreSql, folder: Path) -> None:
     """By the clock of the site: each minute somebody calls, and a mark is made, taken back and made."""
     hub, clock = TestHub(server, folder).make(), MovedClock(folder / "clock")
     berlin, london = hub.join("berlin"), hub.join("london")
@@ -78,7 +78,7 @@ def test_an_hour_without_the_hub(server: PostgreSql, folder: Path) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_the_second_decides_when_the_first_is_killed(server: PostgreSql, folder: Path) -> None:
+def test_standby_decides_when_the_first_is_killed(server: PostgreSql, folder: Path) -> None:
     hub, number = TestHub(server, folder).make(), shared_number(0)
     first = hub.join("berlin", private=True)
     second = standby_of(first)

@@ -134,7 +134,7 @@ def office(hub: TestHub) -> Office:
     max_examples=2, phases=[Phase.generate], deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(last=st.integers(0, 9999), spellings=st.permutations(SPELLINGS), is_about=st.booleans())
-def test_no_text_of_any_table_keeps_an_erased_number(
+def test_erased_number_is_in_no_text_of_any_table(
     office: Office, last: int, spellings: list[str], is_about: bool
 ) -> None:
     number = f"+1201555{last:04}"

@@ -1,4 +1,4 @@
-"""What one site says is known at the others, and who wins where two things were said."""
+"""The exchange between sites, and which of two conflicting rows wins."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def london(hub: TestHub, berlin: Site) -> Site:
     return hub.join("london")
 
 
-def test_a_mark_counts_elsewhere_under_its_site(hub: TestHub, berlin: Site, london: Site) -> None:
+def test_mark_counts_at_other_sites_under_its_site(hub: TestHub, berlin: Site, london: Site) -> None:
     berlin.mark(CALLER, "201", time.time() - 60, group="sales")
     hub.settle()
     assert london.marks() == {"berlin:201": "spam"}
@@ -61,7 +61,7 @@ def test_a_mark_counts_elsewhere_under_its_site(hub: TestHub, berlin: Site, lond
     assert berlin.noted() == london.noted() == hub.checksums()
 
 
-def test_what_was_said_before_joining_is_told(hub: TestHub, berlin: Site, london: Site) -> None:
+def test_marks_made_before_joining_are_sent(hub: TestHub, berlin: Site, london: Site) -> None:
     for last in range(30):
         berlin.mark(f"+120155502{last:02}", "201", time.time() - 60)
     hub.settle()
@@ -69,7 +69,7 @@ def test_what_was_said_before_joining_is_told(hub: TestHub, berlin: Site, london
     assert berlin.rows("SELECT count(*) FROM hub_outbox") == [(0,)]
 
 
-def test_a_retraction_is_told(hub: TestHub, berlin: Site, london: Site) -> None:
+def test_retraction_is_sent(hub: TestHub, berlin: Site, london: Site) -> None:
     berlin.mark(CALLER, "201", time.time() - 60)
     hub.settle()
     berlin.mark(CALLER, "201", time.time() - 30, "retracted")
@@ -77,7 +77,7 @@ def test_a_retraction_is_told(hub: TestHub, berlin: Site, london: Site) -> None:
     assert london.marks() == {"berlin:201": "retracted"}
 
 
-def test_what_is_too_old_here_goes_there(hub: TestHub, berlin: Site, london: Site) -> None:
+def test_deleted_row_is_deleted_at_other_sites(hub: TestHub, berlin: Site, london: Site) -> None:
     berlin.mark(CALLER, "201", time.time() - 60)
     hub.settle()
     berlin.write(lambda db: db.execute("DELETE FROM mark"))
@@ -86,8 +86,8 @@ def test_what_is_too_old_here_goes_there(hub: TestHub, berlin: Site, london: Sit
     assert london.stored() == hub.checksums() == {}
 
 
-def test_a_level_is_news_after_the_first_exchange(hub: TestHub, berlin: Site, london: Site) -> None:
-    """Whoever joins is not told of a level for every number of the others."""
+def test_level_events_start_after_the_first_exchange(hub: TestHub, berlin: Site, london: Site) -> None:
+    """A new site gets no level event for every known number."""
     wanted = "INSERT INTO event_wanted (kind, receiver) VALUES ('number.level-changed', 'crm')"
     for number in (CALLER, OTHER):
         london.mark(number, "305", time.time() - 60)
@@ -99,7 +99,7 @@ def test_a_level_is_news_after_the_first_exchange(hub: TestHub, berlin: Site, lo
     assert london.rows("SELECT DISTINCT subject FROM event WHERE kind = 'number.level-changed'") == [(OTHER,)]
 
 
-def test_rows_of_others_are_not_told_again(hub: TestHub, berlin: Site, london: Site) -> None:
+def test_rows_of_other_sites_are_not_sent_again(hub: TestHub, berlin: Site, london: Site) -> None:
     berlin.mark(CALLER, "201", time.time() - 60)
     hub.settle(4)
     assert hub.run("SELECT origin, count(*) FROM callsieve.evidence_row GROUP BY origin") == [("berlin", 1)]
@@ -118,7 +118,7 @@ class TestClocks:
         return monkeypatch
 
     @pytest.mark.parametrize("seconds_away", [0.0, 3600.0], ids=["at-once", "after-an-hour"])
-    def test_a_later_retraction_wins_over_a_clock_ahead(
+    def test_later_retraction_beats_a_clock_that_was_ahead(
         self, hub: TestHub, berlin: Site, london: Site, wrong_clock: pytest.MonkeyPatch, seconds_away: float
     ) -> None:
         """Of one human with a phone at both sites: 201 in Berlin marks, and a minute later takes it back in London."""
@@ -134,7 +134,7 @@ class TestClocks:
             assert dates[there] == pytest.approx(marked_at, abs=5)
         assert berlin.stored() == london.stored() == hub.checksums()
 
-    def test_an_erasure_is_heard_by_a_site_whose_clock_was_ahead(
+    def test_site_whose_clock_was_ahead_receives_an_erasure(
         self, hub: TestHub, berlin: Site, london: Site, wrong_clock: pytest.MonkeyPatch
     ) -> None:
         berlin.mark(CALLER, "201", time.time() - 60)
@@ -145,7 +145,7 @@ class TestClocks:
         berlin.exchange()
         assert berlin.marks(CALLER) == {}
 
-    def test_nothing_is_dated_after_its_receipt(self, hub: TestHub, berlin: Site, london: Site) -> None:
+    def test_rows_are_never_dated_after_their_receipt(self, hub: TestHub, berlin: Site, london: Site) -> None:
         """A wrong clock that nobody could measure: the row says next year, the clock is right by now."""
         berlin.mark(CALLER, "201", time.time() + 365 * 86_400)
         hub.settle()
@@ -155,7 +155,7 @@ class TestClocks:
             assert abs(at - time.time()) < 60
         assert berlin.stored() == london.stored() == hub.checksums()
 
-    def test_a_clock_put_right_still_counts_on(
+    def test_corrected_clock_still_wins_with_the_later_mark(
         self, hub: TestHub, berlin: Site, london: Site, wrong_clock: pytest.MonkeyPatch
     ) -> None:
         berlin.mark(CALLER, "201", time.time() - 60)
@@ -165,7 +165,7 @@ class TestClocks:
         hub.settle()
         assert london.marks() == {"berlin:201": "ok"}
 
-    def test_what_was_said_before_is_not_dated_anew(self, hub: TestHub, berlin: Site, london: Site) -> None:
+    def test_row_sent_again_keeps_its_date(self, hub: TestHub, berlin: Site, london: Site) -> None:
         """The row was told with a right clock; told again with a wrong one it stays."""
         berlin.mark(CALLER, "201", time.time() - 60)
         hub.settle()
@@ -179,10 +179,12 @@ class TestClocks:
         assert london.rows("SELECT at FROM mark") == before
 
 
-class TestLoss:
-    """Whoever has lost something gets it again."""
+class TestRecovery:
+    """Lost rows are sent again."""
 
-    def test_a_site_that_a_backup_was_put_into(self, hub: TestHub, berlin: Site, london: Site, tmp_path: Path) -> None:
+    def test_site_with_a_restored_backup_catches_up(
+        self, hub: TestHub, berlin: Site, london: Site, tmp_path: Path
+    ) -> None:
         berlin.mark(CALLER, "201", time.time() - 60)
         hub.settle()
         copy = tmp_path / "copy.db"
@@ -200,7 +202,7 @@ class TestLoss:
         assert london.marks(OTHER) == {"berlin:201": "retracted"}
 
     @pytest.mark.parametrize(("waiting", "later"), [("spam", "retracted"), ("retracted", "spam")])
-    def test_what_waited_in_a_backup_is_the_older(
+    def test_rows_waiting_in_a_backup_lose_to_later_ones(
         self, hub: TestHub, berlin: Site, london: Site, tmp_path: Path, waiting: str, later: str
     ) -> None:
         berlin.mark(OTHER, "201", time.time() - 90)
@@ -219,7 +221,7 @@ class TestLoss:
         assert london.marks() == {"berlin:201": later}
         assert berlin.stored() == london.stored() == hub.checksums()
 
-    def test_a_hub_that_has_lost_its_last_rows(self, hub: TestHub, berlin: Site, london: Site) -> None:
+    def test_hub_that_lost_rows_gets_them_again(self, hub: TestHub, berlin: Site, london: Site) -> None:
         berlin.mark(CALLER, "201", time.time() - 60)
         hub.settle()
         hub.run("DELETE FROM callsieve.evidence_row")
@@ -238,10 +240,10 @@ class TestLoss:
         assert london.stored() == hub.checksums()
 
     @pytest.mark.parametrize("is_cut", [False, True], ids=["at-once", "after-a-crash"])
-    def test_a_dump_has_rows_that_are_gone_since(
+    def test_rows_deleted_since_a_dump_are_deleted_again(
         self, hub: TestHub, berlin: Site, london: Site, monkeypatch: pytest.MonkeyPatch, is_cut: bool
     ) -> None:
-        """They are taken out again, also when the site dies while it makes that known."""
+        """Also if the site crashes while it sends the deletions."""
         berlin.mark(CALLER, "201", time.time() - 60)
         berlin.mark(OTHER, "201", time.time() - 60)
         hub.settle()
@@ -260,8 +262,8 @@ class TestLoss:
         assert london.marks(CALLER) == {}
         assert london.marks(OTHER) == {"berlin:201": "spam"}
 
-    def test_a_dump_that_was_restored_elsewhere(self, hub: TestHub, berlin: Site, london: Site) -> None:
-        """There transactions are counted from a lower number: rows would be seen in ten years."""
+    def test_dump_restored_elsewhere_works_after_init(self, hub: TestHub, berlin: Site, london: Site) -> None:
+        """Transaction ids start lower there, so rows would be skipped for years."""
         berlin.mark(CALLER, "201", time.time() - 60)
         berlin.exchange()
         for table in ("evidence_row", "fresh"):
@@ -276,7 +278,7 @@ class TestLoss:
 class TestCursor:
     """Rows are seen in the order of their transactions, and none is passed over."""
 
-    def test_a_transaction_that_ends_late_is_not_passed_over(self, hub: TestHub, berlin: Site, london: Site) -> None:
+    def test_late_transaction_is_not_skipped(self, hub: TestHub, berlin: Site, london: Site) -> None:
         paris = hub.join("paris")
         for site in (berlin, london, paris):
             site.exchange()
@@ -301,7 +303,7 @@ class TestCursor:
         assert london.marks(CALLER) == {"paris:401": "spam"}
         assert london.marks(OTHER) == {"berlin:201": "spam"}
 
-    def test_more_than_fit_at_once(
+    def test_exchange_works_in_several_batches(
         self, hub: TestHub, berlin: Site, london: Site, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(sync, "PULL", 7)
@@ -314,10 +316,10 @@ class TestCursor:
         assert london.stored() == hub.checksums()
 
 
-class TestAdministrators:
-    """What an administrator says at one site is in force at those that follow it."""
+class TestAdministratorRows:
+    """Entries of an administrator apply at sites that follow."""
 
-    def test_an_identity_of_head_office(self, hub: TestHub) -> None:
+    def test_identity_of_the_head_office_applies_to_followers(self, hub: TestHub) -> None:
         head, branch, stranger = hub.join("head"), hub.join("branch", follow=["head"]), hub.join("stranger")
         head.write(set_identity, Identity(CALLER, "Our bank", 2, time.time() + 9e6, "by letter"), time.time() - 9)
         hub.settle()
@@ -327,7 +329,7 @@ class TestAdministrators:
         branch.exchange()
         assert branch.rows("SELECT name FROM identity") == []
 
-    def test_what_is_private_goes_to_a_central_site_alone(self, hub: TestHub) -> None:
+    def test_private_rows_go_to_a_central_site_only(self, hub: TestHub) -> None:
         berlin, london = hub.join("berlin", private=True), hub.join("london")
         center = hub.join("center", is_central=True)
         berlin.write(lambda db: db.execute("INSERT INTO talk VALUES (?, '201', ?)", (CALLER, time.time() - 60)))
@@ -336,7 +338,7 @@ class TestAdministrators:
         assert london.rows("SELECT person FROM talk") == []
         assert center.rows("SELECT person FROM talk") == [("berlin:201",)]
 
-    def test_a_standby_has_all_of_its_site_as_its_own(self, hub: TestHub) -> None:
+    def test_standby_has_all_rows_of_its_site_as_its_own(self, hub: TestHub) -> None:
         berlin = hub.join("berlin", private=True)
         berlin.mark(CALLER, "201", time.time() - 60, group="sales")
         berlin.write(lambda db: db.execute("INSERT INTO talk VALUES (?, '201', ?)", (CALLER, time.time() - 60)))
@@ -351,13 +353,13 @@ class TestAdministrators:
         assert standby.rows(STANDINGS) == berlin.rows(STANDINGS)
 
 
-class TestWhoMay:
+class TestPermissions:
     """A site writes what is its own, and sees its organisation."""
 
     def login(self, site: Site) -> psycopg.Connection[tuple[object, ...]]:
         return psycopg.connect(connection_text(address_of_site(site.loaded)), autocommit=True)
 
-    def test_another_organisation_sees_nothing(self, hub: TestHub, berlin: Site) -> None:
+    def test_another_organisation_sees_no_rows(self, hub: TestHub, berlin: Site) -> None:
         theirs = hub.join("berlin2", organisation="other")
         hub.sites.pop("berlin2")
         berlin.mark(CALLER, "201", time.time() - 60)
@@ -384,17 +386,17 @@ class TestWhoMay:
             "SET ROLE callsieve_hub",
         ],
     )
-    def test_a_site_may_not(self, hub: TestHub, berlin: Site, london: Site, statement: str) -> None:
+    def test_site_may_not_write_tables_directly(self, hub: TestHub, berlin: Site, london: Site, statement: str) -> None:
         with self.login(berlin) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute(statement.encode())
 
-    def test_what_a_site_pushes_is_its_own_whatever_it_says(self, hub: TestHub, berlin: Site, london: Site) -> None:
+    def test_pushed_rows_always_belong_to_their_site(self, hub: TestHub, berlin: Site, london: Site) -> None:
         berlin.mark(CALLER, "london:305", time.time() - 60)
         berlin.mark(CALLER, "201", time.time() - 60)
         hub.settle()
         assert hub.run("SELECT origin, key FROM callsieve.evidence_row") == [("berlin", '["unknown",0,"201"]')]
 
-    def test_a_site_that_floods_a_number_is_bounded(self, hub: TestHub, berlin: Site, london: Site) -> None:
+    def test_rows_per_number_and_site_are_limited(self, hub: TestHub, berlin: Site, london: Site) -> None:
         hub.run(
             "INSERT INTO callsieve.evidence_row SELECT 'main', 'mark', 'berlin', %s, g::text, '', '', g, 1, now(),"
             " false, false, '1', g FROM generate_series(1, 2000) AS g",
@@ -406,7 +408,7 @@ class TestWhoMay:
         rows = "SELECT number, count(*) FROM callsieve.evidence_row GROUP BY number ORDER BY number"
         assert hub.run(rows) == [(CALLER, 2000), (OTHER, 1)]
 
-    def test_the_secret_of_another_site_is_said(self, hub: TestHub, berlin: Site, london: Site) -> None:
+    def test_secret_of_another_site_is_reported(self, hub: TestHub, berlin: Site, london: Site) -> None:
         secret = berlin.loaded.state / "hub.secret"
         secret.write_bytes((london.loaded.state / "hub.secret").read_bytes())
         with pytest.raises(HubError, match="the hub identifies this PBX as london"):
@@ -433,7 +435,9 @@ class TestExpulsion:
         asyncio.run(ask())
         hub.sites.pop(name)
 
-    def test_its_evidence_goes_exactly(self, hub: TestHub, berlin: Site, london: Site, paris: Site) -> None:
+    def test_expulsion_removes_exactly_the_evidence_of_the_site(
+        self, hub: TestHub, berlin: Site, london: Site, paris: Site
+    ) -> None:
         self.expel(hub, "paris")
         hub.settle()
         assert berlin.marks() == {"201": "spam", "london:305": "spam"}
@@ -447,7 +451,7 @@ class TestExpulsion:
         without.settle()
         assert berlin.rows(STANDINGS) == without.sites["berlin"].rows(STANDINGS)
 
-    def test_it_tells_and_hears_nothing_more(self, hub: TestHub, berlin: Site, paris: Site) -> None:
+    def test_expelled_site_can_no_longer_exchange(self, hub: TestHub, berlin: Site, paris: Site) -> None:
         self.expel(hub, "paris")
         paris.mark(CALLER, "402", time.time())
         with pytest.raises(HubError):
@@ -455,7 +459,7 @@ class TestExpulsion:
         hub.settle()
         assert "paris:402" not in berlin.marks()
 
-    def test_it_may_join_again(self, hub: TestHub, berlin: Site, paris: Site) -> None:
+    def test_expelled_site_may_join_again(self, hub: TestHub, berlin: Site, paris: Site) -> None:
         self.expel(hub, "paris")
         hub.settle()
         paris = hub.join("paris")
@@ -464,7 +468,7 @@ class TestExpulsion:
         assert berlin.marks() == {"201": "spam", "london:305": "spam", "paris:401": "ok"}
 
 
-def test_an_erased_number_goes_everywhere_and_does_not_come_back(
+def test_erased_number_is_erased_everywhere_and_stays_erased(
     hub: TestHub, berlin: Site, london: Site, tmp_path: Path
 ) -> None:
     paris = hub.join("paris")
@@ -490,7 +494,7 @@ def test_an_erased_number_goes_everywhere_and_does_not_come_back(
     assert berlin.marks(CALLER) == {"paris:401": "spam"}
 
 
-def test_a_row_that_the_hub_would_not_take_holds_up_no_other(hub: TestHub) -> None:
+def test_oversized_row_does_not_block_others(hub: TestHub) -> None:
     berlin, center = hub.join("berlin", private=True), hub.join("center", is_central=True)
     for person in ("x" * 1500, "201"):
         berlin.write(
@@ -500,7 +504,7 @@ def test_a_row_that_the_hub_would_not_take_holds_up_no_other(hub: TestHub) -> No
     assert center.rows("SELECT person FROM talk") == [("berlin:201",)]
 
 
-def test_what_is_too_old_is_not_told_as_taken_back(hub: TestHub, berlin: Site, london: Site) -> None:
+def test_expired_row_is_not_sent_as_retracted(hub: TestHub, berlin: Site, london: Site) -> None:
     """Every site removes it by itself, and so does the hub. Nor is it noted any longer."""
     for days, number in ((364.5, CALLER), (10.0, OTHER)):
         berlin.mark(number, "201", time.time() - days * 86_400)
@@ -515,7 +519,7 @@ def test_what_is_too_old_is_not_told_as_taken_back(hub: TestHub, berlin: Site, l
     assert london.rows("SELECT number FROM hub_row") == [(OTHER,)]
 
 
-def test_what_is_too_old_goes_in_the_hub(hub: TestHub, berlin: Site) -> None:
+def test_expired_rows_are_deleted_in_the_hub(hub: TestHub, berlin: Site) -> None:
     berlin.mark(CALLER, "201", time.time() - 364 * 86_400)
     berlin.mark(OTHER, "201", time.time() - 60)
     berlin.exchange()
@@ -545,12 +549,14 @@ class TestTls:
 
         return asyncio.run(rows())
 
-    def test_a_server_that_proves_who_it_is(self, secure: PostgreSql) -> None:
+    def test_server_with_a_valid_certificate_is_accepted(self, secure: PostgreSql) -> None:
         trust = f"sslrootcert={secure.authority_file}&host={TLS_NAME}&hostaddr={ADDRESS}"
         assert self.ask(secure.address(query=f"{trust}&sslmode=verify-full")) == [(True,)]
 
     @pytest.mark.parametrize("trust", ["", "sslrootcert={authority}"], ids=["unknown-authority", "another-name"])
-    def test_another_is_refused(self, secure: PostgreSql, trust: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_server_with_an_invalid_certificate_is_refused(
+        self, secure: PostgreSql, trust: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setattr("callsieve.hub.postgresql._is_here", lambda host: False)
         with pytest.raises(HubError, match="certificate"):
             self.ask(secure.address(query=trust.format(authority=secure.authority_file)))
@@ -566,10 +572,10 @@ class TestTls:
             ("postgresql:///x?host=/run/postgresql", False),
         ],
     )
-    def test_whom_is_asked_for_a_proof(self, address: str, is_checked: bool) -> None:
+    def test_certificate_is_required_except_on_loopback(self, address: str, is_checked: bool) -> None:
         assert ("sslmode=verify-full" in connection_text(address)) is is_checked
 
 
-def test_one_process_shares_a_store(berlin: Site) -> None:
+def test_only_one_process_exchanges_a_store(berlin: Site) -> None:
     with only_process(berlin.loaded.state / process.LOCK, ""), pytest.raises(AlreadyRunning):
         berlin.exchange()

@@ -1,4 +1,4 @@
-"""A replica takes the place of the hub's PostgreSQL, and has not got all that the sites were told was kept."""
+"""Failover of the hub's PostgreSQL to a replica that lacks the latest rows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Pair:
         self.hub = TestHub(primary, folder).make()
 
     def cut_off(self) -> None:
-        """What is written from now on is lost."""
+        """Stop replication, so that later writes are lost."""
         wait_until(self.replica.has_all, "replication")
         self.replica.stop()
 
@@ -39,7 +39,7 @@ class Pair:
         self.hub.server = self.replica
 
     def burn(self, transactions: int) -> None:
-        """So many go by that are none of ours."""
+        """Use up transaction ids."""
         self.hub.run(BURN % transactions)
 
 
@@ -54,7 +54,7 @@ def use_replica(site: Site, **settings: object) -> Site:
     return site
 
 
-def test_what_a_replica_had_lost_is_told_and_pulled_again(pair: Pair) -> None:
+def test_rows_lost_by_a_replica_are_sent_again(pair: Pair) -> None:
     hub = pair.hub
     berlin, london = hub.join("berlin"), hub.join("london", follow=["berlin"])
     paris, rome = hub.join("paris"), hub.join("rome")
@@ -92,7 +92,7 @@ def test_what_a_replica_had_lost_is_told_and_pulled_again(pair: Pair) -> None:
     assert hub.run(entries) == [(True,)]
 
 
-def test_what_one_of_two_had_told_is_not_hidden_by_the_other(pair: Pair) -> None:
+def test_rows_of_site_and_standby_survive_a_failover(pair: Pair) -> None:
     """A PBX and its standby have one counter in the hub: what the second tells afterwards has a later version."""
     hub = pair.hub
     berlin, london = hub.join("berlin", private=True), hub.join("london")
@@ -117,8 +117,8 @@ def test_what_one_of_two_had_told_is_not_hidden_by_the_other(pair: Pair) -> None
     assert london.stored() == hub.checksums()
 
 
-def test_a_replica_that_had_all_costs_nothing(pair: Pair) -> None:
-    """Then nothing is told again but what is recent, and nothing is pulled anew."""
+def test_complete_replica_causes_no_resend(pair: Pair) -> None:
+    """Only recent rows are sent again, and none is pulled again."""
     hub = pair.hub
     berlin, london = hub.join("berlin"), hub.join("london")
     for last in range(20):

@@ -1,4 +1,4 @@
-"""What a site with a valid login can do to the hub and to others when it does not run our program."""
+"""Hostile sites with a valid login, and a hostile hub."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def push_by_hand(
 
 
 @pytest.mark.parametrize("said", ["[" * 3900, '{"verdict":' + "[" * 3800], ids=["payload", "inside"])
-def test_a_row_that_cannot_be_read_stops_no_site(hub: TestHub, berlin: Site, london: Site, said: str) -> None:
+def test_unreadable_row_blocks_no_site(hub: TestHub, berlin: Site, london: Site, said: str) -> None:
     push_by_hand(berlin, "mark", ["unknown", 0, "201"], said)
     berlin.mark(OTHER, "201", time.time() - 30)
     berlin.exchange()
@@ -68,7 +68,7 @@ def test_a_row_that_cannot_be_read_stops_no_site(hub: TestHub, berlin: Site, lon
         ("tombstone", ["", ""], ""),
     ],
 )
-def test_nobody_without_a_name_is_one_of_ours(
+def test_row_without_a_person_names_no_own_person(
     hub: TestHub, berlin: Site, london: Site, kind: str, key: list[object], payload: str
 ) -> None:
     push_by_hand(berlin, kind, key, payload)
@@ -79,7 +79,7 @@ def test_nobody_without_a_name_is_one_of_ours(
     assert [name for (name,) in london.rows(f"SELECT {named} FROM {kind}") if not str(name).startswith("berlin:")] == []
 
 
-def test_what_a_central_site_reads_is_printable(hub: TestHub, berlin: Site) -> None:
+def test_unprintable_text_is_cleaned(hub: TestHub, berlin: Site) -> None:
     center = hub.join("center", is_central=True)
     push_by_hand(berlin, "mark", ["unknown", 0, "201"], SAID, '{"reason":"\\u001b[2J"}')
     center.exchange()
@@ -89,13 +89,13 @@ def test_what_a_central_site_reads_is_printable(hub: TestHub, berlin: Site) -> N
 @pytest.mark.parametrize(
     "statement", ["CREATE TEMPORARY TABLE mine (id integer)", "CREATE TABLE public.mine (id integer)"]
 )
-def test_a_site_makes_nothing(hub: TestHub, berlin: Site, statement: str) -> None:
+def test_site_may_not_create_tables(hub: TestHub, berlin: Site, statement: str) -> None:
     with login(berlin) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute(statement.encode())
 
 
-def test_a_type_of_its_own_is_not_used_by_the_owner(hub: TestHub, berlin: Site) -> None:
-    """Where an administrator allows temporary objects: the owner's functions would check a domain that a site made."""
+def test_type_created_by_a_site_is_not_used_by_owner_functions(hub: TestHub, berlin: Site) -> None:
+    """If temporary objects are allowed, owner functions could otherwise evaluate a domain of the site."""
     hub.run(f"GRANT TEMPORARY ON DATABASE {hub.database} TO PUBLIC")
     with login(berlin) as connection:
         connection.execute(
@@ -112,7 +112,7 @@ def test_a_type_of_its_own_is_not_used_by_the_owner(hub: TestHub, berlin: Site) 
     assert hub.run("SELECT is_central FROM callsieve.site") == [(False,)]
 
 
-def test_functions_of_the_owner_look_at_temporary_objects_last(hub: TestHub) -> None:
+def test_owner_functions_search_temporary_objects_last(hub: TestHub) -> None:
     set_there = hub.run(
         "SELECT proconfig::text FROM pg_proc WHERE pronamespace = 'callsieve'::regnamespace AND prosecdef"
     )
@@ -121,7 +121,7 @@ def test_functions_of_the_owner_look_at_temporary_objects_last(hub: TestHub) -> 
 
 
 def test_an_erasure_is_obeyed_once(hub: TestHub, berlin: Site, london: Site) -> None:
-    """What was said after it stays, also when all is pulled anew."""
+    """Later marks stay, also if everything is pulled again."""
     with login(berlin) as connection:
         connection.execute("SELECT callsieve.erase(%s)", (CALLER,))
     hub.settle()
@@ -138,7 +138,7 @@ def test_an_erasure_is_obeyed_once(hub: TestHub, berlin: Site, london: Site) -> 
     assert berlin.marks() == {"london:305": "spam"}
 
 
-def test_what_was_said_after_an_erasure_that_is_heard_of_later(hub: TestHub, berlin: Site, london: Site) -> None:
+def test_mark_after_an_erasure_received_later_is_kept(hub: TestHub, berlin: Site, london: Site) -> None:
     hub.settle()
     with login(berlin) as connection:
         connection.execute("SELECT callsieve.erase(%s)", (CALLER,))
@@ -147,7 +147,7 @@ def test_what_was_said_after_an_erasure_that_is_heard_of_later(hub: TestHub, ber
     assert london.stored() == berlin.stored() == hub.checksums()
 
 
-def test_a_transaction_without_end_holds_up_nobody(hub: TestHub, berlin: Site, london: Site) -> None:
+def test_endless_transaction_blocks_no_site(hub: TestHub, berlin: Site, london: Site) -> None:
     with login(berlin) as connection:
         connection.execute("SET idle_in_transaction_session_timeout = 0")
         connection.execute("BEGIN; SELECT pg_current_xact_id()")
@@ -164,7 +164,7 @@ def test_a_transaction_without_end_holds_up_nobody(hub: TestHub, berlin: Site, l
             connection.execute("SELECT 1")
 
 
-def test_who_asked_for_an_erasure_stands_in_the_audit(hub: TestHub, berlin: Site, london: Site) -> None:
+def test_audit_names_the_site_that_asked_for_an_erasure(hub: TestHub, berlin: Site, london: Site) -> None:
     london.mark(CALLER, "305", time.time() - 60)
     hub.settle()
     with login(berlin) as connection:
@@ -174,7 +174,7 @@ def test_who_asked_for_an_erasure_stands_in_the_audit(hub: TestHub, berlin: Site
     assert london.rows("SELECT who FROM audit WHERE what = 'privacy erase'") == [("hub berlin",)]
 
 
-def test_no_site_holds_up_what_is_too_old(hub: TestHub, berlin: Site, london: Site) -> None:
+def test_expiry_works_during_an_open_transaction(hub: TestHub, berlin: Site, london: Site) -> None:
     berlin.mark(CALLER, "201", time.time() - 60)
     berlin.exchange()
     hub.run("UPDATE callsieve.evidence_row SET at_us = 1")
@@ -183,7 +183,7 @@ def test_no_site_holds_up_what_is_too_old(hub: TestHub, berlin: Site, london: Si
         assert connection.execute("SELECT callsieve.expire(100)").fetchall() == [(1,)]
 
 
-def test_a_push_is_bounded(hub: TestHub, berlin: Site) -> None:
+def test_rows_per_push_are_limited(hub: TestHub, berlin: Site) -> None:
     """The quota of a number is looked at once a push."""
     count = 5001
     at_us = int((time.time() - 60) * MICROSECONDS)
@@ -193,8 +193,8 @@ def test_a_push_is_bounded(hub: TestHub, berlin: Site) -> None:
         connection.execute(PUSH, (["mark"] * count, [CALLER] * count, keys, [SAID] * count, [""] * count, *one))
 
 
-class TestLyingHub:
-    """Whoever owns the database writes into it what no site could push: the site goes on, and its own rows stay."""
+class TestHostileHub:
+    """The owner of the database can write rows that no site could push: the site goes on and keeps its rows."""
 
     @staticmethod
     def write(hub: TestHub, site: Site, **columns: object) -> None:
@@ -221,7 +221,7 @@ class TestLyingHub:
         )
 
     @pytest.mark.parametrize("deleted", [False, True], ids=["changed", "deleted"])
-    def test_what_it_says_in_our_name_is_not_taken(self, hub: TestHub, berlin: Site, deleted: bool) -> None:
+    def test_forged_rows_of_this_site_are_refused(self, hub: TestHub, berlin: Site, deleted: bool) -> None:
         """Unless the site asks for its own, as after a backup was put back: then it has to trust the hub."""
         berlin.mark(CALLER, "201", time.time() - 90, "ok")
         berlin.exchange()
@@ -266,7 +266,7 @@ class TestLyingHub:
             pytest.param({"number": "nobody\n"}, id="number"),
         ],
     )
-    def test_what_cannot_be_is_refused_and_counted(
+    def test_impossible_row_is_refused_and_counted(
         self, hub: TestHub, berlin: Site, columns: dict[str, object]
     ) -> None:
         berlin.exchange()
@@ -276,7 +276,7 @@ class TestLyingHub:
         assert berlin.rows("SELECT rows FROM hub_refused") == [(1,)]
         assert berlin.rows("SELECT number, reporter FROM mark") == [(OTHER, "paris:201")]
 
-    def test_dates_of_ours_are_only_put_back(self, hub: TestHub, berlin: Site) -> None:
+    def test_hub_can_only_move_dates_back(self, hub: TestHub, berlin: Site) -> None:
         """The hub says what it has dated otherwise: never later than we did."""
         types = f"{', '.join(['text[]'] * 5)}, bigint[], bigint[], boolean[], boolean[]"
         hub.run(f"ALTER FUNCTION callsieve.push({types}) RENAME TO honest")

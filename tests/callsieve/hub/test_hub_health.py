@@ -1,4 +1,4 @@
-"""Whoever watches over a PBX hears that its part in the hub stands still, and never waits for PostgreSQL."""
+"""Health of the hub link in doctor and metrics, without waiting for PostgreSQL."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NOW = 1_790_000_000.0
 POLL = 5.0
 
 
-def looked_at(loaded: Loaded, at: float | None = None) -> Finding:
+def check_hub(loaded: Loaded, at: float | None = None) -> Finding:
     answers: dict[str, str] = {}
     return is_exchanged(CheckContext(loaded, answers.__getitem__, time.time() if at is None else at))
 
@@ -53,7 +53,7 @@ def make_link(pulled_at: float | None = NOW, failed_at: float | None = None) -> 
         pytest.param(make_link(NOW, NOW + 599), 601.0, "failed", True, id="is away since the last exchange"),
     ],
 )
-def test_how_it_is(link: Link | None, after: float, status: str, late: bool) -> None:
+def test_health_follows_the_last_exchange(link: Link | None, after: float, status: str, late: bool) -> None:
     state = (link, POLL, NOW + after)
     assert (health_of(*state).health, is_late(*state)) == (SourceStatus(status), late)
 
@@ -67,12 +67,12 @@ def test_how_it_is(link: Link | None, after: float, status: str, late: bool) -> 
         pytest.param("connection refused", 601.0, "failed", True, id="and goes on failing"),
     ],
 )
-def test_how_it_is_before_the_hub_was_ever_reached(failure: str, after: float, status: str, late: bool) -> None:
+def test_health_before_the_first_connection(failure: str, after: float, status: str, late: bool) -> None:
     state = (None, POLL, NOW + after, FirstTry(NOW, failure))
     assert (health_of(*state).health, is_late(*state)) == (SourceStatus(status), late)
 
 
-def test_a_site_that_seldom_polls_is_late_later() -> None:
+def test_late_limit_grows_with_the_poll_interval() -> None:
     assert not is_late(make_link(), 3600.0, NOW + 10_800.0)
     assert is_late(make_link(), 3600.0, NOW + 10_801.0)
 
@@ -80,79 +80,79 @@ def test_a_site_that_seldom_polls_is_late_later() -> None:
 class TestDoctor:
     """`callsieve doctor`, the check `hub`."""
 
-    def test_it_is_off(self, tmp_path: Path) -> None:
+    def test_disabled_hub_is_ok_until_a_link_remains(self, tmp_path: Path) -> None:
         loaded = Loaded(settings=parse_settings("", "test"), file=None, state=tmp_path)
-        assert looked_at(loaded).status is CheckStatus.OK
+        assert check_hub(loaded).status is CheckStatus.OK
         with open_store(loaded.store_path) as db, transaction(db):
             set_link(db, "berlin", "main", "hub")
-        assert (looked_at(loaded).status, looked_at(loaded).remedy) == (CheckStatus.WARN, "callsieve hub leave")
+        assert (check_hub(loaded).status, check_hub(loaded).remedy) == (CheckStatus.WARN, "callsieve hub leave")
 
-    def test_it_has_not_joined(self, hub: TestHub) -> None:
+    def test_missing_secret_is_a_warning(self, hub: TestHub) -> None:
         berlin = hub.join("berlin")
         secret_path(berlin.loaded).unlink()
-        found = looked_at(berlin.loaded)
+        found = check_hub(berlin.loaded)
         assert (found.status, found.remedy) == (CheckStatus.WARN, "callsieve hub join")
 
-    def test_others_may_read_the_secret(self, hub: TestHub) -> None:
+    def test_secret_readable_by_others_fails(self, hub: TestHub) -> None:
         berlin = hub.join("berlin")
         secret_path(berlin.loaded).chmod(0o644)
-        assert looked_at(berlin.loaded).status is CheckStatus.FAIL
+        assert check_hub(berlin.loaded).status is CheckStatus.FAIL
 
-    def test_nobody_has_exchanged_anything(self, hub: TestHub) -> None:
+    def test_missing_first_exchange_is_a_warning(self, hub: TestHub) -> None:
         berlin = hub.join("berlin")
         berlin.write(link_of)  # makes the store
-        assert looked_at(berlin.loaded).status is CheckStatus.WARN
+        assert check_hub(berlin.loaded).status is CheckStatus.WARN
 
-    def test_it_exchanges(self, hub: TestHub) -> None:
+    def test_exchanging_site_is_ok(self, hub: TestHub) -> None:
         berlin = hub.join("berlin")
         berlin.exchange()
-        found = looked_at(berlin.loaded)
+        found = check_hub(berlin.loaded)
         assert found.status is CheckStatus.OK
         assert (places(found)["site"], places(found)["count"]) == ("berlin", 0)
 
-    def test_the_process_was_stopped(self, hub: TestHub) -> None:
+    def test_stopped_process_is_a_warning(self, hub: TestHub) -> None:
         berlin = hub.join("berlin")
         berlin.exchange()
         berlin.mark(CALLER, "201", time.time())
-        assert looked_at(berlin.loaded).status is CheckStatus.OK
-        found = looked_at(berlin.loaded, time.time() + LEAST_LATE_SECONDS + 60)
+        assert check_hub(berlin.loaded).status is CheckStatus.OK
+        found = check_hub(berlin.loaded, time.time() + LEAST_LATE_SECONDS + 60)
         assert (found.status, places(found)["count"]) == (CheckStatus.WARN, 1)
         assert "restart callsieve-hub" in str(found.remedy)
 
-    def test_rows_that_are_of_no_use_until_an_update(self, hub: TestHub) -> None:
+    def test_rows_of_newer_sites_are_a_warning_until_an_update(self, hub: TestHub) -> None:
         berlin = hub.join("berlin")
         berlin.exchange()
         berlin.write(note_refused, {("paris", Unfit.NEWER): 2, ("london", Unfit.NEWER): 1, ("rome", Unfit.ODD): 1})
-        found = looked_at(berlin.loaded)
+        found = check_hub(berlin.loaded)
         assert (found.status, places(found)["count"]) == (CheckStatus.WARN, 3)
         assert (places(found)["sites"], found.remedy) == ("london, paris", UPDATE[Unfit.NEWER])
         berlin.write(pull_again)  # as after an update
-        assert looked_at(berlin.loaded).status is CheckStatus.OK
+        assert check_hub(berlin.loaded).status is CheckStatus.OK
 
     @pytest.mark.slow
-    def test_the_database_was_never_there(self, hub: TestHub) -> None:
+    def test_database_that_was_never_reached_is_a_warning(self, hub: TestHub) -> None:
         berlin = hub.join("berlin")
         berlin.write_settings({}, "postgresql://127.0.0.1:1/hub")
         with running(berlin):
-            wait_until(lambda: "refused" in str(looked_at(berlin.loaded).detail), "a failure")
-        assert looked_at(berlin.loaded).status is CheckStatus.WARN
+            wait_until(lambda: "refused" in str(check_hub(berlin.loaded).detail), "a failure")
+        assert check_hub(berlin.loaded).status is CheckStatus.WARN
         berlin.write_settings({})
         berlin.exchange()
-        assert looked_at(berlin.loaded).status is CheckStatus.OK
+        assert check_hub(berlin.loaded).status is CheckStatus.OK
 
     @pytest.mark.slow
-    def test_the_database_is_not_there(self, hub: TestHub) -> None:
+    def test_unreachable_database_is_a_warning(self, hub: TestHub) -> None:
         berlin = hub.join("berlin")
         berlin.exchange()
         berlin.write_settings({}, "postgresql://127.0.0.1:1/hub")
         with running(berlin):
             wait_until(lambda: bool(figures_of(berlin).failure), "a failure")
-        found = looked_at(berlin.loaded)
+        found = check_hub(berlin.loaded)
         assert found.status is CheckStatus.WARN
         assert "refused" in str(found.detail)
         berlin.write_settings({})
         berlin.exchange()
-        assert looked_at(berlin.loaded).status is CheckStatus.OK
+        assert check_hub(berlin.loaded).status is CheckStatus.OK
 
 
 def figures_of(site: Site) -> Link:

@@ -135,7 +135,7 @@ def office(hub: TestHub) -> Office:
 @settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(names=list(AWKWARD))
 @given(names=st.lists(NAMES, min_size=4, max_size=10, unique=True))
-def test_every_kind_of_row_comes_back_as_it_was_written(office: Office, names: list[str]) -> None:
+def test_rows_of_every_kind_round_trip(office: Office, names: list[str]) -> None:
     office.berlin.write(fill, names)
     office.exchange()
     for kind in KINDS.values():
@@ -153,13 +153,13 @@ def test_every_kind_of_row_comes_back_as_it_was_written(office: Office, names: l
 
 
 @given(one=NAMES, other=NAMES)
-def test_names_of_ours_never_meet(one: str, other: str) -> None:
+def test_own_names_are_unique(one: str, other: str) -> None:
     assert site_of(own_name(one)) == ""
     assert (own_name(one) == own_name(other)) == (one == other)
 
 
 @pytest.mark.parametrize("call_id", ["17@10.0.0.1:5060", "a/b%20c d", "berlin:17.1", "x" * 200])
-def test_a_call_through_the_api_is_seen_everywhere(office: Office, call_id: str) -> None:
+def test_call_through_the_api_reaches_all_sites(office: Office, call_id: str) -> None:
     call = incoming_call_of(request_of(CallFacts(caller=CALLER, call_id=call_id), "FRESH"), make_site())
     office.berlin.write(record_decisions, [make_record("AAAA1111", NOW - 60, CALLER, call.linkedid, callee="201")])
     ending = CallEnding(

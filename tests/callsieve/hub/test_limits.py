@@ -1,4 +1,4 @@
-"""How much one site can do to the hub and to others: its rows, wake-ups and sessions, and a name that is used twice."""
+"""Limits of one site: rows, wake-ups, sessions, and a name that is used twice."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def link(site: Site) -> Link:
     return found
 
 
-def doctor(site: Site) -> CheckStatus:
+def doctor_status(site: Site) -> CheckStatus:
     answers: dict[str, str] = {}
     return is_exchanged(CheckContext(site.loaded, answers.__getitem__, time.time())).status
 
 
-def remarks(site: Site) -> str:
+def site_remarks(site: Site) -> str:
     async def ask() -> list[str]:
         async with connection_to(address_of_site(site.loaded)) as connection:
             return [words for site_ in await client.sites(connection) for words in remarks_on(site_)]
@@ -59,34 +59,34 @@ def remarks(site: Site) -> str:
 
 
 class TestQuota:
-    """A site has so much room in the hub, and so in the stores of the others."""
+    """The quota of rows in the hub."""
 
     @staticmethod
-    def give(hub: TestHub, rows: int) -> int:
+    def set_quota(hub: TestHub, rows: int) -> int:
         async def set_it() -> int:
             async with connection_to(hub.admin_address) as connection:
                 return await administration.set_quota(connection, "main", "berlin", rows)
 
         return asyncio.run(set_it())
 
-    def test_what_there_is_no_room_for_waits_at_its_site(self, hub: TestHub, berlin: Site, london: Site) -> None:
-        self.give(hub, 3)
+    def test_rows_above_the_quota_wait_at_their_site(self, hub: TestHub, berlin: Site, london: Site) -> None:
+        self.set_quota(hub, 3)
         for last in range(6):
             berlin.mark(f"+120155502{last:02}", "201", time.time() - 60 + last)
         hub.settle()
         assert hub.run(THERE) == hub.run(KEPT) == [(3,)]
         assert london.rows("SELECT count(*) FROM mark") == [(3,)]
         assert berlin.rows("SELECT count(*) FROM hub_outbox") == [(3,)]
-        assert (link(berlin).full_at, doctor(berlin)) == (3, CheckStatus.WARN)
-        assert "3 rows" in remarks(london)
-        assert self.give(hub, 10) == 3
+        assert (link(berlin).full_at, doctor_status(berlin)) == (3, CheckStatus.WARN)
+        assert "3 rows" in site_remarks(london)
+        assert self.set_quota(hub, 10) == 3
         hub.settle()
         assert london.rows("SELECT count(*) FROM mark") == [(6,)]
         assert berlin.rows("SELECT count(*) FROM hub_outbox") == [(0,)]
-        assert (link(berlin).full_at, doctor(berlin), remarks(london)) == (0, CheckStatus.OK, "")
+        assert (link(berlin).full_at, doctor_status(berlin), site_remarks(london)) == (0, CheckStatus.OK, "")
 
-    def test_what_was_told_is_taken_back_all_the_same(self, hub: TestHub, berlin: Site, london: Site) -> None:
-        self.give(hub, 1)
+    def test_retraction_is_sent_above_the_quota(self, hub: TestHub, berlin: Site, london: Site) -> None:
+        self.set_quota(hub, 1)
         berlin.mark(CALLER, "201", time.time() - 60)
         hub.settle()
         berlin.mark(OTHER, "201", time.time() - 50)  # waits, before the retraction
@@ -95,8 +95,8 @@ class TestQuota:
         assert london.marks() == {"berlin:201": "retracted"}
         assert london.marks(OTHER) == {}
 
-    def test_the_counter_is_right(self, hub: TestHub, berlin: Site, london: Site) -> None:
-        """After rows that change, that are erased, that are too old, and that are expelled."""
+    def test_row_counter_is_correct(self, hub: TestHub, berlin: Site, london: Site) -> None:
+        """Checked after changes, erasures, expiry and expulsion."""
         for last in range(10):
             berlin.mark(f"+120155502{last:02}", "201", time.time() - 60)
         berlin.exchange()
@@ -111,8 +111,8 @@ class TestQuota:
             connection.execute("SELECT callsieve.expel('main', 'berlin', false)")
         assert hub.run(THERE) == hub.run(KEPT) == [(0,)]
 
-    def test_so_many_changes_a_day(self, hub: TestHub, berlin: Site, london: Site) -> None:
-        """Each is pulled by all others."""
+    def test_changes_per_day_are_limited(self, hub: TestHub, berlin: Site, london: Site) -> None:
+        """Every change is pulled by all other sites."""
         berlin.mark(CALLER, "201", time.time() - 60)
         berlin.exchange()
         hub.run("UPDATE callsieve.site SET changed = 100000, changed_on = CURRENT_DATE, most_rows = 10")
@@ -123,8 +123,8 @@ class TestQuota:
         hub.settle()
         assert london.marks() == {"berlin:201": "ok"}
 
-    def test_a_process_that_goes_on_sends_what_it_may(self, hub: TestHub, berlin: Site, london: Site) -> None:
-        self.give(hub, 1)
+    def test_process_sends_changes_above_the_quota(self, hub: TestHub, berlin: Site, london: Site) -> None:
+        self.set_quota(hub, 1)
         berlin.mark(CALLER, "201", time.time() - 60)
         berlin.exchange()
         berlin.mark(OTHER, "201", time.time() - 50)
@@ -133,19 +133,19 @@ class TestQuota:
             berlin.mark(CALLER, "201", time.time() - 40, "retracted")
             wait_until(lambda: hub.run("SELECT payload LIKE '%%retracted%%' FROM callsieve.evidence_row") == [(True,)])
 
-    def test_there_is_no_such_site(self, hub: TestHub) -> None:
+    def test_quota_of_an_unknown_site_is_refused(self, hub: TestHub) -> None:
         with pytest.raises(HubError, match="no site"):
-            self.give(hub, 7)
+            self.set_quota(hub, 7)
 
 
 class TestWakeUps:
-    """Anybody who may log in to the server can wake sites up; they pull no more often than is good for them."""
+    """Any login of the server can send wake-ups, but cannot cause frequent pulls."""
 
     def channel(self, hub: TestHub) -> str:
         ((name,),) = hub.run("SELECT callsieve.channel_of('main')")
         return str(name)
 
-    def test_only_its_own_organisation_knows_where_it_listens(self, hub: TestHub, berlin: Site) -> None:
+    def test_channel_is_hidden_from_other_organisations(self, hub: TestHub, berlin: Site) -> None:
         theirs = hub.join("spy", organisation="other")
         hub.sites.pop("spy")
         with login(theirs) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -154,8 +154,8 @@ class TestWakeUps:
             connection.execute("SELECT secret FROM callsieve.hub")
 
     @pytest.mark.parametrize("words", ["london", "nobody", "", "x" * 7000, "london/private/'; DROP"])
-    def test_a_flood_of_wake_ups_moves_nobody(self, hub: TestHub, berlin: Site, words: str) -> None:
-        """And what another site tells is here all the same."""
+    def test_flood_of_wake_ups_causes_no_pulls(self, hub: TestHub, berlin: Site, words: str) -> None:
+        """Rows of another site still arrive."""
         london = hub.join("london", poll_seconds=1)
         channel = self.channel(hub)
         with running(london):
@@ -171,7 +171,7 @@ class TestWakeUps:
         log = (london.folder / "log").read_text()
         assert "Traceback" not in log
 
-    def test_a_wake_up_for_nothing_makes_the_next_wait_longer(self) -> None:
+    def test_useless_wake_ups_lengthen_the_wait(self) -> None:
         now, waits = 1000.0, []
         pace = PullPace(5.0)
         pace.note_pull(now, has_news=True)
@@ -193,7 +193,7 @@ def link_is_complete(site: Site) -> bool:
     return found is not None and found.pulled_at is not None
 
 
-def test_erasures_that_are_too_many_are_asked_for_seldom(hub: TestHub, berlin: Site, london: Site) -> None:
+def test_erasures_above_the_limit_are_retried_rarely(hub: TestHub, berlin: Site, london: Site) -> None:
     with login(berlin) as connection:
         connection.execute("SELECT callsieve.erase('+1201' || (5550200 + n)) FROM generate_series(1, 1000) AS n")
     berlin.exchange()
@@ -208,7 +208,7 @@ def test_erasures_that_are_too_many_are_asked_for_seldom(hub: TestHub, berlin: S
 
 
 class TestTwins:
-    """Two PBXs that take part under one name, of which none is the standby of the other."""
+    """Two PBXs under one name that are not standby of each other."""
 
     @staticmethod
     def twin_of(site: Site, **settings: object) -> Site:
@@ -219,16 +219,16 @@ class TestTwins:
         secret.chmod(0o600)
         return twin
 
-    def test_two_at_once_are_said(self, hub: TestHub, berlin: Site, london: Site) -> None:
+    def test_two_processes_under_one_name_are_reported(self, hub: TestHub, berlin: Site, london: Site) -> None:
         twin = self.twin_of(berlin)
         with running(berlin), running(twin):
             wait_until(lambda: link_is_complete(berlin) and link_is_complete(twin), "exchanges")
             wait_until(lambda: link(berlin).has_twin or link(twin).has_twin, "that there are two", 40.0)
             which = berlin if link(berlin).has_twin else twin
-            assert doctor(which) is CheckStatus.WARN
-            assert "two PBXs" in remarks(london)
+            assert doctor_status(which) is CheckStatus.WARN
+            assert "two PBXs" in site_remarks(london)
 
-    def test_a_standby_is_none(self, hub: TestHub) -> None:
+    def test_standby_is_not_reported_as_a_twin(self, hub: TestHub) -> None:
         berlin = hub.join("berlin", private=True)
         twin = self.twin_of(berlin, standby=True, private=True)
 
@@ -249,8 +249,8 @@ class TestTwins:
             pytest.param("aabba", "....*", id="the first is there again"),
         ],
     )
-    def test_who_is_one_of_two(self, hub: TestHub, berlin: Site, words: str, twins: str) -> None:
-        """A restored backup, another machine and a restart have words of their own, of which no earlier comes again."""
+    def test_twin_is_recognised_by_a_returning_run_id(self, hub: TestHub, berlin: Site, words: str, twins: str) -> None:
+        """Restarts, backups and other servers have new run ids, and no earlier one returns."""
 
         async def say() -> str:
             async with connection_to(address_of_site(berlin.loaded)) as connection:
@@ -258,7 +258,7 @@ class TestTwins:
 
         assert asyncio.run(say()) == twins
 
-    def test_it_is_over_when_one_has_gone(self, hub: TestHub, berlin: Site) -> None:
+    def test_twin_warning_ends_when_one_has_gone(self, hub: TestHub, berlin: Site) -> None:
         async def say(*words: str) -> list[bool]:
             async with connection_to(address_of_site(berlin.loaded)) as connection:
                 return [await hello(connection, word) for word in words]
@@ -267,7 +267,7 @@ class TestTwins:
         hub.run("UPDATE callsieve.run SET last_at = last_at - interval '2 minutes' WHERE id = 'b'")
         assert asyncio.run(say("a")) == [False]
 
-    def test_words_are_bounded(self, hub: TestHub, berlin: Site) -> None:
+    def test_stored_run_ids_are_limited(self, hub: TestHub, berlin: Site) -> None:
         async def say() -> None:
             async with connection_to(address_of_site(berlin.loaded)) as connection:
                 for number in range(30):
@@ -278,13 +278,13 @@ class TestTwins:
 
 
 async def hello(connection: Any, run: str, *, is_standby: bool = False) -> bool:
-    """Whether there is another."""
+    """Return whether another process uses the name."""
     report = client.SiteReport(0, "1", 0, False, run, is_standby, None)
     return (await client.greet(connection, report)).has_twin
 
 
 class TestRole:
-    """What the login of a site may do beside its functions."""
+    """Rights of a site's login besides its functions."""
 
     @pytest.mark.parametrize(
         "statement",
@@ -302,17 +302,17 @@ class TestRole:
             "DELETE FROM callsieve.gone",
         ],
     )
-    def test_a_site_may_not(self, hub: TestHub, berlin: Site, statement: str) -> None:
+    def test_site_login_is_limited_to_its_functions(self, hub: TestHub, berlin: Site, statement: str) -> None:
         with login(berlin) as connection, pytest.raises(psycopg.Error) as refused:
             connection.execute(statement.encode())
         assert refused.value.sqlstate in ("42501", "0A000")
 
-    def test_the_room_for_its_sorts_is_bounded(self, hub: TestHub, berlin: Site) -> None:
+    def test_temporary_files_of_a_site_are_limited(self, hub: TestHub, berlin: Site) -> None:
         with login(berlin) as connection:
             assert connection.execute("SHOW temp_file_limit").fetchall() == [("1GB",)]
 
-    def test_what_is_no_number_is_not_erased(self, hub: TestHub, berlin: Site, london: Site) -> None:
-        """Under `-` lies what is about no number."""
+    def test_erasure_of_a_text_that_is_no_number_is_ignored(self, hub: TestHub, berlin: Site, london: Site) -> None:
+        """`-` is the key of rows without a number."""
         hub.run(
             "INSERT INTO callsieve.evidence_row VALUES ('main', 'person', 'london', '-', '[]', '', '', 1, 1, now(),"
             " false, true, '1', 1)"
@@ -321,7 +321,7 @@ class TestRole:
             assert connection.execute("SELECT callsieve.erase('-')").fetchall() == [(0,)]
         assert hub.run("SELECT count(*) FROM callsieve.evidence_row") == [(1,)]
 
-    def test_it_expels_itself_so_often(self, hub: TestHub, berlin: Site) -> None:
+    def test_expulsions_per_site_are_limited(self, hub: TestHub, berlin: Site) -> None:
         expel = "SELECT callsieve.expel('main', 'berlin', false)"
         with login(berlin) as connection:
             for _ in range(20):
@@ -330,7 +330,7 @@ class TestRole:
                 connection.execute(expel)
 
 
-def test_a_central_site_is_not_sent_what_a_standby_alone_needs(hub: TestHub) -> None:
+def test_central_site_gets_no_rows_for_standbys(hub: TestHub) -> None:
     berlin, center = hub.join("berlin", private=True), hub.join("center", is_central=True)
     berlin.write(lambda db: db.execute("INSERT INTO personal_entry VALUES (?, '201', 'allow', 1, 'person')", (CALLER,)))
     berlin.write(lambda db: db.execute("INSERT INTO talk VALUES (?, '201', ?)", (CALLER, time.time() - 60)))

@@ -1,4 +1,4 @@
-"""Lists and identities say which site each row is of, and that ours overrules another's."""
+"""Origins of list entries and identities, and which site overrules which."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def origins(site: Site, *follow: str) -> dict[str, Origin]:
 
 
 @pytest.mark.parametrize("exchanged", [False, True])
-def test_whose_an_entry_is(hub: TestHub, branch: Site, exchanged: bool) -> None:
+def test_origin_of_an_entry_is_its_site(hub: TestHub, branch: Site, exchanged: bool) -> None:
     if exchanged:
         hub.settle()
     assert origins(branch, "head-office") == {
@@ -59,7 +59,7 @@ def test_whose_an_entry_is(hub: TestHub, branch: Site, exchanged: bool) -> None:
     assert set(origins(branch).values()) == {OURS}
 
 
-def test_the_pages_have_it(branch: Site) -> None:
+def test_pages_show_origins(branch: Site) -> None:
     context = Context("ada", Role.ADMINISTRATOR, time.time(), branch.loaded)
     lists = branch.read(lists_shown, None, "", context)
     assert {entry.entry.text: entry.origin.site for entry in lists.entries}[CALLER] == "head-office"
@@ -71,7 +71,7 @@ def test_the_pages_have_it(branch: Site) -> None:
     }
 
 
-def test_commands_and_programs_have_it(branch: Site, tmp_path: Path) -> None:
+def test_commands_and_api_show_origins(branch: Site, tmp_path: Path) -> None:
     hub_table = branch.config.read_text().partition("[reputation")[0]
     for folder in ("office", "api"):
         (tmp_path / folder).mkdir()

@@ -66,7 +66,7 @@ def publish(site: Site, text: str) -> None:
 
 
 def publish_unchecked(site: Site, name: str, text: str) -> None:
-    """As a site would that lies, or is newer."""
+    """Publish without checks, as a hostile or newer site can."""
     site.write(put_published, PublishedPolicy(name, text, "", time.time()))
 
 
@@ -76,7 +76,7 @@ def accept(site: Site, name: str = OFFICE) -> int:
     return done.change_id
 
 
-def shown(site: Site) -> dict[str, SitePolicy]:
+def published_policies(site: Site) -> dict[str, SitePolicy]:
     return {policy.name: policy for policy in site.read(central.site_policies, site.loaded)}
 
 
@@ -107,14 +107,14 @@ def accepted(hub: TestHub, head_office: Site, branch: Site) -> Site:
     return branch
 
 
-def told(site: Site) -> list[tuple[object, ...]]:
+def policy_events(site: Site) -> list[tuple[object, ...]]:
     """State, policy, what was before, and by whom, of each event."""
     path = ("$.state", "$.policy", "$.before", "$.by")
     columns = ", ".join(f"json_extract(data, '{item}')" for item in path)
     return site.rows(f"SELECT {columns} FROM event WHERE kind = 'policy.changed' ORDER BY seq")
 
 
-def test_receivers_of_events_hear_of_it(hub: TestHub, head_office: Site, branch: Site) -> None:
+def test_policy_events_are_sent(hub: TestHub, head_office: Site, branch: Site) -> None:
     branch.write(use_receivers, {"crm": (EventKind.POLICY_CHANGED,)})
     publish(head_office, FIRST)
     hub.settle()
@@ -130,7 +130,7 @@ def test_receivers_of_events_hear_of_it(hub: TestHub, head_office: Site, branch:
     hub.settle()
     assert activated is not None
     branch.write(undo, context(branch), UndoRequest(activated))
-    assert told(branch) == [
+    assert policy_events(branch) == [
         ("waiting", OFFICE, "", "hub"),
         ("in-force", OFFICE, "cautious", "ada"),
         ("waiting", OFFICE, "", "hub"),
@@ -141,13 +141,13 @@ def test_receivers_of_events_hear_of_it(hub: TestHub, head_office: Site, branch:
     ]
 
 
-def test_it_waits_until_it_is_accepted(hub: TestHub, head_office: Site, branch: Site) -> None:
+def test_published_policy_waits_for_acceptance(hub: TestHub, head_office: Site, branch: Site) -> None:
     publish(head_office, FIRST)
     hub.settle()
     assert names(branch) == {f"{OFFICE}.new"}
     assert policies_of(branch.loaded).default.name == "cautious"
     assert rules(branch, f"{OFFICE}.new") == ["first"]  # it can be looked at, compared and tried
-    assert (shown(branch)[OFFICE].waits, shown(branch)[OFFICE].is_accepted) == (True, False)
+    assert (published_policies(branch)[OFFICE].waits, published_policies(branch)[OFFICE].is_accepted) == (True, False)
     accept(branch)
     assert names(branch) == {OFFICE}
     assert policies_of(branch.loaded).default.name == "cautious"  # nobody has named it
@@ -158,7 +158,7 @@ def test_it_waits_until_it_is_accepted(hub: TestHub, head_office: Site, branch: 
     assert there[OFFICE] == ("head-office", ("all calls",))
 
 
-def test_a_new_version_waits_and_is_undone(hub: TestHub, head_office: Site, accepted: Site) -> None:
+def test_new_version_waits_and_acceptance_is_undone(hub: TestHub, head_office: Site, accepted: Site) -> None:
     publish(head_office, SECOND)
     hub.settle()
     assert (rules(accepted), rules(accepted, f"{OFFICE}.new")) == (["first"], ["second"])
@@ -170,7 +170,7 @@ def test_a_new_version_waits_and_is_undone(hub: TestHub, head_office: Site, acce
     assert rules(accepted) == ["first"]
 
 
-def test_accepted_as_it_comes_where_the_settings_say_so(hub: TestHub, head_office: Site) -> None:
+def test_policy_is_accepted_automatically_if_settings_say_so(hub: TestHub, head_office: Site) -> None:
     branch = hub.join("berlin", follow=["head-office"], accept_policies=True)
     publish(head_office, FIRST)
     hub.settle()
@@ -202,7 +202,7 @@ def test_accepted_as_it_comes_where_the_settings_say_so(hub: TestHub, head_offic
     ],
 )
 @pytest.mark.parametrize("at_once", [False, True])
-def test_what_cannot_be_used_is_refused_and_the_last_stays(
+def test_unusable_version_is_refused_and_the_old_one_stays(
     hub: TestHub, head_office: Site, accepted: Site, text: str, at_once: bool
 ) -> None:
     (accepted.folder / "policies").mkdir()
@@ -213,31 +213,31 @@ def test_what_cannot_be_used_is_refused_and_the_last_stays(
     assert (rules(accepted), names(accepted)) == (["first"], {OFFICE})
     assert policies_of(accepted.loaded).default.name == OFFICE
     if "\x07" not in text:  # a row that no site should send
-        assert shown(accepted)[OFFICE].problem
+        assert published_policies(accepted)[OFFICE].problem
         with pytest.raises(Refused) as refused:
             accept(accepted)
         assert refused.value.code == "unusable-policy"
 
 
 @pytest.mark.parametrize("name", ["../../evil", "office.new", "Office", "a/b", "..", "x" * 80])
-def test_no_name_makes_a_file(hub: TestHub, head_office: Site, branch: Site, name: str) -> None:
+def test_unsafe_policy_name_creates_no_file(hub: TestHub, head_office: Site, branch: Site, name: str) -> None:
     publish_unchecked(head_office, name, FIRST)
     hub.settle()
     assert names(branch) == set()
-    assert shown(branch) == {}
+    assert published_policies(branch) == {}
 
 
-def test_of_a_site_that_is_not_followed_nothing(hub: TestHub, branch: Site) -> None:
+def test_policy_of_an_unfollowed_site_is_ignored(hub: TestHub, branch: Site) -> None:
     publish(hub.join("paris"), FIRST)
     hub.settle()
-    assert (names(branch), shown(branch)) == (set(), {})
+    assert (names(branch), published_policies(branch)) == (set(), {})
     with pytest.raises(Refused) as refused:
         accept(branch, "paris:office")
     assert refused.value.code == "no-such-policy"
 
 
-def test_what_was_accepted_stays(hub: TestHub, head_office: Site, accepted: Site) -> None:
-    """Whatever becomes of its site, of what it published, and of the hub."""
+def test_accepted_policy_stays_whatever_its_site_does(hub: TestHub, head_office: Site, accepted: Site) -> None:
+    """Also if its site withdraws it, leaves, or the hub is gone."""
 
     def stays() -> bool:
         return policies_of(accepted.loaded).default.name == OFFICE and rules(accepted) == ["first"]
@@ -248,7 +248,7 @@ def test_what_was_accepted_stays(hub: TestHub, head_office: Site, accepted: Site
     hub.settle()
     assert stays()
     assert names(accepted) == {OFFICE}  # what waited was withdrawn, too
-    assert shown(accepted)[OFFICE].published_at is None
+    assert published_policies(accepted)[OFFICE].published_at is None
     publish(head_office, SECOND)
     hub.settle()
     hub.run("SELECT callsieve.expel('main', 'head-office', true)")
@@ -261,7 +261,7 @@ def test_what_was_accepted_stays(hub: TestHub, head_office: Site, accepted: Site
     assert policies_of(accepted.loaded).default.name == "cautious"
 
 
-def test_the_first_is_not_taken_back_under_its_calls(hub: TestHub, accepted: Site) -> None:
+def test_policy_in_force_cannot_be_undone(hub: TestHub, accepted: Site) -> None:
     (change,) = [id for id, what in accepted.rows("SELECT id, what FROM audit") if what == "policy accept"]
     assert isinstance(change, int)
     with pytest.raises(Refused) as refused:
@@ -272,7 +272,7 @@ def test_the_first_is_not_taken_back_under_its_calls(hub: TestHub, accepted: Sit
     assert names(accepted) == {f"{OFFICE}.new"}
 
 
-def test_only_what_others_can_use_is_published(hub: TestHub, head_office: Site) -> None:
+def test_only_usable_policies_are_published(hub: TestHub, head_office: Site) -> None:
     folder = head_office.folder / "policies"
     folder.mkdir()
     (folder / "house.toml").write_text('extends = "strict"\n')
@@ -305,14 +305,14 @@ def test_publishing_is_undone(hub: TestHub, head_office: Site, branch: Site) -> 
     assert rules(branch, f"{OFFICE}.new") == ["first"]
 
 
-def test_a_site_publishes_no_more_than_fifty(hub: TestHub, head_office: Site, branch: Site) -> None:
+def test_number_of_published_policies_is_limited(hub: TestHub, head_office: Site, branch: Site) -> None:
     for n in range(50):
         publish_unchecked(head_office, f"office-{n}", FIRST)
     with pytest.raises(Refused) as refused:
         publish(head_office, FIRST)
     assert refused.value.code == "too-many"
     hub.settle()
-    assert len(shown(branch)) == 50
+    assert len(published_policies(branch)) == 50
 
     def lie(db: sqlite3.Connection) -> None:
         db.executemany(
@@ -321,11 +321,11 @@ def test_a_site_publishes_no_more_than_fifty(hub: TestHub, head_office: Site, br
 
     head_office.write(lie)
     hub.settle()
-    assert len(shown(branch)) == 50
+    assert len(published_policies(branch)) == 50
 
 
 class TestCommands:
-    """As an administrator types them."""
+    """The commands of an administrator."""
 
     def run(self, site: Site, *words: str) -> tuple[int, str]:
         environment = {**os.environ, "CALLSIEVE_STATE": str(site.loaded.state)}
@@ -333,7 +333,9 @@ class TestCommands:
         done = subprocess.run(command, env=environment, capture_output=True, text=True)
         return done.returncode, done.stdout + done.stderr
 
-    def test_from_head_office_to_a_branch(self, hub: TestHub, head_office: Site, branch: Site) -> None:
+    def test_policy_goes_from_head_office_to_branch_by_command(
+        self, hub: TestHub, head_office: Site, branch: Site
+    ) -> None:
         (head_office.folder / "policies").mkdir()
         (head_office.folder / "policies" / "office.toml").write_text(FIRST)
         code, said = self.run(head_office, "policy", "publish", "office", "--note", "premium numbers")
@@ -348,13 +350,13 @@ class TestCommands:
             assert self.run(branch, "policy", "accept", OFFICE)[0] != 0
             assert self.run(branch, "policy", "activate", OFFICE)[0] == 0
             assert self.run(head_office, "policy", "withdraw", "office")[0] == 0
-            wait_until(lambda: shown(branch)[OFFICE].published_at is None, "it was withdrawn")
+            wait_until(lambda: published_policies(branch)[OFFICE].published_at is None, "it was withdrawn")
         code, said = self.run(branch, "policy", "list", "--json")
         found = {load["name"]: load for load in json.loads(said)}
         assert (found[OFFICE]["site"], found[OFFICE]["in_force_for"]) == ("head-office", ["all calls"])
 
 
-def test_real_calls_are_decided_by_it(hub: TestHub, head_office: Site, tmp_path: Path) -> None:
+def test_calls_are_decided_by_the_accepted_policy(hub: TestHub, head_office: Site, tmp_path: Path) -> None:
     """The daemon of a branch, before and after, with an override, and after a broken one."""
     ensure_pbx()
     callers = (f"+120155504{n:02d}" for n in range(100))

@@ -1,4 +1,4 @@
-"""A second PBX of a site: what the first told before it died is all that the second needs to decide the same."""
+"""A standby decides like the first PBX of its site."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def rounded(value: object) -> object:
 
 
 def stored(site: Site, kind: Kind) -> list[object]:
-    """What travels of a kind."""
+    """Return the exchanged rows of a kind."""
     rows = site.rows(f"SELECT {', '.join(kind.columns)} FROM {kind.name} WHERE {kind.counts}")
     return sorted((rounded(row) for row in rows), key=repr)
 
@@ -111,7 +111,7 @@ def facts(site: Site, number: str | None, endpoint: str | None) -> Facts:
 
 
 def decided(site: Site, caller: str | None) -> Decision:
-    """What the daemon would decide, with the policy of its settings."""
+    """Return the decision with the policy of the site's settings."""
     loaded = site.loaded
     call = call_of(Question(caller or "anonymous", DID), site_of(loaded.settings))
     with open_store(loaded.store_path) as db:
@@ -139,11 +139,11 @@ def first(hub: TestHub) -> Site:
     return site
 
 
-def test_there_is_a_row_of_every_kind(first: Site) -> None:
+def test_every_kind_of_row_is_tested(first: Site) -> None:
     assert [kind.name for kind in STANDBY if not stored(first, kind)] == []
 
 
-def test_all_that_a_decision_reads(first: Site) -> None:
+def test_standby_has_all_facts_of_the_first(first: Site) -> None:
     second = standby_of(first)
     first.exchange()
     second.exchange()
@@ -152,7 +152,7 @@ def test_all_that_a_decision_reads(first: Site) -> None:
     assert facts(second, APPEALED, None).reputation.appeal == "AP1"
 
 
-def test_what_is_changed_and_what_goes(first: Site) -> None:
+def test_changes_and_deletions_reach_the_standby(first: Site) -> None:
     second = standby_of(first)
     first.exchange()
     second.exchange()
@@ -175,7 +175,7 @@ def fill_again(db: sqlite3.Connection) -> None:
     refresh_all(db, [number for number in CALLERS if number])
 
 
-def test_what_its_own_settings_say_stays(first: Site) -> None:
+def test_own_settings_of_the_standby_stay(first: Site) -> None:
     second = standby_of(first)
     second.write(lambda db: db.execute("INSERT INTO person VALUES ('201', 'PJSIP/9', NULL, NULL, 'A', 'settings')"))
     first.exchange()
@@ -187,7 +187,7 @@ def test_what_its_own_settings_say_stays(first: Site) -> None:
     assert second.rows("SELECT extension, endpoint FROM person") == [("201", "PJSIP/9")]
 
 
-def test_the_policies_of_both_are_compared(first: Site) -> None:
+def test_standby_knows_the_policy_of_the_first(first: Site) -> None:
     second = standby_of(first)
     first.exchange()
     second.exchange()
@@ -201,14 +201,14 @@ def test_the_policies_of_both_are_compared(first: Site) -> None:
     assert (there.name, there == policy_in_force(first.loaded), there == here) == ("strict", True, False)
 
 
-def test_no_other_site_hears_of_it(hub: TestHub, first: Site) -> None:
+def test_standby_rows_reach_no_other_site(hub: TestHub, first: Site) -> None:
     london, center = hub.join("london"), hub.join("center", is_central=True)
     hub.settle()
     for site in (london, center):
         assert [kind.name for kind in STANDBY if stored(site, kind)] == []
 
 
-def test_the_first_is_killed_and_the_second_goes_on(hub: TestHub, first: Site) -> None:
+def test_standby_goes_on_when_the_first_is_killed(hub: TestHub, first: Site) -> None:
     second = standby_of(first)
     with running(first) as process:
         wait_until(lambda: not first.read(has_outgoing))

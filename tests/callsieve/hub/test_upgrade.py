@@ -1,4 +1,4 @@
-"""A hub that an older CallSieve made, with its sites, brought up to date."""
+"""Upgrade of a hub of an older version with its sites."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def old(postgresql: PostgreSql, tmp_path: Path) -> Iterator[TestHub]:
 
 
 def join_old(hub: TestHub, name: str) -> None:
-    """As `hub join` did it at first."""
+    """Join as the first version of `hub join` did."""
     site = Site(hub, name, "main", hub.folder / name)
     site.write_settings({})
     role = f"callsieve:main:{name}"
@@ -88,11 +88,11 @@ def join_old(hub: TestHub, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", APPLIED)
-def test_what_was_applied_stays(name: str) -> None:
+def test_applied_migrations_are_unchanged(name: str) -> None:
     assert hashlib.sha256(schema(name).encode()).hexdigest() == APPLIED[name]
 
 
-def test_an_old_hub_is_open_and_a_new_one_is_not(old: TestHub) -> None:
+def test_upgrade_closes_rights_of_an_old_hub(old: TestHub) -> None:
     expel = "SELECT callsieve.expel('main', 'berlin', true)"
     push_by_hand(old.sites["berlin"], "mark", ["unknown", 0, "201"])
     with login(old.sites["london"]) as connection:
@@ -107,7 +107,7 @@ def test_an_old_hub_is_open_and_a_new_one_is_not(old: TestHub) -> None:
     assert old.run("SELECT name FROM callsieve.site WHERE expelled_at IS NULL") == [("berlin",)]
 
 
-def test_logins_that_an_old_hub_left_open_are_closed(old: TestHub) -> None:
+def test_upgrade_closes_logins_of_expelled_sites(old: TestHub) -> None:
     assert may_log_in(old.sites["paris"])
     old.make_again()
     assert not may_log_in(old.sites["paris"])

@@ -45,7 +45,7 @@ TRAP_CALLS: Final = "SELECT number, did, verified FROM trap_call"
 
 @contextmanager
 def older() -> Iterator[None]:
-    """Inside, the program is the older one."""
+    """Act as the older version inside the block."""
     with pytest.MonkeyPatch.context() as patch:
         for name, columns in NEW_COLUMNS.items():
             kind = KINDS[name]
@@ -64,7 +64,7 @@ def exchange_as_older(site: Site) -> None:
     site.write(lambda db: db.execute("UPDATE hub_link SET program = 'older'"))
 
 
-def looked_at(site: Site) -> Finding:
+def check_hub(site: Site) -> Finding:
     answers: dict[str, str] = {}
     return is_exchanged(CheckContext(site.loaded, answers.__getitem__, time.time()))
 
@@ -93,7 +93,7 @@ def test_rows_of_an_older_site_are_taken(first: Site, second: Site) -> None:
     second.exchange()
     assert second.rows(CONTACTS) == [(CALLER, "Bo", None)]
     assert second.rows(DIDS) == [(DID, "", 0)]
-    assert looked_at(second).status is CheckStatus.OK
+    assert check_hub(second).status is CheckStatus.OK
     first.exchange()  # updated
     first.write(lambda db: db.execute("UPDATE did SET trap = 1"))
     first.exchange()
@@ -101,7 +101,7 @@ def test_rows_of_an_older_site_are_taken(first: Site, second: Site) -> None:
     assert second.rows(DIDS) == [(DID, "", 1)]
 
 
-def test_what_an_older_standby_left_out_comes_with_its_update(first: Site, second: Site) -> None:
+def test_updated_standby_gets_previously_refused_rows(first: Site, second: Site) -> None:
     first.exchange()
     first.write(fill, "acme", 1)
     first.write(
@@ -110,13 +110,13 @@ def test_what_an_older_standby_left_out_comes_with_its_update(first: Site, secon
     first.exchange()
     exchange_as_older(second)
     assert (second.rows(CONTACTS), second.rows(DIDS)) == ([(CALLER, "Bo", None)], [(DID, "", 0)])
-    found = looked_at(second)
+    found = check_hub(second)
     assert (found.status, found.remedy) == (CheckStatus.WARN, UPDATE[Unfit.NEWER])
     settle_pair(first, second)
     assert second.rows(TRAP_CALLS) == [(CALLER, DID, 1)]
 
 
-def test_what_a_newer_standby_told_outlives_the_update_of_the_first(first: Site, second: Site) -> None:
+def test_rows_of_a_newer_standby_survive_the_update_of_the_first(first: Site, second: Site) -> None:
     """The standby was updated first and took over; then they were switched back, and the first was updated."""
     exchange_as_older(first)
     second.exchange()
@@ -129,7 +129,7 @@ def test_what_a_newer_standby_told_outlives_the_update_of_the_first(first: Site,
     settle_pair(first, second)
 
 
-def test_what_an_older_one_changes_loses_nothing_at_a_newer_one(first: Site, second: Site) -> None:
+def test_change_by_an_older_site_keeps_newer_fields(first: Site, second: Site) -> None:
     first.exchange()
     first.write(fill, "acme", 1)
     first.exchange()
@@ -155,10 +155,10 @@ def settle_pair(first: Site, second: Site) -> None:
     for site in (first, second):
         assert site.rows(CONTACTS) == [(CALLER, "Bo", "acme")]
         assert site.rows(DIDS) == [(DID, "", 1)]
-        assert looked_at(site).status is CheckStatus.OK
+        assert check_hub(site).status is CheckStatus.OK
 
 
-def test_what_somebody_changed_here_since_is_kept(first: Site, second: Site) -> None:
+def test_local_change_survives_an_older_exchange(first: Site, second: Site) -> None:
     first.exchange()
     first.write(fill, "acme", 1)
     first.exchange()
@@ -168,7 +168,7 @@ def test_what_somebody_changed_here_since_is_kept(first: Site, second: Site) -> 
     assert second.rows(CONTACTS) == [(CALLER, "Bob", None)]
 
 
-def test_a_statement_that_an_older_site_took_stays_its_sites(hub: TestHub) -> None:
+def test_row_kept_by_an_older_site_stays_with_its_origin(hub: TestHub) -> None:
     office, branch = hub.join("office"), hub.join("branch", follow=["office"])
     office.write(add_entry, make_entry(CALLER, list_name=ListName.BLOCK, note="said the office"))
     office.exchange()
@@ -190,13 +190,11 @@ def test_a_statement_that_an_older_site_took_stays_its_sites(hub: TestHub) -> No
         pytest.param("mark", '{"verdict":1,"channel":"cli"}', Unfit.ODD, id="what-none-says"),
     ],
 )
-def test_it_says_whose_rows_it_cannot_use_and_who_is_to_be_updated(
-    hub: TestHub, kind: str, payload: str, unfit: Unfit
-) -> None:
+def test_doctor_names_sites_whose_rows_are_unusable(hub: TestHub, kind: str, payload: str, unfit: Unfit) -> None:
     berlin, london = hub.join("berlin"), hub.join("london")
     push_by_hand(berlin, kind, ["unknown", 0, "201"], payload)
     london.exchange()
-    found = looked_at(london)
+    found = check_hub(london)
     assert not isinstance(found.detail, str)
     assert (found.status, found.remedy) == (CheckStatus.WARN, UPDATE[unfit])
     assert dict(found.detail.places) == {"sites": "berlin", "count": 1}

@@ -1,4 +1,4 @@
-"""Who is woken when, and that whoever is woken reads what is new to it and no more."""
+"""Wake-ups: who is woken when, and which rows are read."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def berlin(hub: TestHub) -> Iterator[Connection]:
 
 
 @pytest.fixture
-def ears(hub: TestHub) -> Iterator[Connection]:
+def listener(hub: TestHub) -> Iterator[Connection]:
     """A connection that hears the wake-ups of the organisation."""
     with psycopg.connect(hub.admin_address, autocommit=True) as connection:
         ((channel,),) = connection.execute("SELECT callsieve.channel_of('main')").fetchall()
@@ -43,15 +43,15 @@ def ears(hub: TestHub) -> Iterator[Connection]:
         yield connection
 
 
-def heard(ears: Connection, seconds: float = 0.3) -> list[str]:
-    """What comes until nothing has come for so long."""
+def wake_ups_on(ears: Connection, seconds: float = 0.3) -> list[str]:
+    """Return the wake-ups until none has come for `seconds`."""
     found: list[str] = []
     while more := [notify.payload for notify in ears.notifies(timeout=seconds, stop_after=1)]:
         found += more
     return found
 
 
-def push(site: Connection, *numbers: str, private: bool = False, kind: str = "mark") -> None:
+def push_rows(site: Connection, *numbers: str, private: bool = False, kind: str = "mark") -> None:
     count, at_us = len(numbers), int(time.time() * MICROSECONDS) - MICROSECONDS
     key = json.dumps(["unknown", 0, "201"])
     row = ([kind], list(numbers), [key], [SAID], [""], [at_us], [at_us], [False], [private])
@@ -68,59 +68,57 @@ def numbers(count: int, start: int = 0) -> list[str]:
 
 
 class TestCollecting:
-    def test_the_first_wakes_and_those_that_follow_wait(
-        self, hub: TestHub, london: Site, berlin: Connection, ears: Connection
+    def test_first_push_wakes_and_following_ones_wait(
+        self, hub: TestHub, london: Site, berlin: Connection, listener: Connection
     ) -> None:
         for number in numbers(5):
-            push(berlin, number)
-        assert heard(ears) == ["berlin"]
+            push_rows(berlin, number)
+        assert wake_ups_on(listener) == ["berlin"]
         berlin.execute("SELECT callsieve.wake(0, false)")
-        assert heard(ears) == [""]
+        assert wake_ups_on(listener) == [""]
 
-    def test_nobody_is_woken_twice_for_one_row(self, london: Site, berlin: Connection, ears: Connection) -> None:
-        push(berlin, CALLER)
+    def test_row_wakes_others_once(self, london: Site, berlin: Connection, listener: Connection) -> None:
+        push_rows(berlin, CALLER)
         berlin.execute("SELECT callsieve.wake(0, false)")
         with login(london) as connection:
             connection.execute("SELECT callsieve.wake(60, false)")  # woken since its own push, a minute ago
-        assert heard(ears) == ["berlin"]
+        assert wake_ups_on(listener) == ["berlin"]
 
-    def test_a_push_that_another_wake_up_came_too_early_for(
-        self, hub: TestHub, london: Site, berlin: Connection, ears: Connection
+    def test_push_after_an_early_wake_up_wakes_again(
+        self, hub: TestHub, london: Site, berlin: Connection, listener: Connection
     ) -> None:
-        """It was not over when the others read: whoever has pushed wakes them again."""
-        push(berlin, CALLER)
+        """Its transaction was open when the others read, so it wakes them again."""
+        push_rows(berlin, CALLER)
         with login(london) as connection:
             connection.execute("SET callsieve.collects = 'on'")
-            push(connection, CALLER)
+            push_rows(connection, CALLER)
             connection.execute("SELECT callsieve.wake(0, false)")
-        assert heard(ears) == ["berlin", ""]
+        assert wake_ups_on(listener) == ["berlin", ""]
 
-    def test_an_older_site_wakes_with_each_push(self, hub: TestHub, london: Site, ears: Connection) -> None:
+    def test_an_older_site_wakes_with_each_push(self, hub: TestHub, london: Site, listener: Connection) -> None:
         with login(london) as connection:
             for number in numbers(3):
-                push(connection, number)
-        assert heard(ears) == ["london"] * 3
+                push_rows(connection, number)
+        assert wake_ups_on(listener) == ["london"] * 3
 
-    def test_what_is_private_wakes_by_itself(self, london: Site, berlin: Connection, ears: Connection) -> None:
-        push(berlin, CALLER)
-        push(berlin, CALLER, private=True, kind="talk")
-        assert heard(ears) == ["berlin", "berlin/private"]
+    def test_private_rows_have_their_own_wake_up(self, london: Site, berlin: Connection, listener: Connection) -> None:
+        push_rows(berlin, CALLER)
+        push_rows(berlin, CALLER, private=True, kind="talk")
+        assert wake_ups_on(listener) == ["berlin", "berlin/private"]
 
-    def test_a_site_that_holds_the_lock_holds_up_nobody(
-        self, london: Site, berlin: Connection, ears: Connection
-    ) -> None:
-        push(berlin, CALLER)
+    def test_held_lock_blocks_no_push(self, london: Site, berlin: Connection, listener: Connection) -> None:
+        push_rows(berlin, CALLER)
         with login(london) as held:
             held.execute("BEGIN")
             held.execute("SELECT callsieve.wake(0, false)")
             began = time.monotonic()
-            push(berlin, *numbers(1))
+            push_rows(berlin, *numbers(1))
             assert time.monotonic() - began < 5.0  # the lock's own limit is ten
-            assert heard(ears) == ["berlin", "berlin"]
+            assert wake_ups_on(listener) == ["berlin", "berlin"]
             held.execute("ROLLBACK")
 
-    def test_every_row_wakes_in_the_end(self, hub: TestHub) -> None:
-        """Nobody polls meanwhile."""
+    def test_every_row_wakes_others(self, hub: TestHub) -> None:
+        """The poll interval is longer than the test."""
         london, paris = (hub.join(name, poll_seconds=60) for name in ("london", "paris"))
         hub.settle()
         with running(london), running(paris):
@@ -131,9 +129,9 @@ class TestCollecting:
 
 
 class TestNews:
-    def test_rows_in_the_order_of_their_places(self, london: Site, berlin: Connection) -> None:
+    def test_news_are_read_in_order(self, london: Site, berlin: Connection) -> None:
         for number in numbers(12):
-            push(berlin, number)
+            push_rows(berlin, number)
         with login(london) as connection:
             found, after = [], (0, 0)
             while some := news(connection, after, most=5):
@@ -143,31 +141,29 @@ class TestNews:
         assert {row[:2] for row in found} == {("mark", "berlin")}
         assert news(berlin) == []  # its own
 
-    def test_a_place_before_a_gap_reads_what_lies_behind_it(
-        self, hub: TestHub, london: Site, berlin: Connection
-    ) -> None:
-        push(berlin, *numbers(1))
-        push(berlin, *numbers(200, 100))  # many at once
-        push(berlin, *numbers(1, 500))
+    def test_position_before_a_gap_reads_the_rows_behind(self, hub: TestHub, london: Site, berlin: Connection) -> None:
+        push_rows(berlin, *numbers(1))
+        push_rows(berlin, *numbers(200, 100))  # many at once
+        push_rows(berlin, *numbers(1, 500))
         with login(london) as connection:
             found = news(connection)
             assert [row[2] for row in found] == [*numbers(1), *numbers(200, 100), *numbers(1, 500)]
             assert [row[2] for row in news(connection, found[200][-2:])] == numbers(1, 500)
         assert hub.run("SELECT count(*) FROM callsieve.fresh WHERE kind <> ''") == [(2,)]
 
-    def test_whoever_stops_in_a_gap_reads_the_rest_of_it(self, london: Site, berlin: Connection) -> None:
-        push(berlin, *numbers(200))
-        push(berlin, *numbers(1, 500))
+    def test_position_inside_a_gap_reads_its_rest(self, london: Site, berlin: Connection) -> None:
+        push_rows(berlin, *numbers(200))
+        push_rows(berlin, *numbers(1, 500))
         with login(london) as connection:
             found = news(connection, most=150)
             found += news(connection, found[-1][-2:], most=150)
         assert [row[2] for row in found] == [*numbers(200), *numbers(1, 500)]
 
-    def test_what_is_no_longer_fresh_is_a_gap(self, hub: TestHub, london: Site, berlin: Connection) -> None:
-        push(berlin, *numbers(1))
-        push(berlin, *numbers(1, 100))
+    def test_rows_that_are_not_fresh_form_a_gap(self, hub: TestHub, london: Site, berlin: Connection) -> None:
+        push_rows(berlin, *numbers(1))
+        push_rows(berlin, *numbers(1, 100))
         hub.run("UPDATE callsieve.fresh SET received_at = now() - interval '11 minutes'")
-        push(berlin, *numbers(1, 200))
+        push_rows(berlin, *numbers(1, 200))
         berlin.execute("SELECT callsieve.forget_fresh()")
         assert hub.run("SELECT number FROM callsieve.fresh WHERE kind <> ''") == [(numbers(1, 200)[0],)]
         with login(london) as connection:
@@ -176,27 +172,27 @@ class TestNews:
             assert [row[2] for row in news(connection, (found[1][-2], LAST_ID))] == numbers(1, 200)
 
     @pytest.mark.parametrize("what", ["erase", "expel"])
-    def test_what_was_taken_out_is_read_by_nobody(
+    def test_erased_and_expelled_rows_are_not_read(
         self, hub: TestHub, london: Site, berlin: Connection, what: str
     ) -> None:
-        push(berlin, CALLER)
+        push_rows(berlin, CALLER)
         calls = {"erase": "erase(%s)", "expel": "expel('main', 'berlin', false)"}
         berlin.execute(f"SELECT callsieve.{calls[what]}".encode(), (CALLER,) if what == "erase" else ())
         with login(london) as connection:
             kind, origin, _number, key, *_ = news(connection)[0]
             assert (kind, origin, key, len(news(connection))) == (what, "berlin", None, 1)
 
-    def test_a_row_that_calls_itself_a_notice_is_a_row(self, hub: TestHub, london: Site, berlin: Connection) -> None:
+    def test_row_kind_cannot_forge_a_notice(self, hub: TestHub, london: Site, berlin: Connection) -> None:
         london.mark(CALLER, "301", time.time() - 60)
-        push(berlin, CALLER, kind="erase")
+        push_rows(berlin, CALLER, kind="erase")
         hub.settle()
         assert london.marks() == {"301": "spam"}
 
     @pytest.mark.parametrize("is_fresh", [True, False], ids=["fresh", "behind-a-gap"])
-    def test_no_more_is_read_than_is_taken(
+    def test_news_read_no_more_rows_than_needed(
         self, hub: TestHub, london: Site, berlin: Connection, is_fresh: bool
     ) -> None:
-        """However little the planner knows."""
+        """Also without statistics for the planner."""
         place = "'main', (1 + g % 600)::text::xid8, g"
         columns = f"{place}, 'mark', 'berlin', '+1201' || g, '[]', '', '', g, g, now(), false, false"
         hub.run("ALTER TABLE callsieve.evidence_row DISABLE TRIGGER USER")

@@ -37,7 +37,7 @@ def undo_latest(browser: Browser) -> None:
 
 
 @pytest.mark.parametrize("is_central", [True, False], ids=["central", "another"])
-def test_sites_are_in_the_menu_of_a_central_console_alone(console: Console, is_central: bool) -> None:
+def test_sites_menu_is_only_on_a_central_console(console: Console, is_central: bool) -> None:
     with open_store(console.office.store) as db, transaction(db):
         set_link(db, "center", "main", "hub")
         note_standing(db, 0, has_twin=False, is_central=is_central)
@@ -57,7 +57,7 @@ def test_a_site_is_ignored_resumed_and_undone(console: Console) -> None:
     assert [change[0] for change in changes_of(console.office)] == ["undo hub resume", "hub resume", "hub ignore"]
 
 
-def test_an_erasure_waits_and_is_refused(console: Console) -> None:
+def test_waiting_erasure_is_listed_and_refused(console: Console) -> None:
     with open_store(console.office.store) as db, transaction(db):
         request_erasure(db, ErasureRequest(CALLER, "berlin", time.time()))
     assert CALLER in console.browser("operator").text("/sites/evidence")
@@ -68,7 +68,7 @@ def test_an_erasure_waits_and_is_refused(console: Console) -> None:
     assert [change[0] for change in changes_of(console.office)] == ["hub keep"]
 
 
-def test_people_of_two_sites_are_one_and_apart(console: Console) -> None:
+def test_people_of_two_sites_are_joined_and_separated(console: Console) -> None:
     browser = console.browser("administrator")
     browser.post("/sites/evidence/same", person="201", other="berlin:305")
     assert [sorted(names) for names in console.office.read(all_same)] == [["201", "berlin:305"]]
@@ -89,12 +89,12 @@ def test_people_of_two_sites_are_one_and_apart(console: Console) -> None:
     ],
     ids=["no-such-site", "no-reason", "not-ignored", "of-one-site", "no-other-name"],
 )
-def test_what_is_refused_changes_nothing(console: Console, path: str, form: dict[str, str]) -> None:
+def test_refused_change_changes_nothing(console: Console, path: str, form: dict[str, str]) -> None:
     assert console.browser("administrator").post(f"/sites/evidence/{path}", **form).status_code == 422
     assert changes_of(console.office) == []
 
 
-def test_who_may_not_change_sees_no_form(console: Console) -> None:
+def test_operator_sees_no_forms(console: Console) -> None:
     page = console.browser("operator").text("/sites/evidence")
     assert "<strong>berlin</strong>" in page
     assert "/sites/evidence/" not in page

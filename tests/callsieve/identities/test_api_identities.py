@@ -1,4 +1,4 @@
-"""Who numbers belong to, through the API."""
+"""Identities through the API."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.office import CALLER
 HOSPITAL = {"number": CALLER, "name": "City Hospital", "level": 2, "note": "documents seen"}
 
 
-def test_an_identity_is_recorded_shown_replaced_and_forgotten(tmp_path: Path) -> None:
+def test_identity_is_added_shown_replaced_and_removed(tmp_path: Path) -> None:
     office = ApiOffice(tmp_path)
     with office.api() as api:
         program = api.program(Role.OPERATOR)
@@ -62,7 +62,7 @@ def test_wrong_codes_are_counted(tmp_path: Path) -> None:
         pytest.param("POST", f"/{CALLER}/prove", {"code": "1", "name": "x"}, (422, "code-none"), id="no-code"),
     ],
 )
-def test_what_is_refused(tmp_path: Path, method: str, path: str, body: Any, told: tuple[int, str]) -> None:
+def test_invalid_request_is_refused(tmp_path: Path, method: str, path: str, body: Any, told: tuple[int, str]) -> None:
     office = ApiOffice(tmp_path)
     with office.api() as api:
         assert api.program(Role.OPERATOR).refused(method, f"/identities{path}", body) == told

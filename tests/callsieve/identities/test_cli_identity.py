@@ -20,18 +20,18 @@ def test_an_identity_lasts_twelve_months(callsieve: Program) -> None:
     assert at_of(identity["expires_at"]) == pytest.approx(time.time() + 365 * 86400, abs=60)
 
 
-def test_level_2_says_how_it_was_proven(callsieve: Program) -> None:
+def test_level_2_shows_its_proof(callsieve: Program) -> None:
     callsieve.ok("identity", "add", CALLER, "--name", "Acme", "--level", "2", "--note", NOTE)
     assert NOTE in callsieve.ok("identity", "show", CALLER)
 
 
-def test_what_was_recorded_before_is_said(callsieve: Program) -> None:
+def test_previous_owner_is_shown(callsieve: Program) -> None:
     callsieve.ok("identity", "add", CALLER, "--name", "Acme", "--level", "1")
     assert "Previous owner: Acme, level 1" in callsieve.ok("identity", "add", CALLER, "--name", "Apex", "--level", "1")
     assert [item["name"] for item in callsieve("identity", "show", "--json").json] == ["Apex"]
 
 
-def test_the_printed_command_takes_it_back(callsieve: Program) -> None:
+def test_printed_command_undoes_the_change(callsieve: Program) -> None:
     callsieve.ok("identity", "add", CALLER, "--name", "Joe's Shop", "--level", "2", "--note", NOTE, "--expires", "90d")
     [before] = callsieve("identity", "show", "--json").json
     out = callsieve.ok("identity", "remove", CALLER)
@@ -56,19 +56,19 @@ def test_the_printed_command_takes_it_back(callsieve: Program) -> None:
         pytest.param(["911", "--name", "Police", "--level", "1"], "emergency number", id="emergency-number"),
     ],
 )
-def test_wrong_arguments_are_one_line(callsieve: Program, arguments: list[str], says: str) -> None:
+def test_invalid_arguments_print_one_line(callsieve: Program, arguments: list[str], says: str) -> None:
     callsieve.ok("db", "migrate")
     assert says in callsieve.fails("identity", "add", *arguments)
     assert callsieve("identity", "show", "--json").json == []
 
 
-def test_removing_what_is_not_there_says_so(callsieve: Program) -> None:
+def test_removing_a_missing_identity_is_refused(callsieve: Program) -> None:
     callsieve.ok("db", "migrate")
     assert CALLER in callsieve.fails("identity", "remove", CALLER)
     assert callsieve.ok("identity", "show") == "No identities.\n"
 
 
-def test_an_expired_identity_is_shown_as_such(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_expired_identity_is_marked_expired(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     callsieve.ok("identity", "add", CALLER, "--name", "Acme", "--level", "1", "--expires", "1h")
     later = time.time() + 7200
     monkeypatch.setattr(time, "time", lambda: later)

@@ -1,4 +1,4 @@
-"""Recording who a number belongs to, whoever asks: written and audited, or refused with a code."""
+"""Operations on identities: written and audited, or refused with a code."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def context(at: float = AT) -> Context:
         pytest.param(prove, replace(PROOF, name=""), "no-name", "name", id="proven-by-nobody"),
     ],
 )
-def test_what_is_refused_has_a_code_and_changes_nothing(
+def test_refused_request_has_a_code_and_changes_nothing(
     db: sqlite3.Connection, operation: Callable[..., Any], request_: object, code: str, field: str
 ) -> None:
     with pytest.raises(Refused) as refused:
@@ -63,14 +63,14 @@ def test_what_is_refused_has_a_code_and_changes_nothing(
     assert (audit_rows(db), all_identities(db)) == ([], [])
 
 
-def test_what_was_recorded_before_is_told(db: sqlite3.Connection) -> None:
+def test_replaced_identity_is_returned(db: sqlite3.Connection) -> None:
     first = add(db, context(), ACME)
     second = add(db, context(AT + 60), replace(ACME, name="Apex"))
     assert (first.replaced, second.replaced) == (None, first.identity)
     assert remove(db, context(), CALLER).identity == second.identity
 
 
-def test_a_wrong_code_is_counted_and_in_the_audit(db: sqlite3.Connection) -> None:
+def test_wrong_code_is_counted_and_audited(db: sqlite3.Connection) -> None:
     made = make_code(db, context(), CodeRequest(CALLER))
     wrong = replace(PROOF, code="000000" if made.code != "000000" else "000001")
     for _ in range(CODE_TRIES):
@@ -83,7 +83,7 @@ def test_a_wrong_code_is_counted_and_in_the_audit(db: sqlite3.Connection) -> Non
     assert [row.what for row in audit_rows(db)] == [*["identity prove"] * CODE_TRIES, "identity code"]
 
 
-def test_a_code_counts_for_a_day(db: sqlite3.Connection) -> None:
+def test_code_is_valid_for_a_day(db: sqlite3.Connection) -> None:
     proof = replace(PROOF, code=make_code(db, context(), CodeRequest(CALLER)).spoken)
     with pytest.raises(Refused) as old:
         prove(db, context(AT + CODE_SECONDS), proof)

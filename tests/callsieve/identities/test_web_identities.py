@@ -19,7 +19,7 @@ def otto(console: Console) -> Browser:
     return console.browser("operator")
 
 
-def test_a_code_is_shown_once_and_is_the_one_that_counts(console: Console, otto: Browser) -> None:
+def test_code_is_shown_once_and_is_valid(console: Console, otto: Browser) -> None:
     page = otto.post("/identities/code", code_number="201-555-0123", code_name="Lift 3").text
     [first, last] = re.findall(r'<strong class="mono">(\d{3}) (\d{3})</strong>', page)[0]
     assert console.office.read(name_for, NUMBER) == "Lift 3"
@@ -28,7 +28,7 @@ def test_a_code_is_shown_once_and_is_the_one_that_counts(console: Console, otto:
     assert console.office.write(try_code, NUMBER, first + last, NOW) is ProofAnswer.RIGHT
 
 
-def test_what_is_no_number_gets_no_code(console: Console, otto: Browser) -> None:
+def test_invalid_number_gets_no_code(console: Console, otto: Browser) -> None:
     answer = otto.post("/identities/code", code_number="x")
     assert (answer.status_code, bool(problem_of(answer.text))) == (422, True)
     assert console.office.read(code_of, NUMBER) is None

@@ -17,7 +17,7 @@ def server() -> Iterator[MariaDb]:
 
 @pytest.fixture
 def pbx(server: MariaDb) -> MariaDb:
-    """With FreePBX's tables, empty; its own database is called asterisk."""
+    """A database server with FreePBX's tables, empty. FreePBX's own database is `asterisk`."""
     server.make_tables()
     server.run("CREATE DATABASE IF NOT EXISTS asterisk")
     return server

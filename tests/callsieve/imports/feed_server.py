@@ -30,7 +30,7 @@ class FeedServer:
 
 @contextmanager
 def publishing() -> Iterator[FeedServer]:
-    """One that runs until the end of the block."""
+    """Run a server until the end of the block."""
     feeds = FeedServer()
 
     class Handler(BaseHTTPRequestHandler):

@@ -18,7 +18,7 @@ url = "https://feeds.example/list.csv"
 """
 
 
-def test_feeds_in_force_and_those_that_never_came(tmp_path: Path) -> None:
+def test_imported_and_waiting_feeds_are_listed(tmp_path: Path) -> None:
     office = ApiOffice(tmp_path, SETTINGS + ENABLED + FEED)
     with open_store(office.store) as db:
         rows = [(CALLER, None, None, None)]

@@ -1,4 +1,4 @@
-"""History from files: CDRs as Asterisk's back ends write them, and our own JSON lines; twice is once."""
+"""Call history from files: CDRs of Asterisk, and own JSON lines."""
 
 from __future__ import annotations
 
@@ -102,17 +102,17 @@ class TestRows:
             pytest.param({"uniqueid": "x", "start": "2026-01-01T10:00:07+01:00"}, "x", NOW, id="with-its-zone"),
         ],
     )
-    def test_the_call_and_its_time(self, others: dict[str, str], call: str, at: float) -> None:
+    def test_call_id_and_time_are_parsed(self, others: dict[str, str], call: str, at: float) -> None:
         found = row(**others)
         assert (found.call, found.at) == (call, at)
 
-    def test_a_zone_for_what_says_none(self) -> None:
+    def test_time_zone_applies_to_times_without_one(self) -> None:
         found = parse_row(fields(uniqueid="", start="2026-01-01 10:00:07"), ZoneInfo("Europe/Berlin"))
         assert found is not None
         assert found.at == NOW
         assert parse_row(fields(uniqueid=""), None) is not None
 
-    def test_without_any_id_the_content_is_the_name(self) -> None:
+    def test_content_hash_replaces_a_missing_id(self) -> None:
         one, same, other = row(uniqueid=""), row(uniqueid=""), row(uniqueid="", billsec="39")
         assert one.call.startswith("cdr-")
         assert one.call == same.call != other.call
@@ -133,20 +133,20 @@ class TestRows:
         ids=str,
     )
     @pytest.mark.parametrize("zone", [UTC, None], ids=str)
-    def test_what_is_no_cdr(self, others: dict[str, str], zone: tzinfo | None) -> None:
+    def test_invalid_record_is_skipped(self, others: dict[str, str], zone: tzinfo | None) -> None:
         assert parse_row(fields(**others), zone) is None
 
-    def test_the_number_is_in_the_clid_where_there_is_no_src(self) -> None:
+    def test_number_is_taken_from_clid_if_src_is_empty(self) -> None:
         assert row(src="").src == "2017421834"
         assert row(src="", clid="2017421834").src == "2017421834"
 
-    def test_a_line_with_too_few_fields(self) -> None:
+    def test_line_with_too_few_fields_is_skipped(self) -> None:
         assert fields_of_csv(["x"] * 14) is None
         assert fields_of_csv(["x"] * 15) is not None
 
 
 class TestCalls:
-    def test_an_answered_call(self) -> None:
+    def test_answered_call_is_parsed(self) -> None:
         assert outcome(row()) == OutcomeRecord(
             linkedid="1767258007.1",
             at=NOW,
@@ -200,19 +200,19 @@ class TestCalls:
             pytest.param({"channel": ANN, "dstchannel": ""}, "internal", "failed", 50, 0, id="a-feature-code"),
         ],
     )
-    def test_what_became_of_it(
+    def test_direction_disposition_and_times_are_derived(
         self, others: dict[str, str], direction: str, disposition: str, ring: float, talk: float
     ) -> None:
         found = outcome(row(**others))
         assert (found.direction.value, found.disposition.value) == (direction, disposition)
         assert (found.ring_seconds, found.talk_seconds, found.ended_by) == (ring, talk, None)
 
-    def test_of_an_outbound_call_the_caller_is_our_phone(self) -> None:
+    def test_caller_of_an_outbound_call_is_the_phone(self) -> None:
         found = outcome(row(channel="PJSIP/alice-1", dstchannel=TRUNK, dst="2017421834"))
         assert (found.caller, found.dialled, found.did) == ("PJSIP/alice", CALLER, None)
         assert (found.answered_by, found.rung, found.caller_kind) == (None, (), CallerKind.INTERNAL)
 
-    def test_an_extension_is_no_service_number(self) -> None:
+    def test_extension_is_not_read_as_service_number(self) -> None:
         found = outcome(row(channel=ANN, dstchannel=BOB, dst="411"))
         assert (found.direction, found.dialled) == (Direction.INTERNAL, "411")
         assert outcome(row(src="411")).caller == "+1411"
@@ -221,7 +221,7 @@ class TestCalls:
         sides = Sides(lambda channel: "bank" if channel.startswith("SIP/100-") else None)
         assert outcome(row(channel="SIP/100-1"), sides=sides).trunk == "bank"
 
-    def test_national_numbers_are_those_of_the_trunks_region(self) -> None:
+    def test_national_numbers_use_the_region_of_the_trunk(self) -> None:
         site = Site("US", (Trunk("paris", "PJSIP/paris-*", "FR"),))
         sides = Sides(site.described_trunk, site)
         found = outcome(row(src="0144123456", channel="PJSIP/paris-1", did="0144123400"), sides=sides)
@@ -229,11 +229,11 @@ class TestCalls:
         found = outcome(row(channel=ANN, dstchannel="PJSIP/paris-1", dst="0144123456", did=""), sides=sides)
         assert (found.dialled, found.trunk) == ("+33144123456", "paris")
 
-    def test_a_withheld_caller(self) -> None:
+    def test_withheld_caller_is_recognised(self) -> None:
         found = outcome(row(src="anonymous"))
         assert (found.caller, found.caller_kind) == (None, CallerKind.WITHHELD)
 
-    def test_nothing_dialled(self) -> None:
+    def test_empty_destination_has_no_did(self) -> None:
         assert outcome(row(dst="")).did is None
 
     def test_rows_of_a_ring_group_are_one_call(self) -> None:
@@ -249,11 +249,11 @@ class TestCalls:
         assert (call.direction, call.caller, call.answered_by) == (Direction.INBOUND, CALLER, "PJSIP/201")
         assert (call.rung, call.forked, call.ring_seconds) == (("202", "PJSIP/201"), 2, 10.0)
 
-    def test_a_phone_that_only_a_local_channel_names(self) -> None:
+    def test_phone_named_only_by_a_local_channel_is_known(self) -> None:
         assert outcome(row(dstchannel="Local/202@from-queue-1;1")).answered_by == "202"
         assert outcome(row(dstchannel="Local/s@menu-1;1")).answered_by is None
 
-    def test_a_call_is_closed_when_many_others_have_come(self) -> None:
+    def test_open_call_is_closed_after_many_others(self) -> None:
         rows = [row(linkedid=str(n)) for n in [0, *range(OPEN_CALLS + 1), 0]]
         assert [len(call) for call in OpenCalls(rows)].count(2) == 1
 
@@ -308,7 +308,7 @@ def lines(*events: dict[str, Any]) -> str:
 
 
 class TestFiles:
-    def test_master_csv(self, tmp_path: Path) -> None:
+    def test_csv_file_is_read(self, tmp_path: Path) -> None:
         path = tmp_path / "Master.csv"
         bad = '"","unclosed\n"a","b"\n\n'
         path.write_bytes(as_csv(fields()).encode() + bad.encode() + as_csv(fields(uniqueid="1767258009.7")).encode())
@@ -318,19 +318,19 @@ class TestFiles:
         assert [problem.line for problem in history.problems] == [2, 3]
         assert history.bytes_read == path.stat().st_size
 
-    def test_names_that_are_no_text(self, tmp_path: Path) -> None:
+    def test_undecodable_names_in_csv_are_accepted(self, tmp_path: Path) -> None:
         path = tmp_path / "Master.csv"
         path.write_bytes(as_csv(fields(clid="NAME <1>")).encode().replace(b"NAME", b"\xff\0\xfe"))
         assert len(read(path)[0]) == 1
 
-    def test_an_export_of_freepbx_has_a_header(self, tmp_path: Path) -> None:
+    def test_csv_export_of_freepbx_is_read(self, tmp_path: Path) -> None:
         path = tmp_path / "cdr.csv"
         path.write_text(as_csv(fields(did=DID, dst="s", linkedid="1767258007.0"), header=True))
         [found], _ = read(path)
         assert (found.linkedid, found.did) == ("1767258007.0", DID)
 
     @pytest.mark.parametrize("table", ["cdr", 'my "cdr"'])
-    def test_sqlite(self, tmp_path: Path, table: str) -> None:
+    def test_sqlite_file_is_read(self, tmp_path: Path, table: str) -> None:
         path = tmp_path / "master.db"
         names = [*fields(), "calldate"]
         quoted = '"' + table.replace('"', '""') + '"'
@@ -346,7 +346,7 @@ class TestFiles:
         assert (found.linkedid, found.talk_seconds) == ("1767258007.1", 40.0)
         assert (history.kind, history.read, history.skipped) == ("cdr-sqlite", 2, 1)
 
-    def test_names_that_are_no_text_in_sqlite(self, tmp_path: Path) -> None:
+    def test_undecodable_names_in_sqlite_are_accepted(self, tmp_path: Path) -> None:
         path = tmp_path / "master.db"
         with closing(sqlite3.connect(path)) as db, db:
             db.execute(f"CREATE TABLE cdr ({', '.join(fields())})")
@@ -354,7 +354,7 @@ class TestFiles:
             db.execute("UPDATE cdr SET clid = CAST(x'ff00fe' AS TEXT)")
         assert len(read(path)[0]) == 1
 
-    def test_a_row_of_a_database_is_bounded(self, tmp_path: Path) -> None:
+    def test_huge_database_row_is_refused(self, tmp_path: Path) -> None:
         path = tmp_path / "master.db"
         with closing(sqlite3.connect(path)) as db, db:
             db.execute("CREATE TABLE cdr (disposition, clid)")
@@ -370,13 +370,13 @@ class TestFiles:
             pytest.param(lambda path: sqlite3.connect(path).execute("CREATE TABLE a (x)").connection.close(), id="db"),
         ],
     )
-    def test_what_is_no_history(self, tmp_path: Path, content: Callable[[Path], object]) -> None:
+    def test_other_file_is_refused(self, tmp_path: Path, content: Callable[[Path], object]) -> None:
         path = tmp_path / "file"
         content(path)
         with pytest.raises(HistoryError, match=r"^file: "):
             read(path)
 
-    def test_our_own_history(self, tmp_path: Path) -> None:
+    def test_own_history_is_read(self, tmp_path: Path) -> None:
         path = tmp_path / "history.jsonl"
         broken = '{"at": 1, "type": "inbound"}\nno json\n\n{"at": 1, "type": "mark", "number": "x", "reporter": "1"}\n'
         unsigned = INBOUND | {"call": "c1", "attestation": None}
@@ -429,7 +429,7 @@ class TestFiles:
         ]
         assert (history.kind, history.read, history.skipped) == ("history", 7, 3)
 
-    def test_of_an_event_only_a_little_is_required(self, tmp_path: Path) -> None:
+    def test_optional_fields_of_an_event_may_be_missing(self, tmp_path: Path) -> None:
         path = tmp_path / "history.jsonl"
         path.write_text(
             lines(
@@ -444,7 +444,7 @@ class TestFiles:
         assert (ours.disposition, ours.dialled, ours.own_number) == (Disposition.NO_ANSWER, None, None)
         assert (mark.auth_class, mark.category, mark.linkedid) == (AuthClass.UNKNOWN, None, None)
 
-    def test_only_so_many_calls_are_remembered(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_number_of_remembered_calls_is_limited(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(call_history, "REMEMBERED_CALLS", 1)
         path = tmp_path / "history.jsonl"
         path.write_text(lines(INBOUND, INBOUND | {"call": "c1"}, MARK, MARK | {"call": "c1"}))
@@ -462,13 +462,13 @@ class TestFiles:
             "c1": "authenticated",
         }
 
-    def test_a_carriage_return_in_a_name_costs_nothing(self, tmp_path: Path) -> None:
+    def test_carriage_return_in_a_name_is_accepted(self, tmp_path: Path) -> None:
         path = tmp_path / "Master.csv"
         path.write_bytes(as_csv(fields(clid="Jo\re")).encode())
         found, history = read(path)
         assert (len(found), history.skipped) == (1, 0)
 
-    def test_problems_are_kept_up_to_ten(self, tmp_path: Path) -> None:
+    def test_ten_problems_are_kept(self, tmp_path: Path) -> None:
         path = tmp_path / "history.jsonl"
         path.write_text("{}\n" * 12)
         _, history = read(path)
@@ -476,9 +476,7 @@ class TestFiles:
 
 
 class TestWriting:
-    def test_twice_is_once_and_a_call_from_ami_stays_as_it_was(
-        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_second_import_adds_nothing(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(call_history, "BATCH", 2)
         path = tmp_path / "history.jsonl"
         path.write_text(lines(INBOUND, INBOUND | {"call": "c1", "talk_seconds": 90.0}, OUTBOUND, MARK))
@@ -500,8 +498,8 @@ class TestWriting:
         assert (second.new, second.known, second.signals, second.marks) == (0, 3, 0, 1)
 
 
-class TestTheCommand:
-    def test_it_says_what_it_learnt(self, callsieve: Program) -> None:
+class TestCommand:
+    def test_import_prints_the_counts_of_calls_and_rows(self, callsieve: Program) -> None:
         file = callsieve.file("Master.csv", as_csv(fields(), fields(uniqueid="1767258009.1", disposition="?")))
         dry = callsieve("import", "calls", file, "--dry-run")
         assert dry.out.startswith("Would learn from 1 call: 2 rows")
@@ -512,7 +510,7 @@ class TestTheCommand:
         assert (again["kind"], again["dry_run"], again["skipped"]) == ("cdr-csv", False, 1)
         assert again["problems"][0]["line"] == 2
 
-    def test_trunks_and_people_of_the_settings_are_known(self, callsieve: Program) -> None:
+    def test_trunks_and_people_of_the_settings_are_used(self, callsieve: Program) -> None:
         file = callsieve.file("Master.csv", as_csv(fields(uniqueid=f"{4_000_000_000}.1")))
         callsieve.ok("import", "calls", file)
         with open_store(callsieve.store) as db:
@@ -520,7 +518,7 @@ class TestTheCommand:
         assert found is not None
         assert (found.trunk, found.caller, found.answered_by) == ("carrier", CALLER, "PJSIP/201")
 
-    def test_many_problems_are_counted(self, callsieve: Program) -> None:
+    def test_further_problems_are_counted(self, callsieve: Program) -> None:
         file = callsieve.file("history.jsonl", lines(OUTBOUND) + "{}\n" * 12)
         assert "skipped 2 more rows" in callsieve("import", "calls", file).err
 
@@ -534,13 +532,13 @@ class TestTheCommand:
             pytest.param("a", "", ["--zone", "Nowhere/Land"], "time zone", id="zone"),
         ],
     )
-    def test_what_cannot_be_imported(
+    def test_unusable_file_is_refused(
         self, callsieve: Program, name: str, content: str | bytes, arguments: list[str], says: str
     ) -> None:
         assert says in callsieve.fails("import", "calls", callsieve.file(name, content), *arguments)
 
 
-class TestWhoHungUp:
+class TestEndedBy:
     """The sources that Asterisk 22 wrote into the HANGUP events of CEL, and how the calls were ended."""
 
     @pytest.mark.parametrize(
@@ -557,7 +555,9 @@ class TestWhoHungUp:
             pytest.param({}, None, id="no-events"),
         ],
     )
-    def test_of_an_answered_call(self, sources: dict[str, str], ended_by: EndedBy | None) -> None:
+    def test_ended_by_of_an_answered_call_comes_from_cel(
+        self, sources: dict[str, str], ended_by: EndedBy | None
+    ) -> None:
         assert outcome_of_call([row()], SIDES, ChannelEvents(sources, {})).ended_by is ended_by
 
     @pytest.mark.parametrize(
@@ -567,11 +567,11 @@ class TestWhoHungUp:
             pytest.param({TRUNK: "dialplan/builtin", ANN: ANN}, EndedBy.SYSTEM, id="declined"),
         ],
     )
-    def test_of_an_unanswered_call(self, sources: dict[str, str], ended_by: EndedBy) -> None:
+    def test_ended_by_of_an_unanswered_call_comes_from_cel(self, sources: dict[str, str], ended_by: EndedBy) -> None:
         missed = row(disposition="NO ANSWER", billsec="0", duration="3")
         assert outcome_of_call([missed], SIDES, ChannelEvents(sources, {})).ended_by is ended_by
 
-    def test_a_phone_that_passed_the_call_on_has_not_ended_it(self) -> None:
+    def test_ended_by_is_unknown_after_a_transfer(self) -> None:
         later = row(
             start="2026-01-01 09:00:57", uniqueid="1767258057.9", linkedid="1767258007.1", dstchannel=BOB, billsec="20"
         )
@@ -594,7 +594,7 @@ class TestWhoHungUp:
         assert (found.talk_seconds, found.ring_seconds) == (seconds, 50 - seconds)
 
 
-class TestWhoWaited:
+class TestWaiting:
     """Giving up after a menu, or in a queue, is no single ring (reputation/signals.py)."""
 
     @pytest.mark.parametrize(
@@ -605,20 +605,20 @@ class TestWhoWaited:
             pytest.param({"billsec": "0", "lastapp": "Queue"}, True, id="queue"),
         ],
     )
-    def test_before_the_caller_gave_up(self, others: dict[str, str], waited: bool) -> None:
+    def test_caller_who_waited_in_a_menu_or_queue_is_no_one_ring(self, others: dict[str, str], waited: bool) -> None:
         missed = row(disposition="NO ANSWER", duration="3", **others)
         found = outcome_of_call([missed], SIDES, ChannelEvents({TRUNK: TRUNK}, {}))
         assert (found.ended_by, found.answered_by_pbx, is_one_ring(found)) == (EndedBy.CALLER, waited, not waited)
 
 
-def test_rows_of_one_call_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_of_one_call_are_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cdr, "OPEN_ROWS", 10)
     calls = list(OpenCalls([*(row() for _ in range(25)), row(linkedid="1767258007.99")]))
     assert [len(call) for call in calls] == [11, 11, 3, 1]
 
 
 def test_a_phone_behind_a_local_channel_rang_once() -> None:
-    """As FreePBX's queues and ring groups write it."""
+    """FreePBX's queues and ring groups write such rows."""
     attempts = {"linkedid": "1767258007.1", "disposition": "NO ANSWER", "billsec": "0"}
     local = row(**attempts, dstchannel="Local/201@from-queue-00000001;1", uniqueid="1767258007.1")
     behind = row(**attempts, channel="Local/201@from-queue-00000001;2", dstchannel=ANN, uniqueid="1767258007.3")

@@ -1,4 +1,4 @@
-"""`callsieve import calls --from`: FreePBX's own tables on a real MariaDB; broken off anywhere, it goes on."""
+"""`callsieve import calls --from`: FreePBX's tables on a real MariaDB, with interruptions."""
 
 from __future__ import annotations
 
@@ -93,8 +93,8 @@ def import_from(callsieve: Program, server: MariaDb, *options: str) -> str:
     return result.out
 
 
-class TestWhoHungUp:
-    def test_cel_tells(self, callsieve: Program, pbx: MariaDb) -> None:
+class TestEndedBy:
+    def test_ended_by_comes_from_cel(self, callsieve: Program, pbx: MariaDb) -> None:
         at, calls = (
             TWO_DAYS_AGO,
             {name: f"{TWO_DAYS_AGO:.0f}.{number}" for number, name in enumerate(("us", "they", "nobody"))},
@@ -114,7 +114,7 @@ class TestWhoHungUp:
         assert found["us"] is not None
         assert (found["us"].answered_by, found["us"].did) == ("PJSIP/201", "+442071838750")
 
-    def test_without_cel_it_says_so(self, callsieve: Program, pbx: MariaDb) -> None:
+    def test_missing_cel_is_reported(self, callsieve: Program, pbx: MariaDb) -> None:
         pbx.run(INSERT_CDR, [cdr(TWO_DAYS_AGO, f"{TWO_DAYS_AGO:.0f}.1")])
         pbx.run("ALTER TABLE cel DROP INDEX linkedid_index")
         result = callsieve("import", "calls", "--from", address(pbx))
@@ -123,7 +123,7 @@ class TestWhoHungUp:
         result = callsieve("import", "calls", "--from", address(pbx), "--all", "--json")
         assert (result.code, result.json["known"], len(result.json["remarks"])) == (0, 1, 1)
 
-    def test_the_first_name_of_the_column(self, callsieve: Program, pbx: MariaDb) -> None:
+    def test_older_column_name_of_cel_is_read(self, callsieve: Program, pbx: MariaDb) -> None:
         call = f"{TWO_DAYS_AGO:.0f}.1"
         pbx.run("ALTER TABLE cel CHANGE extra eventextra VARCHAR(255) NOT NULL")
         pbx.run(INSERT_CDR, [cdr(TWO_DAYS_AGO, call)])
@@ -135,8 +135,8 @@ class TestWhoHungUp:
         assert found.ended_by is EndedBy.CALLER
 
 
-def test_a_call_is_one_whether_from_csv_or_the_table(callsieve: Program, tmp_path: Path, pbx: MariaDb) -> None:
-    """The same rows, as FreePBX's CDR report exports them."""
+def test_csv_export_and_table_give_the_same_evidence(callsieve: Program, tmp_path: Path, pbx: MariaDb) -> None:
+    """The CSV file is as FreePBX's CDR report exports it."""
     rows = history(300)
     pbx.run(INSERT_CDR, rows)
     import_from(callsieve, pbx)
@@ -148,8 +148,8 @@ def test_a_call_is_one_whether_from_csv_or_the_table(callsieve: Program, tmp_pat
     assert evidence(callsieve.store) == evidence(other.store)
 
 
-class TestAgain:
-    def test_only_what_is_new_is_learnt(self, callsieve: Program, pbx: MariaDb) -> None:
+class TestRepeatedImport:
+    def test_second_import_reads_only_new_calls(self, callsieve: Program, pbx: MariaDb) -> None:
         long_ago = TWO_DAYS_AGO - 400 * 86_400
         pbx.run(INSERT_CDR, [cdr(at, f"{at:.0f}.1") for at in (long_ago, TWO_DAYS_AGO)])
         assert import_from(callsieve, pbx).startswith("Learnt from 2 calls: 2 rows read")
@@ -164,7 +164,9 @@ class TestAgain:
         assert evidence(callsieve.store) == before
 
     @pytest.mark.parametrize("is_kept", [True, False], ids=["with-cel", "without"])
-    def test_a_call_that_goes_on_is_left(self, callsieve: Program, pbx: MariaDb, is_kept: bool) -> None:
+    def test_call_in_progress_is_left_for_the_next_import(
+        self, callsieve: Program, pbx: MariaDb, is_kept: bool
+    ) -> None:
         """A queue's attempts are written while the caller talks already, or waits."""
         at = float(int(time.time()) - 900)
         call = f"{at:.0f}.1"
@@ -207,24 +209,24 @@ def history(calls: int, days: float = 60.0, seed: int = 1) -> list[Row]:
 
 
 def channel_events(rows: Sequence[Row]) -> list[Row]:
-    """Who hung up in every third call."""
+    """Return the CEL rows of hang-ups for every third call."""
     calls = {str(row[11]): float(str(row[11]).split(".")[0]) for row in rows}
     return [hang_up(at, call, TRUNK, TRUNK) for number, (call, at) in enumerate(calls.items()) if number % 3 == 0]
 
 
 def evidence(store: Path) -> str:
-    """A checksum of all that was learnt."""
+    """Return a checksum of all evidence."""
     with open_store(store) as db:
         rows = [(table, sorted(db.execute(f"SELECT * FROM {table}"), key=repr)) for table in EVIDENCE]
     assert rows[0][1]
     return hashlib.sha256(repr(rows).encode()).hexdigest()
 
 
-class TestBrokenOff:
-    def test_anywhere_it_goes_on_to_the_same_end(
+class TestInterruptedImport:
+    def test_interrupted_imports_give_the_same_evidence(
         self, tmp_path: Path, pbx: MariaDb, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Of 30 places. Few calls are held back, so that a place can lie in the middle of a call."""
+        """Interrupted at 30 random places, also in the middle of a call."""
         monkeypatch.setattr("callsieve.replay.cdr.OPEN_CALLS", 20)
         monkeypatch.setattr("callsieve.imports.call_history.CALLS_AT_ONCE", 10)
         rows = history(600)
@@ -237,7 +239,7 @@ class TestBrokenOff:
             assert self.imported(tmp_path / f"{number}.db", pbx, stops) == whole, stops
 
     def imported(self, path: Path, pbx: MariaDb, stops: Sequence[int]) -> str:
-        """The evidence of a store after imports that were broken off after so many items, and one that was not."""
+        """Return the evidence after imports that were interrupted after `stops` items, and a complete one."""
         for stop in (*stops, None):
             with open_store(path) as db:
                 row = db.execute("SELECT done_to FROM call_import").fetchone()
@@ -246,7 +248,7 @@ class TestBrokenOff:
                     write_calls(db, islice(items, stop), time.time)
         return evidence(path)
 
-    def test_killed(self, callsieve: Program, tmp_path: Path, pbx: MariaDb) -> None:
+    def test_killed_import_is_completed_by_the_next(self, callsieve: Program, tmp_path: Path, pbx: MariaDb) -> None:
         rows = history(12_000, days=25)
         pbx.run(INSERT_CDR, rows)
         pbx.run(INSERT_CEL, channel_events(rows))
@@ -263,7 +265,7 @@ class TestBrokenOff:
         import_from(whole, pbx)
         assert evidence(callsieve.store) == evidence(whole.store)
 
-    def test_the_server_goes_away(self, callsieve: Program, server: MariaDb) -> None:
+    def test_lost_server_is_reported_and_import_continues_later(self, callsieve: Program, server: MariaDb) -> None:
         server.make_tables()
         server.run(INSERT_CDR, history(400))
         server.stop()
@@ -283,8 +285,8 @@ def calls_in(callsieve: Program) -> int:
 
 
 class TestHostileRows:
-    def test_each_costs_itself_alone(self, callsieve: Program, pbx: MariaDb) -> None:
-        """As a table may be that was altered by hand: any bytes, NULL, huge fields, dates that are none."""
+    def test_hostile_row_alone_is_skipped(self, callsieve: Program, pbx: MariaDb) -> None:
+        """Any bytes, NULL, huge fields and invalid dates, as in a table that was altered by hand."""
         pbx.run("ALTER TABLE cdr CONVERT TO CHARACTER SET latin1")
         pbx.run("ALTER TABLE cdr MODIFY clid LONGBLOB, MODIFY lastapp VARCHAR(80) NULL, MODIFY linkedid TEXT NULL")
         pbx.run(
@@ -319,7 +321,7 @@ class TestHostileRows:
         with open_store(callsieve.store) as db:
             assert [outcome.disposition for outcome in outcomes(db)].count(Disposition.ANSWERED) == 4
 
-    def test_nothing_usable_changes_nothing(self, callsieve: Program, pbx: MariaDb) -> None:
+    def test_import_without_a_usable_row_changes_nothing(self, callsieve: Program, pbx: MariaDb) -> None:
         pbx.run(INSERT_CDR, [cdr(TWO_DAYS_AGO, "x", disposition="")])
         assert "no call can be used" in callsieve.fails("import", "calls", "--from", address(pbx, None))
 
@@ -329,7 +331,7 @@ class TestHostileRows:
 
 
 class TestLogin:
-    def test_freepbx_says_all_of_it(
+    def test_freepbx_provides_address_and_table(
         self, callsieve: Program, pbx: MariaDb, freepbx_conf: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         pbx.run(INSERT_CDR, [cdr(TWO_DAYS_AGO, f"{TWO_DAYS_AGO:.0f}.1")])
@@ -349,15 +351,13 @@ class TestLogin:
         pbx.run(f"UPDATE {settings} SET value = 'calls' WHERE keyword = 'CDRDBTABLENAME'")
         assert callsieve.ok("import", "calls", "--from", "freepbx").startswith("Learnt from 2 calls")
 
-    def test_where_freepbx_is_not_the_way_out_is_said(
-        self, callsieve: Program, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_missing_freepbx_has_a_remedy(self, callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("FREEPBX_CONF", str(callsieve.folder / "nowhere.conf"))
         assert "FREEPBX_CONF" in callsieve.fails("import", "calls", "--from", "freepbx")
         monkeypatch.setenv("FREEPBX_CONF", str(callsieve.file("other.php", "<?php $x = 1;")))
         assert "AMPDBUSER" in callsieve.fails("import", "calls", "--from", "freepbx")
 
-    def test_a_password_is_asked_for(self, callsieve: Program, pbx: MariaDb) -> None:
+    def test_missing_password_is_prompted(self, callsieve: Program, pbx: MariaDb) -> None:
         pbx.run(INSERT_CDR, [cdr(TWO_DAYS_AGO, f"{TWO_DAYS_AGO:.0f}.1")])
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("getpass.getpass", lambda *_, **__: PASSWORD)
@@ -375,7 +375,7 @@ class TestLogin:
             pytest.param({"database": "mysql"}, "asteriskcdrdb", id="no-cdr-table"),
         ],
     )
-    def test_what_is_refused_is_said_in_one_line(
+    def test_refused_login_prints_one_line(
         self, callsieve: Program, pbx: MariaDb, change: dict[str, str], says: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         about = {"password": PASSWORD} | change
@@ -385,7 +385,7 @@ class TestLogin:
         assert PASSWORD not in problem
         assert "wrong" not in problem
 
-    def test_a_password_that_was_typed_is_never_repeated(self, callsieve: Program, pbx: MariaDb) -> None:
+    def test_typed_password_is_never_printed(self, callsieve: Program, pbx: MariaDb) -> None:
         result = callsieve("import", "calls", "--from", address(pbx))
         assert "list of processes" in result.err
         result = callsieve("import", "calls", "--from", address(pbx, "hunter2"))
@@ -394,12 +394,12 @@ class TestLogin:
         audit = callsieve.ok("audit", "--json")
         assert (DATABASE in audit, quote(PASSWORD) in audit, PASSWORD in audit) == (True, False, False)
 
-    def test_what_is_no_cdr_table_is_said(self, callsieve: Program, pbx: MariaDb) -> None:
+    def test_table_without_cdr_columns_is_refused(self, callsieve: Program, pbx: MariaDb) -> None:
         pbx.run("ALTER TABLE cdr DROP COLUMN disposition")
         result = callsieve("import", "calls", "--from", address(pbx))
         assert (result.code, "no column 'disposition'" in result.err) == (2, True)
 
-    def test_who_never_answers_is_given_up(self, callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_unresponsive_server_times_out(self, callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(mysql, "CONNECT_SECONDS", 0.3)
         monkeypatch.setattr(mysql, "READ_SECONDS", 0.3)
         with closing(socket.create_server((ADDRESS, 0))) as silent:

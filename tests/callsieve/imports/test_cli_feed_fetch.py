@@ -1,4 +1,4 @@
-"""`callsieve feeds fetch` against a server on loopback: what is taken, what is refused, and what is asked again."""
+"""`callsieve feeds fetch` against a server on loopback."""
 
 from __future__ import annotations
 
@@ -32,42 +32,42 @@ def feeds() -> Iterator[FeedServer]:
         yield server
 
 
-class FedOffice(Program):
+class FeedOffice(Program):
     """Its settings have one feed."""
 
-    def wants(self, feeds: FeedServer, **keys: str | int | bool) -> None:
+    def configure_feed(self, feeds: FeedServer, **keys: str | int | bool) -> None:
         """The feed `theirs` with these keys."""
         table: dict[str, Any] = {"name": "theirs", "url": feeds.url("/list.csv"), "private": True, **keys}
         lines = (f"{key} = {json.dumps(value)}" for key, value in table.items())
         self.config.write_text(SETTINGS + "[[feed]]\n" + "\n".join(lines) + "\n")
 
     def fetch(self, *options: str) -> dict[str, Any]:
-        """What became of the feed."""
+        """Return the result for the feed."""
         [one] = self("feeds", "fetch", *options, "--json").json
         return dict(one)
 
     def numbers(self) -> int:
-        """How many the feed has in force."""
+        """Return how many numbers of the feed are in use."""
         [one] = self("feeds", "--json").json
         return int(one["numbers"])
 
-    def later(self, days: float) -> None:
-        """All that is known of fetching was so many days ago."""
+    def pass_days(self, days: float) -> None:
+        """Move all fetches back by so many days."""
         with open_store(self.store) as db, transaction(db):
             db.execute("UPDATE feed_fetch SET asked_at = asked_at - ?1, next_at = next_at - ?1", (days * DAY,))
 
 
 @pytest.fixture
-def callsieve(tmp_path: Path, feeds: FeedServer) -> FedOffice:
-    office = FedOffice(tmp_path)
-    office.wants(feeds)
+def callsieve(tmp_path: Path, feeds: FeedServer) -> FeedOffice:
+    office = FeedOffice(tmp_path)
+    office.configure_feed(feeds)
     return office
 
 
 # What is taken.
 
 
-def test_a_feed_is_fetched_and_imported(callsieve: FedOffice) -> None:
+def test_a_feed_is_fetched_and_imported(callsieve: FeedOffice) -> None:
     result = callsieve("feeds", "fetch")
     assert (result.code, result.err) == (0, "")
     assert "theirs: 10 numbers in force." in result.out
@@ -76,19 +76,19 @@ def test_a_feed_is_fetched_and_imported(callsieve: FedOffice) -> None:
     assert (row["what"], row["name"]) == ("import feed", "theirs")
 
 
-def test_it_is_asked_again_when_it_is_due(callsieve: FedOffice, feeds: FeedServer) -> None:
+def test_feed_is_fetched_again_when_due(callsieve: FeedOffice, feeds: FeedServer) -> None:
     assert callsieve.fetch()["result"] == "imported"
     assert "none due" in callsieve.ok("feeds", "fetch")
     assert callsieve.fetch("theirs")["result"] == "unchanged", "named it is asked at once"
-    callsieve.later(2)
+    callsieve.pass_days(2)
     feeds.files["/list.csv"] = TEN + b"+12017421999\n"
     assert callsieve.fetch()["numbers"] == 11
     assert len(feeds.asked) == 3
 
 
-def test_what_is_the_same_is_not_sent_again(callsieve: FedOffice, feeds: FeedServer) -> None:
+def test_unchanged_feed_is_not_sent_again(callsieve: FeedOffice, feeds: FeedServer) -> None:
     callsieve.fetch()
-    callsieve.later(2)
+    callsieve.pass_days(2)
     assert callsieve.fetch()["result"] == "unchanged"
     assert "if-none-match" in feeds.asked[-1][1]
     [one] = callsieve("feeds", "--json").json
@@ -97,31 +97,31 @@ def test_what_is_the_same_is_not_sent_again(callsieve: FedOffice, feeds: FeedSer
     assert len(callsieve("audit", "--json").json) == 1
 
 
-def test_what_is_the_same_is_not_imported_again(callsieve: FedOffice, feeds: FeedServer) -> None:
+def test_unchanged_feed_is_not_imported_again(callsieve: FeedOffice, feeds: FeedServer) -> None:
     feeds.tags = False
     callsieve.fetch()
     assert callsieve.fetch("theirs")["result"] == "unchanged"
     assert len(callsieve("audit", "--json").json) == 1
 
 
-def test_a_feed_that_was_removed_comes_back_as_it_is(callsieve: FedOffice, feeds: FeedServer) -> None:
+def test_removed_feed_is_fetched_again(callsieve: FeedOffice, feeds: FeedServer) -> None:
     callsieve.fetch()
     callsieve.ok("import", "remove", "theirs")
     assert callsieve.fetch("theirs")["result"] == "imported"
     assert "if-none-match" not in feeds.asked[-1][1]
 
 
-def test_another_address_is_another_file(callsieve: FedOffice, feeds: FeedServer) -> None:
+def test_new_address_is_fetched_without_etag(callsieve: FeedOffice, feeds: FeedServer) -> None:
     callsieve.fetch()
     feeds.files["/other.csv"] = TEN
-    callsieve.wants(feeds, url=feeds.url("/other.csv"))
+    callsieve.configure_feed(feeds, url=feeds.url("/other.csv"))
     assert callsieve.fetch()["result"] == "imported"
     assert "if-none-match" not in feeds.asked[-1][1]
 
 
-def test_a_packed_file_and_a_region_of_its_own(callsieve: FedOffice, feeds: FeedServer) -> None:
+def test_packed_feed_with_its_own_region_is_read(callsieve: FeedOffice, feeds: FeedServer) -> None:
     feeds.files["/list.csv.gz"] = gzip.compress(b"number,category\n020 7183 8750,scam\n")
-    callsieve.wants(feeds, url=feeds.url("/list.csv.gz"), region="GB", verdict="ok")
+    callsieve.configure_feed(feeds, url=feeds.url("/list.csv.gz"), region="GB", verdict="ok")
     assert callsieve.fetch()["numbers"] == 1
     assert "lists the number as fine" in callsieve.ok("lookup", "+442071838750")
 
@@ -142,10 +142,8 @@ def test_a_packed_file_and_a_region_of_its_own(callsieve: FedOffice, feeds: Feed
         pytest.param(b"number,verdict\n+12017421834,ok\n", "nothing-usable", id="of-another-verdict"),
     ],
 )
-def test_a_file_that_is_refused_changes_nothing(
-    callsieve: FedOffice, feeds: FeedServer, content: bytes, code: str
-) -> None:
-    callsieve.wants(feeds, megabytes=1)
+def test_refused_file_changes_nothing(callsieve: FeedOffice, feeds: FeedServer, content: bytes, code: str) -> None:
+    callsieve.configure_feed(feeds, megabytes=1)
     callsieve.fetch()
     feeds.files["/list.csv"] = content
     got = callsieve.fetch("theirs")
@@ -159,8 +157,8 @@ def test_a_file_that_is_refused_changes_nothing(
 
 
 @pytest.mark.parametrize(("status", "wait", "least"), [(404, "", 900), (503, "7200", 7200), (500, "soon", 900)])
-def test_a_server_without_the_file_is_asked_again_later(
-    callsieve: FedOffice, feeds: FeedServer, status: int, wait: str, least: int
+def test_missing_file_is_retried_later(
+    callsieve: FeedOffice, feeds: FeedServer, status: int, wait: str, least: int
 ) -> None:
     feeds.statuses["/list.csv"] = (status, wait)
     result = callsieve("feeds", "fetch")
@@ -172,15 +170,15 @@ def test_a_server_without_the_file_is_asked_again_later(
     assert at_of(one["next_at"]) - at_of(one["asked_at"]) == pytest.approx(least)
 
 
-def test_a_smaller_one_is_taken_when_somebody_says_so(callsieve: FedOffice, feeds: FeedServer) -> None:
+def test_smaller_feed_needs_an_option(callsieve: FeedOffice, feeds: FeedServer) -> None:
     callsieve.fetch()
     feeds.files["/list.csv"] = b"+12017421834\n"
     assert "name of a feed" in callsieve.fails("feeds", "fetch", "--accept-smaller")
     assert callsieve.fetch("theirs", "--accept-smaller")["numbers"] == 1
 
 
-def test_a_server_inside_our_network_must_be_named_as_such(callsieve: FedOffice, feeds: FeedServer) -> None:
-    callsieve.wants(feeds, url=feeds.url("/list.csv").replace("http", "https"), private=False)
+def test_private_address_needs_an_option(callsieve: FeedOffice, feeds: FeedServer) -> None:
+    callsieve.configure_feed(feeds, url=feeds.url("/list.csv").replace("http", "https"), private=False)
     assert callsieve.fetch()["failure"]["code"] == "forbidden-address"
     assert feeds.asked == []
 
@@ -188,10 +186,10 @@ def test_a_server_inside_our_network_must_be_named_as_such(callsieve: FedOffice,
 # Checksums and signatures.
 
 
-def test_a_checksum_of_the_settings(callsieve: FedOffice, feeds: FeedServer) -> None:
-    callsieve.wants(feeds, sha256=sha256(TEN).hexdigest().upper())
+def test_checksum_of_the_settings_is_verified(callsieve: FeedOffice, feeds: FeedServer) -> None:
+    callsieve.configure_feed(feeds, sha256=sha256(TEN).hexdigest().upper())
     assert callsieve.fetch()["result"] == "imported"
-    callsieve.wants(feeds, sha256="0" * 64)
+    callsieve.configure_feed(feeds, sha256="0" * 64)
     assert callsieve.fetch()["failure"]["code"] == "bad-checksum"
 
 
@@ -207,12 +205,12 @@ def test_a_checksum_of_the_settings(callsieve: FedOffice, feeds: FeedServer) -> 
         pytest.param(None, "bad-status", id="nothing"),
     ],
 )
-def test_a_checksum_beside_the_file(
-    callsieve: FedOffice, feeds: FeedServer, sums: str | None, code: str | None
+def test_checksum_file_is_verified(
+    callsieve: FeedOffice, feeds: FeedServer, sums: str | None, code: str | None
 ) -> None:
     if sums is not None:
         feeds.files["/sums"] = sums.format(right=sha256(TEN).hexdigest(), wrong="0" * 64).encode()
-    callsieve.wants(feeds, sha256=feeds.url("/sums"))
+    callsieve.configure_feed(feeds, sha256=feeds.url("/sums"))
     assert (callsieve.fetch()["failure"] or {}).get("code") == code
 
 
@@ -225,28 +223,28 @@ def test_a_checksum_beside_the_file(
         pytest.param(LIST, None, "no-signature", id="not-signed"),
     ],
 )
-def test_a_signature(
-    callsieve: FedOffice, feeds: FeedServer, content: bytes, signature: bytes | None, code: str | None
+def test_signature_is_verified(
+    callsieve: FeedOffice, feeds: FeedServer, content: bytes, signature: bytes | None, code: str | None
 ) -> None:
     feeds.files["/list.csv"] = content
     if signature is not None:
         feeds.files["/list.csv.minisig"] = signature
-    callsieve.wants(feeds, minisign=KEY_TEXT)
+    callsieve.configure_feed(feeds, minisign=KEY_TEXT)
     got = callsieve.fetch()
     assert ((got["failure"] or {}).get("code"), got["result"]) == (code, "failed" if code else "imported")
 
 
-def test_a_missing_signature_is_named(callsieve: FedOffice, feeds: FeedServer) -> None:
+def test_a_missing_signature_is_named(callsieve: FeedOffice, feeds: FeedServer) -> None:
     feeds.files["/list.csv"] = LIST
-    callsieve.wants(feeds, minisign=KEY_TEXT)
+    callsieve.configure_feed(feeds, minisign=KEY_TEXT)
     assert "list.csv.minisig" in callsieve.fetch()["failure"]["words"]
 
 
-def test_an_old_file_with_a_good_signature_is_refused(callsieve: FedOffice, feeds: FeedServer) -> None:
-    """The signature of before is of the same list here; as a file of its own it would be another."""
+def test_older_signed_file_is_refused(callsieve: FeedOffice, feeds: FeedServer) -> None:
+    """The older signature is valid for this list, so only its time shows the replay."""
     feeds.tags = False
     feeds.files |= {"/list.csv": LIST, "/list.csv.minisig": SIGNATURE}
-    callsieve.wants(feeds, minisign=KEY_TEXT)
+    callsieve.configure_feed(feeds, minisign=KEY_TEXT)
     callsieve.fetch()
     with open_store(callsieve.store) as db, transaction(db):
         db.execute("UPDATE feed_fetch SET file = 'the file of today'")
@@ -257,7 +255,7 @@ def test_an_old_file_with_a_good_signature_is_refused(callsieve: FedOffice, feed
 # What people see.
 
 
-def test_a_feed_that_never_came_is_said(callsieve: FedOffice) -> None:
+def test_feed_that_was_never_fetched_is_listed(callsieve: FeedOffice) -> None:
     callsieve.ok("db", "migrate")
     out = callsieve.ok("feeds")
     assert "theirs waiting: not imported yet" in out
@@ -266,7 +264,7 @@ def test_a_feed_that_never_came_is_said(callsieve: FedOffice) -> None:
     assert (one["name"], one["health"], one["imported_at"]) == ("theirs", "waiting", None)
 
 
-def test_the_doctor_says_that_nobody_fetches(callsieve: FedOffice) -> None:
+def test_doctor_warns_if_no_timer_fetches(callsieve: FeedOffice) -> None:
     def found() -> tuple[str, str, str]:
         context = CheckContext(callsieve.load(), lambda _command: "", time.time())
         [check] = examine(CHECKS, context)
@@ -277,41 +275,41 @@ def test_the_doctor_says_that_nobody_fetches(callsieve: FedOffice) -> None:
     assert (status, "callsieve-feeds.timer" in remedy) == ("warn", True)
     callsieve.fetch()
     assert found()[0] == "ok"
-    callsieve.later(2)
+    callsieve.pass_days(2)
     status, _, remedy = found()
     assert (status, "callsieve-feeds.timer" in remedy) == ("warn", True)
 
 
-def test_the_doctor_checks_a_feed_whose_numbers_were_removed(callsieve: FedOffice) -> None:
+def test_doctor_accepts_a_feed_whose_numbers_were_removed(callsieve: FeedOffice) -> None:
     callsieve.fetch()
     callsieve.ok("import", "remove", "theirs")
     [check] = examine(CHECKS, CheckContext(callsieve.load(), lambda _command: "", time.time()))
     assert (check.status, str(check.detail)) == ("ok", "not imported yet")
 
 
-def test_the_table_says_when_it_is_fetched_next(callsieve: FedOffice) -> None:
+def test_list_shows_the_next_fetch(callsieve: FeedOffice) -> None:
     callsieve.fetch()
     assert "in 23 h" in callsieve.ok("feeds")
 
 
-def test_what_the_settings_have_no_more_is_forgotten(callsieve: FedOffice, feeds: FeedServer) -> None:
+def test_feed_removed_from_settings_is_forgotten(callsieve: FeedOffice, feeds: FeedServer) -> None:
     callsieve.fetch()
-    callsieve.wants(feeds, name="mine")
+    callsieve.configure_feed(feeds, name="mine")
     callsieve.ok("feeds", "fetch")
     with open_store(callsieve.store) as db:
         assert db.execute("SELECT name FROM feed_fetch").fetchall() == [("mine",)]
 
 
-def test_a_name_that_no_feed_has(callsieve: FedOffice) -> None:
+def test_unknown_feed_suggests_the_nearest(callsieve: FeedOffice) -> None:
     assert "did you mean theirs?" in callsieve.fails("feeds", "fetch", "their")
 
 
-def test_settings_without_a_feed(tmp_path: Path) -> None:
+def test_fetch_without_feeds_is_refused(tmp_path: Path) -> None:
     assert "the settings have no [[feed]]" in Program(tmp_path).fails("feeds", "fetch")
 
 
-def test_a_feed_of_the_settings_that_has_not_come(callsieve: FedOffice) -> None:
-    """It is not said that there is none."""
+def test_waiting_feed_shows_the_fetch_command(callsieve: FeedOffice) -> None:
+    """The hint for an empty list must not appear."""
     with open_store(callsieve.store):
         pass
     said = callsieve.ok("feeds")

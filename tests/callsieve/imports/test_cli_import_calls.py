@@ -1,4 +1,4 @@
-"""`callsieve import calls` with files of strangers: what is wrong is named by its line, and nothing is half applied."""
+"""`callsieve import calls` with damaged and hostile files: errors name the line, and nothing is half applied."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def history(events: int, seed: int = 1) -> list[str]:
 
 
 def checksum(path: Path) -> str:
-    """Of all evidence."""
+    """Return a checksum of all evidence."""
     with open_store(path) as db:
         rows = [(table, sorted(db.execute(f"SELECT * FROM {table}"), key=repr)) for table in EVIDENCE]
     assert all(rows for _, rows in rows[:3])
@@ -53,7 +53,7 @@ def checksum(path: Path) -> str:
 
 
 def imported(folder: Path, *files: list[str]) -> str:
-    """The checksum of a new store after some files."""
+    """Return the checksum of a new store after importing files."""
     folder.mkdir()
     program = Program(folder)
     for number, lines in enumerate(files):
@@ -61,7 +61,7 @@ def imported(folder: Path, *files: list[str]) -> str:
     return checksum(program.store)
 
 
-def test_a_shuffled_history_gives_the_same_checksum(tmp_path: Path) -> None:
+def test_order_of_a_history_does_not_change_the_evidence(tmp_path: Path) -> None:
     events = history(1500)
     shuffled = random.Random(2).sample(events, len(events))
     once = imported(tmp_path / "once", events)
@@ -70,7 +70,7 @@ def test_a_shuffled_history_gives_the_same_checksum(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_killed_import_is_made_whole_by_running_it_again(callsieve: Program, tmp_path: Path) -> None:
+def test_killed_import_is_completed_by_another(callsieve: Program, tmp_path: Path) -> None:
     events = history(6000)
     file = callsieve.file("history.jsonl", "".join(events))
     callsieve.ok("db", "migrate")
@@ -102,7 +102,7 @@ GOOD = '{"at": 1767258007, "type": "inbound", "call": "good", "caller": "+120174
         pytest.param(b"{" + b"x" * 200_000 + b"\n", "line 2: is longer", id="long"),
     ],
 )
-def test_a_bad_line_is_named_and_costs_itself_alone(callsieve: Program, bad: bytes, says: str) -> None:
+def test_bad_line_alone_is_skipped_and_named(callsieve: Program, bad: bytes, says: str) -> None:
     content = GOOD.encode() + bad + GOOD.replace("good", "late").replace("007", "001").encode()
     result = callsieve("import", "calls", callsieve.file("h.jsonl", content))
     assert (result.code, result.out[:19]) == (0, "Learnt from 2 calls")
@@ -110,7 +110,7 @@ def test_a_bad_line_is_named_and_costs_itself_alone(callsieve: Program, bad: byt
     assert len(result.err.splitlines()) == 1
 
 
-def test_a_file_without_one_good_line_changes_nothing(callsieve: Program) -> None:
+def test_file_without_a_good_line_changes_nothing(callsieve: Program) -> None:
     callsieve.ok("db", "migrate")
     before = dump(callsieve)
     problem = callsieve.fails("import", "calls", callsieve.file("h.jsonl", "{}\n" * 3))
@@ -119,7 +119,7 @@ def test_a_file_without_one_good_line_changes_nothing(callsieve: Program) -> Non
 
 
 def dump(callsieve: Program) -> list[str]:
-    """All but the audit, in which the attempt stands."""
+    """Return the store's contents without the audit, which records the attempt."""
     with closing(sqlite3.connect(callsieve.store)) as db:
         return [line for line in db.iterdump() if "audit" not in line and "sqlite_sequence" not in line]
 
@@ -131,7 +131,7 @@ CDRS = (
 
 
 @pytest.mark.parametrize(("first", "line"), [(GOOD, 2), (CDRS, 3)], ids=["json", "cdr"])
-def test_one_endless_line_costs_little_memory(callsieve: Program, first: str, line: int) -> None:
+def test_endless_line_needs_little_memory(callsieve: Program, first: str, line: int) -> None:
     file = callsieve.folder / "endless"
     with file.open("wb") as stream:
         stream.write(first.encode() + b'{"at": "')
@@ -143,7 +143,7 @@ def test_one_endless_line_costs_little_memory(callsieve: Program, first: str, li
     assert 0 < end.peak_kilobytes < 120_000
 
 
-def test_what_gzip_packed_is_read_as_it_is(callsieve: Program) -> None:
+def test_gzip_file_is_imported(callsieve: Program) -> None:
     lines = "".join(history(200)).encode()
     callsieve.ok("import", "calls", callsieve.file("packed.jsonl.gz", gzip.compress(lines)))
     again = callsieve.ok("import", "calls", callsieve.file("plain.jsonl", lines))
@@ -154,8 +154,8 @@ def test_what_gzip_packed_is_read_as_it_is(callsieve: Program) -> None:
     assert "gunzip" in callsieve.fails("import", "calls", database)
 
 
-def test_a_dry_run_counts_as_the_real_run_does(callsieve: Program) -> None:
-    """Also where calls are known already, by another file or from Asterisk."""
+def test_dry_run_counts_like_the_real_run(callsieve: Program) -> None:
+    """Also if some calls are known already."""
     events = history(600)
     callsieve.ok("import", "calls", callsieve.file("known.jsonl", "".join(events[:400])))
     file = callsieve.file("all.jsonl", "".join(events))

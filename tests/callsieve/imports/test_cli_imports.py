@@ -1,4 +1,4 @@
-"""`callsieve import`: what is read, what is passed over and why, and that a source changes at once or not at all."""
+"""`callsieve import`: rows read and skipped; a source changes completely or not at all."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def numbers_file(callsieve: Program, count: int, start: int = 2_000_000) -> Path
 # Numbers.
 
 
-def test_an_import_says_what_it_read_skipped_and_found_twice(callsieve: Program) -> None:
+def test_import_prints_rows_skipped_and_duplicates(callsieve: Program) -> None:
     result = callsieve("import", "numbers", callsieve.file("n.csv", NUMBERS), "--source", "ftc")
     assert result.code == 0
     assert result.out.startswith("Imported 2 numbers as ftc")
@@ -46,13 +46,13 @@ def test_an_import_says_what_it_read_skipped_and_found_twice(callsieve: Program)
     assert '"Joe", x' in callsieve.ok("lookup", CALLER)
 
 
-def test_the_same_in_json(callsieve: Program) -> None:
+def test_json_has_the_same_counts(callsieve: Program) -> None:
     found = callsieve("import", "numbers", callsieve.file("n.csv", NUMBERS), "--source", "ftc", "--json").json
     assert (found["read"], found["imported"], found["skipped"], found["duplicates"]) == (4, 2, 1, 1)
     assert [problem["line"] for problem in found["problems"]] == [4]
 
 
-def test_a_second_import_takes_the_place_of_the_first(callsieve: Program) -> None:
+def test_second_import_replaces_the_first(callsieve: Program) -> None:
     callsieve.ok("import", "numbers", callsieve.file("n.csv", NUMBERS), "--source", "ftc")
     out = callsieve.ok("import", "numbers", callsieve.file("m.csv", "number\n+12017421999\n"), "--source", "ftc")
     assert "import (2)" in out
@@ -60,7 +60,7 @@ def test_a_second_import_takes_the_place_of_the_first(callsieve: Program) -> Non
     assert "Nothing is known" in callsieve.ok("lookup", CALLER)
 
 
-def test_a_list_may_speak_for_numbers(callsieve: Program) -> None:
+def test_list_may_vouch_for_numbers(callsieve: Program) -> None:
     callsieve.ok("import", "numbers", callsieve.file("n.csv", NUMBERS), "--source", "partners", "--verdict", "ok")
     assert "lists the number as fine" in callsieve.ok("lookup", CALLER)
 
@@ -79,7 +79,7 @@ def test_a_dry_run_counts_the_same_and_changes_nothing(callsieve: Program) -> No
     assert sources_of(callsieve) == {"ftc": 2}
 
 
-def test_the_first_ten_bad_rows_are_named_and_the_others_counted(callsieve: Program) -> None:
+def test_ten_bad_rows_are_named_and_others_counted(callsieve: Program) -> None:
     file = callsieve.file("n.csv", "number\n" + "x\n" * 25 + "+12017421834\n")
     result = callsieve("import", "numbers", file, "--source", "ftc")
     lines = result.err.splitlines()
@@ -88,20 +88,20 @@ def test_the_first_ten_bad_rows_are_named_and_the_others_counted(callsieve: Prog
     assert lines[-1] == "callsieve: skipped 15 more rows"
 
 
-def test_cut_fields_and_columns_that_are_not_read_are_said(callsieve: Program) -> None:
+def test_cut_fields_and_unknown_columns_are_reported(callsieve: Program) -> None:
     file = callsieve.file("n.csv", f"number,note,colour\n+12017421834,{'x' * 300},red\n")
     result = callsieve("import", "numbers", file, "--source", "ftc")
     assert "cut 1 field" in result.err
     assert "colour" in result.err
 
 
-def test_our_own_numbers_on_a_spam_list_are_said(callsieve: Program) -> None:
+def test_own_numbers_on_a_spam_list_are_reported(callsieve: Program) -> None:
     file = callsieve.file("n.csv", "number\n+12025550100\n+12017421834\n")
     result = callsieve("import", "numbers", file, "--source", "ftc")
     assert "+12025550100" in result.err
 
 
-def test_a_file_without_a_single_number_leaves_what_is_in_force(callsieve: Program) -> None:
+def test_file_without_numbers_changes_nothing(callsieve: Program) -> None:
     callsieve.ok("import", "numbers", callsieve.file("n.csv", NUMBERS), "--source", "ftc")
     for content in ("number\n", "number\nx\n", "number\n\n\n"):
         line = callsieve.fails("import", "numbers", callsieve.file("m.csv", content), "--source", "ftc")
@@ -119,7 +119,7 @@ def test_a_file_without_a_single_number_leaves_what_is_in_force(callsieve: Progr
         pytest.param(b"", "empty", id="empty"),
     ],
 )
-def test_a_file_that_is_no_list_is_one_line(callsieve: Program, content: bytes, says: str) -> None:
+def test_invalid_file_prints_one_line(callsieve: Program, content: bytes, says: str) -> None:
     line = callsieve.fails("import", "numbers", callsieve.file("n.csv", content), "--source", "ftc")
     assert says in line
     assert "n.csv: " in line
@@ -139,13 +139,13 @@ def test_a_file_that_is_no_list_is_one_line(callsieve: Program, content: bytes, 
         pytest.param(["{file}", "--source", "x", "--verdict", "bad"], "--verdict", id="bad-verdict"),
     ],
 )
-def test_wrong_arguments_are_one_line(callsieve: Program, arguments: list[str], says: str) -> None:
+def test_invalid_arguments_print_one_line(callsieve: Program, arguments: list[str], says: str) -> None:
     places = {"missing": callsieve.folder / "missing.csv", "folder": callsieve.folder, "file": callsieve.config}
     assert says in callsieve.fails("import", "numbers", *(argument.format(**places) for argument in arguments))
     assert not callsieve.store.exists()
 
 
-def test_standard_input_is_a_file(callsieve: Program) -> None:
+def test_standard_input_is_imported(callsieve: Program) -> None:
     result = callsieve.process("import", "numbers", "-", "--source", "ftc", stdin=NUMBERS.encode())
     assert result.code == 0
     assert result.out.startswith("Imported 2 numbers")
@@ -153,7 +153,7 @@ def test_standard_input_is_a_file(callsieve: Program) -> None:
     assert one_line(wrong.err).startswith("standard input: ")
 
 
-def test_on_a_terminal_it_is_shown_how_far_it_is(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_is_shown_on_a_terminal(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(output, "ROWS_BETWEEN_LOOKS", 100)
     result = callsieve("import", "numbers", numbers_file(callsieve, 1000), "--source", "ftc", typed="")
@@ -168,7 +168,7 @@ def test_on_a_terminal_it_is_shown_how_far_it_is(callsieve: Program, monkeypatch
 
 
 @pytest.mark.slow
-def test_ctrl_c_in_the_middle_leaves_the_old_list_in_force(callsieve: Program) -> None:
+def test_ctrl_c_while_reading_keeps_the_old_list(callsieve: Program) -> None:
     callsieve.ok("import", "numbers", callsieve.file("n.csv", NUMBERS), "--source", "ftc")
     process = callsieve.start("import", "numbers", "-", "--source", "ftc", stdin=subprocess.PIPE)
     assert process.stdin is not None
@@ -185,7 +185,7 @@ def test_ctrl_c_in_the_middle_leaves_the_old_list_in_force(callsieve: Program) -
 
 
 @pytest.mark.slow
-def test_ctrl_c_while_it_is_stored_leaves_the_old_list_in_force(callsieve: Program) -> None:
+def test_ctrl_c_while_storing_keeps_the_old_list(callsieve: Program) -> None:
     callsieve.ok("import", "numbers", callsieve.file("n.csv", NUMBERS), "--source", "ftc")
     process = callsieve.start("import", "numbers", numbers_file(callsieve, 100_000), "--source", "ftc")
     wait_until(lambda: staged_rows(callsieve) > 10_000)
@@ -203,7 +203,7 @@ def staged_rows(callsieve: Program) -> int:
 
 
 @pytest.mark.slow
-def test_others_write_while_a_list_is_imported(callsieve: Program) -> None:
+def test_other_writes_succeed_during_an_import(callsieve: Program) -> None:
     callsieve.ok("db", "migrate")
     process = callsieve.start("import", "numbers", numbers_file(callsieve, 100_000), "--source", "ftc")
     added = 0
@@ -219,7 +219,7 @@ def test_others_write_while_a_list_is_imported(callsieve: Program) -> None:
 
 
 @pytest.mark.slow
-def test_two_imports_of_one_name_at_once_leave_one_of_them_whole(callsieve: Program) -> None:
+def test_concurrent_imports_leave_one_complete_list(callsieve: Program) -> None:
     callsieve.ok("db", "migrate")
     files = [numbers_file(callsieve, count) for count in (30_000, 20_000)]
     processes = [callsieve.start("import", "numbers", file, "--source", "ftc") for file in files]
@@ -229,7 +229,7 @@ def test_two_imports_of_one_name_at_once_leave_one_of_them_whole(callsieve: Prog
     assert sources_of(callsieve)["ftc"] in (30_000, 20_000)
 
 
-def test_a_full_disk_is_one_line_and_the_old_list_stays(callsieve: Program) -> None:
+def test_full_disk_prints_one_line_and_keeps_the_old_list(callsieve: Program) -> None:
     callsieve.ok("import", "numbers", callsieve.file("n.csv", NUMBERS), "--source", "ftc")
     file = numbers_file(callsieve, 100_000)
     result = callsieve("import", "numbers", file, "--source", "ftc", most_bytes=1_500_000)
@@ -243,7 +243,7 @@ def test_a_full_disk_is_one_line_and_the_old_list_stays(callsieve: Program) -> N
 # Contacts and people.
 
 
-def test_contacts_are_the_companys_or_a_persons(callsieve: Program) -> None:
+def test_contacts_belong_to_the_company_or_a_person(callsieve: Program) -> None:
     file = callsieve.file("c.csv", "number,name,person\n+12017421834,Acme,\n2017421835,Joe,201\n2017421836,Eve,301\n")
     result = callsieve("import", "contacts", file, "--source", "crm")
     assert result.out.startswith("Imported 3 contacts as crm")
@@ -260,13 +260,13 @@ def test_a_second_import_of_contacts_replaces_the_first(callsieve: Program) -> N
     assert "Nothing is known" in callsieve.ok("lookup", CALLER)
 
 
-def test_contacts_in_a_dry_run_are_thrown_away(callsieve: Program) -> None:
+def test_dry_run_stores_no_contacts(callsieve: Program) -> None:
     file = callsieve.file("c.csv", "number,name\n+12017421834,Acme\n+12017421834,Acme\n")
     assert "1 duplicate" in callsieve.ok("import", "contacts", file, "--source", "crm", "--dry-run")
     assert not callsieve.store.exists()
 
 
-def test_people_are_added_and_brought_up_to_date(callsieve: Program) -> None:
+def test_people_are_added_and_updated(callsieve: Program) -> None:
     callsieve.ok("import", "people", callsieve.file("p.csv", "extension,name\n202,Bob\n203,Carol\n"), "--source", "hr")
     callsieve.ok(
         "import", "people", callsieve.file("q.csv", "extension,name,group\n202,Bobby,sales\n"), "--source", "hr"
@@ -298,7 +298,7 @@ def test_an_import_of_people_is_undone(callsieve: Program) -> None:
         assert people_from(db) == before
 
 
-def test_people_that_were_removed_are_put_back(callsieve: Program) -> None:
+def test_removed_people_and_dids_are_restored(callsieve: Program) -> None:
     callsieve.ok("import", "people", callsieve.file("p.csv", "extension,name\n202,Bob\n203,Al\n"), "--source", "hr")
     with open_store(callsieve.store) as db:
         upsert_dids(db, [Did("+12025550111", ("sales",), None, False)], "hr")
@@ -321,24 +321,24 @@ def test_people_changed_since_an_import_stay(callsieve: Program) -> None:
 @pytest.mark.parametrize(
     ("kind", "rows"), [("numbers", "number\n+12017421834\n"), ("contacts", "number\n+12017421834\n")]
 )
-def test_what_is_not_kept_is_not_undone(callsieve: Program, kind: str, rows: str) -> None:
+def test_import_of_numbers_or_contacts_cannot_be_undone(callsieve: Program, kind: str, rows: str) -> None:
     callsieve.ok("import", kind, callsieve.file("x.csv", rows), "--source", "crm")
     callsieve.fails("undo", str(callsieve("audit", "--json").json[0]["id"]))
     callsieve.ok("import", "remove", "crm")
     callsieve.fails("undo", str(callsieve("audit", "--json").json[0]["id"]))
 
 
-def test_the_settings_are_no_source_of_imported_people(callsieve: Program) -> None:
+def test_settings_is_no_valid_source_name(callsieve: Program) -> None:
     file = callsieve.file("p.csv", "extension\n202\n")
     assert "use another" in callsieve.fails("import", "people", file, "--source", "settings")
 
 
-def test_a_list_of_nobody_is_one_line(callsieve: Program) -> None:
+def test_people_file_without_people_prints_one_line(callsieve: Program) -> None:
     file = callsieve.file("p.csv", "extension\n&\n")
     assert "line 2: extension '&'" in callsieve.fails("import", "people", file, "--source", "hr")
 
 
-def test_a_file_of_numbers_is_no_list_of_contacts(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_contacts_are_refused(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(operations, "MOST_ROWS", 10)
     assert "list of contacts" in callsieve.fails("import", "contacts", numbers_file(callsieve, 11), "--source", "crm")
 
@@ -360,7 +360,7 @@ def asterisk_that_prints(callsieve: Program, text: str) -> Program:
     return Program(callsieve.folder, f'[asterisk]\ncommand = "{script}"\n{callsieve.config.read_text()}')
 
 
-def test_asterisks_blacklist_becomes_a_source(callsieve: Program) -> None:
+def test_astdb_blacklist_becomes_a_source(callsieve: Program) -> None:
     result = asterisk_that_prints(callsieve, BLACKLIST)("import", "numbers", "--from", "astdb")
     assert result.code == 0
     assert result.out.startswith("Imported 2 numbers as astdb")
@@ -369,7 +369,7 @@ def test_asterisks_blacklist_becomes_a_source(callsieve: Program) -> None:
     assert "Sells windows" in callsieve.ok("lookup", "2017421835")
 
 
-def test_what_was_rejected_until_now_is_said_not_to_be_any_more(callsieve: Program) -> None:
+def test_import_notes_that_blacklisted_calls_are_no_longer_rejected(callsieve: Program) -> None:
     program = asterisk_that_prints(callsieve, BLACKLIST)
     assert "--as-blocklist" in program("import", "numbers", "--from", "astdb").err
     assert rules_of(program) == ["level-tag", "level-tag"]
@@ -382,7 +382,7 @@ def rules_of(program: Program) -> list[str]:
     return [program("policy", "explain", "--caller", number, "--json").json["rule"] for number in numbers]
 
 
-def test_asterisks_blacklist_becomes_entries_of_the_blocklist(callsieve: Program) -> None:
+def test_astdb_blacklist_becomes_blocklist_entries(callsieve: Program) -> None:
     program = asterisk_that_prints(callsieve, BLACKLIST)
     program.ok("list", "add", "block", "2017421835", "--action", "tag", "--note", "ours")
     would = program("import", "numbers", "--from", "astdb", "--as-blocklist", "--dry-run", "--json").json
@@ -405,7 +405,7 @@ def test_asterisks_blacklist_becomes_entries_of_the_blocklist(callsieve: Program
 @pytest.mark.parametrize(
     "more", [["{file}"], ["--from", "astdb", "--source", "x"], ["--from", "astdb", "--verdict", "ok"]]
 )
-def test_only_asterisks_blacklist_becomes_a_blocklist_so(callsieve: Program, more: list[str]) -> None:
+def test_as_blocklist_needs_the_astdb_blacklist(callsieve: Program, more: list[str]) -> None:
     file = callsieve.file("n.csv", NUMBERS)
     line = callsieve.fails("import", "numbers", "--as-blocklist", *(word.format(file=file) for word in more))
     assert "list import" in line
@@ -417,7 +417,7 @@ def test_an_empty_blacklist_changes_nothing(callsieve: Program) -> None:
     assert not program.store.exists()
 
 
-def test_without_asterisk_it_is_one_line(callsieve: Program) -> None:
+def test_missing_asterisk_prints_one_line(callsieve: Program) -> None:
     program = Program(callsieve.folder, f'[asterisk]\ncommand = "{callsieve.folder}/asterisk"\n')
     assert "not found" in program.fails("import", "numbers", "--from", "astdb")
 
@@ -440,13 +440,13 @@ def test_imports_are_listed_and_removed(callsieve: Program) -> None:
     assert "Nothing is known" in callsieve.ok("lookup", CALLER)
 
 
-def test_removing_an_import_that_is_not_there_names_the_nearest(callsieve: Program) -> None:
+def test_removing_an_unknown_import_suggests_the_nearest(callsieve: Program) -> None:
     callsieve.ok("import", "numbers", callsieve.file("n.csv", NUMBERS), "--source", "ftc")
     assert "did you mean ftc?" in callsieve.fails("import", "remove", "fct")
     assert "'ftc'" in callsieve.fails("import", "remove", "ftc", "--kind", "people")
 
 
-def test_one_name_for_two_imports_needs_its_kind(callsieve: Program) -> None:
+def test_ambiguous_import_name_needs_its_kind(callsieve: Program) -> None:
     callsieve.ok("import", "numbers", callsieve.file("n.csv", NUMBERS), "--source", "crm")
     callsieve.ok("import", "contacts", callsieve.file("c.csv", "number\n+12017421834\n"), "--source", "crm")
     assert "choose one with --kind" in callsieve.fails("import", "remove", "crm")
@@ -471,7 +471,7 @@ ALLOWLIST = """\
 """
 
 
-def test_freepbxs_allowlist_becomes_a_source_for_its_numbers(callsieve: Program) -> None:
+def test_freepbx_allowlist_becomes_a_source(callsieve: Program) -> None:
     result = asterisk_that_prints(callsieve, ALLOWLIST)("import", "numbers", "--from", "freepbx-allowlist")
     assert result.code == 0
     assert result.out.startswith("Imported 2 numbers as freepbx-allowlist: 2 rows read")
@@ -481,7 +481,7 @@ def test_freepbxs_allowlist_becomes_a_source_for_its_numbers(callsieve: Program)
     assert (source["verdict"], source["rows"]) == ("ok", 2)
 
 
-def test_freepbxs_allowlist_becomes_entries_of_the_allowlist(callsieve: Program) -> None:
+def test_freepbx_allowlist_becomes_allowlist_entries(callsieve: Program) -> None:
     program = asterisk_that_prints(callsieve, ALLOWLIST)
     arguments = ("import", "numbers", "--from", "freepbx-allowlist", "--as-allowlist", "--json")
     done = program(*arguments).json
@@ -494,11 +494,11 @@ def test_freepbxs_allowlist_becomes_entries_of_the_allowlist(callsieve: Program)
 
 
 @pytest.mark.parametrize("more", [["astdb", "--as-allowlist"], ["freepbx-allowlist", "--as-blocklist"]])
-def test_each_list_of_the_pbx_has_its_own_list_here(callsieve: Program, more: list[str]) -> None:
+def test_each_list_of_the_pbx_has_its_own_option(callsieve: Program, more: list[str]) -> None:
     assert "is only for --from" in callsieve.fails("import", "numbers", "--from", *more)
 
 
-def test_an_allowlist_with_settings_alone_is_empty(callsieve: Program) -> None:
+def test_allowlist_with_only_settings_is_empty(callsieve: Program) -> None:
     program = asterisk_that_prints(callsieve, "/allowlist/dest : x\n")
     assert "allowlist is empty" in program.fails("import", "numbers", "--from", "freepbx-allowlist")
 
@@ -517,7 +517,7 @@ def contacts(callsieve: Program) -> list[tuple[str, str | None, str | None]]:
         return list(db.execute("SELECT number, name, nullif(person, '') FROM contact ORDER BY number, person"))
 
 
-def test_an_address_book_of_the_company(callsieve: Program) -> None:
+def test_vcards_become_contacts_of_the_company(callsieve: Program) -> None:
     result = callsieve("import", "contacts", callsieve.file("book.vcf", VCARDS), "--source", "book")
     assert result.code == 0
     assert result.out.startswith("Imported 2 contacts as book from vCards: 3 cards read, 1 skipped, 1 duplicate")
@@ -527,7 +527,7 @@ def test_an_address_book_of_the_company(callsieve: Program) -> None:
     assert callsieve("policy", "explain", "--caller", "2017421836", "--json").json["action"] == "allow"
 
 
-def test_an_address_book_of_one_person(callsieve: Program) -> None:
+def test_vcards_become_contacts_of_one_person(callsieve: Program) -> None:
     book = callsieve.file("book.vcf", VCARDS)
     callsieve.ok("import", "contacts", book, "--source", "joes", "--for", "201")
     assert [person for _, _, person in contacts(callsieve)] == ["201", "201"]
@@ -538,7 +538,7 @@ def test_an_address_book_of_one_person(callsieve: Program) -> None:
     assert [person for _, _, person in contacts(callsieve)] == ["202", "201"]
 
 
-def test_a_dry_run_shows_what_would_be_taken_over(callsieve: Program) -> None:
+def test_dry_run_lists_the_contacts(callsieve: Program) -> None:
     book = callsieve.file("book.vcf", VCARDS)
     out = callsieve.ok("import", "contacts", book, "--source", "book", "--for", "201", "--dry-run")
     assert [line.split() for line in out.splitlines()[:3]] == [
@@ -549,13 +549,13 @@ def test_a_dry_run_shows_what_would_be_taken_over(callsieve: Program) -> None:
     assert not callsieve.store.exists()
 
 
-def test_an_address_book_from_standard_input_and_packed(callsieve: Program) -> None:
-    """As a CardDAV server's export comes through a pipe."""
+def test_packed_vcards_are_read_from_standard_input(callsieve: Program) -> None:
+    """A CardDAV export through a pipe."""
     result = callsieve.process("import", "contacts", "-", "--source", "dav", stdin=gzip.compress(VCARDS.encode()))
     assert result.out.startswith("Imported 2 contacts as dav from vCards")
 
 
-def test_an_address_book_without_numbers_changes_nothing(callsieve: Program) -> None:
+def test_vcards_without_numbers_change_nothing(callsieve: Program) -> None:
     book = callsieve.file("book.vcf", "BEGIN:VCARD\nFN:Joe\nEND:VCARD\n")
     assert "no row can be used" in callsieve.fails("import", "contacts", book, "--source", "book")
     assert not callsieve.store.exists()

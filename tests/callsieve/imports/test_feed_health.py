@@ -1,4 +1,4 @@
-"""How a feed is: well, refused, late or smaller."""
+"""The health of a feed: ok, failed, stale or shrunken."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def make_feed(days: float = 1.0, **fields: Any) -> FeedSource:
         pytest.param(make_feed(-5.0), "ok", id="a-clock-that-went-back"),
     ],
 )
-def test_health(feed: FeedSource, says: str) -> None:
+def test_health_follows_age_and_failures(feed: FeedSource, says: str) -> None:
     assert str(health_of(feed, NOW)) == says
 
 
@@ -65,7 +65,7 @@ def test_health(feed: FeedSource, says: str) -> None:
         ),
     ],
 )
-def test_a_failure_is_kept_by_its_code_and_read_again(error: Exception, code: str) -> None:
+def test_failure_is_stored_by_code(error: Exception, code: str) -> None:
     kept = failure_of(error, FAILURES)
     assert json.loads(kept)["code"] == code
     assert len(kept) <= FAILURE_CHARACTERS
@@ -75,5 +75,5 @@ def test_a_failure_is_kept_by_its_code_and_read_again(error: Exception, code: st
 
 
 @pytest.mark.parametrize("kept", ["x.csv: empty", "[]", '{"code": "new-one"}', '{"code": "not-utf-8", "line": "x"}'])
-def test_what_another_version_kept_is_shown_as_it_is(kept: str) -> None:
+def test_unreadable_failure_is_shown_unchanged(kept: str) -> None:
     assert read_kept_failure(kept, FAILURES) == ("", kept)

@@ -1,4 +1,4 @@
-"""Feeds: which file is what, what of it can be used, and how complaints add up."""
+"""Feeds: formats, usable rows, and sums of complaints."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def complaint(number: str, subject: str = "Other", robocall: str = "N", created:
         pytest.param("# exported\nnumber,name\n2017421834,Joe\n", Format.CSV, "+12017421834", id="csv-after-comment"),
     ],
 )
-def test_the_format_is_known_by_the_first_lines(content: str, known_as: Format, first: str) -> None:
+def test_format_is_detected_from_the_first_lines(content: str, known_as: Format, first: str) -> None:
     table = make_table(content)
     assert format_of(table) is known_as
     assert [row[0] for row in feed_rows(table, "US", "spam")] == [first]
@@ -82,7 +82,7 @@ def test_the_format_is_known_by_the_first_lines(content: str, known_as: Format, 
         pytest.param(b'{"number": 1}\n', "no-column-or-number", id="json"),
     ],
 )
-def test_what_is_no_feed_is_said(content: bytes, code: str) -> None:
+def test_invalid_feed_is_refused(content: bytes, code: str) -> None:
     with pytest.raises(TableError, match=r"^feed: ") as error:
         make_table(content)
     assert error.value.code == code
@@ -93,19 +93,19 @@ def test_the_line_without_the_column_is_named() -> None:
         make_table(b"# x\nphone\n")
 
 
-def test_rows_that_are_no_numbers_are_refused_with_their_lines() -> None:
+def test_rows_without_a_number_are_skipped_with_their_lines() -> None:
     table = make_table("# a list\n2017421834\n12\n\n201-742-1835,scam\n\0\n# the end\n2017421836\n")
     assert [row[0] for row in feed_rows(table, "US", "spam")] == ["+12017421834", "+12017421836"]
     assert [problem.line for problem in table.problems] == [3, 5, 6]
 
 
-def test_a_quote_in_a_list_costs_its_line() -> None:
+def test_unbalanced_quote_in_a_list_skips_its_line() -> None:
     table = make_table('2017421834\n"2017421835"\n"\n2017421836\n')
     assert [row[0] for row in feed_rows(table, "US", "spam")] == ["+12017421834", "+12017421835", "+12017421836"]
     assert [problem.line for problem in table.problems] == [3]
 
 
-def test_an_export_for_numbers_is_not_taken_as_against_them() -> None:
+def test_vouching_export_is_not_imported_as_spam() -> None:
     content = "number,category,name,note,verdict\n+12017421834,,,,ok\n+12017421835,,,,OK\n+12017421836,,,,\n"
     assert [row[0] for row in feed_rows(make_table(content), "US", "ok")] == [f"+120174218{n}" for n in (34, 35, 36)]
     table = make_table(content)
@@ -140,12 +140,12 @@ def test_an_export_for_numbers_is_not_taken_as_against_them() -> None:
         ("anonymous", None),
     ],
 )
-def test_numbers_of_complaints_are_us_numbers(raw: str, number: str | None) -> None:
+def test_complaint_numbers_are_parsed_as_us_numbers(raw: str, number: str | None) -> None:
     assert us_number(raw) == number
 
 
 @given(st.from_regex(r"1?[0-9]{10}", fullmatch=True))
-def test_a_us_number_is_what_others_read_in_it_too(raw: str) -> None:
+def test_us_number_equals_the_general_parser(raw: str) -> None:
     number = us_number(raw)
     elsewhere = number_of(raw, "US")  # of an area that there is not, it may be somebody's number in another country
     assert number in (None, elsewhere) or (elsewhere and not elsewhere.startswith("+1"))
@@ -166,15 +166,15 @@ def test_a_us_number_is_what_others_read_in_it_too(raw: str) -> None:
         ("&" * 200, None),
     ],
 )
-def test_subjects_become_the_words_that_labels_know(subject: str, category: str | None) -> None:
+def test_subjects_map_to_categories(subject: str, category: str | None) -> None:
     assert category_of(subject) == category
 
 
-def test_the_table_of_subjects_is_written_as_it_is_looked_up() -> None:
+def test_subjects_in_the_table_are_normalised() -> None:
     assert [category_of(subject) for subject in CATEGORY_BY_SUBJECT] == list(CATEGORY_BY_SUBJECT.values())
 
 
-def test_complaints_about_nobody_are_refused_with_their_lines() -> None:
+def test_complaints_without_a_number_are_skipped() -> None:
     content = FTC_HEADER + complaint("") + complaint("2017421834") + complaint("0000000000") + complaint("5551234567")
     table = make_table(content)
     assert [row[0] for row in feed_rows(table, "GB", "spam")] == ["+12017421834"]  # US, wherever we are
@@ -194,7 +194,7 @@ def test_one_complaint_is_a_row() -> None:
     )
 
 
-def test_complaints_about_a_number_add_up() -> None:
+def test_complaints_about_a_number_are_summed() -> None:
     number, medical, scam = "2017421834", "Medical & prescriptions", "Computer & technical support"
     assert merged(
         complaint(number, medical, "Y", "2025-09-29 23:59:56"),
@@ -213,7 +213,7 @@ def test_robocall_is_the_category_without_a_subject() -> None:
 
 
 @given(st.binary(max_size=300))
-def test_whatever_comes_is_a_table_or_is_said_to_be_none(content: bytes) -> None:
+def test_any_bytes_are_a_table_or_an_error(content: bytes) -> None:
     try:
         table = make_table(content)
         rows = list(feed_rows(table, "US", "spam"))

@@ -59,7 +59,7 @@ def contacts(callsieve: Program) -> list[tuple[str, str | None, str | None]]:
 
 
 @pytest.mark.usefixtures("manager")
-def test_the_companys_and_peoples_own_contacts(callsieve: Program) -> None:
+def test_contacts_of_company_and_people_are_imported(callsieve: Program) -> None:
     result = callsieve("import", "contacts", "--from", "freepbx")
     assert result.code == 0, result.err
     assert result.out.startswith("Imported 3 contacts as freepbx: 4 rows read, 1 skipped")
@@ -73,7 +73,7 @@ def test_the_companys_and_peoples_own_contacts(callsieve: Program) -> None:
     ]
 
 
-def test_run_again_it_takes_what_is_there_now(callsieve: Program, manager: MariaDb) -> None:
+def test_second_import_replaces_the_contacts(callsieve: Program, manager: MariaDb) -> None:
     callsieve.ok("import", "contacts", "--from", "freepbx", "--source", "pbx", "--for", "202")
     assert [person for _, _, person in contacts(callsieve)] == ["202", "201", "202"]
     manager.run("DELETE FROM asterisk.contactmanager_entry_numbers WHERE id = 2")
@@ -81,7 +81,9 @@ def test_run_again_it_takes_what_is_there_now(callsieve: Program, manager: Maria
     assert [number for number, _, _ in contacts(callsieve)] == ["+12017421836", "+442071838755"]
 
 
-def test_more_than_a_page(callsieve: Program, manager: MariaDb, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_contacts_are_read_in_several_pages(
+    callsieve: Program, manager: MariaDb, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("callsieve.pbx.freepbx_database.PAGE_ROWS", 2)
     callsieve.ok("import", "contacts", "--from", "freepbx")
     assert len(contacts(callsieve)) == 3
@@ -95,18 +97,18 @@ def test_more_than_a_page(callsieve: Program, manager: MariaDb, monkeypatch: pyt
         pytest.param("ALTER TABLE asterisk.userman_users DROP default_extension", "asterisk", id="another-table"),
     ],
 )
-def test_what_cannot_be_read_is_said(callsieve: Program, manager: MariaDb, statement: str, says: str) -> None:
+def test_unreadable_contacts_are_reported(callsieve: Program, manager: MariaDb, statement: str, says: str) -> None:
     manager.run(statement)
     assert says in callsieve.fails("import", "contacts", "--from", "freepbx")
     assert not callsieve.store.exists()
 
 
-def test_a_file_or_freepbx(callsieve: Program) -> None:
+def test_import_needs_a_file_or_freepbx(callsieve: Program) -> None:
     assert "--from freepbx" in callsieve.fails("import", "contacts", "--source", "x")
     assert "--source" in callsieve.fails("import", "contacts", callsieve.file("c.csv", "number\n"))
 
 
-def test_without_freepbx_no_address_is_offered(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_freepbx_suggests_no_mysql_address(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FREEPBX_CONF", str(callsieve.folder / "nowhere.conf"))
     said = callsieve.fails("import", "contacts", "--from", "freepbx")
     assert "FREEPBX_CONF" in said

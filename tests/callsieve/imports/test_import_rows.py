@@ -1,4 +1,4 @@
-"""From rows to numbers, contacts and people; and Asterisk's own blacklist."""
+"""Rows become numbers, contacts and people; also Asterisk's blacklist."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def table_of(columns: tuple[str, ...], content: str) -> CsvTable:
     return CsvTable(io.BytesIO(content.encode()), columns, "list.csv")
 
 
-def test_numbers_are_possible_and_categories_lower_case() -> None:
+def test_numbers_and_categories_are_normalised() -> None:
     table = table_of(NUMBER_COLUMNS, "number,category,name,note\n(201) 742-1834,Scam,Joe,x\n+11115550123,,,\n")
     assert list(numbers_in(table, "US")) == [
         ("+12017421834", "scam", "Joe", "x"),
@@ -41,13 +41,13 @@ def test_numbers_are_possible_and_categories_lower_case() -> None:
     ("number", "says"),
     [("", "the number is missing"), ("911", "'911'"), ("1&PJSIP/x", "is not a telephone number")],
 )
-def test_what_is_no_number_is_refused(number: str, says: str) -> None:
+def test_invalid_number_is_skipped(number: str, says: str) -> None:
     table = table_of(NUMBER_COLUMNS, f"number,name\n{number},Joe\n")
     assert list(numbers_in(table, "US")) == []
     assert says in str(table.problems[0].text)
 
 
-def test_a_vcards_number_may_be_an_address() -> None:
+def test_vcard_number_may_be_a_uri() -> None:
     written = "tel:742-1834;phone-context=+1201", "tel:+1-201-742-1840;ext=12", "sip:+12017421835@carrier.example"
     lines = "".join(f"TEL;VALUE=uri:{item}\n" for item in written)
     cards = Vcards(io.BytesIO(f"BEGIN:VCARD\n{lines}END:VCARD\n".encode()), "x.vcf")
@@ -59,7 +59,7 @@ def test_a_vcards_number_may_be_an_address() -> None:
     assert cards.skipped == 0
 
 
-def test_contacts_are_the_companys_or_a_persons() -> None:
+def test_contacts_belong_to_the_company_or_a_person() -> None:
     table = table_of(CONTACT_COLUMNS, "number,name,person\n+12017421834,Acme,\n2017421835,,201\nx,,\n1,,\n")
     assert list(contacts_in(table, "US")) == [
         Contact("+12017421834", "Acme", None),
@@ -68,18 +68,18 @@ def test_contacts_are_the_companys_or_a_persons() -> None:
     assert table.skipped == 2
 
 
-def test_the_company_of_a_contact_is_kept_as_networks_cut_it() -> None:
+def test_company_of_a_contact_is_shortened() -> None:
     table = table_of(CONTACT_COLUMNS, "number,company\n+12017421834,ACME  Dental Supplies Ltd\n2017421835,AG\n")
     assert [contact.company for contact in contacts_in(table, "US")] == ["acme dental sup", None]
 
 
-def test_a_contacts_person_is_an_extension() -> None:
+def test_person_of_a_contact_must_be_an_extension() -> None:
     table = table_of(CONTACT_COLUMNS, "number,person\n+12017421834,&rm\n")
     assert list(contacts_in(table, "US")) == []
     assert "'&rm' is not an extension" in str(table.problems[0].text)
 
 
-def test_people_have_pjsips_endpoint_unless_they_say_another() -> None:
+def test_endpoint_of_a_person_is_pjsip_by_default() -> None:
     table = table_of(
         PEOPLE_COLUMNS, "extension,endpoint,group,language,name\n201,,sales,en,Alice\n202,SIP/202,,pt_BR,\n"
     )
@@ -99,7 +99,7 @@ def test_people_have_pjsips_endpoint_unless_they_say_another() -> None:
         ("201,,,english please,", "'english please'"),
     ],
 )
-def test_a_person_that_asterisk_could_not_have_is_refused(row: str, says: str) -> None:
+def test_invalid_person_is_skipped(row: str, says: str) -> None:
     table = table_of(PEOPLE_COLUMNS, f"extension,endpoint,group,language,name\n{row}\n")
     assert list(people_in(table)) == []
     assert says in str(table.problems[0].text)
@@ -116,7 +116,7 @@ BLACKLIST = """\
 """
 
 
-def test_the_blacklist_is_read_with_freepbxs_notes() -> None:
+def test_blacklist_is_parsed_with_notes_of_freepbx() -> None:
     assert list(parse_family(BLACKLIST, cli_output.BLACKLIST)) == [
         FamilyLine("12017421834", ""),
         FamilyLine("2017421835", "Sells windows : daily"),
@@ -129,11 +129,11 @@ def test_the_blacklist_is_read_with_freepbxs_notes() -> None:
 @pytest.mark.parametrize(
     "text", ["", "0 results found.\n", "No such command 'database show'\n", "/other/1 : 1\n", "/blacklist/\n"]
 )
-def test_what_is_no_blacklist_has_no_lines(text: str) -> None:
+def test_other_output_has_no_blacklist_lines(text: str) -> None:
     assert list(parse_family(text, cli_output.BLACKLIST)) == []
 
 
-def test_the_blacklists_numbers_are_read_as_callers_were_shown() -> None:
+def test_blacklist_numbers_are_parsed_like_callers() -> None:
     refused: list[Wording] = []
     rows = numbers_of_family(parse_family(BLACKLIST, cli_output.BLACKLIST), "US", refused.append)
     assert list(rows) == [
@@ -156,7 +156,7 @@ ALLOWLIST = """\
 """
 
 
-def test_freepbxs_allowlist_is_read_without_its_settings() -> None:
+def test_freepbx_allowlist_is_parsed_without_settings() -> None:
     family = cli_output.ALLOWLIST
     lines = list(parse_family(ALLOWLIST, family))
     assert [line for line in lines if not family.is_setting(line.key)] == [

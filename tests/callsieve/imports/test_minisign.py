@@ -17,7 +17,7 @@ KEY_TEXT = (FOLDER / "key.pub").read_text().splitlines()[1]
 KEY = MinisignKey.parse(KEY_TEXT)
 
 
-def test_a_signed_file_says_when_it_was_signed() -> None:
+def test_valid_signature_gives_its_time() -> None:
     assert signed_at(io.BytesIO(LIST), SIGNATURE, KEY) == 1764200000
     assert signed_at(io.BytesIO(LIST), SIGNATURE.replace(b"\n", b"\r\n"), KEY) == 1764200000
 
@@ -36,20 +36,20 @@ def test_a_signed_file_says_when_it_was_signed() -> None:
         pytest.param(LIST, b"<html>not found</html>\n\n\n\n", id="a-page"),
     ],
 )
-def test_what_is_not_signed_by_the_key_is_refused(file: bytes, signature: bytes) -> None:
+def test_invalid_signature_is_refused(file: bytes, signature: bytes) -> None:
     with pytest.raises(SignatureError):
         signed_at(io.BytesIO(file), signature, KEY)
 
 
 @pytest.mark.parametrize("text", ["", "RW", KEY_TEXT[:-1], KEY_TEXT.replace("RW", "RU"), "-" * 56])
-def test_what_is_no_key_is_refused(text: str) -> None:
+def test_invalid_key_is_refused(text: str) -> None:
     with pytest.raises(SignatureError):
         MinisignKey.parse(text)
 
 
 @given(st.integers(SIGNATURE.index(b"\n") + 1, len(SIGNATURE) - 1), st.integers(0, 7))
-def test_nothing_that_is_signed_may_change(place: int, bit: int) -> None:
-    """The last letter of base64 has bits that say nothing: then all of it is as it was."""
+def test_changed_bit_is_refused(place: int, bit: int) -> None:
+    """Unused bits of the last Base64 letter may change: then the signature is still valid."""
     changed = bytearray(SIGNATURE)
     changed[place] ^= 1 << bit
     try:

@@ -1,4 +1,4 @@
-"""Bringing things in and taking them out: what is refused, by its code, and what a change leaves in the audit."""
+"""Operations of imports: refusals by code, and rows of the audit."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def context(office: Office) -> Context:
 
 
 def feed(office: Office, context: Context, numbers: Sequence[str], verdict: str = "spam", smaller: bool = False) -> str:
-    """The code that it is refused with, or what became of it."""
+    """Return the code of the refusal, or the number of imported numbers."""
 
     def bring(db: sqlite3.Connection) -> int:
         rows = ((number, None, None, None) for number in numbers)
@@ -53,7 +53,7 @@ def feed(office: Office, context: Context, numbers: Sequence[str], verdict: str 
         return refused.code
 
 
-def test_a_feed_is_refused_by_what_is_in_force(office: Office, context: Context) -> None:
+def test_feed_is_checked_against_the_one_in_force(office: Office, context: Context) -> None:
     assert feed(office, context, NUMBERS) == "4 numbers"
     assert feed(office, context, NUMBERS, verdict="ok") == "other-verdict"
     assert feed(office, context, NUMBERS[:1]) == "feed-shrank"
@@ -66,7 +66,7 @@ def test_a_feed_is_refused_by_what_is_in_force(office: Office, context: Context)
 
 @pytest.mark.parametrize("kind", [ImportKind.PEOPLE, ImportKind.DIDS])
 @pytest.mark.parametrize("source", ["", "settings", "../x", "x" * 65])
-def test_not_every_text_names_a_source(office: Office, context: Context, kind: ImportKind, source: str) -> None:
+def test_invalid_source_name_is_refused(office: Office, context: Context, kind: ImportKind, source: str) -> None:
     rows = [Did(NUMBERS[0])] if kind is ImportKind.DIDS else [Person("301")]
     with pytest.raises(Refused) as refused:
         office.write(operations.import_people, context, PeopleRequest(source, rows, kind))
@@ -74,7 +74,7 @@ def test_not_every_text_names_a_source(office: Office, context: Context, kind: I
     assert office.read(audit_rows) == []
 
 
-def test_the_last_row_of_a_person_counts(office: Office, context: Context) -> None:
+def test_last_row_of_a_person_wins(office: Office, context: Context) -> None:
     people = [Person("301", "PJSIP/301", name="Wei"), Person("301", "PJSIP/301", name="Mei")]
     for rows in (["301", "hr"], ["hr"]):
         done = office.write(operations.import_people, context, PeopleRequest("hr", people))
@@ -83,7 +83,7 @@ def test_the_last_row_of_a_person_counts(office: Office, context: Context) -> No
     assert [(person.extension, person.name) for person in office.read(all_people)] == [("301", "Mei")]
 
 
-def test_one_import_of_several_is_removed(office: Office, context: Context) -> None:
+def test_one_of_several_imports_is_removed(office: Office, context: Context) -> None:
     office.write(operations.import_people, context, PeopleRequest("hr", [Person("301")]))
     office.write(operations.import_people, context, PeopleRequest("hr", [Did(NUMBERS[0])], ImportKind.DIDS))
     for request, code in (
@@ -100,7 +100,7 @@ def test_one_import_of_several_is_removed(office: Office, context: Context) -> N
     assert (office.read(all_dids), len(office.read(all_people))) == ([], 1)
 
 
-def test_contacts_of_nobody_here_are_told(office: Office, context: Context) -> None:
+def test_contacts_of_unknown_people_are_reported(office: Office, context: Context) -> None:
     def bring(db: sqlite3.Connection) -> operations.ContactsImported:
         contacts = [Contact(NUMBERS[0], "Carol", "999"), Contact(NUMBERS[0], "Caro", "999"), Contact(NUMBERS[1])]
         return operations.import_contacts(db, context, ContactsRequest("crm", contacts, db))

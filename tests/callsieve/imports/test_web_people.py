@@ -1,4 +1,4 @@
-"""People, DIDs and feeds in the browser: shown, taken out as a file, brought in again, and removed."""
+"""People, DIDs and feeds in the browser: list, export, import and removal."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def upload(browser: Browser, path: str, content: str, source: str = "hr") -> Res
     return browser.client.post(path, data=data, files={"file": ("x.csv", content.encode())}, follow_redirects=False)
 
 
-def test_people_are_shown_and_what_the_settings_say_is_told(console: Console, ada: Browser) -> None:
+def test_people_are_shown_with_their_source(console: Console, ada: Browser) -> None:
     page = ada.text("/people")
     for text in ("201", "Alice", "PJSIP/201", DID, "settings"):
         assert text in page
@@ -57,13 +57,13 @@ def test_people_are_shown_and_what_the_settings_say_is_told(console: Console, ad
     assert console.browser("viewer").get("/people/dids.csv").status_code == 403
 
 
-def test_empty_pages_say_what_to_do(console: Console) -> None:
+def test_empty_pages_show_a_hint(console: Console) -> None:
     viewer = console.browser("viewer")
     assert "name them in the settings" in viewer.text("/people")
     assert "callsieve import feed" in viewer.text("/feeds")
 
 
-def test_people_go_out_and_come_back_and_the_settings_win(console: Console, ada: Browser) -> None:
+def test_people_are_exported_and_imported_and_settings_win(console: Console, ada: Browser) -> None:
     page = upload(ada, "/people/import", "extension,name,group\n301,=1+1,sales\n302,Wei,support\n201,Mallory,\n")
     assert "3 rows were imported." in page.text
     assert "the settings win: 201" in page.text
@@ -87,7 +87,7 @@ def test_people_go_out_and_come_back_and_the_settings_win(console: Console, ada:
     ]
 
 
-def test_dids_go_out_and_come_back_and_the_settings_win(console: Console, ada: Browser) -> None:
+def test_dids_are_exported_and_imported_and_settings_win(console: Console, ada: Browser) -> None:
     content = f"number,group,callee,screen\n+12025550111,support; sales,,no\n(202) 555-0112,,301,\n{DID},other,,no\n"
     assert "3 rows were imported." in upload(ada, "/people/dids/import", content).text
     expected = [
@@ -120,7 +120,7 @@ def test_dids_go_out_and_come_back_and_the_settings_win(console: Console, ada: B
         ("/people/import", "extension\n" + "301\n" * 250_001, "hr", "More than 250,000 rows"),
     ],
 )
-def test_what_cannot_be_imported_is_said(
+def test_invalid_import_shows_the_problem(
     console: Console, ada: Browser, path: str, content: str, source: str, problem: str
 ) -> None:
     answer = upload(ada, path, content, source)
@@ -130,18 +130,18 @@ def test_what_cannot_be_imported_is_said(
     assert console.office.read(audit_rows) == []
 
 
-def test_a_file_that_is_too_large_is_not_read(ada: Browser) -> None:
+def test_oversized_file_gets_413(ada: Browser) -> None:
     assert upload(ada, "/people/import", "x" * (3 << 20)).status_code == 413
 
 
-def test_what_is_no_import_cannot_be_removed(console: Console, ada: Browser) -> None:
+def test_unknown_import_cannot_be_removed(console: Console, ada: Browser) -> None:
     for source in ("settings", "nobody", "", "' OR 1=1"):
         assert ada.post("/people/remove", source=source).status_code == 422
         assert ada.post("/people/dids/remove", source=source).status_code == 422
     assert len(console.office.read(all_people)) == 1
 
 
-def test_a_feed_is_shown_with_its_age_and_last_refusal(console: Console) -> None:
+def test_feed_is_shown_with_age_and_last_failure(console: Console) -> None:
     office = console.office
     office.read(lambda db: import_numbers(db, "ftc", "spam", [("+12015550123", None, None, None)], feed=Feed("CSV")))
     office.read(lambda db: import_numbers(db, "old list", "ok", [("+12015550124", None, None, None)]))
@@ -156,7 +156,7 @@ def test_a_feed_is_shown_with_its_age_and_last_refusal(console: Console) -> None
     assert "500" in page
 
 
-def test_a_feed_of_the_settings_is_shown_before_it_came(office: Office) -> None:
+def test_feed_of_the_settings_is_shown_before_its_import(office: Office) -> None:
     with office.config.open("a") as file:
         file.write('[[feed]]\nname = "theirs"\nurl = "https://example.com/list.csv"\n')
     with office.console() as console:
@@ -172,7 +172,7 @@ def test_a_feed_of_the_settings_is_shown_before_it_came(office: Office) -> None:
         assert "callsieve-feeds.timer" not in page
 
 
-def test_whom_we_ask_is_shown_beside_the_feeds(office: Office) -> None:
+def test_lookup_services_are_shown_beside_the_feeds(office: Office) -> None:
     with office.config.open("a") as file:
         file.write('[[lookup]]\nname = "block"\nkind = "phoneblock"\ntoken = "env:T"\n')
     with office.console() as console:
@@ -188,7 +188,7 @@ def test_whom_we_ask_is_shown_beside_the_feeds(office: Office) -> None:
             assert text in page
 
 
-def test_hostile_text_stays_text(console: Console, ada: Browser) -> None:
+def test_hostile_text_is_escaped(console: Console, ada: Browser) -> None:
     plain = ada.text("/people").count("<script")
     office = console.office
     for n, text in enumerate(("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "%s %(x)s", *PAYLOADS)):
@@ -206,7 +206,7 @@ def test_hostile_text_stays_text(console: Console, ada: Browser) -> None:
         assert "<b>" not in page
 
 
-def test_what_came_from_the_pbx_is_told_from_the_settings(console: Console, ada: Browser) -> None:
+def test_source_of_people_and_dids_is_shown(console: Console, ada: Browser) -> None:
     console.office.write(upsert_people, [Person("301", "PJSIP/301", "600")], "freepbx")
     console.office.write(upsert_dids, [Did("+442071838751", ("600", "700"))], "freepbx")
     page = ada.get("/people").text
@@ -220,7 +220,7 @@ def test_what_came_from_the_pbx_is_told_from_the_settings(console: Console, ada:
     assert "600, 700" in page
 
 
-def test_a_feed_of_the_settings_is_fetched_sooner_if_somebody_wants_it(tmp_path: Path) -> None:
+def test_feed_can_be_fetched_at_once(tmp_path: Path) -> None:
     office = Office(tmp_path, SETTINGS + '\n[[feed]]\nname = "theirs"\nurl = "https://example.com/spam.csv"\n')
     [feed] = office.load().settings.feed
     waiting = FeedFetch("theirs", kind_of(feed), 86400.0, NOW - 600, NOW + 85800)

@@ -1,4 +1,4 @@
-"""`callsieve asterisk install` and `uninstall` from a script, where nobody can be asked."""
+"""`callsieve asterisk install` and `uninstall` without a terminal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.callsieve.program import Program
 from tests.office import NOBODY
 
 
-def test_the_error_names_the_command_that_writes(callsieve: Program, tmp_path: Path) -> None:
+def test_refused_install_names_the_command_with_yes(callsieve: Program, tmp_path: Path) -> None:
     etc = tmp_path / "etc"
     etc.mkdir()
     (etc / "extensions.conf").write_text("[general]\n")
@@ -29,7 +29,7 @@ def test_the_error_names_the_command_that_writes(callsieve: Program, tmp_path: P
     assert (etc / "callsieve.d" / "callsieve.conf").exists()
 
 
-def test_no_unit_is_left_running(callsieve: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uninstall_stops_all_units(callsieve: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Seen on a real systemd: a service whose file is gone runs on, and a timer goes on starting its own."""
     etc, units, asked = tmp_path / "etc", tmp_path / "units", tmp_path / "asked"
     etc.mkdir()
@@ -50,7 +50,9 @@ def test_no_unit_is_left_running(callsieve: Program, tmp_path: Path, monkeypatch
     assert not [*units.iterdir()]
 
 
-def test_a_machine_without_asterisk(callsieve: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_install_without_asterisk_names_no_asterisk_command(
+    callsieve: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     etc, units = tmp_path / "no-asterisk", tmp_path / "units"
     place = ("--etc", etc, "--systemd-dir", units)
     monkeypatch.setattr(plan, "_usual_group", lambda: 0)
@@ -66,7 +68,9 @@ def test_a_machine_without_asterisk(callsieve: Program, tmp_path: Path, monkeypa
     assert "asterisk -rx" not in said
 
 
-def test_what_is_left_behind_is_named(callsieve: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uninstall_names_the_files_that_stay(
+    callsieve: Program, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     program, helper = tmp_path / "callsieve-program", callsieve.state.with_name(f"{callsieve.state.name}-call-back")
     link = tmp_path / "bin" / "callsieve"
     link.parent.mkdir()
@@ -101,8 +105,8 @@ def test_what_is_left_behind_is_named(callsieve: Program, tmp_path: Path, monkey
     assert copy.exists()
 
 
-def test_no_restart_is_named_while_a_policy_cannot_be_used(callsieve: Program, tmp_path: Path) -> None:
-    """It names a family of evidence of an older version: file, line, condition and what is written now are said."""
+def test_restart_is_not_suggested_while_a_policy_is_unusable(callsieve: Program, tmp_path: Path) -> None:
+    """The policy uses an evidence family of an older version. The error names file, line, condition and replacement."""
     etc, units = tmp_path / "etc", tmp_path / "units"
     etc.mkdir()
     (etc / "extensions.conf").write_text("[general]\n")

@@ -1,4 +1,4 @@
-"""The list of installation steps is one: in docs/how-to/install.md and on the installer's last screen."""
+"""The installation steps are the same in docs/how-to/install.md and on the installer's last screen."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from callsieve.install.install import plan_install
 from callsieve.install.plan import SYSTEM_UNITS
 from callsieve.install.steps import steps_after_install, write
 from callsieve.settings import Settings
-from tests.callsieve.install.test_install import FREEPBX, PLAIN, make_place, make_wanted, names_of
+from tests.callsieve.install.test_install import FREEPBX, PLAIN, make_place, make_request, names_of
 
 ROOT = Path(__file__).resolve().parents[3]
 HEADING = re.compile(r"# \d+\. (.*)")
@@ -30,9 +30,9 @@ def list_in(page: str) -> Listed:
     return [(title, tuple(lines)) for title, lines in steps]
 
 
-def test_the_installer_ends_with_what_is_left_of_the_list(tmp_path: Path) -> None:
+def test_installer_prints_the_remaining_documented_steps(tmp_path: Path) -> None:
     place = make_place(tmp_path, {**PLAIN, "extensions.conf": "[from-trunk]\nexten => 100,1,Dial(PJSIP/201)\n"})
-    wanted = make_wanted(tmp_path, "", None, "from-trunk", systemd=True)
+    wanted = make_request(tmp_path, "", None, "from-trunk", systemd=True)
     plan = plan_install(place, wanted)
     assert "callsieve.service" in names_of(plan)
     write(plan)
@@ -41,9 +41,9 @@ def test_the_installer_ends_with_what_is_left_of_the_list(tmp_path: Path) -> Non
     assert len(steps) == 5
 
 
-def test_on_freepbx_what_looks_for_people_is_started(tmp_path: Path) -> None:
+def test_people_timer_is_started_on_freepbx_only(tmp_path: Path) -> None:
     place = make_place(tmp_path, FREEPBX)
-    wanted = make_wanted(tmp_path, systemd=True, freepbx=True)
+    wanted = make_request(tmp_path, systemd=True, freepbx=True)
     plan = plan_install(place, wanted)
     for new_service, command in (
         (True, "callsieve callsieve-api callsieve-doctor.timer callsieve-people.timer callsieve-people.path"),
@@ -57,7 +57,7 @@ def test_on_freepbx_what_looks_for_people_is_started(tmp_path: Path) -> None:
 
 def test_an_upgrade_names_the_restart(tmp_path: Path) -> None:
     place = make_place(tmp_path, {**PLAIN, "extensions.conf": "[from-trunk]\n"})
-    wanted = make_wanted(tmp_path, "", None, "from-trunk", systemd=True)
+    wanted = make_request(tmp_path, "", None, "from-trunk", systemd=True)
     write(plan_install(place, wanted))
     plan = replace(plan_install(replace(place, units=SYSTEM_UNITS), wanted), changes=())
     for outdated, restarts in ((True, True), (False, False)):
@@ -67,9 +67,9 @@ def test_an_upgrade_names_the_restart(tmp_path: Path) -> None:
         assert ("systemctl restart callsieve" in [line for step in steps for line in step.lines]) is restarts
 
 
-def test_what_is_done_is_not_in_the_list(tmp_path: Path) -> None:
+def test_finished_steps_are_not_listed(tmp_path: Path) -> None:
     place = make_place(tmp_path, {**PLAIN, "extensions.conf": "[from-trunk]\n"})
-    wanted = make_wanted(tmp_path, "", None, "from-trunk", systemd=True)
+    wanted = make_request(tmp_path, "", None, "from-trunk", systemd=True)
     write(plan_install(place, wanted))
     (place.etc / "pjsip.conf").write_text("[carrier]\ntype = endpoint\ncontext = callsieve-from-trunk\n")
     nothing = replace(plan_install(replace(place, units=SYSTEM_UNITS), wanted), changes=())

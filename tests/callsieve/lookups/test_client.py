@@ -276,6 +276,6 @@ async def test_only_one_process_serves(tmp_path: Path) -> None:
         return True
 
     async with serving(tmp_path / "lookups.sock", look_up):
-        with pytest.raises(OSError, match="another server owns this socket"):
+        with pytest.raises(OSError, match="another server is listening on this socket"):
             async with serving(tmp_path / "lookups.sock", look_up):
                 pass

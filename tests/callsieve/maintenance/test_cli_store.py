@@ -59,7 +59,7 @@ def test_an_older_store_is_brought_up_to_date_on_request(callsieve: Program) -> 
     with open_store(callsieve.store, migrated=False) as db:
         migrate(db, known_migrations()[:1])
     following = known_migrations()[1].name
-    assert f"waits for {following}" in callsieve.ok("db", "check")
+    assert f"needs the migration {following}" in callsieve.ok("db", "check")
     assert f"applied {following}" in callsieve.ok("db", "migrate")
     assert "up to date" in callsieve.ok("db", "check")
 
@@ -202,7 +202,7 @@ def test_a_backup_of_a_newer_version_is_refused_first(filled: Program) -> None:
 
 
 def test_without_a_backup_restore_says_so(filled: Program) -> None:
-    assert "no good backup" in filled.fails("db", "restore", "--yes")
+    assert "no usable backup" in filled.fails("db", "restore", "--yes")
 
 
 @pytest.mark.parametrize(
@@ -334,7 +334,7 @@ def test_without_an_emergency_it_is_closed(callsieve: Program) -> None:
 
 def test_a_window_of_no_minutes_is_said(callsieve: Program) -> None:
     program = Program(callsieve.folder, "[emergency]\nwindow_minutes = 0\n")
-    assert "window_minutes is 0" in program.ok("emergency", "open")
+    assert "`window_minutes` in [emergency] is 0" in program.ok("emergency", "open")
 
 
 # The daemon's socket.

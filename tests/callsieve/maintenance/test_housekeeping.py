@@ -58,8 +58,11 @@ def test_the_doctor_says_when_nobody_keeps_house(callsieve: Program) -> None:
     callsieve.add_decisions(make_record("OLDER111", at=time.time() - 91 * DAY))
     callsieve.ok("housekeeping", "run")
     assert said(3600) == (CheckStatus.OK, "1 h ago; old rows removed: 1")
-    assert said(2.5 * DAY) == (CheckStatus.WARN, "overdue jobs: retention, sources, the last run 2 d ago")
-    assert said(4 * DAY)[1].startswith("overdue jobs: retention, invalid numbers, ")
+    assert said(2.5 * DAY) == (
+        CheckStatus.WARN,
+        "overdue housekeeping jobs: retention, sources; the last run was 2 d ago",
+    )
+    assert said(4 * DAY)[1].startswith("overdue housekeeping jobs: retention, invalid numbers, ")
 
 
 @pytest.fixture

@@ -90,7 +90,7 @@ def test_a_look_is_recorded_with_its_screenshot_and_taken_back(callsieve: Progra
     out = callsieve.ok(
         "own", "watch", "add", OWN, "Hiya", "--label", "Scam Likely", "--count", "12", "--screenshot", shot
     )
-    assert f"Hiya shows Scam Likely of {OWN}." in out
+    assert f"Hiya shows Scam Likely for {OWN}." in out
     [one] = callsieve("own", "watch", "show", OWN, "--json").json
     assert (one["label"], one["marks"], one["kind"], one["person"]) == ("Scam Likely", 12, "manual", "joe")
     digest = hashlib.sha256(PNG).hexdigest()

@@ -84,4 +84,4 @@ def test_a_number_s_page_says_whose_word_its_range_is(office: Office) -> None:
         page = shown(console, "/numbers/%2B33162123456")
         assert '<a href="/plans?country=FR">+33162*</a>' in page
         assert "https://www.rtl.fr/" in page
-        assert "a label only" in shown(console, "/numbers/%2B12015550199")
+        assert "shown only, not evidence" in shown(console, "/numbers/%2B12015550199")

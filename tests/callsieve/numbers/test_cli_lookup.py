@@ -209,7 +209,10 @@ def test_it_says_what_would_change_the_level_and_how_it_came(callsieve: Program)
     assert "2 marked the number and 5 answered; 5" in out
     assert "appeal is upheld: then " in out
     assert "the level comes from our people (+" in out
-    assert "7 witnesses speak against the number; without an outside source, a label needs 2 and a challenge 4" in out
+    assert (
+        "7 witnesses speak against the number; without an outside source, "
+        "a label needs 2 witnesses and a challenge needs 4" in out
+    )
     assert "more if marks or hang-ups by 2 more of our people: then challenge" in out
     assert "one more source lists the number as spam: then challenge" in out
     assert "60 days" in out

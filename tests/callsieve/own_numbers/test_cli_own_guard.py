@@ -83,7 +83,7 @@ def test_decisions_are_readable_however_wide_the_terminal_is(
     callsieve: Program, monkeypatch: pytest.MonkeyPatch, columns: int
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
-    reason = "the number that the call would show is at risk of being marked: 12 of 100 calls were ended within 6 s"
+    reason = "the own number that the call would show is at risk of being marked: 12 of 100 calls were ended within 6 s"
     records = [
         make_let_out(1, id="AAAAAAAA", callee="+123456789012345", own_number="+123456789012345"),
         make_let_out(2, NOW + 1, id="BBBBBBBB", callee=None, rule="emergency", would_be="refuse", reason=reason),

@@ -73,7 +73,7 @@ def test_a_number_with_too_few_calls_has_no_grade(calling: Program) -> None:
 def test_the_list_grades_all_and_says_what_is_wrong(calling: Program) -> None:
     out = calling.ok("own", "list")
     assert "1 number more" in out
-    assert f"{SALES}: the people called" in out
+    assert f"{SALES}: the called people" in out
     listed = calling("own", "list", "--json").json
     assert [(number["number"], number["grade"]) for number in listed["numbers"]] == [(OWN, "healthy")]
     assert [(item["number"], item["grade"]) for item in listed["unregistered"]] == [(SALES, "at_risk")]
@@ -86,12 +86,12 @@ def test_the_list_grades_all_and_says_what_is_wrong(calling: Program) -> None:
 def test_explain_says_whether_the_guard_knows_the_grade(calling: Program) -> None:
     def grade_seen() -> str:
         steps = calling("own", "explain", CALLER, "--from", OWN, "--json").json["steps"]
-        return str({step["step"]: step["says"] for step in steps}["numbers at risk of being marked"])
+        return str({step["step"]: step["says"] for step in steps}["own numbers at risk of being marked"])
 
-    assert grade_seen().startswith("passes: not graded")
+    assert grade_seen().startswith("passes: the own number is not graded")
     with open_store(calling.store) as db:
         grade_all(db, time.time() - 60)
-    assert re.fullmatch(r"passes: healthy, graded at \d{4}-\d\d-\d\d \d\d:\d\d \S+", grade_seen())
+    assert re.fullmatch(r"passes: the own number is healthy, graded at \d{4}-\d\d-\d\d \d\d:\d\d \S+", grade_seen())
 
 
 # Two calls to Chicago on a Wednesday in the afternoon there, and two to Paris in the night that follows.

@@ -55,7 +55,7 @@ def office(tmp_path: Path, store_with_campaigns: bytes) -> Office:
 def test_the_list_has_grades_strangers_and_what_is_due(console: Console) -> None:
     page = console.browser("operator").text("/own")
     assert re.findall(r'<strong class="s-unknown">([^<]*)<', page) == ["too few calls"], "of the one without calls"
-    for text in (OWN, "Acme Care", "healthy", SALES, "at risk", "the people called would see the number as challenge"):
+    for text in (OWN, "Acme Care", "healthy", SALES, "at risk", "the called people would see the number at level"):
         assert text in page, text
     assert "the carrier" in page
 
@@ -82,7 +82,7 @@ def test_a_long_register_is_shown_in_part_and_searched(console: Console, office:
 def test_a_numbers_page_has_figures_days_and_the_other_view(console: Console) -> None:
     otto = console.browser("operator")
     page = otto.text(f"/own/{SALES}")
-    for text in ("at risk", "challenge", "answered, but ended within 6 s", "It is not registered."):
+    for text in ("at risk", "challenge", "answered, but ended within 6 s", "The number is not registered."):
         assert text in page, text
     assert page.count('<rect class="away"') == 10
     assert "No problems." in otto.text(f"/own/{OWN}")

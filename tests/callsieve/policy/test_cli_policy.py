@@ -78,7 +78,7 @@ def test_list_shows_a_file_that_cannot_be_used(callsieve: Program) -> None:
 
 def test_a_good_policy_is_said_to_be_good(callsieve: Program) -> None:
     policy_file(callsieve, OFFICE)
-    assert callsieve.ok("policy", "check", "office").startswith("office: 14 rules, else allow")
+    assert callsieve.ok("policy", "check", "office").startswith("office: 14 rules, default action allow")
 
 
 def test_check_without_a_name_looks_at_everything(callsieve: Program) -> None:
@@ -102,7 +102,7 @@ def test_every_problem_of_a_file_is_a_line_of_its_own(callsieve: Program) -> Non
 def test_a_file_that_is_too_large_is_refused(callsieve: Program, command: str, by_name: bool) -> None:
     path = policy_file(callsieve, "#" * (MAX_BYTES + 1))
     said = callsieve.fails("policy", command, "office" if by_name else str(path))
-    assert f"{path}: {MAX_BYTES + 1} bytes" in said
+    assert f"{MAX_BYTES + 1} bytes" in said
 
 
 def test_one_broken_file_does_not_hide_the_others(callsieve: Program) -> None:
@@ -149,7 +149,7 @@ def test_names_that_never_hold_are_remarked(callsieve: Program) -> None:
     policy_file(callsieve, text)
     result = callsieve("policy", "check", "office")
     assert result.code == 0
-    assert "rule 'premium': trunk 'carier'" in result.err
+    assert "never holds for 'carier'" in result.err
     assert "ftc" not in result.err  # no store: nothing is known about sources
     callsieve.ok("db", "migrate")
     assert "'ftc'" in callsieve("policy", "check", "office").err

@@ -137,7 +137,7 @@ def test_the_code_of_the_status_page_is_shown_once(stranger: Stranger, office: O
     again = re.search(r'class="mono">(\d{3}) (\d{3})<', stranger.post(f"{path}/code").text)
     assert again
     office.write(prove_by_call, CALLER, again[1] + again[2], NOW + 90, AuthClass.AUTHENTICATED)
-    assert "It is in force" in text_of(stranger.get(path))
+    assert "The appeal is in force" in text_of(stranger.get(path))
     assert stranger.post(f"{path}/code").status_code == 422
 
 

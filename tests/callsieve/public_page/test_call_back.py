@@ -15,7 +15,7 @@ from reputation.site_names import new_id
 from reputation.store.appeals import all_appeals, prove_by_call, prove_keyed
 from reputation.store.identities import identity_of
 from tests.callsieve.browsing import NOW, Office
-from tests.callsieve.call_back.helping import call_files, helper_process, make_parts, settings_text
+from tests.callsieve.call_back.helping import call_files, helper_process, make_spool, settings_text
 from tests.callsieve.console_calls import CALLER, add_calls, make_decision
 from tests.callsieve.public_page.pages import SETTINGS, Stranger, page_of, text_of
 
@@ -26,7 +26,7 @@ SHOWN = re.compile(r'class="mono">(\d{3}) (\d{3})<')
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    make_parts(tmp_path / "helper" / "spool")
+    make_spool(tmp_path / "helper" / "spool")
     return tmp_path / "helper"
 
 
@@ -77,7 +77,7 @@ def test_who_answers_and_keys_the_code_has_proven_the_number(stranger: Stranger,
     (appeal,) = office.read(all_appeals)
     assert (appeal.state, appeal.proven) == (AppealState.IN_FORCE, True)
     assert office.read(identity_of, CALLER) is not None
-    assert "It is in force" in text_of(stranger.get(path))
+    assert "The appeal is in force" in text_of(stranger.get(path))
     assert stranger.post(f"{path}/call").status_code == 422, "nothing is to be proven any more"
 
 

@@ -16,7 +16,7 @@ from tests.callsieve.public_page.pages import Stranger, text_of
 
 REFERENCE = "7KQ2M4XA"
 DAY = 86_400.0
-AGAINST = "Evidence against it"
+AGAINST = "Evidence against the number"
 REPORTERS = ("desk-one", "desk-two")
 
 
@@ -42,7 +42,10 @@ def rule(office: Office) -> None:
 @pytest.mark.parametrize(
     ("language", "words"),
     [
-        ("en", (AGAINST, "The level would become lower if", "When it fades", "The level would become higher if")),
+        (
+            "en",
+            (AGAINST, "The level would become lower if", "How the evidence fades", "The level would become higher if"),
+        ),
         ("zh", ("不利的情况", "以下情况会使级别降低", "何时消退")),
     ],
 )

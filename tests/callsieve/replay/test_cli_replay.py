@@ -32,11 +32,11 @@ def history(callsieve: Program) -> Path:
 
 def test_totals_changes_and_mistakes(callsieve: Program, history: Path) -> None:
     out = callsieve.ok("replay", history, "--policy", "pushy", "--against", "cautious")
-    assert "pushy against cautious" in out
+    assert "pushy compared with cautious" in out
     assert "7 inbound calls (1 " in out
     assert re.search(r"^reject +1 +14.29 % +0 +0.00 % +\+1$", out, re.MULTILINE)
     assert re.search(r"^2026-01-01 +7 +·+░+▒+█+$", out, re.MULTILINE)
-    assert out.index("1 call differs") < out.index("14.29 %") < out.index("1 probable mistake")
+    assert out.index("1 call decided differently") < out.index("14.29 %") < out.index("1 probable mistake")
     assert "1 probable mistake among the 1" in out
     assert re.search(rf"^\{CALLER} +1 +reject +pushed +one of our people called.*$", out, re.MULTILINE)
     assert "no store" in out.splitlines()[-2]
@@ -220,7 +220,7 @@ def test_the_page_can_be_read_by_everybody(page: Page) -> None:
 
 def test_the_page_says_what_the_terminal_says(page: Page) -> None:
     text = " ".join(page.text)
-    for what in (CALLER, "pushed", "one of our people called back later and talked", "no store"):
+    for what in (CALLER, "pushed", "one of our people called the number back later and talked", "no store"):
         assert what in text
 
 

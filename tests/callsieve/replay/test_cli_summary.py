@@ -64,12 +64,12 @@ def test_totals_come_first_and_then_what_was_probably_wrong(callsieve: Program) 
     out = callsieve.ok("summary", "--week")
     places = places_in(
         out,
-        "4 inbound calls, policy observe, cautious, which only observes: otherwise 2 would",
+        "4 inbound calls, policy observe, cautious, which only observes: if it acted, 2 calls would",
         "challenge      2  50.00 %",
         "2 probable mistakes among the 2 calls that would have been stopped",
-        "one of our people called back later and talked",
-        "No probable mistake among the 0 calls that would have been warned about.",
-        "1 call failed open (timed out) and went on: see `callsieve doctor`",
+        "one of our people called the number back later and talked",
+        "No probable mistake among the 0 calls whose callees would have been warned.",
+        "1 call went on without a decision (timed out): see `callsieve doctor`",
         "Decisions took 0.7 ms",
     )
     assert places == sorted(places)

@@ -609,7 +609,7 @@ BLOCKED = [said("spam", NOW), inbound("c0", NOW + 60, callee="201")]
         pytest.param(
             [outbound("o0", NOW + HOUR, "202")],
             None,
-            "one of our people called back later and talked",
+            "one of our people called the number back later and talked",
             id="called-back",
         ),
         pytest.param([outbound("o0", NOW + HOUR, talk_seconds=29.0)], None, None, id="talked-too-short"),

@@ -117,7 +117,7 @@ def test_rules_and_callers_the_most_calls_first(db: sqlite3.Connection) -> None:
 @pytest.mark.parametrize(
     ("after", "why"),
     [
-        pytest.param([called_back(1)], "one of our people called back later and talked", id="called-back"),
+        pytest.param([called_back(1)], "one of our people called the number back later and talked", id="called-back"),
         pytest.param([called_back(1, 29.0)], None, id="but-hardly-talked"),
         pytest.param([called_back(5)], None, id="called-before"),
         pytest.param([ended(1.5, ring=3.0), called_back(1)], None, id="after-a-one-ring-call"),

@@ -131,7 +131,7 @@ def test_the_process_tells_how_far_it_is_and_changes_nothing(callsieve: Program)
 @pytest.mark.parametrize(
     ("draft", "days", "problem"),
     [
-        pytest.param("extends = 7", 30, "extends must be a text", id="no-policy"),
+        pytest.param("extends = 7", 30, "`extends` must be a string", id="no-policy"),
         pytest.param(DRAFT, 1, "no inbound call", id="no-calls"),
         pytest.param('extends = "../../etc/passwd"', 7, "is not a valid policy name", id="path"),
     ],

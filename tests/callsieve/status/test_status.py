@@ -200,7 +200,9 @@ def test_an_asterisk_that_nobody_may_ask(running: StatusOffice) -> None:
     ("changed", "screening"),
     [
         pytest.param({"is_blind": True}, "failing", id="blind"),
-        pytest.param({"breaker_open": True, "trouble": "the store failed to answer recently"}, "failing", id="store"),
+        pytest.param(
+            {"breaker_open": True, "trouble": "the store did not answer recent requests"}, "failing", id="store"
+        ),
         pytest.param({"trouble": "AMI: connection refused"}, "on", id="ami"),
     ],
 )

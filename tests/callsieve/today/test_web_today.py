@@ -261,7 +261,7 @@ def test_the_cost_of_the_control_sample_is_counted(office: Office) -> None:
     with office.console() as console:
         browser = console.browser("operator")
         first, calls, call = (browser.text(path) for path in ("/", "/calls", "/calls/ABCDEF01"))
-    assert "4 of 12 calls due for a warning" in first
+    assert "4 of 12 calls that were due for a warning" in first
     assert calls.count("control sample: no warning") == 4
     assert "to the control sample" in call
 

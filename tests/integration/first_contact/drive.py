@@ -1,4 +1,4 @@
-"""Does what docs/how-to/install.md says, word by word, on a stock machine, calls in, and prints what happened as JSON.
+"""Follow docs/how-to/install.md word by word on a stock machine, call in, and print what happened as JSON.
 
 Run in a mount namespace of its own: tests/integration/test_first_contact.py does.
 """
@@ -31,13 +31,13 @@ MORE_UNITS = ("callsieve-events", "callsieve-feeds.timer", "callsieve-watch.time
 
 
 def plain(did: str) -> str:
-    """A DID as the trunks of the office write it, or as it is in the journal."""
+    """Return a DID in one form, whether a trunk or the journal wrote it."""
     return did.removeprefix("+1").removeprefix("+")
 
 
 @dataclass(frozen=True, slots=True)
 class StockPbx:
-    """What the lab's carrier and phones need to know of an Asterisk."""
+    """The parts of an Asterisk that the lab's carrier and phones need."""
 
     paths: PbxPaths
     ports: Ports
@@ -53,7 +53,7 @@ class Step:
 
 
 def steps_of_page() -> list[Step]:
-    """The numbered list of docs/how-to/install.md."""
+    """Return the numbered list of docs/how-to/install.md."""
     block = re.search(
         r"^```sh\n(# 1\. .*?)^```", (ROOT / "docs" / "how-to" / "install.md").read_text(), re.DOTALL | re.MULTILINE
     )
@@ -70,21 +70,21 @@ def steps_of_page() -> list[Step]:
 
 
 class Office:
-    """The office's calls, before and after."""
+    """The office's calls, before and after the install."""
 
     def __init__(self, machine: Machine, pbx: StockPbx) -> None:
         self.machine = machine
         self._pbx = pbx
 
     def call_each_did(self) -> dict[str, int | None]:
-        """The answer to a call to each DID, in SIP's code; Alice picks up where a phone rings."""
+        """Return the SIP code of a call to each DID. Alice answers where a phone rings."""
         with Phone(self._pbx, "201"):
             codes = {did: Carrier(self._pbx).call(CallSpec(caller=CALLER, did=did)).code for did in DIDS}
         codes[UNKNOWN_DID] = Carrier(self._pbx).call(CallSpec(caller=CALLER, did=UNKNOWN_DID)).code
         return codes
 
     def call_until_screened(self) -> dict[str, int | None]:
-        """The same. Calls that a busy machine lets go on at the deadline are made again, each up to five times."""
+        """Call each DID. A call that a busy machine lets go on at the deadline is repeated, up to five times."""
         codes = self.call_each_did()
         for _ in range(5):
             screened = {plain(did) for did, _ in self.screened()}
@@ -94,13 +94,13 @@ class Office:
         return codes
 
     def call_by_iax_until_screened(self) -> None:
-        """A call that arrives on an IAX2 trunk, in the same way."""
+        """Call on an IAX2 trunk, in the same way."""
         for _ in range(5):
             if IAX_TRUNK not in {trunk for _, trunk in self.screened()}:
                 self.call_by_iax()
 
     def call_by_iax(self) -> None:
-        """A call that arrives on an IAX2 trunk: this Asterisk calls itself."""
+        """Call on an IAX2 trunk: this Asterisk calls itself."""
         with Phone(self._pbx, "201") as phone:
             command = f"channel originate IAX2/iax-carrier/{IAX_DID} application Wait 2"
             self.machine.run(f"asterisk -rx '{command}'")
@@ -111,17 +111,17 @@ class Office:
             )
 
     def screened(self) -> list[list[str]]:
-        """DID and trunk of all decisions so far, the oldest first."""
+        """Return DID and trunk of all decisions so far, the oldest first."""
         calls = json.loads(self.machine.run("callsieve calls show --json --last 100"))
         return [[call["did"], call["trunk"]] for call in reversed(calls)]
 
     def doctor(self) -> dict[str, dict[str, str]]:
-        """Each check by its name."""
+        """Return each check by its name."""
         return {check["name"]: check for check in json.loads(self.machine.run("callsieve doctor --json", code=None))}
 
 
 def follow(machine: Machine, steps: list[Step]) -> dict[str, str]:
-    """Do these steps, and return what each command printed. A line takes the place of the old one in trunks' files."""
+    """Do these steps and return the output of each command. In the files of trunks a line replaces the old one."""
     said = {}
     for step in steps:
         for line in step.lines:
@@ -137,13 +137,13 @@ def follow(machine: Machine, steps: list[Step]) -> dict[str, str]:
 
 
 def units(machine: Machine) -> dict[str, str]:
-    """What systemd has of ours in memory, and whether it is active."""
+    """Return our units that systemd has loaded, and whether each is active."""
     lines = machine.run("systemctl list-units --all --plain --no-legend --no-pager 'callsieve*'").splitlines()
     return {line.split()[0]: line.split()[2] for line in lines}
 
 
 def restarts_of_a_frozen_daemon(machine: Machine) -> int:
-    """How often systemd started another one within ten seconds."""
+    """Return how often systemd restarted the daemon within ten seconds."""
     machine.run("systemctl kill --signal=STOP callsieve")
     count = "systemctl show --property=NRestarts --value callsieve"
     running = "systemctl is-active --quiet callsieve"

@@ -1,4 +1,4 @@
-"""A stock Debian machine with a stock Asterisk and a small office, made of this one: what is written is forgotten.
+"""A stock Debian machine with a stock Asterisk and a small office, as an overlay over this machine.
 
 An overlay over `/`, or over another root, in a mount namespace of its own takes every change; a network namespace has
 only loopback, so the usual ports are free; systemd is the first process of namespaces of its own. Needs root.
@@ -62,7 +62,7 @@ OWNED = ("/etc/asterisk", "/var/lib/asterisk", "/var/log/asterisk", "/var/spool/
 
 
 class Machine:
-    """Commands run in it as root, by a shell, as an administrator would type them."""
+    """A machine in which commands run as root, in a shell, as an administrator would type them."""
 
     def __init__(self, top: Path, checkout: Path, lower: Path = Path("/")) -> None:
         self.root = top / "root"
@@ -72,7 +72,7 @@ class Machine:
         self._inside: tuple[str, ...] = ("chroot", str(self.root))  # what runs a command in it
 
     def run(self, command: str, *, code: int | None = 0) -> str:
-        """All that the command printed; it must end with `code`, unless that is None."""
+        """Run a command and return its output. It must end with `code`, unless that is None."""
         done = subprocess.run(
             self.command(command),
             stdin=subprocess.DEVNULL,
@@ -90,15 +90,15 @@ class Machine:
         return done.stdout
 
     def command(self, command: str) -> list[str]:
-        """The command line that runs it from here, which needs ENVIRONMENT."""
+        """Return the command line that runs it from here, which needs ENVIRONMENT."""
         return [*self._inside, "/bin/sh", "-c", f"cd {shlex.quote(str(self._checkout))} && {command}"]
 
     def path(self, name: str | Path) -> Path:
-        """A file of the machine, seen from here."""
+        """Return the path of a file of the machine, as seen from here."""
         return self.root / str(name).lstrip("/")
 
     def make(self) -> None:
-        """The overlay. The caller is in a mount namespace of its own."""
+        """Make the overlay. The caller is in its own mount namespace."""
         _mount("-t", "tmpfs", "tmpfs", str(self._top))
         for name in ("root", "upper", "work"):
             (self._top / name).mkdir()
@@ -128,7 +128,7 @@ class Machine:
         self.path("/dev/fd").symlink_to("/proc/self/fd")
 
     def install_asterisk(self, packages: Path, paths: PbxPaths) -> None:
-        """As Debian's package does: files in their places, the user `asterisk`, and its own sample configuration."""
+        """Install Asterisk as Debian's package does: files, the user `asterisk`, and the sample configuration."""
         unpacked = self.path(UNPACKED)
         unpacked.mkdir(parents=True)
         _mount("--bind", str(packages), str(unpacked))
@@ -157,13 +157,13 @@ class Machine:
         self.run(f"chown -R asterisk:asterisk {' '.join(OWNED)}")
 
     def move_in(self) -> None:
-        """The office's own lines, at the end of Debian's sample files."""
+        """Append the office's lines to Debian's sample files."""
         for file in sorted(OFFICE.iterdir()):
             with self.path(f"/etc/asterisk/{file.name}").open("a") as conf:
                 conf.write(file.read_text())
 
     def go_offline(self) -> None:
-        """From here on there is loopback only, with all its ports free."""
+        """Leave only the loopback network, with all its ports free."""
         if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) != 0:
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
         with socket.socket() as any_socket:  # netdevice(7): a bare Debian has no `ip`
@@ -171,7 +171,7 @@ class Machine:
 
     @contextmanager
     def systemd(self) -> Iterator[None]:
-        """Boot it, for the `with` block: what the administrator enables runs under it."""
+        """Boot systemd for the `with` block. Units that the administrator enables run under it."""
         alone = ("unshare", "--pid", "--mount", "--uts", "--ipc", "--cgroup", "--fork", "--kill-child")
         groups = self._top / "groups"
         groups.mkdir()
@@ -205,7 +205,7 @@ class Machine:
 
     @contextmanager
     def asterisk(self) -> Iterator[None]:
-        """Asterisk as its unit starts it, for the `with` block."""
+        """Run Asterisk as its unit starts it, for the `with` block."""
         command = ["chroot", str(self.root), "/usr/sbin/asterisk", "-g", "-f", "-p", "-U", "asterisk", "-G", "asterisk"]
         with self.path("/var/log/asterisk/console").open("wb") as log:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)

@@ -1,6 +1,6 @@
-"""Does what README.md says with a Debian package on a bare Debian, and prints what happened as JSON.
+"""Follow README.md with a Debian package on a bare Debian, and print what happened as JSON.
 
-    unshare --mount --propagation private --pid --fork --kill-child \\
+    unshare --mount --propagation private --pid --fork --kill-child \
         python -m tests.integration.first_contact.packaged ROOT SCRATCH OLD.deb NEW.deb
 
 ROOT is a root that debootstrap made, with systemd; with Asterisk if its suite has one. OLD.deb is the package of an
@@ -44,7 +44,7 @@ STATE = ("/etc/callsieve", "/var/lib/callsieve", "/usr/lib/callsieve", "/etc/ast
 
 
 class Packaged:
-    """A bare Debian with an Asterisk, and what is done to it."""
+    """A bare Debian with an Asterisk, and the steps that are done in it."""
 
     def __init__(self, machine: Machine, pbx: StockPbx) -> None:
         self.machine = machine
@@ -95,7 +95,7 @@ class Packaged:
         return {"questions": asked, "label": label, "shown": shown.replace("\r", "").splitlines()}
 
     def files(self) -> set[str]:
-        """Every file, and those of Asterisk and systemd in /etc also with their hashes.
+        """Return every file, those of Asterisk and systemd in /etc with their hashes.
 
         Left out is what apt and logs write, and what Debian compiles of its own Python.
         """
@@ -107,7 +107,7 @@ class Packaged:
         return {*names.splitlines(), *hashes.splitlines(), *ours.splitlines()}
 
     def state(self) -> dict[str, object]:
-        """What is there of ours."""
+        """Return our files, users and units."""
         run = self.machine.run
         return {
             "files": [name for name in STATE if self.machine.path(name).exists()],
@@ -172,7 +172,7 @@ def scenario(packaged: Packaged, old: Path, new: Path) -> None:
 
 
 def go_back(packaged: Packaged, old: Path) -> None:
-    """Downgrade although a newer version wrote the store, do what the refusal says, and downgrade again."""
+    """Downgrade although a newer version wrote the store, follow the refusal, and downgrade again."""
     run, result = packaged.machine.run, packaged.result
     run("callsieve db backup /var/lib/callsieve/backups/before.db")
     run(f"runuser -u callsieve -- python3 -c {shlex.quote(LATER_MIGRATION)}")
@@ -190,7 +190,7 @@ def go_back(packaged: Packaged, old: Path) -> None:
 
 
 def set_up_again(packaged: Packaged) -> None:
-    """Take setup back, run it again until Ctrl-C, and once where Asterisk cannot read its dialplan."""
+    """Undo setup, run it again until Ctrl-C, and once where Asterisk cannot read its dialplan."""
     run, result = packaged.machine.run, packaged.result
     packaged.time("undo", lambda: run("callsieve setup --undo --yes").splitlines()[-12:])
     result["after undo"], result["label after undo"] = packaged.state(), packaged.call()

@@ -1,4 +1,4 @@
-"""Makes an older installation of a newer one, takes the public page over, restarts Asterisk, and prints what was seen.
+"""Upgrade an older installation, attack it through the public page, restart Asterisk, and print what was seen.
 
 Run in a mount namespace of its own: tests/integration/test_trust_levels.py does.
 """
@@ -94,7 +94,7 @@ SEEN = (DAEMON, PAGE, BACKEND, "callsieve-events", HELPER)
 
 
 class Trust:
-    """What is done in the machine, once CallSieve is installed as docs/how-to/install.md says."""
+    """The steps in the machine, once CallSieve is installed as docs/how-to/install.md says."""
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
@@ -108,7 +108,7 @@ class Trust:
         return self.run(f"{who} /usr/bin/python3 /tmp/asked.py {' '.join(words)}")
 
     def until(self, command: str) -> bool:
-        """Whether a command succeeds within 30 s."""
+        """Return whether a command succeeds within 30 s."""
         loop = f"for i in $(seq 300); do {command} && break; sleep 0.1; done >/dev/null 2>&1; {command} >/dev/null 2>&1"
         return self.run(f"({loop}); echo $?").endswith("0")
 
@@ -122,7 +122,7 @@ class Trust:
         return self.until(f"test $({CURL} http://127.0.0.1:8482/) = 200")
 
     def run_directory_of(self, unit: str) -> list[str]:
-        """What the unit has of /run."""
+        """Return the unit's directories in /run."""
         return sorted(self.run(f"ls /proc/{self.process_of(unit)}/root/run").split())
 
 
@@ -133,7 +133,7 @@ CURL = (
 
 
 def move_an_older_installation(machine: Machine, trust: Trust, office: Office) -> dict[str, object]:
-    """The unit that was there is replaced, and its user made."""
+    """Replace the old unit and make its user."""
     unit = machine.path(f"/etc/systemd/system/{PAGE}.service")
     unit.write_text(OLD_UNIT)
     machine.path(f"/etc/systemd/system/{BACKEND}.service").unlink()
@@ -179,7 +179,7 @@ def take_over(trust: Trust, office: Office) -> dict[str, object]:
 
 
 def is_obeyed(trust: Trust, office: Office, user: str) -> bool:
-    """Whether the daemon decides about a call that this user asks about; a busy one may miss its deadline."""
+    """Return whether the daemon decides a call for this user. A busy daemon may miss its deadline."""
     before = len(office.screened())
     for _ in range(5):
         if len(office.screened()) == before:
@@ -188,7 +188,7 @@ def is_obeyed(trust: Trust, office: Office, user: str) -> bool:
 
 
 def kill_each(trust: Trust) -> dict[str, object]:
-    """systemd starts both again."""
+    """Kill page and backend. systemd starts both again."""
     said: dict[str, object] = {}
     for killed in (BACKEND, PAGE):
         before = {name: trust.process_of(name) for name in (PAGE, BACKEND)}
@@ -203,7 +203,7 @@ def kill_each(trust: Trust) -> dict[str, object]:
 
 
 def more_calls_screened(office: Office) -> bool:
-    """Whether calls that come in now are screened; on a busy machine some go on at the deadline."""
+    """Return whether calls are screened now. On a busy machine some go on at the deadline."""
     before = len(office.screened())
     for _ in range(5):
         if len(office.screened()) == before:
