@@ -69,8 +69,12 @@ BENCHMARKS: dict[str, Callable[[Workbench], list[Figure]]] = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"all, or some of: {', '.join(BENCHMARKS)}")
-    parser.add_argument("--quick", action="store_true", help="fewer rounds, and a million numbers instead of ten")
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"names of benchmarks; default: all of {', '.join(BENCHMARKS)}"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="fewer rounds, and one million numbers instead of ten million"
+    )
     parser.add_argument(
         "--largest",
         type=int,
@@ -80,7 +84,7 @@ def main() -> None:
         "while they are imported",
     )
     parser.add_argument(
-        "--write", type=Path, metavar="FILE", help="write the tables into this page, between its markers"
+        "--write", type=Path, metavar="FILE", help="write the tables into this page, between the page's markers"
     )
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - BENCHMARKS.keys():

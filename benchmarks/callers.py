@@ -63,21 +63,17 @@ def imported_rows(count: int) -> Iterator[ImportedRow]:
 
 
 def callers(count: int, known: int, turn: int = 0) -> list[str]:
-    """Return phone numbers of callers. A store with the first `known` numbers knows every second caller.
-
-    `turn`: each value gives other callers.
-    """
+    """Return phone numbers, of which a store with the first `known` numbers knows every second. `turn`: a seed."""
     chance = random.Random(SEED + turn)
     return [number_at(chance.randrange(known) if n % 2 else chance.randrange(known, _NUMBERS)) for n in range(count)]
 
 
 def questions(count: int, known: int, turn: int = 0) -> list[bytes]:
-    """Return the AGI header blocks of calls by the same callers as `callers`."""
+    """Return the AGI header blocks of calls by the numbers that `callers` returns."""
     return header_blocks(callers(count, known, turn))
 
 
 def header_blocks(numbers: list[str]) -> list[bytes]:
-    """Return the AGI header block of a call from each number."""
     second = int(time.time())
     return [
         _BLOCK.format(caller=number, did=DID, channel=n, uniqueid=f"{second}.{n}").encode()

@@ -19,7 +19,7 @@ WAIT_SECONDS = 2.0
 
 @dataclass(slots=True)
 class Answers:
-    """Seconds from the first packet of each call to its answer. `failed`: how many calls had no expected answer."""
+    """Seconds from the first packet of each call to its answer. `failed`: how many calls lacked the expected answer."""
 
     seconds: list[float] = field(default_factory=list)
     failed: int = 0

@@ -109,10 +109,7 @@ fgets(STDIN);
 
 @dataclass(slots=True)
 class Office:
-    """The load generator, Asterisk, and the queried servers.
-
-    The CPU time of Asterisk and of the servers is measured.
-    """
+    """The load generator, Asterisk, and the queried servers. `cost`: their CPU milliseconds per call, by service."""
 
     carrier: Carrier
     asterisk: int
@@ -121,7 +118,7 @@ class Office:
     cost: dict[str, list[float]] = field(default_factory=dict)
 
     def rate(self, way: str, turn: int) -> float:
-        """Run a round. Return how many calls per second a saturated Asterisk sets up."""
+        """Run a round of calls. Return how many calls per second Asterisk sets up when it is saturated."""
         calls, opened = (CALLS.get(way, OTHERS_CALLS), OPEN_SCRIPTS if way in CALLS else OPEN)
         load = Load(RATE, calls, way, self.callers[turn * calls :][:calls], concurrent=opened, talk_seconds=0.02)
         before = self._seconds(way)
@@ -260,7 +257,7 @@ def _at_rate(server: Server, known: int, rate: int) -> list[Figure]:
 
 
 def _seconds_of(port: int, block: bytes) -> float:
-    """Return the seconds from the first packet to the answer of a call."""
+    """Return the seconds from the first packet of a call to its answer."""
     began = time.perf_counter()
     with socket.create_connection(("127.0.0.1", port), 2.0) as connection:
         for line in block.splitlines(keepends=True):
@@ -287,7 +284,7 @@ def seconds_with_children(pid: int) -> float:
 
 
 def make_database(path: Path, known: int) -> None:
-    """Create a table of numbers with an index, as a script might use it."""
+    """Create a table of numbers with an index, as in a database that a script queries."""
     with closing(sqlite3.connect(path)) as db:
         db.execute("CREATE TABLE number (number TEXT PRIMARY KEY, category TEXT) WITHOUT ROWID")
         db.executemany(

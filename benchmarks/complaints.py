@@ -40,7 +40,7 @@ class Complaint(NamedTuple):
 
 
 class Feed:
-    """A feed of the numbers that have at least `at_least` complaints, and of the blocks that contain these numbers."""
+    """The numbers that have at least `at_least` complaints, as a feed, and the blocks that contain these numbers."""
 
     def __init__(self, earlier: Iterable[Complaint], now: float, at_least: int = 1) -> None:
         counts = Counter(complaint.number for complaint in earlier)
@@ -74,7 +74,7 @@ EXPECTED = {"number, 1 complaint or more": ("5.7", "6"), "block, some": ("31.1",
 
 
 def evidence_of(earlier: Sequence[Complaint], now: float) -> Evidence:
-    """Return a function for each kind of evidence. The function returns whether this evidence is against a number."""
+    """Return a function for each kind of evidence, which returns whether this evidence is against a number."""
     feed, thrice = Feed(earlier, now), Feed(earlier, now, at_least=3)
     some, many = DEFAULT.block.some_weight, DEFAULT.block.many_weight
     return {
@@ -95,7 +95,7 @@ def name_of(kind: str) -> str:
 
 
 def measure(complaints: Sequence[Complaint], hospitals: Sequence[str], later: Sequence[str]) -> list[list[str]]:
-    """Return the rows of the table. `later`: the days whose complaints are predicted from the other complaints."""
+    """Return the rows of the table. `later`: the days whose complaints are predicted from all other complaints."""
     earlier = [complaint for complaint in complaints if complaint.published not in later]
     tested = [complaint.number for complaint in complaints if complaint.published in later]
     known = {complaint.number for complaint in earlier}
@@ -109,12 +109,12 @@ def measure(complaints: Sequence[Complaint], hospitals: Sequence[str], later: Se
 
 
 def share(numbers: Sequence[str], speaks: Callable[[str], bool]) -> str:
-    """Return the share of numbers against which there is evidence, in percent."""
+    """Return the share of numbers for which `speaks` is true, in percent."""
     return f"{100 * sum(map(speaks, numbers)) / len(numbers):.1f}" if numbers else "-"
 
 
 def sheets_of(complaints: Sequence[Complaint], hospitals: Sequence[str]) -> list[Sheet]:
-    """Return a table for the last day, and a table for all days of publication that are known."""
+    """Return a table for the last day of publication, and a table for all days that are known."""
     days = sorted({complaint.published for complaint in complaints if not complaint.published.startswith("le-")})
     sheets = []
     for name, later in (("complaints of the last day", days[-1:]), ("complaints of the last fifth", days)):

@@ -57,7 +57,7 @@ VECTOR = json.dumps(
             {"family": "marks", "log_odds": 2.46, "counts": {"marked": 1, "answered": 3, "silent": 2}},
             {"family": "behaviour", "log_odds": 1.9, "counts": {"hung-up-on": 3, "unanswered": 2}},
         ],
-        "would_change": [{"what": "one of us calls it back and talks for 30 s", "level": "tag"}],
+        "would_change": [{"what": "one of us calls the number back and talks for 30 s", "level": "tag"}],
     }
 )
 PAGES = {
@@ -72,7 +72,7 @@ PAGES = {
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """Measure response times for one user and for fifty users, the memory, and the p99 of decisions under this load."""
+    """Measure response times for one user and for fifty, the memory, and the p99 of decisions under this load."""
     calls = 100_000 if bench.quick else 1_000_000
     state = bench.copy(KNOWN)
     bench.say(f"console: {calls:,} calls")
@@ -116,7 +116,7 @@ def fill(path: Path, calls: int) -> tuple[dict[str, str], str]:
 
 
 def made_call(rng: random.Random, place: int, at: float) -> tuple[DecisionRecord, OutcomeRecord]:
-    """Return an inbound call from a new number, with its decision and its outcome."""
+    """Return the decision and the outcome of an invented inbound call from a new number."""
     action = rng.choices(list(SHARES), list(SHARES.values()))[0]
     number = f"+1201{rng.randrange(2_000_000, 9_999_999)}"
     decision = DecisionRecord(
@@ -132,7 +132,7 @@ def made_call(rng: random.Random, place: int, at: float) -> tuple[DecisionRecord
         action=action,
         would_be=action,
         rule="default" if action == "allow" else f"level-{action}",
-        reason="others have complained about this number",
+        reason="other people have complained about this number",
         level="none" if action == "allow" else action,
         log_odds=LOG_ODDS[action],
         vector='{"families": [], "would_change": []}' if action == "allow" else VECTOR,

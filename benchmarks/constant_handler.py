@@ -1,7 +1,4 @@
-"""CallSieve's FastAGI server with a constant handler: the cost of a call without a decision.
-
-python -m benchmarks.constant_handler PORT
-"""
+"""`python -m benchmarks.constant_handler PORT`: CallSieve's FastAGI server without decisions, as a baseline."""
 
 from __future__ import annotations
 

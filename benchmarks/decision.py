@@ -65,7 +65,7 @@ def measure_latency(bench: Workbench) -> list[Figure]:
 
 
 def cpu_micros(in_flight: int, server: Server, turn: int) -> float:
-    """Run a round. Return the server's CPU microseconds per call."""
+    """Run a round of calls. Return the server's CPU microseconds per call."""
     blocks = questions(CALLS, NUMBERS, turn)
     before = server.cpu_seconds()
     server.ask(blocks, in_flight)
@@ -74,14 +74,13 @@ def cpu_micros(in_flight: int, server: Server, turn: int) -> float:
 
 
 def p99_millis(failed: list[int], server: Server, turn: int) -> float:
-    """Run a round. Return the p99 of the latency in milliseconds, and append to `failed` how many calls failed."""
+    """Run a round of calls. Return the p99 of the latency in milliseconds. Append the count of failures to `failed`."""
     answers = server.ask(questions(2 * CALLS, NUMBERS, turn), LOADED)
     failed.append(answers.failed)
     return 1e3 * answers.percentile(99)
 
 
 def _alternate(bench: Workbench, measure: Callable[[Server, int], float], *servers: Server) -> list[list[float]]:
-    """Measure the servers in alternate rounds, and return the samples of each server."""
     of_each = [partial(measure, server) for server in servers]
     return alternate(bench.rounds(ROUNDS), *of_each)
 

@@ -1,7 +1,4 @@
-"""The baseline: panoramisk's FastAGI server with a handler that only sets a variable.
-
-python -m benchmarks.empty_handler PORT
-"""
+"""`python -m benchmarks.empty_handler PORT`: panoramisk's FastAGI server that only sets a variable, as a baseline."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ def stream_of(name: str) -> bytes:
 
 
 def cpu_seconds_of(stream: bytes) -> float:
-    """Return the CPU seconds needed to read, parse and track the stream REPEATED times."""
+    """Return the CPU seconds that it takes to read, parse and track the stream REPEATED times."""
     reader, tracker, outcomes = PacketReader(wanted=EVENTS), CallTracker(trunk_of), 0
     pieces = [stream[start : start + READ_BYTES] for start in range(0, len(stream), READ_BYTES)]
     began, at = time.process_time(), 1e9
@@ -123,7 +123,7 @@ def cpu_seconds_of(stream: bytes) -> float:
 
 
 def trunk_of(channel: str) -> str | None:
-    """Return the lab's trunk if the channel belongs to this trunk, else None."""
+    """Return the lab's trunk if the channel belongs to it, else None."""
     return "carrier" if channel.startswith("PJSIP/carrier") else None
 
 
@@ -146,10 +146,7 @@ def _memory(bench: Workbench) -> Figure:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A recorded call to play.
-
-    `packets`: pairs of seconds since the start and bytes. `signal`: what CallSieve learns from the call.
-    """
+    """A recorded call. `packets`: seconds since the start, and bytes. `signal`: what CallSieve learns from the call."""
 
     packets: Sequence[tuple[float, bytes]]
     last_hangup: int
@@ -157,10 +154,7 @@ class Scene:
     signal: SignalCategory | None
 
     def packet(self, index: int, call: int) -> bytes:
-        """Return a packet for the call with this index.
-
-        Placeholders are replaced by the ids and the caller of the call.
-        """
+        """Return the packet at `index`, with placeholders replaced by the ids and the caller of a call."""
         return with_call(self.packets[index][1], call)
 
 
@@ -256,7 +250,7 @@ def measure_replayed(bench: Workbench) -> list[Figure]:
 
 
 def scene_of(name: str) -> Scene:
-    """Return a recorded call as a template with placeholders for its ids and its number."""
+    """Return a recorded call in which placeholders replace its ids and its number."""
     chunks = load_recording(FOLDER / f"{name}.ami")
     reader, tracker, recorded = PacketReader(), CallTracker(trunk_of), []
     packets: list[tuple[float, bytes]] = []
@@ -287,17 +281,15 @@ def _with_places(data: bytes, record: OutcomeRecord) -> bytes:
 
 
 def with_call(data: bytes, call: int) -> bytes:
-    """Return packets of a scene for a call. Placeholders are replaced by the ids and the caller of the call."""
+    """Return packets of a scene in which the ids and the caller of a call replace the placeholders."""
     return data.replace(b"@CALL@", b"%08x" % call).replace(b"@NUMBER@", caller_of(call).encode())
 
 
 def caller_of(call: int) -> str:
-    """Return the caller's number, which differs for each call."""
     return f"+1201{2_000_000 + call:07}"
 
 
 def linkedid_of(call: int) -> str:
-    """Return the linkedid of a call, which is the id of the calling channel."""
     return f"{call:08x}.0"
 
 
@@ -335,7 +327,7 @@ def _replay(bench: Workbench, scenes: Sequence[Scene], rate: float, seconds: flo
 
 
 def decide_calls(store: Path, count: int) -> None:
-    """Store a decision about each call. Otherwise outcomes would wait a minute for decisions."""
+    """Store a decision about each call. Without decisions, outcomes would wait for a minute."""
     allowed = RECORD._replace(action="allow", would_be="allow", at=time.time())
     with open_store(store) as db, transaction(db):
         record_decisions(
@@ -386,7 +378,7 @@ def _is_right(row: OutcomeRecord, scenes: Sequence[Scene]) -> bool:
 
 
 def _has_right_signal(row: OutcomeRecord | None, category: str, scenes: Sequence[Scene]) -> bool:
-    """Return whether the daemon learnt the same signals from a call as from its recording."""
+    """Return whether the daemon learnt the same signal from a played call as from its recording."""
     return row is not None and row.complete and category == _scene_of_call(row.linkedid, scenes).signal
 
 

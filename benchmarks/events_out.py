@@ -65,7 +65,7 @@ def _deliveries(bench: Workbench) -> list[Figure]:
             most = 60 * BACKLOG / (time.monotonic() - began)
         ages = sorted(told()["ages"][:written])
     least, steady = Budget(0.95 * A_MINUTE, "/min", at_least=True), f"{A_MINUTE:,} a minute happen"
-    at_once = f"{BACKLOG:,} wait, of {SUBJECTS:,} numbers; one receiver"
+    at_once = f"{BACKLOG:,} events wait, of {SUBJECTS:,} numbers; one receiver"
     return [
         Figure("events delivered", [rate], "/min", budget=least, note=steady),
         Figure("age of an event on arrival, p99", [ages[int(0.99 * len(ages))]], "s", note=steady),
@@ -103,7 +103,7 @@ def _decisions(bench: Workbench) -> list[Figure]:
 
 
 def _store_endings(db: sqlite3.Connection, first: int, count: int) -> None:
-    """Store the events of `count` calls that ended."""
+    """Store an event of the kind CALL_ENDED for each of `count` calls."""
     with transaction(db):
         for number_ in range(first, first + count):
             number, now = number_at(number_ % SUBJECTS), time.time()
@@ -142,7 +142,7 @@ def _hook_server() -> Iterator[tuple[str, Any]]:
 
 @contextmanager
 def _sender(state: Path, hooks: str) -> Iterator[None]:
-    """Run `callsieve events send`. Yield when the command has stored its list of receivers."""
+    """Run `callsieve events send`. Yield when it has stored its list of receivers."""
     config = state / "events.toml"
     config.write_text(f"{SETTINGS}\n{hooks}")
     about = {"CALLSIEVE_CONFIG": str(config), "CALLSIEVE_STATE": str(state), "HOOK_SECRET": SECRET}

@@ -99,7 +99,7 @@ def change(folder: Path, numbers: int) -> Report:
 
 
 def _mark(db: sqlite3.Connection, numbers: list[str]) -> None:
-    """Store three to five marks of each number, and the sums over these marks."""
+    """Store three to five marks of each number, and the sums over them."""
     folded = {}
     for people in (3, 4, 5):
         marks = [
@@ -123,7 +123,7 @@ def _mark(db: sqlite3.Connection, numbers: list[str]) -> None:
 
 
 def publishing(day: int) -> Callable[[Path, int], Report]:
-    """Return a step that publishes on the day with this index."""
+    """Return a step that publishes the numbers on the day with this index."""
 
     def run(folder: Path, _numbers: int) -> Report:
         loaded = _loaded(folder / "ours", '[publish]\nname = "Benchmark Ltd"\n')
@@ -166,7 +166,7 @@ STEPS: dict[str, Callable[[Path, int], Report]] = {
 
 
 def main(step: str, folder: str, numbers: str) -> None:
-    """Run a step. Print how much time and memory the step needed."""
+    """Run a step. Print the time and memory that it needed."""
     began = time.process_time()
     report = STEPS[step](Path(folder), int(numbers))
     report |= {

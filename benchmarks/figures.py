@@ -1,4 +1,4 @@
-"""The figures that a benchmark returns, each with its reference and its limit."""
+"""The measured values that a benchmark returns, each with its reference and its limit."""
 
 from __future__ import annotations
 
@@ -10,10 +10,7 @@ from statistics import median
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The limit of a measured value: a maximum or a minimum.
-
-    If `unit` is `x`, the ratio to the reference is limited.
-    """
+    """The limit of a measured value: a maximum or a minimum. With the unit `x` it limits the ratio to the reference."""
 
     limit: float
     unit: str
@@ -57,7 +54,7 @@ class Figure:
 
     @property
     def ratio(self) -> float | None:
-        """Return the median over all rounds of the ratio to the reference, so that a slow machine matters little."""
+        """Return the median of the rounds' ratios to the reference, so that a slow machine matters little."""
         if not self.reference:
             return None
         return median(ours / theirs for ours, theirs in zip(self.samples, self.reference, strict=True))

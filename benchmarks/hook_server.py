@@ -1,7 +1,4 @@
-"""A webhook receiver that accepts every event. It reports the count, age and order of events.
-
-python -m benchmarks.hook_server PORT
-"""
+"""`python -m benchmarks.hook_server PORT`: a webhook receiver that reports count, age and order of events."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ HUB_BYTES = "SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits WHERE
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """Push the whole history of one site to another, then single marks. Then measure decisions with the pushed rows."""
+    """Push the history of one site to another, then single marks. Then measure how fast the pushed rows are read."""
     rows, marks = (4_000, 60) if bench.quick else (ROWS, MARKS)
     with PostgreSql() as server:
         asyncio.run(make_hub(server))
@@ -80,9 +80,9 @@ def measure(bench: Workbench) -> list[Figure]:
         bench.say("hub: an idle site")
         idle = _idle(server, london, 2.0 if bench.quick else IDLE_SECONDS)
     calls = 10_000 if bench.quick else CALLS
-    bench.say(f"hub: outbox after {calls:,} calls without a hub")
+    bench.say(f"hub: outbox of a site after {calls:,} calls while the hub is down")
     outbox = [_outbox(bench, calls, private=private) for private in (False, True)]
-    note = "an exchange of everything, in one process"
+    note = "one exchange of all rows, in one process"
     return [
         Figure("rows pushed", [rows / pushed], "/s", note=note),
         Figure("CPU of a pushed row", [1e6 * push_cpu / rows], "µs", note="the site's process"),
@@ -153,15 +153,15 @@ class Costs(NamedTuple):
 
 
 def wakeups_per_second(rate: float) -> float:
-    """Return how often per second a site wakes up if rows arrive at random at this rate.
+    """Return how often per second a site wakes up, if `rate` rows per second arrive at random.
 
-    One wake-up handles all rows of the last 0.75 s.
+    A wake-up handles all rows of the last 0.75 s.
     """
     return 1 / (COLLECT_SECONDS + math.exp(-rate * COLLECT_SECONDS) / rate)
 
 
 def costs_in(page: str) -> Costs:
-    """Parse the costs in benchmarks/PERFORMANCE.md, measured by the benchmarks hub and hub-wakeups."""
+    """Read the costs from the text of benchmarks/PERFORMANCE.md, as measured by the benchmarks hub and hub-wakeups."""
     measured = _figures_in(page, "hub")
     woken = _figures_in(page, "hub-wakeups")
     names = (
@@ -196,7 +196,10 @@ def _figures_in(page: str, name: str) -> dict[str, float]:
 
 
 def cost_tables(costs: Costs, rows_a_day: int = 2_000) -> str:
-    """Return the tables of docs/how-to/many-pbxs.md: the costs of many sites that each push this many rows per day."""
+    """Return the tables of docs/how-to/many-pbxs.md, with the costs of many sites.
+
+    `rows_a_day`: how many rows each site pushes per day.
+    """
     lines = [
         "| sites | rows a day | PostgreSQL, cores | a site, of a core | the hub, a year | each store, a year |",
         "|---|---|---|---|---|---|",
@@ -212,10 +215,10 @@ def cost_tables(costs: Costs, rows_a_day: int = 2_000) -> str:
         "of each of 16 partitions, of 128": f"{costs.hub_bytes / 16:.0f} GB, {costs.hub_bytes / 128:.0f} GB",
         "size of every store": f"{costs.store_bytes:,.0f} GB",
         "first exchange of a site, one core": f"{1e9 * costs.pull_us / 3.6e9:.0f} h",
-        "the same in PostgreSQL": f"{1e9 * costs.pull_server_us / 3.6e9:.1f} h",
+        "first exchange of a site, in PostgreSQL": f"{1e9 * costs.pull_server_us / 3.6e9:.1f} h",
     }
     most = bisect_left(range(1, 100_000), 1.0, key=lambda sites: costs.server(sites, rows_a_day))
-    limit = f"more than a core from this number of sites on, if each pushes {rows_a_day:,} rows a day"
+    limit = f"more than one core from this number of sites on, if each site pushes {rows_a_day:,} rows a day"
     idle = {
         "10,000 idle sites, in PostgreSQL": f"{1e4 * costs.idle_server:.0f} cores",
         f"PostgreSQL needs {limit}": f"{most + 1:,}",
@@ -267,7 +270,7 @@ def _timed(server: PostgreSql, site: Loaded) -> tuple[float, float, float]:
 
 
 def _bytes(site: Loaded) -> int:
-    """Return the size of a site's database file, after the write-ahead log was written into the file."""
+    """Return the size of a site's database file, including the rows of the write-ahead log."""
     with open_store(site.store_path) as db:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return site.store_path.stat().st_size
@@ -299,7 +302,7 @@ def _read(site: Loaded, rows: int) -> float:
 
 
 class _Idle(NamedTuple):
-    """The load of an idle site: percent of a core, and bytes."""
+    """The load of an idle site: percent of a core at the site and in PostgreSQL, and bytes of memory."""
 
     site: float
     server: float
@@ -307,7 +310,7 @@ class _Idle(NamedTuple):
 
 
 def _idle(server: PostgreSql, site: Loaded, seconds: float) -> _Idle:
-    """Measure the hub process of a site that has nothing to exchange. The start of the process does not count."""
+    """Measure the hub process of a site that has nothing to exchange, without the start of the process."""
     with _running(site) as process:
         time.sleep(3.0)
         cpu, theirs, began = process_cpu_seconds(process.pid), server.cpu_seconds(), time.monotonic()

@@ -40,7 +40,7 @@ class Connected(NamedTuple):
     """PostgreSQL's CPU load while `sites` sites are connected.
 
     `idle`: cores per site while nothing is pushed. `cores`: additional cores used while rows are pushed, by rows per
-    second. `ages`: seconds until each mark arrived at another site.
+    second. `ages`: seconds until each mark arrived at another site, by rows per second.
     """
 
     sites: int
@@ -49,18 +49,12 @@ class Connected(NamedTuple):
     ages: dict[int, list[float]]
 
     def row_ms(self, rate: int) -> float:
-        """Return CPU milliseconds per row and site at this rate of rows per second.
-
-        The time to push the row is included.
-        """
+        """Return CPU milliseconds per row and site, including the push, at this rate of rows per second."""
         return 1000 * self.cores[rate] / rate / self.sites
 
 
 class Cost(NamedTuple):
-    """CPU milliseconds to push a row, and to wake a site that pulls the row.
-
-    `idle`: share of a core per connected site.
-    """
+    """CPU milliseconds to push a row, and to wake a site that pulls it. `idle`: share of a core per connected site."""
 
     push_ms: float
     wake_ms: float
@@ -71,7 +65,7 @@ class Cost(NamedTuple):
         return rate * self.push_ms / 1000 + sites * (self.idle + wakeups_per_second(rate) * self.wake_ms / 1000)
 
     def sites_of_a_core(self, rate: float) -> int:
-        """Return how many sites it takes to use more than one core."""
+        """Return the smallest count of sites that use more than one core at this rate of rows per second."""
         return bisect_left(range(1, MOST_SITES), 1.0, key=lambda sites: self.cores(sites, rate)) + 1
 
 
@@ -104,7 +98,7 @@ def cost_of(few: Connected, many: Connected) -> Cost:
 
 
 def load_formula(cost: Cost) -> str:
-    """Return the formula for the load of n sites in cores, and how many sites use one core."""
+    """Return a formula for the load of n sites in cores, and how many sites use one core."""
     lines = [
         f"cores = rows/s * {cost.push_ms / 1000:.5f} + n * ({cost.idle:.5f} + wake-ups/s * {cost.wake_ms / 1000:.6f}),",
         f"wake-ups/s = 1 / ({COLLECT_SECONDS} + exp(-{COLLECT_SECONDS} * rows/s) / (rows/s))",
@@ -121,8 +115,8 @@ def _figures(connected: Connected) -> list[Figure]:
         if connected.sites == min(SITES):  # more sites would block each other, because they share a process here
             ages, within = sorted(connected.ages[rate]), Budget(TARGET_SECONDS, "s")
             p50, p99 = ages[len(ages) // 2], ages[int(0.99 * len(ages))]
-            figures.append(Figure("a mark is at another site, p50", [p50], "s", note=note))
-            figures.append(Figure("a mark is at another site, p99", [p99], "s", budget=within, note=note))
+            figures.append(Figure("time until a mark is at another site, p50", [p50], "s", note=note))
+            figures.append(Figure("time until a mark is at another site, p99", [p99], "s", budget=within, note=note))
     return figures
 
 
@@ -148,7 +142,7 @@ async def _cores(server: PostgreSql, work: Callable[[], Awaitable[None]]) -> flo
 
 
 class _MarkExchange:
-    """Lets sites push marks in turn, and measures the time until each mark arrived at the previous site."""
+    """Lets sites push marks in turn. `ages`: the seconds until each mark arrived at the previous site."""
 
     def __init__(self, stores: Sequence[Store], rate: int, seconds: float) -> None:
         self.ages: list[float] = []
@@ -179,7 +173,7 @@ def _is_marked(db: sqlite3.Connection, number: str) -> bool:
 
 @asynccontextmanager
 async def _connected(server: PostgreSql, folder: Path, count: int) -> AsyncIterator[list[Store]]:
-    """Connect `count` sites that share everything during the `with` block, and yield the stores of these sites."""
+    """Connect `count` sites that share everything, and yield their stores. For a `with` block."""
     stores = []
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
         tasks = []

@@ -71,10 +71,7 @@ def main() -> None:
 
 
 def run(rounds: int, *, write: bool) -> int:
-    """Count instructions, compare the counts with the baseline, and print both.
-
-    Return 1 if a count has grown too much, else 0. Work that could not be counted passes.
-    """
+    """Count instructions, and print the counts and the baseline. Return 1 if a count has grown too much, else 0."""
     console, began = Console(highlight=False, width=100), time.monotonic()
     try:
         valgrind = ensure_valgrind(lambda line: None)
@@ -117,12 +114,12 @@ def name_of_build() -> str:
 
 
 def has_grown(now: float, before: float | None) -> bool:
-    """Return whether a count has grown too much. False without a baseline."""
+    """Return whether a count exceeds the baseline `before` by too much; False if there is no baseline."""
     return before is not None and now / before - 1 > MOST_GROWTH
 
 
 def spread(values: list[int]) -> float:
-    """Return the difference between the highest and the lowest value, as a share of the median."""
+    """Return the highest minus the lowest value, as a share of the median."""
     return (max(values) - min(values)) / median(values)
 
 
@@ -156,7 +153,7 @@ def _counted(valgrind: str, template: Path, directory: Path, number: int) -> Map
 
 
 def _instructions(valgrind: str, what: str, count: int, state: Path) -> int:
-    """Return the instructions of a process from its start to its end; 0 without Valgrind."""
+    """Return how many instructions a process runs from its start to its end; 0 without Valgrind."""
     log = state / "valgrind.log"
     tool = (
         valgrind,

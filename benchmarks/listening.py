@@ -66,7 +66,7 @@ ENDED_BY = {CALLER_ENDS: EndedBy.CALLER, CALLEE_ENDS: EndedBy.CALLEE}
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:
-    """The results of a load: SIPp's counts, and the recorded outcomes. `lags`: delays of outcomes, in seconds."""
+    """The results of a load: SIPp's counts, and counts of recorded outcomes. `lags`: delays of outcomes, in seconds."""
 
     created: int
     failed: int
@@ -81,7 +81,7 @@ class LoadReport:
 
 
 class Watch:
-    """Reads the outcome table from another process. `seen`: when each outcome could first be read.
+    """Reads the outcome table from another process. `seen`: when each outcome could first be read, by linkedid.
 
     Use it in a `with` block. A thread checks 50 times per second, and reads after each commit.
     """
@@ -110,7 +110,6 @@ class Watch:
             time.sleep(0.05)
 
     def rows(self) -> list[OutcomeRecord]:
-        """Return the outcomes seen so far."""
         with closing(sqlite3.connect(self._store)) as db:
             rows = outcomes(db, since=self._since, limit=1_000_000)
         return [row for row in rows if row.linkedid in self.seen]
@@ -135,7 +134,7 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """Measure at the highest rate without failed calls, and with a locked store. Then measure the cost of listening."""
+    """Measure delays at the highest rate without failed calls and with a locked store, and the cost of listening."""
     seconds = QUICK_SECONDS if bench.quick else SECONDS
     with ExitStack() as stack:
         daemon = Daemon(bench.copy(NUMBERS))
@@ -160,7 +159,7 @@ def measure(bench: Workbench) -> list[Figure]:
                 figures += _figures(report, f"{rate} calls/s, {seconds} s")
                 if not report.failed:
                     break
-            bench.say(f"listening: the same, and the store is locked for {LOCKED_SECONDS:.0f} s")
+            bench.say(f"listening: bridged calls while the store is locked for {LOCKED_SECONDS:.0f} s")
             report = _run_load(asterisk, daemon, rate, seconds, lambda: _lock(daemon.store, seconds / 2))
             figures += _figures(report, f"{rate} calls/s, store locked for {LOCKED_SECONDS:.0f} s")
         return [*figures, _cost(bench, asterisk, daemon)]
@@ -196,7 +195,7 @@ def _listening(daemon: Daemon, asterisk: Asterisk, *, listening: bool = True) ->
 def _run_load(
     asterisk: Asterisk, daemon: Daemon, rate: float, seconds: float, disturb: Callable[[], object] = lambda: None
 ) -> LoadReport:
-    """Run a load. Wait for the outcomes of its calls, but only for a limited time."""
+    """Run a load. Wait for a limited time until the outcomes of its calls are recorded."""
     since = time.time()
     with Watch(daemon.store, since) as watch, ThreadPoolExecutor(1) as pool:
         disturbed = pool.submit(disturb)
@@ -221,7 +220,7 @@ def _run_load(
 
 
 def _place_calls(asterisk: Asterisk, rate: float, seconds: float) -> list[LoadResult]:
-    """Make calls, half of them to each of two numbers. The phones must be registered already."""
+    """Make calls, half of them to each of two numbers. The phones must be registered before."""
     count = round(rate * seconds / 2)
     callers = [number_at(index) for index in range(2 * count)]
     load = Load(rate / 2, count, CALLER_ENDS, callers[:count], talk_seconds=TALK_SECONDS)

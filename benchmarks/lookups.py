@@ -21,7 +21,7 @@ SPAM_SHARE: Final = 0.5
 
 
 class Kind(NamedTuple):
-    """A kind of source. `of_spam`, `of_fine`: the shares of spam and of other callers that the source calls spam."""
+    """A kind of source. `of_spam`, `of_fine`: the shares of spam and of honest callers that the source calls "spam"."""
 
     what: str
     of_spam: float

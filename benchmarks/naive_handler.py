@@ -1,6 +1,6 @@
-"""A typical first version of a screening program: panoramisk's FastAGI server with an aiosqlite look-up per call.
+"""`python -m benchmarks.naive_handler PORT DATABASE`: a typical first version of a screening program.
 
-python -m benchmarks.naive_handler PORT DATABASE
+It is panoramisk's FastAGI server with an aiosqlite look-up per call.
 """
 
 from __future__ import annotations

@@ -85,7 +85,7 @@ def measure(bench: Workbench) -> list[Figure]:
     _same("another order", in_order, shuffled)
     few = items[: STORED // 4] if bench.quick else items[:STORED]
     stored = _stored(few, bench.directory / "in-order.db")
-    _same("another order in the store", stored, _stored(_shuffled(few), bench.directory / "shuffled.db"))
+    _same("learnt in another order in the store", stored, _stored(_shuffled(few), bench.directory / "shuffled.db"))
     _same("memory and the store", stored, _learnt(few))
     bench.say(f"{len(few):,} in the store: evidence {stored.rows}, standings {stored.standings}")
     note = f"{many:,} calls, challenges and marks; equal checksums"
@@ -169,7 +169,7 @@ def _replayed(events: Iterable[Event]) -> tuple[str, Checksums]:
 
 
 def _shuffled(items: Sequence[OutcomeRecord | Mark]) -> list[OutcomeRecord | Mark]:
-    """Return all items in random order, some of them twice."""
+    """Return all items in random order, and some of them twice."""
     chance = random.Random(SEED + 1)
     mixed = [*items, *chance.sample(items, int(REPEATED * len(items)))]
     chance.shuffle(mixed)

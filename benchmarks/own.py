@@ -121,7 +121,6 @@ def _batches(outcomes: Iterator[OutcomeRecord]) -> Iterator[list[OutcomeRecord]]
 
 
 def calls_of(day: int, count: int) -> Iterator[OutcomeRecord]:
-    """Yield the calls of a day, in order."""
     chance = random.Random(SEED + day)
     for number in range(count):
         answered = chance.random() < 0.5

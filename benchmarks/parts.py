@@ -45,7 +45,7 @@ FACTS = (
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """Measure microseconds per call, and rows per second."""
+    """Measure microseconds per call of each part, and rows per second of the journal."""
     bench.say("parts")
     calls = [incoming_call_of(request_of(block), SITE) for block in questions(CALLS, KNOWN)]
     measures: dict[str, Callable[[int], float]] = {
@@ -71,7 +71,6 @@ def micros(function: Callable[[T], object], arguments: Sequence[T]) -> float:
 
 
 def request_of(block: bytes) -> Request:
-    """Parse a complete header block into a request."""
     session = AgiSession()
     session.receive_data(block)
     request = session.next_event()
@@ -101,7 +100,7 @@ def _journal_rates(bench: Workbench) -> list[float]:
 
 
 def _journal_rate(path: Path, numbers: list[str]) -> float:
-    """Return how many rows per second are written to disk and committed in batches."""
+    """Return how many decisions per second are committed to disk in batches."""
     records = [RECORD._replace(id=f"{n:08}", at=float(n), linkedid=str(n), caller=c) for n, c in enumerate(numbers)]
     with open_store(path) as db:
         began = time.perf_counter()

@@ -42,7 +42,7 @@ SETTINGS = "\n".join(
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running FastAGI server: CallSieve's or a panoramisk server."""
+    """A running FastAGI server, either CallSieve's or panoramisk's."""
 
     pid: int
     port: int
@@ -59,7 +59,6 @@ class Server:
         return answers
 
     def cpu_seconds(self) -> float:
-        """Return the CPU time of all threads of the server so far."""
         return process_cpu_seconds(self.pid)
 
     def resident_bytes(self) -> int:
@@ -74,7 +73,7 @@ def process_cpu_seconds(pid: int) -> float:
 
 @contextmanager
 def running_daemon(state: Path, python: str = sys.executable) -> Iterator[tuple[Daemon, Server]]:
-    """Run `callsieve serve` with the store in a state directory. The backup of the day exists already."""
+    """Run `callsieve serve` with the store in a state directory, but without its daily backup."""
     backups = backup_directory(state / "callsieve.db")
     backups.mkdir(exist_ok=True)
     (backups / f"{BACKUP_PREFIX}{stamp_of(time.time())}.db").touch()

@@ -19,7 +19,7 @@ from lab.tools import use_fetched_tools
 
 @dataclass(frozen=True, slots=True)
 class RecognisedPrompt:
-    """A prompt with the words that were spoken, and the words that the speech recogniser heard."""
+    """A prompt, with the words that were spoken and the words that the speech recogniser heard."""
 
     key: str
     spoken: list[str]
@@ -55,7 +55,7 @@ def samples_of(file: PromptFile) -> bytes:
 
 
 def recognise(files: list[PromptFile]) -> list[RecognisedPrompt]:
-    """Return what the recogniser hears in the English prompts. The recogniser knows the texts of all prompts."""
+    """Return the English prompts as the recogniser hears them. It knows the texts of all prompts."""
     texts = {file.key: file.source.prompt.text for file in files}
     heard = heard_in({file.key: file.path for file in files}, list(texts.values()))
     return [RecognisedPrompt(key, words_of(text), heard.get(key, [])) for key, text in texts.items()]

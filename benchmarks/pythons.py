@@ -56,7 +56,7 @@ def main(pythons: list[str]) -> None:
 
 
 def _seconds(python: str, what: str, count: int, template: Path, state: Path) -> float:
-    """Return the CPU seconds of a process, from its start to its end."""
+    """Return the CPU seconds of a process from its start to its end."""
     shutil.rmtree(state, ignore_errors=True)
     shutil.copytree(template, state)
     process = subprocess.Popen(

@@ -57,7 +57,7 @@ def measure(bench: Workbench) -> list[Figure]:
 
 
 def history(events: int, seed: int = SEED) -> Iterator[dict[str, Any]]:
-    """Yield this many events in order of time."""
+    """Yield `events` invented events in order of time."""
     chance = random.Random(seed)
     step = DAYS * 86_400 / events
     at, fresh, marks = START, 0, list[dict[str, Any]]()

@@ -65,7 +65,7 @@ class Kind:
     """A kind of call.
 
     Attributes:
-        name: The name of the extension that is called.
+        name: The extension that is called.
         what: How the call ends.
         calls: How many calls a round has.
         least: The lowest accepted rate of call set-ups, as a share of the rate without screening.
@@ -95,7 +95,7 @@ class Office:
     costs: dict[tuple[str, str], list[float]] = field(default_factory=lambda: defaultdict(list))
 
     def rate(self, extension: str, kind: Kind, turn: int) -> float:
-        """Run a round. Return the calls per second. Raise RuntimeError if more than a few calls failed."""
+        """Run a round of calls, and return the calls per second. Raise RuntimeError if more than a few calls failed."""
         callers = self.callers[turn * kind.calls :][: kind.calls]
         load = Load(RATE, kind.calls, extension, callers, concurrent=OPEN, talk_seconds=0.02)
         before = {name: process_cpu_seconds(pid) for name, pid in self.pids.items()}

@@ -15,7 +15,6 @@ END = "<!-- figures: end -->"
 
 
 def cells_of(figure: Figure) -> tuple[str, ...]:
-    """Return the cells of the row that shows a measured value."""
     what = f"{figure.what} ({figure.note})" if figure.note else figure.what
     reference = f"{shown(figure.reference_value, figure.unit)}, {figure.against}" if figure.reference else ""
     ratio = "" if figure.ratio is None else shown(figure.ratio, "x")
@@ -24,7 +23,7 @@ def cells_of(figure: Figure) -> tuple[str, ...]:
 
 
 def terminal_table(measured: Mapping[str, Sequence[Figure]]) -> Table:
-    """Return a table of all measured values for the terminal. `measured`: the values by name of the benchmark."""
+    """Return a table for the terminal. `measured`: the measured values by name of the benchmark."""
     table = Table(*HEADINGS)
     for figures in measured.values():
         table.add_section()
@@ -41,7 +40,7 @@ def markdown_block(figures: Sequence[Figure], machine: Mapping[str, str]) -> str
 
 
 def write_page(path: Path, blocks: Mapping[str, str], order: Sequence[str]) -> None:
-    """Put blocks between the markers of a page, by name and in this order. Other blocks stay unchanged.
+    """Put blocks between the markers of a page, in this order of their names. Blocks of other names stay unchanged.
 
     Raise ValueError if the page has no markers.
     """

@@ -53,7 +53,7 @@ class Workbench:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Return the sizes of all large stores, as counts of phone numbers."""
+        """Return how many phone numbers each large store has."""
         return (self.many, self.largest) if self.largest > self.many else (self.many,)
 
     def rounds(self, full: int) -> int:
@@ -61,10 +61,7 @@ class Workbench:
         return min(full, 3) if self.quick else full
 
     def built(self, numbers: int) -> Built:
-        """Return a state directory with this many imported phone numbers, lists and people.
-
-        All benchmarks share the directory.
-        """
+        """Return a shared state directory with this many imported phone numbers, and with lists and people."""
         if numbers not in self._built:
             self.say(f"importing {numbers:,} numbers")
             state = self.directory / f"{numbers}"

@@ -36,7 +36,8 @@ def main() -> int:
     fetch.add_argument(
         "--tools",
         action="store_true",
-        help=f"and those of the tests: {', '.join(TOOLS)}, mariadbd, postgres, mosquitto, phpunit, kamailio, lua",
+        help=f"also fetch the tools of the tests: {', '.join(TOOLS)}, mariadbd, postgres, mosquitto, phpunit, "
+        f"kamailio, lua",
     )
     commands.add_parser("python", help="fetch the Python of Debian testing, and print its path")
     run = commands.add_parser("run", help="run a private Asterisk on loopback in the foreground")

@@ -24,7 +24,7 @@ STOP_SECONDS = 5.0
 
 
 class Api:
-    """A `callsieve api` process that serves the store of a daemon, on an address and a Unix socket."""
+    """A `callsieve api` process that serves the store of a daemon. It listens on an address and on a Unix socket."""
 
     def __init__(self) -> None:
         self.port = free_port(ADDRESS, socket.SOCK_STREAM)
@@ -32,7 +32,6 @@ class Api:
 
     @property
     def pid(self) -> int:
-        """Return the process ID of the server."""
         assert self._process is not None
         return self._process.pid
 
@@ -50,7 +49,7 @@ class Api:
         self._wait()
 
     def stop(self) -> None:
-        """Stop the server as systemd does. Kill the server if the stop takes too long."""
+        """Stop the server as systemd does: kill it if the stop takes too long."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -69,7 +68,6 @@ class Api:
 
     @property
     def url(self) -> str:
-        """Return the base URL of the API."""
         return f"http://{ADDRESS}:{self.port}/api/v1"
 
     def token(self, daemon: Daemon, name: str, *scopes: str, role: str = "viewer") -> str:

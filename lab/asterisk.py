@@ -49,8 +49,8 @@ class Asterisk:
     files that are included after `extensions`. `globals` are dialplan variables. `noload` names modules that are not
     loaded. `config` appends text to other files by name: `{"pjsip.conf": "[carrier](+)\nstir_shaken_profile =
     verify"}`. `verbose` logs each step of the dialplan, which would slow a benchmark. `log_console`: whether Asterisk
-    writes to the output of this process. `keep`: whether its directory is kept afterwards. Raise LabUnavailable if no
-    Asterisk can be found or fetched.
+    writes to the output of this process. `keep`: whether the directory of this Asterisk is kept at the end. Raise
+    LabUnavailable if no Asterisk can be found or fetched.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class Asterisk:
 
     @property
     def ami_login(self) -> tuple[str, str]:
-        """Return user and secret for the manager interface."""
+        """Return the user and the password for the manager interface."""
         return AMI_USER, AMI_SECRET
 
     @property
@@ -161,7 +161,7 @@ class Asterisk:
         return self._remote(command, CLI_SECONDS).stdout
 
     def reload_dialplan(self, extensions: str | None = None) -> None:
-        """Reload the dialplan and its included files. `extensions`: a new dialplan; None: the present text."""
+        """Reload the dialplan and its included files. `extensions`: the new dialplan; None: keep the present one."""
         if extensions is not None:
             self.extensions = extensions
         self._write_dialplan()
@@ -172,7 +172,7 @@ class Asterisk:
         return self._log.lines()
 
     def warnings(self, *, with_boot: bool = False) -> list[str]:
-        """Return the WARNING and ERROR lines since Asterisk was ready. `with_boot`: also those from its start."""
+        """Return the WARNING and ERROR lines since Asterisk was ready. `with_boot`: also lines from the start."""
         lines = self.log_lines()
         return [line for line in (lines if with_boot else lines[self._boot_lines :]) if COMPLAINT.search(line)]
 
@@ -219,7 +219,9 @@ class Asterisk:
         while time.monotonic() < deadline:
             process = self._running()
             if process.poll() is not None:
-                raise RuntimeError(f"Asterisk ended with {process.returncode} while starting:\n{self._tail()}")
+                raise RuntimeError(
+                    f"Asterisk ended with exit code {process.returncode} while starting:\n{self._tail()}"
+                )
             if control.exists():
                 answer = self._remote("core waitfullybooted", max(0.1, deadline - time.monotonic()))
                 if "fully booted" in answer.stdout:
@@ -254,9 +256,9 @@ class Asterisk:
 
 
 def _link_data(paths: PbxPaths, directories: Directories) -> None:
-    """Make a data directory for this run, to which prompts can be added. All other entries are links.
+    """Make a data directory to which prompts can be added. All other entries are links.
 
-    CallSieve's prompts in the installed Asterisk are left out, so that calls sound the same everywhere.
+    CallSieve's installed prompts are left out, so that calls sound the same everywhere.
     """
     for entry in paths.data.iterdir():
         if entry.name not in ("sounds", "moh"):

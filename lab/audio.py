@@ -54,7 +54,7 @@ class _Packet:
 
 
 class AudioEnd:
-    """Sends audio and pressed keys, and counts the received audio. `voice`: send a tone instead of silence."""
+    """Sends audio and pressed keys, and counts received audio. `voice`: whether a tone is sent instead of silence."""
 
     def __init__(self, address: str, *, voice: bool = False) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -75,7 +75,7 @@ class AudioEnd:
         return port
 
     def press(self, digits: str, *, after: float = 0.0, inband: bool = False) -> float:
-        """Queue key presses that begin after `after` seconds. Return how long the whole sequence takes, in seconds."""
+        """Queue key presses that begin after `after` seconds. Return the duration in seconds, including `after`."""
         packets = [_Packet(ULAW, self._background)] * round(after / TICK_SECONDS)
         for digit in digits:
             packets += _tones(digit) if inband else _events(digit)
@@ -126,7 +126,7 @@ class AudioEnd:
 
 
 def _events(digit: str) -> Iterator[_Packet]:
-    """Yield the packets of one key press as telephone events: growing duration, then the end three times."""
+    """Yield the telephone events of a key press: packets of growing duration, then the last packet three times."""
     for tick in range(1, PRESS_TICKS + 1):
         payload = struct.pack("!BBH", EVENTS[digit], 10, tick * SAMPLES)
         yield _Packet(TELEPHONE_EVENT, payload, starts=tick == 1)
@@ -141,7 +141,7 @@ def _tones(digit: str) -> Iterator[_Packet]:
 
 
 def ulaw_tone(frequencies: Iterable[int], *, first_sample: int = 0) -> bytes:
-    """Return 20 ms of several tones at once, at 8 kHz, each at -12 dB of full scale."""
+    """Return 20 ms of u-law audio at 8 kHz: several tones at once, each at -12 dB of full scale."""
     waves = [2 * math.pi * frequency / 8000 for frequency in frequencies]
     samples = range(first_sample, first_sample + SAMPLES)
     return bytes(ulaw(round(sum(8000 * math.sin(wave * n) for wave in waves))) for n in samples)

@@ -25,7 +25,7 @@ USER, WATCHER = "callsieve", "watcher"
 
 @dataclass(frozen=True, slots=True)
 class BrokerPaths:
-    """The paths of mosquitto, of its password tool, and of their libraries."""
+    """The paths of mosquitto, of its password tool, and of the libraries of both."""
 
     program: Path
     passwords: Path
@@ -33,19 +33,21 @@ class BrokerPaths:
 
 
 def ensure_broker(progress: Progress = lambda line: None) -> BrokerPaths:
-    """Return a usable broker, fetched at the first use. Raise LabUnavailable if the fetch fails."""
+    """Return the paths of a broker, fetched at the first use. Raise LabUnavailable if the fetch fails."""
     installed, passwords = shutil.which("mosquitto"), shutil.which("mosquitto_passwd")
     if installed and passwords:
         return BrokerPaths(Path(installed), Path(passwords))
     root = unpacked(SERVER, progress)
     program = root / "usr/sbin/mosquitto"
     if not program.exists():
-        raise LabUnavailable(f"{' '.join(SERVER.packages)} contain no mosquitto: install mosquitto yourself")
+        raise LabUnavailable(
+            f"the packages {' '.join(SERVER.packages)} contain no mosquitto: install mosquitto yourself"
+        )
     return BrokerPaths(program, root / "usr/bin/mosquitto_passwd", library_path(root))
 
 
 class Broker(PrivateServer):
-    """A running broker. `tls`: the files of certificate and key, with which the broker accepts only TLS.
+    """A running broker. `tls`: the files of certificate and key; with these files, the broker accepts only TLS.
 
     `acl`: the rights of USER, as in mosquitto's acl_file; empty for all rights. WATCHER has the same password and may
     read all topics.

@@ -60,7 +60,6 @@ class CallInProgress:
         return self._audio.heard
 
     def messages(self) -> list[SipMessage]:
-        """Return the SIP messages sent and received so far."""
         return self._process.messages()
 
     def wait_until_answered(self, seconds: float = 20.0) -> None:
@@ -69,7 +68,6 @@ class CallInProgress:
             raise TimeoutError(f"the call was not answered within {seconds} s")
 
     def press(self, digits: str) -> None:
-        """Press keys in the call now."""
         self._audio.press(digits, inband=self._inband)
 
     def close(self) -> None:
@@ -90,7 +88,7 @@ class CallInProgress:
         self._thread.join()
 
     def _run(self) -> None:
-        """Every 20 ms, send and receive audio. First find out where to send audio, and whether the call is answered."""
+        """Send and receive audio every 20 ms. Before the answer, also learn from the signalling where to send it."""
         due = time.monotonic()
         while not self._over.is_set() and self._process.is_running():
             if not self._answered.is_set():

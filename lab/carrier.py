@@ -1,4 +1,4 @@
-"""The carrier: places single calls on a trunk and returns all their SIP messages."""
+"""The carrier: places single calls on a trunk, and returns the SIP messages of each call."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class CallSpec:
     header before its tag. `request_user` is the user part of the Request-URI if it is not the DID. `privacy` withholds
     the number like a carrier that knows it: anonymous From, number in P-Asserted-Identity, `Privacy: id`. `caller`
     None: the carrier does not know the number. `cancel_after`: how long after the last provisional response the caller
-    gives up. `hang_up_after` None waits for the other side. `dtmf` is pressed `dtmf_after` the answer, as RFC 4733
-    events or, with `inband`, as tones; `hang_up_after` then counts from the last key. With `voice` the caller makes a
-    sound all the time, otherwise silence.
+    gives up. `hang_up_after` counts from the answer, or from the last key if there is `dtmf`; None: wait for the other
+    side. `dtmf`: keys pressed `dtmf_after` the answer, as RFC 4733 events or, with `inband`, as tones. `voice`: whether
+    the caller makes a sound all the time, instead of silence.
     """
 
     caller: str | None = CALLER
@@ -69,7 +69,7 @@ class CallSpec:
         return [*extra, *self.headers.items()]
 
     def keys(self) -> dict[str, str]:
-        """Return the values for the keywords in SIPp's scenario."""
+        """Return the values for the keywords in the SIPp scenario of this call."""
         return {
             "request_user": self.did if self.request_user is None else self.request_user,
             "did": self.did,
@@ -80,7 +80,7 @@ class CallSpec:
 
 @dataclass(frozen=True, slots=True)
 class Carrier:
-    """The carrier's end of a trunk, which places calls to Asterisk. `trunk`: the endpoint that Asterisk sees."""
+    """The carrier's end of a trunk, which places calls to Asterisk. `trunk`: Asterisk's endpoint for the trunk."""
 
     asterisk: Pbx
     trunk: str = "carrier"
@@ -90,7 +90,7 @@ class Carrier:
         return self.start(spec).result()
 
     def start(self, spec: CallSpec | None = None) -> CallInProgress:
-        """Place a call in the background, and return the call in progress."""
+        """Place a call in the background, and return this call."""
         return place_call(self.asterisk, TRUNK_ADDRESSES[self.trunk], spec or CallSpec())
 
     def load(self, load: Load) -> LoadResult:

@@ -41,7 +41,7 @@ class Authority:
         return self._certificate(self.name, self.key.public_key(), extensions)
 
     def issue(self, name: str, key: ec.EllipticCurvePublicKey, provider_code: str) -> str:
-        """Issue a certificate for a carrier that signs calls. `provider_code`: limits which numbers it may sign."""
+        """Issue a certificate for a carrier that signs calls. `provider_code`: which numbers the carrier may sign."""
         codes = x509.UnrecognizedExtension(TN_AUTH_LIST, _provider_codes(provider_code))
         return self._certificate(name, key, [(_usage(certificates=False), True), (codes, False)])
 
@@ -98,7 +98,7 @@ def _usage(*, certificates: bool) -> x509.KeyUsage:
 
 
 def _provider_codes(code: str) -> bytes:
-    """Return a TNAuthorizationList with one service provider code, in DER. Each layer's length fits in one byte."""
+    """Return a TNAuthorizationList with one service provider code, in DER. Each layer's length must fit in one byte."""
     content = code.encode("ascii")
     for tag in (0x16, 0xA0, 0x30):
         content = bytes([tag, len(content)]) + content

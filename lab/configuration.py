@@ -85,7 +85,7 @@ class Ports:
 
 @dataclass(frozen=True, slots=True)
 class Directories:
-    """The directories of a run. Asterisk writes to no other directory."""
+    """The only directories to which the Asterisk of a run writes."""
 
     top: Path
 

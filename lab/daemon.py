@@ -23,8 +23,8 @@ STOP_SECONDS = 5.0
 class Daemon:
     """`callsieve serve` with its own state directory and settings, which runs during the `with` block.
 
-    `settings` is added to the settings file, which has `agi.listen`, and `agi.deadline_ms` if it is given. `python` may
-    be another interpreter.
+    `settings`: text that is added to the settings file. The file already has `agi.listen`, and `agi.deadline_ms` if
+    it is given. `python`: the interpreter to use.
     """
 
     def __init__(
@@ -63,7 +63,6 @@ class Daemon:
 
     @property
     def pid(self) -> int:
-        """Return the process id of the running daemon."""
         return self._running().pid
 
     def write_settings(self, settings: str) -> None:
@@ -75,7 +74,6 @@ class Daemon:
         self.config.write_text(f"{head}[agi]\n{table}{rest}" if separator else f"[agi]\n{table}{settings}")
 
     def start(self) -> None:
-        """Start the daemon and wait until it accepts connections."""
         began = time.monotonic()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
@@ -118,7 +116,6 @@ class Daemon:
         self._running().send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Resume the daemon after `freeze`."""
         self._running().send_signal(signal.SIGCONT)
 
     def reload(self) -> None:

@@ -1,7 +1,6 @@
 """Downloads Debian packages with private apt directories and unpacks them under `.cache/pbx`. Nothing is installed.
 
-No root is needed. Mirror and architecture come from the installed apt. A file beside the packages records their
-versions.
+No root is needed. Mirror and architecture are those of the installed apt. A file beside the packages lists versions.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ class Bundle:
     """Packages that are unpacked together in a folder of the cache.
 
     `suite`: fetch packages of this release with all dependencies, whatever is installed. Without a suite, packages of
-    the installed release are fetched, with the missing dependencies.
+    the installed release are fetched, with the dependencies that are not installed.
     """
 
     folder: str
@@ -130,13 +129,13 @@ def _download(bundle: Bundle, work: Path, progress: Progress) -> Sequence[Path]:
 
 
 def _expired_indexes(lists: Path) -> Iterator[str]:
-    """Yield a message for each package list whose validity date has passed."""
+    """Yield a message for each apt package list whose validity date has passed."""
     for release in sorted(lists.glob("*Release")):
         for line in release.read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith(VALID_UNTIL):
                 until = parsedate_to_datetime(line.removeprefix(VALID_UNTIL))
                 if until < datetime.now(UTC):
-                    yield f"{release.name} was valid until {until:%Y-%m-%d %H:%M} UTC, but is used anyway"
+                    yield f"the package list {release.name} expired at {until:%Y-%m-%d %H:%M} UTC, but is used anyway"
 
 
 def _apt_command(suite: str, work: Path) -> tuple[str, ...]:
@@ -162,7 +161,7 @@ def _apt_command(suite: str, work: Path) -> tuple[str, ...]:
 
 
 def _another_release(suite: str, work: Path) -> dict[str, object]:
-    """Return apt settings that use only this suite and ignore installed packages."""
+    """Return apt settings for a command that uses only this release and ignores the installed packages."""
     (work / "status").touch()
     sources = work / "sources.list"
     sources.write_text(f"deb {_mirror()} {suite} main\n", encoding="utf-8")

@@ -92,7 +92,6 @@ class Office:
     alice: Phone
 
     def call(self, caller: str, **details: Any) -> CallResult:
-        """Place a call to Alice, and return the result."""
         return self.pbx.carrier.call(CallSpec(caller=caller, did=ALICE, **{"hang_up_after": 0.3, **details}))
 
 
@@ -106,7 +105,7 @@ def frozen(office: Office) -> CallResult:
 
 
 def killed(office: Office) -> CallResult:
-    """Place a call, kill the daemon during the decision, and start the daemon again afterwards."""
+    """Place a call, kill the daemon while it decides, and start the daemon again afterwards."""
     office.pbx.daemon.freeze()
     with office.pbx.carrier.start(CallSpec(caller=BLOCKED, name="Joe", did=ALICE, hang_up_after=0.3)) as call:
         time.sleep(0.2)  # within the 0.6 s that the dialplan waits
@@ -203,7 +202,6 @@ SCENES = (
 
 
 def main() -> int:
-    """Run the demo, and return the exit status."""
     console = Console(width=None if sys.stdout.isatty() else 160)
     try:
         with console.status("fetching Asterisk and SIPp (once, about 10 s)"):
@@ -218,7 +216,7 @@ def main() -> int:
 
 
 def open_office(stack: ExitStack) -> Office:
-    """Start Asterisk and the daemon, fill the store, and switch on Alice's phone."""
+    """Start Asterisk and the daemon, fill the store, and switch on the phone of Alice."""
     pbx = stack.enter_context(ScreenedPbx(extensions=EXTENSIONS, settings=SETTINGS))
     (pbx.state / "policies").mkdir()
     (pbx.state / "policies" / "demo.toml").write_text(POLICY)
@@ -237,7 +235,7 @@ def open_office(stack: ExitStack) -> Office:
 
 
 def commands(folder: Path) -> Iterator[tuple[str, ...]]:
-    """Yield the commands that an administrator would type."""
+    """Yield the `callsieve` commands with which an administrator would fill the store."""
     for source, rows in LISTED.items():
         path = folder / f"{source}.csv"
         with path.open("w", newline="") as file:
@@ -274,7 +272,7 @@ def play(console: Console, office: Office) -> int:
 
 
 def lines_of(*cells: str | Text) -> Table:
-    """Return a row as a separate table, because a live table that outgrows the screen is printed repeatedly."""
+    """Return a row as a table of its own, because a live table that outgrows the screen is printed repeatedly."""
     table = Table.grid(padding=(0, 2), expand=True)
     for share in COLUMNS.values():
         table.add_column(ratio=share)
@@ -321,7 +319,7 @@ def sentence(office: Office, caller: str) -> str:
 
 
 def latest(office: Office) -> dict[str, Any]:
-    """Return the latest decision in the journal, as `callsieve calls show` prints it."""
+    """Return the latest decision, as `callsieve calls show` prints it; an empty dict without decisions."""
     done = office.pbx.daemon.callsieve("calls", "show", "--last", "1", "--json")
     rows = json.loads(done.stdout) if done.returncode == 0 else []
     return dict(rows[0]) if rows else {}

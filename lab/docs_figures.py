@@ -47,7 +47,7 @@ def list_pages(folder: Path = DOCS) -> list[Path]:
 
 
 def is_on_user_site(path: Path) -> bool:
-    """Return whether a page is for users of CallSieve."""
+    """Return whether a page belongs to the user site."""
     return path.relative_to(DOCS).parts[0] not in OUTSIDE_SITE
 
 
@@ -65,7 +65,6 @@ def sentences_of(text: str) -> list[list[str]]:
 
 
 def measure(paths: list[Path]) -> Figures:
-    """Return counts of words and sentences in these pages."""
     texts = {path: read_page(path) for path in paths}
     sentences = [sentence for text in texts.values() for sentence in sentences_of(text)]
     share = 100 / max(len(sentences), 1)

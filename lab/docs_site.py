@@ -1,4 +1,4 @@
-"""MkDocs hooks: add version and date of the last check to each page, and replace links to files outside docs/."""
+"""MkDocs hooks that add version and date of the last check to each page, and replace links to files outside docs/."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FOOTER = {"en": "CallSieve {version} · last checked {checked}", "zh": "CallSiev
 
 
 def without_links_out(markdown: str, folder: PurePosixPath) -> str:
-    """Replace each link to a file outside docs/, which the site does not have, by the path of this file."""
+    """Replace each link to a file outside docs/ by the path of the file, because the site does not have the file."""
 
     def replaced(link: re.Match[str]) -> str:
         target = os.path.normpath(folder / link[2].partition("#")[0])

@@ -1,4 +1,4 @@
-"""The audio and keys of a phone during several calls. A thread calls `lab.audio` every 20 ms."""
+"""The audio and keys of a phone during several calls. A thread sends and receives the audio every 20 ms."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LOOK_TICKS = 5
 
 
 class Ears:
-    """Receives audio from `start` to `close`. `remote`: the address to which audio for the latest call is sent."""
+    """The audio of a phone, from `start` to `close`. `remote`: the address that gets the audio for the latest call."""
 
     def __init__(self, address: str) -> None:
         self._audio = AudioEnd(address)
@@ -32,7 +32,7 @@ class Ears:
         self._thread.start()
 
     def press(self, digits: str) -> None:
-        """Press keys, and return after the last key."""
+        """Press keys, and return when the last key is released."""
         time.sleep(self._audio.press(digits))
 
     def close(self) -> None:

@@ -44,7 +44,7 @@ class PbxPaths:
 
 
 def ensure_pbx(progress: Progress = lambda line: None) -> PbxPaths:
-    """Return a usable Asterisk and SIPp, fetched at the first use. Raise LabUnavailable if the fetch fails."""
+    """Return the paths of Asterisk and SIPp, fetched at the first use. Raise LabUnavailable if the fetch fails."""
     asterisk, sipp = shutil.which("asterisk"), shutil.which("sipp")
     if asterisk and sipp:
         return _paths_in(Path("/"), (asterisk,), (sipp,))

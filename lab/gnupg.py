@@ -13,17 +13,17 @@ GNUPG = Bundle("gnupg", ("gpg", "gpg-agent"))
 
 
 def ensure_gnupg(progress: Progress = lambda line: None) -> Path | None:
-    """Return the folder of a fetched GnuPG, or None if GnuPG is installed. Raise LabUnavailable if a fetch fails."""
+    """Return the folder of a fetched GnuPG, or None if GnuPG is installed. Raise LabUnavailable if the fetch fails."""
     if shutil.which("gpg") and shutil.which("gpg-agent"):
         return None
     root = unpacked(GNUPG, progress)
     if not (root / "usr/bin/gpg-agent").exists():
-        raise LabUnavailable(f"{' '.join(GNUPG.packages)} contain no gpg-agent: install it yourself")
+        raise LabUnavailable(f"the packages {' '.join(GNUPG.packages)} contain no gpg-agent: install it yourself")
     return root
 
 
 def gnupg_environment(home: Path) -> dict[str, str]:
-    """Create a GnuPG home and return an environment that uses it. GnuPG's agent ends when the home is removed."""
+    """Create a GnuPG home directory, and return an environment that uses it. Its agent ends when `home` is removed."""
     home.mkdir(mode=0o700)
     environment = {**os.environ, "GNUPGHOME": str(home)}
     if root := ensure_gnupg():

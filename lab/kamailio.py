@@ -109,13 +109,15 @@ class KamailioPaths:
 
 
 def ensure_kamailio(progress: Progress = lambda line: None) -> KamailioPaths:
-    """Return a usable Kamailio, fetched at the first use. Raise LabUnavailable if the fetch fails."""
+    """Return the paths of Kamailio, fetched at the first use. Raise LabUnavailable if the fetch fails."""
     installed = shutil.which("kamailio")
     root = Path("/") if installed else unpacked(PACKAGES, progress).resolve()
     modules = next(iter(sorted(root.glob("usr/lib/*/kamailio/modules"))), None)
     program = Path(installed) if installed else root / "usr/sbin/kamailio"
     if modules is None or not program.exists():
-        raise LabUnavailable(f"{' '.join(PACKAGES.packages)} contain no kamailio: install kamailio yourself")
+        raise LabUnavailable(
+            f"the packages {' '.join(PACKAGES.packages)} contain no kamailio: install kamailio yourself"
+        )
     return KamailioPaths(program, modules, "" if installed else f"{library_path(root)}:{modules.parent}")
 
 
@@ -123,7 +125,7 @@ class Kamailio:
     """A proxy that gets decisions from CallSieve at `url` and sends calls to the phone 201.
 
     `has_away`: whether calls to other numbers go to the phone 202. `outcomes_url`: the address to which the ends of
-    calls are reported. `examples`: the path prefix that the two example configuration files share.
+    calls are reported. `examples`: the common path prefix of the two example configuration files.
     """
 
     def __init__(
@@ -180,7 +182,6 @@ class Kamailio:
         return ASTERISK_ADDRESS, self.ports.sip
 
     def log(self) -> str:
-        """Return Kamailio's output so far."""
         return (self._folder / "log").read_text(errors="replace")
 
     def _start(self) -> None:
@@ -220,7 +221,7 @@ class Kamailio:
         self._wait_until_it_answers()
 
     def _wait_until_it_answers(self) -> None:
-        """Wait until Kamailio answers OPTIONS, with any response."""
+        """Wait until Kamailio sends any response to OPTIONS."""
         deadline = time.monotonic() + START_SECONDS
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
             asking.bind((ASTERISK_ADDRESS, 0))

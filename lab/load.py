@@ -1,4 +1,4 @@
-"""Many calls at a given rate for benchmarks, with SIPp's statistics: set-ups per second, failures, retransmissions."""
+"""Many calls at a given rate for benchmarks. SIPp counts set-ups per second, failures and retransmissions."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class LoadResult:
     """The statistics of a load. `seconds`: from SIPp's start to the end of the last call.
 
     Set-up times are in seconds, from INVITE to the final response, with SIPp's accuracy of about a millisecond.
-    `setups` has all set-up times if the load's `options` include EACH. `failures` gives the reasons in SIPp's words.
+    `setups` has all set-up times if the load's `options` include EACH. `failures`: how many calls failed, by reason.
     """
 
     calls: int
@@ -131,13 +131,13 @@ def load_statistics(path: Path) -> LoadResult:
 
 
 def setup_times(path: Path) -> list[float]:
-    """Return the response times in SIPp's file, in seconds. The file has one row per response, in milliseconds."""
+    """Return the response times in SIPp's file, in seconds. The file has one line per response, in milliseconds."""
     with path.open(encoding="utf-8", newline="") as file:
         return [float(row["response_time_ms"]) / 1000 for row in csv.DictReader(file, delimiter=";")]
 
 
 def _epoch(stamp: str) -> float:
-    """Return the epoch seconds from SIPp's `date TAB time TAB epoch seconds`."""
+    """Return the epoch seconds at the end of SIPp's `date TAB time TAB epoch seconds`."""
     return float(stamp.split("\t")[-1])
 
 

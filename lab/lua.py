@@ -1,4 +1,4 @@
-"""Finds Lua on PATH, or unpacks Debian's package in its own folder. Used by the test of the FreeSWITCH example."""
+"""Finds Lua on PATH, or unpacks Debian's package in its own folder. The test of the FreeSWITCH example uses Lua."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ def ensure_lua(progress: Progress = lambda line: None) -> str:
         return installed
     program = unpacked(LUA, progress) / "usr/bin" / PROGRAM
     if not program.exists():
-        raise LabUnavailable(f"{' '.join(LUA.packages)} contain no {PROGRAM}: install it yourself")
+        raise LabUnavailable(f"the packages {' '.join(LUA.packages)} contain no {PROGRAM}: install it yourself")
     return str(program)

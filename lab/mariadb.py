@@ -64,7 +64,7 @@ CREATE TABLE cel (
 
 @dataclass(frozen=True, slots=True)
 class ServerPaths:
-    """The paths of MariaDB's program, its data, and its libraries."""
+    """The paths of the MariaDB server, of its data, and of its libraries."""
 
     program: Path
     data: Path
@@ -72,19 +72,21 @@ class ServerPaths:
 
 
 def ensure_mariadb(progress: Progress = lambda line: None) -> ServerPaths:
-    """Return a usable MariaDB, fetched at the first use. Raise LabUnavailable if the fetch fails."""
+    """Return the paths of MariaDB, fetched at the first use. Raise LabUnavailable if the fetch fails."""
     installed = shutil.which("mariadbd")
     if installed and (data := Path(installed).resolve().parent.parent / "share/mariadb").is_dir():
         return ServerPaths(Path(installed), data)
     root = unpacked(SERVER, progress)
     program = root / "usr/sbin/mariadbd"
     if not program.exists():
-        raise LabUnavailable(f"{' '.join(SERVER.packages)} contain no mariadbd: install mariadb-server yourself")
+        raise LabUnavailable(
+            f"the packages {' '.join(SERVER.packages)} contain no mariadbd: install mariadb-server yourself"
+        )
     return ServerPaths(program, root / "usr/share/mariadb", library_path(root))
 
 
 class MariaDb(PrivateServer):
-    """A running MariaDB with empty tables `cdr` and `cel`, and FreePBX's user, whose password is full of quotes."""
+    """A running MariaDB with empty tables `cdr` and `cel`, and FreePBX's user, whose password contains quotes."""
 
     name = "mariadb"
 
@@ -107,7 +109,6 @@ class MariaDb(PrivateServer):
         return self.folder / "s"
 
     def make_tables(self) -> None:
-        """Create FreePBX's tables `cdr` and `cel`, empty."""
         for name, table in (("cdr", CDR_TABLE), ("cel", CEL_TABLE)):
             self.run(f"DROP TABLE IF EXISTS {name}")
             self.run(table)
@@ -145,10 +146,12 @@ class MariaDb(PrivateServer):
             env=self._environment(),
         )
         if done.returncode != 0:
-            raise RuntimeError(f"MariaDB's own tables cannot be made:\n{done.stderr.decode(errors='replace')[-2000:]}")
+            raise RuntimeError(
+                f"cannot create MariaDB's system tables:\n{done.stderr.decode(errors='replace')[-2000:]}"
+            )
 
     def _is_listening(self) -> bool:
-        """Return whether the server listens on its Unix socket, which the server opens after the port."""
+        """Return whether the server listens on its Unix socket, which is opened after the port."""
         with closing(socket.socket(socket.AF_UNIX)) as probe:
             try:
                 probe.connect(str(self.socket_path))

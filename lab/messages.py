@@ -1,7 +1,4 @@
-"""SIP messages in SIPp's trace: the messages that a phone received, and the responses to a carrier.
-
-The text is untrusted and kept byte for byte, except that SIPp's trace drops carriage returns.
-"""
+"""SIP messages in SIPp's trace. The text is untrusted and kept unchanged, but SIPp drops carriage returns."""
 
 from __future__ import annotations
 
@@ -38,16 +35,15 @@ class SipMessage:
 
     @property
     def reason(self) -> str:
-        """Return the reason phrase of a response."""
         return self.start_line.split(" ", 2)[2] if self.start_line.count(" ") > 1 else ""
 
     @property
     def method(self) -> str:
-        """Return the method of a request, or the method that a response answers."""
+        """Return the method of a request. For a response, return the method of the request that it answers."""
         return self.header("CSeq").rpartition(" ")[2] if self.code else self.start_line.partition(" ")[0]
 
     def header(self, name: str) -> str:
-        """Return the first header with this name, in any case, or an empty text."""
+        """Return the first header with this name, in any case; an empty text if the header is missing."""
         return next(iter(self.all(name)), "")
 
     def all(self, name: str) -> list[str]:
@@ -61,12 +57,11 @@ class SipMessage:
 
     @property
     def from_number(self) -> str:
-        """Return the user part of the URI in From."""
         return uri_user(self.header("From"))
 
     @property
     def audio_address(self) -> tuple[str, int] | None:
-        """Return the address in the SDP to which audio must be sent; None without an SDP."""
+        """Return the address in the SDP to which audio must be sent; None if there is no SDP."""
         address = _SDP_AUDIO.search(self.body)
         return (address["address"], int(address["port"])) if address else None
 
@@ -89,7 +84,7 @@ def uri_user(name_addr: str) -> str:
 
 
 def load_trace(path: Path) -> list[SipMessage]:
-    """Return the messages of a SIPp trace in order, with retransmissions. A missing file gives an empty list."""
+    """Return the messages of a SIPp trace in order, including retransmissions; an empty list if there is no file."""
     try:
         trace = path.read_bytes()
     except FileNotFoundError:

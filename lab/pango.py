@@ -1,4 +1,4 @@
-"""Pango for WeasyPrint, which writes PDF files: installed, or from a package of the installed Debian release."""
+"""Makes Pango available for WeasyPrint, which writes PDF files: installed, or fetched from a Debian package."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LIBRARIES = ("pango-1.0", "pangoft2-1.0")
 
 
 def ensure_pango(progress: Progress = lambda line: None) -> None:
-    """Fetch Pango if it is not installed, for a later `use_fetched_pango`. Raise LabUnavailable if the fetch fails."""
+    """Fetch Pango for `use_fetched_pango` if Pango is not installed. Raise LabUnavailable if the fetch fails."""
     if not all(map(find_library, LIBRARIES)):
         root = unpacked(PACKAGES, progress)
         (root / FONTS_FILE).write_text(FONTS.format(root=root, includes=""), encoding="utf-8")
@@ -34,7 +34,7 @@ def use_fetched_pango() -> None:
 
 
 def _load(files: set[Path]) -> None:
-    """Load these libraries in the order of their dependencies. A change of LD_LIBRARY_PATH would be too late."""
+    """Load the libraries in the order of their dependencies. A change of LD_LIBRARY_PATH now would come too late."""
     while files:
         loaded = {path for path in files if _is_loadable(path)}
         if not loaded:

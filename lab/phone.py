@@ -1,4 +1,4 @@
-"""A phone, or the far end of a trunk: answers calls from Asterisk, and records each INVITE."""
+"""A phone, or the far end of a trunk, which answers calls from Asterisk and records each INVITE."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ class Answering:
 class Phone:
     """The phone 201, 202 or 203, or a trunk's far end for outgoing calls, switched on during the `with` block.
 
-    The phone accepts many calls at once for `seconds`, echoes their audio, and records all messages unless `trace` is
-    off (for loads). Without `echo` the phone sends only pressed keys. Other audio in between would make Asterisk see a
-    single key as several. With `ears` the phone counts the audio of the last call.
+    The phone accepts many calls at once for `seconds`, echoes their audio, and records all messages. With `trace` off
+    (for loads) it records no messages. With `echo` off it sends only pressed keys, because with other audio in between
+    Asterisk would take a single key for several. With `ears` it counts the audio of the last call.
     """
 
     def __init__(
@@ -122,7 +122,6 @@ class Phone:
         return self._ears.heard if self._ears is not None else Heard()
 
     def messages(self) -> list[SipMessage]:
-        """Return all messages sent and received so far."""
         return self._process.messages()
 
     def invites(self) -> list[SipMessage]:
@@ -144,7 +143,7 @@ class Phone:
         raise TimeoutError(f"phone {self.name} got {len(self.invites())} of {count} calls within {seconds} s")
 
     def press(self, digits: str) -> None:
-        """Press keys in the latest call, as RFC 4733 events, and return after the last key."""
+        """Press keys in the latest call, as RFC 4733 events. Return when the last key is released."""
         if self._ears is not None:
             self._ears.press(digits)
             return
@@ -158,6 +157,6 @@ class Phone:
             audio.close()
 
     def dial(self, number: str, spec: CallSpec | None = None) -> CallInProgress:
-        """Call a number from this phone, in the background. The phone may be switched off."""
+        """Call a number from this phone, in the background. The phone need not be switched on."""
         spec = replace(spec or CallSpec(), caller=self.name, did=number)
         return place_call(self._asterisk, self.address, spec, self.name)

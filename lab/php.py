@@ -1,7 +1,4 @@
-"""Finds PHP and PHPUnit on PATH, or unpacks Debian's in their own folder. Used by the tests of the FreePBX module.
-
-An unpacked PHP gets the path of its extensions. Debian's PHPUnit looks for its classes in /usr, which is corrected.
-"""
+"""Finds PHP and PHPUnit on PATH, or unpacks Debian's packages in their own folder. For tests of the FreePBX module."""
 
 from __future__ import annotations
 
@@ -29,7 +26,7 @@ def ensure_php(progress: Progress = lambda line: None) -> str:
 
 
 def ensure_php_with_sqlite(progress: Progress = lambda line: None) -> str:
-    """Return the path of a PHP that has the class SQLite3. Raise LabUnavailable if there is no such PHP to fetch."""
+    """Return the path of a PHP that has the class SQLite3. Raise LabUnavailable if no such PHP can be fetched."""
     installed = shutil.which("php")
     if installed is not None:
         modules = subprocess.run((installed, "-m"), capture_output=True, text=True, check=False, timeout=60).stdout
@@ -79,5 +76,5 @@ def _write_script(root: Path, extensions: Sequence[str] = EXTENSIONS) -> None:
     script.chmod(0o755)
     done = subprocess.run((str(script), "-v"), capture_output=True, text=True, check=False, timeout=60)
     if done.returncode != 0:
-        raise LabUnavailable(f"PHP cannot be run unpacked: {done.stderr.strip()}")
+        raise LabUnavailable(f"PHP cannot be run from its unpacked package: {done.stderr.strip()}")
     script.rename(root / "php")

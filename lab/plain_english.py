@@ -1,8 +1,8 @@
 """The check for plain English: `python -m lab.plain_english [PATH ...]` prints `file:line: rule: text`.
 
-It reads docstrings, comments and longer strings of Python, Markdown, HTML templates, and comments of configuration
-files. Without a PATH it reads the paths in `[tool.plain-english]` of pyproject.toml. The exit status is 1 if any text
-breaks a rule.
+The check reads docstrings, comments and longer strings of Python, Markdown, HTML templates, and comments of
+configuration files. Without a PATH it reads the paths in `[tool.plain-english]` of pyproject.toml. The exit status is 1
+if any text breaks a rule.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ RULES = {
 
 
 class Text(NamedTuple):
-    """A paragraph, docstring, comment or message. `line`: the number of the first line in the file."""
+    """A paragraph, docstring, comment or message. `line`: the line of the file on which the text begins."""
 
     line: int
     text: str
@@ -66,7 +66,7 @@ def load_replaced_terms(glossary: str) -> dict[str, re.Pattern[str]]:
 
 
 def find_faults(text: str, rules: dict[str, re.Pattern[str]]) -> Iterator[tuple[str, str]]:
-    """Yield the rule and the sentence for each fault in a paragraph."""
+    """Yield the broken rule and the sentence for each fault in a paragraph."""
     for sentence in SENTENCE_END.split(" ".join(text.split())):
         words = re.findall(r"[^\W\d_][\w'-]*", sentence)
         if len(words) < FEWEST_WORDS:
@@ -98,13 +98,12 @@ def paragraphs(text: str, line: int = 1) -> Iterator[Text]:
 
 
 def comments(source: str, sign: str) -> Iterator[Text]:
-    """Yield the comments of a configuration file."""
     block = [row.strip().removeprefix(sign) if row.strip().startswith(sign) else "" for row in source.splitlines()]
     return paragraphs("\n".join(block))
 
 
 def python_comments(source: str) -> Iterator[Text]:
-    """Yield the comments of a module. Consecutive comment lines are joined."""
+    """Yield the comments of a Python module. Consecutive comment lines are joined."""
     rows: dict[int, str] = {}
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT and not COMMENT_TO_SKIP.match(token.string[1:]):
@@ -161,7 +160,6 @@ def html_texts(source: str) -> Iterator[Text]:
 
 
 def read_texts(path: Path) -> Iterator[Text]:
-    """Yield the texts of a file."""
     source = path.read_text(encoding="utf-8")
     match path.suffix:
         case ".py":
@@ -174,13 +172,12 @@ def read_texts(path: Path) -> Iterator[Text]:
 
 
 def list_files(paths: list[Path]) -> list[Path]:
-    """Return the files to read, including files in folders."""
+    """Return the files in `paths`, including all files in folders."""
     files = (file for path in paths for file in ([path] if path.is_file() else path.rglob("*")))
     return sorted({file for file in files if file.suffix in SUFFIXES and ".venv" not in file.parts})
 
 
 def main(arguments: list[str]) -> int:
-    """Print each fault, and return the exit status."""
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["plain-english"]
     covered = (list(ROOT.glob(pattern)) or [ROOT / pattern] for pattern in settings["covered"])
     paths = [Path(argument) for argument in arguments] or [path for matches in covered for path in matches]

@@ -1,7 +1,7 @@
-"""Free ports that no other program takes before the caller binds them.
+"""Finds ports that no other program takes before the caller binds them.
 
-These ports lie outside the range from which Linux assigns ports (32768 to 60999), and outside the range for the audio
-of the lab's Asterisk. Each process of a test run has its own share of ports, and reuses a port only after all others.
+The ports lie outside the range from which Linux assigns ports (32768 to 60999), and outside the range for the audio of
+the lab's Asterisk. Each process of a test run has its own share of ports, and reuses a port only after all others.
 """
 
 from __future__ import annotations
@@ -18,20 +18,19 @@ SHARES = 12  # more than the processes of `make test`
 
 
 def free_port(address: str, kind: socket.SocketKind) -> int:
-    """Return a free port at this address."""
     turn = _turn(PORTS)
     return next(port for port in turn if _is_free(address, port, kind))
 
 
 def free_media_port(address: str) -> int:
-    """Return a UDP port whose next three ports are free too: one each for RTP and RTCP of audio and video."""
+    """Return a UDP port that is free like the next three ports: one each for RTP and RTCP of audio and video."""
     turn = _turn(MEDIA_PORTS)
     return next(port for port in turn if all(_is_free(address, port + place, socket.SOCK_DGRAM) for place in range(4)))
 
 
 @cache
 def _turn(ports: range) -> Iterator[int]:
-    """Yield the ports that belong to this process, again and again. The first port differs between runs."""
+    """Yield the ports of this process again and again. The first port differs between runs."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     share = int(worker.removeprefix("gw") or os.getpid()) % SHARES
     mine = ports[share::SHARES]

@@ -66,7 +66,7 @@ class ServerPaths:
 
 
 def ensure_postgresql(progress: Progress = lambda line: None) -> ServerPaths:
-    """Return a usable PostgreSQL, fetched at the first use. Raise LabUnavailable if the fetch fails."""
+    """Return the paths of PostgreSQL, fetched at the first use. Raise LabUnavailable if the fetch fails."""
     server, initdb = shutil.which("postgres"), shutil.which("initdb")
     if server and initdb and _version_of(server) >= LEAST_VERSION:
         return ServerPaths(Path(server).parent)
@@ -74,7 +74,7 @@ def ensure_postgresql(progress: Progress = lambda line: None) -> ServerPaths:
     servers = sorted(root.glob("usr/lib/postgresql/*/bin/postgres"), key=lambda path: int(path.parent.parent.name))
     if servers:
         return ServerPaths(servers[-1].parent, library_path(root))
-    raise LabUnavailable(f"{' '.join(SERVER.packages)} contain no postgres: install postgresql yourself")
+    raise LabUnavailable(f"the packages {' '.join(SERVER.packages)} contain no postgres: install postgresql yourself")
 
 
 class PostgreSql(PrivateServer):
@@ -99,13 +99,13 @@ class PostgreSql(PrivateServer):
 
     @property
     def authority_file(self) -> Path:
-        """Return the certificate of the authority that signed the server's certificate (with `tls`)."""
+        """Return the certificate of the authority that signed the server's certificate. It exists only with `tls`."""
         return self.folder / "authority.pem"
 
     def address(
         self, *, user: str = ADMINISTRATOR, password: str = "", database: str = DATABASE, port: int = 0, query: str = ""
     ) -> str:
-        """Return a URL for connecting. `port`: the port of a proxy in front of the server; 0: no proxy."""
+        """Return a URL for connecting. `port`: the port of a proxy in front of the server; 0: without a proxy."""
         word = quote(password or self.password, safe="")
         place = f"{ADDRESS}:{port or self.port}/{database}"
         return f"postgresql://{quote(user, safe='')}:{word}@{place}{'?' if query else ''}{query}"
@@ -153,12 +153,11 @@ class PostgreSql(PrivateServer):
                 os.kill(pid, number)
 
     def pids(self) -> list[int]:
-        """Return the IDs of all server processes."""
         assert self._process is not None
         return _with_children(self._process.pid)
 
     def cpu_seconds(self) -> float:
-        """Return the CPU time of all server processes, including ended ones."""
+        """Return the CPU time of all server processes, including processes that have ended."""
         assert self._process is not None
         ticks = 0
         for pid in _with_children(self._process.pid):
@@ -169,7 +168,6 @@ class PostgreSql(PrivateServer):
         return ticks / os.sysconf("SC_CLK_TCK")
 
     def log(self) -> str:
-        """Return the server's output so far."""
         return (self.folder / "log").read_text(errors="replace")
 
     def _make(self) -> None:
@@ -191,7 +189,6 @@ class PostgreSql(PrivateServer):
             file.writelines(f"{name} = '{value}'\n" for name, value in options.items())
 
     def _fill(self, command: Sequence[str]) -> None:
-        """Run the command that creates the data directory."""
         done = subprocess.run(
             command,
             stdin=subprocess.DEVNULL,
@@ -202,7 +199,7 @@ class PostgreSql(PrivateServer):
         )
         if done.returncode != 0:
             raise RuntimeError(
-                f"PostgreSQL's directory cannot be made:\n{done.stderr.decode(errors='replace')[-2000:]}"
+                f"cannot create PostgreSQL's data directory:\n{done.stderr.decode(errors='replace')[-2000:]}"
             )
 
     def _certificate(self, data: Path) -> dict[str, str]:
@@ -253,7 +250,7 @@ class Replica(PostgreSql):
         return bool(has_it)
 
     def promote(self) -> None:
-        """Make the replica the primary, with the data that the replica has."""
+        """Make the replica the primary, with the data that it has replayed."""
         self.run("SELECT pg_promote()")
 
     def _make(self) -> None:
@@ -271,17 +268,17 @@ def _with_children(pid: int) -> list[int]:
 
 
 def _version_of(server: str) -> int:
-    """Return the server's major version, or 0 if the server prints no version."""
+    """Return the server's major version; 0 if it cannot be read."""
     done = subprocess.run((server, "--version"), capture_output=True, text=True, check=False, timeout=START_SECONDS)
     version = re.search(r"PostgreSQL\) (\d+)", done.stdout)
     return int(version[1]) if version else 0
 
 
 def _nobody() -> tuple[str, ...]:
-    """Return a command prefix that drops root's rights; empty for other users."""
+    """Return a command prefix with which root runs a command as another user; empty if this process is not root's."""
     if os.geteuid() != 0:
         return ()
     setpriv = shutil.which("setpriv")
     if setpriv is None:
-        raise LabUnavailable("root needs setpriv to run PostgreSQL, which refuses to be root (util-linux)")
+        raise LabUnavailable("PostgreSQL refuses to run as root: install setpriv (package util-linux)")
     return (setpriv, f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")

@@ -1,4 +1,4 @@
-"""The base class of private servers for tests, which have a loopback port and a folder."""
+"""The base class of servers that tests run on a loopback port, each in its own folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STOP_SECONDS = 20.0
 
 
 class PrivateServer(ABC):
-    """A server that runs during the `with` block. Its folder, whose name contains `name`, is removed at the end."""
+    """A server that runs during the `with` block. Its folder, which has `name` in its name, is removed at the end."""
 
     name: ClassVar[str]
 
@@ -59,5 +59,4 @@ class PrivateServer(ABC):
         self._process.send_signal(number)
 
     def _run(self, command: Sequence[str], environment: Mapping[str, str], is_ready: Callable[[], bool]) -> None:
-        """Start the server, and wait until it answers."""
         self._process = start_server(command, self.folder / "log", environment, is_ready, START_SECONDS)

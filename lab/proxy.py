@@ -53,7 +53,7 @@ class Proxy:
             thread.join(CONNECT_SECONDS)
 
     def accept(self) -> None:
-        """Accept connections. After `refuse`, the proxy listens on the same port as before."""
+        """Accept connections. After `refuse`, the proxy listens again on the port that it had before."""
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(self.address)
@@ -71,13 +71,13 @@ class Proxy:
             listener.close()
 
     def forward(self, *, delay_seconds: float = 0.0, chunk: int = CHUNK) -> None:
-        """Forward bytes again, in delayed chunks of at most `chunk` bytes. Swallowed bytes are lost."""
+        """Forward bytes again, in delayed chunks of at most `chunk` bytes. Bytes swallowed before are lost."""
         self._swallow_to_client = self._swallow_to_server = False
         self._delay_seconds = delay_seconds
         self._chunk = chunk
 
     def swallow(self, *, to_client: bool = True, to_server: bool = True) -> None:
-        """Accept bytes but forward no byte and close no connection, like a firewall that has lost the connection."""
+        """Accept bytes but discard them, and keep connections open, like a firewall that has lost the connection."""
         self._swallow_to_client = to_client
         self._swallow_to_server = to_server
 

@@ -1,7 +1,4 @@
-"""A later Python for tests, from Debian testing, unpacked in its own folder.
-
-This Python runs with the installed C library, because packages in its environments are built for that library.
-"""
+"""A later Python for tests, from Debian testing, unpacked in its own folder and run with the installed C library."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ def ensure_python(progress: Progress = lambda line: None) -> Path:
     """Return the path of the later Python, fetched at the first use. Raise LabUnavailable if the fetch fails."""
     program = unpacked(PYTHON, progress).resolve() / "usr/bin" / PYTHON.packages[0]
     if not program.exists():
-        raise LabUnavailable(f"{' '.join(PYTHON.packages)} contain no {program.name}")
+        raise LabUnavailable(f"the packages {' '.join(PYTHON.packages)} contain no {program.name}")
     done = subprocess.run((program, "-c", PARTS), capture_output=True, text=True, check=False, timeout=60)
     if done.returncode != 0:
         raise LabUnavailable(f"{program.name} of Debian {PYTHON.suite} cannot be run here: {done.stderr.strip()}")

@@ -38,12 +38,12 @@ def can_recognise() -> bool:
 
 
 def words_of(text: str) -> list[str]:
-    """Return the words of a text in spoken form: digits as words."""
+    """Return the words of a text as they are spoken: digits become words."""
     return [_NUMBERS.get(word, word) for word in re.findall(r"[a-z']+|\d", text.lower())]
 
 
 def heard_in(sounds: Mapping[str, Path], texts: list[str]) -> dict[str, list[str]]:
-    """Return the recognised words for each file, by key: the words of one of `texts`, or an empty list."""
+    """Return the recognised words for each key of `sounds`: the words of one of `texts`, or an empty list."""
     with TemporaryDirectory(prefix="callsieve-ear-") as name:
         folder = Path(name)
         for key, path in sounds.items():
@@ -62,7 +62,7 @@ def heard_in(sounds: Mapping[str, Path], texts: list[str]) -> dict[str, list[str
 
 
 def word_errors(spoken: list[str], heard: list[str]) -> int:
-    """Return the word error count: words inserted, left out or replaced."""
+    """Return how many words were inserted, left out or replaced."""
     row = list(range(len(heard) + 1))
     for count, word in enumerate(spoken, 1):
         above, row = row, [count]
@@ -72,7 +72,7 @@ def word_errors(spoken: list[str], heard: list[str]) -> int:
 
 
 def _model() -> Path:
-    """Return the path of the English model, which lies beside the program, whether installed or fetched."""
+    """Return the path of the English model. It lies beside the program, whether installed or fetched."""
     return Path(shutil.which(PROGRAM) or "/usr/bin/none").resolve().parent.parent / "share/pocketsphinx/model/en-us"
 
 

@@ -42,7 +42,7 @@ Kind = Literal["connected", "lost", "data"]
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """An event of the connection, with its time: bytes were read, or the connection was opened or lost."""
+    """A part of a recording: bytes that were read, or a note that the connection was opened or lost. `at`: UTC time."""
 
     at: float
     kind: Kind
@@ -50,7 +50,7 @@ class Chunk:
 
 
 class AmiRecorder:
-    """Records from an Asterisk during the `with` block. Reconnects when the connection is lost."""
+    """Records events of an Asterisk during the `with` block. It reconnects when the connection is lost."""
 
     def __init__(self, asterisk: Asterisk) -> None:
         self._address = asterisk.ami_address
@@ -136,7 +136,6 @@ def _action(name: str, **fields: str) -> bytes:
 
 
 def save_recording(path: Path, chunks: Sequence[Chunk]) -> None:
-    """Write the chunks of a recording to a file."""
     with path.open("wb") as file:
         for chunk in chunks:
             size = f" {len(chunk.data)}" if chunk.kind == "data" else ""

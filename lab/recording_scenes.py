@@ -72,7 +72,7 @@ CONFIG = {
 
 @dataclass(slots=True)
 class Stage:
-    """A running office with a recorder. If a scene begins without the recorder, the scene calls `listen`."""
+    """A running office with a recorder. A scene that begins without the recorder starts it with `listen`."""
 
     asterisk: Asterisk
     carrier: Carrier
@@ -84,7 +84,7 @@ class Stage:
 
     @contextmanager
     def phones(self, **answering: Answering) -> Iterator[dict[str, Phone]]:
-        """Switch phones on for the block: `p201=Answering(...)`. `carrier` is the far end of outgoing calls."""
+        """Switch phones on for the block, such as `p201=Answering(...)`. `carrier`: the far end of outgoing calls."""
         with ExitStack() as stack:
             yield {
                 key: stack.enter_context(Phone(self.asterisk, key.removeprefix("p"), how, echo=False))
@@ -92,7 +92,6 @@ class Stage:
             }
 
     def call(self, did: str = ALICE, caller: str = CALLER, *, hang_up_after: float | None = 2.0) -> None:
-        """Place a call from outside, and wait for the end of the call."""
         self.carrier.call(CallSpec(caller=caller, name=NAME, did=did, hang_up_after=hang_up_after))
 
     def gives_up(self, seconds: float, did: str = ALICE) -> None:
@@ -105,7 +104,7 @@ Act = Callable[[Stage], None]
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A scene: a function that places calls, and the office for it. `late`: the function itself starts the recorder."""
+    """A function that places calls, and the office for the calls. `late`: whether the function starts the recorder."""
 
     act: Act
     late: bool = False
@@ -212,7 +211,7 @@ def blind_transfer(stage: Stage) -> None:
 
 
 def attended_transfer(stage: Stage) -> None:
-    """Transfer a call: 201 answers it, calls 202, and hangs up to connect both."""
+    """Transfer a call: the phone 201 answers, calls 202, and hangs up to connect 202 with the caller."""
     with stage.phones(p201=Answering(ring_seconds=1.0, hang_up_after=8.0), p202=ANSWERS) as phones:
         call = stage.carrier.start(CallSpec(caller=CALLER, name=NAME, did=ALICE, hang_up_after=12.0))
         call.wait_until_answered()
@@ -296,7 +295,7 @@ def offered_again(stage: Stage) -> None:
 
 
 def redialled(stage: Stage) -> None:
-    """Place a call and give up, then call again. This makes two calls."""
+    """Call and give up, then redial and give up again. The recording has two calls."""
     with stage.phones(p201=RINGS):
         stage.gives_up(1.5)
         stage.gives_up(2.0)
@@ -341,7 +340,7 @@ def screened(stage: Stage) -> None:
 
 
 def withheld_office() -> Asterisk:
-    """Return an office whose Asterisk sends the presentation of the caller's number with every event."""
+    """Return an office whose Asterisk adds the presentation of the caller's number to every event."""
     variables = "[general](+)\nchannelvars = CALLERID(num-pres)\n"
     return Asterisk(extensions=OFFICE, config={**CONFIG, "manager.conf": variables + MANAGER_USER})
 

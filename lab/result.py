@@ -21,7 +21,10 @@ class Provisional:
 
 @dataclass(frozen=True, slots=True)
 class CallResult:
-    """The result of a call as the caller saw it. Seconds count from the first INVITE. `code` None: no response came."""
+    """The result of a call as the caller saw it. Seconds count from the first INVITE.
+
+    `code`: the final status; None if no final response came.
+    """
 
     code: int | None
     reason: str
@@ -71,5 +74,5 @@ def result_of(messages: Sequence[SipMessage], heard: Heard) -> CallResult:
 
 
 def answer_in(messages: Sequence[SipMessage]) -> SipMessage | None:
-    """Return the final response to the INVITE, or None."""
+    """Return the final response to the INVITE; None if there is no final response."""
     return next((m for m in messages if not m.sent and m.method == "INVITE" and (m.code or 0) >= 200), None)

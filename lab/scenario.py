@@ -81,7 +81,7 @@ def document(name: str, steps: Iterable[str]) -> str:
 
 
 def sdp(*, port: str = "[media_port]", telephone_event: bool = True) -> str:
-    """Return an SDP offer or answer for u-law audio, with its Content headers. [media_port] is SIPp's audio port."""
+    """Return an SDP offer or answer for u-law audio, with its Content headers. `[media_port]` is SIPp's audio port."""
     payloads, event = ("0 101", _TELEPHONE_EVENT) if telephone_event else ("0", "")
     body = _SDP.format(port=port, payloads=payloads, telephone_event=event)
     return f"Content-Type: application/sdp\nContent-Length: [len]\n\n{body}"
@@ -98,7 +98,7 @@ def request(
 def answer(
     status: str, *, cseq: str = "[last_CSeq:]", body: str = _NO_BODY, first: bool = True, attributes: str = ""
 ) -> str:
-    """Return a response. `first`: whether this is the first response of a call. It adds a tag that later ones copy."""
+    """Return a response. `first`: whether it is the call's first, with the tag that later responses copy."""
     tag = _TAG if first else ""
     return _ANSWER.format(status=status, cseq=cseq, body=body, tag=tag, attributes=attributes)
 
@@ -201,10 +201,10 @@ def incoming_call(
     before: Sequence[tuple[str, float]] = (),
     audio_port: str = "[media_port]",
 ) -> str:
-    """Return the scenario of the called side: ring, answer with `status` (None: never), then hang up or wait.
+    """Return the scenario of the called side: ring, answer with `status` (None: never answer), then hang up or wait.
 
     A CANCEL is accepted during the ringing. `before`: responses before ringing, each with its duration in seconds; a
-    183 has an SDP, for early media. `audio_port` is a number or a keyword.
+    183 has an SDP, for early media. `audio_port` is a port number or a SIPp keyword.
     """
     return document(
         "incoming call",
@@ -230,7 +230,7 @@ def _pause(seconds: float) -> str:
 
 
 def _ring(seconds: float | None) -> list[str]:
-    """Return the steps that ring until the call is cancelled or the time is over. `seconds` None: no time limit."""
+    """Return the steps that ring until the call is cancelled or `seconds` are over. None: no time limit."""
     if seconds is not None and seconds <= 0:
         return []
     return [

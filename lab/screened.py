@@ -215,5 +215,5 @@ class ScreenedPbx:
 
 
 def without_bounds(conf: str) -> str:
-    """Return CallSieve's dialplan with time limits so high that a busy machine does not exceed them."""
+    """Return CallSieve's dialplan with time limits that even a busy machine does not exceed."""
     return BOUNDS.sub(rf"\g<1>{PATIENT_SECONDS}", conf)

@@ -1,7 +1,7 @@
 """A carrier that signs its calls (STIR/SHAKEN), with a certificate authority that the lab's Asterisk trusts.
 
 PASSporT: RFC 8225 and 8588; the Identity header: RFC 8224. The certificate is served over HTTP on loopback, which
-Asterisk allows only if its settings mark this as a test.
+Asterisk allows only with `relax_x5u_port_scheme_restrictions`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Signer:
     url: str
 
     def headers(self, caller: str, did: str, level: str, **claims: object) -> dict[str, str]:
-        """Return the Identity and Date headers of a signed INVITE. `claims` override signed claims by key."""
+        """Return the Identity and Date headers of a signed INVITE. `claims` replace the usual claims by name."""
         now = int(time.time())
         payload: dict[str, object] = {
             "attest": level,
@@ -85,7 +85,7 @@ def _configuration(root: Path, directory: Path) -> dict[str, str]:
 
 @contextmanager
 def _served(certificate: bytes) -> Iterator[str]:
-    """Serve one file over HTTP on loopback. Yield the URL of the file."""
+    """Serve one file over HTTP on loopback, and yield its URL."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -1,4 +1,4 @@
-"""Finds, or fetches from Debian, shells for tests of completion and the checker of the manual page."""
+"""Finds shells for the tests of completion, and the checker of the manual page, or fetches them from Debian."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SHELLS = Bundle("shells", ("zsh", "fish", "mandoc"))
 
 
 def shell_command(name: str) -> tuple[str, ...]:
-    """Return the command that runs zsh, fish or mandoc, fetched at the first use. Raise LabUnavailable."""
+    """Return the command of zsh, fish or mandoc, fetched at the first use. Raise LabUnavailable if the fetch fails."""
     installed = shutil.which(name)
     if installed:
         return (installed,)

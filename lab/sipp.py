@@ -28,12 +28,12 @@ BREAK_OFF_SECONDS = 0.2
 
 
 class SippError(Exception):
-    """The error for a scenario that SIPp could not run. The text is SIPp's message."""
+    """The error when SIPp could not run a scenario. The text is SIPp's message."""
 
 
 @dataclass(frozen=True, slots=True)
 class SippJob:
-    """A scenario to run, with the loopback address and port of each side."""
+    """A scenario to run, with the loopback addresses and ports of both sides."""
 
     scenario: str
     address: str
@@ -71,7 +71,6 @@ class SippProcess:
         return self._process.pid
 
     def messages(self) -> list[SipMessage]:
-        """Return the SIP messages sent and received so far."""
         return load_trace(self.directory / "messages.log")
 
     def wait(self) -> int:
@@ -82,7 +81,7 @@ class SippProcess:
             self.stop()
             raise SippError(f"SIPp did not end within {self.job.seconds:.0f} s") from None
         if code not in (0, 1, 97, 99):
-            raise SippError(f"SIPp ended with {code}: {self.complaints()}")
+            raise SippError(f"SIPp ended with exit code {code}: {self.complaints()}")
         return code
 
     def is_running(self) -> bool:
@@ -93,14 +92,14 @@ class SippProcess:
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if not self.is_running():
-                raise SippError(f"SIPp ended with {self._process.returncode}: {self.complaints()}")
+                raise SippError(f"SIPp ended with exit code {self._process.returncode}: {self.complaints()}")
             if _is_bound(self.job.address, self.job.port):
                 return
             time.sleep(0.005)
         raise SippError(f"SIPp did not listen within {seconds:.0f} s: {self.complaints()}")
 
     def complaints(self) -> str:
-        """Return SIPp's error messages, or the last lines of its screen."""
+        """Return SIPp's error messages, or the last lines of its screen if SIPp wrote no message."""
         for name in ("errors.log", "screen.log"):
             path = self.directory / name
             if path.exists() and path.stat().st_size:
@@ -108,10 +107,7 @@ class SippProcess:
         return "it said nothing"
 
     def stop(self) -> None:
-        """End SIPp now. Its calls are hung up or cancelled.
-
-        SIPp reads a first SIGUSR1 as "no new calls" and a second one as "abort", with BYE or CANCEL.
-        """
+        """End SIPp now. SIPp takes a second SIGUSR1 as "abort", and then hangs up or cancels its calls."""
         for number in (signal.SIGUSR1, signal.SIGUSR1, signal.SIGTERM, signal.SIGKILL):
             if not self.is_running():
                 return
@@ -120,7 +116,6 @@ class SippProcess:
                 self._process.wait(BREAK_OFF_SECONDS if number == signal.SIGUSR1 else STOP_SECONDS)
 
     def remove(self) -> None:
-        """Stop SIPp and delete its directory."""
         self.stop()
         shutil.rmtree(self.directory, ignore_errors=True)
 
@@ -141,6 +136,6 @@ def _arguments(job: SippJob) -> list[bytes | str]:
 
 
 def _is_bound(address: str, port: int) -> bool:
-    """Return whether a program has bound a UDP port, according to the kernel's table. Nothing is sent."""
+    """Return whether a program has bound a UDP port, according to the kernel's table. Nothing is sent to the port."""
     wanted = f"{int.from_bytes(socket.inet_aton(address), sys.byteorder):08X}:{port:04X}"
     return any(line.split()[1] == wanted for line in Path("/proc/net/udp").read_text().splitlines()[1:])

@@ -34,7 +34,7 @@ class SpeechPaths:
     voice: Path
 
     def say(self, text: str, path: Path, pace: float = 1.0) -> None:
-        """Write a sound file at 8 kHz in which the voice speaks a text. A `pace` above 1 is slower."""
+        """Write a sound file at 8 kHz in which the voice speaks the text. `pace` above 1: slower."""
         high = path.with_suffix(".22k.wav")
         options = ("--data-dir", str(self.voice), "-m", VOICE, "--length-scale", str(pace), "-f", str(high))
         _run(str(self.python), "-m", "piper", *options, "--", text)
@@ -43,7 +43,7 @@ class SpeechPaths:
 
 
 def ensure_speech(progress: Progress = lambda line: None) -> SpeechPaths:
-    """Return the environment, created at the first use and after a change of the lock file. Raise LabUnavailable."""
+    """Return the paths of the environment, created if missing or outdated. Raise LabUnavailable if that fails."""
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     folder = cache_directory() / f"speech-{version}-{hashlib.sha256(LOCK.read_bytes()).hexdigest()[:8]}"
     packages = folder / "lib" / f"python{version}" / "site-packages"

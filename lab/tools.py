@@ -1,7 +1,7 @@
 """Finds or fetches the programs that tests run, besides Asterisk and SIPp.
 
 A program on PATH is used. Other programs are unpacked from packages of the installed Debian release. A script starts
-each of these programs with the paths of its libraries and data.
+each unpacked program with the paths of its libraries and data.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ FONTS = """\
 
 
 def ensure_tools(progress: Progress = lambda line: None) -> None:
-    """Find every program of TOOLS on PATH, or fetch it. Raise LabUnavailable with the remedy."""
+    """Find every program of TOOLS on PATH, or fetch it. Raise LabUnavailable, with a text that says what to do."""
     missing = missing_tools(os.environ.get("PATH", os.defpath))
     if not missing:
         return
@@ -72,7 +72,6 @@ def ensure_tools(progress: Progress = lambda line: None) -> None:
 
 
 def tools_root() -> Path:
-    """Return the folder of the unpacked packages."""
     return cache_directory() / FOLDER
 
 
@@ -99,7 +98,6 @@ def packages_of(tools: Iterable[str]) -> tuple[str, ...]:
 
 
 def write_scripts(root: Path) -> None:
-    """Write a start script for each unpacked program."""
     fonts = root / SCRIPTS / "fonts.conf"
     fonts.parent.mkdir(exist_ok=True)
     rules = (FONT_RULE.format(root=place, name=name) for name in FONT_RULES for place in (root, ""))
@@ -125,7 +123,7 @@ def _libraries(root: Path) -> Path:
 def _try(script: Path) -> None:
     """Raise LabUnavailable if the program cannot be started, for example because a library is missing."""
     if not script.exists():
-        raise LabUnavailable(f"its package contains no {script.name}")
+        raise LabUnavailable(f"the Debian package of {script.name} does not contain this program")
     done = subprocess.run((script, "--version"), capture_output=True, text=True, check=False, timeout=60)
     if done.returncode in NOT_RUNNABLE:
-        raise LabUnavailable(f"{script.name} cannot be run unpacked: {done.stderr.strip()}")
+        raise LabUnavailable(f"{script.name} cannot be run from its unpacked package: {done.stderr.strip()}")

@@ -1,4 +1,4 @@
-"""Finds Valgrind on PATH, or unpacks Debian's package in its own folder. Valgrind counts a process's instructions."""
+"""Finds Valgrind, which counts instructions of a process, on PATH, or unpacks Debian's package in its own folder."""
 
 from __future__ import annotations
 
@@ -26,12 +26,14 @@ def _fetched(progress: Progress) -> Path:
 
 
 def _write_script(root: Path, script: Path) -> None:
-    """Write a script that sets the path of Valgrind's tools, which it would otherwise expect in /usr."""
+    """Write a start script with the path of Valgrind's tools. Without it, Valgrind looks for the tools in /usr."""
     library, program = (shlex.quote(str(root / place)) for place in ("usr/libexec/valgrind", "usr/bin/valgrind.bin"))
     written = script.with_suffix(".new")
     written.write_text(f'#!/bin/sh\nexport VALGRIND_LIB={library}\nexec {program} "$@"\n')
     written.chmod(0o755)
     done = subprocess.run((str(written), "--version"), capture_output=True, text=True, check=False, timeout=60)
     if done.returncode != 0:
-        raise LabUnavailable(f"Valgrind cannot be run unpacked: {done.stderr.strip()}; install valgrind yourself")
+        raise LabUnavailable(
+            f"Valgrind cannot be run from its unpacked package: {done.stderr.strip()}; install valgrind yourself"
+        )
     written.rename(script)

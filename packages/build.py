@@ -52,22 +52,22 @@ MAIN = Package(
     "callsieve",
     "Call screening for Asterisk\n"
     "CallSieve looks each inbound caller up in a local reputation store, and\n"
-    "routes, tags, warns about, challenges or rejects the call. If it fails,\n"
-    "calls go on as if it were not there.",
+    "routes, tags, warns about, challenges or rejects the call. If CallSieve\n"
+    "fails, calls continue without it.",
     "runtime.txt",
     recommends=("espeak-ng", "sox"),
 )
 HUB = Package(
     "callsieve-hub",
     "PostgreSQL for CallSieve's hub\n"
-    "Many PBXs share what they know through a hub. This package has the client\n"
-    "of its database.",
+    "A hub shares evidence and lists between PBXs. This package contains the\n"
+    "client for the PostgreSQL database of the hub.",
     "runtime.txt",
     only=frozenset({"psycopg", "psycopg-binary"}),
 )
 PDF = Package(
     "callsieve-pdf",
-    "Evidence packs of CallSieve as PDF\nThis package makes PDF files of the packs that are HTML without it.",
+    "Evidence packs of CallSieve as PDF\nWith this package, evidence packs contain a PDF. Without it, they are HTML.",
     "pdf.txt",
     depends=("libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0"),
 )
@@ -130,7 +130,7 @@ def _suite(suite: str, wheel: Path) -> list[Path]:
 
 
 def entries_of(lock: str) -> dict[str, str]:
-    """Return the entries of a lock file by the name of the Python distribution."""
+    """Return the entries of a lock file, by the name of the Python distribution."""
     entries = re.split(r"^(?=[a-z0-9])", lock, flags=re.M)[1:]
     return {entry.partition("==")[0]: entry for entry in entries}
 
@@ -156,11 +156,11 @@ def _check_is_new(site: Path) -> None:
     """End the program if the installed code differs from the checkout."""
     for source in (ROOT / "callsieve").rglob("*.py"):
         if (site / source.relative_to(ROOT)).read_bytes() != source.read_bytes():
-            sys.exit(f"{source} differs from the packaged file: another wheel was installed")
+            sys.exit(f"{source} differs from the packaged file: another wheel was installed. Build the wheel again")
 
 
 def _remove_time_of_build(site: Path) -> None:
-    """Remove uv's file with the build time of the wheel, and the line about this file in RECORD."""
+    """Remove uv's file with the build time of the wheel, and its line in RECORD."""
     (note,) = site.glob("callsieve-*.dist-info/uv_cache.json")
     note.unlink()
     record = note.with_name("RECORD")
@@ -168,7 +168,7 @@ def _remove_time_of_build(site: Path) -> None:
 
 
 def add_program(tree: Path, python: str, wheel: Path) -> None:
-    """Add the virtual environment, the command, the units, the manual page and the completions."""
+    """Add the virtual environment, the command, the units, the manual page and the completions to `tree`."""
     program = tree / PROGRAM.relative_to("/")
     (program / "bin").mkdir()
     (program / "bin/python3").symlink_to("../../../bin/python3")
@@ -192,10 +192,7 @@ def add_program(tree: Path, python: str, wheel: Path) -> None:
 
 @cache
 def _printed_by(wheel: Path, *command: str) -> bytes:
-    """Return what a command of CallSieve prints. The output is the same for every suite.
-
-    The command runs from the wheel, because the wheel contains the version.
-    """
+    """Return what a command of CallSieve prints. It runs from the wheel, because the wheel contains the version."""
     return run("env", f"PYTHONPATH={wheel}", sys.executable, "-m", "callsieve.main.entry", *command).encode()
 
 
@@ -211,10 +208,7 @@ def add_documents(share: Path, package: Package, suite: str) -> None:
 
 
 def set_modes_and_times(tree: Path) -> None:
-    """Set the time of all files to the time of the commit. Make only the commands executable.
-
-    Some wheels mark their libraries as executable.
-    """
+    """Give all files the time of the commit. Make only commands executable: some wheels have executable libraries."""
     seconds = commit_seconds()
     for path in sorted(tree.rglob("*"), reverse=True):
         if not path.is_symlink():
@@ -266,7 +260,7 @@ def _packed(package: Package, suite: str, tree: Path) -> Path:
 
 
 def scripts(package: Package, folder: Path) -> dict[str, str]:
-    """Write the scripts of a package to this folder. Return their paths, by nfpm's names for the scripts."""
+    """Write the scripts of a package to this folder. Return their paths by nfpm's names for them."""
     newest = max(int(path.name[:4]) for path in (ROOT / "reputation/store/migrations").glob("*.sql"))
     written = {}
     for path in sorted((HERE / "scripts" / ("" if package is MAIN else "addition")).glob("p*")):
@@ -289,13 +283,13 @@ def _instant() -> str:
 
 
 def commit_seconds() -> int:
-    """Return the Unix time of the commit, which all files of a package get."""
+    """Return the Unix time of the commit, which becomes the time of all packaged files."""
     return int(run("git", "log", "-1", "--format=%ct"))
 
 
 @contextmanager
 def step(name: str) -> Iterator[None]:
-    """Print what is done now, and then the seconds that it took."""
+    """Print the name of the step, and after the `with` block how many seconds the step took."""
     print(f"{name} ...", end=" ", flush=True)
     began = time.monotonic()
     yield
@@ -303,7 +297,7 @@ def step(name: str) -> Iterator[None]:
 
 
 def run(*command: str) -> str:
-    """Run a command in the root of the checkout, and return its output. End the program if it fails."""
+    """Run a command in the root of the checkout, and return its output. End the program if the command fails."""
     done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
     if done.returncode != 0:
         sys.exit(f"{done.stdout}{done.stderr}{' '.join(command)} failed")

@@ -37,11 +37,11 @@ _DEVELOPMENT = ".dev0"
 
 
 class ReleaseError(Exception):
-    """The work tree cannot be released. The text gives the reason."""
+    """The error for a work tree that cannot be released. The text gives the reason."""
 
 
 def version_in(pyproject: str) -> str:
-    """Return the version of the project."""
+    """Return the version of the project from the text of pyproject.toml."""
     version: str = tomllib.loads(pyproject)["project"]["version"]
     return version
 
@@ -65,7 +65,9 @@ def check_version(pyproject: str, changelog: str, tags: Sequence[str]) -> None:
     if heading["number"] not in (None, number):
         raise ReleaseError(f"CHANGELOG.md begins with version {heading['number']}, but pyproject.toml has {version}")
     if _is_open(heading) != version.endswith(_DEVELOPMENT):
-        raise ReleaseError(f"the heading {heading[0]!r} does not match version {version}")
+        raise ReleaseError(
+            f"the heading {heading[0]!r} of CHANGELOG.md does not match version {version} in pyproject.toml"
+        )
     released = [_order(tag) for tag in tags if re.fullmatch(r"v\d+\.\d+\.\d+", tag)]
     newest = max(released, default=())
     if newest > _order(number) or (newest == _order(number) and version != number):
@@ -169,7 +171,7 @@ def _write_sums(folder: Path) -> str:
 def release() -> None:
     """Check the work tree, close the changelog section, commit, build, and print the publishing steps."""
     if run("git", "status", "--porcelain").strip():
-        raise ReleaseError("the work tree is not clean: commit first")
+        raise ReleaseError("the work tree has uncommitted changes: commit them first")
     _check_tree()
     with step("make check"):
         run("make", "check")
@@ -183,9 +185,13 @@ def release() -> None:
         run("git", "commit", "--quiet", "-m", f"release: {version}", str(PYPROJECT), str(CHANGELOG))
     print(build(), end="")
     print(
-        f"Built in {OUT.relative_to(ROOT)}. Try it, then: git tag -a v{version} -m {version} && git push --follow-tags"
+        f"Built in {OUT.relative_to(ROOT)}. Test the packages, then run: git tag -a v{version} -m {version} && git "
+        f"push --follow-tags"
     )
-    print("Open the next version: a new heading `## Unreleased`, and its number with .dev0 in pyproject.toml.")
+    print(
+        "Then begin the next version: add a heading `## Unreleased` to CHANGELOG.md, and set the next version with "
+        ".dev0 in pyproject.toml."
+    )
 
 
 def _check_tree() -> None:

@@ -3,8 +3,8 @@
     python -m benchmarks.accuracy [--seeds 2001-2030] [--quick] [--only OFFICE] [--set TABLE.KEY=VALUE,...] [--write]
     python -m benchmarks.accuracy fit            fit the weights of the counts of evidence
 
-Weights are fitted on seeds 1 to 999. Seeds 1001 to 1999 are for development. The published results have seeds 2001 to
-2030.
+Weights are fitted on seeds 1 to 999, and the model is developed on seeds 1001 to 1999. The published results come from
+seeds 2001 to 2030.
 """
 
 from __future__ import annotations
@@ -34,11 +34,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=seeds_of, default=PUBLISHED, metavar="A-B", help=f"the seeds ({PUBLISHED})")
     parser.add_argument("--quick", action="store_true", help=f"seeds {QUICK}: ten minutes at most")
     parser.add_argument(
-        "--only", action="append", metavar="TEXT", help="only the closed loop of offices with this name"
+        "--only", action="append", metavar="TEXT", help="measure only offices with this word in their names"
     )
     parser.add_argument("--set", type=weights_with, default="", metavar="TABLE.KEY=VALUE,...", help="other weights")
     parser.add_argument("--workers", type=int, metavar="N", help="number of processes (default: one per core)")
-    parser.add_argument("--write", action="store_true", help="write tables and picture into the two pages")
+    parser.add_argument(
+        "--write", action="store_true", help="write the tables and the picture into RESULTS.md and SUMMARY.md"
+    )
     arguments = parser.parse_args()
     seeds: Sequence[int] = seeds_of(QUICK) if arguments.quick else arguments.seeds
     weights, workers, began = arguments.set, arguments.workers, time.monotonic()

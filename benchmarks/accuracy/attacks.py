@@ -19,23 +19,20 @@ from benchmarks.accuracy.parameters import DAY_SECONDS, Kind, Nature, Parameters
 NOTHING = "nobody"
 MARKS = "marks"
 HANG_UPS = "marks and hang-ups"
-SPLIT = "half mark, half hang up"
-RELENTLESS = "half mark, all hang up, again and again"
-OWN_LIST = "the same, let in by the own list"
+SPLIT = "half of them mark, half hang up"
+RELENTLESS = "half of them mark, all hang up again and again"
+OWN_LIST = "the same, and the colluders allow the number on their own lists"
 SLOW = "one act a day"
 SPOOFED = "spoofed owner"
-SPOOFED_ELSEWHERE = "spoofed owner, by another trunk"
-SPOOFED_BURSTS = "spoofed owner, one-ring bursts"
+SPOOFED_ELSEWHERE = "spoofed owner, robot on another trunk"
+SPOOFED_BURSTS = "spoofed owner, bursts of one-ring calls"
 
 
 WHOLE, FIRST_HALF, SECOND_HALF = (0.0, 1.0), (0.0, 0.5), (0.5, 1.0)
 
 
 def colluders_of(office: Office, place: object, count: int) -> list[User]:
-    """Return `count` people who attack together, about equally many from each of a few groups.
-
-    If these groups are too small, people from other groups join.
-    """
+    """Return `count` people who attack together. They are from `parameters.attack_groups` groups, or more if needed."""
     p, chance = office.parameters, office.chance("colluders", place)
     groups = sorted({user.group for user in office.users})
     fewest = ceil(count * len(groups) / len(office.users))
@@ -47,7 +44,7 @@ def colluders_of(office: Office, place: object, count: int) -> list[User]:
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """An attack on a number: the people who attack together (colluders), and the time at which the attack begins."""
+    """An attack on a number. `colluders`: the people who attack together. `begin`: when they begin, in UTC seconds."""
 
     office: Office
     plan: Plan
@@ -66,26 +63,23 @@ class Attack:
 
     @property
     def half(self) -> int:
-        """Return how many colluders mark the number if the other half hangs up."""
+        """Return how many colluders mark the number while the others hang up."""
         return (len(self.colluders) + 1) // 2
 
     def sometime(self, day: float = 0, part: tuple[float, float] = WHOLE) -> float:
-        """Return a random time during the attack hours, `day` days after the attack begins.
-
-        `part`: the part of the attack hours, such as (0.0, 0.5) for the first half.
-        """
+        """Return a random time, `day` days after the attack begins, in this part of the attack hours (0 to 1)."""
         hours = self.parameters.attack_seconds * self.caller.chance.uniform(*part)
         return self.begin + day * DAY_SECONDS + hours
 
     def call(self, user: User, conduct: Conduct, day: float = 0, part: tuple[float, float] = WHOLE) -> Dated:
-        """Return a call from the number to a colluder. The colluder has provoked the call."""
+        """Return a call from the number to a colluder, who has provoked the call."""
         at, attempt = self.caller.call(user, self.sometime(day, part))
         assert isinstance(attempt, Attempt)
         return at, attempt._replace(line=self.plan.line, conduct=conduct, counted=False)
 
 
 def attacked(office: Office, plan: Plan, attack: str, count: int, place: int) -> Plan:
-    """Return the plan of the number with the events of the attack added."""
+    """Return the plan with the events of an attack by `count` colluders added."""
     p = office.parameters
     nature, kind = (Nature.ONE_RING, Kind.WANGIRI) if attack == SPOOFED_BURSTS else (Nature.ROBOT, Kind.SPAM)
     caller = Caller(office, kind, f"{attack}/{plan.kind}/{place}", nature)
@@ -98,10 +92,7 @@ def attacked(office: Office, plan: Plan, attack: str, count: int, place: int) ->
 
 
 def _own(event: Event, at: float, begin: float, counted_from: float, hostile: set[str]) -> Event:
-    """Return an event of the number's own plan, changed by the attack.
-
-    Hostile callees hang up on the number's calls. Calls before `counted_from` are not counted.
-    """
+    """Return the event, changed: hostile callees hang up, and calls before `counted_from` do not count."""
     if not isinstance(event, Attempt):
         return event
     if at >= begin and event.user.extension in hostile:
@@ -114,19 +105,18 @@ def _nothing(_it: Attack) -> list[Dated]:
 
 
 def _mark(attack: Attack) -> list[Dated]:
-    """Make each colluder mark the number a few times."""
     return [
         marking(user, attack.sometime()) for user in attack.colluders for _ in range(attack.parameters.attack_marks)
     ]
 
 
 def _mark_and_hang_up(attack: Attack) -> list[Dated]:
-    """Make each colluder mark the number, answer a call of the number, and hang up at once."""
+    """Make each colluder mark the number, answer a call from the number, and hang up at once."""
     return [*_mark(attack), *(attack.call(user, Conduct.HANG_UP) for user in attack.colluders)]
 
 
 def _share_the_work(attack: Attack) -> list[Dated]:
-    """Make half of the colluders hang up on a call of the number. Then the other half marks the number.
+    """Make half of the colluders hang up on a call from the number. Then the other half marks the number.
 
     So each witness contributes to one family of evidence. Hang-ups come first, because a hang-up on a labelled call
     would not count.
@@ -156,10 +146,7 @@ def _again_and_again(attack: Attack) -> list[Dated]:
 
 
 def _let_in_and_hang_up(attack: Attack) -> list[Dated]:
-    """Repeat `_share_the_work`, but colluders who hang up first put the number on their own allowlist.
-
-    So calls of the number always ring on these colluders' phones, without a label.
-    """
+    """Repeat `_share_the_work`. Colluders who hang up first allow the number, so its calls ring unlabelled."""
     return [
         *((attack.begin, Listing(user.extension)) for user in attack.colluders[attack.half :]),
         *_again_and_again(attack),
@@ -167,7 +154,7 @@ def _let_in_and_hang_up(attack: Attack) -> list[Dated]:
 
 
 def _one_act_a_day(attack: Attack) -> list[Dated]:
-    """Let one colluder act each day until the end: either mark the number, or answer a call and hang up."""
+    """Let one colluder act on each day until the end: either mark the number, or answer a call and hang up."""
     events: list[Dated] = []
     for day in range(int(attack.days_left)):
         turn = day % len(attack.colluders)
@@ -178,10 +165,7 @@ def _one_act_a_day(attack: Attack) -> list[Dated]:
 
 
 def _spoof(attack: Attack) -> list[Dated]:
-    """Make an outsider's robot call with the number.
-
-    Colluders, if there are any, mark the number or hang up on its calls.
-    """
+    """Make an outsider's robot call with the number. Colluders, if any, mark the number or hang up on its calls."""
     p = attack.parameters
     first = p.attack_day
     calls = attack.caller.steady(p.spoofed_a_day, first, first + p.spoofed_days)
@@ -189,13 +173,13 @@ def _spoof(attack: Attack) -> list[Dated]:
 
 
 def _spoof_elsewhere(attack: Attack) -> list[Dated]:
-    """Make an outsider's robot call with the number, over another trunk than the owner's calls."""
+    """Make an outsider's robot call with the number, over another trunk than the owner's."""
     attack.caller.line = attack.caller.line._replace(trunk="trunk-2")
     return _spoof(attack)
 
 
 def _spoof_in_bursts(attack: Attack) -> list[Dated]:
-    """On every day, make the robot ring `spoofed_burst` people within an hour, each of them once."""
+    """Make the robot ring `spoofed_burst` people within an hour on each day, each of them once."""
     p = attack.parameters
     bursts = [
         one_ring_burst(attack.caller, attack.begin + day * DAY_SECONDS, p.spoofed_burst)

@@ -1,4 +1,4 @@
-"""The outcome of a call after screening, and people's reactions. Pure functions: random draws are in callers.py."""
+"""The outcome of a call after screening, and people's reactions. Pure functions: callers.py makes the random draws."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ LABELLED = frozenset({Action.TAG, Action.WARN})
 
 
 class Reading(NamedTuple):
-    """An event: the office gets a call, and the method must judge the calling number by what it has learnt so far."""
+    """An event: the method must judge the number for a call to `callee`, by what it has learnt so far."""
 
     callee: str
 
 
 class Listing(NamedTuple):
-    """An event: a person puts the number on the person's own allowlist."""
+    """An event: a person puts the number on their own allowlist."""
 
     extension: str
 
 
 class Proof(NamedTuple):
-    """An event: the owner proves control of the number (identity L1)."""
+    """An event: the owner proves control of the number (identity level 1)."""
 
 
 Event = Reading | Attempt | OutcomeRecord | Mark | Listing | Proof
@@ -46,7 +46,7 @@ Dated = tuple[float, Event]
 
 
 class Handling(NamedTuple):
-    """How screening handled a call. `rang_by`: the callee's relationship to the caller, if this made the call ring."""
+    """How screening handled a call. `rang_by`: the tie that made the call ring; None if no tie did."""
 
     action: Action | None = None  # None: not screened
     challenge: ChallengeResult | None = None
@@ -63,7 +63,7 @@ UNSCREENED = Handling()
 
 
 def consequences(p: Parameters, attempt: Attempt, handling: Handling) -> list[Dated]:
-    """Return the outcome of the call, and a mark and a call back if people make them. Each has a time."""
+    """Return the outcome of the call and, if people react, a mark and a call back, each with its time."""
     if not handling.rings:
         return [learnt(_outcome_without_ring(attempt, handling)), *_marks_after_notice(p, attempt, handling)]
     is_answered, outcome = _rung(p, attempt, handling)
@@ -82,7 +82,7 @@ def consequences(p: Parameters, attempt: Attempt, handling: Handling) -> list[Da
 
 
 def _marks_after_notice(p: Parameters, attempt: Attempt, handling: Handling) -> list[Dated]:
-    """Return a mark "not spam" if the callee reads that a machine's call was stopped, and then makes such a mark."""
+    """Return a mark "not spam" if the callee reacts to the notice that a machine's call was stopped."""
     is_machine = attempt.line.nature is Nature.MACHINE and handling.challenge is not None
     if not is_machine or attempt.user.heeds >= p.notice:
         return []
@@ -156,7 +156,7 @@ def answered_call(
 def unanswered_call(
     attempt: Attempt, ring_seconds: float, voicemail_left: bool, handling: Handling = UNSCREENED
 ) -> OutcomeRecord:
-    """Return the outcome of an unanswered inbound call. The caller gave up or left a message."""
+    """Return the outcome of an inbound call that nobody answered. The caller gave up or left a message."""
     return OutcomeRecord(
         **_call(attempt, handling),
         disposition=Disposition.NO_ANSWER,
@@ -202,7 +202,6 @@ def trap_call(line: Line, linkedid: str, at: float, trap: int, is_signed: bool) 
 
 
 def marking(user: User, at: float, call: Attempt | None = None, verdict: Verdict = Verdict.SPAM) -> tuple[float, Mark]:
-    """Return a mark by a person of the office, with its time."""
     mark = Mark(
         number=NUMBER,
         auth_class=AuthClass.UNKNOWN if call is None else call.auth_class,

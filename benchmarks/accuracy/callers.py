@@ -1,7 +1,4 @@
-"""Random draws for a number's calls. All draws are made before any decision.
-
-So all methods get the same callers and callees, with or without screening. Only the decisions of the methods differ.
-"""
+"""Random draws for a number's calls, all made before any decision: every method gets the same callers and callees."""
 
 from __future__ import annotations
 
@@ -17,7 +14,6 @@ class User(NamedTuple):
     """A person of the simulated office.
 
     Attributes:
-        did: The DID of the person.
         readiness: How readily the person marks numbers, compared with the average person (1).
         heeds: Drawn uniformly from 0 to 1. After a message about a stopped call, the person says that it was not spam
             if `heeds` is below the parameter `notice` of the office.
@@ -31,11 +27,7 @@ class User(NamedTuple):
 
 
 class Line(NamedTuple):
-    """The caller that uses a number.
-
-    `passes`: the probability that the caller passes a challenge. `signed`: the probability that a call of the caller
-    has a signature.
-    """
+    """The caller that uses a number. `passes`: probability of passing a challenge. `signed`: share of signed calls."""
 
     habits: Habits
     nature: Nature
@@ -46,9 +38,9 @@ class Line(NamedTuple):
 
 
 class Conduct(Enum):
-    """How a colluder treats a call. This replaces the random draws for the call."""
+    """How a colluder treats a call. It replaces the random draws for the call."""
 
-    HANG_UP = "takes it and hangs up"
+    HANG_UP = "answers the call and hangs up"
 
 
 class Fate(NamedTuple):
@@ -85,7 +77,7 @@ class Attempt(NamedTuple):
         ring_seconds: How long the caller lets the phone ring. None: the usual time.
         counted: Whether the call appears in the results. False for the calls of an attack.
         again: Whether the caller redialled at once after a call that did not ring.
-        gave_up: Whether the caller had hung up during the first call.
+        gave_up: With `again`: whether the caller hung up during the first call.
     """
 
     linkedid: str
@@ -105,7 +97,7 @@ class Attempt(NamedTuple):
 
 
 def line_of(p: Parameters, chance: Random, habits: Habits, nature: Nature) -> Line:
-    """Draw the caller that uses a number. Some of the drawn callers can never pass a challenge."""
+    """Draw the caller that uses a number. Some callers can never pass a challenge."""
     answering = p.answering[nature]
     passes = 0.0 if chance.random() < answering.never else answering.passes / (1 - answering.never)
     return Line(habits, nature, passes)
@@ -153,7 +145,7 @@ def result_of(p: Parameters, attempt: Attempt) -> ChallengeResult:
 
 
 def redialled(p: Parameters, attempt: Attempt, result: ChallengeResult | None) -> Attempt | None:
-    """Return the second call after a call that did not ring; None if the caller gives up. Nobody tries three times."""
+    """Return the second call after a call that did not ring; None if the caller gives up. There is no third call."""
     fate = attempt.fate
     if attempt.again or fate.redials >= p.answering[attempt.line.nature].redials:
         return None

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 class LogNormal(NamedTuple):
-    """A log-normal distribution, given by the median and the sigma of the logarithm."""
+    """A log-normal distribution, given by its median and the sigma of the logarithm."""
 
     median: float
     sigma: float
@@ -19,7 +19,7 @@ class LogNormal(NamedTuple):
 
 
 def arrivals(chance: Random, rate: float, first: float, last: float) -> Iterator[float]:
-    """Yield the times of a Poisson process from `first` to `last`. `rate`: how many events per time unit on average."""
+    """Yield the times of a Poisson process from `first` to `last`. `rate`: the mean count of events per time unit."""
     at = first + chance.expovariate(rate)
     while at < last:
         yield at

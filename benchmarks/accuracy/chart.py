@@ -64,7 +64,7 @@ def svg(names: Sequence[str], panels: Sequence[Panel]) -> str:
 
 
 def short_names(names: Sequence[str]) -> list[str]:
-    """Return the names without the text in brackets, which is too long for the picture."""
+    """Return the names without their text in brackets, which is too long for the picture."""
     return [name.partition(" (")[0] for name in names]
 
 

@@ -25,7 +25,7 @@ from reputation.model import Identity, Mark
 
 
 class Counted(Enum):
-    """The keys of a Tally. A key counts calls that ended in a certain way, or numbers to which something happened."""
+    """The keys of a Tally: ways in which a call can end, or events that can happen to a number."""
 
     CALLS = auto()
     OWN_BLOCK = auto()  # stopped only by the callee's own blocklist

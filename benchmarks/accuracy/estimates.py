@@ -23,14 +23,13 @@ class Estimate(NamedTuple):
 
     @property
     def text(self) -> str:
-        """Return a text such as `53.0 (51.9-54.1)`, or `0` if no such call was counted."""
+        """Return a text such as `53.0 (51.9-54.1)`, or `0` if no call was counted."""
         if self.high == 0:
             return "0"
         return f"{shown(self.mean)} ({shown(self.low)}-{shown(self.high)})"
 
 
 def estimate(shares: Sequence[float]) -> Estimate:
-    """Return the estimate from one share per seed."""
     chance = Random(len(shares))
     means = sorted(fmean(chance.choices(shares, k=len(shares))) for _ in range(RESAMPLES))
     tail = RESAMPLES // 40
@@ -43,12 +42,12 @@ def shares(seeds: Iterable[Counts], cells: Sequence[Cell], level: Level) -> list
 
 
 def of(seeds: Sequence[Counts], level: Level, *cells: Cell) -> Estimate:
-    """Return an estimate: the share of calls in these cells that got at least this level."""
+    """Return the estimated share of calls in these cells that got at least this level."""
     return estimate(shares(seeds, cells, level))
 
 
 def share_of(seeds: Iterable[Mapping[Cell, Tally]], counted: Sequence[Counted], *cells: Cell) -> Estimate:
-    """Return the share of closed-loop calls in `cells` that are counted in `counted`.
+    """Return the share of closed-loop calls that are counted in `counted`.
 
     Calls that the callee's own blocklist stopped are left out.
     """
@@ -61,7 +60,7 @@ def share_of(seeds: Iterable[Mapping[Cell, Tally]], counted: Sequence[Counted], 
 
 
 def share_of_numbers(seeds: Iterable[Mapping[Cell, Tally]], what: Counted, *cells: Cell) -> Estimate:
-    """Return the share of numbers to which `what` happened at least once."""
+    """Return the share of numbers in `cells` to which `what` happened at least once."""
     totals = [sum((tallies.get(cell, Tally()) for cell in cells), Tally()) for tallies in seeds]
     return estimate([total[what] / total[Counted.NUMBERS] if total[Counted.NUMBERS] else 0.0 for total in totals])
 

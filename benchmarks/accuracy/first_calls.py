@@ -38,7 +38,7 @@ from reputation.weights import DEFAULT, Weights
 
 
 class Style(StrEnum):
-    """The style of a first call: the kind of caller that makes the call."""
+    """The kind of caller that makes a first call, with its way of calling."""
 
     ONE_OFF = "stranger"
     COMPANY = "company with 4 to 20 lines, of which several call within an hour"
@@ -111,7 +111,7 @@ OWN_EXCHANGE = "+44207183"
 
 
 class FirstCall(NamedTuple):
-    """A call to the office. `style`: the kind of caller."""
+    """The first call of a number to the office."""
 
     at: float
     style: Style
@@ -215,7 +215,7 @@ class Calls:
                 yield from self.storm(style, self.office.chance(style, place))
 
     def storm(self, style: Style, chance: Random) -> Iterator[FirstCall]:
-        """Yield the calls of a storm. Each of many numbers calls once, all within an hour; slow storms take longer."""
+        """Yield the calls of a storm: many numbers call once each, all within an hour. Slow storms take longer."""
         world = self.world
         begin = instant(self.office.parameters, chance.uniform(world.read_from_day, world.days - 1))
         calls = min(world.storm_calls, 60) if style in _GAPS else world.storm_calls
@@ -234,7 +234,7 @@ Numbers = Callable[[Random], str]
 
 
 def _lines(chance: Random, count: int) -> list[str]:
-    """Return consecutive phone numbers, such as a company has."""
+    """Return `count` consecutive phone numbers, as a company has them."""
     block, first = block_of_london(chance), chance.randrange(1000 - count)
     return [f"{block}{first + n:03d}" for n in range(count)]
 
@@ -302,7 +302,6 @@ def _outcome(office: Office, ring: FirstCall, place: int) -> OutcomeRecord:
 
 
 def measure_all(seeds: Sequence[int], weights: Weights = DEFAULT, workers: int | None = None) -> dict[str, list[Tally]]:
-    """Simulate every office with all seeds."""
     jobs = [(name, world, seed) for name, world in OFFICES.items() for seed in seeds]
     tallies: dict[str, list[Tally]] = {}
     with ProcessPoolExecutor(workers, initializer=os.nice, initargs=(10,)) as pool:
@@ -313,14 +312,14 @@ def measure_all(seeds: Sequence[int], weights: Weights = DEFAULT, workers: int |
 
 
 def share(tallies: Sequence[Tally], what: str, *styles: Style) -> Estimate:
-    """Return the share of first calls counted as `what`, in percent. All calls of these styles have the same weight."""
+    """Return the share of these styles' first calls that count as `what`, in percent. Calls have equal weights."""
     calls = [sum(tally[style, "calls"] for style in styles) for tally in tallies]
     counted = [sum(tally[style, what] for style in styles) for tally in tallies]
     return estimate([part / whole if whole else 0.0 for part, whole in zip(counted, calls, strict=True)])
 
 
 def mean_share(tallies: Sequence[Tally], what: str, *styles: Style) -> Estimate:
-    """Return the mean of the shares of these styles. Each style has the same weight."""
+    """Return the mean over these styles of the share of first calls that count as `what`, in percent."""
     shares = [
         [tally[style_, what] / tally[style_, "calls"] for style_ in styles if tally[style_, "calls"]]
         for tally in tallies

@@ -62,7 +62,7 @@ class Fit(NamedTuple):
     weights: tuple[float, ...]
 
     def score(self, row: Sequence[float]) -> float:
-        """Return the log-odds that the fit gives to a row of counts."""
+        """Return the log-odds of a row of counts according to the fit."""
         return self.intercept + sum(weight * value for weight, value in zip(self.weights, row, strict=True))
 
 
@@ -123,7 +123,6 @@ Measured = dict[tuple[str, int], Rows]  # by office and seed
 
 
 def measure_all(seeds: Sequence[int], weights: Weights, workers: int | None) -> Measured:
-    """Simulate all offices with all seeds, and show progress on stderr."""
     jobs = [(name, seed) for name in (*FITTED_ON, *NOT_FITTED_ON) for seed in seeds]
     with ProcessPoolExecutor(workers, initializer=os.nice, initargs=(10,)) as pool:
         names, each = zip(*jobs, strict=True)
@@ -132,9 +131,9 @@ def measure_all(seeds: Sequence[int], weights: Weights, workers: int | None) -> 
 
 
 def pooled(measured: Measured, names: Iterable[str], seeds: Iterable[int]) -> dict[tuple[Row, bool], float]:
-    """Return the rows of these offices and seeds, each with a weight.
+    """Return the weighted rows of these offices and seeds. All offices have the same total weight.
 
-    All offices have the same total weight. In an office, wanted and unwanted numbers have the same total weight.
+    In an office, wanted and unwanted numbers have the same total weight.
     """
     total: defaultdict[tuple[Row, bool], float] = defaultdict(float)
     drawn = list(seeds)
@@ -172,7 +171,7 @@ BINS = (-4, -2, 0, 2, 4)  # from one score to the next
 
 
 def offices_sheet(fit: Fit, measured: Measured, seeds: Sequence[int]) -> Sheet:
-    """Return a table of the offices: how well the weights separate numbers, and how well the scores are calibrated."""
+    """Return a table of how well the weights separate numbers in each office, and how well scores are calibrated."""
     rows = []
     for name in (*FITTED_ON, *NOT_FITTED_ON):
         scored = sorted((fit.score(row), bad, n) for (row, bad), n in pooled(measured, [name], seeds).items())
@@ -203,7 +202,6 @@ def _area(scored: Sequence[tuple[float, bool, float]]) -> float:
 
 
 def main(words: Sequence[str]) -> None:
-    """Fit the weights, and print them as a literal for reputation/weights.py."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy fit", description=__doc__)
     parser.add_argument("--seeds", type=seeds_of, default="1-6", metavar="A-B", help="the seeds (1-6)")
     parser.add_argument("--rounds", type=int, default=2, metavar="N", help="how often (2)")

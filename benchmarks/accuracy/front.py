@@ -50,7 +50,7 @@ BASE, COLD, LISTED, WRONGLY = STANDARD_NAME, offices.COLD, offices.LISTED, offic
 
 
 class Fact(NamedTuple):
-    """A row of the first table. A row without a measure is a heading."""
+    """A row of the first table; a heading if it has no measure. `assumes`: the assumption behind the value."""
 
     caption: str
     measure: Measure | None = None
@@ -117,7 +117,7 @@ FACTS = (
 )
 ATTACK_WORDS: Mapping[str, str] = {
     MARKS: "mark it as spam, within 6 hours",
-    SPLIT: "half mark it, half provoke a call and hang up on it",
+    SPLIT: "half of them mark it, half provoke a call and hang up on it",
     RELENTLESS: "the same, and hang up on a call every other day to the end",
     OWN_LIST: "the same, and let it in by their own allowlists, so that each call reaches them",
     SLOW: "one of them marks or hangs up each day, for 89 days",
@@ -129,14 +129,14 @@ VICTIMS = (PERSON, MACHINE, ESTABLISHED, ESTABLISHED_MACHINE)
 
 
 def front_sheets(measured: Measured, seeds: str = "") -> list[Sheet]:
-    """Return the tables whose values were measured. `seeds`: a sentence that names the seeds."""
+    """Return those tables whose values were measured. `seeds`: a sentence that names the seeds."""
     short = short_sheet(measured)
     sheets = [short._replace(caption=f"{short.caption} {seeds}".strip()), offices_sheet(measured)]
     return [*sheets, attacks_sheet(measured)] if STANDARD_NAME in measured.closed else sheets
 
 
 def short_sheet(measured: Measured) -> Sheet:
-    """Return a table that answers the most important questions and states the assumptions."""
+    """Return a table of answers to the most important questions, with the assumptions behind each."""
     rows = []
     for fact in FACTS:
         value = fact.measure(measured) if fact.measure is not None else None
@@ -150,7 +150,7 @@ def short_sheet(measured: Measured) -> Sheet:
 
 
 def _in_a_sentence(measured: Measured) -> str:
-    """Return the main figures in a sentence, or an empty text if the standard office was not measured."""
+    """Return a sentence with the main figures; an empty text if the standard office was not measured."""
     honest = worst_honest(BASE)(measured)
     plain, labelled, stopped = (
         of_calls(BASE, what, cell(SPAM))(measured) for what in (Counted.PLAIN, LABELLED, Counted.STOPPED)
@@ -188,7 +188,7 @@ def _text(seeds: Sequence[Tallies], counted: Sequence[Counted], subject: Cell) -
 
 
 def attacks_sheet(measured: Measured) -> Sheet:
-    """Return a table of attacks on four kinds of numbers, with the shares of lost and of labelled calls."""
+    """Return a table of attacks on four kinds of numbers, with the shares of lost calls and of labelled calls."""
     seeds, rows = measured.closed[STANDARD_NAME], []
     plan = [(item, count) for item, counts, _ in ATTACKS[STANDARD_NAME] if item in ATTACK_WORDS for count in counts]
     for attack, count in dict.fromkeys(plan):

@@ -61,6 +61,7 @@ class Known(NamedTuple):
     Attributes:
         marks: How many people marked the number.
         hung_up: How many people hung up on the number.
+        feed: Whether a feed lists the number.
         back: Whether a person called the number back and talked.
         failed: Whether the number failed a challenge.
     """
@@ -76,9 +77,9 @@ class Known(NamedTuple):
 KINDS = (
     Known("nothing"),
     Known("one person here marked it by mistake", marks=1),
-    Known("three marked it: a warning without the companies", marks=3),
-    Known("ten people have evidence against it: challenged without the companies", marks=5, hung_up=5),
-    Known("the same, and it failed a challenge", marks=5, hung_up=5, failed=True),
+    Known("three people here marked it, enough for a warning without the companies", marks=3),
+    Known("ten people here marked it or hung up, enough for a challenge without the companies", marks=5, hung_up=5),
+    Known("ten people here marked it or hung up, and it failed a challenge", marks=5, hung_up=5, failed=True),
     Known("a feed lists it", feed=True),
     Known("one person here called it back and talked", back=True),
 )
@@ -93,7 +94,6 @@ def numbers_of(kind: int) -> list[str]:
 
 
 def fill(folder: Path, now: float) -> None:
-    """Create the store of the office with its evidence."""
     with open_store(folder / "callsieve.db") as db:
         with transaction(db):
             upsert_people(db, [Person(person) for person in PEOPLE], "benchmark")
@@ -167,7 +167,6 @@ def _call_of(number: str) -> IncomingCall:
 
 
 def sheet_of(actions_by_liars: dict[int, list[Counter[str]]]) -> Sheet:
-    """Return a table with a row for each kind of number."""
     rows = [
         [
             kind.what,

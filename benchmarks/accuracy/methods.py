@@ -34,10 +34,7 @@ class Method(Protocol):
 
 
 class Model:
-    """CallSieve's model: the seven counts in EvidenceCounts, one-ring calls, and the relationship with the callee.
-
-    Blocks, feeds, signatures and quiet hours are not simulated.
-    """
+    """CallSieve's model with one-ring calls and ties, but without blocks, feeds, signatures and quiet hours."""
 
     def __init__(self, weights: Weights = DEFAULT) -> None:
         self._ledger = MemoryStore(weights)
@@ -126,20 +123,17 @@ def beta(tally: Tally, _now: float) -> bool:
 
 
 def wilson(tally: Tally, now: float) -> bool:
-    """Return whether the lower Wilson bound of the share of people who say spam is 0.5 or more.
-
-    Only the last 125 days count.
-    """
+    """Return whether the lower Wilson bound of the share who say spam, in the last 125 days, is 0.5 or more."""
     return wilson_bound(tally.distinct(now, 125), tally.distinct(now, 125, Verdict.OK)) >= 0.5
 
 
 def wilson_bound(bad: int, good: int, z: float = WILSON_Z) -> float:
-    """Return the lower bound of Wilson's interval for the share `bad / (bad + good)`; 0 if both are 0."""
+    """Return the lower bound of the Wilson interval for `bad / (bad + good)`; 0 if both are 0."""
     return wilson_interval(bad, bad + good, z).low
 
 
 BASELINES: Mapping[str, Callable[[], Method]] = {
-    "FreePBX blacklist (one mark, for all, for ever)": lambda: Simple(any_mark),
+    "FreePBX blacklist (one mark blocks the number for everybody, for ever)": lambda: Simple(any_mark),
     "3 marks or more": lambda: Simple(three_marks),
     "3 distinct reporters or more in 14 d": lambda: Simple(three_reporters),
     "plain Beta >= 0.8": lambda: Simple(beta),

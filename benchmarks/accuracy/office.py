@@ -32,12 +32,12 @@ class Office:
     users: tuple[User, ...]
 
     def chance(self, *place: object) -> Random:
-        """Return a random generator for one purpose. The generator gives the same values in every run."""
+        """Return a random generator for one purpose. It gives the same values in every run."""
         return Random("/".join(map(str, (self.seed, *place))))
 
 
 class Plan(NamedTuple):
-    """A number, and its possible events in order of time: calls from the number to the office, and calls back."""
+    """A number, and its possible events in order of time: calls to the office, and calls back from the office."""
 
     kind: Kind
     line: Line
@@ -75,7 +75,7 @@ def plans(office: Office) -> Iterator[Plan]:
 
 
 def shadow_of(office: Office, plan: Plan) -> Stream:
-    """Return the events of a plan without screening. Calls are judged when they begin, and learnt when they end."""
+    """Return the events of a plan without screening. A call is judged when it begins, and learnt when it ends."""
     events: list[Dated] = []
     for at, event in plan.events:
         if not isinstance(event, Attempt):
@@ -102,13 +102,12 @@ class Caller:
         self._calls = 0
 
     def call(self, user: User, at: float, ring_seconds: float | None = None) -> Dated:
-        """Return a new call to a user at a time."""
         self._calls += 1
         fate = fate_of(self.parameters, self.chance, self.line.habits)
         return at, Attempt(f"{self._name}-{self._calls}", at, user, self.line, fate, ring_seconds)
 
     def steady(self, rate: float, first_day: float, last_day: float) -> Iterator[Dated]:
-        """Yield `rate` calls per day to random people of the office, from one day to another."""
+        """Yield `rate` calls per day to random people of the office, and calls to traps, between two days."""
         p, chance = self.parameters, self.chance
         in_a_row = p.in_a_row if self.line.nature in SPAM_NATURES else 1
         for day in arrivals(chance, rate / in_a_row, first_day, last_day):
@@ -119,7 +118,7 @@ class Caller:
         yield from self.trapped(rate, first_day, last_day)
 
     def trapped(self, rate: float, first_day: float, last_day: float) -> Iterator[Dated]:
-        """Yield the number's calls to trap numbers. `rate`: how often the number calls the office."""
+        """Yield the number's calls to traps, which are DIDs without a user. `rate`: calls per day to the office."""
         p = self.parameters
         rate *= p.traps / 100 * (1.0 if self.line.nature in SPAM_NATURES else p.misdialled)
         if rate <= 0:
@@ -129,7 +128,6 @@ class Caller:
             yield learnt(trap_call(self.line, f"{self._name}-trap-{n}", instant(p, day), trap, is_signed))
 
     def plan(self, events: Iterable[Dated]) -> Plan:
-        """Return the plan of this number with these events."""
         return Plan(self.kind, self.line, in_order(events))
 
 
@@ -149,10 +147,7 @@ def contact(office: Office, place: int) -> Plan:
 
 
 def service(office: Office, place: int) -> Plan:
-    """Return the plan of a customer-service line that calls random people.
-
-    Machines make the calls of some of these lines.
-    """
+    """Return the plan of a customer-service line that calls random people. Machines make the calls of some lines."""
     p = office.parameters
     nature = Nature.MACHINE if place % round(1 / p.machines) == 0 else Nature.STAFF
     caller = Caller(office, Kind.SERVICE, place, nature)
@@ -170,10 +165,7 @@ def established_machine(office: Office, place: int) -> Plan:
 
 
 def new_number(office: Office, kind: Kind, place: int, first_day: float | None = None) -> Plan:
-    """Return the plan of a new number, which seldom calls and will be attacked.
-
-    Its caller is a person or a wanted machine.
-    """
+    """Return the plan of a new number of a person or a wanted machine. It seldom calls, and will be attacked."""
     p = office.parameters
     caller = Caller(office, kind, place, Nature.MACHINE if kind is Kind.NEW_MACHINE else Nature.PERSON)
     first_day = p.attack_day - p.new_days if first_day is None else first_day
@@ -190,7 +182,7 @@ def spammer(office: Office, place: int) -> Plan:
 
 
 def _calls_of_accomplices(caller: Caller, born: float) -> Iterator[Dated]:
-    """Yield calls of accomplices to a spam number. Accomplices talk only to make the number look wanted."""
+    """Yield calls of people in the office who help a spammer: they talk to the number to make it look wanted."""
     p, chance = caller.parameters, caller.chance
     for user in chance.sample(caller.users, p.accomplices):
         at = instant(p, born + chance.uniform(0, 1))
@@ -215,7 +207,7 @@ def single_use(office: Office, place: int) -> Plan:
 
 
 def storm_call(office: Office, storm: int, place: int) -> Plan:
-    """Return the plan of a number in a storm. All numbers of the storm call within an hour."""
+    """Return the plan of a number in a storm, in which many numbers call within an hour."""
     p, name = office.parameters, f"{storm}/{place}"
     begin = instant(p, office.chance(Kind.STORM, storm).uniform(p.read_from_day, p.days - 1))
     caller = Caller(office, Kind.STORM, name, _spam_nature(office, Kind.STORM, name))
@@ -231,7 +223,7 @@ def wangiri(office: Office, place: int) -> Plan:
 
 
 def one_ring_burst(caller: Caller, begin: float, callees: int) -> list[Dated]:
-    """Return a short call to each of `callees` people, all within an hour."""
+    """Return short calls to `callees` people, all within an hour."""
     p, chance = caller.parameters, caller.chance
     return [
         caller.call(user, begin + chance.uniform(0, p.wangiri_seconds), chance.uniform(*p.wangiri_ring))
@@ -240,7 +232,7 @@ def one_ring_burst(caller: Caller, begin: float, callees: int) -> list[Dated]:
 
 
 def _with_sources(office: Office, line: Line, place: object) -> Line:
-    """Return the line with outside evidence: whether sources list its number, and how many of its calls are signed."""
+    """Return the line with outside evidence: whether sources list its number, and the share of signed calls."""
     p, chance, is_spam = office.parameters, office.chance(line.nature, place, "sources"), line.nature in SPAM_NATURES
     listed = p.listed if is_spam else p.listed_wrongly if line.nature is Nature.MACHINE else 0.0
     signed = float(chance.random() < p.signed)
@@ -255,11 +247,10 @@ def _spam_nature(office: Office, kind: Kind, place: object) -> Nature:
 
 
 def instant(p: Parameters, day: float) -> float:
-    """Return a day as UTC seconds. The fraction of the day is a share of the working hours."""
+    """Return a day as UTC seconds. The fraction of `day` is the elapsed share of the working hours."""
     hour = p.first_hour + (day - floor(day)) * (p.last_hour - p.first_hour)
     return START + floor(day) * DAY_SECONDS + hour * 3600
 
 
 def in_order(events: Iterable[Dated]) -> list[Dated]:
-    """Return the events in order of time."""
     return sorted(events, key=lambda dated: dated[0])

@@ -33,22 +33,26 @@ from benchmarks.accuracy.parameters import (
 )
 
 STANDARD_NAME = "the standard office"
-COLD = "cold: service is answered by 30 %, leaves few messages, is hardly called back"
-COLD_NOTICED = "cold, and people answer notices"
-NOTICED = "people answer notices"
+COLD = "cold office: 30 % answer calls of services, which leave few messages and are hardly called back"
+COLD_NOTICED = "cold office, and people answer notices of stopped calls"
+NOTICED = "people answer notices of stopped calls"
 LISTED, WRONGLY = "24 % of spam is listed by two sources", "one in 20 wanted machines is listed by two sources"
-TRAPS, TRAPS_UNSIGNED, TRAPS_5 = "listed, 2 traps, signed", "listed, 2 traps, unsigned", "listed, 5 traps, unsigned"
+TRAPS, TRAPS_UNSIGNED, TRAPS_5 = (
+    "spam listed, 2 traps, signed calls",
+    "spam listed, 2 traps, unsigned calls",
+    "spam listed, 5 traps, unsigned calls",
+)
 MIXED = "every second call of spam is signed"
 REDIALS = "spam hangs up when it is asked, and calls again"
-MESSAGES, MESSAGES_90 = "spam leaves a message on every second machine", "spam leaves a message on 9 of 10 machines"
+MESSAGES, MESSAGES_90 = "spam leaves a message on every second voicemail", "spam leaves a message on 9 of 10 voicemails"
 MESSAGES_FAILED = "spam leaves a message after every second failed challenge"
 ACCOMPLICES = "three of us call each spam number back"
 IN_A_ROW = "spam calls ten of us back to back"
-FEW_MARKS, MANY_MARKS = "marks 5 times rarer", "wrong marks 4 times commoner"
-HARD = "spam talks, and is called back, as service is"
-SMALL = "20 users of 4 groups, a tenth of the calls"
-SMART = "robots that always pass"
-FARMING = "spam that always passes, and keeps its numbers"
+FEW_MARKS, MANY_MARKS = "people mark 5 times less often", "wrong marks 4 times as often"
+HARD = "spam talks and is called back as often as services"
+SMALL = "small office: 20 users in 4 groups, a tenth of the calls"
+SMART = "robots that pass every challenge"
+FARMING = "spam that passes every challenge and keeps its numbers"
 BOUGHT = "spam that has proven control of its numbers (L1)"
 
 SPAM = (Kind.SPAM, Kind.SINGLE_USE, Kind.STORM)
@@ -56,7 +60,7 @@ HONEST = (Kind.SERVICE, Kind.ONE_OFF, Kind.CONTACT, *NEW_KINDS)
 
 
 def _polite_spam() -> Parameters:
-    """Return an office in which people answer spam as seldom as usual, but then talk as long as with a service."""
+    """Return an office in which people answer spam as seldom as usual, but then talk to it as long as to a service."""
     service = STANDARD.habits[Kind.SERVICE]
     return with_habits(
         SPAM_ONLY,
@@ -82,7 +86,7 @@ def _marks(parameters: Parameters, kinds: Sequence[Kind], factor: float) -> Para
 
 
 def _answering(natures: Sequence[Nature], **changes: Any) -> Parameters:
-    """Return an office in which callers of these natures answer challenges in another way."""
+    """Return an office in which callers of these natures answer challenges differently."""
     changed = {nature: replace(ANSWERING[nature], **changes) for nature in natures}
     return replace(SPAM_ONLY, answering={**ANSWERING, **changed})
 

@@ -57,7 +57,7 @@ class Answering:
         silent: Share of failures in which the caller stays silent.
         wrong: Share of failures with a wrong digit. In the remaining failures the caller hangs up.
         redials: Share of callers who call again at once after a call that did not ring.
-        passes_again: Share of second challenges that are passed, by callers who had hung up.
+        passes_again: Share of second challenges that are passed by callers who hung up in the first.
     """
 
     passes: float
@@ -137,10 +137,7 @@ HABITS = {**HABITS, Kind.NEW_PERSON: HABITS[Kind.SERVICE], Kind.NEW_MACHINE: HAB
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
-    """The parameters of an office.
-
-    A rate means calls per day of a number. A pair `(a, b)` means uniform between a and b.
-    """
+    """The parameters of an office. A rate is calls per day of a number. A pair `(a, b)` is uniform between a and b."""
 
     users: int = 200
     groups: int = 10

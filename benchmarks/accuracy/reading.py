@@ -21,7 +21,7 @@ NEW = Kind.NEW_PERSON.value
 
 
 class Cell(NamedTuple):
-    """The key of a count: the method, the kind of calls, and the attack. `colluders`: 0 without an attack."""
+    """The key of a count: the method, the kind of calls, the attack, and how many colluders (0 without an attack)."""
 
     method: str
     calls: str
@@ -34,7 +34,7 @@ Methods = Mapping[str, Callable[[], Method]]
 
 
 def judge_calls(stream: Stream, method: Method, read_from: float) -> Iterator[Level]:
-    """Yield the method's level at each inbound call from `read_from` on."""
+    """Yield the method's level at each inbound call from the time `read_from` on."""
     for at, event in stream:
         if isinstance(event, Reading):
             if at >= read_from:
@@ -57,7 +57,7 @@ def measure_office(office: Office, methods: Methods) -> Counts:
 
 
 def measure_attacks(office: Office, methods: Methods, attack: str, colluders: Iterable[int]) -> Counts:
-    """Count the levels of attacked numbers by method and by count of colluders, new and established numbers apart."""
+    """Count the levels of attacked numbers, by method and count of colluders, for new and for established numbers."""
     counts: Counts = {}
     p = office.parameters
     planned = [
@@ -73,7 +73,7 @@ def measure_attacks(office: Office, methods: Methods, attack: str, colluders: It
 
 
 def thinned(stream: Stream, every: int) -> Stream:
-    """Return the events with only every n-th Reading. Methods still learn from all calls."""
+    """Return the events with only every n-th Reading (a call to judge). Methods still learn from all calls."""
     readings = [dated for dated in stream if isinstance(dated[1], Reading)]
     left_out = set(readings) - set(readings[::every])
     return [dated for dated in stream if dated not in left_out]

@@ -1,4 +1,4 @@
-"""Runs the measurements of one seed, or of all seeds on all cores with a low priority."""
+"""Runs the measurements of a seed, or of all seeds on all cores with a low priority."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ ESTABLISHED_LINES = {ESTABLISHED: established, ESTABLISHED_MACHINE: established_
 
 
 def weights_with(changes: str) -> Weights:
-    """Return weights with changes such as `levels.challenge=4.2,sample.every=8`. Raise KeyError or ValueError."""
+    """Return the weights after changes such as `levels.challenge=4.2,sample.every=8`. Raise KeyError or ValueError."""
     values: dict[str, Any] = to_builtins(DEFAULT)
     for change in filter(None, changes.split(",")):
         path, _, value = change.partition("=")
@@ -61,7 +61,7 @@ def seeds_of(text: str) -> Sequence[int]:
 
 
 def measure_shadow(seed: int) -> Counts:
-    """Count the levels of the simple methods and of CallSieve's model in calls without screening."""
+    """Count the levels that CallSieve's model and the simple methods return for calls without screening."""
     office = make_office(STANDARD, seed)
     methods = {**BASELINES, **OURS}
     return {
@@ -73,7 +73,7 @@ def measure_shadow(seed: int) -> Counts:
 
 
 def measure_closed(name: str, seed: int, weights: Weights = DEFAULT) -> Tallies:
-    """Measure an office and attacks on it in the closed loop, with `strict`, the preset that stops most calls."""
+    """Measure an office, and attacks on numbers that call it, in the closed loop with the policy `strict`."""
     office = make_office(OFFICES[name], seed)
     tallies: Tallies = {}
     for plan in plans(office):
@@ -99,7 +99,7 @@ def nature_of(plan: Plan) -> str:
 
 
 def attacks_of(office: Office, name: str, weights: Weights) -> Tallies:
-    """Simulate every attack on numbers of each kind that call this office."""
+    """Simulate every attack on each kind of number that calls this office."""
     tallies: Tallies = {}
     for attack, counts, targets in ATTACKS.get(name, ()):
         for target in targets:
@@ -135,7 +135,6 @@ def measure_all(
 
 
 def measure_shadows(seeds: Sequence[int], workers: int | None = None) -> list[Counts]:
-    """Measure the standard office without screening, with all seeds."""
     with ProcessPoolExecutor(workers, initializer=os.nice, initargs=(10,)) as pool:
         return list(with_progress(pool.map(measure_shadow, seeds), "shadow", len(seeds)))
 

@@ -70,9 +70,7 @@ class Memory(Protocol):
         """Return all stores. The first store has learnt from all calls."""
         ...
 
-    def learn(self, outcome: OutcomeRecord) -> None:
-        """Learn from an ended call."""
-        ...
+    def learn(self, outcome: OutcomeRecord) -> None: ...
 
     def add_mark(self, mark: Mark) -> None: ...
 
@@ -82,7 +80,7 @@ class Memory(Protocol):
 
 
 class OneMemory:
-    """A memory that does not distinguish trunks, as in CallSieve."""
+    """A memory whose evidence counts for calls on every trunk, as in CallSieve."""
 
     def __init__(self, weights: Weights) -> None:
         self.stores = (MemoryStore(weights),)
@@ -98,15 +96,15 @@ class OneMemory:
 
 
 class OtherSite(Protocol):
-    """Another site that shares its people's evidence about the number."""
+    """Another site, which shares the evidence of its people about the number."""
 
     def standing_at(self, now: float) -> Standing | None:
-        """Return the summed evidence of the site's people, or None if they have not reported any evidence yet."""
+        """Return the summed evidence of the site's people; None if there is no evidence yet."""
         ...
 
 
 class Screening:
-    """The evidence about a number, and the policy that decides about calls of the number.
+    """The evidence about a number, and the policy that decides about its calls.
 
     `identity`: what the owner of the number has proven. `listed`: whether outside sources list the number.
     """
@@ -145,11 +143,10 @@ class Screening:
                 store.add_challenge(proof)
 
     def standing_at(self, _now: float) -> Standing | None:
-        """Return the summed evidence of this site's people. Other sites receive this evidence at once."""
+        """Return the summed evidence of this site's people, which other sites receive at once."""
         return self._memory.stores[0].standing(NUMBER, AuthClass.UNKNOWN)
 
     def has_mark(self) -> bool:
-        """Return whether a person has marked the number as spam."""
         return any(mark.verdict is Verdict.SPAM for mark in self._memory.stores[0].marks(NUMBER))
 
     def rows(self) -> Rows:
@@ -157,7 +154,6 @@ class Screening:
         return self._memory.stores[0].rows(NUMBER)
 
     def learn(self, outcome: OutcomeRecord) -> None:
-        """Learn from an ended call."""
         if outcome.direction is Direction.OUTBOUND:
             self._dialled_at = outcome.at
         self._memory.learn(outcome)
@@ -174,11 +170,10 @@ class Screening:
             self._vouched[mark.reporter] = mark.at
 
     def allow(self, extension: str) -> None:
-        """Put the number on the allowlist of a person."""
         self._allowed.add(extension)
 
     def handle(self, attempt: Attempt) -> tuple[Decision, Handling]:
-        """Decide about a call. Return the decision, and how the caller reacted to the decision."""
+        """Decide about a call. Return the decision, and how the call was handled."""
         self._calls = [call for call in self._calls if call[0] > attempt.at - WINDOW_SECONDS]
         decision = self.decide(attempt.linkedid, attempt.user, attempt.at, attempt.auth_class, attempt.line.trunk)
         self._calls.append((attempt.at, attempt.user.did))

@@ -45,11 +45,11 @@ SITES = 5
 HOME = 0  # the site at which the victim's calls are counted
 MARKED_AT = 3  # number of other sites
 FEWER: Mapping[str, int] = {"attacked_new": 4, "attacked_established": 1, "services": 2, "spammers": 12}
-A_FIFTH = "the same calls, spread over the five"
+A_FIFTH = "the same calls, spread over five sites"
 
 
 class LyingSite:
-    """A site that invents the most harmful evidence about a number, and shares it every day from `begin` on."""
+    """A site that invents the most harmful evidence about a number, and shares it again every day from `begin` on."""
 
     def __init__(self, people: int, begin: float, weights: Weights) -> None:
         self._people, self._begin, self._weights = people, begin, weights
@@ -57,7 +57,7 @@ class LyingSite:
         self._last_standing: Standing | None = None
 
     def standing_at(self, now: float) -> Standing | None:
-        """Return the invented evidence: half of the people marked the number, an hour apart; the others hung up."""
+        """Return the invented evidence: half of the people marked the number, an hour apart, and the others hung up."""
         day = floor((now - self._begin) / DAY_SECONDS)
         if day < 0:
             return None
@@ -79,7 +79,10 @@ class LyingSite:
 
 @dataclass(frozen=True, slots=True)
 class Gang:
-    """A group of attackers. `name`: a description. The other fields say how many attackers there are, and where."""
+    """A group of attackers. `here`, `elsewhere`: how many are at HOME and at each other site.
+
+    `lying`: how many people each lying site invents.
+    """
 
     name: str
     here: int = 0
@@ -93,8 +96,8 @@ GANGS = (
     Gang("3 here", 3),
     Gang("10 here", 10),
     Gang("40 here", 40),
-    Gang("40, 8 at each of five sites", 8, 8),
-    Gang("100, 20 at each of five sites", 20, 20),
+    Gang("40 attackers, 8 at each of five sites", 8, 8),
+    Gang("100 attackers, 20 at each of five sites", 20, 20),
     Gang("a lying site of 5 invented people", lying=(5,)),
     Gang("a lying site of 50", lying=(50,)),
     Gang("a lying site of 500", lying=(500,)),
@@ -113,7 +116,7 @@ class Warned(NamedTuple):
     Attributes:
         calls: How many calls the number made to the site.
         before: How many calls came before the first call that would be labelled; all calls if none would be.
-        minutes: Minutes from the first call to the first call that would be labelled.
+        minutes: Minutes from the first call to the first call that would be labelled; None if none would be.
     """
 
     calls: int
@@ -132,8 +135,8 @@ class Measured(NamedTuple):
 ALONE, SHARED, AFTER_THREE, AFTER_THREE_ALONE = (
     "alone",
     "shared",
-    "shared, marked at three sites before",
-    "alone, the same calls",
+    "shared, after marks at three other sites",
+    "alone, the same calls as after marks at three other sites",
 )
 
 
@@ -174,9 +177,9 @@ def _victims(office: Office, target: str) -> int:
 
 
 def _attack(offices: Sequence[Office], target: str, place: int, gang: Gang, weights: Weights) -> Tally:
-    """Simulate an attack. Count the calls of the attacked number to the site HOME.
+    """Simulate an attack, and count the calls of the attacked number to the site HOME.
 
-    An established number calls all five sites; a new number calls one site.
+    An established number calls all five sites; a new number calls only HOME.
     """
     sites = []
     for at, office in enumerate(offices if gang.elsewhere else offices[:1]):
@@ -248,7 +251,7 @@ def _numbers_that_call_all(offices: Sequence[Office]) -> Iterator[list[Plan]]:
 def _spam(offices: Sequence[Office], place: int, share: float) -> list[Plan]:
     """Return the plans of a spam number that calls all sites on the same days.
 
-    `share`: how often the number calls each site, as a share of its calls when it calls only one site.
+    `share`: how often the number calls each site, compared with a number that calls only one site.
     """
     p, chance = offices[HOME].parameters, offices[HOME].chance("spam that calls all sites", place)
     nature = Nature.ROBOT if chance.random() < p.robots else Nature.SPAMMER
@@ -310,7 +313,7 @@ class _FirstLabelled:
         self._calls[site] += 1
 
     def of(self, site: int) -> list[Warned]:
-        """Return a list with the result for a site. The list is empty if the number did not call the site."""
+        """Return the result for a site in a list, which is empty if the number did not call the site."""
         calls = self._calls[site]
         return [Warned(calls, self._before.get(site, calls), self._minutes.get(site))] if calls else []
 
@@ -322,7 +325,7 @@ class _FirstLabelled:
 
 
 def collusion_sheet(seeds: Sequence[Measured]) -> Sheet:
-    """Return a table: how attackers affect a number's calls at an honest site."""
+    """Return a table that shows how attackers affect a number's calls at an honest site."""
     attacks = [seed.attacks for seed in seeds]
     rows = []
     for office, people in ((STANDARD_NAME, 200), (SMALL, 20)):
@@ -340,7 +343,7 @@ def collusion_sheet(seeds: Sequence[Measured]) -> Sheet:
             )
     headings = (
         *(
-            "size of the victim's site, and attackers",
+            "people at the victim's site, and attackers",
             "new person: labelled / lost",
             "new machine",
             "established number",
@@ -364,7 +367,7 @@ def _asked(seeds: Sequence[Tallies], cells: Sequence[Cell]) -> str:
 
 
 def sharing_sheet(seeds: Sequence[Measured]) -> Sheet:
-    """Return a table: how much five honest sites gain by sharing, and the cost for their callers."""
+    """Return a table that shows what five honest sites gain by sharing, and what it costs their callers."""
     rows = []
     for office, people in ((STANDARD_NAME, 200), (SMALL, 20)):
         for calls in (*HONEST, SPAM, ROBOTS, SPAMMERS):
@@ -395,7 +398,7 @@ def _of_calls(seeds: Sequence[Measured], cell: Cell) -> list[str]:
 
 
 def warned_sheet(seeds: Sequence[Measured]) -> Sheet:
-    """Return a table: how soon calls of a persistent spam number are labelled."""
+    """Return a table that shows how soon calls of a persistent spam number are labelled."""
     rows = []
     hows = (ALONE, SHARED, AFTER_THREE_ALONE, AFTER_THREE, f"{A_FIFTH}: {ALONE}", f"{A_FIFTH}: {SHARED}")
     for office, people in ((STANDARD_NAME, 200), (SMALL, 20)):
@@ -420,7 +423,7 @@ def warned_sheet(seeds: Sequence[Measured]) -> Sheet:
             )
     headings = (
         *("persistent spam at a site of", "numbers", "labelled from the first call", "ever labelled"),
-        *("of these: calls before, median", "hours, median", "calls before a label, % of all"),
+        *("of these: calls before the label, median", "hours, median", "calls before a label, % of all"),
     )
     caption = (
         "With `strict`. A number counts once per site. Labelled: level `warn` or more, including the control sample."
@@ -437,7 +440,6 @@ def sheets_of(seeds: Sequence[Measured]) -> list[Sheet]:
 
 
 def measure_all(seeds: Sequence[int], weights: Weights = DEFAULT, workers: int | None = None) -> list[Measured]:
-    """Return the results of each seed, in order, and show progress on stderr."""
     with ProcessPoolExecutor(workers, initializer=os.nice, initargs=(10,)) as pool:
         results = pool.map(measure, seeds, repeat(weights))
         return list(track(results, "sites", len(seeds), console=Console(stderr=True), transient=True))

@@ -99,7 +99,7 @@ class TrunkMemory:
 
 @dataclass(slots=True)
 class VouchedMemory:
-    """A memory in which marks "not spam" by `people` people count as a passed challenge."""
+    """A memory in which marks "not spam" by `people` different people count as a passed challenge."""
 
     weights: Weights
     people: int
@@ -134,7 +134,7 @@ class Variant(NamedTuple):
     Attributes:
         notice: Share of people who say "not spam" after the message that a machine's call was stopped.
         proves_days: After how many days from the first challenged call the owner proves control. Spammers who own their
-            numbers do the same.
+            numbers do the same. None: nobody proves control.
         changes: The scenes in which the variant can differ from the product.
     """
 
@@ -149,14 +149,23 @@ VARIANTS = (
     Variant("as it is", changes=(OWNER, SIGNED, ROBOT, SPAM, TRUNKS_OF_SPAM, VOUCHED)),
     Variant("evidence per trunk", TrunkMemory, changes=(OWNER, ROBOT, TRUNKS_OF_SPAM)),
     Variant(
-        "per trunk, for a home of 1 day", partial(TrunkMemory, home_days=1.0), changes=(OWNER, ROBOT, TRUNKS_OF_SPAM)
+        "evidence per trunk, from 1 day of use on",
+        partial(TrunkMemory, home_days=1.0),
+        changes=(OWNER, ROBOT, TRUNKS_OF_SPAM),
     ),
     Variant(
-        "per trunk, for a home of 5 days", partial(TrunkMemory, home_days=5.0), changes=(OWNER, ROBOT, TRUNKS_OF_SPAM)
+        "evidence per trunk, from 5 days of use on",
+        partial(TrunkMemory, home_days=5.0),
+        changes=(OWNER, ROBOT, TRUNKS_OF_SPAM),
     ),
     Variant('15 % say "not spam"', notice=0.15),
     Variant('50 % say "not spam"', notice=0.5),
-    Variant("15 % say so, and two are a pass", partial(VouchedMemory, people=2), 0.15, changes=(OWNER, ROBOT, VOUCHED)),
+    Variant(
+        '15 % say "not spam", and two of them count as a passed challenge',
+        partial(VouchedMemory, people=2),
+        0.15,
+        changes=(OWNER, ROBOT, VOUCHED),
+    ),
     Variant("proves control after 7 days", proves_days=7.0, changes=(OWNER, ROBOT, SPAM)),
     Variant("proves control after 2 days", proves_days=2.0, changes=(OWNER, ROBOT, SPAM)),
     Variant("proves control after an hour", proves_days=1 / 24, changes=(OWNER, ROBOT, SPAM)),
@@ -179,7 +188,7 @@ def _machines(attack: str, office: Office) -> Iterator[Plan]:
 
 
 def _signed_machines(office: Office) -> Iterator[Plan]:
-    """Yield the plans of machines whose calls have a verified signature. The robot's calls have no signature."""
+    """Yield the plans of machines whose calls have a verified signature, unlike the calls of the robot."""
     for plan in _machines(SPOOFED, office):
         own = plan.line.nature
         yield plan._replace(
@@ -214,17 +223,14 @@ def _spam(office: Office) -> Iterator[Plan]:
 
 
 def _by_two_trunks(office: Office) -> Iterator[Plan]:
-    """Yield plans of spam whose calls arrive on one of two trunks at random."""
+    """Yield plans of spam in which each call arrives on one of two trunks at random."""
     for place, plan in enumerate(_spam(office)):
         chance = office.chance("trunks", place)
         yield plan._replace(events=[_by(dated, chance.choice(TRUNKS)) for dated in plan.events])
 
 
 def _aged(trunks: Sequence[str], office: Office) -> Iterator[Plan]:
-    """Yield plans of spam that calls once a day at first, like a new line, and often later.
-
-    Each of the later calls arrives on one of these trunks at random.
-    """
+    """Yield plans of spam that calls once a day at first, like a new line, and later often, on random trunks."""
     for place, plan in enumerate(_spam(office)):
         chance = office.chance("aged", place)
         caller = Caller(office, Kind.SPAM, f"aged/{place}", plan.line.nature)
@@ -238,7 +244,7 @@ def _aged(trunks: Sequence[str], office: Office) -> Iterator[Plan]:
 
 
 def _with_accomplices(office: Office) -> Iterator[Plan]:
-    """Yield plans of spam. Two people mark the number "not spam" on its first day and every 30 days."""
+    """Yield plans of spam whose number two people mark "not spam", on its first day and every 30 days."""
     for place, plan in enumerate(_spam(office)):
         calls = [at for at, event in plan.events if isinstance(event, Attempt)]
         if not calls:
@@ -256,20 +262,19 @@ def _by(dated: Dated, trunk: str) -> Dated:
 ATTACKED_FROM, SPAM_FROM = STANDARD.attack_day, STANDARD.read_from_day
 SCENES = (
     Scene("new machine", OWNER, partial(_machines, SPOOFED), ATTACKED_FROM),
-    Scene("robot by another trunk", OWNER, partial(_machines, SPOOFED_ELSEWHERE), ATTACKED_FROM),
+    Scene("robot on another trunk", OWNER, partial(_machines, SPOOFED_ELSEWHERE), ATTACKED_FROM),
     Scene("its calls are signed", SIGNED, _signed_machines, ATTACKED_FROM),
     Scene("established machine", OWNER, partial(_established, SPOOFED), ATTACKED_FROM),
     Scene("the robot", ROBOT, partial(_robots, SPOOFED), ATTACKED_FROM),
     Scene("spam", SPAM, _spam, SPAM_FROM, SPAM_ONLY),
     Scene("spam by two trunks", TRUNKS_OF_SPAM, _by_two_trunks, SPAM_FROM, SPAM_ONLY),
-    Scene("aged, then by another trunk", TRUNKS_OF_SPAM, partial(_aged, TRUNKS[1:]), SPAM_FROM, SPAM_ONLY),
-    Scene("aged, then by both", TRUNKS_OF_SPAM, partial(_aged, TRUNKS), SPAM_FROM, SPAM_ONLY),
+    Scene("old spam number, then on another trunk", TRUNKS_OF_SPAM, partial(_aged, TRUNKS[1:]), SPAM_FROM, SPAM_ONLY),
+    Scene("old spam number, then on both trunks", TRUNKS_OF_SPAM, partial(_aged, TRUNKS), SPAM_FROM, SPAM_ONLY),
     Scene("two of our people say it is not spam", VOUCHED, _with_accomplices, SPAM_FROM, SPAM_ONLY),
 )
 
 
 def measure(variant: Variant, scene: Scene, seed: int) -> Tally:
-    """Count how the calls of a scene ended."""
     p = replace(scene.parameters, notice=variant.notice)
     office, total = make_office(p, seed), Tally()
     for plan in scene.plans(office):

@@ -69,13 +69,13 @@ def policy_of(asked: str) -> Policy:
     hours = HOURS[asked]
     condition = f'hours = {{ from = "{hours[0]}", to = "{hours[1]}", zone = "UTC" }}\n' if hours else ""
     text, replaced = HOURS_OF_PRESET.subn(condition, policy_text("strangers"))
-    assert replaced == RULES, "the preset's hours are not where they were expected"
+    assert replaced == RULES, "the preset has no `hours` line of the expected form"
     return parse_policy(text, "strangers-here", "strangers-here.toml", load_policy)
 
 
 @dataclass(slots=True)
 class Digests:
-    """The daily digests about a number. `listed_at`: when a digest first listed the number as probably wanted."""
+    """The daily digests about a number. `listed_at`: when a digest first listed it as wanted; None if never."""
 
     screening: Screening
     listed_at: float | None = None
@@ -83,7 +83,7 @@ class Digests:
     _stops: Stops = field(default_factory=Stops)
 
     def see(self, _site: int, at: float, decision: Decision) -> None:
-        """Count a call. Before the first call of a day, read the digest of the previous day with calls."""
+        """Count a call. Before the first call of a day, make the digest of the last day that had calls."""
         if at >= self._day + DAY_SECONDS:
             self.read()
             self._day, self._stops = at // DAY_SECONDS * DAY_SECONDS, Stops()
@@ -97,7 +97,7 @@ class Digests:
 
 
 def play(office: Office, plan: Plan, policy: Policy) -> tuple[Tally, float | None]:
-    """Simulate a number. Return the counts, and when a digest first listed the number; None if never."""
+    """Simulate a number. Return the counts, and when a digest first listed the number as wanted; None if never."""
     screening = Screening(policy, office.parameters)
     digests = Digests(screening)
     (tally,) = tallies_of([Site(office, plan, screening)], START, digests.see)
@@ -138,16 +138,12 @@ def _plans(office: Office) -> Iterator[Plan]:
 
 
 def measure_all(seeds: Sequence[int], workers: int | None = None) -> list[Tallies]:
-    """Return the tallies of all seeds, computed with a low priority."""
     with ProcessPoolExecutor(workers, initializer=os.nice, initargs=(15,)) as pool:
         return list(with_progress(pool.map(measure, seeds), "strangers", len(seeds)))
 
 
 class Row(NamedTuple):
-    """A row of the table: a kind of calls, and what to count.
-
-    With `EVER_...` the row counts numbers instead of calls.
-    """
+    """A row of the table: a kind of calls, and what to count. With `EVER_...` it counts numbers instead of calls."""
 
     caption: str
     calls: str
@@ -177,7 +173,7 @@ EVER = frozenset({Counted.EVER_ASKED, Counted.EVER_LOST, Counted.EVER_LISTED})
 
 
 def strangers_sheet(seeds: Sequence[Tallies]) -> Sheet:
-    """Return a table of costs and benefits, by the share of hours in which strangers are challenged."""
+    """Return a table of what challenging strangers costs and brings, by the share of hours with challenges."""
     lines = []
     for row in ROWS:
         cells = [Cell(asked, row.calls, row.how) for asked in ASKED]

@@ -47,7 +47,6 @@ class Sheet(NamedTuple):
 def attack_cells(
     method: str, target: str, attack: str, colluders: Sequence[int] = STANDARD.colluders
 ) -> tuple[Cell, ...]:
-    """Return the cells of this attack, one for each count of colluders."""
     return tuple(Cell(method, target, attack, count) for count in colluders)
 
 
@@ -60,8 +59,8 @@ def methods_sheet(seeds: Sequence[Counts]) -> Sheet:
         "method",
         "spam stopped",
         "service calls wrongly stopped",
-        "attacked established number, by 3 / 10 / 40",
-        "attacked new number, by 1 / 3 / 10 / 40",
+        "calls lost of an established number attacked by 3 / 10 / 40",
+        "calls lost of a new number attacked by 1 / 3 / 10 / 40",
         "new, mean",
     )
     return Sheet("methods", "Without screening. Stopped: level challenge or more, in % of calls.", headings, rows)

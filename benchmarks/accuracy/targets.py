@@ -43,7 +43,7 @@ class Measured(NamedTuple):
 
 
 def cell(calls: str, attack: str = "", colluders: int = 0) -> Cell:
-    """Return the cell of these calls with the policy `strict`."""
+    """Return the key under which these calls are counted with the policy `strict`."""
     if calls in (PERSON, MACHINE) and not attack:
         attack = NOTHING
     return Cell(STRICT, calls, attack, colluders)
@@ -78,7 +78,7 @@ def worst_honest(office: str) -> Measure:
 
 
 def rejected_unchallenged(measured: Measured) -> Estimate | None:
-    """Return the highest share of calls rejected without a challenge, in offices without outside evidence."""
+    """Return the highest share of calls rejected without a challenge, over the offices without outside evidence."""
     without = [tallies for name, tallies in measured.closed.items() if not offices.OFFICES[name].listed]
     figures = [
         share_of(seeds, (Counted.REJECTED,), item)
@@ -133,64 +133,114 @@ BASE, COLD, NOTICED = STANDARD_NAME, offices.COLD, offices.COLD_NOTICED
 TARGETS = (
     Target("spam stopped before it rings", _stopped(BASE), 31.7, 32.2, 30, True),
     Target("spam that rings without a label", of_calls(BASE, Counted.PLAIN, cell(SPAM)), 38.9, 35.0, 36),
-    Target("24 % listed: stopped", _stopped(offices.LISTED), 30.7, 41.1, 38, True),
-    Target("24 % listed: rings without a label", of_calls(offices.LISTED, Counted.PLAIN, cell(SPAM)), 35.9, 28.4, 30),
+    Target("24 % of spam listed: stopped", _stopped(offices.LISTED), 30.7, 41.1, 38, True),
     Target(
-        "of 5 % of the machines, wrongly listed: lost",
+        "24 % of spam listed: rings without a label",
+        of_calls(offices.LISTED, Counted.PLAIN, cell(SPAM)),
+        35.9,
+        28.4,
+        30,
+    ),
+    Target(
+        "5 % of the machines wrongly listed: calls of machines lost",
         of_calls(offices.WRONGLY, Counted.STOPPED, cell(MACHINES)),
         0,
         None,
         5,
     ),
-    Target("listed, 2 traps, signed: stopped", _stopped(offices.TRAPS), 30.8, 50.2, 46, True),
-    Target("listed, 2 traps, unsigned: stopped", _stopped(offices.TRAPS_UNSIGNED), 30.7, 44.0, 40, True),
-    Target("listed, 5 traps, unsigned: stopped", _stopped(offices.TRAPS_5), 30.7, 49.6, 45, True),
-    Target("hangs up and calls again: stopped", _stopped(offices.REDIALS), 0, 48.9, 42, True),
-    Target("half of missed calls get a message: stopped", _stopped(offices.MESSAGES), 2.7, 22.2, 18, True),
-    Target("three accomplices: stopped", _stopped(offices.ACCOMPLICES), 17, 22.9, 18, True),
-    Target("few people mark: stopped", _stopped(offices.FEW_MARKS), 6.9, 26.5, 22, True),
+    Target("spam listed, 2 traps, signed calls: stopped", _stopped(offices.TRAPS), 30.8, 50.2, 46, True),
+    Target("spam listed, 2 traps, unsigned calls: stopped", _stopped(offices.TRAPS_UNSIGNED), 30.7, 44.0, 40, True),
+    Target("spam listed, 5 traps, unsigned calls: stopped", _stopped(offices.TRAPS_5), 30.7, 49.6, 45, True),
+    Target("spam hangs up and calls again: stopped", _stopped(offices.REDIALS), 0, 48.9, 42, True),
+    Target("spam leaves a message in half of missed calls: stopped", _stopped(offices.MESSAGES), 2.7, 22.2, 18, True),
+    Target("three accomplices call spam back: stopped", _stopped(offices.ACCOMPLICES), 17, 22.9, 18, True),
+    Target("few people mark spam: stopped", _stopped(offices.FEW_MARKS), 6.9, 26.5, 22, True),
     Target("small office: stopped", _stopped(offices.SMALL), 0.12, 12.9, 12, True),
     Target("hard spam: stopped", _stopped(offices.HARD), 11.1, 8.6, 8, True),
     Target("honest calls stopped, worst kind", worst_honest(BASE), 0, 0.0, 0.02),
-    Target("cold: machines' calls lost, with notice", of_calls(NOTICED, Counted.STOPPED, cell(MACHINES)), 0, 0.16, 0.5),
-    Target("cold: machines' calls lost, without", of_calls(COLD, Counted.STOPPED, cell(MACHINES)), 0.28, None, 1),
-    Target("lines ever labelled", of_numbers(BASE, Counted.EVER_LABELLED, cell(LINES)), 5, 3.4, 4),
-    Target("lines ever labelled, cold", of_numbers(COLD, Counted.EVER_LABELLED, cell(LINES)), 33.3, 47, 45),
     Target(
-        "machines that ever lose a call, cold, with notice",
+        "cold office, with notices: machines' calls lost",
+        of_calls(NOTICED, Counted.STOPPED, cell(MACHINES)),
+        0,
+        0.16,
+        0.5,
+    ),
+    Target(
+        "cold office, without notices: machines' calls lost",
+        of_calls(COLD, Counted.STOPPED, cell(MACHINES)),
+        0.28,
+        None,
+        1,
+    ),
+    Target("lines ever labelled", of_numbers(BASE, Counted.EVER_LABELLED, cell(LINES)), 5, 3.4, 4),
+    Target("cold office: lines ever labelled", of_numbers(COLD, Counted.EVER_LABELLED, cell(LINES)), 33.3, 47, 45),
+    Target(
+        "cold office, with notices: machines that ever lose a call",
         of_numbers(NOTICED, Counted.EVER_LOST, cell(MACHINES)),
         4.2,
         10.4,
         11,
     ),
-    Target("the same without notice", of_numbers(COLD, Counted.EVER_LOST, cell(MACHINES)), 4.2, None, None),
     Target(
-        "established machine lost to 40, with notice",
+        "cold office, without notices: machines that ever lose a call",
+        of_numbers(COLD, Counted.EVER_LOST, cell(MACHINES)),
+        4.2,
+        None,
+        None,
+    ),
+    Target(
+        "with notices, established machine attacked by 40: calls lost",
         _lost(ESTABLISHED_MACHINE, SPLIT, 40, offices.NOTICED),
         2.7,
         2.2,
         3,
     ),
-    Target("established machine lost to 40, without", _lost(ESTABLISHED_MACHINE, SPLIT, 40), 7.1, None, 9),
-    Target("new person lost to 10", _lost(PERSON, SPLIT, 10), 0.21, 0.0, 0.1),
-    Target("new person lost to 40", _lost(PERSON, SPLIT, 40), 1.9, 0.2, 0.5),
-    Target("new machine lost to 10", _lost(MACHINE, SPLIT, 10, offices.NOTICED), 2, 0.0, 1),
-    Target("the same without notice", _lost(MACHINE, SPLIT, 10), 4.8, None, None),
-    Target("spoofed owner: new machine's calls lost", _lost(MACHINE, SPOOFED, 0), 19.9, 29, 25),
-    Target("the same by another trunk", _lost(MACHINE, SPOOFED_ELSEWHERE, 0), 21.6, None, None),
-    Target("the same, with notice", _lost(MACHINE, SPOOFED, 0, offices.NOTICED), 13.8, None, None),
-    Target("spoofed owner: established machine's calls lost", _lost(ESTABLISHED_MACHINE, SPOOFED, 0), 0.97, None, None),
+    Target(
+        "without notices, established machine attacked by 40: calls lost",
+        _lost(ESTABLISHED_MACHINE, SPLIT, 40),
+        7.1,
+        None,
+        9,
+    ),
+    Target("new person attacked by 10: calls lost", _lost(PERSON, SPLIT, 10), 0.21, 0.0, 0.1),
+    Target("new person attacked by 40: calls lost", _lost(PERSON, SPLIT, 40), 1.9, 0.2, 0.5),
+    Target(
+        "with notices, new machine attacked by 10: calls lost", _lost(MACHINE, SPLIT, 10, offices.NOTICED), 2, 0.0, 1
+    ),
+    Target("without notices, new machine attacked by 10: calls lost", _lost(MACHINE, SPLIT, 10), 4.8, None, None),
+    Target("spoofed new machine: owner's calls lost", _lost(MACHINE, SPOOFED, 0), 19.9, 29, 25),
+    Target(
+        "spoofed new machine, robot on another trunk: owner's calls lost",
+        _lost(MACHINE, SPOOFED_ELSEWHERE, 0),
+        21.6,
+        None,
+        None,
+    ),
+    Target(
+        "spoofed new machine, with notices: owner's calls lost",
+        _lost(MACHINE, SPOOFED, 0, offices.NOTICED),
+        13.8,
+        None,
+        None,
+    ),
+    Target("spoofed established machine: owner's calls lost", _lost(ESTABLISHED_MACHINE, SPOOFED, 0), 0.97, None, None),
     Target("many wrong marks: honest calls stopped, worst kind", worst_honest(offices.MANY_MARKS), 0, None, 0.02),
     Target("rejected without a challenge, worst case", rejected_unchallenged, 0, 0, 0),
-    Target("storm, every second DID: tagged", of_first_calls(Style.SECOND_DIDS), 0.06, None, 50, True),
-    Target("storm, steps of 200 s: tagged", of_first_calls(Style.SLOW_WALK), 0.28, None, 30, True),
-    Target("storm, 100 blocks: tagged", of_first_calls(Style.MANY_BLOCKS), 27.1, None, 25, True),
+    Target("storm that calls every second DID: tagged", of_first_calls(Style.SECOND_DIDS), 0.06, None, 50, True),
+    Target("storm, one call in 200 s: tagged", of_first_calls(Style.SLOW_WALK), 0.28, None, 30, True),
+    Target("storm with numbers of 100 blocks: tagged", of_first_calls(Style.MANY_BLOCKS), 27.1, None, 25, True),
     Target("storms, mean of the nine styles: tagged", of_nine_storms, 68.3, None, 60, True),
     Target("honest first calls: tagged", of_first_calls(*HONEST_STYLES), 0.53, None, 0.5),
-    Target("back to back: stopped", _stopped(offices.IN_A_ROW), 21.9, None, None),
-    Target("every second call signed: stopped", _stopped(offices.MIXED), 16.5, None, None),
-    Target("9 of 10 missed calls get a message: stopped", _stopped(offices.MESSAGES_90), 0, None, None),
-    Target("half of failed challenges get a message: stopped", _stopped(offices.MESSAGES_FAILED), 16, None, None),
+    Target("spam calls ten of us back to back: stopped", _stopped(offices.IN_A_ROW), 21.9, None, None),
+    Target("every second call of spam signed: stopped", _stopped(offices.MIXED), 16.5, None, None),
+    Target("spam leaves a message in 9 of 10 missed calls: stopped", _stopped(offices.MESSAGES_90), 0, None, None),
+    Target(
+        "spam leaves a message after half of failed challenges: stopped",
+        _stopped(offices.MESSAGES_FAILED),
+        16,
+        None,
+        None,
+    ),
 )
 
 
@@ -217,7 +267,7 @@ def targets_sheet(measured: Measured) -> Sheet:
 
 
 def callers_sheet(seeds: Sequence[Tallies]) -> Sheet:
-    """Return a table of every kind of caller in the standard office, by calls and by numbers."""
+    """Return a table of every kind of caller in the standard office, with shares of calls and of numbers."""
     counted = (Counted.STOPPED, Counted.WARNED, Counted.TAGGED, Counted.PLAIN, Counted.SAMPLED)
     rows = [
         [
@@ -250,7 +300,7 @@ def _all(seeds: Sequence[Tallies], subject: Cell, what: Counted) -> int:
 
 
 def calls_of(seeds: Sequence[Tallies], subject: Cell) -> str:
-    """Return how many calls were counted in a cell, as text."""
+    """Return how many calls were counted in the cell `subject`, as text."""
     return f"{_all(seeds, subject, Counted.CALLS):,}"
 
 

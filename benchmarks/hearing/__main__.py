@@ -51,14 +51,14 @@ class Heard(NamedTuple):
 
 
 def recordings_in(folder: Path) -> list[tuple[str, Any]]:
-    """Return the English recordings of the data set at 8 kHz, each with the transcript."""
+    """Return the English recordings of the data set: their transcripts, and their samples at 8 kHz."""
     with (folder / "metadata.csv").open(encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["language"] == "en"]
     return [(row["transcript"], at_8_khz(folder / row["file_name"])) for row in rows]
 
 
 def hear(recogniser: Recogniser, caller: Caller, folder: Path, number: int) -> Heard:
-    """Hear a caller as the daemon and the hearing process do."""
+    """Recognise what a caller says, in the same way as the daemon and the hearing process."""
     question = HearingQuestion(f"N{number}", "en", has_prompt=True)
     sounds = [
         on_line(part, caller.line, 3 * number + piece) for piece, part in enumerate((caller.prompt, caller.answer))
@@ -76,7 +76,6 @@ def hear(recogniser: Recogniser, caller: Caller, folder: Path, number: int) -> H
 
 
 def ask(recogniser: Recogniser, question: HearingQuestion, sounds: list[bytes], folder: Path) -> HearingAnswer:
-    """Return the answer of the hearing process."""
     descriptors = []
     for piece, sound in enumerate(sounds):
         path = folder / f"{piece}.wav"
@@ -90,7 +89,6 @@ def ask(recogniser: Recogniser, question: HearingQuestion, sounds: list[bytes], 
 
 
 def main() -> None:
-    """Run the simulation and print the results."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, help="a model of Whisper; default: tiny.en of the tests")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only every N-th caller, to be quicker")
@@ -120,12 +118,12 @@ def measure(model: Path, callers: Sequence[Caller], folder: Path) -> None:
 
 
 def megabytes_used() -> int:
-    """Return the most memory that this process has used."""
+    """Return the peak memory of this process."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
 def print_words(heard: Sequence[Heard]) -> None:
-    """Print the word error rate of people who ended before the recording did."""
+    """Print the word error rate for people who stopped speaking before the end of the recording."""
     whole = [call for call in heard if call.caller.kind == "short"]
     rates = {"all": whole}
     for call in whole:
@@ -140,7 +138,7 @@ def print_words(heard: Sequence[Heard]) -> None:
 
 
 def print_times(heard: Sequence[Heard]) -> None:
-    """Print how long 8 s of speech take."""
+    """Print how long the recognition of 8 s of speech takes."""
     long = [call for call in heard if call.caller.kind in ("long", "after the tone")]
     for what, times in (
         ("seconds from the end of 8 s of speech to the text", [call.seconds for call in long]),
@@ -153,7 +151,9 @@ def print_voices(heard: Sequence[Heard]) -> None:
     """Print how many callers were judged to be a robot or a person, for each half and each behaviour."""
     for is_held_out in (False, True):
         print(
-            "the half that the rules were not made with:" if is_held_out else "the half that the rules were made with:"
+            "callers that were not used to write the rules:"
+            if is_held_out
+            else "callers that were used to write the rules:"
         )
         half = [call for call in heard if call.caller.is_held_out == is_held_out]
         for kind in dict.fromkeys(call.caller.kind for call in half):

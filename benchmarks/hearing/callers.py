@@ -28,7 +28,6 @@ class Caller(NamedTuple):
     Attributes:
         is_robot: Whether the caller is a recorded message.
         kind: How the caller behaves.
-        speaker: The voice of the caller.
         text: The words that the caller says.
         is_held_out: Whether the rules were made without this text and voice, as for half of the callers.
         prompt: The sound during the first prompt.
@@ -49,7 +48,7 @@ class Caller(NamedTuple):
 
 
 class Voices(NamedTuple):
-    """A text, the voice that speaks the text, and how the caller behaves."""
+    """A text that a voice speaks. `kind`, `is_held_out`: as in `Caller`."""
 
     kind: str
     text: str
@@ -58,7 +57,10 @@ class Voices(NamedTuple):
 
 
 def simulated(speech: SpeechPaths, folder: Path, recorded: list[tuple[str, Any]], every: int) -> list[Caller]:
-    """Return all callers. `recorded`: recordings of robots, to use in place of spoken transcripts."""
+    """Return the callers. `recorded`: recordings that replace synthetic robots.
+
+    `every`: use only each n-th synthetic caller.
+    """
     wanted = _wanted(not recorded)[::every]
     hellos = [Voices("", "Hello?", one, is_held_out=False) for one in SPEAKERS]
     sounds = speak(
@@ -117,7 +119,7 @@ def _robot_at_once(sound: Any, _hello: Any, _chance: random.Random) -> tuple[Any
 
 
 def _robot_after_tone(sound: Any, _hello: Any, _chance: random.Random) -> tuple[Any, float]:
-    """Simulate a robot that takes the prompt for an answering machine, and waits for the end of the prompt."""
+    """Simulate a robot that mistakes the prompt for an answering machine, and waits for the end of the prompt."""
     return _joined(silence(PROMPT_SECONDS + 0.6), sound), 0.0
 
 
@@ -136,12 +138,12 @@ def _assisted(sound: Any, hello: Any, chance: random.Random) -> tuple[Any, float
 
 
 def _assisted_at_once(sound: Any, _hello: Any, _chance: random.Random) -> tuple[Any, float]:
-    """Simulate a person who cannot hear the prompt."""
+    """Simulate a speech synthesizer that begins at once, because its user cannot hear the prompt."""
     return _joined(silence(0.5), sound), 0.0
 
 
 def _impatient(sound: Any, hello: Any, chance: random.Random) -> tuple[Any, float]:
-    """Simulate a person who answers during the prompt, and then again."""
+    """Simulate a person who answers during the prompt, and then once more."""
     return _joined(_of_length(_joined(silence(0.6), sound), PROMPT_SECONDS + 0.8), sound), 1.0
 
 
@@ -163,7 +165,7 @@ def _of_length(samples: Any, seconds: float) -> Any:
 
 
 def _mixed(parts: tuple[Any, float], television: Any) -> tuple[Any, float]:
-    """Return the sound with that of a television, which goes on when the person stops."""
+    """Return the sound mixed with that of a television, which goes on when the person stops."""
     import numpy
 
     sound, stops = parts
@@ -172,15 +174,12 @@ def _mixed(parts: tuple[Any, float], television: Any) -> tuple[Any, float]:
 
 
 def _stopped(sound: Any, stops: float) -> Any:
-    """Return the sound of a caller who stops `stops` seconds after the end of the answer.
-
-    With 0 the caller never stops.
-    """
+    """Return the sound of a caller who stops `stops` seconds after the end of the answer; 0: never."""
     return sound[: round(RATE * (PROMPT_SECONDS + ANSWER_SECONDS + stops))] if stops else sound
 
 
 def _cut(parts: tuple[Any, float]) -> tuple[Any, Any, Any | None]:
-    """Return three parts of the sound: in the prompt, in the answer, and in the prompt that asks to stop."""
+    """Return the parts of the sound during the first prompt, the answer, and the prompt that asks to stop."""
     import numpy
 
     sound = _stopped(*parts)

@@ -3,8 +3,8 @@
     python -m benchmarks.hearing.decisions [--idle] [--rounds N]
 
 Three daemons are measured in turns, so that other work on the machine slows all of them. The first daemon hears no
-callers. The second daemon constantly gets callers to hear. The third daemon gets them too, but its hearing process was
-killed. The hearing process has the priority that its systemd unit sets.
+callers. The second daemon constantly gets callers to hear. The third daemon also gets callers, but its hearing process
+was killed. The hearing process has the priority that its systemd unit sets.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ SENTENCE = "This is Tom Baker from the hardware store. I am calling about your d
 
 
 class CallersToHear:
-    """Sends a recording to a daemon for hearing, again and again while `is_on`."""
+    """Sends a recording of a caller to a daemon again and again, while `is_on` is set."""
 
     def __init__(self, daemon: Daemon, sound: bytes) -> None:
         self.is_on = threading.Event()
@@ -125,7 +125,7 @@ class Arm(NamedTuple):
     process: subprocess.Popen[bytes] | None
 
     def ask(self, blocks: list[bytes]) -> Answers:
-        """Make calls while callers are heard, and return the response times of the decisions."""
+        """Make calls while the daemon hears callers. Return the response times of the decisions."""
         if self.process is not None:
             self.process.send_signal(signal.SIGCONT)
         if self.callers is not None:
@@ -140,7 +140,7 @@ class Arm(NamedTuple):
 
 
 def _round(arms: list[Arm], number: int) -> list[float]:
-    """Return the p99 of each daemon in milliseconds. Daemons take turns, so that other load slows all of them."""
+    """Return the p99 of each daemon in milliseconds. The daemons take turns, so that other load slows all."""
     answers = [Answers() for _ in arms]
     for part in range(SLICES):
         for arm, its in zip(arms, answers, strict=True):

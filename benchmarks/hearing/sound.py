@@ -28,7 +28,6 @@ class Speaker(NamedTuple):
     """A synthetic voice.
 
     Attributes:
-        name: The name in the results.
         espeak: Options of espeak-ng. Without options piper speaks.
         pace: The pace of piper; above 1 is slower.
         cents: How much higher piper's voice is made, in hundredths of a semitone.
@@ -90,7 +89,7 @@ def speak(speech: SpeechPaths, wanted: Iterable[Wanted], folder: Path) -> dict[W
 
 
 def at_8_khz(path: Path, cents: int = 0) -> Any:
-    """Return the samples of a sound file at 8 kHz, made higher by `cents`."""
+    """Return the samples of a sound file at 8 kHz, raised by `cents` hundredths of a semitone."""
     import numpy
 
     low = path.with_suffix(".8k.wav")
@@ -102,7 +101,7 @@ def at_8_khz(path: Path, cents: int = 0) -> Any:
 
 
 def on_line(samples: Any, line: Line, seed: int) -> bytes:
-    """Simulate a telephone line: gain, noise, packet loss and G.711 (u-law). Return the samples as 16 bits."""
+    """Simulate a telephone line: gain, noise, packet loss and G.711 (u-law). Return 16-bit samples."""
     import numpy
 
     chance = numpy.random.default_rng(seed)
