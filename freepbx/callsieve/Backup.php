@@ -26,7 +26,7 @@ class Backup extends BackupBase {
 			if (is_readable($path)) {
 				$this->addFile(basename($path), dirname($path), '', 'callsieve');
 			} else {
-				$this->log(sprintf(_('CallSieve: %s is not for us to read, and is left out'), $path), 'WARNING');
+				$this->log(sprintf(_('CallSieve: FreePBX may not read %s, so the backup leaves it out'), $path), 'WARNING');
 			}
 		}
 	}

@@ -225,7 +225,7 @@ class Callsieve extends \FreePBX_Helpers implements \BMO {
 	public function extensionSaved(string $extension, array $form): void {
 		$refused = (new Phone($this->api(), $extension))->save($form, self::maySeeNumbers());
 		if ($refused !== '') {
-			$this->FreePBX->Notifications->add_notice('callsieve', "PHONE_$extension", _('CallSieve: not everything of an extension was saved'), htmlspecialchars($refused));
+			$this->FreePBX->Notifications->add_notice('callsieve', "PHONE_$extension", _('CallSieve: some changes of an extension were not saved'), htmlspecialchars($refused));
 		}
 	}
 

@@ -7,15 +7,15 @@ namespace FreePBX\modules\Callsieve;
 class Codes {
 	/** By the names of Dialplan::WORDS: the code as it comes, what the list says, and its help. */
 	private const ALL = [
-		'quiet' => ['*25', 'Quiet hours for me', 'Strangers do not ring this phone at night. The same code again ends it.'],
-		'whispers' => ['*26', 'No spoken warnings for me', 'The same code again brings them back.'],
-		'dnc' => ['*29', 'The last person wants no calls', 'Whom this phone talked to last does not want to be called again.'],
-		'allow' => ['*33', 'The last caller always rings me', 'Within a minute the same code takes it back.'],
-		'block' => ['*34', 'The last caller never rings me', 'Within a minute the same code takes it back.'],
+		'quiet' => ['*25', 'Quiet hours for me', 'Strangers do not ring this phone at night. Dial the same code again to end this.'],
+		'whispers' => ['*26', 'No spoken warnings for me', 'Dial the same code again to hear them.'],
+		'dnc' => ['*29', 'The last person wants no calls', 'The person that this phone talked to last does not want to be called again.'],
+		'allow' => ['*33', 'The last caller always rings me', 'Dial the same code within a minute to take this back.'],
+		'block' => ['*34', 'The last caller never rings me', 'Dial the same code within a minute to take this back.'],
 		'expect' => ['*35', 'I expect a call', 'Strangers ring this phone for two hours.'],
-		'explain' => ['*36', 'Why was the last call treated so?', 'Says in a sentence why.'],
-		'spam' => ['*37', 'The last caller was spam', 'Within a minute the same code takes it back.'],
-		'ok' => ['*38', 'The last caller was no spam', 'Within a minute the same code takes it back.'],
+		'explain' => ['*36', 'Why was the last call treated so?', 'Speaks a sentence that says why.'],
+		'spam' => ['*37', 'The last caller was spam', 'Dial the same code within a minute to take this back.'],
+		'ok' => ['*38', 'The last caller was no spam', 'Dial the same code within a minute to take this back.'],
 		'passcode' => ['*39', 'A passcode for my own page', 'Says eight digits to sign in with, valid for five minutes.'],
 	];
 

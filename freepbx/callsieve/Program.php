@@ -31,7 +31,7 @@ class Program {
 	public function run(string ...$arguments): array {
 		$path = $this->path();
 		if ($path === '') {
-			return $this->failed('CallSieve is not installed on this machine: there is no ' . implode(', ', $this->places));
+			return $this->failed('CallSieve is not installed on this server: there is no ' . implode(', ', $this->places));
 		}
 		$process = $this->opened([$path, ...$arguments], ['pipe', 'w'], ['pipe', 'w'], $pipes);
 		if (!is_resource($process)) {
@@ -44,7 +44,7 @@ class Program {
 		}
 		array_map('fclose', $pipes);
 		$code = proc_close($process);
-		return $ended ? ['code' => $code, 'output' => $texts[1], 'error' => $texts[2]] : $this->failed("$path took too long, or said too much");
+		return $ended ? ['code' => $code, 'output' => $texts[1], 'error' => $texts[2]] : $this->failed("$path took too long, or printed too much");
 	}
 
 	/**

@@ -15,7 +15,7 @@ class Callsieve extends Command {
 		$this->setName('callsieve')
 			->setDescription(_('Whether calls are screened, and the switch'))
 			->addArgument('what', InputArgument::OPTIONAL, 'status, off, on, sync, forecast', 'status')
-			->addOption('for', null, InputOption::VALUE_REQUIRED, _('With off: for how long, as 30m or 2h'));
+			->addOption('for', null, InputOption::VALUE_REQUIRED, _('With off: duration, such as 30m or 2h'));
 	}
 
 	protected function execute(InputInterface $input, OutputInterface $output): int {

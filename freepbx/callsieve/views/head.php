@@ -13,7 +13,7 @@ $troubles = array_filter((array) ($status['trouble'] ?? []), 'is_array');
 $tabs = ['calls' => _('Calls'), 'lists' => _('Block and allow'), 'policy' => _('Policy')];
 $meanings = [
 	_('screened') => _('CallSieve is asked about each call before a phone rings.'),
-	_('policy') => _('What is done with a call, by how much speaks against the caller.'),
+	_('policy') => _('The action for a call, by the evidence against the caller.'),
 	_('label') => _('A text before the caller\'s name on the phone, such as SPAM?'),
 	_('whisper') => _('A spoken warning to whoever picks up. The caller does not hear it.'),
 ];
@@ -87,7 +87,7 @@ $meanings = [
 	<?php if ($unscreened) { ?>
 		<p><?php echo $e(sprintf(_('Inbound routes that are not screened: %s'), implode(', ', array_map(fn ($route) => $route === '/' ? _('any DID') : rtrim($route, '/'), $unscreened)))) ?></p>
 	<?php } ?>
-	<?php if (!$signed) { ?><p class="text-muted"><small><?php echo $e(_('The yellow banner: FreePBX knows no signature of this module, because only its maker can vouch for a key. Nothing was changed on the way if the hash of its package is the published one.')) ?></small></p><?php } ?>
+	<?php if (!$signed) { ?><p class="text-muted"><small><?php echo $e(_('FreePBX shows a yellow banner, because this module has no signature that FreePBX accepts. To check that nobody has changed the module, compare the hash of its package with the published one.')) ?></small></p><?php } ?>
 	<ul class="nav nav-tabs">
 		<?php foreach ($tabs as $name => $title) { ?><li<?php echo $name === $tab ? ' class="active"' : '' ?>><a href="?display=callsieve&amp;view=<?php echo $e($name) ?>"><?php echo $e($title) ?></a></li><?php } ?>
 	</ul>

@@ -45,7 +45,7 @@ $ends = ['' => _('for ever'), '7d' => _('for 7 days'), '30d' => _('for 30 days')
 		<form method="post">
 			<input type="hidden" name="token" value="<?php echo $e($token) ?>">
 			<input type="hidden" name="list" value="<?php echo $e($list) ?>">
-			<p><?php echo $e(_('One a line: number, comma, note. What Blacklist or this page exported is understood.')) ?></p>
+			<p><?php echo $e(_('One entry per line: number, comma, note. Files that the module Blacklist or this page exported are accepted.')) ?></p>
 			<textarea class="form-control" name="lines" rows="6" cols="40" aria-label="<?php echo $e(_('Lines to import')) ?>"></textarea>
 			<button class="btn btn-default" name="do" value="import"><?php echo $e(_('Import')) ?></button>
 		</form>

@@ -6,8 +6,8 @@
 <div class="container-fluid" id="callsieve">
 	<h1>CallSieve</h1>
 	<div class="alert alert-warning" id="callsieve-state"><strong><?php echo $e(_('One step is left: the program itself. No call is screened yet.')) ?></strong></div>
-	<p><?php echo $e(_('Copy its package for Debian 12 to this machine. Then, as root, in the folder where it lies:')) ?></p>
+	<p><?php echo $e(_('Copy its package for Debian 12 to this server. Then, as root, in the folder of the package:')) ?></p>
 	<pre id="callsieve-command" style="white-space: pre-wrap"><?php echo $e($command) ?></pre>
-	<p><?php echo $e(_('It shows every change, asks before it writes, and ends with "screened: yes". This page goes on by itself then.')) ?></p>
+	<p><?php echo $e(_('It shows every change, asks before it writes, and ends with "screened: yes". This page then continues by itself.')) ?></p>
 	<script>setTimeout(function () { location.reload(); }, 5000);</script>
 </div>
