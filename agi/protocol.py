@@ -179,11 +179,11 @@ class AgiSession:
         code, _, rest = line.partition(" ")
         if code == "200":
             if (match := _RESULT.match(rest)) is None:
-                self._fail("a 200 reply has no result=")
+                self._fail("an AGI reply with code 200 has no `result=`")
             result, data, endpos = match.groups("")
             return Reply(200, result, data, int(endpos) if endpos else None)
         if code not in _SENTENCE_CODES:
-            self._fail("a line is not an AGI reply")
+            self._fail("Asterisk sent a line that is not an AGI reply")
         return Reply(_SENTENCE_CODES[code], data=rest)
 
     def _usage_line(self, line: str) -> Reply | None:
@@ -251,12 +251,12 @@ def request_of(variables: dict[str, str], accepted_at: float | None = None) -> R
         count += 1
         key, equals, value = argument.partition("=")
         if not equals:
-            raise ProtocolError("an argument does not have the form key=value")
+            raise ProtocolError("an AGI argument does not have the form `key=value`")
         arguments[key] = value
     if len(arguments) != count:
-        raise ProtocolError("an argument occurs twice")
+        raise ProtocolError("an AGI argument occurs twice")
     if not all(map(_KEY.fullmatch, arguments)):
-        raise ProtocolError("the key of an argument has characters other than a-z and _")
+        raise ProtocolError("the key of an AGI argument has characters other than a-z and _")
     if not _USUAL_NAMES.issuperset(variables):
         _check_names(variables)
     path = variables.get("agi_network_script")
@@ -277,6 +277,6 @@ def _split_header_line(line: str) -> tuple[str, str]:
 def _check_names(variables: Mapping[str, str]) -> None:
     for name in variables:
         if not _NAME.fullmatch(name):
-            raise ProtocolError("the name of a header line is not agi_ followed by a-z, 0-9 or _")
+            raise ProtocolError("the name of a header line is not `agi_` followed by characters from a-z, 0-9 and _")
         if name.startswith("agi_arg_"):
-            raise ProtocolError("the arguments are not numbered in order")
+            raise ProtocolError("the arguments agi_arg_1, agi_arg_2 and so on are not numbered in order")

@@ -78,7 +78,7 @@ def _of_words(words: list[tuple[str, str]]) -> list[str]:
 def _check(name: str) -> None:
     """Check the name of a variable. A valid name is remembered, because every answer has about twenty names."""
     if not name or not _NAME_ALPHABET.issuperset(name):
-        raise ValueError("a channel variable has characters other than A-Z and _")
+        raise ValueError("the name of a channel variable has characters other than A-Z and _")
     if len(_checked) < _MOST_CHECKED:
         _checked.add(name)
 
@@ -87,7 +87,7 @@ def _cut(items: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """Shorten free-text values, the last value first, until everything fits."""
     room = COMMAND_LIMIT - len(_block([item if _is_word(item[1]) else (item[0], "") for item in items]))
     if room < 0:
-        raise ValueError(f"{len(items)} variables do not fit in {COMMAND_LIMIT} bytes")
+        raise ValueError(f"the AGI commands for {len(items)} variables are longer than {COMMAND_LIMIT} bytes")
     fitting = []
     for name, value in items:
         if not _is_word(value):

@@ -58,7 +58,7 @@ def _read_header(stdin: int, deadline: float) -> bytes:
         chunk = os.read(stdin, HEADER_LIMIT)
         data += chunk
         if not chunk or len(data) > HEADER_LIMIT:
-            raise RelayError("Asterisk sent no request, or an incomplete or too long request")
+            raise RelayError("Asterisk sent an empty, incomplete or too long request")
     return data
 
 
@@ -74,7 +74,7 @@ def _answer_of(daemon: _socket.socket, path: str, header: bytes, deadline: float
             break
         answer += chunk
         if len(answer) > ANSWER_LIMIT:
-            raise RelayError("the daemon's answer is too long")
+            raise RelayError(f"the daemon's answer is longer than {ANSWER_LIMIT} bytes")
     if answer and not answer.endswith(b"\n"):
         raise RelayError("the daemon closed the connection in the middle of its answer")
     return answer

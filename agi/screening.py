@@ -222,7 +222,9 @@ class Screening:
         """Return the coroutine that answers a request. Raise ProtocolError for an unknown path."""
         path = self._paths.get(request.path)
         if path is None:
-            raise ProtocolError(f"unknown path: use one of {', '.join(f'/{known}' for known in PATHS)}")
+            raise ProtocolError(
+                f"unknown path of an AGI request: use one of {', '.join(f'/{known}' for known in PATHS)}"
+            )
         return path(request)
 
     async def screen(self, request: Request) -> bytes:
@@ -277,7 +279,7 @@ class Screening:
         call = known_call_of(request, self.site)
         result = REPORTED.get(request.arguments.get("result", ""))
         if result is None:
-            raise ProtocolError(f"unknown result of a challenge: use one of {', '.join(REPORTED)}")
+            raise ProtocolError(f"unknown `result` of a challenge: use one of {', '.join(REPORTED)}")
         about = (call.linkedid, call.caller.key, call.auth_class, result)
         await self.knowledge.record_challenge(*about, self.wall_clock())
         return answers.answer_done()
@@ -319,7 +321,7 @@ class Screening:
         endpoint, code = request.arguments.get("endpoint", ""), request.arguments.get("code", "")
         if not endpoint or code not in CODES:
             raise ProtocolError(
-                "/mark needs the arguments `endpoint` and `code`, and `code` must be a known feature code"
+                "the request /mark needs the arguments `endpoint` and `code`, and `code` must be a known feature code"
             )
         give_up_at = started + self._left_of_code(request, now)
         return answers.answer_to_mark(await self.knowledge.apply_feature_code(endpoint, code, now, give_up_at))
@@ -344,7 +346,7 @@ class Screening:
         ticket = request.arguments.get("ticket", "")
         if not ticket and len(self.proofs.calls(call.caller, now)) >= PROOFS_AN_HOUR:
             logger.warning(
-                "ignored a proof code, too many from one number: number=%s limit_per_hour=%d",
+                "ignored a code for an appeal, too many codes from one number: number=%s limit_per_hour=%d",
                 masked(number),
                 PROOFS_AN_HOUR,
             )
@@ -425,13 +427,13 @@ class Screening:
             if request is not None:
                 return (incoming_call_of if request.path == "screen" else known_call_of)(request, self.site)
         except Exception:  # noqa: BLE001 (we are failing open already, perhaps because of this)
-            logger.debug("failed request cannot be parsed, recorded without the caller's number")
+            logger.debug("failed request cannot be parsed, its call is recorded without the caller's number")
         return IncomingCall(linkedid_of(request) if request else "", Number(None, "", CallerKind.INVALID))
 
     async def _read(self, read: Callable[[Q, float], Awaitable[T]], query: Q, started: float) -> T:
         if not self.breaker.allows(started):
             self.counts.store_refused += 1
-            raise StoreUnavailable("the store failed to answer recently")
+            raise StoreUnavailable("the store did not answer recent requests")
         try:
             result = await read(query, started + self.deadline_seconds)
         except (Exception, asyncio.CancelledError):

@@ -121,7 +121,7 @@ class AgiServer:
             if self.is_blind and not self.key:
                 logger.critical(
                     "no call is screened, because the kernel does not report the user of TCP connections: address=%s. "
-                    "The service's unit must allow AF_NETLINK: run callsieve asterisk install --systemd",
+                    "The service's unit must allow AF_NETLINK: run `callsieve asterisk install --systemd`",
                     address,
                 )
         return port
@@ -240,7 +240,7 @@ class AgiServer:
         self.stats.strangers += 1
         if self.may_log(f"user {user}"):
             who = "unknown" if user is None else user
-            logger.warning("refused a connection, the user is not in [agi] users: user=%s", who)
+            logger.warning("refused a connection, its user is not in `users` of [agi]: user=%s", who)
 
     def has_key(self, request: Request) -> bool:
         """Return whether the request carries the key from the settings."""

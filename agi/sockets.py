@@ -93,11 +93,11 @@ def _refuse_if_alive(path: str) -> None:
     except FileNotFoundError:
         return
     if not stat.S_ISSOCK(mode):
-        raise OSError(errno.EEXIST, "exists and is not a socket", path)
+        raise OSError(errno.EEXIST, "this path exists and is not a socket", path)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)
         if probe.connect_ex(path) != errno.ECONNREFUSED:
-            raise OSError(errno.EADDRINUSE, "another server owns this socket", path)
+            raise OSError(errno.EADDRINUSE, "another server is listening on this socket", path)
 
 
 def unlink_own(path: str, inode: int) -> None:

@@ -68,10 +68,10 @@ class StandaloneAgi(AGI):  # type: ignore[misc]  # pyst2 has no types
         """Send a command line to Asterisk. Raise AGIUsageError if the line contains a line end or is too long."""
         line = " ".join([command, *map(str, args)]).strip()
         if any(character in line for character in "\r\n\0"):
-            raise AGIUsageError("a command contains a line end")
+            raise AGIUsageError("an AGI command contains a line end")
         data = line.encode("utf-8", "replace") + b"\n"
         if len(data) > COMMAND_LIMIT:
-            raise AGIUsageError(f"a command is longer than {COMMAND_LIMIT} bytes")
+            raise AGIUsageError(f"an AGI command is longer than {COMMAND_LIMIT} bytes")
         self.stdout.write(data)
         self.stdout.flush()
 
@@ -115,7 +115,8 @@ def run_standalone(decide: Decide, stdin: BinaryIO, stdout: BinaryIO) -> int:
         logger.info("the caller hung up")
     except (AGIException, OSError) as error:
         logger.warning(
-            "Asterisk refused the answer, the call continues without screening: error=%s", type(error).__name__
+            "Asterisk refused a command of the answer, the call continues without screening: error=%s",
+            type(error).__name__,
         )
     except Exception as error:  # noqa: BLE001 (the outermost point: the call goes on)
         logger.error("screening failed, the call continues without screening: error=%s", type(error).__name__)

@@ -9,30 +9,42 @@ from enum import Enum
 class TroubleKind(Enum):
     """The reason why a connection ended or could not be opened. The value is a description and a remedy."""
 
-    NO_HOST = ("no such host", "correct [ami] host")
+    NO_HOST = ("no such host", "correct `host` in [ami]")
     REFUSED = (
         "connection refused",
-        "start Asterisk, and set enabled = yes and the port of [ami] in manager.conf",
+        "start Asterisk, set `enabled = yes` in manager.conf, and use the same `port` there and in [ami]",
     )
-    UNREACHABLE = ("cannot be reached", "check the network and [ami] host")
-    TIMED_OUT = ("did not accept the connection in time", "check [ami] host and the firewalls between the two servers")
-    NOT_AMI = ("is not Asterisk's manager interface", "set [ami] port to the port in manager.conf, usually 5038")
-    SILENT = ("accepted the connection but sent no greeting", "check Asterisk: asterisk -rx 'core show uptime'")
+    UNREACHABLE = ("the server cannot be reached", "check the network and `host` in [ami]")
+    TIMED_OUT = (
+        "the server did not accept the connection in time",
+        "check `host` in [ami] and the firewalls between the two servers",
+    )
+    NOT_AMI = (
+        "the server is not Asterisk's manager interface",
+        "set `port` in [ami] to the port in manager.conf, usually 5038",
+    )
+    SILENT = (
+        "the server accepted the connection but sent no greeting",
+        "check Asterisk: asterisk -rx 'core show uptime'",
+    )
     LOGIN_REFUSED = (
-        "the manager user, its secret or this server's address was refused",
+        "Asterisk refused the manager user, its secret or this server's address",
         "set the same secret in [ami] and in manager.d/callsieve.conf, and permit this server's address there. "
         "`callsieve asterisk install` writes the secret into both. Asterisk's log names the cause",
     )
     BAD_LOGIN = (
-        "[ami] username or secret contains control characters",
+        "`username` or `secret` in [ami] contains control characters",
         "choose a username and a secret of printable characters",
     )
     LOST = (
         "Asterisk closed the connection",
-        "after a restart of Asterisk no action is needed, otherwise read Asterisk's log",
+        "if Asterisk was restarted, do nothing; otherwise read Asterisk's log",
     )
     STOPPING = ("Asterisk is shutting down", "no action needed: CallSieve connects again")
-    DEAF = ("Asterisk no longer answers", "check that Asterisk runs and that the network between the two servers works")
+    DEAF = (
+        "Asterisk no longer answers",
+        "check that Asterisk is running and that the network between the two servers works",
+    )
     FAILED = ("the event listener failed because of an internal error", "report the error in the log to the developers")
 
     @property

@@ -193,9 +193,7 @@ class AmiListener:
                 await connection.log_off()
             raise
         except Exception:  # the outermost point: whatever happened, connect again
-            logger.exception(
-                "connection to Asterisk's manager interface failed because of an internal error, connecting again"
-            )
+            logger.exception("internal error in the connection to Asterisk's manager interface, connecting again")
             reason = AmiError(TroubleKind.FAILED)
         finally:
             if connection is not None:

@@ -65,7 +65,7 @@ def exchange_problems(exchange: tuple[ExchangeTable, ...]) -> Problems:
     for place, table in enumerate(exchange):
         key = f"exchange[{place}]"
         if bool(table.url) == bool(table.path):
-            yield f"{key}.url", "needs either url or path, where the company publishes its evidence"
+            yield f"{key}.url", "either `url` or `path` is required: where the company publishes its evidence"
         elif table.url and (wrong := url_problem(table.url, private=table.private)) is not None:
             yield f"{key}.url", wrong
         if table.key and not _is_key(table.key):

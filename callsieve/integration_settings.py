@@ -98,7 +98,8 @@ def reporting_problems(reporting: Reporting, feeds: tuple[FeedTable, ...]) -> It
         if phoneblock.enabled and urlsplit(feed.url).hostname == urlsplit(phoneblock.url).hostname:
             yield (
                 f"feed[{place}].url",
-                "receives our own reports, and would return them as other people's evidence",
+                "belongs to the service that receives our reports, and would return our marks as other "
+                "people's evidence: remove this feed",
             )
 
 
@@ -270,7 +271,7 @@ def alert_problems(
 ) -> Iterator[tuple[str, str]]:
     """Yield each invalid key of `[[alert]]` and `[digest]` with a message. `receivers`: the names of all receivers."""
     if digest.to and not mail.host:
-        yield "digest.to", "needs a mail server: [mail] host"
+        yield "digest.to", "needs a mail server: set `host` in [mail]"
     for place, alert in enumerate(alerts):
         if not alert.to:
             yield f"alert[{place}].to", "required: the names of receivers"

@@ -67,7 +67,7 @@ def parse_path(text: str) -> Path:
             raise ConditionError(f"{text[:40]!r} is not a path: write it like data.results[0].score")
         steps += (match[1], *(int(index) for index in re.findall(r"[0-9]+", match[2])))
     if len(steps) > MAX_STEPS:
-        raise ConditionError(f"{text[:40]!r} has more than {MAX_STEPS} steps")
+        raise ConditionError(f"the path {text[:40]!r} has more than {MAX_STEPS} steps")
     return tuple(steps)
 
 
@@ -177,19 +177,19 @@ def _lookup_problems(table: LookupTable, deadline_ms: int) -> Problems:
     if table.budget_ms > most:
         yield (
             "budget_ms",
-            f"must be at most {most}: the decision itself needs {LEFT_OF_DEADLINE_MS} ms of agi.deadline_ms",
+            f"must be at most {most}: the decision itself needs {LEFT_OF_DEADLINE_MS} ms of `agi.deadline_ms`",
         )
     if (table.auth == "header") != bool(table.header):
-        yield "header", 'set it only with auth = "header", to the name of the header for the token'
+        yield "header", 'must name the header for the token if auth = "header", and must be empty otherwise'
     yield from _sending_problems(table)
     yield from _asking_problems(table)
     for region in table.regions:
         if not is_possible_region(region):
             yield "regions", f"{region[:20]!r} is not a region: use two letters such as US, GB or CN"
     if table.cost > 0 and table.daily_spend < table.cost:
-        yield "daily_spend", "required with a cost: the most to spend per day, at least the cost of one request"
+        yield "daily_spend", "required because `cost` is set: the most to spend per day, at least one `cost`"
     if table.fresh_hours > 24 * table.max_age_days:
-        yield "fresh_hours", "must not be longer than max_age_days: an answer must be renewed before it expires"
+        yield "fresh_hours", "must not be longer than `max_age_days`: an answer must be renewed before it expires"
 
 
 def _sending_problems(table: LookupTable) -> Problems:
@@ -229,7 +229,7 @@ def _phoneblock_problems(table: LookupTable) -> Problems:
         yield "token", "required: PhoneBlock answers only with a token: write env:NAME or file:/path"
     for key in ("spam_when", "ok_when", "category", "categories"):
         if getattr(table, key):
-            yield key, 'is only for kind "http"; for PhoneBlock use spam_votes'
+            yield key, 'is only for kind "http"; for PhoneBlock use `spam_votes`'
 
 
 def _url_problems(table: LookupTable) -> Problems:

@@ -480,7 +480,7 @@ def _read(file: Path, *, required: bool) -> str | None:
         kind = SettingsUnreadable if isinstance(error, PermissionError) else SettingsError
         raise kind(f"{file}: cannot be read: {error.strerror}: check --config and permissions") from None
     except UnicodeDecodeError as error:
-        raise SettingsError(f"{file}: not UTF-8 at byte {error.start}") from None
+        raise SettingsError(f"{file}: not UTF-8 at byte {error.start}: save the file as UTF-8") from None
 
 
 def parse_settings(text: str, source: str) -> Settings:
@@ -580,14 +580,14 @@ def _problems(settings: Settings) -> Problems:
                 yield f"trunk '{trunk.name}'.own_numbers", f"{text!r} is not a number: write it as +442071838750"
     for scope in settings.scope:
         if [bool(value) for value in (scope.did, scope.trunk, scope.group) if value is not None] != [True]:
-            yield f"scope with policy {scope.policy!r}", "needs exactly one of did, trunk, group"
+            yield f"scope with policy {scope.policy!r}", "needs exactly one of `did`, `trunk` and `group`"
     for did in settings.did:
         if did.groups and did.group is not None:
-            yield f"did '{did.number}'.group", "cannot be used together with groups: write all names there"
+            yield f"did '{did.number}'.group", "cannot be used together with `groups`: write all names into `groups`"
         if did.trap and (did.callee is not None or did.all_groups or not did.screen):
             yield (
                 f"did '{did.number}'.trap",
-                "cannot be used with callee, groups or screen = false: a trap belongs to nobody",
+                "cannot be used with `callee`, `groups` or `screen = false`: a trap belongs to nobody",
             )
     yield from _repeated("trunk", [trunk.name for trunk in settings.trunk])
     yield from _repeated("did", [did_number_of(did.number, home) or did.number for did in settings.did])
@@ -610,7 +610,7 @@ def _problems(settings: Settings) -> Problems:
     yield from _repeated("lookup", [table.name for table in settings.lookup])
     for name in settings.capabilities.off:
         if name not in OPTIONAL:
-            yield "capabilities.off", f"{shown(name)} cannot be switched off (allowed: {', '.join(OPTIONAL)})"
+            yield "capabilities.off", f"{shown(name)} cannot be switched off; only these can: {', '.join(OPTIONAL)}"
     yield from publish_problems(settings.publish)
     yield from exchange_problems(settings.exchange)
     yield from _repeated("exchange", [table.name for table in settings.exchange])
@@ -641,7 +641,9 @@ def _web_problems(web: Web) -> Problems:
     if wrong is not None:
         yield (
             "web.listen",
-            wrong if web.behind_proxy else f"{wrong}, with a web server with TLS in front of it",
+            wrong
+            if web.behind_proxy
+            else f"{wrong}; for other computers, put a web server with TLS in front of the console",
         )
     for host in web.hosts:
         if not HOST.fullmatch(host):
@@ -670,7 +672,9 @@ def _public_problems(public: Public) -> Problems:
     if (wrong := (_form_problem if public.behind_proxy else _address_problem)(public.listen)) is not None:
         yield (
             "public.listen",
-            wrong if public.behind_proxy else f"{wrong}; name proxies on other servers in [public] proxies",
+            wrong
+            if public.behind_proxy
+            else f"{wrong}; if the web proxy is on another server, name it in `proxies` of [public]",
         )
     for key, text in (("name", public.name), ("contact", public.contact)):
         if len(text) > MOST_LINE or not text.isprintable():
@@ -702,10 +706,13 @@ def _api_problems(settings: Settings) -> Problems:
     if wrong is not None:
         yield (
             "api.listen",
-            wrong if web.behind_proxy else f"{wrong}, with a web server with TLS in front of it",
+            wrong
+            if web.behind_proxy
+            else f"{wrong}; for other computers, put a web server with TLS in front of the API",
         )
     elif _form_problem(web.listen) is None and address_of(listen)[1] == address_of(web.listen)[1]:
-        yield "api.listen", f"the console listens on port {address_of(listen)[1]}: choose another, or leave it empty"
+        taken = address_of(listen)[1]
+        yield "api.listen", f"the console listens on port {taken}: choose another port, or leave this key empty"
 
 
 def _display_problems(display: DisplayTable) -> Problems:

@@ -142,8 +142,10 @@ def read_list(read: Reader, value: Any) -> tuple[Any, ...]:
 def read_keys(keys: Mapping[str, Reader], required: frozenset[str], value: Any) -> dict[str, Any]:
     """Check that a value is a table with all `required` keys and none outside `keys`. Read each of its values."""
     if not isinstance(value, dict):
-        raise PolicyError(f"must be a table with {', '.join(sorted(keys))}, not {shown(value)}")
-    unknown = [Refusal((key,), (), f"has no key {shown(key)}{nearest(key, keys)}") for key in value if key not in keys]
+        raise PolicyError(f"must be a table with the keys {', '.join(sorted(keys))}, not {shown(value)}")
+    unknown = [
+        Refusal((key,), (), f"has the unknown key {shown(key)}{nearest(key, keys)}") for key in value if key not in keys
+    ]
     missing = [Refusal((), (), f"needs the key {key!r}") for key in sorted(required - value.keys())]
     known = [key for key in value if key in keys]
     read = read_parts(((key, keys[key], value[key]) for key in known), unknown + missing)
@@ -153,7 +155,7 @@ def read_keys(keys: Mapping[str, Reader], required: frozenset[str], value: Any) 
 def read_region(value: Any) -> str:
     """Check that a value is a region such as `GB`, whose plan is used to parse national numbers. Return the region."""
     if not isinstance(value, str) or not is_possible_region(value):
-        raise PolicyError(f"has the unknown region {shown(value)}: write a code such as GB")
+        raise PolicyError(f"has the unknown region {shown(value)}: write a country code such as GB")
     return value
 
 

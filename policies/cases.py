@@ -113,20 +113,22 @@ def run_trial(
 
 def _trials_from(file: Mapping[str, Any], region: str, levels: Thresholds, problems: Problems) -> list[Trial]:
     if file.keys() & POLICY_KEYS:
-        remedy = "to test it, run callsieve policy test CASES.toml --policy FILE.toml"
-        problems.add(f"this is a policy, not a file of cases: {remedy}", ())
+        remedy = "to test the policy, run `callsieve policy test CASES.toml --policy FILE.toml`"
+        problems.add(f"this file is a policy, not a file of test cases: {remedy}", ())
         return []
     for key in (key for key in file if key != "case"):
         problems.add(f"unknown key {key}{nearest(key, ['case'])}", (key,))
     tables = file.get("case", [])
     if not isinstance(tables, list) or not tables or not all(isinstance(table, dict) for table in tables):
-        problems.add("the file has no case: write each case as a [[case]] table", ("case",))
+        problems.add("the file has no test case: write each test case as a [[case]] table", ("case",))
         return []
     trials: list[Trial] = []
     for place, table in enumerate(tables):
         trial = _trial_from(table, place, region, levels, problems)
         if trial is not None and any(trial.name == earlier.name for earlier in trials):
-            problems.add(f"case {shown(trial.name)}: the name is used twice", ("case", place, "name"))
+            problems.add(
+                f"case {shown(trial.name)}: another case has the same name: rename one of them", ("case", place, "name")
+            )
         elif trial is not None:
             trials.append(trial)
     return trials
@@ -141,7 +143,7 @@ def _trial_from(
         about = f"case {shown(name)}: "
     except PolicyError:
         name, about = "", f"case number {place + 1}: "
-        problems.add(f"{about}needs a name of one line", (*path, "name"))
+        problems.add(f"{about}needs a `name` of one line", (*path, "name"))
 
     def read(key: str, reader: Reader, otherwise: Any = None) -> Any:
         try:
@@ -154,11 +156,11 @@ def _trial_from(
     for key in (key for key in table if key not in CASE_KEYS):
         problems.add(f"{about}unknown key {key}{nearest(key, CASE_KEYS)}", (*path, key))
     if {"policy", "text"} <= table.keys():
-        problems.add(f"{about}has both `policy` and `text`: remove one of the two", (*path, "text"))
+        problems.add(f"{about}has both `policy` and `text`: remove one of them", (*path, "text"))
     policy, text = read("policy", read_line), read("text", _text)
     call, facts, expect = (read(key, partial(read_keys, keys, frozenset()), {}) for key, keys in _TABLES.items())
     if expect == {}:
-        problems.add(f"{about}has no expected result: write expect = {{ action = ... }}", (*path, "expect"))
+        problems.add(f"{about}has no expected result: write `expect = {{ action = ... }}`", (*path, "expect"))
     if len(problems) > before:
         return None
     coming, now = call_of(call, region)
@@ -182,4 +184,4 @@ def _policy(trial: Trial, running: PolicySet | Policy, policy_of: Callable[[str]
 def _check_rule(rule: str | None, policy: Policy) -> None:
     known = [*(rule.name for rule in policy.rules), *OWN_RULES]
     if rule is not None and rule not in known:
-        raise PolicyError(f"expect: policy {policy.name} has no rule {shown(rule)}{nearest(rule, known)}")
+        raise PolicyError(f"expect: the policy {policy.name} has no rule {shown(rule)}{nearest(rule, known)}")

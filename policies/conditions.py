@@ -13,11 +13,11 @@ from reputation.wording import Wording
 COMBINATIONS = ("any", "all", "not")
 # Families of evidence of older versions, which some policies had as conditions, and the conditions that replace them.
 REPLACED = {
-    "marks": "level_at_least",
-    "behaviour": "level_at_least",
-    "plan": "purpose or nobodys_range",
-    "carrier_label": "carrier_warns",
-    "peers": "companies_complain",
+    "marks": "`level_at_least`",
+    "behaviour": "`level_at_least`",
+    "plan": "`purpose` or `nobodys_range`",
+    "carrier_label": "`carrier_warns`",
+    "peers": "`companies_complain`",
 }
 ABOUT_EVIDENCE = frozenset({"level_at_least", "points_between"})
 MAX_DEPTH = 8  # deeper nesting is a mistake, not a policy
@@ -40,15 +40,26 @@ def read_conditions(table: Any, path: KeyPath, problems: Problems, depth: int = 
     if not isinstance(table, dict):
         problems.add(
             Wording(
-                'the conditions must be a table such as {{ level_at_least = "warn" }}, not {value}',
+                'the conditions must be a table such as `{{ level_at_least = "warn" }}`, not {value}',
                 {"value": shown(table)},
             ),
             path,
         )
     elif not table:
-        problems.add(Wording("has no condition, so it would always match: use the policy's default instead"), path)
+        problems.add(
+            Wording(
+                "has no condition, so it would always match: add a condition, or use the policy's `default` instead"
+            ),
+            path,
+        )
     elif depth > MAX_DEPTH:
-        problems.add(Wording("nests any, all and not more than {most} levels deep", {"most": MAX_DEPTH}), path)
+        problems.add(
+            Wording(
+                "`any`, `all` and `not` are nested more than {most} levels deep: write several rules instead",
+                {"most": MAX_DEPTH},
+            ),
+            path,
+        )
     else:
         conditions = [_read_condition(name, value, (*path, name), problems, depth) for name, value in table.items()]
         return tuple(condition for condition in conditions if condition is not None)
@@ -61,7 +72,8 @@ def _read_condition(name: str, value: Any, path: KeyPath, problems: Problems, de
     word = VOCABULARY.get(name)
     if word is None and name in REPLACED:
         problems.add(
-            Wording("condition {name} no longer exists: write {new}", {"name": name, "new": REPLACED[name]}), path
+            Wording("the condition {name} no longer exists: use {new} instead", {"name": name, "new": REPLACED[name]}),
+            path,
         )
         return None
     if word is None:
@@ -86,7 +98,9 @@ def _read_combination(name: str, value: Any, path: KeyPath, problems: Problems, 
         return Condition(name, inner, lambda case, inner: not _all(inner, case), f"not = {toml_of(value)}", reads)
     if not isinstance(value, list) or not value:
         problems.add(
-            Wording("{name} must be a list of one or more tables, not {value}", {"name": name, "value": shown(value)}),
+            Wording(
+                "`{name}` must be a list of one or more tables, not {value}", {"name": name, "value": shown(value)}
+            ),
             path,
         )
         return None

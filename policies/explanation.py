@@ -30,7 +30,7 @@ class ExplanationLine:
 
 
 def explain(call: IncomingCall, facts: Facts, policy: Policy, now: float) -> tuple[ExplanationLine, ...]:
-    """Return the results of all steps and rules that were tried for this call, in order. The last is the decision."""
+    """Return the results of all steps and rules tried for this call, in order. The last line is the decision."""
     decision = decide(call, facts, policy, now)
     lines = _explain_steps(Case(call, facts, now), policy)
     return (*lines, ExplanationLine(decision.step, "decision", _in_words(decision)))
@@ -58,6 +58,6 @@ def _explain_steps(case: Case, policy: Policy) -> Iterator[ExplanationLine]:
 
 
 def _in_words(decision: Decision) -> str:
-    capped = f", limited: {decision.capped_by}" if decision.capped_by is not None else ""
+    capped = f"; not stronger, because {decision.capped_by}" if decision.capped_by is not None else ""
     decided = f"{decision.would_be.word} by {decision.rule}{capped}"
-    return f"{decision.action.word}; without observe it would be {decided}" if decision.observed else decided
+    return f"{decision.action.word}; without `observe` the action would be {decided}" if decision.observed else decided

@@ -157,7 +157,10 @@ class _Scanner:
             self.keys.append(token[1:-1] if token[:1] in ("'", '"') else token)
             if len(self.keys) > MAX_PARTS:
                 raise PolicyError(
-                    Wording("line {line}: a key has more than {most} parts", {"line": line, "most": MAX_PARTS})
+                    Wording(
+                        "line {line}: a key has more than {most} parts: check its spelling",
+                        {"line": line, "most": MAX_PARTS},
+                    )
                 )
 
     def _in_value(self, token: str, line: int) -> None:

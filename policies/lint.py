@@ -16,8 +16,8 @@ NAMES = {"trunk": "[[trunk]]", "did": "[[did]]", "callee_group": "[[person]] or 
 def unknown_names(policy: Policy, known: Mapping[str, frozenset[str]]) -> list[str]:
     """Return a warning for each unknown trunk, DID, group or source. `known`: the known names for each condition."""
     return [
-        f"rule '{rule.name}': {condition.name} {name!r} is not a known {NAMES[condition.name]}, so the "
-        "condition never holds"
+        f"rule '{rule.name}': the condition `{condition.name}` never holds for {name!r}, which is not a known "
+        f"{NAMES[condition.name]}"
         for rule in policy.rules
         for condition in single_conditions(rule.when)
         if condition.name in NAMES and condition.name in known
@@ -34,12 +34,12 @@ class _Speaks(IntEnum):
 # From this level on, the model protects callers against a group of people. Rules below the level get the warning.
 GUARDED_FROM = {Action.CHALLENGE: Level.CHALLENGE, Action.ROUTE: Level.ROUTE, Action.REJECT: Level.ROUTE}
 COSTS = {
-    Action.CHALLENGE: "may challenge an honest caller only because of a few people here: "
-    "level 'challenge' needs more people, or a source",
-    Action.ROUTE: "may send an honest caller to voicemail because of people here alone: "
-    "level 'route' needs a source and a failed challenge",
-    Action.REJECT: "may reject an honest caller because of people here alone: "
-    "levels 'route' and 'reject' need a source and a failed challenge",
+    Action.CHALLENGE: "may challenge an honest caller because of marks by a few people here: `level_at_least = "
+    "'challenge'` requires more people, or a source",
+    Action.ROUTE: "may send an honest caller to voicemail because of marks by people here alone: `level_at_least = "
+    "'route'` requires a source and a failed challenge",
+    Action.REJECT: "may reject an honest caller because of marks by people here alone: `level_at_least = 'reject'` "
+    "requires a source and a failed challenge",
 }
 
 

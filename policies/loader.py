@@ -30,14 +30,14 @@ from reputation.wording import Wording
 
 
 class Preset(NamedTuple):
-    """The description of a preset. `price`: a drawback that users must know before they choose the preset."""
+    """The description of a preset (a policy that comes with CallSieve). `price`: a drawback that users must know."""
 
     sentence: Wording
     price: Wording | None = None
 
 
 PRESETS: Mapping[str, Preset] = {
-    "observe": Preset(Wording("Decides and records only. Every call rings.")),
+    "observe": Preset(Wording("Only records what would be decided. Every call rings.")),
     "cautious": Preset(
         Wording("Tags suspicious calls, warns the callee about them, and asks likely spam callers to press a digit.")
     ),
@@ -49,9 +49,10 @@ PRESETS: Mapping[str, Preset] = {
             "Like the preset `balanced`. Outside office hours an unknown caller must press a digit, once in 90 days."
         ),
         Wording(
-            "With challenges in a quarter of the hours, 2% of honest people who call once or twice are lost. With "
-            "challenges at all hours it is 7% (simulated; the design assumed 2.9 and 8.3%). A wanted machine that is "
-            "new here loses 11% of its calls, or all of them, until somebody lets it through."
+            "If callers are challenged in a quarter of all hours, 2% of honest people who call once or twice do not "
+            "get through. If they are challenged at all hours, 7% do not (simulated; the design assumed 2.9 and "
+            "8.3%). A new automated caller that you want loses 11% of its calls, or all of them, until somebody "
+            "allows it."
         ),
     ),
     "strict": Preset(
@@ -87,7 +88,7 @@ def _load(name: str, directories: Sequence[Path], chain: tuple[str, ...]) -> Pol
     if name in chain:
         raise PolicyError(
             Wording(
-                "{file}.toml: extends is circular: {chain}",
+                "{file}.toml: the policies extend each other in a circle ({chain}): remove one `extends`",
                 {"file": chain[-1], "chain": " -> ".join((*chain, name))},
             )
         )
@@ -101,7 +102,8 @@ def _load(name: str, directories: Sequence[Path], chain: tuple[str, ...]) -> Pol
     if len(chain) == MAX_CHAIN:
         raise PolicyError(
             Wording(
-                "{file}.toml: extends {name}: the chain of extends has more than {most} policies",
+                "{file}.toml: extends {name}, which makes a chain of more than {most} policies: extend a policy "
+                "nearer to a preset",
                 {"file": chain[-1], "name": name, "most": MAX_CHAIN},
             )
         )
@@ -159,7 +161,7 @@ def read_text(path: Path, max_bytes: int = MAX_BYTES) -> str:
     if len(raw) > max_bytes:
         raise PolicyError(
             Wording(
-                "{path}: {bytes} bytes are too many: at most {most} are allowed",
+                "{path}: the file has {bytes} bytes, but at most {most} are allowed",
                 {"path": str(path), "bytes": max(size, len(raw)), "most": max_bytes},
             )
         )
@@ -168,7 +170,7 @@ def read_text(path: Path, max_bytes: int = MAX_BYTES) -> str:
     except UnicodeDecodeError as error:
         raise PolicyError(
             Wording(
-                "{path}: not UTF-8 at byte {place}: save it as UTF-8",
+                "{path}: not UTF-8 at byte {place}: save the file as UTF-8",
                 {"path": str(path), "place": error.start},
             )
         ) from None
@@ -182,7 +184,7 @@ def parse_policy(text: str, name: str, source: str, base_of: BaseOf) -> Policy:
     policy, problems = read_policy(text, name, base_of)
     if policy is None:
         count = len(problems) - 1
-        more = Wording(" (and {count} more: run callsieve policy check)", {"count": count}) if count else ""
+        more = Wording(" (and {count} more: run `callsieve policy check`)", {"count": count}) if count else ""
         raise PolicyError(
             Wording("{source}: {problem}{more}", {"source": source, "problem": problems[0].words, "more": more})
         )
@@ -262,7 +264,7 @@ def _base(table: Mapping[str, Any], base_of: BaseOf) -> Policy | None:
     if extends is None:
         return None
     if not isinstance(extends, str):
-        raise PolicyError(Wording("extends must be a text, not {value}", {"value": shown(extends)}))
+        raise PolicyError(Wording("`extends` must be a string, not {value}", {"value": shown(extends)}))
     try:
         return base_of(extends)
     except PolicyError as error:
@@ -271,13 +273,13 @@ def _base(table: Mapping[str, Any], base_of: BaseOf) -> Policy | None:
 
 def _observe(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise PolicyError(Wording("observe must be true or false, not {value}", {"value": shown(value)}))
+        raise PolicyError(Wording("`observe` must be true or false, not {value}", {"value": shown(value)}))
     return value
 
 
 def _rules_from(tables: Any, problems: Problems) -> tuple[Rule, ...]:
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        problems.add(Wording("write the rules as [[rule]] tables"), ("rule",))
+        problems.add(Wording("the rules are not written as tables: begin each rule with [[rule]]"), ("rule",))
         return ()
     if len(tables) > MAX_RULES:
         problems.add(
@@ -300,7 +302,10 @@ def _rules_from(tables: Any, problems: Problems) -> tuple[Rule, ...]:
 def _fits(rule: Rule, before: Sequence[Rule], place: int, problems: Problems) -> bool:
     for earlier in before:
         if earlier.name == rule.name:
-            problems.add(Wording("rule '{rule}': the name is used twice", {"rule": rule.name}), ("rule", place, "name"))
+            problems.add(
+                Wording("rule '{rule}': another rule has the same name: rename one of them", {"rule": rule.name}),
+                ("rule", place, "name"),
+            )
             return False
         if implies(rule.when, earlier.when):
             problems.add(
@@ -332,7 +337,7 @@ def _rule_from(table: Mapping[str, Any], place: int, problems: Problems) -> Rule
         )
     for key in ("when", "action", "reason"):
         if key not in table:
-            problems.add(Wording("{about}needs {key}", {"about": about, "key": key}), (*path, "name"))
+            problems.add(Wording("{about}needs the key `{key}`", {"about": about, "key": key}), (*path, "name"))
     when = _when(table["when"], (*path, "when"), about, problems) if "when" in table else ()
     action = read("action", _action, table["action"], "action") if "action" in table else None
     reason = read("reason", _reason, table["reason"]) if "reason" in table else None
@@ -370,7 +375,7 @@ def _when(table: Any, path: KeyPath, about: Wording, problems: Problems) -> tupl
 def _name(value: Any, number: int) -> str:
     if not isinstance(value, str) or not NAME.fullmatch(value):
         raise PolicyError(
-            Wording("rule number {number}: needs a name of lower-case letters, digits, - and _", {"number": number})
+            Wording("rule number {number}: needs a `name` of lower-case letters, digits, - and _", {"number": number})
         )
     if value in OWN_RULES:
         raise PolicyError(
@@ -386,7 +391,7 @@ def _action(value: Any, key: str) -> Action:
     if not isinstance(value, str) or value not in ACTION_BY_WORD:
         raise PolicyError(
             Wording(
-                "{key} has the unknown value {value}{hint}",
+                "`{key}` has the unknown value {value}{hint}",
                 {"key": key, "value": shown(value), "hint": hint(str(value), ACTION_BY_WORD)},
             )
         )
@@ -397,7 +402,7 @@ def _reason(value: Any) -> Why:
     if not isinstance(value, str) or not 0 < len(value) <= MAX_REASON or not value.isprintable():
         raise PolicyError(
             Wording(
-                "reason must be one line of at most {most} characters that explains the action", {"most": MAX_REASON}
+                "`reason` must be one line of at most {most} characters that explains the action", {"most": MAX_REASON}
             )
         )
     return why_of_rule(value)
@@ -405,7 +410,9 @@ def _reason(value: Any) -> Why:
 
 def _label(value: Any) -> str | None:
     if value is not None and (not isinstance(value, str) or not LABEL.fullmatch(value)):
-        raise PolicyError(Wording("label must have 1 to 15 ASCII characters, because phones show it before the name"))
+        raise PolicyError(
+            Wording("`label` must have 1 to 15 ASCII characters, because phones show it before the caller's name")
+        )
     return value
 
 
@@ -416,10 +423,12 @@ def _ask(table: Mapping[str, Any]) -> str | None:
     if not isinstance(value, str) or value not in ASKS:
         raise PolicyError(
             Wording(
-                "ask has the unknown value {value}{hint}: use {allowed}",
+                "`ask` has the unknown value {value}{hint}: use {allowed}",
                 {"value": shown(value), "hint": hint(str(value), ASKS), "allowed": ", ".join(ASKS)},
             )
         )
     if table.get("action") != Action.CHALLENGE.word:
-        raise PolicyError(Wording("ask is only for the action challenge, which asks the caller"))
+        raise PolicyError(
+            Wording("`ask` is allowed only with the action `challenge`: remove `ask`, or change the action")
+        )
     return value

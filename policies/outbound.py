@@ -242,8 +242,8 @@ def _grade(case: _Case) -> str:
     if case.call.own_number is None:
         return "passes"
     if facts.grade is None or facts.graded_at is None:
-        return "passes: not graded yet (numbers with 20 calls or more are graded once an hour)"
-    return f"passes: {facts.grade.words}, graded at {case.rules.when(facts.graded_at)}"
+        return "passes: the own number is not graded yet (grading needs 20 calls and runs once an hour)"
+    return f"passes: the own number is {facts.grade.words}, graded at {case.rules.when(facts.graded_at)}"
 
 
 def _is_of_a_person(callee: Number | None) -> bool:
@@ -300,17 +300,17 @@ def _number_day(case: _Case) -> _Ruling | None:
 OF_PERSON = {1: OutboundReason.PERSON_ONCE, 2: OutboundReason.PERSON_TWICE}
 STEPS = (
     GuardStep("emergency calls", _emergency),
-    GuardStep("text that is not a telephone number", _no_number),
+    GuardStep("dialled text that is not a telephone number", _no_number),
     GuardStep("the do-not-call list", _do_not_call),
     GuardStep("national do-not-call registers", _register, _copies),
     GuardStep("consent, where a law requires it", _consent),
-    GuardStep("resting numbers", _resting),
-    GuardStep("numbers at risk of being marked", _at_risk, _grade),
-    GuardStep("calling hours where the called person is", _hours),
+    GuardStep("resting own numbers", _resting),
+    GuardStep("own numbers at risk of being marked", _at_risk, _grade),
+    GuardStep("calling hours at the called person's place", _hours),
     GuardStep("the law's limit on calls to a person", _law_limit),
     GuardStep("the daily limit on calls to a person", _person_day),
-    GuardStep("the hourly limit on calls with a number", _number_hour),
-    GuardStep("the daily limit on calls with a number", _number_day),
+    GuardStep("the hourly limit on calls that show an own number", _number_hour),
+    GuardStep("the daily limit on calls that show an own number", _number_day),
 )
 DEFAULT_RULE = "default"
 FAIL_OPEN_RULE = "fail-open"

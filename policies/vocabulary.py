@@ -21,7 +21,7 @@ from reputation.numbers import NumberType, supported_regions
 from reputation.plan.rows import NEVER_CALL, NOBODYS, Purpose
 from reputation.wording import Wording
 
-WRITE_A_CODE = Wording(": write a code such as GB")
+WRITE_A_CODE = Wording(": write a country code such as GB")
 
 LEVELS = {level.word: level for level in Level if level is not Level.NONE}
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -79,7 +79,7 @@ def read_texts(value: Any) -> frozenset[str]:
     """Check that a value is a text or a non-empty list of texts. Return the set of texts."""
     values = value if isinstance(value, list) else [value]
     if not values or not all(isinstance(v, str) and v for v in values):
-        raise PolicyError(Wording("must be a text or a list of texts, not {value}", {"value": shown(value)}))
+        raise PolicyError(Wording("must be a string or a list of strings, not {value}", {"value": shown(value)}))
     return frozenset(values)
 
 
@@ -121,7 +121,7 @@ def read_points(value: Any) -> tuple[int, int]:
     """Check that a value is a range of points. Return the lowest and the highest points."""
     whole = isinstance(value, list) and len(value) == 2 and all(type(v) is int for v in value)
     if not whole or value[0] > value[1]:
-        raise PolicyError(Wording("must be [lowest, highest] in whole points, not {value}", {"value": shown(value)}))
+        raise PolicyError(Wording("must be `[lowest, highest]` in whole points, not {value}", {"value": shown(value)}))
     return value[0], value[1]
 
 
@@ -130,12 +130,14 @@ def read_table(value: Any, required: frozenset[str], optional: frozenset[str] = 
     if not isinstance(value, dict):
         raise PolicyError(
             Wording(
-                "must be a table with {keys}, not {value}",
+                "must be a table with the keys {keys}, not {value}",
                 {"keys": ", ".join(sorted(required | optional)), "value": shown(value)},
             )
         )
     for key in sorted(value.keys() - required - optional):
-        raise PolicyError(Wording("has no key {key}{hint}", {"key": repr(key), "hint": hint(key, required | optional)}))
+        raise PolicyError(
+            Wording("has the unknown key {key}{hint}", {"key": repr(key), "hint": hint(key, required | optional)})
+        )
     for key in sorted(required.difference(value)):
         raise PolicyError(Wording("needs the key {key}", {"key": repr(key)}))
     return value
@@ -157,13 +159,13 @@ def read_calls_within(value: Any) -> CallsWithin:
         if type(table[key]) is not int or not 1 <= table[key] <= highest:
             raise PolicyError(
                 Wording(
-                    "needs {key} from 1 to {highest}, not {value}",
+                    "needs `{key}` from 1 to {highest}, not {value}",
                     {"key": key, "highest": highest, "value": shown(table[key])},
                 )
             )
     of = table.get("of", "number")
     if of not in ("number", "block"):
-        raise PolicyError(Wording('needs of = "number" or "block", not {value}', {"value": shown(of)}))
+        raise PolicyError(Wording('needs `of = "number"` or `of = "block"`, not {value}', {"value": shown(of)}))
     return CallsWithin(table["minutes"], table["at_least"], of == "block")
 
 
@@ -199,7 +201,7 @@ def read_dids_called(value: Any) -> DidsCalled:
         if type(table[key]) is not int or not lowest <= table[key] <= highest:
             raise PolicyError(
                 Wording(
-                    "needs {key} from {lowest} to {highest}, not {value}",
+                    "needs `{key}` from {lowest} to {highest}, not {value}",
                     {"key": key, "lowest": lowest, "highest": highest, "value": shown(table[key])},
                 )
             )
@@ -315,7 +317,8 @@ def read_zone(table: dict[str, Any]) -> ZoneInfo | None:
     except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
         raise PolicyError(
             Wording(
-                "has the unknown time zone {value}: write a name such as Europe/London, or local",
+                "has the unknown time zone {value}: write a name such as Europe/London, or `local` for the server's "
+                "time zone",
                 {"value": shown(name)},
             )
         ) from None
@@ -561,10 +564,10 @@ VOCABULARY: dict[str, Word] = {
     "nobodys_range": boolean(is_of_nobodys_range, needs="facts.plan"),
     "companies_complain": at_least(1, MAX_COMPANIES, companies_complaining, "facts.peers"),
     "one_source": boolean(is_of_one_source, needs="facts.imported"),
-    "did": texts("our numbers, as in [[did]]", lambda case: case.call.did, "call.did"),
-    "trunk": texts("names of trunks, as in [[trunk]]", lambda case: case.call.trunk, "call.trunk"),
+    "did": texts("DIDs that are named in [[did]]", lambda case: case.call.did, "call.did"),
+    "trunk": texts("trunks that are named in [[trunk]]", lambda case: case.call.trunk, "call.trunk"),
     "callee_group": Word(
-        "names of groups, as in [[person]]",
+        "groups that are named in [[person]]",
         read_texts,
         lambda case, operand: not operand.isdisjoint(callee_groups(case.facts)),
         frozenset.issuperset,
@@ -598,7 +601,7 @@ VOCABULARY: dict[str, Word] = {
     ),
     "name_missing": boolean(name_missing),
     "calls_within": Word(
-        '{ minutes = 10, at_least = 5, of = "number" } or of = "block"',
+        '{ minutes = 10, at_least = 5, of = "number" }, or with of = "block"',
         read_calls_within,
         holds_calls_within,
         covers_calls_within,

@@ -1,1 +1,1 @@
-"""The types of numbers, people and reputations, the store, and the model. Imports no other package of the project."""
+"""The types of numbers and people, their store, and the reputation model. Imports no other package of the project."""

@@ -2,8 +2,9 @@
 
     open -> in force -> upheld | denied          from open and in force also: withdrawn
 
-Anyone may file an appeal, so an open appeal has no effect and cannot be denied. Otherwise a stranger could help a
-number, or block the owner's appeal for a month. An appeal in force has proof of control, or an operator accepted it.
+An appeal comes into force when control of the number is proven, or when an operator accepts the appeal. Anyone may file
+an appeal, so an open appeal has no effect and cannot be denied. Otherwise a stranger could help a number, or could
+provoke a denial that keeps the owner from appealing for a month.
 """
 
 import hashlib
@@ -87,7 +88,7 @@ class AppealError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Appeal:
-    """An appeal of a number's owner against the number's marks. `reference` is a short id (reputation/site_names.py).
+    """An appeal of a number's owner against the number's marks.
 
     Attributes:
         reference: The reference of the appeal.
@@ -242,7 +243,7 @@ class ProofAnswer(StrEnum):
 
 
 class KeyedCode(NamedTuple):
-    """A code keyed in during a call from `number` or, if `ticket` is set, during a call from CallSieve to `number`."""
+    """A code keyed in during a call from `number` or, if `ticket` is set, during the call of this id to `number`."""
 
     number: str
     code: str
@@ -265,7 +266,10 @@ def new_code() -> str:
 
 
 def new_ticket() -> str:
-    """Return an id for a call from CallSieve to a number. The code keyed in during this call needs the same id."""
+    """Return an id for a call from CallSieve to a number.
+
+    A code keyed in during the call is valid only with this id.
+    """
     return f"{secrets.randbelow(10**TICKET_DIGITS):0{TICKET_DIGITS}}"
 
 
@@ -275,7 +279,10 @@ def is_code(text: str) -> bool:
 
 
 def digest_of(code: str, reference: str) -> bytes:
-    """Return the digest under which a code is stored. It is slow on purpose, because there are only a million codes."""
+    """Return the digest under which a code is stored.
+
+    Its computation is slow, because there are only a million codes.
+    """
     digits = "".join(filter(str.isdigit, code))
     return hashlib.scrypt(digits.encode(), salt=reference.encode(), n=2**12, r=8, p=1, dklen=32)
 

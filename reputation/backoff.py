@@ -1,4 +1,4 @@
-"""Waiting times before a retry, doubled after each failure, and a circuit breaker for the store. No I/O."""
+"""Waiting times before a retry, which double after each failure, and a circuit breaker for a slow store. No I/O."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ REST_SECONDS = 2.0
 
 @dataclass(slots=True)
 class Breaker:
-    """A circuit breaker: after five consecutive failures, calls bypass the store, except a trial call every 2 s."""
+    """A circuit breaker: after five store failures in a row, calls bypass the store. Every 2 s one call tries it."""
 
     _failures: int = 0
     _try_at: float = 0.0

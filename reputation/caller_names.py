@@ -1,4 +1,4 @@
-"""The name that comes with a call: match the name with patterns, and recognise carriers' warnings. Pure functions.
+"""The name that a network sends with a call. Match it with patterns, and recognise warnings such as `Scam Likely`.
 
 The caller may choose the name, so at most MAX_NAME characters are read, and a pattern is matched in a single pass.
 """
@@ -33,7 +33,7 @@ def compared(text: str) -> str:
 
 
 def _folded(text: str) -> str:
-    """Apply NFKC_Casefold twice, because a single pass may not be stable. One character may become eighteen."""
+    """Apply NFKC_Casefold twice, because a single pass may not be stable. The text may become 18 times as long."""
     for _ in range(2):
         text = normalize("NFKC", normalize("NFD", text).casefold())
     return _seen(text)
@@ -63,7 +63,7 @@ def name_matches(name: str, pattern: str) -> bool:
 def company_key(name: str) -> str | None:
     """Return a key that all spellings of a company's name share, even if a network truncated the name.
 
-    North American networks show 15 characters. None: a name of fewer than four characters does not identify a company.
+    North American networks show only 15 characters. None: a name of fewer than four characters identifies no company.
     """
     text = compared(name)[:NETWORK_NAME].strip()
     return None if len(text) < SHORTEST_COMPANY or is_missing(text) else text

@@ -19,13 +19,13 @@ LOCAL: Final = "local"  # stays in this store
 
 
 class Key(NamedTuple):
-    """The annotation of a field in the row's key. `place`: its position in the key, which hubs rely on."""
+    """The annotation of a key field of a row. `place`: its position in the key, fixed because hubs rely on it."""
 
     place: int = 1
 
 
 class Own(NamedTuple):
-    """The annotation of a value that is sent only to a standby server. Other sites get `elsewhere`.
+    """The annotation of a value that only this site and its standby server see. Other sites get `elsewhere` instead.
 
     In `elsewhere`, `{site}` stands for the name of this site.
     """
@@ -79,7 +79,7 @@ def fields_of(row: type) -> list[RowField]:
 
 
 def defaults_of(row: type) -> dict[str, str | int | float | None]:
-    """Return the default of each column, for rows without the column. Only texts, numbers and None are returned."""
+    """Return the default of each column, for rows that lack the column. Only texts, numbers and None are returned."""
     defaults: dict[str, Any] = {}
     for row_field in fields_of(row):
         if is_dataclass(row):

@@ -27,9 +27,9 @@ class SampledCalls(NamedTuple):
     marked: int = 0
 
     def words(self, warned: int) -> Wording:
-        """Return the results as a text. `warned`: how many other calls got a warning."""
+        """Return these counts as a text. `warned`: how many other calls got a warning."""
         return Wording(
-            "{calls} of {all} calls due for a warning deliberately got none, to learn from them: "
+            "{calls} of {all} calls that were due for a warning got none, to measure what warnings change: "
             "{answered} answered, {hung_up_on} hung up on at once, {marked} marked as spam",
             {**self._asdict(), "all": warned + self.calls},
         )

@@ -53,7 +53,10 @@ def encoded(fn: F) -> F:
 
 
 class Field(NamedTuple):
-    """A field of a record's JSON. `path`: attributes that lead to its value. `default`: its value if it is left out."""
+    """A field of a record's JSON. `path`: from the record to its value.
+
+    `default`: its value if JSON lacks the field.
+    """
 
     name: str
     kind: Any
@@ -97,7 +100,7 @@ def plain(value: Any) -> Any:
 
 
 def parse_plain(value: Any, kind: Any) -> Any:
-    """Convert the result of `plain` back to a value of type `kind`. Raise KeyError or msgspec.ValidationError."""
+    """Convert the result of `plain` to type `kind`. Raise KeyError or msgspec.ValidationError if it does not fit."""
     origin, more = get_origin(kind), get_args(kind)
     if origin is Annotated:
         is_instant = _INSTANT in kind.__metadata__
@@ -152,7 +155,7 @@ def is_record(kind: Any) -> bool:
 
 @cache
 def fields_of(kind: Any) -> tuple[Field, ...]:
-    """Return the fields of a record's JSON: its own fields, `@encoded` properties, and fields of its FLAT records."""
+    """Return the fields of a record's JSON, with `@encoded` properties. A FLAT field is replaced by its own fields."""
     hints, words = get_type_hints(kind, include_extras=True), words_of(kind)
     own, flat = dict[str, Field](), dict[str, Field]()
     for name, defaults in _defaults_of(kind).items():
@@ -302,7 +305,7 @@ class Fault(Enum):
 
 
 class Misfit(NamedTuple):
-    """A value that does not fit its type. `kind`: the expected type; if a key is unknown, the type of its table."""
+    """A value that does not fit its type. `kind`: the expected type. For an unknown key: the type of its table."""
 
     place: str  # as agi.in_flight or trunk[0].name
     fault: Fault
@@ -327,7 +330,7 @@ def find_misfit(value: object, kind: Any, *, strict: bool = True) -> Misfit | No
 
 
 def keys_of(table: type[msgspec.Struct]) -> tuple[str, ...]:
-    """Return the keys of a table as JSON and TOML files write these keys."""
+    """Return the names of a table's keys, as written in JSON and TOML files."""
     return tuple(field.encode_name for field in msgspec.structs.fields(table))
 
 

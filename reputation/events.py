@@ -40,7 +40,8 @@ class Event:
     """An event. `id` stays the same however often the event is delivered.
 
     Events with the same `subject` (usually a number) are delivered in order. `seq`: the position among all events; 0 if
-    the event is not stored. `names`: people and numbers in the event, only for messages to people.
+    the event is not stored. `names`: the names of extensions and numbers in the event, which only messages to people
+    show.
     """
 
     id: str
@@ -136,7 +137,7 @@ class NumberMarked(EventData, frozen=True, kw_only=True):
 
 
 class LevelChanged(EventData, frozen=True, kw_only=True):
-    """Event data: this site's evidence against a number now justifies another level, in calls of class `auth_class`."""
+    """Event data: this site's evidence against a number now justifies another level for calls of class `auth_class`."""
 
     number: str
     auth_class: str
@@ -154,7 +155,7 @@ class AppealOpened(EventData, frozen=True, kw_only=True):
 
 
 class AppealDue(EventData, frozen=True, kw_only=True):
-    """Event data: an appeal in force must be decided within a day. `overdue`: whether its deadline has passed."""
+    """Event data: the deadline of an appeal in force is less than a day away, or has passed (`overdue`)."""
 
     reference: str
     number: str
@@ -172,7 +173,7 @@ class AppealDecided(EventData, frozen=True, kw_only=True):
 
 
 class GradeChanged(EventData, frozen=True, kw_only=True):
-    """Event data: the grade of an own number has changed. `None` as a grade: the number had or has no grade."""
+    """Event data: the grade of an own number has changed. A grade is `None` if the number had or has no grade."""
 
     number: str
     before: str | None
@@ -194,10 +195,10 @@ class LabelChanged(EventData, frozen=True, kw_only=True):
 
 
 class NumberSuspected(EventData, frozen=True, kw_only=True):
-    """Event data: a country or network treats calls of an own number worse than before, so it may be labelled there.
+    """Event data: in one country or network, calls from an own number do worse than before. It may be labelled there.
 
     `by`: `answered` (a smaller share of calls is answered) or `blocked` (a larger share is refused). `before` and
-    `lately`: the two shares.
+    `lately`: this share in the earlier and in the latest calls.
     """
 
     number: str
@@ -210,7 +211,7 @@ class NumberSuspected(EventData, frozen=True, kw_only=True):
 
 
 class FeedStale(EventData, frozen=True, kw_only=True):
-    """Event data: a feed no longer arrives, or has an error (`status`). `imported_at` is `None` if it never arrived."""
+    """Event data: a feed no longer arrives or has an error (see `status`). `imported_at` is `None` if it never came."""
 
     feed: str
     status: str
@@ -219,7 +220,7 @@ class FeedStale(EventData, frozen=True, kw_only=True):
 
 
 class ExchangeStale(EventData, frozen=True, kw_only=True):
-    """Event data: another company's file no longer arrives, was refused, or is no longer used (`status`).
+    """Event data: another company's file no longer arrives, was refused, or is no longer used. `status`: which of them.
 
     The status `off`: the exchange was switched off. `came_at` is `None` if no file ever arrived.
     """
@@ -231,9 +232,10 @@ class ExchangeStale(EventData, frozen=True, kw_only=True):
 
 
 class HubStale(EventData, frozen=True, kw_only=True):
-    """Event data: no data was exchanged with the hub for too long, for lack of attempts or after failures (`status`).
+    """Event data: this site has exchanged no data with the hub for too long.
 
-    `waiting`: how many rows of this site wait to be sent. `exchanged_at` is `None` if data was never exchanged.
+    `status`: no attempt was made, or all failed. `waiting`: how many rows of this site wait to be sent. `exchanged_at`
+    is `None` if data was never exchanged.
     """
 
     status: str
@@ -257,20 +259,23 @@ class PolicyChanged(EventData, frozen=True, kw_only=True):
 
 
 class DaemonTrouble(EventData, frozen=True, kw_only=True):
-    """Event data: the daemon has a new `trouble`, or none (empty text). `running`: whether the daemon reports this."""
+    """Event data: the daemon's problem began, changed, or ended (empty `trouble`).
+
+    `running`: whether the daemon runs.
+    """
 
     trouble: str
     running: bool
 
 
 class EmergencyOpened(EventData, frozen=True, kw_only=True):
-    """Event data: screening is suspended. `by`: whether an emergency call from this PBX or a person was the cause."""
+    """Event data: screening is suspended. `by`: `Asterisk` after an emergency call, otherwise who suspended it."""
 
     by: str
 
 
 class EmergencyClosed(EventData, frozen=True, kw_only=True):
-    """Event data: screening goes on: the time is over (`by` is `time`), or somebody resumed it (`by` is `hand`)."""
+    """Event data: calls are screened again. `by`: `time` if the suspension was over, `hand` if somebody ended it."""
 
     by: str
 

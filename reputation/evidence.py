@@ -18,9 +18,12 @@ from reputation.weights import Weights
 class Evidence(NamedTuple):
     """The evidence about a number at an instant, as it applies to calls of one auth class.
 
-    `listed_neighbours`: how many other numbers of its block of 1000 are on feeds that do not list the number itself.
-    `bad_neighbours`: how many other numbers of the block are bad by marks and signals here. `reviewed_at`: when a burst
-    of marks was last reviewed. `upheld_at`: when an appeal was last upheld. `appeal`: the appeal in force.
+    Attributes:
+        listed_neighbours: How many other numbers of its block of 1000 are on feeds that do not list the number itself.
+        bad_neighbours: How many other numbers of the block are bad by marks and signals here.
+        reviewed_at: When a burst of marks against the number was last reviewed.
+        upheld_at: When an appeal against these marks was last upheld.
+        appeal: The reference of the appeal in force.
     """
 
     standing: Standing | None = None
@@ -39,9 +42,9 @@ class Evidence(NamedTuple):
 
 
 class Circumstances(NamedTuple):
-    """Facts about a call and the office on which evidence depends. `hour`: the hour in the callee's time zone.
+    """Facts about a call and its callee that change what evidence says. `hour`: the hour in the callee's time zone.
 
-    `is_stranger`: whether the caller is unknown here. `people`: how many people work here; 0: unknown.
+    `is_stranger`: whether the caller is a stranger. `people`: how many people work here; 0: unknown.
     """
 
     auth_class: AuthClass = AuthClass.UNKNOWN
@@ -53,7 +56,7 @@ class Circumstances(NamedTuple):
 
 
 class Subject(NamedTuple):
-    """The input of a family of evidence. `identity_level`: the owner's identity level in this call; 0: no identity."""
+    """The input of a family's function. `identity_level`: the owner's identity level in this call; 0: no identity."""
 
     evidence: Evidence
     circumstances: Circumstances

@@ -34,7 +34,7 @@ MORE_ANSWERS = 10  # Happening.ANSWERED says so
 
 
 def with_changes(evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float) -> Reputation:
-    """Return the reputation and, if its level is above `none`, the events that would change the level."""
+    """Return the reputation. If its level is above `none`, it contains the events that would lower the level."""
     if evidence.standing is None and evidence.upheld_at is None:
         return _of_sources(_without_names(evidence), circumstances, weights)
     return _with_changes(evidence, circumstances, weights, now)
@@ -49,7 +49,7 @@ def _with_changes(evidence: Evidence, circumstances: Circumstances, weights: Wei
 
 
 def _without_names(evidence: Evidence) -> Evidence:
-    """Normalise evidence that has no standing, so that many numbers share a cache key."""
+    """Remove names from evidence without a standing. So many numbers can share a cached result of `_of_sources`."""
     imported, identity = evidence.imported, evidence.identity
     if not imported and identity is None:
         return evidence
@@ -63,7 +63,7 @@ def _without_names(evidence: Evidence) -> Evidence:
 
 
 def _as_listed(row: Imported, place: int) -> Imported:
-    """Return the row without texts and with `place` as its source: only the count of sources matters."""
+    """Return the row without texts and with `place` as its source: only the number of different sources matters."""
     return _LISTED[row.verdict, row.is_feed, row.looked_up, row.is_proven, min(place, _SOURCES - 1)]
 
 
@@ -83,14 +83,17 @@ _verdict = attrgetter("verdict")
 
 @lru_cache(maxsize=1024)
 def _of_sources(evidence: Evidence, circumstances: Circumstances, weights: Weights) -> Reputation:
-    """Return the reputation of a number without fading evidence. Cached, because most numbers have no such evidence."""
+    """Return the reputation of a number without evidence from calls or marks.
+
+    Cached, because most numbers have none.
+    """
     return _with_changes(evidence, circumstances, weights, 0.0)
 
 
 def would_change(
     evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float
 ) -> tuple[LevelChange, ...]:
-    """Return the events that would lower the number's level, the smallest event first."""
+    """Return the events that would lower the number's level, in a fixed order. The most ordinary events come first."""
     level = reputation_of(evidence, circumstances, weights, now).level
     return _changes_from(level, evidence, circumstances, weights, now)
 
@@ -113,7 +116,7 @@ def _changes_from(
 def would_raise(
     evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float
 ) -> tuple[LevelChange, ...]:
-    """Return events that would raise the level: marks by more people, one more source, or a failed challenge."""
+    """Return events that would raise the level: marks or hang-ups by people, one more source, or a failed challenge."""
     level = reputation_of(evidence, circumstances, weights, now).level
 
     def raised(what: Happening, changed: Evidence, people: int = 0) -> Iterator[LevelChange]:
@@ -146,7 +149,7 @@ def days_until_lower(
 def fades_of(
     evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float
 ) -> tuple[tuple[float, Level], ...]:
-    """Return each time (to the minute) within a year when the level falls without new evidence, with the new level."""
+    """Return when the level will fall within a year without new evidence: times (to the minute) with the new levels."""
 
     def level_at_time(at: float) -> Level:
         return reputation_of(evidence, circumstances, weights, at).level
@@ -171,7 +174,7 @@ def fades_of(
 def more_marks(
     evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float
 ) -> tuple[int, Level] | None:
-    """Return how many more marks, outside a burst, raise the level, and the new level; None if marks cannot do so."""
+    """Return how many more marks, if not in a burst, would raise the level, and the new level; None if marks cannot."""
     standing = _at(evidence.standing, weights, now)
     level = reputation_of(evidence, circumstances, weights, now).level
     for n in range(1, MOST_MARKS + 1):
@@ -229,7 +232,7 @@ def _upheld(evidence: Evidence, _circumstances: Circumstances, weights: Weights,
 
 
 def _passed(evidence: Evidence, _circumstances: Circumstances, weights: Weights, now: float) -> Evidence | None:
-    """Return the evidence after a passed challenge; None if the number has failed no challenge before."""
+    """Return the evidence after a passed challenge; None if the number failed or abandoned none since its last pass."""
     history = evidence.challenges
     if not (history.failures or history.abandoned_at):
         return None
@@ -296,12 +299,12 @@ def _at(standing: Standing | None, weights: Weights, now: float) -> Standing:
 
 
 def sentence_of_families(families: Sequence[Family]) -> str:
-    """Return the evidence as an English sentence without a full stop; an empty text if there is no evidence."""
+    """Return the evidence in English, without a full stop; an empty text if there is no evidence."""
     return str(words_of_families(families))
 
 
 def words_of_families(families: Sequence[Family]) -> str | Wording:
-    """Return the evidence as a translatable sentence without a full stop; an empty text if there is no evidence."""
+    """Return the evidence as a translatable text without a full stop; an empty text if there is no evidence."""
     parts = [part for family in families for part in parts_of(family)]
     names = {family.name for family in families}
     if not SHOWN.isdisjoint(names) and WANTED_BY_US not in names:

@@ -1,4 +1,4 @@
-"""All facts about a call that a decision may use, in one value. The daemon and a replay make it by `facts_from`."""
+"""All facts about a call that a decision may use, in one value. `facts_from` makes it, for calls and for replays."""
 
 from math import floor
 from typing import NamedTuple
@@ -33,13 +33,17 @@ EMERGENCY_WINDOW_SECONDS = 7200.0  # after any emergency call screening stays op
 
 
 class FactsQuery(NamedTuple):
-    """The input of the facts query. It is a tuple for speed, because every call needs one.
+    """The parameters of the query that reads the facts of a call. A tuple for speed, because every call needs one.
 
-    `number`: None for a caller without a number. `channel_endpoint`: the endpoint that the call comes from. `endpoint`:
-    the phone that the call is for, if known; otherwise the callee of the DID is used. `hour`: the hour in the callee's
-    time zone, if quiet hours are used. `withheld`: the number of a caller who withholds it, which only blocklists may
-    match. Three facts are not in the store: `plan`, the number's row in the numbering plan; `first_call`, calls of
-    unknown callers shortly before; `name`, the name that came with the call.
+    Attributes:
+        number: The caller's number; None for a caller without a number.
+        endpoint: The phone that the call is for, if known. Otherwise the callee of the DID is used.
+        channel_endpoint: The endpoint that the call comes from.
+        hour: The hour in the callee's time zone, if quiet hours are used.
+        withheld: The number of a caller who withholds it. Only blocklists may match it.
+        plan: The number's row in the numbering plan. This and the next two facts are not in the store.
+        first_call: Calls of unknown callers shortly before.
+        name: The name that came with the call.
     """
 
     number: Number | None
@@ -58,16 +62,21 @@ class FactsQuery(NamedTuple):
 
 
 class CallContext(NamedTuple):
-    """Facts about a call besides the evidence: the callee, relations to the caller, and recent events.
+    """Facts about a call besides the evidence: the callee, ties to the caller, and recent events.
 
-    `caller_person`: the person here whose phone makes the call. `one_ring_at`: when the number last rang for 6 s or
-    less and hung up, within a day. `emergency_at`: the latest emergency call that suspends screening.
-    `emergency_closed_at`: when somebody resumed screening. `unwhispered`: phones without spoken warnings. `quiet`:
-    people who use quiet hours, whether or not these include the present time (policies.quiet_hours). `sample`: how the
-    control sample is drawn. `plan`: the number's row in the numbering plan. `first_call`: calls of unknown callers
-    shortly before; None if the caller has no number or is known. `dialled_at`: the last call from here to the number.
-    `is_company_known`: whether the call shows the name of a contact's company. `voice`: who spoke in the last call
-    whose caller was asked for a name.
+    Attributes:
+        caller_person: The person here whose phone makes the call.
+        emergency_at: When the latest emergency call was made. It suspends screening.
+        emergency_closed_at: When somebody resumed screening.
+        one_ring_at: When the number last rang for 6 s or less and hung up, within a day.
+        unwhispered: Phones without spoken warnings.
+        quiet: People who use quiet hours, whether or not these include the present time (policies.quiet_hours).
+        first_call: Calls of unknown callers shortly before; None if the caller has no number or is known.
+        sample: How the control sample is drawn.
+        plan: The number's row in the numbering plan.
+        dialled_at: When the number was last called from here.
+        is_company_known: Whether the call shows the name of a contact's company.
+        voice: The kind of speaker in the number's last call in which the caller was asked for a name.
     """
 
     did: Did | None = None
@@ -93,12 +102,17 @@ class CallContext(NamedTuple):
 class Facts(NamedTuple):
     """All facts about a call, read at the same instant. The first fields are those of CallContext, in the same order.
 
-    `peers`: rows of other companies about the number in this auth class. `passed_until`: until when the last passed
-    challenge or proof of control is valid. `passed_at`: the time of that challenge or proof. `failures`: how many
-    challenges the number failed since then, or ended by hanging up (at most one per DID and day counts). `is_storm`:
-    whether this call is part of a storm of single-use numbers. `recent_calls`: the times of the number's calls in the
-    last hour. `recent_dids`: the DIDs of these calls. `recent_block_calls`: the times of calls from its block.
-    `emergency_window_seconds`: how long after `emergency_at` no call is screened.
+    Attributes:
+        peers: Rows of other companies about the number in this auth class.
+        passed_until: Until when the last passed challenge or proof of control protects the caller.
+        passed_at: When that challenge was passed, or control was proven.
+        failures: How many challenges the number failed since then, or ended by hanging up. Each DID and day counts
+            once.
+        is_storm: Whether this call is part of a storm of single-use numbers.
+        recent_calls: The times of the number's calls in the last hour.
+        recent_dids: The DIDs of these calls.
+        recent_block_calls: The times of calls from the number's block.
+        emergency_window_seconds: How long after `emergency_at` no call is screened.
     """
 
     did: Did | None = None
@@ -141,7 +155,7 @@ def facts_from(
     earlier: Earlier = NOTHING_EARLIER,
     peers: tuple[PeerWord, ...] = (),
 ) -> Facts:
-    """Return the facts of a call. `earlier`: the recent calls of the number and of its block, if calls are counted."""
+    """Return the facts of a call. `earlier`: recent calls of the number and its block; empty if calls are not kept."""
     challenges, before = evidence.challenges, context.first_call
     return Facts(
         *context,

@@ -1,10 +1,10 @@
-"""Feature codes that people dial, and keys that they press during a call. Answers are extensions of [callsieve-say].
+"""Feature codes that people dial, and keys that they press during a call.
 
 If a code is dialled again within a minute, its effect is undone. A code for a phone setting can be undone at any time.
 
-The module also finds the last call that rang a person's phone or was stopped before, to explain how the call was
-treated. A rejected call leaves only a decision. A call to a group has a single decision for all phones, so the person's
-own list or contacts are applied to it (docs/contributing/decisions/per-phone.md).
+The module also finds a person's last call, to explain how it was treated: it rang the person's phone, or was stopped
+before. A call to a group has one decision for all phones, so the module applies the person's own list and contacts to
+this decision (docs/contributing/decisions/per-phone.md).
 """
 
 import sqlite3
@@ -88,7 +88,10 @@ def apply_feature_code(db: sqlite3.Connection, endpoint: str, code: str, at: flo
 
 
 def mark_call(db: sqlite3.Connection, endpoint: str, linkedid: str, at: float) -> MarkResult | None:
-    """Mark a call's caller as spam after a key press during the call. Return None if the call is not in the journal."""
+    """Mark a call's caller as spam after a key press during the call.
+
+    Return None if the journal has no caller for it.
+    """
     caller = next((record.caller for record in decisions(db, linkedid=linkedid, limit=1)), None)
     if caller is None:
         return None
@@ -105,7 +108,7 @@ def mark_call(db: sqlite3.Connection, endpoint: str, linkedid: str, at: float) -
 
 
 def reporter_of(db: sqlite3.Connection, endpoint: str) -> str:
-    """Return the extension of the endpoint's person, or the endpoint itself if it belongs to no person."""
+    """Return who makes marks on an endpoint: its person's extension, or the endpoint itself if it belongs to nobody."""
     person = person_of_endpoint(db, endpoint)
     return person.extension if person is not None else endpoint
 

@@ -1,9 +1,9 @@
 """Sum the evidence rows of a number: people here separately, each other site as a single witness. Pure functions.
 
-An entire site may lie, and invent any number of people, DIDs and calls. So the rows of each other site are summed
-separately. The sum weighs at most as much as a single witness: one mark, one call hung up on, or one call-back. A
-site's answers and bursts only affect its own marks. Its challenges are ignored: a site that invents challenges could
-cause a rejection, or prevent it.
+Another site may lie, and invent any number of people, DIDs and calls. So the rows of each other site are summed
+separately. The sum weighs at most as much as a single witness: one mark, one call hung up on, or one call-back. Answers
+and bursts at a site only affect this site's own marks. Its challenges are ignored: with invented challenges it could
+cause or prevent a rejection.
 """
 
 from collections import defaultdict
@@ -33,7 +33,8 @@ def standing_of(
 ) -> Standing | None:
     """Return the standing (the summed evidence) of a number in an auth class; None if no row has an effect.
 
-    `epoch_at`: since when the number has its present owner. `trust`: returns the trust in a reporter or another site.
+    `epoch_at`: since when the number has its present owner. `trust`: returns the trust in a reporter, here or
+    elsewhere.
     """
     if not _is_about(rows, auth_class):
         return None  # most numbers have rows of one class only
@@ -52,7 +53,7 @@ def standing_of(
 def with_other_sites(
     here: Standing | None, elsewhere: Iterable[tuple[Standing, float]], weights: Weights
 ) -> Standing | None:
-    """Return this site's standing plus a share of each other site's standing. Trust in a site limits its share."""
+    """Return this site's standing plus a share of each other site's. The trust in a site, 0 to 1, limits its share."""
     shares = [
         share
         for their_standing, trusted in elsewhere
@@ -104,8 +105,9 @@ def _split(rows: Sequence[R], name_of: Callable[[R], str]) -> dict[str, Sequence
 class _Share(NamedTuple):
     """The part of another site's standing that is counted, at the time `at`.
 
-    `marks`: how many people's marks the site's marks are worth, before `trusted` is applied. `counts`: the six fields
-    of Standing from `hung_up` to `one_ring`, limited to what a few people could cause.
+    `marks`: the site's marks, as the number of people here whose marks would weigh as much. `trusted`: the trust in the
+    site, by which `marks` is multiplied later. `counts`: the six fields of Standing from `hung_up` to `one_ring`,
+    limited to what a few people could cause.
     """
 
     at: float
@@ -148,7 +150,10 @@ def _share_of(standing: Standing, trusted: float, weights: Weights) -> _Share | 
 
 
 def _marks_of(standing: Standing, weights: Weights, few: int) -> float:
-    """Return how many people's marks the site's marks are worth, at most `few`. Answers without marks reduce this."""
+    """Return how many people's marks here the site's marks are worth, at most `few`.
+
+    Answers without marks reduce it.
+    """
     if is_alarmed(standing, weights, None):
         return 0.0
     marked, unmarked = log_odds_of(counts_of(standing, weights, standing.at), weights.counts)[:2]
@@ -156,7 +161,7 @@ def _marks_of(standing: Standing, weights: Weights, few: int) -> float:
 
 
 def _together(here: Standing | None, shares: list[_Share], weights: Weights) -> Standing:
-    """Add the shares of other sites to this site's standing. Each site with marks is a reporter in its own group."""
+    """Add the shares of other sites to this site's standing. Each site with marks is counted as a group of its own."""
     base = here if here is not None else Standing(at=max([share.at for share in shares]))
     at = max([base.at, *[share.at for share in shares]])
     of_marks = weights.counts.marks_half_life_days * DAY_SECONDS

@@ -1,4 +1,4 @@
-"""Formulas of the model and of statistics: exponential decay, confidence intervals of shares, weeks. Pure functions.
+"""Pure functions for the model and statistics: exponential decay, confidence intervals of shares, and calendar weeks.
 
 Wilson's interval suits a share of few cases. Newcombe's interval suits the difference of two such shares.
 """
@@ -23,7 +23,7 @@ class Interval(NamedTuple):
 
 
 def wilson(hits: int, of: int, z: float) -> Interval:
-    """Return the share `hits / of` with an interval of `z` standard deviations (1.96: 95 %); 0 to 1 if `of` is 0."""
+    """Return the share `hits / of` with an interval of ±`z` standard deviations (1.96: 95 %); 0 to 1 if `of` is 0."""
     if of == 0:
         return Interval(0.0, 0.0, 1.0)
     share, z2 = hits / of, z * z
@@ -51,7 +51,7 @@ def week_of(at: float) -> int:
 
 
 def monday_of(week: int) -> float:
-    """Return when a week begins."""
+    """Return when a week begins, in UTC seconds. `week`: as in `week_of`."""
     return float(week * WEEK_SECONDS - _MONDAY)
 
 
@@ -61,5 +61,5 @@ def monday_text(week: int) -> str:
 
 
 def decayed(value: float, at: float, now: float, half_life_seconds: float) -> float:
-    """Return `value`, measured at `at`, after its decay until `now`. A value from the future stays the same."""
+    """Return `value`, measured at `at`, after its decay until `now`. It stays the same if `at` is after `now`."""
     return value if now <= at else value * 2.0 ** ((at - now) / half_life_seconds)

@@ -1,7 +1,7 @@
-"""Compute a number's reputation on each day of the last weeks from its present rows. Pure functions.
+"""Compute a number's reputation on each day of the last weeks from the rows that the store has now. Pure functions.
 
-Only the latest row of a witness is stored, so a renewed mark counts from its latest time on. All reporters are trusted
-equally. The result shows when today's evidence arrived and how it fades.
+Only the latest row of each reporter is stored, so a renewed mark counts only from its latest time. All reporters are
+trusted equally. The result shows when the present evidence arrived and how it fades.
 """
 
 from typing import NamedTuple
@@ -39,10 +39,10 @@ def history_of(
     now: float,
     epoch_at: float | None = None,
 ) -> list[Point]:
-    """Return the number's reputation once a day, up to `now`.
+    """Return the number's reputation once a day for 60 days, up to `now`.
 
-    `evidence`: the evidence at `now`; its feeds and identity are assumed to be constant. `epoch_at`: since when the
-    number has its present owner.
+    `evidence`: the evidence at `now`. Its identity is assumed to be constant. `epoch_at`: since when the number has its
+    present owner.
     """
     points = []
     for at in (now - day * DAY_SECONDS for day in range(DAYS, 0, -1)):

@@ -76,7 +76,7 @@ class MarkStatement:
 
 
 class MarkStatus(StrEnum):
-    """The result of a request. UNCHANGED: the person made the same mark before. NOTHING: there was no mark to undo."""
+    """The result of a request. UNCHANGED: the person made the same mark before. NOTHING: no mark to retract."""
 
     MARKED = "marked"
     UNCHANGED = "unchanged"  # the same mark was made within the day: a program that repeats its request
@@ -89,11 +89,11 @@ class MarkStatus(StrEnum):
 class MarkResult:
     """The result of a request to mark a number or to retract a mark.
 
-    `mark`: the last mark that was written. `before`: the mark that was valid before the request.
-
     Attributes:
         status: The kind of result.
         number: A telephone number: E.164, or the key of a service number.
+        mark: The last mark that was written.
+        before: The mark that was valid before the request.
     """
 
     status: MarkStatus
@@ -172,13 +172,13 @@ def mark_last_caller(db: sqlite3.Connection, person: str, verdict: Verdict, at: 
 
 
 def undo_mark(db: sqlite3.Connection, mark: Mark) -> None:
-    """Undo a person's mark: retract the mark, and unblock the number for this person. A retraction stays as it is."""
+    """Retract a person's mark, and unblock the number for this person. If the mark is a retraction, it stays."""
     add_mark(db, replace(mark, verdict=Verdict.RETRACTED))
     unblock_for(db, mark.reporter, mark.number, mark.at)
 
 
 def restore_mark(db: sqlite3.Connection, mark: Mark, at: float) -> None:
-    """Restore a mark that was retracted or changed."""
+    """Restore a mark that was retracted or changed. A spam mark also blocks the number for its reporter again."""
     latest = max((known.at for known in marks_of(db, mark.number) if known.reporter == mark.reporter), default=at)
     add_mark(db, replace(mark, at=max(at, nextafter(latest, inf))))  # at the same instant a retraction wins
     if mark.verdict is Verdict.SPAM:
@@ -206,7 +206,7 @@ def _mark_of(db: sqlite3.Connection, number: str, statement: MarkStatement) -> M
 
 
 def _retract(db: sqlite3.Connection, marks: list[Mark], statement: MarkStatement) -> list[Mark]:
-    """Store retractions of these marks, never dated before the marks. A retraction wins if both times are equal."""
+    """Store a retraction of each mark, never dated before the mark. At equal times, the retraction is valid."""
     retracted = [
         replace(given, verdict=Verdict.RETRACTED, at=max(statement.at, given.at), channel=statement.channel)
         for given in marks

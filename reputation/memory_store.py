@@ -1,7 +1,7 @@
 """Evidence rows in memory, for a replay, with the same keys and rules as in the store (reputation/store).
 
-A call changes the rows of a single witness. If possible, this change is applied to the cached standing. Otherwise the
-standing is computed from all rows of the number (reputation.standing.with_witness).
+A call changes the rows of a single witness. If possible, only this change is added to the number's cached standing.
+Otherwise the standing is computed from all rows of the number (reputation.standing.with_witness).
 """
 
 from bisect import bisect_right, insort
@@ -47,14 +47,14 @@ from reputation.weights import DEFAULT, Weights
 
 @dataclass(slots=True)
 class _Watched:
-    """A block of 1000 numbers in an auth class. `suspects`: perhaps bad numbers. `moved`: numbers to check again."""
+    """A block of 1000 numbers in an auth class. `suspects`: numbers that may be bad. `moved`: numbers to recheck."""
 
     moved: set[str]
     suspects: set[str] = field(default_factory=set)
 
 
 class Neighbours:
-    """The known numbers of each block of 1000 numbers, and which of them may be bad."""
+    """The numbers with evidence in each block of 1000 numbers, and which of them may be bad."""
 
     def __init__(self, may_be_bad: Callable[[str, AuthClass], bool]) -> None:
         self._may_be_bad = may_be_bad
@@ -72,7 +72,7 @@ class Neighbours:
                 watched.moved.add(number)
 
     def count(self, block: str) -> int:
-        """Return how many numbers of the block are known."""
+        """Return how many numbers of the block have evidence."""
         return len(self._numbers.get(block, ()))
 
     def suspects(self, block: str, auth_class: AuthClass) -> Collection[str]:
@@ -97,10 +97,11 @@ Witness = tuple[AuthClass, str]  # a callee, in one class of calls
 
 @dataclass(slots=True)
 class _Known:
-    """All evidence rows of a number. `signals` has one signal per witness and category. `standings` are cached sums.
+    """All evidence rows of a number. `signals` has one signal per witness and category.
 
-    `one_rings` are in time order. `owned_one_rings` leave out calls that may be spoofed. `challenges` are by linkedid.
-    `busy`: how many signals of the limited categories each hour has.
+    `standings`: sums by auth class. `one_rings`: the times of one-ring calls, in order. `owned_one_rings`: the same
+    without unauthenticated calls, which may be spoofed. `challenges` are by auth class and linkedid. `busy`: per hour,
+    the number of signals in the categories that have an hourly limit.
     """
 
     marks: dict[Witness, Mark] = field(default_factory=dict)
@@ -248,7 +249,7 @@ class MemoryStore:
         return latest if latest > now - ONE_RING_GUARD_SECONDS else None
 
     def voice(self, number: str, auth_class: AuthClass, now: float) -> Voice | None:
-        """Return who (a person or a robot) spoke in the number's last call with a recognised voice, within 30 days."""
+        """Return who (a person or robot) spoke last in calls of this number and class; None if it was 30 days ago."""
         if not self._voices or number not in self._voices:
             return None
         at, _, voice = self._voices[number].get(auth_class, (-inf, "", None))

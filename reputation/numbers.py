@@ -186,7 +186,7 @@ def number_of(text: str, region: str) -> str | None:
 
 
 def did_number_of(text: str, region: str) -> str | None:
-    """Parse a DID as the trunk delivers it. The last digits of a DID are never read as a service number."""
+    """Parse a DID as the trunk delivers it. The last digits of a DID, sent alone, are not read as a service number."""
     number = number_of(text, region)
     if number is None or len(number) > number_parsing.LONGEST_SERVICE_KEY or number_parsing.fold(text).startswith("+"):
         return number

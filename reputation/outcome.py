@@ -71,7 +71,7 @@ class OutcomeRecord(Record, frozen=True, kw_only=True):
         auth_class: How well the caller's number is authenticated.
         decision_id: The id of the decision about the call.
         action: The action that was taken.
-        rang_by: The person's relation to the number that let the call ring, whatever else was known about the caller.
+        rang_by: The person's tie to the caller that made the phone ring, whatever else was known about the caller.
         answered_by_pbx: Whether only a menu, a queue or voicemail answered, and no person.
         blocked: Whether a network, and no person, refused the outgoing call.
         machine: Whether a machine answered the outgoing call.
@@ -152,7 +152,7 @@ class OutcomeRecord(Record, frozen=True, kw_only=True):
 
         The person is the one who answered, or the only one whose phone rang, because only that person decides whether
         the call is missed. If a missed call were a signal of the DID, people who mark a number could let its calls
-        ring, and so influence two families each (benchmarks/accuracy/RESULTS.md).
+        ring, and so count twice (benchmarks/accuracy/RESULTS.md).
         """
         rung = self.rung
         rang_alone = rung[0] if len(rung) == 1 and self.queue is None else None

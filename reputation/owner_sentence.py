@@ -10,12 +10,15 @@ from reputation.wording import N_, Places, Wording, listed
 
 
 class OwnerFigures(NamedTuple):
-    """The values in the owner's sentence, without outside evidence.
+    """The values in the sentences for an owner, without outside evidence.
 
-    `label` and `challenge`: how many witnesses each needs. `marks`: how many marks, at least, label a number without
-    other evidence. A share of the people who answered must have marked the number. This share falls as more people
-    mark: from one in `answered_few` (for `marks` people) to one in `answered_many` (for very many). `events`: how many
-    events within `days` a challenge also needs.
+    Attributes:
+        label: How many witnesses a label needs.
+        challenge: How many witnesses a challenge needs.
+        marks: How many marks, at least, label a number without other evidence.
+        answered_few: With `marks` marks, one in this many of the people who answered must have marked the number.
+        answered_many: The same with very many marks, when a smaller share is enough.
+        events: How many events within `days` a challenge also needs.
     """
 
     people: int
@@ -74,7 +77,7 @@ def _of_labels(figures: OwnerFigures) -> Iterator[str]:
         "marked you, hung up on you or missed your calls."
     )
     if figures.people:
-        yield N_("This is for a company of {people} people.")
+        yield N_("These counts are for a company of {people} people.")
     if figures.answered_few < figures.answered_many:
         yield N_(
             "Marks alone label your calls only if {marks} people mark you, and about 1 in {answered_few} to 1 in "
@@ -89,19 +92,19 @@ def _of_labels(figures: OwnerFigures) -> Iterator[str]:
 
 def _of_challenges(figures: OwnerFigures, caller: CallerWeights) -> Iterator[str]:
     yield N_(
-        "You are asked to press a digit only after {challenge} different people gave two different kinds of signal "
-        "against you, {events} times within {days} days."
+        "You are asked to press a digit only after {challenge} different people gave two kinds of evidence against "
+        "you (such as marks and early hang-ups), {events} times within {days} days."
     )
     yield N_("You are also asked if two outside sources, or one that is nearly always right, speak against you.")
     if caller.pass_marks == 1:
         yield N_(
-            "After you press the digit, you are not asked for {pass_days} days, unless a person who answers later "
-            "marks you."
+            "After you press the digit, you are not asked again for {pass_days} days, unless a person who answers "
+            "later marks you."
         )
     else:
         yield N_(
-            "After you press the digit, you are not asked for {pass_days} days, unless {pass_marks} people who answer "
-            "later mark you."
+            "After you press the digit, you are not asked again for {pass_days} days, unless {pass_marks} people who "
+            "answer later mark you."
         )
     if caller.pass_hours:
         yield N_("After you have pressed the digit, you are never asked again within {pass_hours} hours.")
@@ -109,8 +112,8 @@ def _of_challenges(figures: OwnerFigures, caller: CallerWeights) -> Iterator[str
 
 _REST = (
     N_(
-        "Your calls are rejected only if an outside source speaks against you and you did not press when asked, or if "
-        "an administrator blocked you or made a rule."
+        "Your calls are rejected only if an outside source speaks against you and you did not press the digit when "
+        "asked. An administrator can also block you or make a rule that rejects you."
     ),
     N_("Marks fade by half in {half_life} days. A person who blocks you does so for their own phone only."),
 )

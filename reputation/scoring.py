@@ -1,6 +1,6 @@
 """Compute a reputation from evidence: the sum of the families, and the level that this sum justifies. Pure functions.
 
-The time is O(1), because rows are summed into a `Standing` when they are written (reputation/standing.py).
+This takes constant time, because rows are summed into a `Standing` when they are written (reputation/standing.py).
 """
 
 import json
@@ -27,7 +27,7 @@ from reputation.weights import DAY_SECONDS, Thresholds, Weights, WitnessWeights
 
 
 def witnesses_of(standing: Standing | None, people: int, weights: WitnessWeights, now: float) -> Witnesses:
-    """Return how many witnesses the number had in the last `weights.days` days, and how many a level needs.
+    """Return how many witnesses there were in the last `weights.days` days, and how many a label or challenge needs.
 
     `people`: how many people work here. The larger the office, the more witnesses are needed.
     """

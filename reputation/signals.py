@@ -128,10 +128,15 @@ def _signal_of(outcome: OutcomeRecord, number: str) -> Signal | None:
 class Lessons(NamedTuple):
     """All evidence of a call about its number.
 
-    `signal`: the signal of the call. `answered`: the person who answered. `talk_to`: the person here who called the
-    number and talked. `talk_from`: the signal of a person here who was called and talked; it replaces `signal` if they
-    also talked on an earlier day. `one_ring_at`: when the number rang once and hung up. `challenged`: the challenge of
-    the call. `trap`: the call, if it went to a DID that belongs to nobody.
+    Attributes:
+        signal: The signal of the call.
+        answered: The person who answered.
+        talk_to: The person here who called the number and talked.
+        talk_from: The signal of a person here who was called and talked. It replaces `signal` if they also talked on an
+            earlier day.
+        one_ring_at: When the number rang once and hung up.
+        challenged: The challenge of the call.
+        trap: The call, if it went to a DID that belongs to nobody.
     """
 
     signal: Signal | None = None
@@ -195,7 +200,7 @@ def _number_with_reputation(outcome: OutcomeRecord) -> str | None:
 
 
 def is_talk(outcome: OutcomeRecord) -> bool:
-    """Return whether the call is a conversation: outbound, or inbound with a person, without challenge or message."""
+    """Return whether the call was a conversation with a person, without a challenge and without a voicemail message."""
     return (
         outcome.talk_seconds >= TALK_SECONDS
         and _is_answered(outcome)

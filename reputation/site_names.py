@@ -62,7 +62,7 @@ def is_ours(column: str) -> str:
 
 
 def has_mark(column: str) -> str:
-    """Return an SQL condition that is true if the column names another site. The partial indices use the same text."""
+    """Return an SQL condition that is true if the column names another site. Partial indices use exactly this text."""
     return f"instr({column}, '{MARK}') > 0"
 
 

@@ -55,7 +55,9 @@ def _in_points(speaker: tuple[Speaker, float]) -> Wording:
 
 def _of_witnesses(witnesses: Witnesses) -> Wording:
     counts = witnesses._asdict()
-    needed = Wording("without an outside source, a label needs {label} and a challenge {challenge}", counts)
+    needed = Wording(
+        "without an outside source, a label needs {label} witnesses and a challenge needs {challenge}", counts
+    )
     if witnesses.seen == 1:
         return Wording("one witness speaks against the number; {needed}", {"needed": needed})
     return Wording("{seen} witnesses speak against the number; {needed}", {**counts, "needed": needed})

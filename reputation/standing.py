@@ -50,15 +50,24 @@ class Rows(NamedTuple):
 class Standing(NamedTuple):
     """The sums of a number's rows in an auth class, exact at `at`, the time of the latest row.
 
-    Another site counts as one person, who answered if the site has marks (reputation/fold.py). `marks` is M, the sum of
-    the reporters' weights, and `answers` is D, how many people answered. Both decay with the half-life of marks.
-    `hung_up` to `wanted` count callees by the signals of their calls. These sums have another half-life. `one_ring`
-    decays faster. `reporters` and `groups` count the people and groups of the live spam marks. `answered` counts the
-    people who answered, `silent` those of them who did not mark, `signals` the callees per category. `burst_at`: when
-    the latest burst of marks ended; None without a burst. `witnessed`: when each person last had evidence against the
-    number. `adverse`: when each mark and signal against the number was made, newest first, as many as any office needs.
-    `traps`: the times of the latest two calls to DIDs that belong to nobody, without a passed verification.
-    `verified_traps`: the same for calls with a passed verification. `challenges`: the number's challenges.
+    Another site counts as one person, who answered if the site has marks (reputation/fold.py). `marks` and `answers`
+    decay with the half-life of marks, `hung_up` to `wanted` with another half-life, and `one_ring` faster.
+
+    Attributes:
+        marks: The sum of the reporters' weights, called M in the model.
+        answers: How many people answered, called D in the model. Unlike `answered`, this number decays.
+        hung_up: How many callees hung up at once. `missed` to `wanted` count callees by other signals.
+        reporters: How many people have a spam mark that is not retracted.
+        groups: How many groups these people belong to.
+        answered: How many people answered.
+        silent: How many of the people who answered did not mark the number.
+        signals: How many callees have a signal, by category.
+        burst_at: When the latest burst of marks ended; None without a burst.
+        witnessed: When each person last had evidence against the number.
+        adverse: When each mark and signal against the number was made, newest first, as many as any office needs.
+        traps: The times of the latest two calls to DIDs that belong to nobody, without a passed verification.
+        verified_traps: The same for calls with a passed verification.
+        challenges: The number's challenges.
     """
 
     at: float

@@ -52,9 +52,9 @@ class CountWeights(WeightsTable, frozen=True):
 
     People are counted once each, and the counts fade by half in their half-life (docs/contributing/model.md).
 
-    Source: a fit to the design's simulated office, with four random seeds; the weight of messages was lowered
-    afterwards. On 2026-11-30 `python -m benchmarks.accuracy fit` found no better weights
-    (benchmarks/accuracy/RESULTS.md). The intercept, -2.24, is part of the thresholds of the levels.
+    Source: a fit to a simulated office, with four random seeds; the weight of messages was lowered afterwards. On
+    2026-11-30 `python -m benchmarks.accuracy fit` found no better weights (benchmarks/accuracy/RESULTS.md). The
+    intercept of the fit, -2.24, is part of the thresholds of the levels.
     """
 
     marked: ForSpam = 4.87
@@ -122,7 +122,7 @@ class WitnessWeights(WeightsTable, frozen=True):
 
 
 class OutsideWeights(WeightsTable, frozen=True):
-    """Limits for outside evidence. A `Threshold` is compared with the log-odds of all its families together."""
+    """Limits for outside evidence. A `Threshold` is compared with the log-odds of all outside families together."""
 
     convicts: Threshold = 1.5  # one good feed: people here cannot get a number routed or rejected by themselves
     trap: ForSpam = 1.5  # a call to a DID that nobody has
@@ -135,7 +135,10 @@ class OutsideWeights(WeightsTable, frozen=True):
 
 
 class SampleWeights(WeightsTable, frozen=True):
-    """The control sample: one of `every` warned calls gets no tag, because a tagged call gives no evidence. 0: off."""
+    """The control sample: one of `every` calls due for a tag or warning gets neither. 0: off.
+
+    The other tagged and warned calls give little evidence, because the label influences what people do.
+    """
 
     every: Annotated[int, Meta(ge=0, le=1000)] = 4
 
@@ -201,7 +204,7 @@ class AppealWeights(WeightsTable, frozen=True):
 class TrustWeights(WeightsTable, frozen=True):
     """The distribution Beta(agree, disagree) from which the trust in a reporter is computed, and the least trust.
 
-    Only decided cases change the trust, which is relative to the trust in an unknown reporter.
+    Only decided cases, such as appeals, change the trust. It is relative to the trust in an unknown reporter.
     """
 
     agree: Annotated[float, Meta(gt=0, le=1000)] = 8.0
@@ -268,7 +271,7 @@ def zone_of(name: str) -> ZoneInfo | None:
     try:
         return ZoneInfo(name) if name else None
     except ZoneInfoNotFoundError:
-        raise ValueError(f"no time zone {name!r}") from None
+        raise ValueError(f"unknown time zone {name!r}") from None
 
 
 def problems_of(weights: Weights) -> list[tuple[str, str]]:
@@ -278,21 +281,21 @@ def problems_of(weights: Weights) -> list[tuple[str, str]]:
     names = ("tag", "warn", "challenge", "route", "reject")
     for weaker, stronger in pairwise(names):
         if getattr(levels, weaker) >= getattr(levels, stronger):
-            problems.append((f"levels.{stronger}", f"must be above levels.{weaker}"))
+            problems.append((f"levels.{stronger}", f"must be above `levels.{weaker}`"))
     for name in ("label", "challenge"):
         if getattr(weights.witnesses, f"{name}_least") > getattr(weights.witnesses, f"{name}_most"):
-            problems.append((f"witnesses.{name}_most", f"must not be below witnesses.{name}_least"))
+            problems.append((f"witnesses.{name}_most", f"must not be below `witnesses.{name}_least`"))
     for part in ("share", "least", "most"):
         if getattr(weights.witnesses, f"challenge_{part}") < getattr(weights.witnesses, f"label_{part}"):
-            problems.append((f"witnesses.challenge_{part}", f"must not be below witnesses.label_{part}"))
+            problems.append((f"witnesses.challenge_{part}", f"must not be below `witnesses.label_{part}`"))
     if block.some >= block.many:
-        problems.append(("block.many", "must be above block.some"))
+        problems.append(("block.many", "must be above `block.some`"))
     try:
         zone_of(weights.quiet.time_zone)
     except (ValueError, OSError):
         problems.append(("quiet.time_zone", "is not a time zone: write a name such as Europe/London"))
     if weights.feeds.all_spam < weights.feeds.spam:
-        problems.append(("feeds.all_spam", "must not be below feeds.spam"))
+        problems.append(("feeds.all_spam", "must not be below `feeds.spam`"))
     return problems
 
 
@@ -313,10 +316,10 @@ SETTABLE = {table: set(keys.split()) for table, keys in _SETTABLE.items()}
 SUCCESSORS: Mapping[str, str] = {
     "marks": "[reputation.counts] marked, unmarked and marks_half_life_days",
     "behaviour": "[reputation.counts] hung_up, missed, messages, talks, wanted, one_ring and half_life_days",
-    "plan": "rules with purpose and nobodys_range in the policy",
-    "carrier_label": "a rule with carrier_warns in the policy",
-    "first_call": "[reputation.outside] storm, and a rule with storm in the policy",
-    "peers": "a rule with companies_complain in the policy",
+    "plan": "policy rules with the conditions `purpose` and `nobodys_range`",
+    "carrier_label": "a policy rule with the condition `carrier_warns`",
+    "first_call": "[reputation.outside] storm, and a policy rule with the condition `storm`",
+    "peers": "a policy rule with the condition `companies_complain`",
     "outside.speaks": "[reputation.outside] asks",
     "levels.challenge_seen": "[reputation.levels] challenge",
     "levels.challenge_unseen": "[reputation.levels] challenge",
@@ -332,7 +335,7 @@ class RemovedSetting(NamedTuple):
     @property
     def words(self) -> str:
         """The warning about the key, with what to do."""
-        instead = f"use {self.successor}" if self.successor else "remove the setting; the model has its own value"
+        instead = f"use {self.successor}" if self.successor else "remove the setting: the model now has a fixed value"
         return f"reputation.{self.key} is no longer a setting and has no effect: {instead}"
 
 

@@ -225,7 +225,11 @@ def prefix_of(digits: str, region: str) -> str:
     if len(ordinary) >= len(services):
         places: Places = {"region": region, "start": f"{start}{ordinary[0]}"}
         raise PrefixError(
-            Wording("service numbers of {region} and other numbers ({start}...) begin with these digits", places)
+            Wording(
+                "both service numbers of {region} and other numbers ({start}...) begin with these digits: enter "
+                "more digits",
+                places,
+            )
         )
     return start
 

@@ -281,7 +281,9 @@ def _part(name: str, kind: Any, text: str) -> Any:
         kind = get_args(kind)[0] if get_origin(kind) is Annotated else kind
         if isinstance(kind, type) and issubclass(kind, Enum):
             known = ", ".join(member.value for member in kind)
-            raise Refused(f"no-such-{name.removesuffix('_name')}", f"use one of: {known}", name) from None
+            raise Refused(
+                f"no-such-{name.removesuffix('_name')}", f"unknown value: use one of: {known}", name
+            ) from None
         raise ApiError(UNPROCESSABLE, "bad-path", str(error), name) from None
 
 

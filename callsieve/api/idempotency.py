@@ -18,7 +18,9 @@ _KEY = re.compile(r"[!-~]{1,200}", re.ASCII)
 BAD_KEY = "must be 1 to 200 visible ASCII characters, such as a UUID"
 REUSED = "this key was used for another request within the last day: use a new key for each request"
 IN_FLIGHT = "the first request with this key is still running: try again in a second"
-NO_ROOM = "too many keys within a day: leave the header out if repeating the request does no harm"
+NO_ROOM = (
+    "too many idempotency keys within a day: leave the header Idempotency-Key out if repeating the request does no harm"
+)
 HEADER = "Idempotency-Key"
 
 

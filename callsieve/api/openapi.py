@@ -219,7 +219,10 @@ def _parameters(where: str, kind: Any, components: Mapping[str, Any]) -> list[di
 def _key_parameter(endpoint: Endpoint) -> list[dict[str, Any]]:
     if not endpoint.takes_key:
         return []
-    words = "A request repeated with the same key within a day is carried out once. Another request with it is refused."
+    words = (
+        "A request that is repeated with the same key within a day is carried out only once. A different request "
+        "with the same key is refused."
+    )
     schema = {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"}
     return [{"name": HEADER, "in": "header", "required": False, "description": words, "schema": schema}]
 

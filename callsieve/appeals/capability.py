@@ -30,12 +30,15 @@ CAPABILITY = Capability(
     changes={
         **STEPS,
         **CLEARED,
-        "appeal open": Wording("End the filed appeal: callsieve appeal withdraw REFERENCE."),
-        "appeal code": Wording("The code was sent."),
+        "appeal open": Wording("To end the filed appeal, run `callsieve appeal withdraw REFERENCE`."),
+        "appeal code": Wording("The code was already shown. A new code replaces it."),
         "appeal prove": Wording(
-            "A proof is permanent. Decide the appeal, or end the appeal with callsieve appeal withdraw REFERENCE."
+            "A proof is permanent. Decide the appeal, or end it with `callsieve appeal withdraw REFERENCE`."
         ),
-        "appeal evidence": Wording("Evidence stays with its appeal."),
+        "appeal evidence": Wording(
+            "Evidence stays with its appeal. To remove an attachment, run `callsieve appeal "
+            "evidence REFERENCE --remove N`."
+        ),
         "appeal evidence download": DATA_OUT,
     },
     sentences={

@@ -34,7 +34,7 @@ def stop_kinds(names: Collection[str]) -> frozenset[StopKind]:
     try:
         return frozenset(map(StopKind, names))
     except ValueError:
-        raise Refused("unknown-stop", Wording("must be list, policy or people"), "remove") from None
+        raise Refused("unknown-stop", Wording("must be `list`, `policy` or `people`"), "remove") from None
 
 
 def clear_stops(
@@ -83,7 +83,10 @@ AppealText = Annotated[
 ]
 Stops = Annotated[
     tuple[Annotated[str, Meta(pattern="^(list|policy|people)$")], ...],
-    Meta(max_length=3, description="Which kinds of reasons to remove, of those that stop calls from the number."),
+    Meta(
+        max_length=3,
+        description="Kinds of reasons to remove because they stop calls from the number: `list`, `policy` or `people`.",
+    ),
 ]
 
 
@@ -241,12 +244,14 @@ def decide(db: sqlite3.Connection, context: Context, request: RulingRequest) -> 
         raise Refused("unknown-ruling", Wording("Choose a ruling: uphold or deny."))
     upheld = RULINGS[request.ruling]
     if request.category_only and not upheld:
-        words = Wording("this applies only to an upheld appeal: leave it out, or uphold the appeal")
+        words = Wording(
+            "`category-only` applies only to an upheld appeal: leave `category-only` out, or uphold the appeal"
+        )
         raise Refused("denied-category", words, "category-only")
     if request.remove and not upheld:
         raise Refused(
             "denied-remove",
-            Wording("only an upheld appeal can remove what stops calls: leave it out, or uphold the appeal"),
+            Wording("only an upheld appeal can remove what stops calls: leave `remove` out, or uphold the appeal"),
             "remove",
         )
     kinds = stop_kinds(request.remove)
@@ -267,7 +272,9 @@ def clear(db: sqlite3.Connection, context: Context, request: ClearRequest) -> Ap
     with change(db, context, "appeal clear", about.number, about.reference) as changed:
         appeal = appeal_about(db, context, about.reference)
         if appeal.state is not appeals.AppealState.UPHELD:
-            words = Wording("appeal {reference} is not upheld", {"reference": appeal.reference})
+            words = Wording(
+                "appeal {reference} is not upheld: uphold the appeal first", {"reference": appeal.reference}
+            )
             raise Refused("not-upheld", words)
         stops = clear_stops(db, context, appeal, kinds)
         changed.after = {"removed": ", ".join(sorted(kinds))}
@@ -277,7 +284,7 @@ def clear(db: sqlite3.Connection, context: Context, request: ClearRequest) -> Ap
 def attach(db: sqlite3.Connection, context: Context, request: EvidenceRequest) -> EvidenceAttached:
     """Attach files to an appeal as evidence. If one file is invalid, no file is attached."""
     if not request.files:
-        raise Refused("no-evidence", Wording("Choose a file, or write down what was said."))
+        raise Refused("no-evidence", Wording("Choose a file, or write down what the owner said."))
     appeal = appeal_about(db, context, request.appeal)
     new = [NewAttachment(sent.name, sent.content, context.actor) for sent in request.files]
     with change(db, context, "appeal evidence", appeal.number) as changed, _refusing():
@@ -331,14 +338,23 @@ def _step(db: sqlite3.Connection, context: Context, step: appeals.AppealStep, re
 
 
 def _no_evidence(place: int) -> Refused:
-    return Refused("no-such-evidence", Wording("the appeal has no evidence {place}", {"place": place}))
+    return Refused(
+        "no-such-evidence",
+        Wording(
+            "the appeal has no attachment number {place}: `callsieve appeal evidence` lists the attachments",
+            {"place": place},
+        ),
+    )
 
 
 def _decision_about(db: sqlite3.Connection, number: str, text: str) -> str:
     wanted = parse_id(text)
     decided = None if wanted is None else decision_of(db, wanted)
     if decided is None or decided.caller != number:
-        words = Wording("no decision {id} about {number} is recorded", {"id": text[:40], "number": number})
+        words = Wording(
+            "no decision {id} about {number} is recorded: `callsieve calls show` lists decisions",
+            {"id": text[:40], "number": number},
+        )
         raise Refused("no-such-decision", words, "decision")
     return decided.id
 

@@ -228,11 +228,11 @@ def has_no_appeal_overdue(db: sqlite3.Connection, now: float) -> Finding:
     appeals = appeals_to_decide(db)
     overdue = [appeal for appeal in appeals if is_overdue(appeal, now)]
     if overdue:
-        first = Wording("{reference} is overdue", {"reference": overdue[0].reference})
+        first = Wording("appeal {reference} is overdue", {"reference": overdue[0].reference})
         return warn(and_more(first, len(overdue) - 1), "callsieve appeal list")
     due = [appeal for appeal in appeals if is_overdue(appeal, now + DAY_SECONDS)]
     if due:
-        first = Wording("{reference} is due within a day", {"reference": due[0].reference})
+        first = Wording("appeal {reference} must be decided within a day", {"reference": due[0].reference})
         return warn(and_more(first, len(due) - 1), "callsieve appeal list")
     in_force = sum(appeal.state is AppealState.IN_FORCE for appeal in appeals)
     counts: Places = {"open": in_force, "filed": len(appeals) - in_force}

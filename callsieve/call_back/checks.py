@@ -10,11 +10,11 @@ from reputation.wording import Wording
 
 SPOOL_MODULE = "pbx_spool"
 START_HELPER = Wording(
-    "enabled = true in /etc/callsieve/call-back.toml; systemctl enable --now callsieve-call-back; "
+    "set `enabled = true` in /etc/callsieve/call-back.toml; then systemctl enable --now callsieve-call-back; then "
     "callsieve prompts build"
 )
-NOT_SEEN = Wording("the console does not see the helper")
-LOAD_MODULE = Wording("add load => pbx_spool.so to modules.conf")
+NOT_SEEN = Wording("the console cannot check the call-back helper: run `callsieve doctor`")
+LOAD_MODULE = Wording("add `load => pbx_spool.so` to modules.conf")
 
 
 def are_placed(context: CheckContext) -> Finding:

@@ -83,8 +83,10 @@ def _exchange(path: Path, line: bytes) -> HelperAnswer:
         except OSError as error:
             raise HelperError(f"{path}: {error.strerror}") from None
     if sender_of(ancillary) != helper:  # an abstract address is open to everybody
-        raise HelperError(f"{path}: another user answered")
+        raise HelperError(f"{path}: another user than the helper's answered: check which program uses this socket")
     try:
         return HelperAnswer(answer.decode("ascii", "replace").strip())
     except ValueError:
-        raise HelperError(f"{path}: unknown answer: update both programs") from None
+        raise HelperError(
+            f"{path}: the helper sent an unknown answer: update CallSieve and restart the helper"
+        ) from None

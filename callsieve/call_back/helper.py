@@ -119,7 +119,10 @@ def _read(path: Path) -> _State | None:
     except FileNotFoundError:
         return None
     except (OSError, msgspec.MsgspecError) as error:
-        words = f"{path}: cannot be read ({error}), so limits cannot be counted: find the reason, then remove the file"
+        words = (
+            f"{path}: cannot be read ({error}), so the limits on calls cannot be checked: find the reason, then "
+            "remove the file"
+        )
         raise StateError(words) from None
 
 
@@ -248,11 +251,11 @@ def missing_part(settings: HelperSettings, state: Path) -> str | None:
 def _missing(settings: HelperSettings, state: Path) -> Iterator[str]:
     spool = Path(settings.spool)
     for directory, remedy in (
-        (state, "systemd creates the directory (StateDirectory= of the unit); or name another with --state"),
-        (spool, "`spool` in the helper's settings differs from astspooldir in asterisk.conf"),
+        (state, "start the helper with systemd, which creates the directory, or name another directory with --state"),
+        (spool, "set `spool` in the helper's settings to astspooldir of asterisk.conf"),
         (
             spool / OUTGOING,
-            "Asterisk creates it when pbx_spool.so is loaded. Otherwise set spool = to the astspooldir of Asterisk",
+            "load pbx_spool.so, which creates the directory, or set `spool` to astspooldir of asterisk.conf",
         ),
     ):
         if not directory.is_dir():

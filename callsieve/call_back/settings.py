@@ -65,10 +65,10 @@ def load_helper_settings(file: Path) -> HelperSettings:
         with open_regular(file) as stream:
             text = stream.read(MAX_BYTES).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise SettingsError(f"{file}: not UTF-8 at byte {error.start}") from None
+        raise SettingsError(f"{file}: not UTF-8 at byte {error.start}: save the file as UTF-8") from None
     except OSError as error:
         raise SettingsError(
-            f"{file}: cannot be read: {error.strerror}: callsieve asterisk install --systemd writes one"
+            f"{file}: cannot be read: {error.strerror}: `callsieve asterisk install --systemd` writes this file"
         ) from None
     return parse_helper_settings(text, str(file))
 
@@ -77,11 +77,11 @@ def parse_helper_settings(text: str, source: str) -> HelperSettings:
     """Return the settings in a text. Raise SettingsError for an invalid value. `source`: the file to name in errors."""
     settings = parse_table(text, source, HelperSettings)
     if settings.enabled and not settings.countries:
-        raise SettingsError(f'{source}: countries: name those that may be called: countries = ["US"]')
+        raise SettingsError(f'{source}: countries: name the countries that may be called, such as countries = ["US"]')
     if not any(place in settings.channel for place in NUMBER_PLACES):
-        raise SettingsError(f"{source}: channel: needs {{number}} or {{digits}} in the place of the number")
+        raise SettingsError(f"{source}: channel: write {{number}} or {{digits}} where the called number belongs")
     if "{" in settings.channel.replace("{number}", "").replace("{digits}", ""):
-        raise SettingsError(f"{source}: channel: knows {{number}} and {{digits}}, nothing else in braces")
+        raise SettingsError(f"{source}: channel: only {{number}} and {{digits}} may stand in braces")
     if settings.first_hour >= settings.last_hour:
         raise SettingsError(f"{source}: first_hour: must be before last_hour: use 0 and 24 for all day")
     if settings.a_number_a_day > settings.a_day or settings.an_hour > settings.a_day:
@@ -95,7 +95,7 @@ def _check_owner(file: Path) -> None:
         status, owner = file.stat(), owner_on_the_way(file)
     except OSError as error:
         raise SettingsError(
-            f"{file}: cannot be read: {error.strerror}: callsieve asterisk install --systemd writes one"
+            f"{file}: cannot be read: {error.strerror}: `callsieve asterisk install --systemd` writes this file"
         ) from None
     if status.st_uid not in trusted or (owner is not None and owner[0] not in trusted):
         raise SettingsError(

@@ -8,7 +8,7 @@ CONSENTS = {
     **dict.fromkeys(("own consent add", "own consent remove"), Undo(table="consent")),
     "own consent import": Undo(table="consent", role=Role.ADMINISTRATOR, is_import=True),
 }
-_BY_FILE = Wording("A file restores the copy of a register: callsieve own registers import FILE.")
+_BY_FILE = Wording("To restore the copy of a register, import its file: `callsieve own registers import FILE`.")
 CAPABILITY = Capability(
     name="call_lists",
     is_optional=True,

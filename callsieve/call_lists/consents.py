@@ -145,7 +145,7 @@ def consents_in(table: CsvTable, region: str, actor: str, now: float) -> dict[st
 
     def rows() -> list[tuple[str, ...]]:
         return usable(
-            table, table, MOST_ROWS, Wording("has more than {most} rows: split the file", {"most": MOST_ROWS})
+            table, table, MOST_ROWS, Wording("the file has more than {most} rows: split the file", {"most": MOST_ROWS})
         )
 
     for number, proof, at, until, note in rows():

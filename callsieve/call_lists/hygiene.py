@@ -167,7 +167,10 @@ def _by_people(db: sqlite3.Connection, number: str, consent: Consent | None) -> 
     if entry is not None and (consent is None or consent.at <= entry.at):
         yield (
             ListFault.DO_NOT_CALL,
-            Wording("asked on {day} not to be called, recorded by {who}", {"day": day(entry.at), "who": entry.person}),
+            Wording(
+                "the person asked on {day} not to be called, recorded by {who}",
+                {"day": day(entry.at), "who": entry.person},
+            ),
         )
 
 
@@ -179,7 +182,10 @@ def _by_law(
     for copy in registers_with(db, number):
         yield (
             ListFault.REGISTER,
-            Wording("on the register {register}, file of {day}", {"register": copy.name, "day": day(copy.file_at)}),
+            Wording(
+                "the number is on the register {register}, file of {day}",
+                {"register": copy.name, "day": day(copy.file_at)},
+            ),
         )
     law = law_of_number(number) if terms.needs_consent else None
     row = binding(law.consent, number, terms.now) if law else None

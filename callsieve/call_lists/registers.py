@@ -139,7 +139,9 @@ def country_of_register(name: str, country: str | None) -> str:
         )
     if country is None:
         names = {"name": name, "known": ", ".join(register_names())}
-        raise Refused("no-country", Wording("unknown register {name} (known: {known}): give its country", names))
+        raise Refused(
+            "no-country", Wording("unknown register {name} (known: {known}): give the country of the register", names)
+        )
     return country.upper()
 
 
@@ -183,7 +185,8 @@ def _check(request: RegisterRequest, numbers: int, before: registers.StoredCopy 
     if before and numbers < LEAST_SHARE * before.numbers and not request.accept_smaller:
         counts: Places = {"file": request.file, "numbers": numbers, "before": before.numbers}
         words = Wording(
-            "{file} has {numbers} numbers, but the previous copy {before}. To accept the file, add --accept-smaller",
+            "{file} has {numbers} numbers, but the previous copy has {before}. To accept the file, add "
+            "--accept-smaller",
             counts,
         )
         raise Refused("register-shrank", words)
@@ -216,7 +219,11 @@ def has_fresh_registers(db: sqlite3.Connection, now: float) -> Finding:
         words = Wording("the copy of {name} is {days} days old, and {law} allows {most}", about)
         return warn(and_more(words, len(old) - 1), f"callsieve own registers import FILE --register {first.copy.name}")
     numbers = sum(age.copy.numbers for age in ages)
-    return ok(Wording("{count}, with {numbers} numbers", {"count": len(ages), "numbers": numbers}) if ages else NONE)
+    return ok(
+        Wording("copies of registers: {count}, with {numbers} numbers", {"count": len(ages), "numbers": numbers})
+        if ages
+        else NONE
+    )
 
 
 CHECKS = (HealthCheck(place=440, name="call registers", find=has_fresh_registers),)

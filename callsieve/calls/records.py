@@ -330,7 +330,7 @@ def ended_words(outcome: OutcomeRecord) -> str:
     parts += ["blocked by a network"] if outcome.blocked else []
     parts += ["answered by a machine"] if outcome.machine else []
     parts += [f"ended by {outcome.ended_by.value}"] if outcome.ended_by else []
-    parts += [] if outcome.complete else ["observed only in part"]
+    parts += [] if outcome.complete else ["only a part of the call was observed"]
     return ", ".join(parts)
 
 

@@ -54,7 +54,7 @@ def _check_folder(state: Path, now: float) -> tuple[str, str]:
     if gone:
         logger.info("erased old recordings: count=%d", gone)
     if left >= MAX_FILES:
-        return "", f"{folder}: full with {left} files, which are erased after seven days"
+        return "", f"{folder}: full with {left} files: wait until they are erased after seven days, or remove some"
     usable = str(folder)
     return (
         (usable, "") if _PLAIN.fullmatch(usable) else ("", f"{usable}: the path has characters other than A-Z 0-9 _.-/")

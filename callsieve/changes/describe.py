@@ -141,7 +141,7 @@ NumberText = Annotated[
     Meta(
         min_length=1,
         max_length=NUMBER_CHARACTERS,
-        description="E.164, or as it is dialled here.",
+        description="A number as E.164, or as it is dialled here.",
         examples=["+12015550123"],
     ),
 ]

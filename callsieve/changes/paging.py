@@ -16,7 +16,7 @@ S = TypeVar("S")
 MOST_ROWS = 200
 ROWS = 50
 CURSOR_CHARACTERS = 200
-BAD_CURSOR = "take the cursor from `next` of the page before, as it is, with the same filters"
+BAD_CURSOR = "take `cursor` unchanged from `next` of the page before, and send the same filters"
 
 Limit = Annotated[int, Meta(ge=1, le=MOST_ROWS, description="The most items to return.")]
 CursorText = Annotated[

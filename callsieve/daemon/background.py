@@ -128,7 +128,7 @@ async def keep_folded(store: StoreSupervisor, changed: asyncio.Event) -> None:
         try:
             await fold(store)
         except StoreError as error:
-            logger.debug("recomputing standings was postponed: %s", error)
+            logger.debug("recomputing the sums of evidence was postponed: %s", error)
             await asyncio.sleep(RETRY_SECONDS)
         else:
             await changed.wait()
@@ -142,7 +142,7 @@ async def fold(store: StoreSupervisor) -> int:
         total += numbers
         await asyncio.sleep(PAUSE_SECONDS)
     if total:
-        logger.info("weights changed: recomputed the standings of %d numbers", total)
+        logger.info("weights changed: recomputed the sums of evidence of %d numbers", total)
     return total
 
 

@@ -68,7 +68,7 @@ logger = logging.getLogger("callsieve.daemon.daemon")
 # Tables of the settings that take effect only after a restart.
 UNTIL_RESTART = ("agi", "ami", "capabilities", "speech", "store", "web")
 USERS_UNKNOWN = (
-    "the kernel does not report which user connects to FastAGI, so no call is screened: the unit needs AF_NETLINK"
+    "no call is screened, because the kernel does not report which user connects to FastAGI: the unit needs AF_NETLINK"
 )
 GRACE_SECONDS = 0.6  # calls in flight at SIGTERM: no longer than the dialplan waits
 CHECK_SECONDS = 1.0  # how often policy files are checked
@@ -201,7 +201,7 @@ class Daemon:
                 f"{len(journal)} decisions wait in memory for the store, {journal.dropped} were lost"
                 if journal.degraded
                 else "",
-                "the store failed to answer recently" if self.screening.breaker.is_open else "",
+                "the store did not answer recent requests" if self.screening.breaker.is_open else "",
                 self.learning.trouble if self.learning else "",
                 *(
                     f"a part of the daemon failed ({part}) and was restarted: its log says why"

@@ -183,7 +183,7 @@ def _counts(writer: _Writer, counts: Iterable[tuple[Wording, int]]) -> Iterator[
 
 def _unscreened(digest: Digest, writer: _Writer) -> Iterator[DigestLine]:
     for reason, count in digest.figures.fail_open.items():
-        words = Wording("failed open ({reason}): {count:,}", {"reason": Wording(reason), "count": count})
+        words = Wording("let through unscreened ({reason}): {count:,}", {"reason": Wording(reason), "count": count})
         yield DigestLine(writer.say(words), ("callsieve doctor",))
     if digest.figures.unscreened:
         words = Wording("not screened: {count:,}", {"count": digest.figures.unscreened})

@@ -74,7 +74,7 @@ WANTED: Mapping[str, str | Wording] = {
     "app_read": Wording("challenges (they are routed instead)"),
     "app_playback": Wording("the answers to feature codes"),
     "app_record": Wording("asking callers for their name (they are asked for a digit instead)"),
-    "func_hangupcause": Wording("telling networks and machines from people on outbound calls"),
+    "func_hangupcause": Wording("distinguishing networks and machines from people on outbound calls"),
     "func_global": "GLOBAL",
     "func_groupcount": Wording("a limit on how many callers at once hear how to appeal"),
     "app_userevent": Wording("marking during a call"),
@@ -82,7 +82,7 @@ WANTED: Mapping[str, str | Wording] = {
     "res_pjsip_header_funcs": Wording("distinctive rings"),
 }
 OPTIONAL: Mapping[str, str | Wording] = {
-    "app_mixmonitor": Wording("telling robots from people by their voice"),
+    "app_mixmonitor": Wording("distinguishing robots from people by their voice"),
     "res_stir_shaken": Wording("attestation"),
 }
 # Voicemail is one of three modules, by where it keeps its messages.
@@ -94,7 +94,7 @@ LOGIN_SECONDS = 2.0
 
 INSTALL = "callsieve asterisk install"
 NO_LISTENER = Wording("the settings name no manager user: CallSieve cannot learn from how calls end")
-ANOTHER = Wording("choose another")
+ANOTHER = Wording("choose another `username` and `secret` in [ami]")
 NO_WRITE = Wording("remove the `write =` line of the manager user: {command}", {"command": INSTALL})
 
 
@@ -112,7 +112,7 @@ def is_reachable(context: CheckContext) -> Finding:
             )
         if not isinstance(error, NotRunning):
             return fail(str(error))
-        remedy = Wording("{start}; if Asterisk ends again, its log says why", {"start": START_ASTERISK})
+        remedy = Wording("{start}; if Asterisk ends again, read Asterisk's log", {"start": START_ASTERISK})
         return fail(Wording("Asterisk is not running: nothing answers on {file}", {"file": error.control}), remedy)
     if version is None:
         return unknown(Wording("Asterisk answers, but its version cannot be read"))
@@ -139,7 +139,7 @@ def is_safe(context: CheckContext) -> Finding:
     for advisory in ADVISORIES:
         if advisory.concerns(version):
             about: Places = {"name": advisory.name, "what": advisory.what, "module": advisory.module}
-            remedy = Wording("update Asterisk, or `noload = {module}.so` in modules.conf", about)
+            remedy = Wording("update Asterisk, or write `noload = {module}.so` in modules.conf", about)
             if advisory.module in context.modules:
                 return fail(Wording("{name}: {what}", about), remedy)
             return warn(Wording("{name}: {what}; {module} is not loaded", about), remedy)
@@ -152,7 +152,10 @@ def has_modules(context: CheckContext) -> Finding:
     for missing, judge in ((_missing(NEEDED, loaded), fail), (_missing(WANTED, loaded), warn)):
         if missing:
             named = [Wording("{name} ({purpose})", {"name": name, "purpose": what}) for name, what in missing.items()]
-            load = Wording('asterisk -rx "module load {module}.so", see modules.conf', {"module": next(iter(missing))})
+            load = Wording(
+                'asterisk -rx "module load {module}.so"; if this fails, check modules.conf',
+                {"module": next(iter(missing))},
+            )
             return judge(Wording("missing: {modules}", {"modules": listed(named, "{some}, {more}")}), load)
     without = [
         Wording("{purpose} needs {name}, which is not loaded", {"name": name, "purpose": what})
@@ -192,7 +195,7 @@ def has_user(context: CheckContext) -> Finding:
     if not name:
         return warn(NO_LISTENER, INSTALL)
     if not name.isprintable() or " " in name:
-        return fail(Wording("[ami] username has spaces or control characters in it"), ANOTHER)
+        return fail(Wording("`username` in [ami] contains spaces or control characters"), ANOTHER)
     permissions = permissions_in(context.ask(f"manager show user {name}"))
     if permissions is None:
         return fail(
@@ -207,7 +210,7 @@ def has_user(context: CheckContext) -> Finding:
         return fail(Wording("other users may read the secret in {file}", {"file": str(path)}), f"chmod o= {path}")
     may: Places = {"user": name, "what": ", ".join(sorted(write))}
     if write & SHELL:
-        return warn(Wording("{user} may write {what}: this gives the same power as a shell", may), NO_WRITE)
+        return warn(Wording("{user} may write {what}: this permission is as powerful as a shell", may), NO_WRITE)
     if write:
         return warn(Wording("{user} may write {what}, which CallSieve does not need", may), NO_WRITE)
     return ok(Wording("{user} may read events, and has no write permission", {"user": name}))
@@ -219,7 +222,7 @@ def can_log_in(context: CheckContext) -> Finding:
     if not ami.username:
         return warn(NO_LISTENER, INSTALL)
     if not (ami.username + ami.secret).isprintable():
-        return fail(Wording("[ami] username or secret has control characters in it"), ANOTHER)
+        return fail(Wording("`username` or `secret` in [ami] contains control characters"), ANOTHER)
     where = f"{ami.host}:{ami.port}"
     login = f"Action: Login\r\nUsername: {ami.username}\r\nSecret: {ami.secret}\r\nEvents: off\r\n\r\n"
     began = time.monotonic()
@@ -231,12 +234,12 @@ def can_log_in(context: CheckContext) -> Finding:
     except TimeoutError:
         return fail(
             Wording("{where} does not answer within {seconds:.0f} s", {"where": where, "seconds": LOGIN_SECONDS}),
-            Wording("is Asterisk frozen?"),
+            Wording("check whether Asterisk is frozen"),
         )
     except OSError as error:
         if context.is_asterisk_down:
             return unknown(NOT_ASKED)
-        remedy = Wording("if Asterisk runs: set enabled = yes and port in manager.conf's [general]")
+        remedy = Wording("if Asterisk is running: set `enabled = yes` and `port` in [general] of manager.conf")
         return fail(f"{where}: {error.strerror}", remedy)
     milliseconds = 1000 * (time.monotonic() - began)
     if b"Response: Success" in answer:

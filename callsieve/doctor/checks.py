@@ -34,7 +34,7 @@ def _has_no_removed_settings(context: finding.CheckContext) -> finding.Finding:
     if not removed:
         return finding.ok(finding.NONE)
     first = finding.and_more(Wording(removed[0].words), len(removed) - 1)
-    return finding.warn(first, Wording("remove the number from the settings"))
+    return finding.warn(first, Wording("remove this key from the settings"))
 
 
 def _are_traps(context: finding.CheckContext) -> finding.Finding:
@@ -51,7 +51,7 @@ def _judged_traps(wanted: set[str], traps: list[str]) -> finding.Finding:
         return finding.ok(Wording("{count} numbers", {"count": len(wanted)}))
     first = Wording("{number} is answered, so the number is not a trap", {"number": answered[0]})
     return finding.warn(
-        finding.and_more(first, len(answered) - 1), Wording("remove trap = true from the number's [[did]]")
+        finding.and_more(first, len(answered) - 1), Wording("remove `trap = true` from the [[did]] of this number")
     )
 
 
@@ -107,7 +107,7 @@ def examine(checks: Iterable[finding.HealthCheck], context: finding.CheckContext
             result = finding.unknown(finding.POLICY_UNUSABLE)
         except PermissionError as error:
             result = finding.unknown(
-                Wording("{file}: this user cannot read it", {"file": str(error.filename)}), Wording("run this as root")
+                Wording("this user cannot read {file}", {"file": str(error.filename)}), Wording("run this as root")
             )
         except OSError as error:
             result = finding.unknown(f"{error.filename or 'a file'}: {error.strerror}")

@@ -81,7 +81,8 @@ def daemon_answers(context: CheckContext) -> Finding:
         return fail(
             Wording("{holder} uses {where} and does not answer: calls wait 0.6 s, then go on unscreened", holder),
             Wording(
-                "if that is CallSieve: systemctl restart callsieve; else choose another [agi] listen, and install again"
+                "if this program is CallSieve: systemctl restart callsieve; otherwise choose another `listen` in "
+                "[agi], then callsieve asterisk install"
             ),
         )
     finding = _judged(context, answer, listen, holder_of(address[1]))
@@ -124,7 +125,7 @@ def socket_answers(context: CheckContext) -> Finding:
     except FileNotFoundError:
         return warn(
             Wording("{file} does not exist", where),
-            Wording("only the classic script needs this file; does the daemon use another state directory?"),
+            Wording("only the classic script needs this file: check whether the daemon uses another state directory"),
         )
     except PermissionError:
         return unknown(
@@ -147,7 +148,8 @@ def has_only_known_users(context: CheckContext) -> Finding:
         return fail(Wording("the kernel does not report which user connects: no call is screened"), remedy)
     if telemetry.server.strangers:
         remedy = Wording(
-            "the daemon's log names the user: if Asterisk runs as this user, add it to [agi] users and restart"
+            "the daemon's log names the user: if Asterisk runs as this user, add the user to `users` in [agi] and "
+            "restart the daemon"
         )
         return fail(
             Wording("{count} connections of another user were refused", {"count": telemetry.server.strangers}), remedy
@@ -178,5 +180,5 @@ def _judged(context: CheckContext, answer: StatusAnswer, where: str, holder: str
         return outdated(where, "")
     if rule == "fail-open":
         return warn(Wording("the daemon lets calls go on unscreened ({took}): {why}", about), more)
-    another = Wording("choose another [agi] listen, and install again")
+    another = Wording("choose another `listen` in [agi], then callsieve asterisk install")
     return fail(Wording("{holder} answers on {where}, and is not CallSieve", {**about, "holder": holder}), another)

@@ -95,7 +95,7 @@ def _same_version(context: CheckContext, count: int) -> Finding:
         where = next((line for line in walk(etc, etc / "extensions.conf") if line.section == "callsieve"), None)
         if where is None:
             lost = Wording(
-                "{count} contexts are loaded, but in no file: the next reload removes them", {"count": count}
+                "{count} contexts are loaded, but no file contains them: the next reload removes them", {"count": count}
             )
             return warn(lost, INSTALL)
         loaded: Places = {"count": count, "file": str(where.file)}
@@ -158,7 +158,7 @@ def _classic(context: CheckContext) -> Finding:
         if str(socket) not in text:
             remedy = Wording("{command}, as the daemon's user or root", {"command": f"{INSTALL} --classic"})
             return warn(Wording("{file} does not connect to {socket}", where), remedy)
-    return ok(Wording("the classic scripts in {folder}", {"folder": str(directory / OUR_AGI)}))
+    return ok(Wording("the dialplan uses the classic scripts in {folder}", {"folder": str(directory / OUR_AGI)}))
 
 
 def has_our_dial_options(context: CheckContext) -> Finding:
@@ -200,7 +200,7 @@ def _freepbx_runs_our_hooks(steps: list[DialplanStep]) -> Finding:
     lines: Places = {"lines": ", ".join(f"[{hook.context}] {hook.line}" for hook in taken)}
     return warn(
         Wording("{contexts} is in use by other code: name lookups overwrite CallSieve's tags there", about),
-        Wording("add before its Return():  {lines}", lines),
+        Wording("add in each of these contexts, before Return():  {lines}", lines),
     )
 
 
@@ -247,17 +247,17 @@ def reports_emergencies(context: CheckContext) -> Finding:
         return ok(Wording("an emergency call suspends screening, if FreePBX's route is marked Emergency"))
     return warn(
         Wording("the dialplan does not report emergency calls: emergency services that call back are screened"),
-        Wording("add before the Dial of each emergency number: {line}", {"line": EMERGENCY_LINE}),
+        Wording("add this line before the Dial of each emergency number: {line}", {"line": EMERGENCY_LINE}),
     )
 
 
 def has_free_codes(context: CheckContext) -> Finding:
     """Check that nothing else in the dialplan uses CallSieve's feature codes."""
     if trunk_numbers.is_module_installed(context.dialplan):
-        return ok(Wording("FreePBX manages them: Admin > Feature Codes"))
+        return ok(Wording("FreePBX manages the feature codes: Admin > Feature Codes"))
     features = features_in(context.ask("features show"))
     clashes = [
-        Wording("{code} is {name}", {"code": code, "name": name})
+        Wording("{code} is already used for {name}", {"code": code, "name": name})
         for name, code in features.items()
         if code in FEATURE_CODES
     ]
@@ -312,7 +312,9 @@ def code_clashes(steps: Iterable[DialplanStep]) -> list[Wording]:
         for code in FEATURE_CODES:
             if step.extension == code or pattern_takes(step.extension, code):
                 taken: Places = {"code": code, "extension": step.extension, "context": step.context}
-                clashes.setdefault((step.extension, step.context), Wording("{code} is {extension} in {context}", taken))
+                clashes.setdefault(
+                    (step.extension, step.context), Wording("{code} is already used as {extension} in {context}", taken)
+                )
     return list(clashes.values())
 
 

@@ -104,7 +104,7 @@ def first_problem(sources: Iterable[tuple[str, SourceHealth]], remedy: str) -> F
 
 def differs(install: str) -> Wording:
     """Return the remedy for an installed file that differs from the file that the command `install` would write."""
-    return Wording("{command} shows what differs", {"command": install})
+    return Wording("run {command}, which shows what differs", {"command": install})
 
 
 # Each takes a detail and a remedy. warn: calls are screened, but not in the best way. fail: not screened, or unsafe.
@@ -325,6 +325,6 @@ def read_only(path: Path) -> Iterator[sqlite3.Connection]:
     uri = f"{path.absolute().as_uri()}?mode=ro"
     with acting_for(path), store_errors(path):
         if path.exists() and not path.is_file():  # a pipe would never open
-            raise StoreError(f"{path}: not a regular file: move it away, then callsieve db restore")
+            raise StoreError(f"{path}: not a regular file: move the file away, then run `callsieve db restore`")
         with closing(sqlite3.connect(uri, uri=True, timeout=STORE_SECONDS)) as db:
             yield db

@@ -17,7 +17,7 @@ from reputation.wording import Places, Wording
 _RUNS_AS = re.compile(r"^(User|Group)=(\S+)$", re.MULTILINE)
 SECRET_OPEN = OutsideProblem.SECRET_READABLE.code  # the only problem here that is unsafe
 NO_SECRET = Wording("the settings name no secret file")
-TEST_EVENTS = Wording("then check with: callsieve events test NAME")
+TEST_EVENTS = Wording("correct this, then check with: callsieve events test NAME")
 CONTROL_SOCKET = "asterisk.ctl"
 # Not InaccessiblePaths=, as older units have it: the directory is another one after a restart of Asterisk.
 _CLOSED = re.compile(r"^TemporaryFileSystem=([^\s:]+)(?::\S*)?$", re.MULTILINE)
@@ -50,14 +50,17 @@ def settings_are_private(context: CheckContext) -> Finding:
             return fail(Wording("{user} may not read {what}", may_not), remedy)
         if service and not (_is_roots_alone(file) and _is_roots_alone(file.parent)):
             others = Wording(
-                "users other than root may change {file}, and root runs the command in [asterisk] command",
+                "users other than root may change {file}, and root runs the program that `command` in [asterisk] names",
                 {"file": str(file)},
             )
             return fail(others, f"chown root {file.parent} {file}; chmod g-w {file.parent} {file}")
     if state.exists() and state.stat().st_mode & 0o002:
         return fail(Wording("other users may write in {folder}", {"folder": str(state)}), f"chmod o-w {state}")
-    where: Places = {"file": str(file) if file else Wording("no settings file: defaults"), "folder": str(state)}
-    return ok(Wording("{file}; state in {folder}", where))
+    where: Places = {
+        "file": str(file) if file else Wording("no settings file, so the defaults apply"),
+        "folder": str(state),
+    }
+    return ok(Wording("settings: {file}; state: {folder}", where))
 
 
 def _is_roots_alone(path: Path) -> bool:
@@ -114,8 +117,10 @@ def is_closed(context: CheckContext) -> Finding:
             remedy,
         )
     if status.st_mode & 0o020 and _is_open_to_service(read_text(context.place.unit) or "", path, status.st_gid):
-        return warn(Wording("the service may use {file}: this gives all rights of Asterisk's user", where), remedy)
-    return ok(Wording("the service cannot open this file"))
+        return warn(
+            Wording("the service may use {file}, which gives the service all rights of Asterisk's user", where), remedy
+        )
+    return ok(Wording("the service cannot open Asterisk's control socket"))
 
 
 def _is_open_to_service(unit: str, path: Path, group: int) -> bool:

@@ -17,7 +17,9 @@ from reputation.wording import N_, Places, Wording, listed
 
 MOST_NAMED = 3
 TRUNKS_RELOAD = 'asterisk -rx "module reload res_pjsip.so"'
-ON_FREEPBX = f"our FreePBX module; or Connectivity > Trunks > pjsip Settings > General > Context: {TRUNK_CONTEXT}"
+ON_FREEPBX = (
+    f"install our FreePBX module; or set Connectivity > Trunks > pjsip Settings > General > Context: {TRUNK_CONTEXT}"
+)
 DIALLED_DAYS = 7
 NO_CONTEXT = N_("no dialplan context asks CallSieve: no call is screened")
 NO_TRUNK = N_("no trunk's calls arrive in {context}: no call is screened")
@@ -129,7 +131,7 @@ def are_screened(context: CheckContext) -> Finding:
         asked: Places = {"contexts": ", ".join(asking)}
         return unknown(
             Wording("{contexts} asks CallSieve, but no trunk was found to check", asked),
-            Wording("[[trunk]] in the settings"),
+            Wording("name the trunk as [[trunk]] in the settings"),
         )
     survey = survey_of(context, trunks)
     if survey.unscreened:
@@ -138,7 +140,10 @@ def are_screened(context: CheckContext) -> Finding:
         return fail(problem, _remedy(context, [trunk for trunk in trunks if trunk.name in survey.bypassing]))
     names: Places = {"count": survey.followed, "trunks": ", ".join(dict.fromkeys(trunk.name for trunk in trunks))}
     if not survey.followed:
-        return unknown(Wording("no number was found to check from {trunks}", names), Wording("[[did]] in the settings"))
+        return unknown(
+            Wording("no number was found that could be checked from {trunks}", names),
+            Wording("name the numbers as [[did]] in the settings"),
+        )
     singular = Wording("1 number from {trunks} was checked, and no unscreened path was found", names)
     many = Wording("{count} numbers from {trunks} were checked, and no unscreened path was found", names)
     about = singular if survey.followed == 1 else many
@@ -178,15 +183,15 @@ def are_known(context: CheckContext) -> Finding:
     survey = survey_of(context, trunks_of(context))
     if survey.unclear:
         return unknown(
-            Wording("cannot tell: {numbers}", {"numbers": _named(survey.unclear)}),
-            Wording("check the dialplan there, or call the number and watch `callsieve calls tail`"),
+            Wording("calls to these numbers cannot be followed: {numbers}", {"numbers": _named(survey.unclear)}),
+            Wording("check the dialplan at these steps, or call the number and watch `callsieve calls tail`"),
         )
     if survey.nowhere:
         return warn(
             Wording("screened, but then no extension takes the call: {numbers}", {"numbers": _named(survey.nowhere)}),
             Wording("add these numbers to the context to which the front context sends calls"),
         )
-    about = Wording("{count} numbers followed through the dialplan", {"count": survey.followed})
+    about = Wording("calls to {count} numbers were followed through the dialplan", {"count": survey.followed})
     if survey.not_taken:
         missing: Places = {"about": about, "numbers": ", ".join(survey.not_taken[:MOST_NAMED])}
         about = Wording("{about}; no trunk's context accepts {numbers}", missing)
@@ -264,8 +269,8 @@ def _remedy(context: CheckContext, trunks: Sequence[TrunkContext]) -> str | Word
         "reload": TRUNKS_RELOAD,
     }
     if context.dialplan.contexts.issuperset(fronts):
-        return Wording("in pjsip.conf, for each trunk: context = {context}; then {reload}", steps)
-    return Wording("{command}; then context = {context} for the trunk", steps)
+        return Wording("in pjsip.conf, set `context = {context}` for each trunk; then {reload}", steps)
+    return Wording("{command}; then set `context = {context}` for the trunk", steps)
 
 
 def _named(wordings: Sequence[Wording]) -> Wording:

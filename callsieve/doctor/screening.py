@@ -67,8 +67,9 @@ def receives_verstat(context: CheckContext) -> Finding:
     return warn(
         _heard_of(silent[0], *counts_by_trunk[silent[0]]),
         Wording(
-            "is verstat in From or P-Asserted-Identity (pjsip set logger on)? If in another header, name it with "
-            "CALLSIEVE_VERSTAT_HEADER; if in none, ask the carrier, or take verstat = true out of {trunk}",
+            "check whether verstat is in From or P-Asserted-Identity (`pjsip set logger on`). If it is in another "
+            "header, name this header with CALLSIEVE_VERSTAT_HEADER. If it is in no header, ask the carrier, or "
+            "remove `verstat = true` from {trunk}",
             {"trunk": silent[0]},
         ),
     )
@@ -91,7 +92,8 @@ def _judged_callers(db: sqlite3.Connection, now: float, loaded: Loaded) -> Findi
     return warn(
         about,
         Wording(
-            "{file}: [numbers] region is {region}: set it to your country, then systemctl restart callsieve", where
+            "{file}: `region` in [numbers] is {region}: set `region` to your country, then systemctl restart callsieve",
+            where,
         ),
     )
 
@@ -121,7 +123,7 @@ def _judged_calls(
         return fail(Wording("{about}; missing now: {numbers}", {"about": about, "numbers": _named(now_missed)}), remedy)
     if missed > MISSED_SHARE * calls:
         missing = [entry for entry in numbers if entry.missed]
-        was = Wording("was screening off, or the daemon stopped? Its log shows when it ran")
+        was = Wording("check whether screening was off or the daemon was stopped: the daemon's log shows when it ran")
         return warn(Wording("{about}; missing at times: {numbers}", {"about": about, "numbers": _named(missing)}), was)
     return ok(about)
 

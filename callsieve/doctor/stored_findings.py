@@ -130,7 +130,7 @@ def read_findings(path: Path) -> Findings | Wording:
     except OSError as error:
         return Wording("{file} is ignored: {why}", {"file": str(path), "why": str(error.strerror)})
     except (ValueError, LookupError, RecursionError):
-        return Wording("{file} is ignored: it is damaged", {"file": str(path)})
+        return Wording("{file} is ignored, because the file is damaged", {"file": str(path)})
 
 
 def recent_findings(path: Path, now: float) -> Findings | Wording:

@@ -31,7 +31,7 @@ def _judged(shown: EventsShown) -> Finding:
     if not shown.receivers:
         return ok(NONE)
     if not shown.is_sent:
-        return warn(Wording("no sender runs, so receivers get no events"), START)
+        return warn(Wording("the sender of events is not running, so receivers get no events"), START)
     failing = sorted(
         (receiver.failing_since or 0.0, receiver.name)
         for receiver in shown.receivers

@@ -162,7 +162,7 @@ def _policy(data: Data) -> Wording:
         return Wording("policy {policy} of another site waits to be accepted", _places(data))
     if data["state"] == "unusable":
         return Wording("policy {policy} of another site is unusable; the accepted version stays", _places(data))
-    return Wording("policy {policy} is in force, by {by}; before: {before}", _places(data))
+    return Wording("policy {policy} is in force, activated by {by}; before: {before}", _places(data))
 
 
 def _daemon(data: Data) -> Wording:
@@ -293,7 +293,7 @@ KINDS: Final[Mapping[EventKind, EventDescription]] = {
         PolicyChanged(policy="head-office:office", state="waiting", before="", by="hub"), _policy
     ),
     EventKind.DAEMON_TROUBLE: EventDescription(
-        DaemonTrouble(trouble="the store failed to answer recently", running=True), _daemon
+        DaemonTrouble(trouble="the store did not answer recent requests", running=True), _daemon
     ),
     EventKind.EMERGENCY_OPENED: EventDescription(
         EmergencyOpened(by="Asterisk"), Wording("no call is screened: the emergency window is open")

@@ -70,10 +70,12 @@ def named(context: Context, text: str) -> str:
     if len(matches) == 1:
         return matches[0]
     if matches:
-        words = Wording("{name} may be {names}: write one of these", {"name": text[:80], "names": ", ".join(matches)})
+        words = Wording(
+            "the name {name} is ambiguous: write one of {names}", {"name": text[:80], "names": ", ".join(matches)}
+        )
         raise Refused("ambiguous-receiver", words)
     if not names:
-        raise Refused("no-receiver", Wording("the settings name no receiver: callsieve help events"))
+        raise Refused("no-receiver", Wording("the settings name no receiver: to add one, see `callsieve help events`"))
     hint = nearest(text, names)
     raise Refused("no-such-receiver", Wording("unknown receiver {name}{hint}", {"name": text[:80], "hint": hint}))
 

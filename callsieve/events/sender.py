@@ -132,7 +132,7 @@ class Sender:
                 failures += 1
                 logger.log(
                     logging.WARNING if failures == 1 else logging.DEBUG,
-                    "results of deliveries not recorded yet: %s",
+                    "results of deliveries not recorded yet: error=%s",
                     error,
                 )
             else:
@@ -245,7 +245,7 @@ class _LaneTasks:
         if since is not None and now - since >= GIVE_UP_SECONDS:
             why = "the receiver has accepted no event for a day"
             if buried := await self._store.write(bury_old, self.name, now - GIVE_UP_SECONDS, why, now):
-                logger.warning("%s: %d events became dead letters: %s", self.name, buried, why)
+                logger.warning("events became dead letters: receiver=%s count=%d error=%s", self.name, buried, why)
                 self._lane.reset()
 
     async def _refill(self, now: float) -> None:
@@ -275,7 +275,7 @@ class _LaneTasks:
         except TimeoutError:
             await self._note_failure(delivery, DeliveryError(f"the delivery took longer than {self._seconds:.0f} s"))
         except Exception:
-            logger.exception("%s: unexpected error while delivering an event", self.name)
+            logger.exception("unexpected error while delivering an event: receiver=%s", self.name)
             await self._note_failure(delivery, DeliveryError("delivery failed: see the log"))
         else:
             self._lane.delivered(delivery, time.time())
@@ -283,7 +283,7 @@ class _LaneTasks:
             (self._delivered if is_sent else self._skipped).append(delivery.event.seq)
             if self._is_failing:
                 self._is_failing = False
-                logger.info("%s: accepts events again", self.name)
+                logger.info("receiver accepts events again: receiver=%s", self.name)
         self._awake.set()
 
     async def _named(self, event: Event) -> Event:
@@ -300,7 +300,7 @@ class _LaneTasks:
             self._log_dead(delivery, error, now)
         elif not self._is_failing:
             self._is_failing = True
-            logger.warning("%s: delivery failed, will be retried: %s", self.name, error.words)
+            logger.warning("delivery failed, will be retried: receiver=%s error=%s", self.name, error.words)
         if error.gone and not self._is_off:
             await self._switch_off(error.words, now)
 
@@ -308,8 +308,14 @@ class _LaneTasks:
         """Log a dead letter, but only once a minute, because a receiver may refuse all events."""
         self._unlogged += 1
         if not 0 <= now - self._logged_at < REPORT_SECONDS:
-            others = f", after {self._unlogged - 1} others" if self._unlogged > 1 else ""
-            logger.warning("%s: event %s became a dead letter%s: %s", self.name, delivery.event.id, others, error.words)
+            others = f" others={self._unlogged - 1}" if self._unlogged > 1 else ""
+            logger.warning(
+                "event became a dead letter: receiver=%s event=%s%s error=%s",
+                self.name,
+                delivery.event.id,
+                others,
+                error.words,
+            )
             self._logged_at, self._unlogged = now, 0
 
     async def _switch_off(self, why: str, now: float) -> None:
@@ -319,7 +325,11 @@ class _LaneTasks:
         except StoreError:  # the next refusal tries again
             self._is_off = False
             return
-        logger.warning("%s: switched off: %s. To switch it on again: callsieve events test", self.name, why)
+        logger.warning(
+            "receiver switched off, to switch it on again run `callsieve events test`: receiver=%s error=%s",
+            self.name,
+            why,
+        )
         self._lane.reset()
 
 

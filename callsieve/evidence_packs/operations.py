@@ -277,7 +277,10 @@ def announce(db: sqlite3.Connection, context: Context, request: PackRequest) -> 
     _check(request)
     own = registered(db, number)
     if own.state is NumberState.RETIRED:
-        raise Refused("retired", Wording("{number} is retired: no pack can be made for it", {"number": number}))
+        raise Refused(
+            "retired",
+            Wording("{number} is retired: evidence packs are only made for numbers in use", {"number": number}),
+        )
     if not own.name:
         raise Refused("no-name", Wording("the number has no registered name: register it with a name first"))
     try:

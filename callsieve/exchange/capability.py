@@ -34,9 +34,10 @@ CAPABILITY = Capability(
     changes={
         **COMPANIES,
         "exchange fetch": NOT_KEPT,
-        "exchange key": Wording("To accept another key: callsieve exchange add NAME URL --key KEY."),
+        "exchange key": Wording("To accept another key, run `callsieve exchange add NAME URL --key KEY`."),
         "exchange publish": Wording(
-            "Others may have read the publication. To exclude a number in future: [publish] never."
+            "Others may have read the publication. To exclude a number in future, add the number to `never` in "
+            "[publish]."
         ),
     },
     sentences={

@@ -37,7 +37,7 @@ def _judge(shown: ExchangeShown, now: float) -> Finding:
         return ok(Wording("nothing has been fetched yet"))
     oldest = span_words(max(0.0, *(now - (peer.state.came_at or now) for peer in taken)))
     about: Places = {"count": len(taken), "age": oldest, "numbers": sum(peer.state.numbers for peer in taken)}
-    return ok(Wording("{count}, the oldest {age} old; numbers: {numbers:,}", about))
+    return ok(Wording("{count} in use, the oldest updated {age} ago; numbers: {numbers:,}", about))
 
 
 def _emit_stale(db: sqlite3.Connection, _settings: Settings, now: float) -> None:

@@ -32,7 +32,7 @@ class ExchangeProblem(StrEnum):
     OTHER_KEY = (
         "the index is not signed by key {id} of the settings: ask the company over another channel which key it uses"
     )
-    BAD_SIGNATURE = "the signature of the index is wrong: do not trust it"
+    BAD_SIGNATURE = "the signature of the index is wrong: ask the company, and do not use the index until then"
     NO_INDEX = "the index is not usable: {why}"
     RAN_OUT = "the index expired on {day}: the company has stopped publishing, or this is an old copy"
     TOO_NEW = "the index is dated in the future: check the clocks"

@@ -188,7 +188,7 @@ def table_of(context: Context, request: SubscribeRequest) -> ExchangeTable:
     fields = {"name": request.name.strip(), "url": request.url.strip(), "key": request.key.strip()}
     values = {**fields, "weight": request.weight, "private": request.private}
     if (misfit := find_misfit(values, ExchangeTable)) is not None:
-        wanted = Wording(WRITTEN_AS[NAME]) if misfit.place == "name" else Wording("is a number from 0 to 1")
+        wanted = Wording(WRITTEN_AS[NAME]) if misfit.place == "name" else Wording("must be a number from 0 to 1")
         raise Refused("bad-company", wanted, misfit.place)
     table = msgspec.convert(values, ExchangeTable)
     for key, wrong in exchange_problems((table,)):

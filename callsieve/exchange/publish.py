@@ -116,7 +116,7 @@ def signer_of(context: Context) -> tuple[str, SigningKey]:
     settings = context.settings
     issuer = settings.publish.name.strip() or settings.public.name.strip()
     if not issuer:
-        words = Wording("the publisher's name is missing: set [publish] name")
+        words = Wording("the publisher's name is missing: set `name` in [publish]")
         raise Refused("no-name", words)
     try:
         return issuer, signing_key(context.loaded.state)
@@ -297,7 +297,8 @@ def _alone(folder: Path) -> Iterator[None]:
     except BlockingIOError:
         os.close(descriptor)
         raise Refused(
-            "busy", Wording("{folder}: another process is publishing there", {"folder": str(folder)})
+            "busy",
+            Wording("{folder}: another process is publishing there: wait until it has ended", {"folder": str(folder)}),
         ) from None
     try:
         yield

@@ -12,9 +12,9 @@ from reputation.wording import Wording
 
 OFF = Wording("off: the settings name no model in [speech]")
 START = Wording("systemctl enable --now callsieve-hearing; journalctl -u callsieve-hearing says why it ended")
-MODEL = Wording("set [speech] model to the directory of a model: callsieve help hear-callers")
+MODEL = Wording("set `model` in [speech] to the directory of a model: callsieve help hear-callers")
 RESTART = Wording("systemctl restart callsieve")
-FASTER = Wording("use a smaller model, or set [speech] wait to 0, so that calls do not wait for transcripts")
+FASTER = Wording("use a smaller model, or set `wait` in [speech] to 0, so that calls do not wait for transcripts")
 
 
 def is_heard(context: CheckContext) -> Finding:
@@ -29,7 +29,7 @@ def is_heard(context: CheckContext) -> Finding:
         return unknown(Wording("the daemon is not running"))
     hearing = telemetry.hearing
     if hearing is None:
-        return warn(Wording("the daemon was started before [speech] model was set"), RESTART)
+        return warn(Wording("the daemon was started before `model` in [speech] was set"), RESTART)
     if not hearing.ready:
         return warn(Wording("the hearing process is not running: the words of callers are not shown"), START)
     if hearing.late:

@@ -78,7 +78,7 @@ class CallHearing:
         return "" if transcript is None else transcript.text
 
     def state_now(self) -> HearingState:
-        """Return the state of hearing for telemetry: whether it works, and counts of results."""
+        """Return the state of hearing for telemetry: whether transcription works, and how often each result occurs."""
         heard, nothing, missed = (self.counts[name] for name in ("heard", "nothing", "missed"))
         return HearingState(self.link.is_ready, self.breaker.is_open, heard, nothing, missed, self.link.waiting)
 
@@ -117,7 +117,7 @@ class CallHearing:
         return row
 
     async def _hear_stop(self, call: SpokenCall, hearing: asyncio.Task[Transcript | None]) -> None:
-        """Store whether the caller stopped when asked. Delete the recordings made during prompts. Never raises."""
+        """Store whether the caller stopped speaking on request. Delete recordings made during prompts. Never raises."""
         try:
             await asyncio.sleep(self.stop_seconds)
             await asyncio.wait((hearing,))

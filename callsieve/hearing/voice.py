@@ -1,8 +1,8 @@
 """The decision whether a robot or a person spoke: by typical phrases, and by whether the caller stops. Pure.
 
-A caller who speaks for 8 s without a stop is asked to stop. People stop, and slow speakers and children do too. A
-recorded message continues. A relay service or a speech synthesizer may continue too, so a caller who says certain words
-counts as a person. In all other cases the voice is unclear. A wrong `robot` is worse than many missed robots.
+A caller who speaks for 8 s without stopping is asked to stop. People stop, even slow speakers and children. A recorded
+message continues. A relay service or a speech synthesizer may continue too, so a caller who says certain words counts
+as a person. In all other cases the voice is unclear. A wrong `robot` is worse than many missed robots.
 """
 
 import re

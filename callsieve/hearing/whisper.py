@@ -28,7 +28,8 @@ class Whisper:
         missing = [name for name in FILES if not (folder / name).is_file()]
         if missing:
             raise NoModel(
-                f"{folder}: missing files of the model: {', '.join(missing)}. [speech] model needs a complete directory"
+                f"{folder}: missing files of the model: {', '.join(missing)}. `model` in [speech] must name a "
+                f"complete directory"
             )
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         os.environ.setdefault("HF_HUB_OFFLINE", "1")

@@ -35,7 +35,7 @@ class HearingQuestion(msgspec.Struct, frozen=True, tag="question"):
     """A request to transcribe the open recordings of what a caller said. `id`: the identifier of the decision.
 
     `has_prompt`: whether the first recording was made while the prompt played. `is_stop`: whether the last recording
-    was made while a prompt asked the caller to stop. The recording before it is then the end of the answer, and only
+    was made while a prompt asked the caller to stop. The second-last recording is then the end of the answer, and only
     the voice is judged.
     """
 

@@ -13,7 +13,7 @@ ENDPOINTS = (
         site_operations.ignore,
         Scope.ADMIN,
         Role.ADMINISTRATOR,
-        example=IgnoreRequest("berlin", "marks its own customers"),
+        example=IgnoreRequest("berlin", "marks its own customers as spam"),
     ),
     endpoint("POST", "/sites/{site}/resume", site_operations.resume, Scope.ADMIN, Role.ADMINISTRATOR),
 )

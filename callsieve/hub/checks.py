@@ -27,11 +27,16 @@ OFF = Wording("off: this PBX shares nothing")
 JOIN = "callsieve hub join"
 LEAVE = "callsieve hub leave"
 ERASURES = "callsieve hub erasures"
-START = Wording("systemctl enable --now callsieve-hub; callsieve hub status queries the hub")
-RESTART = Wording("systemctl restart callsieve-hub; meanwhile calls are decided with this site's own data")
-ASK = Wording("callsieve hub status queries the hub now; meanwhile calls are decided with this site's own data")
+START = Wording("start the exchange: systemctl enable --now callsieve-hub; to check it: callsieve hub status")
+RESTART = Wording(
+    "restart the exchange: systemctl restart callsieve-hub; until it works, calls are decided with this site's own data"
+)
+ASK = Wording(
+    "to query the hub now: callsieve hub status; until it answers, calls are decided with this site's own data"
+)
 TWIN = Wording(
-    "give one of the two another [hub] site and run callsieve hub join, or set standby = true if it is the standby"
+    "give one of the two another `site` in [hub] and run `callsieve hub join` there, or set `standby = "
+    "true` in [hub] of the standby"
 )
 QUOTA = Wording("the database's administrator can raise the limit: callsieve hub quota SITE ROWS")
 NOT_USABLE: Mapping[Unfit, str] = {
@@ -71,7 +76,7 @@ def _trouble_with_secret(loaded: Loaded) -> Finding | None:
         return None
     path = Path(source.removeprefix(SECRET_IN_FILE))
     if path.exists() and not os.access(path, os.R_OK):
-        return unknown(Wording("{file}: this user cannot read it", {"file": str(path)}), Wording("run this as root"))
+        return unknown(Wording("this user cannot read {file}", {"file": str(path)}), Wording("run this as root"))
     try:
         secret_of(source)
     except OutsideError as error:
@@ -87,19 +92,25 @@ def _judged(figures: HubFigures, now: float) -> Finding:
     link, health = figures.link, figures.health
     waiting: Places = {"why": health.detail or "", "count": figures.waiting}
     # The last exchange took everything there was, so the waiting rows came after it.
-    late = Wording("{why}; rows waiting since then: {count}", waiting) if figures.waiting else health.detail or ""
+    late = (
+        Wording("{why}; rows that wait to be sent since then: {count}", waiting)
+        if figures.waiting
+        else health.detail or ""
+    )
     if health.health is SourceStatus.FAILED:
         return warn(late, ASK)
     if health.health is SourceStatus.STALE:
         return warn(late, RESTART)
     if link is None or link.pulled_at is None:
-        first_exchange = Wording("{why}; rows waiting: {count}", waiting)
+        first_exchange = Wording("{why}; rows that wait to be sent: {count}", waiting)
         return warn(health.detail or "", START) if link is None else ok(first_exchange)
     if link.has_twin:
         return warn(Wording("another PBX also takes part in the hub as {site}", {"site": link.site}), TWIN)
     if link.full_at:
         full: Places = {"most": link.full_at, "count": figures.waiting}
-        return warn(Wording("the hub keeps at most {most} rows of this site; rows waiting: {count}", full), QUOTA)
+        return warn(
+            Wording("the hub keeps at most {most} rows of this site; further rows that wait here: {count}", full), QUOTA
+        )
     if figures.erasures:
         return warn(
             Wording("erasures by other sites that wait for your confirmation: {count}", {"count": figures.erasures}),
@@ -112,7 +123,7 @@ def _judged(figures: HubFigures, now: float) -> Finding:
     about: Places = {"site": link.site, "organisation": link.organisation, "when": ago(link.pulled_at, now)}
     return ok(
         Wording(
-            "{site} of {organisation}: last complete exchange {when}, rows waiting: {count}",
+            "{site} of {organisation}: last complete exchange {when}, rows that wait to be sent: {count}",
             {**about, "count": figures.waiting},
         )
     )

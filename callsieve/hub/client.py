@@ -53,7 +53,7 @@ Place = tuple[int, int]
 class SiteReport(NamedTuple):
     """The state that a site reports to the hub. `has_pulled`: whether the site has pulled since its last report.
 
-    `run`: a random identifier of this process. `history`: the identifier of the hub's history, from its last answer.
+    `run`: a random identifier of this process. `history`: the hub's history identifier, from the hub's last answer.
     """
 
     outbox: int
@@ -121,7 +121,7 @@ async def greet(hub: Hub, report: SiteReport) -> Greeting:
 async def listen(hub: Hub, channel: str) -> None:
     """Listen on the channel where other sites announce their pushes."""
     if not CHANNEL.fullmatch(channel):
-        raise HubError("the hub sent an invalid channel name: set the hub up with this version of CallSieve")
+        raise HubError("the hub sent an invalid channel name: run `callsieve hub init` with this version of CallSieve")
     await hub.rows(f"LISTEN {channel}")
 
 
@@ -131,7 +131,7 @@ async def stop_listening(hub: Hub) -> None:
 
 
 class Pushed(NamedTuple):
-    """The result of a push. `dates`: corrected dates of rows, by `seq`. `left_out`: rows beyond the quota."""
+    """The result of a push. `dates`: corrected dates of rows, by sequence number. `left_out`: rows beyond the quota."""
 
     dates: dict[int, int]
     left_out: frozenset[int]

@@ -73,7 +73,7 @@ class Hub:
         self._seconds = seconds
 
     async def rows(self, statement: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
-        """Run one statement and return its rows. Without `transaction`, each statement is a transaction of its own."""
+        """Run one statement and return its rows. Outside `transaction`, each statement is a transaction of its own."""
         async with _bounded(self._seconds):
             cursor = await self._connection.execute(statement.encode(), values or None)
             return await cursor.fetchall() if cursor.description else []

@@ -32,7 +32,7 @@ FIRST_RETRY_SECONDS: Final = 0.5
 # rows are exchanged within five seconds after the hub is back.
 LONGEST_RETRY_SECONDS: Final = 2.0
 WELL_AFTER_SECONDS: Final = 60.0
-NOT_MADE: Final = "this database was not set up as a hub, or by an older CallSieve: run callsieve hub init"
+NOT_MADE: Final = "this database is not set up as a hub, or an older CallSieve set it up: run `callsieve hub init`"
 
 
 def run(load: Callable[[], Loaded]) -> None:
@@ -98,7 +98,7 @@ def words_of(error: Exception) -> str:
     if isinstance(error, HubError) and error.code in UNDEFINED:
         return NOT_MADE
     if isinstance(error, HubError) and error.code == FORBIDDEN:
-        return f"{error} (run callsieve hub sites at another site)"
+        return f"{error} (`callsieve hub sites` at another site shows whether this site was expelled)"
     return str(error)
 
 

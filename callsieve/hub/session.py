@@ -66,7 +66,7 @@ ACTOR: Final = "hub"
 
 
 class PullPace:
-    """The schedule of pulls: at intervals, and soon after a wake-up. A wake-up without new rows delays later pulls."""
+    """The schedule of pulls: at intervals, and soon after a notification. A false notification delays later pulls."""
 
     def __init__(self, poll_seconds: float) -> None:
         self.is_woken = False
@@ -142,7 +142,7 @@ def offset_of(greeting: Greeting, before: float, after: float) -> int:
     offset = (before + after) / 2 - greeting.now_us / MICROSECONDS
     if abs(offset) < CLOCK_SECONDS + (after - before) / 2:
         return 0
-    logger.warning("this site's clock differs from the hub's by %+.0f s: rows get the hub's time", offset)
+    logger.warning("clock differs from the hub's by %+.0f s: shared rows get the hub's time", offset)
     return int(offset * MICROSECONDS)
 
 
@@ -183,7 +183,7 @@ def prepare(db: sqlite3.Connection, private: bool, follow: frozenset[str], greet
 def acknowledge_batch(
     db: sqlite3.Connection, link: Link, batch: list[outgoing.Outgoing], dates: dict[int, int], follow: frozenset[str]
 ) -> None:
-    """Record that the hub has received a batch. `dates`: corrected dates of rows, by `seq`."""
+    """Record that the hub has received a batch. `dates`: corrected dates of rows, by sequence number."""
     outgoing.acknowledge(db, link, batch, dates, follow, time.time())
 
 
@@ -233,7 +233,7 @@ async def linked(store: Store, link: Link | None, greeting: Greeting, settings: 
     is_another = link is not None and is_of_another(link, greeting)
     if link is not None and is_another:
         what = "the hub" if link.hub != greeting.hub else f"the name of this site (before: {link.site})"
-        logger.warning("%s has changed: everything is exchanged again", what)
+        logger.warning("%s has changed: all rows are exchanged again", what)
         await forget_others(store, link, follow)
     if link is None or is_another:
         await send_site_again(store, site, private, -1)
@@ -246,7 +246,7 @@ async def linked(store: Store, link: Link | None, greeting: Greeting, settings: 
     link = await store.read(link_of)
     assert link is not None
     if link.pulled_at is not None and time.time() - link.pulled_at > (MARKER_DAYS - 1) * DAY:
-        logger.warning("no exchange for %.0f days: pulling everything again", MARKER_DAYS)
+        logger.warning("no exchange with the hub for %.0f days: pulling all rows of other sites again", MARKER_DAYS)
         await forget_others(store, link, follow)
         await store.write(pull_again)
         link = replace(link, rows_to=(0, 0))
@@ -291,6 +291,6 @@ async def take_policies(store: Store, loaded: Loaded) -> None:
         await store.read(central.drop_stale, loaded)
         for shown in await store.read(central.site_policies, loaded):
             if shown.problem:
-                logger.warning("unusable policy of another site, the accepted version stays: %s", shown.problem)
+                logger.warning("policy of another site is unusable, the accepted version is kept: %s", shown.problem)
     except (OSError, Refused) as error:
         logger.warning("policies of other sites were not updated: %s", error)

@@ -1,7 +1,7 @@
 """Operations on other sites' data: people with several names, ignored sites, and numbers that other sites erased.
 
 The operations need no hub: they change only this store. Each can be undone through its audit row. Erasures by a site
-that this site does not follow are partial, until an administrator confirms (`callsieve privacy erase`) or refuses.
+that this site does not follow are partial, until an administrator confirms them (`callsieve privacy erase`) or refuses.
 """
 
 import sqlite3
@@ -69,10 +69,13 @@ def find_sites(db: sqlite3.Connection, _context: Context, request: PageQuery) ->
 
 
 def same_person(db: sqlite3.Connection, context: Context, names: tuple[str, str]) -> Declared:
-    """Declare that two names belong to the same person, who then counts once."""
+    """Declare that two names belong to the same person, whose evidence then counts once."""
     first, second = (_person(db, context, name) for name in names)
     if site_of(first) == site_of(second):
-        raise Refused("same-site", Wording("{one} and {other} are at the same site", {"one": first, "other": second}))
+        raise Refused(
+            "same-site",
+            Wording("{one} and {other} are at the same site, so they are two people", {"one": first, "other": second}),
+        )
     with change(db, context, "hub people same", name=first) as changed:
         before = [other_sites.names_of(db, name) for name in (first, second)]
         if second in before[0]:
@@ -83,7 +86,9 @@ def same_person(db: sqlite3.Connection, context: Context, names: tuple[str, str]
         together = other_sites.declare_same(db, first, second)
         sites = [site_of(name) for name in together]
         if len(set(sites)) < len(sites):
-            words = Wording("this would join two people of the same site: {names}", {"names": ", ".join(together)})
+            words = Wording(
+                "people of the same site would count as one person: {names}", {"names": ", ".join(together)}
+            )
             raise Refused("same-site", words)
         changed.before, changed.after = {"people": _joined(*before)}, {"people": _joined(together)}
     return Declared(changed.id, together)
@@ -94,7 +99,7 @@ def other_person(db: sqlite3.Connection, context: Context, name: str) -> Declare
     with change(db, context, "hub people apart", name=name) as changed:
         before = other_sites.names_of(db, name)
         if len(before) == 1:
-            raise Refused("no-other-name", Wording("{name} has no other name", {"name": name[:64]}))
+            raise Refused("no-other-name", Wording("{name} has no name at another site", {"name": name[:64]}))
         others = tuple(other for other in before if other != name)
         other_sites.set_names(db, others)
         other_sites.set_names(db, (name,))
@@ -221,6 +226,8 @@ def keep(db: sqlite3.Connection, context: Context, number: str) -> str:
     e164 = number_field(context, number)
     with change(db, context, "hub keep", e164):
         if not incoming.awaits_confirmation(db, e164):
-            raise Refused("no-erasure", Wording("no erasure of {number} is waiting", {"number": e164}), "number")
+            raise Refused(
+                "no-erasure", Wording("no erasure of {number} waits for a decision", {"number": e164}), "number"
+            )
         incoming.keep_number(db, e164, context.at)
     return e164

@@ -84,7 +84,7 @@ class NumbersErased(Exception):
 
 
 class Sync:
-    """An exchange of rows between a store and a hub. Methods raise HubError and StoreError. `run`: a process id."""
+    """An exchange of rows between a store and a hub. Methods raise HubError and StoreError. `run`: the process's id."""
 
     def __init__(self, store: Store, hub: Hub, loaded: Loaded, run: str) -> None:
         self._run = run
@@ -146,7 +146,8 @@ class Sync:
         if (greeting.site, greeting.organisation) != (self._settings.site, self._settings.organisation):
             who = f"{greeting.site} of {greeting.organisation}"
             raise HubError(
-                f"the hub identifies this PBX as {who}: the secret belongs to that site (callsieve hub join)"
+                f"the hub identifies this PBX as {who}: the secret belongs to that site; for a secret of "
+                f"this PBX: callsieve hub join"
             )
         offset_us = offset_of(greeting, before, time.time())
         if link is not None and (is_of_another(link, greeting) or has_transactions_restarted(link, greeting)):
@@ -155,7 +156,7 @@ class Sync:
         # Pull our own rows, too, after an update: an older CallSieve here may have dropped columns of a newer one.
         is_again = link.rows_to == (0, 0) and link.pulled_at is not None
         own = self._settings.standby or greeting.version > link.clock_us or is_again
-        logger.info("%s exchanges rows with the hub %s", greeting.site, greeting.hub)
+        logger.info("exchanging rows with the hub: site=%s hub=%s", greeting.site, greeting.hub)
         return HubSession(
             link,
             PullPace(self._settings.poll_seconds),
@@ -193,7 +194,9 @@ class Sync:
             await self._store.write(note_standing, *state)
             session.link = replace(link, full_at=full_at, has_twin=greeting.has_twin, is_central=greeting.is_central)
             if greeting.has_twin and not link.has_twin:
-                logger.warning("another PBX also takes part as %s: one of the two needs another name", link.site)
+                logger.warning(
+                    "another PBX also takes part as %s: give one of the two another `site` in [hub]", link.site
+                )
             if full_at and not link.full_at:
                 logger.warning("the hub stores at most %d rows of this site: further rows wait here", full_at)
         if greeting.is_central:  # for its console
@@ -316,7 +319,9 @@ class Sync:
             session.link = replace(session.link, rows_to=places[-1])
         if refused:
             level = logging.DEBUG if session.has_refused else logging.WARNING
-            logger.log(level, "%d rows of other sites are unusable: callsieve hub status says what to update", refused)
+            logger.log(
+                level, "%d rows of other sites are unusable: `callsieve hub status` says what to update", refused
+            )
             session.has_refused = True
 
     async def _follow_notice(self, session: HubSession, notice: HubNotice) -> None:

@@ -35,7 +35,10 @@ def remarks_on(site: SiteState) -> list[str]:
     """Return the problems of a site that its administrator should solve."""
     remarks = []
     if site.twin_at is not None and site.now - site.twin_at < TWIN_SECONDS:
-        remarks.append("two PBXs take part under this name: rename one, or set standby = true")
+        remarks.append(
+            "two PBXs take part under this name: give one another `site` in [hub], or set "
+            "`standby = true` on the standby"
+        )
     if 0 < site.most_rows <= site.rows_kept:
         remarks.append(
             f"the hub keeps at most {site.most_rows:,} rows of this site; to raise the limit: callsieve "

@@ -6,7 +6,7 @@ from reputation.wording import N_, Wording
 IDENTITIES = dict.fromkeys(("identity add", "identity remove"), Undo(by="callsieve.identities.operations:IDENTITY"))
 CAPABILITY = Capability(
     name="identities",
-    help=(Help("identity", Group.NUMBERS, "Manage the owners of numbers and how they were proven."),),
+    help=(Help("identity", Group.NUMBERS, "Record who owns a number, and how this was proven."),),
     commands={
         "identity add": "cli.commands:add",
         "identity code": "cli.commands:code",
@@ -20,8 +20,10 @@ CAPABILITY = Capability(
     navigation=(Entry(7, Section.NUMBERS, "/identities", N_("Identities")),),
     changes={
         **IDENTITIES,
-        "identity code": Wording("The code was sent."),
-        "identity prove": Wording("A proof is permanent. Remove a wrong identity: callsieve identity remove NUMBER."),
+        "identity code": Wording("The code was already shown. A new code replaces it."),
+        "identity prove": Wording(
+            "A proof cannot be undone. To remove a wrong identity: callsieve identity remove NUMBER."
+        ),
     },
     sentences={
         "identity add": N_("{who} recorded the owner of {about}"),

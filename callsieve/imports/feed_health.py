@@ -50,7 +50,7 @@ class FeedFailure(StrEnum):
     TOO_MANY_ROWS = "more than {most:,} rows: this is not a feed of telephone numbers"
     BAD_STATUS = "{host}: answered with HTTP status {status} instead of the file"
     NO_CHECKSUM = "{host}: no sha256 of the file found"
-    BAD_CHECKSUM = "{host}: the file does not match its sha256: it may be in the middle of an update"
+    BAD_CHECKSUM = "{host}: the file does not match its sha256: its publisher may just be updating it"
     NO_SIGNATURE = "{host}: no signature file {file} ({status})"
     BAD_SIGNATURE = "{host}: the file is not signed by the key in the settings"
     OLD_SIGNATURE = "{host}: the file was signed earlier than the file in force: the server has an old copy"
@@ -151,7 +151,7 @@ class FeedRecord:
         name: The name of the feed.
         numbers: How many numbers the feed lists.
         numbers_before: How many numbers the previous import had; null for a first import.
-        verdict: Meaning of the list: spam or ok.
+        verdict: Meaning of the list: `spam` or `ok`.
         format: The format of the feed's file.
         imported_at: When the feed was last imported; null if never.
         every_seconds: The usual time between imports, in seconds.
@@ -220,7 +220,7 @@ def feed_record(known_feed: KnownFeed, skill: Skill | None) -> FeedRecord:
     )
 
 
-FETCH_TIMER = Wording("systemctl enable --now callsieve-feeds.timer, or callsieve feeds fetch by cron")
+FETCH_TIMER = Wording("systemctl enable --now callsieve-feeds.timer, or run `callsieve feeds fetch` by cron")
 
 
 def has_fresh_feeds(context: CheckContext) -> Finding:
@@ -239,7 +239,7 @@ def _check_feeds(db: sqlite3.Connection, settings: Settings, now: float) -> Find
     if not ages:
         return ok(NOT_IMPORTED if feeds else NONE)
     oldest = span_words(max(0.0, *ages))
-    return ok(Wording("{count}, the oldest {age} old", {"count": len(feeds), "age": oldest}))
+    return ok(Wording("{count} in use, the oldest updated {age} ago", {"count": len(feeds), "age": oldest}))
 
 
 def _emit_stale(db: sqlite3.Connection, settings: Settings, now: float) -> None:

@@ -307,7 +307,7 @@ def _import_called(db: sqlite3.Connection, request: RemoveImportRequest) -> tupl
         raise Refused("no-such-import", f"unknown import {name[:80]!r}{nearest(name, others) if others else ''}")
     if len(matches) > 1:
         kinds = " and ".join(known for known, _ in matches)
-        raise Refused("several-imports", f"there are {kinds} with this name: choose one with --kind")
+        raise Refused("several-imports", f"there are imports of {kinds} with this name: choose one with --kind")
     return matches[0]
 
 
@@ -326,7 +326,7 @@ DID = UndoKind(
 
 
 def undo_of_person(value: dict[str, Any]) -> UndoKind:
-    """Return how to restore a removed person or DID. `value` shows whether it is a person or a DID."""
+    """Return how to restore a removed person or DID. `value`: the person or DID, as the audit stored it."""
     return DID if "screen" in value else PERSON
 
 

@@ -209,7 +209,7 @@ _DAY = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?![0-9])", re.ASCII)
 
 
 class Format(StrEnum):
-    """The format of a feed's file. A list has a number per line, and `#` before comments."""
+    """The format of a feed's file. `LIST`: a number per line, and `#` before comments."""
 
     FTC = "FTC complaints"
     CSV = "CSV"

@@ -35,26 +35,26 @@ OUTBOUND_HOOK = PredialHook(
     "macro-dialout-trunk-predial-hook",
     "callsieve-freepbx-outbound",
     "callsieve-freepbx-hook.conf",
-    "the outbound guard",
+    "to check outgoing calls with the outbound guard",
 )
 PHONE_HOOKS = (
     PredialHook(
         "macro-dialout-one-predial-hook",
         "callsieve-freepbx-extension",
         "callsieve-freepbx-extension-hook.conf",
-        "tags after name lookups and personal lists, in extensions and queues,",
+        "to apply tags and personal lists for calls to extensions and queues",
     ),
     PredialHook(
         "macro-dial-ringall-predial-hook",
         "callsieve-freepbx-ringall",
         "callsieve-freepbx-ringall-hook.conf",
-        "tags after name lookups and personal lists, in ring groups,",
+        "to apply tags and personal lists for calls to ring groups",
     ),
     PredialHook(
         "macro-dial-hunt-predial-hook",
         "callsieve-freepbx-hunt",
         "callsieve-freepbx-hunt-hook.conf",
-        "tags after name lookups and personal lists, in ring groups with hunting,",
+        "to apply tags and personal lists for calls to ring groups with hunting",
     ),
 )
 HOOKS = (OUTBOUND_HOOK, *PHONE_HOOKS)
@@ -94,8 +94,8 @@ class FoundHooks:
             ]
         taken = ((hook, self.others[hook.context]) for hook in HOOKS if hook.context in self.others)
         return [
-            f"the hook [{hook.context}] in {line.file}:{line.number} is not CallSieve's: "
-            f"for {hook.purpose} add before its Return():  {hook.line}"
+            f"the hook [{hook.context}] in {line.file}:{line.number} belongs to another program: "
+            f"{hook.purpose}, add before its Return():  {hook.line}"
             for hook, line in taken
             if hook.context not in self.asking
         ]

@@ -47,7 +47,7 @@ def check_context(place: plan.InstallPaths, context: str) -> None:
     if front_context_of(context) in _our_contexts():
         raise plan.InstallError(
             f"--inbound {context}: the name {front_context_of(context)} is used by CallSieve itself: "
-            "rename your context, or use the inline way (callsieve help install)"
+            "rename your context, or call CallSieve from your own context (callsieve help install)"
         )
     if context not in (known := _contexts_of(place)) and not _may_be_elsewhere(place, context):
         raise plan.InstallError(

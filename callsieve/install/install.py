@@ -180,7 +180,8 @@ def _settings_remarks(settings: list[plan.FileChange], wanted: InstallRequest) -
     if wanted.freepbx and not wanted.loaded.settings.actions.route:
         yield (
             "stopped calls have no destination yet, so routed calls ring on and failed challenges are rejected. "
-            f'Set route in [actions] of {wanted.loaded.settings_file}. "{FREEPBX_ROUTE}" is the voicemail of 201'
+            f'Set `route` in [actions] of {wanted.loaded.settings_file}, to "{FREEPBX_ROUTE}" for the '
+            f"voicemail of extension 201"
         )
 
 
@@ -296,13 +297,13 @@ def classic_socket(place: plan.InstallPaths, wanted: InstallRequest) -> Path:
 def _readability(place: plan.InstallPaths, wanted: InstallRequest) -> Iterator[str]:
     if place.group == 0 and (wanted.systemd or place.unit.exists()):
         yield (
-            f"the group {USUAL_GROUP} of the service does not exist, so it could not read its settings: "
+            f"the group {USUAL_GROUP} of the service does not exist, so the service could not read the settings: run "
             f"groupadd --system {USUAL_GROUP}; chgrp {USUAL_GROUP} {wanted.loaded.settings_file}"
         )
     for path in (Path(sys.executable), relay_path()) if wanted.classic else ():
         closed = next((folder for folder in path.parents if not folder.stat().st_mode & 0o001), None)
         if closed is not None:
-            yield f"{closed} is closed to other users, so Asterisk may be unable to run {path}: install it in /opt"
+            yield f"{closed} is closed to other users, so Asterisk may be unable to run {path}: use /opt for CallSieve"
     if wanted.systemd and any(Path(sys.prefix).is_relative_to(home) for home in ("/root", "/home")):
         yield f"the service cannot read {sys.prefix} (ProtectHome): install CallSieve in /opt, for example"
 

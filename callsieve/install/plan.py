@@ -54,7 +54,7 @@ class InstallError(Exception):
 class FileChange:
     """A change of a file. `before`: the old text, None for a new file. `after`: the new text, None for a removed file.
 
-    `mode`, `group` (a gid): None keeps the present value; a new file gets 0644. `copied`: whether the original is kept.
+    `mode`, `group` (a gid): None keeps the present value; a new file gets 0644. `copied`: whether a copy is kept.
     """
 
     path: Path

@@ -137,8 +137,8 @@ def _arrives_in(front: str, line: Line) -> bool:
 
 
 def _connect_freepbx() -> InstallStep:
-    context = "for each trunk, Connectivity > Trunks > pjsip Settings > General > Context"
-    return InstallStep(f"Install CallSieve's FreePBX module; or, {context}", (TRUNK_CONTEXT,))
+    context = "for each trunk Connectivity > Trunks > pjsip Settings > General > Context to"
+    return InstallStep(f"Install CallSieve's FreePBX module, or set {context}", (TRUNK_CONTEXT,))
 
 
 def steps_after_uninstall(settings: Settings, *, reloaded: bool) -> list[InstallStep]:

@@ -250,7 +250,10 @@ def add_personal(db: sqlite3.Connection, context: Context, request: PersonalRequ
         entries = lists.personal_entries(db, request.person)
         before = next((entry for entry in entries if entry.number == number), None)
         if before is None and len(entries) >= MOST_PERSONAL:
-            full = Wording("{most:,} numbers are on the lists already", {"most": MOST_PERSONAL})
+            full = Wording(
+                "{most:,} numbers are on the lists already, which is the limit: first remove some",
+                {"most": MOST_PERSONAL},
+            )
             raise Refused("too-many-entries", full)
         changed.before, changed.after = before, entry
         # A block that came with a mark is removed with it. An entry added by hand stays.

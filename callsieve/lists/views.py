@@ -1,4 +1,4 @@
-"""The lists as pages and API show them, and the CSV format of lists: entry,list,action,note,expires."""
+"""The lists as pages and API show them, and the CSV format of lists: `entry,list,action,note,expires`."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -58,7 +58,7 @@ class PersonalEntriesRequest(PageQuery, frozen=True, kw_only=True):
 
 
 def find_entries(db: sqlite3.Connection, context: Context, request: EntriesRequest) -> ResultPage[EntryShown]:
-    """Return the entries of a list, or only those that match a number."""
+    """Return the entries of a list, or only the entries that match a number."""
     number = None if request.number is None else number_field(context, request.number, "number")
     name = request.list_name
     rows = list_entries(db, name) if number is None else entries_matching(db, number, name)
@@ -121,7 +121,7 @@ def _row_of(entry: ListEntry) -> tuple[str, ...]:
 
 
 def entries_in(table: CsvTable, list_name: ListName | None, settings: Settings, now: float) -> Iterator[ListEntry]:
-    """Yield the entries of a file, and record why rows are skipped. `list_name`: the list for rows that name none."""
+    """Yield the entries of a file, and record why rows are skipped. `list_name`: the list for rows without a list."""
     for text, word, action, note, expires in table:
         try:
             name = ListName(word) if word else list_name

@@ -76,7 +76,7 @@ class LookUpClient:
     _again: set[asyncio.Task[bool]] = field(default_factory=set)
 
     async def ask(self, number: str, give_up_at: float) -> bool:
-        """Ask the sources until `give_up_at`. Return whether the store has new facts about the number. Never raise."""
+        """Ask the sources until `give_up_at`. Return whether the store has new facts about the number. Never raises."""
         now = self.monotonic()
         return await self._ask(number, min(self.budget_seconds, give_up_at - now), now)
 

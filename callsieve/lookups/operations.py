@@ -86,7 +86,7 @@ def _switch_back(db: sqlite3.Connection, table: str, state: SwitchState) -> None
 
 
 def undo_of_switch(table: str, switched: Callable[[sqlite3.Connection, str], SwitchState]) -> UndoKind:
-    """Return how to undo switching a source in this table on or off. `switched`: reads the source's present state."""
+    """Return how to undo a change that switched a source on or off. `switched`: reads the source's present state."""
     return UndoKind(
         lambda _db, _row, value: parse_plain(value, SwitchState),
         lambda db, _, state: switched(db, state.name),

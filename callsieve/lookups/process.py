@@ -119,7 +119,7 @@ def asked_sources(loaded: Loaded) -> list[AskedSource]:
         try:
             usable.append(AskedSource(source, secret_of(table.token) if table.token else ""))
         except OutsideError as error:
-            logger.error("look-up source left out: %s: %s", table.name, error.words)
+            logger.error("look-up source not used: %s: %s", table.name, error.words)
     return usable
 
 

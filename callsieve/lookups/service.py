@@ -239,7 +239,9 @@ class LookUpService:
         day = int(at // lookups.DAY_SECONDS)
         if asked.spent_on != day:
             asked.spent_on = day
-            logger.warning("%s: daily limit reached: asking again tomorrow (UTC)", asked.name)
+            logger.warning(
+                "look-up source not queried until tomorrow (UTC), because its daily limit is reached: %s", asked.name
+            )
 
     # In a thread:
 

@@ -32,7 +32,7 @@ class LookupShown:
         daily_limit: The most requests per day; 0: no limit.
         daily_spend: The highest cost per day, in the currency of the settings; 0: no limit.
         lately: The requests to the source within 30 days, and their cost.
-        compared: A comparison of its answers with better evidence that exists now about the same numbers.
+        compared: A comparison of the source's answers with better evidence that exists now about the same numbers.
         calls: How many calls came from numbers that the source reports as spam.
         treated: How many of these calls were at least tagged.
         failure: The last failure of the source, in words; null if it never failed.
@@ -122,7 +122,7 @@ class LookupShown:
             places: Places = {"failed": self.lately.failed, "days": SHOWN_DAYS, "failure": Wording(self.failure)}
             remarks.append(Wording("{failed} requests failed within {days} days, the last: {failure}", places))
         if not self.state.is_outside:
-            remarks.append(Wording("not independent, because your marks are reported there"))
+            remarks.append(Wording("not independent: your marks are reported to this source"))
         return tuple(remarks)
 
 
@@ -157,7 +157,7 @@ def _shown(
 
 
 ANSWERS_SECONDS = 2.0
-START_LOOKUPS = Wording("systemctl enable --now callsieve-lookups, or callsieve lookups serve")
+START_LOOKUPS = Wording("systemctl enable --now callsieve-lookups, or run `callsieve lookups serve`")
 RESTART_LOOKUPS = Wording("systemctl restart callsieve-lookups")
 SHOW = "callsieve lookups show"
 # This many failed requests of a day, if they are more than half, are reported.

@@ -169,7 +169,7 @@ def _refuse_off(arguments: list[str], off: frozenset[str]) -> None:
             if of <= off:
                 kind = SwitchedOffError if command in capabilities.RUN_BY_UNITS else CommandError
                 raise kind(
-                    f"{command}: switched off: remove {' and '.join(of)} from [capabilities] off in the settings"
+                    f"{command} is switched off: remove {' and '.join(of)} from `off` in [capabilities] of the settings"
                 )
             return
 

@@ -1,4 +1,4 @@
-"""The entry point of `callsieve`. `serve` and `api` do not import typer and other commands, which takes 0.1 s."""
+"""The entry point of `callsieve`. `serve` and `api` do not import typer and other commands, which would take 0.1 s."""
 
 import gc
 import sys

@@ -143,7 +143,10 @@ ALL = "all"
 def show_help(
     context: typer.Context,
     topic: Annotated[
-        str, typer.Argument(metavar="TOPIC", help="A page of the documentation, such as console; all: every command.")
+        str,
+        typer.Argument(
+            metavar="TOPIC", help="A page of the documentation, such as `console`, or `all` for every command."
+        ),
     ] = ALL,
 ) -> None:
     """Show every command by group, or print a page of the documentation.

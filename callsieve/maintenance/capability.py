@@ -27,17 +27,17 @@ CAPABILITY = Capability(
     changes={
         "emergency open": Undo(by="callsieve.maintenance.operations:WINDOW"),
         "emergency close": Undo(by="callsieve.maintenance.operations:WINDOW"),
-        "emergency call": Wording("End the window: callsieve emergency close."),
+        "emergency call": Wording("To end the window: callsieve emergency close."),
         "db backup": DATA_OUT,
         "db check accept": Wording("To restore the previous lists from a backup: callsieve db restore."),
-        "housekeeping run": Wording("Removed data is gone; a backup may have it."),
+        "housekeeping run": Wording("Removed data cannot be restored here; a backup may have it."),
     },
     sentences={
         "emergency open": N_("{who} opened the emergency window"),
         "emergency close": N_("{who} closed the emergency window"),
         "emergency call": N_("{who} made an emergency call"),
         "db backup": N_("{who} made the backup {about}"),
-        "db check accept": N_("{who} accepted the present lists"),
+        "db check accept": N_("{who} accepted the lists that another program had changed"),
         "housekeeping run": N_("{who} removed old data"),
     },
 )

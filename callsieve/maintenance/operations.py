@@ -47,7 +47,8 @@ def run_housekeeping(
     if not request.dry_run:
         if leap_of(db, context.at) and not request.clock_is_right:
             raise Refused(
-                "clock-leapt", "the clock differs by days from the last run: set the clock; nothing was changed"
+                "clock-leapt",
+                "the clock has moved by several days since the last run: set the clock; nothing was changed",
             )
         if not has_backup_of_today(context.loaded.store_path, context.at):
             make_backup(context.loaded.store_path, context.at)
@@ -170,7 +171,7 @@ def has_backup(context: finding.CheckContext) -> finding.Finding:
     if days > BACKUP_DAYS:
         return finding.warn(
             Wording("the last backup is {days:.0f} days old", {"days": days}),
-            Wording("callsieve db backup; check that the daemon runs"),
+            Wording("run `callsieve db backup`, and check that the daemon runs"),
         )
     return finding.ok(
         Wording("backups: {count}, the last {hours:.0f} h old", {"count": len(backups), "hours": 24 * days})
@@ -192,13 +193,13 @@ def keeps_house(db: sqlite3.Connection, now: float) -> finding.Finding:
     if unsound := next((report for report in by_job.values() if report.job == "integrity" and report.did), None):
         when = ago(unsound.at, now)
         return finding.fail(
-            Wording("a check found the store damaged, or a list changed by another program, {when}", {"when": when}),
+            Wording("the check {when} found the store damaged, or a list changed by another program", {"when": when}),
             "callsieve db check",
         )
     if late:
         about: Places = {"jobs": ", ".join(late), "when": ago(by_job[late[0]].at, now)}
-        remedy = Wording("callsieve housekeeping run; check that the daemon runs")
-        return finding.warn(Wording("overdue jobs: {jobs}, the last run {when}", about), remedy)
+        remedy = Wording("run `callsieve housekeeping run`, and check that the daemon runs")
+        return finding.warn(Wording("overdue housekeeping jobs: {jobs}; the last run was {when}", about), remedy)
     latest = max(by_job.values(), key=lambda report: report.at)
     removed = sum(by_job[JOBS[0].name].did.values()) if JOBS[0].name in by_job else 0
     return finding.ok(

@@ -1,4 +1,4 @@
-"""Views of label checks, screenshots and suspicions, and the health check that finds overdue label checks."""
+"""Views of label checks, screenshots and suspected labels, and the health check for overdue label checks."""
 
 import sqlite3
 from typing import Annotated, NamedTuple
@@ -77,7 +77,7 @@ def find_screenshot(db: sqlite3.Connection, context: Context, request: Screensho
 
 
 def find_suspected(db: sqlite3.Connection, context: Context, request: OfOwnNumber) -> ResultPage[Suspected]:
-    """Return networks in which an own number may be labelled, judged by how its calls end, the most certain first."""
+    """Return the networks that may show a label for an own number, judged by how its calls end, most certain first."""
     suspicions = suspicions_about(db, number_field(context, request.number))
     place = lambda row: (-row.suspicion.confidence, *row.suspicion.network, row.suspicion.by)  # noqa: E731
     return page_from(suspicions, request, place, lambda row: row)
@@ -85,7 +85,7 @@ def find_suspected(db: sqlite3.Connection, context: Context, request: OfOwnNumbe
 
 ASKED = "own watch ask"
 ASKED_LATE_SECONDS = 3 * 86_400.0  # the timer asks every morning
-WATCH_TIMER = Wording("systemctl enable --now callsieve-watch.timer, or callsieve own watch ask by cron")
+WATCH_TIMER = Wording("systemctl enable --now callsieve-watch.timer, or run `callsieve own watch ask` by cron")
 
 
 def watches_our_numbers(context: CheckContext) -> Finding:

@@ -22,7 +22,7 @@ from policies.reasons import FailOpen
 
 
 class MetricFamily(NamedTuple):
-    """A metric. `samples`: its values by label value. A metric without a label has one value, with an empty key."""
+    """A metric. `samples`: values by label value. A metric without a label has one value, with an empty key."""
 
     name: str
     text: str

@@ -69,7 +69,7 @@ def remove(db: sqlite3.Connection, context: Context, request: RemoveRequest) -> 
     with change(db, context, "plan remove", name=country) as changed, _files(context):
         current = plan_files.active_version(loaded, file) if country.isascii() and country.isalpha() else None
         if current is None:
-            words = "{file} not found in {folder}; callsieve plan show lists the plans"
+            words = "{file} not found in {folder}; `callsieve plan show` lists the plans"
             raise Refused("no-such-plan", Wording(words, {"file": file, "folder": str(plan_folder(loaded))}))
         plan_files.keep_version(loaded, file)
         changed.before = current

@@ -38,7 +38,7 @@ OLD_DAYS = 365
 # Shown per row. North America has 250 unassigned area codes.
 MOST_PREFIXES = 24
 SHIPPED, REPLACED, OWN = N_("comes with CallSieve"), N_("replaces the shipped plan"), N_("own rows")
-EVIDENCE, LABEL = N_("evidence, for a tag"), N_("a label only")
+EVIDENCE, LABEL = N_("evidence, for a tag"), N_("shown only, not evidence")
 
 
 class Ranges(NamedTuple):

@@ -44,7 +44,7 @@ HAPPENS = {
 
 
 class StopKind(StrEnum):
-    """Kinds of removable reasons for stopping a number's calls."""
+    """The kinds of reasons why a number's calls are stopped: the organisation's lists, a policy, or personal lists."""
 
     LIST = "list"  # the organisation's lists
     POLICY = "policy"
@@ -81,7 +81,7 @@ class CallsNow:
 
     @property
     def by(self) -> StopKind | None:
-        """The kind of reason that stops the calls; None if they ring."""
+        """The kind of reason that stops the calls; None if the calls ring."""
         if self.rings:
             return None
         kinds = {STEP_OF_LISTS: StopKind.LIST, STEP_OF_CALLEE: StopKind.PEOPLE}
@@ -92,7 +92,7 @@ class CallsNow:
         """The decision in words for the number's owner, as the beginning of a sentence."""
         happens: Wording = HAPPENS[self.action]
         if self.varies:
-            happens = Wording("{happens}, on at least some of our numbers", {"happens": happens})
+            happens = Wording("{happens}, at least if some of our numbers are called", {"happens": happens})
         if self.by is None:
             return happens
         return Wording("{happens}; {decides}", {"happens": happens, "decides": DECIDES[self.by]})
@@ -158,7 +158,7 @@ def stops_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) ->
         stops.append(
             Stop(
                 StopKind.LIST,
-                Wording("the administrator's lists: {entries}", about),
+                Wording("entries in the administrator's lists: {entries}", about),
                 _remedy_of_lists(listed, number),
                 entries=listed,
             )
@@ -172,13 +172,15 @@ def stops_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) ->
             "action": Wording(strictest.action.word),
             "reason": strictest.reason.words,
         }
-        words = Wording("the policy {policy}, rule {rule}: {action}, {reason}", about)
+        words = Wording("rule {rule} of the policy {policy}: {action}, {reason}", about)
         stops.append(Stop(StopKind.POLICY, words, Wording("put the number on the allowlist")))
     people = _blockers(db, number)
     if people:
         count: Places = {"count": len(people)}
         words = Wording("people who have blocked the number: {count}", count)
-        stops.append(Stop(StopKind.PEOPLE, words, Wording("remove the number from their own lists"), people=people))
+        stops.append(
+            Stop(StopKind.PEOPLE, words, Wording("remove the number from the own lists of these people"), people=people)
+        )
     return tuple(stops)
 
 
@@ -229,7 +231,7 @@ def _policy_decisions(db: sqlite3.Connection, loaded: Loaded, number: str, now: 
 
 
 def _stopping_entries(entries: Sequence[ListEntry], now: float) -> tuple[tuple[ListEntry, ...], bool]:
-    """Return the list entries that would stop calls, and whether calls ring after their removal."""
+    """Return the list entries that would stop calls, and whether calls ring once these entries are removed."""
     left = [entry for entry in entries if entry.expires_at is None or entry.expires_at > now]
     stopping: list[ListEntry] = []
     while (entry := most_specific(left, ListName.ALLOW) or most_specific(left, ListName.BLOCK)) is not None:
@@ -243,8 +245,8 @@ def _stopping_entries(entries: Sequence[ListEntry], now: float) -> tuple[tuple[L
 
 def _remedy_of_lists(entries: Sequence[ListEntry], number: str) -> Wording:
     if all(entry.text == number and entry.list_name is ListName.BLOCK for entry in entries):
-        return Wording("remove the number from the list")
-    return Wording("put the number on the allowlist; the entries stay for other numbers")
+        return Wording("remove the number from the blocklist")
+    return Wording("put the number on the allowlist; the entries still apply to other numbers")
 
 
 def _blockers(db: sqlite3.Connection, number: str) -> tuple[str, ...]:

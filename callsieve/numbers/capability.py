@@ -58,10 +58,10 @@ CAPABILITY = Capability(
         "privacy export": N_("{who} exported the data about {about}"),
     },
     messages={
-        "marked-spam": N_("The number is marked as spam, and blocked for your person."),
+        "marked-spam": N_("The number is marked as spam, and blocked for the person of your user."),
         "marked-ok": N_("The number is marked as not spam."),
         "unmarked": N_("The mark is removed."),
-        "unreviewed": N_("The burst of marks no longer counts."),
+        "unreviewed": N_("The burst of marks does not count until somebody reviews it."),
         "same-owner": N_("The number has its earlier owner again."),
         "reviewed": N_("The marks count from now on."),
         "new-owner": N_("Evidence from before the new owner counts less from now on."),

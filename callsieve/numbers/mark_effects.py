@@ -93,7 +93,7 @@ class Example(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MarkEffects:
-    """The tables that explain the effect of marks, for a site with `people`. `policy`: empty if it is not valid."""
+    """The tables that explain the effect of marks. `people`: how many work here. `policy`: empty if it is not valid."""
 
     people: int
     policy: str
@@ -126,7 +126,7 @@ def mark_effects(weights: Weights, people: int, policy: Policy | None = None) ->
 
 
 def mark_effects_here(db: sqlite3.Connection, loaded: Loaded, people: int | None = None) -> MarkEffects:
-    """Return the tables for this site. `people`: how many people to assume; None: those who work here."""
+    """Return the tables for this site. `people`: how many people to assume; None: as many as work here."""
     return mark_effects(loaded.settings.reputation, people_here(db) if people is None else people, _in_force(loaded))
 
 
@@ -205,7 +205,7 @@ def _least_table(shown: MarkEffects) -> TextTable:
         for i, least in enumerate(shown.least)
     ]
     return TextTable(
-        Wording("The least number of people"),
+        Wording("How many people are needed"),
         Wording(
             "among those who answered. A hang-up is a call ended within 6 seconds by somebody who did "
             "not mark the number"
@@ -252,7 +252,10 @@ def _combined_table(shown: MarkEffects) -> TextTable:
     ]
     return TextTable(
         Wording("The most severe action, by policy"),
-        Wording("for any number of people. An administrator's own list or rule can go further. observe only records"),
+        Wording(
+            "for any number of people. An administrator's own list or rule can go further. The policy "
+            "observe only records"
+        ),
         (Wording("what speaks against a number"), *names),
         tuple(rows),
     )
@@ -274,11 +277,11 @@ def parts_of_view(view: OwnerView) -> tuple[Part, ...]:
         Wording("from {time} on: {level}", {"time": when(at), "level": Wording(level.word)}) for at, level in view.fades
     )
     parts = (
-        Part(Wording("Evidence against it"), view.against or (NOTHING,)),
-        Part(Wording("Evidence for it"), view.in_favour or (NOTHING,)),
+        Part(Wording("Evidence against the number"), view.against or (NOTHING,)),
+        Part(Wording("Evidence for the number"), view.in_favour or (NOTHING,)),
         Part(Wording("Evidence that does not count yet"), view.neutral),
         Part(Wording("The level would become lower if"), tuple(map(_changed, view.better_if))),
-        Part(Wording("When it fades, if nothing new happens"), fades),
+        Part(Wording("How the evidence fades if nothing new happens"), fades),
         Part(Wording("The level would become higher if"), (view.marks_words, *map(_changed, view.worse_if))),
     )
     return tuple(part for part in parts if part.lines)

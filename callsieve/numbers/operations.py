@@ -131,7 +131,7 @@ class Reviewed(NamedTuple):
 
 
 class OwnerChange(NamedTuple):
-    """The result of recording or removing a new owner. `ended`: the previous owner's identity, which ended."""
+    """The result of recording or removing a new owner. `ended`: the previous owner's identity, which has ended."""
 
     change_id: int | None
     epoch: Epoch
@@ -188,8 +188,8 @@ def _reporter(db: sqlite3.Connection, context: Context, person: str | None) -> s
     # Marks are counted by person, so a typing error must not count as a further person.
     if person is None:
         words = Wording(
-            "To mark numbers, your user must be linked to a person: an administrator removes the user and "
-            "adds it again with --person"
+            "To mark numbers, your user needs a person. Ask an administrator to remove the user and to add "
+            "it again with --person EXTENSION."
         )
         raise Refused("nobody", words)
     people = names_of_people(db, context.settings)

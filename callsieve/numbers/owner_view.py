@@ -85,7 +85,7 @@ class OwnerView:
             return Wording("{call}; this is only recorded, and the call is put through", {"call": next_call})
         if self.listed:
             return Wording(
-                "{call}; an administrator's list decides this, regardless of what follows", {"call": next_call}
+                "{call}; an administrator's list decides this, whatever the evidence below says", {"call": next_call}
             )
         return next_call
 

@@ -224,10 +224,10 @@ class Profile:
         identity: The proven owner of the number, or null.
         challenge_passed: When the number last passed a challenge, by authentication class of the call.
         challenges: The results of the number's challenges, by authentication class of the call.
-        decisions: The latest decisions about its calls.
+        decisions: The latest decisions about the number's calls.
         marks: Marks by people. A mark that is corrected in `tombstones` does not count.
-        signals: Signals from its calls.
-        outcomes: How its latest calls ended.
+        signals: Signals from the number's calls.
+        outcomes: How the number's latest calls ended.
         history: The evidence day by day.
         lower_in: When the level falls if nothing new happens; null for never.
         trouble: The reason if `now` is null, otherwise empty.
@@ -262,7 +262,7 @@ class Profile:
     @property
     @encoded
     def number_type(self) -> NumberType:
-        """The type of the number."""
+        """The type of the number, such as `mobile` or `toll-free`."""
         return number_type_of(self.number)
 
     @property

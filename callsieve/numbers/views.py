@@ -35,7 +35,7 @@ FRIENDLY = frozenset({"allow", "contact", "talked"})  # ties of our people
 
 
 class Witness(NamedTuple):
-    """A person's or source's evidence about a number: its time and family, and the authentication class of the call."""
+    """A person's or source's evidence about a number: its time, its kind, and the authentication class of the call."""
 
     at: float
     person: str
@@ -132,7 +132,7 @@ class NumberShown:
 
 
 def number_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float, extension: str | None) -> NumberShown:
-    """Return the content of a number's page. `extension`: the visitor's own, whose mark the page offers to remove."""
+    """Return the content of a number's page, which offers to remove the mark of the visitor's `extension`."""
     known = profile_of(db, loaded, number, now)
     standings = ((auth_class, standing(db, number, auth_class)) for auth_class in AuthClass)
     return NumberShown(
@@ -172,7 +172,7 @@ def _witnesses(db: sqlite3.Connection, known: Profile) -> Iterator[Witness]:
         detail = listed([part for part in (kind, row.name, row.note) if part], "{some}, {more}")
         yield Witness(row.imported_at, row.source, f"listed {row.verdict}", detail, "feeds", AuthClass.UNKNOWN)
     for word in known.facts.peers:
-        at, people = monday_of(word.last_week), Wording("{n} or more people there", {"n": word.witnesses})
+        at, people = monday_of(word.last_week), Wording("{n} or more people of that company", {"n": word.witnesses})
         parts: list[str | Wording] = [Wording(word.category), people] if word.category else [people]
         detail = "" if word.is_cleared else listed(parts, "{some}, {more}")
         what = "cleared" if word.is_cleared else "listed spam"

@@ -28,7 +28,7 @@ def guards_calls(context: CheckContext) -> Finding:
         )
     return warn(
         Wording("[outbound] has observe = false, but the dialplan does not ask: no outgoing call is held or refused"),
-        Wording("add the line from callsieve help outbound to your dialplan"),
+        Wording("add the line from `callsieve help outbound` to your dialplan"),
     )
 
 
@@ -41,7 +41,7 @@ def _on_freepbx(steps: list[DialplanStep], *, is_asked: bool) -> Finding:
         return warn(Wording("FreePBX does not ask CallSieve: outgoing calls are not checked"), f"{INSTALL} --freepbx")
     return warn(
         Wording("[{context}] has other content: outgoing calls are not checked", {"context": _HOOK}),
-        Wording("before its Return():  {line}", {"line": OUTBOUND_HOOK.line}),
+        Wording("add to this context, before its Return():  {line}", {"line": OUTBOUND_HOOK.line}),
     )
 
 

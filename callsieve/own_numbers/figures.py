@@ -51,7 +51,7 @@ MEASURES = (
     Measure("not answered", _of("unanswered", "attempts"), "unanswered"),
     Measure("a machine answered", _of("machine", "attempts")),
     Measure("refused by a network", _of("blocked", "attempts"), "blocked"),
-    Measure("hung up by us too early", _of("abandoned", "attempts"), "abandoned"),
+    Measure("given up by us too early", _of("abandoned", "attempts"), "abandoned"),
     Measure("nonexistent number, or call failed", _of("failed", "attempts")),
     Measure("outside calling hours", _of("outside", "attempts"), "outside"),
     Measure("calls per person and day", _a_day),
@@ -96,7 +96,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ShareBar:
-    """A share of a day's calls, drawn as a bar. `width`, `limit`: the bar's width and its limit, in percent."""
+    """A share of a day's calls, drawn as a bar. `width`: in percent. `limit`: the position of the limit, in percent."""
 
     words: str
     figure: Figure
@@ -106,7 +106,7 @@ class ShareBar:
 
 @dataclass(frozen=True, slots=True)
 class DayBar:
-    """A day's calls as a bar, with widths in percent. `shares`: shares of the calls for which there is a limit."""
+    """A day's calls as a bar, with widths in percent. `shares`: the shares that have a limit."""
 
     day: str
     calls: int

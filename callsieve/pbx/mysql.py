@@ -41,10 +41,10 @@ _REMEDIES = {
     1054: "the table lacks columns of Asterisk's cdr table: check the database name",
     1142: "let the user read it: GRANT SELECT ON {database}.* TO '{user}'@'localhost'",
     1146: "name the database that has Asterisk's cdr table; FreePBX's is asteriskcdrdb",
-    1698: "this user may log in through the Unix socket only: run this as that user, or use FreePBX's user",
+    1698: "this user may log in through the Unix socket only: run the command as that user, or use FreePBX's user",
     2002: "check that MariaDB runs (systemctl status mariadb)",
     2003: "check that MariaDB runs there (systemctl status mariadb), and check the port",
-    2013: "check that MariaDB still runs (systemctl status mariadb), then run this again: it continues",
+    2013: "check that MariaDB still runs (systemctl status mariadb), then run the command again: the import continues",
 }
 
 

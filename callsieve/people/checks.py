@@ -21,7 +21,7 @@ LEAST_CALLS = 3
 LEAST_SHARE = 0.2
 WRONG_CALLEE = Wording("calls to {number} ring {phones}, but the callee in the settings is {named}")
 WRONG_GROUPS = Wording("calls to {number} ring {phones}, but not all of them are in {named}")
-DESCRIBE_TRUNKS = Wording("[[trunk]] in the settings: callsieve import people prints the lines")
+DESCRIBE_TRUNKS = Wording("add [[trunk]] to the settings: `callsieve import people` prints the lines")
 CORRECT = Wording("correct the number's [[did]] in {file}, or remove this table and run: {command}")
 
 
@@ -43,12 +43,14 @@ def knows_us(context: CheckContext) -> Finding:
             return warn(guessed, context.take_over)
         if context.is_freepbx and people:  # there every channel without a phone's name is a trunk
             return ok(listed([one if count == 1 else many for count, one, many in counts[1:]], "{some}, {more}"))
-        nobody = Wording("{known}: without a trunk's name no caller can be authenticated", {"known": words})
+        nobody = Wording("{known}; no caller can be authenticated, because no [[trunk]] is described", {"known": words})
         return warn(nobody, DESCRIBE_TRUNKS)
     trunks = _undescribed_trunks(context, {person.endpoint for person in known_people if person.endpoint})
     if trunks:
         missing: Places = {"known": words, "trunks": listed(trunks[:4], "{some}, {more}")}
-        nameless = Wording("{known}; treated as phones, because no [[trunk]] describes them: {trunks}", missing)
+        nameless = Wording(
+            "{known}; channels treated as phones, because no [[trunk]] describes them: {trunks}", missing
+        )
         return warn(nameless, DESCRIBE_TRUNKS)
     return ok(words)
 

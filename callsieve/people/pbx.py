@@ -213,7 +213,7 @@ def _phones_of_asterisk(context: CheckContext, shown: str) -> _Phones:
         name, number = _caller_id(values.get("callerid", f"<{endpoint.number}>"))
         box = values.get("mailboxes", "").split(",")[0].partition("@")[0]
         if not (phone in hints or is_phone_name(phone) or _SHORT.fullmatch(number) or box):
-            phones.remarks.append(f"{phone}: cannot tell whether it is a phone or a trunk: not imported")
+            phones.remarks.append(f"{phone} is not imported: it may be a phone or a trunk")
             continue
         extension = _extension(endpoint.name, hints.pop(phone, []), number, box)
         phones.add(Person(extension, phone, None, values.get("language") or None, name or boxes.get(extension)))

@@ -170,7 +170,7 @@ def policy_loads(context: CheckContext) -> Finding:
     if policies.scopes:
         parts: Places = {"policy": policy.name, "count": len(policies.scopes)}
         named = Wording("{policy}, and {count} other policies for parts of the calls", parts)
-    return ok(Wording("{policy}: observes, never acts", {"policy": named}) if policy.observe else named)
+    return ok(Wording("{policy}: only observes, so it changes no call", {"policy": named}) if policy.observe else named)
 
 
 def _other_policy_of_daemon(context: CheckContext, policy: str) -> str:
@@ -196,10 +196,16 @@ def _judged_age(db: sqlite3.Connection, now: float, policy: str) -> Finding:
     if count < FEW_DECISIONS and (first is None or now - first < OBSERVE_SECONDS):
         about: Places = {"policy": policy, "count": count, "days": OBSERVE_SECONDS / DAY_SECONDS}
         return warn(
-            Wording("{policy} already acts, after only {count} decisions in less than {days:.0f} days", about),
-            Wording('set [policy] name = "observe" first; callsieve summary then shows what would have happened'),
+            Wording("{policy} already changes calls, after only {count} decisions in less than {days:.0f} days", about),
+            Wording(
+                'first set `name = "observe"` in [policy]; `callsieve summary` then shows what would have happened'
+            ),
         )
-    return ok(Wording("{policy} acts, after {count} decisions or more", {"policy": policy, "count": count}))
+    return ok(
+        Wording(
+            "{policy} changes calls, and {count} or more decisions are recorded", {"policy": policy, "count": count}
+        )
+    )
 
 
 def takes_stopped_calls(context: CheckContext) -> Finding:

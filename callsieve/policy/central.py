@@ -118,7 +118,7 @@ def publish(db: sqlite3.Connection, context: Context, request: PublishRequest) -
     published_name = request.publish_as or name
     if published_name in PRESETS or is_version(published_name) or not NAME.fullmatch(published_name):
         words = Wording(
-            "{name}: this name may change. Choose a permanent name with --as, such as --as office",
+            "{name} cannot be the name for other sites: choose another name with --as, such as --as office",
             {"name": published_name},
         )
         raise Refused("unusable-name", words)
@@ -160,7 +160,7 @@ def accept(db: sqlite3.Connection, context: Context, request: AcceptRequest) -> 
         raise Refused("no-such-policy", _unknown_policy_words(db, loaded, name))
     policy = usable(lambda: read_site_policy(published_policy.text, name))
     if request.digest not in ("", digest_of(published_policy.text)):
-        words = Wording("{name}: its site has published a new version: read it first", {"name": name})
+        words = Wording("{name}: the site has published a newer version: read that version first", {"name": name})
         raise Refused("policy-changed", words)
     before = site_policy_text(loaded, name)
     if before == published_policy.text:
@@ -273,7 +273,10 @@ def _shown(name: str, offered: PublishedPolicy | None, loaded: Loaded) -> SitePo
 def _unknown_policy_words(db: sqlite3.Connection, loaded: Loaded, name: str) -> Wording:
     known = [policy.name for policy in all_published(db) if _is_followed(policy.name, loaded)]
     if site_of(name) and site_of(name) not in loaded.settings.hub.follow:
-        return Wording("{name}: [hub] follow does not name {site}", {"name": name, "site": site_of(name)})
+        return Wording(
+            "{name}: this PBX does not follow {site}: add it to `follow` in [hub]",
+            {"name": name, "site": site_of(name)},
+        )
     names = ", ".join(known)
     if not names:
         return Wording("{name}: no followed site publishes a policy", {"name": name})

@@ -16,7 +16,7 @@ WITH_VALUE: Mapping[str, str] = {
     "category": N_("category: {value}"),
     "attestation": N_("attestation: {value}"),
     "verification": N_("signature check: {value}"),
-    "auth_class": N_("class of the call: {value}"),
+    "auth_class": N_("auth class of the call: {value}"),
     "caller_kind": N_("kind of caller: {value}"),
     "country": N_("country: {value}"),
     "number_type": N_("type of number: {value}"),
@@ -29,7 +29,7 @@ WITH_VALUE: Mapping[str, str] = {
     "dids_in_a_row": N_("our numbers that new numbers called one after the other: {value} or more"),
     "companies_complain": N_("other companies whose people complain about the number: {value} or more"),
     "passed_within": N_("passed a challenge within {value} days"),
-    "name_matches": N_("caller's name is like {value}"),
+    "name_matches": N_("caller's name matches {value}"),
     "voice": N_("voice in an earlier call: {value}"),
 }
 # By condition: text for the value true, and for the value false.
@@ -40,12 +40,15 @@ EITHER: Mapping[str, tuple[str, str]] = {
     "first_call": (N_("first call of the number"), N_("the number has called before")),
     "storm": (N_("new numbers call several of our numbers at once"), N_("no storm of new numbers")),
     "carrier_warns": (N_("the carrier warns of the call"), N_("the carrier does not warn of the call")),
-    "nobodys_range": (N_("nobody calls from numbers of this range"), N_("numbers of this range make calls")),
-    "one_source": (N_("one source alone lists the number"), N_("not listed by one source alone")),
+    "nobodys_range": (N_("number range from which nobody calls"), N_("number range from which people call")),
+    "one_source": (N_("listed by only one source"), N_("listed by no source, or by several")),
     "stranger": (N_("nobody here knows the caller"), N_("somebody here knows the caller")),
     "relationship": (N_("somebody here has a relationship with the caller"), N_("no relationship with the caller")),
     "verified": (N_("caller is verified"), N_("caller is not verified")),
-    "own_number_spoofed": (N_("shows one of our own numbers from outside"), N_("does not show one of our own numbers")),
+    "own_number_spoofed": (
+        N_("call from outside that shows one of our own numbers"),
+        N_("call does not show one of our own numbers"),
+    ),
     "diverted": (N_("call was diverted"), N_("call was not diverted")),
     "name_missing": (N_("came without a name"), N_("came with a name")),
 }

@@ -116,7 +116,7 @@ def _run(command: list[str], where: str, fed: bytes = b"") -> bytes:
 
 def remedy_for(missing: list[str]) -> str:
     """Return a text that says how to install the missing programs."""
-    return f"install it, for example with: apt-get install {' '.join(PACKAGES[program] for program in missing)}"
+    return f"on Debian, install with: apt-get install {' '.join(PACKAGES[program] for program in missing)}"
 
 
 # Maximum bytes of warning and menu in [callsieve-whisper]: meanwhile Dial would not notice a caller's hang-up.
@@ -201,7 +201,7 @@ def _sounds_in(directory: Path) -> list[Path]:
     paths = sorted(path for path in directory.iterdir() if path.suffix.lower() in RECORDED_AS and path.name[0] != ".")
     for path in paths:
         if not path.is_file() or path.stat().st_size > FILE_BYTES:
-            raise PromptError(f"{path}: not a file of at most {FILE_BYTES >> 20} MB: remove it")
+            raise PromptError(f"{path}: not a regular file of at most {FILE_BYTES >> 20} MB: remove it")
     return paths
 
 
@@ -338,8 +338,8 @@ def _leave_out_too_long(files: Sequence[PromptFile], contents: dict[Path, bytes]
         if screening is not None and (size := _size_of(screening, contents)) > SCREENING_BYTES:
             contents.pop(screening.path, None)
             yield (
-                f"{language}: {SCREENING_MENU} lasts {_seconds(size):.1f} s, so no name could be "
-                f"played: at most {_seconds(SCREENING_BYTES):.1f} s are possible: shorten it, or speak faster"
+                f"{language}: {SCREENING_MENU} lasts {_seconds(size):.1f} s, but with the caller's name "
+                f"after it {_seconds(SCREENING_BYTES):.1f} s are the limit: shorten it, or speak faster"
             )
         yield from _too_long_with_menu(language, of_key, contents)
 
@@ -352,8 +352,8 @@ def _too_long_with_menu(language: str, of_key: Mapping[str, PromptFile], content
             continue
         while (size := _size_of(file, contents) + _size_of(menu, contents)) > WHISPER_BYTES:
             yield (
-                f"{language}: {key} and {WHISPER_MENU} last {_seconds(size):.1f} s together, so no whisper "
-                f"could be played: at most {_seconds(WHISPER_BYTES):.1f} s are possible: shorten one, or speak faster"
+                f"{language}: {key} and {WHISPER_MENU} together last {_seconds(size):.1f} s, but a whisper "
+                f"must not be longer than {_seconds(WHISPER_BYTES):.1f} s: shorten one of the two, or speak faster"
             )
             if contents.pop(file.path, None) is None and contents.pop(menu.path, None) is None:
                 return  # both were there before
@@ -407,7 +407,7 @@ def are_built(context: CheckContext) -> Finding:
                         "all": len(files),
                         "state": Wording(state.value),
                     }
-                    troubles.append(Wording("{language}: {count} of {all} {state}", how))
+                    troubles.append(Wording("{language}: {count} of {all} prompts are {state}", how))
             missing |= {file.key.partition("-")[0] for file in files if file.state is PromptState.MISSING}
             built += len(files)
     except PromptError as error:
@@ -416,7 +416,9 @@ def are_built(context: CheckContext) -> Finding:
         return warn(
             listed([*troubles, *[what for tables, what in WITHOUT if tables & missing]], "{some}; {more}"), BUILD
         )
-    return ok(Wording("{count} are built, in {languages}", {"count": built, "languages": " and ".join(LANGUAGES)}))
+    return ok(
+        Wording("{count} prompts are built, in {languages}", {"count": built, "languages": " and ".join(LANGUAGES)})
+    )
 
 
 CHECKS = (HealthCheck(place=160, name="prompts", find=are_built),)

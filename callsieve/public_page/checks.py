@@ -22,14 +22,16 @@ from reputation.wording import Places, Wording
 
 ANSWER_SECONDS = 2.0
 OFF = Wording("it is off")
-START = Wording("systemctl enable --now callsieve-public; journalctl -u callsieve-public says why it ended")
-UNITS = Wording(
-    "callsieve asterisk install --systemd, then systemctl daemon-reload and systemctl restart callsieve-public"
+START = Wording(
+    "systemctl enable --now callsieve-public; if the page has ended, journalctl -u callsieve-public says why"
 )
-PROXY = Wording("check the proxy before it: callsieve help public-page")
-APPEAL = Wording("[actions] appeal = true in the settings, then systemctl restart callsieve")
+UNITS = Wording(
+    "run callsieve asterisk install --systemd, then systemctl daemon-reload and systemctl restart callsieve-public"
+)
+PROXY = Wording("check the web proxy in front of the page: callsieve help public-page")
+APPEAL = Wording("set `appeal = true` in [actions] of the settings, then run systemctl restart callsieve")
 TELL = Wording("have the event appeal.due or the digest sent to somebody: callsieve help public-page")
-NOT_ASKED = Wording("not checked by the console, which connects to no other server")
+NOT_ASKED = Wording("not checked: the console connects to no other server; to check, run callsieve doctor")
 # A file by which the page is recognised.
 MARK = "/public.css"
 

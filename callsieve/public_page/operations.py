@@ -46,7 +46,8 @@ NO_REFERENCE = "00000000"  # looked up for invalid texts, so that the time revea
 CLOSED_FOR_TODAY = Wording("More appeals were filed here than our people can handle. Try again tomorrow, or call us.")
 NOT_NOW = Wording("You cannot appeal about this call now: there already is an appeal, or one was decided recently.")
 NO_DOCUMENTS = Wording(
-    "You can attach documents after the appeal is in force or you keyed in the code, until the decision."
+    "You can attach documents once the appeal is in force or you have entered the code by phone, until the "
+    "appeal is decided."
 )
 NO_FILE = Wording("Choose a file first.")
 BAD_TYPE = Wording("Attach a PDF, PNG or JPEG file, or plain text.")

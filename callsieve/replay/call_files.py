@@ -124,7 +124,9 @@ def _rows_of_csv(stream: BinaryIO, name: str, history: History, zone: tzinfo | N
     header = [word.strip().lower() for word in first]
     has_header = "disposition" in header
     if not has_header and len(first) < LEAST_COLUMNS:
-        raise HistoryError(f"{name}: no CDRs: give Asterisk's Master.csv, its cdr table, or JSON lines")
+        raise HistoryError(
+            f"{name}: the file contains no CDRs: give Asterisk's Master.csv, its cdr table, or JSON lines"
+        )
     if has_header:
         return cdr_rows((dict(zip(header, record, strict=False)) for record in records), history, zone)
     return cdr_rows(map(fields_of_csv, chain([first], records)), history, zone)

@@ -233,7 +233,7 @@ def _mistake(number: str, calls: _NumberCalls, talkers: int, known: KnownCallers
     if shown and calls.unsuspected:
         shown.append((LITTLE, Wording("the call was challenged only because nobody here knows the number")))
     if calls.called_back:
-        sure.insert(0, (SURE, Wording("one of our people called back later and talked")))
+        sure.insert(0, (SURE, Wording("one of our people called the number back later and talked")))
     likelihood = sum(points for points, _ in [*sure, *shown]) - _against(rows)
     is_wanted = bool(shown) and likelihood >= WANTED
     if not sure and not is_wanted:

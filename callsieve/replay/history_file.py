@@ -153,7 +153,8 @@ def lines_of(stream: BinaryIO, reading: HistoryReader) -> Iterator[bytes]:
             yield line
         elif (empty := reading.line - reading.read) > EMPTY_LINES + reading.read:
             raise EmptyLines(
-                f"line {reading.line}: {empty:,} lines are empty: this is not a history, or remove them (grep .)"
+                f"line {reading.line}: {empty:,} lines are empty: remove them (grep .), or check that the "
+                f"file is a history"
             )
 
 

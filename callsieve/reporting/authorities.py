@@ -118,7 +118,10 @@ AUTHORITIES: Mapping[str, Authority] = {
             ),
             ComplaintField(
                 ComplaintFieldKind.YOURS,
-                Wording("Had you allowed the calls, or done business with them? Since when on the registry?"),
+                Wording(
+                    "Had you allowed the calls, or done business with the caller? Since when is your "
+                    "number on the registry?"
+                ),
             ),
             _DESCRIPTION,
         ),

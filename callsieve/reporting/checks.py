@@ -9,7 +9,7 @@ from reputation.store.reports import service_state
 from reputation.wording import Places, Wording
 
 REPORTING_LATE_SECONDS = 3600.0  # the timer runs every five minutes
-REPORTS_TIMER = Wording("systemctl enable --now callsieve-reports.timer, or callsieve report send by cron")
+REPORTS_TIMER = Wording("systemctl enable --now callsieve-reports.timer, or run `callsieve report send` by cron")
 
 
 def reports_what_is_marked(context: CheckContext) -> Finding:

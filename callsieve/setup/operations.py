@@ -125,7 +125,7 @@ def _wait_until(problem: Callable[[], str]) -> None:
     deadline = time.monotonic() + RELOAD_SECONDS
     while text := problem():
         if time.monotonic() > deadline:
-            raise InstallError(f"{text}. See its log; logger.conf says where it is")
+            raise InstallError(f"{text}. See Asterisk's log; logger.conf says where it is")
         time.sleep(POLL_SECONDS)
 
 

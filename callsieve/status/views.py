@@ -57,7 +57,7 @@ SWITCHED_OFF = Wording("every call goes on unscreened")
 NOT_ASKED_ABOUT = Wording("some incoming calls are not screened: see the listed problems")
 NO_CALL_YET = Wording("no call has reached CallSieve yet")
 NOT_CHECKED = Wording("nobody has checked yet whether the trunks send their calls to CallSieve")
-CHECK = Wording("callsieve doctor as root")
+CHECK = Wording("run callsieve doctor as root")
 MAKE_A_CALL = Wording("call one of your numbers from outside, and look at: callsieve calls tail")
 
 

@@ -209,7 +209,9 @@ def _walk(path: Path, *, act: bool) -> Place:
 def _refuse_planted(link: os.stat_result, folder: os.stat_result) -> None:
     """Refuse another user's link in a world-writable directory, like the kernel does."""
     if folder.st_mode & stat.S_IWOTH and link.st_uid not in {os.getuid(), folder.st_uid}:
-        raise PermissionError(errno.EACCES, "a link of another user in a directory that everybody may write")
+        raise PermissionError(
+            errno.EACCES, "refused a link that another user made in a directory where everybody may write"
+        )
 
 
 @contextmanager

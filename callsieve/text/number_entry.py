@@ -24,7 +24,7 @@ _BETWEEN_ENDS = re.compile(r"(?<=[0-9)]) ?(?:-|\u2013|\.\.) ?(?=\+)")
 
 # The messages for texts that are clearly not a telephone number.
 NOT_A_NUMBER = {
-    CallerKind.WITHHELD: N_("{text!r} stands for callers who withhold their number: in a policy, use caller_kind"),
+    CallerKind.WITHHELD: N_("{text!r} stands for callers who withhold their number: in a policy, use `caller_kind`"),
     CallerKind.EMERGENCY: N_("{text!r} is an emergency number: its calls are never screened"),
     CallerKind.INTERNAL: N_(
         "{text!r} is too short for a telephone number, and not a service number of {region} "
@@ -80,8 +80,8 @@ def _prefix(text: str, region: str) -> str:
             if error.words is not None:
                 raise EntryError(
                     N_(
-                        "{text!r}: {problem}: for all of them, write the prefix with + and the country's code; "
-                        "for service numbers only, write a range (+8695000-+8695999)"
+                        "{text!r}: {problem}: for all numbers, write the prefix with + and the country's "
+                        "code; for service numbers only, write a range (+8695000-+8695999)"
                     ),
                     text,
                     problem=error.words,

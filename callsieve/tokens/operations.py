@@ -197,9 +197,9 @@ CONNECT_SECONDS = 2.0
 DUE_SECONDS = 14 * 86_400.0
 OFF = Wording("it is off")
 REMEDY = Wording(
-    "callsieve asterisk install --systemd, then systemctl enable --now callsieve-api; or run: callsieve api"
+    "run callsieve asterisk install --systemd, then systemctl enable --now callsieve-api; or run callsieve api"
 )
-REMEDY_OF_CONSOLE = Wording("systemctl restart callsieve; or run: callsieve web")
+REMEDY_OF_CONSOLE = Wording("run systemctl restart callsieve; or run callsieve web")
 
 
 def is_served(context: CheckContext) -> Finding:
@@ -225,7 +225,7 @@ def is_served(context: CheckContext) -> Finding:
             ),
             Wording(
                 "a token asks about more than {rate} calls a second; `callsieve token list` shows which. If a switch "
-                "really has so many calls, raise recorded_per_second in [api]",
+                "really has so many calls, raise `recorded_per_second` in [api]",
                 {"rate": settings.api.recorded_per_second},
             ),
         )

@@ -1,6 +1,7 @@
 """Checks that run before a page's function, and the error pages.
 
-Each request is checked for its session cookie, role (table of pages), form token (POST) and by the page itself.
+For each request they check the session cookie, the user's role (table of pages) and, in a POST, the form token. A page
+may refuse it later.
 """
 
 import asyncio
@@ -65,7 +66,7 @@ ERRORS = {
 
 
 class Redirected(Exception):
-    """Raised to redirect the visitor instead of showing the page."""
+    """The exception that redirects the visitor instead of showing the page."""
 
     def __init__(self, response: Response) -> None:
         super().__init__()
@@ -241,7 +242,7 @@ def _visit_of(db: sqlite3.Connection, token: str, now: float, lifetime: Lifetime
 def _to_login(req: PageRequest, page: Page) -> Response:
     """Return a redirect to the login form, which leads back to this page afterwards.
 
-    If htmx requested a fragment, it redirects the whole page.
+    If htmx requested only a fragment, the whole page is redirected.
     """
     url = req.http.url
     here = local_path(f"{url.path}?{url.query}" if url.query else url.path)

@@ -54,7 +54,7 @@ class BackgroundValue(Generic[T]):
 
     @property
     def latest(self) -> T:
-        """Return the latest value without waiting."""
+        """The latest value, without waiting."""
         self._asked_at = time.monotonic()
         if self._find is not None and (self._task is None or self._task.done()):
             self._first.clear()  # the value is old: nobody has read it for a while
@@ -101,11 +101,11 @@ class Closing(Protocol):
 
 
 class AppState:
-    """Shared state of the console.
+    """Shared state of the console and the API.
 
     `loaded`: the settings. `policies`: the active policies; None if they have errors, which `policy_trouble` describes.
     `refresh` reloads settings and policies. `clock` returns UTC seconds. Only the console uses `templates`, `health`
-    and `screening`: the API has no pages.
+    and `screening`, because the API has no pages.
     """
 
     def __init__(
@@ -147,19 +147,19 @@ class AppState:
 
     @property
     def templates(self) -> Templates:
-        """Return the templates of the pages."""
+        """The templates of the pages."""
         assert self._templates is not None
         return self._templates
 
     @property
     def lifetime(self) -> Lifetime:
-        """Return how long a session lasts."""
+        """How long a session lasts."""
         web = self.loaded.settings.web
         return Lifetime(60.0 * web.idle_minutes, 3600.0 * web.session_hours)
 
     @property
     def observing(self) -> str:
-        """Return the names of the policies that only observe, as one text. Empty if all policies act on calls."""
+        """The names of the policies that only observe, as one text. Empty if all policies act on calls."""
         if self.policies is None:
             return ""
         everywhere = (self.policies.default, *(scope.policy for scope in self.policies.scopes))

@@ -1,8 +1,8 @@
 """Limit the console's connections, and decide which connections come from a proxy.
 
-Slow clients cannot block others. At the limit, a connection that waits for its client is closed: the oldest connection
-without a login, else the oldest connection. If no connection waits, the new connection is closed. Unfinished requests
-and unread answers time out. access.py limits forms. Only this module and main/http_server.py import uvicorn.
+Slow clients cannot block others. At the limit, a connection that waits for its client is closed: the oldest without a
+login, else the oldest of all. If no connection waits, the new connection is closed. Unfinished requests and unread
+answers time out. Only this module and main/http_server.py import uvicorn.
 """
 
 from __future__ import annotations
@@ -65,7 +65,10 @@ class Connections:
 
 
 class BoundedProtocol(H11Protocol):
-    """An HTTP connection with time limits. `proxied`: the application for requests from a proxy; None: no proxy."""
+    """An HTTP connection with time limits.
+
+    `proxied`: the application for requests from a proxy; None without a proxy.
+    """
 
     def __init__(
         self, connections: Connections, proxies: LocalProxies | None, proxied: Any | None, **uvicorns: Any
@@ -79,17 +82,17 @@ class BoundedProtocol(H11Protocol):
 
     @property
     def is_idle(self) -> bool:
-        """Return whether no request is being answered. A request with an incomplete header does not count."""
+        """Whether no request is being answered. A request with an incomplete header does not count."""
         return self.cycle is None or self.cycle.response_complete
 
     @property
     def waits_for_client(self) -> bool:
-        """Return whether the connection is idle or its request's body is incomplete."""
+        """Whether the connection is idle or its request's body is incomplete."""
         return self.is_idle or self.cycle.more_body
 
     @property
     def is_logged_in(self) -> bool:
-        """Return whether the connection's latest request had a session, as marked by access.py."""
+        """Whether the connection's latest request had a session, as marked by access.py."""
         return self.scope is not None and "logged_in" in self.scope["state"]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -149,7 +152,7 @@ class BoundedProtocol(H11Protocol):
 
 
 class LocalProxies:
-    """Decides which local connections may come from a proxy. Create it before the process drops its privileges."""
+    """The check of which local connections may come from a proxy. Create it before the process drops its privileges."""
 
     def __init__(self) -> None:
         self._peers = Peers()
@@ -164,8 +167,9 @@ class LocalProxies:
     def may_be_proxy(self, connection: Any) -> bool:
         """Return whether the forwarded client addresses of this connection may be trusted.
 
-        uvicorn compares the addresses of remote proxies with `[web] proxies`. All local users share one address, so a
-        local proxy must run as root, as a system account or as our own user. The public page's account is excluded.
+        uvicorn compares the addresses of remote proxies with `[web] proxies`. All local users share one address. So a
+        local proxy must run as root, as a system account or as the console's own user. The public page's account is
+        excluded.
         """
         try:
             if not is_loopback(connection.getpeername()[0]):
@@ -176,7 +180,9 @@ class LocalProxies:
         if user is not None and user != self._public_page and (user < FIRST_ORDINARY_USER or user == os.geteuid()):
             return True
         logger.warning(
-            "console: forwarded address ignored: local user %s is not a system account. Run the proxy as one", user
+            "console: forwarded address ignored: local user %s is not a system account. Run the proxy as a "
+            "system account",
+            user,
         )
         return False
 

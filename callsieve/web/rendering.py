@@ -218,10 +218,10 @@ def _printable(value: Any) -> Any:
 
 
 class _TextTranslator(NodeTransformer):
-    """Replaces `_("text")` in a parsed template by its translation, and `_("text", a=b)` by `translation % {"a": b}`.
+    """The step that replaces `_("text")` in a parsed template by its translation, once for all later requests.
 
-    Otherwise every page would look up some hundred texts. `_(value)` becomes `value|text`, which is escaped: the value
-    may come from another site.
+    `_("text", a=b)` becomes `translation % {"a": b}`. `_(value)` becomes `value|text`, which is escaped, because the
+    value may come from another site.
     """
 
     def __init__(self, language: str) -> None:

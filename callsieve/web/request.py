@@ -72,7 +72,7 @@ class MenuPart(NamedTuple):
 
     @property
     def is_current(self) -> bool:
-        """Return whether the visitor is on one of the section's pages."""
+        """Whether the visitor is on one of the section's pages."""
         return any(place.is_current for place in self.places)
 
 
@@ -84,7 +84,7 @@ THEMES = {"system": N_("System"), "light": N_("Light"), "dark": N_("Dark")}
 
 
 class NotFound(Exception):
-    """Raised if the object does not exist or the visitor may not see it. The error page does not tell which."""
+    """The error for an object that does not exist or is hidden from the visitor. The error page does not tell which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +92,10 @@ class PageRequest:
     """A request to a page. Without a login, `user` and `session` are None, and `token` belongs to the login form.
 
     `window` (the emergency window) and `open_appeals` are set for logged-in users. `person` and `device` are set on a
-    person's own page, where `user` is None. `done`: the change that the visitor has just made, named by `?change=`.
-    `made`: ids of the changes that this request made. `now`: arrival time in UTC seconds, recorded for all its changes.
+    person's own page, where `user` is None.
+
+    `done`: the change that the visitor has just made, named by `?change=`. `made`: ids of the changes that this request
+    made. `now`: when the request arrived, in UTC seconds. Its changes are recorded with this time.
     """
 
     http: Request
@@ -115,53 +117,53 @@ class PageRequest:
 
     @property
     def me(self) -> ConsoleUser:
-        """Return the logged-in user. Only for pages that require a login."""
+        """The logged-in user. Only for pages that require a login."""
         assert self.user is not None
         return self.user
 
     @property
     def here(self) -> Session:
-        """Return the visitor's session. Only for pages that require a login."""
+        """The visitor's session. Only for pages that require a login."""
         assert self.session is not None
         return self.session
 
     @property
     def owner(self) -> Person:
-        """Return the person that this personal page belongs to."""
+        """The person that this personal page belongs to."""
         assert self.person is not None
         return self.person
 
     @property
     def role(self) -> Role:
-        """Return the visitor's role. Visitors without a login are viewers and reach only public pages."""
+        """The visitor's role. Visitors without a login are viewers and reach only public pages."""
         return self.user.role if self.user else Role.VIEWER
 
     @property
     def who(self) -> str:
-        """Return the visitor's name for the audit log."""
+        """The visitor's name for the audit log."""
         if self.person:
             return f"{self.person.extension} (own page)"
         return f"{self.user.name} (console)" if self.user else "nobody"
 
     @property
     def sees_numbers(self) -> bool:
-        """Return whether the visitor may see unmasked phone numbers."""
+        """Whether the visitor may see unmasked phone numbers."""
         return self.person is not None or (self.user is not None and self.user.role >= Role.OPERATOR)
 
     @property
     def address(self) -> str:
-        """Return the visitor's IP address, from the proxy if there is one."""
+        """The visitor's IP address, from the proxy if there is one."""
         host = self.http.client.host if self.http.client else ""
         return "".join(filter(str.isprintable, host))[:LONGEST_ADDRESS]  # a proxy may pass on any text for it
 
     @property
     def is_fragment(self) -> bool:
-        """Return whether htmx requests only a fragment of the page."""
+        """Whether htmx requests only a fragment of the page."""
         return self.http.headers.get("hx-request") == "true"
 
     @property
     def query(self) -> Mapping[str, str]:
-        """Return the query parameters."""
+        """The query parameters."""
         return {name: readable(value) for name, value in self.http.query_params.items()}
 
     def path(self, name: str) -> str:
@@ -174,7 +176,7 @@ class PageRequest:
 
     @property
     def context(self) -> Context:
-        """Return the context of operations: user, time and settings."""
+        """The context of operations: user, time and settings."""
         user = self.user.name if self.user else ""
         return Context(self.who, self.role, self.now, self.state.loaded, user, self.state.changes)
 
@@ -198,7 +200,7 @@ class PageRequest:
         return self.state.templates.say(text, self.language)
 
     def go(self, path: str, message: str = "") -> Response:
-        """Redirect to a page after a change. `message`: the key of a message in the menu.
+        """Redirect to a page after a change. `message`: the key of a message in `Menu.messages`.
 
         The page also shows the last change of this request, with a button to undo it.
         """
@@ -377,10 +379,12 @@ FORM_BYTES = 64 * 1024
 class Page:
     """An entry in a capability's table of pages.
 
-    `role`: the lowest role that may see the page; None: everybody, without a login. POST requests without a valid form
-    token are refused. `most_bytes`: the size limit of the body. `is_poll`: whether the browser requests the page
-    periodically, so that a request does not keep the session alive. `admit`: the check that admits visitors; by default
-    the console's login.
+    Attributes:
+        role: The lowest role that may see the page; None: everybody, without a login. In both cases, POST requests need
+            a valid form token.
+        most_bytes: The size limit of the request's body.
+        is_poll: Whether the browser requests the page periodically, so that a request does not keep the session alive.
+        admit: The check that admits visitors; by default the console's login.
     """
 
     method: str

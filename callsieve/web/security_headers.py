@@ -2,7 +2,8 @@
 
 - `Host` must be a known name of the console. Otherwise a website could point its own name to this server.
 - Behind a proxy every request must be HTTPS. Otherwise the cookie would cross the network unencrypted.
-- request.py limits the length of a body while the body is read.
+
+request.py limits the length of a body, because only the page that reads the body knows its limit.
 """
 
 from base64 import b64encode

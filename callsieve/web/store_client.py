@@ -1,6 +1,6 @@
 """The console's connection to the store, opened on first use, and again after a failure or a replaced file.
 
-The console never creates the store: it runs as another user, and the daemon could not use the file.
+The console never creates the store: it runs as another user than the daemon, which could not use that file.
 """
 
 import asyncio

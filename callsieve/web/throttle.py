@@ -5,7 +5,7 @@ Counters are kept in memory and bounded, so that an attacker cannot fill the sto
 After failed logins the wait doubles each time. Requests with a token are limited per window of time, but may come in
 one burst. One timestamp per token is enough: the time at which its requests would end at an even rate (GCRA).
 
-docs/how-to/public-page.md computes how many guesses an attacker needs to find a reference under these limits.
+docs/how-to/public-page.md computes how many guesses an attacker needs to find an appeal's reference despite the limits.
 """
 
 from collections import OrderedDict
@@ -86,7 +86,7 @@ class Quota:
 
     @property
     def headers(self) -> dict[str, str]:
-        """Return the `RateLimit` headers (draft-ietf-httpapi-ratelimit-headers), with `Retry-After` if refused."""
+        """The `RateLimit` headers (draft-ietf-httpapi-ratelimit-headers), with `Retry-After` after a refusal."""
         limits = {
             "RateLimit-Policy": f'"token";q={self.per_minute};w={WINDOW_SECONDS:.0f}',
             "RateLimit": f'"token";r={self.remaining};t={self.reset_seconds}',
@@ -152,7 +152,7 @@ class Count:
         return True
 
     def give_back(self, key: str) -> None:
-        """Undo the counting of the latest event."""
+        """Undo the counting of the key's latest event."""
         began, count = self._by_key.get(key, (0.0, 0))
         if count:
             self._by_key[key] = (began, count - 1)

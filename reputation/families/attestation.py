@@ -15,7 +15,7 @@ A, B, C = Attestation.A, Attestation.B, Attestation.C
 
 
 def attestation_of(attestation: Attestation, verification: Verification, weights: AttestationWeights) -> Family | None:
-    """Return the evidence from the signature as a family; None without attestation, or if an A is not verified."""
+    """Return the evidence from the signature as a family; None without an attestation, or if it is an unverified A."""
     if verification is FAILED:
         return Family(NAME, weights.failed, (("failed", 1),))
     if attestation is A and verification is PASSED:

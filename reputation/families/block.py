@@ -1,6 +1,6 @@
-"""Evidence from other numbers in the number's block of 1000. Before a number's first call, this is the only evidence.
+"""Evidence from other numbers in the number's block of 1000. It is often the only evidence at a number's first call.
 
-Numbers that are bad on feeds give one family (outside evidence), numbers that are bad by evidence here another.
+There are two families: one if the others are bad on feeds (outside evidence), one if they are bad by evidence here.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,10 @@ OWN = "own block"
 
 
 def block_of(name: str, bad_numbers: int, weights: BlockWeights) -> Family | None:
-    """Return a family if `bad_numbers` other numbers of the block are bad, otherwise None. `name` is LISTED or OWN."""
+    """Return the family of a block in which `bad_numbers` others are bad; None if these are few.
+
+    `name`: LISTED or OWN.
+    """
     if bad_numbers < weights.some:
         return None
     log_odds = weights.many_weight if bad_numbers >= weights.many else weights.some_weight
@@ -27,7 +30,7 @@ def block_of(name: str, bad_numbers: int, weights: BlockWeights) -> Family | Non
 
 
 def is_bad(standing: Standing | None, weights: Weights, now: float) -> bool:
-    """Return whether a number counts as bad in its block, because of recent evidence from people at this site."""
+    """Return whether recent evidence from people at this site makes the number bad for the reputation of its block."""
     if standing is None or standing.at < now - weights.block.days * DAY_SECONDS:
         return False
     return people_of(standing, weights, now) >= weights.block.bad_from

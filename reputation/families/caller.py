@@ -1,4 +1,4 @@
-"""Evidence from the caller's own answers to challenges, separate from what people here noticed."""
+"""Evidence from what the caller did when challenged. It is kept apart from what people here noticed."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,10 @@ NAME_OF_ROBOT = "robot"
 
 
 def caller_of(history: ChallengeHistory, weights: CallerWeights, now: float, proven: float = 0.0) -> Family | None:
-    """Return the evidence from challenges as a family, or None without any. `proven`: the weight of proven control."""
+    """Return the evidence from challenges and proofs of control as a family, or None without any.
+
+    `proven`: the log-odds of a proof that the caller controls the number; 0.0: no proof.
+    """
     counts = _counts(history, proven != 0.0)
     if not counts:
         return None
@@ -24,9 +27,10 @@ def caller_of(history: ChallengeHistory, weights: CallerWeights, now: float, pro
 
 
 def passed_until(history: ChallengeHistory, weights: CallerWeights) -> float | None:
-    """Return until when the number's last passed challenge (in any auth class) limits the action; None without a pass.
+    """Return until when the number's last passed challenge (in any auth class) limits what may be done with its calls.
 
-    The limit ends early if enough people answer and still mark the number. Each earlier pass doubles the people needed.
+    None: the number passed no challenge. The limit ends early if enough people answer and still mark the number. Each
+    earlier pass doubles the people needed.
     """
     if not history.of_number:
         return None

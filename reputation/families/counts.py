@@ -1,7 +1,7 @@
 """Seven counts of what people here noticed about a number, each a separate family (docs/contributing/model.md).
 
 A count weighs `weight * ln(1 + count)`, so the tenth witness weighs less than the first. People are counted once each,
-and the counts fade. One-ring calls are another family: they come from the caller alone, so each weighs the same.
+and old evidence fades. One-ring calls are an eighth family. No person noticed them, so each call weighs the same.
 """
 
 from collections.abc import Callable, Iterator
@@ -81,7 +81,7 @@ def one_ring_of(standing: Standing, weights: CountWeights, now: float) -> float:
 
 
 def people_of(standing: Standing, weights: Weights, now: float) -> float:
-    """Return the sum of all counts' log-odds. One-ring calls are left out: they come in bursts from any number."""
+    """Return the sum of all counts' log-odds. One-ring calls are left out, because any number can have many at once."""
     return sum(log_odds_of(counts_of(standing, weights, now), weights.counts))
 
 
@@ -101,7 +101,7 @@ def is_alarmed(standing: Standing, weights: Weights, reviewed_at: float | None) 
 
 
 def families_of_people(subject: Subject) -> list[Family]:
-    """Return a family for each kind of evidence in EvidenceCounts that exists, and a family for one-ring calls."""
+    """Return a family for each of the seven counts that has evidence, and a family for one-ring calls."""
     evidence, weights, now = subject.evidence, subject.weights, subject.now
     standing = evidence.standing
     if standing is None:
@@ -147,11 +147,13 @@ def _shown(standing: Standing, weighed: tuple[float, ...]) -> list[Family]:
 
 SIGNAL_WORDS = {
     "hung-up-on": Counted("one person hung up within 6 s", "{n} people hung up within 6 s"),
-    "one-ring": Counted("rang one of our phones once and gave up", "rang {n} of our phones once and gave up"),
+    "one-ring": Counted(
+        "the caller rang one of our phones once and gave up", "the caller rang {n} of our phones once and gave up"
+    ),
     "unanswered": Counted("one person did not answer", "{n} people did not answer"),
     "voicemail": Counted("the caller left a message", "the caller left {n} messages"),
     "long-talk": Counted("one person talked for over a minute", "{n} people talked for over a minute"),
-    "called-back": Counted("one person called back", "{n} people called back"),
+    "called-back": Counted("one person called the number back", "{n} people called the number back"),
     "not-spam": Counted("a colleague marked the number as not spam", "{n} colleagues marked the number as not spam"),
     "second-talk": Counted(
         "one person talked with the caller again on another day",
@@ -185,7 +187,11 @@ def words_of_marks(counts: Counts) -> Iterator[Wording]:
 
 
 def spoken_of_marks(counts: Counts, _speaks_for: bool) -> Iterator[Prompts]:
-    """Yield prompts: how many people marked the number, how many answered, or both if all who marked had answered."""
+    """Yield the prompts for marks.
+
+    If everybody who marked the number had answered it, they say how many answered and how many of these marked.
+    Otherwise they only say how many marked, or, without marks, how many answered.
+    """
     marked, answered = counts.get("marked", 0), counts.get("answered", 0)
     if marked == 0:
         yield counted_keys(answered, "unmarked")

@@ -1,4 +1,4 @@
-"""Families of evidence that only older versions computed. They explain the decisions of these versions."""
+"""Families of evidence that only older versions computed. The journal still needs their texts for old decisions."""
 
 from collections.abc import Iterator, Mapping
 

@@ -1,4 +1,4 @@
-"""The definition of a family of evidence: its function, its speaker, the level that it allows, and its texts."""
+"""The definition of a family of evidence: how it is computed, whose evidence it is, and its texts."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -32,10 +32,12 @@ class FamilyKind:
     """The definition of a family of evidence.
 
     Attributes:
-        compute: Returns the family of a subject, or None without evidence. If this is None, families/counts.py computes
-            the family, or only older versions did (families/former.py).
+        speaker: The origin of the evidence.
+        compute: Returns the family of a subject, or None without evidence. If `compute` itself is None,
+            families/counts.py computes the family, or only older versions did (families/former.py).
+        words: Returns texts that describe the counts.
         spoken: Returns prompts that describe the counts. The flag says whether the family speaks for the caller.
-        speaker_by_count: The speaker to use instead if one of these counts is present.
+        speaker_by_count: The origin to use instead of `speaker` if one of these counts is present.
     """
 
     name: str
@@ -61,7 +63,7 @@ def count_key(count: int) -> str:
 
 
 def counted_keys(count: int, name: str) -> Prompts:
-    """Return the prompt `explain-NAME-one` if `count` is 1, otherwise the count's prompt and `explain-NAME-many`."""
+    """Return `explain-NAME-one` if `count` is 1, otherwise the prompt of the count, followed by `explain-NAME-many`."""
     return (f"explain-{name}-one",) if count <= 1 else (count_key(count), f"explain-{name}-many")
 
 

@@ -14,7 +14,7 @@ VERIFIED, UNVERIFIED = "verified", "not verified"
 
 
 def trap_calls_of(standing: Standing | None, weights: Weights, now: float) -> tuple[int, int]:
-    """Return two counts of recent trap calls: those with a verified attestation A, and all others."""
+    """Return two counts of recent trap calls: those with a verified attestation A, and the others."""
     if standing is None or not (standing.traps or standing.verified_traps):
         return 0, 0
     oldest = now - weights.witnesses.days * DAY_SECONDS

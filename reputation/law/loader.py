@@ -31,7 +31,7 @@ class LawRow(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """The base of all kinds of rows. A row is in force from its first to its last day, both included, in UTC.
 
     `area` is the country or a state (US-FL). `prefixes` are the first digits of the area's numbers, empty for the whole
-    country. A row without a `source` or with `advice` is good practice: it is shown, but holds back no calls.
+    country. A row without a `source` or with `advice` is good practice: it is shown, but by default not enforced.
     """
 
     area: str
@@ -75,14 +75,14 @@ class HoursRow(LawRow, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class LimitRow(LawRow, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A limit on the calls to one person within `days` times 24 hours."""
+    """A limit on how many calls a person may get within `days` times 24 hours."""
 
     calls: int
     days: int
 
 
 class RefusalRow(LawRow, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A rule that says for how many days, at least, a do-not-call request stays valid."""
+    """A rule that says for how many days a do-not-call request stays valid at least."""
 
     days: int
 
@@ -145,11 +145,13 @@ def parse_law(raw: bytes, name: str) -> LawFile:
     known = {source.name for source in law.source}
     for row in law.rows:
         if row.source and row.source not in known:
-            raise LawError(f"{name}: there is no [[source]] named {row.source!r}: add it")
+            raise LawError(f"{name}: there is no [[source]] named {row.source!r}: add a [[source]] with this name")
         if row.area.partition("-")[0] != law.country:
-            raise LawError(f"{name}: area {row.area!r} is not in {law.country}")
+            raise LawError(f"{name}: area {row.area!r} is not in {law.country}: begin the area with this country")
         if row.valid_from and row.valid_until and row.valid_until < row.valid_from:
-            raise LawError(f"{name}: valid_until is before valid_from: both days are included")
+            raise LawError(
+                f"{name}: `valid_until` is before `valid_from`: correct one of them (both days are included)"
+            )
     return law
 
 
@@ -171,7 +173,7 @@ def law_of_number(number: str) -> LawFile | None:
 
 
 def row_for(rows: Iterable[R], number: str, at: float) -> R | None:
-    """Return the row for this number in force at `at`, if possible a binding row, and of these a row with prefixes."""
+    """Return the row for this number in force at `at`, or None. A binding row comes first, then one with prefixes."""
     matching = [row for row in rows if row.holds(at) and (not row.prefixes or number.startswith(row.prefixes))]
     return max(matching, key=lambda row: (row.is_binding, bool(row.prefixes)), default=None)
 
@@ -188,7 +190,7 @@ def source_cited(cite: str) -> LawSource | None:
 
 
 def register_named(name: str) -> tuple[LawFile, RegisterRow] | None:
-    """Return the national do-not-call register with this name, and the law that contains it, or None."""
+    """Return the law and the row of the national do-not-call register with this name; None if the name is unknown."""
     registers = ((law, row) for law in shipped_laws() for row in law.register)
     return next(((law, row) for law, row in registers if row.name == name), None)
 
@@ -205,7 +207,7 @@ def register_names() -> tuple[str, ...]:
 
 @lru_cache(maxsize=1)
 def hours_by_law() -> tuple[HoursTable, HoursTable]:
-    """Return two tables by prefix or country: the binding calling hours, and the calling hours of good practice."""
+    """Return two tables of calling hours by prefix or country: the binding hours, and the hours of good practice."""
     local: dict[str, tuple[Hours, ...]] = {}
     advised: dict[str, tuple[Hours, ...]] = {}
     for law in shipped_laws():
@@ -217,7 +219,7 @@ def hours_by_law() -> tuple[HoursTable, HoursTable]:
 
 
 def read_holidays(at: float) -> None:
-    """Read the holidays of all areas in this year, last year and next year, so that no call waits for them later."""
+    """Read the holidays of all areas in the year of `at` and the years beside it, so that no call waits for them."""
     year = datetime.fromtimestamp(at, UTC).year
     areas = {row.area for law in shipped_laws() for row in law.hours if row.holidays is not None}
     read_apart(areas, (year, year + 1, year - 1))

@@ -1,1 +1,1 @@
-"""Our own numbers: the register, statistics of their calls, and whether the model would find them unwanted."""
+"""Our own numbers: the register, statistics of their calls, and what the model would think of their calls."""

@@ -39,8 +39,8 @@ NOT_TAKEN = frozenset({Disposition.NO_ANSWER, Disposition.BUSY, Disposition.REJE
 class DailyCounts(NamedTuple):
     """The counts that a call adds to the day of its own number, each 0 or 1.
 
-    `abandoned`: we gave up too early, before or after the answer. If `blocked` or `machine` is 1, `answered` to
-    `abandoned` are 0.
+    `abandoned`: we gave up too early, before or after the answer. If `blocked` or `machine` is 1, all fields from
+    `answered` to `abandoned` are 0.
     """
 
     number: str
@@ -162,7 +162,7 @@ class HangUps(NamedTuple):
 def machine_hang_ups(outcomes: Iterable[OutcomeRecord]) -> tuple[HangUps, ...]:
     """Return the clusters of calls that machines ended after equal talk times, the shortest first.
 
-    Talk times in whole seconds, as in CDRs, are ignored.
+    Talk times in whole seconds, as in CDRs, are too coarse and are ignored.
     """
     calls = sorted((outcome.talk_seconds, outcome.linkedid) for outcome in outcomes if _did_callee_end(outcome))
     times = [seconds for seconds, _ in calls]
@@ -209,7 +209,7 @@ def _did_callee_end(outcome: OutcomeRecord) -> bool:
 
 
 def _is_heap(times: list[float], first: int, end: int) -> bool:
-    """Return whether chance and the neighbouring seconds do not explain how many calls ended at this talk time."""
+    """Return whether far more calls ended at this talk time than the neighbouring seconds lead to expect."""
     start, stop = times[first], times[first] + WIDTH_SECONDS
     since = max(0.0, start - AROUND_SECONDS)
     around = (first - bisect_left(times, since)) + (bisect_right(times, stop + AROUND_SECONDS) - end)
@@ -260,11 +260,11 @@ def networks_in(path: Path) -> Networks:
                 if not row or line == 1:  # a header, or an empty line
                     continue
                 raise NetworkFileError(
-                    f"{path}: line {line}: expected prefix,network, such as +1201555,Example Wireless"
+                    f"{path}: line {line}: expected a prefix and a network, such as `+1201555,Example Wireless`"
                 )
             names[match[1]] = intern(name)
             if len(names) > MOST_ROWS:
-                raise NetworkFileError(f"{path}: has more than {MOST_ROWS:,} lines")
+                raise NetworkFileError(f"{path}: the file has more than {MOST_ROWS:,} lines: remove some")
     return Networks(names)
 
 

@@ -25,7 +25,7 @@ YOUNG_DAYS = 30
 # Why a number is not healthy, by code. The store keeps the code and the figures; `share` is made of `part` and `whole`.
 REASON_WORDS: Mapping[str, str] = {
     "labelled": "{platform} shows the number as {label}",
-    "seen": "the people called would see the number as {level} ({points:+d} points) if they had CallSieve",
+    "seen": "the called people would see the number at level {level} ({points:+d} points) if they had CallSieve",
     "short": "{share} of the answered calls ended within 6 s ({part:,} of {whole:,})",
     "unanswered": "{share} of the calls were not answered ({part:,} of {whole:,})",
     "abandoned": "we gave up {share} of the calls too early ({part:,} of {whole:,})",
@@ -34,7 +34,7 @@ REASON_WORDS: Mapping[str, str] = {
     "blocked": "networks refused to carry {share} of the calls ({part:,} of {whole:,})",
     "unwanted": "{share} of the people complained or asked not to be called ({part:,} of {whole:,})",
     "young": "{calls:,} calls on one day, {days} days after the number's first call",
-    "first-day": "{calls:,} calls on one day, the first day with calls",
+    "first-day": "{calls:,} calls on one day, which was the first day with calls",
     "burst": "{calls:,} calls on one day after {days} days without calls",
     "spike": "{calls:,} calls on one day, {times:.0f} times the usual {usual:.0f}",
 }
@@ -111,7 +111,10 @@ class _Seen(Protocol):
 
 
 def due_of(register: Collection[OwnNumber], strangers: Iterable[_Seen], until: float) -> list[Due]:
-    """Return the tasks due by `until`, the earliest first. `strangers`: calling numbers, unregistered or retired."""
+    """Return the tasks due by `until`, the earliest first.
+
+    `strangers`: used numbers that are unregistered or retired.
+    """
     ours = {own.number for own in register}
     tasks = [Due(number.number, 0.0, _stranger(number.calls, is_retired=number.number in ours)) for number in strangers]
     for own in register:
@@ -119,14 +122,16 @@ def due_of(register: Collection[OwnNumber], strangers: Iterable[_Seen], until: f
         if own.state is not NumberState.RETIRED and own.next_check_at is not None and own.next_check_at <= until:
             tasks.append(Due(own.number, own.next_check_at, _to_check(own)))
         if rests_until is not None and rests_until <= until:
-            tasks.append(Due(own.number, rests_until, Wording("has rested for 45 days and can be used again")))
+            tasks.append(
+                Due(own.number, rests_until, Wording("the number has rested for 45 days and can be used again"))
+            )
     return sorted(tasks, key=lambda task: (task.at, task.number))
 
 
 def _stranger(calls: int, *, is_retired: bool) -> Wording:
     if is_retired:
-        return Wording("makes calls but is retired (calls: {calls:,})", {"calls": calls})
-    return Wording("makes calls but is not registered (calls: {calls:,})", {"calls": calls})
+        return Wording("the number makes calls but is retired (calls: {calls:,})", {"calls": calls})
+    return Wording("the number makes calls but is not registered (calls: {calls:,})", {"calls": calls})
 
 
 def _to_check(own: OwnNumber) -> Wording:
@@ -169,8 +174,8 @@ def view_of(
 ) -> Reputation:
     """Return the reputation of the number among the people that the number called.
 
-    People who answered and did not complain outweigh some complaints, as everywhere in the model. But silence alone
-    does not speak for us here, because these people send their marks to others. `outcomes`: calls from and to the
+    People who answered and did not complain outweigh some complaints, as everywhere in the model. But their silence
+    alone is not evidence for our number, because they send their marks to others. `outcomes`: calls from and to the
     number, in any order. `unhappy`: who complained or wants to be left alone, and when. Each counts as a mark.
     """
     ledger = MemoryStore(weights)

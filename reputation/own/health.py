@@ -45,7 +45,7 @@ class NumberHealth:
     """The health of an own number.
 
     Attributes:
-        judged: The window over which shares were judged.
+        judged: The window from which shares were judged: a week, or a month if a week has too few calls.
         grade: The grade; None if the number made too few calls, and no platform labels it.
         notes: Findings that do not change the grade.
     """
@@ -141,7 +141,7 @@ def _share(code: str, whole: str) -> Callable[[_Case], HealthReading | None]:
 def _young(case: _Case) -> HealthReading | None:
     """Return how many calls a number made on its busiest day, if it first called less than YOUNG_DAYS before that day.
 
-    Otherwise return None, and also if calls are counted for less than YOUNG_DAYS: every number would look young.
+    Otherwise return None. Also return None until YOUNG_DAYS have been counted: before that, every number looks young.
     """
     first, since, busiest = case.facts.first_day, case.facts.counted_since, case.busiest
     if first is None or since is None or busiest is None or busiest.day - first >= YOUNG_DAYS:
@@ -265,8 +265,8 @@ def _notes(facts: HealthFacts, month: FiguresWindow) -> list[Wording]:
     if facts.blocked:
         where = ", ".join(f"{country or '?'} {calls:,}" for country, calls in facts.blocked)
         words = (
-            "networks in {where} refused calls from the number: ask your carrier which networks, and "
-            "ask those to remove the mark"
+            "networks in {where} refused calls from the number: ask your carrier which networks these are, and ask "
+            "these networks to remove the mark"
         )
         notes.append(Wording(words, {"where": where}))
     for seconds, calls in facts.hang_ups:

@@ -3,8 +3,8 @@
 Legal hours are data (reputation/law). In quiet hours, unknown callers do not ring the phones of people who want quiet
 (policies/quiet_hours.py), and are a little suspect (reputation/families/quiet.py).
 
-Only this module imports the package `holidays`, and only on demand: the import takes 90 ms and 11 MB. For the daemon, a
-short-lived process makes it (`read_apart`). After that, a country's first use takes 2 ms, each of its years 0.2 ms.
+Only this module imports the package `holidays`, and only on demand: the import takes 90 ms and 11 MB. The daemon starts
+a short-lived process for it (`read_apart`). After that, a country's first use takes 2 ms, each of its years 0.2 ms.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ class Hours:
         return {SATURDAY: self.saturday, SUNDAY: self.sunday}.get(day.weekday(), self.weekdays)
 
     def is_holiday(self, day: date) -> bool:
-        """Return whether the day is a public holiday for which the rule has hours of its own."""
+        """Return whether the day is a public holiday with calling hours of its own."""
         return self.holidays is not None and day.toordinal() in holidays_of(self.area, day.year)
 
 
@@ -302,7 +302,10 @@ class QuietHours:
 
 
 def is_quiet(hour: int, weights: QuietWeights) -> bool:
-    """Return whether the hour is a quiet hour. Quiet hours may cross midnight. Equal first and last hour: never."""
+    """Return whether the hour is a quiet hour. Quiet hours may cross midnight.
+
+    Equal first and last hour: never quiet.
+    """
     first, last = weights.first_hour, weights.last_hour
     return first <= hour < last if first <= last else hour >= first or hour < last
 

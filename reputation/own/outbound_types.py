@@ -75,7 +75,7 @@ class OutboundFacts:
 
 
 class OutboundRecord(NamedTuple):
-    """A stored decision about an outbound call. `until`: the earliest good time for a call that is held.
+    """A stored decision about an outbound call.
 
     Attributes:
         id: The id of the decision.
@@ -88,6 +88,7 @@ class OutboundRecord(NamedTuple):
         action: The action: `allow`, `hold` or `refuse`.
         would_be: The action that would have been taken if outgoing calls were not only observed.
         rule: The rule that decided; `fail-open` if no rule did.
+        until: The earliest good time for a call that is held.
         elapsed_ms: How long the decision took, in milliseconds.
     """
 

@@ -62,7 +62,7 @@ class Suspicion(NamedTuple):
     Attributes:
         network: The network that the suspicion is about.
         by: `answered`: fewer calls are answered. `blocked`: more calls are refused.
-        before: The share before the change, from 0 to 1.
+        before: The share of answered or refused calls before the change, from 0 to 1.
         lately: The share since the change.
         calls_before: How many calls were made in the weeks before.
         calls_lately: How many calls were made since the change.
@@ -210,7 +210,10 @@ def _chance_of_answers(units: Sequence[_Unit], rest: Sequence[_Unit]) -> float:
 
 
 def _change(units: Sequence[_Unit]) -> tuple[float, float]:
-    """Return the logarithm of actual to expected answers, and its variance. The earlier shares are expected to stay."""
+    """Return the logarithm of actual to expected answers, and its variance.
+
+    Expected are the earlier shares of answers.
+    """
     answered, calls = sum(unit.now.answered for unit in units), sum(unit.now.calls for unit in units)
     expected, before = (
         sum(_share(unit.was) * unit.now.calls for unit in units),
@@ -230,7 +233,10 @@ def _variance(answered: int, share: float) -> float:
 
 
 def _chance(terms: Sequence[tuple[int, int, int]]) -> float:
-    """Return an upper bound of the probability that the signed shares add up to zero or more; 1 if they already do."""
+    """Return an upper bound of the probability that the signed shares really add up to zero or more.
+
+    `terms`: for each share its sign, its hits and its cases. The bound is 1 if the measured shares already do so.
+    """
     if sum(sign * hits / of for sign, hits, of in terms) >= 0:
         return 1.0
     low, high = 0.0, 10.0

@@ -41,7 +41,7 @@ class PlanError(ValueError):
     def __init__(self, problems: Sequence[Wording]) -> None:
         count = len(problems) - 1
         more = Wording(
-            "{problem} (and {count} more: run callsieve plan check)", {"problem": problems[0], "count": count}
+            "{problem} (and {count} more: run `callsieve plan check`)", {"problem": problems[0], "count": count}
         )
         self.words = more if count else problems[0]
         self.problems = tuple(problems)
@@ -60,7 +60,7 @@ def parse_plan(raw: bytes, name: str) -> PlanFile:
         raise PlanError(
             [
                 Wording(
-                    "{name}: is larger than {most:,} bytes: split it into a file per country",
+                    "{name}: the file is larger than {most:,} bytes: split it into one file per country",
                     {"name": name, "most": MAX_BYTES},
                 )
             ]
@@ -69,7 +69,7 @@ def parse_plan(raw: bytes, name: str) -> PlanFile:
         table = tomllib.loads(raw.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise PlanError(
-            [Wording("{name}: not UTF-8 at byte {place}: save it as UTF-8", {"name": name, "place": error.start})]
+            [Wording("{name}: not UTF-8 at byte {place}: save the file as UTF-8", {"name": name, "place": error.start})]
         ) from None
     except (ValueError, RecursionError) as error:  # TOMLDecodeError; numbers of 5000 digits; 1000 brackets in a row
         raise PlanError([Wording("{name}: not TOML: {problem}", {"name": name, "problem": str(error)})]) from None
@@ -102,8 +102,8 @@ class _Reader:
         if adds == ("country" in table):
             self._problems.append(
                 Wording(
-                    "needs either country (the whole plan of a country) or adds_to (rows beside the existing plan):"
-                    ' country = "FR"'
+                    "the file needs either `country` (the whole plan of a country) or `adds_to` (rows beside the "
+                    'existing plan), such as country = "FR"'
                 )
             )
         country = self._read("", lambda: _country(table.get("adds_to" if adds else "country")))
@@ -116,7 +116,7 @@ class _Reader:
         if len(rows) > MAX_PREFIXES:
             self._problems.append(
                 Wording(
-                    "has {count:,} prefixes, and at most {most:,} are read: use shorter prefixes",
+                    "the file has {count:,} prefixes, and at most {most:,} are read: use shorter prefixes",
                     {"count": len(rows), "most": MAX_PREFIXES},
                 )
             )
@@ -177,10 +177,10 @@ class _Reader:
         source, law = (self._source_named(key, table.get(key)) for key in ("source", "law"))
         is_evidence = _boolean("evidence", table.get("evidence", source is not None))
         if source is None and is_evidence:
-            raise _Wrong(Wording("evidence = true needs a source: add source, or remove evidence"))
+            raise _Wrong(Wording("`evidence = true` needs a source: add `source`, or remove `evidence`"))
         begins, ends = (_day(key, table[key]) if key in table else None for key in ("valid_from", "valid_until"))
         if begins and ends and ends < begins:
-            raise _Wrong(Wording("valid_until is before valid_from: both days are included"))
+            raise _Wrong(Wording("`valid_until` is before `valid_from`: correct one of them (both days are included)"))
         digits, note = _digits(table.get("digits")), _text("note", table["note"]) if "note" in table else ""
         return [
             PlanRow(
@@ -206,7 +206,8 @@ class _Reader:
             known = ", ".join(sorted(self._sources)) or "none"
             raise _Wrong(
                 Wording(
-                    "{key}: there is no [[source]] named {value} (known: {known}): add it above",
+                    "{key}: there is no [[source]] named {value} (known: {known}): add a [[source]] with this name "
+                    "above",
                     {"key": key, "value": _shown(name), "known": known},
                 )
             )
@@ -227,7 +228,8 @@ def _overlaps(rows: Sequence[PlanRow]) -> Iterator[Wording]:
             at_once = row.begins_at < other.ends_at and other.begins_at < row.ends_at
             if at_once and (row.digits & other.digits or row.digits == other.digits):
                 yield Wording(
-                    "prefix {prefix} has two rows for the same days and digits: remove one", {"prefix": row.prefix}
+                    "prefix {prefix} has two rows for the same days and digits: remove one of them",
+                    {"prefix": row.prefix},
                 )
         by_prefix[row.prefix].append(row)
 
@@ -235,11 +237,13 @@ def _overlaps(rows: Sequence[PlanRow]) -> Iterator[Wording]:
 def _prefixes(value: Any, calling_code: int | None) -> list[str]:
     texts = value if isinstance(value, list) else [value]
     if not texts:
-        raise _Wrong(Wording("prefix must be the start of numbers such as +33162, or a list of such starts"))
+        raise _Wrong(Wording("prefix must be the first digits of numbers, such as +33162, or a list of such prefixes"))
     for text in texts:
         if not isinstance(text, str) or not _PREFIX.fullmatch(text):
             raise _Wrong(
-                Wording("prefix must be the start of numbers such as +33162, not {value}", {"value": _shown(text)})
+                Wording(
+                    "prefix must be the first digits of numbers, such as +33162, not {value}", {"value": _shown(text)}
+                )
             )
         if calling_code is not None and (not text.startswith(f"+{calling_code}") or text == f"+{calling_code}"):
             raise _Wrong(
@@ -258,7 +262,7 @@ def _digits(value: Any) -> frozenset[int]:
     if not numbers or not all(type(number) is int and 1 <= number <= 14 for number in numbers):
         raise _Wrong(
             Wording(
-                "digits must be the count of digits after the calling code, such as 9 or [5, 6], not {value}",
+                "`digits` must be how many digits follow the calling code, such as 9 or [5, 6], not {value}",
                 {"value": _shown(value)},
             )
         )
@@ -277,7 +281,7 @@ def _calling_code(value: Any, country: str) -> int:
     if (known := calling_code_of(country)) not in (0, value):
         raise _Wrong(
             Wording(
-                "calling_code of {country} is {known}, not {value}: correct country or calling_code",
+                "calling_code of {country} is {known}, not {value}: correct `country` or `calling_code`",
                 {"country": country, "known": known, "value": value},
             )
         )
@@ -314,7 +318,7 @@ def _text(key: str, value: Any) -> str:
 
 def _texts(key: str, value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):
-        raise _Wrong(Wording("{key} must be a list of texts, not {value}", {"key": key, "value": _shown(value)}))
+        raise _Wrong(Wording("{key} must be a list of strings, not {value}", {"key": key, "value": _shown(value)}))
     return tuple(_text(key, text) for text in value)
 
 

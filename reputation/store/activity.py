@@ -67,7 +67,7 @@ LEAST_NUMBERS = 3
 
 
 class ActionCount(NamedTuple):
-    """The count of calls with an action in a time step. Time steps are numbered from 0."""
+    """How many calls had an action in one step of a period. `step`: which step, counted from 0."""
 
     step: int
     action: str
@@ -75,7 +75,7 @@ class ActionCount(NamedTuple):
 
 
 class Rising(NamedTuple):
-    """A number that calls more than before. `before`: its average calls in an earlier period of the same length."""
+    """A number that called in a period. `before`: its average calls in the seven equally long periods before."""
 
     number: str
     calls: int
@@ -93,7 +93,10 @@ class CallerBlock(NamedTuple):
 
 
 def counts_over(db: sqlite3.Connection, since: float, until: float, step: float, site: str = "") -> list[ActionCount]:
-    """Count calls by the action of the first decision, in steps of `step` seconds. `site`: only calls of this site."""
+    """Count calls in each step of `step` seconds, by action. `site`: only calls of this site; empty: all calls.
+
+    The action is that of a call's first decision. In observe mode, it is the action that would have been taken.
+    """
     about = {"since": since, "until": until, "step": step, "site": site}
     counts, again_of = (
         sql.replace(" WHERE ", f" WHERE {OF_SITE.format(row=row)}", 1) if site else sql
@@ -114,7 +117,7 @@ def decided_by(db: sqlite3.Connection, rule: str, since: float, until: float) ->
 
 
 def rising_numbers(db: sqlite3.Connection, since: float, until: float, limit: int) -> list[Rising]:
-    """Return the numbers whose calls in this period increased most. Only the busiest numbers are compared."""
+    """Return the numbers whose calls increased most since the seven equally long periods before, among the busiest."""
     span = until - since
     spans_before = 7
     about = {"since": since, "until": until, "least": LEAST_CALLS, "limit": 10 * limit}
@@ -140,6 +143,9 @@ def stopped_but_known(db: sqlite3.Connection, since: float, limit: int) -> list[
 
 
 def sampled_calls(db: sqlite3.Connection, since: float, until: float, rules: Sequence[str] = ()) -> SampledCalls:
-    """Return how calls in the control sample ended. `rules`: only calls that these rules decided; empty: all."""
+    """Return how the calls of the control sample ended: calls without a warning, for comparison with warned calls.
+
+    `rules`: only calls that these rules decided; empty: all calls.
+    """
     about = {"since": since, "until": until, "rules": json.dumps(list(rules))}
     return SampledCalls(*db.execute(SAMPLED + (OF_RULES if rules else ""), about).fetchone())

@@ -1,11 +1,11 @@
-"""Appeals in the store: file, prove, accept and decide an appeal, and restore an appeal after an error.
+"""Appeals in the store: file, accept and decide appeals, record proofs of control, and undo a decision.
 
 Call the functions that write in a transaction. They raise AppealError if a step is not possible.
 
-A code proves control of a number: somebody keys in the code in a call from the number or in a call to the number. The
-caller ID alone can be forged and proves nothing. A code from the public page is worth less, because a forger could file
-an appeal and then call with the number. Such a code proves control in a signed call, or in a call that CallSieve
-placed. Otherwise the code is only recorded, and an operator decides.
+Somebody proves control of a number with a code. They key in the code in a call from the number or in a call to the
+number. The caller ID alone can be forged and proves nothing. A code from the public page is worth less, because a
+forger could file an appeal and then call with the forged number. Such a code proves control in a signed call, or in a
+call that CallSieve placed. Otherwise the code is only recorded, and an operator decides.
 """
 
 import sqlite3
@@ -42,7 +42,7 @@ ALL_LIVE = f"SELECT {COLUMNS} FROM appeal WHERE state IN ('open', 'in_force') OR
 
 
 class AppealRuling(NamedTuple):
-    """The decision on an appeal. `category_only`: whether only the category of the marks was wrong."""
+    """The decision on an appeal. `category_only`: whether the marks were right, except for their category."""
 
     upheld: bool
     reason: str
@@ -96,16 +96,17 @@ def appeals_to_decide(db: sqlite3.Connection) -> list[appeals.Appeal]:
 def take_step(
     db: sqlite3.Connection, reference: str, step: appeals.AppealStep, at: float, reason: str = ""
 ) -> appeals.Appeal:
-    """Accept or withdraw an appeal, or record that control of its number is proven. Raise AppealError if refused."""
+    """Accept or withdraw an appeal, or record that control of its number is proven. Raise AppealError if impossible."""
     appeal = appeals.stepped(_known(db, reference), step, at, reason.strip() and appeals.checked_reason(reason))
     set_appeal(db, appeal)
     return appeal
 
 
 def prove(db: sqlite3.Connection, reference: str, text: str, at: float) -> appeals.ProofAnswer:
-    """Check the code that the owner repeated in a call-back. The right code also gives an identity of level 1.
+    """Check `text`, the code that the owner repeated in a call-back. Always commit, because a wrong code is counted.
 
-    A wrong code is counted, so always commit the transaction. Raise AppealError if the appeal waits for no proof.
+    The right code brings the appeal into force, and gives the number an identity of level 1. Raise AppealError if the
+    state of the appeal does not allow a proof.
     """
     appeal = appeals.stepped(_known(db, reference), appeals.AppealStep.PROVE, at)
     answer = try_code(db, reference, text, at)
@@ -119,7 +120,7 @@ def decide(db: sqlite3.Connection, reference: str, ruling: AppealRuling, at: flo
     """Decide an appeal as `ruling` says. Raise AppealError if the appeal cannot be decided.
 
     If the appeal is upheld, the number's earlier spam marks never count again, and the trust in their reporters falls.
-    If the appeal is denied, the trust rises.
+    If the appeal is denied, the trust rises. If only the category was wrong, the trust does not change.
     """
     reason = appeals.checked_reason(ruling.reason)
     before = _known(db, reference)
@@ -159,8 +160,8 @@ def put_back(db: sqlite3.Connection, before: appeals.Appeal) -> None:
 def _judged(db: sqlite3.Connection, number: str) -> tuple[str, ...]:
     """Return the reporters whose spam marks an appeal of this number is about.
 
-    Marks about an earlier owner and marks of unauthenticated calls are left out. Otherwise a spoofed number could lower
-    the trust in people who complain.
+    Marks about an earlier owner and marks of unauthenticated calls are left out. Otherwise calls with a forged number
+    could lower the trust in the people who mark them.
     """
     epoch = epoch_of(db, number)
     since = epoch.at if epoch is not None else float("-inf")
@@ -225,9 +226,10 @@ def _prove_by_call_back(db: sqlite3.Connection, keyed: appeals.KeyedCode, at: fl
 def prove_by_call(
     db: sqlite3.Connection, number: str, code: str, at: float, auth_class: AuthClass = AuthClass.UNKNOWN
 ) -> appeals.ProofAnswer:
-    """Check a code keyed in during a call from the number. The right code gives identity level 1. Use a transaction.
+    """Check a code keyed in during a call from the number, and record the result. Call it in a transaction.
 
-    Anybody may key in digits, so a call is only recorded if a code exists for the number.
+    The right code gives the number identity level 1. An appeal's code from the public page also needs a signed call. If
+    no code is stored for the number, nothing is recorded, because anybody can key in digits.
     """
     appeal = next((filed for filed in appeals_of(db, number) if filed.state in appeals.LIVE), None)
     if appeal is not None and try_code(db, shown_code(appeal.reference), code, at) is appeals.ProofAnswer.RIGHT:
@@ -246,7 +248,7 @@ def prove_by_call(
 
 
 def _appeal_proven(db: sqlite3.Connection, appeal: appeals.Appeal, at: float, auth_class: AuthClass) -> None:
-    """Record that the code of the public page was keyed in. A signed call brings the appeal into force."""
+    """Record that the code of the public page was keyed in. Only an authenticated call brings the appeal into force."""
     record_called_in(db, appeal.reference, at)
     after: object = {"note": UNSIGNED_NOTE}
     if auth_class is AuthClass.AUTHENTICATED:

@@ -1,7 +1,8 @@
-"""Facts about a number at an earlier time, without its calls and marks, for a replay.
+"""Facts about a number at an earlier time, without its calls and marks, for a replay of past calls.
 
-Contacts have no date and always apply. Identities, imports and entries apply from the time they were written. The rows
-of another company apply while that company listed the number without interruption. Withdrawn rows are not kept.
+Contacts have no date and always apply. Identities, imports and list entries apply from the time they were written. The
+rows of another company apply while that company listed the number without interruption. Rows that were removed since
+then are missing here, because the store no longer has them.
 """
 
 import sqlite3
@@ -51,7 +52,7 @@ class OwnEntry(NamedTuple):
 
 
 class PeerRow(NamedTuple):
-    """A dated row of another company about a number. An empty `auth_class` stands for all calls of the number."""
+    """A company's evidence about a number, and when it applies. An empty `auth_class` stands for all calls."""
 
     auth_class: str
     came_at: float
@@ -60,9 +61,9 @@ class PeerRow(NamedTuple):
 
 
 class Then(NamedTuple):
-    """The facts known about a number at an instant.
+    """The facts that were known about a number at an instant.
 
-    `listed`: the other numbers of its block that spam feeds list, each with the date of the import.
+    `listed`: the other numbers of its block that spam feeds listed, each with the date of the import.
     """
 
     allow: ListEntry | None = None
@@ -75,12 +76,12 @@ class Then(NamedTuple):
     peers: tuple[PeerRow, ...] = ()
 
     def words_of_peers(self, auth_class: AuthClass) -> tuple[PeerWord, ...]:
-        """Return what other companies publish about calls of this class from the number."""
+        """Return what other companies published about the number's calls of this auth class."""
         return tuple(row.word for row in self.peers if row.auth_class in ("", auth_class.value))
 
 
 class Background(NamedTuple):
-    """All dated facts about a number. `contacts`: who has the number as a contact; None stands for the company."""
+    """The facts about a number, from which `then` selects. `contacts`: who has it as a contact; None: the company."""
 
     entries: tuple[ListEntry, ...] = ()
     personal: tuple[OwnEntry, ...] = ()
@@ -116,7 +117,7 @@ NOTHING_THEN = Then()
 
 
 def background_of(db: sqlite3.Connection, number: str) -> Background:
-    """Read all dated facts about a number, with seven index look-ups."""
+    """Read all facts about a number, with seven index look-ups."""
     about = {"number": number, "block": block_of(number)}
     entries = tuple(entry_of_row(row) for row in db.execute(ENTRIES, about))
     personal = tuple(
@@ -146,5 +147,5 @@ COUNTS = {
 
 
 def counts_of(db: sqlite3.Connection) -> dict[tuple[str, str], int]:
-    """Count the rows of each kind of fact in the store. The keys are the singular and plural words for a row."""
+    """Count the stored rows of each kind of fact. A key is the name of such a row in the singular and in the plural."""
     return {words: int(db.execute(sql).fetchone()[0]) for words, sql in COUNTS.items()}

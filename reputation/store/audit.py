@@ -1,4 +1,4 @@
-"""The audit: a row for every change that a person makes, written in the transaction of the change."""
+"""The audit: a row for every change by a user, a program or a phone, written in the transaction of the change."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ SELECT at, who, what, number, name, before, after FROM audit
 
 @dataclass(slots=True)
 class Change:
-    """A change that a person makes. `what`: the command. `number` or `name`: the number or thing that is changed.
+    """A change to be written to the audit. `what`: the command. `number` or `name`: the number or thing that changes.
 
-    `before` and `after`: the records as `--json` and the API show them, or None. `id`: set when the change is written.
-    `is_nothing`: whether the command had nothing to change.
+    `before` and `after`: the record of the changed thing, as `--json` and the API show it, or None. `id`: set when the
+    change is written. `is_nothing`: whether the command had nothing to change.
     """
 
     what: str
@@ -65,7 +65,7 @@ def add_audit(db: sqlite3.Connection, change: Change, who: str, at: float) -> No
 
 
 def audit_rows(db: sqlite3.Connection, number: str | None = None, limit: int = 100) -> list[AuditRow]:
-    """Return the latest `limit` changes, newest first. `number`: only changes of this number."""
+    """Return the latest `limit` changes, newest first. `number`: only changes of this number; None: all changes."""
     return [AuditRow(*row) for row in db.execute(ROWS, {"number": number, "limit": limit})]
 
 
@@ -141,7 +141,7 @@ def latest_of(
 
 
 def changed_at_once(db: sqlite3.Connection, row: AuditRow) -> list[KeptChange]:
-    """Return all changes with the same person, command and time as this change, newest first."""
+    """Return all changes by the same user or program, with the same command and time as this change, newest first."""
     return [_kept(changed) for changed in db.execute(AT_ONCE, (row.at, row.who, row.what))]
 
 
@@ -173,9 +173,10 @@ SELECT json_group_array(part.name) FROM pragma_index_list(?) AS key, pragma_inde
 
 
 class StoredRow(NamedTuple):
-    """A row of a table that an audit record describes. `key`: the table's key columns, all of which the record has.
+    """A table row that an audit record describes. `key`: the table's key columns, all of which the record has.
 
-    Only for tables on which no sums or other rows depend. Other tables have their own functions to undo a change.
+    Use it only for tables on which no standings or other rows depend. Other tables have their own functions to undo a
+    change.
     """
 
     table: str

@@ -1,4 +1,4 @@
-"""Backups of the store (the last 7 full, checked copies in `backups/` next to it), and recovery from these backups.
+"""Backups of the store, and recovery from a backup. A backup is a full, checked copy in `backups/` next to the store.
 
 Close all connections before a recovery. The new file is made and checked before the old file is moved. So a full disk
 changes nothing, and after a crash at any step the next start continues.
@@ -34,7 +34,8 @@ DAY = 86_400.0
 def make_backup(path: Path, now: float, keep: int = KEPT, opened: sqlite3.Connection | None = None) -> Path:
     """Copy the store, check the copy, and delete all but the last `keep` backups. Writers need not wait.
 
-    Blocks while it copies. `opened`: copy this connection's store, as another file may be at `path`. Raise StoreError.
+    The calling thread waits for the copy. `opened`: the connection whose store is copied, even if another file is now
+    at `path`; None: the store at `path` is opened. Raise StoreError.
     """
     if opened is None and not path.exists():
         raise StoreError(f"{path}: there is no store to back up; check the path in callsieve.toml")
@@ -98,7 +99,7 @@ def _is_good(backup: Path) -> bool:
 
 
 def problem_of_backup(backup: Path) -> str | None:
-    """Return what is wrong with a backup; None if it is good. An empty file is refused, although SQLite accepts it."""
+    """Return what is wrong with a backup; None if it is good. An empty file is not good, although SQLite accepts it."""
     with open_backup(backup) as db:
         problem = problem_of(db)
         if problem is None and not db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'migration'").fetchone():

@@ -1,7 +1,7 @@
 """Search for calls and how they ended, newest first, and count how many calls to each DID were screened.
 
-A page is read from the cursor of the last call before it, without counting rows, so page 1000 costs as much as page 1.
-The SQL is built only from the clauses below, and all search terms are parameters.
+Each page of calls begins after the cursor of the last call of the page before. No rows are counted, so page 1000 costs
+as much as page 1. The SQL is built only from the clauses below, and all search terms are parameters.
 """
 
 import json
@@ -25,9 +25,10 @@ ENDINGS = (*(disposition.value for disposition in Disposition), VOICEMAIL)
 class CallFilter(NamedTuple):
     """A search for calls. A field that is `None` matches all. Instants are UTC seconds. `ending` is one of ENDINGS.
 
-    `callee`: the extension of a person who was called, whose phone rang, or whose group was called without ringing
-    anybody. `action`: the action taken or, in observe mode, the action that would have been taken. `site`: the other
-    site that received the call. `linkedids`, `actions`, `numbers`: JSON arrays of which one value must match.
+    `callee`: the extension of a person. Matches calls that were for this person, that rang their phone, or that were
+    stopped for their group before any phone rang. `action`: the action taken or, in observe mode, the action that would
+    have been taken. `site`: the other site that received the call. `linkedids`, `actions`, `numbers`: JSON arrays of
+    which one value must match.
     """
 
     number: str | None = None
@@ -70,7 +71,7 @@ def ending_of(db: sqlite3.Connection, linkedid: str) -> Ending:
 class CallRow(NamedTuple):
     """A decision, and how its call ended. `disposition` is None until the end of the call is known.
 
-    `words`: what the caller said when asked for a name; empty if nothing was understood, None if nothing was heard.
+    `words`: what the caller said when asked for a name; empty if it was not understood, None if nothing was recorded.
     """
 
     id: str
@@ -133,7 +134,7 @@ _SITE = site_and_mark("d.linkedid")  # as in its index
 
 
 def _was_stopped_for_group_of(person: str) -> str:
-    """Return SQL for stopped calls that all members of a person's group missed. `person`: an SQL parameter."""
+    """Return SQL for calls to a person's group that were stopped before a phone rang. `person`: an SQL parameter."""
     return f"""(d.callee IS NULL AND d.action IN ('reject', 'challenge', 'route')
         AND +d.did IN (SELECT number FROM did JOIN person ON instr(',' || did.grp || ',', ',' || person.grp || ',')
                        WHERE extension = {person})
@@ -184,7 +185,7 @@ def calls_of_ids(db: sqlite3.Connection, ids: Sequence[str]) -> list[CallRow]:
 
 
 def count_calls(db: sqlite3.Connection, actions: Sequence[str], since: float, numbers: Sequence[str] | None) -> int:
-    """Count calls since `since` with these actions, except `allow`. `numbers`: only these callers; None: everybody."""
+    """Count calls since `since` with these actions, but never `allow`. `numbers`: only these callers; None: all."""
     about = {"actions": json.dumps(actions), "since": since, "numbers": json.dumps(numbers)}
     (count,) = db.execute(_COUNT if numbers is None else _COUNT_OF_NUMBERS, about).fetchone()
     return int(count)
@@ -295,7 +296,10 @@ FIRST = "SELECT min(at), count(*) FROM (SELECT at FROM decision ORDER BY at LIMI
 
 
 class Screened(NamedTuple):
-    """How many calls a DID had. `missed`: how many had no decision. `missed_at`: when the last missed call began."""
+    """How many calls a DID had. `did` is None for calls whose DID is unknown.
+
+    `missed`: how many of the calls had no decision. `missed_at`: when the last of these calls began.
+    """
 
     did: str | None
     calls: int
@@ -324,7 +328,7 @@ def rang_by_number(db: sqlite3.Connection, since: float, until: float) -> list[R
 
 
 def screened_by_number(db: sqlite3.Connection, since: float, until: float) -> list[Screened]:
-    """Count the latest MOST_CALLS inbound calls by DID, beginning with the DID that has the most unscreened calls."""
+    """Count calls and unscreened calls by DID, most unscreened first. Only the latest MOST_CALLS inbound ones count."""
     return [Screened(*row) for row in db.execute(BY_NUMBER, _span(since, until))]
 
 
@@ -334,7 +338,10 @@ def dialled_numbers(db: sqlite3.Connection, since: float, until: float) -> list[
 
 
 def unreadable_callers(db: sqlite3.Connection, since: float, most: int) -> tuple[int, int]:
-    """Return how many of the latest `most` calls showed a caller ID, and how many of these IDs were not a number."""
+    """Return how many calls since `since` showed a caller ID, and how many of these IDs were not a number.
+
+    Only the latest `most` of these calls are counted.
+    """
     shown, unreadable = db.execute(READ, {"since": since, "limit": most}).fetchone()
     return shown, unreadable
 

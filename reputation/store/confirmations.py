@@ -13,7 +13,7 @@ OF = "SELECT number, at, who FROM confirmation WHERE number = ?"
 
 
 class Confirmation(NamedTuple):
-    """A user's confirmation that calls from a number were treated correctly."""
+    """A user's confirmation that calls from a number were correctly warned about or stopped. `who`: the user."""
 
     number: str
     at: Instant
@@ -26,5 +26,5 @@ def put_confirmation(db: sqlite3.Connection, confirmation: Confirmation) -> None
 
 
 def confirmation_of(db: sqlite3.Connection, number: str) -> Confirmation | None:
-    """Return the user's confirmation for the number; None if nobody has confirmed."""
+    """Return the confirmation that calls from the number were correctly warned about or stopped, or None."""
     return next((Confirmation(*row) for row in db.execute(OF, (number,))), None)

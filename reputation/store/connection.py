@@ -106,7 +106,7 @@ class Store:
         return store
 
     def facts(self, query: FactsQuery, give_up_at: float, weights: Weights = DEFAULT) -> asyncio.Future[Facts]:
-        """Return the facts of a call, read by the facts query. `give_up_at` is an instant of time.monotonic()."""
+        """Return a future with the facts of a call. At `give_up_at`, an instant of time.monotonic(), the read stops."""
         return self._reading(give_up_at, facts_of, query, weights)
 
     async def read(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts, give_up_at: float = math.inf) -> T:
@@ -114,7 +114,7 @@ class Store:
 
         Raises:
             StoreError: SQLite failed.
-            TimeoutError: `give_up_at` passed before the read was done.
+            TimeoutError: `give_up_at`, an instant of time.monotonic(), passed before the read was done.
         """
         return await self._reading(give_up_at, fn, *args)
 
@@ -125,7 +125,7 @@ class Store:
 
         Raises:
             StoreError: SQLite failed.
-            TimeoutError: `give_up_at` passed before COMMIT. Nothing was written.
+            TimeoutError: `give_up_at`, an instant of time.monotonic(), passed before COMMIT. Nothing was written.
         """
         return await asyncio.shield(self._hop(self._write, _Turn(give_up_at), fn, args))
 
@@ -134,7 +134,7 @@ class Store:
         return await asyncio.shield(self._hop(self._save, now))
 
     async def is_emptied(self) -> bool:
-        """Return whether another program emptied the store file or its -wal in place. If so, write nothing."""
+        """Return whether another program emptied the store file or its -wal in place. Then every write fails."""
         return await asyncio.shield(self._hop(self._is_emptied))
 
     async def close(self) -> None:
@@ -205,7 +205,7 @@ class Store:
         if self.is_read_only:
             raise StoreError(f"{self._path}: {READ_ONLY}")
         if self._is_emptied():
-            raise StoreError(f"{self._path}: the store's file or its -wal was emptied", damaged=True)
+            raise StoreError(f"{self._path}: the store's file or the -wal file beside it was emptied", damaged=True)
         with store_errors(self._path), transaction(self._write_db, lambda db: self._begin(db, turn)):
             result = fn(self._write_db, *args)
             turn.check()

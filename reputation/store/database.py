@@ -1,8 +1,8 @@
-"""Create and open the store's file, without asyncio, and keep checksums of the lists in the store.
+"""Create and open the store's file, without asyncio, and keep checksums of the allowlists and blocklists.
 
-A changed list entry lets a blocked caller in, and SQLite would not notice the change. So each list has a checksum, the
-sum of the checksums of its rows. Triggers update the checksum. They belong to the connection, not to the file, so only
-writes by CallSieve run them.
+If another program changed a list, a blocked caller could get in, and SQLite would not notice. So each list has a
+checksum, the sum of the checksums of its rows. Triggers update the checksum. They belong to the connection, not to the
+file, so only writes by CallSieve run them.
 """
 
 import hashlib
@@ -55,7 +55,7 @@ def keep_digests(db: sqlite3.Connection) -> None:
 
 
 def changed_lists(db: sqlite3.Connection) -> list[str]:
-    """Return the lists whose checksums show a change by another program. Without checksums, return all lists."""
+    """Return the lists that another program has changed. If the checksums are missing, return all lists."""
     with transaction(db, begin_reading):  # else a list that the daemon writes meanwhile looks changed
         if not _has_table(db, "list_entry") or _has_table(db, UNMADE):
             return []
@@ -210,7 +210,9 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
         db = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
         try:
             if waiting := pending(db):
-                raise StoreError(f"{path}: {READ_ONLY}, and it is {len(waiting)} migrations behind")
+                raise StoreError(
+                    f"{path}: {READ_ONLY}, and {len(waiting)} migrations are missing: make the store writable"
+                )
         except BaseException:
             db.close()
             raise

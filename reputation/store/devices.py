@@ -1,7 +1,8 @@
 """Sign-in of people to their own page: links and passcodes that work only once, and signed-in devices.
 
 Only hashes are stored. A link has 256 random bits, so a plain SHA-256 is enough. A passcode has eight digits, so its
-hash is salted, and it is valid for five minutes and five tries. Somebody who can read the store needs no passcode.
+hash is salted, and it is valid for five minutes and five tries. The hash could be guessed by somebody who can read the
+store, but they can read everything without a passcode.
 """
 
 import hmac
@@ -137,7 +138,7 @@ def remove_passcode(db: sqlite3.Connection, person: str) -> None:
 
 
 def use_passcode(db: sqlite3.Connection, person: str, passcode: str, now: float) -> bool:
-    """Return whether this is the person's passcode. The right passcode is used up, and the fifth wrong try ends it."""
+    """Return whether this is the person's passcode, and use it up. The fifth wrong try makes it invalid."""
     kept = db.execute(PASSCODE, (person, now)).fetchone()
     if kept is None:
         return False

@@ -1,4 +1,4 @@
-"""The do-not-call list, and complaints of callers about own numbers."""
+"""The do-not-call list, and complaints of called people about own numbers."""
 
 import sqlite3
 from typing import Annotated, Any, NamedTuple
@@ -19,7 +19,7 @@ class DoNotCallRequest(NamedTuple):
         own_number: The own number that had called; empty if unknown.
         person: The person here who took the request; empty if unknown.
         note: A note, one line.
-        is_of_called: Whether the own number had called this number in the 28 days before.
+        is_of_called: Whether the own number had called this number in the 28 days before `at`.
     """
 
     number: str
@@ -33,7 +33,8 @@ class DoNotCallRequest(NamedTuple):
 class Complaint(NamedTuple):
     """A complaint about an own number. `number`: the number of the person who complains, empty if unknown.
 
-    `is_of_called`: whether the own number had called this person within 28 days, so that the complaint counts.
+    `is_of_called`: whether the own number had called this person in the 28 days before. If not, the complaint does not
+    count.
     """
 
     own_number: str
@@ -125,7 +126,10 @@ def count_requests_since(db: sqlite3.Connection, person: str, since: float) -> i
 def find_do_not_call(
     db: sqlite3.Connection, text: str, number: str | None, limit: int
 ) -> tuple[list[DoNotCallRequest], int]:
-    """Return at most `limit` requests about `number` or with `text` in any field, newest first, and how many match."""
+    """Return requests about `number` or with `text` in any field, newest first, and the count of all matching requests.
+
+    At most `limit` requests are returned.
+    """
     wanted = {"text": text, "number": number, "limit": limit}
     rows = db.execute(FIND, wanted)
     return [_request(row) for row in rows], int(db.execute(COUNT_FOUND, wanted).fetchone()[0])

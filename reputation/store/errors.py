@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class StoreError(Exception):
-    """The error for a failed operation on the store. `damaged`: whether the file's content is damaged (backup.py)."""
+    """The error for a failed operation on the store. `damaged`: whether the file is damaged and needs a recovery."""
 
     def __init__(self, message: str, *, damaged: bool = False) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""Deliveries of events to receivers that have not got the events yet, the state of receivers, and dead letters."""
+"""Pending deliveries of events to receivers, the state of receivers, and dead letters (events that were given up)."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -91,7 +91,10 @@ class FailedDelivery(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """The results of deliveries to a receiver. `delivered`, `skipped`: the `seq` of events delivered, or not needed."""
+    """The results of deliveries to a receiver. `delivered`: the `seq` of each event that was delivered.
+
+    `skipped`: the `seq` of each event that the receiver does not need.
+    """
 
     delivered: Sequence[int]
     failed: Sequence[FailedDelivery]
@@ -102,10 +105,11 @@ class Progress(NamedTuple):
 
 
 class ReceiverState(NamedTuple):
-    """The state of a receiver. `waiting` and `dead_letters` are current; other counts run since the receiver was added.
+    """The state of a receiver. `waiting` and `dead_letters`: how many waiting events and dead letters there are now.
 
-    `failed` counts attempts, `dead` and `lost` count events. Lost events were deleted because they were too old or too
-    many. `off`: why no events are sent to the receiver. `failing_since`: the first failure since the last success.
+    Other counts run since the receiver was added. `failed` counts attempts; `delivered`, `dead` and `lost` count
+    events. Lost events were deleted, because they were too old or too many. `off`: why the receiver gets no events;
+    empty if it gets them. `failing_since`: when the first attempt failed since the last success.
     """
 
     name: str

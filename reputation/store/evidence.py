@@ -38,7 +38,7 @@ def record_challenge(
 
 
 def settle_challenge(db: sqlite3.Connection, challenged: Challenged) -> None:
-    """Store the final result of a challenge after the call. Call `refresh` for its number in the same transaction."""
+    """Store a challenge's final result after the call. The caller must `refresh` its number in the same transaction."""
     db.execute(SETTLE, _challenge_parameters(challenged))
 
 
@@ -108,7 +108,7 @@ DELETE FROM signal WHERE number = :number AND auth_class = :auth_class AND epoch
 
 
 def learn(db: sqlite3.Connection, outcome: OutcomeRecord) -> Signal | None:
-    """Store all evidence of an outcome and return its signal, if any. Then call `refresh` for the outcome's number."""
+    """Store all evidence of an outcome. Return its signal, if any. The caller must then `refresh` its number."""
     lessons = lessons_of(outcome)
     signal = lessons.signal
     if lessons.answered is not None:

@@ -1,4 +1,4 @@
-"""The evidence rows of a number that count (marks, signals, answers, challenges), and other numbers of its block."""
+"""Read the rows that count as evidence about a number, such as marks, and find other numbers of its block."""
 
 import json
 import sqlite3
@@ -91,7 +91,7 @@ def live_marks_of(db: sqlite3.Connection, number: str, reporter: str | None = No
 
 
 def signals_of(db: sqlite3.Connection, number: str) -> list[Signal]:
-    """Return the signals of a number that count, newest first, including the signals of "not spam" marks."""
+    """Return the signals of a number that count, newest first, including those that follow from "not spam" marks."""
     signals = _signals(db, number, marks_of(db, number))
     return sorted(signals, key=lambda signal: (-signal.at, signal.callee, signal.category))
 
@@ -236,7 +236,7 @@ SELECT caller, count(*), max(at), max(log_odds) FROM decision
 
 
 class Neighbour(NamedTuple):
-    """Another number of the block that called: how often, when last, and the highest log-odds of its decisions."""
+    """Another number of the same block that called: how often, when last, and the highest log-odds of its decisions."""
 
     number: str
     calls: int

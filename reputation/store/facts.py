@@ -1,8 +1,8 @@
 """The facts query: a single statement that reads everything the store knows about a call.
 
 Each branch of the UNION ALL is a look-up in an index, so the cost does not depend on the size of the store. The query
-reads a limited count of rows about a block of 1000 numbers, so a few bad numbers may be missed. A person who talked
-with us after we called is known for 180 days, unless a one-ring call provoked our call.
+reads a limited count of rows about a block of 1000 numbers, so a few bad numbers may be missed. A number that we
+called and talked with counts as known for 180 days, unless the number provoked our call by a one-ring call.
 """
 
 import json
@@ -351,7 +351,7 @@ _OF_EVIDENCE = frozenset({"standing", "imported", "identity", "listed", "neighbo
 
 
 def _bad_neighbours(of: dict[str, list[Row]], weights: Weights, now: float) -> int:
-    """Count the numbers of the block that are bad by this site's evidence or by a list imported by hand."""
+    """Count the numbers of the caller's block that are bad by this site's evidence or by a list imported by hand."""
     bad = {row[1] for row in of.get("listed", ()) if not row[2]}
     for row in of.get("neighbour", ()):
         if len(bad) >= weights.block.many:

@@ -78,7 +78,7 @@ def check_clock(db: sqlite3.Connection, now: float) -> bool:
 
 
 def believe(db: sqlite3.Connection, now: float) -> None:
-    """Accept the clock as right: delete the records of runs later than `now`, in a single statement."""
+    """Accept the clock as right. Delete the records of runs later than `now`, in a single statement."""
     db.execute(BELIEVE, (now + AHEAD_SECONDS,))
 
 
@@ -113,8 +113,8 @@ def expire_table(db: sqlite3.Connection, table: Table, now: float) -> int:
 
 HOUR = 3600.0
 REMEDY = (
-    "Set the clock if it is wrong. If it is right, run `callsieve housekeeping run`; without this "
-    "the daemon continues in a week"
+    "If the clock is wrong, set it. If it is right, run `callsieve housekeeping run`; otherwise the daemon removes "
+    "old data again after a week"
 )
 IDENTITY_DUE_DAYS = 30
 # Jobs are started once an hour: a job that is due in a minute runs now, and not an hour late.
@@ -291,7 +291,7 @@ def main(arguments: list[str]) -> int:
                     leap, believed = leap_of(db, now), check_clock(db, now)
                 if not believed:
                     sys.stderr.write(
-                        f"nothing removed: the clock is {leap / DAY:+.0f} days from the last run. {REMEDY}"
+                        f"nothing removed: the clock is implausible, {leap / DAY:+.0f} days from the last run. {REMEDY}"
                     )
                     return 1
                 done = [in_words(report) for report in run_jobs(db, jobs_due(db, now), now)]

@@ -96,8 +96,8 @@ def last_of(rows: Iterable[ImportedRow]) -> ImportedRow:
 class Feed(NamedTuple):
     """How the rows of an import are combined and checked before they go live.
 
-    `format`: the format of a feed's file, None for a list. `merge`: combines all rows of a number into one row.
-    `least`: how many numbers a generation must have to go live.
+    `format`: the format of the file of a feed; None for a list that is imported once. `merge`: combines all rows of a
+    number into one row. `least`: how many numbers a generation must have to go live.
     """
 
     format: str | None = None
@@ -157,7 +157,8 @@ def import_numbers(
     """Replace the numbers of the source `name`. `also` is called in the transaction that makes the source live.
 
     Raises:
-        StoreError: The import failed; TooFewNumbers: the list has shrunk too much. The old generation stays live.
+        TooFewNumbers: The new list has shrunk too much. The old generation stays live.
+        StoreError: The import failed for another reason. The old generation stays live.
     """
     with _scratch(db):
         digest = _read(db, rows)  # sorted on disk first: sorted rows take half the space in the store
@@ -245,9 +246,9 @@ def _go_live(db: sqlite3.Connection, name: str, source: int, least: int, now: fl
 
 
 def usual_gap(every: float | None, gap: float) -> float | None:
-    """Return the usual interval between imports of a feed (seconds), given the latest interval `gap`.
+    """Return the usual interval between imports of a feed in seconds. `every`: the usual interval so far, or None.
 
-    An interval below an hour is ignored, and a shorter interval at most halves the usual interval `every`.
+    `gap`: the latest interval. It is ignored if it is below an hour, and at most halves `every` if it is shorter.
     """
     if gap < AGAIN_SECONDS:
         return every
@@ -293,7 +294,7 @@ def _insert(db: sqlite3.Connection, rows: list[ImportedRow]) -> None:
 def _sorted(
     db: sqlite3.Connection, after: str, merge: Callable[[Iterable[ImportedRow]], ImportedRow]
 ) -> Iterator[tuple[int, int]]:
-    """Sort the rows after the number `after`, one per number. Yield first and last rowid of batches sharing a row."""
+    """Sort and merge the rows after the number `after`. Yield batches: the last rowid before, and the last within."""
     with store_errors(Path(tempfile.gettempdir())), transaction(db, begin_reading):
         if merge is last_of:
             db.execute(LAST_IN_ORDER, (after,))

@@ -91,7 +91,7 @@ def latest_for(db: sqlite3.Connection, callee: str, since: float) -> DecisionRec
 
 
 def first_decisions(db: sqlite3.Connection, since: float, until: float) -> Iterator[DecisionRecord]:
-    """Yield the first decision of each call in a period, in time order. Later decisions concern single phones."""
+    """Yield the first decision of each call in a period, in time order. Later decisions are each for a single phone."""
     seen: set[str] = set()
     for row in db.execute(OF_SPAN, (since, until)):
         record = _record(row)
@@ -138,7 +138,7 @@ class CallerCalls(NamedTuple):
 
 
 def calls_between(db: sqlite3.Connection, first: str, last: str, since: float) -> Iterator[CallerCalls]:
-    """Yield callers with a number from `first` to `last` (as text), and how often each called since `since`."""
+    """Yield callers with a number from `first` to `last`, compared as text, and count their calls since `since`."""
     for caller, calls, answered, is_contact in db.execute(CALLS_BETWEEN, (first, last, since)):
         yield CallerCalls(caller, calls, answered, bool(is_contact))
 
@@ -219,7 +219,7 @@ class Journal:
                 while self._ring and await self._flush():
                     pass
         except TimeoutError:
-            self._note_trouble(f"not written within {seconds:.1f} s")
+            self._note_trouble(f"the store did not accept the decisions within {seconds:.1f} s")
         if self._ring:
             logger.warning("journal: decisions lost at shutdown, count=%d", len(self._ring))
 

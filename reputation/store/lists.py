@@ -100,7 +100,9 @@ def entry_of_row(row: tuple[Any, ...]) -> ListEntry:
 def covering_prefixes(first: str, last: str) -> Iterator[str]:
     """Yield the smallest set of prefixes that covers exactly the numbers from first to last (at most 18 per digit)."""
     if len(first) != len(last):
-        raise ValueError(f"{first} and {last} do not have the same length")
+        raise ValueError(
+            f"the first number {first} and the last number {last} of the range do not have the same length"
+        )
     return _cover(first[:1], first[1:], last[1:])
 
 
@@ -120,7 +122,7 @@ def _key(entry: ListEntry) -> tuple[str, str, str, str]:
 
 
 class ExpectedCall(NamedTuple):
-    """The time in which a person expects a call: until `until`, every call rings without challenge or warning."""
+    """An expectation of a call: until `until`, every call rings at the person's phone without challenge or warning."""
 
     person: Annotated[str, Key()]
     until: Instant
@@ -151,7 +153,7 @@ class PersonalEntry(NamedTuple):
 
 
 class Contact(NamedTuple):
-    """A number in the contacts of a person, or of the company if `person` is None. `company`: the employer."""
+    """A number in the contacts of a person, or of our company if `person` is None. `company`: the employer's name."""
 
     number: str
     name: str | None = None

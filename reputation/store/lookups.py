@@ -1,4 +1,4 @@
-"""Look-up services: their state, their answers about numbers, their cost, and how well they agree with our own calls.
+"""Look-up services, which are sources: their state, answers and cost, and how well the answers agree with our evidence.
 
 An answer is evidence until it expires, and is kept for 90 days to compare it with later behaviour. Functions that make
 their own transaction say so: the look-up process writes at the same time as the daemon.
@@ -99,7 +99,10 @@ class StoredAnswer(NamedTuple):
 
 
 class DailyLimits(NamedTuple):
-    """The limits of a source: requests a day, cost per request and cost a day, in millionths. 0 means no limit."""
+    """The limits of a source. `requests`: the most requests of a day. `micros`: the cost of a request.
+
+    `most_micros`: the highest cost of a day; 0 means no limit. Costs are in millionths of the currency.
+    """
 
     requests: int
     micros: int = 0
@@ -125,6 +128,7 @@ class Compared(NamedTuple):
     """How many numbers there are, by the answer of a source and by our own evidence.
 
     `spam_of_fine`: how many numbers the source calls spam and our evidence calls fine. Other names follow this pattern.
+    `unknown`: for how many numbers our evidence is missing or contradicts itself.
     """
 
     spam_of_spam: int = 0
@@ -142,7 +146,7 @@ def day_of(at: float) -> int:
 
 
 def replace_sources(db: sqlite3.Connection, outside: dict[str, bool]) -> None:
-    """Set the sources of the settings. `outside`: for each name, whether it is outside evidence. Use a transaction."""
+    """Store which sources the settings name. `outside`: by name, whether it is outside evidence. Use a transaction."""
     for name, is_outside in outside.items():
         db.execute(PUT_SOURCE, (name, is_outside))
     for state in source_states(db):
@@ -216,7 +220,7 @@ def last_failure(db: sqlite3.Connection, source: str) -> str | None:
 
 
 def compared(db: sqlite3.Connection, source: str, since: float) -> Compared:
-    """Compare the source's answers since `since` with our own evidence. Contradictory evidence counts as unknown."""
+    """Compare the source's answers since `since` with our own evidence."""
     return counted((*row, 1) for row in db.execute(COMPARED, (source, since)))
 
 

@@ -1,10 +1,10 @@
 """Marks in the store, reviews of bursts of marks, and tombstones, which cancel wrong marks.
 
 The latest mark per reporter, number, class and epoch is stored. A retraction is a mark too, so that it still applies
-when another system sends the old mark again.
+when another site sends the old mark again.
 
-A tombstone keeps wrong spam marks from counting, whichever system sends them again. A tombstone is a separate row, and
-the marks stay: the sums ignore the marks (evidence_rows.py). So rows may come in any order, and removing the tombstone
+A tombstone keeps wrong spam marks from counting, whichever site sends them again. A tombstone is a separate row, and
+the marks stay: standings ignore the marks (evidence_rows.py). So rows may come in any order, and removing the tombstone
 restores everything.
 """
 
@@ -113,7 +113,7 @@ def last_caller_of(db: sqlite3.Connection, person: str) -> LastCaller | None:
 
 
 def auth_class_of_mark(db: sqlite3.Connection, number: str, reporter: str, linkedid: str | None) -> AuthClass:
-    """Return the auth class of the marked call, else of the last call to the reporter, else of the last call."""
+    """Return the auth class of the marked call; if unknown, of the number's last call to the reporter or to anybody."""
     about = {"number": number, "person": reporter, "linkedid": linkedid}
     for sql in (CLASS_OF_CALL, CLASS_TO_PERSON, CLASS_OF_LAST):
         row = db.execute(sql, about).fetchone()
@@ -169,7 +169,7 @@ TOMBSTONE_OF = f"SELECT {column_list(Tombstone)} FROM tombstone WHERE number = ?
 
 
 def add_tombstone(db: sqlite3.Connection, tombstone: Tombstone) -> None:
-    """Add a tombstone, unless it exists already."""
+    """Add a tombstone. If the same tombstone exists with an earlier `until`, its `until` is changed."""
     db.execute(ADD_REVIEW, tombstone)
     refresh(db, tombstone.number)
 

@@ -39,7 +39,7 @@ class NumberName(NamedTuple):
 def names_of_numbers(
     db: sqlite3.Connection, numbers: Collection[str], now: float, person: str | None = None
 ) -> dict[str, NumberName]:
-    """Return the known names by number. `person`: leave out the contacts of all other people."""
+    """Return the name of each number that has one. `person`: leave out contacts of other people; None: include them."""
     names: dict[str, NumberName] = {}
     asked = {"numbers": json.dumps(list(numbers)), "now": now, "person": person}
     for number, name, source, owner in db.execute(NAMES, asked):

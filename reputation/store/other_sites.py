@@ -1,4 +1,4 @@
-"""Other sites: people who have names at several sites, and sites whose evidence is ignored. Write in a transaction."""
+"""Other sites: people with names at several sites, and sites that are ignored. Call writers in a transaction."""
 
 import sqlite3
 from typing import NamedTuple
@@ -86,18 +86,18 @@ class SiteFigures(NamedTuple):
 
     Attributes:
         site: The name of the site.
-        marks: How many of its marks count.
-        signals: How many of its signals count.
-        answered: How many of its answered calls count.
+        marks: How many marks of its people are stored here, without retracted marks.
+        signals: How many of its signals are stored here.
+        answered: How often one of its people answered a number. Several calls from the number count once.
         people: How many people made these marks, signals and answers.
         numbers: How many numbers these marks, signals and answers are about.
         retracted: How many marks the site has retracted.
         wrong: How many of its marks were ruled wrong by a case here.
         last_at: When the site last marked a number.
         marked: How many numbers the site marks as spam.
-        agreed: How many of the marked numbers have evidence against them from our own people or challenges.
-        disagreed: How many of the marked numbers have evidence for them from our own people or challenges.
-        settled: How many of its marks were confirmed, and how many refuted, by decided cases here.
+        agreed: How many of the marked numbers have only evidence against them from our own people and challenges.
+        disagreed: How many of the marked numbers have only evidence for them from our own people and challenges.
+        settled: How many decided cases here confirmed its marks, and how many refuted them.
         ignored: Since when and why its evidence is ignored here; null if it is not ignored.
     """
 
@@ -166,7 +166,7 @@ def figures_of_sites(db: sqlite3.Connection) -> list[SiteFigures]:
 
 
 def ignore_site(db: sqlite3.Connection, ignored: Ignored) -> int:
-    """Stop counting the site's evidence. Return for how many numbers the sums of evidence were recomputed."""
+    """Stop counting the site's evidence. Return how many numbers the site has evidence about."""
     db.execute(IGNORE, ignored)
     return refresh_site(db, ignored.site)
 
@@ -216,7 +216,7 @@ def declare_same(db: sqlite3.Connection, name: str, other: str) -> tuple[str, ..
 
 
 def set_names(db: sqlite3.Connection, names: tuple[str, ...]) -> None:
-    """Store that these names belong to the same person. If there is only one name, it loses its other names."""
+    """Store that these names belong to the same person. If there is only one name, separate it from all other names."""
     human = min(names, key=lambda name: (site_of(name), name))
     if len(names) == 1:
         db.execute(FORGET, names)
@@ -226,9 +226,9 @@ def set_names(db: sqlite3.Connection, names: tuple[str, ...]) -> None:
 
 
 def refresh_people(db: sqlite3.Connection, names: tuple[str, ...]) -> None:
-    """Recompute the standings of numbers about which these names of a person have evidence.
+    """Recompute standings after the names of a person have changed. `names`: all names of the person.
 
-    Names at this site are skipped. Their evidence only changes for numbers about which a name elsewhere has evidence.
+    Only numbers about which the person has evidence at another site are affected, so names at this site are skipped.
     """
     numbers: set[str] = set()
     for name in names:

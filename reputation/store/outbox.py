@@ -2,6 +2,8 @@
 
 Only kinds that a receiver wants are written (`use_receivers`), so unused kinds cost nothing. Events are kept for 7
 days, at most 100,000. The oldest events are deleted first, beginning with those that all receivers have got.
+
+States are texts that are stored under a key, so that an event is emitted only when a state changes (`emit_change`).
 """
 
 import logging
@@ -154,7 +156,10 @@ def emit_change(
 def emit_bad(
     db: sqlite3.Connection, prefix: str, kind: EventKind, states: Mapping[str, tuple[str, EventData] | None], at: float
 ) -> None:
-    """Emit an event for each name whose state in `states` has become bad (None: good). Call it in a transaction."""
+    """Emit an event for each name in `states` whose state has become bad. Call it in a transaction.
+
+    `states`: a bad state and the event's data, or None for a good state. `prefix`: the start of each state's key.
+    """
     for name, bad in states.items():
         if bad is None:
             set_state(db, prefix + name, "ok", at)
@@ -174,7 +179,7 @@ def set_state(db: sqlite3.Connection, key: str, value: str, at: float) -> bool:
 
 
 def note_state(db: sqlite3.Connection, key: str, value: str, at: float) -> None:
-    """Store the value of the state `key` and the time. Call it in a transaction."""
+    """Store the value of the state `key` and the time, even if the value is unchanged. Call it in a transaction."""
     db.execute(SET_STATE, (key, value, at))
 
 
@@ -203,7 +208,8 @@ def use_receivers(
 ) -> None:
     """Set the receivers, by name, and the kinds of events that each gets. Only the sender calls this function.
 
-    Undelivered events of other receivers are deleted. A receiver that was switched off stays off. Use a transaction.
+    Undelivered events of other receivers are deleted. A receiver that was switched off stays off. `weights`: the
+    weights by which level changes are found. Use a transaction.
     """
     names = msgspec.json.encode(list(wanted)).decode()
     for sql in FORGET:
@@ -261,7 +267,7 @@ def event_from(row: tuple[Any, ...]) -> Event:
 
 
 def trim(db: sqlite3.Connection, most: int = MOST_EVENTS) -> int:
-    """Delete the oldest events above the limit. Return how many deliveries were lost. Call it in a transaction."""
+    """Delete the oldest events above `most`. Return how many deliveries were lost with them. Use a transaction."""
     (count,) = db.execute("SELECT count(*) FROM event").fetchone()
     if count <= most:
         return 0
@@ -292,7 +298,7 @@ def _drop_before(db: sqlite3.Connection, seq: int) -> tuple[int, int]:
 
 @lru_cache(maxsize=8)
 def weights_from(text: str) -> Weights:
-    """Return stored weights, or the defaults if they were stored by a version of CallSieve with other keys."""
+    """Return stored weights. If a version of CallSieve with other keys has stored the weights, return the defaults."""
     try:
         return msgspec.json.decode(text, type=Weights)
     except msgspec.ValidationError:

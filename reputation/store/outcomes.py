@@ -138,7 +138,7 @@ def record_outcomes(
 
 
 def settle_outcomes(db: sqlite3.Connection, now: float, limit: int = 1000) -> list[Signal]:
-    """Complete outcomes that wait for a decision, and record their evidence. Return new signals. Call every minute."""
+    """Complete outcomes that have waited long enough for a decision. Return their new signals. Call it every minute."""
     rows = db.execute(WAITING, (now - SETTLE_SECONDS, limit)).fetchall()
     if not rows:
         return []
@@ -241,7 +241,7 @@ def _record(
 
 
 def _with_people(db: sqlite3.Connection, outcome: OutcomeRecord) -> OutcomeRecord:
-    """Return the outcome with people in place of their phones, and with the person's group if no group is known."""
+    """Return the outcome with people in place of their phones. If its group is unknown, add that of who answered."""
     people: dict[str, tuple[str, str | None]] = {}
     for endpoint in {outcome.answered_by, outcome.caller, *outcome.rung}:
         if endpoint is not None and "/" in endpoint:
@@ -325,7 +325,7 @@ def _is_wanted(db: sqlite3.Connection) -> bool:
 
 
 def _emit_event(db: sqlite3.Connection, outcome: OutcomeRecord) -> None:
-    """Emit the event of a live call. First add the decision, which says whether the number is withheld."""
+    """Emit the event of a live call. `outcome`: after `_joined`, so that the number of a withheld caller is removed."""
     if outcome.source != LIVE or outcome.direction is Direction.INTERNAL:
         return
     data = CallEnded(

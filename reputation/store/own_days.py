@@ -1,7 +1,8 @@
 """Daily counts of calls by own number. Each call is added in the transaction that stores its outcome.
 
 `count_call` is called once per new outcome (by linkedid), so a repeated outcome adds nothing. Calls older than the
-retention of outcomes are not counted, because they may have been counted before.
+retention of outcomes are not counted, because they may have been counted before. A day is the local date of the called
+person, counted from 1970-01-01.
 """
 
 import sqlite3
@@ -83,13 +84,13 @@ NO_REPEATS = WeeklyRepeats(0, 0)
 
 
 def weekly_repeats(db: sqlite3.Connection, day: int) -> WeeklyRepeats:
-    """Count repeated calls from all own numbers up to and including `day`, by the local dates of the called people."""
+    """Count repeated calls from all own numbers in the 28 days up to and including `day`."""
     often, people = db.execute(WEEKLY, {"since": day - PEOPLE_DAYS, "many": MANY_CALLS}).fetchone()
     return WeeklyRepeats(int(often), int(people))
 
 
 def count_call(db: sqlite3.Connection, outcome: OutcomeRecord, hours: CallingHours = AS_INSTALLED) -> None:
-    """Add a new call to the daily counts, in the transaction that records it. `hours`: the present calling hours."""
+    """Add a new call to the daily counts, in the transaction that records it. `hours`: when people may be called."""
     if outcome.direction is Direction.INBOUND:
         _count_call_back(db, outcome, hours)
         return
@@ -115,12 +116,12 @@ def people_of(db: sqlite3.Connection, number: str, days: int, today: int) -> int
 
 
 def blocked_of(db: sqlite3.Connection, number: str, after_day: int) -> tuple[tuple[str, int], ...]:
-    """Return the five countries whose networks refused most calls of the number after that day, with the counts."""
+    """Return the five countries whose networks refused the most calls of the number after that day, with the counts."""
     return tuple(db.execute(BLOCKED, (number, after_day)))
 
 
 def first_days(db: sqlite3.Connection, number: str) -> tuple[int | None, int | None]:
-    """Return the first day on which the number called, and the first day on which calls of any number were counted."""
+    """Return the first day on which this number called, and the first on which any number called, or None for each."""
     (first,), (of_all,) = db.execute(FIRST_DAY, (number,)).fetchone(), db.execute(FIRST_DAY_OF_ALL).fetchone()
     return first, of_all
 

@@ -286,7 +286,8 @@ def _graded(health: NumberHealth, now: float) -> Graded:
 def main(arguments: list[str]) -> int:
     """Grade all numbers in a separate process: `python -m reputation.store.own_health FILE WEIGHTS [NETWORKS]`.
 
-    The process prints how many numbers were graded, and on a second line why the networks file cannot be used.
+    WEIGHTS is JSON, and NETWORKS is a file with the names of networks. The process prints how many numbers were
+    graded, and on a second line why the networks file cannot be used.
     """
     try:
         networks, problem = _networks(arguments[2:])

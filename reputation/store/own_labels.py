@@ -24,15 +24,16 @@ class LabelCheckKind(StrEnum):
 class LabelCheck(NamedTuple):
     """A check of the label that a platform shows for an own number.
 
-    `label`: the label shown, empty if no label is shown. `marks`: how many marks the platform reports, null if unknown.
-    `person`: the person who checked. `proof`: a text, or the name and SHA-256 of a file. `next_at`: when to check
-    again.
-
     Attributes:
         number: The own number, E.164.
         platform: The platform that shows labels.
         at: When the label was checked.
+        label: The label shown, empty if no label is shown.
+        marks: How many marks the platform reports, null if unknown.
         kind: How the label was checked.
+        person: The person who checked.
+        proof: A text, or the name and SHA-256 of a file.
+        next_at: When to check again.
     """
 
     number: str

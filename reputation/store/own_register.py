@@ -69,7 +69,7 @@ def remove_own(db: sqlite3.Connection, number: str) -> OwnNumber | None:
 
 
 def name_registered(db: sqlite3.Connection) -> None:
-    """Make every registered number an own number again, after another source has removed own numbers."""
+    """Make every registered number an own number again, after the own numbers of the settings were replaced."""
     db.execute(NAME_ALL_OURS)
 
 

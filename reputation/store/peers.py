@@ -1,8 +1,9 @@
-"""Other companies that share evidence: their fetch state, their rows about numbers, and how often they are right.
+"""Peers: other companies that share evidence. Their fetch state, their rows about numbers, how often they are right.
 
-A company's rows are used while the settings name the company, it is switched on, and its index has not expired.
-Subscriptions are companies that the settings do not name. The settings take precedence over a subscription with the
-same name or key. Functions that make their own transactions say so: they write millions of rows while the daemon runs.
+A company's rows are used while the settings or a subscription name the company, it is switched on, and its list has
+not expired. Subscriptions are companies that the settings do not name. The settings take precedence over a
+subscription with the same name or key. Functions that make their own transactions say so: they write millions of rows
+while the daemon runs.
 """
 
 import sqlite3
@@ -93,15 +94,15 @@ SELECT 'spam', is_spam, is_fine, count(*) FROM known
 
 
 class PeerState(NamedTuple):
-    """The stored state of another company.
+    """The stored state of another company that shares evidence.
 
-    `digest` and `counts_until`: the digest and expiry of the last index ('' and 0.0 without an index). `was_told`: how
-    many callers known here the company listed at the last comparison. `was_right`: how many of these it listed rightly.
-    `failure`: the last of `failures` failed attempts in a row, in JSON. `off_why`: the reason for switching it off.
+    `digest` and `counts_until`: the digest and expiry of the last list ('' and 0.0 for none). `was_told`: how many
+    callers known here the company listed at the last comparison. `was_right`: how many of these it listed rightly.
+    `failure`: the last of `failures` failed requests in a row, in JSON. `off_why`: the reason for switching it off.
 
     Attributes:
         name: The name that the company has here.
-        weight: How much its rows count, from 0 to 1; 1: as much as a tag needs.
+        weight: How much its rows count, from 0 to 1. With 1 they suffice for the action tag.
         every_seconds: How often its list is fetched, in seconds.
         issuer: The name that the company signs with; empty if no list was accepted yet.
         sequence: The sequence number of the latest accepted list; 0 for none.
@@ -140,7 +141,7 @@ class PeerState(NamedTuple):
 
 
 class WantedPeer(NamedTuple):
-    """A company whose evidence the settings or a subscription want. `of`: the digest of its key. `weight`: 0 to 1."""
+    """A company whose evidence is wanted. `of`: the digest of its key. `weight`: how much its rows count, up to 1."""
 
     of: str
     weight: float
@@ -170,7 +171,7 @@ Change = tuple[tuple[str, str], PeerNumber | None]
 
 
 class TakenIndex(NamedTuple):
-    """A company's index whose rows are all stored, with how many numbers the company lists and has cleared."""
+    """A company's index (signed list), fully stored. `numbers`, `cleared`: how many numbers it lists and clears."""
 
     of: str
     issuer: str
@@ -231,7 +232,7 @@ def peer_state(db: sqlite3.Connection, name: str) -> PeerState | None:
 
 
 def record_taken(db: sqlite3.Connection, name: str, index: TakenIndex, at: float, next_at: float) -> None:
-    """Record that the company's index was stored or is unchanged. Call it in a transaction."""
+    """Record that the company's index was stored or is unchanged. `next_at`: when to fetch again. Use a transaction."""
     db.execute(TAKEN, {"name": name, "at": at, "next_at": next_at, **index._asdict()})
 
 
@@ -258,9 +259,10 @@ def switch_peer_on(db: sqlite3.Connection, name: str, at: float) -> bool:
 def replace_numbers(
     db: sqlite3.Connection, peer: int, rows: Iterable[PeerNumber], at: float, *, cleared: bool = False
 ) -> int:
-    """Replace the rows that the company lists, or has cleared, by `rows`, ordered by key. Return how many changed.
+    """Replace the company's rows by `rows`, which are ordered by key. Return how many rows changed.
 
-    Only rows that differ are written, dated `at`, in several transactions. If interrupted, call it again.
+    `cleared`: replace the rows of numbers that the company has cleared, instead of the numbers that it lists. Only rows
+    that differ are written, dated `at`, in several transactions. If interrupted, call it again.
     """
     changes = _differences(_rows(db, peer, cleared=cleared), iter(rows))
     return _write(db, peer, changes, at)
@@ -277,7 +279,7 @@ def count_numbers(db: sqlite3.Connection, peer: int) -> int:
 
 
 def drop_unnamed(db: sqlite3.Connection) -> int:
-    """Delete rows of companies that the settings no longer name, and return how many. Makes its own transactions."""
+    """Delete the rows of companies that are no longer wanted, and return how many rows. Makes its own transactions."""
     dropped = 0
     for (peer,) in db.execute(UNNAMED).fetchall():
         for cleared in (False, True):
@@ -288,7 +290,7 @@ def drop_unnamed(db: sqlite3.Connection) -> int:
 
 
 def compared_with_peer(db: sqlite3.Connection, peer: int, since: float) -> Compared:
-    """Compare the company's rows with later evidence here. If the company lists no known number, all counts are 0."""
+    """Compare the company's rows with later evidence since `since`. If it lists no known number, all counts are 0."""
     every: list[tuple[int, int, int]] = []
     listed: list[tuple[int, int, int]] = []
     for verdict, *kind in db.execute(COMPARED, {"since": since, "peer": peer}):

@@ -1,9 +1,9 @@
 """Export and erase all data about a phone number (data protection law).
 
-Erasing deletes rows: a decision without its caller would still name the call (linkedid, time, DID), and the CDRs of the
-PBX would reveal the caller. In other texts the number is masked in every spelling. Own numbers are not personal data:
-their settings, register entries and daily counts stay. The table definitions (reputation/store/tables/) say which rows
-and columns are erased. If a list with the number is imported later, the number is stored again.
+Erasing deletes whole rows: a decision without its caller would still name the call (linkedid, time, DID), and with that
+the CDRs of the PBX would reveal the caller. In other texts the number is masked in every spelling. Own numbers are not
+personal data: their settings, register entries and daily counts stay. The table definitions (reputation/store/tables/)
+say which rows and columns are erased. If a list with the number is imported later, the number is stored again.
 
 In notes people write a number with or without its country code. Between its digits there may be spaces, brackets, dots,
 hyphens, slashes, commas, underscores or stars. Digits may be full-width, Arabic or Persian. `+44 20 7183 8750`, `+44
@@ -223,7 +223,7 @@ def _ready_for_json(value: object) -> object:
 
 
 def clear_freed(path: Path, number: str) -> bool:
-    """Overwrite the number in deleted pages, by VACUUM if needed. Return False if a reader keeps the store open."""
+    """Overwrite the number in deleted pages of the store. Return False if a reader keeps the -wal in use."""
     with open_store(path) as db:
         if not truncate_wal(db):
             return False

@@ -21,12 +21,12 @@ SINCE = "SELECT count(*) FROM public_appeal WHERE filed_at > ?"
 
 
 def shown_code(reference: str) -> str:
-    """Return the key under which the code on the status page is stored. An operator's code has another key."""
+    """Return the key of the stored code that an appeal's status page shows. An operator's code has another key."""
     return f"shown {reference}"
 
 
 def called_code(reference: str) -> str:
-    """Return the key of the stored code that is spoken in our verification call to the number."""
+    """Return the key of the stored code that CallSieve speaks in its verification call to the number."""
     return f"called {reference}"
 
 
@@ -71,7 +71,7 @@ def cleared_of(db: sqlite3.Connection, reference: str) -> tuple[str, str] | None
 
 
 def count_open_public(db: sqlite3.Connection) -> int:
-    """Return how many public appeals are open. Open appeals have no effect yet."""
+    """Return how many public appeals are open: filed, but without effect yet."""
     return int(db.execute(OPEN).fetchone()[0])
 
 
@@ -96,7 +96,7 @@ def keep_code(db: sqlite3.Connection, about: str, number: str, code: str, at: fl
 
 
 def name_for(db: sqlite3.Connection, about: str) -> str:
-    """Return the name that was given when the code was requested, or "". The right code proves this name."""
+    """Return the name that was given when the code was requested, or "". The right code makes it the owner's name."""
     return next((name for (name,) in db.execute(NAME, (about,))), "")
 
 

@@ -1,8 +1,8 @@
 """Numbers that people here have marked, for publication to other companies. No field identifies a person.
 
-Own numbers, contacts, and numbers that people here call or talk with are not published. Neither are numbers on an
-allowlist or the do-not-call list, with an identity or consent, or with an appeal that is open or was recently upheld.
-Evidence from other companies, feeds and look-ups is not used.
+Left out are own numbers, contacts, numbers that people here call or talk with, and numbers on an allowlist or on the
+do-not-call list. Numbers with an identity, a consent, or an appeal that is open or was recently upheld are left out
+too. Evidence from other companies, feeds and look-ups is not used.
 """
 
 import sqlite3
@@ -83,9 +83,9 @@ class Accused(NamedTuple):
 
 
 class AccusedBy(NamedTuple):
-    """How many people have evidence against a number, and when the first and the latest evidence was recorded.
+    """How many people speak against a number with marks or signals, and when the first and the latest was recorded.
 
-    `category` is only given if enough people chose the same category, so that it identifies nobody.
+    `category`: None unless enough people chose the same category, so that it identifies nobody.
     """
 
     people: int
@@ -95,7 +95,7 @@ class AccusedBy(NamedTuple):
 
 
 def accused_numbers(db: sqlite3.Connection, now: float, cleared_since: float) -> Iterator[Accused]:
-    """Yield numbers with evidence against them, by number and class. No transaction stays open between two numbers."""
+    """Yield numbers with evidence against them, ordered by number and auth class, in separate reads of a batch each."""
     number = auth_class = ""
     about = {"now": now, "cleared_since": cleared_since}
     while rows := db.execute(AGAINST, about | {"number": number, "auth_class": auth_class}).fetchall():
@@ -104,7 +104,7 @@ def accused_numbers(db: sqlite3.Connection, now: float, cleared_since: float) ->
 
 
 def accused_by(db: sqlite3.Connection, number: str, auth_class: AuthClass, since: float, least: int) -> AccusedBy:
-    """Return how many people have evidence against the number after `since`.
+    """Return how many people speak against the number with marks or signals after `since`.
 
     The result only has a category if at least `least` people chose it.
     """

@@ -117,12 +117,12 @@ def _key(number: str) -> int:
 class Consent(NamedTuple):
     """A person's agreement to be called.
 
-    `proof`: a text, or where the document is kept; `until`: when the consent ends, null for never; `person`: who
-    recorded the consent.
-
     Attributes:
         number: A telephone number: E.164, or the key of a service number.
         at: When the consent was given.
+        until: When the consent ends; null for never.
+        proof: A text, or where the document is kept.
+        person: The person who recorded the consent.
         note: A note, one line.
     """
 
@@ -167,7 +167,10 @@ def remove_consent(db: sqlite3.Connection, number: str) -> Consent | None:
 def find_consents(
     db: sqlite3.Connection, text: str = "", number: str | None = None, limit: int = 1000
 ) -> tuple[list[Consent], int]:
-    """Return at most `limit` consents for `number` or with `text` in any field, newest first, and how many match."""
+    """Return consents for `number` or with `text` in any field, newest first, and the count of all matching consents.
+
+    At most `limit` consents are returned.
+    """
     wanted = {"text": text, "number": number, "limit": limit}
     rows = [Consent(*row) for row in db.execute(FIND, wanted)]
     return rows, int(db.execute(COUNT_FOUND, wanted).fetchone()[0])

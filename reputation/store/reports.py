@@ -66,7 +66,7 @@ def forget_report(db: sqlite3.Connection, service: str, number: str) -> None:
 
 
 def numbers_in_question(db: sqlite3.Connection, service: str, since: float) -> list[str]:
-    """Return the numbers marked as spam since `since`, and all numbers already reported to the service."""
+    """Return numbers to report or to check again: marked as spam since `since`, or already reported to the service."""
     return [number for (number,) in db.execute(IN_QUESTION, {"service": service, "since": since})]
 
 

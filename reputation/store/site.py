@@ -23,7 +23,7 @@ SALT = "SELECT salt FROM site"
 
 
 def count_people(db: sqlite3.Connection) -> int:
-    """Count and store the people of this site. A tag needs witnesses from a share of them. Use a transaction."""
+    """Count and store this site's people. The count decides how many witnesses a tag needs. Use a transaction."""
     db.execute(COUNT_PEOPLE)
     return people_here(db)
 
@@ -61,14 +61,17 @@ def record_emergency(db: sqlite3.Connection, at: float, who: str = "Asterisk") -
 
 
 def close_window(db: sqlite3.Connection, at: float) -> None:
-    """Resume screening after emergency calls up to `at`. Delete emergency calls with a later date."""
+    """Resume screening, which emergency calls up to `at` have suspended. Delete emergency calls with a later date."""
     db.execute("DELETE FROM emergency_call WHERE at > ?", (at,))
     db.execute("INSERT OR REPLACE INTO emergency_close (only_row, at) VALUES (1, ?)", (at,))
     emit_window_closed(db, at, BY_HAND)
 
 
 def emit_window_closed(db: sqlite3.Connection, at: float, by: str) -> None:
-    """Emit the event that screening has resumed, if an event reported its suspension. Call it in a transaction."""
+    """Emit the event that screening has resumed, if an event reported its suspension. Call it in a transaction.
+
+    `by`: BY_HAND if somebody resumed screening, BY_TIME if the suspension expired.
+    """
     with emitting(db):
         if state_of(db, WINDOW) == OPEN:
             emit_change(db, WINDOW, CLOSED, EventKind.EMERGENCY_CLOSED, WINDOW, at, EmergencyClosed(by=by))

@@ -32,7 +32,7 @@ class NamedSource(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class From:
-    """A person or a DID, and the import or settings that it came from."""
+    """A person or a DID, and where it comes from. `source`: the name of the import, or `settings`."""
 
     entry: Person | Did
     source: str
@@ -44,7 +44,7 @@ def people_from(db: sqlite3.Connection) -> dict[str, From]:
 
 
 def person_from(db: sqlite3.Connection, extension: str) -> From | None:
-    """Return the person with this extension and the source of the entry, or None."""
+    """Return the person with this extension and where the person's data comes from. Return None if nobody has it."""
     return next((_person_from(*row) for row in db.execute(f"{PEOPLE_FROM} WHERE extension = ?", (extension,))), None)
 
 
@@ -54,7 +54,7 @@ def dids_from(db: sqlite3.Connection) -> dict[str, From]:
 
 
 def did_from(db: sqlite3.Connection, number: str) -> From | None:
-    """Return the DID with this number and the source of the entry, or None."""
+    """Return the DID with this number and where its data comes from. Return None if no DID has this number."""
     return next((_did_from(*row) for row in db.execute(f"{DIDS_FROM} WHERE number = ?", (number,))), None)
 
 
@@ -129,7 +129,7 @@ class FeedFetch(NamedTuple):
 
     `of`: a digest of the feed's address. `file`: a digest of the last file. `signed_at`: when the file was signed.
     `came_at`: when the server last sent the file or answered that it is unchanged, None for never. `failure`: the code
-    and details of the last of `failures` failed attempts in a row, in JSON.
+    and details of the last failed attempt, in JSON. `failures`: how many attempts have failed in a row.
     """
 
     name: str
@@ -217,9 +217,8 @@ class FeedSource(NamedTuple):
     """A live feed. A field that is None is unknown, or does not apply to the feed.
 
     `every_seconds`: the usual interval between imports. `numbers_before`: how many numbers the previous import had.
-    `failed_at` and `failure`: the last import if it was refused, with code and details in JSON. For fetched feeds only:
-    `came_at`, when the server sent the file or answered "unchanged"; `asked_at` and `next_at`, the last and next
-    request.
+    `failed_at` and `failure`: when and why the last import was refused, if it was: code and details in JSON. `came_at`:
+    when the server last sent the file or answered "unchanged". `asked_at`, `next_at`: the last and the next request.
     """
 
     name: str
@@ -247,7 +246,7 @@ def record_failure(db: sqlite3.Connection, name: str, at: float, why: str) -> bo
 
 
 def compared_with_feeds(db: sqlite3.Connection, since: float) -> dict[str, Compared]:
-    """Compare each live feed with our own evidence, by feed. Feeds that list no caller known here are left out."""
+    """Compare each live feed with our own evidence since `since`. Feeds that list no caller known here are left out."""
     every, listed = Counter[tuple[int, int]](), defaultdict[str, list[tuple[str, int, int, int]]](list)
     for name, verdict, is_spam, is_fine, count in db.execute(COMPARED, {"since": since}):
         if name is None:
@@ -260,9 +259,10 @@ def compared_with_feeds(db: sqlite3.Connection, since: float) -> dict[str, Compa
 def with_unlisted(
     listed: Iterable[tuple[str, int, int, int]], every: Mapping[tuple[int, int], int]
 ) -> Iterator[tuple[str, int, int, int]]:
-    """Yield the rows of `listed`, and then a row for each kind of caller that the source does not list.
+    """Yield the rows of `listed`, and then rows that count the callers whom the source does not list.
 
-    `every`: how many callers, listed or not, there are of each kind: each pair of the flags `is_spam` and `is_fine`.
+    A row has a verdict, the flags `is_spam` and `is_fine` of our own evidence, and a count of callers. `every`: how
+    many callers there are, listed or not, for each pair of these flags.
     """
     rest = Counter(every)
     for verdict, is_spam, is_fine, count in listed:

@@ -1,7 +1,7 @@
 """Standings: sums over a number's evidence rows, stored beside the rows so that deciding a call reads a single row.
 
-Every write to mark, tombstone, signal, answered, one_ring or epoch calls `refresh` in its transaction. The store keeps
-the weights of its sums, so that all programs compute the same sums. Only the daemon changes the weights
+Every write to the tables mark, tombstone, signal, answered, one_ring or epoch calls `refresh` in its transaction. The
+weights of the sums are stored too, so that all programs compute the same sums. Only the daemon changes the weights
 (`use_weights`). Then it recomputes all standings, in batches (`fold_next`).
 """
 
@@ -35,8 +35,8 @@ class Settled(NamedTuple):
     """How often decided cases confirmed or refuted a reporter's marks.
 
     Attributes:
-        agree: How many marks a decided case has confirmed.
-        disagree: How many marks a decided case has refuted.
+        agree: How many decided cases confirmed the marks.
+        disagree: How many decided cases refuted the marks.
     """
 
     agree: int = 0
@@ -134,12 +134,15 @@ def unsettle_case(db: sqlite3.Connection, case_id: str) -> None:
 
 
 def weights_of(db: sqlite3.Connection) -> Weights:
-    """Return the weights with which the store computes its sums."""
+    """Return the stored weights with which standings are computed."""
     return weights_from(db.execute(FOLDING).fetchone()[0])
 
 
 def use_weights(db: sqlite3.Connection, weights: Weights) -> bool:
-    """Change the weights of the sums. Return False if unchanged. If changed, call `fold_next` until it returns 0."""
+    """Store the weights of the standings. Return whether they changed.
+
+    If they did, the caller must call `fold_next` until it returns 0.
+    """
     text = msgspec.json.encode(_summed_by(weights)).decode()
     if db.execute(FOLDING).fetchone()[0] == text:
         return False
@@ -159,7 +162,7 @@ def fold_next(db: sqlite3.Connection, limit: int) -> int:
 
 
 def _summed_by(weights: Weights) -> Weights:
-    """Return the weights, with the default for every weight that does not affect the stored sums."""
+    """Return the weights, with the default for every weight that does not affect standings."""
     return Weights(
         counts=weights.counts,
         block=weights.block,
@@ -170,7 +173,7 @@ def _summed_by(weights: Weights) -> Weights:
 
 
 def refresh_many(db: sqlite3.Connection, numbers: Collection[str]) -> None:
-    """Recompute the standings of these numbers. For too many numbers, the daemon recomputes the standings later."""
+    """Recompute the standings of these numbers. If there are too many, the daemon recomputes all standings later."""
     if len(numbers) <= FOLDED_AT_ONCE:
         refresh_all(db, numbers)
     else:
@@ -188,7 +191,7 @@ def refresh_reporters(db: sqlite3.Connection, reporters: Iterable[str]) -> None:
 
 
 def settled_of(db: sqlite3.Connection, reporter: str) -> Settled:
-    """Return how cases ruled on the reporter's marks. For a reporter of another site, all marks of that site count."""
+    """Return how cases ruled on the reporter's marks. For a reporter of another site, all marks of this site count."""
     site = site_of(reporter)
     row = db.execute(SETTLED_OF_SITE, {"site": site}) if site else db.execute(SETTLED, (reporter,))
     return Settled(*[int(count) for count in row.fetchone()])
@@ -243,7 +246,7 @@ SELECT number, auth_class, {COLUMNS} FROM standing
 
 
 class Burst(NamedTuple):
-    """Many marks in a short time of a number that otherwise behaves well. The marks do not count until a review.
+    """Many marks of a number in a short time, although it otherwise behaves well. They do not count until a review.
 
     Attributes:
         number: The number.
@@ -295,7 +298,7 @@ def was_right(standing: Standing, weights: Weights, now: float) -> bool | None:
 
 
 def count_proofs(db: sqlite3.Connection, now: float) -> int:
-    """Store for each source how many of its numbers are proven good or bad here, and how often the source was right.
+    """Store for each source how many of its numbers our evidence proves good or bad, and how often the source is right.
 
     Return how many sources have proven numbers. Call it in a transaction.
     """

@@ -1,4 +1,4 @@
-"""Console users and their sessions, API tokens, and API answers that are kept for a day.
+"""Console users and their sessions, API tokens, and API answers that are kept for a day, for repeated requests.
 
 Passwords are stored as argon2id hashes, tokens as SHA-256. Only `second_factor_of` reads second factors' secrets.
 """
@@ -89,7 +89,7 @@ def set_second_factor(db: sqlite3.Connection, name: str, factor: SecondFactor | 
 
 
 def accept_step(db: sqlite3.Connection, name: str, password: str, step: int) -> bool:
-    """Accept a time step's code once. Return False if it was used, or the password or second factor has changed."""
+    """Use up the code of a time step. Return False if it is used already, or password or second factor have changed."""
     return db.execute(ACCEPT, {"name": name, "password": password, "step": step}).rowcount == 1
 
 

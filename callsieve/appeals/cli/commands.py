@@ -148,7 +148,7 @@ RemoveOption = Annotated[
     typer.Option(
         "--remove",
         metavar="list|policy|people",
-        help="Also remove stops of this kind. Can be repeated.",
+        help="Also remove what stops calls, by kind. Can be repeated.",
         show_default=False,
     ),
 ]
@@ -232,7 +232,7 @@ def decide(
             who = plural(len(done.reporters), "person", "people")
             say(f"{who} who marked the number will be trusted a little less ({', '.join(done.reporters)}).")
     else:
-        say(f"Appeal {decided.reference} is denied. The next one of {decided.number} can be filed in 30 days.")
+        say(f"Appeal {decided.reference} is denied. A new appeal of {decided.number} can be filed in 30 days.")
     with existing_store(loaded) as db:
         say(f"The number now: {known_now(db, loaded, decided.number, time.time())}")
     say(f"Now inform the owner: {decided.name}, {decided.contact}.")

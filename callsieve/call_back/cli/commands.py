@@ -41,7 +41,7 @@ def serve(
     configure_logs(as_json=log_json)
     wanted = load_helper_settings(settings)
     if not wanted.enabled:
-        raise CommandError(f"{settings}: call-backs are disabled: set enabled = true to enable them")
+        raise CommandError(f"{settings}: call-backs are disabled: to enable them, set `enabled = true`")
     try:
         helper = Helper(wanted, PlacedCalls(state, machine_clocks()), state)
     except StateError as error:
@@ -61,7 +61,9 @@ def serve(
 
 
 def show(
-    number: Annotated[str | None, typer.Argument(help="Would +12015550123 be called?", show_default=False)] = None,
+    number: Annotated[
+        str | None, typer.Argument(help="A number to check, such as +12015550123.", show_default=False)
+    ] = None,
     settings: SettingsOption = SETTINGS_FILE,
     as_json: JsonOption = False,
 ) -> None:
@@ -81,7 +83,7 @@ def show(
 
 
 def _say_limits(wanted: HelperSettings) -> None:
-    say("Call-backs are enabled." if wanted.enabled else "Call-backs are disabled: enabled = false.")
+    say("Call-backs are enabled." if wanted.enabled else "Call-backs are disabled (`enabled = false`).")
     say(f"Countries: {', '.join(wanted.countries) or 'none'}. Landlines and mobiles only.")
     say(f"From {wanted.first_hour} to {wanted.last_hour} h, in the local time of the number.")
     say(f"Per number: once in {wanted.a_number_minutes} minutes, {wanted.a_number_a_day} times a day.")

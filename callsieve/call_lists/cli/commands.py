@@ -108,10 +108,10 @@ def import_register_file(
         str, typer.Option(metavar="NAME", help="us-dnc, gb-tps, gb-ctps, or another name.", show_default=False)
     ],
     country: Annotated[
-        str | None, typer.Option(metavar="CODE", help="Country of another register, such as DE.")
+        str | None, typer.Option(metavar="CODE", help="Country of a register with another name, such as DE.")
     ] = None,
     file_date: Annotated[
-        str | None, typer.Option(metavar="DAY", help="When it was downloaded. Default: the time of the file.")
+        str | None, typer.Option(metavar="DAY", help="When the file was downloaded. Default: the time of the file.")
     ] = None,
     accept_smaller: Annotated[
         bool, typer.Option("--accept-smaller", help="Accept a file that has less than half of the previous numbers.")

@@ -83,7 +83,7 @@ def comply(
 def _sign(loaded: Loaded, proof: DayProof, printed: bytes, path: Path) -> None:
     issuer = loaded.settings.company.name or loaded.settings.public.name
     if not issuer:
-        raise CommandError("--signature: the statement needs the name of your company: set [company] name")
+        raise CommandError("--signature: the statement needs the name of your company: set `name` in [company]")
     options.check_new(path)
     try:
         key = signing_key(loaded.state)

@@ -1,4 +1,7 @@
-"""API endpoints for other switches: decisions about calls, and outcomes of calls. On failure the answer is `allow`."""
+"""API endpoints for other switches: decisions about calls, and outcomes.
+
+If no decision is possible, calls are allowed.
+"""
 
 import json
 import time
@@ -27,7 +30,7 @@ from reputation.users import Role, Scope
 # would pass unscreened.
 MOST_BYTES = 512 * 1024
 FIELD_CHARACTERS = 80
-TWICE = "given twice: quote text from callers as JSON, otherwise callers can add fields"
+TWICE = "this field is given twice: quote text from callers as JSON, otherwise callers can add fields"
 
 
 async def decide(req: ApiRequest, call: CallFacts) -> CallAnswer:

@@ -76,14 +76,14 @@ def show_list(as_json: JsonOption = False, config: ConfigOption = None) -> None:
         print_json(shown)
         return
     if not shown.receivers:
-        say("No receivers. To add some: [[webhook]], [mqtt], [mail] and [[notify]] in the settings.")
+        say("No receivers. To add one, write [[webhook]], [mqtt], [mail] or [[notify]] in the settings.")
         return
     rows = [_row(receiver) for receiver in shown.receivers]
     failures = [_failure(receiver, shown.now) for receiver in shown.receivers]
     headings = ("receiver", "waiting", "delivered", "dead", "lost", "state")
     print_table(headings, rows, keep=(0, 1, 2, 3, 4, 5), right=(1, 2, 3, 4), below=failures)
     if not shown.is_sent:
-        say("No sender runs, so nothing is delivered. To start the sender:")
+        say("The sender of events is not running, so nothing is delivered. To start the sender:")
         say_command(START)
     if shown.dead_letters:
         say(f"{plural(shown.dead_letters, 'dead letter')}: callsieve events dead")
@@ -206,7 +206,7 @@ def list_alerts(as_json: JsonOption = False, config: ConfigOption = None) -> Non
         print_json([_alert_shown(rule, states) for rule in rules])
         return
     if not rules:
-        say("No alert rules. To add one: [[alert]] in the settings.")
+        say("No alert rules. To add one, write [[alert]] in the settings.")
         return
     now, usual = time.time(), loaded.settings.reputation.quiet
     rows = [(rule.name, rule.event, rule.at_most, _last_sent(rule, states)) for rule in rules]

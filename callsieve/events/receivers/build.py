@@ -197,7 +197,9 @@ def keys_of(setting: str) -> list[bytes]:
     try:
         keys = [base64.b64decode(text.removeprefix(SECRET_PREFIX), validate=True) for text in texts]
     except (binascii.Error, ValueError):
-        raise DeliveryError(f"the secret of {setting} is not Base64: write {SECRET_PREFIX} and Base64") from None
+        raise DeliveryError(
+            f"the secret of {setting} is not Base64: write {SECRET_PREFIX} followed by Base64"
+        ) from None
     if any(len(key) < LEAST_SECRET_BYTES for key in keys):
         raise DeliveryError(f"the secret of {setting} is too short: use at least {LEAST_SECRET_BYTES} random bytes")
     return keys

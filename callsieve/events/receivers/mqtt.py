@@ -193,7 +193,7 @@ class MqttReceiver:
                 self._trouble = trouble
                 self._tried.set()
             except Exception:
-                logger.exception("mqtt: %s: reconnecting after a failure", self._table.host)
+                logger.exception("mqtt: internal error, reconnecting: host=%s", self._table.host)
                 self._trouble = "internal error: see the log"
                 self._tried.set()
             failures += 1

@@ -77,7 +77,7 @@ def pack(
         with complete_file(path, PRIVATE) as file:
             write_pack(db, context, made, file)
     say(f"{path}: for {platforms()[platform].title}. Read evidence.pdf before you hand it in:")
-    say("it lists missing documents and unverified facts.")
+    say("evidence.pdf lists missing documents and unverified facts.")
     if (trouble := printer_trouble()) is not None:
         warn(f"the pack has evidence.html and no PDF: {trouble}")
 
@@ -91,5 +91,5 @@ def _read(path: Path) -> bytes:
     with acting_for(path), open_regular(path) as file:
         content = file.read(MOST_FILE_BYTES + 1)
     if not content:
-        raise CommandError(f"--document: {path}: is empty")
+        raise CommandError(f"--document: {path}: the file is empty")
     return content

@@ -19,7 +19,7 @@ from reputation.wording import Wording
 PIECE_BYTES = 1 << 16
 FIELDS = ("platform", "language", "days", "unmasked_for")
 HEADING_BY_FIELD = {"for": Wording("For"), "language": Wording("Language"), "days": Wording("Days")}
-HEADING_BY_FIELD["unmasked-for"] = Wording("Whole called numbers and Call-IDs for")
+HEADING_BY_FIELD["unmasked-for"] = Wording("Show whole called numbers and Call-IDs to")
 
 
 async def show(req: PageRequest, problem: str | Wording = "") -> Response:

@@ -102,7 +102,9 @@ def publish_files(
         return
     folder = directory or _directory(loaded)
     if folder is None:
-        raise CommandError("exchange publish: the directory is missing: name one, or set `directory` in [publish]")
+        raise CommandError(
+            "exchange publish: the directory is missing: name a directory, or set `directory` in [publish]"
+        )
     with existing_store(loaded) as db:
         published = publish(db, context_of(loaded), PublishBundleRequest(folder, purge))
     if as_json:
@@ -195,7 +197,10 @@ def add(
         _say_offered(name, url, private=private)
     request = SubscribeRequest(name, url, key, weight, private)
     change = perform(loaded, operations.subscribe, request, existing=True)
-    say(f"{name} is fetched when the timer runs next, or now: callsieve exchange fetch {shlex.quote(name)}")
+    say(
+        f"The evidence of {name} is fetched when the timer runs next. To fetch it now: callsieve exchange fetch "
+        f"{shlex.quote(name)}"
+    )
     say_undo(change.change_id, config)
 
 
@@ -223,14 +228,14 @@ def _say_offered(name: str, url: str, *, private: bool) -> NoReturn:
 def resume(name: NameArgument, config: ConfigOption = None) -> None:
     """Use a paused company's evidence again. The company's accuracy is measured from now on."""
     change = perform(settings_of(config), operations.resume, SwitchRequest(name), existing=True)
-    say(f"{name} is fetched again, and counts from the next call on.")
+    say(f"The evidence of {name} is fetched again, and counts from the next call on.")
     say_undo(change.change_id, config)
 
 
 def pause(name: NameArgument, config: ConfigOption = None) -> None:
     """Pause a company: from the next call on, the company's evidence does not count. No new evidence is fetched."""
     change = perform(settings_of(config), operations.pause, SwitchRequest(name), existing=True)
-    say(f"{name} is not fetched, and its evidence does not count.")
+    say(f"The evidence of {name} is not fetched and does not count.")
     say_undo(change.change_id, config)
 
 
@@ -279,8 +284,8 @@ def _fetch_alone(
                 _say_result(results[-1])
     if not results and not quiet:
         waiting = [peer.next_at for peer in known.values() if peer.off_at is None]
-        first = f": the next one {ago(min(waiting), time.time())}" if waiting else ""
-        say(f"{plural(len(known), 'company', 'companies')}, none due{first}.")
+        first = f": the next fetch is {ago(min(waiting), time.time())}" if waiting else ""
+        say(f"No fetch is due ({plural(len(known), 'company', 'companies')}){first}.")
     return results
 
 
@@ -347,7 +352,7 @@ def _pairs(company: PeerShown, now: float) -> list[tuple[str, str | Text]]:
         ("address", company.where),
         ("key", company.key_id or "no key in the settings"),
         ("state", company.health.health.value),
-        ("weight", f"{state.weight:g} of a tag"),
+        ("weight", f"{state.weight:g} of the evidence that a tag needs"),
         ("lists", f"{plural(state.numbers, 'number')}, {state.cleared:,} as cleared"),
         ("right", str(company.accuracy)),
     ]

@@ -92,7 +92,7 @@ def _weight(text: str) -> float:
     try:
         return float(text.strip().replace(",", ".") or 1)
     except ValueError:
-        raise Refused("bad-company", Wording("is a number from 0 to 1"), "weight") from None
+        raise Refused("bad-company", Wording("must be a number from 0 to 1"), "weight") from None
 
 
 PAGES = (

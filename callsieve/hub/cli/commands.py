@@ -45,7 +45,8 @@ DatabaseOption = Annotated[
     typer.Option(
         "--database",
         metavar="ADDRESS",
-        help="The database's address. Password: PGPASSWORD. Default: [hub] address, user PGUSER.",
+        help="Address of the database. Default: `address` in [hub], with the user PGUSER. The password is "
+        "read from PGPASSWORD.",
     ),
 ]
 OrganisationOption = Annotated[
@@ -75,7 +76,10 @@ def init(
     else:
         say(f"{place_of(address)} is up to date.")
     if not result.is_closed:
-        warn("sites can create large objects and take locks: run hub init again as a superuser to forbid that")
+        warn(
+            "sites can create large objects and take locks in the database: run `callsieve hub init` again "
+            "as a superuser to forbid that"
+        )
     if result.elsewhere:
         warn(f"sites can also log in to {', '.join(result.elsewhere)}: callsieve help many-pbxs")
 
@@ -96,10 +100,10 @@ def join(
     name = site or settings.site
     if not SITE.fullmatch(name):
         raise CommandError(
-            f"{loaded.settings_file}: [hub] site has no valid name for this PBX: set it, or give --site SITE"
+            f"{loaded.settings_file}: `site` in [hub] is not a valid name for this PBX: correct it, or give --site SITE"
         )
     if name != settings.site and out is None:
-        raise CommandError(f"--out: {name} is another site: give a file for the secret of that site")
+        raise CommandError(f"{name} is not the site of this PBX: add --out FILE, a file for the secret of {name}")
     if out is None and not options.has_store(loaded):
         # The service's state directory may not exist yet. A secret written elsewhere would not be found by the service.
         raise CommandError(f"{loaded.store_path}: {NO_STORE}")
@@ -114,7 +118,7 @@ def join(
     options.note_done(loaded, Change("hub join", None, name))
     say(f"{name} of {organisation} can log in to the hub; the secret is in {path}.")
     if out is not None:
-        say(f"Copy this file to {name}, and run there:")
+        say(f"Copy this file to the PBX {name}, and run there:")
         say_command(f"install -m 600 -o callsieve -g asterisk {shlex.quote(out.name)} {SERVICE_STATE / SECRET}")
     say_command(START)
 
@@ -164,7 +168,7 @@ def status(as_json: options.JsonOption = False, config: options.ConfigOption = N
     else:
         link = link_state.link
         standby = ", its standby" if loaded.settings.hub.standby else ""
-        more = ", and older ones that are being added" if link_state.is_filling else ""
+        more = ", and older rows that are being queued" if link_state.is_filling else ""
         print_pairs(
             (
                 ("site", f"{link.site} of {link.organisation}{standby}"),
@@ -178,20 +182,22 @@ def status(as_json: options.JsonOption = False, config: options.ConfigOption = N
                 ("rows of", ", ".join(link_state.sites)),
                 (
                     "policy",
-                    f"{policy.name}, as at the main PBX" if policy is not None and policy == first_policy else "",
+                    f"{policy.name}, the same as at the main PBX"
+                    if policy is not None and policy == first_policy
+                    else "",
                 ),
             )
         )
         if first_policy is not None and policy != first_policy:
             here = "unusable" if policy is None else f"{policy.name} ({policy.digest})"
             say(f"The policy in force here is {here}, but at the main PBX")
-            say(f"{first_policy.name} ({first_policy.digest}). Copy its policies and settings,")
+            say(f"{first_policy.name} ({first_policy.digest}). Copy the main PBX's policies and settings here,")
             say("or calls are treated differently after a switch-over.")
         if link.has_twin:
-            say(f"Another PBX also takes part as {link.site}: give one of the two another [hub] site")
-            say("and run callsieve hub join, or set standby = true if it is the standby.")
+            say(f"Another PBX also takes part as {link.site}: give one of the two another `site` in [hub]")
+            say("and run `callsieve hub join` there, or set `standby = true` in [hub] of the standby.")
         if link.full_at:
-            say(f"The hub keeps at most {plural(link.full_at, 'row')} of this site; the others wait here. Its")
+            say(f"The hub keeps at most {plural(link.full_at, 'row')} of this site; further rows wait here. The hub's")
             say(f"administrator can raise the limit: callsieve hub quota {link.site} ROWS")
     if failure:
         say(f"{failure}. Calls are decided with this site's own data.")
@@ -277,7 +283,10 @@ def leave(
         leaving = partial(client.leave, organisation=settings.organisation, site=settings.site, keep=keep)
         _ask(_with(_site_address(loaded), leaving))
     except CommandError as error:
-        warn(f"the hub was not informed: {error}. Its administrator can run: callsieve hub expel {settings.site}")
+        warn(
+            f"the hub does not know yet that this site leaves: {error}. The hub's administrator can run: "
+            f"callsieve hub expel {settings.site}"
+        )
     if options.has_store(loaded):
         options.perform(loaded, operations.forget_hub, keep, existing=True)
     secret_path(loaded).unlink(missing_ok=True)

@@ -76,7 +76,7 @@ def show_erasures(as_json: options.JsonOption = False, config: options.ConfigOpt
 def keep(number: options.NumberArgument, config: options.ConfigOption = None) -> None:
     """Keep the data of a number that another site erased."""
     e164 = options.perform(options.settings_of(config), site_operations.keep, number, existing=True)
-    say(f"{e164} is kept. Erasures by other sites are ignored for {KEPT_DAYS:.0f} days.")
+    say(f"{e164} is kept. Erasures of this number by other sites are ignored for {KEPT_DAYS:.0f} days.")
 
 
 def show_people(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
@@ -89,11 +89,14 @@ def show_people(as_json: options.JsonOption = False, config: options.ConfigOptio
     for names in people:
         say(" = ".join(names))
     if not people:
-        say("No person has several names. To declare two names the same: callsieve hub people same 201 berlin:305")
+        say(
+            "No person has several names. To declare that two names are one person: callsieve hub people "
+            "same 201 berlin:305"
+        )
 
 
 def same(person: PersonArgument, other: PersonArgument, config: options.ConfigOption = None) -> None:
-    """Declare that two names at two sites belong to the same person, who then counts once."""
+    """Declare that two names at two sites belong to the same person, whose evidence then counts once."""
     declared = options.perform(options.settings_of(config), site_operations.same_person, (person, other), existing=True)
     say(f"{' = '.join(declared.names)}: one person, who counts once.")
     say_undo(declared.change_id, config)

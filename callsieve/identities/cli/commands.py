@@ -58,7 +58,7 @@ def code(
     """Make a code that proves control of a number. Say the code in a call to the number, or let a caller enter it."""
     made = options.perform(options.settings_of(config), operations.make_code, CodeRequest(number, name))
     say("The code is ", bold(made.spoken), ". This code is valid for a day and replaces earlier codes.")
-    say(f"The owner can enter * and the code in a call from {made.number} that is asked to press a key. Give the code")
+    say(f"The owner can call from {made.number} and, when asked to press a key, enter * and the code. Give the code")
     say(f"only to people you know. Otherwise call {made.number} and say the code. When the owner repeats it:")
     words = ["callsieve", "identity", "prove", made.number, "CODE", "--name", "NAME"]
     say_command(shlex.join([*words, "--config", str(config)] if config else words))

@@ -50,8 +50,8 @@ FREEPBX = "freepbx"
 PASSWORD_VARIABLE = "MYSQL_PWD"
 NO_CONF = f"file not found: set {CONF_VARIABLE} to the path of freepbx.conf"
 SHOWN = (
-    f"other users of this server can see the password in the list of processes: leave it out and type it when asked, "
-    f"or set {PASSWORD_VARIABLE}"
+    f"other users of this server can see the password in the list of processes: leave the password out and "
+    f"type it when asked, or set {PASSWORD_VARIABLE}"
 )
 
 
@@ -94,7 +94,7 @@ def import_calls(
         typer.Option(
             "--from",
             metavar="SOURCE",
-            help="Read from a database and not a file: `freepbx`, or mysql://USER@HOST/asteriskcdrdb.",
+            help="Database to read instead of a file: `freepbx`, or mysql://USER@HOST/asteriskcdrdb.",
         ),
     ] = None,
     everything: Annotated[
@@ -191,12 +191,14 @@ def import_contacts(
         str | None, typer.Option("--source", metavar="NAME", help=SOURCE_HELP, show_default=False)
     ] = None,
     origin: Annotated[
-        ContactOrigin | None, typer.Option("--from", help="Read FreePBX's Contact Manager and not a file.")
+        ContactOrigin | None, typer.Option("--from", help="Read FreePBX's Contact Manager instead of a file.")
     ] = None,
     owner: Annotated[
         str | None,
         typer.Option(
-            "--for", metavar="EXT", help="Extension for contacts that name no person. Default: for everybody."
+            "--for",
+            metavar="EXT",
+            help="Extension of the person who gets the contacts that name nobody. Default: contacts for everybody.",
         ),
     ] = None,
     dry_run: DryRunOption = False,
@@ -236,7 +238,7 @@ def _from_file(file: Path, region: str, owner: str | None, summary: Summary) -> 
         contacts = usable(table, rows, operations.MOST_ROWS, TOO_MANY)
     summary.take(table)
     if isinstance(table, Vcards) and table.without_number:
-        summary.remarks.append(f"{plural(table.without_number, 'card')} without a telephone number")
+        summary.remarks.append(f"{plural(table.without_number, 'card')} without a telephone number: not imported")
     return contacts
 
 

@@ -144,7 +144,7 @@ def _lines(loaded: Loaded, known: PbxList) -> tuple[Sequence[FamilyLine], list[s
         raise CommandError(str(error)) from None
     numbers = [line for line in lines if not family.is_setting(line.key)]
     if not numbers:
-        raise CommandError(f"{known.name} is empty ({family.command}). Nothing was changed")
+        raise CommandError(f"{known.name} is empty: `{family.command}` shows no number. Nothing was changed")
     return numbers, [known.settings[line.key] for line in lines if line.key in known.settings]
 
 
@@ -165,11 +165,14 @@ def import_numbers_file(
     ] = None,
     origin: Annotated[
         ImportOrigin | None,
-        typer.Option("--from", help="Read Asterisk's own blacklist or FreePBX's module Allowlist, and not a file."),
+        typer.Option("--from", help="Read Asterisk's own blacklist or FreePBX's module Allowlist instead of a file."),
     ] = None,
     verdict: Annotated[
         ImportVerdict | None,
-        typer.Option(help="Meaning of the list. Default: spam, or ok for FreePBX's allowlist.", show_default=False),
+        typer.Option(
+            help="Verdict about the numbers of the list. Default: spam, or ok for FreePBX's allowlist.",
+            show_default=False,
+        ),
     ] = None,
     as_blocklist: AsBlocklistOption = False,
     as_allowlist: AsAllowlistOption = False,

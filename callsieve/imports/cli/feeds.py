@@ -64,7 +64,8 @@ FeedArgument = Annotated[
     Path, typer.Argument(help="The feed's file, plain or compressed with gzip; - for standard input.")
 ]
 SmallerOption = Annotated[
-    bool, typer.Option("--accept-smaller", help="Accept a file with less than half of the numbers in force.")
+    bool,
+    typer.Option("--accept-smaller", help="Accept a file that has less than half as many numbers as the feed has now."),
 ]
 ExportOption = Annotated[
     str | None, typer.Option("--export", metavar="NAME", help="Write the feed as CSV, for `import feed`.")
@@ -74,7 +75,7 @@ ExportOption = Annotated[
 def import_feed(
     file: FeedArgument,
     source: SourceOption,
-    verdict: Annotated[ImportVerdict, typer.Option(help="Meaning of the list.")] = ImportVerdict.SPAM,
+    verdict: Annotated[ImportVerdict, typer.Option(help="Verdict about the numbers of the feed.")] = ImportVerdict.SPAM,
     accept_smaller: SmallerOption = False,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
@@ -141,14 +142,14 @@ def show_feeds(
     _show(imported, now, are_named=len(imported) < len(feeds))
     for name, skill in skills.items():
         if skill.told:
-            say(f"{name} was right about {accuracy_of(skill)} of its callers")
+            say(f"{name} was right about {accuracy_of(skill)} of the callers that it lists")
         if skill.judgement is Judgement.WORSE:
-            warn(f"{name} is worse than chance: `callsieve import remove {name}` removes it")
+            warn(f"The verdicts of {name} are worse than chance: `callsieve import remove {name}` removes it")
     for known in feeds:
         if known.feed is None:
             say(f"{known.name} {known.health}")
         if not known.health.is_well:
-            say(f"{known.name}; to update the list: {known.remedy}")
+            say(f"To update the list of {known.name}: {known.remedy}")
     if waits:
         say("The feeds of the settings are not fetched: systemctl enable --now callsieve-feeds.timer")
     if lookups:
@@ -157,7 +158,7 @@ def show_feeds(
 
 def _show(feeds: list[tuple[FeedSource, SourceHealth]], now: float, *, are_named: bool) -> None:
     if not feeds and are_named:
-        say("No feed has been imported yet: `callsieve feeds fetch` fetches those of the settings.")
+        say("No feed has been imported yet: `callsieve feeds fetch` fetches the feeds of the settings.")
         return
     if not feeds:
         say("There are no feeds: add one with `callsieve import feed FILE --source NAME`, or [[feed]] in the settings.")

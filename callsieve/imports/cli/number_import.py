@@ -89,7 +89,8 @@ def _print_counts(summary: Summary) -> None:
     if summary.continued:
         say(f"{summary.continued:,} of them were stored by an earlier, interrupted run.")
     if summary.before is not None and summary.kind is not ImportKind.PEOPLE:
-        say(f"The previous import ({summary.before:,}) {'would be' if summary.dry_run else 'is'} replaced.")
+        before = plural(summary.before, "entry", "entries")
+        say(f"The previous import ({before}) {'would be' if summary.dry_run else 'is'} replaced.")
     if summary.dry_run:
         say("Nothing was changed.")
 
@@ -130,7 +131,7 @@ def store_numbers(
             done = operations.import_numbers(written, context_of(loaded), request)
         except KeyboardInterrupt:
             if [source for source in sources(known) if source.name == summary.source] == before:
-                warn(f"the import was interrupted: {summary.source} is unchanged. Run it again to continue")
+                warn(f"the import was interrupted: {summary.source} is unchanged. Run the command again to continue")
             raise
     summary.before, summary.continued = done.before, done.live.continued
     summary.imported, summary.duplicates = done.live.numbers, done.usable - done.live.numbers

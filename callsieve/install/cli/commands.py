@@ -51,7 +51,7 @@ AgiBinOption = Annotated[
     typer.Option(
         "--agi-bin",
         metavar="DIR",
-        help="Directory of Asterisk's AGI scripts. Default: the answer of the running Asterisk.",
+        help="Directory of Asterisk's AGI scripts. Default: as the running Asterisk reports it.",
     ),
 ]
 UnitsOption = Annotated[Path, typer.Option("--systemd-dir", metavar="DIR", help="Directory of systemd's units.")]
@@ -65,7 +65,7 @@ InboundOption = Annotated[
     typer.Option(
         "--inbound",
         metavar="CONTEXT",
-        help="Context that calls from your trunks enter now. It gets a front context for screening: callsieve-CONTEXT.",
+        help="Context that calls from your trunks enter now. The new context callsieve-CONTEXT screens them before.",
     ),
 ]
 
@@ -88,14 +88,16 @@ def install(
             help="Your country, such as GB. Default: derived from the server's time zone. Asked on a terminal.",
         ),
     ] = None,
-    freepbx: Annotated[bool, typer.Option("--freepbx", help="Use FreePBX's custom files.")] = False,
+    freepbx: Annotated[
+        bool, typer.Option("--freepbx", help="Write CallSieve's contexts into FreePBX's custom files.")
+    ] = False,
     classic: Annotated[
-        bool, typer.Option("--classic", help="Use a script that Asterisk starts for each call, not FastAGI.")
+        bool, typer.Option("--classic", help="Let Asterisk start a script for each call, instead of FastAGI.")
     ] = False,
     systemd: Annotated[bool, typer.Option("--systemd", help="Also install the systemd units and their users.")] = False,
     no_ami: Annotated[
         bool,
-        typer.Option("--no-ami", help="Create no manager user. CallSieve then learns nothing from the ends of calls."),
+        typer.Option("--no-ami", help="Create no manager user. CallSieve then does not learn how calls end."),
     ] = False,
     no_asterisk: Annotated[
         bool,
@@ -182,7 +184,10 @@ def uninstall(
             check_trunks(lambda command: console(loaded.settings, command))
     prompts = prompts_left(_sounds(loaded.settings))
     if prompts:
-        say("note  ", f"spoken prompts stay in {', '.join(map(str, prompts))}: run {REMOVE_PROMPTS} first")
+        say(
+            "note  ",
+            f"spoken prompts stay in {', '.join(map(str, prompts))}: to delete them, run {REMOVE_PROMPTS} first",
+        )
     done = _carried_out(plan, dry_run=dry_run, yes=yes, verbose=verbose, stops=place)
     if dry_run or not done:
         return
@@ -201,16 +206,19 @@ def uninstall(
 
 
 def _check_policies(loaded: Loaded) -> None:
-    """If this version cannot use an active policy, warn against a restart of the daemon, which still screens calls."""
+    """Warn if this version cannot use an active policy: the daemon, which still screens calls, must not restart."""
     try:
         policies_of(loaded)
     except PolicyError as error:
-        warn("do not restart the daemon before this is corrected: until then the running version continues to screen")
+        warn(
+            "do not restart the daemon before this policy is corrected: until then the running daemon "
+            "continues to screen calls"
+        )
         raise CommandError(f"{error} (callsieve policy check shows all errors)") from None
 
 
 def settings_for_install(config: Path | None) -> Loaded:
-    """Load the settings. Raise CommandError if they are invalid, because the dialplan would query a wrong address."""
+    """Load the settings. Raise CommandError for invalid settings, because the dialplan would query a wrong address."""
     try:
         return load_settings(config)
     except SettingsError as error:
@@ -283,7 +291,7 @@ def _carried_out(
 
 
 def _stop_services(place: InstallPaths) -> None:
-    """Stop the services before their units are removed. Otherwise they would run on, and timers would start more."""
+    """Stop the services before their units are removed. Otherwise they would keep running, and timers start more."""
     folder = place.unit.parent
     units = [file.name for file in place.unit_files if (folder / file.name).exists()]
     if place.units == UNITS and units:
@@ -301,10 +309,13 @@ def systemctl(*arguments: str) -> None:
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=SYSTEMCTL_SECONDS
         )
     except subprocess.TimeoutExpired:
-        warn(f"systemd takes more than {SYSTEMCTL_SECONDS:.0f} s: check with: systemctl list-units 'callsieve*'")
+        warn(
+            f"systemctl did not finish within {SYSTEMCTL_SECONDS:.0f} s: to see what runs: systemctl "
+            f"list-units 'callsieve*'"
+        )
         return
     if done.returncode != 0:
-        warn(f"systemctl failed: {done.stderr.strip()[:200]}: run it by hand: {' '.join(command)}")
+        warn(f"systemctl failed: {done.stderr.strip()[:200]}: run the command by hand: {' '.join(command)}")
 
 
 def _reload(settings: Settings, loads: str) -> None:

@@ -43,7 +43,7 @@ NoteOption = Annotated[str, typer.Option(help="The reason, for other administrat
 ExpiresOption = Annotated[
     str | None, typer.Option(metavar="TIME", help="2h, 30d, 2026-12-31 (its end) or 2026-12-31T18:00.")
 ]
-ForceOption = Annotated[bool, typer.Option("--force", help="Add the entry in spite of objections.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Add the entry although CallSieve advises against it.")]
 
 
 def add(

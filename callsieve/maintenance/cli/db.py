@@ -58,7 +58,9 @@ def migrate_store(config: options.ConfigOption = None) -> None:
 
 
 def check(
-    accept: Annotated[bool, typer.Option("--accept", help="Accept the present lists.")] = False,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Accept the lists as they are now, after another program changed them.")
+    ] = False,
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
 ) -> None:
@@ -93,8 +95,9 @@ def check(
         _show_check(report)
     if changed:
         raise CommandError(
-            f"{path}: entries of {', '.join(changed)} were changed by another program: compare them with a backup; "
-            "`callsieve db restore` restores one, `callsieve db check --accept` accepts the lists as they are"
+            f"{path}: entries of {', '.join(changed)} were changed by another program: compare them with a "
+            f"backup; `callsieve db restore` restores a backup, `callsieve db check --accept` accepts the "
+            f"lists as they are"
         )
     if problem is not None:
         raise CommandError(f"{path}: damaged ({problem}); `callsieve db restore` restores the last good backup")
@@ -149,7 +152,7 @@ def restore_backup(
     say(f"{path}: restored from {chosen}.")
     kept = before or next(reversed(quarantined_of(path)), None)
     if kept is not None:
-        say(f"The store as it was{'' if before else ', which was damaged,'} is kept as {kept}.")
+        say(f"The previous store{'' if before else ', which was damaged,'} is kept as {kept}.")
 
 
 def is_daemon_live(path: Path) -> bool:
@@ -175,10 +178,10 @@ def _show_check(report: dict[str, Any]) -> None:
         [
             ("store", f"{report['path']}, {_size(report['bytes'])}"),
             ("content", "sound"),
-            ("schema", f"waits for {', '.join(waiting)}: `{command}`" if waiting else "up to date"),
+            ("schema", f"needs the migration {', '.join(waiting)}: run `{command}`" if waiting else "up to date"),
             ("daemon", "running" if report["daemon_running"] else "not running"),
             ("backups", f"{report['backup_count']} in {report['backups']}"),
-            ("last backup", "none yet: `callsieve db backup`" if last is None else str(ago(last, time.time()))),
+            ("last backup", "none yet: run `callsieve db backup`" if last is None else str(ago(last, time.time()))),
         ]
     )
 
@@ -191,7 +194,7 @@ def _copy_to(path: Path, file: Path, *, force: bool) -> None:
     if _is_same(file, path):
         raise CommandError(f"{file}: this is the store itself: name another file")
     if not force:
-        options.check_new(file, "name another, or add --force")
+        options.check_new(file, "name another file, or add --force")
     partial = file.with_name(f"{file.name}.partial")
     with closing(connect(path)) as source, store_errors(path):
         source.execute("SELECT 1 FROM sqlite_schema").fetchall()  # opens all its files, with the rights of its owner
@@ -232,7 +235,9 @@ def _readable(backup: Path, state: Path) -> Iterator[Path]:
 def _backup_to_restore(path: Path, file: Path | None) -> Path:
     chosen = file or last_good_backup(path)
     if chosen is None:
-        raise CommandError(f"no good backup in {backup_directory(path)}: name another one (callsieve db restore FILE)")
+        raise CommandError(
+            f"no usable backup in {backup_directory(path)}: name a backup elsewhere: callsieve db restore FILE"
+        )
     if file is not None:
         with open_named(file):
             pass  # raises if it is missing, a directory or unreadable
@@ -297,7 +302,7 @@ def run(
 
 def _is_clock_right(db: sqlite3.Connection, now: float, *, yes: bool) -> bool:
     leap = leap_of(db, now)
-    question = f"The clock is {leap / DAY:+.0f} days from the last run: is it really {when(now)}?"
+    question = f"The clock has moved by {leap / DAY:+.0f} days since the last run: is it really {when(now)}?"
     return not leap or options.confirmed(question, yes=yes)
 
 

@@ -27,7 +27,7 @@ def open_window(config: ConfigOption = None) -> None:
             "callsieve emergency close"
         )
     else:
-        say("The emergency call is recorded. But [emergency] window_minutes is 0, so calls are still screened.")
+        say("The emergency call is recorded. But `window_minutes` in [emergency] is 0, so calls are still screened.")
 
 
 def close(config: ConfigOption = None) -> None:

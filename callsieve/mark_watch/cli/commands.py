@@ -81,7 +81,8 @@ async def _ask(loaded: Loaded, numbers: Sequence[str], now: float, seconds: floa
         except TimeoutError:
             for work in rounds:
                 if len(work.checks) < work.count and not work.failure:
-                    work.failure = f"the time limit was reached before {work.count - len(work.checks)} numbers"
+                    left = plural(work.count - len(work.checks), "number")
+                    work.failure = f"the time limit was reached before the last {left}"
     failures = tuple((work.source.name, work.failure) for work in rounds if work.failure)
     return LabelAnswers(tuple(check for work in rounds for check in work.checks), failures)
 
@@ -107,7 +108,7 @@ async def _work(loaded: Loaded, turn: _Round, fetch: Fetch, now: float) -> None:
             may_ask = await asyncio.to_thread(_reserve, loaded, turn.source, now)
         try:
             if not may_ask:
-                raise BadAnswer("the daily limit of label checks is reached (watch_limit)")
+                raise BadAnswer("the daily limit of label checks (`watch_limit`) is reached")
             turn.checks.append(await _check(turn.source, fetch, number, now))
         except (Unreachable, BadAnswer) as error:
             turn.failure = turn.failure or str(error)
@@ -153,7 +154,7 @@ def add(
     picture = None if screenshot is None else operations.ScreenshotFile(screenshot.name, _read(screenshot))
     request = LabelCheckRequest(number, platform, label, count, picture, next_look)
     done = options.perform(options.settings_of(config), operations.record, request)
-    shown = f"{done.look.platform} shows {done.look.label or NO_LABEL} of {done.look.number}"
+    shown = f"{done.look.platform} shows {done.look.label or NO_LABEL} for {done.look.number}"
     before = (
         "" if done.changed is None or done.changed.before is None else f"; before: {done.changed.before or NO_LABEL}"
     )
@@ -192,13 +193,13 @@ def ask(as_json: options.JsonOption = False, config: options.ConfigOption = None
         numbers = [own.number for own in register_of(db) if own.state is not NumberState.RETIRED]
     asked = ask_all_sources(loaded, numbers, time.time())
     for name, problem in asked.failures:
-        warn(f"{name} did not answer: {problem}")
+        warn(f"label checks at {name} failed: {problem}")
     noted = options.perform(loaded, operations.note_all, asked.checks, existing=True)
     if as_json:
         failures = [{"source": name, "problem": problem} for name, problem in asked.failures]
         options.print_json({"looks": noted.looks, "changed": noted.changed, "failures": failures})
         return
-    say(f"{plural(len(noted.looks), 'label check')}, {plural(len(noted.changed), 'change')}.")
+    say(f"Recorded {plural(len(noted.looks), 'label check')}, with {plural(len(noted.changed), 'changed label')}.")
     _show_changes(noted.changed)
 
 
@@ -234,7 +235,10 @@ def suspect(
         ]
         heads = ("number", "network", "share", "before", "last 7 days", "confidence", "labels there")
         print_table(heads, rows, keep=(0, 1, 2))
-        say("This is only a suspicion: other callees or another script have the same effect. Check with a phone there.")
+        say(
+            "This is only a suspicion: other callees or another script have the same effect. Check with a "
+            "phone of the network."
+        )
         say(dim("The network is the holder of the number range. A number may have been ported to another network."))
     else:
         say("The calls of the last 28 days give no reason to suspect a label.")
@@ -253,7 +257,7 @@ def _platforms(network: Network) -> str:
         suspicion.platform if suspicion.on == "network" else f"{suspicion.platform} ({suspicion.phones or 'phones'})"
         for suspicion in platforms
     ]
-    return ", ".join(dict.fromkeys(names)) or "nobody known"
+    return ", ".join(dict.fromkeys(names)) or "none known"
 
 
 def _show_changes(changes: Iterable[LabelChange]) -> None:

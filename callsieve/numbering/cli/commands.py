@@ -58,7 +58,10 @@ def check(file: FileArgument, as_json: JsonOption = False, config: ConfigOption 
         say(f"{file}: {_summary(plan)}: no errors")
         replaced = next((current for current in plans.plan.files if name_of(current) == name_of(plan)), None)
         if replaced is not None:
-            say(f"The plan would replace {plural(len(replaced.rows), 'range')} of {replaced.read}.")
+            say(
+                f"This plan would replace the plan that was read on {replaced.read}, with "
+                f"{plural(len(replaced.rows), 'range')}."
+            )
 
 
 def update(file: FileArgument, config: ConfigOption = None) -> None:
@@ -74,7 +77,9 @@ def remove(
     country: Annotated[
         str, typer.Argument(metavar="COUNTRY", help="Country code of the plan, such as FR.", show_default=False)
     ],
-    own: Annotated[bool, typer.Option("--own", help="Remove your own rows, not the replaced plan.")] = False,
+    own: Annotated[
+        bool, typer.Option("--own", help="Remove the rows that you added to the plan, not the plan that you replaced.")
+    ] = False,
     config: ConfigOption = None,
 ) -> None:
     """Remove a plan file that you added. The plans that come with CallSieve stay."""
@@ -89,7 +94,7 @@ def _text_of(file: Path) -> bytes:
 
 
 def _summary(plan: PlanFile) -> str:
-    beside = "own rows beside the plan of " if plan.adds else ""
+    beside = "own rows for the plan of " if plan.adds else ""
     ranges = plural(plan.ranges, "range")
     return f"{beside}{plan.country}, {ranges}, {plan.evidence} of them from a source used as evidence"
 
@@ -126,8 +131,8 @@ def _show_country(plan: NumberPlan, country: str, as_json: bool) -> None:
     pairs: list[tuple[str, Cell]] = []
     for prefixes, row in views.ranges_of(rows):
         place = f"[{sources.index(row.source) + 1}]" if row.source else "no source"
-        label = "" if row.is_evidence or not row.source else "a label only"
-        law = f"blocking is forbidden [{sources.index(row.law) + 1}]" if row.law else ""
+        label = "" if row.is_evidence or not row.source else "shown only, not evidence"
+        law = f"the law forbids blocking [{sources.index(row.law) + 1}]" if row.law else ""
         about = (views.digits_of(row), views.days_of(row), row.note, law, label, place)
         pairs.append((str(views.PURPOSE_WORDS[row.purpose]), ", ".join(f"{prefix}*" for prefix in prefixes)))
         pairs.append(("", dim("; ".join(filter(None, about)))))
@@ -156,7 +161,7 @@ def _show_number(plan: NumberPlan, text: str, loaded: Loaded, as_json: bool) -> 
         if row.source is not None:
             _say_page(f"{'source':<{LABEL}}", f"{row.source.title}, read {row.source.read}", row.source.url)
         if row.law is not None:
-            _say_page(f"{'law':<{LABEL}}", f"blocking is forbidden: {row.law.title}", row.law.url)
+            _say_page(f"{'law':<{LABEL}}", f"the law forbids blocking: {row.law.title}", row.law.url)
 
 
 def _about(row: PlanRow) -> list[tuple[str, Cell]]:

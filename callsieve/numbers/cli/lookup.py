@@ -149,7 +149,7 @@ def _peers(known: Profile) -> Iterator[Line]:
     for label, peer_word in _labelled("others", known.facts.peers):
         week = f"week of {monday_text(peer_word.last_week)}"
         if peer_word.is_cleared:
-            yield label, f"cleared at {peer_word.peer} ({week})"
+            yield label, f"{peer_word.peer} found that the number is not spam ({week})"
             continue
         about = [peer_word.category, f"{peer_word.witnesses} people or more", f"{peer_word.level.word} there", week]
         yield label, f"{peer_word.peer}: {', '.join(filter(None, about))}"
@@ -274,7 +274,10 @@ def marks(
     people: Annotated[
         int | None,
         typer.Option(
-            "--people", min=0, max=MOST_PEOPLE, help="How many people work in the office. Default: the known people."
+            "--people",
+            min=0,
+            max=MOST_PEOPLE,
+            help="Number of people who work here. Default: all people that CallSieve knows.",
         ),
     ] = None,
     out: OutOption = None,

@@ -105,14 +105,14 @@ def _show(marked: SavedMark, config: Path | None, *, as_json: bool) -> None:
 
 def add(
     number: NumberArgument,
-    reason: Annotated[str, typer.Option(help="How the new owner became known.", show_default=False)],
+    reason: Annotated[str, typer.Option(help="How you know that the number has a new owner.", show_default=False)],
     since: Annotated[str | None, typer.Option(metavar="TIME", help="7d or 2026-11-01. Default: now.")] = None,
     config: ConfigOption = None,
 ) -> None:
     """Record that a number has a new owner. Older evidence then counts a quarter, and the previous identity ends."""
     changed = perform(settings_of(config), new_owner, OwnerRequest(number, reason, since))
     epoch, ended = changed.epoch, changed.ended
-    say(f"{epoch.number} has a new owner since {when(epoch.at)}. Evidence from before weighs a quarter.")
+    say(f"{epoch.number} has a new owner since {when(epoch.at)}. Earlier evidence counts a quarter.")
     if ended is not None:
         say(f"Ended the identity of the former owner ({ended.name}).")
     say_undo(changed.change_id, config)
@@ -220,7 +220,7 @@ def erase(
         _say_kept(stored.kept, e164, config)
         return
     if not yes:
-        print(f"About {e164}: {_counts_in_words(stored.erasable)}", file=sys.stderr)
+        print(f"Stored about {e164}: {_counts_in_words(stored.erasable)}", file=sys.stderr)
     if not confirmed("Erase all of this permanently?", yes=yes):
         say("Nothing was changed.")
         raise SystemExit(1)
@@ -229,8 +229,8 @@ def erase(
     say(f"Erased data about {e164}: {_counts_in_words(erased.counts)}")
     if erased.recordings:
         say(f"Erased recordings of the caller's name: {plural(erased.recordings, 'file', 'files')}.")
-    say("The daemon counts recent calls in memory. It drops those of this number within an hour.")
-    say("Imports that list the number restore their part, and so do backups that you have copied elsewhere.")
+    say("The daemon counts recent calls in memory. It drops the calls of this number within an hour.")
+    say("If you import a list with the number again, or restore a backup that you copied elsewhere, the data returns.")
     if loaded.settings.publish.directory:
         say("The number may have been published to other companies. To withdraw it and remove the files that name it:")
         words = ["callsieve", "exchange", "publish", "--purge", *(["--config", str(config)] if config else [])]
@@ -244,7 +244,7 @@ def erase(
 def _clear_files(loaded: Loaded, e164: str) -> None:
     is_clear, problems = number_operations.clear_files(loaded, e164)
     if not is_clear:
-        warn("another process reads the store, so its -wal file could not be emptied: run this again")
+        warn("another process reads the store, so its -wal file could not be emptied: run the command again later")
     for backup, problem in problems.items():
         warn(f"{backup}: could not be rewritten, so it still contains the number: {problem}")
 
@@ -268,7 +268,7 @@ def _say_kept(kept: Mapping[str, int], e164: str, config: Path | None) -> None:
         return
     say(f"Not erased, because the number is or was an own number: {_counts_in_words(kept)}")
     if kept["own_register"]:
-        say("To remove the number from the register:")
+        say("To remove the number from your own numbers:")
         words = ["callsieve", "own", "remove", e164, *(["--config", str(config)] if config else [])]
         say_command(shlex.join(words))
     elif kept["did"] or kept["own_number"]:

@@ -120,7 +120,7 @@ def details_of(own: OwnNumber, now: float) -> None:
 
 
 def state_in_words(own: OwnNumber, now: float) -> str:
-    """Return the state, such as `active since 2026-11-25` or `resting until ...`."""
+    """Return an own number's state as text, such as `active since 2026-11-25` or `resting until ...`."""
     until = own.rests_until
     if until is None:
         return f"{own.state.value} since {day(own.since)}"
@@ -147,7 +147,7 @@ def print_list(
     else:
         say("No number is registered: `callsieve own add NUMBER`.")
     if strangers:
-        say(f"{plural(len(strangers), 'number')} more on outgoing calls, not registered or retired:")
+        say(f"{plural(len(strangers), 'number')} more on outgoing calls that you have not registered, or have retired:")
         seen = [
             (
                 own.number,
@@ -249,7 +249,7 @@ def show_all(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 
 def due(
     within: Annotated[
-        str, typer.Option(metavar="DAYS", help="How many days ahead, or a time such as 12h or 2w.")
+        str, typer.Option(metavar="DAYS", help="Show what is due within this many days, or a time such as 12h or 2w.")
     ] = "14",
     as_json: JsonOption = False,
     config: ConfigOption = None,

@@ -226,7 +226,7 @@ def guidance(
     leaflet: Annotated[
         bool, typer.Option("--leaflet", help="Write the leaflet for customers, which contains no figures.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace a file of this name.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
     config: ConfigOption = None,
 ) -> None:
     """Write a page with your own statistics for call-centre managers: how to avoid being marked as spam."""
@@ -241,7 +241,7 @@ def guidance(
         with existing_store(loaded) as db:
             page = guidance_page(company_of(db, now, loaded.settings), language, now)
     if not force:
-        check_new(path, "choose another with --out, or add --force")
+        check_new(path, "choose another file with --out, or add --force")
     with complete_file(path, FILE_MODE) as file:
         file.write(page.encode())
     say(f"{path}: open it in a browser.")

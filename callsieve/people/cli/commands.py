@@ -28,7 +28,7 @@ from reputation.encoding import FLAT
 from reputation.model import Did, Person
 
 KIND_WORDS = {ImportKind.PEOPLE: "person", ImportKind.DIDS: "DID"}
-UNDESCRIBED = "screened, but not described in the settings"
+UNDESCRIBED = "its calls are screened, but the settings do not describe the trunk"
 
 
 class PeopleTaken(NamedTuple):
@@ -139,7 +139,7 @@ def _show_missing_trunks(pbx: FoundPbx) -> None:
         f'[[trunk]]\nname = "{name}"\nchannels = "{trunk.channels}"' for name, trunk in names if NAME.fullmatch(name)
     ]
     if lines:
-        say("Add these lines to the settings. Set region and trusted too where they differ from the defaults:")
+        say("Add these lines to the settings. Add `region` and `trusted` too where they differ from the defaults:")
         for line in "\n".join(lines).splitlines():
             say_command(line)
 
@@ -160,7 +160,7 @@ def _entry_words(entry: Person | Did | None, rings: Sequence[str] = ()) -> str:
     if parts := ", ".join(_parts(entry)):
         return parts
     if rings:
-        return f"rings {', '.join(rings)}, who are not all in a group"
+        return f"rings {', '.join(rings)}, who do not form a group"
     return "the dialplan does not say which phones it rings"
 
 

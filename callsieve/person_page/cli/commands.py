@@ -43,7 +43,7 @@ def link(
     web = loaded.settings.web
     if not web.behind_proxy:
         say("Only a browser on this server can open the page. For phones, put an HTTPS proxy before the console:")
-        say("Documentation, Console: `Behind a proxy`.")
+        say("The section `Behind a proxy` of `callsieve help console` says how.")
     elif not web.enabled:
         say("The console is off: set `enabled = true` in [web] of the settings.")
 

@@ -80,9 +80,9 @@ def list_policies(as_json: JsonOption = False, config: ConfigOption = None) -> N
 def _say_what_is_read(loaded: Loaded) -> None:
     report, chosen = read_telemetry(loaded.state), running_or_settings(loaded)
     if report is not None and not is_fresh(report):
-        warn(f"the daemon has not reported lately: {chosen} is in force from its next start")
+        warn(f"the daemon has not reported lately: {chosen} is in force from the daemon's next start")
     elif report is not None and report.policy != chosen:
-        warn(f"the daemon still decides by {report.policy}: it has not read {chosen}. Its log says why")
+        warn(f"the daemon still uses {report.policy}, because it has not read {chosen}: see the daemon's log")
 
 
 def _say_shared(ours: Sequence[PublishedPolicy], others: Sequence[SitePolicy]) -> None:
@@ -131,7 +131,7 @@ def show(name: NameArgument = None, as_json: JsonOption = False, config: ConfigO
     if policy.observe:
         say("The policy only observes: decisions are recorded, and no call is changed.")
     say()
-    say("First, whatever the policy says:")
+    say("Steps before the rules, the same in every policy:")
     print_table((), [(f"  {step.number}", step.title) for step in STEPS])
     say()
     say("Then the first rule whose conditions hold:")
@@ -253,7 +253,7 @@ def _reason(rule: Rule) -> str:
 
 def _else(policy: Policy) -> str:
     observe = ", observes only" if policy.observe else ""
-    return f"else {policy.default.word}{observe}: no errors"
+    return f"default action {policy.default.word}{observe}: no errors"
 
 
 def activate_policy(
@@ -384,7 +384,7 @@ def _cases_in(file: Path, loaded: Loaded, problems: list[str]) -> tuple[Trial, .
     what = "this is a policy, not a file of cases"
     if name not in known:
         what, name = f"neither a file of cases nor a policy{nearest(name, known)}", "NAME"
-    raise CommandError(f"{file}: {what}. Try one: callsieve policy test CASES.toml --policy {name}")
+    raise CommandError(f"{file}: {what}. To try a policy: callsieve policy test CASES.toml --policy {name}")
 
 
 def _show(tried: dict[Path, list[Tried]]) -> None:
@@ -407,7 +407,7 @@ def _show_one(case: Tried) -> None:
     say(Text("FAIL  ", "bold red"), case.name)
     for key, expected, got in case.differs:
         say(f"        {key}: expected {_value_words(expected)}, got {_value_words(got)}")
-    capped = f", limited: {decision.capped_by}" if decision.capped_by else ""
+    capped = f"; not stronger, because {decision.capped_by}" if decision.capped_by else ""
     say(
         dim(f"        policy {decision.policy}: {decision.would_be.word} by {decision.rule}: {decision.reason}{capped}")
     )

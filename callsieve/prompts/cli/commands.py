@@ -179,6 +179,6 @@ def _one_line() -> Iterator[None]:
     try:
         yield
     except ConsoleError as error:
-        raise CommandError(f"{error}; or name the directory of its sounds: --to DIR") from None
+        raise CommandError(f"{error}; or name the directory of Asterisk's sounds with --to DIR") from None
     except (InstallError, PromptError) as error:
         raise CommandError(str(error)) from None

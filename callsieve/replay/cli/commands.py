@@ -107,7 +107,10 @@ def replay(
     against: Annotated[str | None, typer.Option(metavar="NAME", help="Compare with this policy.")] = None,
     plan: Annotated[
         str | None,
-        typer.Option(metavar="DAY", help="Use the numbering plan of that day, 2026-12-31, and show what differs."),
+        typer.Option(
+            metavar="DAY",
+            help="Use the numbering plan of this day, such as 2026-12-31, and show which decisions differ.",
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write every decision to this file, one per line.")
@@ -257,7 +260,7 @@ class _Sources:
 @contextmanager
 def _open_sources(loaded: Loaded) -> Iterator[_Sources]:
     if not has_store(loaded):
-        note = "There is no store, so no lists, contacts, identities or imported numbers."
+        note = "There is no store, so the replay uses no lists, contacts, identities or imported numbers."
         yield _Sources(None, SettingsFacts.of(loaded), no_background, [note])
         return
     with existing_store(loaded) as db:

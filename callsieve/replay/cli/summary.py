@@ -31,7 +31,9 @@ SHOWN_MISTAKES = 5  # without --all
 def summary(
     week: Annotated[bool, typer.Option("--week", help="The last seven days. This is the default.")] = False,
     since: Annotated[str | None, typer.Option(metavar="TIME", help="1h, 30d, 2026-12-31, 2026-12-31T18:00.")] = None,
-    until: Annotated[str | None, typer.Option(metavar="TIME", help="As --since. Default: now.")] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="TIME", help="End of the period, written like --since. Default: now.")
+    ] = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Also show totals by day and by rule, all probable mistakes, and the callers.")
     ] = False,
@@ -83,7 +85,7 @@ def _show(period: PeriodSummary, *, everything: bool) -> None:
 def _show_mistakes(period: PeriodSummary, most: int) -> None:
     would = "would have been" if period.observed else "were"
     show_mistakes(period.mistakes, period.stopped, f"that {would} stopped", "challenge, route, reject", most=most)
-    show_mistakes(period.warned_mistakes, period.warned, f"that {would} warned about", most=most)
+    show_mistakes(period.warned_mistakes, period.warned, f"whose callees {would} warned", most=most)
 
 
 def _mode(period: PeriodSummary) -> str:
@@ -91,7 +93,7 @@ def _mode(period: PeriodSummary) -> str:
     if not names:
         return ""
     observed = (
-        f", which only observes: otherwise {period.observed:,} would have been treated differently"
+        f", which only observes: if it acted, {plural(period.observed, 'call')} would have been treated differently"
         if period.observed
         else ""
     )
@@ -151,7 +153,7 @@ def _show_let_through(period: PeriodSummary) -> None:
 
 def _show_problems(period: PeriodSummary) -> None:
     for reason, count in period.fail_open.items():
-        say(Text(f"{plural(count, 'call')} failed open ({reason}) and went on: see `callsieve doctor`", "yellow"))
+        say(Text(f"{plural(count, 'call')} went on without a decision ({reason}): see `callsieve doctor`", "yellow"))
     if period.unscreened:
         say(
             Text(

@@ -44,8 +44,8 @@ def show_report(report: ReplayReport, written: Sequence[Path]) -> None:
 
 
 def _show_head(report: ReplayReport) -> None:
-    against = f" against {report.against}" if report.against is not None else ""
-    say(bold(report.policy), f"{against} over {report.history}")
+    against = f" compared with {report.against}" if report.against is not None else ""
+    say(bold(report.policy), f"{against} on {report.history}")
     instants = (report.first_at, report.last_at)
     span = " to ".join(when(at) for at in instants if at is not None)
     refused = sum(report.marks_refused.values())
@@ -79,7 +79,11 @@ def _caveats(report: ReplayReport) -> Iterator[str]:
     yield report.notes[0]
     source = " from CDRs" if report.reading.kind.startswith("cdr-") else ""
     count = report.assumed.total()
-    assumed = f": {plural(count, 'call')} might not have come" if count else ""
+    assumed = (
+        f": {plural(count, 'call')} would perhaps not have come, because an earlier call was treated differently"
+        if count
+        else ""
+    )
     yield f"An estimate{source}{assumed}. For its limits: --html FILE or --json."
 
 
@@ -122,9 +126,9 @@ def show_periods(periods: Sequence[Period], *, weekly: bool) -> None:
 def _show_changes(report: ReplayReport) -> None:
     total = report.changes.total
     if not total:
-        say(f"No call differs from {report.against}.")
+        say(f"No call is decided differently than by {report.against}.")
         return
-    say(bold(f"{plural(total, 'call')} differ{'s' if total == 1 else ''} from {report.against}"))
+    say(bold(f"{plural(total, 'call')} decided differently than by {report.against}"))
     rows = [
         (Text.assemble(word(change.before), " → ", word(change.after)), f"{change.calls:,}")
         for change in report.changes.by
@@ -176,8 +180,11 @@ def show_remedies(machines: Sequence[FalsePositive]) -> None:
     """Print how to let these automated callers through, which are probably wanted but cannot press a digit."""
     if not machines:
         return
-    say("Automated callers come first, the most likely wanted ones at the top. To let one ring, the person who has its")
-    say(f"message dials {REMEDIES['not-spam']}, or its owner proves control ({REMEDIES['prove']}), or for everybody:")
+    say("Automated callers come first, the most likely wanted ones at the top. To let one ring, the person who has the")
+    say(
+        f"caller's message dials {REMEDIES['not-spam']}, or the number's owner proves control "
+        f"({REMEDIES['prove']}), or for everybody:"
+    )
     for machine in machines:
         say(f"  {machine.remedies['allow']}")
 

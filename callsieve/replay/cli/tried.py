@@ -31,7 +31,7 @@ class CallerBehaviour(StrEnum):
 
     COMPLAINT = "marked, or hung up on at once"
     TALKED = "talked for 30 s or longer"
-    ANSWERED = "answered, and a shorter talk"
+    ANSWERED = "answered, and talked for less than 30 s"
     MESSAGE = "left a message"
     UNANSWERED = "nobody answered"
 
@@ -185,12 +185,12 @@ def _show(report: ReplayReport, tried: TriedCalls, lost: list[FalsePositive], pr
     if price is not None:
         print_pairs([("The price:", str(price))])
     if not newly:
-        say(f"It would have stopped no call that {report.against} lets ring.")
+        say(f"The policy would have stopped no call that {report.against} lets ring.")
     else:
         withheld = f", and {plural(tried.withheld, 'call')} without a number" if tried.withheld else ""
         callers = plural(len(tried.numbers()), "caller")
         calls = plural(newly, "call")
-        say(f"It would have stopped {calls} that {report.against} lets ring: {callers}{withheld}.")
+        say(f"The policy would have stopped {calls} that {report.against} lets ring: {callers}{withheld}.")
         _show_callers(tried)
     _show_other_changes(report)
     machines = [mistake for mistake in lost if mistake.is_machine]

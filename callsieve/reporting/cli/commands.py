@@ -54,7 +54,7 @@ def send(as_json: options.JsonOption = False, config: options.ConfigOption = Non
     else:
         say(f"{plural(sent.reported, 'number')} reported, {sent.withdrawn} withdrawn, {sent.refused} refused.")
     if sent.failure is not None:
-        raise CommandError(f"{sent.failure}. {plural(sent.left, 'number')} left; the next run tries again")
+        raise CommandError(f"{sent.failure}. {plural(sent.left, 'number')} left to report; the next run tries again")
 
 
 def show_reports(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
@@ -87,7 +87,7 @@ def show(
     to: Annotated[AuthorityName, typer.Option(help="The authority that the complaint is for.", show_default=False)],
     language: Annotated[
         Language | None,
-        typer.Option(help="Language of the complaint; otherwise that of the authority.", show_default=False),
+        typer.Option(help="Language of the complaint. Default: the authority's language.", show_default=False),
     ] = None,
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,

@@ -68,11 +68,19 @@ def setup(
     ] = None,
     trunk: Annotated[
         list[str] | None,
-        typer.Option("--trunk", metavar="NAME", help="A trunk to screen; may be repeated. Default: asked, or all."),
+        typer.Option(
+            "--trunk",
+            metavar="NAME",
+            help="A trunk to screen; may be repeated. Default: asked on a terminal, else all.",
+        ),
     ] = None,
     policy: Annotated[
         str | None,
-        typer.Option("--policy", metavar="NAME", help="observe, or a preset that acts. Default: asked, or observe."),
+        typer.Option(
+            "--policy",
+            metavar="NAME",
+            help="`observe`, or a preset that changes calls. Default: asked on a terminal, else observe.",
+        ),
     ] = None,
     undo: Annotated[bool, typer.Option("--undo", help="Undo everything that setup and install changed.")] = False,
     etc: EtcOption = None,
@@ -164,7 +172,7 @@ def policy_to_activate(loaded: Loaded, name: str | None, *, yes: bool) -> str | 
 def _ask_policy() -> str:
     _check_terminal("--policy observe")
     say("CallSieve can observe first: it decides and records, and changes no call.")
-    say("Or it labels spam now: suspects ring with a label, and likely spam must press a digit.")
+    say("Or it labels spam now: suspicious calls ring with a label, and likely spam callers must press a digit.")
     while True:
         answer: str = typer.prompt("Begin with observe or label?", OBSERVE).strip().lower()
         names = {OBSERVE: OBSERVE, "label": LABEL, LABEL: LABEL}
@@ -277,10 +285,10 @@ def _run(command: list[str], shown_as: str) -> bool:
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, check=False, timeout=STEP_SECONDS)
     except (OSError, subprocess.TimeoutExpired) as error:
-        warn(f"this step failed: {error}: run it by hand")
+        warn(f"this step failed: {error}: run the command by hand")
         return False
     if done.returncode != 0:
-        warn("this step failed: fix its cause, then run it by hand")
+        warn("this step failed: fix the cause, then run the command by hand")
     return done.returncode == 0
 
 
@@ -349,7 +357,9 @@ def _undo(context: CheckContext, place: InstallPaths, *, yes: bool, dry_run: boo
     changes = plan_undo(place.etc)
     show_plan(InstallPlan(tuple(changes)), every_line=False)
     reload = [] if context.is_asterisk_down else ["--reload"]
-    say(f"Then: callsieve prompts remove; {shlex.join([*UNINSTALL, *reload])}. Data and settings stay.")
+    say(
+        f"After that, these run: callsieve prompts remove; {shlex.join([*UNINSTALL, *reload])}. Data and settings stay."
+    )
     if dry_run:
         say("nothing was written (--dry-run)")
         return

@@ -45,9 +45,12 @@ def rotate_key(yes: YesOption = False, config: ConfigOption = None) -> None:
     except KeyFileError as error:
         raise CommandError(str(error)) from None
     note_done(loaded, Change("signing rotate", None, new.id))
-    say(f"Key {new.id} signs from now on, confirmed by the old one. Both are published for {OVERLAP_DAYS} days:")
+    say(f"Key {new.id} signs from now on; the old key has signed it. To publish both for {OVERLAP_DAYS} days:")
     say_command("callsieve exchange publish")
-    say("Companies that fetch it within this time switch to it. Give it to everybody else who checks your statements:")
+    say(
+        "Companies that fetch the new key within this time switch to it. Give it to everybody else who "
+        "checks your statements:"
+    )
     print(new.text)
 
 
@@ -85,9 +88,9 @@ def verify_file(
     if is_over:
         assert statement.valid_until is not None
         raise CommandError(f"{file}: the signature is good, but the statement expired on {day(statement.valid_until)}")
-    how_long = "for good" if statement.valid_until is None else f"until {day(statement.valid_until)}"
+    how_long = "without end" if statement.valid_until is None else f"until {day(statement.valid_until)}"
     say(f"Signed by key {statement.key_id} on {day(statement.issued_at)}, valid {how_long}.")
-    say(f"{json.dumps(statement.issuer, ensure_ascii=False)} says, as {statement.kind}:")
+    say(f"Statement ({statement.kind}) of {json.dumps(statement.issuer, ensure_ascii=False)}:")
     print_json(statement.about)
 
 

@@ -70,7 +70,7 @@ def _headline(status: Status) -> Text:
     screening = status.screening
     words, style = screening.kind.headline, STYLES[screening.kind.tone]
     if screening.is_partial:
-        words, style = "on for some calls only", "bold yellow"
+        words, style = "screening is on for some calls only", "bold yellow"
     headline = Text(words, style)
     if screening.since is not None:
         headline.append(f", since {when(screening.since)} ({ago(screening.since, screening.at)})", "")
@@ -80,7 +80,7 @@ def _headline(status: Status) -> Text:
         headline.append(f", by {clean(screening.by)}{f' ({clean(screening.reason)})' if screening.reason else ''}", "")
     if screening.confirmed_at is not None and screening.at - screening.confirmed_at > CONFIRMED_SECONDS:
         confirmed = ago(screening.confirmed_at, screening.at)
-        headline.append(f"\ncalls last came through {confirmed}: to check now, run callsieve doctor", "")
+        headline.append(f"\nthe last call reached CallSieve {confirmed}: to check now, run callsieve doctor", "")
     if screening.state is ScreeningState.WAITING:
         headline.append(f"\n→ {clean(screening.remedy)}", "cyan")
     elif screening.why and screening.why not in [check.detail for check in status.trouble]:

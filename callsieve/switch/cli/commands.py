@@ -44,7 +44,7 @@ def on(config: ConfigOption = None) -> None:
     context = context_of(loaded)
     until, done = operations.switch_on(context)
     was_off = until is not None and until > context.at
-    print("Screening is on again." if was_off else "Screening is on; it was not off.")
+    print("Screening is on again." if was_off else "Screening was on already.")
     _follow_up(loaded, done)
 
 

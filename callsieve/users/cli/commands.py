@@ -43,7 +43,10 @@ def add(
     added = options.perform(loaded, operations.add, msgspec.structs.replace(wanted, password=_asked(name)))
     say(f"{name} may use the console as {added.role.word}: http://{loaded.settings.web.listen}")
     if not has_administrator and added.role is not Role.ADMINISTRATOR:
-        say(f"No user is an administrator yet. To make {name} one: callsieve user role {name} administrator")
+        say(
+            f"No user is an administrator yet. To make {name} an administrator: callsieve user role {name} "
+            f"administrator"
+        )
     if not loaded.settings.web.enabled:
         say("The console is off: set `enabled = true` in [web] of the settings, or run `callsieve web`.")
     say_undo(added.change_id, config)

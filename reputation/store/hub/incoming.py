@@ -1,6 +1,7 @@
-"""Write rows of other sites, received through the hub, to this store, in any order and any number of times.
+"""Write rows of other sites, which come through the hub, to this store. They may come in any order and more than once.
 
-When another site erases a number, shared evidence is removed at once. Other rows stay until an administrator confirms.
+When another site erases a number, the evidence about it that all sites share is removed here at once. Other rows about
+it stay until an administrator confirms.
 """
 
 import json
@@ -66,7 +67,8 @@ def apply_rows(
 ) -> tuple[int, int]:
     """Write rows for about `seconds`. Return how many were handled, and how many of the handled rows were unusable.
 
-    A correct site never sends an unusable row. Call it in a transaction. Other writers wait until the transaction ends.
+    A correct site never sends an unusable row. `follow`: the sites whose entries apply here. Call it in a transaction.
+    Other writers wait until the transaction ends.
     """
     give_up_at, done, refused = time.monotonic() + seconds, 0, Counter[tuple[str, Unfit]]()
     changed: dict[str, list[SharedRow]] = {}
@@ -104,7 +106,10 @@ def _refresh_after(db: sqlite3.Connection, changed: Mapping[str, Sequence[Shared
 
 
 def apply_row(db: sqlite3.Connection, site: str, row: SharedRow, follow: frozenset[str]) -> bool:
-    """Write a row unless a stored row takes precedence. Raise ValueError or sqlite3.IntegrityError if unusable."""
+    """Write a row unless a stored row takes precedence. Return whether anything was written.
+
+    Raise ValueError or sqlite3.IntegrityError if the row is unusable.
+    """
     kind = KINDS.get(row.kind)
     if kind is None:
         raise Unusable("kind", Unfit.NEWER)
@@ -144,7 +149,7 @@ def apply_row(db: sqlite3.Connection, site: str, row: SharedRow, follow: frozens
 
 
 def expel_some(db: sqlite3.Connection, link: Link, origin: str, follow: frozenset[str], limit: int) -> bool:
-    """Remove at most `limit` rows of the site `origin`. Return False if no rows are left. Call it in a transaction."""
+    """Remove at most `limit` rows of the site `origin`. Return False if none were left. Call it in a transaction."""
     known = db.execute(OF_SITE, (origin, "", limit)).fetchall()
     with writing_for_hub(db):
         numbers = set()
@@ -167,7 +172,10 @@ def other_sites(db: sqlite3.Connection, site: str) -> list[str]:
 
 
 def notes_past_their_time(db: sqlite3.Connection, now: float, limit: int) -> list[tuple[str, str, str, str]]:
-    """Return the keys of `hub_row` records about expired rows, or deletions that every site must have received."""
+    """Return the keys of at most `limit` records of `hub_row` that are no longer needed.
+
+    The record's row has expired, or the record is about a deletion that every site must have received by now.
+    """
     ages = " ".join(f"WHEN '{kind.name}' THEN {kind.days + MARGIN_DAYS}" for kind in KINDS.values())
     sql = f"""
     SELECT number, kind, origin, key FROM hub_row
@@ -200,7 +208,7 @@ def _write(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow, checke
 
 
 def _complete(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow, checked: Checked) -> bool:
-    """Add the columns that an earlier CallSieve could not read to a stored row. Return whether any were missing."""
+    """Fill in columns of a stored row that were unknown to an earlier CallSieve. Return whether any were missing."""
     if db.execute(WAITS, (row.number, row.kind, row.key)).fetchone():
         return False
     values = values_of(kind, row, checked, site, tombstones_cover_all=False)

@@ -30,10 +30,15 @@ NOTICES_TO = "UPDATE hub_link SET notice_xid = ?, notice_id = ?"
 class Link:
     """The state of the connection to the hub. Instants are UTC seconds.
 
-    Rows and notices of the hub are stored here up to `rows_to` and `notices_to`. `clock_us`: the latest version of this
-    site's rows that the hub has. `program`: the version of CallSieve that pulled last. `history`: an id that changes
-    when the hub moves to another database server. `full_at`: the hub's limit for rows of this site if it is reached, or
-    0. `has_twin`: whether another PBX uses this site's name. `is_central`: whether this is the central console.
+    Attributes:
+        rows_to: The position in the hub up to which its rows are stored here.
+        notices_to: The position in the hub up to which its notices were applied here.
+        clock_us: The latest version of this site's rows that the hub has.
+        program: The version of CallSieve that pulled last.
+        history: An id that changes when the hub moves to another database server.
+        full_at: The hub's limit for rows of this site if the limit is reached; otherwise 0.
+        has_twin: Whether another PBX uses this site's name.
+        is_central: Whether this site is the central console.
     """
 
     site: str
@@ -77,7 +82,7 @@ def remove_link(db: sqlite3.Connection) -> None:
 
 
 def pull_again(db: sqlite3.Connection) -> None:
-    """Pull all rows again. Rows and notices that are already stored change nothing. Counts of unusable rows restart."""
+    """Make the next pull read all rows of the hub again; known rows change nothing. Reset counts of unusable rows."""
     db.execute(AGAIN)
     db.execute("DELETE FROM hub_refused")
 
@@ -108,21 +113,24 @@ def note_pulled(db: sqlite3.Connection, at: float) -> None:
 
 
 def note_failure(db: sqlite3.Connection, at: float, words: str) -> None:
-    """Record the error of an attempt to reach the hub, and the time `at` if it is the first failure."""
+    """Record the error of an attempt to reach the hub, and record `at` if it is the first failure in a row."""
     db.execute("UPDATE hub_link SET failed_at = coalesce(failed_at, ?), failure = ?", (at, words))
     note_first_try(db, at)
     db.execute("UPDATE hub_first_try SET failure = ?", (words,))
 
 
 class FirstTry(NamedTuple):
-    """The first failed attempt to reach the hub (UTC seconds), and its error."""
+    """The first failed attempt to reach a hub that was never reached.
+
+    `at`: its time, in UTC seconds. `failure`: the error of the latest attempt.
+    """
 
     at: float
     failure: str
 
 
 def first_try(db: sqlite3.Connection) -> FirstTry | None:
-    """Return the first failed attempt to reach the hub; None if the hub was reached or no attempt was made."""
+    """Return the first failed attempt to reach the hub; None if the hub was ever reached or no attempt was made."""
     row = db.execute("SELECT at, failure FROM hub_first_try").fetchone()
     return row and FirstTry(*row)
 
@@ -139,7 +147,7 @@ def forget_first_try(db: sqlite3.Connection) -> None:
 
 
 def note_history(db: sqlite3.Connection, history: str) -> None:
-    """Record the `history` of the hub's server. If it has changed, lost rows are sent and pulled again."""
+    """Record the present `history` of the hub (see `Link`)."""
     db.execute("UPDATE hub_link SET history = ?", (history,))
 
 
@@ -170,7 +178,7 @@ def refused_rows(db: sqlite3.Connection) -> list[RefusedRows]:
 
 @contextmanager
 def writing_for_hub(db: sqlite3.Connection) -> Iterator[None]:
-    """Suspend the recording of changes for the hub inside the block. Call it in a transaction."""
+    """Record no changes for the hub inside the block, because the rows come from the hub. Call it in a transaction."""
     db.execute("UPDATE hub_link SET applying = 1")
     yield  # an exception rolls the transaction back, and this with it
     db.execute("UPDATE hub_link SET applying = 0")
@@ -182,7 +190,7 @@ SELECT kind, count(*), sum(digest) FROM hub_row WHERE deleted = 0 AND (:origin =
 
 
 class Checksum(NamedTuple):
-    """How many rows there are, and the sum of their digests."""
+    """A checksum of rows of one kind: how many rows there are, and the sum of their digests."""
 
     rows: int
     digest: int

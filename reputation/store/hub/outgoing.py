@@ -1,4 +1,4 @@
-"""The hub's outbox: rows of this site that the hub lacks, and rows that the hub has acknowledged.
+"""The outbox for the hub: rows of this site that the hub lacks. A row leaves the outbox when the hub has it.
 
 Triggers in the store's file record the keys of changed rows, whichever program writes. They ignore rows of other sites.
 """
@@ -46,7 +46,7 @@ ERASED = "SELECT number FROM hub_erasure ORDER BY number LIMIT 100"
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """An entry of the outbox. `row`: the row to send, or None if nothing is sent. `stored_at_us`: UTC microseconds."""
+    """An entry of the outbox. `row`: None if nothing is to be sent. `stored_at_us`: the row's date in microseconds."""
 
     seq: int
     kind: str
@@ -200,7 +200,10 @@ def captured_kinds(*, private: bool) -> list[Kind]:
 
 
 def start_capture(db: sqlite3.Connection, *, private: bool = False) -> bool:
-    """Create missing triggers and queue their tables' rows. Return False if nothing changed. Use a transaction."""
+    """Create triggers that record changed rows, drop unwanted ones, and queue all rows of tables with new triggers.
+
+    Return False if no trigger changed. Call it in a transaction.
+    """
     wanted = {name: sql for kind in captured_kinds(private=private) for name, sql in _triggers(kind)}
     present: dict[str, str] = dict(db.execute(TRIGGERS))
     changed = {name for name in wanted.keys() | present.keys() if wanted.get(name) != present.get(name)}
@@ -233,7 +236,7 @@ def send_all_again(db: sqlite3.Connection, *, private: bool = False) -> None:
 
 
 def rows_sent_after(db: sqlite3.Connection, site: str, version: int, after: Sequence[str], limit: int) -> list[Key]:
-    """Return up to `limit` keys above `after`, in order: our rows that the hub got with a version above `version`."""
+    """Return the next `limit` keys above `after`: our rows that the hub got with a version above `version`."""
     return db.execute(SENT_AFTER, (site, version, *after, limit)).fetchall()
 
 
@@ -249,7 +252,7 @@ def send_rows_again(db: sqlite3.Connection, site: str, keys: Sequence[Key], *, p
 
 
 def fill_next(db: sqlite3.Connection, limit: int) -> bool:
-    """Queue the rows of the next `limit` phone numbers. Return False if none are left. Call it in a transaction."""
+    """Queue rows from before sharing began, by `limit` numbers. Return False if none are left. Use a transaction."""
     fill = db.execute(NEXT_FILL).fetchone()
     if fill is None:
         return False

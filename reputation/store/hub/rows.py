@@ -1,7 +1,8 @@
 """The format of rows in the hub, and how these rows are read from and written to their tables.
 
-A table without a kind (tables/table.py) stays local. Rows of other sites are in the same SQLite tables as our rows.
-Their people, calls and cases are written as `site:name` (reputation/site_names.py), so keys never collide.
+A kind (tables/table.py) describes how the rows of a table are shared. A table without a kind stays local. Rows of other
+sites are in the same SQLite tables as our rows. Their people, calls and cases are written as `site:name`
+(reputation/site_names.py), so keys never collide.
 """
 
 import hashlib
@@ -38,11 +39,11 @@ Checked = tuple[dict[str, Any], dict[str, Any]]
 
 
 class SharedRow(NamedTuple):
-    """A row as its site sends it.
+    """A row as its site sends it. Of two versions of a row, the greater `version` wins. If equal, a deletion wins.
 
     `key`: a JSON array of the row's key columns except the number. `payload`: the columns for all sites, as a JSON
     object or empty. `own`: the columns only for a standby or central console, in the same form. `version`: the clock of
-    the sending site. The greater version wins. If versions are equal, a deletion wins.
+    the sending site.
     """
 
     kind: str
@@ -147,7 +148,8 @@ def set_date(db: sqlite3.Connection, kind: Kind, number: str, key: str, at_us: i
 def values_of(kind: Kind, row: SharedRow, checked: Checked, site: str, *, tombstones_cover_all: bool) -> dict[str, Any]:
     """Return the columns of a row as they are written at `site`. `checked`: the result of `check_row`. Raise Unusable.
 
-    `tombstones_cover_all`: whether tombstones of the sending site, if we follow it, also cover marks of other sites.
+    `tombstones_cover_all`: whether a tombstone of the sending site also covers marks of other sites. If we do not
+    follow the sending site, its tombstones only cover its own marks.
     """
     key, content = checked
     own: dict[str, Any] = {column: _filled(text, row.origin) for column, text in kind.own.items()}
@@ -245,7 +247,7 @@ def lacks_new_columns(kind: Kind, stored: Mapping[str, Any], sent: Mapping[str, 
 
 
 def check_names(kind: Kind, columns: Mapping[str, Any]) -> None:
-    """Check the names in a row of another site. Raise Unusable: an empty name would look like a name of this site."""
+    """Raise Unusable if the name that must show the row's site is empty: it would look like a name of this site."""
     first = kind.named[0] if kind.named else ""
     if columns.get(first, first) in ("", None) and first:
         raise Unusable(first)
@@ -335,7 +337,7 @@ def _where(kind: Kind) -> str:
 
 
 def is_of_another(db: sqlite3.Connection, kind: Kind, row: SharedRow, site: str) -> bool:
-    """Return whether the row with this key belongs to another site; False for kinds whose key contains a site name."""
+    """Return whether the stored row with this key is from another site than `row`; False if the key names the site."""
     if not kind.named or not set(kind.named).isdisjoint(kind.key):
         return False
     keys = " AND ".join(f"{column} = ?" for column in kind.key)

@@ -15,7 +15,8 @@ from reputation.store.hub.statements import equals_statement, statements_about
 class SiteState:
     """A site as the hub reports it. Instants are by the hub's clock; `now` is when the hub made the report.
 
-    `most_rows`: how many rows of the site the hub allows. `twin_at`: when two processes used the name of the site.
+    `most_rows`: how many rows of the site the hub allows. `twin_at`: when two PBXs last used the name of the site at
+    the same time.
     """
 
     name: str
@@ -70,9 +71,9 @@ def recorded_policy(db: sqlite3.Connection) -> PolicyInForce | None:
 
 
 class Origin(NamedTuple):
-    """Where an entry comes from. `site`: the other site that the entry comes from, empty for this site.
+    """The site that an entry comes from. `site`: the name of another site, empty for this site.
 
-    `overrules`: followed sites that have a different entry, which is not used because of this entry.
+    `overrules`: followed sites that have a different entry, which does not apply because of this entry.
     """
 
     site: str = ""

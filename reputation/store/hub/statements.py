@@ -64,7 +64,10 @@ def note_ours(
 
 
 def settle(db: sqlite3.Connection, kind: rows.Kind, number: str, key: str, site: str, follow: frozenset[str]) -> bool:
-    """Apply the winning statement about a row to its table. Return whether the table has changed."""
+    """Write the latest statement of followed sites about a row to the row's table, unless the row there is ours.
+
+    If no statement is left, delete the row. Return whether the table has changed.
+    """
     statements, stored = _statements(db, kind, number, key, site), rows.stored_row(db, kind, number, key)
     before = next((statement for statement in statements if statement.state == IN_FORCE), None)
     if stored is not None and (before is None or not equals_statement(kind, before, stored)):
@@ -91,7 +94,7 @@ def settle(db: sqlite3.Connection, kind: rows.Kind, number: str, key: str, site:
 
 
 def replaces(db: sqlite3.Connection, kind: rows.Kind, row: rows.SharedRow, site: str) -> None:
-    """Stop applying the old version of a site's statement before a new one is written. Rows changed here stay."""
+    """Stop applying the old version of a site's statement before a new one is written. A row changed by us stays."""
     for statement in _statements(db, kind, row.number, row.key, site):
         if statement.origin == row.origin and statement.state == IN_FORCE:
             stored = rows.stored_row(db, kind, row.number, row.key)
@@ -101,7 +104,7 @@ def replaces(db: sqlite3.Connection, kind: rows.Kind, row: rows.SharedRow, site:
 
 
 def complete_all(db: sqlite3.Connection) -> set[str]:
-    """Add columns that an earlier CallSieve could not read to other sites' rows. Return phone numbers to refresh."""
+    """Fill in columns of other sites' rows that were unknown to an earlier CallSieve. Return the changed numbers."""
     changed = set()
     for origin, number, name, key in db.execute(ALL_IN_FORCE, (IN_FORCE,)).fetchall():
         kind = rows.KINDS.get(name)
@@ -125,7 +128,7 @@ def complete_all(db: sqlite3.Connection) -> set[str]:
 
 
 def settle_all(db: sqlite3.Connection, site: str, follow: frozenset[str]) -> set[str]:
-    """Apply all statements again after the followed sites have changed. Return the phone numbers for `refresh_all`."""
+    """Apply all statements again after the followed sites have changed. Return the phone numbers of changed rows."""
     changed = set()
     for number, name, key in db.execute(ALL, (site,)).fetchall():
         kind = rows.KINDS.get(name)

@@ -269,7 +269,9 @@ LOOKUP_RESULT = Table(
 )
 LOOKUP_SOURCE = Table(name="lookup_source")
 LOOKUP_DAY = Table(
-    name="lookup_day", label=("day of look-up figures", "days of look-up figures"), kept=Kept(EVIDENCE_DAYS, OF_A_DAY)
+    name="lookup_day",
+    label=("day of counts of a look-up service", "days of counts of look-up services"),
+    kept=Kept(EVIDENCE_DAYS, OF_A_DAY),
 )
 # Rows that expired long ago, or whose company no settings name. Some at a time, as there may be millions.
 PEER_NUMBER = Table(

@@ -1,4 +1,4 @@
-"""Tables of own numbers and outgoing calls. An erasure keeps the rows of an own number, which is not a caller."""
+"""Tables of own numbers and outgoing calls. An erasure keeps rows about an own number, which is not personal data."""
 
 from reputation.own.daily_counts import OwnDay
 from reputation.own.outbound_types import OutboundRecord
@@ -71,7 +71,7 @@ OUTBOUND_DECISION = Table(
 )
 OWN_DAY = Table(
     name="own_day",
-    label=("day of an own number", "days of an own number"),
+    label=("day of calls from an own number", "days of calls from own numbers"),
     own_numbers=("number",),
     order="day",
     kept=Kept(EVIDENCE_DAYS, OF_A_DAY),

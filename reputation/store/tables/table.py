@@ -65,8 +65,8 @@ class Kind:
         key: The other columns of the primary key. A date in a key is sent in microseconds.
         at: The column with the row's date, a REAL. Rows without this column are dated when they are sent.
         named: Columns to which other sites add this site's name. The first column, never empty, shows the row's site.
-        shared: Columns that all sites receive, besides those above.
-        own: Columns that only a standby receives, and the values that other sites get; `{site}` is the site's name.
+        shared: Columns that all receivers of the row get, besides those above.
+        own: Columns that only a standby or central console gets, and the values elsewhere; `{site}` is the site's name.
         allowed: The allowed values of columns that have a fixed set of values.
         defaults: Values of columns that are missing in rows from an older CallSieve.
         counts: SQL condition for rows that are sent. At a standby, a sent row never replaces a row that fails it.
