@@ -194,7 +194,9 @@ def plural(count: int, singular: str, many: str | None = None) -> str:
 
 
 def _cell(cell: Cell) -> Text:
-    return cell if isinstance(cell, Text) else Text(clean(cell))
+    text = cell if isinstance(cell, Text) else Text(clean(cell))
+    text.plain = "\n".join(map(clean, text.plain.split("\n")))  # of the same length, so all styles stay in place
+    return text
 
 
 def say_undo(change_id: int | None, config: Path | None) -> None:

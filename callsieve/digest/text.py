@@ -63,6 +63,7 @@ class _Writer:
         text = (
             words.in_language(self.translate) if isinstance(words, Wording) else self.translate(words) if words else ""
         )
+        text = "".join(c if c.isprintable() else "?" for c in text)  # names come from outside, also from other sites
         return text if self.numbers else mask_numbers(text)
 
 

@@ -15,9 +15,9 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import BufferedReader
-from itertools import islice
+from itertools import chain, islice
 from operator import itemgetter
-from typing import BinaryIO, NamedTuple, Protocol, TypeVar
+from typing import BinaryIO, NamedTuple, Protocol, TextIO, TypeVar
 
 from callsieve.text.table_errors import TableError, TableProblem, table_error
 from reputation.wording import Places, Wording
@@ -239,7 +239,7 @@ class CsvTable:
         if len(field) > self._longest:
             field = field[: self._longest]
             self.cut += 1
-        return field if field.isprintable() else "".join(c if c.isprintable() else " " for c in field).strip()
+        return _printable(field).strip()
 
     def _next_record(self) -> tuple[int, str] | None:
         first = self._next_line()
@@ -371,8 +371,17 @@ def _shown(name: str) -> str:
 def csv_of(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a table as CSV with a header."""
     out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows((columns, *rows))
+    write_csv(out, columns, rows)
     return out.getvalue()
+
+
+def write_csv(out: TextIO, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Write a table as CSV with a header. Unprintable characters become spaces, as when a table is read."""
+    csv.writer(out, lineterminator="\n").writerows(map(_printable, row) for row in chain((columns,), rows))
+
+
+def _printable(field: str) -> str:
+    return field if field.isprintable() else "".join(c if c.isprintable() else " " for c in field)
 
 
 def as_text(field: str) -> str:

@@ -226,7 +226,7 @@ class PageRequest:
         return [MenuPart(section, inner) for section, inner in parts if inner]
 
     def _common(self) -> dict[str, Any]:
-        path = self.http.url.path
+        path = readable(self.http.url.path)
         health = self.state.health.latest if self.user else None
         menu = self.state.service(Menu)
         return {

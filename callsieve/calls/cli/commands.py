@@ -35,6 +35,7 @@ from callsieve.cli.options import (
     JsonOption,
     NumberArgument,
     context_of,
+    escaped,
     existing_store,
     number_argument,
     perform,
@@ -292,6 +293,6 @@ def _write(db: sqlite3.Connection, since: float, until: float, write: Callable[[
     count = 0
     for event in events_of_store(db, until):
         if at_of(event) >= since:
-            write(line_of_event(event).decode())
+            write(escaped(line_of_event(event).decode()))
             count += 1
     return count

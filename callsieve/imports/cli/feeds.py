@@ -1,6 +1,5 @@
 """`callsieve import feed` and `callsieve feeds`: lists of numbers that are imported repeatedly."""
 
-import csv
 import sqlite3
 import sys
 import time
@@ -48,7 +47,7 @@ from callsieve.lookups.views import lookups_shown
 from callsieve.settings import Loaded
 from callsieve.source_health import SourceHealth, failure_of
 from callsieve.source_skill import Judgement, accuracy_of
-from callsieve.text.csv_table import CsvTable
+from callsieve.text.csv_table import CsvTable, as_text, write_csv
 from callsieve.text.table_errors import TableError
 from callsieve.text.times import ago, span_words, when
 from policies.files import nearest
@@ -193,9 +192,8 @@ def _export(db: sqlite3.Connection, name: str) -> None:
     verdicts = {source.name: source.verdict for source in sources(db)}
     if name not in verdicts:
         raise CommandError(f"unknown feed {name[:80]!r}{nearest(name, verdicts) if verdicts else ''}")
-    out = csv.writer(sys.stdout, lineterminator="\n")
-    out.writerow(CSV_COLUMNS)
-    out.writerows((*row, verdicts[name]) for row in rows_of(db, name))
+    rows = ((number, *(as_text(field or "") for field in more), verdicts[name]) for number, *more in rows_of(db, name))
+    write_csv(sys.stdout, CSV_COLUMNS, rows)
 
 
 @contextmanager

@@ -46,6 +46,7 @@ from reputation.store.transcripts import Transcript, record_transcript
 from tests.callsieve.browsing import NOW, Console, Office
 from tests.callsieve.console_calls import CALLER, make_decision, make_ending
 from tests.integration.test_hostile import PAYLOADS
+from tests.office import Office as PlainOffice
 
 MARKUP = [
     "<script>alert(1)</script>",
@@ -108,7 +109,7 @@ def elements_of(page: str) -> set[tuple[str, tuple[str, ...]]]:
     return set(parser.found)
 
 
-def fill(office: Office, texts: list[str]) -> None:
+def fill(office: PlainOffice, texts: list[str]) -> None:
     """Each text wherever somebody outside of us, or inside, can put one: in the rows of a number of its own."""
     with open_store(office.store) as db:
         with transaction(db):
