@@ -41,7 +41,7 @@ async def show(req: PageRequest, problem: str | Wording = "") -> Response:
 
 async def add(req: PageRequest) -> Response:
     """Record a consent."""
-    number, proof, at, until, note = (req.form.get(field, "").strip()[:LONGEST] for field in FIELDS)
+    number, proof, at, until, note = (req.form.get(field, "").strip() for field in FIELDS)
     try:
         await req.perform(operations.add, ConsentRequest(number, proof, at or None, until or None, note))
     except Refused as refused:
