@@ -53,7 +53,7 @@ PREMIUM = "+19002345678"
 LONDON = "+442071838750"  # our number
 SERVICE = "+8695588"  # the key of a bank's service number in China, which is dialled as 95588
 
-# What is not a telephone number, by its kind, as the network wrote it.
+# Callers without a number, by kind, as the network wrote them.
 RAW_BY_KIND = {
     CallerKind.WITHHELD: "anonymous",
     CallerKind.INVALID: "1&PJSIP/trunk",
@@ -252,7 +252,7 @@ class Clock:
 
 @dataclass
 class Memory:
-    """What screening needs of a store (`agi.screening.Knowledge`), in memory. Keeps what it is asked and told.
+    """The store for screening (`agi.screening.Knowledge`) in memory. Keeps all queries and records.
 
     `failure` is raised by every read; `reads_take` is turned on `clock` by each of them.
     """
@@ -354,7 +354,7 @@ def make_screening(
     )
 
 
-# What Asterisk 22 sends with every request, in its order; "unknown" is its word for nothing.
+# The header of every request of Asterisk 22, in its order; "unknown" means no value.
 HEADER = {
     "agi_network": "yes",
     "agi_network_script": "screen",

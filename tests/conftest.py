@@ -21,7 +21,7 @@ from reputation.store import database
 from tests.memory_files import forget_memory, use_memory
 from tests.reachable import make_reachable
 
-# Containers set this. Each program that a test starts would compile our modules anew: a third of its time.
+# Containers set this. Without bytecode each program that a test starts would compile our modules again.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
@@ -83,9 +83,9 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Long files first: begun last, one would be all that the end of a run consists of.
+    """Run long files first, or one of them would prolong the end of a run.
 
-    First what waits, and of that and of the rest the files with the longest `timeout` mark.
+    Waiting tests come first, and within each part the files with the longest `timeout` mark.
     """
     longest: dict[Path, float] = {}
     for item in items:
@@ -104,7 +104,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Any other skip is a failure: it would hide what was not tested.
+    """Fail any other skip: it would hide untested code.
 
     A program that could not be fetched is treated here, once for all tests: it fails, or is skipped with --may-skip.
     """

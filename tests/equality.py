@@ -87,7 +87,7 @@ TABLES = (
 )  # fmt: skip
 UNTOLD = frozenset({"elapsed_ms", "may_be_bad"})
 
-# By nature: share of calls, how many numbers (0: a new one each time), shares that are answered, marked, a machine.
+# By nature: share of calls, count of numbers (0: a new one each time), shares answered, marked, taken by a machine.
 NATURES = {
     "contact": (0.25, 150, 0.8, 0.002, 0.0),
     "service": (0.20, 40, 0.6, 0.01, 0.2),
@@ -97,7 +97,7 @@ NATURES = {
     "wangiri": (0.05, 25, 0.02, 0.05, 0.9),
     "withheld": (0.02, 1, 0.5, 0.0, 0.0),
 }
-# What else happens, by how often.
+# Other events, with their frequency.
 DEEDS = {
     "call_out": 120,
     "mark": 60,
@@ -408,10 +408,10 @@ def rows_of(db: Any, table: str) -> list[str]:
     """Return the rows of a table as JSON lines, without what is empty or differs from run to run."""
     cursor = db.execute(f"SELECT * FROM {table}")
     names = [column[0] for column in cursor.description]
-    return sorted(json.dumps(_told(dict(zip(names, row, strict=True))), sort_keys=True) for row in cursor)
+    return sorted(json.dumps(_row_as_text(dict(zip(names, row, strict=True))), sort_keys=True) for row in cursor)
 
 
-def _told(row: dict[str, Any]) -> dict[str, Any]:
+def _row_as_text(row: dict[str, Any]) -> dict[str, Any]:
     rounded = {name: round(value, 6) if isinstance(value, float) else value for name, value in row.items()}
     return {name: value for name, value in rounded.items() if value not in (None, "", 0, "[]") and name not in UNTOLD}
 
@@ -422,10 +422,10 @@ def reports_of(directory: Path, store: Path, history: list[dict[str, Any]]) -> d
     config.write_text(f'[store]\npath = "{store}"\n')
     file.write_text("".join(json.dumps(event) + "\n" for event in sorted(history, key=lambda event: event["at"])))
     replay = ("replay", file, "--policy", "balanced", "--against", "strict", "--out", out, "--json")
-    report = json.loads(_said(config, *replay))
+    report = json.loads(_output_of(config, *replay))
     del report["seconds"]
     since, until = (f"2025-12-29T{hour}:00" for hour in ("10", "20"))
-    summary = json.loads(_said(config, "summary", "--since", since, "--until", until, "--json"))
+    summary = json.loads(_output_of(config, "summary", "--since", since, "--until", until, "--json"))
     return {
         "replay decisions": out.read_text().splitlines(),
         "replay report": json.dumps(report, indent=1, sort_keys=True).splitlines(),
@@ -433,7 +433,7 @@ def reports_of(directory: Path, store: Path, history: list[dict[str, Any]]) -> d
     }
 
 
-def _said(config: Path, *words: object) -> str:
+def _output_of(config: Path, *words: object) -> str:
     command = [sys.executable, "-m", COMMAND_LINE, *map(str, words), "--config", str(config)]
     env = os.environ | {"TZ": "UTC"}
     return subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True, env=env).stdout

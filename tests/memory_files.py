@@ -15,14 +15,14 @@ from typing import IO
 MEMORY = Path("/dev/shm")
 PREFIX = "cs-"  # short: the path of a Unix socket has 107 bytes
 ROOM = 4 << 30  # bytes; a run leaves 0.3 GB, which pytest keeps until its end
-LOCK = "lock"  # in the folder: held for as long as the run lasts
+LOCK = "lock"  # in the folder, locked during the run
 MAY_EXECUTE_NOT = getattr(os, "ST_NOEXEC", 8)
 
 _held: list[IO[str]] = []
 
 
 def use_memory(memory: Path = MEMORY) -> Path | None:
-    """From now on temporary files of this process and its children are there, unless somebody said where.
+    """Put temporary files of this process and its children into memory, unless TMPDIR is set.
 
     None where there is no such place, little room, or no program may be run, as in many containers.
     """

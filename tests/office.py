@@ -44,7 +44,7 @@ extension = "202"
 group = "support"
 name = "Bob"
 
-# What is printed must not depend on the time of day.
+# Output must not depend on the time of day.
 [reputation.quiet]
 first_hour = 0
 last_hour = 0

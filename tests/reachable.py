@@ -1,4 +1,4 @@
-"""Let other users reach a checkout below a directory of root's own, as tests need that act as somebody else.
+"""Let other users reach a checkout below a directory of root, for tests that act as other users.
 
 Such a clone is usual: below /root, or where `mktemp -d` made a directory. No permission is changed: this process and
 its children get a mount namespace, where each closed directory on the way is a new one with the same things in it.

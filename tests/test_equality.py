@@ -1,4 +1,4 @@
-"""10,000 events of a made-up office give the decisions, rows and reports that were recorded of them.
+"""10,000 events of a made-up office give the recorded decisions, rows and reports.
 
 A change that is meant: `python -m tests.equality --renew`, and the commit says which digests it changes and why. To see
 the lines that differ, run `python -m tests.equality --out DIR` before and after, and compare the two.

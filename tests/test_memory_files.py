@@ -17,7 +17,7 @@ from tests.memory_files import LOCK, PREFIX, forget_memory, use_memory
 
 
 @pytest.fixture(autouse=True)
-def _as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _restore_tempfile(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     held: list[IO[str]] = []
     monkeypatch.setattr(memory_files, "_held", held)
     monkeypatch.setattr(tempfile, "tempdir", tempfile.gettempdir())

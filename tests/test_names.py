@@ -35,7 +35,7 @@ DIALPLANS_OWN |= {"CALLSIEVE_CARRIER", "CALLSIEVE_MONITOR"}
 DIALPLANS_OWN |= {"CALLSIEVE_OUTBOUND_HELD", "CALLSIEVE_OUTBOUND_REFUSED"}
 # Of the call file that the call-back helper writes.
 DIALPLANS_OWN |= {"CALLSIEVE_TICKET", "CALLSIEVE_SECONDS"}
-# For an administrator's own dialplan and logs: ours does not need them.
+# For the dialplan and logs of an administrator. Our dialplan does not need them.
 FOR_OTHERS = {"CALLSIEVE_OUTBOUND_RULE", "CALLSIEVE_OUTBOUND_ID", "CALLSIEVE_OUTBOUND_REASON"}
 FOR_OTHERS |= {"CALLSIEVE_REASON", "CALLSIEVE_LEVEL", "CALLSIEVE_POINTS", "CALLSIEVE_DIAL", "CALLSIEVE_LABEL"}
 
@@ -119,7 +119,7 @@ def test_name_menu_size_in_dialplan_equals_that_of_the_build() -> None:
     assert words(r"\$\{size\} > (\d+)\]", DIALPLAN) == {str(SCREENING_BYTES)}
 
 
-# A prompt that the dialplan names by what it has in a variable.
+# Prompts whose name comes from a variable of the dialplan.
 NAMED_BY_VALUE = {
     "challenge-press-${digit}": {f"challenge-press-{digit}" for digit in range(1, 10)},
     "digit-${claim:${at}:1}": {f"digit-{digit}" for digit in range(10)},

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 RECIPES = (ROOT / "CONTRIBUTING.md").read_text().partition("\n## Recipes\n")[2]
 LINES = re.findall(r"^- `([^`]+)`: `([^`]+)`(.*)$", RECIPES, re.MULTILINE)
-# A file or a table that the rest of such a line, or a sentence between them, names.
+# Other files named in recipes.
 FILE = re.compile(r"`([\w./-]+/[\w.-]+\.\w+)`")
 
 

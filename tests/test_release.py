@@ -41,7 +41,7 @@ def test_version_is_accepted(version: str, heading: str, tags: list[str]) -> Non
         pytest.param("0.3.0.dev0", "## 0.2.0 (unreleased)", [], id="another number"),
         pytest.param("0.2.0", "## 0.2.0 (unreleased)", [], id="released without a date"),
         pytest.param("0.2.0.dev0", "## 0.2.0 (2026-12-01)", [], id="a date without a release"),
-        pytest.param("0.2.0.dev0", "## Unreleased", ["v0.2.0"], id="work goes on under a number that is tagged"),
+        pytest.param("0.2.0.dev0", "## Unreleased", ["v0.2.0"], id="number is already tagged"),
         pytest.param("0.9.0", "## 0.9.0 (2026-12-01)", ["v0.10.0"], id="an older number than the tag"),
     ],
 )

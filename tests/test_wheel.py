@@ -18,7 +18,7 @@ from tests.office import ROOT
 
 PACKAGES = ("reputation", "policies", "agi", "ami_listener", "callsieve")
 
-# Runs with the installed packages in front; the dependencies are the checkout's, our packages must not be.
+# Our packages must come from the installation, only their dependencies from the checkout.
 READS = """
 import json, sys
 sys.path = [sys.argv[1], *(entry for entry in sys.path if entry != sys.argv[2])]

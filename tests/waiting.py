@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 LONGEST_SECONDS = 45.0  # seven processes of tests share two cores
-# Between two looks: soon at first, and seldom enough later that waiting costs little.
+# Seconds between two polls: short at first, longer later.
 FIRST_PAUSE_SECONDS = 0.002
 LONGEST_PAUSE_SECONDS = 0.02
 

@@ -75,7 +75,7 @@ async def test_a_packet_without_end_ends_the_connection() -> None:
         assert await text_of(inbox) == [EVENT]
 
 
-async def test_nothing_is_asked_and_nobody_connects_unless_told_to(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_panoramisk_neither_pings_nor_reconnects_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """Panoramisk's pinger would ask after 10 s without minding the answer, and reconnect 2 s after the end."""
     loop, later = asyncio.get_running_loop(), list[asyncio.TimerHandle]()
     call_later, began = loop.call_later, loop.time()
@@ -153,7 +153,7 @@ async def test_every_field_arrives_as_asterisk_wrote_it(
         assert packet.variables() == variables
 
 
-async def test_events_of_no_use_are_counted_and_nobody_looks_at_them() -> None:
+async def test_unwanted_events_are_counted_but_not_parsed() -> None:
     async with connected() as (manager, inbox, connection):
         manager.send((b"Event: DeviceStateChange\r\nState: INUSE" + END) * 3 + EVENT + END)
         await until(lambda: inbox.received == 4)
@@ -161,7 +161,7 @@ async def test_events_of_no_use_are_counted_and_nobody_looks_at_them() -> None:
         assert await text_of(inbox) == [EVENT]
 
 
-async def test_what_comes_within_a_moment_is_read_at_once_and_in_order() -> None:
+async def test_events_of_one_moment_are_read_together_in_order() -> None:
     """Each read wakes the process up, and Asterisk writes every event of a call by itself."""
     async with connected() as (manager, inbox, _):
         ids = [f"1.{number}" for number in range(50)]
@@ -206,7 +206,7 @@ class Line(asyncio.Transport):
         pytest.param((EVENT + END) * (LARGE_READ // len(EVENT)), True, id="more-than-a-large-read"),
     ],
 )
-async def test_after_a_large_read_there_is_more(data: bytes, is_read: bool) -> None:
+async def test_large_read_is_followed_by_another(data: bytes, is_read: bool) -> None:
     protocol, line = AmiProtocol(EventQueue(), time.time), Line()
     protocol.connection_made(line)
     protocol.data_received(b"Asterisk Call Manager/9.0.0\r\n")
@@ -220,7 +220,7 @@ async def test_after_a_large_read_there_is_more(data: bytes, is_read: bool) -> N
 # The login, and what it must not give away.
 
 
-async def test_a_login_asks_only_for_events_that_are_learnt_from() -> None:
+async def test_login_requests_only_the_needed_event_classes() -> None:
     async with connected() as (manager, _, __):
         assert manager.actions[0]["Events"] == EVENTS == "call,user,agent"
         assert manager.actions[0]["Secret"] == SECRET
@@ -243,7 +243,7 @@ async def test_the_greeting_may_come_in_pieces() -> None:
 @pytest.mark.parametrize(
     "greeting", [b"", b"SSH-2.0-OpenSSH\r\n", b"\x16\x03\x01", b"Asterisk\r\n", b"Asterisk Call Manager/" + b"1" * 100]
 )
-async def test_nobody_but_asterisk_gets_the_secret(greeting: bytes) -> None:
+async def test_secret_is_sent_only_to_asterisk(greeting: bytes) -> None:
     async with managing() as manager:
         manager.greeting = greeting
         connection = await connect(manager.account, EventQueue(), time.time)
@@ -294,7 +294,7 @@ async def test_only_actions_that_change_nothing_are_sent(action: str) -> None:
 # Answers.
 
 
-async def test_an_answer_to_somebody_else_is_an_event() -> None:
+async def test_forged_action_id_is_treated_as_an_event() -> None:
     async with connected() as (manager, inbox, _):
         packet = b"Event: UserEvent\r\nActionID: action/forged/1/1\r\nEventList: Complete"
         manager.send(packet + END)
@@ -314,7 +314,7 @@ def end(manager: FakeManager) -> None:
 
 
 @pytest.mark.parametrize("how", [cut, end])
-async def test_an_end_has_a_reason_and_everything_before_it_is_there(how: Callable[[FakeManager], None]) -> None:
+async def test_lost_connection_has_a_reason_and_keeps_events(how: Callable[[FakeManager], None]) -> None:
     async with connected() as (manager, inbox, connection):
         manager.send(EVENT + END)
         await until(lambda: inbox.waiting)
@@ -330,7 +330,7 @@ async def test_a_wait_ends_with_the_connection() -> None:
         assert caught.value.kind is TroubleKind.LOST
 
 
-async def test_good_bye_is_said_but_not_waited_for_long() -> None:
+async def test_log_off_does_not_wait_long() -> None:
     async with connected() as (manager, _, connection):
         manager.deaf_for = {"Logoff"}
         await asyncio.wait_for(connection.log_off(), 20)

@@ -33,7 +33,7 @@ async def test_everything_comes_out_in_order() -> None:
     assert inbox.oldest_at is None
 
 
-async def test_what_does_not_fit_is_counted_and_marked() -> None:
+async def test_events_beyond_the_limit_are_counted_as_a_gap() -> None:
     inbox = EventQueue(limit=300)
     for at in range(10):
         inbox.put(HUNDRED, at)
@@ -43,7 +43,7 @@ async def test_what_does_not_fit_is_counted_and_marked() -> None:
     assert isinstance(notices[3], Gap)
 
 
-async def test_after_a_loss_packets_are_taken_again_when_half_is_empty() -> None:
+async def test_full_queue_accepts_packets_again_when_half_empty() -> None:
     inbox = EventQueue(limit=400)
     for at in range(5):
         inbox.put(HUNDRED, at)
@@ -57,7 +57,7 @@ async def test_after_a_loss_packets_are_taken_again_when_half_is_empty() -> None
     assert (inbox.dropped, inbox.gaps) == (2, 1)
 
 
-async def test_a_consumer_waits_for_what_comes_and_ends_when_closed() -> None:
+async def test_consumer_waits_for_events_and_ends_when_closed() -> None:
     inbox = EventQueue()
     seen = []
 
@@ -76,7 +76,7 @@ async def test_a_consumer_waits_for_what_comes_and_ends_when_closed() -> None:
     assert seen == [1, 2, 3]
 
 
-async def test_a_crowd_of_events_does_not_hold_up_others() -> None:
+async def test_many_events_do_not_block_other_tasks() -> None:
     inbox = EventQueue()
     for at in range(100_000):
         inbox.put(EVENT, at)
@@ -98,7 +98,7 @@ async def test_a_crowd_of_events_does_not_hold_up_others() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 17, 300])
-async def test_the_bound_is_in_characters(size: int) -> None:
+async def test_limit_of_the_queue_is_in_characters(size: int) -> None:
     inbox = EventQueue(limit=3000)
     for at in range(4000):
         inbox.put(Packet("x" * size, ""), at)

@@ -14,7 +14,7 @@ def packets_of(*chunks: bytes) -> list[Packet]:
     return [packet for chunk in chunks for packet in reader.receive_data(chunk)]
 
 
-def test_the_greeting_is_no_packet_and_spoils_none() -> None:
+def test_greeting_is_not_part_of_a_packet() -> None:
     (packet,) = packets_of(b"Asterisk Call Manager/11.0.0\r\nResponse: Success\r\nMessage: Hello\r\n\r\n")
     assert packet.name == ""
     assert packet.fields() == {"Response": "Success", "Message": "Hello"}
@@ -33,7 +33,7 @@ def test_an_empty_last_field_is_kept(last: bytes) -> None:
     assert packet.some(fields_named("Exten")) == {"Exten": ""}
 
 
-def test_a_line_that_is_no_field_is_left_out() -> None:
+def test_line_without_a_field_is_skipped() -> None:
     assert packet_of("Response: Follows\r\nno field\r\nA: b").fields() == {"Response": "Follows", "A": "b"}
 
 
@@ -49,7 +49,7 @@ def test_a_field_is_found_by_its_whole_name_only() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from(["A", "A-b", "AB", "B"]), st.text(st.sampled_from("a: \r\n\\"), max_size=6))))
-def test_some_fields_are_what_they_are_among_all(pairs: list[tuple[str, str]]) -> None:
+def test_selected_fields_equal_those_of_all(pairs: list[tuple[str, str]]) -> None:
     packet = packet_of("".join(["Event: X", *(f"\r\n{name}: {value}" for name, value in pairs)]))
     fields, some = packet.fields(), packet.some(fields_named("A", "A-b", "AB"))
     del fields["Event"]
@@ -84,11 +84,11 @@ def test_channel_variables(lines: str, variables: dict[str, str]) -> None:
         pytest.param("a\\", "a\\", id="cut off"),
     ],
 )
-def test_unescape(written: str, meant: str) -> None:
+def test_unescape_restores_the_original_text(written: str, meant: str) -> None:
     assert unescape(written) == meant
 
 
-def test_bytes_that_are_no_utf8_do_no_harm() -> None:
+def test_invalid_utf_8_is_replaced() -> None:
     (packet,) = packets_of(b"Event: Newchannel\r\nCallerIDName: J\xff\xc3\r\n\r\n")
     assert packet.fields()["CallerIDName"] == "J\ufffd\ufffd"
 
@@ -105,14 +105,14 @@ def test_a_packet_too_long_is_dropped_and_the_next_one_read(size: int, step: int
     assert reader.dropped == 1
 
 
-def test_a_packet_too_long_is_dropped_even_if_it_comes_whole() -> None:
+def test_too_long_packet_in_one_read_is_dropped() -> None:
     reader = PacketReader()
     data = b"Event: A\r\nB: " + b"x" * PACKET_LIMIT + b"\r\n\r\nEvent: C\r\n\r\n"
     assert [packet.name for packet in reader.receive_data(data)] == ["C"]
     assert reader.dropped == 1
 
 
-def test_an_event_is_wanted_by_its_whole_name() -> None:
+def test_wanted_events_are_matched_by_the_whole_name() -> None:
     reader = PacketReader(wanted={"Hangup"})
     names = ("Hangup", "HangupRequest", "Hang", "hangup", "SoftHangupRequest", "", "Hangup ")
     packets = [packet for name in names for packet in reader.receive_data(f"Event: {name}\r\nA: b\r\n\r\n".encode())]

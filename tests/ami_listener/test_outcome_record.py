@@ -81,7 +81,7 @@ def test_a_caller_without_a_number_has_none(outcome: Outcome, caller: str | None
     assert (record.caller, record.caller_kind, record.number) == (caller, kind, None)
 
 
-def test_our_own_caller_is_the_phone_that_placed_the_call() -> None:
+def test_caller_of_an_outgoing_call_is_the_placing_phone() -> None:
     call = replace(
         INBOUND,
         direction=Direction.OUTBOUND,
@@ -94,16 +94,16 @@ def test_our_own_caller_is_the_phone_that_placed_the_call() -> None:
     assert (record.caller, record.dialled, record.number) == ("PJSIP/201", "+12017421834", "+12017421834")
 
 
-def test_a_forwarded_call_has_no_witness_of_ours() -> None:
+def test_forwarded_call_has_no_witness() -> None:
     record = recorded(replace(INBOUND, forwarded_to="+13125550142", answered_by="PJSIP/carrier"))
     assert (record.answered_by, record.transferred) == (None, True)
 
 
-def test_a_call_that_nobody_knows_the_way_of_is_not_recorded() -> None:
+def test_call_without_a_direction_is_not_recorded() -> None:
     assert record_of(replace(INBOUND, direction=None), region_of) is None
 
 
-def test_a_call_that_was_not_seen_whole_is_not_complete() -> None:
+def test_partly_seen_call_is_not_complete() -> None:
     assert not recorded(replace(INBOUND, complete=False)).complete
     assert recorded(INBOUND).complete
 
@@ -128,7 +128,7 @@ def test_the_key_for_spam_names_its_channel() -> None:
         pytest.param("Event: Hangup\r\nUniqueid: 1.1", id="no user event"),
     ],
 )
-def test_no_other_event_is_a_key(text: str) -> None:
+def test_other_events_are_not_keys(text: str) -> None:
     assert parse_key(packet_of(text)) is None
 
 
@@ -146,16 +146,16 @@ TOLD = KEY.replace("CallSieveMark", "CallSieveOutbound")
         pytest.param(TOLD.replace("Uniqueid: 1.1\r\n", "") + "Refused: network", None, id="no-channel"),
     ],
 )
-def test_what_our_dialplan_says_of_a_call(text: str, event: type[object] | None) -> None:
+def test_user_events_of_our_dialplan_are_parsed(text: str, event: type[object] | None) -> None:
     found = parse_event(packet_of(text))
     assert (None if found is None else type(found)) is event
 
 
 @pytest.mark.parametrize("direction", Direction)
-def test_only_calls_that_went_out_are_refused_by_a_network(direction: Direction) -> None:
+def test_only_outgoing_calls_are_blocked_or_answered_by_machine(direction: Direction) -> None:
     record = recorded(replace(INBOUND, direction=direction, blocked=True, machine=True))
     assert (record.blocked, record.machine) == (direction is Direction.OUTBOUND, direction is Direction.OUTBOUND)
 
 
-def test_user_events_are_nothing_for_the_tracker() -> None:
+def test_tracker_ignores_user_events() -> None:
     assert parse_event(packet_of(KEY + "Verdict: spam")) is None

@@ -30,18 +30,18 @@ def event_of(name: str, lines: str = LINES) -> Event | None:
 
 
 @pytest.mark.parametrize("name", sorted(EVENTS))
-def test_an_event_without_anything_in_it_is_nothing_or_empty(name: str) -> None:
+def test_event_without_fields_gives_no_channel(name: str) -> None:
     event = event_of(name, "A: b")
     assert getattr(event, "channel", None) is None
     assert getattr(event, "dest", None) is None
 
 
 @pytest.mark.parametrize("name", ["VarSet", "DeviceStateChange", ""])
-def test_what_is_of_no_use_is_nothing(name: str) -> None:
+def test_unneeded_events_are_ignored(name: str) -> None:
     assert event_of(name) is None
 
 
-def test_the_number_unknown_is_empty_and_the_name_unescaped() -> None:
+def test_unknown_number_is_empty_and_name_is_unescaped() -> None:
     lines = LINES + '\r\nCallerIDNum: <unknown>\r\nCallerIDName: Jo \\"J\\"\r\nExten: 201'
     assert event_of("Newchannel", lines) == NewChannel(TRUNK, "", 'Jo "J"', "201")
 
@@ -68,7 +68,7 @@ def test_without_a_linkedid_a_channel_is_its_own_call() -> None:
         pytest.param("Cause: ٣\r\nTechCause: 99999999999", None, None, id="no sensible numbers"),
     ],
 )
-def test_cause_and_sip_code(lines: str, cause: int | None, sip_code: int | None) -> None:
+def test_cause_and_sip_code_are_parsed(lines: str, cause: int | None, sip_code: int | None) -> None:
     assert event_of("Hangup", f"{LINES}\r\n{lines}") == Hangup(TRUNK, cause, sip_code)
 
 
@@ -99,7 +99,7 @@ def test_presentation_from_a_new_caller_id(octet: str, presentation: Presentatio
     assert event_of("NewCallerid", f"{LINES}\r\nCID-CallingPres: {octet}") == NewCallerId(TRUNK, presentation)
 
 
-def test_a_new_caller_id_that_says_nothing_of_it_is_nothing() -> None:
+def test_new_caller_id_without_presentation_is_ignored() -> None:
     assert event_of("NewCallerid") is None
 
 
@@ -114,16 +114,16 @@ def test_a_new_caller_id_that_says_nothing_of_it_is_nothing() -> None:
         ("", ""),
     ],
 )
-def test_the_number_in_a_dial_string(dial_string: str, number: str) -> None:
+def test_number_is_read_from_a_dial_string(dial_string: str, number: str) -> None:
     assert dialled_number(dial_string) == number
 
 
-def test_without_a_dial_string_the_number_is_the_called_channels() -> None:
+def test_number_without_dial_string_is_the_called_channels() -> None:
     dest = "DestChannel: PJSIP/x-1\r\nDestUniqueid: 1.1\r\nDestLinkedid: 1.0\r\nDestCallerIDNum: +12015550123"
     assert event_of("DialBegin", dest) == DialBegin(None, ChannelRef("1.1", "1.0", "PJSIP/x-1"), "+12015550123", "")
 
 
-def test_a_transfer_that_failed_is_none() -> None:
+def test_failed_transfer_is_ignored() -> None:
     lines = "TransfererUniqueid: 1.1\r\nTransfererLinkedid: 1.0\r\nTransfererChannel: PJSIP/201-1"
     assert event_of("BlindTransfer", f"Result: Fail\r\n{lines}") is None
     assert event_of("BlindTransfer", f"Result: Success\r\n{lines}") == Transfer(
@@ -145,7 +145,7 @@ def test_a_mailbox_may_change_without_a_channel() -> None:
         pytest.param("Timestamp: 1e300", 7.0, id="far too late"),
     ],
 )
-def test_when_it_happened(lines: str, at: float) -> None:
+def test_time_of_an_event(lines: str, at: float) -> None:
     assert at_of(packet_of(f"Event: Hangup\r\n{lines}"), 7.0) == at
 
 

@@ -23,7 +23,7 @@ def test_every_scene_is_recorded_and_has_an_expectation() -> None:
 
 
 @each_recording
-def test_a_whole_recording_gives_what_a_human_says(name: str) -> None:
+def test_whole_recording_gives_the_expected_outcomes(name: str) -> None:
     assert [rounded(name, outcome) for outcome in outcomes_of(items_of(name))] == list(expected(name))
 
 
@@ -42,14 +42,14 @@ def later_offer_alone(name: str, outcome: Outcome) -> set[Outcome]:
 
 
 @each_recording
-def test_from_every_starting_point_nothing_wrong_is_complete(name: str) -> None:
+def test_no_wrong_complete_outcome_from_any_starting_point(name: str) -> None:
     items, allowed = items_of(name), may_come_of(name)
     for start in range(len(items)):
         assert {outcome for outcome in outcomes_of(items[start:], gap=True) if outcome.complete} <= allowed, start
 
 
 @each_recording
-def test_with_every_cut_nothing_wrong_is_complete(name: str) -> None:
+def test_no_wrong_complete_outcome_with_any_cut(name: str) -> None:
     items, allowed = items_of(name), may_come_of(name)
     for end in range(len(items)):
         outcomes = outcomes_of(items[:end], gap=True)
@@ -58,7 +58,7 @@ def test_with_every_cut_nothing_wrong_is_complete(name: str) -> None:
 
 @each_recording
 @pytest.mark.parametrize("listed", [pytest.param(True, id="channels listed"), pytest.param(False, id="not listed")])
-def test_whatever_a_gap_swallows_nothing_wrong_is_complete(name: str, listed: bool) -> None:
+def test_no_wrong_complete_outcome_with_any_gap(name: str, listed: bool) -> None:
     items, allowed = items_of(name), may_come_of(name)
     chance = random.Random(name)
     for _ in range(150):
@@ -69,14 +69,14 @@ def test_whatever_a_gap_swallows_nothing_wrong_is_complete(name: str, listed: bo
 
 
 @each_recording
-def test_every_event_twice_changes_nothing_that_counts(name: str) -> None:
+def test_repeated_events_do_not_change_complete_outcomes(name: str) -> None:
     whole = [outcome for outcome in outcomes_of(items_of(name)) if outcome.complete]
     twice = [item for item in items_of(name) for _ in range(2)]
     assert [outcome for outcome in outcomes_of(twice) if outcome.complete] == whole
 
 
 @each_recording
-def test_byte_by_byte_is_the_same_as_in_chunks(name: str) -> None:
+def test_reading_byte_by_byte_gives_the_same_packets(name: str) -> None:
     data = b"".join(chunk.data for chunk in load_recording(FOLDER / f"{name}.ami"))
     reader = PacketReader()
     bytewise = [packet for n in range(len(data)) for packet in reader.receive_data(data[n : n + 1])]
@@ -84,7 +84,7 @@ def test_byte_by_byte_is_the_same_as_in_chunks(name: str) -> None:
 
 
 @each_recording
-def test_what_is_not_wanted_is_left_out_and_counted(name: str) -> None:
+def test_unwanted_packets_are_skipped_and_counted(name: str) -> None:
     data = b"".join(chunk.data for chunk in load_recording(FOLDER / f"{name}.ami"))
     everything = PacketReader().receive_data(data)
     wanted = [packet for packet in everything if packet.name in EVENTS or not packet.name]
@@ -95,7 +95,7 @@ def test_what_is_not_wanted_is_left_out_and_counted(name: str) -> None:
 
 
 @each_recording
-def test_some_fields_are_what_they_are_among_all(name: str) -> None:
+def test_selected_fields_equal_those_of_the_whole_packet(name: str) -> None:
     for item in items_of(name):
         if item.packet is not None and item.packet.name:
             fields = item.packet.fields()
@@ -129,7 +129,7 @@ def test_every_field_that_an_event_may_need_is_read(name: str) -> None:
         assert parse_event(packet) == parse_event(WholePacket(*packet))
 
 
-def test_two_reads_cut_anywhere_are_the_same_as_one() -> None:
+def test_two_reads_cut_anywhere_equal_one() -> None:
     data = b"".join(chunk.data for chunk in load_recording(FOLDER / "one-ring.ami"))
     assert "王".encode() in data
     whole = PacketReader().receive_data(data)

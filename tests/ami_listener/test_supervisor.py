@@ -61,7 +61,7 @@ def gaps_of(seen: list[Notice]) -> list[Gap]:
     return [notice for notice in seen if isinstance(notice, Gap)]
 
 
-async def test_it_logs_in_and_passes_events_on() -> None:
+async def test_listener_logs_in_and_forwards_events() -> None:
     async with managing() as manager:
         async with listening(manager) as (listener, seen):
             await until(lambda: listener.status.connects)
@@ -102,7 +102,7 @@ async def test_a_lost_connection_is_a_gap(caplog: pytest.LogCaptureFixture) -> N
     assert "outage_seconds=" in caplog.records[-1].message
 
 
-async def test_a_peer_that_answers_no_more_is_noticed_in_time() -> None:
+async def test_silent_asterisk_is_noticed_in_time() -> None:
     async with managing() as manager, listening(manager) as (listener, seen):
         await until(lambda: "Ping" in manager.names())
         manager.deaf_for = {"Ping"}
@@ -113,7 +113,7 @@ async def test_a_peer_that_answers_no_more_is_noticed_in_time() -> None:
         await until(lambda: listener.status.state is AmiListenerState.LISTENING)
 
 
-def test_a_dead_peer_is_noticed_within_twelve_seconds() -> None:
+def test_dead_connection_is_noticed_within_twelve_seconds() -> None:
     assert Pace().ping_seconds + Pace().answer_seconds <= 8
 
 
@@ -132,7 +132,7 @@ async def test_an_answer_behind_many_events_is_waited_for() -> None:
         assert listener.status.last_trouble.kind is TroubleKind.DEAF
 
 
-async def test_a_process_held_up_does_not_blame_the_other_side() -> None:
+async def test_delayed_process_does_not_count_asterisk_as_dead() -> None:
     async with managing() as manager, listening(manager) as (listener, _):
         for _ in range(3):
             await until(lambda: "Ping" in manager.names())
@@ -142,7 +142,7 @@ async def test_a_process_held_up_does_not_blame_the_other_side() -> None:
         assert (listener.status.connects, listener.status.gaps) == (1, 0)
 
 
-async def test_an_asterisk_that_stops_is_no_wrong_secret() -> None:
+async def test_stopping_asterisk_is_not_taken_for_a_wrong_secret() -> None:
     waits = Waits(scale=0.002)
     async with managing() as manager:
         manager.is_stopping = True
@@ -173,7 +173,7 @@ async def test_a_wrong_secret_is_tried_once_a_minute(caplog: pytest.LogCaptureFi
 
 
 @pytest.mark.parametrize("how", ["deaf", "hang up"])
-async def test_a_login_that_nobody_answers_may_have_been_a_wrong_one(how: str) -> None:
+async def test_unanswered_login_counts_as_possibly_wrong(how: str) -> None:
     waits = Waits(scale=0.001)
     async with managing() as manager:
         if how == "deaf":
@@ -211,7 +211,7 @@ async def test_a_secret_with_control_characters_is_never_sent() -> None:
         assert (manager.actions, min(waits.seconds) >= 60) == ([], True)
 
 
-async def test_nobody_there_is_waited_for_with_growing_patience(caplog: pytest.LogCaptureFixture) -> None:
+async def test_refused_connections_are_retried_with_growing_delay(caplog: pytest.LogCaptureFixture) -> None:
     waits = Waits()
     manager = FakeManager()
     manager.port = 1
@@ -235,14 +235,14 @@ async def test_after_a_good_connection_the_next_is_made_soon() -> None:
         assert waits.seconds == [0.5, 0.5, 1.0]
 
 
-async def test_a_host_that_takes_no_connection_is_given_up() -> None:
+async def test_host_that_accepts_no_connection_is_given_up() -> None:
     async with managing() as manager, listening(manager, pace=Pace(connect_seconds=0)) as (listener, _):
         await until(lambda: listener.status.trouble)
         assert listener.status.trouble is not None
         assert listener.status.trouble.kind is TroubleKind.TIMED_OUT
 
 
-async def test_a_second_trouble_of_one_outage_is_no_second_warning(caplog: pytest.LogCaptureFixture) -> None:
+async def test_one_outage_logs_one_warning(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="ami_listener.supervisor")
     async with managing() as manager, listening(manager) as (listener, seen):
         await until(lambda: listener.status.connects)
@@ -256,7 +256,7 @@ async def test_a_second_trouble_of_one_outage_is_no_second_warning(caplog: pytes
     assert after[-1] == "INFO"
 
 
-async def test_what_is_not_asterisk_is_named() -> None:
+async def test_server_that_is_not_asterisk_is_named() -> None:
     async with managing() as manager:
         manager.greeting = b"HTTP/1.1 400 Bad Request\r\n"
         async with listening(manager) as (listener, _):
@@ -266,7 +266,7 @@ async def test_what_is_not_asterisk_is_named() -> None:
             assert manager.actions == []
 
 
-async def test_a_stalled_consumer_stalls_nobody_and_leaves_a_gap() -> None:
+async def test_stalled_consumer_leaves_a_gap() -> None:
     inbox = EventQueue(limit=100 * len(EVENT))
     async with managing() as manager:
         listener = AmiListener(manager.account, pace=QUICK, inbox=inbox, sleep=Waits())
@@ -290,7 +290,7 @@ async def test_a_stalled_consumer_stalls_nobody_and_leaves_a_gap() -> None:
         await listener.close()
 
 
-async def test_a_defect_of_ours_is_logged_and_does_not_end_it(caplog: pytest.LogCaptureFixture) -> None:
+async def test_exception_is_logged_and_the_listener_continues(caplog: pytest.LogCaptureFixture) -> None:
     defect = Pace(ping_seconds=cast("float", "no number"))
     async with managing() as manager, listening(manager, pace=defect) as (listener, seen):
         await until(lambda: listener.status.connects == 3)
@@ -299,7 +299,7 @@ async def test_a_defect_of_ours_is_logged_and_does_not_end_it(caplog: pytest.Log
 
 
 @pytest.mark.parametrize("state", list(AmiListenerState))
-async def test_it_can_be_closed_in_every_state(state: AmiListenerState) -> None:
+async def test_listener_can_be_closed_in_every_state(state: AmiListenerState) -> None:
     async with managing() as manager:
         if state is AmiListenerState.LOGGING_IN:
             manager.deaf_for = {"Login"}
@@ -318,7 +318,7 @@ async def test_it_can_be_closed_in_every_state(state: AmiListenerState) -> None:
         assert [notice async for notice in listener.notices() if isinstance(notice, Gap)] == []
 
 
-async def test_what_waits_at_the_end_is_still_given() -> None:
+async def test_waiting_events_are_delivered_at_the_end() -> None:
     async with managing() as manager:
         listener = AmiListener(manager.account, pace=QUICK)
         listener.start()

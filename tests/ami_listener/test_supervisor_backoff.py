@@ -13,16 +13,16 @@ from reputation.backoff import LONGEST_SECONDS, wait_seconds
 
 
 @pytest.mark.parametrize(("failures", "least", "most"), [(1, 0.25, 0.5), (2, 0.5, 1), (3, 1, 2), (5, 4, 8), (6, 5, 10)])
-def test_the_wait_doubles_and_chance_spreads_it(failures: int, least: float, most: float) -> None:
+def test_delay_doubles_with_random_spread(failures: int, least: float, most: float) -> None:
     assert (reconnect_seconds(failures, 0.0), reconnect_seconds(failures, 1.0)) == (least, most)
     assert least < reconnect_seconds(failures, 0.5) < most
 
 
-def test_the_wait_has_an_end_however_long_it_goes_on() -> None:
+def test_delay_has_a_maximum() -> None:
     assert reconnect_seconds(10**9, 1.0) == LONGEST_SECONDS
 
 
-def test_where_the_wait_begins_and_ends_is_the_askers() -> None:
+def test_first_and_longest_delay_are_arguments() -> None:
     assert [wait_seconds(failures, 2.0, 15.0) for failures in (1, 2, 3, 4, 1000)] == [2, 4, 8, 15, 15]
 
 
@@ -42,11 +42,11 @@ def test_after_a_refused_login_a_minute_passes(failures: int, chance: float) -> 
         pytest.param(OSError("something"), TroubleKind.UNREACHABLE, id="without-a-number"),
     ],
 )
-def test_what_the_system_says_is_a_trouble_of_ours(error: OSError, kind: TroubleKind) -> None:
+def test_system_errors_become_kinds_of_trouble(error: OSError, kind: TroubleKind) -> None:
     assert error_of(error).kind is kind
 
 
-def test_every_trouble_has_words_of_its_own_and_a_remedy() -> None:
+def test_every_trouble_has_its_own_text_and_remedy() -> None:
     assert len({kind.words for kind in TroubleKind}) == len({kind.remedy for kind in TroubleKind}) == len(TroubleKind)
 
 

@@ -84,7 +84,7 @@ def only(outcomes: list[Outcome]) -> Outcome:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_call_that_is_over_is_gone_without_a_garbage_collector(name: str) -> None:
+def test_ended_call_is_freed_without_garbage_collection(name: str) -> None:
     """The daemon looks for garbage seldom (callsieve/daemon/daemon.py)."""
     items = items_of(name)
     gc.collect()
@@ -131,11 +131,11 @@ def test_a_call_that_goes_on_outside_is_transferred() -> None:
     assert (outcome.answered_by, outcome.forwarded_to, outcome.transferred) == ("PJSIP/201", None, True)
 
 
-def test_nobody_asked_for_the_end_so_asterisk_did() -> None:
+def test_asterisk_ended_a_call_without_a_hangup_request() -> None:
     assert only(play(make_tracker(), *TALKING, *OVER)).ended_by is EndedBy.SYSTEM
 
 
-def test_who_asks_first_ends_it() -> None:
+def test_first_hangup_request_ends_the_call() -> None:
     both = (HangupRequest(ALICE, 16, None), HangupRequest(TRUNK, 16, None))
     assert only(play(make_tracker(), *TALKING, *both, *OVER)).ended_by is EndedBy.CALLEE
 
@@ -153,7 +153,7 @@ def test_a_phone_that_hangs_up_before_connecting_ends_a_call() -> None:
     assert (outcome.ended_by, outcome.talk_seconds) == (EndedBy.CALLEE, 0.0)
 
 
-def test_it_does_not_when_the_queue_or_another_phone_goes_on() -> None:
+def test_phone_does_not_end_a_call_that_rings_elsewhere() -> None:
     left = (HangupRequest(ALICE, None, None), hung_up(ALICE))
     queued = (*ANSWERED, QueueJoined(TRUNK, "desk"), *left, hung_up(TRUNK))
     assert only(play(make_tracker(), *queued)).ended_by is EndedBy.SYSTEM
@@ -175,9 +175,7 @@ def test_a_phone_that_hangs_up_before_audio_ends_no_call() -> None:
         pytest.param(21, None, EndedBy.SYSTEM, Disposition.FAILED, id="turned away, no SIP code"),
     ],
 )
-def test_who_ended_an_unanswered_call(
-    cause: int, code: int | None, ended_by: EndedBy, disposition: Disposition
-) -> None:
+def test_end_of_an_unanswered_call(cause: int, code: int | None, ended_by: EndedBy, disposition: Disposition) -> None:
     tracker = make_tracker()
     outcomes = play(tracker, BEGIN, HangupRequest(TRUNK, cause, code), hung_up(TRUNK, cause, code))
     outcome = only([*outcomes, *tracker.tick(40)])
@@ -267,7 +265,7 @@ def test_a_pick_up_of_an_unseen_call_has_no_kind() -> None:
     assert only(outcomes).direction is Direction.INTERNAL
 
 
-def test_a_phone_that_rings_when_it_moves_does_not_ring_twice() -> None:
+def test_ringing_phone_that_is_moved_rings_once() -> None:
     tracker = make_tracker()
     mine = ref("3.1", "3.1")
     play(tracker, *RINGS, NewChannel(mine, "202", "", "x"), phone(ref("3.2", "3.1")), NewState(ref("3.2", "3.1"), 5))
@@ -283,12 +281,12 @@ def test_music_on_a_local_channel_is_no_talk() -> None:
     assert (outcome.talk_seconds, outcome.disposition) == (0.0, Disposition.FAILED)
 
 
-def test_a_bridge_not_seen_whole_makes_a_call_incomplete() -> None:
+def test_partly_seen_bridge_makes_a_call_incomplete() -> None:
     script = (*ANSWERED, BridgeCreated("b"), BridgeDestroyed("b"), BridgeEnter(TRUNK, "b", False), *OVER)
     assert not only(play(make_tracker(), *script)).complete
 
 
-def test_so_it_does_until_the_bridge_is_made_anew() -> None:
+def test_call_is_incomplete_until_a_new_bridge() -> None:
     tracker = make_tracker()
     calls = [(ref(f"{n}.0", f"{n}.0"), ref(f"{n}.1", f"{n}.0")) for n in (1, 2, 3)]
     for trunk, dest in calls:
@@ -302,20 +300,20 @@ def test_so_it_does_until_the_bridge_is_made_anew() -> None:
     assert [outcome.complete for outcome in ended] == [False, False, True]
 
 
-def test_a_number_that_was_withheld_once_stays_so() -> None:
+def test_number_withheld_once_stays_withheld() -> None:
     withheld, allowed = NewCallerId(TRUNK, Presentation.WITHHELD), NewCallerId(TRUNK, Presentation.ALLOWED)
     of_a_phone = NewCallerId(ALICE, Presentation.ALLOWED)
     outcome = only(play(make_tracker(), *TALKING, allowed, withheld, allowed, of_a_phone, *OVER))
     assert outcome.presentation is Presentation.WITHHELD
 
 
-def test_a_message_counts_only_if_there_are_more_than_before() -> None:
+def test_voicemail_counts_only_if_the_message_count_rises() -> None:
     less = (MessageWaiting(None, "201", 3), *TALKING, MessageWaiting(TRUNK, "201", 2), *OVER)
     more = (MessageWaiting(None, "201", 1), *TALKING, MessageWaiting(TRUNK, "201", 2), *OVER)
     assert [only(play(make_tracker(), *script)).voicemail_left for script in (less, more)] == [False, True]
 
 
-def test_what_is_over_is_not_heard_of_again() -> None:
+def test_ended_call_is_not_reported_again() -> None:
     tracker = make_tracker()
     late = (DialEnd(ALICE, "CANCEL"), BridgeLeave(ALICE, "b"), HangupRequest(TRUNK, 16, None), hung_up(TRUNK))
     assert play(tracker, *TALKING, *OVER, *late)[1:] == []
@@ -347,7 +345,7 @@ def test_a_call_without_its_first_channel_has_no_direction() -> None:
     assert (outcome.direction, outcome.complete) == (None, False)
 
 
-def test_a_beginning_that_comes_after_its_phones_is_no_beginning() -> None:
+def test_first_channel_seen_after_its_phones_is_ignored() -> None:
     outcome = only(play(make_tracker(), phone(ALICE), BEGIN, BEGIN, NewState(ALICE, 3), *OVER))
     assert (outcome.direction, outcome.complete) == (Direction.INBOUND, False)
 
@@ -363,7 +361,7 @@ def offer(caller: str, number: str, *, busy: bool = True) -> tuple[Event, ...]:
     return (*rings, *(refused if busy else given_up))
 
 
-def test_an_unanswered_offer_is_told_after_half_a_minute() -> None:
+def test_unanswered_offer_is_reported_after_half_a_minute() -> None:
     tracker = make_tracker()
     assert play(tracker, *offer(CALLER, "1")) == []
     assert tracker.tick(37.0) == []
@@ -377,7 +375,7 @@ def test_three_offers_of_one_call_are_one_outcome() -> None:
     assert (outcome.linkedid, outcome.earlier, outcome.at, outcome.ring_seconds) == ("3.0", ("1.0", "2.0"), 20, 6)
 
 
-def test_who_calls_again_and_again_is_told_of_all_the_same() -> None:
+def test_repeated_calls_of_one_caller_are_all_reported() -> None:
     tracker, calls = make_tracker(), 3 * MOST_OFFERS
     outcomes = [outcome for n in range(1, calls + 1) for outcome in play(tracker, *offer(CALLER, str(n)), at=20.0 * n)]
     assert [len(outcome.earlier) for outcome in outcomes] == [MOST_OFFERS - 1] * 3
@@ -392,7 +390,7 @@ def test_who_calls_again_and_again_is_told_of_all_the_same() -> None:
         pytest.param(CALLER, 20.0, False, id="the caller gave up the first himself"),
     ],
 )
-def test_two_calls_stay_two(caller: str, at: float, busy: bool) -> None:
+def test_two_calls_stay_separate(caller: str, at: float, busy: bool) -> None:
     tracker = make_tracker()
     first = play(tracker, *offer(caller if caller == "" else CALLER, "1", busy=busy))
     assert len([*first, *play(tracker, *offer(caller, "2"), at=at), *tracker.tick(200)]) == 2
@@ -429,7 +427,7 @@ def test_beyond_the_limit_the_oldest_call_is_dropped() -> None:
     assert tracker.calls_in_progress == 2
 
 
-def test_beyond_their_limit_the_oldest_are_forgotten(
+def test_oldest_ended_calls_are_forgotten_beyond_the_limit(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(tracking, "CHANNELS_PER_CALL", 2)
@@ -463,7 +461,7 @@ OUT: tuple[Event, ...] = (
         pytest.param({0.0: "RINGING", 20.0: "PROGRESS", 24.0: "PROGRESS"}, 24.5, 24.5, True, id="diverted-twice"),
     ],
 )
-def test_what_answers_a_call_of_ours(
+def test_answerer_of_an_outgoing_call(
     said: dict[float, str], answered_at: float, ring_seconds: float, is_machine: bool
 ) -> None:
     tracker = make_tracker()
@@ -477,7 +475,7 @@ def test_what_answers_a_call_of_ours(
     )  # fmt: skip
 
 
-def test_no_more_phones_are_remembered_than_a_bound() -> None:
+def test_number_of_remembered_phones_is_limited() -> None:
     phones = [ref(f"1.{n}", name=f"PJSIP/{n}-1") for n in range(1, 100)]
     rings = [event for dest in phones for event in (phone(dest), DialState(dest, "RINGING"))]
     tracker = make_tracker()
@@ -486,14 +484,14 @@ def test_no_more_phones_are_remembered_than_a_bound() -> None:
     assert (len(outcome.rang), outcome.forked_to) == (64, 99)
 
 
-def test_more_offers_held_than_a_bound_lets_the_oldest_go(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_oldest_held_offer_is_released_beyond_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outcomes, "HELD_LIMIT", 1)
     tracker = make_tracker()
     play(tracker, *offer(CALLER, "1"))
     assert only(play(tracker, *offer("+12015550199", "2"))).linkedid == "1.0"
 
 
-def test_after_many_calls_nothing_is_left() -> None:
+def test_tracker_is_empty_after_many_calls() -> None:
     tracker = make_tracker()
     for name in NAMES:
         replay(tracker, items_of(name))
@@ -506,7 +504,7 @@ def test_after_many_calls_nothing_is_left() -> None:
 
 @settings(deadline=None)  # a recording three times over
 @given(st.randoms(use_true_random=False), st.sampled_from(NAMES), st.integers(1, 3))
-def test_events_in_any_order_any_number_of_times_never_raise(chance: random.Random, name: str, times: int) -> None:
+def test_events_in_any_order_never_raise(chance: random.Random, name: str, times: int) -> None:
     items = list(items_of(name)) * times
     chance.shuffle(items)
     tracker = CallTracker(trunk_of)

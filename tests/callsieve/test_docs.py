@@ -147,12 +147,12 @@ PAGES = all_pages()
 OPTION = re.compile(r" (--[a-z-]+)")
 
 
-def test_every_command_has_its_heading_and_the_reverse() -> None:
+def test_commands_and_headings_agree() -> None:
     assert sorted(name for page in PAGES.values() for name in HEADING.findall(page)) == sorted(COMMANDS)
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_a_page_is_what_the_parser_says(name: str) -> None:
+def test_command_pages_match_the_parser(name: str) -> None:
     """Else: `python -m tests.callsieve.test_docs`."""
     front = PAGES[name][: PAGES[name].index("# ")]
     assert PAGES[name] == made_page(name, COMMANDS, notes_in(PAGES[name]), front)
@@ -174,7 +174,7 @@ def commands_named(text: str) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: str(page.relative_to(DOCS)))
-def test_every_command_that_a_page_names_exists(page: Path) -> None:
+def test_every_documented_command_exists(page: Path) -> None:
     groups = {" ".join(name.split()[:n]) for name in COMMANDS for n in range(1, len(name.split()))}
     groups |= {"COMMAND", "--help", "--version", "..."}
     wrong = []
@@ -189,7 +189,7 @@ def test_every_command_that_a_page_names_exists(page: Path) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
-def test_every_command_says_what_it_does_and_takes_a_config_file(name: str) -> None:
+def test_every_command_has_help_and_a_config_option(name: str) -> None:
     assert COMMANDS[name].help
     takes_config = any("--config" in parameter.opts for parameter in COMMANDS[name].params)
     assert takes_config is (name not in WITHOUT_SETTINGS)
@@ -292,7 +292,7 @@ def make_book() -> list[list[Path]]:
 
 
 @pytest.mark.parametrize("pages", make_book(), ids=lambda pages: f"{pages[0].parent.name}-{pages[0].stem}")
-def test_the_examples_print_what_the_page_says(pages: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_documented_examples_print_the_documented_output(pages: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", COLUMNS)
     examples = [(page.name, example) for page in pages for example in examples_of(page.read_text())]
     assert examples

@@ -118,7 +118,7 @@ def is_run_here(line: str) -> bool:
     return not line.startswith(tuple(NOT_RUN_HERE))
 
 
-def test_each_reason_is_needed_and_names_a_test_that_exists() -> None:
+def test_each_exception_is_used_and_names_an_existing_test() -> None:
     every = [line for lines in LINES.values() for line in lines]
     assert [start for start in NOT_RUN_HERE if not any(line.startswith(start) for line in every)] == []
     named = [path for reason in NOT_RUN_HERE.values() for path in re.findall(r"tests/[\w/.]+\w", reason)]
@@ -126,7 +126,7 @@ def test_each_reason_is_needed_and_names_a_test_that_exists() -> None:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if LINES[page]], ids=lambda page: page.stem)
-def test_the_shell_reads_each_line(page: Path) -> None:
+def test_each_documented_line_is_valid_shell(page: Path) -> None:
     for line in LINES[page]:
         assert subprocess.run(("bash", "-n", "-c", line), check=False, capture_output=True).stderr == b"", line
 
@@ -134,7 +134,7 @@ def test_the_shell_reads_each_line(page: Path) -> None:
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if any(map(is_run_here, LINES[page]))], ids=lambda page: page.stem
 )
-def test_each_line_ends_well(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_documented_line_succeeds(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with short_folder() as name:
         folder = Path(name)
         monkeypatch.chdir(folder)

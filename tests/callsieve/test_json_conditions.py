@@ -73,18 +73,18 @@ def test_a_condition_holds_or_not(text: str, holds: bool) -> None:
         "data.score == " + "[" * 5000,
     ],
 )
-def test_what_is_no_condition(text: str) -> None:
+def test_malformed_condition_is_refused(text: str) -> None:
     with pytest.raises(ConditionError):
         parse_condition(text)
 
 
 @given(ANYTHING, st.sampled_from(["a", "a.b", "a[0].b", "b[1][0]"]), st.sampled_from(["==", "!=", ">=", "<"]))
-def test_any_document_can_be_looked_at(document: object, path: str, how: str) -> None:
+def test_condition_never_raises_on_any_document(document: object, path: str, how: str) -> None:
     assert parse_condition(f"{path} {how} 1").holds(document) in (True, False)
 
 
 @given(ANYTHING)
-def test_a_value_is_found_where_it_stands(value: object) -> None:
+def test_value_is_found_by_its_path(value: object) -> None:
     path = parse_path("a.b[1]")
     assert value_at({"a": {"b": [0, value]}}, path) is value
     assert value_at({"a": {"b": [0]}}, path) is MISSING

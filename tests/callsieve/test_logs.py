@@ -27,14 +27,14 @@ def _as_before() -> Iterator[None]:
     root.handlers[:], root.level = handlers, level
 
 
-def test_a_line_for_people(capfd: pytest.CaptureFixture[str]) -> None:
+def test_log_line_as_text(capfd: pytest.CaptureFixture[str]) -> None:
     configure_logs()
     logging.getLogger("callsieve.x").warning("the store is %s", "full")
     line = printed(capfd)
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z \[WARNING \] the store is full\n", line)
 
 
-def test_a_line_for_machines(capfd: pytest.CaptureFixture[str]) -> None:
+def test_log_line_as_json(capfd: pytest.CaptureFixture[str]) -> None:
     configure_logs(as_json=True)
     logging.getLogger("callsieve.x").error("the store is %s", "full")
     line = json.loads(printed(capfd))
@@ -50,7 +50,7 @@ def test_a_bug_shows_its_traceback(capfd: pytest.CaptureFixture[str]) -> None:
     assert "LookupError: a bug" in printed(capfd)
 
 
-def test_what_is_not_asked_for_is_not_logged(capfd: pytest.CaptureFixture[str]) -> None:
+def test_debug_lines_are_not_logged_by_default(capfd: pytest.CaptureFixture[str]) -> None:
     configure_logs()
     logging.getLogger("callsieve.x").debug("a detail")
     assert printed(capfd) == ""

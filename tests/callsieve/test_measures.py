@@ -31,7 +31,7 @@ def test_a_measure_names_a_page_and_a_command(row: list[str]) -> None:
     assert [name for name in commands_in(command) if name not in COMMANDS] == []
 
 
-def test_the_settings_that_it_names_exist() -> None:
+def test_settings_named_by_a_measure_exist() -> None:
     text = PAGE.read_text()
     for table, keys in re.findall(r"`\[([a-z]+)\] ([a-z_]+)`", text):
         assert hasattr(getattr(Settings(), table), keys)

@@ -61,7 +61,7 @@ def test_misfit_has_a_place_and_a_fault(value: object, place: str, fault: Fault)
     assert (misfit.place, misfit.fault) == (place, fault)
 
 
-def test_type_of_its_own_says_why() -> None:
+def test_custom_type_explains_its_misfit() -> None:
     misfit = find_misfit({"pair": {"low": 10}}, Outer)
     assert misfit is not None
     assert misfit.words == "low is above high"
@@ -81,6 +81,6 @@ def test_tag_chooses_the_type(value: object, place: str) -> None:
     assert misfit.place == place
 
 
-def test_value_that_fits_has_none() -> None:
+def test_fitting_value_has_no_misfit() -> None:
     assert find_misfit({"listed": [{"from": 1}], "two": [1, "x"], "pair": {"low": 1}}, Outer) is None
     assert find_misfit({"from": "1"}, Inner, strict=False) is None

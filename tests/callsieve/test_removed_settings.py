@@ -26,13 +26,13 @@ challenge_unseen = 4.5
 """
 
 
-def test_they_do_nothing_and_the_rest_counts() -> None:
+def test_removed_settings_are_ignored() -> None:
     settings = parse_settings(OLD, "callsieve.toml")
     assert settings.reputation.levels.warn == 4.5
     assert settings.reputation.before_epoch == DEFAULT.before_epoch
 
 
-def test_each_is_named_with_its_successor() -> None:
+def test_removed_settings_are_named_with_successors() -> None:
     found = {setting.key: setting.successor for setting in removed_settings(OLD)}
     assert found == {
         "before_epoch": "",
@@ -40,6 +40,6 @@ def test_each_is_named_with_its_successor() -> None:
     }
 
 
-def test_a_key_that_never_was_is_an_error() -> None:
+def test_unknown_key_is_an_error() -> None:
     with pytest.raises(SettingsError, match="zeal"):
         parse_settings("[reputation.zeal]\nx = 1\n", "callsieve.toml")

@@ -415,7 +415,7 @@ ECHO = FEED.replace("example.com", "phoneblock.net")
 REPORT = "[reporting.phoneblock]\nenabled = true\n"
 
 
-def test_who_is_told_which_events() -> None:
+def test_receivers_get_their_configured_events() -> None:
     wanted = wanted_events_of(parse_settings(EVERYTHING, "callsieve.toml"))
     assert wanted == {
         "webhook/crm": (EventKind.APPEAL_OPENED,),
@@ -728,7 +728,7 @@ def test_any_text_is_a_settings_file_or_a_clean_error(text: str) -> None:
         ("[::1]:65535", ("::1", 65535)),
     ],
 )
-def test_addresses(text: str, address: tuple[str, int]) -> None:
+def test_listen_addresses_are_parsed(text: str, address: tuple[str, int]) -> None:
     assert address_of(text) == address
     assert parse_settings(f'[agi]\nlisten = "{text}"', "callsieve.toml").agi.listen == text
 
@@ -760,7 +760,7 @@ def test_without_a_file_all_defaults_hold(nowhere: Path) -> None:
     assert loaded.state == nowhere / "state" / "callsieve"
 
 
-def test_the_files_are_looked_for_in_order(nowhere: Path) -> None:
+def test_settings_files_are_searched_in_order(nowhere: Path) -> None:
     etc = written(nowhere / "etc" / "callsieve.toml", named("etc"))
     variable = written(nowhere / "variable.toml", named("variable"))
     option = written(nowhere / "option.toml", named("option"))
@@ -778,20 +778,20 @@ def test_an_empty_variable_names_no_file(nowhere: Path) -> None:
 
 
 @pytest.mark.parametrize("by_option", [True, False])
-def test_a_file_that_is_asked_for_must_be_there(nowhere: Path, by_option: bool) -> None:
+def test_requested_settings_file_must_exist(nowhere: Path, by_option: bool) -> None:
     missing = nowhere / "missing.toml"
     with pytest.raises(SettingsError) as refused:
         load_settings(missing if by_option else None, {} if by_option else {"CALLSIEVE_CONFIG": str(missing)})
     assert re.fullmatch(rf"{missing}: .*: check --config and permissions", str(refused.value))
 
 
-def test_an_unreadable_file_is_not_passed_over(nowhere: Path) -> None:
+def test_unreadable_settings_file_is_an_error(nowhere: Path) -> None:
     (nowhere / "etc" / "callsieve.toml").mkdir(parents=True)
     with pytest.raises(SettingsError, match=r"callsieve\.toml: .*Is a directory"):
         load_settings(None, {})
 
 
-def test_nor_one_in_a_directory_that_we_may_not_enter(nowhere: Path, request: pytest.FixtureRequest) -> None:
+def test_settings_file_in_a_forbidden_directory_is_an_error(nowhere: Path, request: pytest.FixtureRequest) -> None:
     etc = written(nowhere / "etc" / "callsieve.toml", "")
     etc.parent.chmod(0)
     request.getfixturevalue("as_nobody")
@@ -807,7 +807,7 @@ def test_nor_one_in_a_directory_that_we_may_not_enter(nowhere: Path, request: py
         pytest.param(b"[agi]\nx = 1", "line 2: agi.x: unknown key", id="an-error-names-the-file"),
     ],
 )
-def test_a_file_that_is_none(nowhere: Path, raw: bytes, message: str) -> None:
+def test_file_that_is_not_toml_is_refused(nowhere: Path, raw: bytes, message: str) -> None:
     file = nowhere / "callsieve.toml"
     file.write_bytes(raw)
     with pytest.raises(SettingsError) as refused:
@@ -815,7 +815,7 @@ def test_a_file_that_is_none(nowhere: Path, raw: bytes, message: str) -> None:
     assert str(refused.value).startswith(f"{file}: {message}")
 
 
-def test_a_relative_file_is_remembered_by_its_whole_path(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_relative_settings_path_becomes_absolute(nowhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written(nowhere / "callsieve.toml", "")
     monkeypatch.chdir(nowhere)
     assert load_settings(Path("callsieve.toml"), {}).file == nowhere / "callsieve.toml"
@@ -834,13 +834,15 @@ def test_a_relative_file_is_remembered_by_its_whole_path(nowhere: Path, monkeypa
         ),
     ],
 )
-def test_the_ami_secret(nowhere: Path, text: str, environment: dict[str, str], secret: str) -> None:
+def test_ami_secret_from_settings_or_environment(
+    nowhere: Path, text: str, environment: dict[str, str], secret: str
+) -> None:
     settings = load_settings(written(nowhere / "callsieve.toml", text), environment).settings
     assert settings.ami.secret == secret
     assert settings.ami.host == ("pbx" if text else "127.0.0.1")
 
 
-def test_the_ami_secret_needs_no_file(nowhere: Path) -> None:
+def test_ami_secret_needs_no_settings_file(nowhere: Path) -> None:
     assert load_settings(None, {"CALLSIEVE_AMI_SECRET": "variable"}).settings.ami.secret == "variable"
 
 
@@ -859,7 +861,7 @@ def test_the_ami_secret_needs_no_file(nowhere: Path) -> None:
         pytest.param({"CALLSIEVE_STATE": "", "XDG_STATE_HOME": "{}/c"}, False, "c/callsieve", id="empty-is-none"),
     ],
 )
-def test_the_state_directory(
+def test_default_state_directory(
     nowhere: Path, monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], service: bool, state: str
 ) -> None:
     if service:
@@ -888,7 +890,7 @@ def test_policies_of_the_console_come_first() -> None:
 # What becomes of them.
 
 
-def test_the_site() -> None:
+def test_site_is_read_from_the_settings() -> None:
     assert site_of(parse_settings(EVERYTHING, "callsieve.toml")) == Site(
         region="GB",
         trunks=(
@@ -930,14 +932,14 @@ def test_the_site() -> None:
     assert site_of(Settings()) == Site(outbound=rules)
 
 
-def test_our_people() -> None:
+def test_people_are_read_from_the_settings() -> None:
     assert people_of(parse_settings(EVERYTHING, "callsieve.toml")) == [
         Person("201", "PJSIP/phone-201", "sales", "en", "Alice"),
         Person("202", "PJSIP/202"),
     ]
 
 
-def test_our_numbers() -> None:
+def test_own_numbers_are_read_from_the_settings() -> None:
     settings = parse_settings(EVERYTHING, "callsieve.toml")
     assert dids_of(settings) == [
         Did("+442071838750", ("sales",)),
@@ -948,7 +950,7 @@ def test_our_numbers() -> None:
     assert own_numbers_of(settings) == ["+12017421834", "+442071838750", "+442071838751"]
 
 
-def test_the_policies_and_their_scopes(tmp_path: Path) -> None:
+def test_policies_and_scopes_are_read_from_the_settings(tmp_path: Path) -> None:
     policies = policies_of(loaded_of(EVERYTHING, tmp_path))
     assert policies.default.name == "balanced"
     dialled = make_call(did="+442071838750", trunk=None)

@@ -37,12 +37,12 @@ def test_no_message_names_a_file_that_is_not_in_the_wheel(package: str) -> None:
     assert found == set()
 
 
-def test_no_translation_names_one() -> None:
+def test_no_translation_names_an_unshipped_file() -> None:
     catalogues = (ROOT / "callsieve" / "web" / "locale").rglob("*.po")
     assert [name for path in catalogues for name in NOT_SHIPPED.findall(path.read_text())] == []
 
 
-def test_no_page_names_one() -> None:
+def test_no_template_names_an_unshipped_file() -> None:
     pages = [*(ROOT / "callsieve").rglob("*.html")]
     assert pages
     assert [name for path in pages for name in NOT_SHIPPED.findall(path.read_text())] == []

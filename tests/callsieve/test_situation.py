@@ -182,12 +182,12 @@ def stored(history: Path, world: World) -> Iterator[sqlite3.Connection]:
             yield db
 
 
-def told(decision: Decision) -> Told:
+def summary_of(decision: Decision) -> Told:
     words = (decision.action.word, decision.would_be.word, decision.rule, decision.level.word, decision.policy)
     return (*words, capped(decision.reason, decision.capped_by).kept, decision.callee)
 
 
-def told_by_journal(record: DecisionRecord) -> Told:
+def summary_in_journal(record: DecisionRecord) -> Told:
     return (
         *(record.action, record.would_be, record.rule, record.level, record.policy),
         *(record.reason, record.callee),
@@ -210,7 +210,7 @@ def by_call(db: sqlite3.Connection, world: World, emergency: str = "") -> Screen
 
 def journal_of(screening: Screening) -> list[Told]:
     assert isinstance(screening.knowledge, Memory)
-    return [told_by_journal(record) for record in screening.knowledge.decisions]
+    return [summary_in_journal(record) for record in screening.knowledge.decisions]
 
 
 def decided_by(screening: Screening) -> Told:
@@ -237,16 +237,16 @@ def by_replay(db: sqlite3.Connection, world: World) -> Decision:
 @SOON
 @given(world=WORLDS)
 @example(world=World(load_policy("strangers"), callee=ALICE, contact_of="301"))  # a colleague knows the caller
-def test_a_call_a_question_and_a_replay_agree(history: Path, world: World) -> None:
+def test_call_explanation_and_replay_decide_alike(history: Path, world: World) -> None:
     with stored(history, world) as db:
         decided = decided_by(by_call(db, world))
-        assert told(opinion_of(asked(db, world), world.policy).decision) == decided
-        assert told(by_replay(db, world)) == decided
+        assert summary_of(opinion_of(asked(db, world), world.policy).decision) == decided
+        assert summary_of(by_replay(db, world)) == decided
 
 
 @SOON
 @given(world=WORLDS, emergency_ago=st.sampled_from([None, HOUR, 3 * HOUR]), expects=st.booleans(), rests=st.booleans())
-def test_a_question_knows_the_circumstances_of_a_call(
+def test_explanation_knows_the_circumstances_of_a_call(
     history: Path, world: World, emergency_ago: float | None, expects: bool, rests: bool
 ) -> None:
     """What a replay does not look at: emergency calls, expected calls, quiet hours."""
@@ -258,7 +258,7 @@ def test_a_question_knows_the_circumstances_of_a_call(
                 expect_call(db, ALICE, LATER + HOUR)
             if rests:
                 set_phone_setting(db, ALICE, PhoneSetting.QUIET, NOW)
-        assert told(opinion_of(asked(db, world), world.policy).decision) == decided_by(by_call(db, world))
+        assert summary_of(opinion_of(asked(db, world), world.policy).decision) == decided_by(by_call(db, world))
 
 
 @SOON
@@ -275,7 +275,7 @@ def test_the_person_is_asked_about_with_the_same_facts(history: Path, world: Wor
         asyncio.run(screening.answer(make_request("callee", arguments)))
         decided = [words[:3] for words in journal_of(screening)[1:]]
         expected = decide_for_callee(*situation.under(world.policy))
-        assert decided == ([told(expected)[:3]] if expected is not None else [])
+        assert decided == ([summary_of(expected)[:3]] if expected is not None else [])
 
 
 STORM = [(f"+12015558{n:03d}", f"+4420718387{n:02d}", 10.0 * n) for n in range(6)]  # in order, 10 s apart
@@ -290,7 +290,9 @@ QUIET = [("+12025550140", "+442071838790", 120.0), ("+12035550141", "+4420718387
         pytest.param([*STORM[:3], *QUIET], ["allow", "allow", "tag", "allow", "allow"], id="a-stranger-in-a-storm"),
     ],
 )
-def test_first_calls_are_seen_alike(history: Path, calls: list[tuple[str, str, float]], actions: list[str]) -> None:
+def test_first_calls_are_recognised_alike(
+    history: Path, calls: list[tuple[str, str, float]], actions: list[str]
+) -> None:
     """By calls, by a question just before each, which reads the journal, and by a replay."""
     world = World(load_policy("strict"))
     with stored(history, world) as db:
@@ -307,8 +309,10 @@ def test_first_calls_are_seen_alike(history: Path, calls: list[tuple[str, str, f
         past = [inbound(who, LATER + after, caller=who, did=did, ring_seconds=HOUR) for who, did, after in calls]
         judged = [replay.take(event) for event in [*HISTORY, *events_in(lines(*past))]][-len(calls) :]
     assert [record.action for record in memory.decisions] == actions
-    assert [told(decision) for decision in questioned] == [told_by_journal(decision_) for decision_ in memory.decisions]
-    assert [told(item.decisions[0]) for item in judged if item is not None] == list(map(told, questioned))
+    assert [summary_of(decision) for decision in questioned] == [
+        summary_in_journal(decision_) for decision_ in memory.decisions
+    ]
+    assert [summary_of(item.decisions[0]) for item in judged if item is not None] == list(map(summary_of, questioned))
 
 
 @pytest.mark.parametrize(("ago", "rule"), [(HOUR, "emergency-window"), (3 * HOUR, None)])

@@ -39,18 +39,18 @@ def problems_of(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("trial", OURS, ids=lambda trial: trial.name)
-def test_case(trial: Trial) -> None:
+def test_shipped_cases_pass(trial: Trial) -> None:
     assert run_trial(trial, load_policy("cautious"), load_policy).differs == ()
 
 
-def test_a_case_that_is_decided_otherwise_says_what_differs() -> None:
+def test_failed_case_names_the_difference() -> None:
     trial = trial_of('policy = "strict"\nfacts = { level = "reject" }')
     tried = run_trial(trial, BLOCKING, load_policy)
     assert tried.differs == (Difference("action", "allow", "reject"),)
     assert (tried.name, tried.decision.rule, tried.decision.policy) == ("one", "level-reject", "strict")
 
 
-def test_a_case_without_a_policy_takes_the_one_of_its_scope() -> None:
+def test_case_without_a_policy_uses_that_of_its_scope() -> None:
     running = PolicySet(load_policy("observe"), (PolicyScope(BLOCKING, group="sales"),))
     groups = 'facts = { did_group = ["support", "sales"] }'
     for facts, action in (
@@ -61,7 +61,7 @@ def test_a_case_without_a_policy_takes_the_one_of_its_scope() -> None:
         assert run_trial(trial_of(facts), running, load_policy).decision.action is action
 
 
-def test_the_window_after_an_emergency_is_that_of_the_settings() -> None:
+def test_emergency_window_comes_from_the_settings() -> None:
     trial = trial_of("facts = { emergency_minutes_ago = 10 }")
     assert run_trial(trial, BLOCKING, load_policy).decision.action is Action.ALLOW
     assert run_trial(trial, BLOCKING, load_policy, window_seconds=300.0).decision.action is Action.REJECT
@@ -83,7 +83,7 @@ def test_national_numbers_are_read_by_the_plan_of_the_pbx() -> None:
         pytest.param('points = 40\nlevel = "warn"', 40, Level.WARN, id="both: marks-alone-never-challenge"),
     ],
 )
-def test_levels_and_points(facts: str, points: int, level: Level) -> None:
+def test_levels_and_points_of_a_case(facts: str, points: int, level: Level) -> None:
     reputation = trial_of(f"[case.facts]\n{facts}").case.facts.reputation
     assert (reputation.points, reputation.level) == (points, level)
 
@@ -177,13 +177,13 @@ EXPECTING = NAMED + 'expect = { action = "warn" }\n'
         pytest.param(NAMED + "expect = { step = 10 }", "expect.step must be", id="step"),
     ],
 )
-def test_a_slip_in_a_case_is_not_passed_over(text: str, says: str) -> None:
+def test_mistake_in_a_case_is_reported(text: str, says: str) -> None:
     problems = problems_of(text)
     assert any(says in problem for problem in problems)
     assert all(problem.isprintable() for problem in problems)
 
 
-def test_all_slips_of_a_file_are_named_with_their_lines() -> None:
+def test_all_mistakes_of_a_file_are_named_with_lines() -> None:
     slips = """\
 [[case]]
 name = "one"
@@ -224,13 +224,13 @@ trusted = 1
         ),
     ],
 )
-def test_a_policy_that_cannot_be_used_is_named_with_its_case(text: str, says: str) -> None:
+def test_unusable_policy_is_named_with_its_case(text: str, says: str) -> None:
     with pytest.raises(PolicyError, match=r"^line 1: case 'one': ") as caught:
         run_trial(trial_of(text), BLOCKING, load_policy)
     assert says in str(caught.value)
 
 
-def test_an_unknown_rule_is_a_slip_and_no_failure() -> None:
+def test_unknown_rule_is_a_mistake_not_a_failed_case() -> None:
     (trial,) = trials_of(NAMED + 'policy = "cautious"\nexpect = { rule = "level-wran" }')
     with pytest.raises(PolicyError) as caught:
         run_trial(trial, BLOCKING, load_policy)
@@ -238,7 +238,7 @@ def test_an_unknown_rule_is_a_slip_and_no_failure() -> None:
     assert "'level-wran' (did you mean " in str(caught.value)
 
 
-def test_our_cases_say_all_that_a_case_may_say() -> None:
+def test_shipped_cases_use_every_key() -> None:
     """So that no key is described that does nothing."""
     text = "".join(path.read_text(encoding="utf-8") for path in CASES.glob("*.toml"))
     assert [key for key in (*CALL, *FACTS, *EXPECT) if f"{key} = " not in text] == []
@@ -252,7 +252,7 @@ anything = st.recursive(
 
 
 @given(st.sampled_from([*CALL.items(), *FACTS.items(), *((key, read) for key, (read, _) in EXPECT.items())]), anything)
-def test_whatever_a_key_is_given_is_read_or_refused(key: tuple[str, Any], value: Any) -> None:
+def test_any_value_of_a_key_is_read_or_refused(key: tuple[str, Any], value: Any) -> None:
     """Any other exception than a refusal fails here; a refusal is one line for a person."""
     try:
         key[1](value)

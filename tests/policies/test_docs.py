@@ -49,7 +49,7 @@ def test_each_condition_is_documented_with_an_example(name: str) -> None:
     assert f"{name} = " in section.split("```toml")[1]
 
 
-def test_no_condition_is_described_that_is_none() -> None:
+def test_only_existing_conditions_are_documented() -> None:
     assert SECTIONS.keys() - {"extends", "observe", "default"} == {*VOCABULARY, *COMBINATIONS}
 
 
@@ -65,46 +65,46 @@ def test_no_condition_is_described_that_is_none() -> None:
         ("weekdays", ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]),
     ],
 )
-def test_all_that_a_condition_takes_is_named(name: str, words: list[str]) -> None:
+def test_documentation_names_all_values_of_a_condition(name: str, words: list[str]) -> None:
     assert words_in(SECTIONS[name].split("```toml")[0]) >= {str(word) for word in words}
 
 
-def test_the_bounds_of_calls_within() -> None:
+def test_limits_of_calls_within_are_documented() -> None:
     assert f"`at_least` (1 to {MAX_CALLS})" in SECTIONS["calls_within"]
     assert f"`minutes` (1 to {MAX_MINUTES})" in SECTIONS["calls_within"]
 
 
 @pytest.mark.parametrize("key", [*sorted(POLICY_KEYS - {"rule"}), "[[rule]]"])
-def test_each_key_of_a_file_has_its_heading(key: str) -> None:
+def test_each_key_of_a_policy_has_a_heading(key: str) -> None:
     assert f"`{key}`" in HEADINGS
 
 
-def test_each_key_of_a_rule_has_its_row() -> None:
+def test_each_key_of_a_rule_has_a_row() -> None:
     assert {words_in(row[0]).pop() for row in rows("The keys of a file")} == RULE_KEYS
     assert f"at most {MAX_REASON} characters" in PAGE
 
 
-def test_the_names_that_no_rule_may_have() -> None:
+def test_reserved_rule_names_are_documented() -> None:
     paragraph = PAGE.split("no rule may have one: ")[1].split("\n\n")[0]
     assert words_in(paragraph) == OWN_RULES
 
 
-def test_the_actions_in_their_order() -> None:
+def test_actions_are_documented_in_order() -> None:
     assert [row[0] for row in rows("Actions")] == [f"`{action.word}`" for action in Action]
 
 
-def test_the_levels_with_their_thresholds() -> None:
+def test_levels_are_documented_with_thresholds() -> None:
     expected = [["`none`", "", ""]]
     for log_odds, level in reversed(DEFAULT.levels.strongest_first):
         expected.append([f"`{level.word}`", f"{log_odds:g}", str(Reputation(log_odds).points)])
     assert [row[:3] for row in rows("Levels and points")] == expected
 
 
-def test_the_presets() -> None:
+def test_presets_are_documented() -> None:
     assert [row[0] for row in rows("Presets")][: len(PRESETS)] == [f"`{preset}`" for preset in PRESETS]
 
 
-def test_the_rules_of_the_presets() -> None:
+def test_rules_of_the_presets_are_documented() -> None:
     """The second table under the heading: each rule of strict, in order, with its action and label."""
     table = [row for row in rows("Presets") if len(row) == 4 and row[0].startswith("`")]
     expected = [(rule.name, rule.action.word, rule.label) for rule in load_policy("strict").rules]
@@ -112,14 +112,14 @@ def test_the_rules_of_the_presets() -> None:
     assert [(name, action, labels.pop() if labels else None) for name, action, labels in found] == expected
 
 
-def test_the_precedence() -> None:
+def test_precedence_is_documented() -> None:
     steps = {int(row[0]): row[1] for row in rows("Precedence and caps") if row[0].isdecimal()}
     assert list(steps) == list(range(1, 10))
     assert all(steps[step.number] == step.title for step in STEPS)
     assert f"{EMERGENCY_WINDOW_SECONDS / 60:.0f} minutes" in PAGE
 
 
-def test_the_labels() -> None:
+def test_labels_are_documented() -> None:
     section = PAGE.split("\n## Labels\n")[1].split("\n## ")[0]
     assert words_in(section) >= {
         *WORD_BY_CATEGORY,
@@ -137,12 +137,12 @@ def test_the_labels() -> None:
         pytest.param("key of `expect`", EXPECT, id="expect"),
     ],
 )
-def test_each_key_of_a_case_has_its_row(table: str, keys: Collection[str]) -> None:
+def test_each_key_of_a_case_has_a_row(table: str, keys: Collection[str]) -> None:
     lines = PAGE.split(f"\n| {table} |")[1].split("\n\n")[0].splitlines()[2:]
     assert sorted(words_in(line.split("|")[1]).pop() for line in lines) == sorted(keys)
 
 
-def test_what_a_call_is_where_a_case_does_not_say() -> None:
+def test_defaults_of_a_case_are_documented() -> None:
     (trial,) = trials_of('[[case]]\nname = "one"\nexpect = { action = "allow" }')
     assert f"`{trial.case.call.caller.key}`" in PAGE
     assert f"{datetime.fromtimestamp(trial.case.now, UTC):%Y-%m-%d %H:%M} UTC, a Thursday" in PAGE

@@ -56,7 +56,7 @@ reason = "a rule of the house"
 
 
 @dataclass(frozen=True)
-class Ground:
+class StepExample:
     """A ground for a decision: what in the call and in the facts brings it about, and what is then decided."""
 
     rule: str
@@ -68,25 +68,25 @@ class Ground:
 
 # The order in which docs/reference/policies.md writes them. All concern a call for 201, who is known.
 GROUNDS = (
-    Ground("internal", 1, Action.ALLOW, {"caller_person": make_person("202")}),
-    Ground("emergency-number", 1, Action.ALLOW, call={"number": None, "kind": CallerKind.EMERGENCY}),
-    Ground("unscreened-did", 1, Action.ALLOW, {"did": make_did(screen=False)}),
-    Ground("emergency-window", 2, Action.ALLOW, {"emergency_at": NOW - HOUR}),
-    Ground("emergency-callback", 2, Action.ALLOW, call={"priority_callback": True, "trusted": True}),
-    Ground("trap", 2, Action.ALLOW, {"did": Did(LONDON, trap=True)}),
-    Ground("callee-allowlist", 3, Action.ALLOW, {"ties": [make_tie(Tie.ALLOW)]}),
-    Ground("callee-blocklist", 3, Action.REJECT, {"ties": [make_tie(Tie.BLOCK)]}),
-    Ground("expected-call", 3, Action.ALLOW, {"ties": [make_tie(Tie.EXPECTED)]}),
-    Ground("allowlist", 4, Action.ALLOW, {"allow": allowed()}),
-    Ground("blocklist", 4, Action.REJECT, {"block": blocked()}),
-    Ground("contact", 6, Action.ALLOW, {"ties": [make_tie(Tie.CONTACT)]}),
-    Ground("talked", 6, Action.ALLOW, {"ties": [make_tie(Tie.TALKED)]}),
-    Ground("suspicious", 8, Action.CHALLENGE, {"level": Level.TAG}),
-    Ground("default", 9, Action.ROUTE),
+    StepExample("internal", 1, Action.ALLOW, {"caller_person": make_person("202")}),
+    StepExample("emergency-number", 1, Action.ALLOW, call={"number": None, "kind": CallerKind.EMERGENCY}),
+    StepExample("unscreened-did", 1, Action.ALLOW, {"did": make_did(screen=False)}),
+    StepExample("emergency-window", 2, Action.ALLOW, {"emergency_at": NOW - HOUR}),
+    StepExample("emergency-callback", 2, Action.ALLOW, call={"priority_callback": True, "trusted": True}),
+    StepExample("trap", 2, Action.ALLOW, {"did": Did(LONDON, trap=True)}),
+    StepExample("callee-allowlist", 3, Action.ALLOW, {"ties": [make_tie(Tie.ALLOW)]}),
+    StepExample("callee-blocklist", 3, Action.REJECT, {"ties": [make_tie(Tie.BLOCK)]}),
+    StepExample("expected-call", 3, Action.ALLOW, {"ties": [make_tie(Tie.EXPECTED)]}),
+    StepExample("allowlist", 4, Action.ALLOW, {"allow": allowed()}),
+    StepExample("blocklist", 4, Action.REJECT, {"block": blocked()}),
+    StepExample("contact", 6, Action.ALLOW, {"ties": [make_tie(Tie.CONTACT)]}),
+    StepExample("talked", 6, Action.ALLOW, {"ties": [make_tie(Tie.TALKED)]}),
+    StepExample("suspicious", 8, Action.CHALLENGE, {"level": Level.TAG}),
+    StepExample("default", 9, Action.ROUTE),
 )
 
 
-def case_of(*grounds: Ground) -> tuple[IncomingCall, Facts]:
+def case_of(*grounds: StepExample) -> tuple[IncomingCall, Facts]:
     """A call with all these grounds at once."""
     call: dict[str, Any] = {}
     known: dict[str, Any] = {"callee": make_person("201")}
@@ -98,7 +98,7 @@ def case_of(*grounds: Ground) -> tuple[IncomingCall, Facts]:
 
 
 @pytest.mark.parametrize("ground", [pytest.param(ground, id=ground.rule) for ground in GROUNDS])
-def test_each_step_decides_where_nothing_stands_before_it(ground: Ground) -> None:
+def test_each_step_decides_if_no_earlier_one_does(ground: StepExample) -> None:
     decision = decide(*case_of(ground), HOUSE, NOW)
     assert (decision.rule, decision.step, decision.action) == (ground.rule, ground.step, ground.action)
     assert (decision.would_be, decision.observed, decision.capped_by) == (ground.action, False, None)
@@ -112,16 +112,16 @@ def test_each_step_decides_where_nothing_stands_before_it(ground: Ground) -> Non
         if not ("did" in pair[0].facts and "did" in pair[1].facts)  # no number is both
     ],
 )
-def test_the_earlier_step_wins(earlier: Ground, later: Ground) -> None:
+def test_the_earlier_step_wins(earlier: StepExample, later: StepExample) -> None:
     decision = decide(*case_of(earlier, later), HOUSE, NOW)
     assert (decision.rule, decision.action) == (earlier.rule, earlier.action)
 
 
-def test_all_at_once_the_first_step_wins() -> None:
+def test_first_step_wins_over_all_others() -> None:
     assert decide(*case_of(*GROUNDS), HOUSE, NOW).rule == "internal"
 
 
-def test_the_names_of_all_steps_are_kept_from_policies() -> None:
+def test_names_of_steps_are_reserved() -> None:
     assert {ground.rule for ground in GROUNDS} - {"suspicious"} | {"fail-open", QUIET_RULE} == OWN_RULES
     assert fail_open("timed out").rule in OWN_RULES
     numbers = [step.number for step in STEPS]
@@ -196,7 +196,7 @@ def test_the_names_of_all_steps_are_kept_from_policies() -> None:
         ),
     ],
 )
-def test_where_a_step_begins_and_ends(call: IncomingCall, facts: Facts, rule: str) -> None:
+def test_boundaries_of_each_step(call: IncomingCall, facts: Facts, rule: str) -> None:
     assert decide(call, facts, HOUSE, NOW).rule == rule
 
 
@@ -336,7 +336,7 @@ def test_a_cap_bounds_rules_and_default(call: IncomingCall, facts: Facts, reason
 
 
 @pytest.mark.parametrize(("call", "facts", "reason"), CAPPED)
-def test_a_cap_leaves_no_warning_without_evidence(call: IncomingCall, facts: Facts, reason: Reason) -> None:
+def test_capped_call_without_evidence_gets_no_warning(call: IncomingCall, facts: Facts, reason: Reason) -> None:
     decision = decide(call, facts, REJECTING, NOW)
     spoofed = reason is Reason.SHOWS_OWN_NUMBER
     assert decision.action is (Action.WARN if spoofed else Action.ALLOW)
@@ -366,13 +366,13 @@ reason = "nobody here knows this number"
         pytest.param(make_facts(level=Level.ROUTE), "suspicious", Action.WARN, id="rule-about-levels"),
     ],
 )
-def test_calling_again_is_no_way_around_a_rule_for_strangers(facts: Facts, rule: str, action: Action) -> None:
+def test_calling_again_does_not_bypass_a_rule_for_strangers(facts: Facts, rule: str, action: Action) -> None:
     decision = decide(make_call(), facts._replace(recent_calls=(NOW - MINUTE,)), FOR_STRANGERS, NOW)
     assert (decision.rule, decision.action) == (rule, action)
 
 
 @pytest.mark.parametrize(("call", "facts"), NOT_CAPPED)
-def test_a_cap_does_not_hold(call: IncomingCall, facts: Facts) -> None:
+def test_calls_without_a_cap(call: IncomingCall, facts: Facts) -> None:
     decision = decide(call, facts, REJECTING, NOW)
     assert (decision.action, decision.capped_by) == (Action.REJECT, None)
 
@@ -410,12 +410,12 @@ def test_an_appeal_caps_at_challenge(ordered: str, done: str, capped: Why | None
     assert (decision.action.word, decision.capped_by) == (done, capped)
 
 
-def test_an_appeal_caps_no_list() -> None:
+def test_appeal_does_not_cap_a_list() -> None:
     decision = decide(make_call(), APPEALED._replace(block=blocked()), policy_ordering("allow"), NOW)
     assert (decision.action, decision.capped_by) == (Action.REJECT, None)
 
 
-def test_what_speaks_more_for_him_caps_first() -> None:
+def test_strongest_favourable_evidence_caps_first() -> None:
     decision = decide(make_call(), APPEALED._replace(recent_calls=(NOW - 10,)), policy_ordering("reject"), NOW)
     assert decision.action is Action.WARN
 
@@ -449,7 +449,7 @@ SPEAKS_FOR_HIM: dict[str, Any] = {
         ),
     ],
 )
-def test_lists_act_as_written_whatever_speaks_for_the_caller(facts: Facts, rule: str) -> None:
+def test_lists_act_as_written_despite_favourable_evidence(facts: Facts, rule: str) -> None:
     decision = decide(make_call(), facts, HOUSE, NOW)
     assert (decision.action, decision.rule, decision.capped_by) == (Action.REJECT, rule, None)
 
@@ -469,7 +469,7 @@ def test_lists_act_as_written_whatever_speaks_for_the_caller(facts: Facts, rule:
         pytest.param([make_tie(Tie.BLOCK)], None, Action.REJECT, id="blocked-by-somebody"),
     ],
 )
-def test_an_administrators_block_spares_who_allowed_the_caller(ties: list[Any], did: Any, action: Action) -> None:
+def test_administrator_block_spares_a_person_who_allowed(ties: list[Any], did: Any, action: Action) -> None:
     decision = decide(make_call(), make_facts(block=blocked(), did=did, ties=ties), HOUSE, NOW)
     assert (decision.rule, decision.step, decision.action) == ("blocklist", 4, action)
 
@@ -478,14 +478,14 @@ def test_an_administrators_block_spares_who_allowed_the_caller(ties: list[Any], 
 
 
 @pytest.mark.parametrize("ground", [pytest.param(ground, id=ground.rule) for ground in GROUNDS])
-def test_observe_mode_records_and_lets_every_call_through(ground: Ground) -> None:
+def test_observe_mode_records_and_lets_every_call_through(ground: StepExample) -> None:
     watching = replace(HOUSE, observe=True)
     acting, observed = decide(*case_of(ground), HOUSE, NOW), decide(*case_of(ground), watching, NOW)
     assert (observed.action, observed.would_be, observed.observed) == (Action.ALLOW, acting.action, True)
     assert (observed.rule, observed.step, observed.reason) == (acting.rule, acting.step, acting.reason)
 
 
-def test_observe_mode_knows_what_a_cap_would_have_done() -> None:
+def test_observe_mode_records_the_capped_action() -> None:
     facts = make_facts(3.0, passed_until=NOW + DAY)
     decision = decide(make_call(), facts, policy_ordering("reject", observe=True), NOW)
     assert (decision.action, decision.would_be) == (Action.ALLOW, Action.WARN)
@@ -495,7 +495,7 @@ def test_observe_mode_knows_what_a_cap_would_have_done() -> None:
 # What a decision carries.
 
 
-def test_a_decision_says_who_what_and_why() -> None:
+def test_decision_names_caller_action_and_reason() -> None:
     policy = make_policy("""
 [[rule]]
 name = "scam"
@@ -534,12 +534,12 @@ reason = "called a scam by others"
         pytest.param(make_call(attestation=Attestation.C), 2, id="nobody-vouches-for-this-call"),
     ],
 )
-def test_a_name_that_is_not_proven_for_this_call_is_not_shown(call: IncomingCall, level: int) -> None:
+def test_unproven_name_is_not_shown(call: IncomingCall, level: int) -> None:
     assert decide(call, make_facts(identity=make_identity(level)), HOUSE, NOW).name is None
 
 
 @given(calls(), facts(), policy_texts())
-def test_a_call_is_decided_alike_and_explained_as_decided(call: IncomingCall, facts: Facts, text: str) -> None:
+def test_decision_is_deterministic_and_equals_explanation(call: IncomingCall, facts: Facts, text: str) -> None:
     try:
         policy = make_policy(text)
     except PolicyError:
@@ -560,7 +560,7 @@ def test_a_call_is_decided_alike_and_explained_as_decided(call: IncomingCall, fa
 
 
 @given(st.lists(st.tuples(calls(), facts()), min_size=2, max_size=8), policy_texts())
-def test_what_other_calls_left_behind_changes_no_decision(cases: list[tuple[IncomingCall, Facts]], text: str) -> None:
+def test_earlier_decisions_leave_no_trace(cases: list[tuple[IncomingCall, Facts]], text: str) -> None:
     try:
         policies = make_policy(text), load_policy("balanced"), load_policy("strict")
     except PolicyError:
@@ -674,11 +674,11 @@ def test_the_callees_own_ties_decide_for_their_phone(
         ),
     ],
 )
-def test_nothing_is_different_for_the_callee(call: IncomingCall, facts: Facts) -> None:
+def test_callee_without_own_ties_gets_no_own_decision(call: IncomingCall, facts: Facts) -> None:
     assert decide_for_callee(call, facts, HOUSE, NOW) is None
 
 
-def test_the_window_of_the_settings_counts_for_the_callee_too() -> None:
+def test_configured_emergency_window_applies_to_the_callee() -> None:
     known = make_facts(callee=make_person(), ties=[make_tie(Tie.BLOCK)], emergency_at=NOW - HOUR)
     decision = decide_for_callee(make_call(), known._replace(emergency_window_seconds=30 * MINUTE), HOUSE, NOW)
     assert decision is not None
@@ -693,7 +693,7 @@ def test_a_callees_block_does_not_act_in_observe_mode() -> None:
 
 
 @given(calls(), facts(), policy_texts())
-def test_for_a_callee_known_from_the_start_both_decisions_agree(call: IncomingCall, facts: Facts, text: str) -> None:
+def test_both_decisions_agree_for_a_callee_known_at_once(call: IncomingCall, facts: Facts, text: str) -> None:
     try:
         policy = make_policy(text)
     except PolicyError:
@@ -750,6 +750,6 @@ def test_the_first_scope_that_covers_a_call_gives_its_policy(call: IncomingCall,
 
 
 @given(st.sampled_from([LONDON, "s", None]), st.sampled_from(["carrier", None]), facts())
-def test_a_scope_covers_what_fits_all_its_keys(did: str | None, trunk: str | None, facts: Facts) -> None:
+def test_scope_covers_calls_that_match_all_its_keys(did: str | None, trunk: str | None, facts: Facts) -> None:
     call = make_call(did=LONDON, trunk="carrier")
     assert PolicyScope(MAIN, did, trunk).covers(call, facts) is (did in (LONDON, None))

@@ -23,7 +23,7 @@ def read(text: str) -> tuple[Policy | None, list[PolicyProblem]]:
     return read_policy(text, "mine", load_policy)
 
 
-def test_so_many_rules_and_no_more() -> None:
+def test_number_of_rules_is_limited() -> None:
     policy, problems = read(rules(MAX_RULES))
     assert policy is not None
     assert len(policy.rules) == MAX_RULES
@@ -32,7 +32,7 @@ def test_so_many_rules_and_no_more() -> None:
     assert [(problem.path, problem.line) for problem in problems] == [(("rule", MAX_RULES), 5 * MAX_RULES + 1)]
 
 
-def test_so_many_policies_build_on_each_other_and_no_more(tmp_path: Path) -> None:
+def test_length_of_an_extends_chain_is_limited(tmp_path: Path) -> None:
     (tmp_path / "p0.toml").write_text('extends = "cautious"\n')
     for n in range(1, MAX_CHAIN):
         (tmp_path / f"p{n}.toml").write_text(f'extends = "p{n - 1}"\n')
@@ -50,14 +50,14 @@ def test_so_many_policies_build_on_each_other_and_no_more(tmp_path: Path) -> Non
         pytest.param("x = " + "[" * 300_000, id="brackets"),
     ],
 )
-def test_a_string_without_an_end_is_one_token(text: str) -> None:
+def test_unterminated_string_is_one_token(text: str) -> None:
     """Looked for again at each quote in it, these would take hours."""
     assert len(TOKEN.findall(text)) <= 300_003
     policy, problems = read(text)
     assert (policy, len(problems)) == (None, 1)
 
 
-def test_many_prefixes_are_compared_by_look_ups() -> None:
+def test_many_prefixes_are_compared_quickly() -> None:
     many = frozenset(f"+1201555{n:05}" for n in range(60_000))
     assert covers_prefixes(many, many)
     assert not covers_prefixes(many, many | {"+44"})

@@ -107,16 +107,16 @@ def test_loading_names_the_first_and_how_many_more_there_are() -> None:
         pytest.param("[[rule]]\nname = 'x'\nwhen.not.not.not.x = 1\n" * 500, id="many-conditions"),
     ],
 )
-def test_what_is_hardly_a_policy_has_few_problems(text: str) -> None:
+def test_malformed_policy_has_few_problems(text: str) -> None:
     assert 1 <= len(problems_of(text)) <= Problems.MOST
 
 
 @pytest.mark.parametrize("text", ["[[rule", "rule = 5", "rule = [5]", 'rule = "x"', "a = " + "[" * 2000])
-def test_what_is_no_policy_at_all_is_one_problem(text: str) -> None:
+def test_text_that_is_not_a_policy_is_one_problem(text: str) -> None:
     assert len(problems_of(text)) == 1
 
 
-def test_names_that_the_settings_do_not_know_are_remarked() -> None:
+def test_names_unknown_to_the_settings_get_a_remark() -> None:
     policy = parse_policy(
         """
 [[rule]]
@@ -182,11 +182,11 @@ def test_each_problem_has_its_line() -> None:
         pytest.param("", None, id="nothing"),
     ],
 )
-def test_the_line_of_what_is_no_rule(text: str, line: int | None) -> None:
+def test_malformed_rule_is_named_with_its_line(text: str, line: int | None) -> None:
     assert [found for found, _ in problems_of(text)] == ([line] if line else [])
 
 
-def test_a_name_that_is_used_twice_is_a_problem_of_the_second() -> None:
+def test_repeated_rule_name_is_a_problem_of_the_second_rule() -> None:
     rule = '[[rule]]\nname = "a"\nwhen = { prefix = "+1" }\naction = "warn"\nreason = "x"\n'
     text = rule + rule.replace("+1", "+2")
     [(line, problem)] = problems_of(text)
@@ -194,7 +194,7 @@ def test_a_name_that_is_used_twice_is_a_problem_of_the_second() -> None:
 
 
 @given(st.text(alphabet="[]rule=\"a1\n'= {}#,nme", max_size=200))
-def test_whatever_the_text_is_the_line_is_one_of_it(text: str) -> None:
+def test_problem_line_exists_in_the_text(text: str) -> None:
     for line, _ in problems_of(text):
         assert line is not None
         assert 1 <= line <= text.count("\n") + 1

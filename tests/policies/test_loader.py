@@ -42,7 +42,7 @@ def refusal(text: str) -> str:
     return message.removeprefix("house.toml: ")
 
 
-def test_a_policy_as_it_is_written() -> None:
+def test_policy_is_loaded_as_written() -> None:
     policy = make_policy('default = "tag"\nobserve = true\n' + RULE + 'label = "Abroad"')
     assert (policy.name, policy.default, policy.observe, policy.chain) == ("house", Action.TAG, True, ("house",))
     (rule,) = policy.rules
@@ -179,7 +179,7 @@ def refused_file(name: str, *directories: Path) -> str:
     return str(refused.value)
 
 
-def test_a_policy_that_is_not_there(tmp_path: Path) -> None:
+def test_missing_policy_suggests_a_similar_name(tmp_path: Path) -> None:
     own = files(tmp_path, house="")
     assert refused_file("hose", own).endswith(f"(did you mean house?); looked in {own}")
     allowed = "(allowed: balanced, cautious, observe, strangers, strict)"
@@ -198,13 +198,13 @@ def test_a_file_does_not_hide_a_preset(preset: str, tmp_path: Path) -> None:
     assert refused_file(preset, own) == expected
 
 
-def test_a_file_that_is_not_utf_8(tmp_path: Path) -> None:
+def test_file_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "house.toml"
     path.write_bytes(b'default = "tag" # Z\xfcrich')
     assert refused_file("house", tmp_path) == f"{path}: not UTF-8 at byte 19: save the file as UTF-8"
 
 
-def test_a_file_that_is_too_large(tmp_path: Path) -> None:
+def test_oversized_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "house.toml"
     path.write_text("#" * (MAX_BYTES + 1))
     assert "262145 bytes" in refused_file("house", tmp_path)
@@ -212,19 +212,19 @@ def test_a_file_that_is_too_large(tmp_path: Path) -> None:
     assert load_policy("house", (tmp_path,)).rules == ()
 
 
-def test_a_directory_is_no_policy(tmp_path: Path) -> None:
+def test_directory_instead_of_a_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "house.toml"
     path.mkdir()
     assert re.fullmatch(rf"{path}: .*: Is a directory", refused_file("house", tmp_path))
 
 
-def test_a_link_to_nowhere_is_said_to_be_one(tmp_path: Path) -> None:
+def test_dangling_link_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "house.toml"
     path.symlink_to(tmp_path / "gone.toml")
     assert re.fullmatch(rf"{path}: .*: No such file.*", refused_file("house", tmp_path))
 
 
-def test_a_file_that_may_not_be_read(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_unreadable_file_is_refused(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     path = files(tmp_path, house="") / "house.toml"
     path.chmod(0)
     for directory in (tmp_path, *tmp_path.parents):
@@ -269,7 +269,7 @@ reason = "our own"
 """
 
 
-def test_own_rules_come_first_and_one_of_the_same_name_replaces(tmp_path: Path) -> None:
+def test_own_rules_come_first_and_replace_by_name(tmp_path: Path) -> None:
     policy = load_policy("own", (files(tmp_path, base=BASE, own=OWN),))
     assert [(rule.name, str(rule.reason)) for rule in policy.rules] == [
         ("second", "our own"),
@@ -287,9 +287,7 @@ def test_own_rules_come_first_and_one_of_the_same_name_replaces(tmp_path: Path) 
         pytest.param('extends = "base"\ndefault = "allow"', Action.ALLOW, True, id="own-default"),
     ],
 )
-def test_default_and_observe_are_the_bases_unless_they_are_given(
-    text: str, default: Action, observe: bool, tmp_path: Path
-) -> None:
+def test_default_and_observe_are_inherited(text: str, default: Action, observe: bool, tmp_path: Path) -> None:
     policy = load_policy("own", (files(tmp_path, base=BASE, own=text),))
     assert (policy.default, policy.observe) == (default, observe)
 
@@ -314,7 +312,7 @@ def test_an_own_rule_may_stand_before_all_of_the_base(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_extends_in_a_circle(texts: dict[str, str], circle: str, tmp_path: Path) -> None:
+def test_circular_extends_is_refused(texts: dict[str, str], circle: str, tmp_path: Path) -> None:
     own = files(tmp_path, **texts)
     message = refused_file("a", own)
     assert message.startswith(f"{own}/a.toml: line 1: extends: ")
@@ -340,12 +338,12 @@ def test_an_error_of_the_base_names_both_files(tmp_path: Path) -> None:
         pytest.param("xyz", [f"word{n}" for n in range(MAX_SHOWN + 1)], "", id="too-many-to-list"),
     ],
 )
-def test_the_nearest_word(word: str, allowed: list[str], hint: str) -> None:
+def test_nearest_word_is_suggested(word: str, allowed: list[str], hint: str) -> None:
     assert nearest(word, allowed) == hint
 
 
 @given(st.recursive(st.text() | st.integers(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
-def test_what_is_shown_of_a_value_is_one_short_line(value: object) -> None:
+def test_any_value_is_shown_as_one_short_line(value: object) -> None:
     text = shown(value)
     assert len(text.splitlines()) == 1
     assert len(text) < 25_000

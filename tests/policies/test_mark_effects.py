@@ -37,7 +37,7 @@ def case_by(kind: MarkKind, count: int, answered: int) -> MarkedNumber:
 @pytest.mark.parametrize("answered", [1, 5, 10, 50])
 @pytest.mark.parametrize("kind", list(MarkKind))
 @pytest.mark.parametrize("level", [Level.WARN, Level.CHALLENGE, Level.ROUTE])
-def test_the_least_is_the_least(level: Level, kind: MarkKind, answered: int, people: int) -> None:
+def test_least_number_of_marks_is_minimal(level: Level, kind: MarkKind, answered: int, people: int) -> None:
     reached = [
         count
         for count in range(1, answered + 1)
@@ -54,7 +54,7 @@ def test_marks_alone_never_do_more_than_label(marks: int, silent: int, groups: i
 
 
 @given(marks=counts, hung_up=counts, silent=counts, failed=st.booleans(), people=st.integers(0, 500))
-def test_without_a_source_outside_our_people_only_ask(
+def test_without_outside_evidence_the_action_is_a_challenge(
     marks: int, hung_up: int, silent: int, failed: bool, people: int
 ) -> None:
     case = MarkedNumber(marks, hung_up, marks + hung_up + silent, failed=failed)
@@ -74,17 +74,17 @@ def test_without_a_source_outside_our_people_only_ask(
         pytest.param(MarkedNumber(1, at_once=True), Action.ALLOW, id="a-burst"),
     ],
 )
-def test_what_it_takes_to_be_turned_away(case: MarkedNumber, action: Action) -> None:
+def test_evidence_needed_for_a_reject(case: MarkedNumber, action: Action) -> None:
     assert action_under(load_policy("strict"), strongest(case, DEFAULT, 20), DEFAULT, 20) is action
 
 
 @pytest.mark.parametrize("preset", [name for name in PRESETS if name != "strict"])
-def test_only_strict_turns_anybody_away(preset: str) -> None:
+def test_only_strict_rejects_on_evidence(preset: str) -> None:
     assert action_under(load_policy(preset), strongest(ALL, DEFAULT, 20), DEFAULT, 20) <= Action.ROUTE
 
 
 @given(marks=st.integers(1, 20), hung_up=st.integers(0, 20), listed=st.booleans(), failed=st.booleans())
-def test_it_fades_when_it_says(marks: int, hung_up: int, listed: bool, failed: bool) -> None:
+def test_evidence_fades_at_the_predicted_time(marks: int, hung_up: int, listed: bool, failed: bool) -> None:
     case = MarkedNumber(marks, hung_up, marks + hung_up, listed=listed, failed=failed)
     evidence, about = evidence_of(case, DEFAULT), Circumstances(people=20)
 
@@ -109,5 +109,5 @@ def test_it_fades_when_it_says(marks: int, hung_up: int, listed: bool, failed: b
         pytest.param(MarkedNumber(1, 1, 3), (1, Level.WARN), id="and-hang-ups"),
     ],
 )
-def test_how_many_more_marks(case: MarkedNumber, more: tuple[int, Level] | None) -> None:
+def test_number_of_further_marks_needed(case: MarkedNumber, more: tuple[int, Level] | None) -> None:
     assert more_marks(evidence_of(case, DEFAULT), Circumstances(people=20), DEFAULT, NOW) == more

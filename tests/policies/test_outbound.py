@@ -71,7 +71,7 @@ def make_call(callee: str | None = LONDON, **others: object) -> OutgoingCall:
         ),
     ],
 )
-def test_a_reason_has_the_day_as_people_here_have_it(facts: OutboundFacts, reason: Why) -> None:
+def test_reason_has_the_date_in_the_local_time_zone(facts: OutboundFacts, reason: Why) -> None:
     def in_auckland(at: float) -> str:
         return datetime.fromtimestamp(at, ZoneInfo("Pacific/Auckland")).date().isoformat()
 
@@ -157,7 +157,7 @@ def test_a_reason_has_the_day_as_people_here_have_it(facts: OutboundFacts, reaso
         pytest.param(OutboundFacts(calls_of_day=100), {}, NOON, "allow", "default", None, id="not-young"),
     ],
 )
-def test_each_rule(
+def test_each_rule_decides_its_case(
     facts: OutboundFacts, rules: dict[str, object], now: float, action: str, rule: str, until: float | None
 ) -> None:
     decision = guard(make_call(), facts, replace(ACTING, **rules), now)  # type: ignore[arg-type]
@@ -178,7 +178,7 @@ WORST = OutboundFacts(
 )
 
 
-def test_rules_in_order() -> None:
+def test_rules_are_applied_in_order() -> None:
     rules = replace(ACTING, calls_per_number_hour=1, calls_per_number_day=1)
     facts, found = WORST, []
     for better in (
@@ -197,32 +197,32 @@ def test_rules_in_order() -> None:
     assert guard(make_call(), at_night, rules, NIGHT).rule == "hours"
 
 
-def test_an_emergency_call_is_never_touched() -> None:
+def test_emergency_call_always_goes_out() -> None:
     for call in (make_call(None, is_emergency=True), make_call(LONDON, is_emergency=True)):
         decision = guard(call, WORST, ACTING, NIGHT)
         assert (decision.action, decision.rule) == (Passage.ALLOW, "emergency")
 
 
-def test_what_is_no_number_goes_out() -> None:
+def test_call_to_a_non_number_goes_out() -> None:
     assert guard(make_call(None), WORST, ACTING, NIGHT).rule == "no-number"
     assert day_of(make_call(None), ACTING, NIGHT) is None
 
 
-def test_a_service_line_is_called_at_any_time_unless_it_said_no() -> None:
+def test_service_number_may_be_called_at_any_time() -> None:
     bank, often = make_call("+8695588"), OutboundFacts(calls_of_person=9)
     assert guard(bank, often, ACTING, NIGHT).rule == "default"
     assert guard(make_call("+8613800138000"), often, ACTING, NIGHT).rule != "default"
     assert guard(bank, OutboundFacts(unwanted_at=NIGHT), ACTING, NIGHT).rule == "do-not-call"
 
 
-def test_observe_records_and_never_acts() -> None:
+def test_observe_mode_records_but_never_acts() -> None:
     decision = guard(make_call(), WORST, OutboundRules(), NOON)
     assert OutboundRules().observe, "observing is what happens where nothing is said"
     assert (decision.action, decision.would_be, decision.observed) == (Passage.ALLOW, Passage.REFUSE, True)
     assert decision.rule == "do-not-call"
 
 
-def test_an_explanation_ends_with_what_decides() -> None:
+def test_explanation_ends_with_the_deciding_step() -> None:
     looks = explain_guard(make_call(), OutboundFacts(calls_of_person=3), ACTING, NOON)
     title, said = looks[-1]
     assert (title, said.partition(":")[0]) == (STEPS[9].title, "hold")
@@ -241,7 +241,7 @@ def test_an_explanation_ends_with_what_decides() -> None:
         ),
     ],
 )
-def test_an_explanation_says_by_which_grade_a_number_passes(facts: OutboundFacts, said: str) -> None:
+def test_explanation_names_the_grade_of_the_number(facts: OutboundFacts, said: str) -> None:
     assert dict(explain_guard(make_call(), facts, ACTING, NOON))["own numbers at risk of being marked"].startswith(said)
 
 
@@ -296,7 +296,7 @@ LAW_CASES = [
 
 
 @pytest.mark.parametrize(("callee", "facts", "rules", "now", "action", "rule", "reason"), LAW_CASES)
-def test_each_rule_of_the_law(
+def test_each_rule_of_a_law_file(
     callee: str, facts: dict[str, object], rules: dict[str, object], now: float, action: str, rule: str, reason: str
 ) -> None:
     known = OutboundFacts(**facts)  # type: ignore[arg-type]
@@ -307,13 +307,13 @@ def test_each_rule_of_the_law(
         assert source_cited(str(decision.reason.about["law"]))
 
 
-def test_the_law_says_when_one_more_call_may_be_made() -> None:
+def test_legal_limit_names_the_next_allowed_time() -> None:
     frees_at = utc("2026-11-25 19:30")  # half past eight in the evening
     decision = guard(make_call(PARIS), OutboundFacts(calls_by_law=4, law_frees_at=frees_at), ACTING, IN_FRANCE)
     assert decision.until == utc("2026-11-26 09:00")
 
 
-def test_a_sunday_in_britain_is_advised_against() -> None:
+def test_sunday_calls_to_britain_are_advised_against() -> None:
     sunday = utc("2026-06-14 11:00")
     assert guard(make_call(LONDON), OutboundFacts(), ACTING, sunday).reason.code == "advised-against"
 
@@ -321,7 +321,7 @@ def test_a_sunday_in_britain_is_advised_against() -> None:
 # Hours.
 
 
-def test_thirty_places() -> None:
+def test_thirty_places_each_have_one_time_zone() -> None:
     assert len(PLACES) == 30
     assert all(len(time_zones_of(place.number)) == 1 for place in PLACES.values())
 
@@ -342,7 +342,7 @@ def generated() -> list[tuple[str, Somewhere, int]]:
     return calls
 
 
-def test_a_thousand_calls_as_an_independent_table_says() -> None:
+def test_thousand_calls_match_an_independent_table() -> None:
     decided = {"allow": 0, "hold": 0}
     for name, place, at in generated():
         decision = guard(make_call(place.number), OutboundFacts(), ACTING, at)
@@ -355,7 +355,7 @@ def test_a_thousand_calls_as_an_independent_table_says() -> None:
     assert min(decided.values()) > 300
 
 
-def test_a_daily_limit_ends_the_called_persons_next_morning() -> None:
+def test_daily_limit_ends_on_the_callees_next_morning() -> None:
     for name, place, at in generated():
         if not place.is_open(at):
             continue
@@ -366,7 +366,7 @@ def test_a_daily_limit_ends_the_called_persons_next_morning() -> None:
         assert decision.until == place.next_open(midnight), (name, at)
 
 
-def test_a_number_in_several_zones_waits_until_it_is_day_in_all() -> None:
+def test_number_in_several_zones_waits_for_day_in_all() -> None:
     moscow_noon = utc("2026-06-10 09:00")  # 21:00 in Kamchatka
     assert len(time_zones_of("+79161234567")) > 8
     decision = guard(make_call("+79161234567"), OutboundFacts(), ACTING, moscow_noon)
@@ -375,14 +375,14 @@ def test_a_number_in_several_zones_waits_until_it_is_day_in_all() -> None:
     assert utc("2026-06-11 05:00") <= decision.until <= utc("2026-06-11 08:00")
 
 
-def test_day_somewhere_is_enough_where_it_is_never_day_all_over() -> None:
+def test_day_in_one_zone_suffices_if_zones_never_overlap() -> None:
     place = CalledPlace(("Pacific/Auckland", "Europe/London", "America/Los_Angeles"), daily(8, 21))
     assert all(is_good_time(place, NOON + hour * HOUR) for hour in range(24))
     alone = CalledPlace(("Pacific/Auckland", "Europe/London"), daily(8, 21))
     assert [hour for hour in range(24) if is_good_time(alone, NOON - 11 * HOUR + hour * HOUR)] == [7, 8]
 
 
-def test_a_number_of_no_zone_is_looked_for_at_home() -> None:
+def test_number_without_a_zone_uses_the_home_zone() -> None:
     assert guard(make_call("+80012345678"), OutboundFacts(), ACTING, NIGHT).action is Passage.ALLOW
     at_home = replace(ACTING, hours=CallingHours(home_zones=("Europe/London",)))
     assert guard(make_call("+80012345678"), OutboundFacts(), at_home, NIGHT).until == MORNING
@@ -390,13 +390,13 @@ def test_a_number_of_no_zone_is_looked_for_at_home() -> None:
     assert guard(make_call("+80012345678"), OutboundFacts(), unknown, NIGHT).action is Passage.ALLOW
 
 
-def test_hours_of_the_settings_take_the_place_of_ours() -> None:
+def test_configured_hours_replace_the_default_ones() -> None:
     rules = replace(ACTING, hours=CallingHours(usual=daily(9, 17), local={}))
     assert guard(make_call("+33140205050"), OutboundFacts(), rules, utc("2026-06-13 10:00")).action is Passage.ALLOW
     assert guard(make_call(), OutboundFacts(), rules, utc("2026-06-10 16:00")).rule == "hours"
 
 
-def test_where_nobody_may_ever_be_called_there_is_no_better_time() -> None:
+def test_hold_has_no_end_without_any_calling_hours() -> None:
     never = replace(ACTING, hours=CallingHours(usual=Hours((), (), ())))
     decision = guard(make_call(), OutboundFacts(), never, NOON)
     assert (decision.action, decision.until) == (Passage.HOLD, None)
@@ -417,7 +417,7 @@ CALLED = ["+442071838799", "+33140205050", "+12015550123", "+79161234567", "+800
         home_zones=st.sampled_from([(), ("Asia/Tokyo",)]),
     ),
 )
-def test_guard_and_figures_have_the_same_bad_hours(callee: str, at: int, hours: CallingHours) -> None:
+def test_guard_and_statistics_agree_on_bad_hours(callee: str, at: int, hours: CallingHours) -> None:
     outcome = make_outcome("c", at, dialled=callee, own_number=OWN, direction=Direction.OUTBOUND)
     tally = tally_of(outcome, hours)
     assert tally is not None
@@ -439,7 +439,7 @@ ZONES = ["Europe/London", "America/New_York", "Asia/Tokyo", "Australia/Sydney"]
         st.sampled_from(["Europe/London", "America/New_York", "Asia/Tokyo", "Australia/Sydney"]), min_size=1
     ),
 )
-def test_the_next_good_time_is_good_and_none_before_it_is(at: int, zones: list[str]) -> None:
+def test_next_good_time_is_the_earliest_good_one(at: int, zones: list[str]) -> None:
     place = CalledPlace(tuple(zones), daily(8, 21))
     found = next_good_time(place, at)
     assert found is not None
@@ -450,7 +450,7 @@ def test_the_next_good_time_is_good_and_none_before_it_is(at: int, zones: list[s
 
 
 @pytest.mark.parametrize("text", ["9-17", "09:00-09:00", "17:00-09:00", "09:00-25:00", "09:60-10:00", "09:00 17:00"])
-def test_what_is_no_span_of_a_day(text: str) -> None:
+def test_bad_hour_spans_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="write it as 09:00-20:00"):
         parse_spans(text)
     assert parse_spans(" 09:00-12:30  13:00-24:00 ") == (HourSpan(540, 750), HourSpan(780, 1440))

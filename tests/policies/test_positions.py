@@ -42,7 +42,7 @@ TEXT = "\n".join(
 )
 
 
-def test_the_text_is_toml() -> None:
+def test_sample_text_is_toml() -> None:
     assert tomllib.loads(TEXT)["other"]["share"] == -1.5
 
 
@@ -65,7 +65,7 @@ def test_the_text_is_toml() -> None:
         (("missing",), 1),
     ],
 )
-def test_the_line_of_a_key(path: tuple[str | int, ...], line: int) -> None:
+def test_line_of_a_key_is_found(path: tuple[str | int, ...], line: int) -> None:
     assert places_of(TEXT).line_of(path) == line
 
 
@@ -92,7 +92,7 @@ def test_every_key_of_a_policy_is_found(text: str) -> None:
 
 
 @given(st.text() | st.text("[]{}=\"'.\n\r\\ ab,#0", max_size=100))
-def test_any_text_has_lines_of_its_own(text: str) -> None:
+def test_any_text_has_positions_or_an_error(text: str) -> None:
     try:
         places = [places_of(text)]
     except PolicyError:
@@ -104,7 +104,7 @@ def test_any_text_has_lines_of_its_own(text: str) -> None:
 
 
 @pytest.mark.parametrize(("parts", "refused"), [(MAX_PARTS, False), (MAX_PARTS + 1, True)])
-def test_a_key_has_so_many_parts(parts: int, refused: bool) -> None:
+def test_number_of_key_parts_is_limited(parts: int, refused: bool) -> None:
     text = "\n" + ".".join("a" * parts) + " = 1"
     if not refused:
         assert places_of(text).line_of(("a",) * parts) == 2

@@ -63,7 +63,7 @@ def test_a_preset_follows_the_level_up_to_its_own_bound(
         ),
     ],
 )
-def test_cautious(call: IncomingCall, facts: Facts, action: Action, rule: str) -> None:
+def test_cautious_decides_its_examples(call: IncomingCall, facts: Facts, action: Action, rule: str) -> None:
     decision = decide(call, facts, CAUTIOUS, NOW)
     assert (decision.action, decision.rule) == (action, rule)
 
@@ -85,7 +85,7 @@ def test_cautious_never_goes_beyond_a_challenge(call: IncomingCall, facts: Facts
 
 
 @given(calls(), facts(lists=False))
-def test_balanced_never_turns_a_call_away(call: IncomingCall, facts: Facts) -> None:
+def test_balanced_never_rejects_a_call(call: IncomingCall, facts: Facts) -> None:
     assert decide(call, facts, BALANCED, NOW).action <= Action.ROUTE
 
 
@@ -103,9 +103,7 @@ def test_a_stricter_preset_is_never_milder(call: IncomingCall, facts: Facts) -> 
 
 
 @given(calls(), facts(lists=False), instants())
-def test_strangers_asks_and_does_nothing_else_that_balanced_would_not(
-    call: IncomingCall, facts: Facts, at: float
-) -> None:
+def test_strangers_differs_from_balanced_only_by_challenges(call: IncomingCall, facts: Facts, at: float) -> None:
     asked, usual = decide(call, facts, STRANGERS, at), decide(call, facts, BALANCED, at)
     if asked.rule in ("stranger", "stranger-withheld"):
         assert asked.action <= Action.CHALLENGE
@@ -135,7 +133,7 @@ def newfoundland(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         pytest.param("2026-01-10T12:00", True, id="saturday-noon"),
     ],
 )
-def test_strangers_goes_by_the_clock_of_the_machine(at: str, asked: bool) -> None:
+def test_strangers_uses_the_local_time_zone(at: str, asked: bool) -> None:
     now = datetime.fromisoformat(f"{at}-03:30").timestamp()
     for call in (make_call(), make_call(None)):
         assert (decide(call, make_facts(), STRANGERS, now).action is Action.CHALLENGE) is asked
@@ -159,7 +157,7 @@ def test_a_preset_exceeds_the_level_for_unvouched_callers_only(
         (OBSERVE, ("observe", "balanced", "cautious")),
     ],
 )
-def test_what_a_preset_is_built_from(preset: Policy, chain: tuple[str, ...]) -> None:
+def test_chain_of_each_preset(preset: Policy, chain: tuple[str, ...]) -> None:
     assert preset.chain == chain
     assert preset.default is Action.ALLOW
     assert preset.observe is (preset is OBSERVE)

@@ -46,13 +46,13 @@ def decided(facts: Facts, policy: Any = ALLOW, **call: Any) -> tuple[str, Action
     return decision.rule, decision.action
 
 
-def test_a_stranger_goes_to_voicemail() -> None:
+def test_stranger_goes_to_voicemail_in_quiet_hours() -> None:
     decision = decide(make_call(), for_alice(), ALLOW, NOW)
     assert (decision.rule, decision.action, decision.would_be, decision.step) == (RULE, Action.ROUTE, Action.ROUTE, 7)
     assert decision.callee == "201"
 
 
-def test_a_withheld_number_is_a_stranger_too() -> None:
+def test_withheld_number_counts_as_a_stranger() -> None:
     assert decided(for_alice(), number=None, kind=CallerKind.WITHHELD) == (RULE, Action.ROUTE)
 
 
@@ -70,7 +70,7 @@ def test_a_withheld_number_is_a_stranger_too() -> None:
         pytest.param({"caller_person": BOB}, "internal", id="one-of-ours"),
     ],
 )
-def test_who_rings_at_night(facts: dict[str, Any], rule: str) -> None:
+def test_known_callers_ring_in_quiet_hours(facts: dict[str, Any], rule: str) -> None:
     assert decided(for_alice(**facts)) == (rule, Action.ALLOW)
 
 
@@ -83,16 +83,16 @@ def test_who_rings_at_night(facts: dict[str, Any], rule: str) -> None:
         pytest.param({"block": make_entry(ListName.BLOCK, action="warn")}, {}, id="on-a-list-that-only-warns"),
     ],
 )
-def test_who_does_not(facts: dict[str, Any], call: dict[str, Any]) -> None:
+def test_unknown_callers_do_not_ring_in_quiet_hours(facts: dict[str, Any], call: dict[str, Any]) -> None:
     assert decided(for_alice(**facts), **call) == (RULE, Action.ROUTE)
 
 
-def test_what_is_more_than_voicemail_stays() -> None:
+def test_stronger_action_than_voicemail_is_kept() -> None:
     assert decided(for_alice(), make_policy('default = "reject"')) == ("default", Action.REJECT)
     assert decided(for_alice(block=make_entry(ListName.BLOCK))) == ("blocklist", Action.REJECT)
 
 
-def test_while_we_only_observe_the_call_goes_on() -> None:
+def test_observe_mode_lets_the_call_ring() -> None:
     decision = decide(make_call(), for_alice(), OBSERVE, NOW)
     assert (decision.rule, decision.action, decision.would_be) == (RULE, Action.ALLOW, Action.ROUTE)
     group = make_facts(quiet=(ALICE,))
@@ -101,7 +101,7 @@ def test_while_we_only_observe_the_call_goes_on() -> None:
     assert (kept, per_phone_of(make_call(), group, observed, kept).blocked) == (("PJSIP/201",), ())
 
 
-def test_a_colleague_who_has_none_is_rung() -> None:
+def test_colleague_without_quiet_hours_is_rung() -> None:
     assert decided(make_facts(callee=BOB, quiet=(ALICE,))) == ("default", Action.ALLOW)
 
 
@@ -118,12 +118,12 @@ def test_a_colleague_who_has_none_is_rung() -> None:
         pytest.param(NIGHT, {"202": DAY}, True, id="those-of-somebody-else"),
     ],
 )
-def test_the_hours_of_a_person(usual: QuietWeights, own: dict[str, QuietWeights], rests: bool) -> None:
+def test_personal_hours_override_the_usual_ones(usual: QuietWeights, own: dict[str, QuietWeights], rests: bool) -> None:
     assert bool(resting(for_alice(), QuietHours(usual, own), NOW).quiet) is rests
 
 
 @pytest.mark.parametrize(("ago", "rings"), [(179.0, True), (181.0, False)])
-def test_who_calls_again_within_three_minutes_rings(ago: float, rings: bool) -> None:
+def test_second_call_within_three_minutes_rings(ago: float, rings: bool) -> None:
     facts = resting(for_alice(recent_calls=(NOW - ago,)), QuietHours(NIGHT), NOW)
     assert decided(facts)[0] == ("default" if rings else RULE)
 
@@ -131,29 +131,29 @@ def test_who_calls_again_within_three_minutes_rings(ago: float, rings: bool) -> 
 # A ring group
 
 
-def kept_from(*ties: Any, decision: Decision | None = None, group: str | None = "sales") -> tuple[str, ...]:
+def phones_not_rung(*ties: Any, decision: Decision | None = None, group: str | None = "sales") -> tuple[str, ...]:
     facts = make_facts(did=make_did(group=group), ties=list(ties), quiet=(ALICE, BOB, CAROL))
     made = decision or decide(make_call(), facts, ALLOW, NOW)
     return per_phone_of(make_call(), facts, made, phones_kept_from(make_call(), facts, made)).blocked
 
 
-def test_in_a_group_those_who_rest_are_not_rung() -> None:
-    assert kept_from() == ("PJSIP/201", "PJSIP/202")
-    assert kept_from(group=None) == ("PJSIP/201", "PJSIP/202", "PJSIP/203")
+def test_phones_in_quiet_hours_are_left_out_of_a_group() -> None:
+    assert phones_not_rung() == ("PJSIP/201", "PJSIP/202")
+    assert phones_not_rung(group=None) == ("PJSIP/201", "PJSIP/202", "PJSIP/203")
 
 
 @pytest.mark.parametrize("tie", [Tie.ALLOW, Tie.EXPECTED, Tie.CONTACT, Tie.TALKED])
-def test_but_whoever_knows_the_caller(tie: Tie) -> None:
-    assert kept_from(make_tie(tie, "201")) == ("PJSIP/202",)
+def test_group_phone_that_knows_the_caller_is_rung(tie: Tie) -> None:
+    assert phones_not_rung(make_tie(tie, "201")) == ("PJSIP/202",)
 
 
-def test_and_the_companys_contacts_and_allowlist_ring_them_all() -> None:
-    assert kept_from(make_tie(Tie.CONTACT, None)) == ()
+def test_company_contacts_and_allowlist_ring_the_whole_group() -> None:
+    assert phones_not_rung(make_tie(Tie.CONTACT, None)) == ()
     allowed = Decision(Action.ALLOW, "allowlist", Why(""), step=4)
-    assert kept_from(decision=allowed) == ()
+    assert phones_not_rung(decision=allowed) == ()
 
 
-def test_a_person_who_is_nobodys_endpoint_rests_too() -> None:
+def test_person_named_by_an_endpoint_has_quiet_hours_too() -> None:
     lobby = Person("PJSIP/lobby", "PJSIP/lobby", None)
     facts = make_facts(quiet=(lobby,))
     assert phones_kept_from(make_call(), facts, decide(make_call(), facts, ALLOW, NOW)) == ("PJSIP/lobby",)
@@ -162,7 +162,7 @@ def test_a_person_who_is_nobodys_endpoint_rests_too() -> None:
 # After an IVR
 
 
-def test_after_an_ivr_the_person_who_was_chosen_rests() -> None:
+def test_quiet_hours_apply_to_the_person_chosen_in_an_ivr() -> None:
     decision = decide_for_callee(make_call(), for_alice(), ALLOW, NOW)
     assert decision is not None
     assert (decision.rule, decision.action) == (RULE, Action.ROUTE)

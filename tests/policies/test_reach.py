@@ -70,7 +70,7 @@ PAIRS = [
 
 
 @pytest.mark.parametrize(("first", "second", "unreachable"), PAIRS)
-def test_what_is_seen_to_be_unreachable(first: str, second: str, unreachable: bool) -> None:
+def test_unreachable_rules_are_recognised(first: str, second: str, unreachable: bool) -> None:
     assert implies(conditions(second), conditions(first)) is unreachable
 
 
@@ -90,22 +90,22 @@ def assert_sound(narrow: dict[str, object], wide: dict[str, object], case: Case)
 
 @settings(max_examples=100)
 @given(alike(), cases())
-def test_what_covers_holds_wherever_the_covered_does(
+def test_covering_condition_holds_wherever_the_covered_does(
     pair: tuple[dict[str, object], dict[str, object]], case: Case
 ) -> None:
     assert_sound(*pair, case)
 
 
 @given(when_tables(), cases(), st.data())
-def test_so_do_combinations(narrow: dict[str, object], case: Case, data: st.DataObject) -> None:
+def test_combinations_hold_wherever_the_covered_does(
+    narrow: dict[str, object], case: Case, data: st.DataObject
+) -> None:
     name = data.draw(st.sampled_from(sorted(narrow)))
     assert_sound(narrow, {name: narrow[name]}, case)
 
 
 @given(flat_tables(), cases(), st.data())
-def test_a_rule_that_the_loader_refuses_would_never_decide(
-    first: dict[str, object], case: Case, data: st.DataObject
-) -> None:
+def test_rule_refused_as_unreachable_never_decides(first: dict[str, object], case: Case, data: st.DataObject) -> None:
     second = {**data.draw(flat_tables()), **{name: data.draw(OPERANDS[name]) for name in first}}
     early, late = toml_of_rule("early", first), toml_of_rule("late", second)
     try:

@@ -42,7 +42,7 @@ def test_each_reason_has_a_code_of_its_own() -> None:
 
 
 @given(call=calls(), known=facts(), policy=st.sampled_from(POLICIES))
-def test_the_engine_keeps_codes_and_no_words(call: IncomingCall, known: Facts, policy: Policy) -> None:
+def test_engine_returns_reason_codes_not_texts(call: IncomingCall, known: Facts, policy: Policy) -> None:
     for decision in (decide(call, known, policy, NOW), decide_for_callee(call, known, policy, NOW)):
         if decision is not None:
             why = capped(decision.reason, decision.capped_by)
@@ -61,7 +61,7 @@ def test_every_failure_has_a_code() -> None:
     assert [why_of_failure(open_.value).reason for open_ in FailOpen] == list(FailOpen)
 
 
-def test_every_cap_is_kept() -> None:
+def test_every_cap_has_a_code() -> None:
     for cap in CAPS:
         why = capped(Why(Reason.DEFAULT), Why(cap.reason))
         assert why_of(why.kept) == why
@@ -100,7 +100,7 @@ def test_every_cap_is_kept() -> None:
         ),
     ],
 )
-def test_a_reason_is_kept_and_said(why: Why, kept: str, words: str | Wording) -> None:
+def test_reason_is_stored_and_shown_as_text(why: Why, kept: str, words: str | Wording) -> None:
     assert why.kept == kept
     assert why_of(kept) == why
     assert why.words == words
@@ -122,13 +122,13 @@ def test_a_reason_is_kept_and_said(why: Why, kept: str, words: str | Wording) ->
         '{"code"}',
     ],
 )
-def test_what_no_table_has_stays_as_it_is(kept: str) -> None:
+def test_unknown_reason_is_shown_unchanged(kept: str) -> None:
     why = why_of(kept)
     assert (why.code, str(why), why.kept) == ("", kept, kept)
 
 
 @pytest.mark.parametrize("kept", ['{"code": "on-blocklist"}', '{"code": "on-blocklist", "entry": 7}'])
-def test_what_is_missing_stops_nobody(kept: str) -> None:
+def test_missing_values_of_a_reason_raise_nothing(kept: str) -> None:
     assert str(why_of(kept)).endswith(" is on the blocklist")
 
 
@@ -137,6 +137,6 @@ def test_what_is_missing_stops_nobody(kept: str) -> None:
     about=st.dictionaries(st.sampled_from(["entry", "day", "reference"]), st.text(max_size=20)),
     cap=st.none() | st.sampled_from(list(Reason)),
 )
-def test_whatever_is_kept_is_read_again(reason: CodedReason | str, about: dict[str, str], cap: Reason | None) -> None:
+def test_any_stored_reason_is_read_back(reason: CodedReason | str, about: dict[str, str], cap: Reason | None) -> None:
     why = Why(reason, about if isinstance(reason, CodedReason) or cap else {}, cap)
     assert str(why_of(why.kept)) == str(why)

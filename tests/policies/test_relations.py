@@ -69,7 +69,7 @@ EVERYBODY = (SALES, SUPPORT, COMPANY, UNGROUPED)
         ),
     ],
 )
-def test_whose_ties_count(facts: Facts, reached: tuple[object, ...]) -> None:
+def test_ties_of_which_persons_count(facts: Facts, reached: tuple[object, ...]) -> None:
     assert ties_in_reach(facts) == reached
 
 
@@ -185,14 +185,14 @@ PER_PHONE = [
 
 
 @pytest.mark.parametrize(("call", "facts", "policy", "known", "blocks"), PER_PHONE)
-def test_what_single_phones_do_differently(
+def test_phones_with_their_own_decision(
     call: IncomingCall, facts: Facts, policy: Policy, known: tuple[str, ...], blocks: tuple[str, ...]
 ) -> None:
     assert per_phone_of(call, facts, decide(call, facts, policy, NOW)) == PerPhone(known, blocks)
 
 
 @given(calls(), facts())
-def test_a_phone_does_as_the_precedence_says_for_its_person(call: IncomingCall, facts: Facts) -> None:
+def test_phone_follows_the_precedence_for_its_person(call: IncomingCall, facts: Facts) -> None:
     """For every person in reach: blocked where a decision for him would be his block, known where it would be allow."""
     decision = decide(call, facts, WARNING, NOW)
     phones = per_phone_of(call, facts, decision)

@@ -56,7 +56,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("call", "facts", "rule"), CASES)
-def test_step_6(call: IncomingCall, facts: Facts, rule: str) -> None:
+def test_decisions_of_the_relationship_step(call: IncomingCall, facts: Facts, rule: str) -> None:
     decision = decide(call, facts, REJECTING, NOW)
     assert decision.rule == rule
     assert decision.action is (Action.REJECT if rule == "default" else Action.ALLOW)
@@ -79,12 +79,12 @@ def test_the_condition_holds_where_the_step_does(call: IncomingCall, facts: Fact
         pytest.param(make_facts(ties=[talked()])._replace(one_ring_at=NOW - HOUR), False, id="he-rang-once"),
     ],
 )
-def test_without_a_known_person_the_call_gets_to_the_phones(facts: Facts, capped: bool) -> None:
+def test_call_without_a_known_person_reaches_the_phones(facts: Facts, capped: bool) -> None:
     decision = decide(make_call(CALLER), facts._replace(reputation=make_reputation(3.0)), REJECTING, NOW)
     assert decision.action is (Action.WARN if capped else Action.REJECT)
 
 
-def test_the_phone_of_who_called_him_rings_without_a_warning() -> None:
+def test_phone_that_called_the_caller_gets_no_warning() -> None:
     facts = make_facts(3.0, ties=[talked("201"), talked("202", "support")], did=make_did(group="sales"))
     decision = decide(make_call(), facts, REJECTING, NOW)
     assert per_phone_of(make_call(), facts, decision).known == ("PJSIP/201",)

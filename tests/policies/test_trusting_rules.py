@@ -34,7 +34,7 @@ def is_remarked(action: str, when: str) -> bool:
         ("reject", '{ all = [{ level_at_least = "warn" }, { not = { listed = "ftc" } }] }'),
     ],
 )
-def test_rules_that_our_people_alone_can_fulfil(action: str, when: str) -> None:
+def test_rules_that_our_people_alone_fulfil_get_a_remark(action: str, when: str) -> None:
     assert is_remarked(action, when)
 
 
@@ -51,10 +51,10 @@ def test_rules_that_our_people_alone_can_fulfil(action: str, when: str) -> None:
         ("challenge", "{ points_between = [-10, 0] }"),
     ],
 )
-def test_rules_that_need_more_than_our_people(action: str, when: str) -> None:
+def test_rules_that_need_more_get_no_remark(action: str, when: str) -> None:
     assert not is_remarked(action, when)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_no_preset_is_remarked(preset: str) -> None:
+def test_no_preset_gets_a_remark(preset: str) -> None:
     assert trusting_rules(load_policy(preset)) == []

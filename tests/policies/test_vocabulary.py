@@ -112,7 +112,7 @@ FAILED = [
 
 
 @pytest.mark.parametrize(("when", "said"), [pytest.param(*case[1:], id=case[0]) for case in FAILED])
-def test_a_condition_that_does_not_hold_says_what_is_so(when: str, said: str) -> None:
+def test_failed_condition_names_the_actual_value(when: str, said: str) -> None:
     facts = LISTED._replace(reputation=make_reputation(1.5), recent_calls=tuple(MINUTES_AGO[-2:]))
     [condition] = read_when(tomllib.loads(f"when = {{ {when} }}")["when"])
     case = Case(CALL, facts, NOW)
@@ -300,7 +300,7 @@ CONDITIONS = [
 @pytest.mark.parametrize(
     ("when", "call", "facts", "expected"), [pytest.param(*rest, id=name) for name, *rest in CONDITIONS]
 )
-def test_a_condition(when: str, call: IncomingCall, facts: Facts, expected: bool) -> None:
+def test_each_condition_holds_for_its_example(when: str, call: IncomingCall, facts: Facts, expected: bool) -> None:
     assert holds(when, call, facts) is expected
     assert holds(f"not = {{ {when} }}", call, facts) is not expected
 
@@ -402,7 +402,7 @@ def test_any_all_and_not(when: str, expected: bool) -> None:
     assert holds(when, CALL, NOTHING) is expected
 
 
-def test_nothing_is_left_untested() -> None:
+def test_every_condition_is_tested() -> None:
     """Each condition is in a table above, once true and once false, and in the strategies."""
     seen = {(when.partition(" ")[0], expected) for _, when, _, _, expected in CONDITIONS}
     timed = {"calls_within", "dids_called", "hours", "weekdays"}
@@ -496,13 +496,13 @@ ERRORS = [
 
 
 @pytest.mark.parametrize(("when", "message"), [pytest.param(*error, id=error[0][:60]) for error in ERRORS])
-def test_what_a_condition_does_not_take_is_refused(when: str, message: str) -> None:
+def test_bad_values_of_a_condition_are_refused(when: str, message: str) -> None:
     with pytest.raises(PolicyError) as refused:
         holds(when, CALL, NOTHING)
     assert message in str(refused.value)
 
 
-def test_eight_levels_of_nesting_are_read() -> None:
+def test_eight_levels_of_nesting_are_allowed() -> None:
     assert holds("not = {" * 8 + "diverted = true" + "}" * 8, CALL, NOTHING) is False
 
 

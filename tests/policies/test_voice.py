@@ -29,7 +29,7 @@ def policy_with(when: str, action: str, more: str = "") -> Policy:
         ('{ voice = ["robot", "unclear"] }', "", "SPAM?"),
     ],
 )
-def test_the_label_on_the_phone(when: str, more: str, label: str) -> None:
+def test_label_shown_on_the_phone(when: str, more: str, label: str) -> None:
     decision = decide(make_call(), HEARD, policy_with(when, "tag", more), NOW)
     assert decision.action is Action.TAG
     if label == "SPAM?":
@@ -52,7 +52,7 @@ def test_the_label_is_in_the_callees_language() -> None:
         '{ voice = "robot", all = [{ voice = "robot" }] }',
     ],
 )
-def test_a_voice_alone_may_not_reject(when: str) -> None:
+def test_voice_condition_alone_may_not_reject(when: str) -> None:
     with pytest.raises(PolicyError):
         policy_with(when, "reject")
     assert policy_with(when, "challenge").rules
@@ -66,5 +66,5 @@ def test_a_voice_alone_may_not_reject(when: str) -> None:
         '{ all = [{ voice = "robot" }, { level_at_least = "warn" }] }',
     ],
 )
-def test_a_voice_with_another_condition_may_reject(when: str) -> None:
+def test_voice_with_another_condition_may_reject(when: str) -> None:
     assert policy_with(when, "reject").rules

@@ -1,4 +1,4 @@
-"""docs/reference/api.md: its lines are typed into a shell, and print what the page says; its tables are whole.
+"""docs/reference/api.md: its commands print the documented output, and its tables are complete.
 
 `python -m tests.callsieve.api.test_api_page` runs them and writes what they print into the page.
 """

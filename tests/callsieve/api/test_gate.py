@@ -23,7 +23,7 @@ from tests.callsieve.asking import ENABLED, EVERYTHING, ApiOffice, Program, Runn
 from tests.callsieve.browsing import NOW, SETTINGS
 
 WITH_BODY = [endpoint for endpoint in endpoints_of(ALL) if endpoint.body is not None]
-# Something for each part of a path; none of it is there, so that nothing is changed.
+# A value for each part of a path. None of them exists, so that nothing is changed.
 NOTHING = {"change_id": "999999", "number": "+12015550123"}
 
 
@@ -85,7 +85,7 @@ def with_headers(program: Program, more: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("endpoint", endpoints_of(ALL), ids=name_of)
 def test_requests_without_a_valid_token_all_get_the_same_401(api: RunningApi, endpoint: Endpoint) -> None:
-    # Each from an address of its own: wrong tokens count for it.
+    # Each endpoint uses its own address, because wrong tokens are counted by address.
     away = api.with_secret(None, f"2001:db8:{endpoints_of(ALL).index(endpoint):x}::1")
     nowhere = away.client.request(endpoint.method, f"{ROOT}/nowhere")
     for headers in (

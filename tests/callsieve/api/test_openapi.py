@@ -1,4 +1,4 @@
-"""docs/reference/openapi.json is what the table of endpoints makes, and what is served.
+"""docs/reference/openapi.json is up to date, valid and served.
 
 `python -m tests.callsieve.api.test_openapi` writes it.
 """

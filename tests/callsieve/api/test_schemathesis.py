@@ -12,8 +12,8 @@ from tests.callsieve.api.serving import serving_api
 
 pytestmark = pytest.mark.slow
 
-# An operation refuses what no schema can say: a text that is no telephone number, an expiry in the past.
-# A stream ends when it was asked to.
+# Operations also refuse what no schema can express: an invalid number, an expiry in the past.
+# A stream ends after the requested time.
 CONFIG = """\
 parameters = { "query.seconds" = 0 }
 
@@ -26,7 +26,7 @@ expected-statuses = ["2xx", "401", "403", "404", "409", "422", "503"]
 def test_schemathesis_finds_no_failure(tmp_path: Path) -> None:
     (tmp_path / "schemathesis.toml").write_text(CONFIG)
     (tmp_path / "o").mkdir()  # the path of a socket is short
-    # It says many wrong tokens, and looks whether each is 401.
+    # It sends many wrong tokens and expects 401 for each.
     with serving_api(tmp_path / "o", program="tests.callsieve.api.patient_api") as served:
         words = ("run", f"{served.url}/openapi.json", "-H", f"Authorization: Bearer {served.secret}")
         options = (*("--checks", "all", "--seed", "17", "--max-examples", "8", "--continue-on-failure", "--no-color"),)

@@ -100,10 +100,10 @@ def test_appeals_are_listed_latest_first_in_pages(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "body", "told"),
     [
-        pytest.param("", {**NEW, "name": ""}, (422, "bad-body"), id="by-nobody"),
-        pytest.param("", {**NEW, "decision": "7KQ2M4XA"}, (404, "no-such-decision"), id="about-no-decision"),
-        pytest.param("/7KQ2M4XA/accept", None, (404, "no-such-appeal"), id="no-appeal"),
-        pytest.param("/7KQ2M4XA/decide", {"ruling": "maybe", "reason": "x"}, (422, "bad-body"), id="no-ruling"),
+        pytest.param("", {**NEW, "name": ""}, (422, "bad-body"), id="empty-name"),
+        pytest.param("", {**NEW, "decision": "7KQ2M4XA"}, (404, "no-such-decision"), id="unknown-decision"),
+        pytest.param("/7KQ2M4XA/accept", None, (404, "no-such-appeal"), id="unknown-appeal"),
+        pytest.param("/7KQ2M4XA/decide", {"ruling": "maybe", "reason": "x"}, (422, "bad-body"), id="unknown-ruling"),
     ],
 )
 def test_invalid_request_is_refused(tmp_path: Path, path: str, body: Any, told: tuple[int, str]) -> None:

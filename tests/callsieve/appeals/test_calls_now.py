@@ -1,6 +1,6 @@
-"""What an owner is told of the number's calls is what the code that decides calls says, whatever is in the store.
+"""The status page of an appeal agrees with the code that decides calls, whatever is in the store.
 
-And what an upheld appeal removes: all that stops the calls, in one step, with one way back.
+An upheld appeal removes everything that stops the calls, in one change that can be undone.
 """
 
 from __future__ import annotations

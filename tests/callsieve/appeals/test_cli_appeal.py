@@ -74,7 +74,7 @@ def test_appeal_from_call_back_to_decision_and_undo(callsieve: Program) -> None:
     assert "(201)" in out
     assert f"corrected as wrong by {reference}" in callsieve.ok("lookup", CALLER)
     assert f"{reference} by Acme Ltd: upheld" in callsieve.ok("calls", "show", "7KQ2M4XA")
-    assert callsieve("lookup", CALLER, "--json").json["reputation"]["points"] == -18  # who proved control has passed
+    assert callsieve("lookup", CALLER, "--json").json["reputation"]["points"] == -18  # a proven caller passes
     assert "corrected" in callsieve.ok("appeal", "show", CALLER)
 
     callsieve.ok(*undo_of(out))
@@ -165,10 +165,14 @@ def test_retracted_mark_stays_retracted_after_another_import(callsieve: Program)
     [
         pytest.param(["open", "911", *FILED], "emergency number", id="emergency-number"),
         pytest.param(["show", "AAAAAAAA"], "AAAAAAAA", id="no-such-appeal"),
-        pytest.param(["show", CALLER], CALLER, id="none-of-the-number"),
+        pytest.param(["show", CALLER], CALLER, id="number-without-appeal"),
         pytest.param(["accept", "x"], "not a telephone number", id="neither-id-nor-number"),
         pytest.param(["decide", CALLER, "maybe", "--reason", "x"], "uphold or deny", id="no-ruling"),
-        pytest.param(["decide", CALLER, "deny", "--reason", "x", "--category-only"], "--category-only: ", id="of-what"),
+        pytest.param(
+            ["decide", CALLER, "deny", "--reason", "x", "--category-only"],
+            "--category-only: ",
+            id="category-only-without-category",
+        ),
         pytest.param(["decide", CALLER, "uphold"], "'--reason'", id="no-reason"),
     ],
 )
@@ -230,20 +234,20 @@ def test_evidence_is_read_from_regular_files_only(callsieve: Program) -> None:
 def test_doctor_warns_of_overdue_appeals(callsieve: Program) -> None:
     now = time.time()
 
-    def said(at: float) -> tuple[CheckStatus, str]:
+    def finding_at(at: float) -> tuple[CheckStatus, str]:
         loaded = Loaded(settings=Settings(), file=callsieve.config, state=callsieve.state)
         finding = has_no_appeal_overdue(CheckContext(loaded, str, at))
         return finding.status, str(finding.detail)
 
-    assert said(now) == (CheckStatus.OK, "none")
+    assert finding_at(now) == (CheckStatus.OK, "none")
     with open_store(callsieve.store) as db:
         for number, reference in ((CALLER, "AP000001"), ("+12017421835", "AP000002"), ("+12017421836", "AP000003")):
             open_appeal(db, make_appeal(number=number, reference=reference, opened_at=now))
         for reference in ("AP000001", "AP000002"):
             take_step(db, reference, AppealStep.ACCEPT, now)
-    status, detail = said(now)
+    status, detail = finding_at(now)
     assert (status, re.findall(r"\d+", detail)) == (CheckStatus.OK, ["2", "1"])
-    status, detail = said(now + 7 * DAY)
+    status, detail = finding_at(now + 7 * DAY)
     assert (status, detail.split()[1], detail.endswith("and 1 more")) == (CheckStatus.WARN, "AP000001", True)
 
 

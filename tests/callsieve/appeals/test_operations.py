@@ -76,17 +76,17 @@ def undo_and_load(db: sqlite3.Connection, change_id: int | None) -> Appeal:
     ("operation", "request_", "code"),
     [
         pytest.param(file, replace(FILED, number="911"), "bad-number", id="emergency-number"),
-        pytest.param(file, replace(FILED, name=" "), "nobody", id="nobody"),
-        pytest.param(file, replace(FILED, decision="7KQ2M4XA"), "no-such-decision", id="of-no-decision"),
-        pytest.param(accept, "AAAAAAAA", "no-such-appeal", id="no-such-reference"),
-        pytest.param(accept, CALLER, "no-such-appeal", id="none-of-the-number"),
+        pytest.param(file, replace(FILED, name=" "), "nobody", id="empty-name"),
+        pytest.param(file, replace(FILED, decision="7KQ2M4XA"), "no-such-decision", id="unknown-decision"),
+        pytest.param(accept, "AAAAAAAA", "no-such-appeal", id="unknown-reference"),
+        pytest.param(accept, CALLER, "no-such-appeal", id="number-without-appeal"),
         pytest.param(accept, "x", "bad-number", id="neither-reference-nor-number"),
-        pytest.param(withdraw, WithdrawRequest(CALLER), "no-such-appeal", id="nothing-to-withdraw"),
+        pytest.param(withdraw, WithdrawRequest(CALLER), "no-such-appeal", id="withdraw-unknown"),
         pytest.param(decide, replace(DENY, ruling="maybe"), "unknown-ruling", id="no-ruling"),
         pytest.param(decide, replace(DENY, category_only=True), "denied-category", id="denied-for-its-category"),
-        pytest.param(attach, EvidenceRequest(CALLER, ()), "no-evidence", id="nothing-to-attach"),
+        pytest.param(attach, EvidenceRequest(CALLER, ()), "no-evidence", id="attach-no-file"),
         pytest.param(
-            attach, EvidenceRequest(CALLER, (EvidenceFile("x", b"1"),)), "no-such-appeal", id="attached-to-nothing"
+            attach, EvidenceRequest(CALLER, (EvidenceFile("x", b"1"),)), "no-such-appeal", id="attach-to-unknown"
         ),
     ],
 )
@@ -104,7 +104,7 @@ def test_request_without_an_appeal_is_refused(
         pytest.param(decide, replace(DENY, reason=" "), "no-reason", id="no-reason"),
         pytest.param(withdraw, WithdrawRequest(CALLER, "x" * 4001), "too-long", id="long-reason"),
         pytest.param(prove, AppealCodeRequest(CALLER, "031415"), "code-none", id="no-code"),
-        pytest.param(detach, EvidencePlace(CALLER, 1), "no-such-evidence", id="no-such-evidence"),
+        pytest.param(detach, EvidencePlace(CALLER, 1), "no-such-evidence", id="unknown-evidence"),
         pytest.param(
             attach,
             EvidenceRequest(CALLER, (EvidenceFile("a", b"1"), EvidenceFile("b", b""))),

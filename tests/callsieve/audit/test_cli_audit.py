@@ -22,7 +22,7 @@ from tests.office import CALLER
 
 NOTE = "'register 4711, called back'"
 
-# What is typed for each command that changes what we know, in this order on one store. A new command belongs here or
+# The arguments of each writing command, in this order on one store. A new command belongs here or
 # among those that only look.
 WRITING = {
     "list add": f"allow {CALLER} --note 'our bank' --expires 30d",
@@ -187,11 +187,11 @@ def test_every_writing_command_adds_one_row(callsieve: Program) -> None:
     "typed",
     [
         pytest.param(f"list remove block {CALLER}", id="not-on-the-list"),
-        pytest.param(f"list remove block {CALLER} --person 201", id="not-on-that-list"),
+        pytest.param(f"list remove block {CALLER} --person 201", id="not-on-the-list-of-the-person"),
         pytest.param(f"identity remove {CALLER}", id="no-identity"),
         pytest.param("mark +12025550100 spam --as 201", id="refused"),
-        pytest.param(f"unmark {CALLER} --as 201", id="nothing-to-take-back"),
-        pytest.param("import remove nothing", id="no-such-import"),
+        pytest.param(f"unmark {CALLER} --as 201", id="no-mark"),
+        pytest.param("import remove nothing", id="unknown-import"),
     ],
 )
 def test_command_without_effect_adds_no_row(callsieve: Program, typed: str) -> None:

@@ -120,7 +120,7 @@ def test_hostile_text_is_escaped(console: Console, ada: Browser) -> None:
         pytest.param(
             Change("to come", None, "", None, {"a {field}": "{value}"}),
             ["to come", "a {field} {value}"],
-            id="of-another-version",
+            id="unknown-fields",
         ),
     ],
 )

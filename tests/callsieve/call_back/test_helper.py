@@ -89,7 +89,7 @@ def test_missing_part_is_logged_and_no_call_is_placed(tmp_path: Path, spool: Pat
         assert call_files(spool) == []
         (tmp_path / "away").rename(spool / missing)
         ping(door)
-        assert ask(door, NUMBER, TICKET) == "called"  # what was not placed counts for no limit
+        assert ask(door, NUMBER, TICKET) == "called"  # a call that was not placed counts for no limit
 
 
 def test_clients_that_read_no_answer_do_not_block_others(door: Path, spool: Path) -> None:

@@ -15,7 +15,7 @@ from tests.callsieve.call_back.helping import NUMBER, OTHER, TICKET, FakeClocks,
 
 HOUR, DAY = 3600, 86_400
 AT_HOME = 'countries = ["US", "GB", "DE", "CN"]\n'
-# By what fraudsters have called: what is at home and costs more, and what only looks as if it were at home.
+# Numbers used for fraud: expensive domestic ones, and foreign ones that look domestic.
 FRAUD = [
     pytest.param("+19005551234", "kind", id="premium-900"),
     pytest.param("+12129761234", "kind", id="pay-per-call-976"),
@@ -53,7 +53,7 @@ FRAUD = [
     pytest.param("*37", "kind", id="feature-code"),
     pytest.param("+1 201 555 0123", "kind", id="spaces"),
     pytest.param("+12015550123&PJSIP/900", "kind", id="two-channels"),
-    pytest.param("", "kind", id="nothing"),
+    pytest.param("", "kind", id="empty"),
 ]
 
 
@@ -258,7 +258,7 @@ def test_state_file_holds_no_number(tmp_path: Path) -> None:
         pytest.param('countries = ["001"]', r"countries\[0\]: .*US", id="satellite"),
         pytest.param('channel = "PJSIP/x y"', "write it as PJSIP/", id="space"),
         pytest.param('channel = "PJSIP/200"', "channel: write {number}", id="no-number"),
-        pytest.param('channel = "PJSIP/{name}@{number}"', "may stand in braces", id="another-place"),
+        pytest.param('channel = "PJSIP/{name}@{number}"', "may stand in braces", id="unknown-placeholder"),
         pytest.param('channel = "PJSIP/{number}\\nApplication: System"', "channel", id="line-end"),
         pytest.param('caller_id = "x\\nApplication: System"', "caller_id", id="caller-id"),
         pytest.param("seconds = 100000", "seconds", id="for-ever"),

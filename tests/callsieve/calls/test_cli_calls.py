@@ -146,15 +146,18 @@ def test_json_has_the_evidence_as_objects(callsieve: Program) -> None:
     ("kept", "code", "words"),
     [
         pytest.param(
-            '{"code": "on-blocklist", "entry": "+1900*"}', "on-blocklist", "+1900* is on the blocklist", id="ours"
+            '{"code": "on-blocklist", "entry": "+1900*"}',
+            "on-blocklist",
+            "+1900* is on the blocklist",
+            id="reason-code",
         ),
         pytest.param(
             "no rule of the policy matches the call",
             "",
             "no rule of the policy matches the call",
-            id="of-an-older-version",
+            id="older-version",
         ),
-        pytest.param('{"code": "of-a-newer"}', "", '{"code": "of-a-newer"}', id="of-a-newer-version"),
+        pytest.param('{"code": "of-a-newer"}', "", '{"code": "of-a-newer"}', id="newer-version"),
     ],
 )
 def test_a_reason_has_a_code_and_words(tmp_path: Path, kept: str, code: str, words: str) -> None:
@@ -215,7 +218,7 @@ def test_damaged_vector_is_shown_unchanged(callsieve: Program) -> None:
         pytest.param(["ZZZZZZZZ"], "'ZZZZZZZZ'", id="no-such-id"),
         pytest.param(["hello"], "'hello'", id="word"),
         pytest.param(["12"], "too short", id="short"),
-        pytest.param(["--last", "0"], "--last", id="none"),
+        pytest.param(["--last", "0"], "--last", id="last-0"),
         pytest.param(["--last", "many"], "--last", id="no-count"),
     ],
 )

@@ -1,4 +1,4 @@
-"""`callsieve calls search` and `tail`, and what `lookup` shows of what was learnt."""
+"""`callsieve calls search` and `tail`, and learnt evidence in `lookup`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`callsieve calls confirm`: somebody says that the calls of a number were decided right."""
+"""`callsieve calls confirm`: a person confirms that the calls of a number were decided right."""
 
 from __future__ import annotations
 

@@ -229,7 +229,7 @@ def test_every_search_uses_an_index(
     walked = ("INDEX decision_at", "INDEX decision_group_stop", "SCAN (subquery")
     scans = [step for step in steps if step.startswith("SCAN ") and not any(name in step for name in walked)]
     assert set(scans) <= {"SCAN did"}, steps  # own numbers are few, and each is looked up once
-    # A callee's and an uncommon ending's calls are few, and sorted; all others come as they are wanted.
+    # Calls of one callee or of a rare ending are few and sorted. All others come in index order.
     sorted_anyway = wanted.callee is not None or wanted.ending not in (None, "answered", "no-answer")
     assert sorted_anyway or "USE TEMP B-TREE FOR ORDER BY" not in steps
 

@@ -117,7 +117,7 @@ FILED = appeal_filed
 ACCEPTED = step(appeals.accept, CALLER)
 UPHELD = step(appeals.decide, appeals.RulingRequest(CALLER, "uphold", "it is a bank"))
 
-# How each change is made, after what: the last step is the change.
+# The steps of each change; the last step is the change itself.
 CASES: dict[str, tuple[Step, ...]] = {
     "list add": (LISTED,),
     "list remove": (LISTED, step(lists.remove, ENTRY)),
@@ -230,20 +230,20 @@ CASES: dict[str, tuple[Step, ...]] = {
     "quiet-off": (step(imports.import_people, PEOPLE), dial("quiet"), dial("quiet")),
     "this was wrong": (CALLED, step(person_page.was_wrong, person_page.OwnCallKey("201", "7KQ2M4XA"))),
 }
-# These tell of what was undone, and not how it is.
+# Fields about the undone change itself.
 NOT_COMPARED = {"audit", "event", "sqlite_sequence", "sqlite_stat1"}
-# What differs on purpose. What is said again is dated anew, so that it wins at other sites.
+# Intended differences. A repeated row gets a new date, so that it wins at other sites.
 DATED_ANEW = frozenset({"identity", "mark", "personal_entry", "standing"})
 DIFFERENT: dict[str, frozenset[str]] = {
     "identity remove": DATED_ANEW,
     "unmark": DATED_ANEW | frozenset({"list_digest"}),
-    **dict.fromkeys(("mark", "this was wrong"), frozenset({"mark"})),  # a retraction, which other sites are told of
+    **dict.fromkeys(("mark", "this was wrong"), frozenset({"mark"})),  # a retraction, which is sent to other sites
     # The digest of the lists is made of the ids of entries, and an entry comes back with another one.
     **dict.fromkeys(("list remove", "list import", "appeal decide", "appeal clear"), frozenset({"list_digest"})),
-    "exchange add": frozenset({"peer"}),  # it stays known, and counts for nothing
+    "exchange add": frozenset({"peer"}),  # it stays known but does not count
     "emergency open": frozenset({"emergency_call", "emergency_close"}),  # that it was opened, and was closed
 }
-# A row that comes back has another number.
+# A restored row has another id.
 IDS = {"list_entry": "id", "list_prefix": "entry"}
 
 

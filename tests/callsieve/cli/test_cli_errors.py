@@ -112,7 +112,7 @@ WRITING = [
     pytest.param(("own", "watch", "add", OWN, "Hiya"), id="own-watch-add"),
     pytest.param(("token", "add", "crm", "--scope", "read"), id="token-add"),
 ]
-# They work without a store, or say what there is to say of an empty one.
+# These work without a store, or as with an empty one.
 CONTENT = [
     pytest.param(("unmark", CALLER, "--as", "201"), id="unmark"),
     pytest.param(("policy", "explain", "--caller", CALLER), id="policy-explain"),
@@ -415,7 +415,7 @@ def test_a_bug_shows_its_traceback(callsieve: Program, monkeypatch: pytest.Monke
         callsieve("lookup", CALLER)
 
 
-# What fails in ways of its own, and the file that tests how, or runs it for those that do.
+# Commands whose failures are tested in another file.
 ELSEWHERE = {
     "test_cli_appeal.py": (
         *("appeal evidence", "appeal clear", "appeal code", "appeal prove", "appeal accept"),

@@ -27,7 +27,7 @@ READING = (
     "db restore {file} --yes",
     f"appeal evidence {CALLER} {{file}}",
 )
-# Those that unpack what gzip packed.
+# Commands that read gzip.
 IMPORTS = (*READING[:2], "import calls {file}")
 EMPTY_LINES = 300_000_000
 
@@ -42,7 +42,7 @@ def callsieve(tmp_path: Path) -> Program:
 
 @pytest.mark.parametrize("command", READING)
 def test_pipe_in_place_of_a_file_is_refused(callsieve: Program, command: str) -> None:
-    fifo = callsieve.folder / "fifo.toml"  # nobody ever writes into it
+    fifo = callsieve.folder / "fifo.toml"  # no process writes into it
     os.mkfifo(fifo)
     line = callsieve.fails(*command.format(file=fifo).split())
     assert str(fifo) in line

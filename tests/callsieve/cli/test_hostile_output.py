@@ -1,6 +1,6 @@
 """Hostile text in all rows of the store: no command or document sends it to a terminal, browser or spreadsheet as code.
 
-The commands come from the parser: a new command that prints is tried, or is named in NOT_TRIED.
+The commands come from the parser: a new command is tested unless NOT_TRIED names it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from reputation.store.own_labels import LabelCheck, record_label_check
 from reputation.users import Role
 from tests.callsieve import browsing
 from tests.callsieve.browsing import Clock
-from tests.callsieve.policy.test_web_policies import tried
+from tests.callsieve.policy.test_web_policies import tried_draft
 from tests.callsieve.program import Program, make_record
 from tests.callsieve.test_docs import COMMANDS
 from tests.callsieve.web.test_hostile import call_at, fill, number_at
@@ -60,7 +60,7 @@ MORE = (
     *("replay --days 30 --policy {policy} --against cautious --json", "feeds --export list"),
     "policy try {policy} --json",
 )
-# They wait, change something, reach others, or need a file; their output is that of the commands that are tried.
+# These wait, change data, use the network or need a file. Their output is like that of the tested commands.
 NOT_TRIED = frozenset(
     """alerts test|appeal evidence|appeal open|calls tail|call-back show|events test|exchange fetch|exchange publish
     exchange show|feeds fetch|housekeeping run|import calls|import contacts|import feed|import numbers|import people
@@ -129,7 +129,7 @@ def lines(program: Program) -> Iterator[list[str]]:
         yield [word.format(**known) for word in more.split()]
 
 
-def test_no_command_sends_escape_sequences_to_the_terminal(hostile: Program) -> None:
+def test_commands_print_no_control_characters(hostile: Program) -> None:
     pages = 0
     for line in lines(hostile):
         result = hostile(*line)
@@ -148,13 +148,13 @@ def test_no_command_sends_escape_sequences_to_the_terminal(hostile: Program) -> 
     assert all(text in unescape(report) for text in ("+12065550000", "<xss"))
 
 
-def test_no_line_of_the_digest_is_broken_by_text(hostile: Program) -> None:
+def test_mail_of_the_digest_has_no_control_characters(hostile: Program) -> None:
     digest = hostile.read(day, Context("t", Role.VIEWER, time.time(), hostile.load()), DayRequest(day_of(time.time())))
     mail = plain_text(digest_text(digest))
     assert {character for character in mail if not character.isprintable()} <= {"\n"}
 
 
-def test_no_cell_of_a_csv_is_a_formula(tmp_path: Path) -> None:
+def test_csv_cells_are_never_formulas(tmp_path: Path) -> None:
     office = browsing.Office(tmp_path)
     make_hostile(office)
     with office.console() as console:
@@ -170,12 +170,12 @@ def test_no_cell_of_a_csv_is_a_formula(tmp_path: Path) -> None:
         assert [cell for cell in cells if cell.startswith(FORMULAS) and not NUMBER_CELL.fullmatch(cell)] == [], name
 
 
-def test_the_page_of_a_trial_shows_text_as_text(tmp_path: Path) -> None:
+def test_hostile_text_on_the_trial_page_is_escaped(tmp_path: Path) -> None:
     office = browsing.Office(tmp_path)
     office.clock = Clock(time.time())
     make_hostile(office)
     with office.console() as console:
-        page = tried(console.browser("administrator"), policy_text(HOSTILE[0]), "7")
+        page = tried_draft(console.browser("administrator"), policy_text(HOSTILE[0]), "7")
     assert read("/policies/trial", page).faults == []
     assert "+12065550000" in page
     assert HOSTILE[0] in unescape(page)

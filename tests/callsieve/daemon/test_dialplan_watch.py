@@ -29,7 +29,7 @@ def make_etc(folder: Path, agi: str | None, extensions: str = INCLUDE) -> Path:
 @pytest.mark.parametrize(
     ("agi", "extensions", "settings", "is_wrong"),
     [
-        pytest.param(OLD, INCLUDE, "", True, id="a-port-of-before"),
+        pytest.param(OLD, INCLUDE, "", True, id="previous-port"),
         pytest.param("agi://127.0.0.1", INCLUDE, "", True, id="no-port-is-4573"),
         pytest.param("agi://127.0.0.1:4578", INCLUDE, "", False, id="as-installed"),
         pytest.param("agi://127.0.0.1:4578", INCLUDE, '[agi]\nlisten = "127.0.0.1:4600"\n', True, id="settings-moved"),

@@ -28,8 +28,8 @@ from tests.ami_listener.fake_manager import FakeManager, managing
 from tests.ami_listener.replaying import FOLDER, NAMES, expected, items_of, replay, rounded
 from tests.waiting import until
 
-CALLER = "+12017421834"  # who calls in the recordings
-CALLED = b"+13125550142"  # who is called
+CALLER = "+12017421834"  # the caller in the recordings
+CALLED = b"+13125550142"  # the callee
 OWN = "+442071838751"  # which calls somebody in Chicago in the recording
 TRUNK = '[[trunk]]\nname = "carrier"\nchannels = "PJSIP/carrier-*"\n'
 NEVER = f'{TRUNK}[[hours]]\nregion = "US"\n'

@@ -61,7 +61,7 @@ def test_telemetry_round_trips_and_replaces_the_old_file(tmp_path: Path) -> None
     [
         pytest.param(None, id="no daemon yet"),
         pytest.param(b"", id="empty"),
-        pytest.param(b'{"at": 1.0}', id="of another version"),
+        pytest.param(b'{"at": 1.0}', id="another version"),
         pytest.param(b"\xff\xfe", id="no text"),
         pytest.param(b"[" * 2 * MOST_BYTES, id="endless"),
     ],

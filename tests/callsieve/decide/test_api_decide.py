@@ -150,7 +150,7 @@ def test_slow_page_delays_no_call(api: RunningApi) -> None:
     reading = portal.start_task_soon(api.state.store.read, read)
     try:
         assert is_read.wait(30)
-        # Whoever came to the daemon's socket, and found none, did not wait; on a busy machine others may have.
+        # A call that found no socket did not wait. On a busy server others may have.
         wait_until(lambda: program.done("POST", "/decide", {})["reason"] == NoDecision.NOT_RUNNING, "an answer in time")
     finally:
         may_end.set()

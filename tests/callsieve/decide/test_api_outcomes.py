@@ -81,7 +81,7 @@ def recorded_outcome(office: ApiOffice) -> OutcomeRecord:
             id="voicemail",
         ),
         pytest.param(
-            {"disposition": "no-answer", "answered_by": None, "talk_seconds": 0, "rang": []}, None, id="rang-nobody"
+            {"disposition": "no-answer", "answered_by": None, "talk_seconds": 0, "rang": []}, None, id="no-phone-rang"
         ),
     ],
 )
@@ -118,7 +118,7 @@ def test_later_decision_completes_the_outcome(office: ApiOffice, switch: Program
     assert signal.category is SignalCategory.LONG_TALK
 
 
-def test_hang_up_before_a_challenge_is_no_complete_outcome(office: ApiOffice, switch: Program) -> None:
+def test_challenged_call_that_reached_no_phone_is_incomplete(office: ApiOffice, switch: Program) -> None:
     add_decision_of_call(office, action="challenge")
     gone: dict[str, Any] = {
         "disposition": "no-answer",

@@ -50,7 +50,7 @@ def test_plain_call_is_parsed() -> None:
         ),
         pytest.param({"trunk": BACKBONE.name}, "trusted", True, id="a-trunk-by-its-name"),
         pytest.param({"trunk": "PJSIP/backbone-1"}, "trusted", True, id="a-trunk-by-its-channels"),
-        pytest.param({"trunk": "elsewhere"}, "trunk", "elsewhere", id="a-trunk-that-nobody-described"),
+        pytest.param({"trunk": "elsewhere"}, "trunk", "elsewhere", id="unknown-trunk"),
         pytest.param({"did": "s:1,verification=passed"}, "did", "s1verificationpassed", id="no-further-argument"),
         pytest.param({"call_id": ""}, "linkedid", ":sip:FRESH", id="no-call-id"),
     ],

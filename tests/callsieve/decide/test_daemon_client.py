@@ -201,8 +201,8 @@ async def fake_daemon(
 @pytest.mark.parametrize(
     "said",
     [
-        pytest.param(b"", id="nothing"),
-        pytest.param(b"HTTP/1.1 200 OK\r\n\r\n", id="something-else"),
+        pytest.param(b"", id="empty"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n\r\n", id="http"),
         pytest.param(b'SET VARIABLE CALLSIEVE_LABEL "SPAM"\n', id="no-action"),
         pytest.param(b'EXEC MSet "__CALLSIEVE_RULE=known-bad,__CALLSIEVE_ACTION=destroy"\n', id="unknown-action"),
         pytest.param(b'EXEC MSet "__CALLSIEVE_RULE=known-bad,__CALLSIEVE_ACTION=rej', id="cut"),

@@ -55,7 +55,7 @@ def test_imported_person_is_accepted_as_callee(tmp_path: Path) -> None:
     assert finding_for(tmp_path, DID).status is CheckStatus.OK
 
 
-# Who rings
+# Phones that ring
 
 NOW = 1_800_000_000.0
 NUMBER = "+442071838750"
@@ -100,13 +100,13 @@ def did_for(line: str) -> str:
         pytest.param('callee = "201"', [("203", "204")] * 3, "203, 204", id="the-callee-never-rings"),
         pytest.param('callee = "201"', [("201", "202")] * 3, "201, 202", id="others-ring-too"),
         pytest.param('callee = "201"', [("201",)] * 3, None, id="the-callee-rings"),
-        pytest.param('callee = "201"', [("201",)] * 17 + [("202",)] * 3, None, id="another-once-in-a-while"),
+        pytest.param('callee = "201"', [("201",)] * 17 + [("202",)] * 3, None, id="another-phone-rarely-rings"),
         pytest.param('callee = "201"', [("202",)] * 2, None, id="two-calls"),
         pytest.param('groups = ["sales"]', [("201", "202")] * 3, None, id="the-group-rings"),
         pytest.param('groups = ["sales"]', [("201", "203")] * 3, "201, 203", id="another-group-rings"),
         pytest.param('groups = ["sales", "support"]', [("201", "203")] * 3, None, id="both-groups-ring"),
         pytest.param('groups = ["sales"]', [("PJSIP/lobby",)] * 3, "PJSIP/lobby", id="nobodys-phone"),
-        pytest.param("", [("203",)] * 3, None, id="nobody-is-named"),
+        pytest.param("", [("203",)] * 3, None, id="no-callee"),
         pytest.param('callee = "201"', [], None, id="no-calls"),
     ],
 )

@@ -524,7 +524,7 @@ LabelCheck = Callable[[CheckContext], Finding]
             "",
             "ok",
             "FreePBX asks CallSieve",
-            id="freepbx-and-a-line-of-ones-own",
+            id="freepbx-and-an-own-line",
         ),
         pytest.param(
             doctor_dialplan.has_our_dial_options,
@@ -540,7 +540,7 @@ LabelCheck = Callable[[CheckContext], Finding]
             "",
             "warn",
             "macro-dial-hunt-predial-hook is in use by other code",
-            id="freepbx-with-a-hook-of-somebody-elses",
+            id="freepbx-with-a-foreign-hook",
         ),
         pytest.param(
             doctor_dialplan.has_our_dial_options,
@@ -567,7 +567,7 @@ LabelCheck = Callable[[CheckContext], Finding]
             "",
             "ok",
             "*37, *38, *39 are free",
-            id="our-trunk-context-is-no-clash",
+            id="own-trunk-context-does-not-clash",
         ),
         pytest.param(
             doctor_dialplan.has_free_codes,
@@ -578,7 +578,7 @@ LabelCheck = Callable[[CheckContext], Finding]
             "",
             "ok",
             "*37, *38, *39 are free",
-            id="where-freepbx-dials-trunks-is-no-clash",
+            id="outbound-context-of-freepbx-does-not-clash",
         ),
         pytest.param(
             doctor_dialplan.has_free_codes,
@@ -589,7 +589,7 @@ LabelCheck = Callable[[CheckContext], Finding]
             "",
             "ok",
             "*37, *38, *39 are free",
-            id="where-freepbx-returns-parked-calls-is-no-clash",
+            id="parking-context-of-freepbx-does-not-clash",
         ),
         pytest.param(
             doctor_dialplan.reports_emergencies,
@@ -609,7 +609,7 @@ LabelCheck = Callable[[CheckContext], Finding]
             "",
             "warn",
             "*37 is already used for record",
-            id="code-of-a-feature",
+            id="builtin-feature-code",
         ),
         pytest.param(
             doctor_dialplan.has_free_codes,
@@ -617,7 +617,7 @@ LabelCheck = Callable[[CheckContext], Finding]
             "",
             "ok",
             "*37 is already used for record",
-            id="code-that-nobody-can-dial",
+            id="code-not-reachable-from-phones",
         ),
         pytest.param(
             doctor_dialplan.has_free_codes,
@@ -625,7 +625,7 @@ LabelCheck = Callable[[CheckContext], Finding]
             "",
             "warn",
             "*33 is already used as _*3X in x",
-            id="code-of-a-pattern",
+            id="pattern-matches-a-code",
         ),
         pytest.param(
             doctor_dialplan.has_free_codes,
@@ -667,15 +667,15 @@ LabelCheck = Callable[[CheckContext], Finding]
             MANAGER,
             "warn",
             "may write reporting",
-            id="manager-of-an-earlier-version",
+            id="older-manager-file",
         ),
         pytest.param(policy_loads, {}, "", "ok", "cautious", id="policy"),
         pytest.param(policy_loads, {}, '[policy]\nname = "observe"', "ok", "changes no call", id="observing"),
         pytest.param(policy_loads, {}, '[policy]\nname = "mine"', "fail", "mine", id="no-policy"),
         pytest.param(store.store_opens, {}, "", "warn", "does not exist yet", id="no-store"),
         pytest.param(store.has_backup, {}, "", "warn", "no backup yet", id="no-backup"),
-        pytest.param(people.knows_us, {}, "", "warn", "0 trunks", id="nobody"),
-        pytest.param(people.knows_us, {}, MANAGER, "warn", "guessed", id="nobody-and-it-learns"),
+        pytest.param(people.knows_us, {}, "", "warn", "0 trunks", id="no-people"),
+        pytest.param(people.knows_us, {}, MANAGER, "warn", "guessed", id="no-people-but-learning"),
         pytest.param(people.knows_us, {}, f"{MANAGER}{ANN}", "warn", "authenticated", id="people-alone"),
         pytest.param(
             people.knows_us, FREEPBX_SHOWN, f"{MANAGER}{ANN}", "ok", "1 person", id="freepbx-knows-its-trunks"
@@ -881,10 +881,10 @@ NO_SUCH_BOX = {"dialplan show s@box": "There is no existence of 's@box' extensio
         pytest.param(NO_BOXES, "", "warn", "no [[did]]", id="no-did-is-known"),
         pytest.param(NO_BOXES, ANNS_DID, "warn", "+442071838751", id="no-voicemail"),
         pytest.param(ANNS_BOX, ANNS_DID + FAX, "ok", "each [[did]]", id="everybody-has-a-box"),
-        pytest.param(ANNS_BOX, ANNS_DID + SALES_DID, "warn", "+442071838750", id="a-group-has-none"),
+        pytest.param(ANNS_BOX, ANNS_DID + SALES_DID, "warn", "+442071838750", id="group-without-voicemail"),
         pytest.param(ANNS_BOX, ANNS_DID.replace("201", "202"), "warn", "+442071838751", id="a-box-elsewhere"),
         pytest.param(BOX, ROUTED, "ok", "box,s,1", id="a-route"),
-        pytest.param(NO_SUCH_BOX, ROUTED, "warn", "box,s,1", id="a-route-that-is-not-there"),
+        pytest.param(NO_SUCH_BOX, ROUTED, "warn", "box,s,1", id="missing-route"),
     ],
 )
 def test_destination_of_stopped_calls_is_checked(
@@ -1079,8 +1079,8 @@ def test_freepbx_advice_is_only_for_freepbx(tmp_path: Path, shown: dict[str, str
             "too many calls",
             id="fail-open",
         ),
-        pytest.param(b"220 mail.example ESMTP\r\n", CheckStatus.FAIL, "is not CallSieve", id="somebody-else"),
-        pytest.param(b"", CheckStatus.FAIL, "is not CallSieve", id="nothing-said"),
+        pytest.param(b"220 mail.example ESMTP\r\n", CheckStatus.FAIL, "is not CallSieve", id="foreign-server"),
+        pytest.param(b"", CheckStatus.FAIL, "is not CallSieve", id="no-answer"),
         pytest.param(None, CheckStatus.FAIL, "does not answer", id="frozen"),
     ],
 )

@@ -34,11 +34,11 @@ def on_freepbx(hook: str, trunk: str = "Gosub(macro-dialout-trunk,s,1(1,${EXTEN}
         pytest.param(
             dialplan(office="Gosub(callsieve-outbound,s,1(${EXTEN},,carrier))"), ACTING, "ok", "office", id="own-line"
         ),
-        pytest.param("", "", "ok", "does not ask", id="nobody-asks-and-it-observes"),
-        pytest.param("", ACTING, "warn", "does not ask", id="nobody-asks-and-it-should-act"),
+        pytest.param("", "", "ok", "does not ask", id="no-line-and-observing"),
+        pytest.param("", ACTING, "warn", "does not ask", id="no-line-and-acting"),
         pytest.param(on_freepbx(ASKING), "", "ok", "before each outgoing call", id="freepbx"),
         pytest.param(on_freepbx("Return()"), "", "warn", "FreePBX does not ask", id="freepbxs-empty-hook"),
-        pytest.param(on_freepbx("AGI(theirs.php)"), "", "warn", "other content", id="a-hook-of-their-own"),
+        pytest.param(on_freepbx("AGI(theirs.php)"), "", "warn", "other content", id="foreign-hook"),
         pytest.param(
             on_freepbx(ASKING, trunk="Macro(dialout-trunk,1,${EXTEN},,off)"), "", "warn", "use Macro()", id="macros"
         ),
@@ -47,14 +47,14 @@ def on_freepbx(hook: str, trunk: str = "Gosub(macro-dialout-trunk,s,1(1,${EXTEN}
             "",
             "ok",
             "before each outgoing call",
-            id="a-macro-that-nobody-calls-any-more",
+            id="unused-macro",
         ),
         pytest.param(
             on_freepbx("Return()") + dialplan(theirs="Macro(dialout-trunk,1,${EXTEN},,off)"),
             "",
             "warn",
             "FreePBX does not ask",
-            id="the-same-and-nobody-asks",
+            id="unused-macro-and-no-line",
         ),
         pytest.param(
             dialplan(

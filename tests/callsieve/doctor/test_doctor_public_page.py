@@ -78,11 +78,11 @@ def state(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("answer", "more", "status"),
     [
-        pytest.param(OURS, "", OK, id="ours"),
+        pytest.param(OURS, "", OK, id="own-page"),
         pytest.param(None, "", WARN, id="nobody"),
-        pytest.param(b"HTTP/1.1 200 OK\r\n\r\nhello", "", WARN, id="another"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n\r\nhello", "", WARN, id="another-server"),
         pytest.param(b"", "", WARN, id="silent"),
-        pytest.param(OVER_HTTPS, "", FAIL, id="believes-no-proxy"),
+        pytest.param(OVER_HTTPS, "", FAIL, id="does-not-trust-the-proxy"),
         pytest.param(OVER_HTTPS, 'proxies = ["192.0.2.1"]\n', OK, id="proxy-elsewhere"),
     ],
 )
@@ -93,7 +93,7 @@ def test_public_page_must_answer_at_its_port(state: Path, answer: bytes | None, 
 @pytest.mark.parametrize(
     ("appeal", "more", "status"),
     [(False, "", WARN), (True, "", OK), (False, "in_answers = true\n", OK)],
-    ids=["nobody hears", "spoken", "in the answer"],
+    ids=["no reference", "spoken", "in the answer"],
 )
 def test_rejected_callers_must_get_the_reference(state: Path, appeal: bool, more: str, status: CheckStatus) -> None:
     with answering_server(OURS) as port:

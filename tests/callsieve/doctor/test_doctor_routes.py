@@ -52,7 +52,7 @@ def test_number_without_a_destination_is_named() -> None:
     assert (found.screening, found.nowhere) == (RouteScreening.SCREENED, "office,2071838799,1")
 
 
-# Steps of their own
+# Single steps
 
 
 def follow(*applications: str, **others: str) -> tuple[RouteScreening, RouteReason | None]:
@@ -80,16 +80,16 @@ US = "Gosub(callsieve,s,1(x))"
         pytest.param(["Answer()", "Playback(welcome)", US], RouteScreening.SCREENED, None, id="after-an-announcement"),
         pytest.param(["AGI(lookup.php)", US], RouteScreening.CANNOT_TELL, RouteReason.COMPUTED, id="a-script-may-jump"),
         pytest.param(["Macro(screen)", US], RouteScreening.CANNOT_TELL, RouteReason.COMPUTED, id="macro"),
-        pytest.param(["Return()"], RouteScreening.NOT_SCREENED, RouteReason.ENDS, id="return-of-nothing"),
+        pytest.param(["Return()"], RouteScreening.NOT_SCREENED, RouteReason.ENDS, id="return-without-gosub"),
         pytest.param(["TryExec(Gosub(callsieve,s,1(x)))"], RouteScreening.SCREENED, None, id="tryexec"),
         pytest.param(
             ["TryExec(Dial(PJSIP/201))", US], RouteScreening.NOT_SCREENED, RouteReason.TAKEN, id="tryexec-dial"
         ),
         pytest.param(
-            ["Gosub(callsieve-outbound,s,1(x))"], RouteScreening.NOT_SCREENED, RouteReason.MISSING, id="another-of-ours"
+            ["Gosub(callsieve-outbound,s,1(x))"], RouteScreening.NOT_SCREENED, RouteReason.MISSING, id="own-context"
         ),
         pytest.param(["Gosub(callsieve,s,1)"], RouteScreening.SCREENED, None, id="without-arguments"),
-        pytest.param(["gosub( callsieve , s , 1 (x))"], RouteScreening.SCREENED, None, id="as-spaces-go"),
+        pytest.param(["gosub( callsieve , s , 1 (x))"], RouteScreening.SCREENED, None, id="spaces-are-ignored"),
         pytest.param(["Goto(${OFFICE},s,1)"], RouteScreening.SCREENED, None, id="a-global"),
         pytest.param(["Set(OFFICE=${CALLERID(num)})", "Goto(${OFFICE},s,1)"],
                      RouteScreening.CANNOT_TELL, RouteReason.COMPUTED, id="a-global-that-the-call-changes"),
@@ -176,7 +176,7 @@ def test_number_has_all_forms_that_carriers_send(e164: str, forms: tuple[str, ..
     assert ways_to_dial(e164) == forms
 
 
-# What the doctor says
+# Findings
 
 ASKS = f"[ Context 'from-carrier' created by 'pbx_config' ]\n  'late' =>  1. {US} [x:1]\n"
 
@@ -335,7 +335,7 @@ def test_trunks_are_parsed() -> None:
     ("loaded", "context"),
     [
         pytest.param(["callsieve-from-trunk", "callsieve-"], "callsieve-from-trunk", id="cut"),
-        pytest.param(["callsieve-from-"], "callsieve-from-", id="as-long-as-the-column"),
+        pytest.param(["callsieve-from-"], "callsieve-from-", id="exact-width"),
         pytest.param(["callsieve-from-trunk", "callsieve-from-isdn"], None, id="either-of-two"),
         pytest.param(["default"], "callsieve-from-", id="not-loaded"),
     ],

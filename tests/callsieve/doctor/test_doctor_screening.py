@@ -125,12 +125,12 @@ def test_one_undecided_call_in_200_is_ok(tmp_path: Path, db: sqlite3.Connection)
     [
         pytest.param({"direction": "internal"}, id="internal"),
         pytest.param({"direction": "outbound"}, id="outbound"),
-        pytest.param({"complete": 0}, id="not-seen-whole"),
+        pytest.param({"complete": 0}, id="incomplete"),
         pytest.param({"waits_since": NOW - 1}, id="its-decision-is-on-its-way"),
         pytest.param({"source": "cdr"}, id="imported"),
         pytest.param({"at": NOW - 6 * DAY}, id="before-the-first-decision"),
         pytest.param({"at": NOW - 8 * DAY}, id="long-ago"),
-        pytest.param({"did": FAX}, id="not-to-be-screened"),
+        pytest.param({"did": FAX}, id="screen-false"),
     ],
 )
 def test_calls_that_need_no_decision_are_not_missed(db: sqlite3.Connection, changed: dict[str, Any]) -> None:
@@ -238,7 +238,9 @@ channels = "PJSIP/other-*"
         pytest.param(VERSTAT, {"carrier": (49, 0)}, CheckStatus.OK, id="few-calls"),
         pytest.param(VERSTAT, {"carrier": (50, 0)}, CheckStatus.WARN, id="never"),
         pytest.param(VERSTAT, {"carrier": (5000, 1)}, CheckStatus.OK, id="once"),
-        pytest.param(VERSTAT, {"carrier": (5000, 1), "other": (50, 0)}, CheckStatus.OK, id="not-asked-of-the-other"),
+        pytest.param(
+            VERSTAT, {"carrier": (5000, 1), "other": (50, 0)}, CheckStatus.OK, id="other-trunk-without-verstat"
+        ),
     ],
 )
 def test_trunk_without_verstat_is_a_warning(

@@ -58,7 +58,7 @@ def test_screened_and_other_routes_are_distinguished() -> None:
         (routes(route("2")), "from-trunk", CheckStatus.WARN, "no inbound route"),
         (routes(route("1", SCREENED)), "own", CheckStatus.FAIL, "own"),
     ],
-    ids=["all", "one-left-out", "none", "a-trunk-that-comes-to-no-route"],
+    ids=["all", "one-left-out", "none", "trunk-without-a-route"],
 )
 def test_inbound_routes_are_checked(text: str, context: str, status: CheckStatus, detail: str) -> None:
     found = are_screened(check_context_of(text, context))

@@ -42,9 +42,7 @@ LABELLED = "  '2071838750' =>   1. Dial(PJSIP/201,30,tT${CALLSIEVE_DIAL})       
             [],
             id="in a variable",
         ),
-        pytest.param(
-            LABELLED + "  '2071838751' =>   1. Dial(PJSIP/202,30,${OPTIONS})  [x:5]\n", [], id="nobody can tell"
-        ),
+        pytest.param(LABELLED + "  '2071838751' =>   1. Dial(PJSIP/202,30,${OPTIONS})  [x:5]\n", [], id="undecidable"),
         pytest.param(
             LABELLED + "  '2071838751' =>   1. Dial(PJSIP/+12015550100@carrier,30)  [x:5]\n", [], id="sent on outside"
         ),

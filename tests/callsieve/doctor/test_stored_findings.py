@@ -68,7 +68,7 @@ def test_findings_are_readable_by_all_and_writable_by_owner(path: Path) -> None:
     assert [path_.name for path_ in path.parent.iterdir()] == [path.name]
 
 
-# A file that is not as we write it
+# Damaged files
 
 
 def stored_with(detail: object) -> bytes:
@@ -98,7 +98,7 @@ def test_damaged_file_builder_also_makes_a_valid_file(path: Path) -> None:
         pytest.param(b'{"at": 1, "version": "1", "checks": []}' + b" " * MOST_BYTES, id="too-large"),
         pytest.param(stored_with(7), id="another-type"),
         pytest.param(stored_with("ok").replace(b'"ok"', b'"fine"', 1), id="unknown-status"),
-        pytest.param(stored_with({"template": "{y}", "places": {"x": 1}}), id="no-such-place"),
+        pytest.param(stored_with({"template": "{y}", "places": {"x": 1}}), id="unknown-placeholder"),
         pytest.param(stored_with({"template": "{x.__class__}", "places": {"x": "1"}}), id="attribute"),
         pytest.param(stored_with({"template": "{x:999999999}", "places": {"x": 1}}), id="wide"),
         pytest.param(stored_with({"template": "{x", "places": {"x": 1}}), id="open-brace"),
@@ -141,7 +141,7 @@ def test_file_of_another_user_is_ignored(path: Path) -> None:
     assert isinstance(read_findings(path), Wording)
 
 
-# What is shown
+# Shown findings
 
 
 def test_own_findings_outrank_those_of_root(path: Path) -> None:
@@ -274,7 +274,7 @@ def test_off_creates_no_findings_file(office: Program) -> None:
     assert list((office.folder / "state-doctor").iterdir()) == []
 
 
-# What somebody else has planted
+# Planted links
 
 
 def plant_directory(folder: Path, target: Path) -> None:
@@ -317,7 +317,7 @@ def test_link_in_the_own_directory_is_replaced(path: Path, tmp_path: Path) -> No
     assert isinstance(read_findings(path), Findings)
 
 
-# Asterisk's console says the same to whoever may not ask and where it does not run
+# Asterisk's console prints the same if access is forbidden and if Asterisk is down
 
 
 @pytest.mark.root
@@ -340,9 +340,11 @@ def test_stopped_asterisk_is_not_reported_as_not_allowed(office: Program) -> Non
     [
         pytest.param(0o755, "", "", CheckStatus.OK, id="as-debian-has-it"),
         pytest.param(0o775, "", "", CheckStatus.WARN, id="open-to-the-services-group"),
-        pytest.param(0o775, "", "TemporaryFileSystem={run}:ro\n", CheckStatus.OK, id="and-the-unit-closes-it"),
+        pytest.param(0o775, "", "TemporaryFileSystem={run}:ro\n", CheckStatus.OK, id="closed-by-the-unit"),
         pytest.param(0o775, "", "InaccessiblePaths=-{run}/run\n", CheckStatus.WARN, id="until-asterisk-restarts"),
-        pytest.param(0o775, "", "TemporaryFileSystem=/elsewhere\n", CheckStatus.WARN, id="and-the-unit-closes-another"),
+        pytest.param(
+            0o775, "", "TemporaryFileSystem=/elsewhere\n", CheckStatus.WARN, id="unit-closes-another-directory"
+        ),
         pytest.param(0o775, "another", "", CheckStatus.OK, id="open-to-another-group"),
         pytest.param(0o777, "another", "TemporaryFileSystem={run}:ro\n", CheckStatus.WARN, id="open-to-everybody"),
     ],

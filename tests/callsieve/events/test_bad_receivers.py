@@ -94,7 +94,7 @@ async def test_bad_receivers_do_not_delay_others(
         assert (state.delivered, state.waiting) == (0, EVENTS), name
         if name != "silent":
             assert state.failed > 0, name
-    # It asked for an hour: nothing goes there twice. Where it is not heard in time, others take the place of that one.
+    # It asked for an hour, so no event is sent twice. A lost answer frees the place for another event.
     assert len(servers["overloaded"].posted) <= SUBJECTS
 
 

@@ -30,7 +30,7 @@ from tests.waiting import wait_until
 
 KILLS = 100
 SUBJECTS = tuple(f"+120155501{place:02}" for place in range(20))
-# Starts a sender by forking, which takes no time; each is a process of its own, and killed as one.
+# Forks a sender process each time, which is fast.
 NURSERY = """
 import ctypes, os, signal, sys
 from functools import partial

@@ -46,7 +46,7 @@ REGISTERED = OwnNumber(
 
 @pytest.fixture(scope="module")
 def campaign_store(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The number has called for 40 days; somebody complained, and is on the do-not-call list."""
+    """The number has called for 40 days. One complainant is on the do-not-call list."""
     path = tmp_path_factory.mktemp("packs") / "store.db"
     with pytest.MonkeyPatch.context() as patch, open_store(path) as db:
         patch.setattr(own_campaigns, "MIDNIGHT", 20_459 * DAY)
@@ -227,7 +227,7 @@ def test_platform_data_has_sources_and_translations() -> None:
         assert set(re.findall(r"\{\w+\}", text)) == set(re.findall(r"\{\w+\}", texts_of("zh")[key])), key
 
 
-# One call again and again, a second apart, to others; before the 28 days whose calls the figures read.
+# Repeats a call every second to other numbers, before the 28 days of the figures.
 COPY = """
 INSERT INTO outcome ({columns})
 SELECT {values} FROM (SELECT * FROM outcome WHERE own_number IS NOT NULL LIMIT 1), json_each(?)

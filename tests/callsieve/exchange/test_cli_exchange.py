@@ -156,7 +156,7 @@ URL = "https://example.com/callsieve/"
 
 @pytest.fixture
 def hamburg(tmp_path: Path) -> Company:
-    """Takes nobody's evidence yet."""
+    """A company without subscriptions."""
     return Company(tmp_path / "hamburg", "Hamburg Ltd")
 
 
@@ -225,8 +225,8 @@ def test_evidence_of_a_removed_company_stops_counting(berlin: Company, hamburg: 
         pytest.param("b", "https://192.168.1.1/", "theirs", "", id="inside-is-for-the-settings"),
         pytest.param("b", URL, "abc", "44 characters", id="no-key"),
         pytest.param("b", URL, "ours", "our own", id="our-own-key"),
-        pytest.param("partner", URL, "theirs", "partner", id="name-of-the-settings"),
-        pytest.param("b", URL, "partners", "partner", id="key-of-the-settings"),
+        pytest.param("partner", URL, "theirs", "partner", id="name-used-in-settings"),
+        pytest.param("b", URL, "partners", "partner", id="key-used-in-settings"),
     ],
 )
 def test_invalid_company_is_refused(

@@ -28,7 +28,7 @@ from tests.callsieve.exchange.companies import DAY, HOUR, OTHER, SPAMMER, Compan
 from tests.callsieve.imports.feed_server import publishing
 from tests.reputation.store_builders import make_appeal
 
-# What is taken. ------------------------------------------------------------------------------------------------
+# Accepted. ------------------------------------------------------------------------------------------------
 
 
 def test_published_number_is_tagged_at_the_other_company(berlin: Company, munich: Company) -> None:
@@ -117,11 +117,11 @@ def test_weight_and_settings_count_at_once(berlin: Company, munich: Company) -> 
     assert "callsieve exchange add" in munich("exchange", "fetch").err
 
 
-# What is refused: what was taken before stays. -----------------------------------------------------------------
+# Refused: earlier evidence stays. -----------------------------------------------------------------
 
 
 def resign_index(company: Company, change: Callable[[dict[str, Any]], None], **when: float) -> None:
-    """Its index with something else in it, signed by its key."""
+    """Change the index and sign it again with the company's key."""
     index = last_published(company.web, company.state)
     assert index is not None
     about = msgspec.to_builtins(index.contents)

@@ -1,4 +1,4 @@
-"""docs/reference/exchange-format.md: its lines read what we publish, and the vectors are what it says.
+"""docs/reference/exchange-format.md: its code reads what CallSieve publishes, and the test vectors.
 
 `python -m tests.callsieve.exchange.test_format` writes the vectors.
 """
@@ -73,7 +73,7 @@ def _placed(folder: Path, kind: str, lines: list[str]) -> PublishedFile:
 
 
 def write_vectors(folder: Path) -> None:
-    """A directory as somebody may publish it."""
+    """Write a published directory."""
     folder.mkdir(exist_ok=True)
     snapshot = _placed(folder, "snapshot", [snapshot_head(NOW), *map(row_line, ROWS)])
     delta = _placed(folder, "delta", [delta_head(BEFORE, NOW), *CHANGES])
@@ -98,7 +98,7 @@ def write_vectors(folder: Path) -> None:
 
 
 def run_page(folder: Path, key: str) -> subprocess.CompletedProcess[str]:
-    """The lines of the page, in a Python that has nothing of ours."""
+    """Run the code of the page in a Python without our packages."""
     [lines] = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
     program = f"FOLDER, KEY = {str(folder)!r}, {key!r}\n{lines}"
     return subprocess.run([sys.executable, "-I", "-c", program], capture_output=True, text=True, check=False, cwd="/")

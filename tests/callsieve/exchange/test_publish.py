@@ -38,7 +38,7 @@ from reputation.store.privacy import erase_number
 from tests.callsieve.exchange.companies import DAY, HOUR, OTHER, PEOPLE, SPAMMER, Company
 from tests.reputation.store_builders import make_appeal, make_mark
 
-# A Wednesday at noon, so that two days more are of the same week.
+# A Wednesday at noon: two days later is still the same week.
 AT = 1_795_608_000.0
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from callsieve.hearing.process import connect, serve
 from callsieve.hearing.recogniser import RATE, SAMPLE_BYTES, Recognised, Segment, Span
 
-# What a process that was taken over would try. Instead of the text, it hears how that went.
+# Attempts of a compromised process. The recognised text is the result of the attempt.
 ATTEMPTS: dict[str, Callable[[], object]] = {
     "a file": lambda: Path("/etc/passwd").read_text(),
     "a network": lambda: socket.create_connection(("127.0.0.1", 1)),

@@ -32,7 +32,7 @@ def test_spoken_words_are_kept(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "options"),
     [
-        pytest.param("Hello.", {"speech": ()}, id="nobody-speaks"),
+        pytest.param("Hello.", {"speech": ()}, id="no-speech"),
         pytest.param("Hello.", {"speech": ((1.0, 1.2),)}, id="a-click"),
         pytest.param("Good evening.", {"no_speech": 0.9}, id="probably-no-speech"),
         pytest.param("Good evening.", {"log_probability": -1.4}, id="guessed"),

@@ -42,7 +42,7 @@ class Cable(Protocol):
 
 
 class ProxyCable:
-    """Connections are cut, refused, or swallow what is said, one way or the other."""
+    """Connections are cut, refused, or lose data in one direction."""
 
     prefix: Sequence[str] = ()
 
@@ -70,7 +70,7 @@ class ProxyCable:
 
 
 class NamespaceCable:
-    """A pair of interfaces. A partition is silent: connections stay, and what is sent is sent again and again."""
+    """A pair of interfaces. A partition is silent: connections stay open and packets are retransmitted."""
 
     def __init__(self, name: str, device: str, here: str, there: str) -> None:
         self.prefix: Sequence[str] = ("ip", "netns", "exec", name)

@@ -1,4 +1,4 @@
-"""Five PBXs and their hub, and everything that goes wrong at once: `Storm(seed).run()` says how it ended.
+"""Five PBXs and their hub with many failures at once. `Storm(seed).run()` returns the result.
 
 Real processes, SQLite files and one PostgreSQL; what is between them fails (cables.py). What a site has committed is to
 be at all of them once everything is well again, and as it was said last. With `daemons` calls are decided meanwhile.
@@ -44,7 +44,7 @@ from tests.office import ROOT
 from tests.waiting import wait_until
 
 NAMES: Final = ("berlin", "london", "paris", "rome", "tokyo")
-# What it finds wrong is wrong at all of them.
+# Its corrections apply at all sites.
 HEAD_OFFICE: Final = NAMES[0]
 # Its clock is so far ahead: that of its hub process, of its daemon, and of what is written there.
 AHEAD: Final = NAMES[-1]
@@ -96,7 +96,7 @@ class StormResult:
 
 
 class Storm:
-    """So many transactions of the sites with accidents between them, and then calm."""
+    """Transactions of sites with accidents between them, and then a calm period."""
 
     def __init__(
         self, seed: int, *, writes: int = 120, daemons: bool = False, namespaces: bool = False, rows: int = 0
@@ -108,7 +108,7 @@ class Storm:
         self._namespaces = namespaces
         self._rows = rows
         self.figures: dict[str, str] = {}
-        # Who said what of which number last, by site.
+        # The last verdict by site, number and person.
         self._said: dict[tuple[str, str, str], str] = {}
         self._accidents: Counter[str] = Counter()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -144,13 +144,13 @@ class Storm:
             return self._heal()
 
     def _fill(self) -> None:
-        """Each site knows its part of the rows, in no order, and has told nothing yet."""
+        """Give each site its part of the rows, unordered and not yet sent."""
         for name in NAMES:
             with open_store(self._site(name).loaded.store_path) as db, transaction(db):
                 db.executemany(FILL, self._made_rows(time.time() + self._ahead(name), self._rows // len(NAMES)))
 
     def _made_rows(self, now: float, count: int) -> Iterator[tuple[object, ...]]:
-        """Of four rows a number on average, with dates within 100 days, of people who say nothing else."""
+        """Return rows: four for a number on average, dated within 100 days, by people without other marks."""
         made: set[tuple[str, str]] = set()
         while len(made) < count:
             number = f"+1303{self._random.randrange(self._rows // 4):07}"
@@ -159,7 +159,7 @@ class Storm:
             yield number, person, self._random.choice(VERDICTS), now - self._random.uniform(60, 8_640_000)
 
     def _exchange_all(self) -> None:
-        """With accidents all the time, and then without, until all sites have all."""
+        """Exchange everything, first with accidents, then without."""
         began, told = time.monotonic(), self._rows * len(NAMES)
         for turn in range(ACCIDENTS_OF_ALL):
             time.sleep(ACCIDENT_EVERY_SECONDS)
@@ -187,7 +187,7 @@ class Storm:
         }
 
     def _progress(self) -> float:
-        """How much of all there is everywhere."""
+        """Return the share of rows that all sites have."""
         found = [self._site(name).rows("SELECT count(*) FROM hub_row")[0][0] for name in NAMES]
         return sum(map(int, map(str, found))) / (self._rows * len(NAMES))
 
@@ -213,7 +213,7 @@ class Storm:
             time.sleep(PAUSE_SECONDS)
 
     def _write(self, name: str, rows: int) -> None:
-        """One transaction of a site: what it has committed must not be lost."""
+        """Write one transaction at a site. Committed rows must not be lost."""
         said = {
             (shared_number(self._random.randrange(NUMBERS)), str(self._random.randint(200, 205))): self._random.choice(
                 VERDICTS
@@ -291,7 +291,7 @@ class Storm:
         return lost
 
     def _wrong_at(self, name: str) -> list[str]:
-        """What counts at a site though it should not, or the reverse."""
+        """Return marks that wrongly count, or wrongly do not count, at a site."""
         site, wrong = self._site(name), []
         counted = [number for (number,) in site.rows(COUNTED, CORRECTED[0], CORRECTED[-1])]
         if counted != list(SAID_AGAIN):
@@ -322,7 +322,7 @@ class Storm:
         return all(self._noted(name) == at_hub for name in NAMES)
 
     def _noted(self, name: str) -> dict[str, Checksum]:
-        """What a site has noted of the rows that all share, which is cheap to look at again and again."""
+        """Return the checksums that a site has noted of shared rows, which are cheap to read."""
         noted = self._site(name).read(noted_checksums)
         return {kind: sums for kind, sums in noted.items() if KINDS[kind].scope is SharedWith.SHARED}
 
@@ -371,13 +371,13 @@ def most_memory(pid: int) -> float:
 
 
 def storm_of(seed: int, writes: int) -> Storm:
-    """One of three forms: without daemons, with them, and with them in network namespaces where the machine lets us."""
+    """Return a storm: without daemons, with daemons, or also in network namespaces if possible."""
     form = seed % 3
     return Storm(seed, writes=writes, daemons=form > 0, namespaces=form == 2 and has_namespaces())
 
 
 def line_of(seed: int, ended: StormResult) -> str:
-    """One storm in a line."""
+    """Return one storm as a line."""
     accidents = ", ".join(f"{count} x {what}" for what, count in ended.accidents.most_common())
     calls = ", ".join(f"{count} {what}" for what, count in sorted(ended.calls.items()))
     state = "equal" if ended.is_equal else "NOT EQUAL"
@@ -388,7 +388,7 @@ def line_of(seed: int, ended: StormResult) -> str:
 
 
 def table_of(all_of_them: Sequence[StormResult]) -> str:
-    """Storms in a table."""
+    """Return the storms as a table."""
     healed = sorted(ended.healed_seconds for ended in all_of_them)
     answered = sorted(chain.from_iterable(ended.answered_seconds for ended in all_of_them))
     calls = sum((ended.calls for ended in all_of_them), Counter())

@@ -1,4 +1,4 @@
-"""The calls of a site while all goes wrong: its daemon is asked as Asterisk asks it, and people mark their callers.
+"""The calls of a site during failures: its daemon is asked like by Asterisk, and people mark callers.
 
     with OfficeCalls(site) as calls: calls.ask("+12015550123"); calls.call_on()
     decided_alone(folder)                   what a daemon decides about each kind of caller without a hub
@@ -40,7 +40,7 @@ from tests.callsieve.hub.sites import Site
 from tests.callsieve.phones import dial
 
 PEOPLE: Final = tuple(str(extension) for extension in range(301, 321))
-OTHERS: Final = ("291", "292", "293")  # who mark by the hundred, which no phone may
+OTHERS: Final = ("291", "292", "293")  # they mark hundreds of numbers, more than a phone may
 MARKS_OF_ONE: Final = 18  # a person may make 20 a day
 OF_A_KIND: Final = 60
 NUMBERS: Final = 300
@@ -51,7 +51,7 @@ MARK_EVERY: Final = 3
 COMMAND_EVERY: Final = 200
 REACHED = "INSERT INTO reached (person, at, linkedid, number) VALUES (?, ?, ?, ?)"
 TALKED = "INSERT INTO talk (number, person, at) VALUES (?, ?, ?)"
-# What of an answer is another one for each call.
+# Variables that differ for each call.
 OF_THE_CALL: Final = {"CALLSIEVE_ID", "CALLSIEVE_CALLER"}
 SETTINGS: Final = "\n".join(
     (
@@ -95,7 +95,7 @@ class OfficeCalls:
     def __init__(self, site: Site, python: str = sys.executable, seed: int = 0, *, area: int = 0) -> None:
         self.daemon = Daemon(site.loaded.state, f"{site.config.read_text()}\n{SETTINGS}", python=python)
         self.counts: Counter[str] = Counter()
-        self.failure = ""  # why the last one was not answered
+        self.failure = ""  # why the last call was not answered
         self.seconds: list[float] = []
         self.answers: list[tuple[Caller, Answer]] = []
         self.said: dict[tuple[str, str], str] = {}
@@ -130,7 +130,7 @@ class OfficeCalls:
             self._thread.join()
 
     def kill(self) -> None:
-        """The daemon, with whatever it is doing; systemd would start it again."""
+        """Kill the daemon at any point, as if systemd would restart it."""
         self._is_down = True
         self.daemon.kill()
         self.daemon.start()
@@ -160,7 +160,7 @@ class OfficeCalls:
             self.answers.append((kind, answer_of(answer)))
 
     def mark(self, person: str, number: str, times: int = 1) -> None:
-        """A person whom that number has called dials the code for spam; the second time it is taken back."""
+        """Dial the spam code as a person whom the number has called. The second time it retracts the mark."""
         with closing(sqlite3.connect(self.daemon.store, timeout=ANSWER_SECONDS, isolation_level=None)) as db:
             at = time.time()
             db.execute(REACHED, (person, at, f"{at:.6f}", number))  # as the AMI listener writes
@@ -169,7 +169,7 @@ class OfficeCalls:
                 self.said[person, number] = verdict
                 self.counts["marked by phone"] += 1
             else:
-                # Nobody heard that it worked. What a killed daemon has done of it, nobody knows.
+                # The phone got no confirmation, so a killed daemon may or may not have stored it.
                 self.said.pop((person, number), None)
                 return
 

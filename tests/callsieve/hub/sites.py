@@ -86,7 +86,7 @@ class TestHub:
         return site
 
     def login(self, name: str) -> administration.SiteLogin:
-        """A role for a site that is made elsewhere."""
+        """Create the login of a site that is made elsewhere."""
         return asyncio.run(self._add(ORGANISATION, name, is_central=False))
 
     async def _add(self, organisation: str, name: str, is_central: bool) -> administration.SiteLogin:
@@ -163,7 +163,7 @@ class Site:
         return dict(self.rows("SELECT reporter, verdict FROM mark WHERE number = ?", number))  # type: ignore[arg-type]
 
     def noted(self) -> dict[str, Checksum]:
-        """Of what was exchanged."""
+        """Return the checksums of exchanged rows."""
         return {kind: sums for kind, sums in self.read(noted_checksums).items() if kind in self.stored()}
 
     def stored(self) -> dict[str, Checksum]:

@@ -1,4 +1,4 @@
-"""Who may do what in the hub: the owner's functions, called by everybody who has no part in an organisation any more.
+"""The owner's functions of the hub, called by logins that are not or no longer part of an organisation.
 
 The functions are found in the database, so that a new one is called as well.
 """
@@ -35,7 +35,7 @@ ROLES = """
 SELECT rolname, rolcanlogin, pg_has_role(oid, 'callsieve_site', 'MEMBER') FROM pg_roles
  WHERE rolname LIKE 'callsieve:main:%' ORDER BY 1
 """
-# What a hostile caller would say. A parameter of another name gets a value by its type.
+# Hostile arguments by name. Other parameters get a value by type.
 BY_NAME = {"the_organisation": "main", "the_number": CALLER, "kinds": ["mark"], "numbers": [CALLER]}
 BY_TYPE = {
     "text": "berlin",
@@ -73,7 +73,7 @@ def administrator(hub: TestHub) -> Iterator[Connection]:
 
 @pytest.fixture
 def unknown(administrator: Connection) -> Iterator[str]:
-    """A role that is granted what sites are, and stands in no table."""
+    """A role with the rights of sites that is in no table."""
     administrator.execute("CREATE ROLE unknown_site LOGIN")
     yield "unknown_site"
     administrator.execute("DROP ROLE unknown_site")
@@ -113,7 +113,7 @@ def is_refusal(rows: Sequence[tuple[object, ...]]) -> bool:
 def test_owner_functions_change_nothing_for_outsiders(
     administrator: Connection, sites: dict[str, Site], unknown: str, who: str
 ) -> None:
-    """Even if the role was granted what sites are."""
+    """Also if the role has the rights of sites."""
     role = {"foreign": "callsieve:other:foreign", "unknown": unknown}.get(who, ROLE.format(who))
     administrator.execute(f'GRANT callsieve_site TO "{role}"'.encode())
     before = state_of_organisation(administrator)

@@ -63,7 +63,7 @@ def test_central_site_shows_calls_of_another_site(hub: TestHub, center: Site) ->
     ]
     assert [item.disposition for item in found] == ["answered", "answered"]
     assert calls(center) == found
-    assert calls(center, "london") == []  # it tells what is private to nobody
+    assert calls(center, "london") == []  # its private rows are not sent
     assert center.read(sites_seen) == ["berlin"]
     assert hub.sites["london"].read(sites_seen) == hub.sites["berlin"].read(sites_seen) == []
     ours, theirs = (site.read(decision_of, "AAAA1111") for site in (hub.sites["berlin"], center))

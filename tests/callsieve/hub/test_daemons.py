@@ -46,7 +46,7 @@ def known_by(site: Site) -> list[object]:
 
 @pytest.mark.timeout(300)
 def test_daemons_decide_during_an_hour_without_the_hub(server: PostgreSql, folder: Path) -> None:
-    """By the clock of the site: each minute somebody calls, and a mark is made, taken back and made."""
+    """By the site's clock there is a call every minute, and a mark is made, retracted and made again."""
     hub, clock = TestHub(server, folder).make(), MovedClock(folder / "clock")
     berlin, london = hub.join("berlin"), hub.join("london")
     expected = decided_alone(folder / "alone")
@@ -59,7 +59,7 @@ def test_daemons_decide_during_an_hour_without_the_hub(server: PostgreSql, folde
             clock.be_ahead(60.0 * minute)
             office.ask_about(list(Caller)[minute % len(Caller)], minute // len(Caller))
             office.mark(PEOPLE[minute % len(PEOPLE)], shared_number(minute), times=2)
-        # A phone may have heard that it did not work: on a busy machine, and then nothing was changed.
+        # On a busy server a phone may get a failure, and then nothing was changed.
         made = berlin.rows("SELECT number, reporter, verdict FROM mark WHERE number LIKE '+1201%'")
         assert {(reporter, number, verdict) for number, reporter, verdict in made} >= {
             (*said, verdict) for said, verdict in office.said.items()

@@ -1,6 +1,6 @@
-"""A number that stands in any text of any table is gone after `privacy erase`: here, at the standby, and elsewhere.
+"""`privacy erase` removes a number from every text of every table: here, at the standby, and at other sites.
 
-Elsewhere what sites share goes at once, and the rest after a yes there.
+Other sites erase shared rows at once, and the rest after confirmation.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ pytestmark = pytest.mark.slow
 ONE_ROW: Final = frozenset(
     {"hub_link", "site", "folding", "event_weights", "hub_first_try", "migration", "policy_in_force"}
 )
-# What the hub writes itself, or reads by its own rules.
+# Columns that the hub writes, or reads by its own rules.
 OF_HUB: Final = frozenset({"hub_outbox", "hub_row", "hub_erasure", "hub_fill", "hub_site", "erasure_request"})
 SPELLINGS: Final = ("{}", "+1 ({0}) {1}-{2}", "1-{0}-{1}-{2}", "{0} {1} {2}", "{0}.{1}.{2}")
 
 
 class Place(NamedTuple):
-    """A text column in which somebody may have written a number."""
+    """A text column that can contain a number."""
 
     table: str
     column: str
@@ -57,7 +57,7 @@ def places() -> list[Place]:
 
 
 def words_of(table: Table) -> dict[str, Any]:
-    """A word for each column that has a closed vocabulary at the hub."""
+    """Return a valid word for each column with a closed vocabulary at the hub."""
     allowed = table.kind.allowed if table.kind else {}
     return {column: min(word for word in words if word is not None) for column, words in allowed.items()}
 
@@ -68,7 +68,7 @@ ABOUT: Final = [table for table in TABLES if table.numbers and table.name not in
 
 
 def put(db: sqlite3.Connection, name: str, values: Mapping[str, object]) -> None:
-    """A row with these values, and with what its table, the hub and the time of day want besides."""
+    """Insert a row with these values, and with values for its other required columns."""
     table, now = TABLE_BY_NAME[name], time.time()
     usual = {"TEXT": "", "INTEGER": 1, "REAL": now - 60, "BLOB": b"x"}
     columns = db.execute(f"PRAGMA table_info({name})").fetchall()
@@ -92,7 +92,7 @@ def write_freely(site: Site, write: Callable[[sqlite3.Connection], None]) -> Non
 
 
 def named_in(site: Site, number: str) -> set[str]:
-    """The columns that name the number, but for names of our people and keys that the hub knows rows by."""
+    """Return the columns that contain the number, except names of people and keys of rows."""
     digits = digits_in_text(number)
     found = set()
     for table in TABLES:
@@ -109,7 +109,7 @@ def tables_of(columns: Iterable[str]) -> set[str]:
 
 
 class Office(NamedTuple):
-    """Berlin with its standby, and London, which follows nobody."""
+    """Berlin with its standby, and London, which follows no site."""
 
     hub: TestHub
     berlin: Site

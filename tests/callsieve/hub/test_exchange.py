@@ -146,7 +146,7 @@ class TestClocks:
         assert berlin.marks(CALLER) == {}
 
     def test_rows_are_never_dated_after_their_receipt(self, hub: TestHub, berlin: Site, london: Site) -> None:
-        """A wrong clock that nobody could measure: the row says next year, the clock is right by now."""
+        """The row is dated next year, although the clock is right by now."""
         berlin.mark(CALLER, "201", time.time() + 365 * 86_400)
         hub.settle()
         for site in (berlin, london):
@@ -166,7 +166,7 @@ class TestClocks:
         assert london.marks() == {"berlin:201": "ok"}
 
     def test_row_sent_again_keeps_its_date(self, hub: TestHub, berlin: Site, london: Site) -> None:
-        """The row was told with a right clock; told again with a wrong one it stays."""
+        """A row sent with a right clock keeps its date when sent again with a wrong one."""
         berlin.mark(CALLER, "201", time.time() - 60)
         hub.settle()
         before = london.rows("SELECT at FROM mark")
@@ -354,7 +354,7 @@ class TestAdministratorRows:
 
 
 class TestPermissions:
-    """A site writes what is its own, and sees its organisation."""
+    """A site writes its own rows and sees its organisation."""
 
     def login(self, site: Site) -> psycopg.Connection[tuple[object, ...]]:
         return psycopg.connect(connection_text(address_of_site(site.loaded)), autocommit=True)
@@ -386,7 +386,9 @@ class TestPermissions:
             "SET ROLE callsieve_hub",
         ],
     )
-    def test_site_may_not_write_tables_directly(self, hub: TestHub, berlin: Site, london: Site, statement: str) -> None:
+    def test_statement_beyond_the_rights_of_a_site_is_refused(
+        self, hub: TestHub, berlin: Site, london: Site, statement: str
+    ) -> None:
         with self.login(berlin) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute(statement.encode())
 
@@ -416,7 +418,7 @@ class TestPermissions:
 
 
 class TestExpulsion:
-    """All that came from a site goes, everywhere, and nothing else."""
+    """Expulsion removes the rows of one site everywhere."""
 
     @pytest.fixture
     def paris(self, hub: TestHub, berlin: Site, london: Site) -> Site:
@@ -540,7 +542,7 @@ def secure() -> Iterator[PostgreSql]:
 
 
 class TestTls:
-    """A hub that is not a loopback address proves who it is, or nothing is told."""
+    """TLS: a hub that is not on loopback needs a valid certificate."""
 
     def ask(self, address: str) -> list[tuple[object, ...]]:
         async def rows() -> list[tuple[object, ...]]:

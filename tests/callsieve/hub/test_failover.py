@@ -65,7 +65,7 @@ def test_rows_lost_by_a_replica_are_sent_again(pair: Pair) -> None:
     assert london.rows("SELECT first FROM list_entry") == [(THIRD,)]
     pair.cut_off()
 
-    # What the replica never hears of: a mark, a retraction and a row that is removed. London and Rome hear of all.
+    # Lost at the replica: a mark, a retraction and a deletion. London and Rome have received all.
     berlin.mark(OTHER, "201", time.time() - 60)
     berlin.mark(CALLER, "201", time.time() - 50, "retracted")
     berlin.write(remove_entry, entry)
@@ -93,7 +93,7 @@ def test_rows_lost_by_a_replica_are_sent_again(pair: Pair) -> None:
 
 
 def test_rows_of_site_and_standby_survive_a_failover(pair: Pair) -> None:
-    """A PBX and its standby have one counter in the hub: what the second tells afterwards has a later version."""
+    """A PBX and its standby share a counter in the hub, so later rows of the standby have later versions."""
     hub = pair.hub
     berlin, london = hub.join("berlin", private=True), hub.join("london")
     second = Site(hub, "berlin", "main", hub.folder / "second")
@@ -124,7 +124,7 @@ def test_complete_replica_causes_no_resend(pair: Pair) -> None:
     for last in range(20):
         berlin.mark(f"+120155502{last:02}", "201", time.time() - 60)
     hub.settle()
-    # As if it were long ago, by its version too.
+    # As if it were long ago, also by version.
     for table in ("hub_row", "hub_link"):
         column = "version" if table == "hub_row" else "clock_us"
         berlin.write(lambda db: db.execute(f"UPDATE {table} SET {column} = {column} - 3600000000"))  # noqa: B023

@@ -226,7 +226,7 @@ class TestHostileHub:
         berlin.mark(CALLER, "201", time.time() - 90, "ok")
         berlin.exchange()
         hub.run("DELETE FROM callsieve.evidence_row")
-        # As a hub that gives the site what it has not asked for.
+        # A hub that sends unrequested rows.
         hub.run("ALTER FUNCTION callsieve.news RENAME TO true_news")
         hub.run(
             "CREATE FUNCTION callsieve.news(xid8, bigint, xid8, bigint, integer, boolean, boolean) RETURNS TABLE (kind"
@@ -244,8 +244,8 @@ class TestHostileHub:
     @pytest.mark.parametrize(
         "columns",
         [
-            pytest.param({"at_us": 4_000_000_000 * MICROSECONDS}, id="of-the-year-2096"),
-            pytest.param({"at_us": (1 << 63) - 1}, id="of-no-year"),
+            pytest.param({"at_us": 4_000_000_000 * MICROSECONDS}, id="year-2096"),
+            pytest.param({"at_us": (1 << 63) - 1}, id="no-valid-year"),
             pytest.param({"at_us": -1}, id="before-all-years"),
             pytest.param({"version": -1}, id="version"),
             pytest.param({"kind": "nothing"}, id="kind"),
@@ -277,7 +277,7 @@ class TestHostileHub:
         assert berlin.rows("SELECT number, reporter FROM mark") == [(OTHER, "paris:201")]
 
     def test_hub_can_only_move_dates_back(self, hub: TestHub, berlin: Site) -> None:
-        """The hub says what it has dated otherwise: never later than we did."""
+        """The hub reports changed dates, which may only be earlier."""
         types = f"{', '.join(['text[]'] * 5)}, bigint[], bigint[], boolean[], boolean[]"
         hub.run(f"ALTER FUNCTION callsieve.push({types}) RENAME TO honest")
         hub.run(

@@ -43,7 +43,7 @@ def make_link(pulled_at: float | None = NOW, failed_at: float | None = None) -> 
     ("link", "after", "status", "late"),
     [
         pytest.param(None, 0.0, "waiting", False, id="has never run"),
-        pytest.param(make_link(None), 9e6, "waiting", False, id="a first exchange takes what it takes"),
+        pytest.param(make_link(None), 9e6, "waiting", False, id="first exchange may take long"),
         pytest.param(make_link(None, NOW), 600.0, "failed", False, id="the first exchange failed"),
         pytest.param(make_link(None, NOW), 601.0, "failed", True, id="and goes on failing"),
         pytest.param(make_link(), 600.0, "ok", False, id="came"),

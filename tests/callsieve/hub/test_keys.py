@@ -31,7 +31,7 @@ from tests.reputation.store_builders import make_record
 
 pytestmark = pytest.mark.slow
 NOW: Final = float(int(time.time()))
-# No spaces at the ends: nobody can type such a name.
+# No spaces at the ends: such a name cannot be typed.
 NAMES: Final = st.text("ab:/% -.", min_size=1, max_size=12).map(str.strip).filter(bool)
 AWKWARD: Final = ("sip:a/b@c%20 d", "berlin:17.1", "center:201", ":", "::x", "a:b", "PJSIP/a:b", "50% off: now")
 # Columns with a vocabulary of their own that the table of kinds does not have.
@@ -59,7 +59,7 @@ WORDS: Final = {
 
 
 def write_row_of(db: sqlite3.Connection, kind: Kind, place: int, name: str) -> None:
-    """A row of ours in which every text that is no word of a vocabulary is the name."""
+    """Write a row in which every free text is the name."""
     values: dict[str, object] = {}
     for _, column, kind_of_value, needed, _, _ in db.execute(f"PRAGMA table_info({kind.name})").fetchall():
         if column not in kind.columns and not needed:
@@ -100,14 +100,14 @@ def rows(site: Site, kind: Kind) -> list[dict[str, object]]:
 
 
 def at_its_site(kind: Kind, row: dict[str, object]) -> dict[str, object]:
-    """A row of berlin as a central site has it, as berlin wrote it."""
+    """Return a row of berlin at a central site, as berlin wrote it."""
     names = {column: str(row[column]) for column in kind.named}
     assert {site_of(name) for name in names.values()} <= {"berlin"}
     return row | {column: name_at_site(name) for column, name in names.items()}
 
 
 def as_sent(kind: Kind, row: dict[str, object]) -> dict[str, object]:
-    """A row of berlin without what stays with a site."""
+    """Return a row of berlin without local columns."""
     is_statement = kind.scope is SharedWith.STATEMENT
     stays = {column: text or "" for column, text in kind.own.items() if text or is_statement}
     return row | {column: text.replace("{site}", "berlin") for column, text in stays.items()}

@@ -63,11 +63,11 @@ class TestQuota:
 
     @staticmethod
     def set_quota(hub: TestHub, rows: int) -> int:
-        async def set_it() -> int:
+        async def write_quota() -> int:
             async with connection_to(hub.admin_address) as connection:
                 return await administration.set_quota(connection, "main", "berlin", rows)
 
-        return asyncio.run(set_it())
+        return asyncio.run(write_quota())
 
     def test_rows_above_the_quota_wait_at_their_site(self, hub: TestHub, berlin: Site, london: Site) -> None:
         self.set_quota(hub, 3)
@@ -244,9 +244,9 @@ class TestTwins:
         [
             pytest.param("aaaa", "....", id="one process"),
             pytest.param("abbb", "....", id="restarted"),
-            pytest.param("abcd", "....", id="again and again"),
+            pytest.param("abcd", "....", id="restarted several times"),
             pytest.param("abab", "..**", id="two"),
-            pytest.param("aabba", "....*", id="the first is there again"),
+            pytest.param("aabba", "....*", id="first run id returns"),
         ],
     )
     def test_twin_is_recognised_by_a_returning_run_id(self, hub: TestHub, berlin: Site, words: str, twins: str) -> None:

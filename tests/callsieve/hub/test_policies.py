@@ -1,5 +1,6 @@
-"""A policy of head office at a branch: published, accepted, in force, overridden, taken back. Nothing is without a word
-of the branch, and nothing goes because of a hub.
+"""A policy of head office at a branch: published, accepted, active, overridden, undone.
+
+Only the branch activates a policy, and no policy is removed because of the hub.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ def accepted(hub: TestHub, head_office: Site, branch: Site) -> Site:
 
 
 def policy_events(site: Site) -> list[tuple[object, ...]]:
-    """State, policy, what was before, and by whom, of each event."""
+    """Return state, policy, previous policy and user of each event."""
     path = ("$.state", "$.policy", "$.before", "$.by")
     columns = ", ".join(f"json_extract(data, '{item}')" for item in path)
     return site.rows(f"SELECT {columns} FROM event WHERE kind = 'policy.changed' ORDER BY seq")
@@ -150,7 +151,7 @@ def test_published_policy_waits_for_acceptance(hub: TestHub, head_office: Site, 
     assert (published_policies(branch)[OFFICE].waits, published_policies(branch)[OFFICE].is_accepted) == (True, False)
     accept(branch)
     assert names(branch) == {OFFICE}
-    assert policies_of(branch.loaded).default.name == "cautious"  # nobody has named it
+    assert policies_of(branch.loaded).default.name == "cautious"  # the settings do not name it
     branch.write(operations.activate, context(branch), OFFICE)
     assert policies_of(branch.loaded).default.name == OFFICE
     assert [row.what for row in branch.read(audit_rows)][:2] == ["policy activate", "policy accept"]
@@ -184,7 +185,7 @@ def test_policy_is_accepted_automatically_if_settings_say_so(hub: TestHub, head_
     assert isinstance(latest, int)
     branch.write(undo, context(branch), UndoRequest(latest))
     hub.settle()
-    assert rules(branch) == ["first"]  # what was taken back here does not come again by itself
+    assert rules(branch) == ["first"]  # an undone acceptance is not repeated automatically
     publish(head_office, SECOND + "# and anew\n")
     hub.settle()
     assert rules(branch) == ["second"]
@@ -194,9 +195,9 @@ def test_policy_is_accepted_automatically_if_settings_say_so(hub: TestHub, head_
     "text",
     [
         pytest.param(BROKEN, id="broken"),
-        pytest.param('version = 2\nextends = "cautious"\n', id="of-a-newer-one"),
-        pytest.param('extends = "house"\n', id="built-on-a-file-of-its-site"),
-        pytest.param('extends = "berlin-house"\n', id="built-on-a-file-of-ours"),
+        pytest.param('version = 2\nextends = "cautious"\n', id="newer-version"),
+        pytest.param('extends = "house"\n', id="extends-a-file-of-its-site"),
+        pytest.param('extends = "berlin-house"\n', id="extends-a-file-of-this-site"),
         pytest.param(FIRST + "#" * 50_000, id="too-large"),
         pytest.param(FIRST + "# \x07\n", id="a-control-character"),
     ],
@@ -212,7 +213,7 @@ def test_unusable_version_is_refused_and_the_old_one_stays(
     hub.settle()
     assert (rules(accepted), names(accepted)) == (["first"], {OFFICE})
     assert policies_of(accepted.loaded).default.name == OFFICE
-    if "\x07" not in text:  # a row that no site should send
+    if "\x07" not in text:  # a forged row
         assert published_policies(accepted)[OFFICE].problem
         with pytest.raises(Refused) as refused:
             accept(accepted)
@@ -247,7 +248,7 @@ def test_accepted_policy_stays_whatever_its_site_does(hub: TestHub, head_office:
     head_office.write(central.withdraw, context(head_office), "office")
     hub.settle()
     assert stays()
-    assert names(accepted) == {OFFICE}  # what waited was withdrawn, too
+    assert names(accepted) == {OFFICE}  # the waiting version was withdrawn, too
     assert published_policies(accepted)[OFFICE].published_at is None
     publish(head_office, SECOND)
     hub.settle()

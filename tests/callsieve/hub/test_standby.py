@@ -148,7 +148,7 @@ def test_standby_has_all_facts_of_the_first(first: Site) -> None:
     first.exchange()
     second.exchange()
     assert_alike(first, second)
-    assert facts(second, FRIEND, "PJSIP/201").ties  # what is compared is there
+    assert facts(second, FRIEND, "PJSIP/201").ties  # the compared rows exist
     assert facts(second, APPEALED, None).reputation.appeal == "AP1"
 
 
@@ -160,7 +160,9 @@ def test_changes_and_deletions_reach_the_standby(first: Site) -> None:
         first.write(lambda db, name=kind.name: db.execute(f"DELETE FROM {name}"))
     first.exchange()
     second.exchange()
-    assert [kind.name for kind in STANDBY if stored(second, kind)] == ["policy_in_force"]  # the first tells it itself
+    assert [kind.name for kind in STANDBY if stored(second, kind)] == [
+        "policy_in_force"
+    ]  # the first sends it by itself
     first.write(fill_again)
     first.exchange()
     second.exchange()
@@ -218,7 +220,7 @@ def test_standby_goes_on_when_the_first_is_killed(hub: TestHub, first: Site) -> 
         process.wait()
     second.exchange()
     assert_alike(first, second)
-    # It is the site from now on, and what it learns goes back to the first once that is there again.
+    # It is now the site, and its rows go back to the first when that returns.
     second.write_settings({"private": True})
     second.write(lambda db: db.execute("DELETE FROM personal_entry WHERE number = ?", (ENEMY,)))
     second.mark(STRANGER, "201", NOW - 1)

@@ -18,7 +18,7 @@ from tests.callsieve.hub.test_callers import may_log_in
 from tests.callsieve.hub.test_hostile import login, push_by_hand
 
 pytestmark = pytest.mark.slow
-# What was applied to databases is never edited: another migration follows. (CallSieve refuses one that was.)
+# Applied migrations are never edited. CallSieve refuses an edited one.
 APPLIED = {
     "0001_first.sql": "8793f7e6e41e5cc2334bd3fd228fe1de5a8080331d3d00a274a38e71f5b2c1e4",
     "0002_callers.sql": "ebfb30b3e9472eeace5b6ff45a01757b110dfd7bc99e03c3cdc09f83e83da56b",

@@ -1,4 +1,4 @@
-"""Sites of one hub with different versions of CallSieve: each takes what it can use, says what not, and loses nothing.
+"""Sites with different versions of CallSieve: each uses the rows that it can, reports the others, and loses none.
 
 An older version is this program without some columns and kinds of rows. Tables have them, as after its update.
 """
@@ -30,7 +30,7 @@ from tests.reputation.store_builders import make_entry
 pytestmark = pytest.mark.slow
 NOW: Final = float(int(time.time()))
 DID: Final = "+442071838790"
-# What this version has and the older one had not.
+# Columns and kinds that the older version does not have.
 NEW_COLUMNS: Final[Mapping[str, frozenset[str]]] = {
     "contact": frozenset({"company"}),
     "did": frozenset({"trap"}),
@@ -58,7 +58,7 @@ def older() -> Iterator[None]:
 
 
 def exchange_as_older(site: Site) -> None:
-    """The older program exchanges all that there is; what follows is as after an update."""
+    """Exchange everything as the older version. What follows is as after an update."""
     with older():
         site.exchange()
     site.write(lambda db: db.execute("UPDATE hub_link SET program = 'older'"))
@@ -135,7 +135,7 @@ def test_change_by_an_older_site_keeps_newer_fields(first: Site, second: Site) -
     first.exchange()
     exchange_as_older(second)
     switch(first, second)
-    second.write(lambda db: db.execute("UPDATE contact SET name = 'Bo'"))  # told without the company
+    second.write(lambda db: db.execute("UPDATE contact SET name = 'Bo'"))  # sent without the company
     exchange_as_older(second)
     first.exchange()
     assert first.rows(CONTACTS) == [(CALLER, "Bo", "acme")]
@@ -184,10 +184,10 @@ def test_row_kept_by_an_older_site_stays_with_its_origin(hub: TestHub) -> None:
 @pytest.mark.parametrize(
     ("kind", "payload", "unfit"),
     [
-        pytest.param("mark", '{"channel":"cli"}', Unfit.OLDER, id="lacks-what-it-must-say"),
-        pytest.param("mark", '{"verdict":"maybe","channel":"cli"}', Unfit.NEWER, id="another-word"),
-        pytest.param("hunch", "{}", Unfit.NEWER, id="another-kind"),
-        pytest.param("mark", '{"verdict":1,"channel":"cli"}', Unfit.ODD, id="what-none-says"),
+        pytest.param("mark", '{"channel":"cli"}', Unfit.OLDER, id="required-field-missing"),
+        pytest.param("mark", '{"verdict":"maybe","channel":"cli"}', Unfit.NEWER, id="unknown-value"),
+        pytest.param("hunch", "{}", Unfit.NEWER, id="unknown-kind"),
+        pytest.param("mark", '{"verdict":1,"channel":"cli"}', Unfit.ODD, id="impossible-value"),
     ],
 )
 def test_doctor_names_sites_whose_rows_are_unusable(hub: TestHub, kind: str, payload: str, unfit: Unfit) -> None:

@@ -87,7 +87,7 @@ def test_people_of_two_sites_are_joined_and_separated(console: Console) -> None:
         ("same", {"person": "berlin:305", "other": "berlin:306"}),
         ("apart", {"person": "201"}),
     ],
-    ids=["no-such-site", "no-reason", "not-ignored", "of-one-site", "no-other-name"],
+    ids=["no-such-site", "no-reason", "not-ignored", "people-of-one-site", "person-with-one-name"],
 )
 def test_refused_change_changes_nothing(console: Console, path: str, form: dict[str, str]) -> None:
     assert console.browser("administrator").post(f"/sites/evidence/{path}", **form).status_code == 422

@@ -40,8 +40,8 @@ def context(at: float = AT) -> Context:
     ("operation", "request_", "code", "field"),
     [
         pytest.param(add, replace(ACME, number="911"), "bad-number", "", id="emergency-number"),
-        pytest.param(add, replace(ACME, name=" "), "no-name", "name", id="nobody"),
-        pytest.param(add, replace(ACME, name="a\nb"), "bad-text", "name", id="name-of-two-lines"),
+        pytest.param(add, replace(ACME, name=" "), "no-name", "name", id="empty-name"),
+        pytest.param(add, replace(ACME, name="a\nb"), "bad-text", "name", id="name-with-line-break"),
         pytest.param(add, replace(ACME, note="x" * 201), "bad-text", "note", id="long-note"),
         pytest.param(add, replace(ACME, level=3), "bad-level", "level", id="no-such-level"),
         pytest.param(add, replace(ACME, level=2, note=" "), "no-note", "note", id="level-2-without-its-proof"),
@@ -51,7 +51,7 @@ def context(at: float = AT) -> Context:
         pytest.param(make_code, CodeRequest("x"), "bad-number", "", id="no-number-to-call"),
         pytest.param(make_code, CodeRequest(CALLER, "a\nb"), "bad-text", "name", id="code-for-two-lines"),
         pytest.param(prove, PROOF, "code-none", "", id="no-code"),
-        pytest.param(prove, replace(PROOF, name=""), "no-name", "name", id="proven-by-nobody"),
+        pytest.param(prove, replace(PROOF, name=""), "no-name", "name", id="prove-without-name"),
     ],
 )
 def test_refused_request_has_a_code_and_changes_nothing(

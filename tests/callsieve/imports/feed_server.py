@@ -52,7 +52,7 @@ def publishing() -> Iterator[FeedServer]:
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: Any) -> None:
-            """Nothing is said of requests."""
+            """Log no requests."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     feeds.port = server.server_address[1]

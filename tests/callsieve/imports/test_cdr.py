@@ -45,7 +45,7 @@ from tests.office import CALLER
 NOW = 1_767_258_007.0  # 2026-01-01 09:00:07 UTC
 TRUNK, ANN, BOB = "PJSIP/carrier-00000001", "PJSIP/201-00000002", "PJSIP/202-00000003"
 DID = "+442071838750"
-# No trunk is described: what looks like no phone is one.
+# No trunks are configured: a channel that does not look like a phone is a trunk.
 SIDES = Sides(lambda _: None, Site("US"), frozenset({"PJSIP/alice"}))
 
 
@@ -491,7 +491,7 @@ class TestWriting:
             second = write_calls(db, read(path)[0], lambda: NOW + 3600)
             assert list(db.iterdump()) == before
             assert outcome_of(db, "c1") == seen
-            # That 201 hung up on it is stored, and does not count: 201 has called it and talked.
+            # The hang-up by 201 is stored but does not count, because 201 has called the number and talked.
             assert [signal.category.value for signal in signals_of(db, CALLER)] == ["called-back"]
             assert len(marks_of(db, CALLER)) == 1
         assert (first.new, first.known, first.signals, first.marks) == (2, 1, 2, 1)
@@ -583,8 +583,8 @@ class TestEndedBy:
     @pytest.mark.parametrize(
         ("talks", "seconds"),
         [
-            pytest.param({ANN: 3.0, TRUNK: 40.0}, 3.0, id="a-menu-came-first"),
-            pytest.param({}, 40.0, id="not-told"),
+            pytest.param({ANN: 3.0, TRUNK: 40.0}, 3.0, id="menu-answered-first"),
+            pytest.param({}, 40.0, id="no-cel"),
             pytest.param({ANN: -3560.0}, 40.0, id="the-clock-was-put-back"),
             pytest.param({ANN: 3640.0}, 40.0, id="the-clock-was-put-on"),
         ],

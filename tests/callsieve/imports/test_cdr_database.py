@@ -341,7 +341,7 @@ class TestLogin:
         conf = callsieve.file("freepbx.conf", freepbx_conf)
         monkeypatch.setenv("FREEPBX_CONF", str(conf))
         assert callsieve.ok("import", "calls", "--from", "freepbx").startswith("Learnt from 1 call")
-        # Kept elsewhere, under another name, as FreePBX's Advanced Settings have it.
+        # Another database and table, as in FreePBX's Advanced Settings.
         pbx.run("CREATE TABLE IF NOT EXISTS asterisk.calls LIKE cdr")
         pbx.run(
             INSERT_CDR.replace("cdr", "asterisk.calls", 1),

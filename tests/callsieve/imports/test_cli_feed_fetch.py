@@ -64,7 +64,7 @@ def callsieve(tmp_path: Path, feeds: FeedServer) -> FeedOffice:
     return office
 
 
-# What is taken.
+# Accepted.
 
 
 def test_a_feed_is_fetched_and_imported(callsieve: FeedOffice) -> None:
@@ -126,7 +126,7 @@ def test_packed_feed_with_its_own_region_is_read(callsieve: FeedOffice, feeds: F
     assert "lists the number as fine" in callsieve.ok("lookup", "+442071838750")
 
 
-# What is refused: what is in force stays.
+# Refused files: the list in use stays.
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_packed_feed_with_its_own_region_is_read(callsieve: FeedOffice, feeds: F
         pytest.param(b"x" * 1_000_001, "too-large", id="too-large"),
         pytest.param(gzip.compress(b"#\n" * 6_000_000 + TEN), "empty-lines", id="empty-lines"),
         pytest.param(gzip.compress(b"+12017421830\n" * 900_000), "unpacks-large", id="unpacks-large"),
-        pytest.param(b"number,verdict\n+12017421834,ok\n", "nothing-usable", id="of-another-verdict"),
+        pytest.param(b"number,verdict\n+12017421834,ok\n", "nothing-usable", id="another-verdict"),
     ],
 )
 def test_refused_file_changes_nothing(callsieve: FeedOffice, feeds: FeedServer, content: bytes, code: str) -> None:
@@ -197,10 +197,10 @@ def test_checksum_of_the_settings_is_verified(callsieve: FeedOffice, feeds: Feed
     ("sums", "code"),
     [
         pytest.param("{right}  list.csv\n", None, id="as-sha256sum"),
-        pytest.param("{right} *dist/list.csv\n{wrong}  other.csv\n", None, id="of-several"),
+        pytest.param("{right} *dist/list.csv\n{wrong}  other.csv\n", None, id="several-lines"),
         pytest.param("{right}\n", None, id="alone"),
-        pytest.param("{wrong}  list.csv\n", "bad-checksum", id="of-another-file"),
-        pytest.param("{right}  a.csv\n{right}  b.csv\n", "no-checksum", id="of-others"),
+        pytest.param("{wrong}  list.csv\n", "bad-checksum", id="wrong-checksum"),
+        pytest.param("{right}  a.csv\n{right}  b.csv\n", "no-checksum", id="several-other-files"),
         pytest.param("<html>no</html>", "no-checksum", id="a-page"),
         pytest.param(None, "bad-status", id="nothing"),
     ],
@@ -252,7 +252,7 @@ def test_older_signed_file_is_refused(callsieve: FeedOffice, feeds: FeedServer) 
     assert callsieve.fetch("theirs")["failure"]["code"] == "old-signature"
 
 
-# What people see.
+# Output.
 
 
 def test_feed_that_was_never_fetched_is_listed(callsieve: FeedOffice) -> None:

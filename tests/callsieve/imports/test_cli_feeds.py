@@ -38,7 +38,7 @@ def set_age(callsieve: Program, days: float, every: float | None = None) -> None
         )
 
 
-# What is taken.
+# Accepted.
 
 
 def test_ftc_complaints_are_imported(callsieve: Program) -> None:
@@ -206,7 +206,7 @@ def test_feed_with_too_many_rows_is_refused(callsieve: Program, monkeypatch: pyt
 )
 def test_endless_line_needs_little_memory(callsieve: Program, head: bytes, tail: bytes, code: int, says: str) -> None:
     process = callsieve.start("import", "feed", "-", "--source", "big", stdin=subprocess.PIPE)
-    end = ended(process, (head, *[b"5" * (1 << 20)] * 200, tail))  # what it refuses it does not read to the end
+    end = ended(process, (head, *[b"5" * (1 << 20)] * 200, tail))  # a refused file is not read to its end
     assert end.code == code
     assert says in end.err
     assert 0 < end.peak_kilobytes < 120_000
@@ -220,7 +220,7 @@ def test_compression_bomb_needs_little_memory(callsieve: Program) -> None:
     assert 0 < end.peak_kilobytes < 120_000
 
 
-# Cut off, and run again.
+# Interrupted and repeated imports.
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "kill-9"])
@@ -249,7 +249,7 @@ def rows_in(callsieve: Program) -> int:
     return int(count)
 
 
-# How feeds are.
+# Health of feeds.
 
 
 def test_empty_list_shows_a_hint(callsieve: Program) -> None:

@@ -24,7 +24,7 @@ START = time.time() - 20 * 86_400
 
 
 def event(number: int, chance: random.Random) -> dict[str, Any]:
-    """A call of one of forty numbers, to one of nine people, or what one of them says about an earlier or later one."""
+    """Return a call of one of forty numbers to one of nine people, or a mark about such a call."""
     caller, who = f"+1201742{1000 + chance.randrange(40)}", str(201 + chance.randrange(9))
     at = START + 60 * number
     kind = chance.choice(["inbound", "inbound", "outbound", "mark"])

@@ -55,7 +55,7 @@ def test_json_has_the_same_counts(callsieve: Program) -> None:
 def test_second_import_replaces_the_first(callsieve: Program) -> None:
     callsieve.ok("import", "numbers", callsieve.file("n.csv", NUMBERS), "--source", "ftc")
     out = callsieve.ok("import", "numbers", callsieve.file("m.csv", "number\n+12017421999\n"), "--source", "ftc")
-    assert "import (2)" in out
+    assert "import (2 entries)" in out
     assert sources_of(callsieve) == {"ftc": 1}
     assert "Nothing is known" in callsieve.ok("lookup", CALLER)
 
@@ -75,7 +75,7 @@ def test_a_dry_run_counts_the_same_and_changes_nothing(callsieve: Program) -> No
         "import", "numbers", callsieve.file("m.csv", "number\n911\n2\n+12017421999\n"), "--source", "ftc", "--dry-run"
     )
     assert out.startswith("Would import 1 numbers")
-    assert "(2) would be replaced.\nNothing was" in out
+    assert "(2 entries) would be replaced.\nNothing was" in out
     assert sources_of(callsieve) == {"ftc": 2}
 
 
@@ -164,7 +164,7 @@ def test_progress_is_shown_on_a_terminal(callsieve: Program, monkeypatch: pytest
     assert "Imported 1,000 numbers" in result.out
 
 
-# At once or not at all.
+# All or nothing.
 
 
 @pytest.mark.slow
@@ -256,7 +256,7 @@ def test_contacts_belong_to_the_company_or_a_person(callsieve: Program) -> None:
 def test_a_second_import_of_contacts_replaces_the_first(callsieve: Program) -> None:
     callsieve.ok("import", "contacts", callsieve.file("c.csv", "number,name\n+12017421834,Acme\n"), "--source", "crm")
     out = callsieve.ok("import", "contacts", callsieve.file("d.csv", "number\n+12017421835\n"), "--source", "crm")
-    assert "import (1)" in out
+    assert "import (1 entry)" in out
     assert "Nothing is known" in callsieve.ok("lookup", CALLER)
 
 
@@ -422,7 +422,7 @@ def test_missing_asterisk_prints_one_line(callsieve: Program) -> None:
     assert "not found" in program.fails("import", "numbers", "--from", "astdb")
 
 
-# The imports there are.
+# List and removal.
 
 
 def test_imports_are_listed_and_removed(callsieve: Program) -> None:

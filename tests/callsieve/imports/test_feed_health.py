@@ -27,8 +27,8 @@ def make_feed(days: float = 1.0, **fields: Any) -> FeedSource:
     ("feed", "says"),
     [
         pytest.param(make_feed(), "ok", id="new"),
-        pytest.param(make_feed(29.9), "ok", id="came-once"),
-        pytest.param(make_feed(30.1), "stale: imported only once", id="came-once-long-ago"),
+        pytest.param(make_feed(29.9), "ok", id="imported-once"),
+        pytest.param(make_feed(30.1), "stale: imported only once", id="imported-once-long-ago"),
         pytest.param(make_feed(13.9, every_seconds=7 * DAY), "ok", id="one-is-missing"),
         pytest.param(
             make_feed(14.1, every_seconds=7 * DAY - 30), "stale: the feed was usually updated every 7 d", id="week"
@@ -40,7 +40,7 @@ def make_feed(days: float = 1.0, **fields: Any) -> FeedSource:
         pytest.param(make_feed(numbers_before=133), "ok", id="a-little-smaller"),
         pytest.param(make_feed(numbers_before=134), "shrank: the feed had 134 numbers before", id="smaller"),
         pytest.param(make_feed(failed_at=NOW - 3600, failure="x.csv: empty"), "failed: 1 h ago, x.csv: empty", id="no"),
-        pytest.param(make_feed(1, failed_at=NOW - 2 * DAY, failure="x"), "ok", id="failed-before-it-came"),
+        pytest.param(make_feed(1, failed_at=NOW - 2 * DAY, failure="x"), "ok", id="failed-before-the-first-import"),
         pytest.param(
             make_feed(99, failed_at=NOW - DAY, failure="x", numbers_before=999), "failed: 1 d ago, x", id="worst-first"
         ),
@@ -56,9 +56,9 @@ def test_health_follows_age_and_failures(feed: FeedSource, says: str) -> None:
     [
         pytest.param(table_error(TableProblem.NOT_UTF_8, "f\n.csv", line=3, byte="0xff"), "not-utf-8", id="table"),
         pytest.param(TableError("too many"), "refused", id="no-code"),
-        pytest.param(Refused("no-such-user", "who?"), "refused", id="of-something-else"),
+        pytest.param(Refused("no-such-user", "who?"), "refused", id="foreign-code"),
         pytest.param(FileNotFoundError(errno.ENOENT, "no such file", "f.csv"), "no-file", id="no-file"),
-        pytest.param(PermissionError(errno.EACCES, "denied", "f.csv"), "unreadable", id="not-ours"),
+        pytest.param(PermissionError(errno.EACCES, "denied", "f.csv"), "unreadable", id="permission"),
         pytest.param(StoreError("the disk is full"), "store", id="store"),
         pytest.param(
             table_error(TableProblem.NO_COLUMN, "f", wanted="x", line=1, found='"' * 9999), "no-column", id="long"

@@ -158,7 +158,7 @@ def test_include_is_recognised_in_every_spelling(line: str, pattern: str | None)
         pytest.param("a\r\nb\r\n", [(1, "a"), (2, "b")], id="dos"),
     ],
 )
-def test_comments_and_continuations_are_parsed(text: str, lines: list[tuple[int, str]]) -> None:
+def test_comments_and_line_ends_are_parsed(text: str, lines: list[tuple[int, str]]) -> None:
     assert [(line.number, line.text) for line in lines_of(Path("x"), text)] == lines
 
 
@@ -426,13 +426,13 @@ EACH_HOOK = [pytest.param(hook, id=hook.asks) for hook in HOOKS]
 @pytest.mark.parametrize(
     ("name", "text", "remark"),
     [
-        pytest.param("extensions.conf", FREEPBX["extensions.conf"] + EMPTY_HOOK, "", id="freepbxs-own-empty-one"),
-        pytest.param("extensions_custom.conf", f"; [{HOOK}]\n", "", id="one-in-a-comment"),
+        pytest.param("extensions.conf", FREEPBX["extensions.conf"] + EMPTY_HOOK, "", id="empty-hook-of-freepbx"),
+        pytest.param("extensions_custom.conf", f"; [{HOOK}]\n", "", id="hook-in-a-comment"),
         pytest.param(
             "extensions_custom.conf",
             "[theirs]\nexten => _X.,1,Macro(dialout-trunk,1,${EXTEN},,off)\n",
             "",
-            id="a-macro-that-nobody-calls-any-more",
+            id="unused-macro",
         ),
         pytest.param("extensions_custom.conf", THEIR_HOOK, "extensions_custom.conf:1 ", id="the-administrators"),
         pytest.param("extensions_additional.conf", THEIR_HOOK, "additional.conf:1 ", id="a-modules"),
@@ -556,7 +556,7 @@ OUR_USERS = (SERVICE_USER, PUBLIC_USER, HEARING_USER)
         pytest.param(SYSTEM_UNITS, {"systemd": True}, (SERVICE_USER,), [*OUR_USERS[1:]], id="from-an-older-version"),
         pytest.param(SYSTEM_UNITS, {"systemd": True}, OUR_USERS, [], id="again"),
         pytest.param(SYSTEM_UNITS, {}, (), [], id="without-a-service"),
-        pytest.param(Path("elsewhere"), {"systemd": True}, (), [], id="for-another-machine"),
+        pytest.param(Path("elsewhere"), {"systemd": True}, (), [], id="for-another-server"),
     ],
 )
 def test_each_level_of_trust_has_its_own_user(
@@ -679,7 +679,7 @@ IAX_USER = "acme             do not show           000000000000002  {}  No     H
         pytest.param("callsieve-from-trunk", "", "carrier", id="pjsip"),
         pytest.param("from-trunk-callsieve", "", "carrier", id="freepbx"),
         pytest.param("from-trunk", IAX_USER.format("callsieve-from-"), "acme", id="iax"),
-        pytest.param("from-trunk", IAX_USER.format("from-trunk     "), None, id="nobody"),
+        pytest.param("from-trunk", IAX_USER.format("from-trunk     "), None, id="no-trunk"),
     ],
 )
 def test_trunk_that_still_uses_our_context_blocks_uninstall(context: str, iax: str, words: str | None) -> None:
@@ -764,7 +764,7 @@ def test_people_unit_writes_the_store_of_the_service(tmp_path: Path) -> None:
 
 OURS = sorted(path.name for path in asterisk_conf().glob("*.service"))
 ROOTS = [name for name in OURS if "User" not in unit_of(name)["Service"]]
-# Who connects to nobody outside as the service's user.
+# Units without outside connections as the service's user.
 INSIDE = (OUR_UNIT, "callsieve-api.service", PUBLIC_UNIT, CALL_BACK_UNIT, HEARING_UNIT)
 
 
@@ -804,7 +804,7 @@ def test_hearing_has_no_files_and_no_network(tmp_path: Path) -> None:
     assert {key: service.get(key) for key in theirs} == theirs, "as confined as the public page"
 
 
-# Their own values. A model makes machine code.
+# Own values of this unit. A model generates machine code.
 OWN_KEYS = {
     *("execstart", "user", "group", "bindreadonlypaths", "procsubset", "timeoutstopsec", "restrictaddressfamilies"),
     *("ipaddressdeny", "ipaddressallow", "memorydenywriteexecute", "memorymax", "cpuquota"),
@@ -851,7 +851,7 @@ def test_no_unit_reaches_asterisks_control_socket(name: str) -> None:
     assert not any(Path("/run/asterisk").is_relative_to(path.removeprefix("-")) for path in opened)
 
 
-# Never on what asks the kernel who connects: it would see another user, refuse Asterisk, and screen nothing.
+# Not for units that identify clients by the kernel: they would see another user and refuse Asterisk.
 BLINDING = {"PrivateUsers", "PrivateNetwork", "DynamicUser", "IPAddressDeny"}
 
 
@@ -861,7 +861,7 @@ def test_daemon_can_identify_clients_in_all_namespaces() -> None:
     assert "AF_NETLINK" in service["RestrictAddressFamilies"].split()
 
 
-# How open to the system a unit may be, as `systemd-analyze security` counts it.
+# The highest exposure of a unit in `systemd-analyze security`.
 MOST_EXPOSED = 2.0
 REASONS = {
     # User=, CAP_SET*ID and CAP_DAC_*: root asks Asterisk's console and then acts as the owner of the state directory.
@@ -952,9 +952,9 @@ def test_settings_get_the_manager_login(tmp_path: Path) -> None:
     [
         pytest.param(None, (1, 0o640), id="new"),
         pytest.param((0, 0o644), (1, 0o640), id="open-to-all-until-now"),
-        pytest.param((4712, 0o644), (1, 0o640), id="of-a-group-that-did-not-matter-until-now"),
+        pytest.param((4712, 0o644), (1, 0o640), id="readable-by-all-with-another-group"),
         pytest.param((0, 0o600), (1, 0o640), id="roots-own"),
-        pytest.param((4712, 0o640), (4712, 0o640), id="somebody-has-chosen"),
+        pytest.param((4712, 0o640), (4712, 0o640), id="group-chosen-by-the-administrator"),
     ],
 )
 def test_service_can_read_its_settings(
@@ -985,7 +985,7 @@ def test_missing_group_of_the_service_is_reported(tmp_path: Path, monkeypatch: p
     ("settings", "manager", "remark"),
     [
         pytest.param("", "[general]\nenabled = no\n", "enabled = yes", id="off"),
-        pytest.param("", "[general]\nport = 5038\n", "enabled = yes", id="off-unless-said"),
+        pytest.param("", "[general]\nport = 5038\n", "enabled = yes", id="off-by-default"),
         pytest.param('[ami]\nusername = "u"\n', PLAIN["manager.conf"], "has no username or secret", id="half"),
         pytest.param(
             '[ami]\nusername = "u"\nsecret = "s"\n',
@@ -993,7 +993,7 @@ def test_missing_group_of_the_service_is_reported(tmp_path: Path, monkeypatch: p
             "needs port = 5050",
             id="another-port",
         ),
-        pytest.param("", "[general]\nenabled = yes\n[callsieve]\nsecret = x\n", "manager.conf:3", id="user-is-there"),
+        pytest.param("", "[general]\nenabled = yes\n[callsieve]\nsecret = x\n", "manager.conf:3", id="user-exists"),
     ],
 )
 def test_manual_steps_are_reported(tmp_path: Path, settings: str, manager: str, remark: str) -> None:
@@ -1004,7 +1004,7 @@ def test_manual_steps_are_reported(tmp_path: Path, settings: str, manager: str, 
     assert any(remark in text for text in plan.remarks), plan.remarks
 
 
-# What cannot be done
+# Refused installations
 
 
 @pytest.mark.parametrize(

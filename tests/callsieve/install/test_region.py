@@ -19,12 +19,12 @@ ZONES = "#codes\nGB\t+513030-0000731\tEurope/London\nUS\t+404251-0740023\tAmeric
 @pytest.mark.parametrize(
     ("country", "zone", "region"),
     [
-        pytest.param("us", "Europe/London", "GB", id="what-every-asterisk-begins-with"),
+        pytest.param("us", "Europe/London", "GB", id="default-country-of-asterisk"),
         pytest.param("uk", "Etc/UTC", "GB", id="tone-zone"),
         pytest.param("uk", "Europe/London", "GB", id="both"),
         pytest.param("us", "America/New_York", "US", id="american"),
         pytest.param("fr", "Europe/London", None, id="they-differ"),
-        pytest.param("us", "Etc/UTC", None, id="nobody-says"),
+        pytest.param("us", "Etc/UTC", None, id="no-country-and-no-zone"),
         pytest.param("zz", "", None, id="no-country"),
     ],
 )

@@ -42,14 +42,16 @@ def test_an_entry_is_added_shown_and_removed(tmp_path: Path) -> None:
         pytest.param("DELETE", f"{ENTRIES}/{CALLER}", None, (404, "not-listed"), id="not-listed"),
     ],
 )
-def test_what_is_refused(tmp_path: Path, method: str, path: str, body: object, told: tuple[int, str]) -> None:
+def test_bad_requests_are_refused_with_status_and_code(
+    tmp_path: Path, method: str, path: str, body: object, told: tuple[int, str]
+) -> None:
     office = ApiOffice(tmp_path)
     with office.api() as api:
         assert api.program(Role.OPERATOR).refused(method, path, body) == told
     assert changes_of(office) == []
 
 
-def test_pages_stay_the_same_when_entries_come_in_before(tmp_path: Path) -> None:
+def test_next_page_is_stable_when_earlier_entries_are_added(tmp_path: Path) -> None:
     with ApiOffice(tmp_path).api() as api:
         program = api.program()
         numbers = [f"+1201555010{digit}" for digit in (1, 3, 5, 7)]
@@ -63,7 +65,7 @@ def test_pages_stay_the_same_when_entries_come_in_before(tmp_path: Path) -> None
         assert page["next"] is None
 
 
-def test_what_an_entry_would_do_is_shown_first(tmp_path: Path) -> None:
+def test_preview_shows_the_effect_of_an_entry(tmp_path: Path) -> None:
     office = ApiOffice(tmp_path)
     with office.api() as api:
         program = api.program(Role.OPERATOR, (Scope.READ,))
@@ -74,7 +76,7 @@ def test_what_an_entry_would_do_is_shown_first(tmp_path: Path) -> None:
     assert changes_of(office) == []
 
 
-def test_a_number_goes_onto_a_persons_own_list_and_off_it(tmp_path: Path) -> None:
+def test_number_is_added_to_and_removed_from_a_personal_list(tmp_path: Path) -> None:
     office, path = ApiOffice(tmp_path), f"/people/201/entries/{CALLER}"
     with office.api() as api:
         program = api.program(Role.OPERATOR)

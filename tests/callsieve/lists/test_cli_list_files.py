@@ -19,7 +19,7 @@ def exported(callsieve: Program) -> str:
         return list_as_csv(list_entries(db))
 
 
-def test_a_file_of_entries_is_put_on_the_lists_and_taken_back(callsieve: Program) -> None:
+def test_file_of_entries_is_imported_and_undone(callsieve: Program) -> None:
     callsieve.ok("list", "add", "allow", CALLER, "--note", "old")
     before = exported(callsieve)
     done = callsieve("list", "import", callsieve.file("l.csv", CSV), "--json").json
@@ -33,7 +33,7 @@ def test_a_file_of_entries_is_put_on_the_lists_and_taken_back(callsieve: Program
     assert exported(callsieve) == before
 
 
-def test_what_is_exported_comes_back_without_a_change(callsieve: Program) -> None:
+def test_importing_an_export_changes_nothing(callsieve: Program) -> None:
     callsieve.ok("list", "import", callsieve.file("l.csv", CSV))
     callsieve.ok("list", "add", "block", "+12017421835", "--expires", "2h", "--note", "=1+1")
     rows = len(callsieve("audit", "--json").json)
@@ -56,14 +56,14 @@ def test_a_dry_run_makes_no_store(callsieve: Program) -> None:
     assert not callsieve.store.exists()
 
 
-def test_rows_that_do_not_say_their_list_take_that_of_the_option(callsieve: Program) -> None:
+def test_rows_without_a_list_use_the_list_option(callsieve: Program) -> None:
     file = callsieve.file("l.csv", "entry\n+12017421835\n")
     assert "write allow or block" in callsieve.fails("list", "import", file)
     callsieve.ok("list", "import", file, "--list", "block")
     assert [item["list_name"] for item in callsieve("list", "show", "--json").json] == ["block"]
 
 
-def test_what_would_block_our_own_numbers_is_passed_over(callsieve: Program) -> None:
+def test_import_skips_rows_that_block_own_numbers(callsieve: Program) -> None:
     file = callsieve.file("l.csv", "entry,list\n+12025550100,block\n+12017421835,block\n")
     done = callsieve("list", "import", file)
     assert (done.code, "our own numbers" in done.err) == (0, True)
@@ -72,13 +72,13 @@ def test_what_would_block_our_own_numbers_is_passed_over(callsieve: Program) -> 
     assert "no row" in callsieve.fails("list", "import", alone)
 
 
-def test_a_file_of_any_size_is_bounded(callsieve: Program) -> None:
+def test_number_of_imported_rows_is_limited(callsieve: Program) -> None:
     rows = "".join(f"+1201742{index:04d},block\n" for index in range(5001))
     assert "More than 5000 rows" in callsieve.fails("list", "import", callsieve.file("l.csv", f"entry,list\n{rows}"))
     assert not callsieve.store.exists()
 
 
-def test_a_change_of_another_kind_is_not_undone(callsieve: Program) -> None:
+def test_list_undo_refuses_other_kinds_of_change(callsieve: Program) -> None:
     callsieve.ok("db", "migrate")
     callsieve.ok("privacy", "export", CALLER)
     [row] = callsieve("audit", "--json").json
@@ -86,7 +86,7 @@ def test_a_change_of_another_kind_is_not_undone(callsieve: Program) -> None:
 
 
 @pytest.mark.parametrize("command", ["list add allow", "list remove allow"])
-def test_a_change_of_one_entry_is_undone(callsieve: Program, command: str) -> None:
+def test_change_of_a_single_entry_is_undone(callsieve: Program, command: str) -> None:
     callsieve.ok("list", "add", "allow", CALLER)
     if command != "list add allow":
         callsieve.ok(*command.split(), CALLER)

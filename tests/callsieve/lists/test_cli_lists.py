@@ -23,7 +23,7 @@ from tests.office import CALLER
         ),
     ],
 )
-def test_adding_says_what_it_covers(callsieve: Program, entry: str, says: str) -> None:
+def test_add_prints_the_numbers_an_entry_covers(callsieve: Program, entry: str, says: str) -> None:
     assert callsieve.ok("list", "add", "block", entry).splitlines()[0].endswith(says)
     [listed] = callsieve("list", "show", "--json").json
     assert (listed["list_name"], listed["action"], listed["is_over"]) == ("block", "reject", False)
@@ -45,7 +45,9 @@ ROUTE = '[actions]\nroute = "box,s,1"\n'
     ("action", "settings", "said"),
     [("route", "", True), ("challenge", "", True), ("route", ROUTE, False), ("warn", "", False)],
 )
-def test_an_entry_that_stops_calls_without_a_place(callsieve: Program, action: str, settings: str, said: bool) -> None:
+def test_stopping_entry_without_a_route_gets_a_warning(
+    callsieve: Program, action: str, settings: str, said: bool
+) -> None:
     callsieve.config.write_text(settings)
     result = callsieve("list", "add", "block", CALLER, "--action", action)
     assert (result.code, "[actions] route" in result.err) == (0, said)
@@ -55,18 +57,18 @@ def test_an_entry_that_stops_calls_without_a_place(callsieve: Program, action: s
     assert (result.code, "[actions] route" in result.err) == (0, said)
 
 
-def test_adding_again_replaces_and_says_so(callsieve: Program) -> None:
+def test_adding_again_replaces_and_reports_it(callsieve: Program) -> None:
     callsieve.ok("list", "add", "block", CALLER, "--note", "first")
     assert '("first")' in callsieve.ok("list", "add", "block", CALLER, "--note", "second")
     assert [listed["note"] for listed in callsieve("list", "show", "--json").json] == ["second"]
 
 
-def test_an_entry_on_both_lists_is_said(callsieve: Program) -> None:
+def test_add_reports_an_entry_on_both_lists(callsieve: Program) -> None:
     callsieve.ok("list", "add", "block", CALLER)
     assert "on the blocklist too" in callsieve.ok("list", "add", "allow", CALLER)
 
 
-def test_it_says_how_many_calls_of_late_it_would_have_matched(callsieve: Program) -> None:
+def test_add_prints_how_many_recent_calls_match(callsieve: Program) -> None:
     callsieve.add_decisions(
         make_record("AAAAAAAA"), make_record("BBBBBBBB", linkedid="1.2"), make_record("CCCCCCCC", caller="+4411")
     )
@@ -84,12 +86,12 @@ def test_it_says_how_many_calls_of_late_it_would_have_matched(callsieve: Program
         pytest.param("1900*", "the country's code", id="national-prefix"),
     ],
 )
-def test_what_must_not_be_blocked_is_refused(callsieve: Program, entry: str, says: str) -> None:
+def test_protected_numbers_cannot_be_blocked(callsieve: Program, entry: str, says: str) -> None:
     assert says in callsieve.fails("list", "add", "block", entry)
     assert callsieve("list", "show", "--json").out in ("", "[]\n")
 
 
-def test_force_overrides_all_but_an_emergency_number(callsieve: Program) -> None:
+def test_force_blocks_anything_but_emergency_numbers(callsieve: Program) -> None:
     assert "+1" in callsieve.ok("list", "add", "block", "+1*", "--force")
     assert "emergency" in callsieve.fails("list", "add", "block", "911", "--force")
 
@@ -107,7 +109,7 @@ def test_force_overrides_all_but_an_emergency_number(callsieve: Program) -> None
         pytest.param(["--person", "203"], "'203' (did you mean 202?)", id="no-such-person"),
     ],
 )
-def test_wrong_options_are_one_line(callsieve: Program, options: list[str], says: str) -> None:
+def test_wrong_options_print_one_error_line(callsieve: Program, options: list[str], says: str) -> None:
     assert says in callsieve.fails("list", "add", "block", CALLER, *options)
 
 
@@ -115,7 +117,7 @@ def test_the_allowlist_does_not_reject(callsieve: Program) -> None:
     assert "cannot reject" in callsieve.fails("list", "add", "allow", CALLER, "--action", "reject")
 
 
-def test_the_printed_command_brings_back_what_is_removed(callsieve: Program) -> None:
+def test_printed_undo_command_restores_a_removed_entry(callsieve: Program) -> None:
     callsieve.ok("list", "add", "block", "+1900*", "--note", 'it\'s "premium"', "--expires", "30d", "--action", "warn")
     before = callsieve("list", "show", "--json").json
     out = callsieve.ok("list", "remove", "block", "+1900*")
@@ -127,13 +129,13 @@ def test_the_printed_command_brings_back_what_is_removed(callsieve: Program) -> 
     assert {**after, "added_at": 0, "expires_at": 0} == {**before[0], "added_at": 0, "expires_at": 0}
 
 
-def test_removing_what_is_not_there_says_so(callsieve: Program) -> None:
+def test_removing_an_unlisted_entry_fails(callsieve: Program) -> None:
     callsieve.ok("list", "add", "block", "+1900*")
     assert "not on the blocklist" in callsieve.fails("list", "remove", "block", "+1901*")
     assert "not on the allowlist" in callsieve.fails("list", "remove", "allow", "+1900*")
 
 
-def test_show_finds_what_matches_a_number(callsieve: Program) -> None:
+def test_show_lists_all_entries_that_match_a_number(callsieve: Program) -> None:
     for entry in ("+1201*", "+12017421800-+12017421899", CALLER, "+1900*"):
         callsieve.ok("list", "add", "block", entry)
     assert [listed["kind"] for listed in callsieve("list", "show", "block", CALLER, "--json").json] == [
@@ -144,12 +146,12 @@ def test_show_finds_what_matches_a_number(callsieve: Program) -> None:
     assert callsieve.ok("list", "show", "allow") == "No entries.\n"
 
 
-def test_a_note_cannot_steer_the_terminal_nor_be_markup(callsieve: Program) -> None:
+def test_note_cannot_control_the_terminal_or_be_markup(callsieve: Program) -> None:
     callsieve.ok("list", "add", "block", CALLER, "--note", "[red]bank[/red]")
     assert "[red]bank[/red]" in callsieve.ok("list", "show")
 
 
-def test_a_persons_own_list_is_that_persons_alone(callsieve: Program) -> None:
+def test_personal_list_belongs_to_one_person(callsieve: Program) -> None:
     assert "201 (Alice)" in callsieve.ok("list", "add", "block", CALLER, "--person", "201")
     assert callsieve("list", "show", "--json").json == []
     [entry] = callsieve("list", "show", "--person", "201", "--json").json
@@ -158,7 +160,7 @@ def test_a_persons_own_list_is_that_persons_alone(callsieve: Program) -> None:
     assert "Nothing" in callsieve.ok("list", "show", "allow", "--person", "201")
 
 
-def test_a_personal_entry_is_removed_and_comes_back(callsieve: Program) -> None:
+def test_personal_entry_is_removed_and_restored(callsieve: Program) -> None:
     callsieve.ok("list", "add", "allow", CALLER, "--person", "201")
     assert "blocklist of 201" in callsieve.fails("list", "remove", "block", CALLER, "--person", "201")
     out = callsieve.ok("list", "remove", "allow", CALLER, "--person", "201")
@@ -171,7 +173,7 @@ def test_people_block_single_numbers_only(callsieve: Program) -> None:
     assert "not a telephone number" in callsieve.fails("list", "add", "block", "+1900*", "--person", "201")
 
 
-def test_an_expired_entry_is_put_back_without_its_end(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_undo_restores_an_expired_entry_without_its_end(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     callsieve.ok("list", "add", "block", CALLER, "--expires", "1h")
     later = time.time() + 7200
     monkeypatch.setattr(time, "time", lambda: later)
@@ -188,7 +190,7 @@ def test_the_config_file_is_part_of_the_undo_command(callsieve: Program, tmp_pat
 
 
 @pytest.mark.parametrize("more", [[], ["--person", "201"]])
-def test_the_start_of_a_number_makes_no_dead_entry(callsieve: Program, more: list[str]) -> None:
+def test_start_of_a_number_is_only_added_with_force(callsieve: Program, more: list[str]) -> None:
     assert "+442079461*" in callsieve.fails("list", "add", "block", "+442079461", *more)
     assert not callsieve.store.exists() or callsieve("list", "show", *more, "--json").json == []
     callsieve.ok("list", "add", "block", "+442079461", "--force", *more)
@@ -197,7 +199,7 @@ def test_the_start_of_a_number_makes_no_dead_entry(callsieve: Program, more: lis
     callsieve.ok("list", "remove", "block", "+442079461", *more)
 
 
-def test_the_short_forms_put_an_entry_on_their_list(callsieve: Program) -> None:
+def test_block_and_allow_commands_add_to_their_lists(callsieve: Program) -> None:
     callsieve.ok("block", "+1900*", "--note", "dear", "--expires", "2h")
     callsieve.ok("allow", "+12017421834")
     shown = callsieve("list", "show", "--json").json

@@ -47,7 +47,7 @@ def once(act: Callable[[], object]) -> Callable[[str], None]:
     return before
 
 
-def test_what_is_replaced_is_what_is_there_by_then(tmp_path: Path) -> None:
+def test_add_replaces_an_entry_added_meanwhile(tmp_path: Path) -> None:
     office = Office(tmp_path)
     with open_store(office.store) as db, open_store(office.store) as other:
         operations.add(db, context(office), request("first"))
@@ -79,7 +79,7 @@ def test_no_call_is_counted_under_the_write_lock(tmp_path: Path, typed: str) -> 
         pytest.param("+1207555*", (0, 0, 0), id="nothing"),
     ],
 )
-def test_a_preview_counts_calls_those_of_contacts_and_those_answered(
+def test_preview_counts_calls_calls_of_contacts_and_answered(
     tmp_path: Path, typed: str, calls: tuple[int, int, int]
 ) -> None:
     office = Office(tmp_path)
@@ -97,7 +97,7 @@ def test_a_preview_counts_calls_those_of_contacts_and_those_answered(
     assert (look.calls, look.from_contacts, look.answered) == calls
 
 
-def test_a_file_keeps_what_is_there_by_then(tmp_path: Path) -> None:
+def test_import_keeps_an_entry_added_meanwhile(tmp_path: Path) -> None:
     office = Office(tmp_path)
     entries = [parse_entry(CALLER, ListName.BLOCK, "US")]
     with open_store(office.store) as db, open_store(office.store) as other:
@@ -125,7 +125,9 @@ def test_a_file_keeps_what_is_there_by_then(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_is_refused(tmp_path: Path, wanted: EntryRequest, role: Role, code: str, field: str) -> None:
+def test_bad_entries_are_refused_with_code_and_field(
+    tmp_path: Path, wanted: EntryRequest, role: Role, code: str, field: str
+) -> None:
     office = Office(tmp_path)
     with open_store(office.store) as db:
         with pytest.raises(Refused) as refused:
@@ -134,7 +136,7 @@ def test_what_is_refused(tmp_path: Path, wanted: EntryRequest, role: Role, code:
         assert list_entries(db) == []
 
 
-def test_a_whole_area_is_confirmed_with_its_known_numbers(tmp_path: Path) -> None:
+def test_confirmation_of_a_whole_area_counts_known_numbers(tmp_path: Path) -> None:
     office = Office(tmp_path)
     wanted = EntryRequest(ListName.BLOCK, "+1800*")
     with open_store(office.store) as db:
@@ -148,7 +150,7 @@ def test_a_whole_area_is_confirmed_with_its_known_numbers(tmp_path: Path) -> Non
         assert [entry.text for entry in list_entries(db)] == ["+1800*"]
 
 
-def test_a_file_brings_in_no_new_whole_area(tmp_path: Path) -> None:
+def test_import_refuses_a_new_whole_area(tmp_path: Path) -> None:
     office = Office(tmp_path)
     entries = [parse_entry(text, ListName.BLOCK, "US") for text in ("+1800*", "+441481*", "+1900*")]
     with open_store(office.store) as db:

@@ -56,7 +56,7 @@ def upload(
 # Adding and removing.
 
 
-def test_a_number_is_added_removed_and_put_back(console: Console, otto: Browser) -> None:
+def test_number_is_added_removed_and_restored_by_undo(console: Console, otto: Browser) -> None:
     fields = {"list": "allow", "entry": "201-555-0123", "note": "the bank", "expires": "30d", "action": "tag"}
     page = otto.done("/lists/add", **fields).text
     assert "from the next call" in page
@@ -73,7 +73,7 @@ def test_a_number_is_added_removed_and_put_back(console: Console, otto: Browser)
     ]
 
 
-def test_an_entry_that_is_replaced_comes_back_by_undoing(console: Console, otto: Browser) -> None:
+def test_undo_restores_a_replaced_entry(console: Console, otto: Browser) -> None:
     otto.done("/lists/add", list="block", entry=NUMBER, note="first")
     page = otto.done("/lists/add", list="block", entry=NUMBER, note="second").text
     assert entries(console.office) == [("block", NUMBER, None, "second")]
@@ -81,14 +81,14 @@ def test_an_entry_that_is_replaced_comes_back_by_undoing(console: Console, otto:
     assert entries(console.office) == [("block", NUMBER, None, "first")]
 
 
-def test_what_was_changed_again_is_not_undone(console: Console, otto: Browser) -> None:
+def test_entry_changed_again_cannot_be_undone(console: Console, otto: Browser) -> None:
     change = undo_of(otto.done("/lists/add", list="block", entry=NUMBER, note="first").text)
     otto.done("/lists/add", list="block", entry=NUMBER, note="second")
     assert "changed again since" in problem_of(otto.post("/lists/undo", id=change).text)
     assert entries(console.office) == [("block", NUMBER, None, "second")]
 
 
-def test_what_is_about_many_numbers_is_looked_at_first(console: Console, otto: Browser) -> None:
+def test_entry_for_many_numbers_must_be_confirmed(console: Console, otto: Browser) -> None:
     console.office.write(record_decisions, [make_decision(caller="+12015550123", at=NOW - DAY)])
     page = otto.post("/lists/add", list="block", entry="+12015550100-+12015550199", note="all of them").text
     assert "100 numbers" in page
@@ -137,7 +137,7 @@ def test_an_operator_lists_part_of_a_country(console: Console, otto: Browser) ->
 
 
 @pytest.mark.parametrize("entry", [OWN, "+1*"])
-def test_nobody_else_puts_such_an_entry_back_by_undoing(
+def test_only_an_administrator_restores_a_wide_entry_by_undo(
     console: Console, otto: Browser, ada: Browser, entry: str
 ) -> None:
     ada.done("/lists/add", list="block", entry=entry, sure="yes", force="yes")
@@ -162,7 +162,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("wrong", "problem"), BAD)
-def test_what_cannot_be_added_is_said_and_what_was_typed_stays(
+def test_bad_entry_shows_its_problem_and_keeps_the_form(
     console: Console, otto: Browser, wrong: dict[str, str], problem: str
 ) -> None:
     answer = otto.post("/lists/add", **{"list": "block", "entry": NUMBER, "note": "kept", **wrong})
@@ -173,7 +173,7 @@ def test_what_cannot_be_added_is_said_and_what_was_typed_stays(
     assert entries(console.office) == []
 
 
-def test_forms_that_are_none_of_ours_change_nothing(console: Console, otto: Browser) -> None:
+def test_malformed_forms_change_nothing(console: Console, otto: Browser) -> None:
     console.office.write(add_entry, ListEntry(ListName.BLOCK, EntryKind.EXACT, NUMBER))
     for path, fields, status in (
         ("/lists/add", {"list": "grey", "entry": NUMBER}, 404),
@@ -190,13 +190,13 @@ def test_forms_that_are_none_of_ours_change_nothing(console: Console, otto: Brow
     assert console.office.read(audit_rows) == []
 
 
-def test_only_changes_of_lists_are_undone_there(console: Console, otto: Browser) -> None:
+def test_lists_page_undoes_only_list_changes(console: Console, otto: Browser) -> None:
     page = otto.done("/identities/add", number=NUMBER, name="Acme", level="1").text
     assert otto.post("/lists/undo", id=undo_of(page)).status_code == 422
     assert len(console.office.read(all_identities)) == 1
 
 
-def test_what_was_erased_cannot_be_put_back(console: Console, otto: Browser) -> None:
+def test_erased_entry_cannot_be_restored(console: Console, otto: Browser) -> None:
     number = "+12125550187"
     otto.done("/lists/add", list="block", entry=number, note="x")
     change = undo_of(otto.done("/lists/remove", list="block", entry=number).text)
@@ -217,11 +217,11 @@ def test_entries_are_found_by_number_note_and_list(console: Console, otto: Brows
     assert "No entry matches." in otto.text("/lists?q=nothing")
 
 
-def test_empty_lists_say_what_belongs_on_them(otto: Browser) -> None:
+def test_empty_lists_explain_their_use(otto: Browser) -> None:
     assert "always get through" in otto.text("/lists")
 
 
-def test_a_viewer_sees_masked_entries_and_changes_none(console: Console, otto: Browser) -> None:
+def test_viewer_sees_masked_entries_and_cannot_change_them(console: Console, otto: Browser) -> None:
     otto.done("/lists/add", list="block", entry=NUMBER, note=f"see {NUMBER}")
     viewer = console.browser("viewer")
     for query in ("", "?q=0123", f"?q={NUMBER[-4:]}", "?q=nothing"):
@@ -235,7 +235,7 @@ def test_a_viewer_sees_masked_entries_and_changes_none(console: Console, otto: B
 # Files.
 
 
-def test_what_is_exported_can_be_imported_again(console: Console, ada: Browser) -> None:
+def test_exported_lists_can_be_imported_again(console: Console, ada: Browser) -> None:
     for fields in (
         {"list": "allow", "entry": NUMBER, "note": "=HYPERLINK(1)", "expires": "30d"},
         {"list": "block", "entry": "+1900*", "note": 'it\'s "premium", mostly', "action": "challenge", "sure": "yes"},
@@ -268,7 +268,7 @@ def test_an_import_is_undone_by_one_click(console: Console, ada: Browser) -> Non
     assert ada.post("/lists/undo", id=change).status_code == 422  # it is undone already
 
 
-def test_who_may_not_import_takes_no_import_back(console: Console, ada: Browser, otto: Browser) -> None:
+def test_undoing_an_import_needs_the_right_to_import(console: Console, ada: Browser, otto: Browser) -> None:
     upload(ada, f"entry\n{NUMBER}\n".encode(), list="block")
     assert 'action="/lists/undo"' not in otto.text("/lists")
     change = undo_of(ada.text("/lists"))
@@ -314,7 +314,7 @@ def test_import_and_undo_take_linear_time(console: Console, ada: Browser) -> Non
     assert steps["undo", 800] < 12 * steps["undo", 100] > 0
 
 
-def test_rows_that_cannot_be_used_are_named_with_their_lines(console: Console, ada: Browser) -> None:
+def test_unusable_rows_are_named_with_their_lines(console: Console, ada: Browser) -> None:
     content = f"entry,list,action\n{NUMBER},,\nnobody,,\n+12015550124,grey,\n+12015550125,,explode\n{OWN},block,\n"
     page = upload(ada, content.encode(), list="block").text
     assert "1 entry was added" in page
@@ -335,20 +335,18 @@ def test_rows_that_cannot_be_used_are_named_with_their_lines(console: Console, a
         pytest.param(b"entry\n" + b"+12015550123\n" * 5001, "More than 5000 rows", id="too-many"),
     ],
 )
-def test_a_file_that_cannot_be_used_changes_nothing(
-    console: Console, ada: Browser, content: bytes, problem: str
-) -> None:
+def test_unusable_file_changes_nothing(console: Console, ada: Browser, content: bytes, problem: str) -> None:
     answer = upload(ada, content, list="block")
     assert answer.status_code == 422
     assert problem in answer.text
     assert entries(console.office) == []
 
 
-def test_a_file_that_is_too_large_is_not_read(ada: Browser) -> None:
+def test_oversized_file_is_not_read(ada: Browser) -> None:
     assert upload(ada, b"x" * (1 << 20)).status_code == 413
 
 
-def test_the_name_of_a_file_leads_nowhere(console: Console, ada: Browser) -> None:
+def test_name_of_an_uploaded_file_is_never_used_as_a_path(console: Console, ada: Browser) -> None:
     upload(ada, f"entry\n{NUMBER}\n".encode(), list="block")
     before = set(console.office.state.parent.rglob("*"))
     for name in ("../../etc/cron.d/x", "/etc/passwd", "..\\x", "<script>", "x" * 500):
@@ -357,12 +355,12 @@ def test_the_name_of_a_file_leads_nowhere(console: Console, ada: Browser) -> Non
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "'", "'=1", "''", "plain", "", "\tx", "\u202e"])
-def test_texts_survive_a_spreadsheet(text: str) -> None:
+def test_exported_texts_survive_a_spreadsheet(text: str) -> None:
     assert from_text(as_text(text)) == text
     assert not as_text(text).startswith(FORMULAS)
 
 
-def test_hostile_text_goes_out_and_comes_back_as_it_is() -> None:
+def test_hostile_text_survives_export_and_import() -> None:
     notes = [text for text in ("".join(filter(str.isprintable, payload))[:100].strip() for payload in PAYLOADS) if text]
     kept = [ListEntry(ListName.BLOCK, EntryKind.EXACT, f"+1201555{n:04d}", note=note) for n, note in enumerate(notes)]
     table = CsvTable(io.BytesIO(list_as_csv(kept).encode("utf-8", "replace")), COLUMNS, "file")
@@ -374,7 +372,7 @@ def test_hostile_text_goes_out_and_comes_back_as_it_is() -> None:
 # Identities.
 
 
-def test_an_identity_is_recorded_forgotten_and_put_back(console: Console, otto: Browser) -> None:
+def test_identity_is_recorded_removed_and_restored(console: Console, otto: Browser) -> None:
     page = otto.done("/identities/add", number=NUMBER, name="Acme", level="2", note="papers seen").text
     assert "papers seen" in page
     identity = Identity(NUMBER, "Acme", 2, NOW + 365 * DAY, "papers seen")
@@ -388,7 +386,7 @@ def test_an_identity_is_recorded_forgotten_and_put_back(console: Console, otto: 
     assert console.office.read(all_identities) == [identity]
 
 
-def test_an_ended_identity_comes_back_as_ended(console: Console, otto: Browser) -> None:
+def test_undo_restores_an_expired_identity_as_expired(console: Console, otto: Browser) -> None:
     console.office.write(set_identity, Identity(NUMBER, "Acme", 2, NOW + 300 * DAY, "papers seen"), NOW - 10 * DAY)
     console.office.write(raise_epoch, NUMBER, NOW - 5 * DAY, "sold", "ada")
     page = otto.done("/identities/remove", number=NUMBER).text
@@ -396,7 +394,7 @@ def test_an_ended_identity_comes_back_as_ended(console: Console, otto: Browser) 
     assert [identity.expires_at for identity in console.office.read(all_identities)] == [NOW - 5 * DAY]
 
 
-def test_what_was_kept_without_its_proof_is_not_put_back(console: Console, otto: Browser) -> None:
+def test_identity_kept_without_proof_is_not_restored(console: Console, otto: Browser) -> None:
     old = {"number": NUMBER, "name": "Acme", "level": 2, "expires_at": NOW + DAY}
     console.office.write(add_audit, Change("identity remove", NUMBER, before=old), "joe", NOW)
     answer = otto.post("/identities/undo", id=undo_of(otto.text("/identities")))
@@ -416,14 +414,14 @@ def test_what_was_kept_without_its_proof_is_not_put_back(console: Console, otto:
         ({"note": "a\nb"}, "one line each"),
     ],
 )
-def test_what_is_no_identity_is_said(console: Console, otto: Browser, wrong: dict[str, str], problem: str) -> None:
+def test_bad_identity_shows_its_problem(console: Console, otto: Browser, wrong: dict[str, str], problem: str) -> None:
     answer = otto.post("/identities/add", **{"number": NUMBER, "name": "Acme", "level": "1", **wrong})
     assert answer.status_code == 422
     assert problem in problem_of(answer.text)
     assert console.office.read(all_identities) == []
 
 
-def test_a_viewer_reads_whose_number_it_is_and_not_the_number(console: Console) -> None:
+def test_viewer_sees_the_owner_but_not_the_number(console: Console) -> None:
     console.office.write(set_identity, Identity(NUMBER, "Acme", 1, NOW + DAY, f"called {NUMBER}"), NOW)
     page = console.browser("viewer").text(f"/identities?q={NUMBER[-4:]}")
     assert "Acme" in page
@@ -444,7 +442,7 @@ def test_hostile_text_stays_text(console: Console, ada: Browser) -> None:
         assert "onerror=alert" not in page.replace("onerror=alert(1)&gt;", "")
 
 
-def test_the_start_of_a_number_is_looked_at_before_it_is_added(console: Console, otto: Browser) -> None:
+def test_start_of_a_number_must_be_confirmed(console: Console, otto: Browser) -> None:
     look = otto.post("/lists/add", list="block", entry="+442079461")
     assert (look.status_code, "+442079461*" in look.text) == (200, True)
     assert console.office.read(list_entries) == []

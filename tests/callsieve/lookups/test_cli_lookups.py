@@ -81,7 +81,7 @@ def shown(callsieve: Program, name: str) -> dict[str, Any]:
     return next(item for item in callsieve("lookups", "show", "--json").json if item["name"] == name)
 
 
-def test_what_is_shown(callsieve: Program) -> None:
+def test_show_prints_usage_skill_and_effect_of_a_source(callsieve: Program) -> None:
     ask_about(callsieve, "scores", spam=8, fine=2)
     found = shown(callsieve, "scores")
     assert (found["on"], found["failure"]) == (True, "timeout")
@@ -95,7 +95,7 @@ def test_what_is_shown(callsieve: Program) -> None:
     assert all(len(line) <= 80 for line in text.splitlines())
 
 
-def test_nobody_is_asked(tmp_path: Path) -> None:
+def test_commands_without_any_source(tmp_path: Path) -> None:
     program = Program(tmp_path)
     program.ok("db", "migrate")
     assert "look-ups" in program.ok("lookups", "show")
@@ -105,13 +105,13 @@ def test_nobody_is_asked(tmp_path: Path) -> None:
     assert "no [[lookup]]" in refused.err
 
 
-def test_a_daemon_that_has_not_read_the_settings_is_told(tmp_path: Path) -> None:
+def test_show_warns_if_the_daemon_has_not_read_the_settings(tmp_path: Path) -> None:
     program = Program(tmp_path, SETTINGS + LOOKUPS)
     program.ok("db", "migrate")
     assert "systemctl reload callsieve" in program.ok("lookups", "show")
 
 
-def test_a_source_is_switched_off_and_on_again(callsieve: Program) -> None:
+def test_source_is_disabled_and_enabled(callsieve: Program) -> None:
     callsieve.ok("lookups", "disable", "scores")
     assert (shown(callsieve, "scores")["on"], shown(callsieve, "scores")["off_why"]["code"]) == (False, "by-hand")
     assert callsieve("lookups", "disable", "scores").code != 0
@@ -124,19 +124,19 @@ def test_a_source_is_switched_off_and_on_again(callsieve: Program) -> None:
     ]
 
 
-def test_each_is_undone_by_its_row(callsieve: Program) -> None:
+def test_disabling_a_source_is_undone(callsieve: Program) -> None:
     callsieve.ok("lookups", "disable", "scores")
     callsieve.ok("undo", str(callsieve("audit", "--json").json[0]["id"]))
     assert shown(callsieve, "scores")["on"]
 
 
-def test_a_name_that_is_none(callsieve: Program) -> None:
+def test_unknown_source_name_suggests_a_similar_one(callsieve: Program) -> None:
     refused = callsieve("lookups", "enable", "score")
     assert refused.code != 0
     assert "did you mean scores?" in refused.err
 
 
-def test_a_source_that_is_worse_than_chance_is_switched_off(callsieve: Program) -> None:
+def test_source_worse_than_chance_is_switched_off(callsieve: Program) -> None:
     ask_about(callsieve, "scores", spam=20, fine=60)
     assert measure(callsieve.load()) == []  # it calls everybody spam: that is no worse
     with open_store(callsieve.store) as db, transaction(db):
@@ -169,7 +169,7 @@ def test_the_process_starts_and_ends(callsieve: Program) -> None:
     assert not (callsieve.state / "lookups.sock").exists()
 
 
-def test_a_second_process_says_what_to_stop(callsieve: Program) -> None:
+def test_second_process_names_the_running_one(callsieve: Program) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as first:
         first.bind(os.fspath(callsieve.state / "lookups.sock"))
         first.listen()
@@ -193,7 +193,7 @@ def test_settings_are_read_again(callsieve: Program) -> None:
     assert process.returncode == 0
 
 
-def test_a_source_without_its_secret_is_left_out(callsieve: Program) -> None:
+def test_source_without_its_secret_is_skipped(callsieve: Program) -> None:
     command = (*ends_with_us(), sys.executable, "-m", COMMAND_LINE, "lookups", "serve")
     environment = {key: value for key, value in callsieve.environment.items() if key != "PHONEBLOCK_TOKEN"}
     with subprocess.Popen(command, env=environment, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
@@ -205,7 +205,7 @@ def test_a_source_without_its_secret_is_left_out(callsieve: Program) -> None:
     assert os.fspath(callsieve.state) in said
 
 
-def test_feeds_are_judged_and_shown_with_them(callsieve: Program) -> None:
+def test_feeds_are_judged_and_shown_with_the_sources(callsieve: Program) -> None:
     numbers = [f"+1201742{n:04}" for n in range(1800, 1804)]
     now = time.time()
     with open_store(callsieve.store) as db:
@@ -230,7 +230,7 @@ CREATE TRIGGER meanwhile AFTER UPDATE OF off_at ON lookup_source WHEN NEW.name =
 """
 
 
-def test_a_source_that_somebody_switches_off_meanwhile_stays_off(callsieve: Program) -> None:
+def test_source_disabled_during_measuring_stays_disabled(callsieve: Program) -> None:
     """All are measured at the next hour again, whatever people do while it goes on."""
     for name in ("phoneblock", "scores"):
         ask_about(callsieve, name, spam=20, fine=60)

@@ -56,7 +56,7 @@ async def answering(
 
 
 @pytest.mark.parametrize("more", [True, False])
-async def test_a_question_and_its_answer(tmp_path: Path, more: bool) -> None:
+async def test_answer_of_the_service_is_returned(tmp_path: Path, more: bool) -> None:
     asked = []
 
     async def look_up(number: str, seconds: float) -> bool:
@@ -72,7 +72,7 @@ async def test_a_question_and_its_answer(tmp_path: Path, more: bool) -> None:
     assert not client.path.exists()
 
 
-async def test_the_question_is_the_number_and_how_long(tmp_path: Path) -> None:
+async def test_question_contains_number_and_seconds(tmp_path: Path) -> None:
     lines = []
 
     async def keep(line: bytes, writer: asyncio.StreamWriter) -> None:
@@ -99,7 +99,7 @@ async def test_the_question_is_the_number_and_how_long(tmp_path: Path) -> None:
         b"x" * 100_000,
     ],
 )
-async def test_who_says_anything_else_has_said_nothing(tmp_path: Path, said: bytes) -> None:
+async def test_malformed_answer_counts_as_no_answer(tmp_path: Path, said: bytes) -> None:
     async def say(_line: bytes, writer: asyncio.StreamWriter) -> None:
         writer.write(said)
         writer.close()
@@ -110,7 +110,7 @@ async def test_who_says_anything_else_has_said_nothing(tmp_path: Path, said: byt
     assert client.counts.failed == 1
 
 
-async def test_who_says_nothing_is_waited_for_as_long_as_the_budget(tmp_path: Path) -> None:
+async def test_silent_service_is_waited_for_until_the_budget(tmp_path: Path) -> None:
     async def hold(_line: bytes, _writer: asyncio.StreamWriter) -> None:
         await asyncio.Event().wait()
 
@@ -122,7 +122,7 @@ async def test_who_says_nothing_is_waited_for_as_long_as_the_budget(tmp_path: Pa
     assert client.counts.late == 1
 
 
-async def test_a_call_that_has_less_time_waits_less(tmp_path: Path) -> None:
+async def test_call_with_less_time_waits_less(tmp_path: Path) -> None:
     waits = []
 
     async def look_up(_number: str, seconds: float) -> bool:
@@ -137,13 +137,13 @@ async def test_a_call_that_has_less_time_waits_less(tmp_path: Path) -> None:
     assert client.counts.asked == 1
 
 
-async def test_nobody_there(tmp_path: Path) -> None:
+async def test_missing_socket_gives_no_answer(tmp_path: Path) -> None:
     assert not await ask(make_client(tmp_path))
     (tmp_path / "lookups.sock").write_text("no socket")
     assert not await ask(make_client(tmp_path))
 
 
-async def test_a_process_that_is_gone_leaves_a_socket(tmp_path: Path) -> None:
+async def test_stale_socket_gives_no_answer(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(tmp_path / "lookups.sock"))
         dead.listen()
@@ -186,7 +186,7 @@ def is_stopped(pid: int) -> bool:
     return "State:\tT" in Path(f"/proc/{pid}/status").read_text()
 
 
-async def test_a_frozen_process_is_left_alone_after_five_calls(tmp_path: Path) -> None:
+async def test_frozen_process_is_not_asked_after_five_failures(tmp_path: Path) -> None:
     client = make_client(tmp_path)
     with process_at(client.path) as process:
         assert await ask(client)
@@ -206,7 +206,7 @@ async def test_a_frozen_process_is_left_alone_after_five_calls(tmp_path: Path) -
         assert await ask(client)
 
 
-async def test_so_many_calls_wait_at_once_and_no_more(tmp_path: Path) -> None:
+async def test_number_of_waiting_calls_is_limited(tmp_path: Path) -> None:
     go = asyncio.Event()
 
     async def look_up(_number: str, _seconds: float) -> bool:
@@ -221,7 +221,7 @@ async def test_so_many_calls_wait_at_once_and_no_more(tmp_path: Path) -> None:
         assert sum(await asyncio.gather(*calls)) == MOST_AT_ONCE
 
 
-async def test_what_is_asked_behind_a_call(tmp_path: Path) -> None:
+async def test_question_in_the_background_reaches_the_service(tmp_path: Path) -> None:
     numbers = []
 
     async def look_up(number: str, _seconds: float) -> bool:
@@ -235,7 +235,7 @@ async def test_what_is_asked_behind_a_call(tmp_path: Path) -> None:
         await client.close()
 
 
-async def test_failures_in_a_row_are_told_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_consecutive_failures_are_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     client = make_client(tmp_path)
     for _ in range(3 * FAILURES_TO_OPEN):
         await ask(client)
@@ -257,7 +257,7 @@ async def test_failures_in_a_row_are_told_once(tmp_path: Path, caplog: pytest.Lo
         b"",
     ],
 )
-async def test_a_question_that_is_none_gets_no_answer(tmp_path: Path, question: bytes) -> None:
+async def test_malformed_question_gets_no_answer(tmp_path: Path, question: bytes) -> None:
     async def look_up(_number: str, _seconds: float) -> bool:
         raise AssertionError("asked")
 

@@ -54,7 +54,7 @@ def asking(callsieve: Program) -> Iterator[None]:
             process.kill()  # its threads never end
 
 
-async def test_a_dead_name_server_holds_up_no_other_source(tmp_path: Path) -> None:
+async def test_dead_name_server_does_not_delay_other_sources(tmp_path: Path) -> None:
     async with serving(answer(body=SPAM)) as server:
         callsieve = Program(tmp_path, SETTINGS + DEAD + WELL.replace("PORT", str(server.port)) + "private = true\n")
         callsieve.ok("db", "migrate")

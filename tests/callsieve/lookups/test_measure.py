@@ -17,31 +17,31 @@ ANY = st.builds(Compared, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS, COUNTS
 
 
 @given(ANY)
-def test_a_difference_lies_in_its_interval(compared: Compared) -> None:
+def test_difference_lies_within_its_interval(compared: Compared) -> None:
     skill = skill_of(compared)
     assert -1.0 <= skill.gain.low <= skill.gain.value <= skill.gain.high <= 1.0
     assert skill.right <= skill.told
 
 
 @given(ANY)
-def test_what_is_not_known_changes_nothing(compared: Compared) -> None:
+def test_unknown_numbers_do_not_change_the_judgement(compared: Compared) -> None:
     assert judgement_of(compared) == judgement_of(compared._replace(unknown=0))
 
 
 @given(ANY, st.integers(1, 50))
-def test_a_source_that_was_right_more_often_stays_on(compared: Compared, more: int) -> None:
+def test_more_right_answers_never_switch_a_source_off(compared: Compared, more: int) -> None:
     if judgement_of(compared) in (Judgement.NO_WORSE, Judgement.BETTER):
         better = compared._replace(spam_of_spam=compared.spam_of_spam + more)
         assert judgement_of(better) is not Judgement.WORSE
 
 
 @given(COUNTS, COUNTS)
-def test_a_source_that_knows_nothing_is_not_worse_than_chance(spam: int, fine: int) -> None:
+def test_source_without_answers_is_not_worse_than_chance(spam: int, fine: int) -> None:
     assert judgement_of(Compared(other_of_spam=spam, other_of_fine=fine)) is not Judgement.WORSE
 
 
 @given(st.integers(0, 400), st.integers(1, 10))
-def test_calling_everybody_spam_is_neither_better_nor_worse(spam: int, times: int) -> None:
+def test_calling_every_number_spam_is_neither_better_nor_worse(spam: int, times: int) -> None:
     """However many of our callers are spammers: its share of right answers is high, and it knows nothing."""
     found = judgement_of(Compared(spam_of_spam=times * spam, spam_of_fine=spam))
     assert found in (Judgement.TOO_FEW, Judgement.NO_WORSE)
@@ -59,12 +59,12 @@ def test_calling_everybody_spam_is_neither_better_nor_worse(spam: int, times: in
         pytest.param(Compared(0, 0, 60, 58, 40, 2), Judgement.WORSE, id="calls-spammers-fine"),
     ],
 )
-def test_judgement(compared: Compared, judgement: Judgement) -> None:
+def test_judgement_of_examples(compared: Compared, judgement: Judgement) -> None:
     assert judgement_of(compared) is judgement
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.what)
-def test_how_soon_a_source_is_switched_off(kind: Kind) -> None:
+def test_number_of_calls_before_a_bad_source_is_switched_off(kind: Kind) -> None:
     """As docs/contributing/decisions/look-ups.md has it, with fewer runs: the bad ones are, the good ones never."""
     random = Random(7)
     ends = [switched_off_after(kind, random, 200) for _ in range(20)]

@@ -79,7 +79,7 @@ SECRET = "AC1:s3cr3t"
         ("telnyx", CALLER, TELNYX, "/v2/number_lookup/%2B12015550123", f"Bearer {SECRET}"),
     ],
 )
-async def test_settings_that_are_ready(
+async def test_documented_source_settings_work_unchanged(
     tmp_path: Path, name: str, number: str, document: object, sent: str, authorized: str
 ) -> None:
     body = json.dumps(document).encode()
@@ -97,7 +97,7 @@ async def test_settings_that_are_ready(
     assert {line.partition(": ")[2] for line in fields if line.lower().startswith("authorization")} == {authorized}
 
 
-async def test_phoneblock_sees_nothing_of_the_number(tmp_path: Path) -> None:
+async def test_phoneblock_never_receives_the_number(tmp_path: Path) -> None:
     """Every byte that it gets."""
     async with serving(answer(200, b'{"numbers": []}')) as server:
         text = f'{example("phoneblock")}private = true\nurl = "{server.url("/api")}"\n'

@@ -49,7 +49,9 @@ def settings(text: str) -> Settings:
         pytest.param("", True, {"phoneblock": False, "mirror": False, "scores": True}, id="was-told"),
     ],
 )
-def test_who_is_outside(tmp_path: Path, more: str, has_reported: bool, outside: dict[str, bool]) -> None:
+def test_outside_evidence_depends_on_settings_and_reports(
+    tmp_path: Path, more: str, has_reported: bool, outside: dict[str, bool]
+) -> None:
     store = tmp_path / "callsieve.db"
     if has_reported:
         write(store, set_report, PHONEBLOCK, Report("+12015550123", "G_FRAUD", NOW))
@@ -59,6 +61,6 @@ def test_who_is_outside(tmp_path: Path, more: str, has_reported: bool, outside: 
     assert not any(state.in_settings for state in read(store, source_states))
 
 
-def test_a_call_waits_for_the_longest_budget() -> None:
+def test_call_waits_for_the_longest_budget() -> None:
     assert longest_budget_seconds(settings(SOURCES)) == 0.12
     assert longest_budget_seconds(settings("")) == 0.0

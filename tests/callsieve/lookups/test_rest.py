@@ -8,7 +8,7 @@ from callsieve.lookups.service import FAILURES, FIRST_SECONDS, LONGEST_SECONDS, 
 
 
 @pytest.mark.parametrize("at_once", [FAILURES, FAILURES + 1, 8, 200])
-def test_it_rests_as_long_however_many_fail_together(at_once: int) -> None:
+def test_simultaneous_failures_do_not_lengthen_the_rest(at_once: int) -> None:
     rest = Rest()
     for _ in range(at_once):
         assert rest.allows(0.0)
@@ -19,7 +19,7 @@ def test_it_rests_as_long_however_many_fail_together(at_once: int) -> None:
     assert rest.allows(FIRST_SECONDS)
 
 
-def test_each_try_that_fails_doubles_it() -> None:
+def test_each_failed_try_doubles_the_rest() -> None:
     rest, now, waits = Rest(), 0.0, []
     for _ in range(FAILURES):
         rest.failed(now)

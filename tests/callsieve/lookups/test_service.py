@@ -23,7 +23,7 @@ HOUR, DAY = 3600.0, 86_400.0
 @pytest.mark.parametrize(
     ("body", "verdict", "knows_more"), [(SPAM, "spam", True), (FINE, "ok", True), (NOTHING, "nothing", False)]
 )
-async def test_an_answer_is_kept(tmp_path: Path, body: bytes, verdict: str, knows_more: bool) -> None:
+async def test_answer_is_stored_for_14_days(tmp_path: Path, body: bytes, verdict: str, knows_more: bool) -> None:
     async with serving(answer(200, body)) as server, looking(tmp_path, settings_for(server.port)) as look:
         assert await look.ask() is knows_more
         kept = look.answers()["s0"]
@@ -33,7 +33,7 @@ async def test_an_answer_is_kept(tmp_path: Path, body: bytes, verdict: str, know
         assert request.startswith("GET /12015550123 HTTP/1.1")
 
 
-async def test_a_fresh_answer_is_not_asked_for_again(tmp_path: Path) -> None:
+async def test_fresh_answer_is_used_without_a_request(tmp_path: Path) -> None:
     async with serving(answer(200, NOTHING)) as server, looking(tmp_path, settings_for(server.port)) as look:
         await look.ask()
         look.clock.now += 24 * HOUR - 1
@@ -41,7 +41,7 @@ async def test_a_fresh_answer_is_not_asked_for_again(tmp_path: Path) -> None:
         assert len(server.requests) == 1
 
 
-async def test_an_old_answer_stands_and_is_renewed_behind_the_call(tmp_path: Path) -> None:
+async def test_old_answer_is_used_and_renewed_in_the_background(tmp_path: Path) -> None:
     bodies = [NOTHING, SPAM]
     asked = asyncio.Event()
 
@@ -58,7 +58,7 @@ async def test_an_old_answer_stands_and_is_renewed_behind_the_call(tmp_path: Pat
         await until(lambda: look.verdicts() == ["spam"])
 
 
-async def test_an_expired_answer_is_waited_for(tmp_path: Path) -> None:
+async def test_call_waits_for_the_renewal_of_an_expired_answer(tmp_path: Path) -> None:
     bodies = [NOTHING, SPAM]
 
     async def answering(_head: str, writer: asyncio.StreamWriter) -> None:
@@ -71,7 +71,7 @@ async def test_an_expired_answer_is_waited_for(tmp_path: Path) -> None:
         assert look.verdicts() == ["spam"]
 
 
-async def test_what_comes_late_is_there_for_the_next_call(tmp_path: Path) -> None:
+async def test_late_answer_is_stored_for_the_next_call(tmp_path: Path) -> None:
     late = asyncio.Event()
 
     async def answering(_head: str, writer: asyncio.StreamWriter) -> None:
@@ -100,7 +100,7 @@ async def test_a_hundred_calls_at_once_make_one_request(tmp_path: Path) -> None:
         assert len(server.requests) == 1
 
 
-async def test_the_first_source_that_knows_more_is_enough(tmp_path: Path) -> None:
+async def test_first_useful_answer_ends_the_wait(tmp_path: Path) -> None:
     async with (
         serving(hold) as slow,
         serving(answer(200, SPAM)) as quick,
@@ -110,7 +110,7 @@ async def test_the_first_source_that_knows_more_is_enough(tmp_path: Path) -> Non
         assert look.verdicts() == ["spam"]
 
 
-async def test_the_limit_of_a_day_holds_over_restarts(tmp_path: Path) -> None:
+async def test_daily_limit_survives_a_restart(tmp_path: Path) -> None:
     async with serving(answer(200, NOTHING)) as server:
         settings = settings_for(server.port, more="daily_limit = 3")
         for n in range(5):
@@ -123,7 +123,7 @@ async def test_the_limit_of_a_day_holds_over_restarts(tmp_path: Path) -> None:
         assert len(server.requests) == 4
 
 
-async def test_a_day_costs_no_more_than_it_may(tmp_path: Path) -> None:
+async def test_daily_cost_limit_stops_requests(tmp_path: Path) -> None:
     more = "cost = 0.004\ndaily_spend = 0.01"
     async with serving(answer(200, NOTHING)) as server, looking(tmp_path, settings_for(server.port, more=more)) as look:
         await asyncio.gather(*(look.ask(f"+120155501{n:02}") for n in range(20)))
@@ -131,7 +131,7 @@ async def test_a_day_costs_no_more_than_it_may(tmp_path: Path) -> None:
         assert look.usage().micros == 8_000
 
 
-async def test_a_source_that_is_off_is_not_asked(tmp_path: Path) -> None:
+async def test_disabled_source_is_not_queried(tmp_path: Path) -> None:
     async with serving(answer(200, SPAM)) as server, looking(tmp_path, settings_for(server.port)) as look:
         with open_store(look.store) as db, transaction(db):
             switch_off(db, "s0", look.clock.now, "{}")
@@ -139,7 +139,7 @@ async def test_a_source_that_is_off_is_not_asked(tmp_path: Path) -> None:
         assert server.requests == []
 
 
-async def test_other_countries_are_not_asked_about(tmp_path: Path) -> None:
+async def test_numbers_of_other_countries_are_not_looked_up(tmp_path: Path) -> None:
     async with serving(answer(200, SPAM)) as server:
         async with looking(tmp_path, settings_for(server.port, more='regions = ["DE"]')) as look:
             assert not await look.ask()
@@ -177,7 +177,7 @@ async def test_a_bad_server_gives_no_answer(tmp_path: Path, answering: Answering
             assert last_failure(db, "s0") == failure
 
 
-async def test_a_dead_server_rests_and_is_tried_again(tmp_path: Path) -> None:
+async def test_dead_server_is_skipped_and_retried_later(tmp_path: Path) -> None:
     async with serving(answer(200, SPAM)) as gone:
         port = gone.port
     async with looking(tmp_path, settings_for(port)) as look:
@@ -192,7 +192,7 @@ async def test_a_dead_server_rests_and_is_tried_again(tmp_path: Path) -> None:
         assert look.usage().asked == 4
 
 
-async def test_those_that_wait_for_a_dead_server_do_not_ask_it(tmp_path: Path) -> None:
+async def test_waiting_look_ups_do_not_query_a_dead_server(tmp_path: Path) -> None:
     async with serving(answer(200, SPAM)) as gone:
         port = gone.port
     async with looking(tmp_path, settings_for(port)) as look:
@@ -200,7 +200,7 @@ async def test_those_that_wait_for_a_dead_server_do_not_ask_it(tmp_path: Path) -
         assert look.usage().asked < AT_ONCE + FAILURES
 
 
-async def test_a_store_that_is_not_there_is_no_answer(tmp_path: Path) -> None:
+async def test_missing_store_gives_no_answer(tmp_path: Path) -> None:
     async with serving(answer(200, SPAM)) as server, looking(tmp_path, settings_for(server.port)) as look:
         look.service.store = tmp_path / "file" / "callsieve.db"
         (tmp_path / "file").write_text("")
@@ -208,7 +208,7 @@ async def test_a_store_that_is_not_there_is_no_answer(tmp_path: Path) -> None:
         assert server.requests == []
 
 
-async def test_the_log_has_no_number_and_no_secret(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+async def test_log_contains_no_number_and_no_secret(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     async with serving(answer(200, SPAM)) as server, looking(tmp_path, settings_for(server.port)) as look:
         look.service.sources[0].token = "s3cr3t"

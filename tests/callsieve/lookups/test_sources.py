@@ -49,7 +49,7 @@ def source_of(text: str) -> LookupSource:
     return source
 
 
-def said(source: LookupSource, document: object, status: int = 200) -> SourceVerdict:
+def parsed_answer(source: LookupSource, document: object, status: int = 200) -> SourceVerdict:
     return source.parse_answer(CALLER, status, json.dumps(document).encode())
 
 
@@ -64,12 +64,12 @@ def test_phoneblock_is_sent_four_characters_of_a_hash() -> None:
     assert "secret" not in repr(request)
 
 
-def test_the_hash_is_the_one_of_phoneblocks_description() -> None:
+def test_hash_matches_phoneblocks_documentation() -> None:
     assert hash_prefix("+4917650642602") == "3D1D76F0C3664E1E818C6ECCFD8843AD1F4091CC"[:4].lower()
 
 
 @given(st.integers(10**6, 10**14))
-def test_nothing_of_the_number_is_in_what_is_sent(digits: int) -> None:
+def test_request_to_phoneblock_does_not_contain_the_number(digits: int) -> None:
     request = source_of(PHONEBLOCK).request_about(f"+{digits}", "t")
     assert str(digits) not in request.url
     assert len(request.url.partition("sha1=")[2]) == 4
@@ -95,9 +95,9 @@ def test_nothing_of_the_number_is_in_what_is_sent(digits: int) -> None:
         pytest.param([{"phone": CALLER, "votes": 9, "whiteListed": True}], SourceVerdict("ok"), id="fine"),
     ],
 )
-def test_what_phoneblock_says(listed: list[dict[str, Any]], expected: SourceVerdict) -> None:
+def test_phoneblock_answers_are_parsed(listed: list[dict[str, Any]], expected: SourceVerdict) -> None:
     document = {"numbers": listed, "range10": [], "range100": []}
-    assert said(source_of(PHONEBLOCK), document) == expected
+    assert parsed_answer(source_of(PHONEBLOCK), document) == expected
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_what_phoneblock_says(listed: list[dict[str, Any]], expected: SourceVerd
         (200, b'{"numbers": [' + b'{"phone": "+1"},' * 30_000 + b'{"phone": "+1"}]}'),
     ],
 )
-def test_what_phoneblock_does_not_say(status: int, body: bytes) -> None:
+def test_bad_phoneblock_answers_are_rejected(status: int, body: bytes) -> None:
     with pytest.raises(BadAnswer):
         source_of(PHONEBLOCK).parse_answer(CALLER, status, body)
 
@@ -123,18 +123,18 @@ def test_what_phoneblock_does_not_say(status: int, body: bytes) -> None:
 # Any other
 
 
-def test_the_number_is_sent_by_consent() -> None:
+def test_private_source_is_sent_the_number() -> None:
     request = source_of(TELNYX).request_about(CALLER, "KEY1")
     assert request.url == "https://api.telnyx.com/v2/number_lookup/%2B12015550123"
     assert dict(request.headers) == {"Authorization": "Bearer KEY1", "Accept": "application/json"}
 
 
-def test_basic_authentication() -> None:
+def test_basic_authentication_header_is_sent() -> None:
     headers = source_of(TWILIO).request_about(CALLER, "AC1:secret").headers
     assert headers["Authorization"] == "Basic QUMxOnNlY3JldA=="
 
 
-def test_a_header_of_its_own_and_the_digits() -> None:
+def test_custom_header_and_digits_only_url() -> None:
     text = f'{SCORES}\ntoken = "env:K"\nauth = "header"\nheader = "X-Api-Key"'
     request = source_of(text).request_about(CALLER, "KEY1")
     assert request.headers["X-Api-Key"] == "KEY1"
@@ -183,29 +183,29 @@ def twilio_says(nomorobo: object) -> object:
         (SCORES, {"score": True}, SourceVerdict("nothing")),
     ],
 )
-def test_what_others_say(text: str, document: object, expected: SourceVerdict) -> None:
-    assert said(source_of(text), document) == expected
+def test_http_source_answers_are_parsed(text: str, document: object, expected: SourceVerdict) -> None:
+    assert parsed_answer(source_of(text), document) == expected
 
 
-def test_a_number_that_it_does_not_know_is_an_answer() -> None:
+def test_unknown_number_is_a_valid_answer() -> None:
     assert source_of(TWILIO).parse_answer(CALLER, 404, b'{"code": 20404}') == SourceVerdict("nothing")
 
 
 @pytest.mark.parametrize(
     ("status", "body"), [(200, b"{"), (200, b"\xff\xfe"), (429, b"{}"), (302, b""), (200, b"[" * 99_999)]
 )
-def test_what_others_do_not_say(status: int, body: bytes) -> None:
+def test_bad_http_source_answers_are_rejected(status: int, body: bytes) -> None:
     with pytest.raises(BadAnswer):
         source_of(TWILIO).parse_answer(CALLER, status, body)
 
 
-def test_regions() -> None:
+def test_source_covers_its_regions_only() -> None:
     table = source_of(PHONEBLOCK + 'regions = ["de", "AT"]').table
     assert [covers(table, number) for number in ("+4930123456", "+431234567", CALLER)] == [True, True, False]
     assert covers(source_of(PHONEBLOCK).table, CALLER)
 
 
-def test_each_table_is_a_source_of_its_kind() -> None:
+def test_each_settings_table_makes_its_kind_of_source() -> None:
     kinds = [type(source) for source in sources_of(parse_settings(PHONEBLOCK + TELNYX + TWILIO, "x"))]
     assert kinds == [PhoneBlock, HttpSource, HttpSource]
 
@@ -250,6 +250,6 @@ def test_each_table_is_a_source_of_its_kind() -> None:
         (PHONEBLOCK + PHONEBLOCK, ("", ""), r"\[\[lookup\]\]: 'phoneblock' appears twice"),
     ],
 )
-def test_settings_that_cannot_be(text: str, change: tuple[str, str], error: str) -> None:
+def test_invalid_source_settings_are_refused(text: str, change: tuple[str, str], error: str) -> None:
     with pytest.raises(SettingsError, match=error):
         parse_settings(text.replace(*change), "callsieve.toml")

@@ -43,13 +43,13 @@ def ids(one: Capability) -> str:
     return one.name
 
 
-def test_settings_know_the_optional_capabilities() -> None:
+def test_settings_have_a_key_for_each_optional_capability() -> None:
     assert {item.name for item in OFF} == set(OPTIONAL)
     assert {capability.name for capability in CAPABILITIES} - set(OPTIONAL) >= NEVER_OFF
 
 
 @pytest.mark.parametrize("name", ["exchnge", "lists", ""])
-def test_other_names_are_an_error_of_the_settings(name: str) -> None:
+def test_unknown_capability_is_a_settings_error(name: str) -> None:
     with pytest.raises(SettingsError) as caught:
         parse_settings(f'[policy]\nname = "observe"\n[capabilities]\noff = ["{name}"]\n', "/etc/c.toml")
     assert str(caught.value).startswith("/etc/c.toml: line 4: capabilities.off: ")
@@ -57,7 +57,7 @@ def test_other_names_are_an_error_of_the_settings(name: str) -> None:
 
 
 @pytest.mark.parametrize("capability", OFF, ids=ids)
-def test_a_command_says_which_setting_switches_it_on(tmp_path: Path, capability: Capability) -> None:
+def test_disabled_command_names_the_setting_that_enables_it(tmp_path: Path, capability: Capability) -> None:
     program = Program(tmp_path)
     program.config.write_text(program.config.read_text() + ALL_OFF)
     by_units = {unit.command for unit in capability.units}
@@ -69,7 +69,7 @@ def test_a_command_says_which_setting_switches_it_on(tmp_path: Path, capability:
             assert {"[capabilities]", capability.name} <= set(re.findall(r"\[\w+\]|\w+", result.err))
 
 
-def test_commands_of_the_others_are_there(tmp_path: Path) -> None:
+def test_commands_of_enabled_capabilities_remain(tmp_path: Path) -> None:
     program = Program(tmp_path)
     assert "consent" in program.ok("own", "--help")
     program.config.write_text(program.config.read_text() + ALL_OFF)
@@ -95,7 +95,7 @@ def console(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Console]:
         yield console
 
 
-def test_pages_are_gone(console: Console) -> None:
+def test_pages_of_disabled_capabilities_are_gone(console: Console) -> None:
     browser = console.browser("administrator")
     gone = [page for page in PAGES if page not in pages_of(ON)]
     for page in gone:
@@ -110,7 +110,7 @@ def test_pages_are_gone(console: Console) -> None:
 @pytest.mark.parametrize(
     "capability", [capability_ for capability_ in CAPABILITIES if capability_.has_templates], ids=ids
 )
-def test_links_to_pages_that_may_be_gone_ask_first(capability: Capability) -> None:
+def test_templates_check_before_linking_to_optional_pages(capability: Capability) -> None:
     owners = [(re.compile(_pattern_of(page)), item.name) for item in OFF for page in pages_of(Capabilities((item,)))]
     others = [re.compile(_pattern_of(page)) for page in pages_of(ON)]
     for template in (ROOT / "callsieve" / capability.name / "web" / "templates").glob("*.html"):
@@ -125,7 +125,7 @@ def _pattern_of(page: Page) -> str:
     return re.sub(r"\{[^}]*\}", "[^/]+", page.path)
 
 
-def test_endpoints_are_gone(tmp_path: Path) -> None:
+def test_endpoints_of_disabled_capabilities_are_gone(tmp_path: Path) -> None:
     gone = endpoints_of(Capabilities(tuple(OFF)))
     assert gone
     with ApiOffice(tmp_path, SETTINGS + ENABLED + ALL_OFF).api() as api:
@@ -138,19 +138,19 @@ def test_endpoints_are_gone(tmp_path: Path) -> None:
     assert {path.removeprefix("/api/v1") for path in paths} & {item.path for item in gone} <= kept
 
 
-def test_the_page_names_what_is_optional() -> None:
+def test_documentation_lists_the_optional_capabilities() -> None:
     page = (ROOT / "docs" / "how-to" / "services.md").read_text()
     section = page.partition("### Parts that you do not use")[2].partition("\n## ")[0]
     assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == list(OPTIONAL)
 
 
-def test_every_unit_is_of_a_capability() -> None:
+def test_every_systemd_unit_belongs_to_a_capability() -> None:
     files = {path.name for path in (ROOT / "asterisk-conf").iterdir() if path.suffix in UNIT_SUFFIXES}
     assert sorted(unit.name for capability in CAPABILITIES for unit in capability.units) == sorted(files)
 
 
 @pytest.mark.parametrize("capability", CAPABILITIES, ids=ids)
-def test_units_are_those_of_the_files(capability: Capability) -> None:
+def test_systemd_unit_files_match_the_declared_units(capability: Capability) -> None:
     """A unit whose capability is off ends with 78: systemd then leaves it alone."""
     for unit in capability.units:
         text = (ROOT / "asterisk-conf" / unit.name).read_text()
@@ -159,7 +159,7 @@ def test_units_are_those_of_the_files(capability: Capability) -> None:
         assert prevented == ["78"] * (capability.is_optional and bool(unit.command))
 
 
-def test_data_are_exported_erased_and_expire_meanwhile(tmp_path: Path) -> None:
+def test_data_of_disabled_capabilities_are_exported_and_erased(tmp_path: Path) -> None:
     program = Program(tmp_path)
     program.ok("own", "consent", "add", CALLER, "--proof", "form 12")
     program.add_decisions(make_record("OLDER111", at=time.time() - 91 * 86_400.0))
@@ -172,7 +172,7 @@ def test_data_are_exported_erased_and_expire_meanwhile(tmp_path: Path) -> None:
     assert not program("privacy", "export", CALLER).json["tables"].get("consent")
 
 
-def test_on_again_all_is_as_before(tmp_path: Path) -> None:
+def test_enabling_again_restores_everything(tmp_path: Path) -> None:
     """Nothing is migrated: the store has the version that it had."""
     program = Program(tmp_path)
     program.ok("own", "consent", "add", CALLER, "--proof", "form 12")
@@ -186,7 +186,7 @@ def test_on_again_all_is_as_before(tmp_path: Path) -> None:
     assert program.read(lambda db: db.execute("PRAGMA user_version").fetchone()) == version
 
 
-async def test_calls_are_decided_alike(tmp_path: Path) -> None:
+async def test_disabled_capabilities_do_not_change_decisions(tmp_path: Path) -> None:
     program = Program(tmp_path)
     program.ok("list", "add", "block", CALLER)
     program.ok("own", "consent", "add", "+442071838751", "--proof", "form 12")
@@ -216,13 +216,13 @@ async def _answer(loaded: Loaded, caller: str) -> bytes:
 
 
 @pytest.mark.parametrize("words", [("events", "send"), ("hub", "run"), ("exchange", "run"), ("own", "watch", "ask")])
-def test_a_unit_ends_with_a_status_of_its_own(tmp_path: Path, words: tuple[str, ...]) -> None:
+def test_disabled_unit_exits_with_status_78(tmp_path: Path, words: tuple[str, ...]) -> None:
     program = Program(tmp_path)
     program.config.write_text(program.config.read_text() + ALL_OFF)
     assert program.process(*words).code == 78
 
 
-def test_the_doctor_names_what_is_off_and_checks_nothing_of_it(tmp_path: Path) -> None:
+def test_doctor_lists_disabled_capabilities_and_skips_them(tmp_path: Path) -> None:
     program = Program(tmp_path)
     on = {item["name"]: item for item in program("doctor", "--json").json}
     program.config.write_text(program.config.read_text() + ALL_OFF)
@@ -232,7 +232,7 @@ def test_the_doctor_names_what_is_off_and_checks_nothing_of_it(tmp_path: Path) -
     assert {"events", "exchange", "hub"} <= on.keys() - off.keys()
 
 
-def test_what_is_scheduled_is_gone() -> None:
+def test_scheduled_checks_of_disabled_capabilities_are_gone() -> None:
     kinds = {kind for check in scheduled_checks(ON) for kind in check.kinds}
     assert EventKind.APPEAL_DUE in kinds
     assert kinds.isdisjoint({EventKind.EXCHANGE_STALE, EventKind.HUB_STALE, EventKind.DIGEST_READY})

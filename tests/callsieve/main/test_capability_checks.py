@@ -60,7 +60,7 @@ def test_every_metric_that_a_capability_declares_is_shown(capability: Capability
     assert samples_in(text)["callsieve_store_up", ()] == 1
 
 
-def test_a_table_of_checks_is_declared() -> None:
+def test_every_table_of_checks_is_declared() -> None:
     """A folder cannot have checks that nobody runs."""
     found: set[int] = set()
     for file in (ROOT / "callsieve").glob("*/*.py"):

@@ -17,7 +17,7 @@ PROGRAM = "import sys; from callsieve.main.cli import run; run(sys.argv[1:]); pr
 CAPABILITY = re.compile(r"\bcallsieve\.(\w+)\.cli\.\w+")
 
 
-def test_every_command_of_the_table_is_there() -> None:
+def test_every_command_of_the_table_exists() -> None:
     first_words = {name.partition(" ")[0] for name in COMMANDS}
     assert set(all_commands().commands) == first_words == set(HELP)
 
@@ -32,7 +32,7 @@ def test_every_command_of_a_module_is_in_the_table() -> None:
     assert written - set(COMMANDS.values()) == set()
 
 
-def test_help_says_of_each_command_what_the_table_says(callsieve: Program) -> None:
+def test_help_shows_the_text_of_the_table(callsieve: Program) -> None:
     shown = " ".join(callsieve.ok("help", "all").replace("│", " ").split())
     assert [name for name, text in HELP.items() if f"{name} {text}" not in shown] == []
 
@@ -60,7 +60,7 @@ def test_short_help_shows_at_most_20_commands() -> None:
         pytest.param(["lookup", "--help"], {"numbers"}, id="command"),
     ],
 )
-def test_only_the_command_that_is_named_is_imported(callsieve: Program, words: list[str], imported: set[str]) -> None:
+def test_only_the_invoked_command_is_imported(callsieve: Program, words: list[str], imported: set[str]) -> None:
     done = subprocess.run(
         (sys.executable, "-c", PROGRAM, *words),
         capture_output=True,

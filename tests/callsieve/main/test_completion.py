@@ -86,17 +86,19 @@ def offered(name: str, tmp_path: Path, environment: dict[str, str], words: list[
         *(GROUP, OPTIONS, CHOICE),
     ],
 )
-def test_bash(environment: dict[str, str], tmp_path: Path, words: list[str], names: list[str]) -> None:
+def test_bash_completes_commands_and_options(
+    environment: dict[str, str], tmp_path: Path, words: list[str], names: list[str]
+) -> None:
     assert offered("bash", tmp_path, environment, words) == sorted(names)
 
 
 @pytest.mark.parametrize(("words", "names"), [GROUP, OPTIONS, CHOICE])
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
-def test_other_shells(
+def test_completion_scripts_of_other_shells(
     environment: dict[str, str], tmp_path: Path, shell: str, words: list[str], names: list[str]
 ) -> None:
     assert offered(shell, tmp_path, environment, words) == sorted(names)
 
 
-def test_another_shell_is_refused(callsieve: Program) -> None:
+def test_unsupported_shell_is_refused(callsieve: Program) -> None:
     assert "'bash', 'zsh', 'fish'" in callsieve.fails("completion", "tcsh")

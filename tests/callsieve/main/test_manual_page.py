@@ -28,16 +28,16 @@ def mandoc(page: Path, *options: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_mandoc_has_nothing_to_say(page: Path) -> None:
+def test_mandoc_reports_no_problem(page: Path) -> None:
     done = mandoc(page, "-T", "lint", "-W", "style")
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
-def test_no_line_of_its_source_begins_with_a_space(page: Path) -> None:
+def test_no_source_line_begins_with_a_space(page: Path) -> None:
     assert [line for line in page.read_text().splitlines() if line.startswith(" ")] == []
 
 
-def test_it_shows_every_command_with_its_help_and_options(page: Path) -> None:
+def test_page_has_every_command_with_help_and_options(page: Path) -> None:
     shown = " ".join(html.unescape(re.sub(r"<[^>]*>", "", mandoc(page, "-T", "html").stdout)).split())
     missing = [
         text

@@ -43,7 +43,7 @@ def is_open(callsieve: Program) -> bool:
     return told
 
 
-def test_a_window_that_was_opened_by_hand_is_closed(callsieve: Program) -> None:
+def test_window_opened_by_hand_is_closed(callsieve: Program) -> None:
     callsieve.ok("list", "add", "block", CALLER)
     callsieve.ok("emergency", "open")
     status = callsieve("emergency", "status", "--json").json
@@ -59,7 +59,7 @@ def test_a_window_that_was_opened_by_hand_is_closed(callsieve: Program) -> None:
     assert (rule_of(callsieve), is_open(callsieve)) == ("emergency-window", True)
 
 
-def test_a_window_that_only_asterisks_database_knows_is_closed(callsieve: Program) -> None:
+def test_window_known_only_to_astdb_is_closed(callsieve: Program) -> None:
     callsieve.ok("db", "migrate")
     kept = callsieve.folder / "asterisk.db"
     kept.write_text(f"{time.time() - 600:.0f}")
@@ -71,13 +71,13 @@ def test_a_window_that_only_asterisks_database_knows_is_closed(callsieve: Progra
     assert is_open(callsieve)
 
 
-def test_an_emergency_call_by_a_clock_ahead_is_forgotten(callsieve: Program) -> None:
+def test_emergency_call_dated_in_the_future_is_removed(callsieve: Program) -> None:
     (callsieve.folder / "asterisk.db").write_text(f"{time.time() + 1800:.0f}")
     callsieve.ok("emergency", "close")
     assert not is_open(callsieve)
 
 
-def test_an_emergency_call_that_is_told_late_does_not_open_again(callsieve: Program) -> None:
+def test_emergency_call_recorded_late_does_not_reopen_the_window(callsieve: Program) -> None:
     before = time.time() - 60
     callsieve.ok("emergency", "close")
     with open_store(callsieve.store) as db:
@@ -86,7 +86,7 @@ def test_an_emergency_call_that_is_told_late_does_not_open_again(callsieve: Prog
 
 
 @pytest.mark.parametrize("by", ["hand", "asterisk", "nobody"])
-def test_the_doctor_tells_that_the_window_is_open(callsieve: Program, by: str) -> None:
+def test_doctor_reports_the_open_window(callsieve: Program, by: str) -> None:
     callsieve.ok("emergency", "open" if by == "hand" else "close")
     if by == "asterisk":
         (callsieve.folder / "asterisk.db").write_text(f"{time.time() + 1:.0f}")
@@ -96,7 +96,7 @@ def test_the_doctor_tells_that_the_window_is_open(callsieve: Program, by: str) -
     assert ("joe" in check["detail"]) == (by == "hand")
 
 
-def test_what_root_found_and_stored_is_brought_up_to_date(callsieve: Program) -> None:
+def test_findings_stored_by_root_are_updated(callsieve: Program) -> None:
     callsieve.ok("db", "migrate")
     callsieve("doctor")
     for command, status in (("open", CheckStatus.WARN), ("close", CheckStatus.OK)):

@@ -47,14 +47,14 @@ def damage(path: Path) -> None:
 # db
 
 
-def test_migrate_makes_a_store_and_then_finds_it_up_to_date(callsieve: Program) -> None:
+def test_migrate_creates_a_store_and_is_idempotent(callsieve: Program) -> None:
     assert f"{callsieve.store}: created, with {len(known_migrations())} migration" in callsieve.ok("db", "migrate")
     assert callsieve.ok("db", "migrate") == f"{callsieve.store}: up to date.\n"
     assert stat.S_IMODE(callsieve.store.stat().st_mode) == 0o640
 
 
 @pytest.mark.usefixtures("migrating_stores")
-def test_an_older_store_is_brought_up_to_date_on_request(callsieve: Program) -> None:
+def test_migrate_updates_an_older_store(callsieve: Program) -> None:
     callsieve.state.mkdir()
     with open_store(callsieve.store, migrated=False) as db:
         migrate(db, known_migrations()[:1])
@@ -64,7 +64,7 @@ def test_an_older_store_is_brought_up_to_date_on_request(callsieve: Program) -> 
     assert "up to date" in callsieve.ok("db", "check")
 
 
-def test_check_says_what_is_well(filled: Program) -> None:
+def test_check_reports_a_healthy_store(filled: Program) -> None:
     out = filled.ok("db", "check")
     for part in ("content      sound", "schema       up to date", "daemon       not running", "none yet"):
         assert part in out
@@ -73,7 +73,7 @@ def test_check_says_what_is_well(filled: Program) -> None:
     assert (found["problem"], found["pending_migrations"], found["backup_count"]) == (None, [], 1)
 
 
-def test_a_damaged_store_is_one_line_that_says_the_remedy(filled: Program) -> None:
+def test_damaged_store_prints_one_line_with_the_remedy(filled: Program) -> None:
     damage(filled.store)
     for command in (("db", "check"), ("lookup", CALLER), ("list", "show"), ("db", "backup")):
         line = filled.fails(*command)
@@ -81,7 +81,7 @@ def test_a_damaged_store_is_one_line_that_says_the_remedy(filled: Program) -> No
         assert "callsieve db restore" in line
 
 
-def test_a_file_that_is_no_store_is_one_line(callsieve: Program) -> None:
+def test_file_that_is_not_a_store_prints_one_line(callsieve: Program) -> None:
     callsieve.state.mkdir()
     callsieve.store.write_bytes(b"hello " * 1000)
     for command in (("db", "check"), ("db", "migrate"), ("lookup", CALLER), ("list", "add", "block", CALLER)):
@@ -89,7 +89,7 @@ def test_a_file_that_is_no_store_is_one_line(callsieve: Program) -> None:
     assert callsieve.store.read_bytes() == b"hello " * 1000
 
 
-def test_a_backup_is_put_back_and_the_store_as_it_was_is_kept(filled: Program) -> None:
+def test_restore_keeps_the_previous_store(filled: Program) -> None:
     filled.ok("db", "backup")
     filled.ok("list", "add", "block", "+1900*")
     out = filled.ok("db", "restore", "--yes")
@@ -99,7 +99,7 @@ def test_a_backup_is_put_back_and_the_store_as_it_was_is_kept(filled: Program) -
     assert {entry["text"] for entry in filled("list", "show", "--json").json} == {"+1900*", CALLER}
 
 
-def test_a_backup_at_a_place_of_choice_is_put_back(filled: Program, tmp_path: Path) -> None:
+def test_backup_at_a_chosen_path_is_restored(filled: Program, tmp_path: Path) -> None:
     file = tmp_path / "mine.db"
     assert f"{file}: " in filled.ok("db", "backup", file)
     assert stat.S_IMODE(file.stat().st_mode) == 0o640
@@ -108,7 +108,7 @@ def test_a_backup_at_a_place_of_choice_is_put_back(filled: Program, tmp_path: Pa
     assert len(filled("list", "show", "--json").json) == 1
 
 
-def test_a_backup_replaces_a_file_only_by_force(filled: Program, tmp_path: Path) -> None:
+def test_backup_overwrites_a_file_only_with_force(filled: Program, tmp_path: Path) -> None:
     file = tmp_path / "letter.txt"
     file.write_text("to my aunt")
     assert "--force" in filled.fails("db", "backup", file)
@@ -117,7 +117,7 @@ def test_a_backup_replaces_a_file_only_by_force(filled: Program, tmp_path: Path)
     filled.ok("db", "restore", file, "--yes")
 
 
-def test_backups_by_hand_do_not_push_out_the_daily_ones(filled: Program) -> None:
+def test_manual_backups_do_not_replace_daily_ones(filled: Program) -> None:
     for _ in range(9):
         filled.ok("db", "backup")
     assert len(backups_of(filled.store)) == 9
@@ -132,7 +132,7 @@ def test_a_damaged_store_is_restored_and_kept(filled: Program) -> None:
     assert list(filled.state.glob("callsieve.db.damaged-*"))
 
 
-def test_restore_asks_and_takes_no_for_an_answer(filled: Program) -> None:
+def test_restore_asks_and_stops_at_no(filled: Program) -> None:
     filled.ok("db", "backup")
     assert "--yes" in filled.fails("db", "restore")
     filled.ok("list", "add", "block", "+1900*")
@@ -168,9 +168,7 @@ def test_restore_refuses_while_the_daemon_runs(filled: Program) -> None:
         pytest.param(None, "no such file", id="missing"),
     ],
 )
-def test_what_is_no_backup_is_refused_before_anything_changes(
-    filled: Program, content: bytes | None, says: str
-) -> None:
+def test_invalid_backup_is_refused_before_any_change(filled: Program, content: bytes | None, says: str) -> None:
     file = filled.folder / "backup.db"
     if content is not None:
         file.write_bytes(content)
@@ -181,7 +179,7 @@ def test_what_is_no_backup_is_refused_before_anything_changes(
     assert filled.store.read_bytes() == before
 
 
-def test_another_programs_database_is_no_backup(filled: Program) -> None:
+def test_database_of_another_program_is_refused(filled: Program) -> None:
     file = filled.folder / "other.db"
     db = sqlite3.connect(file)
     db.execute("CREATE TABLE t (x)")
@@ -189,7 +187,7 @@ def test_another_programs_database_is_no_backup(filled: Program) -> None:
     assert "the file does not contain a store" in filled.fails("db", "restore", file, "--yes")
 
 
-def test_a_backup_of_a_newer_version_is_refused_first(filled: Program) -> None:
+def test_backup_of_a_newer_version_is_refused(filled: Program) -> None:
     file = filled.folder / "newer.db"
     filled.ok("db", "backup", file)
     db = sqlite3.connect(file)
@@ -201,7 +199,7 @@ def test_a_backup_of_a_newer_version_is_refused_first(filled: Program) -> None:
     assert filled.store.read_bytes() == before
 
 
-def test_without_a_backup_restore_says_so(filled: Program) -> None:
+def test_restore_without_any_backup_fails(filled: Program) -> None:
     assert "no usable backup" in filled.fails("db", "restore", "--yes")
 
 
@@ -213,12 +211,12 @@ def test_without_a_backup_restore_says_so(filled: Program) -> None:
         pytest.param("state/callsieve.db", "the store itself", id="store"),
     ],
 )
-def test_a_backup_to_an_impossible_place_is_one_line(filled: Program, place: str, says: str) -> None:
+def test_backup_to_an_impossible_path_prints_one_line(filled: Program, place: str, says: str) -> None:
     assert says in filled.fails("db", "backup", filled.folder / place)
     assert len(filled("list", "show", "--json").json) == 1
 
 
-def test_a_backup_that_does_not_fit_leaves_the_file_of_before(filled: Program) -> None:
+def test_backup_on_a_full_disk_keeps_the_old_file(filled: Program) -> None:
     file = filled.file("backup.db", "precious")
     result = filled("db", "backup", file, most_bytes=40_000)
     assert result.code == 2
@@ -244,7 +242,7 @@ def test_an_export_is_private_and_overwrites_nothing(filled: Program) -> None:
     assert "no such file" in filled.fails("privacy", "export", CALLER, "--out", filled.folder / "missing" / "x")
 
 
-def test_an_export_that_does_not_fit_leaves_no_file(filled: Program) -> None:
+def test_export_on_a_full_disk_leaves_no_file(filled: Program) -> None:
     out = filled.folder / "export.json"
     filled.add_decisions(*(make_record(f"D{index:07d}") for index in range(200)))
     result = filled("privacy", "export", CALLER, "--out", out, most_bytes=60_000)
@@ -253,7 +251,7 @@ def test_an_export_that_does_not_fit_leaves_no_file(filled: Program) -> None:
     assert not out.exists()
 
 
-def test_erasing_deletes_every_row_and_says_what_is_left(filled: Program) -> None:
+def test_erase_deletes_every_row_and_reports_remaining_files(filled: Program) -> None:
     damaged = filled.store.with_name("callsieve.db.damaged-20261125T101500")
     damaged.write_text(CALLER)
     out = filled.ok("privacy", "erase", CALLER, "--yes")
@@ -265,7 +263,7 @@ def test_erasing_deletes_every_row_and_says_what_is_left(filled: Program) -> Non
     assert filled("calls", "show", "--json").json == []
 
 
-def test_every_table_about_a_number_has_a_name_for_people() -> None:
+def test_every_table_about_a_number_has_a_readable_name() -> None:
     assert [table.name for table in TABLES if (table.where or table.kept) and not all(table.label)] == []
 
 
@@ -278,7 +276,7 @@ def test_erasing_asks_first(filled: Program) -> None:
     assert len(filled("calls", "show", "--json").json) == 2
 
 
-def test_our_own_numbers_stay(callsieve: Program) -> None:
+def test_own_numbers_are_not_erased(callsieve: Program) -> None:
     with Daemon(callsieve.state, callsieve.config.read_text()):
         pass  # it has written the settings' numbers into the store
     out = callsieve.ok("privacy", "erase", "+12025550100", "--yes")
@@ -289,7 +287,7 @@ def test_our_own_numbers_stay(callsieve: Program) -> None:
 
 
 @pytest.mark.parametrize("state", ["active", "retired"])
-def test_a_number_of_the_register_stays_until_it_is_removed(callsieve: Program, state: str) -> None:
+def test_registered_own_number_is_not_erased_until_removed(callsieve: Program, state: str) -> None:
     callsieve.ok("own", "add", OWN)
     if state == "retired":
         callsieve.ok("own", "retire", OWN)
@@ -311,7 +309,7 @@ def test_a_number_of_the_register_stays_until_it_is_removed(callsieve: Program, 
 # emergency
 
 
-def test_the_window_is_opened_by_hand(callsieve: Program) -> None:
+def test_emergency_window_is_opened_by_hand(callsieve: Program) -> None:
     assert "The emergency window is open until " in callsieve.ok("emergency", "open")
     found = callsieve("emergency", "status", "--json").json
     assert found["open"]
@@ -319,7 +317,7 @@ def test_the_window_is_opened_by_hand(callsieve: Program) -> None:
     assert callsieve("policy", "explain", "--caller", CALLER, "--json").json["rule"] == "emergency-window"
 
 
-def test_the_window_closes_by_itself(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_emergency_window_closes_by_itself(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     callsieve.ok("emergency", "open")
     later = time.time() + 7201
     monkeypatch.setattr(time, "time", lambda: later)
@@ -327,12 +325,12 @@ def test_the_window_closes_by_itself(callsieve: Program, monkeypatch: pytest.Mon
     assert (found["open"], found["until"]) == (False, None)
 
 
-def test_without_an_emergency_it_is_closed(callsieve: Program) -> None:
+def test_emergency_window_is_closed_by_default(callsieve: Program) -> None:
     callsieve.ok("db", "migrate")
     assert callsieve.ok("emergency", "status").startswith("The emergency window is closed.")
 
 
-def test_a_window_of_no_minutes_is_said(callsieve: Program) -> None:
+def test_open_reports_a_window_of_zero_minutes(callsieve: Program) -> None:
     program = Program(callsieve.folder, "[emergency]\nwindow_minutes = 0\n")
     assert "`window_minutes` in [emergency] is 0" in program.ok("emergency", "open")
 
@@ -340,7 +338,7 @@ def test_a_window_of_no_minutes_is_said(callsieve: Program) -> None:
 # The daemon's socket.
 
 
-def test_a_socket_that_nobody_listens_on_is_no_daemon(tmp_path: Path) -> None:
+def test_socket_without_a_listener_is_not_a_running_daemon(tmp_path: Path) -> None:
     from callsieve.maintenance.cli.db import is_daemon_live
 
     path = tmp_path / "agi.sock"
@@ -353,13 +351,13 @@ def test_a_socket_that_nobody_listens_on_is_no_daemon(tmp_path: Path) -> None:
     assert not is_daemon_live(tmp_path / ("x" * 200))
 
 
-def test_the_store_that_is_migrated_by_hand_is_the_daemons(callsieve: Program) -> None:
+def test_migrate_leaves_the_store_in_wal_mode(callsieve: Program) -> None:
     callsieve.ok("db", "migrate")
     with open_store(callsieve.store, migrated=False) as db:
         assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
-def test_a_list_changed_elsewhere_is_said_and_accepted(filled: Program) -> None:
+def test_check_reports_and_accepts_a_list_changed_by_sql(filled: Program) -> None:
     filled.ok("list", "add", "block", "+12017421834")
     filled.ok("db", "check")
     with closing(sqlite3.connect(filled.store)) as db, db:

@@ -32,7 +32,7 @@ def callsieve(tmp_path: Path) -> Program:
     return program
 
 
-def test_it_says_what_it_would_do_what_it_does_and_what_it_did(callsieve: Program) -> None:
+def test_housekeeping_dry_run_run_and_show(callsieve: Program) -> None:
     assert callsieve.ok("housekeeping", "show").startswith("No housekeeping job")
     callsieve.add_decisions(make_record("OLDER111", at=time.time() - 91 * DAY), make_record("YOUNG111"))
     out = callsieve.ok("housekeeping", "run", "--dry-run")
@@ -47,7 +47,7 @@ def test_it_says_what_it_would_do_what_it_does_and_what_it_did(callsieve: Progra
     assert "retention 1 decision" in callsieve.ok("audit")
 
 
-def test_the_doctor_says_when_nobody_keeps_house(callsieve: Program) -> None:
+def test_doctor_warns_if_housekeeping_does_not_run(callsieve: Program) -> None:
     def said(later: float) -> tuple[CheckStatus, str]:
         loaded = Loaded(settings=Settings(), file=callsieve.config, state=callsieve.state)
         finding = keeps_house(CheckContext(loaded, str, time.time() + later))
@@ -71,7 +71,7 @@ def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_at_once")
-async def test_the_daemon_keeps_house(tmp_path: Path) -> None:
+async def test_daemon_runs_housekeeping(tmp_path: Path) -> None:
     path = tmp_path / "callsieve.db"
 
     def done() -> bool:
@@ -80,10 +80,10 @@ async def test_the_daemon_keeps_house(tmp_path: Path) -> None:
         with open_store(path) as db:
             return len(reports(db)) == len(JOBS)
 
-    await keeping_house(path, done)
+    await housekeeping_until(path, done)
 
 
-async def keeping_house(store: Path, done: Callable[[], bool]) -> None:
+async def housekeeping_until(store: Path, done: Callable[[], bool]) -> None:
     """A daemon that begins at once, until that holds."""
     port = free_port("127.0.0.1", socket.SOCK_STREAM)
     settings = parse_settings(f'[agi]\nlisten = "127.0.0.1:{port}"\n', "callsieve.toml")
@@ -98,28 +98,28 @@ async def keeping_house(store: Path, done: Callable[[], bool]) -> None:
 
 
 @pytest.mark.usefixtures("_at_once")
-async def test_a_backup_comes_before_the_first_deletion(callsieve: Program) -> None:
+async def test_backup_is_made_before_the_first_deletion(callsieve: Program) -> None:
     callsieve.add_decisions(make_record("OLDER111", at=time.time() - 91 * DAY))
 
     def done() -> bool:
         return not callsieve("calls", "show", "--json").json
 
-    await keeping_house(callsieve.store, done)
+    await housekeeping_until(callsieve.store, done)
     (backup,) = backups_of(callsieve.store)
     with open_backup(backup) as db:
         assert db.execute("SELECT id FROM decision").fetchall() == [("OLDER111",)]
 
 
 @pytest.mark.usefixtures("_at_once")
-async def test_without_a_backup_nothing_is_removed(callsieve: Program, caplog: pytest.LogCaptureFixture) -> None:
+async def test_nothing_is_deleted_without_a_backup(callsieve: Program, caplog: pytest.LogCaptureFixture) -> None:
     backup_directory(callsieve.store).write_text("in the way")
     callsieve.add_decisions(make_record("OLDER111", at=time.time() - 91 * DAY))
-    await keeping_house(callsieve.store, lambda: "backup failed" in caplog.text)
+    await housekeeping_until(callsieve.store, lambda: "backup failed" in caplog.text)
     assert [item["id"] for item in callsieve("calls", "show", "--json").json] == ["OLDER111"]
 
 
 @pytest.mark.usefixtures("_at_once")
-async def test_a_daemon_whose_clock_is_two_years_ahead_removes_nothing(callsieve: Program) -> None:
+async def test_daemon_with_a_clock_two_years_ahead_deletes_nothing(callsieve: Program) -> None:
     callsieve.ok("housekeeping", "run")
     with open_store(callsieve.store) as db:
         db.execute("UPDATE housekeeping SET at = at - ?", (731 * DAY,))
@@ -129,7 +129,7 @@ async def test_a_daemon_whose_clock_is_two_years_ahead_removes_nothing(callsieve
         with open_store(callsieve.store) as db:
             return is_held(db)
 
-    await keeping_house(callsieve.store, held)
+    await housekeeping_until(callsieve.store, held)
     assert [item["id"] for item in callsieve("calls", "show", "--json").json] == ["YOUNG111"]
     loaded = Loaded(settings=Settings(), file=callsieve.config, state=callsieve.state)
     assert keeps_house(CheckContext(loaded, str, time.time())).status is CheckStatus.WARN

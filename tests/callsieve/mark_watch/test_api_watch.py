@@ -25,7 +25,7 @@ def file_of(content: bytes) -> dict[str, str]:
     return {"name": "hiya.png", "content": b64encode(content).decode()}
 
 
-def test_a_look_is_recorded_shown_and_undone(tmp_path: Path) -> None:
+def test_label_check_is_recorded_shown_and_undone(tmp_path: Path) -> None:
     office = ApiOffice(tmp_path)
     with office.api() as api:
         program = api.program(Role.OPERATOR)
@@ -60,7 +60,7 @@ def test_a_look_is_recorded_shown_and_undone(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_is_refused(tmp_path: Path, body: Any, told: tuple[int, str]) -> None:
+def test_bad_label_checks_are_refused(tmp_path: Path, body: Any, told: tuple[int, str]) -> None:
     with ApiOffice(tmp_path).api() as api:
         program = api.program(Role.OPERATOR)
         assert program.refused("POST", PATH, {"platform": "Hiya"}) == (422, "not-ours")
@@ -69,7 +69,7 @@ def test_what_is_refused(tmp_path: Path, body: Any, told: tuple[int, str]) -> No
         assert program.get("/looks")["items"] == []
 
 
-def test_where_a_number_may_be_marked(tmp_path: Path) -> None:
+def test_suspicions_name_the_network_and_its_platforms(tmp_path: Path) -> None:
     office = ApiOffice(tmp_path)
     found = Suspicion(Network("GB", "EE"), "answered", 0.41, 0.18, 900, 300, 0.9991)
     office.write(record_suspicions, OWN, [found], NOW)

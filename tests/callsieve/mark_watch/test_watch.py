@@ -50,7 +50,7 @@ OWN, OTHER = "+12025550100", "+442071838750"
 PNG = b"\x89PNG\r\n\x1a\n..."
 
 
-def look(at: float, label: str, platform: str = "Hiya", next_at: float | None = None) -> LabelCheck:
+def make_label_check(at: float, label: str, platform: str = "Hiya", next_at: float | None = None) -> LabelCheck:
     return LabelCheck(OWN, platform, at, label, next_at=next_at)
 
 
@@ -61,11 +61,11 @@ def db(tmp_path: Path) -> Iterator[sqlite3.Connection]:
         yield opened
 
 
-def test_a_change_is_told_once_and_a_first_empty_look_is_none(db: sqlite3.Connection) -> None:
+def test_label_change_emits_one_event(db: sqlite3.Connection) -> None:
     with transaction(db):
         for at, label in ((1.0, ""), (2.0, "spam"), (3.0, "spam"), (4.0, "")):
-            record_label_check(db, look(at, label))
-        record_label_check(db, look(2.0, "fraud", "Tencent"))
+            record_label_check(db, make_label_check(at, label))
+        record_label_check(db, make_label_check(2.0, "fraud", "Tencent"))
     told = [event.data for event in events_after(db, 0, 100) if event.kind is EventKind.LABEL_CHANGED]
     assert [(item["platform"], item["before"], item["label"]) for item in told] == [
         ("Hiya", "", "spam"),
@@ -75,15 +75,19 @@ def test_a_change_is_told_once_and_a_first_empty_look_is_none(db: sqlite3.Connec
     assert [(label_.at, label_.label) for label_ in changed_labels(db, 2.0, 4.0)] == [(2.0, "spam"), (2.0, "fraud")]
 
 
-def test_the_latest_look_says_when_to_look_again(db: sqlite3.Connection) -> None:
+def test_latest_label_check_sets_the_next_date(db: sqlite3.Connection) -> None:
     with transaction(db):
-        for item in (look(1.0, "", next_at=5.0), look(2.0, "", next_at=9.0), look(1.0, "", "Tencent", next_at=6.0)):
+        for item in (
+            make_label_check(1.0, "", next_at=5.0),
+            make_label_check(2.0, "", next_at=9.0),
+            make_label_check(1.0, "", "Tencent", next_at=6.0),
+        ):
             record_label_check(db, item)
     assert [item.platform for item in label_checks_due(latest_label_checks(db), 8.0)] == ["Tencent"]
     assert [item.platform for item in label_checks_due(latest_label_checks(db), 9.0)] == ["Tencent", "Hiya"]
 
 
-def test_a_look_is_recorded_with_its_screenshot_and_taken_back(callsieve: Program, tmp_path: Path) -> None:
+def test_label_check_with_screenshot_is_recorded_and_undone(callsieve: Program, tmp_path: Path) -> None:
     callsieve.ok("own", "add", OWN)
     shot = tmp_path / "hiya.png"
     shot.write_bytes(PNG)
@@ -113,7 +117,7 @@ def test_a_look_is_recorded_with_its_screenshot_and_taken_back(callsieve: Progra
         pytest.param(PNG + bytes(MOST_SCREENSHOT_BYTES), id="too-large"),
     ],
 )
-def test_what_is_no_picture_is_not_kept(callsieve: Program, tmp_path: Path, content: bytes) -> None:
+def test_screenshot_that_is_not_an_image_is_refused(callsieve: Program, tmp_path: Path, content: bytes) -> None:
     callsieve.ok("own", "add", OWN)
     shot = tmp_path / "shot.png"
     shot.write_bytes(content)
@@ -125,7 +129,7 @@ def test_what_is_no_picture_is_not_kept(callsieve: Program, tmp_path: Path, cont
 @pytest.mark.parametrize(
     ("content", "kind"), [(PNG, "png"), (b"\xff\xd8\xff\xe0", "jpg"), (b"RIFF\x10\0\0\0WEBPVP8 ", "webp")]
 )
-def test_the_console_keeps_and_shows_a_picture(tmp_path: Path, content: bytes, kind: str) -> None:
+def test_console_stores_and_shows_a_screenshot(tmp_path: Path, content: bytes, kind: str) -> None:
     office = Office(tmp_path)
     office.write(put_own, OwnNumber(number=OWN, since=NOW, added_at=NOW))
     with office.console() as console:
@@ -146,7 +150,7 @@ def test_the_console_keeps_and_shows_a_picture(tmp_path: Path, content: bytes, k
         assert (answer.status_code, "must be a picture" in answer.text) == (422, True)
 
 
-def test_what_is_due_is_listed(callsieve: Program) -> None:
+def test_due_label_checks_are_listed(callsieve: Program) -> None:
     callsieve.ok("own", "add", OWN)
     callsieve.ok("own", "watch", "add", OWN, "Hiya", "--next", "12h")
     callsieve.ok("own", "watch", "add", OWN, "Tencent", "--next", "never")
@@ -166,7 +170,7 @@ def test_what_is_due_is_listed(callsieve: Program) -> None:
         pytest.param((OWN, "Hiya", "--screenshot", "/nowhere.png"), "/nowhere.png", id="no-file"),
     ],
 )
-def test_what_cannot_be_recorded_says_why(callsieve: Program, typed: tuple[str, ...], said: str) -> None:
+def test_bad_label_check_is_refused_with_a_reason(callsieve: Program, typed: tuple[str, ...], said: str) -> None:
     callsieve.ok("own", "add", OWN)
     assert said in callsieve.fails("own", "watch", "add", *typed)
 
@@ -219,7 +223,7 @@ watch_limit = {limit}
 """
 
 
-def test_sources_and_lists_are_asked_about_our_numbers(callsieve: Program) -> None:
+def test_watch_checks_own_numbers_in_sources_and_lists(callsieve: Program) -> None:
     callsieve.ok("own", "add", OWN)
     with open_store(callsieve.store) as db:
         import_numbers(db, "ftc", "spam", [(OWN, "scam", None, None)])
@@ -245,7 +249,7 @@ def test_sources_and_lists_are_asked_about_our_numbers(callsieve: Program) -> No
         assert "good" in {failure["source"] for failure in third["failures"]}
 
 
-def test_the_watch_takes_no_look_up_from_calls(callsieve: Program) -> None:
+def test_watch_does_not_use_the_look_ups_of_calls(callsieve: Program) -> None:
     callsieve.ok("own", "add", OWN)
     with answering({f"/good/{OWN[1:]}": {"spam": True}}) as port:
         with callsieve.config.open("a") as file:
@@ -256,7 +260,7 @@ def test_the_watch_takes_no_look_up_from_calls(callsieve: Program) -> None:
     assert callsieve.read(reserve, "good", time.time(), DailyLimits(1))
 
 
-def test_sources_and_numbers_are_asked_at_the_same_time(callsieve: Program) -> None:
+def test_sources_and_numbers_are_queried_concurrently(callsieve: Program) -> None:
     for number in (OWN, OTHER):
         callsieve.ok("own", "add", number)
     answers: dict[str, object] = {f"/{name}/{number[1:]}": {} for name in ("a", "b") for number in (OWN, OTHER)}
@@ -267,7 +271,7 @@ def test_sources_and_numbers_are_asked_at_the_same_time(callsieve: Program) -> N
     assert (len(asked["looks"]), asked["failures"]) == (4, [])
 
 
-def test_a_limit_below_the_count_comes_round_to_all_numbers(callsieve: Program) -> None:
+def test_all_numbers_get_their_turn_despite_a_daily_limit(callsieve: Program) -> None:
     for number in (OWN, OTHER):
         callsieve.ok("own", "add", number)
     now = time.time()
@@ -282,7 +286,7 @@ def test_a_limit_below_the_count_comes_round_to_all_numbers(callsieve: Program) 
     assert {check.number for check in callsieve.read(latest_label_checks)} == {OWN, OTHER}
 
 
-def test_a_source_that_never_answers_ends_with_the_time(callsieve: Program) -> None:
+def test_silent_source_is_given_up_at_the_deadline(callsieve: Program) -> None:
     callsieve.ok("own", "add", OWN)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         settings = parse_settings(SOURCE.format(name="a", port=silent.getsockname()[1], limit=1), "test")
@@ -298,7 +302,7 @@ def office(tmp_path: Path) -> Office:
     return office
 
 
-def test_a_look_is_recorded_in_the_console(console: Console, office: Office) -> None:
+def test_label_check_is_recorded_in_the_console(console: Console, office: Office) -> None:
     otto = console.browser("operator")
     page = f"/own/{OTHER}"
     otto.done(f"{page}/watch", platform="Hiya", label="<b>spam</b>", count="7", next="30d")
@@ -313,24 +317,24 @@ def test_a_look_is_recorded_in_the_console(console: Console, office: Office) -> 
     assert [what for what, *_ in changes_of(office)] == ["own watch add"]
 
 
-def test_the_console_says_where_to_look_again(console: Console, office: Office) -> None:
+def test_console_shows_which_labels_to_check_again(console: Console, office: Office) -> None:
     office.write(record_label_check, LabelCheck(OTHER, "Tencent", NOW - 1e6, "", next_at=NOW - 1))
     page = console.browser("operator").text("/own")
     assert "check again what Tencent shows" in page
     assert "?do=watch#watch" in page
 
 
-def test_the_digest_has_what_changed(callsieve: Program) -> None:
+def test_digest_contains_label_changes(callsieve: Program) -> None:
     callsieve.ok("own", "add", OWN)
     yesterday = datetime.now(UTC) - timedelta(days=1)
     with open_store(callsieve.store) as db, transaction(db):
-        record_label_check(db, look(yesterday.timestamp(), "Scam Likely"))
+        record_label_check(db, make_label_check(yesterday.timestamp(), "Scam Likely"))
     [label] = callsieve("digest", yesterday.date().isoformat(), "--json").json["labels"]
     assert (label["platform"], label["before"], label["label"]) == ("Hiya", None, "Scam Likely")
     assert "Hiya shows Scam Likely" in callsieve.ok("digest", yesterday.date().isoformat())
 
 
-def test_a_country_that_answers_no_more_is_suspected(callsieve: Program) -> None:
+def test_falling_answer_rate_of_a_country_is_suspected(callsieve: Program) -> None:
     callsieve.ok("own", "add", OWN)
     now = time.time()
     with open_store(callsieve.store) as db:
@@ -358,7 +362,7 @@ def call_out(n: int, dialled: str, at: float, *, answered: bool) -> OutcomeRecor
     )  # fmt: skip
 
 
-def test_the_doctor_says_that_nobody_asks_or_looks(callsieve: Program) -> None:
+def test_doctor_warns_if_no_label_check_happens(callsieve: Program) -> None:
     def found() -> tuple[str, str]:
         checks = callsieve("doctor", "--json").json
         [check] = [check_ for check_ in checks if check_["name"] == "mark watch"]
@@ -368,7 +372,7 @@ def test_the_doctor_says_that_nobody_asks_or_looks(callsieve: Program) -> None:
     assert found() == ("ok", "numbers watched: 1")
     callsieve.ok("own", "watch", "add", OWN, "Hiya", "--next", "1d")
     with open_store(callsieve.store) as db, transaction(db):
-        record_label_check(db, look(time.time() - 1, "", "TNS", next_at=time.time() - 4 * 86_400))
+        record_label_check(db, make_label_check(time.time() - 1, "", "TNS", next_at=time.time() - 4 * 86_400))
     assert found() == ("warn", "label checks that are days overdue: 1")
     with callsieve.config.open("a") as file:
         file.write(SOURCE.format(name="local", port=1, limit=9))

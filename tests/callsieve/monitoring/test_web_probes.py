@@ -65,7 +65,7 @@ def samples_in(text: str) -> Samples:
 
 
 @pytest.fixture
-def told() -> Samples:
+def exported() -> Samples:
     findings = Findings(
         NOW - 90.0, "1", (Check("trunks", CheckStatus.FAIL, ""), Check("store", CheckStatus.OK, "")), NOW
     )
@@ -78,18 +78,18 @@ def told() -> Samples:
     return samples_in(exposition(daemon, families, NOW).decode())
 
 
-def test_decisions_are_told_by_action_and_failures_by_reason(told: Samples) -> None:
-    assert told["callsieve_calls_decided_total", (("action", "allow"),)] == 2
-    assert told["callsieve_calls_decided_total", (("action", "tag"),)] == 1
-    assert told["callsieve_calls_failed_open_total", (("reason", "timed out"),)] == 1
-    assert told["callsieve_daemon_up", ()] == told["callsieve_store_up", ()] == 1
+def test_decisions_count_by_action_and_failures_by_reason(exported: Samples) -> None:
+    assert exported["callsieve_calls_decided_total", (("action", "allow"),)] == 2
+    assert exported["callsieve_calls_decided_total", (("action", "tag"),)] == 1
+    assert exported["callsieve_calls_failed_open_total", (("reason", "timed out"),)] == 1
+    assert exported["callsieve_daemon_up", ()] == exported["callsieve_store_up", ()] == 1
 
 
-def test_a_counter_begins_with_nothing() -> None:
+def test_counter_begins_at_zero() -> None:
     daemon = replace_struct(make_telemetry(NOW - 1.0), by_action={}, server=Stats(), look_ups=LookUpCounts())
     new = EventsShown((ReceiverShown("webhook/new", SourceStatus.WAITING, None),), NOW, NOW)
-    told = samples_in(exposition(daemon, [*store_metrics(4096, None), *event_metrics(new)], NOW).decode())
-    counters = {key: value for key, value in told.items() if key[0].endswith("_total")}
+    exported = samples_in(exposition(daemon, [*store_metrics(4096, None), *event_metrics(new)], NOW).decode())
+    counters = {key: value for key, value in exported.items() if key[0].endswith("_total")}
     actions = {labels[0][1] for name, labels in counters if name == "callsieve_calls_decided_total"}
     reasons = {labels[0][1] for name, labels in counters if name == "callsieve_calls_failed_open_total"}
     assert (actions, reasons) == (set(ACTION_BY_WORD), {reason.value for reason in FailOpen})
@@ -97,16 +97,16 @@ def test_a_counter_begins_with_nothing() -> None:
     assert {value for (name, _), value in counters.items() if "ami" not in name and "outcomes" not in name} == {0}
 
 
-def test_the_times_of_decisions_are_cumulative(told: Samples) -> None:
-    buckets = [value for (name, _), value in told.items() if name == "callsieve_decision_seconds_bucket"]
+def test_decision_time_buckets_are_cumulative(exported: Samples) -> None:
+    buckets = [value for (name, _), value in exported.items() if name == "callsieve_decision_seconds_bucket"]
     assert buckets == sorted(buckets)
-    assert told["callsieve_decision_seconds_bucket", (("le", "+Inf"),)] == 3
-    assert told["callsieve_decision_seconds_count", ()] == 3
+    assert exported["callsieve_decision_seconds_bucket", (("le", "+Inf"),)] == 3
+    assert exported["callsieve_decision_seconds_count", ()] == 3
 
 
-def test_a_feed_is_told_by_its_name(told: Samples) -> None:
-    assert told["callsieve_feed_numbers", (("feed", 'the "ftc"'),)] == 1234
-    assert told["callsieve_feed_healthy", (("feed", 'the "ftc"'),)] == 1
+def test_feed_metrics_are_labelled_by_feed(exported: Samples) -> None:
+    assert exported["callsieve_feed_numbers", (("feed", 'the "ftc"'),)] == 1234
+    assert exported["callsieve_feed_healthy", (("feed", 'the "ftc"'),)] == 1
 
 
 @pytest.mark.parametrize(
@@ -117,16 +117,16 @@ def test_a_feed_is_told_by_its_name(told: Samples) -> None:
     ],
     ids=lambda word: getattr(word, "name", ""),
 )
-def test_a_company_is_told_by_its_name(told: Samples, peer: PeerState, expected: dict[str, float]) -> None:
+def test_peer_metrics_are_labelled_by_peer(exported: Samples, peer: PeerState, expected: dict[str, float]) -> None:
     judged = {"right": peer.was_right, "judged": peer.was_told}
     labels = (("peer", peer.name),)
-    assert {name.removeprefix("callsieve_peer_"): value for (name, of), value in told.items() if of == labels} == (
+    assert {name.removeprefix("callsieve_peer_"): value for (name, of), value in exported.items() if of == labels} == (
         expected | judged
     )
 
 
-def test_the_hub_is_told_without_a_site(told: Samples) -> None:
-    hub = {key: value for key, value in told.items() if key[0].startswith("callsieve_hub")}
+def test_hub_metrics_have_no_site_label(exported: Samples) -> None:
+    hub = {key: value for key, value in exported.items() if key[0].startswith("callsieve_hub")}
     assert hub == {
         ("callsieve_hub_up", ()): 1,
         ("callsieve_hub_outbox_rows", ()): 12,
@@ -142,13 +142,13 @@ def test_the_hub_is_told_without_a_site(told: Samples) -> None:
         pytest.param(replace(LINK, failed_at=NOW - 2.0, failure="refused"), id="is away"),
     ],
 )
-def test_a_hub_that_is_not_exchanged_with_is_down(link: Link | None) -> None:
+def test_hub_without_recent_exchange_is_down(link: Link | None) -> None:
     figures = HubFigures(link, 12, health_of(link, 5, NOW))
     samples = samples_in(exposition(None, hub_metrics(figures), NOW).decode())
     assert (samples["callsieve_hub_up", ()], samples["callsieve_hub_outbox_rows", ()]) == (0, 12)
 
 
-def test_a_hub_of_the_settings_is_told(tmp_path: Path) -> None:
+def test_hub_metrics_exist_if_the_settings_name_a_hub(tmp_path: Path) -> None:
     hub = '[hub]\naddress = "postgresql://127.0.0.1:1/hub"\nsite = "berlin"\n'
     for text, expected in ((SETTINGS, set()), (SETTINGS + hub, {"callsieve_hub_up", "callsieve_hub_outbox_rows"})):
         folder = tmp_path / str(len(expected))
@@ -158,15 +158,15 @@ def test_a_hub_of_the_settings_is_told(tmp_path: Path) -> None:
         assert {name for name, _ in samples if name.startswith("callsieve_hub")} == expected
 
 
-def test_what_roots_doctor_found_is_told_by_status(told: Samples) -> None:
+def test_doctor_findings_of_root_count_by_status(exported: Samples) -> None:
     by_status = {
-        dict(labels)["status"]: count for (name, labels), count in told.items() if name.endswith("doctor_checks")
+        dict(labels)["status"]: count for (name, labels), count in exported.items() if name.endswith("doctor_checks")
     }
     assert by_status == {"ok": 1, "warn": 0, "fail": 1, "unknown": 0}
-    assert told["callsieve_doctor_age_seconds", ()] == 90
+    assert exported["callsieve_doctor_age_seconds", ()] == 90
 
 
-def test_where_it_never_looked_nothing_is_told_of_it(console: Console) -> None:
+def test_doctor_metrics_are_absent_until_root_ran_it(console: Console) -> None:
     browser = console.browser(address="127.0.0.1")
     assert "callsieve_doctor" not in browser.text("/metrics")
     path = console.office.load().findings_path
@@ -179,16 +179,16 @@ def test_where_it_never_looked_nothing_is_told_of_it(console: Console) -> None:
     assert "callsieve_doctor" not in browser.text("/metrics")
 
 
-def test_every_metric_is_documented_and_the_reverse(told: Samples) -> None:
+def test_metrics_and_their_documentation_agree(exported: Samples) -> None:
     documented = set(re.findall(r"`(callsieve_[a-z_]+)", DOCUMENTED.read_text("utf-8")))
-    names = {re.sub(r"_(bucket|sum|count)$", "", name) for name, _ in told}
+    names = {re.sub(r"_(bucket|sum|count)$", "", name) for name, _ in exported}
     assert names - {name for name in names if name.endswith("_created")} == documented
 
 
 @pytest.mark.parametrize(
     "at", [pytest.param(None, id="never said anything"), pytest.param(NOW - 60.0, id="says no more")]
 )
-def test_counts_of_a_daemon_that_is_down_are_not_shown(console: Console, at: float | None) -> None:
+def test_counts_of_a_stopped_daemon_are_not_shown(console: Console, at: float | None) -> None:
     if at is not None:
         write_telemetry(console.office.state, make_telemetry(at))
     samples = samples_in(console.browser(address="127.0.0.1").text("/metrics"))
@@ -196,15 +196,15 @@ def test_counts_of_a_daemon_that_is_down_are_not_shown(console: Console, at: flo
     assert "callsieve_requests_total" not in {name for name, _ in samples}
 
 
-def test_who_was_heard_and_what_waits(told: Samples) -> None:
-    heard = {labels: value for (name, labels), value in told.items() if name == "callsieve_callers_heard_total"}
+def test_hearing_metrics(exported: Samples) -> None:
+    heard = {labels: value for (name, labels), value in exported.items() if name == "callsieve_callers_heard_total"}
     assert heard == {(("result", "understood"),): 3, (("result", "nothing"),): 2, (("result", "missed"),): 1}
-    states = {name: value for (name, _), value in told.items() if name.startswith("callsieve_hearing_")}
+    states = {name: value for (name, _), value in exported.items() if name.startswith("callsieve_hearing_")}
     assert states == {"callsieve_hearing_waiting": 1, "callsieve_hearing_ready": 1, "callsieve_hearing_late": 0}
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "127.8.8.8"])
-def test_this_machine_is_told_the_figures(console: Console, address: str) -> None:
+def test_loopback_reads_metrics_without_login(console: Console, address: str) -> None:
     write_telemetry(console.office.state, make_telemetry(NOW))
     samples = samples_in(console.browser(address=address).text("/metrics"))
     assert samples["callsieve_daemon_up", ()] == 1
@@ -212,7 +212,7 @@ def test_this_machine_is_told_the_figures(console: Console, address: str) -> Non
 
 
 @pytest.mark.parametrize("address", ["192.0.2.7", "testclient", ""])
-def test_for_a_stranger_there_is_no_such_page(console: Console, address: str) -> None:
+def test_metrics_of_other_addresses_need_a_login(console: Console, address: str) -> None:
     answer = console.browser(address=address).get("/metrics")
     assert answer.status_code == 404
     assert "callsieve_" not in answer.text
@@ -220,8 +220,8 @@ def test_for_a_stranger_there_is_no_such_page(console: Console, address: str) ->
         assert console.browser(role, address).get("/metrics").status_code == 200
 
 
-def test_no_number_is_ever_a_label(told: Samples) -> None:
-    assert {key for _, labels in told for key, _ in labels} == {
+def test_no_number_is_ever_a_label(exported: Samples) -> None:
+    assert {key for _, labels in exported for key, _ in labels} == {
         "action",
         "reason",
         "le",
@@ -233,12 +233,12 @@ def test_no_number_is_ever_a_label(told: Samples) -> None:
     }
 
 
-def test_alive_and_ready_while_the_store_is_there(console: Console) -> None:
+def test_live_and_ready_with_a_store(console: Console) -> None:
     browser = console.browser()
     assert (browser.get("/livez").status_code, browser.get("/readyz").status_code) == (200, 200)
 
 
-def test_alive_but_not_ready_while_it_cannot_be_read(console: Console) -> None:
+def test_live_but_not_ready_with_an_unreadable_store(console: Console) -> None:
     os.replace(console.office.store, console.office.state / "elsewhere.db")
     console.office.store.write_bytes(b"no store at all" * 1000)
     browser = console.browser(address="127.0.0.1")
@@ -246,6 +246,6 @@ def test_alive_but_not_ready_while_it_cannot_be_read(console: Console) -> None:
     assert samples_in(browser.text("/metrics"))["callsieve_store_up", ()] == 0
 
 
-def test_a_daemon_file_that_is_broken_is_a_daemon_that_is_down(console: Console) -> None:
+def test_broken_telemetry_file_counts_as_daemon_down(console: Console) -> None:
     (console.office.state / NAME).write_bytes(b"\x00")
     assert samples_in(console.browser(address="::1").text("/metrics"))["callsieve_daemon_up", ()] == 0

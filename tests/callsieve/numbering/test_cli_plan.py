@@ -56,7 +56,7 @@ def put(db: sqlite3.Connection, loaded: Loaded, text: str) -> int:
     return done.change_id
 
 
-def test_a_plan_in_the_place_of_ours_and_back(db: sqlite3.Connection, loaded: Loaded) -> None:
+def test_whole_plan_replaces_the_shipped_one_and_is_undone(db: sqlite3.Connection, loaded: Loaded) -> None:
     assert purpose_of(loaded, CALL_PLATFORM) == "telemarketing"
     first = put(db, loaded, FRANCE)
     assert purpose_of(loaded, CALL_PLATFORM) == "voip"
@@ -69,7 +69,7 @@ def test_a_plan_in_the_place_of_ours_and_back(db: sqlite3.Connection, loaded: Lo
     assert purpose_of(loaded, CALL_PLATFORM) == "telemarketing"
 
 
-def test_own_rows_stand_beside_ours_and_come_back(db: sqlite3.Connection, loaded: Loaded) -> None:
+def test_own_rows_extend_the_shipped_plan_and_are_restored(db: sqlite3.Connection, loaded: Loaded) -> None:
     put(db, loaded, OWN)
     assert (purpose_of(loaded, CALLER), purpose_of(loaded, "+19002345678")) == ("call-centre", "premium")
     taken = remove(db, context(loaded), RemoveRequest("us", own=True))
@@ -80,7 +80,7 @@ def test_own_rows_stand_beside_ours_and_come_back(db: sqlite3.Connection, loaded
     assert [row.what for row in audit_rows(db)] == ["undo plan remove", "plan remove", "plan update"]
 
 
-def test_what_was_changed_again_is_not_undone(db: sqlite3.Connection, loaded: Loaded) -> None:
+def test_plan_changed_again_is_not_undone(db: sqlite3.Connection, loaded: Loaded) -> None:
     first = put(db, loaded, OWN)
     put(db, loaded, OWN.replace("call-centre", "service"))
     with pytest.raises(Refused) as refused:
@@ -89,7 +89,7 @@ def test_what_was_changed_again_is_not_undone(db: sqlite3.Connection, loaded: Lo
     assert purpose_of(loaded, CALLER) == "service"
 
 
-def test_a_file_that_was_put_there_by_hand_comes_back_too(db: sqlite3.Connection, loaded: Loaded) -> None:
+def test_undo_restores_a_manually_placed_file(db: sqlite3.Connection, loaded: Loaded) -> None:
     plan_folder(loaded).mkdir()
     (plan_folder(loaded) / "us-own.toml").write_text(OWN)
     change = put(db, loaded, OWN.replace("call-centre", "service"))
@@ -97,7 +97,7 @@ def test_a_file_that_was_put_there_by_hand_comes_back_too(db: sqlite3.Connection
     assert purpose_of(loaded, CALLER) == "call-centre"
 
 
-def test_a_file_that_is_too_large_to_be_kept_is_not_replaced(db: sqlite3.Connection, loaded: Loaded) -> None:
+def test_file_too_large_for_undo_is_not_replaced(db: sqlite3.Connection, loaded: Loaded) -> None:
     plan_folder(loaded).mkdir()
     large = OWN + "#" * MAX_BYTES
     (plan_folder(loaded) / "us-own.toml").write_text(large)
@@ -107,7 +107,7 @@ def test_a_file_that_is_too_large_to_be_kept_is_not_replaced(db: sqlite3.Connect
     assert (plan_folder(loaded) / "us-own.toml").read_text() == large
 
 
-def test_a_plan_stays_where_the_one_before_cannot_be_used(db: sqlite3.Connection, loaded: Loaded) -> None:
+def test_plan_is_kept_if_the_previous_one_is_unusable(db: sqlite3.Connection, loaded: Loaded) -> None:
     plan_folder(loaded).mkdir()
     (plan_folder(loaded) / "us-own.toml").write_text("country = 3")
     change = put(db, loaded, OWN)
@@ -117,7 +117,7 @@ def test_a_plan_stays_where_the_one_before_cannot_be_used(db: sqlite3.Connection
     assert purpose_of(loaded, CALLER) == "call-centre"
 
 
-def test_a_copy_that_keeps_the_time_of_its_file_is_another_plan(loaded: Loaded) -> None:
+def test_changed_plan_with_the_same_mtime_is_read_again(loaded: Loaded) -> None:
     plan_folder(loaded).mkdir()
     there, other = plan_folder(loaded) / "us-own.toml", loaded.state / "other.toml"
     there.write_text(OWN)
@@ -128,7 +128,7 @@ def test_a_copy_that_keeps_the_time_of_its_file_is_another_plan(loaded: Loaded) 
     assert purpose_of(loaded, CALLER) == "machine"
 
 
-def test_only_administrators_take_it_back(db: sqlite3.Connection, loaded: Loaded) -> None:
+def test_only_administrators_undo_a_plan(db: sqlite3.Connection, loaded: Loaded) -> None:
     change = put(db, loaded, OWN)
     with pytest.raises(Refused) as refused:
         undo(db, context(loaded, Role.OPERATOR), UndoRequest(change))
@@ -142,7 +142,7 @@ def test_only_administrators_take_it_back(db: sqlite3.Connection, loaded: Loaded
         pytest.param("x = [", "bad-plan", id="no-toml"),
     ],
 )
-def test_what_is_refused_changes_nothing(db: sqlite3.Connection, loaded: Loaded, text: str, code: str) -> None:
+def test_refused_plan_changes_nothing(db: sqlite3.Connection, loaded: Loaded, text: str, code: str) -> None:
     with pytest.raises(Refused) as refused:
         update(db, context(loaded), UpdateRequest(text.encode(), "a.toml"))
     assert refused.value.code == code
@@ -151,14 +151,14 @@ def test_what_is_refused_changes_nothing(db: sqlite3.Connection, loaded: Loaded,
 
 
 @pytest.mark.parametrize("country", ["FR", "XX", "..", "../x", "", "fr/../fr", "ＦＲ"])
-def test_what_is_not_there_cannot_be_removed(db: sqlite3.Connection, loaded: Loaded, country: str) -> None:
+def test_missing_plan_cannot_be_removed(db: sqlite3.Connection, loaded: Loaded, country: str) -> None:
     with pytest.raises(Refused) as refused:
         remove(db, context(loaded), RemoveRequest(country))
     assert refused.value.code == "no-such-plan"
     assert audit_rows(db) == []
 
 
-def test_a_broken_file_is_left_out_and_named(loaded: Loaded) -> None:
+def test_broken_plan_file_is_skipped_and_named(loaded: Loaded) -> None:
     plan_folder(loaded).mkdir()
     (plan_folder(loaded) / "fr.toml").write_text("country = 3")
     (plan_folder(loaded) / "us-own.toml").write_text(OWN)
@@ -172,7 +172,7 @@ def test_a_broken_file_is_left_out_and_named(loaded: Loaded) -> None:
 # The command.
 
 
-def test_commands_and_what_decides(tmp_path: Path) -> None:
+def test_own_plan_row_is_shown_by_plan_and_lookup(tmp_path: Path) -> None:
     callsieve = Program(tmp_path)
     callsieve.ok("db", "migrate")
     assert json.loads(callsieve.ok("plan", "show", CALLER, "--json"))["plan"] is None
@@ -185,7 +185,7 @@ def test_commands_and_what_decides(tmp_path: Path) -> None:
     assert (explained["would_be"], explained["rule"]) == ("tag", "telemarketing-range")
 
 
-def test_all_that_is_wrong_with_a_file_is_named(tmp_path: Path) -> None:
+def test_all_problems_of_a_plan_file_are_named(tmp_path: Path) -> None:
     (tmp_path / "bad.toml").write_text(FRANCE.replace("voip", "sales") + '[[range]]\nprefix = 3\npurpose = "bank"\n')
     result = Program(tmp_path)("plan", "check", tmp_path / "bad.toml")
     assert result.code == 2
@@ -196,14 +196,14 @@ def test_all_that_is_wrong_with_a_file_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("what", ["countries", "FR", "US", CALL_PLATFORM])
-def test_what_is_shown_is_json_too(tmp_path: Path, what: str) -> None:
+def test_plan_show_has_json_output(tmp_path: Path, what: str) -> None:
     words = [] if what == "countries" else [what]
     assert json.loads(Program(tmp_path).ok("plan", "show", *words, "--json"))
     assert Program(tmp_path).ok("plan", "show", *words)
 
 
 @pytest.mark.parametrize("what", ["CN", "FR", CALL_PLATFORM])
-def test_addresses_stay_in_one_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+def test_urls_are_not_wrapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     callsieve = Program(tmp_path)
     shown = callsieve.ok("plan", "show", what)
@@ -213,17 +213,17 @@ def test_addresses_stay_in_one_piece(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert [url for url in urls if url not in shown.split()] == []
 
 
-def test_a_country_is_shown_by_the_plan_of_its_calling_code(tmp_path: Path) -> None:
+def test_country_without_own_plan_shows_that_of_its_calling_code(tmp_path: Path) -> None:
     callsieve = Program(tmp_path)
     assert callsieve.ok("plan", "show", "CA", "--json") == callsieve.ok("plan", "show", "US", "--json")
 
 
-def test_a_country_without_a_plan_is_said(tmp_path: Path) -> None:
+def test_country_without_a_plan_is_refused(tmp_path: Path) -> None:
     assert "XX" in Program(tmp_path).fails("plan", "show", "xx")
     assert "xx.toml" in Program(tmp_path).fails("plan", "remove", "xx")
 
 
 @pytest.mark.parametrize("command", ["check", "update"])
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, command: str) -> None:
+def test_unreadable_plan_file_is_named(tmp_path: Path, command: str) -> None:
     for name in ("nothing.toml", "."):
         assert str(tmp_path) in Program(tmp_path).fails("plan", command, tmp_path / name)

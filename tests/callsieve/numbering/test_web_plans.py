@@ -38,7 +38,7 @@ def shown(console: Console, path: str, role: str = "operator") -> str:
     return answer.text
 
 
-def test_every_plan_leads_to_its_ranges_and_their_sources(office: Office) -> None:
+def test_every_plan_links_to_its_ranges_and_sources(office: Office) -> None:
     with office.console() as console:
         page = shown(console, "/plans")
         assert '<a href="/plans?country=IN">IN</a>' in page
@@ -50,7 +50,7 @@ def test_every_plan_leads_to_its_ranges_and_their_sources(office: Office) -> Non
         assert '<h2 id="plans">' in shown(console, "/plans?country=ZZ"), "of no country there are all"
 
 
-def test_own_rows_are_shown_as_text_and_to_viewers_masked(office: Office) -> None:
+def test_own_rows_are_escaped_and_masked_for_viewers(office: Office) -> None:
     with office.console() as console:
         page = shown(console, "/plans?country=US")
         assert "<code>+12015550199*</code>" in page
@@ -58,7 +58,7 @@ def test_own_rows_are_shown_as_text_and_to_viewers_masked(office: Office) -> Non
         assert "5550199" not in shown(console, "/plans?country=US", "viewer")
 
 
-def test_a_file_that_cannot_be_used_is_named(office: Office) -> None:
+def test_unusable_plan_file_is_named(office: Office) -> None:
     (plan_folder(office.load()) / "fr.toml").write_text("country = 1")
     with office.console() as console:
         page = shown(console, "/plans")
@@ -66,7 +66,7 @@ def test_a_file_that_cannot_be_used_is_named(office: Office) -> None:
         assert "fr.toml" in page
 
 
-def test_an_administrator_takes_a_plan_back(office: Office) -> None:
+def test_only_an_administrator_undoes_a_plan(office: Office) -> None:
     path = plan_folder(office.load()) / "us-own.toml"
     assert path.is_file()
     with office.console() as console:
@@ -79,7 +79,7 @@ def test_an_administrator_takes_a_plan_back(office: Office) -> None:
     assert not path.exists()
 
 
-def test_a_number_s_page_says_whose_word_its_range_is(office: Office) -> None:
+def test_number_page_names_the_source_of_its_range(office: Office) -> None:
     with office.console() as console:
         page = shown(console, "/numbers/%2B33162123456")
         assert '<a href="/plans?country=FR">+33162*</a>' in page

@@ -23,7 +23,7 @@ def api(tmp_path: Path) -> Iterator[RunningApi]:
         yield running
 
 
-def test_a_number_is_looked_up_as_it_is_dialled_here(api: RunningApi) -> None:
+def test_number_in_local_format_is_looked_up(api: RunningApi) -> None:
     add_calls(api.office, make_decision(caller=CALLER))
     program = api.program(Role.OPERATOR, (Scope.READ,))
     known = program.get(f"/numbers/{CALLER}")
@@ -32,7 +32,7 @@ def test_a_number_is_looked_up_as_it_is_dialled_here(api: RunningApi) -> None:
     assert known["now"]["action"] == "allow"
 
 
-def test_many_numbers_are_looked_up_at_once_in_the_order_asked(api: RunningApi) -> None:
+def test_many_numbers_are_looked_up_in_the_given_order(api: RunningApi) -> None:
     add_calls(api.office, make_decision(caller=CALLER))
     program = api.program(Role.OPERATOR, (Scope.READ,))
     answer = program.ask("POST", "/numbers/look-up", {"numbers": [OTHER, "201-742-1834"]})
@@ -48,18 +48,18 @@ def test_many_numbers_are_looked_up_at_once_in_the_order_asked(api: RunningApi) 
         pytest.param([CALLER] * 101, "bad-body", id="too-many"),
     ],
 )
-def test_many_numbers_that_cannot_be_looked_up(api: RunningApi, numbers: list[str], code: str) -> None:
+def test_bad_lists_of_numbers_are_refused(api: RunningApi, numbers: list[str], code: str) -> None:
     answer = api.program().ask("POST", "/numbers/look-up", {"numbers": numbers})
     assert (answer.status, answer.code) == (422, code)
 
 
 @pytest.mark.parametrize("text", ["nobody", "12", "+", "%20", "x" * 200])
-def test_what_is_no_number(api: RunningApi, text: str) -> None:
+def test_text_that_is_not_a_number_is_refused(api: RunningApi, text: str) -> None:
     answer = api.program().ask("GET", f"/numbers/{text}")
     assert (answer.status, answer.code, answer.problem.field) == (422, "bad-number", "number")
 
 
-def test_a_mark_is_made_changed_and_taken_back(api: RunningApi) -> None:
+def test_mark_is_made_changed_and_removed(api: RunningApi) -> None:
     program = api.program(Role.OPERATOR, (Scope.MARKS,))
     marked = program.done("PUT", MARK, {"verdict": "spam", "category": "scam"})
     assert (marked["mark"]["verdict"], marked["mark"]["reporter"], marked["before"]) == ("spam", "201", None)
@@ -95,6 +95,6 @@ def test_the_same_mark_twice_changes_nothing(tmp_path: Path, body: dict[str, str
         pytest.param("DELETE", MARK, None, (404, "not-marked"), id="not-marked"),
     ],
 )
-def test_what_cannot_be_said(api: RunningApi, method: str, path: str, body: object, told: tuple[int, str]) -> None:
+def test_bad_marks_are_refused(api: RunningApi, method: str, path: str, body: object, told: tuple[int, str]) -> None:
     assert api.program().refused(method, path, body) == told
     assert changes_of(api.office) == []

@@ -38,14 +38,14 @@ def known(callsieve: Program) -> Program:
     return callsieve
 
 
-def test_of_a_stranger_nothing_is_known(callsieve: Program) -> None:
+def test_lookup_of_an_unknown_number(callsieve: Program) -> None:
     callsieve.ok("db", "migrate")
     out = callsieve.ok("lookup", "(201) 742-1834")
     assert out.startswith("+12017421834  US, fixed or mobile\nNothing")
     assert "allow by default" in out
 
 
-def test_not_spam_is_said_as_what_it_is_and_not_as_a_call_back(callsieve: Program) -> None:
+def test_not_spam_mark_is_not_shown_as_a_call_back(callsieve: Program) -> None:
     callsieve.ok("mark", CALLER, "ok", "--as", "201")
     out = callsieve.ok("lookup", CALLER)
     assert "\nA colleague marked the number" in out
@@ -53,7 +53,7 @@ def test_not_spam_is_said_as_what_it_is_and_not_as_a_call_back(callsieve: Progra
     assert "1 not-spam" in out
 
 
-def test_all_that_is_known_is_shown(known: Program) -> None:
+def test_lookup_shows_everything_known(known: Program) -> None:
     out = known.ok("lookup", CALLER)
     for part in (
         "+1201* is on the blocklist; the number belongs to Acme Ltd (level 1); "
@@ -78,7 +78,7 @@ def test_all_that_is_known_is_shown(known: Program) -> None:
         assert part in out, part
 
 
-def test_the_decision_is_the_one_that_the_daemon_would_make(known: Program) -> None:
+def test_lookup_shows_the_decision_of_the_daemon(known: Program) -> None:
     now = known("lookup", CALLER, "--json").json["now"]
     assert (now["action"], now["rule"], now["step"]) == ("warn", "blocklist", 4)
     with open_store(known.store) as db:
@@ -86,7 +86,7 @@ def test_the_decision_is_the_one_that_the_daemon_would_make(known: Program) -> N
     assert known("lookup", CALLER, "--json").json["now"]["rule"] == "emergency-window"
 
 
-def test_the_same_in_json(known: Program) -> None:
+def test_lookup_has_json_output(known: Program) -> None:
     found = known("lookup", CALLER, "--json").json
     assert (found["number"], found["country"], found["number_type"], found["valid"]) == (
         CALLER,
@@ -129,12 +129,12 @@ def test_the_same_in_json(known: Program) -> None:
     assert found["now"]["steps"][0] == {"step": 1, "title": "never screened", "outcome": "passes", "failed": []}
 
 
-def test_our_own_number_is_said_to_be_ours(callsieve: Program) -> None:
+def test_own_number_is_shown_as_our_own(callsieve: Program) -> None:
     callsieve.ok("db", "migrate")
     assert "one of our own" in callsieve.ok("lookup", "+12025550100")
 
 
-def test_in_observe_mode_it_says_what_would_be_done(callsieve: Program) -> None:
+def test_observe_mode_shows_the_would_be_action(callsieve: Program) -> None:
     program = Program(callsieve.folder, callsieve.config.read_text() + '\n[policy]\nname = "observe"\n')
     program.ok("list", "add", "block", CALLER)
     out = program.ok("lookup", CALLER)
@@ -142,7 +142,7 @@ def test_in_observe_mode_it_says_what_would_be_done(callsieve: Program) -> None:
     assert "by policy observe" in out
 
 
-def test_a_call_of_a_stranger_would_be_a_first_one(callsieve: Program) -> None:
+def test_call_of_an_unknown_number_counts_as_a_first_call(callsieve: Program) -> None:
     program = Program(callsieve.folder, callsieve.config.read_text() + '\n[policy]\nname = "house"\n')
     policies = callsieve.store.parent / "policies"
     policies.mkdir(parents=True, exist_ok=True)
@@ -154,7 +154,7 @@ def test_a_call_of_a_stranger_would_be_a_first_one(callsieve: Program) -> None:
     assert "allow by default" in program.ok("lookup", CALLER)
 
 
-def test_a_policy_that_cannot_be_used_does_not_hide_the_rest(callsieve: Program) -> None:
+def test_unusable_policy_does_not_hide_the_evidence(callsieve: Program) -> None:
     program = Program(callsieve.folder, callsieve.config.read_text() + '\n[policy]\nname = "mine"\n')
     program.ok("db", "migrate")
     out = program.ok("lookup", CALLER)
@@ -162,7 +162,7 @@ def test_a_policy_that_cannot_be_used_does_not_hide_the_rest(callsieve: Program)
     assert "'mine'" in out
 
 
-def test_names_of_strangers_cannot_steer_the_terminal(callsieve: Program) -> None:
+def test_foreign_names_cannot_control_the_terminal(callsieve: Program) -> None:
     evil = "\x1b]0;owned\x07[bold]\u202e\u009b31m"
     callsieve.ok("db", "migrate")
     with open_store(callsieve.store) as db:
@@ -184,13 +184,13 @@ def test_names_of_strangers_cannot_steer_the_terminal(callsieve: Program) -> Non
         pytest.param("hello world", "+12015550123", id="words"),
     ],
 )
-def test_what_is_no_number_is_one_line(callsieve: Program, number: str, says: str) -> None:
+def test_bad_number_prints_one_error_line(callsieve: Program, number: str, says: str) -> None:
     line = callsieve.fails("lookup", number)
     assert says in line
     assert line.isprintable()
 
 
-def test_it_says_what_would_change_the_level_and_how_it_came(callsieve: Program) -> None:
+def test_lookup_explains_the_level_and_what_would_change_it(callsieve: Program) -> None:
     callsieve.ok("db", "migrate")
     now = time.time()
     with open_store(callsieve.store) as db, transaction(db):
@@ -224,7 +224,7 @@ def test_it_says_what_would_change_the_level_and_how_it_came(callsieve: Program)
     assert found["reputation"]["would_change"][-1]["words"] == "an appeal is upheld"
 
 
-def test_another_sites_people_are_not_ours(callsieve: Program) -> None:
+def test_people_of_another_site_count_as_one_witness(callsieve: Program) -> None:
     """Two of another site hung up on it: that is one witness, and none of our people."""
     add = "INSERT INTO signal (number, auth_class, epoch, callee, category, at, linkedid) VALUES (?, ?, 0, ?, ?, ?, '')"
     now = time.time()
@@ -238,7 +238,7 @@ def test_another_sites_people_are_not_ours(callsieve: Program) -> None:
     assert "2 witnesses speak against the number" in out
 
 
-def test_what_a_number_did_when_challenged(callsieve: Program) -> None:
+def test_lookup_shows_challenge_results(callsieve: Program) -> None:
     callsieve.ok("db", "migrate")
     now = time.time()
     with open_store(callsieve.store) as db, transaction(db):

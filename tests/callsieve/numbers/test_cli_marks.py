@@ -18,7 +18,7 @@ def verdicts(callsieve: Program) -> list[tuple[str, str, str | None]]:
         return [(mark.reporter, mark.verdict.value, mark.category) for mark in marks_of(db, CALLER)]
 
 
-def test_a_mark_blocks_for_that_person_and_can_be_undone(callsieve: Program) -> None:
+def test_mark_blocks_for_its_reporter_and_can_be_undone(callsieve: Program) -> None:
     out = callsieve.ok("mark", "201-742-1834", "spam", "--as", "201", "--category", "scam", "--reason", "lied")
     assert verdicts(callsieve) == [("201", "spam", "scam")]
     assert CALLER in callsieve.ok("list", "show", "--person", "201")
@@ -27,7 +27,7 @@ def test_a_mark_blocks_for_that_person_and_can_be_undone(callsieve: Program) -> 
     assert CALLER not in callsieve.ok("list", "show", "--person", "201")
 
 
-def test_a_changed_mind_is_undone_to_what_was_said_before(callsieve: Program) -> None:
+def test_undo_restores_the_previous_mark(callsieve: Program) -> None:
     callsieve.ok("mark", CALLER, "spam", "--as", "201", "--category", "scam", "--reason", "he lied")
     out = callsieve.ok("mark", CALLER, "ok", "--as", "201")
     assert CALLER not in callsieve.ok("list", "show", "--person", "201")
@@ -38,7 +38,7 @@ def test_a_changed_mind_is_undone_to_what_was_said_before(callsieve: Program) ->
     callsieve.fails(*undo)
 
 
-def test_a_mark_taken_back_is_made_again_by_undo(callsieve: Program) -> None:
+def test_undo_restores_a_removed_mark(callsieve: Program) -> None:
     callsieve.ok("mark", CALLER, "spam", "--as", "201", "--category", "scam")
     out = callsieve.ok("unmark", CALLER, "--as", "201")
     assert verdicts(callsieve) == [("201", "retracted", "scam")]
@@ -47,14 +47,14 @@ def test_a_mark_taken_back_is_made_again_by_undo(callsieve: Program) -> None:
     assert CALLER in callsieve.ok("list", "show", "--person", "201")
 
 
-def test_a_mark_that_was_changed_since_is_not_undone(callsieve: Program) -> None:
+def test_mark_changed_again_is_not_undone(callsieve: Program) -> None:
     out = callsieve.ok("mark", CALLER, "spam", "--as", "201")
     callsieve.ok("mark", CALLER, "ok", "--as", "201")
     callsieve.fails(*shlex.split(out.splitlines()[-1])[1:])
     assert verdicts(callsieve) == [("201", "ok", None)]
 
 
-def test_json(callsieve: Program) -> None:
+def test_mark_has_json_output(callsieve: Program) -> None:
     result = callsieve("mark", CALLER, "spam", "--as", "201", "--json").json
     assert (result["status"], result["number"], result["before"]) == ("marked", CALLER, None)
     mark = result["mark"]
@@ -73,10 +73,10 @@ def test_json(callsieve: Program) -> None:
         pytest.param([CALLER, "spam"], "missing option '--as'", id="nobody"),
     ],
 )
-def test_wrong_options_are_named(callsieve: Program, arguments: list[str], says: str) -> None:
+def test_wrong_options_are_named_in_the_error(callsieve: Program, arguments: list[str], says: str) -> None:
     assert says in callsieve.fails("mark", *arguments)
 
 
-def test_without_people_nobody_can_say_anything(callsieve: Program) -> None:
+def test_mark_fails_without_any_person(callsieve: Program) -> None:
     callsieve.config.write_text("")
     assert "--as: " in callsieve.fails("mark", CALLER, "spam", "--as", "201")

@@ -47,7 +47,7 @@ def check_context_of(callsieve: Program, later: float = 0.0) -> CheckContext:
     return CheckContext(loaded, str, time.time() + later)
 
 
-def test_a_burst_weighs_nothing_until_somebody_has_looked(callsieve: Program) -> None:
+def test_burst_of_marks_has_no_weight_until_reviewed(callsieve: Program) -> None:
     assert callsieve.ok("review", "list").startswith("No marks")
     callsieve.add_decisions(make_record("7KQ2M4XA"))
     burst(callsieve)
@@ -68,7 +68,7 @@ def test_a_burst_weighs_nothing_until_somebody_has_looked(callsieve: Program) ->
     assert callsieve("review", "list", "--json").json == []
 
 
-def test_a_wrong_mark_is_corrected_and_back(callsieve: Program) -> None:
+def test_wrong_mark_is_corrected_and_the_correction_undone(callsieve: Program) -> None:
     callsieve.add_decisions(make_record("7KQ2M4XA"))
     for person in ("201", "202"):
         callsieve.ok("mark", CALLER, "spam", "--as", person)
@@ -84,7 +84,7 @@ def test_a_wrong_mark_is_corrected_and_back(callsieve: Program) -> None:
     assert "--reason: " in callsieve.fails("review", "wrong", CALLER, "201", "--reason", " ")
 
 
-def test_another_owner_and_the_same_again(callsieve: Program) -> None:
+def test_new_owner_is_recorded_and_undone(callsieve: Program) -> None:
     callsieve.add_decisions(make_record("7KQ2M4XA", at=time.time() - 3 * DAY))
     callsieve.ok("identity", "add", CALLER, "--name", "Acme", "--level", "1")
     assert callsieve.ok("reassigned", "show").startswith("No new owner")
@@ -113,11 +113,11 @@ def test_another_owner_and_the_same_again(callsieve: Program) -> None:
         pytest.param(["--reason", "x", "--since", "2999-01-01"], "is in the future", id="in-the-future"),
     ],
 )
-def test_a_change_of_owner_is_dated_and_has_a_reason(callsieve: Program, more: list[str], says: str) -> None:
+def test_change_of_owner_needs_a_valid_date_and_reason(callsieve: Program, more: list[str], says: str) -> None:
     assert says in callsieve.fails("reassigned", "add", CALLER, *more)
 
 
-def test_a_call_back_proves_who_controls_a_number(callsieve: Program) -> None:
+def test_call_back_proves_control_of_a_number(callsieve: Program) -> None:
     code = re.search(r"The code is (\d{3} \d{3})\.", callsieve.ok("identity", "code", CALLER))
     assert code is not None
     wrong = "000000" if code[1] != "000 000" else "000001"
@@ -131,7 +131,7 @@ def test_a_call_back_proves_who_controls_a_number(callsieve: Program) -> None:
     ]
 
 
-def test_what_ends_soon_is_due(callsieve: Program) -> None:
+def test_identities_that_expire_soon_are_due(callsieve: Program) -> None:
     callsieve.ok("identity", "add", CALLER, "--name", "Acme", "--level", "1", "--expires", "20d")
     assert "in 19 d" in callsieve.ok("identity", "due")
     assert callsieve.ok("identity", "due", "--within", "7").startswith("No identity")
@@ -139,7 +139,7 @@ def test_what_ends_soon_is_due(callsieve: Program) -> None:
     assert due["number"] == CALLER
 
 
-def test_the_doctor_says_what_waits(callsieve: Program) -> None:
+def test_doctor_reports_waiting_reviews_and_identities(callsieve: Program) -> None:
     assert has_no_marks_to_review(check_context_of(callsieve)).status is CheckStatus.OK
     assert has_no_identity_due(check_context_of(callsieve)).status is CheckStatus.OK
     burst(callsieve)

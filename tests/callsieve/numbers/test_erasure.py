@@ -72,7 +72,7 @@ def callsieve(tmp_path: Path) -> Program:
     return program
 
 
-def naming(state: Path) -> list[str]:
+def files_with_bytes(state: Path) -> list[str]:
     """The files that have the number in any spelling: in UTF-8, or as JSON writes it."""
     forms = {form.encode() for spelling in SPELLINGS for form in (spelling, spelling.replace("\n", "\\n"))}
     files = (path for path in state.rglob("*") if path.is_file())
@@ -87,13 +87,13 @@ def opened(path: Path) -> Iterator[sqlite3.Connection]:
         yield db
 
 
-def test_no_byte_of_an_erased_number_is_left_in_any_file(callsieve: Program) -> None:
+def test_no_file_contains_an_erased_number(callsieve: Program) -> None:
     backup = backups_of(callsieve.store)[0]
     os.utime(backup, (1_790_000_000, 1_790_000_000))
-    assert set(naming(callsieve.state)) >= {"callsieve.db", backup.name}
+    assert set(files_with_bytes(callsieve.state)) >= {"callsieve.db", backup.name}
     with opened(callsieve.store):
         out = callsieve.ok("privacy", "erase", CALLER, "--yes")
-        assert naming(callsieve.state) == []
+        assert files_with_bytes(callsieve.state) == []
     assert "digits" not in out
     assert list((callsieve.state / "recordings").iterdir()) == []
     assert backup.stat().st_mtime == 1_790_000_000
@@ -107,45 +107,45 @@ def test_no_byte_of_an_erased_number_is_left_in_any_file(callsieve: Program) -> 
     assert callsieve.ok("privacy", "erase", CALLER, "--yes") == f"No data is stored about {CALLER}.\n"
 
 
-def test_a_backup_without_the_number_replaces_the_store(callsieve: Program) -> None:
+def test_store_is_replaced_by_a_backup_without_the_number(callsieve: Program) -> None:
     callsieve.ok("privacy", "erase", CALLER, "--yes")
     callsieve.ok("db", "restore", "--yes")
-    assert naming(callsieve.state) == []
+    assert files_with_bytes(callsieve.state) == []
     with open_store(callsieve.store) as db:
         assert [entry.first for entry in list_entries(db)] == [OTHER]
 
 
-def test_what_an_older_version_has_left_in_freed_pages_goes_too(callsieve: Program) -> None:
+def test_erasure_clears_freed_pages_of_older_versions(callsieve: Program) -> None:
     with closing(sqlite3.connect(callsieve.store, isolation_level=None)) as db:
         db.execute("PRAGMA secure_delete = OFF")
         db.execute("CREATE TABLE old (text TEXT)")
         db.executemany("INSERT INTO old VALUES (?)", [(f"{CALLER}{'x' * 500}",)] * 100)
         db.execute("DROP TABLE old")
     callsieve.ok("privacy", "erase", CALLER, "--yes")
-    assert naming(callsieve.state) == []
+    assert files_with_bytes(callsieve.state) == []
 
 
-def test_a_number_that_only_a_backup_has_is_erased_there(callsieve: Program) -> None:
+def test_number_found_only_in_a_backup_is_erased(callsieve: Program) -> None:
     callsieve.ok("privacy", "erase", CALLER, "--yes")
     with closing(sqlite3.connect(backups_of(callsieve.store)[0], isolation_level=None)) as db:
         db.execute("UPDATE list_entry SET note = ?", (CALLER,))
     callsieve.ok("privacy", "erase", CALLER, "--yes")
-    assert naming(callsieve.state) == []
+    assert files_with_bytes(callsieve.state) == []
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_a_backup_with_only_a_note_on_it_is_written_anew(tmp_path: Path, spelling: str) -> None:
+def test_backup_with_the_number_in_a_note_is_rewritten(tmp_path: Path, spelling: str) -> None:
     callsieve = Program(tmp_path)
     with open_store(callsieve.store) as db, transaction(db):
         add_entry(db, make_entry(OTHER, note=spelling))
     callsieve.ok("db", "backup")
     callsieve.ok("privacy", "erase", CALLER, "--yes")
-    assert naming(callsieve.state) == []
+    assert files_with_bytes(callsieve.state) == []
     with open_store(backups_of(callsieve.store)[0]) as db:
         assert [entry.note for entry in list_entries(db)] == ["[erased]"]
 
 
-def test_what_cannot_be_erased_is_said(callsieve: Program) -> None:
+def test_files_that_cannot_be_erased_are_named(callsieve: Program) -> None:
     damaged = callsieve.store.with_name("callsieve.db.damaged-20261125T101500")
     shutil.copyfile(callsieve.store, damaged)
     policy = callsieve.state / "policies" / "ours.toml"
@@ -155,13 +155,13 @@ def test_what_cannot_be_erased_is_said(callsieve: Program) -> None:
     broken.write_bytes(b"no store " + CALLER.encode())
     result = callsieve("privacy", "erase", CALLER, "--yes")
     assert result.code == 0
-    assert naming(callsieve.state) == sorted([damaged.name, policy.name, broken.name])
+    assert files_with_bytes(callsieve.state) == sorted([damaged.name, policy.name, broken.name])
     for file in (damaged, policy, broken):
         assert f"{file} still contains the number's digits" in result.out
     assert str(broken) in result.err
 
 
-def test_a_figure_that_has_the_digits_is_no_number(callsieve: Program) -> None:
+def test_longer_figures_with_the_same_digits_are_kept(callsieve: Program) -> None:
     with open_store(callsieve.store) as db, transaction(db):
         add_audit(db, Change("off", after={"at": int(CALLER[2:]), "note": "x"}), "joe", time.time())
         add_entry(db, make_entry("+442079460001", note=f"ticket 9{CALLER[2:]}"))
@@ -172,7 +172,7 @@ def test_a_figure_that_has_the_digits_is_no_number(callsieve: Program) -> None:
         assert int(CALLER[2:]) == db.execute("SELECT json_extract(?, '$.at')", (after,)).fetchone()[0]
 
 
-def test_no_byte_of_a_number_is_left_after_its_time(tmp_path: Path) -> None:
+def test_no_file_contains_a_number_after_its_retention_time(tmp_path: Path) -> None:
     callsieve = Program(tmp_path)
     long_ago = time.time() - 1000 * 86_400
     callsieve.ok("db", "migrate")
@@ -184,12 +184,12 @@ def test_no_byte_of_a_number_is_left_after_its_time(tmp_path: Path) -> None:
             record_decisions(db, [make_record(f"D{place:07d}", at=long_ago + place, caller=CALLER)])
         record_calls_with(db, CALLER, long_ago)
     with opened(callsieve.store):
-        assert naming(callsieve.state) != []
+        assert files_with_bytes(callsieve.state) != []
         callsieve.ok("housekeeping", "run")
-        assert naming(callsieve.state) == []
+        assert files_with_bytes(callsieve.state) == []
 
 
-def test_a_daemon_that_is_restarted_while_the_question_waits(
+def test_erasure_survives_a_daemon_restart_during_the_prompt(
     callsieve: Program, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The files are searched before: a process that closes the store's files itself loses SQLite's locks on them."""

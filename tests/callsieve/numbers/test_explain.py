@@ -44,7 +44,7 @@ def _lines(people: int, most_tables: int | None = None) -> Iterator[str]:
         yield ""
 
 
-def test_the_page_of_the_docs_is_what_the_scorer_makes() -> None:
+def test_documentation_tables_match_the_scorer() -> None:
     assert PAGE.read_text().partition(MARK)[2] == page_tables(), "python -m tests.callsieve.numbers.test_explain"
 
 
@@ -68,7 +68,7 @@ def known(callsieve: Program) -> Program:
     return callsieve
 
 
-def test_marks_that_are_there_are_told_and_when_they_fade(known: Program) -> None:
+def test_explain_shows_marks_and_when_they_fade(known: Program) -> None:
     told = known("explain", "number", CALLER, "--json").json
     assert (told["level"], told["action"]) == ("warn", "warn")
     assert told["against"] == ["2 marked the number (+23 points)"]
@@ -78,7 +78,7 @@ def test_marks_that_are_there_are_told_and_when_they_fade(known: Program) -> Non
     assert ("upheld", "none", 0) in [(item["code"], item["level"], item["people"]) for item in told["better_if"]]
 
 
-def test_one_mark_says_what_one_more_would_do(callsieve: Program) -> None:
+def test_explain_of_one_mark_shows_the_effect_of_another(callsieve: Program) -> None:
     callsieve.ok("mark", CALLER, "spam", "--as", "201")
     told = callsieve("explain", "number", CALLER, "--json").json
     assert (told["level"], told["marks"]) == ("none", {"people": 1, "level": "warn"})
@@ -86,7 +86,7 @@ def test_one_mark_says_what_one_more_would_do(callsieve: Program) -> None:
 
 
 @pytest.mark.parametrize("way", [(), ("--json",), ("--out", "told.html"), ("--out", "told.html", "--language", "zh")])
-def test_nobody_of_ours_and_no_text_of_theirs_is_told(
+def test_explain_shows_neither_reporters_nor_notes(
     known: Program, way: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -100,7 +100,7 @@ def test_nobody_of_ours_and_no_text_of_theirs_is_told(
         assert secret not in out
 
 
-def test_an_office_of_any_size_can_be_asked_about(callsieve: Program) -> None:
+def test_explain_marks_for_a_given_number_of_people(callsieve: Program) -> None:
     callsieve.ok("db", "migrate")
     small, large = (callsieve("explain", "marks", "--json", "--people", n).json for n in ("20", "200"))
     assert [item["label"] for item in small["least"][:3]] == [4, None, 6]
@@ -110,14 +110,14 @@ def test_an_office_of_any_size_can_be_asked_about(callsieve: Program) -> None:
     assert small["policy"] == "cautious"
 
 
-def test_the_weights_in_force_count(callsieve: Program) -> None:
+def test_explain_uses_the_configured_weights(callsieve: Program) -> None:
     callsieve.ok("db", "migrate")
     with callsieve.config.open("a") as file:
         file.write("\n[reputation.counts]\nmarked = 9.0\n")
     assert callsieve("explain", "marks", "--json", "--people", "20").json["least"][0]["label"] == 2
 
 
-def test_a_wrong_language_and_a_file_that_is_there(callsieve: Program, tmp_path: Path) -> None:
+def test_explain_refuses_bad_language_and_existing_file(callsieve: Program, tmp_path: Path) -> None:
     callsieve.ok("db", "migrate")
     path = tmp_path / "marks.html"
     assert "'fr'" in callsieve.fails("explain", "marks", "--out", path, "--language", "fr")
@@ -133,7 +133,7 @@ def office(tmp_path: Path) -> Office:
     return office
 
 
-def test_the_console_has_both_as_pages_to_print(console: Console) -> None:
+def test_console_has_printable_pages_for_marks_and_owner(console: Console) -> None:
     viewer, operator = console.browser("viewer"), console.browser("operator")
     assert "How many marks are needed for an effect?" in viewer.text("/numbers/marks")
     page = operator.text(f"/numbers/{CALLER}/for-owner")

@@ -81,7 +81,7 @@ def context(loaded: Loaded, at: float = AT) -> Context:
         pytest.param(same_owner, CALLER, "not-reassigned", "", id="same-owner"),
     ],
 )
-def test_what_is_refused_has_a_code_and_changes_nothing(
+def test_refusals_have_a_code_and_change_nothing(
     db: sqlite3.Connection, loaded: Loaded, operation: Callable[..., Any], request_: object, code: str, field: str
 ) -> None:
     with pytest.raises(Refused) as refused:
@@ -101,21 +101,21 @@ def test_a_verified_business_needs_a_category_and_a_reason(db: sqlite3.Connectio
     assert (done.result.status, done.change_id) == ("marked", 1)
 
 
-def test_every_refusal_of_a_mark_has_its_words() -> None:
+def test_every_refusal_of_a_mark_has_a_message() -> None:
     assert set(MarkRefusal) - set(WHY_NOT_MARKED) == {MarkRefusal.NOBODY_CALLED}, "that is only said by phone"
     about: Places = {"number": CALLER, "person": "201", "most": 20, "name": "First Bank"}
     for words in WHY_NOT_MARKED.values():
         assert not re.search("[{}]", str(replace(words, places=about)))
 
 
-def test_an_owner_is_no_later_than_the_next_one(db: sqlite3.Connection, loaded: Loaded) -> None:
+def test_new_owner_before_the_current_one_is_refused(db: sqlite3.Connection, loaded: Loaded) -> None:
     assert new_owner(db, context(loaded), OWNER).epoch.at == AT
     with pytest.raises(Refused) as refused:
         new_owner(db, context(loaded, AT + 60), OWNER._replace(since="2d"))
     assert refused.value.code == "owned-already"
 
 
-def test_whose_identity_ends_with_the_owner_is_said(db: sqlite3.Connection, loaded: Loaded) -> None:
+def test_new_owner_returns_the_identity_that_ended(db: sqlite3.Connection, loaded: Loaded) -> None:
     with transaction(db):
         set_identity(db, Identity(CALLER, "First Bank", 2, 1e11), AT - 60)
     ended = new_owner(db, context(loaded), OWNER).ended
@@ -123,7 +123,7 @@ def test_whose_identity_ends_with_the_owner_is_said(db: sqlite3.Connection, load
     assert ended.name == "First Bank"
 
 
-def test_the_audit_names_who_did_it_and_when(db: sqlite3.Connection, loaded: Loaded) -> None:
+def test_audit_has_the_user_and_time_of_each_change(db: sqlite3.Connection, loaded: Loaded) -> None:
     mark(db, context(loaded), SPAM)
     correct(db, context(loaded, AT + 1), WRONG)
     rows = [(row.what, row.number, row.who, row.at) for row in audit_rows(db)]

@@ -99,5 +99,5 @@ def of_imports(*imported: Imported) -> Facts:
         ),
     ],
 )
-def test_the_sentence_says_what_counts(facts: Facts, sentence: str) -> None:
+def test_sentence_names_the_evidence_that_counts(facts: Facts, sentence: str) -> None:
     assert sentence_of(facts) == sentence

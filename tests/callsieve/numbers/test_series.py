@@ -70,7 +70,7 @@ def settings_of(region: str) -> str:
 
 
 @by_series
-def test_it_goes_through_every_command(tmp_path: Path, series: Series) -> None:
+def test_service_number_passes_through_every_command(tmp_path: Path, series: Series) -> None:
     callsieve = Program(tmp_path, settings_of(series.region))
     dialled, key = series.dialled, series.key
     callsieve.ok("mark", dialled, "spam", "--as", "201")
@@ -93,7 +93,7 @@ def test_it_goes_through_every_command(tmp_path: Path, series: Series) -> None:
 
 
 @by_series
-def test_a_prefix_of_its_series_blocks_it(tmp_path: Path, series: Series) -> None:
+def test_prefix_entry_blocks_numbers_of_the_series(tmp_path: Path, series: Series) -> None:
     callsieve = Program(tmp_path, settings_of(series.region))
     callsieve.ok("list", "add", "block", series.prefix, "--force")
     [entry] = callsieve("list", "show", "--json").json
@@ -105,7 +105,7 @@ def test_a_prefix_of_its_series_blocks_it(tmp_path: Path, series: Series) -> Non
 
 
 @by_series
-def test_files_and_privacy_take_it(tmp_path: Path, series: Series) -> None:
+def test_files_and_privacy_commands_accept_a_service_number(tmp_path: Path, series: Series) -> None:
     callsieve = Program(tmp_path, settings_of(series.region))
     (numbers := tmp_path / "numbers.csv").write_text(f"number,category\n{series.dialled},scam\n")
     (lists := tmp_path / "lists.csv").write_text(f"list,entry\nblock,{series.dialled}\n")
@@ -128,7 +128,7 @@ def test_files_and_privacy_take_it(tmp_path: Path, series: Series) -> None:
 
 
 @by_series
-def test_the_console_takes_it(tmp_path: Path, series: Series) -> None:
+def test_console_accepts_a_service_number(tmp_path: Path, series: Series) -> None:
     office = Office(tmp_path, settings_of(series.region))
     with office.console() as console:
         browser = console.browser("operator")

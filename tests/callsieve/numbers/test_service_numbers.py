@@ -57,7 +57,7 @@ def office(tmp_path: Path) -> Office:
 
 
 @pytest.mark.parametrize("spelling", ["95588", BANK, "8695588", "008695588", "9 5588"])
-def test_every_command_takes_every_spelling(callsieve: Program, spelling: str) -> None:
+def test_every_command_accepts_every_spelling(callsieve: Program, spelling: str) -> None:
     callsieve.ok("list", "add", "block", spelling)
     callsieve.ok("list", "remove", "block", spelling)
     callsieve.ok("mark", spelling, "spam", "--as", "201")
@@ -82,12 +82,12 @@ def test_every_command_takes_every_spelling(callsieve: Program, spelling: str) -
     assert callsieve("calls", "search", "--number", spelling).code == 0
 
 
-def test_people_read_its_digits_and_country(callsieve: Program) -> None:
+def test_service_number_is_shown_as_digits_and_country(callsieve: Program) -> None:
     assert f"the number {BANK} (95588 in CN, service)" in callsieve.ok("list", "add", "block", "95588")
     assert callsieve.ok("lookup", "95588").splitlines()[0] == f"{BANK}  95588 in CN, bank service line"
 
 
-def test_an_appeal_of_a_bank(callsieve: Program) -> None:
+def test_appeal_about_a_service_number(callsieve: Program) -> None:
     callsieve.ok("appeal", "open", "95588", "--name", "Bank", "--contact", "x@example.com")
     assert callsieve("appeal", "list", "--json").json[0]["number"] == BANK
 
@@ -98,11 +98,11 @@ def test_an_appeal_of_a_bank(callsieve: Program) -> None:
     [("list", "add", "block", "{}"), ("mark", "{}", "spam", "--as", "201"), ("own", "add", "{}"), ("lookup", "{}")],
     ids=lambda command: command[0],
 )
-def test_no_emergency_number_is_a_subject(callsieve: Program, command: tuple[str, ...], number: str) -> None:
+def test_commands_refuse_emergency_numbers(callsieve: Program, command: tuple[str, ...], number: str) -> None:
     assert "emergency number" in callsieve.fails(*(word.format(number) for word in command))
 
 
-def test_it_is_exported_and_erased_in_any_spelling(callsieve: Program) -> None:
+def test_service_number_is_exported_and_erased_in_any_spelling(callsieve: Program) -> None:
     callsieve.ok("list", "add", "block", "95588", "--note", "calls from +86 95588, or 95588")
     callsieve.ok("list", "add", "block", "96110", "--note", "not 95588 but 1955881")
     callsieve.add_decisions(make_record(caller=BANK, caller_kind=CallerKind.SERVICE))
@@ -114,7 +114,7 @@ def test_it_is_exported_and_erased_in_any_spelling(callsieve: Program) -> None:
     assert "1955881" in left
 
 
-def test_the_console_takes_and_shows_it(console: Console) -> None:
+def test_console_accepts_and_shows_a_service_number(console: Console) -> None:
     otto, vera = console.browser("operator"), console.browser("viewer")
     otto.done("/lists/add", list="block", entry="95588", note="", expires="", action="")
     page = otto.text(f"/numbers/{quote(BANK, safe='')}")
@@ -219,5 +219,5 @@ WAYS = [
 
 @pytest.mark.parametrize("way", WAYS)
 @given(key=keys())
-def test_every_key_comes_back_as_itself(way: Callable[[str], str], key: str) -> None:
+def test_every_key_survives_each_round_trip(way: Callable[[str], str], key: str) -> None:
     assert way(key) == key

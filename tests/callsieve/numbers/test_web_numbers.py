@@ -56,7 +56,7 @@ def office(tmp_path: Path) -> Office:
     return office
 
 
-def test_the_page_has_all_that_is_known(console: Console) -> None:
+def test_number_page_shows_all_evidence(console: Console) -> None:
     page = console.browser("operator").text(f"/numbers/{CALLER}")
     for text in (
         "2 marked the number",
@@ -90,7 +90,7 @@ NOT_OURS = re.compile(
 )
 
 
-def test_in_chinese_what_is_known_is_chinese(console: Console) -> None:
+def test_number_page_in_chinese_is_fully_translated(console: Console) -> None:
     browser = console.browser("operator")
     browser.done(f"/numbers/{CALLER}/allow", note="Bob")
     page = browser.text(f"/numbers/{CALLER}", headers={"accept-language": "zh"})
@@ -100,14 +100,14 @@ def test_in_chinese_what_is_known_is_chinese(console: Console) -> None:
     assert "；它是公司的联系人。" in shown
 
 
-def test_a_number_nobody_knows_has_a_page_that_says_so(console: Console) -> None:
+def test_unknown_number_has_a_page_without_evidence(console: Console) -> None:
     page = console.browser("operator").text("/numbers/+442071839499")
     assert "Nothing is known" in page
     assert "No evidence" in page
     assert "Nobody has changed" in page
 
 
-def test_what_its_range_is_for(console: Console) -> None:
+def test_number_page_shows_the_purpose_of_its_range(console: Console) -> None:
     browser = console.browser("operator")
     page = browser.text("/numbers/+33162123456")
     assert "FR, fixed: telemarketing" in page
@@ -116,7 +116,7 @@ def test_what_its_range_is_for(console: Console) -> None:
     assert "银行服务专线" in browser.text("/numbers/+8695588", headers={"accept-language": "zh"})
 
 
-def test_a_note_of_an_own_range_is_text(console: Console) -> None:
+def test_note_of_an_own_range_is_escaped(console: Console) -> None:
     folder = plan_folder(console.office.load())
     folder.mkdir()
     head = 'adds_to = "GB"\ncalling_code = 44\nread = 2026-11-27\n[[range]]\nprefix = "+442071839"\n'
@@ -126,7 +126,7 @@ def test_a_note_of_an_own_range_is_text(console: Console) -> None:
     assert "<script>alert" not in page
 
 
-def test_a_number_is_found_as_it_is_dialled(console: Console) -> None:
+def test_number_in_local_format_leads_to_its_page(console: Console) -> None:
     browser = console.browser("operator")
     assert browser.get("/numbers?number=201-555-0123").headers["location"] == f"/numbers/{CALLER}"
     wrong = browser.get("/numbers?number=911")
@@ -134,7 +134,7 @@ def test_a_number_is_found_as_it_is_dialled(console: Console) -> None:
     assert "emergency number" in problem_of(wrong.text)
 
 
-def test_many_marks_at_once_wait_for_somebody_to_look(console: Console) -> None:
+def test_burst_of_marks_waits_for_a_review(console: Console) -> None:
     for reporter in range(300, 306):
         console.office.write(add_mark, make_mark(str(reporter), NOW - 60, NEIGHBOUR))
     assert [burst.number for burst in console.office.read(numbers_to_review)] == [NEIGHBOUR]
@@ -146,7 +146,7 @@ def test_many_marks_at_once_wait_for_somebody_to_look(console: Console) -> None:
     assert len(console.office.read(numbers_to_review)) == 1
 
 
-def test_a_new_owner_is_an_administrators_word(console: Console) -> None:
+def test_only_an_administrator_records_a_new_owner(console: Console) -> None:
     assert console.browser("operator").post(f"/numbers/{CALLER}/owner", reason="reassigned").status_code == 403
     browser = console.browser("administrator")
     page = browser.done(f"/numbers/{CALLER}/owner", reason="the carrier says so")
@@ -156,7 +156,7 @@ def test_a_new_owner_is_an_administrators_word(console: Console) -> None:
     assert [row.what for row in console.office.read(audit_rows)] == ["reassigned remove", "reassigned add"]
 
 
-def test_an_appeal_is_filed_for_who_called(console: Console) -> None:
+def test_appeal_is_filed_for_a_caller(console: Console) -> None:
     browser = console.browser("operator")
     fields = {"name": "Springfield Motors", "contact": "joe@springfield.example", "statement": "We sell cars."}
     page = browser.done(f"/numbers/{CALLER}/appeal", decision="7KQ2M4XA", **fields)

@@ -22,25 +22,25 @@ PUBLIC = ["93.184.215.14", "2606:4700::1111", "::ffff:93.184.215.14", "64:ff9b::
 
 
 @pytest.mark.parametrize("address", PUBLIC)
-def test_an_address_of_the_internet_may_be_connected_to(address: str) -> None:
+def test_public_addresses_are_public(address: str) -> None:
     assert is_public(address)
     assert is_inside(address)
 
 
 @pytest.mark.parametrize("address", [*LOOPBACK, *PRIVATE])
-def test_our_own_network_is_for_servers_that_were_named(address: str) -> None:
+def test_private_and_loopback_addresses_are_inside(address: str) -> None:
     assert not is_public(address)
     assert is_inside(address)
 
 
 @pytest.mark.parametrize("address", NOBODYS)
-def test_what_is_no_server_is_never_connected_to(address: str) -> None:
+def test_special_addresses_are_neither_public_nor_inside(address: str) -> None:
     assert not is_public(address)
     assert not is_inside(address)
 
 
 @given(st.integers(0, 2**32 - 1).map(IPv4Address))
-def test_ipv4_in_the_clothes_of_ipv6_is_that_address(address: IPv4Address) -> None:
+def test_ipv4_embedded_in_ipv6_is_judged_as_ipv4(address: IPv4Address) -> None:
     for shown in (f"::ffff:{address}", f"64:ff9b::{int(address) >> 16:x}:{int(address) & 0xFFFF:x}"):
         assert is_public(shown) == is_public(str(address))
         assert is_inside(shown) == is_inside(str(address))

@@ -29,7 +29,7 @@ async def client() -> AsyncIterator[OutsideClient]:
 
 
 @pytest.fixture
-async def hurried() -> AsyncIterator[OutsideClient]:
+async def impatient_client() -> AsyncIterator[OutsideClient]:
     async with OutsideClient(SHORT) as one:
         yield one
 
@@ -69,12 +69,12 @@ async def test_a_body_is_written_into_a_file(client: OutsideClient) -> None:
 # Slow, dead, endless.
 
 
-async def test_a_server_that_sends_nothing_is_given_up(hurried: OutsideClient) -> None:
+async def test_silent_server_is_given_up(impatient_client: OutsideClient) -> None:
     async with serving(_nothing) as server:
-        assert await _code(hurried, server.url()) == "timeout"
+        assert await _code(impatient_client, server.url()) == "timeout"
 
 
-async def test_a_server_that_drips_is_given_up_by_the_total_time(hurried: OutsideClient) -> None:
+async def test_slow_body_is_given_up_after_the_total_time(impatient_client: OutsideClient) -> None:
     async def drip(_head: str, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n")
         while True:
@@ -83,16 +83,16 @@ async def test_a_server_that_drips_is_given_up_by_the_total_time(hurried: Outsid
             await asyncio.sleep(0.02)
 
     async with serving(drip) as server:
-        assert await _code(hurried, server.url()) == "timeout"
+        assert await _code(impatient_client, server.url()) == "timeout"
 
 
-async def test_an_address_where_nobody_listens(client: OutsideClient) -> None:
+async def test_refused_connection_is_reported(client: OutsideClient) -> None:
     async with serving(answer()) as server:
         pass
     assert await _code(client, server.url()) == "no-connection"
 
 
-async def test_a_name_that_nobody_answers_for_is_given_up() -> None:
+async def test_name_look_up_without_answer_is_given_up() -> None:
     async def never(_host: str, _port: int) -> Sequence[str]:
         await asyncio.Event().wait()
         return []
@@ -101,7 +101,7 @@ async def test_a_name_that_nobody_answers_for_is_given_up() -> None:
         assert await _code(client, f"https://{NAME}/", allow_private=False) == "timeout"
 
 
-async def test_a_name_without_an_address() -> None:
+async def test_unknown_name_is_reported() -> None:
     async def unknown(_host: str, _port: int) -> Sequence[str]:
         raise OSError
 
@@ -109,7 +109,7 @@ async def test_a_name_without_an_address() -> None:
         assert await _code(client, f"https://{NAME}/", allow_private=False) == "unknown-name"
 
 
-async def test_a_body_without_an_end_is_too_large(client: OutsideClient) -> None:
+async def test_endless_body_is_too_large(client: OutsideClient) -> None:
     async def endless(_head: str, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
         while True:
@@ -120,7 +120,7 @@ async def test_a_body_without_an_end_is_too_large(client: OutsideClient) -> None
         assert await _code(client, server.url()) == "too-large"
 
 
-async def test_a_header_without_an_end_is_no_answer(client: OutsideClient) -> None:
+async def test_endless_header_is_a_bad_answer(client: OutsideClient) -> None:
     async def endless(_head: str, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\n")
         while True:
@@ -147,19 +147,19 @@ async def test_a_header_without_an_end_is_no_answer(client: OutsideClient) -> No
         pytest.param(answer(200, b"x", content_encoding="br"), id="packed-as-nobody-asked"),
     ],
 )
-async def test_an_answer_that_is_none(client: OutsideClient, sent: bytes) -> None:
+async def test_malformed_answer_is_rejected(client: OutsideClient, sent: bytes) -> None:
     async with serving(sent) as server:
         assert await _code(client, server.url()) == "bad-answer"
 
 
-async def test_more_than_it_says_is_not_read(client: OutsideClient) -> None:
+async def test_bytes_beyond_the_content_length_are_not_read(client: OutsideClient) -> None:
     async with serving(answer(200, b"hello and more", content_length="5")) as server:
         assert (await client.request("GET", server.url(), allow_private=True)).body == b"hello"
 
 
 @pytest.mark.parametrize(("size", "fits"), [(10_000, True), (10_001, False)])
 @pytest.mark.parametrize("packed", [True, False])
-async def test_the_bound_of_a_body_is_for_what_it_unpacks_to(
+async def test_size_limit_applies_to_the_unpacked_body(
     client: OutsideClient, size: int, fits: bool, packed: bool
 ) -> None:
     body = b"x" * size
@@ -171,7 +171,7 @@ async def test_the_bound_of_a_body_is_for_what_it_unpacks_to(
             assert await _code(client, server.url()) == "too-large"
 
 
-async def test_a_gzip_bomb_writes_no_more_than_may_come(client: OutsideClient) -> None:
+async def test_gzip_bomb_is_cut_at_the_size_limit(client: OutsideClient) -> None:
     packer = zlib.compressobj(9, zlib.DEFLATED, zlib.MAX_WBITS | 16)
     bomb = b"".join([packer.compress(bytes(1 << 20)) for _ in range(64)]) + packer.flush()
     file = BytesIO()
@@ -200,7 +200,7 @@ async def test_packed_bytes_that_unpack_to_nothing_are_counted(client: OutsideCl
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "2130706433", "0x7f.1", "0177.0.0.1", "0.0.0.0"]
 )
-async def test_this_machine_is_not_asked_for_who_is_on_the_internet(client: OutsideClient, host: str) -> None:
+async def test_public_urls_never_connect_to_the_local_host(client: OutsideClient, host: str) -> None:
     async with serving(answer()) as server:
         url = server.url(host=host, scheme="https")
         assert await _code(client, url, allow_private=False) in ("forbidden-address", "unknown-name", "bad-url")
@@ -208,12 +208,12 @@ async def test_this_machine_is_not_asked_for_who_is_on_the_internet(client: Outs
 
 
 @pytest.mark.parametrize("address", ["169.254.169.254", "[fe80::1]", "[ff02::1]", "0.0.0.0", "255.255.255.255"])
-async def test_not_even_a_named_server_is_one_of_these(client: OutsideClient, address: str) -> None:
+async def test_special_addresses_are_forbidden_even_if_named(client: OutsideClient, address: str) -> None:
     assert await _code(client, f"http://{address}/") == "forbidden-address"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "169.254.169.254"])
-async def test_a_redirect_into_our_network_is_refused(client: OutsideClient, host: str) -> None:
+async def test_redirect_to_a_private_address_is_refused(client: OutsideClient, host: str) -> None:
     async with serving(answer()) as inside:
         to = inside.url("/secret", host=host, scheme="https")
         async with serving(answer(302, location=to)) as server:
@@ -221,7 +221,7 @@ async def test_a_redirect_into_our_network_is_refused(client: OutsideClient, hos
     assert inside.requests == []
 
 
-async def test_a_name_that_is_ours_the_second_time_leads_nowhere(tmp_path: Path, authority: Authority) -> None:
+async def test_dns_rebinding_does_not_reach_a_private_address(tmp_path: Path, authority: Authority) -> None:
     """DNS rebinding: what a name was when it was checked is connected to."""
     answers = [[PUBLIC], ["127.0.0.1"]]
 
@@ -241,7 +241,7 @@ async def test_a_name_that_is_ours_the_second_time_leads_nowhere(tmp_path: Path,
     assert f"Host: {NAME}:{server.port}\r\n" in server.requests[0]
 
 
-async def test_forbidden_addresses_are_left_out_and_dead_ones_passed_o(tmp_path: Path, authority: Authority) -> None:
+async def test_forbidden_addresses_are_skipped_and_dead_ones_passed(tmp_path: Path, authority: Authority) -> None:
     network = Rerouted(dead=["2606:4700::1111"])
 
     async def resolve(_host: str, _port: int) -> Sequence[str]:
@@ -258,7 +258,7 @@ async def test_forbidden_addresses_are_left_out_and_dead_ones_passed_o(tmp_path:
 # Redirects.
 
 
-async def test_a_redirect_on_the_same_server_is_followed(client: OutsideClient) -> None:
+async def test_redirect_on_the_same_server_is_followed(client: OutsideClient) -> None:
     async def once(head: str, writer: asyncio.StreamWriter) -> None:
         writer.write(answer(200, b"there") if "/new" in head else answer(301, b"moved", location="/new"))
 
@@ -269,13 +269,13 @@ async def test_a_redirect_on_the_same_server_is_followed(client: OutsideClient) 
     assert ["x-key: k" in head for head in server.requests] == [True, True]
 
 
-async def test_a_redirect_in_a_circle_ends(client: OutsideClient) -> None:
+async def test_redirect_loop_ends(client: OutsideClient) -> None:
     async with serving(answer(302, location="/again")) as server:
         assert await _code(client, server.url()) == "too-many-redirects"
     assert len(server.requests) == 1 + PATIENT.redirects
 
 
-async def test_what_is_sent_is_not_sent_on(client: OutsideClient) -> None:
+async def test_post_is_not_repeated_at_a_redirect(client: OutsideClient) -> None:
     async with serving(answer(307, location="/new")) as server:
         got = await client.request("POST", server.url(), body=b"{}", allow_private=True)
     assert got.status == 307
@@ -291,7 +291,7 @@ async def test_what_is_sent_is_not_sent_on(client: OutsideClient) -> None:
         pytest.param("https://[::1", "bad-redirect", id="nowhere"),
     ],
 )
-async def test_a_redirect_to_what_we_would_not_ask(
+async def test_redirect_to_a_forbidden_url_is_refused(
     tmp_path: Path, authority: Authority, location: str, code: str
 ) -> None:
     sent = answer(302, location=location.format(name=NAME))
@@ -303,7 +303,7 @@ async def test_a_redirect_to_what_we_would_not_ask(
         assert await _code(client, url, allow_private=False) == code
 
 
-async def test_a_key_of_ours_is_for_the_server_that_was_asked(tmp_path: Path, authority: Authority) -> None:
+async def test_secret_headers_are_not_sent_to_a_redirect_target(tmp_path: Path, authority: Authority) -> None:
     other = "other.example.com"
     async with serving(answer(200, b"there"), tls_context(tmp_path / "b", authority, other)) as second:
         to = second.url("/", host=other, scheme="https")
@@ -331,14 +331,14 @@ async def test_a_key_of_ours_is_for_the_server_that_was_asked(tmp_path: Path, au
         ("https://exa\x00mple.com/", "bad-url"),
     ],
 )
-async def test_an_address_that_is_not_asked(client: OutsideClient, url: str, code: str) -> None:
+async def test_unacceptable_urls_are_refused(client: OutsideClient, url: str, code: str) -> None:
     with pytest.raises(OutsideError) as refused:
         await client.request("GET", url)
     assert refused.value.code == code
     assert "pass@" not in str(refused.value)
 
 
-async def test_a_header_of_two_lines_is_not_sent(client: OutsideClient) -> None:
+async def test_header_with_a_line_break_is_not_sent(client: OutsideClient) -> None:
     async with serving(answer()) as server:
         with pytest.raises(OutsideError) as refused:
             await client.request("GET", server.url(), headers={"X-A": "b\r\nX-C: d"}, allow_private=True)

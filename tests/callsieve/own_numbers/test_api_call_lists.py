@@ -29,7 +29,7 @@ def fill(office: ApiOffice) -> None:
     office.write(register)
 
 
-def test_who_agreed_is_noted_shown_and_taken_out(tmp_path: Path) -> None:
+def test_consent_is_recorded_shown_and_removed(tmp_path: Path) -> None:
     office = ApiOffice(tmp_path)
     with office.api() as api:
         program = api.program(Role.OPERATOR)
@@ -51,7 +51,7 @@ def test_who_agreed_is_noted_shown_and_taken_out(tmp_path: Path) -> None:
     ]
 
 
-def test_a_list_is_checked_and_noted(tmp_path: Path) -> None:
+def test_call_list_is_checked_and_the_check_recorded(tmp_path: Path) -> None:
     office = ApiOffice(tmp_path)
     fill(office)
     with office.api() as api:
@@ -71,12 +71,12 @@ def test_a_list_is_checked_and_noted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("day", ["2025-13-01", "yesterday", "x"])
-def test_a_day_is_one(tmp_path: Path, day: str) -> None:
+def test_bad_day_of_compliance_is_refused(tmp_path: Path, day: str) -> None:
     with ApiOffice(tmp_path).api() as api:
         assert api.program(Role.OPERATOR).refused("GET", f"/compliance/{day}") == (422, "bad-day")
 
 
-def test_the_proof_of_a_day_has_no_whole_number(tmp_path: Path) -> None:
+def test_compliance_proof_contains_no_full_number(tmp_path: Path) -> None:
     office = ApiOffice(tmp_path)
     call = make_outcome("1", NOW - 60, by="201", direction=Direction.OUTBOUND, dialled=FREE)
     office.write(record_outcomes, [call], NOW)

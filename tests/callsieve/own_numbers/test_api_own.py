@@ -19,7 +19,7 @@ from tests.reputation.store_builders import make_outcome
 OWN, OTHER = "+12025550140", "+12025550141"
 
 
-def test_a_number_is_registered_changed_rested_and_removed(tmp_path: Path) -> None:
+def test_number_is_registered_changed_rested_and_removed(tmp_path: Path) -> None:
     office = ApiOffice(tmp_path)
     with office.api() as api:
         program = api.program(Role.OPERATOR)
@@ -61,7 +61,7 @@ def test_the_register_is_filtered_and_paged(tmp_path: Path) -> None:
         assert program.refused("GET", "/own-numbers?state=sleeping") == (422, "bad-query")
 
 
-def test_a_number_that_goes_out_unregistered_is_listed(tmp_path: Path) -> None:
+def test_unregistered_outgoing_number_is_listed(tmp_path: Path) -> None:
     office = ApiOffice(tmp_path)
     call = make_outcome("c1", NOW - 60, by="201", direction=Direction.OUTBOUND, own_number=OWN)
     office.write(record_outcomes, [call], NOW)
@@ -88,19 +88,21 @@ def test_every_field_of_the_register_can_be_sent(tmp_path: Path) -> None:
         pytest.param("DELETE", f"/{OWN}", None, (404, "not-registered"), id="remove"),
     ],
 )
-def test_what_is_refused(tmp_path: Path, method: str, path: str, body: Any, told: tuple[int, str]) -> None:
+def test_bad_requests_are_refused_with_status_and_code(
+    tmp_path: Path, method: str, path: str, body: Any, told: tuple[int, str]
+) -> None:
     with ApiOffice(tmp_path).api() as api:
         assert api.program(Role.OPERATOR).refused(method, f"/own-numbers{path}", body) == told
 
 
-def test_a_number_is_registered_once(tmp_path: Path) -> None:
+def test_registering_a_number_twice_is_refused(tmp_path: Path) -> None:
     with ApiOffice(tmp_path).api() as api:
         program = api.program()
         program.done("POST", "/own-numbers", {"number": OWN})
         assert program.refused("POST", "/own-numbers", {"number": OWN}) == (409, "registered-already")
 
 
-def test_the_do_not_call_list(tmp_path: Path) -> None:
+def test_do_not_call_request_is_added_listed_and_removed(tmp_path: Path) -> None:
     office = ApiOffice(tmp_path)
     with office.api() as api:
         program = api.program(Role.OPERATOR)

@@ -37,7 +37,7 @@ def write(callsieve: Program, name: str, text: str) -> str:
     return str(path)
 
 
-def test_a_consent_opens_the_way_past_an_older_wish_and_back(callsieve: Program) -> None:
+def test_consent_overrides_an_older_do_not_call_request(callsieve: Program) -> None:
     callsieve("own", "dnc", "add", CALLED)
     assert rule(callsieve, CALLED) == "do-not-call"
     callsieve("own", "consent", "add", CALLED, "--proof", "contract 12", "--until", "2099-12-31")
@@ -50,7 +50,7 @@ def test_a_consent_opens_the_way_past_an_older_wish_and_back(callsieve: Program)
     assert rule(callsieve, CALLED) == "do-not-call"
 
 
-def test_a_wish_after_the_consent_counts(callsieve: Program) -> None:
+def test_do_not_call_request_after_the_consent_counts(callsieve: Program) -> None:
     callsieve("own", "consent", "add", CALLED, "--proof", "contract 12", "--at", "2026-01-01")
     callsieve("own", "dnc", "add", CALLED)
     assert rule(callsieve, CALLED) == "do-not-call"
@@ -64,13 +64,13 @@ def test_a_wish_after_the_consent_counts(callsieve: Program) -> None:
         pytest.param([CALLED, "--proof", "x", "--until", "soon"], "until", id="no-day"),
     ],
 )
-def test_a_consent_that_cannot_be_noted(callsieve: Program, typed: list[str], says: str) -> None:
+def test_bad_consent_is_refused(callsieve: Program, typed: list[str], says: str) -> None:
     done = callsieve("own", "consent", "add", *typed)
     assert done.code == 2
     assert says in done.err
 
 
-def test_consents_of_a_file_and_all_of_them_taken_back(callsieve: Program) -> None:
+def test_consents_of_a_file_are_imported_and_undone(callsieve: Program) -> None:
     file = write(callsieve, "c.csv", f"number,proof,until\n{CALLED},form 1,2099-12-31\n{OTHER},,\nx,form 2,\n")
     told = callsieve("own", "consent", "import", file, "--json").json
     assert (told["added"], told["changed"], told["skipped"]) == (1, 0, 2)
@@ -82,7 +82,7 @@ def test_consents_of_a_file_and_all_of_them_taken_back(callsieve: Program) -> No
     assert callsieve("own", "consent", "list", "--json").json == []
 
 
-def test_an_erased_number_agrees_to_nothing(callsieve: Program) -> None:
+def test_erasing_a_number_deletes_its_consent(callsieve: Program) -> None:
     callsieve("own", "consent", "add", CALLED, "--proof", f"letter of {CALLED}")
     exported = callsieve("privacy", "export", CALLED).json
     assert [row["number"] for row in exported["tables"]["consent"]] == [CALLED]
@@ -90,7 +90,7 @@ def test_an_erased_number_agrees_to_nothing(callsieve: Program) -> None:
     assert callsieve("own", "consent", "list", "--json").json == []
 
 
-def test_a_register_refuses_whom_it_lists_until_it_is_taken_out(callsieve: Program) -> None:
+def test_register_refuses_listed_numbers_until_removed(callsieve: Program) -> None:
     file = write(callsieve, "dnc.txt", "201,7421834\n")
     told = callsieve("own", "registers", "import", file, "--register", "us-dnc", "--json").json
     assert (told["numbers"], told["country"]) == (1, "US")
@@ -107,7 +107,7 @@ def test_a_register_refuses_whom_it_lists_until_it_is_taken_out(callsieve: Progr
     db.close()
 
 
-def test_an_old_copy_is_named_by_doctor_list_and_guard(callsieve: Program) -> None:
+def test_doctor_list_and_guard_report_an_old_register_copy(callsieve: Program) -> None:
     file = write(callsieve, "tps.txt", "020 7183 8799\n")
     month_ago = time.time() - 29 * 86_400
     os.utime(file, (month_ago, month_ago))
@@ -121,7 +121,7 @@ def test_an_old_copy_is_named_by_doctor_list_and_guard(callsieve: Program) -> No
     assert check["status"] == "warn"
 
 
-def test_half_a_download_is_no_register(callsieve: Program) -> None:
+def test_much_smaller_register_copy_must_be_accepted(callsieve: Program) -> None:
     whole = "".join(f"201742{n:04d}\n" for n in range(100))
     callsieve("own", "registers", "import", write(callsieve, "a", whole), "--register", "us-dnc")
     done = callsieve("own", "registers", "import", write(callsieve, "b", whole[:110]), "--register", "us-dnc")
@@ -133,7 +133,7 @@ def test_half_a_download_is_no_register(callsieve: Program) -> None:
     assert copy["numbers"] == 10
 
 
-def test_a_register_that_no_law_knows_needs_its_country(callsieve: Program) -> None:
+def test_register_without_a_law_file_needs_a_country(callsieve: Program) -> None:
     file = write(callsieve, "r.csv", "name,phone\nJo,911234567\n")
     done = callsieve("own", "registers", "import", file, "--register", "robinson")
     assert "us-dnc" in done.err
@@ -146,7 +146,7 @@ def test_a_file_without_numbers_changes_nothing(callsieve: Program) -> None:
     assert callsieve("own", "registers", "list", "--json").json == []
 
 
-def test_a_packed_register_is_read(callsieve: Program) -> None:
+def test_compressed_register_is_read(callsieve: Program) -> None:
     packed = callsieve.folder / "tps.gz"
     packed.write_bytes(gzip.compress(b"02071838799\n"))
     told = callsieve("own", "registers", "import", packed, "--register", "gb-tps", "--json").json
@@ -166,7 +166,7 @@ def test_a_packed_register_is_read(callsieve: Program) -> None:
         pytest.param("US", b"9" * 5000, None, id="endless"),
     ],
 )
-def test_lines_of_registers(tmp_path: Path, country: str, line: bytes, number: str | None) -> None:
+def test_line_formats_of_registers(tmp_path: Path, country: str, line: bytes, number: str | None) -> None:
     path = tmp_path / "file"
     path.write_bytes(line + b"\n")
     with path.open("rb") as stream:

@@ -68,7 +68,7 @@ REASONS = {
 }
 
 
-def test_each_number_that_is_to_go_has_its_reason(callsieve: Program, tmp_path: Path) -> None:
+def test_each_removed_number_has_a_reason(callsieve: Program, tmp_path: Path) -> None:
     out, clean = tmp_path / "out.csv", tmp_path / "clean.csv"
     told = callsieve("own", "hygiene", tmp_path / "list.csv", "--write", out, "--keep", clean, "--json").json
     assert (told["rows"], told["kept"]) == (12, 4)
@@ -81,7 +81,7 @@ def test_each_number_that_is_to_go_has_its_reason(callsieve: Program, tmp_path: 
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-def test_rows_that_may_stay_keep_all_their_columns(callsieve: Program, tmp_path: Path, delimiter: str) -> None:
+def test_kept_rows_keep_all_their_columns(callsieve: Program, tmp_path: Path, delimiter: str) -> None:
     """Number among them, in E.164; nothing else is changed, whatever a spreadsheet or a person has put there."""
     texts = ["Zo\u00eb \u5f20", ' " quoted, "; too\t', "=1+1", "two\nlines", "x" * 300, "", "'+1"]
     rows = [[text, f"201-742-{2000 + place}", str(place)] for place, text in enumerate(texts)]
@@ -95,26 +95,26 @@ def test_rows_that_may_stay_keep_all_their_columns(callsieve: Program, tmp_path:
 
 
 @pytest.mark.parametrize("number", ["+19005550123", "+449098790123", "+12129765550"])
-def test_a_premium_number_is_to_go(callsieve: Program, tmp_path: Path, number: str) -> None:
+def test_premium_numbers_are_removed(callsieve: Program, tmp_path: Path, number: str) -> None:
     (tmp_path / "premium.txt").write_text(f"{number}\n{GOOD}\n")
     told = callsieve("own", "hygiene", tmp_path / "premium.txt", "--keep", tmp_path / "clean.csv", "--json").json
     assert "premium" in {finding["fault"] for finding in told["findings"] if finding["number"] == number}
     assert (tmp_path / "clean.csv").read_text().split() == ["number", GOOD]
 
 
-def test_who_has_not_agreed_is_to_go_where_a_law_asks(callsieve: Program, tmp_path: Path) -> None:
+def test_numbers_without_consent_are_found_where_the_law_asks(callsieve: Program, tmp_path: Path) -> None:
     told = callsieve("own", "hygiene", tmp_path / "list.csv", "--needs-consent", "--json").json
     assert [finding["number"] for finding in told["findings"] if finding["fault"] == "no-consent"] == [FRENCH]
 
 
-def test_a_list_without_a_header_and_fewer_tries(callsieve: Program, tmp_path: Path) -> None:
+def test_list_without_a_header_and_with_fewer_tries(callsieve: Program, tmp_path: Path) -> None:
     (tmp_path / "bare.txt").write_text(f"{NEVER}\n{GOOD}\n")
     told = callsieve("own", "hygiene", tmp_path / "bare.txt", "--tries", "6", "--json").json
     assert (told["rows"], told["kept"], told["findings"]) == (2, 2, [])
     assert "2 rows, 1 may stay; 1 never-answers." in callsieve("own", "hygiene", tmp_path / "bare.txt").out
 
 
-def test_a_file_that_is_there_is_not_overwritten(callsieve: Program, tmp_path: Path) -> None:
+def test_existing_file_is_not_overwritten(callsieve: Program, tmp_path: Path) -> None:
     done = callsieve("own", "hygiene", tmp_path / "list.csv", "--write", tmp_path / "list.csv")
     assert done.code == 2
     assert (tmp_path / "list.csv").read_text().startswith("name,number\n")
@@ -152,7 +152,7 @@ def day(tmp_path: Path) -> Program:
     return program
 
 
-def test_a_day_is_proven_with_rules_sources_and_files(day: Program) -> None:
+def test_compliance_of_a_day_has_rules_sources_and_files(day: Program) -> None:
     proof = day("own", "comply", "2026-06-10", "--json").json
     assert (proof["asked"], proof["went_out"], proof["failed_open"], proof["without_guard"]) == (5, 3, 1, 1)
     rules = {rule["rule"]: (rule["held"], rule["refused"], rule["observed"], rule["source"]) for rule in proof["rules"]}
@@ -166,7 +166,7 @@ def test_a_day_is_proven_with_rules_sources_and_files(day: Program) -> None:
     assert GOOD in day("own", "comply", "2026-06-10", "--json", "--numbers").out
 
 
-def test_the_page_of_a_day_names_what_ran_without_the_guard(day: Program) -> None:
+def test_page_of_a_day_lists_calls_without_the_guard(day: Program) -> None:
     page = day("own", "comply", "2026-06-10", "--html").out
     assert page.startswith("<!doctype html>")
     assert "Without the guard" in page
@@ -175,7 +175,7 @@ def test_the_page_of_a_day_names_what_ran_without_the_guard(day: Program) -> Non
 
 
 @pytest.mark.parametrize("form", ["--json", "--html"])
-def test_what_is_printed_of_a_day_is_signed(day: Program, tmp_path: Path, form: str) -> None:
+def test_printed_compliance_of_a_day_is_signed(day: Program, tmp_path: Path, form: str) -> None:
     with day.config.open("a") as file:
         file.write('\n[company]\nname = "Example Ltd"\n')
     path = tmp_path / "day.sig.json"
@@ -186,10 +186,10 @@ def test_what_is_printed_of_a_day_is_signed(day: Program, tmp_path: Path, form: 
     assert day("own", "comply", "2026-06-10", form, "--signature", path).code == 2  # it is there
 
 
-def test_a_day_is_not_signed_in_nobodys_name(day: Program, tmp_path: Path) -> None:
+def test_signature_needs_a_company_name(day: Program, tmp_path: Path) -> None:
     assert day("own", "comply", "2026-06-10", "--json", "--signature", tmp_path / "x.json").code == 2
     assert not (tmp_path / "x.json").exists()
 
 
-def test_a_day_that_is_none(day: Program) -> None:
+def test_bad_day_is_refused(day: Program) -> None:
     assert day("own", "comply", "yesterday").code == 2

@@ -36,14 +36,14 @@ def since(callsieve: Program) -> float:
     return at_of(callsieve("own", "show", OWN, "--json").json["register"]["since"])
 
 
-def put(callsieve: Program, own: OwnNumber) -> None:
+def register_exactly(callsieve: Program, own: OwnNumber) -> None:
     """Registers it exactly so."""
     callsieve.ok("db", "migrate")
     with open_store(callsieve.store) as db, transaction(db):
         put_own(db, own)
 
 
-def the_own(callsieve: Program) -> OwnNumber | None:
+def registered_own(callsieve: Program) -> OwnNumber | None:
     """OWN as the store has it."""
     with open_store(callsieve.store) as db:
         return own_of(db, OWN)
@@ -60,7 +60,7 @@ def repeat(callsieve: Program, printed: str) -> str:
     return callsieve.ok(*shlex.split(printed.splitlines()[-1])[1:])
 
 
-def test_add_changes_only_what_is_given(callsieve: Program) -> None:
+def test_add_changes_only_the_given_details(callsieve: Program) -> None:
     callsieve.ok("own", "add", OWN, "--name", "Acme", "--trunk", "carrier", "--document", "LOA 7", "--document", "bill")
     out = callsieve.ok("own", "add", OWN, "--purpose", "reminders", "--next-check", "never")
     assert "the given details were changed" in out
@@ -101,7 +101,7 @@ def put_in(callsieve: Program, state: str) -> OwnNumber:
         since=NOW - 5 * DAY,
     )
     own = replace(own, **STATES[state])
-    put(callsieve, own)
+    register_exactly(callsieve, own)
     return own
 
 
@@ -112,9 +112,9 @@ def test_undo_restores_what_a_command_changed(callsieve: Program, state: str, ch
     before = put_in(callsieve, state)
     command, *options = change.split()
     printed = callsieve.ok("own", command, OWN, *options)
-    assert the_own(callsieve) != before
+    assert registered_own(callsieve) != before
     assert f"Undone: own {command} of {OWN}.\n" == repeat(callsieve, printed)
-    assert the_own(callsieve) == before
+    assert registered_own(callsieve) == before
     assert OWN in callsieve.ok("own", "list")
 
 
@@ -123,10 +123,10 @@ def test_a_refused_command_changes_nothing(callsieve: Program, state: str, chang
     before = put_in(callsieve, state)
     command, *options = change.split()
     callsieve.fails("own", command, OWN, *options)
-    assert the_own(callsieve) == before
+    assert registered_own(callsieve) == before
 
 
-def test_rest_and_use_do_as_they_say(callsieve: Program) -> None:
+def test_rest_and_use_change_the_state(callsieve: Program) -> None:
     callsieve.ok("own", "add", OWN)
     callsieve.ok("own", "rest", OWN)
     assert shown(callsieve)["state"] == "resting"
@@ -139,7 +139,7 @@ def test_rest_and_use_do_as_they_say(callsieve: Program) -> None:
     assert audit == ["own use", "own rest", "own add"]
 
 
-def test_only_the_last_word_on_a_number_is_undone(callsieve: Program) -> None:
+def test_only_the_latest_change_of_a_number_is_undone(callsieve: Program) -> None:
     rested = callsieve.ok("own", "add", OWN) and callsieve.ok("own", "rest", OWN)
     callsieve.ok("own", "retire", OWN)
     assert "changed again since" in callsieve.fails(*shlex.split(rested.splitlines()[-1])[1:])
@@ -148,7 +148,7 @@ def test_only_the_last_word_on_a_number_is_undone(callsieve: Program) -> None:
     assert shown(callsieve)["state"] == "retired"
 
 
-def test_what_is_undone_already_is_said_to_be(callsieve: Program) -> None:
+def test_undoing_twice_is_refused(callsieve: Program) -> None:
     words = shlex.split(callsieve.ok("own", "add", OWN).splitlines()[-1])[1:]
     callsieve.ok(*words)
     assert callsieve.fails(*words).startswith("This change was already undone")
@@ -156,25 +156,25 @@ def test_what_is_undone_already_is_said_to_be(callsieve: Program) -> None:
     assert "This change was already undone" in callsieve.fails(*words)
 
 
-def test_the_audit_names_what_can_be_undone(callsieve: Program) -> None:
+def test_audit_shows_the_id_for_undo(callsieve: Program) -> None:
     printed = callsieve.ok("own", "add", OWN).splitlines()[-1].split()[-1]
     [row] = callsieve("audit", OWN, "--json").json
     assert str(row["id"]) == printed
     assert callsieve.ok("audit").splitlines()[1].split()[0] == printed
 
 
-def test_a_file_that_was_imported_is_undone_as_a_whole(callsieve: Program, tmp_path: Path) -> None:
-    put(callsieve, OwnNumber(number=OWN, name="Acme", since=NOW, added_at=NOW))
-    before = the_own(callsieve)
+def test_import_is_undone_as_a_whole(callsieve: Program, tmp_path: Path) -> None:
+    register_exactly(callsieve, OwnNumber(number=OWN, name="Acme", since=NOW, added_at=NOW))
+    before = registered_own(callsieve)
     file = tmp_path / "own.csv"
     file.write_text(f"number,name\n{OWN},Beta\n+442071838751,Gamma\n")
     assert "To undo it" not in callsieve.ok("own", "import", file, "--dry-run")
     assert repeat(callsieve, callsieve.ok("own", "import", file)) == "Undone: own import, 2 numbers.\n"
-    assert the_own(callsieve) == before
+    assert registered_own(callsieve) == before
     assert len(callsieve("own", "list", "--json").json["numbers"]) == 1
 
 
-def test_wishes_and_complaints_come_back_as_they_were(callsieve: Program) -> None:
+def test_undo_restores_requests_and_complaints_exactly(callsieve: Program) -> None:
     callsieve.ok("own", "dnc", "add", CALLER, "--note", "by letter")
     [wish] = callsieve("own", "dnc", "list", "--json").json
     repeat(callsieve, callsieve.ok("own", "dnc", "remove", CALLER))
@@ -196,11 +196,11 @@ def test_wishes_and_complaints_come_back_as_they_were(callsieve: Program) -> Non
         pytest.param(["complaint", OWN, "--from", CALLER], f"no record of a call to {CALLER} (US, ", id="sender"),
     ],
 )
-def test_a_number_is_said_with_its_country(callsieve: Program, words: list[str], says: str) -> None:
+def test_numbers_are_printed_with_their_country(callsieve: Program, words: list[str], says: str) -> None:
     assert says in callsieve.ok("own", *words)
 
 
-def test_a_complaint_says_why_it_does_not_count(callsieve: Program) -> None:
+def test_complaint_explains_why_it_does_not_count(callsieve: Program) -> None:
     out = callsieve.ok("own", "complaint", OWN)
     assert "(give --from)" in out
     assert f"{OWN} is not registered" in out
@@ -213,12 +213,12 @@ def test_a_complaint_says_why_it_does_not_count(callsieve: Program) -> None:
 
 
 @pytest.mark.parametrize("number", [OWN, "+12025550100", "+442071838751"])
-def test_a_number_of_ours_is_not_put_on_the_do_not_call_list(callsieve: Program, number: str) -> None:
+def test_own_number_is_not_added_to_the_do_not_call_list(callsieve: Program, number: str) -> None:
     callsieve.ok("own", "add", "+442071838751")
     assert callsieve.fails("own", "dnc", "add", number).startswith(f"{number} is one of our")
 
 
-def test_what_was_noted_of_a_wish_stays_and_is_said_to(callsieve: Program) -> None:
+def test_second_do_not_call_request_keeps_the_first(callsieve: Program) -> None:
     callsieve.ok("own", "dnc", "add", CALLER, "--note", "first")
     said = callsieve.ok("own", "dnc", "add", CALLER, "--note", "again")
     assert "the earlier entry stays" in said
@@ -233,11 +233,11 @@ def test_what_was_noted_of_a_wish_stays_and_is_said_to(callsieve: Program) -> No
         (["own", "decisions", "--last", "0"], "at least 1"),
     ],
 )
-def test_a_number_that_is_none_is_said_in_plain_words(callsieve: Program, words: list[str], says: str) -> None:
+def test_bad_number_prints_a_readable_error(callsieve: Program, words: list[str], says: str) -> None:
     assert says in callsieve.fails(*words)
 
 
-def test_a_check_is_recorded_and_due_again(callsieve: Program) -> None:
+def test_check_is_recorded_and_becomes_due_again(callsieve: Program) -> None:
     callsieve.ok("own", "add", OWN, "--next-check", "1d", "--registered", "FCR")
     assert [item["number"] for item in callsieve("own", "due", "--json").json] == [OWN]
     assert "FCR" in callsieve.ok("own", "due")
@@ -249,7 +249,7 @@ def test_a_check_is_recorded_and_due_again(callsieve: Program) -> None:
     assert len(callsieve("own", "due", "--within", "1h", "--json").json) == 0
 
 
-def test_what_goes_out_unregistered_is_listed(callsieve: Program) -> None:
+def test_unregistered_outgoing_numbers_are_listed(callsieve: Program) -> None:
     now = time.time()
     calls = [make_outcome(f"c{n}", now - n - 9, by="201", direction=Direction.OUTBOUND) for n in range(3)]
     callsieve.ok("db", "migrate")
@@ -264,7 +264,7 @@ def test_what_goes_out_unregistered_is_listed(callsieve: Program) -> None:
     assert callsieve("own", "list", "--json").json["unregistered"] == []
 
 
-def test_an_export_is_read_again(callsieve: Program, tmp_path: Path) -> None:
+def test_export_can_be_imported(callsieve: Program, tmp_path: Path) -> None:
     callsieve.ok(
         "own", "add", OWN, "--name", "=Acme, Ltd", "--trunk", "a", "--trunk", "b", "--next-check", "2030-01-01"
     )
@@ -284,24 +284,26 @@ def test_an_export_is_read_again(callsieve: Program, tmp_path: Path) -> None:
     assert callsieve("own", "list", "--json").json["numbers"][1]["state"] == "resting"
 
 
-def test_what_is_exported_and_imported_again_is_no_change(callsieve: Program, tmp_path: Path) -> None:
-    put(callsieve, OwnNumber(number=OWN, name="Acme", checked_at=NOW - 0.3, next_check_at=NOW - 9.7, since=NOW - DAY))
-    before = the_own(callsieve)
+def test_importing_an_export_changes_nothing(callsieve: Program, tmp_path: Path) -> None:
+    register_exactly(
+        callsieve, OwnNumber(number=OWN, name="Acme", checked_at=NOW - 0.3, next_check_at=NOW - 9.7, since=NOW - DAY)
+    )
+    before = registered_own(callsieve)
     file = tmp_path / "own.csv"
     assert callsieve.ok("own", "export", "--out", file) == f"{file}: 1 own number.\n"
     out = callsieve.ok("own", "import", file)
     assert "Added 0 own numbers, changed 0" in out
     assert "undo it" not in out
-    assert the_own(callsieve) == before
+    assert registered_own(callsieve) == before
     assert callsieve("audit", "--json").json == []
     callsieve.ok("own", "remove", OWN)
     callsieve.ok("own", "import", file)
-    [now, then] = (replace(item, added_at=0.0) for item in (the_own(callsieve), before) if item)
+    [now, then] = (replace(item, added_at=0.0) for item in (registered_own(callsieve), before) if item)
     assert [now.checked_at, now.next_check_at, now.since] == [NOW - 1, NOW - 10, NOW - DAY]
     assert replace(then, checked_at=NOW - 1, next_check_at=NOW - 10) == now
 
 
-def test_a_number_that_stands_twice_is_what_its_first_row_says(callsieve: Program, tmp_path: Path) -> None:
+def test_first_row_of_a_repeated_number_counts(callsieve: Program, tmp_path: Path) -> None:
     file = tmp_path / "own.csv"
     file.write_text(f"number,state,trunks\n{OWN},soon,\n{OWN},Resting,lost\n{OWN},,\n")
     result = callsieve("own", "import", file)
@@ -310,7 +312,7 @@ def test_a_number_that_stands_twice_is_what_its_first_row_says(callsieve: Progra
     assert shown(callsieve)["state"] == "resting"
 
 
-def test_a_next_check_in_a_file_is_as_it_is_typed_elsewhere(callsieve: Program, tmp_path: Path) -> None:
+def test_next_check_in_a_file_uses_the_usual_formats(callsieve: Program, tmp_path: Path) -> None:
     file = tmp_path / "own.csv"
     for text, days in (("5d", 5.0), ("never", None), ("2020-01-01", 0.0)):
         file.write_text(f"number,next_check\n{OWN},{text}\n")
@@ -319,14 +321,14 @@ def test_a_next_check_in_a_file_is_as_it_is_typed_elsewhere(callsieve: Program, 
         assert at is None if days is None else at_of(str(at)) <= time.time() + days * DAY
 
 
-def test_adding_what_is_registered_so_changes_nothing(callsieve: Program) -> None:
+def test_adding_a_registered_number_again_changes_nothing(callsieve: Program) -> None:
     callsieve.ok("own", "add", OWN, "--name", "Acme")
     assert callsieve.ok("own", "add", OWN).startswith(f"{OWN} is registered already")
     assert callsieve.ok("own", "add", OWN, "--name", "Acme").startswith(f"{OWN} is registered already")
     assert len(callsieve("audit", "--json").json) == 1
 
 
-def test_what_a_file_does_not_say_of_a_number_stays(callsieve: Program, tmp_path: Path) -> None:
+def test_details_missing_in_a_file_are_kept(callsieve: Program, tmp_path: Path) -> None:
     callsieve.ok(
         "own", "add", OWN, "--name", "Acme", "--purpose", "sales", "--trunk", "a", "--next-check", "2030-01-01"
     )
@@ -342,22 +344,22 @@ def test_what_a_file_does_not_say_of_a_number_stays(callsieve: Program, tmp_path
     assert since(callsieve) > rested_at
 
 
-def test_as_many_texts_as_there_may_be_come_back_from_an_export(callsieve: Program, tmp_path: Path) -> None:
+def test_longest_possible_row_survives_an_export(callsieve: Program, tmp_path: Path) -> None:
     texts = tuple(f"{number:02}{'猫' * 198}" for number in range(20))
     lists = {"trunks": texts, "documents": texts, "registered": texts}
-    put(callsieve, OwnNumber(number=OWN, since=NOW - DAY, next_check_at=NOW - DAY, **lists))  # type: ignore[arg-type]
+    register_exactly(callsieve, OwnNumber(number=OWN, since=NOW - DAY, next_check_at=NOW - DAY, **lists))  # type: ignore[arg-type]
     file = tmp_path / "own.csv"
     callsieve.ok("own", "export", "--out", file)
     callsieve.ok("own", "remove", OWN)
     result = callsieve("own", "import", file)
     assert "skipped" not in result.err
     assert "cut" not in result.err
-    after = the_own(callsieve)
+    after = registered_own(callsieve)
     assert after is not None
     assert (after.trunks, after.documents, after.registered) == (texts, texts, texts)
 
 
-def test_a_field_that_is_cut_is_said(callsieve: Program, tmp_path: Path) -> None:
+def test_import_reports_truncated_fields(callsieve: Program, tmp_path: Path) -> None:
     file = tmp_path / "own.csv"
     file.write_text(f"number,documents\n{OWN},LOA 7|{' ' * 5000}|bill\n")
     assert "cut 1 field" in callsieve("own", "import", file).err
@@ -376,7 +378,7 @@ def test_a_field_that_is_cut_is_said(callsieve: Program, tmp_path: Path) -> None
         pytest.param("next_check", "18:00", "2026-12-31", id="no-day"),
     ],
 )
-def test_a_file_is_held_to_what_the_form_is(
+def test_import_checks_the_limits_of_the_form(
     callsieve: Program, tmp_path: Path, column: str, text: str, says: str
 ) -> None:
     file = tmp_path / "own.csv"
@@ -385,7 +387,7 @@ def test_a_file_is_held_to_what_the_form_is(
     assert not callsieve.store.exists()
 
 
-def test_rows_that_cannot_be_used_are_said(callsieve: Program, tmp_path: Path) -> None:
+def test_import_reports_unusable_rows(callsieve: Program, tmp_path: Path) -> None:
     file = tmp_path / "own.csv"
     file.write_text(f"number,state,next_check\n12,,\n{OWN},restig,\n{OWN},,soon\n{OWN},resting,\n,,\n")
     result = callsieve("own", "import", file, "--json")
@@ -405,12 +407,12 @@ def test_rows_that_cannot_be_used_are_said(callsieve: Program, tmp_path: Path) -
         pytest.param(["add", OWN, "--next-check", "soon"], "or never", id="no-time"),
     ],
 )
-def test_wrong_arguments_are_one_line(callsieve: Program, arguments: list[str], says: str) -> None:
+def test_wrong_arguments_print_one_error_line(callsieve: Program, arguments: list[str], says: str) -> None:
     assert says in callsieve.fails("own", *arguments)
     assert callsieve("own", "list", "--json").json["numbers"] == []
 
 
-def test_what_is_not_registered_is_said(callsieve: Program) -> None:
+def test_commands_refuse_an_unregistered_number(callsieve: Program) -> None:
     callsieve.ok("db", "migrate")
     for command in ("show", "check", "rest", "use", "retire", "remove"):
         assert "is not registered" in callsieve.fails("own", command, OWN)

@@ -31,7 +31,7 @@ def explained(callsieve: Program, *arguments: str) -> dict[str, object]:
     return found
 
 
-def test_every_step_is_shown_up_to_the_one_that_decides(callsieve: Program) -> None:
+def test_explain_shows_the_steps_up_to_the_deciding_one(callsieve: Program) -> None:
     out = callsieve.ok("own", "explain", CALLEE, "--from", OWN, "--at", EVENING)
     assert out.startswith(f"{CALLEE} (Europe/London) from {OWN}, at 2026-06-10 22:00")
     assert "hold: " in out
@@ -39,7 +39,7 @@ def test_every_step_is_shown_up_to_the_one_that_decides(callsieve: Program) -> N
     assert "allow by default" in callsieve.ok("own", "explain", CALLEE, "--at", NOON)
 
 
-def test_it_goes_by_the_store_and_the_settings(callsieve: Program) -> None:
+def test_explain_uses_the_store_and_the_settings(callsieve: Program) -> None:
     callsieve.ok("own", "dnc", "add", CALLEE)
     assert explained(callsieve, CALLEE, "--at", NOON)["rule"] == "do-not-call"
     callsieve.ok("own", "dnc", "remove", CALLEE)
@@ -58,17 +58,17 @@ def test_it_goes_by_the_store_and_the_settings(callsieve: Program) -> None:
     ("dialled", "rule"),
     [("911", "emergency"), ("+112", "no-number"), ("123", "no-number"), ("*98", "no-number"), ("abc", "no-number")],
 )
-def test_what_is_no_telephone_number_needs_no_store(tmp_path: Path, dialled: str, rule: str) -> None:
+def test_explain_of_non_numbers_needs_no_store(tmp_path: Path, dialled: str, rule: str) -> None:
     callsieve = Program(tmp_path, SETTINGS + "\n[outbound]\nobserve = false\n")
     assert explained(callsieve, dialled)["rule"] == rule
     assert callsieve.ok("own", "explain", dialled).endswith(f"allow by {rule}\n")
 
 
-def test_more_zones_than_are_shown_are_counted(callsieve: Program) -> None:
+def test_time_zones_not_shown_are_counted(callsieve: Program) -> None:
     assert re.search(r"\((\S+, ){2}\S+ and \d+ more\)", callsieve.ok("own", "explain", "+79161234567"))
 
 
-def test_a_decision_is_found_by_its_id(callsieve: Program) -> None:
+def test_decision_is_found_by_its_id(callsieve: Program) -> None:
     held = make_let_out(2, NOW, id="G49HP943", would_be="hold", rule="hours", reason="it is no time", until=NOW + 60)
     with open_store(callsieve.store) as db, transaction(db):
         record_outbound(db, [held])
@@ -79,9 +79,7 @@ def test_a_decision_is_found_by_its_id(callsieve: Program) -> None:
 
 
 @pytest.mark.parametrize("columns", [30, 80, 120])
-def test_decisions_are_readable_however_wide_the_terminal_is(
-    callsieve: Program, monkeypatch: pytest.MonkeyPatch, columns: int
-) -> None:
+def test_decisions_fit_any_terminal_width(callsieve: Program, monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
     reason = "the own number that the call would show is at risk of being marked: 12 of 100 calls were ended within 6 s"
     records = [
@@ -99,9 +97,7 @@ def test_decisions_are_readable_however_wide_the_terminal_is(
 
 
 @pytest.mark.parametrize("columns", [30, 80, 120])
-def test_the_register_is_readable_however_wide_the_terminal_is(
-    callsieve: Program, monkeypatch: pytest.MonkeyPatch, columns: int
-) -> None:
+def test_register_fits_any_terminal_width(callsieve: Program, monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
     callsieve.ok("own", "add", OWN, "--name", "Acme Dental Practice", "--purpose", "reminders of appointments")
     callsieve.ok("own", "rest", OWN)
@@ -117,11 +113,11 @@ def test_the_register_is_readable_however_wide_the_terminal_is(
         ([CALLEE, "--from", "12"], "--from: '12'"),
     ],
 )
-def test_wrong_arguments_are_one_line(callsieve: Program, arguments: list[str], says: str) -> None:
+def test_wrong_arguments_print_one_error_line(callsieve: Program, arguments: list[str], says: str) -> None:
     assert says in callsieve.fails("own", "explain", *arguments)
 
 
-def test_decisions_are_shown_the_latest_first(callsieve: Program) -> None:
+def test_decisions_are_shown_latest_first(callsieve: Program) -> None:
     assert "No decisions yet" in callsieve.ok("own", "decisions")
     held = make_let_out(2, NOW + 1, would_be="hold", rule="hours", reason='{"code": "bad-hours"}', until=NOW + 60)
     with open_store(callsieve.store) as db, transaction(db):
@@ -143,7 +139,7 @@ def test_decisions_are_shown_the_latest_first(callsieve: Program) -> None:
         pytest.param(["--from", "+442071838759"], id="own-number"),
     ],
 )
-def test_no_decision_that_matches_is_not_a_guard_that_is_missing(callsieve: Program, words: list[str]) -> None:
+def test_no_matching_decision_is_distinct_from_no_guard(callsieve: Program, words: list[str]) -> None:
     with open_store(callsieve.store) as db, transaction(db):
         record_outbound(db, [make_let_out(1)])
     assert callsieve.ok("own", "decisions", *words) == "No decision matches.\n"

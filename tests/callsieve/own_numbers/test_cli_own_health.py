@@ -32,7 +32,7 @@ def calling(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> Program:
     return callsieve
 
 
-def test_show_has_the_grade_the_reasons_and_the_days(calling: Program) -> None:
+def test_show_prints_grade_reasons_and_days(calling: Program) -> None:
     out = calling.ok("own", "show", SALES)
     assert "Marks alone never stop" in out
     assert calling("own", "show", SALES, "--json").json["to_owner"].startswith("Marks alone never stop")
@@ -45,7 +45,7 @@ def test_show_has_the_grade_the_reasons_and_the_days(calling: Program) -> None:
     assert "grade       healthy" in calling.ok("own", "show", OWN)
 
 
-def test_the_same_as_json(calling: Program) -> None:
+def test_show_has_json_output(calling: Program) -> None:
     shown = calling("own", "show", SALES, "--json").json
     assert shown["register"] is None
     health = shown["health"]
@@ -70,7 +70,7 @@ def test_a_number_with_too_few_calls_has_no_grade(calling: Program) -> None:
     assert calling("own", "show", QUIET, "--json").json["health"]["grade"] is None
 
 
-def test_the_list_grades_all_and_says_what_is_wrong(calling: Program) -> None:
+def test_list_shows_grades_and_reasons(calling: Program) -> None:
     out = calling.ok("own", "list")
     assert "1 number more" in out
     assert f"{SALES}: the called people" in out
@@ -83,7 +83,7 @@ def test_the_list_grades_all_and_says_what_is_wrong(calling: Program) -> None:
     assert at_of(stored["graded_at"]) == pytest.approx(time.time() - 60, abs=30)
 
 
-def test_explain_says_whether_the_guard_knows_the_grade(calling: Program) -> None:
+def test_explain_shows_whether_the_guard_knows_the_grade(calling: Program) -> None:
     def grade_seen() -> str:
         steps = calling("own", "explain", CALLER, "--from", OWN, "--json").json["steps"]
         return str({step["step"]: step["says"] for step in steps}["own numbers at risk of being marked"])
@@ -115,7 +115,7 @@ HISTORY = "".join(
         pytest.param("[outbound]\nfirst_hour = 16\nlast_hour = 17\n", [2, 2], id="narrower-everywhere"),
     ],
 )
-def test_an_import_takes_bad_hours_from_the_settings(callsieve: Program, hours: str, outside: list[int]) -> None:
+def test_import_uses_the_configured_bad_hours(callsieve: Program, hours: str, outside: list[int]) -> None:
     callsieve.config.write_text(f"{SETTINGS}{hours}")
     callsieve.ok("import", "calls", callsieve.file("h.jsonl", HISTORY))
     days = callsieve("own", "show", OWN, "--json").json["health"]["days"]
@@ -130,7 +130,7 @@ def repeat(callsieve: Program, printed: str) -> str:
     return callsieve.ok(*shlex.split(printed.splitlines()[-1])[1:])
 
 
-def test_the_do_not_call_list(callsieve: Program) -> None:
+def test_do_not_call_list_is_filled_shown_and_emptied(callsieve: Program) -> None:
     out = callsieve.ok("own", "dnc", "add", "201-742-1834", "--after", OWN, "--note", "asked twice")
     [before] = callsieve("own", "dnc", "list", "--json").json
     assert (before["number"], before["own_number"], before["person"]) == (CALLER, OWN, "joe")
@@ -149,7 +149,7 @@ def test_the_do_not_call_list(callsieve: Program) -> None:
     ]
 
 
-def test_a_complaint_counts_if_the_person_was_called(calling: Program) -> None:
+def test_complaint_counts_only_of_a_called_person(calling: Program) -> None:
     out = calling.ok("own", "complaint", OWN, "--from", person(10 * 40), "--note", "rude")
     assert "It counts" in out
     assert "does not count" in calling.ok("own", "complaint", OWN, "--from", CALLER)
@@ -163,6 +163,6 @@ def test_a_complaint_counts_if_the_person_was_called(calling: Program) -> None:
     assert "+12017421835" in calling.fails("own", "complaint", OWN, "--from", "+12017421835", "--undo")
 
 
-def test_a_note_is_one_line(callsieve: Program) -> None:
+def test_note_with_a_line_break_is_refused(callsieve: Program) -> None:
     assert "--note" in callsieve.fails("own", "dnc", "add", CALLER, "--note", "a\nb")
     assert "--note" in callsieve.fails("own", "complaint", OWN, "--note", "x" * 201)

@@ -42,13 +42,13 @@ async def called(screening: Screening, first: int) -> Counter[str]:
     return Counter(item["CALLSIEVE_OUTBOUND"] for item in said)
 
 
-async def test_of_ten_calls_at_once_three_go_out(screening: Screening, store: StoreSupervisor) -> None:
+async def test_three_of_ten_simultaneous_calls_go_out(screening: Screening, store: StoreSupervisor) -> None:
     assert await called(screening, 1) == {"allow": 3, "hold": 7}
     await until(lambda: not store.journal.outbound_waiting(), 20)  # now they are in the store
     assert await called(screening, 2) == {"hold": 10}
 
 
-async def test_so_it_is_while_the_store_takes_nothing(screening: Screening, store: StoreSupervisor) -> None:
+async def test_limit_holds_while_the_store_is_locked(screening: Screening, store: StoreSupervisor) -> None:
     with closing(sqlite3.connect(store.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         assert await called(screening, 1) == {"allow": 3, "hold": 7}

@@ -31,7 +31,7 @@ def value_in(own: OwnNumber | None, field: FormField) -> object:
 
 
 @written
-def test_the_command_line_takes_and_shows_each_field(callsieve: Program, tmp_path: Path, field: FormField) -> None:
+def test_command_line_accepts_and_shows_each_field(callsieve: Program, tmp_path: Path, field: FormField) -> None:
     kept = [TEXT] if field.is_list else TEXT
     assert re.search(
         f"^{field.heading} +{TEXT}$", callsieve.ok("own", "add", OWN, f"--{field.option_name}", TEXT), re.M
@@ -47,7 +47,7 @@ def test_the_command_line_takes_and_shows_each_field(callsieve: Program, tmp_pat
 
 
 @written
-def test_the_console_takes_and_shows_each_field(console: Console, office: Office, field: FormField) -> None:
+def test_console_accepts_and_shows_each_field(console: Console, office: Office, field: FormField) -> None:
     otto = console.browser("operator")
     assert f'<label for="{field.name}">{field.label}' in unescape(otto.text("/own/new"))
     page = otto.done("/own/add", **{"number": OWN, field.name: TEXT, "next_check": "never"}).text
@@ -59,13 +59,13 @@ def test_the_console_takes_and_shows_each_field(console: Console, office: Office
     assert value_in(office.read(own_of, OWN), field)
 
 
-def test_each_field_has_its_place_in_the_register() -> None:
+def test_fields_match_the_columns_of_the_register() -> None:
     names = {field.name for field in fields(OwnNumber)}
     assert {field.attribute for field in FIELDS} <= names
     assert names - {field.attribute for field in FIELDS} == {"number", "checked_at", "state", "since", "added_at"}
 
 
-def test_the_code_names_a_field_in_its_list_only() -> None:
+def test_no_other_code_names_a_field() -> None:
     found = {
         str(path.relative_to(ROOT))
         for place in PLACES

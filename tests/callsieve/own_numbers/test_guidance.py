@@ -94,7 +94,7 @@ def test_each_rule_has_its_texts_and_its_figures(language: str) -> None:
         assert fields_in(texts[f"{rule}-you"]) | fields_in(texts[f"{rule}-why"]) <= set(figures[rule])
 
 
-def test_the_figures_are_the_companys_own() -> None:
+def test_guidance_contains_the_companys_figures() -> None:
     page = guidance_page(COMPANY, "en", NOW)
     for said in (
         "10 of 1,000 calls (1.0%) were outside calling hours.",
@@ -113,7 +113,7 @@ def test_the_figures_are_the_companys_own() -> None:
     assert "10 次（1.0%）" in guidance_page(COMPANY, "zh", NOW)
 
 
-def test_of_too_few_calls_nothing_is_said() -> None:
+def test_too_few_calls_get_no_grade_and_no_advice() -> None:
     few = health_of(replace(FACTS, days=(DAYS._replace(attempts=19, answered=19),), view=None))
     page = guidance_page(GuidanceFigures([few]), "en", NOW).partition("</style>")[2]
     assert "too few calls" in page
@@ -121,14 +121,14 @@ def test_of_too_few_calls_nothing_is_said() -> None:
     assert "docs/" not in page, "who leads people who call has no documentation of ours"
 
 
-def test_sums_go_over_all_numbers() -> None:
+def test_figures_are_summed_over_all_numbers() -> None:
     two = replace(COMPANY, numbers=[*COMPANY.numbers, *COMPANY.numbers])
     assert figures_of(two)["short"] == {"short": "120", "share": "15%", "calls": "2,000", "answered": "800"}
     assert figures_of(GuidanceFigures([]))["hours"]["share"] == "0%"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_pages_need_nothing_else(language: str) -> None:
+def test_pages_load_nothing_from_elsewhere(language: str) -> None:
     for page in (
         guidance_page(COMPANY, language, NOW),
         guidance_page(GuidanceFigures([]), language, NOW),
@@ -170,7 +170,7 @@ def test_the_command_writes_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyP
         (["--leaflet", "--language", "zh"], "9 点到 20 点"),
     ],
 )
-def test_the_hours_are_those_of_the_settings(
+def test_hours_come_from_the_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], says: str
 ) -> None:
     callsieve = Program(tmp_path, SETTINGS + "[outbound]\nfirst_hour = 9\nlast_hour = 20\n")
@@ -205,7 +205,7 @@ def test_the_leaflet_needs_no_store(tmp_path: Path) -> None:
         pytest.param({80: 3, 107: 1}, 0, id="long-ago"),
     ],
 )
-def test_who_was_called_again_and_again_within_a_week(tmp_path: Path, days: dict[int, int], often: int) -> None:
+def test_callees_called_repeatedly_within_a_week_are_counted(tmp_path: Path, days: dict[int, int], often: int) -> None:
     with open_store(tmp_path / "store.db") as db:
         rows = [(OWN if day % 2 else "+442071838751", "+12017421834", day, calls) for day, calls in days.items()]
         db.executemany("INSERT INTO own_called (number, callee, day, calls) VALUES (?, ?, ?, ?)", rows)

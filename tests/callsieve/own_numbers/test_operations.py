@@ -57,7 +57,7 @@ REGISTER = [
         (do_not_call.withdraw_complaint, ComplaintWithdrawal(ACTIVE, None), "no-complaint", ""),
     ],
 )
-def test_what_is_refused_has_a_code_and_changes_nothing(
+def test_refusals_have_a_code_and_change_nothing(
     tmp_path: Path, operation: Callable[..., Any], request_: object, code: str, field: str
 ) -> None:
     office = Office(tmp_path)

@@ -52,7 +52,7 @@ def kept(db: sqlite3.Connection) -> list[int]:
     return [number for (number,) in db.execute("SELECT number FROM register_number ORDER BY number")]
 
 
-def test_a_copy_takes_the_place_of_the_one_before(
+def test_new_copy_replaces_the_previous_one(
     db: sqlite3.Connection, context: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("reputation.store.registers.BATCH", 2)
@@ -66,7 +66,7 @@ def test_a_copy_takes_the_place_of_the_one_before(
     assert len(kept(db)) == 5, "nothing of the one before is left"
 
 
-def test_an_import_that_is_broken_off_leaves_the_copy_in_force(db: sqlite3.Connection, context: Context) -> None:
+def test_interrupted_import_keeps_the_copy_in_force(db: sqlite3.Connection, context: Context) -> None:
     import_register(db, context, request(file_of(FIRST)))
     with pytest.raises(OSError, match="the disk is gone"):
         import_register(db, context, request(Broken(file_of(SECOND).getvalue())))
@@ -76,7 +76,7 @@ def test_an_import_that_is_broken_off_leaves_the_copy_in_force(db: sqlite3.Conne
     assert kept(db) == [int(FIRST[1:])]
 
 
-def test_what_a_killed_import_left_goes_with_the_next(db: sqlite3.Connection, context: Context) -> None:
+def test_next_import_cleans_up_after_a_killed_one(db: sqlite3.Connection, context: Context) -> None:
     db.execute("INSERT INTO register_copy VALUES (9, 'us-dnc', 'US', 'x', '', 1.0, 1.0, 0, 0)")
     db.execute("INSERT INTO register_number VALUES (12017421835, 9)")
     assert registers_with(db, SECOND) == ()

@@ -21,7 +21,7 @@ def otto(console: Console) -> Browser:
     return console.browser("operator")
 
 
-def test_a_consent_is_noted_taken_back_and_put_back(console: Console, office: Office, otto: Browser) -> None:
+def test_consent_is_recorded_removed_and_restored(console: Console, office: Office, otto: Browser) -> None:
     assert "No consent is recorded." in otto.text(PAGE)
     page = otto.done(f"{PAGE}/add", number="201-742-1834", proof=" contract 12 ", at="", until="", note="").text
     noted = office.read(consent_of, CALLED)
@@ -42,7 +42,7 @@ def test_a_consent_without_proof_is_refused(office: Office, otto: Browser) -> No
     assert office.read(consent_of, CALLED) is None
 
 
-def test_a_copy_that_is_too_old_says_so(office: Office, otto: Browser) -> None:
+def test_old_register_copy_is_shown_as_too_old(office: Office, otto: Browser) -> None:
     def fill(db: sqlite3.Connection) -> None:
         copy = begin_copy(db, "us-dnc", "US", "dnc.txt", NOW - 32 * DAY, NOW)
         put_in_force(db, copy, "abc", add_numbers(db, copy, [CALLED]))
@@ -53,7 +53,7 @@ def test_a_copy_that_is_too_old_says_so(office: Office, otto: Browser) -> None:
     assert "too old" in page
 
 
-def test_an_ended_consent_is_over() -> None:
+def test_ended_consent_is_shown_as_over() -> None:
     assert Consent(CALLED, NOW - DAY, NOW).is_over(NOW)
     assert not Consent(CALLED, NOW - DAY, NOW + 1).is_over(NOW)
 

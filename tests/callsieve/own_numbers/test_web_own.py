@@ -52,7 +52,7 @@ def office(tmp_path: Path, store_with_campaigns: bytes) -> Office:
     return office
 
 
-def test_the_list_has_grades_strangers_and_what_is_due(console: Console) -> None:
+def test_list_shows_grades_unregistered_and_due_numbers(console: Console) -> None:
     page = console.browser("operator").text("/own")
     assert re.findall(r'<strong class="s-unknown">([^<]*)<', page) == ["too few calls"], "of the one without calls"
     for text in (OWN, "Acme Care", "healthy", SALES, "at risk", "the called people would see the number at level"):
@@ -60,7 +60,7 @@ def test_the_list_has_grades_strangers_and_what_is_due(console: Console) -> None
     assert "the carrier" in page
 
 
-def test_a_long_register_is_shown_in_part_and_searched(console: Console, office: Office) -> None:
+def test_long_register_is_paged_and_searched(console: Console, office: Office) -> None:
     otto = console.browser("operator")
     assert 'id="q"' not in otto.text("/own"), "a short one needs no search"
 
@@ -79,7 +79,7 @@ def test_a_long_register_is_shown_in_part_and_searched(console: Console, office:
     assert "No number matches." in otto.client.get("/own", params={"q": "nobody"}).text
 
 
-def test_a_numbers_page_has_figures_days_and_the_other_view(console: Console) -> None:
+def test_number_page_has_figures_days_and_the_callees_view(console: Console) -> None:
     otto = console.browser("operator")
     page = otto.text(f"/own/{SALES}")
     for text in ("at risk", "challenge", "answered, but ended within 6 s", "The number is not registered."):
@@ -95,7 +95,7 @@ def test_a_numbers_page_has_figures_days_and_the_other_view(console: Console) ->
         assert text not in main_of(quiet), text
 
 
-def test_what_is_above_its_limit_is_said_in_words(console: Console) -> None:
+def test_figures_above_a_limit_are_labelled_in_words(console: Console) -> None:
     otto = console.browser("operator")
     page = otto.text(f"/own/{SALES}")
     row = re.search(r'<th scope="row">answered, but ended within 6 s</th>.*?</tr>', page, re.DOTALL)
@@ -122,7 +122,7 @@ def main_of(page: str) -> str:
     return re.sub(r"<[^>]*>", " ", page.partition("<main")[2].partition("</main>")[0].partition(">")[2])
 
 
-def test_in_chinese_there_is_no_english_reason(console: Console, office: Office) -> None:
+def test_chinese_pages_contain_no_english_reason(console: Console, office: Office) -> None:
     otto = console.browser("operator")
     pages = [main_of(otto.text(path, headers=CHINESE)) for path in ("/own", f"/own/{SALES}", f"/own/{QUIET}")]
     for page in pages:
@@ -133,7 +133,7 @@ def test_in_chinese_there_is_no_english_reason(console: Console, office: Office)
     assert "28 天内 0 次，至少要 20 次" in pages[2]
 
 
-def test_a_grade_that_the_daemon_has_kept_is_chinese_too(console: Console, office: Office) -> None:
+def test_stored_grades_are_shown_in_chinese(console: Console, office: Office) -> None:
     otto = console.browser("operator")
     fresh = otto.text("/own", headers=CHINESE)
     with open_store(office.store) as db:
@@ -142,11 +142,11 @@ def test_a_grade_that_the_daemon_has_kept_is_chinese_too(console: Console, offic
 
 
 @pytest.mark.parametrize("path", ["/own/+442071838799", "/own/42", "/own/x"])
-def test_a_number_that_is_none_of_ours_has_no_page(console: Console, path: str) -> None:
+def test_number_that_is_not_ours_has_no_page(console: Console, path: str) -> None:
     assert console.browser("operator").get(path).status_code == 404
 
 
-def test_texts_of_the_register_stay_texts(console: Console, office: Office) -> None:
+def test_texts_of_the_register_are_escaped(console: Console, office: Office) -> None:
     otto = console.browser("operator")
     harmless = [elements_of(otto.text(path)) for path in ("/own", f"/own/{OWN}")]
     for text in MARKUP:
@@ -156,7 +156,7 @@ def test_texts_of_the_register_stay_texts(console: Console, office: Office) -> N
         assert all(after <= before for before, after in zip(harmless, found, strict=True)), text
 
 
-def test_before_anything_is_registered_the_page_says_what_to_do(tmp_path: Path) -> None:
+def test_empty_register_page_says_what_to_do(tmp_path: Path) -> None:
     folder = tmp_path / "empty"
     folder.mkdir()
     with Office(folder).console() as console:
@@ -168,7 +168,7 @@ def test_before_anything_is_registered_the_page_says_what_to_do(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("language", "title"), [("en", "How not to be marked as spam"), ("zh", "怎样避免被标记为骚扰电话")]
 )
-def test_the_guidance_has_our_figures_in_the_users_language(
+def test_guidance_has_our_figures_in_the_users_language(
     console: Console, office: Office, language: str, title: str
 ) -> None:
     otto = console.browser("operator")
@@ -187,7 +187,7 @@ def test_the_guidance_has_our_figures_in_the_users_language(
 
 
 @pytest.mark.parametrize("path", ["/own/guidance", "/own/leaflet"])
-def test_a_document_may_use_its_own_style_only(console: Console, path: str) -> None:
+def test_documents_allow_only_their_own_style(console: Console, path: str) -> None:
     answer = console.browser("operator").get(path)
     [style] = re.findall(r"<style>(.*?)</style>", answer.text, re.DOTALL)
     digest = b64encode(sha256(style.encode()).digest()).decode()
@@ -198,7 +198,7 @@ def test_a_document_may_use_its_own_style_only(console: Console, path: str) -> N
     }
 
 
-def test_a_suspected_mark_is_on_the_page_with_who_labels_there(console: Console, office: Office) -> None:
+def test_suspected_label_is_shown_with_its_platforms(console: Console, office: Office) -> None:
     found = [Suspicion(Network("US"), "answered", 0.41, 0.18, 900, 300, 0.9991)]
     found.append(Suspicion(Network("JP", "KDDI"), "blocked", 0.0, 0.3, 900, 300, 0.9991))
     office.write(record_suspicions, OWN, found, NOW)
@@ -218,7 +218,7 @@ def test_a_suspected_mark_is_on_the_page_with_who_labels_there(console: Console,
     assert "check on a phone in KDDI (JP)" in otto.text("/own")
 
 
-def test_what_platforms_show_comes_before_our_grade(console: Console, office: Office) -> None:
+def test_platform_labels_are_shown_before_our_grade(console: Console, office: Office) -> None:
     labelled = "+12025550188"
     office.write(put_own, OwnNumber(number=labelled, name="Lamps Ltd", since=NOW, added_at=NOW))
     for platform, label in (("Hiya", MARKUP[0]), ("Carrier", "")):

@@ -45,11 +45,11 @@ def put(office: Office) -> Callable[..., OwnNumber]:
     return put
 
 
-def there(office: Office, number: str = OWN) -> OwnNumber | None:
+def registered_own(office: Office, number: str = OWN) -> OwnNumber | None:
     return office.read(own_of, number)
 
 
-def test_a_stranger_is_registered_by_one_click_and_a_form(console: Console, office: Office, otto: Browser) -> None:
+def test_unregistered_number_is_registered_from_its_link(console: Console, office: Office, otto: Browser) -> None:
     calls = [make_outcome(f"c{n}", NOW - n - 9, by="201", direction=Direction.OUTBOUND) for n in range(3)]
     office.write(record_outcomes, calls, NOW)
     page = otto.text("/own")
@@ -62,7 +62,7 @@ def test_a_stranger_is_registered_by_one_click_and_a_form(console: Console, offi
     page = otto.done("/own/add", number="+44 20 7183 8750", **FILLED).text
     assert "The number is registered" in page
     assert "backup" in page
-    own = there(office)
+    own = registered_own(office)
     assert own == OwnNumber(
         number=OWN,
         name="Acme Care",
@@ -78,11 +78,11 @@ def test_a_stranger_is_registered_by_one_click_and_a_form(console: Console, offi
     assert OWN in office.read(own_numbers)
     assert changes_of(office) == [("own add", "otto (console)", OWN)]
     otto.done("/own/undo", id=undo_of(otto.text("/own")))
-    assert there(office) is None
+    assert registered_own(office) is None
     assert OWN not in office.read(own_numbers)
 
 
-def test_a_registered_number_is_changed_where_told(
+def test_change_form_changes_only_the_given_fields(
     office: Office, otto: Browser, put: Callable[..., OwnNumber]
 ) -> None:
     before = put(name="Acme", trunks=("carrier",), documents=("a", "b"), next_check_at=NOW + 9.25 * DAY)
@@ -92,22 +92,20 @@ def test_a_registered_number_is_changed_where_told(
     otto.done(
         f"/own/{OWN}/change", **fields | {"owner": "Ben", "trunks": "carrier", "documents": "b", "registered": ""}
     )
-    after = there(office)
+    after = registered_own(office)
     assert after is not None
     assert (after.owner, after.documents, after.next_check_at) == ("Ben", ("b",), before.next_check_at)
     assert "owner Ben" in otto.text(f"/own/{OWN}")
     otto.done(f"/own/{OWN}/undo", id=undo_of(otto.text(f"/own/{OWN}")))
-    assert there(office) == before
+    assert registered_own(office) == before
     assert changes_of(office)[0] == ("undo own add", "otto (console)", OWN)
 
 
-def test_a_form_that_changes_nothing_leaves_no_row(
-    office: Office, otto: Browser, put: Callable[..., OwnNumber]
-) -> None:
+def test_unchanged_form_writes_no_audit_row(office: Office, otto: Browser, put: Callable[..., OwnNumber]) -> None:
     before = put(name="Acme", next_check_at=NOW + 9.25 * DAY)
     fields = {name: field_of(otto.text(f"/own/{OWN}"), name) for name in ("name", "next_check")}
     assert otto.post(f"/own/{OWN}/change", **fields).headers["location"] == f"/own/{OWN}"
-    assert there(office) == before
+    assert registered_own(office) == before
     assert changes_of(office) == []
 
 
@@ -145,7 +143,7 @@ def test_a_form_that_changes_nothing_leaves_no_row(
         ),
     ],
 )
-def test_a_step_is_written_with_its_audit_and_undone(
+def test_each_step_is_audited_and_undone(
     office: Office,
     otto: Browser,
     put: Callable[..., OwnNumber],
@@ -156,29 +154,27 @@ def test_a_step_is_written_with_its_audit_and_undone(
 ) -> None:
     before = put(name="Acme", registered=("FCR",), **was)
     page = otto.done(f"/own/{OWN}/{step}", **fields)
-    after = there(office)
+    after = registered_own(office)
     assert {name: getattr(after, name) for name in becomes} == becomes
     assert (after.name, after.registered) == ("Acme", ("FCR",)) if after else False
     assert (OWN in office.read(own_numbers)) == (after is not None and after.state is not NumberState.RETIRED)
     otto.done(f"/own/{OWN}/undo", id=undo_of(page.text))
-    assert there(office) == before
+    assert registered_own(office) == before
     what = f"own {step}"
     assert changes_of(office) == [(f"undo {what}", "otto (console)", OWN), (what, "otto (console)", OWN)]
 
 
-def test_a_number_is_removed_and_comes_back_as_it_was(
-    office: Office, otto: Browser, put: Callable[..., OwnNumber]
-) -> None:
+def test_removed_number_is_fully_restored_by_undo(office: Office, otto: Browser, put: Callable[..., OwnNumber]) -> None:
     before = put(name="Acme", state=NumberState.RESTING, next_check_at=NOW + DAY)
     page = otto.done(f"/own/{OWN}/remove").text
-    assert there(office) is None
+    assert registered_own(office) is None
     assert "No number is registered." in page
     assert otto.get(f"/own/{OWN}").status_code == 404
     otto.done("/own/undo", id=undo_of(page))
-    assert there(office) == before
+    assert registered_own(office) == before
 
 
-def test_undoing_on_a_page_that_is_gone_then_leads_to_the_list(office: Office, otto: Browser) -> None:
+def test_undo_that_removes_the_page_redirects_to_the_list(office: Office, otto: Browser) -> None:
     page = otto.done("/own/add", number=OWN)
     answer = otto.post(f"/own/{OWN}/undo", id=undo_of(page.text))
     assert answer.headers["location"].startswith("/own?said=undone&change=")
@@ -216,7 +212,7 @@ def test_undoing_on_a_page_that_is_gone_then_leads_to_the_list(office: Office, o
         ),
     ],
 )
-def test_what_cannot_be_done_is_said_and_changes_nothing(
+def test_refused_forms_explain_why_and_change_nothing(
     office: Office,
     otto: Browser,
     put: Callable[..., OwnNumber],
@@ -233,7 +229,7 @@ def test_what_cannot_be_done_is_said_and_changes_nothing(
     assert changes_of(office) == []
 
 
-def test_a_form_that_was_wrong_still_has_what_was_typed(otto: Browser, put: Callable[..., OwnNumber]) -> None:
+def test_refused_form_keeps_the_typed_values(otto: Browser, put: Callable[..., OwnNumber]) -> None:
     put(name="Acme")
     typed = FILLED | {"owner": "x" * 201}
     for path, more in (("/own/add", {"number": OTHER}), (f"/own/{OWN}/change", {})):
@@ -248,7 +244,7 @@ def test_a_form_that_was_wrong_still_has_what_was_typed(otto: Browser, put: Call
 
 
 @pytest.mark.parametrize("step", ["change", "check", "rest", "use", "retire", "remove"])
-def test_a_number_that_is_not_registered_has_no_page_to_change(office: Office, otto: Browser, step: str) -> None:
+def test_unregistered_number_has_no_change_page(office: Office, otto: Browser, step: str) -> None:
     assert otto.post(f"/own/{OWN}/{step}", next_check="180d").status_code == 404
     assert changes_of(office) == []
 
@@ -265,7 +261,9 @@ def test_only_the_last_change_of_the_page_is_undone(
     assert "changed again since" in problem_of(otto.post("/own/undo", id=change).text)
 
 
-def test_what_is_undone_is_not_offered_again(office: Office, otto: Browser, put: Callable[..., OwnNumber]) -> None:
+def test_undone_change_is_not_offered_for_undo_again(
+    office: Office, otto: Browser, put: Callable[..., OwnNumber]
+) -> None:
     put()
     page = otto.done(f"/own/{OWN}/rest").text
     change = undo_of(page)
@@ -274,7 +272,7 @@ def test_what_is_undone_is_not_offered_again(office: Office, otto: Browser, put:
     assert "already undone at " in problem_of(otto.post("/own/undo", id=change).text)
 
 
-def test_a_file_is_imported_and_undone_as_a_whole(office: Office, put: Callable[..., OwnNumber]) -> None:
+def test_import_is_undone_as_a_whole(office: Office, put: Callable[..., OwnNumber]) -> None:
     office.clock = Ticking()
     before = put(name="Acme")
     csv = f"number,name,state,trunks\n{OWN},Beta,,a|b\n{OTHER},Gamma,resting,\n12,,,\n+442071838752,,restig,\n"
@@ -285,7 +283,7 @@ def test_a_file_is_imported_and_undone_as_a_whole(office: Office, put: Callable[
         assert "2 rows" in page
         assert "line 4: &#39;12&#39;" in page
         assert "did you mean resting" in page
-        beta, gamma = there(office), there(office, OTHER)
+        beta, gamma = registered_own(office), registered_own(office, OTHER)
         assert beta is not None
         assert gamma is not None
         assert (beta.name, beta.trunks, gamma.state) == ("Beta", ("a", "b"), NumberState.RESTING)
@@ -314,17 +312,17 @@ def send(browser: Browser, csv: str) -> str:
         pytest.param("number\n", "no row", id="empty"),
     ],
 )
-def test_a_file_of_which_nothing_can_be_used_is_refused(console: Console, office: Office, csv: str, says: str) -> None:
+def test_file_without_a_usable_row_is_refused(console: Console, office: Office, csv: str, says: str) -> None:
     assert says in problem_of(send(console.browser("administrator"), csv))
     assert changes_of(office) == []
 
 
-def test_what_was_cut_in_a_file_is_said(console: Console) -> None:
+def test_import_reports_truncated_fields(console: Console) -> None:
     page = send(console.browser("administrator"), f"number,documents\n{OWN},a|{' ' * 5000}|b\n")
     assert "1 field" in page
 
 
-def test_an_export_is_what_the_command_prints_and_is_read_again(
+def test_export_equals_the_command_and_can_be_imported(
     console: Console, office: Office, put: Callable[..., OwnNumber]
 ) -> None:
     put(name="=Acme, Ltd", trunks=("a", "b"))
@@ -334,12 +332,12 @@ def test_an_export_is_what_the_command_prints_and_is_read_again(
     assert answer.text == register_as_csv(office.read(register_of))
     ada.done(f"/own/{OWN}/remove")
     send(ada, answer.text)
-    again = there(office)
+    again = registered_own(office)
     assert again is not None
     assert (again.name, again.trunks) == ("=Acme, Ltd", ("a", "b"))
 
 
-def test_what_is_due_leads_to_the_form_that_does_it(otto: Browser, put: Callable[..., OwnNumber]) -> None:
+def test_due_items_link_to_their_form(otto: Browser, put: Callable[..., OwnNumber]) -> None:
     put(next_check_at=NOW + DAY, registered=("FCR",))
     put(number=OTHER, state=NumberState.RESTING, since=NOW - 40 * DAY)
     page = otto.text("/own")
@@ -349,9 +347,7 @@ def test_what_is_due_leads_to_the_form_that_does_it(otto: Browser, put: Callable
         assert f'id="{form}" open' in otto.text(path)
 
 
-def test_a_number_given_back_that_calls_out_is_in_use(
-    office: Office, otto: Browser, put: Callable[..., OwnNumber]
-) -> None:
+def test_retired_number_that_calls_out_is_listed(office: Office, otto: Browser, put: Callable[..., OwnNumber]) -> None:
     put(state=NumberState.RETIRED)
     office.write(record_outcomes, [make_outcome("c1", NOW - 9, by="201", direction=Direction.OUTBOUND)], NOW)
     page = otto.text("/own")
@@ -363,7 +359,7 @@ def test_a_number_given_back_that_calls_out_is_in_use(
     assert 'id="use" open' in otto.text(path)
 
 
-def test_refusals_are_said_in_the_visitors_language(otto: Browser, put: Callable[..., OwnNumber]) -> None:
+def test_refusals_use_the_language_of_the_visitor(otto: Browser, put: Callable[..., OwnNumber]) -> None:
     put(state=NumberState.RESTING, since=NOW - DAY)
     otto.done("/preferences", language="zh", next="/own")
     assert problem_of(otto.post(f"/own/{OWN}/use").text) == f"{OWN} 还须暂停使用 44 天"

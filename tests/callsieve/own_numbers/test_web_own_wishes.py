@@ -48,7 +48,7 @@ def complaints(office: Office) -> list[Complaint]:
     return office.read(complaints_about, OWN, 0.0)
 
 
-def test_a_number_is_put_on_the_list_taken_off_and_put_back(console: Console, office: Office, otto: Browser) -> None:
+def test_do_not_call_request_is_added_removed_and_restored(console: Console, office: Office, otto: Browser) -> None:
     page = otto.text(f"{LIST}?after={OWN.replace('+', '%2B')}")
     assert "Nobody has asked" in page
     assert field_of(page, "after") == OWN
@@ -68,7 +68,7 @@ def test_a_number_is_put_on_the_list_taken_off_and_put_back(console: Console, of
     ]
 
 
-def test_a_numbers_page_says_whether_it_is_on_the_list(office: Office, otto: Browser) -> None:
+def test_number_page_shows_its_do_not_call_request(office: Office, otto: Browser) -> None:
     assert f'href="{LIST}?number=%2B12017421834"' in otto.text(f"/numbers/{CALLED}")
     assert field_of(otto.client.get(LIST, params={"number": CALLED}).text, "number") == CALLED
     otto.done(f"{LIST}/add", number=CALLED, note="asked twice")
@@ -78,7 +78,7 @@ def test_a_numbers_page_says_whether_it_is_on_the_list(office: Office, otto: Bro
     assert "on no list" not in page
 
 
-def test_what_a_phone_has_listed_is_undone_here(office: Office, otto: Browser) -> None:
+def test_request_added_by_phone_is_undone_in_the_console(office: Office, otto: Browser) -> None:
     """*29 leaves the same row as the command."""
     wish = DoNotCallRequest(CALLED, NOW, OWN, "202")
 
@@ -103,7 +103,7 @@ def test_what_a_phone_has_listed_is_undone_here(office: Office, otto: Browser) -
         pytest.param("%", set(), id="no-pattern"),
     ],
 )
-def test_the_list_is_searched(office: Office, otto: Browser, text: str, finds: set[str]) -> None:
+def test_do_not_call_list_is_searched(office: Office, otto: Browser, text: str, finds: set[str]) -> None:
     for wish in (
         DoNotCallRequest(CALLED, NOW, OWN, "201", "asked twice"),
         DoNotCallRequest(STRANGER, NOW + 1, "", "202"),
@@ -124,7 +124,7 @@ def test_the_list_is_searched(office: Office, otto: Browser, text: str, finds: s
         pytest.param({"number": CALLED}, f"{CALLED} has been on", id="there-already"),
     ],
 )
-def test_what_cannot_be_listed_is_said(office: Office, otto: Browser, fields: dict[str, str], says: str) -> None:
+def test_bad_do_not_call_request_is_refused(office: Office, otto: Browser, fields: dict[str, str], says: str) -> None:
     known = DoNotCallRequest(CALLED, NOW - DAY, "", "202")
     office.write(add_do_not_call, known)
     answer = otto.post(f"{LIST}/add", **fields)
@@ -135,7 +135,7 @@ def test_what_cannot_be_listed_is_said(office: Office, otto: Browser, fields: di
     assert f'id="number" name="number" value="{fields["number"]}"' in answer.text
 
 
-def test_a_number_of_ours_neither_complains_nor_is_called(office: Office, otto: Browser) -> None:
+def test_own_number_cannot_complain_or_be_listed(office: Office, otto: Browser) -> None:
     office.write(put_own, OwnNumber(number=OWN))
     for path, fields in ((f"{LIST}/add", {"number": OWN}), (f"/own/{OWN}/complain", {"from": OWN})):
         answer = otto.post(path, **fields)
@@ -144,7 +144,7 @@ def test_a_number_of_ours_neither_complains_nor_is_called(office: Office, otto: 
     assert changes_of(office) == []
 
 
-def test_what_is_not_on_the_list_is_not_taken_off(office: Office, otto: Browser) -> None:
+def test_removing_an_unlisted_number_is_refused(office: Office, otto: Browser) -> None:
     assert f"{CALLED} is not on" in otto.post(f"{LIST}/remove", number=CALLED).text
     otto.done("/preferences", language="zh", next=LIST)
     assert problem_of(otto.post(f"{LIST}/remove", number=CALLED).text) == f"{CALLED} 不在勿呼名单上"
@@ -159,7 +159,7 @@ def test_what_is_not_on_the_list_is_not_taken_off(office: Office, otto: Browser)
         pytest.param("", "but does not count", False, id="nobody-known"),
     ],
 )
-def test_a_complaint_is_recorded_and_taken_back(
+def test_complaint_is_recorded_removed_and_restored(
     calling: Office, otto: Browser, sender: str, says: str, counts: bool
 ) -> None:
     page = otto.done(f"/own/{OWN}/complain", **{"from": sender, "note": "rude"}).text
@@ -175,7 +175,7 @@ def test_a_complaint_is_recorded_and_taken_back(
 
 
 @pytest.mark.parametrize(("sender", "counts"), [(CALLED, True), (STRANGER, False)])
-def test_what_is_put_back_counts_as_it_did(calling: Office, otto: Browser, sender: str, counts: bool) -> None:
+def test_restored_complaint_counts_as_before(calling: Office, otto: Browser, sender: str, counts: bool) -> None:
     """Whom we called has changed meanwhile: one is forgotten, and the other was called to apologise."""
     otto.done(f"/own/{OWN}/complain", **{"from": sender})
     page = otto.done(f"/own/{OWN}/no-complaint", **{"from": sender, "at": str(NOW)}).text
@@ -190,7 +190,7 @@ def test_what_is_put_back_counts_as_it_did(calling: Office, otto: Browser, sende
     assert [item.is_of_called for item in calling.read(all_do_not_call)] == [counts]
 
 
-def test_what_an_older_version_wrote_down_is_refused(calling: Office, otto: Browser) -> None:
+def test_change_of_an_older_version_is_not_undone(calling: Office, otto: Browser) -> None:
     """Its rows have instants as numbers, and do not say what counts."""
     wish = DoNotCallRequest(CALLED, NOW, OWN, "202", is_of_called=True)
 
@@ -204,7 +204,7 @@ def test_what_an_older_version_wrote_down_is_refused(calling: Office, otto: Brow
     assert calling.read(all_do_not_call) == [wish]
 
 
-def test_the_chosen_complaint_is_taken_back(calling: Office) -> None:
+def test_chosen_complaint_is_removed(calling: Office) -> None:
     calling.clock = Ticking()
     with calling.console() as console:
         otto = console.browser("operator")
@@ -219,7 +219,7 @@ def test_the_chosen_complaint_is_taken_back(calling: Office) -> None:
         assert complaints(calling) == [first]
 
 
-def test_a_complaint_not_kept_is_shown_with_what_was_typed(calling: Office, otto: Browser) -> None:
+def test_refused_complaint_keeps_the_typed_values(calling: Office, otto: Browser) -> None:
     unnamed = Complaint(OWN, "", NOW - DAY, "by telephone")
     calling.write(add_complaint, unnamed)
     for fields in ({"from": "12", "note": "rude"}, {"from": CALLED, "note": "x" * 201}):
@@ -237,7 +237,7 @@ def test_a_complaint_not_kept_is_shown_with_what_was_typed(calling: Office, otto
     assert complaints(calling) == [unnamed]
 
 
-def test_of_many_complaints_the_latest_are_shown(calling: Office, otto: Browser) -> None:
+def test_only_the_latest_complaints_are_shown(calling: Office, otto: Browser) -> None:
     def many(db: sqlite3.Connection) -> None:
         for place in range(MOST_SHOWN + 1):
             add_complaint(db, Complaint(OWN, "", NOW - place, f"note {place}."))
@@ -249,7 +249,7 @@ def test_of_many_complaints_the_latest_are_shown(calling: Office, otto: Browser)
     assert f"{MOST_SHOWN} of {MOST_SHOWN + 1} are shown" in page
 
 
-def test_a_numbers_page_leads_to_its_do_not_call_list(calling: Office, otto: Browser) -> None:
+def test_own_number_page_links_to_its_do_not_call_requests(calling: Office, otto: Browser) -> None:
     otto.done(f"{LIST}/add", number=CALLED, after=OWN)
     page = otto.text(f"/own/{OWN}")
     assert "1 person" in page
@@ -261,7 +261,7 @@ def test_a_numbers_page_leads_to_its_do_not_call_list(calling: Office, otto: Bro
     assert "1 of them count" in page
 
 
-def test_who_complained_is_nowhere_after_the_number_was_erased(calling: Office, otto: Browser) -> None:
+def test_erased_complainant_appears_nowhere(calling: Office, otto: Browser) -> None:
     page = otto.done(f"/own/{OWN}/complain", **{"from": CALLED, "note": "rude"}).text
     otto.done(f"/own/{OWN}/no-complaint", **{"from": CALLED, "at": field_of(page, "at")})
     otto.done(f"/own/{OWN}/undo", id=undo_of(otto.text(f"/own/{OWN}")))

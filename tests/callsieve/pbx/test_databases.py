@@ -19,7 +19,7 @@ from callsieve.pbx.mysql import Address, DatabaseError, parse_address, quoted
         ("mysql://reader:@[::1]/calls", Address("reader", "::1", database="calls", password="")),
     ],
 )
-def test_addresses(text: str, address: Address) -> None:
+def test_database_addresses_are_parsed(text: str, address: Address) -> None:
     assert parse_address(text) == address
 
 
@@ -34,7 +34,7 @@ def test_addresses(text: str, address: Address) -> None:
         pytest.param("http://me:secret@host/x", id="scheme"),
     ],
 )
-def test_what_is_no_address_is_not_repeated(text: str) -> None:
+def test_bad_address_is_not_repeated_in_the_error(text: str) -> None:
     with pytest.raises(DatabaseError) as error:
         parse_address(text)
     assert "secret" not in str(error.value)
@@ -46,7 +46,7 @@ def test_an_address_is_shown_without_its_password() -> None:
     assert "secret" not in repr(address)
 
 
-def test_what_stands_in_a_statement_is_a_plain_name() -> None:
+def test_only_plain_names_enter_sql_statements() -> None:
     assert quoted("cdr") == "`cdr`"
     with pytest.raises(DatabaseError):
         quoted("cdr` WHERE 1 --")
@@ -65,7 +65,7 @@ def test_what_stands_in_a_statement_is_a_plain_name() -> None:
         pytest.param("$amp_conf['AMPDBPASS'] = 'never closed", None, id="broken"),
     ],
 )
-def test_freepbxs_file_is_read_and_not_run(tmp_path: Path, line: str, found: str | None) -> None:
+def test_freepbx_settings_are_parsed_not_executed(tmp_path: Path, line: str, found: str | None) -> None:
     conf = tmp_path / "freepbx.conf"
     conf.write_text(f"<?php\n$amp_conf['AMPDBUSER'] = 'freepbxuser';\n{line}\nrequire_once('x');\n?>\n")
     assert read_conf(conf) == {"AMPDBUSER": "freepbxuser", **({} if found is None else {"AMPDBPASS": found})}

@@ -121,7 +121,7 @@ def reached(text: str, extension: str = "100", *, freepbx: bool = False, **varia
         pytest.param("exten => 200,1,Dial(PJSIP/1)", Reach(), id="another-number"),
     ],
 )
-def test_whom_a_call_may_ring(text: str, expected: Reach) -> None:
+def test_endpoints_that_a_dialplan_may_ring(text: str, expected: Reach) -> None:
     assert reached(f"[in]\n{text}", SALES="PJSIP/203", HOSTILE="${HOSTILE}") == expected
 
 
@@ -140,7 +140,7 @@ def test_whom_a_call_may_ring(text: str, expected: Reach) -> None:
         pytest.param("Goto(from-did-direct-ivr,${IVREXT},1)", ALL, id="direct-dial"),
     ],
 )
-def test_whom_a_call_may_ring_in_freepbx(text: str, expected: Reach) -> None:
+def test_endpoints_that_a_freepbx_dialplan_may_ring(text: str, expected: Reach) -> None:
     assert reached(f"[in]\nexten => 100,1,{text}", freepbx=True) == expected
 
 
@@ -160,7 +160,7 @@ def test_whom_a_call_may_ring_in_freepbx(text: str, expected: Reach) -> None:
         ("100", "1000", False),
     ],
 )
-def test_what_a_pattern_takes(pattern: str, number: str, taken: bool) -> None:
+def test_extension_patterns_match_numbers(pattern: str, number: str, taken: bool) -> None:
     assert takes(pattern, number) is taken
 
 
@@ -175,12 +175,12 @@ support has 0 calls (max unlimited) in 'ringall' strategy (0s holdtime, 0s talkt
 """
 
 
-def test_the_members_of_a_queue() -> None:
+def test_members_of_a_queue_are_read() -> None:
     assert queue_members_in(QUEUE_LINES) == {"support": ["PJSIP/203", "PJSIP/201", "hint:204@office"]}
 
 
 @given(st.text(), st.text(alphabet="[]'()=>,.&@/${}:-\n \"_XGotDial1s"))
-def test_no_text_of_the_console_is_an_error(any_text: str, like_a_dialplan: str) -> None:
+def test_any_asterisk_console_output_is_parsed(any_text: str, like_a_dialplan: str) -> None:
     for text in (any_text, like_a_dialplan):
         for read in (database_in, endpoint_values_in, hints_in, mailbox_names_in, pjsip_endpoints_in, queue_members_in):
             read(text)

@@ -15,7 +15,7 @@ CAROL = {"extension": "301", "name": "Carol", "group": "support"}
 DID = {"number": "+12025550177", "groups": ["support"], "screen": False}
 
 
-def test_people_are_imported_shown_and_taken_out_again(tmp_path: Path) -> None:
+def test_people_are_imported_shown_and_removed(tmp_path: Path) -> None:
     office = ApiOffice(tmp_path)
     with office.api() as api:
         program = api.program()
@@ -29,7 +29,7 @@ def test_people_are_imported_shown_and_taken_out_again(tmp_path: Path) -> None:
     assert ("import people", "token:program-1", None) in changes_of(office)
 
 
-def test_dids_are_imported_shown_and_taken_out_again(tmp_path: Path) -> None:
+def test_dids_are_imported_shown_and_removed(tmp_path: Path) -> None:
     with ApiOffice(tmp_path).api() as api:
         program = api.program()
         program.done("POST", "/imports/dids/directory", {"dids": [DID]})
@@ -39,7 +39,7 @@ def test_dids_are_imported_shown_and_taken_out_again(tmp_path: Path) -> None:
         assert DID["number"] not in {item["number"] for item in program.get("/dids")["items"]}
 
 
-def test_people_come_in_pages(tmp_path: Path) -> None:
+def test_people_are_listed_in_pages(tmp_path: Path) -> None:
     with ApiOffice(tmp_path).api() as api:
         program = api.program()
         rows = [{"extension": str(extension)} for extension in range(300, 305)]
@@ -64,7 +64,7 @@ def test_people_come_in_pages(tmp_path: Path) -> None:
         pytest.param("imports/dids/x", {"dids": [{**DID, "groups": ["a,b"]}]}, (422, "bad-did"), id="no-group"),
     ],
 )
-def test_all_rows_or_none(tmp_path: Path, path: str, body: Any, told: tuple[int, str]) -> None:
+def test_import_with_a_bad_row_changes_nothing(tmp_path: Path, path: str, body: Any, told: tuple[int, str]) -> None:
     office = ApiOffice(tmp_path)
     with office.api() as api:
         assert api.program().refused("POST", f"/{path}", body) == told

@@ -23,7 +23,7 @@ CONSOLE = {
 }
 
 
-def test_a_hint_may_watch_a_trunk_of_the_settings(tmp_path: Path) -> None:
+def test_hint_of_a_configured_trunk_is_not_a_person(tmp_path: Path) -> None:
     settings = Settings(trunk=(TrunkTable(name="carrier", channels="IAX2/carrier-*"),))
     context = CheckContext(
         Loaded(settings=settings, file=None, state=tmp_path), lambda command: CONSOLE.get(command, ""), 0.0
@@ -44,7 +44,7 @@ def test_a_hint_may_watch_a_trunk_of_the_settings(tmp_path: Path) -> None:
         pytest.param('"' + " " * 20_000 + "<201", "<201", id="long"),
     ],
 )
-def test_the_name_in_a_caller_id(tmp_path: Path, caller_id: str, name: str | None) -> None:
+def test_name_is_read_from_a_caller_id(tmp_path: Path, caller_id: str, name: str | None) -> None:
     console = {
         "pjsip show endpoints": " Endpoint:  201/201                 Not in use    0 of inf\n",
         "pjsip show endpoint 201": f" callerid                 : {caller_id}\n context                  : office\n",
@@ -54,7 +54,7 @@ def test_the_name_in_a_caller_id(tmp_path: Path, caller_id: str, name: str | Non
     assert [(person.extension, person.name) for person in found.people] == [("201", name)]
 
 
-def test_whom_a_number_of_no_group_rings(tmp_path: Path) -> None:
+def test_did_without_a_group_rings_its_endpoints(tmp_path: Path) -> None:
     console = {
         "pjsip show endpoints": " Endpoint:  201/201                 Not in use    0 of inf\n"
         " Endpoint:  202/202                 Not in use    0 of inf\n",

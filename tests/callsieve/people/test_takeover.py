@@ -15,7 +15,7 @@ from reputation.store.people import all_people
 from reputation.users import Role
 
 
-def test_a_pbx_that_knows_nobody_takes_nobody_out(tmp_path: Path) -> None:
+def test_pbx_without_people_removes_no_person(tmp_path: Path) -> None:
     loaded = Loaded(settings=Settings(), file=None, state=tmp_path)
     context = Context("joe", Role.ADMINISTRATOR, 1_790_000_000.0, loaded)
     ann = Person("201", "PJSIP/201", None, None, "Ann")

@@ -25,7 +25,7 @@ def make_office(folder: Path) -> ApiOffice:
     return office
 
 
-def test_links_are_made_listed_and_ended(tmp_path: Path) -> None:
+def test_links_are_made_listed_and_revoked(tmp_path: Path) -> None:
     office = make_office(tmp_path)
     with office.api() as api:
         program = api.program()
@@ -42,7 +42,7 @@ def test_links_are_made_listed_and_ended(tmp_path: Path) -> None:
     assert changes_of(office)[0] == ("people end-links", "token:program-1", None)
 
 
-def test_an_answer_with_a_link_is_not_kept(tmp_path: Path) -> None:
+def test_answer_with_a_link_is_not_stored(tmp_path: Path) -> None:
     office = make_office(tmp_path)
     with office.api() as api:
         made = api.program().done("POST", LINKS, headers={"idempotency-key": "one"})

@@ -10,7 +10,7 @@ from tests.callsieve.browsing import changes_of
 CAROL = {"extension": "301", "name": "Carol"}
 
 
-def test_settings_are_changed_one_by_one_and_shown(tmp_path: Path) -> None:
+def test_phone_settings_are_changed_and_shown(tmp_path: Path) -> None:
     office = ApiOffice(tmp_path)
     with office.api() as api:
         program = api.program()

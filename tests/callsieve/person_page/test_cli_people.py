@@ -23,7 +23,7 @@ def sign_in(callsieve: Program, person: str) -> None:
         start_device(db, hash_of(new_token()), device)
 
 
-def test_a_link_is_printed_once_and_kept_as_a_hash(callsieve: Program) -> None:
+def test_link_is_printed_once_and_stored_as_a_hash(callsieve: Program) -> None:
     made = callsieve("people", "link", "201", "--json").json
     secret = made["url"].rpartition("/")[2]
     assert made["url"].startswith("http://127.0.0.1:8480/me/link/")
@@ -35,7 +35,7 @@ def test_a_link_is_printed_once_and_kept_as_a_hash(callsieve: Program) -> None:
     assert secret not in str(row)
 
 
-def test_without_a_proxy_it_says_that_phones_cannot_open_it(callsieve: Program) -> None:
+def test_link_without_a_proxy_warns_that_phones_cannot_open_it(callsieve: Program) -> None:
     assert "HTTPS proxy" in callsieve.ok("people", "link", "201")
     with callsieve.config.open("a") as settings:
         settings.write('\n[web]\nenabled = true\nbehind_proxy = true\nhosts = ["pbx.example"]\n')
@@ -59,7 +59,7 @@ def test_the_warnings_of_a_phone_are_turned_off_and_on(callsieve: Program) -> No
 
 
 @pytest.mark.parametrize("command", ["link", "devices", "settings"])
-def test_nobody_has_this_extension(callsieve: Program, command: str) -> None:
+def test_unknown_extension_is_refused(callsieve: Program, command: str) -> None:
     callsieve.ok("people", "link", "201")
     assert callsieve("people", command, "999").code == 2
 

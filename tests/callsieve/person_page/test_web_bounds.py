@@ -72,7 +72,7 @@ def bobs_things(db: sqlite3.Connection) -> tuple[object, ...]:
     )
 
 
-def test_there_are_pages_of_each_kind() -> None:
+def test_pages_exist_for_each_kind_of_admission() -> None:
     assert {page.path.split("/")[1] for page in (*OWN, *OPEN)} == {"me"}
     assert not any(page.path == "/me" or page.path.startswith("/me/") for page in OF_CONSOLE)
     assert len(OWN) > 15
@@ -81,7 +81,7 @@ def test_there_are_pages_of_each_kind() -> None:
 
 @pytest.mark.parametrize("page", OWN, ids=name_of)
 @pytest.mark.parametrize("role", ["administrator", None])
-def test_nobody_of_the_console_gets_in(console: Console, page: Page, role: str | None) -> None:
+def test_console_users_cannot_open_own_pages(console: Console, page: Page, role: str | None) -> None:
     browser = console.browser(role)
     if browser.token:
         browser.client.cookies.set(COOKIE, browser.token)  # nor under the other name
@@ -90,7 +90,7 @@ def test_nobody_of_the_console_gets_in(console: Console, page: Page, role: str |
 
 
 @pytest.mark.parametrize("page", OF_CONSOLE, ids=name_of)
-def test_no_page_of_the_console_lets_a_person_in(console: Console, page: Page) -> None:
+def test_persons_cannot_open_console_pages(console: Console, page: Page) -> None:
     phone = Phone(console, "201")
     phone.client.cookies.set("callsieve", phone.token or "")  # nor under the other name
     if "event-stream" in page.path or page.path == "/live":
@@ -105,14 +105,14 @@ def test_no_page_of_the_console_lets_a_person_in(console: Console, page: Page) -
 
 
 @pytest.mark.parametrize("path", ["/api/v1/calls", "/api/v1/marks", "/metrics"])
-def test_the_api_does_not_take_the_cookie_as_a_token(console: Console, path: str) -> None:
+def test_api_rejects_the_person_cookie_as_a_token(console: Console, path: str) -> None:
     phone = Phone(console, "201")
     for headers in ({}, {"authorization": f"Bearer {phone.token}"}):
         assert phone.get(path, headers=headers).status_code in (401, 403, 404)
 
 
 @pytest.mark.parametrize("page", [page for page in (*OWN, *OPEN) if page.method == "POST"], ids=name_of)
-def test_a_form_from_elsewhere_is_refused(console: Console, page: Page) -> None:
+def test_form_with_a_foreign_token_is_refused(console: Console, page: Page) -> None:
     phone = Phone(console, "201")
     before = changes_of(console.office)
     token = form_token(phone.token or "")
@@ -141,7 +141,7 @@ def ids_of_bob(console: Console) -> Iterator[dict[str, str]]:
 
 
 @pytest.mark.parametrize("page", OWN, ids=name_of)
-def test_each_route_with_each_id_of_somebody_else(console: Console, page: Page) -> None:
+def test_no_route_changes_data_of_another_person(console: Console, page: Page) -> None:
     """Alice names Bob's call in the address, and Bob's number, changes and devices in the form."""
     named = list(ids_of_bob(console))
     before = console.office.read(bobs_things)
@@ -163,12 +163,12 @@ def test_each_route_with_each_id_of_somebody_else(console: Console, page: Page) 
 
 @pytest.mark.parametrize("page", [page for page in OWN if "{call}" in page.path], ids=name_of)
 @pytest.mark.parametrize("call", ["ZZZZZZZZ", "0", "%00", "7KQ2M4XA%27", "..%2f..", "x" * 300])
-def test_a_call_that_is_not_there(console: Console, page: Page, call: str) -> None:
+def test_unknown_call_is_not_found(console: Console, page: Page, call: str) -> None:
     phone, path = Phone(console, "201"), path_of(page, {"call": call})
     assert (phone.get(path) if page.method == "GET" else phone.post(path)).status_code == 404
 
 
-def test_a_recording_is_played_to_the_callee_alone(tmp_path: Path) -> None:
+def test_recording_is_played_only_to_the_callee(tmp_path: Path) -> None:
     office = Office(tmp_path)
     fill(office)
     for call in ("7KQ2M4XA", BOBS_CALL):
@@ -200,7 +200,7 @@ def shown_ids(office: Office, person: str) -> list[str]:
         pytest.param("allow", {"answered_by": None, "disposition": Disposition.NO_ANSWER}, False, id="rang-nobody"),
     ],
 )
-def test_a_call_to_a_group_that_was_stopped_is_each_members(
+def test_stopped_group_call_is_shown_to_each_member(
     tmp_path: Path, action: str, ending: dict[str, object] | None, *, is_shown: bool
 ) -> None:
     office = Office(tmp_path)
@@ -216,7 +216,7 @@ def test_a_call_to_a_group_that_was_stopped_is_each_members(
     assert [office.read(is_call_for, "5KQ2M4XA", person) for person in ("301", "303")] == [is_shown, False]
 
 
-def test_stopped_calls_of_a_group_are_shown_a_page_at_a_time_and_searched_with_the_rest(tmp_path: Path) -> None:
+def test_stopped_group_calls_are_paged_and_searched(tmp_path: Path) -> None:
     """Each of the three ways in which a call is for somebody, with all conditions at once."""
     office = Office(tmp_path)
     office.write(upsert_people, [Person("301", "PJSIP/301", "support")], "hr")
@@ -251,14 +251,14 @@ def test_stopped_calls_of_a_group_are_shown_a_page_at_a_time_and_searched_with_t
         assert "".join(call.id[0] for call in office.read(find_calls, wanted, None, 50)) == ids, wanted
 
 
-def test_another_persons_contacts_and_lists_are_not_told(console: Console) -> None:
+def test_contacts_and_lists_of_other_persons_are_not_shown(console: Console) -> None:
     page = Phone(console, "201").text("/me")
     assert "Dr. Ray" in page
     assert FRIEND in page
     assert "friend" not in page
 
 
-def test_what_a_colleague_has_chosen_is_not_told(tmp_path: Path) -> None:
+def test_blocks_of_a_colleague_are_not_shown(tmp_path: Path) -> None:
     """A call of Bob's that rang at Alice, too: that he has blocked the caller is his own business."""
     office = Office(tmp_path)
     fill(office)
@@ -273,14 +273,14 @@ def test_what_a_colleague_has_chosen_is_not_told(tmp_path: Path) -> None:
     assert own.why == YOUR_REASONS["callee-blocks"]
 
 
-def test_a_device_that_asks_too_often_has_to_wait(console: Console) -> None:
+def test_requests_of_a_device_are_rate_limited(console: Console) -> None:
     phone = Phone(console, "201")
     codes = [phone.get("/me/devices").status_code for _ in range(REQUESTS_A_MINUTE + 1)]
     assert (codes[-2], codes[-1]) == (200, 429)
     assert Phone(console, "202").get("/me/devices").status_code == 200
 
 
-def test_a_device_of_a_person_who_was_removed_is_signed_out(tmp_path: Path) -> None:
+def test_device_of_a_removed_person_is_signed_out(tmp_path: Path) -> None:
     office = Office(tmp_path)
     office.write(upsert_people, [Person("303", "PJSIP/303", name="Eve")], "hr")
     with office.console() as console:
@@ -306,20 +306,20 @@ def test_signing_out_ends_one_device_or_all_others(tmp_path: Path) -> None:
     assert {who for _, who, _ in changes_of(office)} == {"201 (own page)"}
 
 
-def test_one_token_of_a_form_does_not_serve_another_device(console: Console) -> None:
+def test_form_token_is_valid_for_one_device_only(console: Console) -> None:
     phone, other = Phone(console, "201"), Phone(console, "202")
     data = {"form_token": form_token(other.token or "")}
     assert phone.client.post("/me/expect/on", data=data, follow_redirects=False).status_code == 419
 
 
-def test_a_made_up_cookie_gets_nothing(console: Console) -> None:
+def test_invalid_cookie_leads_to_sign_in(console: Console) -> None:
     for token in (new_token(), "", "A" * 43, "x" * 5000, "' OR 1=1"):
         browser = Browser(console.browser().client, None)
         browser.client.cookies.set(COOKIE, token)
         assert browser.get("/me").headers["location"] == "/me/sign-in"
 
 
-def test_marks_are_the_persons_own(tmp_path: Path) -> None:
+def test_mark_is_recorded_for_its_person(tmp_path: Path) -> None:
     office = Office(tmp_path)
     fill(office)
     with office.console() as console:

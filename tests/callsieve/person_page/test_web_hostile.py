@@ -43,7 +43,7 @@ def pages(folder: Path, texts: list[str]) -> list[tuple[str, str, str]]:
     return found
 
 
-def test_text_stays_text_on_every_own_page(tmp_path: Path) -> None:
+def test_text_is_escaped_on_every_own_page(tmp_path: Path) -> None:
     (tmp_path / "harmless").mkdir()
     harmless = pages(tmp_path / "harmless", ["harmless"])
     assert all(page.count("harmless") > 1 for _, _, page in harmless)

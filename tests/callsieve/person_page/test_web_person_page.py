@@ -38,7 +38,7 @@ def mark_of(console: Console, number: str) -> Verdict | None:
     return next((item.verdict for item in console.office.read(live_marks_of, number, "201")), None)
 
 
-def test_my_calls_and_why(phone: Phone) -> None:
+def test_calls_are_shown_with_their_reason(phone: Phone) -> None:
     page = phone.text("/me")
     cards = dict(re.findall(r'<li class="card" id="call-(\w+)">(.*?)</li>', page, re.DOTALL))
     assert list(cards) == ["8KQ2M4XA", "7KQ2M4XA", "6KQ2M4XA"]
@@ -48,12 +48,12 @@ def test_my_calls_and_why(phone: Phone) -> None:
     assert BOBS not in page
 
 
-def test_the_words_of_my_caller(console: Console, phone: Phone) -> None:
+def test_transcript_of_a_caller_is_shown(console: Console, phone: Phone) -> None:
     console.office.write(record_transcript, Transcript("7KQ2M4XA", NOW, "1.1", None, "It is Tom.", "en", Voice.UNCLEAR))
     assert "It is Tom." in phone.text("/me")
 
 
-def test_what_was_wrong_rings_from_now_on(console: Console, phone: Phone) -> None:
+def test_wrongly_stopped_caller_is_allowed_from_now_on(console: Console, phone: Phone) -> None:
     page = phone.done(f"{RAY}/wrong", back="/me")
     assert lists_of(console) == {DR_RAY: ListName.ALLOW}
     assert mark_of(console, DR_RAY) is Verdict.OK
@@ -78,7 +78,7 @@ def test_what_was_wrong_rings_from_now_on(console: Console, phone: Phone) -> Non
         ("block", ListName.BLOCK, None),
     ],
 )
-def test_a_caller_is_marked_or_listed_and_that_is_undone(
+def test_mark_or_list_entry_is_made_and_undone(
     console: Console, phone: Phone, what: str, listed: ListName | None, marked: Verdict | None
 ) -> None:
     page = phone.done(f"{SALE}/{what}", back="/me")
@@ -88,7 +88,7 @@ def test_a_caller_is_marked_or_listed_and_that_is_undone(
     assert {who for _, who, _ in changes_of(console.office)} == {WHO}
 
 
-def test_warnings_and_quiet_hours(console: Console, phone: Phone) -> None:
+def test_warnings_and_quiet_hours_are_switched_and_undone(console: Console, phone: Phone) -> None:
     off = phone.done("/me/warnings/off")
     assert console.office.read(phone_settings_of, "201") == {PhoneSetting.NO_WHISPER}
     phone.undo(off)
@@ -106,7 +106,7 @@ def test_warnings_and_quiet_hours(console: Console, phone: Phone) -> None:
     assert whats.count("whispers-on") == 1
 
 
-def test_i_expect_a_call(console: Console, phone: Phone) -> None:
+def test_expected_call_is_set_and_undone(console: Console, phone: Phone) -> None:
     page = phone.done("/me/expect/on")
     assert console.office.read(expected_call_of, "201") == ("201", NOW + 7200)
     phone.undo(page)
@@ -118,7 +118,7 @@ def test_i_expect_a_call(console: Console, phone: Phone) -> None:
     assert console.office.read(expected_call_of, "201") == ("201", NOW + 7200)
 
 
-def test_a_typed_number_is_listed_and_taken_off(console: Console, phone: Phone) -> None:
+def test_typed_number_is_listed_and_removed(console: Console, phone: Phone) -> None:
     assert DR_RAY in phone.done("/me/lists/add", number="(702) 555-4207", list="allow").text
     assert lists_of(console) == {DR_RAY: ListName.ALLOW}
     phone.done("/me/lists/add", number=DR_RAY, list="block")
@@ -130,14 +130,14 @@ def test_a_typed_number_is_listed_and_taken_off(console: Console, phone: Phone) 
 
 
 @pytest.mark.parametrize("number", ["", "hello", "1", "<script>", "+1206555*", "9" * 40])
-def test_what_is_no_number_is_not_listed(console: Console, phone: Phone, number: str) -> None:
+def test_bad_number_is_not_listed(console: Console, phone: Phone, number: str) -> None:
     answer = phone.post("/me/lists/add", number=number, list="block")
     assert answer.status_code == 422
     assert problem_of(answer.text)
     assert lists_of(console) == {}
 
 
-def test_only_the_latest_minutes_are_undone(console: Console, phone: Phone) -> None:
+def test_undo_is_offered_for_minutes_only(console: Console, phone: Phone) -> None:
     page = phone.done("/me/quiet/on")
     console.office.clock.now += 3600
     found = re.search(r'name="id" value="(\d+)"', page.text)
@@ -146,14 +146,14 @@ def test_only_the_latest_minutes_are_undone(console: Console, phone: Phone) -> N
     assert console.office.read(phone_settings_of, "201") == {PhoneSetting.QUIET}
 
 
-def test_a_hidden_caller_is_put_on_no_list(console: Console, phone: Phone) -> None:
+def test_withheld_caller_cannot_be_listed_or_marked(console: Console, phone: Phone) -> None:
     console.office.add_decisions(make_decision("AAAAAAAA", caller=None, caller_kind="withheld", callee="201"))
     for what in ("wrong", "spam", "ok", "allow", "block"):
         assert phone.post(f"/me/calls/AAAAAAAA/{what}").status_code == 422
     assert "/me/calls/AAAAAAAA/" not in phone.text("/me")
 
 
-def test_older_calls_are_a_page_further(console: Console, phone: Phone) -> None:
+def test_older_calls_are_on_further_pages(console: Console, phone: Phone) -> None:
     calls = [make_decision(f"A{n:07}", caller=SALES, callee="201", at=NOW - 1000 - n) for n in range(25)]
     console.office.add_decisions(*calls)
     seen: list[str] = []
@@ -177,7 +177,7 @@ def test_each_page_is_small_and_needs_no_script(phone: Phone, path: str, languag
     assert len(files) >= 4
 
 
-def test_a_phone_can_install_it(phone: Phone) -> None:
+def test_own_page_can_be_installed_on_a_phone(phone: Phone) -> None:
     page = phone.get("/me")
     assert "manifest-src 'self'" in page.headers["content-security-policy"]
     found = re.search(r'rel="manifest" href="([^"]+)"', page.text)
@@ -189,7 +189,7 @@ def test_a_phone_can_install_it(phone: Phone) -> None:
         assert (answer.status_code, answer.headers["content-type"].split(";")[0]) == (200, icon["type"])
 
 
-def test_language_and_theme_are_kept(phone: Phone) -> None:
+def test_language_and_theme_are_remembered(phone: Phone) -> None:
     page = phone.done("/me/preferences", language="zh", theme="dark", next="/me/lists").text
     assert '<html lang="zh-Hans" data-theme="dark">' in page
 

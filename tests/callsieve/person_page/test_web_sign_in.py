@@ -52,7 +52,7 @@ def dial(office: Office) -> None:
 
 
 @pytest.mark.parametrize(("configured", "shown"), [("*77", "*77"), ("", "*39")], ids=["changed", "not-known"])
-def test_the_code_that_is_configured_is_named(office: Office, configured: str, shown: str) -> None:
+def test_sign_in_page_names_the_configured_feature_code(office: Office, configured: str, shown: str) -> None:
     path = office.load().findings_path
     path.parent.mkdir()
     store_findings(path, findings_of([], office.clock.now, office.clock.now, configured))
@@ -61,7 +61,7 @@ def test_the_code_that_is_configured_is_named(office: Office, configured: str, s
     assert re.findall(r"\*\d\d", page) == [shown]
 
 
-def test_looking_at_a_link_does_not_use_it_up(office: Office) -> None:
+def test_opening_a_link_does_not_use_it(office: Office) -> None:
     with office.console() as console:
         path = link_to(office)
         for _ in range(3):
@@ -85,7 +85,7 @@ def test_a_link_signs_in_once(office: Office) -> None:
     assert (row.what, row.who, row.name) == ("sign in", "201 (own page)", "201")
 
 
-def test_two_who_have_opened_a_link_do_not_both_get_in(office: Office) -> None:
+def test_link_opened_in_two_browsers_signs_in_one(office: Office) -> None:
     with office.console() as console:
         path, first, second = link_to(office), console.browser(), console.browser()
         pages = [browser.get(path) for browser in (first, second)]
@@ -94,7 +94,7 @@ def test_two_who_have_opened_a_link_do_not_both_get_in(office: Office) -> None:
     assert not cookie_of(answers[1])
 
 
-def test_an_old_link_is_refused(office: Office) -> None:
+def test_expired_link_is_refused(office: Office) -> None:
     with office.console() as console:
         path, browser = link_to(office), console.browser()
         page = browser.get(path)
@@ -103,7 +103,7 @@ def test_an_old_link_is_refused(office: Office) -> None:
         assert browser.get(path).status_code == 410
 
 
-def test_a_link_from_another_sites_form_is_not_used_up(office: Office) -> None:
+def test_cross_site_form_does_not_use_a_link(office: Office) -> None:
     with office.console() as console:
         path, browser = link_to(office), console.browser()
         page = browser.get(path)
@@ -115,7 +115,7 @@ def test_a_link_from_another_sites_form_is_not_used_up(office: Office) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_the_cookie_lasts_90_days_and_no_script_reads_it(tmp_path: Path, scheme: str) -> None:
+def test_cookie_is_http_only_and_lasts_90_days(tmp_path: Path, scheme: str) -> None:
     proxy = '\n[web]\nbehind_proxy = true\nhosts = ["localhost"]\n' if scheme == "https" else ""
     office = Office(tmp_path, f'[[person]]\nextension = "201"\n{proxy}')
     with office.console(f"{scheme}://localhost") as console:
@@ -139,14 +139,14 @@ def test_a_passcode_signs_in_once(office: Office) -> None:
     assert (device.address, device.expires_at) == ("192.0.2.7", office.clock.now + DEVICE_SECONDS)
 
 
-def test_an_old_passcode_is_refused(office: Office) -> None:
+def test_expired_passcode_is_refused(office: Office) -> None:
     with office.console() as console:
         dial(office)
         office.clock.now += PASSCODE_SECONDS
         assert enter(console.browser(), PASSCODE).status_code == 401
 
 
-def test_five_wrong_passcodes_end_it_from_wherever_they_come(office: Office) -> None:
+def test_five_wrong_passcodes_from_anywhere_revoke_it(office: Office) -> None:
     """Each from an address of its own: what ends it is not the limit of an address."""
     with office.console() as console:
         dial(office)
@@ -157,14 +157,14 @@ def test_five_wrong_passcodes_end_it_from_wherever_they_come(office: Office) -> 
     assert office.read(devices_of, "201", office.clock.now) == []
 
 
-def test_nobody_learns_which_extensions_there_are(office: Office) -> None:
+def test_failed_sign_in_does_not_reveal_extensions(office: Office) -> None:
     with office.console() as console:
         dial(office)
         answers = [enter(console.browser(), "00000000", person) for person in ("201", "202", "999", "", "'; --")]
     assert {answer.status_code for answer in answers} == {401}
 
 
-def test_an_address_that_guesses_has_to_wait(office: Office) -> None:
+def test_guesses_of_an_address_are_limited(office: Office) -> None:
     with office.console() as console:
         dial(office)
         assert [enter(console.browser(), "00000000", "999").status_code for _ in range(6)] == [401] * 5 + [429]
@@ -172,7 +172,7 @@ def test_an_address_that_guesses_has_to_wait(office: Office) -> None:
         assert enter(console.browser(address="198.51.100.1"), PASSCODE).status_code == 303
 
 
-def test_an_address_that_asks_too_often_has_to_wait(office: Office) -> None:
+def test_requests_of_an_address_are_rate_limited(office: Office) -> None:
     with office.console() as console:
         browser = console.browser()
         codes = [browser.get("/me/sign-in").status_code for _ in range(REQUESTS_A_MINUTE + 1)]
@@ -183,7 +183,7 @@ def test_an_address_that_asks_too_often_has_to_wait(office: Office) -> None:
         assert browser.get("/me/sign-in").status_code == 200
 
 
-def test_a_link_of_a_person_who_was_removed_is_refused(office: Office) -> None:
+def test_link_of_a_removed_person_is_refused(office: Office) -> None:
     office.write(upsert_people, [Person("303", "PJSIP/303", name="Eve")], "hr")
     with office.console() as console:
         path, browser = link_to(office, "303"), console.browser()
@@ -202,7 +202,7 @@ def test_a_device_ends_after_90_days(office: Office) -> None:
         assert browser.get("/me").headers["location"] == "/me/sign-in"
 
 
-def test_the_administrator_makes_a_link_on_the_page_of_a_person(office: Office) -> None:
+def test_administrator_makes_a_link_on_a_person_page(office: Office) -> None:
     with office.console() as console:
         ada = console.browser("administrator")
         assert 'href="/people/201"' in ada.text("/people")
@@ -218,7 +218,7 @@ def test_the_administrator_makes_a_link_on_the_page_of_a_person(office: Office) 
     assert [row.what for row in office.read(audit_rows)] == ["people sign-out", "sign in", "people link"]
 
 
-def test_no_secret_is_in_the_audit_or_in_the_store(office: Office) -> None:
+def test_audit_and_store_contain_no_secret(office: Office) -> None:
     with office.console() as console:
         path, browser = link_to(office), console.browser()
         dial(office)

@@ -51,13 +51,13 @@ def rule_for_the_withheld(daemon: Daemon) -> str:
     return variables_in(answer)["__CALLSIEVE_RULE"]
 
 
-def test_without_anything_activated_the_settings_count(loaded: Loaded) -> None:
+def test_settings_name_the_policy_if_none_was_activated(loaded: Loaded) -> None:
     assert activated_of(loaded) is None
     assert running_name(loaded) == "cautious"
     assert versions_of(loaded) == []
 
 
-def test_versions_are_numbered_and_keep_who_wrote_them(loaded: Loaded) -> None:
+def test_versions_are_numbered_and_record_their_author(loaded: Loaded) -> None:
     assert add_version(loaded, REJECTING, "ada", WHEN, "tried\nfor\x1b a week") == "console-1"
     assert add_version(loaded, 'extends = "console-1"\n', "bob", WHEN) == "console-2"
     latest, first = versions_of(loaded)
@@ -66,7 +66,7 @@ def test_versions_are_numbered_and_keep_who_wrote_them(loaded: Loaded) -> None:
     assert {"console-1", "console-2"} <= {name for name, _, problem in known_policies(loaded) if not problem}
 
 
-def test_the_head_of_a_version_is_not_repeated(loaded: Loaded) -> None:
+def test_version_made_from_a_version_has_one_header(loaded: Loaded) -> None:
     add_version(loaded, REJECTING, "ada", WHEN, "one")
     text = (loaded.state / "policies" / "console-1.toml").read_text()
     assert text.count("# Written by") == 1
@@ -76,7 +76,7 @@ def test_the_head_of_a_version_is_not_repeated(loaded: Loaded) -> None:
     assert (head.endswith(f"by bob on {WHEN}: two"), rest) == (True, REJECTING)
 
 
-def test_activating_and_going_back(loaded: Loaded) -> None:
+def test_policy_is_activated_and_reverted(loaded: Loaded) -> None:
     before = watched_files(loaded)
     name = add_version(loaded, REJECTING, "ada", WHEN)
     activate(loaded, name)
@@ -90,7 +90,7 @@ def test_activating_and_going_back(loaded: Loaded) -> None:
     assert [version.name for version in versions_of(loaded)] == [name]
 
 
-def test_who_changes_the_settings_afterwards_has_the_last_word(loaded: Loaded) -> None:
+def test_later_change_of_settings_overrides_an_activation(loaded: Loaded) -> None:
     activate(loaded, "strict")
     loaded = with_policy(loaded, "balanced")
     assert running_name(loaded) == "balanced"
@@ -98,7 +98,7 @@ def test_who_changes_the_settings_afterwards_has_the_last_word(loaded: Loaded) -
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"policy": 7}', "\x00" * 9000])
-def test_a_damaged_file_is_said_with_the_remedy(loaded: Loaded, text: str) -> None:
+def test_damaged_activation_file_names_the_remedy(loaded: Loaded, text: str) -> None:
     activate(loaded, "strict")
     (loaded.state / "policies" / "activated").write_text(text)
     with pytest.raises(PolicyError, match=r"activated: .*callsieve policy activate"):
@@ -107,7 +107,7 @@ def test_a_damaged_file_is_said_with_the_remedy(loaded: Loaded, text: str) -> No
     assert policies_of(loaded).default.name == "cautious"
 
 
-def test_the_daemon_follows_at_once_and_over_a_restart(tmp_path: Path) -> None:
+def test_daemon_applies_an_activation_and_keeps_it(tmp_path: Path) -> None:
     with Daemon(tmp_path) as daemon:
         loaded = load_settings(daemon.config, {"CALLSIEVE_STATE": str(daemon.state)})
         assert rule_for_the_withheld(daemon) == "withheld"
@@ -145,7 +145,7 @@ def test_an_activation_is_in_force_before_a_reload(tmp_path: Path) -> None:
         wait_until(lambda: rule_for_the_withheld(daemon) == "withheld")
 
 
-def test_the_command_activates_and_leaves_a_row(tmp_path: Path) -> None:
+def test_activate_command_writes_an_audit_row(tmp_path: Path) -> None:
     callsieve = Program(tmp_path)
     callsieve.ok("policy", "activate", "strict")
     in_force = {row["name"]: row["in_force_for"] for row in callsieve("policy", "list", "--json").json}
@@ -179,7 +179,7 @@ def test_only_the_latest_activation_is_undone(tmp_path: Path) -> None:
     assert callsieve.ok("policy", "show").startswith("strict")
 
 
-def test_activating_mends_a_damaged_file(loaded: Loaded, tmp_path: Path) -> None:
+def test_activation_repairs_a_damaged_file(loaded: Loaded, tmp_path: Path) -> None:
     callsieve = Program(tmp_path)
     callsieve.ok("policy", "activate", "strict")
     pointer = next(tmp_path.glob("**/policies/activated"))
@@ -189,7 +189,7 @@ def test_activating_mends_a_damaged_file(loaded: Loaded, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("name", ["nowhere", "../strict", "/etc/passwd", "a" * 100])
-def test_only_what_can_be_used_is_activated(tmp_path: Path, name: str) -> None:
+def test_unusable_policies_are_not_activated(tmp_path: Path, name: str) -> None:
     callsieve = Program(tmp_path)
     callsieve.fails("policy", "activate", name)
     assert callsieve.ok("policy", "show").startswith("cautious")

@@ -29,7 +29,7 @@ def test_policies_are_listed_shown_and_put_in_force(tmp_path: Path) -> None:
     assert changes_of(office) == [("policy activate", "token:program-1", None)]
 
 
-def test_a_text_is_checked(tmp_path: Path) -> None:
+def test_policy_text_is_checked(tmp_path: Path) -> None:
     with ApiOffice(tmp_path).api() as api:
         program = api.program(Role.OPERATOR)
         assert program.done("POST", "/policies/check", {"text": POLICY})["usable"]
@@ -38,7 +38,7 @@ def test_a_text_is_checked(tmp_path: Path) -> None:
         assert [problem["line"] for problem in wrong["problems"]] == [6]
 
 
-def test_a_text_becomes_the_next_version_and_is_in_force(tmp_path: Path) -> None:
+def test_posted_policy_becomes_the_next_version_in_force(tmp_path: Path) -> None:
     office = ApiOffice(tmp_path)
     with office.api() as api:
         program = api.program()
@@ -55,7 +55,7 @@ def test_a_text_becomes_the_next_version_and_is_in_force(tmp_path: Path) -> None
         assert in_force["console-1"] == ["all calls"]
 
 
-def test_cases_are_tried(tmp_path: Path) -> None:
+def test_cases_are_run(tmp_path: Path) -> None:
     with ApiOffice(tmp_path).api() as api:
         program = api.program(Role.OPERATOR)
         tried = program.done("POST", "/policies/test", {"cases": CASES, "policy": "balanced"})
@@ -82,7 +82,9 @@ def test_cases_are_tried(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_is_refused(tmp_path: Path, method: str, path: str, body: Any, told: tuple[int, str]) -> None:
+def test_bad_requests_are_refused_with_status_and_code(
+    tmp_path: Path, method: str, path: str, body: Any, told: tuple[int, str]
+) -> None:
     office = ApiOffice(tmp_path)
     with office.api() as api:
         assert api.program().refused(method, f"/policies{path}", body) == told
@@ -98,7 +100,7 @@ def test_what_is_refused(tmp_path: Path, method: str, path: str, body: Any, told
         pytest.param("POST", "/policies/test", {"cases": CASES, "policy": "nonesuch"}, id="tried"),
     ],
 )
-def test_an_unknown_policy_is_not_found_and_no_path_is_said(
+def test_unknown_policy_is_not_found_without_revealing_a_path(
     tmp_path: Path, method: str, path: str, body: object
 ) -> None:
     with ApiOffice(tmp_path).api() as api:

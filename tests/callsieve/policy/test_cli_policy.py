@@ -43,7 +43,7 @@ def policy_file(callsieve: Program, text: str, name: str = "office") -> Path:
     return path
 
 
-def test_list_shows_presets_files_and_what_is_in_force(callsieve: Program) -> None:
+def test_list_shows_presets_files_and_policies_in_force(callsieve: Program) -> None:
     path = policy_file(callsieve, OFFICE)
     scope = '\n[[scope]]\ngroup = "sales"\npolicy = "office"\n'
     program = Program(callsieve.folder, callsieve.config.read_text() + scope)
@@ -71,23 +71,23 @@ def test_list_warns_of_a_policy_that_the_daemon_has_not_read(
     assert bool(callsieve("policy", "list").err) is warns
 
 
-def test_list_shows_a_file_that_cannot_be_used(callsieve: Program) -> None:
+def test_list_shows_an_unusable_file(callsieve: Program) -> None:
     policy_file(callsieve, BROKEN)
     assert "error: " in callsieve.ok("policy", "list")
 
 
-def test_a_good_policy_is_said_to_be_good(callsieve: Program) -> None:
+def test_check_accepts_a_good_policy(callsieve: Program) -> None:
     policy_file(callsieve, OFFICE)
     assert callsieve.ok("policy", "check", "office").startswith("office: 14 rules, default action allow")
 
 
-def test_check_without_a_name_looks_at_everything(callsieve: Program) -> None:
+def test_check_without_a_name_checks_every_policy(callsieve: Program) -> None:
     policy_file(callsieve, OFFICE)
     out = callsieve.ok("policy", "check")
     assert [line.partition(":")[0] for line in out.splitlines()] == ["cautious", "office"]
 
 
-def test_every_problem_of_a_file_is_a_line_of_its_own(callsieve: Program) -> None:
+def test_each_problem_of_a_file_has_its_own_line(callsieve: Program) -> None:
     path = policy_file(callsieve, BROKEN)
     result = callsieve("policy", "check", "office")
     assert result.code == 2
@@ -130,21 +130,21 @@ def test_a_file_not_installed_yet_can_be_checked_and_shown(callsieve: Program) -
         pytest.param('[policy]\nname = "observe"\n', False, id="observes"),
     ],
 )
-def test_check_says_what_becomes_of_stopped_calls(callsieve: Program, settings: str, said: bool) -> None:
+def test_check_warns_if_stopped_calls_have_no_route(callsieve: Program, settings: str, said: bool) -> None:
     callsieve.config.write_text(settings)
     result = callsieve("policy", "check")
     assert (result.code, "[actions] route" in result.err) == (0, said)
 
 
 @pytest.mark.parametrize(("settings", "said"), [("", True), ('[actions]\nroute = "box,s,1"\n', False)])
-def test_a_policy_that_is_not_in_force_yet(callsieve: Program, settings: str, said: bool) -> None:
+def test_check_reports_a_policy_not_yet_in_force(callsieve: Program, settings: str, said: bool) -> None:
     callsieve.config.write_text(settings + '[policy]\nname = "observe"\n')
     for command in ("check", "activate"):
         result = callsieve("policy", command, "balanced")
         assert (result.code, "[actions] route" in result.err) == (0, said)
 
 
-def test_names_that_never_hold_are_remarked(callsieve: Program) -> None:
+def test_unknown_names_in_conditions_get_a_remark(callsieve: Program) -> None:
     text = OFFICE.replace('{ prefix = ["+1900", "+1976"] }', '{ trunk = "carier", listed = "ftc" }')
     policy_file(callsieve, text)
     result = callsieve("policy", "check", "office")
@@ -155,7 +155,7 @@ def test_names_that_never_hold_are_remarked(callsieve: Program) -> None:
     assert "'ftc'" in callsieve("policy", "check", "office").err
 
 
-def test_rules_that_trust_our_people_are_remarked(callsieve: Program) -> None:
+def test_rules_fulfilled_by_our_people_alone_get_a_remark(callsieve: Program) -> None:
     pushy = '[[rule]]\nname = "pushy"\nwhen = { level_at_least = "warn" }\naction = "reject"\nreason = "x"\n'
     policy_file(callsieve, pushy)
     result = callsieve("policy", "check", "office")
@@ -175,11 +175,11 @@ def test_rules_that_trust_our_people_are_remarked(callsieve: Program) -> None:
     ],
 )
 @pytest.mark.parametrize("command", ["check", "show"])
-def test_a_policy_that_is_not_there_is_one_line(callsieve: Program, command: str, name: str, says: str) -> None:
+def test_missing_policy_prints_one_error_line(callsieve: Program, command: str, name: str, says: str) -> None:
     assert says in callsieve.fails("policy", command, name.format(folder=callsieve.folder))
 
 
-def test_show_has_the_precedence_the_rules_in_order_and_the_caps(callsieve: Program) -> None:
+def test_show_prints_precedence_rules_and_caps(callsieve: Program) -> None:
     policy_file(callsieve, OFFICE)
     out = callsieve.ok("policy", "show", "office")
     places = [
@@ -217,14 +217,14 @@ def test_show_in_json(callsieve: Program) -> None:
     }
 
 
-def test_show_without_a_name_shows_what_is_in_force(callsieve: Program) -> None:
+def test_show_without_a_name_shows_the_policy_in_force(callsieve: Program) -> None:
     assert callsieve("policy", "show", "--json").json["name"] == "cautious"
 
 
 # explain
 
 
-def test_explain_shows_every_step_up_to_the_one_that_decides(callsieve: Program) -> None:
+def test_explain_shows_the_steps_up_to_the_deciding_one(callsieve: Program) -> None:
     policy_file(callsieve, OFFICE)
     callsieve.ok("db", "migrate")
     out = callsieve.ok("policy", "explain", "office", "--caller", "+19005550123", "--did", "+442071838750")
@@ -235,13 +235,13 @@ def test_explain_shows_every_step_up_to_the_one_that_decides(callsieve: Program)
     assert lines[-1] == "reject by premium"
 
 
-def test_explain_uses_what_the_store_knows(callsieve: Program) -> None:
+def test_explain_uses_the_lists_of_the_store(callsieve: Program) -> None:
     callsieve.ok("list", "add", "allow", CALLER)
     found = callsieve("policy", "explain", "--caller", CALLER, "--json").json
     assert (found["action"], found["rule"], found["step"]) == ("allow", "allowlist", 4)
 
 
-def test_explain_says_who_the_level_comes_from(callsieve: Program) -> None:
+def test_explain_names_the_origin_of_the_level(callsieve: Program) -> None:
     for person in ("201", "202"):
         callsieve.ok("mark", CALLER, "spam", "--as", person)
     out = " ".join(callsieve.ok("policy", "explain", "--caller", CALLER).split())
@@ -278,14 +278,16 @@ def test_explain_for_one_person_uses_that_persons_lists(callsieve: Program) -> N
         pytest.param(["--caller", CALLER, "--trunk", "carrier"], "allow", "default", id="trunk"),
     ],
 )
-def test_explain_takes_what_a_call_can_be(callsieve: Program, options: list[str], action: str, rule: str) -> None:
+def test_explain_accepts_every_property_of_a_call(
+    callsieve: Program, options: list[str], action: str, rule: str
+) -> None:
     callsieve.ok("db", "migrate")
     found = callsieve("policy", "explain", *options, "--json").json
     assert (found["action"], found["rule"]) == (action, rule)
 
 
 @pytest.mark.parametrize(("matches", "rule"), [("false", "withheld"), ("true", "blocklist")])
-def test_explain_matches_a_withheld_number_as_a_call_does(callsieve: Program, matches: str, rule: str) -> None:
+def test_explain_treats_a_withheld_number_as_a_call_does(callsieve: Program, matches: str, rule: str) -> None:
     settings = callsieve.config.read_text().replace("[numbers]", f"[numbers]\nmatch_withheld = {matches}")
     callsieve.config.write_text(settings)
     callsieve.ok("list", "add", "block", CALLER)
@@ -310,7 +312,7 @@ reason = "nobody calls at night"
         assert found["action"] == action
 
 
-def test_explain_without_a_store_says_that_nothing_is_known(callsieve: Program) -> None:
+def test_explain_without_a_store_uses_no_evidence(callsieve: Program) -> None:
     result = callsieve("policy", "explain", "--caller", CALLER)
     assert result.code == 0
     assert "no store yet" in result.err
@@ -328,11 +330,11 @@ def test_explain_without_a_store_says_that_nothing_is_known(callsieve: Program) 
         pytest.param(["mine", "--caller", CALLER], "'mine'", id="policy"),
     ],
 )
-def test_explain_with_wrong_options_is_one_line(callsieve: Program, options: list[str], says: str) -> None:
+def test_explain_with_wrong_options_prints_one_line(callsieve: Program, options: list[str], says: str) -> None:
     assert says in callsieve.fails("policy", "explain", *options)
 
 
-def test_a_trunk_that_is_trusted_makes_the_caller_authenticated(callsieve: Program) -> None:
+def test_trusted_trunk_makes_the_caller_authenticated(callsieve: Program) -> None:
     trusted = '\n[[trunk]]\nname = "trusted"\nchannels = "PJSIP/carrier2-*"\ntrusted = true\n'
     program = Program(callsieve.folder, callsieve.config.read_text() + trusted)
     program.ok("db", "migrate")

@@ -20,12 +20,12 @@ def callsieve(tmp_path: Path) -> Program:
     return Program(tmp_path)
 
 
-def test_all_as_expected(callsieve: Program) -> None:
+def test_passing_cases_are_listed_and_exit_with_zero(callsieve: Program) -> None:
     out = callsieve.ok("policy", "test", callsieve.file("cases.toml", ALLOWED))
     assert out.startswith("ok    a stranger\n\n1 case")
 
 
-def test_what_is_decided_otherwise_is_told_and_ends_with_one(callsieve: Program) -> None:
+def test_failing_case_is_described_and_exits_with_one(callsieve: Program) -> None:
     result = callsieve("policy", "test", callsieve.file("cases.toml", ALLOWED + TURNED_AWAY))
     assert (result.code, result.err) == (1, "")
     assert "\n        action: expected reject, got challenge\n" in result.out
@@ -42,7 +42,7 @@ def test_what_is_decided_otherwise_is_told_and_ends_with_one(callsieve: Program)
         pytest.param("observe", 1, id="another"),
     ],
 )
-def test_the_policy_of_cases_that_name_none(
+def test_policy_option_applies_to_cases_without_a_policy(
     callsieve: Program, policy: str, code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(callsieve.folder)
@@ -50,13 +50,13 @@ def test_the_policy_of_cases_that_name_none(
     assert callsieve("policy", "test", file, "--policy", policy).code == code
 
 
-def test_a_case_may_name_a_file_beside_it(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_case_may_name_a_policy_file_beside_it(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(callsieve.folder)
     file = callsieve.file("cases.toml", TURNED_AWAY + 'policy = "policies/house.toml"\n')
     callsieve.ok("policy", "test", file)
 
 
-def test_the_settings_count(callsieve: Program) -> None:
+def test_cases_use_the_settings(callsieve: Program) -> None:
     """Scopes, the window after emergency calls, the region, and the thresholds of levels."""
     office = '\n[[scope]]\ngroup = "sales"\npolicy = "house"\n[emergency]\nwindow_minutes = 5\n'
     office += "[reputation.levels]\ntag = 1.0\n"
@@ -71,7 +71,7 @@ def test_the_settings_count(callsieve: Program) -> None:
     program.ok("policy", "test", file)
 
 
-def test_several_files_in_json(callsieve: Program) -> None:
+def test_several_files_have_json_output(callsieve: Program) -> None:
     files = [callsieve.file("one.toml", ALLOWED), callsieve.file("two.toml", TURNED_AWAY)]
     result = callsieve("policy", "test", *files, "--json")
     assert result.code == 1
@@ -82,7 +82,7 @@ def test_several_files_in_json(callsieve: Program) -> None:
     assert (failed["rule"], failed["policy"], failed["step"]) == ("level-challenge", "cautious", 8)
 
 
-def test_several_files_each_have_a_head(callsieve: Program) -> None:
+def test_each_of_several_files_has_a_heading(callsieve: Program) -> None:
     files = [callsieve.file("one.toml", ALLOWED), callsieve.file("two.toml", ALLOWED)]
     lines = callsieve.ok("policy", "test", *files).splitlines()
     assert lines[:4] == ["one.toml", "ok    a stranger", "two.toml", "ok    a stranger"]
@@ -102,11 +102,11 @@ def test_several_files_each_have_a_head(callsieve: Program) -> None:
         ),
     ],
 )
-def test_a_bad_file_is_one_line_and_nothing_is_tried(callsieve: Program, text: str | bytes, says: str) -> None:
+def test_bad_file_prints_one_line_and_runs_no_case(callsieve: Program, text: str | bytes, says: str) -> None:
     assert says in callsieve.fails("policy", "test", callsieve.file("cases.toml", text))
 
 
-def test_all_slips_of_all_files_are_said(callsieve: Program) -> None:
+def test_all_mistakes_of_all_files_are_reported(callsieve: Program) -> None:
     files = [
         callsieve.file("one.toml", ALLOWED + "cal = {}\nfact = {}"),
         callsieve.file("two.toml", ALLOWED + "cal = {}"),
@@ -115,7 +115,7 @@ def test_all_slips_of_all_files_are_said(callsieve: Program) -> None:
     assert (result.code, result.out, len(result.err.splitlines())) == (2, "", 3)
 
 
-def test_a_file_that_is_not_there_is_one_line(callsieve: Program) -> None:
+def test_missing_file_prints_one_line(callsieve: Program) -> None:
     assert "nothing.toml: " in callsieve.fails("policy", "test", callsieve.folder / "nothing.toml")
 
 
@@ -127,17 +127,17 @@ def test_a_file_that_is_not_there_is_one_line(callsieve: Program) -> None:
         pytest.param("x", "allowed: balanced, cautious, house, observe, str", id="of-nothing"),
     ],
 )
-def test_a_name_in_the_place_of_a_file_of_cases(callsieve: Program, name: str, says: str) -> None:
+def test_policy_name_instead_of_a_case_file_is_refused(callsieve: Program, name: str, says: str) -> None:
     said = callsieve.fails("policy", "test", name)
     assert says in said
     assert "test CASES.toml --policy " in said
 
 
-def test_a_policy_in_the_place_of_a_file_of_cases(callsieve: Program) -> None:
+def test_policy_file_instead_of_a_case_file_is_refused(callsieve: Program) -> None:
     policy = callsieve.file("draft.toml", REJECTING)
     assert f"{policy}: line 1: this file is a policy" in callsieve.fails("policy", "test", policy)
 
 
-def test_names_cannot_steer_the_terminal(callsieve: Program) -> None:
+def test_case_names_cannot_control_the_terminal(callsieve: Program) -> None:
     file = callsieve.file("cases.toml", ALLOWED.replace("a stranger", "\\u001b[2J"))
     assert "case number 1: needs a `name`" in callsieve.fails("policy", "test", file)

@@ -37,7 +37,7 @@ def code_of(office: Office, context: Context, request: DraftRequest) -> str:
     return refused.value.code
 
 
-def test_only_the_draft_that_was_seen_is_put_in_force(office: Office, context: Context) -> None:
+def test_draft_changed_since_it_was_shown_is_refused(office: Office, context: Context) -> None:
     assert code_of(office, context, DraftRequest("ada", "")) == "no-draft"
     keep_draft(context.loaded, "ada", DRAFT)
     assert code_of(office, context, DraftRequest("ada", "")) == "draft-changed"
@@ -48,7 +48,7 @@ def test_only_the_draft_that_was_seen_is_put_in_force(office: Office, context: C
     assert office.read(audit_rows) == []
 
 
-def test_a_draft_in_force_is_no_draft_and_is_undone(office: Office, context: Context) -> None:
+def test_activated_draft_is_discarded_and_can_be_undone(office: Office, context: Context) -> None:
     keep_draft(context.loaded, "ada", DRAFT)
     done = office.write(activate_draft, context, DraftRequest("ada", digest_of(DRAFT), "tried"))
     assert (running_name(context.loaded), draft_of(context.loaded, "ada")) == ("console-1", None)
@@ -66,7 +66,7 @@ def test_only_administrators_undo_an_activation(office: Office, context: Context
     assert running_name(context.loaded) == "strict"
 
 
-def test_where_nothing_can_be_written_it_is_refused(office: Office, context: Context) -> None:
+def test_activation_without_write_access_is_refused(office: Office, context: Context) -> None:
     context.loaded.state.mkdir(parents=True, exist_ok=True)
     (context.loaded.state / "policies").write_text("")  # a file in the place of the directory
     for operation, request in ((activate, "strict"), (activate, "")):
@@ -76,7 +76,7 @@ def test_where_nothing_can_be_written_it_is_refused(office: Office, context: Con
     assert office.read(audit_rows) == []
 
 
-def test_a_policy_that_is_gone_is_not_put_back(office: Office, context: Context) -> None:
+def test_undo_does_not_restore_a_deleted_policy(office: Office, context: Context) -> None:
     folder = context.loaded.state / "policies"
     folder.mkdir(parents=True)
     (folder / "office.toml").write_text(DRAFT)

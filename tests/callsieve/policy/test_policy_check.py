@@ -27,7 +27,7 @@ NOW = 1_800_000_000.0
         pytest.param("balanced", 600.0, 300.0, CheckStatus.OK, id="no-daemon"),
     ],
 )
-def test_settings_that_the_daemon_has_not_read_are_noticed(
+def test_doctor_reports_settings_the_daemon_has_not_read(
     tmp_path: Path, named: str, seconds_ago: float, reported_ago: float, status: CheckStatus
 ) -> None:
     config = tmp_path / "callsieve.toml"

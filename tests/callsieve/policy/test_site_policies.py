@@ -58,7 +58,7 @@ def test_an_administrator_compares_and_accepts(branch: Office, console: Console)
     assert OFFICE in ada.get("/policies").text
 
 
-def test_head_office_tells_others_and_withdraws(branch: Office, console: Console) -> None:
+def test_publishing_site_publishes_and_withdraws_a_policy(branch: Office, console: Console) -> None:
     ada = console.browser("administrator")
     assert ada.post("/policies/publish", **{"as": "office", "note": "first"}).status_code == 303
     assert [(item.name, item.note) for item in branch.read(all_published)] == [
@@ -70,7 +70,7 @@ def test_head_office_tells_others_and_withdraws(branch: Office, console: Console
     assert [item.name for item in branch.read(all_published)] == [OFFICE]
 
 
-def test_a_broken_one_is_shown_with_its_problem(branch: Office, console: Console) -> None:
+def test_broken_published_policy_is_shown_with_its_problem(branch: Office, console: Console) -> None:
     name, text = "head-office:night", 'extends = "strict"\nobsrve = true\n'
     branch.write(put_published, PublishedPolicy(name, text, "", NOW))
     page = console.browser("viewer").get("/policies").text
@@ -78,7 +78,7 @@ def test_a_broken_one_is_shown_with_its_problem(branch: Office, console: Console
     assert f"/policies/named/{name}" not in page  # there is no file of it
 
 
-def test_programs_accept_and_publish(tmp_path: Path) -> None:
+def test_api_accepts_and_publishes_policies(tmp_path: Path) -> None:
     office = ApiOffice(tmp_path, ENABLED + SETTINGS + HUB)
     tell(office)
     with office.api() as api:
@@ -96,7 +96,7 @@ def test_programs_accept_and_publish(tmp_path: Path) -> None:
         assert program.refused("POST", "/policies/night/withdraw") == (404, "not-published")
 
 
-def test_the_doctor_names_what_cannot_be_used(branch: Office) -> None:
+def test_doctor_names_unusable_published_policies(branch: Office) -> None:
     loaded = branch.load()
     branch.write(set_link, "berlin", "main", "hub")
     branch.write(note_pulled, NOW)

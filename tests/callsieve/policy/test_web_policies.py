@@ -68,7 +68,7 @@ def keep(browser: Browser, text: str = DRAFT) -> str:
     return field_of(answer.text, "digest")
 
 
-def tried(browser: Browser, text: str = DRAFT, days: str = "7") -> str:
+def tried_draft(browser: Browser, text: str = DRAFT, days: str = "7") -> str:
     """The page of the trial once it is over."""
     assert browser.post("/policies/draft/try", text=text, days=days).headers["location"] == "/policies/trial"
     return end_of_trial(browser)
@@ -106,7 +106,7 @@ def test_the_running_policy_is_shown_as_rules(console: Console) -> None:
     assert "No policy was activated" in page
 
 
-def test_policies_for_parts_of_the_calls_are_named(tmp_path: Path) -> None:
+def test_policies_of_scopes_are_named(tmp_path: Path) -> None:
     scope = '\n[[scope]]\ngroup = "sales"\npolicy = "strict"\n'
     with Office(tmp_path, SETTINGS + scope).console() as console:
         page = console.browser("viewer").text("/policies")
@@ -136,7 +136,7 @@ def test_two_policies_are_compared_line_by_line(ada: Browser) -> None:
     assert 'class="d-' not in ada.text("/policies/compare?from=strict&to=strict")
 
 
-def test_what_is_inherited_is_compared(console: Console, ada: Browser) -> None:
+def test_comparison_includes_inherited_rules(console: Console, ada: Browser) -> None:
     folder = console.office.state / "policies"
     folder.mkdir()
     (folder / "mine.toml").write_text('extends = "cautious"\n')
@@ -164,7 +164,7 @@ BAD_NAMES = [
 ]
 
 
-def test_a_name_leads_to_policies_only(console: Console, ada: Browser) -> None:
+def test_policy_name_never_reads_other_files(console: Console, ada: Browser) -> None:
     (console.office.state / "outside.toml").write_text("observe = true\n")
     keep(ada)
     for name in BAD_NAMES:
@@ -184,19 +184,19 @@ def test_a_name_leads_to_policies_only(console: Console, ada: Browser) -> None:
 # Drafting.
 
 
-def test_a_first_draft_builds_on_the_preset_in_force(ada: Browser) -> None:
+def test_first_draft_extends_the_preset_in_force(ada: Browser) -> None:
     page = ada.text("/policies/draft")
     assert "extends = &#34;cautious&#34;" in page
     assert "The draft is valid." in page
 
 
-def test_a_draft_from_a_file_begins_with_its_text(console: Console, ada: Browser) -> None:
+def test_draft_from_a_file_contains_its_text(console: Console, ada: Browser) -> None:
     add_version(console.office.load(), DRAFT, "ada", "2026-11-25 10:00")
     page = ada.text("/policies/draft?from=console-1")
     assert PresetReason.WITHHOLDS in page
 
 
-def test_errors_are_shown_at_their_line_while_one_types(ada: Browser) -> None:
+def test_errors_are_shown_at_their_line_during_typing(ada: Browser) -> None:
     broken = DRAFT.replace("caller_kind", "caler_kind").replace("challenge", "challange")
     answer = ada.client.post(
         "/policies/draft/check",
@@ -235,12 +235,12 @@ def test_every_rule_of_a_preset_can_be_inserted_and_is_valid() -> None:
         assert [rule.name for rule in policy.rules][:1] == [rule_.name]
 
 
-def test_what_never_holds_is_remarked(ada: Browser) -> None:
+def test_condition_that_never_holds_gets_a_remark(ada: Browser) -> None:
     text = DRAFT.replace('caller_kind = "withheld"', 'trunk = "nowhere"')
     assert "[[trunk]]" in ada.post("/policies/draft/check", text=text).text
 
 
-def test_a_draft_lets_nobody_else_write_policies(console: Console, ada: Browser) -> None:
+def test_draft_folder_is_not_writable_by_others(console: Console, ada: Browser) -> None:
     umask = os.umask(0o007)  # as under the unit
     try:
         keep(ada)
@@ -258,7 +258,7 @@ def test_each_administrator_has_a_draft_of_their_own(console: Console, ada: Brow
     assert ada.done("/policies/draft/discard").status_code == 200
 
 
-def test_a_draft_is_no_policy(console: Console, ada: Browser) -> None:
+def test_draft_cannot_be_used_as_a_policy(console: Console, ada: Browser) -> None:
     keep(ada)
     assert ada.get("/policies/named/ada").status_code == 404
     assert policies_of(console.office.load()).default.name == "cautious"
@@ -269,14 +269,14 @@ def test_a_draft_that_is_too_large_is_refused(ada: Browser, size: int) -> None:
     assert ada.post("/policies/draft/check", text="#" * size).status_code in (413, 422)
 
 
-def test_a_text_is_as_files_have_it() -> None:
+def test_typed_text_gets_unix_line_ends_and_a_size_limit() -> None:
     assert as_typed("a = 1\r\nb = 2\r") == "a = 1\nb = 2\n"
     assert as_typed("") == ""
     with pytest.raises(PolicyError, match="larger than 48 kB"):
         as_typed("é" * MOST_BYTES)
 
 
-def test_no_text_breaks_the_check(ada: Browser) -> None:
+def test_any_text_can_be_checked(ada: Browser) -> None:
     for text in ("[" * 5000, "a = " + "9" * 6000, "\x00", *PAYLOADS):
         answer = ada.post("/policies/draft/check", text=text.encode("utf-8", "replace").decode())
         assert answer.status_code == 200, text
@@ -285,7 +285,7 @@ def test_no_text_breaks_the_check(ada: Browser) -> None:
 # Presets.
 
 
-def test_each_preset_has_a_card_with_its_sentence_and_its_price_first(console: Console, ada: Browser) -> None:
+def test_each_preset_has_a_card_with_sentence_and_price(console: Console, ada: Browser) -> None:
     page = ada.text("/policies")
     cards = re.findall(r'<li class="card.*?</li>', page, re.DOTALL)
     assert len(cards) == len(PRESETS)
@@ -300,7 +300,7 @@ def test_each_preset_has_a_card_with_its_sentence_and_its_price_first(console: C
     assert 'action="/policies/try"' not in viewer
 
 
-def test_a_preset_is_tried_and_used_and_the_draft_stays(with_calls: Console) -> None:
+def test_trying_and_using_a_preset_keeps_the_draft(with_calls: Console) -> None:
     ada = with_calls.browser("administrator")
     keep(ada)
     assert ada.post("/policies/try", name="strangers").headers["location"] == "/policies/trial"
@@ -315,7 +315,7 @@ def test_a_preset_is_tried_and_used_and_the_draft_stays(with_calls: Console) -> 
 
 
 @pytest.mark.parametrize("name", ["", "console-1", "../cautious", "office"])
-def test_only_presets_are_tried_by_name(ada: Browser, name: str) -> None:
+def test_only_presets_can_be_tried_by_name(ada: Browser, name: str) -> None:
     assert ada.post("/policies/try", name=name).status_code == 404
 
 
@@ -324,7 +324,7 @@ def test_only_presets_are_tried_by_name(ada: Browser, name: str) -> None:
 
 def test_a_trial_shows_the_differences_and_is_activated(with_calls: Console) -> None:
     ada = with_calls.browser("administrator")
-    page = tried(ada)
+    page = tried_draft(ada)
     assert "40 calls from" in page
     assert "0 of these calls followed an earlier call" in page
     assert "0 calls had a warning. 0 calls in the control sample" in page
@@ -349,7 +349,7 @@ def test_a_trial_that_would_stop_wanted_callers_names_them(with_calls: Console) 
     for n, person in enumerate(("201", "202", "203")):
         long = make_outcome(f"long{n}", NOW - 3600 - n * 60, talk=300.0, by=person)
         with_calls.office.write(record_outcome, long, NOW)
-    page = tried(with_calls.browser("administrator"), DRAFT.replace("withheld", "number"))
+    page = tried_draft(with_calls.browser("administrator"), DRAFT.replace("withheld", "number"))
     answer = re.search(r'data-changed="(\d+)" data-wrong="(\d+)"', page)
     assert answer
     changed, wrong = int(answer[1]), int(answer[2])
@@ -361,15 +361,15 @@ def test_a_trial_that_would_stop_wanted_callers_names_them(with_calls: Console) 
 def test_calls_that_differ_are_listed_a_page_at_a_time(with_calls: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("callsieve.policy.web.pages.CHANGES_A_PAGE", 5)
     ada = with_calls.browser("administrator")
-    tried(ada)
+    tried_draft(ada)
     rows = [ada.text(f"/policies/trial?from={first}").count('<td title="anon">anon</td>') for first in (0, 5, 10, 15)]
     assert rows == [5, 5, 2, 0]
     assert "/policies/trial?from=5#changes" in ada.text("/policies/trial")
     assert ada.get("/policies/trial?from=-1e9").status_code == 200
 
 
-def test_a_trial_over_no_calls_says_so(ada: Browser) -> None:
-    assert "no inbound call" in tried(ada)
+def test_trial_without_calls_is_reported(ada: Browser) -> None:
+    assert "no inbound call" in tried_draft(ada)
 
 
 def test_a_draft_with_errors_is_not_tried(ada: Browser) -> None:
@@ -379,7 +379,7 @@ def test_a_draft_with_errors_is_not_tried(ada: Browser) -> None:
 
 
 @pytest.mark.parametrize("days", ["0", "31", "-1", "x", "", "7e9", "٣"])
-def test_only_days_that_are_kept_can_be_asked_for(ada: Browser, days: str) -> None:
+def test_trial_is_limited_to_the_days_kept(ada: Browser, days: str) -> None:
     assert "kept" in problem_of(ada.post("/policies/draft/try", text=DRAFT, days=days).text)
 
 
@@ -397,17 +397,17 @@ def test_one_trial_at_a_time_and_it_can_be_stopped(
         assert "<progress" in ada.text("/policies/trial")
         assert "stop it" in second.text
         assert "the trial was stopped" in ada.done("/policies/trial/stop").text
-    assert "40 calls from" in tried(ada)
+    assert "40 calls from" in tried_draft(ada)
 
 
-def test_before_any_trial_the_page_says_what_to_do(ada: Browser) -> None:
+def test_trial_page_before_any_trial_says_what_to_do(ada: Browser) -> None:
     assert "No draft was tried" in ada.text("/policies/trial")
 
 
 # Activating and returning.
 
 
-def test_only_the_draft_that_was_seen_is_activated(console: Console, ada: Browser) -> None:
+def test_draft_changed_since_it_was_shown_is_not_activated(console: Console, ada: Browser) -> None:
     assert "You have no draft" in ada.post("/policies/draft/activate", digest="x").text
     digest = keep(ada)
     other = keep(ada, DRAFT.replace("challenge", "reject"))
@@ -419,7 +419,7 @@ def test_only_the_draft_that_was_seen_is_activated(console: Console, ada: Browse
     assert audit_of(console.office) == []
 
 
-def test_any_version_and_the_settings_can_be_returned_to(console: Console, ada: Browser) -> None:
+def test_any_version_or_the_settings_can_be_restored(console: Console, ada: Browser) -> None:
     for action in ("challenge", "reject"):
         digest = keep(ada, DRAFT.replace("challenge", action))
         ada.done("/policies/draft/activate", digest=digest, note=action)
@@ -439,13 +439,13 @@ def test_any_version_and_the_settings_can_be_returned_to(console: Console, ada: 
     ]
 
 
-def test_an_observing_draft_in_force_is_said_on_every_page(console: Console, ada: Browser) -> None:
+def test_every_page_shows_that_the_policy_observes(console: Console, ada: Browser) -> None:
     digest = keep(ada, f"observe = true\n{DRAFT}")
     assert "Observe mode." in ada.done("/policies/draft/activate", digest=digest).text
     assert "Observe mode." in console.browser("viewer").text("/account")
 
 
-def test_where_the_console_may_not_write_it_says_so(console: Console, ada: Browser) -> None:
+def test_activation_without_write_access_explains_why(console: Console, ada: Browser) -> None:
     digest = keep(ada)
     folder = console.office.state / "policies"
     (folder / "console-1.toml").mkdir()  # a rename over a directory fails for everybody, also for root
@@ -471,7 +471,7 @@ def test_a_note_is_one_line_of_text(console: Console, ada: Browser) -> None:
     assert policies_of(console.office.load()).default.rules[0].name == "anon"
 
 
-def test_viewers_read_no_number_in_a_policy(console: Console, ada: Browser) -> None:
+def test_viewers_see_no_number_in_a_policy(console: Console, ada: Browser) -> None:
     text = DRAFT.replace('caller_kind = "withheld"', 'number = "+12015550123"').replace("number = ", "prefix = ")
     ada.done("/policies/draft/activate", digest=keep(ada, text), note="see +12015550123")
     viewer = console.browser("viewer")

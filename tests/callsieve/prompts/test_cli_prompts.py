@@ -39,7 +39,7 @@ def wav(sounds: Path, key: str) -> Path:
     return sounds / "en" / "callsieve" / f"{key}.wav"
 
 
-def test_all_are_built_and_asterisk_may_read_them(callsieve: Program, quick_voice: Path) -> None:
+def test_build_makes_all_prompts_readable_for_asterisk(callsieve: Program, quick_voice: Path) -> None:
     said = callsieve.ok("prompts", "build", "--language", "en", "--to", quick_voice)
     assert said == f"Made {COUNT} prompts in {quick_voice}.\n"
     files = list((quick_voice / "en" / "callsieve").iterdir())
@@ -48,14 +48,14 @@ def test_all_are_built_and_asterisk_may_read_them(callsieve: Program, quick_voic
     assert (quick_voice / "en" / "callsieve").stat().st_mode & 0o755 == 0o755
 
 
-def test_what_is_built_is_not_built_again(callsieve: Program, sounds: Path) -> None:
+def test_up_to_date_prompts_are_not_built_again(callsieve: Program, sounds: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in sounds.rglob("*.wav")}
     said = callsieve.ok("prompts", "build", "--language", "en", "--to", sounds)
     assert said.startswith("Nothing to build")
     assert {path: path.stat().st_mtime_ns for path in sounds.rglob("*.wav")} == before
 
 
-def test_only_what_has_another_text_is_built_again(callsieve: Program, sounds: Path) -> None:
+def test_only_prompts_with_a_new_text_are_rebuilt(callsieve: Program, sounds: Path) -> None:
     callsieve.file("callsieve.toml", callsieve.config.read_text())
     (callsieve.folder / "prompts").mkdir()
     callsieve.file("prompts/en.toml", '[appeal]\naddress = "Write to spam at acme dot example."\n')
@@ -71,7 +71,7 @@ def test_only_what_has_another_text_is_built_again(callsieve: Program, sounds: P
     assert wav(sounds, "appeal-address").read_bytes() != before
 
 
-def test_a_recording_replaces_the_voice_as_loud_as_it(callsieve: Program, sounds: Path) -> None:
+def test_recording_replaces_the_voice_at_the_same_loudness(callsieve: Program, sounds: Path) -> None:
     recording = record(callsieve.folder / "prompts" / "en" / "say-ok.wav", seconds=0.6, amplitude=0.02)
     dry = callsieve.ok("prompts", "build", "--language", "en", "--to", sounds, "--dry-run")
     assert f"  en  say-ok  (outdated, from {recording})" in dry
@@ -89,13 +89,13 @@ def test_a_recording_replaces_the_voice_as_loud_as_it(callsieve: Program, sounds
     assert "Made 1 prompt in" in callsieve.ok("prompts", "build", "--language", "en", "--to", sounds), "the voice again"
 
 
-def test_the_recording_beside_the_settings_comes_first(callsieve: Program, sounds: Path) -> None:
+def test_recording_beside_the_settings_takes_precedence(callsieve: Program, sounds: Path) -> None:
     record(callsieve.state / "prompts" / "en" / "say-ok.wav")
     near = record(callsieve.folder / "prompts" / "en" / "say-ok.wav")
     assert f"from {near})" in callsieve.ok("prompts", "build", "--language", "en", "--to", sounds, "--dry-run")
 
 
-def test_what_was_put_there_by_hand_is_left_alone(callsieve: Program, sounds: Path, quick_voice: Path) -> None:
+def test_manually_placed_sound_is_not_overwritten(callsieve: Program, sounds: Path, quick_voice: Path) -> None:
     by_hand = record(wav(sounds, "say-ok")).read_bytes()
     wav(sounds, "say-later").unlink()
     said = callsieve.ok("prompts", "build", "--language", "en", "--to", sounds)
@@ -107,7 +107,7 @@ def test_what_was_put_there_by_hand_is_left_alone(callsieve: Program, sounds: Pa
 
 
 @pytest.mark.parametrize("by_hand", [False, True])
-def test_a_whisper_too_long_is_refused_alone(callsieve: Program, sounds: Path, by_hand: bool) -> None:
+def test_too_long_whisper_does_not_stop_other_prompts(callsieve: Program, sounds: Path, by_hand: bool) -> None:
     wav(sounds, "say-later").unlink()
     record(
         wav(sounds, "whisper-menu") if by_hand else callsieve.folder / "prompts" / "en" / "whisper-menu.wav", seconds=4
@@ -123,7 +123,7 @@ def test_a_whisper_too_long_is_refused_alone(callsieve: Program, sounds: Path, b
     assert made == before
 
 
-def test_what_must_be_short_is_spoken_faster_where_the_voice_is_slow(
+def test_slow_voice_speaks_short_prompts_faster(
     callsieve: Program, voices: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Debian 12's espeak-ng 1.51 takes twice as long for Mandarin: no Chinese warning or menu fitted."""
@@ -145,9 +145,7 @@ def test_what_must_be_short_is_spoken_faster_where_the_voice_is_slow(
     assert callsieve.ok("prompts", "build", "--language", "zh", "--to", tmp_path).startswith("Nothing to build")
 
 
-def test_one_language_that_is_too_slow_does_not_stop_the_other(
-    callsieve: Program, voices: Path, tmp_path: Path
-) -> None:
+def test_too_slow_language_does_not_stop_the_other(callsieve: Program, voices: Path, tmp_path: Path) -> None:
     """espeak-ng 1.51 makes a Chinese warning 4.5 s long: on Debian 12 nothing was built, not even English."""
     (callsieve.folder / "prompts").mkdir()
     callsieve.file("prompts/zh.toml", f'[whisper]\nspam = "{"这个电话可能是骚扰电话" * 3}"\n')
@@ -164,7 +162,7 @@ def test_one_language_that_is_too_slow_does_not_stop_the_other(
     assert built["zh"] == set(prompts_of("zh")) - {"whisper-spam"}
 
 
-def test_a_menu_after_a_name_that_would_not_be_played_is_refused(callsieve: Program, sounds: Path) -> None:
+def test_screening_menu_that_is_too_long_is_refused(callsieve: Program, sounds: Path) -> None:
     before = {path: path.read_bytes() for path in sounds.rglob("*.wav")}
     record(callsieve.folder / "prompts" / "en" / "screening-menu.wav", seconds=4.2)
     said = callsieve.fails("prompts", "build", "--language", "en", "--to", sounds)
@@ -172,7 +170,7 @@ def test_a_menu_after_a_name_that_would_not_be_played_is_refused(callsieve: Prog
     assert {path: path.read_bytes() for path in sounds.rglob("*.wav")} == before
 
 
-def test_warnings_and_menu_are_short_in_both_languages(voices: Path) -> None:
+def test_whispers_and_menu_are_short_in_both_languages(voices: Path) -> None:
     """With some room: another version of espeak-ng may speak a little slower."""
     for language in ("en", "zh"):
         size = {path.stem: path.stat().st_size for path in (voices / language).rglob("whisper-*.wav")}
@@ -191,7 +189,7 @@ def test_warnings_and_menu_are_short_in_both_languages(voices: Path) -> None:
         ("say-ok.wav", "say-ok.wav: the recording is silent: record it again, or remove the file"),
     ],
 )
-def test_a_recording_that_cannot_be_used_is_named(callsieve: Program, sounds: Path, name: str, trouble: str) -> None:
+def test_unusable_recording_is_named(callsieve: Program, sounds: Path, name: str, trouble: str) -> None:
     path = callsieve.folder / "prompts" / "en" / name
     record(path, amplitude=0)
     if name.endswith(".flac"):
@@ -203,7 +201,7 @@ def test_a_recording_that_cannot_be_used_is_named(callsieve: Program, sounds: Pa
     assert wav(sounds, "say-ok").read_bytes() == before
 
 
-def test_a_recording_that_cannot_be_used_stops_no_other(callsieve: Program, sounds: Path) -> None:
+def test_unusable_recording_does_not_stop_other_prompts(callsieve: Program, sounds: Path) -> None:
     record(callsieve.folder / "prompts" / "en" / "say-ok.wav", amplitude=0)
     wav(sounds, "say-later").unlink()
     result = callsieve("prompts", "build", "--language", "en", "--to", sounds)
@@ -211,14 +209,14 @@ def test_a_recording_that_cannot_be_used_stops_no_other(callsieve: Program, soun
     assert "say-ok.wav: the recording is silent" in result.err
 
 
-def test_two_recordings_of_one_prompt(callsieve: Program, sounds: Path) -> None:
+def test_two_recordings_of_one_prompt_are_refused(callsieve: Program, sounds: Path) -> None:
     for suffix in ("wav", "au"):
         record(callsieve.folder / "prompts" / "en" / f"say-ok.{suffix}")
     said = callsieve.fails("prompts", "build", "--language", "en", "--to", sounds)
     assert "say-ok.au" in said
 
 
-def test_what_was_built_is_taken_away_and_what_was_not_stays(callsieve: Program, sounds: Path) -> None:
+def test_remove_deletes_only_built_prompts(callsieve: Program, sounds: Path) -> None:
     recording = record(callsieve.folder / "prompts" / "en" / "say-ok.wav")
     by_hand = record(wav(sounds, "say-later"))
     wav(sounds, "say-spam").unlink()
@@ -233,7 +231,7 @@ def test_what_was_built_is_taken_away_and_what_was_not_stays(callsieve: Program,
     assert "--to DIR" in callsieve.fails("prompts", "remove", "--to", sounds / "nowhere")
 
 
-def test_without_the_programs_it_says_which_and_how_to_get_them(
+def test_missing_programs_are_named_with_the_remedy(
     callsieve: Program, sounds: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wav(sounds, "say-later").unlink()
@@ -244,7 +242,7 @@ def test_without_the_programs_it_says_which_and_how_to_get_them(
     assert "Nothing to build" not in said
 
 
-def test_where_the_sounds_are_asterisk_says(callsieve: Program, tmp_path: Path) -> None:
+def test_sound_directory_is_read_from_asterisk(callsieve: Program, tmp_path: Path) -> None:
     (tmp_path / "data" / "sounds").mkdir(parents=True)
     script = callsieve.file("asterisk", f"#!/bin/sh\necho '  Data directory:              {tmp_path}/data'\n")
     script.chmod(0o755)
@@ -254,17 +252,17 @@ def test_where_the_sounds_are_asterisk_says(callsieve: Program, tmp_path: Path) 
     assert {row["state"] for row in rows} == {"missing"}
 
 
-def test_an_asterisk_that_is_not_there(callsieve: Program) -> None:
+def test_unreachable_asterisk_suggests_the_to_option(callsieve: Program) -> None:
     callsieve.config.write_text(callsieve.config.read_text() + '\n[asterisk]\ncommand = "/nowhere/asterisk"\n')
     assert callsieve.fails("prompts", "list").endswith("--to DIR")
 
 
-def test_a_directory_that_is_not_there(callsieve: Program, tmp_path: Path) -> None:
+def test_missing_directory_suggests_the_to_option(callsieve: Program, tmp_path: Path) -> None:
     said = callsieve.fails("prompts", "build", "--to", tmp_path / "nowhere")
     assert re.fullmatch(rf"{tmp_path}/nowhere: .*--to DIR", said)
 
 
-def test_the_list(callsieve: Program, sounds: Path) -> None:
+def test_list_shows_state_length_and_text(callsieve: Program, sounds: Path) -> None:
     wav(sounds, "say-later").unlink()
     lines = callsieve.ok("prompts", "list", "--language", "en", "--to", sounds).splitlines()
     assert lines[0].split() == ["prompt", "state", "s", "text"]
@@ -273,7 +271,7 @@ def test_the_list(callsieve: Program, sounds: Path) -> None:
     assert lines[-1].endswith(": callsieve prompts build")
 
 
-def test_play(callsieve: Program, sounds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_play_runs_the_player(callsieve: Program, sounds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     played = callsieve.folder / "played"
     player = callsieve.file("aplay", f'#!{sys.executable}\nimport sys\nopen("{played}", "w").write(sys.argv[-1])\n')
     player.chmod(0o755)
@@ -283,7 +281,9 @@ def test_play(callsieve: Program, sounds: Path, monkeypatch: pytest.MonkeyPatch)
     assert played.read_text() == str(wav(sounds, "say-ok"))
 
 
-def test_play_where_nothing_can_play(callsieve: Program, sounds: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_play_without_a_player_prints_the_path(
+    callsieve: Program, sounds: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", str(callsieve.folder))
     said = callsieve.ok("prompts", "play", "say-ok", "--to", sounds)
     assert str(wav(sounds, "say-ok")) in said
@@ -294,12 +294,12 @@ def test_play_where_nothing_can_play(callsieve: Program, sounds: Path, monkeypat
     ("key", "trouble"),
     [("say-okey", "there is no prompt 'say-okey' (did you mean say-ok?)"), ("say-ok", "does not exist yet")],
 )
-def test_play_what_is_not_there(callsieve: Program, sounds: Path, key: str, trouble: str) -> None:
+def test_play_of_a_missing_prompt_fails(callsieve: Program, sounds: Path, key: str, trouble: str) -> None:
     wav(sounds, "say-ok").unlink()
     assert trouble in callsieve.fails("prompts", "play", key, "--to", sounds)
 
 
-def test_a_build_that_is_cut_off_leaves_whole_files(callsieve: Program, sounds: Path) -> None:
+def test_interrupted_build_leaves_no_partial_file(callsieve: Program, sounds: Path) -> None:
     """What is made takes its place by a rename: there is no half file and nothing is left over."""
     wav(sounds, "say-ok").unlink()
     wav(sounds, "say-ok").mkdir()

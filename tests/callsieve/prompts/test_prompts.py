@@ -26,12 +26,12 @@ def test_keys_are_file_names_and_texts_in_their_language(key: str) -> None:
     assert key.startswith("letter-") or re.fullmatch(r"[\u4e00-\u9fff，。：、]+", MANDARIN[key].text)
 
 
-def test_whispers_are_hurried() -> None:
+def test_whispers_are_spoken_faster() -> None:
     for prompts in (ENGLISH, MANDARIN):
         assert prompts["whisper-menu"].words_per_minute > prompts["screening-menu"].words_per_minute
 
 
-def test_an_own_wording_takes_the_place_of_ours(tmp_path: Path) -> None:
+def test_own_wording_replaces_the_shipped_one(tmp_path: Path) -> None:
     near, far = tmp_path / "near", tmp_path / "far"
     for directory, text in ((near, '[appeal]\naddress = "Near."\n'), (far, '[appeal]\naddress = "Far."\nhow = "H."\n')):
         directory.mkdir()
@@ -56,7 +56,7 @@ def test_an_own_wording_takes_the_place_of_ours(tmp_path: Path) -> None:
         ("#" * (1 << 18) + "#", "larger than"),
     ],
 )
-def test_a_wording_that_cannot_be_said_names_its_file_and_key(tmp_path: Path, content: str, trouble: str) -> None:
+def test_unusable_wording_names_its_file_and_key(tmp_path: Path, content: str, trouble: str) -> None:
     path = tmp_path / "en.toml"
     path.write_bytes(content.encode("utf-8", "surrogateescape"))
     with pytest.raises(PromptError, match=re.escape(trouble)) as error:
@@ -65,17 +65,17 @@ def test_a_wording_that_cannot_be_said_names_its_file_and_key(tmp_path: Path, co
     assert "\n" not in str(error.value)
 
 
-def test_a_language_that_there_is_not() -> None:
+def test_unknown_language_is_refused() -> None:
     with pytest.raises(PromptError, match="en or zh"):
         known_language("fr")
 
 
-def test_where_the_administrators_own_are(tmp_path: Path) -> None:
+def test_directories_of_own_prompts(tmp_path: Path) -> None:
     loaded = Loaded(settings=Settings(), file=tmp_path / "etc" / "callsieve.toml", state=tmp_path / "state")
     assert own_directories(loaded) == (tmp_path / "etc" / "prompts", tmp_path / "state" / "prompts")
 
 
-def test_the_catalogues_are_files_for_asterisk() -> None:
+def test_prompt_catalogues_ship_with_the_dialplan() -> None:
     """In the wheel with the dialplan: pyproject.toml includes the whole directory."""
     folder = Path(__file__).resolve().parents[3] / "asterisk-conf" / "prompts"
     assert sorted(path.stem for path in folder.iterdir()) == sorted(LANGUAGES)

@@ -56,7 +56,7 @@ def test_each_prompt_is_8_khz_mono_and_short(files: dict[str, dict[str, PromptFi
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_all_are_equally_loud_and_nothing_is_cut_off(files: dict[str, dict[str, PromptFile]], language: str) -> None:
+def test_prompts_are_equally_loud_and_not_clipped(files: dict[str, dict[str, PromptFile]], language: str) -> None:
     """A voice with high peaks stays 2.5 dB quieter at most; nobody hears less than that between two sentences."""
     for file in files[language].values():
         samples = samples_of(file)
@@ -75,24 +75,27 @@ def test_no_prompt_begins_or_ends_with_a_silence(files: dict[str, dict[str, Prom
 
 
 @pytest.fixture(scope="module")
-def heard(files: dict[str, dict[str, PromptFile]]) -> list[RecognisedPrompt]:
+def recognised(files: dict[str, dict[str, PromptFile]]) -> list[RecognisedPrompt]:
     if not can_recognise():
         pytest.skip("the recogniser is not there: python -m lab fetch --tools")
     return recognise(list(files["en"].values()))
 
 
 @pytest.mark.timeout(400)
-def test_english_prompts_are_understood(heard: list[RecognisedPrompt]) -> None:
+def test_english_prompts_are_recognised_correctly(recognised: list[RecognisedPrompt]) -> None:
     """Printed with `-s` and by `python -m benchmarks.prompts`. Single letters are hard for anybody."""
-    spoken = sentences(heard)
-    print(f"\nword error rate of English prompts: {error_rate(spoken):.1%}; with single words {error_rate(heard):.1%}")
+    spoken = sentences(recognised)
+    print(
+        f"\nword error rate of English prompts: {error_rate(spoken):.1%}; "
+        f"with single words {error_rate(recognised):.1%}"
+    )
     assert error_rate(spoken) < 0.05
-    assert error_rate(heard) < 0.10
+    assert error_rate(recognised) < 0.10
     wrong = [prompt.key for prompt in spoken if prompt.errors]
     assert len(wrong) <= len(spoken) // 20, wrong
 
 
-def test_word_errors() -> None:
+def test_word_errors_are_counted() -> None:
     assert word_errors([], []) == 0
     assert word_errors(["a", "b", "c"], ["a", "c"]) == 1
     assert word_errors(["a"], ["b", "c", "d"]) == 3
@@ -122,9 +125,7 @@ def test_a_stranger_is_asked_within_4_s(files: dict[str, dict[str, PromptFile]],
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_number_is_read_so_that_it_can_be_written_down(
-    files: dict[str, dict[str, PromptFile]], language: str
-) -> None:
+def test_numbers_are_spoken_slowly_enough_to_write_down(files: dict[str, dict[str, PromptFile]], language: str) -> None:
     """Between a third of a second and a second for each digit or letter."""
     for keys in (number_keys("+12017421834"), reference_keys("7KQ2M4XA")):
         each = sum(files[language][key].seconds or 0 for key in keys) / len(keys)

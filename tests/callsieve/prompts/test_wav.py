@@ -15,7 +15,7 @@ from tests.callsieve.sounds import tone
 
 
 @given(samples=st.binary(max_size=200), note=st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=80))
-def test_a_file_says_what_it_was_made_from_and_plays_everywhere(samples: bytes, note: str) -> None:
+def test_wav_file_carries_its_note_and_is_valid(samples: bytes, note: str) -> None:
     samples = samples[: len(samples) // 2 * 2]
     content = wav_of(samples, note)
     assert note_in(content[:HEAD_BYTES]) == note
@@ -26,13 +26,13 @@ def test_a_file_says_what_it_was_made_from_and_plays_everywhere(samples: bytes, 
 
 
 @given(content=st.binary(max_size=600), cut=st.integers(0, 120))
-def test_any_bytes_are_read_without_harm(content: bytes, cut: int) -> None:
+def test_reading_any_bytes_never_raises(content: bytes, cut: int) -> None:
     for head in (content, b"RIFF\0\0\0\0WAVE" + content, wav_of(content[:40], "a note")[:cut]):
         assert note_in(head) is None or isinstance(note_in(head), str)
         assert seconds_of(head) is None or isinstance(seconds_of(head), float)
 
 
-def test_a_file_of_somebody_else_has_no_note() -> None:
+def test_foreign_wav_file_has_no_note() -> None:
     other = BytesIO()
     with wave.open(other, "wb") as file:
         file.setnchannels(1)
@@ -43,7 +43,7 @@ def test_a_file_of_somebody_else_has_no_note() -> None:
     assert note_in(b"") is None
 
 
-def test_how_loud_it_is() -> None:
+def test_loudness_of_tones() -> None:
     """A sine's mean power is 3 dB below its peak; pauses, of whatever length, do not make speech quieter."""
     assert loudness_of(tone(1.0, 0.5)) == pytest.approx(-9.03, abs=0.1)
     assert loudness_of(tone(1.0, 0.5) + tone(3.0, 0)) == pytest.approx(-9.03, abs=0.1)
@@ -52,9 +52,9 @@ def test_how_loud_it_is() -> None:
 
 
 @pytest.mark.parametrize("by_db", [-20.0, -3.0, 0.0, 2.5])
-def test_louder_by_so_many_decibels(by_db: float) -> None:
+def test_amplification_changes_loudness_by_the_given_decibels(by_db: float) -> None:
     assert loudness_of(amplified(tone(0.5, 0.5), by_db)) == pytest.approx(-9.03 + by_db, abs=0.1)
 
 
-def test_what_is_above_full_scale_is_cut_off_and_does_not_wrap() -> None:
+def test_amplified_samples_are_clipped_not_wrapped() -> None:
     assert peak_of(amplified(tone(0.2, 0.5), 60)) == pytest.approx(0, abs=0.01)

@@ -35,7 +35,7 @@ def calls(office: Office) -> None:
     )
 
 
-def test_what_is_no_reference_of_a_held_call_gets_one_answer(office: Office) -> None:
+def test_all_unusable_references_get_the_same_answer(office: Office) -> None:
     answers = set()
     for typed in ("ZZZZZZZZ", HELD_BY_CALLEE, ALLOWED, WITHHELD, CALLER, "", "' OR 1=1 --", "x" * 5000):
         with page_of(office) as stranger:
@@ -45,7 +45,7 @@ def test_what_is_no_reference_of_a_held_call_gets_one_answer(office: Office) -> 
     assert next(iter(answers))[0] == 422
 
 
-def test_wrong_references_soon_wait_and_right_ones_never(stranger: Stranger) -> None:
+def test_wrong_references_are_throttled_and_right_ones_not(stranger: Stranger) -> None:
     codes = [stranger.post("/reference", reference=new_id()).status_code for _ in range(7)]
     assert codes == [422] * 5 + [429] * 2
     assert stranger.post("/reference", reference=REFERENCE).status_code == 200
@@ -53,12 +53,12 @@ def test_wrong_references_soon_wait_and_right_ones_never(stranger: Stranger) -> 
     assert stranger.post("/appeal", reference=REFERENCE, **FILED).status_code == 303
 
 
-def test_guessing_by_filing_counts_as_guessing(stranger: Stranger) -> None:
+def test_filing_with_a_wrong_reference_counts_as_guessing(stranger: Stranger) -> None:
     codes = [stranger.post("/appeal", reference=new_id(), **FILED).status_code for _ in range(6)]
     assert codes == [422] * 5 + [429]
 
 
-def test_a_count_keeps_few_keys() -> None:
+def test_counter_keeps_few_keys() -> None:
     count = Count(1, 60.0)
     for n in range(20_000):
         assert count.take(str(n), NOW)
@@ -67,7 +67,7 @@ def test_a_count_keeps_few_keys() -> None:
     assert count.take("19999", NOW - 5)
 
 
-def test_ten_thousand_filings_leave_a_hundred(office: Office) -> None:
+def test_ten_thousand_filings_leave_a_hundred_appeals(office: Office) -> None:
     more = [new_id() for _ in range(200)]
     add_calls(office, *(make_decision(item, caller=f"+12015550{n:03}") for n, item in enumerate(more)))
     context = Context("public", Role.VIEWER, NOW, office.load())
@@ -86,21 +86,21 @@ def test_ten_thousand_filings_leave_a_hundred(office: Office) -> None:
     assert len(office.read(all_appeals)) == min(MOST_OPEN, MOST_A_DAY)
 
 
-def test_one_network_files_three_a_day(stranger: Stranger, office: Office) -> None:
+def test_network_files_three_appeals_a_day_at_most(stranger: Stranger, office: Office) -> None:
     more = [new_id() for _ in range(FILED_A_DAY + 1)]
     add_calls(office, *(make_decision(item, caller=f"+120155501{n:02}") for n, item in enumerate(more)))
     codes = [stranger.post("/appeal", reference=item, **FILED).status_code for item in more]
     assert codes == [303] * FILED_A_DAY + [429]
 
 
-def test_a_second_appeal_learns_no_number(stranger: Stranger) -> None:
+def test_second_appeal_does_not_reveal_the_number(stranger: Stranger) -> None:
     stranger.filed(REFERENCE)
     answer = stranger.post("/appeal", reference=REFERENCE, **FILED)
     assert answer.status_code == 422
     assert CALLER not in answer.text
 
 
-def test_a_network_asks_so_often_a_minute(stranger: Stranger, office: Office) -> None:
+def test_requests_of_a_network_are_limited_a_minute(stranger: Stranger, office: Office) -> None:
     codes = {stranger.get("/").status_code for _ in range(120)}
     assert (codes, stranger.get("/").status_code) == ({200}, 429)
     office.clock.now += 61
@@ -117,22 +117,22 @@ def test_a_form_of_another_site_is_refused(stranger: Stranger, office: Office, h
     assert office.read(all_appeals) == []
 
 
-def test_another_host_gets_nothing(stranger: Stranger) -> None:
+def test_unknown_host_header_is_refused(stranger: Stranger) -> None:
     answer = stranger.get("/", host="evil.example")
     assert (answer.status_code, "evil.example" in answer.text) == (400, False)
 
 
-def test_links_are_of_our_address_whatever_host_was_asked(stranger: Stranger) -> None:
+def test_links_use_our_address_despite_the_host_header(stranger: Stranger) -> None:
     path = stranger.filed(REFERENCE)
     assert f"{ADDRESS}/status/" in stranger.get(path, host="localhost").text
 
 
-def test_what_is_too_large_is_not_read(stranger: Stranger) -> None:
+def test_oversized_form_is_refused(stranger: Stranger) -> None:
     assert stranger.post("/appeal", reference=REFERENCE, **{**FILED, "statement": "x" * 40_000}).status_code == 413
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_hostile_text_is_only_text(stranger: Stranger, office: Office, text: str) -> None:
+def test_hostile_text_is_escaped(stranger: Stranger, office: Office, text: str) -> None:
     fields = {"name": text, "contact": "", "statement": text}
     answer = stranger.post("/appeal", reference=REFERENCE, **fields)
     assert answer.status_code == 422
@@ -155,5 +155,5 @@ def test_every_answer_forbids_scripts_and_cookies(stranger: Stranger) -> None:
 
 
 @pytest.mark.parametrize("token", ["x", "A" * 43, "../../etc/passwd", "%00"])
-def test_a_wrong_link_shows_nothing(stranger: Stranger, token: str) -> None:
+def test_wrong_status_link_is_not_found(stranger: Stranger, token: str) -> None:
     assert stranger.get(f"/status/{token}").status_code == 404

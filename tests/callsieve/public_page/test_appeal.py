@@ -24,7 +24,7 @@ def call(office: Office) -> None:
     add_calls(office, make_decision(REFERENCE))
 
 
-def test_a_reference_leads_to_an_appeal_and_its_status(stranger: Stranger, office: Office) -> None:
+def test_appeal_is_filed_by_reference_and_shows_its_status(stranger: Stranger, office: Office) -> None:
     form = stranger.post("/reference", reference=" 7kq2m4xa ")
     assert form.status_code == 200
     assert CALLER not in form.text
@@ -38,7 +38,7 @@ def test_a_reference_leads_to_an_appeal_and_its_status(stranger: Stranger, offic
     assert [(row.who, row.what) for row in office.read(audit_rows)][:1] == [("public", "appeal open")]
 
 
-def test_the_status_follows_the_appeal(stranger: Stranger, office: Office) -> None:
+def test_status_page_follows_the_appeal(stranger: Stranger, office: Office) -> None:
     path = stranger.filed(REFERENCE)
     (appeal,) = office.read(all_appeals)
     office.write(take_step, appeal.reference, AppealStep.ACCEPT, NOW)
@@ -48,7 +48,7 @@ def test_the_status_follows_the_appeal(stranger: Stranger, office: Office) -> No
     assert "Forty people complained." in text_of(stranger.get(path))
 
 
-def test_a_link_of_a_sip_answer_fills_the_form(stranger: Stranger) -> None:
+def test_link_of_a_sip_answer_prefills_the_reference(stranger: Stranger) -> None:
     """It is looked up by nobody: who follows a link of any reference learns nothing."""
     for reference, shown in ((REFERENCE.lower(), REFERENCE), ("ZZZZZZZZ", "ZZZZZZZZ"), ("%3Cscript%3E", "")):
         page = stranger.get(f"/r/{reference}")
@@ -56,7 +56,7 @@ def test_a_link_of_a_sip_answer_fills_the_form(stranger: Stranger) -> None:
         assert f'name="reference" value="{shown}"' in page.text
 
 
-def test_who_we_are_is_a_jcard(stranger: Stranger) -> None:
+def test_company_is_published_as_a_jcard(stranger: Stranger) -> None:
     answer = stranger.get("/card.json")
     assert answer.headers["content-type"] == "application/vcard+json"
     kind, fields = answer.json()
@@ -70,13 +70,13 @@ def test_who_we_are_is_a_jcard(stranger: Stranger) -> None:
     ]
 
 
-def test_it_speaks_chinese(stranger: Stranger) -> None:
+def test_page_is_available_in_chinese(stranger: Stranger) -> None:
     assert 'lang="zh-Hans"' in stranger.get("/", **{"accept-language": "zh-CN,zh;q=0.9"}).text
     answer = stranger.get("/?lang=zh").text
     assert "编号" in answer
 
 
-def test_what_nobody_has_proven_is_removed_after_a_week(stranger: Stranger, office: Office) -> None:
+def test_unproven_appeal_is_deleted_after_a_week(stranger: Stranger, office: Office) -> None:
     path = stranger.filed(REFERENCE)
     office.write(expire, NOW + 6 * DAY)
     assert stranger.get(path).status_code == 200
@@ -85,7 +85,7 @@ def test_what_nobody_has_proven_is_removed_after_a_week(stranger: Stranger, offi
     assert office.read(all_appeals) == []
 
 
-def test_what_was_accepted_stays(stranger: Stranger, office: Office) -> None:
+def test_accepted_appeal_is_kept(stranger: Stranger, office: Office) -> None:
     path = stranger.filed(REFERENCE)
     (appeal,) = office.read(all_appeals)
     office.write(take_step, appeal.reference, AppealStep.ACCEPT, NOW)
@@ -93,7 +93,7 @@ def test_what_was_accepted_stays(stranger: Stranger, office: Office) -> None:
     assert stranger.get(path).status_code == 200
 
 
-def test_the_console_says_where_it_came_from(stranger: Stranger, office: Office) -> None:
+def test_console_shows_that_the_appeal_came_by_the_public_page(stranger: Stranger, office: Office) -> None:
     stranger.filed(REFERENCE)
     (appeal,) = office.read(all_appeals)
     with office.console() as console:
@@ -110,7 +110,9 @@ def test_the_console_says_where_it_came_from(stranger: Stranger, office: Office)
         pytest.param({"statement": "x" * 2001}, "2,000 characters", id="long"),
     ],
 )
-def test_what_is_wrong_stays_in_the_form(stranger: Stranger, office: Office, fields: dict[str, str], said: str) -> None:
+def test_refused_form_keeps_the_typed_values(
+    stranger: Stranger, office: Office, fields: dict[str, str], said: str
+) -> None:
     typed = {"name": "Carol", "contact": "carol@example.com", "statement": "parcels", **fields}
     answer = stranger.post("/appeal", reference=REFERENCE, **typed)
     assert answer.status_code == 422
@@ -142,7 +144,7 @@ def test_the_code_of_the_status_page_is_shown_once(stranger: Stranger, office: O
 
 
 @pytest.mark.parametrize(("language", "said"), [("en", "How many marks"), ("zh", "标记")])
-def test_how_many_marks_take_effect_is_public(stranger: Stranger, language: str, said: str) -> None:
+def test_effect_of_marks_is_published(stranger: Stranger, language: str, said: str) -> None:
     answer = stranger.get(f"/marks?lang={language}")
     assert answer.status_code == 200
     assert said in answer.text

@@ -34,7 +34,7 @@ def asking(office: Office) -> Iterator[tuple[PublicState, AsyncClient]]:
 
 
 @pytest.mark.parametrize("page", ["/reference", "/appeal"])
-async def test_many_guesses_at_once_are_no_more_than_one_after_another(office: Office, page: str) -> None:
+async def test_simultaneous_guesses_are_limited_like_sequential_ones(office: Office, page: str) -> None:
     with asking(office) as (state, browser):
         fields = [{**FILED, "reference": new_id()} for _ in range(4 * FREE_TRIES)]
         answers = await asyncio.gather(*(browser.post(page, data=field) for field in fields))
@@ -42,7 +42,7 @@ async def test_many_guesses_at_once_are_no_more_than_one_after_another(office: O
     assert 0 < [answer.status_code for answer in answers].count(422) <= FREE_TRIES
 
 
-async def test_many_filings_at_once_are_no_more_than_one_after_another(office: Office) -> None:
+async def test_simultaneous_filings_are_limited_like_sequential_ones(office: Office) -> None:
     references = [new_id() for _ in range(8)]
     add_calls(office, *(make_decision(item, caller=f"+120155501{n:02}") for n, item in enumerate(references)))
     with asking(office) as (state, browser):
@@ -71,15 +71,15 @@ async def ask_without_body(state: PublicState, path: str) -> int:
     return started[0]
 
 
-async def test_no_document_is_read_for_a_link_that_is_none(office: Office) -> None:
+async def test_document_for_an_unknown_link_is_not_read(office: Office) -> None:
     assert await ask_without_body(state_of(office), f"/status/{'A' * 43}/documents") == 404
 
 
-async def test_no_document_is_read_where_none_is_taken(office: Office, path: str) -> None:
+async def test_document_is_not_read_where_none_is_accepted(office: Office, path: str) -> None:
     assert await ask_without_body(state_of(office), f"{path}/documents") == 422
 
 
-async def test_a_link_sends_one_document_at_a_time(office: Office, accepted: str) -> None:
+async def test_a_link_uploads_one_document_at_a_time(office: Office, accepted: str) -> None:
     with asking(office) as (state, browser):
         document = {"file": ("x.pdf", PDF)}
         begun, goes_on = asyncio.Event(), asyncio.Event()
@@ -100,12 +100,12 @@ async def test_a_link_sends_one_document_at_a_time(office: Office, accepted: str
     assert codes == [303, 429, 303]
 
 
-def test_codes_that_nobody_keys_fill_no_audit(stranger: Stranger, path: str) -> None:
+def test_number_of_unused_codes_a_day_is_limited(stranger: Stranger, path: str) -> None:
     codes = [stranger.post(f"{path}/code").status_code for _ in range(CODES_A_DAY + 2)]
     assert codes == [200] * CODES_A_DAY + [429] * 2
 
 
-def test_the_same_document_again_fills_no_audit(stranger: Stranger, office: Office, accepted: str) -> None:
+def test_repeated_document_writes_no_audit_row(stranger: Stranger, office: Office, accepted: str) -> None:
     assert send(stranger, accepted, PDF).status_code == 303
     before = len(office.read(audit_rows))
     assert send(stranger, accepted, PDF).status_code == 303
@@ -113,7 +113,7 @@ def test_the_same_document_again_fills_no_audit(stranger: Stranger, office: Offi
 
 
 @pytest.mark.parametrize("codec", CODECS)
-def test_a_form_is_utf_8_whatever_it_says(
+def test_form_is_read_as_utf_8_despite_its_charset(
     stranger: Stranger, office: Office, caplog: pytest.LogCaptureFixture, codec: str
 ) -> None:
     """The client would else choose one of Python's codecs, some of which fail, or make text that is none."""
@@ -128,7 +128,7 @@ def test_a_form_is_utf_8_whatever_it_says(
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
-def test_control_characters_stay_outside(stranger: Stranger, office: Office) -> None:
+def test_control_characters_are_removed(stranger: Stranger, office: Office) -> None:
     add_calls(office, make_decision(REFERENCE))
     stranger.filed(REFERENCE, statement="We call\r\n\tfor \x1b[31mparcels\x00 \u202eback\u2066wards 包裹.")
     (appeal,) = office.read(all_appeals)

@@ -58,7 +58,7 @@ def ticket_in(spool: Path) -> str:
     return found[1]
 
 
-def test_who_answers_and_keys_the_code_has_proven_the_number(stranger: Stranger, office: Office, helper: Path) -> None:
+def test_keying_the_code_proves_control_of_the_number(stranger: Stranger, office: Office, helper: Path) -> None:
     text, path = asked(stranger)
     found = SHOWN.search(text)
     assert found
@@ -81,14 +81,14 @@ def test_who_answers_and_keys_the_code_has_proven_the_number(stranger: Stranger,
     assert stranger.post(f"{path}/call").status_code == 422, "nothing is to be proven any more"
 
 
-def test_a_helper_that_does_not_run_leaves_no_code(stranger: Stranger) -> None:
+def test_no_code_is_shown_if_the_call_helper_is_down(stranger: Stranger) -> None:
     text, path = asked(stranger)
     assert "could not be placed" in text
     assert not SHOWN.search(text)
     assert "/code" in stranger.get(path).text, "calling in is still offered"
 
 
-def test_a_number_that_is_never_called_is_told_apart(stranger: Stranger, office: Office, helper: Path) -> None:
+def test_number_that_is_never_called_gets_its_own_message(stranger: Stranger, office: Office, helper: Path) -> None:
     add_calls(office, make_decision("7KQ2M4XB", caller=FOREIGN))
     text, _ = asked(stranger, "7KQ2M4XB")
     assert "of this kind or country" in text
@@ -96,14 +96,14 @@ def test_a_number_that_is_never_called_is_told_apart(stranger: Stranger, office:
     assert call_files(helper) == []
 
 
-def test_asking_again_and_again_calls_once(stranger: Stranger, helper: Path) -> None:
+def test_repeated_requests_place_one_call(stranger: Stranger, helper: Path) -> None:
     _, path = asked(stranger)
     codes = [stranger.post(f"{path}/call").status_code for _ in range(CALLS_A_DAY)]
     assert codes == [422] * (CALLS_A_DAY - 1) + [429]
     assert len(call_files(helper)) == 1
 
 
-def test_toll_fraud_by_filings_dials_nobody(office: Office, helper: Path) -> None:
+def test_toll_fraud_by_appeals_places_no_call(office: Office, helper: Path) -> None:
     """Calls that showed premium and foreign numbers, each held, each appealed, each asked to be called back."""
     fraud = ["+19005551234", "+12129761234", "+18765551234", "+881612345678", "+449061234567", "+25261234567"]
     for n, number in enumerate(fraud):
@@ -116,12 +116,12 @@ def test_toll_fraud_by_filings_dials_nobody(office: Office, helper: Path) -> Non
 
 
 @pytest.mark.parametrize(("language", "said"), [("en", "Call the number"), ("zh", "拨打该号码")])
-def test_it_is_offered_where_it_is_on(stranger: Stranger, language: str, said: str) -> None:
+def test_call_back_is_offered_if_enabled(stranger: Stranger, language: str, said: str) -> None:
     path = stranger.filed(REFERENCE).partition("?")[0]
     assert said in stranger.get(f"{path}?lang={language}").text
 
 
-def test_where_it_is_off_nobody_is_called(tmp_path: Path, folder: Path, helper: Path) -> None:
+def test_disabled_call_back_places_no_call(tmp_path: Path, folder: Path, helper: Path) -> None:
     (tmp_path / "off").mkdir()
     office = Office(tmp_path / "off", SETTINGS)
     add_calls(office, make_decision(REFERENCE))

@@ -38,7 +38,7 @@ def rule(office: Office, upheld: bool) -> None:
     office.write(operations.decide, context, request)
 
 
-def test_who_was_right_gets_a_signed_statement(stranger: Stranger, office: Office, path: str) -> None:
+def test_upheld_appeal_gets_a_signed_statement(stranger: Stranger, office: Office, path: str) -> None:
     rule(office, True)
     answer = stranger.get(f"{path}/cleared.json")
     statement = verify(answer.content, signing_key(office.state).public_key)
@@ -49,7 +49,7 @@ def test_who_was_right_gets_a_signed_statement(stranger: Stranger, office: Offic
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_it_can_be_printed(stranger: Stranger, office: Office, path: str, language: str) -> None:
+def test_statement_can_be_printed(stranger: Stranger, office: Office, path: str, language: str) -> None:
     rule(office, True)
     text = stranger.get(f"{path}/cleared.html?lang={language}").text
     assert CALLER in text
@@ -59,13 +59,13 @@ def test_it_can_be_printed(stranger: Stranger, office: Office, path: str, langua
 
 
 @pytest.mark.parametrize("kind", ["json", "html"])
-def test_nobody_else_gets_one(stranger: Stranger, office: Office, path: str, kind: str) -> None:
+def test_no_statement_before_or_against_the_ruling(stranger: Stranger, office: Office, path: str, kind: str) -> None:
     assert stranger.get(f"{path}/cleared.{kind}").status_code == 404
     rule(office, False)
     assert stranger.get(f"{path}/cleared.{kind}").status_code == 404
 
 
-def test_the_link_says_whether_it_still_stands(stranger: Stranger, office: Office, path: str) -> None:
+def test_check_link_shows_whether_the_statement_is_valid(stranger: Stranger, office: Office, path: str) -> None:
     (before,) = office.read(all_appeals)
     rule(office, True)
     link = json.loads(stranger.get(f"{path}/cleared.json").text)["statement"]["about"]["check"]
@@ -79,21 +79,21 @@ def test_the_link_says_whether_it_still_stands(stranger: Stranger, office: Offic
     assert CALLER not in page
 
 
-def test_it_does_not_stand_after_a_year(stranger: Stranger, office: Office, path: str) -> None:
+def test_statement_is_invalid_after_a_year(stranger: Stranger, office: Office, path: str) -> None:
     rule(office, True)
     link = json.loads(stranger.get(f"{path}/cleared.json").text)["statement"]["about"]["check"]
     office.clock.now = NOW + 365 * DAY
     assert "No longer valid" in text_of(stranger.get(link.removeprefix(ADDRESS)))
 
 
-def test_a_guessed_link_shows_nothing(stranger: Stranger, office: Office, path: str) -> None:
+def test_guessed_check_link_is_not_found(stranger: Stranger, office: Office, path: str) -> None:
     rule(office, True)
     (appeal,) = office.read(all_appeals)
     for proof in ("0" * 32, "x", "%00"):
         assert stranger.get(f"/cleared/{appeal.reference}/{proof}").status_code == 404
 
 
-def test_the_page_needs_no_key(stranger: Stranger, office: Office, path: str) -> None:
+def test_public_page_works_without_the_signing_key(stranger: Stranger, office: Office, path: str) -> None:
     """It is signed with the ruling: whoever takes over the process that strangers reach signs nothing."""
     rule(office, True)
     (office.state / KEY_FILE).unlink()
@@ -103,7 +103,7 @@ def test_the_page_needs_no_key(stranger: Stranger, office: Office, path: str) ->
     assert not (office.state / KEY_FILE).exists()
 
 
-def test_upheld_again_it_has_the_link_that_it_had(stranger: Stranger, office: Office, path: str) -> None:
+def test_second_ruling_keeps_the_check_link(stranger: Stranger, office: Office, path: str) -> None:
     (before,) = office.read(all_appeals)
     texts = []
     for _ in range(2):
@@ -114,7 +114,7 @@ def test_upheld_again_it_has_the_link_that_it_had(stranger: Stranger, office: Of
     assert texts[0] == texts[1]
 
 
-def test_without_a_key_nothing_is_ruled(office: Office, path: str) -> None:
+def test_ruling_without_a_usable_key_is_refused(office: Office, path: str) -> None:
     """An owner would else be right, and have nothing to show for it."""
     (office.state / KEY_FILE).write_text("no key")
     with pytest.raises(Refused) as refused:
@@ -125,7 +125,7 @@ def test_without_a_key_nothing_is_ruled(office: Office, path: str) -> None:
     assert appeal.state is AppealState.IN_FORCE
 
 
-def test_an_appeal_told_on_the_telephone_has_no_statement(office: Office) -> None:
+def test_appeal_filed_by_telephone_has_no_statement(office: Office) -> None:
     filed = operations.AppealRequest("+12015550177", "Carol", "carol@example.com")
     context = Context("otto", Role.OPERATOR, NOW, office.load())
     appeal = office.write(operations.file, context, filed).appeal

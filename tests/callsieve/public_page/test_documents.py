@@ -49,35 +49,35 @@ def test_a_document_is_in_the_store_and_in_the_console(stranger: Stranger, offic
     assert answer.headers["content-disposition"].startswith("attachment")
 
 
-def test_nobody_attaches_to_what_anybody_could_have_filed(stranger: Stranger, office: Office, path: str) -> None:
+def test_unproven_appeal_accepts_no_document(stranger: Stranger, office: Office, path: str) -> None:
     assert send(stranger, path, PDF).status_code == 422
     assert names(office) == []
 
 
 @pytest.mark.parametrize("content", HOSTILE)
-def test_what_could_run_is_refused(stranger: Stranger, office: Office, accepted: str, content: bytes) -> None:
+def test_executable_content_is_refused(stranger: Stranger, office: Office, accepted: str, content: bytes) -> None:
     assert send(stranger, accepted, content).status_code == 422
     assert names(office) == []
 
 
-def test_five_and_no_more(stranger: Stranger, office: Office, accepted: str) -> None:
+def test_an_appeal_takes_five_documents(stranger: Stranger, office: Office, accepted: str) -> None:
     codes = [send(stranger, accepted, PDF + bytes([65 + n])).status_code for n in range(MOST_DOCUMENTS + 1)]
     assert codes == [303] * MOST_DOCUMENTS + [422]
     assert len(names(office)) == MOST_DOCUMENTS
 
 
 @pytest.mark.parametrize(("more", "code"), [(0, 303), (1, 422), (100_000, 413)])
-def test_a_megabyte_and_no_more(stranger: Stranger, accepted: str, more: int, code: int) -> None:
+def test_document_of_more_than_a_megabyte_is_refused(stranger: Stranger, accepted: str, more: int, code: int) -> None:
     content = PDF + b"x" * (ATTACHMENT_BYTES - len(PDF) + more)
     assert send(stranger, accepted, content).status_code == code
 
 
-def test_an_unknown_link_takes_nothing(stranger: Stranger, accepted: str) -> None:
+def test_unknown_link_accepts_no_document(stranger: Stranger, accepted: str) -> None:
     assert send(stranger, f"/status/{'A' * 43}", PDF).status_code == 404
 
 
 @pytest.mark.parametrize("title", ["<script>alert(1)</script>", "../../etc/passwd", "x" * 500])
-def test_a_hostile_title_is_only_text(stranger: Stranger, accepted: str, title: str) -> None:
+def test_hostile_title_is_escaped(stranger: Stranger, accepted: str, title: str) -> None:
     assert send(stranger, accepted, PDF, title).status_code == 303
     assert "<script" not in stranger.get(accepted).text
 
@@ -90,7 +90,7 @@ def test_a_hostile_title_is_only_text(stranger: Stranger, accepted: str, title: 
         ("a\u202efdp.exe", "afdp.exe.pdf"),
     ],
 )
-def test_a_title_makes_a_name_that_is_one(
+def test_title_becomes_a_safe_file_name(
     stranger: Stranger, office: Office, accepted: str, title: str, name: str
 ) -> None:
     assert send(stranger, accepted, PDF, title).status_code == 303
@@ -107,5 +107,5 @@ def test_a_title_makes_a_name_that_is_one(
         ("x\u202ey".encode(), None),
     ],
 )
-def test_the_content_says_what_it_is(content: bytes, kind: str | None) -> None:
+def test_kind_of_a_document_is_read_from_its_content(content: bytes, kind: str | None) -> None:
     assert document_kind_of(content) == kind

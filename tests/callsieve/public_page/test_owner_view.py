@@ -49,7 +49,7 @@ def rule(office: Office) -> None:
         ("zh", ("不利的情况", "以下情况会使级别降低", "何时消退")),
     ],
 )
-def test_who_has_proven_control_sees_what_speaks(
+def test_owner_with_proven_control_sees_the_evidence(
     stranger: Stranger, office: Office, path: str, language: str, words: tuple[str, ...]
 ) -> None:
     step(office, AppealStep.PROVE)
@@ -60,13 +60,15 @@ def test_who_has_proven_control_sees_what_speaks(
 
 
 @pytest.mark.parametrize("one", [None, AppealStep.ACCEPT, AppealStep.WITHDRAW])
-def test_nobody_else_sees_any_of_it(stranger: Stranger, office: Office, path: str, one: AppealStep | None) -> None:
+def test_evidence_is_hidden_without_proof_of_control(
+    stranger: Stranger, office: Office, path: str, one: AppealStep | None
+) -> None:
     if one is not None:
         step(office, one)
     assert AGAINST not in text_of(stranger.get(path))
 
 
-def test_it_is_shown_for_a_while_after_the_ruling(stranger: Stranger, office: Office, path: str) -> None:
+def test_evidence_stays_visible_for_days_after_the_ruling(stranger: Stranger, office: Office, path: str) -> None:
     step(office, AppealStep.PROVE)
     rule(office)
     office.clock.now = NOW + VIEW_DAYS * DAY
@@ -75,14 +77,14 @@ def test_it_is_shown_for_a_while_after_the_ruling(stranger: Stranger, office: Of
     assert AGAINST not in text_of(stranger.get(path))
 
 
-def test_an_earlier_owner_sees_nothing_of_the_next(stranger: Stranger, office: Office, path: str) -> None:
+def test_former_owner_sees_no_evidence_of_the_next(stranger: Stranger, office: Office, path: str) -> None:
     step(office, AppealStep.PROVE)
     office.write(raise_epoch, CALLER, NOW + 60, "given to somebody else", "otto")
     office.clock.now = NOW + 120
     assert AGAINST not in text_of(stranger.get(path))
 
 
-def test_withdrawn_after_the_proof_nothing_is_shown(stranger: Stranger, office: Office, path: str) -> None:
+def test_withdrawn_appeal_shows_no_evidence(stranger: Stranger, office: Office, path: str) -> None:
     step(office, AppealStep.PROVE)
     step(office, AppealStep.WITHDRAW)
     assert AGAINST not in text_of(stranger.get(path))

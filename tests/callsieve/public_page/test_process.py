@@ -121,7 +121,7 @@ call_in = "+442071838753"
     return office
 
 
-def test_it_opens_no_connection_and_its_log_names_nobody(office: Office, port: int) -> None:
+def test_page_opens_no_connection_and_logs_no_personal_data(office: Office, port: int) -> None:
     """All that an owner can do, and strangers' nonsense: the log has no number, no reference and no secret link."""
     with served(office, port) as page:
         status, location = page.send("/appeal", reference=REFERENCE, **FILED)
@@ -154,7 +154,7 @@ def open_files(process: int) -> set[str]:
     return found
 
 
-def test_what_strangers_reach_has_no_file_of_ours_open(office: Office, port: int) -> None:
+def test_public_process_has_no_store_file_open(office: Office, port: int) -> None:
     with served(office, port) as page:
         assert page.send("/reference", reference=REFERENCE)[0] == 200
         opened = {file_ for file_ in open_files(page.page) if file_.startswith(str(office.state))}
@@ -165,7 +165,7 @@ def test_what_strangers_reach_has_no_file_of_ours_open(office: Office, port: int
         assert "Seccomp:\t2" in status
 
 
-def test_what_takes_the_page_over_gets_nowhere(office: Office, port: int) -> None:
+def test_code_injected_into_the_page_is_confined(office: Office, port: int) -> None:
     """Code of the attacker, in the process, while it serves; the page serves on."""
     with served(office, port) as page:
         os.kill(page.page, signal.SIGUSR1)
@@ -185,7 +185,7 @@ def test_the_page_ends_with_its_backend(office: Office, port: int) -> None:
         assert not page.is_up()
 
 
-def test_another_page_is_answered_after_one_has_ended(office: Office, port: int) -> None:
+def test_backend_serves_a_new_page_process(office: Office, port: int) -> None:
     """What it counted of the first still counts."""
     with served(office, port) as page:
         os.kill(page.page, signal.SIGKILL)
@@ -195,7 +195,7 @@ def test_another_page_is_answered_after_one_has_ended(office: Office, port: int)
         assert page.ended["backend"]() is None
 
 
-def test_nonsense_on_the_socket_closes_that_connection_alone(office: Office, port: int) -> None:
+def test_nonsense_on_the_socket_closes_only_that_connection(office: Office, port: int) -> None:
     with served(office, port) as page:
         with connected(office.state / "page") as other:
             BackendClient(other)
@@ -210,7 +210,7 @@ def test_the_page_does_not_start_without_its_backend(office: Office) -> None:
         assert process.wait(20) == 2
 
 
-def test_a_backend_of_another_user_is_not_believed(office: Office, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_backend_of_another_user_is_not_trusted(office: Office, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     with served(office, port) as page:
         monkeypatch.setattr(os, "geteuid", lambda: 64999)
         with pytest.raises(PermissionError):
@@ -219,7 +219,7 @@ def test_a_backend_of_another_user_is_not_believed(office: Office, port: int, mo
 
 
 @pytest.mark.root
-def test_the_backend_answers_no_other_user(office: Office, port: int) -> None:
+def test_backend_refuses_other_users(office: Office, port: int) -> None:
     script = "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); print(s.recv(10))"
     with served(office, port):
         (office.state / "page").chmod(0o666)
@@ -230,7 +230,7 @@ def test_the_backend_answers_no_other_user(office: Office, port: int) -> None:
         assert (ran.stdout, ran.returncode) == ("b''\n", 0), ran.stderr
 
 
-def test_an_owner_goes_on_after_a_restart(office: Office, port: int) -> None:
+def test_owner_continues_after_a_restart(office: Office, port: int) -> None:
     """What was typed before is sent after, and the link counts."""
     with served(office, port) as page:
         assert page.send("/reference", reference=REFERENCE)[0] == 200

@@ -51,7 +51,7 @@ def link(office: Office) -> str:
     return hash_of(new_token())
 
 
-async def test_all_that_the_page_asks_for_is_answered(office: Office, link: str) -> None:
+async def test_backend_answers_every_method_of_the_page(office: Office, link: str) -> None:
     async with served(office) as (page, _):
         assert page.public.name == "Example Ltd"
         held = await page.ask(Backend.look_up, REFERENCE)
@@ -72,7 +72,7 @@ async def test_all_that_the_page_asks_for_is_answered(office: Office, link: str)
         assert refused.value.code == "no-proof"
 
 
-async def test_arguments_by_name_arrive(office: Office, link: str) -> None:
+async def test_keyword_arguments_are_transmitted(office: Office, link: str) -> None:
     async with served(office) as (page, _):
         assert await page.ask(Backend.look_up, reference=REFERENCE) is not None
         await page.ask(Backend.file, REFERENCE, "Carol", link=link, statement="Parcels.", contact="carol@example.com")
@@ -80,14 +80,14 @@ async def test_arguments_by_name_arrive(office: Office, link: str) -> None:
     assert (appeal.contact, appeal.statement) == ("carol@example.com", "Parcels.")
 
 
-async def test_answers_are_of_their_questions_however_many(office: Office, link: str) -> None:
+async def test_concurrent_answers_match_their_questions(office: Office, link: str) -> None:
     async with served(office) as (page, _):
         wanted = [REFERENCE if n % 3 else "ZZZZZZZZ" for n in range(200)]
         answers = await asyncio.gather(*(page.ask(Backend.look_up, item) for item in wanted))
         assert [answer is not None for answer in answers] == [item == REFERENCE for item in wanted]
 
 
-async def test_a_thousand_wrong_references_close_nothing(office: Office, link: str) -> None:
+async def test_thousand_wrong_references_keep_the_connection_open(office: Office, link: str) -> None:
     async with served(office) as (page, _):
         for _ in range(1100):
             assert await page.ask(Backend.look_up, new_id()) is None
@@ -95,7 +95,7 @@ async def test_a_thousand_wrong_references_close_nothing(office: Office, link: s
         await page.ask(Backend.file, REFERENCE, "Carol", "carol@example.com", "Parcels.", link)
 
 
-async def test_codes_have_their_limit_here(office: Office, link: str) -> None:
+async def test_backend_limits_codes_a_day(office: Office, link: str) -> None:
     async with served(office) as (page, _):
         await page.ask(Backend.file, REFERENCE, "Carol", "carol@example.com", "Parcels.", link)
         for _ in range(CODES_A_DAY):
@@ -104,7 +104,7 @@ async def test_codes_have_their_limit_here(office: Office, link: str) -> None:
             await page.ask(Backend.make_code, link)
 
 
-async def test_a_store_that_fails_is_said(office: Office) -> None:
+async def test_store_error_reaches_the_page(office: Office) -> None:
     office.store.unlink()
     async with served(office) as (page, _):
         with pytest.raises(StoreError):
@@ -131,14 +131,14 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("raw", HOSTILE)
-async def test_what_no_page_of_ours_asks_ends_it(office: Office, raw: bytes) -> None:
+async def test_malformed_frame_closes_the_connection(office: Office, raw: bytes) -> None:
     async with served(office) as (page, serving):
         page._writer.write(raw)
         with pytest.raises(ValueError, match=r"\w"):
             await asyncio.wait_for(asyncio.shield(serving), 10)
 
 
-async def test_a_backend_that_is_gone_is_told_once_and_for_all(office: Office) -> None:
+async def test_lost_backend_ends_all_questions(office: Office) -> None:
     gone = asyncio.Event()
     async with served(office) as (page, serving):
         page.on_gone = gone.set
@@ -150,11 +150,11 @@ async def test_a_backend_that_is_gone_is_told_once_and_for_all(office: Office) -
             await page.ask(Backend.look_up, REFERENCE)
 
 
-def test_no_method_takes_more_than_text_and_bytes() -> None:
+def test_all_arguments_are_text_or_bytes() -> None:
     """Anything else would be made of what the page says."""
     assert {kind for kinds in TYPES.values() for kind in kinds} == {str, bytes}
 
 
-def test_a_question_is_read_as_it_was_asked() -> None:
+def test_question_survives_the_wire() -> None:
     raw = msgspec.msgpack.encode((3, "attach", ("a", "b", b"c")))
     assert question_of(raw) == (3, "attach", ("a", "b", b"c"))

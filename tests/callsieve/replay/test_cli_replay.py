@@ -12,10 +12,10 @@ import pytest
 from callsieve.cli.output import cells_of
 from tests.builders import CALLER, HOUR, NOW
 from tests.callsieve.program import Program
-from tests.callsieve.replay.test_replay_engine import PUSHY, answered, inbound, lines, outbound, said
+from tests.callsieve.replay.test_replay_engine import PUSHY, answered, inbound, lines, mark_line, outbound
 
 HISTORY = lines(
-    *(said("spam", NOW + n, who, group=f"group{n}") for n, who in enumerate(("201", "202", "301"))),
+    *(mark_line("spam", NOW + n, who, group=f"group{n}") for n, who in enumerate(("201", "202", "301"))),
     *(answered(f"c{n}", NOW + 60 + n, f"40{n}") for n in range(5)),
     inbound("withheld", NOW + 90, caller="anonymous"),
     inbound("last", NOW + HOUR),
@@ -30,7 +30,7 @@ def history(callsieve: Program) -> Path:
     return callsieve.file("history.jsonl", HISTORY)
 
 
-def test_totals_changes_and_mistakes(callsieve: Program, history: Path) -> None:
+def test_replay_prints_totals_changes_and_mistakes(callsieve: Program, history: Path) -> None:
     out = callsieve.ok("replay", history, "--policy", "pushy", "--against", "cautious")
     assert "pushy compared with cautious" in out
     assert "7 inbound calls (1 " in out
@@ -60,7 +60,7 @@ PLATFORM = "+33162123456"  # of a range that begins on 1 January 2023
         ),
     ],
 )
-def test_what_a_range_that_begins_does(
+def test_number_range_counts_from_its_start_date(
     callsieve: Program, options: list[str], actions: dict[str, int], before: dict[str, int] | None
 ) -> None:
     at = 1_667_296_800.0  # 1 November 2022
@@ -72,19 +72,21 @@ def test_what_a_range_that_begins_does(
 
 
 @pytest.mark.parametrize("day", ["tomorrow", "2023-13-01", "", "2023-01-01T10:00"])
-def test_a_day_that_is_none_is_refused(callsieve: Program, history: Path, day: str) -> None:
+def test_bad_plan_date_is_refused(callsieve: Program, history: Path, day: str) -> None:
     assert "--plan" in callsieve.fails("replay", history, "--plan", day)
 
 
 @pytest.mark.parametrize("columns", [80, 100])
-def test_it_fits_the_terminal(callsieve: Program, history: Path, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_report_fits_the_terminal(
+    callsieve: Program, history: Path, columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
     result = callsieve("replay", history, "--policy", "pushy", "--against", "cautious", typed="")
     shown = re.sub(r"\x1b\[[0-9;]*m", "", result.out).splitlines()
     assert max(map(len, shown)) <= columns
 
 
-def test_decisions_are_written_a_line_a_call(callsieve: Program, history: Path) -> None:
+def test_out_file_has_one_decision_a_line(callsieve: Program, history: Path) -> None:
     out = callsieve.folder / "decisions.jsonl"
     callsieve.ok("replay", history, "--policy", "pushy", "--out", out)
     found = [json.loads(line) for line in out.read_text().splitlines()]
@@ -101,17 +103,17 @@ def test_decisions_are_written_a_line_a_call(callsieve: Program, history: Path) 
     assert out.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_policy_that_observes_is_shown_with_what_it_would_do(callsieve: Program, history: Path) -> None:
+def test_observing_policy_shows_would_be_actions(callsieve: Program, history: Path) -> None:
     found = callsieve("replay", history, "--policy", "observe", "--against", "balanced", "--json").json
     assert (found["actions"]["challenge"], found["actions"]["route"]) == (1, 0)
     assert found["changes"]["total"] == 0
 
 
-def test_without_a_name_it_is_the_running_policy(callsieve: Program, history: Path) -> None:
+def test_default_policy_is_the_running_one(callsieve: Program, history: Path) -> None:
     assert callsieve("replay", history, "--json").json["policy"] == "cautious"
 
 
-def test_what_the_store_knows_counts_and_is_said(callsieve: Program, history: Path) -> None:
+def test_replay_uses_the_lists_of_the_store(callsieve: Program, history: Path) -> None:
     callsieve.ok("import", "contacts", callsieve.file("c.csv", f"number,name\n{CALLER},Joe\n"), "--source", "crm")
     callsieve.ok("list", "add", "block", "+1900*")
     found = callsieve("replay", history, "--policy", "strict", "--json").json
@@ -119,7 +121,7 @@ def test_what_the_store_knows_counts_and_is_said(callsieve: Program, history: Pa
     assert "1 entry" in found["notes"][0]
 
 
-def test_bad_lines_are_named_and_the_rest_is_replayed(callsieve: Program) -> None:
+def test_bad_lines_are_named_and_skipped(callsieve: Program) -> None:
     history = callsieve.file("h.jsonl", b"nonsense\n" + HISTORY + b"{}\n" * 12)
     result = callsieve("replay", history)
     assert result.code == 0
@@ -138,7 +140,7 @@ def test_bad_lines_are_named_and_the_rest_is_replayed(callsieve: Program) -> Non
         pytest.param(("--out", "no/such/place"), "no such file", id="nowhere"),
     ],
 )
-def test_errors_come_before_the_work(
+def test_wrong_options_are_refused_before_replaying(
     callsieve: Program, history: Path, arguments: tuple[str, ...], says: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(callsieve.folder)
@@ -155,7 +157,7 @@ def test_errors_come_before_the_work(
         pytest.param(lines(outbound("o0")), "no inbound call can be replayed", id="nothing-to-decide"),
     ],
 )
-def test_nothing_is_written_when_nothing_can_be_replayed(callsieve: Program, content: bytes, says: str) -> None:
+def test_unusable_history_writes_no_file(callsieve: Program, content: bytes, says: str) -> None:
     out, page = callsieve.file("out.jsonl", "before"), callsieve.folder / "page.html"
     history = callsieve.file("h.jsonl", content)
     assert says in callsieve.fails("replay", history, "--out", out, "--html", page)
@@ -163,7 +165,7 @@ def test_nothing_is_written_when_nothing_can_be_replayed(callsieve: Program, con
     assert sorted(path.name for path in callsieve.folder.iterdir()) == ["callsieve.toml", "h.jsonl", "out.jsonl"]
 
 
-def test_nothing_is_left_on_a_disk_that_is_full(callsieve: Program) -> None:
+def test_full_disk_leaves_no_partial_file(callsieve: Program) -> None:
     history = callsieve.file("h.jsonl", lines(*(inbound(f"c{n}", NOW + n) for n in range(2000))))
     out = callsieve.folder / "out.jsonl"
     result = callsieve("replay", history, "--out", out, most_bytes=100_000)
@@ -203,14 +205,14 @@ def page(callsieve: Program, history: Path) -> Page:
     return Page(target.read_text())
 
 
-def test_the_page_needs_nothing_from_elsewhere(page: Page) -> None:
+def test_page_loads_nothing_from_elsewhere(page: Page) -> None:
     assert page.open == []
     assert {"script", "link", "img", "iframe"}.isdisjoint(tag for tag, _ in page.tags)
     assert not [name for _, attributes in page.tags for name in attributes if name in ("src", "href", "onclick")]
     assert "url(" not in "".join(page.text)
 
 
-def test_the_page_can_be_read_by_everybody(page: Page) -> None:
+def test_page_is_accessible(page: Page) -> None:
     tags = [tag for tag, _ in page.tags]
     assert tags.count("table") == tags.count("caption")
     assert tags.count("h1") == 1
@@ -218,13 +220,13 @@ def test_the_page_can_be_read_by_everybody(page: Page) -> None:
     assert dict(page.tags)["html"] == {"lang": "en"}
 
 
-def test_the_page_says_what_the_terminal_says(page: Page) -> None:
+def test_page_has_the_content_of_the_terminal(page: Page) -> None:
     text = " ".join(page.text)
     for what in (CALLER, "pushed", "one of our people called the number back later and talked", "no store"):
         assert what in text
 
 
-def test_texts_of_strangers_stay_texts(callsieve: Program) -> None:
+def test_foreign_texts_are_escaped_on_the_page(callsieve: Program) -> None:
     name = '<script>alert(1)</script>&".jsonl'
     callsieve.file(
         "x.toml",
@@ -240,7 +242,7 @@ def test_texts_of_strangers_stay_texts(callsieve: Program) -> None:
     assert "<img src=x onerror=alert(1)>" in "".join(found.text)
 
 
-def test_no_unprintable_character_is_in_the_page(callsieve: Program) -> None:
+def test_page_contains_no_unprintable_character(callsieve: Program) -> None:
     history, target = callsieve.folder / "a\x1b\udc80b.jsonl", callsieve.folder / "page.html"
     history.write_bytes(HISTORY)
     callsieve.ok("replay", history, "--policy", "strict", "--html", target)
@@ -258,5 +260,5 @@ def test_no_unprintable_character_is_in_the_page(callsieve: Program) -> None:
         ([1000, 1, 1], [98, 1, 1]),
     ],
 )
-def test_what_there_is_can_be_seen(counts: list[int], cells: list[int]) -> None:
+def test_small_counts_get_a_visible_cell(counts: list[int], cells: list[int]) -> None:
     assert cells_of(counts, max(100, sum(counts) - 2), 10 if sum(counts) <= 100 else 100) == cells

@@ -60,7 +60,7 @@ def places_in(out: str, *parts: str) -> list[int]:
     return [out.index(part) for part in parts]
 
 
-def test_totals_come_first_and_then_what_was_probably_wrong(callsieve: Program) -> None:
+def test_summary_shows_totals_then_probable_mistakes(callsieve: Program) -> None:
     out = callsieve.ok("summary", "--week")
     places = places_in(
         out,
@@ -77,7 +77,7 @@ def test_totals_come_first_and_then_what_was_probably_wrong(callsieve: Program) 
     assert "Stopped most often" not in out
 
 
-def test_the_rest_is_shown_if_it_is_wanted(callsieve: Program) -> None:
+def test_all_option_shows_the_full_summary(callsieve: Program) -> None:
     out = callsieve.ok("summary", "--all")
     places = places_in(
         out,
@@ -115,7 +115,7 @@ def test_five_probable_mistakes_are_shown(tmp_path: Path, options: tuple[str, ..
     assert any("2 more numbers" in line for line in lines) == (shown == 5)
 
 
-def test_without_a_span_it_is_the_week(callsieve: Program) -> None:
+def test_default_span_is_a_week(callsieve: Program) -> None:
     assert callsieve("summary", "--json").json["calls"] == callsieve("summary", "--week", "--json").json["calls"] == 4
 
 
@@ -128,11 +128,11 @@ def test_without_a_span_it_is_the_week(callsieve: Program) -> None:
         pytest.param(["--until", "18d"], 1, id="the-week-before"),
     ],
 )
-def test_other_spans(callsieve: Program, span: list[str], calls: int) -> None:
+def test_span_options_select_the_calls(callsieve: Program, span: list[str], calls: int) -> None:
     assert callsieve("summary", *span, "--json").json["calls"] == calls
 
 
-def test_in_json(callsieve: Program) -> None:
+def test_summary_has_json_output(callsieve: Program) -> None:
     found = callsieve("summary", "--json").json
     assert (found["observed"], found["stopped"], found["fail_open"]) == (2, 2, {"timed out": 1})
     assert found["actions"] == {"allow": 2, "tag": 0, "warn": 0, "challenge": 2, "route": 0, "reject": 0}
@@ -143,14 +143,14 @@ def test_in_json(callsieve: Program) -> None:
 
 
 @pytest.mark.parametrize("columns", [60, 80, 200])
-def test_it_fits_the_terminal(callsieve: Program, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_charts_fit_the_terminal(callsieve: Program, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
     charts = [line for line in callsieve.ok("summary", "--all").splitlines() if "▓" in line or "····" in line]
     assert len(charts) > 1
     assert max(map(len, charts)) <= columns
 
 
-def test_a_week_without_calls_says_where_to_look(callsieve: Program) -> None:
+def test_summary_without_calls_suggests_the_doctor(callsieve: Program) -> None:
     out = callsieve.ok("summary", "--since", "60d", "--until", "50d")
     assert "0 inbound calls" in out
     assert "`callsieve doctor`" in out
@@ -165,9 +165,9 @@ def test_a_week_without_calls_says_where_to_look(callsieve: Program) -> None:
         pytest.param(["--since", "1d", "--until", "2d"], "--since must be", id="order"),
     ],
 )
-def test_wrong_spans_are_one_line(callsieve: Program, options: list[str], says: str) -> None:
+def test_wrong_spans_print_one_error_line(callsieve: Program, options: list[str], says: str) -> None:
     assert says in callsieve.fails("summary", *options)
 
 
-def test_without_a_store_it_is_one_line(tmp_path: Path) -> None:
+def test_summary_without_a_store_prints_one_line(tmp_path: Path) -> None:
     assert "no store yet" in Program(tmp_path).fails("summary")

@@ -43,7 +43,7 @@ def office(callsieve: Program) -> Program:
     return callsieve
 
 
-def test_whom_strangers_would_have_asked(office: Program) -> None:
+def test_try_shows_which_callers_would_be_challenged(office: Program) -> None:
     report = office("policy", "try", "strangers", "--json").json
     assert (report["policy"], report["against"], report["calls"]) == ("strangers", "cautious", 6)
     asked = report["asked_or_stopped"]
@@ -64,7 +64,7 @@ def test_whom_strangers_would_have_asked(office: Program) -> None:
     }
 
 
-def test_it_names_the_price_and_fits_the_terminal(office: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_try_shows_the_price_and_fits_the_terminal(office: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     said = office.ok("policy", "try", "strangers")
     assert said.index("price") < said.index(TALKER)
@@ -72,17 +72,17 @@ def test_it_names_the_price_and_fits_the_terminal(office: Program, monkeypatch: 
     assert max(map(len, said.splitlines())) <= 80
 
 
-def test_a_policy_that_asks_nobody_more(office: Program) -> None:
+def test_policy_that_challenges_no_caller_has_no_price(office: Program) -> None:
     report = json.loads(office("policy", "try", "observe", "--json").out)
     assert report["asked_or_stopped"]["calls"] == 0
     assert "price" not in office.ok("policy", "try", "observe")
 
 
-def test_a_policy_that_builds_on_the_preset_has_its_price(office: Program, tmp_path: Path) -> None:
+def test_policy_that_extends_the_preset_has_its_price(office: Program, tmp_path: Path) -> None:
     policy = tmp_path / "ours.toml"
     policy.write_text('extends = "strangers"\n')
     assert "price" in office.ok("policy", "try", policy)
 
 
-def test_a_policy_that_is_not_there(office: Program) -> None:
+def test_unknown_policy_suggests_a_similar_name(office: Program) -> None:
     assert "did you mean strangers?" in office.fails("policy", "try", "stranger")

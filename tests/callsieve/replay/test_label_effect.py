@@ -25,11 +25,11 @@ from tests.reputation.store_builders import CALLER, NOW, make_mark, make_outcome
         pytest.param((81, 263), 0.2553, 0.3662, id="published"),  # Newcombe 1998, table I
     ],
 )
-def test_the_interval_of_a_share(share: tuple[int, int], low: float, high: float) -> None:
+def test_wilson_interval_of_a_share(share: tuple[int, int], low: float, high: float) -> None:
     assert wilson(*share, Z)[1:] == pytest.approx((low, high), abs=1e-4)
 
 
-def test_the_interval_of_a_difference() -> None:
+def test_newcombe_interval_of_a_difference() -> None:
     one, other = wilson(56, 70, Z), wilson(48, 80, Z)  # Newcombe 1998, table II (a), method 10
     assert difference(one, other) == pytest.approx((0.2, 0.0524, 0.3339), abs=1e-4)
     assert difference(other, one) == pytest.approx((-0.2, -0.3339, -0.0524), abs=1e-4)
@@ -48,7 +48,7 @@ def effect_of(*calls: tuple[OutcomeRecord, bool]) -> LabelEffect:
     return effect
 
 
-def test_warned_calls_and_those_of_the_sample_are_compared() -> None:
+def test_warned_calls_are_compared_with_the_control_sample() -> None:
     effect = effect_of(
         (call("labelled"), False),
         (call("sampled", action="allow"), True),
@@ -60,7 +60,7 @@ def test_warned_calls_and_those_of_the_sample_are_compared() -> None:
     assert (effect.labelled.calls, effect.unlabelled.calls) == (1, 1)
 
 
-def test_what_people_did_is_counted() -> None:
+def test_reactions_of_callees_are_counted() -> None:
     effect = effect_of(
         (call("hung-up", talk=3.0, ended_by=EndedBy.CALLEE), False),
         (call("talked", talk=61.0), False),
@@ -82,20 +82,20 @@ def test_what_people_did_is_counted() -> None:
         pytest.param([{"number": "+12015550199"}], 0, 0, id="another-number"),
     ],
 )
-def test_marks_count_for_their_call(marks: list[dict[str, Any]], labelled: int, unlabelled: int) -> None:
+def test_mark_counts_for_the_call_before_it(marks: list[dict[str, Any]], labelled: int, unlabelled: int) -> None:
     effect = effect_of((call("one"), False), (call("two", action="allow"), True))
     for about in marks:
         effect.add_mark(replace(make_mark(CALLER, at=NOW + 60), **about))
     assert (effect.labelled.seen["marked"], effect.unlabelled.seen["marked"]) == (labelled, unlabelled)
 
 
-def test_a_mark_after_another_call_is_not_about_the_warned_one() -> None:
+def test_mark_after_a_later_call_does_not_count_for_the_first() -> None:
     effect = effect_of((call("one"), False), (call("two", action="allow"), False))
     effect.add_mark(make_mark(CALLER, reporter="201", at=NOW + 60))
     assert effect.labelled.seen["marked"] == 0
 
 
-def test_of_too_few_calls_only_their_number_is_told() -> None:
+def test_too_few_calls_give_only_their_number() -> None:
     effect = effect_of(*((call(f"c{n}"), False) for n in range(LEAST_CALLS)))
     for n in range(LEAST_CALLS - 1):
         effect.add_call(call(f"s{n}", action="allow"), sampled=True)
@@ -109,12 +109,12 @@ def test_of_too_few_calls_only_their_number_is_told() -> None:
     assert effect.enough
 
 
-def test_calls_of_ours_are_in_no_group() -> None:
+def test_outgoing_calls_are_not_compared() -> None:
     outbound = make_outcome("o", NOW, direction=Direction.OUTBOUND, caller="201", dialled=CALLER, action="allow")
     assert effect_of((outbound, False)).labelled.calls == 0
 
 
-def test_both_shares_and_their_difference_are_told() -> None:
+def test_effect_has_both_shares_and_their_difference() -> None:
     effect = effect_of(
         *((call(f"c{n}", talk=20.0 if n % 4 == 0 else None), False) for n in range(40)),
         *((call(f"s{n}", talk=20.0 if n % 2 == 0 else None, action="allow"), True) for n in range(20)),

@@ -104,7 +104,7 @@ def outbound(call: str, at: float = NOW, who: str = "201", **fields: Any) -> dic
     return {"at": at, **about, **fields}
 
 
-def said(verdict: str, at: float, who: str = "201", number: str = CALLER, **fields: Any) -> dict[str, Any]:
+def mark_line(verdict: str, at: float, who: str = "201", number: str = CALLER, **fields: Any) -> dict[str, Any]:
     return {"at": at, "type": "mark", "number": number, "reporter": who, "verdict": verdict, **fields}
 
 
@@ -147,14 +147,16 @@ EVIDENCE = [
     pytest.param([answered("c0", attestation="B")], {}, id="another-class"),
     pytest.param([inbound("c0", ring_seconds=20.0)], {"missed": 2.82}, id="unanswered"),
     pytest.param([inbound("c0", ring_seconds=20.0, voicemail=True)], {"messages": -0.21}, id="voicemail"),
-    pytest.param([answered("c0"), said("spam", NOW + MINUTE, call="c0")], {"marked": 3.38}, id="one-witness"),
-    pytest.param([said("spam", NOW + HOUR + 1)], {}, id="marked-too-late"),
-    pytest.param([said("spam", NOW, number=LONDON), said("spam", NOW, number="+12025550100")], {}, id="own-number"),
+    pytest.param([answered("c0"), mark_line("spam", NOW + MINUTE, call="c0")], {"marked": 3.38}, id="one-witness"),
+    pytest.param([mark_line("spam", NOW + HOUR + 1)], {}, id="marked-too-late"),
+    pytest.param(
+        [mark_line("spam", NOW, number=LONDON), mark_line("spam", NOW, number="+12025550100")], {}, id="own-number"
+    ),
 ]
 
 
 @pytest.mark.parametrize(("before", "families"), EVIDENCE)
-def test_what_is_known_when_a_call_begins(before: list[dict[str, Any]], families: dict[str, float]) -> None:
+def test_evidence_when_a_call_begins(before: list[dict[str, Any]], families: dict[str, float]) -> None:
     events = sorted([*before, LATER], key=lambda event: event["at"])
     found = families_of(replayed(*events)[0]["last"])
     assert found == pytest.approx(families, abs=0.15)  # the exact figures are tests/reputation's
@@ -171,7 +173,7 @@ def test_what_is_known_when_a_call_begins(before: list[dict[str, Any]], families
         pytest.param({"trunk": "nobodys"}, AuthClass.UNKNOWN, id="unknown-trunk"),
     ],
 )
-def test_the_class_of_a_call(event: dict[str, Any], auth_class: AuthClass) -> None:
+def test_auth_class_of_a_call(event: dict[str, Any], auth_class: AuthClass) -> None:
     judged, _ = replayed(inbound("c0", **event))
     assert judged["c0"].outcome.auth_class is auth_class
 
@@ -179,15 +181,19 @@ def test_the_class_of_a_call(event: dict[str, Any], auth_class: AuthClass) -> No
 @pytest.mark.parametrize(
     ("before", "auth_class"),
     [
-        pytest.param([said("spam", NOW + 9, call="c1")], AuthClass.AUTHENTICATED, id="of-its-call"),
-        pytest.param([said("spam", NOW + 9, call="c0")], AuthClass.UNKNOWN, id="of-an-earlier-call"),
-        pytest.param([said("spam", NOW + 9, "202")], AuthClass.UNAUTHENTICATED, id="of-the-last-call-to-the-reporter"),
-        pytest.param([said("spam", NOW + 9, "301")], AuthClass.UNAUTHENTICATED, id="of-its-last-call"),
-        pytest.param([said("spam", NOW + 9, call="of another number")], AuthClass.AUTHENTICATED, id="no-such-call"),
-        pytest.param([said("spam", NOW + 9, number=OTHER)], None, id="never-called"),
+        pytest.param([mark_line("spam", NOW + 9, call="c1")], AuthClass.AUTHENTICATED, id="of-its-call"),
+        pytest.param([mark_line("spam", NOW + 9, call="c0")], AuthClass.UNKNOWN, id="of-an-earlier-call"),
+        pytest.param(
+            [mark_line("spam", NOW + 9, "202")], AuthClass.UNAUTHENTICATED, id="of-the-last-call-to-the-reporter"
+        ),
+        pytest.param([mark_line("spam", NOW + 9, "301")], AuthClass.UNAUTHENTICATED, id="of-its-last-call"),
+        pytest.param(
+            [mark_line("spam", NOW + 9, call="of another number")], AuthClass.AUTHENTICATED, id="no-such-call"
+        ),
+        pytest.param([mark_line("spam", NOW + 9, number=OTHER)], None, id="never-called"),
     ],
 )
-def test_the_class_of_a_mark(before: list[dict[str, Any]], auth_class: AuthClass | None) -> None:
+def test_auth_class_of_a_mark(before: list[dict[str, Any]], auth_class: AuthClass | None) -> None:
     calls = [
         answered("c0", NOW - 300, "201"),
         answered("c1", NOW - 200, "201", attestation="A"),
@@ -203,17 +209,19 @@ def test_the_class_of_a_mark(before: list[dict[str, Any]], auth_class: AuthClass
     ("before", "call", "decision"),
     [
         pytest.param([], {}, ("allow", "default"), id="a-stranger"),
-        pytest.param([said("spam", NOW)], {"callee": "201"}, ("reject", "callee-blocklist"), id="own-mark-blocks"),
-        pytest.param([said("spam", NOW)], {"callee": "202"}, ("allow", "default"), id="for-that-person-alone"),
-        pytest.param([said("spam", NOW)], {}, ("allow", "default"), id="callee-unknown"),
-        pytest.param([said("spam", NOW), said("ok", NOW + 1)], {"callee": "201"}, ("allow", "default"), id="and-back"),
+        pytest.param([mark_line("spam", NOW)], {"callee": "201"}, ("reject", "callee-blocklist"), id="own-mark-blocks"),
+        pytest.param([mark_line("spam", NOW)], {"callee": "202"}, ("allow", "default"), id="for-that-person-alone"),
+        pytest.param([mark_line("spam", NOW)], {}, ("allow", "default"), id="callee-unknown"),
+        pytest.param(
+            [mark_line("spam", NOW), mark_line("ok", NOW + 1)], {"callee": "201"}, ("allow", "default"), id="and-back"
+        ),
         pytest.param([outbound("o0")], {"callee": "201"}, ("allow", "talked"), id="called-and-talked"),
         pytest.param([outbound("o0", talk_seconds=29.0)], {"callee": "201"}, ("allow", "default"), id="talked-short"),
         pytest.param([], {"caller": "anonymous"}, ("tag", "withheld"), id="withheld"),
         pytest.param([], {"caller": LONDON}, ("warn", "own-number"), id="our-own-number"),
     ],
 )
-def test_what_is_decided(before: list[dict[str, Any]], call: dict[str, Any], decision: tuple[str, str]) -> None:
+def test_decisions_of_a_replay(before: list[dict[str, Any]], call: dict[str, Any], decision: tuple[str, str]) -> None:
     judged, _ = replayed(*before, inbound("last", NOW + HOUR, **call))
     assert decided(judged["last"]) == decision
 
@@ -232,15 +240,15 @@ def test_velocity_counts_at_the_start_of_a_call() -> None:
     assert actions == ["allow", "allow", "tag"]
 
 
-def test_a_callee_that_is_not_told_is_that_of_the_did() -> None:
+def test_missing_callee_is_the_person_of_the_did() -> None:
     ours = SettingsFacts(OURS.people, {LONDON: Did(LONDON, ("sales",), "201")}, frozenset(), DEFAULT)
     replay = Replay([load_policy("strict")], ours)
-    found = [replay.take(event) for event in events_in(lines(said("spam", NOW), inbound("c0", NOW + 1)))]
+    found = [replay.take(event) for event in events_in(lines(mark_line("spam", NOW), inbound("c0", NOW + 1)))]
     assert found[1] is not None
     assert decided(found[1]) == ("reject", "callee-blocklist")
 
 
-def test_phones_are_people() -> None:
+def test_endpoints_are_mapped_to_people() -> None:
     _, replay = replayed(
         answered("c0", who="PJSIP/201"), outbound("o0", NOW + DAY, "PJSIP/202"), inbound("c1", NOW + 2 * DAY)
     )
@@ -249,17 +257,17 @@ def test_phones_are_people() -> None:
 
 
 @pytest.mark.parametrize(("verdict", "family", "log_odds"), [("spam", "marked", 2.58), ("ok", "wanted", -2.91)])
-def test_a_mark_of_another_site_is_of_nobody_here(verdict: str, family: str, log_odds: float) -> None:
-    found, replay = replayed(said(verdict, NOW, who="berlin:201"), LATER)
+def test_mark_of_another_site_belongs_to_no_local_person(verdict: str, family: str, log_odds: float) -> None:
+    found, replay = replayed(mark_line(verdict, NOW, who="berlin:201"), LATER)
     assert families_of(found["last"])[family] == pytest.approx(log_odds, abs=0.05)
     assert "berlin:201" not in replay.marks.blocks(CALLER)
 
 
-def test_nobody_marks_more_than_twenty_numbers_a_day() -> None:
+def test_a_person_marks_twenty_numbers_a_day_at_most() -> None:
     numbers = [f"+120174218{n:02}" for n in range(25)]
-    marks = [said("spam", NOW + n, number=number) for n, number in enumerate(numbers)]
-    again = said("spam", NOW + 100, number=numbers[0])
-    next_day = said("spam", NOW + DAY + 1, number=numbers[24])
+    marks = [mark_line("spam", NOW + n, number=number) for n, number in enumerate(numbers)]
+    again = mark_line("spam", NOW + 100, number=numbers[0])
+    next_day = mark_line("spam", NOW + DAY + 1, number=numbers[24])
     _, replay = replayed(*marks, again, next_day)
     assert replay.marks.taken == 22
     assert replay.marks.refused == {TOO_MANY: 5}
@@ -309,12 +317,14 @@ BACKGROUND = [
 
 
 @pytest.mark.parametrize(("background", "at", "decision"), BACKGROUND)
-def test_what_the_store_knew_then(background: Background, at: float, decision: tuple[str, str]) -> None:
+def test_replay_uses_what_the_store_knew_at_the_time(
+    background: Background, at: float, decision: tuple[str, str]
+) -> None:
     judged, _ = replayed(inbound("c0", at, callee="201"), background=background)
     assert decided(judged["c0"]) == decision
 
 
-def test_the_store_is_asked_for_all_of_it(tmp_path: Path) -> None:
+def test_background_is_read_from_the_store(tmp_path: Path) -> None:
     identity = Identity(CALLER, "Acme Bank", 2, NOW + DAY)
     listed = [(f"{CALLER[:-3]}{n:03}", "scam", None, None) for n in (1, 2)]
     with open_store(tmp_path / "callsieve.db") as db:
@@ -351,9 +361,9 @@ def test_the_store_is_asked_for_all_of_it(tmp_path: Path) -> None:
         pytest.param(NOW + DAY, "unknown", "allow", id="when-it-ran-out"),
     ],
 )
-def test_what_other_companies_said_then(at: float, auth_class: str, action: str) -> None:
-    said = PeerRow(auth_class, NOW, NOW + DAY, PeerWord("partner"))
-    judged, _ = replayed(inbound("c0", at), background=Background(peers=(said,)))
+def test_evidence_of_peers_counts_while_valid(at: float, auth_class: str, action: str) -> None:
+    mark_line = PeerRow(auth_class, NOW, NOW + DAY, PeerWord("partner"))
+    judged, _ = replayed(inbound("c0", at), background=Background(peers=(mark_line,)))
     assert decided(judged["c0"])[0] == action
 
 
@@ -379,20 +389,20 @@ def test_an_identity_counts_while_it_is_in_force(at: float, name: str | None) ->
         pytest.param(OwnEntry("202", ListName.ALLOW, NOW + 9, False), "callee-blocklist", id="by-another"),
     ],
 )
-def test_of_a_mark_and_an_own_entry_the_later_counts(entry: OwnEntry, decision: str) -> None:
-    events = (said("spam", NOW), inbound("c0", NOW + 60, callee="201"))
+def test_later_of_a_mark_and_a_personal_entry_counts(entry: OwnEntry, decision: str) -> None:
+    events = (mark_line("spam", NOW), inbound("c0", NOW + 60, callee="201"))
     assert decided(replayed(*events, background=Background(personal=(entry,)))[0]["c0"])[1] == decision
 
 
-def test_ok_removes_a_marks_block_but_not_an_own_entry() -> None:
-    events = (said("ok", NOW), inbound("c0", NOW + 60, callee="201"))
+def test_not_spam_removes_a_marks_block_but_no_personal_entry() -> None:
+    events = (mark_line("ok", NOW), inbound("c0", NOW + 60, callee="201"))
     for by_mark, rule in ((True, "default"), (False, "callee-blocklist")):
         entry = OwnEntry("201", ListName.BLOCK, NOW - 9, by_mark)
         assert decided(replayed(*events, background=Background(personal=(entry,)))[0]["c0"])[1] == rule
 
 
 def test_a_contact_cannot_be_marked() -> None:
-    _, replay = replayed(said("spam", NOW), background=Background(contacts=("202",)))
+    _, replay = replayed(mark_line("spam", NOW), background=Background(contacts=("202",)))
     assert replay.marks.refused == {CONTACT: 1}
 
 
@@ -410,7 +420,7 @@ def random_history(seed: int) -> list[dict[str, Any]]:
         kind = chance.random()
         if kind < 0.2:
             verdict, call = chance.choice(["spam", "spam", "ok"]), chance.choice([None, f"c{n - 1}"])
-            events.append(said(verdict, at, who, number, call=call))
+            events.append(mark_line(verdict, at, who, number, call=call))
         elif kind < 0.35:
             events.append(outbound(f"o{n}", at, who, callee=number, talk_seconds=chance.choice([5.0, 40.0])))
         else:
@@ -428,8 +438,8 @@ def decisions_about(outcome: OutcomeRecord) -> list[DecisionRecord]:
     if outcome.direction is not Direction.INBOUND:
         return []
     shown = outcome.action or "allow"
-    said = make_record(outcome.linkedid, at=outcome.at, linkedid=outcome.linkedid, action=shown, would_be=shown)
-    return [said._replace(caller=outcome.caller, auth_class=outcome.auth_class)]
+    mark_line = make_record(outcome.linkedid, at=outcome.at, linkedid=outcome.linkedid, action=shown, would_be=shown)
+    return [mark_line._replace(caller=outcome.caller, auth_class=outcome.auth_class)]
 
 
 def store(db: sqlite3.Connection, events: Iterable[Event]) -> None:
@@ -454,7 +464,7 @@ def store(db: sqlite3.Connection, events: Iterable[Event]) -> None:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_a_replay_knows_what_the_store_would_know(tmp_path: Path, seed: int) -> None:
+def test_replay_has_the_same_evidence_as_the_store(tmp_path: Path, seed: int) -> None:
     """All numbers are of one block, so their neighbours count too."""
     events = events_in(lines(*random_history(seed)))
     replay = Replay([], SettingsFacts(OURS.people, {}, frozenset(), DEFAULT))
@@ -482,7 +492,7 @@ def test_a_replay_knows_what_the_store_would_know(tmp_path: Path, seed: int) -> 
                 assert set(replay.marks.blocks(number)) == blocks
 
 
-def test_the_same_history_is_decided_the_same() -> None:
+def test_replay_is_deterministic() -> None:
     raw = lines(*random_history(1))
 
     def run() -> list[dict[str, Any]]:
@@ -493,13 +503,13 @@ def test_the_same_history_is_decided_the_same() -> None:
 
 
 @pytest.mark.parametrize("cut", range(0, 150, 15))
-def test_what_comes_later_changes_no_decision(cut: int) -> None:
+def test_later_events_change_no_decision(cut: int) -> None:
     history = random_history(2)
     whole, part = replayed(*history)[0], replayed(*history[:cut])[0]
     assert {call: line_of(judged) for call, judged in part.items()} == {call: line_of(whole[call]) for call in part}
 
 
-def test_what_a_policy_decides_does_not_change_what_happens() -> None:
+def test_policy_does_not_change_the_evidence() -> None:
     history = random_history(3)
     log_odds = [
         [judged.decisions[0].reputation.log_odds for judged in replayed(*history, policy=policy)[0].values()]
@@ -533,12 +543,12 @@ HOSTILE = [
     pytest.param(b"\0" * 100 + b"\n", LIBRARY, id="nuls"),
     pytest.param(b"x" * (3 * LINE_BYTES) + b"\n", "is longer than 64 kB", id="long-line"),
     pytest.param(b'{"at": 1, "x": ' + b"[" * 60_000 + b"\n", LIBRARY, id="deep"),
-    pytest.param(lines(said("spam", NOW, number="201")), "the mark has no valid telephone number", id="extension"),
+    pytest.param(lines(mark_line("spam", NOW, number="201")), "the mark has no valid telephone number", id="extension"),
 ]
 
 
 @pytest.mark.parametrize(("raw", "problem"), HOSTILE)
-def test_a_bad_line_costs_that_line(raw: bytes, problem: str) -> None:
+def test_only_the_bad_line_is_skipped(raw: bytes, problem: str) -> None:
     reading = HistoryReader()
     found = events_in(b"\n" + raw + lines(GOOD), reading)
     assert [event.outcome.linkedid for event in found if not isinstance(event, Mark)] == ["good"]
@@ -548,7 +558,7 @@ def test_a_bad_line_costs_that_line(raw: bytes, problem: str) -> None:
     assert problem in str(text)
 
 
-def test_a_line_without_an_end_is_not_kept() -> None:
+def test_endless_line_is_not_kept_in_memory() -> None:
     class Endless(io.RawIOBase):
         """512 MB without a newline."""
 
@@ -571,12 +581,12 @@ def test_a_line_without_an_end_is_not_kept() -> None:
     ("events", "problem"),
     [
         pytest.param((inbound("c0", NOW), inbound("c1", NOW - 1)), BACKWARDS, id="time-goes-backwards"),
-        pytest.param((inbound("c0", NOW), said("spam", NOW - 1)), BACKWARDS, id="a-mark-from-before"),
+        pytest.param((inbound("c0", NOW), mark_line("spam", NOW - 1)), BACKWARDS, id="a-mark-from-before"),
         pytest.param((inbound("c0"), inbound("c0")), TWICE, id="twice"),
         pytest.param((outbound("c0"), inbound("c0")), TWICE, id="twice-in-both-directions"),
     ],
 )
-def test_what_is_out_of_order_is_refused(events: tuple[dict[str, Any], ...], problem: str) -> None:
+def test_events_out_of_order_are_refused(events: tuple[dict[str, Any], ...], problem: str) -> None:
     reading = HistoryReader()
     replay = Replay([load_policy("strict")], OURS)
     found = list(judgements(events_of(io.BytesIO(lines(*events)), reading, SITE), replay, reading))
@@ -599,7 +609,7 @@ def report_of(
     return dict(plain(report))
 
 
-BLOCKED = [said("spam", NOW), inbound("c0", NOW + 60, callee="201")]
+BLOCKED = [mark_line("spam", NOW), inbound("c0", NOW + 60, callee="201")]
 
 
 @pytest.mark.parametrize(
@@ -642,15 +652,15 @@ def test_probable_mistakes(after: list[dict[str, Any]], known: KnownCallers | No
     assert [(m["number"], m["calls"], m["why"]) for m in numbers] == ([(CALLER, 1, [why])] if why else [])
 
 
-def test_a_call_back_says_nothing_of_later_calls() -> None:
+def test_call_back_does_not_excuse_later_calls() -> None:
     report = report_of(*BLOCKED, outbound("o0", NOW + HOUR, "202"), inbound("c1", NOW + 2 * HOUR, callee="201"))
     assert (report["stopped"], report["probable_mistakes"]["calls"]) == (2, 1)
 
 
-def test_what_differs_from_another_policy() -> None:
+def test_report_lists_differences_from_another_policy() -> None:
     report = report_of(*BLOCKED, inbound("c1", NOW + 61, caller="anonymous"), policies=("cautious", "observe"))
     assert report["changes"]["total"] == 0  # observe decides as balanced does
-    marks = [said("spam", NOW + n, who) for n, who in enumerate(("201", "202", "301"))]
+    marks = [mark_line("spam", NOW + n, who) for n, who in enumerate(("201", "202", "301"))]
     calls = [answered(f"c{n}", NOW + 60 + n, f"40{n}") for n in range(5)]
     history = *marks, *calls, inbound("last", NOW + HOUR)
     assert report_of(*history, policies=("strict", "cautious"))["changes"]["total"] == 0  # people alone never convict
@@ -660,7 +670,7 @@ def test_what_differs_from_another_policy() -> None:
     assert (first["call"], first["from"], first["to"], first["rule"]) == ("last", "challenge", "reject", "pushed")
 
 
-def test_what_assumes_that_nothing_would_have_changed() -> None:
+def test_report_notes_calls_whose_course_would_have_changed() -> None:
     history = [
         inbound("shown", NOW, shown="challenge"),
         inbound("warned", NOW + 600),
@@ -690,7 +700,7 @@ SALTED = replace(OURS, sample_salt=b"of this site")
         pytest.param(SALTED, "warn", 0, False, id="all-shown"),
     ],
 )
-def test_the_sample_of_a_history(ours: SettingsFacts, action: str, labelled: int, is_sampled: bool) -> None:
+def test_control_sample_of_a_history(ours: SettingsFacts, action: str, labelled: int, is_sampled: bool) -> None:
     replay, tally = Replay([policy_ordering(action)], ours), ActionCounts()
     shown = [None] * 80 if labelled else ["warn"] * 80
     calls = [inbound(f"c{n}", NOW + n, shown=word) for n, word in enumerate(shown)]
@@ -708,7 +718,7 @@ def replay_sample(ours: SettingsFacts) -> ControlSample:
 
 
 @pytest.mark.parametrize(("days", "periods", "weekly"), [(1, 1, False), (60, 60, False), (61, 10, True)])
-def test_days_become_weeks(days: int, periods: int, weekly: bool) -> None:
+def test_long_histories_are_shown_by_weeks(days: int, periods: int, weekly: bool) -> None:
     from collections import Counter
 
     found, is_weekly = periods_of({739_617: Counter(allow=1), 739_617 + days - 1: Counter(tag=1)})
@@ -716,7 +726,7 @@ def test_days_become_weeks(days: int, periods: int, weekly: bool) -> None:
     assert sum(sum(period.actions.values()) for period in found) == (1 if days == 1 else 2)
 
 
-def test_outcomes_are_what_happened() -> None:
+def test_outcomes_keep_the_warning_shown_in_the_history() -> None:
     """Of a call that was shown a warning the history says so; what this replay would show does not count."""
     [event] = events_in(lines(answered("c0", shown="warn")))
     assert not isinstance(event, Mark)

@@ -148,7 +148,7 @@ marks = st.builds(
 
 
 @given(st.one_of(inbound_calls(), outbound_calls(), marks))
-def test_a_line_is_read_as_the_event_that_it_was_made_of(event: Event) -> None:
+def test_event_survives_export_and_import(event: Event) -> None:
     reading = HistoryReader()
     assert list(events_of(io.BytesIO(line_of_event(event)), reading, SITE)) == [event]
     assert reading.problems == []
@@ -222,7 +222,7 @@ def filled(callsieve: Program) -> Program:
 
 
 class TestOfTheStore:
-    def test_what_was_exported_is_decided_as_the_store_is(self, filled: Program) -> None:
+    def test_exported_history_is_decided_like_the_store(self, filled: Program) -> None:
         of_store, of_file = filled.folder / "of-store.jsonl", filled.folder / "of-file.jsonl"
         history = filled.folder / "history.jsonl"
         for policy in ("strict", "pushed"):
@@ -247,13 +247,13 @@ class TestOfTheStore:
             assert [json.loads(line) for line in of_file.read_text().splitlines()] == decided
             assert len({item["level"] for item in decided}) > 2
 
-    def test_only_the_last_days_are_counted_and_all_is_learnt(self, filled: Program) -> None:
+    def test_days_option_counts_last_days_but_learns_from_all(self, filled: Program) -> None:
         month = {item["call"]: item for item in self.decided(filled, 30)}
         week = self.decided(filled, 7)
         assert 0 < len(week) < len(month)
         assert all(item == month[item["call"]] for item in week)
 
-    def test_a_carriers_warning_is_known_again(self, callsieve: Program) -> None:
+    def test_carrier_label_is_recovered_from_the_journal(self, callsieve: Program) -> None:
         callsieve.ok("db", "migrate")
         vector = vector_of(Reputation(1.5, families=(Family("carrier label", 1.5, (("scam likely", 1),)),)))
         about: dict[str, Any] = {"linkedid": "1.1", "at": NOW, "caller": NUMBERS[0], "trunk": "carrier"}
@@ -273,32 +273,32 @@ class TestOfTheStore:
         program.ok("replay", "--days", str(days), "--policy", "pushed", "--out", out)
         return [json.loads(line) for line in out.read_text().splitlines()]
 
-    def test_what_cannot_be_done_is_said(self, callsieve: Program) -> None:
+    def test_wrong_uses_of_days_are_refused(self, callsieve: Program) -> None:
         assert "--days" in callsieve.fails("replay")
         assert "--days" in callsieve.fails("replay", callsieve.file("h.jsonl", lines(inbound("c"))), "--days", "3")
         assert "no store" in callsieve.fails("replay", "--days", "30")
         callsieve.ok("db", "migrate")
         assert "no inbound call can be replayed" in callsieve.fails("replay", "--days", "30")
 
-    def test_the_report_says_what_it_is_over(self, filled: Program) -> None:
-        assert "over the last 30 days" in filled.ok("replay", "--days", "30")
+    def test_report_names_its_span(self, filled: Program) -> None:
+        assert "last 30 days" in filled.ok("replay", "--days", "30")
 
 
 class TestExport:
-    def test_to_standard_output_and_only_the_last_days(self, filled: Program) -> None:
+    def test_export_to_standard_output_and_of_last_days(self, filled: Program) -> None:
         events = [json.loads(line) for line in filled.ok("calls", "export").splitlines()]
         assert {event["type"] for event in events} == {"inbound", "outbound", "mark"}
         assert [event["at"] for event in events] == sorted(event["at"] for event in events)
         week = filled.ok("calls", "export", "--days", "7").splitlines()
         assert 0 < len(week) < len(events)
 
-    def test_a_file_is_new_and_for_its_owner_alone(self, filled: Program) -> None:
+    def test_export_file_is_new_and_private(self, filled: Program) -> None:
         out = filled.folder / "out.jsonl"
         filled.ok("calls", "export", "--out", out)
         assert out.stat().st_mode & 0o777 == 0o600
         assert "another" in filled.fails("calls", "export", "--out", out)
 
-    def test_another_store_learns_the_same_from_it(self, filled: Program, tmp_path: Path) -> None:
+    def test_imported_export_gives_the_same_evidence(self, filled: Program, tmp_path: Path) -> None:
         filled.ok("calls", "export", "--out", filled.folder / "out.jsonl")
         (tmp_path / "other").mkdir()
         other = Program(tmp_path / "other")
@@ -319,7 +319,7 @@ def master_csv(*calls: tuple[float, str, str, float, float]) -> str:
 
 
 class TestOfCdrs:
-    def test_master_csv_is_read_as_it_is(self, callsieve: Program) -> None:
+    def test_master_csv_is_read_in_its_own_order(self, callsieve: Program) -> None:
         """Also a long call, whose line comes after those of calls that began later."""
         calls = [(NOW - DAY, "2017421000", "201", 7000.0, 6990.0)]
         calls += [(NOW - DAY + 600 * n, f"201742100{n}", "202", 20.0, 0.0) for n in range(1, 8)]
@@ -329,7 +329,7 @@ class TestOfCdrs:
         assert any("CDR" in note for note in found["notes"])
         assert "Master.csv" in callsieve.ok("replay", file)
 
-    def test_what_is_far_out_of_order_is_named(self, callsieve: Program) -> None:
+    def test_events_far_out_of_order_are_reported(self, callsieve: Program) -> None:
         events = [
             event
             for event in events_of(
@@ -342,5 +342,5 @@ class TestOfCdrs:
         assert len(list(in_time_order(events, held=2))) == 9
 
     @pytest.mark.parametrize("content", ["a,b,c\n", "\x00\x01\n", ""])
-    def test_another_file_is_an_error_in_one_line(self, callsieve: Program, content: str) -> None:
+    def test_unknown_file_format_prints_one_error_line(self, callsieve: Program, content: str) -> None:
         assert "x.csv" in callsieve.fails("replay", callsieve.file("x.csv", content))

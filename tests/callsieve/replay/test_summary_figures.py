@@ -85,18 +85,18 @@ def test_calls_of_the_span_are_counted_by_would_be_action(db: sqlite3.Connection
     assert sum(period.actions.total() for period in found.periods) == 3
 
 
-def test_a_call_counts_once_with_what_was_decided_at_the_trunk(db: sqlite3.Connection) -> None:
+def test_a_call_counts_once_with_its_trunk_decision(db: sqlite3.Connection) -> None:
     first = decided(2, "warn")
     found = summed(db, first, first._replace(id="later", at=first.at + 1, would_be="allow", callee="201"))
     assert (found.calls, found.actions["warn"]) == (1, 1)
 
 
-def test_nothing_happened(db: sqlite3.Connection) -> None:
+def test_summary_of_no_calls(db: sqlite3.Connection) -> None:
     found = summed(db)
     assert (found.calls, found.periods, found.rules, found.median_ms) == (0, [], [], 0.0)
 
 
-def test_rules_and_callers_the_most_calls_first(db: sqlite3.Connection) -> None:
+def test_rules_and_callers_are_sorted_by_calls(db: sqlite3.Connection) -> None:
     found = summed(
         db,
         decided(5, "challenge", caller=OTHER),
@@ -144,7 +144,7 @@ def test_a_warning_of_a_verified_number_is_a_likely_mistake(db: sqlite3.Connecti
     ]
 
 
-def test_a_machine_whose_message_was_kept_comes_first(db: sqlite3.Connection) -> None:
+def test_automated_caller_with_a_message_comes_first(db: sqlite3.Connection) -> None:
     stopped = decided(4, "challenge", action="challenge")
     found = summed(
         db,
@@ -160,7 +160,7 @@ def test_a_machine_whose_message_was_kept_comes_first(db: sqlite3.Connection) ->
     assert (told[1]["is_machine"], told[1]["remedies"]) == (False, {})
 
 
-def test_numbers_that_people_marked_and_that_were_let_through(db: sqlite3.Connection) -> None:
+def test_marked_numbers_that_were_let_through(db: sqlite3.Connection) -> None:
     with transaction(db):
         for mark in (
             make_mark(CALLER, reporter="201", at=NOW - 3 * HOUR),
@@ -178,7 +178,7 @@ def test_numbers_that_people_marked_and_that_were_let_through(db: sqlite3.Connec
     assert found.marks == {"spam": 3, "ok": 1}
 
 
-def test_what_somebody_should_look_at(db: sqlite3.Connection) -> None:
+def test_conditions_that_need_attention_are_counted(db: sqlite3.Connection) -> None:
     screened = decided(3)
     found = summed(
         db,
@@ -195,25 +195,25 @@ def test_what_somebody_should_look_at(db: sqlite3.Connection) -> None:
     assert (found.outcomes, found.incomplete, found.unscreened) == (6, 1, 2)
 
 
-def test_a_call_begins_just_before_it_is_decided(db: sqlite3.Connection) -> None:
+def test_call_that_begins_just_before_its_decision_is_screened(db: sqlite3.Connection) -> None:
     """As on a real Asterisk: the channel is there 0.3 to 8 ms before the dialplan asks."""
     screened = decided(3)
     found = summed(db, screened, ended(3, screened)._replace(at=screened.at - 0.008), ended(2))
     assert (found.outcomes, found.unscreened) == (2, 1)
 
 
-def test_how_long_decisions_took(db: sqlite3.Connection) -> None:
+def test_decision_times_have_median_and_slowest(db: sqlite3.Connection) -> None:
     found = summed(db, *(decided(1, elapsed_ms=float(ms)) for ms in range(1, 101)))
     assert (found.median_ms, found.slow_ms) == (51.0, 100.0)
 
 
-def test_a_long_time_is_shown_by_weeks(db: sqlite3.Connection) -> None:
+def test_long_span_is_shown_by_weeks(db: sqlite3.Connection) -> None:
     found = summed(db, decided(24 * 80), decided(1), days=90)
     assert found.weekly
     assert len(found.periods) in (12, 13)
 
 
-def test_our_own_numbers_are_those_of_a_replay(db: sqlite3.Connection, tmp_path: Path) -> None:
+def test_replay_uses_the_same_own_numbers(db: sqlite3.Connection, tmp_path: Path) -> None:
     with transaction(db):
         upsert_dids(db, [Did(OTHER)], "asterisk")
         replace_settings_own_numbers(db, ["+12017421836"])

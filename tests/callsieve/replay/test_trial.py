@@ -31,13 +31,13 @@ from reputation.store.outcomes import record_outcome
 from reputation.store.transaction import transaction
 from tests.builders import CALLER, DAY, HOUR
 from tests.callsieve.program import Program, make_record
-from tests.callsieve.replay.test_replay_engine import answered, inbound, lines, outbound, said
+from tests.callsieve.replay.test_replay_engine import answered, inbound, lines, mark_line, outbound
 from tests.office import ROOT
 from tests.reputation.store_builders import make_mark, make_outcome
 
 NOW = time.time() - HOUR  # outcomes are kept for 30 days
 HISTORY = (
-    *(said("spam", NOW - 20 * DAY + n, who, group=f"group{n}") for n, who in enumerate(("201", "202", "301"))),
+    *(mark_line("spam", NOW - 20 * DAY + n, who, group=f"group{n}") for n, who in enumerate(("201", "202", "301"))),
     *(answered(f"old{n}", NOW - 10 * DAY + n, f"40{n}") for n in range(5)),
     *(inbound(f"anonymous{n}", NOW - 3 * DAY + n, caller="anonymous") for n in range(4)),
     *(inbound(f"new{n}", NOW - 2 * DAY + n * HOUR) for n in range(6)),
@@ -90,7 +90,7 @@ def by_process(callsieve: Program, question: TrialRequest) -> list[dict[str, Any
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def test_it_decides_as_a_replay_of_the_same_calls(callsieve: Program) -> None:
+def test_trial_decides_like_a_replay_of_the_same_calls(callsieve: Program) -> None:
     (callsieve.folder / "policies").mkdir()
     draft = callsieve.file("policies/draft.toml", DRAFT)
     history = callsieve.folder / "history.jsonl"
@@ -103,7 +103,7 @@ def test_it_decides_as_a_replay_of_the_same_calls(callsieve: Program) -> None:
     assert found["against"] == "cautious"
 
 
-def test_calls_of_a_wanted_caller_that_would_be_asked_look_wrong(callsieve: Program) -> None:
+def test_challenging_a_wanted_caller_is_a_probable_mistake(callsieve: Program) -> None:
     """Somebody here called a number back after its calls, and the draft would ask it to press a digit."""
     back = outbound("b0", NOW - HOUR, "201")
     callsieve.ok("import", "calls", callsieve.file("more.jsonl", lines(*HISTORY, back)))
@@ -113,14 +113,14 @@ def test_calls_of_a_wanted_caller_that_would_be_asked_look_wrong(callsieve: Prog
     assert all(change["to"] in ("warn", "challenge", "route", "reject") for change in wrong)
 
 
-def test_only_the_days_asked_for_are_counted(callsieve: Program) -> None:
+def test_trial_counts_only_the_given_days(callsieve: Program) -> None:
     found = report_of(callsieve, asked(callsieve, days=7))
     assert found["calls"] == 10
     assert found["actions"]["challenge"] >= 4
     assert found["actions"]["warn"] > 0, found["actions"]  # by marks that are older than the days
 
 
-def test_the_process_tells_how_far_it_is_and_changes_nothing(callsieve: Program) -> None:
+def test_trial_process_reports_progress_and_changes_nothing(callsieve: Program) -> None:
     before = dump(callsieve.store)
     said = by_process(callsieve, asked(callsieve))
     assert set(said[-1]) == {"report"}
@@ -136,14 +136,14 @@ def test_the_process_tells_how_far_it_is_and_changes_nothing(callsieve: Program)
         pytest.param('extends = "../../etc/passwd"', 7, "is not a valid policy name", id="path"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_one_line(callsieve: Program, draft: str, days: int, problem: str) -> None:
+def test_impossible_trial_reports_one_line(callsieve: Program, draft: str, days: int, problem: str) -> None:
     *progress, said = by_process(callsieve, asked(callsieve, draft, days, NOW + 5 * DAY if days == 1 else NOW))
     assert all(item.keys() == {"share"} for item in progress)
     assert problem in said["problem"]
     assert "\n" not in said["problem"]
 
 
-def test_a_draft_that_says_what_is_in_force_changes_no_call(callsieve: Program) -> None:
+def test_draft_equal_to_the_policy_in_force_changes_no_call(callsieve: Program) -> None:
     assert report_of(callsieve, asked(callsieve, policy_text("cautious")))["changes"]["total"] == 0
 
 
@@ -152,7 +152,7 @@ def test_a_broken_draft_is_an_error_before_any_call(callsieve: Program) -> None:
         report_of(callsieve, asked(callsieve, DRAFT.replace("challenge", "challange")))
 
 
-def said_by_network(attestation: Attestation, verification: Verification) -> tuple[Family, ...]:
+def network_families(attestation: Attestation, verification: Verification) -> tuple[Family, ...]:
     word = "failed" if verification is Verification.FAILED else attestation.value
     return (Family("attestation", 0.5, ((word, 1),)),)
 
@@ -166,10 +166,10 @@ SIGNED = [
 
 
 @pytest.mark.parametrize(("auth_class", "attestation", "verification"), SIGNED)
-def test_what_the_network_said_comes_from_the_decision(
+def test_signature_is_recovered_from_the_decision(
     tmp_path: Path, auth_class: AuthClass, attestation: Attestation, verification: Verification
 ) -> None:
-    vector = vector_of(Reputation(0.5, families=said_by_network(attestation, verification)))
+    vector = vector_of(Reputation(0.5, families=network_families(attestation, verification)))
     record = make_record(linkedid="c1", at=NOW, auth_class=auth_class, caller=CALLER, vector=vector)
     call = only_event(tmp_path, record)
     assert (call.attestation, call.verification, call.trusted) == (attestation, verification, False)
@@ -184,7 +184,7 @@ def test_what_the_network_said_comes_from_the_decision(
         (AuthClass.UNKNOWN, "{}", (Attestation.NONE, False)),
     ],
 )
-def test_where_the_decision_does_not_tell_its_class_stays(
+def test_auth_class_is_kept_if_the_evidence_lacks_it(
     tmp_path: Path, auth_class: AuthClass, vector: str, expected: tuple[Attestation, bool]
 ) -> None:
     record = make_record(linkedid="c1", at=NOW, auth_class=auth_class, caller=CALLER, vector=vector)
@@ -217,7 +217,7 @@ def test_marks_and_calls_come_in_time_order(tmp_path: Path) -> None:
 SAMPLED = capped(Why(PresetReason.SOME_EVIDENCE), Why(Reason.CONTROL_SAMPLE)).kept
 
 
-def test_the_journal_says_which_calls_were_of_the_sample(tmp_path: Path) -> None:
+def test_journal_marks_calls_of_the_control_sample(tmp_path: Path) -> None:
     reasons = {
         "sampled": SAMPLED,
         "appealed": '{"code": "default", "cap": "appealed"}',
@@ -235,7 +235,7 @@ def test_the_journal_says_which_calls_were_of_the_sample(tmp_path: Path) -> None
         }
 
 
-def test_a_trial_says_what_a_warning_changes(callsieve: Program) -> None:
+def test_trial_reports_the_effect_of_warnings(callsieve: Program) -> None:
     """Of the calls of the store: what the draft would have done with them says nothing of that."""
     with open_store(callsieve.store) as db, transaction(db):
         for n in range(50):

@@ -95,7 +95,7 @@ def wanted(
         ),
     ],
 )
-def test_what_speaks_for_a_number(rows: Rows, why: list[str] | None) -> None:
+def test_evidence_for_a_wanted_number(rows: Rows, why: list[str] | None) -> None:
     found = wanted(rows)
     said = None if found is None else [str(item) for item in found.why]
     if why is None:
@@ -115,7 +115,7 @@ def test_what_speaks_for_a_number(rows: Rows, why: list[str] | None) -> None:
         pytest.param([ChallengeResult.ABANDONED], False, id="hung-up"),
     ],
 )
-def test_who_is_a_machine(results: list[ChallengeResult], is_machine: bool) -> None:
+def test_automated_callers_are_recognised(results: list[ChallengeResult], is_machine: bool) -> None:
     found = wanted(Rows(signals=[VOICEMAIL], answered=answered("201"), challenges=challenged(*results)))
     assert found is not None
     assert found.is_machine is is_machine
@@ -133,26 +133,26 @@ def test_who_is_a_machine(results: list[ChallengeResult], is_machine: bool) -> N
         pytest.param({"times": (0, 24, 48), "rule": "blocklist"}, False, id="on-a-list"),
     ],
 )
-def test_regular_calls_are_a_machines(about: dict[str, Any], is_regular: bool) -> None:
+def test_regular_calls_suggest_an_automated_caller(about: dict[str, Any], is_regular: bool) -> None:
     found = wanted(Rows(), **about)
     assert (found is not None and found.is_machine) is is_regular
 
 
 @pytest.mark.parametrize("before_midnight", [0.0, 0.2, 0.4])
-def test_midnight_is_no_other_time_of_day(before_midnight: float) -> None:
+def test_calls_around_midnight_count_as_the_same_time(before_midnight: float) -> None:
     to_midnight = (DAY - NOW % DAY) / HOUR
     start = to_midnight - before_midnight
     found = wanted(Rows(), times=(start, start + 24.4, start + 48.2))
     assert found is not None
 
 
-def test_a_number_of_our_own_is_wanted() -> None:
+def test_own_number_is_wanted() -> None:
     found = wanted(Rows(), known=KnownCallers(is_own=True))
     assert found is not None
     assert [str(item) for item in found.why] == ["the number is one of our own numbers"]
 
 
-def test_the_likeliest_machine_comes_first() -> None:
+def test_likeliest_automated_caller_comes_first() -> None:
     rows = {
         OTHERS[0]: Rows(signals=[VOICEMAIL], answered=answered("201"), challenges=challenged(SILENT)),
         OTHERS[1]: Rows(signals=[signal(SignalCategory.NOT_SPAM)], challenges=challenged(SILENT)),
@@ -186,7 +186,7 @@ def test_the_likeliest_machine_comes_first() -> None:
         ),
     ],
 )
-def test_a_stranger_who_failed_needs_less(rows: Rows, is_listed: bool) -> None:
+def test_failed_challenge_lowers_the_evidence_needed(rows: Rows, is_listed: bool) -> None:
     """Preset `strangers` asks on no evidence."""
     found = wanted(rows, rule="stranger", level="none")
     assert (found is not None) is is_listed
@@ -196,7 +196,7 @@ def test_a_stranger_who_failed_needs_less(rows: Rows, is_listed: bool) -> None:
 @pytest.mark.parametrize(
     ("result", "is_listed"), [pytest.param(PASSED, False, id="passed"), pytest.param(SILENT, True, id="failed")]
 )
-def test_a_stranger_who_passed_is_no_mistake_though_we_called_back(result: ChallengeResult, is_listed: bool) -> None:
+def test_passed_challenge_is_no_mistake_despite_a_call_back(result: ChallengeResult, is_listed: bool) -> None:
     rows = Rows(challenges=challenged(result))
     stops = Stops()
     stops.add_call(DecidedCall(CALLER, NOW, "challenge", "stranger", DID, "none"))
@@ -221,12 +221,12 @@ def at_hours(*hours: float, did: str = DID) -> list[Challenged]:
         pytest.param(at_hours(-24, did="a") + at_hours(-48, did="b"), False, id="many-lines"),
     ],
 )
-def test_challenges_of_earlier_days_tell_a_regular_machine(challenges: list[Challenged], is_regular: bool) -> None:
+def test_earlier_challenges_reveal_a_regular_automated_caller(challenges: list[Challenged], is_regular: bool) -> None:
     """So that the digest of one day can tell it too."""
     assert (wanted(Rows(challenges=challenges)) is not None) is is_regular
 
 
-def test_each_machine_has_its_remedies() -> None:
+def test_each_automated_caller_has_remedies() -> None:
     assert FalsePositive(CALLER, {}, {}, 0.0, (), is_machine=True).remedies == {
         "not-spam": "*38",
         "allow": f'callsieve list add allow {CALLER} --note "machine, wanted"',
@@ -234,7 +234,7 @@ def test_each_machine_has_its_remedies() -> None:
     }
 
 
-def test_the_terminal_names_the_way_out_of_machines(capsys: pytest.CaptureFixture[str]) -> None:
+def test_summary_prints_the_remedies_for_automated_callers(capsys: pytest.CaptureFixture[str]) -> None:
     remedy = f'callsieve list add allow {CALLER} --note "machine, wanted"'
     machine = wanted(Rows(signals=[VOICEMAIL], answered=answered("201"), challenges=challenged(SILENT)))
     assert machine is not None
@@ -244,7 +244,7 @@ def test_the_terminal_names_the_way_out_of_machines(capsys: pytest.CaptureFixtur
     assert remedy not in capsys.readouterr().out
 
 
-def test_a_block_by_hand_is_no_mistake_for_a_message() -> None:
+def test_manual_block_is_no_mistake_despite_a_message() -> None:
     rows = Rows(signals=[VOICEMAIL], answered=answered("201"))
     assert wanted(rows, rule="callee-blocklist") is None
     assert wanted(rows._replace(challenges=challenged(SILENT)), rule="blocklist") is None

@@ -55,7 +55,7 @@ def callsieve(tmp_path: Path, server: PhoneBlockServer) -> ReportingOffice:
     return ReportingOffice(tmp_path, server)
 
 
-def test_a_mark_is_told_once_and_nothing_of_who_said_so(callsieve: ReportingOffice, server: PhoneBlockServer) -> None:
+def test_mark_is_reported_once_without_the_reporter(callsieve: ReportingOffice, server: PhoneBlockServer) -> None:
     callsieve.mark(CALLER, "spam", "--as", "201", "--category", "scam", "--reason", "he said he was the bank")
     assert callsieve.sent()["reported"] == 1
     assert callsieve.sent()["reported"] == 0
@@ -63,7 +63,7 @@ def test_a_mark_is_told_once_and_nothing_of_who_said_so(callsieve: ReportingOffi
     assert CALLER in callsieve.ok("report", "list")
 
 
-def test_a_mark_that_is_taken_back_in_time_never_leaves(callsieve: ReportingOffice, server: PhoneBlockServer) -> None:
+def test_mark_removed_in_time_is_not_reported(callsieve: ReportingOffice, server: PhoneBlockServer) -> None:
     callsieve.mark(CALLER, "spam", "--as", "201", hours_ago=0.5)
     assert callsieve.sent()["reported"] == 0
     callsieve.ok("unmark", CALLER, "--as", "201")
@@ -72,7 +72,7 @@ def test_a_mark_that_is_taken_back_in_time_never_leaves(callsieve: ReportingOffi
     assert server.bodies == []
 
 
-def test_what_is_taken_back_later_is_taken_back_there(callsieve: ReportingOffice, server: PhoneBlockServer) -> None:
+def test_removed_mark_is_withdrawn_from_the_service(callsieve: ReportingOffice, server: PhoneBlockServer) -> None:
     callsieve.mark(CALLER, "spam", "--as", "201")
     callsieve.sent()
     callsieve.ok("unmark", CALLER, "--as", "201")
@@ -81,7 +81,7 @@ def test_what_is_taken_back_later_is_taken_back_there(callsieve: ReportingOffice
     assert callsieve.sent()["withdrawn"] == 0
 
 
-def test_undoing_a_mark_takes_it_back_there(callsieve: ReportingOffice, server: PhoneBlockServer) -> None:
+def test_undoing_a_mark_withdraws_the_report(callsieve: ReportingOffice, server: PhoneBlockServer) -> None:
     callsieve.ok("mark", CALLER, "spam", "--as", "201")
     server.ratings[CALLER] = "B_MISSED"
     callsieve.write(set_report, "phoneblock", Report(CALLER, "B_MISSED", 1.0))
@@ -91,7 +91,7 @@ def test_undoing_a_mark_takes_it_back_there(callsieve: ReportingOffice, server: 
     assert server.ratings == {}
 
 
-def test_what_was_told_and_not_noted_is_told_again(callsieve: ReportingOffice, server: PhoneBlockServer) -> None:
+def test_report_lost_before_recording_is_sent_again(callsieve: ReportingOffice, server: PhoneBlockServer) -> None:
     """As if we had been killed in between: there it is one rating all the same."""
     callsieve.mark(CALLER, "spam", "--as", "201")
     callsieve.sent()
@@ -101,9 +101,7 @@ def test_what_was_told_and_not_noted_is_told_again(callsieve: ReportingOffice, s
 
 
 @pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
-def test_a_server_that_does_not_take_it_is_asked_again(
-    callsieve: ReportingOffice, server: PhoneBlockServer, status: int
-) -> None:
+def test_failed_report_is_retried(callsieve: ReportingOffice, server: PhoneBlockServer, status: int) -> None:
     callsieve.mark(CALLER, "spam", "--as", "201")
     callsieve.mark(OTHER, "spam", "--as", "201")
     server.status = status
@@ -116,7 +114,7 @@ def test_a_server_that_does_not_take_it_is_asked_again(
     assert callsieve.sent()["reported"] == 2
 
 
-def test_a_number_that_it_does_not_want_holds_up_no_other(callsieve: ReportingOffice, server: PhoneBlockServer) -> None:
+def test_refused_number_does_not_block_other_reports(callsieve: ReportingOffice, server: PhoneBlockServer) -> None:
     callsieve.mark(CALLER, "spam", "--as", "201")
     callsieve.mark(OTHER, "spam", "--as", "201")
     server.refuses = CALLER
@@ -125,21 +123,21 @@ def test_a_number_that_it_does_not_want_holds_up_no_other(callsieve: ReportingOf
     assert callsieve.sent()["refused"] == 0
 
 
-def test_a_token_that_others_may_read_is_not_used(callsieve: ReportingOffice, server: PhoneBlockServer) -> None:
+def test_token_file_readable_by_others_is_not_used(callsieve: ReportingOffice, server: PhoneBlockServer) -> None:
     callsieve.mark(CALLER, "spam", "--as", "201")
     callsieve.token.chmod(0o644)
     assert "others can read or change it" in callsieve("report", "send").err
     assert server.bodies == []
 
 
-def test_it_is_off_until_somebody_wants_it(tmp_path: Path) -> None:
+def test_reporting_is_off_by_default(tmp_path: Path) -> None:
     callsieve = Program(tmp_path)
     callsieve.ok("mark", CALLER, "spam", "--as", "201")
     assert "Reporting is off" in callsieve.ok("report", "send")
     assert "Reporting is off" in callsieve.ok("report", "list")
 
 
-def test_switched_on_again_it_begins_anew(callsieve: ReportingOffice, server: PhoneBlockServer) -> None:
+def test_reporting_switched_on_again_starts_anew(callsieve: ReportingOffice, server: PhoneBlockServer) -> None:
     callsieve.mark(CALLER, "spam", "--as", "201")
     callsieve.settings_say(server, enabled=False)
     callsieve.sent()
@@ -148,7 +146,7 @@ def test_switched_on_again_it_begins_anew(callsieve: ReportingOffice, server: Ph
     assert server.bodies == []
 
 
-def test_an_erased_number_is_reported_nowhere(callsieve: ReportingOffice) -> None:
+def test_erased_number_is_not_reported(callsieve: ReportingOffice) -> None:
     callsieve.mark(CALLER, "spam", "--as", "201")
     callsieve.sent()
     assert callsieve("privacy", "export", CALLER).json["tables"]["report"]
@@ -156,7 +154,7 @@ def test_an_erased_number_is_reported_nowhere(callsieve: ReportingOffice) -> Non
     assert callsieve("report", "list", "--json").json["reported"] == []
 
 
-def test_the_doctor_says_when_nobody_reports(callsieve: ReportingOffice, server: PhoneBlockServer) -> None:
+def test_doctor_warns_if_reports_are_not_sent(callsieve: ReportingOffice, server: PhoneBlockServer) -> None:
     def found(now: float = 2e9) -> str:
         [check] = examine(CHECKS, CheckContext(callsieve.load(), lambda _command: "", now))
         return check.status

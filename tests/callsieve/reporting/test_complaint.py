@@ -39,7 +39,7 @@ def value(found: dict[str, Any], kind: str) -> str:
 
 
 @pytest.mark.parametrize("to", AUTHORITIES)
-def test_each_authority_is_told_the_number_with_its_sources(callsieve: Program, to: str) -> None:
+def test_each_complaint_has_the_number_and_sources(callsieve: Program, to: str) -> None:
     found = complaint(callsieve, to, "--language", "en")
     assert value(found, "caller") == CALLER
     assert found["sources"]
@@ -50,7 +50,7 @@ def test_each_authority_is_told_the_number_with_its_sources(callsieve: Program, 
     assert found["site"] in text
 
 
-def test_what_people_wrote_is_in_it_and_not_who(callsieve: Program) -> None:
+def test_complaint_has_the_reason_but_not_the_reporter(callsieve: Program) -> None:
     found = complaint(callsieve, "ftc")
     assert value(found, "recorded") == "yes, according to our people"
     assert REASON in value(found, "description")
@@ -59,31 +59,31 @@ def test_what_people_wrote_is_in_it_and_not_who(callsieve: Program) -> None:
     assert "Alice" not in text
 
 
-def test_the_last_call_is_the_one_that_is_complained_of(callsieve: Program) -> None:
+def test_complaint_is_about_the_last_call(callsieve: Program) -> None:
     found = complaint(callsieve, "12321", "--language", "en")
     assert value(found, "called-at") == "2026-11-18 11:06 UTC"
     assert value(found, "our-number") == DID
     assert value(found, "talked") == "answered, 31 s"
 
 
-def test_it_is_written_in_the_language_of_the_authority(callsieve: Program) -> None:
+def test_complaint_is_in_the_language_of_the_authority(callsieve: Program) -> None:
     assert "来电号码" in callsieve.ok("report", "show", CALLER, "--to", "12321")
     assert "The number that called" in callsieve.ok("report", "show", CALLER, "--to", "12321", "--language", "en")
     assert "来电号码" in callsieve.ok("report", "show", CALLER, "--to", "ftc", "--language", "zh")
 
 
-def test_what_is_not_known_of_a_number_stays_open(callsieve: Program) -> None:
+def test_unknown_details_are_left_open(callsieve: Program) -> None:
     found = callsieve("report", "show", "+12017421899", "--to", "ftc", "--json").json
     assert value(found, "called-at") == value(found, "kind") == "(not known here)"
     assert value(found, "yours") == "(please fill in yourself)"
     assert found["calls"] == []
 
 
-def test_another_authority_is_none(callsieve: Program) -> None:
+def test_unknown_authority_is_refused(callsieve: Program) -> None:
     assert "acma" in callsieve.fails("report", "show", CALLER, "--to", "acma")
 
 
-def test_the_page_of_a_number_leads_to_it(office: Office) -> None:
+def test_number_page_links_to_the_complaint(office: Office) -> None:
     with office.console() as console:
         ada = console.browser("operator")
         assert "/complaint" in ada.text(f"/numbers/{CALLER}")

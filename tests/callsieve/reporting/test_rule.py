@@ -52,32 +52,32 @@ REPORTED = Report(NUMBER, "B_MISSED", NOW - 86_400.0)
         ("of our own", "B_MISSED"),
     ],
 )
-def test_a_mark_is_reported_as_what_it_is(category: str | None, rating: str) -> None:
+def test_category_of_a_mark_becomes_the_rating(category: str | None, rating: str) -> None:
     assert due(make_case(make_mark(category=category))) == DueReport(NUMBER, ReportStep.REPORT, rating)
 
 
-def test_what_most_people_wrote_counts_and_else_the_last() -> None:
+def test_most_frequent_category_counts_then_the_latest() -> None:
     scam, sale = make_mark("201", category="scam"), make_mark("202", category="sales", hours_ago=3)
     assert rating_of([sale, scam]) == "G_FRAUD"
     assert rating_of([sale, scam, make_mark("203", category="sales", hours_ago=9)]) == "E_ADVERTISING"
     assert rating_of([make_mark("204"), sale]) == "E_ADVERTISING"
 
 
-def test_a_mark_is_reported_late_and_once() -> None:
+def test_mark_is_reported_once_after_a_delay() -> None:
     assert due(make_case(make_mark(hours_ago=0.9))) is None
     assert due(make_case(make_mark(), reported=REPORTED)) is None
 
 
-def test_another_category_is_reported_again() -> None:
+def test_changed_category_is_reported_again() -> None:
     case = make_case(make_mark(category="scam"), reported=REPORTED)
     assert due(case) == DueReport(NUMBER, ReportStep.REPORT, "G_FRAUD")
 
 
-def test_marks_of_before_the_consent_are_not_reported() -> None:
+def test_marks_from_before_the_consent_are_not_reported() -> None:
     assert due(make_case(make_mark(hours_ago=31 * 24))) is None
 
 
-def test_a_mark_that_was_taken_back_never_leaves() -> None:
+def test_retracted_mark_is_not_reported() -> None:
     assert due(make_case(make_mark(verdict=Verdict.RETRACTED))) is None
 
 
@@ -96,20 +96,20 @@ FOR_IT = {
 
 
 @pytest.mark.parametrize("case", FOR_IT.values(), ids=FOR_IT.keys())
-def test_nothing_is_said_against_whom_something_speaks_for(case: NumberCase) -> None:
+def test_number_with_favourable_evidence_is_not_reported(case: NumberCase) -> None:
     assert due(case) is None
     assert due(replace(case, reported=REPORTED)) == DueReport(NUMBER, ReportStep.WITHDRAW)
     assert due(replace(case, reported=REPORTED._replace(refused=True))) is None
 
 
-def test_a_burst_waits_and_what_was_reported_stays() -> None:
+def test_burst_delays_reports_and_keeps_earlier_ones() -> None:
     assert due(make_case(make_mark(category="scam"), waits=True)) is None
     assert due(make_case(make_mark(category="scam"), waits=True, reported=REPORTED)) is None
 
 
-def test_what_they_refused_is_not_sent_again() -> None:
+def test_refused_report_is_not_sent_again() -> None:
     assert due(make_case(make_mark(category="scam"), reported=REPORTED._replace(refused=True))) is None
 
 
-def test_what_is_past_its_time_is_forgotten_and_not_taken_back() -> None:
+def test_expired_report_is_forgotten_not_withdrawn() -> None:
     assert due(make_case(reported=REPORTED)) == DueReport(NUMBER, ReportStep.FORGET)

@@ -21,7 +21,7 @@ def office(tmp_path: Path) -> Office:
 
 
 @pytest.mark.parametrize("typed", [NUMBER, "201-555-0123", "(201) 555 0123"])
-def test_a_number_however_it_is_typed_leads_to_its_page(office: Office, typed: str) -> None:
+def test_number_in_any_format_leads_to_its_page(office: Office, typed: str) -> None:
     with office.console() as console:
         answer = console.browser("operator").get("/search", params={"q": typed})
         assert (answer.status_code, answer.headers["location"]) == (303, f"/numbers/{NUMBER}")
@@ -29,7 +29,7 @@ def test_a_number_however_it_is_typed_leads_to_its_page(office: Office, typed: s
 
 
 @pytest.mark.parametrize("typed", ["+1206555*", "+12065550100-+12065550199"])
-def test_a_prefix_or_range_leads_to_the_lists_with_it(office: Office, typed: str) -> None:
+def test_prefix_or_range_leads_to_the_lists(office: Office, typed: str) -> None:
     with office.console() as console:
         otto = console.browser("operator")
         answer = otto.get("/search", params={"q": typed})
@@ -53,7 +53,7 @@ def test_people_callers_and_pages_are_found_by_name(office: Office) -> None:
         assert 'href="/audit"' in console.browser("administrator").text("/search?q=audit").partition("<main")[2]
 
 
-def test_no_text_breaks_the_search(office: Office) -> None:
+def test_any_text_can_be_searched(office: Office) -> None:
     with office.console() as console:
         otto = console.browser("operator")
         plain = otto.text("/search").count("<script")

@@ -42,7 +42,7 @@ def text_of(about: dict[str, object], key: SigningKey = KEY, until: int | None =
 
 
 @given(st.dictionaries(st.from_regex(r"[a-z][a-z0-9_-]{0,6}", fullmatch=True), values, max_size=4))
-def test_what_was_signed_is_read_again(about: dict[str, object]) -> None:
+def test_signed_statement_is_read_back(about: dict[str, object]) -> None:
     statement = verify(text_of(about), KEY.public_key)
     assert statement.about == about
     assert (statement.kind, statement.issuer, statement.key_id) == ("test", "Example “Ltd” 号码", KEY.public_key.id)
@@ -50,12 +50,12 @@ def test_what_was_signed_is_read_again(about: dict[str, object]) -> None:
     assert (statement.is_over(AT + 59), statement.is_over(AT + 60)) == (False, True)
 
 
-def test_for_good() -> None:
+def test_statement_without_an_end_never_expires() -> None:
     assert not verify(text_of({}, until=None), KEY.public_key).is_over(2**40)
 
 
 @pytest.mark.parametrize("about", [{"a": 1.0}, {"a": 2**53}, {"a b": 1}, {"号": 1}, {"a": [{"": 1}]}, {"a": b"x"}])
-def test_what_no_statement_holds(about: dict[str, object]) -> None:
+def test_unsupported_values_cannot_be_signed(about: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="statement"):
         canonical(about)
 
@@ -80,19 +80,19 @@ def test_what_no_statement_holds(about: dict[str, object]) -> None:
         (lambda text: text.replace('"n": 1', '"n": "\\ud800"'), "bad-signature"),
     ],
 )
-def test_what_is_refused(change: object, code: str) -> None:
+def test_altered_statements_are_refused(change: object, code: str) -> None:
     assert callable(change)
     with pytest.raises(StatementError) as refused:
         verify(change(text_of({"n": 1})), KEY.public_key)
     assert refused.value.code == code
 
 
-def test_another_layout_is_the_same_statement() -> None:
+def test_different_json_layout_verifies_too() -> None:
     text = json.dumps(json.loads(text_of({"n": 1, "text": "号码"})))
     assert verify(text, KEY.public_key).about == {"n": 1, "text": "号码"}
 
 
-def test_an_outsider_checks_it_with_the_lines_of_the_page(tmp_path: Path) -> None:
+def test_documented_code_verifies_a_statement(tmp_path: Path) -> None:
     (lines,) = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
     file = tmp_path / "statement.json"
 
@@ -106,7 +106,7 @@ def test_an_outsider_checks_it_with_the_lines_of_the_page(tmp_path: Path) -> Non
     assert check(genuine.replace('"n": 1', '"n": 2')) != 0
 
 
-def test_the_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
+def test_key_is_made_once_and_private(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         made = {key.public_key.raw for key in pool.map(signing_key, [tmp_path / "state"] * 40)}
     assert len(made) == 1
@@ -115,20 +115,20 @@ def test_the_key_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "nonsense", "QUJD\n", "x" * 5000])
-def test_a_broken_key_is_said_and_kept(tmp_path: Path, text: str) -> None:
+def test_broken_key_file_is_reported_and_kept(tmp_path: Path, text: str) -> None:
     (tmp_path / KEY_FILE).write_text(text)
     with pytest.raises(KeyFileError, match=KEY_FILE):
         signing_key(tmp_path)
     assert (tmp_path / KEY_FILE).read_text() == text
 
 
-def test_a_pipe_in_the_place_of_the_key_is_no_key(tmp_path: Path) -> None:
+def test_pipe_instead_of_the_key_file_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / KEY_FILE)
     with pytest.raises(NotRegular):
         signing_key(tmp_path)
 
 
-def test_the_commands(tmp_path: Path) -> None:
+def test_signing_commands_show_and_verify(tmp_path: Path) -> None:
     callsieve = Program(tmp_path)
     shown = callsieve("signing", "key", "--json").json
     assert PublicKey.parse(shown["public_key"]).id == shown["key_id"]
@@ -145,7 +145,7 @@ def test_the_commands(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("depth", range(300, 1100, 20))
-def test_a_deep_text_is_refused_and_ends_nothing(depth: int) -> None:
+def test_deeply_nested_statement_is_refused(depth: int) -> None:
     text = sign(KEY, "test", "Example Ltd", issued_at=AT, valid_until=None, about={"n": 1})
     with pytest.raises(StatementError):
         verify(text.replace('"n": 1', f'"n": {"[" * depth}{"]" * depth}'), KEY.public_key)

@@ -102,7 +102,7 @@ def troubles(said: Any) -> dict[str, str]:
     return {check["name"]: check["status"] for check in said["trouble"]}
 
 
-def test_calls_are_screened(running: StatusOffice) -> None:
+def test_status_while_calls_are_screened(running: StatusOffice) -> None:
     now = time.time()
     running.add_decisions(
         make_record("7KQ2M4XA", at=now - 30, action="tag", would_be="tag"),
@@ -124,7 +124,7 @@ def test_calls_are_screened(running: StatusOffice) -> None:
 
 
 @pytest.mark.parametrize("piped", [False, True])
-def test_it_is_one_screen(running: StatusOffice, monkeypatch: pytest.MonkeyPatch, piped: bool) -> None:
+def test_status_fits_one_screen(running: StatusOffice, monkeypatch: pytest.MonkeyPatch, piped: bool) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     now = time.time()
     running.add_decisions(
@@ -140,7 +140,7 @@ def test_it_is_one_screen(running: StatusOffice, monkeypatch: pytest.MonkeyPatch
     assert bars["allow"] > bars["tag"] > 0
 
 
-def test_a_policy_that_observes(tmp_path: Path) -> None:
+def test_status_of_an_observing_policy(tmp_path: Path) -> None:
     office = StatusOffice(tmp_path, SETTINGS + '\n[policy]\nname = "observe"\n')
     with office.daemon:
         assert office.status()[1]["screening"] == "waiting"
@@ -149,7 +149,7 @@ def test_a_policy_that_observes(tmp_path: Path) -> None:
     assert (code, said["screening"], said["screened"]) == (0, "observing", True)
 
 
-def test_switched_off(running: StatusOffice) -> None:
+def test_status_when_switched_off(running: StatusOffice) -> None:
     until = int(time.time()) + 7200
     (running.folder / "asterisk.off").write_text(f"Value: {until}\n")
     code, said = running.status()
@@ -158,7 +158,7 @@ def test_switched_off(running: StatusOffice) -> None:
     assert running.status()[1]["until"] is None
 
 
-def test_the_emergency_window(running: StatusOffice) -> None:
+def test_status_in_the_emergency_window(running: StatusOffice) -> None:
     now = time.time()
     running.write(record_emergency, now - 60, "")
     code, said = running.status()
@@ -167,7 +167,7 @@ def test_the_emergency_window(running: StatusOffice) -> None:
 
 
 @pytest.mark.parametrize("how", ["stopped", "frozen"])
-def test_no_daemon(office: StatusOffice, how: str) -> None:
+def test_status_without_a_daemon(office: StatusOffice, how: str) -> None:
     with office.daemon as daemon:
         wait_until(lambda: read_telemetry(office.state) is not None)
         daemon.freeze() if how == "frozen" else daemon.stop()
@@ -181,13 +181,13 @@ def test_no_daemon(office: StatusOffice, how: str) -> None:
     assert said["policy"]["name"] == "cautious"
 
 
-def test_no_asterisk(running: StatusOffice) -> None:
+def test_status_without_asterisk(running: StatusOffice) -> None:
     running.put_asterisk(NO_ASTERISK)
     code, said = running.status()
     assert (code, said["screening"], troubles(said)["Asterisk"]) == (1, "down", "fail")
 
 
-def test_an_asterisk_that_nobody_may_ask(running: StatusOffice) -> None:
+def test_asterisk_without_permission_is_unknown_not_trouble(running: StatusOffice) -> None:
     """What is not known is named; it is not taken for trouble."""
     running.put_asterisk("#!/bin/sh\necho 'sudo: a password is required'\nexit 1\n")
     running.add_call()
@@ -206,7 +206,7 @@ def test_an_asterisk_that_nobody_may_ask(running: StatusOffice) -> None:
         pytest.param({"trouble": "AMI: connection refused"}, "on", id="ami"),
     ],
 )
-def test_what_the_daemon_says(office: StatusOffice, changed: dict[str, Any], screening: str) -> None:
+def test_status_follows_the_report_of_the_daemon(office: StatusOffice, changed: dict[str, Any], screening: str) -> None:
     office.add_call()
     with office.daemon:
         wait_until(lambda: read_telemetry(office.state) is not None)
@@ -230,7 +230,7 @@ def test_a_daemon_that_has_just_started_may_not_listen_yet(
     assert office.status()[1]["listener"]["connected"] is connected
 
 
-def test_settings_that_are_broken(running: StatusOffice) -> None:
+def test_broken_settings_are_named_while_the_daemon_runs(running: StatusOffice) -> None:
     """The daemon goes on with the old ones, and the file, the line and the key are named."""
     running.config.write_text(running.daemon.config.read_text() + "\n[agi2]\nx = 1\n")
     running.tell()
@@ -242,7 +242,7 @@ def test_settings_that_are_broken(running: StatusOffice) -> None:
     assert said["last_hour"]["calls"] == 1
 
 
-def test_settings_that_are_broken_and_no_daemon(office: StatusOffice) -> None:
+def test_broken_settings_without_a_daemon(office: StatusOffice) -> None:
     office.config.write_text("[agi\n")
     write_telemetry(office.state, make_telemetry(time.time() - 2 * FRESH_SECONDS))
     result = office("status")
@@ -251,7 +251,7 @@ def test_settings_that_are_broken_and_no_daemon(office: StatusOffice) -> None:
 
 
 @pytest.mark.parametrize("damage", ["missing", "damaged", "older"])
-def test_no_store_that_can_be_read(office: StatusOffice, damage: str) -> None:
+def test_status_without_a_readable_store(office: StatusOffice, damage: str) -> None:
     if damage == "missing":
         office.store.unlink()
     elif damage == "damaged":
@@ -264,7 +264,7 @@ def test_no_store_that_can_be_read(office: StatusOffice, damage: str) -> None:
     assert "store" in troubles(said)
 
 
-def test_calls_come_in_and_nobody_asks(running: StatusOffice) -> None:
+def test_status_when_calls_are_not_screened(running: StatusOffice) -> None:
     """The daemon is well and the listener hears calls, but no dialplan sends them here."""
     running.write(lambda db: add_call(db, time.time() - 600, decided=False))
     code, said = running.status()
@@ -273,14 +273,14 @@ def test_calls_come_in_and_nobody_asks(running: StatusOffice) -> None:
     assert said["why"] in " ".join(running("status").out.split())
 
 
-def test_no_call_has_come_in_yet(running: StatusOffice) -> None:
+def test_status_before_the_first_call(running: StatusOffice) -> None:
     code, said = running.status()
     assert (code, said["screening"], said["screened"], said["well"]) == (1, "waiting", None, False)
     running.add_call()
     assert running.status()[1]["screening"] == "on"
 
 
-def test_a_trunk_that_goes_elsewhere_is_seen_at_once(running: StatusOffice) -> None:
+def test_unconnected_trunk_is_noticed_at_once(running: StatusOffice) -> None:
     """Whoever may ask Asterisk's console is not told what was so at the last call."""
     running.add_call()
     assert running.status()[1]["screening"] == "on"
@@ -289,7 +289,7 @@ def test_a_trunk_that_goes_elsewhere_is_seen_at_once(running: StatusOffice) -> N
     assert (code, said["screening"], said["screened"], said["confirmed_at"]) == (1, "not_connected", False, None)
 
 
-class Unasked(StatusOffice):
+class UnscreenedOffice(StatusOffice):
     """An office whose Asterisk our user may not ask, like the console's: root's doctor has asked it."""
 
     def __init__(self, folder: Path) -> None:
@@ -309,8 +309,8 @@ class Unasked(StatusOffice):
 
 
 @pytest.fixture
-def unasked(tmp_path: Path) -> Iterator[Unasked]:
-    office = Unasked(tmp_path)
+def unscreened(tmp_path: Path) -> Iterator[UnscreenedOffice]:
+    office = UnscreenedOffice(tmp_path)
     with office.daemon:
         wait_until(lambda: read_telemetry(office.state) is not None)
         yield office
@@ -328,51 +328,53 @@ def unasked(tmp_path: Path) -> Iterator[Unasked]:
         pytest.param(Wording("NOT screened: {numbers}", {"numbers": "201"}), "on", None, id="some"),
     ],
 )
-def test_trunks_that_do_not_ask(unasked: Unasked, detail: Wording, screening: str, screened: bool | None) -> None:
+def test_status_of_trunks_that_are_not_screened(
+    unscreened: UnscreenedOffice, detail: Wording, screening: str, screened: bool | None
+) -> None:
     """A check that only warns counts as well: on FreePBX no call is screened until a trunk is connected."""
-    unasked.add_call()
-    unasked.find(CheckStatus.WARN if screening == "not_connected" else CheckStatus.FAIL, detail, age=0)
-    code, said = unasked.status()
+    unscreened.add_call()
+    unscreened.find(CheckStatus.WARN if screening == "not_connected" else CheckStatus.FAIL, detail, age=0)
+    code, said = unscreened.status()
     assert (code, said["screening"], said["screened"]) == (1, screening, screened)
 
 
 @pytest.mark.root
-def test_a_call_that_comes_through_counts_more_than_an_older_finding(unasked: Unasked) -> None:
-    unasked.find(CheckStatus.FAIL, Wording(NO_CONTEXT), age=300)
-    assert unasked.status()[1]["screening"] == "not_connected"
-    unasked.add_call()  # a minute ago
-    assert unasked.status()[1]["screening"] == "on"
+def test_screened_call_overrides_an_older_finding(unscreened: UnscreenedOffice) -> None:
+    unscreened.find(CheckStatus.FAIL, Wording(NO_CONTEXT), age=300)
+    assert unscreened.status()[1]["screening"] == "not_connected"
+    unscreened.add_call()  # a minute ago
+    assert unscreened.status()[1]["screening"] == "on"
 
 
 @pytest.mark.root
-def test_a_good_finding_is_shown_with_its_age(unasked: Unasked) -> None:
-    at = unasked.find(CheckStatus.OK, "well", age=300)
-    said = unasked.status()[1]
+def test_a_good_finding_is_shown_with_its_age(unscreened: UnscreenedOffice) -> None:
+    at = unscreened.find(CheckStatus.OK, "well", age=300)
+    said = unscreened.status()[1]
     assert (said["screening"], said["confirmed_at"]) == ("waiting", at)
 
 
 @pytest.mark.root
-def test_a_change_of_the_trunks_ends_a_good_finding(unasked: Unasked) -> None:
+def test_a_change_of_the_trunks_ends_a_good_finding(unscreened: UnscreenedOffice) -> None:
     """Until the next call that comes through, or root's next look; a call that does not is the proof."""
-    unasked.add_call()
-    unasked.find(CheckStatus.OK, "well", age=300)
-    assert unasked.status()[1]["screening"] == "on"
-    unasked.trunks.write_text("[carrier]\ncontext = from-trunk\n")
-    code, said = unasked.status()
+    unscreened.add_call()
+    unscreened.find(CheckStatus.OK, "well", age=300)
+    assert unscreened.status()[1]["screening"] == "on"
+    unscreened.trunks.write_text("[carrier]\ncontext = from-trunk\n")
+    code, said = unscreened.status()
     assert (code, said["screening"], said["screened"]) == (1, "unknown", None)
-    unasked.write(lambda db: add_call(db, time.time(), decided=False))
-    assert unasked.status()[1]["screening"] == "not_connected"
-    unasked.find(CheckStatus.OK, "well", age=0)
-    assert unasked.status()[1]["screening"] == "on"
+    unscreened.write(lambda db: add_call(db, time.time(), decided=False))
+    assert unscreened.status()[1]["screening"] == "not_connected"
+    unscreened.find(CheckStatus.OK, "well", age=0)
+    assert unscreened.status()[1]["screening"] == "on"
 
 
 @pytest.mark.root
-def test_nobody_has_checked_the_trunks_yet(unasked: Unasked) -> None:
-    assert unasked.status()[1]["screening"] == "unknown"
+def test_screening_is_unknown_before_a_check_of_the_trunks(unscreened: UnscreenedOffice) -> None:
+    assert unscreened.status()[1]["screening"] == "unknown"
 
 
 @pytest.mark.root
-def test_a_daemon_that_reports_no_more_is_down(office: StatusOffice) -> None:
+def test_daemon_without_recent_report_is_down(office: StatusOffice) -> None:
     """For a user who may read its report and may not ask it, as the console's."""
     office.add_call()
     open_to_all(office)
@@ -382,7 +384,7 @@ def test_a_daemon_that_reports_no_more_is_down(office: StatusOffice) -> None:
         assert office.as_nobody("status", "--json").json["screening"] == screening
 
 
-def test_calls_that_went_on_undecided(running: StatusOffice) -> None:
+def test_calls_that_failed_open_are_counted(running: StatusOffice) -> None:
     late = make_record("7KQ2M4XA", at=time.time() - 60, action="allow", would_be="allow", rule="fail-open")
     running.write(record_decisions, [late])
     _, said = running.status()
@@ -390,12 +392,12 @@ def test_calls_that_went_on_undecided(running: StatusOffice) -> None:
 
 
 @pytest.mark.root
-def test_what_root_found_counts_for_an_hour(unasked: Unasked) -> None:
-    unasked.add_call()
+def test_finding_of_root_counts_for_an_hour(unscreened: UnscreenedOffice) -> None:
+    unscreened.add_call()
     for age, counts in ((60.0, True), (7200.0, False)):
-        unasked.find(CheckStatus.FAIL, "NOT screened: 201 from carrier", age)
-        assert ("trunks" in troubles(unasked.status()[1])) is counts
-        assert ("check again with: callsieve doctor" in " ".join(unasked("status").out.split())) is counts
+        unscreened.find(CheckStatus.FAIL, "NOT screened: 201 from carrier", age)
+        assert ("trunks" in troubles(unscreened.status()[1])) is counts
+        assert ("check again with: callsieve doctor" in " ".join(unscreened("status").out.split())) is counts
 
 
 def open_to_all(office: StatusOffice) -> None:
@@ -407,7 +409,7 @@ def open_to_all(office: StatusOffice) -> None:
 
 
 @pytest.mark.root
-def test_who_may_not_look_is_told(running: StatusOffice) -> None:
+def test_status_without_permission_says_so(running: StatusOffice) -> None:
     """And the daemon, which does not obey strangers, is not asked: it would count them as trouble."""
     open_to_all(running)
     running.state.chmod(0o700)

@@ -32,7 +32,7 @@ def lines_of(loaded: Loaded) -> dict[str, int | None]:
     return {f"{default.table} {default.name}": default.line for default in (*shown.written, *shown.defaults)}
 
 
-def test_each_setting_has_the_line_that_the_file_has_it_in(tmp_path: Path) -> None:
+def test_each_setting_has_its_line_in_the_file(tmp_path: Path) -> None:
     office = Office(tmp_path, SETTINGS + MORE)
     text = office.config.read_text().splitlines()
     found = lines_of(office.load())
@@ -45,7 +45,7 @@ def test_each_setting_has_the_line_that_the_file_has_it_in(tmp_path: Path) -> No
         assert text[setting.line - 1].startswith(setting.name), setting
 
 
-def test_no_secret_is_on_the_page_and_hostile_text_stays_text(tmp_path: Path) -> None:
+def test_settings_page_hides_secrets_and_escapes_text(tmp_path: Path) -> None:
     office = Office(tmp_path, SETTINGS + MORE)
     with office.console() as console:
         ada = console.browser("administrator")
@@ -60,7 +60,7 @@ def test_no_secret_is_on_the_page_and_hostile_text_stays_text(tmp_path: Path) ->
         assert console.browser("operator").get("/settings").status_code == 403
 
 
-def test_without_a_file_all_are_defaults(tmp_path: Path) -> None:
+def test_all_settings_are_defaults_without_a_file(tmp_path: Path) -> None:
     office = Office(tmp_path)
     loaded = office.load()
     shown = settings_shown(Loaded(settings=loaded.settings, file=None, state=loaded.state))
@@ -69,14 +69,14 @@ def test_without_a_file_all_are_defaults(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("raw", [b"\xff\xfe", b"[agi\n", b"a.b = " + b"[" * 5000])
-def test_a_file_that_became_unreadable_is_no_error(tmp_path: Path, raw: bytes) -> None:
+def test_settings_file_that_became_unreadable_is_no_error(tmp_path: Path, raw: bytes) -> None:
     office = Office(tmp_path)
     loaded = office.load()
     office.config.write_bytes(raw)
     assert settings_shown(loaded).written == ()
 
 
-def test_a_line_to_copy_is_read_again_with_the_same_value(tmp_path: Path) -> None:
+def test_line_to_copy_has_the_same_value_when_parsed(tmp_path: Path) -> None:
     office = Office(tmp_path, SETTINGS + '\n[display.en]\nscam = "Fraud"\n')
     shown = settings_shown(office.load())
     rows = [row for row in (*shown.written, *shown.defaults) if row.value != "null" and HIDDEN not in row.value]

@@ -33,7 +33,7 @@ def pill_of(page: str) -> tuple[str, str]:
 
 
 @pytest.mark.parametrize("state", list(ScreeningState))
-def test_every_page_has_the_state_and_a_banner_where_it_is_broken(office: Office, state: ScreeningState) -> None:
+def test_every_page_shows_the_screening_state(office: Office, state: ScreeningState) -> None:
     why = Wording("the daemon: {trouble}", {"trouble": HOSTILE})
     with office.console() as console:
         console.state.screening = BackgroundValue(
@@ -55,7 +55,7 @@ def test_every_page_has_the_state_and_a_banner_where_it_is_broken(office: Office
         assert len(texts) == len(LANGUAGES)
 
 
-def test_a_page_that_stays_open_is_brought_up_to_date(office: Office) -> None:
+def test_open_page_refreshes_without_keeping_the_session(office: Office) -> None:
     """And asking for it keeps nobody logged in."""
     with office.console() as console:
         browser = console.browser("viewer")
@@ -69,7 +69,7 @@ def test_a_page_that_stays_open_is_brought_up_to_date(office: Office) -> None:
         assert console.browser(None).get("/screening").headers["location"].startswith("/login")
 
 
-def test_who_screens_nothing_has_no_pill(office: Office) -> None:
+def test_central_console_and_visitors_see_no_state(office: Office) -> None:
     """A central console, and a visitor who is not logged in."""
     with office.console() as console:
         assert 'id="screening"' not in console.browser(None).text("/login")
@@ -77,7 +77,7 @@ def test_who_screens_nothing_has_no_pill(office: Office) -> None:
         assert 'id="screening"' not in console.browser("viewer").text("/calls")
 
 
-def test_what_a_form_changes_is_found_out_for_the_next_page(office: Office) -> None:
+def test_form_that_changes_the_state_refreshes_it(office: Office) -> None:
     found = iter((ScreeningState.OFF, ScreeningState.ON))
     with office.console() as console:
         console.state.screening = BackgroundValue(
@@ -96,7 +96,7 @@ def steps_of(page: str) -> list[str]:
     return re.findall(r'<li class="(done|open)"><span class="tick"', page)
 
 
-def test_a_new_administrator_sees_what_is_to_be_done(office: Office) -> None:
+def test_new_administrator_sees_the_first_steps(office: Office) -> None:
     """The ticks come by themselves; what is left out of empty tables comes with the first call."""
     with office.console() as console:
         console.state.screening = BackgroundValue(ScreeningStatus(ScreeningState.UNKNOWN))

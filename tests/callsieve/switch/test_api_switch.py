@@ -43,7 +43,7 @@ def test_screening_is_switched_off_for_a_time_and_on_again(api: RunningApi) -> N
     assert [what for what, _, _ in changes_of(api.office)] == ["on", "off", "off"]
 
 
-def test_the_same_again_is_done_once(api: RunningApi) -> None:
+def test_repeated_request_with_the_same_key_acts_once(api: RunningApi) -> None:
     program = api.program()
     first = program.ask("POST", "/screening/off", {"for": "30m"}, headers={HEADER: "k"})
     api.office.clock.now += 60
@@ -57,12 +57,12 @@ def test_the_same_again_is_done_once(api: RunningApi) -> None:
     ("body", "told"),
     [({"for": "soon"}, (422, "bad-body")), ({"for": "0m"}, (422, "bad-duration")), ({"for": 30}, (422, "bad-body"))],
 )
-def test_what_is_no_time(api: RunningApi, body: object, told: tuple[int, str]) -> None:
+def test_bad_duration_is_refused(api: RunningApi, body: object, told: tuple[int, str]) -> None:
     assert api.program().refused("POST", "/screening/off", body) == told
     assert off_in_asterisk(api) == ""
 
 
-def test_an_asterisk_that_cannot_be_asked_is_said(tmp_path: Path) -> None:
+def test_unreachable_asterisk_is_reported(tmp_path: Path) -> None:
     with ApiOffice(tmp_path).api() as api:
         program = api.program()
         assert program.refused("POST", "/screening/off", {}) == (503, "asterisk-not-reached")
@@ -70,5 +70,5 @@ def test_an_asterisk_that_cannot_be_asked_is_said(tmp_path: Path) -> None:
         assert changes_of(api.office) == []
 
 
-def test_only_administrators_switch(api: RunningApi) -> None:
+def test_only_administrators_switch_screening(api: RunningApi) -> None:
     assert api.program(Role.OPERATOR).refused("POST", "/screening/off", {}) == (403, "wrong-role")

@@ -32,7 +32,7 @@ def off_in_asterisk(console: Console) -> str:
     return file.read_text().strip() if file.exists() else ""
 
 
-def test_off_has_an_end_and_a_reason_and_on_ends_it(console: Console) -> None:
+def test_screening_is_off_until_its_end_or_switched_on(console: Console) -> None:
     ada = console.browser("administrator")
     page = ada.done("/screening/off", **{"for": "1h"}, reason=HOSTILE, back="/settings").text
     assert off_in_asterisk(console) == f"Value: {int(NOW) + 3600}"
@@ -44,7 +44,7 @@ def test_off_has_an_end_and_a_reason_and_on_ends_it(console: Console) -> None:
     assert [what for what, _, _ in changes_of(console.office)] == ["on", "off"]
 
 
-def test_without_an_end_it_stays_off(console: Console) -> None:
+def test_screening_without_an_end_stays_off(console: Console) -> None:
     console.browser("administrator").done("/screening/off", **{"for": ""}, reason="")
     assert off_in_asterisk(console) == f"Value: {FOR_EVER}"
 
@@ -52,19 +52,19 @@ def test_without_an_end_it_stays_off(console: Console) -> None:
 @pytest.mark.parametrize(
     "wrong", [{"for": "soon"}, {"for": "1h", "reason": "a\nb"}, {"for": "1h", "reason": "x" * 300}]
 )
-def test_what_is_wrong_switches_nothing(console: Console, wrong: dict[str, str]) -> None:
+def test_bad_form_switches_nothing(console: Console, wrong: dict[str, str]) -> None:
     answer = console.browser("administrator").post("/screening/off", **wrong)
     assert answer.status_code == 422
     assert off_in_asterisk(console) == ""
     assert changes_of(console.office) == []
 
 
-def test_only_administrators_switch(console: Console) -> None:
+def test_only_administrators_switch_screening(console: Console) -> None:
     for path in ("/screening/off", "/screening/on"):
         assert console.browser("operator").post(path).status_code == 403
 
 
-def test_every_page_says_who_switched_it_off_and_until_when(console: Console) -> None:
+def test_every_page_shows_who_switched_off_and_until_when(console: Console) -> None:
     console.office.clock.now = time.time()  # whether calls are screened is found out by the clock of the machine
     ada = console.browser("administrator")
     ada.done("/screening/off", **{"for": "1h"}, reason=HOSTILE)

@@ -55,7 +55,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_it_reaches_what_it_was_left_and_nothing_else(folder: Path) -> None:
+def test_confined_process_reaches_only_what_was_allowed(folder: Path) -> None:
     """As far as the kernel goes: files from version 1 of Landlock on, TCP from 4, signals from 6."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

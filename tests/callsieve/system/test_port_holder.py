@@ -16,28 +16,28 @@ TCP = """\
 """
 
 
-def test_the_process_that_listens_is_named() -> None:
+def test_listening_process_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         holder = holder_of(server.getsockname()[1])
     user = pwd.getpwuid(os.getuid()).pw_name
     assert holder.endswith(f"(pid {os.getpid()}, user {user})")
 
 
-def test_only_the_user_is_known_of_a_process_that_we_may_not_see(tmp_path: Path) -> None:
+def test_inaccessible_process_is_named_by_its_user(tmp_path: Path) -> None:
     (tmp_path / "net").mkdir()
     (tmp_path / "net" / "tcp").write_text(TCP.format(uid=0))
     (tmp_path / "812" / "fd").mkdir(parents=True)
     assert holder_of(0x11E2, tmp_path) == "a process of user root"
 
 
-def test_nothing_is_said_that_is_not_known(tmp_path: Path) -> None:
+def test_unknown_port_holder_is_another_process(tmp_path: Path) -> None:
     assert holder_of(4578, tmp_path) == "another process"
     error = address_taken("127.0.0.1:4578", "[agi] listen", " and run: callsieve asterisk install", tmp_path)
     assert str(error).startswith("127.0.0.1:4578 is in use")
     assert str(error).endswith(": callsieve asterisk install")
 
 
-def test_servers_that_run_are_named(tmp_path: Path) -> None:
+def test_running_servers_are_named(tmp_path: Path) -> None:
     commands = {
         "812": ["/opt/callsieve/bin/python3", "/usr/local/bin/callsieve", "web"],
         "813": ["callsieve", "serve", "--config", "x"],

@@ -262,7 +262,7 @@ WORKING = (
 
 
 @pytest.mark.parametrize(("command", "made", "owner"), WORKING)
-def test_root_reads_and_writes_what_it_names_wherever_that_is(
+def test_root_may_name_files_anywhere(
     command: str, made: Callable[[Program], Path], owner: int, open_folder: Path
 ) -> None:
     warm(command)
@@ -300,7 +300,7 @@ PRIVATE = (
 
 
 @pytest.mark.parametrize("command", PRIVATE)
-def test_root_names_files_where_nobody_else_may_look(command: str, open_folder: Path) -> None:
+def test_root_may_name_files_in_private_directories(command: str, open_folder: Path) -> None:
     warm(command.replace("{private}", "{folder}"))
     program = roots_folder(open_folder)
     with open_store(program.store):
@@ -321,7 +321,7 @@ def test_root_names_files_where_nobody_else_may_look(command: str, open_folder: 
         ("policy test balanced", "this is a policy, not a file of cases"),
     ],
 )
-def test_root_reads_what_is_wrong_with_files_of_its_own(
+def test_errors_about_root_files_are_readable(
     command: str, expected: str, open_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     warm(command.replace("{private}", "{folder}"))
@@ -335,7 +335,7 @@ def test_root_reads_what_is_wrong_with_files_of_its_own(
     assert expected in program.fails(*command.format(private=private).split())
 
 
-def test_the_first_foreign_directory_says_as_whom_root_acts(open_folder: Path) -> None:
+def test_root_acts_as_the_owner_of_the_first_foreign_directory(open_folder: Path) -> None:
     (open_folder / "a" / "b" / "c").mkdir(parents=True)
     assert owner_on_the_way(open_folder / "a" / "b" / "c" / "new") is None
     os.chown(open_folder / "a" / "b", NOBODY, 4712)  # what is below is root's, but may be replaced
@@ -351,7 +351,7 @@ def test_the_first_foreign_directory_says_as_whom_root_acts(open_folder: Path) -
     assert owner_on_the_way(open_folder / "round") is None
 
 
-def test_afterwards_root_is_root_again_also_after_an_error(open_folder: Path) -> None:
+def test_root_privileges_return_even_after_an_error(open_folder: Path) -> None:
     os.chown(open_folder, NOBODY, NOBODY)
     groups = os.getgroups()
     seen = []
@@ -375,7 +375,7 @@ READERS = [
 
 @pytest.mark.usefixtures("quick_voice")
 @pytest.mark.parametrize(("command", "reader"), READERS)
-def test_a_program_that_reads_what_is_the_owners_is_not_root(
+def test_programs_that_read_files_of_the_owner_are_not_root(
     command: str, reader: str, open_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A planted sound may take over whatever plays or converts it."""
@@ -394,7 +394,7 @@ def test_a_program_that_reads_what_is_the_owners_is_not_root(
     assert (uid, gid, capabilities) == ([str(NOBODY)] * 4, [str(NOBODY)] * 4, ["0" * 16])
 
 
-def test_a_server_that_root_starts_is_its_owners_for_good(open_folder: Path) -> None:
+def test_server_started_by_root_drops_privileges_for_good(open_folder: Path) -> None:
     program = Program(open_folder)
     program.state.mkdir()
     os.chown(program.state, NOBODY, 4712)
@@ -411,7 +411,7 @@ def test_a_server_that_root_starts_is_its_owners_for_good(open_folder: Path) -> 
     assert done.stdout.split() == 3 * [str(NOBODY)] + 4 * ["4712"]
 
 
-def test_an_unreadable_file_keeps_nobody_from_erasing(open_folder: Path) -> None:
+def test_unreadable_file_does_not_stop_an_erasure(open_folder: Path) -> None:
     command = "privacy erase +12015550100 --yes"
     warm("list add block +12015550100")
     with TemporaryDirectory() as elsewhere:
@@ -441,7 +441,7 @@ def plant_again_and_again(folder: Path, target: Path) -> None:
             (folder / "report.html").unlink()
 
 
-def test_a_link_that_is_planted_meanwhile_leads_root_nowhere(open_folder: Path, outside: Path) -> None:
+def test_link_planted_meanwhile_does_not_redirect_root(open_folder: Path, outside: Path) -> None:
     """In a directory that all may write, another user puts a link in the place of the report again and again."""
     shared = open_folder / "shared"
     shared.mkdir()
@@ -463,7 +463,7 @@ def test_a_link_that_is_planted_meanwhile_leads_root_nowhere(open_folder: Path, 
     assert picture(outside) == before
 
 
-def test_a_directory_is_opened_once(open_folder: Path, outside: Path) -> None:
+def test_directory_replaced_meanwhile_is_not_followed(open_folder: Path, outside: Path) -> None:
     """Where everybody may rename it, the directory of a report is replaced by a link while the report is written."""
     folder = open_folder / "reports"
     folder.mkdir()

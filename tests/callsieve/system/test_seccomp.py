@@ -82,7 +82,7 @@ def words(script: str, port: int, path: Path, unix: Path) -> list[str]:
     return [sys.executable, "-c", script, str(port), str(path), str(unix)]
 
 
-def test_no_attack_of_a_thread_old_or_new_gets_through(tmp_path: Path) -> None:
+def test_filter_stops_attacks_of_old_and_new_threads(tmp_path: Path) -> None:
     file = tmp_path / "store.db"
     file.touch(0o600)
     unix = tmp_path / "unix"
@@ -105,7 +105,7 @@ def test_no_attack_of_a_thread_old_or_new_gets_through(tmp_path: Path) -> None:
     assert file.stat().st_mode & 0o777 == 0o600
 
 
-def test_what_is_open_is_served_and_a_signal_ends_it(tmp_path: Path) -> None:
+def test_open_sockets_are_served_until_a_signal(tmp_path: Path) -> None:
     with subprocess.Popen(words(SERVED, 0, tmp_path, tmp_path), stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout is not None
         port = int(process.stdout.readline())
@@ -149,7 +149,7 @@ FD, HERE, LENGTH = 5, 0x7F00_0000_1000, 10
 
 @pytest.mark.parametrize("machine", MACHINES)
 @pytest.mark.parametrize("name", CALLS)
-def test_what_the_page_has_no_use_for_is_denied(machine: str, name: str) -> None:
+def test_unneeded_system_calls_are_denied(machine: str, name: str) -> None:
     number = CALLS[name][MACHINES.index(machine)]
     if number is not None:
         expected = NO_SUCH_CALL if name == "clone3" else DENIED
@@ -179,14 +179,14 @@ def test_what_the_page_has_no_use_for_is_denied(machine: str, name: str) -> None
         pytest.param((100_000, 100_000), (), DENIED, id="call-of-a-newer-kernel"),
     ],
 )
-def test_calls_are_told_apart_by_their_arguments(
+def test_system_calls_are_filtered_by_arguments(
     machine: str, call: tuple[int, int], arguments: tuple[int, ...], expected: int
 ) -> None:
     assert answer(machine, call[MACHINES.index(machine)], *arguments) == expected
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-def test_calls_by_another_interface_end_the_process(machine: str) -> None:
+def test_system_call_of_another_abi_kills_the_process(machine: str) -> None:
     assert answer(machine, READ[0], architecture=0x40000003) == KILL  # i386
     assert answer(machine, 0x40000000 + READ[0]) == KILL  # x32
 

@@ -12,7 +12,7 @@ from callsieve.system.privileges import accepted_users
 
 
 @pytest.mark.root
-def test_the_owner_of_asterisks_configuration_is_obeyed(tmp_path: Path) -> None:
+def test_owner_of_the_asterisk_configuration_is_trusted(tmp_path: Path) -> None:
     os.chown(tmp_path, 4712, -1)
     settings = parse_settings(
         f'[asterisk]\netc = "{tmp_path}"\n[agi]\nusers = ["4713", "nobody-of-this-name"]\n', "test"

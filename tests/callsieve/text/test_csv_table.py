@@ -42,16 +42,16 @@ def rows_of(content: bytes | str) -> list[tuple[str, ...]]:
         pytest.param("number,name,note\n1,Joe,x,,\n", id="empty-fields-too-many"),
     ],
 )
-def test_tables_as_programs_write_them(content: str) -> None:
+def test_tables_of_common_programs_are_read(content: str) -> None:
     assert rows_of(content) == [("1", "Joe", "x")]
 
 
-def test_columns_that_are_missing_are_empty() -> None:
+def test_missing_columns_are_empty() -> None:
     assert rows_of("number\n1\n2\n") == [("1", "", ""), ("2", "", "")]
     assert rows_of("number,name,note\n1,Joe\n") == [("1", "Joe", "")]
 
 
-def test_columns_that_nobody_asked_for_are_named() -> None:
+def test_unknown_columns_are_named() -> None:
     assert make_table("number,colour,size\n").ignored == ("colour", "size")
 
 
@@ -81,14 +81,14 @@ def test_a_quoted_field_holds_delimiters_quotes_and_lines() -> None:
         pytest.param(b"x" * (LINE_BYTES + 10), "no-text", id="one-endless-line"),
     ],
 )
-def test_a_file_that_is_no_such_table_says_so(content: bytes, code: str) -> None:
+def test_unusable_file_has_an_error_code(content: bytes, code: str) -> None:
     with pytest.raises(TableError) as caught:
         make_table(content)
     assert caught.value.code == code
     assert str(caught.value).startswith("list.csv: ")
 
 
-def test_the_columns_that_are_there_are_named() -> None:
+def test_error_names_the_existing_columns() -> None:
     for header in (b"phone,name\n", b"phone;name\n"):
         with pytest.raises(TableError, match=r"phone, name$"):
             make_table(header)
@@ -112,7 +112,7 @@ def test_text_that_is_not_utf_8_names_the_line_and_the_remedy() -> None:
         pytest.param(b"7," + b"x" * (5 * LINE_BYTES), "longer than 65,536 bytes", id="very-endless-line"),
     ],
 )
-def test_a_bad_row_costs_itself_alone(row: bytes, says: str) -> None:
+def test_only_the_bad_row_is_skipped(row: bytes, says: str) -> None:
     table = make_table(b"number,name,note\n1,Joe,x\n" + row + b"\n2,Ann,y\n3,Bob,z\n")
     assert list(table) == [("1", "Joe", "x"), ("2", "Ann", "y"), ("3", "Bob", "z")]
     [problem] = table.problems
@@ -121,17 +121,17 @@ def test_a_bad_row_costs_itself_alone(row: bytes, says: str) -> None:
     assert (table.read, table.skipped) == (4, 1)
 
 
-def test_two_open_quotes_near_each_other_cost_two_rows() -> None:
+def test_two_unclosed_quotes_skip_only_their_rows() -> None:
     table = make_table('number,name\n1,"Joe\n2,Ann\n3,"Bob\n4,Eve\n')
     assert [row[0] for row in table] == ["2", "4"]
     assert [problem.line for problem in table.problems] == [2, 4]
 
 
-def test_a_quote_in_a_name_is_a_character() -> None:
+def test_quote_inside_a_field_is_an_ordinary_character() -> None:
     assert rows_of('number,name\n1,5" pipe\n2,6" pipe\n') == [("1", '5" pipe', ""), ("2", '6" pipe', "")]
 
 
-def test_a_row_can_be_refused_by_who_reads_it() -> None:
+def test_reader_can_refuse_a_row() -> None:
     table = make_table("number\nx\n\n1\ny\n")
     for number, *_rest in table:
         if not number.isdigit():
@@ -147,7 +147,7 @@ def test_only_the_first_problems_are_kept() -> None:
     assert table.skipped == 100
 
 
-def test_fields_are_cut_and_cannot_steer_a_terminal() -> None:
+def test_fields_are_cut_and_stripped_of_control_characters() -> None:
     table = make_table(f"number,name,note\n1,{'n' * 1000},\x1b[31mred\x07\u202e\n")
     [(_, name, note)] = table
     assert name == "n" * FIELD_CHARACTERS
@@ -200,7 +200,7 @@ LINES = st.lists(
 
 
 @given(LINES, st.sampled_from(("\n", "\r\n")), st.integers(1, 40))
-def test_how_much_is_read_at_once_makes_no_difference(lines: list[str], end: str, size: int) -> None:
+def test_read_size_does_not_change_the_result(lines: list[str], end: str, size: int) -> None:
     content = ("number,name,note" + end + end.join(lines)).encode("utf-8", "surrogatepass")
 
     def told() -> tuple[object, ...]:

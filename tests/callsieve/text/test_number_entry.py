@@ -39,7 +39,7 @@ OWN = ("+12025550100", "+442071838750")
         pytest.param("+12015550100–+12015550199", EntryKind.RANGE, "+12015550100-+12015550199", id="range-of-a-dash"),
     ],
 )
-def test_an_entry_is_read_and_written_the_same(text: str, kind: EntryKind, shown: str) -> None:
+def test_entry_is_written_as_it_was_read(text: str, kind: EntryKind, shown: str) -> None:
     entry = parse_entry(text, ListName.BLOCK, "US")
     assert (entry.kind, entry.text) == (kind, shown)
     assert parse_entry(entry.text, ListName.BLOCK, "DE") == entry
@@ -71,7 +71,7 @@ def test_an_entry_is_read_and_written_the_same(text: str, kind: EntryKind, shown
         pytest.param("+12015550123\n+12015550124", "not a telephone number", id="two-lines"),
     ],
 )
-def test_what_is_no_entry_says_what_is_allowed(text: str, says: str) -> None:
+def test_bad_entry_names_the_allowed_forms(text: str, says: str) -> None:
     with pytest.raises(EntryError, match=re.escape(says)) as caught:
         parse_entry(text, ListName.BLOCK, "US")
     assert str(caught.value).isprintable()
@@ -121,7 +121,7 @@ def test_an_entry_covers_exactly_its_numbers(text: str, number: str, does: bool)
         ("+11115550123", "the number +11115550123 (US, in no allocated block)"),
     ],
 )
-def test_an_entry_says_what_it_covers(text: str, words: str) -> None:
+def test_coverage_of_an_entry_in_words(text: str, words: str) -> None:
     assert str(coverage(parse_entry(text, ListName.BLOCK, "US"))) == words
 
 
@@ -135,16 +135,16 @@ def test_an_entry_says_what_it_covers(text: str, words: str) -> None:
         pytest.param("+12025550000-+12025559999", "our own numbers", id="own-number-in-a-range"),
     ],
 )
-def test_blocking_what_hurts_us_is_objected_to(text: str, says: str) -> None:
+def test_harmful_block_entries_get_an_objection(text: str, says: str) -> None:
     assert any(says in str(objection) for objection in objections_to(parse_entry(text, ListName.BLOCK, "US"), OWN))
 
 
 @pytest.mark.parametrize("text", ["+19*", "+12015550123", "+12015550100-+12015550199"])
-def test_blocking_strangers_is_not_objected_to(text: str) -> None:
+def test_harmless_block_entries_get_no_objection(text: str) -> None:
     assert objections_to(parse_entry(text, ListName.BLOCK, "US"), OWN) == []
 
 
-def test_allowing_is_never_objected_to() -> None:
+def test_allow_entries_get_no_objection() -> None:
     assert objections_to(parse_entry("+1*", ListName.ALLOW, "US"), OWN) == []
 
 
@@ -163,20 +163,20 @@ def test_allowing_is_never_objected_to() -> None:
         pytest.param("+44207946*", None, id="prefix"),
     ],
 )
-def test_the_start_of_a_number_is_refused_with_its_prefix(text: str, prefix: str | None) -> None:
+def test_start_of_a_number_suggests_its_prefix(text: str, prefix: str | None) -> None:
     for list_name in ListName:
         objections = objection_to_part(parse_entry(text, list_name, "GB"))
         assert [prefix in str(objection) for objection in objections if prefix] == [True] * len(objections)
         assert len(objections) == (prefix is not None)
 
 
-def test_many_own_numbers_are_counted() -> None:
+def test_objection_counts_many_own_numbers() -> None:
     own = [f"+1202555010{digit}" for digit in range(6)]
     [objection] = objections_to(parse_entry("+1202555*", ListName.BLOCK, "US"), own)
     assert "(6)" in str(objection)
 
 
-def test_a_number_of_a_german_with_a_slash_is_one() -> None:
+def test_german_number_with_a_slash_is_read() -> None:
     assert number_from("030/1234567", "DE") == "+49301234567"
 
 
@@ -192,7 +192,7 @@ def test_a_number_of_a_german_with_a_slash_is_one() -> None:
         pytest.param("116*", "DE", "+49116", "", id="de-service-numbers-alone"),
     ],
 )
-def test_a_prefix_is_read_as_it_is_dialled(text: str, region: str, prefix: str, says: str) -> None:
+def test_prefix_in_local_format_is_read(text: str, region: str, prefix: str, says: str) -> None:
     entry = parse_entry(text, ListName.BLOCK, region)
     assert (entry.kind, entry.first) == (EntryKind.PREFIX, prefix)
     covered = str(coverage(entry))
@@ -216,7 +216,7 @@ def test_a_prefix_is_read_as_it_is_dialled(text: str, region: str, prefix: str, 
         pytest.param("110*", "CN", id="emergency"),
     ],
 )
-def test_a_prefix_that_may_mean_several_things_is_refused(text: str, region: str) -> None:
+def test_ambiguous_prefix_is_refused(text: str, region: str) -> None:
     with pytest.raises(EntryError):
         parse_entry(text, ListName.BLOCK, region)
 

@@ -41,7 +41,7 @@ def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         pytest.param("2026-01-01 18:00", 1_767_286_800.0, id="with-a-space"),
     ],
 )
-def test_an_expiry_is_a_span_a_day_or_an_instant(text: str, at: float) -> None:
+def test_expiry_is_a_duration_a_day_or_an_instant(text: str, at: float) -> None:
     assert expiry_of(text, NOW) == at
 
 
@@ -62,7 +62,7 @@ def test_an_expiry_is_a_span_a_day_or_an_instant(text: str, at: float) -> None:
         pytest.param("٣٠d", "write it as", id="other-digits"),
     ],
 )
-def test_what_is_no_expiry_says_what_is_allowed(text: str, says: str) -> None:
+def test_bad_expiry_names_the_allowed_forms(text: str, says: str) -> None:
     with pytest.raises(TimeError, match=says):
         expiry_of(text, NOW)
 
@@ -82,25 +82,25 @@ def test_any_text_is_a_time_or_an_error(text: str) -> None:
         pytest.param("2026-01-01T18:00", 1_767_286_800.0, id="local"),
     ],
 )
-def test_an_instant_is_in_the_zone_of_the_machine(text: str, at: float) -> None:
+def test_instant_is_read_in_the_local_time_zone(text: str, at: float) -> None:
     assert instant_of(text, NOW) == at
 
 
-def test_what_is_no_instant_says_what_is_allowed() -> None:
+def test_bad_instant_names_the_allowed_forms() -> None:
     with pytest.raises(TimeError, match="18:00"):
         instant_of("25:00", NOW)
 
 
-def test_times_are_shown_in_the_zone_of_the_machine() -> None:
+def test_times_are_shown_in_the_local_time_zone() -> None:
     assert when(NOW) == "2026-01-01 10:00"
     assert when_exactly(NOW) == "2026-01-01 10:00:07 CET"
 
 
-def test_what_is_printed_for_typing_again_is_the_same_instant() -> None:
+def test_printed_instant_is_read_back_unchanged() -> None:
     assert expiry_of(iso(NOW + DAY), NOW) == NOW + DAY
 
 
-def test_an_instant_outside_of_the_calendar_is_shown_as_seconds() -> None:
+def test_instant_outside_the_calendar_is_shown_in_seconds() -> None:
     assert when(1e300).startswith("@")
 
 
@@ -108,16 +108,16 @@ def test_an_instant_outside_of_the_calendar_is_shown_as_seconds() -> None:
     ("seconds", "words"),
     [(0, "0 s"), (59.9, "59 s"), (60, "1 min"), (3599, "59 min"), (3 * DAY + 5, "3 d"), (800 * DAY, "2 y")],
 )
-def test_a_span_is_said_in_its_largest_unit(seconds: float, words: str) -> None:
+def test_duration_is_written_in_its_largest_unit(seconds: float, words: str) -> None:
     assert str(span_words(seconds)) == words
 
 
 @pytest.mark.parametrize(("at", "words"), [(NOW - 3 * DAY, "3 d ago"), (NOW + 2 * HOUR, "in 2 h"), (NOW, "just now")])
-def test_how_long_ago(at: float, words: str) -> None:
+def test_relative_times_in_words(at: float, words: str) -> None:
     assert str(ago(at, NOW)) == words
 
 
-def test_an_error_can_be_said_in_another_language() -> None:
+def test_errors_are_translatable() -> None:
     with pytest.raises(TimeError) as caught:
         expiry_of("soon", NOW)
     assert caught.value.words.in_language(lambda _: "<{text}>") == "<'soon'>"

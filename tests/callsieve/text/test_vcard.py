@@ -77,7 +77,7 @@ def cards_of(content: str | bytes) -> list[tuple[str, tuple[str, ...]]]:
     [(VERSION_4, "Viagenie"), (NAMELESS, "Acme Bank"), (ANDROID, "")],
     ids=["4.0", "only", "none"],
 )
-def test_whom_a_contact_works_for(content: str | bytes, company: str) -> None:
+def test_company_of_a_contact(content: str | bytes, company: str) -> None:
     raw = content.encode() if isinstance(content, str) else content
     assert [card.company for card in Vcards(io.BytesIO(raw), "x.vcf")] == [company]
 
@@ -105,11 +105,11 @@ def test_whom_a_contact_works_for(content: str | bytes, company: str) -> None:
         pytest.param('BEGIN:VCARD\nTEL:\nTEL;A\nTEL;A="b:c\n:1\nTEL:2\nEND:VCARD', ("", ("2",)), id="broken-lines"),
     ],
 )
-def test_cards_as_they_are_written(content: str | bytes, card: tuple[str, tuple[str, ...]]) -> None:
+def test_cards_of_common_programs_are_read(content: str | bytes, card: tuple[str, tuple[str, ...]]) -> None:
     assert cards_of(content) == [card]
 
 
-def test_many_cards_and_what_stands_between_them() -> None:
+def test_text_between_cards_is_ignored() -> None:
     between = b"TEL:+12017421999", b"", b"BEGIN:VCARD\n"
     together = b"\n".join((IPHONE.encode(), between[0], OUTLOOK, between[1], ANDROID, between[2], NAMELESS.encode()))
     found = Vcards(io.BytesIO(together), "x.vcf")
@@ -125,7 +125,7 @@ def test_a_line_may_be_folded_anywhere(place: int) -> None:
 
 
 @given(st.binary(max_size=300), st.lists(st.sampled_from((IPHONE.encode(), OUTLOOK, ANDROID)), max_size=3))
-def test_whatever_comes_is_a_card_or_an_error(noise: bytes, cards: list[bytes]) -> None:
+def test_any_bytes_are_cards_or_an_error(noise: bytes, cards: list[bytes]) -> None:
     raw = noise.join((b"", *cards, b""))
     try:
         found = list(Vcards(io.BytesIO(raw), "x.vcf"))
@@ -135,11 +135,11 @@ def test_whatever_comes_is_a_card_or_an_error(noise: bytes, cards: list[bytes]) 
 
 
 class TestBounds:
-    def test_a_photograph_on_one_line_costs_nothing(self) -> None:
+    def test_long_photograph_line_is_skipped(self) -> None:
         photograph = b"PHOTO:data:image/jpeg;base64," + b"A" * (1 << 22) + b"\n"
         assert cards_of(b"BEGIN:VCARD\n" + photograph + b"TEL:1\nEND:VCARD\n") == [("", ("1",))]
 
-    def test_a_value_without_an_end_is_cut(self) -> None:
+    def test_endless_value_is_cut(self) -> None:
         endless = (
             b"BEGIN:VCARD\nFN:"
             + b"".join(b" x\n" for _ in range(200_000))
@@ -165,7 +165,7 @@ class TestBounds:
         (b"", False),
     ],
 )
-def test_how_a_file_of_them_is_known(raw: bytes, expected: bool) -> None:
+def test_vcard_files_are_recognised(raw: bytes, expected: bool) -> None:
     stream = BufferedReader(io.BytesIO(raw))
     assert is_vcard(stream) is expected
     assert stream.read() == raw

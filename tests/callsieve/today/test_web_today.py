@@ -131,7 +131,7 @@ def office(tmp_path: Path) -> Office:
     return office
 
 
-def test_the_figures_lead_to_the_calls(console: Console) -> None:
+def test_figures_link_to_their_calls(console: Console) -> None:
     browser = console.browser("operator")
     page = browser.text("/")
     figures = dict(re.findall(r'href="/calls\?action=(\w+)&amp;since=[^"]+"><b>([\d,]+)</b>', page))
@@ -147,7 +147,7 @@ def mistakes_on(page: str) -> list[str]:
     return [unescape(number) for number in re.findall(r'name="number" value="([^"]+)"', page)]
 
 
-def test_probable_mistakes_come_with_what_speaks_for_the_number(console: Console) -> None:
+def test_probable_mistakes_show_evidence_for_the_number(console: Console) -> None:
     page = console.browser("operator").text("/")
     assert mistakes_on(page) == ["+12015550101", "+12015550102"]
     needs = page.partition('id="needs"')[2].partition("</section>")[0]
@@ -176,14 +176,14 @@ def test_one_click_settles_a_mistake(console: Console, way: str) -> None:
     assert mistakes_on(browser.text("/")) == ["+12015550101", "+12015550102"]
 
 
-def test_a_later_call_is_looked_at_again(office: Office) -> None:
+def test_later_call_is_a_probable_mistake_again(office: Office) -> None:
     office.write(put_confirmation, Confirmation("+12015550101", NOW - 30, "ada"))
     assert [mistake.number for mistake in office.read(probable_mistakes, NOW - DAY)] == ["+12015550102"]
     add_calls(office, make_decision("LATER000", at=NOW - 10, caller="+12015550101"))
     assert [mistake.number for mistake in office.read(probable_mistakes, NOW - DAY)] == ["+12015550101", "+12015550102"]
 
 
-def test_a_stranger_who_failed_and_left_a_message_is_probably_wrong(office: Office) -> None:
+def test_failed_challenge_with_a_message_is_a_mistake(office: Office) -> None:
     """Preset `strangers`; who passed rang, and is no mistake."""
     for number, result in ((MACHINE, ChallengeResult.MESSAGE), (PASSED, ChallengeResult.PASSED)):
         asked = make_decision(f"A{number[-7:]}", at=NOW - 300, caller=number, rule="stranger", level="none")
@@ -194,14 +194,14 @@ def test_a_stranger_who_failed_and_left_a_message_is_probably_wrong(office: Offi
     assert (MACHINE in found, PASSED in found) == (True, False)
 
 
-def test_the_week_before_is_compared(office: Office) -> None:
+def test_figures_are_compared_with_the_week_before(office: Office) -> None:
     make_calls(office, "+12015550109", [7 * DAY + 60, 7 * DAY + 120], "reject")
     make_calls(office, "+12015550108", [7 * DAY + 60], "warn")
     for word, before in {"day": 2, "week": 2, "month": 0}.items():
         assert office.read(activity_shown, SPANS[word], NOW).stopped_before == before
 
 
-def test_each_hour_leads_to_its_calls(console: Console) -> None:
+def test_each_hour_links_to_its_calls(console: Console) -> None:
     browser = console.browser("operator")
     links = re.findall(r'href="(/calls\?since=[^"]+until=[^"]+)"', browser.text("/"))
     assert len(links) == 24
@@ -220,7 +220,7 @@ def appeal(reference: str, at: float) -> Appeal:
     )
 
 
-def test_what_is_due_for_appeals_and_own_numbers_is_there(office: Office) -> None:
+def test_due_appeals_and_own_numbers_are_listed(office: Office) -> None:
     found = Suspicion(Network("US"), "answered", 0.41, 0.18, 900, 300, 0.9991)
     office.write(record_suspicions, OWN, [found], NOW - 600)
     office.write(put_label_check, LabelCheck(OWN, "Hiya", NOW - DAY, "", next_at=NOW))
@@ -291,7 +291,7 @@ def test_every_span_counts_each_of_its_calls_once(office: Office, word: str) -> 
     assert shown.totals["warn"] == 8
 
 
-def test_a_span_that_is_none_is_the_day(console: Console) -> None:
+def test_unknown_span_shows_the_day(console: Console) -> None:
     page = console.browser("viewer").text("/?over=%27%20OR%201")
     assert 'href="/?over=day" aria-current="true"' in page
 
@@ -303,7 +303,7 @@ def test_an_empty_journal_says_what_to_do(tmp_path: Path) -> None:
     assert not re.search(r'id="(activity|rising)"', page)
 
 
-def test_the_figures_can_be_asked_for_alone(console: Console) -> None:
+def test_figures_are_served_as_a_partial_page(console: Console) -> None:
     part = console.browser("viewer").text("/activity?over=week", headers={"hx-request": "true"})
     assert part.lstrip().startswith('<section class="card" id="activity" hx-get="/activity?over=week"')
     assert 'id="rising-and-blocks" hx-swap-oob="outerHTML"' in part
@@ -312,7 +312,7 @@ def test_the_figures_can_be_asked_for_alone(console: Console) -> None:
 # What is kept.
 
 
-async def test_what_was_found_is_given_to_all_until_it_is_old() -> None:
+async def test_cached_value_is_shared_until_it_expires() -> None:
     kept: Cache[int] = Cache(0.05)
     found: list[int] = []
 
@@ -332,7 +332,7 @@ async def test_what_was_found_is_given_to_all_until_it_is_old() -> None:
     assert STALE_SECONDS > 60
 
 
-async def test_a_failure_is_not_kept() -> None:
+async def test_failure_is_not_cached() -> None:
     kept: Cache[int] = Cache(60)
 
     async def fail() -> int:
@@ -350,7 +350,7 @@ async def test_a_failure_is_not_kept() -> None:
 
 
 @pytest.fixture(autouse=True)
-def looked_for_often(monkeypatch: pytest.MonkeyPatch) -> None:
+def polling_fast(monkeypatch: pytest.MonkeyPatch) -> None:
     """New calls, which the console looks for once a second."""
     monkeypatch.setattr("callsieve.calls.live.POLL_SECONDS", 0.05)
 
@@ -367,7 +367,7 @@ async def watching(office: Office) -> AsyncIterator[tuple[LiveCalls, asyncio.Que
         await store.close()
 
 
-async def test_a_call_is_told_when_it_is_decided_and_when_it_ended(tmp_path: Path) -> None:
+async def test_watcher_gets_a_call_when_decided_and_when_ended(tmp_path: Path) -> None:
     office = Office(tmp_path)
     add_calls(office, make_decision("BEF0RE00", at=NOW - 5))
     async with watching(office) as (_, calls):
@@ -386,7 +386,7 @@ async def test_a_call_is_told_when_it_is_decided_and_when_it_ended(tmp_path: Pat
         assert calls.empty()
 
 
-async def test_who_does_not_read_misses_the_oldest_and_holds_nobody_up(tmp_path: Path) -> None:
+async def test_slow_watcher_loses_the_oldest_and_delays_no_other(tmp_path: Path) -> None:
     office = Office(tmp_path)
     async with watching(office) as (live, slow):
         for number in range(MOST_WAITING + 5):
@@ -395,7 +395,7 @@ async def test_who_does_not_read_misses_the_oldest_and_holds_nobody_up(tmp_path:
         assert slow.get_nowait().id == "5"
 
 
-async def test_nobody_watches_beyond_the_limit(tmp_path: Path) -> None:
+async def test_number_of_watchers_is_limited(tmp_path: Path) -> None:
     office = Office(tmp_path)
     store = StoreClient(office.store)
     live = LiveCalls(store, office.clock)
@@ -411,7 +411,7 @@ async def test_nobody_watches_beyond_the_limit(tmp_path: Path) -> None:
     await store.close()
 
 
-async def test_one_user_watches_so_often_and_leaves_room_for_others(tmp_path: Path) -> None:
+async def test_number_of_watchers_of_one_user_is_limited(tmp_path: Path) -> None:
     office = Office(tmp_path)
     store = StoreClient(office.store)
     live = LiveCalls(store, office.clock)
@@ -424,7 +424,7 @@ async def test_one_user_watches_so_often_and_leaves_room_for_others(tmp_path: Pa
     await store.close()
 
 
-async def test_a_store_that_goes_away_stops_nothing(tmp_path: Path) -> None:
+async def test_missing_store_does_not_stop_the_live_calls(tmp_path: Path) -> None:
     office = Office(tmp_path)
     async with watching(office) as (live, calls):
         office.store.rename(office.store.with_suffix(".away"))
@@ -487,7 +487,7 @@ ENDINGS = [
 
 
 @pytest.mark.parametrize(("change", "later"), ENDINGS)
-async def test_who_is_logged_out_watches_no_longer(
+async def test_logged_out_user_no_longer_gets_calls(
     tmp_path: Path, change: Callable[[sqlite3.Connection], None], later: float
 ) -> None:
     office = Office(tmp_path)
@@ -499,7 +499,7 @@ async def test_who_is_logged_out_watches_no_longer(
         assert await asyncio.wait_for(told.get(), 10) == ""
 
 
-async def test_who_watches_is_not_idle(tmp_path: Path) -> None:
+async def test_watching_keeps_the_session_alive(tmp_path: Path) -> None:
     office = Office(tmp_path)
     async with stream(office) as (_, told):
         for hour in range(1, 5):
@@ -511,7 +511,7 @@ async def test_who_watches_is_not_idle(tmp_path: Path) -> None:
                 await asyncio.sleep(0.01)
 
 
-async def test_the_calls_of_one_site_alone_are_told(tmp_path: Path) -> None:
+async def test_stream_of_a_site_contains_only_its_calls(tmp_path: Path) -> None:
     office = Office(tmp_path)
     async with stream(office, b"site=berlin") as (_, told):
         for call_id, linkedid in (("0URS0000", "9.1"), ("L0ND0N00", "london:9.1"), ("BER1IN00", "berlin:9.1")):
@@ -519,7 +519,7 @@ async def test_the_calls_of_one_site_alone_are_told(tmp_path: Path) -> None:
         assert "call-BER1IN00" in await asyncio.wait_for(told.get(), 10)
 
 
-def test_the_page_of_one_site(tmp_path: Path) -> None:
+def test_page_of_one_site_shows_only_its_calls(tmp_path: Path) -> None:
     """Its figures, its calls and its links; a site that is not there is no site."""
     office = Office(tmp_path)
     for n, site in enumerate(("", "berlin:", "berlin:", "london:")):
@@ -536,7 +536,7 @@ def test_the_page_of_one_site(tmp_path: Path) -> None:
     assert 'data-live="/live"' in of_none
 
 
-async def test_a_stream_ends_where_nobody_can_say_whose_it_is(tmp_path: Path) -> None:
+async def test_stream_ends_if_the_session_cannot_be_checked(tmp_path: Path) -> None:
     office = Office(tmp_path)
     async with stream(office) as (state, told):
         office.store.rename(office.store.with_suffix(".away"))
@@ -560,7 +560,7 @@ def details_of(page: str) -> list[str]:
     return [re.sub("<[^>]*>", " ", text) for text in re.findall(r'<span class="detail">(.*?)</li>', page)]
 
 
-def test_the_health_of_every_part_is_said_in_chinese(office: Office) -> None:
+def test_health_of_every_part_is_shown_in_chinese(office: Office) -> None:
     port = free_port("127.0.0.1", SOCK_STREAM)  # somebody's daemon may listen on the default one
     office.config.write_text(f'{SETTINGS}[agi]\nlisten = "127.0.0.1:{port}"\n')
     with office.console() as console:
@@ -592,7 +592,7 @@ def test_an_open_emergency_window_is_on_every_page(office: Office, role: str) ->
         assert "紧急时段" in browser.text("/")
 
 
-def test_what_root_found_is_said_in_chinese_with_its_age(office: Office) -> None:
+def test_findings_of_root_are_shown_in_chinese_with_age(office: Office) -> None:
     until = Wording("screening is off {until}", {"until": Wording("until it is switched on")})
     store(office, [Check("off switch", CheckStatus.WARN, until, "callsieve on")], age=240)
     with office.console() as console:
@@ -609,7 +609,7 @@ def test_what_root_found_is_said_in_chinese_with_its_age(office: Office) -> None
 
 
 @pytest.mark.parametrize("age", [pytest.param(None, id="never"), pytest.param(2 * 3600.0, id="long-ago")])
-def test_where_root_does_not_look_the_timer_is_named(office: Office, age: float | None) -> None:
+def test_timer_is_named_if_root_findings_are_missing(office: Office, age: float | None) -> None:
     if age is not None:
         store(office, [Check("trunks", CheckStatus.OK, "fine")], age)
     with office.console() as console:

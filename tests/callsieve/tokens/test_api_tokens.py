@@ -35,14 +35,14 @@ def test_a_token_does_not_revoke_itself(tmp_path: Path) -> None:
         assert program.get("/tokens/program-1")["is_over"] is False
 
 
-def test_a_token_gives_no_scope_that_it_has_not(tmp_path: Path) -> None:
+def test_token_cannot_grant_a_scope_it_lacks(tmp_path: Path) -> None:
     with ApiOffice(tmp_path).api() as api:
         program = api.program(Role.ADMINISTRATOR, (Scope.ADMIN,))
         assert program.refused("POST", "/tokens", NEW) == (422, "scope-beyond-token")
         assert program.done("POST", "/tokens", {**NEW, "role": "administrator", "scopes": ["admin"]})["secret"]
 
 
-def test_an_answer_with_a_secret_is_kept_for_no_key(tmp_path: Path) -> None:
+def test_answer_with_a_secret_is_not_stored_for_repetition(tmp_path: Path) -> None:
     office = ApiOffice(tmp_path)
     with office.api() as api:
         program = api.program(scopes=EVERYTHING)
@@ -62,6 +62,6 @@ def test_an_answer_with_a_secret_is_kept_for_no_key(tmp_path: Path) -> None:
         pytest.param({"per_minute": 0}, "bad-body", id="rate"),
     ],
 )
-def test_what_makes_no_token(tmp_path: Path, change: dict[str, object], code: str) -> None:
+def test_bad_token_requests_are_refused(tmp_path: Path, change: dict[str, object], code: str) -> None:
     with ApiOffice(tmp_path).api() as api:
         assert api.program().refused("POST", "/tokens", {**NEW, **change}) == (422, code)

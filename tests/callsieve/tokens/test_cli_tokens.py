@@ -23,7 +23,7 @@ def callsieve(tmp_path: Path) -> Program:
     return program
 
 
-def test_a_token_is_shown_once_and_kept_as_its_hash(callsieve: Program) -> None:
+def test_token_is_shown_once_and_stored_as_a_hash(callsieve: Program) -> None:
     made = callsieve("token", "add", "crm", "--scope", "read", "--scope", "marks", "--expires", "90d", "--json").json
     assert digest_of(made["secret"])
     token = made["token"]
@@ -38,7 +38,7 @@ def test_a_token_is_shown_once_and_kept_as_its_hash(callsieve: Program) -> None:
     assert (shown["used_at"], shown["is_over"]) == (None, False)
 
 
-def test_the_token_stands_alone_on_its_line(callsieve: Program) -> None:
+def test_token_is_printed_on_its_own_line(callsieve: Program) -> None:
     lines = callsieve.ok("token", "add", "crm").splitlines()
     assert [line for line in lines if digest_of(line)] == [lines[2]]
 
@@ -48,7 +48,7 @@ def test_no_two_tokens_are_alike(callsieve: Program) -> None:
     assert len(made) == 5
 
 
-def test_when_it_was_used_and_that_it_is_over_is_shown(callsieve: Program) -> None:
+def test_last_use_and_expiry_are_shown(callsieve: Program) -> None:
     now = time.time()
     callsieve.write(add_token, ApiToken("old", Role.VIEWER, (Scope.READ,), now - 99, now - 1), "digest")
     callsieve.write(touch_token, 1, now - 7200)
@@ -57,7 +57,7 @@ def test_when_it_was_used_and_that_it_is_over_is_shown(callsieve: Program) -> No
     assert "2 h ago" in row
 
 
-def test_a_revoked_token_is_gone_and_does_not_come_back(callsieve: Program) -> None:
+def test_revoked_token_cannot_be_restored(callsieve: Program) -> None:
     callsieve.ok("token", "add", "crm")
     assert "crm" in callsieve.ok("token", "revoke", "crm")
     assert callsieve.read(all_tokens) == []
@@ -66,7 +66,7 @@ def test_a_revoked_token_is_gone_and_does_not_come_back(callsieve: Program) -> N
     callsieve.ok("token", "add", "crm")
 
 
-def test_making_one_is_undone(callsieve: Program) -> None:
+def test_making_a_token_is_undone(callsieve: Program) -> None:
     change_id = callsieve("token", "add", "crm", "--json").json["change_id"]
     callsieve.write(touch_token, 1, time.time())
     callsieve.ok("undo", str(change_id))
@@ -85,23 +85,23 @@ def test_making_one_is_undone(callsieve: Program) -> None:
         ("a/b", "A name must be at most 64 letters"),
     ],
 )
-def test_what_is_no_token(callsieve: Program, typed: str, said: str) -> None:
+def test_bad_token_options_are_refused(callsieve: Program, typed: str, said: str) -> None:
     assert said in callsieve.fails("token", "add", *typed.split())
     assert callsieve.read(all_tokens) == []
 
 
-def test_a_name_is_given_once(callsieve: Program) -> None:
+def test_token_name_in_use_is_refused(callsieve: Program) -> None:
     callsieve.ok("token", "add", "crm", "--expires", "never")
     assert "revoke it first" in callsieve.fails("token", "add", "crm")
 
 
-def test_there_are_so_many_tokens_and_no_more(callsieve: Program) -> None:
+def test_number_of_tokens_is_limited(callsieve: Program) -> None:
     for count in range(MOST_TOKENS):
         callsieve.write(add_token, ApiToken(f"t{count}", Role.VIEWER, (Scope.READ,), 0.0), f"digest {count}")
     assert "revoke" in callsieve.fails("token", "add", "crm")
 
 
-def test_only_administrators_make_and_revoke_them(callsieve: Program) -> None:
+def test_only_administrators_make_and_revoke_tokens(callsieve: Program) -> None:
     context = Context("otto", Role.OPERATOR, time.time(), callsieve.load())
     for operation, request in (
         (operations.add, NewToken("crm", "viewer", ["read"], "30d")),

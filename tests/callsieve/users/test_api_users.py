@@ -39,6 +39,6 @@ def test_a_user_is_added_changed_and_removed(tmp_path: Path) -> None:
         pytest.param({"person": "999"}, (404, "unknown-person"), id="person"),
     ],
 )
-def test_who_is_not_let_in(tmp_path: Path, change: dict[str, object], answer: tuple[int, str]) -> None:
+def test_bad_user_requests_are_refused(tmp_path: Path, change: dict[str, object], answer: tuple[int, str]) -> None:
     with ApiOffice(tmp_path).api() as api:
         assert api.program().refused("POST", "/users", {**JOE, **change}) == answer

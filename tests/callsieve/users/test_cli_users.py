@@ -68,19 +68,19 @@ def test_a_user_is_added_shown_changed_and_removed(callsieve: Program) -> None:
         (("user", "add", "ada"), "12 to 256"),
     ],
 )
-def test_what_cannot_be_added_is_said_in_one_line(callsieve: Program, arguments: tuple[str, ...], says: str) -> None:
+def test_bad_user_prints_one_error_line(callsieve: Program, arguments: tuple[str, ...], says: str) -> None:
     result = piped(callsieve, *arguments, password="short")
     assert result.code == 2
     assert says in result.err
     assert result.err.count("\n") == 1
 
 
-def test_a_name_is_taken_once(callsieve: Program) -> None:
+def test_user_name_in_use_is_refused(callsieve: Program) -> None:
     assert piped(callsieve, "user", "add", "ada").code == 0
     assert str(TAKEN) in piped(callsieve, "user", "add", "ada").err
 
 
-def test_a_user_who_is_not_there_is_said(callsieve: Program) -> None:
+def test_unknown_user_suggests_a_similar_name(callsieve: Program) -> None:
     assert piped(callsieve, "user", "add", "ada").code == 0
     assert "did you mean ada" in callsieve.fails("user", "role", "adda", "viewer")
 
@@ -102,7 +102,7 @@ def test_a_second_factor_is_reset_without_showing_its_secret(callsieve: Program)
 
 
 @pytest.mark.parametrize("others", [pytest.param((), id="alone"), pytest.param(("vera",), id="beside-others")])
-def test_the_last_administrator_stays_one(callsieve: Program, others: tuple[str, ...]) -> None:
+def test_last_administrator_keeps_the_role(callsieve: Program, others: tuple[str, ...]) -> None:
     assert piped(callsieve, "user", "add", "ada", "--role", "administrator").code == 0
     for name in others:
         assert piped(callsieve, "user", "add", name, "--role", "viewer").code == 0
@@ -115,13 +115,13 @@ def test_the_last_administrator_stays_one(callsieve: Program, others: tuple[str,
 
 
 @pytest.mark.parametrize("password", ["short", "a" * 12, "x" * (LONGEST + 1), "adalovelaceadalovelace"])
-def test_a_password_that_is_guessed_at_once_is_refused(password: str) -> None:
+def test_easily_guessed_password_is_refused(password: str) -> None:
     with pytest.raises(Refused) as refused:
         hashed(password, name="adalovelace")
     assert refused.value.code == "bad-password"
 
 
-def test_a_password_is_known_again_by_its_hash_alone() -> None:
+def test_password_is_verified_by_its_hash() -> None:
     stored = hashed(PASSWORD)
     assert stored.startswith("$argon2id$")
     assert hashed(PASSWORD) != stored
@@ -136,7 +136,7 @@ def test_a_password_is_known_again_by_its_hash_alone() -> None:
 @pytest.mark.parametrize(
     "words", [["role", "ada", "viewer"], ["remove", "ada", "--yes"], ["password", "ada"], ["add", "eve"]], ids=" ".join
 )
-def test_what_somebody_else_changes_at_the_same_time_counts(
+def test_last_administrator_rule_holds_for_concurrent_changes(
     callsieve: Program, monkeypatch: pytest.MonkeyPatch, words: list[str]
 ) -> None:
     """Another connection commits its change last thing before the command's own transaction begins."""

@@ -16,7 +16,7 @@ STEP = int(NOW // STEP_SECONDS)
 @pytest.mark.parametrize(
     ("at", "code"), [(59, "287082"), (1111111109, "081804"), (1234567890, "005924"), (20000000000, "353130")]
 )
-def test_the_codes_are_those_of_the_standard(at: int, code: str) -> None:
+def test_codes_match_the_examples_of_the_rfc(at: int, code: str) -> None:
     assert step_of(RFC_SECRET, code, at) == at // STEP_SECONDS
 
 
@@ -26,13 +26,13 @@ def test_a_clock_may_be_one_step_off(off_by: int, counts: bool) -> None:
     assert step_of(RFC_SECRET, code, NOW) == (STEP + off_by if counts else None)
 
 
-def test_no_code_counts_that_is_not_later_than_the_last() -> None:
+def test_code_not_later_than_the_last_is_refused() -> None:
     codes = [TOTP(RFC_SECRET).generate_otp(STEP + off_by) for off_by in (-1, 0, 1)]
     assert [step_of(RFC_SECRET, code, NOW, after=STEP) for code in codes] == [None, None, STEP + 1]
 
 
 @pytest.mark.parametrize("spaced", ["{} {}", " {}{} ", "{}\u00a0{}"])
-def test_spaces_do_not_matter(spaced: str) -> None:
+def test_spaces_in_a_code_are_ignored(spaced: str) -> None:
     code = TOTP(RFC_SECRET).at(NOW)
     assert step_of(RFC_SECRET, spaced.format(code[:3], code[3:]), NOW) == STEP
 
@@ -40,11 +40,11 @@ def test_spaces_do_not_matter(spaced: str) -> None:
 @pytest.mark.parametrize(
     "text", ["", "12345", "1234567", "abcdef", "\u0661\u0662\u0663\u0664\u0665\u0666", "-12345", "9" * 60_000]
 )
-def test_what_is_no_code_is_wrong(text: str) -> None:
+def test_malformed_code_is_refused(text: str) -> None:
     assert step_of(RFC_SECRET, text, NOW) is None
 
 
-def test_secrets_differ_and_an_app_reads_their_address() -> None:
+def test_secrets_differ_and_have_an_otpauth_address() -> None:
     first, second = new_secret(), new_secret()
     assert first != second
     assert is_secret(first)
@@ -53,5 +53,5 @@ def test_secrets_differ_and_an_app_reads_their_address() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "A" * 31, "A" * 33, "a" * 32, "1" * 32, "A" * 31 + "="])
-def test_what_is_no_secret_of_ours_is_refused(text: str) -> None:
+def test_foreign_secret_is_refused(text: str) -> None:
     assert not is_secret(text)

@@ -32,7 +32,7 @@ def cookies_set(answer: Response) -> str:
     return "\n".join(value for key, value in answer.headers.multi_items() if key == "set-cookie")
 
 
-def test_the_right_password_opens_the_page_that_was_asked_for(console: Console) -> None:
+def test_right_password_opens_the_requested_page(console: Console) -> None:
     browser = console.browser()
     assert browser.get("/account").headers["location"] == "/login?next=/account"
     answer = log_in(browser, "ada", target="/account")
@@ -44,7 +44,7 @@ def test_the_right_password_opens_the_page_that_was_asked_for(console: Console) 
     ("name", "password"),
     [("ada", "wrong horse battery"), ("ada", ""), ("nobody", PASSWORD), ("", PASSWORD), ("ada", f"{PASSWORD}\x00")],
 )
-def test_a_wrong_login_does_not_say_what_was_wrong(console: Console, name: str, password: str) -> None:
+def test_wrong_login_does_not_reveal_what_was_wrong(console: Console, name: str, password: str) -> None:
     browser = console.browser()
     answer = log_in(browser, name, password)
     assert answer.status_code == 401
@@ -63,7 +63,7 @@ def test_a_proxied_address_is_kept_without_control_characters(
     assert [address for address in addresses if str(address).startswith("192.0.2.7")] == ["192.0.2.731m" + "x" * 52] * 2
 
 
-def test_the_cookie_is_for_this_console_and_no_script(console: Console) -> None:
+def test_cookie_is_http_only_and_for_this_console(console: Console) -> None:
     cookies = cookies_set(log_in(console.browser(), "ada"))
     session = next(line for line in cookies.splitlines() if line.startswith("callsieve="))
     assert "HttpOnly" in session
@@ -79,7 +79,7 @@ def test_over_https_the_cookie_is_secure_and_host_only(office: Office) -> None:
     assert "Secure" in session
 
 
-def test_a_token_from_before_the_login_is_worth_nothing_after_it(console: Console) -> None:
+def test_session_token_changes_at_login(console: Console) -> None:
     browser = console.browser()
     fixed = "A" * 43
     browser.client.cookies.set("callsieve", fixed)
@@ -92,7 +92,7 @@ def test_a_token_from_before_the_login_is_worth_nothing_after_it(console: Consol
     assert fixed not in cookies_set(answer)
 
 
-def test_the_store_does_not_know_the_token(console: Console) -> None:
+def test_store_contains_no_session_token(console: Console) -> None:
     browser = console.browser("operator")
     (session,) = console.office.read(sessions_of, "otto")
     assert browser.token is not None
@@ -109,7 +109,7 @@ def test_logging_out_ends_the_session_in_the_store(console: Console) -> None:
     assert console.office.read(sessions_of, "otto") == []
 
 
-def test_an_idle_session_ends_and_a_used_one_goes_on(console: Console) -> None:
+def test_idle_session_ends_and_used_session_continues(console: Console) -> None:
     idle, used = console.browser("viewer"), console.browser("viewer")
     for _ in range(4):
         console.office.clock.now += 20 * 60
@@ -117,7 +117,7 @@ def test_an_idle_session_ends_and_a_used_one_goes_on(console: Console) -> None:
     assert idle.get("/account").status_code == 303
 
 
-def test_no_session_is_longer_than_a_day_of_work(console: Console) -> None:
+def test_session_ends_after_a_working_day(console: Console) -> None:
     browser = console.browser("viewer")
     for _ in range(25):
         console.office.clock.now += 30 * 60
@@ -138,7 +138,7 @@ def removed(db: sqlite3.Connection) -> None:
 
 
 @pytest.mark.parametrize("change", [with_less_rights, with_another_password, removed])
-def test_what_changes_a_user_ends_their_sessions(console: Console, change: object) -> None:
+def test_changing_a_user_ends_their_sessions(console: Console, change: object) -> None:
     browser = console.browser("operator")
     assert browser.get("/account").status_code == 200
     assert callable(change)
@@ -172,7 +172,7 @@ def browser_of_ada(console: Console, address: str = "192.0.2.7") -> Browser:
     return browser
 
 
-def test_guesses_of_others_do_not_keep_the_owner_out(console: Console) -> None:
+def test_guesses_of_others_do_not_lock_the_owner_out(console: Console) -> None:
     hers, stranger = browser_of_ada(console), console.browser()
     assert guess_until_refused(stranger, "ada") == FREE_TRIES
     for number in range(TRIES_OF_AN_ADDRESS - FREE_TRIES):
@@ -181,28 +181,28 @@ def test_guesses_of_others_do_not_keep_the_owner_out(console: Console) -> None:
     assert log_in(hers, "ada").status_code == 303
 
 
-def test_the_owners_browser_takes_few_guesses_too(console: Console) -> None:
+def test_known_browser_is_throttled_too(console: Console) -> None:
     hers = browser_of_ada(console)
     assert guess_until_refused(hers, "ada") == FREE_TRIES
     assert log_in(hers, "ada").status_code == 429
     assert log_in(console.browser(), "ada").status_code == 303
 
 
-def test_a_browser_of_one_user_counts_for_no_other(console: Console) -> None:
+def test_known_browser_counts_for_its_user_only(console: Console) -> None:
     hers = browser_of_ada(console)
     assert guess_until_refused(console.browser(), "otto") == FREE_TRIES
     assert log_in(hers, "otto").status_code == 429
 
 
 @pytest.mark.parametrize("cookie", ["", ".", "x.y"])
-def test_a_forged_browser_cookie_is_worth_nothing(console: Console, cookie: str) -> None:
+def test_forged_browser_cookie_is_ignored(console: Console, cookie: str) -> None:
     assert guess_until_refused(console.browser(), "ada") == FREE_TRIES
     forger = console.browser()
     forger.client.cookies.set("callsieve-browser", cookie)
     assert log_in(forger, "ada").status_code == 429
 
 
-def test_the_browser_in_which_a_password_changes_is_known(console: Console) -> None:
+def test_browser_of_a_password_change_becomes_known(console: Console) -> None:
     hers, elsewhere, new = browser_of_ada(console), browser_of_ada(console), "four words in a row"
     assert log_in(hers, "ada").status_code == 303
     token = parse_token(hers.client.cookies["callsieve"])
@@ -258,11 +258,11 @@ def test_guessing_is_slowed_down_by_ipv6_network(console: Console) -> None:
         ("x" * 100, "x" * 64),
     ],
 )
-def test_whose_address_it_is(address: str, network: str) -> None:
+def test_network_of_an_address(address: str, network: str) -> None:
     assert network_of(address) == network
 
 
-def test_a_name_that_is_none_fills_no_memory(console: Console) -> None:
+def test_overlong_user_names_are_kept_shortened(console: Console) -> None:
     for name in ("x" * 60_000, "x" * 64, "x" * 64 + "y"):
         assert log_in(console.browser(), name, "guess").status_code == 401
     assert len(console.state.service(LoginTries).of_user) == 1, "all three are kept as one name of 64 characters"
@@ -283,7 +283,7 @@ async def test_few_passwords_are_hashed_at_once(office: Office) -> None:
     await state.close()
 
 
-def test_a_day_of_guessing_is_under_150_tries() -> None:
+def test_throttle_allows_under_150_guesses_a_day() -> None:
     throttle, tried = Throttle(), 0
     for second in range(0, 86_400, 60):
         if throttle.wait_seconds("ada", second) == 0:
@@ -292,7 +292,7 @@ def test_a_day_of_guessing_is_under_150_tries() -> None:
     assert tried < 150
 
 
-def test_logging_in_oneself_lets_nobody_try_the_names_of_others(console: Console) -> None:
+def test_own_login_does_not_reset_the_limit_of_an_address(console: Console) -> None:
     browser, looked_at = console.browser(), 0
     for name in range(60):
         looked_at += log_in(browser, f"name-{name}", "wrong horse battery").status_code == 401
@@ -301,7 +301,7 @@ def test_logging_in_oneself_lets_nobody_try_the_names_of_others(console: Console
     assert looked_at == TRIES_OF_AN_ADDRESS
 
 
-def test_what_the_throttle_keeps_is_bounded() -> None:
+def test_memory_of_the_throttle_is_bounded() -> None:
     throttle = Throttle()
     for number in range(MOST_KEPT + 100):
         throttle.failed(str(number), 0.0)
@@ -311,7 +311,7 @@ def test_what_the_throttle_keeps_is_bounded() -> None:
 @pytest.mark.parametrize(
     "target", ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)", "", "/a\r\nb"]
 )
-def test_a_login_never_leads_elsewhere(console: Console, target: str) -> None:
+def test_login_never_redirects_to_another_host(console: Console, target: str) -> None:
     browser = console.browser()
     page = browser.text("/login")
     fields = {"form_token": field_of(page, "form_token"), "next": target, "name": "ada", "password": PASSWORD}
@@ -319,7 +319,7 @@ def test_a_login_never_leads_elsewhere(console: Console, target: str) -> None:
     assert answer.headers["location"] == "/"
 
 
-def test_somebody_changes_their_own_password(console: Console) -> None:
+def test_user_changes_their_own_password(console: Console) -> None:
     browser, elsewhere = console.browser("operator"), console.browser("operator")
     new = "four words in a row"
     wrong = browser.post("/account/password", present="wrong", new=new, again=new)
@@ -347,7 +347,7 @@ def test_other_browsers_are_logged_out_on_request(console: Console) -> None:
     assert somebody_else.get("/account").status_code == 200
 
 
-def test_without_any_user_the_login_says_how_to_make_one(office: Office) -> None:
+def test_login_page_without_users_explains_how_to_add_one(office: Office) -> None:
     for name in ("ada", "otto", "vera"):
         office.write(remove_user, name)
     with office.console() as console:

@@ -58,7 +58,7 @@ def is_in(browser: Browser) -> bool:
     return browser.get("/account").status_code == 200
 
 
-def test_the_session_is_made_after_the_code_and_not_before(otto: Console) -> None:
+def test_session_begins_only_after_the_code(otto: Console) -> None:
     browser = otto.browser()
     asked = with_password(browser, target="/account")
     assert asked.status_code == 200
@@ -72,11 +72,11 @@ def test_the_session_is_made_after_the_code_and_not_before(otto: Console) -> Non
     assert (row.who, row.what) == ("otto (console)", "login")
 
 
-def test_who_has_none_is_asked_for_none(otto: Console) -> None:
+def test_user_without_a_second_factor_is_not_asked_for_a_code(otto: Console) -> None:
     assert with_password(otto.browser(), name="ada").status_code == 303
 
 
-def test_a_wrong_password_tells_nobody_who_has_one(otto: Console) -> None:
+def test_wrong_password_does_not_reveal_a_second_factor(otto: Console) -> None:
     texts = set()
     for name in ("otto", "vera", "nobody"):
         answer = with_password(otto.browser(), "wrong horse battery", name=name)
@@ -87,7 +87,7 @@ def test_a_wrong_password_tells_nobody_who_has_one(otto: Console) -> None:
     assert "password is wrong" in text
 
 
-def test_after_a_wrong_code_the_next_needs_no_password(otto: Console) -> None:
+def test_second_code_needs_no_new_password(otto: Console) -> None:
     browser = otto.browser()
     again = with_code(browser, with_password(browser), wrong_code(otto))
     assert again.status_code == 401
@@ -110,14 +110,14 @@ def test_a_code_counts_once(otto: Console) -> None:
     assert with_code(third, with_password(third), code_of(otto)).status_code == 303
 
 
-def test_of_two_logins_with_one_code_at_once_one_counts(otto: Console) -> None:
+def test_simultaneous_logins_with_one_code_succeed_once(otto: Console) -> None:
     """Both codes were looked at before either was accepted."""
     otto.office.write(set_password, "otto", hashed_password(), NOW)
     accepted = [otto.office.write(accept_step, "otto", hashed_password(), step) for step in (7, 7, 6, 8)]
     assert accepted == [True, False, False, True]
 
 
-def test_a_ticket_is_one_try_in_one_browser_for_5_minutes(otto: Console) -> None:
+def test_ticket_is_one_try_in_one_browser_for_5_minutes(otto: Console) -> None:
     browser, other = otto.browser(), otto.browser()
     asked = with_password(browser)
     assert with_code(browser, asked, wrong_code(otto)).status_code == 401
@@ -156,7 +156,7 @@ def test_a_change_between_the_steps_ends_the_login(otto: Console) -> None:
         assert not is_in(browser)
 
 
-def test_guessed_codes_of_others_do_not_keep_the_owner_out(otto: Console) -> None:
+def test_guessed_codes_of_others_do_not_lock_the_owner_out(otto: Console) -> None:
     owners = otto.browser()
     assert with_code(owners, with_password(owners), code_of(otto)).status_code == 303
     owners.client.cookies.delete("callsieve")
@@ -180,14 +180,14 @@ def test_guessing_codes_is_slowed_down(otto: Console) -> None:
     assert with_code(browser, with_password(browser), code_of(otto)).status_code == 303
 
 
-def test_what_waits_for_a_code_is_bounded() -> None:
+def test_number_of_logins_waiting_for_a_code_is_limited() -> None:
     halves, half = HalfLogins(), HalfLogin("otto", "hash", None, "/", "form", NOW + 1)
     tickets = [halves.keep(half) for _ in range(MOST_KEPT + 1)]
     assert halves.take(tickets[0], "form", NOW) is None
     assert halves.take(tickets[1], "form", NOW) == half
 
 
-def test_it_is_turned_on_and_its_secret_not_shown_again(console: Console, caplog: pytest.LogCaptureFixture) -> None:
+def test_second_factor_is_enabled_and_secret_shown_once(console: Console, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("DEBUG")
     browser, elsewhere = console.browser("operator"), console.browser("operator")
     page = browser.text("/account/second-factor")
@@ -217,7 +217,7 @@ def test_it_is_turned_on_and_its_secret_not_shown_again(console: Console, caplog
 
 
 @pytest.mark.parametrize("secret", ["", "A", "../../etc", "<b>" * 20])
-def test_a_secret_that_is_none_is_replaced(console: Console, secret: str) -> None:
+def test_invalid_secret_is_replaced(console: Console, secret: str) -> None:
     browser = console.browser("operator")
     refused = browser.post("/account/second-factor", secret=secret, present=PASSWORD, code="123456")
     assert refused.status_code == 422
@@ -225,7 +225,7 @@ def test_a_secret_that_is_none_is_replaced(console: Console, secret: str) -> Non
     assert console.office.read(second_factor_of, "otto") is None
 
 
-def test_one_that_is_on_is_not_replaced(otto: Console) -> None:
+def test_enabled_second_factor_is_not_replaced(otto: Console) -> None:
     other = "A" * 32
     code = code_of(otto, secret=other)
     refused = otto.browser("operator").post("/account/second-factor", secret=other, present=PASSWORD, code=code)
@@ -235,7 +235,7 @@ def test_one_that_is_on_is_not_replaced(otto: Console) -> None:
     assert kept.secret == SECRET
 
 
-def test_it_is_turned_off_by_password_and_code_alone(otto: Console) -> None:
+def test_second_factor_is_disabled_by_password_and_code(otto: Console) -> None:
     browser, elsewhere = otto.browser("operator"), otto.browser("operator")
     off = "/account/second-factor/off"
     for fields in (
@@ -254,7 +254,7 @@ def test_it_is_turned_off_by_password_and_code_alone(otto: Console) -> None:
     assert (row.what, row.after) == ("user totp", '{"second_factor":"turned off"}')
 
 
-def test_turning_it_off_is_no_way_round_the_throttle(otto: Console) -> None:
+def test_disabling_the_second_factor_is_throttled(otto: Console) -> None:
     browser = otto.browser("operator")
     fields = {"present": PASSWORD, "code": wrong_code(otto)}
     answers = [browser.post("/account/second-factor/off", **fields).status_code for _ in range(FREE_TRIES + 1)]
@@ -263,7 +263,7 @@ def test_turning_it_off_is_no_way_round_the_throttle(otto: Console) -> None:
     assert with_code(stranger, with_password(stranger), code_of(otto)).status_code == 429
 
 
-def test_an_administrator_resets_that_of_somebody_else(otto: Console) -> None:
+def test_administrator_resets_the_second_factor_of_another(otto: Console) -> None:
     ada, browser = otto.browser("administrator"), otto.browser("operator")
     assert "with the password alone" in ada.done("/users/otto/second-factor").text
     assert otto.office.read(second_factor_of, "otto") is None
@@ -278,7 +278,7 @@ def test_an_administrator_resets_that_of_somebody_else(otto: Console) -> None:
     assert ada.post("/users/nobody/second-factor").status_code == 404
 
 
-def test_nobody_resets_their_own(console: Console) -> None:
+def test_users_cannot_reset_their_own_second_factor(console: Console) -> None:
     console.office.write(set_second_factor, "ada", SecondFactor(SECRET, 0))
     assert console.browser("administrator").post("/users/ada/second-factor").status_code == 422
     ada = console.office.read(user_of, "ada")

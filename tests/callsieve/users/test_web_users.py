@@ -20,7 +20,7 @@ def roles(console: Console) -> dict[str, str]:
     return {user.name: user.role.word for user in console.office.read(all_users)}
 
 
-def test_somebody_is_added_and_logs_in(console: Console, ada: Browser) -> None:
+def test_added_user_can_log_in(console: Console, ada: Browser) -> None:
     page = ada.done("/users/add", name="eve", role="operator", person="201", password="four words in a row").text
     assert "<strong>eve</strong> operator" in page
     stored = console.office.read(password_of, "eve")
@@ -43,7 +43,7 @@ def test_somebody_is_added_and_logs_in(console: Console, ada: Browser) -> None:
         ({"person": "999"}, "no such person"),
     ],
 )
-def test_who_cannot_be_added_is_said(console: Console, ada: Browser, wrong: dict[str, str], problem: str) -> None:
+def test_bad_user_form_shows_the_problem(console: Console, ada: Browser, wrong: dict[str, str], problem: str) -> None:
     fields = {"name": "eve", "role": "viewer", "password": "four words in a row", **wrong}
     answer = ada.post("/users/add", **fields)
     assert answer.status_code == 422
@@ -52,7 +52,7 @@ def test_who_cannot_be_added_is_said(console: Console, ada: Browser, wrong: dict
     assert "four words" not in answer.text
 
 
-def test_another_role_logs_out_and_is_in_the_audit(console: Console, ada: Browser) -> None:
+def test_changed_role_ends_sessions_and_is_audited(console: Console, ada: Browser) -> None:
     vera = console.browser("viewer")
     assert vera.get("/account").status_code == 200
     ada.done("/users/vera/role", role="operator")
@@ -62,7 +62,7 @@ def test_another_role_logs_out_and_is_in_the_audit(console: Console, ada: Browse
     assert (row.before, row.after) == ('{"role":"viewer"}', '{"role":"operator"}')
 
 
-def test_another_password_ends_the_sessions(console: Console, ada: Browser) -> None:
+def test_changed_password_ends_the_sessions(console: Console, ada: Browser) -> None:
     otto = console.browser("operator")
     ada.done("/users/otto/password", password="another four words")
     assert otto.get("/account").status_code == 303
@@ -72,7 +72,7 @@ def test_another_password_ends_the_sessions(console: Console, ada: Browser) -> N
     assert "a password must have" in problem_of(ada.post("/users/otto/password", password="short").text)
 
 
-def test_somebody_is_removed_and_what_they_did_stays(console: Console, ada: Browser) -> None:
+def test_removed_user_stays_in_the_audit(console: Console, ada: Browser) -> None:
     otto = console.browser("operator")
     otto.done("/lists/add", list="block", entry="+12015550123")
     ada.done("/users/otto/remove")
@@ -81,7 +81,7 @@ def test_somebody_is_removed_and_what_they_did_stays(console: Console, ada: Brow
     assert "otto (console)" in ada.text("/audit")
 
 
-def test_nobody_does_it_to_themselves_and_an_administrator_stays(console: Console, ada: Browser) -> None:
+def test_users_cannot_remove_themselves_or_the_last_administrator(console: Console, ada: Browser) -> None:
     for path, fields in (
         ("/users/ada/remove", {}),
         ("/users/ada/role", {"role": "viewer"}),
@@ -94,7 +94,7 @@ def test_nobody_does_it_to_themselves_and_an_administrator_stays(console: Consol
     assert roles(console)["vera"] == "viewer"
 
 
-def test_addresses_that_name_nobody_change_nothing(console: Console, ada: Browser) -> None:
+def test_unknown_user_names_change_nothing(console: Console, ada: Browser) -> None:
     for name in ("nobody", "..%2fada", "%00", "ADA", "1 OR 1=1"):
         assert ada.post(f"/users/{name}/remove").status_code == 404, name
     assert ada.post("/users/vera/role", role="root").status_code == 422
@@ -103,7 +103,7 @@ def test_addresses_that_name_nobody_change_nothing(console: Console, ada: Browse
     assert console.office.read(audit_rows) == []
 
 
-def test_hostile_text_in_the_form_stays_text(console: Console, ada: Browser) -> None:
+def test_hostile_text_in_the_form_is_escaped(console: Console, ada: Browser) -> None:
     plain = ada.text("/users").count("<script")
     for text in ("<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', *PAYLOADS):
         shown = text.encode("utf-8", "replace").decode()

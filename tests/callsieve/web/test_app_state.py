@@ -14,7 +14,7 @@ from callsieve.web.app_state import BackgroundValue
 from tests.waiting import until
 
 
-async def test_a_settings_file_that_is_made_later_is_read(tmp_path: Path) -> None:
+async def test_settings_file_created_later_is_read(tmp_path: Path) -> None:
     file = tmp_path / "callsieve.toml"
 
     def load() -> Loaded:
@@ -32,7 +32,7 @@ async def test_a_settings_file_that_is_made_later_is_read(tmp_path: Path) -> Non
     await state.close()
 
 
-async def test_what_nobody_asked_for_long_is_found_out_again_before_it_is_shown(
+async def test_stale_background_value_is_refreshed_before_use(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(app_state, "WATCHED_SECONDS", 0.05)

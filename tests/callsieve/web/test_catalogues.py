@@ -214,7 +214,7 @@ def test_every_text_has_its_translation() -> None:
     assert missing() == []
 
 
-def test_every_condition_has_words() -> None:
+def test_every_condition_is_described_in_words() -> None:
     in_words = {*WITH_VALUE, *EITHER, "calls_within", "dids_called", "hours", "weekdays"}
     assert set(VOCABULARY) == in_words
 
@@ -228,7 +228,7 @@ def test_a_text_has_one_translation_only() -> None:
     assert {text: said for text, said in found.items() if len(said) > 1} == {}
 
 
-def test_translations_have_the_same_places_to_fill_in() -> None:
+def test_translations_have_the_same_placeholders() -> None:
     for path, catalogue in catalogues().items():
         for message in catalogue:
             if isinstance(message.id, str) and isinstance(message.string, str) and message.id:
@@ -258,7 +258,7 @@ def test_texts_of_counts_are_translated() -> None:
                 assert not re.search("[A-Za-z]", part.in_language(chinese.gettext)), part
 
 
-def test_what_nobody_translated_stays_as_it_is() -> None:
+def test_untranslated_text_is_left_unchanged() -> None:
     chinese = translations_of("zh")
     for text in ("", "my own rule's reason", "{} {}", "%s %(x)s", "+12015550123; 7"):
         assert translated(text, chinese) == text

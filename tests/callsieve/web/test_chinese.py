@@ -42,11 +42,11 @@ def english_of(page: str) -> set[str]:
         ("<body><p>策略 cautious 生效</p>", set()),
     ],
 )
-def test_english_is_found(page: str, found: set[str]) -> None:
+def test_english_words_on_a_page_are_detected(page: str, found: set[str]) -> None:
     assert english_of(page) == found
 
 
-def test_no_page_shows_english_in_chinese(tmp_path: Path) -> None:
+def test_no_chinese_page_contains_english(tmp_path: Path) -> None:
     office = Office(tmp_path)
     with office.console() as console:
         console.wait_for_health()

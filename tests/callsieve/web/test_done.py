@@ -59,7 +59,7 @@ def test_a_change_is_named_and_undone_from_the_message(office: Office) -> None:
 
 
 @pytest.mark.parametrize("role", ["viewer", "administrator"])
-def test_nobody_else_sees_it(office: Office, role: str) -> None:
+def test_other_users_do_not_see_the_change_message(office: Office, role: str) -> None:
     with office.console() as console:
         where, _ = block(console)
         page = console.browser(role).text(where)
@@ -67,7 +67,7 @@ def test_nobody_else_sees_it(office: Office, role: str) -> None:
         assert not undo_id(page)
 
 
-def test_an_old_address_shows_no_change(office: Office) -> None:
+def test_change_message_disappears_after_a_while(office: Office) -> None:
     with office.console() as console:
         where, _ = block(console)
         office.clock.now += OFFERED_SECONDS + 1
@@ -77,7 +77,7 @@ def test_an_old_address_shows_no_change(office: Office) -> None:
 
 
 @pytest.mark.parametrize("change", ["", "0", "999999", "-1", "1e3", "9" * 40, "x"])
-def test_an_address_with_no_change_is_a_page(office: Office, change: str) -> None:
+def test_page_with_a_bad_change_id_is_shown(office: Office, change: str) -> None:
     with office.console() as console:
         assert not undo_id(console.browser("operator").text(f"/lists?change={change}"))
 
@@ -92,7 +92,7 @@ def test_a_times_element_has_the_exact_instant(office: Office) -> None:
     assert found[1][-6:] == "+00:00" or found[1][-6] in "+-"
 
 
-def test_every_change_has_a_sentence_that_names_who() -> None:
+def test_every_change_has_a_sentence_that_names_the_user() -> None:
     for what in CHANGES:
         keys = [key for key in SENTENCES if key.partition("/")[0] == what]
         assert what in keys, what

@@ -58,7 +58,7 @@ def outcome(browser: Browser, page: Page) -> str:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_every_page_lets_in_its_roles_and_nobody_else(unchanged: Console, page: Page) -> None:
+def test_every_page_admits_only_its_roles(unchanged: Console, page: Page) -> None:
     for role in ROLES:
         allowed = page.role is None or ROLE_BY_WORD[role] >= page.role
         assert outcome(unchanged.browser(role), page) == (LETS_IN if allowed else "forbidden"), role
@@ -68,7 +68,7 @@ def test_every_page_lets_in_its_roles_and_nobody_else(unchanged: Console, page: 
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.method == "POST"], ids=name_of)
-def test_every_form_from_elsewhere_is_refused(unchanged: Console, page: Page) -> None:
+def test_every_cross_site_form_is_refused(unchanged: Console, page: Page) -> None:
     browser = unchanged.browser("administrator")
     token = form_token(browser.token or "")
     forged: tuple[dict[str, str], ...] = (
@@ -92,7 +92,7 @@ def test_every_form_from_elsewhere_is_refused(unchanged: Console, page: Page) ->
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_what_is_asked_in_another_way_is_refused(unchanged: Console, page: Page) -> None:
+def test_other_http_methods_are_refused(unchanged: Console, page: Page) -> None:
     browser = unchanged.browser("administrator")
     others = {"GET", "POST"} - {page_.method for page_ in PAGES if page_.path == page.path}
     for method in others | {"PUT", "DELETE", "TRACE"}:
@@ -100,7 +100,7 @@ def test_what_is_asked_in_another_way_is_refused(unchanged: Console, page: Page)
         assert answer.status_code in (404, 405)  # 404 where another page has a place for anything there
 
 
-def test_every_answer_is_hardened(console: Console) -> None:
+def test_every_answer_has_the_security_headers(console: Console) -> None:
     browser = console.browser("viewer")
     for path in ("/", "/login", "/nowhere", "/account", "/static/console.css", "/static/nothing"):
         answer = browser.get(path)
@@ -111,7 +111,7 @@ def test_every_answer_is_hardened(console: Console) -> None:
         assert answer.headers["cache-control"] == ("public, max-age=3600" if cached else "no-store"), path
 
 
-def test_templates_have_nothing_that_the_policy_forbids() -> None:
+def test_templates_comply_with_the_content_security_policy() -> None:
     loader = loader_of(WITH_TEMPLATES)
     texts = {name: loader.get_source(Environment(), name)[0] for name in loader.list_templates()}
     assert len(texts) > 40
@@ -122,7 +122,7 @@ def test_templates_have_nothing_that_the_policy_forbids() -> None:
 
 
 @pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "", "127.0.0.1.evil.example", "[::2]"])
-def test_a_rebound_host_name_gets_nothing(console: Console, host: str) -> None:
+def test_unknown_host_name_is_refused(console: Console, host: str) -> None:
     assert console.browser("administrator").get("/account", headers={"host": host}).status_code == 400
 
 
@@ -135,11 +135,11 @@ def test_a_rebound_host_name_gets_nothing(console: Console, host: str) -> None:
         ("PBX.example", "pbx.example"),
     ],
 )
-def test_the_name_in_a_host_header(header: str, host: str) -> None:
+def test_host_header_is_parsed(header: str, host: str) -> None:
     assert host_of(header) == host
 
 
-def test_behind_a_proxy_all_is_https(tmp_path: Path) -> None:
+def test_console_behind_a_proxy_uses_https_only(tmp_path: Path) -> None:
     settings = '[web]\nlisten = "192.0.2.1:8480"\nbehind_proxy = true\nhosts = ["pbx.example"]\n'
     office = Office(tmp_path, settings)
     with office.console("http://pbx.example") as console:
@@ -148,7 +148,7 @@ def test_behind_a_proxy_all_is_https(tmp_path: Path) -> None:
         assert console.browser().get("/login").status_code == 200
 
 
-def test_a_form_that_is_too_large_is_not_read(console: Console) -> None:
+def test_oversized_form_is_refused(console: Console) -> None:
     assert console.browser("viewer").post("/preferences", next="x" * 100_000).status_code == 413
 
 
@@ -164,7 +164,7 @@ def test_files_outside_of_the_static_ones_are_not_served(console: Console, path:
     assert console.browser().get(path).status_code == 404
 
 
-def test_without_a_store_the_console_says_so(tmp_path: Path) -> None:
+def test_console_without_a_store_says_so(tmp_path: Path) -> None:
     office = Office(tmp_path)
     with office.console() as console:
         browser = console.browser("administrator")
@@ -195,7 +195,7 @@ def test_every_place_of_the_navigation_is_a_page() -> None:
         assert paths[place.path].role == place.role
 
 
-def test_only_words_of_the_table_are_said(console: Console) -> None:
+def test_only_known_messages_are_shown(console: Console) -> None:
     page = console.browser("viewer").text("/account?said=<b>hello</b>")
     assert "hello" not in re.sub(r'<input type="hidden" name="next"[^>]*>', "", page)
     for word in MENU.messages:
@@ -203,25 +203,25 @@ def test_only_words_of_the_table_are_said(console: Console) -> None:
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
-def test_language_and_theme_are_kept_in_the_browser(console: Console, lang: str) -> None:
+def test_language_and_theme_are_remembered_in_the_browser(console: Console, lang: str) -> None:
     browser = console.browser("viewer")
     browser.done("/preferences", language=lang, theme="dark", next="/account")
     page = browser.text("/account")
     assert f'<html lang="{"zh-Hans" if lang == "zh" else "en"}" data-theme="dark">' in page
 
 
-def test_the_language_is_the_browsers_until_somebody_chooses(console: Console) -> None:
+def test_default_language_is_that_of_the_browser(console: Console) -> None:
     headers = {"accept-language": "fr, zh-CN;q=0.8, en;q=0.5"}
     assert '<html lang="zh-Hans"' in console.browser("viewer").text("/account", headers=headers)
 
 
-def test_observe_mode_is_said_on_every_page(tmp_path: Path) -> None:
+def test_observe_mode_is_shown_on_every_page(tmp_path: Path) -> None:
     with Office(tmp_path, '[policy]\nname = "observe"\n').console() as console:
         for path in ("/", "/account"):
             assert "Observe mode." in console.browser("viewer").text(path)
 
 
-def test_a_policy_that_cannot_be_used_is_said_on_every_page(tmp_path: Path) -> None:
+def test_unusable_policy_is_shown_on_every_page(tmp_path: Path) -> None:
     with Office(tmp_path, '[policy]\nname = "nowhere"\n').console() as console:
         assert "policy cannot be used" in console.browser("viewer").text("/account")
 
@@ -241,7 +241,7 @@ async def status_of_form(folder: Path, receive: Callable[[], Awaitable[Any]]) ->
     return int(sent[0]["status"])
 
 
-async def test_a_form_that_never_ends_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_endless_form_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(body, "BODY_SECONDS", 0.05)
     pieces = iter([{"type": "http.request", "body": b"name=", "more_body": True}])
 
@@ -251,7 +251,7 @@ async def test_a_form_that_never_ends_is_given_up(tmp_path: Path, monkeypatch: p
     assert await status_of_form(tmp_path, receive) == 408
 
 
-async def test_a_form_that_arrives_slowly_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_slowly_arriving_form_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each piece gives it as much time as the whole of it takes."""
     monkeypatch.setattr(body, "BODY_SECONDS", 1.0)
     monkeypatch.setattr(body, "BODY_BYTES_A_SECOND", 10)

@@ -173,7 +173,7 @@ def shown(folder: Path, role: str, texts: list[str], single: int | None = None) 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("role", ["administrator", "viewer"])
-def test_text_stays_text_on_every_page(tmp_path: Path, role: str) -> None:
+def test_text_is_escaped_on_every_page(tmp_path: Path, role: str) -> None:
     known: dict[str, set[tuple[str, tuple[str, ...]]]] = {}
     harmless = [f"harmless {n}" for n in range(len(HOSTILE))]
     (tmp_path / "harmless").mkdir()
@@ -196,7 +196,7 @@ NUMBERS_IN_TEXTS = [
 ]
 
 
-def test_a_viewer_reads_no_number_in_any_text(tmp_path: Path) -> None:
+def test_viewers_see_no_number_in_any_text(tmp_path: Path) -> None:
     for path, text, answer in shown(tmp_path, "viewer", NUMBERS_IN_TEXTS):
         page = answer.text if answer.status_code == 200 else ""  # what is not for viewers only repeats its address
         for line in re.split(r"[<>\n]", page):

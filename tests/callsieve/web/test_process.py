@@ -120,7 +120,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
         yield served
 
 
-def test_a_browser_that_watches_sees_a_call_arrive(tmp_path: Path) -> None:
+def test_watching_browser_sees_a_new_call(tmp_path: Path) -> None:
     office = Office(tmp_path)
     with serving(office, free_port()) as served:
         served.log_in("otto")
@@ -144,7 +144,7 @@ def idle_connections(port: int, count: int) -> list[socket.socket]:
 
 
 @pytest.mark.parametrize("said", [pytest.param(b"", id="nothing"), pytest.param(b"GET /livez HT", id="half a header")])
-def test_idle_connections_take_no_page_from_others(served: Served, said: bytes) -> None:
+def test_idle_connections_do_not_block_other_visitors(served: Served, said: bytes) -> None:
     idle = idle_connections(served.port, 520)
     for item in idle:
         with suppress(OSError):  # those beyond the limit are closed
@@ -154,7 +154,7 @@ def test_idle_connections_take_no_page_from_others(served: Served, said: bytes) 
         item.close()
 
 
-def test_a_header_that_never_ends_is_not_waited_for(served: Served) -> None:
+def test_endless_header_is_given_up(served: Served) -> None:
     with socket.create_connection(("127.0.0.1", served.port), 10) as slow:
         slow.sendall(b"GET /livez HTTP/1.1\r\nx: ")
         wait_until(lambda: has_ended(slow), seconds=3 * HEADER_SECONDS)
@@ -196,7 +196,7 @@ def browser_of(served: Served) -> Iterator[Callable[[], int]]:
         yield ask
 
 
-def test_forms_that_never_end_take_no_page_from_others(served: Served) -> None:
+def test_endless_forms_do_not_block_other_visitors(served: Served) -> None:
     served.log_in("ada")
     with browser_of(served) as ask:
         assert ask() == 200
@@ -207,26 +207,26 @@ def test_forms_that_never_end_take_no_page_from_others(served: Served) -> None:
             served.log_in("otto")
 
 
-def test_forms_through_a_proxy_take_no_page_from_others(tmp_path: Path) -> None:
+def test_endless_forms_through_a_proxy_do_not_block_others(tmp_path: Path) -> None:
     with serving_behind_proxy(tmp_path) as served, never_ending_forms(served.port, 600, 1), browser_of(served) as ask:
         assert ask() == 303
         assert served.ask("GET", "/livez")[0] == 200
 
 
-def test_a_form_that_trickles_in_is_not_waited_for(served: Served) -> None:
+def test_trickling_form_is_given_up(served: Served) -> None:
     with never_ending_forms(served.port, 1) as (slow,):
         slow.settimeout(0.2)
-        wait_until(lambda: said_to_another_byte(slow).startswith(b"HTTP/1.1 408 "), seconds=3 * BODY_SECONDS)
+        wait_until(lambda: answer_to_another_byte(slow).startswith(b"HTTP/1.1 408 "), seconds=3 * BODY_SECONDS)
 
 
-def said_to_another_byte(slow: socket.socket) -> bytes:
+def answer_to_another_byte(slow: socket.socket) -> bytes:
     with suppress(TimeoutError):
         slow.sendall(b"x")
         return slow.recv(4096)
     return b""
 
 
-def test_all_addresses_of_this_machine_share_their_tries(served: Served) -> None:
+def test_all_loopback_addresses_share_their_login_tries(served: Served) -> None:
     answers = []
     for number in range(22):
         served.source = f"127.0.0.{number + 1}"
@@ -234,7 +234,7 @@ def test_all_addresses_of_this_machine_share_their_tries(served: Served) -> None
     assert answers == [401] * 20 + [429] * 2
 
 
-def test_local_guesses_do_not_keep_the_owner_out(served: Served) -> None:
+def test_local_guesses_do_not_lock_the_owner_out(served: Served) -> None:
     served.log_in("ada")
     hers, served.cookies = {"callsieve-browser": served.cookies["callsieve-browser"]}, {}
     answers = [served.try_to_log_in("ada", "guess") for _ in range(6)]
@@ -244,7 +244,7 @@ def test_local_guesses_do_not_keep_the_owner_out(served: Served) -> None:
     served.log_in("ada")
 
 
-def test_those_behind_a_proxy_here_do_not_share_tries(tmp_path: Path) -> None:
+def test_visitors_behind_a_proxy_do_not_share_login_tries(tmp_path: Path) -> None:
     with serving_behind_proxy(tmp_path) as served:
         answers = []
         for number in range(22):
@@ -265,7 +265,7 @@ def has_ended(slow: socket.socket) -> bool:
         return True
 
 
-async def test_an_answer_that_nobody_reads_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_answer_that_is_not_read_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """On real sockets, beneath the console: an application that answers more than the network holds."""
     monkeypatch.setattr(connections, "WRITE_SECONDS", 0.2)
     ended = asyncio.Event()
@@ -292,7 +292,7 @@ async def test_an_answer_that_nobody_reads_is_given_up(monkeypatch: pytest.Monke
 
 @pytest.mark.root
 @pytest.mark.parametrize(("user", "status"), [pytest.param(0, 303, id="root"), pytest.param(65534, 400, id="nobody")])
-def test_no_ordinary_user_of_this_machine_passes_for_the_proxy(tmp_path: Path, user: int, status: int) -> None:
+def test_ordinary_local_users_are_not_trusted_as_the_proxy(tmp_path: Path, user: int, status: int) -> None:
     with serving_behind_proxy(tmp_path) as served:
         asked = f"""
 import http.client
@@ -307,7 +307,9 @@ print(connection.getresponse().status)
 
 @pytest.mark.root
 @pytest.mark.parametrize(("user", "believed"), [pytest.param(1, False, id="page"), pytest.param(2, True, id="other")])
-def test_the_public_page_passes_for_nobodys_proxy(monkeypatch: pytest.MonkeyPatch, user: int, believed: bool) -> None:
+def test_public_page_user_is_not_trusted_as_the_proxy(
+    monkeypatch: pytest.MonkeyPatch, user: int, believed: bool
+) -> None:
     """It has a system account as proxies have, and is what strangers reach."""
     monkeypatch.setattr(connections, "user_id_of", {PUBLIC_USER: 1}.get)
     asked = "import socket, sys; socket.create_connection(('127.0.0.1', int(sys.argv[1]))).recv(1)"
@@ -318,18 +320,18 @@ def test_the_public_page_passes_for_nobodys_proxy(monkeypatch: pytest.MonkeyPatc
             assert proxies.may_be_proxy(connection) is believed
 
 
-def test_it_ends_when_who_started_it_is_gone(served: Served) -> None:
+def test_console_ends_with_its_parent_process(served: Served) -> None:
     assert served.process.stdin is not None
     served.process.stdin.close()
     served.process.stdin = None
     assert served.process.wait(20) == 0
 
 
-def test_it_runs_behind_all_that_answers_calls(served: Served) -> None:
+def test_console_runs_at_a_lower_priority(served: Served) -> None:
     assert os.getpriority(os.PRIO_PROCESS, served.process.pid) >= 10
 
 
-def test_a_port_that_is_taken_is_said_in_one_line(tmp_path: Path) -> None:
+def test_port_in_use_prints_one_line(tmp_path: Path) -> None:
     office = Office(tmp_path)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -360,7 +362,7 @@ def is_console(pid: int) -> bool:
     return CONSOLE.encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
-def test_the_daemon_runs_it_and_does_not_mind_its_end(tmp_path: Path) -> None:
+def test_daemon_starts_the_console_and_survives_its_end(tmp_path: Path) -> None:
     port = free_port()
     with Daemon(tmp_path / "state", f'[web]\nenabled = true\nlisten = "127.0.0.1:{port}"\n') as daemon:
         daemon.wait_for_log("console: http://", 60)
@@ -375,7 +377,7 @@ def test_the_daemon_runs_it_and_does_not_mind_its_end(tmp_path: Path) -> None:
         wait_until(lambda: not answers(port))
 
 
-def test_no_module_of_the_working_directory_is_run(tmp_path: Path) -> None:
+def test_modules_of_the_working_directory_are_not_imported(tmp_path: Path) -> None:
     """Whoever may write there could name a folder as we are named."""
     planted, port = tmp_path / "planted", free_port()
     (planted / "callsieve").mkdir(parents=True)

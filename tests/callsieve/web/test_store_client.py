@@ -28,7 +28,7 @@ def opened(store: Path) -> int:
     return count
 
 
-async def test_an_opening_goes_on_when_who_asked_has_gone(tmp_path: Path) -> None:
+async def test_opening_continues_after_its_caller_was_cancelled(tmp_path: Path) -> None:
     """A call waits for half a second; where opening takes longer, it would else never be open."""
     office = Office(tmp_path)
     first, client = StoreClient(office.store), StoreClient(office.store)
@@ -48,7 +48,7 @@ async def test_an_opening_goes_on_when_who_asked_has_gone(tmp_path: Path) -> Non
     await client.close()
 
 
-async def test_all_who_ask_at_once_have_one_store(tmp_path: Path) -> None:
+async def test_concurrent_readers_share_one_connection(tmp_path: Path) -> None:
     office = Office(tmp_path)
     client, one = StoreClient(office.store), StoreClient(office.store)
     await one.read(tables)
@@ -60,7 +60,7 @@ async def test_all_who_ask_at_once_have_one_store(tmp_path: Path) -> None:
     await one.close()
 
 
-async def test_a_store_that_is_not_there_is_said_to_all(tmp_path: Path) -> None:
+async def test_missing_store_fails_for_all_readers(tmp_path: Path) -> None:
     client = StoreClient(tmp_path / "none.db")
     asked = await asyncio.gather(*(client.read(tables) for _ in range(3)), return_exceptions=True)
     assert all(isinstance(item, StoreError) for item in asked)
@@ -70,7 +70,7 @@ async def test_a_store_that_is_not_there_is_said_to_all(tmp_path: Path) -> None:
     await client.close()
 
 
-async def test_another_file_in_its_place_is_read(tmp_path: Path) -> None:
+async def test_replaced_store_file_is_reopened(tmp_path: Path) -> None:
     office = Office(tmp_path)
     client = StoreClient(office.store)
     assert await client.read(tables) > 0
