@@ -39,7 +39,9 @@ def main() -> None:
     parser.add_argument("--set", type=weights_with, default="", metavar="TABLE.KEY=VALUE,...", help="other weights")
     parser.add_argument("--workers", type=int, metavar="N", help="number of processes (default: one per core)")
     parser.add_argument(
-        "--write", action="store_true", help="write the tables and the picture into RESULTS.md and SUMMARY.md"
+        "--write",
+        action="store_true",
+        help="write the tables and the picture into benchmarks/accuracy/RESULTS.md and benchmarks/accuracy/SUMMARY.md",
     )
     arguments = parser.parse_args()
     seeds: Sequence[int] = seeds_of(QUICK) if arguments.quick else arguments.seeds
