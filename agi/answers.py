@@ -1,6 +1,7 @@
 """Builds the answers to the dialplan: each decision as a set of CALLSIEVE_* variables.
 
-Only _LABEL, _DISPLAY, _NAME and _REASON can hold arbitrary text. The other variables hold values from fixed alphabets.
+Only CALLSIEVE_LABEL, _DISPLAY, _NAME, _HEARD, _REASON and _OUTBOUND_REASON can hold arbitrary text. All other values
+have a known format.
 """
 
 import re
@@ -89,8 +90,8 @@ def _is_mandarin(text: str) -> bool:
 class Variable:
     """Names of the channel variables that an answer can set.
 
-    Dial copies variables with two leading underscores to the channels of the phones, whose dialplan reads them. This is
-    not an enum: before Python 3.12, looking up an enum member takes ten times as long.
+    Dial copies variables with two leading underscores to the channels of the phones, where the dialplan reads them.
+    This is not an enum: before Python 3.12, looking up an enum member takes ten times as long.
     """
 
     KNOWN: Final = "__CALLSIEVE_KNOWN"
@@ -165,13 +166,13 @@ def whisper_of(decision: Decision) -> str:
 
 
 def dial_options_of(decision: Decision, per_phone: PerPhone, ask: str = "") -> str:
-    """Return the options, without commas, that an administrator's own Dial() must add for this call."""
+    """Return the options, without commas, to add to an administrator's own Dial(). `ask`: the kind of challenge."""
     phone = PHONE if per_phone.known or per_phone.blocked or decision.action in SHOWN else ""
     return phone + (WHISPER if decision.action is WARN else SCREENED if ask == "name" else "")
 
 
 def ask_of(call: IncomingCall, decision: Decision, site: Site) -> str:
-    """Return the question for a challenged caller, or an empty text. Callers who show a number are not asked for it."""
+    """Return the kind of challenge (decision.ASKS); empty without one. Callers who show a number need not key it in."""
     if decision.action is not CHALLENGE:
         return ""
     ask = decision.ask or site.ask
@@ -195,7 +196,7 @@ def appeal_address_of(decision: Decision, decision_id: str, site: Site) -> str:
 
 
 def _may_appeal(decision: Decision, decision_id: str) -> bool:
-    """Return whether the caller may appeal. The callee's own blocklist is private, so its decisions have no appeal."""
+    """Return whether the caller may appeal. Nobody may appeal against the callee's own blocklist, which is private."""
     return bool(decision_id) and decision.action in HEARD_BY_CALLER and decision.rule != CALLEES_BLOCKLIST_RULE
 
 
@@ -259,7 +260,7 @@ def answer_ask_for_headers() -> bytes:
 
 
 def _joined(endpoints: tuple[str, ...]) -> str:
-    """Return the endpoints joined by `&` for LISTFILTER. Endpoints beyond MAX_ENDPOINTS characters are left out."""
+    """Return the endpoints joined by `&` for LISTFILTER, without endpoints beyond MAX_ENDPOINTS characters."""
     joined = "&".join(endpoints)
     return joined if len(joined) <= MAX_ENDPOINTS else joined[: MAX_ENDPOINTS + 1].rpartition("&")[0]
 
@@ -271,7 +272,7 @@ def _sip_code_of(decision: Decision, call: IncomingCall, site: Site) -> str:
 
 
 def _route_of(decision: Decision, site: Site) -> str:
-    """Return the dialplan target for a routed call, a failed challenge, or a call that the callee declines."""
+    """Return the target (`context,exten,1`) if the call is routed, fails a challenge or is declined; empty for none."""
     if decision.action not in (WARN, ROUTE, CHALLENGE):
         return ""
     voicemail = f"{VOICEMAIL_CONTEXT},{decision.callee},1" if decision.callee else ""
@@ -292,7 +293,7 @@ def answer_to_heard(words: str | None, site: Site) -> bytes:
 
 
 def answer_to_callee(call: IncomingCall, decision: Decision | None, site: Site) -> bytes:
-    """Return the answer to `/callee`: the action for this person's phone, or `same` to keep the earlier action."""
+    """Return the answer to `/callee`: the action for the callee's phone, or `same` to keep the action of `/screen`."""
     if decision is None or decision.observed:
         return set_variables([(Variable.CALLEE, "same")])
     pairs = [
@@ -305,7 +306,7 @@ def answer_to_callee(call: IncomingCall, decision: Decision | None, site: Site) 
 
 
 def answer_to_outbound(decision: OutboundDecision, decision_id: str) -> bytes:
-    """Return the answer to `/outbound`, which sets the action last. `_UNTIL` is in whole seconds, rounded up."""
+    """Return the answer to `/outbound`, which sets the action last. Its time `until` is in whole UTC seconds."""
     pairs = [
         (Variable.OUTBOUND_RULE, decision.rule),
         (Variable.OUTBOUND_ID, decision_id),
@@ -322,12 +323,12 @@ def answer_outbound_failed_open(reason: str) -> bytes:
 
 
 def answer_to_mark(word: str) -> bytes:
-    """Return the answer to `/mark`. `word`: the extension of [callsieve-say] that speaks the result."""
+    """Return the answer to `/mark`. `word`: the extension in context callsieve-say that speaks the result."""
     return set_variables([(Variable.RULE, "recorded"), (Variable.SAY, word)])
 
 
 def answer_to_prove(is_proven: bool) -> bytes:
-    """Return the answer to `/prove`. A caller does not learn why a code is wrong."""
+    """Return the answer to `/prove`: whether the caller proved control of the number, without reasons."""
     return set_variables([(Variable.RULE, "recorded"), (Variable.PROVEN, "yes" if is_proven else "no")])
 
 
@@ -341,7 +342,7 @@ def answer_to_explain(last: LastCall | None) -> bytes:
 
 
 def answer_to_passcode(passcode: str | None) -> bytes:
-    """Return the answer to `/passcode`: sound files that speak the passcode twice. None: the phone has no owner."""
+    """Return the answer to `/passcode`: sound files that speak it twice. `passcode` None: nobody owns the phone."""
     return _spoken(passcode_keys(passcode) if passcode else (Phrase.PASSCODE_NOBODY,))
 
 
@@ -350,7 +351,7 @@ def _spoken(keys: Keys) -> bytes:
 
 
 def answer_fail_open(reason: str) -> bytes:
-    """Return the answer for a call without a decision: no action, and the reason for the log."""
+    """Return the answer for a call without a decision. It sets no action, only a reason that the dialplan can log."""
     return set_variables([(Variable.RULE, "fail-open"), (Variable.REASON, reason)])
 
 

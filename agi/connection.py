@@ -37,7 +37,7 @@ _READING, _DECIDING, _SETTLED = _State
 
 
 class AgiConnection:
-    """One AGI connection. After its request is answered or abandoned, it is SETTLED, but may stay open for a while."""
+    """One AGI connection. It is SETTLED once its request is answered or abandoned, but may stay open for replies."""
 
     __slots__ = (
         "_accepted_at",
@@ -118,7 +118,7 @@ class AgiConnection:
             self._parse(data)
 
     def _end(self) -> None:
-        """Handle the end of the input. Asterisk may still read, so send the answer of a decision in progress."""
+        """Handle the end of Asterisk's input. A decision in progress continues: Asterisk may still read its answer."""
         self._peer_ended = True
         if self._state is _DECIDING:
             self._unwatch()
@@ -202,7 +202,7 @@ class AgiConnection:
 
     @property
     def due(self) -> float:
-        """Return when the current phase must end, on the monotonic clock. Every time limit counts from the accept."""
+        """Return the monotonic time at which the current phase must end. All time limits count from the accept."""
         server = self._server
         if self._state is _READING:
             return self._accepted_at + server.first_seconds
@@ -259,7 +259,7 @@ class AgiConnection:
             server.read_replies_later(self)
 
     def _is_taken(self, answer: bytes) -> bool:
-        """Return whether the kernel accepted the whole answer. Without its last command, the answer has no action."""
+        """Send the answer and return whether the kernel accepted all of it. An incomplete answer sets no action."""
         try:
             is_whole = self._socket.send(answer, socket.MSG_DONTWAIT) == len(answer)
             self._socket.shutdown(socket.SHUT_WR)

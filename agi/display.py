@@ -99,7 +99,7 @@ class Display:
     _texts: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def text(self, word: str, language: str | None) -> str:
-        """Return the display text for a key of TEXTS; empty if the settings switch this text off."""
+        """Return the text for a key of TEXTS in a language, or else in the default language; empty if switched off."""
         spoken = language if language is not None and language in TEXTS else self.language
         return self.own_texts.get(spoken, {}).get(word, TEXTS[spoken][word])
 
@@ -115,7 +115,8 @@ class Display:
 class Shown(NamedTuple):
     """The texts that phones show for a call. `label` is the tag alone, `tagged` the whole line with the tag.
 
-    `plain` is the line without a tag, for callees who know the caller. If empty, the phone shows the name as received.
+    `plain` is the line without a tag, for callees who know the caller. If `plain` is empty, these phones show the name
+    as received.
     """
 
     label: str = ""
@@ -145,7 +146,7 @@ def shown_of(call: IncomingCall, decision: Decision, display: Display) -> Shown:
 
 
 def label_of(decision: Decision, display: Display) -> str:
-    """Return the tag of a call: the rule's tag, or else the tag for the number's category; empty without a tag."""
+    """Return the tag of a call: the rule's tag, else the tag for the number's category; empty if it gets no tag."""
     if decision.action not in (TAG, WARN):
         return ""
     if decision.label is not None and decision.label not in _WORD_BY_LABEL:
@@ -155,7 +156,7 @@ def label_of(decision: Decision, display: Display) -> str:
 
 
 def word_against(decision: Decision) -> str:
-    """Return the key of the tag's text: the number's category, else its range's purpose, else `spam` or `unknown`."""
+    """Return the key of a tag in TEXTS: the number's category, else its range's purpose, else `spam` or `unknown`."""
     purpose = decision.purpose if decision.category is None else None
     if purpose is not None and (purpose in AGAINST_CALLERS or not _is_bad(decision)):
         return f"plan-{purpose.value}"
@@ -163,7 +164,7 @@ def word_against(decision: Decision) -> str:
 
 
 def spoken_word_against(decision: Decision) -> str:
-    """Return the key of the spoken warning. Of all number ranges, only those for telemarketing have a prompt."""
+    """Return the key of the spoken warning. Of the purposes of number ranges, only telemarketing has its own."""
     if decision.category is not None:
         return WORD_BY_CATEGORY.get(decision.category, SPAM)
     if decision.purpose is Purpose.TELEMARKETING:
@@ -176,14 +177,14 @@ def _is_bad(decision: Decision) -> bool:
 
 
 def tidied(raw_name: str) -> str:
-    """Return a name from the network as one line of printable characters."""
+    """Return a name from the network as one line of printable characters; empty for `unknown`, which means no name."""
     printable = raw_name if raw_name.isprintable() else "".join(c if c.isprintable() else " " for c in raw_name)
     name = " ".join(printable.split())
     return "" if name.casefold() == _UNKNOWN else name
 
 
 def without_prefix(name: str, prefixes: tuple[str, ...]) -> str:
-    """Return the name without leading prefixes, at most four. Upper case and compatible characters (NFKC) match too."""
+    """Return the name without leading prefixes, at most four. Ignore case and variants of characters (NFKC)."""
     if not name:  # most calls outside North America
         return name
     folded = _all_folded(prefixes)
@@ -201,7 +202,7 @@ def _all_folded(prefixes: tuple[str, ...]) -> Mapping[str, str]:
 
 
 def _after_first(name: str, folded: Mapping[str, str]) -> str | None:
-    """Return the rest of the name after the prefix with which it starts; None if it starts with no prefix."""
+    """Return the rest of the name after a prefix in `folded` (folded text -> prefix); None if it starts with none."""
     ends: dict[str, int] = {}
     for end in range(1, min(len(name), 2 * MAX_PREFIX) + 1):
         ends.setdefault(_folded(name[:end]), end)
@@ -221,7 +222,7 @@ def _folded(text: str) -> str:
 
 
 def fitting(prefix: str, name: str, characters: int) -> str:
-    """Return prefix and name as a line of at most `characters`. Only the name is shortened."""
+    """Return prefix and name as a line of at most `characters` (Latin letters wide). Only the name is shortened."""
     has_room_after_it = (
         _width_of(prefix[-1:]) == 2 and not prefix[-1].isalnum()
     )  # full-width punctuation includes a space

@@ -1,4 +1,4 @@
-"""Parses an AGI request into an IncomingCall. No other module parses text from the network.
+"""Parses AGI requests into values such as IncomingCall, so that nothing later parses text from an AGI request.
 
 Arguments that can make a call trusted are set by the dialplan from Asterisk's own facts. The dialplan filters values
 that come from SIP headers. The caller's number comes from the header block only (docs/contributing/asterisk.md).
@@ -30,7 +30,10 @@ _OUTCOMES = {"passed": Verification.PASSED, "failed": Verification.FAILED}
 
 
 def parse_verstat_uri(uri: str, number: str | None, region: str) -> SignatureCheck:
-    """Return the attestation and verification from the `verstat` parameter in the URI of the caller's number."""
+    """Return the attestation and verification from the `verstat` parameter in the URI of the caller's number.
+
+    Both are NONE if there is no valid `verstat`, or if the URI contains a number other than `number`.
+    """
     if "verstat" not in uri:  # most calls
         return NO_CARRIER_CHECK
     uri = uri[:_MOST].lower()
@@ -43,14 +46,15 @@ def parse_verstat_uri(uri: str, number: str | None, region: str) -> SignatureChe
 def carrier_reports(uri: str, header: str) -> bool:
     """Return whether the carrier reports a result of checking the caller. The result "not checked" counts too.
 
-    `header` is the carrier's own header. If a call has no such header, the dialplan passes the URI of From instead.
+    `uri`: the URI of the caller's number. `header`: the carrier's own header. If a call has no such header, the
+    dialplan passes the URI of From instead.
     """
     uri, header = uri.lower(), header.lower()
     return "verstat" in uri or "verstat" in header or (header != "" and not header.startswith(_SCHEMES))
 
 
 def parse_verstat(word: str) -> SignatureCheck:
-    """Parse a `verstat` value, by which a carrier reports the result of checking the caller's number."""
+    """Parse a `verstat` value: how the carrier's check of the caller's number ended. If unknown, both are NONE."""
     match = _WORD.fullmatch(word.lower())
     if match is None:
         return NO_CARRIER_CHECK
@@ -147,12 +151,12 @@ def linkedid_of(request: Request) -> str:
 
 
 def did_of(text: str, region: str) -> str | None:
-    """Return the dialled number as E.164; unchanged if it is not a telephone number (an extension, `s`)."""
+    """Return the dialled number as E.164; unchanged if it is no telephone number (an extension, `s`); None if empty."""
     return (did_number_of(text, region) or text[:MAX_ID]) if text else None
 
 
 def known_call_of(request: Request, site: Site) -> IncomingCall:
-    """Return the call in a `/callee` or `/challenge` request, which repeats known facts (`caller=`, `auth=`)."""
+    """Return the call in a `/callee` or `/challenge` request, which repeats facts from the answer to `/screen`."""
     arguments = request.arguments
     auth = AUTH.get(arguments.get("auth") or UNKNOWN)  # UNKNOWN is not in an answer
     if auth is None:
@@ -211,7 +215,7 @@ INTERNATIONAL = ("+", "00", "011")
 
 
 def outgoing_call_of(request: Request, site: Site) -> OutgoingCall:
-    """Return the call in an `/outbound` request. Numbers are parsed in the format of the trunk.
+    """Return the call in an `/outbound` request. Numbers are parsed in the format of the trunk's region.
 
     `trunk=` is the name of the trunk, or a channel of the trunk if the dialplan was generated without trunk names.
     """
@@ -230,7 +234,7 @@ def outgoing_call_of(request: Request, site: Site) -> OutgoingCall:
 
 
 def _called(dialled: str, sent: str, region: str) -> Number | None:
-    """Return the called number: `dialled` if that is a number, else `sent`, which may have a trunk prefix."""
+    """Return the called number: `dialled`, or else `sent`, which may have a trunk prefix; None if neither is one."""
     added = sent.removesuffix(dialled)
     first, second = (sent, dialled) if added.startswith(INTERNATIONAL) else (dialled, sent)
     return whole_number_of(first, region) or whole_number_of(second, region)

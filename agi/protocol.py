@@ -59,9 +59,9 @@ class ProtocolError(Exception):
 class Request:
     """A request from the dialplan. Its values are untrusted.
 
-    `path`: the path of `agi://host/screen`, or the file name of a classic script. `variables`: Asterisk's header lines
-    by name, for instance `agi_callerid`. `accepted_at`: the monotonic time of the accept, from which the deadline
-    counts; None without a deadline.
+    `path`: `screen` for `agi://host/screen`; for a classic script, its file name. `variables`: Asterisk's header lines
+    by name, for instance `agi_callerid`. `accepted_at`: when the connection was accepted, in monotonic time. The
+    deadline counts from then; None without a deadline.
     """
 
     path: str
@@ -72,10 +72,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Asterisk's reply to a command. `result` is empty if `code` is not 200. `endpos` is in samples.
+    """Asterisk's reply to a command. `result` is empty if `code` is not 200.
 
-    `data` is the text in brackets; for codes other than 200, the text after the code. A caller may have chosen this
-    text, so `(hangup)` does not count as a hang-up.
+    `endpos`: where playback of a sound file stopped, in samples, if the reply has it. `data`: the text in brackets; for
+    codes other than 200, the text after the code. A caller may have chosen this text, so `(hangup)` does not count as a
+    hang-up.
     """
 
     code: int

@@ -4,8 +4,8 @@ Asterisk splits an AGI command on spaces, takes `"..."` as one word and `\\` as 
 res_agi.c, parse_args). A newline ends the command, and the rest would run as the next command. So quotation marks and
 backslashes are escaped, and every control character becomes a space.
 
-Each command costs Asterisk a read and a reply. So words, which are values of a fixed alphabet, are set together by the
-application MSet. Any other text gets its own SET VARIABLE, because an application parses its arguments once more.
+Each command costs Asterisk a read and a reply. So values of harmless characters are set together by the application
+MSet. Any other text gets its own SET VARIABLE, because an application would parse it a second time.
 """
 
 import re
@@ -42,8 +42,8 @@ def quote(text: str) -> str:
 def set_variables(pairs: dict[str, str] | Sequence[tuple[str, str]]) -> bytes:
     """Return the AGI commands that set these variables in order, for a single write.
 
-    Consecutive values of a fixed alphabet are set by one `EXEC MSet`, other values by `SET VARIABLE`. The result has at
-    most COMMAND_LIMIT bytes: free text is shortened before quoting, the last (least important) value first.
+    Consecutive values of harmless characters are set by one `EXEC MSet`, other values by `SET VARIABLE`. The result has
+    at most COMMAND_LIMIT bytes: free text is shortened before quoting, the last (least important) value first.
 
     Raises:
         ValueError: A name is not [A-Z_]+, or the commands do not fit even with empty values. Both are bugs.
@@ -76,7 +76,7 @@ def _of_words(words: list[tuple[str, str]]) -> list[str]:
 
 
 def _check(name: str) -> None:
-    """Check the name of a variable. A valid name is remembered, because every answer has about twenty names."""
+    """Check the name of a variable. Remember valid names, because every answer repeats the same twenty names."""
     if not name or not _NAME_ALPHABET.issuperset(name):
         raise ValueError("the name of a channel variable has characters other than A-Z and _")
     if len(_checked) < _MOST_CHECKED:
@@ -84,7 +84,7 @@ def _check(name: str) -> None:
 
 
 def _cut(items: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Shorten free-text values, the last value first, until everything fits."""
+    """Shorten free-text values, the last value first, until all commands fit into COMMAND_LIMIT."""
     room = COMMAND_LIMIT - len(_block([item if _is_word(item[1]) else (item[0], "") for item in items]))
     if room < 0:
         raise ValueError(f"the AGI commands for {len(items)} variables are longer than {COMMAND_LIMIT} bytes")

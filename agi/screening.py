@@ -1,9 +1,9 @@
-"""Screening: from a request of the dialplan to the answer, with one read, one decision without I/O, and one write.
+"""Screening: from a dialplan request to the answer, with one read of the store, one pure decision, and one write.
 
-    request -> IncomingCall -> Facts (the store's facts query, and the velocity counters) -> decide -> variables
+    request -> IncomingCall -> Facts (the store's facts query, and counts of recent calls) -> decide -> variables
 
 The server enforces the deadline and turns every failure into `fail-open`. A read of the store also ends at the
-deadline. While the store does not answer, most calls skip the store (reputation/backoff.py).
+deadline. After several failed reads, most calls skip the store until it answers again (reputation/backoff.py).
 """
 
 import asyncio
@@ -117,7 +117,7 @@ class Knowledge(Protocol):
         ...
 
     async def prove_by_call(self, keyed: KeyedCode, at: float, give_up_at: float) -> bool:
-        """Return whether the caller keyed the code for this number. If so, record that the caller controls the number.
+        """Return whether the caller keyed the code that was made for the number. If so, record the proof of control.
 
         Raise TimeoutError and drop the record if it is not stored by the monotonic time `give_up_at`.
         """
@@ -172,7 +172,8 @@ BUCKETS_MS = (0.5, 1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 200.0, 400.0)
 class Counts:
     """Counters for the metrics since the start. `took` counts decisions by duration, in the buckets of BUCKETS_MS.
 
-    `by_carrier`: for each trunk whose carrier checks callers, how many calls came, and how many came with a result.
+    `by_carrier`: for each trunk whose carrier checks callers, how many calls came, and how many of them had a result of
+    this check.
     """
 
     by_action: dict[str, int] = field(default_factory=dict)
@@ -259,7 +260,7 @@ class Screening:
         return answer
 
     async def callee(self, request: Request) -> bytes:
-        """Decide on a call again for one person's phone, after the callee has become known (`/callee`)."""
+        """Decide on a call again, for the callee's phone, once the callee is known (`/callee`)."""
         started, now = self.monotonic(), self.wall_clock()
         call, hours = known_call_of(request, self.site), self.site.hours
         # The call was counted on arrival, as the latest call of its number.
@@ -334,8 +335,8 @@ class Screening:
     async def prove(self, request: Request) -> bytes:
         """Check the code that a caller keyed to prove control of the number (`/prove`).
 
-        Only a call that CallSieve placed to the number has a `ticket`. Calls without a ticket are limited per hour, and
-        are refused if the network reports that the number may be forged.
+        Only a call that CallSieve placed to the number has a `ticket`. Calls without a ticket are limited per number
+        and hour. A call is refused if the network reports that its number may be forged.
         """
         started, now = self.monotonic(), self.wall_clock()
         call, code = known_call_of(request, self.site), request.arguments.get("code", "")
@@ -400,7 +401,8 @@ class Screening:
     def failed_open(self, reason: str, request: Request | None = None) -> bytes:
         """Return the fail-open answer and count it. Record the answer if the request needed a decision.
 
-        A request that cannot be parsed is recorded as a call. If there is no request, nothing is recorded.
+        `request` is None if no request could be parsed. Then only a protocol error is recorded, as a call without a
+        number.
         """
         if request is not None and request.path == "outbound":
             return self._outbound_failed_open(reason, request)

@@ -11,7 +11,8 @@ the caller has hung up, so that a mark keyed at the last moment is stored.
 Only Asterisk's user, root and the service's own user get decisions. The kernel tells which user connects (agi.sockets)
 before anything else is done. Other users get the fail-open answer, except to `/status`. Only a few of their connections
 are kept open, so that calls do not wait behind them. A connection is counted as a call when its request is complete.
-Incomplete connections are limited too, and the oldest is closed first, because Asterisk sends its request at once.
+Connections with incomplete requests are limited too. The oldest is closed first: Asterisk sends its request at once, so
+an old one is probably not from Asterisk.
 """
 
 import asyncio
@@ -62,8 +63,9 @@ _LOG_LEVELS = dict.fromkeys((FailOpen.TIMED_OUT, FailOpen.OVER_LIMIT), logging.W
 class Stats:
     """Counters since the start. `in_flight`: how many complete requests wait for a decision now.
 
-    `answered`: decisions sent. `failed_open`: all other answers, by reason. `abandoned`: callers who hung up first.
-    `refused_commands`: calls with a command that Asterisk refused. `strangers`: connections of users without access.
+    `answered`: decisions sent. `failed_open`: all other answers, by reason. `abandoned`: connections that ended before
+    the whole answer was sent. `refused_commands`: calls with a command that Asterisk refused. `strangers`: connections
+    of users without access.
     """
 
     accepted: int = 0
@@ -82,11 +84,15 @@ Handler = Callable[[Request], Awaitable[bytes] | bytes]
 
 @dataclass(slots=True)
 class AgiServer:
-    """Answers AGI connections with the result of `handle`, or with `fail_open(reason, request)`.
+    """Answers AGI connections with the result of `handle`; after a failure with that of `fail_open(reason, request)`.
 
-    `handle` returns the commands to send, or an awaitable of the commands, which takes more time. `header_seconds`
-    and `deadline_seconds` count from the accept. `users`: the user IDs that get decisions. A request that carries
-    `key` gets a decision for any user. `is_blind`: the kernel cannot name TCP users, so nobody gets a decision by TCP.
+    Attributes:
+        handle: Returns the commands to send. If that takes more time, it returns an awaitable of them.
+        deadline_seconds: How long a connection may take from its accept to its answer.
+        header_seconds: How long a connection may take from its accept to the end of its request.
+        users: The user IDs that get decisions.
+        key: A request that carries this key gets a decision for any user; empty for no key.
+        is_blind: Whether the kernel cannot name the users of TCP connections. Then only `key` gives decisions by TCP.
     """
 
     handle: Handler
@@ -170,7 +176,7 @@ class AgiServer:
 
     @property
     def first_seconds(self) -> float:
-        """Return the shortest time limit of all phases, in seconds."""
+        """Return the shortest time limit of all phases of a connection, in seconds."""
         return min(self.header_seconds, self.deadline_seconds)
 
     def _end_due_phases(self) -> None:
@@ -204,7 +210,7 @@ class AgiServer:
         acceptor.start(backlog)
 
     def _admit(self, sock: socket.SocketType, peer: Any, own: Any) -> None:
-        """Accept a connection, or close it at once if too many are open. Closing must be cheap."""
+        """Accept a connection. Close it at once if too many connections of users without access are open."""
         self.stats.accepted += 1
         user = self._peers.user_of(sock, peer, own)
         is_stranger = user not in self.users

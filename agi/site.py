@@ -20,7 +20,8 @@ SIP_CODE_BY_REJECT = {"603": 603, "607": 607, "608": 608, "busy": 486, "not-in-s
 class Trunk:
     """A trunk from the settings. `channels`: a glob over channel names (`PJSIP/carrier-*`).
 
-    `verstat`: whether the carrier's check of callers counts as evidence. On a trusted trunk this check always counts.
+    `verstat`: whether the settings count the carrier's check of callers as evidence. On a trusted trunk this check
+    always counts.
     """
 
     name: str
@@ -42,7 +43,9 @@ class Site:
 
     Attributes:
         route: `context,exten,1` for routed calls; empty for the callee's voicemail.
-        ask: The question of a challenge if the rule has none. `ask`, `language` and `appeal` come from [actions].
+        ask: The kind of challenge (one of decision.ASKS) if the rule names none, from [actions].
+        language: The language of prompts for callers from countries without a language of their own, from [actions].
+        appeal: Whether callers who are rejected or sent to voicemail hear how to appeal, from [actions].
         appeal_address: The address of the public page, which the SIP answer of a rejected call carries; empty for none.
         recordings: The directory for recordings of callers; empty if Asterisk cannot record there.
         hears: Whether speech recognition of callers is on.
@@ -84,11 +87,11 @@ class Site:
         return next((trunk.name for pattern, trunk in self._patterns if pattern.match(channel)), None)
 
     def region_of(self, trunk: str | None) -> str:
-        """Return the region in whose format the trunk writes national numbers."""
+        """Return the region in whose format a trunk writes national numbers; the PBX's region if it is unknown."""
         return next((known.region for known in self.trunks if known.name == trunk), self.region)
 
     def reject_on(self, trunk: str | None) -> str:
-        """Return the key of SIP_CODE_BY_REJECT for a trunk; if it is unknown, the key that all trunks share, or 603."""
+        """Return a trunk's key of SIP_CODE_BY_REJECT; for an unknown trunk, the key that all trunks share, or 603."""
         described = next((known.reject for known in self.trunks if known.name == trunk), None)
         if described is not None:
             return described

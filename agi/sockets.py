@@ -155,7 +155,8 @@ class Acceptor:
     """Accepts connections and passes each to `admit`, with the peer's address and the local address.
 
     One connection is accepted per turn of the event loop, so that earlier calls are served in between. asyncio's server
-    would create a transport for every connection first. Accepted sockets block. `listener` does not; `stop` closes it.
+    would create a transport for every connection first. Accepted sockets are blocking. `listener` must be non-blocking,
+    and `stop` closes it.
     """
 
     listener: socket.socket

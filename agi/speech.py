@@ -82,12 +82,12 @@ def sounds_of(keys: Iterable[str]) -> str:
 
 
 def language_of(country: str | None, fallback: str = ENGLISH) -> str:
-    """Return the language of prompts for callers from a country; `fallback` if the country has none."""
+    """Return the language of prompts for callers from a country: Mandarin or `fallback` (LANGUAGE_BY_COUNTRY)."""
     return LANGUAGE_BY_COUNTRY.get(country or "", fallback)
 
 
 def spoken_language_of(country: str | None) -> str:
-    """Return the language that callers from a country speak; empty if it must be detected."""
+    """Return the language in which to recognise the words of callers from a country; empty if it must be detected."""
     return ENGLISH if country in ENGLISH_COUNTRIES else language_of(country, "")
 
 
@@ -189,7 +189,7 @@ def _reasons(record: DecisionRecord) -> Iterator[Keys]:
 
 
 def _reasons_of_witnesses(record: DecisionRecord) -> Iterator[Keys]:
-    """Yield prompts for how many people here have evidence against the caller, and how many are needed.
+    """Yield prompts for how many people here have evidence against the caller, and how many the action requires.
 
     If other evidence is heavier, yield nothing.
     """

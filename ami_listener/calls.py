@@ -64,7 +64,8 @@ class Channel:
 class Call:
     """A call in progress. `main`: the calling channel. `outside`: the outside party's channel.
 
-    `left_by`: the side that hung up between the answer and the connection of both sides. Further ringing resets this.
+    `left_by`: the side that hung up after an answer, before both sides were connected. If a phone rings again, this
+    becomes None.
     """
 
     linkedid: str
@@ -123,7 +124,10 @@ class Call:
             self.direction, self.dialled = Direction.INTERNAL, exten
 
     def dial(self, dest: Channel, number: str, presented: str) -> None:
-        """Record that Asterisk calls the channel `dest`. If `dest` is on a trunk, the call is outbound or forwarded."""
+        """Record that Asterisk calls the channel `dest`. `presented`: the caller's number that the callee sees.
+
+        If `dest` is on a trunk, the call is outbound or forwarded.
+        """
         if dest.kind is not CallKind.TRUNK:
             return
         if self.direction is Direction.INBOUND:
@@ -182,7 +186,7 @@ class Call:
                 self.machine = True
 
     def end_dial(self, channel: Channel, status: str, at: float) -> None:
-        """Record that the far end of a channel did not answer."""
+        """Record that the far end of a channel did not answer. `status`: Asterisk's DialStatus, such as `BUSY`."""
         self.stop_ringing(channel, at)
         if channel.kind is not CallKind.NOBODY and not channel.up:
             self.vain.add(channel.refused or disposition_of(status) or Disposition.FAILED)
@@ -293,7 +297,7 @@ def _disposition_of(call: Call) -> Disposition:
 
 
 def _ended_by(call: Call, disposition: Disposition) -> EndedBy | None:
-    """Return the side that ended the call: Asterisk if no side hung up and no phone declined."""
+    """Return the side that ended the call: Asterisk if neither side did; None if the call was not seen completely."""
     if call.ended_by is not None:
         return call.ended_by
     if not call.complete:

@@ -2,11 +2,11 @@
 
     opened -> greeted by Asterisk -> logged in -> packets go to the inbox, responses to senders -> lost, with a reason
 
-CallSieve uses two classes of panoramisk 1.4: `Manager` sends actions, and `Action` numbers and writes them. Other parts
-have defects (decisions/fenced-libraries.md), so `AmiProtocol` alone reads the socket:
+CallSieve uses two classes of panoramisk 1.4: `Manager` sends actions, and `Action` gives them an ID and their text. The
+other parts have defects (decisions/fenced-libraries.md), so `AmiProtocol` alone reads the socket:
 
-- panoramisk decodes each chunk separately, and stores and splits unlimited data. `framing` keeps bytes, with a limit.
-- `Message` returns a str or a list for the same header, unquotes `Result`, and loses a last header without a value.
+- panoramisk decodes each chunk separately, and stores unlimited data. `framing` keeps bytes, with a limit.
+- `Message` returns a str or a list for the same header, unquotes `Result`, and loses an empty last header.
 - `dispatch` loses the end of a chunk when a callback raises, and its tasks can be garbage-collected. No callback is
   registered; packets go into the inbox.
 - `Manager.connect` and `Manager.connection_lost` reconnect every 2 s, even after `close`. So the socket is opened here

@@ -17,7 +17,7 @@ class ChannelRef(NamedTuple):
 
 
 class NewChannel(NamedTuple):
-    """A new channel. `exten`: the number dialled on it. `placed`: whether Asterisk created it to call somebody."""
+    """Event: Asterisk has created a channel. `exten`: the number dialled on it. `placed`: whether it calls somebody."""
 
     channel: ChannelRef
     caller: str
@@ -27,7 +27,7 @@ class NewChannel(NamedTuple):
 
 
 class NewState(NamedTuple):
-    """The new state of a channel: 5 is ringing, 6 is up (channelstate.h)."""
+    """Event: the state of a channel has changed. `state`: 5 means ringing, 6 means up (channelstate.h)."""
 
     channel: ChannelRef
     state: int
@@ -50,27 +50,27 @@ class DialBegin(NamedTuple):
 
 
 class DialState(NamedTuple):
-    """The progress of a dial attempt: RINGING, PROGRESS and similar."""
+    """Event: a dial attempt has made progress. `status`: RINGING, PROGRESS and similar."""
 
     dest: ChannelRef
     status: str
 
 
 class DialEnd(NamedTuple):
-    """The end of a dial attempt: ANSWER, or the reason why nobody answered."""
+    """Event: a dial attempt has ended. `status`: ANSWER, or the reason why nobody answered."""
 
     dest: ChannelRef
     status: str
 
 
 class BridgeCreated(NamedTuple):
-    """A new bridge. Its beginning was seen, so all its members will be known."""
+    """Event: a bridge was created. Later events name all its members, so none of them is unknown."""
 
     bridge: str
 
 
 class BridgeDestroyed(NamedTuple):
-    """The end of a bridge."""
+    """Event: a bridge was removed."""
 
     bridge: str
 
@@ -99,7 +99,7 @@ class HangupRequest(NamedTuple):
 
 
 class Hangup(NamedTuple):
-    """The end of a channel. `presentation`: whether the channel's number could be shown at that moment."""
+    """Event: a channel has ended. `presentation`: whether the number of its caller may be shown."""
 
     channel: ChannelRef
     cause: int | None
@@ -108,7 +108,7 @@ class Hangup(NamedTuple):
 
 
 class Transfer(NamedTuple):
-    """A blind or attended transfer. `channels`: all channels that take part."""
+    """Event: a blind or attended transfer. `channels`: all channels that take part."""
 
     channels: tuple[ChannelRef, ...]
 
@@ -148,26 +148,26 @@ class MessageWaiting(NamedTuple):
 
 
 class NetworkBlocked(NamedTuple):
-    """A UserEvent from the dialplan: a network, not a person, refused this channel's call."""
+    """Event (a UserEvent of the dialplan): a network, not a person, refused this channel's call."""
 
     channel: ChannelRef
 
 
 class MachineAnswered(NamedTuple):
-    """A UserEvent from the dialplan: a machine answered this channel's call, as AMD or the dialplan detected."""
+    """Event (a UserEvent of the dialplan): a machine answered this channel's call, as AMD or the dialplan detected."""
 
     channel: ChannelRef
 
 
 class CallIdReported(NamedTuple):
-    """A UserEvent from the dialplan: the SIP Call-ID of this channel on a trunk."""
+    """Event (a UserEvent of the dialplan): the SIP Call-ID of this channel on a trunk."""
 
     channel: ChannelRef
     call_id: str
 
 
 class KeyPressed(NamedTuple):
-    """A UserEvent from the dialplan: the callee pressed the spam key during a call. The tracker ignores it."""
+    """Event (a UserEvent of the dialplan): the callee pressed the spam key during a call. The tracker ignores it."""
 
     channel: ChannelRef
 

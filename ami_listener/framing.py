@@ -49,7 +49,7 @@ class Packet(NamedTuple):
             return dict([(name, value.removeprefix(" ")) for name, colon, value in map(_partition, lines) if colon])
 
     def some(self, named: Names) -> dict[str, str]:
-        """Return the fields in `named` that the packet has, by name. An event needs 5 of about 20 fields."""
+        """Return those fields in `named` that the packet has. Faster than `fields`: an event needs 5 of 20."""
         text, fields = self.text, {}
         for name, beginning, length in named:
             start = text.find(beginning)
@@ -60,7 +60,7 @@ class Packet(NamedTuple):
         return fields
 
     def variables(self) -> dict[str, str]:
-        """Return the first channel's variables. Lines: `ChanVariable: a=b` or `ChanVariable(PJSIP/x-1): a=b`."""
+        """Return the first channel's variables: lines such as `ChanVariable: a=b`, `ChanVariable(PJSIP/x-1): a=b`."""
         variables: dict[str, str] = {}
         if "\r\nChanVariable" not in self.text:
             return variables
@@ -162,7 +162,7 @@ class Received(NamedTuple):
 
 
 class Gap(NamedTuple):
-    """A gap in the events, which began at `since`. Only a part is known of calls that were in progress at `at`."""
+    """A gap in the events from `since`, noticed at `at`. Of calls in progress then, only a part is known."""
 
     at: float
     since: float

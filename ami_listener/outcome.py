@@ -68,15 +68,18 @@ class Outcome:
         disposition: How the call ended. FAILED also means: no phone rang before the end, or only the PBX answered.
         caller: The raw number of an inbound caller, even if withheld, or the caller ID of the phone that called.
         placed_by: The endpoint of the phone that called.
-        answered_by: The endpoint that answered. For a forwarded call: the trunk's endpoint (see `forwarded_to`).
-        rang: The endpoints that rang; `forked_to` is how many rang at once.
+        answered_by: The endpoint that answered. For a forwarded call: the trunk's endpoint.
+        rang: The endpoints that rang.
+        forked_to: The largest number of endpoints that rang at the same time.
         ring_seconds: From the first ringing to the first answer or the end of all ringing, over all attempts.
         talk_seconds: How long the outside party, or the caller of an internal call, was connected to somebody.
         cause: The last Q.850 cause that Asterisk set on the caller's channel.
         sip_code: The SIP code of a call that was never answered.
+        forwarded_to: The outside number that answered an inbound call; None if the call was not forwarded.
         answered_by_pbx: Whether only a menu, a queue, voicemail or a challenge answered.
         blocked: Whether a network, not a person, refused the outbound call.
-        machine: Whether a machine answered: the dialplan reported it, or the call was diverted and audio came first.
+        machine: Whether a machine answered: the dialplan reported it, or the callee's phone rang for some time and
+            then sent audio just before the answer, as voicemail does.
         earlier: The linkedids of the carrier's earlier attempts to deliver the call.
     """
 

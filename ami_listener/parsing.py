@@ -1,6 +1,7 @@
-"""Turns AMI packets into events. The table EVENTS maps Asterisk's event names. Only this file uses AMI field names.
+"""Turns AMI packets into events. Only this file uses AMI field names.
 
-The names are those of Asterisk 22's manager_channels.c, manager_bridges.c, app_queue.c and res_parking.
+The table EVENTS has the parser for each of Asterisk's event names. The names are those of Asterisk 22's
+manager_channels.c, manager_bridges.c, app_queue.c and res_parking.
 """
 
 from collections.abc import Callable, Mapping

@@ -66,8 +66,9 @@ class AmiListenerState(StrEnum):
 class Pace:
     """Time limits of the connection. If Asterisk is dead, this is noticed within `ping_seconds + answer_seconds`.
 
-    The wait for a reply has `slices`: if this process was suspended, one slice is lost, and Asterisk is not taken for
-    dead. While other bytes arrive, a reply may take `patience` times as long, because it waits behind these bytes.
+    The wait for a reply is divided into `slices`. If this process was suspended, only one slice has passed, so Asterisk
+    is not taken for dead. While other bytes arrive, a reply may take `patience` times as long, because it waits behind
+    these bytes.
     """
 
     connect_seconds: float = 5.0
@@ -80,7 +81,7 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class ListenerStatus:
-    """The listener's state for `callsieve doctor` and metrics. `behind_seconds`: the oldest waiting event's age."""
+    """The listener's state for `callsieve doctor` and metrics. `behind_seconds`: the oldest waiting packet's age."""
 
     state: AmiListenerState
     connected_since: float | None

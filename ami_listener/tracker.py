@@ -101,7 +101,7 @@ class CallTracker:
         return channel
 
     def _find_or_add(self, ref: ChannelRef, at: float) -> Channel:
-        """Return the channel, added if it is new. If its beginning was not seen, its call becomes incomplete."""
+        """Return the channel. Add it if it is unknown: then its beginning was not seen, so its call is incomplete."""
         channel = self._find(ref)
         if channel is not None:
             return channel

@@ -1,4 +1,4 @@
-"""An operator's own test cases: a call, its facts, and the expected decision. For `callsieve policy test`.
+"""Test cases of operators for `callsieve policy test`: a call, its facts, and the expected decision.
 
 [[case]]
 name = "a spammer who called us a minute ago"
@@ -97,7 +97,10 @@ def run_trial(
     policy_of: Callable[[str], Policy],
     window_seconds: float = EMERGENCY_WINDOW_SECONDS,
 ) -> Tried:
-    """Run a test case. `running`: the policy for cases that name none. Raise PolicyError for an invalid policy."""
+    """Run a test case. `running`: the policy for cases that name none. Raise PolicyError for an invalid policy.
+
+    `window_seconds`: for how long after an emergency call no call is screened.
+    """
     case = trial.case
     facts = case.facts._replace(emergency_window_seconds=window_seconds)
     try:

@@ -36,7 +36,7 @@ def read_when(table: Any) -> tuple[Condition, ...]:
 
 
 def read_conditions(table: Any, path: KeyPath, problems: Problems, depth: int = 0) -> tuple[Condition, ...]:
-    """Return the conditions of a table. Errors are added to `problems`. An empty table is an error."""
+    """Return the conditions of the table at `path`. Errors, such as an empty table, are added to `problems`."""
     if not isinstance(table, dict):
         problems.add(
             Wording(

@@ -13,7 +13,7 @@ from reputation.plan.rows import Purpose
 
 
 class Action(IntEnum):
-    """The actions of a policy, weakest first. Limits depend on the order. `word`: the name in files and the journal."""
+    """The actions of a policy, weakest first, so that they can be compared. `word`: the name in files and journal."""
 
     word: str
 
@@ -41,10 +41,13 @@ ASKS = ("digit", "name", "number")
 class IncomingCall(NamedTuple):
     """An incoming call. Only `trunk`, `trusted` and `carrier_counts` can be trusted.
 
-    `priority_callback`: whether the call carries `Priority: psap-callback`. `diverted_from`: the number that diverted
-    the call here; `caller` is the original caller. `name`: the caller's name as the carrier or the caller gave it; None
-    if names were not recorded. `withheld`: the number that the caller withholds, for blocklists that may match withheld
-    numbers. `carrier_counts`: whether reports of the trunk's carrier about the caller count as evidence.
+    Attributes:
+        trusted: Whether the settings trust the trunk.
+        priority_callback: Whether the call carries `Priority: psap-callback`, which marks an emergency call-back.
+        diverted_from: The number that diverted the call here. `caller` is the original caller.
+        name: The caller's name as the carrier or the caller gave it; None if names were not recorded.
+        withheld: The number that the caller withholds, if the settings let blocklists match such numbers.
+        carrier_counts: Whether reports of the trunk's carrier about the caller count as evidence.
     """
 
     linkedid: str
@@ -69,10 +72,17 @@ class IncomingCall(NamedTuple):
 class Decision(NamedTuple):
     """A decision with its explanation.
 
-    `step`: which step decided (policies.md), 0 for fail-open. `would_be`: the action without observe mode. `observed`:
-    whether observe mode changed the action. `capped_by`: why a limit weakened the policy's action. `name`: the name of
-    a verified caller. `label`: the rule's tag. `ask`: the rule's question for a challenge. `category`: the kind of call
-    according to imported lists. `callee`, `language`: the callee's extension and language, if known.
+    Attributes:
+        step: The step that decided (docs/reference/policies.md); 0 for fail-open.
+        would_be: The action without observe mode.
+        observed: Whether observe mode is on, so that `action` is `allow`.
+        capped_by: Why a limit weakened the policy's action; None if it was not weakened.
+        name: The name of a verified caller.
+        label: The rule's tag.
+        category: The kind of unwanted call that imported lists report of the number.
+        callee: The callee's extension, if known.
+        language: The callee's language, if known.
+        ask: The rule's question for a challenge.
     """
 
     action: Action

@@ -48,7 +48,7 @@ def never_screened(case: Case) -> Ruling | None:
 
 
 def emergency_window(case: Case) -> Ruling | None:
-    """Allow calls after an emergency call, emergency call-backs on trusted trunks, and calls to trap DIDs (step 2)."""
+    """Allow calls soon after an emergency call, emergency call-backs on trusted trunks, calls to trap DIDs (step 2)."""
     at = case.facts.emergency_at
     # abs: the window is not longer if a clock was ahead.
     if at is not None and abs(case.now - at) < case.facts.emergency_window_seconds:
@@ -61,7 +61,7 @@ def emergency_window(case: Case) -> Ruling | None:
 
 
 def callee_lists(case: Case) -> Ruling | None:
-    """Apply the callee's own allowlist and blocklist, if the callee is known (step 3)."""
+    """If the callee is known, apply their own allowlist and blocklist, and allow a call that they expect (step 3)."""
     ties = ties_of_callee(case.facts)
     if not ties:
         return None
@@ -90,7 +90,7 @@ def administrator_lists(case: Case) -> Ruling | None:
 
 
 def relationship(case: Case) -> Ruling | None:
-    """Allow a caller known to the callee or the company (step 6). Step 5, an expected call, is part of other steps."""
+    """Allow a caller known to the callee or the company (step 6). Expected calls (step 5) are in step 3 and a limit."""
     facts = case.facts
     # In this order, because the second reads the number plan (60 us).
     if not facts.ties or not may_relate(case.call, facts, case.now):
@@ -145,7 +145,7 @@ class Cap:
 def redialled(case: Case) -> bool:
     """Return whether the same caller called the same DID within the last 3 minutes.
 
-    Return False after a failed signature or several failed or abandoned challenges, because machines call like that.
+    Return False after a failed signature, or after two failed or abandoned challenges, because machines call like that.
     """
     return (
         is_redialled(case.facts, case.now, case.call.did)
@@ -155,7 +155,7 @@ def redialled(case: Case) -> bool:
 
 
 def challenge_passed(case: Case) -> bool:
-    """Return whether the caller's last passed challenge or proof of control is still valid (families/caller.py)."""
+    """Return whether the caller's last passed challenge, or proof of control of the number, is still valid."""
     until = case.facts.passed_until
     return until is not None and case.now < until
 
@@ -279,9 +279,10 @@ STEPS_OF_CALLEE = (3, 6)
 
 
 def decide_for_callee(call: IncomingCall, facts: Facts, policy: Policy, now: float) -> Decision | None:
-    """Return the decision for one person's phone, or None if it equals the decision at the trunk.
+    """Return the decision for the callee's phone, or None if it equals the decision at the trunk.
 
-    Only steps 3 and 6 and quiet hours apply, if no earlier step decides. Observe mode only records the decision.
+    Only steps 3 and 6 and quiet hours apply, if no earlier step decides. In observe mode the returned action is
+    `allow`.
     """
     case = Case(call, facts, now)
     for step in STEPS:

@@ -53,7 +53,7 @@ def trusting_rules(policy: Policy) -> list[str]:
 
 
 def _speaking(conditions: Iterable[Condition], action: Action) -> set[_Speaks]:
-    """Return the kinds of evidence that the conditions require: the strongest kind for each way to meet all of them."""
+    """Return, for each way to meet all conditions, the strongest kind of evidence that it requires."""
     needed = {_Speaks.NOBODY}
     for condition in conditions:
         needed = {max(before, added) for before in needed for added in _speaking_in(condition, action)}

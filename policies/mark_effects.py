@@ -1,4 +1,4 @@
-"""Computes how many marks are needed to change a level. Invented numbers go through the same code as real numbers."""
+"""Computes how many marks change a number's level. Invented numbers go through the same code as real numbers."""
 
 from bisect import bisect_left
 from enum import StrEnum
@@ -41,11 +41,19 @@ MULTIPLES = (1, 2, 3, 5, 10, 20, 50, 100)
 
 
 class MarkedNumber(NamedTuple):
-    """An invented number. `answered` people took its calls, and `marks` of them, in `groups` groups, marked it as spam.
+    """An invented number.
 
-    `hung_up`: how many others hung up within seconds. `listed`: whether a source lists the number. `failed`: whether
-    the caller pressed nothing in two challenges. `passed`: whether the caller passed a challenge. `at_once`: whether
-    all marks came within minutes. `appealed`: whether an appeal is in force. `verified`: whether the owner is known.
+    Attributes:
+        marks: How many people marked the number as spam.
+        hung_up: How many other people hung up within seconds.
+        answered: How many people took calls from the number, including those of `marks` and `hung_up`.
+        groups: How many groups the people of `marks` belong to.
+        listed: Whether a source lists the number as spam.
+        failed: Whether the caller pressed nothing in two challenges.
+        passed: Whether the caller passed a challenge.
+        at_once: Whether all marks came within minutes.
+        appealed: Whether an appeal against the marks is in force.
+        verified: Whether the owner of the number is known.
     """
 
     marks: int

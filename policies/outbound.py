@@ -50,9 +50,10 @@ def _utc_minute(at: float) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboundRules:
-    """The policy for outgoing calls, from the settings. A limit of 0 means no limit. `day` and `when` format dates.
+    """The policy for outgoing calls, from the settings. A limit of 0 means no limit.
 
-    `laws`: of all known countries. `needs_consent`: whether to refuse calls without a legally required consent.
+    `laws`: the law files of all known countries. `needs_consent`: whether to refuse calls without a legally required
+    consent. `day`: formats a time as a date. `when`: formats a time as a date with the time of day.
     """
 
     observe: bool = True
@@ -73,7 +74,7 @@ class OutboundRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingCall:
-    """An outgoing call that is not placed yet. `callee` is None if the dialled text is not a telephone number."""
+    """An outgoing call that is not placed yet. `callee`: None for an emergency call or a text that is no number."""
 
     linkedid: str
     callee: Number | None
@@ -185,7 +186,7 @@ def _register(case: _Case) -> _Ruling | None:
 
 
 def _about_copy(case: _Case, copy: RegisterCopy) -> tuple[dict[str, str | int], bool]:
-    """Return the values for a reason that names a register copy, and whether the copy is too old by law."""
+    """Return the values for the text of a reason about a register copy, and whether the copy is too old by law."""
     about: dict[str, str | int] = {"register": copy.name, "day": case.rules.day(copy.file_at)}
     row = next((row for row in case.law.register if row.name == copy.name), None) if case.law else None
     if case.law is None or row is None:
@@ -339,7 +340,7 @@ def _first_ruling(case: _Case) -> _Ruling | None:
 
 
 def _allowed(case: _Case) -> _Ruling:
-    """Return the ruling that allows the call. Its reason names advice against the call or an outdated register copy."""
+    """Return the ruling that allows the call. Its reason names advice against the time or an old register copy."""
     why, place = Why(OutboundReason.NOTHING_AGAINST), case.place
     if place.advised is not None and _is_of_a_person(case.call.callee):
         at_better_hours = replace(place, hours=place.advised)
@@ -369,12 +370,12 @@ def explain_guard(
 
 
 def day_of(call: OutgoingCall, rules: OutboundRules, now: float) -> int | None:
-    """Return today's date where the called person is, in days since 1970; None if no number was dialled."""
+    """Return today's date where the called person is, in days since 1970; None for a call without a `callee`."""
     return None if call.callee is None else local_date_number(rules.hours.place_of(call.callee, now), now)
 
 
 def outbound_query(call: OutgoingCall, rules: OutboundRules, now: float) -> OutboundQuery | None:
-    """Return the store query for the call, or None if the dialled text is not a telephone number."""
+    """Return the store query for the call, or None for a call without a `callee`."""
     day = day_of(call, rules, now)
     if call.callee is None or day is None:
         return None
@@ -392,7 +393,7 @@ def outbound_query(call: OutgoingCall, rules: OutboundRules, now: float) -> Outb
 
 
 def limit_of(callee: Number | None, rules: OutboundRules, now: float) -> LimitRow | None:
-    """Return the law's limit on calls to this person, or None if there is no limit."""
+    """Return the law's limit on calls to the called person, or None if there is no limit."""
     law = _law_of(callee, rules)
     return binding(law.limit, _key_of(callee), now) if law else None
 

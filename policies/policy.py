@@ -103,7 +103,8 @@ class Case:
 class Condition:
     """A named test with its operand. `text`: the condition as written in the file.
 
-    `reads`: the fields of a case on which the result depends (`call.verification`); empty if unknown.
+    `reads`: the fields of a case on which the result depends (`call.verification`); empty if unknown. `needs`: a field
+    without which the condition is false; empty for none.
     """
 
     name: str
@@ -159,7 +160,7 @@ class RuleTable:
     """The rules of a policy, with a cache of the rules that can still match for each combination of field values.
 
     The result of a condition depends only on the fields in its `reads`. Nearly all calls repeat the values of these
-    fields, so each combination is tested once. A rule cannot match if a field in a condition's `needs` is empty.
+    fields, so each combination is tested once. A rule never matches a case that lacks a field that a condition needs.
     """
 
     MOST = 4096  # kept combinations, limited because callers choose some of the fields
@@ -198,7 +199,8 @@ class RuleTable:
 class Policy:
     """Rules in the order in which they are tried, and a default action.
 
-    `chain`: the names of this policy and of the policies that it extends. `conditions`: the condition names used.
+    `chain`: the names of this policy and of the policies that it extends. `conditions`: the names of all conditions in
+    the rules.
     """
 
     name: str

@@ -1,6 +1,7 @@
 """Quiet hours of individual people: calls from unknown callers go to voicemail and do not ring their phones.
 
-Unknown callers have no relation to the person. The phone rings if they call again within three minutes.
+A caller without a relation to the person is unknown. The phone rings if an unknown caller calls again within three
+minutes.
 """
 
 from policies.decision import ALLOW, ROUTE, Decision, IncomingCall
@@ -17,7 +18,10 @@ STEP_OF_BLOCKLIST = 4
 
 
 def resting(facts: Facts, hours: QuietHours, now: float, came_at: float | None = None) -> Facts:
-    """Return the facts with `quiet` reduced to people who have quiet hours now. `came_at`: when the call arrived."""
+    """Return the facts with `quiet` reduced to people who have quiet hours now, or to nobody after a redial.
+
+    `came_at`: when the call arrived, if not now.
+    """
     if is_redialled(facts, now if came_at is None else came_at):
         return facts._replace(quiet=())
     return facts._replace(quiet=tuple(person for person in facts.quiet if hours.is_resting(person.extension, now)))
@@ -33,7 +37,10 @@ def kept_from(case: Case) -> bool:
 
 
 def in_quiet_hours(case: Case, decision: Decision, policy: Policy) -> Decision:
-    """Return the decision, strengthened to `route` if the callee has quiet hours and no overriding step decided."""
+    """Return the decision, strengthened to `route` if the callee has quiet hours and does not know the caller.
+
+    Decisions of steps that outrank quiet hours stay the same.
+    """
     if not case.facts.quiet:
         return decision
     outranks = decision.step < STEP_OF_BLOCKLIST or decision.rule == "allowlist" or decision.step == 6

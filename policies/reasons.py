@@ -135,7 +135,7 @@ _OF_FAILURES: Mapping[str, FailOpen] = {failure.value: failure for failure in Fa
 class Why:
     """A reason with its values, or an administrator's own text. `cap`: the reason of a limit, if any.
 
-    `about`: the values for the text, such as `entry` and `day`, and an appeal's `reference`. For a number at risk,
+    `about`: the values for the text, such as `entry` and `day`, and an appeal's `reference`. For an own number at risk,
     `about` has the code of a GradeReason under the key `why` (in rows of older versions, a text).
     """
 

@@ -46,7 +46,10 @@ def lasts(tie: PersonalTie, now: float | None) -> bool:
 
 
 def may_relate(call: IncomingCall, facts: Facts, now: float | None = None) -> bool:
-    """Return whether relations count: not for a premium number, a failed signature, or a one-ring call within a day."""
+    """Return whether relations to the caller count.
+
+    They do not count for a missing or premium number, after a failed signature, or for a day after a one-ring call.
+    """
     ringing = facts.one_ring_at is not None and (now is None or now - facts.one_ring_at < ONE_RING_GUARD_SECONDS)
     return (
         call.caller.key is not None
@@ -64,7 +67,10 @@ FRIENDLY = frozenset({Tie.CONTACT, Tie.TALKED})
 
 
 def has_relationship(call: IncomingCall, facts: Facts, now: float | None = None) -> bool:
-    """Return whether a person that the call may reach has allowed, saved, or called and talked to the caller."""
+    """Return whether the company or a person has allowed, saved, or called and talked to the caller.
+
+    Only people whom the call may reach count.
+    """
     friendly = any((t.tie in FRIENDLY and lasts(t, now)) or t.tie is Tie.ALLOW for t in ties_in_reach(facts))
     return friendly and may_relate(call, facts, now)
 
@@ -72,9 +78,9 @@ def has_relationship(call: IncomingCall, facts: Facts, now: float | None = None)
 def is_stranger(call: IncomingCall, facts: Facts, now: float) -> bool | None:
     """Return whether nobody here knows the caller; None for a caller without a number.
 
-    A known caller is a contact, shows the name of a contact's company, is on somebody's allowlist or is verified. A
-    number is also known if somebody here called it within 30 days, or talked to it within 180. Premium numbers, failed
-    signatures and one-ring calls are always unknown.
+    A known caller is a contact, shows the name of a contact's company, is on somebody's allowlist, was marked as not
+    spam, or is verified. A number is also known if somebody here called it within 30 days, or talked to its owner
+    within 180. Premium numbers, failed signatures and one-ring calls are always unknown.
     """
     if call.caller.key is None:
         return None
@@ -88,12 +94,12 @@ def is_stranger(call: IncomingCall, facts: Facts, now: float) -> bool | None:
 
 
 def passed_days_ago(facts: Facts, now: float) -> float:
-    """Return how many days ago the caller last passed a challenge or proved control; infinity if never."""
+    """Return how many days ago the caller last passed a challenge or proved control of the number; inf if never."""
     return inf if facts.passed_at is None else (now - facts.passed_at) / DAY_SECONDS
 
 
 def is_verified(call: IncomingCall, facts: Facts) -> bool:
-    """Return whether the caller's identity is proven well enough to show their name and to limit the action."""
+    """Return whether the caller's identity is proven well enough to show the name and limit the action to `warn`."""
     return effective_level(facts.identity, call.auth_class) >= VERIFIED_LEVEL
 
 

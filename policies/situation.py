@@ -1,7 +1,7 @@
 """Assembles the input of a decision for `/screen`, `/callee`, `lookup`, `policy explain` and replays. No I/O.
 
-The module also decides which callers may be looked up. A look-up takes time, costs money and tells others who calls
-here. So only unknown callers are looked up, and only if the result could change the decision.
+The module also decides which callers may be looked up at other services. A look-up takes time, costs money and tells
+the service who calls here. So only unknown callers are looked up, and only if the result could change the decision.
 """
 
 from dataclasses import dataclass, field
@@ -28,8 +28,9 @@ class ScreeningHours:
 class Lately(NamedTuple):
     """Recent facts that the store does not have.
 
-    `calls`: the number's earlier calls within the hour. `dids`: the DIDs of `calls`. `block_calls`: calls from the
-    number's block. `emergency_at`: the last emergency call in AstDB. `came_at`: when the call arrived, if not now.
+    `calls`: when the number called within the last hour. `dids`: the DID of each of these calls. `block_calls`: when
+    numbers of the same block called. `emergency_at`: when the last emergency call in AstDB began. `came_at`: when the
+    call arrived, if not now.
     """
 
     calls: tuple[float, ...] = ()
@@ -120,7 +121,7 @@ def is_stranger(call: IncomingCall, facts: Facts, decision: Decision, now: float
 
 
 def may_ask_others(call: IncomingCall, facts: Facts, decision: Decision, now: float) -> bool:
-    """Return whether a look-up could change the decision: the caller is unknown, and the number has no level."""
+    """Return whether a look-up could change the decision: the caller is unknown, and its number has level `none`."""
     return facts.reputation.level is Level.NONE and is_stranger(call, facts, decision, now)
 
 

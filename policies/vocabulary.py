@@ -48,13 +48,18 @@ LOCAL = "local"  # instead of a time zone: the server's own
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A condition that policies may use. `value`: describes its operand. `fact`: formats the actual value in a case.
+    """A condition that policies may use.
 
-    `read`: reads an operand from TOML, or raises PolicyError. `covers`: returns whether the first operand holds
-    whenever the second operand holds. `reads`: the fields of a case on which the condition depends, if they are cheap
-    to compare; empty: test every case. `needs`: a field without which the condition is false, unless its operand is
-    false. `labels`: the tag for each operand. `may_reject`: whether the condition may be a rule's only reason to
-    reject.
+    Attributes:
+        value: Describes the operand for people.
+        read: Reads an operand from TOML, or raises PolicyError.
+        holds: Returns whether the condition with this operand is true in a case.
+        covers: Returns whether the condition holds with the first operand whenever it holds with the second.
+        fact: Formats the actual value in a case.
+        reads: The fields of a case on which the condition depends, if cheap to compare; empty: test every case.
+        needs: A field without which the condition is false, unless its operand is false.
+        labels: The tag for each operand, for rules without a tag.
+        may_reject: Whether the condition may be a rule's only reason to reject.
     """
 
     value: str
@@ -228,7 +233,7 @@ def read_at_least(lowest: int, highest: int, value: Any) -> int:
 
 
 def at_least(lowest: int, highest: int, fact: Callable[[Case], int], needs: str) -> Word:
-    """Return a condition that holds if the fact is equal to or greater than the operand."""
+    """Return a condition that holds if the fact is at least as great as the operand, from `lowest` to `highest`."""
     return Word(
         f"a whole number from {lowest} to {highest}",
         partial(read_at_least, lowest, highest),
@@ -271,7 +276,7 @@ def is_first_call(case: Case) -> bool | None:
 
 
 def is_of_listed_block(case: Case) -> bool:
-    """Return whether enough other numbers of the caller's block of 1000 are bad to count against the caller."""
+    """Return whether enough other numbers of the caller's block of 1000 are listed or marked to count against it."""
     return any(family.name in (block.LISTED, block.OWN) for family in case.facts.reputation.families)
 
 
@@ -432,7 +437,7 @@ def purpose_of(case: Case) -> Purpose | None:
 
 
 def is_allocated(case: Case) -> bool | None:
-    """Return whether the caller's number can be in use, by the numbering plan or else by libphonenumber's metadata."""
+    """Return whether the caller's number can be in use, by the numbering plan or libphonenumber; None if unknown."""
     if case.facts.plan is not None:
         return case.facts.plan.purpose not in NOBODYS
     return case.call.caller.is_allocated
@@ -499,7 +504,7 @@ def points_of_caller(case: Case) -> int:
 
 
 def voice_before(case: Case) -> Voice | None:
-    """Return who spoke in the caller's last recorded call; None if that is unknown, or a robot passed a challenge."""
+    """Return who spoke in the caller's last recorded call; None if unknown, or for a robot that passed a challenge."""
     voice, facts = case.facts.voice, case.facts
     has_passed = facts.passed_at is not None or facts.passed_until is not None
     return None if voice is Voice.ROBOT and has_passed else voice

@@ -243,7 +243,7 @@ class ProofAnswer(StrEnum):
 
 
 class KeyedCode(NamedTuple):
-    """A code keyed in during a call from `number` or, if `ticket` is set, during the call of this id to `number`."""
+    """A code keyed in during a call with `number`. `ticket`: the id of CallSieve's call; empty if the number called."""
 
     number: str
     code: str
@@ -266,10 +266,7 @@ def new_code() -> str:
 
 
 def new_ticket() -> str:
-    """Return an id for a call from CallSieve to a number.
-
-    A code keyed in during the call is valid only with this id.
-    """
+    """Return an id for a call from CallSieve to a number. A code keyed in during the call is valid only with it."""
     return f"{secrets.randbelow(10**TICKET_DIGITS):0{TICKET_DIGITS}}"
 
 
@@ -279,10 +276,7 @@ def is_code(text: str) -> bool:
 
 
 def digest_of(code: str, reference: str) -> bytes:
-    """Return the digest under which a code is stored.
-
-    Its computation is slow, because there are only a million codes.
-    """
+    """Return the digest under which a code is stored. Slow on purpose, because there are only a million codes."""
     digits = "".join(filter(str.isdigit, code))
     return hashlib.scrypt(digits.encode(), salt=reference.encode(), n=2**12, r=8, p=1, dklen=32)
 

@@ -7,7 +7,7 @@ LONGEST_SECONDS = 10.0
 
 
 def wait_seconds(failures: int, first: float = FIRST_SECONDS, longest: float = LONGEST_SECONDS) -> float:
-    """Return the waiting time after `failures` consecutive failures (1 or more)."""
+    """Return how long to wait before the next try, after `failures` consecutive failures (1 or more)."""
     return min(first * (1 << min(failures - 1, 16)), longest)
 
 

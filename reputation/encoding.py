@@ -53,9 +53,9 @@ def encoded(fn: F) -> F:
 
 
 class Field(NamedTuple):
-    """A field of a record's JSON. `path`: from the record to its value.
+    """A field of a record's JSON.
 
-    `default`: its value if JSON lacks the field.
+    `path`: the attributes that lead from the record to its value. `default`: its value if the JSON lacks the field.
     """
 
     name: str

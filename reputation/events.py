@@ -259,9 +259,9 @@ class PolicyChanged(EventData, frozen=True, kw_only=True):
 
 
 class DaemonTrouble(EventData, frozen=True, kw_only=True):
-    """Event data: the daemon's problem began, changed, or ended (empty `trouble`).
+    """Event data: a problem of the daemon began, changed, or ended (empty `trouble`).
 
-    `running`: whether the daemon runs.
+    `running`: whether the daemon runs. If it does not, this is the problem.
     """
 
     trouble: str

@@ -1,4 +1,4 @@
-"""The evidence about a number and its current call. The families of evidence are computed from it."""
+"""The input of the model: the evidence about a number, and the facts about its call that change what evidence says."""
 
 from typing import NamedTuple
 
@@ -22,8 +22,8 @@ class Evidence(NamedTuple):
         listed_neighbours: How many other numbers of its block of 1000 are on feeds that do not list the number itself.
         bad_neighbours: How many other numbers of the block are bad by marks and signals here.
         reviewed_at: When a burst of marks against the number was last reviewed.
-        upheld_at: When an appeal against these marks was last upheld.
-        appeal: The reference of the appeal in force.
+        upheld_at: When an appeal of the number was last upheld.
+        appeal: The reference of the number's appeal in force.
     """
 
     standing: Standing | None = None

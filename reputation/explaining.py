@@ -83,10 +83,7 @@ _verdict = attrgetter("verdict")
 
 @lru_cache(maxsize=1024)
 def _of_sources(evidence: Evidence, circumstances: Circumstances, weights: Weights) -> Reputation:
-    """Return the reputation of a number without evidence from calls or marks.
-
-    Cached, because most numbers have none.
-    """
+    """Return the reputation of a number without evidence from calls or marks. Cached: most numbers have none."""
     return _with_changes(evidence, circumstances, weights, 0.0)
 
 

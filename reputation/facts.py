@@ -104,7 +104,7 @@ class Facts(NamedTuple):
 
     Attributes:
         peers: Rows of other companies about the number in this auth class.
-        passed_until: Until when the last passed challenge or proof of control protects the caller.
+        passed_until: Until when the last passed challenge or proof of control limits what a policy may do.
         passed_at: When that challenge was passed, or control was proven.
         failures: How many challenges the number failed since then, or ended by hanging up. Each DID and day counts
             once.

@@ -2,9 +2,9 @@
 
 If a code is dialled again within a minute, its effect is undone. A code for a phone setting can be undone at any time.
 
-The module also finds a person's last call, to explain how it was treated: it rang the person's phone, or was stopped
-before. A call to a group has one decision for all phones, so the module applies the person's own list and contacts to
-this decision (docs/contributing/decisions/per-phone.md).
+The module also finds the last call that rang a person's phone or was stopped before, to explain how it was treated. A
+call to a group has one decision for all phones, so the module applies the person's own list and contacts to this
+decision (docs/contributing/decisions/per-phone.md).
 """
 
 import sqlite3
@@ -88,10 +88,7 @@ def apply_feature_code(db: sqlite3.Connection, endpoint: str, code: str, at: flo
 
 
 def mark_call(db: sqlite3.Connection, endpoint: str, linkedid: str, at: float) -> MarkResult | None:
-    """Mark a call's caller as spam after a key press during the call.
-
-    Return None if the journal has no caller for it.
-    """
+    """Mark a call's caller as spam after a key press during the call. Return None if the journal has no caller."""
     caller = next((record.caller for record in decisions(db, linkedid=linkedid, limit=1)), None)
     if caller is None:
         return None

@@ -75,10 +75,7 @@ class FirstCalls:
         return FirstCall(neighbours, in_a_row, is_burst)
 
     def _in_a_row(self, number: str | None, did: str, now: float) -> int:
-        """Return how many DIDs in a row, including `did`, unknown numbers called in 10 min.
-
-        Popular DIDs are ignored.
-        """
+        """Return how many DIDs in a row unknown numbers called in 10 min, with `did`. Popular DIDs are ignored."""
         place = _place_of(did)
         # Nearly always no stranger called a DID near this one, or all call the same.
         if place is None or self._by_place.keys().isdisjoint(_around(place)):

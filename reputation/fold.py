@@ -150,9 +150,9 @@ def _share_of(standing: Standing, trusted: float, weights: Weights) -> _Share | 
 
 
 def _marks_of(standing: Standing, weights: Weights, few: int) -> float:
-    """Return how many people's marks here the site's marks are worth, at most `few`.
+    """Return how many marks by people here the other site's marks are worth, at most `few`.
 
-    Answers without marks reduce it.
+    Answers without marks reduce this number.
     """
     if is_alarmed(standing, weights, None):
         return 0.0

@@ -120,7 +120,7 @@ class _Known:
 
 
 class MemoryStore:
-    """The evidence from all calls and marks so far. It assumes that a number never changes its owner.
+    """The evidence from the calls and marks added so far. It assumes that a number never changes its owner.
 
     `trust`: a function that returns the trust in a reporter.
     """
@@ -201,7 +201,7 @@ class MemoryStore:
         return _all_rows(self._known[number]) if number in self._known else Rows()
 
     def numbers(self) -> Iterator[str]:
-        """Yield every known number."""
+        """Yield every number that has evidence."""
         return iter(self._known)
 
     def has_words(self, number: str) -> bool:
@@ -210,7 +210,7 @@ class MemoryStore:
         return known is not None and bool(known.talks or known.marks)
 
     def talks(self, number: str, now: float, person: str | None = None) -> list[tuple[str, float]]:
-        """Return the people who called the number and talked within 180 days, each with the time of the latest call.
+        """Return the people here who called the number within 180 days and talked, each with the time of the last call.
 
         `person`: if given, only this person is returned.
         """
@@ -222,7 +222,7 @@ class MemoryStore:
         return [(who, at) for who, at in about if _is_relationship(known, at, now)]
 
     def has_talked(self, number: str, now: float) -> bool:
-        """Return whether anybody here has called the number and talked within 180 days."""
+        """Return whether anybody here has called the number within the last 180 days and talked."""
         known = self._known.get(number)
         return known is not None and any(_is_relationship(known, at, now) for at in known.talks.values())
 

@@ -84,10 +84,7 @@ def _pattern_for(start: str) -> re.Pattern[str]:
 
 
 def _without(prefix: str) -> str:
-    """Return a regex lookahead that excludes a national prefix.
-
-    Argentina's pattern has an empty match: it is ignored.
-    """
+    """Return a regex lookahead that excludes a national prefix. An empty match (Argentina) is ignored."""
     if not prefix or not re.match(prefix, ""):
         return f"(?!{prefix})" if prefix else ""
     return rf"(?=(?P<all>[0-9]*))(?!(?>{prefix})(?!(?P=all)\Z))"

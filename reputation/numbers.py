@@ -6,7 +6,7 @@ an E.164 number again gives the same number.
 
 Service numbers are national numbers that cannot be dialled from abroad and so have no E.164 form, such as a bank's
 95588 in China. Their key is `+`, the country's calling code and the digits (`+8695588`). In every region the key is
-parsed to itself. docs/contributing/decisions/service-numbers.md explains why it is nobody else's number.
+parsed to itself. docs/contributing/decisions/service-numbers.md explains why no other number can have this key.
 
 Only reputation/number*.py and whole_areas.py import phonenumbers, without its geocoder. Its time zones take 0.7 MB and
 are read at the first use (3 ms; a look-up 5 us, cached 0.3 us). Its networks take 11 MB: commands and short-lived
@@ -67,7 +67,7 @@ class NumberType(StrEnum):
 
     @property
     def words(self) -> str:
-        """The type as text for people: `fixed or mobile`. The value is for policies and programs."""
+        """The type as text for people: `fixed or mobile`. The enum's value is for policies and programs."""
         return self.value.replace("-or-", " or ")
 
 
@@ -91,7 +91,7 @@ class Number(NamedTuple):
     """A telephone number, parsed once. Its properties give all other facts, so no other code parses the number again.
 
     `key`: E.164, or the key of a service number; None for a caller who shows no number. `raw`: the network's text,
-    untrusted, at most 64 printable characters. The country's plan is read at the first use, once per key.
+    untrusted, at most 64 printable characters. Properties are computed when they are read.
     """
 
     key: str | None

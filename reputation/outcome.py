@@ -38,7 +38,7 @@ class OutcomeRecord(Record, frozen=True, kw_only=True):
     """The normalised outcome of a call, as it is stored.
 
     People are named by extension. A phone without a known person is named by its endpoint (`PJSIP/201`) until the store
-    knows the person. Only AMI gives `answered_by_pbx` and `waited_seconds`.
+    knows the person. Only AMI gives `waited_seconds`.
 
     Attributes:
         linkedid: Asterisk's id of the whole call.

@@ -62,7 +62,7 @@ _TAG, _WARN, _CHALLENGE, _REJECT = Level.TAG, Level.WARN, Level.CHALLENGE, Level
 
 
 def reputation_of(evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float) -> Reputation:
-    """Return the reputation of a number in a call: its evidence, under the circumstances of the call."""
+    """Return the reputation of a number in a call, from evidence about the number and the circumstances of the call."""
     if evidence is NO_EVIDENCE or evidence == NO_EVIDENCE:
         hour = circumstances.hour if circumstances.is_stranger else None
         return _of_call(circumstances.attestation, circumstances.verification, hour, weights)
@@ -211,7 +211,7 @@ def _sources_speak(case: _LevelCase, weights: Weights) -> bool:
 
 
 def _sources_ask(case: _LevelCase, weights: Weights) -> bool:
-    """Return whether outside signs are enough to challenge a caller without local evidence in its favour."""
+    """Return whether outside evidence justifies a challenge. Evidence in the caller's favour weighs against it."""
     if signs_of(case.evidence, case.circumstances, weights, case.now) < weights.outside.asks:
         return False
     signature = weights.attestation.failed if case.has_bad_signature else 0.0
@@ -219,7 +219,7 @@ def _sources_ask(case: _LevelCase, weights: Weights) -> bool:
 
 
 def signs_of(evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float) -> int:
-    """Return how many independent outside signs speak against the number. Bad neighbours alone are not a sign."""
+    """Return how many signs of outside evidence speak against the number. Bad neighbours alone do not count."""
     alone, standing = weights.outside.asks, evidence.standing
     has_traps = standing is not None and (standing.traps or standing.verified_traps)
     has_failed = circumstances.verification is _FAILED

@@ -1,6 +1,6 @@
 """The evidence that follows from how a call ended: at most one signal per call (the table SIGNALS). Pure functions.
 
-The store joins each outcome with the journal first, because only the journal knows the call's tag and auth class.
+The store first adds data of the journal to each outcome, because only the journal knows the call's tag and auth class.
 """
 
 from collections.abc import Callable, Iterable
@@ -59,7 +59,7 @@ def is_call_back(outcome: OutcomeRecord) -> bool:
 
 
 def was_hung_up_on(outcome: OutcomeRecord) -> bool:
-    """Return whether the person who answered hung up at once, and the call did not continue with somebody else."""
+    """Return whether the person who answered hung up within 6 s, and the call did not continue with somebody else."""
     return (
         outcome.ended_by is BY_CALLEE
         and outcome.talk_seconds < HUNG_UP_SECONDS
@@ -200,7 +200,7 @@ def _number_with_reputation(outcome: OutcomeRecord) -> str | None:
 
 
 def is_talk(outcome: OutcomeRecord) -> bool:
-    """Return whether the call was a conversation with a person, without a challenge and without a voicemail message."""
+    """Return whether people talked for at least 30 s, in a call without a challenge and without a voicemail message."""
     return (
         outcome.talk_seconds >= TALK_SECONDS
         and _is_answered(outcome)

@@ -1,6 +1,6 @@
 """Call rates: recent calls per number and per block of 1000 numbers, and the DIDs that were called.
 
-Calls are kept in memory, with fixed limits. The daemon reads them from the journal at start. Instants are arguments.
+Calls are kept in memory, up to a limit. At its start, the daemon reads them from the journal. Instants are arguments.
 """
 
 from bisect import bisect_left, bisect_right
@@ -50,7 +50,7 @@ class Velocity:
         self._by_block.add(number.block or number.key or "", at, at - KEPT_SECONDS)
 
     def count(self, number: Number, now: float, did: str | None = None) -> Earlier:
-        """Add a call of the number, and return the earlier calls."""
+        """Add a call of the number at `now`, and return the calls of the hour before it."""
         since, oldest = now - WINDOW_SECONDS, now - KEPT_SECONDS
         key = number.key or ""
         block_calls = self._by_block.count(number.block or key, since, now, now, oldest)

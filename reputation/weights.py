@@ -96,7 +96,7 @@ class CallerWeights(WeightsTable, frozen=True):
 
 
 class WitnessWeights(WeightsTable, frozen=True):
-    """How many witnesses against a number are needed before other people see or hear of the evidence.
+    """How many witnesses against a number are needed before its calls get a label or a challenge.
 
     The limits are shares of all people here, within bounds. With 200 people, a label needs 5 witnesses and a challenge
     14. In the simulated office, 1 to 2.5 % for a label made no difference. With 6 % for a challenge, 10 attackers who

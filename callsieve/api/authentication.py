@@ -1,8 +1,8 @@
 """Authentication of API requests by a token in `Authorization: Bearer`.
 
-Root and Asterisk's user need no token at the Unix socket. Cookies are ignored, so a web page cannot use the API in the
-name of a visitor. Without a valid token every path returns the same error, whether or not the path exists. After a
-wrong token, an address must wait longer and longer. Requests with a token that was valid before never wait.
+Root and Asterisk's user need no token at the Unix socket. Cookies are ignored: otherwise a web page could send requests
+with a visitor's rights. Without a valid token every path returns the same error, whether or not the path exists. After
+each wrong token, the client's address must wait longer. A token that was valid before never has to wait.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ class Authentication:
         self._has_recalled = False
 
     async def token_of(self, request: Request, now: float) -> KeptToken:
-        """Return the token of the request. Record when the token was used, at most once a minute."""
+        """Return the valid token of the request, or raise ApiError. The time of use is stored at most once a minute."""
         local = None if "authorization" in request.headers else self._local_user(request)
         if local is not None:
             return local
@@ -93,11 +93,11 @@ class Authentication:
         return KeptToken(LOCAL, "", None, ApiToken(name, Role.ADMINISTRATOR, tuple(Scope), 0.0))
 
     async def open(self) -> None:
-        """Open the store in advance. Otherwise an API request during a call would wait until the store is open."""
+        """Open the store in advance. Otherwise the first request during a call would wait until the store is open."""
         await self._store.open(OPENING_SECONDS)
 
     async def _was_right_before(self, digest: str) -> bool:
-        """Return whether this token was valid before, even before a restart. Requests with such a token never wait."""
+        """Return whether this token was valid in an earlier request, even before a restart. `digest`: its hash."""
         if not self._has_recalled:
             used = [kept.digest for kept in await self._store.read(all_tokens) if kept.used_at is not None]
             self._known = OrderedDict.fromkeys((*used, *self._known))

@@ -141,8 +141,8 @@ class Stream(Generic[T]):
 class CallWaits:
     """Marks an endpoint that is queried while a telephone call waits for the answer.
 
-    The endpoint answers within `seconds`, if necessary with `fallback`. A rate limit would let calls through
-    unscreened.
+    The endpoint answers within `seconds`. If it has no answer by then, it answers with `fallback`. It has no rate
+    limit, because a request over the limit would let a call through unscreened.
     """
 
     seconds: float
@@ -153,9 +153,9 @@ class CallWaits:
 class Endpoint:
     """An API endpoint, as declared in a table ENDPOINTS. `scope`, `role`: the least rights that a token needs.
 
-    `answer`: the type of the response. `most_bytes`: maximum size of the request's body, in bytes. `keeps_answer`:
-    whether the answer to a request with an Idempotency-Key is stored. `parts`: a Struct of the fields in the path.
-    `values`: a function that returns the operation's arguments for the path fields and the parsed query or body.
+    `answer`: the type of the response. `most_bytes`: maximum size of the request's body, in bytes.
+    `keeps_answer`: whether the answer to a request with an Idempotency-Key is stored. `parts`: a Struct of the fields
+    in the path. `values`: returns the operation's arguments, from the path fields and the parsed query or body.
     """
 
     method: str
@@ -191,7 +191,7 @@ class Endpoint:
 
     @property
     def group(self) -> str:
-        """The endpoint's tag in the OpenAPI document."""
+        """The endpoint's tag in the OpenAPI document, which groups endpoints."""
         return self.tag or self.path.split("/")[1]
 
 
@@ -259,7 +259,7 @@ class _Request:
             self.parts = msgspec.defstruct(f"{method}{path}".translate(_NOT_IN_NAMES), [(names[0], kind)])
 
     def values(self, path: Mapping[str, str], rest: Any) -> tuple[Any, ...]:
-        """Return the operation's arguments as a tuple, maybe empty. Raise ApiError for an invalid path field."""
+        """Return the operation's arguments: path fields, and query or body (`rest`). Raise ApiError for a bad path."""
         if self._kind is None:
             return ()
         parts = msgspec.structs.fields(self.parts) if self.parts else ()

@@ -70,9 +70,9 @@ FAILED = "internal error: the log of the API has the details. Calls are not affe
 
 
 class ApiGate:
-    """The ASGI application of the API.
+    """The ASGI application of the API. At first it serves only `endpoints`.
 
-    Importing all endpoints (`load_all`) takes longer than a call may wait, so at first only `endpoints` are served.
+    The other endpoints follow later, because importing them (`load_all`) takes longer than a call may wait.
     """
 
     def __init__(
@@ -285,9 +285,9 @@ def _check_parts(parts: Mapping[str, str]) -> None:
 
 
 def _actor_of(endpoint: Endpoint, kept: KeptToken, request: Request) -> str:
-    """Return the actor for the audit: the token or local user, and for a change also the person who made the change.
+    """Return the actor for the audit: the token or local user. For a change, add the person whom the client names.
 
-    Other requests name no person: limits are per actor, and a client could evade a limit by sending another name.
+    Other requests leave out this person. Rate limits are per actor, and a client could evade them with new names.
     """
     actor = f"{SOCKET_ACTOR if kept.id == LOCAL else ACTOR}{kept.token.name}"
     if endpoint.method == "GET" or endpoint.call_waits is not None:
@@ -363,6 +363,6 @@ def with_api(pages: ASGIApp, api: ApiGate, state: AppState) -> ASGIApp:
 
 
 def is_local_request(scope: Scope) -> bool:
-    """Return whether a request came from this server. If so, its token was not sent over a network."""
+    """Return whether a request came from this server, so its token was not sent over a network."""
     client = scope.get("client")
     return client is None or network_of(client[0]) == LOOPBACK

@@ -25,7 +25,7 @@ HEADER = "Idempotency-Key"
 
 
 def parse_key(text: str | None) -> str | None:
-    """Return the key in the header, or None if there is no such header. Raise ApiError if the key is malformed."""
+    """Return the value of the header `Idempotency-Key`; None without this header. Raise ApiError if it is malformed."""
     if text is None:
         return None
     if not _KEY.fullmatch(text):
@@ -57,9 +57,9 @@ class KeysInFlight:
 
 
 def earlier_answer(db: sqlite3.Connection, token_id: int, key: str, digest: str, now: float) -> KeptAnswer | None:
-    """Return the stored answer for a key, or None.
+    """Return the answer that is stored for a key; None if the key is new.
 
-    Raise ApiError if a different request used this key, or the token has used too many keys.
+    Raise ApiError if the key was used for a different request, or if the token has stored too many answers.
     """
     kept = answer_of(db, token_id, key, now)
     if kept is None:

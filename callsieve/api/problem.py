@@ -45,7 +45,7 @@ RENAMED = {413: "Content Too Large", 422: "Unprocessable Content"}
 
 
 class Problem(msgspec.Struct, kw_only=True, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """The body of an error response, with a text that says what is wrong with the request."""
+    """The body of an error response. It says why the request failed."""
 
     type: Annotated[str, Meta(description="A URI that names the problem.")]
     title: Annotated[str, Meta(description="The HTTP status in words.")]
@@ -94,7 +94,7 @@ def title_of(status: int) -> str:
 
 
 def problem_of(error: ApiError, translate: Callable[[str], str] = str) -> Problem:
-    """Return the body of the response for an error."""
+    """Return the body of the response for an error. `translate`: translates the detail into the client's language."""
     title = title_of(error.status)
     return Problem(
         type=TYPE + error.code,

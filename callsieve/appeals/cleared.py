@@ -1,7 +1,7 @@
-"""The signed statement that a number was cleared, made when an appeal from the public page is upheld.
+"""The signed statement that a number was cleared: an appeal of its owner, filed on the public page, was upheld.
 
-Statements are stored, so the process that serves the public page needs no signing key. The link in a statement contains
-a random text, so nobody can find appeals by guessing references.
+The statement is signed once and stored, so the process that serves the public page needs no signing key. The link in a
+statement ends with a random text, so nobody can find appeals by guessing references.
 """
 
 import secrets
@@ -23,7 +23,7 @@ PROOF_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class Cleared:
-    """A stored statement that clears a number. `text`: the signed text. `key`: the public key for the signature."""
+    """A stored statement that a number was cleared. `text`: the signed text. `key`: the public key of the signature."""
 
     statement: SignedStatement
     text: str
@@ -41,7 +41,7 @@ class Cleared:
 
 
 def state_cleared(db: sqlite3.Connection, context: Context, appeal: Appeal) -> None:
-    """Sign and store the statement for an upheld appeal of the public page. Raise Refused without a signing key."""
+    """Sign and store the statement for an upheld appeal from the public page. Raise Refused without a signing key."""
     public = context.settings.public
     if not public.enabled or appeal.closed_at is None or not is_public(db, appeal.reference):
         return
@@ -65,7 +65,7 @@ def state_cleared(db: sqlite3.Connection, context: Context, appeal: Appeal) -> N
 
 
 def statement_of(db: sqlite3.Connection, reference: str) -> Cleared | None:
-    """Return the statement that was signed for an appeal, even if no longer valid. None if there is no statement."""
+    """Return the statement that was signed for an appeal, even if it is no longer valid. None if none was signed."""
     kept = cleared_of(db, reference)
     if kept is None:
         return None

@@ -30,7 +30,7 @@ from reputation.wording import Wording
 
 
 def stop_kinds(names: Collection[str]) -> frozenset[StopKind]:
-    """Parse the names of kinds of call stops (`list`, `policy`, `people`). Raise Refused for any other name."""
+    """Parse kinds of reasons that stop a number's calls: `list`, `policy`, `people`. Raise Refused for other names."""
     try:
         return frozenset(map(StopKind, names))
     except ValueError:
@@ -40,7 +40,10 @@ def stop_kinds(names: Collection[str]) -> frozenset[StopKind]:
 def clear_stops(
     db: sqlite3.Connection, context: Context, appeal: appeals.Appeal, kinds: Collection[StopKind]
 ) -> tuple[Stop, ...]:
-    """Remove call stops of these kinds and return the others. If none is left, also sign the clearing statement."""
+    """Remove what stops the number's calls, for these kinds of reasons. Return the reasons that are left.
+
+    If only personal lists still stop calls, also sign the statement that the number was cleared.
+    """
     try:
         for stop in stops_of(db, context.loaded, appeal.number, context.at):
             if stop.kind in kinds:
@@ -91,7 +94,10 @@ Stops = Annotated[
 
 
 class AppealRequest(msgspec.Struct, frozen=True):
-    """An appeal by telephone or mail. `statement`: the owner's text. `decision`: the id of the disputed decision."""
+    """An appeal that an owner made by telephone or mail. `statement`: the owner's text.
+
+    `decision`: the id of the decision about a call that the owner disputes; null: no single decision.
+    """
 
     number: NumberText
     name: Line
@@ -121,7 +127,7 @@ class RulingRequest(msgspec.Struct, frozen=True):
 
 
 class ClearRequest(msgspec.Struct, frozen=True):
-    """A request to remove what stops calls of a number after an upheld appeal. `remove`: the kinds of stops."""
+    """A request to remove what stops a number's calls after an upheld appeal. `remove`: the kinds of reasons."""
 
     appeal: AppealText
     remove: Stops
@@ -142,7 +148,7 @@ class EvidenceFile(msgspec.Struct, frozen=True):
 
 
 class EvidenceRequest(msgspec.Struct, frozen=True):
-    """Files to attach to an appeal. If a file is invalid, no file is attached. `files`: the files with their names."""
+    """Files to attach to an appeal. If one file is invalid, none is attached. `files`: the files with their names."""
 
     appeal: AppealText
     files: Annotated[tuple[EvidenceFile, ...], Meta(min_length=1, max_length=appeals.ATTACHMENTS)]
@@ -219,9 +225,9 @@ def make_code(db: sqlite3.Connection, context: Context, about: AppealText) -> Co
 
 
 def prove(db: sqlite3.Connection, context: Context, request: AppealCodeRequest) -> appeals.Appeal | Refused:
-    """Check the code that the owner repeated. If the code is right, control is proven and the appeal is in force.
+    """Check the code that the owner repeated. If it is right, control is proven and the appeal is in force.
 
-    A wrong code is recorded in the audit. Refused is then returned, because raising it would roll back the record.
+    Return Refused for a wrong code. Raising it would roll back the transaction with the audit row of the attempt.
     """
     appeal = appeal_about(db, context, request.appeal)
     with change(db, context, "appeal prove", appeal.number) as changed, _refusing():
@@ -238,7 +244,7 @@ def prove(db: sqlite3.Connection, context: Context, request: AppealCodeRequest) 
 def decide(db: sqlite3.Connection, context: Context, request: RulingRequest) -> AppealChange:
     """Decide an appeal. If the appeal is upheld, the spam marks that the number has so far no longer count.
 
-    With `remove`, other reasons that stop calls of the number are removed too. One undo restores everything.
+    With `remove` in the request, also remove other reasons that stop the number's calls. One undo restores everything.
     """
     if request.ruling not in RULINGS:
         raise Refused("unknown-ruling", Wording("Choose a ruling: uphold or deny."))
@@ -266,7 +272,7 @@ def decide(db: sqlite3.Connection, context: Context, request: RulingRequest) -> 
 
 
 def clear(db: sqlite3.Connection, context: Context, request: ClearRequest) -> AppealChange:
-    """Remove what stops calls after an upheld appeal. If no stop is left, sign the statement that clears the number."""
+    """Remove what stops the number's calls after an upheld appeal, for the kinds of reasons in the request."""
     kinds = stop_kinds(request.remove)
     about = appeal_about(db, context, request.appeal)
     with change(db, context, "appeal clear", about.number, about.reference) as changed:

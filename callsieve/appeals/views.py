@@ -79,10 +79,16 @@ class QueueShown:
 class CaseShown:
     """Content of the page of one appeal.
 
-    `marks`: the marks to judge. `reporters`: the people who made these marks. `if_upheld`: the reputation without spam
-    marks. `has_code`: whether a call-back code exists. `called_at`: when the code of the public page was entered in a
-    call from the number. `now`: the decision that a call would get now. `stops`: what would stop calls after an upheld
-    appeal. `undo_id`: the change that led to the appeal's state. `clear_undo_id`: the change that removed stops.
+    Attributes:
+        marks: The marks to judge.
+        reporters: The people who made these marks.
+        if_upheld: The reputation that the number would have without the spam marks.
+        has_code: Whether a call-back code exists.
+        called_at: When the public page's code was entered in a call from the number; None if never.
+        now: The decision that a call from the number would get now.
+        stops: The reasons that would stop calls even after an upheld appeal.
+        undo_id: The change that led to the appeal's state.
+        clear_undo_id: The change that removed stops.
     """
 
     appeal: Appeal
@@ -105,7 +111,7 @@ class CaseShown:
 
     @property
     def is_live(self) -> bool:
-        """Whether the appeal waits for a decision, so it is in force or only filed."""
+        """Whether the appeal waits for a decision: it is in force or only filed."""
         return self.appeal.state in LIVE
 
     @property
@@ -205,7 +211,7 @@ def _clear_undo_id(db: sqlite3.Connection, appeal: Appeal) -> int | None:
 
 
 def queued(appeals: Iterable[Appeal], public: frozenset[str], now: float) -> tuple[Queued, ...]:
-    """Return the appeals as entries of the queue. `public`: references of the appeals from the public page."""
+    """Return the appeals as entries of the queue. `public`: references of the appeals filed on the public page."""
     return tuple(_queued(appeal, public, now) for appeal in appeals)
 
 

@@ -41,8 +41,8 @@ class AuditedChange:
     """A change that the audit recorded. `id`: the id of the change, with which it can be undone.
 
     `before`: the value before the change; null if the change added something. `after`: the value after the change; null
-    if the change removed something. `change`: the change in words. `can_undo`: whether the change can be undone, as
-    long as no later change affects the same value.
+    if the change removed something. `change`: the change in words. `can_undo`: whether an undo of this change is
+    possible. It can still be refused if a later change affects the same value.
     """
 
     id: int

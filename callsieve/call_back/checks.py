@@ -1,4 +1,4 @@
-"""Health check of call-backs: whether the helper answers this user, and whether Asterisk reads its call spool."""
+"""Health check of call-backs: whether the call-back helper answers, and whether Asterisk reads call files."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +18,7 @@ LOAD_MODULE = Wording("add `load => pbx_spool.so` to modules.conf")
 
 
 def are_placed(context: CheckContext) -> Finding:
-    """Check that the helper can place the call-backs that number owners request on the public page."""
+    """Check that the call-back helper can place the calls that number owners request on the public page."""
     socket = context.loaded.settings.public.call_back
     if not socket:
         return ok(NONE)

@@ -1,4 +1,4 @@
-"""The protocol of the call-back helper. Request and answer are datagrams of one line."""
+"""The protocol between the call-back helper and its clients. Request and answer are datagrams of one line."""
 
 import os
 import socket
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class HelperAnswer(StrEnum):
-    """The helper's answer. `CALLED`: the call file is in the spool. Other values say why no call was placed."""
+    """The helper's answer. `CALLED`: the call file is in Asterisk's spool. Other values say why no call was placed."""
 
     CALLED = "called"
     BAD_LINE = "bad-line"  # not `+NUMBER TICKET`
@@ -61,7 +61,7 @@ def ask(path: Path, number: str, ticket: str) -> HelperAnswer:
 
 
 def ping(path: Path) -> None:
-    """Check that a helper answers this user and could place a call. Raise HelperError if not."""
+    """Check that a helper accepts requests of this user and could place a call. Raise HelperError if not."""
     if _exchange(path, PING) is HelperAnswer.FAILED:
         raise HelperError(f"{path}: a directory or a prompt is missing: see the helper's log")
 

@@ -1,6 +1,7 @@
 """The call-back helper. It receives requests as datagrams on a Unix socket, and writes call files for allowed requests.
 
-A datagram arrives whole and names its sender. The public process may send datagrams, but may not open connections.
+The process of the public page may send datagrams, but not open connections. A datagram arrives whole and names its
+sender.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class StateError(Exception):
 
 
 class _Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A placed call. `uptime`: seconds since boot. `at`: UTC seconds. `who`: the keyed digest of the number."""
+    """A placed call. `uptime`, `at`: when, in seconds since boot and UTC seconds. `who`: the number's keyed digest."""
 
     uptime: float
     at: float
@@ -187,7 +188,7 @@ class CallRequest(NamedTuple):
 
 
 class PlacedCall(NamedTuple):
-    """A call that was placed. `who`: the keyed digest of the called number."""
+    """A call that was placed. `at`: when, in seconds since boot. `who`: the keyed digest of the called number."""
 
     at: float
     who: str
@@ -200,7 +201,7 @@ def parse_line(line: bytes) -> CallRequest | None:
 
 
 def refusal_of(number: str, settings: HelperSettings) -> HelperAnswer | None:
-    """Return why this number is never called, or None if it may be called."""
+    """Return why the settings forbid calls to this number at any time, or None if they allow them."""
     if number_of(number, "ZZ") != number or number_type_of(number) not in KINDS or PAY_PER_CALL.fullmatch(number):
         return HelperAnswer.KIND
     if country_of(number) not in settings.countries:
@@ -233,7 +234,7 @@ def limit_reached(placed: Sequence[PlacedCall], who: str, settings: HelperSettin
 
 
 def longest_call(settings: HelperSettings) -> float:
-    """Return the longest possible time from the call file to the end of the call, in seconds."""
+    """Return the longest possible time from writing the call file to the end of the call, in seconds."""
     return settings.ring_seconds + settings.seconds + SETTING_UP
 
 
@@ -244,7 +245,7 @@ USUAL_SOUNDS = ("/var/lib/asterisk/sounds", "/usr/share/asterisk/sounds")
 
 
 def missing_part(settings: HelperSettings, state: Path) -> str | None:
-    """Return a text that says what is missing to place calls, and how to provide it. None if nothing is missing."""
+    """Return what is missing to place calls, such as a directory, and how to provide it. None if nothing is missing."""
     return next(_missing(settings, state), None)
 
 
@@ -284,14 +285,14 @@ class Helper:
         self._users = user_ids_of(settings)
 
     def has_all_parts(self) -> bool:
-        """Return whether calls can be placed, and log what is missing. Called for each call, as parts can disappear."""
+        """Return whether calls can be placed, and log what is missing. Called for each request."""
         missing = missing_part(self._settings, self._state)
         if missing is not None:
             logger.error("calls back impossible: %s", missing)
         return missing is None
 
     def may_ask(self, user: int | None) -> bool:
-        """Return whether the user may send requests."""
+        """Return whether the user with this ID may send requests. An unknown user (None) may not."""
         return user in self._users
 
     def answer(self, line: bytes) -> HelperAnswer:

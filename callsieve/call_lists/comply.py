@@ -45,10 +45,10 @@ STEP_OF_RULE = {"retired": "resting", "young-number-day": "number-day"}
 
 
 class CheckedCall(NamedTuple):
-    """An outgoing call and the checks that the outbound guard made. If the call was stopped, the last check stopped it.
+    """An outgoing call with the outbound guard's decision about it.
 
     `passed`: the checks that the call passed. `reason`: the reason for the decision. `source`: the law behind the
-    decision.
+    decision; empty if it is not based on a law.
     """
 
     record: Annotated[OutboundRecord, FLAT]
@@ -58,21 +58,21 @@ class CheckedCall(NamedTuple):
 
     @property
     def is_held(self) -> bool:
-        """Whether the call did not go out."""
+        """Whether the outbound guard stopped the call: it was held or refused."""
         return PASSAGE_BY_WORD[self.record.action] is not Passage.ALLOW
 
 
 class OutboundRuleCount(NamedTuple):
-    """How many calls a rule held or refused, with the source of the rule.
+    """How many outgoing calls a rule held or refused, with the source of the rule.
 
     Attributes:
         rule: The rule that decided; `fail-open` if no decision was possible.
-        source: The source of the rule.
+        source: The law behind the rule; empty without a law.
         held: How many calls the rule held.
         refused: How many calls the rule refused.
         observed: How many calls the rule would have stopped if the outbound guard did not only observe.
         url: The address of the source.
-        read: The day on which the source was read.
+        read: The day on which the source was read for the law file.
     """
 
     rule: str
@@ -97,7 +97,7 @@ class LawVersion(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DayProof:
-    """The compliance report of a day, until `last`. `calls` and `unguarded` contain only the first calls of the day.
+    """The compliance report of a day, until `last`.
 
     Attributes:
         first: The beginning of the day.
@@ -106,17 +106,17 @@ class DayProof:
         version: The version of CallSieve.
         observe: Whether the outbound guard only decides and records, so every call goes out.
         settings: The settings of the outbound guard.
-        asked: How many outbound calls the guard checked.
-        went_out: How many calls went out.
+        asked: How many outgoing calls the guard checked.
+        went_out: How many of the checked calls went out.
         failed_open: How many calls went out because screening failed.
         without_guard: How many calls went out without the guard.
         rules: How many calls each rule held or refused.
-        calls: The first calls that the guard checked.
-        unguarded: The first calls that went out without the guard.
-        registers: The copies of do-not-call registers.
-        laws: The files with the calling rules of each country's law.
-        consents: How many calls a consent allowed.
-        do_not_call: How many calls were made to numbers on the do-not-call list.
+        calls: The first calls of the day that the guard checked.
+        unguarded: The first calls of the day that went out without the guard.
+        registers: The current copies of do-not-call registers.
+        laws: The installed files with the calling rules of each country's law.
+        consents: How many consents are stored when the report is made.
+        do_not_call: How many numbers are on the do-not-call list when the report is made.
     """
 
     first: Instant
@@ -140,7 +140,7 @@ class DayProof:
     @property
     @encoded
     def day(self) -> str:
-        """The date of the report, in the time zone of the PBX."""
+        """The date of the report, in the server's time zone."""
         return day(self.first)
 
 
@@ -182,7 +182,7 @@ def proof_of_day(db: sqlite3.Connection, settings: Settings, first: float, last:
 
 
 def day_bounds(text: str) -> tuple[float, float] | None:
-    """Return when a day such as `2026-12-31` begins and ends, in local time. Return None if the text is not a day."""
+    """Return when a day such as `2026-12-31` begins and ends, in the server's time zone. None if it is not a day."""
     try:
         first = date.fromisoformat(text)
         days = (first, first + timedelta(days=1))
@@ -205,7 +205,7 @@ def proof_page(proof: DayProof, *, whole_numbers: bool, language: str = ENGLISH)
 
 
 def signed_proof(key: SigningKey, issuer: str, proof: DayProof, printed: bytes) -> str:
-    """Return a signed statement that contains the SHA-256 of `printed`, the printed report."""
+    """Return a signed statement with the SHA-256 of `printed`, the report as bytes. `issuer`: who vouches for it."""
     about = {
         **{"day": day(proof.first), "from": iso_with_zone(proof.first), "until": iso_with_zone(proof.last)},
         **{"asked": proof.asked, "went_out": proof.went_out, "without_guard": proof.without_guard},

@@ -1,4 +1,4 @@
-"""Consents to be called. They override older do-not-call requests, registers, and laws that require consent."""
+"""Consents to be called. They override earlier do-not-call requests, registers, and laws that require a consent."""
 
 import sqlite3
 from collections.abc import Mapping
@@ -71,7 +71,7 @@ class ConsentImport(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ConsentsShown:
-    """Consents for the page. `matching`: how many consents match. `over`: the numbers whose consent has ended."""
+    """Consents for the page. `matching`: how many match the search. `over`: the numbers whose consent has ended."""
 
     consents: tuple[Consent, ...]
     matching: int
@@ -80,7 +80,7 @@ class ConsentsShown:
 
 
 def add(db: sqlite3.Connection, context: Context, request: ConsentRequest) -> ConsentChange:
-    """Record that somebody agreed to be called. The new consent replaces an earlier consent."""
+    """Record that somebody agreed to be called. The consent replaces an earlier consent for the same number."""
     number = number_field(context, request.number)
     at = since_field(context, request.at)
     try:
@@ -168,7 +168,7 @@ def consents_in(table: CsvTable, region: str, actor: str, now: float) -> dict[st
 
 
 def consents_shown(db: sqlite3.Connection, text: str, number: str | None, now: float) -> ConsentsShown:
-    """Return consents for the page: the consent of `number`, or the consents that contain `text` in a field."""
+    """Return consents for the page: that of `number`, or those with `text` in a field. `now` tells which have ended."""
     consents, count = find_consents(db, text, number, MOST_SHOWN)
     over = frozenset(consent.number for consent in consents if consent.is_over(now))
     return ConsentsShown(tuple(consents), count, over, latest_changes(db, CONSENTS))

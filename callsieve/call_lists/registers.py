@@ -27,7 +27,7 @@ _SEPARATOR = re.compile(r"[,;\t]")
 
 
 class RegisterFile:
-    """An iterator over the numbers in a file. `read`: how many lines were read. `skipped`: how many had no number."""
+    """An iterator over a register file's numbers. `read`: how many lines it read. `skipped`: lines without a number."""
 
     def __init__(self, stream: BinaryIO, country: str) -> None:
         self.read = self.skipped = self.bytes_read = 0
@@ -77,7 +77,7 @@ NAME_CHARACTERS = 32
 
 
 class RegisterRequest(NamedTuple):
-    """A request to import a file as the copy of a register. `file_at`: the date of the file, UTC seconds."""
+    """A request to import a file as the copy of a register. `file_at`: the date of the file as UTC seconds."""
 
     name: str
     country: str
@@ -96,7 +96,7 @@ class RegisterImported(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CopyAge:
-    """A copy of a register. `age_days`: the age of the copy in days. `cite`: the law that limits the age of a copy."""
+    """A copy of a register. `age_days`: the age of the copy in days. `cite`: the law that limits this age."""
 
     copy: Annotated[registers.StoredCopy, FLAT]
     age_days: int
@@ -127,7 +127,7 @@ def list_registers(db: sqlite3.Connection, context: Context, request: PageQuery)
 
 
 def country_of_register(name: str, country: str | None) -> str:
-    """Return the country that the law files give for a register, else `country`. Raise Refused if both are unknown."""
+    """Return a register's country: from the law files, otherwise `country`. Raise Refused if neither is known."""
     known = register_named(name)
     if known is not None:
         return known[0].country
@@ -146,7 +146,7 @@ def country_of_register(name: str, country: str | None) -> str:
 
 
 def import_register(db: sqlite3.Connection, context: Context, request: RegisterRequest) -> RegisterImported:
-    """Import all numbers of the file as the copy of the register. If a row is wrong, no number is imported."""
+    """Import all numbers of the file as the copy of the register, or none if the import is refused."""
     before = next((old for old in registers.list_copies(db) if old.name == request.name), None)
     _clear(db, request.name)
     with whole(db):

@@ -1,4 +1,4 @@
-"""The capability `calls`: past calls, with the decision and its reason."""
+"""The capability `calls`: shows past and current calls, with the decision about each and its reason."""
 
 from callsieve.capability import DATA_OUT, Capability, Entry, Group, Help, Section, Undo
 from reputation.wording import N_

@@ -20,7 +20,7 @@ SHOWN_DAYS = 14  # after the first call
 
 @dataclass(frozen=True, slots=True)
 class SetupStep:
-    """A step of the installation. `words`: the state to reach with this step.
+    """A step after the installation. `words`: the state that the step reaches.
 
     `remedy`: a command, or a manual action; empty if the step is done on the page at `path`. `path`: the console's page
     for the step, or empty.
@@ -34,7 +34,7 @@ class SetupStep:
 
 @dataclass(frozen=True, slots=True)
 class FirstRun:
-    """The first steps of an installation. `choose_at`: when to choose a policy; None before the first call."""
+    """The first steps after an installation. `choose_at`: when to choose a policy; None before the first call."""
 
     steps: tuple[SetupStep, ...]
     choose_at: float | None
@@ -48,7 +48,7 @@ class FirstRun:
 def first_run(
     db: sqlite3.Connection, health: SystemHealth, screening: ScreeningState, settings: Settings, now: float
 ) -> FirstRun | None:
-    """Return the first steps. None if all steps are done, or if the first call is older than SHOWN_DAYS."""
+    """Return the first steps. None if all steps are done, or if the first call came more than SHOWN_DAYS ago."""
     first_at, _ = first_decision(db, 1)
     if first_at is not None and now - first_at > SHOWN_DAYS * DAY_SECONDS:
         return None

@@ -65,10 +65,10 @@ VIEW_ACTIONS: Mapping[CallView, Sequence[str]] = {
 
 @dataclass(frozen=True, slots=True)
 class CallLine:
-    """A call with the names of both sides. `caller`: the name of the calling number, if known.
+    """A call with the names of both sides. `caller`: the name of the calling number; None if unknown.
 
     `callee`: the name of the callee; without a name, the extension or DID. `caller_of`: the person who has the caller
-    as a contact; empty for a shared contact.
+    as a contact; empty if the contact is shared by all people.
     """
 
     call: CallRow
@@ -78,12 +78,12 @@ class CallLine:
 
     @property
     def happened(self) -> str | Wording:
-        """All events after the decision, in words; empty as long as no event is known."""
+        """Everything that happened to the call after the decision, in words; empty as long as nothing is known."""
         return listed(list(_happened(self.call)), "{some} · {more}")
 
     @property
     def ending(self) -> str | Wording:
-        """The last event after the decision, in two or three words; empty as long as no event is known."""
+        """The last thing that happened to the call, in two or three words; empty as long as nothing is known."""
         *_, last = ("", *_happened(self.call._replace(ring_seconds=None)))
         return last
 
@@ -122,7 +122,7 @@ def call_lines(db: sqlite3.Connection, settings: Settings, calls: Sequence[CallR
 
 
 def people_names(db: sqlite3.Connection, settings: Settings) -> dict[str, str]:
-    """Return the names of the organisation's people, by extension."""
+    """Return the names of the people of this organisation, by extension."""
     return {person.extension: person.name for person in (*all_people(db), *people_of(settings)) if person.name}
 
 

@@ -91,7 +91,7 @@ MOST_OF_USER = 6  # the maximum that a browser opens
 
 
 class LiveCalls:
-    """Sends new calls to each open live page. Polls the journal while at least one live page is open."""
+    """Sends new calls to each open live page. Polls the journal for new calls while at least one live page is open."""
 
     def __init__(self, store: StoreClient, clock: Callable[[], float]) -> None:
         self._store = store
@@ -198,7 +198,7 @@ SPANS = {
 
 
 class ActivityStep(NamedTuple):
-    """A step of a time span: how many calls came, how many were stopped, and how many rang with a warning."""
+    """A step of a time span. `at`: when it begins. `labelled`: how many of its calls rang with a tag or a warning."""
 
     at: float
     calls: int
@@ -216,11 +216,15 @@ class ActivityStep(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ActivityShown:
-    """Counts on the overview page for a time span, made at `at`. `site`: only calls of this site; empty for all sites.
+    """Counts on the overview page for a time span.
 
-    `mistakes`: probable mistakes of the last MISTAKE_DAYS, at all sites. `rising`: numbers that call more than before.
-    `blocks`: blocks of 1000 numbers from which several numbers called. `rising` and `blocks` cover the last day at all
-    sites. `stopped_before`: how many calls were stopped in the same span a week earlier (for a month: a month earlier).
+    Attributes:
+        at: When the counts were made.
+        mistakes: Probable mistakes of the last MISTAKE_DAYS, at all sites.
+        rising: Numbers that called more in the last day, at all sites, than in the week before.
+        blocks: Blocks of 1000 numbers from which several numbers called in the last day, at all sites.
+        site: The site whose calls are counted; empty for all sites.
+        stopped_before: How many calls were stopped in the same span a week earlier (for a month: a month earlier).
     """
 
     at: float
@@ -241,7 +245,7 @@ class ActivityShown:
 
     @property
     def most(self) -> int:
-        """How many calls the busiest step had; at least 1."""
+        """How many calls the busiest step had; 1 if no step had a call."""
         return max(1, *(step.calls for step in self.steps))
 
     @property
@@ -261,7 +265,7 @@ class ActivityShown:
 
 
 def activity_shown(db: sqlite3.Connection, span: ActivitySpan, now: float, site: str = "") -> ActivityShown:
-    """Return the overview page's counts for a time span that ends now. Each step begins at a multiple of its length."""
+    """Return the overview page's counts for a time span that ends now, in steps that begin at round times."""
     last = now // span.step  # so past steps never change
     first = last - round(span.seconds / span.step) + 1
     since = first * span.step

@@ -9,14 +9,14 @@ from reputation.store.confirmations import Confirmation, confirmation_of, put_co
 
 
 class Confirmed(NamedTuple):
-    """The result of `confirm`: the number whose decisions were confirmed."""
+    """The result of `confirm`. `number`: the number whose decisions were confirmed."""
 
     change_id: int | None
     number: str
 
 
 def confirm(db: sqlite3.Connection, context: Context, number: str) -> Confirmed:
-    """Confirm that decisions about a number were right. The number is no longer listed as a probable mistake."""
+    """Confirm that decisions about a number until now were right. They no longer count as probable mistakes."""
     e164 = number_field(context, number)
     with change(db, context, "calls confirm", e164) as changed:
         changed.before = confirmation_of(db, e164)

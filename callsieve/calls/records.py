@@ -50,7 +50,7 @@ from reputation.wording import Places, Wording
 
 
 def caller_words(record: DecisionRecord) -> str:
-    """Return the caller's number; without a number, the kind of caller and the received text: `unreadable "x"`."""
+    """Return the caller's number. Without one, return the kind of caller and the received text: `unreadable "x"`."""
     if record.caller:
         return record.caller
     # A withheld number is one word, however the network expresses it.
@@ -79,7 +79,7 @@ class FamilyEvidence:
 
 @dataclass(frozen=True, slots=True)
 class LevelChangeShown:
-    """An event that would raise or lower a level. `level`: the level after the event.
+    """An event that would raise or lower the level of a number. `level`: the level after the event.
 
     `code`: the event, as a code. `words`: the event, in words.
     """
@@ -96,7 +96,7 @@ class LevelChangeShown:
 
 @dataclass(frozen=True, slots=True)
 class LevelSource:
-    """A witness or source that led to a level. `who`: a code for it. `log_odds`: the weight of its evidence."""
+    """A witness or source that led to a level. `who`: its code. `log_odds`: the weight of its evidence."""
 
     who: str
     log_odds: float
@@ -118,7 +118,7 @@ class EvidenceVector:
     @property
     @encoded
     def families(self) -> tuple[FamilyEvidence, ...]:
-        """The families of evidence, with how often each kind of evidence occurred."""
+        """The families of evidence. Each says how often each kind of evidence occurred."""
         return tuple(
             FamilyEvidence(family.name, round(family.log_odds, 6), dict(family.counts)) for family in self.known
         )
@@ -190,7 +190,7 @@ class CallDecision:
     @property
     @encoded
     def level(self) -> Level:
-        """The strongest action that the evidence alone would justify."""
+        """The strongest action that the evidence about the number alone would justify."""
         return level_of(self.record.level)
 
     @property
@@ -339,12 +339,12 @@ LONGEST = 80
 
 
 def typed_fields(typed: Mapping[str, str | None]) -> dict[str, str]:
-    """Return the text that was entered in each field of the filter; empty for a field that was not sent."""
+    """Return the text that the user entered in each field of the filter; empty for a field that was not sent."""
     return {name: (typed.get(name) or "").strip()[:LONGEST] for name in FIELDS}
 
 
 def wanted_of(context: Context, typed: Mapping[str, str | None]) -> CallFilter:
-    """Return the filter for calls that was entered. Raise Refused with the name of an invalid field."""
+    """Return the filter for calls that the user entered. Raise Refused with the name of an invalid field."""
     text = typed_fields(typed)
     view = _word("view", text["view"], list(CallView))
     return CallFilter(
@@ -382,7 +382,7 @@ def _until(text: str, now: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Disputes:
-    """Decisions that people made about a number; in each field the latest first.
+    """Decisions that people made about a number, and marks that wait for one. Each list has the latest first.
 
     `appeals`: the appeals of the number's owner. `tombstones`: corrections after which wrong marks no longer count.
     `epochs`: when the number got a new owner. `to_review`: sudden increases of marks that wait for a review.
@@ -396,7 +396,7 @@ class Disputes:
     reviewed: Review | None = None
 
     def case_against(self, mark: Mark) -> str | None:
-        """Return the id of the case that corrected the mark; None if the mark still counts."""
+        """Return the id of the case, such as an appeal, that corrected the mark; None if the mark still counts."""
         tombstones = self.tombstones if mark.verdict is Verdict.SPAM else ()
         return next((tombstone.case_id for tombstone in tombstones if tombstone.covers(mark.reporter, mark.at)), None)
 
@@ -425,7 +425,7 @@ def appeal_in_words(appeal: Appeal) -> Wording:
 
 
 def decided_since(cases: Disputes, at: float) -> Iterator[str]:
-    """Yield in words what people decided since `at`. A call before `at` might be decided differently now."""
+    """Yield in words what people decided about a number since `at`. After it, a call might be decided differently."""
     for appeal in cases.appeals:
         latest = appeal.closed_at or appeal.in_force_at
         if appeal.state is not AppealState.OPEN and latest is not None and latest > at:

@@ -71,7 +71,7 @@ def make_folder(state: Path) -> Path:
 
 
 def expire(folder: Path, now: float) -> tuple[int, int]:
-    """Erase old recordings. Return how many were erased and how many are left."""
+    """Erase recordings that are too old. Return how many were erased and how many are left."""
     gone = left = 0
     for path in files_in(folder):
         if now - path.stat().st_mtime >= KEPT_SECONDS:
@@ -83,13 +83,13 @@ def expire(folder: Path, now: float) -> tuple[int, int]:
 
 
 def of_decisions(state: Path, ids: Iterable[object], pieces: Iterable[int] = PIECES) -> list[Path]:
-    """Return the recordings that exist for these decisions. `pieces`: which parts of a recording."""
+    """Return the recordings that exist for these decisions. `pieces`: which pieces of a caller's answer to include."""
     paths = (state / FOLDER / f"{decision}-{piece}.wav" for decision in ids for piece in pieces)
     return [path for path in paths if path.is_file()]
 
 
 def read_recording(state: Path, decision_id: str, name: str) -> bytes:
-    """Return the content of the recording with this file name; empty if the recording cannot be read."""
+    """Return the content of a decision's recording with this file name; empty if it cannot be read."""
     path = next((path for path in of_decisions(state, [decision_id]) if path.name == name), None)
     try:
         # Asterisk's group can write into the directory, so links and large files are not read.

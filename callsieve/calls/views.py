@@ -99,7 +99,7 @@ class CallsShown:
 
     @property
     def has_fields(self) -> bool:
-        """Whether the filter has any field besides the view and the time limit that the view sets."""
+        """Whether the user set a field of the filter. The view, and the time limit that comes with it, do not count."""
         view_fields = ("view", "since") if self.typed["view"] else ()
         return any(text for name, text in self.typed.items() if name not in view_fields)
 
@@ -110,7 +110,7 @@ class CallShown:
 
     `account`: sentences that say what led to the level, and how many witnesses there were. `others`: further decisions
     about the call, each for a single phone. `my_mark`: the visitor's own mark of the caller, or None. `recordings`: the
-    files with recordings of the caller's name.
+    files in which the caller says their name.
     """
 
     line: CallLine
@@ -137,15 +137,15 @@ class CallShown:
 
     @property
     def may_be_wrong(self) -> bool:
-        """Whether the action, or in observe mode the would-be action, was not `allow`."""
+        """Whether the decision can be a mistake: its action, or in observe mode the would-be action, is not `allow`."""
         return self.record.would_be != "allow"
 
 
 @dataclass(frozen=True, slots=True)
 class CallsContext:
-    """The settings and the time for which pages of calls are made.
+    """The settings, time and probable mistakes from which pages of calls are made.
 
-    `mistakes`: callers probably stopped by mistake. People may have settled some mistakes since they were found.
+    `mistakes`: callers that were probably stopped by mistake. People may have settled some of them since.
     """
 
     loaded: Loaded
@@ -160,7 +160,7 @@ def calls_shown(
     typed: Mapping[str, str],
     after: CallCursor | None,
 ) -> CallsShown:
-    """Return a page of the calls that match `wanted`, after the cursor `after`. None: the first page."""
+    """Return a page of the calls that match `wanted`, beginning after the cursor `after` (None: the first page)."""
     fields = typed_fields(typed)
     mistaken = _mistaken(db, calls_context)
     if fields["view"] == CallView.WRONG:

@@ -1,4 +1,4 @@
-"""Descriptions of audited changes. Fields are translated with their values, because a word alone is often ambiguous."""
+"""Descriptions of audited changes. A field is translated with its value, as a value alone is often ambiguous."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -29,7 +29,7 @@ WITH_THEIR_FIELD = {
 
 
 def name_of(what: str) -> Wording:
-    """Return the displayed name of a change: `list add`, or `undo list add`."""
+    """Return the displayed name of a kind of change: `list add`, or `undo list add`."""
     undone = what.removeprefix("undo ")
     return Wording(what) if undone == what else Wording("undo {what}", {"what": Wording(undone)})
 
@@ -49,7 +49,7 @@ def actor_of(who: str) -> str | Wording:
 
 
 def user_of(who: str) -> str | Wording:
-    """Return the author of a change without the interface: `ada` for `ada (console)`."""
+    """Return the author of a change without the interface that they used: `ada` for `ada (console)`."""
     person = _ACTORS[0][0].fullmatch(who)
     return person[1] if person else actor_of(who)
 
@@ -77,7 +77,7 @@ def sentence_of(row: AuditRow, sentences: Mapping[str, str], who: str | Wording)
 
 
 def change_of(row: AuditRow) -> str | Wording:
-    """Return in words what a change did to the value: `level 1 -> 2`."""
+    """Return in words what a change altered, from the values before and after it: `level 1 -> 2`."""
     return change_in_words(value_of_side(row.before), value_of_side(row.after), row.number)
 
 

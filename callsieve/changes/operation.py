@@ -1,7 +1,7 @@
 """Operations: how a person changes the store, in one transaction with a row in the audit.
 
 An operation is a function `(db, context, request) -> result`. It checks the request, writes within `change`, and raises
-Refused if the request is not allowed. Every interface (command, page, API) calls it and has no rules of its own.
+Refused if the request is not allowed. Every interface (command, page, API) calls it and adds no rules of its own.
 
     def remove(db, context, request):
         with change(db, context, "list remove", number=request.number) as changed:
@@ -28,9 +28,13 @@ from reputation.wording import Wording
 class Context:
     """The user, time and settings of a request.
 
-    `actor`: the name of the user or program for the audit. `at`: UTC seconds, the same for the whole operation. `user`:
-    the user of the console, empty elsewhere. `changes`: how to undo each kind of change. `scopes`: the scopes of the
-    API token. `made`: the changes that the operation has made so far.
+    Attributes:
+        actor: The name of the user or program for the audit.
+        at: The time of the request as UTC seconds, the same for the whole operation.
+        user: The user of the console; empty in other interfaces.
+        changes: How to undo each kind of change.
+        scopes: The scopes of the API token; empty without a token.
+        made: The changes that the operation has made so far.
     """
 
     actor: str
@@ -82,8 +86,8 @@ def change(
 ) -> Iterator[Change]:
     """Run the block in a transaction, then write the audit row that the block filled in, and set the row's id.
 
-    `what`: the kind of change, such as `list add`. `number` or `name`: the subject of the change. If a transaction is
-    already open, the block becomes part of it. A block that changes nothing sets `is_nothing`, and no row is written.
+    `what`: the kind of change, such as `list add`. `number` or `name`: what the change is about. If a transaction is
+    already open, the block becomes part of it. A block that changed nothing sets `is_nothing`, and no row is written.
     """
     known = context.changes
     assert not known or what == "undo" or what in known, f"no capability has the change {what!r}"

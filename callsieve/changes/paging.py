@@ -1,4 +1,4 @@
-"""Lists in pages. A cursor encodes the position of a page's last row, so new rows do not shift the following pages."""
+"""Lists in pages. A cursor encodes the sort key of a page's last row, so new rows do not shift the following pages."""
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode

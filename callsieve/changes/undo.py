@@ -1,4 +1,4 @@
-"""Undo a change that has a row in the audit. A change can be undone until another change affects the same item."""
+"""Undo a change that has a row in the audit. An undo is refused if a later change affects the same item."""
 
 import sqlite3
 from collections.abc import Callable, Collection
@@ -27,7 +27,10 @@ ADMINISTRATORS = Wording("Only an administrator can undo this.")
 
 
 class UndoRequest(NamedTuple):
-    """A change to undo. `whats`: the allowed kinds of change. `number`: the change must be about this number."""
+    """A change to undo. `whats`: the kinds of change that may be undone here; None: all.
+
+    `number`: the number that the change must be about; None: any.
+    """
 
     change_id: int
     whats: Collection[str] | None = None
@@ -51,7 +54,7 @@ class Undone(NamedTuple):
 class Latest:
     """A recent change, as pages list it. `is_administrators`: whether only administrators may make and undo the change.
 
-    `can_undo`: whether the change is not an undo, was not undone yet, and its values were not erased with a number.
+    `can_undo`: whether the change is not an undo, was not undone yet, and its values were not erased from the audit.
     """
 
     id: int
@@ -65,7 +68,7 @@ class UndoKind(NamedTuple):
 
     `read` parses the item in the column `before` or `after` of an audit row. `current` returns the present item, or
     None. An undo removes the present item with `remove`, then calls `put_back`. With `replaces` it only calls
-    `put_back`. Files need this, because a transaction cannot restore removed files if `put_back` refuses.
+    `put_back`. Files need `replaces`: if `put_back` refused, the transaction could not restore a removed file.
     """
 
     read: Callable[[sqlite3.Connection, audit.AuditRow, dict[str, Any]], Any]
@@ -98,7 +101,7 @@ def _kind_of(undo: Undo, value: dict[str, Any]) -> UndoKind:
 
 
 def undo(db: sqlite3.Connection, context: Context, request: UndoRequest) -> Undone:
-    """Undo a change or a whole import. Raise Refused if this is impossible, or the user may not make such a change."""
+    """Undo a change or a whole import. Raise Refused if this is impossible or the user may not undo such a change."""
     with change(db, context, "undo") as changed:
         kept = _wanted(db, context, request)
         row = kept.row
@@ -115,7 +118,7 @@ def undo(db: sqlite3.Connection, context: Context, request: UndoRequest) -> Undo
 
 
 def latest_changes(db: sqlite3.Connection, changes: Changes, number: str | None = None) -> tuple[Latest, ...]:
-    """Return the latest changes of these kinds, and undos of such changes. `number`: only changes about this number."""
+    """Return the latest changes of the kinds in `changes`, and their undos. `number`: only those about this number."""
     kept = audit.latest_of(db, (*changes, *(f"undo {what}" for what in changes)), LATEST, number)
     return tuple(
         Latest(change.id, change.row, can_undo(db, changes, change), is_administrators(changes, change.row.what))
@@ -124,7 +127,7 @@ def latest_changes(db: sqlite3.Connection, changes: Changes, number: str | None 
 
 
 def find_made(db: sqlite3.Connection, context: Context, change_id: int) -> Latest | None:
-    """Return a change if this user made it in the last OFFERED_SECONDS, otherwise None."""
+    """Return a change if the context's user made it in the last OFFERED_SECONDS, otherwise None."""
     kept = audit.change_of_id(db, change_id)
     if kept is None or kept.row.who != context.actor or not 0 <= context.at - kept.row.at <= OFFERED_SECONDS:
         return None
@@ -133,7 +136,7 @@ def find_made(db: sqlite3.Connection, context: Context, change_id: int) -> Lates
 
 
 def can_undo(db: sqlite3.Connection, changes: Changes, change: audit.KeptChange) -> bool:
-    """Return whether the kind of change allows an undo, the change was not undone yet, and its values were not erased.
+    """Return whether this kind of change allows an undo, and this change was neither undone nor erased from the audit.
 
     This function does not check whether a later change of the same item prevents the undo.
     """
@@ -149,7 +152,7 @@ def is_administrators(changes: Changes, what: str) -> bool:
 
 
 def why_final(changes: Changes, what: str) -> Wording:
-    """Return why this kind of change cannot be undone, and what to do instead. An undo cannot be undone itself."""
+    """Return why a change of this kind cannot be undone, and what to do instead. An undo is such a change too."""
     why = changes.get(what, AGAIN)
     assert isinstance(why, Wording)
     return Wording("'{change}' cannot be undone. {why}", {"change": name_of(what), "why": why})

@@ -19,7 +19,7 @@ class CommandError(Exception):
 
 
 class SwitchedOffError(CommandError):
-    """The settings disable this command, which a systemd unit runs. The exit code prevents a restart by systemd."""
+    """The settings disable this command, which a systemd unit runs. The exit code tells systemd not to restart it."""
 
 
 # The errors that a command may end with. Any other is a bug and shows its traceback.
@@ -45,7 +45,7 @@ _OS_TROUBLE = {
 
 @contextmanager
 def errors_in_one_line() -> Iterator[None]:
-    """Catch an expected error in the block, print it as one line on standard error, and exit with code 2."""
+    """Catch errors that a user can fix, print each as one line on standard error, and exit with code 2."""
     try:
         yield
         sys.stdout.flush()
@@ -66,7 +66,7 @@ def errors_in_one_line() -> Iterator[None]:
 
 
 def words_of(error: Exception) -> str:
-    """Return the message of an expected error, with the name of the wrong option, and whether --force would help."""
+    """Return an error's message, with the name of the wrong option, and with a hint if --force would help."""
     if not isinstance(error, Refused):
         return str(error)
     words = f"--{error.field}: {error.words}" if error.field else str(error.words)
@@ -89,7 +89,7 @@ def warn(text: str) -> None:
 
 
 def fail_with(problems: Sequence[str]) -> None:
-    """Print the problems, one per line, and raise CommandError. Do nothing if the list is empty."""
+    """Print the problems, one per line, and raise CommandError. Do nothing if there are no problems."""
     for problem in problems[:-1]:
         warn(problem)
     if problems:

@@ -32,10 +32,10 @@ def table_in(
     bare: re.Pattern[str] | None = None,
     longest: int = FIELD_CHARACTERS,
 ) -> Iterator[tuple[CsvTable, Callable[[], int]]]:
-    """Open the table in a file. Yield it, and a function that counts the bytes read. Raise CommandError or OSError.
+    """Open the table in a file. Yield it, and a function that returns how many bytes were read so far.
 
     `others`: other allowed sets of columns. `bare`: matches the lines of a file without a header, one value per line.
-    `longest`: maximum length of a field, in characters.
+    `longest`: maximum length of a field, in characters. Raise CommandError or OSError, as `input_as` does.
     """
 
     def table_of(stream: BinaryIO, name: str) -> CsvTable:
@@ -47,9 +47,10 @@ def table_in(
 
 @contextmanager
 def input_as(file: Path, reader: Callable[[BinaryIO, str], T]) -> Iterator[tuple[T, Callable[[], int] | None]]:
-    """Open a file with `reader`. Yield the result, and a function that counts the bytes read (None: not compressed).
+    """Open a file with `reader`. Yield its result, and a function that returns how many bytes were read so far.
 
-    Raise CommandError if the content is invalid, or OSError if the file cannot be read.
+    For an uncompressed file, the function is None. Raise CommandError if the content is invalid, or OSError if the file
+    cannot be read.
     """
     name = "standard input" if str(file) == "-" else str(file)
     with naming(name), nullcontext(sys.stdin.buffer) if str(file) == "-" else open_named(file) as packed:
@@ -67,7 +68,7 @@ def nothing_usable(problems: Sequence[RowProblem]) -> CommandError:
 
 
 class RowsRead(Protocol):
-    """An object that counts the rows read from a file, such as a table. `warn_of_rows` warns about these rows."""
+    """The reader of a file, such as a table, with the rows that it skipped or cut. `warn_of_rows` warns about them."""
 
     skipped: int
     cut: int

@@ -80,7 +80,7 @@ def escaped(text: str) -> str:
 
 
 def check_new(out: Path, remedy: str = "choose another, or remove it") -> None:
-    """Raise CommandError if the file exists already."""
+    """Raise CommandError if the file `out` exists already. `remedy`: what the message tells the user to do."""
     with acting_for(out):
         exists = out.is_file()
     if exists:
@@ -124,7 +124,7 @@ def number_argument(text: str, loaded: Loaded) -> str:
 
 
 def number_option(name: str, text: str | None, loaded: Loaded) -> str | None:
-    """Return the number in an option; None if the option was not given. Raise CommandError with the option's name."""
+    """Return the number in the option `name` as E.164; None without this option. Raise CommandError for other texts."""
     try:
         return None if text is None else number_argument(text, loaded)
     except CommandError as error:
@@ -132,12 +132,15 @@ def number_option(name: str, text: str | None, loaded: Loaded) -> str | None:
 
 
 def since_option(name: str, text: str, now: float) -> float:
-    """Return the past time in an option, such as `1h`, `18:00` or `2026-12-31`. Raise CommandError for other texts."""
+    """Parse `text` as a past time, such as `1h` (ago), `18:00` or `2026-12-31`. Raise CommandError for other texts.
+
+    `name`: the option with this text, for the message.
+    """
     return _time(name, text, now, since_of)
 
 
 def until_option(name: str, text: str, now: float) -> float:
-    """Return the past or future time in an option. Raise CommandError if the text is not a time."""
+    """Parse the value `text` of the option `name` as a past or future time. Raise CommandError if it is not a time."""
     return _time(name, text, now, moment_of)
 
 
@@ -174,7 +177,10 @@ NAME_CHARACTERS = 64
 def stores(
     loaded: Loaded, *, dry_run: bool, copied: bool = False
 ) -> Iterator[tuple[sqlite3.Connection, sqlite3.Connection]]:
-    """Yield the stores to read and to write. A dry run writes to a temporary store: empty, or a copy if `copied`."""
+    """Yield two stores: one to read, and one to write. Without `dry_run`, both are the site's store.
+
+    With `dry_run`, the second is a temporary store. It is empty at first, or a copy of the site's store if `copied`.
+    """
     if not dry_run:
         with any_store(loaded) as db:
             yield db, db
@@ -216,7 +222,7 @@ def note_done(loaded: Loaded, done: Change) -> None:
 
 
 def who() -> str:
-    """Return the login name of the user at the terminal, even under sudo."""
+    """Return the login name of the user at the terminal. Under sudo, this is the user who called sudo."""
     try:
         name = os.environ.get("SUDO_USER") or getpass.getuser()
     except (KeyError, OSError):  # the user id has no name

@@ -57,7 +57,7 @@ def word(text: str) -> Text:
 
 
 def ordered(action: str, would_be: str) -> Text:
-    """Return the action. If the policy only observed, return the would-be action in brackets instead."""
+    """Return the action for a table. If the policy only observed, return the would-be action in brackets instead."""
     return word(action) if action == would_be else Text.assemble("(", word(would_be), ")")
 
 
@@ -101,8 +101,9 @@ def print_table(
 ) -> None:
     """Print columns without borders.
 
-    `keep`: columns that are never wrapped. `right`: columns aligned to the right. `below`: a remark below each row.
-    Empty `headings`: print only rows. Phone numbers and ids are never cut off: on a narrow terminal whole lines wrap.
+    `keep`: positions of columns that are never wrapped. `right`: positions of right-aligned columns. `below`: a remark
+    for each row, printed below it. Empty `headings`: print only rows. Phone numbers and ids are never cut off: on a
+    narrow terminal whole lines wrap.
     """
     texts = [[_cell(cell) for cell in row] for row in rows]
     if not below:
@@ -140,7 +141,7 @@ def _write_remark(remark: str) -> None:
 
 
 def print_pairs(pairs: Iterable[tuple[str, Cell]], width: int = 0) -> None:
-    """Print lines of `name   value`, and skip empty values. A long value continues below its first word."""
+    """Print lines of `name   value`, and skip empty values. Names are at least `width` characters wide."""
     table = _plain_table(show_header=False)
     table.add_column(no_wrap=True, style="dim", min_width=width)
     table.add_column(overflow="fold")
@@ -171,7 +172,7 @@ def _width_of(cell: Text) -> int:
 
 
 def _lines_of(what: Table | Padding, least: int = 0, more: int = 0) -> list[str]:
-    """Return a table as lines, as wide as the terminal or as `least` (whichever is wider), plus `more`."""
+    """Return a table as lines. They are as wide as the terminal, but at least `least`, plus `more` characters."""
     out = console()
     out.width = max(out.width, least) + more
     with out.capture() as captured:
@@ -230,7 +231,7 @@ Tell = Callable[[int, int], None]
 
 
 def meter(file: Path, afterwards: str = "storing") -> AbstractContextManager[Tell]:
-    """Show a progress bar while a file is read, then a spinner while its rows are stored."""
+    """Show a progress bar while a file is read, then a spinner while its rows are stored. `afterwards`: its text."""
     with acting_for(file):  # the user that root acts as cannot read root's directories
         size = file.stat().st_size if file.is_file() else None
     return meter_of(size, afterwards)
@@ -238,7 +239,7 @@ def meter(file: Path, afterwards: str = "storing") -> AbstractContextManager[Tel
 
 @contextmanager
 def meter_of(size: int | None, afterwards: str = "storing") -> Iterator[Tell]:
-    """Show a progress bar for an input that is not a file. `size`: the size of the input in bytes, None if unknown."""
+    """Show a progress bar for an input that is not a file. `size`: its size in bytes; None if unknown."""
     if not sys.stderr.isatty():
         yield _nobody
         return
@@ -273,7 +274,7 @@ def counted(total: int, what: str) -> Iterator[Callable[[], None]]:
 
 
 def watched(rows: Iterator[T], bytes_read: Callable[[], int], tell: Tell) -> Iterator[T]:
-    """Yield the rows. Every few rows and at the end, call `tell` with how many rows and bytes were read."""
+    """Yield the rows. Now and then, call `tell` with the bytes and rows read so far; at the end, with -1 and rows."""
     count = 0
     for count, row in enumerate(rows, 1):
         if count % ROWS_BETWEEN_LOOKS == 0:

@@ -48,7 +48,7 @@ Part = Callable[[], Coroutine[None, None, None]]
 
 
 class BackgroundParts:
-    """Runs background coroutines until the daemon stops. If one fails, the other coroutines and the calls continue."""
+    """Runs background parts until the daemon stops. If a part fails, calls and the other parts are not affected."""
 
     def __init__(self) -> None:
         self._failed_at: dict[str, float] = {}
@@ -122,7 +122,7 @@ RETRY_SECONDS = 10.0
 
 
 async def keep_folded(store: StoreSupervisor, changed: asyncio.Event) -> None:
-    """Recompute outdated standings (stored sums about numbers) each time `changed` is set. Runs until cancelled."""
+    """Recompute outdated standings (stored sums about numbers) at the start and each time `changed` is set."""
     while True:
         changed.clear()
         try:
@@ -135,7 +135,7 @@ async def keep_folded(store: StoreSupervisor, changed: asyncio.Event) -> None:
 
 
 async def fold(store: StoreSupervisor) -> int:
-    """Recompute the standings (stored sums) that were made with outdated weights. Return how many were recomputed."""
+    """Recompute all standings that were made with other weights than today's. Return how many were recomputed."""
     await store.write(use_weights, store.weights)
     total = 0
     while numbers := await store.write(fold_next, AT_ONCE):
@@ -171,7 +171,7 @@ async def keep_console(load: Callable[[], Loaded]) -> None:
 
 
 async def _run(loaded: Loaded) -> int:
-    """Run the console once. The console exits when its standard input closes, so it never outlives this process."""
+    """Run the console once. It exits when its standard input closes, so it never outlives this process."""
     words = [sys.executable, "-P", "-m", "callsieve.main.console_server", *([str(loaded.file)] if loaded.file else [])]
     process = await asyncio.create_subprocess_exec(*words, stdin=asyncio.subprocess.PIPE)
     try:
@@ -193,7 +193,7 @@ RECALLED_CALLS = 100
 
 
 async def keep_settings(store: StoreSupervisor, settings: Callable[[], Settings], due: asyncio.Event) -> None:
-    """Copy the people and phone numbers in the settings to the store, each time `due` is set."""
+    """Copy the people and phone numbers in the settings to the store, each time `due` is set. Runs until cancelled."""
     while True:
         await due.wait()
         due.clear()
@@ -204,7 +204,7 @@ async def keep_settings(store: StoreSupervisor, settings: Callable[[], Settings]
 
 
 async def recall(store: StoreSupervisor, velocity: Velocity, first_calls: FirstCalls, started_at: float) -> None:
-    """Count the calls in the hour before the start, as if the daemon had been running in that hour."""
+    """Add the calls of the hour before the start to the counts in memory, as if the daemon had already been running."""
     while (times := await _times(store, started_at - WINDOW_SECONDS, started_at)) is None:
         pass
     for place, (caller, at, did, is_first) in enumerate(times):
@@ -289,12 +289,12 @@ class Observed(Protocol):
 
     @property
     def hearing(self) -> CallHearing:
-        """Return the part that listens to callers."""
+        """Return the part that turns callers' words into text."""
         ...
 
     @property
     def learning(self) -> OutcomeRecorder | None:
-        """Return the recorder of call outcomes, or None."""
+        """Return the recorder of call outcomes; None if the settings name no AMI user."""
         ...
 
     def trouble(self) -> str:

@@ -186,7 +186,7 @@ class Daemon:
         return f"{policy.name} (observing: decides and records, but changes no call)" if policy.observe else policy.name
 
     def trouble(self) -> str:
-        """Return the current problems of the daemon in one line, or an empty text."""
+        """Return the current problems of the daemon in one line; empty without problems."""
         journal = self.store.journal
         return "; ".join(
             text
@@ -327,7 +327,7 @@ class Daemon:
         await keep_console(lambda: self._loaded)
 
     async def _run_housekeeping(self) -> None:
-        """Make a backup once a day. Remove old data once an hour, but only after the backup of the day."""
+        """Make a backup once a day. Delete outdated rows once an hour, but only after the backup of the day."""
         await asyncio.sleep(SETTLED_SECONDS)  # calls that waited during the start come first
         while True:
             path = self.store.path
@@ -424,8 +424,8 @@ def run(load: Callable[[], Loaded]) -> None:
 def _collect_seldom() -> None:
     """Exclude the objects made during the start from garbage collection, and run the collector rarely.
 
-    Scanning these objects took a tenth of each call's processor time, and up to 30 ms in one scan. They live until the
-    process ends, and reference counting frees the objects of a call.
+    Scanning these objects took a tenth of each call's processor time, and up to 30 ms in one scan. Nothing is lost:
+    they live until the process ends anyway, and reference counting frees the objects of a call.
     """
     gc.freeze()
     gc.set_threshold(NEW_OBJECTS)

@@ -2,8 +2,8 @@
 
     AmiListener -> packets -> events -> CallTracker -> Outcome -> OutcomeRecord -> queue -> the store, in batches
 
-No call waits for the recording, and the queue is bounded. A call that was not observed from start to end is recorded as
-incomplete, and nothing is learnt from it.
+No call waits for the recording, and the length of the queue is limited. A call that was not observed from start to end
+is recorded as incomplete, and its outcome does not count as evidence.
 """
 
 import asyncio
@@ -87,7 +87,7 @@ class OutcomeRecorder:
 
     @property
     def trouble(self) -> str:
-        """Return the problem of the AMI listener in one line, or an empty text."""
+        """Return the problems of the recording in one line; empty without problems."""
         trouble = self.listener.status.trouble
         ended = [
             f"recording how calls end stopped ({task.get_name()}): the log says why; restart the daemon"
@@ -102,7 +102,7 @@ class OutcomeRecorder:
         return len(self._queue)
 
     def _trunk_of(self, channel: str) -> str | None:
-        """Return a channel's trunk, or None. Without a `[[trunk]]`, all channels but people's phones are trunks."""
+        """Return a channel's trunk; None if it has none. Without `[[trunk]]`, all channels but phones are trunks."""
         site = self._site()
         if site.trunks or kind_of(channel, None) is CallKind.NOBODY:
             return site.described_trunk(channel)
@@ -199,7 +199,7 @@ class OutcomeRecorder:
                 self.recorded += 1
 
     async def _settle(self) -> None:
-        """Read which person has which phone, and learn from outcomes whose decisions are now in the journal."""
+        """Read which person has which phone, and learn signals from outcomes whose decisions are now stored."""
         people = await self._store.read(all_people)
         self._phones = frozenset(person.endpoint for person in people if person.endpoint)
         await self._store.write(settle_outcomes, time.time())

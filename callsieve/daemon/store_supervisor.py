@@ -46,8 +46,8 @@ CHECK_SECONDS = 1.0  # how often the files are checked
 class StoreSupervisor:
     """The daemon's store, which implements `agi.screening.Knowledge`. `start` opens it, `close` closes it.
 
-    `weights`: the weights of reputations, replaced as a whole at a reload. `opened`: a function called each time a
-    store is opened, perhaps another file. `incident`: the last event that may have lost data since the process started.
+    `weights`: the weights of reputations, replaced as a whole at a reload. `opened`: called each time a store is
+    opened, because it may be another file. `incident`: the last event since the start that may have lost data.
     """
 
     def __init__(self, path: Path, weights: Weights = DEFAULT, opened: Callable[[], None] = lambda: None) -> None:
@@ -115,7 +115,7 @@ class StoreSupervisor:
     async def record_challenge(
         self, linkedid: str, number: str | None, auth_class: AuthClass, result: ChallengeResult, at: float
     ) -> None:
-        """Record how a challenge ended."""
+        """Record how the challenge of a caller ended."""
         await self.write(record_challenge, linkedid, number, auth_class, result, at)
 
     async def record_transcript(self, transcript: Transcript) -> None:
@@ -125,8 +125,8 @@ class StoreSupervisor:
     async def apply_feature_code(self, endpoint: str, code: str, at: float, give_up_at: float) -> str:
         """Apply a feature code that a person of this PBX dialled, and return the answer for the phone.
 
-        If this coroutine is cancelled, the phone has already announced a failure. So a write that still succeeds is
-        undone. Raise TimeoutError if the time limit passed and nothing was changed.
+        Raise TimeoutError if the time limit passed and nothing was changed. A cancelled coroutine means that the phone
+        has already announced a failure, so a write that still succeeds is undone.
         """
         writing = asyncio.ensure_future(self.write(apply_feature_code, endpoint, code, at, give_up_at=give_up_at))
         try:
@@ -145,7 +145,7 @@ class StoreSupervisor:
             logger.warning("undoing a feature code that was written too late failed: %s", error)
 
     async def prove_by_call(self, keyed: KeyedCode, at: float, give_up_at: float) -> bool:
-        """Return whether the code that the caller entered proves that the caller controls the number."""
+        """Return whether the code that a caller entered is right, which proves control of the calling number."""
         proof = await self.write(prove_keyed, keyed, at, give_up_at=give_up_at)
         return proof is ProofAnswer.RIGHT
 
@@ -154,7 +154,7 @@ class StoreSupervisor:
         return await self.read(last_call_of, endpoint, now)
 
     async def make_passcode(self, endpoint: str, at: float, give_up_at: float) -> str | None:
-        """Return a new passcode for the page of the person with this endpoint; None if nobody has this endpoint."""
+        """Store and return a new passcode with which the person with this endpoint signs in; None if nobody has it."""
         passcode = new_passcode()
         return passcode if await self.write(make_passcode, endpoint, passcode, at, give_up_at=give_up_at) else None
 
@@ -231,7 +231,7 @@ class StoreSupervisor:
         logger.warning("the store is open again")
 
     async def _check_files(self) -> None:
-        """Close the store if its files were replaced or removed, because a restart would lose further writes."""
+        """Close the store if its files were replaced or removed. Further writes would be lost at a restart."""
         store = self._store
         if store is None:
             return

@@ -48,7 +48,7 @@ class DayRequest:
 
 
 class UnwellFeed(NamedTuple):
-    """A feed that has a problem."""
+    """A feed that has a problem. `name`: the name of the feed."""
 
     name: str
     health: Annotated[SourceHealth, FLAT]
@@ -65,14 +65,20 @@ class AppealToDecide(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """The digest of a day. `at`: when the tasks were read from the store, in epoch seconds.
+    """The digest of a day.
 
-    `mistakes`: numbers that were probably stopped or warned about by mistake. `challenged`: how many challenges had
-    each result. `in_force`: the appeals in force, by deadline. `filed`: how many appeals are only filed. `grades`: own
-    numbers whose grade changed on the day. `labels`: label checks whose result changed on the day. `suspicions`: signs
-    that analytics platforms label own numbers, found since the day began. `due`: tasks for own numbers within the next
-    24 hours. `feeds`: feeds with problems. `findings`: the findings of root's `callsieve doctor`, or why they are
-    unknown.
+    Attributes:
+        at: When the tasks were read from the store, in epoch seconds.
+        mistakes: Numbers that were probably stopped or warned about by mistake.
+        challenged: How many challenges had each result.
+        in_force: The appeals in force, by deadline.
+        filed: How many appeals are only filed.
+        grades: Own numbers whose grade changed on the day.
+        labels: Label checks whose result changed on the day.
+        suspicions: Signs that analytics platforms label own numbers, found since the day began.
+        due: Tasks for own numbers within the next 24 hours.
+        feeds: Feeds with problems.
+        findings: The findings of root's `callsieve doctor`, or why they are unknown.
     """
 
     day: date
@@ -117,7 +123,7 @@ class Digest:
     @property
     @encoded
     def is_over(self) -> bool:
-        """Whether the day had ended at the time `at`."""
+        """Whether the day had ended when the tasks were read."""
         return self.at >= end_of(self.day)
 
 

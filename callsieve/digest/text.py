@@ -25,7 +25,7 @@ BOTH = "{some}; {more}"
 
 @dataclass(frozen=True, slots=True)
 class DigestLine:
-    """A fact in the digest. `commands`: commands that correct a mistake. `link`: the page of the fact, or empty."""
+    """A fact in the digest. `commands`: commands that correct a mistake. `link`: the page about the fact, or empty."""
 
     text: str
     commands: tuple[str, ...] = ()
@@ -165,14 +165,14 @@ def mistake_words(mistake: FalsePositive) -> Wording:
 
 
 def _remedy_for(mistake: FalsePositive, writer: _Writer) -> tuple[tuple[str, ...], str]:
-    """Return commands and a link that let the number ring. Empty if numbers are masked, as both contain the number."""
+    """Return commands and a link that let the number ring. Both contain the number: empty if numbers are masked."""
     if not writer.numbers:
         return (), ""
     return undo_commands(mistake), f"{writer.console}/numbers/{quote(mistake.number)}" if writer.console else ""
 
 
 def undo_commands(mistake: FalsePositive) -> tuple[str, ...]:
-    """Return the commands that let the number ring. For an automated caller, one command verifies its owner."""
+    """Return the commands that let the number ring. For an automated caller they include how to verify its owner."""
     ways = mistake.remedies
     return (ways["allow"], ways["prove"]) if mistake.is_machine else (ALLOW.format(number=mistake.number),)
 

@@ -28,7 +28,7 @@ class Advisory:
     fixed: tuple[tuple[int, ...], ...]
 
     def concerns(self, version: AsteriskVersion) -> bool:
-        """Return whether this release is vulnerable. Do not pass certified releases, whose version numbers differ."""
+        """Return whether this release is vulnerable. Only for standard releases: certified ones are numbered apart."""
         fix = next((fix for fix in self.fixed if fix[0] == version.branch), None)
         if fix is None:
             return version.branch < max(branch for branch, *_ in self.fixed)  # newer branches began with the fix
@@ -190,7 +190,7 @@ def is_on(context: CheckContext) -> Finding:
 
 
 def has_user(context: CheckContext) -> Finding:
-    """Check that the manager user has exactly the needed rights, and that the file with its password is private."""
+    """Check that the manager user has exactly the needed rights, and that the file with its secret is private."""
     name = context.loaded.settings.ami.username
     if not name:
         return warn(NO_LISTENER, INSTALL)

@@ -64,7 +64,7 @@ class RouteReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RouteVerdict:
-    """Whether a call is screened. `where`: the step that decides.
+    """Whether a call is screened. `where`: the step of the dialplan that shows this.
 
     `nowhere`: the missing place at which a screened call should continue; empty if no place is missing.
     """
@@ -133,7 +133,7 @@ def verdict_on(
 
 
 class _Walk:
-    """Follows one call through all branches of the dialplan."""
+    """The simulation of one call through all branches of the dialplan."""
 
     def __init__(self, lookup: Lookup, variables: Mapping[str, str | None]) -> None:
         self._lookup = lookup
@@ -214,7 +214,7 @@ class _Walk:
         return (self._with_variable(call, arguments) if name == "set" else call).on()
 
     def _jump(self, call: _Call, target: str, kind: str, where: str) -> _Call | RouteVerdict:
-        """Follow a Goto or Gosub. Without a target, the call continues with the next step."""
+        """Return the call after a Goto or Gosub, or a verdict. Without a target, the call goes on to the next step."""
         if not target:
             return call.on()
         known = self._known(call, split_outside_brackets(target, "(")[0] if kind == "gosub" else target)

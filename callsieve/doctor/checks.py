@@ -1,7 +1,7 @@
-"""The table of all checks of `callsieve doctor`. Start here.
+"""The table of all checks of `callsieve doctor`. Start here to read the code of the doctor.
 
 A check is a function from a CheckContext to a Finding. A check changes nothing and has a time limit: 5 s for Asterisk's
-console, which is not queried again after a failure, and 2 s for sockets and the store.
+console, 2 s for sockets and the store. After the console has failed once, no check queries it again.
 """
 
 import time

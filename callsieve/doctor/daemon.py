@@ -92,7 +92,7 @@ def daemon_answers(context: CheckContext) -> Finding:
 
 
 def outdated(where: str, trouble: str) -> Finding:
-    """Return the finding for a daemon that is older than the installed program. `trouble`: what the daemon reports."""
+    """Return the finding that the daemon is older than the installed program. `trouble`: problems that it reports."""
     about: Places = {"where": where, "why": trouble}
     if trouble:
         return warn(Wording("an older version of CallSieve answers on {where}, and reports: {why}", about), RESTART_ALL)

@@ -162,7 +162,7 @@ def _classic(context: CheckContext) -> Finding:
 
 
 def has_our_dial_options(context: CheckContext) -> Finding:
-    """Check that Dial has CallSieve's options, which give phones the ring tone, the warning and personal lists."""
+    """Check that a Dial has CallSieve's options, which give phones the ring tone, the warning and personal lists."""
     steps = others(context.dialplan)
     if TRUNK_CONTEXT in context.dialplan.contexts:
         return _freepbx_runs_our_hooks(steps)
@@ -235,7 +235,7 @@ def _unlabelled(context: CheckContext, trunks: list[TrunkContext]) -> Iterator[t
 
 
 def is_free(hook: PredialHook, steps: Iterable[DialplanStep]) -> bool:
-    """Return whether no step in this FreePBX hook does anything, so CallSieve can use the hook."""
+    """Return whether this FreePBX hook contains no step that does anything, so CallSieve can use it."""
     return all(_EMPTY.match(step.application) for step in steps if step.context == hook.context)
 
 
@@ -306,7 +306,7 @@ def passcode_code(context: CheckContext) -> str:
 
 
 def code_clashes(steps: Iterable[DialplanStep]) -> list[Wording]:
-    """Return, in words, other extensions and patterns that match a feature code. Catch-all patterns do not count."""
+    """Return, in words, extensions and patterns of other contexts that match one of CallSieve's feature codes."""
     clashes: dict[tuple[str, str], Wording] = {}
     for step in steps:
         for code in FEATURE_CODES:

@@ -59,7 +59,7 @@ FREEPBX_CONTEXT = "func-apply-sipheaders"  # FreePBX always generates it
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of a check, with a remedy if there is a problem."""
+    """The result of a check. `detail`: what was found. `remedy`: what to do about a problem; empty without one."""
 
     status: CheckStatus
     detail: str | Wording
@@ -67,7 +67,7 @@ class Finding:
 
 
 def gathered(checks: Iterable[Check]) -> list[Check]:
-    """Merge checks that failed for the same reason into one check, at the position of the first of these checks."""
+    """Merge checks with the same problem into one check, at the position of the first of them."""
     lines = _merged(checks)
     for reason, heading in HEADING_BY_REASON.items():
         unmade = [check for check in lines if check.detail == reason]
@@ -89,12 +89,12 @@ def _merged(checks: Iterable[Check]) -> list[Check]:
 
 
 def and_more(first: Wording, others: int) -> Wording:
-    """Return the first of several problems in words, and how many further problems there are."""
+    """Return a text about several problems: the first one in words, and how many others there are."""
     return Wording("{first}, and {count} more", {"first": first, "count": others}) if others else first
 
 
 def first_problem(sources: Iterable[tuple[str, SourceHealth]], remedy: str) -> Finding | None:
-    """Return a warning about the first source with a problem, with a count of others. None if all sources are well."""
+    """Return a warning about the first source with a problem, and how many others have one. None if all are well."""
     ill = [(name, health) for name, health in sources if not health.is_well]
     if not ill:
         return None
@@ -103,7 +103,7 @@ def first_problem(sources: Iterable[tuple[str, SourceHealth]], remedy: str) -> F
 
 
 def differs(install: str) -> Wording:
-    """Return the remedy for an installed file that differs from the file that the command `install` would write."""
+    """Return the remedy for an installed file that differs from what the command `install` would write."""
     return Wording("run {command}, which shows what differs", {"command": install})
 
 
@@ -116,11 +116,14 @@ unknown = partial(Finding, CheckStatus.UNKNOWN)
 
 @dataclass
 class CheckContext:
-    """The inputs of a check. Each console command runs only once, and after a failure no further command runs.
+    """The inputs of a check. The answers of Asterisk's console are shared by all checks.
 
-    `read`: the settings, or what is wrong with them. `console`: runs a command on Asterisk's console, may raise
-    ConsoleError. `now`: epoch seconds. `fetch`: returns status and body of the page at a URL of this server, or why
-    this failed; None: fetch nothing. `most_questions`: how many commands about single numbers may run (10 ms each).
+    Attributes:
+        read: The settings, or what is wrong with them.
+        console: Runs a command on Asterisk's console. Raises ConsoleError; after that no further command runs.
+        now: Epoch seconds.
+        fetch: Returns status and body of the page at a URL of this server, or why this failed; None: fetch nothing.
+        most_questions: How many commands about single numbers may run (10 ms each).
     """
 
     read: Loaded | SettingsError
@@ -139,7 +142,7 @@ class CheckContext:
         return self.read
 
     def ask(self, command: str) -> str:
-        """Run a command on Asterisk's console and return the command's output. Raise ConsoleError."""
+        """Return the output of a command on Asterisk's console. Each command runs only once. Raise ConsoleError."""
         if self._error is not None:
             raise self._error
         if command not in self._answers:
@@ -152,17 +155,17 @@ class CheckContext:
 
     @property
     def off_until(self) -> int | None:
-        """Return until when (epoch seconds) screening is off, from Asterisk's database, or None. Raise ConsoleError."""
+        """Return until when screening is off, in epoch seconds; None if it is on. Raise ConsoleError."""
         return parse_off(self.ask(f"database get {FAMILY} {OFF_KEY}"))
 
     @property
     def emergency_at(self) -> float | None:
-        """Return when the dialplan recorded the last emergency call, or None. Raise ConsoleError."""
+        """Return when the dialplan recorded the last emergency call; None if never. Raise ConsoleError."""
         return instant_of(value_in(self.ask(f"database get {FAMILY} {EMERGENCY_KEY}")) or "")
 
     @property
     def telemetry(self) -> Telemetry | None:
-        """Return the latest telemetry of the daemon, or None."""
+        """Return the latest telemetry of the daemon, however old; None if there was never any."""
         return read_telemetry(self.loaded.state)
 
     @property
@@ -236,7 +239,7 @@ class CheckContext:
 
     @property
     def loaded_at(self) -> float:
-        """Return when Asterisk last loaded a module, or 0 if Asterisk cannot be queried."""
+        """Return when Asterisk last loaded a module, in epoch seconds; 0 if Asterisk cannot be queried."""
         try:
             age = reload_age_in(self.ask("core show uptime seconds"))
         except ConsoleError:
@@ -293,9 +296,9 @@ class HealthCheck:
 
 @dataclass(frozen=True, slots=True)
 class ScheduledCheck:
-    """A check for changes that no operation makes. The event sender runs it twice a minute, in a transaction.
+    """A check that emits events for changes that no operation makes, such as a deadline that passes.
 
-    The check runs if a receiver wants one of `kinds`, and emits an event for each change since its last run.
+    The event sender runs it twice a minute in a transaction, if a receiver wants one of `kinds`.
     """
 
     kinds: tuple[EventKind, ...]

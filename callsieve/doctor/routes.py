@@ -45,7 +45,7 @@ class _EnoughAsked(Exception):
 
 
 class Extensions:
-    """The extensions in a context that match a number, as Asterisk's console reports. Each command runs only once."""
+    """The extensions in a context that match a number, as Asterisk's console reports them."""
 
     def __init__(self, context: CheckContext) -> None:
         self._context = context
@@ -97,7 +97,7 @@ def _reached(
 
 @dataclass(slots=True)
 class Survey:
-    """A summary of the results for all numbers that were followed through the dialplan."""
+    """A summary of how calls to all tried numbers went through the dialplan."""
 
     followed: int = 0
     unscreened: list[Wording] = field(default_factory=list)
@@ -109,7 +109,7 @@ class Survey:
 
 
 def are_screened(context: CheckContext) -> Finding:
-    """Check that calls from each trunk to each number are screened."""
+    """Check that calls from each trunk to each number that it may send are screened."""
     asking = sorted(contexts_calling_us(context.dialplan))
     trunks = trunks_of(context)
     for trunk in trunks:
@@ -231,7 +231,7 @@ def survey_of(context: CheckContext, trunks: Sequence[TrunkContext]) -> Survey:
 def _verdict(
     extensions: Extensions, number: TriedNumber, context: str, variables: dict[str, str]
 ) -> RouteVerdict | None:
-    """Return the worst result among the forms of a number that the context accepts. None if it accepts no form."""
+    """Return the worst result among the ways to write a number that the context accepts; None if it accepts none."""
     matches_by_form = {form: extensions.matches(form, context) for form in number.forms}
     taken = [
         form for form, matches in matches_by_form.items() if any(m.is_switch or 1 in m.applications for m in matches)

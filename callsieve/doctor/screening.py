@@ -47,7 +47,7 @@ def _left_out(context: CheckContext) -> frozenset[str]:
 
 
 def can_read_callers(context: CheckContext) -> Finding:
-    """Check that callers' numbers are parsed with the numbering plan of the right country."""
+    """Check that the numbers of recent callers could be parsed with the numbering plan of the right country."""
     return context.judge_store(lambda db, now: _judged_callers(db, now, context.loaded))
 
 

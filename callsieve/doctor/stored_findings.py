@@ -52,7 +52,7 @@ class Findings(msgspec.Struct, frozen=True):
     passcode_code: Annotated[str, msgspec.Meta(pattern=r"^[0-9*#]{0,20}$")] = ""
 
     def is_old(self, now: float) -> bool:
-        """Return whether the findings are so old that they may no longer be right."""
+        """Return whether the findings are too old to rely on (more than an hour), or were made in the future."""
         return not -AHEAD_SECONDS < now - self.at < OLD_SECONDS
 
 
@@ -168,7 +168,7 @@ def _decoded(data: bytes) -> Findings:
 
 
 def _check_fits(text: str | Wording) -> None:
-    """Raise ValueError if a template has fields without values, or a field width that could exhaust memory."""
+    """Raise ValueError if a stored text has fields without values, or a field width that could exhaust memory."""
     if isinstance(text, str) or not text.places:
         return
     for _, name, form, conversion in Formatter().parse(text.template):
@@ -183,7 +183,7 @@ def _check_fits(text: str | Wording) -> None:
 
 
 def trunks_changed_at(etc: Path) -> float:
-    """Return when Asterisk's configuration of trunks last changed, or 0 if the configuration cannot be read."""
+    """Return when Asterisk's configuration of trunks last changed, in epoch seconds; 0 if it cannot be read."""
     try:
         return max((path.stat().st_ctime for pattern in TRUNK_FILES for path in etc.glob(pattern)), default=0.0)
     except OSError:

@@ -1,4 +1,4 @@
-"""The trunks in the settings and in Asterisk, the contexts of their calls, and the numbers that they may send."""
+"""The trunks in the settings and in Asterisk, the contexts where their calls arrive, and the numbers they may send."""
 
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
@@ -146,7 +146,7 @@ def numbers_to_try(
     variables: Mapping[str, str],
     dialled: Sequence[str],
 ) -> list[TriedNumber]:
-    """Return the numbers to follow from a trunk's context: from settings and dialplan, and the DIDs that were dialled.
+    """Return the numbers to follow from a trunk's context: those in settings and dialplan, and `dialled` DIDs.
 
     A number that is an extension in the dialplan is tried only in that form. DIDs with `screen = false` are left out.
     """
@@ -178,7 +178,7 @@ def _forms(text: str, region: str) -> tuple[str, ...]:
 def numbers_in_dialplan(
     dialplan: Dialplan, context: str, variables: Mapping[str, str]
 ) -> tuple[list[TriedNumber], dict[str, None]]:
-    """Return the patterns, and the numbers, in a trunk's context and in contexts to which it passes dialled numbers."""
+    """Return the patterns, and the plain numbers, in a trunk's context and in contexts that get its dialled numbers."""
     behind = _passed_on(dialplan, context, variables)
     names = dict.fromkeys(step.extension for step in dialplan.steps if step.context in behind)
     examples = ((name, example_of(name)) for name in names)

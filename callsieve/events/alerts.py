@@ -44,7 +44,7 @@ LINE_CHARACTERS: Final = 500
 class Alert:
     """An alert about an event. `name`: the name of the alert rule that sends the alert.
 
-    `suppressed`: how many alerts of this rule were not sent since `since`.
+    `suppressed`: how many alerts of this rule to the same receiver were not sent since `since`.
     """
 
     name: str
@@ -56,7 +56,10 @@ NAMED = frozenset({*PEOPLE, *NUMBERS})
 
 
 def with_alert(event: Event, alert: Alert) -> Event:
-    """Return the event with the alert's data added, for the alert's receivers. Retries get the same event id."""
+    """Return the event with the alert's data added and an id of its own, which is the same in retries.
+
+    A receiver may also get the event itself, and drop repeated ids.
+    """
     about = {"name": alert.name, "event": event.id, "suppressed": alert.suppressed, "since": alert.since}
     # An id of its own: the receiver may also get the event itself, and drop repeated ids.
     rule = sha256(alert.name.encode()).hexdigest()[:8].upper()
@@ -111,7 +114,7 @@ ANYBODY: Final = "whoever"
 
 
 class StateStore(Protocol):
-    """Storage for the state of each alert (AlertState)."""
+    """Storage for the state of each alert rule with each receiver (AlertState)."""
 
     async def read(self, key: str) -> str | None:
         """Return the last value stored under a key, or None. Raise StoreError."""
@@ -134,7 +137,7 @@ class NoStates:
 
 
 class AlertState(msgspec.Struct, frozen=True):
-    """The recent history of an alert: when it was sent, and how many alerts were not sent since `since`."""
+    """The alerts of one rule to one receiver: when they were sent, and how many were not sent since `since`."""
 
     told: tuple[float, ...] = ()
     suppressed: int = 0
@@ -166,7 +169,7 @@ class AlertReceiver:
         self.deliver_seconds = getattr(target, "deliver_seconds", DELIVER_SECONDS)
 
     async def deliver(self, event: Event) -> bool:
-        """Send the event if the rule applies to this event. Return whether the event was sent. Raise DeliveryError."""
+        """Send the event if the rule allows it now. Return whether it was sent. Raise DeliveryError."""
         if not is_met(self._rule.when, event):
             return False
         now = self._clock()

@@ -84,7 +84,7 @@ Data = Mapping[str, Any]
 class EventDescription(NamedTuple):
     """The description of a kind of event. `line`: a text with placeholders for data, or a function that returns it.
 
-    `worded`: placeholders whose values are texts of CallSieve, which are translated.
+    `sample`: example data. `worded`: placeholders whose values are texts of CallSieve, which are translated.
     """
 
     sample: EventData

@@ -35,14 +35,14 @@ class ReplayRequest(msgspec.Struct, frozen=True):
 
 
 class Replayed(NamedTuple):
-    """The result of a replay. `replayed`: how many dead letters will be delivered again."""
+    """The result of a replay. `replayed`: how many dead letters wait for delivery again."""
 
     change_id: ChangeId | None
     replayed: int
 
 
 def replay(db: sqlite3.Connection, context: Context, request: ReplayRequest) -> Replayed:
-    """Deliver dead letters again."""
+    """Put dead letters back among the waiting events, so that the sender delivers them again."""
     receiver = None if request.receiver is None else named(context, request.receiver)
     with change(db, context, "events replay", name=request.event or receiver or "") as changed:
         count = store.replay(db, request.event, receiver, context.at)
@@ -133,7 +133,7 @@ class ReceiverShown:
     @property
     @encoded
     def lost(self) -> int:
-        """How many events were deleted because they were too old, or because too many waited."""
+        """How many of the receiver's events were deleted undelivered: they were too old, or too many waited."""
         return self.state.lost if self.state else 0
 
     @property
@@ -162,7 +162,7 @@ class ReceiverShown:
 
 @dataclass(frozen=True, slots=True)
 class EventsShown:
-    """The receivers of events, and whether events are sent to them. `receivers`: the receivers in the settings.
+    """The receivers of events, and whether a sender runs. `receivers`: the receivers in the settings.
 
     `sender_at`: when a sender last reported; null if no sender ever ran, or the sender was stopped.
     """
@@ -174,12 +174,12 @@ class EventsShown:
     @property
     @encoded
     def sending(self) -> bool:
-        """Whether a sender runs."""
+        """Whether a sender runs, so that events are delivered."""
         return self.is_sent
 
     @property
     def is_sent(self) -> bool:
-        """Whether a sender runs."""
+        """Whether a sender has reported lately, so that events are delivered."""
         return self.sender_at is not None and self.now - self.sender_at < FRESH_SECONDS
 
     @property

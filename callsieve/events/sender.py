@@ -305,7 +305,7 @@ class _LaneTasks:
             await self._switch_off(error.words, now)
 
     def _log_dead(self, delivery: Delivery, error: DeliveryError, now: float) -> None:
-        """Log a dead letter, but only once a minute, because a receiver may refuse all events."""
+        """Log a dead letter, but at most one a minute, because a receiver may refuse all events."""
         self._unlogged += 1
         if not 0 <= now - self._logged_at < REPORT_SECONDS:
             others = f" others={self._unlogged - 1}" if self._unlogged > 1 else ""

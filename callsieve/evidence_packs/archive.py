@@ -94,7 +94,7 @@ class _Entry(NamedTuple):
 
 
 def write_pack(db: sqlite3.Connection, context: Context, pack: Pack, out: IO[bytes]) -> None:
-    """Write the zip to `out`. Raise StoreError, OSError, or Refused if the number was removed meanwhile."""
+    """Write the zip to `out`. Raise StoreError, OSError, or Refused if the own number is no longer registered."""
     request, platform = pack.request, platforms()[pack.request.platform]
     files = [
         Document(entry.name, context.at, len(entry.content), hashlib.sha256(entry.content).hexdigest(), entry.role)
@@ -132,7 +132,7 @@ def write_pack(db: sqlite3.Connection, context: Context, pack: Pack, out: IO[byt
 
 
 class _Zip:
-    """A zip that is being written, with a list of its files. Each file gets the time at which the pack is made."""
+    """A zip that is being written, with a list of its files. All files carry the time at which the pack is made."""
 
     def __init__(self, archive: ZipFile, at: float) -> None:
         self._archive = archive
@@ -143,7 +143,7 @@ class _Zip:
         self._add(name, [content])
 
     def add_table(self, name: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Add a CSV file, with a byte order mark for Excel. No cell starts with a character that begins a formula."""
+        """Add a CSV file, with a byte order mark for Excel. No cell begins like a spreadsheet formula."""
         self._add(name, _lines(columns, rows))
 
     def _add(self, name: str, pieces: Iterable[bytes]) -> None:
@@ -178,7 +178,7 @@ def screenshot_name(shot: Screenshot, place: int) -> str:
 
 
 def _add_document(zipped: _Zip, page: str) -> None:
-    """Add the document as PDF. If this server cannot make PDFs, add HTML, and let the command print what to install."""
+    """Add the document as PDF, or as HTML if this server cannot make PDFs. The command then prints what to install."""
     try:
         zipped.add("evidence.pdf", printed(page))
     except NoPrinter:

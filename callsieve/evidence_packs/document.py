@@ -27,7 +27,7 @@ SWITCHES = ("do_not_call", "resting", "local_rules", "follow_advice", "registers
 
 @cache
 def texts_of(language: str) -> dict[str, str]:
-    """Return all texts of the document in a language, by key. Braces mark placeholders for values."""
+    """Return all texts of the document in this language, by key. Words in braces are placeholders for values."""
     text = (files("callsieve.evidence_packs") / "texts" / f"pack-{language}.toml").read_text("utf-8")
     return tomllib.loads(text)
 
@@ -39,7 +39,7 @@ def pack_page(contents: PackContents, platform: Platform, language: str, key: Pu
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """A part of the page, which documents/pack.html shows according to `kind`. `widths`: column widths in percent."""
+    """A part of the page. documents/pack.html decides by `kind` how to show it. `widths`: column widths in percent."""
 
     kind: str
     text: str = ""
@@ -279,7 +279,7 @@ class _Writer:
 
 
 def practice_of(guard: Outbound) -> tuple[str, ...]:
-    """Return the keys of the sentences in the statement of practice that are true with these settings."""
+    """Return the keys of the sentences about calling practice that hold with these settings of the outbound guard."""
     sentences = ["p-record", "p-grade", "p-observes" if guard.observe else "p-acts"]
     if guard.do_not_call:
         sentences.append("p-no")

@@ -45,7 +45,7 @@ MOST_SCREENSHOTS = 10  # the latest, of at most 2 MB each
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document that proves the owner of the number. `digest`: SHA-256 in hex; empty if the document has no file.
+    """A document about the owner of the number. `digest`: SHA-256 of its file, in hex; empty if only its name is known.
 
     `role`: `authorisation` or `assignment` if the document proves the right to use the number, otherwise empty.
     """
@@ -59,7 +59,7 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class HandledComplaint:
-    """A complaint. `unlisted_at`: when the sender was put on the do-not-call list; None if never or unknown."""
+    """A complaint. `unlisted_at`: when its sender was put on the do-not-call list; None for never or if unknown."""
 
     complaint: Complaint
     unlisted_at: float | None
@@ -77,9 +77,12 @@ class Week:
 class PackContents:
     """The contents of a pack, without the calls.
 
-    `calls_since`: the time of the earliest calls. `wishes`: how many people asked not to be called after a call from
-    this number. `do_not_call`: how many numbers are on the do-not-call list. `screenshots`: pictures of what platforms
-    showed. `recipient`: the carrier that gets unmasked numbers, or empty.
+    Attributes:
+        calls_since: When the table of single calls begins. The store does not keep older calls.
+        wishes: How many people were called from this number and then asked not to be called again.
+        do_not_call: How many numbers are on the whole do-not-call list.
+        screenshots: Pictures of the labels that platforms showed.
+        recipient: The carrier that gets unmasked numbers, or empty.
     """
 
     own: OwnNumber
@@ -208,7 +211,7 @@ def _place(platform: Platform) -> tuple[bool, bool, str]:
 
 @lru_cache(maxsize=1)
 def platforms() -> dict[str, Platform]:
-    """Return all platforms by name, the carrier first. Raise an error for an invalid platform file, which is a bug."""
+    """Return all platforms, keyed by name, the carrier first. An invalid platform file is a bug and raises an error."""
     by_title = [
         msgspec.toml.decode(entry.read_bytes(), type=Platform)
         for entry in (files("callsieve.evidence_packs") / "platforms").iterdir()
@@ -238,7 +241,7 @@ KIND_BY_ENDING = {"pdf": "pdf", "png": "png", "jpg": "jpg", "jpeg": "jpg"}
 class AttachedFile(msgspec.Struct, frozen=True):
     """A document that is added to the pack unchanged. `name`: the name of the file, unique in the pack.
 
-    `content`: the content, in Base64. `role`: the kind of proof: `authorisation`, `assignment`, or empty.
+    `content`: the content, in Base64. `role`: what the document proves: `authorisation`, `assignment`, or empty.
     """
 
     name: Annotated[str, Meta(min_length=1, max_length=100)]
@@ -331,5 +334,5 @@ def _check(request: PackRequest) -> None:
 
 
 def _is_plain(name: str) -> bool:
-    """Return whether every system unpacks a file with this name safely and to the expected place."""
+    """Return whether every system can unpack a file with this name, and unpacks it into the expected directory."""
     return name.isprintable() and not set(name) & set("/\\:") and name.strip(". ") != ""

@@ -1,4 +1,4 @@
-"""Selects the numbers to publish. At least three people at this site must have evidence against each number."""
+"""Selects the numbers to publish. At least three people at this site must have given evidence against each number."""
 
 import json
 import sqlite3
@@ -28,7 +28,11 @@ MOST_CLEARED = 100_000
 
 
 class Candidate(NamedTuple):
-    """A row that may be published. `may_begin`: whether it may be published even if its number is not published yet."""
+    """A row about a number that may be published.
+
+    `may_begin`: whether the evidence is strong enough to publish a new number. If not, the row only keeps a number that
+    is already published.
+    """
 
     row: PeerNumber
     may_begin: bool
@@ -75,9 +79,9 @@ def _candidate(db: sqlite3.Connection, accused: Accused, weights: Weights, peopl
 def cleared_lines(
     db: sqlite3.Connection, context: Context, key: SigningKey, issuer: str, after: str = ""
 ) -> Iterator[str]:
-    """Yield a signed statement, as one line, for each number that an upheld appeal cleared. Skip numbers up to `after`.
+    """Yield a signed statement, as one line, for each number that an upheld appeal cleared.
 
-    Expired statements are left out.
+    The order is by number, and begins behind the number `after`. Expired statements are left out.
     """
     settings, now = context.settings, context.at
     if not settings.publish.cleared:

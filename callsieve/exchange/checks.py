@@ -19,7 +19,7 @@ EXCHANGE_TIMER = Wording("systemctl enable --now callsieve-exchange.timer, or ca
 
 
 def has_fresh_exchange(context: CheckContext) -> Finding:
-    """Check that subscribed companies' evidence arrives, and that this company published today or yesterday."""
+    """Check that subscribed companies' evidence arrives, and that this company published in the last two days."""
     return context.judge_store(lambda db, now: _judge(exchange_shown(db, context.loaded, now), now))
 
 

@@ -1,4 +1,4 @@
-"""Fetches a company's published files: the index, and the files that update the local copy.
+"""Fetches a company's published files: the index, and the files that update this site's copy of the company's data.
 
 Signature, history, expiry, digests, sizes and rows are checked first. If a check fails, the earlier data stays.
 """
@@ -109,10 +109,10 @@ class FolderSource:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """The result of a fetch. `unchanged`: whether the index is as before.
+    """The result of a fetch. `unchanged`: whether the index is the same as at the last fetch.
 
-    `deltas`: how many deltas were applied; None: a snapshot was read. `new_key`: a new key that the former key has
-    signed.
+    `deltas`: how many deltas were applied; None if a snapshot was read, or nothing changed. `new_key`: the company's
+    new key, signed by its former key; None if the key did not change.
     """
 
     index: TakenIndex
@@ -132,7 +132,11 @@ async def take(
     *,
     accept_fork: bool = False,
 ) -> Taken:
-    """Update the local copy to the published data, in many transactions. The caller records index and errors."""
+    """Update the rows of a company in the store from its published files, in many transactions.
+
+    The caller must record the new index, or the error. `own_key`: this company's key, whose publication is refused.
+    `accept_fork`: whether to accept an index with another history.
+    """
     known = PublicKey.parse(key_now(db, table.key)) if table.key else None
     index, key = await _index(source, known, own_key, now)
     new_key = key if key != known else None
@@ -198,7 +202,10 @@ async def _index(
 
 
 async def _checked(source: BundleSource, raw: bytes, key: PublicKey, now: float) -> tuple[SignedIndex, PublicKey]:
-    """Return the index and the key that signed it: the known key or its confirmed successor. Raise StatementError."""
+    """Return the index and the key that signed it: the known key, or a new key that the known key has signed.
+
+    Raise StatementError for any other key, or a wrong signature.
+    """
     try:
         return read_index(raw, key), key
     except StatementError as error:
@@ -217,7 +224,7 @@ _BY_CODE = {"other-key": ExchangeProblem.OTHER_KEY, "bad-signature": ExchangePro
 
 
 async def offered(source: BundleSource) -> dict[str, str]:
-    """Return the key published beside the index. CallSieve must not trust this key before a person has compared it."""
+    """Return the key published beside the index, as `id` and `key`. A person must compare it before it is trusted."""
     with TemporaryFile(prefix="callsieve-exchange-") as file:
         await source.read(KEY_FILE, KEY_FILE_BYTES, INDEX_SECONDS, file)
         file.seek(0)

@@ -96,7 +96,7 @@ def skill_of_peer(db: sqlite3.Connection, state: PeerState, now: float) -> Skill
 
 
 def companies_of(db: sqlite3.Connection, settings: Settings) -> tuple[ExchangeTable, ...]:
-    """Return all subscribed companies. The settings override a subscription with the same name or key."""
+    """Return all subscribed companies. If the settings have the name or key of a subscription, the settings count."""
     names, keys = ({getattr(entry, field) for entry in settings.exchange} for field in ("name", "key"))
     added = [entry for entry in subscriptions(db) if entry.name not in names and entry.key not in keys]
     tables = [
@@ -107,7 +107,7 @@ def companies_of(db: sqlite3.Connection, settings: Settings) -> tuple[ExchangeTa
 
 
 def register_peers(db: sqlite3.Connection, settings: Settings) -> None:
-    """Replace the companies in the store by the companies in settings and subscriptions. Call it in a transaction."""
+    """Replace the companies in the store by those in the settings and subscriptions. Call it in a transaction."""
     companies = companies_of(db, settings)
     replace_peers(
         db, {table.name: WantedPeer(peer_id_of(table), table.weight, every_seconds(table.every)) for table in companies}

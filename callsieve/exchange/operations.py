@@ -59,7 +59,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class FetchResult:
-    """The result of fetching a company's data. `failure`: why the data was refused."""
+    """The result of fetching a company's data. `failure`: why the fetch failed; null if it succeeded."""
 
     name: str
     taken: Annotated[Taken | None, HIDDEN]
@@ -86,7 +86,7 @@ class FetchResult:
 
 
 def known_peers(db: sqlite3.Connection, context: Context) -> dict[str, PeerState]:
-    """Return the subscribed companies in the store, after deleting the rows of all other companies."""
+    """Return the subscribed companies in the store, by name. First delete the rows of all other companies."""
     with whole(db):
         register_peers(db, context.settings)
     drop_unnamed(db)
@@ -94,9 +94,9 @@ def known_peers(db: sqlite3.Connection, context: Context) -> dict[str, PeerState
 
 
 def due(state: PeerState, now: float) -> bool:
-    """Return whether to fetch a company now. A paused company is not fetched.
+    """Return whether to fetch a company's data now. A paused company is never due.
 
-    Reasons: the time has come, no fetch was tried yet, or the clock was set back.
+    Another company is due if its next fetch is due, no fetch was tried yet, or the clock was set back.
     """
     return state.off_at is None and (now >= state.next_at or state.asked_at is None or now < state.asked_at)
 
@@ -143,7 +143,7 @@ async def _take(
 
 
 async def within(seconds: float, host: str, taking: Awaitable[T]) -> T:
-    """Await `taking` and return its result. Raise OutsideError, with the name of the host, after `seconds`."""
+    """Await `taking` and return its result. After `seconds`, raise OutsideError with the name of the host."""
     try:
         async with asyncio.timeout(seconds):
             return await taking
@@ -159,11 +159,13 @@ def own_key(context: Context) -> PublicKey | None:
 
 
 class SubscribeRequest(msgspec.Struct, frozen=True):
-    """A request to subscribe to a company. `private`: whether the server may be in the own network (not in the API).
+    """A request to subscribe to a company. `private`: whether the server may have a private address (not in the API).
 
-    `name`: the name that the company gets here. `url`: the https address at which the company publishes. `key`: the
-    company's public key, received over another channel. `weight`: how much the company's evidence counts, from 0 to 1;
-    with 1, this evidence alone is enough for a tag.
+    Attributes:
+        name: The name that the company gets here.
+        url: The https address at which the company publishes.
+        key: The company's public key, received over another channel than `url`.
+        weight: How much the company's evidence counts, from 0 to 1. With 1, this evidence alone is enough for a tag.
     """
 
     name: Annotated[str, Meta(min_length=1, max_length=64)]
@@ -174,10 +176,7 @@ class SubscribeRequest(msgspec.Struct, frozen=True):
 
 
 class CompanyChange(NamedTuple):
-    """The result of a change. `company`: the company; null after removal.
-
-    `key_id`: the id of the company's key, for a person to compare.
-    """
+    """The result of a change. `company`: the company after the change; null if it was removed."""
 
     change_id: ChangeId | None
     company: PeerShown | None
@@ -266,7 +265,7 @@ def pause(db: sqlite3.Connection, context: Context, request: SwitchRequest) -> C
 
 
 def resume(db: sqlite3.Connection, context: Context, request: SwitchRequest) -> CompanyChange:
-    """Use a paused company's evidence again. The company's accuracy is measured from now on."""
+    """Use a paused company's evidence again. From now on, the company's accuracy is measured anew."""
     with change(db, context, "exchange resume", name=request.name) as changed:
         changed.before = _switched(db, request.name)
         if not switch_peer_on(db, request.name, context.at):

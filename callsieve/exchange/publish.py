@@ -1,7 +1,7 @@
 """Publication of evidence for other companies, as static files for any web server (docs/how-to/exchange.md).
 
 A reader who compares two snapshots could see single events between them. To prevent this, numbers are added at most
-once a day, and the row of a number changes at most once a week. A number is withdrawn at once if fewer than three
+once a day, and the row of a number changes at most once a week. But a number is withdrawn at once if fewer than three
 people still speak against it.
 """
 
@@ -73,16 +73,19 @@ _OUR_FILE = re.compile(FILE_NAME)
 
 
 class PublishBundleRequest(NamedTuple):
-    """A request to publish to a directory. `purge`: after an erasure, publish no deltas and remove earlier files."""
+    """A request to publish to a directory.
+
+    `purge`: whether to publish no deltas and remove all earlier files, so that an erased number is in no file.
+    """
 
     directory: Path
     purge: bool = False
 
 
 class PublishedBundle(NamedTuple):
-    """The result of a publication. `is_full`: whether numbers may have been added, and not only withdrawn.
+    """The result of a publication. `is_full`: whether numbers could be added; otherwise they were only withdrawn.
 
-    `delta`: the file with the changes; None for the first publication, and after a purge.
+    `delta`: the file with the changes; None for the first publication, after a purge, or if earlier rows were lost.
     """
 
     sequence: int
@@ -97,14 +100,14 @@ class PublishedBundle(NamedTuple):
 
 
 class _Before(NamedTuple):
-    """The last publication. `rows` can be read once; None if the rows are lost, or nothing was published."""
+    """The last publication; both fields are None before the first. `rows`: can be read once; None if they are lost."""
 
     signed: SignedIndex | None = None
     rows: Iterator[PeerNumber] | None = None
 
 
 def publish(db: sqlite3.Connection, context: Context, request: PublishBundleRequest) -> PublishedBundle:
-    """Write the files, then the index that names these files, without a transaction. Raise Refused or OSError."""
+    """Write the files, then the index that names them. Call it outside a transaction. Raise Refused or OSError."""
     issuer, key = signer_of(context)
     request.directory.mkdir(parents=True, exist_ok=True)
     with _alone(request.directory):
@@ -112,7 +115,7 @@ def publish(db: sqlite3.Connection, context: Context, request: PublishBundleRequ
 
 
 def signer_of(context: Context) -> tuple[str, SigningKey]:
-    """Return the name and the key that sign this company's publication. Raise Refused or OSError."""
+    """Return this company's name and signing key for its publication. Raise Refused or OSError."""
     settings = context.settings
     issuer = settings.publish.name.strip() or settings.public.name.strip()
     if not issuer:
@@ -224,7 +227,7 @@ class _Merge:
 
 
 class _Writer:
-    """A file that gets its digest as its name when it is complete."""
+    """A published file that is being written. When it is complete, it gets a name that contains its digest."""
 
     def __init__(self, folder: Path, kind: str, head: str) -> None:
         self._folder, self._kind = folder, kind
@@ -267,7 +270,10 @@ def _index_in(path: Path, keys: Sequence[PublicKey]) -> SignedIndex:
 
 @contextmanager
 def _published_before(folder: Path, copy: Path | None, keys: Sequence[PublicKey]) -> Iterator[_Before]:
-    """Yield the last publication in a directory, without rows if a file is damaged, outdated or wrongly signed."""
+    """Yield the last publication in a directory. It has no rows if a file is damaged, outdated or wrongly signed.
+
+    `copy`: this site's own copy of the last index, or None. `keys`: the keys that may have signed the index.
+    """
     last = None
     with suppress(OSError, StatementError):
         last = None if copy is None else _index_in(copy, keys)
@@ -309,7 +315,7 @@ def _alone(folder: Path) -> Iterator[None]:
 def _chain(
     last: IndexContents | None, new: PublishedDelta | None, snapshot: PublishedFile, now: float, *, purge: bool
 ) -> tuple[PublishedDelta, ...]:
-    """Return the latest deltas up to `new`. Drop old deltas, so that all together are smaller than the snapshot."""
+    """Return the latest deltas up to `new`, the oldest first. All together must be smaller than the snapshot."""
     if purge or last is None or new is None:
         return ()
     chain: list[PublishedDelta] = []

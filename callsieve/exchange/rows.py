@@ -2,10 +2,10 @@
 
     callsieve-exchange,1,snapshot,29405310
     +12017421834,u,warn,5,10,2948,2960,scam
-    +12017421899,u                              in a delta: removed
+    +12017421899,u                              only in a delta: this row was removed
 
-exchange-format.md describes the format. Any input may be hostile: every line must match exactly, and a file must unpack
-to the size in its index.
+exchange-format.md describes the fields. Any input may be hostile: every line must match exactly, and a file must
+unpack to the size in its index.
 """
 
 import json
@@ -58,7 +58,7 @@ _LINE = re.compile(
 
 
 class DamagedFile(Exception):
-    """The file cannot be unpacked, or is larger than its index says."""
+    """The file cannot be unpacked, or its unpacked size differs from the size in its index."""
 
 
 class BadRow(Exception):
@@ -70,12 +70,12 @@ class BadRow(Exception):
 
 
 def snapshot_head(sequence: int) -> str:
-    """Return the first line of a snapshot file."""
+    """Return the first line of a snapshot file. `sequence`: the sequence number of the publication."""
     return f"callsieve-exchange,{FORMAT},snapshot,{sequence}"
 
 
 def delta_head(before: int, sequence: int) -> str:
-    """Return the first line of a delta file. `before`: the sequence to which the delta applies."""
+    """Return the first line of a delta file. `before`: the sequence number of the snapshot that the delta changes."""
     return f"callsieve-exchange,{FORMAT},delta,{before},{sequence}"
 
 
@@ -96,7 +96,7 @@ def removal_line(key: tuple[str, str]) -> str:
 
 
 class PackedLines:
-    """A gzipped file that is written line by line. Equal lines give equal bytes with the same zlib."""
+    """A gzipped file that is written line by line. With the same version of zlib, equal lines give equal bytes."""
 
     def __init__(self, file: BinaryIO, head: str) -> None:
         self._file, self._packer = file, zlib.compressobj(9, zlib.DEFLATED, GZIP)
@@ -128,7 +128,10 @@ class PackedLines:
 
 
 def unpacked_lines(file: BinaryIO, unpacked: int) -> Iterator[bytes]:
-    """Yield the lines of a gzipped file, in little memory. Raise DamagedFile if the unpacked size is not `unpacked`."""
+    """Yield the lines of a gzipped file, in little memory. `unpacked`: the expected unpacked size, in bytes.
+
+    Raise DamagedFile if the size differs.
+    """
     packer, arrived, rest = zlib.decompressobj(GZIP), 0, b""
     while piece := file.read(PIECE_BYTES):
         while piece:
@@ -150,7 +153,10 @@ def unpacked_lines(file: BinaryIO, unpacked: int) -> Iterator[bytes]:
 
 
 def changes_in(lines: Iterable[bytes], head: str) -> Iterator[Change]:
-    """Yield the key and the new row (None: removed) of each change, in strict order. Raise BadRow or DamagedFile."""
+    """Yield each change in a delta as its key and the new row, None for a removed row. Raise DamagedFile or BadRow.
+
+    BadRow: the first line is not `head`, or a line is invalid or not in order.
+    """
     before = ("", "")
     for number, line in enumerate(lines, 1):
         if number == 1:
@@ -174,7 +180,10 @@ def changes_in(lines: Iterable[bytes], head: str) -> Iterator[Change]:
 
 
 def rows_in(lines: Iterable[bytes], head: str) -> Iterator[PeerNumber]:
-    """Yield the rows of a snapshot. Raise DamagedFile, or BadRow for an invalid line or a line that removes a row."""
+    """Yield the rows of a snapshot. Raise DamagedFile or BadRow.
+
+    BadRow: the first line is not `head`, or a line is invalid, not in order or removes a row.
+    """
     for number, (_, row) in enumerate(changes_in(lines, head), 2):
         if row is None:
             raise BadRow(number)
@@ -194,7 +203,10 @@ Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
 class PublishedFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A published file: a name that contains the SHA-256 of the bytes, and the size packed and unpacked."""
+    """A published file as the index describes it. Its name contains the SHA-256 of its bytes.
+
+    `bytes`: the packed size. `unpacked`: the unpacked size, in bytes. `rows`: how many rows it has.
+    """
 
     file: FileName
     bytes: Count
@@ -208,7 +220,7 @@ class PublishedFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PublishedDelta(PublishedFile, frozen=True, kw_only=True):
-    """A file with the changes since an earlier snapshot. `before`: the sequence of the earlier snapshot."""
+    """A file with the changes since an earlier snapshot, whose sequence number is `before`."""
 
     before: Count
     sequence: Count
@@ -225,10 +237,9 @@ class PreviousIndex(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class IndexContents(msgspec.Struct, frozen=True, kw_only=True):
-    """The contents of the index. `listed_at`: when numbers were last added, UTC seconds; withdrawals may be later.
+    """The contents of index.json. `listed_at`: when numbers were last added, UTC seconds; withdrawals may be later.
 
-    `deltas`: the deltas, the oldest first; each begins where the previous delta ends. `previous`: earlier indexes, the
-    latest first.
+    `deltas`: the oldest first; each begins where the previous delta ends. `previous`: earlier indexes, latest first.
     """
 
     format: Literal[1] = 1
@@ -261,7 +272,7 @@ def sign_index(key: SigningKey, issuer: str, contents: IndexContents, issued_at:
 
 
 def read_index(text: bytes, key: PublicKey) -> SignedIndex:
-    """Return the index. Raise StatementError if this key did not sign it. The caller checks the expiry."""
+    """Parse the text of index.json. Raise StatementError if this key did not sign it. The expiry is not checked."""
     statement = verify(text, key)
     if statement.kind != KIND or len(statement.issuer) > ISSUER_CHARACTERS or not statement.issuer.isprintable():
         raise StatementError("not-a-statement", f"this is not a statement of kind {KIND}")
@@ -284,7 +295,10 @@ def index_digest(text: bytes | str) -> str:
 
 
 def deltas_from(contents: IndexContents, sequence: int) -> tuple[PublishedDelta, ...] | None:
-    """Return the deltas from a sequence to this index. None if deltas are missing, or the snapshot is smaller."""
+    """Return the deltas that lead from the sequence number to this index.
+
+    Return None if one is missing, or if the snapshot is smaller than all of them.
+    """
     if sequence == contents.sequence:
         return ()
     chain: list[PublishedDelta] = []
@@ -297,7 +311,10 @@ def deltas_from(contents: IndexContents, sequence: int) -> tuple[PublishedDelta,
 
 
 def last_published(folder: Path, state: Path) -> SignedIndex | None:
-    """Return the index in the directory; None if it cannot be read or was not signed by this company."""
+    """Return the index in the directory; None if it cannot be read or was not signed by this company.
+
+    `state`: the state directory, which has this company's keys.
+    """
     try:
         keys, _ = published_keys(state, signing_key(state).public_key, time.time())
         with open_regular(folder / INDEX_FILE) as file:
@@ -315,7 +332,7 @@ def published_keys(state: Path, key: PublicKey, now: float) -> tuple[tuple[Publi
 
 
 def read_own_index(text: bytes, keys: Sequence[PublicKey]) -> SignedIndex:
-    """Return the index. Raise StatementError if none of this company's keys signed it."""
+    """Parse the text of this company's index.json. Raise StatementError if none of these keys signed it."""
     for key in keys[:-1]:
         try:
             return read_index(text, key)

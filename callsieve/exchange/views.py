@@ -36,7 +36,7 @@ JUDGED = {
 
 @dataclass(frozen=True, slots=True)
 class PeerShown:
-    """A company whose evidence is used here. `skill`: how often the company was right.
+    """A company whose evidence is used here. `skill`: how accurate this evidence was.
 
     `where`: the address or directory of the company's files. `key_id`: the id of the company's key; empty without a
     key. `of_settings`: whether the settings name the company, so it must be removed from the settings.
@@ -52,7 +52,7 @@ class PeerShown:
 
     @property
     def name(self) -> str:
-        """The company's name on this site."""
+        """The name that the company has on this site."""
         return self.state.name
 
     @property
@@ -82,7 +82,7 @@ class PeerShown:
     @property
     @encoded
     def measured_since(self) -> Instant | None:
-        """The start of the period in which the company's accuracy is measured; null if the period has no start."""
+        """When the measurement of the company's accuracy began anew, because it was resumed; null if it never was."""
         return self.state.since or None
 
     @property
@@ -98,7 +98,10 @@ class PeerShown:
 
     @property
     def accuracy(self) -> Wording:
-        """How often the company was right, such as `12 of 14 (60-96 %)`."""
+        """For how many callers the company and your people agree, of all callers that both have judged.
+
+        Example: `12 of 14 (60-96 %)`, with the 95 % confidence interval.
+        """
         return accuracy_of(self.skill)
 
     @property
@@ -123,10 +126,10 @@ class PublishedShown:
         directory: The directory with the published files.
         issuer: The name in the signature; empty before the first publication.
         key_id: The id of the signing key; empty before the first publication.
-        numbers: How many numbers are listed.
-        cleared: How many numbers are cleared.
+        numbers: How many unwanted numbers are published.
+        cleared: How many numbers are published as cleared by an appeal.
         issued_at: When the evidence was last published; null before the first publication.
-        valid_until: When the published evidence expires.
+        valid_until: When the published evidence expires; null before the first publication.
         is_late: Whether the last publication is more than two days ago, or cannot be read.
     """
 
@@ -142,7 +145,10 @@ class PublishedShown:
 
 @dataclass(frozen=True, slots=True)
 class ExchangeShown:
-    """The subscribed companies, and this company's publication or None. `nobody_fetches`: whether the timer is off."""
+    """The subscribed companies, and this company's publication, None if it publishes nothing.
+
+    `nobody_fetches`: whether fetches are overdue because the timer does not run.
+    """
 
     companies: tuple[PeerShown, ...]
     published: PublishedShown | None
@@ -204,7 +210,7 @@ def find_company(db: sqlite3.Connection, context: Context, name: NameText) -> Pe
 
 
 def find_published(_db: sqlite3.Connection, context: Context) -> PublishedShown:
-    """Return the evidence that this company publishes for others."""
+    """Return the evidence that this company publishes for others. Raise Refused if it publishes nothing."""
     shown = published_shown(context.loaded, context.at)
     if shown is None:
         raise Refused("not-published", Wording("The settings publish nothing."))

@@ -35,7 +35,7 @@ def hearing_socket(loaded: Loaded) -> Path:
 
 
 class HearingLink:
-    """A socket at `path` that sends recordings to the hearing process. `model`: the directory of the speech model."""
+    """The daemon's socket for the hearing process. `model`: the directory of the speech model, for that process."""
 
     def __init__(self, path: Path, model: str) -> None:
         self.path = path

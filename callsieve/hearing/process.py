@@ -44,7 +44,7 @@ Load = Callable[[Path], Recogniser]
 
 
 def connect(path: Path) -> socket.socket:
-    """Return a socket that is connected to the daemon. Raise OSError."""
+    """Return a socket that is connected to the daemon. Raise OSError if the daemon does not listen at `path`."""
     sock = packet_socket()
     try:
         sock.connect(str(path))

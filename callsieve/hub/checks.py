@@ -70,7 +70,7 @@ def _off(db: sqlite3.Connection) -> Finding:
 
 
 def _trouble_with_secret(loaded: Loaded) -> Finding | None:
-    """Return the problem of the secret file, or None. A secret in the service's environment cannot be checked here."""
+    """Return the problem of the secret file, or None. A secret in the service's environment is not checked."""
     source = secret_source(loaded)
     if not source.startswith(SECRET_IN_FILE):
         return None

@@ -51,9 +51,14 @@ Place = tuple[int, int]
 
 
 class SiteReport(NamedTuple):
-    """The state that a site reports to the hub. `has_pulled`: whether the site has pulled since its last report.
+    """The state that a site reports to the hub.
 
-    `run`: a random identifier of this process. `history`: the hub's history identifier, from the hub's last answer.
+    Attributes:
+        outbox: How many rows wait to be sent to the hub.
+        offset_us: How far the site's clock is ahead of the hub's, in microseconds.
+        has_pulled: Whether the site has pulled all rows since its last report.
+        run: A random identifier of this process, by which the hub detects two processes with one site name.
+        history: `history` of the last Greeting; None for the first report.
     """
 
     outbox: int
@@ -67,12 +72,19 @@ class SiteReport(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Greeting:
-    """The hub's answer to a report. `has_twin`: whether another process uses this site's name. `most_rows`: the quota.
+    """The hub's answer to a report.
 
-    `version`: the newest row version of this site in the hub. `now_us`, `xid`: the hub's clock and transaction number.
-    `channel`: the channel on which the hub announces rows. `lost_xid`, `reported_version`: set if the database was
-    replaced since the last report. The new database may lack transactions from `lost_xid` on, and this site's rows
-    after `reported_version`.
+    Attributes:
+        version: The newest version that a row of this site has in the hub.
+        now_us: The hub's clock, in microseconds.
+        xid: The present transaction number of the hub's database.
+        channel: The channel on which the hub announces rows.
+        history: An identifier of the database. It changes if the database is replaced, for example by a backup.
+        lost_xid: The database may lack transactions from this number on; None if it was not replaced since the report
+            before.
+        reported_version: The database may lack this site's rows with a newer version; None as for `lost_xid`.
+        most_rows: How many rows of this site the hub may store.
+        has_twin: Whether another process uses this site's name.
     """
 
     hub: str
@@ -91,7 +103,11 @@ class Greeting:
 
 
 class HubNotice(NamedTuple):
-    """An instruction from the hub to every site. `order`: `erase` a number, or `expel` a site. `at`: UTC seconds."""
+    """An instruction from the hub to every site. `order`: `erase` a number, or `expel` a site. `at`: UTC seconds.
+
+    `subject`: the number or site. `asked_by`: the site that gave the order. `by_central`: whether that is the central
+    console.
+    """
 
     order: str
     subject: str
@@ -103,7 +119,10 @@ class HubNotice(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """The rows and notices of one pull. `all_to`: the position up to which everything was pulled; None if more wait."""
+    """The rows and notices of one pull. `places`: the positions of the rows in the hub.
+
+    `all_to`: the position up to which everything was pulled; None if more rows or notices wait.
+    """
 
     notices: list[HubNotice]
     rows: list[SharedRow]
@@ -131,14 +150,17 @@ async def stop_listening(hub: Hub) -> None:
 
 
 class Pushed(NamedTuple):
-    """The result of a push. `dates`: corrected dates of rows, by sequence number. `left_out`: rows beyond the quota."""
+    """The result of a push. Both fields use the rows' sequence numbers in the outbox.
+
+    `dates`: the dates that the hub corrected, in microseconds. `left_out`: rows that exceed the quota.
+    """
 
     dates: dict[int, int]
     left_out: frozenset[int]
 
 
 async def push(hub: Hub, batch: Sequence[Outgoing]) -> Pushed:
-    """Send the rows of a batch to the hub. Return the dates that the hub corrected, and the rows beyond the quota."""
+    """Send the rows of a batch to the hub. Return which dates the hub corrected, and which rows exceed the quota."""
     sent = [(entry.seq, entry.row, entry.is_private) for entry in batch if entry.row is not None]
     if not sent:
         return Pushed({}, frozenset())
@@ -160,7 +182,7 @@ async def push(hub: Hub, batch: Sequence[Outgoing]) -> Pushed:
 
 
 async def pull(hub: Hub, rows_to: Place, notices_to: Place, limit: int, *, own: bool, private: bool) -> Pulled:
-    """Return the next rows and notices after these positions.
+    """Return the next rows and notices after these positions, at most `limit` rows.
 
     `own`: include this site's rows. `private`: include rows that only standbys and the central console need.
     """
@@ -240,6 +262,6 @@ async def sites(hub: Hub) -> list[SiteState]:
 
 
 async def checksums(hub: Hub) -> dict[tuple[str, str], tuple[int, int]]:
-    """Return how many rows the hub has, and the sum of the digests of these rows, by kind and origin."""
+    """Return how many rows the hub has of each kind and origin, and the sum of these rows' digests."""
     sums = await hub.rows("SELECT kind, origin, rows, digest FROM callsieve.checksums()")
     return {(kind, origin): (int(rows), int(digest)) for kind, origin, rows, digest in sums}

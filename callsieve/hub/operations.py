@@ -1,4 +1,4 @@
-"""The state of this site's exchange with the hub, read from store and settings. `administration` has the hub's side."""
+"""The state of this site's exchange with the hub, read from store and settings. administration.py changes the hub."""
 
 import sqlite3
 from collections.abc import Iterable, Mapping
@@ -30,7 +30,10 @@ LEAST_LATE_SECONDS = 600.0
 
 
 def health_of(link: Link | None, poll_seconds: float, now: float, first_try: FirstTry | None = None) -> SourceHealth:
-    """Return the health of the exchange. `first_try`: when a site without a `link` began trying to join."""
+    """Return the health of the exchange with the hub. `link`: None if this site has not reached the hub yet.
+
+    `first_try`: the first failed attempt of a site without a `link`; None if it has not tried.
+    """
     since, failure = _last_exchange(link, first_try)
     pending = Wording("nothing has been exchanged yet") if link is None else Wording("the first exchange is running")
     if since is None:
@@ -44,7 +47,7 @@ def health_of(link: Link | None, poll_seconds: float, now: float, first_try: Fir
 
 
 def is_late(link: Link | None, poll_seconds: float, now: float, first_try: FirstTry | None = None) -> bool:
-    """Return whether the last exchange is overdue."""
+    """Return whether the last exchange, or without a `link` the first failed attempt, is too long ago."""
     since, _ = _last_exchange(link, first_try)
     return since is not None and now - since > max(LATE_AFTER * poll_seconds, LEAST_LATE_SECONDS)
 
@@ -61,9 +64,10 @@ DIGITS = 12  # of the digest of a policy
 
 @dataclass(frozen=True, slots=True)
 class LinkShown:
-    """The state of this site's exchange with the hub. `waiting`: how many rows wait to be sent.
+    """The state of this site's exchange with the hub. `link`: None before the first exchange.
 
-    `is_filling`: whether rows from before this site joined are still unsent. `refused`: unusable rows of other sites.
+    `waiting`: how many rows wait to be sent. `is_filling`: whether rows from before this site joined are still unsent.
+    `sites`: the other sites with rows here. `refused`: how many rows of other sites were unusable, and why.
     """
 
     link: Link | None
@@ -85,7 +89,7 @@ def link_shown(db: sqlite3.Connection) -> LinkShown:
 class HubFigures:
     """The metrics of the exchange with the hub. `waiting`: how many rows wait to be sent.
 
-    `erasures`: how many erasures wait for a confirmation. `refused`: rows of other sites that could not be used.
+    `erasures`: how many erasures wait for a confirmation. `refused`: how many rows of other sites were unusable.
     """
 
     link: Link | None
@@ -114,12 +118,12 @@ UPDATE: Mapping[Unfit, Wording] = {
 
 
 def sites_of(refused: Iterable[RefusedRows]) -> str:
-    """Return the names of the sites whose rows were refused, separated by commas."""
+    """Return the names of the sites whose rows were unusable, separated by commas."""
     return ", ".join(sorted({figure.site or "?" for figure in refused}))
 
 
 def policy_in_force(loaded: Loaded) -> PolicyInForce | None:
-    """Return the active policy as the current files define it; None if the files are invalid."""
+    """Return the name and digest of the active policy, as the files define it now; None if the files are invalid."""
     try:
         policies = policies_of(loaded)
     except PolicyError:
@@ -130,7 +134,7 @@ def policy_in_force(loaded: Loaded) -> PolicyInForce | None:
 
 
 def forget_hub(db: sqlite3.Connection, context: Context, keep: bool) -> None:
-    """Stop sharing. Unless `keep` is set, delete other sites' rows, in several transactions."""
+    """Stop this site's exchange with the hub. Unless `keep`, delete other sites' rows, in several transactions."""
     link = link_of(db)
     for origin in () if keep or link is None else other_sites(db, link.site):
         more = True

@@ -80,7 +80,7 @@ class Hub:
 
     @asynccontextmanager
     async def transaction(self, level: str = "READ COMMITTED") -> AsyncIterator[None]:
-        """Run the block in one transaction."""
+        """Run the block in one transaction. `level`: the isolation level of PostgreSQL."""
         await self.rows(f"BEGIN ISOLATION LEVEL {level}")
         try:
             yield
@@ -102,7 +102,7 @@ class Hub:
 
 @asynccontextmanager
 async def connection_to(address: str, seconds: float = STATEMENT_SECONDS) -> AsyncIterator[Hub]:
-    """Open a connection for the block, with a time limit per statement."""
+    """Open a connection for the block. `seconds`: the time limit of each statement."""
     text = connection_text(address, seconds)
     async with _bounded(CONNECT_SECONDS + 1.0):
         connection = await psycopg.AsyncConnection.connect(text, autocommit=True)

@@ -1,4 +1,7 @@
-"""The process `callsieve hub run`, one per store. While the hub is unreachable, it retries with growing pauses."""
+"""The process `callsieve hub run`, which exchanges rows between the store and the hub. One process runs per store.
+
+While the hub is unreachable, the process tries again after pauses, which grow up to a limit.
+"""
 
 import asyncio
 import logging

@@ -66,7 +66,10 @@ ACTOR: Final = "hub"
 
 
 class PullPace:
-    """The schedule of pulls: at intervals, and soon after a notification. A false notification delays later pulls."""
+    """The schedule of pulls: at fixed intervals, and soon after the hub announces new rows.
+
+    After an announcement that brought no new rows, the next announced pull waits longer.
+    """
 
     def __init__(self, poll_seconds: float) -> None:
         self.is_woken = False
@@ -94,12 +97,14 @@ class HubSession:
         hub_version: The newest row version of this site in the hub when the connection began.
         own: Whether to pull this site's own rows too.
         private: Whether to pull rows that only a standby or the central console needs.
-        has_pulled: Whether a pull has succeeded since the last heartbeat.
+        has_pulled: Whether all rows were pulled since the last report to the hub.
         is_deaf: Whether the connection ignores wake-ups at present.
         waits_to: While the hub is full, rows of the outbox up to this `seq` wait for room. 0: no rows wait.
         try_at: When to push the waiting rows again.
         erase_at: When to send the due erasures to the hub again.
-        pushed_at: Times of the first and last push not announced yet. Pushes of only private rows have their own times.
+        erased: Numbers that were erased and must still be removed from files.
+        pushed_at: When the first and the last push were made that are not announced yet. The key says whether these
+            pushes had only private rows.
     """
 
     link: Link
@@ -159,7 +164,11 @@ def send_keys_again(db: sqlite3.Connection, site: str, keys: list[outgoing.Key],
 
 
 def prepare(db: sqlite3.Connection, private: bool, follow: frozenset[str], greeting: Greeting) -> None:
-    """Adapt the store to settings and hub: the recording of changes, the owners of rows, and the stored positions."""
+    """Prepare the store for the exchange.
+
+    Start to record changes, decide again which sites' statements apply, and correct the stored positions. `follow`: the
+    sites that this site follows.
+    """
     link = link_of(db)
     assert link is not None
     program = program_version()
@@ -190,14 +199,17 @@ def acknowledge_batch(
 def apply_some(
     db: sqlite3.Connection, link: Link, placed_rows: list[tuple[SharedRow, client.Place]], follow: frozenset[str]
 ) -> tuple[int, int]:
-    """Apply pulled rows for at most WRITE_SECONDS. Return how many were applied, and how many were unusable."""
+    """Apply pulled rows for at most WRITE_SECONDS. Return how many were handled, and how many of them were unusable."""
     done, refused = apply_rows(db, link, [row for row, _ in placed_rows], follow, WRITE_SECONDS)
     note_rows_to(db, placed_rows[done - 1][1])
     return done, refused
 
 
 def note_all_pulled(db: sqlite3.Connection, place: client.Place, clock_us: int) -> None:
-    """Record that everything up to this position was pulled."""
+    """Record that everything up to this position was pulled.
+
+    `clock_us`: the newest version of this site's own rows, if these were pulled too; otherwise 0.
+    """
     note_rows_to(db, place)
     note_notices_to(db, place)
     note_pulled(db, time.time())
@@ -212,7 +224,7 @@ def erase_here(db: sqlite3.Connection, erasure: Erasure, loaded: Loaded) -> bool
 
 
 def emit_policies(db: sqlite3.Connection, waiting: list[PublishedPolicy], loaded: Loaded) -> None:
-    """Emit an event for each policy of another site that waits for acceptance."""
+    """Emit an event for each of these policies of other sites, which an administrator can accept."""
     central.emit_arrived(db, Context(ACTOR, Role.ADMINISTRATOR, time.time(), loaded), waiting)
 
 
@@ -223,7 +235,7 @@ def accept_policy(db: sqlite3.Connection, name: str, loaded: Loaded) -> None:
 
 
 def is_of_another(link: Link, greeting: Greeting) -> bool:
-    """Return whether the stored link belongs to another hub, or to an earlier name of this site."""
+    """Return whether the link in the store belongs to another hub, or to an earlier name of this site."""
     return (link.hub, link.site) != (greeting.hub, greeting.site)
 
 
@@ -254,7 +266,7 @@ async def linked(store: Store, link: Link | None, greeting: Greeting, settings: 
 
 
 async def send_site_again(store: Store, site: str, private: bool, sent_to: int) -> None:
-    """Queue again the rows of this site that the hub may have lost: all rows sent with a version above `sent_to`."""
+    """Queue again the rows of this site that the hub may have lost: rows sent with a version above `sent_to`."""
     rows, after = 0, ("", "", "")
     while keys := await store.read(outgoing.rows_sent_after, site, sent_to, after, FILL):
         await store.write(send_keys_again, site, keys, private)
@@ -271,7 +283,7 @@ async def forget_others(store: Store, link: Link, follow: frozenset[str]) -> Non
 
 
 async def expel(store: Store, link: Link, origin: str, follow: frozenset[str]) -> None:
-    """Delete the rows of one site in several transactions."""
+    """Delete the rows of the site `origin` from the store, in several transactions."""
     more = True
     while more:
         more = await store.write(expel_some, link, origin, follow, FILL)
@@ -279,7 +291,7 @@ async def expel(store: Store, link: Link, origin: str, follow: frozenset[str]) -
 
 
 async def take_policies(store: Store, loaded: Loaded) -> None:
-    """Announce newly published policies of other sites, or accept them if the settings say so."""
+    """Emit events for new policies that other sites published, or accept these policies if the settings say so."""
     try:
         arrived = await store.read(central.arrived, loaded)
         for policy in arrived if loaded.settings.hub.accept_policies else ():

@@ -35,14 +35,14 @@ SiteText = Annotated[str, Meta(min_length=1, max_length=64, description="Another
 
 
 class Declared(NamedTuple):
-    """The result of declaring two names the same person, or separate people. `names`: all names of the person."""
+    """The result of declaring names to belong to one person or to separate people. `names`: the person's names now."""
 
     change_id: int | None
     names: tuple[str, ...]
 
 
 class SiteVerdict(NamedTuple):
-    """A site that is now ignored, or counts again.
+    """The result of ignoring a site, or of counting it again.
 
     Attributes:
         site: The name of the site.

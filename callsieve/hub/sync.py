@@ -84,7 +84,10 @@ class NumbersErased(Exception):
 
 
 class Sync:
-    """An exchange of rows between a store and a hub. Methods raise HubError and StoreError. `run`: the process's id."""
+    """An exchange of rows between a store and a hub. Methods raise HubError and StoreError.
+
+    `run`: the random identifier of this process.
+    """
 
     def __init__(self, store: Store, hub: Hub, loaded: Loaded, run: str) -> None:
         self._run = run
@@ -293,7 +296,7 @@ class Sync:
         return session.link != start
 
     async def _apply(self, session: HubSession, rows: list[SharedRow], places: list[client.Place]) -> None:
-        """Apply pulled rows. Skip rows that no honest hub sends: own rows that were not requested, and future rows."""
+        """Apply pulled rows. Skip rows that no honest hub sends: unrequested own rows, and rows from the future."""
         self._policies_due |= any(row.kind == POLICY for row in rows)
         latest_us = int((max(time.time(), time.time() - session.offset_us / MICROSECONDS) + DAY) * MICROSECONDS)
         usable = [
@@ -355,7 +358,7 @@ class Sync:
             await self._store.write(forget_notes, notes)
 
     async def _wait(self, session: HubSession) -> None:
-        """Wait until a pull or a check of the store is due. After too many wake-ups, only poll for a while."""
+        """Wait until a pull or a check of the store is due. After too many wake-ups, ignore them for some seconds."""
         until, wakeups = time.monotonic() + CHECK_SECONDS, 0
         until = min([until, *[first + COLLECT_SECONDS for first, _ in session.pushed_at.values()]])
         while (left := min(until, session.pace.pull_at()) - time.monotonic()) > 0:

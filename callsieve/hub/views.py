@@ -20,7 +20,7 @@ def is_up(site: SiteState) -> bool:
 
 
 def state_of(site: SiteState) -> str:
-    """Return the site's state in one word."""
+    """Return the site's state in words: `up`, `down`, `expelled` or `never seen`."""
     if site.expelled_at is not None:
         return "expelled"
     return "up" if is_up(site) else "down" if site.seen_at is not None else "never seen"
@@ -51,7 +51,7 @@ def remarks_on(site: SiteState) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class HubSite:
-    """A site as the hub describes it, with counts of its evidence in this store."""
+    """A site as the hub describes it. `shared`: counts of the site's evidence in this store; null without evidence."""
 
     site: Annotated[SiteState, FLAT]
     shared: SiteFigures | None = None
@@ -59,7 +59,7 @@ class HubSite:
     @property
     @encoded
     def state(self) -> str:
-        """The site's state in one word."""
+        """The site's state: `up`, `down`, `expelled` or `never seen`."""
         return state_of(self.site)
 
     @property
@@ -74,7 +74,7 @@ class HubOverview:
     """The exchange of this site with the hub, and the hub's information about all sites.
 
     `policy`, `policy_of_first`: the active policy of this PBX, and of the main PBX; null if this PBX is not a standby.
-    `hub_sites`: the sites of the hub; null if the hub did not answer.
+    `reachable`: whether the hub answered. `hub_sites`: the sites of the hub; empty if it did not answer.
     """
 
     shown: Annotated[LinkShown, FLAT]

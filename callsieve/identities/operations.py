@@ -41,7 +41,7 @@ class IdentityRequest(msgspec.Struct, frozen=True):
 
     Attributes:
         level: 1: the owner controls the number; 2: the owner's name is proven too, and the note says how.
-        expires: A duration such as `180d`, or a date; empty: the maximum of 12 months.
+        expires: When the identity ends: a duration such as `180d`, or a date; empty: the maximum of 12 months.
     """
 
     number: NumberText
@@ -52,7 +52,7 @@ class IdentityRequest(msgspec.Struct, frozen=True):
 
 
 class ProofRequest(msgspec.Struct, frozen=True):
-    """A request to check the code that an owner repeated. `name`: the name that the owner gives."""
+    """A request to check the code that the owner of a number repeated. `name`: the name that the owner gives."""
 
     number: NumberText
     code: CodeText
@@ -60,14 +60,17 @@ class ProofRequest(msgspec.Struct, frozen=True):
 
 
 class CodeRequest(msgspec.Struct, frozen=True):
-    """A request for a proof code. `name`: the owner to record when the code is entered in a call; empty: the number."""
+    """A request for a code that proves control of a number.
+
+    `name`: the owner to record when a caller enters the code; empty: the number itself.
+    """
 
     number: NumberText
     name: LineText = ""
 
 
 class IdentityChange(NamedTuple):
-    """The result of a change. `identity`: the recorded or removed identity; `replaced`: the previous identity."""
+    """The result of a change. `identity`: the recorded or removed identity. `replaced`: the earlier identity."""
 
     change_id: ChangeId | None
     identity: Identity
@@ -77,7 +80,8 @@ class IdentityChange(NamedTuple):
 class CodeMade(NamedTuple):
     """A code that proves control of a number, valid for a day. `code`: the six digits of the code.
 
-    `about`: the reference of an appeal, or the number. `number`: a phone number: E.164, or the key of a service number.
+    `about`: what is proven: the reference of an appeal, or the number. `number`: a phone number: E.164, or the key of a
+    service number.
     """
 
     about: str
@@ -91,7 +95,7 @@ class CodeMade(NamedTuple):
 
 
 def add(db: sqlite3.Connection, context: Context, request: IdentityRequest) -> IdentityChange:
-    """Record a number's owner. With level 2, phones show the name, and rules lead to a warning at most."""
+    """Record a number's owner. With level 2, phones show the owner's name, and rules do no more than warn."""
     identity = _identity(context, request)
     with change(db, context, "identity add", identity.number) as changed:
         changed.before = before = identity_of(db, identity.number)
@@ -112,7 +116,7 @@ def remove(db: sqlite3.Connection, context: Context, typed: NumberText) -> Ident
 
 
 def make_code(db: sqlite3.Connection, context: Context, request: CodeRequest) -> CodeMade:
-    """Make a code that proves control of a number. The code is valid for a day and replaces earlier codes."""
+    """Make a code that proves control of a number. It is valid for a day and replaces earlier codes for the number."""
     number, name = number_field(context, request.number), _line("name", request.name)
     made = CodeMade(number, number, new_code())
     with change(db, context, "identity code", number):
@@ -121,7 +125,10 @@ def make_code(db: sqlite3.Connection, context: Context, request: CodeRequest) ->
 
 
 def prove(db: sqlite3.Connection, context: Context, request: ProofRequest) -> Identity | Refused:
-    """Check the code that the owner repeated. If the code is right, the number has identity level 1 for 12 months."""
+    """Check the code that the owner of a number repeated. A right code gives the number identity level 1 for 12 months.
+
+    A wrong code is returned as Refused. Raise Refused if no code is valid at present.
+    """
     # The answer to a wrong code is returned and not raised, because the count of wrong codes must be stored.
     number, name = number_field(context, request.number), _name(request.name)
     with change(db, context, "identity prove", number) as changed:
@@ -134,7 +141,7 @@ def prove(db: sqlite3.Connection, context: Context, request: ProofRequest) -> Id
 
 
 def wrong_code(answer: ProofAnswer) -> Refused:
-    """Return the refusal for a wrong code. Raise Refused if no code is valid at present."""
+    """Return the refusal for a wrong code, whose count must still be stored. Raise Refused if no code is valid."""
     refused = Refused(f"code-{answer}", NOT_PROVEN[answer])
     if answer is ProofAnswer.WRONG:
         return refused

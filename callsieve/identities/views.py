@@ -21,7 +21,10 @@ from reputation.wording import Wording
 
 @dataclass(frozen=True, slots=True)
 class IdentityShown:
-    """An identity as pages and the API show it. `is_over`: whether the identity has expired."""
+    """An identity as pages and the API show it. `is_over`: whether the identity has expired.
+
+    `origin`: the site that recorded it.
+    """
 
     identity: Annotated[Identity, FLAT]
     is_over: bool
@@ -67,7 +70,7 @@ def find_identities(db: sqlite3.Connection, context: Context, request: Identitie
 
 
 def identity_shown(db: sqlite3.Connection, identity: Identity, settings: Settings, now: float) -> IdentityShown:
-    """Return a stored identity with the site that recorded the identity."""
+    """Return a stored identity with its state and the site that recorded it."""
     return IdentityShown(identity, identity.expires_at <= now, origin_of_identity(db, identity, settings.hub.follow))
 
 

@@ -1,9 +1,9 @@
-"""Import of past calls into a new store, from files or a PBX's own database, in batches.
+"""Import of past calls into the store, from files or a PBX's own database, in batches.
 
 The database is MariaDB with FreePBX's tables `cdr` and, to know which side hung up, `cel`. The PBX writes to these
-tables at the same time, and a long SELECT may lock the tables (MyISAM). So each query reads a few hours, by the index
-on `calldate`. Calls that are still running are left to the next import. A mark in a history is imported only as
-evidence, and blocks nothing.
+tables at the same time, and a long SELECT may lock them (MyISAM). So each query reads a few hours, by the index on
+`calldate`. Calls that are still running are left to the next import. A mark in a file is imported only as evidence,
+and blocks nothing.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ Item = OutcomeRecord | Mark | DoneTo
 
 @dataclass(slots=True)
 class Written:
-    """The result of an import. `known`: how many calls were already in the store."""
+    """The result of an import of calls. `known`: how many of the calls were already in the store."""
 
     new: int = 0
     known: int = 0
@@ -63,7 +63,10 @@ def write_calls(
     clock: Callable[[], float],
     hours: CallingHours = AS_INSTALLED,
 ) -> Written:
-    """Write outcomes and marks, a thousand per transaction. A repeated import changes nothing."""
+    """Write outcomes and marks, a thousand per transaction. A repeated import changes nothing.
+
+    `hours`: when the organisation may call, by which outgoing calls at a bad hour are counted.
+    """
     written = Written()
     items = iter(items)
     while batch := list(islice(items, BATCH)):
@@ -90,7 +93,7 @@ def _write(db: sqlite3.Connection, batch: list[Item], now: float, hours: Calling
 
 
 def items_of(events: Iterable[Event]) -> Iterator[Item]:
-    """Yield outcomes and marks. A mark gets the authentication class of its call, if that call is recent enough."""
+    """Yield outcomes and marks. A mark gets the authentication class of its call, if the two are not too far apart."""
     classes: OrderedDict[str, AuthClass] = OrderedDict()
     waiting: OrderedDict[str, list[Mark]] = OrderedDict()
     for event in events:
@@ -146,7 +149,11 @@ IS_DATE = "calldate >= %s AND calldate < %s AND MONTH(calldate) > 0 AND DAY(call
 def open_tables(
     tables: CallTables, sides: Sides, zone: tzinfo | None, done_to: float | None, now: float
 ) -> Iterator[tuple[History, Iterator[Item]]]:
-    """Open the tables and read the calls that began at `done_to` (UTC seconds) or later; None for all calls."""
+    """Open the tables and yield the history and an iterator over its calls.
+
+    `done_to`: read only calls that began at this time (UTC seconds) or later; None for all calls. `zone`: the time zone
+    of CDRs without a uniqueid; None for the server's.
+    """
     history = History(kind="cdr-mysql")
     with connected(tables.address) as db:
         columns = db.columns(tables.cdr)
@@ -235,7 +242,7 @@ class _Cel:
 
     @classmethod
     def of(cls, db: Database, table: str, history: History) -> _Cel | None:
-        """Return the table if it exists and has an index. Otherwise add a remark with the reason to the history."""
+        """Return the table `cel` if it exists and has an index. Otherwise add the reason to the history's remarks."""
         if not db.has_table(table):
             history.remarks.append(NO_CEL.format(table=table))
             return None

@@ -36,7 +36,7 @@ NOT_IMPORTED = Wording("not imported yet")
 
 
 class FeedFailure(StrEnum):
-    """The reasons why a feed was not imported. `TableProblem` has the reasons that lie in a feed's file."""
+    """The reasons why a feed was not imported. `TableProblem` has the reasons why a file cannot be read as a table."""
 
     FEED_SHRANK = (
         "{numbers:,} numbers, less than half of the {before:,} in force: the file may be incomplete. "
@@ -66,7 +66,7 @@ FAILURES = templates_of(TableProblem, FeedFailure)
 
 
 def health_of(feed: FeedSource, now: float) -> SourceHealth:
-    """Return the health of a feed."""
+    """Return the health of an imported feed."""
     if feed.failed_at is not None and feed.failed_at >= fresh_at(feed):
         return _failed(feed.failed_at, feed.failure, now)
     if now - fresh_at(feed) > late_after_seconds(feed):
@@ -89,7 +89,10 @@ def health_of_missing(fetch: FeedFetch | None, now: float) -> SourceHealth:
 
 
 class KnownFeed(NamedTuple):
-    """A feed with its health. `feed`: None if the settings name the feed, but it was never imported."""
+    """A feed with its health. `feed`: None if the settings name the feed, but it was never imported.
+
+    `fetch`: the state of its fetches; None if it was never fetched.
+    """
 
     name: str
     feed: FeedSource | None
@@ -121,7 +124,7 @@ def _failed(at: float, failure: str | None, now: float) -> SourceHealth:
 
 
 def fresh_at(feed: FeedSource) -> float:
-    """Return when the feed was imported, or when its server last reported it unchanged."""
+    """Return when the feed was imported, or when its server last reported it unchanged, whichever is later."""
     return max(feed.imported_at, feed.came_at or 0.0)
 
 
@@ -138,7 +141,7 @@ def late_after_seconds(feed: FeedSource) -> float:
 
 
 def skills_of(db: sqlite3.Connection, feeds: Iterable[FeedSource], now: float) -> dict[str, Skill]:
-    """Return how accurate each feed was in the last 90 days, by name of the feed."""
+    """Return by name how accurate each feed was in the last 90 days, judged by your people and calls."""
     compared = compared_with_feeds(db, now - MEASURED_SECONDS)
     return {feed.name: skill_of(compared.get(feed.name, Compared())) for feed in feeds}
 
@@ -151,11 +154,11 @@ class FeedRecord:
         name: The name of the feed.
         numbers: How many numbers the feed lists.
         numbers_before: How many numbers the previous import had; null for a first import.
-        verdict: Meaning of the list: `spam` or `ok`.
+        verdict: The verdict on all numbers of the feed: `spam` or `ok`.
         format: The format of the feed's file.
         imported_at: When the feed was last imported; null if never.
         every_seconds: The usual time between imports, in seconds.
-        stale_at: When the feed becomes stale.
+        stale_at: When the feed becomes stale if it is not updated.
         came_at: When the feed's server last sent the file or reported the file unchanged.
         asked_at: When the feed's server was last queried.
         next_at: When the feed is fetched next.
@@ -243,7 +246,7 @@ def _check_feeds(db: sqlite3.Connection, settings: Settings, now: float) -> Find
 
 
 def _emit_stale(db: sqlite3.Connection, settings: Settings, now: float) -> None:
-    """Emit an event for each feed that became stale or failed. There is no event for a feed that only shrank."""
+    """Emit an event for each feed that became stale or failed. A feed that only shrank is still in use: no event."""
     states: dict[str, tuple[str, FeedStale] | None] = {}
     for name, feed, _, health in list_feeds(db, settings, now):
         status = health.health.value

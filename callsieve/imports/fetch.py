@@ -1,7 +1,7 @@
 """Fetches a feed into a file, and checks the checksum and the signature of the file.
 
 Signatures have the format of minisign 0.8 and later: Ed25519 over the BLAKE2b hash of the file, and a signed comment.
-The four lines of a signature:
+The four lines of a signature file:
     1. a comment that is not signed
     2. base64 of `ED`, the key's eight-byte identifier and the signature
     3. `trusted comment: ...`
@@ -59,7 +59,10 @@ class MinisignKey:
 
 
 def signed_at(file: BinaryIO, signature: bytes, key: MinisignKey) -> int | None:
-    """Return when the file was signed (UTC seconds), None if unknown. Raise SignatureError for a wrong signature."""
+    """Check a signature and return when the file was signed (UTC seconds); None if the signature does not say it.
+
+    Raise SignatureError for a wrong signature, or one of another key.
+    """
     digest = blake2b()
     while piece := file.read(1 << 20):
         digest.update(piece)
@@ -96,7 +99,11 @@ FIRST_RETRY_SECONDS = 900.0
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """The result of a download. `unchanged`: whether the imported file is current. `file`: the hash of a new file."""
+    """The result of a download. `unchanged`: whether the file is the one that is imported already.
+
+    `file`: the SHA-256 of the file. `etag`, `modified`: the server's headers, for the next request. `signed_at`: when
+    the file was signed, UTC seconds; None if unknown.
+    """
 
     etag: str | None
     modified: str | None
@@ -106,7 +113,7 @@ class Fetched:
 
 
 class TryLater(Refused):
-    """The server sent no file. `seconds`: how long the server asks to wait; 0 if it gives no time."""
+    """The server sent no file. `seconds`: how long the server asks to wait; 0 if it does not say."""
 
     def __init__(self, host: str, status: int, seconds: int = 0) -> None:
         words = Wording(FeedFailure.BAD_STATUS, {"host": host, "status": status})
@@ -116,14 +123,17 @@ class TryLater(Refused):
 
 
 def due(wanted: FeedTable, last: FeedFetch | None, now: float) -> bool:
-    """Return whether to fetch a feed: it is time, the feed's settings have changed, or the clock was set back."""
+    """Return whether to fetch a feed now.
+
+    It is due if its next fetch is due, it was never fetched, its settings have changed, or the clock was set back.
+    """
     if last is None or last.of != kind_of(wanted):
         return True
     return now >= last.next_at or now < last.asked_at
 
 
 def kind_of(wanted: FeedTable) -> str:
-    """Return a hash of the settings that determine a feed's content. With another hash, the file is fetched again."""
+    """Return a hash of the settings that determine a feed's content. If the hash changes, the file is fetched again."""
     text = "\n".join((wanted.url, wanted.verdict, wanted.region or "", wanted.sha256, wanted.minisign))
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
@@ -136,7 +146,7 @@ def fetch_succeeded(wanted: FeedTable, download: Fetched, now: float) -> FeedFet
 
 
 def fetch_failed(wanted: FeedTable, last: FeedFetch | None, error: Exception, now: float) -> FeedFetch:
-    """Return the new state of a feed after a failure. The data about the imported file stays."""
+    """Return the new state of a feed after a failure. It keeps the data of `last` about the imported file."""
     every, kind = every_seconds(wanted.every), kind_of(wanted)
     before = last if last is not None and last.of == kind else FeedFetch(wanted.name, kind, every, now, now)
     wait = wait_seconds(before.failures + 1, FIRST_RETRY_SECONDS, every)
@@ -157,7 +167,10 @@ _SUM = re.compile(r"([0-9A-Fa-f]{64})(?:[ \t]+\*?(.*))?")
 
 
 async def fetch(client: OutsideClient, wanted: FeedTable, last: FeedFetch | None, file: BinaryIO) -> Fetched:
-    """Download the feed to `file`, unless its file is unchanged. `last`: the state after the last fetch, or None."""
+    """Download the feed to `file` and check it. `last`: the state after the last fetch, or None.
+
+    If the server reports the feed unchanged, `file` stays empty.
+    """
     same = last if last is not None and last.of == kind_of(wanted) else None
     headers = {}
     if same and same.etag:
@@ -195,7 +208,10 @@ async def _check_sum(client: OutsideClient, wanted: FeedTable, digest: str) -> N
 
 
 def _sum_in(raw: bytes, name: str) -> str:
-    """Return the checksum of a named file in the output of sha256sum. A checksum without a name matches any file."""
+    """Return the checksum of the file `name` in the output of sha256sum; empty if it is missing.
+
+    A single checksum without a file name is accepted too.
+    """
     lines = raw.decode("utf-8", "replace").splitlines()
     sums = [match for line in lines if (match := _SUM.fullmatch(line.strip()))]
     named = [match for match in sums if match[2] and PurePosixPath(match[2].strip()).name == name]
@@ -206,7 +222,10 @@ def _sum_in(raw: bytes, name: str) -> str:
 async def _check_signature(
     client: OutsideClient, wanted: FeedTable, file: BinaryIO, last: FeedFetch | None
 ) -> int | None:
-    """Return when the file was signed. Refuse a file older than the imported file: somebody may be replaying it."""
+    """Return when the file was signed. Raise Refused for a missing or wrong signature.
+
+    Also refuse a file that was signed before the imported file, because somebody may be replaying an old file.
+    """
     if not wanted.minisign:
         return None
     parts = urlsplit(wanted.url)

@@ -1,6 +1,6 @@
-"""Operations (callsieve/changes/operation.py): import numbers, contacts, people and past calls, and remove an import.
+"""Operations (callsieve/changes/operation.py) that import numbers, contacts, people or past calls, or remove imports.
 
-Importing numbers or calls, or removing numbers, takes several transactions. Do not call them in a transaction.
+Importing numbers or calls, and removing numbers, takes several transactions. Do not do these in a transaction.
 """
 
 import sqlite3
@@ -53,7 +53,7 @@ NO_SOURCE = Wording("Enter a name for this import: letters, digits, space, _, . 
 
 
 class ImportKind(StrEnum):
-    """The kind of the imported rows."""
+    """The kind of things that an import contains."""
 
     NUMBERS = "numbers"
     CONTACTS = "contacts"
@@ -62,7 +62,7 @@ class ImportKind(StrEnum):
 
 
 class FetchTime(NamedTuple):
-    """The time of a feed's next fetch, as the audit stores it."""
+    """The time of a feed's next fetch, in the form that the audit stores."""
 
     next_at: Instant
 
@@ -70,7 +70,8 @@ class FetchTime(NamedTuple):
 class NumberFileRequest(NamedTuple):
     """A request to import the numbers of a list or `feed`. The `rows` are read while they are stored.
 
-    `problems`: filled with the skipped rows. `known`: the real store, because a dry run writes to a copy.
+    `problems`: rows that were skipped while reading. `known`: the real store, while a dry run writes to a copy.
+    `accept_smaller`: accept a feed with less than half as many numbers as before.
     """
 
     source: str
@@ -83,9 +84,10 @@ class NumberFileRequest(NamedTuple):
 
 
 class NumbersImported(NamedTuple):
-    """The result of importing numbers.
+    """The result of importing numbers. `live`: the import as it is stored now.
 
-    `before`: how many rows the source had; `usable`: how many new rows are valid; `own`: own numbers among these rows.
+    `before`: how many rows the source had; `usable`: how many new rows are valid, including duplicates; `own`: your own
+    numbers among these rows.
     """
 
     live: ImportSource
@@ -95,7 +97,7 @@ class NumbersImported(NamedTuple):
 
 
 class ContactsRequest(NamedTuple):
-    """A request to import the contacts of a source. `known`: the real store, because a dry run writes to a copy."""
+    """A request to import the contacts of a source. `known`: the real store, while a dry run writes to a copy."""
 
     source: str
     contacts: Sequence[Contact]
@@ -103,7 +105,10 @@ class ContactsRequest(NamedTuple):
 
 
 class ContactsImported(NamedTuple):
-    """The result of importing contacts. `strangers`: extensions in the rows that belong to no person."""
+    """The result of importing contacts. `strangers`: extensions in the rows that belong to no known person.
+
+    `before`: how many contacts the source had; None if it is new.
+    """
 
     before: int | None
     rows: int
@@ -111,7 +116,7 @@ class ContactsImported(NamedTuple):
 
 
 class PeopleRequest(NamedTuple):
-    """A request to import people or DIDs from a source."""
+    """A request to import people from a source or, with another `kind`, DIDs."""
 
     source: str
     rows: Sequence[Person] | Sequence[Did]
@@ -119,7 +124,10 @@ class PeopleRequest(NamedTuple):
 
 
 class PeopleImported(NamedTuple):
-    """The result of an import. `rows`: how many people or DIDs were read. `kept`: rows that the settings override."""
+    """The result of importing people or DIDs. `rows`: how many were read.
+
+    `kept`: extensions or numbers that the settings define too, so that the import does not apply.
+    """
 
     change_id: ChangeId | None
     rows: int
@@ -127,14 +135,14 @@ class PeopleImported(NamedTuple):
 
 
 class CallsRequest(NamedTuple):
-    """A request to import calls from a file or database. The calls are read while they are stored."""
+    """A request to import calls. `name`: the file or database. `items`: the calls, read while they are stored."""
 
     name: str
     items: Iterable[Item]
 
 
 class RemoveImportRequest(NamedTuple):
-    """A request to remove an import. `kind`: None if only one import has this name."""
+    """A request to remove an import. `kind`: required only if several imports have this name."""
 
     name: str
     kind: ImportKind | None = None
@@ -149,7 +157,7 @@ class Removed(NamedTuple):
 
 
 def import_numbers(db: sqlite3.Connection, context: Context, request: NumberFileRequest) -> NumbersImported:
-    """Replace the numbers of the source by these rows. If the import is refused, nothing changes."""
+    """Replace the numbers of the source by these rows. If the import is refused, the store is unchanged."""
     source, known = source_name(request.source), request.known
     before = next((existing for existing in sources(known) if existing.name == source), None)
     if request.feed and before and before.verdict != request.verdict:
@@ -188,7 +196,7 @@ def import_contacts(db: sqlite3.Connection, context: Context, request: ContactsR
 
 
 def import_people(db: sqlite3.Connection, context: Context, request: PeopleRequest) -> PeopleImported:
-    """Add or update people or DIDs. Values in the settings override the import."""
+    """Add or update people or DIDs. For those that are in the settings too, the settings count."""
     source, kind = source_name(request.source), request.kind
     if source in (SETTINGS, *PBX_SOURCES):
         words = Wording("{name} is a reserved name: use another one", {"name": source})
@@ -207,14 +215,14 @@ def import_people(db: sqlite3.Connection, context: Context, request: PeopleReque
 
 
 def import_calls(db: sqlite3.Connection, context: Context, request: CallsRequest) -> Written:
-    """Learn from past calls. The audit records the import at its start, so an interrupted import is recorded too."""
+    """Learn from past calls. The audit records the import before it begins, so it records an interrupted import too."""
     with change(db, context, "import calls", name=request.name):
         pass
     return write_calls(db, request.items, time.time, hours=calling_hours_of(context.settings))
 
 
 def remove(db: sqlite3.Connection, context: Context, request: RemoveImportRequest) -> Removed:
-    """Remove an import with all its rows. Only people and DIDs are kept in the audit, to be restored by an undo."""
+    """Remove an import with all its rows. Only a removal of people or DIDs can be undone: the audit keeps them."""
     kind, count = _import_called(db, request)
 
     def note() -> int | None:
@@ -264,7 +272,7 @@ class _Counted:
         self._problems = problems
 
     def of(self, rows: Iterable[ImportedRow]) -> Iterator[ImportedRow]:
-        """Yield the rows and count them. Raise Refused if there are no rows, so that an empty file deletes nothing."""
+        """Yield the rows and count them. Raise Refused if there are no rows: an empty file must not delete a list."""
         for row in rows:
             self.rows += 1
             if row[0] in self._own_numbers:
@@ -277,7 +285,10 @@ class _Counted:
 def note_each(
     db: sqlite3.Connection, context: Context, what: str, rows: Mapping[str, tuple[From | None, From | None]]
 ) -> None:
-    """Write an audit row for each changed person or DID, so that each change can be undone."""
+    """Write an audit row for each changed person or DID, so that each change can be undone separately.
+
+    `what`: the name of the change. `rows`: by extension or number, the row before and after the change.
+    """
     for key, (before, after) in rows.items():
         if before != after:
             number, name = (key, "") if key.startswith("+") else (None, key)
@@ -326,19 +337,19 @@ DID = UndoKind(
 
 
 def undo_of_person(value: dict[str, Any]) -> UndoKind:
-    """Return how to restore a removed person or DID. `value`: the person or DID, as the audit stored it."""
+    """Return how to undo a change of a person or DID. `value`: the person or DID, as the audit stored it."""
     return DID if "screen" in value else PERSON
 
 
 def _did_of(value: dict[str, Any]) -> Did:
-    """Parse a DID from the audit. Older versions stored one group and no `trap`."""
+    """Parse a DID from the audit. Older versions of CallSieve stored only one group, and no `trap`."""
     old = value.get("group")
     did: Did = parse_plain({"trap": False, **value, "groups": value.get("groups", [old] if old else [])}, Did)
     return did
 
 
 def fetch_soon(db: sqlite3.Connection, context: Context, name: str) -> None:
-    """Mark a feed of the settings as due. The timer fetches it, because daemon and console have no network access."""
+    """Mark a feed of the settings as due, for the timer to fetch it. Daemon and console may not access the network."""
     last = feed_fetches(db).get(name)
     if last is None or name not in {feed.name for feed in context.settings.feed}:
         raise Refused("no-such-feed", Wording("There is no such feed in the settings."))

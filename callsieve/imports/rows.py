@@ -1,4 +1,4 @@
-"""Parsers for rows of a table with numbers, contacts, people or DIDs. An unusable row is skipped with a reason."""
+"""Parsers for the rows of a table with numbers, contacts, people or DIDs. The table records why a row was skipped."""
 
 import re
 from collections import Counter
@@ -35,7 +35,7 @@ def numbers_in(table: CsvTable, region: str) -> Iterator[ImportedRow]:
 
 
 def number_row(table: CsvTable, region: str, number: str, category: str, name: str, note: str) -> ImportedRow | None:
-    """Return the row of a number; None if the number is invalid. Categories become lower case, as policies expect."""
+    """Return the row of a number; None if the number is invalid. Categories become lower case, as in policies."""
     e164 = number_of(number, region)
     if e164 is None:
         table.refuse(problem_of_number(number))
@@ -44,7 +44,7 @@ def number_row(table: CsvTable, region: str, number: str, category: str, name: s
 
 
 def contacts_in(table: CsvTable, region: str, owner: str | None = None) -> Iterator[Contact]:
-    """Yield contacts. `owner`: the person who owns the contacts in rows without a person; None: everybody."""
+    """Yield the contacts in a table. `owner`: whose contacts the rows without a person are; None: everybody's."""
     for number, name, person, company in table:
         e164 = number_of(number, region)
         if e164 is None:
@@ -56,7 +56,7 @@ def contacts_in(table: CsvTable, region: str, owner: str | None = None) -> Itera
 
 
 def contacts_in_vcards(cards: Vcards, region: str, owner: str | None = None) -> Iterator[Contact]:
-    """Yield a contact for each number of each card."""
+    """Yield a contact for each number of each card. `owner`: whose contacts these are; None: everybody's."""
     for card in cards:
         for number in card.numbers:
             if e164 := number_of(number, region):
@@ -68,7 +68,10 @@ def contacts_in_vcards(cards: Vcards, region: str, owner: str | None = None) -> 
 def contacts_of_freepbx(
     known: Iterable[KnownContact], region: str, owner: str | None, refuse: Callable[[Wording], None]
 ) -> Iterator[Contact]:
-    """Yield the contacts in FreePBX's Contact Manager. `owner`: the person for contacts without an owner."""
+    """Yield the contacts in FreePBX's Contact Manager. `owner`: who gets contacts without a person; None: everybody.
+
+    Call `refuse` with the reason for each contact that cannot be used.
+    """
     for number, name, person, company in known:
         e164 = number_of(number, region)
         if e164 is None or (person is not None and not NAME.fullmatch(person)):
@@ -79,7 +82,7 @@ def contacts_of_freepbx(
 
 
 def people_in(table: CsvTable) -> Iterator[Person]:
-    """Yield the people in a table. An empty endpoint becomes `PJSIP/EXTENSION`, as in the settings."""
+    """Yield the people in a table. Without an endpoint, a person gets `PJSIP/EXTENSION`, as in the settings."""
     for extension, endpoint, group, language, name in table:
         problem = problem_of_person(extension, endpoint, group, language)
         if problem:
@@ -96,7 +99,10 @@ def person_of_row(extension: str, endpoint: str, group: str, language: str, name
 def numbers_of_family(
     lines: Iterable[tuple[str, str]], region: str, refuse: Callable[[Wording], None]
 ) -> Iterator[ImportedRow]:
-    """Yield the numbers of a list in AstDB. Call `refuse` with a reason for each key that is not a number."""
+    """Yield the numbers of one of the PBX's lists in AstDB. `lines`: its keys and values.
+
+    Call `refuse` with a reason for each key that is not a number.
+    """
     for key, note in lines:
         e164 = number_of(key, region)
         if e164 is None:
@@ -160,7 +166,10 @@ def dids_in(table: CsvTable, region: str) -> Iterator[Did]:
 
 
 def problem_of_did(number: str | None, raw: str, groups: Sequence[str], callee: str) -> Wording | None:
-    """Return the problem of a DID's row; None for a valid row. `number`: `raw` as E.164; None if `raw` is no number."""
+    """Return the problem of a DID's row; None for a valid row. `raw`: the number as written.
+
+    `number`: `raw` as E.164; None if `raw` is no number.
+    """
     if number is None:
         return problem_of_number(raw)
     for column, name in (*(("group", group) for group in groups), ("callee", callee)):
@@ -217,14 +226,14 @@ class Format(StrEnum):
 
 
 def format_of(table: CsvTable) -> Format:
-    """Return the format of a feed's table. The header of the table must have been read."""
+    """Return the format of a feed's file, after the header of its table was read."""
     if table.is_bare:
         return Format.LIST
     return Format.FTC if table.columns[0] == FTC_COLUMNS[0] else Format.CSV
 
 
 def feed_rows(table: CsvTable, region: str, verdict: str) -> Iterator[ImportedRow]:
-    """Yield the rows of a feed of any format. FTC complaints about the same number are separate rows."""
+    """Yield the rows of a feed of any format. Each FTC complaint is a row, so a number can have several rows."""
     return complaints_in(table) if format_of(table) is Format.FTC else _numbers_in(table, region, verdict)
 
 
@@ -239,7 +248,7 @@ def _numbers_in(table: CsvTable, region: str, verdict: str) -> Iterator[Imported
 
 
 def complaints_in(table: CsvTable) -> Iterator[ImportedRow]:
-    """Yield a row per FTC complaint for `merged_complaints`: number, category, "Y" for a robocall, and the day."""
+    """Yield a row per FTC complaint, for `merged_complaints`: number, category, "Y" for a robocall, and the day."""
     for raw, created, subject, robocall in table:
         number = us_number(raw)
         if number is None:
@@ -250,7 +259,10 @@ def complaints_in(table: CsvTable) -> Iterator[ImportedRow]:
 
 
 def us_number(raw: str) -> str | None:
-    """Return a US number as E.164; None if nobody can have it: too short, 555-xxxx, or one digit repeated."""
+    """Return a US number as E.164; None if nobody can have it.
+
+    Reasons: a wrong length, an impossible area code or exchange such as 555, or one digit repeated.
+    """
     match = _US_NUMBER.fullmatch(raw.translate(_SEPARATORS))
     return None if match is None or len(set(match[1])) == 1 else f"+1{match[1]}"
 
@@ -262,7 +274,7 @@ def category_of(subject: str) -> str | None:
 
 
 def merged_complaints(complaints: Iterable[ImportedRow]) -> ImportedRow:
-    """Merge complaints about a number into a row: the most frequent category, the total count, and the latest day."""
+    """Merge complaints about a number into a row: the most frequent category, and a note with count and latest day."""
     count = robocalls = 0
     latest, number = "", ""
     categories: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""The front context for trunks. It queries CallSieve, then continues in the context that the trunk used before.
+"""Front contexts for trunks. Such a context queries CallSieve, then goes on in the context that the trunk used before.
 
 Only `context=` of the trunk changes, for example from `from-trunk` to `callsieve-from-trunk`. DIDs stay as they are.
 """
@@ -21,7 +21,7 @@ _OTHER_LANGUAGES = ("extensions.ael", "extensions.lua")
 
 
 def front_context_of(context: str) -> str:
-    """Return the name of the front context for this context."""
+    """Return the name of the front context that continues in this context."""
     return PREFIX + context
 
 
@@ -32,7 +32,7 @@ def front_text(contexts: Sequence[str]) -> str:
 
 
 def installed_contexts(place: plan.InstallPaths) -> tuple[str, ...]:
-    """Return the contexts that have an installed front context, in the order of the file."""
+    """Return the contexts for which a front context is installed, in the order of the file with the front contexts."""
     path = place.dialplan / plan.FRONT_FILE
     sections = [line.section for line in lines_of(path, read_text(path) or "") if line.section]
     return tuple(section.removeprefix(PREFIX) for section in sections)
@@ -76,7 +76,10 @@ _GLOBAL = re.compile(r"CALLSIEVE_AGI\s*=>?\s*(\S+)")
 
 
 def asked_in_files(etc: Path) -> str | None:
-    """Return the address or classic script that the installed dialplan queries, or None. Raise OSError."""
+    """Return what the installed dialplan queries: an address or the classic script. None if it is not installed.
+
+    Raise OSError.
+    """
     default = plan.agi_of(read_text(etc / plan.OUR_DIALPLAN / MAIN_FILE) or "")
     if default is None:
         return None
@@ -85,7 +88,10 @@ def asked_in_files(etc: Path) -> str | None:
 
 
 def is_answered_at(asked: str, listen: str) -> bool:
-    """Return whether a dialplan that queries `asked` reaches a daemon on `listen`. True for the classic script."""
+    """Return whether a dialplan that queries `asked` reaches a daemon that listens on `listen`.
+
+    Always True for the classic script, which does not use this address.
+    """
     return asked == plan.OUR_AGI or _address(asked) == address_of(listen)
 
 

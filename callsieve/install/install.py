@@ -45,7 +45,10 @@ etc = {etc}
 
 
 def plan_settings(place: plan.InstallPaths, loaded: Loaded, tables: list[str], region: str) -> list[plan.FileChange]:
-    """Return the change that adds these tables to the settings file. `region`: the country, if the file is new."""
+    """Return the change that adds these lines to the settings file; empty if nothing changes.
+
+    `region`: the country to write into a new file.
+    """
     file = loaded.settings_file
     before = read_text(file)
     if before is not None and not tables:
@@ -57,7 +60,10 @@ def plan_settings(place: plan.InstallPaths, loaded: Loaded, tables: list[str], r
 
 
 def plan_call_back_settings(loaded: Loaded, region: str) -> list[plan.FileChange]:
-    """Return a new settings file for the call-back helper, with call-backs disabled. Empty if the file exists."""
+    """Return the change that writes a settings file for the call-back helper, with call-backs disabled.
+
+    Return no change if the file exists.
+    """
     file = loaded.settings_file.with_name(plan.CALL_BACK_SETTINGS)
     if read_text(file) is not None:
         return []
@@ -72,7 +78,7 @@ def _own_numbers(settings: Settings, region: str) -> list[str]:
 
 
 def _new_text(place: plan.InstallPaths, loaded: Loaded, region: str) -> str:
-    """Return a new settings file in observe mode. Only the administrator may activate a policy."""
+    """Return the text of a new settings file. It selects observe mode, which changes no calls."""
     text = NEW_FILE.format(region=toml_text(region))
     if place.etc != Path(loaded.settings.asterisk.etc):
         text += ELSEWHERE.format(etc=toml_text(str(place.etc)))
@@ -80,12 +86,15 @@ def _new_text(place: plan.InstallPaths, loaded: Loaded, region: str) -> str:
 
 
 def region_remark(file: Path, region: str) -> str:
-    """Return the remark that names the country chosen for the new settings file."""
+    """Return the remark that says which country was written into the new settings file."""
     return f"numbers without a country code are read as numbers of {region}: [numbers] region in {file}"
 
 
 def _private(file: Path, group: int) -> tuple[int, int | None]:
-    """Return mode and group for a settings file with a secret. Asterisk's group lets the service read the file."""
+    """Return mode and group for a settings file with a secret. A group of None keeps the group.
+
+    The service reads the file through Asterisk's group.
+    """
     if not file.exists():
         return PRIVATE_MODE, group
     status = file.stat()
@@ -105,10 +114,15 @@ TRUNK_LINES = (
 
 @dataclass(frozen=True, slots=True)
 class InstallRequest:
-    """A request to install CallSieve. `new_secret`: secret of the manager user, unless a secret exists.
+    """A request to install CallSieve.
 
-    `inbound`: the contexts in which trunks' calls arrive now; each gets a front context. `region`: the country for a
-    new settings file. `asterisk`: False on a server without Asterisk. `tables`: lines to add to the settings.
+    Attributes:
+        new_secret: The secret of the manager user, unless the user has one already.
+        inbound: The contexts in which trunks' calls arrive now. Each gets a front context.
+        region: The country for a new settings file.
+        ami: Whether to create a manager user.
+        asterisk: Whether Asterisk is on this server.
+        tables: Lines to add to the settings.
     """
 
     loaded: Loaded
@@ -124,7 +138,10 @@ class InstallRequest:
 
 
 def plan_install(place: plan.InstallPaths, wanted: InstallRequest) -> plan.InstallPlan:
-    """Return the changes that install CallSieve; empty if nothing is missing. Raise InstallError if impossible."""
+    """Return the plan that installs CallSieve. It has no changes if nothing is missing.
+
+    Raise InstallError if the request cannot be carried out.
+    """
     if not wanted.asterisk:
         return _plan_service(place, wanted)
     hooks = find_hooks(place) if wanted.freepbx else NO_HOOKS
@@ -167,7 +184,10 @@ def _plan_service(place: plan.InstallPaths, wanted: InstallRequest) -> plan.Inst
 
 
 def _new_users(place: plan.InstallPaths, wanted: InstallRequest) -> tuple[plan.SystemUser, ...]:
-    """Return the system users to create, one per level of trust. Two are in no group of Asterisk or the service."""
+    """Return the system users that are missing: for the service, the public page, and the hearing.
+
+    The last two are in no group of Asterisk or the service, because they handle input of strangers.
+    """
     if not wanted.systemd or place.units != plan.SYSTEM_UNITS:
         return ()
     service = plan.SystemUser(SERVICE_USER, service_group(place), SERVICE_STATE)
@@ -186,7 +206,7 @@ def _settings_remarks(settings: list[plan.FileChange], wanted: InstallRequest) -
 
 
 def _front_contexts(place: plan.InstallPaths, wanted: InstallRequest) -> tuple[str, ...]:
-    """Return the contexts that get a front context. Earlier front contexts stay, because a trunk may use them."""
+    """Return the contexts that get a front context. Those of earlier installations stay: a trunk may use them."""
     if wanted.freepbx and wanted.inbound:
         raise plan.InstallError(
             "--inbound is for your own dialplan: on FreePBX, use the context from-trunk-callsieve for trunks"
@@ -225,7 +245,10 @@ def _our_dialplan(
 
 
 def dialplan_text(name: str, agi: str, key: str = "") -> str:
-    """Return a dialplan file that queries `agi` (an address or script directory) and sends `key` unless it is empty."""
+    """Return the text of one of CallSieve's dialplan files.
+
+    `agi`: the address or script directory that the dialplan queries. `key`: sent with each request unless it is empty.
+    """
     text = plan.packaged(name)
     if name == MAIN_FILE and PACKAGED_URL not in text:
         raise plan.InstallError(f"the packaged callsieve.conf does not query {PACKAGED_URL}: reinstall CallSieve")
@@ -233,7 +256,7 @@ def dialplan_text(name: str, agi: str, key: str = "") -> str:
 
 
 def with_key(text: str, key: str) -> str:
-    """Return the dialplan text with the key in each request; unchanged for an empty key."""
+    """Return the dialplan text with the key added to each request; unchanged for an empty key."""
     for path in ("/screen,", "/${ARG1},") if key else ():
         text = text.replace(f")}}{path}", f")}}{path}key={key},")
     return text
@@ -289,7 +312,10 @@ def relay_path() -> Path:
 
 
 def classic_socket(place: plan.InstallPaths, wanted: InstallRequest) -> Path:
-    """Return the path of the daemon's socket, in the service's state directory if there is or will be a service."""
+    """Return the path of the daemon's socket for the classic script.
+
+    It is in the service's state directory if there is or will be a service, otherwise in that of the settings.
+    """
     state = SERVICE_STATE if wanted.systemd or place.unit.exists() else wanted.loaded.state
     return state / wanted.loaded.settings.agi.socket
 
@@ -321,7 +347,7 @@ def _units(place: plan.InstallPaths, wanted: InstallRequest) -> list[plan.FileCh
 
 
 def unit_text(name: str, loaded: Loaded, group: str) -> str:
-    """Return a systemd unit that starts this installation of the program. The service runs in Asterisk's group."""
+    """Return a systemd unit that starts this installation of CallSieve. `group`: the group that the service runs in."""
     program = str(Path(sys.executable).parent / "callsieve")
     options = ["--config", str(loaded.file)] if loaded.file is not None and loaded.file != CONFIG_FILE else []
     if name in (plan.PUBLIC_UNIT, plan.HEARING_UNIT):
@@ -337,7 +363,7 @@ def unit_text(name: str, loaded: Loaded, group: str) -> str:
 
 
 def service_group(place: plan.InstallPaths) -> str:
-    """Return the group that may read Asterisk's files: the group of /etc/asterisk, or the usual group."""
+    """Return the group that may read Asterisk's files: the group of /etc/asterisk, or `asterisk` if that is unknown."""
     try:
         return grp.getgrgid(place.group).gr_name if place.group else USUAL_GROUP
     except KeyError:

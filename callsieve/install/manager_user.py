@@ -16,7 +16,7 @@ SECRET_LINE = re.compile(r"^secret\s*=\s*(\S+)", re.MULTILINE)
 
 
 class ManagerPlan(NamedTuple):
-    """The plan for the manager user: changes of Asterisk's files, lines for CallSieve's settings, and remarks."""
+    """The plan for the manager user. `changes`: of Asterisk's files. `settings`: new lines for CallSieve's settings."""
 
     changes: list[FileChange]
     settings: list[str]
@@ -24,7 +24,7 @@ class ManagerPlan(NamedTuple):
 
 
 def plan_manager(place: InstallPaths, loaded: Loaded, new_secret: str, *, freepbx: bool) -> ManagerPlan:
-    """Plan the manager user. `new_secret`: used unless the user already has a secret. Raise InstallError."""
+    """Plan the manager user. `new_secret`: its secret, unless it has one already. Raise InstallError."""
     ami = loaded.settings.ami
     user = ami.username or "callsieve"
     main = place.etc / "manager.conf"
@@ -59,7 +59,10 @@ def _secret_of(ami: Ami, text: str | None) -> str:
 
 
 def manager_text(template: str, user: str, secret: str) -> str:
-    """Return the text of the manager user's file. A `;` in the secret is escaped, because it would begin a comment."""
+    """Return the text of the manager user's file. A `;` in the secret is escaped, because it would begin a comment.
+
+    `template`: the packaged file.
+    """
     return template.replace("[callsieve]", f"[{user}]").replace("@SECRET@", secret.replace(";", "\\;"))
 
 

@@ -1,6 +1,7 @@
 """The types that `install` and `uninstall` share: paths, the change of a file, a plan. Writes nothing.
 
-CallSieve's own files are written and removed as a whole. In other files, only marked lines are added and removed.
+CallSieve's own files are written and removed as a whole. In other files, CallSieve adds and removes only lines that it
+marks as its own.
 """
 
 import grp
@@ -54,7 +55,8 @@ class InstallError(Exception):
 class FileChange:
     """A change of a file. `before`: the old text, None for a new file. `after`: the new text, None for a removed file.
 
-    `mode`, `group` (a gid): None keeps the present value; a new file gets 0644. `copied`: whether a copy is kept.
+    `mode`, `group` (a gid): None keeps the present value; a new file gets 0644. `copied`: whether the original is kept
+    as a copy.
     """
 
     path: Path
@@ -66,7 +68,7 @@ class FileChange:
 
     @property
     def copy_path(self) -> Path:
-        """Return the path where the original file is kept."""
+        """The path at which the copy of the original is kept."""
         return copy_of(self.path)
 
 
@@ -81,7 +83,10 @@ class SystemUser:
 
 @dataclass(frozen=True, slots=True)
 class InstallPlan:
-    """A plan: create `new_users`, make `changes`, remove empty `directories`. `remarks`: for the administrator."""
+    """A plan, carried out in this order: create `new_users`, make `changes`, remove `directories` if they are empty.
+
+    `remarks`: texts for the administrator.
+    """
 
     changes: tuple[FileChange, ...]
     new_users: tuple[SystemUser, ...] = ()
@@ -91,7 +96,10 @@ class InstallPlan:
 
 @dataclass(frozen=True, slots=True)
 class InstallPaths:
-    """The paths of an installation. `group`: gid of the group that may read `etc`. `agi_bin`: None if it is unknown."""
+    """The paths of an installation. `etc`: Asterisk's configuration. `group`: gid of the group that may read it.
+
+    `agi_bin`: the directory of AGI scripts; None if it is unknown. `units`: the directory of systemd units.
+    """
 
     etc: Path
     group: int
@@ -110,7 +118,7 @@ class InstallPaths:
 
     @property
     def is_packaged(self) -> bool:
-        """Return whether the units come from Debian's package."""
+        """Whether CallSieve's systemd units come from Debian's package."""
         return self.units == SYSTEM_UNITS and (PACKAGE_UNITS / OUR_UNIT).exists()
 
     @property
@@ -127,13 +135,13 @@ class InstallPaths:
 
     @property
     def unit_files(self) -> tuple[Path, ...]:
-        """Return the installed paths of all units in `asterisk-conf/`. The administrator enables the units in use."""
+        """The paths of all units in `asterisk-conf/` after installation. The administrator enables some of them."""
         names = (path.name for path in asterisk_conf().iterdir() if path.suffix in UNIT_SUFFIXES)
         return tuple(self.units / name for name in sorted(names))
 
     @property
     def group_files(self) -> tuple[Path, ...]:
-        """Return the drop-in files that set another group than the usual one for the units of Debian's package."""
+        """The drop-in files that run the units of Debian's package in another group than `asterisk`."""
         names = (path.name for path in self.unit_files if f"\nGroup={USUAL_GROUP}\n" in packaged(path.name))
         return tuple(self.units / f"{name}.d" / GROUP_FILE for name in names)
 
@@ -145,7 +153,10 @@ def asterisk_conf() -> Path:
 
 
 def place_of(etc: Path, agi_bin: Path | None, units: Path, *, asterisk: bool = True) -> InstallPaths:
-    """Return the paths for an Asterisk configured in `etc`, or for a server without Asterisk. Raise InstallError."""
+    """Return the paths for an Asterisk configured in `etc` or, without `asterisk`, for a server that has none.
+
+    Raise InstallError if `etc` has no extensions.conf.
+    """
     if not asterisk:
         return InstallPaths(etc, _usual_group(), None, units)
     if not (etc / "extensions.conf").is_file():
@@ -174,7 +185,7 @@ def _usual_group() -> int:
 
 
 def copy_of(path: Path) -> Path:
-    """Return the path of the copy that is made before CallSieve changes a file."""
+    """Return the path for the copy of a file that CallSieve is about to change."""
     return path.with_name(path.name + COPY_SUFFIX)
 
 
@@ -194,18 +205,18 @@ def packaged_dialplan() -> str:
 
 
 def agi_of(dialplan: str) -> str | None:
-    """Return the address that CallSieve's dialplan queries by default; None if the text is another dialplan."""
+    """Return the address that CallSieve's dialplan queries by default; None if the text is not CallSieve's dialplan."""
     match = _AGI_LINE.search(dialplan)
     return match[1] if match else None
 
 
 def asked_for(template: str) -> list[str]:
-    """Return the names of the AGI scripts that the dialplan runs. `--classic` installs a file for each script."""
+    """Return the names of the AGI scripts that the dialplan text runs. `--classic` installs a file for each of them."""
     return sorted(set(_ASKED.findall(template)))
 
 
 def changes_something(change: FileChange) -> bool:
-    """Return whether the change has an effect: another text, or a mode that grants other rights."""
+    """Return whether the change has an effect: another text, fewer rights of other users, or a new right to execute."""
     if change.before != change.after:
         return True
     if change.after is None or change.mode is None:
@@ -226,5 +237,5 @@ def is_ours(text: str) -> bool:
 
 
 def is_included(etc: Path, lines: list[Line], path: Path) -> bool:
-    """Return whether one of these lines includes the file `path`."""
+    """Return whether one of these lines includes the file `path`. `etc`: the directory of relative names."""
     return any(line.included is not None and covers(etc, line.included, path) for line in lines)

@@ -1,4 +1,4 @@
-"""The country of a PBX: from the settings, an option, or the time zone and tone zone of the server."""
+"""The country of a PBX: from the settings, an option, or the server's time zone and Asterisk's tone zone."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -19,9 +19,10 @@ _DEFAULT_ZONE = "US"
 def region_of(
     loaded: Loaded, option: str | None, derived: str | None, ask: Callable[[str | None], str] | None = None
 ) -> str:
-    """Return the country of this PBX. Raise InstallError if the country is unknown.
+    """Return the country of this PBX. Raise InstallError if it is unknown or invalid, or not as in existing settings.
 
-    The settings decide, then `option`, then `derived` (from the server), which `ask` lets somebody confirm or replace.
+    The settings decide, then `option`, then `ask`, which suggests `derived` (the country from the server) to somebody.
+    Without `ask`, `derived` itself is used.
     """
     if loaded.file is not None:
         written = loaded.settings.numbers.region
@@ -39,7 +40,10 @@ def region_of(
 
 
 def derived_region(etc: Path, time_zone: str, tables: Sequence[str] = TZPATH) -> str | None:
-    """Return the country of Asterisk's tone zone and of the time zone; None if the two differ or both are unknown."""
+    """Return the country of Asterisk's tone zone and of the time zone. If only one of them is known, it decides.
+
+    Return None if the two differ or both are unknown. `tables`: directories with the file zone.tab.
+    """
     regions = {region for region in (_by_tone_zone(etc), _by_time_zone(time_zone, tables)) if region is not None}
     region = regions.pop() if len(regions) == 1 else ""
     return region if is_possible_region(region) else None

@@ -1,4 +1,4 @@
-"""The next steps after `asterisk install` and `uninstall`, in order, and the function that carries out a plan."""
+"""The administrator's next steps after `asterisk install` and `uninstall`, and the function that carries out a plan."""
 
 # docs/how-to/install.md prints the same list; tests/callsieve/install/test_install_list.py compares both lists.
 
@@ -45,7 +45,7 @@ _TRUNKS_ARE_IN = "pjsip.conf (or iax.conf, chan_dahdi.conf)"
 
 @dataclass(frozen=True, slots=True)
 class InstallStep:
-    """A step for the administrator: its purpose, and the commands or lines to copy."""
+    """A step for the administrator. `title`: what the step is for. `lines`: the commands or lines to copy."""
 
     title: str
     lines: tuple[str, ...] = ()
@@ -62,10 +62,13 @@ def steps_after_install(
     asterisk: bool = True,
     outdated: bool = False,
 ) -> list[InstallStep]:
-    """Return the steps for the administrator. `outdated`: whether the running daemon is older than the program.
+    """Return the next steps for the administrator; empty if there is nothing to do.
 
-    `new_service`: whether there was no unit before. `asterisk`: whether Asterisk is on this server. The order matters:
-    Asterisk must know the manager user before the daemon logs in, and a context before a trunk uses the context.
+    `new_service`: whether there was no service before. `reloaded`: whether Asterisk has already read the new files.
+    `asterisk`: whether Asterisk is on this server. `outdated`: whether the running daemon is older than the program.
+
+    The order matters. Asterisk must know the manager user before the daemon logs in, and a context before a trunk uses
+    the context.
     """
     if not asterisk:
         units = ("callsieve", "callsieve-api")
@@ -90,7 +93,10 @@ def start_steps(
     outdated: bool,
     units_started: tuple[str, ...] = UNITS_STARTED,
 ) -> list[InstallStep]:
-    """Return the step that starts or restarts the services; empty if no service must be started."""
+    """Return the step that starts or restarts the services; empty if this is not necessary.
+
+    `outdated`: whether the running daemon is older than the program. `units_started`: the units of a new service.
+    """
     changed = {change.path for change in plan.changes}
     units = bool(changed & {*place.unit_files, *place.group_files})
     people = tuple(name for name in PEOPLE_STARTED if place.units / name in changed)
@@ -142,7 +148,7 @@ def _connect_freepbx() -> InstallStep:
 
 
 def steps_after_uninstall(settings: Settings, *, reloaded: bool) -> list[InstallStep]:
-    """Return the steps that remove CallSieve from the memory of the running Asterisk."""
+    """Return the steps that remove CallSieve from the memory and database of the running Asterisk."""
     steps = [] if reloaded else [_reload(settings)]
     forget = asterisk_command(settings, "database deltree callsieve")
     return [
@@ -172,7 +178,10 @@ def prompts_left(sounds: Iterable[Path]) -> list[Path]:
 
 
 def left_behind(loaded: Loaded, place: InstallPaths, prompts: Iterable[Path], users: Iterable[str]) -> list[str]:
-    """Return lines that say what `uninstall` leaves and how to remove it. `users`: CallSieve's system users."""
+    """Return a line for each thing that `uninstall` does not remove, with the command that removes it.
+
+    `prompts`: directories with CallSieve's prompts. `users`: CallSieve's system users.
+    """
     store, findings = loaded.store_path.parent, loaded.findings_path.parent
     called_back = loaded.state.with_name(f"{loaded.state.name}-call-back")
     lines = []
@@ -202,7 +211,7 @@ NEW_MODE = 0o644
 
 
 def write(plan: InstallPlan) -> None:
-    """Carry out a plan in order. Raise InstallError or OSError. After an error, a second run continues."""
+    """Carry out a plan in its order. Raise InstallError or OSError. After an error, a second run does the rest."""
     for change in plan.changes:
         if read_text(change.path) != change.before:
             raise InstallError(f"{change.path}: the file was changed meanwhile: run the command again")

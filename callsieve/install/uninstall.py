@@ -24,7 +24,7 @@ ENDPOINTS_ASKED = 300
 
 
 def plan_uninstall(place: plan.InstallPaths) -> plan.InstallPlan:
-    """Return the changes that remove CallSieve. Raise InstallError while the dialplan or a trunk uses CallSieve."""
+    """Return the plan that removes CallSieve. Raise InstallError while other files send calls to CallSieve."""
     if users := [line for line in uses_of(place) if "callsieve" in _GUARDED.sub("", line.text)]:
         where = ", ".join(f"{line.file}:{line.number}" for line in users[:MOST_NAMED])
         more = f" and {len(users) - MOST_NAMED} more" if len(users) > MOST_NAMED else ""
@@ -44,7 +44,7 @@ def plan_uninstall(place: plan.InstallPaths) -> plan.InstallPlan:
 
 
 def check_trunks(ask: Callable[[str], str]) -> None:
-    """Raise InstallError while the running Asterisk sends a trunk's calls to CallSieve, whatever its files say.
+    """Raise InstallError while the running Asterisk sends calls of a trunk to CallSieve, whatever Asterisk's files say.
 
     `ask`: runs a command in Asterisk's console. It raises ConsoleError if Asterisk is not running.
     """
@@ -67,7 +67,7 @@ def _is_ours(context: str) -> bool:
 
 
 def uses_of(place: plan.InstallPaths) -> list[Line]:
-    """Return the lines of other files that refer to CallSieve's dialplan. Without such lines, no call is screened."""
+    """Return the lines of other files that use CallSieve's dialplan. Without such lines, no call is screened."""
     return [
         line
         for name, use in _USE_BY_FILE.items()

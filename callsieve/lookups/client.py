@@ -47,12 +47,12 @@ def line_of(message: LookupQuestion | LookupReply) -> bytes:
 
 
 def question_in(line: bytes) -> LookupQuestion:
-    """Parse the question in a line. Raise ValueError."""
+    """Parse the question in a line. Raise ValueError if it is invalid."""
     return _QUESTIONS.decode(line)
 
 
 def reply_in(line: bytes) -> LookupReply:
-    """Parse the reply in a line. Raise ValueError."""
+    """Parse the reply in a line. Raise ValueError if it is invalid."""
     return _REPLIES.decode(line)
 
 
@@ -65,7 +65,7 @@ AGAIN_SECONDS = 1.0
 
 @dataclass(slots=True)
 class LookUpClient:
-    """A client of the look-up process at `path`. `budget_seconds`: the longest wait of a call; 0: query nothing."""
+    """A client of the look-up process at socket `path`. `budget_seconds`: the longest wait of a call; 0: no query."""
 
     path: Path
     budget_seconds: float = 0.0
@@ -76,7 +76,7 @@ class LookUpClient:
     _again: set[asyncio.Task[bool]] = field(default_factory=set)
 
     async def ask(self, number: str, give_up_at: float) -> bool:
-        """Ask the sources until `give_up_at`. Return whether the store has new facts about the number. Never raises."""
+        """Ask the sources until `give_up_at` (monotonic). Return whether the store has new facts. Never raises."""
         now = self.monotonic()
         return await self._ask(number, min(self.budget_seconds, give_up_at - now), now)
 

@@ -32,7 +32,7 @@ class SwitchRequest(msgspec.Struct, frozen=True):
 
 
 class SwitchState(NamedTuple):
-    """The state of a source in an audit entry. `off_at` and `off_why`: None if the source is on."""
+    """The state of a source in the audit. `off_at`, `off_why`: None if on. `since`: when its measurement began."""
 
     name: str
     off_at: Instant | None
@@ -134,5 +134,5 @@ def _gets_reports(table: LookupTable, report_url: str) -> bool:
 
 
 def longest_budget_seconds(settings: Settings) -> float:
-    """Return the longest time in seconds that a call may wait for all sources together; 0 without sources."""
+    """Return the longest time that a call may wait for its look-ups, which run at the same time; 0 without sources."""
     return max((table.budget_ms for table in settings.lookup), default=0) / 1000

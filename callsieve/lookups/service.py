@@ -76,7 +76,7 @@ MOST_READS: Final = 3  # of the store, before a source is asked
 
 
 class Reached(Protocol):
-    """The HTTP answer of a server."""
+    """An HTTP answer of a server, which was reached."""
 
     @property
     def status(self) -> int:
@@ -88,7 +88,7 @@ class Reached(Protocol):
 
 
 class Unreachable(Exception):
-    """The server did not answer. `code`: the reason, as in callsieve.outside.errors."""
+    """The error for a server that did not answer. `code`: the reason, as in callsieve.outside.errors."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -128,7 +128,7 @@ class LookUpService:
     _ended: int = 0
 
     async def look_up(self, number: str, wait_seconds: float) -> bool:
-        """Query the sources if needed. Return within `wait_seconds` whether the store has new information."""
+        """Query the sources if needed. Return within `wait_seconds` whether the store has a new verdict."""
         began = self.monotonic()
         try:
             states, known = await self._known_by_now(number)
@@ -149,7 +149,7 @@ class LookUpService:
         return await self._first_answers(waited, began, end) if waited else False
 
     async def _known_by_now(self, number: str) -> tuple[set[str], dict[str, lookups.StoredAnswer]]:
-        """Return the stored answers. If a request ended meanwhile, read again, because its answer may be missing."""
+        """Return which sources are off, and the stored answers. If a request ended meanwhile, read its answer too."""
         for _ in range(MOST_READS):
             ended, known = self._ended, await asyncio.to_thread(self._known, number)
             if ended == self._ended:
@@ -164,7 +164,7 @@ class LookUpService:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _first_answers(self, waited: list[tuple[asyncio.Task[bool], float]], began: float, end: float) -> bool:
-        """Wait for the first answer of any source, which is enough for a call. Return whether it came in time."""
+        """Wait for the first verdict of any source, which is enough for a call. Return whether one came in time."""
         tasks = {task for task, _ in waited}
         until = min(end, began + max(budget for _, budget in waited) - TELLING_SECONDS)
         while tasks and (left := until - self.monotonic()) > 0:
@@ -189,7 +189,7 @@ class LookUpService:
         self._ended += 1
 
     async def _guarded(self, asked: AskedSource, number: str) -> bool:
-        """Query a source. Return False after a bug or an error of the store, which ends only this look-up."""
+        """Query a source and return whether it has a verdict. After a bug or an error of the store, return False."""
         try:
             return await self._ask(asked, number)
         except StoreError as error:

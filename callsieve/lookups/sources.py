@@ -37,7 +37,7 @@ CATEGORY_BY_RATING: Final[Mapping[str, str]] = {
 
 
 class BadAnswer(ValueError):
-    """A look-up source sent an answer in an unexpected format."""
+    """The error for an answer of a look-up source in an unexpected format."""
 
 
 class SourceVerdict(NamedTuple):
@@ -83,7 +83,7 @@ def covers(table: LookupTable, number: str) -> bool:
 
 
 def limits_of(table: LookupTable) -> DailyLimits:
-    """Return the daily limits of requests and cost."""
+    """Return the source's limits of requests and cost per day."""
     return DailyLimits(table.daily_limit, round(MICROS * table.cost), round(MICROS * table.daily_spend))
 
 
@@ -109,20 +109,20 @@ def hash_prefix(number: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PhoneBlock:
-    """The source PhoneBlock, with its endpoint `check-prefix`. Only the hash of the whole number is sent."""
+    """The source PhoneBlock. Its API endpoint `check-prefix` gets a part of the hash of the whole number."""
 
     # For ranges, `check-prefix` also accepts hashes without the last digits. All hashes together reveal the number.
 
     table: LookupTable
 
     def request_about(self, number: str, token: str) -> OutsideRequest:
-        """Return a request with only the hash prefix and the token."""
+        """Return a request that contains only the first digits of the number's hash and the token."""
         base = (self.table.url or PHONEBLOCK).rstrip("/")
         headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
         return OutsideRequest(f"{base}/check-prefix?sha1={hash_prefix(number)}", headers)
 
     def parse_answer(self, number: str, status: int, body: bytes) -> SourceVerdict:
-        """Return the verdict on our number, out of all numbers with the same hash prefix."""
+        """Return the verdict on `number`. The answer also lists other numbers with the same hash prefix."""
         if status != 200:
             raise BadAnswer(f"status {status}")
         try:

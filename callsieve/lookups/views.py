@@ -33,8 +33,8 @@ class LookupShown:
         daily_spend: The highest cost per day, in the currency of the settings; 0: no limit.
         lately: The requests to the source within 30 days, and their cost.
         compared: A comparison of the source's answers with better evidence that exists now about the same numbers.
-        calls: How many calls came from numbers that the source reports as spam.
-        treated: How many of these calls were at least tagged.
+        calls: How many calls came from numbers that the source reported as spam since `measured_since`.
+        treated: How many of these calls were tagged or treated more strongly.
         failure: The last failure of the source, in words; null if it never failed.
     """
 
@@ -96,7 +96,7 @@ class LookupShown:
 
     @property
     def accuracy(self) -> Wording:
-        """How often the source was right, such as `12 of 14 (60-96 %)`."""
+        """How often people here judged a caller as the source did, with a confidence interval: `12 of 14 (60-96 %)`."""
         return accuracy_of(self.skill)
 
     @property

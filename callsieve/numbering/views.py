@@ -49,7 +49,7 @@ class Ranges(NamedTuple):
 
     @property
     def shown(self) -> tuple[str, ...]:
-        """Return the first prefixes in the notation of lists, such as `+33162*`."""
+        """Return the first MOST_PREFIXES prefixes in the notation of allowlists and blocklists, such as `+33162*`."""
         return tuple(f"{prefix}*" for prefix in self.prefixes[:MOST_PREFIXES])
 
 
@@ -62,9 +62,10 @@ class ListedPlan:
 
 
 class PlanShown(NamedTuple):
-    """A row of the table of plans. `over`: how many ranges are no longer valid. `origin`: where the plan comes from.
+    """A row of the table of plans.
 
-    `is_old`: whether nobody has checked the plan against its source for a year.
+    `origin`: where the plan comes from. `evidence`: how many ranges are evidence against callers. `over`: how many
+    ranges are no longer valid. `is_old`: whether nobody has checked the plan against its source for a year.
     """
 
     plan: PlanFile
@@ -76,7 +77,10 @@ class PlanShown(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PlansShown:
-    """The content of the page of plans: all plans, the `ranges` of the chosen country, and `problems` of plan files."""
+    """The content of the page of plans. `country`: the chosen country, if it has a plan. `ranges`: the country's.
+
+    `problems`: errors in plan files. `unverified`: facts of the country's plan that no public page confirms.
+    """
 
     plans: tuple[PlanShown, ...]
     problems: tuple[Wording, ...]
@@ -86,7 +90,7 @@ class PlansShown:
     unverified: tuple[str, ...] = ()
 
     def weight_of(self, row: PlanRow) -> str:
-        """Return a word that says whether the row is evidence against callers or is only shown."""
+        """Return whether the row is evidence against callers or is only shown, in words."""
         return EVIDENCE if speaks_against(row) else LABEL
 
 
@@ -138,7 +142,7 @@ def rows_of(plan: NumberPlan, country: str) -> list[PlanRow]:
 
 
 def unverified_of(plan: NumberPlan, country: str) -> tuple[str, ...]:
-    """Return the facts of a country's plans that no public page confirms."""
+    """Return the facts in a country's plan files that no public page confirms."""
     return tuple(text for file in plan.files if file.country == country for text in file.unverified)
 
 

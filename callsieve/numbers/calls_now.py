@@ -1,7 +1,8 @@
-"""The decision that a number's calls get now, and the reasons that would stop them even after an upheld appeal.
+"""The decision that calls from a number get now, and the reasons that would stop them even after an upheld appeal.
 
 Calls to different DIDs or over different trunks may have different policies. So calls_now() returns the strictest
-decision of all combinations. Personal lists are only counted, because each list affects only one person.
+decision of all combinations of DID and trunk. People's own lists are left out and only counted, because each of these
+lists affects only one person.
 """
 
 import sqlite3
@@ -60,9 +61,10 @@ DECIDES = {
 
 @dataclass(frozen=True, slots=True)
 class CallsNow:
-    """The strictest decision about an ordinary, unsigned call. `varies`: whether some calls get a milder decision.
+    """The strictest decision about an ordinary, unsigned call from a number.
 
-    `people`: how many people have the number on their own blocklist.
+    `varies`: whether this decision stops calls, but some other calls from the number ring. `people`: how many people
+    have the number on their own blocklist.
     """
 
     decision: Decision
@@ -76,7 +78,7 @@ class CallsNow:
 
     @property
     def rings(self) -> bool:
-        """Whether a phone rings at once, without a challenge."""
+        """Whether the call rings at once, without a challenge."""
         return self.action <= WARN
 
     @property
@@ -217,7 +219,10 @@ def _questions(
 
 
 def _policy_decisions(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> Iterator[Decision]:
-    """Yield the decisions of policies that would stop calls after an upheld appeal, but not for temporary reasons."""
+    """Yield the policies' decisions that would stop calls even after an upheld appeal.
+
+    Temporary facts, such as recent calls or an emergency call, are ignored.
+    """
     policies, ours = policies_of(loaded), SettingsFacts.of(loaded)
     for case in _situations(db, loaded, number, now):
         reputation = reputation_if_upheld(db, query_of(case.call, now, None, plan=ours.plan), ours.weights)
@@ -231,7 +236,7 @@ def _policy_decisions(db: sqlite3.Connection, loaded: Loaded, number: str, now: 
 
 
 def _stopping_entries(entries: Sequence[ListEntry], now: float) -> tuple[tuple[ListEntry, ...], bool]:
-    """Return the list entries that would stop calls, and whether calls ring once these entries are removed."""
+    """Return the list entries that would stop calls, and whether one of the remaining list entries lets calls ring."""
     left = [entry for entry in entries if entry.expires_at is None or entry.expires_at > now]
     stopping: list[ListEntry] = []
     while (entry := most_specific(left, ListName.ALLOW) or most_specific(left, ListName.BLOCK)) is not None:

@@ -1,4 +1,4 @@
-"""Tables that explain the effect of marks: how many marks each action needs, with the present weights.
+"""Tables that explain the effect of marks: how many marks each action needs, with the weights in the settings.
 
 The only data of this site in the tables are how many people work here, and the actions of the active policy.
 """
@@ -55,9 +55,13 @@ IMPOSSIBLE = "-"
 
 
 class Least(NamedTuple):
-    """How many of `answered` people are enough for a tag (`label`) and a `challenge`; null if even all are too few.
+    """How many people, of those who answered calls from a number, are enough for a tag or a challenge.
 
-    `by`: how these people show that they do not want the call.
+    Attributes:
+        answered: How many people answered.
+        by: How people show that they do not want the call.
+        label: How many of them are enough for a tag; null if even all are too few.
+        challenge: How many of them are enough for a challenge; null if even all are too few.
     """
 
     answered: int
@@ -67,7 +71,7 @@ class Least(NamedTuple):
 
 
 class Combination(NamedTuple):
-    """The highest level that a combination of evidence (`what`) reaches, and the action of each policy for it."""
+    """The highest level that a combination of evidence (`what`) reaches, and the action that each policy then takes."""
 
     what: Wording
     level: Level
@@ -75,7 +79,10 @@ class Combination(NamedTuple):
 
 
 class Example(NamedTuple):
-    """An invented number, how many people marked it, hung up or answered, and its level. `lower_in`: null for never."""
+    """An invented number as an example: how many people marked it, hung up and answered, and the resulting level.
+
+    `lower_in`: when the level falls if nothing new happens; null for never.
+    """
 
     marks: int
     hang_ups: int
@@ -93,7 +100,10 @@ class Example(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MarkEffects:
-    """The tables that explain the effect of marks. `people`: how many work here. `policy`: empty if it is not valid."""
+    """The tables that explain the effect of marks.
+
+    `people`: how many people work here. `policy`: the name of the active policy; empty if it is not valid.
+    """
 
     people: int
     policy: str
@@ -112,7 +122,10 @@ class TextTable(NamedTuple):
 
 
 def mark_effects(weights: Weights, people: int, policy: Policy | None = None) -> MarkEffects:
-    """Return the tables, computed by the real reputation model and policies. The slow part is cached."""
+    """Return the tables for the presets and `policy`, computed as for decisions about calls.
+
+    The slow part is cached.
+    """
     policies = dict(_presets())
     if policy is not None:
         policies[policy.name] = policy

@@ -81,8 +81,8 @@ class PersonMark(msgspec.Struct, frozen=True):
 
     Attributes:
         verdict: Whether the number is spam or not.
-        category: The kind of spam.
-        reason: The reason for the mark. Required for a verified business.
+        category: The kind of spam; null if unknown, or if the number is not spam.
+        reason: The reason for the mark. Required if the number belongs to a verified business.
     """
 
     number: NumberText
@@ -150,7 +150,7 @@ def unmark_for(db: sqlite3.Connection, context: Context, request: PersonMarkKey)
 
 
 def mark(db: sqlite3.Connection, context: Context, request: MarkRequest) -> SavedMark:
-    """Mark a number on behalf of a person, or remove the mark. Spam is blocked for that person."""
+    """Mark a number on behalf of a person, or remove the mark. A spam number is also blocked for this person."""
     is_retraction = request.verdict is Verdict.RETRACTED
     if request.category is not None and request.verdict is not Verdict.SPAM:
         words = Wording("the category is the kind of spam: leave it out if the number is not spam")
@@ -239,7 +239,7 @@ def correct(db: sqlite3.Connection, context: Context, request: CorrectionRequest
 
 
 def new_owner(db: sqlite3.Connection, context: Context, request: OwnerRequest) -> OwnerChange:
-    """Record a number's new owner. Older evidence then weighs less, and the number's registered identity ends."""
+    """Record a number's new owner. Older evidence then weighs less, and the old owner's registered identity ends."""
     e164, reason = number_field(context, request.number), reason_field(request.reason)
     at = since_field(context, request.since)
     with change(db, context, "reassigned add", e164) as changed:
@@ -358,7 +358,7 @@ def erase(db: sqlite3.Connection, context: Context, number: str) -> ErasedNumber
 
 
 def clear_files(loaded: Loaded, number: str) -> tuple[bool, dict[Path, str]]:
-    """Overwrite freed pages of the store and rewrite backups.
+    """Remove an erased number from the freed pages of the store's file, and from backups.
 
     Return whether the store is free of the number, and the problem of each backup that could not be rewritten.
     """
@@ -367,5 +367,8 @@ def clear_files(loaded: Loaded, number: str) -> tuple[bool, dict[Path, str]]:
 
 
 def files_about(loaded: Loaded, number: str) -> list[Path]:
-    """Return the files that contain the number or cannot be searched. The store must be closed."""
+    """Return the files beside the store and in the state directory that contain the number or cannot be searched.
+
+    The store must be closed.
+    """
     return files_naming((loaded.state, loaded.store_path.parent), number)

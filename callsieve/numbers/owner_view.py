@@ -1,4 +1,4 @@
-"""The information for the owner of a number: evidence for and against it, what would change it, and when it fades.
+"""The information for the owner of a number: the evidence for and against the number, and how its level may change.
 
 The information consists of counts and dates: no calls, no names of people or sources, no texts written by people.
 """
@@ -25,7 +25,7 @@ from reputation.wording import Places, Wording, listed
 
 
 class MarksToLevel(NamedTuple):
-    """The next level that marks alone can reach. `people`: how many more people must mark the number."""
+    """The next level that a number can reach by marks alone. `people`: how many more people must mark the number."""
 
     people: int
     level: Level
@@ -45,16 +45,16 @@ class OwnerView:
     Attributes:
         level: The action that the evidence alone would justify.
         action: The action for a call now; null if the policy is not valid.
-        observed: Whether the action is only recorded.
-        listed: Whether the organisation's lists decide about calls of the number.
+        observed: Whether the policy only observes. If so, `action` is recorded, but calls ring.
+        listed: Whether the organisation's lists decide about calls from the number.
         neutral: Evidence that does not count yet.
-        witnesses: How many witnesses speak against the number; null for none.
-        better_if: Events that would lower the level.
-        worse_if: Events that would raise the level.
+        witnesses: How many independent witnesses speak against the number; null for none.
+        better_if: Events that would lower the level, with the new levels.
+        worse_if: Events that would raise the level, with the new levels.
         marks: How many more people must mark the number for a higher level; null if marks alone are not enough.
-        fades: When the level falls if nothing new happens.
-        appeal: Whether an upheld appeal is in force.
-        expects: A sentence about the effect of marks.
+        fades: When the level falls, and to which level, if nothing new happens.
+        appeal: Whether an appeal is in force.
+        expects: A sentence about the effect of marks on any number.
     """
 
     number: str
@@ -77,7 +77,7 @@ class OwnerView:
 
     @property
     def action_words(self) -> Wording:
-        """The action for the number's calls now, in words."""
+        """The current action for calls from the number, in words."""
         if self.action is None:
             return Wording("the action for the number's calls cannot be determined now")
         next_call = Wording("the next call from the number: {action}", {"action": Wording(self.action.word)})
@@ -99,7 +99,7 @@ class OwnerView:
 
     @property
     def marks_words(self) -> Wording:
-        """The effect of further marks, in words."""
+        """How further marks would change the level, in words."""
         if self.marks is None:
             return Wording("more marks alone, without hang-ups, do not raise the level")
         people, level = self.marks

@@ -168,10 +168,10 @@ class PersonalFact:
 
     Attributes:
         what: The relation: `allow` or `block` (on a personal list), `contact`, or `talked` (called and talked).
-        person: The extension; null for the company.
+        person: The extension of the person; null for the company.
         person_name: The name of the person.
-        name: The name in the contacts.
-        at: When the number was added to the list, or when the person last talked with it.
+        name: The name of the number in the contacts.
+        at: When the number was added to the list, or when the person last talked with the number.
     """
 
     what: Literal["allow", "block", "contact", "talked"]
@@ -206,7 +206,10 @@ class ChallengePassed(NamedTuple):
 
 
 class ChallengesOfClass(NamedTuple):
-    """A number's challenges in one authentication class. `auth_class`: how well the caller ID is authenticated."""
+    """The results of a number's challenges in calls of one authentication class.
+
+    `auth_class`: how well the caller ID of these calls is authenticated.
+    """
 
     auth_class: AuthClass
     history: Annotated[ChallengeHistory, FLAT]
@@ -225,13 +228,13 @@ class Profile:
         challenge_passed: When the number last passed a challenge, by authentication class of the call.
         challenges: The results of the number's challenges, by authentication class of the call.
         decisions: The latest decisions about the number's calls.
-        marks: Marks by people. A mark that is corrected in `tombstones` does not count.
+        marks: Marks by people. A mark does not count if an entry in `tombstones` corrects it.
         signals: Signals from the number's calls.
         outcomes: How the number's latest calls ended.
         history: The evidence day by day.
         lower_in: When the level falls if nothing new happens; null for never.
-        trouble: The reason if `now` is null, otherwise empty.
-        to_owner: The effect of marks if the number is an own number; otherwise empty.
+        trouble: Why `now` is null; empty if `now` is not null.
+        to_owner: For an own number, a sentence that says what marks can do to it; otherwise empty.
     """
 
     number: str
@@ -274,7 +277,7 @@ class Profile:
     @property
     @encoded
     def plan(self) -> PlanRow | None:
-        """The row of the numbering plan for the number's range, or null."""
+        """The row of the numbering plan for the number's range; null if no row matches."""
         return self.facts.plan
 
     @property
@@ -292,7 +295,7 @@ class Profile:
     @property
     @encoded
     def peers(self) -> tuple[PeerWord, ...]:
-        """The companies that list or clear the number."""
+        """Statements of other companies about the number: unwanted, or cleared by an appeal at the company."""
         return self.facts.peers
 
     @property
@@ -340,7 +343,7 @@ class Profile:
 
     @property
     def account(self) -> tuple[Wording, ...]:
-        """Return the explanation of the level: the evidence, the witnesses, and how many witnesses each level needs."""
+        """The explanation of the level: the evidence, the witnesses, and how many witnesses each level needs."""
         reputation = self.facts.reputation
         return account_of(reputation.level, reputation.families, reputation.witnesses)
 
@@ -352,12 +355,12 @@ class Profile:
 
     @property
     def words(self) -> str | Wording:
-        """Return the most important facts as translatable words."""
+        """The most important facts as translatable words."""
         return facts_in_words(self.facts)
 
 
 def profile_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> Profile:
-    """Return all information about a number. If the policy is invalid, `opinion` is None and `trouble` says why."""
+    """Return all information about a number. If the policy is invalid, `now` is None and `trouble` says why."""
     call = call_of(Question(number), site_of(loaded.settings))
     ours = SettingsFacts.of(loaded)
     situation = situation_about(db, call, now, ours, at_its_hour=False)

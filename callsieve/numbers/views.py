@@ -47,7 +47,7 @@ class Witness(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ClassShown:
-    """The evidence from a number's calls with one class of caller authentication."""
+    """The evidence from a number's calls of one authentication class: how well their caller ID is authenticated."""
 
     auth_class: AuthClass
     standing: Standing
@@ -132,7 +132,10 @@ class NumberShown:
 
 
 def number_shown(db: sqlite3.Connection, loaded: Loaded, number: str, now: float, extension: str | None) -> NumberShown:
-    """Return the content of a number's page, which offers to remove the mark of the visitor's `extension`."""
+    """Return the content of a number's page.
+
+    `extension`: the visitor's extension. If this person has marked the number, the page offers to remove the mark.
+    """
     known = profile_of(db, loaded, number, now)
     standings = ((auth_class, standing(db, number, auth_class)) for auth_class in AuthClass)
     return NumberShown(

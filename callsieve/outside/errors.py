@@ -35,7 +35,7 @@ class OutsideProblem(StrEnum):
 
     @property
     def code(self) -> str:
-        """Return the reason as a code for programs, such as `forbidden-address`."""
+        """The reason as a code for programs, such as `forbidden-address`."""
         return self._name_.lower().replace("_", "-")
 
 
@@ -49,11 +49,11 @@ class OutsideError(Exception):
 
 
 class KeptFailure(NamedTuple):
-    """A failure read from the store.
+    """A failure that was read from the store.
 
     Attributes:
         code: The reason as a code; empty if the stored text is unreadable.
-        words: The reason as a sentence.
+        words: The reason as a sentence, or the unreadable text itself.
     """
 
     code: str
@@ -61,7 +61,10 @@ class KeptFailure(NamedTuple):
 
 
 def keep_failure(code: str, about: Places, templates: Mapping[str, str]) -> str:
-    """Return a failure as JSON for the store, such as `{"code": "not-utf-8", "file": "ftc.csv", "line": 11}`."""
+    """Return a failure as JSON for the store, such as `{"code": "not-utf-8", "file": "ftc.csv", "line": 11}`.
+
+    `templates`: the text of each code. `about`: the values for the placeholders in this text.
+    """
     kept = {name: shortened(about[name]) for _, name, *_ in Formatter().parse(templates[code]) if name}
     return json.dumps({"code": code} | kept, ensure_ascii=False)
 

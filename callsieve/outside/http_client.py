@@ -1,4 +1,4 @@
-"""HTTP client for servers on the internet: every request has limits, and no server can redirect it into our network.
+"""HTTP client for servers on the internet. Requests are limited in time and size, and no redirect enters our network.
 
 Limits apply to a whole request, including redirects. A name is resolved once per connection, and the connection goes to
 the checked address, so a second, different DNS answer has no effect. The certificate is still checked against the name.
@@ -59,7 +59,10 @@ def _is_in_one(address: Address) -> bool:
 
 
 def _target(text: str) -> Address | None:
-    """Return the address that packets reach. For a mapped or NAT64 address this is the embedded IPv4 address."""
+    """Return the address that packets reach; None if the text is no IP address.
+
+    For a mapped or NAT64 address this is the embedded IPv4 address.
+    """
     try:
         address = ip_address(text)
     except ValueError:
@@ -208,7 +211,10 @@ async def _request_once(
 
 
 async def _copy(pieces: AsyncIterable[bytes], encoding: str, host: str, most: int, file: BinaryIO) -> None:
-    """Write the unpacked body to a file piece by piece, so that a small compressed answer cannot fill the memory."""
+    """Write the unpacked body to a file piece by piece, so that a small compressed answer cannot fill the memory.
+
+    Raise OutsideError if the body is larger than `most` bytes.
+    """
     coding = encoding.strip().lower()
     if coding not in ("", "identity", "gzip", "x-gzip"):
         raise OutsideError(OutsideProblem.BAD_ANSWER, host=host, error=f"encoding {encoding[:40]!r}")
@@ -295,7 +301,10 @@ class _CheckedNetwork(httpcore2.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
-        """Try the host's addresses in order. Each gets a share of the time, because an IPv6 route may be dead."""
+        """Connect to the first of the host's allowed addresses that accepts.
+
+        Each address gets an equal share of `timeout`, because an IPv6 route may be dead.
+        """
         try:
             async with asyncio.timeout(timeout):
                 addresses = await self._resolve(host, port)

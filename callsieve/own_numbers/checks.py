@@ -13,7 +13,7 @@ _ASKS = re.compile(rf"Gosub(?:If)?\(.*?\b(?:callsieve-outbound|{_GUARD}),s,1")
 
 
 def guards_calls(context: CheckContext) -> Finding:
-    """Check that the dialplan asks the outbound guard before outgoing calls, unless the guard only observes."""
+    """Check that the dialplan asks the outbound guard before outgoing calls. Not needed if the guard only observes."""
     steps = others(context.dialplan)
     asking = sorted({step.context for step in steps if _ASKS.search(step.application)})
     if _GUARD in context.dialplan.contexts and asking in ([], [_HOOK]):

@@ -44,8 +44,8 @@ class DoNotCallEntry(msgspec.Struct, frozen=True):
     """A number to add to the do-not-call list.
 
     Attributes:
-        after: The own number that called before the request.
-        person: The person who took the request; empty for the current user.
+        after: The own number whose call came before the person's request; null if unknown.
+        person: The colleague who took the request; empty for the current user.
     """
 
     number: NumberText
@@ -69,10 +69,10 @@ class ComplaintRequest(NamedTuple):
 
 
 class ComplaintWithdrawal(NamedTuple):
-    """A request to withdraw a complaint.
+    """A request to withdraw a complaint about an own number.
 
-    `sender`: the number that complained; empty if unknown, None for any number. `at`: the time of the complaint; None
-    for the latest complaint.
+    `sender`: the number that complained; empty for a complaint without a number, None for any complaint. `at`: the time
+    of the complaint; None for the latest one.
     """
 
     own_number: str
@@ -81,7 +81,10 @@ class ComplaintWithdrawal(NamedTuple):
 
 
 class DoNotCallChange(NamedTuple):
-    """A change of the do-not-call list. Adding a listed number changes nothing. `wish`: the added or removed entry."""
+    """A change of the do-not-call list. Adding a listed number changes nothing.
+
+    `wish`: the added, removed or already listed entry.
+    """
 
     change_id: ChangeId | None
     wish: DoNotCallRequest
@@ -135,7 +138,7 @@ def unlist(db: sqlite3.Connection, context: Context, number: NumberText) -> DoNo
 
 
 def complain(db: sqlite3.Connection, context: Context, request: ComplaintRequest) -> ComplaintChange:
-    """Record a complaint about an own number. The complaint counts if the number called the sender within 28 days."""
+    """Record a complaint about an own number. It counts if the own number called the sender in the 28 days before."""
     own = number_field(context, request.own_number)
     sender = number_field(context, request.sender, "from") if request.sender is not None else ""
     note = one_line("note", request.note)
@@ -166,7 +169,7 @@ def listed_since_words(entry: DoNotCallRequest) -> Wording:
 
 
 def retention_words(entry: DoNotCallRequest, now: float) -> Wording | None:
-    """Return a sentence about a law that requires keeping the entry longer; None if there is no such law."""
+    """Return a sentence about a law that still requires keeping the entry; None if no law does."""
     law = law_of_number(entry.number)
     row = binding(law.refusal, entry.number, now) if law else None
     if law is None or row is None or now >= (until := entry.at + row.days * DAY_SECONDS):
@@ -206,10 +209,13 @@ class DoNotCallShown:
 
 @dataclass(frozen=True, slots=True)
 class ComplaintsShown:
-    """Complaints about an own number, latest first, and how many do-not-call requests followed its calls.
+    """Complaints about an own number, and do-not-call requests after its calls.
 
-    Complaints count for 28 days. `found`: how many complaints exist. `wishes`: how many do-not-call requests exist;
-    `counting`: how many of these requests count.
+    Attributes:
+        complaints: Each complaint, latest first, with `counts`, `past` (28 days old or older) or `not called`.
+        found: How many complaints exist.
+        wishes: How many do-not-call requests followed its calls within the last 28 days.
+        counting: How many of these requests count, because the own number had called the person.
     """
 
     complaints: tuple[tuple[Complaint, str], ...]
@@ -226,7 +232,7 @@ def do_not_call_shown(db: sqlite3.Connection, text: str, number: str | None) -> 
 
 
 def complaints_shown(db: sqlite3.Connection, own_number: str, now: float) -> ComplaintsShown:
-    """Return the complaints and do-not-call requests about an own number."""
+    """Return the complaints about an own number, and the do-not-call requests after its calls."""
     month_ago = now - MONTH * DAY_SECONDS
     complaints, requests = complaints_about(db, own_number, 0.0), requests_after(db, own_number, month_ago)
     return ComplaintsShown(

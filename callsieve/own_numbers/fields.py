@@ -112,7 +112,7 @@ class OwnNumberEdit(msgspec.Struct, frozen=True):
         owner: The person here who is responsible for the number.
         trunks: The trunks on which the number is used.
         documents: References of documents that prove that the number is yours.
-        registered: Where the number is registered under your name.
+        registered: Where the number is registered under your name, such as with a carrier or a caller registry.
         next_check: When to check the number again: `180d`, `2026-12-31` or `never`.
     """
 
@@ -133,7 +133,10 @@ class NewOwnNumber(OwnNumberEdit, frozen=True):
 
 
 def filled_in(own: OwnNumber, typed: OwnNumberEdit, now: float) -> OwnNumber:
-    """Return the number with the entered values, or raise Refused. A time that was not edited keeps its seconds."""
+    """Return the number with the entered values, or raise Refused.
+
+    A form shows times as dates. A time keeps its hours, minutes and seconds if the date was not edited.
+    """
     values: dict[str, object] = {}
     for field in FIELDS:
         value = getattr(typed, field.name)
@@ -160,7 +163,7 @@ def one_line(option: str, text: str) -> str:
 
 
 def several(option: str, texts: Sequence[str]) -> tuple[str, ...]:
-    """Return texts without duplicates, or raise Refused. `|` is not allowed, because it separates texts in files."""
+    """Return texts without duplicates, or raise Refused. `|` is not allowed: it separates texts in CSV files."""
     if len(texts) > MOST_TEXTS or any("|" in text for text in texts):
         most = {"most": MOST_TEXTS}
         words = Wording("may be given at most {most} times, without the character |", most)

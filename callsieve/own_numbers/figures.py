@@ -17,7 +17,7 @@ def date_of(day: int) -> str:
 
 
 def grade_words(grade: Grade | None) -> Wording:
-    """Return the grade as text. Without a grade, the text says that there are too few calls."""
+    """Return a number's health grade as text. Without a grade, the text says that there are too few calls."""
     return Wording(grade.words) if grade else Wording("too few calls")
 
 
@@ -96,7 +96,10 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ShareBar:
-    """A share of a day's calls, drawn as a bar. `width`: in percent. `limit`: the position of the limit, in percent."""
+    """A share of a day's calls, drawn as a bar.
+
+    `width`: the width of the bar in percent. `limit`: the position of the limit for the grade `watch`, in percent.
+    """
 
     words: str
     figure: Figure
@@ -106,7 +109,7 @@ class ShareBar:
 
 @dataclass(frozen=True, slots=True)
 class DayBar:
-    """A day's calls as a bar, with widths in percent. `shares`: the shares that have a limit."""
+    """A day's calls as a bar, with widths in percent of the busiest day. `shares`: the shares that have a limit."""
 
     day: str
     calls: int
@@ -130,7 +133,7 @@ TRENDS = (
 
 
 def rows_of(health: NumberHealth) -> tuple[Row, ...]:
-    """Return the table of statistics. Values above their limits have a grade."""
+    """Return the table of a number's statistics. Values above their limits have a grade."""
     above = [above_limits(health.facts, window) for window in health.windows]
     return tuple(
         Row(

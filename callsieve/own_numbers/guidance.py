@@ -57,7 +57,7 @@ class GuidanceFigures:
     weekly: WeeklyRepeats = NO_REPEATS
 
     def total(self, name: str) -> int:
-        """Return the 28-day sum of an attribute over all numbers."""
+        """Return the sum of the 28-day statistic `name` over all numbers."""
         return int(sum(getattr(_month(number), name) for number in self.numbers))
 
 
@@ -98,7 +98,10 @@ def guidance_page(company: GuidanceFigures, language: str, made_at: float) -> st
 
 
 def leaflet_page(language: str, settings: Settings) -> str:
-    """Return the page for customers. The page explains appeals only if rejected callers hear a reference."""
+    """Return the page for customers, as HTML.
+
+    The page explains appeals only if rejected callers hear a reference for an appeal.
+    """
     say, outbound = texts_of(language), settings.outbound
     hours = {"first": outbound.first_hour, "last": outbound.last_hour}
     declined = "appeal" if settings.actions.appeal else "declined"

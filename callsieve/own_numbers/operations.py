@@ -1,4 +1,4 @@
-"""Operations on the register of own numbers (callsieve/changes/operation.py), and the register as CSV."""
+"""Operations on the register, the list of own numbers (callsieve/changes/operation.py), and the register as CSV."""
 
 # In a CSV field, `|` separates several texts. Times look like `2026-12-31T18:00:07+01:00`.
 
@@ -120,7 +120,7 @@ def retire(db: sqlite3.Connection, context: Context, number: NumberText) -> OwnN
 
 
 def remove(db: sqlite3.Connection, context: Context, number: NumberText) -> OwnNumberChange:
-    """Remove a number from the register."""
+    """Remove a number from the list of own numbers."""
     number = number_field(context, number)
     with change(db, context, "own remove", number) as changed:
         changed.before = before = registered(db, number)
@@ -129,7 +129,7 @@ def remove(db: sqlite3.Connection, context: Context, number: NumberText) -> OwnN
 
 
 def import_register(db: sqlite3.Connection, context: Context, rows: Mapping[str, Given]) -> RegisterImport:
-    """Add or update the numbers in a file. Values that are not in the file stay as they are."""
+    """Add or update the numbers in a file. If the file has no value for a field, the stored value stays."""
     # Each number gets its own audit row. Undoing the row of the import undoes the whole import.
     with whole(db):
         owns = _changed_by_file(db, rows, context.at)
@@ -264,7 +264,7 @@ def own_numbers_in(table: CsvTable, region: str, now: float) -> dict[str, Given]
 
 
 def register_as_csv(register: Iterable[OwnNumber]) -> str:
-    """Return the register as CSV that `own import` can read."""
+    """Return the list of own numbers as CSV that `own import` can read."""
     return csv_of(COLUMNS, map(_row_of, register))
 
 

@@ -52,7 +52,7 @@ from reputation.wording import Wording
 
 @dataclass(frozen=True, slots=True)
 class OwnNumberGraded:
-    """A number in the register, with its grade."""
+    """A registered own number, with its health grade."""
 
     own: Annotated[OwnNumber, FLAT]
     graded: Annotated[Graded, FLAT]
@@ -60,7 +60,7 @@ class OwnNumberGraded:
 
 @dataclass(frozen=True, slots=True)
 class SeenGraded:
-    """An unregistered or retired number that was shown on outgoing calls, with its grade."""
+    """An unregistered or retired number that was shown on outgoing calls, with its health grade."""
 
     seen: Annotated[Seen, FLAT]
     graded: Annotated[Graded, FLAT]
@@ -72,8 +72,8 @@ class SeenAs:
 
     Attributes:
         level: The action that the evidence alone would justify.
-        points: The log-odds in points: ten points more mean ten times higher odds.
-        families: Log-odds by family of evidence.
+        points: How likely the number is unwanted, as log-odds in points: ten points more mean ten times higher odds.
+        families: The log-odds that each family of evidence contributes.
     """
 
     level: Level
@@ -99,11 +99,11 @@ class OwnHealth:
     """The health of an own number. The values are counts, so that the reader can compute shares.
 
     Attributes:
-        grade: The health grade; null if the number made too few calls.
+        grade: The health grade; null if the number made too few calls and no platform labels it.
         reasons: Why the number is not healthy, worst first.
-        notes: Further remarks as text.
+        notes: Findings that do not change the grade, as text.
         judged_days: How many days of calls the grade is based on.
-        windows: The counts of 1, 7 and 28 days.
+        windows: The counts of the latest 1, 7 and 28 days.
         seen_as: How called people would see the number; null if it made too few calls.
         days: The days with calls, in order.
     """
@@ -123,7 +123,7 @@ class OwnNumberShown:
 
     Attributes:
         number: The number in E.164 format.
-        register: The entry in the register; null if the number is not registered.
+        register: The number's entry in the list of own numbers; null if the number is not registered.
         health: The health of the number.
         to_owner: A sentence that explains what spam marks can do to the number.
     """
@@ -136,7 +136,10 @@ class OwnNumberShown:
 
 
 class OwnNumbersRequest(PageQuery, frozen=True, kw_only=True):
-    """A query for the register. `state`: only numbers in this state. `unwell`: only grades `watch` and `at risk`."""
+    """A query for registered own numbers.
+
+    `state`: only numbers in this state. `unwell`: only numbers with the grade `watch` or `at risk`.
+    """
 
     state: NumberState | None = None
     unwell: bool = False
@@ -145,7 +148,7 @@ class OwnNumbersRequest(PageQuery, frozen=True, kw_only=True):
 def find_own_numbers(
     db: sqlite3.Connection, context: Context, request: OwnNumbersRequest
 ) -> ResultPage[OwnNumberGraded]:
-    """Return registered numbers with their grades."""
+    """Return registered own numbers with their health grades."""
     numbers = (OwnNumberGraded(own, _grade(db, context, own.number)) for own in register_of(db))
     wanted = (
         row
@@ -197,7 +200,7 @@ DUE_SECONDS = 14 * 86_400.0
 class NumberLine:
     """A row in the list of own numbers. `own`: None if the number is not registered. `state`: the colour of the grade.
 
-    `labels`: pairs of a platform and the label that the platform shows for the number.
+    `labels`: pairs of a platform and the label, such as `Scam Likely`, that the platform shows for the number.
     """
 
     number: str
@@ -235,7 +238,10 @@ class OwnShown:
 
 @dataclass(frozen=True, slots=True)
 class SuspicionLine:
-    """A mobile network that may have labelled the number since a certain day, and platforms that show labels there."""
+    """A mobile network or country that may have begun to label the number, and the platforms that show labels there.
+
+    `since`: when the labels may have begun.
+    """
 
     words: Wording
     since: float

@@ -45,7 +45,7 @@ class AsteriskVersion:
 
     @property
     def branch(self) -> int:
-        """Return the major version."""
+        """The major version."""
         return self.numbers[0]
 
 
@@ -85,7 +85,11 @@ class Dialplan:
 
 @dataclass(frozen=True, slots=True)
 class PjsipEndpoint:
-    """A PJSIP endpoint. `number`: its caller ID, perhaps truncated. `is_trunk`: it has a fixed address or registers."""
+    """A PJSIP endpoint: a phone or trunk.
+
+    `number`: its caller ID, perhaps truncated. `is_trunk`: whether it is identified by IP address, or has credentials
+    for requests that Asterisk sends.
+    """
 
     name: str
     number: str = ""
@@ -108,7 +112,7 @@ class Match:
 
 
 def version_in(output: str) -> AsteriskVersion | None:
-    """Parse `core show version`."""
+    """Parse `core show version`: return the release; None if the output names none."""
     match = _VERSION.search(output)
     if match is None:
         return None
@@ -120,7 +124,7 @@ def version_in(output: str) -> AsteriskVersion | None:
 
 
 def setting_in(output: str, name: str) -> str | None:
-    """Parse `core show settings`: return the value of a setting such as `AGI Scripts directory`."""
+    """Parse `core show settings`: return the value of a setting such as `AGI Scripts directory`; None if not found."""
     match = re.search(rf"^\s*{re.escape(name)}:[ \t]+(\S.*?)\s*$", output, re.MULTILINE)
     return match[1] if match else None
 
@@ -222,7 +226,7 @@ def identified_in(output: str) -> list[str]:
 
 
 def pjsip_endpoints_in(output: str) -> list[PjsipEndpoint]:
-    """Parse `pjsip show endpoints`. Endpoints whose names do not fit into the column are left out."""
+    """Parse `pjsip show endpoints`: return the endpoints, except those whose names do not fit into the column."""
     endpoints: list[PjsipEndpoint] = []
     is_cut = False
     for line in output.splitlines():
@@ -236,7 +240,7 @@ def pjsip_endpoints_in(output: str) -> list[PjsipEndpoint]:
 
 
 def endpoint_values_in(output: str) -> dict[str, str]:
-    """Parse `pjsip show endpoint NAME`: return its settings."""
+    """Parse `pjsip show endpoint NAME`: return the endpoint's settings by name."""
     pairs = re.findall(r"^ (\w+)\s+: (.*)$", output, re.MULTILINE)
     return {key: value.strip() for key, value in pairs}
 
@@ -277,7 +281,7 @@ def iax_users_in(output: str) -> dict[str, str]:
 
 
 def permissions_in(output: str) -> tuple[frozenset[str], frozenset[str]] | None:
-    """Parse `manager show user NAME`: return its read and write permissions; None if the user does not exist."""
+    """Parse `manager show user NAME`: return the user's read and write permissions; None if the user does not exist."""
     matches = {kind: re.search(rf"^\s*{kind} perm: *(\S*)", output, re.MULTILINE) for kind in ("read", "write")}
     if matches["read"] is None or matches["write"] is None:
         return None
@@ -289,7 +293,10 @@ _LINE = re.compile(r"/(?P<family>\w+)/(?P<key>.*?)\s*: (?P<value>.*)")
 
 
 class NumberFamily(NamedTuple):
-    """An AstDB family of numbers. `settings`: keys that are no numbers. `settings_below`: prefixes of such keys."""
+    """An AstDB family whose keys are numbers, apart from some settings.
+
+    `settings`: the keys of settings. `settings_below`: how other keys of settings begin.
+    """
 
     name: str
     settings: frozenset[str]
@@ -297,7 +304,7 @@ class NumberFamily(NamedTuple):
 
     @property
     def command(self) -> str:
-        """Return the console command that prints the family."""
+        """The console command that prints the family."""
         return f"database show {self.name}"
 
     def is_setting(self, key: str) -> bool:

@@ -32,13 +32,13 @@ class Line:
 
     @property
     def section(self) -> str | None:
-        """Return the name of the section that the line opens; None if the line opens no section."""
+        """The name of the section that the line opens; None if the line opens no section."""
         match = _SECTION.match(self.text)
         return match[1].strip() if match else None
 
     @property
     def included(self) -> str | None:
-        """Return the file pattern that the line includes; None if the line is not an include."""
+        """The file pattern that the line includes; None if the line is not an include."""
         return included_by(self.text)
 
 

@@ -57,8 +57,8 @@ Variables = ChainMap[str, str | None]
 class Reach:
     """Phones that a call may ring. `is_open`: whether other phones may ring too.
 
-    `extensions`: the extensions that FreePBX rings. `unlabelled`: pairs of a phone and the place of a Dial without
-    CallSieve's options; filled only if the variable CALLSIEVE_DIAL has a value.
+    `extensions`: the extensions that FreePBX rings. `unlabelled`: each phone that a Dial rings without the options in
+    the dialplan variable CALLSIEVE_DIAL, with the place of this Dial. It is empty if the variable has no value.
     """
 
     phones: set[str] = field(default_factory=set)
@@ -77,7 +77,10 @@ class _Place:
 
 
 class DialplanReach:
-    """A loaded dialplan, as printed by `dialplan show`. `freepbx`: whether FreePBX generated it."""
+    """A loaded dialplan, as printed by `dialplan show`.
+
+    `variables`: the dialplan's global variables. `freepbx`: whether FreePBX generated the dialplan.
+    """
 
     def __init__(self, output: str, variables: Mapping[str, str], *, freepbx: bool = False) -> None:
         self._variables = variables
@@ -91,13 +94,13 @@ class DialplanReach:
             self._matches.setdefault(match.context, []).append(match)
 
     def extensions(self, context: str) -> list[str]:
-        """Return a context's extensions, without includes, patterns and special extensions."""
+        """Return a context's extensions, without includes, patterns and special extensions such as `s`."""
         names = dict.fromkeys(match.extension for match in self._matches.get(context, ()))
         return [name for name in names if not name.startswith("_") and not _SPECIAL.fullmatch(name)]
 
     @property
     def contexts(self) -> list[str]:
-        """Return the contexts that contain an extension."""
+        """The contexts that contain an extension."""
         return list(self._matches)
 
     def of(self, extension: str, context: str) -> Reach:
@@ -105,7 +108,7 @@ class DialplanReach:
         return _Walk(self, self._variables, freepbx=self._freepbx).reach(extension, context)
 
     def matches(self, extension: str, context: str) -> list[Match]:
-        """Return the matches in Asterisk's order, up to the first match that applies to all callers."""
+        """Return what matches the extension, in Asterisk's order, up to the first match that applies to all callers."""
         matches: list[Match] = []
         for match in self._candidates(extension, context, set()):
             matches.append(match)
@@ -114,7 +117,7 @@ class DialplanReach:
         return matches
 
     def has_direct_dial(self, context: str) -> bool:
-        """Return whether callers in this context's menu may dial extensions other than the menu's own."""
+        """Return whether callers in this context's menu may also dial extensions that are not choices of the menu."""
         own = any(match.extension.startswith("_") for match in self._matches.get(context, ()))
         return own or any(inner in self._matches for inner in self._dialplan.reached_from(context) - {context})
 

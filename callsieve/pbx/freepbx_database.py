@@ -1,4 +1,4 @@
-"""Find FreePBX's call records. The password is in FreePBX's configuration file, so nobody has to type it.
+"""Find the database of FreePBX's call records. FreePBX's configuration file has the password, so nobody has to type it.
 
 /etc/freepbx.conf is PHP. Only lines such as `$amp_conf['AMPDBUSER'] = '...';` are read, and nothing is executed. If the
 call records are in another database, FreePBX's settings name it (Advanced Settings: Remote CDR DB ...).
@@ -40,7 +40,10 @@ def conf_path() -> Path:
 
 
 def call_tables(path: Path) -> CallTables:
-    """Return the database of call records, from the file and FreePBX's settings. Raise DatabaseError or OSError."""
+    """Return the database of call records, from the configuration file and FreePBX's settings.
+
+    Raise DatabaseError or OSError.
+    """
     conf = read_conf(path)
     home = _home(path, conf)
     moved = {**{key: conf[key] for key in MOVED if conf.get(key)}, **_settings(home)}

@@ -131,7 +131,7 @@ class Database:
 
 @contextmanager
 def connected(address: Address) -> Iterator[Database]:
-    """Open the database, and close it afterwards, even if results were not read."""
+    """Connect to the database, and close the connection afterwards, even if results were not read."""
     connection: pymysql.Connection[Cursor] = pymysql.Connection(
         host=address.host,
         port=address.port,

@@ -1,7 +1,7 @@
 """Operations that import people and DIDs, from a PBX or from a company directory.
 
-The administrator's entries (settings, imported files) stay. People and DIDs that no longer exist on the PBX stay until
-their removal is requested. Repeating an import changes nothing.
+Entries that the administrator made (settings, imported files) stay. People and DIDs that no longer exist on the PBX
+stay until their removal is requested. Repeating an import changes nothing.
 """
 
 import sqlite3
@@ -100,7 +100,7 @@ def take_over(db: sqlite3.Connection, context: Context, request: TakeoverRequest
     """Write new and changed people and DIDs. On request, remove people and DIDs that no longer exist on the PBX.
 
     Raises:
-        Refused: The PBX has no people at all, for example while the PBX starts.
+        Refused: Removal is requested, but the PBX has no people at all, for example while it starts.
     """
     assert request.source in PBX_SOURCES
     if request.remove_gone and not request.people:
@@ -160,7 +160,10 @@ SourceText = Annotated[str, Meta(min_length=1, max_length=128, description="The 
 
 
 class PersonShown(NamedTuple):
-    """A person. `source`: the import that added the person. `of_settings`: whether the settings override the import."""
+    """A person. `source`: the import that added the person, or null.
+
+    `of_settings`: whether the settings override the import.
+    """
 
     person: Annotated[Person, FLAT]
     source: str | None
@@ -168,7 +171,10 @@ class PersonShown(NamedTuple):
 
 
 class DidShown(NamedTuple):
-    """A DID. `source`: the import that added the DID. `of_settings`: whether the settings override the import."""
+    """A DID. `source`: the import that added the DID, or null.
+
+    `of_settings`: whether the settings override the import.
+    """
 
     did: Annotated[Did, FLAT]
     source: str | None
@@ -196,7 +202,7 @@ class DidRow(msgspec.Struct, frozen=True):
     """A DID. `screen`: whether calls to the DID are screened; false for lines of fax machines, alarms and lifts.
 
     Attributes:
-        groups: The groups that the DID belongs to.
+        groups: The groups whose people calls to the DID may reach; empty for everybody.
         callee: The extension or number that a call to the DID reaches.
     """
 
@@ -207,14 +213,14 @@ class DidRow(msgspec.Struct, frozen=True):
 
 
 class PeopleImport(msgspec.Struct, frozen=True):
-    """People to add or update; other people stay. `people`: the people to add or update."""
+    """People to import. People who are not in the request stay. `people`: the people to add or update."""
 
     source: SourceText
     people: Annotated[tuple[PersonRow, ...], Meta(min_length=1, max_length=MOST_ROWS)]
 
 
 class DidImport(msgspec.Struct, frozen=True):
-    """DIDs to add or update; other DIDs stay. `dids`: the DIDs to add or update."""
+    """DIDs to import. DIDs that are not in the request stay. `dids`: the DIDs to add or update."""
 
     source: SourceText
     dids: Annotated[tuple[DidRow, ...], Meta(min_length=1, max_length=MOST_ROWS)]

@@ -50,7 +50,10 @@ class NotThisPbx(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FoundTrunk:
-    """A trunk on the PBX. `channels`: a pattern for its channels. `described`: its name in `[[trunk]]`, or None."""
+    """A trunk on the PBX. `channels`: a pattern for its channels.
+
+    `described`: its name in a `[[trunk]]` entry of the settings; None if it has no entry.
+    """
 
     channels: str
     described: str | None
@@ -58,9 +61,9 @@ class FoundTrunk:
 
 @dataclass(frozen=True, slots=True)
 class FoundPbx:
-    """People and DIDs read from a PBX. `remarks`: entries that could not be imported, one line each.
+    """People and DIDs read from a PBX. `remarks`: why entries could not be imported, one line each.
 
-    `rings`: for each DID without callee and groups, the people and other phones that the DID rings.
+    `rings`: for each DID that has neither a callee nor groups, the people and other phones that it rings.
     """
 
     kind: PbxKind
@@ -104,7 +107,10 @@ class _Phones:
 
 
 def read_pbx(context: CheckContext, kind: PbxKind) -> FoundPbx:
-    """Return the people and DIDs of the PBX. Raise NotThisPbx if it is of another kind, ConsoleError or OSError."""
+    """Return the people and DIDs of the PBX.
+
+    Raise NotThisPbx if the PBX is of another kind. Raise ConsoleError or OSError if it cannot be read.
+    """
     shown = context.ask("dialplan show")
     is_freepbx = bool(cli_output.database_in(context.ask("database show AMPUSER")))
     if is_freepbx and kind is PbxKind.ASTERISK:
@@ -254,7 +260,7 @@ def _caller_id(text: str) -> tuple[str, str]:
 
 
 def _add_ring_groups(plan: DialplanReach, phones: _Phones, *, freepbx: bool) -> None:
-    """Add extensions that ring several people, and FreePBX's ring groups. DIDs do not count as groups."""
+    """Add groups to `phones`: extensions that ring several people, and FreePBX's ring groups. DIDs are no groups."""
     for context in ["ext-group"] if freepbx else plan.contexts:
         for extension in plan.extensions(context):
             if not re.fullmatch(r"\d{2,6}", extension) or extension in phones.people:

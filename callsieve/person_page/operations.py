@@ -50,7 +50,7 @@ class OwnPageLink(NamedTuple):
 
 
 class LinkEnd(NamedTuple):
-    """The part of a link that is written to the audit log: its expiry."""
+    """The part of a link that is written to the audit log: when the link expires."""
 
     expires_at: Instant
 
@@ -64,7 +64,7 @@ class Browser(NamedTuple):
 
 
 class SignInAddress(NamedTuple):
-    """The part of a sign-in that is written to the audit log."""
+    """The part of a sign-in that is written to the audit log: the browser's IP address."""
 
     address: str
 
@@ -85,9 +85,10 @@ class PasscodeSignIn(NamedTuple):
 
 
 class SignOutRequest(NamedTuple):
-    """A request to sign out a person's devices. `device`: only this device; `but`: all devices except this one.
+    """A request to sign out a person's devices. Without `device`, unused links are revoked too.
 
-    Without `device`, unused links are revoked too.
+    `device`: the id of the only device to sign out; None for all. `but`: the id of a device that stays signed in; 0 for
+    none.
     """
 
     person: str
@@ -111,7 +112,11 @@ class EndedLinks(NamedTuple):
 
 
 class SettingRequest(NamedTuple):
-    """A request to set (`is_wished`) or clear a person's phone setting. `code`: `quiet` or `whispers`."""
+    """A request to change a person's phone setting, as a feature code does.
+
+    `code`: `quiet`, which turns quiet hours on if `is_wished`, or `whispers`, which turns spoken warnings off if
+    `is_wished`.
+    """
 
     person: str
     code: str
@@ -119,7 +124,10 @@ class SettingRequest(NamedTuple):
 
 
 class ExpectRequest(NamedTuple):
-    """A request to let every call for a person ring for two hours, or to screen the person's calls again."""
+    """A request about all calls for a person.
+
+    `is_expected`: whether every call rings for two hours; if not, the person's calls are screened again.
+    """
 
     person: str
     is_expected: bool
@@ -170,7 +178,7 @@ class OwnCallKey(NamedTuple):
 
 
 def page_address(settings: Settings) -> str:
-    """Return the console's URL, as people's browsers see it."""
+    """Return the URL that people's browsers use for the console."""
     web = settings.web
     return f"https://{web.hosts[0]}" if web.behind_proxy and web.hosts else f"http://{web.listen}"
 
@@ -211,7 +219,10 @@ def sign_in_with_link(db: sqlite3.Connection, context: Context, request: LinkSig
 
 
 def sign_in_with_passcode(db: sqlite3.Connection, context: Context, request: PasscodeSignIn) -> Person | None:
-    """Use up a passcode and sign the person in. Return None for a wrong passcode. Five wrong attempts revoke it."""
+    """Use up a passcode and sign the person in. Return None for a wrong passcode.
+
+    Five wrong attempts revoke the passcode.
+    """
     is_right = devices.use_passcode(db, request.person, request.passcode, context.at)
     return _sign_in(db, context, request.person if is_right else None, request.browser)
 
@@ -250,7 +261,7 @@ def sign_out(db: sqlite3.Connection, context: Context, request: SignOutRequest) 
 
 
 def choose_setting(db: sqlite3.Connection, context: Context, request: SettingRequest) -> None:
-    """Set or clear a setting of the person's phone, as the feature code does."""
+    """Change a person's phone setting, as the feature code does."""
     switch, person = SWITCHES[request.code], request.person
     with change(db, context, switch.on if request.is_wished else switch.off, name=person) as changed:
         if request.is_wished:
@@ -327,7 +338,7 @@ def was_wrong(db: sqlite3.Connection, context: Context, request: OwnCallKey) -> 
 
 
 def undo_own(db: sqlite3.Connection, context: Context, change_id: int) -> Undone:
-    """Undo a change that the person made on this page in the last minutes."""
+    """Undo a change that the person made on this page in the last 15 minutes."""
     if find_made(db, context, change_id) is None:
         raise Refused("no-such-change", GONE)
     return undo(db, context, UndoRequest(change_id))

@@ -56,9 +56,10 @@ OF_A_COLLEAGUE = Wording("a colleague's own settings decided this")
 
 @dataclass(frozen=True, slots=True)
 class OwnCall:
-    """A call for a person. `name`: the caller's name; empty if unknown. `recordings`: of the caller saying their name.
+    """A call for a person. `name`: the caller's name; empty if unknown.
 
-    `listed`: the person's own list with the number, or None. `marked`: the person's mark on the number, or None.
+    `listed`: the person's own list that contains the number, or None. `marked`: the person's mark of the number, or
+    None. `recordings`: files in which the caller says their name.
     """
 
     line: CallLine
@@ -84,7 +85,7 @@ class OwnCall:
 
     @property
     def was_treated(self) -> bool:
-        """Whether the policy's action is not `allow`, even if observe mode left the call unchanged."""
+        """Whether the policy chose another action than `allow`, even if observe mode left the call unchanged."""
         return self.call.would_be != "allow"
 
 
@@ -92,7 +93,8 @@ class OwnCall:
 class OwnCalls:
     """A page of a person's calls, latest first, and their phone settings. `older`: the next page's cursor, or None.
 
-    `expects_until`: until when every call for the person rings; None if calls are screened as usual.
+    `expects_until`: until when every call for the person rings; None if calls are screened as usual. `allowed`,
+    `blocked`: how many numbers are on the person's lists.
     """
 
     calls: tuple[OwnCall, ...]
@@ -104,7 +106,7 @@ class OwnCalls:
 
     @property
     def is_quiet(self) -> bool:
-        """Whether quiet hours are on."""
+        """Whether the person's quiet hours are on."""
         return PhoneSetting.QUIET in self.settings
 
     @property
@@ -131,7 +133,7 @@ class OwnLists:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A person's request for their own page, with the settings and the time of the request."""
+    """A signed-in person's request for their own page, with CallSieve's settings and the time of the request."""
 
     person: Person
     loaded: Loaded
@@ -184,7 +186,7 @@ def own_devices(db: sqlite3.Connection, asked: Asked) -> list[Device]:
 
 
 class AccessQuery(PageQuery, frozen=True, kw_only=True):
-    """A query for a person's links or devices."""
+    """A query for the unused links to a person's own page, or for the devices on which the person is signed in."""
 
     person: ExtensionText
 

@@ -28,7 +28,10 @@ from reputation.wording import Places, Wording
 
 
 def known_policies(loaded: Loaded, but: Collection[str] = ()) -> Iterator[tuple[str, str, str | Wording]]:
-    """Yield the name, file and error of each policy, presets first. `but`: names of policies to skip."""
+    """Yield the name, file and error of each policy, presets first. The error is empty if the policy is usable.
+
+    `but`: names of policies to skip.
+    """
     files = {path.stem: path for folder in reversed(loaded.policy_directories) for path in folder.glob("*.toml")}
     used = {running_or_settings(loaded), *(scope.policy for scope in loaded.settings.scope)}
     for name in (*PRESETS, *sorted({*files, *used} - {*PRESETS, *but})):
@@ -135,7 +138,7 @@ def all_problems(name: str, loaded: Loaded) -> list[str]:
 
 
 def known_names(loaded: Loaded, db: sqlite3.Connection | None) -> Mapping[str, frozenset[str]]:
-    """Return the names that conditions may use, by kind. Without a store, imported sources and groups are missing."""
+    """Return the names that conditions may use, by condition. Without a store, names from imports are missing."""
     settings = loaded.settings
     groups = {person.group for person in settings.person} | {group for did in settings.did for group in did.all_groups}
     known = {
@@ -156,7 +159,7 @@ FEW_DECISIONS = 500
 
 
 def policy_loads(context: CheckContext) -> Finding:
-    """Check that the policies of the PBX and its scopes are usable, and that the daemon uses the current policy."""
+    """Check that the policies for the PBX and for DIDs, trunks and groups are usable, and that the daemon uses them."""
     try:
         policies = policies_of(context.loaded)
     except PolicyError as error:
@@ -174,7 +177,10 @@ def policy_loads(context: CheckContext) -> Finding:
 
 
 def _other_policy_of_daemon(context: CheckContext, policy: str) -> str:
-    """Return the policy that the daemon uses; empty if it is `policy`, or if the daemon had no time to reload yet."""
+    """Return the policy that the daemon uses instead of `policy`.
+
+    Empty if it uses `policy`, or if it had no time yet to reload.
+    """
     telemetry = context.fresh_telemetry
     if telemetry is None or telemetry.policy == policy:
         return ""
@@ -184,7 +190,7 @@ def _other_policy_of_daemon(context: CheckContext, policy: str) -> str:
 
 
 def may_act(context: CheckContext) -> Finding:
-    """Check that enough calls were screened in observe mode before the active policy changes calls."""
+    """Check that many calls, or calls of several days, were decided before the active policy changes calls."""
     acting = context.acting_policies
     if not acting:
         return ok(Wording("observes only"))

@@ -61,7 +61,7 @@ class PublishRequest(msgspec.Struct, frozen=True):
 
 
 class AcceptRequest(NamedTuple):
-    """A request to accept a policy, such as `head-office:office`.
+    """A request to accept a policy of another site. `name`: its site and name, such as `head-office:office`.
 
     `digest`: the digest of the text that the user has read; empty to accept any text.
     """
@@ -92,10 +92,11 @@ class PolicyPublished(NamedTuple):
 
 
 class SitePolicy(NamedTuple):
-    """A policy of another site. `waits`: whether the published text differs from the accepted text.
+    """A policy of another site.
 
-    `published_at`: None if the policy was withdrawn or this PBX does not follow the site. `problem`: why the published
-    text is unusable.
+    `waits`: whether a usable published text, different from the accepted text, waits for acceptance. `published_at`:
+    None if the policy was withdrawn or this site does not follow the other one. `problem`: why the published text is
+    unusable.
     """
 
     name: str
@@ -186,7 +187,7 @@ def emit_in_force(db: sqlite3.Connection, context: Context, policy: str, before:
 
 
 def arrived(db: sqlite3.Connection, loaded: Loaded) -> list[PublishedPolicy]:
-    """Return usable policies of followed sites that are neither accepted nor stored as `.new` files."""
+    """Return usable policies of followed sites whose texts are neither accepted nor stored as `.new` files."""
     policies = []
     for policy in all_published(db):
         if _is_followed(policy.name, loaded) and policy.text not in (
@@ -216,7 +217,7 @@ def emit_arrived(db: sqlite3.Connection, context: Context, policies: Sequence[Pu
 
 
 def drop_stale(db: sqlite3.Connection, loaded: Loaded) -> None:
-    """Remove `.new` files of policies that are no longer published. Raise OSError."""
+    """Remove `.new` files whose texts are no longer published. Raise OSError."""
     now = {policy.name: policy.text for policy in all_published(db) if _is_followed(policy.name, loaded)}
     for file in site_policy_files(loaded):
         name = file.removesuffix(NEW)
@@ -225,7 +226,7 @@ def drop_stale(db: sqlite3.Connection, loaded: Loaded) -> None:
 
 
 def site_policies(db: sqlite3.Connection, loaded: Loaded) -> list[SitePolicy]:
-    """Return the policies of followed sites, and accepted policies of any other site, sorted by name."""
+    """Return the policies of followed sites, and all accepted policies of other sites, sorted by name."""
     offered = {policy.name: policy for policy in all_published(db) if _is_followed(policy.name, loaded)}
     accepted = {name for name in site_policy_files(loaded) if not _which(name)}
     return [_shown(name, offered.get(name), loaded) for name in sorted({*offered, *accepted})]

@@ -1,4 +1,7 @@
-"""The conditions of a rule as text for people who do not read policy files. The Chinese texts are in the catalogue."""
+"""The conditions of a rule as text for people who do not read policy files.
+
+The Chinese texts are in the catalogue of translations.
+"""
 
 from collections.abc import Mapping
 from typing import Any

@@ -38,7 +38,7 @@ from reputation.wording import Wording
 
 
 class DraftRequest(NamedTuple):
-    """A request about a user's draft.
+    """A request to activate a user's draft.
 
     `digest`: the digest of the text that the user has seen. `typed`: the text in the form; None without a form.
     """
@@ -66,15 +66,14 @@ class PolicyActivated(NamedTuple):
     @property
     @encoded
     def observe(self) -> bool:
-        """Return whether the policy only observes, so that no call is changed."""
+        """Whether the policy only observes, so that no call is changed."""
         return self.active.observe
 
 
 def activate(db: sqlite3.Connection, context: Context, name: PolicyName) -> PolicyActivated:
     """Activate a policy for the PBX: a preset, a version or a file. An empty name means the policy in the settings.
 
-    The change takes effect within two seconds. Activating the active policy again makes a daemon with old settings
-    reload the policy.
+    The change takes effect within two seconds. If the policy is active already, a daemon with old settings reloads it.
     """
     loaded = context.loaded
     policy = usable(lambda: load_policy(name or loaded.settings.policy.name, loaded.policy_directories), name)
@@ -88,7 +87,7 @@ def activate(db: sqlite3.Connection, context: Context, name: PolicyName) -> Poli
 
 
 def activate_text(db: sqlite3.Connection, context: Context, request: TextRequest) -> PolicyActivated:
-    """Store a text as the next version of the policy, and activate it."""
+    """Store a policy text as the next version, such as `console-7`, and activate it."""
     loaded = context.loaded
     text = usable(lambda: as_typed(request.text))
     policy = usable(lambda: policy_of_draft(text, loaded))
@@ -102,7 +101,7 @@ def activate_text(db: sqlite3.Connection, context: Context, request: TextRequest
 
 
 def activate_draft(db: sqlite3.Connection, context: Context, request: DraftRequest) -> PolicyActivated:
-    """Store a draft as the next version, activate it, and discard the draft."""
+    """Store a user's draft as the next version, such as `console-7`, activate it, and discard the draft."""
     loaded, text = context.loaded, draft_of(context.loaded, request.user)
     if text is None:
         raise Refused("no-draft", Wording("You have no draft. Start a draft first."))
@@ -143,7 +142,10 @@ def _activate(db: sqlite3.Connection, context: Context, name: str) -> None:
 
 
 def _published(db: sqlite3.Connection, row: StoredRow) -> StoredRow | None:
-    """Return the current row with the publication time of `row`, because a time that the hub set is no change."""
+    """Return the current row, but with the publication time of `row`.
+
+    The hub sets this time, so a different time does not mean that somebody changed the row.
+    """
     current = row.read(db)
     return current and current._replace(record=current.record._replace(published_at=row.record.published_at))
 

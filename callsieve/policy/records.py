@@ -76,7 +76,7 @@ def as_typed(text: str) -> str:
 
 
 def digest_of(text: str) -> str:
-    """Return a digest that identifies the text of a draft."""
+    """Return a digest that identifies the text of a draft or published policy."""
     return sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
 
@@ -92,7 +92,10 @@ _HEAD = re.compile(r"# Written by (.*) on (\d{4}-\d{2}-\d{2} \d{2}:\d{2})(?:: (.
 
 @dataclass(frozen=True, slots=True)
 class PolicyVersion:
-    """A version of a policy, written in the console. `who`, `when`: its author and time. `note`: what is new."""
+    """A version of a policy, written in the console. `who`, `when`: its author and time.
+
+    `note`: what is new in this version.
+    """
 
     number: int
     name: str
@@ -158,8 +161,8 @@ class CaseTried(NamedTuple):
         would_be: The action without observe mode.
         rule: The rule that decided.
         reason: The reason, in English.
-        step: The step in the order of precedence that decided.
-        capped_by: Why the action is no stronger; null if it was not limited.
+        step: The number of the step that decided, in the order of precedence.
+        capped_by: Why a stronger action was not allowed; null if the action was not limited.
     """
 
     file: str
@@ -224,7 +227,7 @@ def writing(loaded: Loaded) -> Iterator[None]:
 
 
 def usable(load: Callable[[], T], name: str = "") -> T:
-    """Return the policy that `load` returns. Raise Refused if the policy is unusable, or if no policy `name` exists."""
+    """Return the result of `load`. Raise Refused if the policy is unusable, or if no policy `name` exists."""
     try:
         return load()
     except PolicyNotFound as error:
@@ -250,6 +253,9 @@ NO_ROUTE = (
 
 
 def stops_calls(policy: Policy) -> bool:
-    """Return whether the policy challenges or routes some calls. False if the policy only observes."""
+    """Return whether the policy challenges or routes some calls, so that they need a destination.
+
+    False if the policy only observes.
+    """
     orders = {policy.default, *(rule.action for rule in policy.rules)}
     return not policy.observe and not STOPPING.isdisjoint(orders)

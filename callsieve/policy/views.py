@@ -52,7 +52,7 @@ class RuleShown:
     @property
     @encoded
     def reason(self) -> str:
-        """Return the rule's reason, in English."""
+        """The rule's reason, in English."""
         return str(self.why)
 
 
@@ -81,7 +81,7 @@ class PolicyShown:
 
     @property
     def builds_on(self) -> tuple[str, ...]:
-        """Return the names of the policies that this policy extends."""
+        """The names of the policies that this policy extends."""
         return self.chain[1:]
 
 
@@ -106,11 +106,20 @@ class RuleText(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PoliciesShown:
-    """Content of the page of policies. `running`: the active policy; None if it is unusable, and `problem` says why.
+    """Content of the page of policies.
 
-    `activated`: whether the active policy replaces the policy in the settings. `scopes`: policies of DIDs, trunks and
-    groups. `sites`: policies of other sites. `published`: own policies published to other sites. `has_hub`: whether a
-    hub is set up.
+    Attributes:
+        running: The active policy; None if it is unusable.
+        problem: Why the active policy is unusable; otherwise empty.
+        running_name: The name of the active policy.
+        settings_name: The name of the policy in the settings.
+        activated: Whether the active policy replaces the policy in the settings.
+        scopes: The DIDs, trunks and groups that have their own policy, each with the policy's name.
+        others: Policies in files.
+        versions: Policies written in the console.
+        sites: Policies of other sites.
+        published: Policies of this site that are published to other sites.
+        has_hub: Whether a hub is set up.
     """
 
     running: PolicyShown | None
@@ -144,7 +153,7 @@ class DraftProblem:
 
 @dataclass(frozen=True, slots=True)
 class DraftChecked:
-    """A checked draft. `problems`: errors. `remarks`: texts about rules that never match or may hit honest callers."""
+    """A checked draft. `problems`: errors. `remarks`: warnings, such as that a rule never matches."""
 
     policy: Annotated[PolicyShown | None, HIDDEN]
     problems: tuple[DraftProblem, ...]
@@ -153,7 +162,7 @@ class DraftChecked:
     @property
     @encoded
     def usable(self) -> bool:
-        """Return whether the draft is usable."""
+        """Whether the draft is usable."""
         return self.policy is not None
 
 

@@ -35,7 +35,7 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The texts of a file, by key. `head`: the file's voice and pace; empty for a file of the administrator."""
+    """The prompt texts of a file, by key. `head`: the file's voice and pace; empty for a file of the administrator."""
 
     texts: dict[str, str]
     head: dict[str, Any]

@@ -57,7 +57,7 @@ class PromptSource:
 
     @property
     def note(self) -> str:
-        """Return the note for the sound file. The note changes with the text, voice, pace or recording."""
+        """The note for the sound file. It changes with the text, voice, pace or recording."""
         if self.recording is not None:
             return f"callsieve {RECIPE} recorded {sha256(self.recording.read_bytes()).hexdigest()[:32]}"
         spoken = f"{self.prompt.voice}\n{self.prompt.words_per_minute}\n{self.prompt.text}"
@@ -65,7 +65,7 @@ class PromptSource:
 
 
 def programs_missing(sources: list[PromptSource]) -> list[str]:
-    """Return the required programs that are not installed."""
+    """Return the programs that building these sources needs and that are not installed."""
     needed = [SOX] if sources else []
     if any(source.recording is None for source in sources):
         needed.insert(0, ESPEAK)
@@ -132,7 +132,11 @@ FILE_MODE = 0o644
 
 
 class PromptState(StrEnum):
-    """The state of a prompt's sound file. `by hand`: not built by CallSieve."""
+    """The state of a prompt's sound file.
+
+    `recorded`: made from the administrator's recording. `by hand`: not built by CallSieve. `outdated`: the text, voice
+    or recording has changed since the build.
+    """
 
     BUILT = "built"
     RECORDED = "recorded"
@@ -164,12 +168,15 @@ class PromptFile:
 
     @property
     def key(self) -> str:
-        """Return the prompt's key."""
+        """The prompt's key."""
         return self.source.prompt.key
 
 
 def sounds_of_asterisk(ask: Callable[[str], str]) -> Path:
-    """Return Asterisk's sounds directory. `ask`: runs a command in Asterisk's console. Raise PromptError."""
+    """Return Asterisk's sounds directory. Raise PromptError if Asterisk does not name it.
+
+    `ask`: runs a command in Asterisk's console and returns the output.
+    """
     data = setting_in(ask("core show settings"), "Data directory")
     if data is None:
         raise PromptError("Asterisk does not say where its sounds are: name that directory with --to DIR")
@@ -294,7 +301,10 @@ def _made(file: PromptFile, scratch: Path) -> bytes | PromptError:
 def _spoken_faster(
     files: Sequence[PromptFile], made: Sequence[PromptFile], results: Mapping[Path, bytes | PromptError]
 ) -> dict[Path, bytes]:
-    """Rebuild, at a faster pace, prompts that are too long: the voice of Debian 12 takes twice as long as others."""
+    """Build prompts that are too long again, at a faster pace. Return their sound files by path.
+
+    The Mandarin voice of Debian 12 takes twice as long as other voices.
+    """
     faster: dict[Path, bytes] = {}
     contents = {path: content for path, content in results.items() if isinstance(content, bytes)}
     spoken = {file.path for file in made if not file.source.recording and file.path in contents}
@@ -307,7 +317,11 @@ def _spoken_faster(
 
 
 def _too_long(files: Sequence[PromptFile], contents: Mapping[Path, bytes]) -> list[PromptFile]:
-    """Return the screening menu if too long. Add all `whisper-*` files if a warning with their menu is too long."""
+    """Return the prompts that are too long for the dialplan.
+
+    The screening menu has its own limit. All `whisper-*` prompts are returned if the longest warning is too long
+    together with the menu that follows it.
+    """
     sizes = {file.key: _size_of(file, contents) for file in files}
     warnings = [size for key, size in sizes.items() if key.startswith("whisper-") and key != WHISPER_MENU]
     warned = sizes.get(WHISPER_MENU, 0) + max(warnings, default=0) > WHISPER_BYTES
@@ -345,7 +359,10 @@ def _leave_out_too_long(files: Sequence[PromptFile], contents: dict[Path, bytes]
 
 
 def _too_long_with_menu(language: str, of_key: Mapping[str, PromptFile], contents: dict[Path, bytes]) -> Iterator[str]:
-    """Yield an error for each warning that is too long with the menu. Drop the newly built sound of the two."""
+    """Yield an error for each warning that is too long together with the menu that follows it.
+
+    Remove from `contents` the warning or, if it was not built now, the menu.
+    """
     menu = of_key[WHISPER_MENU]
     for key, file in of_key.items():
         if not key.startswith("whisper-") or file is menu:
@@ -386,7 +403,7 @@ WITHOUT = (
 
 
 def are_built(context: CheckContext) -> Finding:
-    """Check that all prompts are built. Instead of a missing prompt, Asterisk plays its own sounds or no warning."""
+    """Check that all prompts are built. In place of a missing prompt, Asterisk plays a sound of its own, or nothing."""
     own = own_directories(context.loaded)
     troubles: list[Wording] = []
     missing = set[str]()

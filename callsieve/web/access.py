@@ -1,7 +1,7 @@
 """Checks that run before a page's function, and the error pages.
 
-For each request they check the session cookie, the user's role (table of pages) and, in a POST, the form token. A page
-may refuse it later.
+For each request they check the session cookie, the user's role (table of pages) and, in a POST, the form token. The
+page itself may still refuse the request.
 """
 
 import asyncio
@@ -104,7 +104,7 @@ def drop_cookie(response: Response, request: Request, name: str) -> None:
 
 
 async def prefer(req: PageRequest) -> Response:
-    """Store language and theme in a cookie."""
+    """Store the chosen language and theme in cookies."""
     response = req.go(local_path(req.form.get("next")))
     if req.form.get("language") in LANGUAGES:
         set_cookie(response, req.http, LANGUAGE_COOKIE, req.form["language"], YEAR_SECONDS)

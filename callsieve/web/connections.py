@@ -65,10 +65,7 @@ class Connections:
 
 
 class BoundedProtocol(H11Protocol):
-    """An HTTP connection with time limits.
-
-    `proxied`: the application for requests from a proxy; None without a proxy.
-    """
+    """An HTTP connection with time limits. `proxied`: the application for proxied requests; None: no proxy."""
 
     def __init__(
         self, connections: Connections, proxies: LocalProxies | None, proxied: Any | None, **uvicorns: Any
@@ -188,7 +185,7 @@ class LocalProxies:
 
 
 def protocol_of(connections: Connections, proxied: Any | None) -> type[asyncio.Protocol]:
-    """Return the protocol factory that uvicorn calls for each connection."""
+    """Return the protocol factory that uvicorn calls for each connection. `proxied`: as in BoundedProtocol."""
     proxies = None if proxied is None else LocalProxies()
 
     def make(**uvicorns: Any) -> BoundedProtocol:

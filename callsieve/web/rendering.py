@@ -113,7 +113,7 @@ def _reason(context: Context, reason: str | Why) -> str:
 
 
 def _moment(at: float | None) -> Markup:
-    """Return a time as `2026-12-31 18:00`, with the exact time as title. console.js shows the visitor's local time."""
+    """Return a time in the server's zone as `2026-12-31 18:00`. console.js replaces it by the visitor's local time."""
     return _time_element(at, when(at), "at") if at is not None else Markup()
 
 

@@ -167,7 +167,7 @@ class PageRequest:
         return {name: readable(value) for name, value in self.http.query_params.items()}
 
     def path(self, name: str) -> str:
-        """Return a parameter of the path."""
+        """Return the parameter of the path with this name."""
         return str(self.http.path_params[name])
 
     async def read(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:

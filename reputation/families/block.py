@@ -1,6 +1,7 @@
 """Evidence from other numbers in the number's block of 1000. It is often the only evidence at a number's first call.
 
-There are two families: one if the others are bad on feeds (outside evidence), one if they are bad by evidence here.
+There are two families: one for others that are bad on feeds (outside evidence), one for others that are bad by evidence
+here.
 """
 
 from collections.abc import Iterator
@@ -19,10 +20,7 @@ OWN = "own block"
 
 
 def block_of(name: str, bad_numbers: int, weights: BlockWeights) -> Family | None:
-    """Return the family of a block in which `bad_numbers` others are bad; None if these are few.
-
-    `name`: LISTED or OWN.
-    """
+    """Return the family of a block with `bad_numbers` bad numbers; None if they are few. `name`: LISTED or OWN."""
     if bad_numbers < weights.some:
         return None
     log_odds = weights.many_weight if bad_numbers >= weights.many else weights.some_weight

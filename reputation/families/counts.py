@@ -189,7 +189,7 @@ def words_of_marks(counts: Counts) -> Iterator[Wording]:
 def spoken_of_marks(counts: Counts, _speaks_for: bool) -> Iterator[Prompts]:
     """Yield the prompts for marks.
 
-    If everybody who marked the number had answered it, they say how many answered and how many of these marked.
+    If everybody who marked the number had answered it, the prompts say how many answered and how many of these marked.
     Otherwise they only say how many marked, or, without marks, how many answered.
     """
     marked, answered = counts.get("marked", 0), counts.get("answered", 0)

@@ -73,7 +73,7 @@ class _Case(NamedTuple):
 
 
 class Limit(NamedTuple):
-    """The thresholds of a measure: the lowest values that mean `watch` and `at risk`, and where they come from."""
+    """The limits of a measure: the lowest values that mean `watch` and `at risk`, and the source of these values."""
 
     measure: str
     watch: float
@@ -141,7 +141,7 @@ def _share(code: str, whole: str) -> Callable[[_Case], HealthReading | None]:
 def _young(case: _Case) -> HealthReading | None:
     """Return how many calls a number made on its busiest day, if it first called less than YOUNG_DAYS before that day.
 
-    Otherwise return None. Also return None until YOUNG_DAYS have been counted: before that, every number looks young.
+    Otherwise return None. Also return None until calls were counted for YOUNG_DAYS: before, every number looks young.
     """
     first, since, busiest = case.facts.first_day, case.facts.counted_since, case.busiest
     if first is None or since is None or busiest is None or busiest.day - first >= YOUNG_DAYS:

@@ -302,10 +302,7 @@ class QuietHours:
 
 
 def is_quiet(hour: int, weights: QuietWeights) -> bool:
-    """Return whether the hour is a quiet hour. Quiet hours may cross midnight.
-
-    Equal first and last hour: never quiet.
-    """
+    """Return whether the hour is a quiet hour. Quiet hours may cross midnight. Equal limits: no quiet hours."""
     first, last = weights.first_hour, weights.last_hour
     return first <= hour < last if first <= last else hour >= first or hour < last
 

@@ -35,7 +35,7 @@ class OwnNumber:
     Attributes:
         number: The number, E.164.
         name: The name that called people should see.
-        purpose: The subject of its calls.
+        purpose: The purpose of its calls.
         owner: The person here who is responsible for the number.
         trunks: The trunks that the number goes out on.
         documents: Proof of the right to use the number, in words: a contract, a letter of authority.

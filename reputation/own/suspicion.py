@@ -212,7 +212,7 @@ def _chance_of_answers(units: Sequence[_Unit], rest: Sequence[_Unit]) -> float:
 def _change(units: Sequence[_Unit]) -> tuple[float, float]:
     """Return the logarithm of actual to expected answers, and its variance.
 
-    Expected are the earlier shares of answers.
+    The expected answers follow from the earlier shares.
     """
     answered, calls = sum(unit.now.answered for unit in units), sum(unit.now.calls for unit in units)
     expected, before = (

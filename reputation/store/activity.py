@@ -1,4 +1,4 @@
-"""Recent activity: decisions over time, and numbers and blocks that call more than before."""
+"""Recent activity: calls by action over time, numbers whose calls increase, busy blocks, and the control sample."""
 
 import json
 import sqlite3
@@ -75,7 +75,7 @@ class ActionCount(NamedTuple):
 
 
 class Rising(NamedTuple):
-    """A number that called in a period. `before`: its average calls in the seven equally long periods before."""
+    """A number that called in a period. `before`: its average over the seven equally long periods before."""
 
     number: str
     calls: int

@@ -314,7 +314,10 @@ class Screened(NamedTuple):
 
 
 class Rang(NamedTuple):
-    """How many calls to a DID rang the phone `who` (person or endpoint): `times`. How many rang any phone: `calls`."""
+    """How often calls to a DID rang a phone. `who`: the phone's person or endpoint. `times`: calls that rang it.
+
+    `calls`: how many calls to the DID rang any phone.
+    """
 
     did: str
     who: str
@@ -347,7 +350,7 @@ def unreadable_callers(db: sqlite3.Connection, since: float, most: int) -> tuple
 
 
 def first_decision(db: sqlite3.Connection, most: int) -> tuple[float | None, int]:
-    """Return when the first decision was made, and how many decisions are stored, counted up to `most`."""
+    """Return when the first decision was made, and how many decisions are stored, but at most `most`."""
     first, count = db.execute(FIRST, {"limit": most}).fetchone()
     return first, count
 

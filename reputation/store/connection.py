@@ -138,7 +138,7 @@ class Store:
         return await asyncio.shield(self._hop(self._is_emptied))
 
     async def close(self) -> None:
-        """End both threads after the queued work. A thread that waits for a lock stops waiting at once."""
+        """End both threads after the queued work. A thread that waits for a database lock stops waiting at once."""
         if self._closing:
             return
         self._closing = True

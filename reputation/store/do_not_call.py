@@ -33,8 +33,7 @@ class DoNotCallRequest(NamedTuple):
 class Complaint(NamedTuple):
     """A complaint about an own number. `number`: the number of the person who complains, empty if unknown.
 
-    `is_of_called`: whether the own number had called this person in the 28 days before. If not, the complaint does not
-    count.
+    `is_of_called`: whether the own number had called this person in the 28 days before. Other complaints do not count.
     """
 
     own_number: str

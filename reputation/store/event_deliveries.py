@@ -252,7 +252,7 @@ def names_of_event(db: sqlite3.Connection, event: Event) -> dict[str, str]:
 
 
 def name_of_number(db: sqlite3.Connection, number: str, at: float) -> str:
-    """Return the name of the number's owner, from our own numbers or the known identities; empty if unknown."""
+    """Return the owner's name from the register of own numbers or from the valid identity; empty if unknown."""
     own = own_of(db, number)
     if own is not None:
         return own.name

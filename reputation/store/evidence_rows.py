@@ -85,7 +85,7 @@ def marks_of(db: sqlite3.Connection, number: str) -> list[model.Mark]:
 
 
 def live_marks_of(db: sqlite3.Connection, number: str, reporter: str | None = None) -> list[model.Mark]:
-    """Return the marks of a number without retractions. `reporter`: only marks by this person."""
+    """Return the marks of a number, except retractions. `reporter`: only marks by this person; None: all marks."""
     marks = (row for row in marks_of(db, number) if reporter in (None, row.reporter))
     return [row for row in marks if row.verdict is not model.Verdict.RETRACTED]
 

@@ -49,12 +49,12 @@ def add_entry(db: sqlite3.Connection, entry: ListEntry) -> None:
 
 
 def remove_entry(db: sqlite3.Connection, entry: ListEntry) -> ListEntry | None:
-    """Remove the entry for the same numbers on the same list and return it, or None."""
+    """Remove the entry for the same numbers and on the same list as `entry`. Return the removed entry, or None."""
     return next(map(entry_of_row, db.execute(REMOVE, _key(entry)).fetchall()), None)
 
 
 def find_entry(db: sqlite3.Connection, entry: ListEntry) -> ListEntry | None:
-    """Return the stored entry for the same numbers on the same list, or None."""
+    """Return the stored entry for the same numbers and on the same list as `entry`, or None."""
     return next(map(entry_of_row, db.execute(OF, _key(entry))), None)
 
 

@@ -279,7 +279,7 @@ def trim(db: sqlite3.Connection, most: int = MOST_EVENTS) -> int:
 
 
 def expire_events(db: sqlite3.Connection, now: float) -> dict[str, int]:
-    """Delete expired events, and stop writing for an unread stream. Return the counts of deleted rows by kind."""
+    """Delete expired events, and stop writing for a stream that nobody reads. Return counts of deleted rows by kind."""
     if db.execute(STREAM_UNREAD, (STREAM_READ, now - KEPT_SECONDS)).fetchone():
         _want(db, set(), {row for row in db.execute(WANTED) if row[1] == STREAM})
     (first,) = db.execute(FIRST_AFTER, (now - KEPT_SECONDS,)).fetchone()

@@ -84,7 +84,7 @@ NO_REPEATS = WeeklyRepeats(0, 0)
 
 
 def weekly_repeats(db: sqlite3.Connection, day: int) -> WeeklyRepeats:
-    """Count repeated calls from all own numbers in the 28 days up to and including `day`."""
+    """Count the people whom our own numbers called repeatedly in the 28 days up to and including `day`."""
     often, people = db.execute(WEEKLY, {"since": day - PEOPLE_DAYS, "many": MANY_CALLS}).fetchone()
     return WeeklyRepeats(int(often), int(people))
 

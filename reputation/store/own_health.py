@@ -206,7 +206,7 @@ SELECT count(*) FROM imported JOIN import_source ON id = source WHERE number = ?
 
 
 def own_health(db: sqlite3.Connection, number: str, now: float, weights: Weights = DEFAULT) -> NumberHealth:
-    """Compute the health of an own number."""
+    """Compute the health of an own number: its grade, and the reasons and figures behind the grade."""
     yesterday = int(now // DAY_SECONDS) - 1
     since_day = yesterday - HISTORY_DAYS
     days = tuple(own_days.days_of(db, number, since_day))

@@ -288,7 +288,7 @@ _OF_SOURCES = (("import_source", "id"), ("lookup_source", "name"))
 
 
 def was_right(standing: Standing, weights: Weights, now: float) -> bool | None:
-    """Return whether sources that list the number as spam are right; None if our own evidence cannot tell."""
+    """Return whether a source is right that lists this standing's number as spam; None if our evidence cannot tell."""
     challenges = standing.challenges
     if standing.wanted or standing.talks or challenges.passes:
         return False

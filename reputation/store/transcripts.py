@@ -31,9 +31,8 @@ class Transcript(NamedTuple):
 def record_transcript(db: sqlite3.Connection, transcript: Transcript) -> None:
     """Store the recognised words of a caller, and emit their event. Call it in a transaction.
 
-    If the words are stored already but it was unclear whether a person or a recording spoke, the new `voice` is stored,
-    and the event is emitted again. The voice becomes evidence only after the call, so it does not affect the rest of
-    this call.
+    If the words are stored already with an unclear `voice` (person or recording), the new voice is stored, and the
+    event is emitted again. The voice becomes evidence only after the call, so it does not affect the rest of this call.
     """
     if not db.execute(PUT, transcript).rowcount:
         return

@@ -89,7 +89,7 @@ def set_second_factor(db: sqlite3.Connection, name: str, factor: SecondFactor | 
 
 
 def accept_step(db: sqlite3.Connection, name: str, password: str, step: int) -> bool:
-    """Use up the code of a time step. Return False if it is used already, or password or second factor have changed."""
+    """Use up a time step's code. Return False if it was used, the password changed, or the second factor is removed."""
     return db.execute(ACCEPT, {"name": name, "password": password, "step": step}).rowcount == 1
 
 

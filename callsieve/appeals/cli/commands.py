@@ -68,7 +68,7 @@ def show_list(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show the appeals to decide. Appeals in force come first, by deadline, then appeals that are only filed."""
+    """Show the appeals that wait for a decision: first those in force, by deadline, then those that are only filed."""
     now = time.time()
     with existing_store(settings_of(config)) as db:
         appeals = all_appeals(db) if include_closed else appeals_to_decide(db)
@@ -89,7 +89,7 @@ def show_list(
 
 
 def show(appeal: AppealArgument, as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show one appeal: both sides, the evidence, and the marks that the appeal is about."""
+    """Show one appeal: the owner's statement, the evidence, and the marks that the appeal is about."""
     loaded, now = settings_of(config), time.time()
     with existing_store(loaded) as db:
         shown = appeal_about(db, context_of(loaded), appeal)
@@ -179,7 +179,7 @@ def file_appeal(
 
 
 def code(appeal: AppealArgument, config: ConfigOption = None) -> None:
-    """Make a code for a call-back. Call the number and say the code, so that the owner can repeat it to you."""
+    """Make a code for a call-back. Call the number and say the code. The owner then repeats it to you."""
     made = perform(settings_of(config), operations.make_code, appeal, existing=True)
     say("The code is ", bold(made.spoken), ". This code is valid for a day and replaces earlier codes.")
     say(f"Call {made.number} and say the code. When the owner repeats the code and names the appeal, run:")
@@ -191,7 +191,7 @@ def prove(
     code: Annotated[str, typer.Argument(help="The code from the owner: six digits.", show_default=False)],
     config: ConfigOption = None,
 ) -> None:
-    """Check the code that the owner repeated. If the code is right, control is proven and the appeal is in force."""
+    """Check the code that the owner repeated. If it is right, control is proven and the appeal is in force."""
     loaded = settings_of(config)
     proven = perform(loaded, operations.prove, AppealCodeRequest(appeal, code), existing=True)
     if isinstance(proven, Refused):
@@ -244,7 +244,7 @@ def clear(
     remove: RemoveOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Show what still stops calls after an upheld appeal. With `--remove`, remove the named kinds of stops."""
+    """Show what still stops the number's calls after an upheld appeal. With `--remove`, remove such reasons by kind."""
     loaded = settings_of(config)
     if not remove:
         with existing_store(loaded) as db:

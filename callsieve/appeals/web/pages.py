@@ -107,7 +107,7 @@ def _kinds(req: PageRequest) -> tuple[str, ...]:
 
 
 async def take_back(req: PageRequest) -> Response:
-    """Undo the latest change of an appeal with everything that this change did."""
+    """Undo the latest change of an appeal, with everything that this change did."""
     case = await _case(req)
     await take_back_named(req, (*STEPS, *CLEARED), case.appeal.number)
     return req.go(f"/appeals/{case.appeal.reference}", "undone")

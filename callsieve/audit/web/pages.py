@@ -30,7 +30,7 @@ class ChangeShown:
 
 @dataclass(frozen=True, slots=True)
 class AuditShown:
-    """Content of the audit page. `older`: the id of the last change shown, after which the next page begins, or None.
+    """Content of the audit page. `older`: the id after which the next page begins; None on the last page.
 
     `whos`, `whats`: the authors and the kinds of change to choose from in the filters.
     """
@@ -57,7 +57,7 @@ async def show(req: PageRequest) -> Response:
 
 
 async def undo_own(req: PageRequest) -> Response:
-    """Undo the change that the visitor has just made, and return to the page of that change."""
+    """Undo the change that the visitor has just made, and return to the page on which they made it."""
     await take_back_named(req, None)
     return req.go(local_path(req.form.get("back")).partition("?")[0], "undone")
 

@@ -58,7 +58,7 @@ def comply(
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Print the checks of outgoing calls on a day, with rules, sources and files, and list calls without a check."""
+    """Print the compliance report of a day: outgoing calls with the checked rules, and calls without a check."""
     loaded, now = options.settings_of(config), time.time()
     bounds = day_bounds(of_day)
     if bounds is None:

@@ -1,4 +1,4 @@
-"""Pages of consents, and the page of the outbound guard's decisions on a day."""
+"""Pages of call lists: the consents, and the outbound guard's decisions on a day."""
 
 from starlette.responses import HTMLResponse, Response
 

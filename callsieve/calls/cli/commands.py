@@ -122,7 +122,7 @@ def callee_words(record: OutboundRecord) -> str:
 
 
 def rule_words(record: OutboundRecord) -> str:
-    """Return the rule and the reason of a decision; empty if the default rule allowed the call."""
+    """Return the rule and the reason of a decision; empty if the default rule allowed the call in the usual way."""
     if record.rule == "default" and why_of(record.reason).reason not in SHOWN_THOUGH_ALLOWED:
         return ""
     return f"{record.rule}: {why_of(record.reason)}" + (f"; allowed from {when(record.until)}" if record.until else "")
@@ -198,7 +198,7 @@ def _caller(text: str, loaded: Loaded) -> str:
 
 
 def _show_one(decision: CallDecision, named: CallLine, since: Sequence[str], recordings: Sequence[str]) -> None:
-    """Print a decision. `since`: later decisions of people. `recordings`: files in which the caller says their name."""
+    """Print a decision. `since`: what people decided about the number later. `recordings`: of the caller's name."""
     record = decision.record
     say(bold(record.id), "  ", when_exactly(record.at))
     say()
@@ -256,7 +256,7 @@ PRIVATE = 0o600  # numbers are personal data
 
 
 def confirm(number: NumberArgument, config: ConfigOption = None) -> None:
-    """Confirm that calls of a number were treated correctly. Such calls are no longer listed as probable mistakes."""
+    """Confirm that a number's calls until now were treated correctly. They no longer count as probable mistakes."""
     confirmed = perform(settings_of(config), operations.confirm, number, existing=True)
     say(f"The calls of {confirmed.number} until now are no longer listed as probably wrong.")
     say_undo(confirmed.change_id, config)
@@ -271,7 +271,7 @@ def export(
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Write the calls and marks in the store as a history for `callsieve replay`, one per line, in order of time."""
+    """Write the calls and marks in the store as input for `callsieve replay`, one per line, the oldest first."""
     loaded = settings_of(config)
     now = time.time()
     since = 0.0 if days is None else now - days * DAY_SECONDS

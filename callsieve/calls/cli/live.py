@@ -167,7 +167,7 @@ def _is_feature_code(outcome: OutcomeRecord) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class CallEvent:
-    """An event of a call. Exactly one field is set. `said`: a mark or another change that was made on a phone."""
+    """A line that `calls tail` prints. Exactly one field is set. `said`: a mark or another change made on a phone."""
 
     decision: CallDecision | None = None
     outcome: OutcomeRecord | None = None

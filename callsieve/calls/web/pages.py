@@ -91,7 +91,7 @@ async def activity_of(req: PageRequest, span: ActivitySpan, site: str) -> Activi
 
 
 async def health(req: PageRequest) -> Response:
-    """Show the health of all parts of the system, as a whole page or as a piece of HTML for a page."""
+    """Show the health of all parts of the system, as a whole page or as a part to insert into a page."""
     part = bool(req.query.get("part"))
     if req.is_fragment:
         return req.page("doctor/_health.html", health=req.state.health.latest, is_part=part)
@@ -100,7 +100,7 @@ async def health(req: PageRequest) -> Response:
 
 
 async def live(req: PageRequest) -> Response:
-    """Send new calls as rows of HTML, by server-sent events."""
+    """Send new calls as rows of HTML by server-sent events, while the live page is open."""
     if req.http.method == "HEAD":
         return Response(media_type="text/event-stream")
     if req.state.service(LiveCalls).is_full(req.me.name):

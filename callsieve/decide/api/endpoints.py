@@ -1,7 +1,4 @@
-"""API endpoints for other switches: decisions about calls, and outcomes.
-
-If no decision is possible, calls are allowed.
-"""
+"""API endpoints for other switches: decisions about calls, and outcomes. Without a decision, calls are allowed."""
 
 import json
 import time

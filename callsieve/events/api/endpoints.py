@@ -68,13 +68,13 @@ class EventStreams:
 
 
 def keep_stream(db: sqlite3.Connection, weights: Weights, now: float) -> None:
-    """Start or continue to keep events for streams, until programs have read no stream for a week."""
+    """Keep events for streams from now on, for a week. Each stream that is read renews the week."""
     use_stream(db, tuple(EventKind), weights)
     set_state(db, STREAM_READ, day(now), now)
 
 
 class StreamPosition:
-    """The position in the stream after the event `seq`. `has_gap`: whether later events were already deleted."""
+    """The position in the stream after the event `seq`. `has_gap`: whether some later events were already deleted."""
 
     __slots__ = ("has_gap", "seq")
 
@@ -106,7 +106,7 @@ async def stream(
     ending: asyncio.Event,
     clock: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[bytes]:
-    """Yield events of these kinds after `place`. End at the time `until`, on `ending`, or if the store fails."""
+    """Yield events of these kinds after `place`, until the time `until`, `ending` is set, or the store fails."""
     with streams.open(who):
         sent_at = clock()
         yield b"retry: 1000\n\n" + (GAP if place.has_gap else b"")

@@ -133,7 +133,7 @@ def try_receiver(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Send an invented event to a receiver now and show the answer. Switch the receiver on if it was switched off."""
+    """Send an invented event to a receiver now and show its answer. A receiver that was switched off is on again."""
     loaded = settings_of(config)
     name = operations.named(context_of(loaded), receiver)
     event = sample_of(next(iter(wanted_events_of(loaded.settings)[name]), EventKind.NUMBER_MARKED), time.time())
@@ -220,7 +220,7 @@ def try_rule(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Send an invented event to all receivers of a rule now, even if its conditions do not hold. No limit applies."""
+    """Send an invented event to all receivers of a rule now, whatever its conditions, quiet hours and limit are."""
     loaded = settings_of(config)
     rules = {rule.name: rule for rule in loaded.settings.alert}
     rule = rules.get(name)

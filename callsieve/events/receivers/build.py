@@ -47,7 +47,7 @@ MISSING: Final = (
 
 
 class NotifyReceiver:
-    """A receiver for a service that apprise supports. The library is imported with the first event."""
+    """A receiver for a service that apprise supports. The library apprise is imported with the first event."""
 
     reads_names = True
 
@@ -102,7 +102,7 @@ AHEAD_SECONDS = 60.0
 
 
 def screening_state(loaded: Loaded, checks: Iterable[HealthCheck], *, mask: bool) -> dict[str, Any]:
-    """Return the screening state for an MQTT broker, by key; None: unknown. Waits for the daemon at most 3 s."""
+    """Return the screening state for an MQTT broker, by key; None: unknown. The daemon has 3 s to answer."""
     now = time.time()
     status = status_of(CheckContext(loaded, not_asked, now), loaded, checks)
     counted = read_store(loaded.store_path, lambda db: _calls_today(db, now), None)
@@ -206,7 +206,7 @@ def keys_of(setting: str) -> list[bytes]:
 
 
 def signed(event_id: str, body: bytes, keys: list[bytes], now: float) -> dict[str, str]:
-    """Return the three headers of the signature, with the time of this attempt, because receivers refuse old times."""
+    """Return the three headers of the signature. `now`: the time of this attempt; receivers refuse old signatures."""
     at = str(int(now))
     content = f"{event_id}.{at}.".encode() + body
     digests = (base64.b64encode(hmac.digest(key, content, hashlib.sha256)).decode() for key in keys)

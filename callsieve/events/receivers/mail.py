@@ -1,7 +1,7 @@
 """Sends events by mail. Events within a minute share a mail, and each daily digest is a separate mail.
 
-Headers cannot contain line breaks, because email.message refuses them. The mail server's time and the size of its
-replies are limited. A mail that is sent again after a crash has the same Message-ID.
+Headers cannot contain line breaks, because email.message refuses them. The time that the mail server may take is
+limited, and so is the size of its replies. A mail that is sent again after a crash has the same Message-ID.
 """
 
 import asyncio
@@ -43,9 +43,10 @@ Waiting = tuple[Event, "asyncio.Future[None]"]
 
 
 class MailReceiver:
-    """A receiver that sends mails. `read_digest` returns the digest of a day. `digest_to`: the readers of the digest.
+    """A receiver that sends mails. `read_digest` returns the digest of a day. `digest_to`: addresses for the digest.
 
-    `between`: the least time between two mails of events, in seconds.
+    `gather`: how long events are gathered for one mail. `between`: the least time between two mails of events.
+    `total`: the most time for sending a mail. All are in seconds.
     """
 
     name = "mail"
@@ -135,7 +136,7 @@ class MailReceiver:
 
 
 def events_mail(table: MailTable, events: Sequence[Event]) -> EmailMessage:
-    """Return a mail with one line per event. The subject names the only event, or says how many events there are."""
+    """Return a mail with one line per event. Its subject is the line of a single event, or the count of events."""
     lines = [(event, event_in_words(event, table.language, mask=table.mask)) for event in events]
     if len(lines) == 1:
         subject = lines[0][1]
@@ -225,7 +226,7 @@ class _Server:
 
 
 class _Bounded:
-    """A reader of a server's replies that stops after REPLY_BYTES in total, because smtplib has no limit."""
+    """A reader of a server's replies that refuses more than REPLY_BYTES in total, because smtplib has no limit."""
 
     def __init__(self, file: BufferedReader) -> None:
         self._file = file
@@ -243,7 +244,7 @@ class _Bounded:
 
 
 class _BoundedReplies:
-    """A socket whose replies are limited. smtplib calls `makefile` for the first reply, and again after STARTTLS."""
+    """A socket client that limits the size of the server's replies, also after STARTTLS."""
 
     file: Any
     sock: Any
@@ -255,7 +256,7 @@ class _BoundedReplies:
 
 
 class _Smtp(_BoundedReplies, smtplib.SMTP):
-    """An SMTP client that connects later. It sets `_host`, which smtplib needs to check the certificate."""
+    """An SMTP client that connects only on demand. It sets `_host`, which smtplib needs to check the certificate."""
 
     def __init__(self, host: str) -> None:
         super().__init__(timeout=STEP_SECONDS)

@@ -33,12 +33,12 @@ ONLINE, OFFLINE = "online", "offline"
 
 
 def node_of(prefix: str) -> str:
-    """Return the name of the device, made from the prefix of its topics. Two installations need different prefixes."""
+    """Return Home Assistant's name for this installation, made from `prefix`. Two installations need two prefixes."""
     return prefix.replace("/", "_")
 
 
 def discovery_topic(prefix: str) -> str:
-    """Return the topic of Home Assistant's discovery message. An empty message to this topic removes the device."""
+    """Return the topic of Home Assistant's discovery message. An empty message removes the device that it describes."""
     return f"{DISCOVERY_PREFIX}/device/{node_of(prefix)}/config"
 
 
@@ -48,12 +48,12 @@ def availability_topic(prefix: str) -> str:
 
 
 def state_topic(prefix: str) -> str:
-    """Return the topic of the screening state: one JSON object for all entities."""
+    """Return the topic of the screening state, which is one JSON object for all of Home Assistant's entities."""
     return f"{prefix}/state"
 
 
 def discovery_message(prefix: str, console: str = "") -> dict[str, Any]:
-    """Return the description of the device for Home Assistant. `console`: the URL of the console, or empty."""
+    """Return the description of CallSieve as a device for Home Assistant. `console`: the console's URL, or empty."""
     node = node_of(prefix)
     entities = {
         name: {"unique_id": f"{node}_{name}", "value_template": f"{{{{ value_json.{name} }}}}", **entity}
@@ -221,7 +221,7 @@ class MqttReceiver:
         await client.publish(availability_topic(prefix), ONLINE, qos=1, retain=True)
 
     async def _publish_state(self, client: aiomqtt.Client) -> None:
-        """Publish the state after each change, until the connection is lost. Read it regularly and after events."""
+        """Publish each change of the screening state until the connection is lost. Check for changes after events."""
         lost = asyncio.create_task(_until_lost(client))
         published = b""
         try:

@@ -32,7 +32,7 @@ async def show(req: PageRequest) -> Response:
 
 
 async def replay(req: PageRequest) -> Response:
-    """Deliver one dead letter again, or every dead letter."""
+    """Deliver one dead letter again, or all of them."""
     try:
         result = await req.perform(operations.replay, ReplayRequest(req.form.get("event") or None))
         count = result.replayed

@@ -23,7 +23,7 @@ HEADING_BY_FIELD["unmasked-for"] = Wording("Show whole called numbers and Call-I
 
 
 async def show(req: PageRequest, problem: str | Wording = "") -> Response:
-    """Show the form for a pack about the number in the address. `problem`: why a form was rejected."""
+    """Show the form for a pack about the own number in the page's address. `problem`: why a form was rejected."""
     own = await req.read(own_of, number_in(req))
     if own is None:
         raise NotFound

@@ -95,7 +95,10 @@ def publish_files(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Publish numbers with evidence from at least three people here. People, contacts and own numbers stay private."""
+    """Publish the numbers against which at least three people here gave evidence.
+
+    People, contacts and own numbers stay private.
+    """
     loaded = settings_of(config)
     if dry_run:
         _say_rows(loaded, as_json=as_json)
@@ -119,7 +122,7 @@ def fetch(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Fetch the data of subscribed companies that are due. If new data is refused, the earlier data stays."""
+    """Fetch the data of subscribed companies that are due. If new data fails a check, the earlier data stays."""
     loaded = settings_of(config)
     if accept_fork and len(names or []) != 1:
         raise CommandError("exchange fetch: --accept-fork takes exactly one company: give the company's name")
@@ -132,7 +135,10 @@ def fetch(
 
 
 def run(config: ConfigOption = None) -> None:
-    """Publish if due, fetch due companies, and pause companies that are worse than chance. The timer runs this."""
+    """Publish if due, and fetch the data of due companies. Pause companies whose evidence is worse than chance.
+
+    The timer runs this command.
+    """
     loaded, failed = settings_of(config), False
     folder = _directory(loaded)
     with any_store(loaded) as db:
@@ -191,7 +197,7 @@ def add(
     private: PrivateOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Subscribe to a company's evidence. Without --key, only show the key that its server offers."""
+    """Subscribe to a company's evidence. Without --key, only show the key that the company's server offers."""
     loaded = settings_of(config)
     if not key:
         _say_offered(name, url, private=private)
@@ -212,7 +218,7 @@ def remove(name: NameArgument, config: ConfigOption = None) -> None:
 
 
 def _say_offered(name: str, url: str, *, private: bool) -> NoReturn:
-    """Show the key that the server offers, and stop. A person must compare the key before CallSieve trusts it."""
+    """Show the key that the company offers, and stop. A person must compare the key before CallSieve trusts it."""
     try:
         key_id, key = operations.offered_key(url, private=private)
     except (OutsideError, Refused) as error:

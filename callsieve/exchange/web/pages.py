@@ -34,7 +34,7 @@ class ExchangePage:
 
 
 async def show(req: PageRequest, problem: Refused | None = None, key_id: str = "") -> Response:
-    """Show the exchange. `problem`: why a form was rejected. `key_id`: a key that the user must compare."""
+    """Show the exchange. `problem`: why a form was rejected. `key_id`: the id of a key that the user must compare."""
     exchange = await req.read(exchange_page, req.state.loaded, req.now)
     typed = {field: req.form.get(field, "") for field in FIELDS}
     problem_words = None if problem is None else (FIELD_NAMES.get(problem.field, ""), problem.words)
@@ -43,7 +43,7 @@ async def show(req: PageRequest, problem: Refused | None = None, key_id: str = "
 
 
 async def subscribe(req: PageRequest) -> Response:
-    """Subscribe to a company after the user has compared the company's key."""
+    """Subscribe to a company. Before that, make the user compare the company's key."""
     try:
         name, url, key, weight = (req.form.get(field, "") for field in FIELDS)
         request = SubscribeRequest(name, url, key, _weight(weight))

@@ -336,7 +336,7 @@ def _sites_or_why_not(loaded: Loaded) -> tuple[list[SiteState], str]:
 
 
 def _administrators_settings(config: Path | None, *, is_complete: bool) -> Loaded:
-    """Return the settings. If they are unreadable but `is_complete` is set, return the default settings."""
+    """Return the settings. If `is_complete` (the options name everything), an unreadable file is ignored."""
     loaded, error = options.salvaged_settings_of(config)
     if error is not None and not (is_complete and isinstance(error, SettingsUnreadable)):
         raise error

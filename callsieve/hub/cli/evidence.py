@@ -110,7 +110,7 @@ def apart(person: PersonArgument, config: options.ConfigOption = None) -> None:
 
 
 def print_figures(sites: Sequence[SiteFigures]) -> None:
-    """Print a line of counts for each site."""
+    """Print a line for each site, with counts of its evidence."""
     rows = [
         (
             site.site,

@@ -40,7 +40,7 @@ def add(
     ] = "",
     config: options.ConfigOption = None,
 ) -> None:
-    """Record a number's owner. With level 2, phones show the name, and rules lead to a warning at most."""
+    """Record a number's owner. With level 2, phones show the owner's name, and rules do no more than warn."""
     done = options.perform(
         options.settings_of(config), operations.add, IdentityRequest(number, name, level, note, expires)
     )
@@ -55,7 +55,7 @@ def code(
     name: Annotated[str, typer.Option(help="The owner to record when the code is entered. Default: the number.")] = "",
     config: options.ConfigOption = None,
 ) -> None:
-    """Make a code that proves control of a number. Say the code in a call to the number, or let a caller enter it."""
+    """Make a code that proves control of a number. Say it in a call to this number, or let a caller enter it."""
     made = options.perform(options.settings_of(config), operations.make_code, CodeRequest(number, name))
     say("The code is ", bold(made.spoken), ". This code is valid for a day and replaces earlier codes.")
     say(f"The owner can call from {made.number} and, when asked to press a key, enter * and the code. Give the code")
@@ -70,7 +70,7 @@ def prove(
     name: Annotated[str, typer.Option(help="The name that the owner gives, unchecked.", show_default=False)],
     config: options.ConfigOption = None,
 ) -> None:
-    """Check the code that the owner repeated. If the code is right, the number has identity level 1 for 12 months."""
+    """Check the code that the owner of a number repeated. A right code gives identity level 1 for 12 months."""
     proven = options.perform(
         options.settings_of(config), operations.prove, ProofRequest(number, code, name), existing=True
     )

@@ -205,7 +205,7 @@ def import_contacts(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Import contacts, whose calls ring through. The header of a CSV file is number[,name,person,company]."""
+    """Import contacts. Calls from contacts ring through. The header of a CSV file is number[,name,person,company]."""
     loaded = settings_of(config)
     if (file is None) == (origin is None):
         raise CommandError("import contacts: give either a FILE or --from freepbx (callsieve import contacts --help)")

@@ -61,7 +61,8 @@ AsAllowlistOption = Annotated[
 class PbxList(NamedTuple):
     """One of the PBX's own number lists. `verdict`: whether the numbers on the list are spam or wanted.
 
-    `evidence_only`: a remark that the import only adds evidence. `settings`: keys that are no numbers, with remarks.
+    `evidence_only`: a remark that the import only adds evidence. `settings`: remarks, by key, about entries of the list
+    that are settings of FreePBX and not numbers.
     """
 
     family: NumberFamily
@@ -107,7 +108,7 @@ LISTS = {
 
 
 def import_pbx_list(loaded: Loaded, summary: Summary, origin: ImportOrigin, verdict: ImportVerdict | None) -> None:
-    """Import one of the PBX's own number lists as evidence."""
+    """Import one of the PBX's own number lists as evidence. `verdict`: None for the usual verdict of this list."""
     known = LISTS[origin]
     lines, summary.remarks = _lines(loaded, known)
     summary.read = len(lines)
@@ -208,7 +209,7 @@ def import_numbers_file(
 
 
 def show_imports(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show all imports with their size and date."""
+    """Show all imports: how many rows each has and, for lists of numbers, their verdict and date."""
     with existing_store(settings_of(config)) as db:
         numbers = sources(db)
         others = [(ImportKind.CONTACTS, *source) for source in contact_sources(db)]

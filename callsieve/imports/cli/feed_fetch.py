@@ -54,7 +54,7 @@ NamesArgument = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class FeedResult:
-    """The result of fetching a feed: `imported`, `unchanged` or `failed`."""
+    """The result of fetching a feed. `result`: `imported`, `unchanged` or `failed`."""
 
     feed: str
     result: str

@@ -107,7 +107,10 @@ def store_feed(
     *,
     accept_smaller: bool = False,
 ) -> None:
-    """Replace the content of a feed by a table, and fill in the summary. If the table is refused, nothing changes."""
+    """Replace the content of a feed by a table, and fill in the summary. A refused table does not change the store.
+
+    `region`: the country of numbers without a country code. `watch`: a wrapper of the rows that shows the progress.
+    """
     summary.format, summary.problems = format_of(table), table.problems
     feed = Feed(summary.format, merged_complaints if summary.format is Format.FTC else last_of)
     rows = watch(_bounded(feed_rows(table, region, verdict)))
@@ -198,7 +201,7 @@ def _export(db: sqlite3.Connection, name: str) -> None:
 
 @contextmanager
 def _record_failures(loaded: Loaded, summary: Summary) -> Iterator[None]:
-    """Record an error in the block as the feed's last failure, so that `callsieve feeds` and the doctor show it."""
+    """Record an error of the block as the feed's last failure, so that `callsieve feeds` and the doctor show it."""
     try:
         yield
     except (CommandError, Refused, StoreError, OSError) as error:

@@ -25,9 +25,14 @@ VCARDS = "vCards"  # a format
 
 @dataclass(slots=True)
 class Summary:
-    """The result of an import. `continued`: how many rows an earlier, interrupted run had stored.
+    """The result of an import.
 
-    `before`: how many rows the previous import with this name had; None if there was no previous import.
+    Attributes:
+        skipped: How many rows were unusable. `problems` has the reasons for the first of them.
+        cut: How many fields were too long and were shortened.
+        before: How many rows the previous import with this name had; None if there was no previous import.
+        continued: How many rows an earlier, interrupted run had stored.
+        ignored_columns: Columns of the file that CallSieve does not use.
     """
 
     kind: ImportKind
@@ -48,11 +53,11 @@ class Summary:
 
     @property
     def ignored(self) -> tuple[str, ...]:
-        """Return `ignored_columns` under the name that tables use for these columns."""
+        """The ignored columns. Tables use this name, so functions that print tables also accept a summary."""
         return self.ignored_columns
 
     def refuse(self, problem: str | Wording) -> None:
-        """Count a skipped row of a database, and keep the reason."""
+        """Count a row of a database that cannot be used, and keep the reason."""
         self.skipped += 1
         if len(self.problems) < KEPT_PROBLEMS:
             self.problems.append(RowProblem(0, problem))
@@ -64,7 +69,7 @@ class Summary:
 
 
 def print_summary(summary: Summary, *, as_json: bool) -> None:
-    """Print counts to standard output and problems to standard error. `as_json`: print both as JSON."""
+    """Print counts to standard output and problems to standard error, or with `as_json` both to standard output."""
     if as_json:
         fields = {name: getattr(summary, name) for name in Summary.__slots__}
         fields["problems"] = [
@@ -107,7 +112,7 @@ class ImportVerdict(StrEnum):
 
 
 def source_given(source: str | None) -> str:
-    """Return the name that the user gave to the list. Raise CommandError if the user gave no name."""
+    """Return the name that the user gave to the list. Raise CommandError or Refused for a missing or invalid name."""
     if source is None:
         raise CommandError("import numbers: give --source NAME, a name for this list")
     return source_name(source)
@@ -122,7 +127,10 @@ def store_numbers(
     *,
     accept_smaller: bool = False,
 ) -> None:
-    """Replace the numbers of a source by these rows. If the import is refused, nothing changes."""
+    """Replace the numbers of a source by these rows. If the import is refused, the store is unchanged.
+
+    `accept_smaller`: accept a feed with less than half as many numbers as before.
+    """
     started = time.monotonic()
     with stores(loaded, dry_run=summary.dry_run) as (known, written):
         request = NumberFileRequest(summary.source, verdict, rows, summary.problems, known, feed, accept_smaller)

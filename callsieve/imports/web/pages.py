@@ -60,7 +60,7 @@ UPLOAD_BYTES = 2 << 20
 class PeopleShown:
     """The content of the page of people and DIDs. `of_settings`: extensions and numbers defined in the settings.
 
-    `source_of`: the name of the import from which each other row comes.
+    `source_of`: for each imported extension or number, the name of its import.
     """
 
     people: tuple[Person, ...]
@@ -144,7 +144,7 @@ async def _import(
 
 @dataclass(frozen=True, slots=True)
 class FeedShown:
-    """A feed with its health. `stale_at`: when the feed becomes stale. `was_right`: how often the feed was right."""
+    """A feed with its health. `stale_at`: when the feed becomes stale. `was_right`: how accurate the feed was."""
 
     feed: FeedSource
     health: SourceHealth
@@ -154,9 +154,10 @@ class FeedShown:
 
 @dataclass(frozen=True, slots=True)
 class FeedsShown:
-    """The content of the page of feeds and other sources. `feeds`: the imported feeds, most severe problem first.
+    """The content of the page of feeds and other sources. `feeds`: the imported feeds, those with a problem first.
 
-    `of_settings`: feeds that the timer fetches. `nobody_fetches`: whether feeds are overdue because no timer runs.
+    `missing`: feeds of the settings that were never imported. `of_settings`: names of feeds that the timer fetches.
+    `nobody_fetches`: whether fetches are overdue because no timer runs. `lists`, `contacts`: other imports.
     """
 
     feeds: tuple[FeedShown, ...]

@@ -206,7 +206,10 @@ def uninstall(
 
 
 def _check_policies(loaded: Loaded) -> None:
-    """Warn if this version cannot use an active policy: the daemon, which still screens calls, must not restart."""
+    """Raise CommandError if this version cannot use an active policy. First warn against a restart of the daemon.
+
+    The daemon that runs now still screens calls, but a restarted daemon would not.
+    """
     try:
         policies_of(loaded)
     except PolicyError as error:
@@ -218,7 +221,7 @@ def _check_policies(loaded: Loaded) -> None:
 
 
 def settings_for_install(config: Path | None) -> Loaded:
-    """Load the settings. Raise CommandError for invalid settings, because the dialplan would query a wrong address."""
+    """Load the settings. Raise CommandError for invalid settings: the dialplan would query a wrong address."""
     try:
         return load_settings(config)
     except SettingsError as error:
@@ -227,7 +230,7 @@ def settings_for_install(config: Path | None) -> Loaded:
 
 @contextmanager
 def one_line() -> Iterator[None]:
-    """Turn an error of Asterisk's console or of the installation into an error message on one line."""
+    """Turn errors of Asterisk's console or of the installation, raised in the block, into one-line error messages."""
     try:
         yield
     except (ConsoleError, InstallError) as error:
@@ -235,7 +238,7 @@ def one_line() -> Iterator[None]:
 
 
 def ask_region(derived: str | None) -> str:
-    """Ask the person at the terminal for the country. `derived`: the suggested answer."""
+    """Ask the person at the terminal for the country of this PBX. `derived`: the country to suggest, or None."""
     answer: str = typer.prompt(
         "Your country in two letters, such as GB (used for numbers without a country code)", derived
     )
@@ -291,7 +294,7 @@ def _carried_out(
 
 
 def _stop_services(place: InstallPaths) -> None:
-    """Stop the services before their units are removed. Otherwise they would keep running, and timers start more."""
+    """Stop the services before their units are removed. Otherwise services keep running, and timers start others."""
     folder = place.unit.parent
     units = [file.name for file in place.unit_files if (folder / file.name).exists()]
     if place.units == UNITS and units:

@@ -1,4 +1,4 @@
-"""Prints the plan of `asterisk install` or `uninstall`: important lines, or all lines on request."""
+"""Prints the plan of `asterisk install` or `uninstall`: the most important changes, or all changes on request."""
 
 import difflib
 import re
@@ -14,7 +14,10 @@ _SECRET = re.compile(r"^(\s*(?:secret|key)\s*=>?\s*)\S.*$|(,key=)\w+", re.MULTIL
 
 
 def show_plan(plan: InstallPlan, *, every_line: bool) -> None:
-    """Print the changed files, and the changed lines of shared files. `every_line`: print full diffs of all files."""
+    """Print the changed files, and which lines change in files that CallSieve shares with others.
+
+    `every_line`: print full diffs of all files.
+    """
     for user in plan.new_users:
         group = f"the group {user.group}" if user.group else "a group of its own"
         _print(_verb("new"), f" user {user.name}, in {group}")
@@ -54,7 +57,7 @@ def _size(change: FileChange) -> str:
 
 
 def _lines_that_matter(change: FileChange) -> Iterator[str]:
-    """Yield the added and removed lines of files that do not belong to CallSieve entirely, with masked secrets."""
+    """Yield the added and removed lines, with masked secrets. Yield nothing for a file that is CallSieve's alone."""
     if any(text is not None and is_ours(text) for text in (change.before, change.after)) or is_copy(change.path):
         return
     for line in list(_diff(change, context=0))[2:]:

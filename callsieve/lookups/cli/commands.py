@@ -1,4 +1,4 @@
-"""`callsieve lookups`: run the process that queries other services about callers, and show how accurate they are."""
+"""`callsieve lookups`: run the process that queries services about callers, and show how accurate the services are."""
 
 import errno
 import time
@@ -35,7 +35,7 @@ def serve(
     config: ConfigOption = None,
     log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON lines.")] = False,
 ) -> None:
-    """Query other services about unknown callers for the daemon, until stopped. On SIGHUP, reload the settings."""
+    """Query services about unknown callers for the daemon, until stopped. On SIGHUP, reload the settings."""
     loaded = served_settings(config)
     if not loaded.settings.lookup:
         raise CommandError(f"{loaded.settings_file}: no [[lookup]] is set: add a service to query")
@@ -49,7 +49,7 @@ def serve(
 
 
 def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show each queried service: its accuracy, its cost, and how many calls its answers would change."""
+    """Show each look-up source: its accuracy, its cost, and how many calls its answers would change."""
     loaded, now = settings_of(config), time.time()
     with existing_store(loaded) as db:
         sources = lookups_shown(db, loaded.settings, now)

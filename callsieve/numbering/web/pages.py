@@ -1,4 +1,4 @@
-"""Console page of the numbering plans: the purpose and source of number ranges, and changes made here."""
+"""Console page of the numbering plans: the purpose and source of number ranges, and the latest changes of plans."""
 
 from starlette.responses import Response
 

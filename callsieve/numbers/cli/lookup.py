@@ -50,7 +50,10 @@ TOP = 7.5  # log-odds of a full bar: marks and behaviour at their limits
 
 
 def line_chart(points: Sequence[Point]) -> Text:
-    """Return a chart with a bar for each point, coloured by level. Evidence in the number's favour is a dot."""
+    """Return a chart of a number's evidence over time: a bar for each point, coloured by level.
+
+    A point at which the evidence is in the number's favour is a dot.
+    """
     return Text("").join(_bar(point) for point in points)
 
 

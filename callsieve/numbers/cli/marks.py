@@ -1,4 +1,4 @@
-"""The commands `callsieve mark`, `unmark`, `reassigned`, `review` and `privacy`."""
+"""The commands `callsieve mark`, `unmark`, `reassigned` (new owners of numbers), `review` (of marks) and `privacy`."""
 
 import os
 import shlex
@@ -72,7 +72,7 @@ def mark_number(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Mark a number as spam or as not spam, on behalf of a person. Spam is blocked for that person."""
+    """Mark a number as spam or as not spam, on behalf of a person. A spam number is also blocked for this person."""
     parsed = VERDICTS.get(verdict)
     if parsed is None:
         if number in VERDICTS:
@@ -109,7 +109,7 @@ def add(
     since: Annotated[str | None, typer.Option(metavar="TIME", help="7d or 2026-11-01. Default: now.")] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Record that a number has a new owner. Older evidence then counts a quarter, and the previous identity ends."""
+    """Record that a number has a new owner. Older evidence then counts a quarter, and the old owner's identity ends."""
     changed = perform(settings_of(config), new_owner, OwnerRequest(number, reason, since))
     epoch, ended = changed.epoch, changed.ended
     say(f"{epoch.number} has a new owner since {when(epoch.at)}. Earlier evidence counts a quarter.")
@@ -195,7 +195,7 @@ def export(
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Print all data about a number as JSON, which the number's owner may request."""
+    """Print all data about a number as JSON. The number's owner may request this data."""
     stored = perform(settings_of(config), number_operations.export, number, existing=True)
     recordings = [str(path) for path in stored.recordings]
     document = {"number": stored.number, "tables": stored.tables, "recordings": recordings}

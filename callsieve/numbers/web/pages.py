@@ -102,7 +102,7 @@ def marking(verdict: Verdict, message: str) -> Handler:
 
 
 async def review(req: PageRequest) -> Response:
-    """Confirm the burst of marks after a review, so that the marks count."""
+    """Confirm a burst of marks of the number after a review, so that the marks count."""
     await req.perform(operations.review, number_in(req))
     return _back(req, "reviewed")
 
@@ -120,7 +120,7 @@ async def change_owner(req: PageRequest) -> Response:
 
 
 async def keep_owner(req: PageRequest) -> Response:
-    """Remove the latest change of owner."""
+    """Remove the latest recorded change of the number's owner."""
     await req.perform(operations.same_owner, number_in(req))
     return _back(req, "same-owner")
 

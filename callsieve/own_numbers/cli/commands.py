@@ -1,4 +1,4 @@
-"""The commands `callsieve own`, which manage the register of own numbers."""
+"""The commands `callsieve own`, which manage the list of own numbers: the numbers that our outgoing calls show."""
 
 import sys
 import time
@@ -56,7 +56,7 @@ WIDTH = 10  # of the first column
 
 
 def grade_word(grade: Grade | None) -> Text:
-    """Return a grade as coloured text."""
+    """Return a health grade as coloured text."""
     return Text(str(grade_words(grade)), style=COLOUR_BY_GRADE[grade] if grade else "dim")
 
 
@@ -65,7 +65,7 @@ def _because(reason: HealthReason) -> Text:
 
 
 def print_health(health: NumberHealth) -> None:
-    """Print the grade with its reasons, the statistics of 1, 7 and 28 days, and a chart of the days."""
+    """Print a number's health grade with its reasons, the statistics of 1, 7 and 28 days, and a chart of the days."""
     print_pairs(
         (
             ("grade", grade_word(health.grade)),
@@ -130,7 +130,7 @@ def state_in_words(own: OwnNumber, now: float) -> str:
 def print_list(
     register: Sequence[OwnNumber], strangers: Sequence[Seen], grades: Mapping[str, Graded], now: float
 ) -> None:
-    """Print the register, unregistered numbers seen on outgoing calls, and the reasons for bad grades."""
+    """Print registered own numbers, other numbers seen on outgoing calls, and the reasons for bad grades."""
     if register:
         rows = [
             (
@@ -214,7 +214,7 @@ def add(number: NumberArgument, config: ConfigOption = None, **typed: Any) -> No
 
 
 def show(number: NumberArgument, as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show an own number with its grade and statistics, and how called people would see the number."""
+    """Show an own number with its health grade and statistics, and how called people would see the number."""
     loaded = settings_of(config)
     with existing_store(loaded) as db:
         shown = find_own_number(db, context_of(loaded), number)
@@ -231,7 +231,7 @@ def show(number: NumberArgument, as_json: JsonOption = False, config: ConfigOpti
 
 
 def show_all(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show the register with the grade of each number, and unregistered numbers on outgoing calls."""
+    """Show the registered own numbers, and unregistered numbers seen on outgoing calls. Each has a health grade."""
     loaded = settings_of(config)
     now = time.time()
     with existing_store(loaded) as db:
@@ -290,7 +290,7 @@ def check(
 
 
 def rest(number: NumberArgument, config: ConfigOption = None) -> None:
-    """Let a number rest: nobody calls from it for 45 days."""
+    """Let a number rest: nobody should call from it for 45 days."""
     done = perform(settings_of(config), operations.rest, number, existing=True)
     _say(done, f"rests until {day(done.own_number.rests_until or 0.0)}.", config)
 
@@ -313,7 +313,7 @@ def retire(number: NumberArgument, config: ConfigOption = None) -> None:
 
 
 def remove(number: NumberArgument, config: ConfigOption = None) -> None:
-    """Remove a number from the register."""
+    """Remove a number from the list of own numbers."""
     _say(perform(settings_of(config), operations.remove, number, existing=True), "is no longer registered.", config)
 
 
@@ -354,7 +354,7 @@ def export_register(
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Write the register as CSV that `own import` can read."""
+    """Write the list of own numbers as CSV that `own import` can read."""
     with existing_store(settings_of(config)) as db:
         register = register_of(db)
     text = register_as_csv(register)

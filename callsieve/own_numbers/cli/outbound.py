@@ -52,7 +52,7 @@ def decisions(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show the outbound guard's decisions about outgoing calls. In observe mode, these decisions have no effect."""
+    """Show the outbound guard's decisions about outgoing calls. In observe mode, its decisions have no effect."""
     loaded = settings_of(config)
     callee = None if number is None else number_argument(number, loaded)
     own_number = number_option("--from", own, loaded)

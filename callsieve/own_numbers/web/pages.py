@@ -1,4 +1,4 @@
-"""Pages of own numbers: the register, grades, due checks, do-not-call requests, complaints and guidance."""
+"""Pages of own numbers: the list with grades and due checks, do-not-call requests, complaints and guidance."""
 
 # A number's page has a path such as `/own/+442071838750`. All other paths below `/own` are matched first.
 
@@ -117,7 +117,7 @@ async def take_back_here(req: PageRequest) -> Response:
 
 
 async def export(req: PageRequest) -> Response:
-    """Download the register as CSV."""
+    """Download the list of own numbers as CSV."""
     await req.perform(note, Change("own export"))
     return as_file(register_as_csv(await req.read(register_of)), f"callsieve-own-numbers-{day(req.now)}.csv")
 

@@ -156,7 +156,7 @@ def _change_words(row: Takeover, pbx: FoundPbx) -> str:
 
 
 def _entry_words(entry: Person | Did | None, rings: Sequence[str] = ()) -> str:
-    """Return a person or DID as text. For a DID without callee and groups, the text names the phones in `rings`."""
+    """Return a person or DID as text. A DID with neither callee nor groups is shown with the phones in `rings`."""
     if parts := ", ".join(_parts(entry)):
         return parts
     if rings:

@@ -28,7 +28,7 @@ class PersonKey(msgspec.Struct, frozen=True):
 
 
 class DeviceKey(msgspec.Struct, frozen=True):
-    """A device on which a person is signed in. `device`: the `id` of the device."""
+    """A device (browser) on which a person is signed in to their own page. `device`: the `id` of the device."""
 
     person: ExtensionText
     device: int

@@ -1,4 +1,4 @@
-"""Administrators' page about access to a person's own page: create links and sign out devices. No calls are shown."""
+"""The page on which administrators create links to a person's own page and sign out devices. No calls are shown."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class PersonAccess:
 
 
 async def show(req: PageRequest, link: OwnPageLink | None = None) -> Response:
-    """Show a person's devices. `link`: a link that was just created."""
+    """Show a person's devices and unused links. `link`: a link that was just created, which is shown once."""
     access = await req.read(person_access, req.path("person"), req.state.loaded.settings, req.now)
     if access is None:
         raise NotFound

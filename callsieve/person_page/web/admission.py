@@ -1,6 +1,6 @@
-"""Access to people's own pages, with a cookie and a role of their own, and limits on sign-in attempts.
+"""Access to people's own pages: check who is signed in, and limit requests and sign-in attempts.
 
-The console's pages do not accept this cookie, and people's own pages do not accept the console's cookie.
+These pages have their own cookie. The console does not accept this cookie, and these pages do not accept the console's.
 """
 
 import sqlite3
@@ -33,7 +33,7 @@ REQUESTS_A_MINUTE = 120
 
 
 class PersonPageLimits:
-    """Counters in memory: of requests by device or network, and of wrong links and passcodes by network."""
+    """Limits, counted in memory: of requests by device or network, and of wrong links and passcodes by network."""
 
     def __init__(self) -> None:
         self.requests = Count(REQUESTS_A_MINUTE, MINUTE)

@@ -97,7 +97,10 @@ def marking(verdict: Verdict, message: str) -> Handler:
 
 
 def listing(list_name: ListName, message: str) -> Handler:
-    """Return a handler that puts a call's number on one of the person's lists. `message`: the message's code."""
+    """Return a handler that puts a call's number on one of the person's lists.
+
+    `message`: the code of the message to show afterwards.
+    """
 
     async def handle(req: PageRequest) -> Response:
         number = await _number(req)
@@ -127,7 +130,10 @@ async def remove_from_list(req: PageRequest) -> Response:
 
 
 def switching(code: str, *, is_wished: bool, message: str) -> Handler:
-    """Return a handler that sets or clears a setting of the person's phone. `message`: the message's code."""
+    """Return a handler that sets or clears a setting of the person's phone.
+
+    `message`: the code of the message to show afterwards.
+    """
 
     async def handle(req: PageRequest) -> Response:
         await req.perform(choose_setting, SettingRequest(req.owner.extension, code, is_wished))

@@ -72,7 +72,10 @@ async def use_passcode(req: PageRequest) -> Response:
 async def _signed_in(
     req: PageRequest, operation: Callable[[sqlite3.Connection, Context, R], Person | None], request: R
 ) -> Person | None:
-    """Return the person who signed in, or None. Until checked, an attempt counts as wrong: several may come at once."""
+    """Return the person who signed in, or None.
+
+    An attempt counts as wrong until it is checked, so that parallel attempts cannot exceed the limit.
+    """
     wrong, network = req.state.service(PersonPageLimits).wrong, network_of(req.address)
     wrong.failed(network, req.now)
     person = await req.perform(operation, request)

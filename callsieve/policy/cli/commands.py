@@ -172,7 +172,7 @@ def explain_call(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show every step of the decision about a call, with everything the store knows about the caller."""
+    """Show every step of the decision about a call from a number, with everything the store knows about the number."""
     loaded = settings_of(config)
     now = _instant(at)
     by_whom = (caller, did, trunk, callee, attestation, verification)

@@ -44,7 +44,10 @@ from reputation.users import Role
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The differences between two policies. `is_of_files`: only files are compared, because a policy does not load."""
+    """The differences between two policies.
+
+    `is_of_files`: whether only their files are compared, because one of the policies is unusable.
+    """
 
     before: str
     after: str
@@ -53,7 +56,7 @@ class Comparison:
 
 
 async def show(req: PageRequest) -> Response:
-    """Show all policies, and the result of the latest trial."""
+    """Show all policies, and the result of the latest trial (a replay of recent days with another policy)."""
     shown = await req.read(policies_shown, req.state.loaded)
     drafting = req.role >= Role.ADMINISTRATOR
     latest = req.state.service(TrialJobs).latest if drafting else None
@@ -164,7 +167,10 @@ async def edit(req: PageRequest) -> Response:
 
 
 async def check(req: PageRequest) -> Response:
-    """Check a draft. Return a fragment while the user types, otherwise store the draft and show the editor."""
+    """Check a draft. While the user types, return only the result as a part of the page.
+
+    Otherwise store the draft and show the editor.
+    """
     text = _typed(req)
     if req.is_fragment:
         return req.page("policy/_checked.html", checked=await req.read(checked, text, req.state.loaded))
@@ -231,7 +237,7 @@ async def stop(req: PageRequest) -> Response:
 
 
 async def activate_draft(req: PageRequest) -> Response:
-    """Store the draft as the next version, and activate it."""
+    """Store the user's draft as the next version, and activate it."""
     form = req.form
     typed = _typed(req) if "text" in form else None
     request = DraftRequest(req.me.name, form.get("digest", ""), form.get("note", ""), typed)

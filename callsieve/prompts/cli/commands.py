@@ -79,7 +79,7 @@ def build_prompts(
 
 
 def remove_prompts(language: LanguageOption = None, to: ToOption = None, config: ConfigOption = None) -> None:
-    """Remove the sound files that `build` made. Your recordings, your texts and files added by hand stay."""
+    """Remove the sound files that `prompts build` made. Your recordings, your texts and files added by hand stay."""
     with _one_line():
         files = _files(settings_of(config), language, to)
     with acting_for(files[0].path):

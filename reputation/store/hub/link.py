@@ -120,10 +120,7 @@ def note_failure(db: sqlite3.Connection, at: float, words: str) -> None:
 
 
 class FirstTry(NamedTuple):
-    """The first failed attempt to reach a hub that was never reached.
-
-    `at`: its time, in UTC seconds. `failure`: the error of the latest attempt.
-    """
+    """The time of the first failed attempt to reach a new hub (UTC seconds), and the error of the latest attempt."""
 
     at: float
     failure: str
@@ -142,7 +139,7 @@ def note_first_try(db: sqlite3.Connection, at: float) -> None:
 
 
 def forget_first_try(db: sqlite3.Connection) -> None:
-    """Delete the record of the first attempt, because no hub is configured."""
+    """Delete the record of the first attempt to reach the hub, because no hub is configured."""
     db.execute("DELETE FROM hub_first_try")
 
 

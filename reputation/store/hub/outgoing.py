@@ -222,7 +222,7 @@ def start_capture(db: sqlite3.Connection, *, private: bool = False) -> bool:
 
 
 def stop_capture(db: sqlite3.Connection) -> None:
-    """Remove the triggers and all rows that wait to be sent. Call it in a transaction."""
+    """Remove the triggers that record changed rows, and empty the outbox. Call it in a transaction."""
     for name, _ in db.execute(TRIGGERS).fetchall():
         db.execute(f"DROP TRIGGER {name}")
     for table in ("hub_outbox", "hub_fill", "hub_erasure"):

@@ -15,8 +15,7 @@ from reputation.store.hub.statements import equals_statement, statements_about
 class SiteState:
     """A site as the hub reports it. Instants are by the hub's clock; `now` is when the hub made the report.
 
-    `most_rows`: how many rows of the site the hub allows. `twin_at`: when two PBXs last used the name of the site at
-    the same time.
+    `most_rows`: how many rows of the site the hub allows. `twin_at`: when two PBXs last used the site's name at once.
     """
 
     name: str
