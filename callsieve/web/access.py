@@ -23,7 +23,8 @@ from callsieve.emergency_window import EmergencyWindow, window_of
 from callsieve.settings import Settings
 from callsieve.web.app_state import AppState
 from callsieve.web.i18n import LANGUAGES, N_, wanted_language
-from callsieve.web.request import THEMES, NotFound, Page, PageRequest, body_of, local_path, readable
+from callsieve.web.rendering import readable
+from callsieve.web.request import THEMES, NotFound, Page, PageRequest, body_of, local_path
 from callsieve.web.security_headers import host_of
 from callsieve.web.tokens import hash_of, is_form_token, new_token, parse_token
 from reputation.store.appeals import count_live

@@ -46,7 +46,7 @@ DAY_SECONDS = 86400.0
 
 def mask_numbers(text: str) -> str:
     """Mask everything in a text that looks like a phone number."""
-    return _NUMBER_IN_TEXT.sub(lambda match: match["day"] or masked(re.sub(r"[^+0-9]", "", match[0])), text)
+    return _NUMBER_IN_TEXT.sub(lambda match: match["day"] or masked(re.sub(r"[^+0-9]", "", match[0])), readable(text))
 
 
 def _mask_for(context: Context, number: str | None) -> str:
@@ -168,6 +168,15 @@ def loader_of(capabilities: Iterable[str]) -> BaseLoader:
     return ChoiceLoader([PackageLoader("callsieve.web"), PrefixLoader(below)])
 
 
+# Control characters except tabs and line breaks, and the marks of a writing direction. Copied numbers often have those.
+_UNREADABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def readable(text: str) -> str:
+    """Return a text without control characters and without marks of a writing direction."""
+    return _UNREADABLE.sub("", text)
+
+
 class Templates:
     """Templates of the console and its capabilities, in every language. `filters`: extra Jinja filters."""
 
@@ -178,9 +187,9 @@ class Templates:
         }
 
     def render(self, name: str, language: str, shown: Mapping[str, Any]) -> str:
-        """Render a template in a language."""
+        """Render a template in a language. The page is readable, also where names come from other sites or imports."""
         template = self._environments[language].get_template(name)
-        return template.render(shown, catalogue=self._catalogues[language], ago=ago)
+        return readable(template.render(shown, catalogue=self._catalogues[language], ago=ago))
 
     def say(self, text: str, language: str) -> str:
         """Translate one of the program's own texts."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-import re
 import sqlite3
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
@@ -30,6 +29,7 @@ from callsieve.text.csv_table import FIELD_CHARACTERS, CsvTable
 from callsieve.text.table_errors import TableError
 from callsieve.web.app_state import AppState
 from callsieve.web.i18n import LANGUAGES, N_, TAGS
+from callsieve.web.rendering import readable
 from callsieve.web.security_headers import POLICY_HEADER, policy_with
 from callsieve.web.tokens import form_token
 from reputation.model import Person
@@ -226,7 +226,7 @@ class PageRequest:
         return [MenuPart(section, inner) for section, inner in parts if inner]
 
     def _common(self) -> dict[str, Any]:
-        path = readable(self.http.url.path)
+        path = self.http.url.path
         health = self.state.health.latest if self.user else None
         menu = self.state.service(Menu)
         return {
@@ -269,15 +269,6 @@ def _open_window(window: EmergencyWindow, health: SystemHealth) -> str | Wording
     if seen is None or not (window.closed_at or 0.0) < seen.at > window.now - window.seconds:
         return ""
     return seen.detail
-
-
-# Control characters except tabs and line breaks, and the marks of a writing direction. Copied numbers often have those.
-_UNREADABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-
-
-def readable(text: str) -> str:
-    """Return a typed text without control characters and without marks of a writing direction."""
-    return _UNREADABLE.sub("", text)
 
 
 def local_path(text: str | None, otherwise: str = "/") -> str:

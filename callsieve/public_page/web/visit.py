@@ -26,7 +26,6 @@ from callsieve.web.access import form_of, is_from_elsewhere
 from callsieve.web.connections import network_of
 from callsieve.web.i18n import LANGUAGES, N_, TAGS, wanted_language
 from callsieve.web.rendering import Templates
-from callsieve.web.request import readable
 from callsieve.web.security_headers import POLICY_HEADER
 from callsieve.web.throttle import Limits
 from reputation.store.errors import StoreError
@@ -87,7 +86,7 @@ class Visit:
             "language": self.language,
             "lang": TAGS[self.language],
             "languages": LANGUAGES,
-            "path": readable(self.http.url.path),
+            "path": self.http.url.path,
             "now": self.now,
             "most_statement": STATEMENT_CHARACTERS,
         }

@@ -14,6 +14,7 @@ from tests.callsieve.browsing import NOW, Office
 from tests.callsieve.console_calls import make_decision
 from tests.callsieve.person_page.phones import Phone
 from tests.callsieve.web.test_hostile import HOSTILE, elements_of
+from tests.callsieve.web.test_hostile_forms import read
 
 PATHS = ("/me", "/me/lists", "/me/devices")
 PERSON = "303"
@@ -52,3 +53,4 @@ def test_text_is_escaped_on_every_own_page(tmp_path: Path) -> None:
     assert len(shown) == 4 * len(HOSTILE)
     for path, text, page in shown:
         assert elements_of(page) <= known[path], (path, text)
+        assert read(path, page).faults == [], (path, text)

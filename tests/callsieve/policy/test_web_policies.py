@@ -15,7 +15,7 @@ import pytest
 from callsieve.policy.records import MOST_BYTES, add_version, as_typed, digest_of
 from callsieve.policy.views import preset_rules
 from callsieve.policy_selection import activated_of, running_name
-from callsieve.web.request import readable
+from callsieve.web.rendering import readable
 from callsieve.wiring import policies_of
 from policies.engine import CAPS, STEPS
 from policies.loader import MAX_BYTES, PRESETS, load_policy, read_policy

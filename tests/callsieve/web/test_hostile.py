@@ -45,6 +45,7 @@ from reputation.store.transaction import transaction
 from reputation.store.transcripts import Transcript, record_transcript
 from tests.callsieve.browsing import NOW, Console, Office
 from tests.callsieve.console_calls import CALLER, make_decision, make_ending
+from tests.callsieve.web.test_hostile_forms import TEXTS, read
 from tests.integration.test_hostile import PAYLOADS
 from tests.office import Office as PlainOffice
 
@@ -64,7 +65,7 @@ MARKUP = [
     "<a hx-get=/logout hx-trigger=load>",
     "<meta http-equiv=refresh content=0;url=//evil.example>",
 ]
-HOSTILE = [*MARKUP, *PAYLOADS]
+HOSTILE = [*MARKUP, *PAYLOADS, *TEXTS.values()]
 # Pages that show everybody's rows, and pages about one call or number.
 SHARED = (
     *("/", "/activity", "/calls", "/account", "/health"),
@@ -184,6 +185,7 @@ def test_text_is_escaped_on_every_page(tmp_path: Path, role: str) -> None:
     for path, text, answer in pages:
         assert answer.status_code in (200, 403), (path, text)
         assert elements_of(answer.text) <= known[path], (path, text)
+        assert read(path, answer.text).faults == [], (path, text)
 
 
 NUMBERS_IN_TEXTS = [
@@ -193,6 +195,7 @@ NUMBERS_IN_TEXTS = [
     "201.555.0123",
     "call +1 201 555 0123 back",
     "0012015550123",
+    "201\u20665550\u202e123",
 ]
 
 

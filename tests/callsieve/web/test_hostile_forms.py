@@ -27,7 +27,8 @@ from callsieve.changes.operation import Context
 from callsieve.main.console_server import PAGES
 from callsieve.public_page.web.pages import PAGES as PUBLIC_PAGES
 from callsieve.public_page.web.visit import PublicPage
-from callsieve.web.request import Page, readable
+from callsieve.web.rendering import readable
+from callsieve.web.request import Page
 from callsieve.web.throttle import Limits
 from reputation.appeals import AppealStep
 from reputation.store.appeals import all_appeals, take_step
