@@ -83,8 +83,8 @@ def test_complaints_of_the_test_days_are_not_in_the_feed() -> None:
     known = complaints("1001", "1002", "1003", "5000")
     tested = complaints("1000", "5000", "9000", "9001", "9002", "9003", published=LATE)
     rows = {row[0]: row[1:] for row in measure([*known, *tested], ["+12017421500", "+12017429500"], [LATE])}
-    assert rows["number, 1 complaint or more"] == ["16.7", "5.7", "0.0", "0", "6"]
-    assert rows["block, 3 distinct numbers or more"] == ["16.7", "31.1", "20.0", "1", "1"]
+    assert rows["number with 1 complaint or more"] == ["16.7", "5.7", "0.0", "0", "6"]
+    assert rows["block with 3 listed numbers or more"] == ["16.7", "31.1", "20.0", "1", "1"]
 
 
 def test_a_share_of_no_numbers_is_a_dash() -> None:
@@ -100,8 +100,10 @@ def test_data_files_are_read(tmp_path: Path) -> None:
     hospitals = load_hospitals(tmp_path / HOSPITALS)
     assert hospitals == ["+12015550100"]
     last_day, last_fifth = sheets_of(found, hospitals)
-    assert last_day.caption.startswith("The feed has 2 complaints. Tested on 1 of 2025-11-25, in %")
-    assert last_fifth.caption.startswith("The feed has 1 complaints. Tested on 2 of 2025-11-24 to 2025-11-25")
+    assert last_day.caption.startswith("The feed has 2 complaints. Tested on 1 later complaints of 2025-11-25")
+    assert last_fifth.caption.startswith(
+        "The feed has 1 complaints. Tested on 2 later complaints of 2025-11-24 to 2025-11-25"
+    )
 
 
 def test_missing_data_files_are_named(

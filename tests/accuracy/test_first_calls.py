@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from benchmarks.accuracy.first_calls import HONEST, STORMS, Calls, Style, World, first_calls_sheet, measure
+from benchmarks.accuracy.first_calls import HONEST, STORMS, STYLE_WORDS, Calls, Style, World, first_calls_sheet, measure
 from benchmarks.accuracy.first_calls import OFFICES as WORLDS
 
 SMALL = World(users=40, days=10, read_from_day=1.0, one_off=20.0, scattered=10.0, storms=1, storm_calls=60)
@@ -27,4 +27,4 @@ def test_the_table_has_every_style_and_office() -> None:
     tally = measure(replace(SMALL, storms=0), 7)
     sheet = first_calls_sheet(range(7, 8), {name: [tally] for name in WORLDS})
     assert len(sheet.rows) == len(Style) + 2 * len(WORLDS)
-    assert {row[0] for row in sheet.rows} >= {*(style.value for style in STORMS)}
+    assert {row[0] for row in sheet.rows} >= {*(STYLE_WORDS[style] for style in STORMS)}

@@ -59,7 +59,7 @@ def test_the_tables_of_sites_have_their_figures() -> None:
         {("the standard office", ALONE): [Warned(4, 2, 60.0), Warned(3, 3, None)]},
     )
     (row,) = collusion_sheet([found]).rows
-    assert row[:2] == ["200 people: nobody", "10.0 (10.0-10.0) / 0"]
+    assert row[:2] == ["site of 200 people; attackers: nobody", "10.0 (10.0-10.0) / 0"]
     rows = {row[0]: row for row in warned_sheet([found]).rows}
-    assert rows[f"200 people: {ALONE}"][1:] == ["2", "0", "50.0 (50.0-50.0)", "2.0", "1.0", "71.4"]
-    assert rows[f"200 people: {SHARED}"][1] == "0"
+    assert rows[f"site of 200 people: {ALONE}"][1:] == ["2", "0", "50.0 (50.0-50.0)", "2.0", "1.0", "71.4"]
+    assert rows[f"site of 200 people: {SHARED}"][1] == "0"

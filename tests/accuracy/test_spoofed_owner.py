@@ -48,9 +48,11 @@ def test_not_spam_marks_of_two_people_count_as_a_pass() -> None:
 
 
 def test_the_table_has_a_row_for_each_variant() -> None:
-    measured = {("as it is", "spam"): [Tally({Counted.CALLS: 4, Counted.STOPPED: 1}), Tally({Counted.CALLS: 4})]}
+    measured = {
+        ("unchanged product", "spam"): [Tally({Counted.CALLS: 4, Counted.STOPPED: 1}), Tally({Counted.CALLS: 4})]
+    }
     sheet = sheet_of(measured)
     assert dict(zip(sheet.headings, sheet.rows[0], strict=True)) | {"spam": ""} == dict.fromkeys(sheet.headings, "") | {
-        "variant": "as it is"
+        "variant": "unchanged product"
     }
     assert sheet.rows[0][sheet.headings.index("spam")].startswith("12.5 ")

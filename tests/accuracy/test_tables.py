@@ -7,12 +7,13 @@ from xml.etree import ElementTree
 
 import pytest
 
+from benchmarks.accuracy.attacks import ATTACK_WORDS
 from benchmarks.accuracy.chart import svg
 from benchmarks.accuracy.closed_loop import Counted, Tally
 from benchmarks.accuracy.estimates import Estimate, estimate, of, share_of, shares
 from benchmarks.accuracy.first_calls import Style
 from benchmarks.accuracy.first_calls import Tally as FirstCalls
-from benchmarks.accuracy.front import ATTACK_WORDS, FACTS, FRONT, FRONT_BLOCKS, front_sheets
+from benchmarks.accuracy.front import FACTS, FRONT, FRONT_BLOCKS, front_sheets
 from benchmarks.accuracy.office import make_office, plans
 from benchmarks.accuracy.offices import ATTACKS, OFFICES
 from benchmarks.accuracy.reading import Cell
