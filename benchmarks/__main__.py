@@ -1,6 +1,7 @@
-"""`python -m benchmarks [NAME ...] [--quick] [--largest N] [--write PAGE]`: measure, and print a table.
+"""`python -m benchmarks [NAME ...] [--quick] [--largest N] [--write PAGE]`: run benchmarks, and print the results.
 
-The exit code is 0 whatever the results are, because only tests judge results. It is 1 if a benchmark could not run.
+The exit code is 0 however good or bad the results are, because only tests judge results. It is 1 if a benchmark could
+not run.
 """
 
 from __future__ import annotations
@@ -70,17 +71,22 @@ BENCHMARKS: dict[str, Callable[[Workbench], list[Figure]]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help=f"names of benchmarks; default: all of {', '.join(BENCHMARKS)}"
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help=f"names of the benchmarks to run; default: all ({', '.join(BENCHMARKS)})",
     )
     parser.add_argument(
-        "--quick", action="store_true", help="fewer rounds, and one million numbers instead of ten million"
+        "--quick",
+        action="store_true",
+        help="run fewer rounds, with a store of one million numbers instead of ten million",
     )
     parser.add_argument(
         "--largest",
         type=int,
         default=0,
         metavar="N",
-        help="measure lookup, lifecycle and scale also with a store of this size; 100,000,000 take 15 GB of disk "
+        help="run `lookup`, `lifecycle` and `scale` also with a store of N numbers; 100,000,000 take 15 GB of disk "
         "while they are imported",
     )
     parser.add_argument(
@@ -96,7 +102,10 @@ def main() -> None:
 
 
 def run(names: list[str], largest: int, *, quick: bool, page: Path | None) -> int:
-    """Run benchmarks, print the figures, and write them to `page`. Return 1 if a benchmark could not run, else 0."""
+    """Run the benchmarks with these names, print their figures, and write the figures to `page`; None: only print.
+
+    `largest`: how many phone numbers an additional store has. Return 1 if a benchmark could not run, else 0.
+    """
     machine = describe_machine()  # before the load average includes the benchmarks
     progress = Console(stderr=True, highlight=False)
     measured: dict[str, list[Figure]] = {}

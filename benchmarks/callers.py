@@ -1,4 +1,7 @@
-"""Phone numbers for benchmarks, of which a store knows a part, and the AGI requests of calls from these numbers."""
+"""Phone numbers of callers for benchmarks, and the AGI requests of their calls.
+
+The store knows a part of the numbers.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +66,10 @@ def imported_rows(count: int) -> Iterator[ImportedRow]:
 
 
 def callers(count: int, known: int, turn: int = 0) -> list[str]:
-    """Return phone numbers, of which a store with the first `known` numbers knows every second. `turn`: a seed."""
+    """Return phone numbers of callers. A store with the first `known` numbers knows every second one of them.
+
+    `turn`: the index of the round. Each round has other numbers.
+    """
     chance = random.Random(SEED + turn)
     return [number_at(chance.randrange(known) if n % 2 else chance.randrange(known, _NUMBERS)) for n in range(count)]
 

@@ -19,7 +19,10 @@ WAIT_SECONDS = 2.0
 
 @dataclass(slots=True)
 class Answers:
-    """Seconds from the first packet of each call to its answer. `failed`: how many calls lacked the expected answer."""
+    """How fast a server answered: seconds from the first packet of each call to its answer.
+
+    `failed`: how many calls did not get the expected answer.
+    """
 
     seconds: list[float] = field(default_factory=list)
     failed: int = 0
@@ -37,7 +40,10 @@ class _Call:
 
 
 def place_calls(address: tuple[str, int], blocks: Sequence[bytes], expected: bytes, in_flight: int = 1) -> Answers:
-    """Make a call for each block, `in_flight` at a time. A call whose answer lacks `expected` counts as failed."""
+    """Make a call for each AGI header block, `in_flight` at a time.
+
+    A call whose answer lacks `expected` counts as failed.
+    """
     answers = Answers()
     waiting = iter(blocks)
     calls: dict[int, _Call] = {}
@@ -69,7 +75,7 @@ def _start(
 
 
 def _go_on(calls: dict[int, _Call], number: int, expected: bytes, answers: Answers) -> bool:
-    """Handle the data that the server sent for a call. Return True if the call has ended."""
+    """Handle the data that the server sent for call `number`. Return True if the call has ended."""
     call = calls[number]
     try:
         data = call.socket.recv(8192)

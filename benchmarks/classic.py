@@ -38,7 +38,7 @@ AGI().set_variable("CALLSIEVE_ACTION", "allow")
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A classic AGI script: its command line, and the last command that it sends."""
+    """A classic AGI script: its command line, and the last command that it sends to Asterisk."""
 
     command: Sequence[str]
     last: bytes = DECIDED
@@ -100,7 +100,7 @@ def _seconds_of_call(script: Script, block: bytes) -> float:
 
 
 def _answered_at(process: subprocess.Popen[bytes], block: bytes, last: bytes) -> float:
-    """Send `block` and reply to each command. Return the time at which the command `last` arrived."""
+    """Send the AGI header block and reply to each command. Return the time at which the command `last` arrived."""
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(block)

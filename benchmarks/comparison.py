@@ -1,13 +1,13 @@
 """Compares CallSieve with other ways to look up a caller. Also measures CallSieve's cost by store size and call rate.
 
-An Asterisk has seven numbers with the same dialplan. Calls to each number query another service:
+An Asterisk has seven numbers with the same dialplan, except for what looks up the caller:
 
-- none
+- nothing
 - a list in AstDB, like FreePBX's blacklist
 - a script with pyst2 or in PHP that opens a SQLite file for each call
 - panoramisk with an empty handler
 - panoramisk with a look-up by aiosqlite
-- CallSieve with a store of the same size
+- CallSieve with a store that has as many numbers
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ FEW = 10_000
 SLOWDOWN = Budget(1.2, "x")
 
 WAYS = {
-    "plain": "nothing asked",
+    "plain": "no query to a program",
     "astdb": "a list in AstDB, read by the dialplan",
     "pyst2": "a pyst2 script per call",
     "php": "a PHP script per call",
@@ -109,7 +109,10 @@ fgets(STDIN);
 
 @dataclass(slots=True)
 class Office:
-    """The load generator, Asterisk, and the queried servers. `cost`: their CPU milliseconds per call, by service."""
+    """The load generator, Asterisk, and the programs that look up callers.
+
+    `cost`: CPU milliseconds of Asterisk and program per call, by way to look up.
+    """
 
     carrier: Carrier
     asterisk: int
@@ -130,7 +133,7 @@ class Office:
         return result.rate
 
     def delays(self, way: str) -> list[float]:
-        """Return the milliseconds from INVITE to answer for each call, at a rate below saturation."""
+        """Return the milliseconds from INVITE to answer for each call, at a rate that does not saturate Asterisk."""
         numbers = self.callers[-STEADY_CALLS:]
         result = self.carrier.load(Load(STEADY, STEADY_CALLS, way, numbers, talk_seconds=0.02, options=EACH))
         return sorted(1e3 * seconds for seconds in result.setups)
@@ -141,7 +144,7 @@ class Office:
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """Measure call set-ups per second, delay and CPU time of each service."""
+    """Measure call set-ups per second, delay and CPU time for each way to look up a caller."""
     known = QUICK_KNOWN if bench.quick else KNOWN
     database = bench.directory / "naive.db"
     make_database(database, known)
@@ -166,12 +169,12 @@ def measure(bench: Workbench) -> list[Figure]:
             asterisk.cli(f"database put blacklist {number_at(10**9 + n)} 1")
         servers = {"empty": empty.pid, "naive": naive.pid, "ours": ours.pid}
         office = Office(Carrier(asterisk), asterisk.pid, servers, callers(20_000, known))
-        bench.say("comparison: set-ups per second")
+        bench.say("comparison: call set-ups per second")
         for way in ("plain", "naive", "ours"):
             office.rate(way, 0)
         office.cost.clear()
         rates = alternate(bench.rounds(ROUNDS), *[partial(office.rate, way) for way in WAYS])
-        bench.say("comparison: delays")
+        bench.say("comparison: delay of a call until its answer")
         delays = {way: office.delays(way) for way in WAYS}
     return [
         figure
@@ -188,23 +191,23 @@ def _figures(
     p50, p99 = (percentile(delays[way], percent) for percent in (50, 99))
     if way == "plain":
         return [
-            Figure(f"set-ups, {what}", rates, "/s"),
-            Figure(f"p50, {what}", [p50], "ms", note=note),
-            Figure(f"p99, {what}", [p99], "ms", note=note),
-            Figure(f"CPU of a call, {what}", office.cost[way], "ms", note="Asterisk"),
+            Figure(f"call set-ups, {what}", rates, "/s"),
+            Figure(f"median delay, {what}", [p50], "ms", note=note),
+            Figure(f"p99 of the delay, {what}", [p99], "ms", note=note),
+            Figure(f"CPU time of a call, {what}", office.cost[way], "ms", note="Asterisk"),
         ]
     before = [percentile(delays["plain"], percent) for percent in (50, 99)]
     return [
-        Figure(f"set-ups, {what}", rates, "/s", plain, WAYS["plain"]),
-        Figure(f"p50 added, {what}", [p50 - before[0]], "ms", note=note),
-        Figure(f"p99 added, {what}", [p99 - before[1]], "ms", note=note),
+        Figure(f"call set-ups, {what}", rates, "/s", plain, WAYS["plain"]),
+        Figure(f"median of the added delay, {what}", [p50 - before[0]], "ms", note=note),
+        Figure(f"p99 of the added delay, {what}", [p99 - before[1]], "ms", note=note),
         Figure(
-            f"CPU of a call, {what}",
+            f"CPU time of a call, {what}",
             office.cost[way],
             "ms",
             office.cost["plain"],
             WAYS["plain"],
-            note="and what it asks",
+            note="Asterisk and the program that it queries",
         ),
     ]
 
@@ -214,17 +217,22 @@ def measure_scale(bench: Workbench) -> list[Figure]:
     sizes = tuple(dict.fromkeys((FEW, KNOWN, *bench.sizes)))
     with ExitStack() as stack:
         servers = [stack.enter_context(running_daemon(bench.built(size).state))[1] for size in sizes]
-        bench.say("scale: by numbers")
+        bench.say("scale: cost of a decision by size of the store")
         costs = alternate(
             bench.rounds(5), *[partial(_micros, server, size) for server, size in zip(servers, sizes, strict=True)]
         )
         figures = [
             Figure(
-                f"CPU of a decision, {size:,} numbers", values, "µs", costs[0], f"{FEW:,}", SLOWDOWN if place else None
+                f"CPU time of a decision, {size:,} numbers",
+                values,
+                "µs",
+                costs[0],
+                f"{FEW:,}",
+                SLOWDOWN if place else None,
             )
             for place, (size, values) in enumerate(zip(sizes, costs, strict=True))
         ]
-        bench.say("scale: by calls per second")
+        bench.say("scale: cost of a decision by calls per second")
         for rate in RATES:
             figures += _at_rate(servers[1], KNOWN, rate)
     return figures
@@ -239,7 +247,7 @@ def _micros(server: Server, size: int, turn: int) -> float:
 
 
 def _at_rate(server: Server, known: int, rate: int) -> list[Figure]:
-    """Make calls one after the other at a fixed rate. After a late call the next call starts sooner."""
+    """Make calls one at a time at a fixed rate. If a call ends late, the next one starts sooner."""
     blocks = questions(max(20, int(rate * RATE_SECONDS)), known, rate)
     before, began = server.cpu_seconds(), time.perf_counter()
     seconds = []
@@ -249,10 +257,13 @@ def _at_rate(server: Server, known: int, rate: int) -> list[Figure]:
     time.sleep(SETTLE_SECONDS)
     cpu = 1e6 * (server.cpu_seconds() - before) / len(blocks)
     reached = len(blocks) / (time.perf_counter() - began - SETTLE_SECONDS)
-    note = f"{known:,} numbers, {reached:.3g} reached"
+    note = f"store of {known:,} numbers, {reached:.3g} calls/s reached"
     return [
-        Figure(f"CPU of a call at {rate} calls/s", [cpu], "µs", note=f"{note}; everything the daemon does"),
-        *(Figure(f"p{p} at {rate} calls/s", [1e3 * percentile(sorted(seconds), p)], "ms", note=note) for p in (50, 99)),
+        Figure(f"CPU time of a call at {rate} calls/s", [cpu], "µs", note=f"{note}; everything the daemon does"),
+        *(
+            Figure(f"p{p} of a decision at {rate} calls/s", [1e3 * percentile(sorted(seconds), p)], "ms", note=note)
+            for p in (50, 99)
+        ),
     ]
 
 

@@ -33,14 +33,20 @@ SOURCE = "complaints"
 
 
 class Complaint(NamedTuple):
-    """A complaint and its day of publication. For many early complaints only the latest possible day is known."""
+    """A complaint and its day of publication.
+
+    For many early complaints only the latest possible day is known (`le-...`).
+    """
 
     number: str
     published: str
 
 
 class Feed:
-    """The numbers that have at least `at_least` complaints, as a feed, and the blocks that contain these numbers."""
+    """A feed of all numbers that have at least `at_least` complaints.
+
+    It is also evidence against the blocks of these numbers.
+    """
 
     def __init__(self, earlier: Iterable[Complaint], now: float, at_least: int = 1) -> None:
         counts = Counter(complaint.number for complaint in earlier)
@@ -70,27 +76,33 @@ class Feed:
 
 Evidence = Mapping[str, Callable[[str], bool]]
 # Figures from the design of the model: % of the last day's complaints, and hospitals out of 2,390.
-EXPECTED = {"number, 1 complaint or more": ("5.7", "6"), "block, some": ("31.1", "1"), "block, many": ("23.5", "0")}
+EXPECTED = {
+    "number with 1 complaint or more": ("5.7", "6"),
+    "block with some": ("31.1", "1"),
+    "block with many": ("23.5", "0"),
+}
 
 
 def evidence_of(earlier: Sequence[Complaint], now: float) -> Evidence:
-    """Return a function for each kind of evidence, which returns whether this evidence is against a number."""
+    """Return, by kind of evidence, a function that says whether this evidence speaks against a number."""
     feed, thrice = Feed(earlier, now), Feed(earlier, now, at_least=3)
     some, many = DEFAULT.block.some_weight, DEFAULT.block.many_weight
     return {
-        "number, 1 complaint or more": feed.lists,
-        "number, 3 complaints or more": thrice.lists,
-        "block, some": lambda number: feed.block_log_odds(number) >= some,
-        "block, many": lambda number: feed.block_log_odds(number) >= many,
-        "number or block, some": lambda number: feed.lists(number) or feed.block_log_odds(number) >= some,
+        "number with 1 complaint or more": feed.lists,
+        "number with 3 complaints or more": thrice.lists,
+        "block with some": lambda number: feed.block_log_odds(number) >= some,
+        "block with many": lambda number: feed.block_log_odds(number) >= many,
+        "number with 1 complaint or more, or block with some": lambda number: (
+            feed.lists(number) or feed.block_log_odds(number) >= some
+        ),
     }
 
 
 def name_of(kind: str) -> str:
-    """Return the name of a kind of evidence, with its limits from the table of weights."""
+    """Return the name of a kind of evidence, with its limits in place of `some` and `many`."""
     block = DEFAULT.block
-    return kind.replace("some", f"{block.some} distinct numbers or more").replace(
-        "many", f"{block.many} distinct numbers or more"
+    return kind.replace("some", f"{block.some} listed numbers or more").replace(
+        "many", f"{block.many} listed numbers or more"
     )
 
 
@@ -109,7 +121,7 @@ def measure(complaints: Sequence[Complaint], hospitals: Sequence[str], later: Se
 
 
 def share(numbers: Sequence[str], speaks: Callable[[str], bool]) -> str:
-    """Return the share of numbers for which `speaks` is true, in percent."""
+    """Return the share of numbers for which `speaks` returns True, in percent; `-` without numbers."""
     return f"{100 * sum(map(speaks, numbers)) / len(numbers):.1f}" if numbers else "-"
 
 
@@ -121,16 +133,16 @@ def sheets_of(complaints: Sequence[Complaint], hospitals: Sequence[str]) -> list
         tested = sum(complaint.published in later for complaint in complaints)
         when = later[0] if len(later) == 1 else f"{later[0]} to {later[-1]}"
         caption = (
-            f"The feed has {len(complaints) - tested:,} complaints. Tested on {tested:,} of {when}, in %, "
-            f"and on {len(hospitals):,} hospitals (number of false hits)."
+            f"The feed has {len(complaints) - tested:,} complaints. Tested on {tested:,} later complaints of {when} (% "
+            f"of them found) and on {len(hospitals):,} hospitals (number of them wrongly found)."
         )
         headings = (
             "evidence",
-            "later complaints",
-            "expected",
-            "of never-seen numbers",
-            "hospitals",
-            "expected",
+            "later complaints found, in %",
+            "expected by the design, in %",
+            "found if the number had no complaint before, in %",
+            "hospitals found",
+            "hospitals expected by the design",
         )
         sheets.append(Sheet(name, caption, headings, measure(complaints, hospitals, later)))
     return sheets
@@ -156,9 +168,13 @@ def instant_of(day: str) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.complaints", description=__doc__)
     parser.add_argument(
-        "--data", type=Path, default=ROOT.parent / "shared" / "data", metavar="DIR", help="the two files"
+        "--data",
+        type=Path,
+        default=ROOT.parent / "shared" / "data",
+        metavar="DIR",
+        help="directory of the two public files",
     )
-    parser.add_argument("--write", action="store_true", help="write the tables into the page of results")
+    parser.add_argument("--write", action="store_true", help="write the tables into benchmarks/accuracy/RESULTS.md")
     arguments = parser.parse_args()
     try:
         complaints = load_complaints(arguments.data / COMPLAINTS)

@@ -63,7 +63,7 @@ VECTOR = json.dumps(
 PAGES = {
     "today": "/",
     "calls": "/calls",
-    "calls, rejected, 40 days back": "/calls?action=reject&after={after}-0",
+    "calls that were rejected 40 days ago": "/calls?action=reject&after={after}-0",
     "calls of a number": "/calls?number={number}",
     "calls of a person": "/calls?callee=201",
     "a call": "/calls/{call}",
@@ -75,13 +75,16 @@ def measure(bench: Workbench) -> list[Figure]:
     """Measure response times for one user and for fifty, the memory, and the p99 of decisions under this load."""
     calls = 100_000 if bench.quick else 1_000_000
     state = bench.copy(KNOWN)
-    bench.say(f"console: {calls:,} calls")
+    bench.say(f"console: storing {calls:,} calls")
     paths, token = fill(state / "callsieve.db", calls)
     note = f"{calls:,} calls"
     with running_daemon(state) as (_, server), running_console(state) as (pid, port):
-        bench.say("console: pages, one after the other")
-        alone = [Figure(name, _pages(port, token, path), "ms", budget=PAGE, note=note) for name, path in paths.items()]
-        bench.say(f"console: {USERS} people at once")
+        bench.say("console: one user opens one page at a time")
+        alone = [
+            Figure(f"page: {name}", _pages(port, token, path), "ms", budget=PAGE, note=note)
+            for name, path in paths.items()
+        ]
+        bench.say(f"console: {USERS} users open pages at the same time")
         before = process_cpu_seconds(pid)
         with simulated_users(port, list(paths.values()), token) as taken:
             time.sleep(5 if bench.quick else 20)
@@ -90,7 +93,7 @@ def measure(bench: Workbench) -> list[Figure]:
         return [
             *alone,
             Figure(f"p95 of a page, {USERS} people", [_quantile(taken, 0.95)], "ms", note=f"{len(taken):,} pages"),
-            Figure("CPU of a page", [cpu_millis], "ms", note=f"{USERS} people"),
+            Figure("CPU time of a page", [cpu_millis], "ms", note=f"{USERS} people"),
             Figure("memory", [resident / 1e6], "MB", note=f"{USERS} people"),
             _measure_decisions(bench, server, port, list(paths.values()), token),
         ]
@@ -116,7 +119,10 @@ def fill(path: Path, calls: int) -> tuple[dict[str, str], str]:
 
 
 def made_call(rng: random.Random, place: int, at: float) -> tuple[DecisionRecord, OutcomeRecord]:
-    """Return the decision and the outcome of an invented inbound call from a new number."""
+    """Return the decision and the outcome of an invented inbound call.
+
+    `place`: its index, from which its number follows.
+    """
     action = rng.choices(list(SHARES), list(SHARES.values()))[0]
     number = f"+1201{rng.randrange(2_000_000, 9_999_999)}"
     decision = DecisionRecord(
@@ -200,7 +206,7 @@ def simulated_users(port: int, paths: list[str], token: str, count: int = USERS)
 
 
 def _measure_decisions(bench: Workbench, server: Server, port: int, paths: list[str], token: str) -> Figure:
-    """Measure decisions while users open pages, and without users, in alternate rounds."""
+    """Measure the p99 of decisions in alternate rounds: while users open pages, and without users."""
     bench.say(f"console: decisions while {USERS} users open pages")
     failed: list[int] = []
 
@@ -215,7 +221,7 @@ def _measure_decisions(bench: Workbench, server: Server, port: int, paths: list[
     server.ask(questions(CALLS, KNOWN, turn=-1), LOADED)
     samples, reference = alternate(bench.rounds(ROUNDS), with_people, without)
     note = f"{LOADED} calls in flight, {USERS} people" + (f", {sum(failed)} without a decision" if any(failed) else "")
-    return Figure("p99 of a decision meanwhile", samples, "ms", reference, "nobody looks", SLOWDOWN, note)
+    return Figure("p99 of a decision while people open pages", samples, "ms", reference, "no users", SLOWDOWN, note)
 
 
 def _pages(port: int, token: str, path: str) -> list[float]:

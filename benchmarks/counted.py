@@ -43,7 +43,10 @@ CALLS_AT_ONCE = 30  # calls of a busy office within 0.2 s, after which outcomes 
 
 
 def decisions(count: int, state: Path) -> None:
-    """Answer calls until standard input ends. The parent process reads the port from stdout and makes the calls."""
+    """Decide about `count` calls until standard input ends.
+
+    The parent process reads the port from stdout and makes the calls.
+    """
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(_answer(count, state))
 

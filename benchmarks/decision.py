@@ -37,13 +37,15 @@ def measure_cpu(bench: Workbench) -> list[Figure]:
             empty_server(python, constant_handler.__name__) as undecided,
         ):
             _warm_up(ours, empty, undecided)
-            for in_flight, note in ((1, "calls one after the other"), (BUSY, f"{BUSY} calls in flight")):
+            for in_flight, note in ((1, "one call at a time"), (BUSY, f"{BUSY} calls in flight")):
                 rounds = _alternate(bench, partial(cpu_micros, in_flight), ours, empty, undecided)
                 limit = Budget(CPU_LIMITS[loop], "x") if in_flight == 1 else None
                 decided, reference, answered = rounds
                 figures += [
-                    Figure(f"CPU of one decision, {loop}", decided, "µs", reference, AGAINST, limit, note),
-                    Figure(f"CPU of our server alone, {loop}", answered, "µs", reference, AGAINST, note=note),
+                    Figure(f"CPU time of one decision, {loop}", decided, "µs", reference, AGAINST, limit, note),
+                    Figure(
+                        f"CPU time of our FastAGI server alone, {loop}", answered, "µs", reference, AGAINST, note=note
+                    ),
                 ]
     return figures
 

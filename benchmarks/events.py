@@ -1,8 +1,9 @@
-"""Measures the listener without Asterisk: events parsed and tracked per second, and memory after a million calls.
+"""Measures CallSieve's listener for AMI events: events per second, and memory after a million calls.
 
+No Asterisk runs. The events come from recordings of a real Asterisk in tests/recordings, in pieces as from a socket.
 The benchmark also plays recorded calls to the daemon over a socket, faster than an Asterisk on the same server can make
-calls. The events come from recordings of a real Asterisk in tests/recordings, in pieces as from a socket. Rates count
-all events that Asterisk sends to a manager user with CallSieve's rights, including those that the listener ignores.
+calls. Rates count all events that Asterisk sends to a manager user with CallSieve's rights, including those that the
+listener ignores.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ ANSWERS = {
 
 def measure(bench: Workbench) -> list[Figure]:
     """Measure event rates (for all recordings, and for plain answered calls), CPU time per event, and memory."""
-    bench.say("events: parsed and tracked")
+    bench.say("events: parsing and tracking AMI events")
     every = b"".join(stream_of(path.stem) for path in sorted(FOLDER.glob("*.ami")) if path.stem not in NOT_WHOLE)
     answered = stream_of("answered")
     streams = (every, answered * (len(every) // len(answered)))
@@ -94,8 +95,8 @@ def measure(bench: Workbench) -> list[Figure]:
     return [
         Figure("AMI events parsed and tracked", rates[0], "/s", budget=RATE, note="one core, every recorded scene"),
         Figure("AMI events parsed and tracked", rates[1], "/s", budget=RATE, note="one core, answered calls"),
-        Figure("CPU of one AMI event", [1e6 / rate for rate in rates[0]], "µs", note="every recorded scene"),
-        Figure("CPU of the events of one answered call", [1e6 * a_call / rate for rate in rates[1]], "µs"),
+        Figure("CPU time of one AMI event", [1e6 / rate for rate in rates[0]], "µs", note="every recorded scene"),
+        Figure("CPU time for the events of one answered call", [1e6 * a_call / rate for rate in rates[1]], "µs"),
         _memory(bench),
     ]
 
@@ -129,7 +130,7 @@ def trunk_of(channel: str) -> str | None:
 
 def _memory(bench: Workbench) -> Figure:
     few, many = 200_000, 400_000 if bench.quick else 1_000_000
-    bench.say(f"events: memory after {many:,} calls")
+    bench.say(f"events: memory of the call tracker after {many:,} calls")
     child = subprocess.run(
         (sys.executable, "-m", __name__, str(few), str(many)),
         stdin=subprocess.DEVNULL,
@@ -141,12 +142,17 @@ def _memory(bench: Workbench) -> Figure:
     )
     early, late = (int(size) / 2**20 for size in child.stdout.split())
     note = "one in ten never ends, one in ten is held for 30 s"
-    return Figure(f"tracker, memory after {many:,} calls", [late], "MiB", [early], f"after {few:,}", FLAT, note)
+    return Figure(
+        f"memory of the call tracker after {many:,} calls", [late], "MiB", [early], f"after {few:,}", FLAT, note
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A recorded call. `packets`: seconds since the start, and bytes. `signal`: what CallSieve learns from the call."""
+    """A recorded call as packets. A packet is the seconds since the start, and bytes.
+
+    `signal`: the kind of signal that CallSieve must learn from the call.
+    """
 
     packets: Sequence[tuple[float, bytes]]
     last_hangup: int
@@ -322,7 +328,7 @@ def _replay(bench: Workbench, scenes: Sequence[Scene], rate: float, seconds: flo
         Figure("replayed calls with a complete and correct outcome", [right], "", [len(rows)], "outcomes", ALL, note),
         Figure("correct signals", [true], "", [max(1, len(signals))], "signals", ALL, note),
         *(Figure(f"lag of a replayed outcome, p{p}", [1e3 * percentile(lags, p)], "ms", note=note) for p in (50, 99)),
-        Figure("CPU of the daemon for a replayed call", [cpu], "ms", note=note),
+        Figure("CPU time of the daemon for a replayed call", [cpu], "ms", note=note),
     ]
 
 
@@ -378,7 +384,7 @@ def _is_right(row: OutcomeRecord, scenes: Sequence[Scene]) -> bool:
 
 
 def _has_right_signal(row: OutcomeRecord | None, category: str, scenes: Sequence[Scene]) -> bool:
-    """Return whether the daemon learnt the same signal from a played call as from its recording."""
+    """Return whether the daemon learnt the signal from a played call that its recording must give."""
     return row is not None and row.complete and category == _scene_of_call(row.linkedid, scenes).signal
 
 
@@ -424,7 +430,7 @@ def _events_of(number: int) -> Iterator[Event]:
 
 
 def _follow(*ends: int) -> None:
-    """Track calls. After each count of calls in `ends`, print the resident memory in bytes."""
+    """Track calls, and print the resident memory in bytes each time a count of calls in `ends` is reached."""
     tracker, first = CallTracker(trunk_of), 0
     for end in ends:
         for event, at in calls(first, end):

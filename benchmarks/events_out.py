@@ -46,7 +46,7 @@ def measure(bench: Workbench) -> list[Figure]:
 
 def _deliveries(bench: Workbench) -> list[Figure]:
     seconds = 20.0 if bench.quick else SECONDS
-    bench.say(f"events: {A_MINUTE:,} a minute for {seconds:.0f} s, then {BACKLOG:,} at once")
+    bench.say(f"events: {A_MINUTE:,} events a minute for {seconds:.0f} s, then {BACKLOG:,} events at once")
     state = bench.directory / "events-out"
     state.mkdir()
     with _hook_server() as (address, told), open_store(state / "callsieve.db") as db:
@@ -64,11 +64,11 @@ def _deliveries(bench: Workbench) -> list[Figure]:
             _wait_until_delivered(db)
             most = 60 * BACKLOG / (time.monotonic() - began)
         ages = sorted(told()["ages"][:written])
-    least, steady = Budget(0.95 * A_MINUTE, "/min", at_least=True), f"{A_MINUTE:,} a minute happen"
-    at_once = f"{BACKLOG:,} events wait, of {SUBJECTS:,} numbers; one receiver"
+    least, steady = Budget(0.95 * A_MINUTE, "/min", at_least=True), f"{A_MINUTE:,} events happen a minute"
+    at_once = f"{BACKLOG:,} events wait, about {SUBJECTS:,} numbers; one receiver"
     return [
         Figure("events delivered", [rate], "/min", budget=least, note=steady),
-        Figure("age of an event on arrival, p99", [ages[int(0.99 * len(ages))]], "s", note=steady),
+        Figure("delay of an event until its delivery, p99", [ages[int(0.99 * len(ages))]], "s", note=steady),
         Figure("events delivered", [most], "/min", note=at_once),
     ]
 
@@ -78,7 +78,7 @@ def _decisions(bench: Workbench) -> list[Figure]:
 
     The CPU time includes the whole daemon with its writer. On a shared machine CPU time is more reliable than latency.
     """
-    bench.say("events: p99 of a decision with dead receivers")
+    bench.say("events: p99 of a decision while receivers of events are dead")
     closed = free_port("127.0.0.1", socket.SOCK_STREAM)
     with socket.create_server(("127.0.0.1", 0), backlog=256) as silent:  # accepts connections, but never answers
         silent_address = f"127.0.0.1:{silent.getsockname()[1]}"
@@ -95,10 +95,12 @@ def _decisions(bench: Workbench) -> list[Figure]:
                 lambda turn: cpu_micros(1, ours, turn),
                 lambda turn: cpu_micros(1, theirs, turn),
             )
-    dead, against = "all kinds to 3 dead receivers", "no receivers"
+    dead, against = "events of all kinds for 3 dead receivers", "no receivers"
     return [
-        Figure("p99 of a decision", p99, "ms", plain_p99, against, Budget(1.1, "x"), f"{LOADED} in flight, {dead}"),
-        Figure("CPU of one decision", cpu, "µs", plain_cpu, against, note=dead),
+        Figure(
+            "p99 of a decision", p99, "ms", plain_p99, against, Budget(1.1, "x"), f"{LOADED} calls in flight, {dead}"
+        ),
+        Figure("CPU time of one decision", cpu, "µs", plain_cpu, against, note=dead),
     ]
 
 
@@ -142,7 +144,7 @@ def _hook_server() -> Iterator[tuple[str, Any]]:
 
 @contextmanager
 def _sender(state: Path, hooks: str) -> Iterator[None]:
-    """Run `callsieve events send`. Yield when it has stored its list of receivers."""
+    """Run `callsieve events send` for the `with` block, which begins when the sender has stored its receivers."""
     config = state / "events.toml"
     config.write_text(f"{SETTINGS}\n{hooks}")
     about = {"CALLSIEVE_CONFIG": str(config), "CALLSIEVE_STATE": str(state), "HOOK_SECRET": SECRET}

@@ -1,4 +1,4 @@
-"""Measures time, memory and size when a company publishes a million numbers and another company downloads them.
+"""Measures CPU time, memory and size when a company publishes a million numbers and another company downloads them.
 
 Each step runs in its own process, whose memory is measured. Three to five people have marked every number. Between two
 publications one number in a hundred changes: half of the changed numbers are removed, and half are new.
@@ -53,21 +53,26 @@ Report = dict[str, float]
 def measure(bench: Workbench) -> list[Figure]:
     """Run all steps, and return the time, memory and size of each."""
     numbers = QUICK_NUMBERS if bench.quick else NUMBERS
-    bench.say(f"marking {numbers:,} numbers, publishing and downloading them")
+    bench.say(f"exchange: marking, publishing and downloading {numbers:,} numbers")
     results = {step: _run(step, bench.directory, numbers) for step in STEPS}
     note, changed = f"{numbers:,} numbers", f"{numbers // CHANGED:,} of {numbers:,} numbers"
     first, delta, taken, more = (results[step] for step in ("publish", "publish-delta", "take", "take-delta"))
     return [
-        Figure("exchange: CPU of the first publication", [first["seconds"]], "s", note=note),
-        Figure("exchange: CPU of the next publication", [delta["seconds"]], "s", note=f"{changed} are others"),
-        Figure("exchange: memory of publishing", [max(first["memory"], delta["memory"])], "MB", note="at most"),
+        Figure("exchange: CPU time of the first publication", [first["seconds"]], "s", note=note),
+        Figure("exchange: CPU time of the next day's publication", [delta["seconds"]], "s", note=f"{changed} changed"),
+        Figure("exchange: memory to publish", [max(first["memory"], delta["memory"])], "MB", note="at most"),
         Figure("exchange: snapshot", [first["bytes"] / numbers], "bytes a number", note="packed"),
         Figure("exchange: snapshot, unpacked", [first["unpacked"] / numbers], "bytes a number"),
         Figure("exchange: delta", [delta["delta"] / 1e3], "kB", [first["bytes"] / 1e3], "the snapshot", note=changed),
-        Figure("exchange: CPU of downloading the snapshot", [taken["seconds"]], "s", note=note),
-        Figure("exchange: CPU of downloading the delta", [more["seconds"]], "s", note=changed),
-        Figure("exchange: memory of downloading", [max(taken["memory"], more["memory"])], "MB", note="at most"),
-        Figure("exchange: downloaded evidence in the store", [taken["bytes"] / numbers], "bytes a number", note=note),
+        Figure("exchange: CPU time to download the snapshot", [taken["seconds"]], "s", note=note),
+        Figure("exchange: CPU time to download the delta", [more["seconds"]], "s", note=changed),
+        Figure("exchange: memory to download", [max(taken["memory"], more["memory"])], "MB", note="at most"),
+        Figure(
+            "exchange: size of the downloaded evidence in the store",
+            [taken["bytes"] / numbers],
+            "bytes a number",
+            note=note,
+        ),
     ]
 
 
@@ -99,7 +104,7 @@ def change(folder: Path, numbers: int) -> Report:
 
 
 def _mark(db: sqlite3.Connection, numbers: list[str]) -> None:
-    """Store three to five marks of each number, and the sums over them."""
+    """Store three to five marks of each number, and the standings that follow."""
     folded = {}
     for people in (3, 4, 5):
         marks = [
@@ -123,7 +128,7 @@ def _mark(db: sqlite3.Connection, numbers: list[str]) -> None:
 
 
 def publishing(day: int) -> Callable[[Path, int], Report]:
-    """Return a step that publishes the numbers on the day with this index."""
+    """Return a function that publishes the numbers on the day with this index (0 is the first)."""
 
     def run(folder: Path, _numbers: int) -> Report:
         loaded = _loaded(folder / "ours", '[publish]\nname = "Benchmark Ltd"\n')

@@ -10,7 +10,10 @@ from statistics import median
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The limit of a measured value: a maximum or a minimum. With the unit `x` it limits the ratio to the reference."""
+    """The limit of a measured value: a maximum or a minimum.
+
+    With the unit `x` it limits the ratio to the reference value.
+    """
 
     limit: float
     unit: str
@@ -21,7 +24,7 @@ class Budget:
         return f"{'>=' if self.at_least else '<='} {shown(self.limit, self.unit)}"
 
     def verdict(self, value: float) -> str:
-        """Return `met`, or by how much the value missed the limit."""
+        """Return `met`, or a text that says by how much the value missed the limit."""
         excess = self.limit - value if self.at_least else value - self.limit
         if excess <= 0:
             return "met"
@@ -33,7 +36,8 @@ class Budget:
 class Figure:
     """A row of the table: what was measured, with a sample in `unit` for each round.
 
-    `reference`: the samples of `against` in the same rounds. `note`: the conditions of the measurement.
+    `reference`: samples of what the value is compared with, from the same rounds. `against`: its name. `note`: the
+    conditions of the measurement.
     """
 
     what: str
@@ -54,7 +58,7 @@ class Figure:
 
     @property
     def ratio(self) -> float | None:
-        """Return the median of the rounds' ratios to the reference, so that a slow machine matters little."""
+        """Median of the rounds' ratios to the reference; None without a reference. So a slow machine matters little."""
         if not self.reference:
             return None
         return median(ours / theirs for ours, theirs in zip(self.samples, self.reference, strict=True))
@@ -75,7 +79,7 @@ def shown(value: float, unit: str) -> str:
 def alternate(rounds: int, *measures: Callable[[int], float]) -> list[list[float]]:
     """Run the measures in turns, in reverse order every second round, so that a slow machine slows all measures.
 
-    A measure takes the index of the round and returns a sample.
+    A measure takes the index of the round and returns a sample. Return the samples of each measure.
     """
     samples: list[list[float]] = [[] for _ in measures]
     for number in range(rounds):

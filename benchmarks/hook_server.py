@@ -1,4 +1,4 @@
-"""`python -m benchmarks.hook_server PORT`: a webhook receiver that reports count, age and order of events."""
+"""`python -m benchmarks.hook_server PORT`: a webhook receiver that reports number, age and order of the events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measures two sites and their hub: rows per second, CPU time, disk space, and the delay of a mark to the other site.
+"""Measures two sites and the hub through which they share evidence: speed, CPU time, disk space, and delay.
 
 python -m benchmarks.hub     calculate the cost of many sites from the figures in benchmarks/PERFORMANCE.md
 """
@@ -59,25 +59,28 @@ HUB_BYTES = "SELECT sum(pg_total_relation_size(inhrelid)) FROM pg_inherits WHERE
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """Push the history of one site to another, then single marks. Then measure how fast the pushed rows are read."""
+    """Push all marks of one site to another, then single marks.
+
+    Then measure how fast facts are read at the other site.
+    """
     rows, marks = (4_000, 60) if bench.quick else (ROWS, MARKS)
     with PostgreSql() as server:
         asyncio.run(make_hub(server))
         berlin, london = (
             asyncio.run(join(server, bench.directory / "hub" / name, name)) for name in ("berlin", "london")
         )
-        bench.say(f"hub: {rows:,} rows, of as many numbers")
+        bench.say(f"hub: pushing and pulling {rows:,} rows about as many numbers")
         _fill(berlin, rows)
         before = berlin.store_path.stat().st_size, _bytes(london)
         pushed, push_cpu, server_push = _timed(server, berlin)
         added_bytes = _bytes(berlin) - before[0]
         pulled, pull_cpu, server_pull = _timed(server, london)
         ((hub_bytes,),) = server.run(HUB_BYTES, ("callsieve.evidence_row",), database=DATABASE)
-        bench.say(f"hub: {marks} marks, until each counts at the other site")
+        bench.say(f"hub: {marks} marks, one at a time until it counts at the other site")
         ages = sorted(_ages(berlin, london, marks))
-        bench.say("hub: facts of numbers that two sites have marked")
+        bench.say("hub: reading the facts about numbers that another site has marked")
         both, own = alternate(bench.rounds(ROUNDS), lambda _: _read(london, rows), lambda _: _read(berlin, rows))
-        bench.say("hub: an idle site")
+        bench.say("hub: load of an idle site")
         idle = _idle(server, london, 2.0 if bench.quick else IDLE_SECONDS)
     calls = 10_000 if bench.quick else CALLS
     bench.say(f"hub: outbox of a site after {calls:,} calls while the hub is down")
@@ -85,55 +88,69 @@ def measure(bench: Workbench) -> list[Figure]:
     note = "one exchange of all rows, in one process"
     return [
         Figure("rows pushed", [rows / pushed], "/s", note=note),
-        Figure("CPU of a pushed row", [1e6 * push_cpu / rows], "µs", note="the site's process"),
-        Figure("CPU of a pushed row", [1e6 * server_push / rows], "µs", note="PostgreSQL"),
-        Figure("rows pulled", [rows / pulled], "/s", note=f"{note}; including a new fold of each number"),
-        Figure("CPU of a pulled row", [1e6 * pull_cpu / rows], "µs", note="the site's process"),
-        Figure("CPU of a pulled row", [1e6 * server_pull / rows], "µs", note="PostgreSQL"),
-        Figure("a row in the hub", [float(hub_bytes) / rows], "bytes", note="with its indices"),
+        Figure("CPU time to push a row", [1e6 * push_cpu / rows], "µs", note="the site's process"),
+        Figure("CPU time to push a row", [1e6 * server_push / rows], "µs", note="PostgreSQL"),
+        Figure("rows pulled", [rows / pulled], "/s", note=f"{note}; including the new standing of each number"),
+        Figure("CPU time to pull a row", [1e6 * pull_cpu / rows], "µs", note="the site's process"),
+        Figure("CPU time to pull a row", [1e6 * server_pull / rows], "µs", note="PostgreSQL"),
+        Figure("size of a row in the hub", [float(hub_bytes) / rows], "bytes", note="including its indices"),
         Figure(
-            "a row of another site",
+            "size of a row of another site",
             [(_bytes(london) - before[1]) / rows],
             "bytes",
-            note="in a store, including its sum",
+            note="in a site's store, including its part of the standing",
         ),
         Figure(
-            "a row of the site that was pushed",
+            "size of a site's own row that was pushed",
             [added_bytes / rows],
             "bytes",
-            note="in a store, in addition to the row",
+            note="in the site's store, in addition to the row itself",
         ),
-        Figure("a mark counts elsewhere, p50", [ages[len(ages) // 2]], "s", note="two processes, one after the other"),
-        Figure("a mark counts elsewhere, p99", [ages[int(0.99 * len(ages))]], "s", budget=Budget(2.0, "s")),
-        Figure("an idle site", [idle.site], "% of a core", note="the site's process"),
-        Figure("an idle site", [idle.server], "% of a core", note="PostgreSQL"),
+        Figure(
+            "delay until a mark counts at the other site, p50",
+            [ages[len(ages) // 2]],
+            "s",
+            note="hub processes of two sites, one mark at a time",
+        ),
+        Figure(
+            "delay until a mark counts at the other site, p99",
+            [ages[int(0.99 * len(ages))]],
+            "s",
+            budget=Budget(2.0, "s"),
+        ),
+        Figure("load of an idle site", [idle.site], "% of a core", note="the site's process"),
+        Figure("load of an idle site", [idle.server], "% of a core", note="PostgreSQL"),
         Figure("memory of an idle site", [idle.bytes / 1e6], "MB"),
         *(
-            Figure(what, [value], unit, note=f"{calls:,} calls of as many callers, hub dead; {words}")
-            for (rows_waiting, room), words in zip(outbox, ("what all share", "including private rows"), strict=True)
+            Figure(what, [value], unit, note=f"{calls:,} calls of as many callers, hub unreachable; {words}")
+            for (rows_waiting, room), words in zip(
+                outbox,
+                ("rows that all sites share", "these, and rows that only standbys and the central console need"),
+                strict=True,
+            )
             for what, value, unit in (
-                ("rows that wait in the outbox", float(rows_waiting), "rows"),
+                ("rows in the outbox", float(rows_waiting), "rows"),
                 ("size of the outbox", room / 1e6, "MB"),
             )
         ),
         Figure(
-            "facts of a number",
+            "time to read the facts about a number",
             both,
             "µs",
             own,
-            "the same rows of the site itself",
+            "numbers that the site itself has marked",
             Budget(1.05, "x"),
-            "rows of another site",
+            "numbers that another site has marked",
         ),
     ]
 
 
 class Costs(NamedTuple):
-    """The costs of rows and of connected sites.
+    """The costs of shared rows of evidence and of connected sites.
 
     `..._us`: CPU microseconds to push or pull a row, at the site or in PostgreSQL (`server`). `..._bytes`: bytes per
-    row. `idle_server`: share of a core in PostgreSQL per connected site. `wake_ms`: CPU milliseconds in PostgreSQL to
-    wake a site.
+    row. `idle_server`: cores that PostgreSQL uses per connected site. `wake_ms`: CPU milliseconds in PostgreSQL to wake
+    a site.
     """
 
     push_us: float
@@ -153,7 +170,7 @@ class Costs(NamedTuple):
 
 
 def wakeups_per_second(rate: float) -> float:
-    """Return how often per second a site wakes up, if `rate` rows per second arrive at random.
+    """Return how often per second a site is woken to pull, if `rate` rows per second arrive at random.
 
     A wake-up handles all rows of the last 0.75 s.
     """
@@ -165,16 +182,16 @@ def costs_in(page: str) -> Costs:
     measured = _figures_in(page, "hub")
     woken = _figures_in(page, "hub-wakeups")
     names = (
-        "CPU of a pushed row (the site's process)",
-        "CPU of a pulled row (the site's process)",
-        "CPU of a pulled row (PostgreSQL)",
-        "a row in the hub (with its indices)",
-        "a row of another site (in a store, including its sum)",
+        "CPU time to push a row (the site's process)",
+        "CPU time to pull a row (the site's process)",
+        "CPU time to pull a row (PostgreSQL)",
+        "size of a row in the hub (including its indices)",
+        "size of a row of another site (in a site's store, including its part of the standing)",
     )
     push_us, *others = [measured[name] for name in names]
     alone_ms, wake_ms = (
         woken[f"{what} (PostgreSQL; 5 and 50 connected sites, 4 rows/s)"]
-        for what in ("CPU of a single pushed row", "CPU of a wake-up and its pull")
+        for what in ("CPU time to push a single row", "CPU time of a wake-up with its pull")
     )
     pull_us, pull_server_us, hub_bytes, store_bytes = others
     return Costs(
@@ -184,7 +201,7 @@ def costs_in(page: str) -> Costs:
         pull_server_us=pull_server_us,
         hub_bytes=hub_bytes,
         store_bytes=store_bytes,
-        idle_server=woken["a connected site (PostgreSQL; no rows are pushed)"] / 100,
+        idle_server=woken["load of a connected site (PostgreSQL; no rows are pushed)"] / 100,
         wake_ms=wake_ms,
     )
 
@@ -196,12 +213,13 @@ def _figures_in(page: str, name: str) -> dict[str, float]:
 
 
 def cost_tables(costs: Costs, rows_a_day: int = 2_000) -> str:
-    """Return the tables of docs/how-to/many-pbxs.md, with the costs of many sites.
+    """Return the calculated tables of benchmarks/MANY-SITES.md.
 
     `rows_a_day`: how many rows each site pushes per day.
     """
     lines = [
-        "| sites | rows a day | PostgreSQL, cores | a site, of a core | the hub, a year | each store, a year |",
+        "| sites | rows a day | cores of PostgreSQL | share of a core at each site | growth of the hub per year"
+        " | growth of each store per year |",
         "|---|---|---|---|---|---|",
     ]
     for sites in (10, 100, 1_000, 10_000):
@@ -212,16 +230,18 @@ def cost_tables(costs: Costs, rows_a_day: int = 2_000) -> str:
         lines.append(f"| {sites:,} | {rows:,} | {_two_digits(server)} | {_two_digits(site)} | {hub} | {store} |")
     billion = {
         "size of the hub": f"{costs.hub_bytes:,.0f} GB",
-        "of each of 16 partitions, of 128": f"{costs.hub_bytes / 16:.0f} GB, {costs.hub_bytes / 128:.0f} GB",
+        "size of each partition, with 16 and with 128 partitions": ", ".join(
+            f"{costs.hub_bytes / partitions:.0f} GB" for partitions in (16, 128)
+        ),
         "size of every store": f"{costs.store_bytes:,.0f} GB",
-        "first exchange of a site, one core": f"{1e9 * costs.pull_us / 3.6e9:.0f} h",
-        "first exchange of a site, in PostgreSQL": f"{1e9 * costs.pull_server_us / 3.6e9:.1f} h",
+        "first exchange of a site: CPU time at the site": f"{1e9 * costs.pull_us / 3.6e9:.0f} h",
+        "first exchange of a site: CPU time in PostgreSQL": f"{1e9 * costs.pull_server_us / 3.6e9:.1f} h",
     }
     most = bisect_left(range(1, 100_000), 1.0, key=lambda sites: costs.server(sites, rows_a_day))
-    limit = f"more than one core from this number of sites on, if each site pushes {rows_a_day:,} rows a day"
+    limit = f"more than one core, if each site pushes {rows_a_day:,} rows a day"
     idle = {
-        "10,000 idle sites, in PostgreSQL": f"{1e4 * costs.idle_server:.0f} cores",
-        f"PostgreSQL needs {limit}": f"{most + 1:,}",
+        "cores of PostgreSQL for 10,000 idle sites": f"{1e4 * costs.idle_server:.0f} cores",
+        f"number of sites from which on PostgreSQL needs {limit}": f"{most + 1:,}",
     }
     lines += ["", "| 1 billion rows | |", "|---|---|", *(f"| {what} | {value} |" for what, value in billion.items())]
     return "\n".join([*lines, *(f"| {what} | {value} |" for what, value in idle.items())])
@@ -293,7 +313,7 @@ def _ages(berlin: Loaded, london: Loaded, marks: int) -> Iterator[float]:
 
 
 def _read(site: Loaded, rows: int) -> float:
-    """Return how many microseconds it takes to read the facts about a call."""
+    """Return how many microseconds it takes on average to read the facts that a decision needs."""
     with open_store(site.store_path) as db:
         began = time.process_time()
         for number in range(READS):
@@ -310,7 +330,10 @@ class _Idle(NamedTuple):
 
 
 def _idle(server: PostgreSql, site: Loaded, seconds: float) -> _Idle:
-    """Measure the hub process of a site that has nothing to exchange, without the start of the process."""
+    """Measure the load of a site's hub process that has nothing to exchange.
+
+    The start of the process does not count.
+    """
     with _running(site) as process:
         time.sleep(3.0)
         cpu, theirs, began = process_cpu_seconds(process.pid), server.cpu_seconds(), time.monotonic()
@@ -325,7 +348,10 @@ def _idle(server: PostgreSql, site: Loaded, seconds: float) -> _Idle:
 
 
 def _outbox(bench: Workbench, calls: int, *, private: bool) -> tuple[int, int]:
-    """Return how many rows wait at a site without a hub after this many calls, and the size of these rows."""
+    """Return how many rows wait to be pushed if the hub is unreachable during this many calls, and their size in bytes.
+
+    `private`: whether rows wait that only standbys and the central console need.
+    """
     rng, now = random.Random(1), time.time()
     path = bench.directory / f"outbox-{private}.db"
     with open_store(path) as db:

@@ -1,4 +1,4 @@
-"""Measures PostgreSQL's CPU time for a row while many sites are connected. Every row wakes all sites.
+"""Measures PostgreSQL's CPU time to pass on a row while many sites are connected, because every row wakes all sites.
 
 python -m benchmarks hub-wakeups     two to three minutes; prints the formula, and how many sites use a core
 """
@@ -49,12 +49,18 @@ class Connected(NamedTuple):
     ages: dict[int, list[float]]
 
     def row_ms(self, rate: int) -> float:
-        """Return CPU milliseconds per row and site, including the push, at this rate of rows per second."""
+        """Return PostgreSQL's CPU milliseconds per row and connected site, including the push.
+
+        `rate`: rows per second of all sites together.
+        """
         return 1000 * self.cores[rate] / rate / self.sites
 
 
 class Cost(NamedTuple):
-    """CPU milliseconds to push a row, and to wake a site that pulls it. `idle`: share of a core per connected site."""
+    """PostgreSQL's CPU milliseconds to push a row (`push_ms`), and to wake a site that pulls it (`wake_ms`).
+
+    `idle`: cores per connected site while nothing is pushed.
+    """
 
     push_ms: float
     wake_ms: float
@@ -65,7 +71,10 @@ class Cost(NamedTuple):
         return rate * self.push_ms / 1000 + sites * (self.idle + wakeups_per_second(rate) * self.wake_ms / 1000)
 
     def sites_of_a_core(self, rate: float) -> int:
-        """Return the smallest count of sites that use more than one core at this rate of rows per second."""
+        """Return from how many sites on PostgreSQL uses more than one core.
+
+        `rate`: rows per second of all sites together.
+        """
         return bisect_left(range(1, MOST_SITES), 1.0, key=lambda sites: self.cores(sites, rate)) + 1
 
 
@@ -82,10 +91,16 @@ def measure(bench: Workbench) -> list[Figure]:
     bench.say(load_formula(cost))
     note = f"PostgreSQL; {few.sites} and {many.sites} connected sites, {TARGET_RATE} rows/s"
     return [
-        Figure("a connected site", [100 * many.idle], "% of a core", note="PostgreSQL; no rows are pushed"),
-        Figure("CPU of a row for each further site", [woken_ms], "ms", budget=Budget(TARGET_MS, "ms"), note=note),
-        Figure("CPU of a single pushed row", [cost.push_ms], "ms", note=note),
-        Figure("CPU of a wake-up and its pull", [cost.wake_ms], "ms", note=note),
+        Figure("load of a connected site", [100 * many.idle], "% of a core", note="PostgreSQL; no rows are pushed"),
+        Figure(
+            "CPU time of a row for each further connected site",
+            [woken_ms],
+            "ms",
+            budget=Budget(TARGET_MS, "ms"),
+            note=note,
+        ),
+        Figure("CPU time to push a single row", [cost.push_ms], "ms", note=note),
+        Figure("CPU time of a wake-up with its pull", [cost.wake_ms], "ms", note=note),
         *(figure for item in measured for figure in _figures(item)),
     ]
 
@@ -98,7 +113,7 @@ def cost_of(few: Connected, many: Connected) -> Cost:
 
 
 def load_formula(cost: Cost) -> str:
-    """Return a formula for the load of n sites in cores, and how many sites use one core."""
+    """Return a formula for PostgreSQL's load with n sites, in cores, and how many sites use one core."""
     lines = [
         f"cores = rows/s * {cost.push_ms / 1000:.5f} + n * ({cost.idle:.5f} + wake-ups/s * {cost.wake_ms / 1000:.6f}),",
         f"wake-ups/s = 1 / ({COLLECT_SECONDS} + exp(-{COLLECT_SECONDS} * rows/s) / (rows/s))",
@@ -111,12 +126,14 @@ def _figures(connected: Connected) -> list[Figure]:
     figures = []
     for rate in connected.cores:
         note = f"{connected.sites} connected sites, {rate} rows/s"
-        figures.append(Figure("CPU of a row per site, including its push", [connected.row_ms(rate)], "ms", note=note))
+        figures.append(
+            Figure("CPU time per row and connected site, push included", [connected.row_ms(rate)], "ms", note=note)
+        )
         if connected.sites == min(SITES):  # more sites would block each other, because they share a process here
             ages, within = sorted(connected.ages[rate]), Budget(TARGET_SECONDS, "s")
             p50, p99 = ages[len(ages) // 2], ages[int(0.99 * len(ages))]
-            figures.append(Figure("time until a mark is at another site, p50", [p50], "s", note=note))
-            figures.append(Figure("time until a mark is at another site, p99", [p99], "s", budget=within, note=note))
+            figures.append(Figure("delay until a mark is at another site, p50", [p50], "s", note=note))
+            figures.append(Figure("delay until a mark is at another site, p99", [p99], "s", budget=within, note=note))
     return figures
 
 
@@ -142,7 +159,10 @@ async def _cores(server: PostgreSql, work: Callable[[], Awaitable[None]]) -> flo
 
 
 class _MarkExchange:
-    """Lets sites push marks in turn. `ages`: the seconds until each mark arrived at the previous site."""
+    """Lets sites push marks in turn.
+
+    `rate`: marks per second. `ages`: the seconds until each mark arrived at the site that pushed before.
+    """
 
     def __init__(self, stores: Sequence[Store], rate: int, seconds: float) -> None:
         self.ages: list[float] = []
@@ -173,7 +193,7 @@ def _is_marked(db: sqlite3.Connection, number: str) -> bool:
 
 @asynccontextmanager
 async def _connected(server: PostgreSql, folder: Path, count: int) -> AsyncIterator[list[Store]]:
-    """Connect `count` sites that share everything, and yield their stores. For a `with` block."""
+    """Connect `count` sites that share everything. Yield their stores during the `with` block."""
     stores = []
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
         tasks = []

@@ -1,13 +1,14 @@
-"""`python -m benchmarks.instructions [--rounds N] [--write]`: count the CPU instructions of work that calls wait for.
+"""`python -m benchmarks.instructions [--rounds N] [--write]`: count the CPU instructions of the main work.
 
-Times vary with the load of the machine. Instruction counts vary only by a few percent. Valgrind counts instructions in
-a process that makes about 1,000 decisions, tracks 1,000 calls over AMI, or replays 10,000 events. Valgrind also counts
-instructions in a process that does a tenth of this work. The difference is the cost without the start of the process.
-The start itself is measured with a process that makes no decision.
+This work is a decision, a call tracked over AMI, and an event replayed. Times vary with the load of the machine.
+Instruction counts vary only by a few percent. Valgrind counts instructions in a process that makes about 1,000
+decisions, tracks 1,000 calls, or replays 10,000 events. Valgrind also counts instructions in a process that does a
+tenth of this work. The difference is the cost without the start of the process. The start itself is measured with a
+process that makes no decision.
 
 The exit code is 1 if a count exceeds the baseline in instructions.json by more than MOST_GROWTH. Other builds of Python
-need more or fewer instructions. Counts of a build without a baseline are printed, and pass. `--write` replaces the
-baseline of this build.
+need more or fewer instructions. Counts of a build without a baseline are printed, and the exit code is 0. `--write`
+replaces the baseline of this build.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ COUNTS = {"decisions": 1000, "calls": 1000, "events": 10_000}
 START = "start"
 WORDS = {
     "decisions": "a decision",
-    "calls": "a call followed over AMI",
+    "calls": "a call tracked over AMI",
     "events": "an event replayed",
     START: "a start of the daemon",
 }
@@ -64,8 +65,17 @@ REFS = re.compile(r"I\s+refs:\s+([\d,]+)")
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.instructions", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=1, help="number of counts, to show how much they vary")
-    parser.add_argument("--write", action="store_true", help=f"write the counts to {BASELINE.name}")
+    parser.add_argument(
+        "--rounds",
+        type=int,
+        default=1,
+        help="how often everything is counted; several rounds show how much the counts vary",
+    )
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help=f"write the counts to {BASELINE.name} as the new baseline of this build of Python",
+    )
     arguments = parser.parse_args()
     sys.exit(run(arguments.rounds, write=arguments.write))
 
@@ -76,7 +86,7 @@ def run(rounds: int, *, write: bool) -> int:
     try:
         valgrind = ensure_valgrind(lambda line: None)
     except LabUnavailable as reason:
-        console.print(f"nothing was counted: {reason}")
+        console.print(f"no instructions were counted: {reason}")
         return 0
     with tempfile.TemporaryDirectory(prefix="callsieve-count-") as directory:
         template = make_state_directory(Path(directory))
@@ -88,20 +98,20 @@ def run(rounds: int, *, write: bool) -> int:
             OSError,
             subprocess.TimeoutExpired,
         ) as reason:  # for example, calls time out on a busy server
-            console.print(f"nothing was counted: {reason}")
+            console.print(f"no instructions were counted: {reason}")
             return 0
     figures = {what: [count[what] for count in counts] for what in WORDS}
     kept: dict[str, dict[str, int]] = json.loads(BASELINE.read_text()) if BASELINE.exists() else {}
     here = name_of_build()
     before = kept.get(here, {})
     console.print(_table(figures, before))
-    console.print(f"{here}; {time.monotonic() - began:.0f} s")
+    console.print(f"{here}; measured in {time.monotonic() - began:.0f} s")
     if write:
         kept[here] = {what: round(median(values)) for what, values in figures.items()}
         BASELINE.write_text(json.dumps(kept, indent=2, sort_keys=True) + "\n")
         return 0
     if not before:
-        console.print(f"{BASELINE.name} has no baseline for this build (--write adds one)")
+        console.print(f"{BASELINE.name} has no baseline for this build of Python (`--write` adds one)")
     return int(any(has_grown(median(values), before.get(what)) for what, values in figures.items()))
 
 
@@ -114,7 +124,7 @@ def name_of_build() -> str:
 
 
 def has_grown(now: float, before: float | None) -> bool:
-    """Return whether a count exceeds the baseline `before` by too much; False if there is no baseline."""
+    """Return whether a count exceeds the baseline `before` by more than MOST_GROWTH; False if there is no baseline."""
     return before is not None and now / before - 1 > MOST_GROWTH
 
 
@@ -136,7 +146,7 @@ def make_state_directory(directory: Path) -> Path:
 
 
 def _counted(valgrind: str, template: Path, directory: Path, number: int) -> Mapping[str, int]:
-    """Run a round. Return the CPU instructions per decision, per call and per event, and of a start without work."""
+    """Return the CPU instructions per decision, per tracked call, per replayed event, and per start without work."""
     sizes = [(what, size) for what, many in COUNTS.items() for size in (many, int(many * WARM))] + [("decisions", 0)]
 
     def count(size: tuple[str, int]) -> int:
@@ -211,11 +221,13 @@ def _place_call(port: int, block: bytes) -> None:
 
 
 def _table(figures: Mapping[str, list[int]], before: Mapping[str, int]) -> Table:
-    table = Table("instructions of", "counted", "spread", "baseline", "growth", "result")
+    table = Table(
+        "instructions of", "median count", "spread of the counts", "baseline", "growth since the baseline", "result"
+    )
     for what, values in figures.items():
         now = median(values)
         limit = before.get(what)
-        verdict = f"more than {MOST_GROWTH:.0%}: too much" if has_grown(now, limit) else "ok"
+        verdict = f"too much: more than {MOST_GROWTH:.0%} growth" if has_grown(now, limit) else "ok"
         compared = ("", "", "") if limit is None else (f"{limit:,}", f"{now / limit - 1:+.1%}", verdict)
         table.add_row(WORDS[what], f"{now:,.0f}", f"{spread(values):.1%}" if len(values) > 1 else "", *compared)
     return table

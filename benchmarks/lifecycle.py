@@ -30,8 +30,8 @@ def _measure(bench: Workbench, numbers: int) -> list[Figure]:
     bench.say(f"lifecycle: {note}")
     starts, stops = zip(*(_seconds_of_one(state, turn) for turn in range(bench.rounds(ROUNDS))), strict=True)
     return [
-        Figure("start to first decision", starts, "s", budget=START, note=note),
-        Figure("SIGTERM to exit", stops, "s", budget=STOP, note=note),
+        Figure("from the start of the daemon to its first decision", starts, "s", budget=START, note=note),
+        Figure("from SIGTERM to the end of the daemon", stops, "s", budget=STOP, note=note),
     ]
 
 
@@ -52,4 +52,4 @@ def _wait_for_decision(daemon: Daemon, give_up_at: float, turn: int) -> None:
     address, block = ("127.0.0.1", daemon.port), questions(1, FEW, turn)
     while place_calls(address, block, DECIDED).failed:
         if time.perf_counter() > give_up_at:
-            raise RuntimeError(f"nothing was decided within {START_SECONDS:.0f} s of the start")
+            raise RuntimeError(f"the daemon decided no call within {START_SECONDS:.0f} s of the start")

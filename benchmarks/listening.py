@@ -66,7 +66,10 @@ ENDED_BY = {CALLER_ENDS: EndedBy.CALLER, CALLEE_ENDS: EndedBy.CALLEE}
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:
-    """The results of a load: SIPp's counts, and counts of recorded outcomes. `lags`: delays of outcomes, in seconds."""
+    """The results of a run: SIPp's counts of calls, and counts of recorded outcomes.
+
+    `lags`: seconds from the end of each call to the time when its outcome could be read.
+    """
 
     created: int
     failed: int
@@ -104,7 +107,7 @@ class Watch:
         self._thread.join()
 
     def wait_for(self, count: int, seconds: float) -> None:
-        """Wait until this many outcomes were seen, for at most `seconds`."""
+        """Wait until `count` outcomes could be read, but at most `seconds`."""
         deadline = time.monotonic() + seconds
         while len(self.seen) < count and time.monotonic() < deadline:
             time.sleep(0.05)
@@ -134,7 +137,10 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """Measure delays at the highest rate without failed calls and with a locked store, and the cost of listening."""
+    """Measure delays at the highest rate without failed calls, and with a locked store.
+
+    Measure the CPU time of listening.
+    """
     seconds = QUICK_SECONDS if bench.quick else SECONDS
     with ExitStack() as stack:
         daemon = Daemon(bench.copy(NUMBERS))
@@ -167,7 +173,7 @@ def measure(bench: Workbench) -> list[Figure]:
 
 def _figures(report: LoadReport, note: str) -> list[Figure]:
     made, seen = [report.created - report.failed], [report.outcomes]
-    reached = f"{report.rate:.0f}/s reached, {report.failed} calls failed in Asterisk or SIPp, {note}"
+    reached = f"{report.rate:.0f} calls/s reached, {report.failed} calls failed in Asterisk or SIPp, {note}"
     return [
         Figure("outcomes recorded", seen, "", made, "calls that SIPp made", ALL, reached),
         Figure("outcomes with the right `ended_by`", [report.right_end], "", seen, "outcomes", ALL, note),
@@ -195,7 +201,10 @@ def _listening(daemon: Daemon, asterisk: Asterisk, *, listening: bool = True) ->
 def _run_load(
     asterisk: Asterisk, daemon: Daemon, rate: float, seconds: float, disturb: Callable[[], object] = lambda: None
 ) -> LoadReport:
-    """Run a load. Wait for a limited time until the outcomes of its calls are recorded."""
+    """Make calls for `seconds`, and report the results. Wait for a limited time until the outcomes are recorded.
+
+    `disturb`: is called while the calls run.
+    """
     since = time.time()
     with Watch(daemon.store, since) as watch, ThreadPoolExecutor(1) as pool:
         disturbed = pool.submit(disturb)
@@ -282,7 +291,7 @@ def _cost(bench: Workbench, asterisk: Asterisk, daemon: Daemon) -> Figure:
     seconds = QUICK_SECONDS if bench.quick else COST_SECONDS
     samples: list[float] = []
     for listening in (True, False):
-        bench.say(f"listening: CPU of the daemon, {'listening' if listening else 'only screening'}")
+        bench.say(f"listening: CPU time of the daemon, {'listening' if listening else 'only screening'}")
         with _listening(daemon, asterisk, listening=listening):
             before = process_cpu_seconds(daemon.pid)
             results = _place_calls(asterisk, COST_RATE, seconds)
@@ -290,4 +299,4 @@ def _cost(bench: Workbench, asterisk: Asterisk, daemon: Daemon) -> Figure:
             created = sum(result.calls for result in results)
             samples.append(1e3 * (process_cpu_seconds(daemon.pid) - before) / created)
     note = f"{COST_RATE} bridged calls/s, decision and outcome"
-    return Figure("CPU of the daemon for a call", samples[:1], "ms", samples[1:], "only screening", note=note)
+    return Figure("CPU time of the daemon for a call", samples[:1], "ms", samples[1:], "only screening", note=note)

@@ -41,8 +41,8 @@ def _measure(bench: Workbench, many: int) -> list[Figure]:
     built = bench.built(many)
     note = f"{many:,} numbers"
     return [
-        Figure("import", [many / built.seconds], "/s", note=note),
-        Figure("file, for each number", [built.store.stat().st_size / many], "bytes", budget=BYTES, note=note),
+        Figure("numbers imported", [many / built.seconds], "/s", note=note),
+        Figure("size of the store per number", [built.store.stat().st_size / many], "bytes", budget=BYTES, note=note),
         *_in_process(bench, many, note),
         *_through_fastagi(bench, many, note),
     ]
@@ -60,7 +60,7 @@ def _in_process(bench: Workbench, many: int, note: str) -> list[Figure]:
         through_store = [partial(_micros_through, runner, *pair) for pair in zip(stores, sizes, strict=True)]
         alone = [partial(_micros_alone, *pair) for pair in zip(plain, sizes, strict=True)]
         return [
-            _compared(bench, "look-up, the statement alone", alone, note),
+            _compared(bench, "look-up, SQL statement alone", alone, note),
             _compared(bench, "look-up, Store.facts", through_store, note),
         ]
 

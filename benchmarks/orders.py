@@ -1,8 +1,8 @@
-"""Replays a history twice, and learns its calls and marks in another order. Decisions and sums must be equal.
+"""Replays a history twice, and learns its calls and marks in another order. Decisions and evidence must be equal.
 
-The history has challenges, labels, relationships, marks that change, and many equal times. Evidence rows are compared
-by a checksum. Sums (`Standing`) are compared at one instant, rounded to 1e-6, because the last bits of a sum depend on
-the order.
+The history has challenges, labels, ties, marks that change, and many equal times. Evidence rows are compared by a
+checksum. The sums over them (`Standing`) are compared at one instant, rounded to 1e-6, because the last bits of a sum
+depend on the order.
 """
 
 from __future__ import annotations
@@ -70,28 +70,28 @@ class Checksums(NamedTuple):
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """Measure the events per second of each way to learn. Raise AssertionError if two ways give different results."""
+    """Measure the events per second of each way to process a history. Raise AssertionError if two results differ."""
     many = QUICK_EVENTS if bench.quick else EVENTS
-    bench.say(f"making up {many:,} calls and marks")
+    bench.say(f"inventing {many:,} calls and marks")
     events = history(many)
     first, seconds = _timed(lambda: _replayed(events))
     second, again = _timed(lambda: _replayed(events))
     bench.say(f"replayed twice: decisions {first[0]}, evidence {first[1].rows}, standings {first[1].standings}")
-    _same("a second replay", first, second)
+    _same("a second replay of the history", first, second)
     items = [event.outcome if isinstance(event, PastCall) else event for event in events]
     in_order, learning = _timed(lambda: _learnt(items))
     shuffled, mixed = _timed(lambda: _learnt(_shuffled(items)))
-    bench.say(f"in any order: evidence {in_order.rows}, standings {in_order.standings}")
-    _same("another order", in_order, shuffled)
+    bench.say(f"learnt in any order: evidence {in_order.rows}, standings {in_order.standings}")
+    _same("learning in another order", in_order, shuffled)
     few = items[: STORED // 4] if bench.quick else items[:STORED]
     stored = _stored(few, bench.directory / "in-order.db")
-    _same("learnt in another order in the store", stored, _stored(_shuffled(few), bench.directory / "shuffled.db"))
-    _same("memory and the store", stored, _learnt(few))
-    bench.say(f"{len(few):,} in the store: evidence {stored.rows}, standings {stored.standings}")
+    _same("learning in another order, in the store,", stored, _stored(_shuffled(few), bench.directory / "shuffled.db"))
+    _same("learning in memory instead of the store", stored, _learnt(few))
+    bench.say(f"{len(few):,} events learnt in the store: evidence {stored.rows}, standings {stored.standings}")
     note = f"{many:,} calls, challenges and marks; equal checksums"
     return [
-        Figure("replayed twice", [many / seconds, many / again], "/s", note=note),
-        Figure("learnt in order and shuffled", [many / learning, many / mixed], "/s", note=note),
+        Figure("history replayed twice", [many / seconds, many / again], "/s", note=note),
+        Figure("history learnt in order and in random order", [many / learning, many / mixed], "/s", note=note),
     ]
 
 
@@ -159,7 +159,7 @@ def _one_of(shares: Sequence[tuple[T, float]], chance: random.Random) -> T:
 
 
 def _replayed(events: Iterable[Event]) -> tuple[str, Checksums]:
-    """Replay the events. Return a checksum of the decisions, and the checksums of the memory at the end."""
+    """Replay the events. Return a checksum of the decisions, and checksums of the evidence after the last event."""
     replay, encode = Replay([load_policy("strict")], NOBODYS), msgspec.json.Encoder().encode
     decisions = hashlib.sha256()
     for event in events:
@@ -219,7 +219,7 @@ def _checksums(
 
 
 def _at_the_end(standing: Standing | None) -> Standing | None:
-    """Return the standing with its sums at the end of the history, rounded to six decimal places."""
+    """Return the standing with its sums as they are at the end of the history, rounded to six decimal places."""
     if standing is None:
         return None
     counts = DEFAULT.counts
@@ -243,4 +243,4 @@ def _timed(make: Callable[[], T]) -> tuple[T, float]:
 
 def _same(what: str, actual: object, expected: object) -> None:
     if actual != expected:
-        raise AssertionError(f"{what} has different results: {actual} and {expected}")
+        raise AssertionError(f"{what} gives another result: {actual} instead of {expected}")

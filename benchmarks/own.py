@@ -1,7 +1,8 @@
-"""Measures the health of own numbers over a million outbound calls in 28 days: count the calls, add a day, and read.
+"""Measures the statistics of own numbers, over a million outbound calls in 28 days.
 
-Everything runs in one process, whose memory is measured. Ten numbers make the calls, and one of the ten makes half of
-the calls. There are a quarter as many callees as calls.
+The calls are counted, another day is added, and the health of a number is read. Everything runs in one process, whose
+memory is measured. Ten numbers make the calls, and one of the ten makes half of the calls. There are a quarter as many
+callees as calls.
 """
 
 from __future__ import annotations
@@ -40,18 +41,21 @@ SAME = Budget(1.5, "x")
 
 def measure(bench: Workbench) -> list[Figure]:
     calls = QUICK_CALLS if bench.quick else CALLS
-    bench.say(f"recording {calls:,} outbound calls of {DAYS} days, and another day")
+    bench.say(f"own numbers: recording {calls:,} outbound calls of {DAYS} days, and another day of calls")
     command = (sys.executable, "-m", "benchmarks.own", str(calls), str(bench.directory))
     took = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
     note = f"{calls:,} calls of {DAYS} days, {len(NUMBERS)} numbers"
     day = f"{took['day']:,} calls"
     return [
         Figure(
-            "own numbers: CPU of outcomes recorded and counted", [1e6 * took["all"] / calls], "µs a call", note=note
+            "own numbers: CPU time to record and count the outcome of a call",
+            [1e6 * took["all"] / calls],
+            "µs a call",
+            note=note,
         ),
-        Figure("own numbers: CPU of the counting alone", [took["counting"]], "µs a call", note=note),
+        Figure("own numbers: CPU time to count the outcome of a call", [took["counting"]], "µs a call", note=note),
         Figure(
-            "own numbers: CPU of another day",
+            "own numbers: CPU time for the calls of one more day",
             [took["last_day"]],
             "s",
             [took["first_day"]],
@@ -60,18 +64,26 @@ def measure(bench: Workbench) -> list[Figure]:
             day,
         ),
         Figure(
-            "own numbers: CPU of the health of the busiest number",
+            "own numbers: CPU time to compute the health of the busiest number",
             [took["read"]],
             "s",
             note=f"{took['attempts']:,} of its calls",
         ),
         Figure("own numbers: memory", [took["memory"]], "MB", note="peak of all of the above, in one process"),
-        Figure("own numbers: days and called people in the store", [took["bytes"]], "bytes a call", note=note),
+        Figure(
+            "own numbers: size of the daily counts and called people in the store",
+            [took["bytes"]],
+            "bytes a call",
+            note=note,
+        ),
     ]
 
 
 def run(calls: int, folder: Path) -> dict[str, float]:
-    """Return CPU seconds and other values by name. If a value is not in seconds, its name contains the unit."""
+    """Count calls, and return CPU seconds and other values by name.
+
+    If a value is not in seconds, its name says the unit.
+    """
     a_day = calls // DAYS
     with open_store(folder / "own.db") as db:
 

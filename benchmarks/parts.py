@@ -1,4 +1,4 @@
-"""Measures each part of a decision separately, warmed up and in one thread, to find out where the time goes."""
+"""Measures each step of a decision separately, warmed up and in one thread, to find out where the time goes."""
 
 from __future__ import annotations
 
@@ -45,20 +45,22 @@ FACTS = (
 
 
 def measure(bench: Workbench) -> list[Figure]:
-    """Measure microseconds per call of each part, and rows per second of the journal."""
-    bench.say("parts")
+    """Measure microseconds per run of each step, and rows per second of the journal."""
+    bench.say("parts: measuring each step of a decision")
     calls = [incoming_call_of(request_of(block), SITE) for block in questions(CALLS, KNOWN)]
     measures: dict[str, Callable[[int], float]] = {
-        "AGI request parsed": lambda turn: micros(request_of, questions(CALLS, KNOWN, turn)),
-        "caller's number read, E.164": lambda turn: micros(_read, callers(CALLS, KNOWN, turn)),
-        "caller's national number parsed": lambda turn: micros(_read, [n[2:] for n in callers(CALLS, KNOWN, turn)]),
-        "decide": lambda turn: micros(_decide, list(enumerate(calls))),
-        "decide and write the answer": lambda turn: micros(_answer, list(enumerate(calls))),
+        "parse an AGI request": lambda turn: micros(request_of, questions(CALLS, KNOWN, turn)),
+        "parse a caller's number in E.164 format": lambda turn: micros(_read, callers(CALLS, KNOWN, turn)),
+        "parse a caller's number in national format": lambda turn: micros(
+            _read, [n[2:] for n in callers(CALLS, KNOWN, turn)]
+        ),
+        "decide about a parsed call": lambda turn: micros(_decide, list(enumerate(calls))),
+        "decide about a parsed call, and write the answer": lambda turn: micros(_answer, list(enumerate(calls))),
     }
     samples = alternate(bench.rounds(ROUNDS), *measures.values())
     return [
         *(Figure(what, values, "µs") for what, values in zip(measures, samples, strict=True)),
-        Figure("journal", _journal_rates(bench), "/s", note=f"rows in batches of {BATCH}"),
+        Figure("decisions written to the journal", _journal_rates(bench), "/s", note=f"rows in batches of {BATCH}"),
     ]
 
 

@@ -49,7 +49,7 @@ class Server:
     expected: bytes
 
     def ask(self, blocks: list[bytes], in_flight: int = 1) -> Answers:
-        """Make calls and return the response times.
+        """Make a call for each AGI header block, `in_flight` at a time, and return the response times.
 
         Raise RuntimeError if more than a few calls got no decision, because the times would then be meaningless.
         """

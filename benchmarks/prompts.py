@@ -1,6 +1,7 @@
-"""`python -m benchmarks.prompts`: measure length and loudness of prompts, and how well they are recognised.
+"""`python -m benchmarks.prompts`: measure length and loudness of the voice prompts, and how well they are understood.
 
-The benchmark needs the programs that `python -m lab fetch --tools` downloads. The prompts have the synthetic voice.
+A speech recogniser takes the place of the listener. The benchmark needs the programs that `python -m lab fetch --tools`
+downloads. The prompts are spoken by the synthetic voice.
 """
 
 from __future__ import annotations
@@ -55,7 +56,10 @@ def samples_of(file: PromptFile) -> bytes:
 
 
 def recognise(files: list[PromptFile]) -> list[RecognisedPrompt]:
-    """Return the English prompts as the recogniser hears them. It knows the texts of all prompts."""
+    """Return the English prompts with the words that the recogniser hears.
+
+    It chooses among the texts of all prompts.
+    """
     texts = {file.key: file.source.prompt.text for file in files}
     heard = heard_in({file.key: file.path for file in files}, list(texts.values()))
     return [RecognisedPrompt(key, words_of(text), heard.get(key, [])) for key, text in texts.items()]
@@ -68,18 +72,20 @@ def main() -> None:
             files = built(language, Path(folder))
             loudness = [loudness_of(samples_of(file)) for file in files]
             seconds = [file.seconds or 0.0 for file in files]
-            print(f"{language}  {len(files)} prompts, {sum(seconds):.0f} s in all, {max(seconds):.1f} s the longest")
+            print(
+                f"language {language}: {len(files)} prompts, {sum(seconds):.0f} s in all, longest {max(seconds):.1f} s"
+            )
             print(f"    loudness {min(loudness):.1f} to {max(loudness):.1f} dB")
         if not can_recognise():
-            print("recognition was skipped, programs are missing: python -m lab fetch --tools")
+            print("skipped the recognition of prompts, because programs are missing: run `python -m lab fetch --tools`")
             return
         prompts = recognise(built("en", Path(folder)))
-    for name, some in (("all", prompts), ("of two words and more", sentences(prompts))):
+    for name, some in (("all prompts", prompts), ("prompts of two words and more", sentences(prompts))):
         right = sum(prompt.errors == 0 for prompt in some)
-        print(f"{name}: word error rate {error_rate(some):.1%}, {right} of {len(some)} without an error")
+        print(f"{name}: word error rate {error_rate(some):.1%}, {right} of {len(some)} prompts without an error")
     for prompt in prompts:
         if prompt.errors:
-            print(f"    {prompt.key}: said {' '.join(prompt.spoken)!r}, heard {' '.join(prompt.heard)!r}")
+            print(f"    {prompt.key}: spoken {' '.join(prompt.spoken)!r}, recognised {' '.join(prompt.heard)!r}")
 
 
 if __name__ == "__main__":

@@ -38,7 +38,9 @@ def main(pythons: list[str]) -> None:
                     if turn:  # the first round writes the .pyc files
                         seconds[python, what, size].append(spent)
     least = {key: min(values) for key, values in seconds.items()}
-    table = Table("Python", "a decision, ms", "a call followed, ms", "10,000 events replayed, s", "start, s")
+    table = Table(
+        "Python", "a decision, CPU ms", "a call tracked, CPU ms", "10,000 events replayed, CPU s", "start, CPU s"
+    )
     for python in pythons:
         each = {
             what: (least[python, what, many] - least[python, what, int(many * WARM)]) / (many - int(many * WARM))
@@ -56,7 +58,7 @@ def main(pythons: list[str]) -> None:
 
 
 def _seconds(python: str, what: str, count: int, template: Path, state: Path) -> float:
-    """Return the CPU seconds of a process from its start to its end."""
+    """Return the CPU seconds of a process that does `count` units of the work `what`, from its start to its end."""
     shutil.rmtree(state, ignore_errors=True)
     shutil.copytree(template, state)
     process = subprocess.Popen(

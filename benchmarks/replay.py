@@ -44,14 +44,14 @@ def measure(bench: Workbench) -> list[Figure]:
     bench.say(f"writing a history of {events:,} events")
     with path.open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(event) + "\n" for event in history(events))
-    bench.say("replaying it")
+    bench.say("replaying the history")
     seconds, cpu_seconds, resident = _replayed(path, bench.directory)
-    note = f"{events:,} events, cautious against strict, every decision written"
+    note = f"{events:,} events, preset cautious compared with strict, every decision written to the output"
     size = path.stat().st_size / 1e6
     return [
-        Figure("replay", [events / seconds], "/s", budget=RATE, note=note),
-        Figure("replay, by CPU time", [events / cpu_seconds], "/s", note="as if nothing else ran"),
-        Figure("replay, from start to end", [seconds], "s", note=f"{note}, {size:.0f} MB"),
+        Figure("events replayed", [events / seconds], "/s", budget=RATE, note=note),
+        Figure("events replayed per second of CPU time", [events / cpu_seconds], "/s", note="as if nothing else ran"),
+        Figure("replay, duration from start to end", [seconds], "s", note=f"{note}, {size:.0f} MB"),
         Figure("replay, memory", [resident], "MB", note=note),
     ]
 

@@ -87,7 +87,7 @@ KINDS = (
 
 @dataclass(slots=True)
 class Office:
-    """The load generator and the servers. `costs`: CPU milliseconds per call, by process and extension."""
+    """The load generator and the servers. `costs`: CPU milliseconds per call, by process and called extension."""
 
     carrier: Carrier
     pids: Mapping[str, int]
@@ -137,7 +137,7 @@ def _measure(bench: Workbench, office: Office, kind: Kind) -> list[Figure]:
         Figure(f"{kind.what}, screened", screened, "/s", plain, UNSCREENED, kind.least),
         Figure(f"{kind.what}, screened", screened, "/s", empty, "an empty handler", kind.least_of_empty),
         Figure(f"{kind.what}, {asked}", empty, "/s", plain, UNSCREENED),
-        Figure(f"CPU of Asterisk, {kind.what}", asterisk[0], "ms", asterisk[2], UNSCREENED, note="screened"),
-        Figure(f"CPU of Asterisk, {kind.what}", asterisk[1], "ms", asterisk[2], UNSCREENED, note=asked),
-        Figure(f"CPU of the daemon, {kind.what}", daemon, "ms"),
+        Figure(f"CPU time of Asterisk, {kind.what}", asterisk[0], "ms", asterisk[2], UNSCREENED, note="screened"),
+        Figure(f"CPU time of Asterisk, {kind.what}", asterisk[1], "ms", asterisk[2], UNSCREENED, note=asked),
+        Figure(f"CPU time of the daemon, {kind.what}", daemon, "ms"),
     ]

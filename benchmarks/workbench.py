@@ -34,7 +34,7 @@ class Built:
 
 @dataclass(slots=True)
 class Workbench:
-    """Directory, stores and progress messages for a benchmark.
+    """The directory, stores and function for progress messages (`say`) of a benchmark.
 
     `quick`: take only a minute or two; the results are then good enough for comparisons. `largest`: how many phone
     numbers an additional store has; 0: no additional store.
@@ -61,7 +61,10 @@ class Workbench:
         return min(full, 3) if self.quick else full
 
     def built(self, numbers: int) -> Built:
-        """Return a shared state directory with this many imported phone numbers, and with lists and people."""
+        """Return a state directory with this many imported phone numbers, and with lists and people.
+
+        It is built only once.
+        """
         if numbers not in self._built:
             self.say(f"importing {numbers:,} numbers")
             state = self.directory / f"{numbers}"

@@ -1,7 +1,7 @@
 """A private Asterisk and SIPp on loopback: real calls for the tests, the demo and the benchmarks.
 
-The lab is not in the wheel. It imports nothing of CallSieve, so that errors of CallSieve cannot hide in it. It installs
-nothing and needs no root.
+The lab is not part of CallSieve's wheel. It imports nothing of CallSieve, so that an error of CallSieve cannot also
+spoil the test of it. The lab installs nothing and needs no root.
 """
 
 from lab.asterisk import Asterisk

@@ -36,13 +36,19 @@ def main() -> int:
     fetch.add_argument(
         "--tools",
         action="store_true",
-        help=f"also fetch the tools of the tests: {', '.join(TOOLS)}, mariadbd, postgres, mosquitto, phpunit, "
+        help=f"also fetch the programs that the tests run: {', '.join(TOOLS)}, mariadbd, postgres, mosquitto, phpunit, "
         f"kamailio, lua",
     )
-    commands.add_parser("python", help="fetch the Python of Debian testing, and print its path")
+    commands.add_parser("python", help="fetch the Python of Debian testing without installing it, and print its path")
     run = commands.add_parser("run", help="run a private Asterisk on loopback in the foreground")
-    run.add_argument("--include", type=Path, action="append", default=[], help="additional dialplan file")
-    run.add_argument("--extensions", type=Path, help="dialplan file that replaces the lab's own")
+    run.add_argument(
+        "--include",
+        type=Path,
+        action="append",
+        default=[],
+        help="dialplan file that is added to the dialplan; may be given several times",
+    )
+    run.add_argument("--extensions", type=Path, help="dialplan file that replaces the lab's own dialplan")
     arguments = parser.parse_args()
     try:
         if arguments.command == "python":
@@ -83,20 +89,20 @@ def _run(extensions: Path | None, includes: list[Path]) -> None:
 
 def _describe(asterisk: Asterisk) -> str:
     ports = asterisk.ports
-    trunks = [f"trunk {name}: from {address}" for name, address in TRUNK_ADDRESSES.items()]
-    phones = [f"phone {name}: at {PHONE_ADDRESS}:{port}" for name, port in ports.phones.items()]
+    trunks = [f"trunk {name}: calls must come from {address}" for name, address in TRUNK_ADDRESSES.items()]
+    phones = [f"phone {name}: expected at {PHONE_ADDRESS}:{port}" for name, port in ports.phones.items()]
     host, sip = asterisk.sip_address
     user, secret = asterisk.ami_login
     return "\n".join(
         (
-            f"\nAsterisk is up after {asterisk.start_seconds:.1f} s: SIP {host}:{sip}/udp, AMI {host}:{ports.ami}/tcp"
-            f" (user {user}, secret {secret})",
+            f"\nAsterisk is ready after {asterisk.start_seconds:.1f} s: SIP {host}:{sip}/udp, AMI "
+            f"{host}:{ports.ami}/tcp (user {user}, secret {secret})",
             *trunks,
             *phones,
             f"directory  {asterisk.directories.top}",
             f"log        {asterisk.directories.log}",
             f"console    {shlex.join(asterisk.console_command)}",
-            "Ctrl-C stops it and removes the directory.",
+            "Ctrl-C stops Asterisk and removes its directory.",
         )
     )
 

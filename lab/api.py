@@ -24,7 +24,7 @@ STOP_SECONDS = 5.0
 
 
 class Api:
-    """A `callsieve api` process that serves the store of a daemon. It listens on an address and on a Unix socket."""
+    """A `callsieve api` process that serves the store of a daemon, on a TCP address and on a Unix socket."""
 
     def __init__(self) -> None:
         self.port = free_port(ADDRESS, socket.SOCK_STREAM)
@@ -49,7 +49,7 @@ class Api:
         self._wait()
 
     def stop(self) -> None:
-        """Stop the server as systemd does: kill it if the stop takes too long."""
+        """Stop the server as systemd does: ask it to end, and kill it if that takes too long."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -63,7 +63,7 @@ class Api:
 
     @property
     def settings(self) -> str:
-        """Return the [api] table for the daemon's settings file."""
+        """The [api] table for the daemon's settings file."""
         return f'[api]\nenabled = true\nlisten = "{ADDRESS}:{self.port}"\n'
 
     @property
@@ -71,7 +71,7 @@ class Api:
         return f"http://{ADDRESS}:{self.port}/api/v1"
 
     def token(self, daemon: Daemon, name: str, *scopes: str, role: str = "viewer") -> str:
-        """Create an API token and return the secret of the token."""
+        """Create an API token with `callsieve`, and return its secret. `scopes`: what the token may do."""
         words = [word for scope in scopes for word in ("--scope", scope)]
         done = daemon.callsieve("token", "add", name, "--role", role, *words, "--json")
         if done.returncode != 0:

@@ -45,12 +45,17 @@ OUR_PROMPTS = "callsieve"  # below Asterisk's sounds
 class Asterisk:
     r"""A running Asterisk with its own `directories` and `ports`, stopped and removed at the end of the `with` block.
 
-    `extensions` is dialplan text and must have the contexts from-carrier and from-internal. `includes` are dialplan
-    files that are included after `extensions`. `globals` are dialplan variables. `noload` names modules that are not
-    loaded. `config` appends text to other files by name: `{"pjsip.conf": "[carrier](+)\nstir_shaken_profile =
-    verify"}`. `verbose` logs each step of the dialplan, which would slow a benchmark. `log_console`: whether Asterisk
-    writes to the output of this process. `keep`: whether the directory of this Asterisk is kept at the end. Raise
-    LabUnavailable if no Asterisk can be found or fetched.
+    Raise LabUnavailable if no Asterisk can be found or fetched.
+
+    Args:
+        extensions: The text of the dialplan, which must have the contexts from-carrier and from-internal.
+        includes: Dialplan files that are included after `extensions`.
+        globals: Dialplan variables.
+        noload: Names of modules that are not loaded.
+        config: Text that is added to other files, by name, such as `{"pjsip.conf": "[carrier](+)\ncontext = test"}`.
+        verbose: Whether each step of the dialplan is logged, which would slow a benchmark.
+        log_console: Whether Asterisk writes to the output of this process.
+        keep: Whether the directory of this Asterisk is kept at the end.
     """
 
     def __init__(
@@ -172,7 +177,10 @@ class Asterisk:
         return self._log.lines()
 
     def warnings(self, *, with_boot: bool = False) -> list[str]:
-        """Return the WARNING and ERROR lines since Asterisk was ready. `with_boot`: also lines from the start."""
+        """Return the WARNING and ERROR lines logged since Asterisk was ready.
+
+        `with_boot`: also lines from its start.
+        """
         lines = self.log_lines()
         return [line for line in (lines if with_boot else lines[self._boot_lines :]) if COMPLAINT.search(line)]
 
@@ -187,17 +195,20 @@ class Asterisk:
         raise TimeoutError(f"the log had no line with {text!r} within {seconds} s")
 
     def wait_until_idle(self, seconds: float = 20.0) -> None:
-        """Wait until all channels are gone, so that no call continues into the next test. Raise TimeoutError."""
+        """Wait until all channels are gone, so that no call continues into the next test.
+
+        Raise TimeoutError after `seconds`.
+        """
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if "0 active channels" in self.cli("core show channels count"):
                 return
             time.sleep(0.02)
-        raise TimeoutError(f"calls are still active after {seconds} s:\n{self.cli('core show channels')}")
+        raise TimeoutError(f"Asterisk still has active calls after {seconds} s:\n{self.cli('core show channels')}")
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None:
-            raise RuntimeError("this Asterisk is not running")
+            raise RuntimeError("Asterisk is not running: call `start` first")
         return self._process
 
     def _command(self) -> tuple[str, ...]:
@@ -256,9 +267,9 @@ class Asterisk:
 
 
 def _link_data(paths: PbxPaths, directories: Directories) -> None:
-    """Make a data directory to which prompts can be added. All other entries are links.
+    """Make a data directory for Asterisk to which tests can add prompts. Its other entries are links.
 
-    CallSieve's installed prompts are left out, so that calls sound the same everywhere.
+    CallSieve's installed prompts are left out, so that calls sound the same on every machine.
     """
     for entry in paths.data.iterdir():
         if entry.name not in ("sounds", "moh"):

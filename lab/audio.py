@@ -54,7 +54,10 @@ class _Packet:
 
 
 class AudioEnd:
-    """Sends audio and pressed keys, and counts received audio. `voice`: whether a tone is sent instead of silence."""
+    """One side of a call: sends audio and pressed keys, and counts received audio.
+
+    `voice`: whether a tone is sent instead of silence.
+    """
 
     def __init__(self, address: str, *, voice: bool = False) -> None:
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -75,7 +78,10 @@ class AudioEnd:
         return port
 
     def press(self, digits: str, *, after: float = 0.0, inband: bool = False) -> float:
-        """Queue key presses that begin after `after` seconds. Return the duration in seconds, including `after`."""
+        """Queue key presses that begin after `after` seconds. Return their duration in seconds, including `after`.
+
+        `inband`: send the keys as tones instead of telephone events.
+        """
         packets = [_Packet(ULAW, self._background)] * round(after / TICK_SECONDS)
         for digit in digits:
             packets += _tones(digit) if inband else _events(digit)

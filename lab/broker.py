@@ -25,7 +25,7 @@ USER, WATCHER = "callsieve", "watcher"
 
 @dataclass(frozen=True, slots=True)
 class BrokerPaths:
-    """The paths of mosquitto, of its password tool, and of the libraries of both."""
+    """The paths of mosquitto and of its program for passwords, and of the libraries of both."""
 
     program: Path
     passwords: Path
@@ -47,10 +47,10 @@ def ensure_broker(progress: Progress = lambda line: None) -> BrokerPaths:
 
 
 class Broker(PrivateServer):
-    """A running broker. `tls`: the files of certificate and key; with these files, the broker accepts only TLS.
+    """A running broker. `tls`: the files of its certificate and key; if given, clients must use TLS.
 
-    `acl`: the rights of USER, as in mosquitto's acl_file; empty for all rights. WATCHER has the same password and may
-    read all topics.
+    `acl`: the rights of USER, as in mosquitto's acl_file; empty: all rights. The user WATCHER has the same password and
+    may read all topics.
     """
 
     name = "mosquitto"

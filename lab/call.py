@@ -1,4 +1,4 @@
-"""A call in progress. SIPp does the signalling, `lab.audio` the caller's audio and keys. A thread runs both."""
+"""A call in progress: SIPp does the signalling, `lab.audio` the caller's audio and keys. A thread runs both."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class CallInProgress:
 
     @property
     def heard(self) -> Heard:
-        """Return the audio that the caller has received so far."""
+        """The audio that the caller has received so far."""
         return self._audio.heard
 
     def messages(self) -> list[SipMessage]:
@@ -88,7 +88,10 @@ class CallInProgress:
         self._thread.join()
 
     def _run(self) -> None:
-        """Send and receive audio every 20 ms. Before the answer, also learn from the signalling where to send it."""
+        """Send and receive audio every 20 ms.
+
+        Until the answer, also look in the signalling for the address to send audio to.
+        """
         due = time.monotonic()
         while not self._over.is_set() and self._process.is_running():
             if not self._answered.is_set():

@@ -1,4 +1,4 @@
-"""The carrier: places single calls on a trunk, and returns the SIP messages of each call."""
+"""The carrier, which calls Asterisk: it places calls on a trunk, and returns the SIP messages of each call."""
 
 from __future__ import annotations
 
@@ -24,13 +24,20 @@ ANONYMOUS = '"Anonymous" <sip:anonymous@anonymous.invalid>'
 class CallSpec:
     """A call to place: its caller, its callee, and the caller's actions. Times are in seconds.
 
-    Text is sent unchanged, hostile or not, except that `name` is quoted for SIP. `raw_from` replaces the whole From
-    header before its tag. `request_user` is the user part of the Request-URI if it is not the DID. `privacy` withholds
-    the number like a carrier that knows it: anonymous From, number in P-Asserted-Identity, `Privacy: id`. `caller`
-    None: the carrier does not know the number. `cancel_after`: how long after the last provisional response the caller
-    gives up. `hang_up_after` counts from the answer, or from the last key if there is `dtmf`; None: wait for the other
-    side. `dtmf`: keys pressed `dtmf_after` the answer, as RFC 4733 events or, with `inband`, as tones. `voice`: whether
-    the caller makes a sound all the time, instead of silence.
+    Text is sent unchanged, hostile or not, except that `name` is quoted for SIP.
+
+    Attributes:
+        caller: The caller's number. None: the carrier does not know it.
+        raw_from: Text that replaces the whole From header before its tag.
+        request_user: The user part of the Request-URI if it is not the DID.
+        privacy: Whether the number is withheld like by a carrier that knows it: anonymous From, number in
+            P-Asserted-Identity, `Privacy: id`.
+        cancel_after: How long after the last provisional response the caller gives up.
+        hang_up_after: When the caller hangs up, counted from the answer, or from the last key if there is `dtmf`. None:
+            wait for the other side.
+        dtmf: Keys that are pressed `dtmf_after` seconds after the answer, as RFC 4733 events or, with `inband`, as
+            tones.
+        voice: Whether the caller makes a sound all the time, instead of silence.
     """
 
     caller: str | None = CALLER
@@ -69,7 +76,7 @@ class CallSpec:
         return [*extra, *self.headers.items()]
 
     def keys(self) -> dict[str, str]:
-        """Return the values for the keywords in the SIPp scenario of this call."""
+        """Values for the keywords in the SIPp scenario of this call."""
         return {
             "request_user": self.did if self.request_user is None else self.request_user,
             "did": self.did,
@@ -80,7 +87,10 @@ class CallSpec:
 
 @dataclass(frozen=True, slots=True)
 class Carrier:
-    """The carrier's end of a trunk, which places calls to Asterisk. `trunk`: Asterisk's endpoint for the trunk."""
+    """The carrier's end of a trunk, which places calls to Asterisk.
+
+    `trunk`: the name of Asterisk's endpoint for the trunk.
+    """
 
     asterisk: Pbx
     trunk: str = "carrier"
@@ -99,7 +109,10 @@ class Carrier:
 
 
 def place_call(asterisk: Pbx, address: str, spec: CallSpec, user: str = "carrier") -> CallInProgress:
-    """Place a call from a loopback address. Asterisk tells trunks from phones by this address."""
+    """Place a call from a loopback address, by which Asterisk tells trunks from phones.
+
+    `user`: the user part of the Contact header.
+    """
     audio = AudioEnd(address, voice=spec.voice)
     pressing = spec.dtmf_after + 0.2 * len(spec.dtmf) if spec.dtmf else 0.0
     job = SippJob(

@@ -41,7 +41,10 @@ class Authority:
         return self._certificate(self.name, self.key.public_key(), extensions)
 
     def issue(self, name: str, key: ec.EllipticCurvePublicKey, provider_code: str) -> str:
-        """Issue a certificate for a carrier that signs calls. `provider_code`: which numbers the carrier may sign."""
+        """Issue a certificate for a carrier that signs calls, and return it as PEM.
+
+        `provider_code`: the code of the provider for whose numbers the carrier may sign.
+        """
         codes = x509.UnrecognizedExtension(TN_AUTH_LIST, _provider_codes(provider_code))
         return self._certificate(name, key, [(_usage(certificates=False), True), (codes, False)])
 
@@ -83,7 +86,7 @@ def _name(common: str) -> x509.Name:
 
 
 def _usage(*, certificates: bool) -> x509.KeyUsage:
-    """Return the key usage: an authority's key signs certificates, a carrier's key signs calls."""
+    """Return the key usage for a certificate. `certificates`: whether its key signs certificates instead of calls."""
     return x509.KeyUsage(
         digital_signature=not certificates,
         key_cert_sign=certificates,

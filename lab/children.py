@@ -23,7 +23,10 @@ def ends_with_us() -> tuple[str, ...]:
 def start_server(
     command: Sequence[str], log: Path, environment: Mapping[str, str], is_listening: Callable[[], bool], seconds: float
 ) -> subprocess.Popen[bytes]:
-    """Start a server, and return its process when it listens. Otherwise raise RuntimeError with the end of its log."""
+    """Start a server, and return its process as soon as it listens.
+
+    Raise RuntimeError with the end of its log if it ends or does not listen within `seconds`.
+    """
     with log.open("ab") as file:
         process = subprocess.Popen(
             (*ends_with_us(), *command), stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=environment

@@ -1,7 +1,7 @@
 """All configuration files of the lab's Asterisk as text, so that no default file on disk has an effect.
 
-There are three kinds of endpoints, all on loopback and without passwords: the trunks `carrier` (identified by the
-source address 127.0.0.1) and `carrier2` (127.0.0.2), and the phones 201-203 (identified by user name, at 127.0.0.3).
+Endpoints are on loopback and need no password: the trunks `carrier` (identified by the source address 127.0.0.1) and
+`carrier2` (127.0.0.2), and the phones 201 to 203 (identified by user name, at 127.0.0.3).
 """
 
 from __future__ import annotations
@@ -75,7 +75,10 @@ exten => *98,1,VoiceMailMain(${CALLERID(num)}@default,s)
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """The ports of a run. Each phone listens on 127.0.0.3, and the carrier of each trunk on the trunk's address."""
+    """The ports that one run of the lab uses.
+
+    Each phone listens on 127.0.0.3, each carrier on the address of its trunk.
+    """
 
     sip: int
     ami: int

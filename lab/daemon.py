@@ -91,7 +91,7 @@ class Daemon:
         self.start_seconds = time.monotonic() - began
 
     def stop(self) -> float:
-        """Send SIGTERM, and SIGKILL if the daemon takes too long to end. Return how many seconds the daemon took."""
+        """Send SIGTERM, and SIGKILL if the daemon takes too long to end. Return the seconds until the daemon ended."""
         process, self._process = self._process, None
         if process is None:
             return 0.0
@@ -147,7 +147,7 @@ class Daemon:
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None:
-            raise RuntimeError("the daemon is not running")
+            raise RuntimeError("the daemon is not running: call `start` first")
         return self._process
 
     def _accepts(self) -> bool:

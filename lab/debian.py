@@ -1,6 +1,7 @@
 """Downloads Debian packages with private apt directories and unpacks them under `.cache/pbx`. Nothing is installed.
 
-No root is needed. Mirror and architecture are those of the installed apt. A file beside the packages lists versions.
+No root is needed. The mirror and the architecture are those of the installed apt. A file in each unpacked folder lists
+the versions of the packages.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ Progress = Callable[[str], None]
 
 
 class LabUnavailable(Exception):
-    """The error for a program that is not installed and cannot be fetched. The message gives the reason."""
+    """The error when a program of the lab is not installed and cannot be fetched. The message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)

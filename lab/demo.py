@@ -47,7 +47,7 @@ extends = "cautious"
 name = "robots"
 when = { category = "robocall" }
 action = "route"
-reason = "machines may talk to the voicemail"
+reason = "robots may talk to the voicemail"
 
 [[rule]]
 name = "scams"
@@ -73,7 +73,7 @@ LISTED = {
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A call of the demo: the caller, how the call is placed, and how it must end."""
+    """A call of the demo: who calls, how the call is placed, and how it must end."""
 
     story: str
     caller: str
@@ -96,7 +96,7 @@ class Office:
 
 
 def frozen(office: Office) -> CallResult:
-    """Place a call while the daemon is frozen."""
+    """Place a call while the daemon is suspended, so that it does not answer."""
     office.pbx.daemon.freeze()
     try:
         return office.call(BLOCKED, name="Joe")
@@ -116,7 +116,7 @@ def killed(office: Office) -> CallResult:
 
 
 def in_emergency_window(office: Office) -> CallResult:
-    """Place a call after a phone has called 112."""
+    """Place a call soon after a phone has called 112, when screening pauses."""
     with office.alice.dial("112") as call:
         call.result()
     return office.call(BLOCKED, name="Dispatch")
@@ -160,18 +160,18 @@ SCENES = (
         shown="Sales? Deals",
     ),
     Scene(
-        "listed by two sources",
+        "a number on two lists",
         TWICE_LISTED,
         lambda o: o.call(TWICE_LISTED, name="Deals"),
         "warn",
         "listed-twice",
         shown="Sales? Deals",
     ),
-    Scene("a scam number, a person", SCAM, pressing_the_digit, "challenge", "scams", shown="Ann"),
+    Scene("a scam number, its caller is a person", SCAM, pressing_the_digit, "challenge", "scams", shown="Ann"),
     Scene("a robot", ROBOT, lambda o: o.call(ROBOT, name="Offer"), "route", "robots"),
     Scene("a blocked prefix", BLOCKED, lambda o: o.call(BLOCKED, name="Joe"), "reject", "blocklist", code=603),
     Scene(
-        "withheld",
+        "a withheld number",
         "withheld",
         lambda o: o.call(STRANGER, privacy=True),
         "tag",
@@ -179,7 +179,7 @@ SCENES = (
         shown="Anonymous",
     ),
     Scene(
-        "our own number, from outside",
+        "our own number, shown by a caller from outside",
         SALES,
         lambda o: o.call(SALES, name="Boss"),
         "warn",
@@ -194,20 +194,27 @@ SCENES = (
         "default",
         shown=quoted(HOSTILE)[1:-1],  # Asterisk keeps SIP's own escapes, and escapes them once more
     ),
-    Scene("blocked, daemon frozen", BLOCKED, frozen, "", "", shown="Joe"),
-    Scene("blocked, daemon killed", BLOCKED, killed, "", "", shown="Joe"),
-    Scene("blocked, switched off", BLOCKED, switched_off, "", "", shown="Joe"),
-    Scene("blocked, after a 112 call", BLOCKED, in_emergency_window, "allow", "emergency-window", shown="Dispatch"),
+    Scene("a blocked number while the daemon is frozen", BLOCKED, frozen, "", "", shown="Joe"),
+    Scene("a blocked number while the daemon is killed", BLOCKED, killed, "", "", shown="Joe"),
+    Scene("a blocked number while screening is off", BLOCKED, switched_off, "", "", shown="Joe"),
+    Scene(
+        "a blocked number after a call to 112",
+        BLOCKED,
+        in_emergency_window,
+        "allow",
+        "emergency-window",
+        shown="Dispatch",
+    ),
 )
 
 
 def main() -> int:
     console = Console(width=None if sys.stdout.isatty() else 160)
     try:
-        with console.status("fetching Asterisk and SIPp (once, about 10 s)"):
+        with console.status("fetching Asterisk and SIPp (only at the first run, about 10 s)"):
             ensure_pbx()
     except LabUnavailable as error:
-        console.print(f"[red]no Asterisk can be had here:[/] {error}")
+        console.print(f"[red]Asterisk is neither installed nor can be fetched:[/] {error}")
         return 1
     with ExitStack() as stack:
         with console.status("starting Asterisk, the daemon and a phone"):
@@ -244,12 +251,27 @@ def commands(folder: Path) -> Iterator[tuple[str, ...]]:
     contacts = folder / "contacts.csv"
     contacts.write_text(f"number,name\n{CONTACT},Carol\n")
     yield "import", "contacts", str(contacts), "--source", "demo"
-    yield "identity", "add", BUSINESS, "--name", "ACME Ltd", "--level", "2", "--note", "called back, register checked"
-    yield "list", "add", "block", "+12015559*", "--note", "nothing but robots"
+    yield (
+        "identity",
+        "add",
+        BUSINESS,
+        "--name",
+        "ACME Ltd",
+        "--level",
+        "2",
+        "--note",
+        "called the company back, checked the company register",
+    )
+    yield "list", "add", "block", "+12015559*", "--note", "only robots call with this prefix"
 
 
 # The columns and their shares of the width, for at least 80 characters.
-COLUMNS = {"call, caller": 4, "the store knew": 5, "decision: rule, reason": 5, "SIP, and what the phone shows": 4}
+COLUMNS = {
+    "kind of call, caller": 4,
+    "what the store knew of the caller": 5,
+    "decision: rule, reason": 5,
+    "SIP response, caller name on the phone": 4,
+}
 
 
 def play(console: Console, office: Office) -> int:
@@ -267,12 +289,17 @@ def play(console: Console, office: Office) -> int:
     if wrong:
         console.print(f"[bold red]{wrong} of {len(SCENES)} calls did not end as expected[/]")
         return 1
-    console.print(f"All {len(SCENES)} calls ended as expected. ms: from the INVITE to ringing, or to the final answer.")
+    console.print(
+        f"All {len(SCENES)} calls ended as expected. Column ms: from the INVITE to ringing, or to the final response."
+    )
     return 0
 
 
 def lines_of(*cells: str | Text) -> Table:
-    """Return a row as a table of its own, because a live table that outgrows the screen is printed repeatedly."""
+    """Return a table of one row.
+
+    A live table that outgrows the screen would be printed repeatedly, so each row is separate.
+    """
     table = Table.grid(padding=(0, 2), expand=True)
     for share in COLUMNS.values():
         table.add_column(ratio=share)
@@ -282,7 +309,7 @@ def lines_of(*cells: str | Text) -> Table:
     return table
 
 
-NO_DECISION = "no decision in the journal"
+NO_DECISION = "the call went on without a decision"
 STYLES = {"allow": "green", "tag": "yellow", "warn": "yellow", "challenge": "magenta", "route": "red", "reject": "red"}
 
 
@@ -298,8 +325,8 @@ def run(office: Office, scene: Scene) -> tuple[tuple[str | Text, ...], bool]:
         (record.get("action", ""), record.get("rule", "")) == (scene.action, scene.rule)
     )
     seconds = result.ringing_seconds or result.final_seconds
-    answer = f"{result.code} {result.reason}\n" + (f"“{shown}”" if shown is not None else "no phone rings")
-    action = record.get("action") or "goes on"
+    answer = f"{result.code} {result.reason}\n" + (f"“{shown}”" if shown is not None else "no phone rang")
+    action = record.get("action") or "not screened"
     rule = (": ", str(record["rule"])) if record else ()
     return (
         Text.assemble((scene.story, "bold"), "\n", (scene.caller, "cyan")),
@@ -326,7 +353,7 @@ def latest(office: Office) -> dict[str, Any]:
 
 
 def decision_since(office: Office, began: float, seconds: float = 10.0) -> dict[str, Any]:
-    """Return the decision that was made after `began`, or an empty dict if no decision is made in time."""
+    """Return the decision that was made after the time `began`; an empty dict if none is made within `seconds`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         record = latest(office)

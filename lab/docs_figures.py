@@ -1,7 +1,7 @@
-"""Counts words and sentences of the documentation: `python -m lab.docs_figures` prints them per part.
+"""Counts words and sentences of the documentation. `python -m lab.docs_figures` prints them for each part.
 
-The user site is docs/ without docs/contributing/. Words are counted in whole files, with code. Sentences are counted in
-running text: without code, tables, headings and Chinese.
+The parts are the user site (docs/ without docs/contributing/) and the other pages. Words are counted in whole files,
+with code. Sentences are counted in running text: without code, tables, headings and Chinese.
 """
 
 from __future__ import annotations
@@ -94,9 +94,9 @@ def main() -> int:
         print(
             f"{name}: {figures.pages} pages, {figures.words} words ({figures.words_without_code} without code blocks), "
             f"{figures.sentences} sentences, median {figures.median:g} words, {figures.long:.1f} % over {MOST_WORDS}, "
-            f"{figures.headless:.1f} % begin Who/What, {figures.addressed:.1f} % say you"
+            f"{figures.headless:.1f} % begin with Who or What, {figures.addressed:.1f} % say you"
         )
-        print(f"  pages over {LONGEST_PAGE} words outside reference: {', '.join(figures.longest) or '-'}")
+        print(f"  pages with more than {LONGEST_PAGE} words, except in reference: {', '.join(figures.longest) or '-'}")
     return 0
 
 

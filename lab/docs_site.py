@@ -1,4 +1,4 @@
-"""MkDocs hooks that add version and date of the last check to each page, and replace links to files outside docs/."""
+"""MkDocs hooks: add CallSieve's version and the date of the last check to each page, and replace links out of docs/."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ FOOTER = {"en": "CallSieve {version} · last checked {checked}", "zh": "CallSiev
 
 
 def without_links_out(markdown: str, folder: PurePosixPath) -> str:
-    """Replace each link to a file outside docs/ by the path of the file, because the site does not have the file."""
+    """Replace each link to a file outside docs/ by the path of the file, because the site does not contain the file.
+
+    `folder`: the folder of the page, from which links are relative.
+    """
 
     def replaced(link: re.Match[str]) -> str:
         target = os.path.normpath(folder / link[2].partition("#")[0])

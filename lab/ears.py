@@ -12,7 +12,10 @@ LOOK_TICKS = 5
 
 
 class Ears:
-    """The audio of a phone, from `start` to `close`. `remote`: the address that gets the audio for the latest call."""
+    """The audio of a phone, from `start` to `close`.
+
+    `remote`: returns the address to which audio of the latest call is sent.
+    """
 
     def __init__(self, address: str) -> None:
         self._audio = AudioEnd(address)

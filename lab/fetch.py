@@ -66,7 +66,7 @@ def _loader(root: Path) -> tuple[str, ...]:
     libraries = _modules_in(root, INSTALLED_MODULES[:1]).parent.parent
     loaders = sorted((*libraries.glob("ld-linux*.so.*"), *libraries.glob("ld64.so.*")))
     if not loaders:
-        raise LabUnavailable(f"no dynamic loader in {libraries}")
+        raise LabUnavailable(f"no dynamic loader of the C library in {libraries}")
     return (str(loaders[0]), "--library-path", str(libraries))
 
 
@@ -80,6 +80,6 @@ def _modules_in(root: Path, places: Sequence[str]) -> Path:
 def _paths_in(root: Path, asterisk: tuple[str, ...], sipp: tuple[str, ...]) -> PbxPaths:
     data = next((root / place for place in INSTALLED_DATA if (root / place / "documentation").is_dir()), None)
     if data is None:
-        raise LabUnavailable(f"no Asterisk documentation under {root}: its applications would not register")
+        raise LabUnavailable(f"no Asterisk documentation under {root}: Asterisk's applications need it to register")
     sounds = next((data / place for place in ENGLISH_SOUNDS if (data / place).is_dir()), data / "sounds/en")
     return PbxPaths(asterisk, sipp, _modules_in(root, INSTALLED_MODULES), data, sounds)

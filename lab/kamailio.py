@@ -124,7 +124,7 @@ def ensure_kamailio(progress: Progress = lambda line: None) -> KamailioPaths:
 class Kamailio:
     """A proxy that gets decisions from CallSieve at `url` and sends calls to the phone 201.
 
-    `has_away`: whether calls to other numbers go to the phone 202. `outcomes_url`: the address to which the ends of
+    `has_away`: whether calls that CallSieve routes elsewhere go to the phone 202. `outcomes_url`: where the ends of
     calls are reported. `examples`: the common path prefix of the two example configuration files.
     """
 

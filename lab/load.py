@@ -23,10 +23,11 @@ EACH = ("-trace_rtt", "-rtt_freq", "1")
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Calls to a DID: `calls` in all, `rate` per second, at most `concurrent` at once. The `callers` take turns.
+    """Calls to a DID: `calls` in all, `rate` per second, at most `concurrent` at once.
 
-    `expected` is the final response that counts as success, 200 or a refusal. An answered call lasts `talk_seconds`.
-    `key` is pressed `key_after` seconds after the answer, by SIP INFO: the trunk's dtmf_mode must be info.
+    The numbers in `callers` are used in turn. `expected` is the status code of the final response that counts as
+    success: 200 or a refusal. An answered call lasts `talk_seconds`. `key` is pressed `key_after` seconds after the
+    answer, by SIP INFO, so the trunk's dtmf_mode must be info.
     """
 
     rate: float
@@ -43,10 +44,11 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
-    """The statistics of a load. `seconds`: from SIPp's start to the end of the last call.
+    """SIPp's statistics of a load. `seconds`: from SIPp's start to the end of the last call.
 
     Set-up times are in seconds, from INVITE to the final response, with SIPp's accuracy of about a millisecond.
-    `setups` has all set-up times if the load's `options` include EACH. `failures`: how many calls failed, by reason.
+    `setups` has the time of every call if the load's `options` include EACH. `failures`: how many calls failed, by
+    reason.
     """
 
     calls: int
@@ -110,7 +112,7 @@ def load_statistics(path: Path) -> LoadResult:
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter=";"))
     if not rows:
-        raise SippError("SIPp wrote no statistics")
+        raise SippError("SIPp wrote no row of statistics")
     last = rows[-1]
     failures = {
         name.removeprefix("Failed").removesuffix("(C)"): int(count)

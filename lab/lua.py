@@ -16,5 +16,5 @@ def ensure_lua(progress: Progress = lambda line: None) -> str:
         return installed
     program = unpacked(LUA, progress) / "usr/bin" / PROGRAM
     if not program.exists():
-        raise LabUnavailable(f"the packages {' '.join(LUA.packages)} contain no {PROGRAM}: install it yourself")
+        raise LabUnavailable(f"the packages {' '.join(LUA.packages)} contain no {PROGRAM}: install Lua yourself")
     return str(program)

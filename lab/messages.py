@@ -1,4 +1,7 @@
-"""SIP messages in SIPp's trace. The text is untrusted and kept unchanged, but SIPp drops carriage returns."""
+"""SIP messages, as SIPp's trace records them.
+
+The text is untrusted and kept unchanged, but SIPp drops carriage returns.
+"""
 
 from __future__ import annotations
 

@@ -20,9 +20,10 @@ from lab.sipp import SippJob, SippProcess
 
 @dataclass(frozen=True, slots=True)
 class Answering:
-    """How a phone treats its calls. Times are in seconds. `status`: the final response; None: ring until a CANCEL.
+    """How a phone answers its calls. Times are in seconds.
 
-    `before`: responses before `ringing`, each with its duration. `183 Session Progress` starts the audio.
+    `status`: the final response; None: ring until a CANCEL. `before`: responses before `ringing`, each with its
+    duration, for example `183 Session Progress`, which starts the audio.
     """
 
     status: str | None = "200 OK"
@@ -47,9 +48,9 @@ class Answering:
 class Phone:
     """The phone 201, 202 or 203, or a trunk's far end for outgoing calls, switched on during the `with` block.
 
-    The phone accepts many calls at once for `seconds`, echoes their audio, and records all messages. With `trace` off
-    (for loads) it records no messages. With `echo` off it sends only pressed keys, because with other audio in between
-    Asterisk would take a single key for several. With `ears` it counts the audio of the last call.
+    The phone accepts many calls at once, for at most `seconds`, echoes their audio, and records all SIP messages. With
+    `trace` off (for loads) it records no messages. With `echo` off it sends only pressed keys, because with other audio
+    in between Asterisk would take a single key for several. With `ears` it counts the audio of the last call.
     """
 
     def __init__(

@@ -49,7 +49,7 @@ RULES = {
 
 
 class Text(NamedTuple):
-    """A paragraph, docstring, comment or message. `line`: the line of the file on which the text begins."""
+    """A paragraph, docstring, comment or message that is checked. `line`: the line of the file on which it begins."""
 
     line: int
     text: str
@@ -66,7 +66,7 @@ def load_replaced_terms(glossary: str) -> dict[str, re.Pattern[str]]:
 
 
 def find_faults(text: str, rules: dict[str, re.Pattern[str]]) -> Iterator[tuple[str, str]]:
-    """Yield the broken rule and the sentence for each fault in a paragraph."""
+    """Yield the broken rule and the sentence for each fault in a text."""
     for sentence in SENTENCE_END.split(" ".join(text.split())):
         words = re.findall(r"[^\W\d_][\w'-]*", sentence)
         if len(words) < FEWEST_WORDS:

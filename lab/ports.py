@@ -1,7 +1,7 @@
-"""Finds ports that no other program takes before the caller binds them.
+"""Finds free ports that no other program takes before the caller binds them.
 
 The ports lie outside the range from which Linux assigns ports (32768 to 60999), and outside the range for the audio of
-the lab's Asterisk. Each process of a test run has its own share of ports, and reuses a port only after all others.
+the lab's Asterisk. Each process of a test run has its own share of ports. It reuses a port only after all the others.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def free_port(address: str, kind: socket.SocketKind) -> int:
 
 
 def free_media_port(address: str) -> int:
-    """Return a UDP port that is free like the next three ports: one each for RTP and RTCP of audio and video."""
+    """Return a free UDP port before three more free ports: RTP and RTCP of audio and video need four."""
     turn = _turn(MEDIA_PORTS)
     return next(port for port in turn if all(_is_free(address, port + place, socket.SOCK_DGRAM) for place in range(4)))
 

@@ -80,7 +80,7 @@ def ensure_postgresql(progress: Progress = lambda line: None) -> ServerPaths:
 class PostgreSql(PrivateServer):
     """A running, empty PostgreSQL. `tls`: whether it has a certificate for TLS_NAME, signed by `authority_file`.
 
-    `also_at`: a second address of the server, for clients in network namespaces. Such clients need TLS.
+    `also_at`: a second address on which the server listens, for clients in network namespaces. Such clients need TLS.
     """
 
     name = "postgresql"
@@ -244,7 +244,7 @@ class Replica(PostgreSql):
         self._primary = primary
 
     def has_all(self) -> bool:
-        """Return whether the replica has replayed everything that the primary has written so far."""
+        """Return whether the replica has replayed everything that its primary server has written so far."""
         ((written,),) = self._primary.run("SELECT pg_current_wal_lsn()::text")
         ((has_it,),) = self.run("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", (written,))
         return bool(has_it)
@@ -275,7 +275,7 @@ def _version_of(server: str) -> int:
 
 
 def _nobody() -> tuple[str, ...]:
-    """Return a command prefix with which root runs a command as another user; empty if this process is not root's."""
+    """Return a command prefix that runs a command as another user if this process runs as root; else empty."""
     if os.geteuid() != 0:
         return ()
     setpriv = shutil.which("setpriv")

@@ -21,7 +21,10 @@ STOP_SECONDS = 20.0
 
 
 class PrivateServer(ABC):
-    """A server that runs during the `with` block. Its folder, which has `name` in its name, is removed at the end."""
+    """A server that runs during the `with` block. It has its own folder, which is removed at the end.
+
+    `name`: a part of the folder's name.
+    """
 
     name: ClassVar[str]
 

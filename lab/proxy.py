@@ -71,13 +71,16 @@ class Proxy:
             listener.close()
 
     def forward(self, *, delay_seconds: float = 0.0, chunk: int = CHUNK) -> None:
-        """Forward bytes again, in delayed chunks of at most `chunk` bytes. Bytes swallowed before are lost."""
+        """Forward bytes again, in delayed chunks of at most `chunk` bytes.
+
+        Bytes that were swallowed before are lost.
+        """
         self._swallow_to_client = self._swallow_to_server = False
         self._delay_seconds = delay_seconds
         self._chunk = chunk
 
     def swallow(self, *, to_client: bool = True, to_server: bool = True) -> None:
-        """Accept bytes but discard them, and keep connections open, like a firewall that has lost the connection."""
+        """Discard bytes of these directions, but keep connections open, like a firewall that lost its state."""
         self._swallow_to_client = to_client
         self._swallow_to_server = to_server
 

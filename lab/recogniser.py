@@ -1,7 +1,8 @@
 """Recognises English prompts: Debian's pocketsphinx chooses which of the known texts a sound file contains.
 
-Its model expects audio at 16 kHz, but the prompts have a lower rate, so it only chooses among the given texts. A little
-noise is added. Without noise, the frequencies above the telephone band would be empty, unlike in the model's training.
+The recogniser's model expects audio at 16 kHz, but the prompts have a lower rate. So it cannot recognise free speech,
+and only chooses among the given texts. A little noise is added, because without noise the frequencies above the
+telephone band would be empty, unlike in the audio that trained the model.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def words_of(text: str) -> list[str]:
 
 
 def heard_in(sounds: Mapping[str, Path], texts: list[str]) -> dict[str, list[str]]:
-    """Return the recognised words for each key of `sounds`: the words of one of `texts`, or an empty list."""
+    """Return, for each key of `sounds`, the recognised words: those of one of `texts`, or an empty list."""
     with TemporaryDirectory(prefix="callsieve-ear-") as name:
         folder = Path(name)
         for key, path in sounds.items():
@@ -62,7 +63,7 @@ def heard_in(sounds: Mapping[str, Path], texts: list[str]) -> dict[str, list[str
 
 
 def word_errors(spoken: list[str], heard: list[str]) -> int:
-    """Return how many words were inserted, left out or replaced."""
+    """Return how many words of `spoken` were replaced or left out in `heard`, plus how many words were inserted."""
     row = list(range(len(heard) + 1))
     for count, word in enumerate(spoken, 1):
         above, row = row, [count]

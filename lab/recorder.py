@@ -1,4 +1,4 @@
-"""Records what the manager interface sends during calls, as fixtures for tests.
+"""Records what Asterisk's manager interface sends during calls, as recordings for tests.
 
     python -m lab.recorder NAME... | all        writes tests/recordings/NAME.ami
 
@@ -74,14 +74,14 @@ class AmiRecorder:
     def wait_until_connected(self, seconds: float = 20.0) -> None:
         """Wait until the recorder is logged in and knows which channels are up. Raise TimeoutError after `seconds`."""
         if not self._connected.wait(seconds):
-            raise TimeoutError(f"the recorder did not log in within {seconds} s")
+            raise TimeoutError(f"the recorder did not log in to Asterisk within {seconds} s")
 
     def wait_until_lost(self, seconds: float = 20.0) -> None:
         """Wait until the connection is lost. Raise TimeoutError after `seconds`."""
         deadline = time.monotonic() + seconds
         while self._connected.is_set():
             if time.monotonic() > deadline:
-                raise TimeoutError(f"the recorder is still connected after {seconds} s")
+                raise TimeoutError(f"the recorder is still connected to Asterisk after {seconds} s")
             time.sleep(0.01)
 
     def chunks(self) -> list[Chunk]:
@@ -160,7 +160,7 @@ def _chunks_of(content: bytes) -> Iterator[Chunk]:
                 place = end + 1 + int(size)
                 yield Chunk(float(at), "data", content[end + 1 : place])
             case _:
-                raise ValueError(f"not a recording: byte {place} is not the start of a chunk")
+                raise ValueError(f"not a recording: no chunk starts at byte {place}")
 
 
 def main() -> int:

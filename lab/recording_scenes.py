@@ -1,4 +1,4 @@
-"""The calls of the recordings. Each scene is a small office in which people make calls.
+"""The calls of which recordings are made. Each scene is a small office in which people make calls.
 
 Every number is invented. `tests/recordings/NAME.toml` has the outcomes that a listener must derive from each scene.
 """
@@ -72,7 +72,7 @@ CONFIG = {
 
 @dataclass(slots=True)
 class Stage:
-    """A running office with a recorder. A scene that begins without the recorder starts it with `listen`."""
+    """A running office with a recorder. A scene that begins without a recording starts it with `listen`."""
 
     asterisk: Asterisk
     carrier: Carrier
@@ -84,7 +84,10 @@ class Stage:
 
     @contextmanager
     def phones(self, **answering: Answering) -> Iterator[dict[str, Phone]]:
-        """Switch phones on for the block, such as `p201=Answering(...)`. `carrier`: the far end of outgoing calls."""
+        """Switch on phones during the `with` block, by keyword, such as `p201=Answering(...)`.
+
+        The keyword `carrier` is the far end of outgoing calls.
+        """
         with ExitStack() as stack:
             yield {
                 key: stack.enter_context(Phone(self.asterisk, key.removeprefix("p"), how, echo=False))
@@ -104,7 +107,10 @@ Act = Callable[[Stage], None]
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A function that places calls, and the office for the calls. `late`: whether the function starts the recorder."""
+    """A function that places calls (`act`), and the office for the calls.
+
+    `late`: whether `act` starts the recorder itself.
+    """
 
     act: Act
     late: bool = False
@@ -287,7 +293,7 @@ def conference(stage: Stage) -> None:
 
 
 def offered_again(stage: Stage) -> None:
-    """Call a busy phone. Then the carrier retries the call."""
+    """Call a busy phone. Then the carrier offers the same call once more."""
     with stage.phones(p201=Answering.busy()):
         stage.call()
     with stage.phones(p201=ANSWERS):
@@ -340,7 +346,7 @@ def screened(stage: Stage) -> None:
 
 
 def withheld_office() -> Asterisk:
-    """Return an office whose Asterisk adds the presentation of the caller's number to every event."""
+    """Return an office whose Asterisk adds to every event whether the caller's number may be shown."""
     variables = "[general](+)\nchannelvars = CALLERID(num-pres)\n"
     return Asterisk(extensions=OFFICE, config={**CONFIG, "manager.conf": variables + MANAGER_USER})
 

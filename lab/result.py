@@ -45,7 +45,7 @@ class CallResult:
         """Return the final response with its headers. Raise LookupError if there was no final response."""
         final = answer_in(self.messages)
         if final is None:
-            raise LookupError("the call has no final response")
+            raise LookupError("the call got no final SIP response")
         return final
 
 

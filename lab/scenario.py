@@ -98,7 +98,10 @@ def request(
 def answer(
     status: str, *, cseq: str = "[last_CSeq:]", body: str = _NO_BODY, first: bool = True, attributes: str = ""
 ) -> str:
-    """Return a response. `first`: whether it is the call's first, with the tag that later responses copy."""
+    """Return a response to the last request.
+
+    `first`: whether it is the call's first, with the tag that later responses copy.
+    """
     tag = _TAG if first else ""
     return _ANSWER.format(status=status, cseq=cseq, body=body, tag=tag, attributes=attributes)
 
@@ -157,7 +160,7 @@ _KEY = "Content-Type: application/dtmf-relay\nContent-Length: [len]\n\nSignal={k
 
 
 def load_call(*, expected: int, hang_up_after: float, key: str = "", key_after: float = 1.0) -> str:
-    """Return the scenario for a load. A call fails unless its response is `expected`.
+    """Return the scenario for a load. A call fails if its final response is not `expected`.
 
     SIPp reads the callers' numbers from a file. `key` is pressed `key_after` seconds after the answer, by SIP INFO.
     """

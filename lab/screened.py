@@ -122,13 +122,18 @@ BOUNDS = re.compile(r"(TIMEOUT\(absolute\)=)0\.\d")
 
 
 class ScreenedPbx:
-    """A running office. `daemon` is started unless `start_daemon` is False.
+    """A running office: Asterisk with CallSieve's dialplan, and the daemon unless `start_daemon` is False.
 
-    `settings` replaces SETTINGS, and `extensions` replaces EXTENSIONS. `noload` names Asterisk modules that are not
-    loaded. `asking` is how the dialplan reaches CallSieve: FastAGI, the classic script that relays to the daemon, or
-    the standalone script. `conf` changes the text of asterisk-conf/callsieve.conf. `config` is added to Asterisk's
-    other files. `digit` is the digit of every challenge, instead of a random one. `patient` sets longer time limits,
-    for tests on a busy machine that do not test speed.
+    Args:
+        settings: The text of the settings, instead of SETTINGS.
+        extensions: The text of the dialplan, instead of EXTENSIONS.
+        noload: Names of Asterisk modules that are not loaded.
+        asking: How the dialplan reaches CallSieve: FastAGI, the classic script that relays to the daemon, or the
+            standalone script.
+        conf: Changes the text of asterisk-conf/callsieve.conf.
+        config: Text that is added to Asterisk's other files, by name.
+        digit: The digit of every challenge, instead of a random one.
+        patient: Whether time limits are longer, for tests on a busy machine that do not test speed.
     """
 
     def __init__(
@@ -215,5 +220,5 @@ class ScreenedPbx:
 
 
 def without_bounds(conf: str) -> str:
-    """Return CallSieve's dialplan with time limits that even a busy machine does not exceed."""
+    """Return CallSieve's dialplan with time limits that are long enough for a busy machine."""
     return BOUNDS.sub(rf"\g<1>{PATIENT_SECONDS}", conf)

@@ -35,7 +35,10 @@ class Signer:
     url: str
 
     def headers(self, caller: str, did: str, level: str, **claims: object) -> dict[str, str]:
-        """Return the Identity and Date headers of a signed INVITE. `claims` replace the usual claims by name."""
+        """Return the Identity and Date headers of a signed INVITE.
+
+        `level`: the attestation (A, B or C). `claims`: replace the usual claims of the PASSporT, by name.
+        """
         now = int(time.time())
         payload: dict[str, object] = {
             "attest": level,

@@ -1,4 +1,4 @@
-r"""Runs SIPp as a process with time limits and its own directory. Every message is traced.
+r"""Runs SIPp as a process with time limits and its own directory. SIPp records every message.
 
 In a scenario `[...]` is a keyword and `\x41` an escape, so text from a test never goes into a scenario. It is passed
 with `-key NAME VALUE` and named `[NAME]` in the scenario: SIPp 3.8 inserts it byte for byte (measured with every byte
@@ -107,7 +107,7 @@ class SippProcess:
         return "it said nothing"
 
     def stop(self) -> None:
-        """End SIPp now. SIPp takes a second SIGUSR1 as "abort", and then hangs up or cancels its calls."""
+        """End SIPp now: SIPp takes a second SIGUSR1 as "abort", and hangs up or cancels its calls before it ends."""
         for number in (signal.SIGUSR1, signal.SIGUSR1, signal.SIGTERM, signal.SIGKILL):
             if not self.is_running():
                 return

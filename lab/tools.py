@@ -121,7 +121,7 @@ def _libraries(root: Path) -> Path:
 
 
 def _try(script: Path) -> None:
-    """Raise LabUnavailable if the program cannot be started, for example because a library is missing."""
+    """Start the program once. Raise LabUnavailable if this fails, for example because a library is missing."""
     if not script.exists():
         raise LabUnavailable(f"the Debian package of {script.name} does not contain this program")
     done = subprocess.run((script, "--version"), capture_output=True, text=True, check=False, timeout=60)

@@ -35,9 +35,9 @@ DEBIAN_BY_SUITE = {"bookworm": "deb12", "trixie": "deb13", "forky": "deb14"}
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A Debian package: its description, its lock file, and its dependencies on system packages.
+    """A Debian package: its description, its lock file of Python distributions, and the system packages that it needs.
 
-    `only`: the Python distributions that the package contains; empty: all distributions that are in no other package.
+    `only`: the distributions of the lock file that the package contains; empty: all that are in no other package.
     """
 
     name: str
@@ -153,10 +153,12 @@ def _install(site: Path, python: str, *what: str) -> None:
 
 
 def _check_is_new(site: Path) -> None:
-    """End the program if the installed code differs from the checkout."""
+    """End the program if the installed code differs from the checkout, because an older wheel was installed."""
     for source in (ROOT / "callsieve").rglob("*.py"):
         if (site / source.relative_to(ROOT)).read_bytes() != source.read_bytes():
-            sys.exit(f"{source} differs from the packaged file: another wheel was installed. Build the wheel again")
+            sys.exit(
+                f"{source} differs from the packaged file, because another wheel was installed: build the wheel again"
+            )
 
 
 def _remove_time_of_build(site: Path) -> None:
@@ -192,7 +194,10 @@ def add_program(tree: Path, python: str, wheel: Path) -> None:
 
 @cache
 def _printed_by(wheel: Path, *command: str) -> bytes:
-    """Return what a command of CallSieve prints. It runs from the wheel, because the wheel contains the version."""
+    """Return what a command of CallSieve prints.
+
+    It runs from the wheel, because only the wheel contains the version.
+    """
     return run("env", f"PYTHONPATH={wheel}", sys.executable, "-m", "callsieve.main.entry", *command).encode()
 
 
@@ -260,7 +265,7 @@ def _packed(package: Package, suite: str, tree: Path) -> Path:
 
 
 def scripts(package: Package, folder: Path) -> dict[str, str]:
-    """Write the scripts of a package to this folder. Return their paths by nfpm's names for them."""
+    """Write the package's scripts, such as `postinst`, to this folder. Return their paths by nfpm's names for them."""
     newest = max(int(path.name[:4]) for path in (ROOT / "reputation/store/migrations").glob("*.sql"))
     written = {}
     for path in sorted((HERE / "scripts" / ("" if package is MAIN else "addition")).glob("p*")):
@@ -289,7 +294,7 @@ def commit_seconds() -> int:
 
 @contextmanager
 def step(name: str) -> Iterator[None]:
-    """Print the name of the step, and after the `with` block how many seconds the step took."""
+    """Print the name of a build step, and after the `with` block how many seconds the step took."""
     print(f"{name} ...", end=" ", flush=True)
     began = time.monotonic()
     yield

@@ -212,8 +212,8 @@ def build_twice(suites: Sequence[str]) -> None:
     first, second = (_build_in_a_clone(commit, each, suites) for each in surroundings)
     print(first, end="")
     if different := sorted(set(first.splitlines()) ^ set(second.splitlines())):
-        raise ReleaseError("files that differ between the two builds:\n" + "\n".join(different))
-    print(f"{len(first.splitlines())} files, identical in both builds")
+        raise ReleaseError("these files differ between the two builds:\n" + "\n".join(different))
+    print(f"{len(first.splitlines())} files are identical in both builds")
 
 
 def _build_in_a_clone(commit: str, surroundings: Mapping[str, str], suites: Sequence[str]) -> str:
@@ -229,7 +229,7 @@ def _build_in_a_clone(commit: str, surroundings: Mapping[str, str], suites: Sequ
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Run the command given in the arguments."""
+    """Run the command in `arguments`: `check`, `twice`, or none for a release."""
     command, suites = (arguments[0], arguments[1:] or tuple(PYTHON_BY_SUITE)) if arguments else ("", ())
     try:
         if command == "":

@@ -1,1 +1,4 @@
-"""Measures how often the model is right: in a simulated office, compared with simple methods, and under attack."""
+"""Measures how often CallSieve judges callers correctly, also under attack, and compared with simpler methods.
+
+All callers belong to a simulated office.
+"""

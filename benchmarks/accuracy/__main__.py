@@ -1,10 +1,10 @@
-"""Simulate offices, compare methods, and print the tables.
+"""Simulate offices, compare CallSieve with simpler methods, and print the tables.
 
     python -m benchmarks.accuracy [--seeds 2001-2030] [--quick] [--only OFFICE] [--set TABLE.KEY=VALUE,...] [--write]
     python -m benchmarks.accuracy fit            fit the weights of the counts of evidence
 
-Weights are fitted on seeds 1 to 999, and the model is developed on seeds 1001 to 1999. The published results come from
-seeds 2001 to 2030.
+A seed determines all random draws of a simulated office. Weights are fitted on seeds 1 to 999, and the model is
+developed on seeds 1001 to 1999. The published results come from seeds 2001 to 2030.
 """
 
 from __future__ import annotations
@@ -32,11 +32,17 @@ FEW = 6  # seeds of measurements that vary little: first calls, and calls withou
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy", description=__doc__)
     parser.add_argument("--seeds", type=seeds_of, default=PUBLISHED, metavar="A-B", help=f"the seeds ({PUBLISHED})")
-    parser.add_argument("--quick", action="store_true", help=f"seeds {QUICK}: ten minutes at most")
+    parser.add_argument("--quick", action="store_true", help=f"use only the seeds {QUICK}; takes ten minutes at most")
     parser.add_argument(
-        "--only", action="append", metavar="TEXT", help="measure only offices with this word in their names"
+        "--only", action="append", metavar="TEXT", help="simulate only offices whose names contain TEXT"
     )
-    parser.add_argument("--set", type=weights_with, default="", metavar="TABLE.KEY=VALUE,...", help="other weights")
+    parser.add_argument(
+        "--set",
+        type=weights_with,
+        default="",
+        metavar="TABLE.KEY=VALUE,...",
+        help="weights that differ from the default weights",
+    )
     parser.add_argument("--workers", type=int, metavar="N", help="number of processes (default: one per core)")
     parser.add_argument(
         "--write",
@@ -66,7 +72,7 @@ def main() -> None:
         console.print(terminal_table(sheet))
     how = (
         f"Seeds {seeds[0]} to {seeds[-1]}; for first calls and calls without screening the first {FEW}. In brackets: 95"
-        f" % intervals of a bootstrap over seeds. {(time.monotonic() - began) / 60:.0f} minutes."
+        f" % intervals of a bootstrap over seeds. Measured in {(time.monotonic() - began) / 60:.0f} minutes."
     )
     console.print(how)
     if arguments.write and not arguments.only:

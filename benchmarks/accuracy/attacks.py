@@ -1,13 +1,13 @@
-"""Attacks on a number: by insiders who work together, and by outsiders who spoof the number.
+"""Attacks on a number: by people of the office who work together (colluders), and by outsiders who spoof the number.
 
-`attacked(office, plan, MARKS, 10, place)` returns the number's plan with the events of an attack by ten people. The
-number's calls count only after the attack. If an attack lasts until the end of the simulation, the number's calls count
-from the beginning of the attack.
+`attacked(office, plan, MARKS, 10, place)` returns the plan of the number's calls with an attack by ten people added.
+The number's own calls count only after the attack. If an attack lasts until the end of the simulation, they count from
+the beginning of the attack.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import ceil
 
@@ -26,13 +26,27 @@ SLOW = "one act a day"
 SPOOFED = "spoofed owner"
 SPOOFED_ELSEWHERE = "spoofed owner, robot on another trunk"
 SPOOFED_BURSTS = "spoofed owner, bursts of one-ring calls"
+# How tables name the attacks. The names above are part of the random seeds, so they do not change.
+ATTACK_WORDS: Mapping[str, str] = {
+    MARKS: "all mark the number as spam within 6 hours",
+    SPLIT: "half mark the number; the others provoke a call from it and hang up",
+    RELENTLESS: "half mark the number, all hang up on its calls; repeated every other day until the end",
+    OWN_LIST: "half mark the number; the others allow it on their own lists and hang up on its calls",
+    SLOW: "one of them marks the number or hangs up on its call each day, for 89 days",
+    SPOOFED: "an outsider calls 20 times a day for 10 days and shows the number",
+    SPOOFED_ELSEWHERE: "an outsider does this on another trunk than the owner's",
+    SPOOFED_BURSTS: "an outsider shows the number in bursts of 40 one-ring calls for 10 days",
+}
 
 
 WHOLE, FIRST_HALF, SECOND_HALF = (0.0, 1.0), (0.0, 0.5), (0.5, 1.0)
 
 
 def colluders_of(office: Office, place: object, count: int) -> list[User]:
-    """Return `count` people who attack together. They are from `parameters.attack_groups` groups, or more if needed."""
+    """Return `count` people of the office who attack together.
+
+    They belong to `parameters.attack_groups` groups of the office, or to more groups if these have too few people.
+    """
     p, chance = office.parameters, office.chance("colluders", place)
     groups = sorted({user.group for user in office.users})
     fewest = ceil(count * len(groups) / len(office.users))
@@ -44,7 +58,11 @@ def colluders_of(office: Office, place: object, count: int) -> list[User]:
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """An attack on a number. `colluders`: the people who attack together. `begin`: when they begin, in UTC seconds."""
+    """An attack on the number whose calls are in `plan`.
+
+    `caller`: generates the attack's calls with this number. `colluders`: the people who attack together. `begin`: when
+    the attack begins, in UTC seconds.
+    """
 
     office: Office
     plan: Plan
@@ -58,28 +76,34 @@ class Attack:
 
     @property
     def days_left(self) -> float:
-        """Return the days from the beginning of the attack to the end of the simulation."""
+        """Days from the beginning of the attack to the end of the simulation."""
         return (instant(self.parameters, self.parameters.days) - self.begin) / DAY_SECONDS
 
     @property
     def half(self) -> int:
-        """Return how many colluders mark the number while the others hang up."""
+        """How many colluders mark the number while the others hang up on its calls."""
         return (len(self.colluders) + 1) // 2
 
     def sometime(self, day: float = 0, part: tuple[float, float] = WHOLE) -> float:
-        """Return a random time, `day` days after the attack begins, in this part of the attack hours (0 to 1)."""
+        """Return a random time in the attack's hours, `day` days after the attack begins, in UTC seconds.
+
+        `part`: the part of these hours from which the time is drawn, such as (0.5, 1) for the second half.
+        """
         hours = self.parameters.attack_seconds * self.caller.chance.uniform(*part)
         return self.begin + day * DAY_SECONDS + hours
 
     def call(self, user: User, conduct: Conduct, day: float = 0, part: tuple[float, float] = WHOLE) -> Dated:
-        """Return a call from the number to a colluder, who has provoked the call."""
+        """Return a call from the number to a colluder, who has made its owner call.
+
+        `conduct`: how the colluder treats the call.
+        """
         at, attempt = self.caller.call(user, self.sometime(day, part))
         assert isinstance(attempt, Attempt)
         return at, attempt._replace(line=self.plan.line, conduct=conduct, counted=False)
 
 
 def attacked(office: Office, plan: Plan, attack: str, count: int, place: int) -> Plan:
-    """Return the plan with the events of an attack by `count` colluders added."""
+    """Return the number's plan with an attack by `count` colluders added. `place`: the index of the number."""
     p = office.parameters
     nature, kind = (Nature.ONE_RING, Kind.WANGIRI) if attack == SPOOFED_BURSTS else (Nature.ROBOT, Kind.SPAM)
     caller = Caller(office, kind, f"{attack}/{plan.kind}/{place}", nature)
@@ -92,7 +116,10 @@ def attacked(office: Office, plan: Plan, attack: str, count: int, place: int) ->
 
 
 def _own(event: Event, at: float, begin: float, counted_from: float, hostile: set[str]) -> Event:
-    """Return the event, changed: hostile callees hang up, and calls before `counted_from` do not count."""
+    """Return an event of the attacked number, changed for the attack.
+
+    Colluders in `hostile` (extensions) hang up on the call from `begin` on. Calls before `counted_from` do not count.
+    """
     if not isinstance(event, Attempt):
         return event
     if at >= begin and event.user.extension in hostile:
@@ -118,8 +145,8 @@ def _mark_and_hang_up(attack: Attack) -> list[Dated]:
 def _share_the_work(attack: Attack) -> list[Dated]:
     """Make half of the colluders hang up on a call from the number. Then the other half marks the number.
 
-    So each witness contributes to one family of evidence. Hang-ups come first, because a hang-up on a labelled call
-    would not count.
+    So each colluder is the source of only one kind of evidence. Hang-ups come first: once marks have caused a label, a
+    hang-up would not count.
     """
     return [*_half_hang_up(attack, 0, FIRST_HALF), *_half_mark(attack, 0, SECOND_HALF)]
 
@@ -133,9 +160,9 @@ def _half_mark(attack: Attack, day: float, part: tuple[float, float] = WHOLE) ->
 
 
 def _again_and_again(attack: Attack) -> list[Dated]:
-    """Repeat `_share_the_work` every other day.
+    """Do `_share_the_work`, and then let the colluders mark and hang up again every other day.
 
-    Colluders who mark the number receive no further calls, because their own blocklists stop the number.
+    Colluders who mark the number receive no further calls, because a mark puts the number on their own blocklists.
     """
     events = _share_the_work(attack)
     day = attack.parameters.relentless_every_days
@@ -146,7 +173,10 @@ def _again_and_again(attack: Attack) -> list[Dated]:
 
 
 def _let_in_and_hang_up(attack: Attack) -> list[Dated]:
-    """Repeat `_share_the_work`. Colluders who hang up first allow the number, so its calls ring unlabelled."""
+    """Do `_again_and_again`.
+
+    The colluders who hang up put the number on their allowlists before, so its calls ring unlabelled.
+    """
     return [
         *((attack.begin, Listing(user.extension)) for user in attack.colluders[attack.half :]),
         *_again_and_again(attack),
@@ -154,7 +184,7 @@ def _let_in_and_hang_up(attack: Attack) -> list[Dated]:
 
 
 def _one_act_a_day(attack: Attack) -> list[Dated]:
-    """Let one colluder act on each day until the end: either mark the number, or answer a call and hang up."""
+    """Let one colluder act on each day until the end: either mark the number, or answer a call from it and hang up."""
     events: list[Dated] = []
     for day in range(int(attack.days_left)):
         turn = day % len(attack.colluders)
@@ -165,7 +195,10 @@ def _one_act_a_day(attack: Attack) -> list[Dated]:
 
 
 def _spoof(attack: Attack) -> list[Dated]:
-    """Make an outsider's robot call with the number. Colluders, if any, mark the number or hang up on its calls."""
+    """Make an outsider's robot show the number as its caller number.
+
+    If there are colluders too, they mark the number or hang up on its calls.
+    """
     p = attack.parameters
     first = p.attack_day
     calls = attack.caller.steady(p.spoofed_a_day, first, first + p.spoofed_days)
@@ -173,13 +206,13 @@ def _spoof(attack: Attack) -> list[Dated]:
 
 
 def _spoof_elsewhere(attack: Attack) -> list[Dated]:
-    """Make an outsider's robot call with the number, over another trunk than the owner's."""
+    """Make an outsider's robot show the number as its caller number, on another trunk than the owner's calls use."""
     attack.caller.line = attack.caller.line._replace(trunk="trunk-2")
     return _spoof(attack)
 
 
 def _spoof_in_bursts(attack: Attack) -> list[Dated]:
-    """Make the robot ring `spoofed_burst` people within an hour on each day, each of them once."""
+    """Make the robot show the number and ring `spoofed_burst` people once each within an hour, every day."""
     p = attack.parameters
     bursts = [
         one_ring_burst(attack.caller, attack.begin + day * DAY_SECONDS, p.spoofed_burst)

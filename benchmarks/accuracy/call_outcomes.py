@@ -1,4 +1,7 @@
-"""The outcome of a call after screening, and people's reactions. Pure functions: callers.py makes the random draws."""
+"""The outcome of a simulated call after screening, and the reactions of people to the call.
+
+The functions are pure: callers.py makes all random draws.
+"""
 
 from __future__ import annotations
 
@@ -26,19 +29,19 @@ LABELLED = frozenset({Action.TAG, Action.WARN})
 
 
 class Reading(NamedTuple):
-    """An event: the method must judge the number for a call to `callee`, by what it has learnt so far."""
+    """An event at which a method must judge the number, as if it now called `callee`. No call takes place."""
 
     callee: str
 
 
 class Listing(NamedTuple):
-    """An event: a person puts the number on their own allowlist."""
+    """The event that the person with this extension puts the number on their own allowlist."""
 
     extension: str
 
 
 class Proof(NamedTuple):
-    """An event: the owner proves control of the number (identity level 1)."""
+    """The event that the owner proves control of the number (identity level 1)."""
 
 
 Event = Reading | Attempt | OutcomeRecord | Mark | Listing | Proof
@@ -46,7 +49,11 @@ Dated = tuple[float, Event]
 
 
 class Handling(NamedTuple):
-    """How screening handled a call. `rang_by`: the tie that made the call ring; None if no tie did."""
+    """How screening handled a call.
+
+    `rang_by`: the callee's tie to the caller (such as a contact) that let the call ring; None if the call did not ring
+    because of a tie.
+    """
 
     action: Action | None = None  # None: not screened
     challenge: ChallengeResult | None = None
@@ -63,7 +70,7 @@ UNSCREENED = Handling()
 
 
 def consequences(p: Parameters, attempt: Attempt, handling: Handling) -> list[Dated]:
-    """Return the outcome of the call and, if people react, a mark and a call back, each with its time."""
+    """Return what follows from a call, each with its time: its outcome, and if people react, a mark and a call back."""
     if not handling.rings:
         return [learnt(_outcome_without_ring(attempt, handling)), *_marks_after_notice(p, attempt, handling)]
     is_answered, outcome = _rung(p, attempt, handling)

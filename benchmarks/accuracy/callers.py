@@ -1,4 +1,7 @@
-"""Random draws for a number's calls, all made before any decision: every method gets the same callers and callees."""
+"""Random draws that determine a number's calls.
+
+All are made before any decision, so that every compared method gets the same calls.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,8 @@ class User(NamedTuple):
 
     Attributes:
         readiness: How readily the person marks numbers, compared with the average person (1).
-        heeds: Drawn uniformly from 0 to 1. After a message about a stopped call, the person says that it was not spam
-            if `heeds` is below the parameter `notice` of the office.
+        heeds: A random share from 0 to 1. If it is below the office's parameter `notice`, the person answers a notice
+            about a stopped call with "not spam".
     """
 
     extension: str
@@ -27,7 +30,10 @@ class User(NamedTuple):
 
 
 class Line(NamedTuple):
-    """The caller that uses a number. `passes`: probability of passing a challenge. `signed`: share of signed calls."""
+    """The caller that uses a number. `passes`: probability that the caller passes a challenge.
+
+    `signed`: share of the calls that have a verified signature.
+    """
 
     habits: Habits
     nature: Nature
@@ -38,13 +44,19 @@ class Line(NamedTuple):
 
 
 class Conduct(Enum):
-    """How a colluder treats a call. It replaces the random draws for the call."""
+    """How a colluder (a person who helps to attack a number) treats a call.
+
+    It replaces the random draws for the call.
+    """
 
     HANG_UP = "answers the call and hangs up"
 
 
 class Fate(NamedTuple):
-    """The random draws for a call. Each draw is uniform between 0 and 1 unless a comment gives a unit."""
+    """The random draws that determine how a call goes.
+
+    Each is uniform between 0 and 1 unless a comment gives a unit.
+    """
 
     answered: float
     ring_answered: float  # seconds
@@ -74,10 +86,10 @@ class Attempt(NamedTuple):
     """An inbound call before screening.
 
     Attributes:
-        ring_seconds: How long the caller lets the phone ring. None: the usual time.
+        ring_seconds: How long the caller lets the phone ring. None: as long as the random draws say.
         counted: Whether the call appears in the results. False for the calls of an attack.
-        again: Whether the caller redialled at once after a call that did not ring.
-        gave_up: With `again`: whether the caller hung up during the first call.
+        again: Whether this is the second call of a caller who redialled after a call that did not ring.
+        gave_up: With `again`: whether the caller hung up during the challenge of the first call.
     """
 
     linkedid: str
@@ -97,7 +109,7 @@ class Attempt(NamedTuple):
 
 
 def line_of(p: Parameters, chance: Random, habits: Habits, nature: Nature) -> Line:
-    """Draw the caller that uses a number. Some callers can never pass a challenge."""
+    """Draw the caller that uses a number. For a share of the numbers, the caller can never pass a challenge."""
     answering = p.answering[nature]
     passes = 0.0 if chance.random() < answering.never else answering.passes / (1 - answering.never)
     return Line(habits, nature, passes)
@@ -145,7 +157,10 @@ def result_of(p: Parameters, attempt: Attempt) -> ChallengeResult:
 
 
 def redialled(p: Parameters, attempt: Attempt, result: ChallengeResult | None) -> Attempt | None:
-    """Return the second call after a call that did not ring; None if the caller gives up. There is no third call."""
+    """Return the second call of a caller whose call did not ring; None if the caller gives up.
+
+    A caller redials at most once.
+    """
     fate = attempt.fate
     if attempt.again or fate.redials >= p.answering[attempt.line.nature].redials:
         return None

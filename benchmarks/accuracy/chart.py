@@ -1,4 +1,4 @@
-"""The table of methods as an SVG picture that is legible on light and dark pages."""
+"""Draws the table of methods as an SVG picture that is legible on light and dark pages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Panel = tuple[str, str, Sequence[Estimate]]
 
 
 def chart_of(seeds: Sequence[Counts]) -> str:
-    """Return the SVG picture, with a row for each method and a panel for each question."""
+    """Return the SVG picture, with a row for each method and a panel of bars for each measured share."""
     names = [*BASELINES, MODEL]
     panels: list[Panel] = [
         ("Spam stopped", "more is better", [of(seeds, STOPPED, Cell(n, Kind.SPAM)) for n in names]),
@@ -41,7 +41,7 @@ def chart_of(seeds: Sequence[Counts]) -> str:
 
 
 def svg(names: Sequence[str], panels: Sequence[Panel]) -> str:
-    """Return the SVG text. The last row belongs to CallSieve."""
+    """Return the SVG text. `names`: the methods, one row each. The last row is drawn as CallSieve's."""
     width = NAMES_WIDTH + len(panels) * (PANEL_WIDTH + GAP)
     height = HEAD + ROW * len(names) + 8
     labels = [

@@ -2,7 +2,7 @@
 
     tally_of(office, plan, Screening("balanced", parameters), read_from) -> Tally
 
-A call that did not ring and the redialled call count as one call. This call is lost if neither of the two rang.
+A caller whose call did not ring may redial at once. Both calls then count as one, which is lost if neither rang.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from reputation.model import Identity, Mark
 
 
 class Counted(Enum):
-    """The keys of a Tally: ways in which a call can end, or events that can happen to a number."""
+    """The keys of a Tally: ways in which a call can end, or things that can happen to a number."""
 
     CALLS = auto()
     OWN_BLOCK = auto()  # stopped only by the callee's own blocklist
@@ -58,7 +58,7 @@ RUNG = {
 
 
 class Site(NamedTuple):
-    """A site: its office, the plan of the number's calls to the site, and the screening of these calls."""
+    """An office, the plan of a number's calls to this office, and the screening that decides about these calls."""
 
     office: Office
     plan: Plan
@@ -66,7 +66,10 @@ class Site(NamedTuple):
 
 
 def tally_of(office: Office, plan: Plan, screening: Screening, read_from: float) -> Tally:
-    """Simulate a number's calls to an office, and count how they ended. Calls before `read_from` are not counted."""
+    """Simulate a number's calls to an office, and count how they ended.
+
+    Calls before `read_from` (UTC seconds) are not counted.
+    """
     (tally,) = tallies_of([Site(office, plan, screening)], read_from)
     return tally
 
@@ -78,9 +81,9 @@ def _unwatched(_site: int, _at: float, _decision: Decision) -> None:
 def tallies_of(
     sites: Sequence[Site], read_from: float, watch: Callable[[int, float, Decision], None] = _unwatched
 ) -> list[Tally]:
-    """Simulate a number's calls to several sites, in order of time, and return a tally per site.
+    """Simulate a number's calls to several sites, in order of time. Return a tally for each site.
 
-    Sites may share evidence. `watch`: gets the site's index, the time and the decision of each counted call.
+    Sites may share evidence. `watch`: is called with the site's index, the time and the decision of each counted call.
     """
     order, tallies = count(), [Tally() for _ in sites]
     waiting: list[tuple[float, int, int, Event]] = [

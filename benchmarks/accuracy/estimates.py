@@ -1,4 +1,7 @@
-"""Shares of calls with 95 % intervals, computed from the counts of each seed by a seeded bootstrap over the seeds."""
+"""Shares of calls with 95 % intervals.
+
+The share is computed for each seed of the simulation. The interval comes from resampling the seeds (a bootstrap).
+"""
 
 from __future__ import annotations
 
@@ -37,17 +40,20 @@ def estimate(shares: Sequence[float]) -> Estimate:
 
 
 def shares(seeds: Iterable[Counts], cells: Sequence[Cell], level: Level) -> list[float]:
-    """Return, for each seed, the share of calls that got at least this level. Every cell has the same weight."""
+    """Return, for each seed, the share of calls for which a method returned at least this level.
+
+    Every cell has the same weight, however many calls it has.
+    """
     return [fmean(_share(counts.get(cell, []), level) for cell in cells) for counts in seeds]
 
 
 def of(seeds: Sequence[Counts], level: Level, *cells: Cell) -> Estimate:
-    """Return the estimated share of calls in these cells that got at least this level."""
+    """Return the estimated share of calls in these cells for which a method returned at least this level."""
     return estimate(shares(seeds, cells, level))
 
 
 def share_of(seeds: Iterable[Mapping[Cell, Tally]], counted: Sequence[Counted], *cells: Cell) -> Estimate:
-    """Return the share of closed-loop calls that are counted in `counted`.
+    """Return the share of the calls in `cells` that ended in one of the ways in `counted`.
 
     Calls that the callee's own blocklist stopped are left out.
     """

@@ -1,7 +1,8 @@
-"""Measures how first calls of numbers are treated: calls of honest strangers, and calls of spam storms.
+"""Measures what CallSieve does with the first call of a number: from honest strangers, and from spam storms.
 
-The other tables simulate each number alone. Here all numbers call the same office, because single-use spam numbers can
-be recognised only by what they have in common. The calls go through the real replay, and no decision changes a call.
+A storm is many new spam numbers that call within a short time. The other benchmarks of accuracy simulate each number
+alone. Here all numbers call the same office, because single-use spam numbers can be recognised only by what they have
+in common. The calls go through the real replay, and no decision changes a call.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ from reputation.weights import DEFAULT, Weights
 
 
 class Style(StrEnum):
-    """The kind of caller that makes a first call, with its way of calling."""
+    """A kind of caller with its way of calling, such as a company with several numbers."""
 
     ONE_OFF = "stranger"
     COMPANY = "company with 4 to 20 lines, of which several call within an hour"
@@ -60,6 +61,27 @@ class Style(StrEnum):
     SLOW_WALK = "storm: any numbers, our numbers in order, one in 200 s"
 
 
+# How tables name the styles. The values of `Style` are part of the random seeds, so they do not change.
+STYLE_WORDS: Mapping[Style, str] = {
+    Style.ONE_OFF: "a person who is a stranger",
+    Style.COMPANY: "company with 4 to 20 numbers, of which several call within an hour",
+    Style.CLINIC: "clinic with one or two numbers: 3 to 10 calls within an hour",
+    Style.CALL_CENTRE: "call centre with 20 numbers",
+    Style.CONFERENCE: "conference that calls 3 to 8 of our people at once, from up to 4 numbers",
+    Style.FLEET: "couriers with 100 mobile numbers of one block",
+    Style.SCATTERED: "single-use spam numbers, one at a time",
+    Style.WALK: "storm with numbers of 5 blocks, calls our numbers in order",
+    Style.BLOCKS: "storm with numbers of 5 blocks, calls our numbers in any order",
+    Style.MANY_BLOCKS: "storm with numbers of 100 blocks, calls our numbers in any order",
+    Style.NEIGHBOURS: "storm with numbers of our own exchange, calls our numbers in any order",
+    Style.SPREAD_WALK: "storm with random numbers, calls our numbers in order",
+    Style.LINES_WALK: "storm with random numbers, calls our numbers in order, 8 calls at once",
+    Style.UNALLOCATED: "storm with unallocated numbers, calls our numbers in any order",
+    Style.SPREAD: "storm with random numbers, calls our numbers in any order",
+    Style.SLOW: "slow storm with numbers of 5 blocks, one call in 4 minutes",
+    Style.SECOND_DIDS: "storm with random numbers, calls every second of our numbers in order",
+    Style.SLOW_WALK: "slow storm with random numbers, calls our numbers in order, one call in 200 s",
+}
 HONEST = (Style.ONE_OFF, Style.COMPANY, Style.CLINIC, Style.CALL_CENTRE, Style.CONFERENCE, Style.FLEET)
 STORMS = tuple(style for style in Style if style.value.startswith("storm"))
 # The nine styles whose mean has a target. The other two styles have separate targets.
@@ -68,7 +90,10 @@ NINE = STORMS[:9]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """The callers of an office. Rates are calls per day to the whole office. All values are assumptions."""
+    """How often each kind of caller calls an office for the first time.
+
+    Rates are calls per day to the whole office. All values are assumptions.
+    """
 
     users: int = 200
     days: int = 30
@@ -92,8 +117,8 @@ class World:
 
 OFFICES: Mapping[str, World] = {
     "the standard office": World(),
-    "a small town: its numbers lie in 50 blocks": World(town_blocks=50, mobile=0.3),
-    "20 users, a tenth of the calls": World(
+    "a small town with 50 blocks of numbers": World(town_blocks=50, mobile=0.3),
+    "an office of 20 people with a tenth of the calls": World(
         users=20,
         one_off=6.0,
         companies=0.02,
@@ -104,14 +129,14 @@ OFFICES: Mapping[str, World] = {
         scattered=10.0,
         storm_calls=30,
     ),
-    "no main number": World(main_number=0.0, second_number=0.0),
+    "an office without a main number": World(main_number=0.0, second_number=0.0),
 }
 STANDARD_NAME = next(iter(OFFICES))
 OWN_EXCHANGE = "+44207183"
 
 
 class FirstCall(NamedTuple):
-    """The first call of a number to the office."""
+    """A call that is the first call of its number to the office, or may be. `user`: the callee."""
 
     at: float
     style: Style
@@ -135,7 +160,7 @@ def any_number(chance: Random) -> str:
 
 
 class Calls:
-    """Generates the calls that belong to a seed, one style after the other."""
+    """Generates all calls of a simulation, one style after the other. The seed determines them."""
 
     def __init__(self, world: World, seed: int) -> None:
         self.world = world
@@ -268,7 +293,7 @@ _NUMBERS_OF: Mapping[Style, Callable[[Random], Numbers]] = {
 
 
 def measure(world: World, seed: int, weights: Weights = DEFAULT) -> Tally:
-    """Simulate an office, and count how its first calls were treated."""
+    """Simulate an office, and count for how many first calls the decision was a tag, or more than a tag."""
     calls, tally = Calls(world, seed), Tally()
     office, rings = calls.office, calls.all()
     people = {user.extension: Person(user.extension, f"PJSIP/{user.extension}", user.group) for user in office.users}
@@ -312,14 +337,22 @@ def measure_all(seeds: Sequence[int], weights: Weights = DEFAULT, workers: int |
 
 
 def share(tallies: Sequence[Tally], what: str, *styles: Style) -> Estimate:
-    """Return the share of these styles' first calls that count as `what`, in percent. Calls have equal weights."""
+    """Return the share of these styles' first calls that count as `what`, in percent.
+
+    `what`: `tagged` or `more` (than a tag).
+
+    Every call has the same weight.
+    """
     calls = [sum(tally[style, "calls"] for style in styles) for tally in tallies]
     counted = [sum(tally[style, what] for style in styles) for tally in tallies]
     return estimate([part / whole if whole else 0.0 for part, whole in zip(counted, calls, strict=True)])
 
 
 def mean_share(tallies: Sequence[Tally], what: str, *styles: Style) -> Estimate:
-    """Return the mean over these styles of the share of first calls that count as `what`, in percent."""
+    """Return the mean over these styles of the share of first calls that count as `what`, in percent.
+
+    `what`: `tagged` or `more` (than a tag). Every style has the same weight.
+    """
     shares = [
         [tally[style_, what] / tally[style_, "calls"] for style_ in styles if tally[style_, "calls"]]
         for tally in tallies
@@ -329,10 +362,10 @@ def mean_share(tallies: Sequence[Tally], what: str, *styles: Style) -> Estimate:
 
 def first_calls_sheet(seeds: Sequence[int], measured: Mapping[str, Sequence[Tally]]) -> Sheet:
     standard = measured[STANDARD_NAME]
-    rows = [_row(style.value, standard, (style,)) for style in Style]
-    rows += [_row(f"all honest first calls: {name}", tallies, HONEST) for name, tallies in measured.items()]
+    rows = [_row(STYLE_WORDS[style], standard, (style,)) for style in Style]
+    rows += [_row(f"all honest callers: {name}", tallies, HONEST) for name, tallies in measured.items()]
     rows += [_row(f"all storms: {name}", tallies, STORMS) for name, tallies in measured.items()]
-    headings = ("first calls of", "calls", "tagged", "more than a tag")
+    headings = ("first calls of", "number of calls", "tagged", "warned, challenged, routed or rejected")
     caption = (
         f"Seeds {seeds[0]} to {seeds[-1]}, on {date.today().isoformat()}. With `strict`, in % of first calls, 95 %"  # noqa: DTZ011
         " intervals in brackets."

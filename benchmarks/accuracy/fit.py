@@ -1,6 +1,6 @@
 """`python -m benchmarks.accuracy fit [--seeds 1-6] [--rounds 2]`: fit the weights of the seven EvidenceCounts.
 
-The closed loop runs with the current weights. Each decision about a number that enough people know gives a row: the
+The simulation runs with the current weights. Each decision about a number that enough people know gives a row: the
 counts, and whether the number is unwanted. A logistic regression is fitted to these rows. The sign of each weight is
 fixed. All offices have the same total weight. In an office, unwanted and wanted numbers have the same total weight. New
 weights change the decisions and therefore the evidence, so the simulation is repeated with the new weights. Intervals
@@ -46,7 +46,12 @@ FITTED_ON = (
     offices.IN_A_ROW,
     offices.ACCOMPLICES,
 )
-NOT_FITTED_ON = (offices.SMALL, offices.MESSAGES_90, offices.REDIALS, "people react to labels")
+NOT_FITTED_ON = (
+    offices.SMALL,
+    offices.MESSAGES_90,
+    offices.REDIALS,
+    "people answer labelled calls less often, mark more of them and hang up on more",
+)
 # All offices have the same callers. Only the behaviour of callers and people differs.
 CALLERS: Mapping[str, Any] = {**offices.NOBODY, "spammers": 40, "services": 12, "contacts": 20, "one_off_a_day": 2}
 STEP = 0.25  # ln(1 + count) is rounded to multiples of this
@@ -71,7 +76,10 @@ Rows = Counter[tuple[Row, bool]]  # of an office and seed: counts, and whether t
 
 
 def fitted(rows: Mapping[tuple[Row, bool], float], start: Fit | None = None) -> Fit:
-    """Return the weights with the right signs and the highest likelihood, by coordinate descent with Newton steps."""
+    """Return the weights with the highest likelihood whose signs agree with SIGNS.
+
+    The method is coordinate descent with Newton steps. `start`: the weights to begin with; None: zeros.
+    """
     columns = [(1.0, *row) for row, _ in rows]
     labels = [float(unwanted) for _, unwanted in rows]
     each = list(rows.values())
@@ -102,7 +110,7 @@ def fitted(rows: Mapping[tuple[Row, bool], float], start: Fit | None = None) -> 
 
 
 def measure(name: str, seed: int, weights: Weights) -> Rows:
-    """Simulate an office. Return a row of counts for each decision in which a label was possible."""
+    """Simulate an office. Return the counts of evidence at each decision in which a label was possible."""
     office = make_office(replace(offices.OFFICES[name], **CALLERS), seed)
     rows: Rows = Counter()
     for plan in plans(office):
@@ -131,7 +139,7 @@ def measure_all(seeds: Sequence[int], weights: Weights, workers: int | None) -> 
 
 
 def pooled(measured: Measured, names: Iterable[str], seeds: Iterable[int]) -> dict[tuple[Row, bool], float]:
-    """Return the weighted rows of these offices and seeds. All offices have the same total weight.
+    """Return the rows of these offices and seeds with weights, such that all offices have the same total weight.
 
     In an office, wanted and unwanted numbers have the same total weight.
     """
@@ -152,7 +160,10 @@ def weights_of(fit: Fit, weights: Weights) -> Weights:
 
 
 def fit_sheet(fit: Fit, others: Sequence[Fit]) -> Sheet:
-    """Return a table of the fitted weights. `others`: fits from which the intervals are computed."""
+    """Return a table of the fitted weights.
+
+    `others`: fits on resampled seeds, from which the intervals are computed.
+    """
     rows = []
     for place, name in enumerate(("intercept", *EvidenceCounts._fields)):
         drawn = sorted((other.intercept, *other.weights)[place] for other in others)
@@ -161,8 +172,8 @@ def fit_sheet(fit: Fit, others: Sequence[Fit]) -> Sheet:
         rows.append([name, f"{value:+.2f}", f"{drawn[tail]:+.2f} to {drawn[-1 - tail]:+.2f}"])
     return Sheet(
         "weights",
-        "Weights of ln(1 + count), with 95 % intervals of a bootstrap over seeds.",
-        ("count", "weight", "interval"),
+        "Fitted weights of ln(1 + count), with 95 % intervals of a bootstrap over seeds.",
+        ("counted evidence", "weight", "interval"),
         rows,
     )
 
@@ -171,7 +182,10 @@ BINS = (-4, -2, 0, 2, 4)  # from one score to the next
 
 
 def offices_sheet(fit: Fit, measured: Measured, seeds: Sequence[int]) -> Sheet:
-    """Return a table of how well the weights separate numbers in each office, and how well scores are calibrated."""
+    """Return a table with a row for each office: how well the fitted weights separate spam from wanted numbers there.
+
+    The last columns show whether a score has the odds that it says.
+    """
     rows = []
     for name in (*FITTED_ON, *NOT_FITTED_ON):
         scored = sorted((fit.score(row), bad, n) for (row, bad), n in pooled(measured, [name], seeds).items())
@@ -184,12 +198,16 @@ def offices_sheet(fit: Fit, measured: Measured, seeds: Sequence[int]) -> Sheet:
         rows.append([name, "yes" if name in FITTED_ON else "no", f"{_area(scored):.3f}", *odds])
     headings = (
         "office",
-        "fitted on",
-        "area under the curve",
+        "used for the fit",
+        "area under the ROC curve",
         *(f"ln odds, score {a} to {b}" for a, b in pairwise(BINS)),
     )
     return Sheet(
-        "fit", "Calls for which a label was possible. Wanted and unwanted numbers count equally.", headings, rows
+        "fit",
+        "How well the weights separate unwanted from wanted numbers, over calls for which a label was possible. Wanted"
+        " and unwanted numbers count equally.",
+        headings,
+        rows,
     )
 
 
@@ -204,9 +222,13 @@ def _area(scored: Sequence[tuple[float, bool, float]]) -> float:
 def main(words: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy fit", description=__doc__)
     parser.add_argument("--seeds", type=seeds_of, default="1-6", metavar="A-B", help="the seeds (1-6)")
-    parser.add_argument("--rounds", type=int, default=2, metavar="N", help="how often (2)")
+    parser.add_argument("--rounds", type=int, default=2, metavar="N", help="rounds of simulation and fit (2)")
     parser.add_argument(
-        "--set", type=weights_with, default="", metavar="TABLE.KEY=VALUE,...", help="weights to begin with"
+        "--set",
+        type=weights_with,
+        default="",
+        metavar="TABLE.KEY=VALUE,...",
+        help="changes to the default weights before the first round",
     )
     parser.add_argument("--workers", type=int, metavar="N", help="number of processes (default: one per core)")
     arguments = parser.parse_args(words)

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.accuracy import offices
-from benchmarks.accuracy.attacks import (
-    MARKS,
-    OWN_LIST,
-    RELENTLESS,
-    SLOW,
-    SPLIT,
-    SPOOFED,
-    SPOOFED_BURSTS,
-    SPOOFED_ELSEWHERE,
-    SPOOFING,
-)
+from benchmarks.accuracy.attacks import ATTACK_WORDS, SPOOFING
 from benchmarks.accuracy.closed_loop import Counted, Tally
 from benchmarks.accuracy.estimates import share_of
 from benchmarks.accuracy.first_calls import HONEST as HONEST_STYLES
@@ -50,7 +40,7 @@ BASE, COLD, LISTED, WRONGLY = STANDARD_NAME, offices.COLD, offices.LISTED, offic
 
 
 class Fact(NamedTuple):
-    """A row of the first table; a heading if it has no measure. `assumes`: the assumption behind the value."""
+    """A row of the first table; without a measure, a heading. `assumes`: the assumption on which the value depends."""
 
     caption: str
     measure: Measure | None = None
@@ -61,19 +51,20 @@ SINGLE_USE, WANGIRI = (cell(kind.value) for kind in (Kind.SINGLE_USE, Kind.WANGI
 FACTS = (
     Fact("**How often is a good caller stopped?**"),
     Fact(
-        "calls of people, companies and machines without an attack, in the standard office: stopped (the worst kind)",
+        "calls of good callers that are stopped, standard office without an attack: kind of caller with the highest"
+        " share",
         worst_honest(BASE),
         "an office of 200 people; the only evidence is how its people treat calls",
     ),
     Fact(
-        "calls of wanted machines (reminders, alarms): stopped, where hardly anybody answers them",
+        "calls of wanted machines (reminders, alarms) that are stopped, in an office that rarely answers them",
         of_calls(COLD, Counted.STOPPED, cell(MACHINES)),
         "people answer 30 % of these calls, 15 % of unanswered calls leave a message, 1 % are called back",
     ),
     Fact(
-        "calls of wanted machines: stopped, where two outside spam lists wrongly name some",
+        "calls of wanted machines that are stopped, if two spam lists from outside wrongly contain some of them",
         of_calls(WRONGLY, Counted.STOPPED, cell(MACHINES)),
-        "the lists name one machine in 20 from its first call on",
+        "the lists contain one machine in 20 from its first call on",
     ),
     Fact(
         "customer-service numbers that are labelled once or more in 90 days",
@@ -81,72 +72,75 @@ FACTS = (
         "one answered call in 200 is marked as spam by mistake",
     ),
     Fact(
-        "first calls of good callers: labelled",
+        "first calls of good callers that are labelled",
         of_first_calls(*HONEST_STYLES),
         "60 strangers a day, and companies, clinics, call centres, conferences, couriers",
     ),
     Fact("**How much spam still rings?**"),
     Fact(
-        "calls of numbers that call again and again: rings without a label",
+        "calls of spam numbers that call again and again: they ring without a label",
         of_calls(BASE, Counted.PLAIN, cell(SPAM)),
-        "70 % are robots; 6 calls a day for a week; 10 % of answered calls are marked; 8 % of missed leave a message",
+        "70 % are robots; a number calls 6 times a day for a week; 10 % of answered calls are marked; 8 % of missed"
+        " calls leave a message",
     ),
-    Fact("the same: rings with a label", of_calls(BASE, LABELLED, cell(SPAM)), "as above"),
     Fact(
-        "the same: stopped before it rings",
+        "the same calls: they ring with a label", of_calls(BASE, LABELLED, cell(SPAM)), "the same as in the row above"
+    ),
+    Fact(
+        "the same calls: they are stopped before a phone rings",
         of_calls(BASE, Counted.STOPPED, cell(SPAM)),
         "5 % of robots and 60 % of human spammers press the right digit",
     ),
     Fact(
-        "the same, if sources list some spam numbers: rings without a label",
+        "the same calls, if sources list some of the spam numbers: they ring without a label",
         of_calls(LISTED, Counted.PLAIN, cell(SPAM)),
         "two sources list 24 % of spam numbers from their first call on",
     ),
     Fact(
-        "numbers used for a single call: rings without a label",
+        "calls of spam numbers that are used only once: they ring without a label",
         of_calls(BASE, Counted.PLAIN, SINGLE_USE),
-        "each number is new, and calls alone",
+        "each number is new, and no other new numbers call at that time",
     ),
     Fact(
-        "storms of such numbers: labelled; the rest rings without",
+        "storms of spam numbers that are used only once: calls that are labelled (the others ring without a label)",
         of_nine_storms,
         "many new numbers call at about the same time: 300 within an hour, or 60 more slowly; the mean of nine ways to"
         " choose them",
     ),
-    Fact("one-ring calls: labelled", of_calls(BASE, LABELLED, WANGIRI), "a number rings 20 to 60 of us within an hour"),
+    Fact(
+        "one-ring calls that are labelled",
+        of_calls(BASE, LABELLED, WANGIRI),
+        "a number rings the phones of 20 to 60 of our people within an hour",
+    ),
 )
-ATTACK_WORDS: Mapping[str, str] = {
-    MARKS: "mark it as spam, within 6 hours",
-    SPLIT: "half of them mark it, half provoke a call and hang up on it",
-    RELENTLESS: "the same, and hang up on a call every other day to the end",
-    OWN_LIST: "the same, and let it in by their own allowlists, so that each call reaches them",
-    SLOW: "one of them marks or hangs up each day, for 89 days",
-    SPOOFED: "an outsider shows the number 20 times a day for 10 days",
-    SPOOFED_ELSEWHERE: "the same over another trunk than the owner's",
-    SPOOFED_BURSTS: "an outsider shows the number in bursts of 40 one-ring calls",
-}
 VICTIMS = (PERSON, MACHINE, ESTABLISHED, ESTABLISHED_MACHINE)
 
 
 def front_sheets(measured: Measured, seeds: str = "") -> list[Sheet]:
-    """Return those tables whose values were measured. `seeds`: a sentence that names the seeds."""
+    """Return those tables of the page whose values were measured.
+
+    `seeds`: a sentence about the seeds, for the caption of the first table.
+    """
     short = short_sheet(measured)
     sheets = [short._replace(caption=f"{short.caption} {seeds}".strip()), offices_sheet(measured)]
     return [*sheets, attacks_sheet(measured)] if STANDARD_NAME in measured.closed else sheets
 
 
 def short_sheet(measured: Measured) -> Sheet:
-    """Return a table of answers to the most important questions, with the assumptions behind each."""
+    """Return the first table: how often good callers are stopped, and how much spam rings.
+
+    Each value has its assumptions.
+    """
     rows = []
     for fact in FACTS:
         value = fact.measure(measured) if fact.measure is not None else None
         if fact.measure is None or value is not None:
             rows.append([fact.caption, "" if value is None else value.text, fact.assumes])
     caption = (
-        f"{_in_a_sentence(measured)}In % of calls, or of numbers where it says so, with the preset `strict`. In"
+        f"{_in_a_sentence(measured)}In % of calls, or of numbers if the row says so, with the preset `strict`. In"
         " brackets: the 95 % interval."
     )
-    return Sheet("in short", caption, ("", "%", "what is assumed"), rows)
+    return Sheet("in short", caption, ("what", "%", "what is assumed"), rows)
 
 
 def _in_a_sentence(measured: Measured) -> str:
@@ -175,7 +169,12 @@ def offices_sheet(measured: Measured) -> Sheet:
         honest = [share_of(seeds, (Counted.STOPPED,), cell(kind)) for kind in HONEST if _has_calls(seeds, cell(kind))]
         rows.append([name, *spam, max(honest).text if honest else "-"])
     caption = "The name of an office says how it differs from the standard office. In % of calls, with `strict`."
-    headings = ("office", "spam stopped", "spam that rings without a label", "good callers stopped, the worst kind")
+    headings = (
+        "office",
+        "spam calls stopped",
+        "spam calls that ring without a label",
+        "calls of good callers stopped: kind of caller with the highest share",
+    )
     return Sheet("offices", caption, headings, rows)
 
 
@@ -199,11 +198,15 @@ def attacks_sheet(measured: Measured) -> Sheet:
             else ""
             for cell_ in cells
         ]
-        who = f"{count} of us" if attack not in SPOOFING else f"an outsider, {count} of us" if count else "an outsider"
+        people = f"{count} of our people"
+        who = people if attack not in SPOOFING else f"an outsider, {people}" if count else "an outsider"
         rows.append([ATTACK_WORDS[attack], who, *shares])
     caption = (
-        "How colluders harm a good number in the standard office: calls lost / labelled, in %, after the attack, with"
-        " `strict`. A new number is attacked after a day, and calls once a day."
+        "Calls of a good number that are lost / labelled after people attack it together, in % of its calls, in the"
+        " standard office with `strict`. A new number is attacked after a day, and calls once a day."
     )
-    headings = ("attack", "by", "new number of a person", "new machine", "old line with people", "old machine")
+    headings = (
+        *("attack", "attackers", "new number of a person", "new number of a machine"),
+        *("established number of people", "established number of a machine"),
+    )
     return Sheet("attacks", caption, headings, rows)

@@ -1,8 +1,8 @@
 """`python -m benchmarks.accuracy.lying_peers`: measure the harm that lying companies can do to honest numbers.
 
-An office of 20 people has different evidence about 1,400 numbers. Companies publish all these numbers as spam, with
-valid signatures. Then each number calls. The policy `strict` decides, because it does everything that a level allows.
-The table is in benchmarks/accuracy/RESULTS.md. A test compares it with a new measurement.
+An office of 20 people has 1,400 numbers with different kinds of its own evidence. Other companies publish all these
+numbers as spam, with valid signatures. Then each number calls. The policy `strict` decides, because it does everything
+that a level allows. The table is in benchmarks/accuracy/RESULTS.md. A test compares it with a new measurement.
 """
 
 from __future__ import annotations
@@ -56,14 +56,15 @@ HOUR = 3600.0
 
 
 class Known(NamedTuple):
-    """The office's evidence about a number.
+    """A kind of number, by the evidence about it that the office itself has.
 
     Attributes:
+        what: The evidence in words, for the table.
         marks: How many people marked the number.
-        hung_up: How many people hung up on the number.
+        hung_up: How many people hung up on a call from the number.
         feed: Whether a feed lists the number.
         back: Whether a person called the number back and talked.
-        failed: Whether the number failed a challenge.
+        failed: Whether a caller with the number failed a challenge.
     """
 
     what: str
@@ -75,13 +76,22 @@ class Known(NamedTuple):
 
 
 KINDS = (
-    Known("nothing"),
-    Known("one person here marked it by mistake", marks=1),
-    Known("three people here marked it, enough for a warning without the companies", marks=3),
-    Known("ten people here marked it or hung up, enough for a challenge without the companies", marks=5, hung_up=5),
-    Known("ten people here marked it or hung up, and it failed a challenge", marks=5, hung_up=5, failed=True),
-    Known("a feed lists it", feed=True),
-    Known("one person here called it back and talked", back=True),
+    Known("none"),
+    Known("one person here marked the number by mistake", marks=1),
+    Known("three people here marked the number, enough for a warning without the companies", marks=3),
+    Known(
+        "ten people here marked the number or hung up on it, enough for a challenge without the companies",
+        marks=5,
+        hung_up=5,
+    ),
+    Known(
+        "ten people here marked the number or hung up on it, and a caller with the number failed a challenge",
+        marks=5,
+        hung_up=5,
+        failed=True,
+    ),
+    Known("a feed lists the number", feed=True),
+    Known("one person here called the number back and talked", back=True),
 )
 SETTINGS = "[reputation.sample]\nevery = 0\n"  # no control sample: otherwise one in four warned calls has no warning
 ADD_CHALLENGE = "INSERT INTO challenge VALUES (?, 'unknown', 0, ?, '+442071838750', 'silent', ?)"
@@ -89,7 +99,10 @@ ADD_SIGNAL = "INSERT INTO signal VALUES (?, 'unknown', 0, ?, ?, ?, ?)"
 
 
 def numbers_of(kind: int) -> list[str]:
-    """Return the numbers of a kind. Each number has its own block, so that its neighbours are no evidence."""
+    """Return the numbers of the kind with this index in KINDS.
+
+    Each number has its own block of 1000, so that no number is evidence about another.
+    """
     return [f"+12{10 + kind:02}{n:03}0100" for n in range(OF_KIND)]
 
 
@@ -117,7 +130,7 @@ def fill(folder: Path, now: float) -> None:
 
 
 def publish_lies(folder: Path, key: SigningKey, now: float) -> None:
-    """Publish all numbers as spam, as if fifty people had complained about each number."""
+    """Publish all numbers as spam in `folder`, as if fifty people of a company had complained about each number."""
     folder.mkdir()
     week = week_of(now)
     numbers = sorted(number for place in range(len(KINDS)) for number in numbers_of(place))
@@ -177,8 +190,14 @@ def sheet_of(actions_by_liars: dict[int, list[Counter[str]]]) -> Sheet:
         ]
         for place, kind in enumerate(KINDS)
     ]
-    headings = ("evidence here", "nobody lies", *(f"{n} lie" if n > 1 else "one lies" for n in LIARS[1:]))
-    caption = f"Actions of `strict` for {OF_KIND * len(KINDS):,} honest numbers that companies publish as spam."
+    headings = (
+        *("other evidence about the number", "no company lies"),
+        *(f"{n} companies lie" if n > 1 else "one company lies" for n in LIARS[1:]),
+    )
+    caption = (
+        f"How many of {OF_KIND * len(KINDS):,} honest numbers get which action of `strict` if companies publish all of"
+        " them as spam."
+    )
     return Sheet("companies that lie", caption, headings, rows)
 
 

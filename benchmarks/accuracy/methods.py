@@ -1,4 +1,4 @@
-"""The methods that are compared: CallSieve's real code, and simple methods that people use.
+"""The methods that are compared: CallSieve's real code, and simple methods that other systems use.
 
 A method learns from the calls of a number, and returns a level at each inbound call. A call with the level CHALLENGE or
 higher counts as stopped. Simple methods either stop a call or let it ring.
@@ -34,7 +34,10 @@ class Method(Protocol):
 
 
 class Model:
-    """CallSieve's model with one-ring calls and ties, but without blocks, feeds, signatures and quiet hours."""
+    """CallSieve's model, but without blocks, feeds, signatures and quiet hours.
+
+    It includes one-ring calls and the ties of callees.
+    """
 
     def __init__(self, weights: Weights = DEFAULT) -> None:
         self._ledger = MemoryStore(weights)
@@ -49,7 +52,8 @@ class Model:
     def level(self, callee: str, now: float) -> Level:
         """Return the level for a call to `callee`.
 
-        The level is NONE if the callee has called the number and talked (step 6 of the order of precedence).
+        The level is NONE if this callee has called the number before and talked (step 6 of the policies' order of
+        precedence).
         """
         if self._is_related(callee, now):
             return Level.NONE
@@ -65,7 +69,10 @@ class Model:
 
 @dataclass(slots=True)
 class Tally:
-    """The counts that simple methods use. `good_talks`: conversations of more than a minute, in either direction."""
+    """Counts about a number that simple methods use.
+
+    `good_talks`: conversations of more than a minute, in either direction.
+    """
 
     marks: int = 0
     good_talks: int = 0
@@ -123,7 +130,7 @@ def beta(tally: Tally, _now: float) -> bool:
 
 
 def wilson(tally: Tally, now: float) -> bool:
-    """Return whether the lower Wilson bound of the share who say spam, in the last 125 days, is 0.5 or more."""
+    """Return whether half of the people who marked in the last 125 days say spam, by the lower Wilson bound."""
     return wilson_bound(tally.distinct(now, 125), tally.distinct(now, 125, Verdict.OK)) >= 0.5
 
 
@@ -133,10 +140,10 @@ def wilson_bound(bad: int, good: int, z: float = WILSON_Z) -> float:
 
 
 BASELINES: Mapping[str, Callable[[], Method]] = {
-    "FreePBX blacklist (one mark blocks the number for everybody, for ever)": lambda: Simple(any_mark),
+    "FreePBX blacklist (one mark blocks the number for everybody and for ever)": lambda: Simple(any_mark),
     "3 marks or more": lambda: Simple(three_marks),
-    "3 distinct reporters or more in 14 d": lambda: Simple(three_reporters),
-    "plain Beta >= 0.8": lambda: Simple(beta),
-    "distinct reporters in 125 d, Wilson >= 0.5": lambda: Simple(wilson),
+    "marks by 3 people or more in 14 days": lambda: Simple(three_reporters),
+    "Beta mean >= 0.8 (marks, compared with conversations of more than a minute)": lambda: Simple(beta),
+    "Wilson bound >= 0.5 (share who say spam, of the people who marked in 125 days)": lambda: Simple(wilson),
 }
 MODEL = "CallSieve"

@@ -1,12 +1,13 @@
-"""The simulated office: its people, and for each number that calls the office a plan of possible events.
+"""The simulated office: its people, and a plan of possible events for each number that calls the office.
 
     office = make_office(parameters, seed)
     for plan in plans(office): ...     every number that calls the office
     service(office, 3)                 the plan of one number, independent of all others
     shadow_of(office, plan)            the events of a plan without screening, in order of time
 
-A number's reputation depends only on its own rows (block evidence is off), so numbers are simulated one by one. All
-plans use the same telephone number. Pure functions: draws depend on the office's seed and the number's index.
+A number's reputation depends only on evidence about this number (evidence of blocks is off), so each number is
+simulated alone. Therefore all plans can use the same telephone number. Functions are pure: the office's seed and the
+number's index determine all random draws.
 """
 
 from __future__ import annotations
@@ -32,12 +33,12 @@ class Office:
     users: tuple[User, ...]
 
     def chance(self, *place: object) -> Random:
-        """Return a random generator for one purpose. It gives the same values in every run."""
+        """Return a random generator for the purpose that `place` names. It gives the same values in every run."""
         return Random("/".join(map(str, (self.seed, *place))))
 
 
 class Plan(NamedTuple):
-    """A number, and its possible events in order of time: calls to the office, and calls back from the office."""
+    """The possible events of a number in order of time: its calls to the office, and calls back from the office."""
 
     kind: Kind
     line: Line
@@ -75,7 +76,10 @@ def plans(office: Office) -> Iterator[Plan]:
 
 
 def shadow_of(office: Office, plan: Plan) -> Stream:
-    """Return the events of a plan without screening. A call is judged when it begins, and learnt when it ends."""
+    """Return the events of a plan without screening.
+
+    A method must judge a call when it begins, and learns the outcome when it ends.
+    """
     events: list[Dated] = []
     for at, event in plan.events:
         if not isinstance(event, Attempt):
@@ -107,7 +111,10 @@ class Caller:
         return at, Attempt(f"{self._name}-{self._calls}", at, user, self.line, fate, ring_seconds)
 
     def steady(self, rate: float, first_day: float, last_day: float) -> Iterator[Dated]:
-        """Yield `rate` calls per day to random people of the office, and calls to traps, between two days."""
+        """Yield `rate` calls per day to random people of the office from `first_day` to `last_day`.
+
+        Also yield the number's calls to traps, which are DIDs that nobody uses.
+        """
         p, chance = self.parameters, self.chance
         in_a_row = p.in_a_row if self.line.nature in SPAM_NATURES else 1
         for day in arrivals(chance, rate / in_a_row, first_day, last_day):
@@ -132,7 +139,7 @@ class Caller:
 
 
 def contact(office: Office, place: int) -> Plan:
-    """Return the plan of a contact: a number that calls one to four people and is called by them."""
+    """Return the plan of a contact: a number that calls one to four people of the office and is called by them."""
     p, caller = office.parameters, Caller(office, Kind.CONTACT, place, Nature.PERSON)
     chance, habits = caller.chance, caller.line.habits
     friends = chance.sample(office.users, min(p.users, chance.randint(*p.contact_users)))
@@ -147,7 +154,10 @@ def contact(office: Office, place: int) -> Plan:
 
 
 def service(office: Office, place: int) -> Plan:
-    """Return the plan of a customer-service line that calls random people. Machines make the calls of some lines."""
+    """Return the plan of a customer-service number, which calls random people.
+
+    For some of these numbers a machine calls.
+    """
     p = office.parameters
     nature = Nature.MACHINE if place % round(1 / p.machines) == 0 else Nature.STAFF
     caller = Caller(office, Kind.SERVICE, place, nature)
@@ -155,17 +165,17 @@ def service(office: Office, place: int) -> Plan:
 
 
 def established(office: Office, place: int) -> Plan:
-    """Return the plan of a customer-service line whose calls are made by people."""
+    """Return the plan of a customer-service number that has called for a long time. People make its calls."""
     return service(office, place + place // (round(1 / office.parameters.machines) - 1) + 1)
 
 
 def established_machine(office: Office, place: int) -> Plan:
-    """Return the plan of a customer-service line whose calls are made by a machine."""
+    """Return the plan of a customer-service number that has called for a long time. A machine makes its calls."""
     return service(office, place * round(1 / office.parameters.machines))
 
 
 def new_number(office: Office, kind: Kind, place: int, first_day: float | None = None) -> Plan:
-    """Return the plan of a new number of a person or a wanted machine. It seldom calls, and will be attacked."""
+    """Return the plan of a new number of a person or a wanted machine. It seldom calls, and is attacked later."""
     p = office.parameters
     caller = Caller(office, kind, place, Nature.MACHINE if kind is Kind.NEW_MACHINE else Nature.PERSON)
     first_day = p.attack_day - p.new_days if first_day is None else first_day
@@ -182,7 +192,7 @@ def spammer(office: Office, place: int) -> Plan:
 
 
 def _calls_of_accomplices(caller: Caller, born: float) -> Iterator[Dated]:
-    """Yield calls of people in the office who help a spammer: they talk to the number to make it look wanted."""
+    """Yield calls from people of the office to a spam number. They talk for a while, to make the number look wanted."""
     p, chance = caller.parameters, caller.chance
     for user in chance.sample(caller.users, p.accomplices):
         at = instant(p, born + chance.uniform(0, 1))
@@ -247,7 +257,10 @@ def _spam_nature(office: Office, kind: Kind, place: object) -> Nature:
 
 
 def instant(p: Parameters, day: float) -> float:
-    """Return a day as UTC seconds. The fraction of `day` is the elapsed share of the working hours."""
+    """Return the time in the working hours of a day, in UTC seconds.
+
+    The fraction of `day` is the share of these hours that has elapsed.
+    """
     hour = p.first_hour + (day - floor(day)) * (p.last_hour - p.first_hour)
     return START + floor(day) * DAY_SECONDS + hour * 3600
 

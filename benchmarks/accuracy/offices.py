@@ -1,4 +1,7 @@
-"""The simulated offices: the standard office, offices that differ from it in one way, and the attacks on them."""
+"""The simulated offices, and the attacks on numbers that call them.
+
+There is a standard office. The others differ from it in one way.
+"""
 
 from __future__ import annotations
 
@@ -33,27 +36,32 @@ from benchmarks.accuracy.parameters import (
 )
 
 STANDARD_NAME = "the standard office"
-COLD = "cold office: 30 % answer calls of services, which leave few messages and are hardly called back"
-COLD_NOTICED = "cold office, and people answer notices of stopped calls"
-NOTICED = "people answer notices of stopped calls"
-LISTED, WRONGLY = "24 % of spam is listed by two sources", "one in 20 wanted machines is listed by two sources"
-TRAPS, TRAPS_UNSIGNED, TRAPS_5 = (
-    "spam listed, 2 traps, signed calls",
-    "spam listed, 2 traps, unsigned calls",
-    "spam listed, 5 traps, unsigned calls",
+COLD = "office that rarely answers services: 30 % of their calls are answered, few leave a message, 1 % are called back"
+COLD_NOTICED = (
+    'office that rarely answers services, with notices of stopped calls, to which 15 % of people answer "not spam"'
 )
-MIXED = "every second call of spam is signed"
-REDIALS = "spam hangs up when it is asked, and calls again"
-MESSAGES, MESSAGES_90 = "spam leaves a message on every second voicemail", "spam leaves a message on 9 of 10 voicemails"
-MESSAGES_FAILED = "spam leaves a message after every second failed challenge"
-ACCOMPLICES = "three of us call each spam number back"
-IN_A_ROW = "spam calls ten of us back to back"
-FEW_MARKS, MANY_MARKS = "people mark 5 times less often", "wrong marks 4 times as often"
-HARD = "spam talks and is called back as often as services"
-SMALL = "small office: 20 users in 4 groups, a tenth of the calls"
+NOTICED = 'notices of stopped calls, to which 15 % of people answer "not spam"'
+LISTED, WRONGLY = "24 % of spam numbers are listed by two sources", "one in 20 wanted machines is listed by two sources"
+TRAPS, TRAPS_UNSIGNED, TRAPS_5 = (
+    "24 % of spam numbers listed, 2 traps per 100 DIDs, signed calls",
+    "24 % of spam numbers listed, 2 traps per 100 DIDs, unsigned calls",
+    "24 % of spam numbers listed, 5 traps per 100 DIDs, unsigned calls",
+)
+MIXED = "every second call of each spam number is signed"
+REDIALS = "spammers hang up when they are challenged, and call again"
+MESSAGES, MESSAGES_90 = (
+    "spammers leave a message after half of missed calls",
+    "spammers leave a message after 9 of 10 missed calls",
+)
+MESSAGES_FAILED = "spammers leave a message after half of failed challenges"
+ACCOMPLICES = "three of our people call each spam number back"
+IN_A_ROW = "a spammer calls ten of our people one after another"
+FEW_MARKS, MANY_MARKS = "people mark callers 5 times less often", "people wrongly mark honest callers 4 times as often"
+HARD = "people talk to spammers as long as to services, and call them back as often"
+SMALL = "small office: 20 people in 4 groups, a tenth of the calls"
 SMART = "robots that pass every challenge"
-FARMING = "spam that passes every challenge and keeps its numbers"
-BOUGHT = "spam that has proven control of its numbers (L1)"
+FARMING = "spammers who pass every challenge and keep their numbers"
+BOUGHT = "spammers who have proven control of their numbers (identity level 1)"
 
 SPAM = (Kind.SPAM, Kind.SINGLE_USE, Kind.STORM)
 HONEST = (Kind.SERVICE, Kind.ONE_OFF, Kind.CONTACT, *NEW_KINDS)
@@ -86,7 +94,10 @@ def _marks(parameters: Parameters, kinds: Sequence[Kind], factor: float) -> Para
 
 
 def _answering(natures: Sequence[Nature], **changes: Any) -> Parameters:
-    """Return an office in which callers of these natures answer challenges differently."""
+    """Return an office in which callers of these natures answer challenges differently.
+
+    `changes`: fields of Answering.
+    """
     changed = {nature: replace(ANSWERING[nature], **changes) for nature in natures}
     return replace(SPAM_ONLY, answering={**ANSWERING, **changed})
 
@@ -134,10 +145,10 @@ OFFICES: Mapping[str, Parameters] = MappingProxyType(
         MANY_MARKS: _marks(replace(LINES_ONLY, contacts=120, one_off_a_day=20), HONEST, 4.0),
         HARD: _polite_spam(),
         SMALL: replace(SPAM_ONLY, services=STANDARD.services, **_SMALL),
-        "people react to labels": replace(
+        "people answer labelled calls less often, mark more of them and hang up on more": replace(
             SPAM_ONLY, reaction=Reaction(answered=0.4, marked=3.0, hung_up_honest=0.15, hung_up_spam=0.5)
         ),
-        "robots redial at once": _answering((Nature.ROBOT,), redials=1.0),
+        "robots call again at once after a call that did not ring": _answering((Nature.ROBOT,), redials=1.0),
         "each robot passes one challenge in twenty": _answering((Nature.ROBOT,), never=0.0),
         SMART: _answering((Nature.ROBOT,), passes=1.0, never=0.0),
         FARMING: replace(_answering(SPAM_NATURES, passes=1.0, never=0.0), spam_life_days=1000.0, spammers=15),

@@ -1,4 +1,7 @@
-"""All parameters of the simulated office (docs/contributing/model.md). "ours" marks values without a source."""
+"""All parameters of the simulated office (docs/contributing/model.md).
+
+The word "ours" marks values that we chose ourselves, because no source gives them.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ SPAM_RATE = LogNormal(6.0, 0.7)
 
 
 class Kind(StrEnum):
-    """A kind of caller."""
+    """A kind of calling number, such as a contact or a spam number."""
 
     CONTACT = "contact"
     SERVICE = "service"
@@ -34,7 +37,7 @@ class Kind(StrEnum):
 
 
 class Nature(StrEnum):
-    """The nature of the caller behind a number, which determines how the caller answers a challenge."""
+    """The person or machine that calls, such as a robot. It determines how a challenge is answered."""
 
     PERSON = "one person"
     STAFF = "several people"
@@ -49,15 +52,16 @@ HONEST = frozenset({Nature.PERSON, Nature.STAFF, Nature.MACHINE})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answering:
-    """How callers answer a challenge.
+    """How the callers of a nature answer a challenge.
 
     Attributes:
-        passes: Share of passed challenges, over all numbers.
-        never: Share of numbers that never pass.
-        silent: Share of failures in which the caller stays silent.
-        wrong: Share of failures with a wrong digit. In the remaining failures the caller hangs up.
-        redials: Share of callers who call again at once after a call that did not ring.
-        passes_again: Share of second challenges that are passed by callers who hung up in the first.
+        passes: Share of challenges that are passed, over all numbers.
+        never: Share of numbers whose callers never pass.
+        silent: Share of failed challenges in which the caller stays silent.
+        wrong: Share of failed challenges with a wrong digit. In the remaining ones the caller hangs up.
+        redials: Share of callers who call again at once after a call for which no phone rang.
+        passes_again: Share that passes the second challenge, of callers who hung up during the first one; None: as
+            usual.
     """
 
     passes: float
@@ -92,7 +96,10 @@ class Reaction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Habits:
-    """The habits of one kind of caller. A share means a share of calls, unless a comment says otherwise."""
+    """How people and callers behave in calls of one kind of number.
+
+    A share is a share of calls, unless a comment says otherwise.
+    """
 
     answered: float
     talk: LogNormal
@@ -137,7 +144,10 @@ HABITS = {**HABITS, Kind.NEW_PERSON: HABITS[Kind.SERVICE], Kind.NEW_MACHINE: HAB
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameters:
-    """The parameters of an office. A rate is calls per day of a number. A pair `(a, b)` is uniform between a and b."""
+    """The parameters of an office. A rate is the calls per day of one number.
+
+    A pair `(a, b)` means a random value between a and b.
+    """
 
     users: int = 200
     groups: int = 10
@@ -186,7 +196,7 @@ class Parameters:
     misdialled: float = 0.01  # ours: trap calls of an honest line, relative to a spam number with the same rate
     signed: float = 0.0  # share of numbers whose calls pass verification
     mixed: float = 0.0  # share of spam numbers whose every second call passes verification
-    in_a_row: int = 1  # number of DIDs that spam calls one after the other
+    in_a_row: int = 1  # number of DIDs that spam one call at a time
     row_gap: tuple[float, float] = (5.0, 20.0)  # seconds from one such call to the next
     accomplices: int = 0  # people here who call each spam number back on its first day
     notice: float = 0.0  # share of people who say "not spam" after a message that a machine's call was stopped

@@ -1,4 +1,4 @@
-"""Runs the methods on calls without screening, and counts the levels that they return. No decision changes a call.
+"""Lets each method judge calls without screening, and counts the levels that it returns. No decision changes a call.
 
 measure_office(office, methods) -> Counts                       all numbers, after the first days
 measure_attacks(office, methods, attack, colluders) -> Counts   attacked numbers, after the attack
@@ -21,7 +21,7 @@ NEW = Kind.NEW_PERSON.value
 
 
 class Cell(NamedTuple):
-    """The key of a count: the method, the kind of calls, the attack, and how many colluders (0 without an attack)."""
+    """The key of a count: method or policy, kind of calls, attack, and how many colluders (0 without an attack)."""
 
     method: str
     calls: str
@@ -46,7 +46,7 @@ def judge_calls(stream: Stream, method: Method, read_from: float) -> Iterator[Le
 
 
 def measure_office(office: Office, methods: Methods) -> Counts:
-    """Count the levels of each method, for all numbers that call the office."""
+    """Count how often each method returns each level, for the calls of all numbers that call the office."""
     read_from = START + office.parameters.read_from_day * DAY_SECONDS
     counts: Counts = {}
     for plan in plans(office):
@@ -57,7 +57,10 @@ def measure_office(office: Office, methods: Methods) -> Counts:
 
 
 def measure_attacks(office: Office, methods: Methods, attack: str, colluders: Iterable[int]) -> Counts:
-    """Count the levels of attacked numbers, by method and count of colluders, for new and for established numbers."""
+    """Count how often each method returns each level for calls of attacked numbers, by count of colluders.
+
+    New and established numbers are attacked.
+    """
     counts: Counts = {}
     p = office.parameters
     planned = [
@@ -73,7 +76,10 @@ def measure_attacks(office: Office, methods: Methods, attack: str, colluders: It
 
 
 def thinned(stream: Stream, every: int) -> Stream:
-    """Return the events with only every n-th Reading (a call to judge). Methods still learn from all calls."""
+    """Return the events with only every n-th event at which methods must judge a call.
+
+    Methods still learn from all calls.
+    """
     readings = [dated for dated in stream if isinstance(dated[1], Reading)]
     left_out = set(readings) - set(readings[::every])
     return [dated for dated in stream if dated not in left_out]

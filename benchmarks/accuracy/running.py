@@ -1,4 +1,4 @@
-"""Runs the measurements of a seed, or of all seeds on all cores with a low priority."""
+"""Runs the simulation for one seed, or for many seeds on all cores at low priority."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def seeds_of(text: str) -> Sequence[int]:
 
 
 def measure_shadow(seed: int) -> Counts:
-    """Count the levels that CallSieve's model and the simple methods return for calls without screening."""
+    """Count the levels that CallSieve's model and the simple methods return if no call is screened."""
     office = make_office(STANDARD, seed)
     methods = {**BASELINES, **OURS}
     return {
@@ -73,7 +73,10 @@ def measure_shadow(seed: int) -> Counts:
 
 
 def measure_closed(name: str, seed: int, weights: Weights = DEFAULT) -> Tallies:
-    """Measure an office, and attacks on numbers that call it, in the closed loop with the policy `strict`."""
+    """Simulate an office with the policy `strict`, and attacks on numbers that call it.
+
+    Decisions change later calls.
+    """
     office = make_office(OFFICES[name], seed)
     tallies: Tallies = {}
     for plan in plans(office):
@@ -123,7 +126,7 @@ def victims(office: Office, target: str, attack: str) -> Iterator[Plan]:
 def measure_all(
     seeds: Sequence[int], names: Iterable[str] = OFFICES, weights: Weights = DEFAULT, workers: int | None = None
 ) -> Closed:
-    """Measure these offices in the closed loop, and show progress on stderr."""
+    """Simulate these offices with each seed, and show progress on stderr. Decisions change later calls."""
     jobs = list(product(seeds, names))
     each, offices = [seed for seed, _ in jobs], [name for _, name in jobs]
     closed: Closed = {}
@@ -143,5 +146,8 @@ T = TypeVar("T")
 
 
 def with_progress(results: Iterable[T], what: str, count: int) -> Iterable[T]:
-    """Yield the results, and show a progress bar on stderr."""
+    """Yield the results, and show a progress bar on stderr. `what`: its label.
+
+    `count`: how many results there will be.
+    """
     return track(results, what, count, console=Console(stderr=True), transient=True)

@@ -1,4 +1,4 @@
-"""CallSieve in the simulation of a number: the real memory, the real precedence and a real preset.
+"""The CallSieve that screens a simulated number's calls: its real evidence store in memory, precedence and presets.
 
 Only this module runs CallSieve; the other modules get only decisions. The facts about a call are collected as in a
 replay, and the DID determines the callee. As in CallSieve, a mark also puts the number on the marker's own blocklist.
@@ -63,7 +63,7 @@ TIES = {
 
 
 class Memory(Protocol):
-    """CallSieve's memory of the number. The evidence for a call may depend on the trunk of the call."""
+    """CallSieve's evidence about the number. Which evidence counts for a call may depend on the trunk of the call."""
 
     @property
     def stores(self) -> Sequence[MemoryStore]:
@@ -80,7 +80,7 @@ class Memory(Protocol):
 
 
 class OneMemory:
-    """A memory whose evidence counts for calls on every trunk, as in CallSieve."""
+    """One store of evidence that counts for calls on every trunk, as in CallSieve."""
 
     def __init__(self, weights: Weights) -> None:
         self.stores = (MemoryStore(weights),)
@@ -99,12 +99,12 @@ class OtherSite(Protocol):
     """Another site, which shares the evidence of its people about the number."""
 
     def standing_at(self, now: float) -> Standing | None:
-        """Return the summed evidence of the site's people; None if there is no evidence yet."""
+        """Return the summed evidence of the other site's people at the time `now`; None if they have none yet."""
         ...
 
 
 class Screening:
-    """The evidence about a number, and the policy that decides about its calls.
+    """The screening of a number's calls: the evidence about the number, and the policy that decides.
 
     `identity`: what the owner of the number has proven. `listed`: whether outside sources list the number.
     """

@@ -1,8 +1,8 @@
 """`python -m benchmarks.accuracy.sites [--seeds N] [--write]`: simulate several sites that share evidence.
 
-The other tables simulate one office. Here five offices have their own people, memory and decisions. Each office
-receives the evidence of the other offices at once. The real code computes how much of this evidence counts. Colluders
-are at one site or at all sites. A lying site invents people, and repeats their statements every day.
+The other benchmarks of accuracy simulate one office. Here five offices have their own people, evidence and decisions.
+Each office receives the evidence of the other offices at once. The real code computes how much of this evidence counts.
+In an attack, colluders are at one site or at all sites, or a whole site lies: it invents people who complain every day.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from benchmarks.accuracy.reading import Cell
 from benchmarks.accuracy.running import FIRST_SEED, Tallies, weights_with
 from benchmarks.accuracy.screening import OWN_BLOCK, STRICT, OtherSite, Screening
 from benchmarks.accuracy.tables import BLOCKS, PAGE, Sheet, markdown, terminal_table
-from benchmarks.accuracy.targets import LABELLED, MACHINE, MACHINES, PERSON, ROBOTS, SPAM, SPAMMERS, STAFF
+from benchmarks.accuracy.targets import CALLER_WORDS, LABELLED, MACHINE, MACHINES, PERSON, ROBOTS, SPAM, SPAMMERS, STAFF
 from benchmarks.tables import write_page
 from policies.decision import Decision
 from reputation.model import AuthClass, Level, Mark, MarkChannel, SignalCategory, Verdict
@@ -45,11 +45,14 @@ SITES = 5
 HOME = 0  # the site at which the victim's calls are counted
 MARKED_AT = 3  # number of other sites
 FEWER: Mapping[str, int] = {"attacked_new": 4, "attacked_established": 1, "services": 2, "spammers": 12}
-A_FIFTH = "the same calls, spread over five sites"
+A_FIFTH = "the calls of one site, spread over five"
 
 
 class LyingSite:
-    """A site that invents the most harmful evidence about a number, and shares it again every day from `begin` on."""
+    """A site that invents the most harmful evidence about a number, and shares it anew every day from `begin` on.
+
+    `people`: how many people it invents.
+    """
 
     def __init__(self, people: int, begin: float, weights: Weights) -> None:
         self._people, self._begin, self._weights = people, begin, weights
@@ -57,7 +60,10 @@ class LyingSite:
         self._last_standing: Standing | None = None
 
     def standing_at(self, now: float) -> Standing | None:
-        """Return the invented evidence: half of the people marked the number, an hour apart, and the others hung up."""
+        """Return the sum of the invented evidence; None before `begin`.
+
+        Half of the people marked the number, and the others hung up on its calls.
+        """
         day = floor((now - self._begin) / DAY_SECONDS)
         if day < 0:
             return None
@@ -79,9 +85,10 @@ class LyingSite:
 
 @dataclass(frozen=True, slots=True)
 class Gang:
-    """A group of attackers. `here`, `elsewhere`: how many are at HOME and at each other site.
+    """A group of attackers.
 
-    `lying`: how many people each lying site invents.
+    `here`: how many are people of the site HOME. `elsewhere`: how many are people of each other site. `lying`: a number
+    for each lying site, which says how many people it invents.
     """
 
     name: str
@@ -92,19 +99,19 @@ class Gang:
 
 GANGS = (
     Gang("nobody"),
-    Gang("1 here", 1),
-    Gang("3 here", 3),
-    Gang("10 here", 10),
-    Gang("40 here", 40),
-    Gang("40 attackers, 8 at each of five sites", 8, 8),
-    Gang("100 attackers, 20 at each of five sites", 20, 20),
-    Gang("a lying site of 5 invented people", lying=(5,)),
-    Gang("a lying site of 50", lying=(50,)),
-    Gang("a lying site of 500", lying=(500,)),
-    Gang("two lying sites of 500", lying=(500,) * 2),
-    Gang("four lying sites of 500", lying=(500,) * 4),
-    Gang("3 here and a lying site of 500", 3, lying=(500,)),
-    Gang("10 here and a lying site of 500", 10, lying=(500,)),
+    Gang("1 at this site", 1),
+    Gang("3 at this site", 3),
+    Gang("10 at this site", 10),
+    Gang("40 at this site", 40),
+    Gang("40 people, 8 at each of five sites", 8, 8),
+    Gang("100 people, 20 at each of five sites", 20, 20),
+    Gang("a lying site with 5 invented people", lying=(5,)),
+    Gang("a lying site with 50 invented people", lying=(50,)),
+    Gang("a lying site with 500 invented people", lying=(500,)),
+    Gang("two lying sites, each with 500 invented people", lying=(500,) * 2),
+    Gang("four lying sites, each with 500 invented people", lying=(500,) * 4),
+    Gang("3 at this site, and a lying site with 500 invented people", 3, lying=(500,)),
+    Gang("10 at this site, and a lying site with 500 invented people", 10, lying=(500,)),
 )
 TARGETS = (PERSON, MACHINE, ESTABLISHED)
 HONEST = (STAFF, MACHINES, PERSON, MACHINE)
@@ -125,7 +132,11 @@ class Warned(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """The results of a seed. `warned`: how soon persistent spam was labelled, by office and by way of sharing."""
+    """The results of a seed.
+
+    `attacks`: how attacked numbers were treated at HOME. `honest`: how calls ended when no site lies. `warned`: how
+    soon spam was labelled, by office and by the evidence that sites use.
+    """
 
     attacks: Tallies
     honest: Tallies
@@ -133,15 +144,15 @@ class Measured(NamedTuple):
 
 
 ALONE, SHARED, AFTER_THREE, AFTER_THREE_ALONE = (
-    "alone",
-    "shared",
-    "shared, after marks at three other sites",
-    "alone, the same calls as after marks at three other sites",
+    "its own evidence",
+    "evidence of all five sites",
+    "evidence of all five sites, only calls after marks at three other sites",
+    "its own evidence, only the calls of the next row",
 )
 
 
 def measure(seed: int, weights: Weights = DEFAULT) -> Measured:
-    """Simulate five offices of 200 people, and five branches of 20 people."""
+    """Simulate five sites with 200 people each, and then five sites with 20 people each."""
     attacks: Tallies = {}
     honest: Tallies = {}
     warned: dict[tuple[str, str], list[Warned]] = {}
@@ -265,9 +276,9 @@ def _spam(offices: Sequence[Office], place: int, share: float) -> list[Plan]:
 
 
 def _after_three(offices: Sequence[Office], plans: Sequence[Plan], weights: Weights) -> list[Plan] | None:
-    """Return the plans without the calls to HOME that come before three other sites have a mark.
+    """Return the plans, but HOME gets only the calls that come after three other sites have a mark about the number.
 
-    None if three other sites never have a mark.
+    Return None if three other sites never have a mark.
     """
     elsewhere = [plan if place != HOME else plan._replace(events=[]) for place, plan in enumerate(plans)]
     sites = _sites(offices, elsewhere, weights, shared=True)
@@ -335,7 +346,7 @@ def collusion_sheet(seeds: Sequence[Measured]) -> Sheet:
                 continue
             rows.append(
                 [
-                    f"{people} people: {gang.name}",
+                    f"site of {people} people; attackers: {gang.name}",
                     *(_pair(attacks, cell) for cell in cells),
                     _asked(attacks, cells),
                     share_of(attacks, (Counted.REJECTED,), *cells).text,
@@ -343,16 +354,16 @@ def collusion_sheet(seeds: Sequence[Measured]) -> Sheet:
             )
     headings = (
         *(
-            "people at the victim's site, and attackers",
-            "new person: labelled / lost",
-            "new machine",
-            "established number",
+            "attacked number's site, and attackers",
+            "calls of a new person: labelled / lost",
+            "calls of a new machine: labelled / lost",
+            "calls of an established number: labelled / lost",
         ),
-        *("challenges per 1,000", "rejected without a challenge"),
+        *("challenges per 1,000 calls", "calls rejected without a challenge"),
     )
     caption = (
-        "With `strict`: % of the number's calls to the site after the attack."
-        " Calls to people who blocked it do not count."
+        "With `strict`, in % of the attacked number's calls to the site after the attack. Calls to people who blocked"
+        " the number do not count."
     )
     return Sheet("collusion across sites", caption, headings, rows)
 
@@ -367,22 +378,34 @@ def _asked(seeds: Sequence[Tallies], cells: Sequence[Cell]) -> str:
 
 
 def sharing_sheet(seeds: Sequence[Measured]) -> Sheet:
-    """Return a table that shows what five honest sites gain by sharing, and what it costs their callers."""
+    """Return a table of the calls of honest callers and of spam at five honest sites, with and without sharing."""
     rows = []
     for office, people in ((STANDARD_NAME, 200), (SMALL, 20)):
         for calls in (*HONEST, SPAM, ROBOTS, SPAMMERS):
             for how in (ALONE, SHARED):
-                rows.append([f"{people} people: {calls}", how, *_of_calls(seeds, Cell(office, calls, how))])
+                rows.append(
+                    [
+                        f"five sites of {people} people: {CALLER_WORDS.get(calls, calls)}",
+                        how,
+                        *_of_calls(seeds, Cell(office, calls, how)),
+                    ]
+                )
         for how in (f"{A_FIFTH}: {ALONE}", f"{A_FIFTH}: {SHARED}"):
-            rows.append([f"{people} people: {SPAM}", how, *_of_calls(seeds, Cell(office, SPAM, how))])
+            rows.append(
+                [
+                    f"five sites of {people} people: {CALLER_WORDS[SPAM]}",
+                    how,
+                    *_of_calls(seeds, Cell(office, SPAM, how)),
+                ]
+            )
     headings = (
-        "five sites, calls of",
-        "",
+        "size of the sites, and kind of caller",
+        "evidence that a site uses",
         "calls",
         "stopped",
         "labelled",
         "rang without a label",
-        "challenges per 1,000",
+        "challenges per 1,000 calls",
     )
     caption = (
         "With `strict`, in % of calls at all five sites. Calls stopped by the callee's own blocklist do not count."
@@ -408,7 +431,7 @@ def warned_sheet(seeds: Sequence[Measured]) -> Sheet:
             labelled = [number for number in numbers if number.minutes is not None]
             rows.append(
                 [
-                    f"{people} people: {how}",
+                    f"site of {people} people: {how}",
                     f"{len(numbers):,}",
                     _share_of_numbers(results, lambda item: item.before == 0),
                     _share_of_numbers(results, lambda item: item.minutes is not None),
@@ -422,11 +445,15 @@ def warned_sheet(seeds: Sequence[Measured]) -> Sheet:
                 ]
             )
     headings = (
-        *("persistent spam at a site of", "numbers", "labelled from the first call", "ever labelled"),
-        *("of these: calls before the label, median", "hours, median", "calls before a label, % of all"),
+        *("size of the site, and evidence that it uses", "spam numbers"),
+        *("numbers labelled from the first call on", "numbers ever labelled"),
+        *("calls before the first label, median", "hours before the first label, median"),
+        "calls before the first label, in % of all calls",
     )
     caption = (
-        "With `strict`. A number counts once per site. Labelled: level `warn` or more, including the control sample."
+        "How soon calls of persistent spam numbers are labelled, with `strict`. A number counts once per site."
+        " Labelled: level `warn` or more, including calls of the control sample, which ring without the label."
+        " Medians are over the labelled numbers."
     )
     return Sheet("how soon spam is labelled", caption, headings, rows)
 
@@ -449,7 +476,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.accuracy.sites", description=__doc__)
     parser.add_argument("--seeds", type=int, default=SEEDS, metavar="N", help=f"number of seeds ({SEEDS})")
     parser.add_argument("--first", type=int, default=FIRST_SEED, help="the first seed; seeds below 1001 are for tuning")
-    parser.add_argument("--set", default="", metavar="TABLE.KEY=VALUE,...", help="other weights")
+    parser.add_argument(
+        "--set", default="", metavar="TABLE.KEY=VALUE,...", help="weights that differ from the default weights"
+    )
     parser.add_argument("--workers", type=int, metavar="N", help="number of processes (default: one per core)")
     parser.add_argument("--write", action="store_true", help="write the tables into benchmarks/accuracy/RESULTS.md")
     arguments = parser.parse_args()

@@ -3,8 +3,8 @@
     python -m benchmarks.accuracy.spoofed_owner [--seeds 1001-1010]
 
 The table also shows how spam could abuse each way. Each variant runs the real code with a change to the evidence that
-counts for a call. "as it is" is the unchanged product. "proves control" is possible in the product (`[appeals]` or
-`callsieve identity`).
+counts for a call. In the variant "unchanged product" nothing is changed. That an owner proves control is possible in
+the product (`[appeals]` or `callsieve identity`).
 """
 
 from __future__ import annotations
@@ -57,9 +57,9 @@ NEW_MACHINES, ESTABLISHED = 10, 2  # numbers per seed
 class TrunkMemory:
     """A memory with separate evidence for each trunk.
 
-    A number's home is the trunk on which it called first, `home_days` before it called on any other trunk. Calls on the
-    home trunk are judged only by the evidence of this trunk. Other calls are judged by all evidence. If `home_days` is
-    None, each call is judged by the evidence of its own trunk.
+    A number's home is the trunk on which it called first, if it did so `home_days` before it called on another trunk.
+    Calls on the home trunk are judged only by the evidence of this trunk. Other calls are judged by all evidence. If
+    `home_days` is None, each call is judged by the evidence of its own trunk.
     """
 
     weights: Weights
@@ -99,7 +99,7 @@ class TrunkMemory:
 
 @dataclass(slots=True)
 class VouchedMemory:
-    """A memory in which marks "not spam" by `people` different people count as a passed challenge."""
+    """A memory in which "not spam" marks count as a passed challenge, once `people` different people have made one."""
 
     weights: Weights
     people: int
@@ -129,13 +129,14 @@ SPAM, TRUNKS_OF_SPAM, VOUCHED = "spam", "spam by trunks", "vouched"
 
 
 class Variant(NamedTuple):
-    """A way to recognise the owner of a number.
+    """A way to recognise the owner of a number, which the benchmark tries.
 
     Attributes:
+        memory: Creates the store of evidence.
         notice: Share of people who say "not spam" after the message that a machine's call was stopped.
-        proves_days: After how many days from the first challenged call the owner proves control. Spammers who own their
-            numbers do the same. None: nobody proves control.
-        changes: The scenes in which the variant can differ from the product.
+        proves_days: After how many days from the first challenged call the owner proves control of the number. Spammers
+            who own their numbers do the same. None: nobody proves control.
+        changes: The kinds of scenes (`Scene.about`) in which the variant can differ from the product.
     """
 
     name: str
@@ -146,34 +147,37 @@ class Variant(NamedTuple):
 
 
 VARIANTS = (
-    Variant("as it is", changes=(OWNER, SIGNED, ROBOT, SPAM, TRUNKS_OF_SPAM, VOUCHED)),
+    Variant("unchanged product", changes=(OWNER, SIGNED, ROBOT, SPAM, TRUNKS_OF_SPAM, VOUCHED)),
     Variant("evidence per trunk", TrunkMemory, changes=(OWNER, ROBOT, TRUNKS_OF_SPAM)),
     Variant(
-        "evidence per trunk, from 1 day of use on",
+        "evidence per trunk, after 1 day on the first trunk only",
         partial(TrunkMemory, home_days=1.0),
         changes=(OWNER, ROBOT, TRUNKS_OF_SPAM),
     ),
     Variant(
-        "evidence per trunk, from 5 days of use on",
+        "evidence per trunk, after 5 days on the first trunk only",
         partial(TrunkMemory, home_days=5.0),
         changes=(OWNER, ROBOT, TRUNKS_OF_SPAM),
     ),
-    Variant('15 % say "not spam"', notice=0.15),
-    Variant('50 % say "not spam"', notice=0.5),
+    Variant('15 % of people say "not spam" after a stopped call', notice=0.15),
+    Variant('50 % of people say "not spam" after a stopped call', notice=0.5),
     Variant(
-        '15 % say "not spam", and two of them count as a passed challenge',
+        '15 % of people say "not spam" after a stopped call, and two of them count as a passed challenge',
         partial(VouchedMemory, people=2),
         0.15,
         changes=(OWNER, ROBOT, VOUCHED),
     ),
-    Variant("proves control after 7 days", proves_days=7.0, changes=(OWNER, ROBOT, SPAM)),
-    Variant("proves control after 2 days", proves_days=2.0, changes=(OWNER, ROBOT, SPAM)),
-    Variant("proves control after an hour", proves_days=1 / 24, changes=(OWNER, ROBOT, SPAM)),
+    Variant("owner proves control of the number after 7 days", proves_days=7.0, changes=(OWNER, ROBOT, SPAM)),
+    Variant("owner proves control of the number after 2 days", proves_days=2.0, changes=(OWNER, ROBOT, SPAM)),
+    Variant("owner proves control of the number after an hour", proves_days=1 / 24, changes=(OWNER, ROBOT, SPAM)),
 )
 
 
 class Scene(NamedTuple):
-    """A simulated situation. The calls of its plans are counted from `read_from_day` on."""
+    """A simulated situation.
+
+    `about`: whose calls are counted, as in `Variant.changes`. The calls are counted from `read_from_day` on.
+    """
 
     name: str
     about: str
@@ -262,15 +266,23 @@ def _by(dated: Dated, trunk: str) -> Dated:
 ATTACKED_FROM, SPAM_FROM = STANDARD.attack_day, STANDARD.read_from_day
 SCENES = (
     Scene("new machine", OWNER, partial(_machines, SPOOFED), ATTACKED_FROM),
-    Scene("robot on another trunk", OWNER, partial(_machines, SPOOFED_ELSEWHERE), ATTACKED_FROM),
-    Scene("its calls are signed", SIGNED, _signed_machines, ATTACKED_FROM),
+    Scene("new machine, robot on another trunk", OWNER, partial(_machines, SPOOFED_ELSEWHERE), ATTACKED_FROM),
+    Scene("new machine, its calls signed", SIGNED, _signed_machines, ATTACKED_FROM),
     Scene("established machine", OWNER, partial(_established, SPOOFED), ATTACKED_FROM),
-    Scene("the robot", ROBOT, partial(_robots, SPOOFED), ATTACKED_FROM),
+    Scene("the robot that shows the number", ROBOT, partial(_robots, SPOOFED), ATTACKED_FROM),
     Scene("spam", SPAM, _spam, SPAM_FROM, SPAM_ONLY),
-    Scene("spam by two trunks", TRUNKS_OF_SPAM, _by_two_trunks, SPAM_FROM, SPAM_ONLY),
-    Scene("old spam number, then on another trunk", TRUNKS_OF_SPAM, partial(_aged, TRUNKS[1:]), SPAM_FROM, SPAM_ONLY),
-    Scene("old spam number, then on both trunks", TRUNKS_OF_SPAM, partial(_aged, TRUNKS), SPAM_FROM, SPAM_ONLY),
-    Scene("two of our people say it is not spam", VOUCHED, _with_accomplices, SPAM_FROM, SPAM_ONLY),
+    Scene("spam that uses two trunks", TRUNKS_OF_SPAM, _by_two_trunks, SPAM_FROM, SPAM_ONLY),
+    Scene(
+        "spam number used for 5 days, then on another trunk",
+        TRUNKS_OF_SPAM,
+        partial(_aged, TRUNKS[1:]),
+        SPAM_FROM,
+        SPAM_ONLY,
+    ),
+    Scene(
+        "spam number used for 5 days, then on both trunks", TRUNKS_OF_SPAM, partial(_aged, TRUNKS), SPAM_FROM, SPAM_ONLY
+    ),
+    Scene('spam that two of our people call "not spam"', VOUCHED, _with_accomplices, SPAM_FROM, SPAM_ONLY),
 )
 
 

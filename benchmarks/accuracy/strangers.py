@@ -1,11 +1,12 @@
-"""Measures what the digit of `strangers` costs honest callers, and what it stops. Decisions change later calls.
+"""Measures the preset `strangers`, in which an unknown caller must press a digit.
 
     python -m benchmarks.accuracy.strangers [--seeds 2001-2010] [--write]
 
-The policy is the product's file `policies/presets/strangers.toml` with other hours. Calls to the simulated office are
-uniform from 9 to 18 h, so 2 h 15 min of a day contain a quarter of the calls. A number that the office called within 30
-days is not a stranger. The office has no contacts or companies. No call is withheld or from a service range, which the
-real preset challenges each time or less often.
+The results are its cost to honest callers, and the spam that it stops. Decisions change later calls. The policy is the
+product's file `policies/presets/strangers.toml` with other hours. Calls to the simulated office are uniform from 9 to
+18 h, so 2 h 15 min of a day contain a quarter of the calls. A number that the office called within 30 days is not a
+stranger. The office has no saved contacts. No number is withheld, which the real preset challenges each time. No call
+is from a range of banks, government or services, which the real preset does not challenge as strangers.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from policies.decision import Decision
 from policies.loader import load_policy, parse_policy, policy_text
 from policies.policy import Policy
 
-BALANCED, QUARTER, HALF, ALL = "nobody (`balanced`)", "a quarter of the hours", "half of the hours", "all hours"
+BALANCED, QUARTER, HALF, ALL = "never (`balanced`)", "in a quarter of the hours", "in half of the hours", "in all hours"
 HOURS = {QUARTER: ("09:00", "11:15"), HALF: ("09:00", "13:30"), ALL: None}
 ASKED = (BALANCED, *HOURS)
 HOURS_OF_PRESET = re.compile(r"^any = \[\n.*?^\]\n", re.DOTALL | re.MULTILINE)
@@ -63,7 +64,7 @@ Tallies = Mapping[Cell, Tally]
 
 @cache
 def policy_of(asked: str) -> Policy:
-    """Return the product's preset `strangers` with other hours, or the preset `balanced`."""
+    """Return the product's preset `strangers` with the hours that `asked` names, or the preset `balanced`."""
     if asked == BALANCED:
         return load_policy("balanced")
     hours = HOURS[asked]
@@ -75,7 +76,10 @@ def policy_of(asked: str) -> Policy:
 
 @dataclass(slots=True)
 class Digests:
-    """The daily digests about a number. `listed_at`: when a digest first listed it as wanted; None if never."""
+    """The daily digests for an administrator, as far as they are about one number.
+
+    `listed_at`: when a digest first listed the number as probably wanted; None if none did.
+    """
 
     screening: Screening
     listed_at: float | None = None
@@ -107,7 +111,10 @@ def play(office: Office, plan: Plan, policy: Policy) -> tuple[Tally, float | Non
 
 
 def measure(seed: int, p: Parameters = FEWER) -> Tallies:
-    """Simulate an office with each policy. Simulate wanted machines also with an administrator who reads the digest."""
+    """Simulate an office with each policy.
+
+    Simulate wanted machines once more with an administrator who allows the numbers that the digest lists.
+    """
     tallies: dict[Cell, Tally] = {}
     office = make_office(p, seed)
     for plan in _plans(office):
@@ -143,7 +150,12 @@ def measure_all(seeds: Sequence[int], workers: int | None = None) -> list[Tallie
 
 
 class Row(NamedTuple):
-    """A row of the table: a kind of calls, and what to count. With `EVER_...` it counts numbers instead of calls."""
+    """A row of the table. `calls`: the kind of callers.
+
+    `what`: what is counted; with `EVER_...`, numbers instead of calls.
+
+    `how`: empty, or WITH_DIGEST if an administrator allows the numbers that the digest lists.
+    """
 
     caption: str
     calls: str
@@ -154,26 +166,30 @@ class Row(NamedTuple):
 ONE_OFF, MACHINE, SERVICE_MACHINE = Kind.ONE_OFF.value, Kind.NEW_MACHINE.value, f"{Kind.SERVICE}: {Nature.MACHINE}"
 LOST, LISTED = (Counted.STOPPED,), (Counted.EVER_LISTED,)
 ROWS = (
-    Row("people who call once or twice: asked", ONE_OFF, (Counted.EVER_ASKED,)),
+    Row("people who call once or twice: asked for a digit", ONE_OFF, (Counted.EVER_ASKED,)),
     Row("**people who call once or twice: lost**", ONE_OFF, (Counted.EVER_LOST,)),
     Row("customer services with people: calls lost", f"{Kind.SERVICE}: {Nature.STAFF}", LOST),
-    Row("people that the office calls too, in no address book: asked", Kind.CONTACT.value, (Counted.EVER_ASKED,)),
+    Row(
+        "people whom the office calls too, but who are in no address book: asked for a digit",
+        Kind.CONTACT.value,
+        (Counted.EVER_ASKED,),
+    ),
     Row("**wanted machines with a new number: calls lost**", MACHINE, LOST),
-    Row(f"the same, where {WITH_DIGEST}", MACHINE, LOST, WITH_DIGEST),
+    Row(f"the same machines, where {WITH_DIGEST}", MACHINE, LOST, WITH_DIGEST),
     Row("wanted machines that call several times a day: calls lost", SERVICE_MACHINE, LOST),
-    Row(f"the same, where {WITH_DIGEST}", SERVICE_MACHINE, LOST, WITH_DIGEST),
+    Row(f"the same machines, where {WITH_DIGEST}", SERVICE_MACHINE, LOST, WITH_DIGEST),
     Row("**persistent spam: calls that ring**", Kind.SPAM.value, RANG),
     Row("persistent spam: calls that ring without a label", Kind.SPAM.value, (Counted.PLAIN,)),
     Row("**single-use spam: calls that ring**", Kind.SINGLE_USE.value, RANG),
-    Row("wanted machines with a new number: listed by a digest", MACHINE, LISTED),
-    Row("persistent spam: listed by a digest", Kind.SPAM.value, LISTED),
-    Row("single-use spam: listed by a digest", Kind.SINGLE_USE.value, LISTED),
+    Row("wanted machines with a new number: listed as wanted by the daily digest", MACHINE, LISTED),
+    Row("persistent spam: listed as wanted by the daily digest", Kind.SPAM.value, LISTED),
+    Row("single-use spam: listed as wanted by the daily digest", Kind.SINGLE_USE.value, LISTED),
 )
 EVER = frozenset({Counted.EVER_ASKED, Counted.EVER_LOST, Counted.EVER_LISTED})
 
 
 def strangers_sheet(seeds: Sequence[Tallies]) -> Sheet:
-    """Return a table of what challenging strangers costs and brings, by the share of hours with challenges."""
+    """Return the table of calls lost and of spam stopped, by the share of hours in which strangers are challenged."""
     lines = []
     for row in ROWS:
         cells = [Cell(asked, row.calls, row.how) for asked in ASKED]
@@ -187,12 +203,12 @@ def strangers_sheet(seeds: Sequence[Tallies]) -> Sheet:
         "This is the policy `strangers`: an unknown caller presses a digit before the phone rings. The "
         "columns show its price when it is on in none, a quarter, half or all of the hours; by default it is on "
         "outside office hours. Figures are % of calls. Three kinds of row count numbers instead: people who call once "
-        "or twice, `asked`, and `listed`. *Lost*: the caller never got through. Assumed: 92 % of people, 60 % of "
-        "human spammers and 5 % of robots press the right digit. Wanted machines never do, and one person in 25 never "
-        "can. Of the people who fail, 30 % call again within three minutes. 30 % of wanted machines and 8 % of spam "
-        "leave a message when they fail."
+        "or twice, `asked for a digit`, and `listed as wanted`. *Lost*: the caller never got through. Assumed: 92 % of "
+        "people, 60 % of human spammers and 5 % of robots press the right digit. Wanted machines never do, and one "
+        "person in 25 never can. Of the people who fail, 30 % call again within three minutes. 30 % of wanted machines "
+        "and 8 % of spam leave a message when they fail."
     )
-    return Sheet("strangers press a digit", caption, ("strangers are asked in", *ASKED), lines)
+    return Sheet("strangers press a digit", caption, ("when strangers are asked for a digit", *ASKED), lines)
 
 
 def main() -> None:
@@ -209,7 +225,7 @@ def main() -> None:
     if not console.is_terminal:
         console.width = 200
     console.print(terminal_table(sheet))
-    console.print(f"{sum(os.times()[:4]):.0f} s of processor time")
+    console.print(f"{sum(os.times()[:4]):.0f} s of CPU time")
     if arguments.write:
         write_page(FRONT, {sheet.name: markdown(sheet)}, FRONT_BLOCKS)
 

@@ -1,4 +1,4 @@
-"""Tables of the methods without screening, and the formatting of tables for terminals and pages."""
+"""The table of methods that judge calls without screening, and the formatting of all tables for terminals and pages."""
 
 from __future__ import annotations
 
@@ -53,17 +53,20 @@ def attack_cells(
 def methods_sheet(seeds: Sequence[Counts]) -> Sheet:
     """Return the table that compares the methods without screening."""
     rows = [_method_row(seeds, name, MARKS) for name in (*BASELINES, MODEL)]
-    rows.append(_method_row(seeds, MODEL, HANG_UPS, f"{MODEL}, colluders also hang up"))
-    rows.append(_method_row(seeds, MODEL, SPLIT, f"{MODEL}, colluders share the work"))
+    rows.append(_method_row(seeds, MODEL, HANG_UPS, f"{MODEL}, if the attackers also hang up on calls"))
+    rows.append(_method_row(seeds, MODEL, SPLIT, f"{MODEL}, if half of the attackers mark and the others hang up"))
     headings = (
         "method",
-        "spam stopped",
+        "spam calls stopped",
         "service calls wrongly stopped",
-        "calls lost of an established number attacked by 3 / 10 / 40",
-        "calls lost of a new number attacked by 1 / 3 / 10 / 40",
-        "new, mean",
+        "calls of an established number that are stopped, if attacked by 3 / 10 / 40 people",
+        "calls of a new number that are stopped, if attacked by 1 / 3 / 10 / 40 people",
+        "calls of a new number that are stopped, mean of all sizes of attack",
     )
-    return Sheet("methods", "Without screening. Stopped: level challenge or more, in % of calls.", headings, rows)
+    caption = (
+        "In % of calls. The calls are not screened: each method only judges them. Stopped: level challenge or more."
+    )
+    return Sheet("methods", caption, headings, rows)
 
 
 def _method_row(seeds: Sequence[Counts], method: str, attack: str, name: str | None = None) -> list[str]:

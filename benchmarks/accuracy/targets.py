@@ -1,4 +1,4 @@
-"""The tables of the closed loop. TARGETS lists the measured values that have a target."""
+"""The tables of simulations in which decisions change later calls. TARGETS lists the values that have a target."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from benchmarks.accuracy import offices
-from benchmarks.accuracy.attacks import NOTHING, SPLIT, SPOOFED, SPOOFED_ELSEWHERE, SPOOFING
+from benchmarks.accuracy.attacks import ATTACK_WORDS, NOTHING, SPLIT, SPOOFED, SPOOFED_ELSEWHERE, SPOOFING
 from benchmarks.accuracy.closed_loop import Counted, Tally
 from benchmarks.accuracy.estimates import Estimate, share_of, share_of_numbers, shown
 from benchmarks.accuracy.first_calls import HONEST as HONEST_STYLES
@@ -33,17 +33,36 @@ CALLERS = (
     *(Kind.CONTACT.value, STAFF, MACHINES, Kind.ONE_OFF.value, PERSON, MACHINE, SPAM, ROBOTS, SPAMMERS),
     *(Kind.SINGLE_USE.value, Kind.STORM.value, Kind.WANGIRI.value),
 )
+# How tables name the kinds of callers.
+CALLER_WORDS: Mapping[str, str] = {
+    STAFF: "customer service: several people",
+    MACHINES: "customer service: wanted machine",
+    Kind.ONE_OFF.value: "person who calls once or twice",
+    PERSON: "new number of a person",
+    MACHINE: "new number of a wanted machine",
+    SPAM: "spam number that calls again and again",
+    ROBOTS: "spam number of a robot",
+    SPAMMERS: "spam number of a human spammer",
+    Kind.SINGLE_USE.value: "spam number used only once",
+    Kind.STORM.value: "spam numbers used only once, in a storm",
+    Kind.WANGIRI.value: "one-ring caller (wangiri)",
+}
 
 
 class Measured(NamedTuple):
-    """All measurements of the closed loop (by office) and of first calls. A part that was not measured is empty."""
+    """The results of a run. `closed`: simulations in which decisions change calls, by office.
+
+    `first_calls`: counts per seed.
+
+    A part that was not measured is empty.
+    """
 
     closed: Closed
     first_calls: Sequence[FirstCalls] = ()
 
 
 def cell(calls: str, attack: str = "", colluders: int = 0) -> Cell:
-    """Return the key under which these calls are counted with the policy `strict`."""
+    """Return the key under which the simulation counts these calls. The policy is always `strict`."""
     if calls in (PERSON, MACHINE) and not attack:
         attack = NOTHING
     return Cell(STRICT, calls, attack, colluders)
@@ -53,7 +72,7 @@ Measure = Callable[[Measured], Estimate | None]  # None: not measured
 
 
 def of_calls(office: str, what: Counted | tuple[Counted, ...], *cells: Cell) -> Measure:
-    """Return a function that computes the share of the calls in these cells that ended as `what` says."""
+    """Return a function that computes the share of an office's calls in these cells that ended as `what` says."""
     counted = what if isinstance(what, tuple) else (what,)
     return lambda measured: share_of(measured.closed[office], counted, *cells) if office in measured.closed else None
 
@@ -78,7 +97,10 @@ def worst_honest(office: str) -> Measure:
 
 
 def rejected_unchallenged(measured: Measured) -> Estimate | None:
-    """Return the highest share of calls rejected without a challenge, over the offices without outside evidence."""
+    """Return the highest share of calls that were rejected without a challenge, of all kinds of calls.
+
+    Offices with numbers that outside sources list are left out.
+    """
     without = [tallies for name, tallies in measured.closed.items() if not offices.OFFICES[name].listed]
     figures = [
         share_of(seeds, (Counted.REJECTED,), item)
@@ -94,7 +116,7 @@ def of_first_calls(*styles: Style) -> Measure:
 
 
 def of_nine_storms(measured: Measured) -> Estimate | None:
-    """Return the share of the storms' first calls that are tagged. Each of the nine styles has the same weight."""
+    """Return the share of calls that are tagged, as the mean over nine styles of storm; None if it was not measured."""
     return mean_share(measured.first_calls, "tagged", *NINE) if measured.first_calls else None
 
 
@@ -102,9 +124,12 @@ class Target(NamedTuple):
     """A measured value, and its target if there is one.
 
     Attributes:
-        landed: The value for version 2 of the model, on seeds 1001 to 1003.
-        reference: The value that the design expected.
-        least: Whether the limit is a minimum instead of a maximum.
+        what: The name of the value in the table.
+        measure: Computes the value.
+        landed: The value of version 2 of the model, on seeds 1001 to 1003; None if unknown.
+        reference: The value that the design expected; None if it expected none.
+        limit: The target; None: the value has no target.
+        least: Whether `limit` is a minimum instead of a maximum.
     """
 
     what: str
@@ -131,111 +156,226 @@ def _lost(target: str, attack: str, count: int, office: str = STANDARD_NAME) -> 
 
 BASE, COLD, NOTICED = STANDARD_NAME, offices.COLD, offices.COLD_NOTICED
 TARGETS = (
-    Target("spam stopped before it rings", _stopped(BASE), 31.7, 32.2, 30, True),
-    Target("spam that rings without a label", of_calls(BASE, Counted.PLAIN, cell(SPAM)), 38.9, 35.0, 36),
-    Target("24 % of spam listed: stopped", _stopped(offices.LISTED), 30.7, 41.1, 38, True),
+    Target("spam calls stopped before a phone rings", _stopped(BASE), 31.7, 32.2, 30, True),
+    Target("spam calls that ring without a label", of_calls(BASE, Counted.PLAIN, cell(SPAM)), 38.9, 35.0, 36),
     Target(
-        "24 % of spam listed: rings without a label",
+        "24 % of spam numbers listed by sources: spam calls stopped", _stopped(offices.LISTED), 30.7, 41.1, 38, True
+    ),
+    Target(
+        "24 % of spam numbers listed by sources: spam calls that ring without a label",
         of_calls(offices.LISTED, Counted.PLAIN, cell(SPAM)),
         35.9,
         28.4,
         30,
     ),
     Target(
-        "5 % of the machines wrongly listed: calls of machines lost",
+        "5 % of wanted machines wrongly listed by sources: calls of wanted machines lost",
         of_calls(offices.WRONGLY, Counted.STOPPED, cell(MACHINES)),
         0,
         None,
         5,
     ),
-    Target("spam listed, 2 traps, signed calls: stopped", _stopped(offices.TRAPS), 30.8, 50.2, 46, True),
-    Target("spam listed, 2 traps, unsigned calls: stopped", _stopped(offices.TRAPS_UNSIGNED), 30.7, 44.0, 40, True),
-    Target("spam listed, 5 traps, unsigned calls: stopped", _stopped(offices.TRAPS_5), 30.7, 49.6, 45, True),
-    Target("spam hangs up and calls again: stopped", _stopped(offices.REDIALS), 0, 48.9, 42, True),
-    Target("spam leaves a message in half of missed calls: stopped", _stopped(offices.MESSAGES), 2.7, 22.2, 18, True),
-    Target("three accomplices call spam back: stopped", _stopped(offices.ACCOMPLICES), 17, 22.9, 18, True),
-    Target("few people mark spam: stopped", _stopped(offices.FEW_MARKS), 6.9, 26.5, 22, True),
-    Target("small office: stopped", _stopped(offices.SMALL), 0.12, 12.9, 12, True),
-    Target("hard spam: stopped", _stopped(offices.HARD), 11.1, 8.6, 8, True),
-    Target("honest calls stopped, worst kind", worst_honest(BASE), 0, 0.0, 0.02),
     Target(
-        "cold office, with notices: machines' calls lost",
+        "24 % of spam numbers listed, 2 traps per 100 DIDs, signed calls: spam calls stopped",
+        _stopped(offices.TRAPS),
+        30.8,
+        50.2,
+        46,
+        True,
+    ),
+    Target(
+        "24 % of spam numbers listed, 2 traps per 100 DIDs, unsigned calls: spam calls stopped",
+        _stopped(offices.TRAPS_UNSIGNED),
+        30.7,
+        44.0,
+        40,
+        True,
+    ),
+    Target(
+        "24 % of spam numbers listed, 5 traps per 100 DIDs, unsigned calls: spam calls stopped",
+        _stopped(offices.TRAPS_5),
+        30.7,
+        49.6,
+        45,
+        True,
+    ),
+    Target(
+        "spammers hang up when they are challenged, and call again: spam calls stopped",
+        _stopped(offices.REDIALS),
+        0,
+        48.9,
+        42,
+        True,
+    ),
+    Target(
+        "spammers leave a message after half of missed calls: spam calls stopped",
+        _stopped(offices.MESSAGES),
+        2.7,
+        22.2,
+        18,
+        True,
+    ),
+    Target(
+        "three of our people call each spam number back: spam calls stopped",
+        _stopped(offices.ACCOMPLICES),
+        17,
+        22.9,
+        18,
+        True,
+    ),
+    Target(
+        "people mark callers 5 times less often: spam calls stopped", _stopped(offices.FEW_MARKS), 6.9, 26.5, 22, True
+    ),
+    Target("small office of 20 people: spam calls stopped", _stopped(offices.SMALL), 0.12, 12.9, 12, True),
+    Target(
+        "people talk to spammers as to services, and call them back as often: spam calls stopped",
+        _stopped(offices.HARD),
+        11.1,
+        8.6,
+        8,
+        True,
+    ),
+    Target("honest calls stopped: kind of caller with the highest share", worst_honest(BASE), 0, 0.0, 0.02),
+    Target(
+        "office that rarely answers services, with notices of stopped calls: calls of wanted machines lost",
         of_calls(NOTICED, Counted.STOPPED, cell(MACHINES)),
         0,
         0.16,
         0.5,
     ),
     Target(
-        "cold office, without notices: machines' calls lost",
+        "office that rarely answers services, without notices of stopped calls: calls of wanted machines lost",
         of_calls(COLD, Counted.STOPPED, cell(MACHINES)),
         0.28,
         None,
         1,
     ),
-    Target("lines ever labelled", of_numbers(BASE, Counted.EVER_LABELLED, cell(LINES)), 5, 3.4, 4),
-    Target("cold office: lines ever labelled", of_numbers(COLD, Counted.EVER_LABELLED, cell(LINES)), 33.3, 47, 45),
+    Target("customer-service numbers ever labelled", of_numbers(BASE, Counted.EVER_LABELLED, cell(LINES)), 5, 3.4, 4),
     Target(
-        "cold office, with notices: machines that ever lose a call",
+        "office that rarely answers services: customer-service numbers ever labelled",
+        of_numbers(COLD, Counted.EVER_LABELLED, cell(LINES)),
+        33.3,
+        47,
+        45,
+    ),
+    Target(
+        "office that rarely answers services, with notices of stopped calls: wanted machines that ever lose a call",
         of_numbers(NOTICED, Counted.EVER_LOST, cell(MACHINES)),
         4.2,
         10.4,
         11,
     ),
     Target(
-        "cold office, without notices: machines that ever lose a call",
+        "office that rarely answers services, without notices of stopped calls: wanted machines that ever lose a call",
         of_numbers(COLD, Counted.EVER_LOST, cell(MACHINES)),
         4.2,
         None,
         None,
     ),
     Target(
-        "with notices, established machine attacked by 40: calls lost",
+        "with notices of stopped calls, established machine attacked by 40 people: its calls lost",
         _lost(ESTABLISHED_MACHINE, SPLIT, 40, offices.NOTICED),
         2.7,
         2.2,
         3,
     ),
     Target(
-        "without notices, established machine attacked by 40: calls lost",
+        "without notices of stopped calls, established machine attacked by 40 people: its calls lost",
         _lost(ESTABLISHED_MACHINE, SPLIT, 40),
         7.1,
         None,
         9,
     ),
-    Target("new person attacked by 10: calls lost", _lost(PERSON, SPLIT, 10), 0.21, 0.0, 0.1),
-    Target("new person attacked by 40: calls lost", _lost(PERSON, SPLIT, 40), 1.9, 0.2, 0.5),
+    Target("new number of a person, attacked by 10 people: its calls lost", _lost(PERSON, SPLIT, 10), 0.21, 0.0, 0.1),
+    Target("new number of a person, attacked by 40 people: its calls lost", _lost(PERSON, SPLIT, 40), 1.9, 0.2, 0.5),
     Target(
-        "with notices, new machine attacked by 10: calls lost", _lost(MACHINE, SPLIT, 10, offices.NOTICED), 2, 0.0, 1
+        "with notices of stopped calls, new machine attacked by 10 people: its calls lost",
+        _lost(MACHINE, SPLIT, 10, offices.NOTICED),
+        2,
+        0.0,
+        1,
     ),
-    Target("without notices, new machine attacked by 10: calls lost", _lost(MACHINE, SPLIT, 10), 4.8, None, None),
-    Target("spoofed new machine: owner's calls lost", _lost(MACHINE, SPOOFED, 0), 19.9, 29, 25),
     Target(
-        "spoofed new machine, robot on another trunk: owner's calls lost",
+        "without notices of stopped calls, new machine attacked by 10 people: its calls lost",
+        _lost(MACHINE, SPLIT, 10),
+        4.8,
+        None,
+        None,
+    ),
+    Target("number of a new machine spoofed: calls of its owner lost", _lost(MACHINE, SPOOFED, 0), 19.9, 29, 25),
+    Target(
+        "number of a new machine spoofed on another trunk: calls of its owner lost",
         _lost(MACHINE, SPOOFED_ELSEWHERE, 0),
         21.6,
         None,
         None,
     ),
     Target(
-        "spoofed new machine, with notices: owner's calls lost",
+        "with notices of stopped calls, number of a new machine spoofed: calls of its owner lost",
         _lost(MACHINE, SPOOFED, 0, offices.NOTICED),
         13.8,
         None,
         None,
     ),
-    Target("spoofed established machine: owner's calls lost", _lost(ESTABLISHED_MACHINE, SPOOFED, 0), 0.97, None, None),
-    Target("many wrong marks: honest calls stopped, worst kind", worst_honest(offices.MANY_MARKS), 0, None, 0.02),
-    Target("rejected without a challenge, worst case", rejected_unchallenged, 0, 0, 0),
-    Target("storm that calls every second DID: tagged", of_first_calls(Style.SECOND_DIDS), 0.06, None, 50, True),
-    Target("storm, one call in 200 s: tagged", of_first_calls(Style.SLOW_WALK), 0.28, None, 30, True),
-    Target("storm with numbers of 100 blocks: tagged", of_first_calls(Style.MANY_BLOCKS), 27.1, None, 25, True),
-    Target("storms, mean of the nine styles: tagged", of_nine_storms, 68.3, None, 60, True),
-    Target("honest first calls: tagged", of_first_calls(*HONEST_STYLES), 0.53, None, 0.5),
-    Target("spam calls ten of us back to back: stopped", _stopped(offices.IN_A_ROW), 21.9, None, None),
-    Target("every second call of spam signed: stopped", _stopped(offices.MIXED), 16.5, None, None),
-    Target("spam leaves a message in 9 of 10 missed calls: stopped", _stopped(offices.MESSAGES_90), 0, None, None),
     Target(
-        "spam leaves a message after half of failed challenges: stopped",
+        "number of an established machine spoofed: calls of its owner lost",
+        _lost(ESTABLISHED_MACHINE, SPOOFED, 0),
+        0.97,
+        None,
+        None,
+    ),
+    Target(
+        "people wrongly mark honest callers 4 times as often, calls stopped: kind of caller with the highest share",
+        worst_honest(offices.MANY_MARKS),
+        0,
+        None,
+        0.02,
+    ),
+    Target(
+        "calls rejected without a challenge: highest share in any table cell of an office without listed numbers",
+        rejected_unchallenged,
+        0,
+        0,
+        0,
+    ),
+    Target(
+        "storm that calls every second DID: share of calls tagged",
+        of_first_calls(Style.SECOND_DIDS),
+        0.06,
+        None,
+        50,
+        True,
+    ),
+    Target("storm of one call in 200 s: share of calls tagged", of_first_calls(Style.SLOW_WALK), 0.28, None, 30, True),
+    Target(
+        "storm with numbers of 100 blocks: share of calls tagged",
+        of_first_calls(Style.MANY_BLOCKS),
+        27.1,
+        None,
+        25,
+        True,
+    ),
+    Target("mean of the nine styles of storm: share of calls tagged", of_nine_storms, 68.3, None, 60, True),
+    Target("first calls of honest callers: share tagged", of_first_calls(*HONEST_STYLES), 0.53, None, 0.5),
+    Target(
+        "a spammer calls ten of our people one after another: spam calls stopped",
+        _stopped(offices.IN_A_ROW),
+        21.9,
+        None,
+        None,
+    ),
+    Target(
+        "every second call of each spam number signed: spam calls stopped", _stopped(offices.MIXED), 16.5, None, None
+    ),
+    Target(
+        "spammers leave a message after 9 of 10 missed calls: spam calls stopped",
+        _stopped(offices.MESSAGES_90),
+        0,
+        None,
+        None,
+    ),
+    Target(
+        "spammers leave a message after half of failed challenges: spam calls stopped",
         _stopped(offices.MESSAGES_FAILED),
         16,
         None,
@@ -260,10 +400,11 @@ def targets_sheet(measured: Measured) -> Sheet:
             before = ["-" if figure is None else f"{figure:g}" for figure in (target.landed, target.reference)]
             rows.append([target.what, *before, limit, value.text, target.verdict(value)])
     caption = (
-        "With `strict`, in % of calls, or of numbers if the name says `ever`. Met: the mean is within the target."
-        " Version 2: seeds 1001 to 1003."
+        "With `strict`, in % of calls, or in % of numbers if the name says `ever`. Met: the mean is within the target."
+        " Version 2 of the model was measured on seeds 1001 to 1003."
     )
-    return Sheet("targets", caption, ("what", "version 2", "reference", "to reach", "measured", ""), rows)
+    headings = ("what", "version 2 of the model", "expected by the design", "target", "measured", "result")
+    return Sheet("targets", caption, headings, rows)
 
 
 def callers_sheet(seeds: Sequence[Tallies]) -> Sheet:
@@ -271,7 +412,7 @@ def callers_sheet(seeds: Sequence[Tallies]) -> Sheet:
     counted = (Counted.STOPPED, Counted.WARNED, Counted.TAGGED, Counted.PLAIN, Counted.SAMPLED)
     rows = [
         [
-            calls,
+            CALLER_WORDS.get(calls, calls),
             calls_of(seeds, subject),
             *(share_of(seeds, (what,), subject).text for what in counted),
             shown(100 * _all(seeds, subject, Counted.OWN_BLOCK) / max(1, _all(seeds, subject, Counted.CALLS))),
@@ -281,12 +422,13 @@ def callers_sheet(seeds: Sequence[Tallies]) -> Sheet:
         if (subject := cell(calls))
     ]
     headings = (
-        *("caller", "calls", "stopped", "warned", "tagged", "rang without a label", "of these on purpose"),
-        *("own block", "numbers ever labelled", "asked", "lost"),
+        *("kind of caller", "calls", "stopped", "warned", "tagged", "rang without a label"),
+        *("rang without a label as control sample", "stopped by own blocklists"),
+        *("numbers ever labelled", "numbers ever challenged", "numbers that ever lost a call"),
     )
     caption = (
-        "With `strict`, in % of calls. Calls stopped by the callee's own blocklist are in the column own block only, in"
-        " % of all calls. Numbers: in % of all numbers, from their first day on."
+        "With `strict`, in % of calls. Calls stopped by the callee's own blocklist count only in their own column, in %"
+        " of all calls. The last three columns are in % of all numbers, from their first day on."
     )
     return Sheet("closed loop", caption, headings, rows)
 
@@ -305,7 +447,7 @@ def calls_of(seeds: Sequence[Tallies], subject: Cell) -> str:
 
 
 def attacks_sheet(seeds: Sequence[Tallies]) -> Sheet:
-    """Return a table of every attack, by count of attackers."""
+    """Return a table of every attack on each kind of number, with a row for each number of attackers."""
     rows = []
     for target in (PERSON, MACHINE, ESTABLISHED, ESTABLISHED_MACHINE):
         for attack, counts, targets in offices.ATTACKS[STANDARD_NAME]:
@@ -316,15 +458,24 @@ def attacks_sheet(seeds: Sequence[Tallies]) -> Sheet:
                     for counted in ((Counted.STOPPED,), LABELLED, (Counted.ASKED,))
                 ]
                 days = [_days(seeds, subject, what) for what in (Counted.LABEL_DAYS, Counted.ASKED_DAYS)]
-                insiders = f"outsider, {count} insiders" if attack in SPOOFING else str(count)
-                rows.append([f"{target}: {attack}", insiders, calls_of(seeds, subject), *shares, *days])
+                insiders = f"an outsider, {count} of our people" if attack in SPOOFING else str(count)
+                rows.append(
+                    [
+                        f"{target}: {ATTACK_WORDS.get(attack, 'no attack')}",
+                        insiders,
+                        calls_of(seeds, subject),
+                        *shares,
+                        *days,
+                    ]
+                )
     headings = (
-        *("attacked number", "by", "calls", "lost", "labelled", "challenges"),
-        *("spoofed: days labelled afterwards", "of these challenged"),
+        *("attacked number: attack", "attackers", "number of calls", "calls lost", "calls labelled", "challenges"),
+        *("days after spoofing on which a call would be labelled", "days on which it would be challenged"),
     )
     caption = (
-        "With `strict`: % of the number's calls after the attack, for a spoofed owner from the first day of the attack"
-        " on. Calls to people who blocked it do not count. Days: of the 35 days after the attack."
+        "With `strict`, in % of the number's calls after the attack. If the number is spoofed, its owner's calls count"
+        " from the first day of the attack on. Calls to people who blocked the number do not count. Days: of the 35"
+        " days after the attack."
     )
     return Sheet("attacks", caption, headings, rows)
 
@@ -337,18 +488,18 @@ def _days(seeds: Sequence[Tallies], subject: Cell, what: Counted) -> str:
 def offices_sheet(closed: Mapping[str, Sequence[Tallies]]) -> Sheet:
     """Return a table of the offices that differ from the standard office in one way."""
     columns: Sequence[tuple[str, Counted, Cell]] = (
-        ("spam stopped", Counted.STOPPED, cell(SPAM)),
-        ("robots", Counted.STOPPED, cell(ROBOTS)),
-        ("spam without a label", Counted.PLAIN, cell(SPAM)),
-        ("staff stopped", Counted.STOPPED, cell(STAFF)),
-        ("machines stopped", Counted.STOPPED, cell(MACHINES)),
-        ("lines ever labelled", Counted.EVER_LABELLED, cell(LINES)),
-        ("asked", Counted.EVER_ASKED, cell(LINES)),
-        ("lost", Counted.EVER_LOST, cell(LINES)),
-        ("machines ever lost", Counted.EVER_LOST, cell(MACHINES)),
-        ("new person lost to 10", Counted.STOPPED, cell(PERSON, SPLIT, 10)),
-        ("to 40", Counted.STOPPED, cell(PERSON, SPLIT, 40)),
-        ("new machine to 10", Counted.STOPPED, cell(MACHINE, SPLIT, 10)),
+        ("spam calls stopped", Counted.STOPPED, cell(SPAM)),
+        ("robots' calls stopped", Counted.STOPPED, cell(ROBOTS)),
+        ("spam calls that ring without a label", Counted.PLAIN, cell(SPAM)),
+        ("calls of services with people stopped", Counted.STOPPED, cell(STAFF)),
+        ("calls of wanted machines stopped", Counted.STOPPED, cell(MACHINES)),
+        ("customer-service numbers ever labelled", Counted.EVER_LABELLED, cell(LINES)),
+        ("customer-service numbers ever challenged", Counted.EVER_ASKED, cell(LINES)),
+        ("customer-service numbers that ever lost a call", Counted.EVER_LOST, cell(LINES)),
+        ("wanted machines that ever lost a call", Counted.EVER_LOST, cell(MACHINES)),
+        ("new person attacked by 10: calls lost", Counted.STOPPED, cell(PERSON, SPLIT, 10)),
+        ("new person attacked by 40: calls lost", Counted.STOPPED, cell(PERSON, SPLIT, 40)),
+        ("new machine attacked by 10: calls lost", Counted.STOPPED, cell(MACHINE, SPLIT, 10)),
     )
     rows = []
     for name, seeds in closed.items():
@@ -357,5 +508,8 @@ def offices_sheet(closed: Mapping[str, Sequence[Tallies]]) -> Sheet:
             share = share_of_numbers(seeds, what, subject) if what in EVER else share_of(seeds, (what,), subject)
             row.append(share.text if _all(seeds, subject, Counted.CALLS) else "-")
         rows.append(row)
-    caption = "With `strict`, in % of calls, or of numbers; attackers share the work."
+    caption = (
+        "With `strict`, in % of calls, or in % of numbers if the heading says `ever`. Half of the attackers mark the"
+        " number, the others hang up on its calls."
+    )
     return Sheet("offices", caption, ("office", *(heading for heading, _, _ in columns)), rows)

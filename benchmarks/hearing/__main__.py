@@ -1,12 +1,12 @@
-"""Measure how well and how fast simulated callers are recognised, and how many of them are judged to be robots.
+"""Measure how well the words of simulated callers are recognised, how fast, and how many are taken for robots.
 
     python -m benchmarks.hearing [--model FOLDER] [--robots FOLDER] [--every N]
 
-The hearing process gets the same input as in a real call: the sound during the prompt, and an answer of at most 8 s.
-The process also gets the sound during a prompt that asks the caller to stop. All sounds are changed by G.711, packet
-loss, noise and gain. The rules were made with one half of the texts and voices. Results are printed for each half.
-`--robots`: a copy of wspr-ncsu/robocall-audio-dataset. Its recordings then replace the synthetic robots, which speak
-the transcripts. No result comes from real people.
+The hearing process gets the same input as in a real call: the sound during the prompt, and an answer of at most 8 s. If
+it cannot tell robot from person, it also gets the sound during a prompt that asks the caller to stop speaking. All
+sounds are changed by G.711, packet loss, noise and gain. The rules that tell robots from people were made with one half
+of the texts and voices. Results are printed for each half. `--robots`: a copy of wspr-ncsu/robocall-audio-dataset. Its
+recordings then replace the synthetic robots, which speak the transcripts. No result comes from real people.
 """
 
 from __future__ import annotations
@@ -41,7 +41,11 @@ NATURAL = "piper"
 
 
 class Heard(NamedTuple):
-    """A caller and what the hearing process recognised. `seconds`: elapsed time. `processor_seconds`: CPU time."""
+    """A caller, and what the hearing process made of the caller's sound.
+
+    `text`: the recognised words. `voice`: robot, person or unclear. `seconds`: elapsed time. `processor_seconds`: CPU
+    time.
+    """
 
     caller: Caller
     text: str
@@ -58,7 +62,7 @@ def recordings_in(folder: Path) -> list[tuple[str, Any]]:
 
 
 def hear(recogniser: Recogniser, caller: Caller, folder: Path, number: int) -> Heard:
-    """Recognise what a caller says, in the same way as the daemon and the hearing process."""
+    """Recognise the words of a caller and judge the voice, in the same way as the daemon and the hearing process."""
     question = HearingQuestion(f"N{number}", "en", has_prompt=True)
     sounds = [
         on_line(part, caller.line, 3 * number + piece) for piece, part in enumerate((caller.prompt, caller.answer))
@@ -90,9 +94,15 @@ def ask(recogniser: Recogniser, question: HearingQuestion, sounds: list[bytes], 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", type=Path, help="a model of Whisper; default: tiny.en of the tests")
-    parser.add_argument("--every", type=int, default=1, metavar="N", help="only every N-th caller, to be quicker")
-    parser.add_argument("--robots", type=Path, help="a copy of wspr-ncsu/robocall-audio-dataset")
+    parser.add_argument("--model", type=Path, help="folder of a Whisper model; default: tiny.en, which the tests use")
+    parser.add_argument(
+        "--every", type=int, default=1, metavar="N", help="use only every N-th synthetic caller, to be quicker"
+    )
+    parser.add_argument(
+        "--robots",
+        type=Path,
+        help="folder with a copy of wspr-ncsu/robocall-audio-dataset, whose recordings replace the synthetic robots",
+    )
     options = parser.parse_args()
     use_fetched_tools()
     speech = ensure_speech()
@@ -106,31 +116,34 @@ def main() -> None:
 
 
 def measure(model: Path, callers: Sequence[Caller], folder: Path) -> None:
-    """Hear all callers with a model, and print the results."""
+    """Let a model recognise the words of all callers, and print the results."""
     before = megabytes_used()
     recogniser = Whisper(model)
     hear(recogniser, callers[0], folder, 0)  # warms it up
     heard = [hear(recogniser, caller, folder, number) for number, caller in enumerate(callers)]
-    print(f"model: {model}, one core, memory {megabytes_used() - before} MB")
+    print(f"model: {model}; runs on one core; memory in addition to Python: {megabytes_used() - before} MB")
     print_words(heard)
     print_times(heard)
     print_voices(heard)
 
 
 def megabytes_used() -> int:
-    """Return the peak memory of this process."""
+    """Return the highest memory that this process has used so far."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
 def print_words(heard: Sequence[Heard]) -> None:
     """Print the word error rate for people who stopped speaking before the end of the recording."""
     whole = [call for call in heard if call.caller.kind == "short"]
-    rates = {"all": whole}
+    rates = {"all people": whole}
     for call in whole:
         is_natural = call.caller.speaker.name.startswith(NATURAL)
-        for key in (f"line {call.caller.line.name}", f"voices of {NATURAL if is_natural else 'espeak-ng'}"):
+        for key in (
+            f"telephone line with {call.caller.line.name}",
+            f"voices of {NATURAL if is_natural else 'espeak-ng'}",
+        ):
             rates.setdefault(key, []).append(call)
-    print(f"word error rate, {len(whole)} people:")
+    print(f"word error rate for {len(whole)} people who end before the recording does:")
     for key in sorted(rates):
         words = [(words_of(call.caller.text), words_of(call.text)) for call in rates[key]]
         wrong = sum(word_errors(said, understood) for said, understood in words)
@@ -142,7 +155,7 @@ def print_times(heard: Sequence[Heard]) -> None:
     long = [call for call in heard if call.caller.kind in ("long", "after the tone")]
     for what, times in (
         ("seconds from the end of 8 s of speech to the text", [call.seconds for call in long]),
-        ("of one core", [call.processor_seconds for call in long]),
+        ("CPU seconds for this text", [call.processor_seconds for call in long]),
     ):
         print(f"{what}: p50 {statistics.median(times):.2f}, p95 {sorted(times)[int(0.95 * len(times))]:.2f}")
 
@@ -159,7 +172,7 @@ def print_voices(heard: Sequence[Heard]) -> None:
         for kind in dict.fromkeys(call.caller.kind for call in half):
             voices = Counter(call.voice.value for call in half if call.caller.kind == kind)
             print(f"  {kind}: {dict(voices)}")
-        for is_robot, what in ((True, "robots recognised"), (False, "people called robots")):
+        for is_robot, what in ((True, "robots recognised"), (False, "people wrongly taken for robots")):
             some = [call for call in half if call.caller.is_robot == is_robot]
             wanted = [call for call in some if call.voice is Voice.ROBOT]
             print(f"  {what}: {len(wanted)} of {len(some)}, {100 * len(wanted) / max(len(some), 1):.1f} %")

@@ -1,8 +1,8 @@
-"""Simulate the callers: what each says before, during and after the prompts, by several voices.
+"""Simulate callers who are asked for their name: their sound before, during and after the prompts.
 
 The behaviour of people is an assumption. One in three says hello during the first prompt. If a person still speaks when
-the recording ends, a prompt asks to stop. The person stops after about a second, or at the end of a sentence. A speech
-synthesizer does not stop. In some calls a television is on.
+the recording ends, a prompt asks the person to stop speaking. The person stops after about a second, or at the end of a
+sentence. A speech synthesizer does not stop. In some calls a television is on.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ class Caller(NamedTuple):
         is_robot: Whether the caller is a recorded message.
         kind: How the caller behaves.
         text: The words that the caller says.
-        is_held_out: Whether the rules were made without this text and voice, as for half of the callers.
+        is_held_out: Whether the text and the voice were not used to make the rules. This holds for half of the callers.
         prompt: The sound during the first prompt.
         answer: The sound after the first prompt.
-        enough: The sound during the prompt that asks to stop; None if this prompt is not played.
+        enough: The sound during the prompt that asks the caller to stop speaking; None if this prompt is not played.
         line: The faults of the telephone line.
     """
 
@@ -48,7 +48,7 @@ class Caller(NamedTuple):
 
 
 class Voices(NamedTuple):
-    """A text that a voice speaks. `kind`, `is_held_out`: as in `Caller`."""
+    """A text that is spoken by a voice. `kind`, `is_held_out`: as in `Caller`."""
 
     kind: str
     text: str
@@ -57,7 +57,7 @@ class Voices(NamedTuple):
 
 
 def simulated(speech: SpeechPaths, folder: Path, recorded: list[tuple[str, Any]], every: int) -> list[Caller]:
-    """Return the callers. `recorded`: recordings that replace synthetic robots.
+    """Return the callers. `recorded`: transcripts and sounds of real robots, which replace the synthetic robots.
 
     `every`: use only each n-th synthetic caller.
     """
@@ -124,7 +124,7 @@ def _robot_after_tone(sound: Any, _hello: Any, _chance: random.Random) -> tuple[
 
 
 def _person(sound: Any, hello: Any, chance: random.Random) -> tuple[Any, float]:
-    """Simulate a person who waits for the tone, and stops when asked to."""
+    """Simulate a person who waits for the tone, and stops speaking when a prompt asks for it."""
     begin = _joined(silence(0.4), hello) if chance.random() < 1 / 3 else silence(0.1)
     until = PROMPT_SECONDS + chance.uniform(0.2, 1.2)
     ends_sentence = chance.random() < 0.15
@@ -133,17 +133,17 @@ def _person(sound: Any, hello: Any, chance: random.Random) -> tuple[Any, float]:
 
 
 def _assisted(sound: Any, hello: Any, chance: random.Random) -> tuple[Any, float]:
-    """Simulate a speech synthesizer that speaks to the end of its text."""
+    """Simulate a person whose speech synthesizer speaks to the end of its text."""
     return _person(sound, hello, chance)[0], 0.0
 
 
 def _assisted_at_once(sound: Any, _hello: Any, _chance: random.Random) -> tuple[Any, float]:
-    """Simulate a speech synthesizer that begins at once, because its user cannot hear the prompt."""
+    """Simulate a speech synthesizer that begins at once, because the person who uses it cannot hear the prompt."""
     return _joined(silence(0.5), sound), 0.0
 
 
 def _impatient(sound: Any, hello: Any, chance: random.Random) -> tuple[Any, float]:
-    """Simulate a person who answers during the prompt, and then once more."""
+    """Simulate a person who answers while the prompt is still playing, and then once more."""
     return _joined(_of_length(_joined(silence(0.6), sound), PROMPT_SECONDS + 0.8), sound), 1.0
 
 
@@ -174,12 +174,12 @@ def _mixed(parts: tuple[Any, float], television: Any) -> tuple[Any, float]:
 
 
 def _stopped(sound: Any, stops: float) -> Any:
-    """Return the sound of a caller who stops `stops` seconds after the end of the answer; 0: never."""
+    """Return the sound of a caller who stops speaking `stops` seconds after the end of the answer; 0: never."""
     return sound[: round(RATE * (PROMPT_SECONDS + ANSWER_SECONDS + stops))] if stops else sound
 
 
 def _cut(parts: tuple[Any, float]) -> tuple[Any, Any, Any | None]:
-    """Return the parts of the sound during the first prompt, the answer, and the prompt that asks to stop."""
+    """Return the sound during the first prompt, of the answer, and during the prompt that asks to stop speaking."""
     import numpy
 
     sound = _stopped(*parts)

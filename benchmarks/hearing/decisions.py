@@ -1,10 +1,11 @@
-"""Measures the p99 of a decision while the hearing process recognises callers, and after this process was killed.
+"""Measures how much slower decisions become while the hearing process of the same server recognises speech.
 
     python -m benchmarks.hearing.decisions [--idle] [--rounds N]
 
-Three daemons are measured in turns, so that other work on the machine slows all of them. The first daemon hears no
-callers. The second daemon constantly gets callers to hear. The third daemon also gets callers, but its hearing process
-was killed. The hearing process has the priority that its systemd unit sets.
+Three daemons are measured in turns, so that other work on the machine slows all of them. The first daemon has no
+callers to hear. The second daemon constantly gets callers to hear. The third daemon also gets callers, but its hearing
+process was killed. The hearing process has the priority that its systemd unit sets. The result is the p99 of a
+decision.
 """
 
 from __future__ import annotations
@@ -73,7 +74,10 @@ class CallersToHear:
 
 @contextmanager
 def hearing(daemon: Daemon, speech: SpeechPaths, *, idle: bool) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the real hearing process with the small model during the `with` block."""
+    """Run the real hearing process with the small model during the `with` block.
+
+    `idle`: whether with the scheduling policy idle.
+    """
     command = (sys.executable, "-m", "lab.hearing", str(speech.packages), str(daemon.state / "hearing.sock"))
     with subprocess.Popen((*ends_with_us(), *command), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
@@ -89,7 +93,11 @@ def hearing(daemon: Daemon, speech: SpeechPaths, *, idle: bool) -> Iterator[subp
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--idle", action="store_true", help="use the scheduling policy idle instead of the unit's")
+    parser.add_argument(
+        "--idle",
+        action="store_true",
+        help="run the hearing process with the scheduling policy `idle` instead of that of its systemd unit",
+    )
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     options = parser.parse_args()
     use_fetched_tools()
@@ -113,19 +121,25 @@ def main() -> None:
     for what, with_it in zip(("at full load", "killed"), others, strict=True):
         ratio = statistics.median(mine / other for mine, other in zip(with_it, without, strict=True))
         medians = statistics.median(with_it), statistics.median(without)
-        print(f"hearing {what}: p99 {medians[0]:.2f} ms, without {medians[1]:.2f} ms, ratio {ratio:.2f}")
-    print(f"callers heard: {callers[1].done if callers[1] else 0}")
+        print(
+            f"hearing process {what}: p99 of a decision {medians[0]:.2f} ms, without hearing {medians[1]:.2f} ms,"
+            f" ratio {ratio:.2f}"
+        )
+    print(f"callers whose words were recognised: {callers[1].done if callers[1] else 0}")
 
 
 class Arm(NamedTuple):
-    """A daemon under test. `process`: its hearing process, which is paused while other daemons are measured."""
+    """One of the compared daemons. `process`: its hearing process, which is paused while other daemons are measured."""
 
     server: Server
     callers: CallersToHear | None
     process: subprocess.Popen[bytes] | None
 
     def ask(self, blocks: list[bytes]) -> Answers:
-        """Make calls while the daemon hears callers. Return the response times of the decisions."""
+        """Make a call for each AGI header block while the daemon hears callers.
+
+        Return the response times of the decisions.
+        """
         if self.process is not None:
             self.process.send_signal(signal.SIGCONT)
         if self.callers is not None:

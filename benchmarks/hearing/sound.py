@@ -1,4 +1,4 @@
-"""Make voices, and simulate a telephone line. Numpy comes from the environment of lab/speech.py."""
+"""Make synthetic voices, and simulate a telephone line. Numpy comes from the environment of lab/speech.py."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class Speaker(NamedTuple):
     """A synthetic voice.
 
     Attributes:
-        espeak: Options of espeak-ng. Without options piper speaks.
+        espeak: Options of espeak-ng. If empty, piper speaks.
         pace: The pace of piper; above 1 is slower.
         cents: How much higher piper's voice is made, in hundredths of a semitone.
-        is_held_out: Whether the rules were made without this voice.
+        is_held_out: Whether the voice was not used to make the rules that tell robots from people.
     """
 
     name: str
@@ -77,7 +77,7 @@ LINES = (
 
 
 def speak(speech: SpeechPaths, wanted: Iterable[Wanted], folder: Path) -> dict[Wanted, Any]:
-    """Return the samples of each wanted text and speaker, at 8 kHz, with values from -1 to 1."""
+    """Return the samples of each text and speaker in `wanted`, at 8 kHz, with values from -1 to 1."""
     paths = {each: folder / f"{number}.raw.wav" for number, each in enumerate(wanted)}
     piper = [(text, one.pace, str(path)) for (text, one), path in paths.items() if not one.espeak]
     command = (str(speech.python), "-c", _PIPER, str(speech.voice / f"{VOICE}.onnx"))
