@@ -33,7 +33,7 @@ class Help(NamedTuple):
 
 
 class Section(StrEnum):
-    """The sections of the console, in the order of the navigation. Each section is for one task of the users."""
+    """The sections of the console, in the order of the navigation."""
 
     TODAY = N_("Today")
     CALLS = N_("Calls")
@@ -74,12 +74,15 @@ Changes: TypeAlias = "Mapping[str, Undo | Wording]"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undo:
-    """How to undo a change that the audit records. `role`: the lowest role that may undo the change.
+    """How to undo a change that the audit records.
 
-    `table`: the table whose row is restored, if restoring a row undoes the change. `by`: otherwise "module:NAME" of an
-    `UndoKind`, such as `callsieve.lists.undo:ENTRY`. `is_import`: whether the audit has a row for each changed item,
-    and then a row for the whole import. `along`: changes made in the same step, about the same number, that are undone
-    together with this change.
+    Attributes:
+        table: The table whose row is restored, if restoring a row undoes the change.
+        by: Otherwise "module:NAME" of an `UndoKind`, such as `callsieve.lists.undo:ENTRY`.
+        role: The lowest role that may undo the change.
+        is_import: Whether the change is an import. The audit has a row for each imported item, then one for the import.
+        along: The names of changes that were made in the same step, about the same number, and are undone together with
+            this change.
     """
 
     table: str = ""
@@ -100,14 +103,14 @@ class Capability:
 
     Attributes:
         help: The help text of the first word of each command.
-        help_within: The help texts of command groups within a command.
-        commands: "module:function" by command, relative to the folder.
+        help_within: The help text of each command group within a command, such as "hub people".
+        commands: The function of each command, as "module:function" relative to the folder.
         pages: Modules that declare pages in a table PAGES.
         endpoints: Modules that declare API endpoints in a table ENDPOINTS.
-        changes: The changes that its operations write into the audit, and how each is undone.
+        changes: The changes that the capability's operations write into the audit, and how each is undone.
         sentences: The sentence of an audit row, such as `{who} blocked {about}`, by change. The key "list add/block" is
             for additions to a blocklist. The key "list import/" is for imports without a subject.
-        messages: The console's messages after a change, by the word in `?said=`.
+        messages: The console's messages after a change, by the value of `said` in the page's address.
         has_templates: Whether the folder has templates, such as `lists/page.html` in callsieve/lists/web/templates.
         checks: "module:CHECKS", a tuple of HealthCheck: `doctor` and `status` run them.
         metrics: "module:function", a function `(db, loaded, now)` that returns the metric families for /metrics.
@@ -133,7 +136,7 @@ class Capability:
     units: tuple[Unit, ...] = ()
 
     def load(self, place: str) -> Any:
-        """Import and return an object by "module:name", relative to the capability's folder."""
+        """Import an object, given as "module:name" relative to the capability's folder, and return it."""
         module, _, name = place.partition(":")
         return getattr(import_module(f"callsieve.{self.name}.{module}"), name)
 
@@ -147,7 +150,7 @@ class Capabilities:
     sentences: Mapping[str, str] = field(default_factory=dict)
 
     def load(self, field_name: str) -> list[Any]:
-        """Import and return the objects that this field of each capability names. The field may be empty."""
+        """Import and return the objects that the field `field_name` of each capability names. Skip empty fields."""
         places = ((capability, getattr(capability, field_name)) for capability in self.all)
         return [capability.load(place) for capability, place in places if place]
 

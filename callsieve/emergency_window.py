@@ -1,8 +1,9 @@
-"""The emergency window: for some time after an emergency call from here, no call is screened.
+"""The emergency window: for some time after an emergency call from this PBX, no call is screened.
 
-The dialplan writes the time of each emergency call into Asterisk's database, and sends it with every later call. So the
-window opens even if the daemon missed the emergency call. The console closes the window without this database: it
-stores the closing time, and earlier emergency calls are ignored. A later emergency call opens the window again.
+The dialplan writes the time of each emergency call into Asterisk's database, and sends this time to the daemon with
+every later call. So the window opens even if the daemon missed the emergency call. The console closes the window
+without this database: it writes the closing time into the store. Emergency calls before this time are then ignored, and
+a later emergency call opens the window again.
 """
 
 import sqlite3
@@ -21,7 +22,7 @@ from reputation.wording import Wording
 
 @dataclass(frozen=True, slots=True)
 class EmergencyWindow:
-    """The time after an emergency call, in which no call is screened.
+    """The emergency window, open or closed. While it is open, no call is screened.
 
     Attributes:
         since: When the window was last opened; null if the window was not opened since its last closing.
@@ -72,7 +73,7 @@ class OpenWindow(NamedTuple):
 def window_of(
     db: sqlite3.Connection, settings: Settings, now: float, asterisk_at: float | None = None
 ) -> EmergencyWindow:
-    """Return the emergency window. `asterisk_at`: time of the last emergency call in Asterisk's database."""
+    """Return the emergency window. `asterisk_at`: the last emergency call in Asterisk's database; None if unknown."""
     since, closed_at = site.opened_and_closed_at(db, now)
     if asterisk_at is not None and opens_after_closing(asterisk_at, closed_at):
         since = max(asterisk_at, since or 0.0)
@@ -90,7 +91,7 @@ def open_window(db: sqlite3.Connection, context: Context, _request: None = None)
 
 
 def close_window(db: sqlite3.Connection, context: Context, asterisk_at: float | None = None) -> EmergencyWindow:
-    """Close the window, and return its former state. `asterisk_at`: the last emergency call in Asterisk's database."""
+    """Close the window, and return its former state. `asterisk_at`: as for `window_of`."""
     window = window_of(db, context.settings, context.at, asterisk_at)
     with change(db, context, "emergency close") as changed:
         changed.before = window.since and OpenWindow(window.since) if window.is_open else None

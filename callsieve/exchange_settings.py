@@ -36,8 +36,8 @@ class Publish(SettingsTable, frozen=True):
 class ExchangeTable(SettingsTable, frozen=True):
     """A company that publishes its evidence, at a `url` or in a local `path`. `key`: the company's public key.
 
-    `weight`: how much the evidence counts; 1: this evidence alone is enough for a tag. `megabytes`: the largest file to
-    accept. `private`: whether the company's server is in the own network.
+    `weight`: how much the evidence counts, 0 to 1; with 1 it is enough for a tag on its own. `megabytes`: the largest
+    file to accept. `private`: whether the company's server is in your own network.
     """
 
     name: Name

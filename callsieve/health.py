@@ -30,11 +30,11 @@ class Check:
 
     Attributes:
         name: The name of the check.
-        status: The result as a word.
-        detail: The result in words.
+        status: The result as a word; `unknown` if the check could not be made.
+        detail: The result of the check, as text.
         remedy: How to solve the problem; empty without a problem.
         at: When the check ran.
-        stored: Whether root ran this check earlier, because the check needs root's rights.
+        stored: Whether the result was stored by an earlier run as root, because the check needs root's rights.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Check:
 
     @property
     def words(self) -> str | Wording:
-        """Return the name of the check in words; for merged checks, all names separated by commas."""
+        """The name of the check in words; for merged checks, all names separated by commas."""
         return listed([Wording(name) for name in self.name.split(", ")], "{some}, {more}")
 
 
@@ -81,10 +81,14 @@ class Tone(StrEnum):
 class StateKind(NamedTuple):
     """The texts and properties of a screening state. A new state needs an entry in STATES, and code that detects it.
 
-    `label`: the text in the console's header. `headline`: the text of `callsieve status`. `text`: the text for phone
-    users, without terms of this project. `banner`: the banner of the console; empty for no banner.
-    `is_screened`: whether calls are screened; None if unknown. `is_connected`: whether the trunks are known to send
-    their calls to CallSieve. `daemon_answers`: whether the daemon is known to run and to decide about calls.
+    Attributes:
+        label: The text in the console's header.
+        headline: The text of `callsieve status`.
+        text: The text for phone users, without terms of this project.
+        banner: The banner of the console; empty for no banner.
+        is_screened: Whether calls are screened; None if unknown.
+        is_connected: Whether the trunks are known to send their calls to CallSieve.
+        daemon_answers: Whether the daemon is known to run and to decide about calls.
     """
 
     tone: Tone
@@ -177,7 +181,7 @@ class ScreeningStatus:
         is_partial: Whether some trunks send their calls to CallSieve, and others do not.
         by: The user who switched screening off, named as in the audit; empty for nobody or unknown.
         reason: The reason that the user in `by` gave.
-        confirmed_at: When calls were last known to come through: a decision, or a check of the trunks.
+        confirmed_at: When a decision or a check of the trunks last showed that calls reach CallSieve.
         is_daemon_up: Whether the daemon answered, although the state is unknown for another reason.
     """
 
@@ -196,12 +200,12 @@ class ScreeningStatus:
 
     @property
     def daemon_answers(self) -> bool:
-        """Return whether the daemon is known to run and to decide about calls."""
+        """Whether the daemon is known to run and to decide about calls."""
         return self.is_daemon_up or self.kind.daemon_answers
 
     @property
     def kind(self) -> StateKind:
-        """Return the properties and texts of the screening state."""
+        """The properties and texts of the screening state."""
         return STATES[self.state]
 
 
@@ -227,7 +231,7 @@ class HealthCause:
 
 @dataclass(frozen=True, slots=True)
 class SystemHealth:
-    """The results of all checks at the time `at`; empty before the first run.
+    """The results of all checks, which ran at the time `at`. `checks`: empty before the first run.
 
     `is_central`: whether a central console shows the results.
     """
@@ -238,18 +242,18 @@ class SystemHealth:
 
     @property
     def is_known(self) -> bool:
-        """Return whether the checks have run yet."""
+        """Whether the checks have run yet."""
         return bool(self.checks)
 
     @property
     def worst(self) -> CheckStatus:
-        """Return the most severe status of all checks."""
+        """The most severe status of all checks; UNKNOWN if no check has run yet."""
         statuses = {check.status for check in self.checks}
         return next((status for status in WORST_FIRST if status in statuses), CheckStatus.UNKNOWN)
 
     @property
     def causes(self) -> tuple[HealthCause, ...]:
-        """Return the checks that need attention, grouped by remedy, the most severe first."""
+        """The checks that need attention, grouped by remedy, the most severe first."""
         by_remedy: dict[tuple[CheckStatus, str], list[Check]] = {}
         for check in troubles(self.checks):
             by_remedy.setdefault((check.status, str(check.remedy) or check.name), []).append(check)
@@ -257,7 +261,7 @@ class SystemHealth:
 
     @property
     def others(self) -> tuple[HealthCause, ...]:
-        """Return the checks that need no attention, each in a group of its own, checks with unknown status first."""
+        """The checks that need no attention, each in a group of its own, checks with unknown status first."""
         return tuple(
             HealthCause(status, (check,), check.remedy)
             for status in (CheckStatus.UNKNOWN, CheckStatus.OK)
@@ -271,12 +275,12 @@ class SystemHealth:
 
     @property
     def off(self) -> Check | None:
-        """Return the check of the off switch if screening is switched off; otherwise None."""
+        """The check of the off switch if screening is switched off; otherwise None."""
         return self._warning_of(OFF_SWITCH)
 
     @property
     def window(self) -> Check | None:
-        """Return the check of the emergency window if the window is open; otherwise None."""
+        """The check of the emergency window if the window is open; otherwise None."""
         return self._warning_of(EMERGENCY_WINDOW)
 
     def _warning_of(self, name: str) -> Check | None:

@@ -17,8 +17,8 @@ class Api(setting_types.SettingsTable, frozen=True):
     """The API for programs with a token, at the console's address. `listen`: address of the API process, or empty.
 
     `socket`: the Unix socket of the API process, served even without `enabled`. `per_minute`: the default limit of a
-    token's requests. `recorded_per_second`: how many screening requests of a token are recorded in a second. Further
-    requests in the same second are answered but not recorded.
+    token's requests. `recorded_per_second`: how many screening requests of a token are written to the journal in a
+    second. Further requests in the same second are answered but not recorded.
     """
 
     enabled: bool = False
@@ -31,7 +31,7 @@ class Api(setting_types.SettingsTable, frozen=True):
 class WebhookTable(setting_types.SettingsTable, frozen=True):
     """A server to which events are posted, signed with `secret`. `events`: the kinds to post; empty: all.
 
-    `mask`: whether to mask phone numbers. `private`: whether the server is in the own network, and may use plain http.
+    `mask`: whether to mask phone numbers. `private`: whether the server is in your own network, and may use plain http.
     """
 
     name: setting_types.Name
@@ -48,10 +48,10 @@ MINISIGN_KEY = re.compile(r"RW[A-Za-z0-9+/]{54}")
 
 
 class FeedTable(setting_types.SettingsTable, frozen=True):
-    """A list of numbers that is fetched regularly, in a format of `import feed`.
+    """A list of numbers that is fetched regularly, in a format that `callsieve import feed` reads.
 
     `sha256`: the hash of the file, or the address of a file with the hash. `minisign`: the public key that verifies the
-    signature. `megabytes`: the largest file to accept. `private`: whether the server is in the own network.
+    signature. `megabytes`: the largest file to accept. `private`: whether the server is in your own network.
     """
 
     name: setting_types.Name
@@ -69,9 +69,9 @@ DelayMinutes = Annotated[int, msgspec.Meta(ge=5, le=10_080)]
 
 
 class PhoneBlockReporting(setting_types.SettingsTable, frozen=True):
-    """The settings for reporting marks to PhoneBlock. A report contains only the number and the kind of call.
+    """The settings for reporting marks to PhoneBlock. A report contains only the number and the kind of spam.
 
-    `delay_minutes`: a mark removed within this time is never reported. `private`: whether `url` is in the own network.
+    `delay_minutes`: a mark removed within this time is never reported. `private`: whether `url` is in your own network.
     """
 
     enabled: bool = False
@@ -88,7 +88,7 @@ class Reporting(setting_types.SettingsTable, frozen=True):
 
 
 def reporting_problems(reporting: Reporting, feeds: tuple[FeedTable, ...]) -> Iterator[tuple[str, str]]:
-    """Yield each invalid key with an error message. A feed must not return this site's own reports as evidence."""
+    """Yield each invalid key with an error message. No feed may return this site's own reports to it as evidence."""
     phoneblock, key = reporting.phoneblock, "reporting.phoneblock"
     if (wrong := url_problem(phoneblock.url, private=phoneblock.private)) is not None:
         yield f"{key}.url", wrong
@@ -128,7 +128,7 @@ def webhook_problems(webhooks: tuple[WebhookTable, ...]) -> Iterator[tuple[str, 
 
 
 def url_problem(url: str, *, private: bool) -> str | None:
-    """Return why personal data must not be sent to this URL, or None. The returned text does not contain the URL."""
+    """Return why personal data must not be sent to this URL; None if it may. The text does not contain the URL."""
     try:
         parts = urlsplit(url)
         host = parts.hostname
@@ -147,8 +147,8 @@ def url_problem(url: str, *, private: bool) -> str | None:
 class MqttTable(setting_types.SettingsTable, frozen=True):
     """The MQTT broker that receives events and the screening state. `host`: the broker's address; empty: no broker.
 
-    `prefix`: the beginning of all topics. `discovery`: whether to announce the device to Home Assistant. `events`: the
-    kinds to publish; empty: all.
+    `prefix`: the beginning of all topics. `discovery`: whether to announce CallSieve to Home Assistant as a device.
+    `events`: the kinds to publish; empty: all.
     """
 
     host: str = ""
@@ -194,7 +194,10 @@ OneOrMore = str | tuple[str, ...]  # "reject", or ["reject", "route"]
 
 
 class WhenTable(setting_types.SettingsTable, frozen=True):
-    """Conditions on an event: all must hold, each with one of its values. `prefix`: first digits of the number."""
+    """Conditions on the fields of an event. All must hold; a condition holds if one of its values matches the field.
+
+    `prefix`: first digits of a phone number in the event.
+    """
 
     action: OneOrMore = ()
     level_at_least: Literal["", "tag", "warn", "challenge", "route", "reject"] = ""
@@ -211,7 +214,8 @@ class WhenTable(setting_types.SettingsTable, frozen=True):
 class AlertTable(setting_types.SettingsTable, frozen=True):
     """An alert rule. `event`: the kind of event. `to`: names of the receivers that get an alert, or `mail` or `mqtt`.
 
-    `quiet_hours` and `at_most` suppress alerts. The next alert says how many were suppressed.
+    `quiet_hours`: hours without alerts. `at_most`: how many alerts a receiver gets in a period, such as `10/h`. The
+    next alert says how many were suppressed.
     """
 
     name: setting_types.Name
@@ -325,12 +329,15 @@ MOST_FOLLOWED = 100
 
 
 class HubTable(setting_types.SettingsTable, frozen=True):
-    """The hub through which sites share evidence. `address`: the hub's address; empty: this site uses no hub.
+    """The hub through which sites share evidence.
 
-    `follow`: sites whose lists and identities apply here too. `accept_policies`: whether to accept new versions of the
-    policies of these sites without asking. `private`: whether to share also data that only a standby or central console
-    needs. `standby`: whether this is the site's second PBX. `secret`: the file from `hub join`, by default in the state
-    folder.
+    Attributes:
+        address: The hub's address; empty: this site uses no hub.
+        follow: The sites whose lists and identities apply here too.
+        accept_policies: Whether to accept, without asking, new versions of policies that the sites in `follow` publish.
+        private: Whether to share also data that only a standby or central console needs.
+        standby: Whether this PBX is the site's second PBX.
+        secret: The file from `hub join`, by default in the state folder.
     """
 
     address: str = ""

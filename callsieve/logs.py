@@ -1,8 +1,9 @@
 """Write log lines to standard error, one line per event. systemd's journal reads standard error.
 
 All code logs through the standard library. Only the format, and a thread that writes the lines, are defined here.
-With the thread, a slow reader does not delay calls. The thread writes many lines at a time, because waking it for each
-line costs as much as deciding about a call. `serve --log-json` uses structlog: 40 us for each line; text takes 9 us.
+Because of the thread, a slow reader of standard error does not delay calls. The thread writes many lines at a time,
+because waking it for each line costs as much as deciding about a call. `serve --log-json` uses structlog: 40 us for
+each line; text takes 9 us.
 """
 
 import contextlib
@@ -129,7 +130,7 @@ class TextFormatter(logging.Formatter):
         self._text = ""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the formatted line. The slower base class formats only lines with a traceback."""
+        """Return the formatted line. Only lines with a traceback are left to the base class, which is slower."""
         if record.exc_info or record.exc_text or record.stack_info:
             return super().format(record)
         return f"{self.formatTime(record)} [{record.levelname:<8}] {record.getMessage()}"

@@ -133,12 +133,16 @@ Problems = Iterator[tuple[str, str]]  # a key, and what is wrong with it
 
 
 class LookupTable(SettingsTable, frozen=True):
-    """A service that is queried about unknown callers.
+    """A service that is queried about unknown callers and, if `watch_limit` allows it, about our own numbers.
 
-    `cost`: the price of a request; `daily_spend`: the highest total price per day. `budget_ms`: how long a call waits
-    for the answer. `fresh_hours`: the age at which an answer is renewed. `max_age_days`: how long an answer counts.
-    `watch_limit`: how many requests about our own numbers are allowed each day, not counted in `daily_limit`; 0: none.
-    `private`: whether the service is in our own network, where plain http is allowed.
+    Attributes:
+        cost: The price of a request.
+        daily_spend: The most to spend on requests per day, in the currency of `cost`.
+        budget_ms: How long a call waits for the answer.
+        fresh_hours: The age at which an answer is fetched again.
+        max_age_days: How long an answer counts as evidence.
+        watch_limit: How many requests about our own numbers are allowed each day, apart from `daily_limit`; 0: none.
+        private: Whether the service is in our own network, where plain http is allowed.
     """
 
     name: Name

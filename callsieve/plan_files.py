@@ -142,7 +142,7 @@ def take_out(loaded: Loaded, file: str) -> None:
 
 
 def keep_version(loaded: Loaded, file: str) -> PlanVersion | None:
-    """Return the active version of a plan file and keep a copy for undo, even if the file was edited by hand.
+    """Keep a copy of a plan file for undo, even if it was edited by hand. Return its version; None without a file.
 
     Raises:
         OSError: The file cannot be read, or is too large to be kept.

@@ -3,9 +3,9 @@
     STATE/policies/console-7.toml    a version: callsieve/policy/records.py
     STATE/policies/activated         {"policy": "console-7", "instead_of": "cautious"}
 
-An activation is valid only while `[policy] name` is the policy that it replaced: a later change of the settings wins.
-An activation reads the settings from disk. Until the daemon reloads its settings, it uses the `[policy] name` that the
-activation read.
+An activation is valid only while `[policy] name` is the policy in `instead_of`: a later change of the settings wins.
+`instead_of` comes from the settings on disk, which may be newer than those of the daemon. Until the daemon reloads its
+settings, it uses `instead_of` as its `[policy] name`.
 """
 
 from contextlib import suppress
@@ -41,7 +41,7 @@ def running_name(loaded: Loaded) -> str:
 
 
 def activated_of(loaded: Loaded) -> Activated | None:
-    """Return the activation; None if the settings no longer name the policy that the activation replaced."""
+    """Return the valid activation. None: nothing was activated, or the settings no longer name the replaced policy."""
     activated, name = pointed(loaded), loaded.settings.policy.name
     return activated if activated and activated.instead_of == name != activated.policy else None
 

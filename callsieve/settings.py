@@ -61,7 +61,7 @@ class SettingsUnreadable(SettingsError):
 
 
 class Agi(setting_types.SettingsTable, frozen=True):
-    """The address where Asterisk asks about calls. `users`: local users who may connect, by name or ID, besides root.
+    """Where Asterisk connects to the daemon. `users`: the local users, besides root, who may connect, by name or ID.
 
     `key`: a connection that sends this key is allowed too. Containers need the key, because there the kernel does not
     report the user.
@@ -91,7 +91,7 @@ class Ami(setting_types.SettingsTable, frozen=True):
 
 
 class Numbers(setting_types.SettingsTable, frozen=True):
-    """How national numbers are read, unless a trunk has its own region.
+    """How national numbers are read. `region`: the region to which they belong, unless the trunk has its own region.
 
     `match_withheld`: whether blocklists apply to a number that the trunk delivers although the caller withholds it.
     """
@@ -146,12 +146,15 @@ class Emergency(setting_types.SettingsTable, frozen=True):
 
 
 class Outbound(setting_types.SettingsTable, frozen=True):
-    """The limits of the outbound guard, which checks outgoing calls; 0: no limit. `local_rules`: apply the law files.
+    """The settings of the outbound guard, which checks outgoing calls. In a limit of calls, 0 means no limit.
 
-    `resting`: refuse calls from own numbers that rest (are out of use for a while) or were given back.
-    `follow_advice`: also apply the good practice in the law files, which is not binding. `registers`: apply copies of
-    national do-not-call registers. `needs_consent`: refuse calls without consent where a law requires it. `networks`:
-    a CSV file with the network of each range of numbers, for label checks.
+    Attributes:
+        resting: Whether to refuse calls from own numbers that rest (are out of use for a while) or were given back.
+        local_rules: Whether to apply the law files.
+        follow_advice: Whether to apply also the good practice in the law files, which is not binding.
+        registers: Whether to apply copies of national do-not-call registers.
+        needs_consent: Whether to refuse calls without consent where a law requires it.
+        networks: A CSV file with the network of each range of numbers, for label checks.
     """
 
     observe: bool = True
@@ -193,11 +196,11 @@ class Web(setting_types.SettingsTable, frozen=True):
 
 
 class Public(setting_types.SettingsTable, frozen=True):
-    """The public page for owners of numbers. `address`: its URL. `name`, `contact`: how to reach this company.
+    """The public page for owners of numbers. `address`: its URL. `name`, `contact`: this company, and how to reach it.
 
-    `call_in`: a DID whose dialplan goes to [callsieve-prove]; empty: nobody can prove control by calling. `in_answers`:
-    whether to send the address and reference in the SIP response that rejects a call. `call_back`: socket of the
-    call-back helper (docs/how-to/call-back.md); empty: nobody is called back.
+    `call_in`: a DID whose dialplan goes to [callsieve-prove], so that owners prove control of their number by calling;
+    empty: they cannot. `in_answers`: whether to send the address and reference in the SIP response that rejects a call.
+    `call_back`: socket of the call-back helper (docs/how-to/call-back.md); empty: nobody is called back.
     """
 
     enabled: bool = False
@@ -212,7 +215,7 @@ class Public(setting_types.SettingsTable, frozen=True):
 
     @property
     def behind_proxy(self) -> bool:
-        """Return whether a proxy in front of the page serves HTTPS."""
+        """Whether a proxy in front of the page serves HTTPS."""
         return self.address.startswith("https://")
 
 
@@ -237,7 +240,7 @@ class CapabilitiesTable(setting_types.SettingsTable, frozen=True):
 
 
 class AsteriskTable(setting_types.SettingsTable, frozen=True):
-    """How `off`, `on`, `doctor` and imports run `asterisk`: a command, split as a shell would split it.
+    """How `off`, `on`, `doctor` and imports run `asterisk`. `command`: the command line, split as a shell splits it.
 
     `etc`: the directory of Asterisk's configuration, which `asterisk install` writes and the daemon reads.
     """
@@ -278,7 +281,7 @@ class DidTable(setting_types.SettingsTable, frozen=True):
 
     @property
     def all_groups(self) -> tuple[str, ...]:
-        """Return the groups in `groups` or `group`."""
+        """The groups in `groups` or `group`."""
         return self.groups if self.group is None else (self.group,)
 
 
@@ -355,7 +358,7 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def settings_file(self) -> Path:
-        """Return the path of the settings file, even if there is no such file."""
+        """The path of the settings file, even if there is no such file."""
         return self.file or self.usual_file
 
     def state_path(self, text: str) -> Path:
@@ -379,7 +382,7 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def findings_path(self) -> Path:
-        """Return the file in which the doctor, run as root, writes its findings.
+        """The file in which the doctor, run as root, writes its findings.
 
         The file is outside the state directory, because there a symlink could mislead root.
         """
@@ -387,7 +390,7 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def policy_directories(self) -> tuple[Path, ...]:
-        """Return the directories of policy files, in order of precedence. Files activated in the console come first."""
+        """The directories of policy files, in order of precedence. The first has policies activated in the console."""
         own = (self.file.parent / "policies",) if self.file else ()
         return (self.state / "policies", *own)
 
@@ -698,7 +701,7 @@ def _public_problems(public: Public) -> Problems:
 
 
 def _api_problems(settings: Settings) -> Problems:
-    """Yield errors in [api] listen: it must be on loopback, because tokens would be sent unencrypted."""
+    """Yield errors in [api] listen: it must be on loopback, because requests to it contain tokens unencrypted."""
     listen, web = settings.api.listen, settings.web
     if not listen:
         return

@@ -1,4 +1,4 @@
-"""Compute the daemon's decision about a call in another process: for `lookup`, `policy explain` and the console.
+"""Compute the daemon's decision about a call in other processes: for `lookup`, `policy explain` and the console.
 
 Facts are read from the store like in the daemon. The daemon counts the callers of the last hour in memory, but this
 module reads them from the journal. Emergency calls that only Asterisk's own database records are not considered.
@@ -41,7 +41,10 @@ class QuestionError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A call described by a user. `trunk`: the name of a [[trunk]]. None: the only trunk, or a trunk without a name."""
+    """A call described by a user. `trunk`: the name of a [[trunk]]; None: the only trunk in the settings.
+
+    If the settings name no trunk or several, None stands for a trunk without a name.
+    """
 
     caller: str
     did: str | None = None
@@ -152,7 +155,7 @@ class SettingsFacts:
 
 
 def opinion_of(situation: Case, policies: PolicySet | Policy) -> Opinion:
-    """Return the decision about the call by the given policy, or by the policy for the call's scope."""
+    """Return the decision about the call. `policies`: one policy, or a set that has one for the call's scope."""
     call, facts, policy, _ = under = situation.under(policies)
     return Opinion(call, facts, policy, decide(*under), explain(*under))
 

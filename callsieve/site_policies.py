@@ -37,7 +37,7 @@ def digest_of(text: str) -> str:
 
 
 def read_site_policy(text: str, name: str) -> Policy:
-    """Parse another site's policy, which must be no larger than a draft and extend only presets. Raise PolicyError."""
+    """Parse another site's policy, which may extend only presets. Raise PolicyError, also if the text is too large."""
     if len(text.encode("utf-8", "replace")) > MOST_BYTES:
         raise PolicyError(
             Wording("{name}: larger than {most} kB: it cannot be published", {"name": name, "most": MOST_BYTES // 1024})
@@ -73,13 +73,13 @@ def site_policy_files(loaded: Loaded) -> frozenset[str]:
 
 
 def accepted_version(loaded: Loaded, name: str) -> SiteVersion | None:
-    """Return the accepted version of a policy, or None."""
+    """Return the accepted version of a policy; None if the policy is not accepted."""
     text = site_policy_text(loaded, name)
     return None if text is None else SiteVersion(name, digest_of(text))
 
 
 def put_new(loaded: Loaded, name: str, text: str) -> None:
-    """Write a received policy without activating it. Raise OSError."""
+    """Store a received policy that is not accepted yet. Raise OSError."""
     _write(loaded, f"{name}{NEW}", text)
 
 

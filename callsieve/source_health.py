@@ -22,8 +22,8 @@ class SourceStatus(StrEnum):
     """The state of a source. If several apply, the worst counts.
 
     `waiting`: nothing has been received or sent yet. `off`: the source is switched off. `failed`: the last attempt
-    failed. `stale`: nothing was received or sent for too long. `shrank`: the last file was much smaller. `expired`: the
-    source's data is too old to count.
+    failed. `stale`: nothing was received or sent for too long. `shrank`: the last file was much smaller than the file
+    before. `expired`: the source's data is too old to count.
     """
 
     OK = "ok"
@@ -36,7 +36,7 @@ class SourceStatus(StrEnum):
 
     @property
     def words(self) -> str:
-        """Return the state as text."""
+        """The state as text."""
         return "switched off" if self is SourceStatus.OFF else self.value
 
 
@@ -49,22 +49,22 @@ class SourceHealth:
 
     @property
     def is_ok(self) -> bool:
-        """Return whether the source works and has data."""
+        """Whether the source works and has data."""
         return self.health is SourceStatus.OK
 
     @property
     def is_well(self) -> bool:
-        """Return whether nobody needs to act."""
+        """Whether nobody needs to act."""
         return self.health in (SourceStatus.OK, SourceStatus.WAITING, SourceStatus.OFF)
 
     @property
     def brings_nothing(self) -> bool:
-        """Return whether the source's data does not arrive or does not count. Events report such a source."""
+        """Whether the source's data does not arrive or does not count. Events report such a source."""
         return self.health in (SourceStatus.OFF, SourceStatus.FAILED, SourceStatus.STALE, SourceStatus.EXPIRED)
 
     @property
     def summary(self) -> Wording:
-        """Return the state and its reason as translatable text."""
+        """The state and its reason as translatable text."""
         state = Wording(self.health.words)
         return Wording("{state}: {detail}", {"state": state, "detail": self.detail}) if self.detail else state
 
@@ -73,7 +73,7 @@ class SourceHealth:
 
 
 def nobody_fetches(due: Iterable[float | None], now: float) -> bool:
-    """Return whether a source is overdue because no timer runs. `due`: when each source is due; None: never fetched."""
+    """Return whether a source is so overdue that no timer runs. `due`: when each source is due; None: never fetched."""
     return any(at is None or now > at + OVERDUE_SECONDS for at in due)
 
 
@@ -92,7 +92,7 @@ class SourceProblem(StrEnum):
 
     @property
     def code(self) -> str:
-        """Return the code for programs, such as `no-file`."""
+        """The code for programs, such as `no-file`."""
         return self._name_.lower().replace("_", "-")
 
 

@@ -1,4 +1,4 @@
-"""How often a feed, look-up service or company is right about numbers, and why a source was switched off."""
+"""How often a feed, look-up service or company agrees with your people, and why a source was switched off."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LEAST_IN_ALL: Final = 40
 
 
 class Judgement(StrEnum):
-    """The result of judging a source."""
+    """Whether a source's listings are better or worse than chance."""
 
     TOO_FEW = "too few calls to tell"
     NO_WORSE = "no worse than chance"
@@ -31,7 +31,7 @@ class Judgement(StrEnum):
 
     @property
     def code(self) -> str:
-        """Return the code for programs, such as `worse-than-chance`."""
+        """The code for programs, such as `worse-than-chance`."""
         return self.value.replace(" ", "-")
 
 
@@ -43,7 +43,7 @@ class Skill:
         right: How many listed callers your people judged in the same way.
         told: How many listed callers your people judged.
         share: The share of `right` in `told`.
-        gain: How much more often the source lists spam callers as spam than it lists other callers as spam.
+        gain: The share of spam callers that the source lists as spam, minus the share of other callers listed as spam.
         judgement: The judgement on the source's listings.
     """
 
@@ -55,7 +55,7 @@ class Skill:
 
     @property
     def off_reason(self) -> OffReason:
-        """Return this accuracy as the reason for switching the source off."""
+        """This accuracy as the reason for switching the source off."""
         return OffReason(self.judgement.code, self.right, self.told)
 
 
@@ -67,7 +67,7 @@ def skill_of(compared: Compared) -> Skill:
 
 
 def judgement_of(compared: Compared) -> Judgement:
-    """Return the judgement on a source, such as whether its spam or honest listings are worse than chance."""
+    """Return the judgement on a source: WORSE if its spam listings, or its honest ones, are worse than chance."""
     spam, fine = _of_spam(compared), _of_fine(compared)
     if min(spam, fine) < LEAST_OF_KIND or spam + fine < LEAST_IN_ALL:
         return Judgement.TOO_FEW
@@ -86,7 +86,7 @@ def _of_fine(compared: Compared) -> int:
 
 
 def _gain(compared: Compared, z: float) -> Interval:
-    """Return how much more often the source lists spam callers as spam than it lists honest callers as spam."""
+    """Return the share of spam callers that are listed as spam, minus the share of honest callers listed as spam."""
     of_spam = wilson(compared.spam_of_spam, _of_spam(compared), z)
     return difference(of_spam, wilson(compared.spam_of_fine, _of_fine(compared), z))
 
@@ -104,8 +104,8 @@ class OffReason(msgspec.Struct, frozen=True):
 
     Attributes:
         code: The reason as a code: `by-hand` or `worse-than-chance`.
-        right: For how many phone numbers the source was right.
-        told: For how many phone numbers your people judged the source.
+        right: How many phone numbers the source and your people judged in the same way.
+        told: How many of the source's phone numbers your people judged.
     """
 
     code: str
@@ -114,7 +114,7 @@ class OffReason(msgspec.Struct, frozen=True):
 
     @property
     def words(self) -> Wording:
-        """Return the reason as text."""
+        """The reason as text."""
         if self.code == Judgement.WORSE.code:
             return Wording(
                 "worse than chance: right about {right} of {told} numbers", {"right": self.right, "told": self.told}
@@ -134,7 +134,7 @@ def read_reason(text: str) -> OffReason:
 
 
 def accuracy_of(skill: Skill) -> Wording:
-    """Return how often a source was right, such as `12 of 14 (60-96 %)`."""
+    """Return how often a source was right, with the confidence interval of the share, such as `12 of 14 (60-96 %)`."""
     if not skill.told:
         return Wording("not known yet")
     low, high = (round(100 * share) for share in skill.share[1:])

@@ -1,7 +1,7 @@
 """The daemon's report about itself, written every few seconds to `daemon.json` in the state directory.
 
-The console, a separate process, derives its /metrics and health checks from this report. So the daemon needs no other
-listener, and metrics are available even without a store. Counts begin at the daemon's start. The report contains no
+The console, a separate process, derives its /metrics and health checks from this report. So the daemon itself needs no
+HTTP server, and metrics are available even without a store. Counts begin at the daemon's start. The report contains no
 phone numbers or names.
 """
 
@@ -25,9 +25,9 @@ FRESH_SECONDS = 20.0
 class LookUpCounts:
     """Look-ups at outside services since the daemon's start.
 
-    `more`: answers that added information. `nothing`: answers without information. `late`: look-ups without an answer
-    in time. `skipped`: calls for which no service was queried, because too many queries ran at once or queries had
-    failed.
+    `more`: answers with new information about the caller. `nothing`: answers without it. `late`: look-ups without an
+    answer in time. `skipped`: calls for which no service was queried, because too many queries ran at once or queries
+    had failed.
     """
 
     asked: int = 0
@@ -39,10 +39,10 @@ class LookUpCounts:
 
 
 class HearingState(msgspec.Struct, frozen=True):
-    """The speech recognition process. `ready`: whether its model is loaded. `late`: whether it is too slow to wait for.
+    """The speech recognition process. `ready`: whether its model is loaded. `late`: whether it is too slow.
 
     `heard`, `nothing`: for how many callers some words, or no words, were recognised. `missed`: how many recordings got
-    no result. `waiting`: how many recordings wait for a result.
+    no result. `waiting`: how many recordings wait for a result. Calls do not wait for a process that is `late`.
     """
 
     ready: bool
@@ -71,11 +71,14 @@ class Listening(msgspec.Struct, frozen=True):
 class Telemetry(msgspec.Struct, frozen=True):
     """A report of the daemon.
 
-    `by_action`: how many decisions had each action, including `fail-open`. `took`: how many decisions took no longer
-    than each limit of `agi.screening.BUCKETS_MS`, and at the end how many took longer. `listening`: None without AMI.
-    `by_carrier`: for each trunk whose carrier checks callers, how many calls came, and how many had a result.
-    `look_ups`: None without look-up services. `hearing`: None without a model. `program`: version stamp of the running
-    program.
+    Attributes:
+        by_action: How many decisions had each action, including `fail-open`.
+        took: How many decisions took as long as each bucket of `agi.screening.BUCKETS_MS`; last: how many took longer.
+        listening: The state of the AMI listener; None if AMI is not used.
+        by_carrier: For each trunk whose carrier checks callers, how many calls came, and how many had a result.
+        look_ups: Counts of look-ups; None if the settings name no look-up service.
+        hearing: The state of speech recognition; None if it is off.
+        program: The version stamp of the running program.
     """
 
     at: float

@@ -159,6 +159,6 @@ def wanted_events_of(settings: Settings) -> dict[str, tuple[EventKind, ...]]:
 
 
 def known_own_numbers(db: sqlite3.Connection, loaded: Loaded) -> frozenset[str]:
-    """Return all own numbers from the register, the settings and the DIDs."""
+    """Return all own numbers: those registered in the store, those in the settings, and the DIDs."""
     dids = (did.number for did in dids_of(loaded.settings))
     return frozenset((*own_numbers(db), *own_numbers_of(loaded.settings), *dids))

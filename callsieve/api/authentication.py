@@ -1,8 +1,8 @@
 """Authentication of API requests by a token in `Authorization: Bearer`.
 
 Root and Asterisk's user need no token at the Unix socket. Cookies are ignored: otherwise a web page could send requests
-with a visitor's rights. Without a valid token every path returns the same error, whether or not the path exists. After
-each wrong token, the client's address must wait longer. A token that was valid before never has to wait.
+with a visitor's rights. Without a valid token every path returns the same error, whether or not the path exists. Each
+wrong token lengthens the wait before the next try from the same address. Known valid tokens never wait.
 """
 
 import asyncio

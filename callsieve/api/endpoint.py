@@ -259,7 +259,7 @@ class _Request:
             self.parts = msgspec.defstruct(f"{method}{path}".translate(_NOT_IN_NAMES), [(names[0], kind)])
 
     def values(self, path: Mapping[str, str], rest: Any) -> tuple[Any, ...]:
-        """Return the operation's arguments: path fields, and query or body (`rest`). Raise ApiError for a bad path."""
+        """Return the operation's arguments: path fields and `rest`. Raise ApiError if a path field is invalid."""
         if self._kind is None:
             return ()
         parts = msgspec.structs.fields(self.parts) if self.parts else ()

@@ -40,7 +40,7 @@ def stop_kinds(names: Collection[str]) -> frozenset[StopKind]:
 def clear_stops(
     db: sqlite3.Connection, context: Context, appeal: appeals.Appeal, kinds: Collection[StopKind]
 ) -> tuple[Stop, ...]:
-    """Remove what stops the number's calls, for these kinds of reasons. Return the reasons that are left.
+    """Remove the reasons of these kinds that stop the number's calls. Return the reasons that are left.
 
     If only personal lists still stop calls, also sign the statement that the number was cleared.
     """
@@ -178,7 +178,7 @@ class EvidenceContent(NamedTuple):
 class AppealChange(NamedTuple):
     """An appeal after a change. `appeal`: the appeal. `stops`: the reasons that still stop calls of the number.
 
-    `reporters`: the people whose marks count more or less after the decision.
+    `reporters`: the people who are trusted more or less because of the decision.
     """
 
     change_id: ChangeId | None
@@ -205,7 +205,7 @@ def file(db: sqlite3.Connection, context: Context, request: AppealRequest) -> Ap
 
 
 def accept(db: sqlite3.Connection, context: Context, about: AppealText) -> AppealChange:
-    """Accept an appeal without proof, which puts it in force. Until the decision no rule rejects the number's calls."""
+    """Accept an appeal without proof, which puts it in force. Until a decision, no rule rejects the number's calls."""
     return _step(db, context, appeals.AppealStep.ACCEPT, WithdrawRequest(about))
 
 
@@ -272,7 +272,7 @@ def decide(db: sqlite3.Connection, context: Context, request: RulingRequest) -> 
 
 
 def clear(db: sqlite3.Connection, context: Context, request: ClearRequest) -> AppealChange:
-    """Remove what stops the number's calls after an upheld appeal, for the kinds of reasons in the request."""
+    """Remove the requested kinds of reasons that stop the number's calls after an upheld appeal."""
     kinds = stop_kinds(request.remove)
     about = appeal_about(db, context, request.appeal)
     with change(db, context, "appeal clear", about.number, about.reference) as changed:

@@ -69,7 +69,7 @@ class AppealsRequest(PageQuery, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class QueueShown:
-    """Content of the queue page: appeals to decide, and closed appeals with the latest first."""
+    """Content of the queue page: the appeals to decide, and the closed appeals, the latest first."""
 
     waiting: tuple[Queued, ...]
     closed: tuple[Queued, ...]

@@ -38,11 +38,14 @@ class ChangeKey(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class AuditedChange:
-    """A change that the audit recorded. `id`: the id of the change, with which it can be undone.
+    """A change that the audit recorded.
 
-    `before`: the value before the change; null if the change added something. `after`: the value after the change; null
-    if the change removed something. `change`: the change in words. `can_undo`: whether an undo of this change is
-    possible. It can still be refused if a later change affects the same value.
+    Attributes:
+        id: The id of the change, with which it can be undone.
+        before: The value before the change; null if the change added something.
+        after: The value after the change; null if the change removed something.
+        change: The change in words.
+        can_undo: Whether an undo is possible. It can still be refused if a later change affects the same value.
     """
 
     id: int

@@ -52,7 +52,7 @@ ANSWERS_SECONDS = 3.0
 
 
 class HelperError(Exception):
-    """The helper did not answer. The message gives the reason."""
+    """The helper did not answer, or it cannot place calls. The message gives the reason."""
 
 
 def ask(path: Path, number: str, ticket: str) -> HelperAnswer:

@@ -201,7 +201,7 @@ def parse_line(line: bytes) -> CallRequest | None:
 
 
 def refusal_of(number: str, settings: HelperSettings) -> HelperAnswer | None:
-    """Return why the settings forbid calls to this number at any time, or None if they allow them."""
+    """Return why the settings never allow calls to this number; None if they allow them at some hours."""
     if number_of(number, "ZZ") != number or number_type_of(number) not in KINDS or PAY_PER_CALL.fullmatch(number):
         return HelperAnswer.KIND
     if country_of(number) not in settings.countries:
@@ -216,7 +216,7 @@ def is_allowed_hour(number: str, settings: HelperSettings, at: float) -> bool:
 
 
 def limit_reached(placed: Sequence[PlacedCall], who: str, settings: HelperSettings, now: float) -> HelperAnswer | None:
-    """Return the limit that another call now would exceed, or None. `who`: the keyed digest of the number to call."""
+    """Return the answer for a limit that another call now would exceed, or None. `who`: the digest of its number."""
 
     def since(seconds: float) -> list[PlacedCall]:
         return [call for call in placed if now - call.at < seconds]

@@ -28,10 +28,14 @@ NUMBER_PLACES = ("{number}", "{digits}")
 class HelperSettings(SettingsTable, frozen=True):
     """The users who may request calls, the allowed numbers, and limits. docs/how-to/call-back.md describes every key.
 
-    `channel`: the channel to dial; `{number}` stands for +12015550123, `{digits}` for 12015550123. `seconds`: maximum
-    duration of an answered call. `ring_seconds`: maximum ringing time. `refused`: prefixes that are not called.
-    `sounds`: the directory of Asterisk's sounds; empty: the default. `first_hour`, `last_hour`: the hours between which
-    calls are allowed, in the number's local time.
+    Attributes:
+        channel: The channel to dial; `{number}` stands for +12015550123, `{digits}` for 12015550123.
+        seconds: Maximum duration of an answered call.
+        ring_seconds: Maximum ringing time.
+        refused: Prefixes that are not called.
+        sounds: The directory of Asterisk's sounds; empty: the usual directories.
+        first_hour: The hour from which calls are allowed, in the number's local time.
+        last_hour: The hour until which calls are allowed, in the number's local time.
     """
 
     enabled: bool = False

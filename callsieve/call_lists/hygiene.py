@@ -1,4 +1,4 @@
-"""Checks of a call list: numbers to remove, with reasons. The list is kept on disk, so a long list needs little RAM."""
+"""Checks of a call list: numbers to remove, with reasons. Numbers are kept on disk, so long lists need little RAM."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class RowFinding(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HygieneTerms:
-    """The parameters of a list's check. `tries`: how many unanswered calls in 30 days suffice to remove a number."""
+    """The parameters of a call list's check. `tries`: how many unanswered calls in 30 days remove a number."""
 
     region: str
     now: float
@@ -93,7 +93,7 @@ class HygieneTerms:
 
 @dataclass(slots=True)
 class ListReport:
-    """The counts of a list's check, updated row by row. `kept`: how many of the `rows` read so far may stay."""
+    """The counts of a call list's check, updated row by row. `kept`: how many of the `rows` so far may stay."""
 
     rows: int = 0
     kept: int = 0

@@ -221,7 +221,7 @@ class ActivityShown:
     Attributes:
         at: When the counts were made.
         mistakes: Probable mistakes of the last MISTAKE_DAYS, at all sites.
-        rising: Numbers that called more in the last day, at all sites, than in the week before.
+        rising: Numbers that called more in the last day, at all sites, than on an average day of the week before.
         blocks: Blocks of 1000 numbers from which several numbers called in the last day, at all sites.
         site: The site whose calls are counted; empty for all sites.
         stopped_before: How many calls were stopped in the same span a week earlier (for a month: a month earlier).
@@ -250,7 +250,7 @@ class ActivityShown:
 
     @property
     def sampled(self) -> Wording | None:
-        """The result of the control sample of warnings, in words; None if the sample has no calls."""
+        """The result of the control sample (calls not warned about on purpose), in words; None without such calls."""
         return self.sample.words(self.totals["warn"]) if self.sample.calls else None
 
     @property

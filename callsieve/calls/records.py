@@ -226,11 +226,14 @@ def level_of(word: str) -> Level:
 
 @dataclass(frozen=True, slots=True)
 class ReputationShown:
-    """The reputation of a number. `log_odds`: the evidence, as natural log-odds relative to an average caller.
+    """The reputation of a number.
 
-    `points`: the log-odds in points, as pages show them: ten more points mean ten times the odds. `level`: the
-    strongest action that the evidence alone would justify. `level_from`: the witnesses and sources that led to the
-    level, the strongest first. `would_raise`: events that would raise the level.
+    Attributes:
+        log_odds: The evidence, as natural log-odds relative to an average caller.
+        points: The log-odds in points, as pages show them: ten more points mean ten times the odds.
+        level: The strongest action that the evidence alone would justify.
+        level_from: The witnesses and sources that led to the level, the strongest first.
+        would_raise: Events that would raise the level.
     """
 
     log_odds: float
@@ -384,9 +387,12 @@ def _until(text: str, now: float) -> float:
 class Disputes:
     """Decisions that people made about a number, and marks that wait for one. Each list has the latest first.
 
-    `appeals`: the appeals of the number's owner. `tombstones`: corrections after which wrong marks no longer count.
-    `epochs`: when the number got a new owner. `to_review`: sudden increases of marks that wait for a review.
-    `reviewed`: the latest review of the marks, or null.
+    Attributes:
+        appeals: The appeals of the number's owner.
+        tombstones: Corrections after which wrong marks no longer count.
+        epochs: When the number got a new owner.
+        to_review: Sudden increases of marks that wait for a review.
+        reviewed: The latest review of the marks, or null.
     """
 
     appeals: tuple[Appeal, ...] = ()
@@ -425,7 +431,7 @@ def appeal_in_words(appeal: Appeal) -> Wording:
 
 
 def decided_since(cases: Disputes, at: float) -> Iterator[str]:
-    """Yield in words what people decided about a number since `at`. After it, a call might be decided differently."""
+    """Yield in words what people decided about a number since `at`. Today a call might be decided differently."""
     for appeal in cases.appeals:
         latest = appeal.closed_at or appeal.in_force_at
         if appeal.state is not AppealState.OPEN and latest is not None and latest > at:

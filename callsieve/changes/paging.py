@@ -41,7 +41,7 @@ class PageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 def page_from(
     rows: Iterable[T], asked: PageQuery, place: Callable[[T], tuple[Any, ...]], show: Callable[[T], S]
 ) -> ResultPage[S]:
-    """Return the requested page of `rows`, sorted by the key `place`. Raise Refused for the cursor of another list."""
+    """Sort `rows` by the key `place`, and return the requested page. Raise Refused for the cursor of another list."""
     after = place_of(asked.cursor, tuple[Any, ...])
     try:
         left = sorted((place(row), at, row) for at, row in enumerate(rows) if after is None or place(row) > after)

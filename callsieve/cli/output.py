@@ -239,7 +239,7 @@ def meter(file: Path, afterwards: str = "storing") -> AbstractContextManager[Tel
 
 @contextmanager
 def meter_of(size: int | None, afterwards: str = "storing") -> Iterator[Tell]:
-    """Show a progress bar for an input that is not a file. `size`: its size in bytes; None if unknown."""
+    """Show a progress bar for an input of `size` bytes (None: unknown), then a spinner with the text `afterwards`."""
     if not sys.stderr.isatty():
         yield _nobody
         return
@@ -274,7 +274,7 @@ def counted(total: int, what: str) -> Iterator[Callable[[], None]]:
 
 
 def watched(rows: Iterator[T], bytes_read: Callable[[], int], tell: Tell) -> Iterator[T]:
-    """Yield the rows. Now and then, call `tell` with the bytes and rows read so far; at the end, with -1 and rows."""
+    """Yield the rows. Now and then, call `tell` with the bytes and rows read so far (at the end, -1 for the bytes)."""
     count = 0
     for count, row in enumerate(rows, 1):
         if count % ROWS_BETWEEN_LOOKS == 0:

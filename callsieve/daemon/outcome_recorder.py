@@ -102,7 +102,7 @@ class OutcomeRecorder:
         return len(self._queue)
 
     def _trunk_of(self, channel: str) -> str | None:
-        """Return a channel's trunk; None if it has none. Without `[[trunk]]`, all channels but phones are trunks."""
+        """Return a channel's trunk, if any. Without `[[trunk]]` settings, all channels but phones are trunks."""
         site = self._site()
         if site.trunks or kind_of(channel, None) is CallKind.NOBODY:
             return site.described_trunk(channel)
@@ -199,7 +199,7 @@ class OutcomeRecorder:
                 self.recorded += 1
 
     async def _settle(self) -> None:
-        """Read which person has which phone, and learn signals from outcomes whose decisions are now stored."""
+        """Read which person has which phone. Derive signals from outcomes whose decisions are now in the journal."""
         people = await self._store.read(all_people)
         self._phones = frozenset(person.endpoint for person in people if person.endpoint)
         await self._store.write(settle_outcomes, time.time())

@@ -154,7 +154,7 @@ class StoreSupervisor:
         return await self.read(last_call_of, endpoint, now)
 
     async def make_passcode(self, endpoint: str, at: float, give_up_at: float) -> str | None:
-        """Store and return a new passcode with which the person with this endpoint signs in; None if nobody has it."""
+        """Return a new passcode for the own page of the person with this endpoint; None if nobody has this endpoint."""
         passcode = new_passcode()
         return passcode if await self.write(make_passcode, endpoint, passcode, at, give_up_at=give_up_at) else None
 

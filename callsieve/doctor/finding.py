@@ -94,7 +94,7 @@ def and_more(first: Wording, others: int) -> Wording:
 
 
 def first_problem(sources: Iterable[tuple[str, SourceHealth]], remedy: str) -> Finding | None:
-    """Return a warning about the first source with a problem, and how many others have one. None if all are well."""
+    """Return a warning about the first source with a problem, and how many others have one. None if all work."""
     ill = [(name, health) for name, health in sources if not health.is_well]
     if not ill:
         return None
@@ -165,7 +165,7 @@ class CheckContext:
 
     @property
     def telemetry(self) -> Telemetry | None:
-        """Return the latest telemetry of the daemon, however old; None if there was never any."""
+        """Return the latest telemetry of the daemon, however old; None if it cannot be read."""
         return read_telemetry(self.loaded.state)
 
     @property

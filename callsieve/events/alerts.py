@@ -58,7 +58,7 @@ NAMED = frozenset({*PEOPLE, *NUMBERS})
 def with_alert(event: Event, alert: Alert) -> Event:
     """Return the event with the alert's data added and an id of its own, which is the same in retries.
 
-    A receiver may also get the event itself, and drop repeated ids.
+    A receiver that also gets the event itself would otherwise drop the alert, because it knows the id.
     """
     about = {"name": alert.name, "event": event.id, "suppressed": alert.suppressed, "since": alert.since}
     # An id of its own: the receiver may also get the event itself, and drop repeated ids.

@@ -123,7 +123,7 @@ def run_scheduled(
 
 
 def _check_daemon(db: sqlite3.Connection, telemetry: Telemetry, now: float) -> None:
-    """Emit an event when a problem of the daemon begins, changes or ends. If only digits in its text change, do not."""
+    """Emit an event when a problem of the daemon begins, changes or ends. Changed digits alone do not count."""
     running = is_fresh(telemetry, now)
     trouble = telemetry.trouble if running else NOT_RUNNING
     if not trouble and state_of(db, DAEMON) is None:

@@ -1,4 +1,4 @@
-"""The deliveries to one receiver: the next delivery, retries, and giving up. Pure functions of time and chance.
+"""The deliveries to one receiver: the next delivery, retries, and giving up. No I/O; time and chance are arguments.
 
     lane.load(deliveries, now)      adds deliveries from the store
     lane.next(now)                  returns a delivery to make now, or None
@@ -185,7 +185,7 @@ class Lane:
             self.paused_until = now + self._wait(self._failures - FAILURES_UNTIL_PAUSE + 1, None)
 
     def _wait(self, attempts: int, asked: float | None) -> float:
-        """Return the seconds before a retry: the pause that the receiver `asked` for, or a growing, random pause."""
+        """Return the seconds before a retry: the pause `asked` for by the receiver, within limits, or a growing one."""
         if asked is not None:
             return min(max(asked, LEAST_WAIT_SECONDS), LONGEST_ASKED_SECONDS)
         return wait_seconds(attempts, FIRST_WAIT_SECONDS, LONGEST_WAIT_SECONDS) * (0.8 + 0.4 * self._chance())

@@ -127,7 +127,7 @@ class ReceiverShown:
     @property
     @encoded
     def dead_letters(self) -> int:
-        """How many of the receiver's events became dead letters."""
+        """How many dead letters the receiver has now."""
         return self.state.dead_letters if self.state else 0
 
     @property

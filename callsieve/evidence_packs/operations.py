@@ -67,7 +67,7 @@ class HandledComplaint:
 
 @dataclass(frozen=True, slots=True)
 class Week:
-    """An ISO 8601 week of calls. `sums`: the counts of calls, summed over the days of the week."""
+    """An ISO 8601 week of calls, such as `2026-W49`. `sums`: the counts of calls, summed over the days of the week."""
 
     label: str
     sums: FiguresWindow

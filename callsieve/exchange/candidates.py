@@ -28,10 +28,9 @@ MOST_CLEARED = 100_000
 
 
 class Candidate(NamedTuple):
-    """A row about a number that may be published.
+    """A row that may be published. `may_begin`: whether its evidence is strong enough to publish a new number.
 
-    `may_begin`: whether the evidence is strong enough to publish a new number. If not, the row only keeps a number that
-    is already published.
+    A weaker row only keeps a number that is already published.
     """
 
     row: PeerNumber
@@ -81,7 +80,7 @@ def cleared_lines(
 ) -> Iterator[str]:
     """Yield a signed statement, as one line, for each number that an upheld appeal cleared.
 
-    The order is by number, and begins behind the number `after`. Expired statements are left out.
+    Expired statements are left out. The order is by number and starts after the number `after`.
     """
     settings, now = context.settings, context.at
     if not settings.publish.cleared:

@@ -132,11 +132,7 @@ async def take(
     *,
     accept_fork: bool = False,
 ) -> Taken:
-    """Update the rows of a company in the store from its published files, in many transactions.
-
-    The caller must record the new index, or the error. `own_key`: this company's key, whose publication is refused.
-    `accept_fork`: whether to accept an index with another history.
-    """
+    """Update a company's rows from its published files, in many transactions. The caller must record the result."""
     known = PublicKey.parse(key_now(db, table.key)) if table.key else None
     index, key = await _index(source, known, own_key, now)
     new_key = key if key != known else None
@@ -202,10 +198,7 @@ async def _index(
 
 
 async def _checked(source: BundleSource, raw: bytes, key: PublicKey, now: float) -> tuple[SignedIndex, PublicKey]:
-    """Return the index and the key that signed it: the known key, or a new key that the known key has signed.
-
-    Raise StatementError for any other key, or a wrong signature.
-    """
+    """Return the index and its key: the known key, or a new key that the known key signed. Raise StatementError."""
     try:
         return read_index(raw, key), key
     except StatementError as error:

@@ -81,7 +81,7 @@ class FetchResult:
     @property
     @encoded
     def deltas(self) -> int | None:
-        """How many deltas were applied; null if the whole list was read or the fetch failed."""
+        """How many deltas were applied; null if the whole list was read, nothing changed, or the fetch failed."""
         return self.taken.deltas if self.taken else None
 
 

@@ -73,10 +73,7 @@ _OUR_FILE = re.compile(FILE_NAME)
 
 
 class PublishBundleRequest(NamedTuple):
-    """A request to publish to a directory.
-
-    `purge`: whether to publish no deltas and remove all earlier files, so that an erased number is in no file.
-    """
+    """A request to publish to a directory. `purge`: publish no deltas and remove earlier files, as after an erasure."""
 
     directory: Path
     purge: bool = False
@@ -270,10 +267,7 @@ def _index_in(path: Path, keys: Sequence[PublicKey]) -> SignedIndex:
 
 @contextmanager
 def _published_before(folder: Path, copy: Path | None, keys: Sequence[PublicKey]) -> Iterator[_Before]:
-    """Yield the last publication in a directory. It has no rows if a file is damaged, outdated or wrongly signed.
-
-    `copy`: this site's own copy of the last index, or None. `keys`: the keys that may have signed the index.
-    """
+    """Yield the last publication in a directory, without rows if a file is damaged, outdated or wrongly signed."""
     last = None
     with suppress(OSError, StatementError):
         last = None if copy is None else _index_in(copy, keys)

@@ -128,10 +128,7 @@ class PackedLines:
 
 
 def unpacked_lines(file: BinaryIO, unpacked: int) -> Iterator[bytes]:
-    """Yield the lines of a gzipped file, in little memory. `unpacked`: the expected unpacked size, in bytes.
-
-    Raise DamagedFile if the size differs.
-    """
+    """Yield the lines of a gzipped file, in little memory. Raise DamagedFile if it unpacks to another size."""
     packer, arrived, rest = zlib.decompressobj(GZIP), 0, b""
     while piece := file.read(PIECE_BYTES):
         while piece:
@@ -153,10 +150,7 @@ def unpacked_lines(file: BinaryIO, unpacked: int) -> Iterator[bytes]:
 
 
 def changes_in(lines: Iterable[bytes], head: str) -> Iterator[Change]:
-    """Yield each change in a delta as its key and the new row, None for a removed row. Raise DamagedFile or BadRow.
-
-    BadRow: the first line is not `head`, or a line is invalid or not in order.
-    """
+    """Yield the key and new row (None: removed) of each change. Raise DamagedFile, or BadRow for an invalid line."""
     before = ("", "")
     for number, line in enumerate(lines, 1):
         if number == 1:
@@ -180,10 +174,7 @@ def changes_in(lines: Iterable[bytes], head: str) -> Iterator[Change]:
 
 
 def rows_in(lines: Iterable[bytes], head: str) -> Iterator[PeerNumber]:
-    """Yield the rows of a snapshot. Raise DamagedFile or BadRow.
-
-    BadRow: the first line is not `head`, or a line is invalid, not in order or removes a row.
-    """
+    """Yield the rows of a snapshot. Raise DamagedFile, or BadRow for an invalid line or a line that removes a row."""
     for number, (_, row) in enumerate(changes_in(lines, head), 2):
         if row is None:
             raise BadRow(number)
@@ -203,10 +194,7 @@ Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
 class PublishedFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A published file as the index describes it. Its name contains the SHA-256 of its bytes.
-
-    `bytes`: the packed size. `unpacked`: the unpacked size, in bytes. `rows`: how many rows it has.
-    """
+    """A published file. Its name contains the SHA-256 of its bytes. `bytes`, `unpacked`: size packed and unpacked."""
 
     file: FileName
     bytes: Count
@@ -295,10 +283,7 @@ def index_digest(text: bytes | str) -> str:
 
 
 def deltas_from(contents: IndexContents, sequence: int) -> tuple[PublishedDelta, ...] | None:
-    """Return the deltas that lead from the sequence number to this index.
-
-    Return None if one is missing, or if the snapshot is smaller than all of them.
-    """
+    """Return the deltas from a sequence number to this index. None if one is missing, or the snapshot is smaller."""
     if sequence == contents.sequence:
         return ()
     chain: list[PublishedDelta] = []
@@ -311,10 +296,7 @@ def deltas_from(contents: IndexContents, sequence: int) -> tuple[PublishedDelta,
 
 
 def last_published(folder: Path, state: Path) -> SignedIndex | None:
-    """Return the index in the directory; None if it cannot be read or was not signed by this company.
-
-    `state`: the state directory, which has this company's keys.
-    """
+    """Return the index in the directory; None if it cannot be read or was not signed by this company."""
     try:
         keys, _ = published_keys(state, signing_key(state).public_key, time.time())
         with open_regular(folder / INDEX_FILE) as file:

@@ -98,10 +98,7 @@ class PeerShown:
 
     @property
     def accuracy(self) -> Wording:
-        """For how many callers the company and your people agree, of all callers that both have judged.
-
-        Example: `12 of 14 (60-96 %)`, with the 95 % confidence interval.
-        """
+        """For how many callers the company and your people agreed, such as `12 of 14 (60-96 %)`."""
         return accuracy_of(self.skill)
 
     @property
@@ -145,10 +142,7 @@ class PublishedShown:
 
 @dataclass(frozen=True, slots=True)
 class ExchangeShown:
-    """The subscribed companies, and this company's publication, None if it publishes nothing.
-
-    `nobody_fetches`: whether fetches are overdue because the timer does not run.
-    """
+    """The subscribed companies, and this company's publication or None. `nobody_fetches`: whether the timer is off."""
 
     companies: tuple[PeerShown, ...]
     published: PublishedShown | None

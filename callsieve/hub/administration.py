@@ -103,10 +103,10 @@ class SiteLogin(NamedTuple):
 
 
 class Initialised(NamedTuple):
-    """The result of `initialise`. `elsewhere`: other databases on the same server that sites can log in to.
+    """The result of `initialise`. `elsewhere`: other databases on the server that sites can log in to.
 
-    `is_moved`: whether the database was restored on another server. `is_closed`: whether a superuser ran `initialise`;
-    only a superuser can take some rights away from the sites.
+    `is_moved`: whether the database came from another server. `is_closed`: whether the sites lost rights that only a
+    superuser can revoke.
     """
 
     migrations: tuple[str, ...]
@@ -184,10 +184,7 @@ async def add_site(hub: Hub, organisation: str, site: str, *, is_central: bool =
 
 
 async def expel_site(hub: Hub, organisation: str, site: str) -> int:
-    """Remove a site and its rows from the hub. Return how many rows were removed.
-
-    This needs the login of an administrator or a central console.
-    """
+    """Remove a site, and return how many rows were removed. Needs the login of an administrator or central console."""
     ((removed,),) = await hub.rows("SELECT callsieve.expel(%s, %s, true)", (organisation, site))
     ((is_administrator,),) = await hub.rows(f"SELECT pg_has_role('{OWNER}', 'MEMBER')")
     if is_administrator:
@@ -207,10 +204,7 @@ async def set_quota(hub: Hub, organisation: str, site: str, rows: int) -> int:
 
 
 async def _grant_to_site(hub: Hub, role: str) -> None:
-    """Give a site's role access to the hub, acting as the hub's owner.
-
-    From PostgreSQL 16 on, only the role that granted a right can revoke it.
-    """
+    """Grant access to a site's role as the hub's owner, who alone can revoke it then (PostgreSQL 16 and later)."""
     await hub.rows(f'GRANT "{role}" TO {OWNER} WITH ADMIN OPTION')
     await hub.rows(f'REVOKE {SITES} FROM "{role}"')
     await hub.rows(f"SET LOCAL ROLE {OWNER}")

@@ -51,14 +51,10 @@ Place = tuple[int, int]
 
 
 class SiteReport(NamedTuple):
-    """The state that a site reports to the hub.
+    """The state that a site reports to the hub. `has_pulled`: whether it has pulled all rows since its last report.
 
-    Attributes:
-        outbox: How many rows wait to be sent to the hub.
-        offset_us: How far the site's clock is ahead of the hub's, in microseconds.
-        has_pulled: Whether the site has pulled all rows since its last report.
-        run: A random identifier of this process, by which the hub detects two processes with one site name.
-        history: `history` of the last Greeting; None for the first report.
+    `outbox`: how many rows wait. `offset_us`: how far the site's clock is ahead of the hub's. `run`: a random id of the
+    process. `history`: that of the last Greeting, or None.
     """
 
     outbox: int
@@ -79,10 +75,9 @@ class Greeting:
         now_us: The hub's clock, in microseconds.
         xid: The present transaction number of the hub's database.
         channel: The channel on which the hub announces rows.
-        history: An identifier of the database. It changes if the database is replaced, for example by a backup.
-        lost_xid: The database may lack transactions from this number on; None if it was not replaced since the report
-            before.
-        reported_version: The database may lack this site's rows with a newer version; None as for `lost_xid`.
+        history: An identifier that changes if the database is replaced, for example by a backup.
+        lost_xid: Set after a replacement: the new database may lack transactions from this number on.
+        reported_version: Set after a replacement: the new database may lack this site's rows with a newer version.
         most_rows: How many rows of this site the hub may store.
         has_twin: Whether another process uses this site's name.
     """
@@ -103,11 +98,7 @@ class Greeting:
 
 
 class HubNotice(NamedTuple):
-    """An instruction from the hub to every site. `order`: `erase` a number, or `expel` a site. `at`: UTC seconds.
-
-    `subject`: the number or site. `asked_by`: the site that gave the order. `by_central`: whether that is the central
-    console.
-    """
+    """An instruction from the hub to every site. `order`: `erase` a number, or `expel` a site. `at`: UTC seconds."""
 
     order: str
     subject: str
@@ -119,10 +110,7 @@ class HubNotice(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """The rows and notices of one pull. `places`: the positions of the rows in the hub.
-
-    `all_to`: the position up to which everything was pulled; None if more rows or notices wait.
-    """
+    """The rows and notices of one pull. `all_to`: position up to which all was pulled; None if more rows wait."""
 
     notices: list[HubNotice]
     rows: list[SharedRow]
@@ -138,7 +126,7 @@ async def greet(hub: Hub, report: SiteReport) -> Greeting:
 
 
 async def listen(hub: Hub, channel: str) -> None:
-    """Listen on the channel where other sites announce their pushes."""
+    """Listen on the channel on which the hub announces rows of other sites."""
     if not CHANNEL.fullmatch(channel):
         raise HubError("the hub sent an invalid channel name: run `callsieve hub init` with this version of CallSieve")
     await hub.rows(f"LISTEN {channel}")
@@ -150,9 +138,9 @@ async def stop_listening(hub: Hub) -> None:
 
 
 class Pushed(NamedTuple):
-    """The result of a push. Both fields use the rows' sequence numbers in the outbox.
+    """The result of a push. Both fields contain `seq` numbers of the outbox.
 
-    `dates`: the dates that the hub corrected, in microseconds. `left_out`: rows that exceed the quota.
+    `dates`: the corrected date by row, in microseconds. `left_out`: the rows that exceed the quota.
     """
 
     dates: dict[int, int]

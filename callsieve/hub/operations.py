@@ -30,10 +30,7 @@ LEAST_LATE_SECONDS = 600.0
 
 
 def health_of(link: Link | None, poll_seconds: float, now: float, first_try: FirstTry | None = None) -> SourceHealth:
-    """Return the health of the exchange with the hub. `link`: None if this site has not reached the hub yet.
-
-    `first_try`: the first failed attempt of a site without a `link`; None if it has not tried.
-    """
+    """Return the health of the exchange. `first_try`: the first failed attempt of a site that has no `link` yet."""
     since, failure = _last_exchange(link, first_try)
     pending = Wording("nothing has been exchanged yet") if link is None else Wording("the first exchange is running")
     if since is None:
@@ -64,10 +61,9 @@ DIGITS = 12  # of the digest of a policy
 
 @dataclass(frozen=True, slots=True)
 class LinkShown:
-    """The state of this site's exchange with the hub. `link`: None before the first exchange.
+    """The state of this site's exchange with the hub. `waiting`: how many rows wait to be sent.
 
-    `waiting`: how many rows wait to be sent. `is_filling`: whether rows from before this site joined are still unsent.
-    `sites`: the other sites with rows here. `refused`: how many rows of other sites were unusable, and why.
+    `is_filling`: whether rows from before this site joined are still unsent. `refused`: unusable rows of other sites.
     """
 
     link: Link | None

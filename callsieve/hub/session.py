@@ -66,10 +66,7 @@ ACTOR: Final = "hub"
 
 
 class PullPace:
-    """The schedule of pulls: at fixed intervals, and soon after the hub announces new rows.
-
-    After an announcement that brought no new rows, the next announced pull waits longer.
-    """
+    """The schedule of pulls: at intervals, and soon after a wake-up. After wake-ups without new rows, it is slower."""
 
     def __init__(self, poll_seconds: float) -> None:
         self.is_woken = False
@@ -102,9 +99,7 @@ class HubSession:
         waits_to: While the hub is full, rows of the outbox up to this `seq` wait for room. 0: no rows wait.
         try_at: When to push the waiting rows again.
         erase_at: When to send the due erasures to the hub again.
-        erased: Numbers that were erased and must still be removed from files.
-        pushed_at: When the first and the last push were made that are not announced yet. The key says whether these
-            pushes had only private rows.
+        pushed_at: When the first and last push not announced yet were made. Key: whether all their rows are private.
     """
 
     link: Link
@@ -164,11 +159,7 @@ def send_keys_again(db: sqlite3.Connection, site: str, keys: list[outgoing.Key],
 
 
 def prepare(db: sqlite3.Connection, private: bool, follow: frozenset[str], greeting: Greeting) -> None:
-    """Prepare the store for the exchange.
-
-    Start to record changes, decide again which sites' statements apply, and correct the stored positions. `follow`: the
-    sites that this site follows.
-    """
+    """Prepare the exchange: record changes, decide which sites' statements apply, and correct the stored positions."""
     link = link_of(db)
     assert link is not None
     program = program_version()
@@ -208,7 +199,7 @@ def apply_some(
 def note_all_pulled(db: sqlite3.Connection, place: client.Place, clock_us: int) -> None:
     """Record that everything up to this position was pulled.
 
-    `clock_us`: the newest version of this site's own rows, if these were pulled too; otherwise 0.
+    `clock_us`: the newest version of this site's own rows; 0 if these were not pulled.
     """
     note_rows_to(db, place)
     note_notices_to(db, place)

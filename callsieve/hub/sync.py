@@ -84,10 +84,7 @@ class NumbersErased(Exception):
 
 
 class Sync:
-    """An exchange of rows between a store and a hub. Methods raise HubError and StoreError.
-
-    `run`: the random identifier of this process.
-    """
+    """An exchange between a store and a hub. Methods raise HubError and StoreError. `run`: a random id of this run."""
 
     def __init__(self, store: Store, hub: Hub, loaded: Loaded, run: str) -> None:
         self._run = run

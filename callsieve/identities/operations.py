@@ -60,10 +60,7 @@ class ProofRequest(msgspec.Struct, frozen=True):
 
 
 class CodeRequest(msgspec.Struct, frozen=True):
-    """A request for a code that proves control of a number.
-
-    `name`: the owner to record when a caller enters the code; empty: the number itself.
-    """
+    """A request for a proof code. `name`: the owner to record when a caller enters the code; empty: the number."""
 
     number: NumberText
     name: LineText = ""
@@ -80,8 +77,7 @@ class IdentityChange(NamedTuple):
 class CodeMade(NamedTuple):
     """A code that proves control of a number, valid for a day. `code`: the six digits of the code.
 
-    `about`: what is proven: the reference of an appeal, or the number. `number`: a phone number: E.164, or the key of a
-    service number.
+    `about`: the reference of an appeal, or the number. `number`: a phone number: E.164, or the key of a service number.
     """
 
     about: str
@@ -125,10 +121,7 @@ def make_code(db: sqlite3.Connection, context: Context, request: CodeRequest) ->
 
 
 def prove(db: sqlite3.Connection, context: Context, request: ProofRequest) -> Identity | Refused:
-    """Check the code that the owner of a number repeated. A right code gives the number identity level 1 for 12 months.
-
-    A wrong code is returned as Refused. Raise Refused if no code is valid at present.
-    """
+    """Check the code that the owner repeated. Return the new identity (level 1, for 12 months), or a refusal."""
     # The answer to a wrong code is returned and not raised, because the count of wrong codes must be stored.
     number, name = number_field(context, request.number), _name(request.name)
     with change(db, context, "identity prove", number) as changed:
@@ -141,7 +134,7 @@ def prove(db: sqlite3.Connection, context: Context, request: ProofRequest) -> Id
 
 
 def wrong_code(answer: ProofAnswer) -> Refused:
-    """Return the refusal for a wrong code, whose count must still be stored. Raise Refused if no code is valid."""
+    """Return the refusal for a wrong code. Raise Refused if no code is valid at present."""
     refused = Refused(f"code-{answer}", NOT_PROVEN[answer])
     if answer is ProofAnswer.WRONG:
         return refused

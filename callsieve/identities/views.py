@@ -21,10 +21,7 @@ from reputation.wording import Wording
 
 @dataclass(frozen=True, slots=True)
 class IdentityShown:
-    """An identity as pages and the API show it. `is_over`: whether the identity has expired.
-
-    `origin`: the site that recorded it.
-    """
+    """An identity as pages and the API show it. `is_over`: whether the identity has expired."""
 
     identity: Annotated[Identity, FLAT]
     is_over: bool

@@ -63,10 +63,7 @@ def write_calls(
     clock: Callable[[], float],
     hours: CallingHours = AS_INSTALLED,
 ) -> Written:
-    """Write outcomes and marks, a thousand per transaction. A repeated import changes nothing.
-
-    `hours`: when the organisation may call, by which outgoing calls at a bad hour are counted.
-    """
+    """Write outcomes and marks, a thousand per transaction. A repeated import changes nothing."""
     written = Written()
     items = iter(items)
     while batch := list(islice(items, BATCH)):
@@ -93,7 +90,7 @@ def _write(db: sqlite3.Connection, batch: list[Item], now: float, hours: Calling
 
 
 def items_of(events: Iterable[Event]) -> Iterator[Item]:
-    """Yield outcomes and marks. A mark gets the authentication class of its call, if the two are not too far apart."""
+    """Yield outcomes and marks. A mark gets the authentication class of its call if both are close in the file."""
     classes: OrderedDict[str, AuthClass] = OrderedDict()
     waiting: OrderedDict[str, list[Mark]] = OrderedDict()
     for event in events:
@@ -149,11 +146,7 @@ IS_DATE = "calldate >= %s AND calldate < %s AND MONTH(calldate) > 0 AND DAY(call
 def open_tables(
     tables: CallTables, sides: Sides, zone: tzinfo | None, done_to: float | None, now: float
 ) -> Iterator[tuple[History, Iterator[Item]]]:
-    """Open the tables and yield the history and an iterator over its calls.
-
-    `done_to`: read only calls that began at this time (UTC seconds) or later; None for all calls. `zone`: the time zone
-    of CDRs without a uniqueid; None for the server's.
-    """
+    """Yield the history and its calls that began at `done_to` (UTC seconds) or later; all calls if it is None."""
     history = History(kind="cdr-mysql")
     with connected(tables.address) as db:
         columns = db.columns(tables.cdr)

@@ -89,10 +89,7 @@ def health_of_missing(fetch: FeedFetch | None, now: float) -> SourceHealth:
 
 
 class KnownFeed(NamedTuple):
-    """A feed with its health. `feed`: None if the settings name the feed, but it was never imported.
-
-    `fetch`: the state of its fetches; None if it was never fetched.
-    """
+    """A feed with its health. `feed`: None if the settings name the feed, but it was never imported."""
 
     name: str
     feed: FeedSource | None

@@ -59,10 +59,7 @@ class MinisignKey:
 
 
 def signed_at(file: BinaryIO, signature: bytes, key: MinisignKey) -> int | None:
-    """Check a signature and return when the file was signed (UTC seconds); None if the signature does not say it.
-
-    Raise SignatureError for a wrong signature, or one of another key.
-    """
+    """Return when the file was signed (UTC seconds), None if unknown. Raise SignatureError for a wrong signature."""
     digest = blake2b()
     while piece := file.read(1 << 20):
         digest.update(piece)
@@ -99,11 +96,7 @@ FIRST_RETRY_SECONDS = 900.0
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """The result of a download. `unchanged`: whether the file is the one that is imported already.
-
-    `file`: the SHA-256 of the file. `etag`, `modified`: the server's headers, for the next request. `signed_at`: when
-    the file was signed, UTC seconds; None if unknown.
-    """
+    """The result of a download. `unchanged`: whether the file was imported already. `file`: the SHA-256 of the file."""
 
     etag: str | None
     modified: str | None
@@ -123,10 +116,7 @@ class TryLater(Refused):
 
 
 def due(wanted: FeedTable, last: FeedFetch | None, now: float) -> bool:
-    """Return whether to fetch a feed now.
-
-    It is due if its next fetch is due, it was never fetched, its settings have changed, or the clock was set back.
-    """
+    """Return whether to fetch a feed: its time has come, its settings have changed, or the clock was set back."""
     if last is None or last.of != kind_of(wanted):
         return True
     return now >= last.next_at or now < last.asked_at
@@ -167,10 +157,7 @@ _SUM = re.compile(r"([0-9A-Fa-f]{64})(?:[ \t]+\*?(.*))?")
 
 
 async def fetch(client: OutsideClient, wanted: FeedTable, last: FeedFetch | None, file: BinaryIO) -> Fetched:
-    """Download the feed to `file` and check it. `last`: the state after the last fetch, or None.
-
-    If the server reports the feed unchanged, `file` stays empty.
-    """
+    """Download the feed to `file`, unless its server reports it unchanged. `last`: the state after the last fetch."""
     same = last if last is not None and last.of == kind_of(wanted) else None
     headers = {}
     if same and same.etag:
@@ -208,10 +195,7 @@ async def _check_sum(client: OutsideClient, wanted: FeedTable, digest: str) -> N
 
 
 def _sum_in(raw: bytes, name: str) -> str:
-    """Return the checksum of the file `name` in the output of sha256sum; empty if it is missing.
-
-    A single checksum without a file name is accepted too.
-    """
+    """Return a file's checksum from the output of sha256sum; empty if missing. A lone checksum needs no file name."""
     lines = raw.decode("utf-8", "replace").splitlines()
     sums = [match for line in lines if (match := _SUM.fullmatch(line.strip()))]
     named = [match for match in sums if match[2] and PurePosixPath(match[2].strip()).name == name]
@@ -222,10 +206,7 @@ def _sum_in(raw: bytes, name: str) -> str:
 async def _check_signature(
     client: OutsideClient, wanted: FeedTable, file: BinaryIO, last: FeedFetch | None
 ) -> int | None:
-    """Return when the file was signed. Raise Refused for a missing or wrong signature.
-
-    Also refuse a file that was signed before the imported file, because somebody may be replaying an old file.
-    """
+    """Return when the file was signed. Refuse a file signed before the imported one: somebody may be replaying it."""
     if not wanted.minisign:
         return None
     parts = urlsplit(wanted.url)

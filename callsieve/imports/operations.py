@@ -70,8 +70,7 @@ class FetchTime(NamedTuple):
 class NumberFileRequest(NamedTuple):
     """A request to import the numbers of a list or `feed`. The `rows` are read while they are stored.
 
-    `problems`: rows that were skipped while reading. `known`: the real store, while a dry run writes to a copy.
-    `accept_smaller`: accept a feed with less than half as many numbers as before.
+    `problems`: rows that were skipped while reading. `known`: the real store, because a dry run writes to a copy.
     """
 
     source: str
@@ -84,10 +83,9 @@ class NumberFileRequest(NamedTuple):
 
 
 class NumbersImported(NamedTuple):
-    """The result of importing numbers. `live`: the import as it is stored now.
+    """The result of importing numbers. `before`: how many rows the source had; None for a new source.
 
-    `before`: how many rows the source had; `usable`: how many new rows are valid, including duplicates; `own`: your own
-    numbers among these rows.
+    `usable`: how many new rows are valid, including duplicates. `own`: your own numbers among these rows.
     """
 
     live: ImportSource
@@ -105,10 +103,7 @@ class ContactsRequest(NamedTuple):
 
 
 class ContactsImported(NamedTuple):
-    """The result of importing contacts. `strangers`: extensions in the rows that belong to no known person.
-
-    `before`: how many contacts the source had; None if it is new.
-    """
+    """The result of importing contacts. `strangers`: extensions in the rows that belong to no known person."""
 
     before: int | None
     rows: int
@@ -124,10 +119,7 @@ class PeopleRequest(NamedTuple):
 
 
 class PeopleImported(NamedTuple):
-    """The result of importing people or DIDs. `rows`: how many were read.
-
-    `kept`: extensions or numbers that the settings define too, so that the import does not apply.
-    """
+    """The result of importing people or DIDs. `rows`: how many were read. `kept`: those that the settings override."""
 
     change_id: ChangeId | None
     rows: int
@@ -285,10 +277,7 @@ class _Counted:
 def note_each(
     db: sqlite3.Connection, context: Context, what: str, rows: Mapping[str, tuple[From | None, From | None]]
 ) -> None:
-    """Write an audit row for each changed person or DID, so that each change can be undone separately.
-
-    `what`: the name of the change. `rows`: by extension or number, the row before and after the change.
-    """
+    """Write an audit row for each changed person or DID, so that each can be undone. `rows`: rows before and after."""
     for key, (before, after) in rows.items():
         if before != after:
             number, name = (key, "") if key.startswith("+") else (None, key)

@@ -68,10 +68,7 @@ def contacts_in_vcards(cards: Vcards, region: str, owner: str | None = None) -> 
 def contacts_of_freepbx(
     known: Iterable[KnownContact], region: str, owner: str | None, refuse: Callable[[Wording], None]
 ) -> Iterator[Contact]:
-    """Yield the contacts in FreePBX's Contact Manager. `owner`: who gets contacts without a person; None: everybody.
-
-    Call `refuse` with the reason for each contact that cannot be used.
-    """
+    """Yield the contacts in FreePBX's Contact Manager. `owner`: who gets those without a person; None: everybody."""
     for number, name, person, company in known:
         e164 = number_of(number, region)
         if e164 is None or (person is not None and not NAME.fullmatch(person)):
@@ -99,10 +96,7 @@ def person_of_row(extension: str, endpoint: str, group: str, language: str, name
 def numbers_of_family(
     lines: Iterable[tuple[str, str]], region: str, refuse: Callable[[Wording], None]
 ) -> Iterator[ImportedRow]:
-    """Yield the numbers of one of the PBX's lists in AstDB. `lines`: its keys and values.
-
-    Call `refuse` with a reason for each key that is not a number.
-    """
+    """Yield the numbers of a list in AstDB. Call `refuse` with a reason for each key that is not a number."""
     for key, note in lines:
         e164 = number_of(key, region)
         if e164 is None:
@@ -166,10 +160,7 @@ def dids_in(table: CsvTable, region: str) -> Iterator[Did]:
 
 
 def problem_of_did(number: str | None, raw: str, groups: Sequence[str], callee: str) -> Wording | None:
-    """Return the problem of a DID's row; None for a valid row. `raw`: the number as written.
-
-    `number`: `raw` as E.164; None if `raw` is no number.
-    """
+    """Return the problem of a DID's row, or None. `raw`: the number as written. `number`: as E.164; None if invalid."""
     if number is None:
         return problem_of_number(raw)
     for column, name in (*(("group", group) for group in groups), ("callee", callee)):
@@ -259,10 +250,7 @@ def complaints_in(table: CsvTable) -> Iterator[ImportedRow]:
 
 
 def us_number(raw: str) -> str | None:
-    """Return a US number as E.164; None if nobody can have it.
-
-    Reasons: a wrong length, an impossible area code or exchange such as 555, or one digit repeated.
-    """
+    """Return a US number as E.164; None if nobody can have it: wrong length, 555-xxxx, or one digit repeated."""
     match = _US_NUMBER.fullmatch(raw.translate(_SEPARATORS))
     return None if match is None or len(set(match[1])) == 1 else f"+1{match[1]}"
 

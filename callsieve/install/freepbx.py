@@ -18,10 +18,7 @@ TRUNK_FILES = ("pjsip.conf", "pjsip_wizard.conf", "iax.conf", "sip.conf", "chan_
 
 @dataclass(frozen=True, slots=True)
 class PredialHook:
-    """A predial hook of FreePBX. `asks`: CallSieve's context that the hook calls. `file`: CallSieve's file for it.
-
-    `purpose`: why the administrator should add `line` if another program defines the hook, such as `to apply tags`.
-    """
+    """A predial hook of FreePBX. `asks`: CallSieve's context that the hook calls. `file`: CallSieve's file for it."""
 
     context: str
     asks: str

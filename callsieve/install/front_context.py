@@ -76,10 +76,7 @@ _GLOBAL = re.compile(r"CALLSIEVE_AGI\s*=>?\s*(\S+)")
 
 
 def asked_in_files(etc: Path) -> str | None:
-    """Return what the installed dialplan queries: an address or the classic script. None if it is not installed.
-
-    Raise OSError.
-    """
+    """Return the address or classic script that the installed dialplan queries; None without one. Raise OSError."""
     default = plan.agi_of(read_text(etc / plan.OUR_DIALPLAN / MAIN_FILE) or "")
     if default is None:
         return None
@@ -88,10 +85,7 @@ def asked_in_files(etc: Path) -> str | None:
 
 
 def is_answered_at(asked: str, listen: str) -> bool:
-    """Return whether a dialplan that queries `asked` reaches a daemon that listens on `listen`.
-
-    Always True for the classic script, which does not use this address.
-    """
+    """Return whether a dialplan that queries `asked` reaches a daemon on `listen`. True for the classic script."""
     return asked == plan.OUR_AGI or _address(asked) == address_of(listen)
 
 

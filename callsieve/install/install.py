@@ -45,10 +45,7 @@ etc = {etc}
 
 
 def plan_settings(place: plan.InstallPaths, loaded: Loaded, tables: list[str], region: str) -> list[plan.FileChange]:
-    """Return the change that adds these lines to the settings file; empty if nothing changes.
-
-    `region`: the country to write into a new file.
-    """
+    """Return the change that adds these lines to the settings file, if any. `region`: the country for a new file."""
     file = loaded.settings_file
     before = read_text(file)
     if before is not None and not tables:
@@ -60,10 +57,7 @@ def plan_settings(place: plan.InstallPaths, loaded: Loaded, tables: list[str], r
 
 
 def plan_call_back_settings(loaded: Loaded, region: str) -> list[plan.FileChange]:
-    """Return the change that writes a settings file for the call-back helper, with call-backs disabled.
-
-    Return no change if the file exists.
-    """
+    """Return the change that writes settings for the call-back helper, off at first. Empty if the file exists."""
     file = loaded.settings_file.with_name(plan.CALL_BACK_SETTINGS)
     if read_text(file) is not None:
         return []
@@ -91,10 +85,7 @@ def region_remark(file: Path, region: str) -> str:
 
 
 def _private(file: Path, group: int) -> tuple[int, int | None]:
-    """Return mode and group for a settings file with a secret. A group of None keeps the group.
-
-    The service reads the file through Asterisk's group.
-    """
+    """Return mode and group for a settings file with a secret. Asterisk's group lets the service read the file."""
     if not file.exists():
         return PRIVATE_MODE, group
     status = file.stat()
@@ -114,15 +105,10 @@ TRUNK_LINES = (
 
 @dataclass(frozen=True, slots=True)
 class InstallRequest:
-    """A request to install CallSieve.
+    """A request to install CallSieve. `new_secret`: secret of the manager user, unless it has one already.
 
-    Attributes:
-        new_secret: The secret of the manager user, unless the user has one already.
-        inbound: The contexts in which trunks' calls arrive now. Each gets a front context.
-        region: The country for a new settings file.
-        ami: Whether to create a manager user.
-        asterisk: Whether Asterisk is on this server.
-        tables: Lines to add to the settings.
+    `inbound`: the contexts in which trunks' calls arrive now; each gets a front context. `region`: the country for a
+    new settings file. `asterisk`: whether Asterisk is on this server. `tables`: lines to add to the settings.
     """
 
     loaded: Loaded
@@ -138,10 +124,7 @@ class InstallRequest:
 
 
 def plan_install(place: plan.InstallPaths, wanted: InstallRequest) -> plan.InstallPlan:
-    """Return the plan that installs CallSieve. It has no changes if nothing is missing.
-
-    Raise InstallError if the request cannot be carried out.
-    """
+    """Return the changes that install CallSieve; empty if nothing is missing. Raise InstallError if impossible."""
     if not wanted.asterisk:
         return _plan_service(place, wanted)
     hooks = find_hooks(place) if wanted.freepbx else NO_HOOKS
@@ -184,10 +167,7 @@ def _plan_service(place: plan.InstallPaths, wanted: InstallRequest) -> plan.Inst
 
 
 def _new_users(place: plan.InstallPaths, wanted: InstallRequest) -> tuple[plan.SystemUser, ...]:
-    """Return the system users that are missing: for the service, the public page, and the hearing.
-
-    The last two are in no group of Asterisk or the service, because they handle input of strangers.
-    """
+    """Return the missing system users. Those of the public page and the hearing get groups of their own."""
     if not wanted.systemd or place.units != plan.SYSTEM_UNITS:
         return ()
     service = plan.SystemUser(SERVICE_USER, service_group(place), SERVICE_STATE)
@@ -245,10 +225,7 @@ def _our_dialplan(
 
 
 def dialplan_text(name: str, agi: str, key: str = "") -> str:
-    """Return the text of one of CallSieve's dialplan files.
-
-    `agi`: the address or script directory that the dialplan queries. `key`: sent with each request unless it is empty.
-    """
+    """Return a dialplan file that queries `agi` (an address or script directory) and sends `key` unless it is empty."""
     text = plan.packaged(name)
     if name == MAIN_FILE and PACKAGED_URL not in text:
         raise plan.InstallError(f"the packaged callsieve.conf does not query {PACKAGED_URL}: reinstall CallSieve")
@@ -312,10 +289,7 @@ def relay_path() -> Path:
 
 
 def classic_socket(place: plan.InstallPaths, wanted: InstallRequest) -> Path:
-    """Return the path of the daemon's socket for the classic script.
-
-    It is in the service's state directory if there is or will be a service, otherwise in that of the settings.
-    """
+    """Return the path of the daemon's socket, in the service's state directory if there is or will be a service."""
     state = SERVICE_STATE if wanted.systemd or place.unit.exists() else wanted.loaded.state
     return state / wanted.loaded.settings.agi.socket
 

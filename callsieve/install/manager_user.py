@@ -59,10 +59,7 @@ def _secret_of(ami: Ami, text: str | None) -> str:
 
 
 def manager_text(template: str, user: str, secret: str) -> str:
-    """Return the text of the manager user's file. A `;` in the secret is escaped, because it would begin a comment.
-
-    `template`: the packaged file.
-    """
+    """Return the text of the manager user's file. A `;` in the secret is escaped, because it would begin a comment."""
     return template.replace("[callsieve]", f"[{user}]").replace("@SECRET@", secret.replace(";", "\\;"))
 
 

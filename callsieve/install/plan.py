@@ -1,7 +1,6 @@
 """The types that `install` and `uninstall` share: paths, the change of a file, a plan. Writes nothing.
 
-CallSieve's own files are written and removed as a whole. In other files, CallSieve adds and removes only lines that it
-marks as its own.
+CallSieve's own files are written and removed as a whole. In other files, only lines with CallSieve's mark change.
 """
 
 import grp
@@ -55,8 +54,7 @@ class InstallError(Exception):
 class FileChange:
     """A change of a file. `before`: the old text, None for a new file. `after`: the new text, None for a removed file.
 
-    `mode`, `group` (a gid): None keeps the present value; a new file gets 0644. `copied`: whether the original is kept
-    as a copy.
+    `mode`, `group` (a gid): None keeps the present value; a new file gets 0644. `copied`: whether the original is kept.
     """
 
     path: Path
@@ -83,10 +81,7 @@ class SystemUser:
 
 @dataclass(frozen=True, slots=True)
 class InstallPlan:
-    """A plan, carried out in this order: create `new_users`, make `changes`, remove `directories` if they are empty.
-
-    `remarks`: texts for the administrator.
-    """
+    """A plan: create `new_users`, make `changes`, remove empty `directories`. `remarks`: for the administrator."""
 
     changes: tuple[FileChange, ...]
     new_users: tuple[SystemUser, ...] = ()
@@ -96,10 +91,7 @@ class InstallPlan:
 
 @dataclass(frozen=True, slots=True)
 class InstallPaths:
-    """The paths of an installation. `etc`: Asterisk's configuration. `group`: gid of the group that may read it.
-
-    `agi_bin`: the directory of AGI scripts; None if it is unknown. `units`: the directory of systemd units.
-    """
+    """The paths of an installation. `group`: gid of the group that may read `etc`. `agi_bin`: None if it is unknown."""
 
     etc: Path
     group: int
@@ -153,10 +145,7 @@ def asterisk_conf() -> Path:
 
 
 def place_of(etc: Path, agi_bin: Path | None, units: Path, *, asterisk: bool = True) -> InstallPaths:
-    """Return the paths for an Asterisk configured in `etc` or, without `asterisk`, for a server that has none.
-
-    Raise InstallError if `etc` has no extensions.conf.
-    """
+    """Return the paths for an Asterisk configured in `etc`, or for a server without Asterisk. Raise InstallError."""
     if not asterisk:
         return InstallPaths(etc, _usual_group(), None, units)
     if not (etc / "extensions.conf").is_file():

@@ -19,10 +19,9 @@ _DEFAULT_ZONE = "US"
 def region_of(
     loaded: Loaded, option: str | None, derived: str | None, ask: Callable[[str | None], str] | None = None
 ) -> str:
-    """Return the country of this PBX. Raise InstallError if it is unknown or invalid, or not as in existing settings.
+    """Return the country of this PBX. Raise InstallError if it is unknown, invalid, or not as in existing settings.
 
-    The settings decide, then `option`, then `ask`, which suggests `derived` (the country from the server) to somebody.
-    Without `ask`, `derived` itself is used.
+    The settings decide, then `option`, then `derived` (from the server), which `ask` lets somebody confirm or replace.
     """
     if loaded.file is not None:
         written = loaded.settings.numbers.region
@@ -40,10 +39,7 @@ def region_of(
 
 
 def derived_region(etc: Path, time_zone: str, tables: Sequence[str] = TZPATH) -> str | None:
-    """Return the country of Asterisk's tone zone and of the time zone. If only one of them is known, it decides.
-
-    Return None if the two differ or both are unknown. `tables`: directories with the file zone.tab.
-    """
+    """Return the country of Asterisk's tone zone and of the time zone; None if the two differ or both are unknown."""
     regions = {region for region in (_by_tone_zone(etc), _by_time_zone(time_zone, tables)) if region is not None}
     region = regions.pop() if len(regions) == 1 else ""
     return region if is_possible_region(region) else None

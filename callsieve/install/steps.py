@@ -62,13 +62,10 @@ def steps_after_install(
     asterisk: bool = True,
     outdated: bool = False,
 ) -> list[InstallStep]:
-    """Return the next steps for the administrator; empty if there is nothing to do.
+    """Return the next steps for the administrator. `outdated`: whether the running daemon is older than the program.
 
-    `new_service`: whether there was no service before. `reloaded`: whether Asterisk has already read the new files.
-    `asterisk`: whether Asterisk is on this server. `outdated`: whether the running daemon is older than the program.
-
-    The order matters. Asterisk must know the manager user before the daemon logs in, and a context before a trunk uses
-    the context.
+    `new_service`: whether there was no service. `asterisk`: whether Asterisk is on this server. The order matters:
+    Asterisk must know the manager user before the daemon logs in, and a context before a trunk uses the context.
     """
     if not asterisk:
         units = ("callsieve", "callsieve-api")
@@ -93,10 +90,7 @@ def start_steps(
     outdated: bool,
     units_started: tuple[str, ...] = UNITS_STARTED,
 ) -> list[InstallStep]:
-    """Return the step that starts or restarts the services; empty if this is not necessary.
-
-    `outdated`: whether the running daemon is older than the program. `units_started`: the units of a new service.
-    """
+    """Return the step that starts or restarts services, if any. `outdated`: the daemon is older than the program."""
     changed = {change.path for change in plan.changes}
     units = bool(changed & {*place.unit_files, *place.group_files})
     people = tuple(name for name in PEOPLE_STARTED if place.units / name in changed)
@@ -178,10 +172,7 @@ def prompts_left(sounds: Iterable[Path]) -> list[Path]:
 
 
 def left_behind(loaded: Loaded, place: InstallPaths, prompts: Iterable[Path], users: Iterable[str]) -> list[str]:
-    """Return a line for each thing that `uninstall` does not remove, with the command that removes it.
-
-    `prompts`: directories with CallSieve's prompts. `users`: CallSieve's system users.
-    """
+    """Return lines that say what `uninstall` leaves and how to remove it. `users`: CallSieve's system users."""
     store, findings = loaded.store_path.parent, loaded.findings_path.parent
     called_back = loaded.state.with_name(f"{loaded.state.name}-call-back")
     lines = []

@@ -1,4 +1,4 @@
-"""Operations on the lists of the organisation and of people, and the preview of an entry."""
+"""Operations on the lists of the organisation and of people, and the preview of a new entry's effect."""
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
@@ -71,7 +71,7 @@ class EntryRequest(msgspec.Struct, frozen=True):
         note: A note about the entry, one line.
         list_name: The list, `allow` or `block`.
         expires: When the entry stops counting, such as `30d` or `2026-12-31`. Null: never.
-        action: The action for matching calls. Null: the usual action of the list.
+        action: The action for matching calls. Null: `allow` for the allowlist, `reject` for the blocklist.
         force: Whether to add the entry in spite of objections.
     """
 
@@ -84,7 +84,7 @@ class EntryRequest(msgspec.Struct, frozen=True):
 
 
 class EntryKey(msgspec.Struct, frozen=True):
-    """The key of a list entry: the list and the text of the entry. `list_name`: the list, `allow` or `block`."""
+    """The list and the text by which an entry is found. `list_name`: the list, `allow` or `block`."""
 
     list_name: ListName
     entry: EntryText
@@ -93,7 +93,7 @@ class EntryKey(msgspec.Struct, frozen=True):
 class PersonalRequest(msgspec.Struct, frozen=True):
     """A request to add a number to a person's own list. `list_name`: the list, `allow` or `block`.
 
-    `force`: whether to ignore objections.
+    `force`: whether to add the number in spite of objections, or for an unknown person.
     """
 
     list_name: ListName
@@ -103,7 +103,7 @@ class PersonalRequest(msgspec.Struct, frozen=True):
 
 
 class PersonalKey(msgspec.Struct, frozen=True):
-    """A number on a person's own list. `list_name`: the list, `allow` or `block`; null: either list."""
+    """The key of an entry on a person's own list. `list_name`: the list, `allow` or `block`; null: either list."""
 
     number: NumberText
     person: ExtensionText
@@ -122,9 +122,9 @@ class PersonalChange(NamedTuple):
 
 
 class Added(NamedTuple):
-    """The result of a change. `entry`: a number, a prefix (`+1900*`) or a range. `replaced`: the earlier entry.
+    """The result of adding or removing an entry. `entry`: a number, a prefix (`+1900*`) or a range.
 
-    `other`: the entry for these numbers on the other list.
+    `replaced`: the earlier entry with this text, or null. `other`: the entry with this text on the other list, or null.
     """
 
     change_id: ChangeId | None
@@ -143,7 +143,7 @@ class Preview:
         coverage: The numbers that the entry matches, in words.
         objections: Reasons against the entry. Only an administrator can add the entry in spite of them.
         replaced: The present entry that would be replaced; null if there is no such entry.
-        other: The entry on the other list that matches the same numbers.
+        other: The entry with the same text on the other list; null if there is no such entry.
         calls: How many calls of the last 30 days the entry matches.
         from_contacts: How many of these calls were from contacts.
         answered: How many of these calls were answered.
@@ -167,9 +167,9 @@ class Preview:
 
 
 class ListImportPlan(NamedTuple):
-    """The changes that an import makes. `entries`: the entries to write. `replaced`: how many replace other entries.
+    """The changes that an import makes. `entries`: the entries to write. `replaced`: how many of them replace an entry.
 
-    `unchanged`: how many entries are already on a list.
+    `unchanged`: how many entries of the file are on their list already and do not change.
     """
 
     entries: tuple[ListEntry, ...]
@@ -178,7 +178,7 @@ class ListImportPlan(NamedTuple):
 
 
 class ListImport(NamedTuple):
-    """The result of an import. `change_id`: None if nothing changed. `refused`: why entries were skipped."""
+    """The result of an import. `change_id`: None if nothing changed. `refused`: the objections to skipped entries."""
 
     change_id: int | None
     plan: ListImportPlan
@@ -211,7 +211,7 @@ def preview(db: sqlite3.Connection, context: Context, request: EntryRequest) -> 
 
 
 def add(db: sqlite3.Connection, context: Context, request: EntryRequest) -> Added:
-    """Add an entry to a list, or replace the entry with the same text."""
+    """Add an entry to a list, or replace the entry with the same text. Raise Refused for objections without `force`."""
     entry = entry_of(context.settings, request, context.at)
     against = _objections_to_typed(db, context, entry)
     if _is_for_administrators(entry, against) and context.role < Role.ADMINISTRATOR:
@@ -226,7 +226,7 @@ def add(db: sqlite3.Connection, context: Context, request: EntryRequest) -> Adde
 
 
 def remove(db: sqlite3.Connection, context: Context, request: EntryKey) -> Added:
-    """Remove an entry from a list."""
+    """Remove an entry from a list. In the result, `entry` is the removed entry."""
     wanted = _parsed(context.settings, request)
     with change(db, context, "list remove", *subject_of(wanted)) as changed:
         changed.before = removed = lists.remove_entry(db, wanted)
@@ -312,7 +312,7 @@ def _write(db: sqlite3.Connection, context: Context, plan: ListImportPlan) -> in
 
 
 def entry_of(settings: Settings, request: EntryRequest, at: float) -> ListEntry:
-    """Return the requested entry as a list entry. Raise Refused if the request is not valid."""
+    """Return the requested entry as a list entry. `at`: the present time. Raise Refused for an invalid request."""
     note = request.note.strip()
     if len(note) > NOTE_CHARACTERS or not note.isprintable():
         words = Wording("must be one line of at most {most} characters", {"most": NOTE_CHARACTERS})
@@ -331,12 +331,12 @@ def action_of(entry: ListEntry) -> str:
 
 
 def objections(db: sqlite3.Connection, context: Context, entry: ListEntry) -> list[Wording]:
-    """Return the reasons against an entry. An administrator can add the entry in spite of these reasons."""
+    """Return objections to an entry, such as own numbers that it would block. An administrator can override them."""
     return objections_to(entry, known_own_numbers(db, context.loaded))
 
 
 def names_of_people(db: sqlite3.Connection, settings: Settings) -> dict[str, str]:
-    """Return the names of people, by extension."""
+    """Return the names of people, by extension; an empty name for people without one."""
     return {person.extension: person.name or "" for person in (*all_people(db), *people_of(settings))}
 
 
@@ -346,7 +346,7 @@ def person_text(extension: str, names: Mapping[str, str]) -> str:
 
 
 def subject_of(entry: ListEntry) -> tuple[str | None, str]:
-    """Return number and name for an audit row: the entry's number, or its text if the entry matches several numbers."""
+    """Return number and name for an audit row. An entry for several numbers has no number; its text is the name."""
     return (entry.first, "") if entry.kind is EntryKind.EXACT else (None, entry.text)
 
 
@@ -359,7 +359,7 @@ def _plan(db: sqlite3.Connection, entries: Iterable[ListEntry], *, keep: bool) -
 
 
 def _is_same(before: ListEntry, entry: ListEntry) -> bool:
-    """Return whether an import of the entry would change nothing. In files, expiry times are whole seconds."""
+    """Return whether importing `entry` would change nothing. Times of expiry are whole seconds, as in files."""
     if int(before.expires_at or 0) != int(entry.expires_at or 0):
         return False
     return replace(before, added_at=entry.added_at, expires_at=entry.expires_at) == entry

@@ -31,5 +31,5 @@ PERSONAL = put_row_back("personal_entry", PersonalEntry)
 
 
 def undo_of_entry(value: dict[str, Any]) -> UndoKind:
-    """Return how to undo a change of an entry. `value` shows whether the entry is on a person's own list."""
+    """Return how to undo a change of an entry. `value`: the stored entry. Entries of personal lists have a person."""
     return PERSONAL if "person" in value else ENTRY

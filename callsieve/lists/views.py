@@ -98,7 +98,7 @@ def is_over(entry: ListEntry, now: float) -> bool:
 
 
 def origin_words(origin: Origin) -> str:
-    """Return which site made the entry, or which sites' entries are overruled by this site's entry."""
+    """Return which site made the entry. For this site, also return which sites' entries it overrules."""
     return origin.site or (f"here (overrules {', '.join(origin.overrules)})" if origin.overrules else "here")
 
 
@@ -139,5 +139,5 @@ def entries_in(table: CsvTable, list_name: ListName | None, settings: Settings, 
 
 
 def from_text(field: str) -> str:
-    """Return the field without the apostrophe that protects spreadsheets from formulas."""
+    """Return the field without the leading apostrophe that keeps a spreadsheet from reading it as a formula."""
     return field[1:] if field.startswith("'") and field[1:].startswith((*FORMULAS, "'")) else field

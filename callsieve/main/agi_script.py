@@ -31,7 +31,7 @@ def _socket_of(config: Path | None) -> str:
 
 
 def _standalone(config: Path | None) -> None:
-    """Answer one call from the settings and the store, without the daemon and its counts of recent calls."""
+    """Answer one call with the settings and the store only. The daemon's counts of recent calls are missing then."""
     import logging
     from dataclasses import replace
 

@@ -1,6 +1,6 @@
 """The API process: `/decide` and `/outcomes` for other switches, and the whole API, independent of the console.
 
-The process listens before it imports other modules, so that early calls wait and do not fail.
+The process listens before it imports other modules, so that early requests wait and do not fail.
 """
 
 import asyncio

@@ -119,7 +119,7 @@ def capability_of(command: str) -> str:
 
 
 def capabilities_below(words: str) -> set[str]:
-    """Return the names of the capabilities with a command that begins with these words."""
+    """Return the names of the capabilities that have a command whose name begins with these words."""
     return {capability_of(command) for command in COMMANDS if f"{command} ".startswith(f"{words} ")}
 
 

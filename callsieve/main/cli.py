@@ -21,7 +21,7 @@ HELP_OPTIONS = ["-h", "--help"]
 
 
 class LazyGroup(TyperGroup):
-    """The group of all commands, whose modules are imported when used. `off`: capabilities that are switched off."""
+    """The group of all commands. It imports a command's module when needed. `off`: capabilities switched off."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
@@ -38,7 +38,7 @@ class LazyGroup(TyperGroup):
             self.commands[name] = command
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Import the command before typer runs or completes it. The help calls `get_command`, which imports nothing."""
+        """Import the command before typer runs or completes it. Only the help shows commands without importing them."""
         self.load(args[0])
         return super().resolve_command(ctx, args)
 
@@ -210,7 +210,7 @@ def _usage_text(error: Any) -> str:
 
 
 def _option_for(error: Any, text: str) -> str:
-    """Return a hint about a superfluous argument: it may be meant as the value of the command's first text option."""
+    """Return a hint if an argument is superfluous: it may be the value of the command's first text option."""
     extra = _EXTRA_ARGUMENT.search(text)
     if extra is None:
         return ""

@@ -1,4 +1,4 @@
-"""The console's process, which also serves the API at the console's address. The process ends with the daemon."""
+"""The console's process, which also serves the API at the console's address. The daemon starts and stops it."""
 
 import logging
 import sys
@@ -58,7 +58,7 @@ SCREENING_SECONDS = 5.0
 
 
 def pages_of(capabilities: Capabilities) -> list[Page]:
-    """Return the pages of the given capabilities, in the order in which addresses are matched."""
+    """Return the pages of the given capabilities. The order matters: an address goes to the first page that matches."""
     modules = (
         import_module(f"callsieve.{capability.name}.{module}")
         for capability in capabilities.all
@@ -70,7 +70,7 @@ def pages_of(capabilities: Capabilities) -> list[Page]:
 
 
 def menu_of(capabilities: Capabilities) -> Menu:
-    """Return the navigation of the given capabilities, with the messages of all capabilities."""
+    """Return the navigation of the given capabilities. It also has the messages of all capabilities."""
     on = capabilities.all
     messages = {word: text for capability in CAPABILITIES for word, text in capability.messages.items()}
     return Menu(tuple(sorted(entry for item in on for entry in item.navigation)), messages, {item.name for item in on})
@@ -110,7 +110,7 @@ def make_app_state(load: Callable[[], Loaded], clock: Callable[[], float] = time
 
 
 def make_app(state: AppState) -> ASGIApp:
-    """Return the application for this state. When the application shuts down, it closes the state."""
+    """Return the console's web application. When it shuts down, it closes the state."""
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

@@ -1,4 +1,4 @@
-"""The entry point of `callsieve`. `serve` and `api` do not import typer and other commands, which would take 0.1 s."""
+"""The entry point of `callsieve`. For `serve` and `api` it imports neither typer nor all commands: that takes 0.1 s."""
 
 import gc
 import sys
@@ -10,7 +10,7 @@ from callsieve.cli.errors import errors_in_one_line
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the program, then raise SystemExit. `arguments`: None for the arguments of the command line."""
+    """Run the program, then raise SystemExit. `arguments`: None to use the arguments of the command line."""
     with errors_in_one_line():
         code = _run(list(sys.argv[1:] if arguments is None else arguments))
     raise SystemExit(code)
@@ -36,7 +36,7 @@ def _run(arguments: list[str]) -> int:
 
 
 def serve_calls(config: Path | None, *, log_json: bool) -> None:
-    """Answer Asterisk until stopped."""
+    """Run the daemon, which answers Asterisk, until it is stopped."""
     gc.disable()  # objects made at the start stay until the end: see Daemon.run
     from callsieve.daemon.daemon import run
     from callsieve.logs import configure_logs, flush_logs

@@ -78,7 +78,7 @@ def run_server(
 
 
 def listening(listen: str, key: str, what: str) -> socket.socket:
-    """Return a listening socket. Raise SettingsError with the server's name `what` and the settings key `key`."""
+    """Return a listening socket. Raise SettingsError, which names the server `what` and the settings key `key`."""
     host, port = address_of(listen)
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     try:

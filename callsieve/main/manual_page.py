@@ -123,7 +123,7 @@ def _paragraphs(help_text: str) -> list[str]:
 
 
 def _text(text: str) -> str:
-    """Return a paragraph in wrapped lines. A leading full stop is escaped, because roff would read a request."""
+    """Return a paragraph in wrapped lines. A full stop at the start is escaped, because roff reads it as a command."""
     lines = textwrap.wrap(_escaped(text.strip()), LINE, break_long_words=False, break_on_hyphens=False)
     return "\n".join(f"\\&{line}" if line.startswith(".") else line for line in lines)
 

@@ -47,7 +47,7 @@ def backend(
 
 @contextmanager
 def _listening(path: Path) -> Iterator[socket.socket]:
-    """Yield a socket that only our user and the page's user can open. Raise OSError if another process uses `path`."""
+    """Yield a socket for this process's user and the page's user only. Raise OSError if another process uses `path`."""
     temporary = temporary_path_of(str(path))
     with make_unix_socket(str(path)) as sock:
         page = ids_of(PUBLIC_USER)

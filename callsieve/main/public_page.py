@@ -1,6 +1,6 @@
 """`callsieve public page`: the process that visitors from the internet reach.
 
-Once the process listens, system/seccomp.py limits it to its program files and to system calls of open connections.
+Once the process listens, system/seccomp.py limits it to its program files and to system calls for open connections.
 """
 
 import logging

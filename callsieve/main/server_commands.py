@@ -1,4 +1,4 @@
-"""`callsieve serve`, `callsieve api` and `callsieve web`. Each imports only the modules that it needs."""
+"""The commands `callsieve serve`, `callsieve api` and `callsieve web`. Each imports only the modules that it needs."""
 
 from functools import partial
 from typing import Annotated

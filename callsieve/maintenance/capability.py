@@ -1,4 +1,4 @@
-"""The capability `maintenance`: care for the store, housekeeping and the emergency window."""
+"""The capability `maintenance`: backup and checks of the store, housekeeping, and the emergency window."""
 
 from callsieve.capability import DATA_OUT, Capability, Group, Help, Undo
 from reputation.wording import N_, Wording

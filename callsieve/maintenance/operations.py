@@ -32,7 +32,7 @@ from reputation.wording import Places, Wording
 class HousekeepingRequest(NamedTuple):
     """A request to run housekeeping. `clock_is_right`: whether somebody has confirmed the server's clock.
 
-    `tell`: a function that is called after each job.
+    `tell`: called without arguments after each job, to show the progress.
     """
 
     dry_run: bool = False
@@ -43,7 +43,10 @@ class HousekeepingRequest(NamedTuple):
 def run_housekeeping(
     db: sqlite3.Connection, context: Context, request: HousekeepingRequest
 ) -> list[HousekeepingReport]:
-    """Make the day's backup, then run all jobs, each in short transactions of its own."""
+    """Make today's backup if it is missing, then run all jobs. Raise Refused if the clock has jumped.
+
+    Each job has short transactions of its own.
+    """
     if not request.dry_run:
         if leap_of(db, context.at) and not request.clock_is_right:
             raise Refused(
@@ -64,7 +67,7 @@ def run_housekeeping(
 
 
 def accept_lists(db: sqlite3.Connection, context: Context, changed: Sequence[str]) -> None:
-    """Record that the present lists are right. `changed`: the names of lists that another program has changed."""
+    """Record that the present lists are right. `changed`: allowlists and blocklists that another program changed."""
     with change(db, context, "db check accept") as accepted:
         accepted.after = {"lists": changed}
         database.accept_lists(db)
@@ -162,7 +165,7 @@ def _with_room(path: Path, size: int, free: int) -> finding.Finding:
 
 
 def has_backup(context: finding.CheckContext) -> finding.Finding:
-    """Check that a backup from yesterday or today exists."""
+    """Check that the latest backup is at most two days old."""
     path = context.loaded.store_path
     backups = backups_of(path)
     if not backups:

@@ -24,18 +24,21 @@ NAME_CHARACTERS = 100
 
 
 class ScreenshotFile(msgspec.Struct, frozen=True):
-    """An uploaded PNG, JPEG or WebP file. `content`: the picture in Base64. `name`: the name of the file."""
+    """An uploaded PNG, JPEG or WebP file. `content`: the picture in Base64. `name`: the file's name; may be empty."""
 
     name: Annotated[str, Meta(max_length=NAME_CHARACTERS)]
     content: bytes
 
 
 class LabelCheckRequest(msgspec.Struct, frozen=True):
-    """A request to record a label check that a person made. `platform`: the platform that shows labels.
+    """A request to record a label check that a person made.
 
-    `label`: the label that the platform shows, empty for none. `marks`: how many marks the platform reports.
-    `screenshot`: a picture of the label on a phone or in an app. `next_look`: when to check again: `30d`, `2026-12-31`
-    or `never`.
+    Attributes:
+        platform: The carrier, app or list that shows labels, such as Hiya.
+        label: The label that the platform shows for the number; empty if it shows none.
+        marks: How many marks against the number the platform reports; null if it does not say.
+        screenshot: A picture of the label on a phone or in an app.
+        next_look: When to check again: `30d`, `2026-12-31` or `never`.
     """
 
     number: NumberText
@@ -47,7 +50,7 @@ class LabelCheckRequest(msgspec.Struct, frozen=True):
 
 
 class RecordedLook(NamedTuple):
-    """The result of recording a label check. `look`: the label check. `changed`: the previous label, if different."""
+    """The result of recording a label check. `look`: the label check. `changed`: the change of the label, or null."""
 
     change_id: ChangeId | None
     look: own_labels.LabelCheck
@@ -55,7 +58,7 @@ class RecordedLook(NamedTuple):
 
 
 class Noted(NamedTuple):
-    """The result of recording label checks from look-ups and lists. `changed`: the checks with a new label."""
+    """The result of recording label checks from look-ups and lists. `looks`: all checks. `changed`: changed labels."""
 
     change_id: int | None
     looks: tuple[own_labels.LabelCheck, ...]
@@ -93,7 +96,7 @@ def record(db: sqlite3.Connection, context: Context, request: LabelCheckRequest)
 
 
 def note_all(db: sqlite3.Connection, context: Context, checks: Sequence[own_labels.LabelCheck]) -> Noted:
-    """Record the label checks of look-ups and of imported lists in one change."""
+    """Record `checks`, made by look-ups, and the entries of imported lists about own numbers, in one change."""
     listed = [
         own_labels.LabelCheck(
             number, name, context.at, (category or "spam") if is_listed else "", kind=own_labels.LabelCheckKind.LISTED

@@ -22,7 +22,7 @@ MOST_LOOKS = 1000
 
 
 class LooksRequest(PageQuery, frozen=True, kw_only=True):
-    """Filters for label checks. `due`: only checks that somebody should repeat within a day."""
+    """Filters for label checks. `due`: only checks that somebody must repeat within a day, or should have repeated."""
 
     due: bool = False
 
@@ -77,7 +77,7 @@ def find_screenshot(db: sqlite3.Connection, context: Context, request: Screensho
 
 
 def find_suspected(db: sqlite3.Connection, context: Context, request: OfOwnNumber) -> ResultPage[Suspected]:
-    """Return the networks that may show a label for an own number, judged by how its calls end, most certain first."""
+    """Return the networks that may show a label for an own number, judged by how its calls end. Most certain first."""
     suspicions = suspicions_about(db, number_field(context, request.number))
     place = lambda row: (-row.suspicion.confidence, *row.suspicion.network, row.suspicion.by)  # noqa: E731
     return page_from(suspicions, request, place, lambda row: row)
@@ -89,7 +89,7 @@ WATCH_TIMER = Wording("systemctl enable --now callsieve-watch.timer, or run `cal
 
 
 def watches_our_numbers(context: CheckContext) -> Finding:
-    """Check that label checks of own numbers are not overdue, and that look-up services are queried about them."""
+    """Check that no label check of an own number is days overdue, and that services are queried about own numbers."""
     can_ask = bool(context.loaded.settings.lookup)
     return context.judge_store(lambda db, now: _judge_watch(db, now, can_ask))
 

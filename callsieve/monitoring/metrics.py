@@ -1,6 +1,6 @@
-"""The metrics for Prometheus, as text. docs/reference/metrics.md describes each name.
+"""The metrics for Prometheus, as text. docs/reference/metrics.md describes each metric.
 
-Label values come only from closed sets such as actions, and never from a number, a person or a caller's text.
+Values of labels come only from closed sets such as actions. They are never a number, a person or a caller's text.
 """
 
 import sqlite3
@@ -22,7 +22,7 @@ from policies.reasons import FailOpen
 
 
 class MetricFamily(NamedTuple):
-    """A metric. `samples`: values by label value. A metric without a label has one value, with an empty key."""
+    """A metric. `samples`: values by value of `label`. A metric without a label has one value, with an empty key."""
 
     name: str
     text: str
@@ -94,7 +94,7 @@ class _Families(Collector):
 
 
 def exposition(telemetry: Telemetry | None, others: Iterable[MetricFamily], now: float) -> bytes:
-    """Return all metrics as text for Prometheus. The daemon counts as down if its last report is old."""
+    """Return all metrics as text for Prometheus. The daemon counts as down without a recent report (`telemetry`)."""
     current = telemetry if is_fresh(telemetry, now) else None
     families = [single("daemon_up", "1 if the daemon reports regularly.", current is not None)]
     families += _of_daemon(current) if current is not None else []
@@ -153,7 +153,7 @@ def _decision_times(telemetry: Telemetry) -> Metric:
 
 
 def doctor_metrics(findings: Findings, now: float) -> Iterator[MetricFamily]:
-    """Yield how many stored checks of the doctor have each status, and how old they are. Root ran these checks."""
+    """Yield how many checks of the doctor's last run as root have each status, and how long ago that run was."""
     by_status = {status.value: sum(check.status is status for check in findings.checks) for status in CheckStatus}
     yield MetricFamily("doctor_checks", "Stored checks of the doctor that ran as root, by status.", by_status, "status")
     yield single("doctor_age_seconds", "Seconds since the doctor ran as root.", now - findings.at)

@@ -1,8 +1,7 @@
 """The decision that calls from a number get now, and the reasons that would stop them even after an upheld appeal.
 
-Calls to different DIDs or over different trunks may have different policies. So calls_now() returns the strictest
-decision of all combinations of DID and trunk. People's own lists are left out and only counted, because each of these
-lists affects only one person.
+calls_now() returns the strictest decision of all combinations of DID and trunk, because they may have different
+policies. People's own lists are left out and only counted, because each of these lists affects only one person.
 """
 
 import sqlite3
@@ -61,10 +60,9 @@ DECIDES = {
 
 @dataclass(frozen=True, slots=True)
 class CallsNow:
-    """The strictest decision about an ordinary, unsigned call from a number.
+    """The strictest decision about an ordinary, unsigned call from a number. `varies`: whether only some calls ring.
 
-    `varies`: whether this decision stops calls, but some other calls from the number ring. `people`: how many people
-    have the number on their own blocklist.
+    `people`: how many people have the number on their own blocklist.
     """
 
     decision: Decision
@@ -112,7 +110,7 @@ class CallsNow:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A reason that would stop calls even after an upheld appeal.
+    """A reason that would stop calls from a number even after an upheld appeal.
 
     Attributes:
         kind: The kind of reason.
@@ -136,7 +134,7 @@ class Stop:
 
 
 def calls_now(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> CallsNow:
-    """Return the strictest decision that calls of the number get now. Raise PolicyError."""
+    """Return the strictest decision that calls from the number get now. Raise PolicyError."""
     policies = policies_of(loaded)
     decisions = [opinion_of(case, policies).decision for case in _situations(db, loaded, number, now)]
     # A personal list concerns one person only, so its decisions count only if there are no others.

@@ -79,7 +79,7 @@ class Combination(NamedTuple):
 
 
 class Example(NamedTuple):
-    """An invented number as an example: how many people marked it, hung up and answered, and the resulting level.
+    """An invented number: how many people marked it, hung up and answered, and the resulting level.
 
     `lower_in`: when the level falls if nothing new happens; null for never.
     """
@@ -100,10 +100,7 @@ class Example(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MarkEffects:
-    """The tables that explain the effect of marks.
-
-    `people`: how many people work here. `policy`: the name of the active policy; empty if it is not valid.
-    """
+    """Tables about the effect of marks. `people`: how many work here. `policy`: the active policy; empty if invalid."""
 
     people: int
     policy: str
@@ -122,10 +119,7 @@ class TextTable(NamedTuple):
 
 
 def mark_effects(weights: Weights, people: int, policy: Policy | None = None) -> MarkEffects:
-    """Return the tables for the presets and `policy`, computed as for decisions about calls.
-
-    The slow part is cached.
-    """
+    """Return the tables about marks for the presets and `policy`, computed as for real calls. Parts are cached."""
     policies = dict(_presets())
     if policy is not None:
         policies[policy.name] = policy
@@ -139,7 +133,7 @@ def mark_effects(weights: Weights, people: int, policy: Policy | None = None) ->
 
 
 def mark_effects_here(db: sqlite3.Connection, loaded: Loaded, people: int | None = None) -> MarkEffects:
-    """Return the tables for this site. `people`: how many people to assume; None: as many as work here."""
+    """Return the tables about marks for this site. `people`: how many people to assume; None: as many as work here."""
     return mark_effects(loaded.settings.reputation, people_here(db) if people is None else people, _in_force(loaded))
 
 
@@ -185,7 +179,7 @@ KIND_WORDS = {
 
 
 def introduction(shown: MarkEffects) -> Iterator[Wording]:
-    """Yield the sentences above the tables, without full stops."""
+    """Yield the sentences above the tables about marks, without full stops."""
     yield Wording(
         "these tables use the same calculation as decisions about calls, with the current weights, "
         "for {people} people who work here",
@@ -203,7 +197,7 @@ def introduction(shown: MarkEffects) -> Iterator[Wording]:
 
 
 def tables_of(shown: MarkEffects) -> tuple[TextTable, ...]:
-    """Return the tables, for the terminal and pages."""
+    """Return the tables about marks as text, for the terminal and pages."""
     return _least_table(shown), _examples_table(shown), _combined_table(shown)
 
 

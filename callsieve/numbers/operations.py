@@ -100,7 +100,7 @@ class PersonMarkKey(msgspec.Struct, frozen=True):
 
 
 class SavedMark(NamedTuple):
-    """The result of marking a number."""
+    """The result of marking a number, or of removing a mark."""
 
     change_id: ChangeId | None
     result: Annotated[MarkResult, FLAT]
@@ -367,7 +367,7 @@ def clear_files(loaded: Loaded, number: str) -> tuple[bool, dict[Path, str]]:
 
 
 def files_about(loaded: Loaded, number: str) -> list[Path]:
-    """Return the files beside the store and in the state directory that contain the number or cannot be searched.
+    """Return the files in the state and store folders that contain the number or cannot be searched.
 
     The store must be closed.
     """

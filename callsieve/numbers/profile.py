@@ -206,9 +206,9 @@ class ChallengePassed(NamedTuple):
 
 
 class ChallengesOfClass(NamedTuple):
-    """The results of a number's challenges in calls of one authentication class.
+    """The results of a number's challenges in one authentication class of calls.
 
-    `auth_class`: how well the caller ID of these calls is authenticated.
+    `auth_class`: the authentication class of the calls: how well their caller ID is authenticated.
     """
 
     auth_class: AuthClass

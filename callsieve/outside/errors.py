@@ -61,16 +61,13 @@ class KeptFailure(NamedTuple):
 
 
 def keep_failure(code: str, about: Places, templates: Mapping[str, str]) -> str:
-    """Return a failure as JSON for the store, such as `{"code": "not-utf-8", "file": "ftc.csv", "line": 11}`.
-
-    `templates`: the text of each code. `about`: the values for the placeholders in this text.
-    """
+    """Return a failure as JSON for the store, such as `{"code": "not-utf-8", "file": "ftc.csv", "line": 11}`."""
     kept = {name: shortened(about[name]) for _, name, *_ in Formatter().parse(templates[code]) if name}
     return json.dumps({"code": code} | kept, ensure_ascii=False)
 
 
 def read_kept_failure(kept: str, templates: Mapping[str, str]) -> KeptFailure:
-    """Parse the JSON that `keep_failure` made."""
+    """Parse the JSON that `keep_failure` made. `templates`: the text of each code, with placeholders."""
     try:
         about = json.loads(kept)
         code = about.pop("code")

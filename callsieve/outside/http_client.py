@@ -59,10 +59,7 @@ def _is_in_one(address: Address) -> bool:
 
 
 def _target(text: str) -> Address | None:
-    """Return the address that packets reach; None if the text is no IP address.
-
-    For a mapped or NAT64 address this is the embedded IPv4 address.
-    """
+    """Return the address that packets reach: for a mapped or NAT64 address, the IPv4 address in it. None if invalid."""
     try:
         address = ip_address(text)
     except ValueError:
@@ -211,10 +208,7 @@ async def _request_once(
 
 
 async def _copy(pieces: AsyncIterable[bytes], encoding: str, host: str, most: int, file: BinaryIO) -> None:
-    """Write the unpacked body to a file piece by piece, so that a small compressed answer cannot fill the memory.
-
-    Raise OutsideError if the body is larger than `most` bytes.
-    """
+    """Write the unpacked body to a file piece by piece, so that a small compressed answer cannot fill the memory."""
     coding = encoding.strip().lower()
     if coding not in ("", "identity", "gzip", "x-gzip"):
         raise OutsideError(OutsideProblem.BAD_ANSWER, host=host, error=f"encoding {encoding[:40]!r}")
@@ -301,7 +295,7 @@ class _CheckedNetwork(httpcore2.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
-        """Connect to the first of the host's allowed addresses that accepts.
+        """Connect to the first allowed address that accepts.
 
         Each address gets an equal share of `timeout`, because an IPv6 route may be dead.
         """

@@ -45,10 +45,7 @@ def secret_files(table: Any) -> Iterator[str]:
 
 
 def _in_file(path: Path) -> str:
-    """Return the content of a secret file; empty if it is too large or not UTF-8.
-
-    The file, and any link to the file, must belong to root or to the user of this process.
-    """
+    """Return the content of a secret file. The file, and any link to it, must belong to root or this process's user."""
     try:
         with open_regular(path) as file:
             for status in (path.lstat(), os.fstat(file.fileno())):

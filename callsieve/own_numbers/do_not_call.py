@@ -44,7 +44,7 @@ class DoNotCallEntry(msgspec.Struct, frozen=True):
     """A number to add to the do-not-call list.
 
     Attributes:
-        after: The own number whose call came before the person's request; null if unknown.
+        after: The own number whose call came before the request; null if unknown.
         person: The colleague who took the request; empty for the current user.
     """
 
@@ -81,10 +81,7 @@ class ComplaintWithdrawal(NamedTuple):
 
 
 class DoNotCallChange(NamedTuple):
-    """A change of the do-not-call list. Adding a listed number changes nothing.
-
-    `wish`: the added, removed or already listed entry.
-    """
+    """The result of a change of the do-not-call list. `wish`: the number's entry, which may have existed before."""
 
     change_id: ChangeId | None
     wish: DoNotCallRequest
@@ -212,7 +209,7 @@ class ComplaintsShown:
     """Complaints about an own number, and do-not-call requests after its calls.
 
     Attributes:
-        complaints: Each complaint, latest first, with `counts`, `past` (28 days old or older) or `not called`.
+        complaints: Each complaint, latest first, with its state: `counts`, `past` (28 days or older) or `not called`.
         found: How many complaints exist.
         wishes: How many do-not-call requests followed its calls within the last 28 days.
         counting: How many of these requests count, because the own number had called the person.

@@ -133,10 +133,7 @@ class NewOwnNumber(OwnNumberEdit, frozen=True):
 
 
 def filled_in(own: OwnNumber, typed: OwnNumberEdit, now: float) -> OwnNumber:
-    """Return the number with the entered values, or raise Refused.
-
-    A form shows times as dates. A time keeps its hours, minutes and seconds if the date was not edited.
-    """
+    """Return the number with the entered values, or raise Refused. If a date was not edited, its exact time stays."""
     values: dict[str, object] = {}
     for field in FIELDS:
         value = getattr(typed, field.name)

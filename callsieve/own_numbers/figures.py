@@ -96,10 +96,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ShareBar:
-    """A share of a day's calls, drawn as a bar.
-
-    `width`: the width of the bar in percent. `limit`: the position of the limit for the grade `watch`, in percent.
-    """
+    """A share of a day's calls as a bar. `width`, `limit`: the bar's width and the limit for `watch`, in percent."""
 
     words: str
     figure: Figure

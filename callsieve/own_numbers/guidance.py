@@ -98,10 +98,7 @@ def guidance_page(company: GuidanceFigures, language: str, made_at: float) -> st
 
 
 def leaflet_page(language: str, settings: Settings) -> str:
-    """Return the page for customers, as HTML.
-
-    The page explains appeals only if rejected callers hear a reference for an appeal.
-    """
+    """Return the page for customers. It explains appeals only if rejected callers hear a reference for an appeal."""
     say, outbound = texts_of(language), settings.outbound
     hours = {"first": outbound.first_hour, "last": outbound.last_hour}
     declined = "appeal" if settings.actions.appeal else "declined"

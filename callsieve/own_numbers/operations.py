@@ -83,7 +83,7 @@ class RegisterImport(NamedTuple):
 
 
 def add(db: sqlite3.Connection, context: Context, request: NewOwnNumber) -> OwnNumberChange:
-    """Register an own number."""
+    """Register an own number. With `update`, a number that is already registered is changed."""
     number = number_field(context, request.number)
     with whole(db):
         before = own_of(db, number)
@@ -146,7 +146,7 @@ def import_register(db: sqlite3.Connection, context: Context, rows: Mapping[str,
 
 
 def new_number(number: str, now: float) -> OwnNumber:
-    """Return a newly registered number without details."""
+    """Return a newly registered number without details. Its next check is due in 180 days."""
     return OwnNumber(number=number, since=now, added_at=now, next_check_at=next_check_of(CHECK_EVERY, now, ""))
 
 

@@ -136,10 +136,7 @@ class OwnNumberShown:
 
 
 class OwnNumbersRequest(PageQuery, frozen=True, kw_only=True):
-    """A query for registered own numbers.
-
-    `state`: only numbers in this state. `unwell`: only numbers with the grade `watch` or `at risk`.
-    """
+    """A query for registered own numbers. `state`: only in this state. `unwell`: only with a grade below `healthy`."""
 
     state: NumberState | None = None
     unwell: bool = False
@@ -159,7 +156,7 @@ def find_own_numbers(
 
 
 def find_unregistered(db: sqlite3.Connection, context: Context, request: PageQuery) -> ResultPage[SeenGraded]:
-    """Return unregistered numbers seen on recent outgoing calls, busiest first."""
+    """Return unregistered or retired numbers seen on recent outgoing calls, busiest first."""
     seen = unregistered(db, context.at - SEEN_SECONDS)
     place = lambda row: (-row.calls, row.number)  # noqa: E731
     return page_from(seen, request, place, lambda row: SeenGraded(row, _grade(db, context, row.number)))
@@ -238,10 +235,7 @@ class OwnShown:
 
 @dataclass(frozen=True, slots=True)
 class SuspicionLine:
-    """A mobile network or country that may have begun to label the number, and the platforms that show labels there.
-
-    `since`: when the labels may have begun.
-    """
+    """A mobile network or country that may label the number since a certain day, and the platforms of its labels."""
 
     words: Wording
     since: float
@@ -309,7 +303,7 @@ def own_shown(db: sqlite3.Connection, loaded: Loaded, text: str, now: float) -> 
 
 
 def is_known(db: sqlite3.Connection, number: str, now: float) -> bool:
-    """Return whether the number has a page, because it is registered or was shown on recent outgoing calls."""
+    """Return whether the number has a page: it is registered, or was shown on recent outgoing calls."""
     return own_of(db, number) is not None or bool(
         own_days.days_of(db, number, int(now // DAY_SECONDS) - 1 - HISTORY_DAYS)
     )

@@ -1,7 +1,6 @@
 """Client for Asterisk's console that needs no daemon of CallSieve: for the off switch, `doctor` and `asterisk install`.
 
-The command in the setting `[asterisk] command` is split as a shell would split it, but runs without a shell. It may
-take 5 s and print 16 MB.
+The setting `[asterisk] command` is split as a shell would, but runs without one, for at most 5 s and 16 MB of output.
 """
 
 import os
@@ -52,9 +51,7 @@ class NotAllowed(ConsoleError):
 
 
 def console(settings: Settings, command: str, seconds: float | None = None) -> str:
-    """Run a command in Asterisk's console and return its output. For an unknown command the output is an error text.
-
-    `seconds`: how long the command may take; None for 5 s.
+    """Run a command in Asterisk's console, for at most `seconds` (None: 5 s). Return its output, which may be an error.
 
     Raises:
         ConsoleError: Asterisk does not answer in time, or cannot be reached.
@@ -104,10 +101,7 @@ def off_until(settings: Settings) -> int | None:
 
 
 def parse_off(output: str) -> int | None:
-    """Return the Unix time in the output of `database get callsieve off`; None if the output contains no time.
-
-    As in the dialplan, only the digits count.
-    """
+    """Return the Unix time in the output of `database get callsieve off`. As in the dialplan, only the digits count."""
     value = value_in(output)
     return None if value is None else int("0" + re.sub(r"[^0-9]", "", value))
 

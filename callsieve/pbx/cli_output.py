@@ -85,10 +85,9 @@ class Dialplan:
 
 @dataclass(frozen=True, slots=True)
 class PjsipEndpoint:
-    """A PJSIP endpoint: a phone or trunk.
+    """A PJSIP endpoint. `number`: its caller ID, perhaps truncated.
 
-    `number`: its caller ID, perhaps truncated. `is_trunk`: whether it is identified by IP address, or has credentials
-    for requests that Asterisk sends.
+    `is_trunk`: whether it is identified by IP address, or has credentials to register or call at a provider.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Asterisk's configuration files as text: effective lines, includes, and the lines that CallSieve adds.
+"""Asterisk's configuration files as text: lines without comments, includes, and the lines that CallSieve adds.
 
 Asterisk's syntax (main/config.c): `;` begins a comment unless escaped. `;--` opens a comment of several lines, and
 `--;` closes it. `#include` and `#tryinclude` take a glob relative to the configuration directory.

@@ -77,10 +77,7 @@ class _Place:
 
 
 class DialplanReach:
-    """A loaded dialplan, as printed by `dialplan show`.
-
-    `variables`: the dialplan's global variables. `freepbx`: whether FreePBX generated the dialplan.
-    """
+    """A loaded dialplan, as printed by `dialplan show`. `freepbx`: whether FreePBX generated the dialplan."""
 
     def __init__(self, output: str, variables: Mapping[str, str], *, freepbx: bool = False) -> None:
         self._variables = variables

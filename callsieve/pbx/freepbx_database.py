@@ -40,10 +40,7 @@ def conf_path() -> Path:
 
 
 def call_tables(path: Path) -> CallTables:
-    """Return the database of call records, from the configuration file and FreePBX's settings.
-
-    Raise DatabaseError or OSError.
-    """
+    """Return the database of call records, which FreePBX's settings may name. Raise DatabaseError or OSError."""
     conf = read_conf(path)
     home = _home(path, conf)
     moved = {**{key: conf[key] for key in MOVED if conf.get(key)}, **_settings(home)}

@@ -26,10 +26,7 @@ CORRECT = Wording("correct the number's [[did]] in {file}, or remove this table 
 
 
 def knows_us(context: CheckContext) -> Finding:
-    """Check that the settings or imports describe all trunks, DIDs and people.
-
-    People's lists and marks, and the authentication of callers, depend on these descriptions.
-    """
+    """Check that settings or imports describe all trunks, DIDs and people. People's lists and marks depend on this."""
     settings = context.loaded.settings
     dids = len({did.number for did in (*context.read_rows(all_dids), *dids_of(settings))})
     known_people = (*context.read_rows(all_people), *people_of(settings))
@@ -59,10 +56,7 @@ def knows_us(context: CheckContext) -> Finding:
 
 
 def _undescribed_trunks(context: CheckContext, phones: Container[str]) -> list[str]:
-    """Return the trunks that no [[trunk]] entry of the settings describes.
-
-    Empty if Asterisk does not answer, which another check reports.
-    """
+    """Return the trunks without a [[trunk]] entry. Empty if Asterisk does not answer, which another check reports."""
     try:
         return undescribed_trunks(context, phones)
     except ConsoleError:

@@ -160,10 +160,7 @@ SourceText = Annotated[str, Meta(min_length=1, max_length=128, description="The 
 
 
 class PersonShown(NamedTuple):
-    """A person. `source`: the import that added the person, or null.
-
-    `of_settings`: whether the settings override the import.
-    """
+    """A person. `source`: the person's import, or null. `of_settings`: whether the settings override the import."""
 
     person: Annotated[Person, FLAT]
     source: str | None
@@ -171,10 +168,7 @@ class PersonShown(NamedTuple):
 
 
 class DidShown(NamedTuple):
-    """A DID. `source`: the import that added the DID, or null.
-
-    `of_settings`: whether the settings override the import.
-    """
+    """A DID. `source`: the DID's import, or null. `of_settings`: whether the settings override the import."""
 
     did: Annotated[Did, FLAT]
     source: str | None

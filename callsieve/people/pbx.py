@@ -50,10 +50,7 @@ class NotThisPbx(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FoundTrunk:
-    """A trunk on the PBX. `channels`: a pattern for its channels.
-
-    `described`: its name in a `[[trunk]]` entry of the settings; None if it has no entry.
-    """
+    """A trunk on the PBX. `channels`: a pattern for its channels. `described`: its name in `[[trunk]]`, or None."""
 
     channels: str
     described: str | None
@@ -107,10 +104,7 @@ class _Phones:
 
 
 def read_pbx(context: CheckContext, kind: PbxKind) -> FoundPbx:
-    """Return the people and DIDs of the PBX.
-
-    Raise NotThisPbx if the PBX is of another kind. Raise ConsoleError or OSError if it cannot be read.
-    """
+    """Return the people and DIDs of the PBX. Raise NotThisPbx for another kind of PBX, ConsoleError or OSError."""
     shown = context.ask("dialplan show")
     is_freepbx = bool(cli_output.database_in(context.ask("database show AMPUSER")))
     if is_freepbx and kind is PbxKind.ASTERISK:

@@ -85,10 +85,9 @@ class PasscodeSignIn(NamedTuple):
 
 
 class SignOutRequest(NamedTuple):
-    """A request to sign out a person's devices. Without `device`, unused links are revoked too.
+    """A request to sign out a person's devices. `device`: only this device; `but`: all except this one; 0 for none.
 
-    `device`: the id of the only device to sign out; None for all. `but`: the id of a device that stays signed in; 0 for
-    none.
+    Without `device`, unused links are revoked too.
     """
 
     person: str
@@ -112,10 +111,9 @@ class EndedLinks(NamedTuple):
 
 
 class SettingRequest(NamedTuple):
-    """A request to change a person's phone setting, as a feature code does.
+    """A request to set a person's phone setting if `is_wished`, otherwise to clear the setting.
 
-    `code`: `quiet`, which turns quiet hours on if `is_wished`, or `whispers`, which turns spoken warnings off if
-    `is_wished`.
+    `code`: the setting: `quiet` (quiet hours are on) or `whispers` (spoken warnings are off).
     """
 
     person: str
@@ -124,10 +122,7 @@ class SettingRequest(NamedTuple):
 
 
 class ExpectRequest(NamedTuple):
-    """A request about all calls for a person.
-
-    `is_expected`: whether every call rings for two hours; if not, the person's calls are screened again.
-    """
+    """A request to let every call for a person ring for two hours (`is_expected`), or to screen the calls again."""
 
     person: str
     is_expected: bool
@@ -219,10 +214,7 @@ def sign_in_with_link(db: sqlite3.Connection, context: Context, request: LinkSig
 
 
 def sign_in_with_passcode(db: sqlite3.Connection, context: Context, request: PasscodeSignIn) -> Person | None:
-    """Use up a passcode and sign the person in. Return None for a wrong passcode.
-
-    Five wrong attempts revoke the passcode.
-    """
+    """Use up a passcode and sign the person in. Return None if it is wrong. Five wrong attempts revoke the passcode."""
     is_right = devices.use_passcode(db, request.person, request.passcode, context.at)
     return _sign_in(db, context, request.person if is_right else None, request.browser)
 
@@ -326,7 +318,7 @@ def number_of_call(db: sqlite3.Connection, person: str, raw_id: str) -> str:
 
 
 def was_wrong(db: sqlite3.Connection, context: Context, request: OwnCallKey) -> None:
-    """Add a call's number to the person's allowlist and mark it as not spam, as one change."""
+    """Add the caller of a person's call to the person's allowlist and mark the caller as not spam, as one change."""
     number = number_of_call(db, request.person, request.id)
     with change(db, context, "this was wrong", number) as changed:
         made = len(context.made)

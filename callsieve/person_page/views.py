@@ -56,10 +56,9 @@ OF_A_COLLEAGUE = Wording("a colleague's own settings decided this")
 
 @dataclass(frozen=True, slots=True)
 class OwnCall:
-    """A call for a person. `name`: the caller's name; empty if unknown.
+    """A call for a person. `name`: the caller's name; empty if unknown. `recordings`: of the caller saying their name.
 
-    `listed`: the person's own list that contains the number, or None. `marked`: the person's mark of the number, or
-    None. `recordings`: files in which the caller says their name.
+    `listed`: the person's own list with the number, or None. `marked`: the person's mark of the number, or None.
     """
 
     line: CallLine
@@ -76,7 +75,7 @@ class OwnCall:
 
     @property
     def why(self) -> Why | Wording:
-        """The reason of the decision. The reason does not disclose a colleague's own settings."""
+        """The reason of the decision. If a colleague's own settings decided, only this is said."""
         why = why_of(self.call.reason)
         is_of_colleague = self.call.callee not in (None, self.person)
         if is_of_colleague and (why.code in YOUR_REASONS or why.cap is Reason.NOT_SPAM_FOR_CALLEE):
@@ -93,8 +92,7 @@ class OwnCall:
 class OwnCalls:
     """A page of a person's calls, latest first, and their phone settings. `older`: the next page's cursor, or None.
 
-    `expects_until`: until when every call for the person rings; None if calls are screened as usual. `allowed`,
-    `blocked`: how many numbers are on the person's lists.
+    `expects_until`: until when every call for the person rings; None if calls are screened as usual.
     """
 
     calls: tuple[OwnCall, ...]

@@ -28,10 +28,7 @@ from reputation.wording import Places, Wording
 
 
 def known_policies(loaded: Loaded, but: Collection[str] = ()) -> Iterator[tuple[str, str, str | Wording]]:
-    """Yield the name, file and error of each policy, presets first. The error is empty if the policy is usable.
-
-    `but`: names of policies to skip.
-    """
+    """Yield each policy's name, file and error (empty if usable), presets first. `but`: names of policies to skip."""
     files = {path.stem: path for folder in reversed(loaded.policy_directories) for path in folder.glob("*.toml")}
     used = {running_or_settings(loaded), *(scope.policy for scope in loaded.settings.scope)}
     for name in (*PRESETS, *sorted({*files, *used} - {*PRESETS, *but})):
@@ -179,7 +176,7 @@ def policy_loads(context: CheckContext) -> Finding:
 def _other_policy_of_daemon(context: CheckContext, policy: str) -> str:
     """Return the policy that the daemon uses instead of `policy`.
 
-    Empty if it uses `policy`, or if it had no time yet to reload.
+    Empty if the daemon uses `policy`, or if it had no time yet to reload.
     """
     telemetry = context.fresh_telemetry
     if telemetry is None or telemetry.policy == policy:

@@ -92,11 +92,10 @@ class PolicyPublished(NamedTuple):
 
 
 class SitePolicy(NamedTuple):
-    """A policy of another site.
+    """A policy of another site. `waits`: whether a usable published text is not accepted yet.
 
-    `waits`: whether a usable published text, different from the accepted text, waits for acceptance. `published_at`:
-    None if the policy was withdrawn or this site does not follow the other one. `problem`: why the published text is
-    unusable.
+    `published_at`: None if the policy was withdrawn or this site does not follow the other. `problem`: why the
+    published text is unusable.
     """
 
     name: str

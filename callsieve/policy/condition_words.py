@@ -1,7 +1,4 @@
-"""The conditions of a rule as text for people who do not read policy files.
-
-The Chinese texts are in the catalogue of translations.
-"""
+"""The conditions of a rule as text for people who do not read policy files. Translations are in the web catalogue."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -92,10 +92,7 @@ _HEAD = re.compile(r"# Written by (.*) on (\d{4}-\d{2}-\d{2} \d{2}:\d{2})(?:: (.
 
 @dataclass(frozen=True, slots=True)
 class PolicyVersion:
-    """A version of a policy, written in the console. `who`, `when`: its author and time.
-
-    `note`: what is new in this version.
-    """
+    """A version of a policy, written in the console by `who` at the time `when`. `note`: what is new in it."""
 
     number: int
     name: str
@@ -253,9 +250,6 @@ NO_ROUTE = (
 
 
 def stops_calls(policy: Policy) -> bool:
-    """Return whether the policy challenges or routes some calls, so that they need a destination.
-
-    False if the policy only observes.
-    """
+    """Return whether the policy challenges or routes some calls. False if the policy only observes."""
     orders = {policy.default, *(rule.action for rule in policy.rules)}
     return not policy.observe and not STOPPING.isdisjoint(orders)

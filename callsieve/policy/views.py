@@ -111,12 +111,8 @@ class PoliciesShown:
     Attributes:
         running: The active policy; None if it is unusable.
         problem: Why the active policy is unusable; otherwise empty.
-        running_name: The name of the active policy.
-        settings_name: The name of the policy in the settings.
         activated: Whether the active policy replaces the policy in the settings.
         scopes: The DIDs, trunks and groups that have their own policy, each with the policy's name.
-        others: Policies in files.
-        versions: Policies written in the console.
         sites: Policies of other sites.
         published: Policies of this site that are published to other sites.
         has_hub: Whether a hub is set up.

@@ -19,7 +19,7 @@ MAX_BYTES = 1 << 18
 
 
 class PromptError(Exception):
-    """Raised if a prompt cannot be read or built. The text is one line with the reason and a remedy."""
+    """Raised if a prompt's text or sound cannot be read or built. The text is one line with the reason and a remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ _HEAD: dict[str, type] = {"voice": str, "words_per_minute": int, "whisper_words_
 
 
 def prompts_of(language: str, own: Sequence[Path] = ()) -> dict[str, Prompt]:
-    """Return all prompts of a language. `own`: the administrator's directories, in order of precedence."""
+    """Return all prompts of a language. `own`: the administrator's directories of texts, in order of precedence."""
     catalogue = read_catalogue(asterisk_conf() / "prompts" / f"{language}.toml")
     texts = dict(catalogue.texts)
     for directory in reversed(own):
@@ -65,7 +65,7 @@ def prompts_of(language: str, own: Sequence[Path] = ()) -> dict[str, Prompt]:
 
 
 def own_directories(loaded: Loaded) -> tuple[Path, ...]:
-    """Return the directories of own texts and recordings: beside the settings, then in the state directory."""
+    """Return the administrator's directories of texts and recordings: near the settings, and in the state directory."""
     beside = (loaded.file.parent / "prompts",) if loaded.file else ()
     return (*beside, loaded.state / "prompts")
 

@@ -73,7 +73,7 @@ def programs_missing(sources: list[PromptSource]) -> list[str]:
 
 
 def voiced(source: PromptSource, scratch: Path) -> bytes:
-    """Return a prompt's samples: 8 kHz, 16 bits, little-endian, at a common loudness. Raise PromptError."""
+    """Return a prompt's samples: 8 kHz, 16 bits, little-endian, as loud as other prompts. Raise PromptError."""
     spoken = source.recording or _spoken(source.prompt, scratch / f"{source.prompt.language}-{source.prompt.key}.wav")
     samples = _converted(source, spoken)
     seconds = len(samples) / wav.RATE / wav.SAMPLE_BYTES
@@ -132,11 +132,7 @@ FILE_MODE = 0o644
 
 
 class PromptState(StrEnum):
-    """The state of a prompt's sound file.
-
-    `recorded`: made from the administrator's recording. `by hand`: not built by CallSieve. `outdated`: the text, voice
-    or recording has changed since the build.
-    """
+    """The state of a prompt's sound file. `recorded`: made from a recording. `by hand`: not built by CallSieve."""
 
     BUILT = "built"
     RECORDED = "recorded"
@@ -173,10 +169,7 @@ class PromptFile:
 
 
 def sounds_of_asterisk(ask: Callable[[str], str]) -> Path:
-    """Return Asterisk's sounds directory. Raise PromptError if Asterisk does not name it.
-
-    `ask`: runs a command in Asterisk's console and returns the output.
-    """
+    """Return Asterisk's sounds directory. `ask`: runs a command in Asterisk's console. Raise PromptError."""
     data = setting_in(ask("core show settings"), "Data directory")
     if data is None:
         raise PromptError("Asterisk does not say where its sounds are: name that directory with --to DIR")
@@ -301,10 +294,7 @@ def _made(file: PromptFile, scratch: Path) -> bytes | PromptError:
 def _spoken_faster(
     files: Sequence[PromptFile], made: Sequence[PromptFile], results: Mapping[Path, bytes | PromptError]
 ) -> dict[Path, bytes]:
-    """Build prompts that are too long again, at a faster pace. Return their sound files by path.
-
-    The Mandarin voice of Debian 12 takes twice as long as other voices.
-    """
+    """Build too long prompts again, at a faster pace: the Mandarin voice of Debian 12 takes twice as long as others."""
     faster: dict[Path, bytes] = {}
     contents = {path: content for path, content in results.items() if isinstance(content, bytes)}
     spoken = {file.path for file in made if not file.source.recording and file.path in contents}
@@ -317,10 +307,9 @@ def _spoken_faster(
 
 
 def _too_long(files: Sequence[PromptFile], contents: Mapping[Path, bytes]) -> list[PromptFile]:
-    """Return the prompts that are too long for the dialplan.
+    """Return the screening menu if it is too long for the dialplan.
 
-    The screening menu has its own limit. All `whisper-*` prompts are returned if the longest warning is too long
-    together with the menu that follows it.
+    Add all `whisper-*` prompts if the longest warning is too long together with the menu that follows it.
     """
     sizes = {file.key: _size_of(file, contents) for file in files}
     warnings = [size for key, size in sizes.items() if key.startswith("whisper-") and key != WHISPER_MENU]
@@ -359,10 +348,7 @@ def _leave_out_too_long(files: Sequence[PromptFile], contents: dict[Path, bytes]
 
 
 def _too_long_with_menu(language: str, of_key: Mapping[str, PromptFile], contents: dict[Path, bytes]) -> Iterator[str]:
-    """Yield an error for each warning that is too long together with the menu that follows it.
-
-    Remove from `contents` the warning or, if it was not built now, the menu.
-    """
+    """Yield an error for each warning that is too long with its menu. Remove the one of the two that was built now."""
     menu = of_key[WHISPER_MENU]
     for key, file in of_key.items():
         if not key.startswith("whisper-") or file is menu:

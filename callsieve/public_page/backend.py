@@ -1,7 +1,7 @@
 """All requests of the public page to the store, the settings and the call-back helper.
 
 The backend is a separate process (main/public_backend.py), because the process that visitors reach has no store,
-settings or keys. No method trusts its arguments, which are texts and bytes, and each method has its own limits.
+settings or keys. No method trusts its arguments, which are texts and bytes.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Backend:
         return await self._store.read(operations.look_up, reference)
 
     async def file(self, reference: str, name: str, contact: str, statement: str, link: str) -> None:
-        """File an appeal."""
+        """File an appeal about a stopped call. `link`: the SHA-256 of the secret in the link to the appeal."""
         await self._perform(operations.file, PublicAppealRequest(reference, name, contact, statement, link))
 
     async def status(self, link: str) -> AppealStatus | None:
@@ -98,7 +98,7 @@ class Backend:
         await self._perform(operations.attach, DocumentRequest(link, title, content))
 
     async def check(self, reference: str, proof: str) -> tuple[Cleared, bool] | None:
-        """Return the clearance statement to which a link leads, and whether this statement is still valid."""
+        """Return the clearance statement to which a link leads, and whether it is still valid; None without a match."""
         return await self._store.read(operations.check, reference, proof, self._clock())
 
     async def _perform(self, operation: Callable[[sqlite3.Connection, Context, R], T], request: R) -> T:

@@ -55,7 +55,7 @@ def is_served(context: CheckContext) -> Finding:
 
 
 def is_reached(context: CheckContext) -> Finding:
-    """Check that the public address leads to this page, over trusted TLS. The console skips this check."""
+    """Check that the public address leads to this page, over trusted TLS. Unknown if `context.fetch` is None."""
     public = context.loaded.settings.public
     if not public.enabled:
         return ok(OFF)

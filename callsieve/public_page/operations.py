@@ -77,7 +77,7 @@ class PublicAppealRequest(NamedTuple):
 
 
 class CallBack(NamedTuple):
-    """A call-back to a number. `code`: the digits to key in. `ticket`: a text by which the daemon knows the call."""
+    """A call-back to a number. `code`: the digits to key in. `ticket`: by which the daemon recognises the call."""
 
     number: str
     code: str
@@ -114,19 +114,19 @@ class AppealStatus(NamedTuple):
     def takes_documents(self) -> bool:
         """Whether documents can be added to the appeal.
 
-        The appeal must be undecided. In addition, the owner must have called in or proved control, or somebody must
-        have accepted the appeal.
+        The appeal must be undecided. In addition, the owner must have called in from the number or proved control of
+        it, or somebody must have accepted the appeal.
         """
         return self.appeal.state in LIVE and (self.due_at is not None or self.called_at is not None)
 
     @property
     def may_attach(self) -> bool:
-        """Whether another document may be attached."""
+        """Whether the owner may attach another document. The number of documents is limited."""
         return self.takes_documents and sum(document.added_by == ACTOR for document in self.documents) < MOST_DOCUMENTS
 
 
 def look_up(db: sqlite3.Connection, typed: str) -> HeldCall | None:
-    """Return the call with this reference; None if the reference is unknown or the call was not stopped."""
+    """Return the call with this reference; None if the reference is unknown or its call was not stopped."""
     reference = parse_id(typed[:64])
     decision = decision_of(db, reference or NO_REFERENCE)
     if reference is None or decision is None or decision.caller is None or decision.rule == CALLEES_BLOCKLIST_RULE:
@@ -136,7 +136,7 @@ def look_up(db: sqlite3.Connection, typed: str) -> HeldCall | None:
 
 
 def file(db: sqlite3.Connection, context: Context, request: PublicAppealRequest) -> Appeal:
-    """File an appeal about the caller of a decision. Raise Refused, also if visitors filed too many appeals."""
+    """File an appeal about the caller of a decision. Raise Refused, also if visitors filed too many today."""
     with whole(db):
         held = look_up(db, request.reference)
         decision = None if held is None else decision_of(db, held.reference)
@@ -267,7 +267,10 @@ def full_status(db: sqlite3.Connection, loaded: Loaded, link: str, now: float) -
 
 
 def _may_be_shown(db: sqlite3.Connection, appeal: Appeal, now: float) -> bool:
-    """Return whether the status may show how calls are treated: only after the appeal was accepted or proved."""
+    """Return whether the status may say how calls are treated.
+
+    The appeal must be in force or upheld lately, and the number must have no new owner since.
+    """
     closed_at, epoch = appeal.closed_at or now, epoch_of(db, appeal.number)
     is_owners = epoch is None or epoch.at <= appeal.opened_at
     is_accepted = appeal.state in (AppealState.IN_FORCE, AppealState.UPHELD)

@@ -5,7 +5,7 @@
     4 bytes: the length   then a pickle of (id, outcome)                     back
 
 The backend does not trust requests: it accepts only a name in METHODS with arguments of the right types. The page
-trusts the backend, which has more rights anyway. So answers may be pickles, and requests never. Each side asks the
+trusts the backend, which has more rights anyway. So answers may be pickles. Requests must not be. Each side asks the
 kernel which user runs the other side.
 """
 

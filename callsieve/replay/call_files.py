@@ -41,7 +41,8 @@ class History(HistoryReader):
     """The events of a file, to iterate over once, and the progress of reading. `remarks`: remarks for the user.
 
     `place`: function that returns how much of `size` was read. `size`: size of the file in bytes, or length of a
-    database's history in seconds; None if unknown. `going_on`: how many unfinished calls are left for later.
+    database's history in seconds; None if unknown. `going_on`: how many calls may not be over yet, and so are left for
+    the next import.
     """
 
     events: Iterator[Event] = field(default_factory=lambda: iter(()))
@@ -82,7 +83,10 @@ def in_time_order(events: Iterable[Event], held: int = HELD_EVENTS) -> Iterator[
 
 @contextmanager
 def open_history(path: Path, sides: Sides, zone: tzinfo | None) -> Iterator[History]:
-    """Open a file of CSV, sqlite3 or JSON lines. CSV and JSON lines may be compressed with gzip. Raise HistoryError."""
+    """Open a file of CSV, sqlite3 or JSON lines. CSV and JSON lines may be compressed with gzip. Raise HistoryError.
+
+    `zone`: the zone of times in CDRs; None: this server's zone.
+    """
     history = History()
     with open_named(path) as packed:
         stream = unpacked(packed)

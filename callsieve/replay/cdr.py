@@ -64,7 +64,7 @@ _TEXT = 64
 class CdrRow:
     """A CDR. `call`: its linkedid, else its uniqueid, else a hash of the row. Times are UTC seconds.
 
-    `is_callers`: whether the CDR is about the channel that began the call, and so was written after its end.
+    `is_callers`: whether the CDR is about the channel that began the call, and so was written after this channel's end.
     """
 
     call: str

@@ -64,7 +64,7 @@ class Judged(NamedTuple):
 
 
 def no_background(_number: str) -> Background:
-    """Return an empty background for any number, because there is no store."""
+    """Return an empty background for any number, for replays without a store."""
     return NO_BACKGROUND
 
 
@@ -355,7 +355,7 @@ def _unknown_did(number: str, group: str | None) -> Did:
 def judgements(
     events: Iterable[Event], replay: Replay, reading: HistoryReader
 ) -> Iterator[tuple[Event, Judged | None]]:
-    """Yield each usable event with its decisions. `reading` counts the other events as skipped."""
+    """Yield each usable event with its decisions; with None if it is no inbound call. `reading` counts the others."""
     for event in events:
         problem = replay.problem(event)
         if problem:

@@ -2,9 +2,9 @@
 
 Often a later call shows that a number was wanted. So all calls are counted first, in time order, and judged at the end.
 A wanted automated caller (a reminder, an alarm, a lift) cannot press a digit, and people rarely call it back. So
-evidence in favour of a number can suffice, unless a list stopped all its calls. A number that was challenged without
-any evidence (preset `strangers`) needs less evidence in its favour. Such a number does not count if the caller later
-pressed the digit.
+evidence in favour of a number can suffice to count its calls as mistakes, unless a blocklist stopped all of them. A
+number that was challenged without any evidence (preset `strangers`) needs less evidence in its favour. Such a number
+does not count if the caller later pressed the digit.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class DecidedCall(NamedTuple):
 
 
 class KnownCallers(NamedTuple):
-    """The store's facts in favour of a number. `is_own`: whether the number is one of our own numbers.
+    """Facts about a number that speak in its favour. `is_own`: whether the number is one of our own numbers.
 
     `confirmed_at`: when somebody here last confirmed that calls from the number were treated correctly.
     """
@@ -81,9 +81,9 @@ class KnownCallers(NamedTuple):
 class FalsePositive:
     """A number whose calls should perhaps have rung. `why`: the facts that suggest that its calls were wanted.
 
-    `actions`, `rules`: how many of its calls got each action, and how many each rule decided. `likelihood`: a score for
-    sorting, not a probability. `is_machine`: whether the caller pressed nothing when challenged or calls like an
-    automated caller.
+    `actions`, `rules`: how many of its calls got each action, and how many each rule decided. `likelihood`: the points
+    of these facts, minus points for marks and hang-ups; not a probability. `is_machine`: whether the caller pressed
+    nothing when challenged or calls like an automated caller.
     """
 
     number: str
@@ -97,13 +97,13 @@ class FalsePositive:
     @property
     @encoded
     def calls(self) -> int:
-        """Return how many calls of this number were probably stopped or warned about by mistake."""
+        """How many calls of this number were probably stopped or warned about by mistake."""
         return sum(self.actions.values())
 
     @property
     @encoded
     def remedies(self) -> dict[str, str]:
-        """Return ways to let an automated caller ring, by code; empty for a person."""
+        """Ways to let an automated caller ring, by code; empty for a person."""
         return {code: how.replace("NUMBER", self.number) for code, how in REMEDIES.items()} if self.is_machine else {}
 
 
@@ -136,7 +136,7 @@ class _NumberCalls:
 
 
 class Stops:
-    """Counts the calls that got one of `actions`, and facts in favour of their numbers. Add the calls in time order."""
+    """The calls that got one of `actions`, and facts in favour of their numbers. Calls must be added in time order."""
 
     def __init__(self, actions: frozenset[str] = STOPPED) -> None:
         self.calls = 0
@@ -175,8 +175,8 @@ class Stops:
     ) -> list[FalsePositive]:
         """Return the numbers with facts in their favour: automated callers first, then by likelihood and calls.
 
-        `long_talks` returns how many people here had a long talk with a number. `rows_of` returns the evidence about a
-        number.
+        `long_talks` returns how many people here talked with a number for more than a minute. `rows_of` returns the
+        evidence about a number.
         """
         mistakes = [
             mistake
@@ -187,23 +187,26 @@ class Stops:
 
 
 class Talks:
-    """Counts, for each number, the people who had a long talk with it."""
+    """For each number, the people who answered a call from it and talked for more than a minute."""
 
     def __init__(self) -> None:
         self._people: dict[str, set[str]] = {}
 
     def add(self, outcome: OutcomeRecord) -> None:
-        """Add an inbound or outgoing call."""
+        """Add a call. Only inbound calls count."""
         if is_long_talk(outcome) and outcome.direction is Direction.INBOUND and outcome.number and outcome.person:
             self._people.setdefault(outcome.number, set()).add(outcome.person)
 
     def of(self, number: str) -> int:
-        """Return how many people had a long talk with the number."""
+        """Return how many people talked with the number for more than a minute."""
         return len(self._people.get(number, ()))
 
 
 def call_back_number(outcome: OutcomeRecord, one_ring_at: Callable[[str, float], float | None]) -> str | None:
-    """Return the number that an outgoing call called back. None: no call back, or the earlier call rang only once."""
+    """Return the number that an outgoing call called back.
+
+    Return None if the call calls nobody back, or if the number had called before and rung only once.
+    """
     if outcome.direction is not Direction.OUTBOUND or outcome.number is None or not is_call_back(outcome):
         return None
     return outcome.number if one_ring_at(outcome.number, outcome.at) is None else None

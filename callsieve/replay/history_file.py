@@ -50,7 +50,7 @@ NO_NUMBER = "the mark has no valid telephone number"
 
 
 class PastCall(Record, frozen=True):
-    """A past call: how it ended, and what the network sent when it began. `name`: the name in the call, if recorded.
+    """A past call: how it ended, and what the network sent when it began. `name`: the caller's name, if recorded.
 
     `sampled`: whether the call was in the control sample, so that its warning was left out; None if unknown.
     `carrier_counts`: whether a carrier's warning in place of the name counts as evidence.

@@ -52,7 +52,7 @@ class CallGroup:
 
 @dataclass(frozen=True, slots=True)
 class LabelEffect:
-    """Counts calls with and without their warning, and people's reactions to these calls."""
+    """Counts of the calls with and without their warning, and of people's reactions to these calls."""
 
     labelled: Annotated[CallGroup, HIDDEN] = field(default_factory=CallGroup)
     unlabelled: Annotated[CallGroup, HIDDEN] = field(default_factory=CallGroup)
@@ -62,25 +62,25 @@ class LabelEffect:
     @property
     @encoded
     def enough(self) -> bool:
-        """Return whether both groups have enough calls for a result."""
+        """Whether both groups have enough calls for a result."""
         return min(self.labelled.calls, self.unlabelled.calls) >= LEAST_CALLS
 
     @property
     @encoded
     def least(self) -> int:
-        """Return how many calls each group needs for a result."""
+        """How many calls each group needs for a result."""
         return LEAST_CALLS
 
     @property
     @encoded
     def calls(self) -> dict[str, int]:
-        """Return how many calls each group has."""
+        """How many calls were shown with their warning (`labelled`) and without (`unlabelled`)."""
         return {"labelled": self.labelled.calls, "unlabelled": self.unlabelled.calls}
 
     @property
     @encoded
     def seen(self) -> list[SeenShares]:
-        """Return the shares of each reaction in both groups; empty if there are too few calls."""
+        """The shares of each reaction in both groups; empty if there are too few calls."""
         shares = ((what, self.labelled.share(what), self.unlabelled.share(what)) for what in SEEN)
         return [SeenShares(*share, difference(*share[1:])) for share in shares] if self.enough else []
 

@@ -56,7 +56,7 @@ class Period:
 
 
 class ChangedDecision(msgspec.Struct, frozen=True, rename={"before": "from", "after": "to"}):
-    """A call that the two policies treat differently. `before`: the action of the policy to compare with."""
+    """A call that two policies treat differently. `before`: the action of the policy to compare with."""
 
     call: str
     at: Instant
@@ -69,7 +69,7 @@ class ChangedDecision(msgspec.Struct, frozen=True, rename={"before": "from", "af
     @property
     @encoded
     def reason(self) -> str:
-        """Return the reason as text."""
+        """The reason for the tried policy's decision, as text."""
         return str(self.why)
 
 
@@ -141,37 +141,37 @@ class ReplayReport:
     @property
     @encoded
     def lines(self) -> ReadLines:
-        """Return how many lines of the history were read and skipped."""
+        """How many lines of the history were read and skipped."""
         return ReadLines(self.reading.read, self.reading.skipped, self.reading.problems)
 
     @property
     @encoded
     def assumes(self) -> Assumption:
-        """Return the assumption behind the counts of the report."""
+        """The assumption behind the counts of the report."""
         return Assumption(NOTHING_CHANGED, ASSUMING_FIGURES, self.assumed)
 
     @property
     @encoded
     def by(self) -> str:
-        """Return the length of a period: `day` or `week`."""
+        """The length of a period: `day` or `week`."""
         return "week" if self.weekly else "day"
 
     @property
     @encoded
     def probable_mistakes(self) -> ProbableMistakes:
-        """Return calls that were probably stopped by mistake."""
+        """Calls that were probably stopped by mistake."""
         return ProbableMistakes.of(self.mistakes)
 
     @property
     @encoded
     def probable_mistakes_warned(self) -> ProbableMistakes:
-        """Return calls that were probably warned about by mistake."""
+        """Calls that were probably warned about by mistake."""
         return ProbableMistakes.of(self.warned_mistakes)
 
 
 @dataclass(slots=True)
 class ActionCounts:
-    """Counts the results of a replay while it runs. `most_changes`: how many changed decisions to keep at most."""
+    """The counts of a running replay, for its report. `most_changes`: how many changed decisions to keep at most."""
 
     calls: int = 0
     without_number: int = 0

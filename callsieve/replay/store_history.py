@@ -81,7 +81,7 @@ class ReplayContext(NamedTuple):
 
 
 def replay_context(db: sqlite3.Connection, loaded: Loaded) -> ReplayContext:
-    """Return the data that a replay needs from the settings and the store. The settings take precedence."""
+    """Return the data that a replay needs from the settings and the store. If they differ, the settings count."""
     ours = SettingsFacts.of(loaded)
     everybody = SettingsFacts(
         {**{person.extension: person for person in all_people(db)}, **ours.people},
@@ -96,7 +96,7 @@ def replay_context(db: sqlite3.Connection, loaded: Loaded) -> ReplayContext:
 
 
 def known_in(replay: Replay, own_numbers: frozenset[str]) -> Callable[[str], KnownCallers]:
-    """Return a function that returns the facts in favour of a number, from the events that the replay has read."""
+    """Return a function that returns the facts in favour of a number. It uses what the replay knows from the store."""
 
     def known_of(number: str) -> KnownCallers:
         background = replay.background(number)

@@ -50,7 +50,7 @@ class RuleCount:
 
 @dataclass(frozen=True, slots=True)
 class CallerCount:
-    """A number with stopped calls. `actions`: how many got each action. `points`: its points at the latest call."""
+    """A number with stopped calls. `actions`: how many calls got each action. `points`: points at the latest call."""
 
     number: str
     calls: int
@@ -73,9 +73,12 @@ class LetThrough:
 class PeriodSummary:
     """A summary of the calls that began at or after `since` and before `until`.
 
-    `actions`: how many calls got each action, or would have got it without observe mode. `observed`: how many calls
-    only observe mode let through. `mistakes`: numbers that were probably stopped by mistake. `incomplete`: how many
-    calls were only partly observed. `slow_ms`: the time that 1 % of the decisions exceeded.
+    Attributes:
+        actions: How many calls got each action, or would have got it without observe mode.
+        observed: How many calls only observe mode let through.
+        mistakes: The numbers that were probably stopped by mistake.
+        incomplete: How many calls were only partly tracked, for example because events from Asterisk were missed.
+        slow_ms: The time that 1 % of the decisions exceeded.
     """
 
     since: Instant
@@ -106,19 +109,19 @@ class PeriodSummary:
     @property
     @encoded
     def by(self) -> str:
-        """Return the length of a period: `day` or `week`."""
+        """The length of a period: `day` or `week`."""
         return "week" if self.weekly else "day"
 
     @property
     @encoded
     def probable_mistakes(self) -> ProbableMistakes:
-        """Return calls that were probably stopped by mistake."""
+        """Calls that were probably stopped by mistake."""
         return ProbableMistakes.of(self.mistakes)
 
     @property
     @encoded
     def probable_mistakes_warned(self) -> ProbableMistakes:
-        """Return calls that were probably warned about by mistake."""
+        """Calls that were probably warned about by mistake."""
         return ProbableMistakes.of(self.warned_mistakes)
 
 

@@ -1,6 +1,7 @@
 """Authorities that accept complaints about calls, and the fields of their forms.
 
-Authorities change their forms: READ is the day on which the forms were read. `not_read` says what could not be read.
+Authorities change their forms: READ is the day on which the forms were read. The field `not_read` of an authority says
+what could not be read.
 """
 
 import sqlite3

@@ -1,4 +1,4 @@
-"""The health check of the reports about marked numbers to PhoneBlock."""
+"""The health check of the reports to PhoneBlock about marked numbers."""
 
 import sqlite3
 

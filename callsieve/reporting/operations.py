@@ -36,7 +36,7 @@ REPORTED_CLASSES = frozenset({AuthClass.AUTHENTICATED, AuthClass.UNKNOWN})
 
 
 class ReportStep(StrEnum):
-    """A step for a number: report it to PhoneBlock, withdraw its report, or forget the report here."""
+    """A step for a number: report it to PhoneBlock, withdraw its report, or delete only our record of the report."""
 
     REPORT = "report"
     WITHDRAW = "withdraw"
@@ -61,7 +61,7 @@ class NumberCase:
 
 @dataclass(frozen=True, slots=True)
 class DueReport:
-    """A step to send to PhoneBlock now. `rating`: the rating to report, in PhoneBlock's words; otherwise empty."""
+    """A step that is due for a number. `rating`: the rating to report, in PhoneBlock's words; otherwise empty."""
 
     number: str
     step: ReportStep
@@ -69,7 +69,10 @@ class DueReport:
 
 
 def due_of(number: str, case: NumberCase, since: float, now: float, delay_seconds: float) -> DueReport | None:
-    """Return the step to send for a number now, or None. Marks from before `since` are not reported."""
+    """Return the step due for a number, or None.
+
+    Marks from before `since`, or newer than `delay_seconds`, are not reported.
+    """
     reported = case.reported
     if reported and not case.marks:
         return DueReport(number, ReportStep.FORGET)
@@ -124,7 +127,7 @@ def begin(db: sqlite3.Connection, loaded: Loaded, now: float) -> bool:
 
 
 def due_reports(db: sqlite3.Connection, loaded: Loaded, now: float) -> list[DueReport]:
-    """Return all steps to send to PhoneBlock now."""
+    """Return all steps that are due now."""
     state = reports.service_state(db, PHONEBLOCK)
     if state is None or not reporting_to(loaded).enabled:
         return []
@@ -143,7 +146,7 @@ def note_done(db: sqlite3.Connection, due: DueReport, now: float, *, refused: bo
 
 
 def reported(db: sqlite3.Connection) -> list[reports.Report]:
-    """Return the reports that PhoneBlock has now."""
+    """Return the recorded reports to PhoneBlock, newest first. They include reports that PhoneBlock refused."""
     return reports.reports_to(db, PHONEBLOCK)
 
 

@@ -23,7 +23,7 @@ NOT_NOW = frozenset({408, 425, 429})
 
 
 class NotTaken(Exception):
-    """Raised if PhoneBlock refuses a step, now or `forever`. The steps for other numbers can still be sent."""
+    """Raised if PhoneBlock refuses the step of one number. `forever`: whether it would refuse the step again."""
 
     def __init__(self, status: int) -> None:
         self.status = status

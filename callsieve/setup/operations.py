@@ -41,7 +41,7 @@ def take_over(plan: InstallPlan, trunks: Sequence[PbxTrunk], ask: Ask) -> None:
     """Write the plan and have Asterisk load it. If writing or loading fails, restore all files.
 
     Raises:
-        InstallError: A file could not be written, or Asterisk did not load it.
+        InstallError: Somebody else changed a file meanwhile, or Asterisk did not load the files.
         ConsoleError: Asterisk did not answer.
         OSError: A file could not be written.
     """
@@ -81,7 +81,7 @@ def take_back(changes: Sequence[FileChange], trunks: Sequence[PbxTrunk], ask: As
     """Restore the trunks' files. If Asterisk is running, wait until it sends no calls of `trunks` to CallSieve.
 
     Raises:
-        InstallError: A file could not be written, or Asterisk still sends calls to CallSieve.
+        InstallError: Somebody else changed a file meanwhile, or Asterisk still sends calls to CallSieve.
         ConsoleError: Asterisk did not answer.
     """
     write(InstallPlan(tuple(changes)))

@@ -43,17 +43,17 @@ class PbxTrunk:
 
     @property
     def is_screened(self) -> bool:
-        """Return whether the trunk's calls already go through CallSieve."""
+        """Whether the trunk's calls already go through CallSieve."""
         return self.context is not None and (self.context.startswith(PREFIX) or self.context == TRUNK_CONTEXT)
 
     @property
     def can_change(self) -> bool:
-        """Return whether setup can send the trunk's calls through CallSieve."""
+        """Whether setup can send the trunk's calls through CallSieve."""
         return self.context is not None and self.place is not None and not self.is_screened
 
     @property
     def module(self) -> str:
-        """Return the Asterisk module to reload after a change of the file."""
+        """The Asterisk module to reload after a change of the file."""
         return MODULES[self.file]
 
 
@@ -78,7 +78,7 @@ def find_trunks(context: CheckContext) -> list[PbxTrunk]:
 
 
 def _placed(etc: Path, trunk: PbxTrunk) -> PbxTrunk:
-    """Return the trunk with the place that sets its context."""
+    """Return the trunk with its `place`, the line that sets its context."""
     # Asterisk reports only the beginning of an IAX2 user's context, so the full context is taken from the file.
     place = _place_of(etc, trunk)
     if trunk.file == IAX_FILE and place is not None and place.section is None:

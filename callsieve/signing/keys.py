@@ -42,12 +42,12 @@ class PublicKey:
 
     @property
     def id(self) -> str:
-        """Return the key's id: the first 16 hex digits of its SHA-256."""
+        """The key's id: the first 16 hex digits of its SHA-256."""
         return sha256(self.raw).hexdigest()[:16]
 
     @property
     def text(self) -> str:
-        """Return the key as base64."""
+        """The key as base64."""
         return base64.b64encode(self.raw).decode()
 
     def verify(self, signature: bytes, signed: bytes) -> None:

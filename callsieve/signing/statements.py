@@ -177,7 +177,7 @@ PUBLIC_MODE: Final = 0o644
 
 
 class HandoverUnderWay(ValueError):
-    """Raised until the last change of keys ends at `until`, because some readers still know only the former key."""
+    """Raised if the key is changed again before the last change ends at `until`: not all readers know the new key."""
 
     def __init__(self, until: int) -> None:
         super().__init__(until)

@@ -58,7 +58,7 @@ class ListenerState:
     """Whether the daemon receives events about calls from Asterisk.
 
     Attributes:
-        configured: Whether the settings name a manager user.
+        configured: Whether the settings name a user of Asterisk's manager interface.
         connected: Whether the daemon is logged in to Asterisk; null if unknown.
         trouble: Why the daemon is not logged in; empty if it is logged in.
     """
@@ -90,14 +90,14 @@ class SystemStatus:
     Attributes:
         version: The version of CallSieve.
         at: When this was checked.
-        screening: Whether calls are screened, as a word.
+        screening: The screening state, such as `on`, `observing` or `off`.
         screened: Whether calls are screened; null if unknown, or if only the calls of some trunks are screened.
         well: Whether calls are screened and nothing must be fixed.
         why: Why calls are not screened; empty if calls are screened.
         since: When this state began, if known.
         until: When this state ends automatically; null if it does not end automatically.
-        confirmed_at: When calls last verifiably reached CallSieve: the latest decision, or a check of the trunks.
-        policy: The policy in force.
+        confirmed_at: When a decision or a check of the trunks last showed that calls reach CallSieve.
+        policy: The active policy.
         last_call: The latest decision; null for a viewer, who sees no numbers.
         last_hour: The decisions of the last hour; null if the store cannot be read.
         daemon: The daemon's report about itself.

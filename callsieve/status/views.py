@@ -92,18 +92,18 @@ class Status:
 
     @property
     def is_screened(self) -> bool | None:
-        """Return whether CallSieve decides about calls that arrive now. None if unknown or dependent on the trunk."""
+        """Whether CallSieve decides about calls that arrive now. None if unknown or dependent on the trunk."""
         screened = self.screening.kind.is_screened
         return None if screened and self.screening.is_partial else screened
 
     @property
     def is_well(self) -> bool:
-        """Return whether calls are screened and nothing must be fixed."""
+        """Whether calls are screened and nothing must be fixed."""
         return self.is_screened is True and all(check.status is not CheckStatus.FAIL for check in self.trouble)
 
     @property
     def is_listening(self) -> bool | None:
-        """Return whether the daemon is logged in to Asterisk's manager interface.
+        """Whether the daemon is logged in to Asterisk's manager interface.
 
         None if the daemon did not report, has no manager user, or reported before its first login attempt.
         """
@@ -270,7 +270,10 @@ def _trouble(
 
 
 def _switched_off(context: CheckContext, journal: JournalSummary | None, switch: Check) -> ScreeningStatus | None:
-    """Return when and by whom screening was switched off; None if it is on. The later of check and audit wins."""
+    """Return when and by whom screening was switched off; None if it is on.
+
+    If the check and the audit say different things, the later of the two counts.
+    """
     rows = journal.switched if journal is not None else {}
     off, on = rows.get("off"), rows.get("on")
     done = value_of_side(off.after) if off is not None else None

@@ -28,7 +28,10 @@ class OffSwitch(NamedTuple):
 
 
 class Switched(NamedTuple):
-    """The result of switching. `until`: UTC seconds at which screening starts again. `done`: the change, or None."""
+    """The result of switching. `until`: UTC seconds at which screening starts, or would have started, again.
+
+    `done`: the change, for the audit. Both are None if screening was on already.
+    """
 
     until: int | None
     done: Change | None

@@ -36,7 +36,7 @@ def become_owner(loaded: Loaded) -> None:
 
 
 def drop_root(loaded: Loaded) -> None:
-    """Make root act as the owner of the state directory permanently, for long-running programs. Raise OSError."""
+    """Make root act permanently as the owner of the state directory, for long-running programs. Raise OSError."""
     if os.geteuid() == 0 and (owner := _owner_of_state(loaded)) is not None:
         become(*owner)
 
@@ -216,7 +216,7 @@ def _refuse_planted(link: os.stat_result, folder: os.stat_result) -> None:
 
 @contextmanager
 def _rights_put_back() -> Iterator[None]:
-    """Restore root's current rights at the end of the block."""
+    """At the end of the block, restore the rights that root had at its beginning."""
     if os.getuid() != 0:
         yield
         return

@@ -1,9 +1,9 @@
 """Read tables from text files: CSV with a header, of any size and from any source.
 
-A list without a header, with one value per line and comments after `#`, can be read as a table of one column.
-Everything is bounded: a field to 200 characters by default, a line to 64 kB, a quoted field to 20 lines, empty lines to
-100,000 more than rows. An unclosed quote spoils one row, not the rest of the file. That is why lines are joined here
-and not by the csv module.
+A list without a header, with one value per line and comments after `#`, can be read as a table of one column. The size
+of everything is limited: a field has at most 200 characters by default, a line 64 kB, and a quoted field 20 lines.
+There may be 100,000 more empty lines than rows. An unclosed quote spoils one row, not the rest of the file. For this
+reason the lines of a quoted field are joined here and not by the csv module.
 """
 
 import codecs
@@ -88,9 +88,16 @@ def problem_of_number(text: str) -> Wording:
 class CsvTable:
     """A table that is read row by row. Each row is a tuple in the order of `columns`; missing fields are empty.
 
-    `read`: how many rows were read; `skipped`: how many rows were skipped; `cut`: how many fields were truncated.
-    `problems`: the first ten errors. `columns`: the columns to read; `given`: which of them the file has;
-    `ignored`: the file's other columns. `record`: all fields of the last row, unchanged; `header`: their names.
+    Attributes:
+        read: How many rows were read.
+        skipped: How many rows were skipped.
+        cut: How many fields were truncated.
+        problems: The first ten errors.
+        columns: The columns to read.
+        given: Which of `columns` the file has.
+        ignored: The file's other columns.
+        header: The names of all the file's columns.
+        record: All fields of the last row, unchanged, in the order of `header`.
     """
 
     def __init__(
@@ -184,7 +191,7 @@ class CsvTable:
 
     @property
     def line(self) -> int:
-        """Return the line on which the last row begins, from 1."""
+        """The line on which the last row begins, from 1."""
         return self._line
 
     def place_of(self, column: str) -> int:
@@ -330,9 +337,9 @@ class Refusing(Protocol):
 
 
 def usable(table: Refusing, rows: Iterable[T], most: int, too_many: str | Wording) -> list[T]:
-    """Return all rows of a table. Raise TableError if none is usable.
+    """Return all rows of a table. Raise TableError if no row is usable, or more than `most` rows are.
 
-    If more than `most` rows are usable, the TableError has the text `too_many`.
+    `too_many`: the text of the error if more rows are usable.
     """
     taken = list(islice(rows, most + 1))
     if not taken:

@@ -176,7 +176,7 @@ def area_covered(entry: ListEntry) -> whole_areas.WholeArea | None:
 
 
 def objection_to_part(entry: ListEntry) -> list[Wording]:
-    """Return a reason against a single number that is only the beginning of longer numbers."""
+    """Return a reason against the entry if it is a single number that is only the beginning of longer numbers."""
     start = whole_areas.start_of_longer(entry.first) if entry.kind is EntryKind.EXACT else None
     if start is None:
         return []

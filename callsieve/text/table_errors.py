@@ -28,7 +28,7 @@ class TableProblem(StrEnum):
 
     @property
     def code(self) -> str:
-        """Return the code of the reason, such as `not-utf-8`."""
+        """The code of the reason, such as `not-utf-8`."""
         return self._name_.lower().replace("_", "-")
 
 

@@ -1,7 +1,7 @@
 """Parse and format durations and times. Times are UTC seconds, shown in the server's time zone.
 
 2h 30d 2w               a duration
-2026-12-31              a day; as an expiry, its end
+2026-12-31              a day: its beginning or, as an expiry, its end
 2026-12-31T18:00, 18:00 a time, in the server's time zone unless the text names another zone
 """
 
@@ -58,7 +58,7 @@ def instant_of(text: str, now: float) -> float:
 
 
 def since_of(text: str, now: float) -> float:
-    """Parse a time like `moment_of`. Raise TimeError if the time is in the future."""
+    """Parse a time in the same way as `moment_of`. Raise TimeError if the time is in the future."""
     at = moment_of(text, now)
     if at > now:
         raise TimeError(N_("{text} is in the future"), text)
@@ -76,12 +76,12 @@ def moment_of(text: str, now: float) -> float:
 
 
 def when(at: float) -> str:
-    """Format a time as `2026-12-31 18:00`."""
+    """Format a time in the server's time zone, as `2026-12-31 18:00`."""
     return _format(at, MINUTES)
 
 
 def day(at: float) -> str:
-    """Format a time as `2026-12-31`."""
+    """Format a time as its day in the server's time zone, such as `2026-12-31`."""
     return _format(at, DAYS)
 
 
@@ -96,7 +96,7 @@ def when_exactly(at: float) -> str:
 
 
 def iso(at: float) -> str:
-    """Format a time as `2026-12-31T18:00:07`, which can also be parsed."""
+    """Format a time in the server's time zone as `2026-12-31T18:00:07`, which the parsers of this module accept."""
     return _format(at, SECONDS, "T")
 
 

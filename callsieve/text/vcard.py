@@ -65,7 +65,10 @@ def is_vcard(stream: BinaryIO) -> bool:
 
 
 class Vcards:
-    """The vCards in a file, to iterate over once. `read`: how many cards; `skipped`: how many invalid phone numbers."""
+    """The vCards in a file, to iterate over once. `read`: how many cards were read.
+
+    `skipped`: how many phone numbers were skipped because they are invalid.
+    """
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
         self.read = self.skipped = self.cut = self.bytes_read = self.without_number = 0

@@ -203,7 +203,7 @@ REMEDY_OF_CONSOLE = Wording("run systemctl restart callsieve; or run callsieve w
 
 
 def is_served(context: CheckContext) -> Finding:
-    """Check that the API answers as configured, and that programs do not ask about more calls than can be recorded."""
+    """Check that the API answers as configured, and that all calls about which programs asked were recorded."""
     settings, path = context.loaded.settings, context.loaded.api_socket_path
     if not settings.api.enabled:
         return ok(OFF)

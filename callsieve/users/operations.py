@@ -188,7 +188,7 @@ def reset_second_factor(db: sqlite3.Connection, context: Context, name: NameText
 
 
 def removable(db: sqlite3.Connection, context: Context, name: str) -> ConsoleUser:
-    """Return a user who may be removed, or raise Refused. Changes nothing."""
+    """Return the user with this name if they may be removed; otherwise raise Refused. Changes nothing."""
     user = other_user(db, context, name)
     _check_may_go(db, name)
     return user

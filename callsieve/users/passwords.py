@@ -100,7 +100,7 @@ MOST_KEPT = 1000
 
 @dataclass(frozen=True, slots=True)
 class HalfLogin:
-    """A login that still needs a code. `password`: the stored hash that matched. `fresh`: the hash to replace it."""
+    """A login that still needs a code. `password`: the stored hash that matched. `fresh`: its replacement, or None."""
 
     name: str
     password: str

@@ -54,7 +54,7 @@ AppealArgument = Annotated[
 
 
 def in_force(appeal: Appeal) -> str:
-    """Return a sentence about an appeal in force: what the appeal changes, and until when to decide the appeal."""
+    """Return a sentence that says what an appeal in force changes, and until when to decide it."""
     due = due_at(appeal)
     until = f" Decide it by {when(due - 1)}." if due is not None else ""
     return (
@@ -244,7 +244,7 @@ def clear(
     remove: RemoveOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Show what still stops the number's calls after an upheld appeal. With `--remove`, remove such reasons by kind."""
+    """Show what still stops the number's calls after an upheld appeal, or remove it with `--remove`."""
     loaded = settings_of(config)
     if not remove:
         with existing_store(loaded) as db:

@@ -13,7 +13,7 @@ from reputation.users import Role, Scope
 
 
 def undo_change(db: sqlite3.Connection, context: Context, request: ChangeKey) -> Undone:
-    """Undo a change or a whole import. The undo of an administrators' change needs a token with the scope `admin`."""
+    """Undo a change or a whole import. If only administrators may make the change, the scope `admin` is needed."""
     kept = kept_change(db, request)
     if is_administrators(context.changes, kept.row.what) and Scope.ADMIN not in context.scopes:
         raise ApiError(HTTPStatus.FORBIDDEN, "wrong-scope", f"undoing this change needs the scope {Scope.ADMIN}")

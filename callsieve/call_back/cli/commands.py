@@ -37,7 +37,7 @@ def serve(
     ] = STATE,
     log_json: Annotated[bool, typer.Option("--log-json", help="Log JSON lines.")] = False,
 ) -> None:
-    """Accept requests and let Asterisk call the allowed numbers back. Runs until it is stopped."""
+    """Accept requests for call-backs, and let Asterisk call the allowed numbers. Runs until it is stopped."""
     configure_logs(as_json=log_json)
     wanted = load_helper_settings(settings)
     if not wanted.enabled:

@@ -43,7 +43,7 @@ async def check_list(req: ApiRequest, sent: ListToCheck) -> ListChecked:
 
 
 async def show_compliance(req: ApiRequest, day: DayText) -> DayProof:
-    """Return the checks of outgoing calls on a day, with their rules, sources and files."""
+    """Return the compliance report of a day: outgoing calls with the checked rules, and calls without a check."""
     bounds = day_bounds(day)
     if bounds is None:
         raise Refused("bad-day", Wording("must be a date such as 2026-12-31"), "day")

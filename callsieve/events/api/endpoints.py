@@ -106,7 +106,7 @@ async def stream(
     ending: asyncio.Event,
     clock: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[bytes]:
-    """Yield events of these kinds after `place`, until the time `until`, `ending` is set, or the store fails."""
+    """Yield events of these kinds after `place`. End at `until`, when `ending` is set, or if the store fails."""
     with streams.open(who):
         sent_at = clock()
         yield b"retry: 1000\n\n" + (GAP if place.has_gap else b"")

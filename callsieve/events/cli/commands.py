@@ -133,7 +133,7 @@ def try_receiver(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Send an invented event to a receiver now and show its answer. A receiver that was switched off is on again."""
+    """Send an invented event to a receiver now and show its answer. A receiver that accepts it is switched on again."""
     loaded = settings_of(config)
     name = operations.named(context_of(loaded), receiver)
     event = sample_of(next(iter(wanted_events_of(loaded.settings)[name]), EventKind.NUMBER_MARKED), time.time())

@@ -102,7 +102,7 @@ AHEAD_SECONDS = 60.0
 
 
 def screening_state(loaded: Loaded, checks: Iterable[HealthCheck], *, mask: bool) -> dict[str, Any]:
-    """Return the screening state for an MQTT broker, by key; None: unknown. The daemon has 3 s to answer."""
+    """Return the screening state for an MQTT broker, by key; None: unknown. Waits at most 3 s for the daemon."""
     now = time.time()
     status = status_of(CheckContext(loaded, not_asked, now), loaded, checks)
     counted = read_store(loaded.store_path, lambda db: _calls_today(db, now), None)

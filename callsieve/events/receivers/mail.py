@@ -244,7 +244,7 @@ class _Bounded:
 
 
 class _BoundedReplies:
-    """A socket client that limits the size of the server's replies, also after STARTTLS."""
+    """A mixin for smtplib's clients. It limits the size of the server's replies, before and after STARTTLS."""
 
     file: Any
     sock: Any

@@ -95,9 +95,9 @@ def publish_files(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Publish the numbers against which at least three people here gave evidence.
+    """Publish numbers that at least three people here gave evidence against.
 
-    People, contacts and own numbers stay private.
+    People, contacts and own numbers are never published.
     """
     loaded = settings_of(config)
     if dry_run:
@@ -135,10 +135,7 @@ def fetch(
 
 
 def run(config: ConfigOption = None) -> None:
-    """Publish if due, and fetch the data of due companies. Pause companies whose evidence is worse than chance.
-
-    The timer runs this command.
-    """
+    """Publish and fetch if due. Pause companies whose evidence is worse than chance. The timer runs this command."""
     loaded, failed = settings_of(config), False
     folder = _directory(loaded)
     with any_store(loaded) as db:

@@ -61,8 +61,7 @@ AsAllowlistOption = Annotated[
 class PbxList(NamedTuple):
     """One of the PBX's own number lists. `verdict`: whether the numbers on the list are spam or wanted.
 
-    `evidence_only`: a remark that the import only adds evidence. `settings`: remarks, by key, about entries of the list
-    that are settings of FreePBX and not numbers.
+    `evidence_only`: a remark that the import only adds evidence. `settings`: remarks on keys that are not numbers.
     """
 
     family: NumberFamily

@@ -107,10 +107,7 @@ def store_feed(
     *,
     accept_smaller: bool = False,
 ) -> None:
-    """Replace the content of a feed by a table, and fill in the summary. A refused table does not change the store.
-
-    `region`: the country of numbers without a country code. `watch`: a wrapper of the rows that shows the progress.
-    """
+    """Replace the content of a feed by a table, and fill in the summary. If the table is refused, the feed stays."""
     summary.format, summary.problems = format_of(table), table.problems
     feed = Feed(summary.format, merged_complaints if summary.format is Format.FTC else last_of)
     rows = watch(_bounded(feed_rows(table, region, verdict)))

@@ -25,14 +25,10 @@ VCARDS = "vCards"  # a format
 
 @dataclass(slots=True)
 class Summary:
-    """The result of an import.
+    """The result of an import. `continued`: how many rows an earlier, interrupted run had stored.
 
-    Attributes:
-        skipped: How many rows were unusable. `problems` has the reasons for the first of them.
-        cut: How many fields were too long and were shortened.
-        before: How many rows the previous import with this name had; None if there was no previous import.
-        continued: How many rows an earlier, interrupted run had stored.
-        ignored_columns: Columns of the file that CallSieve does not use.
+    `before`: how many rows the previous import with this name had; None for a first import. `skipped`: how many rows
+    were unusable. `cut`: how many fields were shortened.
     """
 
     kind: ImportKind
@@ -53,7 +49,7 @@ class Summary:
 
     @property
     def ignored(self) -> tuple[str, ...]:
-        """The ignored columns. Tables use this name, so functions that print tables also accept a summary."""
+        """The ignored columns, under the name that tables use: `warn_of_rows` accepts a table or a summary."""
         return self.ignored_columns
 
     def refuse(self, problem: str | Wording) -> None:
@@ -127,10 +123,7 @@ def store_numbers(
     *,
     accept_smaller: bool = False,
 ) -> None:
-    """Replace the numbers of a source by these rows. If the import is refused, the store is unchanged.
-
-    `accept_smaller`: accept a feed with less than half as many numbers as before.
-    """
+    """Replace the numbers of a source by these rows. If the import is refused, the source does not change."""
     started = time.monotonic()
     with stores(loaded, dry_run=summary.dry_run) as (known, written):
         request = NumberFileRequest(summary.source, verdict, rows, summary.problems, known, feed, accept_smaller)

@@ -156,8 +156,8 @@ class FeedShown:
 class FeedsShown:
     """The content of the page of feeds and other sources. `feeds`: the imported feeds, those with a problem first.
 
-    `missing`: feeds of the settings that were never imported. `of_settings`: names of feeds that the timer fetches.
-    `nobody_fetches`: whether fetches are overdue because no timer runs. `lists`, `contacts`: other imports.
+    `of_settings`: names of feeds that the timer fetches. `nobody_fetches`: whether feeds are overdue because no timer
+    runs. `missing`: feeds of the settings that were never imported.
     """
 
     feeds: tuple[FeedShown, ...]

@@ -206,10 +206,7 @@ def uninstall(
 
 
 def _check_policies(loaded: Loaded) -> None:
-    """Raise CommandError if this version cannot use an active policy. First warn against a restart of the daemon.
-
-    The daemon that runs now still screens calls, but a restarted daemon would not.
-    """
+    """Raise CommandError if this version cannot use an active policy, and warn against a restart of the daemon."""
     try:
         policies_of(loaded)
     except PolicyError as error:

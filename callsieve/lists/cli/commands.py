@@ -63,7 +63,7 @@ def add(
     force: ForceOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Add an entry to a list, or replace an entry. The entry applies from the next call on."""
+    """Add an entry to a list, or replace the entry for the same numbers. It applies from the next call on."""
     loaded = options.settings_of(config)
     if person is not None:
         if note or expires or action:
@@ -132,7 +132,7 @@ def show(
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Show both lists, or the lists of one person with --person."""
+    """Show the allowlist and the blocklist of the organisation, or with --person those of one person."""
     loaded = options.settings_of(config)
     number = None if entry is None else options.number_argument(entry, loaded)
     if person is not None:
@@ -214,7 +214,7 @@ def _show_personal(
 
 @dataclass(slots=True)
 class FileImport:
-    """The result of an import. `problems`: the first skipped entries, with the reasons."""
+    """The result of adding the entries of a file or PBX list. `problems`: why the first skipped rows were skipped."""
 
     read: int
     skipped: int
@@ -235,7 +235,7 @@ def import_file(
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Add the entries of a CSV file to the lists. Header as in the console: entry[,list][,action][,note][,expires]."""
+    """Add the entries of a CSV file to the lists. Header: entry[,list][,action][,note][,expires], as in the console."""
     loaded = options.settings_of(config)
     with table_in(file, COLUMNS) as (table, _):
         rows = entries_in(table, list_name, loaded.settings, time.time())
@@ -249,7 +249,7 @@ def import_file(
 
 
 def put_on_lists(loaded: Loaded, entries: Sequence[ListEntry], imported: FileImport, *, keep: bool = False) -> None:
-    """Add all entries that raise no objections, in one step. `keep`: whether existing entries stay unchanged."""
+    """Add all entries without objections in one change, and fill in `imported`. `keep`: existing entries stay."""
     with options.stores(loaded, dry_run=imported.dry_run, copied=True) as (_, written):
         imported.result = operations.import_entries(written, options.context_of(loaded), entries, keep=keep)
     imported.skipped += len(imported.result.refused)

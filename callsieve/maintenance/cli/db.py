@@ -187,7 +187,7 @@ def _show_check(report: dict[str, Any]) -> None:
 
 
 def _copy_to(path: Path, file: Path, *, force: bool) -> None:
-    """Write a checked copy of the store to a file. With `force`, replace an existing file after all checks."""
+    """Write a checked copy of the store to a file. With `force`, replace an existing file after checking the copy."""
     with acting_for(file):
         if file.is_dir():
             raise CommandError(f"{file}: this is a directory: name the file")
@@ -221,7 +221,7 @@ def _is_same(file: Path, store: Path) -> bool:
 
 @contextmanager
 def _readable(backup: Path, state: Path) -> Iterator[Path]:
-    """Yield the backup, or a readable copy if only root can read it."""
+    """Yield the path of the backup. If only root can read it, yield the path of a copy that this process can read."""
     if os.access(backup, os.R_OK, effective_ids=True):
         yield backup
         return
@@ -284,7 +284,7 @@ def run(
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Run all housekeeping jobs now and show their results. The jobs remove old data and count tasks for people."""
+    """Run all housekeeping jobs now and show their results. Jobs delete old data, and count what people should do."""
     loaded = options.settings_of(config)
     with options.existing_store(loaded) as db:
         context = options.context_of(loaded)

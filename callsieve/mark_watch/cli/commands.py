@@ -1,7 +1,7 @@
 """`callsieve own watch`: the labels that platforms show for our own numbers.
 
-`ask` queries all look-up sources at once, each with a few requests at a time, for at most SECONDS in total. The watch
-has its own daily limit (`watch_limit`). Numbers for which a source does not answer keep their labels.
+`ask` queries all look-up sources at once, with a few requests to each source at a time, for at most SECONDS in total.
+These queries have their own daily limit (`watch_limit`). Numbers for which a source does not answer keep their labels.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ AT_ONCE: Final = 4  # requests to one source: half of what calls may make at a t
 
 
 class LabelAnswers(NamedTuple):
-    """The labels from look-up sources. `failures`: each source that did not answer for all numbers, with the reason."""
+    """Label checks by look-up sources. `failures`: each source that did not answer for all numbers, with the reason."""
 
     checks: tuple[LabelCheck, ...]
     failures: tuple[tuple[str, str], ...]
@@ -65,7 +65,7 @@ class _Round:
 
 
 def ask_all_sources(loaded: Loaded, numbers: Sequence[str], now: float, seconds: float = SECONDS) -> LabelAnswers:
-    """Query all sources about these numbers for at most `seconds`, the least recently checked numbers first."""
+    """Query all look-up sources about these numbers for at most `seconds`, first about those checked longest ago."""
     return asyncio.run(_ask(loaded, numbers, now, seconds))
 
 
@@ -123,7 +123,7 @@ async def _check(source: AskedSource, fetch: Fetch, number: str, now: float) -> 
 
 
 def _reserve(loaded: Loaded, source: AskedSource, now: float) -> bool:
-    """Count a request to the source. Return False if the daily limit for own numbers is reached."""
+    """Count a request to the source. Return False if its daily limit for own numbers (`watch_limit`) is reached."""
     table = source.source.table
     limits = limits_of(table)._replace(requests=table.watch_limit)
     with open_store(loaded.store_path) as db:
@@ -180,7 +180,7 @@ def show(
 
 
 def due(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
-    """Show which label checks are due today or overdue."""
+    """Show which label checks somebody must make within a day or should have made already."""
     with options.existing_store(options.settings_of(config)) as db:
         checks = label_checks_due(latest_label_checks(db), time.time() + DAY_SECONDS)
     _show(checks, "Nothing is due.", as_json=as_json)
@@ -208,7 +208,7 @@ def suspect(
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Show networks where calls of an own number do worse than before, so that a label there is likely."""
+    """Show networks where fewer of an own number's calls are accepted or answered than before. They may label it."""
     loaded = options.settings_of(config)
     now = time.time()
     networks = _networks(loaded.settings.outbound.networks)

@@ -28,7 +28,7 @@ async def record(req: PageRequest) -> Response:
 
 
 async def picture(req: PageRequest) -> Response:
-    """Return a screenshot by its SHA-256. The file type was checked on upload."""
+    """Return the picture of a screenshot, by its SHA-256. Its file type was checked on upload."""
     screenshot = await req.read(screenshot_content, number_in(req), req.path("digest"))
     if screenshot is None:
         raise NotFound

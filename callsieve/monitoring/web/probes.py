@@ -1,4 +1,4 @@
-"""Pages for monitoring: probes, which need no login, and metrics, for this server itself and for logged-in users."""
+"""Pages for monitoring: probes, which need no login, and metrics, for programs on this server and logged-in users."""
 
 import asyncio
 import ipaddress
@@ -20,7 +20,7 @@ TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"
 
 
 async def is_alive(_req: PageRequest) -> Response:
-    """Answer 200, because the process is alive."""
+    """Answer 200. If this function runs, the process is alive."""
     return PlainTextResponse("alive\n")
 
 
@@ -34,7 +34,7 @@ async def is_ready(req: PageRequest) -> Response:
 
 
 async def metrics(req: PageRequest) -> Response:
-    """Return the metrics for Prometheus."""
+    """Return the metrics for Prometheus. Raise NotFound for users without a login on other computers."""
     if req.user is None and not _is_this_machine(req.address):
         raise NotFound
     loaded = req.state.loaded

@@ -1,4 +1,4 @@
-"""API endpoints for evidence about numbers, and for marks."""
+"""API endpoints that show what is known about phone numbers, and that add or remove people's marks of numbers."""
 
 from callsieve.api.endpoint import endpoint
 from callsieve.numbers import operations, profile

@@ -50,10 +50,7 @@ TOP = 7.5  # log-odds of a full bar: marks and behaviour at their limits
 
 
 def line_chart(points: Sequence[Point]) -> Text:
-    """Return a chart of a number's evidence over time: a bar for each point, coloured by level.
-
-    A point at which the evidence is in the number's favour is a dot.
-    """
+    """Return a chart of evidence over time: bars, coloured by level, or dots for evidence in the number's favour."""
     return Text("").join(_bar(point) for point in points)
 
 

@@ -254,7 +254,7 @@ def due(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show tasks that are due: checks, numbers that have rested, and unregistered numbers on outgoing calls."""
+    """Show due tasks: checks of numbers, numbers that have rested, and unregistered numbers on outgoing calls."""
     now = time.time()
     try:
         until = expiry_of(f"{within}d" if within.isdecimal() else within, now)

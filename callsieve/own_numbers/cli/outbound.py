@@ -87,7 +87,7 @@ def explain(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Show every step of the outbound guard for one call, and its decision.
+    """Show every step of the outbound guard's decision about one outgoing call.
 
     If the time is in the past, later calls are ignored, and earlier calls are counted by whole days. The state and
     grade of the own number are always the current ones.

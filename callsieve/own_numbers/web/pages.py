@@ -85,7 +85,7 @@ async def new(req: PageRequest) -> Response:
 
 
 async def add(req: PageRequest) -> Response:
-    """Register a number. Already registered numbers can be changed only on their own pages."""
+    """Register an own number. Already registered numbers can be changed only on their own pages."""
     request = NewOwnNumber(req.form.get("number", "")[:LONGEST], **_typed(req.form))
     try:
         done = await req.perform(operations.add, request)

@@ -47,7 +47,7 @@ async def show(req: PageRequest) -> Response:
 
 
 async def recording(req: PageRequest) -> Response:
-    """Return the recording in which the caller of one of the person's calls says their name."""
+    """Return a recording in which a caller of this person says their own name."""
     try:
         record = await req.read(call_for, req.owner.extension, req.path("call"))
     except Refused as refused:
@@ -74,14 +74,14 @@ async def show_devices(req: PageRequest) -> Response:
 
 
 async def wrong(req: PageRequest) -> Response:
-    """Add a call's number to the person's allowlist and mark it as not spam."""
+    """Add the caller of a call to the person's allowlist and mark the caller as not spam."""
     await _number(req)
     await req.perform(was_wrong, OwnCallKey(req.owner.extension, req.path("call")))
     return _back(req, "me-wrong")
 
 
 def marking(verdict: Verdict, message: str) -> Handler:
-    """Return a handler that marks the number of a call. `message`: the code of the message to show afterwards."""
+    """Return a handler that marks the number of a call, and then shows `message` (a code)."""
 
     async def handle(req: PageRequest) -> Response:
         number = await _number(req)
@@ -97,10 +97,7 @@ def marking(verdict: Verdict, message: str) -> Handler:
 
 
 def listing(list_name: ListName, message: str) -> Handler:
-    """Return a handler that puts a call's number on one of the person's lists.
-
-    `message`: the code of the message to show afterwards.
-    """
+    """Return a handler that puts a call's number on one of the person's lists, and then shows `message` (a code)."""
 
     async def handle(req: PageRequest) -> Response:
         number = await _number(req)
@@ -124,16 +121,13 @@ async def add_to_list(req: PageRequest) -> Response:
 
 
 async def remove_from_list(req: PageRequest) -> Response:
-    """Remove a number from the person's list."""
+    """Remove a number from the person's allowlist or blocklist."""
     await req.perform(remove_personal, PersonalKey(req.form.get("number", ""), req.owner.extension))
     return _back(req, "me-off-list")
 
 
 def switching(code: str, *, is_wished: bool, message: str) -> Handler:
-    """Return a handler that sets or clears a setting of the person's phone.
-
-    `message`: the code of the message to show afterwards.
-    """
+    """Return a handler that sets or clears a setting of the person's phone, and then shows `message` (a code)."""
 
     async def handle(req: PageRequest) -> Response:
         await req.perform(choose_setting, SettingRequest(req.owner.extension, code, is_wished))
@@ -155,7 +149,7 @@ async def stop_expecting(req: PageRequest) -> Response:
 
 
 async def undo(req: PageRequest) -> Response:
-    """Undo the person's last change."""
+    """Undo a change that the person made on their own page in the last 15 minutes."""
     await req.perform(undo_own, number_in_form(req, "id"))
     return _back(req, "undone")
 

@@ -44,10 +44,7 @@ from reputation.users import Role
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The differences between two policies.
-
-    `is_of_files`: whether only their files are compared, because one of the policies is unusable.
-    """
+    """The differences between two policies. `is_of_files`: only their files are compared, because one is unusable."""
 
     before: str
     after: str
@@ -167,10 +164,7 @@ async def edit(req: PageRequest) -> Response:
 
 
 async def check(req: PageRequest) -> Response:
-    """Check a draft. While the user types, return only the result as a part of the page.
-
-    Otherwise store the draft and show the editor.
-    """
+    """Check a draft. While the user types, return only the result; otherwise store the draft and show the editor."""
     text = _typed(req)
     if req.is_fragment:
         return req.page("policy/_checked.html", checked=await req.read(checked, text, req.state.loaded))

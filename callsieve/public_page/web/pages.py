@@ -50,7 +50,7 @@ UNTIL = N_("Valid until {day}. Appeal {reference}.")
 def cleared_page(cleared: Cleared, reason: str, language: str, say: Callable[[str], str]) -> str:
     """Return the clearance statement for a number as a self-contained page, with a QR code of its link.
 
-    `reason`: the reason in the decision. `say`: a function that translates CallSieve's own texts.
+    `reason`: the reason for the decision on the appeal. `say`: a function that translates CallSieve's own texts.
     """
     statement = cleared.statement
     about = {
@@ -93,7 +93,7 @@ def contact_card(public: Public) -> list[Any]:
 
 
 class ClearedStatus(NamedTuple):
-    """An upheld appeal with its statement."""
+    """An upheld appeal with its clearance statement."""
 
     appeal: Appeal
     cleared: Cleared
@@ -146,7 +146,7 @@ def _wrong_reference(visit: Visit) -> Response:
 
 
 async def marks(visit: Visit) -> Response:
-    """Show how many marks are needed until calls are stopped, with the active weights, as on the console's page."""
+    """Show how many marks are needed until calls are stopped, with the active weights. The console shows this too."""
     return _document(effects_page(await visit.ask(Backend.marks), visit.language))
 
 

@@ -64,7 +64,7 @@ class PublicState:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A request to the public page. `network`: the visitor's network, for limits. `now`: UTC seconds of arrival."""
+    """A request to the public page. `network`: the visitor's network, for rate limits. `now`: UTC seconds."""
 
     http: Request
     state: PublicState
@@ -108,7 +108,10 @@ def nothing_before(_visit: Visit) -> AbstractAsyncContextManager[None]:
 
 
 class PublicPage(NamedTuple):
-    """An entry in the table of pages. `most_bytes`: the largest body. `around`: a context that may refuse a request."""
+    """An entry in the table of pages. `most_bytes`: the largest body of a request.
+
+    `around`: makes a context manager that is entered before the body is read, and may refuse the request.
+    """
 
     method: str
     path: str

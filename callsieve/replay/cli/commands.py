@@ -154,7 +154,10 @@ def _day(text: str) -> float:
 
 
 class ReplayQuestion(NamedTuple):
-    """The calls to replay, from a file or the store. `plan_at`: the day whose numbering plan the first policy uses."""
+    """The calls to replay: from `file` or, if that is None, the last `days` in the store.
+
+    `plan_at`: the day whose numbering plan the first policy uses; None: the day of each call.
+    """
 
     file: Path | None
     days: int | None
@@ -182,7 +185,7 @@ def _writer(decisions: BinaryIO | None) -> Watcher | None:
 
 
 def run_replay(question: ReplayQuestion, loaded: Loaded, chosen: list[Chosen], watch: Watcher | None) -> ReplayReport:
-    """Run a replay and return its report. `watch` is called with each counted event."""
+    """Run a replay and return its report. `watch` is called with each event that the report counts."""
     tally = ActionCounts()
     started, now = time.monotonic(), time.time()
     since = now - question.days * DAY_SECONDS if question.days else -math.inf

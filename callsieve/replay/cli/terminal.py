@@ -158,7 +158,8 @@ def show_mistakes(
 ) -> None:
     """Print the first `most` numbers whose calls were probably wanted.
 
-    `of`: how many calls were stopped or warned about. `what`, `actions`: words that describe these calls.
+    `of`: how many calls were stopped or warned about. `what`: words for these calls, such as "warned about". `actions`:
+    the names of their actions.
     """
     if not mistakes:
         say(f"No probable mistake among the {plural(of, 'call')} {what}{f' ({actions})' if actions else ''}.")

@@ -37,7 +37,7 @@ class CallerBehaviour(StrEnum):
 
 
 class TriedCalls:
-    """Counts the calls that the first policy would challenge or stop, but the second policy would not."""
+    """The calls that the first policy would stop (challenge, route or reject), but the second policy would let ring."""
 
     def __init__(self) -> None:
         self.calls: Counter[CallerBehaviour] = Counter()
@@ -80,7 +80,7 @@ class TriedCalls:
 
 
 def behaviour_in(outcome: OutcomeRecord) -> CallerBehaviour:
-    """Return the behaviour in a call, without regard to marks."""
+    """Return how a call went, according to its outcome. Marks are not considered."""
     if outcome.voicemail_left:
         return CallerBehaviour.MESSAGE
     if outcome.disposition is not Disposition.ANSWERED:
@@ -122,7 +122,7 @@ class ShownNumber(NamedTuple):
 
 
 class KeptAway(NamedTuple):
-    """The calls that the policy would have stopped."""
+    """The calls that the tried policy would have stopped, but the active policy lets ring."""
 
     calls: int
     callers: int

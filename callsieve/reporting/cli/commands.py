@@ -37,7 +37,7 @@ class Language(StrEnum):
 
 
 def send(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
-    """Report new marks to PhoneBlock, and withdraw reports whose marks are gone. A timer runs this."""
+    """Report new marks to PhoneBlock, and withdraw reports that are no longer justified. A timer runs this."""
     from callsieve.reporting.sending import Sent, send_due  # brings the HTTP client: 100 ms
 
     loaded = options.settings_of(config)

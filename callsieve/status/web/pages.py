@@ -35,7 +35,7 @@ class SettingShown:
 
     @property
     def text(self) -> str:
-        """Return the lines to write into the file to change the setting."""
+        """The lines to write into the file to change the setting."""
         return f"{self.table}\n{self.name} = {self.value}"
 
 

@@ -38,12 +38,16 @@ LATEST_CALLS = 20
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """Tasks that somebody should do now. `feeds`: feeds that fail. `due`: tasks about own numbers due by tomorrow.
+    """Tasks that somebody should do now.
 
-    `appeals`: appeals that are overdue or due soon, each with a text. `mistakes`: numbers whose calls were probably
-    warned about or stopped by mistake; `names`: the names of these numbers, if known. `suspicions`: own numbers that
-    call-labelling platforms seem to label, and the platforms. `fixes`: problems that prevent screening or are unsafe,
-    one entry for each cause.
+    Attributes:
+        feeds: Feeds that fail.
+        due: Tasks about own numbers due by tomorrow.
+        appeals: Appeals that are overdue or due soon, each with a text.
+        mistakes: Numbers whose calls were probably warned about or stopped by mistake.
+        names: The names of these numbers, if known.
+        suspicions: Own numbers that call-labelling platforms seem to label, and the platforms.
+        fixes: Problems that prevent screening or are unsafe, one entry for each cause.
     """
 
     appeals: tuple[tuple[Appeal, Wording], ...]
@@ -68,7 +72,7 @@ def needs_now(
     fixes: tuple[HealthCause, ...],
     now: float,
 ) -> Needs:
-    """Return the open tasks. `mistakes`: results of the last search. Mistakes settled since then are left out."""
+    """Return the open tasks. `mistakes`: numbers found by the last search. Numbers settled since then are left out."""
     still = open_mistakes(db, mistakes, now)
     appeals = (
         appeal for appeal in appeals_to_decide(db) if (due_at(appeal) or now + DAY_SECONDS * 365) < now + APPEAL_SECONDS
@@ -99,7 +103,7 @@ def latest_calls(db: sqlite3.Connection, settings: Settings, site: str, now: flo
 
 
 class Known(NamedTuple):
-    """The values that are known before the store is read for the page."""
+    """The values that the page needs before it reads the store: settings, health, recent activity and the time."""
 
     settings: Settings
     health: SystemHealth

@@ -33,7 +33,10 @@ class TooManyTriesError(Exception):
 
 
 class LoginTries:
-    """Counts failed attempts. Wrong codes are counted separately, so that a correct password does not clear them."""
+    """Limits of failed login attempts: by user or browser, and by network address for unknown browsers.
+
+    Wrong codes are counted separately, so that a correct password does not clear them.
+    """
 
     def __init__(self) -> None:
         self.of_user = Throttle()
@@ -42,9 +45,12 @@ class LoginTries:
 
 
 class Try:
-    """An attempt to log in, which counts as failed until `succeeded` is called. May raise TooManyTriesError.
+    """An attempt to log in. It counts as failed from its creation until `succeeded` is called.
 
     `stored`: the hash of the user's password; None for an unknown name.
+
+    Raises:
+        TooManyTriesError: There were too many failed attempts.
     """
 
     def __init__(self, req: PageRequest, of_name: Throttle, name: str, stored: str | None) -> None:
