@@ -148,7 +148,10 @@ def with_login(address: str, user: str, password: str) -> str:
 def _parts_of(address: str) -> dict[str, Any]:
     if not IS_INSTALLED:
         command = f"{sys.prefix}/bin/pip install --require-hashes -r requirements/runtime.txt"
-        raise HubError(f"psycopg is not installed: run in CallSieve's checkout: {command}")
+        raise HubError(
+            "psycopg is not installed: install the package callsieve-hub (apt install callsieve-hub), "
+            f"or run in CallSieve's checkout: {command}"
+        )
     try:
         return {**conninfo_to_dict(address)}
     except psycopg.Error:

@@ -20,6 +20,33 @@ from callsieve.settings import switched_off
 HELP_OPTIONS = ["-h", "--help"]
 
 
+class _Literal:
+    """A mixin of commands: their help shows square brackets as they are. Typer takes `[hub]` in a text for markup."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Print the help, with the brackets in the texts of the command, its options and its commands escaped."""
+        from rich.markup import escape  # brings rich, which typer imports only for a help
+
+        command: Any = self
+        texts = [command, *command.params, *getattr(command, "commands", {}).values()]
+        kept = [(each, each.help) for each in texts if getattr(each, "help", None)]
+        for each, text in kept:
+            each.help = escape(text)
+        try:
+            super().format_help(ctx, formatter)  # type: ignore[misc]  # the method of typer's class
+        finally:
+            for each, text in kept:
+                each.help = text
+
+
+class _Command(_Literal, TyperCommand):
+    pass
+
+
+class _Group(_Literal, TyperGroup):
+    pass
+
+
 class LazyGroup(TyperGroup):
     """The group of all commands. It imports a command's module when needed. `off`: capabilities switched off."""
 
@@ -54,12 +81,14 @@ class LazyGroup(TyperGroup):
 
 @cache
 def _command_of(first: str, off: frozenset[str]) -> Any:
-    groups = {"": typer.Typer()}
+    groups = {"": typer.Typer(cls=_Group)}
 
     def group_of(path: str) -> typer.Typer:
         if path not in groups:
             above, _, last = path.rpartition(" ")
-            groups[path] = typer.Typer(help=(capabilities.HELP | capabilities.HELP_WITHIN)[path], no_args_is_help=True)
+            groups[path] = typer.Typer(
+                cls=_Group, help=(capabilities.HELP | capabilities.HELP_WITHIN)[path], no_args_is_help=True
+            )
             group_of(above).add_typer(groups[path], name=last)
         return groups[path]
 
@@ -73,7 +102,7 @@ def _command_of(first: str, off: frozenset[str]) -> Any:
             ):  # a command that has others below it
                 group_of(name).callback(invoke_without_command=True, no_args_is_help=False)(run)
             else:
-                group_of(group).command(last)(run)
+                group_of(group).command(last, cls=_Command)(run)
     command = get_group(groups[""]).commands[first]
     command.short_help = capabilities.HELP[first]
     return command

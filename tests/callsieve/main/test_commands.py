@@ -70,3 +70,18 @@ def test_only_the_invoked_command_is_imported(callsieve: Program, words: list[st
         text=True,
     )
     assert set(CAPABILITY.findall(done.stderr)) == imported
+
+
+def test_help_shows_square_brackets_of_every_command(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
+    count = 0
+    for name in COMMANDS:
+        command = all_commands()
+        for word in name.split():
+            command = command.commands[word]
+        texts = (command.help or "", *(getattr(parameter, "help", None) or "" for parameter in command.params))
+        if expected := set(re.findall(r"\S*\[\S+", " ".join(texts))):
+            shown = " ".join(callsieve.ok(*name.split(), "--help").split())
+            assert [text for text in expected if text not in shown] == [], name
+            count += 1
+    assert count > 10
