@@ -411,7 +411,7 @@ def store_what_root_found(office: Office) -> None:
         "Asterisk": ok("22.10.1"),
         "modules": ok(Wording("all {count} needed modules are loaded", {"count": 21})),
         "off switch": ok(Wording("screening is on")),
-        "dialplan": ok(Wording("{count} contexts are loaded", {"count": 31})),
+        "dialplan": ok(Wording("CallSieve's {count} contexts are loaded", {"count": 31})),
         "trunks": fail(Wording("no dialplan context asks CallSieve: no call is screened"), line),
         "asks at": ok("agi://127.0.0.1:4578"),
     }

@@ -221,7 +221,7 @@ def test_the_guard_follows_the_state_of_an_own_number(pbx: ScreenedPbx, operator
         page.get_by_role("button", name="Register").click()
         expect(page.get_by_role("status")).to_contain_text("The number is registered")
 
-        page.get_by_text("Let it rest…").click()
+        page.get_by_text("Let the number rest…").click()
         page.get_by_role("button", name=f"Let {OWN} rest").click()
         expect(page.get_by_role("status")).to_contain_text("rests for 45 days")
         assert (dial(pbx, CUSTOMER).code, guarded(pbx, CUSTOMER, 2)) == (403, "resting")

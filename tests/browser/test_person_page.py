@@ -111,9 +111,9 @@ def test_a_person_does_four_tasks_on_a_phone(site: Site) -> None:
         expect(card.locator(".own-why")).to_contain_text("strong evidence against this number")
         print(f"why did Dr. Ray not reach me: {clicks.made}")
 
-        clicks.press("This was wrong", "#call-7KQ2M4XA")
+        clicks.press("This decision was wrong", "#call-7KQ2M4XA")
         print(f"never again: {clicks.made}")
-        assert clicks.made == ["This was wrong"]
+        assert clicks.made == ["This decision was wrong"]
         assert [(entry.number, entry.verdict) for entry in site.office.read(personal_entries, "201")] == [
             (DR_RAY, ListName.ALLOW)
         ]
@@ -128,9 +128,9 @@ def test_a_person_does_four_tasks_on_a_phone(site: Site) -> None:
         ] is ListName.BLOCK
 
         clicks.made.clear()
-        clicks.press("No warnings")
+        clicks.press("Switch warnings off")
         print(f"no warnings: {clicks.made}")
-        assert clicks.made == ["No warnings"]
+        assert clicks.made == ["Switch warnings off"]
         assert site.office.read(phone_settings_of, "201") == {PhoneSetting.NO_WHISPER}
 
         clicks.press("Undo")

@@ -663,11 +663,15 @@ ERRORS = [
         HOOK + ALERT + "to = ['crn']",
         "alert[0].to: there is no receiver 'crn' (did you mean crm?)",
     ),
-    ("alert-to-no-mail", MAIL + ALERT + "to = ['mail']", "mail.to: required, because alert 'x' is sent there"),
+    (
+        "alert-to-no-mail",
+        MAIL + ALERT + "to = ['mail']",
+        "mail.to: required: the addresses of alert 'x', which is sent by mail",
+    ),
     (
         "alert-without-such-a-field",
         HOOK + ALERT + "to = ['crm']\nwhen = { grade = ['watch'] }",
-        "alert[0].when.grade: an event decision.taken has no such field",
+        "alert[0].when.grade: events of the kind decision.taken have no field for this condition",
     ),
     ("alert-too-often", HOOK + ALERT + "to = ['crm']\nat_most = '0/h'", "alert[0].at_most: write it as 3/h"),
     ("digest-without-mail", "[digest]\nto = ['a@b.example']", "digest.to: needs a mail server"),

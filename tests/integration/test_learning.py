@@ -192,7 +192,7 @@ def test_an_emergency_call_through_a_trunk_opens_the_window(pbx: ScreenedPbx) ->
     with Phone(pbx.asterisk, "carrier"), Phone(pbx.asterisk, "205") as phone:
         with phone.dial("911", CallSpec(hang_up_after=0.5)) as call:
             assert call.result().code == 200
-        pbx.daemon.wait_for_log("emergency call made from here")
+        pbx.daemon.wait_for_log("emergency call made from this site")
         with open_store(pbx.daemon.store) as db:
             wait_until(lambda: latest_emergency(db) is not None, "the window")
 

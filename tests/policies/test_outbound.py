@@ -233,16 +233,18 @@ def test_explanation_ends_with_the_deciding_step() -> None:
 @pytest.mark.parametrize(
     ("facts", "said"),
     [
-        pytest.param(OutboundFacts(), "passes: the own number is not graded yet", id="none-yet"),
+        pytest.param(OutboundFacts(), "passes: the number that the call shows is not graded yet", id="none-yet"),
         pytest.param(
             OutboundFacts(grade=Grade.WATCH, graded_at=NOON - 3600),
-            "passes: the own number is watch, graded at 2026-06-10 10:00",
+            "passes: the number that the call shows is watch, graded at 2026-06-10 10:00",
             id="graded",
         ),
     ],
 )
 def test_explanation_names_the_grade_of_the_number(facts: OutboundFacts, said: str) -> None:
-    assert dict(explain_guard(make_call(), facts, ACTING, NOON))["own numbers at risk of being marked"].startswith(said)
+    assert dict(explain_guard(make_call(), facts, ACTING, NOON))[
+        "own numbers at risk of being marked as spam"
+    ].startswith(said)
 
 
 # The law.

@@ -477,7 +477,7 @@ def test_malicious_complaints_do_not_lower_the_grade(db: sqlite3.Connection) -> 
     found = health(db, now)
     assert found.grade is Grade.HEALTHY
     assert [str(note) for note in found.notes] == [
-        "an imported list names the number",
+        "an imported list names the number as spam",
         "40 complaints do not count: there is no record of calls to their senders within 28 days",
     ]
 

@@ -33,7 +33,7 @@ def test_families_are_grouped_by_their_origin(families: list[Family], speakers: 
 def test_a_level_names_its_origin_and_witnesses() -> None:
     first, second, *more = account_of(Level.WARN, [MARKS, BEHAVIOUR], Witnesses(7, 5, 12))
     assert str(first) == "the level comes from our people (+15 points)"
-    assert str(second).startswith("7 witnesses speak against the number; ")
+    assert str(second).startswith("7 independent witnesses (people, DIDs or other sites) speak against the number; ")
     assert more == []
 
 
@@ -43,7 +43,7 @@ def test_a_challenge_also_names_the_condition_for_more() -> None:
 
 def test_too_few_witnesses_are_only_counted() -> None:
     (only,) = account_of(Level.NONE, [MARKS], Witnesses(1, 5, 12))
-    assert str(only).startswith("one witness speaks against the number; ")
+    assert str(only).startswith("one witness (")
 
 
 def test_an_older_decision_names_no_witnesses() -> None:

@@ -173,7 +173,7 @@ def test_a_call_back_is_an_identity_of_level_1_for_twelve_months(db: sqlite3.Con
     keep_code(db, "AP9E4100", CALLER, "031415", NOW)
     assert prove(db, "AP9E4100", "031415", NOW) is ProofAnswer.RIGHT
     assert identity_of(db, CALLER) == Identity(
-        CALLER, "Carol Ltd", 1, NOW + YEAR, "repeated the code of a call-back, for appeal AP9E4100"
+        CALLER, "Carol Ltd", 1, NOW + YEAR, "repeated the code from a call-back to the number, for appeal AP9E4100"
     )
     assert known(db).identity is not None
 

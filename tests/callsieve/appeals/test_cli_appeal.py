@@ -42,7 +42,7 @@ def callsieve(tmp_path: Path) -> Program:
 def file(callsieve: Program, *more: str) -> str:
     """File an appeal about CALLER and return its reference."""
     out = callsieve.ok("appeal", "open", CALLER, *FILED, *more)
-    found = re.search(r"appeal (\w{8}) of ", out)
+    found = re.search(r"appeal (\w{8}) for ", out)
     assert found is not None
     return found[1]
 
@@ -182,7 +182,7 @@ def test_refused_command_prints_one_line(callsieve: Program, arguments: list[str
 
 def test_filed_appeal_cannot_be_decided_or_proven(callsieve: Program) -> None:
     file(callsieve)
-    assert "not in force" in callsieve.fails("appeal", "decide", CALLER, "deny", "--reason", "x")
+    assert "cannot be decided yet" in callsieve.fails("appeal", "decide", CALLER, "deny", "--reason", "x")
     assert callsieve.fails("appeal", "prove", CALLER, "031415").startswith("There is no code yet")
     exported = callsieve("privacy", "export", CALLER).json["tables"]
     assert [item["name"] for item in exported["appeal"]] == ["Acme Ltd"]

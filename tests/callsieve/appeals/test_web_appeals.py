@@ -173,7 +173,7 @@ def test_acceptance_and_withdrawal_can_be_undone(console: Console, otto: Browser
 @pytest.mark.parametrize(
     ("path", "fields", "problem"),
     [
-        ("decide", {"ruling": "uphold", "reason": "x"}, "not in force yet"),
+        ("decide", {"ruling": "uphold", "reason": "x"}, "cannot be decided yet"),
         ("decide", {"ruling": "perhaps", "reason": "x"}, "Choose a ruling"),
         ("decide", {"reason": "x"}, "Choose a ruling"),
         ("prove", {"code": "123456"}, "There is no code yet"),

@@ -112,7 +112,7 @@ def test_answers_of_another_user_are_refused(tmp_path: Path) -> None:
         other.bind(str(tmp_path / "door"))
         os.chown(tmp_path / "door", NOBODY, NOBODY)
         answered = pool.submit(lambda: other.sendto(b"called\n", other.recvfrom(LINE_BYTES)[1]))
-        with pytest.raises(HelperError, match="another user"):
+        with pytest.raises(HelperError, match="did not come from the helper"):
             ask(tmp_path / "door", NUMBER, TICKET)
         assert answered.result() == len(b"called\n")
 

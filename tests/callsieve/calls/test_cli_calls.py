@@ -40,7 +40,7 @@ def test_calls_are_listed_latest_first(callsieve: Program) -> None:
     assert "withheld" in lines[2]
     assert "(reject)" in lines[3]
     assert "+7" in lines[4]
-    assert lines[5].startswith("(In brackets: only observed")
+    assert lines[5].startswith("(Actions in brackets")
 
 
 def test_list_fits_80_columns(callsieve: Program, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -185,7 +185,7 @@ def test_control_sample_is_marked_with_a_star(tmp_path: Path) -> None:
     program.add_decisions(sampled, make_record("BBBBBBBB", linkedid="2", action="allow", would_be="allow"))
     out = program.ok("calls", "show")
     assert out.count("allow*") == 1
-    assert "(*: in the control sample" in out
+    assert "(*: the call is in the control sample" in out
     summary = program("summary", "--json").json["sample"]
     assert summary == {"calls": 1, "answered": 0, "hung_up_on": 0, "marked": 0}
     assert "1 of 1 calls that were due for a warning got none" in program.ok("summary")
@@ -202,7 +202,7 @@ def test_explanation_names_the_source_of_the_level(tmp_path: Path) -> None:
     program.add_decisions(make_record("AAAAAAAA", at=time.time(), vector=vector))
     out = " ".join(program.ok("calls", "show", "AAAAAAAA").split())
     assert "the level comes from our people (+13 points), then outside sources (+7 points)" in out
-    assert "7 witnesses speak against the number" in out
+    assert "7 independent witnesses (people, DIDs or other sites) speak against the number" in out
     found = program("calls", "show", "AAAAAAAA", "--json").json
     assert [item["who"] for item in found["level_from"]] == ["our-people", "outside"]
     assert found["vector"]["witnesses"] == witnesses

@@ -77,7 +77,7 @@ async def test_daemon_names_the_folder_while_there_is_room(
     await until(lambda: said[-1:] == [folder])
     files = [record(tmp_path / "recordings", f"7KQ2M4X{n}-1", time.time()) for n in range(2)]
     await until(lambda: said[-1] == "")
-    assert [line for line in caplog.messages if "full with 2 files" in line] == caplog.messages, "said once"
+    assert [line for line in caplog.messages if "full (2 files)" in line] == caplog.messages, "said once"
     os.utime(files[0], (0, 0))
     await until(lambda: said[-1] == folder)
     assert not files[0].exists()
@@ -127,7 +127,7 @@ def test_calls_show_tells_silence_from_speech(tmp_path: Path, samples: list[int]
     path = make_folder(callsieve.state) / "7KQ2M4XA-1.wav"
     path.write_bytes(wav_of(array("h", samples).tobytes(), "test"))
     shown = callsieve.ok("calls", "show", "7KQ2M4XA")
-    assert ("caller said   nothing\n" in shown, path.name in shown) == (nothing, not nothing)
+    assert ("recordings    nothing\n" in shown, path.name in shown) == (nothing, not nothing)
 
 
 # The doctor

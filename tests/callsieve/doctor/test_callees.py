@@ -30,7 +30,9 @@ def test_callee_without_a_person_is_a_warning(tmp_path: Path) -> None:
     finding = finding_for(tmp_path, DID)
     assert finding.status is CheckStatus.WARN
     assert f'{tmp_path}/callsieve.toml: line 3: did.callee = "201"' in str(finding.detail)
-    assert 'add [[person]] extension = "201", or run: callsieve import people' in str(finding.remedy)
+    assert 'add a [[person]] with extension = "201" to the settings, or run: callsieve import people' in str(
+        finding.remedy
+    )
 
 
 def test_nearest_person_is_suggested(tmp_path: Path) -> None:

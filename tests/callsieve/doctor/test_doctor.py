@@ -539,7 +539,7 @@ LabelCheck = Callable[[CheckContext], Finding]
             {"dialplan show": freepbx_dialplan(TRUNK_CONTEXT) + freepbx_hooks(last="AGI(theirs.php)")},
             "",
             "warn",
-            "macro-dial-hunt-predial-hook is in use by other code",
+            "uses macro-dial-hunt-predial-hook: ",
             id="freepbx-with-a-foreign-hook",
         ),
         pytest.param(

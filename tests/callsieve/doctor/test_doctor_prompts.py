@@ -32,7 +32,7 @@ def build_prompts(folder: Path, language: str) -> None:
 def test_missing_prompts_are_counted(tmp_path: Path) -> None:
     finding = check_prompts(tmp_path)
     assert (finding.status, finding.remedy) == (CheckStatus.WARN, "callsieve prompts build")
-    missing = f"{COUNT} of {COUNT} missing"
+    missing = f"{COUNT} of {COUNT} prompts are missing"
     assert str(finding.detail) == "; ".join([f"en: {missing}", f"zh: {missing}", *(str(what) for _, what in WITHOUT)])
 
 
@@ -60,7 +60,7 @@ def test_missing_prompt_names_its_consequence(tmp_path: Path, key: str, instead:
     build_prompts(tmp_path, "en")
     build_prompts(tmp_path, "zh")
     (tmp_path / "sounds" / "zh" / "callsieve" / f"{key}.wav").unlink()
-    assert str(check_prompts(tmp_path).detail) == "; ".join([f"zh: 1 of {COUNT} missing", *instead])
+    assert str(check_prompts(tmp_path).detail) == "; ".join([f"zh: 1 of {COUNT} prompts are missing", *instead])
 
 
 def test_outdated_and_missing_prompts_are_counted(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_outdated_and_missing_prompts_are_counted(tmp_path: Path) -> None:
     (tmp_path / "prompts" / "en.toml").write_text('[say]\nok = "Fine."\n')
     (tmp_path / "sounds" / "zh" / "callsieve" / "say-ok.wav").unlink()
     finding = check_prompts(tmp_path)
-    assert str(finding.detail).startswith(f"en: 1 of {COUNT} outdated; zh: 1 of {COUNT}")
+    assert str(finding.detail).startswith(f"en: 1 of {COUNT} prompts are outdated; zh: 1 of {COUNT}")
 
 
 def test_unknown_recording_fails(tmp_path: Path) -> None:

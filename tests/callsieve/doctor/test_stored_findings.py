@@ -29,7 +29,7 @@ from tests.office import NOBODY
 NOW = 1_790_000_000.0
 PARTS = listed([Wording("{n} trunks", {"n": 2}), "as written by an administrator"], "{some}; {more}")
 CHECKS = (
-    Check("trunks", CheckStatus.FAIL, PARTS, Wording("run this as root"), NOW),
+    Check("trunks", CheckStatus.FAIL, PARTS, Wording("run the command as root"), NOW),
     Check("off switch", CheckStatus.OK, Wording("screening is on"), at=NOW),
     Check("store", CheckStatus.UNKNOWN, "no", at=NOW),
 )

@@ -48,7 +48,7 @@ def test_rules_are_listed(callsieve: Program, columns: int, monkeypatch: pytest.
     out = callsieve.ok("alerts", "list")
     assert "stopped  decision.taken  3/h" in out
     words = " ".join(out.split())
-    assert "when action reject or route, level_at_least warn; to mail, mqtt; quiet 0-24" in words
+    assert "when action reject or route, level_at_least warn; to mail, mqtt; quiet hours 0-24" in words
 
 
 def test_suppressed_alerts_are_listed(callsieve: Program) -> None:

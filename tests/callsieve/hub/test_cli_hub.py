@@ -211,9 +211,9 @@ def test_commands_without_settings_are_refused(tmp_path: Path) -> None:
     program = Program(tmp_path)
     program.ok("db", "migrate")
     for command in (("hub", "init"), ("hub", "run"), ("hub", "sites")):
-        assert "[hub] has no address" in program.fails(*command)
-    assert "[hub] site" in program.fails("hub", "join")
-    assert "[hub] site" in program.fails("hub", "leave", "--yes")
+        assert "`address` is missing in [hub]" in program.fails(*command)
+    assert "`site` in [hub]" in program.fails("hub", "join")
+    assert "`site` in [hub]" in program.fails("hub", "leave", "--yes")
     assert "shares nothing" in program.ok("hub", "status")
 
 

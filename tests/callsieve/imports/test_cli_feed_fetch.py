@@ -70,7 +70,7 @@ def callsieve(tmp_path: Path, feeds: FeedServer) -> FeedOffice:
 def test_a_feed_is_fetched_and_imported(callsieve: FeedOffice) -> None:
     result = callsieve("feeds", "fetch")
     assert (result.code, result.err) == (0, "")
-    assert "theirs: 10 numbers in force." in result.out
+    assert "theirs: 10 numbers in use." in result.out
     assert "1 spam" in callsieve.ok("lookup", CALLER)
     [row] = callsieve("audit", "--json").json
     assert (row["what"], row["name"]) == ("import feed", "theirs")

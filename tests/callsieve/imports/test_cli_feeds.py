@@ -238,7 +238,7 @@ def test_interrupted_import_continues_when_repeated(callsieve: Program, how: sig
     assert 10_000 <= there < 300_000
     out = callsieve.ok("import", "feed", file, "--source", "ftc")
     assert "Imported 300,000" in out
-    assert f"{there:,} of them" in out
+    assert f"{there:,} of these" in out
     assert rows_in(callsieve) == 300_000
     assert feed_of(callsieve)["health"] == "ok"
 

@@ -76,7 +76,7 @@ def test_company_of_a_contact_is_shortened() -> None:
 def test_person_of_a_contact_must_be_an_extension() -> None:
     table = table_of(CONTACT_COLUMNS, "number,person\n+12017421834,&rm\n")
     assert list(contacts_in(table, "US")) == []
-    assert "'&rm' is not an extension" in str(table.problems[0].text)
+    assert "'&rm' is not a valid extension" in str(table.problems[0].text)
 
 
 def test_endpoint_of_a_person_is_pjsip_by_default() -> None:

@@ -66,7 +66,7 @@ def test_empty_pages_show_a_hint(console: Console) -> None:
 def test_people_are_exported_and_imported_and_settings_win(console: Console, ada: Browser) -> None:
     page = upload(ada, "/people/import", "extension,name,group\n301,=1+1,sales\n302,Wei,support\n201,Mallory,\n")
     assert "3 rows were imported." in page.text
-    assert "the settings win: 201" in page.text
+    assert "and take precedence: 201" in page.text
     assert [(person.extension, person.name) for person in console.office.read(all_people)] == [
         ("201", "Alice"),
         ("301", "=1+1"),

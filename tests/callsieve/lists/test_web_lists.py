@@ -261,7 +261,7 @@ def test_an_import_is_undone_by_one_click(console: Console, ada: Browser) -> Non
     ada.done("/lists/add", list="block", entry=NUMBER, note="first")
     page = upload(ada, f"entry,note\n{NUMBER},second\n+12015550124,new\n".encode(), list="block").text
     assert "2 entries were added" in page
-    assert "1 of them" in page
+    assert "1 of these" in page
     change = undo_of(ada.text("/lists"))
     ada.done("/lists/undo", id=change)
     assert entries(console.office) == [("block", NUMBER, None, "first")]
@@ -409,9 +409,9 @@ def test_identity_kept_without_proof_is_not_restored(console: Console, otto: Bro
         ({"level": "2"}, "Level 2 needs a note"),
         ({"number": "911"}, "emergency number"),
         ({"expires": "never"}, "write it as"),
-        ({"expires": "2y"}, "after 12 months"),
+        ({"expires": "2y"}, "at most 12 months"),
         ({"name": "x" * 201}, "at most 200 characters"),
-        ({"note": "a\nb"}, "one line each"),
+        ({"note": "a\nb"}, "one line of at most 200"),
     ],
 )
 def test_bad_identity_shows_its_problem(console: Console, otto: Browser, wrong: dict[str, str], problem: str) -> None:

@@ -303,7 +303,7 @@ def test_registered_own_number_is_not_erased_until_removed(callsieve: Program, s
     callsieve.ok(*shlex.split(out.splitlines()[-1])[1:])
     out = callsieve.ok("privacy", "erase", OWN, "--yes")
     assert f"Erased data about {OWN}: 1 change" in out
-    assert ": 1 day of" in out.splitlines()[-1]
+    assert ": 1 daily count of" in out.splitlines()[-1]
 
 
 # emergency

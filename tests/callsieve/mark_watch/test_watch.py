@@ -369,11 +369,11 @@ def test_doctor_warns_if_no_label_check_happens(callsieve: Program) -> None:
         return check["status"], check["detail"]
 
     callsieve.ok("own", "add", OWN)
-    assert found() == ("ok", "numbers watched: 1")
+    assert found() == ("ok", "own numbers whose labels are checked: 1")
     callsieve.ok("own", "watch", "add", OWN, "Hiya", "--next", "1d")
     with open_store(callsieve.store) as db, transaction(db):
         record_label_check(db, make_label_check(time.time() - 1, "", "TNS", next_at=time.time() - 4 * 86_400))
-    assert found() == ("warn", "label checks that are days overdue: 1")
+    assert found() == ("warn", "label checks of own numbers that are days overdue: 1")
     with callsieve.config.open("a") as file:
         file.write(SOURCE.format(name="local", port=1, limit=9))
     assert found()[0] == "warn"

@@ -210,7 +210,7 @@ def test_lookup_explains_the_level_and_what_would_change_it(callsieve: Program) 
     assert "appeal is upheld: then " in out
     assert "the level comes from our people (+" in out
     assert (
-        "7 witnesses speak against the number; without an outside source, "
+        "7 independent witnesses (people, DIDs or other sites) speak against the number; without an outside source, "
         "a label needs 2 witnesses and a challenge needs 4" in out
     )
     assert "more if marks or hang-ups by 2 more of our people: then challenge" in out
@@ -235,7 +235,7 @@ def test_people_of_another_site_count_as_one_witness(callsieve: Program) -> None
         refresh(db, CALLER)
     out = " ".join(callsieve.ok("lookup", CALLER).split())
     assert "hung-up-on: 1 of our people and 2 at other sites, last " in out
-    assert "2 witnesses speak against the number" in out
+    assert "2 independent witnesses (people, DIDs or other sites) speak against the number" in out
 
 
 def test_lookup_shows_challenge_results(callsieve: Program) -> None:

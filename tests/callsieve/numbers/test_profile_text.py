@@ -46,7 +46,7 @@ def of_imports(*imported: Imported) -> Facts:
         ),
         pytest.param(
             Facts(peers=(PeerWord("Berlin Ltd"), PeerWord("Bern Ltd"), PeerWord("Bonn Ltd", is_cleared=True))),
-            "People of 2 other companies complain about the number; another company has cleared the number.",
+            "People of 2 other companies complain about the number; another company upheld an appeal for the number.",
             id="companies",
         ),
         pytest.param(
@@ -71,12 +71,12 @@ def of_imports(*imported: Imported) -> Facts:
         ),
         pytest.param(
             Facts(ties=(PersonalTie(Tie.BLOCK, "201"), PersonalTie(Tie.BLOCK, "202"))),
-            "201 and 202 blocked it.",
+            "201 and 202 blocked the number.",
             id="two",
         ),
         pytest.param(
             Facts(ties=tuple(PersonalTie(Tie.ALLOW, str(extension)) for extension in range(201, 205))),
-            "4 of our people allowed it.",
+            "4 of our people allowed the number.",
             id="many",
         ),
         pytest.param(

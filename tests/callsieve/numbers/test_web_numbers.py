@@ -60,7 +60,7 @@ def test_number_page_shows_all_evidence(console: Console) -> None:
     page = console.browser("operator").text(f"/numbers/{CALLER}")
     for text in (
         "2 marked the number",
-        "2 witnesses speak against the number",
+        "2 independent witnesses (people, DIDs or other sites) speak against the number",
         "challenge-silent",
         "203",
         "Springfield Motors",
@@ -103,7 +103,7 @@ def test_number_page_in_chinese_is_fully_translated(console: Console) -> None:
 def test_unknown_number_has_a_page_without_evidence(console: Console) -> None:
     page = console.browser("operator").text("/numbers/+442071839499")
     assert "Nothing is known" in page
-    assert "No evidence" in page
+    assert "There is no evidence" in page
     assert "Nobody has changed" in page
 
 
@@ -139,7 +139,7 @@ def test_burst_of_marks_waits_for_a_review(console: Console) -> None:
         console.office.write(add_mark, make_mark(str(reporter), NOW - 60, NEIGHBOUR))
     assert [burst.number for burst in console.office.read(numbers_to_review)] == [NEIGHBOUR]
     browser = console.browser("operator")
-    assert "Reviewed: they count" in browser.text(f"/numbers/{NEIGHBOUR}")
+    assert "Reviewed: the marks count" in browser.text(f"/numbers/{NEIGHBOUR}")
     assert "marks count from now" in browser.done(f"/numbers/{NEIGHBOUR}/review").text
     assert console.office.read(numbers_to_review) == []
     browser.done(f"/numbers/{NEIGHBOUR}/unreview")

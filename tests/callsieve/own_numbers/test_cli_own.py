@@ -256,7 +256,7 @@ def test_unregistered_outgoing_numbers_are_listed(callsieve: Program) -> None:
     with open_store(callsieve.store) as db, transaction(db):
         record_outcomes(db, calls, now)
     out = callsieve.ok("own", "list")
-    assert "1 number more" in out
+    assert "Outgoing calls also show 1 number" in out
     assert "3 calls" in out
     assert callsieve("own", "list", "--json").json["unregistered"][0]["number"] == OWN
     assert "is not registered" in callsieve.ok("own", "due")
@@ -404,7 +404,7 @@ def test_import_reports_unusable_rows(callsieve: Program, tmp_path: Path) -> Non
         pytest.param(["add", "12"], "12", id="no-number"),
         pytest.param(["add", OWN, "--name", "a\nb"], "--name: must be one line", id="two-lines"),
         pytest.param(["add", OWN, "--trunk", "a|b"], "without the character |", id="a-bar"),
-        pytest.param(["add", OWN, "--next-check", "soon"], "or never", id="no-time"),
+        pytest.param(["add", OWN, "--next-check", "soon"], "or the word never", id="no-time"),
     ],
 )
 def test_wrong_arguments_print_one_error_line(callsieve: Program, arguments: list[str], says: str) -> None:

@@ -81,7 +81,9 @@ def test_decision_is_found_by_its_id(callsieve: Program) -> None:
 @pytest.mark.parametrize("columns", [30, 80, 120])
 def test_decisions_fit_any_terminal_width(callsieve: Program, monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
-    reason = "the own number that the call would show is at risk of being marked: 12 of 100 calls were ended within 6 s"
+    reason = (
+        "the number that the call would show is at risk of being marked as spam: 12 of 100 calls were ended within 6 s"
+    )
     records = [
         make_let_out(1, id="AAAAAAAA", callee="+123456789012345", own_number="+123456789012345"),
         make_let_out(2, NOW + 1, id="BBBBBBBB", callee=None, rule="emergency", would_be="refuse", reason=reason),

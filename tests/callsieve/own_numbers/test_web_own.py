@@ -71,7 +71,7 @@ def test_long_register_is_paged_and_searched(console: Console, office: Office) -
     office.write(desks)
     page = otto.text("/own")
     assert page.count('href="/own/%2B44') == MOST_SHOWN + 2, "with one that is not registered, and one that is due"
-    assert f"Only the first {MOST_SHOWN} are shown" in page
+    assert f"Only the first {MOST_SHOWN} entries are shown" in page
     found = otto.client.get("/own", params={"q": "desk 499"}).text
     assert "+442071839499" in found
     assert "+442071839498" not in found
@@ -85,13 +85,13 @@ def test_number_page_has_figures_days_and_the_callees_view(console: Console) -> 
     for text in ("at risk", "challenge", "answered, but ended within 6 s", "The number is not registered."):
         assert text in page, text
     assert page.count('<rect class="away"') == 10
-    assert "No problems." in otto.text(f"/own/{OWN}")
+    assert "No problems with the number." in otto.text(f"/own/{OWN}")
     assert "Marks alone never stop your calls, however many there are." in page
     assert "Marks alone never stop your calls, however many there are." in otto.text(f"/numbers/{OWN}")
     quiet = otto.text(f"/own/{QUIET}")
     assert "too few calls for a grade" in quiet
     assert '<small class="s-unknown">too few calls</small>' in quiet
-    for text in ("would see it as", "No problems.", "latest day", "healthy"):
+    for text in ("would see it as", "No problems with the number.", "latest day", "healthy"):
         assert text not in main_of(quiet), text
 
 
@@ -162,7 +162,7 @@ def test_empty_register_page_says_what_to_do(tmp_path: Path) -> None:
     with Office(folder).console() as console:
         page = console.browser("operator").text("/own")
     assert "No number is registered." in page
-    assert "Nothing is due" in page
+    assert "No task is due" in page
 
 
 @pytest.mark.parametrize(

@@ -198,7 +198,7 @@ def test_undo_that_removes_the_page_redirects_to_the_list(office: Office, otto: 
             "'soon'",
             id="no-time",
         ),
-        pytest.param(f"{OWN}/change", {"name": "a|b", "registered": "a|b"}, {}, "registered at may be", id="change"),
+        pytest.param(f"{OWN}/change", {"name": "a|b", "registered": "a|b"}, {}, "registered with may be", id="change"),
         pytest.param(f"{OWN}/check", {"next_check": "2020-01-01"}, {}, "'2020-01-01'", id="check-past"),
         pytest.param(f"{OWN}/rest", {}, {"state": NumberState.RESTING}, "can rest", id="rests-already"),
         pytest.param(f"{OWN}/retire", {}, {"state": NumberState.RETIRED}, "is already retired", id="retired-already"),
@@ -237,7 +237,7 @@ def test_refused_form_keeps_the_typed_values(otto: Browser, put: Callable[..., O
         for field in ("name", "purpose", "owner", "next_check"):
             assert field_of(page, field) == typed[field], (path, field)
         assert "Free Caller Registry</textarea>" in page
-    assert "open><summary>Change it" in page
+    assert "open><summary>Change the registered details" in page
     page = otto.post(f"/own/{OWN}/check", next_check="soon").text
     assert 'id="check-next" name="next_check" value="soon"' in page
     assert 'id="next_check" name="next_check" value="never"' in page, "the other form is as it was"
@@ -353,7 +353,7 @@ def test_retired_number_that_calls_out_is_listed(office: Office, otto: Browser, 
     page = otto.text("/own")
     path = f"/own/{OWN.replace('+', '%2B')}?do=use#use"
     assert f'<a href="{path}">{OWN}</a>' in page
-    assert f'<a class="button small" href="{path}" aria-label="Use {OWN} again">Use it again…</a>' in page
+    assert f'<a class="button small" href="{path}" aria-label="Use {OWN} again">Use the number again…</a>' in page
     assert "(calls: 1)" in page
     assert "/own/new?number=" not in page
     assert 'id="use" open' in otto.text(path)

@@ -246,19 +246,19 @@ def test_only_the_latest_complaints_are_shown(calling: Office, otto: Browser) ->
     page = otto.text(f"/own/{OWN}")
     assert "note 0." in page
     assert f"note {MOST_SHOWN}." not in page
-    assert f"{MOST_SHOWN} of {MOST_SHOWN + 1} are shown" in page
+    assert f"{MOST_SHOWN} of {MOST_SHOWN + 1} complaints are shown" in page
 
 
 def test_own_number_page_links_to_its_do_not_call_requests(calling: Office, otto: Browser) -> None:
     otto.done(f"{LIST}/add", number=CALLED, after=OWN)
     page = otto.text(f"/own/{OWN}")
     assert "1 person" in page
-    assert "of them count" not in page
+    assert "of these count" not in page
     assert f'href="{LIST}?q=%2B442071838750"' in page
     otto.done(f"{LIST}/add", number=STRANGER, after=OWN)
     page = otto.text(f"/own/{OWN}")
     assert "2 people" in page
-    assert "1 of them count" in page
+    assert "1 of these count" in page
 
 
 def test_erased_complainant_appears_nowhere(calling: Office, otto: Browser) -> None:

@@ -246,7 +246,7 @@ def test_explain_names_the_origin_of_the_level(callsieve: Program) -> None:
         callsieve.ok("mark", CALLER, "spam", "--as", person)
     out = " ".join(callsieve.ok("policy", "explain", "--caller", CALLER).split())
     assert "the level comes from our people (+" in out
-    assert "2 witnesses speak against the number" in out
+    assert "2 independent witnesses (people, DIDs or other sites) speak against the number" in out
     assert "less if" in out
     assert "more if" in out
     found = callsieve("policy", "explain", "--caller", CALLER, "--json").json["reputation"]

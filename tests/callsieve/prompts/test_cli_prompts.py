@@ -116,7 +116,7 @@ def test_too_long_whisper_does_not_stop_other_prompts(callsieve: Program, sounds
     result = callsieve("prompts", "build", "--language", "en", "--to", sounds)
     assert result.code == 2
     assert re.match(r"callsieve: en: whisper-spam and whisper-menu .*[456]\.\d s", result.err)
-    assert "at most 3.8 s" in result.err
+    assert "3.8 s" in result.err
     assert result.out.startswith("Made 1 prompt in")
     made = {path: path.read_bytes() for path in sounds.rglob("*.wav")}
     assert made.pop(wav(sounds, "say-later"))
@@ -154,7 +154,7 @@ def test_too_slow_language_does_not_stop_the_other(callsieve: Program, voices: P
         (tmp_path / missing).unlink()
     result = callsieve("prompts", "build", "--to", tmp_path)
     assert result.code == 2
-    assert [line.partition(" last ")[0] for line in result.err.splitlines()] == [
+    assert [line.partition(" together ")[0] for line in result.err.splitlines()] == [
         "callsieve: zh: whisper-spam and whisper-menu"
     ]
     built = {language: {path.stem for path in (tmp_path / language).rglob("*.wav")} for language in ("en", "zh")}
@@ -186,7 +186,7 @@ def test_whispers_and_menu_are_short_in_both_languages(voices: Path) -> None:
     [
         ("say-okay.wav", "there is no prompt 'say-okay' (did you mean say-ok?)"),
         ("say-ok.flac", "say-ok.flac: sox failed: "),
-        ("say-ok.wav", "say-ok.wav: the recording is silent: record it again, or remove the file"),
+        ("say-ok.wav", "say-ok.wav: the recording is silent: record the prompt again, or remove the file"),
     ],
 )
 def test_unusable_recording_is_named(callsieve: Program, sounds: Path, name: str, trouble: str) -> None:
@@ -267,7 +267,7 @@ def test_list_shows_state_length_and_text(callsieve: Program, sounds: Path) -> N
     lines = callsieve.ok("prompts", "list", "--language", "en", "--to", sounds).splitlines()
     assert lines[0].split() == ["prompt", "state", "s", "text"]
     assert any(re.fullmatch(r"en  whisper-unknown +built +0\.\d  Unknown caller\.", line) for line in lines)
-    assert lines[-2] == f"{COUNT - 1} built, 1 missing, in {sounds}"
+    assert lines[-2] == f"Prompts in {sounds}: {COUNT - 1} built, 1 missing."
     assert lines[-1].endswith(": callsieve prompts build")
 
 

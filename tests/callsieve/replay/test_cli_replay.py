@@ -118,7 +118,7 @@ def test_replay_uses_the_lists_of_the_store(callsieve: Program, history: Path) -
     callsieve.ok("list", "add", "block", "+1900*")
     found = callsieve("replay", history, "--policy", "strict", "--json").json
     assert (found["actions"]["allow"], found["marks_refused"]) == (6, {"a contact of somebody here": 3})
-    assert "1 entry" in found["notes"][0]
+    assert "1 list entry" in found["notes"][0]
 
 
 def test_bad_lines_are_named_and_skipped(callsieve: Program) -> None:

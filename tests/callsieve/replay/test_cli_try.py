@@ -67,7 +67,7 @@ def test_try_shows_which_callers_would_be_challenged(office: Program) -> None:
 def test_try_shows_the_price_and_fits_the_terminal(office: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     said = office.ok("policy", "try", "strangers")
-    assert said.index("price") < said.index(TALKER)
+    assert said.index("Disadvantage") < said.index(TALKER)
     assert TALKER in said
     assert max(map(len, said.splitlines())) <= 80
 
@@ -75,13 +75,13 @@ def test_try_shows_the_price_and_fits_the_terminal(office: Program, monkeypatch:
 def test_policy_that_challenges_no_caller_has_no_price(office: Program) -> None:
     report = json.loads(office("policy", "try", "observe", "--json").out)
     assert report["asked_or_stopped"]["calls"] == 0
-    assert "price" not in office.ok("policy", "try", "observe")
+    assert "Disadvantage" not in office.ok("policy", "try", "observe")
 
 
 def test_policy_that_extends_the_preset_has_its_price(office: Program, tmp_path: Path) -> None:
     policy = tmp_path / "ours.toml"
     policy.write_text('extends = "strangers"\n')
-    assert "price" in office.ok("policy", "try", policy)
+    assert "Disadvantage" in office.ok("policy", "try", policy)
 
 
 def test_unknown_policy_suggests_a_similar_name(office: Program) -> None:

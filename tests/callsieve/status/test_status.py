@@ -325,7 +325,9 @@ def unscreened(tmp_path: Path) -> Iterator[UnscreenedOffice]:
             for item in sorted(NOT_CONNECTED - {NO_NUMBER})
         ),
         pytest.param(Wording(NO_NUMBER, {"numbers": "201"}), "not_connected", False, id="none"),
-        pytest.param(Wording("NOT screened: {numbers}", {"numbers": "201"}), "on", None, id="some"),
+        pytest.param(
+            Wording("calls to these numbers are NOT screened: {numbers}", {"numbers": "201"}), "on", None, id="some"
+        ),
     ],
 )
 def test_status_of_trunks_that_are_not_screened(

@@ -53,7 +53,7 @@ def test_last_use_and_expiry_are_shown(callsieve: Program) -> None:
     callsieve.write(add_token, ApiToken("old", Role.VIEWER, (Scope.READ,), now - 99, now - 1), "digest")
     callsieve.write(touch_token, 1, now - 7200)
     (row,) = callsieve.ok("token", "list").splitlines()[1:]
-    assert "(over)" in row
+    assert "(ended)" in row
     assert "2 h ago" in row
 
 

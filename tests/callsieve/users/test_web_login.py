@@ -323,7 +323,7 @@ def test_user_changes_their_own_password(console: Console) -> None:
     browser, elsewhere = console.browser("operator"), console.browser("operator")
     new = "four words in a row"
     wrong = browser.post("/account/password", present="wrong", new=new, again=new)
-    assert problem_of(wrong.text).startswith("The present password is")
+    assert problem_of(wrong.text).startswith("The current password is")
     short = browser.post("/account/password", present=PASSWORD, new="short", again="short")
     assert "12 to 256 characters" in problem_of(short.text)
     assert "Your password is changed" in browser.done("/account/password", present=PASSWORD, new=new, again=new).text

@@ -200,7 +200,7 @@ def test_second_factor_is_enabled_and_secret_shown_once(console: Console, caplog
         assert console.office.read(second_factor_of, "otto") is None
     code = code_of(console, secret=secret)
     account = browser.done("/account/second-factor", secret=secret, present=PASSWORD, code=code).text
-    assert "factor is in force" in account
+    assert "factor is on" in account
     assert not is_in(elsewhere)
     stranger = console.browser()
     assert with_code(stranger, with_password(stranger), code).status_code == 401  # it has counted

@@ -32,7 +32,7 @@ from tests.integration.first_contact.machine import ENVIRONMENT, Machine
 
 DID = "2071838752"
 WITHHELD = CallSpec(caller="+12015550100", did=DID, privacy=True)
-ANSWERS = {"country": "GB", "Which trunks": "", "observe or label": "label", "Write this": "y"}
+ANSWERS = {"country": "GB", "Which trunks": "", "observe or label": "label", "Write these changes": "y"}
 TERMINAL = {**ENVIRONMENT, "TERM": "dumb", "COLUMNS": "120"}
 SETUP_SECONDS = 300.0
 INSTALL = "DEBIAN_FRONTEND=noninteractive apt-get install -y -q"
