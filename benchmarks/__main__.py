@@ -90,11 +90,11 @@ def main() -> None:
         "while they are imported",
     )
     parser.add_argument(
-        "--write", type=Path, metavar="FILE", help="write the tables into this page, between the page's markers"
+        "--write", type=Path, metavar="FILE", help="write the tables into the page FILE, between its two markers"
     )
     arguments = parser.parse_args()
     if unknown := set(arguments.names) - BENCHMARKS.keys():
-        parser.error(f"no such benchmark: {', '.join(sorted(unknown))}")
+        parser.error(f"unknown benchmarks: {', '.join(sorted(unknown))}; known: {', '.join(BENCHMARKS)}")
     signal.signal(
         signal.SIGTERM, lambda *_: sys.exit(143)
     )  # like Ctrl-C, so that servers are stopped and stores removed
@@ -122,7 +122,7 @@ def run(names: list[str], largest: int, *, quick: bool, page: Path | None) -> in
             except Exception:  # noqa: BLE001 (the others can still be taken)
                 failed += 1
                 progress.print_exception()
-            progress.print(f"{name}: {time.monotonic() - began:.0f} s")
+            progress.print(f"{name}: took {time.monotonic() - began:.0f} s")
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 160

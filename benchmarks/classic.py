@@ -57,7 +57,7 @@ def measure(bench: Workbench) -> list[Figure]:
             "callsieve-agi --standalone": Script(
                 (sys.executable, "-m", AGI_SCRIPT, "--standalone"), environment=daemon.environment
             ),
-            "callsieve-agi, the relay": Script(
+            "callsieve-agi as a relay to the daemon": Script(
                 (sys.executable, "-I", "-S", str(Path(relay.__file__)), str(state / "agi.sock"))
             ),
         }
@@ -109,4 +109,4 @@ def _answered_at(process: subprocess.Popen[bytes], block: bytes, last: bytes) ->
             if last in command:
                 return time.perf_counter()
             process.stdin.write(REPLY)
-    raise RuntimeError("a script ended without an answer")
+    raise RuntimeError(f"the AGI script ended before it sent the command {last!r}")

@@ -127,7 +127,9 @@ class Office:
         before = self._seconds(way)
         result = self.carrier.load(load)
         if result.failed > calls // 2:  # on a busy server some scripts take longer than SIPp waits
-            raise RuntimeError(f"{way}: {result.failed} of {calls} calls failed: {dict(result.failures)}")
+            raise RuntimeError(
+                f"calls screened by {way}: {result.failed} of {calls} calls failed: {dict(result.failures)}"
+            )
         time.sleep(SETTLE_SECONDS)
         self.cost.setdefault(way, []).append(1e3 * (self._seconds(way) - before) / result.succeeded)
         return result.rate
@@ -223,11 +225,11 @@ def measure_scale(bench: Workbench) -> list[Figure]:
         )
         figures = [
             Figure(
-                f"CPU time of a decision, {size:,} numbers",
+                f"CPU time of a decision, store of {size:,} numbers",
                 values,
                 "µs",
                 costs[0],
-                f"{FEW:,}",
+                f"store of {FEW:,} numbers",
                 SLOWDOWN if place else None,
             )
             for place, (size, values) in enumerate(zip(sizes, costs, strict=True))

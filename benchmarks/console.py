@@ -92,9 +92,14 @@ def measure(bench: Workbench) -> list[Figure]:
         resident = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
         return [
             *alone,
-            Figure(f"p95 of a page, {USERS} people", [_quantile(taken, 0.95)], "ms", note=f"{len(taken):,} pages"),
+            Figure(
+                f"p95 of the response time of a page, {USERS} people",
+                [_quantile(taken, 0.95)],
+                "ms",
+                note=f"{len(taken):,} pages",
+            ),
             Figure("CPU time of a page", [cpu_millis], "ms", note=f"{USERS} people"),
-            Figure("memory", [resident / 1e6], "MB", note=f"{USERS} people"),
+            Figure("memory of the console", [resident / 1e6], "MB", note=f"{USERS} people"),
             _measure_decisions(bench, server, port, list(paths.values()), token),
         ]
 
@@ -256,7 +261,7 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
             time.sleep(0.05)
         else:
             return
-    raise RuntimeError("the console did not start")
+    raise RuntimeError("the web console ended or did not listen within 60 s")
 
 
 def _quantile(taken: list[float], share: float) -> float:

@@ -65,7 +65,7 @@ async def _answer(count: int, state: Path) -> None:
     await daemon.look_ups.close()
     await daemon.store.close()
     if daemon.server.stats.answered < count:
-        raise RuntimeError(f"{daemon.server.stats.answered} of {count} calls were decided")
+        raise RuntimeError(f"only {daemon.server.stats.answered} of {count} calls got a decision")
 
 
 def calls(count: int, state: Path) -> None:
@@ -88,7 +88,7 @@ def calls(count: int, state: Path) -> None:
                     recorded += len(record_outcomes(db, records, now))
                 records.clear()
     if recorded != count:
-        raise RuntimeError(f"{recorded} outcomes of {count} calls")
+        raise RuntimeError(f"{recorded} outcomes were recorded for {count} calls")
 
 
 def events(count: int, state: Path) -> None:
@@ -103,7 +103,9 @@ def events(count: int, state: Path) -> None:
         if judged is not None:
             written += len(encode(line_of(judged)))
     if reading.skipped or not written:
-        raise RuntimeError(f"{reading.skipped} of {count} events were refused: {reading.problems}")
+        raise RuntimeError(
+            f"{reading.skipped} of {count} events of the history could not be replayed: {reading.problems}"
+        )
 
 
 WORK: dict[str, Callable[[int, Path], None]] = {"decisions": decisions, "calls": calls, "events": events}

@@ -59,7 +59,7 @@ def measure_latency(bench: Workbench) -> list[Figure]:
             _warm_up(ours, empty)
             failed: list[int] = []
             samples, reference = _alternate(bench, partial(p99_millis, failed), ours, empty)
-        note = f"{LOADED} calls in flight" + (f", {sum(failed)} calls were not decided" if any(failed) else "")
+        note = f"{LOADED} calls in flight" + (f", {sum(failed)} calls without a decision" if any(failed) else "")
         figures.append(
             Figure(f"p99 of a decision, {loop}", samples, "ms", reference, AGAINST, Budget(P99_LIMIT, "x"), note)
         )

@@ -119,7 +119,9 @@ def cpu_seconds_of(stream: bytes) -> float:
                     outcomes += len(tracker.receive(event, at_of(packet, at)))
     seconds = time.process_time() - began
     if outcomes < REPEATED or tracker.calls_in_progress:
-        raise RuntimeError(f"{outcomes} outcomes, {tracker.calls_in_progress} calls without an end")
+        raise RuntimeError(
+            f"tracked calls: {outcomes} outcomes, which is too few, or {tracker.calls_in_progress} calls without an end"
+        )
     return seconds
 
 
@@ -141,9 +143,9 @@ def _memory(bench: Workbench) -> Figure:
         cwd=ROOT,
     )
     early, late = (int(size) / 2**20 for size in child.stdout.split())
-    note = "one in ten never ends, one in ten is held for 30 s"
+    note = "of ten calls one never ends, and one is held for 30 s"
     return Figure(
-        f"memory of the call tracker after {many:,} calls", [late], "MiB", [early], f"after {few:,}", FLAT, note
+        f"memory of the call tracker after {many:,} calls", [late], "MiB", [early], f"after {few:,} calls", FLAT, note
     )
 
 
@@ -322,12 +324,22 @@ def _replay(bench: Workbench, scenes: Sequence[Scene], rate: float, seconds: flo
     right = sum(_is_right(rows[linkedid], scenes) for linkedid in rows)
     true = sum(_has_right_signal(rows.get(linkedid), category, scenes) for linkedid, category in signals)
     lags = [watch.seen[linkedid] - at for linkedid, at in played.ended_at.items() if linkedid in rows]
-    reached = f"{played.packets / played.seconds:,.0f} events/s, {manager.disconnects} disconnects, {note}"
+    reached = (
+        f"{played.packets / played.seconds:,.0f} events/s, daemon disconnected {manager.disconnects} times, {note}"
+    )
     return [
         Figure("replayed calls recorded", [len(rows)], "", [count], "calls", ALL, reached),
         Figure("replayed calls with a complete and correct outcome", [right], "", [len(rows)], "outcomes", ALL, note),
-        Figure("correct signals", [true], "", [max(1, len(signals))], "signals", ALL, note),
-        *(Figure(f"lag of a replayed outcome, p{p}", [1e3 * percentile(lags, p)], "ms", note=note) for p in (50, 99)),
+        Figure("signals that agree with the recording", [true], "", [max(1, len(signals))], "signals", ALL, note),
+        *(
+            Figure(
+                f"delay until the outcome of a replayed call can be read, p{p}",
+                [1e3 * percentile(lags, p)],
+                "ms",
+                note=note,
+            )
+            for p in (50, 99)
+        ),
         Figure("CPU time of the daemon for a replayed call", [cpu], "ms", note=note),
     ]
 

@@ -82,7 +82,7 @@ def measure(bench: Workbench) -> list[Figure]:
     """Let the sites of an organisation push marks in turn, and measure PostgreSQL's load."""
     measured = []
     for sites in SITES:
-        bench.say(f"hub-wakeups: {sites} sites; {', '.join(map(str, RATES))} rows/s")
+        bench.say(f"hub-wakeups: {sites} connected sites that push {', '.join(map(str, RATES))} rows/s")
         seconds = SECONDS / 4 if bench.quick else SECONDS
         measured.append(asyncio.run(_measured(bench.directory / f"hub-{sites}", sites, seconds)))
     few, many = measured
@@ -118,7 +118,10 @@ def load_formula(cost: Cost) -> str:
         f"cores = rows/s * {cost.push_ms / 1000:.5f} + n * ({cost.idle:.5f} + wake-ups/s * {cost.wake_ms / 1000:.6f}),",
         f"wake-ups/s = 1 / ({COLLECT_SECONDS} + exp(-{COLLECT_SECONDS} * rows/s) / (rows/s))",
     ]
-    lines += [f"{rate} rows/s: more than a core from {cost.sites_of_a_core(rate):,} sites on" for rate in RATES]
+    lines += [
+        f"at {rate} rows/s, PostgreSQL needs more than one core from {cost.sites_of_a_core(rate):,} sites on"
+        for rate in RATES
+    ]
     return "\n".join(lines)
 
 

@@ -217,7 +217,7 @@ def _place_call(port: int, block: bytes) -> None:
             connection.sendall(REPLY * data.count(b"\n"))
         connection.sendall(b"HANGUP\n")
     if DECIDED not in answer:
-        raise RuntimeError(f"a call was not decided: {answer!r}")
+        raise RuntimeError(f"a call got no decision, but this answer: {answer!r}")
 
 
 def _table(figures: Mapping[str, list[int]], before: Mapping[str, int]) -> Table:

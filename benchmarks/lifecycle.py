@@ -25,7 +25,7 @@ def measure(bench: Workbench) -> list[Figure]:
 
 
 def _measure(bench: Workbench, numbers: int) -> list[Figure]:
-    note = f"{numbers:,} numbers"
+    note = f"store of {numbers:,} numbers"
     state = bench.built(numbers).state
     bench.say(f"lifecycle: {note}")
     starts, stops = zip(*(_seconds_of_one(state, turn) for turn in range(bench.rounds(ROUNDS))), strict=True)

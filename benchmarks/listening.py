@@ -162,7 +162,7 @@ def measure(bench: Workbench) -> list[Figure]:
             for rate in (QUICK_RATE,) if bench.quick else RATES:
                 bench.say(f"listening: {rate} bridged calls a second for {seconds} s")
                 report = _run_load(asterisk, daemon, rate, seconds)
-                figures += _figures(report, f"{rate} calls/s, {seconds} s")
+                figures += _figures(report, f"{rate} calls/s for {seconds} s")
                 if not report.failed:
                     break
             bench.say(f"listening: bridged calls while the store is locked for {LOCKED_SECONDS:.0f} s")
@@ -175,11 +175,16 @@ def _figures(report: LoadReport, note: str) -> list[Figure]:
     made, seen = [report.created - report.failed], [report.outcomes]
     reached = f"{report.rate:.0f} calls/s reached, {report.failed} calls failed in Asterisk or SIPp, {note}"
     return [
-        Figure("outcomes recorded", seen, "", made, "calls that SIPp made", ALL, reached),
+        Figure("number of outcomes recorded", seen, "", made, "calls that SIPp made", ALL, reached),
         Figure("outcomes with the right `ended_by`", [report.right_end], "", seen, "outcomes", ALL, note),
         Figure("complete outcomes", [report.complete], "", seen, "outcomes", ALL, note),
-        Figure("logins to Asterisk", [report.logins], "", budget=ONCE, note=f"{report.gaps} gaps, {note}"),
-        *(Figure(f"lag of an outcome, p{p}", [1e3 * percentile(report.lags, p)], "ms", note=note) for p in (50, 99)),
+        Figure(
+            "logins to Asterisk", [report.logins], "", budget=ONCE, note=f"{report.gaps} gaps in the events, {note}"
+        ),
+        *(
+            Figure(f"delay until an outcome can be read, p{p}", [1e3 * percentile(report.lags, p)], "ms", note=note)
+            for p in (50, 99)
+        ),
     ]
 
 
@@ -291,12 +296,14 @@ def _cost(bench: Workbench, asterisk: Asterisk, daemon: Daemon) -> Figure:
     seconds = QUICK_SECONDS if bench.quick else COST_SECONDS
     samples: list[float] = []
     for listening in (True, False):
-        bench.say(f"listening: CPU time of the daemon, {'listening' if listening else 'only screening'}")
+        bench.say(f"listening: CPU time of the daemon while {'listening' if listening else 'only screening'}")
         with _listening(daemon, asterisk, listening=listening):
             before = process_cpu_seconds(daemon.pid)
             results = _place_calls(asterisk, COST_RATE, seconds)
             time.sleep(1.0)  # until the last batch is written
             created = sum(result.calls for result in results)
             samples.append(1e3 * (process_cpu_seconds(daemon.pid) - before) / created)
-    note = f"{COST_RATE} bridged calls/s, decision and outcome"
-    return Figure("CPU time of the daemon for a call", samples[:1], "ms", samples[1:], "only screening", note=note)
+    note = f"{COST_RATE} bridged calls/s, each with a decision and an outcome"
+    return Figure(
+        "CPU time of the daemon for a call", samples[:1], "ms", samples[1:], "only decisions, no events read", note=note
+    )

@@ -39,7 +39,7 @@ def measure(bench: Workbench) -> list[Figure]:
 
 def _measure(bench: Workbench, many: int) -> list[Figure]:
     built = bench.built(many)
-    note = f"{many:,} numbers"
+    note = f"store of {many:,} numbers"
     return [
         Figure("numbers imported", [many / built.seconds], "/s", note=note),
         Figure("size of the store per number", [built.store.stat().st_size / many], "bytes", budget=BYTES, note=note),
@@ -49,7 +49,7 @@ def _measure(bench: Workbench, many: int) -> list[Figure]:
 
 
 def _in_process(bench: Workbench, many: int, note: str) -> list[Figure]:
-    bench.say("lookup: in one process")
+    bench.say("lookup: reading the facts about numbers in one process")
     sizes = (many, FEW)
     with ExitStack() as stack:
         runner = stack.enter_context(asyncio.Runner(loop_factory=loop_factory()))
@@ -61,7 +61,7 @@ def _in_process(bench: Workbench, many: int, note: str) -> list[Figure]:
         alone = [partial(_micros_alone, *pair) for pair in zip(plain, sizes, strict=True)]
         return [
             _compared(bench, "look-up, SQL statement alone", alone, note),
-            _compared(bench, "look-up, Store.facts", through_store, note),
+            _compared(bench, "look-up through the store's reader thread", through_store, note),
         ]
 
 
@@ -70,21 +70,24 @@ def _through_fastagi(bench: Workbench, many: int, note: str) -> list[Figure]:
         running_daemon(bench.built(many).state) as (_, large),
         running_daemon(bench.copy(FEW)) as (_, small),
     ):
-        bench.say("lookup: through FastAGI")
+        bench.say("lookup: decisions over FastAGI")
         measures = [partial(_micros_of_call, large, many), partial(_micros_of_call, small, FEW)]
         figure = _compared(bench, "decision over FastAGI", measures, note)
         calls = 10_000 if bench.quick else 50_000
-        bench.say(f"lookup: {calls:,} calls")
+        bench.say(f"lookup: memory after {calls:,} calls")
         for turn in range(calls // QUESTIONS):
             large.ask(questions(QUESTIONS, many, 1000 + turn), IN_FLIGHT)
         resident = large.resident_bytes() / 1e6
     budget = RESIDENT if many <= bench.many else RESIDENT_LARGEST
-    return [figure, Figure("memory of the daemon", [resident], "MB", budget=budget, note=f"{note}, {calls:,} calls")]
+    return [
+        figure,
+        Figure("memory of the daemon", [resident], "MB", budget=budget, note=f"{note}, after {calls:,} calls"),
+    ]
 
 
 def _compared(bench: Workbench, what: str, measures: list[partial[float]], note: str) -> Figure:
     many, few = alternate(bench.rounds(ROUNDS), *measures)
-    return Figure(what, many, "µs", few, f"{FEW:,} numbers", SLOWDOWN, note)
+    return Figure(what, many, "µs", few, f"store of {FEW:,} numbers", SLOWDOWN, note)
 
 
 def _micros_alone(db: sqlite3.Connection, numbers: int, turn: int) -> float:

@@ -76,19 +76,23 @@ def measure(bench: Workbench) -> list[Figure]:
     events = history(many)
     first, seconds = _timed(lambda: _replayed(events))
     second, again = _timed(lambda: _replayed(events))
-    bench.say(f"replayed twice: decisions {first[0]}, evidence {first[1].rows}, standings {first[1].standings}")
+    bench.say(
+        f"checksums after both replays: decisions {first[0]}, evidence {first[1].rows}, standings {first[1].standings}"
+    )
     _same("a second replay of the history", first, second)
     items = [event.outcome if isinstance(event, PastCall) else event for event in events]
     in_order, learning = _timed(lambda: _learnt(items))
     shuffled, mixed = _timed(lambda: _learnt(_shuffled(items)))
-    bench.say(f"learnt in any order: evidence {in_order.rows}, standings {in_order.standings}")
+    bench.say(f"checksums after learning in any order: evidence {in_order.rows}, standings {in_order.standings}")
     _same("learning in another order", in_order, shuffled)
     few = items[: STORED // 4] if bench.quick else items[:STORED]
     stored = _stored(few, bench.directory / "in-order.db")
     _same("learning in another order, in the store,", stored, _stored(_shuffled(few), bench.directory / "shuffled.db"))
     _same("learning in memory instead of the store", stored, _learnt(few))
-    bench.say(f"{len(few):,} events learnt in the store: evidence {stored.rows}, standings {stored.standings}")
-    note = f"{many:,} calls, challenges and marks; equal checksums"
+    bench.say(
+        f"{len(few):,} events learnt in the store, checksums: evidence {stored.rows}, standings {stored.standings}"
+    )
+    note = f"{many:,} calls, challenges and marks; the checksums are equal"
     return [
         Figure("history replayed twice", [many / seconds, many / again], "/s", note=note),
         Figure("history learnt in order and in random order", [many / learning, many / mixed], "/s", note=note),

@@ -44,7 +44,7 @@ def measure(bench: Workbench) -> list[Figure]:
     bench.say(f"own numbers: recording {calls:,} outbound calls of {DAYS} days, and another day of calls")
     command = (sys.executable, "-m", "benchmarks.own", str(calls), str(bench.directory))
     took = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
-    note = f"{calls:,} calls of {DAYS} days, {len(NUMBERS)} numbers"
+    note = f"{calls:,} calls of {DAYS} days, {len(NUMBERS)} own numbers"
     day = f"{took['day']:,} calls"
     return [
         Figure(
@@ -59,7 +59,7 @@ def measure(bench: Workbench) -> list[Figure]:
             [took["last_day"]],
             "s",
             [took["first_day"]],
-            "the first day, in an empty store",
+            "a first day in an empty store",
             SAME,
             day,
         ),
@@ -67,11 +67,11 @@ def measure(bench: Workbench) -> list[Figure]:
             "own numbers: CPU time to compute the health of the busiest number",
             [took["read"]],
             "s",
-            note=f"{took['attempts']:,} of its calls",
+            note=f"from {took['attempts']:,} of its calls",
         ),
-        Figure("own numbers: memory", [took["memory"]], "MB", note="peak of all of the above, in one process"),
+        Figure("own numbers: memory of the process", [took["memory"]], "MB", note="peak over all of the above"),
         Figure(
-            "own numbers: size of the daily counts and called people in the store",
+            "own numbers: size of the daily counts and the called numbers in the store",
             [took["bytes"]],
             "bytes a call",
             note=note,

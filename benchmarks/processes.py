@@ -55,7 +55,7 @@ class Server:
         """
         answers = place_calls(("127.0.0.1", self.port), blocks, self.expected, in_flight)
         if answers.failed > MOST_FAILED * len(blocks):
-            raise RuntimeError(f"{answers.failed} of {len(blocks)} calls were not decided")
+            raise RuntimeError(f"{answers.failed} of {len(blocks)} calls got no decision")
         return answers
 
     def cpu_seconds(self) -> float:
@@ -111,7 +111,7 @@ def _wait_until_it_answers(process: subprocess.Popen[bytes], server: Server) -> 
             time.sleep(0.01)
         else:
             return
-    raise RuntimeError("the empty handler did not start")
+    raise RuntimeError("the FastAGI server for comparison did not start within its time limit")
 
 
 def has_uvloop() -> bool:

@@ -28,7 +28,7 @@ class RecognisedPrompt:
 
     @property
     def errors(self) -> int:
-        """Return how many words were recognised wrongly."""
+        """How many words were recognised wrongly."""
         return word_errors(self.spoken, self.heard)
 
 

@@ -79,7 +79,7 @@ def _seconds(python: str, what: str, count: int, template: Path, state: Path) ->
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
-        raise RuntimeError(f"{python}: {what} ended with {process.returncode}")
+        raise RuntimeError(f"{python}: the benchmark of {what} ended with exit code {process.returncode}")
     return usage.ru_utime + usage.ru_stime
 
 

@@ -101,7 +101,9 @@ class Office:
         before = {name: process_cpu_seconds(pid) for name, pid in self.pids.items()}
         result = self.carrier.load(load)
         if result.failed > kind.calls // 100:
-            raise RuntimeError(f"{extension}: {result.failed} of {kind.calls} calls failed: {dict(result.failures)}")
+            raise RuntimeError(
+                f"calls to {extension}: {result.failed} of {kind.calls} calls failed: {dict(result.failures)}"
+            )
         time.sleep(SETTLE_SECONDS)
         for name, pid in self.pids.items():
             self.costs[name, extension].append(1e3 * (process_cpu_seconds(pid) - before[name]) / kind.calls)

@@ -47,7 +47,7 @@ def write_page(path: Path, blocks: Mapping[str, str], order: Sequence[str]) -> N
     head, begin, rest = path.read_text("utf-8").partition(BEGIN)
     body, end, tail = rest.partition(END)
     if not begin or not end:
-        raise ValueError(f"{path}: has no {BEGIN} ... {END} to write between")
+        raise ValueError(f"{path}: cannot write the tables, because the page lacks the markers {BEGIN} and {END}")
     kept = dict([block.split("\n", 1) for block in body.split("\n### ")[1:]])
     texts = {**kept, **blocks}
     sections = [f"### {name}\n\n{texts[name].strip()}\n" for name in order if name in texts]

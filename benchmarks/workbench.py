@@ -53,7 +53,7 @@ class Workbench:
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """Return how many phone numbers each large store has."""
+        """How many phone numbers each large store has."""
         return (self.many, self.largest) if self.largest > self.many else (self.many,)
 
     def rounds(self, full: int) -> int:

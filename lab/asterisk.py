@@ -113,12 +113,12 @@ class Asterisk:
 
     @property
     def ami_login(self) -> tuple[str, str]:
-        """Return the user and the password for the manager interface."""
+        """The user and the password for the manager interface."""
         return AMI_USER, AMI_SECRET
 
     @property
     def console_command(self) -> tuple[str, ...]:
-        """Return the shell command that opens a console on this Asterisk."""
+        """The shell command that opens a console on this Asterisk."""
         return (*self._command(), "-rvvv")
 
     @property

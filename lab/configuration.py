@@ -102,7 +102,7 @@ class Directories:
 
     @property
     def sounds(self) -> Path:
-        """Return the directory of English prompts. CallSieve's own prompts belong in its subdirectory `callsieve`."""
+        """The directory of English prompts. CallSieve's own prompts belong in its subdirectory `callsieve`."""
         return self.data / "sounds" / "en"
 
     @property

@@ -53,12 +53,12 @@ class Daemon:
 
     @property
     def url(self) -> str:
-        """Return the AGI address, to which the dialplan adds `/screen`."""
+        """The address of the daemon's AGI server, to which the dialplan adds `/screen`."""
         return f"agi://127.0.0.1:{self.port}"
 
     @property
     def environment(self) -> dict[str, str]:
-        """Return the environment in which `callsieve` commands use this daemon's settings and store."""
+        """The environment in which `callsieve` commands use this daemon's settings and store."""
         return {**os.environ, "CALLSIEVE_CONFIG": str(self.config), "CALLSIEVE_STATE": str(self.state)}
 
     @property

@@ -178,7 +178,7 @@ class Kamailio:
 
     @property
     def sip_address(self) -> tuple[str, int]:
-        """Return the address to which the carrier sends calls."""
+        """The address to which the carrier sends calls."""
         return ASTERISK_ADDRESS, self.ports.sip
 
     def log(self) -> str:

@@ -64,7 +64,7 @@ class LoadResult:
 
     @property
     def rate(self) -> float:
-        """Return how many calls per second succeeded on average."""
+        """How many calls per second succeeded on average."""
         return self.succeeded / self.seconds if self.seconds else 0.0
 
 

@@ -33,7 +33,7 @@ class SipMessage:
 
     @property
     def code(self) -> int | None:
-        """Return the status code of a response; None for a request."""
+        """The status code of a response; None for a request."""
         return int(self.start_line.split(" ", 2)[1]) if self.start_line.startswith("SIP/2.0 ") else None
 
     @property
@@ -42,7 +42,7 @@ class SipMessage:
 
     @property
     def method(self) -> str:
-        """Return the method of a request. For a response, return the method of the request that it answers."""
+        """The method of a request; for a response, the method of the request that it answers."""
         return self.header("CSeq").rpartition(" ")[2] if self.code else self.start_line.partition(" ")[0]
 
     def header(self, name: str) -> str:
@@ -55,7 +55,7 @@ class SipMessage:
 
     @property
     def from_name(self) -> str:
-        """Return the display name in From, as a phone shows it."""
+        """The display name in From, as a phone shows it."""
         return display_name(self.header("From"))
 
     @property
@@ -64,7 +64,7 @@ class SipMessage:
 
     @property
     def audio_address(self) -> tuple[str, int] | None:
-        """Return the address in the SDP to which audio must be sent; None if there is no SDP."""
+        """The address in the SDP to which audio must be sent; None if there is no SDP."""
         address = _SDP_AUDIO.search(self.body)
         return (address["address"], int(address["port"])) if address else None
 

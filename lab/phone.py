@@ -119,7 +119,7 @@ class Phone:
 
     @property
     def heard(self) -> Heard:
-        """Return the audio received so far. Only a phone with `ears` counts audio."""
+        """The audio received so far. Only a phone with `ears` counts audio."""
         return self._ears.heard if self._ears is not None else Heard()
 
     def messages(self) -> list[SipMessage]:

@@ -99,7 +99,7 @@ class PostgreSql(PrivateServer):
 
     @property
     def authority_file(self) -> Path:
-        """Return the certificate of the authority that signed the server's certificate. It exists only with `tls`."""
+        """The certificate of the authority that signed the server's certificate. It exists only with `tls`."""
         return self.folder / "authority.pem"
 
     def address(

@@ -34,7 +34,7 @@ ATTACK_WORDS: Mapping[str, str] = {
     OWN_LIST: "half mark the number; the others allow it on their own lists and hang up on its calls",
     SLOW: "one of them marks the number or hangs up on its call each day, for 89 days",
     SPOOFED: "an outsider calls 20 times a day for 10 days and shows the number",
-    SPOOFED_ELSEWHERE: "an outsider does this on another trunk than the owner's",
+    SPOOFED_ELSEWHERE: "an outsider calls 20 times a day for 10 days on another trunk and shows the number",
     SPOOFED_BURSTS: "an outsider shows the number in bursts of 40 one-ring calls for 10 days",
 }
 

@@ -26,7 +26,7 @@ class Estimate(NamedTuple):
 
     @property
     def text(self) -> str:
-        """Return a text such as `53.0 (51.9-54.1)`, or `0` if no call was counted."""
+        """A text such as `53.0 (51.9-54.1)`, or `0` if no call was counted."""
         if self.high == 0:
             return "0"
         return f"{shown(self.mean)} ({shown(self.low)}-{shown(self.high)})"

@@ -136,7 +136,7 @@ OWN_EXCHANGE = "+44207183"
 
 
 class FirstCall(NamedTuple):
-    """A call that is the first call of its number to the office, or may be. `user`: the callee."""
+    """A call to the office that can be the first call of its number. `user`: the callee."""
 
     at: float
     style: Style

@@ -1,6 +1,6 @@
 """`python -m benchmarks.accuracy.lying_peers`: measure the harm that lying companies can do to honest numbers.
 
-An office of 20 people has 1,400 numbers with different kinds of its own evidence. Other companies publish all these
+An office of 20 people has 1,400 numbers, about which it has seven kinds of evidence. Other companies publish all these
 numbers as spam, with valid signatures. Then each number calls. The policy `strict` decides, because it does everything
 that a level allows. The table is in benchmarks/accuracy/RESULTS.md. A test compares it with a new measurement.
 """

@@ -67,7 +67,7 @@ class Memory(Protocol):
 
     @property
     def stores(self) -> Sequence[MemoryStore]:
-        """Return all stores. The first store has learnt from all calls."""
+        """All stores of evidence. The first store has learnt from all calls."""
         ...
 
     def learn(self, outcome: OutcomeRecord) -> None: ...

@@ -147,7 +147,7 @@ ALONE, SHARED, AFTER_THREE, AFTER_THREE_ALONE = (
     "its own evidence",
     "evidence of all five sites",
     "evidence of all five sites, only calls after marks at three other sites",
-    "its own evidence, only the calls of the next row",
+    "its own evidence, only calls after marks at three other sites",
 )
 
 
