@@ -69,7 +69,7 @@ class Actions {
 	private function remove(array $post): array {
 		$list = in_array($post['list'] ?? '', Page::LISTS, true) ? $post['list'] : Page::LISTS[0];
 		$entry = Page::text($post, 'entry');
-		return $this->said($this->module->api()->ask('DELETE', "/lists/$list/entries/" . Api::part($entry)), sprintf(_('%s is off the list.'), $entry));
+		return $this->said($this->module->api()->ask('DELETE', "/lists/$list/entries/" . Api::part($entry)), sprintf(_('%s was removed from the list.'), $entry));
 	}
 
 	private function notSpam(array $post): array {
@@ -94,7 +94,7 @@ class Actions {
 				$undo[] = (int) $done['data']['change_id'];
 			}
 		}
-		$said = [sprintf(_('Added: %d. Not added: %d.'), count($undo), count($refused)), ...array_slice($refused, 0, self::MOST_TOLD)];
+		$said = [sprintf(_('Entries added: %d. Entries not added: %d.'), count($undo), count($refused)), ...array_slice($refused, 0, self::MOST_TOLD)];
 		if (count($lines) > self::MOST_LINES) {
 			$said[] = sprintf(_('Only the first %d lines were read.'), self::MOST_LINES);
 		}
@@ -116,19 +116,19 @@ class Actions {
 		if (!isset(Words::policies()[$name])) {
 			return [];
 		}
-		return $this->said($this->module->api()->ask('POST', '/policies/' . Api::part($name) . '/activate'), sprintf(_('The policy in force is %s.'), $name));
+		return $this->said($this->module->api()->ask('POST', '/policies/' . Api::part($name) . '/activate'), sprintf(_('The active policy is now %s.'), $name));
 	}
 
 	private function forecast(array $post): array {
 		$began = $this->module->startForecast();
-		return ['text' => $began ? _('Counting. This takes a minute or two: then open this page again.') : _('The count cannot be started.')];
+		return ['text' => $began ? _('Counting. This takes a minute or two: then open this page again.') : _('Counting the calls that each policy would stop could not be started.')];
 	}
 
 	private function console(array $post): array {
 		$address = trim(Page::text($post, 'address'));
 		$is_address = preg_match('~^https?://[^\s"\'<>]+$~', $address) === 1;
 		$this->module->setConfig('console', $is_address ? $address : false);
-		return ['text' => $address === '' || $is_address ? '' : _('An address begins with https:// or http://')];
+		return ['text' => $address === '' || $is_address ? '' : _('The address of the console must begin with https:// or http://')];
 	}
 
 	private function said(array $done, string $text): array {

@@ -33,7 +33,7 @@ class Restore extends RestoreBase {
 	private function lay(string $target, callable $write): void {
 		if ((is_dir(dirname($target)) || mkdir(dirname($target), 0750, true)) && $write($target)) {
 			chmod($target, 0640);
-			$this->log(sprintf(_('CallSieve: %s was restored to %s; root can copy it to its place'), basename($target), dirname($target)));
+			$this->log(sprintf(_('CallSieve: %s was restored to %s; as root, copy it to its original place'), basename($target), dirname($target)));
 		}
 	}
 

@@ -25,7 +25,7 @@ class Words {
 			'tag' => _('rings with a label'),
 			'warn' => _('rings with a spoken warning'),
 			'challenge' => _('must press a digit'),
-			'route' => _('to voicemail'),
+			'route' => _('goes to voicemail'),
 			'reject' => _('rejected'),
 		][$action] ?? $action;
 	}

@@ -13,7 +13,7 @@ use Symfony\Component\Console\Output\OutputInterface;
 class Callsieve extends Command {
 	protected function configure(): void {
 		$this->setName('callsieve')
-			->setDescription(_('Whether calls are screened, and the switch'))
+			->setDescription(_('Show whether calls are screened, and switch screening on or off'))
 			->addArgument('what', InputArgument::OPTIONAL, 'status, off, on, sync, forecast', 'status')
 			->addOption('for', null, InputOption::VALUE_REQUIRED, _('With off: duration, such as 30m or 2h'));
 	}

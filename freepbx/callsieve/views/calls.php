@@ -4,7 +4,7 @@
 
 use FreePBX\modules\Callsieve\Page;
 
-$headings = ['at' => _('Time'), 'caller' => _('Caller'), 'did' => _('DID'), 'action' => _('What was done'), 'reason' => _('Why'), 'ended' => _('How it ended')];
+$headings = ['at' => _('Time'), 'caller' => _('Caller'), 'did' => _('DID'), 'action' => _('What CallSieve did'), 'reason' => _('Why'), 'ended' => _('How the call ended')];
 $lines = array_filter([
 	Page::text($why, 'reason'),
 	Page::text($why, 'because'),

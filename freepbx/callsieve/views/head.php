@@ -44,7 +44,7 @@ $meanings = [
 			<?php if ($note['retry']) { ?>
 				<form method="post">
 					<?php foreach ($note['retry'] as $name => $value) { ?><input type="hidden" name="<?php echo $e($name) ?>" value="<?php echo $e($name === 'token' ? $token : $value) ?>"><?php } ?>
-					<button class="btn btn-danger btn-sm"><?php echo $e(_('Do it all the same')) ?></button>
+					<button class="btn btn-danger btn-sm"><?php echo $e(_('Do it anyway')) ?></button>
 				</form>
 			<?php } ?>
 		</div>
@@ -71,7 +71,7 @@ $meanings = [
 	<p><?php foreach ($meanings as $word => $meaning) { ?><abbr title="<?php echo $e($meaning) ?>"><?php echo $e($word) ?></abbr><?php } ?></p>
 
 	<?php if ($troubles) { ?>
-		<h2><?php echo $e(_('Trouble')) ?></h2>
+		<h2><?php echo $e(_('Problems')) ?></h2>
 		<ul id="callsieve-trouble">
 			<?php foreach ($troubles as $one) { ?>
 				<li><strong><?php echo $e(Page::text($one, 'name')) ?></strong>: <?php echo $e(Page::text($one, 'detail')) ?>
@@ -81,7 +81,7 @@ $meanings = [
 	<?php } ?>
 	<?php if ($clashes) { ?>
 		<h2><?php echo $e(_('Feature codes that another module has')) ?></h2>
-		<p><?php echo $e(_('These are switched off. Give them other codes in Admin > Feature Codes.')) ?></p>
+		<p><?php echo $e(_('These codes are switched off. Give the features other codes in Admin > Feature Codes.')) ?></p>
 		<ul><?php foreach ($clashes as $code => $description) { ?><li><?php echo $e("$code: $description") ?></li><?php } ?></ul>
 	<?php } ?>
 	<?php if ($unscreened) { ?>

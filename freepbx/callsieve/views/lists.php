@@ -6,7 +6,7 @@ use FreePBX\modules\Callsieve\Page;
 use FreePBX\modules\Callsieve\Words;
 
 $names = ['block' => _('Blocked numbers'), 'allow' => _('Numbers that always ring')];
-$ends = ['' => _('for ever'), '7d' => _('for 7 days'), '30d' => _('for 30 days'), '365d' => _('for a year')];
+$ends = ['' => _('until it is removed'), '7d' => _('for 7 days'), '30d' => _('for 30 days'), '365d' => _('for a year')];
 ?>
 	<p>
 		<?php foreach ($names as $name => $title) { ?><a class="btn btn-<?php echo $name === $list ? 'primary' : 'default' ?>" href="?display=callsieve&amp;view=lists&amp;list=<?php echo $e($name) ?>"><?php echo $e($title) ?></a> <?php } ?>
@@ -15,7 +15,7 @@ $ends = ['' => _('for ever'), '7d' => _('for 7 days'), '30d' => _('for 30 days')
 	<form method="post" class="form-inline">
 		<input type="hidden" name="token" value="<?php echo $e($token) ?>">
 		<input type="hidden" name="list" value="<?php echo $e($list) ?>">
-		<input class="form-control" name="entry" required placeholder="+12015550123, +1900*" aria-label="<?php echo $e(_('Number, or the beginning of numbers')) ?>">
+		<input class="form-control" name="entry" required placeholder="+12015550123, +1900*" aria-label="<?php echo $e(_('Number, or the first digits of numbers')) ?>">
 		<input class="form-control" name="note" maxlength="200" placeholder="<?php echo $e(_('Note')) ?>" aria-label="<?php echo $e(_('Note')) ?>">
 		<select class="form-control" name="expires" aria-label="<?php echo $e(_('For how long')) ?>"><?php foreach ($ends as $value => $name) { ?><option value="<?php echo $e($value) ?>"><?php echo $e($name) ?></option><?php } ?></select>
 		<button class="btn btn-primary" name="do" value="add"><?php echo $e(_('Add')) ?></button>

@@ -14,24 +14,24 @@ $current = is_array($status['policy'] ?? null) ? Page::text($status['policy'], '
 				<p><?php echo $e($about) ?></p>
 				<?php if ($name !== 'observe') { ?>
 					<p><?php echo $e(is_array($figures)
-						? sprintf(_('Would have stopped %d of last month\'s %d calls, %d probably wrong.'), (int) ($figures['stopped'] ?? 0), (int) ($figures['calls'] ?? 0), (int) ($figures['wrong'] ?? 0))
+						? sprintf(_('Would have stopped %d of the %d calls of the last month; %d of the stopped calls were probably wanted.'), (int) ($figures['stopped'] ?? 0), (int) ($figures['calls'] ?? 0), (int) ($figures['wrong'] ?? 0))
 						: _('Not counted yet.')) ?></p>
 				<?php } ?>
 				<?php if ($name === $current) { ?>
-					<strong><?php echo $e(_('In force')) ?></strong>
+					<strong><?php echo $e(_('Active')) ?></strong>
 				<?php } else { ?>
 					<form method="post">
 						<input type="hidden" name="token" value="<?php echo $e($token) ?>">
 						<input type="hidden" name="policy" value="<?php echo $e($name) ?>">
-						<button class="btn btn-primary" name="do" value="activate"><?php echo $e(_('Put in force')) ?></button>
+						<button class="btn btn-primary" name="do" value="activate"><?php echo $e(_('Activate')) ?></button>
 					</form>
 				<?php } ?>
 			</div>
 		<?php } ?>
 	</div>
 	<p><?php echo $e($forecast['at'] > 0 ? sprintf(_('Counted %s.'), date('Y-m-d H:i', (int) $forecast['at'])) : '') ?>
-		<?php echo $e(_('Stopped: asked for a digit, sent to voicemail or rejected. Probably wrong: the caller was known later, or was talked to.')) ?></p>
-	<form method="post"><input type="hidden" name="token" value="<?php echo $e($token) ?>"><button class="btn btn-default" name="do" value="forecast"><?php echo $e(_('Count now')) ?></button></form>
+		<?php echo $e(_('Stopped: asked for a digit, sent to voicemail or rejected. Probably wanted: somebody here knew the caller later, or talked with them.')) ?></p>
+	<form method="post"><input type="hidden" name="token" value="<?php echo $e($token) ?>"><button class="btn btn-default" name="do" value="forecast"><?php echo $e(_('Count the calls now')) ?></button></form>
 	<form method="post" class="form-inline">
 		<input type="hidden" name="token" value="<?php echo $e($token) ?>">
 		<label for="callsieve-address"><?php echo $e(_('Address of CallSieve\'s console')) ?></label>

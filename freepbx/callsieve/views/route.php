@@ -20,7 +20,7 @@
 	</div>
 	<div class="row">
 		<div class="col-md-12">
-			<span id="callsieve_screen-help" class="help-block fpbx-help-block"><?php echo $e(_('No for fax, alarms and lifts: their calls are neither screened nor marked.')) ?></span>
+			<span id="callsieve_screen-help" class="help-block fpbx-help-block"><?php echo $e(_('Choose No for lines of fax machines, alarms and lifts: their calls are neither screened nor marked.')) ?></span>
 		</div>
 	</div>
 </div>
