@@ -258,7 +258,7 @@ class AgiServer:
         self.stats.failed_open[reason.value] += 1
         if self.may_log(reason.value):
             if request is not None and request.path not in _OF_CALLS:
-                logger.info("request failed: reason=%s path=%s", reason.value, request.path)
+                logger.info("AGI request failed: reason=%s path=%s", reason.value, request.path)
             else:
                 logger.log(
                     _LOG_LEVELS.get(reason, logging.INFO), "call continues without screening: reason=%s", reason.value
@@ -283,7 +283,7 @@ class AgiServer:
         code = NO_APPLICATION if reply.code in ACCEPTED else reply.code
         if self.may_log(f"reply {code}"):
             level = logging.INFO if code == _DEAD_CHANNEL else logging.WARNING
-            logger.log(level, "Asterisk refused a command: code=%s", code)
+            logger.log(level, "Asterisk refused an AGI command: code=%s", code)
 
     def may_log(self, key: str) -> bool:
         """Return whether to log a message with this key now: once per key and LOG_INTERVAL_SECONDS."""

@@ -115,7 +115,7 @@ def run_standalone(decide: Decide, stdin: BinaryIO, stdout: BinaryIO) -> int:
         logger.info("the caller hung up")
     except (AGIException, OSError) as error:
         logger.warning(
-            "Asterisk refused a command of the answer, the call continues without screening: error=%s",
+            "Asterisk refused an AGI command, the call continues without screening: error=%s",
             type(error).__name__,
         )
     except Exception as error:  # noqa: BLE001 (the outermost point: the call goes on)

@@ -12,7 +12,7 @@ class TroubleKind(Enum):
     NO_HOST = ("no such host", "correct `host` in [ami]")
     REFUSED = (
         "connection refused",
-        "start Asterisk, set `enabled = yes` in manager.conf, and use the same `port` there and in [ami]",
+        "start Asterisk, set `enabled = yes` in manager.conf, and use the same `port` in manager.conf and in [ami]",
     )
     UNREACHABLE = ("the server cannot be reached", "check the network and `host` in [ami]")
     TIMED_OUT = (
@@ -29,8 +29,8 @@ class TroubleKind(Enum):
     )
     LOGIN_REFUSED = (
         "Asterisk refused the manager user, its secret or this server's address",
-        "set the same secret in [ami] and in manager.d/callsieve.conf, and permit this server's address there. "
-        "`callsieve asterisk install` writes the secret into both. Asterisk's log names the cause",
+        "set the same secret in [ami] and in manager.d/callsieve.conf, and permit this server's address in that file. "
+        "`callsieve asterisk install` writes the secret into both files. Asterisk's log names the cause",
     )
     BAD_LOGIN = (
         "`username` or `secret` in [ami] contains control characters",

@@ -19,9 +19,9 @@ class Group(StrEnum):
     """The groups of commands, in the order of the help. `callsieve --help` shows only the first two groups."""
 
     EVERY_DAY = "Every day"
-    SETTING_UP = "Setting it up"
+    SETTING_UP = "Setting CallSieve up"
     NUMBERS = "People and numbers"
-    RUNNING = "Running it"
+    RUNNING = "Operating CallSieve"
 
 
 class Help(NamedTuple):

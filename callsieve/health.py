@@ -161,7 +161,7 @@ STATES: Mapping[ScreeningState, StateKind] = {
         Tone.IDLE,
         N_("Not known"),
         "not known",
-        "Nobody knows whether calls are screened.",
+        "It is not known whether calls are screened.",
         is_screened=None,
         daemon_answers=False,
     ),

@@ -283,12 +283,15 @@ def alert_problems(
             if name not in receivers:
                 yield f"alert[{place}].to", f"there is no receiver {name!r}{nearest(name, receivers)}"
         if "mail" in alert.to and not mail.to:
-            yield "mail.to", f"required, because alert {alert.name!r} is sent there"
+            yield "mail.to", f"required: the addresses of alert {alert.name!r}, which is sent by mail"
         known = {field.name for field in msgspec.structs.fields(DATA[alert.event])}
         for condition in conditions_of(alert.when):
             fields = NUMBER_FIELDS if condition == "prefix" else (FIELD_BY_CONDITION.get(condition, condition),)
             if known.isdisjoint(fields):
-                yield f"alert[{place}].when.{condition}", f"an event {alert.event} has no such field"
+                yield (
+                    f"alert[{place}].when.{condition}",
+                    f"events of the kind {alert.event} have no field for this condition",
+                )
         for action in values_of(alert.when, "action"):
             if action not in ACTION_BY_WORD:
                 yield f"alert[{place}].when.action", f"unknown action {action!r}{nearest(action, ACTION_BY_WORD)}"

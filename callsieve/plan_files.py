@@ -153,7 +153,9 @@ def keep_version(loaded: Loaded, file: str) -> PlanVersion | None:
             raw = stream.read(MAX_BYTES + 1)
         if len(raw) > MAX_BYTES:
             raise OSError(
-                errno.EFBIG, f"larger than {MAX_BYTES:,} bytes, so it cannot be kept for undo: move it away", str(path)
+                errno.EFBIG,
+                f"larger than {MAX_BYTES:,} bytes, so an undo could not restore it: move the file away",
+                str(path),
             )
         put_in_force(loaded, file, raw)
     return active

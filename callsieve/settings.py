@@ -646,7 +646,7 @@ def _web_problems(web: Web) -> Problems:
             "web.listen",
             wrong
             if web.behind_proxy
-            else f"{wrong}; for other computers, put a web server with TLS in front of the console",
+            else f"{wrong}; to reach it from other computers, put a web server with TLS in front of the console",
         )
     for host in web.hosts:
         if not HOST.fullmatch(host):
@@ -711,7 +711,7 @@ def _api_problems(settings: Settings) -> Problems:
             "api.listen",
             wrong
             if web.behind_proxy
-            else f"{wrong}; for other computers, put a web server with TLS in front of the API",
+            else f"{wrong}; to reach it from other computers, put a web server with TLS in front of the API",
         )
     elif _form_problem(web.listen) is None and address_of(listen)[1] == address_of(web.listen)[1]:
         taken = address_of(listen)[1]

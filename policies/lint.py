@@ -34,12 +34,12 @@ class _Speaks(IntEnum):
 # From this level on, the model protects callers against a group of people. Rules below the level get the warning.
 GUARDED_FROM = {Action.CHALLENGE: Level.CHALLENGE, Action.ROUTE: Level.ROUTE, Action.REJECT: Level.ROUTE}
 COSTS = {
-    Action.CHALLENGE: "may challenge an honest caller because of marks by a few people here: `level_at_least = "
-    "'challenge'` requires more people, or a source",
-    Action.ROUTE: "may send an honest caller to voicemail because of marks by people here alone: `level_at_least = "
-    "'route'` requires a source and a failed challenge",
-    Action.REJECT: "may reject an honest caller because of marks by people here alone: `level_at_least = 'reject'` "
-    "requires a source and a failed challenge",
+    Action.CHALLENGE: "may challenge an honest caller only because a few of your people marked the number: "
+    "`level_at_least = 'challenge'` requires more people, or an outside source",
+    Action.ROUTE: "may send an honest caller to voicemail only because your people marked the number: `level_at_least "
+    "= 'route'` requires an outside source and a failed challenge",
+    Action.REJECT: "may reject an honest caller only because your people marked the number: `level_at_least = "
+    "'reject'` requires an outside source and a failed challenge",
 }
 
 

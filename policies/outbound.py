@@ -243,8 +243,9 @@ def _grade(case: _Case) -> str:
     if case.call.own_number is None:
         return "passes"
     if facts.grade is None or facts.graded_at is None:
-        return "passes: the own number is not graded yet (grading needs 20 calls and runs once an hour)"
-    return f"passes: the own number is {facts.grade.words}, graded at {case.rules.when(facts.graded_at)}"
+        return "passes: the number that the call shows is not graded yet (grading needs 20 calls and runs once an hour)"
+    when = case.rules.when(facts.graded_at)
+    return f"passes: the number that the call shows is {facts.grade.words}, graded at {when}"
 
 
 def _is_of_a_person(callee: Number | None) -> bool:
@@ -306,12 +307,12 @@ STEPS = (
     GuardStep("national do-not-call registers", _register, _copies),
     GuardStep("consent, where a law requires it", _consent),
     GuardStep("resting own numbers", _resting),
-    GuardStep("own numbers at risk of being marked", _at_risk, _grade),
-    GuardStep("calling hours at the called person's place", _hours),
+    GuardStep("own numbers at risk of being marked as spam", _at_risk, _grade),
+    GuardStep("calling hours where the called person is", _hours),
     GuardStep("the law's limit on calls to a person", _law_limit),
     GuardStep("the daily limit on calls to a person", _person_day),
-    GuardStep("the hourly limit on calls that show an own number", _number_hour),
-    GuardStep("the daily limit on calls that show an own number", _number_day),
+    GuardStep("the hourly limit on calls that show the same number", _number_hour),
+    GuardStep("the daily limit on calls that show the same number", _number_day),
 )
 DEFAULT_RULE = "default"
 FAIL_OPEN_RULE = "fail-open"

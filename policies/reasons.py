@@ -16,7 +16,7 @@ class Reason(StrEnum):
     INTERNAL = "the call comes from one of our own endpoints"
     EMERGENCY_NUMBER = "an emergency number is calling"
     UNSCREENED_DID = "screening is switched off for the dialled number"
-    EMERGENCY_WINDOW = "an emergency call was made from here recently"
+    EMERGENCY_WINDOW = "somebody in the organisation made an emergency call recently"
     EMERGENCY_CALLBACK = "a trusted trunk marks the call as an emergency call-back"
     TRAP = "the dialled number is a trap number that belongs to nobody"
     CALLEE_ALLOWS = "the callee has allowed this caller"
@@ -58,11 +58,13 @@ class PresetReason(StrEnum):
     NOBODYS_RANGE = "no genuine call comes from a number in this range"
     STORM = "several new numbers are calling several DIDs at the same time"
     COMPANIES_COMPLAIN = "people at other companies complain about this number"
-    ONE_SOURCE = "only one source lists this number"
-    ONE_SOURCE_ASKS = "a source that was nearly always right lists this number"
+    ONE_SOURCE = "only one source lists this number as spam"
+    ONE_SOURCE_ASKS = "a source that was nearly always right lists this number as spam"
     NO_TELEPHONE_NUMBER = "the caller's number cannot be read as a telephone number"
     WITHHOLDS = "the caller withholds the number"
-    KNOWN_TO_NOBODY = "nobody here knows the number, and its caller has not passed a challenge within 90 days"
+    KNOWN_TO_NOBODY = (
+        "nobody in the organisation knows the number, and its caller has not passed a challenge within 90 days"
+    )
     OVERWHELMING_EVIDENCE = "overwhelming evidence against this number, from several groups of people"
 
 
@@ -87,16 +89,16 @@ class OutboundReason(StrEnum):
     DO_NOT_CALL_BY = (
         "the called person asked on {day} not to be called again, which is valid for at least {days} days ({law})"
     )
-    ON_REGISTER = "the called number is on the register {register}, in its file of {day} ({law})"
+    ON_REGISTER = "the called number is on the do-not-call register {register}, in the file of {day} ({law})"
     ON_OLD_REGISTER = (
-        "the called number is on the register {register}, in its file of {day}, which is too old: "
+        "the called number is on the do-not-call register {register}, in the file of {day}, which is too old: "
         "{law} allows {days} days"
     )
     NO_CONSENT = "no consent from the called person is recorded ({law})"
-    RETIRED = "the own number that the call would show is retired"
-    RESTING = "the own number that the call would show is resting until {day}"
-    AT_RISK = "the own number that the call would show is at risk of being marked"
-    AT_RISK_FOR = "the own number that the call would show is at risk of being marked: {why}"
+    RETIRED = "the number that the call would show is retired"
+    RESTING = "the number that the call would show is resting until {day}"
+    AT_RISK = "the number that the call would show is at risk of being marked as spam"
+    AT_RISK_FOR = "the number that the call would show is at risk of being marked as spam: {why}"
     BAD_HOURS = "the time is outside calling hours where the called person is"
     BAD_HOURS_BY = "the time is outside calling hours where the called person is ({law})"
     HOLIDAY = "it is a public holiday where the called person is ({law})"
@@ -104,12 +106,14 @@ class OutboundReason(StrEnum):
     PERSON_ONCE = "the person was already called once today"
     PERSON_TWICE = "the person was already called twice today"
     PERSON_DAY = "the person was already called {calls} times today"
-    NUMBER_HOUR = "{calls} calls that showed this own number were made within an hour"
-    NUMBER_DAY = "{calls} calls that showed this own number were made today"
-    YOUNG_NUMBER_DAY = "{calls} calls today showed an own number that has been in use for less than 30 days"
+    NUMBER_HOUR = "{calls} calls that showed the same number were made within an hour"
+    NUMBER_DAY = "{calls} calls that showed the same number were made today"
+    YOUNG_NUMBER_DAY = "{calls} calls today showed the same number, which has been in use for less than 30 days"
     NOTHING_AGAINST = "nothing speaks against the call"
     ADVISED_AGAINST = "the call is allowed, but this is not a recommended time where the called person is ({law})"
-    OLD_REGISTER = "the copy of the register {register} dates from {day} and is too old: {law} allows {days} days"
+    OLD_REGISTER = (
+        "the copy of the do-not-call register {register} dates from {day} and is too old: {law} allows {days} days"
+    )
 
 
 CAPPED = "{reason} ({cap})"

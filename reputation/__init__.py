@@ -1,1 +1,1 @@
-"""The types of numbers and people, their store, and the reputation model. Imports no other package of the project."""
+"""The types, the store and the reputation model for numbers and people. Imports no other package of the project."""

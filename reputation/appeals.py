@@ -177,10 +177,10 @@ def _why_not(appeal: Appeal) -> AppealError:
         return AppealError("closed", Wording("appeal {reference} is already closed", about))
     if appeal.state is AppealState.OPEN:
         words = Wording(
-            "appeal {reference} is not in force yet: accept it, or let the owner prove control of the number", about
+            "appeal {reference} cannot be decided yet: accept it, or let the owner prove control of the number", about
         )
         return AppealError("not-in-force", words)
-    return AppealError("in-force", Wording("appeal {reference} is already in force", about))
+    return AppealError("in-force", Wording("appeal {reference} is already accepted or proven: decide it", about))
 
 
 def refusal(earlier: Iterable[Appeal], now: float) -> AppealError | None:
@@ -188,12 +188,12 @@ def refusal(earlier: Iterable[Appeal], now: float) -> AppealError | None:
     for appeal in earlier:
         about = {"reference": appeal.reference, "number": appeal.number}
         if appeal.state in LIVE:
-            return AppealError("appealed", Wording("appeal {reference} of {number} has not been decided yet", about))
+            return AppealError("appealed", Wording("appeal {reference} for {number} has not been decided yet", about))
         again_at = free_again_at(appeal)
         if again_at is not None and now < again_at:
             days = -int(-(again_at - now) // DAY_SECONDS)
             words = Wording(
-                "appeal {reference} of {number} was denied: a new appeal can be filed in {days} days",
+                "appeal {reference} for {number} was denied: a new appeal can be filed in {days} days",
                 {**about, "days": days},
             )
             return AppealError("denied-lately", words)
@@ -243,7 +243,10 @@ class ProofAnswer(StrEnum):
 
 
 class KeyedCode(NamedTuple):
-    """A code keyed in during a call with `number`. `ticket`: the id of CallSieve's call; empty if the number called."""
+    """A code keyed in during a call with `number`.
+
+    `ticket`: the id of the call if CallSieve called, otherwise empty.
+    """
 
     number: str
     code: str
@@ -253,7 +256,7 @@ class KeyedCode(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A stored code: its digest, when it was made, and how many wrong codes were tried."""
+    """The stored form of a code: its digest, when the code was made, and how many wrong codes were tried."""
 
     digest: bytes
     made_at: float
@@ -276,13 +279,13 @@ def is_code(text: str) -> bool:
 
 
 def digest_of(code: str, reference: str) -> bytes:
-    """Return the digest under which a code is stored. Slow on purpose, because there are only a million codes."""
+    """Return the digest under which a code is stored. Slow on purpose: an attacker has only a million codes to try."""
     digits = "".join(filter(str.isdigit, code))
     return hashlib.scrypt(digits.encode(), salt=reference.encode(), n=2**12, r=8, p=1, dklen=32)
 
 
 def answer_of(code: Code | None, text: str, reference: str, now: float) -> ProofAnswer:
-    """Return the result of checking `text` against the stored code, which is valid for one day and five tries."""
+    """Check the keyed `text` against the stored code, which is valid for a day and five tries. Return the result."""
     if code is None:
         return ProofAnswer.NONE
     if now - code.made_at >= CODE_SECONDS:

@@ -17,7 +17,7 @@ REST_SECONDS = 2.0
 
 @dataclass(slots=True)
 class Breaker:
-    """A circuit breaker: after five store failures in a row, calls bypass the store. Every 2 s one call tries it."""
+    """A circuit breaker: after five store failures in a row, calls bypass the store. Every 2 s a call tries it."""
 
     _failures: int = 0
     _try_at: float = 0.0

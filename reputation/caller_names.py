@@ -1,4 +1,4 @@
-"""The name that a network sends with a call. Match it with patterns, and recognise warnings such as `Scam Likely`.
+"""Match caller names, which networks send with calls, against patterns, and recognise warnings such as `Scam Likely`.
 
 The caller may choose the name, so at most MAX_NAME characters are read, and a pattern is matched in a single pass.
 """
@@ -33,7 +33,7 @@ def compared(text: str) -> str:
 
 
 def _folded(text: str) -> str:
-    """Apply NFKC_Casefold twice, because a single pass may not be stable. The text may become 18 times as long."""
+    """Apply NFKC_Casefold twice, because a second pass may change the text again. It may become 18 times as long."""
     for _ in range(2):
         text = normalize("NFKC", normalize("NFD", text).casefold())
     return _seen(text)

@@ -69,7 +69,7 @@ class RowField(NamedTuple):
 
 
 def fields_of(row: type) -> list[RowField]:
-    """Return the fields of a record type, in the order of the type."""
+    """Return the fields of a record type, in the order in which the type defines them."""
     row_fields = []
     for name, hint in get_type_hints(row, include_extras=True).items():
         kind, *marks = get_args(hint) if get_origin(hint) is Annotated else (hint,)

@@ -11,7 +11,7 @@ from reputation.wording import Wording
 
 
 def is_drawn(sample: ControlSample, linkedid: str) -> bool:
-    """Return whether this call is in the control sample."""
+    """Return whether the call with this linkedid is in the control sample. `sample`: how calls are drawn."""
     if not sample.every or not linkedid:
         return False
     digest = blake2b(linkedid.encode(errors="replace"), digest_size=8, key=sample.salt).digest()

@@ -55,7 +55,7 @@ def encoded(fn: F) -> F:
 class Field(NamedTuple):
     """A field of a record's JSON.
 
-    `path`: the attributes that lead from the record to its value. `default`: its value if the JSON lacks the field.
+    `path`: the attributes that lead from the record to the value. `default`: the value if the JSON lacks the field.
     """
 
     name: str
@@ -155,7 +155,7 @@ def is_record(kind: Any) -> bool:
 
 @cache
 def fields_of(kind: Any) -> tuple[Field, ...]:
-    """Return the fields of a record's JSON, with `@encoded` properties. A FLAT field is replaced by its own fields."""
+    """Return the fields of a record's JSON, with `@encoded` properties. A FLAT record is replaced by its own fields."""
     hints, words = get_type_hints(kind, include_extras=True), words_of(kind)
     own, flat = dict[str, Field](), dict[str, Field]()
     for name, defaults in _defaults_of(kind).items():
@@ -188,8 +188,8 @@ def _defaults_of(kind: Any) -> dict[str, tuple[Any, ...]]:
 def wire(kind: Any, *, is_sent: bool = False, places: Mapping[Any, Any] | None = None) -> Any:
     """Return the type with which msgspec reads and writes the JSON of values of type `kind`.
 
-    A strict Struct without descriptions is returned unchanged. `is_sent`: whether the JSON is a request, which may
-    leave out fields with a default. `places`: the actual type for each type variable.
+    This is `kind` itself if `kind` is a strict Struct without descriptions. `is_sent`: whether the JSON is a request,
+    which may leave out fields with a default. `places`: the actual type for each type variable.
     """
     if isinstance(kind, TypeVar):
         return wire((places or {})[kind], is_sent=is_sent)
@@ -241,7 +241,7 @@ def _struct(kind: Any, name: str, is_sent: bool, places: tuple[tuple[Any, Any], 
 def struct_of(
     name: str, kind: Any, fields: Iterable[Field], *, is_sent: bool, places: Mapping[Any, Any] | None = None
 ) -> Any:
-    """Return a strict Struct called `name` with these fields of the record type `kind` and their descriptions."""
+    """Return a strict Struct named `name` with these fields of the record type `kind` and descriptions (see `wire`)."""
     made: list[Any] = []
     for field in fields:
         wired = wire(field.kind, is_sent=is_sent, places=places)
@@ -269,7 +269,7 @@ def summary_of(kind: Any) -> str:
 
 @cache
 def words_of(kind: Any) -> dict[str, str]:
-    """Return the descriptions of fields in a record's docstring: from its section `Attributes:`, or "`field`: text"."""
+    """Return field descriptions from a record's docstring: its section `Attributes:`, or sentences "`field`: ..."."""
     text = cleandoc(kind.__doc__ or "")
     before, _, attributes = text.partition("\nAttributes:\n")
     descriptions = {name: _line(words) for name, words in _ATTRIBUTE.findall(attributes)}
@@ -305,7 +305,7 @@ class Fault(Enum):
 
 
 class Misfit(NamedTuple):
-    """A value that does not fit its type. `kind`: the expected type. For an unknown key: the type of its table."""
+    """A value that does not fit its type. `kind`: the expected type; for an unknown key, the type of its table."""
 
     place: str  # as agi.in_flight or trunk[0].name
     fault: Fault
@@ -314,13 +314,13 @@ class Misfit(NamedTuple):
     words: str  # for a wrong value msgspec's message, or the type itself
 
     def inside(self, place: str) -> Misfit:
-        """Return the same misfit as seen from an outer value: `place` is put in front of the misfit's own place."""
+        """Return the misfit as part of an outer value, in which the checked value is at `place`."""
         dot = "." if self.place and not self.place.startswith("[") else ""
         return self._replace(place=f"{place}{dot}{self.place}")
 
 
 def find_misfit(value: object, kind: Any, *, strict: bool = True) -> Misfit | None:
-    """Return the first part of a value (tables, lists or plain values) that does not fit the type `kind`, or None."""
+    """Return the first misfit in a value of tables, lists and plain values; None if the value fits the type `kind`."""
     try:
         msgspec.convert(value, kind, strict=strict)
     except msgspec.ValidationError as error:

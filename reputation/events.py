@@ -40,8 +40,7 @@ class Event:
     """An event. `id` stays the same however often the event is delivered.
 
     Events with the same `subject` (usually a number) are delivered in order. `seq`: the position among all events; 0 if
-    the event is not stored. `names`: the names of extensions and numbers in the event, which only messages to people
-    show.
+    the event is not stored. `names`: the names of people and numbers in the event, for messages that people read.
     """
 
     id: str
@@ -173,7 +172,7 @@ class AppealDecided(EventData, frozen=True, kw_only=True):
 
 
 class GradeChanged(EventData, frozen=True, kw_only=True):
-    """Event data: the grade of an own number has changed. A grade is `None` if the number had or has no grade."""
+    """Event data: the grade of an own number has changed. `None`: the number had no grade before, or has none now."""
 
     number: str
     before: str | None
@@ -275,7 +274,7 @@ class EmergencyOpened(EventData, frozen=True, kw_only=True):
 
 
 class EmergencyClosed(EventData, frozen=True, kw_only=True):
-    """Event data: calls are screened again. `by`: `time` if the suspension was over, `hand` if somebody ended it."""
+    """Event data: screening has resumed. `by`: `time` if the suspension expired, `hand` if somebody ended it."""
 
     by: str
 

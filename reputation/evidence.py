@@ -1,4 +1,4 @@
-"""The input of the model: the evidence about a number, and the facts about its call that change what evidence says."""
+"""The input of the model: the evidence about a number, and facts about a call that change how the evidence counts."""
 
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ class Evidence(NamedTuple):
     """The evidence about a number at an instant, as it applies to calls of one auth class.
 
     Attributes:
-        listed_neighbours: How many other numbers of its block of 1000 are on feeds that do not list the number itself.
+        listed_neighbours: How many other numbers of the number's block are on feeds that do not list the number itself.
         bad_neighbours: How many other numbers of the block are bad by marks and signals here.
         reviewed_at: When a burst of marks against the number was last reviewed.
         upheld_at: When an appeal of the number was last upheld.
@@ -42,7 +42,7 @@ class Evidence(NamedTuple):
 
 
 class Circumstances(NamedTuple):
-    """Facts about a call and its callee that change what evidence says. `hour`: the hour in the callee's time zone.
+    """Facts about a call and its callee that change how evidence counts. `hour`: the hour in the callee's time zone.
 
     `is_stranger`: whether the caller is a stranger. `people`: how many people work here; 0: unknown.
     """
@@ -56,7 +56,7 @@ class Circumstances(NamedTuple):
 
 
 class Subject(NamedTuple):
-    """The input of a family's function. `identity_level`: the owner's identity level in this call; 0: no identity."""
+    """The input of the function that computes a family. `identity_level`: the owner's level in this call; 0: none."""
 
     evidence: Evidence
     circumstances: Circumstances

@@ -1,4 +1,4 @@
-"""Explain a number's reputation, and what would change it. Every screen and log uses these texts. Pure functions."""
+"""Explain a number's reputation, and what would change it, in texts for all screens and logs. Pure functions."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -34,7 +34,7 @@ MORE_ANSWERS = 10  # Happening.ANSWERED says so
 
 
 def with_changes(evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float) -> Reputation:
-    """Return the reputation. If its level is above `none`, it contains the events that would lower the level."""
+    """Return a number's reputation. If its level is above `none`, it contains the events that would lower the level."""
     if evidence.standing is None and evidence.upheld_at is None:
         return _of_sources(_without_names(evidence), circumstances, weights)
     return _with_changes(evidence, circumstances, weights, now)
@@ -49,7 +49,7 @@ def _with_changes(evidence: Evidence, circumstances: Circumstances, weights: Wei
 
 
 def _without_names(evidence: Evidence) -> Evidence:
-    """Remove names from evidence without a standing. So many numbers can share a cached result of `_of_sources`."""
+    """Remove names from evidence without a standing, so that many numbers share a cached result of `_of_sources`."""
     imported, identity = evidence.imported, evidence.identity
     if not imported and identity is None:
         return evidence
@@ -63,7 +63,7 @@ def _without_names(evidence: Evidence) -> Evidence:
 
 
 def _as_listed(row: Imported, place: int) -> Imported:
-    """Return the row without texts and with `place` as its source: only the number of different sources matters."""
+    """Return the row without texts. `place` replaces the source's name, because only the number of sources matters."""
     return _LISTED[row.verdict, row.is_feed, row.looked_up, row.is_proven, min(place, _SOURCES - 1)]
 
 
@@ -171,7 +171,7 @@ def fades_of(
 def more_marks(
     evidence: Evidence, circumstances: Circumstances, weights: Weights, now: float
 ) -> tuple[int, Level] | None:
-    """Return how many more marks, if not in a burst, would raise the level, and the new level; None if marks cannot."""
+    """Return how many more marks, made over time, would raise the level, and the new level; None if marks cannot."""
     standing = _at(evidence.standing, weights, now)
     level = reputation_of(evidence, circumstances, weights, now).level
     for n in range(1, MOST_MARKS + 1):
@@ -229,7 +229,7 @@ def _upheld(evidence: Evidence, _circumstances: Circumstances, weights: Weights,
 
 
 def _passed(evidence: Evidence, _circumstances: Circumstances, weights: Weights, now: float) -> Evidence | None:
-    """Return the evidence after a passed challenge; None if the number failed or abandoned none since its last pass."""
+    """Return the evidence after a passed challenge; None if none was failed or abandoned since the latest pass."""
     history = evidence.challenges
     if not (history.failures or history.abandoned_at):
         return None
@@ -243,7 +243,7 @@ def _unlisted(evidence: Evidence, _circumstances: Circumstances, _weights: Weigh
 
 
 def _witnessed(evidence: Evidence, people: int, weights: Weights, now: float) -> Evidence:
-    """Return the evidence after `people` more people answered: half of them mark the number, the others hang up."""
+    """Return the evidence after `people` more people answered: half of them marked the number, the others hung up."""
     standing, marked = _at(evidence.standing, weights, now), people // 2
     hung_up, counts = people - marked, dict(standing.signals)
     counts[SignalCategory.HUNG_UP_ON] = counts.get(SignalCategory.HUNG_UP_ON, 0) + hung_up

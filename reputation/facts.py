@@ -42,7 +42,7 @@ class FactsQuery(NamedTuple):
         hour: The hour in the callee's time zone, if quiet hours are used.
         withheld: The number of a caller who withholds it. Only blocklists may match it.
         plan: The number's row in the numbering plan. This and the next two facts are not in the store.
-        first_call: Calls of unknown callers shortly before.
+        first_call: First calls of other numbers shortly before.
         name: The name that came with the call.
     """
 
@@ -68,10 +68,10 @@ class CallContext(NamedTuple):
         caller_person: The person here whose phone makes the call.
         emergency_at: When the latest emergency call was made. It suspends screening.
         emergency_closed_at: When somebody resumed screening.
-        one_ring_at: When the number last rang for 6 s or less and hung up, within a day.
-        unwhispered: Phones without spoken warnings.
+        one_ring_at: When the number last hung up after ringing for 6 s or less, within a day.
+        unwhispered: Phones whose users get no spoken warnings.
         quiet: People who use quiet hours, whether or not these include the present time (policies.quiet_hours).
-        first_call: Calls of unknown callers shortly before; None if the caller has no number or is known.
+        first_call: First calls of other numbers shortly before; None if this is not the number's first call.
         sample: How the control sample is drawn.
         plan: The number's row in the numbering plan.
         dialled_at: When the number was last called from here.

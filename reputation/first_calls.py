@@ -1,6 +1,7 @@
-"""First calls from unknown numbers, to recognise callers who use each number only once.
+"""First calls of unknown numbers: of strangers whose calls have left no evidence yet.
 
-The calls of the last hour are kept in memory, up to a limit. At its start, the daemon reads them from the journal.
+They reveal callers who use each number only once. The calls of the last hour are kept in memory, up to a limit. At its
+start, the daemon reads them from the journal.
 """
 
 from collections import deque
@@ -58,7 +59,7 @@ class FirstCalls:
             self._drop(self._calls.popleft())
 
     def before(self, number: Number, did: str | None, now: float) -> FirstCall:
-        """Return the pattern that recent first calls of other numbers form with a call from this number to this DID."""
+        """Return what recent first calls of other numbers have in common with a call from this number to this DID."""
         if not did:
             return NOTHING_BEFORE
         block = number.block
@@ -75,7 +76,7 @@ class FirstCalls:
         return FirstCall(neighbours, in_a_row, is_burst)
 
     def _in_a_row(self, number: str | None, did: str, now: float) -> int:
-        """Return how many DIDs in a row unknown numbers called in 10 min, with `did`. Popular DIDs are ignored."""
+        """Return how many consecutive DIDs, with `did`, unknown numbers called in 10 min. Popular DIDs do not count."""
         place = _place_of(did)
         # Nearly always no stranger called a DID near this one, or all call the same.
         if place is None or self._by_place.keys().isdisjoint(_around(place)):

@@ -2,8 +2,8 @@
 
 Another site may lie, and invent any number of people, DIDs and calls. So the rows of each other site are summed
 separately. The sum weighs at most as much as a single witness: one mark, one call hung up on, or one call-back. Answers
-and bursts at a site only affect this site's own marks. Its challenges are ignored: with invented challenges it could
-cause or prevent a rejection.
+and bursts at another site only affect the marks of that site. Its challenges are ignored: with invented challenges it
+could cause or prevent a rejection.
 """
 
 from collections import defaultdict

@@ -76,7 +76,7 @@ class MarkStatement:
 
 
 class MarkStatus(StrEnum):
-    """The result of a request. UNCHANGED: the person made the same mark before. NOTHING: no mark to retract."""
+    """The result of a mark request. UNCHANGED: the person made the same mark before. NOTHING: no mark to retract."""
 
     MARKED = "marked"
     UNCHANGED = "unchanged"  # the same mark was made within the day: a program that repeats its request
@@ -206,7 +206,10 @@ def _mark_of(db: sqlite3.Connection, number: str, statement: MarkStatement) -> M
 
 
 def _retract(db: sqlite3.Connection, marks: list[Mark], statement: MarkStatement) -> list[Mark]:
-    """Store a retraction of each mark, never dated before the mark. At equal times, the retraction is valid."""
+    """Store a retraction of each mark, never dated before the mark.
+
+    If both have the same time, the retraction counts.
+    """
     retracted = [
         replace(given, verdict=Verdict.RETRACTED, at=max(statement.at, given.at), channel=statement.channel)
         for given in marks

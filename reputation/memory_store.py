@@ -62,7 +62,7 @@ class Neighbours:
         self._watched: defaultdict[str, dict[AuthClass, _Watched]] = defaultdict(dict)
 
     def move(self, number: str) -> None:
-        """Record that the evidence about the number has changed, so that it is checked again."""
+        """Record that the evidence about the number has changed, so that the number is checked again."""
         block = block_of(number)
         if block is None:
             return
@@ -97,11 +97,15 @@ Witness = tuple[AuthClass, str]  # a callee, in one class of calls
 
 @dataclass(slots=True)
 class _Known:
-    """All evidence rows of a number. `signals` has one signal per witness and category.
+    """All evidence rows of a number.
 
-    `standings`: sums by auth class. `one_rings`: the times of one-ring calls, in order. `owned_one_rings`: the same
-    without unauthenticated calls, which may be spoofed. `challenges` are by auth class and linkedid. `busy`: per hour,
-    the number of signals in the categories that have an hourly limit.
+    Attributes:
+        signals: One signal per witness and category.
+        challenges: The challenges by auth class and linkedid.
+        busy: How many signals each hour has in each category with an hourly limit.
+        one_rings: The times of one-ring calls, in order.
+        owned_one_rings: The same without unauthenticated calls, which may be spoofed.
+        standings: The sums of the rows by auth class.
     """
 
     marks: dict[Witness, Mark] = field(default_factory=dict)
@@ -249,7 +253,7 @@ class MemoryStore:
         return latest if latest > now - ONE_RING_GUARD_SECONDS else None
 
     def voice(self, number: str, auth_class: AuthClass, now: float) -> Voice | None:
-        """Return who (a person or robot) spoke last in calls of this number and class; None if it was 30 days ago."""
+        """Return the kind of speaker last heard in calls of this number and class; None if nobody spoke for 30 days."""
         if not self._voices or number not in self._voices:
             return None
         at, _, voice = self._voices[number].get(auth_class, (-inf, "", None))
@@ -265,7 +269,7 @@ class MemoryStore:
         return self._known[number]
 
     def _move(self, known: _Known, witness: str, auth_class: AuthClass, before: WitnessAccount | None) -> None:
-        """Update the cached standing after a change of one witness's rows. If that is impossible, drop the standing."""
+        """Update the cached standing after a change of one witness's rows, or drop it if it must be computed anew."""
         total, after = known.standings.pop(auth_class, None), _account_in(known, witness, auth_class)
         if total is None or before is None or after is None:
             if known.challenges:
@@ -351,7 +355,7 @@ def _second_talk(known: _Known, talk: Signal) -> Signal | None:
 
 
 def _add_signal(known: _Known, signal: Signal) -> None:
-    """Keep the latest signal per callee and category. A call's second signal is ignored if its category differs."""
+    """Keep the signal if it is the latest of its callee and category. Of each call, only one category is kept."""
     if known.category_of_call.get(signal.linkedid, signal.category) is not signal.category:
         return
     key = (signal.auth_class, signal.callee)

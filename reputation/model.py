@@ -136,7 +136,7 @@ class Witnesses(NamedTuple):
     """How many witnesses have evidence against a number. Another site counts as a single witness.
 
     Attributes:
-        seen: How many witnesses were found. Counting stops at the highest count that any office needs.
+        seen: How many witnesses were found. Counting stops at the number that the largest office needs.
         label: How many are needed for a label.
         challenge: How many are needed for a challenge.
     """
@@ -297,7 +297,7 @@ class PhoneSetting(StrEnum):
 
 
 class Tie(StrEnum):
-    """The relation of a person to a caller."""
+    """Why a person is connected to a caller."""
 
     ALLOW = "allow"  # on the person's own allowlist
     BLOCK = "block"  # on the person's own blocklist
@@ -308,7 +308,7 @@ class Tie(StrEnum):
 
 
 class PersonalTie(NamedTuple):
-    """A relation between a caller and a person. `person` is an extension, or None for a contact of the company.
+    """A tie between a caller and a person. `person`: an extension; None: the caller is a contact of the whole company.
 
     `at`: with TALKED, when the latest conversation ended; with NOT_SPAM, when the mark was made.
     """
@@ -330,7 +330,8 @@ class Imported(NamedTuple):
         name: The owner of the number, according to the source.
         note: Other information of the source.
         imported_at: When the number was imported.
-        is_feed: Whether an outside party updates the source; false for imports by hand and for services we report to.
+        is_feed: Whether others keep the source up to date; false for a file imported by hand and a service we report
+            to.
         looked_up: Whether the source was queried about this number alone.
         is_proven: Whether the source was right about nearly all callers that are known here.
     """
@@ -347,15 +348,15 @@ class Imported(NamedTuple):
 
 
 class PeerWord(NamedTuple):
-    """A row of another company about a number. Weeks are counted from the first week of 1970 (0) and begin on Monday.
+    """A row that another company published about a number. Week 0 is the first week of 1970. Weeks begin on Monday.
 
     Attributes:
         peer: The name of the company.
         weight: The weight of the row, up to 1.
         is_cleared: Whether the company upheld an appeal. If so, `last_week` is the only other information in the row.
-        level: The level at the company, by the evidence of its own people.
-        witnesses: At least how many of its people have evidence against the number.
-        answered: At least how many of its people answered the number.
+        level: The level that the evidence of the company's people justifies.
+        witnesses: At least how many of the company's people have evidence against the number.
+        answered: At least how many of the company's people answered calls of the number.
         first_week: The week of the company's first evidence.
         last_week: The week of the company's latest evidence.
         category: The kind of call, if the company gives it.
@@ -393,7 +394,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class ChallengeHistory:
-    """The challenges of a number in one auth class. `of_number` and `marked` look at calls of every class.
+    """The challenges of a number in one auth class. `of_number` and `marked` are about calls of every class.
 
     Attributes:
         passes: The times of passes within 90 days of the latest pass, newest first, eight at most. Proofs of control
@@ -406,7 +407,7 @@ class ChallengeHistory:
         marked: How many people marked the number and answered its calls, since the latest pass of any class.
         unpassed: The times of failures and hang-ups since the latest pass, newest first, at most as many as a challenge
             in the largest office needs.
-        robot_at: When a robot's voice last gave a name. All such calls together count as one of the failures.
+        robot_at: When an automated caller last gave a name. All its calls together count as one of the failures.
     """
 
     passes: tuple[Instant, ...] = ()
@@ -429,7 +430,7 @@ NEVER_CHALLENGED = ChallengeHistory()
 
 
 class ControlSample(NamedTuple):
-    """How the control sample is drawn: one in `every` calls due for a tag or warning gets neither. 0: no call is drawn.
+    """How the control sample is drawn: one of `every` calls due for a tag or warning gets neither; 0: no call is drawn.
 
     `salt`: the site's key for the random choice.
     """
@@ -442,11 +443,11 @@ NO_SAMPLE = ControlSample()
 
 
 class FirstCall(NamedTuple):
-    """Calls from other unknown numbers shortly before the first call of a number (reputation.first_calls).
+    """The first calls of other unknown numbers shortly before an unknown number's first call (reputation.first_calls).
 
-    `neighbours`: how many other numbers of its block first called other DIDs within the hour. `in_a_row`: how many
-    neighbouring DIDs unknown numbers called within minutes, including this call's DID. `is_burst`: whether unknown
-    numbers call much more often than usual.
+    `neighbours`: how many other numbers of the same block of 1000 first called other DIDs within the hour.
+    `in_a_row`: how many neighbouring DIDs unknown numbers called within minutes, including this call's DID. `is_burst`:
+    whether unknown numbers call much more often than usual.
     """
 
     neighbours: int = 0
@@ -454,7 +455,7 @@ class FirstCall(NamedTuple):
     is_burst: bool = False
 
     def is_storm(self, least: int) -> bool:
-        """Return whether at least `least` calls form the pattern, too many for chance. Always False if `least` is 0.
+        """Return whether at least `least` calls form a pattern, which is no chance. Always False if `least` is 0.
 
         A few calls are no storm: a company's new lines also call a few people on their first day.
         """

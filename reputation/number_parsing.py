@@ -133,7 +133,7 @@ def plain_digits(user: str, context: str) -> str:
 
 
 def kind_and_number(digits: str, region: str) -> tuple[CallerKind, str | None]:
-    """Return the kind of caller text to which the digits (with or without `+`) belong, and the number or None.
+    """Return the kind of a caller text with these digits (with or without `+`), and the number; None for no number.
 
     Two to six digits without `+` are a service number or an extension. From five digits on they may also be a complete
     number in a country without trunk prefix (Greenland, the Faroes, Luxembourg). Some service numbers have seven digits
@@ -190,7 +190,7 @@ def _kind_of_service_key(key: str) -> CallerKind | None:
 
 
 def service_number_in(key: str) -> ServiceNumber | None:
-    """Return the first region's service number with this key, or None. Numbers that can be called come first."""
+    """Return the service number with this key, or None. A region whose number can be called comes before others."""
     regions, digits = regions_and_digits(key)
     for texts in (False, True):
         for region in regions:
@@ -214,8 +214,8 @@ def regions_and_digits(key: str) -> tuple[tuple[str, ...], str]:
 def _service_key(digits: str, region: str) -> str | None:
     """Return the key of a service number, or None: `+8695588` for 95588, 8695588 and 008695588 in CN, 0118695588 in US.
 
-    Without an international prefix the calling code must be the region's own. A code that only sends text messages is
-    not recognised with a `+`. In the US most numbers of four to six digits are such codes: every extension would match.
+    Without an international prefix the calling code must be the region's own. Codes that only send text messages are
+    ignored: most US numbers of four to six digits are such codes, so every extension would be a service number.
     """
     metadata = PhoneMetadata.metadata_for_region(region)
     if metadata is None:
@@ -248,8 +248,8 @@ def is_emergency_code(digits: str, region: str) -> bool:
 def is_short_code(digits: str, region: str, texts: bool = False) -> bool:
     """Return whether the region's numbering plan gives this short code a meaning. `texts`: include SMS services.
 
-    Blocks left to carriers and SMS services are ignored. Otherwise every extension would be a short code: these blocks
-    hold nine in ten of all US numbers with four to six digits, and all three-digit numbers in Switzerland.
+    Blocks left to carriers and (without `texts`) SMS services are ignored. Otherwise every extension would be a short
+    code: these blocks hold nine in ten US numbers of four to six digits, and all three-digit numbers in Switzerland.
     """
     if (more := _MORE_SERVICES.get(region)) is not None and more.fullmatch(digits):
         return True
@@ -277,10 +277,9 @@ def _is_whole_number(digits: str, region: str) -> bool:
 def _national(digits: str, region: str) -> tuple[str | None, bool]:
     """Return the E.164 form of digits without `+` (national, or with calling code), and whether it is allocated.
 
-    Carriers do send E.164 without its plus, and `00` even if it is not the region's prefix. An allocated reading wins,
-    the national one first (`442071838750` is a German number in DE, the London one in US). The next choice is a
-    national reading that is only possible. An international reading that is not allocated would be a guess, so it is
-    not used.
+    Carriers do send E.164 without its plus, and `00` even if it is not the region's prefix. An allocated number wins.
+    If the national and the international reading are both allocated, the national one wins: `442071838750` is a German
+    number in DE, the London one in US. Otherwise only a national reading of a possible length is used.
     """
     home = _parse(digits, region)
     if home and is_allocated(*home[1:]):
@@ -297,7 +296,7 @@ def _national(digits: str, region: str) -> tuple[str | None, bool]:
 def _parse(text: str, region: str | None) -> tuple[str, str, str] | None:
     """Return the E.164 form, its calling code and its national number; None if impossible, or local (`555 0123`).
 
-    A result that would be parsed as another number (`+44 00 20 ...`) is parsed again: a caller needs a single key.
+    A result that would be parsed as another number (`+44 00 20 ...`) is parsed again, so that each number has one key.
     """
     if parts := settled(text) if text.startswith("+") else national_of(text, region or ""):
         return f"+{parts[0]}{parts[1]}", *parts

@@ -84,7 +84,7 @@ def _pattern_for(start: str) -> re.Pattern[str]:
 
 
 def _without(prefix: str) -> str:
-    """Return a regex lookahead that excludes a national prefix. An empty match (Argentina) is ignored."""
+    """Return a regex lookahead that excludes a national prefix. An empty match (Argentina) excludes nothing."""
     if not prefix or not re.match(prefix, ""):
         return f"(?!{prefix})" if prefix else ""
     return rf"(?=(?P<all>[0-9]*))(?!(?>{prefix})(?!(?P=all)\Z))"
@@ -128,7 +128,7 @@ def _service_lengths(calling_code: int) -> frozenset[int]:
 
 
 class _Dialled(NamedTuple):
-    """Patterns of digits dialled in a region without `+`. `abroad`: international prefix; `number`: national number."""
+    """Patterns of digits dialled in a region without `+`. `abroad`: international prefix. `number`: national number."""
 
     code: str
     abroad: re.Pattern[str]
@@ -172,7 +172,7 @@ def _dialled_in(region: str) -> _Dialled | None:
 
 
 class _Region(NamedTuple):
-    """A region's numbers of one length. `leading`: their common start, if other regions share the calling code."""
+    """Patterns of a region's numbers of one length. `leading`: their first digits, if regions share a calling code."""
 
     leading: re.Pattern[str] | None
     number: re.Pattern[str]

@@ -8,9 +8,9 @@ Service numbers are national numbers that cannot be dialled from abroad and so h
 95588 in China. Their key is `+`, the country's calling code and the digits (`+8695588`). In every region the key is
 parsed to itself. docs/contributing/decisions/service-numbers.md explains why no other number can have this key.
 
-Only reputation/number*.py and whole_areas.py import phonenumbers, without its geocoder. Its time zones take 0.7 MB and
-are read at the first use (3 ms; a look-up 5 us, cached 0.3 us). Its networks take 11 MB: commands and short-lived
-processes may use them, the daemon and the console do not.
+Only reputation/number*.py and whole_areas.py import phonenumbers, without its geocoder. Its data of time zones take 0.7
+MB and are read at the first use (3 ms; then 5 us a number, 0.3 us if cached). Its names of telephone networks take 11
+MB: commands and short-lived processes may use them, the daemon and the console do not.
 """
 
 import re
@@ -148,7 +148,7 @@ def caller_of(raw: str, region: str, presentation: str = "", name: str = "") -> 
     """Parse the caller from the network's caller text and Asterisk's CALLERID(num-pres) word.
 
     `region` (ISO alpha-2) decides how a number without `+` is parsed. A caller who asked not to be shown (`prohib*`) is
-    withheld and leaves no text, even if the trunk passed the number on. The caller chooses the name, so the name can
+    withheld, and the caller text is dropped, even if it has the number. The caller chooses the name, so the name can
     only turn an invalid number into a withheld number (`0` from "Anonymous").
     """
     if presentation:
@@ -186,7 +186,7 @@ def number_of(text: str, region: str) -> str | None:
 
 
 def did_number_of(text: str, region: str) -> str | None:
-    """Parse a DID as the trunk delivers it. The last digits of a DID, sent alone, are not read as a service number."""
+    """Parse a DID as the trunk delivers it, perhaps only its last digits. These are not read as a service number."""
     number = number_of(text, region)
     if number is None or len(number) > number_parsing.LONGEST_SERVICE_KEY or number_parsing.fold(text).startswith("+"):
         return number
@@ -262,7 +262,7 @@ def time_zones_of(e164: str) -> tuple[str, ...]:
 
 
 def network_name_of(e164: str) -> str:
-    """Return the network that first had the number's range; empty if unknown. The first use reads 11 MB."""
+    """Return the telephone network that first had the number's range; empty if unknown. The first use reads 11 MB."""
     from phonenumbers.carrier import name_for_number  # only where asked for
 
     number = number_parsing.phone_number_of(e164)
@@ -296,7 +296,7 @@ def national_digits(e164: str) -> str:
 
 @lru_cache(maxsize=number_parsing.CACHED_CALLERS)
 def is_valid(e164: str) -> bool:
-    """Return whether the number lies in a block that its country has allocated. Many spoofed numbers lie outside."""
+    """Return whether the number lies in a block that its country has allocated. Many spoofed numbers do not."""
     if parts := settled(e164):
         return is_allocated(*parts)
     return number_type_of(e164) is not NumberType.UNALLOCATED
@@ -375,7 +375,7 @@ _read_cached = lru_cache(maxsize=number_parsing.CACHED_CALLERS)(_read)
 
 
 def is_withheld_word(text: str) -> bool:
-    """Return whether networks use this text for a withheld number."""
+    """Return whether the text is a word that networks send in the place of a withheld number."""
     return text.partition("@")[0].casefold().replace("_", " ").replace("-", " ") in _WITHHELD_WORDS
 
 

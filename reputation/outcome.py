@@ -1,6 +1,6 @@
 """The outcome of a call, and the signal that may follow from it. Both are made for every tracked or replayed call.
 
-Both are Structs, which are made in a twentieth of the time of a named tuple. Their JSON has the fields by name.
+Both are Structs, which take a twentieth of the time of a named tuple to make. Their JSON has the fields by name.
 """
 
 from typing import Annotated, Any, Self
@@ -148,11 +148,11 @@ class OutcomeRecord(Record, frozen=True, kw_only=True):
 
     @property
     def witness(self) -> str | None:
-        """The name under which the signal is stored: a person, or the DID or group that was dialled.
+        """The name under which the signal is stored: a person, or the DID, queue or group that was dialled.
 
-        The person is the one who answered, or the only one whose phone rang, because only that person decides whether
-        the call is missed. If a missed call were a signal of the DID, people who mark a number could let its calls
-        ring, and so count twice (benchmarks/accuracy/RESULTS.md).
+        The person is the one who answered, or the only one whose phone rang: only that person decides whether a call is
+        missed. If a missed call were a signal of the DID, somebody who marks a number could also let its calls ring,
+        and so count twice (benchmarks/accuracy/RESULTS.md).
         """
         rung = self.rung
         rang_alone = rung[0] if len(rung) == 1 and self.queue is None else None

@@ -10,7 +10,7 @@ from reputation.wording import N_, Places, Wording, listed
 
 
 class OwnerFigures(NamedTuple):
-    """The values in the sentences for an owner, without outside evidence.
+    """The values in the sentences that tell an owner what marks can cause. Outside evidence is not considered.
 
     Attributes:
         label: How many witnesses a label needs.
@@ -18,7 +18,7 @@ class OwnerFigures(NamedTuple):
         marks: How many marks, at least, label a number without other evidence.
         answered_few: With `marks` marks, one in this many of the people who answered must have marked the number.
         answered_many: The same with very many marks, when a smaller share is enough.
-        events: How many events within `days` a challenge also needs.
+        events: How many events within `days` days a challenge also needs.
     """
 
     people: int
@@ -73,7 +73,8 @@ def _of_labels(figures: OwnerFigures) -> Iterator[str]:
     if figures.label > 1:
         yield N_("A single mark changes nothing for other people.")
     yield N_(
-        "Unless an outside source speaks against you, your calls are labelled only after {label} different people "
+        "Unless an outside source (a spam list) speaks against you, your calls are labelled only after "
+        "{label} different people "
         "marked you, hung up on you or missed your calls."
     )
     if figures.people:

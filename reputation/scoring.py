@@ -133,8 +133,8 @@ _LISTING = frozenset({feeds.NAME, block.LISTED, traps.NAME})
 def _level(level: Level, case: _LevelCase, weights: Weights) -> Level:
     """Return the strongest level whose threshold and other conditions hold (docs/contributing/model.md).
 
-    `level`: the level whose threshold is reached. People here may cause a challenge, and so may sources that agree.
-    Stronger levels need evidence against the number itself, and a caller who does not answer a challenge.
+    `level`: the level whose threshold is reached. A challenge needs enough people here, or several sources that agree.
+    Stronger levels also need evidence against the number itself, and a caller who failed a challenge.
     """
     asks = _sources_ask(case, weights)
     if asks and level < _CHALLENGE:
@@ -187,7 +187,7 @@ _LEAST_SPOKEN = 0.1  # a mark that has nearly faded, or whose reporter is hardly
 
 
 def _may_ask(case: _LevelCase, weights: Weights) -> bool:
-    """Return whether enough recent witnesses agree to challenge the caller. A single family is never enough."""
+    """Return whether enough recent witnesses agree for a challenge. One family of evidence alone is never enough."""
     if case.log_odds < weights.levels.challenge or case.seen < weights.levels.challenge_seen:
         return False
     if _sources_speak(case, weights):

@@ -126,7 +126,7 @@ def _signal_of(outcome: OutcomeRecord, number: str) -> Signal | None:
 
 
 class Lessons(NamedTuple):
-    """All evidence of a call about its number.
+    """All evidence that a call gives about its number. None: the call gives no such evidence.
 
     Attributes:
         signal: The signal of the call.
@@ -177,7 +177,7 @@ def lessons_of(outcome: OutcomeRecord) -> Lessons:
 def _challenged(outcome: OutcomeRecord) -> Challenged | None:
     """Return the challenge of the call, dated by the beginning of the call.
 
-    A robot's voice only counts if the caller answered no other challenge.
+    If an automated caller was heard, the result is ROBOT, unless the caller passed or failed the challenge.
     """
     result = outcome.challenge
     if outcome.voice is Voice.ROBOT and result in (None, ChallengeResult.ABANDONED):
@@ -194,7 +194,7 @@ def proofs_of_control(number: str, at: float) -> list[Challenged]:
 
 
 def _number_with_reputation(outcome: OutcomeRecord) -> str | None:
-    """Return the number if it is allocated and the whole call was tracked, otherwise None: the call has no effect."""
+    """Return the number if it is allocated and the whole call was tracked; None: the call may give no evidence."""
     number = outcome.number if outcome.complete else None
     return number if number is not None and is_valid(number) else None
 
@@ -233,7 +233,7 @@ def counts_for(signal: Signal, auth_class: AuthClass) -> bool:
 
 
 def latest_by_key(signals: Iterable[Signal]) -> list[Signal]:
-    """Keep the latest signal per number, class, epoch, callee and category. At equal times choose as the store does."""
+    """Return the latest signal per number, class, epoch, callee and category. At equal times, choose like the store."""
     latest: dict[tuple[object, ...], Signal] = {}
     for signal in signals:
         key = (signal.number, signal.auth_class, signal.epoch, signal.callee, kind_of(signal.category))
@@ -254,9 +254,9 @@ def _is_answered(outcome: OutcomeRecord) -> bool:
 def _is_void(outcome: OutcomeRecord, category: SignalCategory) -> bool:
     """Return whether the signal of this call is ignored.
 
-    Evidence against the caller is ignored if the call had a label. Such evidence is also ignored if the phone rang
-    because of the witness's own list or contacts: the witness could let a caller in only to hang up. A challenge
-    replaces all signals except a message.
+    Evidence against the caller is ignored if the call had a label. It is also ignored if the phone rang because of the
+    witness's own list or contacts: the witness could let a caller in only to hang up. A call with a challenge gives no
+    signal except a voicemail message.
     """
     if outcome.challenge is not None:
         return category is not SignalCategory.VOICEMAIL

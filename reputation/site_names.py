@@ -4,8 +4,8 @@
     own_name("sip:a@b") == ":sip:a@b"                   a local name that would look like another site's
     site_of("berlin:201") == "berlin"; site_of("201") == site_of("PJSIP/201") == site_of(":sip:a@b") == ""
 
-So no two names share a key, whatever text a caller or another switch has chosen. A name from Asterisk, a file or
-another switch must be changed by `own_name` before the name is stored. The short ids of decisions are made here too.
+So no local name equals a name of another site, whatever text a caller or switch has chosen. A name from Asterisk, a
+file or another switch must be changed by `own_name` before it is stored. The module also makes short ids of decisions.
 """
 
 import os
@@ -18,7 +18,7 @@ SITE = re.compile(r"[a-z0-9-]{1,32}")
 
 
 def site_of(name: str) -> str:
-    """Return the site in the name of a person, DID, queue, call or case; OURS for this site."""
+    """Return the site in the name of a person, DID, queue, call or case; OURS (an empty text) for this site."""
     if MARK not in name:
         return OURS
     site = name.partition(MARK)[0]
@@ -33,7 +33,7 @@ def of_site(site: str, name: str) -> str:
 
 
 def all_of(site: str) -> str:
-    """Return the `reporter` of a row that deletes all marks of a site."""
+    """Return the value of `reporter` with which a row deletes all marks of a site."""
     return f"{site}{MARK}"
 
 

@@ -1,4 +1,4 @@
-"""Texts that say where a level comes from, and how many of the needed witnesses there are. Pure functions.
+"""Texts that say where evidence for a level comes from, and how many of the needed witnesses there are. Pure functions.
 
 The module only uses data of the journal, so it works for past and present calls.
 """
@@ -12,7 +12,7 @@ from reputation.wording import Wording, listed
 
 
 def speakers_of(families: Iterable[Family]) -> list[tuple[Speaker, float]]:
-    """Return the origins of evidence against the number with their log-odds, the heaviest first."""
+    """Return the origins of evidence against the number with their log-odds, the largest log-odds first."""
     log_odds_by_speaker: dict[Speaker, float] = {}
     for family in families:
         speaker = _speaker_of(family)
@@ -31,7 +31,7 @@ def _speaker_of(family: Family) -> Speaker | None:
 
 
 def account_of(level: Level, families: Iterable[Family], witnesses: Witnesses | None) -> tuple[Wording, ...]:
-    """Return sentences, without full stops, that say where the level comes from, and how many witnesses there are."""
+    """Return sentences, without full stops: where the level's evidence comes from, and how many witnesses there are."""
     return tuple(_account(level, families, witnesses))
 
 
@@ -59,5 +59,10 @@ def _of_witnesses(witnesses: Witnesses) -> Wording:
         "without an outside source, a label needs {label} witnesses and a challenge needs {challenge}", counts
     )
     if witnesses.seen == 1:
-        return Wording("one witness speaks against the number; {needed}", {"needed": needed})
-    return Wording("{seen} witnesses speak against the number; {needed}", {**counts, "needed": needed})
+        return Wording(
+            "one witness (a person, a DID or another site) speaks against the number; {needed}", {"needed": needed}
+        )
+    return Wording(
+        "{seen} independent witnesses (people, DIDs or other sites) speak against the number; {needed}",
+        {**counts, "needed": needed},
+    )

@@ -1,4 +1,4 @@
-"""Sum the evidence rows of a number and auth class into a few decaying sums, which can be read at any time in O(1).
+"""Sum the evidence rows of a number in an auth class into a few decaying sums, which are read in constant time.
 
 In each epoch (a period with one owner) a reporter has one mark, a callee one signal per category and one answer. If a
 witness has rows of several epochs, only the latest row is used. All rows are from one site; fold.py combines sites.
@@ -64,7 +64,7 @@ class Standing(NamedTuple):
         signals: How many callees have a signal, by category.
         burst_at: When the latest burst of marks ended; None without a burst.
         witnessed: When each person last had evidence against the number.
-        adverse: When each mark and signal against the number was made, newest first, as many as any office needs.
+        adverse: The times of marks and signals against the number, newest first, as many as the largest office needs.
         traps: The times of the latest two calls to DIDs that belong to nobody, without a passed verification.
         verified_traps: The same for calls with a passed verification.
         challenges: The number's challenges.
@@ -197,7 +197,7 @@ FRIENDLY = frozenset({SignalCategory.CALLED_BACK, SignalCategory.NOT_SPAM, Signa
 
 
 def without_friends(signals: list[Signal]) -> list[Signal]:
-    """Return the signals except missed calls of those callees who also gave a signal in favour of the caller."""
+    """Return the signals without missed calls of callees who also gave a signal in favour of the caller."""
     friends = {signal.callee for signal in signals if signal.category in FRIENDLY}
     if not friends:
         return signals
@@ -217,7 +217,7 @@ def _counted(signals: list[Signal]) -> tuple[tuple[SignalCategory, int], ...]:
 def _challenges_in(
     rows: Rows, auth_class: AuthClass, live: list[Mark], answered: list[Answered], epoch_at: float | None
 ) -> ChallengeHistory:
-    """Return the challenges in this auth class, and the passes of every class, since one pass is enough for all."""
+    """Return the challenges in this auth class, with the passes of every class: a pass in one class counts in all."""
     asked = [c for c in rows.challenges if epoch_at is None or c.at >= epoch_at]
     # A robot's voice never counts against a caller that passed. A borrower of the number passes for itself only.
     if any(
@@ -275,7 +275,7 @@ def standing_at(standing: Standing, weights: Weights, now: float) -> Standing:
 def challenge_history_of(challenges: Iterable[Challenged]) -> ChallengeHistory:
     """Return the history of a number's challenges in an auth class.
 
-    Of all calls with a robot's voice only the latest counts, because such a caller sounds like a robot every time.
+    Of calls in which an automated caller was heard, only the latest counts: the caller sounds the same every time.
     """
     in_order = sorted(challenges, key=lambda challenge: (challenge.at, challenge.linkedid), reverse=True)
     if not in_order:
@@ -316,7 +316,7 @@ LIMITED = frozenset({SignalCategory.ONE_RING, SignalCategory.UNANSWERED})
 
 
 def _within_limits(signals: list[Signal], weights: CountWeights, passed_at: float | None) -> list[Signal]:
-    """Limit the signals per hour that a caller alone can cause. Leave out one-ring calls before a passed challenge."""
+    """Limit how many signals per hour a caller alone can cause. Drop one-ring calls before a passed challenge."""
     if not any([signal.category in LIMITED for signal in signals]):
         return signals
     left: Counter[tuple[SignalCategory, float]] = Counter()
@@ -391,7 +391,7 @@ def account_of(signals: tuple[Signal, ...], answered: Answered | None) -> Witnes
 
 
 def with_witness(total: Standing, before: WitnessAccount, after: WitnessAccount, weights: Weights) -> Standing | None:
-    """Return the standing after a change of one witness's evidence, in O(1); None if all rows are needed.
+    """Return the standing after a change of one witness's evidence, in constant time; None if all rows are needed.
 
     A standing is a sum over rows, so it changes by the rows that are added or removed. All rows are needed if marks
     change, because groups and bursts change too, and if the latest row is removed, which is rare.
@@ -465,7 +465,7 @@ def _with_signals(
 def _with_events(
     times: tuple[float, ...], removed: list[Signal], added: list[Signal], most: int
 ) -> tuple[float, ...] | None:
-    """Return the changed times of evidence against the number; None if a time is needed that is not stored."""
+    """Return the changed times of evidence against the number; None if a time is needed that is not in `times`."""
     left = [signal.at for signal in removed if signal.category in SPAMWARD]
     new = [signal.at for signal in added if signal.category in SPAMWARD]
     kept: tuple[float, ...] | None = times

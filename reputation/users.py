@@ -1,7 +1,7 @@
 """Types of console users and API tokens with their rights. The store (reputation/store/users.py) keeps them.
 
 The secret of a token is `cs_` and 256 random bits. Scanners for leaked secrets know this prefix. Only the SHA-256 of a
-secret is stored. A slow hash, as for passwords, is not needed, because nobody can try all secrets.
+secret is stored. Passwords need a slow hash, but so many random bits do not, because nobody can try them all.
 """
 
 import re

@@ -24,7 +24,7 @@ T = TypeVar("T", _Call, float)
 
 
 class Earlier(NamedTuple):
-    """The calls in the hour before a call: times and DIDs of the number's calls, and times of its block's calls."""
+    """The calls in the hour before a call: when the number called, which DIDs it called, and when its block called."""
 
     calls: tuple[float, ...] = ()
     dids: tuple[str, ...] = ()
@@ -35,7 +35,7 @@ NOTHING_EARLIER = Earlier()
 
 
 class Velocity:
-    """Recent calls of at most `max_numbers` numbers and as many blocks. The least recent callers are dropped first."""
+    """Recent calls of at most `max_numbers` numbers and as many blocks. Those with the oldest last call are dropped."""
 
     def __init__(self, max_numbers: int = MAX_NUMBERS) -> None:
         self._by_number = _Recent[_Call](max_numbers)
@@ -45,7 +45,7 @@ class Velocity:
         return len(self._by_number)
 
     def add(self, number: Number, at: float, did: str | None = None) -> None:
-        """Add a call of `number` at `at`. `did`: the DID that was called."""
+        """Add a call of the number at the time `at`. `did`: the DID that was called."""
         self._by_number.add(number.key or "", (at, intern(did or "")), (at - KEPT_SECONDS, ""))
         self._by_block.add(number.block or number.key or "", at, at - KEPT_SECONDS)
 
@@ -80,7 +80,7 @@ class Velocity:
 
 
 class _Recent(Generic[T]):
-    """Keys in the order of their last call, with the calls of each key in time order.
+    """Keys (numbers or blocks) in the order of their last call, with the calls of each key in time order.
 
     Calls are in tuples, because most numbers call once and a deque takes 600 bytes. Keys are in a plain dict, which
     takes 50 bytes a key less than an OrderedDict. A dict finds its oldest key slowly, so at the limit one key in
@@ -95,7 +95,7 @@ class _Recent(Generic[T]):
         return len(self._calls)
 
     def count(self, key: str, first: T, last: T, call: T, oldest: T) -> tuple[T, ...]:
-        """Add a call and return the earlier calls from `first` to `last`."""
+        """Add a call of the key, and return the earlier calls from `first` to `last`. Drop calls before `oldest`."""
         calls = self._calls.get(key)
         earlier = () if calls is None or calls[-1] < first else self.between(key, first, last)
         self.add(key, call, oldest)

@@ -52,9 +52,9 @@ class CountWeights(WeightsTable, frozen=True):
 
     People are counted once each, and the counts fade by half in their half-life (docs/contributing/model.md).
 
-    Source: a fit to a simulated office, with four random seeds; the weight of messages was lowered afterwards. On
-    2026-11-30 `python -m benchmarks.accuracy fit` found no better weights (benchmarks/accuracy/RESULTS.md). The
-    intercept of the fit, -2.24, is part of the thresholds of the levels.
+    Source: a fit to a simulated office, with four random seeds. The weight of voicemail messages was lowered
+    afterwards. On 2026-11-30 `python -m benchmarks.accuracy fit` found no better weights
+    (benchmarks/accuracy/RESULTS.md). The intercept of the fit, -2.24, is part of the thresholds of the levels.
     """
 
     marked: ForSpam = 4.87
@@ -79,8 +79,8 @@ class CountWeights(WeightsTable, frozen=True):
 class CallerWeights(WeightsTable, frozen=True):
     """The weights of the caller's answers to challenges.
 
-    In the simulated office, P(fail) is 0.785 for spam and 0.264 for honest callers. So the logarithms of the ratios are
-    -1.23 for a pass, +1.09 for one failure and +1.25 for two.
+    In the simulated office, a spam caller fails with probability 0.785 and an honest caller with 0.264. The logarithms
+    of the ratios are -1.23 for a pass, +1.09 for one failure and +1.25 for two.
     """
 
     passed: ForFine = -1.2
@@ -99,8 +99,9 @@ class WitnessWeights(WeightsTable, frozen=True):
     """How many witnesses against a number are needed before its calls get a label or a challenge.
 
     The limits are shares of all people here, within bounds. With 200 people, a label needs 5 witnesses and a challenge
-    14. In the simulated office, 1 to 2.5 % for a label made no difference. With 6 % for a challenge, 10 attackers who
-    worked together cost a new automatic caller 2.5 % of its calls; with 7 %, 0.4 % (benchmarks/accuracy/RESULTS.md).
+    14. In the simulated office, it made no difference whether a label needed 1 or 2.5 % of the people. If a challenge
+    needed 6 %, 10 attackers who worked together cost a new automated caller 2.5 % of its calls; with 7 %, 0.4 %
+    (benchmarks/accuracy/RESULTS.md).
     """
 
     days: Days = 90.0
@@ -122,7 +123,7 @@ class WitnessWeights(WeightsTable, frozen=True):
 
 
 class OutsideWeights(WeightsTable, frozen=True):
-    """Limits for outside evidence. A `Threshold` is compared with the log-odds of all outside families together."""
+    """Limits for outside evidence. Each `Threshold` is a limit for the log-odds of all outside families together."""
 
     convicts: Threshold = 1.5  # one good feed: people here cannot get a number routed or rejected by themselves
     trap: ForSpam = 1.5  # a call to a DID that nobody has
@@ -135,18 +136,18 @@ class OutsideWeights(WeightsTable, frozen=True):
 
 
 class SampleWeights(WeightsTable, frozen=True):
-    """The control sample: one of `every` calls due for a tag or warning gets neither. 0: off.
+    """The control sample: one of `every` calls due for a tag or warning gets neither; 0: no call is in the sample.
 
-    The other tagged and warned calls give little evidence, because the label influences what people do.
+    Calls that do get a tag or warning give little evidence, because the label influences what people do.
     """
 
     every: Annotated[int, Meta(ge=0, le=1000)] = 4
 
 
 class BlockWeights(WeightsTable, frozen=True):
-    """The weights of other bad numbers in the same block of 1000: enough for a tag, never more.
+    """The weights of other bad numbers in a number's block of 1000. They are enough for a tag, never for more.
 
-    Bad numbers on feeds and bad numbers by evidence here are counted separately.
+    Numbers that are bad on feeds and numbers that are bad by evidence here are counted separately.
     """
 
     days: Days = 60.0
@@ -158,7 +159,7 @@ class BlockWeights(WeightsTable, frozen=True):
 
 
 class FeedWeights(WeightsTable, frozen=True):
-    """The weights of imported sources. A list is weak evidence: past complaints cover only 2-5 % of later ones."""
+    """The weights of imported sources, which are weak evidence: listed numbers cause only 2-5 % of later complaints."""
 
     spam: ForSpam = 1.5
     all_spam: ForSpam = 2.5
@@ -175,7 +176,7 @@ class AttestationWeights(WeightsTable, frozen=True):
 
 
 class QuietWeights(WeightsTable, frozen=True):
-    """The weight of a call by an unknown caller in the callee's quiet hours, from `first_hour` to before `last_hour`.
+    """The weight of a stranger's call in the callee's quiet hours: from `first_hour` until before `last_hour`.
 
     `time_zone`: a name such as `Europe/London`; empty: the server's time zone.
     """
@@ -202,9 +203,9 @@ class AppealWeights(WeightsTable, frozen=True):
 
 
 class TrustWeights(WeightsTable, frozen=True):
-    """The distribution Beta(agree, disagree) from which the trust in a reporter is computed, and the least trust.
+    """The parameters of the trust in a reporter: a distribution Beta(agree, disagree), and the least trust.
 
-    Only decided cases, such as appeals, change the trust. It is relative to the trust in an unknown reporter.
+    The trust is relative to that in an unknown reporter. Only decided cases, such as appeals, change it.
     """
 
     agree: Annotated[float, Meta(gt=0, le=1000)] = 8.0
@@ -215,7 +216,7 @@ class TrustWeights(WeightsTable, frozen=True):
 class Thresholds(WeightsTable, frozen=True, dict=True):
     """The log-odds that justify each level, and further conditions for a challenge and a rejection.
 
-    An unknown number has log-odds 0: the intercept of the fit, -2.24, is in the thresholds above tag.
+    A number without evidence has log-odds 0, because the fit's intercept, -2.24, is part of the thresholds above tag.
     """
 
     tag: Threshold = 1.5  # one source

@@ -112,7 +112,7 @@ def _starts(pattern: str) -> frozenset[str]:
 
 
 def _read(tokens: Iterator[str]) -> list[str]:
-    """Return the prefixes of the alternatives up to the closing bracket. After a prefix with * any digit may follow."""
+    """Return the prefixes of a pattern's alternatives up to the closing bracket. A final `*` stands for any digit."""
     done: list[str] = []
     here, last = [""], [""]  # this alternative so far, without and with its last part
     part: list[str] = [""]
@@ -170,9 +170,9 @@ def _countries_under_1() -> tuple[str, ...]:
 
 
 def start_of_longer(e164: str) -> str | None:
-    """Return the text if it is a prefix mistaken for a number (`+4420794617`); None for a real number.
+    """Return the prefix that was mistaken for a number, such as `+44207946` for `+440207946`; None for a real number.
 
-    Phone numbers of 7 digits are possible in the United Kingdom, so `0207-946` is a number, including its first 0.
+    `0207-946` is parsed to `+440207946`, with its 0, because the United Kingdom has numbers of 7 digits.
     """
     service = service_number_of(e164)
     if service is not None:
@@ -196,7 +196,7 @@ def _begins_numbers(digits: str) -> bool:
 
 
 class PrefixError(ValueError):
-    """The error for national digits that may begin several kinds of numbers. `words`: the kinds, or None if unknown."""
+    """The error for national digits that are no clear prefix. `words`: the kinds of numbers they may begin, or None."""
 
     def __init__(self, words: Wording | None = None) -> None:
         super().__init__(str(words or ""))
@@ -205,7 +205,7 @@ class PrefixError(ValueError):
 
 @lru_cache(maxsize=128)
 def prefix_of(digits: str, region: str) -> str:
-    """Return a prefix as dialled in the region with its calling code: `+33162` for 0162, `+8695` for 95 in CN.
+    """Return a prefix, as people dial it in the region, with the calling code: `+33162` for 0162, `+8695` for 95 in CN.
 
     Raise PrefixError unless the digits begin with the national prefix 0, or begin more service numbers than other
     numbers. In FR, 36 is refused, because it may mean service numbers such as 3639 or the landlines of 03 6x.
@@ -235,7 +235,7 @@ def prefix_of(digits: str, region: str) -> str:
 
 
 def ordinary_beside_services(start: str) -> str | None:
-    """Return the prefix of ordinary numbers that are among service numbers (`+86951` for `+8695`), or None."""
+    """Return a prefix of ordinary numbers if `start` also begins service numbers (`+86951` for `+8695`), or None."""
     regions, _ = regions_and_digits(start)
     services, ordinary = _next_digits(start, regions[0]) if regions else ("", "")
     return f"{start}{ordinary[0]}" if services and ordinary else None

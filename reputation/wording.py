@@ -46,7 +46,7 @@ class Wording:
 
 
 def listed(parts: Sequence[str | Wording], two: str) -> str | Wording:
-    """Join texts by repeated use of `two`, a template that joins two texts, such as `{some}; {more}`."""
+    """Join texts two at a time with the template `two`, such as `{some}; {more}`."""
     return reduce(lambda some, more: Wording(two, {"some": some, "more": more}), parts) if parts else ""
 
 

@@ -74,7 +74,7 @@ def query_from(pairs: Iterable[tuple[str, str]], kind: type[msgspec.Struct] | No
             raise ApiError(
                 UNPROCESSABLE,
                 "bad-query",
-                "this endpoint takes no query: leave the query out",
+                "this endpoint takes no query string: leave the query string out",
                 next(iter(fields))[:FIELD_CHARACTERS],
             )
         return None

@@ -16,17 +16,17 @@ from reputation.users import Scope
 
 VERSION = "1"
 ABOUT = """\
-Programs can read and change here everything that the commands and the console can. Each endpoint runs the operation of
-a command or a page, and writes the same row into the audit, with the user `token:NAME`. The header `CallSieve-Person`
-names the person who uses the program. The audit then records `token:NAME/PERSON`. `Accept-Language: zh` asks for
-Chinese texts.
+With this API, programs can read and change everything that the commands and the console can. Each endpoint runs the
+operation of a command or a page, and writes the same row into the audit, with the user `token:NAME`. The header
+`CallSieve-Person` names the person who uses the program. The audit then records `token:NAME/PERSON`.
+`Accept-Language: zh` asks for Chinese texts.
 """
 _REF = re.compile(r"#/components/schemas/([\w.-]+)")
 _PART = re.compile(r"\{(\w+)\}")
 GROUPS: Mapping[str, str] = {
     "appeals": "Appeals: number owners ask to have marks reviewed.",
     "call-lists": "Lists of numbers to call, checked before a campaign.",
-    "changes": "The audit: who changed what, and undoing it.",
+    "changes": "The audit: who changed what. Changes can be undone here.",
     "compliance": "Daily report of the outbound guard's checks.",
     "consents": "Consents to be called by your organisation.",
     "decide": "The decision about an incoming call, for other switches.",
@@ -49,7 +49,7 @@ GROUPS: Mapping[str, str] = {
     "own-numbers": "Own numbers: those that your outgoing calls show.",
     "people": "People of the organisation, and their personal lists.",
     "policies": "Policies: checking, testing, activating, publishing.",
-    "receivers": "Receivers of events, and their dead letters.",
+    "receivers": "Receivers of events, and events that could not be delivered (dead letters).",
     "registers": "Copies of national do-not-call registers.",
     "screening": "Switching screening off and on.",
     "sites": "The sites of the organisation, as the hub knows them.",

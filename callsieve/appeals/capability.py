@@ -33,7 +33,7 @@ CAPABILITY = Capability(
         "appeal open": Wording("To end the filed appeal, run `callsieve appeal withdraw REFERENCE`."),
         "appeal code": Wording("The code was already shown. A new code replaces it."),
         "appeal prove": Wording(
-            "A proof is permanent. Decide the appeal, or end it with `callsieve appeal withdraw REFERENCE`."
+            "A proof of control is permanent. Decide the appeal, or end it with `callsieve appeal withdraw REFERENCE`."
         ),
         "appeal evidence": Wording(
             "Evidence stays with its appeal. To remove an attachment, run `callsieve appeal "
@@ -43,13 +43,13 @@ CAPABILITY = Capability(
     },
     sentences={
         "appeal open": N_("{who} filed an appeal for {about}"),
-        "appeal code": N_("{who} made a code for the appeal of {about}"),
+        "appeal code": N_("{who} made a code for the appeal for {about}"),
         "appeal prove": N_("{who} recorded that the owner of {about} proved control of the number for the appeal"),
-        "appeal accept": N_("{who} accepted the appeal of {about}"),
-        "appeal decide": N_("{who} decided the appeal of {about}"),
-        "appeal withdraw": N_("{who} ended the appeal of {about}"),
-        "appeal clear": N_("{who} cleared {about} after its appeal"),
-        "appeal evidence": N_("{who} added a document to the appeal of {about}"),
+        "appeal accept": N_("{who} accepted the appeal for {about}"),
+        "appeal decide": N_("{who} decided the appeal for {about}"),
+        "appeal withdraw": N_("{who} ended the appeal for {about}"),
+        "appeal clear": N_("{who} removed what stopped calls from {about}, after its appeal"),
+        "appeal evidence": N_("{who} added a document to the appeal for {about}"),
         "appeal evidence download": N_("{who} downloaded {about}"),
     },
     messages={
@@ -57,9 +57,12 @@ CAPABILITY = Capability(
             "The appeal is filed. It has no effect until control of the number is proven or somebody accepts it."
         ),
         "appeal-accepted": N_(
-            "The appeal is in force: no rule rejects calls from the number until it is decided. Lists still apply."
+            "The appeal is in force: no rule rejects calls from the number until the appeal is decided. The allowlist "
+            "and blocklist still apply."
         ),
-        "appeal-proven": N_("Control of the number is proven; the appeal is in force."),
+        "appeal-proven": N_(
+            "Control of the number is proven. No rule rejects calls from the number until the appeal is decided."
+        ),
         "appeal-withdrawn": N_("The appeal is withdrawn."),
         "appeal-upheld": N_("The appeal is upheld: the spam marks made so far no longer count. Tell the owner."),
         "appeal-cleared": N_("Removed. The page now shows what happens to calls from the number."),

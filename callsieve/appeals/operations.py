@@ -73,7 +73,7 @@ def _remove(db: sqlite3.Connection, context: Context, appeal: appeals.Appeal, st
 RULINGS = {"uphold": True, "deny": False}
 
 
-Line = Annotated[str, Meta(min_length=1, max_length=appeals.LINE_CHARACTERS, description="One line.")]
+Line = Annotated[str, Meta(min_length=1, max_length=appeals.LINE_CHARACTERS, description="One line of text.")]
 Statement = Annotated[str, Meta(max_length=appeals.STATEMENT_CHARACTERS)]
 AppealText = Annotated[
     str,
@@ -88,7 +88,7 @@ Stops = Annotated[
     tuple[Annotated[str, Meta(pattern="^(list|policy|people)$")], ...],
     Meta(
         max_length=3,
-        description="Kinds of reasons to remove because they stop calls from the number: `list`, `policy` or `people`.",
+        description="Which reasons to stop calls from the number to remove: `list`, `policy` or `people`.",
     ),
 ]
 

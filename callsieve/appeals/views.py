@@ -242,7 +242,11 @@ def has_no_appeal_overdue(db: sqlite3.Connection, now: float) -> Finding:
         return warn(and_more(first, len(due) - 1), "callsieve appeal list")
     in_force = sum(appeal.state is AppealState.IN_FORCE for appeal in appeals)
     counts: Places = {"open": in_force, "filed": len(appeals) - in_force}
-    return ok(Wording("appeals to decide: {open}; filed but not in force: {filed}", counts) if appeals else NONE)
+    return ok(
+        Wording("appeals to decide: {open}; appeals that wait for proof or acceptance: {filed}", counts)
+        if appeals
+        else NONE
+    )
 
 
 def _emit_due(db: sqlite3.Connection, _settings: Settings, now: float) -> None:

@@ -4,7 +4,7 @@ from callsieve.capability import Capability, Group, Help, Unit
 
 CAPABILITY = Capability(
     name="call_back",
-    help=(Help("call-back", Group.RUNNING, "Call appealing number owners back: run it, set its limits."),),
+    help=(Help("call-back", Group.RUNNING, "Call back owners who appeal: run the helper, show limits."),),
     commands={
         "call-back serve": "cli.commands:serve",
         "call-back show": "cli.commands:show",

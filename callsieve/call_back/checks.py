@@ -31,7 +31,7 @@ def are_placed(context: CheckContext) -> Finding:
     with suppress(ConsoleError):
         if SPOOL_MODULE not in context.modules:
             return warn(Wording("nobody is called back: Asterisk does not read its call spool"), LOAD_MODULE)
-    return ok(Wording("the helper answers"))
+    return ok(Wording("the call-back helper answers"))
 
 
 CHECKS = (HealthCheck(place=380, name="calls back", find=are_placed),)

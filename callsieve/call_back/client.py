@@ -83,7 +83,9 @@ def _exchange(path: Path, line: bytes) -> HelperAnswer:
         except OSError as error:
             raise HelperError(f"{path}: {error.strerror}") from None
     if sender_of(ancillary) != helper:  # an abstract address is open to everybody
-        raise HelperError(f"{path}: another user than the helper's answered: check which program uses this socket")
+        raise HelperError(
+            f"{path}: the answer did not come from the helper's user: check which program uses this socket"
+        )
     try:
         return HelperAnswer(answer.decode("ascii", "replace").strip())
     except ValueError:

@@ -288,7 +288,7 @@ class Helper:
         """Return whether calls can be placed, and log what is missing. Called for each request."""
         missing = missing_part(self._settings, self._state)
         if missing is not None:
-            logger.error("calls back impossible: %s", missing)
+            logger.error("call-backs are impossible: %s", missing)
         return missing is None
 
     def may_ask(self, user: int | None) -> bool:

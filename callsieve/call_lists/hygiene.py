@@ -199,8 +199,8 @@ def _by_calls(db: sqlite3.Connection, number: str, terms: HygieneTerms) -> Itera
     if calls and calls[0].to_nobody:
         yield (
             ListFault.GONE,
-            Wording("our call of {day} failed: unassigned number (cause 1)", {"day": day(calls[0].at)}),
+            Wording("our call on {day} failed: unassigned number (cause 1)", {"day": day(calls[0].at)}),
         )
     elif len(arrived) >= terms.tries and not any(call.answered for call in arrived):
         about: Places = {"calls": len(arrived), "day": day(arrived[-1].at)}
-        yield ListFault.NEVER_ANSWERS, Wording("no person answered {calls} calls since {day}", about)
+        yield ListFault.NEVER_ANSWERS, Wording("no person answered our {calls} calls since {day}", about)

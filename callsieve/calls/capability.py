@@ -22,7 +22,7 @@ CAPABILITY = Capability(
     },
     sentences={
         "calls export": N_("{who} exported calls"),
-        "calls confirm": N_("{who} confirmed how calls of {about} were treated"),
+        "calls confirm": N_("{who} confirmed how calls from {about} were treated"),
     },
     messages={
         "window-closed": N_("The emergency window is closed: calls are screened again."),

@@ -68,7 +68,7 @@ def first_run(
     people = {person.extension for person in (*all_people(db), *people_of(settings))}
     steps = (
         SetupStep(
-            Wording("Asterisk's manager lets CallSieve see how calls end"),
+            Wording("Asterisk's manager interface shows CallSieve how calls end"),
             is_ok("manager login"),
             remedy("manager login", install),
         ),
@@ -88,7 +88,7 @@ def first_run(
             Wording("call one of your numbers from outside: the call appears below"),
         ),
         SetupStep(
-            Wording("Root's regular check of Asterisk runs"),
+            Wording("The regular check of Asterisk as root runs"),
             health.is_known and ROOTS_DOCTOR not in check_by_name,
             "systemctl enable --now callsieve-doctor.timer",
         ),

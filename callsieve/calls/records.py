@@ -366,7 +366,7 @@ def wanted_of(context: Context, typed: Mapping[str, str | None]) -> CallFilter:
 
 def _word(field: str, text: str, allowed: Collection[str]) -> str | None:
     if text and text not in allowed:
-        raise Refused("unknown-word", f"unknown word {text[:40]!r}{nearest(text, allowed)}", field)
+        raise Refused("unknown-word", f"unknown value {text[:40]!r}{nearest(text, allowed)}", field)
     return text or None
 
 
@@ -440,9 +440,9 @@ def decided_since(cases: Disputes, at: float) -> Iterator[str]:
         tombstone.case_id: tombstone for tombstone in cases.tombstones if tombstone.reporter and tombstone.until > at
     }
     for tombstone in corrections.values():
-        yield f"marks were found wrong {day(tombstone.until)} ({tombstone.case_id})"
+        yield f"marks until {day(tombstone.until)} were found wrong ({tombstone.case_id})"
     for epoch in cases.epochs:
         if epoch.at > at:
-            yield f"another owner since {day(epoch.at)}: {epoch.reason}"
+            yield f"the number has had a new owner since {day(epoch.at)}: {epoch.reason}"
     if cases.reviewed is not None and cases.reviewed.at > at:
-        yield f"the number's marks were reviewed {day(cases.reviewed.at)} by {cases.reviewed.who}"
+        yield f"the number's marks were reviewed on {day(cases.reviewed.at)} by {cases.reviewed.who}"

@@ -54,7 +54,8 @@ def _check_folder(state: Path, now: float) -> tuple[str, str]:
     if gone:
         logger.info("erased old recordings: count=%d", gone)
     if left >= MAX_FILES:
-        return "", f"{folder}: full with {left} files: wait until they are erased after seven days, or remove some"
+        remedy = "wait until old files are erased after seven days, or remove some files"
+        return "", f"{folder}: the folder is full ({left} files): {remedy}"
     usable = str(folder)
     return (
         (usable, "") if _PLAIN.fullmatch(usable) else ("", f"{usable}: the path has characters other than A-Z 0-9 _.-/")

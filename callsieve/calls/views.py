@@ -366,7 +366,7 @@ def can_record(context: CheckContext) -> Finding:
     if count >= MAX_FILES:
         return warn(
             Wording("{folder} is full: callers are asked for a digit instead of their name", where),
-            Wording("wait until files are erased after seven days, or remove some"),
+            Wording("wait until old files are erased after seven days, or remove some files"),
         )
     return ok(Wording("{count} of at most {most} files in {folder}", {**where, "count": count, "most": MAX_FILES}))
 

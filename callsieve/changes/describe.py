@@ -141,20 +141,24 @@ NumberText = Annotated[
     Meta(
         min_length=1,
         max_length=NUMBER_CHARACTERS,
-        description="A number as E.164, or as it is dialled here.",
+        description="A number as E.164, or as you dial it from your phones.",
         examples=["+12015550123"],
     ),
 ]
 ExtensionText = Annotated[
-    str, Meta(min_length=1, max_length=64, description="The extension of one of our people.", examples=["201"])
+    str,
+    Meta(min_length=1, max_length=64, description="The extension of a person in the organisation.", examples=["201"]),
 ]
 NameText = Annotated[str, Meta(min_length=1, max_length=128, description="The name.", examples=["crm"])]
 TimeText = Annotated[str, Meta(max_length=40, description="`2h`, `30d`, `2026-12-31` or `2026-12-31T18:00`.")]
-LineText = Annotated[str, Meta(max_length=200, description="One line.")]
+LineText = Annotated[str, Meta(max_length=200, description="One line of text.")]
 CodeText = Annotated[str, Meta(max_length=20, description="The code that the owner repeated.")]
 ChangeId = Annotated[
     int,
-    Meta(description="The change in the audit, for POST /changes/{change_id}/undo. Null where nothing was changed."),
+    Meta(
+        description="The id of the change in the audit, for POST /changes/{change_id}/undo. Null where nothing was "
+        "changed."
+    ),
 ]
 
 

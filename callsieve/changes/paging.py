@@ -16,11 +16,16 @@ S = TypeVar("S")
 MOST_ROWS = 200
 ROWS = 50
 CURSOR_CHARACTERS = 200
-BAD_CURSOR = "take `cursor` unchanged from `next` of the page before, and send the same filters"
+BAD_CURSOR = "take `cursor` unchanged from `next` of the previous page, and send the same filters"
 
-Limit = Annotated[int, Meta(ge=1, le=MOST_ROWS, description="The most items to return.")]
+Limit = Annotated[int, Meta(ge=1, le=MOST_ROWS, description="The maximum number of items to return.")]
 CursorText = Annotated[
-    str, Meta(max_length=CURSOR_CHARACTERS, pattern="^[A-Za-z0-9_-]*$", description="`next` of the page before.")
+    str,
+    Meta(
+        max_length=CURSOR_CHARACTERS,
+        pattern="^[A-Za-z0-9_-]*$",
+        description="The value of `next` in the previous page.",
+    ),
 ]
 
 

@@ -62,7 +62,10 @@ def errors_in_one_line() -> Iterator[None]:
     except ModuleNotFoundError as error:
         if os.geteuid() == os.getuid():
             raise
-        _end(f"{error}: the owner of the state directory may not read this program: install it where every user may")
+        _end(
+            f"{error}: the owner of the state directory may not read this program: install the program where every "
+            f"user may read it"
+        )
 
 
 def words_of(error: Exception) -> str:

@@ -35,7 +35,7 @@ ConfigOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
-NumberArgument = Annotated[str, typer.Argument(help="As dialled here, or as +12015550123.", show_default=False)]
+NumberArgument = Annotated[str, typer.Argument(help="A number as you dial it, or +12015550123.", show_default=False)]
 
 
 _NOT_ASCII = re.compile(r"[^\n -~]")
@@ -79,7 +79,7 @@ def escaped(text: str) -> str:
     return _NOT_ASCII.sub(lambda match: match[0] if match[0].isprintable() else json.dumps(match[0])[1:-1], text)
 
 
-def check_new(out: Path, remedy: str = "choose another, or remove it") -> None:
+def check_new(out: Path, remedy: str = "choose another file, or remove this file") -> None:
     """Raise CommandError if the file `out` exists already. `remedy`: what the message tells the user to do."""
     with acting_for(out):
         exists = out.is_file()
@@ -92,8 +92,8 @@ def existing_store(loaded: Loaded) -> Iterator[sqlite3.Connection]:
     """Open the store for a command that only reads. Raise CommandError if there is no store."""
     if not has_store(loaded):
         raise CommandError(
-            f"{loaded.store_path}: there is no store yet. `callsieve serve` or the first change makes one. "
-            "If there should be one, check --config and CALLSIEVE_STATE, or run this as root"
+            f"{loaded.store_path}: there is no store yet. `callsieve serve` or the first change creates it. If the "
+            f"store should exist, check --config and CALLSIEVE_STATE, or run this as root"
         )
     with open_store(loaded.store_path) as db:
         yield db

@@ -97,7 +97,7 @@ def dialplan_problem(loaded: Loaded) -> str:
     if asked is None or is_answered_at(asked, listen):
         return ""
     return (
-        f"no call is screened: the dialplan in {etc} asks {asked}, and this daemon answers on {listen}: "
+        f"no call is screened: the dialplan in {etc} connects to {asked}, but this daemon answers on {listen}: "
         'run `callsieve asterisk install`, then asterisk -rx "dialplan reload"'
     )
 

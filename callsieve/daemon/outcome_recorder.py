@@ -155,7 +155,7 @@ class OutcomeRecorder:
                 self.dropped += 1
             self._queue.append(record)
             if is_emergency_call(outcome, site.region):
-                logger.warning("emergency call made from here: the emergency window opens")
+                logger.warning("emergency call made from this site: screening is suspended")
                 self._emergencies.append(outcome.ended_at)
 
     async def _open_windows(self) -> None:

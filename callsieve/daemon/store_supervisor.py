@@ -263,7 +263,7 @@ class StoreSupervisor:
 
     async def _leave(self, store: Store, what: str) -> None:
         self._wanted.set()
-        self.trouble = f"{self.path}: the store's file, -wal or -shm was {what}"
+        self.trouble = f"{self.path}: the store's file, or its -wal or -shm file, was {what}"
         self._store = None  # first, so that nothing more is written there
         try:
             kept = f"is kept as the backup {(await store.save(time.time())).name}"

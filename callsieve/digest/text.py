@@ -95,7 +95,7 @@ def lead_of(digest: Digest) -> Wording:
     if figures.observed:
         return Wording(
             "Calls: {calls:,}. The policy only observes. Otherwise {warned:,} would have had a warning and {stopped:,} "
-            "would have been stopped; {wrong:,} of these probably by mistake.",
+            "would have been stopped; {wrong:,} of all these probably by mistake.",
             about,
         )
     return Wording(
@@ -198,7 +198,9 @@ def _appeals(digest: Digest, writer: _Writer) -> Iterator[DigestLine]:
             writer.say(appeal_words(appeal, digest.at)), (f"callsieve appeal show {appeal.reference}",), link
         )
     if digest.filed:
-        yield DigestLine(writer.say(Wording("filed and not in force yet: {count:,}", {"count": digest.filed})))
+        yield DigestLine(
+            writer.say(Wording("appeals that wait for proof or acceptance: {count:,}", {"count": digest.filed}))
+        )
 
 
 def appeal_words(appeal: Appeal, now: float) -> Wording:

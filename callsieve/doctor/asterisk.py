@@ -71,9 +71,9 @@ NEEDED: Mapping[str, str | Wording] = {
     "res_agi": "AGI",
 }
 WANTED: Mapping[str, str | Wording] = {
-    "app_read": Wording("challenges (they are routed instead)"),
+    "app_read": Wording("challenges: challenged calls are routed instead"),
     "app_playback": Wording("the answers to feature codes"),
-    "app_record": Wording("asking callers for their name (they are asked for a digit instead)"),
+    "app_record": Wording("asking callers for their name: callers are asked for a digit instead"),
     "func_hangupcause": Wording("distinguishing networks and machines from people on outbound calls"),
     "func_global": "GLOBAL",
     "func_groupcount": Wording("a limit on how many callers at once hear how to appeal"),
@@ -108,7 +108,10 @@ def is_reachable(context: CheckContext) -> Finding:
         has_asterisk = (Path(context.loaded.settings.asterisk.etc) / "asterisk.conf").exists()
         if not has_asterisk and (organisation := context.central_organisation):
             return ok(
-                Wording("none needed: this is the central console of {organisation}", {"organisation": organisation})
+                Wording(
+                    "Asterisk is not needed: this is the central console of {organisation}",
+                    {"organisation": organisation},
+                )
             )
         if not isinstance(error, NotRunning):
             return fail(str(error))
@@ -176,7 +179,10 @@ def can_reject(context: CheckContext) -> Finding:
     if "chan_pjsip" not in context.modules:
         return warn(Wording("chan_pjsip is not loaded: rejected calls get the nearest code that Hangup can send"))
     return warn(
-        Wording("no PJSIPHangup: rejected calls get 403, 404 or 486, not the trunk's own code"),
+        Wording(
+            "Asterisk has no application PJSIPHangup: rejected calls get 403, 404 or 486, not the code that is "
+            "set for the trunk"
+        ),
         Wording("update to Asterisk 18.21, 20.6, 21.1 or later"),
     )
 

@@ -107,7 +107,8 @@ def examine(checks: Iterable[finding.HealthCheck], context: finding.CheckContext
             result = finding.unknown(finding.POLICY_UNUSABLE)
         except PermissionError as error:
             result = finding.unknown(
-                Wording("this user cannot read {file}", {"file": str(error.filename)}), Wording("run this as root")
+                Wording("this user cannot read {file}", {"file": str(error.filename)}),
+                Wording("run the command as root"),
             )
         except OSError as error:
             result = finding.unknown(f"{error.filename or 'a file'}: {error.strerror}")

@@ -152,7 +152,7 @@ def has_only_known_users(context: CheckContext) -> Finding:
             "restart the daemon"
         )
         return fail(
-            Wording("{count} connections of another user were refused", {"count": telemetry.server.strangers}), remedy
+            Wording("{count} connections from another user were refused", {"count": telemetry.server.strangers}), remedy
         )
     return ok(Wording("only Asterisk, root and the service have sent requests"))
 

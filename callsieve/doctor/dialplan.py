@@ -95,11 +95,12 @@ def _same_version(context: CheckContext, count: int) -> Finding:
         where = next((line for line in walk(etc, etc / "extensions.conf") if line.section == "callsieve"), None)
         if where is None:
             lost = Wording(
-                "{count} contexts are loaded, but no file contains them: the next reload removes them", {"count": count}
+                "CallSieve's {count} contexts are loaded, but no file contains them: the next reload removes them",
+                {"count": count},
             )
             return warn(lost, INSTALL)
         loaded: Places = {"count": count, "file": str(where.file)}
-        return ok(Wording("{count} contexts are loaded, from {file}", loaded))
+        return ok(Wording("CallSieve's {count} contexts are loaded, from {file}", loaded))
     try:
         names = (name for name in FREEPBX_FILES if name in DIALPLAN_FILES or path.with_name(name).exists())
         key = "" if agi == OUR_AGI or isinstance(context.read, SettingsError) else context.loaded.settings.agi.key
@@ -111,7 +112,7 @@ def _same_version(context: CheckContext, count: int) -> Finding:
             return warn(
                 Wording("{file} belongs to another version of CallSieve", {"file": str(path)}), differs(INSTALL)
             )
-    return ok(Wording("{count} contexts are loaded", {"count": count}))
+    return ok(Wording("CallSieve's {count} contexts are loaded", {"count": count}))
 
 
 def queries_this_daemon(context: CheckContext) -> Finding:
@@ -199,7 +200,10 @@ def _freepbx_runs_our_hooks(steps: list[DialplanStep]) -> Finding:
         )
     lines: Places = {"lines": ", ".join(f"[{hook.context}] {hook.line}" for hook in taken)}
     return warn(
-        Wording("{contexts} is in use by other code: name lookups overwrite CallSieve's tags there", about),
+        Wording(
+            "other dialplan code already uses {contexts}: FreePBX's name lookups overwrite CallSieve's tags there",
+            about,
+        ),
         Wording("add in each of these contexts, before Return():  {lines}", lines),
     )
 
@@ -216,7 +220,7 @@ def are_labelled(context: CheckContext) -> Finding:
     named = listed(places[:MOST_NAMED], "{some}; {more}")
     numbers = and_more(named if isinstance(named, Wording) else Wording(named), len(places[MOST_NAMED:]))
     return warn(
-        Wording("calls ring without label and whisper on these numbers: {numbers}", {"numbers": numbers}), DIAL_LINE
+        Wording("calls to these numbers ring without label and whisper: {numbers}", {"numbers": numbers}), DIAL_LINE
     )
 
 
@@ -285,7 +289,7 @@ def has_free_codes(context: CheckContext) -> Finding:
             Wording("during a call {feature} takes the first keys of CallSieve's codes", {"feature": swallowing[0]}),
             Wording("in features.conf give this feature a code of two keys, or take h and H out of Dial's options"),
         )
-    return ok(Wording("{codes} are free", {"codes": ", ".join(FEATURE_CODES)}))
+    return ok(Wording("the feature codes {codes} are free", {"codes": ", ".join(FEATURE_CODES)}))
 
 
 def passcode_code(context: CheckContext) -> str:

@@ -208,7 +208,7 @@ class CheckContext:
         try:
             with read_only(path) as db:
                 if pending(db):
-                    return unknown(Wording("the store is of an older version"), MIGRATE)
+                    return unknown(Wording("the store was written by an older version of CallSieve"), MIGRATE)
                 return judge(db, self.now)
         except StoreError as error:
             return unknown(str(error))
@@ -319,7 +319,7 @@ def read_store(path: Path, read: Callable[[sqlite3.Connection], T], default: T) 
 
 def not_asked(_command: str) -> str:
     """Raise NotAllowed. Asterisk's console is as powerful as a shell, so only the doctor as root may use it."""
-    raise NotAllowed("only a doctor that runs as root asks Asterisk")
+    raise NotAllowed("only `callsieve doctor` as root may query Asterisk")
 
 
 @contextmanager

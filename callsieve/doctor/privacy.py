@@ -27,7 +27,7 @@ _GROUP = re.compile(r"^Group=(\S+)$", re.MULTILINE)
 def settings_are_private(context: CheckContext) -> Finding:
     """Check that the settings are valid and private: only root may write the file, and the service may read it."""
     if isinstance(context.read, SettingsUnreadable):
-        return unknown(str(context.read), Wording("run this as root"))
+        return unknown(str(context.read), Wording("run the command as root"))
     if isinstance(context.read, SettingsError):
         return fail(
             str(context.read), Wording("correct this file: the daemon cannot start or reload with errors in the file")

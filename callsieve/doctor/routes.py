@@ -23,8 +23,8 @@ ON_FREEPBX = (
 DIALLED_DAYS = 7
 NO_CONTEXT = N_("no dialplan context asks CallSieve: no call is screened")
 NO_TRUNK = N_("no trunk's calls arrive in {context}: no call is screened")
-NOT_ALL = N_("NOT screened: {numbers}")
-NO_NUMBER = N_("no call is screened: {numbers}")
+NOT_ALL = N_("calls to these numbers are NOT screened: {numbers}")
+NO_NUMBER = N_("no call to any of these numbers is screened: {numbers}")
 NO_ROUTE = N_("CallSieve's FreePBX module screens no inbound route")
 # `callsieve status` and the console say "not connected" where the check of the trunks finds one of these.
 NOT_CONNECTED = frozenset({NO_CONTEXT, NO_TRUNK, NO_ROUTE, NO_NUMBER})
@@ -183,13 +183,19 @@ def are_known(context: CheckContext) -> Finding:
     survey = survey_of(context, trunks_of(context))
     if survey.unclear:
         return unknown(
-            Wording("calls to these numbers cannot be followed: {numbers}", {"numbers": _named(survey.unclear)}),
+            Wording(
+                "calls to these numbers cannot be followed through the dialplan: {numbers}",
+                {"numbers": _named(survey.unclear)},
+            ),
             Wording("check the dialplan at these steps, or call the number and watch `callsieve calls tail`"),
         )
     if survey.nowhere:
         return warn(
-            Wording("screened, but then no extension takes the call: {numbers}", {"numbers": _named(survey.nowhere)}),
-            Wording("add these numbers to the context to which the front context sends calls"),
+            Wording(
+                "calls to these numbers are screened, but then no extension takes them: {numbers}",
+                {"numbers": _named(survey.nowhere)},
+            ),
+            Wording("add these numbers to the dialplan context in which CallSieve continues a screened call"),
         )
     about = Wording("calls to {count} numbers were followed through the dialplan", {"count": survey.followed})
     if survey.not_taken:

@@ -118,20 +118,32 @@ def _judged_calls(
     if switched_on > now - LOOKED_BACK_SECONDS:
         counts = {**counts, "since": when(switched_on)}
         about = Wording("{decided:,} of {calls:,} inbound calls since {since} have a decision", counts)
-    remedy = Wording('see the checks "trunks" and "DIDs"; watch `asterisk -rvvv` while you call one of them')
+    remedy = Wording('see the checks "trunks" and "DIDs"; watch `asterisk -rvvv` while you call one of the DIDs')
     if now_missed := [entry for entry in numbers if entry.is_missed_now]:
-        return fail(Wording("{about}; missing now: {numbers}", {"about": about, "numbers": _named(now_missed)}), remedy)
+        return fail(
+            Wording(
+                "{about}; recent calls to these numbers have none: {numbers}",
+                {"about": about, "numbers": _named(now_missed)},
+            ),
+            remedy,
+        )
     if missed > MISSED_SHARE * calls:
         missing = [entry for entry in numbers if entry.missed]
         was = Wording("check whether screening was off or the daemon was stopped: the daemon's log shows when it ran")
-        return warn(Wording("{about}; missing at times: {numbers}", {"about": about, "numbers": _named(missing)}), was)
+        return warn(
+            Wording(
+                "{about}; some calls to these numbers have none: {numbers}",
+                {"about": about, "numbers": _named(missing)},
+            ),
+            was,
+        )
     return ok(about)
 
 
 def _named(numbers: Sequence[Screened]) -> Wording:
     wordings = [
         Wording(
-            "{number} {missed} of {calls}, last {when}",
+            "{number} ({missed} of {calls} calls, last {when})",
             {
                 "number": masked(entry.did),
                 "missed": entry.missed,

@@ -84,7 +84,7 @@ def event_in_words(event: Event, language: str, *, mask: bool) -> str:
     alert = alert_of(event)
     if alert is not None and alert.suppressed:
         held: Places = {"what": words, "count": alert.suppressed, "when": when(alert.since)}
-        words = Wording("{what} (suppressed since {when}: {count:,})", held)
+        words = Wording("{what} (similar alerts suppressed since {when}: {count:,})", held)
     return one_line(words.in_language(partial(translated, catalogue=translations_of(language))), mask=mask)
 
 

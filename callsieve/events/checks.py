@@ -62,13 +62,17 @@ def _judged(shown: EventsShown) -> Finding:
 
 EVENT_COUNTERS = (
     ("events_delivered", "delivered", "Events that a receiver accepted."),
-    ("events_attempts_failed", "failed", "Failed attempts to deliver to a receiver."),
-    ("events_given_up", "dead", "Events that became dead letters of a receiver."),
+    ("events_attempts_failed", "failed", "Failed attempts to deliver an event to a receiver."),
+    ("events_given_up", "dead", "Events whose delivery to a receiver was given up."),
     ("events_lost", "lost", "Events deleted before their delivery, because they were too old or too many."),
 )
 EVENT_GAUGES = (
     ("events_waiting", "waiting", "Events that wait for a receiver."),
-    ("events_dead_letters", "dead_letters", "Dead letters of a receiver."),
+    (
+        "events_dead_letters",
+        "dead_letters",
+        "Events whose delivery was given up and that can be sent again (dead letters).",
+    ),
 )
 
 

@@ -138,8 +138,8 @@ def _mark(data: Data) -> Wording:
 def _appeal_due(data: Data) -> Wording:
     places = _places(data) | {"day": day(data["due_at"] - 1)}
     if data.get("overdue"):
-        return Wording("appeal {reference} of {number} should have been decided by {day}", places)
-    return Wording("appeal {reference} of {number} must be decided by {day}", places)
+        return Wording("appeal {reference} for {number} should have been decided by {day}", places)
+    return Wording("appeal {reference} for {number} must be decided by {day}", places)
 
 
 def _label(data: Data) -> Wording:
@@ -162,7 +162,7 @@ def _policy(data: Data) -> Wording:
         return Wording("policy {policy} of another site waits to be accepted", _places(data))
     if data["state"] == "unusable":
         return Wording("policy {policy} of another site is unusable; the accepted version stays", _places(data))
-    return Wording("policy {policy} is in force, activated by {by}; before: {before}", _places(data))
+    return Wording("policy {policy} was activated by {by}; before: {before}", _places(data))
 
 
 def _daemon(data: Data) -> Wording:
@@ -249,14 +249,14 @@ KINDS: Final[Mapping[EventKind, EventDescription]] = {
     ),
     EventKind.APPEAL_OPENED: EventDescription(
         AppealOpened(reference="AP9E4100", number=CALLER, decision_id="8M3Q0ZKC"),
-        Wording("appeal {reference} of {number} was filed"),
+        Wording("appeal {reference} for {number} was filed"),
     ),
     EventKind.APPEAL_DUE: EventDescription(
         AppealDue(reference="AP9E4100", number=CALLER, due_at=AT + 43_200.0), _appeal_due
     ),
     EventKind.APPEAL_DECIDED: EventDescription(
         AppealDecided(reference="AP9E4100", number=CALLER, ruling="upheld", category_only=False),
-        Wording("appeal {reference} of {number}: {ruling}"),
+        Wording("appeal {reference} for {number}: {ruling}"),
         ("ruling",),
     ),
     EventKind.GRADE_CHANGED: EventDescription(
@@ -282,7 +282,7 @@ KINDS: Final[Mapping[EventKind, EventDescription]] = {
     ),
     EventKind.EXCHANGE_STALE: EventDescription(
         ExchangeStale(company="partner", status="stale", detail="nothing was fetched for 2 d", came_at=AT - 172_800.0),
-        Wording("evidence of {company}: {status}: {detail}"),
+        Wording("evidence from {company}: {status}: {detail}"),
         ("status",),
     ),
     EventKind.HUB_STALE: EventDescription(

@@ -193,7 +193,7 @@ class Platform(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ]
     read: Annotated[date, Meta(description="The day on which the platform's pages were read.")]
     address: Annotated[str, Meta(description="Where the pack is handed in; empty where no address is known.")]
-    asks: Annotated[tuple[Ask, ...], Meta(description="Its requirements.")]
+    asks: Annotated[tuple[Ask, ...], Meta(description="The platform's requirements for a pack.")]
 
     def words(self, language: str) -> str:
         """Return the title of the platform in this language."""

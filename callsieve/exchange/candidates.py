@@ -1,4 +1,4 @@
-"""Selects the numbers to publish. At least three people at this site must have given evidence against each number."""
+"""Selects the numbers to publish. Against each number, at least three people at this site must have given evidence."""
 
 import json
 import sqlite3
@@ -28,9 +28,10 @@ MOST_CLEARED = 100_000
 
 
 class Candidate(NamedTuple):
-    """A row that may be published. `may_begin`: whether its evidence is strong enough to publish a new number.
+    """A row about a number that may be published.
 
-    A weaker row only keeps a number that is already published.
+    `may_begin`: whether the evidence is strong enough to publish a new number. If not, the row only keeps a number that
+    is already published.
     """
 
     row: PeerNumber
@@ -38,7 +39,7 @@ class Candidate(NamedTuple):
 
 
 def listed_numbers(db: sqlite3.Connection, context: Context) -> Iterator[Candidate]:
-    """Yield the rows that may be published, in the order of their keys."""
+    """Yield the rows that may be published, ordered by number and auth class."""
     weights, now = context.settings.reputation, context.at
     never = tuple(text.rstrip("*") for text in context.settings.publish.never)
     ours, people = known_own_numbers(db, context.loaded), people_here(db)

@@ -1,4 +1,4 @@
-"""The capability `exchange`: companies publish signed evidence for each other."""
+"""The capability `exchange`: companies publish signed evidence about numbers, and use each other's evidence."""
 
 from callsieve.capability import NOT_KEPT, Capability, Group, Help, Undo, Unit
 from reputation.users import Role
@@ -47,7 +47,7 @@ CAPABILITY = Capability(
         "exchange resume": N_("{who} ended the pause of the company {about}"),
         "exchange fetch": N_("{who} fetched the evidence of the company {about}"),
         "exchange key": N_("{who} accepted a new key of the company {about}"),
-        "exchange publish": N_("{who} published statement {about}"),
+        "exchange publish": N_("{who} published evidence for other companies: statement {about}"),
     },
     messages={
         "company-added": N_("The company's evidence counts from the next fetch on."),

@@ -1,4 +1,4 @@
-"""The health check of the exchange, its metrics and its event."""
+"""The health check, the metrics and the event of the exchange of evidence with other companies."""
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
@@ -19,13 +19,13 @@ EXCHANGE_TIMER = Wording("systemctl enable --now callsieve-exchange.timer, or ca
 
 
 def has_fresh_exchange(context: CheckContext) -> Finding:
-    """Check that subscribed companies' evidence arrives, and that this company published in the last two days."""
+    """Check that the evidence of subscribed companies arrives, and that this company published in the last two days."""
     return context.judge_store(lambda db, now: _judge(exchange_shown(db, context.loaded, now), now))
 
 
 def _judge(shown: ExchangeShown, now: float) -> Finding:
     if shown.nobody_fetches:
-        return warn(Wording("the companies' data is not fetched: the timer is not running"), EXCHANGE_TIMER)
+        return warn(Wording("the data of other companies is not fetched: the timer is not running"), EXCHANGE_TIMER)
     if shown.published is not None and shown.published.is_late:
         return warn(Wording("nothing has been published for other companies for two days"), EXCHANGE_TIMER)
     if ill := first_problem(((peer.name, peer.health) for peer in shown.companies), EXCHANGE):
@@ -59,21 +59,29 @@ PEER_GAUGES: tuple[tuple[str, str, Callable[[PeerState, float], float | None]], 
         lambda peer, now: None if peer.came_at is None else now - peer.came_at,
     ),
     ("peer_numbers", "Numbers that a company lists.", lambda peer, _: peer.numbers),
-    ("peer_cleared", "Numbers that a company has cleared.", lambda peer, _: peer.cleared),
-    ("peer_failures", "Failed fetches since the last success.", lambda peer, _: peer.failures),
-    ("peer_paused", "1 if a company is paused.", lambda peer, _: peer.off_at is not None),
+    ("peer_cleared", "Numbers that a company has cleared after an appeal.", lambda peer, _: peer.cleared),
+    ("peer_failures", "Failed fetches of a company's data since the last success.", lambda peer, _: peer.failures),
+    (
+        "peer_paused",
+        "1 if a company is paused, so that its evidence does not count.",
+        lambda peer, _: peer.off_at is not None,
+    ),
     (
         "peer_healthy",
         "1 if a company's data arrives and counts.",
         lambda peer, now: health_of(peer, now).is_ok,
     ),
-    ("peer_right", "Callers with a known result that a company was right about.", lambda p, _: p.was_right),
-    ("peer_judged", "Callers with a known result that a company lists or has cleared.", lambda peer, _: peer.was_told),
+    ("peer_right", "Callers about which a company and your people agree.", lambda p, _: p.was_right),
+    (
+        "peer_judged",
+        "Callers that a company lists or has cleared, and that your people have judged.",
+        lambda peer, _: peer.was_told,
+    ),
 )
 
 
 def peer_metrics(peers: Iterable[PeerState], now: float) -> Iterator[MetricFamily]:
-    """Yield the metrics of each company, labelled by its name in the settings."""
+    """Yield the metrics of each company, labelled with the name that the company has here."""
     for name, text, value_of in PEER_GAUGES:
         values = {peer.name: value_of(peer, now) for peer in peers}
         known = {peer: float(value) for peer, value in values.items() if value is not None}
@@ -81,7 +89,7 @@ def peer_metrics(peers: Iterable[PeerState], now: float) -> Iterator[MetricFamil
 
 
 def metrics(db: sqlite3.Connection, _loaded: Loaded, now: float) -> Iterator[MetricFamily]:
-    """Return the metrics of all subscribed companies."""
+    """Return the metrics of all subscribed companies at the time `now`."""
     peers = [peer for peer in peer_states(db) if peer.in_settings]
     return peer_metrics(peers, now) if peers else iter(())
 

@@ -1,4 +1,4 @@
-"""Fetches a company's published files: the index, and the files that update this site's copy of the company's data.
+"""Fetches what a company publishes: an index, and files that update this site's copy of the company's data.
 
 Signature, history, expiry, digests, sizes and rows are checked first. If a check fails, the earlier data stays.
 """
@@ -82,7 +82,7 @@ class ServerSource:
     client: OutsideClient
 
     async def read(self, name: str, most: int, seconds: float, into: BinaryIO) -> None:
-        """Copy a file to `into`, downloaded without content encoding, which would change the digest of the file."""
+        """Download a file into `into`, without content encoding: this would change the digest of the file."""
         url = f"{self.table.url.rstrip('/')}/{name}"
         limits = RequestLimits(seconds, CONNECT_SECONDS, most)
         headers = {"accept-encoding": "identity"}
@@ -99,7 +99,7 @@ class FolderSource:
     folder: Path
 
     async def read(self, name: str, most: int, seconds: float, into: BinaryIO) -> None:
-        """Copy a file of at most `most` bytes. Refuse a pipe or device at once."""
+        """Copy a file of at most `most` bytes to `into`. Refuse a pipe or device at once."""
         with open_regular(self.folder / name) as file:
             while piece := file.read(PIECE_BYTES):
                 if into.tell() + len(piece) > most:
@@ -111,8 +111,8 @@ class FolderSource:
 class Taken:
     """The result of a fetch. `unchanged`: whether the index is the same as at the last fetch.
 
-    `deltas`: how many deltas were applied; None if a snapshot was read, or nothing changed. `new_key`: the company's
-    new key, signed by its former key; None if the key did not change.
+    `deltas`: how many files of changes were applied; None if all rows were read (a snapshot) or nothing changed.
+    `new_key`: the company's new key, signed by its former key; None if the key did not change.
     """
 
     index: TakenIndex
@@ -132,7 +132,10 @@ async def take(
     *,
     accept_fork: bool = False,
 ) -> Taken:
-    """Update a company's rows from its published files, in many transactions. The caller must record the result."""
+    """Update a company's rows from its published files, in many transactions. The caller must record the result.
+
+    `own_key`: this company's key, which no other company may use.
+    """
     known = PublicKey.parse(key_now(db, table.key)) if table.key else None
     index, key = await _index(source, known, own_key, now)
     new_key = key if key != known else None
@@ -198,7 +201,7 @@ async def _index(
 
 
 async def _checked(source: BundleSource, raw: bytes, key: PublicKey, now: float) -> tuple[SignedIndex, PublicKey]:
-    """Return the index and its key: the known key, or a new key that the known key signed. Raise StatementError."""
+    """Return the index and the key that signed it: `key`, or a new key that `key` has signed. Raise StatementError."""
     try:
         return read_index(raw, key), key
     except StatementError as error:

@@ -1,4 +1,4 @@
-"""The health of each subscribed company: whether its data arrives, and why its last data was refused."""
+"""The health of each subscribed company's data: whether new data arrives, and why the last data was refused."""
 
 import re
 import sqlite3
@@ -21,14 +21,16 @@ _SHORTENED = re.compile(r"([a-z]+-[0-9a-f]{8})[0-9a-f]{56}\.rows")  # a full dig
 
 
 class ExchangeProblem(StrEnum):
-    """The reasons for refusing a company's data although the server answered."""
+    """The reasons for which a company's data is refused, although the server answered."""
 
     NO_KEY = (
         "the company's key is not in the settings. The company offers key {id}: ask over another channel "
         "whether `callsieve signing key` "
         'shows the same, then write key = "{key}"'
     )
-    OUR_OWN = "the index is signed by your own key: your own publication cannot count as another company's evidence"
+    OUR_OWN = (
+        "the company's index is signed by your own key: your own publication cannot count as another company's evidence"
+    )
     OTHER_KEY = (
         "the index is not signed by key {id} of the settings: ask the company over another channel which key it uses"
     )
@@ -46,7 +48,7 @@ class ExchangeProblem(StrEnum):
     TOO_LARGE = "{file}: larger than the {most:,} bytes of `megabytes` in the settings"
     DAMAGED = "{file}: it cannot be unpacked, or its size differs from the one in the index"
     BAD_ROW = "{file}: line {line} is not a valid row"
-    BAD_STATEMENT = "{file}: line {line} is not a statement signed by the company that clears a number"
+    BAD_STATEMENT = "{file}: line {line} must be a statement, signed by the company, that a number is cleared"
 
     @property
     def code(self) -> str:
@@ -96,7 +98,7 @@ def skill_of_peer(db: sqlite3.Connection, state: PeerState, now: float) -> Skill
 
 
 def companies_of(db: sqlite3.Connection, settings: Settings) -> tuple[ExchangeTable, ...]:
-    """Return all subscribed companies. If the settings have the name or key of a subscription, the settings count."""
+    """Return all subscribed companies. A subscription is left out if the settings have its name or key."""
     names, keys = ({getattr(entry, field) for entry in settings.exchange} for field in ("name", "key"))
     added = [entry for entry in subscriptions(db) if entry.name not in names and entry.key not in keys]
     tables = [
@@ -107,7 +109,7 @@ def companies_of(db: sqlite3.Connection, settings: Settings) -> tuple[ExchangeTa
 
 
 def register_peers(db: sqlite3.Connection, settings: Settings) -> None:
-    """Replace the companies in the store by those in the settings and subscriptions. Call it in a transaction."""
+    """Replace the companies in the store with those of the settings and subscriptions. Call it in a transaction."""
     companies = companies_of(db, settings)
     replace_peers(
         db, {table.name: WantedPeer(peer_id_of(table), table.weight, every_seconds(table.every)) for table in companies}
@@ -115,5 +117,5 @@ def register_peers(db: sqlite3.Connection, settings: Settings) -> None:
 
 
 def peer_id_of(table: ExchangeTable) -> str:
-    """Return the identifier of a company, which is the digest of the company's key."""
+    """Return the identifier of a company, which is the digest of the company's first key."""
     return key_digest(table.key)

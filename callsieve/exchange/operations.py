@@ -1,4 +1,4 @@
-"""Operations on companies: fetch a company's data, and subscribe to, unsubscribe from, pause or resume a company."""
+"""Operations on other companies: fetch a company's data, subscribe to a company, unsubscribe, pause or resume it."""
 
 import asyncio
 import sqlite3
@@ -75,18 +75,18 @@ class FetchResult:
     @property
     @encoded
     def rows(self) -> int | None:
-        """How many rows were written; null if the fetch failed."""
+        """How many rows were changed in the store; null if the fetch failed."""
         return self.taken.written if self.taken else None
 
     @property
     @encoded
     def deltas(self) -> int | None:
-        """How many deltas were applied; null if the whole list was read, nothing changed, or the fetch failed."""
+        """How many files of changes were applied; null if all rows were read, nothing changed, or the fetch failed."""
         return self.taken.deltas if self.taken else None
 
 
 def known_peers(db: sqlite3.Connection, context: Context) -> dict[str, PeerState]:
-    """Return the subscribed companies in the store, by name. First delete the rows of all other companies."""
+    """Return the states of the subscribed companies, by name. First delete the rows of all other companies."""
     with whole(db):
         register_peers(db, context.settings)
     drop_unnamed(db)
@@ -96,7 +96,7 @@ def known_peers(db: sqlite3.Connection, context: Context) -> dict[str, PeerState
 def due(state: PeerState, now: float) -> bool:
     """Return whether to fetch a company's data now. A paused company is never due.
 
-    Another company is due if its next fetch is due, no fetch was tried yet, or the clock was set back.
+    An active company is due once its `next_at` is reached, if no fetch was tried yet, or if the clock was set back.
     """
     return state.off_at is None and (now >= state.next_at or state.asked_at is None or now < state.asked_at)
 
@@ -143,7 +143,7 @@ async def _take(
 
 
 async def within(seconds: float, host: str, taking: Awaitable[T]) -> T:
-    """Await `taking` and return its result. After `seconds`, raise OutsideError with the name of the host."""
+    """Return the result of `taking`. Raise OutsideError with the name of the host if it takes longer than `seconds`."""
     try:
         async with asyncio.timeout(seconds):
             return await taking
@@ -176,14 +176,14 @@ class SubscribeRequest(msgspec.Struct, frozen=True):
 
 
 class CompanyChange(NamedTuple):
-    """The result of a change. `company`: the company after the change; null if it was removed."""
+    """The result of a change to a company. `company`: the company after the change; null if it was removed."""
 
     change_id: ChangeId | None
     company: PeerShown | None
 
 
 def table_of(context: Context, request: SubscribeRequest) -> ExchangeTable:
-    """Return the request as a table of the settings. Raise Refused if the settings would not accept this table."""
+    """Convert the request to a table of the settings file. Raise Refused if it would be invalid there."""
     fields = {"name": request.name.strip(), "url": request.url.strip(), "key": request.key.strip()}
     values = {**fields, "weight": request.weight, "private": request.private}
     if (misfit := find_misfit(values, ExchangeTable)) is not None:
@@ -194,8 +194,8 @@ def table_of(context: Context, request: SubscribeRequest) -> ExchangeTable:
         raise Refused("bad-company", wrong, key.rpartition(".")[2])
     if not table.key:
         words = Wording(
-            "is missing: ask the company for its key over another channel; `callsieve signing key` prints "
-            "it on their server"
+            "is missing: ask the company for its key over another channel, such as a call; "
+            "`callsieve signing key` on their server prints it"
         )
         raise Refused("no-key", words, "key")
     ours = own_key(context)

@@ -1,6 +1,6 @@
-"""Publication of evidence for other companies, as static files for any web server (docs/how-to/exchange.md).
+"""Publishes evidence for other companies, as static files for any web server (docs/how-to/exchange.md).
 
-A reader who compares two snapshots could see single events between them. To prevent this, numbers are added at most
+Somebody who compares two publications could infer single marks or calls. To prevent this, numbers are added at most
 once a day, and the row of a number changes at most once a week. But a number is withdrawn at once if fewer than three
 people still speak against it.
 """
@@ -73,14 +73,14 @@ _OUR_FILE = re.compile(FILE_NAME)
 
 
 class PublishBundleRequest(NamedTuple):
-    """A request to publish to a directory. `purge`: publish no deltas and remove earlier files, as after an erasure."""
+    """A request to publish to a directory. `purge`: remove earlier files and publish no deltas, as after an erasure."""
 
     directory: Path
     purge: bool = False
 
 
 class PublishedBundle(NamedTuple):
-    """The result of a publication. `is_full`: whether numbers could be added; otherwise they were only withdrawn.
+    """The result of a publication. `is_full`: whether numbers could be added; if not, they were only withdrawn.
 
     `delta`: the file with the changes; None for the first publication, after a purge, or if earlier rows were lost.
     """
@@ -97,7 +97,7 @@ class PublishedBundle(NamedTuple):
 
 
 class _Before(NamedTuple):
-    """The last publication; both fields are None before the first. `rows`: can be read once; None if they are lost."""
+    """The previous publication: its index, or None for the first; and its rows (to be read once), or None if lost."""
 
     signed: SignedIndex | None = None
     rows: Iterator[PeerNumber] | None = None
@@ -180,7 +180,7 @@ def _publish(
 
 
 class _Merge:
-    """Merges the last publication and the current candidates into the next snapshot and the delta between both."""
+    """Merges the rows of the last publication with the candidates, into the next snapshot and a delta (the changes)."""
 
     def __init__(self, snapshot: _Writer, delta: _Writer, *, may_add: bool, may_change: bool, week: int) -> None:
         self._snapshot, self._delta = snapshot.lines, delta.lines
@@ -267,7 +267,7 @@ def _index_in(path: Path, keys: Sequence[PublicKey]) -> SignedIndex:
 
 @contextmanager
 def _published_before(folder: Path, copy: Path | None, keys: Sequence[PublicKey]) -> Iterator[_Before]:
-    """Yield the last publication in a directory, without rows if a file is damaged, outdated or wrongly signed."""
+    """Yield the last publication in the directory, without rows if a file is damaged, outdated or wrongly signed."""
     last = None
     with suppress(OSError, StatementError):
         last = None if copy is None else _index_in(copy, keys)
@@ -309,7 +309,7 @@ def _alone(folder: Path) -> Iterator[None]:
 def _chain(
     last: IndexContents | None, new: PublishedDelta | None, snapshot: PublishedFile, now: float, *, purge: bool
 ) -> tuple[PublishedDelta, ...]:
-    """Return the latest deltas up to `new`, the oldest first. All together must be smaller than the snapshot."""
+    """Return the latest deltas up to `new`, the oldest first: as many as together are smaller than the snapshot."""
     if purge or last is None or new is None:
         return ()
     chain: list[PublishedDelta] = []
@@ -336,7 +336,7 @@ def _write(path: Path, raw: bytes) -> None:
 
 
 def _clean(folder: Path, contents: IndexContents, last: IndexContents | None, now: float, *, purge: bool) -> None:
-    """Remove files that the index has not named for KEPT_SECONDS. `purge`: remove all files not named in the index."""
+    """Remove files unnamed by any index for KEPT_SECONDS. `purge`: remove all files that `contents` does not name."""
     named = {file.file for file in contents.files}
     dropped = {file.file for file in last.files} - named if last else set()
     for path in folder.iterdir():

@@ -1,11 +1,11 @@
-"""The rows of a published file: gzipped text lines, sorted by number and authentication class. Pure.
+"""The rows of a published file: gzipped text lines, sorted by number and authentication class; and the index of files.
 
     callsieve-exchange,1,snapshot,29405310
     +12017421834,u,warn,5,10,2948,2960,scam
     +12017421899,u                              only in a delta: this row was removed
 
-exchange-format.md describes the fields. Any input may be hostile: every line must match exactly, and a file must
-unpack to the size in its index.
+A snapshot has all rows, and a delta has the changes since an earlier snapshot. exchange-format.md describes the fields.
+Input may be hostile: every line must match exactly, and a file must unpack to the size in its index.
 """
 
 import json
@@ -75,12 +75,12 @@ def snapshot_head(sequence: int) -> str:
 
 
 def delta_head(before: int, sequence: int) -> str:
-    """Return the first line of a delta file. `before`: the sequence number of the snapshot that the delta changes."""
+    """Return the first line of a delta file. `before`, `sequence`: the numbers of the old and the new publication."""
     return f"callsieve-exchange,{FORMAT},delta,{before},{sequence}"
 
 
 def step_of(count: int, steps: tuple[int, ...]) -> int:
-    """Return the highest of `steps` that is not above `count`."""
+    """Round a count down to the highest of `steps` that is not above it, so that published counts reveal less."""
     return max(step for step in steps if step <= count)
 
 
@@ -91,7 +91,7 @@ def row_line(row: PeerNumber) -> str:
 
 
 def removal_line(key: tuple[str, str]) -> str:
-    """Return the line in a delta that removes the row with this key."""
+    """Return the line of a delta that removes the row with this key."""
     return f"{key[0]},{_LETTERS[key[1]]}"
 
 
@@ -106,7 +106,7 @@ class PackedLines:
             self._add(head)
 
     def write(self, line: str) -> None:
-        """Write one row."""
+        """Write one line."""
         self.rows += 1
         self._add(line)
 
@@ -128,7 +128,7 @@ class PackedLines:
 
 
 def unpacked_lines(file: BinaryIO, unpacked: int) -> Iterator[bytes]:
-    """Yield the lines of a gzipped file, in little memory. Raise DamagedFile if it unpacks to another size."""
+    """Yield the lines of a gzipped file, in little memory. Raise DamagedFile unless `unpacked` is its unpacked size."""
     packer, arrived, rest = zlib.decompressobj(GZIP), 0, b""
     while piece := file.read(PIECE_BYTES):
         while piece:
@@ -174,7 +174,7 @@ def changes_in(lines: Iterable[bytes], head: str) -> Iterator[Change]:
 
 
 def rows_in(lines: Iterable[bytes], head: str) -> Iterator[PeerNumber]:
-    """Yield the rows of a snapshot. Raise DamagedFile, or BadRow for an invalid line or a line that removes a row."""
+    """Yield the rows of a snapshot. Raise DamagedFile, or BadRow for an invalid line or one that removes a row."""
     for number, (_, row) in enumerate(changes_in(lines, head), 2):
         if row is None:
             raise BadRow(number)
@@ -194,7 +194,7 @@ Digest = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 
 class PublishedFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A published file. Its name contains the SHA-256 of its bytes. `bytes`, `unpacked`: size packed and unpacked."""
+    """A published file. Its name contains its SHA-256. `bytes`, `unpacked`: its size in bytes, packed and unpacked."""
 
     file: FileName
     bytes: Count
@@ -208,7 +208,7 @@ class PublishedFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PublishedDelta(PublishedFile, frozen=True, kw_only=True):
-    """A file with the changes since an earlier snapshot, whose sequence number is `before`."""
+    """A file with the changes since an earlier publication, whose sequence number is `before`."""
 
     before: Count
     sequence: Count
@@ -217,7 +217,7 @@ class PublishedDelta(PublishedFile, frozen=True, kw_only=True):
 class PreviousIndex(msgspec.Struct, frozen=True, kw_only=True):
     """An earlier index that the current index names.
 
-    If the last index that a reader fetched is not among the previous indexes, the publisher has two histories.
+    A reader looks for the last index that it fetched among these. If it is missing, the publisher has two histories.
     """
 
     sequence: Count
@@ -246,7 +246,7 @@ class IndexContents(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SignedIndex(msgspec.Struct, frozen=True):
-    """An index with a valid signature. `digest`: the digest of the signed statement."""
+    """An index whose signature is valid. `digest`: the SHA-256 of the signed statement."""
 
     contents: IndexContents
     statement: SignedStatement
@@ -277,13 +277,13 @@ def read_index(text: bytes, key: PublicKey) -> SignedIndex:
 
 
 def index_digest(text: bytes | str) -> str:
-    """Return the SHA-256 of the statement in an index. The statement is hashed as canonical JSON."""
+    """Return the SHA-256 of the statement in the text of an index. The statement is hashed as canonical JSON."""
     index: Any = json.loads(text)
     return sha256(canonical(index["statement"])).hexdigest()
 
 
 def deltas_from(contents: IndexContents, sequence: int) -> tuple[PublishedDelta, ...] | None:
-    """Return the deltas from a sequence number to this index. None if one is missing, or the snapshot is smaller."""
+    """Return the deltas from a sequence number to this index; None if one is missing or the snapshot is smaller."""
     if sequence == contents.sequence:
         return ()
     chain: list[PublishedDelta] = []
@@ -306,7 +306,7 @@ def last_published(folder: Path, state: Path) -> SignedIndex | None:
 
 
 def published_keys(state: Path, key: PublicKey, now: float) -> tuple[tuple[PublicKey, ...], bytes | None]:
-    """Return this company's key, its former key while the handover is valid, and the text of the handover or None."""
+    """Return this company's key, and its former key while the handover is valid; then the handover's text, or None."""
     text = handover_text(state)
     if text is None or handover_of(state, key, now) is None:
         return (key,), None

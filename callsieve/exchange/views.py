@@ -1,4 +1,4 @@
-"""The exchange as pages and API show it: each company with health and accuracy, and this company's publication."""
+"""The exchange as pages and API show it: each other company with its health and accuracy, and our own publication."""
 
 import json
 import sqlite3
@@ -36,7 +36,7 @@ JUDGED = {
 
 @dataclass(frozen=True, slots=True)
 class PeerShown:
-    """A company whose evidence is used here. `skill`: how accurate this evidence was.
+    """A company (peer) whose evidence is used here. `skill`: how accurate this evidence was.
 
     `where`: the address or directory of the company's files. `key_id`: the id of the company's key; empty without a
     key. `of_settings`: whether the settings name the company, so it must be removed from the settings.
@@ -82,7 +82,7 @@ class PeerShown:
     @property
     @encoded
     def measured_since(self) -> Instant | None:
-        """When the measurement of the company's accuracy began anew, because it was resumed; null if it never was."""
+        """Since when the company's accuracy is measured anew, because the company was resumed; null if it never was."""
         return self.state.since or None
 
     @property
@@ -98,16 +98,16 @@ class PeerShown:
 
     @property
     def accuracy(self) -> Wording:
-        """For how many callers the company and your people agreed, such as `12 of 14 (60-96 %)`."""
+        """How often the company was right about a caller, with a confidence interval: `12 of 14 (60-96 %)`."""
         return accuracy_of(self.skill)
 
     @property
     def remarks(self) -> tuple[Wording, ...]:
-        """Remarks in words: why the company is paused, and other facts that are not in other fields."""
+        """Remarks in words: why the company is paused or may soon be, and details of its health."""
         remarks = []
         if self.state.off_at is not None:
             why = read_reason(self.state.off_why or "").words
-            remarks.append(Wording("off since {when}, {why}", {"when": when(self.state.off_at), "why": why}))
+            remarks.append(Wording("paused since {when}: {why}", {"when": when(self.state.off_at), "why": why}))
         elif self.skill.judgement is not Judgement.BETTER and self.state.numbers:
             remarks.append(JUDGED[self.skill.judgement])
         if self.health.detail is not None:
@@ -142,7 +142,7 @@ class PublishedShown:
 
 @dataclass(frozen=True, slots=True)
 class ExchangeShown:
-    """The subscribed companies, and this company's publication or None. `nobody_fetches`: whether the timer is off."""
+    """The subscribed companies, and our own publication or None. `nobody_fetches`: whether fetches are overdue."""
 
     companies: tuple[PeerShown, ...]
     published: PublishedShown | None
@@ -150,7 +150,7 @@ class ExchangeShown:
 
 
 def exchange_shown(db: sqlite3.Connection, loaded: Loaded, now: float) -> ExchangeShown:
-    """Return the subscribed companies (first those in the settings), and this company's publication."""
+    """Return the subscribed companies (those in the settings first), and our own publication."""
     states = {state.name: state for state in peer_states(db) if state.in_settings}
     companies = companies_of(db, loaded.settings)
     known = [table for table in companies if table.name in states]
@@ -207,7 +207,7 @@ def find_published(_db: sqlite3.Connection, context: Context) -> PublishedShown:
     """Return the evidence that this company publishes for others. Raise Refused if it publishes nothing."""
     shown = published_shown(context.loaded, context.at)
     if shown is None:
-        raise Refused("not-published", Wording("The settings publish nothing."))
+        raise Refused("not-published", Wording("Nothing is published: the settings have no [publish]."))
     return shown
 
 
@@ -244,7 +244,7 @@ def company_shown(db: sqlite3.Connection, loaded: Loaded, name: str, now: float)
 
 
 def published_shown(loaded: Loaded, now: float) -> PublishedShown | None:
-    """Return this company's publication; None if the settings name no directory for it."""
+    """Return what this company publishes; None if the settings name no directory for it."""
     if not loaded.settings.publish.directory:
         return None
     folder = Path(loaded.state_path(loaded.settings.publish.directory))

@@ -4,7 +4,7 @@ from callsieve.capability import Capability, Group, Help, Unit
 
 CAPABILITY = Capability(
     name="hearing",
-    help=(Help("hearing", Group.RUNNING, "Recognise what callers say, for the daemon."),),
+    help=(Help("hearing", Group.RUNNING, "Turn what callers say into text, for the daemon."),),
     commands={"hearing": "cli.commands:hear"},
     checks="checks:CHECKS",
     metrics="checks:metrics",

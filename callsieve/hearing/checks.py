@@ -35,7 +35,12 @@ def is_heard(context: CheckContext) -> Finding:
     if hearing.late:
         return warn(Wording("transcripts come too late, so calls do not wait for them"), FASTER)
     counts = {"heard": hearing.heard, "nothing": hearing.nothing, "missed": hearing.missed}
-    return ok(Wording("callers with a transcript: {heard}, without words: {nothing}, missed: {missed}", counts))
+    return ok(
+        Wording(
+            "callers with a transcript: {heard}, without recognisable words: {nothing}, not transcribed: {missed}",
+            counts,
+        )
+    )
 
 
 def metrics(_db: sqlite3.Connection, loaded: Loaded, now: float) -> Iterator[MetricFamily]:

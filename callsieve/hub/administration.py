@@ -103,10 +103,10 @@ class SiteLogin(NamedTuple):
 
 
 class Initialised(NamedTuple):
-    """The result of `initialise`. `elsewhere`: other databases on the server that sites can log in to.
+    """The result of `initialise`. `migrations`: the names of the migrations that were applied.
 
     `is_moved`: whether the database came from another server. `is_closed`: whether the sites lost rights that only a
-    superuser can revoke.
+    superuser can revoke. `elsewhere`: other databases on the server that sites can log in to.
     """
 
     migrations: tuple[str, ...]
@@ -167,7 +167,7 @@ async def initialise(hub: Hub, partitions: int = PARTITIONS) -> Initialised:
 
 
 async def add_site(hub: Hub, organisation: str, site: str, *, is_central: bool = False) -> SiteLogin:
-    """Create the role of a site and return its login. A site that exists or was expelled gets a new password."""
+    """Create the role of a site and return its login. If the site exists or was expelled, it gets a new password."""
     role, password = f"callsieve:{organisation}:{site}", secrets.token_hex(24)
     async with hub.transaction():
         exists = await hub.rows("SELECT 1 FROM pg_roles WHERE rolname = %s", (role,))
@@ -204,7 +204,7 @@ async def set_quota(hub: Hub, organisation: str, site: str, rows: int) -> int:
 
 
 async def _grant_to_site(hub: Hub, role: str) -> None:
-    """Grant access to a site's role as the hub's owner, who alone can revoke it then (PostgreSQL 16 and later)."""
+    """Grant the rights of a site to its role. The hub's owner grants them, because only the grantor can revoke them."""
     await hub.rows(f'GRANT "{role}" TO {OWNER} WITH ADMIN OPTION')
     await hub.rows(f'REVOKE {SITES} FROM "{role}"')
     await hub.rows(f"SET LOCAL ROLE {OWNER}")
@@ -252,7 +252,7 @@ def address_of_site(loaded: Loaded) -> str:
     """Return the hub's address with this site's login. Raise HubError if the address or the secret is missing."""
     settings = loaded.settings.hub
     if not settings.address:
-        raise HubError(f"{loaded.settings_file}: [hub] has no address, so nothing is shared")
+        raise HubError(f"{loaded.settings_file}: `address` is missing in [hub], so nothing is shared")
     source = secret_source(loaded)
     try:
         role, separator, password = secret_of(source).partition(" ")
@@ -264,7 +264,7 @@ def address_of_site(loaded: Loaded) -> str:
 
 
 def write_secret(path: Path, login: SiteLogin) -> None:
-    """Write the login to a file that only its owner can read. Replace an earlier file."""
+    """Write the site's login to a file that only its owner can read. Replace an earlier file."""
     partial = path.with_name(f"{path.name}.partial")
     partial.unlink(missing_ok=True)
     descriptor = os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600)

@@ -1,4 +1,4 @@
-"""API endpoints about the organisation's other sites. Changes that need the hub's database have no endpoint."""
+"""API endpoints about the organisation's other sites. Changes to the hub's database are only made by commands."""
 
 from callsieve.api.endpoint import endpoint
 from callsieve.hub import site_operations

@@ -70,13 +70,13 @@ def _off(db: sqlite3.Connection) -> Finding:
 
 
 def _trouble_with_secret(loaded: Loaded) -> Finding | None:
-    """Return the problem of the secret file, or None. A secret in the service's environment is not checked."""
+    """Return the problem with the file of this site's login, or None. A login in the environment is not checked."""
     source = secret_source(loaded)
     if not source.startswith(SECRET_IN_FILE):
         return None
     path = Path(source.removeprefix(SECRET_IN_FILE))
     if path.exists() and not os.access(path, os.R_OK):
-        return unknown(Wording("this user cannot read {file}", {"file": str(path)}), Wording("run this as root"))
+        return unknown(Wording("this user cannot read {file}", {"file": str(path)}), Wording("run the command as root"))
     try:
         secret_of(source)
     except OutsideError as error:

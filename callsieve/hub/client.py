@@ -53,8 +53,8 @@ Place = tuple[int, int]
 class SiteReport(NamedTuple):
     """The state that a site reports to the hub. `has_pulled`: whether it has pulled all rows since its last report.
 
-    `outbox`: how many rows wait. `offset_us`: how far the site's clock is ahead of the hub's. `run`: a random id of the
-    process. `history`: that of the last Greeting, or None.
+    `outbox`: how many rows wait to be sent. `offset_us`: how far the site's clock is ahead of the hub's, in
+    microseconds. `run`: a random id of the process. `history`: the `history` of the last Greeting, or None.
     """
 
     outbox: int
@@ -68,7 +68,7 @@ class SiteReport(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Greeting:
-    """The hub's answer to a report.
+    """The hub's answer to the report of a site.
 
     Attributes:
         version: The newest version that a row of this site has in the hub.
@@ -110,7 +110,7 @@ class HubNotice(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """The rows and notices of one pull. `all_to`: position up to which all was pulled; None if more rows wait."""
+    """The rows and notices of one pull. `all_to`: the position up to which it is complete; None if more rows wait."""
 
     notices: list[HubNotice]
     rows: list[SharedRow]
@@ -133,7 +133,7 @@ async def listen(hub: Hub, channel: str) -> None:
 
 
 async def stop_listening(hub: Hub) -> None:
-    """Stop listening on all channels."""
+    """Stop listening on all channels of the hub."""
     await hub.rows("UNLISTEN *")
 
 
@@ -170,7 +170,7 @@ async def push(hub: Hub, batch: Sequence[Outgoing]) -> Pushed:
 
 
 async def pull(hub: Hub, rows_to: Place, notices_to: Place, limit: int, *, own: bool, private: bool) -> Pulled:
-    """Return the next rows and notices after these positions, at most `limit` rows.
+    """Return the next rows (at most `limit`) and notices, after the positions `rows_to` and `notices_to`.
 
     `own`: include this site's rows. `private`: include rows that only standbys and the central console need.
     """
@@ -189,13 +189,13 @@ async def pull(hub: Hub, rows_to: Place, notices_to: Place, limit: int, *, own: 
 
 
 async def collect(hub: Hub) -> None:
-    """Make the hub announce this connection's pushes at most every 0.75 s. `wake` announces the pushes in between."""
+    """Make the hub announce this connection's pushed rows at most every 0.75 s. `wake` announces the others."""
     # The second setting keeps the query plans of the hub's functions as long as the connection is open.
     await hub.rows("SET callsieve.collects = 'on'; SET plan_cache_mode = force_generic_plan")
 
 
 async def wake(hub: Hub, seconds: float, *, private: bool) -> None:
-    """Announce new rows to all sites, unless rows were announced in the last `seconds`.
+    """Announce this site's new rows to all sites, unless rows were announced in the last `seconds`.
 
     `private`: whether only standbys and the central console need the new rows.
     """
@@ -245,11 +245,11 @@ async def expire(hub: Hub, most: int) -> int:
 
 
 async def sites(hub: Hub) -> list[SiteState]:
-    """Return the sites of this organisation."""
+    """Return the states of this organisation's sites."""
     return [SiteState(*row) for row in await hub.rows(SITES)]
 
 
 async def checksums(hub: Hub) -> dict[tuple[str, str], tuple[int, int]]:
-    """Return how many rows the hub has of each kind and origin, and the sum of these rows' digests."""
+    """Return how many rows the hub has, by kind and site, and the sum of these rows' digests."""
     sums = await hub.rows("SELECT kind, origin, rows, digest FROM callsieve.checksums()")
     return {(kind, origin): (int(rows), int(digest)) for kind, origin, rows, digest in sums}

@@ -44,7 +44,7 @@ def health_of(link: Link | None, poll_seconds: float, now: float, first_try: Fir
 
 
 def is_late(link: Link | None, poll_seconds: float, now: float, first_try: FirstTry | None = None) -> bool:
-    """Return whether the last exchange, or without a `link` the first failed attempt, is too long ago."""
+    """Return whether the last exchange is too long ago; without a `link`, whether the first failed attempt is."""
     since, _ = _last_exchange(link, first_try)
     return since is not None and now - since > max(LATE_AFTER * poll_seconds, LEAST_LATE_SECONDS)
 
@@ -74,7 +74,7 @@ class LinkShown:
 
 
 def link_shown(db: sqlite3.Connection) -> LinkShown:
-    """Return the state of the exchange with the hub, as the store records it."""
+    """Return the state of this site's exchange with the hub, as the store records it."""
     link = link_of(db)
     waiting, is_filling = outbox_size(db)
     sites = tuple(other_sites(db, link.site)) if link else ()
@@ -97,7 +97,7 @@ class HubFigures:
 
 
 def hub_figures(db: sqlite3.Connection, table: HubTable, now: float) -> HubFigures:
-    """Return the metrics of the exchange, read from the store."""
+    """Return the metrics of the exchange with the hub, read from the store."""
     link = link_of(db)
     waiting, _ = outbox_size(db)
     state = (link, table.poll_seconds, now, first_try(db))

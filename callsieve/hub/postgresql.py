@@ -52,7 +52,10 @@ REMEDIES: Final = (
         "add ?sslrootcert=/etc/callsieve/hub.pem to the address to trust the hub's certificate authority",
     ),
     ('failed for user "callsieve:', "run callsieve hub join for a new password"),
-    ("is not permitted to log in", "this site was expelled or has left; to take part again: callsieve hub join"),
+    (
+        "is not permitted to log in",
+        "this site was expelled from the hub or has left it; to take part again: callsieve hub join",
+    ),
     ("no pg_hba.conf entry", "add this server to PostgreSQL's pg_hba.conf; an expelled site must join again"),
 )
 
@@ -91,7 +94,7 @@ class Hub:
             raise
 
     async def notices(self, seconds: float) -> list[str]:
-        """Return the next notification on the channels, or an empty list if none arrives within `seconds`."""
+        """Return the text of the next notification, in a list. The list is empty if none arrives within `seconds`."""
         async with _bounded(seconds + CONNECT_SECONDS):
             return [notice.payload async for notice in self._connection.notifies(timeout=seconds, stop_after=1)]
 
@@ -181,7 +184,7 @@ async def _bounded(seconds: float) -> AsyncIterator[None]:
 
 
 def _words_of(error: psycopg.Error) -> str:
-    """Return an error as one line. For a failed connection, the last line of libpq's text has the reason."""
+    """Return an error of PostgreSQL as one line. For a failed connection, this is the last line of libpq's text."""
     primary = error.diag.message_primary
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     words = (primary or (lines[0] if lines else type(error).__name__))[:MOST_WORDS]

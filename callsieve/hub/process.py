@@ -123,10 +123,11 @@ async def _share(loaded: Loaded, run: str) -> None:
 
 
 def _clear(loaded: Loaded, numbers: frozenset[str]) -> None:
-    """Remove erased numbers from the store's freed pages and from backups. The store must be closed."""
+    """Remove erased numbers from freed pages of the store's file and from backups. The store must be closed."""
     for number in sorted(numbers):
         is_clear, problems = number_operations.clear_files(loaded, number)
         if not is_clear or problems:
             logger.warning(
-                "number erased on request of another site, but some files still contain it: run callsieve privacy erase"
+                "number erased at the request of another site, but files of this site still contain it: "
+                "run callsieve privacy erase"
             )

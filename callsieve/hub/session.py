@@ -1,4 +1,7 @@
-"""The state of one connection to the hub, and the transactions in the store that each step of the exchange needs."""
+"""The state of one connection to the hub, and the transactions in the store that each step of the exchange needs.
+
+`follow`: the sites whose entries in lists are in force here too. A wake-up: the hub announces new rows.
+"""
 
 import asyncio
 import logging
@@ -75,7 +78,7 @@ class PullPace:
         self._pulled_at = -math.inf
 
     def pull_at(self) -> float:
-        """Return the next time to pull, as time.monotonic()."""
+        """Return when to pull next, as time.monotonic()."""
         return self._pulled_at + min(self._poll_seconds, self._rest_seconds if self.is_woken else math.inf)
 
     def note_pull(self, now: float, *, has_news: bool) -> None:
@@ -99,7 +102,7 @@ class HubSession:
         waits_to: While the hub is full, rows of the outbox up to this `seq` wait for room. 0: no rows wait.
         try_at: When to push the waiting rows again.
         erase_at: When to send the due erasures to the hub again.
-        pushed_at: When the first and last push not announced yet were made. Key: whether all their rows are private.
+        pushed_at: When the first and last unannounced push were made. Key: whether all rows of these are private.
     """
 
     link: Link
@@ -122,7 +125,7 @@ class HubSession:
 
 
 def has_transactions_restarted(link: Link, greeting: Greeting) -> bool:
-    """Return whether the stored positions are useless, because the hub counts its transactions from the start again."""
+    """Return whether the stored positions are useless, because the hub counts its transactions anew from the start."""
     return (
         greeting.lost_xid == 0
         or min(max(link.rows_to[0], link.notices_to[0]), greeting.lost_xid or math.inf) > greeting.xid
@@ -130,7 +133,7 @@ def has_transactions_restarted(link: Link, greeting: Greeting) -> bool:
 
 
 def handled_to(link: Link, greeting: Greeting) -> float:
-    """Return the time, by the hub's clock, up to which this site certainly carried out all notices; 0 if unknown."""
+    """Return up to which time this site has surely carried out all notices, by the hub's clock; 0 if unknown."""
     if link.organisation != greeting.organisation or link.pulled_at is None:
         return 0.0
     ahead = time.time() - greeting.now_us / MICROSECONDS
@@ -142,24 +145,24 @@ def offset_of(greeting: Greeting, before: float, after: float) -> int:
     offset = (before + after) / 2 - greeting.now_us / MICROSECONDS
     if abs(offset) < CLOCK_SECONDS + (after - before) / 2:
         return 0
-    logger.warning("clock differs from the hub's by %+.0f s: shared rows get the hub's time", offset)
+    logger.warning("this server's clock differs from the hub's by %+.0f s: shared rows get the hub's time", offset)
     return int(offset * MICROSECONDS)
 
 
 def join(db: sqlite3.Connection, greeting: Greeting, private: bool) -> None:
-    """Create the link to the hub in the store, and queue all rows of this site."""
+    """Store a link to the hub, and queue all rows of this site to be sent."""
     set_link(db, greeting.site, greeting.organisation, greeting.hub)
     outgoing.start_capture(db, private=private)
     outgoing.send_all_again(db, private=private)
 
 
 def send_keys_again(db: sqlite3.Connection, site: str, keys: list[outgoing.Key], private: bool) -> None:
-    """Queue again the rows of this site that have these keys."""
+    """Queue the rows of this site that have these keys, so that they are sent again."""
     outgoing.send_rows_again(db, site, keys, private=private)
 
 
 def prepare(db: sqlite3.Connection, private: bool, follow: frozenset[str], greeting: Greeting) -> None:
-    """Prepare the exchange: record changes, decide which sites' statements apply, and correct the stored positions."""
+    """Prepare the exchange: start to capture changes, decide which sites' entries apply, and correct positions."""
     link = link_of(db)
     assert link is not None
     program = program_version()
@@ -190,7 +193,7 @@ def acknowledge_batch(
 def apply_some(
     db: sqlite3.Connection, link: Link, placed_rows: list[tuple[SharedRow, client.Place]], follow: frozenset[str]
 ) -> tuple[int, int]:
-    """Apply pulled rows for at most WRITE_SECONDS. Return how many were handled, and how many of them were unusable."""
+    """Apply pulled rows for at most WRITE_SECONDS. Return how many were handled, and how many were unusable."""
     done, refused = apply_rows(db, link, [row for row, _ in placed_rows], follow, WRITE_SECONDS)
     note_rows_to(db, placed_rows[done - 1][1])
     return done, refused
@@ -215,7 +218,7 @@ def erase_here(db: sqlite3.Connection, erasure: Erasure, loaded: Loaded) -> bool
 
 
 def emit_policies(db: sqlite3.Connection, waiting: list[PublishedPolicy], loaded: Loaded) -> None:
-    """Emit an event for each of these policies of other sites, which an administrator can accept."""
+    """Emit an event for each policy of another site that waits for an administrator to accept it."""
     central.emit_arrived(db, Context(ACTOR, Role.ADMINISTRATOR, time.time(), loaded), waiting)
 
 
@@ -231,7 +234,7 @@ def is_of_another(link: Link, greeting: Greeting) -> bool:
 
 
 async def linked(store: Store, link: Link | None, greeting: Greeting, settings: HubTable) -> Link:
-    """Create or update the link to the hub in the store, and return the link."""
+    """Create or update the link to the hub in the store. Return it."""
     site, private, follow = greeting.site, settings.private, frozenset(settings.follow)
     is_another = link is not None and is_of_another(link, greeting)
     if link is not None and is_another:
@@ -257,7 +260,7 @@ async def linked(store: Store, link: Link | None, greeting: Greeting, settings: 
 
 
 async def send_site_again(store: Store, site: str, private: bool, sent_to: int) -> None:
-    """Queue again the rows of this site that the hub may have lost: rows sent with a version above `sent_to`."""
+    """Queue the rows of this site again that the hub may have lost: rows sent with a version above `sent_to`."""
     rows, after = 0, ("", "", "")
     while keys := await store.read(outgoing.rows_sent_after, site, sent_to, after, FILL):
         await store.write(send_keys_again, site, keys, private)
@@ -282,7 +285,7 @@ async def expel(store: Store, link: Link, origin: str, follow: frozenset[str]) -
 
 
 async def take_policies(store: Store, loaded: Loaded) -> None:
-    """Emit events for new policies that other sites published, or accept these policies if the settings say so."""
+    """Emit events for new policies that other sites published, or accept the policies if the settings say so."""
     try:
         arrived = await store.read(central.arrived, loaded)
         for policy in arrived if loaded.settings.hub.accept_policies else ():

@@ -1,7 +1,8 @@
 """Operations on other sites' data: people with several names, ignored sites, and numbers that other sites erased.
 
-The operations need no hub: they change only this store. Each can be undone through its audit row. Erasures by a site
-that this site does not follow are partial, until an administrator confirms them (`callsieve privacy erase`) or refuses.
+The operations need no hub: they change only this store. Each can be undone through its audit row. If this site does not
+follow another site ([hub] follow), an erasure by that site is partial. Then an administrator must confirm the erasure
+(`callsieve privacy erase`) or refuse it.
 """
 
 import sqlite3
@@ -35,14 +36,14 @@ SiteText = Annotated[str, Meta(min_length=1, max_length=64, description="Another
 
 
 class Declared(NamedTuple):
-    """The result of declaring names to belong to one person or to separate people. `names`: the person's names now."""
+    """The result of `same_person` or `other_person`. `names`: all names that the person has now."""
 
     change_id: int | None
     names: tuple[str, ...]
 
 
 class SiteVerdict(NamedTuple):
-    """The result of ignoring a site, or of counting it again.
+    """The result of ignoring a site, or of counting its evidence again.
 
     Attributes:
         site: The name of the site.
@@ -87,7 +88,7 @@ def same_person(db: sqlite3.Connection, context: Context, names: tuple[str, str]
         sites = [site_of(name) for name in together]
         if len(set(sites)) < len(sites):
             words = Wording(
-                "people of the same site would count as one person: {names}", {"names": ", ".join(together)}
+                "several people of the same site would count as one person: {names}", {"names": ", ".join(together)}
             )
             raise Refused("same-site", words)
         changed.before, changed.after = {"people": _joined(*before)}, {"people": _joined(together)}
@@ -123,7 +124,7 @@ def ignore(db: sqlite3.Connection, context: Context, request: IgnoreRequest) -> 
 
 
 def resume(db: sqlite3.Connection, context: Context, site: SiteText) -> SiteVerdict:
-    """Count the evidence of an ignored site again, with the same weight as before."""
+    """Count the evidence of an ignored site again, as if the site had never been ignored."""
     with change(db, context, "hub resume", name=site) as changed:
         ignored = other_sites.resume_site(db, site)
         if ignored is None:

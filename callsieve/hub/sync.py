@@ -1,4 +1,4 @@
-"""The exchange between a store and the hub: push changes of this site, and pull changes of other sites.
+"""The exchange between a store and the hub: push this site's changes, and pull other sites' changes.
 
 Transactions in the store take some hundredths of a second and never wait for the network or for a slow hub.
 """
@@ -236,7 +236,7 @@ class Sync:
             except HubError as error:
                 if error.code != EXCEEDED:
                     raise
-                logger.warning("erasures wait: %s", error)
+                logger.warning("erasures are not sent to the hub until later: %s", error)
                 session.erase_at = time.monotonic() + CLEAN_SECONDS
                 return
             await self._store.write(outgoing.record_erasures_sent, [number])
@@ -293,7 +293,7 @@ class Sync:
         return session.link != start
 
     async def _apply(self, session: HubSession, rows: list[SharedRow], places: list[client.Place]) -> None:
-        """Apply pulled rows. Skip rows that no honest hub sends: unrequested own rows, and rows from the future."""
+        """Apply pulled rows, except unrequested own rows and rows from the future: no honest hub sends these."""
         self._policies_due |= any(row.kind == POLICY for row in rows)
         latest_us = int((max(time.time(), time.time() - session.offset_us / MICROSECONDS) + DAY) * MICROSECONDS)
         usable = [
@@ -350,7 +350,7 @@ class Sync:
         except HubError as error:
             if error.code != LOCKED:
                 raise
-            logger.warning("the hub did not remove expired rows: %s", error)
+            logger.warning("removing expired rows from the hub failed: %s", error)
         while notes := await self._store.read(notes_past_their_time, time.time(), NOTES):
             await self._store.write(forget_notes, notes)
 

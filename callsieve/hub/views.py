@@ -1,4 +1,4 @@
-"""The hub, its sites and their evidence, in the form that the terminal and JSON show. Pure."""
+"""The hub, its sites and their evidence, as the terminal and JSON show them. Functions without I/O."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -32,12 +32,12 @@ def lag_of(site: SiteState) -> float | None:
 
 
 def remarks_on(site: SiteState) -> list[str]:
-    """Return the problems of a site that its administrator should solve."""
+    """Return the problems of a site that an administrator should solve."""
     remarks = []
     if site.twin_at is not None and site.now - site.twin_at < TWIN_SECONDS:
         remarks.append(
-            "two PBXs take part under this name: give one another `site` in [hub], or set "
-            "`standby = true` on the standby"
+            "two PBXs take part under this name: give one of them another `site` in [hub], or set "
+            "`standby = true` in [hub] of the standby"
         )
     if 0 < site.most_rows <= site.rows_kept:
         remarks.append(
@@ -85,12 +85,12 @@ class HubOverview:
 
 
 def remarks_on_evidence(figures: SiteFigures) -> str:
-    """Return remarks about a site: whether it is ignored, and how often people here disagree with its marks."""
+    """Return remarks about another site: whether it is ignored, and how often people here disagree with its marks."""
     remarks = []
     if figures.ignored is not None:
         remarks.append(f"ignored since {when(figures.ignored.at)}: {figures.ignored.reason}")
     if figures.settled.disagree:
         remarks.append(
-            f"people here disagree with {figures.settled.disagree:,} of the site's marks: the site is trusted less"
+            f"people here disagree with {figures.settled.disagree:,} of the site's marks, so its marks count less"
         )
     return "; ".join(remarks)

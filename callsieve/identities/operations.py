@@ -24,14 +24,14 @@ LEVELS = (1, 2)
 PROVEN = 2  # the level that needs a note on how it was proven
 NAMELESS = Wording("Enter the owner of the number.")
 UNPROVEN = Wording("Level 2 needs a note: how it was proven (documents seen, number called back).")
-LINES = Wording("Name and note are one line each, of at most 200 characters.")
-TOO_LONG = Wording("An identity must be proven again after 12 months at the latest.")
+LINES = Wording("Name and note must each be one line of at most 200 characters.")
+TOO_LONG = Wording("An identity lasts at most 12 months: then it must be proven again.")
 PROOF = "repeated the code of a call-back"
 # Why a code is not accepted. Of these only a wrong one is counted.
 NOT_PROVEN = {
     ProofAnswer.WRONG: Wording("The code is wrong. After five wrong codes a new one must be made."),
     ProofAnswer.EXPIRED: Wording("The code is older than a day: make a new one."),
-    ProofAnswer.SPENT: Wording("The code is void after five wrong attempts: make a new one."),
+    ProofAnswer.SPENT: Wording("The code is no longer valid after five wrong attempts: make a new one."),
     ProofAnswer.NONE: Wording("There is no code yet: make a code, call the number and read the code out."),
 }
 

@@ -134,7 +134,7 @@ EVENTS = "'ANSWER', 'HANGUP', 'LINKEDID_END'"
 EVENTS_A_CALL = 200
 # Other dates are errors: MariaDB accepts the year 0. Without a zone, as in the table.
 FIRST, LAST = datetime.fromisoformat("1990-01-01"), datetime.fromisoformat("2100-01-01")
-NO_DATE = "the date of the call is missing or impossible"
+NO_DATE = "the date of the call is missing or not a valid date"
 NO_CEL = "who hung up is unknown: there is no table {table} (FreePBX: install the module Call Event Logging)"
 NO_INDEX = (
     "who hung up is unknown: {table} has no index on linkedid (CREATE INDEX linkedid_index ON {table} (linkedid))"

@@ -8,7 +8,7 @@ CAPABILITY = Capability(
     name="imports",
     help=(
         Help("import", Group.SETTING_UP, "Import numbers, calls, contacts and people."),
-        Help("feeds", Group.NUMBERS, "Fetch lists of numbers from others, and show their state."),
+        Help("feeds", Group.NUMBERS, "Fetch published lists of numbers, and show the lists' state."),
     ),
     commands={
         "feeds": "cli.feeds:show_feeds",
@@ -32,7 +32,7 @@ CAPABILITY = Capability(
             Undo(by="callsieve.imports.operations:undo_of_person", role=Role.ADMINISTRATOR, is_import=True),
         ),
         **dict.fromkeys(("import calls", "import contacts", "import feed", "import numbers"), NOT_KEPT),
-        "feed fetch": Wording("The feed is fetched once more; the feed's schedule does not change."),
+        "feed fetch": Wording("The feed is fetched once more; its usual schedule does not change."),
         "people export": DATA_OUT,
         "did export": DATA_OUT,
     },
@@ -41,7 +41,7 @@ CAPABILITY = Capability(
         "import people/": N_("{who} imported people"),
         "import dids": N_("{who} imported the DID {about}"),
         "import dids/": N_("{who} imported DIDs"),
-        "import remove": N_("{who} removed the import {about}"),
+        "import remove": N_("{who} removed the import {about} and its contents"),
         "import calls": N_("{who} imported calls from {about}"),
         "import contacts": N_("{who} imported contacts from {about}"),
         "import feed": N_("{who} imported the feed {about}"),

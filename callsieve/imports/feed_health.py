@@ -39,12 +39,12 @@ class FeedFailure(StrEnum):
     """The reasons why a feed was not imported. `TableProblem` has the reasons why a file cannot be read as a table."""
 
     FEED_SHRANK = (
-        "{numbers:,} numbers, less than half of the {before:,} in force: the file may be incomplete. "
+        "{numbers:,} numbers, less than half of the {before:,} in use now: the file may be incomplete. "
         "To accept the file, add --accept-smaller"
     )
     OTHER_VERDICT = (
-        "{source} has the verdict {before}, but this import has {verdict}: "
-        "use --verdict {before}, or first remove the import"
+        "the earlier import of {source} has the verdict {before}, but this one has {verdict}: "
+        "use --verdict {before}, or first remove the earlier import"
     )
     NOTHING_USABLE = "no row can be used"
     TOO_MANY_ROWS = "more than {most:,} rows: this is not a feed of telephone numbers"
@@ -53,7 +53,7 @@ class FeedFailure(StrEnum):
     BAD_CHECKSUM = "{host}: the file does not match its sha256: its publisher may just be updating it"
     NO_SIGNATURE = "{host}: no signature file {file} ({status})"
     BAD_SIGNATURE = "{host}: the file is not signed by the key in the settings"
-    OLD_SIGNATURE = "{host}: the file was signed earlier than the file in force: the server has an old copy"
+    OLD_SIGNATURE = "{host}: the file was signed earlier than the file in use: the server has an old copy"
     UNPACKS_LARGE = "more than {most:,} bytes after decompression: raise `megabytes` in the settings to accept it"
 
     @property
@@ -71,7 +71,9 @@ def health_of(feed: FeedSource, now: float) -> SourceHealth:
         return _failed(feed.failed_at, feed.failure, now)
     if now - fresh_at(feed) > late_after_seconds(feed):
         if not feed.every_seconds:
-            return SourceHealth(SourceStatus.STALE, Wording("imported only once"))
+            return SourceHealth(
+                SourceStatus.STALE, Wording("the feed was imported only once, so its numbers may be out of date")
+            )
         usual = span_words(EARLY * feed.every_seconds)
         return SourceHealth(SourceStatus.STALE, Wording("the feed was usually updated every {span}", {"span": usual}))
     if feed.numbers_before and feed.numbers < SHRANK_SHARE * feed.numbers_before:

@@ -307,7 +307,7 @@ def _import_called(db: sqlite3.Connection, request: RemoveImportRequest) -> tupl
         raise Refused("no-such-import", f"unknown import {name[:80]!r}{nearest(name, others) if others else ''}")
     if len(matches) > 1:
         kinds = " and ".join(known for known, _ in matches)
-        raise Refused("several-imports", f"there are imports of {kinds} with this name: choose one with --kind")
+        raise Refused("several-imports", f"several imports have this name, of {kinds}: choose one with --kind")
     return matches[0]
 
 

@@ -106,7 +106,7 @@ def numbers_of_family(
 
 
 def _no_extension(person: str) -> Wording:
-    return Wording("person {text!r} is not an extension", {"text": _printable(person)[:40]})
+    return Wording("person {text!r} is not a valid extension", {"text": _printable(person)[:40]})
 
 
 def problem_of_person(extension: str, endpoint: str, group: str, language: str) -> Wording | None:

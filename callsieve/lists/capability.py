@@ -48,7 +48,7 @@ CAPABILITY = Capability(
     messages={
         "on-allowlist": N_("The number is on the allowlist; its next call goes through."),
         "on-blocklist": N_("The number is on the blocklist; its next call is rejected."),
-        "off-list": N_("The number is off the list."),
+        "off-list": N_("The number is removed from the list."),
         "listed": N_("The entry is on the list and applies from the next call."),
         "unlisted": N_("The entry is removed from the list."),
     },

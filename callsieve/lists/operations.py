@@ -243,7 +243,7 @@ def add_personal(db: sqlite3.Connection, context: Context, request: PersonalRequ
         raise Refused("objections", part[0])
     names = names_of_people(db, context.settings)
     if request.person not in names and not request.force:
-        words = f"there is no person {request.person[:40]!r}{nearest(request.person, names)}"
+        words = f"unknown person {request.person[:40]!r}{nearest(request.person, names)}"
         raise Refused("no-such-person", words, "person")
     entry = lists.PersonalEntry(request.person, number, request.list_name, context.at)
     with change(db, context, "list add", number) as changed:
@@ -251,7 +251,7 @@ def add_personal(db: sqlite3.Connection, context: Context, request: PersonalRequ
         before = next((entry for entry in entries if entry.number == number), None)
         if before is None and len(entries) >= MOST_PERSONAL:
             full = Wording(
-                "{most:,} numbers are on the lists already, which is the limit: first remove some",
+                "{most:,} numbers are on the lists already, which is the limit: first remove some of them",
                 {"most": MOST_PERSONAL},
             )
             raise Refused("too-many-entries", full)
@@ -381,7 +381,7 @@ def _action(entry: ListEntry, word: str | None) -> str | None:
         words = Wording("a blocklist entry cannot allow calls: add the number to the allowlist, which is checked first")
         raise Refused("contrary-action", words, "action")
     if (entry.list_name, word) == (ListName.ALLOW, "reject"):
-        words = Wording("an allowlist entry cannot reject: add it to the blocklist")
+        words = Wording("an allowlist entry cannot reject calls: add the number to the blocklist")
         raise Refused("contrary-action", words, "action")
     return word
 

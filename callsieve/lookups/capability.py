@@ -6,7 +6,7 @@ from reputation.wording import N_
 
 CAPABILITY = Capability(
     name="lookups",
-    help=(Help("lookups", Group.NUMBERS, "Query other services about unknown callers."),),
+    help=(Help("lookups", Group.NUMBERS, "Query look-up services about unknown callers."),),
     commands={
         "lookups serve": "cli.commands:serve",
         "lookups show": "cli.commands:show",

@@ -108,7 +108,7 @@ def _state(db: sqlite3.Connection, name: str) -> lookups.SourceState:
     if state is None:
         names = [source.name for source in lookups.source_states(db)]
         hint = nearest(name, names) if names else ""
-        words = Wording("unknown look-up {source}{hint}", {"source": repr(name[:80]), "hint": hint})
+        words = Wording("unknown look-up service {source}{hint}", {"source": repr(name[:80]), "hint": hint})
         raise Refused("no-such-lookup", words, "name")
     return state
 

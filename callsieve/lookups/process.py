@@ -67,11 +67,11 @@ class _Connections:
             if len(self._tasks) <= MOST_CONNECTIONS:
                 await self._exchange(reader, writer)
         except (OSError, EOFError, TimeoutError, ValueError, asyncio.LimitOverrunError) as error:
-            logger.debug("invalid question: %s", type(error).__name__)
+            logger.debug("invalid look-up request: %s", type(error).__name__)
         except asyncio.CancelledError:  # on stopping: else asyncio logs the cancelled task
             writer.transport.abort()
         except Exception:
-            logger.exception("unexpected error while answering a look-up")
+            logger.exception("unexpected error while looking up a number")
         finally:
             self._tasks.discard(task)
             writer.close()
@@ -182,7 +182,7 @@ class _Asking:
         self.loaded = loaded
         self._service = LookUpService(loaded.store_path, asked_sources(loaded), self._fetch)
         names = ", ".join(asked.name for asked in self._service.sources)
-        logger.info("ready to query look-up sources: sources=%s socket=%s", names or "none", socket_of(loaded))
+        logger.info("look-up process is ready: sources=%s socket=%s", names or "none", socket_of(loaded))
 
 
 def socket_of(loaded: Loaded) -> Path:
@@ -201,7 +201,7 @@ async def _keep_measuring(asking: _Asking) -> None:
                     name,
                 )
         except StoreError as error:
-            logger.warning("measuring the look-ups failed: %s", error)
+            logger.warning("measuring how often look-up services are right failed: %s", error)
         await asyncio.sleep(MEASURE_SECONDS)
 
 

@@ -107,7 +107,7 @@ class LookupShown:
     @property
     def changed_text(self) -> str:
         """How many calls came from numbers that the source reports as spam, and how many of them had no tag."""
-        return f"{self.calls:,}, {self.would_change:,} without a tag"
+        return f"{self.calls:,} ({self.would_change:,} untagged)"
 
     @property
     def remarks(self) -> tuple[Wording, ...]:
@@ -115,7 +115,7 @@ class LookupShown:
         remarks = []
         if self.state.off_at is not None:
             why = read_reason(self.state.off_why or "").words
-            remarks.append(Wording("off since {when}, {why}", {"when": when(self.state.off_at), "why": why}))
+            remarks.append(Wording("switched off since {when}: {why}", {"when": when(self.state.off_at), "why": why}))
         elif self.skill.judgement is not Judgement.BETTER:
             remarks.append(JUDGED[self.skill.judgement])
         if self.lately.failed and self.failure:

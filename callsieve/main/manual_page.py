@@ -57,7 +57,9 @@ def _page() -> Iterator[str]:
     yield ".SH DESCRIPTION"
     yield _text(DESCRIPTION)
     yield ".SH COMMON OPTIONS"
-    yield from _described("--config \\fIFILE\\fR", f"Settings file. Default: CALLSIEVE_CONFIG, else {CONFIG_FILE}.")
+    yield from _described(
+        "--config \\fIFILE\\fR", f"Settings file. Default: the file that CALLSIEVE_CONFIG names, else {CONFIG_FILE}."
+    )
     yield from _described("--json", "Print JSON, for scripts. Only some commands have this option.")
     yield from _described("-h, --help", "Show the help of a command.")
     commands = dict(_commands(whole_command_line()))
@@ -160,7 +162,7 @@ def show_help(
     elif topic in pages:
         print(text_for_terminal(pages[topic]), end="")
     else:
-        raise CommandError(f"no page {topic!r}. Pages: {', '.join(sorted(pages))}. Commands: callsieve help all")
+        raise CommandError(f"unknown page {topic!r}. Pages: {', '.join(sorted(pages))}. Commands: callsieve help all")
 
 
 class Shell(StrEnum):

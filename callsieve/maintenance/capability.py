@@ -1,4 +1,4 @@
-"""The capability `maintenance`: backup and checks of the store, housekeeping, and the emergency window."""
+"""The capability `maintenance`: backup and checks of the store, daily jobs, and the emergency window (no screening)."""
 
 from callsieve.capability import DATA_OUT, Capability, Group, Help, Undo
 from reputation.wording import N_, Wording
@@ -27,7 +27,7 @@ CAPABILITY = Capability(
     changes={
         "emergency open": Undo(by="callsieve.maintenance.operations:WINDOW"),
         "emergency close": Undo(by="callsieve.maintenance.operations:WINDOW"),
-        "emergency call": Wording("To end the window: callsieve emergency close."),
+        "emergency call": Wording("To close the emergency window: callsieve emergency close."),
         "db backup": DATA_OUT,
         "db check accept": Wording("To restore the previous lists from a backup: callsieve db restore."),
         "housekeeping run": Wording("Removed data cannot be restored here; a backup may have it."),
@@ -37,7 +37,7 @@ CAPABILITY = Capability(
         "emergency close": N_("{who} closed the emergency window"),
         "emergency call": N_("{who} made an emergency call"),
         "db backup": N_("{who} made the backup {about}"),
-        "db check accept": N_("{who} accepted the lists that another program had changed"),
+        "db check accept": N_("{who} accepted the lists as another program had changed them"),
         "housekeeping run": N_("{who} removed old data"),
     },
 )

@@ -1,4 +1,4 @@
-"""Operations and health checks of the store, housekeeping and the emergency window."""
+"""Operations and health checks: the store, housekeeping, and the emergency window, in which no call is screened."""
 
 import os
 import shutil
@@ -30,7 +30,7 @@ from reputation.wording import Places, Wording
 
 
 class HousekeepingRequest(NamedTuple):
-    """A request to run housekeeping. `clock_is_right`: whether somebody has confirmed the server's clock.
+    """A request to run housekeeping. `clock_is_right`: whether somebody has confirmed that the server's clock is right.
 
     `tell`: called without arguments after each job, to show the progress.
     """
@@ -45,13 +45,13 @@ def run_housekeeping(
 ) -> list[HousekeepingReport]:
     """Make today's backup if it is missing, then run all jobs. Raise Refused if the clock has jumped.
 
-    Each job has short transactions of its own.
+    Call it outside a transaction: each job makes short transactions of its own.
     """
     if not request.dry_run:
         if leap_of(db, context.at) and not request.clock_is_right:
             raise Refused(
                 "clock-leapt",
-                "the clock has moved by several days since the last run: set the clock; nothing was changed",
+                "the clock has moved by several days since the last housekeeping: set the clock; nothing was changed",
             )
         if not has_backup_of_today(context.loaded.store_path, context.at):
             make_backup(context.loaded.store_path, context.at)
@@ -67,7 +67,7 @@ def run_housekeeping(
 
 
 def accept_lists(db: sqlite3.Connection, context: Context, changed: Sequence[str]) -> None:
-    """Record that the present lists are right. `changed`: allowlists and blocklists that another program changed."""
+    """Record that the lists are right as they are. `changed`: the lists (allow, block) that another program changed."""
     with change(db, context, "db check accept") as accepted:
         accepted.after = {"lists": changed}
         database.accept_lists(db)
@@ -220,11 +220,11 @@ def store_metrics(size: int, backup_age: float | None) -> Iterator[MetricFamily]
     """Yield the size of the store, and the age of its latest backup if one exists."""
     yield single("store_bytes", "Size of the store's file.", size)
     if backup_age is not None:
-        yield single("backup_age_seconds", "Age of the latest backup.", backup_age)
+        yield single("backup_age_seconds", "Seconds since the latest backup.", backup_age)
 
 
 def metrics(_db: sqlite3.Connection, loaded: Loaded, now: float) -> Iterator[MetricFamily]:
-    """Yield the metrics of the store."""
+    """Yield the metrics of the store at the time `now`."""
     path = loaded.store_path
     backup_at = next((backup.stat().st_mtime for backup in backups_of(path)), None)
     return store_metrics(path.stat().st_size, None if backup_at is None else now - backup_at)

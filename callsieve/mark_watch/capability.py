@@ -22,7 +22,7 @@ CAPABILITY = Capability(
         "own watch ask": Wording("The record of that day stays. Record what the platform shows now."),
     },
     sentences={
-        "own watch ask": N_("{who} asked platforms about {about}"),
+        "own watch ask": N_("{who} queried services about the label of {about}"),
     },
     messages={
         "own-watched": N_("The label check is recorded."),

@@ -117,7 +117,7 @@ def _screenshot(db: sqlite3.Connection, sent: ScreenshotFile) -> own_labels.NewS
         raise Refused("bad-type", Wording("must be a picture: PNG, JPEG or WebP"), "screenshot")
     if len(content) > MOST_SCREENSHOT_BYTES:
         words = Wording(
-            "is larger than {most} MB: crop it to the important part", {"most": MOST_SCREENSHOT_BYTES >> 20}
+            "is larger than {most} MB: crop the picture to the important part", {"most": MOST_SCREENSHOT_BYTES >> 20}
         )
         raise Refused("file-too-large", words, "screenshot")
     if own_labels.size_of_screenshots(db) + len(content) > MOST_BYTES_OF_ALL:

@@ -72,7 +72,7 @@ def find_screenshot(db: sqlite3.Connection, context: Context, request: Screensho
     """Return the picture of a screenshot."""
     screenshot = own_labels.screenshot_content(db, number_field(context, request.number), request.digest)
     if screenshot is None:
-        raise Refused("no-such-screenshot", Wording("there is no such screenshot of this number"))
+        raise Refused("no-such-screenshot", Wording("no such screenshot is stored for this number"))
     return ScreenshotContent(*screenshot)
 
 
@@ -98,14 +98,14 @@ def _judge_watch(db: sqlite3.Connection, now: float, can_ask: bool) -> Finding:
     ours = [row for row in register_of(db) if row.state is not NumberState.RETIRED]
     asked = last_change(db, ASKED)
     if ours and can_ask and (asked is None or now - asked > ASKED_LATE_SECONDS):
-        return warn(Wording("no service is queried about labels of our numbers: the timer is not running"), WATCH_TIMER)
+        return warn(Wording("nothing checks the labels of our numbers: the timer is not running"), WATCH_TIMER)
     late = own_labels.label_checks_due(own_labels.latest_label_checks(db), now - ASKED_LATE_SECONDS)
     if late:
         return warn(
-            Wording("label checks that are days overdue: {count}", {"count": len(late)}),
+            Wording("label checks of own numbers that are days overdue: {count}", {"count": len(late)}),
             "callsieve own watch due",
         )
-    return ok(Wording("numbers watched: {count}", {"count": len(ours)}) if ours else NONE)
+    return ok(Wording("own numbers whose labels are checked: {count}", {"count": len(ours)}) if ours else NONE)
 
 
 CHECKS = (HealthCheck(place=450, name="mark watch", find=watches_our_numbers),)

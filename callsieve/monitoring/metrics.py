@@ -67,21 +67,21 @@ GAUGES = (
     ("observing", "observing", "1 if the default policy is in observe mode, which only records."),
     ("calls_in_flight", "server.in_flight", "Calls whose decision is in progress."),
     ("store_breaker_open", "breaker_open", "1 if the store is not queried, because it does not answer."),
-    ("journal_waiting", "journal_waiting", "Decisions that wait to be written."),
+    ("journal_waiting", "journal_waiting", "Decisions that are not written to the store yet."),
     ("journal_degraded", "journal_degraded", "1 if the store accepts no decisions."),
 )
 LISTENING_COUNTERS = (
     ("ami_events", "events", "AMI events that were read."),
     ("ami_events_dropped", "events_dropped", "AMI events that were dropped because too many came at once."),
-    ("ami_gaps", "gaps", "Gaps in the events. Nothing is learnt from calls in a gap."),
+    ("ami_gaps", "gaps", "Gaps in the AMI events. Nothing is learnt from calls during a gap."),
     ("ami_connects", "connects", "Connections to Asterisk's manager interface."),
-    ("outcomes", "outcomes", "Calls whose end was recorded."),
-    ("outcomes_dropped", "outcomes_dropped", "Calls whose end was lost because the store did not accept it."),
+    ("outcomes", "outcomes", "Calls whose outcome was recorded."),
+    ("outcomes_dropped", "outcomes_dropped", "Calls whose outcome was lost because the store did not accept it."),
 )
 LISTENING_GAUGES = (
     ("ami_connected", "connected", "1 if the daemon is connected to Asterisk's manager interface."),
-    ("ami_behind_seconds", "behind_seconds", "Age of the oldest event that is not processed yet."),
-    ("outcomes_waiting", "outcomes_waiting", "Ends of calls that wait to be written."),
+    ("ami_behind_seconds", "behind_seconds", "Seconds since the oldest AMI event that is not processed yet."),
+    ("outcomes_waiting", "outcomes_waiting", "Call outcomes that are not written to the store yet."),
 )
 
 
@@ -96,7 +96,7 @@ class _Families(Collector):
 def exposition(telemetry: Telemetry | None, others: Iterable[MetricFamily], now: float) -> bytes:
     """Return all metrics as text for Prometheus. The daemon counts as down without a recent report (`telemetry`)."""
     current = telemetry if is_fresh(telemetry, now) else None
-    families = [single("daemon_up", "1 if the daemon reports regularly.", current is not None)]
+    families = [single("daemon_up", "1 if the daemon runs and writes its regular report.", current is not None)]
     families += _of_daemon(current) if current is not None else []
     registry = CollectorRegistry()
     times = [] if current is None else [_decision_times(current)]
@@ -155,5 +155,7 @@ def _decision_times(telemetry: Telemetry) -> Metric:
 def doctor_metrics(findings: Findings, now: float) -> Iterator[MetricFamily]:
     """Yield how many checks of the doctor's last run as root have each status, and how long ago that run was."""
     by_status = {status.value: sum(check.status is status for check in findings.checks) for status in CheckStatus}
-    yield MetricFamily("doctor_checks", "Stored checks of the doctor that ran as root, by status.", by_status, "status")
-    yield single("doctor_age_seconds", "Seconds since the doctor ran as root.", now - findings.at)
+    yield MetricFamily(
+        "doctor_checks", "Checks of `callsieve doctor` that ran as root, by status.", by_status, "status"
+    )
+    yield single("doctor_age_seconds", "Seconds since `callsieve doctor` ran as root.", now - findings.at)

@@ -30,14 +30,14 @@ PURPOSE_WORDS = {
     Purpose.VOIP: Wording("internet telephony"),
     Purpose.MACHINE: Wording("machines"),
     Purpose.UNALLOCATED: Wording("unallocated"),
-    Purpose.DO_NOT_ORIGINATE: Wording("never calls"),
+    Purpose.DO_NOT_ORIGINATE: Wording("never makes calls"),
 }
 
 # After this long somebody should check whether a plan still holds.
 OLD_DAYS = 365
 # Shown per row. North America has 250 unassigned area codes.
 MOST_PREFIXES = 24
-SHIPPED, REPLACED, OWN = N_("comes with CallSieve"), N_("replaces the shipped plan"), N_("own rows")
+SHIPPED, REPLACED, OWN = N_("comes with CallSieve"), N_("replaces the shipped plan"), N_("rows added by you")
 EVIDENCE, LABEL = N_("evidence, for a tag"), N_("shown only, not evidence")
 
 

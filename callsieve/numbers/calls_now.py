@@ -92,7 +92,7 @@ class CallsNow:
         """The decision in words for the number's owner, as the beginning of a sentence."""
         happens: Wording = HAPPENS[self.action]
         if self.varies:
-            happens = Wording("{happens}, at least if some of our numbers are called", {"happens": happens})
+            happens = Wording("{happens}, at least if certain of our numbers are called", {"happens": happens})
         if self.by is None:
             return happens
         return Wording("{happens}; {decides}", {"happens": happens, "decides": DECIDES[self.by]})
@@ -134,7 +134,7 @@ class Stop:
 
 
 def calls_now(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> CallsNow:
-    """Return the strictest decision that calls from the number get now. Raise PolicyError."""
+    """Return the strictest decision that calls from the number get now. Raise PolicyError for an invalid policy."""
     policies = policies_of(loaded)
     decisions = [opinion_of(case, policies).decision for case in _situations(db, loaded, number, now)]
     # A personal list concerns one person only, so its decisions count only if there are no others.
@@ -145,7 +145,10 @@ def calls_now(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -
 
 
 def stops_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) -> tuple[Stop, ...]:
-    """Return all reasons that would still stop calls if an appeal were upheld now. Raise PolicyError."""
+    """Return all reasons that would still stop calls after an upheld appeal.
+
+    Raise PolicyError for an invalid policy.
+    """
     stops = []
     policies = policies_of(loaded)
     if all(policy.observe for policy in (policies.default, *(scope.policy for scope in policies.scopes))):
@@ -158,7 +161,7 @@ def stops_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) ->
         stops.append(
             Stop(
                 StopKind.LIST,
-                Wording("entries in the administrator's lists: {entries}", about),
+                Wording("entries in the lists of the organisation: {entries}", about),
                 _remedy_of_lists(listed, number),
                 entries=listed,
             )
@@ -179,7 +182,12 @@ def stops_of(db: sqlite3.Connection, loaded: Loaded, number: str, now: float) ->
         count: Places = {"count": len(people)}
         words = Wording("people who have blocked the number: {count}", count)
         stops.append(
-            Stop(StopKind.PEOPLE, words, Wording("remove the number from the own lists of these people"), people=people)
+            Stop(
+                StopKind.PEOPLE,
+                words,
+                Wording("remove the number from the personal lists of these people"),
+                people=people,
+            )
         )
     return tuple(stops)
 

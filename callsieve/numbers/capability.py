@@ -53,7 +53,7 @@ CAPABILITY = Capability(
         "review undo": N_("{who} undid the review of the marks on {about}"),
         "review wrong": N_("{who} corrected wrong marks on {about}"),
         "reassigned add": N_("{who} recorded a new owner of {about}"),
-        "reassigned remove": N_("{who} removed the new owner of {about}"),
+        "reassigned remove": N_("{who} removed the record of a new owner of {about}"),
         "privacy erase": N_("{who} erased the data about {about}"),
         "privacy export": N_("{who} exported the data about {about}"),
     },

@@ -119,7 +119,7 @@ class TextTable(NamedTuple):
 
 
 def mark_effects(weights: Weights, people: int, policy: Policy | None = None) -> MarkEffects:
-    """Return the tables about marks for the presets and `policy`, computed as for real calls. Parts are cached."""
+    """Return the tables about marks for preset policies and `policy`, computed as for real calls. Parts are cached."""
     policies = dict(_presets())
     if policy is not None:
         policies[policy.name] = policy
@@ -214,10 +214,16 @@ def _least_table(shown: MarkEffects) -> TextTable:
     return TextTable(
         Wording("How many people are needed"),
         Wording(
-            "among those who answered. A hang-up is a call ended within 6 seconds by somebody who did "
+            "number of people needed among those who answered. A hang-up is a call ended within 6 seconds by "
+            "somebody who did "
             "not mark the number"
         ),
-        (Wording("answered"), Wording("by"), Wording("for a label"), Wording("for a challenge")),
+        (
+            Wording("answered"),
+            Wording("kind of evidence"),
+            Wording("needed for a label"),
+            Wording("needed for a challenge"),
+        ),
         tuple(rows),
     )
 
@@ -260,7 +266,7 @@ def _combined_table(shown: MarkEffects) -> TextTable:
     return TextTable(
         Wording("The most severe action, by policy"),
         Wording(
-            "for any number of people. An administrator's own list or rule can go further. The policy "
+            "whatever the number of people. An administrator's own list or rule can go further. The policy "
             "observe only records"
         ),
         (Wording("what speaks against a number"), *names),

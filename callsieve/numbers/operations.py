@@ -50,7 +50,7 @@ from reputation.wording import Places, Wording
 
 # Why a number cannot be marked. The prompts for phones are in reputation/feature_codes.py.
 WHY_NOT_MARKED = {
-    MarkRefusal.WITHHELD: Wording("callers with a withheld number cannot be marked: use a policy for them"),
+    MarkRefusal.WITHHELD: Wording("callers with a withheld number cannot be marked: use a policy for such callers"),
     MarkRefusal.EMERGENCY_NUMBER: Wording("an emergency number cannot be marked"),
     MarkRefusal.INTERNAL_EXTENSION: Wording("an internal extension cannot be marked"),
     MarkRefusal.NO_NUMBER: Wording("this is not a telephone number and cannot be marked"),
@@ -205,7 +205,7 @@ def review(db: sqlite3.Connection, context: Context, number: str) -> Reviewed:
     with change(db, context, "review done", e164) as changed:
         if not numbers_to_review(db, e164):
             raise Refused(
-                "nothing-to-review", Wording("no marks of {number} are waiting for a review", {"number": e164})
+                "nothing-to-review", Wording("no marks on {number} are waiting for a review", {"number": e164})
             )
         changed.before = review_of(db, e164)
         marks.review(db, e164, context.at, context.actor)
@@ -219,7 +219,7 @@ def forget_review(db: sqlite3.Connection, context: Context, number: str) -> Revi
     with change(db, context, "review undo", e164) as changed:
         changed.before = marks.forget_review(db, e164)
         if changed.before is None:
-            raise Refused("not-reviewed", Wording("nobody has reviewed the marks of {number}", {"number": e164}))
+            raise Refused("not-reviewed", Wording("nobody has reviewed the marks on {number}", {"number": e164}))
     return Reviewed(changed.id, e164)
 
 
@@ -246,7 +246,7 @@ def new_owner(db: sqlite3.Connection, context: Context, request: OwnerRequest) -
         latest, identity = epoch_of(db, e164), identity_of(db, e164)
         if latest is not None and at <= latest.at:
             about: Places = {"number": e164, "time": when(latest.at)}
-            words = Wording("{number} already has a new owner since {time}: the new time must be later", about)
+            words = Wording("a new owner of {number} is already recorded from {time}: give a later time", about)
             raise Refused("owned-already", words)
         raise_epoch(db, e164, at, reason, context.actor)
         epoch = epoch_of(db, e164)
@@ -261,7 +261,7 @@ def same_owner(db: sqlite3.Connection, context: Context, number: str) -> OwnerCh
     with change(db, context, "reassigned remove", e164) as changed:
         epoch = lower_epoch(db, e164)
         if epoch is None:
-            words = Wording("no change of owner of {number} is recorded", {"number": e164})
+            words = Wording("no new owner of {number} is recorded", {"number": e164})
             raise Refused("not-reassigned", words)
         changed.before = epoch
     return OwnerChange(changed.id, epoch)

@@ -134,8 +134,8 @@ def _of_companies(peers: tuple[PeerWord, ...]) -> Iterator[Wording]:
 
 # The words for ties of one person and of several, in order. Somebody who expects a call has no tie to a number.
 _BY_TIE = {
-    Tie.ALLOW: (Wording("{who} allowed it"), Wording("{who} allowed it")),
-    Tie.BLOCK: (Wording("{who} blocked it"), Wording("{who} blocked it")),
+    Tie.ALLOW: (Wording("{who} allowed the number"), Wording("{who} allowed the number")),
+    Tie.BLOCK: (Wording("{who} blocked the number"), Wording("{who} blocked the number")),
     Tie.CONTACT: (Wording("{who} has the number as a contact"), Wording("{who} have the number as a contact")),
     Tie.TALKED: (Wording("{who} called the number and talked"), Wording("{who} called the number and talked")),
 }

@@ -1,4 +1,4 @@
-"""The content of a number's page, with the recommended next step, and the health check of marks to review."""
+"""The content of a number's page, with the recommended next step. A health check finds marks that wait for a review."""
 
 import sqlite3
 from collections.abc import Iterator, Mapping

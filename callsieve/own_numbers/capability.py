@@ -79,11 +79,13 @@ CAPABILITY = Capability(
             "The number is on the do-not-call list. The outbound guard refuses calls to it, unless it only observes."
         ),
         "may-call": N_("The number is removed from the do-not-call list and may be called again."),
-        "complaint-counts": N_("The complaint is recorded and counts: the sender was called within 28 days."),
-        "complaint-noted": N_(
-            "The complaint is recorded but does not count: there is no record of a call to the sender within 28 days."
+        "complaint-counts": N_(
+            "The complaint is recorded and counts: the person who complains was called within 28 days."
         ),
-        "complaint-of-nobody": N_("The complaint is recorded but does not count: the sender is unknown."),
+        "complaint-noted": N_(
+            "The complaint is recorded but does not count: there is no record of a call to this person within 28 days."
+        ),
+        "complaint-of-nobody": N_("The complaint is recorded but does not count: it is not known who complained."),
         "complaint-gone": N_("The complaint is withdrawn."),
     },
     has_templates=True,

@@ -162,7 +162,7 @@ def withdraw_complaint(db: sqlite3.Connection, context: Context, request: Compla
 def listed_since_words(entry: DoNotCallRequest) -> Wording:
     """Return a sentence with the date on which the number was added to the list."""
     places: Places = {"number": entry.number, "day": day(entry.at)}
-    return Wording("{number} has been on the list since {day}: the earlier entry stays", places)
+    return Wording("{number} has been on the do-not-call list since {day}: the earlier entry stays", places)
 
 
 def retention_words(entry: DoNotCallRequest, now: float) -> Wording | None:
@@ -211,8 +211,8 @@ class ComplaintsShown:
     Attributes:
         complaints: Each complaint, latest first, with its state: `counts`, `past` (28 days or older) or `not called`.
         found: How many complaints exist.
-        wishes: How many do-not-call requests followed its calls within the last 28 days.
-        counting: How many of these requests count, because the own number had called the person.
+        wishes: How many do-not-call requests followed calls of the number within the last 28 days.
+        counting: How many of these requests count, because the number had called the person.
     """
 
     complaints: tuple[tuple[Complaint, str], ...]
@@ -222,7 +222,7 @@ class ComplaintsShown:
 
 
 def do_not_call_shown(db: sqlite3.Connection, text: str, number: str | None) -> DoNotCallShown:
-    """Return the do-not-call entry of a number, or the entries that contain the text."""
+    """Return the do-not-call entry of `number`; if this is None, the entries that contain `text`."""
     requests, count = find_do_not_call(db, text, number, MOST_SHOWN)
     own_numbers = tuple(own.number for own in register_of(db) if own.state is not NumberState.RETIRED)
     return DoNotCallShown(tuple(requests), count, count_do_not_call(db), own_numbers, latest_changes(db, DO_NOT_CALL))

@@ -91,7 +91,10 @@ FIELDS = (
         "document",
     ),
     FormField(
-        "registered", Wording("registered at"), Wording("Where the number is registered under our name"), FieldKind.LIST
+        "registered",
+        Wording("registered with"),
+        Wording("Where the number is registered under our name, such as with a carrier or an app"),
+        FieldKind.LIST,
     ),
     FormField(
         "next_check",
@@ -144,7 +147,7 @@ def filled_in(own: OwnNumber, typed: OwnNumberEdit, now: float) -> OwnNumber:
 
 
 def parsed(field: FormField, typed: str | Sequence[str], now: float) -> object:
-    """Parse the value entered for a field. Raise Refused."""
+    """Parse the value entered for a field. Raise Refused if it is invalid."""
     if not isinstance(typed, str):
         return several(field.option_name, typed)
     return next_check_of(typed, now, field.option_name) if field.kind is FieldKind.TIME else one_line(field.name, typed)
@@ -179,7 +182,7 @@ def next_check_of(text: str, now: float, option: str) -> float | None:
     except TimeError as error:
         problem = {"problem": error.words}
         raise Refused(
-            "bad-time", Wording("must be a time in the future, or never: {problem}", problem), option
+            "bad-time", Wording("must be a time in the future, or the word never: {problem}", problem), option
         ) from None
 
 

@@ -51,12 +51,12 @@ MEASURES = (
     Measure("not answered", _of("unanswered", "attempts"), "unanswered"),
     Measure("a machine answered", _of("machine", "attempts")),
     Measure("refused by a network", _of("blocked", "attempts"), "blocked"),
-    Measure("given up by us too early", _of("abandoned", "attempts"), "abandoned"),
+    Measure("hung up by us too early", _of("abandoned", "attempts"), "abandoned"),
     Measure("nonexistent number, or call failed", _of("failed", "attempts")),
-    Measure("outside calling hours", _of("outside", "attempts"), "outside"),
+    Measure("made outside calling hours", _of("outside", "attempts"), "outside"),
     Measure("calls per person and day", _a_day),
-    Measure("called three times or more in a day", _of("repeated", "person_days"), "repeated"),
-    Measure("called us back", lambda window: f"{window.called_back:,}"),
+    Measure("people called three times or more in a day", _of("repeated", "person_days"), "repeated"),
+    Measure("people who called us back", lambda window: f"{window.called_back:,}"),
     Measure("complaints or do-not-call requests", _of("unwanted", "people"), "unwanted"),
 )
 
@@ -96,7 +96,10 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ShareBar:
-    """A share of a day's calls as a bar. `width`, `limit`: the bar's width and the limit for `watch`, in percent."""
+    """A share of a day's calls as a bar.
+
+    `width`, `limit`: the share, and the limit for `watch`, in percent of the bar.
+    """
 
     words: str
     figure: Figure
@@ -106,7 +109,7 @@ class ShareBar:
 
 @dataclass(frozen=True, slots=True)
 class DayBar:
-    """A day's calls as a bar, with widths in percent of the busiest day. `shares`: the shares that have a limit."""
+    """A day's calls as a bar, with widths in percent of the busiest day. `shares`: bars of shares with a limit."""
 
     day: str
     calls: int

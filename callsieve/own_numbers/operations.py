@@ -1,4 +1,4 @@
-"""Operations on the register, the list of own numbers (callsieve/changes/operation.py), and the register as CSV."""
+"""Operations on the register, which lists the own numbers (callsieve/changes/operation.py), and its form as CSV."""
 
 # In a CSV field, `|` separates several texts. Times look like `2026-12-31T18:00:07+01:00`.
 
@@ -129,7 +129,7 @@ def remove(db: sqlite3.Connection, context: Context, number: NumberText) -> OwnN
 
 
 def import_register(db: sqlite3.Connection, context: Context, rows: Mapping[str, Given]) -> RegisterImport:
-    """Add or update the numbers in a file. If the file has no value for a field, the stored value stays."""
+    """Add or update the numbers in a file. A field keeps its stored values if the file has no column for it."""
     # Each number gets its own audit row. Undoing the row of the import undoes the whole import.
     with whole(db):
         owns = _changed_by_file(db, rows, context.at)
@@ -269,7 +269,7 @@ def register_as_csv(register: Iterable[OwnNumber]) -> str:
 
 
 def _given(texts: Mapping[str, str], columns: Container[str], now: float) -> Given:
-    """Return the values in a row by attribute of OwnNumber. Raise BadField. An empty `state` or `since` is skipped."""
+    """Return a row's values by attribute of OwnNumber, or raise BadField. An empty `state` or `since` is skipped."""
     given = {field.attribute: _value(field, texts[field.name], now) for field in FIELDS if field.name in columns}
     if "checked" in columns:
         given["checked_at"] = _since("checked", texts, now)

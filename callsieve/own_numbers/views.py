@@ -195,7 +195,7 @@ DUE_SECONDS = 14 * 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class NumberLine:
-    """A row in the list of own numbers. `own`: None if the number is not registered. `state`: the colour of the grade.
+    """A row in the list of own numbers. `own`: its registered details, or None. `state`: sets the colour of the grade.
 
     `labels`: pairs of a platform and the label, such as `Scam Likely`, that the platform shows for the number.
     """
@@ -235,7 +235,7 @@ class OwnShown:
 
 @dataclass(frozen=True, slots=True)
 class SuspicionLine:
-    """A mobile network or country that may label the number since a certain day, and the platforms of its labels."""
+    """A network or country that may label the number since the time `since`, and the platforms that label there."""
 
     words: Wording
     since: float

@@ -90,7 +90,7 @@ def are_rung(context: CheckContext) -> Finding:
     named = [(dids[number], who) for number, who in rang.items() if number in dids and _says_who(dids[number])]
     others = [(did, who) for did, who in named if not _are_named(did, who, group_of)]
     if not others:
-        return ok(Wording("as configured") if named else NONE)
+        return ok(Wording("calls ring the people whom the settings name") if named else NONE)
     did, who = others[0]
     known = did.callee or ", ".join(did.groups)
     places: Places = {"number": did.number, "phones": ", ".join(sorted(who)), "named": known}
@@ -122,7 +122,7 @@ def _are_named(did: Did, who: list[str], group_of: Mapping[str, str | None]) -> 
 
 def _remedy(callee: str, people: set[str], take_over: str) -> Wording:
     places: Places = {"callee": callee, "command": take_over}
-    add = Wording('add [[person]] extension = "{callee}", or run: {command}', places)
+    add = Wording('add a [[person]] with extension = "{callee}" to the settings, or run: {command}', places)
     if close := get_close_matches(callee, sorted(people), n=1):
         return Wording("{add}; or did you mean {nearest}?", {"add": add, "nearest": close[0]})
     return add

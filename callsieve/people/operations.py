@@ -43,7 +43,7 @@ from reputation.store.people import (
 from reputation.store.sources import From, dids_from, people_from
 from reputation.wording import Wording
 
-NOBODY_THERE = "the PBX has no people now, so nobody is removed: check that its modules are loaded (module show)"
+NOBODY_THERE = "the PBX has no people now, so nobody is removed: check that Asterisk's modules are loaded (module show)"
 
 
 class TakeoverState(StrEnum):

@@ -30,7 +30,7 @@ from reputation.store.journal import decision_of
 from reputation.store.people import all_people, person_of
 from reputation.wording import Wording
 
-NO_CALL = Wording("There is no such call.")
+NO_CALL = Wording("No such call is recorded for you.")
 NO_NUMBER = Wording("This caller hides the number, so it cannot be put on a list.")
 
 
@@ -236,7 +236,7 @@ def end_links(db: sqlite3.Connection, context: Context, extension: str) -> Ended
     with change(db, context, "people end-links", name=extension) as changed:
         count = devices.end_links(db, extension)
         if not count:
-            raise Refused("no-such-link", Wording("All links have been used already."))
+            raise Refused("no-such-link", Wording("All links to this personal page have been used already."))
         changed.before = {"links": count}
     return EndedLinks(changed.id, count)
 
@@ -247,7 +247,7 @@ def sign_out(db: sqlite3.Connection, context: Context, request: SignOutRequest) 
         ended = devices.end_devices(db, request.person, request.device, request.but)
         links = devices.end_links(db, request.person) if request.device is None else 0
         if not ended and not links:
-            raise Refused("not-signed-in", Wording("There is no such device: it is signed out already."))
+            raise Refused("not-signed-in", Wording("This device is signed out already."))
         changed.before = {"devices": len(ended), "links": links}
     return SignedOut(changed.id, tuple(ended), links)
 

@@ -29,7 +29,7 @@ YOUR_REASONS: Mapping[str, Wording] = {
         Reason.CALLEE_EXPECTS: Wording("you expected a call"),
         Reason.CONTACT_OF_CALLEE: Wording("the caller is one of your contacts"),
         Reason.CALLEE_TALKED: Wording("you have called this number and talked"),
-        Reason.QUIET_HOURS: Wording("you have quiet hours, and do not know the caller"),
+        Reason.QUIET_HOURS: Wording("you have quiet hours, and the caller is a stranger"),
     }.items()
 }
 # Words in a browser's User-Agent. The first that matches counts.
@@ -51,7 +51,7 @@ SYSTEMS = {
     "CrOS": "ChromeOS",
     "Linux": "Linux",
 }
-OF_A_COLLEAGUE = Wording("a colleague's own settings decided this")
+OF_A_COLLEAGUE = Wording("the settings of the colleague who was called decided this")
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,8 +73,12 @@ def place_of(name: str, where: str) -> str:
         return where
     site, which = match["site"], match["which"]
     if which == NEW:
-        return f"of {site}, not accepted yet: callsieve policy accept {match['policy']}"
-    return f"of {site}, the version before the last acceptance" if which == OLD else f"of {site}, accepted here"
+        return f"from {site}, not accepted yet: to accept it, run callsieve policy accept {match['policy']}"
+    return (
+        f"from {site}, the version that was accepted before the present one"
+        if which == OLD
+        else f"from {site}, accepted here"
+    )
 
 
 def in_force(name: str, loaded: Loaded) -> list[str]:
@@ -164,12 +168,12 @@ def policy_loads(context: CheckContext) -> Finding:
     policy = policies.default
     if running := _other_policy_of_daemon(context, policy.name):
         differing: Places = {"policy": policy.name, "running": running}
-        words = "{policy} should be in force, but the daemon still uses {running}"
+        words = "policy {policy} should be active, but the daemon still uses {running}"
         return warn(Wording(words, differing), "systemctl reload callsieve")
     named: str | Wording = policy.name
     if policies.scopes:
         parts: Places = {"policy": policy.name, "count": len(policies.scopes)}
-        named = Wording("{policy}, and {count} other policies for parts of the calls", parts)
+        named = Wording("{policy}, and {count} other policies for certain DIDs, trunks or groups", parts)
     return ok(Wording("{policy}: only observes, so it changes no call", {"policy": named}) if policy.observe else named)
 
 
@@ -190,7 +194,7 @@ def may_act(context: CheckContext) -> Finding:
     """Check that many calls, or calls of several days, were decided before the active policy changes calls."""
     acting = context.acting_policies
     if not acting:
-        return ok(Wording("observes only"))
+        return ok(Wording("the active policy only observes, so it changes no call"))
     return context.judge_store(lambda db, now: _judged_age(db, now, acting[0].name))
 
 
@@ -215,7 +219,7 @@ def takes_stopped_calls(context: CheckContext) -> Finding:
     """Check that there is a destination for routed calls and for callers who fail a challenge."""
     acting = context.acting_policies
     if not any(map(stops_calls, acting)) and not (acting and _has_stopping_entry(context)):
-        return ok(Wording("no policy or list entry in force challenges or routes calls"))
+        return ok(Wording("no active policy or list entry challenges or routes calls"))
     if route := context.loaded.settings.actions.route:
         return _judged_route(context, route)
     settings = dids_of(context.loaded.settings)
@@ -250,7 +254,7 @@ def _judged_boxes(context: CheckContext, dids: Iterable[Did], boxes: frozenset[s
     screened = {did.number: did for did in dids if did.screen}
     without = sorted(number for number, did in screened.items() if did.callee not in boxes)
     if screened and not without:
-        return ok(Wording("the callee of each [[did]] has a voicemail box; calls to other numbers have none"))
+        return ok(Wording("the callee of each [[did]] has a voicemail box; calls to other DIDs have no voicemail box"))
     which = and_more(Wording(without[0]), len(without) - 1) if without else Wording("no [[did]] is known")
     return warn(
         Wording(

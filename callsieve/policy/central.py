@@ -280,7 +280,7 @@ def _unknown_policy_words(db: sqlite3.Connection, loaded: Loaded, name: str) -> 
     names = ", ".join(known)
     if not names:
         return Wording("{name}: no followed site publishes a policy", {"name": name})
-    return Wording("{name} is not published; published are: {names}", {"name": name, "names": names})
+    return Wording("no policy {name} is published; the published policies are: {names}", {"name": name, "names": names})
 
 
 def _is_followed(name: str, loaded: Loaded) -> bool:

@@ -20,44 +20,53 @@ WITH_VALUE: Mapping[str, str] = {
     "caller_kind": N_("kind of caller: {value}"),
     "country": N_("country: {value}"),
     "number_type": N_("type of number: {value}"),
-    "purpose": N_("number range for: {value}"),
+    "purpose": N_("number range meant for: {value}"),
     "prefix": N_("number begins with {value}"),
     "did": N_("number dialled: {value}"),
     "trunk": N_("trunk: {value}"),
     "callee_group": N_("group of the callee: {value}"),
     "neighbours_called": N_("other new numbers of the same block that called within the hour: {value} or more"),
-    "dids_in_a_row": N_("our numbers that new numbers called one after the other: {value} or more"),
+    "dids_in_a_row": N_("our neighbouring numbers that new callers called one after another: {value} or more"),
     "companies_complain": N_("other companies whose people complain about the number: {value} or more"),
-    "passed_within": N_("passed a challenge within {value} days"),
+    "passed_within": N_("caller passed a challenge in the last {value} days"),
     "name_matches": N_("caller's name matches {value}"),
-    "voice": N_("voice in an earlier call: {value}"),
+    "voice": N_("voice heard in an earlier call from the number: {value}"),
 }
 # By condition: text for the value true, and for the value false.
 EITHER: Mapping[str, tuple[str, str]] = {
-    "allocated": (N_("the number can exist"), N_("nobody has such a number")),
-    "same_exchange": (N_("same exchange as the number dialled"), N_("other exchange than the number dialled")),
+    "allocated": (
+        N_("the number is in a range that the numbering plan allocates"),
+        N_("the number is in no range that the numbering plan allocates"),
+    ),
+    "same_exchange": (N_("same exchange as the number dialled"), N_("not the same exchange as the number dialled")),
     "block_listed": (N_("spam lists contain the number's block"), N_("no spam list contains the number's block")),
-    "first_call": (N_("first call of the number"), N_("the number has called before")),
-    "storm": (N_("new numbers call several of our numbers at once"), N_("no storm of new numbers")),
-    "carrier_warns": (N_("the carrier warns of the call"), N_("the carrier does not warn of the call")),
+    "first_call": (N_("first call from the number"), N_("the number has called before")),
+    "storm": (
+        N_("new numbers call several of our numbers at once"),
+        N_("new numbers do not call several of our numbers at once"),
+    ),
+    "carrier_warns": (N_("the carrier flags the call"), N_("the carrier does not flag the call")),
     "nobodys_range": (N_("number range from which nobody calls"), N_("number range from which people call")),
     "one_source": (N_("listed by only one source"), N_("listed by no source, or by several")),
     "stranger": (N_("nobody here knows the caller"), N_("somebody here knows the caller")),
-    "relationship": (N_("somebody here has a relationship with the caller"), N_("no relationship with the caller")),
+    "relationship": (
+        N_("somebody here has a relationship with the caller"),
+        N_("nobody here has a relationship with the caller"),
+    ),
     "verified": (N_("caller is verified"), N_("caller is not verified")),
     "own_number_spoofed": (
         N_("call from outside that shows one of our own numbers"),
         N_("call does not show one of our own numbers"),
     ),
     "diverted": (N_("call was diverted"), N_("call was not diverted")),
-    "name_missing": (N_("came without a name"), N_("came with a name")),
+    "name_missing": (N_("call came without a caller name"), N_("call came with a caller name")),
 }
 CALLS, CALLS_OF_BLOCK = (
-    N_("calls of the number within {minutes} min: {count} or more"),
-    N_("calls of the number's block within {minutes} min: {count} or more"),
+    N_("{count} or more calls from the number within {minutes} min"),
+    N_("{count} or more calls from the number's block within {minutes} min"),
 )
 DIDS, HOURS, DAYS = (
-    N_("our numbers called within {minutes} min: {count} or more"),
+    N_("caller called {count} or more of our numbers within {minutes} min"),
     N_("from {since} to {until} ({zone})"),
     N_("on {days} ({zone})"),
 )

@@ -116,9 +116,7 @@ def activate_draft(db: sqlite3.Connection, context: Context, request: DraftReque
 # Undo of changes.
 
 
-IN_FORCE = Wording(
-    "The policy is in force, and there is no earlier accepted version: put another policy in force first."
-)
+IN_FORCE = Wording("The policy is active, and no earlier version of it was accepted: first activate another policy.")
 BEFORE_LAST = Wording("Only the last acceptance can be undone: older versions are not kept.")
 
 

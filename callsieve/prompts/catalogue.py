@@ -83,7 +83,7 @@ def read_catalogue(path: Path) -> Catalogue:
         with open_regular(path) as file:
             raw = file.read(MAX_BYTES + 1)
         if len(raw) > MAX_BYTES:
-            raise PromptError(f"{path}: larger than {MAX_BYTES} bytes: not a file of texts")
+            raise PromptError(f"{path}: larger than {MAX_BYTES} bytes: not a file of prompt texts")
         table = tomllib.loads(raw.decode("utf-8"))
     except (ValueError, RecursionError) as error:  # not UTF-8 either
         raise PromptError(f"{path}: not TOML: {error}") from None

@@ -81,7 +81,7 @@ def voiced(source: PromptSource, scratch: Path) -> bytes:
         raise PromptError(f"{spoken}: {seconds:.0f} s: a prompt must not be longer than {LONGEST_SECONDS:.0f} s")
     loudness = wav.loudness_of(samples)
     if loudness < -60:
-        raise PromptError(f"{spoken}: the recording is silent: record it again, or remove the file")
+        raise PromptError(f"{spoken}: the recording is silent: record the prompt again, or remove the file")
     # A voice that has peaks far above its loudness stays a little quieter: nothing is cut off or compressed.
     return wav.amplified(samples, min(LOUDNESS_DB - loudness, PEAK_DB - wav.peak_of(samples)))
 
@@ -341,8 +341,8 @@ def _leave_out_too_long(files: Sequence[PromptFile], contents: dict[Path, bytes]
         if screening is not None and (size := _size_of(screening, contents)) > SCREENING_BYTES:
             contents.pop(screening.path, None)
             yield (
-                f"{language}: {SCREENING_MENU} lasts {_seconds(size):.1f} s, but with the caller's name "
-                f"after it {_seconds(SCREENING_BYTES):.1f} s are the limit: shorten it, or speak faster"
+                f"{language}: {SCREENING_MENU} lasts {_seconds(size):.1f} s, but may last at most "
+                f"{_seconds(SCREENING_BYTES):.1f} s, because the caller's name follows it: shorten it, or speak faster"
             )
         yield from _too_long_with_menu(language, of_key, contents)
 

@@ -21,7 +21,7 @@ from reputation.store.outbox import is_wanted
 from reputation.wording import Places, Wording
 
 ANSWER_SECONDS = 2.0
-OFF = Wording("it is off")
+OFF = Wording("switched off in the settings")
 START = Wording(
     "systemctl enable --now callsieve-public; if the page has ended, journalctl -u callsieve-public says why"
 )
@@ -114,7 +114,7 @@ def _trouble_of_user(loaded: Loaded) -> Finding | None:
 def _appeal_finding(db: sqlite3.Connection, loaded: Loaded) -> Finding:
     if not is_wanted(db, EventKind.APPEAL_DUE) and not loaded.settings.digest.to:
         return warn(Wording("nobody is notified when the decision of an appeal is due"), TELL)
-    return ok(Wording("at {where}", {"where": loaded.settings.public.listen}))
+    return ok(Wording("answers at {where}", {"where": loaded.settings.public.listen}))
 
 
 def _mark() -> bytes:

@@ -46,8 +46,8 @@ NO_REFERENCE = "00000000"  # looked up for invalid texts, so that the time revea
 CLOSED_FOR_TODAY = Wording("More appeals were filed here than our people can handle. Try again tomorrow, or call us.")
 NOT_NOW = Wording("You cannot appeal about this call now: there already is an appeal, or one was decided recently.")
 NO_DOCUMENTS = Wording(
-    "You can attach documents once the appeal is in force or you have entered the code by phone, until the "
-    "appeal is decided."
+    "You can attach documents once you have entered the code by phone or we have accepted the appeal, until it "
+    "is decided."
 )
 NO_FILE = Wording("Choose a file first.")
 BAD_TYPE = Wording("Attach a PDF, PNG or JPEG file, or plain text.")
@@ -223,7 +223,7 @@ def attach(db: sqlite3.Connection, context: Context, request: DocumentRequest) -
             len(attached) >= MOST_DOCUMENTS
             or public_appeals.size_of_all(db, ACTOR) + len(request.content) > MOST_DOCUMENT_BYTES
         ):
-            raise Refused("too-many-files", Wording("The appeal cannot take more documents."))
+            raise Refused("too-many-files", Wording("You cannot attach more documents to this appeal."))
         title = "".join(filter(str.isprintable, request.title)).strip()[:TITLE_CHARACTERS]
         title = title or f"document {len(attached) + 1}"
         files = (EvidenceFile(f"{title}.{kind}", request.content),)

@@ -153,8 +153,8 @@ def lines_of(stream: BinaryIO, reading: HistoryReader) -> Iterator[bytes]:
             yield line
         elif (empty := reading.line - reading.read) > EMPTY_LINES + reading.read:
             raise EmptyLines(
-                f"line {reading.line}: {empty:,} lines are empty: remove them (grep .), or check that the "
-                f"file is a history"
+                f"line {reading.line}: so far, {empty:,} lines are empty: remove them (grep . FILE > NEW), or check "
+                f"that the file is a history"
             )
 
 

@@ -20,7 +20,7 @@ SHOWN = "warn"
 # The shares of all calls of a group that are compared, in words.
 SEEN = {
     "answered": "answered",
-    "hung-up-on": "hung up on within 6 s",
+    "hung-up-on": "callee hung up within 6 s",
     "marked": "marked as spam",
     "talked-long": "talked for over a minute",
 }

@@ -181,7 +181,7 @@ def _daemon(context: CheckContext, last_report: Telemetry | None, loaded: Loaded
     if last_report is None:
         return unknown(
             Wording("this user may not query the daemon, and the daemon has stored no report"),
-            Wording("run this as root"),
+            Wording("run the command as root"),
         )
     if not is_fresh(last_report, context.now):
         return fail(Wording("the daemon has not reported since {when}", {"when": when(last_report.at)}), RESTART)

@@ -1,7 +1,7 @@
-"""Operations that switch screening off and on, in Asterisk's own database, which the dialplan reads first.
+"""Operations that switch screening off and on. The state is in Asterisk's database, which the dialplan reads first.
 
-The operations act before the store is opened and outside its transactions. So the switch works even if the store is
-missing, and no lock is held while Asterisk hangs. The caller writes `done` to the audit afterwards (operation `note`).
+The operations do not use the store. So they work without it, and no lock of the store is held while Asterisk is slow.
+The interface that calls an operation writes the result's `done` to the audit afterwards (operation `note`).
 """
 
 import re
@@ -28,9 +28,10 @@ class OffSwitch(NamedTuple):
 
 
 class Switched(NamedTuple):
-    """The result of switching. `until`: UTC seconds at which screening starts, or would have started, again.
+    """The result of switching. Both fields are None if screening was on already and stays on.
 
-    `done`: the change, for the audit. Both are None if screening was on already.
+    `until`: when screening is switched on automatically, in UTC seconds; after `switch_on`, when it would have been.
+    `done`: the change, for the audit.
     """
 
     until: int | None
@@ -38,7 +39,7 @@ class Switched(NamedTuple):
 
 
 def switch_off(context: Context, duration: str | None = None, reason: str = "") -> Switched:
-    """Switch screening off for a duration, or until it is switched on. `reason`: one line, for other people."""
+    """Switch screening off for a duration, or until it is switched on. `reason`: one line, shown to other people."""
     reason = reason_field(reason) if reason.strip() else ""
     until = FOR_EVER if duration is None else int(context.at) + seconds_of(duration)
     with _asking_asterisk():
@@ -56,7 +57,7 @@ def switch_on(context: Context) -> Switched:
 
 
 def seconds_of(duration: str) -> int:
-    """Convert `90s`, `30m`, `2h` or `1d` to seconds."""
+    """Convert a duration such as `90s`, `30m`, `2h` or `1d` to seconds."""
     match = _DURATION.fullmatch(duration.strip().lower())
     seconds = int(match[1]) * SECONDS_BY_UNIT[match[2]] if match else 0
     if not 0 < seconds <= LONGEST_SECONDS:

@@ -351,7 +351,7 @@ def usable(table: Refusing, rows: Iterable[T], most: int, too_many: str | Wordin
 
 def nothing_usable(problems: Sequence[RowProblem]) -> Wording:
     """Return a message that no row is usable, with the first problem."""
-    why = problems[0].words if problems else Wording("there is no row")
+    why = problems[0].words if problems else Wording("the table has no rows")
     return Wording("no row can be used: {why}", {"why": why})
 
 

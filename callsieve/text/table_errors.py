@@ -19,7 +19,7 @@ class TableProblem(StrEnum):
     CR_LINES = "{file}: its lines end with CR alone; convert the file first (tr '\\r' '\\n')"
     NOTHING = "{file}: the file is empty"
     NO_HEADER = "{file}: the file is empty, or its first line is empty: that line must name the columns"
-    EMPTY_LINES = "{file}: line {line}: {lines:,} lines are empty: remove them (grep .)"
+    EMPTY_LINES = "{file}: line {line}: so far, {lines:,} lines are empty: remove them (grep . FILE > NEW)"
     NO_COLUMN = "{file}: no column {wanted} in line {line}; its columns are: {found}"
     NO_COLUMN_OR_NUMBER = (
         "{file}: no column {wanted} in line {line}, which is not a number either; its columns are: {found}"

@@ -40,7 +40,7 @@ def expiry_of(text: str, now: float) -> float:
     elif (at_end := _end_of_day(text)) is not None:
         at = at_end
     else:
-        at = _instant(text, N_("{text} is not an expiry: write it as 2h, 30d, 2026-12-31 or 2026-12-31T18:00"))
+        at = _instant(text, N_("{text} is not an expiry time: write it as 2h, 30d, 2026-12-31 or 2026-12-31T18:00"))
     if at <= now:
         raise TimeError(N_("{text} is in the past"), text)
     if at > now + LONGEST_SECONDS:

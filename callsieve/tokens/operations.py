@@ -164,7 +164,7 @@ def _token_of(context: Context, request: NewToken) -> users.ApiToken:
     role = ROLE_BY_WORD[request.role]
     scopes = _scopes(request.scopes, role)
     if request.per_minute is not None and not 1 <= request.per_minute <= MOST_PER_MINUTE:
-        raise Refused("bad-rate", f"must be 1 to {MOST_PER_MINUTE}", "per-minute")
+        raise Refused("bad-rate", f"must be 1 to {MOST_PER_MINUTE} requests", "per-minute")
     try:
         expires_at = None if request.expires == NEVER else expiry_of(request.expires, context.at)
     except TimeError as error:
@@ -195,7 +195,7 @@ def _check_administrator(context: Context) -> None:
 CONNECT_SECONDS = 2.0
 # A token that expires within this time should be replaced.
 DUE_SECONDS = 14 * 86_400.0
-OFF = Wording("it is off")
+OFF = Wording("switched off in the settings")
 REMEDY = Wording(
     "run callsieve asterisk install --systemd, then systemctl enable --now callsieve-api; or run callsieve api"
 )
@@ -229,7 +229,7 @@ def is_served(context: CheckContext) -> Finding:
                 {"rate": settings.api.recorded_per_second},
             ),
         )
-    return ok(Wording("at {where}", {"where": ", ".join((str(path), *where))}))
+    return ok(Wording("answers at {where}", {"where": ", ".join((str(path), *where))}))
 
 
 def _answers(family: int, address: tuple[str, int] | str) -> bool:

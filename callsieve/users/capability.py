@@ -4,7 +4,7 @@ from callsieve.capability import Capability, Entry, Group, Help, Section, Undo
 from reputation.users import Role
 from reputation.wording import N_, Wording
 
-_SECRET = Wording("The previous secret was not kept.")
+_SECRET = Wording("The previous password or second factor was not kept.")
 CAPABILITY = Capability(
     name="users",
     help=(Help("user", Group.SETTING_UP, "Manage the users of the web console."),),
@@ -30,8 +30,8 @@ CAPABILITY = Capability(
         "user reset-totp": _SECRET,
         "user totp": _SECRET,
         "user remove": Wording("Add the user again: callsieve user add NAME."),
-        "login": Wording("It changed nothing."),
-        "log out": Wording("The sessions have ended."),
+        "login": Wording("A login changes nothing."),
+        "log out": Wording("Ended sessions cannot be restored."),
     },
     sentences={
         "user add": N_("{who} added the user {about}"),
@@ -46,7 +46,7 @@ CAPABILITY = Capability(
     messages={
         "logged-out": N_("You are logged out."),
         "password": N_("Your password is changed; other browsers are logged out."),
-        "second-factor-on": N_("The second factor is in force; other browsers are logged out."),
+        "second-factor-on": N_("The second factor is on; other browsers are logged out."),
         "second-factor-off": N_("The second factor is off; other browsers are logged out."),
         "others-out": N_("All other browsers are logged out."),
         "user-added": N_("The user may log in from now on."),

@@ -52,7 +52,7 @@ FIRST_SECONDS = 1.0  # how long the first page waits for the screening state
 ERRORS = {
     400: N_("The console does not understand this request."),
     403: N_("Your role does not allow this. Ask an administrator if you need it."),
-    404: N_("There is no such page, or its subject was removed."),
+    404: N_("This page does not exist, or what it showed was removed."),
     405: N_("This address does not support this kind of request."),
     408: N_("The form took too long to arrive. Nothing was changed: send it again."),
     413: N_("The request is larger than the console accepts."),

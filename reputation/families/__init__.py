@@ -1,1 +1,1 @@
-"""The families of evidence. A function for each family returns its bounded log-odds and the counts behind them."""
+"""The families of evidence. For each, a function returns log-odds, within limits, and the counts behind them."""

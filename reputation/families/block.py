@@ -20,7 +20,10 @@ OWN = "own block"
 
 
 def block_of(name: str, bad_numbers: int, weights: BlockWeights) -> Family | None:
-    """Return the family of a block with `bad_numbers` bad numbers; None if they are few. `name`: LISTED or OWN."""
+    """Return the family for so many bad numbers in a block; None if they are few.
+
+    `name`: LISTED (on feeds) or OWN (here).
+    """
     if bad_numbers < weights.some:
         return None
     log_odds = weights.many_weight if bad_numbers >= weights.many else weights.some_weight

@@ -30,7 +30,7 @@ def passed_until(history: ChallengeHistory, weights: CallerWeights) -> float | N
     """Return until when the number's last passed challenge (in any auth class) limits what may be done with its calls.
 
     None: the number passed no challenge. The limit ends early if enough people answer and still mark the number. Each
-    earlier pass doubles the people needed.
+    earlier pass doubles how many people are enough.
     """
     if not history.of_number:
         return None

@@ -81,18 +81,18 @@ def one_ring_of(standing: Standing, weights: CountWeights, now: float) -> float:
 
 
 def people_of(standing: Standing, weights: Weights, now: float) -> float:
-    """Return the sum of all counts' log-odds. One-ring calls are left out, because any number can have many at once."""
+    """Return the sum of the seven counts' log-odds, without one-ring calls: a caller can make many of these at once."""
     return sum(log_odds_of(counts_of(standing, weights, now), weights.counts))
 
 
 def may_weigh(standing: Standing, weights: Weights) -> float:
-    """Return the highest sum that `people_of` may return later, when evidence in favour of the caller has faded."""
+    """Return the highest sum that `people_of` may return later, after evidence in favour of the caller has faded."""
     weighed = log_odds_of(counts_of(standing, weights, standing.at), weights.counts)
     return sum([weight for weight in weighed if weight > 0])
 
 
 def is_alarmed(standing: Standing, weights: Weights, reviewed_at: float | None) -> bool:
-    """Return whether an otherwise well-behaved number got many marks at once that nobody has reviewed yet."""
+    """Return whether the number got many marks at once, still without a review, and nothing else speaks against it."""
     burst_at = standing.burst_at
     if burst_at is None or (reviewed_at is not None and reviewed_at > burst_at):
         return False
@@ -189,8 +189,8 @@ def words_of_marks(counts: Counts) -> Iterator[Wording]:
 def spoken_of_marks(counts: Counts, _speaks_for: bool) -> Iterator[Prompts]:
     """Yield the prompts for marks.
 
-    If everybody who marked the number had answered it, the prompts say how many answered and how many of these marked.
-    Otherwise they only say how many marked, or, without marks, how many answered.
+    If everybody who marked the number had answered its calls, the prompts say how many answered and how many of these
+    marked. Otherwise they only say how many marked, or, without marks, how many answered.
     """
     marked, answered = counts.get("marked", 0), counts.get("answered", 0)
     if marked == 0:
@@ -226,7 +226,7 @@ _SPOKEN = {
 
 
 def spoken_of_signals(counts: Counts, speaks_for: bool) -> Iterator[Prompts]:
-    """Yield the prompts for each signal."""
+    """Yield the prompts for each signal. `speaks_for`: whether the family speaks for the caller."""
     for category, name in _SPOKEN[speaks_for]:
         count = counts.get(category, 0)
         if count:

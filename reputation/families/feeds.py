@@ -1,6 +1,6 @@
 """Evidence from imported sources (docs/contributing/model.md). Many sources weigh little more than two.
 
-All look-up services together count as a single source, because they copy each other. Alone they lead to a tag at most.
+All look-up services together count as a single source, because they copy each other. Alone, they cause a tag at most.
 """
 
 from collections.abc import Iterable, Iterator

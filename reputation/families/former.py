@@ -18,7 +18,9 @@ _WALK = "new numbers called {n} of our numbers in a row"
 COMPANIES_COMPLAIN = Counted(
     "people of another company complain about the number", "people of {n} other companies complain about the number"
 )
-COMPANIES_CLEARED = Counted("another company has cleared the number", "{n} other companies have cleared the number")
+COMPANIES_CLEARED = Counted(
+    "another company upheld an appeal for the number", "{n} other companies upheld an appeal for the number"
+)
 _WORDS: Mapping[str, Wording | Counted] = {
     "telemarketing": Wording("the number's range is for telemarketing"),
     "do-not-originate": Wording("numbers in this range never make calls"),

@@ -22,7 +22,7 @@ def effective_level(identity: Identity | None, auth_class: AuthClass) -> int:
 
 
 def identity_of(level: int, weights: IdentityWeights) -> Family | None:
-    """Return the evidence from an identity level as a family; None for level 0 and level 1 (a passed challenge)."""
+    """Return the evidence from an identity level as a family; None below level 2 (challenges give that evidence)."""
     if level < 2:
         return None
     log_odds = (weights.level_2, weights.level_3)[level - 2]

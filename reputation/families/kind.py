@@ -1,4 +1,4 @@
-"""The definition of a family of evidence: how it is computed, whose evidence it is, and its texts."""
+"""A family of evidence as data: how to compute it, whose evidence it is, its texts and its prompts (recordings)."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field

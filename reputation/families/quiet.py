@@ -1,4 +1,4 @@
-"""Evidence from the hour of the call: an unknown caller at night."""
+"""Evidence from the hour of the call: a stranger calls in the callee's quiet hours."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ NAME = "quiet hours"
 
 
 def quiet_of(hour: int | None, is_stranger: bool, weights: QuietWeights) -> Family | None:
-    """Return the evidence as a family if an unknown caller calls at a quiet hour (0 to 23) of the callee's day."""
+    """Return the evidence if a stranger calls at a quiet hour of the callee's day. `hour`: 0 to 23; None: not used."""
     if hour is None or not is_stranger or not is_quiet(hour, weights):
         return None
     return Family(NAME, weights.weight)

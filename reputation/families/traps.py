@@ -1,4 +1,4 @@
-"""Evidence from calls to traps: DIDs that nobody uses. Only callers who dial numbers in sequence reach them."""
+"""Evidence from calls to traps: DIDs that nobody uses. Only callers who dial from a list or in sequence reach them."""
 
 from collections.abc import Iterator
 
@@ -38,8 +38,8 @@ _WORDS = {
         "the number called traps (numbers that nobody uses) {n} times",
     ),
     UNVERIFIED: Counted(
-        "a call to a trap showed the number",
-        "{n} calls to traps showed the number",
+        "a call to a trap (a number that nobody uses) showed this number as its caller",
+        "{n} calls to traps (numbers that nobody uses) showed this number as their caller",
     ),
 }
 

@@ -82,7 +82,7 @@ class LimitRow(LawRow, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class RefusalRow(LawRow, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A rule that says for how many days a do-not-call request stays valid at least."""
+    """A rule that says for at least how many days a do-not-call request stays valid."""
 
     days: int
 
@@ -173,7 +173,7 @@ def law_of_number(number: str) -> LawFile | None:
 
 
 def row_for(rows: Iterable[R], number: str, at: float) -> R | None:
-    """Return the row for this number in force at `at`, or None. A binding row comes first, then one with prefixes."""
+    """Return the row for this number in force at `at`, or None. Prefer a binding row, then a row with prefixes."""
     matching = [row for row in rows if row.holds(at) and (not row.prefixes or number.startswith(row.prefixes))]
     return max(matching, key=lambda row: (row.is_binding, bool(row.prefixes)), default=None)
 

@@ -1,1 +1,1 @@
-"""Our own numbers: the register, statistics of their calls, and what the model would think of their calls."""
+"""Our own numbers: their register, statistics of their calls, and the reputation that the model would give them."""

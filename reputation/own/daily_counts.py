@@ -1,7 +1,7 @@
 """Daily statistics of our own numbers: the counts of a call, sums over 1, 7 and 28 days, and networks by prefix.
 
-An outbound call counts on the called person's local day, because "three calls to one person on one day" means that
-person's day. The network to which a range was assigned comes from a CSV file with `prefix,network` per line, because
+An outgoing call counts on the called person's local day, because "three calls to one person on one day" means that
+person's day. The telephone network of a number is looked up in a CSV file with `prefix,network` per line, because
 libphonenumber has no networks for North America. Assignments of central office codes and thousands-blocks are public:
 
     networks_in(Path("networks.csv")).name_of("+12015551234") -> "Verizon Wireless" (of the longest prefix), or None
@@ -37,7 +37,7 @@ NOT_TAKEN = frozenset({Disposition.NO_ANSWER, Disposition.BUSY, Disposition.REJE
 
 
 class DailyCounts(NamedTuple):
-    """The counts that a call adds to the day of its own number, each 0 or 1.
+    """The figures that a call adds to the day of its own number. The counts from `answered` to `machine` are 0 or 1.
 
     `abandoned`: we gave up too early, before or after the answer. If `blocked` or `machine` is 1, all fields from
     `answered` to `abandoned` are 0.
@@ -99,7 +99,7 @@ class OwnDay(NamedTuple):
 
 
 def tally_of(outcome: OutcomeRecord, hours: CallingHours = AS_INSTALLED) -> DailyCounts | None:
-    """Return the counts that a call adds to its number's day; None if it is not outbound or not completely tracked."""
+    """Return what a call adds to its own number's statistics; None if it is not outgoing or not fully tracked."""
     own, key = outcome.own_number, outcome.number
     if outcome.direction is not Direction.OUTBOUND or not outcome.complete or key is None:
         return None
@@ -180,7 +180,7 @@ def machine_hang_ups(outcomes: Iterable[OutcomeRecord]) -> tuple[HangUps, ...]:
 
 
 def days_without(days: Iterable[OwnDay], calls: Iterable[OutcomeRecord]) -> tuple[OwnDay, ...]:
-    """Return the days after a correction: `calls` count as answered by a machine instead of a person."""
+    """Return the days with corrected counts: `calls` are counted as answered by a machine instead of a person."""
     by_day = {day.day: day for day in days}
     for call in calls:
         tally = tally_of(call)
@@ -209,7 +209,7 @@ def _did_callee_end(outcome: OutcomeRecord) -> bool:
 
 
 def _is_heap(times: list[float], first: int, end: int) -> bool:
-    """Return whether far more calls ended at this talk time than the neighbouring seconds lead to expect."""
+    """Return whether far more calls ended at this talk time than at the talk times just before and after it."""
     start, stop = times[first], times[first] + WIDTH_SECONDS
     since = max(0.0, start - AROUND_SECONDS)
     around = (first - bisect_left(times, since)) + (bisect_right(times, stop + AROUND_SECONDS) - end)
@@ -224,11 +224,11 @@ _PREFIX = re.compile(r"\+?([1-9][0-9]{2,13})", re.ASCII)
 
 
 class NetworkFileError(ValueError):
-    """The error for an unusable networks file. The text names the line and the reason."""
+    """The error for an unusable file of telephone networks. The text names the line and the reason."""
 
 
 class Networks:
-    """The names of networks by number prefix (digits without `+`)."""
+    """The names of telephone networks by number prefix (digits without `+`)."""
 
     def __init__(self, names: Mapping[str, str]) -> None:
         self._names = names
@@ -238,7 +238,7 @@ class Networks:
         return len(self._names)
 
     def name_of(self, e164: str) -> str | None:
-        """Return the network with the longest prefix of this number; None if no prefix matches."""
+        """Return the network of the longest prefix with which this number begins; None if no prefix matches."""
         digits = e164[1:]
         return next((name for size in self._lengths if (name := self._names.get(digits[:size])) is not None), None)
 
@@ -247,7 +247,10 @@ NO_NETWORKS = Networks({})
 
 
 def networks_in(path: Path) -> Networks:
-    """Read a networks file. Raise NetworkFileError if it is missing or a line is invalid, OSError if unreadable."""
+    """Read a file with the telephone network of each prefix.
+
+    Raise OSError or, for an invalid line, NetworkFileError.
+    """
     if not path.is_file():
         raise NetworkFileError(f"{path}: there is no such file")
     names: dict[str, str] = {}
@@ -341,7 +344,8 @@ class HealthFacts:
         listed: How many imported lists name the number. Like `strangers`, this is shown and does not change the grade.
         strangers: How many people complained although no call of the number to them is recorded.
         blocked: The countries whose networks refused calls within 28 days, each with how many calls.
-        hang_ups: Talk times after which machines ended calls, each with how many calls. `days` is corrected by them.
+        hang_ups: Talk times after which machines ended calls, each with how many calls. `days` counts these calls as
+            answered by machines.
         labels: The platforms that show a label for the number, each with its label.
     """
 
@@ -398,6 +402,6 @@ def sums_of(days: Sequence[OwnDay]) -> FiguresWindow:
 
 
 def baseline_of(days: Sequence[OwnDay], before_day: int) -> float | None:
-    """Return the median calls a day in the 28 days before `before_day`; None if fewer than five days had calls."""
+    """Return the median calls per day in the 28 days before `before_day`; None if fewer than five days had calls."""
     usual = [day.attempts for day in days if before_day - MONTH <= day.day < before_day and day.attempts]
     return median(usual) if len(usual) >= 5 else None

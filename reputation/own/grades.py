@@ -111,7 +111,7 @@ class _Seen(Protocol):
 
 
 def due_of(register: Collection[OwnNumber], strangers: Iterable[_Seen], until: float) -> list[Due]:
-    """Return the tasks due by `until`, the earliest first. `strangers`: used numbers, unregistered or retired."""
+    """Return the tasks due by `until`, the earliest first. `strangers`: numbers in use, but unregistered or retired."""
     ours = {own.number for own in register}
     tasks = [Due(number.number, 0.0, _stranger(number.calls, is_retired=number.number in ours)) for number in strangers]
     for own in register:

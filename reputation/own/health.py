@@ -141,7 +141,7 @@ def _share(code: str, whole: str) -> Callable[[_Case], HealthReading | None]:
 def _young(case: _Case) -> HealthReading | None:
     """Return how many calls a number made on its busiest day, if it first called less than YOUNG_DAYS before that day.
 
-    Otherwise return None. Also return None until calls were counted for YOUNG_DAYS: before, every number looks young.
+    Otherwise return None. Also return None until calls were counted for YOUNG_DAYS, when every number looks young.
     """
     first, since, busiest = case.facts.first_day, case.facts.counted_since, case.busiest
     if first is None or since is None or busiest is None or busiest.day - first >= YOUNG_DAYS:
@@ -193,14 +193,15 @@ LIMITS = (
         Level.TAG,
         Level.WARN,
         _seen,
-        "the reputation model: from `tag` on some people would see a label, from `warn` on most",
+        "chosen from the reputation model: at level `tag` some people would see a label, at level `warn` most would",
     ),
     Limit(
         "short",
         0.10,
         0.15,
         _share("short", "answered"),
-        "carriers' fees for short calls begin at 10 to 15 % of calls of 6 s or less (Telnyx, CallTrackingMetrics)",
+        "carriers charge fees for short calls once 10 to 15 % of the calls last 6 s or less (Telnyx, "
+        "CallTrackingMetrics)",
     ),
     Limit(
         "unanswered",
@@ -242,16 +243,16 @@ LIMITS = (
         0.005,
         0.02,
         _share("unwanted", "people"),
-        "chosen by CallSieve: one person in two hundred",
+        "chosen by CallSieve: complaints from one person in two hundred",
     ),
     Limit(
         "young",
         101,
         301,
         _young,
-        "more than 100 calls a day from a number without history; CallSieve chose the limit of 300",
+        "more than 100 calls a day from a number without history are unusual; CallSieve chose the limit of 300",
     ),
-    Limit("burst", 101, 301, _burst, "more than 100 calls a day after two weeks without calls"),
+    Limit("burst", 101, 301, _burst, "more than 100 calls a day after two weeks without calls are unusual"),
     Limit("spike", 3, 10, _spike, "chosen by CallSieve: three times the calls of a usual day, and at least 100"),
 )
 LIMIT_BY_MEASURE = {limit.measure: limit for limit in LIMITS}
@@ -277,9 +278,9 @@ def _notes(facts: HealthFacts, month: FiguresWindow) -> list[Wording]:
             )
         )
     if facts.listed == 1:
-        notes.append(Wording("an imported list names the number"))
+        notes.append(Wording("an imported list names the number as spam"))
     elif facts.listed:
-        notes.append(Wording("{lists} imported lists name the number", {"lists": facts.listed}))
+        notes.append(Wording("{lists} imported lists name the number as spam", {"lists": facts.listed}))
     if facts.strangers == 1:
         notes.append(Wording("1 complaint does not count: there is no record of a call to the sender within 28 days"))
     elif facts.strangers:

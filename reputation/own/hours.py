@@ -1,7 +1,7 @@
 """Local hours when people may be called, quiet hours, and public holidays. Pure functions.
 
-Legal hours are data (reputation/law). In quiet hours, unknown callers do not ring the phones of people who want quiet
-(policies/quiet_hours.py), and are a little suspect (reputation/families/quiet.py).
+Legal hours are data (reputation/law). In quiet hours, strangers do not ring the phones of people who want quiet
+(policies/quiet_hours.py), and their calls are a little suspect (reputation/families/quiet.py).
 
 Only this module imports the package `holidays`, and only on demand: the import takes 90 ms and 11 MB. The daemon starts
 a short-lived process for it (`read_apart`). After that, a country's first use takes 2 ms, each of its years 0.2 ms.
@@ -34,7 +34,7 @@ _READ: dict[tuple[str, int], frozenset[int]] = {}
 
 
 def holidays_of(area: str, year: int) -> frozenset[int]:
-    """Return the holidays of an area such as FR or US-LA; an empty set if the package does not know the area."""
+    """Return the holidays of an area such as FR or US-LA as `date` ordinals; an empty set if the area is unknown."""
     days = _READ.get((area, year))
     return _read(area, year) if days is None else days
 
@@ -56,7 +56,7 @@ def read_apart(areas: Iterable[str], years: Iterable[int]) -> None:
 
 
 def print_holidays(keys: Iterable[str]) -> None:
-    """Print each area and year with its holidays, one per line. The process that `read_apart` starts runs this."""
+    """Print one line per area and year, with its holidays. Runs in the process that `read_apart` starts."""
     for key in keys:
         area, _, year = key.rpartition(":")
         print(key, *sorted(holidays_of(area, int(year))))
@@ -123,7 +123,7 @@ class Hours:
 
 
 def daily(first_hour: int, last_hour: int, source: str = "") -> Hours:
-    """Return calling hours from `first_hour` to `last_hour` that are the same every day."""
+    """Return calling hours that are the same every day, from `first_hour` until `last_hour`."""
     spans = (HourSpan(60 * first_hour, 60 * last_hour),)
     return Hours(spans, spans, spans, source)
 
@@ -207,7 +207,10 @@ def is_surely_outside(place: CalledPlace, at: float) -> bool:
 
 
 def is_good_time(place: CalledPlace, at: float) -> bool:
-    """Return whether people may be called at `at` in all zones of the number, or in one if no hour is good for all."""
+    """Return whether people of this place may be called at the time `at`. It must be allowed in all their time zones.
+
+    If the zones have no common hour, one zone is enough.
+    """
     if not place.zones:
         return True
     opened = [is_open(place.hours, zone, at) for zone in place.zones]
@@ -222,7 +225,7 @@ def next_good_time(place: CalledPlace, at: float) -> float | None:
 
 
 def next_morning(place: CalledPlace, at: float) -> float | None:
-    """Return the first good time on the called person's next day, or None."""
+    """Return the earliest good time from the called person's next day on, or None, as in `next_good_time`."""
     zone = _zone(place.zones[0]) if place.zones else None
     tomorrow = datetime.fromtimestamp(at, zone or UTC).date() + timedelta(days=1)
     midnight = datetime.combine(tomorrow, time(), zone or UTC).timestamp()
@@ -247,7 +250,7 @@ def is_holiday(place: CalledPlace, at: float) -> bool:
 
 @lru_cache(maxsize=4096)
 def _is_ever_good(place: CalledPlace, day: int) -> bool:
-    """Return whether all zones are open at the same time around this day, which is never true for toll-free numbers."""
+    """Return whether the zones have a common calling hour around this day. Zones of toll-free numbers never have."""
     zones = place.zones
     return any(
         all(is_open(place.hours, zone, opening) for zone in zones) for opening in _openings(place, day * DAY_SECONDS)
@@ -292,7 +295,10 @@ class QuietHours:
 
     @classmethod
     def of(cls, usual: QuietWeights, written: Mapping[str, str]) -> QuietHours:
-        """Return the quiet hours of all people. `written`: people's own hours by extension, as stored (WRITTEN)."""
+        """Return the quiet hours of all people. `usual`: the hours of people who have set none.
+
+        `written`: people's own hours by extension, in the stored form `22-7`.
+        """
         return cls(usual, {extension: _parse(text, usual) for extension, text in written.items()})
 
     def is_resting(self, extension: str, now: float) -> bool:
@@ -302,13 +308,13 @@ class QuietHours:
 
 
 def is_quiet(hour: int, weights: QuietWeights) -> bool:
-    """Return whether the hour is a quiet hour. Quiet hours may cross midnight. Equal limits: no quiet hours."""
+    """Return whether the hour is a quiet hour. Quiet hours may cross midnight. Equal limits mean no quiet hours."""
     first, last = weights.first_hour, weights.last_hour
     return first <= hour < last if first <= last else hour >= first or hour < last
 
 
 def hour_at(at: float, weights: QuietWeights) -> int:
-    """Return the hour of the day in the time zone of the quiet hours."""
+    """Return the hour of the day at the instant `at`, in the time zone of the quiet hours."""
     return _hour_of_quarter(int(at // QUARTER_SECONDS), weights.time_zone)
 
 

@@ -11,11 +11,11 @@ from reputation.own.register import NumberState
 
 @dataclass(frozen=True, slots=True)
 class OutboundQuery:
-    """The parameters of the facts query for an outbound call. `day`: the called person's day (reputation/own/hours.py).
+    """The parameters of the facts query for an outgoing call. `day`: the called person's day (reputation/own/hours.py).
 
-    `linkedid`: the call, whose earlier decisions are not counted, since each trunk may ask again. `hour_limit`: how
-    many calls may go out from a number within an hour; 0: no limit. `law_calls`: how many calls may go to the callee
-    within `law_days` times 24 hours; 0: no law limits the calls.
+    `linkedid`: the call. Its earlier decisions are not counted, since each trunk may ask again. `hour_limit`: how many
+    calls the own number may make within an hour; 0: no limit. `law_calls`: how many calls may go to the callee within
+    `law_days` times 24 hours; 0: no law limits the calls.
     """
 
     callee: str
@@ -38,7 +38,7 @@ class RegisterCopy(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboundFacts:
-    """All facts about an outbound call.
+    """All facts about an outgoing call.
 
     Attributes:
         unwanted_at: Since when the callee has not wanted calls.
@@ -75,7 +75,7 @@ class OutboundFacts:
 
 
 class OutboundRecord(NamedTuple):
-    """A stored decision about an outbound call.
+    """A stored decision about an outgoing call.
 
     Attributes:
         id: The id of the decision.

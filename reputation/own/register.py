@@ -76,7 +76,10 @@ def rested(own: OwnNumber, at: float) -> OwnNumber:
 
 
 def used_again(own: OwnNumber, at: float, *, early: bool = False) -> OwnNumber:
-    """Return the number as `active` from `at` on. Raise RegisterError if it is active or, unless `early`, must rest."""
+    """Return the number as `active` from `at` on.
+
+    Raise RegisterError if it is active or, without `early`, must rest.
+    """
     if own.state is NumberState.ACTIVE:
         raise RegisterError("active-already", Wording("{number} is already active", {"number": own.number}))
     until = own.rests_until

@@ -4,7 +4,7 @@ The change in a network's share of answered calls is compared with the change in
 holiday or another list of people changes all networks. The expected answers are computed from each network's earlier
 share, so more calls into a network that answers less are not a drop. Each change is a ratio whose logarithm is
 approximately normal (Katz and others, 1978). The share of calls refused by the network is compared with the earlier
-share by Newcombe's interval (1998). A result is only a suspicion: other callees or another script have the same effect.
+share by Newcombe's interval (1998). A result is only a suspicion: calling other people may have the same effect.
 
 Countries are compared, and within a country the networks to which ranges of numbers were assigned. A number that was
 ported still counts for its first network, so a drop in a network looks smaller than it is and partly shows in others.
@@ -87,9 +87,9 @@ class Suspicion(NamedTuple):
 def suspicions_of(before: Sequence[NetworkCalls], lately: Sequence[NetworkCalls]) -> list[Suspicion]:
     """Return the networks in which the number may be labelled, the most certain first.
 
-    If calls do worse in a country than elsewhere, the result has the networks that do worse than the country's other
-    networks, or else the country itself. In other countries, the result has each network that does worse than all
-    others. A suspected network distorts the comparison of others, so they are compared again without it.
+    If calls do worse in a country than elsewhere, the result has the country's networks that do worse than its others,
+    or else the country itself. In other countries, the result has each network that does worse than all others. A
+    suspected network distorts the comparison of others, so they are compared again without it.
     """
     units = _comparable(before, lately)
     suspicions: list[Suspicion] = []
@@ -172,9 +172,9 @@ def _countries(units: Iterable[_Unit]) -> list[str]:
 
 
 def _significant(network: Network, units: Sequence[_Unit], rest: Sequence[_Unit], comparisons: int) -> list[Suspicion]:
-    """Return the differences of `units` from the control group `rest` that are significant.
+    """Return a suspicion for each share of calls in `units` (answered, blocked) that got significantly worse.
 
-    `comparisons`: for how many comparisons the significance is corrected.
+    `rest`: the control group. `comparisons`: for how many comparisons the significance is corrected.
     """
     was, now = _sum(network, (unit.was for unit in units)), _sum(network, (unit.now for unit in units))
     blocked = [(-1, now.blocked, now.calls), (1, was.blocked, was.calls)]
@@ -201,7 +201,10 @@ def _sum(network: Network, calls: Iterable[NetworkCalls]) -> NetworkCalls:
 
 
 def _chance_of_answers(units: Sequence[_Unit], rest: Sequence[_Unit]) -> float:
-    """Return the probability that chance explains so few answers. A control group with too few calls is not used."""
+    """Return the probability that chance explains so few answers in `units`.
+
+    A `rest` with too few calls is not used.
+    """
     ratio, variance = _change(units)
     if sum(unit.now.calls for unit in rest) >= LEAST_LATELY:
         of_rest, variance_of_rest = _change(rest)
@@ -210,7 +213,7 @@ def _chance_of_answers(units: Sequence[_Unit], rest: Sequence[_Unit]) -> float:
 
 
 def _change(units: Sequence[_Unit]) -> tuple[float, float]:
-    """Return the logarithm of actual to expected answers, and its variance.
+    """Return the logarithm of the ratio of actual to expected answers, and its variance.
 
     The expected answers follow from the earlier shares.
     """
@@ -233,9 +236,9 @@ def _variance(answered: int, share: float) -> float:
 
 
 def _chance(terms: Sequence[tuple[int, int, int]]) -> float:
-    """Return an upper bound of the probability that the signed shares really add up to zero or more.
+    """Return at most how probable it is that the real shares, each with its sign, add up to zero or more.
 
-    `terms`: for each share its sign, its hits and its cases. The bound is 1 if the measured shares already do so.
+    `terms`: for each share its sign, its hits and its cases. The result is 1 if the measured shares already do so.
     """
     if sum(sign * hits / of for sign, hits, of in terms) >= 0:
         return 1.0

@@ -207,7 +207,7 @@ class _Reader:
             raise _Wrong(
                 Wording(
                     "{key}: there is no [[source]] named {value} (known: {known}): add a [[source]] with this name "
-                    "above",
+                    "above it",
                     {"key": key, "value": _shown(name), "known": known},
                 )
             )

@@ -1,4 +1,4 @@
-"""Recent activity: calls by action over time, numbers whose calls increase, busy blocks, and the control sample."""
+"""Query recent decisions: calls by action, callers and blocks of 1000 numbers that call most, and control samples."""
 
 import json
 import sqlite3
@@ -67,7 +67,7 @@ LEAST_NUMBERS = 3
 
 
 class ActionCount(NamedTuple):
-    """How many calls had an action in one step of a period. `step`: which step, counted from 0."""
+    """How many calls had an action in one step of a period. `step`: the number of the step; the first step has 0."""
 
     step: int
     action: str
@@ -75,7 +75,10 @@ class ActionCount(NamedTuple):
 
 
 class Rising(NamedTuple):
-    """A number that called in a period. `before`: its average over the seven equally long periods before."""
+    """A number that called in a period. `before`: its average count of calls in the seven equally long periods before.
+
+    `action`, `log_odds`: the action and the reputation in the latest decision about the number.
+    """
 
     number: str
     calls: int
@@ -85,7 +88,7 @@ class Rising(NamedTuple):
 
 
 class CallerBlock(NamedTuple):
-    """A block of 1000 numbers from which several numbers called. `block`: the prefix that its numbers share."""
+    """A block of 1000 numbers. `block`: the digits that these numbers share. `numbers`: how many of them called."""
 
     block: str
     calls: int
@@ -93,7 +96,7 @@ class CallerBlock(NamedTuple):
 
 
 def counts_over(db: sqlite3.Connection, since: float, until: float, step: float, site: str = "") -> list[ActionCount]:
-    """Count calls in each step of `step` seconds, by action. `site`: only calls of this site; empty: all calls.
+    """Count calls by action, in steps of `step` seconds. `site`: only calls that this other site received; empty: all.
 
     The action is that of a call's first decision. In observe mode, it is the action that would have been taken.
     """
@@ -117,7 +120,7 @@ def decided_by(db: sqlite3.Connection, rule: str, since: float, until: float) ->
 
 
 def rising_numbers(db: sqlite3.Connection, since: float, until: float, limit: int) -> list[Rising]:
-    """Return the numbers whose calls increased most since the seven equally long periods before, among the busiest."""
+    """Return the busy numbers that call most beyond their average in the seven equally long periods before."""
     span = until - since
     spans_before = 7
     about = {"since": since, "until": until, "least": LEAST_CALLS, "limit": 10 * limit}
@@ -130,7 +133,7 @@ def rising_numbers(db: sqlite3.Connection, since: float, until: float, limit: in
 
 
 def busy_blocks(db: sqlite3.Connection, since: float, until: float, limit: int) -> list[CallerBlock]:
-    """Return the blocks of 1000 numbers from which the most different numbers called."""
+    """Return the blocks of 1000 numbers that had the most different callers, the block with the most callers first."""
     about = {"since": since, "until": until, "least": LEAST_NUMBERS}
     # Service numbers are in no block.
     blocks = (CallerBlock(*row) for *row, caller in db.execute(BLOCKS, about) if block_of(caller) is not None)
@@ -138,12 +141,12 @@ def busy_blocks(db: sqlite3.Connection, since: float, until: float, limit: int) 
 
 
 def stopped_but_known(db: sqlite3.Connection, since: float, limit: int) -> list[str]:
-    """Return callers that a policy wanted to stop or warn about since `since`, although evidence speaks for them."""
+    """Return callers who were (in observe mode: would be) stopped or warned about though evidence speaks for them."""
     return [number for (number,) in db.execute(STOPPED_AND_KNOWN, {"since": since, "limit": limit})]
 
 
 def sampled_calls(db: sqlite3.Connection, since: float, until: float, rules: Sequence[str] = ()) -> SampledCalls:
-    """Return how the calls of the control sample ended: calls without a warning, for comparison with warned calls.
+    """Return how the calls of the control sample ended. They got no warning on purpose, to be compared with others.
 
     `rules`: only calls that these rules decided; empty: all calls.
     """

@@ -1,11 +1,11 @@
-"""Appeals in the store: file, accept and decide appeals, record proofs of control, and undo a decision.
+"""Store appeals (owners of numbers ask for a review of the marks): file, accept and decide them, and record proofs.
 
-Call the functions that write in a transaction. They raise AppealError if a step is not possible.
+Call the functions that write in a transaction. They raise AppealError if the state of an appeal forbids the step.
 
-Somebody proves control of a number with a code. They key in the code in a call from the number or in a call to the
-number. The caller ID alone can be forged and proves nothing. A code from the public page is worth less, because a
-forger could file an appeal and then call with the forged number. Such a code proves control in a signed call, or in a
-call that CallSieve placed. Otherwise the code is only recorded, and an operator decides.
+The owner proves control of the number with a code. They key it in during a call from the number or a call to it. The
+caller ID alone proves nothing, because it can be forged. A code that the public page has shown is also known to a
+forger who filed the appeal there. So it proves control only in an authenticated call, or in a call that CallSieve
+placed. In other calls it is only recorded, and an operator decides.
 """
 
 import sqlite3
@@ -42,7 +42,7 @@ ALL_LIVE = f"SELECT {COLUMNS} FROM appeal WHERE state IN ('open', 'in_force') OR
 
 
 class AppealRuling(NamedTuple):
-    """The decision on an appeal. `category_only`: whether the marks were right, except for their category."""
+    """The decision on an appeal. `upheld`: the spam marks were wrong. `category_only`: only their category was."""
 
     upheld: bool
     reason: str
@@ -50,14 +50,14 @@ class AppealRuling(NamedTuple):
 
 
 class Decided(NamedTuple):
-    """A decided appeal, and the reporters who are trusted more or less because of the decision."""
+    """A decided appeal. `reporters`: the people who had marked the number, and who are now trusted more or less."""
 
     appeal: appeals.Appeal
     reporters: tuple[str, ...]
 
 
 def open_appeal(db: sqlite3.Connection, appeal: appeals.Appeal) -> appeals.Appeal:
-    """File an appeal. Raise AppealError if the number has a pending appeal or may not appeal again yet."""
+    """Store a new appeal. Raise AppealError if a text is invalid, or if its number may not appeal again yet."""
     appeal = appeals.checked(appeal)
     if (error := appeals.refusal(appeals_of(db, appeal.number), appeal.opened_at)) is not None:
         raise error
@@ -103,24 +103,30 @@ def take_step(
 
 
 def prove(db: sqlite3.Connection, reference: str, text: str, at: float) -> appeals.ProofAnswer:
-    """Check `text`, the code that the owner repeated in a call-back. Always commit, because a wrong code is counted.
+    """Check `text`, the code that the owner repeated in a call-back. Always commit, so that a wrong code is counted.
 
-    The right code brings the appeal into force, and gives the number an identity of level 1. Raise AppealError if the
-    state of the appeal does not allow a proof.
+    The right code brings the appeal into force, and gives the number an identity of level 1 (proven control). Raise
+    AppealError if the state of the appeal does not allow a proof.
     """
     appeal = appeals.stepped(_known(db, reference), appeals.AppealStep.PROVE, at)
     answer = try_code(db, reference, text, at)
     if answer is appeals.ProofAnswer.RIGHT:
         set_appeal(db, appeal)
-        note_control(db, appeal.number, appeal.name, at, f"repeated the code of a call-back, for appeal {reference}")
+        note_control(
+            db,
+            appeal.number,
+            appeal.name,
+            at,
+            f"repeated the code from a call-back to the number, for appeal {reference}",
+        )
     return answer
 
 
 def decide(db: sqlite3.Connection, reference: str, ruling: AppealRuling, at: float) -> Decided:
     """Decide an appeal as `ruling` says. Raise AppealError if the appeal cannot be decided.
 
-    If the appeal is upheld, the number's earlier spam marks never count again, and the trust in their reporters falls.
-    If the appeal is denied, the trust rises. If only the category was wrong, the trust does not change.
+    If the appeal is upheld, spam marks of the number up to `at` never count again, and their reporters lose trust. If
+    it is denied, the reporters gain trust. If only the category was wrong, the trust does not change.
     """
     reason = appeals.checked_reason(ruling.reason)
     before = _known(db, reference)
@@ -140,7 +146,7 @@ def decide(db: sqlite3.Connection, reference: str, ruling: AppealRuling, at: flo
 
 
 def put_back(db: sqlite3.Connection, before: appeals.Appeal) -> None:
-    """Restore an appeal to `before` and undo its decision. Raise AppealError if its number has another open appeal."""
+    """Undo the decision of an appeal: restore `before`. Raise AppealError if its number has an undecided appeal."""
     others = [
         appeal
         for appeal in appeals_of(db, before.number)
@@ -158,10 +164,10 @@ def put_back(db: sqlite3.Connection, before: appeals.Appeal) -> None:
 
 
 def _judged(db: sqlite3.Connection, number: str) -> tuple[str, ...]:
-    """Return the reporters whose spam marks an appeal of this number is about.
+    """Return the people whose spam marks are reviewed in an appeal of this number.
 
-    Marks about an earlier owner and marks of unauthenticated calls are left out. Otherwise calls with a forged number
-    could lower the trust in the people who mark them.
+    Marks about an earlier owner are not reviewed. Nor are marks of unauthenticated calls: otherwise callers with a
+    forged number could lower the trust in the people who mark these calls.
     """
     epoch = epoch_of(db, number)
     since = epoch.at if epoch is not None else float("-inf")
@@ -186,7 +192,7 @@ def _known(db: sqlite3.Connection, reference: str) -> appeals.Appeal:
 
 
 def set_appeal(db: sqlite3.Connection, appeal: appeals.Appeal) -> None:
-    """Store the new state of an appeal."""
+    """Update the stored appeal that has the same reference."""
     db.execute(SET, msgspec.to_builtins(appeal))
 
 
@@ -208,7 +214,7 @@ def prove_keyed(db: sqlite3.Connection, keyed: appeals.KeyedCode, at: float) -> 
 
 
 def _prove_by_call_back(db: sqlite3.Connection, keyed: appeals.KeyedCode, at: float) -> appeals.ProofAnswer:
-    """Check a code keyed in during a call from CallSieve. The code is only valid together with the call's ticket."""
+    """Check a code that was keyed in during a call that CallSieve placed. `keyed.ticket`: the id of this call."""
     appeal = next((filed for filed in appeals_of(db, keyed.number) if filed.state in appeals.LIVE), None)
     if appeal is None:
         return appeals.ProofAnswer.NONE
@@ -228,8 +234,8 @@ def prove_by_call(
 ) -> appeals.ProofAnswer:
     """Check a code keyed in during a call from the number, and record the result. Call it in a transaction.
 
-    The right code gives the number identity level 1. An appeal's code from the public page also needs a signed call. If
-    no code is stored for the number, nothing is recorded, because anybody can key in digits.
+    The right code gives the number an identity of level 1. If the public page has shown the code, the call must also be
+    authenticated. If no code is stored for the number, nothing is recorded, because anybody can key in digits.
     """
     appeal = next((filed for filed in appeals_of(db, number) if filed.state in appeals.LIVE), None)
     if appeal is not None and try_code(db, shown_code(appeal.reference), code, at) is appeals.ProofAnswer.RIGHT:

@@ -1,8 +1,8 @@
-"""Facts about a number at an earlier time, without its calls and marks, for a replay of past calls.
+"""Facts that the store had about a number at an earlier time, for a replay of past calls. Calls and marks are left out.
 
 Contacts have no date and always apply. Identities, imports and list entries apply from the time they were written. The
-rows of another company apply while that company listed the number without interruption. Rows that were removed since
-then are missing here, because the store no longer has them.
+rows of another company apply while that company listed the number without interruption. Facts that were later removed
+from the store are missing.
 """
 
 import sqlite3
@@ -43,7 +43,7 @@ SELECT auth_class, peer_number.came_at, counts_until, {PUBLISHED}
 
 
 class OwnEntry(NamedTuple):
-    """An entry on a person's own list, added at `at`. `by_mark`: whether a spam mark of the person added the entry."""
+    """An entry on a person's own list, added at `at`. `by_mark`: whether a spam mark by the person added the entry."""
 
     person: str
     verdict: ListName
@@ -52,7 +52,7 @@ class OwnEntry(NamedTuple):
 
 
 class PeerRow(NamedTuple):
-    """A company's evidence about a number, and when it applies. An empty `auth_class` stands for all calls."""
+    """Another company's evidence about a number, and when it applies. `auth_class`: of which calls; empty: of all."""
 
     auth_class: str
     came_at: float
@@ -61,7 +61,7 @@ class PeerRow(NamedTuple):
 
 
 class Then(NamedTuple):
-    """The facts that were known about a number at an instant.
+    """The facts about a number that applied at an instant.
 
     `listed`: the other numbers of its block that spam feeds listed, each with the date of the import.
     """
@@ -81,7 +81,7 @@ class Then(NamedTuple):
 
 
 class Background(NamedTuple):
-    """The facts about a number, from which `then` selects. `contacts`: who has it as a contact; None: the company."""
+    """All stored facts about a number. `contacts`: the people who have it as a contact; None stands for the company."""
 
     entries: tuple[ListEntry, ...] = ()
     personal: tuple[OwnEntry, ...] = ()
@@ -93,7 +93,7 @@ class Background(NamedTuple):
     peers: tuple[PeerRow, ...] = ()
 
     def then(self, at: float) -> Then:
-        """Return the facts that were known at the instant `at`."""
+        """Return the facts that applied at the instant `at`."""
         if self is NO_BACKGROUND or self == NO_BACKGROUND:
             return NOTHING_THEN
         entries = [e for e in self.entries if e.added_at <= at and (e.expires_at is None or e.expires_at > at)]
@@ -117,7 +117,7 @@ NOTHING_THEN = Then()
 
 
 def background_of(db: sqlite3.Connection, number: str) -> Background:
-    """Read all facts about a number, with seven index look-ups."""
+    """Read all facts about a number. This costs seven look-ups in indexes."""
     about = {"number": number, "block": block_of(number)}
     entries = tuple(entry_of_row(row) for row in db.execute(ENTRIES, about))
     personal = tuple(
@@ -135,8 +135,8 @@ def background_of(db: sqlite3.Connection, number: str) -> Background:
 
 # The kinds of row, as singular and plural.
 COUNTS = {
-    ("entry of the lists", "entries of the lists"): "SELECT count(*) FROM list_entry",
-    ("entry of people's own lists", "entries of people's own lists"): "SELECT count(*) FROM personal_entry",
+    ("list entry", "list entries"): "SELECT count(*) FROM list_entry",
+    ("entry of a personal list", "entries of personal lists"): "SELECT count(*) FROM personal_entry",
     ("contact", "contacts"): "SELECT count(DISTINCT number) FROM contact",
     ("identity", "identities"): "SELECT count(*) FROM identity",
     ("imported number", "imported numbers"): "SELECT coalesce(sum(numbers), 0) FROM import_source WHERE live = 1",
@@ -147,5 +147,5 @@ COUNTS = {
 
 
 def counts_of(db: sqlite3.Connection) -> dict[tuple[str, str], int]:
-    """Count the stored rows of each kind of fact. A key is the name of such a row in the singular and in the plural."""
+    """Count the stored facts of each kind. A key names the kind twice, in the singular and in the plural."""
     return {words: int(db.execute(sql).fetchone()[0]) for words, sql in COUNTS.items()}

@@ -25,8 +25,8 @@ SELECT at, who, what, number, name, before, after FROM audit
 class Change:
     """A change to be written to the audit. `what`: the command. `number` or `name`: the number or thing that changes.
 
-    `before` and `after`: the record of the changed thing, as `--json` and the API show it, or None. `id`: set when the
-    change is written. `is_nothing`: whether the command had nothing to change.
+    `before` and `after`: the changed thing before and after, as `--json` and the API show it; None if it did not exist.
+    `id`: the id in the audit; None until the change is written. `is_nothing`: whether the command changed nothing.
     """
 
     what: str
@@ -70,7 +70,7 @@ def audit_rows(db: sqlite3.Connection, number: str | None = None, limit: int = 1
 
 
 def last_change(db: sqlite3.Connection, what: str) -> float | None:
-    """Return when the command `what` last changed something; None if it did not within two years."""
+    """Return when the command `what` last changed something; None if it did not in the last two years."""
     (at,) = db.execute(LAST, (what,)).fetchone()
     return None if at is None else float(at)
 
@@ -106,7 +106,7 @@ WORDS = "SELECT DISTINCT {} FROM audit ORDER BY 1 LIMIT 200"
 
 
 class AuditFilter(NamedTuple):
-    """A search in the audit. `about`: a number or name. `before`: only changes with lower ids. None matches all."""
+    """A search in the audit. None matches all. `about`: a number or name. `before`: only changes with lower ids."""
 
     who: str | None = None
     what: str | None = None
@@ -141,24 +141,24 @@ def latest_of(
 
 
 def changed_at_once(db: sqlite3.Connection, row: AuditRow) -> list[KeptChange]:
-    """Return all changes by the same user or program, with the same command and time as this change, newest first."""
+    """Return all changes that have the same user or program, command and time as the change `row`, newest first."""
     return [_kept(changed) for changed in db.execute(AT_ONCE, (row.at, row.who, row.what))]
 
 
 def undone_at(db: sqlite3.Connection, change: KeptChange) -> float | None:
-    """Return when the change was undone. None: it was not undone, or the record of the undo has expired."""
+    """Return when the change was undone; None if it was not undone, or if the audit no longer has the undo."""
     about = {"what": f"undo {change.row.what}", "id": change.id}
     at: float | None = db.execute(UNDONE_AT, about).fetchone()[0]
     return at
 
 
 def who_changed(db: sqlite3.Connection) -> list[str]:
-    """Return the names of all users, tokens and phones that the audit names."""
+    """Return all users, tokens and phones that made a change in the audit."""
     return [str(who) for (who,) in db.execute(WORDS.format("who"))]
 
 
 def what_was_changed(db: sqlite3.Connection) -> list[str]:
-    """Return all commands that the audit names."""
+    """Return all commands that made a change in the audit."""
     return [str(what) for (what,) in db.execute(WORDS.format("what"))]
 
 
@@ -173,10 +173,9 @@ SELECT json_group_array(part.name) FROM pragma_index_list(?) AS key, pragma_inde
 
 
 class StoredRow(NamedTuple):
-    """A table row that an audit record describes. `key`: the table's key columns, all of which the record has.
+    """A table row that an audit record describes, used to undo a change. `key`: the columns that identify the row.
 
-    Use it only for tables on which no standings or other rows depend. Other tables have their own functions to undo a
-    change.
+    Use it only for tables on which no standings or other rows depend. Other tables have undo functions of their own.
     """
 
     table: str
@@ -192,7 +191,7 @@ class StoredRow(NamedTuple):
         return " AND ".join(f"{column} = :{column}" for column in self.key)
 
     def read(self, db: sqlite3.Connection) -> StoredRow | None:
-        """Return the row with the values that the table has now; None if the row no longer exists."""
+        """Return the row with its present values from the table; None if the row no longer exists."""
         values, kind = self._values, type(self.record)
         sql = f"SELECT {', '.join(values)} FROM {self.table} WHERE {self._where}"
         row = db.execute(sql, values).fetchone()

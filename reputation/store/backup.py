@@ -1,7 +1,7 @@
 """Backups of the store, and recovery from a backup. A backup is a full, checked copy in `backups/` next to the store.
 
 Close all connections before a recovery. The new file is made and checked before the old file is moved. So a full disk
-changes nothing, and after a crash at any step the next start continues.
+changes nothing, and after a crash in the middle the next start of the daemon completes the recovery.
 """
 
 import logging
@@ -32,10 +32,10 @@ DAY = 86_400.0
 
 
 def make_backup(path: Path, now: float, keep: int = KEPT, opened: sqlite3.Connection | None = None) -> Path:
-    """Copy the store, check the copy, and delete all but the last `keep` backups. Writers need not wait.
+    """Copy the store, check the copy, and return its path. Other programs can write to the store meanwhile.
 
-    The calling thread waits for the copy. `opened`: the connection whose store is copied, even if another file is now
-    at `path`; None: the store at `path` is opened. Raise StoreError.
+    All but the last `keep` backups are deleted, unless another program has changed a list. `opened`: the connection
+    whose store is copied, even if another file is now at `path`; None: the store at `path`. Raise StoreError.
     """
     if opened is None and not path.exists():
         raise StoreError(f"{path}: there is no store to back up; check the path in callsieve.toml")
@@ -62,14 +62,14 @@ def make_backup(path: Path, now: float, keep: int = KEPT, opened: sqlite3.Connec
 
 
 def _drop_unfinished(directory: Path, now: float) -> None:
-    """Delete files of interrupted backups and erasures that are older than an hour. Newer files may still be in use."""
+    """Delete files that interrupted backups and erasures left, if they are an hour old. Newer files may be in use."""
     for partial in directory.glob(f"{BACKUP_PREFIX}*.partial*"):
         if now - partial.stat().st_mtime > 3600:
             partial.unlink(missing_ok=True)
 
 
 def backups_of(path: Path) -> list[Path]:
-    """Return the backups of the store, newest first. Backups dated in the future come last."""
+    """Return the backups of the store at `path`, newest first. Backups dated in the future come last."""
     soon = BACKUP_PREFIX + stamp_of(time.time() + 60)
     backups = backup_directory(path).glob(f"{BACKUP_PREFIX}*.db")
     return sorted(backups, key=lambda file: (file.name < soon, file.name), reverse=True)
@@ -82,7 +82,7 @@ def has_backup_of_today(path: Path, now: float) -> bool:
 
 
 def last_good_backup(path: Path) -> Path | None:
-    """Return the latest backup that can replace the store, or None."""
+    """Return the latest undamaged backup that this version can read, or None."""
     return next(filter(_is_good, backups_of(path)), None)
 
 
@@ -109,7 +109,7 @@ def problem_of_backup(backup: Path) -> str | None:
 
 @contextmanager
 def open_backup(backup: Path) -> Iterator[sqlite3.Connection]:
-    """Open a backup for reading, as immutable, so that SQLite creates no -wal file next to it."""
+    """Open a backup for reading only. With SQLite's option `immutable`, no -wal file is created next to it."""
     uri = f"{backup.absolute().as_uri()}?mode=ro&immutable=1"
     with store_errors(backup), closing(sqlite3.connect(uri, uri=True)) as db:
         yield db
@@ -149,7 +149,7 @@ def _free_name(directory: Path, now: float) -> Path:
 
 
 def main(arguments: list[str]) -> int:
-    """Make a backup in a separate process, which the daemon can end: `python -m reputation.store.backup FILE`."""
+    """Back up the store `arguments[0]`. Return 0; 1 if another program has changed a list; 2 if the backup failed."""
     try:
         backup = make_backup(Path(arguments[0]), time.time())
         with open_backup(backup) as copy:
@@ -197,7 +197,7 @@ def recover(path: Path, now: float) -> Recovery:
 
 
 def quarantine(path: Path, now: float) -> Path | None:
-    """Rename the store, its -wal and its -shm to `<name>.damaged-<time>`. Return None if the store does not exist."""
+    """Rename the store, its -wal and its -shm to `<name>.damaged-<time>`. Return the new path; None without a store."""
     target = path.with_name(f"{path.name}.damaged-{stamp_of(now)}")
     if any(companion.exists() for companion in companions_of(target)):
         return quarantine(path, now + 1)
@@ -219,7 +219,7 @@ def quarantined_of(path: Path) -> list[Path]:
 
 
 def restore(path: Path, backup: Path, now: float) -> Path | None:
-    """Replace the store by a backup, in one transaction on the same file, so that the daemon may be running.
+    """Replace the store by a backup, in one transaction on the same file. The daemon may be running.
 
     Return the backup that was made of the old store, or None if the old store was missing or damaged. A damaged store
     is quarantined. The store keeps the version of the backup until the daemon starts and migrates it. Raise StoreError.
@@ -243,7 +243,10 @@ def restore(path: Path, backup: Path, now: float) -> Path | None:
 
 
 def _replace(path: Path, backup: Path | None, now: float) -> Path | None:
-    """Copy and check the backup, quarantine the store, and rename the copy. Return the quarantined path, if any."""
+    """Quarantine the store, and put a checked copy of `backup` in its place (None: an empty store).
+
+    Return the path of the quarantined store, or None if there was no store.
+    """
     ready = path.with_name(path.name + ".partial")
     try:
         _drop(ready)

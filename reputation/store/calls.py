@@ -1,6 +1,6 @@
 """Search for calls and how they ended, newest first, and count how many calls to each DID were screened.
 
-Each page of calls begins after the cursor of the last call of the page before. No rows are counted, so page 1000 costs
+A page of results begins after the last call of the page before (its cursor). No rows are counted, so page 1000 costs
 as much as page 1. The SQL is built only from the clauses below, and all search terms are parameters.
 """
 
@@ -23,12 +23,17 @@ ENDINGS = (*(disposition.value for disposition in Disposition), VOICEMAIL)
 
 
 class CallFilter(NamedTuple):
-    """A search for calls. A field that is `None` matches all. Instants are UTC seconds. `ending` is one of ENDINGS.
+    """A search for calls. A field that is None matches all calls. Instants are UTC seconds.
 
-    `callee`: the extension of a person. Matches calls that were for this person, that rang their phone, or that were
-    stopped for their group before any phone rang. `action`: the action taken or, in observe mode, the action that would
-    have been taken. `site`: the other site that received the call. `linkedids`, `actions`, `numbers`: JSON arrays of
-    which one value must match.
+    Attributes:
+        callee: The extension of a person. Finds calls that were for this person, rang their phone, or were stopped for
+            their group before any phone rang.
+        action: The action taken or, in observe mode, the action that would have been taken.
+        ending: How the call ended, one of ENDINGS.
+        site: The other site that received the call.
+        linkedids: A JSON array. The call must have one of these linkedids.
+        actions: A JSON array. The call must have one of these actions.
+        numbers: A JSON array. The caller must be one of these numbers.
     """
 
     number: str | None = None
@@ -53,14 +58,14 @@ class CallCursor(NamedTuple):
 
 
 class Ending(NamedTuple):
-    """How a call ended. `outcome`: None until the end is known. `challenge`: None if the caller was not challenged."""
+    """How a call ended. `outcome`: None until the end is known. `challenge`: None without the result of a challenge."""
 
     outcome: OutcomeRecord | None = None
     challenge: ChallengeResult | None = None
 
 
 def ending_of(db: sqlite3.Connection, linkedid: str) -> Ending:
-    """Return how the call with this linkedid ended. The result of a challenge is known before the call is over."""
+    """Return how the call with this linkedid ended. During the call, only the result of a challenge can be known."""
     if not linkedid:
         return Ending()
     outcome = outcome_of(db, linkedid)
@@ -69,7 +74,7 @@ def ending_of(db: sqlite3.Connection, linkedid: str) -> Ending:
 
 
 class CallRow(NamedTuple):
-    """A decision, and how its call ended. `disposition` is None until the end of the call is known.
+    """A decision about a call, and how the call ended. `disposition` is None until the end of the call is known.
 
     `words`: what the caller said when asked for a name; empty if it was not understood, None if nothing was recorded.
     """
@@ -99,7 +104,7 @@ class CallRow(NamedTuple):
 
     @property
     def observed(self) -> bool:
-        """Whether the action in `would_be` was not taken because the policy only observes."""
+        """Whether the policy only observes, so that the action `would_be` was not taken."""
         return self.action != self.would_be
 
     @property
@@ -134,7 +139,7 @@ _SITE = site_and_mark("d.linkedid")  # as in its index
 
 
 def _was_stopped_for_group_of(person: str) -> str:
-    """Return SQL for calls to a person's group that were stopped before a phone rang. `person`: an SQL parameter."""
+    """Return an SQL condition: a call to the group of `person` (an SQL parameter) was stopped before a phone rang."""
     return f"""(d.callee IS NULL AND d.action IN ('reject', 'challenge', 'route')
         AND +d.did IN (SELECT number FROM did JOIN person ON instr(',' || did.grp || ',', ',' || person.grp || ',')
                        WHERE extension = {person})
@@ -185,14 +190,14 @@ def calls_of_ids(db: sqlite3.Connection, ids: Sequence[str]) -> list[CallRow]:
 
 
 def count_calls(db: sqlite3.Connection, actions: Sequence[str], since: float, numbers: Sequence[str] | None) -> int:
-    """Count calls since `since` with these actions, but never `allow`. `numbers`: only these callers; None: all."""
+    """Count calls since `since` with one of these actions, except `allow`. `numbers`: only these callers; None: all."""
     about = {"actions": json.dumps(actions), "since": since, "numbers": json.dumps(numbers)}
     (count,) = db.execute(_COUNT if numbers is None else _COUNT_OF_NUMBERS, about).fetchone()
     return int(count)
 
 
 def statement(wanted: CallFilter, after: CallCursor | None, limit: int) -> tuple[str, dict[str, object]]:
-    """Return the SQL of a search for calls, and the parameters of the SQL."""
+    """Return the SQL of a search for calls, and the values of its parameters."""
     asked = {name: value for name, value in wanted._asdict().items() if value is not None}
     clauses = [_CLAUSES[name] for name in asked if name in _CLAUSES and name != "ending"] + _ending_clauses(
         wanted.ending
@@ -231,7 +236,7 @@ MOST_SITES = 1000
 
 
 def rules_seen(db: sqlite3.Connection) -> list[str]:
-    """Return the rules that have decided any call. Only the index is read, not all rows."""
+    """Return the names of rules that have decided a call, at most MOST_RULES and the default. Only an index is read."""
     rules: list[str] = []
     last = ""
     while len(rules) < MOST_RULES:
@@ -244,7 +249,7 @@ def rules_seen(db: sqlite3.Connection) -> list[str]:
 
 
 def sites_seen(db: sqlite3.Connection) -> list[str]:
-    """Return the other sites whose calls are stored here (on a central console). Only the index is read."""
+    """Return the other sites whose calls are stored here, on a central console. Only an index is read."""
     sites: list[str] = []
     last = ""
     while len(sites) < MOST_SITES and (row := db.execute(SITES, (last,)).fetchone()) is not None:
@@ -296,9 +301,9 @@ FIRST = "SELECT min(at), count(*) FROM (SELECT at FROM decision ORDER BY at LIMI
 
 
 class Screened(NamedTuple):
-    """How many calls a DID had. `did` is None for calls whose DID is unknown.
+    """How many calls from outside came to a DID. `did` is None for calls whose DID is unknown.
 
-    `missed`: how many of the calls had no decision. `missed_at`: when the last of these calls began.
+    `missed`: how many of the calls were not screened. `missed_at`: when the last of these began; None without any.
     """
 
     did: str | None
@@ -309,14 +314,14 @@ class Screened(NamedTuple):
 
     @property
     def is_missed_now(self) -> bool:
-        """Whether the latest call to the DID had no decision."""
+        """Whether the latest call to the DID was not screened."""
         return self.missed_at == self.last_at
 
 
 class Rang(NamedTuple):
-    """How often calls to a DID rang a phone. `who`: the phone's person or endpoint. `times`: calls that rang it.
+    """How often calls to a DID rang one phone. `who`: the person or endpoint of the phone. `times`: calls that rang it.
 
-    `calls`: how many calls to the DID rang any phone.
+    `calls`: calls to the DID that rang any phone.
     """
 
     did: str
@@ -331,17 +336,20 @@ def rang_by_number(db: sqlite3.Connection, since: float, until: float) -> list[R
 
 
 def screened_by_number(db: sqlite3.Connection, since: float, until: float) -> list[Screened]:
-    """Count calls and unscreened calls by DID, most unscreened first. Only the latest MOST_CALLS inbound ones count."""
+    """Count all calls and the unscreened calls of each DID. The DID with the most unscreened calls comes first.
+
+    Only the latest MOST_CALLS inbound calls are counted.
+    """
     return [Screened(*row) for row in db.execute(BY_NUMBER, _span(since, until))]
 
 
 def dialled_numbers(db: sqlite3.Connection, since: float, until: float) -> list[str]:
-    """Return the DIDs that were called from outside between `since` and `until`, whether screened or not."""
+    """Return the DIDs that were called from outside between `since` and `until`. The calls need not be screened."""
     return [did for (did,) in db.execute(DIALLED, _span(since, until))]
 
 
 def unreadable_callers(db: sqlite3.Connection, since: float, most: int) -> tuple[int, int]:
-    """Return how many calls since `since` showed a caller ID, and how many of these IDs were not a number.
+    """Return how many calls since `since` showed a caller ID, and how many of these IDs could not be read as a number.
 
     Only the latest `most` of these calls are counted.
     """
@@ -350,7 +358,7 @@ def unreadable_callers(db: sqlite3.Connection, since: float, most: int) -> tuple
 
 
 def first_decision(db: sqlite3.Connection, most: int) -> tuple[float | None, int]:
-    """Return when the first decision was made, and how many decisions are stored, but at most `most`."""
+    """Return when the first stored decision was made, or None, and count the stored decisions, up to `most`."""
     first, count = db.execute(FIRST, {"limit": most}).fetchone()
     return first, count
 
@@ -368,5 +376,5 @@ SELECT EXISTS (
 
 
 def is_call_for(db: sqlite3.Connection, decision_id: str, person: str) -> bool:
-    """Return whether the call was for this person or their group, or rang their phone (see `CallFilter.callee`)."""
+    """Return whether the call of this decision would be found with this person as `CallFilter.callee`."""
     return bool(db.execute(IS_CALL_FOR, {"id": decision_id, "person": person}).fetchone()[0])

@@ -21,10 +21,10 @@ class Confirmation(NamedTuple):
 
 
 def put_confirmation(db: sqlite3.Connection, confirmation: Confirmation) -> None:
-    """Store a confirmation. Call it in a transaction."""
+    """Store a confirmation in place of an earlier one of the number. Call it in a transaction."""
     db.execute(PUT, confirmation)
 
 
 def confirmation_of(db: sqlite3.Connection, number: str) -> Confirmation | None:
-    """Return the confirmation that calls from the number were correctly warned about or stopped, or None."""
+    """Return the latest confirmation that calls from the number were correctly warned about or stopped, or None."""
     return next((Confirmation(*row) for row in db.execute(OF, (number,))), None)

@@ -1,4 +1,4 @@
-"""The daemon's store: a reading and a writing (aiosqlite) connection, each with its own thread.
+"""The daemon's connections to its store: one reads and one writes (through aiosqlite), each in its own thread.
 
 A read is stopped when no task waits for its result. A write that has begun is finished, even if its task is cancelled.
 """
@@ -62,7 +62,7 @@ STEPS_BETWEEN_CHECKS = 10_000
 
 
 class _Turn:
-    """A queued read or write, which the thread skips if the future `waited_for` is cancelled."""
+    """A queued or running read or write. It ends early at `give_up_at`, or if its future `waited_for` is cancelled."""
 
     __slots__ = ("give_up_at", "waited_for")
 
@@ -80,7 +80,7 @@ class _Turn:
 
 
 class Store:
-    """The daemon's store, opened by `Store.open`. Unless the store is closed, the process cannot end."""
+    """The daemon's store, opened by `Store.open`. The process cannot end before the store is closed."""
 
     def __init__(self, path: Path, *, is_read_only: bool = False) -> None:
         self._path = path
@@ -138,7 +138,7 @@ class Store:
         return await asyncio.shield(self._hop(self._is_emptied))
 
     async def close(self) -> None:
-        """End both threads after the queued work. A thread that waits for a database lock stops waiting at once."""
+        """End both threads after the queued work. Long reads and a wait for a database lock are stopped."""
         if self._closing:
             return
         self._closing = True
@@ -254,7 +254,7 @@ def _prepare(path: Path) -> bool:
 
 
 class ConnectionThread:
-    """A thread that runs functions for the current event loop. Unless the thread is stopped, the process cannot end."""
+    """A thread that runs functions for the current event loop. The process cannot end before the thread is stopped."""
 
     def __init__(self, name: str) -> None:
         self._loop = asyncio.get_running_loop()

@@ -1,8 +1,8 @@
 """Create and open the store's file, without asyncio, and keep checksums of the allowlists and blocklists.
 
-If another program changed a list, a blocked caller could get in, and SQLite would not notice. So each list has a
-checksum, the sum of the checksums of its rows. Triggers update the checksum. They belong to the connection, not to the
-file, so only writes by CallSieve run them.
+If a program other than CallSieve changed a list, a blocked caller could get in. SQLite's own checks would not notice.
+So each list has a checksum, the sum of the checksums of its rows. Triggers update the checksum. They belong to the
+connection, not to the file, so only writes by CallSieve run them.
 """
 
 import hashlib
@@ -55,7 +55,7 @@ def keep_digests(db: sqlite3.Connection) -> None:
 
 
 def changed_lists(db: sqlite3.Connection) -> list[str]:
-    """Return the lists that another program has changed. If the checksums are missing, return all lists."""
+    """Return the lists that a program other than CallSieve has changed; all lists if the checksums are missing."""
     with transaction(db, begin_reading):  # else a list that the daemon writes meanwhile looks changed
         if not _has_table(db, "list_entry") or _has_table(db, UNMADE):
             return []
@@ -151,7 +151,7 @@ def _identity(file: Path) -> tuple[int, int] | None:
 def is_emptied(path: Path) -> bool:
     """Return whether the store file was emptied in place, or its -wal was emptied and then written to.
 
-    Only the -wal is opened, because a process that closes the store's file loses SQLite's locks on the file.
+    The store file is not opened, because a process that closes it loses its SQLite locks on it.
     """
     if path.stat().st_size < LEAST_PAGE:
         return True
@@ -202,7 +202,7 @@ def is_read_only(path: Path) -> bool:
 
 
 def connect_read_only(path: Path) -> sqlite3.Connection:
-    """Return a connection that can only read a store of this version. It creates no files. Raise StoreError."""
+    """Return a connection that can only read. It creates no files. Raise StoreError if the store needs a migration."""
     # SQLite cannot create -wal and -shm here. With `immutable`, which says that nobody writes, it needs neither.
     alone = "" if log_of(path).exists() else "&immutable=1"
     with store_errors(path):
@@ -235,7 +235,7 @@ def truncate_wal(db: sqlite3.Connection) -> bool:
 
 @contextmanager
 def open_store(path: Path, *, migrated: bool = True) -> Iterator[sqlite3.Connection]:
-    """Open the store and close it after the block. `migrated`: migrate the store first. Raise StoreError."""
+    """Open the store and close it after the block. `migrated`: whether to migrate the store first. Raise StoreError."""
     with closing(connect(path)) as db, store_errors(path):
         if migrated:
             migrate(db)
@@ -256,7 +256,7 @@ def create_file(path: Path) -> None:
 
 
 def _use_wal(db: sqlite3.Connection) -> None:
-    """Switch to WAL mode, with retries: SQLite does not wait for this lock, and two programs may start at once."""
+    """Switch to WAL mode. Try again if another program does the same, because SQLite does not wait for this lock."""
     give_up_at = time.monotonic() + BUSY_SECONDS
     while True:
         try:

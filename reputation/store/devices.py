@@ -1,8 +1,8 @@
 """Sign-in of people to their own page: links and passcodes that work only once, and signed-in devices.
 
 Only hashes are stored. A link has 256 random bits, so a plain SHA-256 is enough. A passcode has eight digits, so its
-hash is salted, and it is valid for five minutes and five tries. The hash could be guessed by somebody who can read the
-store, but they can read everything without a passcode.
+hash is salted, and it is valid for five minutes and five tries. Somebody who can read the store could find out the
+passcode, but they can read everything without it.
 """
 
 import hmac
@@ -58,7 +58,7 @@ class Device(NamedTuple):
         began_at: When the person signed in.
         seen_at: When the page was last used, to the minute.
         expires_at: When the device is signed out.
-        address: Where the person signed in from.
+        address: The network address from which the person signed in.
         agent: The User-Agent text of the browser.
     """
 
@@ -111,7 +111,7 @@ def use_link(db: sqlite3.Connection, secret: str, now: float) -> str | None:
 
 
 def links_of(db: sqlite3.Connection, person: str, now: float) -> list[OpenLink]:
-    """Return the valid unused links of a person."""
+    """Return the links of a person that are unused and have not expired."""
     return [OpenLink(*row) for row in db.execute(OPEN_LINKS, (person, now))]
 
 
@@ -138,7 +138,7 @@ def remove_passcode(db: sqlite3.Connection, person: str) -> None:
 
 
 def use_passcode(db: sqlite3.Connection, person: str, passcode: str, now: float) -> bool:
-    """Return whether this is the person's passcode, and use it up. The fifth wrong try makes it invalid."""
+    """Return whether this is the person's valid passcode, and use it up. The fifth wrong try makes it invalid."""
     kept = db.execute(PASSCODE, (person, now)).fetchone()
     if kept is None:
         return False
@@ -172,7 +172,7 @@ def count_devices(db: sqlite3.Connection, now: float) -> dict[str, int]:
 
 
 def end_devices(db: sqlite3.Connection, person: str, device: int | None = None, but: int = 0) -> list[Device]:
-    """Sign out the device with the id `device`, or all devices of the person except the device with the id `but`.
+    """Sign out the person's device `device` (an id; None: all), but never the device `but` (an id; 0: no device).
 
     Return the devices that were signed out.
     """

@@ -1,4 +1,4 @@
-"""The do-not-call list, and complaints of called people about own numbers."""
+"""The do-not-call list (people who asked us not to call them), and complaints of called people about own numbers."""
 
 import sqlite3
 from typing import Annotated, Any, NamedTuple
@@ -11,7 +11,7 @@ from reputation.store.own_days import PEOPLE_DAYS
 
 
 class DoNotCallRequest(NamedTuple):
-    """A person's request that we do not call their number.
+    """A request by somebody outside that we do not call their number.
 
     Attributes:
         number: The number, E.164.
@@ -31,9 +31,9 @@ class DoNotCallRequest(NamedTuple):
 
 
 class Complaint(NamedTuple):
-    """A complaint about an own number. `number`: the number of the person who complains, empty if unknown.
+    """A complaint about an own number. `number`: the number of whoever complains; empty if unknown.
 
-    `is_of_called`: whether the own number had called this person in the 28 days before. Other complaints do not count.
+    `is_of_called`: whether the own number had called `number` in the 28 days before. Other complaints do not count.
     """
 
     own_number: str
@@ -44,7 +44,7 @@ class Complaint(NamedTuple):
 
 
 class Talk(NamedTuple):
-    """A conversation with `number`. `own_number`: the own number that was used; empty if unknown."""
+    """A conversation of a person here with `number`. `own_number`: the own number that was used; empty if unknown."""
 
     number: str
     own_number: str
@@ -98,7 +98,7 @@ def was_called(db: sqlite3.Connection, own_number: str, number: str, at: float) 
 
 
 def add_do_not_call(db: sqlite3.Connection, request: DoNotCallRequest) -> bool:
-    """Add a request. Return False if the number is already on the list; its first request then stays."""
+    """Add a request. Return False, and keep the first request, if the number is already on the list."""
     return db.execute(ADD, request).rowcount > 0
 
 
@@ -135,7 +135,7 @@ def find_do_not_call(
 
 
 def requests_after(db: sqlite3.Connection, own_number: str, since: float) -> list[DoNotCallRequest]:
-    """Return the requests since `since` from people that this own number had called."""
+    """Return the requests made since `since` after calls from this own number, oldest first."""
     return [_request(row) for row in db.execute(OF_OWN, (own_number, since))]
 
 
@@ -147,7 +147,10 @@ def remove_do_not_call(db: sqlite3.Connection, number: str) -> DoNotCallRequest 
 
 
 def last_talk_of(db: sqlite3.Connection, person: str, since: float) -> Talk | None:
-    """Return the person's last conversation with a known number, in or out, that ended after `since`, or None."""
+    """Return the last conversation of a person here that ended after `since`, or None.
+
+    It can be incoming or outgoing. Conversations with withheld numbers are skipped.
+    """
     rows = db.execute(LAST_TALK, {"person": person, "since": since}).fetchall()
     return next((Talk(number, own or "") for number, own in rows), None)
 

@@ -1,4 +1,4 @@
-"""Pending deliveries of events to receivers, the state of receivers, and dead letters (events that were given up)."""
+"""Deliveries of events to receivers (programs or addresses in the settings), and dead letters (given-up events)."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -73,7 +73,7 @@ RESTORED = "events/restored"
 
 
 class Delivery(NamedTuple):
-    """An event to be delivered. `attempts`: how many attempts failed. `next_at`: when the next attempt is due."""
+    """An event that waits for its delivery. `attempts`: how many attempts failed. `next_at`: when another is due."""
 
     event: Event
     attempts: int = 0
@@ -105,11 +105,11 @@ class Progress(NamedTuple):
 
 
 class ReceiverState(NamedTuple):
-    """The state of a receiver. `waiting` and `dead_letters`: how many waiting events and dead letters there are now.
+    """The state of a receiver. `waiting`, `dead_letters`: how many waiting events and dead letters it has now.
 
-    Other counts run since the receiver was added. `failed` counts attempts; `delivered`, `dead` and `lost` count
-    events. Lost events were deleted, because they were too old or too many. `off`: why the receiver gets no events;
-    empty if it gets them. `failing_since`: when the first attempt failed since the last success.
+    The other counts run since the receiver was added. `failed` counts attempts; `delivered`, `dead` and `lost` count
+    events. Lost events were deleted, because they were too old or too many. `off`: why the receiver was switched off;
+    empty if it is on. `failing_since`: the time of the first failed attempt after the last success.
     """
 
     name: str
@@ -139,7 +139,7 @@ class DeadLetter(NamedTuple):
 
 
 def deliveries_after(db: sqlite3.Connection, receiver: str, seq: int, limit: int) -> list[Delivery]:
-    """Return at most `limit` deliveries to the receiver with a sequence number above `seq`, in order."""
+    """Return at most `limit` waiting deliveries to the receiver: events with sequence numbers above `seq`, in order."""
     return [_delivery(row) for row in db.execute(AFTER, {"receiver": receiver, "seq": seq, "limit": limit})]
 
 
@@ -152,7 +152,7 @@ def deliveries_of_subject(
 
 
 def record_deliveries(db: sqlite3.Connection, receiver: str, progress: Progress, at: float) -> None:
-    """Record the results of deliveries, in a transaction. Recording a result twice only makes a count wrong."""
+    """Record the results of deliveries. If a result is recorded twice, only the counts are wrong. Use a transaction."""
     db.executemany(DELIVERED, ((receiver, seq) for seq in (*progress.delivered, *progress.skipped)))
     for failure in progress.failed:
         dead_at = at if failure.next_at is None else None
@@ -170,7 +170,7 @@ def record_deliveries(db: sqlite3.Connection, receiver: str, progress: Progress,
 
 
 def bury_old(db: sqlite3.Connection, receiver: str, before: float, why: str, at: float) -> int:
-    """Turn the receiver's events older than `before` into dead letters. Return their count. Use a transaction."""
+    """Turn the receiver's waiting events from before `before` into dead letters, and count them. Use a transaction."""
     buried = db.execute(BURY_OLD, (at, why, receiver, before)).rowcount
     if buried:
         db.execute(COUNT, {**NO_COUNT, "name": receiver, "dead": buried})
@@ -207,7 +207,7 @@ def replay(db: sqlite3.Connection, event_id: str | None, receiver: str | None, a
 
 
 def read_again(db: sqlite3.Connection, at: float) -> None:
-    """Make the sender read its deliveries again, because they have changed. Call it in a transaction."""
+    """Make the process that sends events read the stored deliveries again, because they changed. Use a transaction."""
     set_state(db, REREAD, new_id(), at)
 
 
@@ -252,7 +252,7 @@ def names_of_event(db: sqlite3.Connection, event: Event) -> dict[str, str]:
 
 
 def name_of_number(db: sqlite3.Connection, number: str, at: float) -> str:
-    """Return the owner's name from the register of own numbers or from the valid identity; empty if unknown."""
+    """Return the name of the number's owner, from the list of own numbers or a valid identity; empty if unknown."""
     own = own_of(db, number)
     if own is not None:
         return own.name

@@ -1,4 +1,4 @@
-"""Evidence from calls: signals, answers, conversations, challenges. Calls may come in any order, and more than once."""
+"""Store evidence from calls: signals, answers, conversations, challenges. Calls may come in any order and twice."""
 
 import sqlite3
 
@@ -29,7 +29,7 @@ LATEST_PASS = "SELECT max(at) FROM challenge WHERE number = ? AND auth_class = ?
 def record_challenge(
     db: sqlite3.Connection, linkedid: str, number: str | None, auth_class: AuthClass, result: ChallengeResult, at: float
 ) -> None:
-    """Store the result of a challenge during the call, for the later outcome and as evidence about the number."""
+    """Store a challenge's result during the call, as evidence about the number and for the call's later outcome."""
     if linkedid:
         db.execute(RESULT, (linkedid, result.value, at))
     if number is not None:
@@ -38,7 +38,7 @@ def record_challenge(
 
 
 def settle_challenge(db: sqlite3.Connection, challenged: Challenged) -> None:
-    """Store a challenge's final result after the call. The caller must `refresh` its number in the same transaction."""
+    """Store a challenge's final result after the call. Then call `refresh` for its number, in the same transaction."""
     db.execute(SETTLE, _challenge_parameters(challenged))
 
 
@@ -53,7 +53,7 @@ def challenge_results(db: sqlite3.Connection, since: float, until: float) -> dic
 
 
 def latest_challenge_pass(db: sqlite3.Connection, number: str, auth_class: AuthClass) -> float | None:
-    """Return when a caller with this number last passed a challenge in this auth class; None if never."""
+    """Return when a caller with this number last passed a challenge in a call of this auth class; None if never."""
     (at,) = db.execute(LATEST_PASS, (number, auth_class)).fetchone()
     return None if at is None else float(at)
 
@@ -108,7 +108,7 @@ DELETE FROM signal WHERE number = :number AND auth_class = :auth_class AND epoch
 
 
 def learn(db: sqlite3.Connection, outcome: OutcomeRecord) -> Signal | None:
-    """Store all evidence of an outcome. Return its signal, if any. The caller must then `refresh` its number."""
+    """Store the evidence from an outcome, and return its signal, if any. Then call `refresh` for its number."""
     lessons = lessons_of(outcome)
     signal = lessons.signal
     if lessons.answered is not None:
@@ -129,7 +129,7 @@ def learn(db: sqlite3.Connection, outcome: OutcomeRecord) -> Signal | None:
 
 
 def _second_talk(db: sqlite3.Connection, talk: Signal) -> Signal | None:
-    """Record the conversation. Return its signal if the two parties also talked on another day, otherwise None."""
+    """Record the conversation. Return it as a signal if the two parties also talked on another day, otherwise None."""
     about = _parameters(talk)
     (row,) = db.execute(ADD_INBOUND_TALK, about | {"another_day": ANOTHER_DAY_SECONDS}).fetchall()
     is_second, at, linkedid = row

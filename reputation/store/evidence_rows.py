@@ -1,4 +1,4 @@
-"""Read the rows that count as evidence about a number, such as marks, and find other numbers of its block."""
+"""Read the rows that count as evidence about a number, such as marks, and find other numbers of its block of 1000."""
 
 import json
 import sqlite3
@@ -68,7 +68,7 @@ ANSWERED = f"SELECT {column_list(Answered)} FROM answered WHERE number = ? ORDER
 
 
 def rows_of(db: sqlite3.Connection, number: str) -> Rows:
-    """Return all evidence rows of the number that count, of every auth class and epoch."""
+    """Return all rows that count as evidence about the number, for all auth classes and all owners (epochs)."""
     marks = [mark_from(row) for row in db.execute(MARKS_THAT_COUNT, (number,))]
     challenges = challenges_of(db, number)
     rows = Rows(marks, _signals(db, number, marks), answered_of(db, number), challenges, _trap_calls(db, number))
@@ -80,7 +80,7 @@ def rows_of(db: sqlite3.Connection, number: str) -> Rows:
 
 
 def marks_of(db: sqlite3.Connection, number: str) -> list[model.Mark]:
-    """Return all marks of a number, newest first, including retractions and marks that were ruled wrong."""
+    """Return all marks of a number, newest first, even retractions and marks that an appeal or review found wrong."""
     return [mark_from(row) for row in db.execute(MARKS, (number,))]
 
 
@@ -112,7 +112,7 @@ def challenges_of(db: sqlite3.Connection, number: str) -> list[Challenged]:
 
 
 def one_ring_before(db: sqlite3.Connection, number: str, at: float) -> float | None:
-    """Return when the number last made a one-ring call in the day before `at`, or None."""
+    """Return when the number last called and hung up after one ring, in the day before `at`; None if it did not."""
     (at_once,) = db.execute(ONE_RING, (number, at - ONE_RING_GUARD_SECONDS, at)).fetchone()
     return None if at_once is None else float(at_once)
 
@@ -125,7 +125,7 @@ def _trap_calls(db: sqlite3.Connection, number: str) -> list[TrapCall]:
 
 
 def mark_from(row: tuple[Any, ...]) -> model.Mark:
-    """Return the mark in a row of the columns MARK_COLUMNS."""
+    """Convert a row with the columns MARK_COLUMNS to a mark."""
     number, auth_class, reporter, verdict, at, channel, group, category, reason, linkedid, epoch = row
     return model.Mark(
         number=number,
@@ -157,7 +157,7 @@ def _signal(row: tuple[Any, ...]) -> Signal:
 
 
 def names_in(rows: Rows) -> set[str]:
-    """Return the names of all people, DIDs, queues and challenged calls in the rows."""
+    """Return the names of all people, DIDs, queues and calls in the rows: `201`, or `berlin:201` at another site."""
     return {
         *[mark.reporter for mark in rows.marks],
         *[signal.callee for signal in rows.signals],
@@ -168,15 +168,15 @@ def names_in(rows: Rows) -> set[str]:
 
 
 def without_sites(rows: Rows, sites: Collection[str]) -> Rows:
-    """Return the rows except those of these sites."""
+    """Return the rows that do not come from these sites."""
     return _of_names(rows, lambda name: site_of(name) not in sites)
 
 
 def without_duplicates(rows: Rows, human_of: Mapping[str, str]) -> Rows:
-    """Return the rows without duplicates: for a human with names at several sites, keep the rows of only one site.
+    """Return the rows without duplicates: if a human has names at several sites, keep the rows of one site.
 
-    `human_of`: the human behind each name. A site where the human gave marks or signals is preferred, then this site,
-    then the site whose name sorts first.
+    `human_of`: the human behind each name. A site where they gave marks or signals is preferred, then this
+    site, then the site that comes first in the alphabet.
     """
     spoke: defaultdict[str, set[str]] = defaultdict(set)
     answered: defaultdict[str, set[str]] = defaultdict(set)
@@ -212,7 +212,7 @@ HUMANS = "SELECT person, human FROM same_person WHERE person IN (SELECT value FR
 
 
 def ignored_sites(db: sqlite3.Connection) -> frozenset[str]:
-    """Return the sites whose evidence is ignored."""
+    """Return the other sites whose evidence does not count here."""
     return frozenset(site for (site,) in db.execute(IGNORED))
 
 
@@ -236,7 +236,7 @@ SELECT caller, count(*), max(at), max(log_odds) FROM decision
 
 
 class Neighbour(NamedTuple):
-    """Another number of the same block that called: how often, when last, and the highest log-odds of its decisions."""
+    """Another number of the same block that called: how often, when last, and its highest reputation (log-odds)."""
 
     number: str
     calls: int

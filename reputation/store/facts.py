@@ -1,8 +1,8 @@
 """The facts query: a single statement that reads everything the store knows about a call.
 
-Each branch of the UNION ALL is a look-up in an index, so the cost does not depend on the size of the store. The query
-reads a limited count of rows about a block of 1000 numbers, so a few bad numbers may be missed. A number that we
-called and talked with counts as known for 180 days, unless the number provoked our call by a one-ring call.
+Each branch of the UNION ALL is a look-up in an index, so the cost does not depend on the size of the store. The rows
+about the caller's block of 1000 numbers are limited, so a few bad numbers may be missed. A person has a tie with a
+number for 180 days after calling it and talking, unless a one-ring call from the number provoked this call.
 """
 
 import json
@@ -53,7 +53,7 @@ OF = f"SELECT {COLUMNS} FROM standing WHERE number = ? AND auth_class = ?"
 
 
 def standing(db: sqlite3.Connection, number: str, auth_class: AuthClass) -> Standing | None:
-    """Return the number's stored standing (the summed evidence) in an auth class, or None."""
+    """Return the number's stored standing (its summed evidence) for calls of an auth class; None without evidence."""
     row = db.execute(OF, (number, auth_class.value)).fetchone()
     return standing_from(row) if row else None
 
@@ -282,7 +282,7 @@ def _by_kind(rows: list[Row]) -> dict[str, list[Row]]:
 
 
 def facts_from_rows(rows: list[Row], query: FactsQuery, weights: Weights) -> Facts:
-    """Return the `Facts` of a call from the rows of the query FACTS. Most calls have two or three rows."""
+    """Return the facts of a call from the rows of the query FACTS. Most calls have two or three rows."""
     of = _by_kind(rows)
     moments = of["moments"][0]
     entries = [entry_of_row(row[1:9]) for row in of.get("entry", ())]
@@ -351,7 +351,7 @@ _OF_EVIDENCE = frozenset({"standing", "imported", "identity", "listed", "neighbo
 
 
 def _bad_neighbours(of: dict[str, list[Row]], weights: Weights, now: float) -> int:
-    """Count the numbers of the caller's block that are bad by this site's evidence or by a list imported by hand."""
+    """Count the other numbers of the caller's block that are bad by evidence here or by a list imported once."""
     bad = {row[1] for row in of.get("listed", ()) if not row[2]}
     for row in of.get("neighbour", ()):
         if len(bad) >= weights.block.many:
@@ -362,19 +362,19 @@ def _bad_neighbours(of: dict[str, list[Row]], weights: Weights, now: float) -> i
 
 
 def imported_from(row: Row) -> Imported:
-    """Return an imported number from its row, which ends with the flags is_outside, was_asked and is_proven."""
+    """Convert a row to an imported number. The row ends with the flags `is_outside`, `was_asked` and `is_proven`."""
     source, verdict, category, name, note, imported_at, *flags = row
     return Imported(source, verdict, category, name, note, imported_at, *map(bool, flags))
 
 
 def peer_word_from(row: Row) -> PeerWord:
-    """Return what a company publishes about a number, from a row of the query PUBLISHED."""
+    """Convert a row of the query PUBLISHED to what another company publishes about a number."""
     peer, weight, is_cleared, level, *counts = row
     return PeerWord(peer, weight, bool(is_cleared), Level(level), *counts)
 
 
 def most_specific(entries: list[ListEntry], list_name: ListName) -> ListEntry | None:
-    """Return the entry of this list that applies: an exact number, else the longest prefix, else a range; or None."""
+    """Return the entry of this list that applies (exact number, else longest prefix, else narrowest range), or None."""
     return max((entry for entry in entries if entry.list_name is list_name), key=_specificity, default=None)
 
 

@@ -1,12 +1,12 @@
 """Housekeeping: jobs that keep the store in order, and the last result of each job.
 
-Jobs write in short transactions, so that other writers need not wait. They may be interrupted at any time: the next run
-continues. `python -m reputation.store.housekeeping FILE` runs the jobs that are due, as the daemon does every hour.
+Jobs write in short transactions, so that other writers need not wait. A job may be interrupted at any time: its next
+run continues. `python -m reputation.store.housekeeping FILE` runs the jobs that are due, as the daemon does every hour.
 
-Nothing runs while the clock is implausible (`check_clock`): two years ahead, all evidence would look too old to keep.
-The clock is compared with the last housekeeping run, and not with the newest row, because a daemon with a wrong clock
-writes new rows at once. A clock that differs by a week or more is accepted after another week, because the PBX may
-simply have been switched off.
+No job runs while the clock is implausible (`check_clock`): if it were two years ahead, all evidence would look too old
+to keep. The clock is compared with the last housekeeping run, and not with the newest row, because a daemon with a
+wrong clock writes new rows at once. A clock that differs by a week or more is accepted after another week, because the
+PBX may simply have been switched off.
 """
 
 import json
@@ -57,7 +57,7 @@ CLAMP = (
 
 
 def leap_of(db: sqlite3.Connection, now: float) -> float:
-    """Return by how many seconds the clock is implausibly ahead of the last run (negative: behind); 0 if plausible."""
+    """Return by how many seconds the clock differs from the last run (negative: it is behind); 0 if it is plausible."""
     leap = now - float(db.execute(LAST_RUN).fetchone()[0])
     return leap if abs(leap) > LEAP_SECONDS else 0.0
 
@@ -68,7 +68,7 @@ def is_held(db: sqlite3.Connection) -> bool:
 
 
 def check_clock(db: sqlite3.Connection, now: float) -> bool:
-    """Return whether the clock is plausible. If not, record since when the clock is wrong. Call it in a transaction."""
+    """Return whether the clock is plausible. If not, record since when it is implausible. Call it in a transaction."""
     since = _since(db, now)
     if leap_of(db, now) and now - since < HOLD_SECONDS:
         db.execute(SET_CLOCK_CHECK, (now, json.dumps({"since": since})))
@@ -78,7 +78,7 @@ def check_clock(db: sqlite3.Connection, now: float) -> bool:
 
 
 def believe(db: sqlite3.Connection, now: float) -> None:
-    """Accept the clock as right. Delete the records of runs later than `now`, in a single statement."""
+    """Accept the clock as right: delete the records of jobs that, by this clock, ran in the future."""
     db.execute(BELIEVE, (now + AHEAD_SECONDS,))
 
 
@@ -149,7 +149,7 @@ Counts = dict[str, int]
 
 
 class HousekeepingReport(NamedTuple):
-    """The result of a job's last run. `did`: how many rows the job changed, by kind; kinds with 0 are left out."""
+    """The result of a job's last run. `did`: how many rows the job changed or found, by kind; without zeros."""
 
     job: str
     at: float
@@ -177,9 +177,10 @@ def _retention(db: sqlite3.Connection, now: float, begin: Begin) -> Counts:
 
 
 def _invalid_numbers(db: sqlite3.Connection, _now: float, begin: Begin) -> Counts:
-    """Delete evidence from calls of numbers that no country allocates any longer: the caller must be spoofing.
+    """Delete evidence from calls of numbers that no country allocates (any longer): their callers forged the number.
 
-    Marks stay. A number that somebody here has called and talked to also stays: our numbering plan must be wrong.
+    Marks stay. If somebody here has called the number and talked, all its evidence stays, because then our numbering
+    plan must be wrong.
     """
     counts = dict.fromkeys(("number", *FORGET), 0)
     for number in _learnt_about(db):
@@ -281,7 +282,7 @@ def _learnt_about(db: sqlite3.Connection) -> Iterator[str]:
 
 
 def main(arguments: list[str]) -> int:
-    """Run the due jobs for the store in the file `arguments[0]`, if it exists. Return 1 if the clock is implausible."""
+    """Run the due jobs for the store `arguments[0]`, if it exists. Return 1 if the clock is implausible, 2 on error."""
     path = Path(arguments[0])
     try:
         if path.exists():

@@ -26,14 +26,14 @@ DUE = f"{SELECT} WHERE ends_at < ? ORDER BY ends_at, number"
 
 
 def set_identity(db: sqlite3.Connection, identity: Identity, added_at: float) -> None:
-    """Store the identity of a number, unless a later identity of the number exists."""
+    """Store the identity of a number, unless the stored identity of the number was added later."""
     row = (identity.number, identity.name, identity.level, identity.expires_at, identity.note, added_at)
     db.execute(SET, row)
     refresh(db, identity.number)  # a proof counts as a challenge that was passed
 
 
 def note_control(db: sqlite3.Connection, number: str, name: str, at: float, note: str) -> Identity:
-    """Record that somebody proved control of the number: level 1 for twelve months. Return the number's identity.
+    """Give the number an identity of level 1 for twelve months: somebody proved control of it. Return its identity.
 
     A valid identity of a higher level stays. `name`: the name that the owner claims and that nobody has checked.
     """
@@ -71,7 +71,7 @@ def identities_due(db: sqlite3.Connection, until: float) -> list[Identity]:
 
 
 class Epoch(NamedTuple):
-    """A change of a number's owner. The first owner has epoch 0, without a row.
+    """A change of a number's owner. There is no such record for the first owner (epoch 0).
 
     Attributes:
         number: The number.

@@ -1,11 +1,11 @@
-"""Import numbers from a file or feed in generations: a new generation is staged, then replaces the previous generation.
+"""Import a source's numbers from a file or feed. Each import stages a new generation, which then replaces the old one.
 
-An import of millions of numbers must not block other writers or be visible half done. So it is written in small
-transactions under a source that is not live. One transaction makes the source live, and the old generation is deleted
+An import of millions of numbers must not block other writers or be visible half done. So the new generation is written
+in small transactions, under a source that is not live. One transaction makes it live, and the old generation is deleted
 in small transactions.
 
-To resume an interrupted import (Ctrl-C, power cut), run it again. If the same rows were staged under the name, the
-import continues after the last stored number. The next import deletes a staged generation that is older than a day.
+To resume an interrupted import (Ctrl-C, power cut), run it again. If it has the same name and the same rows, it
+continues after the last stored number. The next import deletes a staged generation that is older than a day.
 
 These functions make their own transactions: call them on a connection of `open_store`, not through `Store.write`.
 """
@@ -96,8 +96,8 @@ def last_of(rows: Iterable[ImportedRow]) -> ImportedRow:
 class Feed(NamedTuple):
     """How the rows of an import are combined and checked before they go live.
 
-    `format`: the format of the file of a feed; None for a list that is imported once. `merge`: combines all rows of a
-    number into one row. `least`: how many numbers a generation must have to go live.
+    `format`: the file format of a feed; None for a list that is imported once. `merge`: combines all rows of a number
+    into one row. `least`: how many numbers a generation must have to go live.
     """
 
     format: str | None = None
@@ -129,7 +129,7 @@ class _Turns:
 
     @contextmanager
     def transaction(self, db: sqlite3.Connection) -> Iterator[None]:
-        """Run the block in a transaction, and pause after it if a pause is due."""
+        """Run the block in a transaction. Pause after it if the lock has been held for long since the last pause."""
         with transaction(db):
             began = time.monotonic()
             yield
@@ -157,7 +157,7 @@ def import_numbers(
     """Replace the numbers of the source `name`. `also` is called in the transaction that makes the source live.
 
     Raises:
-        TooFewNumbers: The new list has shrunk too much. The old generation stays live.
+        TooFewNumbers: The new generation has fewer numbers than `feed.least`. The old generation stays live.
         StoreError: The import failed for another reason. The old generation stays live.
     """
     with _scratch(db):
@@ -191,7 +191,7 @@ def remove_source(
     clock: Callable[[], float] = time.time,
     also: Callable[[], object] = lambda: None,
 ) -> bool:
-    """Stop using the source, call `also` in the same transaction, and delete its numbers. Return False if unknown."""
+    """Stop using a source and call `also` in one transaction, then delete its numbers. Return False if unknown."""
     with transaction(db):
         was_live = db.execute(RETIRE, (name,)).rowcount > 0
         also()
@@ -227,7 +227,7 @@ def _staged(db: sqlite3.Connection, rows: tuple[str, str, str | None, str], now:
 
 
 def _touch(db: sqlite3.Connection, source: int, at: float, numbers: int, reached: str, to: str) -> str:
-    """Record how far the import has got, and return `reached`. Raise StoreError if another import replaced this one."""
+    """Record that the import has come to the number `reached`. Return it. Raise StoreError if another took over."""
     if db.execute(TOUCH, (at, numbers, reached, source, to)).rowcount != 1:
         raise StoreError(
             "another import of the same list has taken over, or this import was inactive for a day and was deleted; "
@@ -248,7 +248,7 @@ def _go_live(db: sqlite3.Connection, name: str, source: int, least: int, now: fl
 def usual_gap(every: float | None, gap: float) -> float | None:
     """Return the usual interval between imports of a feed in seconds. `every`: the usual interval so far, or None.
 
-    `gap`: the latest interval. It is ignored if it is below an hour, and at most halves `every` if it is shorter.
+    `gap`: the latest interval. It is ignored if it is below an hour. The result is at least half of `every`.
     """
     if gap < AGAIN_SECONDS:
         return every
@@ -257,7 +257,7 @@ def usual_gap(every: float | None, gap: float) -> float | None:
 
 @contextmanager
 def _scratch(db: sqlite3.Connection) -> Iterator[None]:
-    """Attach a temporary database, so that SQL instead of Python copies rows between the databases."""
+    """Attach a temporary database for the rows of an import, from which SQL copies them into the store."""
     db.execute("ATTACH '' AS scratch")
     try:
         db.execute("PRAGMA scratch.journal_mode = MEMORY")
@@ -269,7 +269,7 @@ def _scratch(db: sqlite3.Connection) -> Iterator[None]:
 
 
 def _read(db: sqlite3.Connection, rows: Iterable[ImportedRow]) -> str:
-    """Store all rows in SQLite's temporary file (150 bytes each, in TMPDIR), and return their digest."""
+    """Store all rows in the temporary database (in TMPDIR, about 150 bytes per row), and return their digest."""
     digest = blake2b(digest_size=16)
     with store_errors(Path(tempfile.gettempdir())):
         for batch in _batches(iter(rows)):
@@ -280,7 +280,7 @@ def _read(db: sqlite3.Connection, rows: Iterable[ImportedRow]) -> str:
 
 
 def _insert(db: sqlite3.Connection, rows: list[ImportedRow]) -> None:
-    """Insert unsorted rows, several per statement and without empty columns, which is much faster."""
+    """Insert rows in any order. Several per statement, without columns that are always empty: this is much faster."""
     columns = zip(("number", "category", "name", "note"), zip(*rows, strict=True), strict=True)
     given = {name: values for name, values in columns if values.count(None) < len(rows)}
     values = list(chain.from_iterable(zip(*given.values(), strict=True)))
@@ -294,7 +294,7 @@ def _insert(db: sqlite3.Connection, rows: list[ImportedRow]) -> None:
 def _sorted(
     db: sqlite3.Connection, after: str, merge: Callable[[Iterable[ImportedRow]], ImportedRow]
 ) -> Iterator[tuple[int, int]]:
-    """Sort and merge the rows after the number `after`. Yield batches: the last rowid before, and the last within."""
+    """Sort and merge the rows with numbers above `after`. Yield the rowid before each batch, and its last rowid."""
     with store_errors(Path(tempfile.gettempdir())), transaction(db, begin_reading):
         if merge is last_of:
             db.execute(LAST_IN_ORDER, (after,))

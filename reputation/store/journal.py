@@ -86,12 +86,12 @@ def decisions(
 
 
 def latest_for(db: sqlite3.Connection, callee: str, since: float) -> DecisionRecord | None:
-    """Return the latest decision since `since` about a call for this phone, or None."""
+    """Return the latest decision since `since` about a call for this callee (an extension), or None."""
     return next(map(_record, db.execute(LATEST_FOR, (callee, since))), None)
 
 
 def first_decisions(db: sqlite3.Connection, since: float, until: float) -> Iterator[DecisionRecord]:
-    """Yield the first decision of each call in a period, in time order. Later decisions are each for a single phone."""
+    """Yield the first decision of each call in a period, in time order. Later decisions are for single phones."""
     seen: set[str] = set()
     for row in db.execute(OF_SPAN, (since, until)):
         record = _record(row)
@@ -106,7 +106,7 @@ def calls_capped_by(db: sqlite3.Connection, code: str, until: float) -> set[str]
 
 
 class CallTime(NamedTuple):
-    """A call: its caller, time and DID (None if unknown), and whether it was the caller's first call here."""
+    """A call: its caller, time and DID (None if unknown). `first`: whether it was the caller's first call here."""
 
     caller: str
     at: float
@@ -117,7 +117,7 @@ class CallTime(NamedTuple):
 def call_times(
     db: sqlite3.Connection, since: float, before: float = math.inf, seen: set[tuple[str, str]] | None = None
 ) -> Iterator[CallTime]:
-    """Yield the calls since `since` in time order, to rebuild call rates and first calls when the daemon starts.
+    """Yield the calls from `since` to before `before` in time order. The daemon counts them again when it starts.
 
     A call with several decisions is yielded once. To read in several parts, pass the same `seen` each time.
     """
@@ -254,7 +254,7 @@ class Journal:
         return True
 
     async def _write_batch(self) -> None:
-        """Write the batch in one transaction. If that fails, write each decision separately and drop faulty ones."""
+        """Write the batch in one transaction. If that fails, write each decision separately and drop what fails."""
         try:
             await self._store.write(record_all, self._batch)
         except StoreError:

@@ -59,7 +59,7 @@ def find_entry(db: sqlite3.Connection, entry: ListEntry) -> ListEntry | None:
 
 
 def known_numbers(db: sqlite3.Connection, entry: ListEntry, most: int) -> int:
-    """Return how many stored phone numbers the prefix or range of an entry matches. Stop counting at `most`."""
+    """Return how many numbers that the store knows match the prefix or range of an entry. Stop counting at `most`."""
     last = entry.last or f"{entry.first}:"  # the character after 9
     length = None if entry.last is None else len(entry.first)
     about = {"first": entry.first, "last": last, "length": length, "most": most}
@@ -81,18 +81,18 @@ def entries_matching(db: sqlite3.Connection, number: str, list_name: ListName | 
 
 
 def has_entries(db: sqlite3.Connection) -> bool:
-    """Return whether any list has an entry."""
+    """Return whether the allowlist or the blocklist of the organisation has an entry."""
     return bool(db.execute("SELECT EXISTS (SELECT 1 FROM list_entry)").fetchone()[0])
 
 
 def has_entry_with(db: sqlite3.Connection, actions: Collection[str], now: float) -> bool:
-    """Return whether an unexpired entry has one of these actions."""
+    """Return whether an unexpired entry of the organisation's lists has one of these actions."""
     rows = db.execute(ACTIONS, (now,))
     return any(action in actions for (action,) in rows)
 
 
 def entry_of_row(row: tuple[Any, ...]) -> ListEntry:
-    """Return an entry from a row with the columns list, kind, first, last, action, note, expires_at, added_at."""
+    """Convert a row with the columns list, kind, first, last, action, note, expires_at and added_at to an entry."""
     list_name, kind, first, last, *others = row
     return ListEntry(ListName(list_name), EntryKind(kind), first, last or None, *others)
 
@@ -122,14 +122,14 @@ def _key(entry: ListEntry) -> tuple[str, str, str, str]:
 
 
 class ExpectedCall(NamedTuple):
-    """An expectation of a call: until `until`, every call rings at the person's phone without challenge or warning."""
+    """An expected call. Until `until`, every call rings at the phone of `person` without challenge or warning."""
 
     person: Annotated[str, Key()]
     until: Instant
 
 
 class PersonSetting(NamedTuple):
-    """A setting that a person has chosen for their phone."""
+    """A setting that a person has switched on for their phone."""
 
     person: Annotated[str, Key(2)]
     setting: Annotated[PhoneSetting, Key(1), Column("wish")]
@@ -153,7 +153,7 @@ class PersonalEntry(NamedTuple):
 
 
 class Contact(NamedTuple):
-    """A number in the contacts of a person, or of our company if `person` is None. `company`: the employer's name."""
+    """A number in a person's contacts, or in our company's if `person` is None. `company`: the contact's employer."""
 
     number: str
     name: str | None = None
@@ -252,23 +252,23 @@ def clear_phone_setting(db: sqlite3.Connection, person: str, setting: PhoneSetti
 
 
 def phone_settings_of(db: sqlite3.Connection, person: str) -> set[PhoneSetting]:
-    """Return the settings that a person has chosen for their phone."""
+    """Return the settings that a person has switched on for their phone."""
     return {_setting(row).setting for row in db.execute(PHONE_SETTINGS, (person,))}
 
 
 def replace_contacts(db: sqlite3.Connection, source: str, contacts: Iterable[Contact]) -> None:
-    """Replace all stored contacts of a source by these contacts. Call it in a transaction."""
+    """Replace all stored contacts that came from `source`, such as an address book, by these. Use a transaction."""
     db.execute("DELETE FROM contact WHERE source = ?", (source,))
     add_contacts(db, source, contacts)
 
 
 def add_contacts(db: sqlite3.Connection, source: str, contacts: Iterable[Contact]) -> None:
-    """Add contacts of a source, or update the names of known contacts."""
+    """Add contacts that came from `source`, or update the names of contacts from there that are already stored."""
     db.executemany(ADD_CONTACT, ((c.number, c.person or "", source, c.name, c.company) for c in contacts))
 
 
 def contacts_named(db: sqlite3.Connection, text: str, limit: int) -> list[Contact]:
-    """Return contacts and identified owners of numbers whose names contain the text."""
+    """Return contacts, and owners of numbers with an identity, whose names contain the text."""
     return [Contact(*row) for row in db.execute(CONTACTS_NAMED, {"text": text, "limit": limit})]
 
 
@@ -278,7 +278,7 @@ def contacts_of(db: sqlite3.Connection, person: str | None) -> list[Contact]:
 
 
 def friendly_tie_of(db: sqlite3.Connection, person: str, number: str, at: float) -> Tie | None:
-    """Return why the number rings this person's phone without warning: it is allowed or a contact; None: neither."""
+    """Return why the number rings this person's phone without a warning: allowed or a contact. None: neither."""
     row = db.execute(FRIENDLY_TIE, {"number": number, "person": person, "at": at}).fetchone()
     return None if row is None else Tie(row[0])
 

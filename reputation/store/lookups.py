@@ -1,7 +1,7 @@
-"""Look-up services, which are sources: their state, answers and cost, and how well the answers agree with our evidence.
+"""Look-up services (queried about a number while its call waits): state, answers, cost, and accuracy by our evidence.
 
-An answer is evidence until it expires, and is kept for 90 days to compare it with later behaviour. Functions that make
-their own transaction say so: the look-up process writes at the same time as the daemon.
+An answer is evidence until it expires, and is kept for 90 days to compare it with later behaviour of the number. The
+look-up process calls some functions while the daemon also writes. These make their own transaction, and say so.
 """
 
 import sqlite3
@@ -77,7 +77,7 @@ SELECT count(*), coalesce(sum(action <> 'allow'), 0)
 class SourceState(NamedTuple):
     """The stored state of a look-up source. `off_why`: the reason for switching it off, in JSON; None while it is on.
 
-    `is_outside`: whether its answers are outside evidence, independent of what we report to the source.
+    `is_outside`: whether its answers do not depend on what we report to the source, so they are outside evidence.
     """
 
     name: str
@@ -89,7 +89,7 @@ class SourceState(NamedTuple):
 
 
 class StoredAnswer(NamedTuple):
-    """A source's answer about a number: `spam`, `ok` or `nothing`. The answer is evidence until `expires_at`."""
+    """A source's answer about a number. `verdict`: `spam`, `ok` or `nothing`. It is evidence until `expires_at`."""
 
     source: str
     verdict: str
@@ -99,9 +99,9 @@ class StoredAnswer(NamedTuple):
 
 
 class DailyLimits(NamedTuple):
-    """The limits of a source. `requests`: the most requests of a day. `micros`: the cost of a request.
+    """The limits of a source. `requests`: the most requests per day. `micros`: the cost of a request.
 
-    `most_micros`: the highest cost of a day; 0 means no limit. Costs are in millionths of the currency.
+    `most_micros`: the highest cost per day; 0 means no limit. Costs are in millionths of the currency.
     """
 
     requests: int
@@ -125,10 +125,10 @@ class Usage(NamedTuple):
 
 
 class Compared(NamedTuple):
-    """How many numbers there are, by the answer of a source and by our own evidence.
+    """Counts of numbers, by what a source answered about them and by what our own evidence says.
 
-    `spam_of_fine`: how many numbers the source calls spam and our evidence calls fine. Other names follow this pattern.
-    `unknown`: for how many numbers our evidence is missing or contradicts itself.
+    `spam_of_fine`: numbers that the source calls spam and our evidence calls fine; the other names follow this pattern.
+    `other`: the source knows nothing. `unknown`: numbers for which our evidence is missing or contradicts itself.
     """
 
     spam_of_spam: int = 0
@@ -146,7 +146,7 @@ def day_of(at: float) -> int:
 
 
 def replace_sources(db: sqlite3.Connection, outside: dict[str, bool]) -> None:
-    """Store which sources the settings name. `outside`: by name, whether it is outside evidence. Use a transaction."""
+    """Store which sources the settings name. `outside`: for each, whether it is outside evidence. Use a transaction."""
     for name, is_outside in outside.items():
         db.execute(PUT_SOURCE, (name, is_outside))
     for state in source_states(db):
@@ -173,12 +173,12 @@ def switch_off(db: sqlite3.Connection, name: str, at: float, why: str) -> bool:
 
 
 def switch_on(db: sqlite3.Connection, name: str, at: float) -> bool:
-    """Resume using a source and reset its measurements. Return False if it was already on. Call it in a transaction."""
+    """Use a source again, and measure its accuracy anew. Return False if it was already on. Use a transaction."""
     return db.execute(SWITCH_ON, (at, name)).rowcount > 0
 
 
 def put_switch(db: sqlite3.Connection, table: str, state: tuple[float | None, str | None, float, str]) -> None:
-    """Write whether a source or company is on. `state`: `off_at`, `off_why`, `since`, name. Use a transaction."""
+    """Write whether a source or company is on. `state`: `off_at`, `off_why`, `since` and name. Use a transaction."""
     db.execute(f"UPDATE {table} SET off_at = ?, off_why = ?, since = ? WHERE name = ?", state)
 
 
@@ -195,7 +195,7 @@ def record_answer(db: sqlite3.Connection, number: str, answer: StoredAnswer) -> 
 
 
 def reserve(db: sqlite3.Connection, source: str, at: float, limits: DailyLimits) -> bool:
-    """Count one more request if the limits of the day allow it; otherwise return False. Makes its own transaction."""
+    """Count one more request, or return False if it would exceed the limits of the day. Makes its own transaction."""
     about = {"source": source, "day": day_of(at), "micros": limits.micros}
     most = {"most": limits.requests, "most_micros": limits.most_micros}
     with transaction(db):
@@ -240,6 +240,6 @@ def counted(rows: Iterable[tuple[str, int, int, int]]) -> Compared:
 
 
 def calls_of_listed(db: sqlite3.Connection, source: str, since: float) -> tuple[int, int]:
-    """Return how many calls came from numbers that the source lists as spam, and how many of these were not allowed."""
+    """Return how many calls came from numbers that the source calls spam, and how many of these were not allowed."""
     every, treated = db.execute(CALLS, (source, since)).fetchone()
     return int(every), int(treated)

@@ -1,11 +1,11 @@
-"""Marks in the store, reviews of bursts of marks, and tombstones, which cancel wrong marks.
+"""Marks (what people say about a number: spam or not spam), their reviews, and tombstones, which cancel wrong marks.
 
-The latest mark per reporter, number, class and epoch is stored. A retraction is a mark too, so that it still applies
-when another site sends the old mark again.
+Of each reporter, the latest mark of a number is stored, per auth class and epoch (the time of one owner of the number).
+A retraction is stored as a mark too. So the retraction still applies when another site sends the old mark again.
 
-A tombstone keeps wrong spam marks from counting, whichever site sends them again. A tombstone is a separate row, and
-the marks stay: standings ignore the marks (evidence_rows.py). So rows may come in any order, and removing the tombstone
-restores everything.
+A tombstone keeps wrong spam marks from counting, whichever site sends them again. The marks stay in the store, but
+standings (the sums over a number's evidence) skip them. So marks and tombstones may arrive in any order, and the marks
+count again once the tombstone is removed.
 """
 
 import sqlite3
@@ -69,7 +69,7 @@ UPDATE personal_entry SET verdict = 'allow', source = 'person', at = ?
 
 
 class LastCaller(NamedTuple):
-    """The caller of the last call that reached a person. `number` is None if the caller withheld it."""
+    """The caller of the last call that reached a person. `number`: None if the caller withheld it."""
 
     number: str | None
     at: float
@@ -77,7 +77,7 @@ class LastCaller(NamedTuple):
 
 
 def add_mark(db: sqlite3.Connection, mark: Mark) -> None:
-    """Store a mark without checks, unless the reporter has a later mark of the number."""
+    """Store a mark in place of the reporter's earlier mark of the number. Do nothing if the stored mark is later."""
     if db.execute(ADD, _row(mark)).rowcount:
         add_event(db, EventKind.NUMBER_MARKED, mark.number, mark.at, _event_data(mark))
     refresh(db, mark.number)
@@ -97,18 +97,18 @@ def _event_data(mark: Mark) -> NumberMarked:
 
 
 def marks_between(db: sqlite3.Connection, since: float, until: float) -> list[Mark]:
-    """Return the marks made between `since` and `until` (exclusive), in time order. Replaced marks are left out."""
+    """Return the stored marks that were made between `since` and `until` (exclusive), in time order."""
     return [mark_from(row) for row in db.execute(OF_SPAN, (since, until))]
 
 
 def numbers_marked_since(db: sqlite3.Connection, reporter: str, since: float, but: str) -> int:
-    """Return how many numbers the person has marked since `since`, not counting the number `but`."""
+    """Return how many numbers the reporter has marked after `since`, not counting the number `but`."""
     (count,) = db.execute(OTHERS_SINCE, (reporter, since, but)).fetchone()
     return int(count)
 
 
 def last_caller_of(db: sqlite3.Connection, person: str) -> LastCaller | None:
-    """Return the caller of the last call to a person that was answered, missed or went to voicemail, or None."""
+    """Return the caller of the last call that the person answered or left unanswered; None if there was no call."""
     return next((LastCaller(*row) for row in db.execute(LAST_CALLER, (person,))), None)
 
 
@@ -123,7 +123,7 @@ def auth_class_of_mark(db: sqlite3.Connection, number: str, reporter: str, linke
 
 
 def block_for(db: sqlite3.Connection, person: str, number: str, at: float) -> None:
-    """Block the number for the person who marked it. An entry that the person made themselves stays unchanged."""
+    """Block a number for the person who marked it. Change nothing if the person has already blocked it."""
     db.execute(BLOCK, {"number": number, "person": person, "at": at})
 
 
@@ -140,7 +140,7 @@ def _row(mark: Mark) -> tuple[object, ...]:
 
 
 class Tombstone(NamedTuple):
-    """A record that spam marks of a number were wrong and do not count.
+    """A record that earlier spam marks of a number were wrong and do not count.
 
     Attributes:
         number: The number.
@@ -169,7 +169,7 @@ TOMBSTONE_OF = f"SELECT {column_list(Tombstone)} FROM tombstone WHERE number = ?
 
 
 def add_tombstone(db: sqlite3.Connection, tombstone: Tombstone) -> None:
-    """Add a tombstone. If the same tombstone exists with an earlier `until`, its `until` is changed."""
+    """Add a tombstone. If the case already has one for this number and reporter, keep the later `until` of both."""
     db.execute(ADD_REVIEW, tombstone)
     refresh(db, tombstone.number)
 
@@ -194,7 +194,7 @@ CORRECTED = "SELECT number, reporter FROM tombstone WHERE case_id = ? AND report
 
 
 class Review(NamedTuple):
-    """A review of the marks of a number.
+    """A record that somebody has reviewed the marks of a number.
 
     Attributes:
         number: The number.
@@ -208,7 +208,7 @@ class Review(NamedTuple):
 
 
 class Correction(NamedTuple):
-    """A ruling that the spam marks of a number by these reporters are wrong. `case_id`: a new id (site_names.py)."""
+    """A ruling that these reporters' spam marks of a number are wrong. `case_id`: the id of the ruling."""
 
     case_id: str
     number: str
@@ -216,7 +216,7 @@ class Correction(NamedTuple):
 
 
 def review(db: sqlite3.Connection, number: str, at: float, who: str) -> None:
-    """Record a review of the number, so that its bursts of marks before `at` count."""
+    """Record that `who` reviewed the number's marks. Bursts (many marks at once) from before `at` then count."""
     db.execute(REVIEW, (number, at, who))
 
 
@@ -226,7 +226,7 @@ def review_of(db: sqlite3.Connection, number: str) -> Review | None:
 
 
 def forget_review(db: sqlite3.Connection, number: str) -> Review | None:
-    """Delete the review of the number and return it. Bursts of marks of the number wait for a review again."""
+    """Delete the review of the number and return it. Bursts (many marks at once) then wait for a review again."""
     return next((Review(*row) for row in db.execute(FORGET, (number,)).fetchall()), None)
 
 
@@ -236,7 +236,7 @@ def reporters_of(db: sqlite3.Connection, number: str) -> list[str]:
 
 
 def correct(db: sqlite3.Connection, correction: Correction, at: float) -> None:
-    """Cancel these reporters' present spam marks of the number for good, and trust the reporters a little less."""
+    """Cancel the spam marks that these reporters made until `at`, and trust the reporters a little less."""
     for reporter in correction.reporters:
         add_tombstone(db, Tombstone(correction.number, reporter, correction.case_id, at))
     settle_case(db, correction.reporters, correction.case_id, False, at)

@@ -76,7 +76,7 @@ def pending(db: sqlite3.Connection, known: Sequence[Migration] | None = None) ->
 
 
 def migrate(db: sqlite3.Connection, known: Sequence[Migration] | None = None) -> list[Migration]:
-    """Apply the pending migrations and return them. Several programs may call this function at the same time."""
+    """Apply the pending migrations and return them. Several processes may call this function at the same time."""
     known = known_migrations() if known is None else known
     return [migration for migration in pending(db, known) if _apply(db, migration)]
 
@@ -103,7 +103,7 @@ def _applied(db: sqlite3.Connection) -> dict[int, tuple[str, str]]:
 
 
 def _statements(sql: str) -> Iterator[str]:
-    """Yield the statements one at a time, because `executescript` would commit the open transaction."""
+    """Yield the statements one at a time. SQLite's `executescript` would commit the open transaction."""
     statement = ""
     for line in sql.splitlines(keepends=True):
         statement += line

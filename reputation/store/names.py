@@ -1,4 +1,4 @@
-"""Names to show beside phone numbers in lists of calls: of a contact, a verified business, or an own number."""
+"""The name to show beside a phone number in lists of calls: of a contact, a verified business, or an own number."""
 
 import json
 import sqlite3
@@ -21,7 +21,7 @@ SELECT number, name, 'own', '' FROM own_register WHERE number IN (SELECT value F
 
 
 class NameSource(StrEnum):
-    """Where the name of a number comes from."""
+    """The kind of entry that the name of a number comes from."""
 
     CONTACT = "contact"
     IDENTITY = "identity"

@@ -1,4 +1,4 @@
-"""Other sites: people with names at several sites, and sites that are ignored. Call writers in a transaction."""
+"""Other sites: people who have names at several sites, and ignored sites. Functions that write need a transaction."""
 
 import sqlite3
 from typing import NamedTuple
@@ -82,23 +82,23 @@ class Ignored(NamedTuple):
 
 
 class SiteFigures(NamedTuple):
-    """How much evidence another site contributes, and how well this evidence agrees with our own evidence.
+    """How much evidence another site contributes, and how well this evidence agrees with this site's evidence.
 
     Attributes:
-        site: The name of the site.
-        marks: How many marks of its people are stored here, without retracted marks.
-        signals: How many of its signals are stored here.
-        answered: How often one of its people answered a number. Several calls from the number count once.
+        site: The name of the other site.
+        marks: How many marks of the other site's people are stored here, without retracted marks.
+        signals: How many signals of the other site are stored here.
+        answered: How many pairs of a person there and a number that the person answered are stored here.
         people: How many people made these marks, signals and answers.
         numbers: How many numbers these marks, signals and answers are about.
-        retracted: How many marks the site has retracted.
-        wrong: How many of its marks were ruled wrong by a case here.
-        last_at: When the site last marked a number.
-        marked: How many numbers the site marks as spam.
-        agreed: How many of the marked numbers have only evidence against them from our own people and challenges.
-        disagreed: How many of the marked numbers have only evidence for them from our own people and challenges.
-        settled: How many decided cases here confirmed its marks, and how many refuted them.
-        ignored: Since when and why its evidence is ignored here; null if it is not ignored.
+        retracted: How many marks the other site has retracted.
+        wrong: How many of the other site's spam marks were ruled wrong by a case here.
+        last_at: When the other site last marked a number.
+        marked: How many numbers the other site marks as spam.
+        agreed: How many of the marked numbers have only evidence against them at this site.
+        disagreed: How many of the marked numbers have only evidence for them at this site.
+        settled: How many decided cases here confirmed the other site's marks, and how many refuted them.
+        ignored: Since when and why the evidence is ignored here; null if it is not ignored.
     """
 
     site: str
@@ -121,7 +121,7 @@ class SiteFigures(NamedTuple):
 
 
 def sites_of(db: sqlite3.Connection) -> list[str]:
-    """Return the other sites with rows in this store, and the ignored sites."""
+    """Return the other sites from which this store has rows, and the ignored sites."""
     sites = {ignored.site for ignored in ignored_of(db)}
     for sql in NEXT_NAME.values():
         after = ""
@@ -138,7 +138,7 @@ def numbers_of_site(db: sqlite3.Connection, site: str) -> set[str]:
 
 
 def figures_of(db: sqlite3.Connection, site: str) -> SiteFigures:
-    """Return how much evidence a site contributes, and how well this evidence agrees with our own evidence."""
+    """Return how much evidence a site contributes, and how well this evidence agrees with this site's evidence."""
     marks, signals, answered, people, numbers, *later = db.execute(COUNTS, {"site": site}).fetchone()
     retracted, wrong, last_at = later
     agreed, disagreed, marked = db.execute(AGREEMENT, {"site": site}).fetchone()
@@ -161,18 +161,18 @@ def figures_of(db: sqlite3.Connection, site: str) -> SiteFigures:
 
 
 def figures_of_sites(db: sqlite3.Connection) -> list[SiteFigures]:
-    """Return how much evidence each other site contributes, and how well it agrees with ours, by site name."""
+    """Return the figures (`figures_of`) of each other site, ordered by site name."""
     return [figures_of(db, site) for site in sites_of(db)]
 
 
 def ignore_site(db: sqlite3.Connection, ignored: Ignored) -> int:
-    """Stop counting the site's evidence. Return how many numbers the site has evidence about."""
+    """Stop counting the evidence of `ignored.site`. Return how many numbers that site has evidence about."""
     db.execute(IGNORE, ignored)
     return refresh_site(db, ignored.site)
 
 
 def resume_site(db: sqlite3.Connection, site: str) -> Ignored | None:
-    """Count the site's evidence again, as if it had never been ignored. Return None if the site was not ignored."""
+    """Count the site's evidence again, and return why it was ignored. Return None if the site was not ignored."""
     resumed = next((Ignored(*row) for row in db.execute(RESUME, (site,)).fetchall()), None)
     if resumed is not None:
         refresh_site(db, site)
@@ -216,7 +216,7 @@ def declare_same(db: sqlite3.Connection, name: str, other: str) -> tuple[str, ..
 
 
 def set_names(db: sqlite3.Connection, names: tuple[str, ...]) -> None:
-    """Store that these names belong to the same person. If there is only one name, separate it from all other names."""
+    """Store that these names belong to one person. A single name is separated from all other names."""
     human = min(names, key=lambda name: (site_of(name), name))
     if len(names) == 1:
         db.execute(FORGET, names)
@@ -226,9 +226,10 @@ def set_names(db: sqlite3.Connection, names: tuple[str, ...]) -> None:
 
 
 def refresh_people(db: sqlite3.Connection, names: tuple[str, ...]) -> None:
-    """Recompute standings after the names of a person have changed. `names`: all names of the person.
+    """Recompute standings (sums of evidence) after a person's names have changed. `names`: all names of the person.
 
-    Only numbers about which the person has evidence at another site are affected, so names at this site are skipped.
+    A change matters only for numbers about which two of the names gave evidence. At most one name is of this site. So
+    the numbers of names at other sites are enough.
     """
     numbers: set[str] = set()
     for name in names:

@@ -1,8 +1,8 @@
-"""Facts about an outgoing call for the check of outgoing calls (the guard), and the guard's stored decisions.
+"""The facts from which the outbound guard decides whether an outgoing call may be made now, and its stored decisions.
 
-A call counts from the moment that it is allowed, not only from its outcome. Otherwise each of ten simultaneous calls
-would count as the first. So calls are counted twice, by the guard's decisions (stored or waiting in memory) and by the
-outcomes, and the larger count is used. Requests with one linkedid, such as for each trunk tried, are one call.
+A call counts from the moment that the guard allows it. Otherwise each of ten simultaneous calls would count as the
+first. So calls are counted by decisions (stored, or still in memory) and by outcomes, and the larger count is used.
+Requests with one linkedid, such as one for each trunk that is tried, count as one call.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ RECORD = insert_sql("outbound_decision", OutboundRecord) + " ON CONFLICT (id) DO
 
 
 def _let_out(which: str) -> str:
-    """Return SQL for calls that the guard allowed, except the present call. `which`: an SQL condition for the calls."""
+    """Return SQL for allowed calls, except the call that is being decided. `which`: an SQL condition for the calls."""
     return f"""
 (SELECT linkedid, at FROM outbound_decision
   WHERE {which} AND at <= :now AND action = 'allow' AND linkedid <> :same
@@ -77,7 +77,7 @@ LONGEST_DAY_SECONDS = 2 * 86_400.0
 def outbound_facts(
     db: sqlite3.Connection, query: OutboundQuery, waiting: Sequence[OutboundRecord] = ()
 ) -> OutboundFacts:
-    """Return all facts about an outbound call. `waiting`: decisions that are not stored yet."""
+    """Return all facts about an outgoing call. `waiting`: earlier decisions that are not stored yet."""
     own, now = query.own_number, query.now
     on_their_way = [
         (record.linkedid, record.at, record.callee, record.day, record.own_number)
@@ -135,7 +135,7 @@ def outbound_facts(
 def _calls_by_law(
     db: sqlite3.Connection, query: OutboundQuery, about: Mapping[str, object]
 ) -> tuple[int, float | None]:
-    """Return how many calls to the callee count for the legal limit, and when the next is allowed; None: now."""
+    """Return how many calls to the callee count for the legal limit, and when the next call is allowed (None: now)."""
     if not query.law_calls:
         return 0, None
     let_out = _count(db, LET_OUT_BY_LAW, about)
@@ -146,7 +146,7 @@ def _calls_by_law(
 
 
 def record_outbound(db: sqlite3.Connection, records: Iterable[OutboundRecord]) -> None:
-    """Store decisions, with the phone replaced by its person. A decision whose id is already stored is not changed."""
+    """Store decisions, each with the person instead of the person's phone. An id that is already stored is skipped."""
     db.executemany(RECORD, (record._replace(person=_person(db, record.person)) for record in records))
 
 
@@ -204,7 +204,7 @@ SELECT linkedid, at, dialled, own_number, trunk FROM outcome
 
 
 class CallAttempt(NamedTuple):
-    """A call from here to a number.
+    """An outgoing call to a number.
 
     `to_nobody`: whether the number does not exist (Q.850 cause 1). `arrived`: whether the call reached the phone.
     """
@@ -219,10 +219,10 @@ class UnguardedCall(NamedTuple):
     """An outgoing call that the PBX made without asking CallSieve first.
 
     Attributes:
-        linkedid: The id of the call: Asterisk's linkedid.
+        linkedid: Asterisk's linkedid of the call.
         at: When the call began.
         callee: The number that was dialled.
-        own_number: The own number that the call showed.
+        own_number: The own number that the call showed as its caller.
         trunk: The trunk that the call went out on.
     """
 
@@ -234,17 +234,17 @@ class UnguardedCall(NamedTuple):
 
 
 def past_calls(db: sqlite3.Connection, number: str) -> list[CallAttempt]:
-    """Return the last hundred calls from here to the number, newest first."""
+    """Return the last hundred outgoing calls to the number, newest first."""
     return [CallAttempt(at, *map(bool, rest)) for at, *rest in db.execute(CALLS, (number,))]
 
 
 def outbound_of_day(db: sqlite3.Connection, first: float, last: float) -> Iterator[OutboundRecord]:
-    """Yield the decisions about outgoing calls between `first` and `last` (exclusive)."""
+    """Yield the decisions about outgoing calls made between `first` and `last` (exclusive), in time order."""
     return (OutboundRecord(*row) for row in db.execute(OF_DAY, (first, last)))
 
 
 def unguarded_of_day(db: sqlite3.Connection, first: float, last: float) -> Iterator[UnguardedCall]:
-    """Yield calls between `first` and `last` (exclusive) that went out without a decision."""
+    """Yield calls that went out between `first` and `last` (exclusive) without a decision by the guard."""
     return (UnguardedCall(*row) for row in db.execute(UNGUARDED, {"first": first, "last": last}))
 
 
@@ -262,7 +262,7 @@ ADD = "INSERT INTO seen (number) VALUES (?) ON CONFLICT DO NOTHING"
 
 
 class NumberSet:
-    """A set of phone numbers in a temporary file: `with NumberSet() as seen: seen.add("+12015550123")`."""
+    """A set of phone numbers that may exceed the memory: `with NumberSet() as seen: seen.add("+12015550123")`."""
 
     def __init__(self) -> None:
         self._db = sqlite3.connect("", isolation_level=None)  # "": a file that has no name

@@ -1,9 +1,10 @@
-"""The outbox: events for receivers, written in the transaction that caused the events.
+"""The outbox: events that wait for receivers. An event is stored in the transaction of the change that it reports.
 
-Only kinds that a receiver wants are written (`use_receivers`), so unused kinds cost nothing. Events are kept for 7
-days, at most 100,000. The oldest events are deleted first, beginning with those that all receivers have got.
+Only kinds of events that a receiver wants are stored (`use_receivers`). Events are kept for 7 days, at most 100,000.
+Above that, events that all receivers have got are deleted first, and then the oldest.
 
-States are texts that are stored under a key, so that an event is emitted only when a state changes (`emit_change`).
+A state is a text that is stored under a key, such as the last result of a check. With it, `emit_change` emits an event
+only when the result changes.
 """
 
 import logging
@@ -89,7 +90,7 @@ STREAM_UNREAD = "SELECT 1 FROM event_state WHERE key = ? AND at < ?"
 
 @contextmanager
 def emitting(db: sqlite3.Connection) -> Iterator[None]:
-    """Log errors of a block that writes events. Raise the error only if the store is full, locked or damaged."""
+    """Run a block that writes events. Its errors are only logged, unless the store is full, locked or damaged."""
     db.execute("SAVEPOINT emitting")
     try:
         yield
@@ -107,12 +108,12 @@ def emitting(db: sqlite3.Connection) -> Iterator[None]:
 
 
 def is_wanted(db: sqlite3.Connection, *kinds: EventKind) -> bool:
-    """Return whether a receiver wants one of these kinds of events. If not, the caller need not compute the data."""
+    """Return whether a receiver wants one of these kinds of events. If not, the event's data need not be computed."""
     return any(db.execute(WANTED_BY, (kind.value,)).fetchone() for kind in kinds)
 
 
 def wanted_of(db: sqlite3.Connection, *kinds: EventKind) -> frozenset[EventKind]:
-    """Return which of these kinds of events a receiver wants; an empty set if the store cannot be read."""
+    """Return those of these kinds of events that a receiver wants; an empty set if the store cannot be read."""
     wanted: frozenset[EventKind] = frozenset()
     with emitting(db):
         wanted = frozenset(kind for kind in kinds if is_wanted(db, kind))
@@ -120,7 +121,7 @@ def wanted_of(db: sqlite3.Connection, *kinds: EventKind) -> frozenset[EventKind]
 
 
 def add_event(db: sqlite3.Connection, kind: EventKind, subject: str, at: float, data: EventData) -> Event | None:
-    """Write an event. Return None if no receiver wants it or it cannot be written. Call it in a transaction."""
+    """Store an event. Return None if no receiver wants it or it cannot be stored. Call it in a transaction."""
     with emitting(db):
         if is_wanted(db, kind):
             event_id, text = new_event_id(at), msgspec.json.encode(data).decode()
@@ -131,7 +132,7 @@ def add_event(db: sqlite3.Connection, kind: EventKind, subject: str, at: float, 
 
 
 def add_decisions(db: sqlite3.Connection, after: int) -> None:
-    """Emit an event for each decision after the row `after`. Call it in the transaction that stored the decisions."""
+    """Emit an event for each decision after the rowid `after`. Call it in the transaction that stored the decisions."""
     with emitting(db):
         if is_wanted(db, EventKind.DECISION_TAKEN):
             (last,) = db.execute(LAST).fetchone()
@@ -149,7 +150,7 @@ def _deliver_after(db: sqlite3.Connection, seq: int) -> None:
 def emit_change(
     db: sqlite3.Connection, key: str, value: str, kind: EventKind, subject: str, at: float, data: EventData
 ) -> Event | None:
-    """Emit an event if the stored state `key` gets a new value. Call it in a transaction."""
+    """Store `value` as the state `key`, and emit an event if the state had another value. Call it in a transaction."""
     return add_event(db, kind, subject, at, data) if set_state(db, key, value, at) else None
 
 
@@ -158,7 +159,8 @@ def emit_bad(
 ) -> None:
     """Emit an event for each name in `states` whose state has become bad. Call it in a transaction.
 
-    `states`: a bad state and the event's data, or None for a good state. `prefix`: the start of each state's key.
+    `states`: a bad state and the event's data; None: the state is good. `prefix`: a state's key is the prefix and the
+    name. Stored states of other names are deleted.
     """
     for name, bad in states.items():
         if bad is None:
@@ -179,7 +181,7 @@ def set_state(db: sqlite3.Connection, key: str, value: str, at: float) -> bool:
 
 
 def note_state(db: sqlite3.Connection, key: str, value: str, at: float) -> None:
-    """Store the value of the state `key` and the time, even if the value is unchanged. Call it in a transaction."""
+    """Store the value of the state `key`, dated `at` even if the value is unchanged. Call it in a transaction."""
     db.execute(SET_STATE, (key, value, at))
 
 
@@ -194,22 +196,22 @@ def state_of(db: sqlite3.Connection, key: str) -> str | None:
 
 
 def states_of(db: sqlite3.Connection, prefix: str) -> list[str]:
-    """Return the keys of stored states that begin with this prefix, in order."""
+    """Return the keys of stored states that begin with this prefix, sorted."""
     return [key for (key,) in db.execute(KEYS, {"prefix": prefix})]
 
 
 def forget_state(db: sqlite3.Connection, key: str) -> None:
-    """Delete a stored state."""
+    """Delete the stored state `key`."""
     db.execute(FORGET_STATE, (key,))
 
 
 def use_receivers(
     db: sqlite3.Connection, wanted: Mapping[str, Collection[EventKind]], weights: Weights = DEFAULT
 ) -> None:
-    """Set the receivers, by name, and the kinds of events that each gets. Only the sender calls this function.
+    """Replace the receivers. `wanted`: the kinds of events that each receiver gets, by the receiver's name.
 
     Undelivered events of other receivers are deleted. A receiver that was switched off stays off. `weights`: the
-    weights by which level changes are found. Use a transaction.
+    weights with which levels of numbers are computed for events. Only the sender calls this function, in a transaction.
     """
     names = msgspec.json.encode(list(wanted)).decode()
     for sql in FORGET:
@@ -222,7 +224,10 @@ def use_receivers(
 
 
 def use_stream(db: sqlite3.Connection, kinds: Collection[EventKind], weights: Weights = DEFAULT) -> None:
-    """Write events of these kinds for readers of the event stream (`events_after`). Call it in a transaction."""
+    """Set the kinds of events that are stored for the event stream (`events_after`). Call it in a transaction.
+
+    `weights`: the weights with which levels of numbers are computed for events.
+    """
     _want(db, {(kind.value, STREAM) for kind in kinds}, {row for row in db.execute(WANTED) if row[1] == STREAM})
     _use_weights(db, weights)
 
@@ -239,35 +244,35 @@ def _use_weights(db: sqlite3.Connection, weights: Weights) -> None:
 
 
 def event_weights(db: sqlite3.Connection) -> Weights:
-    """Return the weights by which `emit_level_changes` computes levels."""
+    """Return the stored weights with which `emit_level_changes` computes the level of a number."""
     row = db.execute(WEIGHTS).fetchone()
     return DEFAULT if row is None else weights_from(row[0])
 
 
 def event_of(db: sqlite3.Connection, event_id: str) -> Event | None:
-    """Return the event with this id; None if it was deleted."""
+    """Return the event with this id; None if it is not stored."""
     return next((event_from(row) for row in db.execute(BY_ID, (event_id,))), None)
 
 
 def events_after(db: sqlite3.Connection, seq: int, limit: int) -> list[Event]:
-    """Return at most `limit` events with a sequence number above `seq`, in order."""
+    """Return at most `limit` events with a sequence number above `seq`, in the order of these numbers."""
     return [event_from(row) for row in db.execute(AFTER, (seq, limit))]
 
 
 def places(db: sqlite3.Connection) -> tuple[int, int]:
-    """Return the `seq` of the first and of the last event; 0 and 0 if there are no events."""
+    """Return the sequence numbers of the first and the last stored event; 0 and 0 if there are no events."""
     first, last = db.execute(ENDS).fetchone()
     return first, last
 
 
 def event_from(row: tuple[Any, ...]) -> Event:
-    """Return the event in a row of the columns COLUMNS."""
+    """Return the event in a database row with the columns COLUMNS."""
     event_id, kind, subject, at, data, seq = row
     return Event(event_id, EventKind(kind), subject, at, msgspec.json.decode(data), seq)
 
 
 def trim(db: sqlite3.Connection, most: int = MOST_EVENTS) -> int:
-    """Delete the oldest events above `most`. Return how many deliveries were lost with them. Use a transaction."""
+    """Delete events until `most` are left. Return how many deliveries were lost with them. Call it in a transaction."""
     (count,) = db.execute("SELECT count(*) FROM event").fetchone()
     if count <= most:
         return 0
@@ -279,7 +284,7 @@ def trim(db: sqlite3.Connection, most: int = MOST_EVENTS) -> int:
 
 
 def expire_events(db: sqlite3.Connection, now: float) -> dict[str, int]:
-    """Delete expired events, and stop writing for a stream that nobody reads. Return counts of deleted rows by kind."""
+    """Delete expired events, and stop storing events for a stream without readers. Return counts of rows by kind."""
     if db.execute(STREAM_UNREAD, (STREAM_READ, now - KEPT_SECONDS)).fetchone():
         _want(db, set(), {row for row in db.execute(WANTED) if row[1] == STREAM})
     (first,) = db.execute(FIRST_AFTER, (now - KEPT_SECONDS,)).fetchone()
@@ -298,7 +303,7 @@ def _drop_before(db: sqlite3.Connection, seq: int) -> tuple[int, int]:
 
 @lru_cache(maxsize=8)
 def weights_from(text: str) -> Weights:
-    """Return stored weights. If a version of CallSieve with other keys has stored the weights, return the defaults."""
+    """Parse stored weights. Return the default weights if the text does not fit this version of CallSieve."""
     try:
         return msgspec.json.decode(text, type=Weights)
     except msgspec.ValidationError:

@@ -1,8 +1,9 @@
-"""Outcomes: how calls ended, joined with the journal by linkedid, and the evidence that follows from the outcomes.
+"""Outcomes: how calls ended, joined with the journal of decisions by linkedid, and the evidence that follows from them.
 
-When an outcome arrives, the decision about its call may not be in the journal yet: a rejected call is over before the
-journal's next write. So an outcome without a decision waits (`waits_since`) until `settle_outcomes` tries again.
-Without waiting, a rejected call could count as a call that nobody answered, and a withheld number could be stored.
+An outcome may arrive before the journal has stored the decision about the call. For example, a rejected call ends
+before the journal's next write. So an outcome without a decision waits (`waits_since`) until `settle_outcomes`
+completes it. Otherwise a rejected call could count as a call that nobody answered, and a withheld number could be
+stored.
 """
 
 import json
@@ -111,7 +112,7 @@ _STRENGTH = {"allow": 0} | {level.word: int(level) for level in Level}
 
 
 class Recorded(NamedTuple):
-    """The result of recording an outcome. `new`: whether the outcome was not yet stored. `signal`: its evidence."""
+    """The result of recording an outcome. `new`: whether it was not stored before. `signal`: the evidence from it."""
 
     new: bool
     signal: Signal | None = None
@@ -120,7 +121,7 @@ class Recorded(NamedTuple):
 def record_outcome(
     db: sqlite3.Connection, outcome: OutcomeRecord, now: float, hours: CallingHours = AS_INSTALLED
 ) -> Recorded:
-    """Record how a call ended, and its evidence, unless its linkedid is already stored. Call it in a transaction.
+    """Record how a call ended, and the evidence from it, unless its linkedid is stored. Call it in a transaction.
 
     If the call is older than outcomes are kept, only the evidence is stored. `hours`: when people may be called.
     """
@@ -131,14 +132,14 @@ def record_outcome(
 def record_outcomes(
     db: sqlite3.Connection, outcomes: Iterable[OutcomeRecord], now: float, hours: CallingHours = AS_INSTALLED
 ) -> list[Recorded]:
-    """Record several outcomes, and settle outcomes that wait for a decision. Call it in a transaction."""
+    """Record several outcomes (see `record_outcome`), and run `settle_outcomes`. Call it in a transaction."""
     recorded = _recorded(db, outcomes, now, hours)
     settle_outcomes(db, now)
     return recorded
 
 
 def settle_outcomes(db: sqlite3.Connection, now: float, limit: int = 1000) -> list[Signal]:
-    """Complete outcomes that have waited long enough for a decision. Return their new signals. Call it every minute."""
+    """Complete outcomes whose decision has come or whose time is up. Return their signals. Call it every minute."""
     rows = db.execute(WAITING, (now - SETTLE_SECONDS, limit)).fetchall()
     if not rows:
         return []
@@ -161,7 +162,7 @@ def settle_outcomes(db: sqlite3.Connection, now: float, limit: int = 1000) -> li
 
 
 def record_late_voice(db: sqlite3.Connection, linkedid: str, voice: Voice) -> None:
-    """Record whether a person or a recording was heard in a call whose outcome is already settled."""
+    """Record whether a person or a recording was heard in a call whose outcome is already complete."""
     if not db.execute(LATE_VOICE, (voice.value, linkedid)).rowcount:
         return
     outcome = outcome_of(db, linkedid)
@@ -194,12 +195,12 @@ def outcomes_between(db: sqlite3.Connection, since: float, until: float) -> Iter
 
 
 def outcomes_of_own(db: sqlite3.Connection, number: str, since: float, limit: int) -> list[OutcomeRecord]:
-    """Return calls since `since` that showed this own number or were made to this own number, newest first."""
+    """Return outcomes of calls since `since` that showed this own number or were made to it, newest first."""
     return [_outcome(row) for row in db.execute(BY_OWN, {"number": number, "since": since, "limit": limit})]
 
 
 def calls_out_with(db: sqlite3.Connection, number: str, since: float, until: float) -> Iterator[OutcomeRecord]:
-    """Yield outgoing calls that showed this own number between `since` and `until` (exclusive), in time order."""
+    """Yield the outcomes of outgoing calls that showed this own number, oldest first. `until` is exclusive."""
     return map(_outcome, db.execute(OUT_WITH, (number, since, until)))
 
 
@@ -241,7 +242,7 @@ def _record(
 
 
 def _with_people(db: sqlite3.Connection, outcome: OutcomeRecord) -> OutcomeRecord:
-    """Return the outcome with people in place of their phones. If its group is unknown, add that of who answered."""
+    """Return the outcome with people in place of their phones. If the group is unknown, add that of who answered."""
     people: dict[str, tuple[str, str | None]] = {}
     for endpoint in {outcome.answered_by, outcome.caller, *outcome.rung}:
         if endpoint is not None and "/" in endpoint:
@@ -262,7 +263,7 @@ def _with_people(db: sqlite3.Connection, outcome: OutcomeRecord) -> OutcomeRecor
 
 
 def _joined(db: sqlite3.Connection, outcome: OutcomeRecord) -> OutcomeRecord:
-    """Return the outcome with data from the journal: auth class, first decision, and strongest action."""
+    """Return the outcome with data from the journal: auth class, first decision, strongest action and others."""
     decided = db.execute(DECISIONS, (outcome.linkedid,)).fetchall()
     if not decided or outcome.direction is not Direction.INBOUND:
         return outcome
@@ -303,7 +304,7 @@ def _tied(db: sqlite3.Connection, outcome: OutcomeRecord) -> OutcomeRecord:
 
 
 def _may_be_screened(outcome: OutcomeRecord, now: float) -> bool:
-    """Return whether the journal may still get a decision about the call; False for an old call from a CDR."""
+    """Return whether a decision about the call may still reach the journal. It may not for an old call from a CDR."""
     is_new = outcome.source == LIVE or outcome.ended_at > now - SETTLE_SECONDS
     return is_new and outcome.direction is Direction.INBOUND and outcome.number is not None
 
@@ -325,7 +326,7 @@ def _is_wanted(db: sqlite3.Connection) -> bool:
 
 
 def _emit_event(db: sqlite3.Connection, outcome: OutcomeRecord) -> None:
-    """Emit the event of a live call. `outcome`: after `_joined`, so that the number of a withheld caller is removed."""
+    """Emit the event that a live call has ended. `outcome`: from `_joined`, which removes withheld numbers."""
     if outcome.source != LIVE or outcome.direction is Direction.INTERNAL:
         return
     data = CallEnded(

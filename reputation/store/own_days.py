@@ -1,4 +1,4 @@
-"""Daily counts of calls by own number. Each call is added in the transaction that stores its outcome.
+"""Daily counts of calls from each own number, and of calls back to it. A call is counted when its outcome is stored.
 
 `count_call` is called once per new outcome (by linkedid), so a repeated outcome adds nothing. Calls older than the
 retention of outcomes are not counted, because they may have been counted before. A day is the local date of the called
@@ -84,13 +84,13 @@ NO_REPEATS = WeeklyRepeats(0, 0)
 
 
 def weekly_repeats(db: sqlite3.Connection, day: int) -> WeeklyRepeats:
-    """Count the people whom our own numbers called repeatedly in the 28 days up to and including `day`."""
+    """Count how many people our own numbers called, and called often, in the 28 days up to and including `day`."""
     often, people = db.execute(WEEKLY, {"since": day - PEOPLE_DAYS, "many": MANY_CALLS}).fetchone()
     return WeeklyRepeats(int(often), int(people))
 
 
 def count_call(db: sqlite3.Connection, outcome: OutcomeRecord, hours: CallingHours = AS_INSTALLED) -> None:
-    """Add a new call to the daily counts, in the transaction that records it. `hours`: when people may be called."""
+    """Add a new call to the daily counts, in the transaction that stores it. `hours`: when people may be called."""
     if outcome.direction is Direction.INBOUND:
         _count_call_back(db, outcome, hours)
         return
@@ -110,24 +110,24 @@ def days_of(db: sqlite3.Connection, number: str, since_day: int) -> list[OwnDay]
 
 
 def people_of(db: sqlite3.Connection, number: str, days: int, today: int) -> int:
-    """Return how many people the number called in the last `days` days (at most 28), including `today`."""
+    """Return how many people the own number called in the last `days` days (at most 28), including `today`."""
     (count,) = db.execute(PEOPLE, (number, today - days)).fetchone()
     return int(count)
 
 
 def blocked_of(db: sqlite3.Connection, number: str, after_day: int) -> tuple[tuple[str, int], ...]:
-    """Return the five countries whose networks refused the most calls of the number after that day, with the counts."""
+    """Return the five countries whose networks refused the most calls of the own number after that day, with counts."""
     return tuple(db.execute(BLOCKED, (number, after_day)))
 
 
 def first_days(db: sqlite3.Connection, number: str) -> tuple[int | None, int | None]:
-    """Return the first day on which this number called, and the first on which any number called, or None for each."""
+    """Return the first day on which this own number called, and the first on which any did, or None for each."""
     (first,), (of_all,) = db.execute(FIRST_DAY, (number,)).fetchone(), db.execute(FIRST_DAY_OF_ALL).fetchone()
     return first, of_all
 
 
 def last_day_before(db: sqlite3.Connection, number: str, day: int) -> int | None:
-    """Return the last day before `day` on which the number made calls."""
+    """Return the last day before `day` on which the own number made calls; None if there is no such day."""
     (last,) = db.execute(LAST_BEFORE, (number, day)).fetchone()
     return None if last is None else int(last)
 
@@ -135,7 +135,7 @@ def last_day_before(db: sqlite3.Connection, number: str, day: int) -> int | None
 def network_calls(
     db: sqlite3.Connection, number: str, since: float, until: float, networks: Networks = NO_NETWORKS
 ) -> list[NetworkCalls]:
-    """Count the number's calls from `since` to `until` by network. `networks`: the known names of networks."""
+    """Count the own number's calls from `since` to `until` by the callee's network. `networks`: names of networks."""
     counts: dict[Network, list[int]] = {}
     for dialled, calls, blocked, answered in db.execute(NETWORK_CALLS, (MACHINE_SECONDS, number, since, until)):
         country = country_of(dialled)

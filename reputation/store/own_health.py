@@ -1,6 +1,6 @@
-"""The health of own numbers, computed from daily counts and calls: grades, and suspicions that a number is labelled.
+"""The health of own numbers, computed from their calls: grades, and suspicions that a network labels a number's calls.
 
-A suspicion says that a network treats the calls of an own number worse than before. Suspicions are computed daily.
+A suspicion arises if fewer calls to a network are answered than before, or more are refused. It is computed daily.
 """
 
 import json
@@ -58,7 +58,7 @@ class Suspected(NamedTuple):
 def find_suspicions(
     db: sqlite3.Connection, number: str, now: float, networks: daily_counts.Networks = daily_counts.NO_NETWORKS
 ) -> list[Suspicion]:
-    """Compute suspicions from the number's calls of the last 28 days. 100,000 calls take about 3 s."""
+    """Compute the suspicions about an own number from its calls of the last 28 days. 100,000 calls take about 3 s."""
     lately_since = now - LATELY_DAYS * DAY_SECONDS
     before_since = lately_since - BEFORE_DAYS * DAY_SECONDS
     return suspicions_of(
@@ -68,7 +68,7 @@ def find_suspicions(
 
 
 def record_suspicions(db: sqlite3.Connection, number: str, suspicions: Sequence[Suspicion], now: float) -> None:
-    """Replace the suspicions about a number, and emit events for new ones. Call it in a transaction."""
+    """Replace the stored suspicions about an own number, and emit events for new ones. Call it in a transaction."""
     known = {
         (suspicion.suspicion.network, suspicion.suspicion.by): suspicion.since
         for suspicion in suspicions_about(db, number)
@@ -98,17 +98,17 @@ def record_suspicions(db: sqlite3.Connection, number: str, suspicions: Sequence[
 
 
 def suspicions_about(db: sqlite3.Connection, number: str) -> list[Suspected]:
-    """Return the stored suspicions about the number, the most certain first."""
+    """Return the stored suspicions about an own number, the most certain first."""
     return [_suspected(row) for row in db.execute(OF_NUMBER, (number,))]
 
 
 def begun_suspicions(db: sqlite3.Connection, since: float, until: float) -> list[Suspected]:
-    """Return suspicions that began between `since` and `until` (exclusive) and still exist, oldest first."""
+    """Return suspicions that first arose between `since` and `until` (exclusive) and still exist, oldest first."""
     return [_suspected(row) for row in db.execute(BEGUN, (since, until))]
 
 
 def checks_for_suspicions(db: sqlite3.Connection) -> list[Due]:
-    """Return a task for each suspicion: somebody must check on a phone what is shown when the number calls."""
+    """Return a task for each suspicion: to check on a phone in the network what it shows when the number calls."""
     checks = []
     for row in map(_suspected, db.execute(ALL)):
         about: Places = {"where": place_of(row.suspicion.network)}
@@ -146,7 +146,7 @@ FORGET = "DELETE FROM own_grade WHERE number = ?"
 
 
 class GradeChange(NamedTuple):
-    """A change of a number's grade at `at`. `reasons`: the reasons for the new grade."""
+    """A change of an own number's grade. `at`: when it changed. `reasons`: the reasons for the new grade."""
 
     number: str
     at: Instant
@@ -156,7 +156,7 @@ class GradeChange(NamedTuple):
 
 
 def record_grade(db: sqlite3.Connection, number: str, graded: Graded) -> None:
-    """Store the grade of an own number, or delete the stored grade if the number has none now."""
+    """Store the grade of an own number, or delete the stored grade if `graded.grade` is None."""
     row = db.execute(GRADE, (number,)).fetchone()
     before, grade = row and row[1], graded.grade and graded.grade.value
     if before != grade:
@@ -172,7 +172,7 @@ def record_grade(db: sqlite3.Connection, number: str, graded: Graded) -> None:
 
 
 def grade_of(db: sqlite3.Connection, number: str) -> Graded | None:
-    """Return the stored grade of the number, or None. Reasons that this version does not know are left out."""
+    """Return the stored grade of the number, or None. Reasons unknown to this version of CallSieve are left out."""
     row = db.execute(GRADE, (number,)).fetchone()
     return None if row is None else Graded(row[0], Grade(row[1]), _reasons(row[2]))
 
@@ -186,7 +186,7 @@ def changed_grades(db: sqlite3.Connection, since: float, until: float) -> list[G
 
 
 def unwell_numbers(db: sqlite3.Connection) -> list[str]:
-    """Return the numbers whose stored grade is not healthy."""
+    """Return the own numbers whose stored grade is not healthy."""
     return [number for (number,) in db.execute(UNWELL)]
 
 
@@ -256,7 +256,7 @@ def grade_all(
     weights: Weights = DEFAULT,
     networks: daily_counts.Networks = daily_counts.NO_NETWORKS,
 ) -> int:
-    """Grade each number with recent calls, a bad grade or a label. Return how many. Update suspicions once a day."""
+    """Grade each own number with recent calls, a bad grade or a label. Return how many. Find suspicions once a day."""
     calling = own_days.calling_numbers(db, int(now // DAY_SECONDS) - daily_counts.MONTH)
     labelled = (check.number for check in latest_label_checks(db) if check.label)
     numbers = dict.fromkeys((*calling, *unwell_numbers(db), *labelled))
@@ -272,7 +272,7 @@ def grade_all(
 
 
 def recent_grade(db: sqlite3.Connection, number: str, now: float, weights: Weights = DEFAULT) -> Graded:
-    """Return the stored grade if it is at most two hours old, or compute it now."""
+    """Return the stored grade of an own number if it is at most two hours old. Otherwise compute the grade."""
     graded = grade_of(db, number)
     if graded is not None and graded.graded_at > now - RECENT_SECONDS:
         return graded
@@ -284,10 +284,10 @@ def _graded(health: NumberHealth, now: float) -> Graded:
 
 
 def main(arguments: list[str]) -> int:
-    """Grade all numbers in a separate process: `python -m reputation.store.own_health FILE WEIGHTS [NETWORKS]`.
+    """Grade all own numbers in a separate process: `python -m reputation.store.own_health FILE WEIGHTS [NETWORKS]`.
 
-    WEIGHTS is JSON, and NETWORKS is a file with the names of networks. The process prints how many numbers were
-    graded, and on a second line why the networks file cannot be used.
+    FILE is the store. WEIGHTS is JSON. NETWORKS is a file with names of networks by prefix. The process prints how many
+    numbers were graded. If the networks file cannot be used, it prints the reason on a second line.
     """
     try:
         networks, problem = _networks(arguments[2:])

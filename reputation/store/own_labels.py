@@ -1,4 +1,4 @@
-"""Label checks: the labels that platforms (carriers, apps, lists) show for own numbers, and when to check again."""
+"""Label checks: what platforms (carriers, apps, spam lists) show when own numbers call, and when to check again."""
 
 import hashlib
 import sqlite3
@@ -28,11 +28,11 @@ class LabelCheck(NamedTuple):
         number: The own number, E.164.
         platform: The platform that shows labels.
         at: When the label was checked.
-        label: The label shown, empty if no label is shown.
-        marks: How many marks the platform reports, null if unknown.
+        label: The label shown; empty if no label is shown.
+        marks: How many spam reports of the number the platform shows; null if unknown.
         kind: How the label was checked.
         person: The person who checked.
-        proof: A text, or the name and SHA-256 of a file.
+        proof: The proof of the check: a text, or the name and SHA-256 of a file.
         next_at: When to check again.
     """
 
@@ -55,8 +55,8 @@ class LabelChange(NamedTuple):
         platform: The platform that shows labels.
         at: When the new label was first seen.
         before: The label at the previous check; null at the first check.
-        label: The label that is shown.
-        marks: How many marks the platform reports; null if it does not say.
+        label: The label that is shown; empty if no label is shown.
+        marks: How many spam reports of the number the platform shows; null if unknown.
     """
 
     number: str
@@ -103,7 +103,7 @@ def put_label_check(db: sqlite3.Connection, check: LabelCheck) -> None:
 
 
 def label_check_before(db: sqlite3.Connection, check: LabelCheck) -> LabelCheck | None:
-    """Return the previous check of the same number and platform, or None."""
+    """Return the check of the same number and platform that came before `check`, or None."""
     return next((_check(row) for row in db.execute(BEFORE, (check.number, check.platform, check.at))), None)
 
 
@@ -118,7 +118,7 @@ def latest_label_checks(db: sqlite3.Connection) -> list[LabelCheck]:
 
 
 def labels_of(db: sqlite3.Connection, number: str) -> tuple[tuple[str, str], ...]:
-    """Return the platforms whose latest check showed a label for the number, each with its label."""
+    """Return each platform that showed a label for the number at its latest check, with the label."""
     return tuple(
         (check.platform, check.label) for check in latest_label_checks(db) if check.number == number and check.label
     )
@@ -143,13 +143,13 @@ def label_checks_to_make(db: sqlite3.Connection, until: float) -> list[Due]:
 
 
 def changed_labels(db: sqlite3.Connection, since: float, until: float) -> list[LabelChange]:
-    """Return changes of labels that were seen between `since` and `until` (exclusive), in order."""
+    """Return changes of labels that were seen between `since` and `until` (exclusive), oldest first."""
     checks = [_check(row) for row in db.execute(SINCE, (since, until))]
     return [change for check in checks if (change := _change(label_check_before(db, check), check)) is not None]
 
 
 def spam_lists_and_own_numbers(db: sqlite3.Connection) -> list[tuple[str, str, bool, str]]:
-    """Return a row per spam list and own number: list, number, whether the list has the number, and category."""
+    """Return a row per spam list and own number: list, number, whether the number is listed, and its category."""
     return [(name, number, bool(listed), category) for name, number, listed, category in db.execute(LISTS)]
 
 
@@ -178,7 +178,7 @@ SIZE = "SELECT coalesce(sum(length(content)), 0) FROM own_screenshot"
 
 
 class NewScreenshot(NamedTuple):
-    """A screenshot to store. `kind`: png, jpg or webp, recognised by the content of the file."""
+    """A screenshot to store with a label check. `kind`: png, jpg or webp, recognised from the content."""
 
     name: str
     kind: str
@@ -221,7 +221,7 @@ def remove_screenshot(db: sqlite3.Connection, check: LabelCheck) -> None:
 
 
 def screenshots_of(db: sqlite3.Connection, number: str, since: float = 0.0, limit: int = 100) -> list[Screenshot]:
-    """Return the screenshots of the number since `since`, newest first."""
+    """Return the screenshots of label checks of the number since `since`, newest first."""
     return [Screenshot(*row) for row in db.execute(SCREENSHOTS_OF_NUMBER, (number, since, limit))]
 
 

@@ -1,4 +1,4 @@
-"""The register of the organisation's own numbers, and unregistered numbers that outgoing calls have shown.
+"""The registered own numbers of the organisation, and unregistered numbers that outgoing calls have shown as caller.
 
 A registered number that is not retired is an own number everywhere: nobody can mark it, and an incoming call that shows
 it counts as spoofed.
@@ -42,7 +42,7 @@ class Seen(NamedTuple):
 
     Attributes:
         number: The number, E.164.
-        calls: How many calls that are still kept showed the number.
+        calls: How many stored calls showed the number.
         first_at: When the first of these calls was made.
         last_at: When the latest of these calls was made.
     """
@@ -54,14 +54,14 @@ class Seen(NamedTuple):
 
 
 def put_own(db: sqlite3.Connection, own: OwnNumber) -> None:
-    """Add the number to the register, or replace its entry. Call it in a transaction."""
+    """Register the own number, or replace its entry. Call it in a transaction."""
     values = ((name, getattr(own, name)) for name in _FIELDS)
     db.execute(PUT, [(json.dumps(value, ensure_ascii=False) if name in _LISTS else value) for name, value in values])
     db.execute(UNNAME_OURS if own.state is NumberState.RETIRED else NAME_OURS, (own.number,))
 
 
 def remove_own(db: sqlite3.Connection, number: str) -> OwnNumber | None:
-    """Remove the number from the register. Return its entry, or None. Call it in a transaction."""
+    """Remove the registered number. Return its entry, or None. Call it in a transaction."""
     own = own_of(db, number)
     db.execute(REMOVE, (number,))
     db.execute(UNNAME_OURS, (number,))
@@ -69,17 +69,17 @@ def remove_own(db: sqlite3.Connection, number: str) -> OwnNumber | None:
 
 
 def name_registered(db: sqlite3.Connection) -> None:
-    """Make every registered number an own number again, after the own numbers of the settings were replaced."""
+    """Add the registered numbers to the own numbers again, after these were replaced by those of the settings."""
     db.execute(NAME_ALL_OURS)
 
 
 def own_of(db: sqlite3.Connection, number: str) -> OwnNumber | None:
-    """Return the number's entry in the register of own numbers, or None."""
+    """Return the entry of a registered own number, or None."""
     return next(map(_own, db.execute(ONE, (number,))), None)
 
 
 def register_of(db: sqlite3.Connection) -> list[OwnNumber]:
-    """Return all entries of the register of own numbers, ordered by number."""
+    """Return the entries of all registered own numbers, ordered by number."""
     return [_own(row) for row in db.execute(ALL)]
 
 

@@ -1,9 +1,8 @@
-"""Peers: other companies that share evidence. Their fetch state, their rows about numbers, how often they are right.
+"""Peers: other companies that share evidence with us. The store has the state of fetching it, and the evidence itself.
 
-A company's rows are used while the settings or a subscription name the company, it is switched on, and its list has
-not expired. Subscriptions are companies that the settings do not name. The settings take precedence over a
-subscription with the same name or key. Functions that make their own transactions say so: they write millions of rows
-while the daemon runs.
+The settings and subscriptions name the companies. A subscription counts only if the settings have neither its name nor
+its key. A company's evidence is used while the company is named and switched on, and its list has not expired.
+Functions that write need a transaction. Those that write up to millions of rows make their own transactions.
 """
 
 import sqlite3
@@ -94,11 +93,7 @@ SELECT 'spam', is_spam, is_fine, count(*) FROM known
 
 
 class PeerState(NamedTuple):
-    """The stored state of another company that shares evidence.
-
-    `digest` and `counts_until`: the digest and expiry of the last list ('' and 0.0 for none). `was_told`: how many
-    callers known here the company listed at the last comparison. `was_right`: how many of these it listed rightly.
-    `failure`: the last of `failures` failed requests in a row, in JSON. `off_why`: the reason for switching it off.
+    """The stored state of another company that shares evidence with us.
 
     Attributes:
         name: The name that the company has here.
@@ -106,13 +101,19 @@ class PeerState(NamedTuple):
         every_seconds: How often its list is fetched, in seconds.
         issuer: The name that the company signs with; empty if no list was accepted yet.
         sequence: The sequence number of the latest accepted list; 0 for none.
+        digest: The digest of the latest accepted list; empty for none.
         issued_at: When the latest accepted list was issued.
+        counts_until: When the latest accepted list expires; 0 for none.
         numbers: How many numbers the company lists.
         cleared: How many numbers the company has cleared.
         came_at: When its list last arrived.
         asked_at: When its list was last requested.
         failed_at: When a request last failed.
+        failure: Why the last of `failures` failed requests in a row failed, in JSON.
         off_at: When the company was switched off; null while it is on.
+        off_why: Why the company was switched off.
+        was_told: At the last comparison, how many of its numbers our own evidence could judge.
+        was_right: For how many of these numbers our own evidence agreed.
     """
 
     name: str
@@ -149,7 +150,7 @@ class WantedPeer(NamedTuple):
 
 
 class PeerNumber(NamedTuple):
-    """A number that a company lists or, if `auth_class` is empty, has cleared."""
+    """A company's statement about a number: evidence against it or, if `auth_class` is empty, that it was cleared."""
 
     number: str
     auth_class: str
@@ -162,7 +163,7 @@ class PeerNumber(NamedTuple):
 
     @property
     def key(self) -> tuple[str, str]:
-        """The key by which rows of a company are sorted."""
+        """The number and the auth class, by which the rows of a company are sorted."""
         return self.number, self.auth_class
 
 
@@ -171,7 +172,7 @@ Change = tuple[tuple[str, str], PeerNumber | None]
 
 
 class TakenIndex(NamedTuple):
-    """A company's index (signed list), fully stored. `numbers`, `cleared`: how many numbers it lists and clears."""
+    """A company's signed index, whose rows are all stored. `numbers`, `cleared`: how many it lists and clears."""
 
     of: str
     issuer: str
@@ -184,7 +185,7 @@ class TakenIndex(NamedTuple):
 
 
 def replace_peers(db: sqlite3.Connection, wanted: Mapping[str, WantedPeer]) -> None:
-    """Replace the companies that the settings name. `wanted`: the companies by name. Call it in a transaction."""
+    """Replace the companies whose evidence is wanted. `wanted`: the companies by name."""
     known = {name: rest for name, *rest in db.execute("SELECT name, of, in_settings, weight, every_seconds FROM peer")}
     for name, peer in wanted.items():
         if known.get(name) != [peer.of, 1, peer.weight, peer.every_seconds]:
@@ -194,19 +195,19 @@ def replace_peers(db: sqlite3.Connection, wanted: Mapping[str, WantedPeer]) -> N
 
 
 def want_peer(db: sqlite3.Connection, name: str, wanted: WantedPeer) -> None:
-    """Begin to use the evidence of a company, or change its weight or interval. Call it in a transaction."""
+    """Begin to use the evidence of a company, or change its weight or interval."""
     about = {"name": name, "of": wanted.of, "weight": wanted.weight, "every": wanted.every_seconds}
     db.execute(PUT, about)
     db.execute(RENEW, about)
 
 
 def forget_peer(db: sqlite3.Connection, name: str) -> None:
-    """Stop using the evidence of the company. Call it in a transaction."""
+    """Stop using the evidence of the company."""
     db.execute(FORGET, (name,))
 
 
 def key_digest(key: str) -> str:
-    """Return a digest of a company's first key (base64). The digest identifies the company, whatever its address is."""
+    """Return a digest of a company's first key (base64). The digest identifies the company."""
     return sha256(key.encode()).hexdigest()[:32]
 
 
@@ -217,12 +218,12 @@ def key_now(db: sqlite3.Connection, key: str) -> str:
 
 
 def follow_key(db: sqlite3.Connection, key: str, new: str, at: float) -> None:
-    """Check the company's indexes with the key `new` from now on. `key`: its first key. Call it in a transaction."""
+    """Use the key `new` from now on to check the signatures of a company. `key`: the company's first key."""
     db.execute("INSERT OR REPLACE INTO peer_key (of, key, at) VALUES (?, ?, ?)", (key_digest(key), new, at))
 
 
 def peer_states(db: sqlite3.Connection) -> list[PeerState]:
-    """Return the states of all companies that the settings name or have named, ordered by name."""
+    """Return the states of all companies that are named or were named before, ordered by name."""
     return [PeerState(name, bool(in_settings), *rest) for name, in_settings, *rest in db.execute(STATES)]
 
 
@@ -232,34 +233,34 @@ def peer_state(db: sqlite3.Connection, name: str) -> PeerState | None:
 
 
 def record_taken(db: sqlite3.Connection, name: str, index: TakenIndex, at: float, next_at: float) -> None:
-    """Record that the company's index was stored or is unchanged. `next_at`: when to fetch again. Use a transaction."""
+    """Record that the company's index was stored or is unchanged. `next_at`: when to fetch again."""
     db.execute(TAKEN, {"name": name, "at": at, "next_at": next_at, **index._asdict()})
 
 
 def record_skill(db: sqlite3.Connection, name: str, right: int, known: int) -> None:
-    """Record that the company was right about `right` of `known` callers that we know. Call it in a transaction."""
+    """Record that the company was right about `right` of the `known` callers that we can judge."""
     db.execute(JUDGED, (right, known, name))
 
 
 def record_peer_failure(db: sqlite3.Connection, name: str, at: float, next_at: float, failure: str) -> None:
-    """Record that the index could not be fetched or was refused. The old index stays. Call it in a transaction."""
+    """Record that the company's index could not be fetched or was refused. The old index stays."""
     db.execute(FAILED, {"name": name, "at": at, "next_at": next_at, "failure": failure[:FAILURE_CHARACTERS]})
 
 
 def switch_peer_off(db: sqlite3.Connection, name: str, at: float, why: str) -> bool:
-    """Stop using the company's evidence. Return False if the company was already off. Call it in a transaction."""
+    """Stop using the company's evidence. Return False if the company was already off."""
     return db.execute(SWITCH_OFF, (at, why, name)).rowcount > 0
 
 
 def switch_peer_on(db: sqlite3.Connection, name: str, at: float) -> bool:
-    """Use the company's evidence again, and reset its measurements. Return False if it was on. Use a transaction."""
+    """Use the company's evidence again, and measure its accuracy from `at` on. Return False if the company was on."""
     return db.execute(SWITCH_ON, (at, name)).rowcount > 0
 
 
 def replace_numbers(
     db: sqlite3.Connection, peer: int, rows: Iterable[PeerNumber], at: float, *, cleared: bool = False
 ) -> int:
-    """Replace the company's rows by `rows`, which are ordered by key. Return how many rows changed.
+    """Replace the company's rows with `rows`, which are ordered by key. Return how many rows changed.
 
     `cleared`: replace the rows of numbers that the company has cleared, instead of the numbers that it lists. Only rows
     that differ are written, dated `at`, in several transactions. If interrupted, call it again.
@@ -269,17 +270,17 @@ def replace_numbers(
 
 
 def change_numbers(db: sqlite3.Connection, peer: int, changes: Iterable[Change], at: float) -> int:
-    """Set or delete the row of each key in `changes`. Makes its own transactions. Repeating a change is harmless."""
+    """Set or delete the row of each key in `changes`, in several transactions. Return how many. It may be repeated."""
     return _write(db, peer, changes, at)
 
 
 def count_numbers(db: sqlite3.Connection, peer: int) -> int:
-    """Return how many rows of the company are stored, to compare with the count in its index."""
+    """Return how many rows the stored list of the company has, to compare with the count in its index."""
     return int(db.execute(COUNT, (peer,)).fetchone()[0])
 
 
 def drop_unnamed(db: sqlite3.Connection) -> int:
-    """Delete the rows of companies that are no longer wanted, and return how many rows. Makes its own transactions."""
+    """Delete the rows of companies that are no longer wanted, in several transactions. Return how many rows."""
     dropped = 0
     for (peer,) in db.execute(UNNAMED).fetchall():
         for cleared in (False, True):
@@ -290,7 +291,7 @@ def drop_unnamed(db: sqlite3.Connection) -> int:
 
 
 def compared_with_peer(db: sqlite3.Connection, peer: int, since: float) -> Compared:
-    """Compare the company's rows with later evidence since `since`. If it lists no known number, all counts are 0."""
+    """Compare the company's list with our later evidence since `since`. Without a common number, all counts are 0."""
     every: list[tuple[int, int, int]] = []
     listed: list[tuple[int, int, int]] = []
     for verdict, *kind in db.execute(COMPARED, {"since": since, "peer": peer}):
@@ -380,12 +381,12 @@ def subscription_of(db: sqlite3.Connection, name: str) -> Subscription | None:
 
 
 def put_subscription(db: sqlite3.Connection, subscription: Subscription) -> None:
-    """Add or replace a subscription. The company's evidence comes with the next fetch. Call it in a transaction."""
+    """Add or replace a subscription. The company's evidence comes with the next fetch."""
     db.execute(PUT_SUBSCRIPTION, subscription)
     want_peer(db, subscription.name, WantedPeer(key_digest(subscription.key), subscription.weight, EVERY_SECONDS))
 
 
 def remove_subscription(db: sqlite3.Connection, name: str) -> None:
-    """Remove a subscription and stop using its evidence, which the next fetch deletes. Call it in a transaction."""
+    """Remove a subscription and stop using the company's evidence, which the next fetch deletes."""
     db.execute(REMOVE, (name,))
     forget_peer(db, name)

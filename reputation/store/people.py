@@ -1,6 +1,6 @@
 """People, DIDs and own numbers, from the settings file and from imports. The settings take precedence over imports.
 
-A phone without a person is identified by its endpoint (`PJSIP/201`). The column `grp`: a DID's groups, comma-separated.
+A phone without a person is identified by its endpoint (`PJSIP/201`). The column `grp` has the groups of a DID.
 """
 
 import json
@@ -55,7 +55,7 @@ OWN_NUMBERS = "SELECT number FROM own_number UNION SELECT number FROM did ORDER 
 
 
 def replace_settings_people(db: sqlite3.Connection, people: Iterable[Person]) -> None:
-    """Replace the people of the settings file. People who stay remain signed in. Call it in a transaction."""
+    """Replace the people of the settings file. Those who were in it before stay signed in. Call it in a transaction."""
     people = list(people)
     db.execute(REMOVE_OTHERS, (json.dumps([person.extension for person in people]),))
     upsert_people(db, people, SETTINGS)
@@ -74,7 +74,7 @@ def replace_settings_dids(db: sqlite3.Connection, dids: Iterable[Did]) -> None:
 
 
 def trap_dids(db: sqlite3.Connection) -> list[str]:
-    """Return the DIDs that belong to nobody and serve as traps."""
+    """Return the traps: DIDs that belong to nobody, so that a call to them speaks against the caller."""
     return [number for (number,) in db.execute(TRAPS)]
 
 
@@ -86,14 +86,14 @@ def replace_settings_own_numbers(db: sqlite3.Connection, numbers: Iterable[str])
 
 
 def upsert_people(db: sqlite3.Connection, people: Iterable[Person], source: str) -> None:
-    """Add or update people, unless a source with precedence has them. `source`: "settings" or an import's name."""
+    """Add or update people. Imports never change people of the settings. `source`: "settings" or an import's name."""
     rows = ((p.extension, p.endpoint, p.group, p.language, p.name, source) for p in people)
     db.executemany(UPSERT_PERSON, rows)
     count_people(db)
 
 
 def upsert_dids(db: sqlite3.Connection, dids: Iterable[Did], source: str) -> None:
-    """Add or update DIDs, except DIDs of the settings. `source`: the name of the import."""
+    """Add or update DIDs. DIDs that the settings name are not changed. `source`: the name of the import."""
     rows = ((did.number, ",".join(did.groups) or None, did.callee, did.screen, did.trap, source) for did in dids)
     db.executemany(UPSERT_DID, rows)
 

@@ -1,9 +1,9 @@
-"""Export and erase all data about a phone number (data protection law).
+"""Export and erase all data about a phone number, as data protection law demands.
 
-Erasing deletes whole rows: a decision without its caller would still name the call (linkedid, time, DID), and with that
-the CDRs of the PBX would reveal the caller. In other texts the number is masked in every spelling. Own numbers are not
-personal data: their settings, register entries and daily counts stay. The table definitions (reputation/store/tables/)
-say which rows and columns are erased. If a list with the number is imported later, the number is stored again.
+The table definitions (reputation/store/tables/) say which rows are erased. Whole rows are deleted, because a decision
+without its caller would still name the call, and the CDRs of the PBX name the caller of this call. In all other texts
+the number is masked, however it is written. Own numbers are not personal data: their settings, register entries and
+daily counts stay. If a list with the number is imported later, the number is stored again.
 
 In notes people write a number with or without its country code. Between its digits there may be spaces, brackets, dots,
 hyphens, slashes, commas, underscores or stars. Digits may be full-width, Arabic or Persian. `+44 20 7183 8750`, `+44
@@ -44,7 +44,7 @@ _WIDE_GAP_IN_FILE = rb"(?:\\[nrt]|(?!" + _OTHER_DIGITS + rb")[^0-9A-Za-z\x00]){0
 
 
 def masker(number: str, mask: str) -> Callable[[str], str]:
-    """Return a function that replaces the number in a text by `mask`. Longer numbers that contain its digits stay."""
+    """Return a function that replaces the number in a text with `mask`. Longer numbers that contain its digits stay."""
     pattern = _spelling(number)
 
     def masked(text: str) -> str:
@@ -64,7 +64,7 @@ def digits_in_text(number: str) -> re.Pattern[str]:
 
 
 def digits_in_file(number: str) -> re.Pattern[bytes]:
-    """Return the pattern of `digits_in_text` for the bytes of a file."""
+    """Return a pattern like that of `digits_in_text`, but for the bytes of a file."""
     spelled = (b"(?:" + b"|".join(map(str.encode, _written(digit))) + b")" for digit in national_digits(number))
     return re.compile(_WIDE_GAP_IN_FILE.join(spelled))
 
@@ -76,8 +76,8 @@ def _written(digit: str) -> list[str]:
 def _spelling(number: str) -> re.Pattern[str]:
     """Return a pattern for the number (group `ours`), or for a longer number that contains its digits (no group).
 
-    Hyphens, dots and brackets join digits to a number. Spaces may also separate two numbers or follow a time of day, so
-    they only join digits that begin like an international number. No number has more than MAX_DIGITS.
+    Hyphens, dots and brackets join digits to one number. A space may also stand between two numbers or after a time of
+    day. So spaces join digits only if these begin like an international number. No number has more than MAX_DIGITS.
     """
     digits = national_digits(number)
     code = number.lstrip("+").removesuffix(digits)
@@ -113,7 +113,7 @@ _STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 
 
 class Mentions(NamedTuple):
-    """Rows of a table, by primary key, whose texts contain the digits of a number."""
+    """Rows of one table, by primary key, whose texts (in `columns`) contain the digits of a number."""
 
     table: str
     key: tuple[str, ...]
@@ -124,23 +124,23 @@ class Mentions(NamedTuple):
 def export_number(
     db: sqlite3.Connection, number: str, tables: Collection[str] = EXPORTED
 ) -> dict[str, list[dict[str, object]]]:
-    """Return every row about the number, by table, as JSON-compatible values. Attachments are encoded as Base64."""
+    """Return every row about the number, by table, as JSON-compatible values. Binary content is encoded as Base64."""
     _can_find(db, number)
     return {name: _rows(db, TABLE_BY_NAME[name].export_sql, number) for name in tables}
 
 
 def find_mentions(db: sqlite3.Connection, number: str) -> list[Mentions]:
-    """Return rows about others that mention the number. The whole store is read, so call it before a transaction."""
+    """Return rows about others that mention the number. This reads the whole store, so call it before a transaction."""
     _can_find(db, number)
     mentioned = (_mentions_in(db, table) for table in TABLES)
     return [mentions for mentions in mentioned if mentions is not None]
 
 
 def erase_number(db: sqlite3.Connection, number: str, mentions: Sequence[Mentions] | None = None) -> dict[str, int]:
-    """Delete every row about the number, and return how many rows by table. Call it in a transaction.
+    """Delete every row about the number, and mask the number elsewhere. Return how many rows were erased, by table.
 
-    The audit keeps who changed something and when, without the number and what was written about it. `mentions`: the
-    result of `find_mentions`, called just before; None: it is called here.
+    Call it in a transaction. The audit keeps who changed something and when, but not the number or texts about it.
+    `mentions`: the result of `find_mentions`, called just before; None: it is called here.
     """
     mentions = find_mentions(db, number) if mentions is None else mentions
     _can_find(db, number)
@@ -159,7 +159,7 @@ def erase_number(db: sqlite3.Connection, number: str, mentions: Sequence[Mention
 
 
 def text_columns(db: sqlite3.Connection, table: Table) -> tuple[str, ...]:
-    """Return the columns of a table that may mention a phone number: all texts except names of our people and lines."""
+    """Return the text columns that may mention a phone number: those without names of people, groups or endpoints."""
     left = OURS.union(table.numbers, table.own_numbers, table.verbatim)
     return tuple(
         name
@@ -223,7 +223,7 @@ def _ready_for_json(value: object) -> object:
 
 
 def clear_freed(path: Path, number: str) -> bool:
-    """Overwrite the number in deleted pages of the store. Return False if a reader keeps the -wal in use."""
+    """Remove the number from freed pages of the store's file. Return False if a reader keeps the -wal file in use."""
     with open_store(path) as db:
         if not truncate_wal(db):
             return False
@@ -235,7 +235,7 @@ def clear_freed(path: Path, number: str) -> bool:
 
 
 def erase_from_backups(path: Path, number: str) -> Iterator[tuple[Path, str]]:
-    """Rewrite each backup that contains the number. Yield the backup's path, and an error message or an empty text."""
+    """Rewrite each backup that contains the number. Yield its path, with an error message or an empty text."""
     for backup in backups_of(path):
         if _may_name(backup, number):
             try:
@@ -282,7 +282,7 @@ def _may_name(file: Path, number: str) -> bool:
 
 
 def names_number(file: Path, number: str) -> bool:
-    """Return whether a regular file contains the digits of the number in any spelling.
+    """Return whether a regular file contains the digits of the number, however it is written.
 
     Never call this for a store that this process has open: closing the file ends SQLite's locks on it (fcntl(2)). A
     daemon that starts then would take the store for unused, and damage the store.

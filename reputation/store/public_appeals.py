@@ -1,4 +1,4 @@
-"""Appeals from the public page, codes that prove control of a number, and attachments (call records, statements)."""
+"""Appeals from the public page, codes that prove control of a number, and files attached to appeals."""
 
 import hashlib
 import sqlite3
@@ -21,12 +21,12 @@ SINCE = "SELECT count(*) FROM public_appeal WHERE filed_at > ?"
 
 
 def shown_code(reference: str) -> str:
-    """Return the key of the stored code that an appeal's status page shows. An operator's code has another key."""
+    """Return the key of the code that the status page of an appeal shows. `keep_code` stores codes by key."""
     return f"shown {reference}"
 
 
 def called_code(reference: str) -> str:
-    """Return the key of the stored code that CallSieve speaks in its verification call to the number."""
+    """Return the key of the code that CallSieve speaks when it calls the number of an appeal."""
     return f"called {reference}"
 
 
@@ -66,12 +66,12 @@ def keep_cleared(db: sqlite3.Connection, reference: str, text: str, key: str) ->
 
 
 def cleared_of(db: sqlite3.Connection, reference: str) -> tuple[str, str] | None:
-    """Return the signed statement that the appeal's number was cleared, and its public key, or None."""
+    """Return the signed statement that the appeal's number was cleared, and the public key for it, or None."""
     return next(((str(text), str(key)) for text, key in db.execute(CLEARED, (reference,))), None)
 
 
 def count_open_public(db: sqlite3.Connection) -> int:
-    """Return how many public appeals are open: filed, but without effect yet."""
+    """Return how many public appeals are open: filed, but neither in force nor closed."""
     return int(db.execute(OPEN).fetchone()[0])
 
 
@@ -91,12 +91,12 @@ SPENT = "DELETE FROM call_back_code WHERE about = ?"
 
 
 def keep_code(db: sqlite3.Connection, about: str, number: str, code: str, at: float, name: str = "") -> None:
-    """Store a code, valid for a day and five tries, under the key `about`. An earlier code of this key is replaced."""
+    """Store a code, valid for a day and five tries, under the key `about`. It replaces an earlier code of this key."""
     db.execute(MAKE, (about, number, appeals.digest_of(code, about), at, name))
 
 
 def name_for(db: sqlite3.Connection, about: str) -> str:
-    """Return the name that was given when the code was requested, or "". The right code makes it the owner's name."""
+    """Return the owner's name that was given when the code was requested, or "". A right code confirms the name."""
     return next((name for (name,) in db.execute(NAME, (about,))), "")
 
 
@@ -106,7 +106,10 @@ def code_of(db: sqlite3.Connection, about: str) -> appeals.Code | None:
 
 
 def try_code(db: sqlite3.Connection, about: str, text: str, at: float) -> appeals.ProofAnswer:
-    """Check the text against the code stored under `about`. Commit afterwards: the code is used up or a try counted."""
+    """Compare the text with the code stored under `about`. Count a wrong try, or delete the used code.
+
+    Commit in any case, because the number of tries is limited.
+    """
     answer = appeals.answer_of(code_of(db, about), text, about, at)
     if answer is appeals.ProofAnswer.RIGHT:
         db.execute(SPENT, (about,))
@@ -127,7 +130,7 @@ REMOVE = f"DELETE FROM attachment WHERE appeal = ? AND place = ? RETURNING {ATTA
 
 
 class Attachment(NamedTuple):
-    """An attachment of an appeal, without its content. `place`: its position, from 1. `digest`: its SHA-256.
+    """A file attached to an appeal, without its content. `place`: its position, from 1. `digest`: its SHA-256.
 
     Attributes:
         name: The name of the file, or a description.
@@ -153,7 +156,7 @@ class NewAttachment(NamedTuple):
 
 
 def attach(db: sqlite3.Connection, reference: str, new: NewAttachment, at: float) -> Attachment:
-    """Add an attachment, or return an equal attachment that is already stored.
+    """Add an attachment to the appeal. If the same content is already attached, return that attachment.
 
     Raise AppealError if the new attachment is empty or too large, or if the appeal has too many attachments.
     """

@@ -1,4 +1,4 @@
-"""Numbers that people here have marked, for publication to other companies. No field identifies a person.
+"""Selects numbers with evidence against them, to publish to other companies. No field identifies a person.
 
 Left out are own numbers, contacts, numbers that people here call or talk with, and numbers on an allowlist or on the
 do-not-call list. Numbers with an identity, a consent, or an appeal that is open or was recently upheld are left out
@@ -83,9 +83,9 @@ class Accused(NamedTuple):
 
 
 class AccusedBy(NamedTuple):
-    """How many people speak against a number with marks or signals, and when the first and the latest was recorded.
+    """How many people speak against a number with marks or signals. `first_at`, `last_at`: when the first and last did.
 
-    `category`: None unless enough people chose the same category, so that it identifies nobody.
+    `category`: a category that so many people chose that it identifies nobody, or None.
     """
 
     people: int
@@ -95,7 +95,7 @@ class AccusedBy(NamedTuple):
 
 
 def accused_numbers(db: sqlite3.Connection, now: float, cleared_since: float) -> Iterator[Accused]:
-    """Yield numbers with evidence against them, ordered by number and auth class, in separate reads of a batch each."""
+    """Yield numbers with evidence against them, ordered by number and auth class. Each batch is a separate read."""
     number = auth_class = ""
     about = {"now": now, "cleared_since": cleared_since}
     while rows := db.execute(AGAINST, about | {"number": number, "auth_class": auth_class}).fetchall():
@@ -114,6 +114,6 @@ def accused_by(db: sqlite3.Connection, number: str, auth_class: AuthClass, since
 
 
 def people_here(db: sqlite3.Connection) -> int:
-    """Return how many people work here, or 0 if unknown."""
+    """Return how many people work at this site, or 0 if unknown."""
     row = db.execute(PEOPLE_HERE).fetchone()
     return int(row[0]) if row else 0

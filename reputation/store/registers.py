@@ -1,7 +1,7 @@
-"""Copies of national do-not-call registers (millions of numbers, read by index), and consents to calls.
+"""Copies of national do-not-call registers (millions of numbers each), and the consents of people to be called.
 
-A new copy is written in batches beside the active copy, and replaces the active copy in a single step at the end. The
-next import deletes the numbers of an incomplete copy.
+A new copy of a register is written in batches while the active copy stays in use. At the end, the new copy replaces the
+active copy in a single step. The numbers of an incomplete copy are deleted by the next import.
 """
 
 import sqlite3
@@ -21,7 +21,7 @@ class StoredCopy(NamedTuple):
     Attributes:
         name: The name of the register.
         country: ISO 3166-1 code of the country.
-        file: The name of the file.
+        file: The name of the imported file.
         imported_at: When the copy was imported.
         numbers: How many numbers the copy has.
     """
@@ -64,7 +64,7 @@ def registers_with(db: sqlite3.Connection, number: str) -> tuple[RegisterCopy, .
 
 
 def copies_in_force(db: sqlite3.Connection) -> tuple[RegisterCopy, ...]:
-    """Return the active copies of all registers. A decision's reason names these copies as the registers consulted."""
+    """Return the active copies of all registers, as they are named in the reason of a decision."""
     return tuple(RegisterCopy(*row) for row in db.execute(IN_FORCE))
 
 
@@ -81,7 +81,7 @@ def add_numbers(db: sqlite3.Connection, copy: int, numbers: Iterable[str]) -> in
 
 
 def put_in_force(db: sqlite3.Connection, copy: int, sha256: str, numbers: int) -> list[int]:
-    """Make this copy the register's active copy. Return the ids of the old copies, for `delete_numbers`."""
+    """Make this copy the active copy of its register. Return the ids of the other copies, for `delete_numbers`."""
     (name,) = db.execute("SELECT name FROM register_copy WHERE id = ?", (copy,)).fetchone()
     others = [copy_id for (copy_id,) in db.execute(OTHERS, (name, copy))]
     db.execute("UPDATE register_copy SET complete = 0 WHERE name = ?", (name,))
@@ -102,7 +102,7 @@ def unused_copies(db: sqlite3.Connection, name: str) -> list[int]:
 
 
 def delete_numbers(db: sqlite3.Connection, copy: int, after: int = 0) -> int | None:
-    """Delete a batch of a copy's numbers above `after`. Return the last deleted number, or None if none are left."""
+    """Delete a batch of the copy's numbers above `after`. Return the last deleted number; None if none were left."""
     deleted = db.execute(TAKE_AWAY, {"copy": copy, "after": after, "batch": BATCH}).fetchall()
     if deleted:
         return max(int(number) for (number,) in deleted)
@@ -118,7 +118,7 @@ class Consent(NamedTuple):
     """A person's agreement to be called.
 
     Attributes:
-        number: A telephone number: E.164, or the key of a service number.
+        number: The person's number: E.164, or the key of a service number.
         at: When the consent was given.
         until: When the consent ends; null for never.
         proof: A text, or where the document is kept.
@@ -134,7 +134,7 @@ class Consent(NamedTuple):
     note: str = ""
 
     def is_over(self, now: float) -> bool:
-        """Return whether the consent has ended before `now`."""
+        """Return whether the consent has ended by `now`."""
         return self.until is not None and self.until <= now
 
 
@@ -150,26 +150,26 @@ COUNT_FOUND = f"SELECT count(*) FROM consent {HAS_TEXT}"
 
 
 def put_consent(db: sqlite3.Connection, consent: Consent) -> None:
-    """Record the consent of a number. An earlier consent of the number is replaced."""
+    """Record a consent to call a number. An earlier consent for the number is replaced."""
     db.execute(PUT, consent)
 
 
 def consent_of(db: sqlite3.Connection, number: str) -> Consent | None:
-    """Return the consent of the number, or None. The consent may have ended."""
+    """Return the consent to call the number, even if it has ended, or None."""
     return next((Consent(*row) for row in db.execute(ONE, (number,))), None)
 
 
 def remove_consent(db: sqlite3.Connection, number: str) -> Consent | None:
-    """Remove the consent of the number and return it, or None."""
+    """Remove the consent to call the number. Return the removed consent, or None."""
     return next((Consent(*row) for row in db.execute(REMOVE, (number,)).fetchall()), None)
 
 
 def find_consents(
     db: sqlite3.Connection, text: str = "", number: str | None = None, limit: int = 1000
 ) -> tuple[list[Consent], int]:
-    """Return consents for `number` or with `text` in any field, newest first, and the count of all matching consents.
+    """Return at most `limit` consents, newest first, and how many match in total.
 
-    At most `limit` consents are returned.
+    `text`: a text that one of the fields must contain. `number`: the number that the consent must be for; None for any.
     """
     wanted = {"text": text, "number": number, "limit": limit}
     rows = [Consent(*row) for row in db.execute(FIND, wanted)]

@@ -1,4 +1,4 @@
-"""Reports of marked numbers to services such as PhoneBlock. A report does not name the person who marked the number."""
+"""Reports about marked numbers, sent to services such as PhoneBlock. A report does not name the person who marked."""
 
 import sqlite3
 from typing import NamedTuple
@@ -24,7 +24,7 @@ FAILURE_CHARACTERS = 300
 
 
 class Report(NamedTuple):
-    """A report about a number to a service. `refused`: whether the service did not accept the report."""
+    """A report about a number, sent to a service. `refused`: whether the service did not accept it."""
 
     number: str
     rating: str
@@ -35,7 +35,8 @@ class Report(NamedTuple):
 class ReportService(NamedTuple):
     """The state of reporting to a service.
 
-    Marks made before `since` are not reported. `failed_at`, `failure`: when and why the last run failed, or None.
+    Marks made before `since` are not reported. `looked_at`: when marks were last checked. `failed_at`, `failure`: when
+    and why this last check failed; None if it did not.
     """
 
     service: str
@@ -56,22 +57,22 @@ def report_of(db: sqlite3.Connection, service: str, number: str) -> Report | Non
 
 
 def set_report(db: sqlite3.Connection, service: str, report: Report) -> None:
-    """Store a report to the service about a number. The previous report about the number is replaced."""
+    """Store that a number was reported to the service. A previous report about the number is replaced."""
     db.execute(SET, (service, *report))
 
 
 def forget_report(db: sqlite3.Connection, service: str, number: str) -> None:
-    """Delete a stored report that was withdrawn, or that the service may no longer have."""
+    """Delete a stored report, because it was withdrawn or the service may no longer have it."""
     db.execute(FORGET, (service, number))
 
 
 def numbers_in_question(db: sqlite3.Connection, service: str, since: float) -> list[str]:
-    """Return numbers to report or to check again: marked as spam since `since`, or already reported to the service."""
+    """Return numbers to report or to check again: marked as spam here since `since`, or reported to the service."""
     return [number for (number,) in db.execute(IN_QUESTION, {"service": service, "since": since})]
 
 
 def service_state(db: sqlite3.Connection, service: str) -> ReportService | None:
-    """Return the state of reporting to the service; None if reporting was never started."""
+    """Return the state of reporting to the service; None if reporting is off."""
     return next((ReportService(*row) for row in db.execute(SERVICE, (service,))), None)
 
 
@@ -86,7 +87,7 @@ def end_reporting(db: sqlite3.Connection, service: str) -> None:
 
 
 def record_reporting_run(db: sqlite3.Connection, service: str, now: float, failure: str | None) -> None:
-    """Record that marks were checked for new reports. `failure`: the error message if the check failed."""
+    """Record that marks were checked for new reports to the service. `failure`: why the check failed, or None."""
     failed_at = None if failure is None else now
     db.execute(LOOKED, (now, failed_at, failure and failure[:FAILURE_CHARACTERS], service))
 

@@ -1,4 +1,7 @@
-"""Data of this site: how many people it has, emergency calls, and published policies."""
+"""Data of this site: how many people it has, emergency calls, the emergency window, and published policies.
+
+An emergency call opens the window: for some time, no call is screened.
+"""
 
 import sqlite3
 from collections.abc import Sequence
@@ -34,7 +37,7 @@ def people_here(db: sqlite3.Connection) -> int:
 
 
 def sample_salt(db: sqlite3.Connection) -> bytes:
-    """Return the salt of the hash that selects calls for the control sample."""
+    """Return the secret salt of the hash that selects calls for the control sample."""
     return bytes(db.execute(SALT).fetchone()[0])
 
 
@@ -50,7 +53,7 @@ BY_HAND, BY_TIME = "hand", "time"
 
 
 def record_emergency(db: sqlite3.Connection, at: float, who: str = "Asterisk") -> None:
-    """Record an emergency call, which suspends screening for a while. If `who` is empty, no audit row is written."""
+    """Record an emergency call, which opens the window. `who`: for the audit; if empty, no audit row is written."""
     opened = db.execute("INSERT INTO emergency_call (at) VALUES (?) ON CONFLICT DO NOTHING", (at,)).rowcount
     if opened and who:
         add_audit(db, Change("emergency call"), who, at)
@@ -61,16 +64,16 @@ def record_emergency(db: sqlite3.Connection, at: float, who: str = "Asterisk") -
 
 
 def close_window(db: sqlite3.Connection, at: float) -> None:
-    """Resume screening, which emergency calls up to `at` have suspended. Delete emergency calls with a later date."""
+    """Close the window that emergency calls up to `at` have opened. Delete emergency calls with a later date."""
     db.execute("DELETE FROM emergency_call WHERE at > ?", (at,))
     db.execute("INSERT OR REPLACE INTO emergency_close (only_row, at) VALUES (1, ?)", (at,))
     emit_window_closed(db, at, BY_HAND)
 
 
 def emit_window_closed(db: sqlite3.Connection, at: float, by: str) -> None:
-    """Emit the event that screening has resumed, if an event reported its suspension. Call it in a transaction.
+    """Emit the event that the window is closed, if its opening was reported. Call it in a transaction.
 
-    `by`: BY_HAND if somebody resumed screening, BY_TIME if the suspension expired.
+    `by`: BY_HAND if somebody closed the window, BY_TIME if its time was over.
     """
     with emitting(db):
         if state_of(db, WINDOW) == OPEN:
@@ -78,7 +81,7 @@ def emit_window_closed(db: sqlite3.Connection, at: float, by: str) -> None:
 
 
 def reopen_window(db: sqlite3.Connection, at: float) -> None:
-    """Undo `close_window`: the emergency call at `at` suspends screening again until its time is over."""
+    """Undo `close_window`: the emergency call at `at` opens the window again, until its time is over."""
     db.execute("DELETE FROM emergency_close")
     record_emergency(db, at, who="")
 
@@ -90,13 +93,13 @@ def latest_emergency(db: sqlite3.Connection) -> float | None:
 
 
 def opened_and_closed_at(db: sqlite3.Connection, now: float) -> tuple[float | None, float | None]:
-    """Return when the latest emergency call suspended screening, and when screening was last resumed by hand."""
+    """Return when the latest emergency call opened the window, and when somebody last closed it; None for never."""
     row: tuple[float | None, float | None] = db.execute(f"SELECT {OPENED_AT}, {CLOSED_AT}", {"now": now}).fetchone()
     return row
 
 
 class PublishedPolicy(NamedTuple):
-    """A policy as its site published it, in TOML.
+    """A policy that a site has published, in TOML.
 
     `name`: the plain name at this site, or `site:name` for another site's policy. `published_at`: UTC seconds.
     """
@@ -134,6 +137,6 @@ def all_published(db: sqlite3.Connection) -> list[PublishedPolicy]:
 
 
 def did_from_row(row: Sequence[Any]) -> Did:
-    """Return a DID from the columns `number, grp, callee, screen, trap`."""
+    """Return the DID in a database row with the columns `number, grp, callee, screen, trap`."""
     number, groups, callee, screen, trap = row
     return Did(number, tuple(groups.split(",")) if groups else (), callee, bool(screen), bool(trap))

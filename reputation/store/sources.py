@@ -1,4 +1,4 @@
-"""Sources of data: fetched feeds, and imports of contacts, people and DIDs. imports.py imports numbers."""
+"""Where data comes from: fetched feeds, and imports of contacts, people, DIDs and calls. imports.py imports numbers."""
 
 import sqlite3
 from collections import Counter, defaultdict
@@ -32,7 +32,7 @@ class NamedSource(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class From:
-    """A person or a DID, and where it comes from. `source`: the name of the import, or `settings`."""
+    """A person or a DID, with its source. `source`: the name of the import, or `settings`."""
 
     entry: Person | Did
     source: str
@@ -44,7 +44,7 @@ def people_from(db: sqlite3.Connection) -> dict[str, From]:
 
 
 def person_from(db: sqlite3.Connection, extension: str) -> From | None:
-    """Return the person with this extension and where the person's data comes from. Return None if nobody has it."""
+    """Return the person with this extension, together with the person's source. Return None if nobody has it."""
     return next((_person_from(*row) for row in db.execute(f"{PEOPLE_FROM} WHERE extension = ?", (extension,))), None)
 
 
@@ -54,7 +54,7 @@ def dids_from(db: sqlite3.Connection) -> dict[str, From]:
 
 
 def did_from(db: sqlite3.Connection, number: str) -> From | None:
-    """Return the DID with this number and where its data comes from. Return None if no DID has this number."""
+    """Return the DID with this number, together with its source. Return None if no DID has this number."""
     return next((_did_from(*row) for row in db.execute(f"{DIDS_FROM} WHERE number = ?", (number,))), None)
 
 
@@ -104,13 +104,13 @@ ON CONFLICT (source) DO UPDATE SET done_to = excluded.done_to
 
 
 def calls_done_to(db: sqlite3.Connection, source: str) -> float | None:
-    """Return up to which time (UTC seconds) this CDR database was imported; None before the first import."""
+    """Return the time (UTC seconds) up to which this CDR database was imported; None before the first import."""
     row = db.execute(DONE_TO, (source,)).fetchone()
     return float(row[0]) if row else None
 
 
 def set_calls_done_to(db: sqlite3.Connection, source: str, at: float) -> None:
-    """Record where the next import of this CDR database begins. Call it in the transaction that writes the calls."""
+    """Record that this CDR database was imported up to `at`. Call it in the transaction that stores the calls."""
     db.execute(SET_DONE_TO, (source, at))
 
 
@@ -125,11 +125,15 @@ FORGET = "DELETE FROM feed_fetch WHERE name = ?"
 
 
 class FeedFetch(NamedTuple):
-    """The state of fetching a feed. All instants are UTC seconds.
+    """The state of fetching a feed. All times are UTC seconds.
 
-    `of`: a digest of the feed's address. `file`: a digest of the last file. `signed_at`: when the file was signed.
-    `came_at`: when the server last sent the file or answered that it is unchanged, None for never. `failure`: the code
-    and details of the last failed attempt, in JSON. `failures`: how many attempts have failed in a row.
+    Attributes:
+        of: A digest of the feed's address.
+        file: A digest of the last fetched file.
+        signed_at: When this file was signed.
+        came_at: When the server last sent the file or answered that it is unchanged; None for never.
+        failure: The code and details of the last failed attempt, in JSON.
+        failures: How many attempts have failed in a row.
     """
 
     name: str
@@ -214,11 +218,16 @@ SELECT import_source.name, verdict, is_spam, is_fine, count(*)
 
 
 class FeedSource(NamedTuple):
-    """A live feed. A field that is None is unknown, or does not apply to the feed.
+    """A live feed, which is imported again and again. A field that is None is unknown, or does not apply to the feed.
 
-    `every_seconds`: the usual interval between imports. `numbers_before`: how many numbers the previous import had.
-    `failed_at` and `failure`: when and why the last import was refused, if it was: code and details in JSON. `came_at`:
-    when the server last sent the file or answered "unchanged". `asked_at`, `next_at`: the last and the next request.
+    Attributes:
+        every_seconds: The usual interval between imports.
+        numbers_before: How many numbers the previous import had.
+        failed_at: When the last import was refused; None if it was not.
+        failure: The code and details of this refusal, in JSON.
+        came_at: When the server last sent the file or answered that it is unchanged.
+        asked_at: When the file was last requested.
+        next_at: When the file will be requested again.
     """
 
     name: str
@@ -241,12 +250,12 @@ def feed_sources(db: sqlite3.Connection) -> list[FeedSource]:
 
 
 def record_failure(db: sqlite3.Connection, name: str, at: float, why: str) -> bool:
-    """Record that a new import of the live source was refused. Return False if no source has this name."""
+    """Record that the last import of the live feed was refused. Return False if no source has this name."""
     return db.execute(RECORD_FAILURE, (at, why[:FAILURE_CHARACTERS], name)).rowcount > 0
 
 
 def compared_with_feeds(db: sqlite3.Connection, since: float) -> dict[str, Compared]:
-    """Compare each live feed with our own evidence since `since`. Feeds that list no caller known here are left out."""
+    """Compare each live feed with our own evidence since `since`. Feeds that list no number known here are left out."""
     every, listed = Counter[tuple[int, int]](), defaultdict[str, list[tuple[str, int, int, int]]](list)
     for name, verdict, is_spam, is_fine, count in db.execute(COMPARED, {"since": since}):
         if name is None:
@@ -261,8 +270,8 @@ def with_unlisted(
 ) -> Iterator[tuple[str, int, int, int]]:
     """Yield the rows of `listed`, and then rows that count the callers whom the source does not list.
 
-    A row has a verdict, the flags `is_spam` and `is_fine` of our own evidence, and a count of callers. `every`: how
-    many callers there are, listed or not, for each pair of these flags.
+    A row has the source's verdict, two flags (our evidence: is spam, is fine), and how many callers have this
+    combination. `every`: how many callers there are, listed or not, by the two flags.
     """
     rest = Counter(every)
     for verdict, is_spam, is_fine, count in listed:
@@ -272,5 +281,5 @@ def with_unlisted(
 
 
 def rows_of(db: sqlite3.Connection, name: str) -> Iterator[ImportedRow]:
-    """Yield the rows of the live source, ordered by number, as they were at the first read."""
+    """Yield the rows of the live feed, ordered by number, as they were at the first read."""
     yield from db.execute(ROWS, (name,))

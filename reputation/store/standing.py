@@ -1,8 +1,8 @@
-"""Standings: sums over a number's evidence rows, stored beside the rows so that deciding a call reads a single row.
+"""Standings: sums over the evidence about a number, stored so that the decision on a call reads a single row.
 
 Every write to the tables mark, tombstone, signal, answered, one_ring or epoch calls `refresh` in its transaction. The
-weights of the sums are stored too, so that all programs compute the same sums. Only the daemon changes the weights
-(`use_weights`). Then it recomputes all standings, in batches (`fold_next`).
+sums depend on weights. These are stored too, so that all programs compute the same sums. Only the daemon changes the
+weights (`use_weights`). Then it recomputes all standings, in batches (`fold_next`).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Settled(NamedTuple):
 
 
 def trust_of(settled: Settled, weights: TrustWeights) -> float:
-    """Return how reliable a reporter is compared with an unknown reporter, from `weights.least` to 1."""
+    """Return the weight of a reporter's marks compared with a new reporter's, from `weights.least` to 1."""
     prior = weights.agree / (weights.agree + weights.disagree)
     expected = (weights.agree + settled.agree) / (weights.agree + weights.disagree + sum(settled))
     return max(weights.least, min(1.0, expected / prior))
@@ -85,7 +85,7 @@ UNION SELECT number FROM trap_call WHERE number > :after
 
 
 def refresh(db: sqlite3.Connection, number: str, *, emit: bool = True) -> None:
-    """Recompute the number's standing in the present transaction. `emit`: emit an event if the level has changed."""
+    """Recompute the number's standing in the present transaction. `emit`: emit an event if the level changes."""
     refresh_all(db, (number,), emit=emit)
 
 
@@ -122,14 +122,14 @@ def _standings(db: sqlite3.Connection, number: str) -> Standings:
 
 
 def settle_case(db: sqlite3.Connection, reporters: Iterable[str], case_id: str, agrees: bool, at: float) -> None:
-    """Record that a case confirmed or refuted the reporters' marks. An earlier decision of the case is replaced."""
+    """Record that a case confirmed or refuted the reporters' marks. An earlier ruling of the case is replaced."""
     reporters = sorted(set(reporters))
     db.executemany(SETTLE, ((reporter, case_id, agrees, at) for reporter in reporters))
     refresh_reporters(db, reporters)
 
 
 def unsettle_case(db: sqlite3.Connection, case_id: str) -> None:
-    """Remove the effect of a wrongly decided case on the trust in the case's reporters."""
+    """Delete the ruling of a case, so that it no longer affects the trust in its reporters."""
     refresh_reporters(db, [reporter for (reporter,) in db.execute(UNSETTLE, (case_id,)).fetchall()])
 
 
@@ -139,9 +139,9 @@ def weights_of(db: sqlite3.Connection) -> Weights:
 
 
 def use_weights(db: sqlite3.Connection, weights: Weights) -> bool:
-    """Store the weights of the standings. Return whether they changed.
+    """Store the weights of the standings. Return whether they have changed.
 
-    If they did, the caller must call `fold_next` until it returns 0.
+    After a change, the daemon must call `fold_next` until that returns 0.
     """
     text = msgspec.json.encode(_summed_by(weights)).decode()
     if db.execute(FOLDING).fetchone()[0] == text:
@@ -151,7 +151,7 @@ def use_weights(db: sqlite3.Connection, weights: Weights) -> bool:
 
 
 def fold_next(db: sqlite3.Connection, limit: int) -> int:
-    """Recompute at most `limit` standings after a change of weights, without events. Return how many; 0 means done."""
+    """Recompute the next standings after a change of weights, at most `limit`. Return how many; 0 if all are done."""
     (after,) = db.execute("SELECT after FROM folding").fetchone()
     if after is None:
         return 0
@@ -162,7 +162,7 @@ def fold_next(db: sqlite3.Connection, limit: int) -> int:
 
 
 def _summed_by(weights: Weights) -> Weights:
-    """Return the weights, with the default for every weight that does not affect standings."""
+    """Return these weights, but with the default for every weight that no standing depends on."""
     return Weights(
         counts=weights.counts,
         block=weights.block,
@@ -191,14 +191,14 @@ def refresh_reporters(db: sqlite3.Connection, reporters: Iterable[str]) -> None:
 
 
 def settled_of(db: sqlite3.Connection, reporter: str) -> Settled:
-    """Return how cases ruled on the reporter's marks. For a reporter of another site, all marks of this site count."""
+    """Return how cases ruled on the reporter's marks. For a person of another site, the whole site's marks count."""
     site = site_of(reporter)
     row = db.execute(SETTLED_OF_SITE, {"site": site}) if site else db.execute(SETTLED, (reporter,))
     return Settled(*[int(count) for count in row.fetchone()])
 
 
 def _trust_in(reporters: Iterable[str], db: sqlite3.Connection, weights: Weights) -> dict[str, float]:
-    """Return the trust in each reporter. All people of another site get the site's trust: a site may invent people."""
+    """Return the trust in each reporter. All people of another site get the site's trust: it may invent people."""
     of_site: dict[str, float] = {}
     trust = {}
     for reporter in reporters:
@@ -215,7 +215,7 @@ Standings: TypeAlias = Mapping[AuthClass, Standing | None]
 
 
 def emit_level_changes(db: sqlite3.Connection, number: str, before: Standings, after: Standings, now: float) -> None:
-    """Emit an event for each auth class in which the standing `after` gives another level than `before`."""
+    """Emit an event for each auth class in which the standings `after` give the number another level than `before`."""
     weights = event_weights(db)
     for auth_class in AuthClass:
         if before[auth_class] == after[auth_class]:
@@ -246,7 +246,7 @@ SELECT number, auth_class, {COLUMNS} FROM standing
 
 
 class Burst(NamedTuple):
-    """Many marks of a number in a short time, although it otherwise behaves well. They do not count until a review.
+    """Many marks of a number at once, although nothing else speaks against the number. They count only after a review.
 
     Attributes:
         number: The number.
@@ -288,7 +288,7 @@ _OF_SOURCES = (("import_source", "id"), ("lookup_source", "name"))
 
 
 def was_right(standing: Standing, weights: Weights, now: float) -> bool | None:
-    """Return whether a source is right that lists this standing's number as spam; None if our evidence cannot tell."""
+    """Return whether a source that lists this standing's number as spam is right; None if our evidence cannot tell."""
     challenges = standing.challenges
     if standing.wanted or standing.talks or challenges.passes:
         return False
@@ -298,9 +298,9 @@ def was_right(standing: Standing, weights: Weights, now: float) -> bool | None:
 
 
 def count_proofs(db: sqlite3.Connection, now: float) -> int:
-    """Store for each source how many of its numbers our evidence proves good or bad, and how often the source is right.
+    """Store how many of each source's numbers our evidence can judge, and for how many of these the source is right.
 
-    Return how many sources have proven numbers. Call it in a transaction.
+    Return how many sources have such numbers. Call it in a transaction.
     """
     weights, rights_by_source = weights_of(db), dict[object, dict[str, bool]]()
     for source, number, *row in db.execute(LISTED_AND_KNOWN):

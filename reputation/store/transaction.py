@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 
 def begin_immediate(db: sqlite3.Connection) -> None:
-    """Begin a transaction and wait for the write lock now, so that no later statement fails because of the lock."""
+    """Begin a transaction and wait for the write lock now, so that no later statement of it has to wait."""
     db.execute("BEGIN IMMEDIATE")
 
 
@@ -32,7 +32,7 @@ def transaction(
 
 @contextmanager
 def rehearsal(db: sqlite3.Connection) -> Iterator[None]:
-    """Run the block in a transaction and roll back, so that a dry run does the same work as the real run."""
+    """Run the block in a transaction and roll it back. So a dry run does the same work as a real run."""
     begin_immediate(db)
     try:
         yield

@@ -1,4 +1,4 @@
-"""The words of callers who were asked for their names, as recognised from their speech."""
+"""Transcripts: the recognised words of callers who were asked for their names."""
 
 import sqlite3
 from typing import NamedTuple
@@ -17,7 +17,7 @@ OF = "SELECT decision_id, at, linkedid, number, text, language, voice FROM trans
 
 
 class Transcript(NamedTuple):
-    """The recognised words of a caller who was asked for a name. `text`: the words, empty if nothing was understood."""
+    """The recognised words of a caller who was asked for a name. `text`: empty if nothing was understood."""
 
     decision_id: str
     at: Instant
@@ -29,9 +29,9 @@ class Transcript(NamedTuple):
 
 
 def record_transcript(db: sqlite3.Connection, transcript: Transcript) -> None:
-    """Store the recognised words of a caller, and emit their event. Call it in a transaction.
+    """Store the recognised words of a caller, and emit an event with them. Call it in a transaction.
 
-    If the words are stored already with an unclear `voice` (person or recording), the new voice is stored, and the
+    If the words are already stored, but not whether a person or a recording spoke (`voice`), the voice is added and the
     event is emitted again. The voice becomes evidence only after the call, so it does not affect the rest of this call.
     """
     if not db.execute(PUT, transcript).rowcount:
@@ -49,6 +49,6 @@ def record_transcript(db: sqlite3.Connection, transcript: Transcript) -> None:
 
 
 def transcript_of(db: sqlite3.Connection, decision_id: str) -> Transcript | None:
-    """Return what the caller answered when this decision asked for a name; None if nothing was recognised."""
+    """Return what the caller said when this decision asked for a name; None if nothing is stored."""
     row = db.execute(OF, (decision_id,)).fetchone()
     return None if row is None else Transcript(*row)._replace(voice=Voice(row[-1]))

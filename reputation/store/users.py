@@ -1,4 +1,4 @@
-"""Console users and their sessions, API tokens, and API answers that are kept for a day, for repeated requests.
+"""Console users and their sessions, API tokens, and answers of the API (kept for a day, for repeated requests).
 
 Passwords are stored as argon2id hashes, tokens as SHA-256. Only `second_factor_of` reads second factors' secrets.
 """
@@ -36,21 +36,21 @@ EXPIRE = "DELETE FROM console_session WHERE seen_at <= ? OR began_at <= ?"
 
 
 class Lifetime(NamedTuple):
-    """The limits of a session, in seconds since its last use (`idle_seconds`) and its beginning (`most_seconds`)."""
+    """How many seconds a session is valid after its last use (`idle_seconds`) and its beginning (`most_seconds`)."""
 
     idle_seconds: float
     most_seconds: float
 
 
 class SecondFactor(NamedTuple):
-    """The TOTP secret shared with the user's app, and the time step of the last accepted code."""
+    """The TOTP secret that a user's app has too, and the time step of the last accepted code."""
 
     secret: str
     step: int
 
 
 def add_user(db: sqlite3.Connection, user: ConsoleUser, password: str) -> None:
-    """Add a user. `password`: the password's hash. Raise sqlite3.IntegrityError if the name is taken."""
+    """Add a user. `password`: the hash of the password. Raise sqlite3.IntegrityError if the name is taken."""
     db.execute(ADD, (user.name, user.role.word, password, user.extension, user.added_at, user.password_at))
 
 
@@ -83,13 +83,13 @@ def second_factor_of(db: sqlite3.Connection, name: str) -> SecondFactor | None:
 
 
 def set_second_factor(db: sqlite3.Connection, name: str, factor: SecondFactor | None, *, but: str = "") -> None:
-    """Change or remove the second factor and end the user's sessions, except the session with the token `but`."""
+    """Change the second factor (None: remove it). End the user's sessions, except the session with the token `but`."""
     db.execute(SET_SECOND_FACTOR, (*(factor or (None, None)), name))
     db.execute(END_OTHERS, (name, but))
 
 
 def accept_step(db: sqlite3.Connection, name: str, password: str, step: int) -> bool:
-    """Use up a time step's code. Return False if it was used, the password changed, or the second factor is removed."""
+    """Use up the TOTP code of a time step. Return False if it was used, or password or second factor have changed."""
     return db.execute(ACCEPT, {"name": name, "password": password, "step": step}).rowcount == 1
 
 
@@ -179,7 +179,7 @@ class KeptToken(NamedTuple):
 
 
 class KeptAnswer(NamedTuple):
-    """The stored answer to an API write request. `digest`: the digest of the request. `body`: the answer as JSON."""
+    """The stored answer of the API to a write request. `digest`: that of the request. `body`: the answer as JSON."""
 
     digest: str
     status: int
@@ -187,7 +187,7 @@ class KeptAnswer(NamedTuple):
 
 
 def add_token(db: sqlite3.Connection, token: ApiToken, digest: str) -> None:
-    """Add a token. Raise sqlite3.IntegrityError if the name is taken."""
+    """Add an API token. `digest`: the SHA-256 of its secret. Raise sqlite3.IntegrityError if the name is taken."""
     row = (token.name, token.role.word, json.dumps(token.scopes), token.added_at, token.expires_at, token.per_minute)
     db.execute(ADD_TOKEN, (digest, *row))
 
@@ -223,12 +223,12 @@ def answer_of(db: sqlite3.Connection, token_id: int, key: str, now: float) -> Ke
 
 
 def has_room(db: sqlite3.Connection, token_id: int, now: float) -> bool:
-    """Return whether this token may store another answer."""
+    """Return whether another answer may be stored for this token."""
     return bool(db.execute(COUNT_ANSWERS, (token_id, now - ANSWER_SECONDS)).fetchone()[0] < MOST_ANSWERS)
 
 
 def keep_answer(db: sqlite3.Connection, token_id: int, key: str, answer: KeptAnswer, at: float) -> None:
-    """Store an answer for a day. Call it in the transaction of the write request."""
+    """Store an answer of the API for a day. Call it in the transaction of the write request."""
     db.execute(FORGET_ANSWERS, (at - ANSWER_SECONDS,))
     db.execute(KEEP_ANSWER, (token_id, key, answer.digest, at, answer.status, answer.body))
 

@@ -58,8 +58,8 @@ def in_force(appeal: Appeal) -> str:
     due = due_at(appeal)
     until = f" Decide it by {when(due - 1)}." if due is not None else ""
     return (
-        f"Appeal {appeal.reference} is in force: rules can at most challenge calls of {appeal.number}. "
-        f"Lists still apply.{until}"
+        f"Appeal {appeal.reference} is in force: rules can at most challenge calls from {appeal.number}. The "
+        f"allowlist and blocklist still apply.{until}"
     )
 
 
@@ -114,7 +114,7 @@ def show(appeal: AppealArgument, as_json: JsonOption = False, config: ConfigOpti
             ("closed", when(shown.closed_at) if shown.closed_at else ""),
             ("evidence", lines(map(_attachment, case.attachments))),
             ("marks", lines(_mark(mark, tombstones) for mark in case.marks)),
-            ("known now", known),
+            ("evidence now", known),
         ]
     )
 
@@ -148,11 +148,13 @@ RemoveOption = Annotated[
     typer.Option(
         "--remove",
         metavar="list|policy|people",
-        help="Also remove what stops calls, by kind. Can be repeated.",
+        help="Also remove these reasons to stop calls from the number. Can be repeated.",
         show_default=False,
     ),
 ]
-ReasonOption = Annotated[str, typer.Option(help="The reason. The owner can read this text.", show_default=False)]
+ReasonOption = Annotated[
+    str, typer.Option(help="Reason for this step. The owner can read this text.", show_default=False)
+]
 
 
 def file_appeal(
@@ -172,9 +174,12 @@ def file_appeal(
     if as_json:
         print_json(filed)
         return
-    say(f"Filed appeal {filed.reference} of {filed.number}. It has no effect yet. To let the owner prove control:")
+    say(
+        f"Filed appeal {filed.reference} for {filed.number}. It has no effect yet. To let the owner prove control of "
+        f"the number:"
+    )
     say_command(_command("code", filed.reference, config))
-    say("To accept it without proof:")
+    say("To accept the appeal without proof:")
     say_command(_command("accept", filed.reference, config))
 
 
@@ -225,16 +230,16 @@ def decide(
     done = perform(loaded, operations.decide, request, existing=True)
     decided = done.appeal
     if operations.RULINGS[ruling]:
-        say(f"Appeal {decided.reference} is upheld: spam marks of {decided.number} until now no longer count.")
+        say(f"Appeal {decided.reference} is upheld: the spam marks that {decided.number} has so far no longer count.")
         say("New marks count less for 90 days.")
         _say_stops(done, config)
         if done.reporters:
             who = plural(len(done.reporters), "person", "people")
             say(f"{who} who marked the number will be trusted a little less ({', '.join(done.reporters)}).")
     else:
-        say(f"Appeal {decided.reference} is denied. A new appeal of {decided.number} can be filed in 30 days.")
+        say(f"Appeal {decided.reference} is denied. A new appeal for {decided.number} can be filed in 30 days.")
     with existing_store(loaded) as db:
-        say(f"The number now: {known_now(db, loaded, decided.number, time.time())}")
+        say(f"Evidence about the number: {known_now(db, loaded, decided.number, time.time())}")
     say(f"Now inform the owner: {decided.name}, {decided.contact}.")
     say_undo(done.change_id, config)
 
@@ -253,7 +258,7 @@ def clear(
         _say_stops(AppealChange(None, upheld, (), stops), config)
         return
     done = perform(loaded, operations.clear, ClearRequest(appeal, tuple(remove)), existing=True)
-    say(f"Removed for {done.appeal.number}: {', '.join(remove)}.")
+    say(f"Removed these reasons to stop calls from {done.appeal.number}: {', '.join(remove)}.")
     _say_stops(done, config)
     say_undo(done.change_id, config)
 
@@ -261,7 +266,7 @@ def clear(
 def withdraw(appeal: AppealArgument, reason: ReasonOption = "", config: ConfigOption = None) -> None:
     """End an appeal without a decision, because the owner no longer wants it or did not file it."""
     done = perform(settings_of(config), operations.withdraw, WithdrawRequest(appeal, reason), existing=True)
-    say(f"Appeal {done.appeal.reference} of {done.appeal.number} is withdrawn.")
+    say(f"Appeal {done.appeal.reference} for {done.appeal.number} is withdrawn.")
     say_undo(done.change_id, config)
 
 
@@ -276,9 +281,9 @@ def _say_calls(loaded: Loaded, number: str) -> None:
 
 def _say_stops(done: AppealChange, config: Path | None) -> None:
     if not done.stops:
-        say(f"Nothing else here stops calls of {done.appeal.number}.")
+        say(f"Nothing else in CallSieve stops calls from {done.appeal.number}.")
         return
-    say(f"Calls of {done.appeal.number} are still stopped by:")
+    say(f"Calls from {done.appeal.number} are still stopped by:")
     for stop in done.stops:
         say(f"  {stop.kind}: {stop.words} (to {stop.remedy})")
     options = [word for stop in done.stops for word in ("--remove", stop.kind.value)]
@@ -296,7 +301,7 @@ def evidence(
         list[Path] | None,
         typer.Argument(metavar="[FILE]...", help="Files to attach, such as call records and letters."),
     ] = None,
-    statement: Annotated[str | None, typer.Option(metavar="TEXT", help="A statement to attach.")] = None,
+    statement: Annotated[str | None, typer.Option(metavar="TEXT", help="Text of a statement to attach.")] = None,
     remove: Annotated[int | None, typer.Option(metavar="N", help="Remove the Nth attachment permanently.")] = None,
     export: Annotated[
         Path | None,

@@ -28,7 +28,7 @@ THINGS = {"list import": ("entry", "entries"), "own import": ("number", "numbers
 ChangeArgument = Annotated[
     int,
     typer.Argument(
-        metavar="ID", min=1, max=sys.maxsize, help="The id that `callsieve audit` shows.", show_default=False
+        metavar="ID", min=1, max=sys.maxsize, help="The id of the change, from `callsieve audit`.", show_default=False
     ),
 ]
 

@@ -31,7 +31,9 @@ SettingsOption = Annotated[Path, typer.Option("--settings", metavar="FILE", help
 
 def serve(
     settings: SettingsOption = SETTINGS_FILE,
-    socket: Annotated[Path, typer.Option("--socket", metavar="FILE", help="The socket for requests.")] = SOCKET,
+    socket: Annotated[
+        Path, typer.Option("--socket", metavar="FILE", help="The socket on which the helper accepts requests.")
+    ] = SOCKET,
     state: Annotated[
         Path, typer.Option("--state", metavar="FOLDER", help="The folder for the helper's record of calls.")
     ] = STATE,
@@ -86,6 +88,6 @@ def _say_limits(wanted: HelperSettings) -> None:
     say("Call-backs are enabled." if wanted.enabled else "Call-backs are disabled (`enabled = false`).")
     say(f"Countries: {', '.join(wanted.countries) or 'none'}. Landlines and mobiles only.")
     say(f"From {wanted.first_hour} to {wanted.last_hour} h, in the local time of the number.")
-    say(f"Per number: once in {wanted.a_number_minutes} minutes, {wanted.a_number_a_day} times a day.")
-    say(f"In total: {wanted.at_once} at once, {wanted.an_hour} an hour, {wanted.a_day} a day.")
+    say(f"Per number: at most one call in {wanted.a_number_minutes} minutes, and {wanted.a_number_a_day} calls a day.")
+    say(f"In total: at most {wanted.at_once} calls at once, {wanted.an_hour} an hour, and {wanted.a_day} a day.")
     say(f"A call ends after {wanted.seconds} s: at most {wanted.most_minutes_a_day} minutes are billed per day.")

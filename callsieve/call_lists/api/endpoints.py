@@ -20,7 +20,7 @@ from reputation.wording import Wording
 
 LIST_BYTES = 1 << 20
 DayText = Annotated[
-    str, Meta(min_length=1, max_length=40, description="A day in the time zone of the PBX.", examples=["2026-11-26"])
+    str, Meta(min_length=1, max_length=40, description="A day, in the time zone of the PBX.", examples=["2026-11-26"])
 ]
 AGREED = ConsentRequest("+12015550123", "form 17 of 2026-11-02")
 NUMBERS = ListToCheck(("+12015550123", "+12015550124"))

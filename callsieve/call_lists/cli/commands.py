@@ -30,11 +30,13 @@ def add_consent(
     proof: Annotated[
         str,
         typer.Option(
-            metavar="TEXT", help="The text of the consent, or where the document is kept.", show_default=False
+            metavar="TEXT",
+            help="The proof: the text of the consent, or where the document is kept.",
+            show_default=False,
         ),
     ],
-    at: Annotated[str | None, typer.Option(metavar="DAY", help="First day. Default: now.")] = None,
-    until: Annotated[str | None, typer.Option(metavar="DAY", help="Last day. Default: no end.")] = None,
+    at: Annotated[str | None, typer.Option(metavar="DAY", help="First day of the consent. Default: now.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="DAY", help="Last day of the consent. Default: no end.")] = None,
     note: Annotated[str, typer.Option(metavar="TEXT", help="A note for your colleagues.")] = "",
     config: options.ConfigOption = None,
 ) -> None:
@@ -99,7 +101,7 @@ def import_consents(
 def _ends(consent: Consent, now: float) -> str:
     if consent.until is None:
         return ""
-    return f"{day(consent.until)}{' (over)' if consent.is_over(now) else ''}"
+    return f"{day(consent.until)}{' (ended)' if consent.is_over(now) else ''}"
 
 
 def import_register_file(
@@ -114,7 +116,10 @@ def import_register_file(
         str | None, typer.Option(metavar="DAY", help="When the file was downloaded. Default: the time of the file.")
     ] = None,
     accept_smaller: Annotated[
-        bool, typer.Option("--accept-smaller", help="Accept a file that has less than half of the previous numbers.")
+        bool,
+        typer.Option(
+            "--accept-smaller", help="Accept a file with less than half as many numbers as the previous copy."
+        ),
     ] = False,
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
@@ -138,7 +143,7 @@ def import_register_file(
         return
     warn_of_skipped(numbers.problems, numbers.skipped)
     before = f" The previous copy had {done.before.numbers:,} numbers." if done.before else ""
-    say(f"{register}: {plural(done.copy.numbers, 'number')} in force, file of {day(file_at)}.{before}")
+    say(f"{register}: the copy now has {plural(done.copy.numbers, 'number')}, from the file of {day(file_at)}.{before}")
 
 
 def list_registers(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
@@ -165,7 +170,8 @@ def list_registers(as_json: options.JsonOption = False, config: options.ConfigOp
 
 
 def remove_register_copy(
-    name: Annotated[str, typer.Argument(help="The register.", show_default=False)], config: options.ConfigOption = None
+    name: Annotated[str, typer.Argument(help="Name of the register.", show_default=False)],
+    config: options.ConfigOption = None,
 ) -> None:
     """Remove the copy of a register."""
     gone = options.perform(options.settings_of(config), registers.remove_register, name, existing=True)

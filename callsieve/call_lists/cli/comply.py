@@ -94,17 +94,20 @@ def _sign(loaded: Loaded, proof: DayProof, printed: bytes, path: Path) -> None:
 
 
 def _print(proof: DayProof, numbers: bool) -> None:
-    acts = "the guard only observes" if proof.observe else "the guard acts"
+    acts = "the outbound guard only observes" if proof.observe else "the outbound guard holds and refuses calls"
     print_pairs(
         [
             ("day", day(proof.first)),
             ("checked", f"{plural(proof.asked, 'call')}: {proof.went_out:,} went out ({acts})"),
-            ("failed open", f"{proof.failed_open:,} went out without a decision"),
+            ("failed open", f"{plural(proof.failed_open, 'call')} went out without a decision"),
             ("without the guard", f"{plural(proof.without_guard, 'call')} went out unchecked"),
             ("do-not-call list", f"{plural(proof.do_not_call, 'number')}"),
             ("consent", f"{plural(proof.consents, 'number')}"),
             *(("register", _register(age)) for age in proof.registers),
-            *(("law", f"{law.country}, read {law.read}, sha256 {law.sha256[:12]}") for law in proof.laws),
+            *(
+                ("law", f"{law.country}, sources read on {law.read}, sha256 of CallSieve's law file {law.sha256[:12]}")
+                for law in proof.laws
+            ),
             ("made", f"{when_exactly(proof.made_at)} by CallSieve {proof.version}"),
         ]
     )
@@ -215,9 +218,9 @@ def _print_hygiene(report: ListReport, shown: list[RowFinding], faults: dict[str
         rows = [(f"{row.line:,}", row.number or row.written, row.fault.value, str(row.evidence)) for row in shown]
         print_table(("line", "number", "reason", "evidence"), rows, keep=(0, 1, 2))
     if sum(faults.values()) > len(shown):
-        say(f"Only the first {len(shown):,} are shown. --write writes all of them.")
+        say(f"Only the first {len(shown):,} numbers to remove are shown. --write writes all of them.")
     counts = ", ".join(f"{count:,} {name}" for name, count in faults.items())
-    say(f"{plural(report.rows, 'row')}, {report.kept:,} may stay{f'; {counts}' if counts else ''}.")
+    say(f"{plural(report.rows, 'row')}, {report.kept:,} may stay in the list{f'; {counts}' if counts else ''}.")
 
 
 def _csv(stack: ExitStack, path: Path, delimiter: str = ",") -> Any:

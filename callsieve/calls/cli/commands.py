@@ -217,12 +217,12 @@ def _show_one(decision: CallDecision, named: CallLine, since: Sequence[str], rec
             ("trunk", record.trunk or ""),
             ("level", f"{record.level}, {points_of(record):+d} points (log-odds {record.log_odds:+.2f})"),
             ("challenge", WORDS_BY_RESULT[decision.challenge] if decision.challenge else ""),
-            ("ended", ended_words(decision.outcome) if decision.outcome else "not known, or not over yet"),
+            ("ended", ended_words(decision.outcome) if decision.outcome else "not known, or the call is not over yet"),
             *_evidence(record),
-            ("since then", lines(since)),
-            ("words", "" if decision.words is None else decision.words or "nothing understood"),
+            ("later decisions", lines(since)),
+            ("recognised words", "" if decision.words is None else decision.words or "nothing understood"),
             ("voice", decision.voice or ""),
-            ("caller said", lines(recordings)),
+            ("recordings", lines(recordings)),
             ("linkedid", record.linkedid),
             ("took", f"{record.elapsed_ms:.1f} ms"),
         ]
@@ -248,7 +248,7 @@ def _evidence(record: DecisionRecord) -> list[tuple[str, str | Text]]:
         ("because", sentence_of_families(evidence.known)),
         ("witnesses", lines(evidence.account(level_of(record.level)))),
         ("would change", lines([f"{change.words}: {change.level.word}" for change in evidence.would_change])),
-        ("appeal", f"{evidence.appeal} was in force" if evidence.appeal else ""),
+        ("appeal", f"{evidence.appeal} was in force: no rule could reject the call" if evidence.appeal else ""),
     ]
 
 
@@ -258,7 +258,7 @@ PRIVATE = 0o600  # numbers are personal data
 def confirm(number: NumberArgument, config: ConfigOption = None) -> None:
     """Confirm that a number's calls until now were treated correctly. They no longer count as probable mistakes."""
     confirmed = perform(settings_of(config), operations.confirm, number, existing=True)
-    say(f"The calls of {confirmed.number} until now are no longer listed as probably wrong.")
+    say(f"The decisions about calls from {confirmed.number} until now are no longer listed as probably wrong.")
     say_undo(confirmed.change_id, config)
 
 

@@ -63,9 +63,9 @@ def print_calls(calls: Sequence[CallLine], records: Sequence[DecisionRecord], be
     headings = (*HEADINGS, *(WIDE_HEADINGS if wide else ()))
     print_table(headings, rows, keep=(*KEPT, *range(len(HEADINGS), len(headings))), below=below)
     if any(record.observed for record in records):
-        say(dim("(In brackets: only observed, so the call went on.)"))
+        say(dim("(Actions in brackets were only observed: the calls went on.)"))
     if any(is_of_sample(record.reason) for record in records):
-        say(dim("(*: in the control sample, so the warning was left out on purpose.)"))
+        say(dim("(*: the call is in the control sample, so the warning was left out on purpose.)"))
 
 
 POLL_SECONDS = 0.5
@@ -79,14 +79,22 @@ def search(
         str | None, typer.Option("--number", metavar="NUMBER", help="Number of the caller.", show_default=False)
     ] = None,
     callee: Annotated[str | None, typer.Option("--callee", help="Extension of the callee.", show_default=False)] = None,
-    did: Annotated[str | None, typer.Option("--did", help="The DID.", show_default=False)] = None,
+    did: Annotated[
+        str | None, typer.Option("--did", help="The DID that the caller dialled.", show_default=False)
+    ] = None,
     action: Annotated[
         str | None,
-        typer.Option("--action", help="The action, or the would-be action.", show_default=False),
+        typer.Option(
+            "--action", help="The action taken, or the action that would have been taken.", show_default=False
+        ),
     ] = None,
     rule: Annotated[str | None, typer.Option("--rule", help="The rule that decided.", show_default=False)] = None,
-    since: Annotated[str | None, typer.Option("--since", help="1h, 2d, 18:00, 2026-12-31.", show_default=False)] = None,
-    until: Annotated[str | None, typer.Option("--until", help="As --since.", show_default=False)] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", help="Earliest time: 1h, 2d, 18:00, 2026-12-31.", show_default=False)
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", help="Latest time, written as for --since.", show_default=False)
+    ] = None,
     site: Annotated[
         str | None,
         typer.Option(

@@ -114,7 +114,7 @@ def show_checks(checks: list[Check], *, show_all: bool) -> None:
         table.add_row(Text(status.value, STYLE_BY_STATUS[status.value]), name, detail)
     print_plain(table)
     counts = Counter(check.status.value for check in checks)
-    words = {"fail": "to fix", "warn": "worth a look", "unknown": "unknown", "ok": "ok"}
+    words = {"fail": "to fix", "warn": "worth checking", "unknown": "unknown", "ok": "ok"}
     parts = [(f"{counts[status]} {text}", STYLE_BY_STATUS[status]) for status, text in words.items() if counts[status]]
     say(Text(", ").join(Text(text, style) for text, style in parts), "" if show_all else ". To show all checks: --all")
 
@@ -122,7 +122,7 @@ def show_checks(checks: list[Check], *, show_all: bool) -> None:
 def _row(check: Check, now: float) -> tuple[CheckStatus, str, Text]:
     detail = Text(clean(check.detail))  # it may quote a file of another user
     if check.stored:
-        detail.append(f" (root, {ago(check.at, now)})", style="dim")
+        detail.append(f" (checked as root {ago(check.at, now)})", style="dim")
     if check.remedy:
         detail.append(f"\n→ {clean(check.remedy)}", style="cyan")
     return check.status, check.name.replace(", ", ",\n"), detail

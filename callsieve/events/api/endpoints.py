@@ -147,7 +147,9 @@ class EventsRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     after: Annotated[
         str, Meta(max_length=64, description="Id of the event after which the stream starts. Default: Last-Event-ID.")
     ] = ""
-    seconds: Annotated[int, Meta(ge=0, le=STREAM_SECONDS, description="Length of the stream.")] = STREAM_SECONDS
+    seconds: Annotated[int, Meta(ge=0, le=STREAM_SECONDS, description="Length of the stream in seconds.")] = (
+        STREAM_SECONDS
+    )
 
 
 class StreamedEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -155,7 +157,7 @@ class StreamedEvent(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     data: Annotated[str, Meta(description="The event, as JSON.")]
     event: Annotated[str, Meta(description="The kind of the event, or `gap` if earlier events are missing.")] = ""
-    id: Annotated[str, Meta(description="Its id.")] = ""
+    id: Annotated[str, Meta(description="The id of the event.")] = ""
 
 
 async def read_along(req: ApiRequest, request: EventsRequest) -> Stream[StreamedEvent]:

@@ -49,7 +49,9 @@ START = "systemctl enable --now callsieve-events"
 EventArgument = Annotated[
     str | None, typer.Argument(metavar="ID", help="Id of the event, from `events dead`.", show_default=False)
 ]
-ReceiverOption = Annotated[str | None, typer.Option(metavar="NAME", help="Only dead letters of this receiver.")]
+ReceiverOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Only dead letters (undelivered events) of this receiver.")
+]
 
 
 def send(
@@ -109,7 +111,7 @@ def show_dead(
     below = [f"{plural(letter.attempts, 'attempt')}: {letter.error}" for letter in letters]
     print_table(("event", "kind", "receiver", "given up"), rows, keep=(0, 1, 2, 3), below=below)
     if count > len(letters):
-        say(f"{count - len(letters):,} more; to show all: --limit {count}")
+        say(f"{count - len(letters):,} more dead letters; to show all: --limit {count}")
     say("To deliver these events again:")
     say_command("callsieve events replay --all")
 
@@ -122,7 +124,7 @@ def replay(
 ) -> None:
     """Deliver dead letters again: of one event, of one receiver, or all."""
     if [event is not None, all_of_them].count(True) + (receiver is not None and event is None and not all_of_them) != 1:
-        raise CommandError("events replay: give an event, --receiver NAME or --all")
+        raise CommandError("events replay: give the id of an event, --receiver NAME or --all")
     count = perform(settings_of(config), operations.replay, ReplayRequest(event, receiver), existing=True).replayed
     say(f"{plural(count, 'dead letter')} will be delivered again." if count else "No dead letters.")
 
@@ -152,7 +154,7 @@ def try_receiver(
         return
     say(f"{name} accepted {event.kind.value} {event.id} within {1000 * seconds:.0f} ms.")
     if is_on:
-        say("The receiver was off and is on again. To deliver the missed events: callsieve events replay")
+        say("The receiver was switched off, and is now on again. To deliver the missed events: callsieve events replay")
 
 
 async def _deliver(loaded: Loaded, capabilities: Capabilities, name: str, event: Event) -> None:
@@ -277,12 +279,12 @@ def _last_sent(rule: AlertTable, states: States) -> str:
 
 def _kept_quiet(rule: AlertTable, states: States) -> str:
     worst = max(_of_rule(rule, states), key=lambda state: state.suppressed)
-    return f"suppressed since {when(worst.since)}: {worst.suppressed:,}" if worst.suppressed else ""
+    return f"alerts suppressed since {when(worst.since)}: {worst.suppressed:,}" if worst.suppressed else ""
 
 
 def _about(rule: AlertTable, states: States, usual: QuietWeights, now: float) -> tuple[str, ...]:
     is_quiet = " (now)" if is_quiet_now(rule, usual, now) else ""
-    quiet = f"quiet {rule.quiet_hours}{is_quiet}" if rule.quiet_hours else ""
+    quiet = f"quiet hours {rule.quiet_hours}{is_quiet}" if rule.quiet_hours else ""
     return (_conditions(rule), f"to {', '.join(rule.to)}", quiet, _kept_quiet(rule, states))
 
 

@@ -35,17 +35,24 @@ def pack(
         typer.Option(
             "--document",
             metavar="FILE",
-            help="File to include. Repeat the option for several files.",
+            help="File to include in the pack. Repeat the option for several files.",
             show_default=False,
         ),
     ] = None,
     authorisation: Annotated[
         Path | None,
-        typer.Option("--authorisation", metavar="FILE", help="The letter of authorisation.", show_default=False),
+        typer.Option(
+            "--authorisation", metavar="FILE", help="File with the letter of authorisation.", show_default=False
+        ),
     ] = None,
     assignment: Annotated[
         Path | None,
-        typer.Option("--assignment", metavar="FILE", help="Proof that the number is assigned.", show_default=False),
+        typer.Option(
+            "--assignment",
+            metavar="FILE",
+            help="File that proves that the number is assigned to you.",
+            show_default=False,
+        ),
     ] = None,
     unmasked_for: Annotated[
         str,
@@ -56,7 +63,7 @@ def pack(
     out: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR|FILE.zip", help="Where to write the zip. Default: the current directory.", show_default=False
+            metavar="DIR|FILE.zip", help="Where to write the pack. Default: the current directory.", show_default=False
         ),
     ] = None,
     config: ConfigOption = None,
@@ -76,7 +83,7 @@ def pack(
         check_new(path)
         with complete_file(path, PRIVATE) as file:
             write_pack(db, context, made, file)
-    say(f"{path}: for {platforms()[platform].title}. Read evidence.pdf before you hand it in:")
+    say(f"{path}: for {platforms()[platform].title}. Read evidence.pdf before you hand in the pack:")
     say("evidence.pdf lists missing documents and unverified facts.")
     if (trouble := printer_trouble()) is not None:
         warn(f"the pack has evidence.html and no PDF: {trouble}")

@@ -18,8 +18,8 @@ from reputation.wording import Wording
 
 PIECE_BYTES = 1 << 16
 FIELDS = ("platform", "language", "days", "unmasked_for")
-HEADING_BY_FIELD = {"for": Wording("For"), "language": Wording("Language"), "days": Wording("Days")}
-HEADING_BY_FIELD["unmasked-for"] = Wording("Show whole called numbers and Call-IDs to")
+HEADING_BY_FIELD = {"for": Wording("Platform or carrier"), "language": Wording("Language"), "days": Wording("Days")}
+HEADING_BY_FIELD["unmasked-for"] = Wording("Carrier that may see whole called numbers and Call-IDs")
 
 
 async def show(req: PageRequest, problem: str | Wording = "") -> Response:

@@ -64,7 +64,9 @@ TIMER = "systemctl enable --now callsieve-exchange.timer"
 
 DirectoryArgument = Annotated[
     Path | None,
-    typer.Argument(metavar="DIR", help="Directory of a web server. Default: publish.directory of the settings."),
+    typer.Argument(
+        metavar="DIR", help="Directory of a web server to write to. Default: `directory` in [publish] of the settings."
+    ),
 ]
 PurgeOption = Annotated[
     bool, typer.Option("--purge", help="After an erasure: publish without deltas, and remove all older files at once.")
@@ -95,9 +97,9 @@ def publish_files(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Publish numbers that at least three people here gave evidence against.
+    """Publish the numbers against which at least three people here gave evidence.
 
-    People, contacts and own numbers are never published.
+    Contacts, own numbers and names of people are never published.
     """
     loaded = settings_of(config)
     if dry_run:
@@ -122,7 +124,7 @@ def fetch(
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
-    """Fetch the data of subscribed companies that are due. If new data fails a check, the earlier data stays."""
+    """Fetch new data from each subscribed company that is due. If it fails a check, the earlier data stays."""
     loaded = settings_of(config)
     if accept_fork and len(names or []) != 1:
         raise CommandError("exchange fetch: --accept-fork takes exactly one company: give the company's name")
@@ -165,7 +167,7 @@ def _try_to_publish(loaded: Loaded, db: sqlite3.Connection, folder: Path) -> boo
 
 
 def status(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show this company's publication, and for each subscribed company the age and accuracy of its data."""
+    """Show what this company publishes, and for each subscribed company the age and accuracy of its data."""
     loaded, now = settings_of(config), time.time()
     with existing_store(loaded) as db:
         shown = exchange_shown(db, loaded, now)
@@ -251,7 +253,10 @@ def _say_rows(loaded: Loaded, *, as_json: bool) -> None:
     for row in rows:
         print(row_line(row))
     if not rows:
-        say("No number would be listed. A number needs three people here and enough evidence against it.")
+        say(
+            "No number would be listed. A number is listed if three people here complained about it "
+            "and the evidence against it suffices."
+        )
 
 
 def _directory(loaded: Loaded) -> Path | None:
@@ -272,7 +277,7 @@ def _fetch(
 def _fetch_alone(
     db: sqlite3.Connection, context: Context, names: list[str], *, accept_fork: bool, quiet: bool
 ) -> list[FetchResult]:
-    """Fetch companies while no other process fetches. Otherwise an older index could replace a newer index."""
+    """Fetch companies' data while no other process fetches. Otherwise an older index could replace a newer index."""
     known = known_peers(db, context)
     if not known:
         raise CommandError(NONE_WANTED)
@@ -294,11 +299,11 @@ def _fetch_alone(
 
 def _say_published(published: PublishedBundle, folder: Path) -> None:
     changes = f"{published.added:,} added, {published.changed:,} changed, {published.withdrawn:,} withdrawn"
-    cleared = f", and {plural(published.cleared, 'number')} as cleared" if published.cleared else ""
+    cleared = f", and {plural(published.cleared, 'number')} cleared by appeals" if published.cleared else ""
     say(f"{folder}: {plural(published.numbers, 'number')} published ({changes}){cleared}.")
     if not published.is_full:
         hours = round(LEAST_GAP_SECONDS / 3600)
-        say(f"Less than {hours} hours since the last publication: numbers were only withdrawn, not added.")
+        say(f"The last full publication was less than {hours} hours ago: numbers were only withdrawn, not added.")
 
 
 def _say_result(result: FetchResult) -> None:
@@ -318,13 +323,13 @@ def _say_status(shown: ExchangeShown, now: float) -> None:
     if published is not None and published.issued_at is None:
         say(f"Nothing is published yet in {published.directory}: run callsieve exchange publish")
     elif published is not None and published.issued_at is not None:
-        cleared = f" and {published.cleared:,} as cleared" if published.cleared else ""
+        cleared = f" and {published.cleared:,} cleared by appeals" if published.cleared else ""
         about = f"{plural(published.numbers, 'number')}{cleared}, {ago(published.issued_at, now)}"
         say(f"Published in {published.directory}: {about}, signed with key {published.key_id}.")
         if published.is_late:
             warn(f"nothing was published for days: {TIMER}")
     if shown.companies:
-        headings = ("company", "state", "numbers", "cleared", "fetched", "weight", "right")
+        headings = ("company", "state", "numbers", "cleared", "fetched", "weight", "accuracy")
         print_table(headings, [_row(company) for company in shown.companies], keep=range(1, len(headings)))
         for company in shown.companies:
             for remark in company.remarks:
@@ -332,7 +337,7 @@ def _say_status(shown: ExchangeShown, now: float) -> None:
     elif not shown.nobody_fetches:
         say("You have not subscribed to any company: see callsieve help exchange.")
     if shown.nobody_fetches:
-        say(f"The companies' data is not fetched: {TIMER}")
+        say(f"The data of other companies is not fetched: {TIMER}")
 
 
 def _row(company: PeerShown) -> tuple[str | Text, ...]:
@@ -356,8 +361,8 @@ def _pairs(company: PeerShown, now: float) -> list[tuple[str, str | Text]]:
         ("key", company.key_id or "no key in the settings"),
         ("state", company.health.health.value),
         ("weight", f"{state.weight:g} of the evidence that a tag needs"),
-        ("lists", f"{plural(state.numbers, 'number')}, {state.cleared:,} as cleared"),
-        ("right", str(company.accuracy)),
+        ("lists", f"{plural(state.numbers, 'number')}, {state.cleared:,} cleared by appeals"),
+        ("accuracy", str(company.accuracy)),
     ]
     if state.came_at is not None:
         pairs.append(("fetched", f"{when(state.came_at)}, sequence {state.sequence}"))

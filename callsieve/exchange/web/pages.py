@@ -1,4 +1,4 @@
-"""The page of the exchange: the companies with health and accuracy, and this company's publication."""
+"""The page of the exchange: each other company with its health and accuracy, and our own publication."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ FIELD_NAMES = {"name": N_("The name"), "url": N_("The address"), "key": N_("The 
 
 @dataclass(frozen=True, slots=True)
 class ExchangePage:
-    """The content of the page of the exchange: companies, publication, and recent changes of companies."""
+    """The content of the page of the exchange: the companies, our publication, and the latest changes to companies."""
 
     shown: ExchangeShown
     latest: tuple[Latest, ...]

@@ -50,10 +50,13 @@ DatabaseOption = Annotated[
     ),
 ]
 OrganisationOption = Annotated[
-    str, typer.Option(metavar="NAME", help="Organisation of the site. Default: [hub] organisation.", show_default=False)
+    str,
+    typer.Option(
+        metavar="NAME", help="Organisation of the site. Default: `organisation` in [hub].", show_default=False
+    ),
 ]
 SiteArgument = Annotated[
-    str, typer.Argument(help="Name of the site, as in [hub] site of its settings.", show_default=False)
+    str, typer.Argument(help="Name of the site, as in `site` of [hub] in its settings.", show_default=False)
 ]
 
 
@@ -81,7 +84,10 @@ def init(
             "as a superuser to forbid that"
         )
     if result.elsewhere:
-        warn(f"sites can also log in to {', '.join(result.elsewhere)}: callsieve help many-pbxs")
+        warn(
+            f"sites can also log in to the databases {', '.join(result.elsewhere)}: callsieve help many-pbxs "
+            "says how to prevent it"
+        )
 
 
 def join(
@@ -146,7 +152,7 @@ def run(
 
 
 def status(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
-    """Show this site's exchange with the hub: waiting rows, the last exchange, and which sites are up."""
+    """Show this site's exchange with the hub: the rows that wait, the last exchange, and which other sites are up."""
     loaded, now = options.settings_of(config), time.time()
     with options.existing_store(loaded) as db:
         link_state = operations.link_shown(db)
@@ -168,7 +174,7 @@ def status(as_json: options.JsonOption = False, config: options.ConfigOption = N
     else:
         link = link_state.link
         standby = ", its standby" if loaded.settings.hub.standby else ""
-        more = ", and older rows that are being queued" if link_state.is_filling else ""
+        more = ", not counting older rows that are still being prepared" if link_state.is_filling else ""
         print_pairs(
             (
                 ("site", f"{link.site} of {link.organisation}{standby}"),
@@ -179,7 +185,7 @@ def status(as_json: options.JsonOption = False, config: options.ConfigOption = N
                     ("unusable", f"{plural(refused.rows, 'row')} of {refused.site or '?'}: {UPDATE[refused.unfit]}")
                     for refused in link_state.refused
                 ],
-                ("rows of", ", ".join(link_state.sites)),
+                ("sites with rows here", ", ".join(link_state.sites)),
                 (
                     "policy",
                     f"{policy.name}, the same as at the main PBX"
@@ -190,7 +196,7 @@ def status(as_json: options.JsonOption = False, config: options.ConfigOption = N
         )
         if first_policy is not None and policy != first_policy:
             here = "unusable" if policy is None else f"{policy.name} ({policy.digest})"
-            say(f"The policy in force here is {here}, but at the main PBX")
+            say(f"The policy of this PBX is {here}, but that of the main PBX is")
             say(f"{first_policy.name} ({first_policy.digest}). Copy the main PBX's policies and settings here,")
             say("or calls are treated differently after a switch-over.")
         if link.has_twin:
@@ -222,13 +228,16 @@ def show_sites(as_json: options.JsonOption = False, config: options.ConfigOption
         return
     _print_sites(sites)
     if figures:
-        say("Received from them:")
+        say("Evidence received from these sites:")
         print_figures(list(figures.values()))
 
 
 def quota(
     site: SiteArgument,
-    rows: Annotated[int, typer.Argument(min=1, max=10**12, help="The most rows to keep.", show_default=False)],
+    rows: Annotated[
+        int,
+        typer.Argument(min=1, max=10**12, help="How many rows of the site the hub keeps at most.", show_default=False),
+    ],
     database: DatabaseOption = "",
     organisation: OrganisationOption = "",
     config: options.ConfigOption = None,
@@ -275,7 +284,7 @@ def leave(
     loaded = options.settings_of(config)
     settings = loaded.settings.hub
     if not settings.site:
-        raise CommandError(f"{loaded.settings_file}: [hub] site is not set: this PBX takes no part in a hub")
+        raise CommandError(f"{loaded.settings_file}: `site` in [hub] is not set: this PBX takes no part in a hub")
     if not options.confirmed(f"Disconnect this PBX (site {settings.site}) from the hub?", yes=yes):
         say("Nothing was changed.")
         raise SystemExit(1)
@@ -290,7 +299,7 @@ def leave(
     if options.has_store(loaded):
         options.perform(loaded, operations.forget_hub, keep, existing=True)
     secret_path(loaded).unlink(missing_ok=True)
-    say("This PBX shares nothing now. Remove [hub] address from the settings, and run:")
+    say("This PBX shares nothing now. Remove `address` of [hub] from the settings, and run:")
     say_command("systemctl disable --now callsieve-hub")
 
 
@@ -336,7 +345,7 @@ def _sites_or_why_not(loaded: Loaded) -> tuple[list[SiteState], str]:
 
 
 def _administrators_settings(config: Path | None, *, is_complete: bool) -> Loaded:
-    """Return the settings. If `is_complete` (the options name everything), an unreadable file is ignored."""
+    """Return the settings. If `is_complete` (the options replace all settings), an unreadable file is ignored."""
     loaded, error = options.salvaged_settings_of(config)
     if error is not None and not (is_complete and isinstance(error, SettingsUnreadable)):
         raise error
@@ -345,7 +354,7 @@ def _administrators_settings(config: Path | None, *, is_complete: bool) -> Loade
 
 def _address(loaded: Loaded) -> str:
     if not loaded.settings.hub.address:
-        raise CommandError(f"{loaded.settings_file}: [hub] has no address (callsieve help many-pbxs)")
+        raise CommandError(f"{loaded.settings_file}: `address` is missing in [hub] (callsieve help many-pbxs)")
     return loaded.settings.hub.address
 
 

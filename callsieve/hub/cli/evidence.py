@@ -43,7 +43,7 @@ def ignore(
     verdict = options.perform(
         options.settings_of(config), site_operations.ignore, IgnoreRequest(site, reason), existing=True
     )
-    say(f"{site} is ignored; it had shared evidence on {plural(verdict.numbers, 'number')}.")
+    say(f"Evidence from {site} is ignored. It concerns {plural(verdict.numbers, 'number')}.")
     if verdict.later:
         say("The daemon recomputes the reputation of these numbers, a few at a time.")
     say_undo(verdict.change_id, config)
@@ -52,12 +52,12 @@ def ignore(
 def resume(site: SiteArgument, config: options.ConfigOption = None) -> None:
     """Count the evidence of an ignored site again, with the same weight as before the command `ignore`."""
     verdict = options.perform(options.settings_of(config), site_operations.resume, site, existing=True)
-    say(f"{site} counts again.")
+    say(f"Evidence from {site} counts again.")
     say_undo(verdict.change_id, config)
 
 
 def show_erasures(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
-    """Show numbers that another site erased and this site keeps until you decide."""
+    """Show numbers that another site erased, and whose data this site keeps until you decide."""
     with options.existing_store(options.settings_of(config)) as db:
         requests = waiting_erasures(db)
     if as_json:
@@ -76,7 +76,7 @@ def show_erasures(as_json: options.JsonOption = False, config: options.ConfigOpt
 def keep(number: options.NumberArgument, config: options.ConfigOption = None) -> None:
     """Keep the data of a number that another site erased."""
     e164 = options.perform(options.settings_of(config), site_operations.keep, number, existing=True)
-    say(f"{e164} is kept. Erasures of this number by other sites are ignored for {KEPT_DAYS:.0f} days.")
+    say(f"The data about {e164} is kept. Erasures of this number by other sites are ignored for {KEPT_DAYS:.0f} days.")
 
 
 def show_people(as_json: options.JsonOption = False, config: options.ConfigOption = None) -> None:
@@ -124,6 +124,6 @@ def print_figures(sites: Sequence[SiteFigures]) -> None:
         )
         for site in sites
     ]
-    headings = ("site", "numbers", "people", "marked", "agreed", "against", "taken back", "wrong")
+    headings = ("site", "numbers", "people", "marked", "confirmed", "contradicted", "withdrawn", "corrected")
     print_table(headings, rows, keep=(0,), right=range(1, 8), below=[remarks_on_evidence(site) for site in sites])
-    say("agreed, against: how people and challenges here judge the numbers that the site marks as spam.")
+    say("confirmed, contradicted: how people and challenges here judge the numbers that the site marks as spam.")

@@ -29,7 +29,10 @@ def add(
         typer.Option(
             min=1,
             max=2,
-            help="1: an answered call-back to the number; 2: documents too, and a call-back to a published number.",
+            help=(
+                "1: the owner answered a call-back to the number. 2: documents were checked too, and the "
+                "call-back was to a published number."
+            ),
             show_default=False,
         ),
     ],
@@ -80,7 +83,7 @@ def prove(
 
 
 def show(
-    number: Annotated[str | None, typer.Argument(help="Only this number.", show_default=False)] = None,
+    number: Annotated[str | None, typer.Argument(help="Show only this number.", show_default=False)] = None,
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
 ) -> None:

@@ -101,7 +101,10 @@ def import_calls(
         bool, typer.Option("--all", help="With --from: read all calls again, not only new ones.")
     ] = False,
     zone: Annotated[
-        str | None, typer.Option(metavar="ZONE", help="Time zone of CDRs without a uniqueid. Default: the server's.")
+        str | None,
+        typer.Option(
+            metavar="ZONE", help="Time zone of call records (CDRs) without a uniqueid. Default: the server's."
+        ),
     ] = None,
     dry_run: DryRunOption = False,
     as_json: JsonOption = False,
@@ -198,7 +201,10 @@ def import_contacts(
         typer.Option(
             "--for",
             metavar="EXT",
-            help="Extension of the person who gets the contacts that name nobody. Default: contacts for everybody.",
+            help=(
+                "Extension of the person to whom contacts without an extension in the file belong. Default: "
+                "such contacts are for everybody."
+            ),
         ),
     ] = None,
     dry_run: DryRunOption = False,

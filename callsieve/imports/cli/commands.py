@@ -238,7 +238,7 @@ def remove_import(
     """Remove an import with all its rows. To restore the import, import the same file again."""
     done = perform(settings_of(config), operations.remove, RemoveImportRequest(name, kind), existing=True)
     say(
-        f"Removed {plural(done.rows, 'row')} of {done.kind.value}: the import {name}. To restore it, "
+        f"Removed the import {name}: {plural(done.rows, 'row')} of {done.kind.value}. To restore the import, "
         "import the same file again."
     )
     say_undo(done.change_id, config)

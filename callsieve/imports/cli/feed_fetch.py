@@ -163,8 +163,8 @@ def _import(loaded: Loaded, summary: Summary, wanted: FeedTable, file: BufferedR
 def _print(result: FeedResult) -> None:
     again = f"The feed is fetched again at {when(result.next_at)}."
     if result.result == "failed":
-        warn(f"{result.feed}: {result.failure and result.failure.words}. The previous numbers stay in force. {again}")
+        warn(f"{result.feed}: {result.failure and result.failure.words}. The previous numbers stay in use. {again}")
     elif result.result == "unchanged":
         say(f"{result.feed}: unchanged. {again}")
     else:
-        say(f"{result.feed}: {plural(result.numbers or 0, 'number')} in force. {again}")
+        say(f"{result.feed}: {plural(result.numbers or 0, 'number')} in use. {again}")

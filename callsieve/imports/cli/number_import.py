@@ -88,7 +88,7 @@ def _print_counts(summary: Summary) -> None:
     counts += [f"{summary.seconds:.1f} s"] if summary.seconds else []
     say(f"{head} as {summary.source}{origin}: {', '.join(counts)}.")
     if summary.continued:
-        say(f"{summary.continued:,} of them were stored by an earlier, interrupted run.")
+        say(f"{summary.continued:,} of these were already stored by an earlier, interrupted run.")
     if summary.before is not None and summary.kind is not ImportKind.PEOPLE:
         before = plural(summary.before, "entry", "entries")
         say(f"The previous import ({before}) {'would be' if summary.dry_run else 'is'} replaced.")

@@ -65,7 +65,9 @@ InboundOption = Annotated[
     typer.Option(
         "--inbound",
         metavar="CONTEXT",
-        help="Context that calls from your trunks enter now. The new context callsieve-CONTEXT screens them before.",
+        help=(
+            "Context that calls from your trunks enter now. The new context callsieve-CONTEXT screens the calls first."
+        ),
     ),
 ]
 
@@ -279,7 +281,7 @@ def _carried_out(
                 "cannot ask: this is not a terminal. Nothing was written. To write the files without a "
                 f"question: {unasked}"
             )
-        if not typer.confirm("Write this?"):
+        if not typer.confirm("Write these changes?"):
             say("nothing was written")
             raise SystemExit(1)
     if stops is not None:

@@ -16,7 +16,7 @@ _SECRET = re.compile(r"^(\s*(?:secret|key)\s*=>?\s*)\S.*$|(,key=)\w+", re.MULTIL
 def show_plan(plan: InstallPlan, *, every_line: bool) -> None:
     """Print the changed files, and the changed lines of files that CallSieve shares. `every_line`: print full diffs."""
     for user in plan.new_users:
-        group = f"the group {user.group}" if user.group else "a group of its own"
+        group = f"the group {user.group}" if user.group else "a group of the same name"
         _print(_verb("new"), f" user {user.name}, in {group}")
     for change in plan.changes:
         _show_file(change)

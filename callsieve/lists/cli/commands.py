@@ -27,7 +27,9 @@ from reputation.store.lists import entries_matching, list_entries, personal_entr
 
 SOON_SECONDS = 2 * 86400
 
-ListArgument = Annotated[ListName, typer.Argument(metavar="allow|block", help="The list.", show_default=False)]
+ListArgument = Annotated[
+    ListName, typer.Argument(metavar="allow|block", help="List to change or add to.", show_default=False)
+]
 EntryArgument = Annotated[
     str,
     typer.Argument(
@@ -41,7 +43,10 @@ PersonOption = Annotated[
 ]
 NoteOption = Annotated[str, typer.Option(help="The reason, for other administrators.")]
 ExpiresOption = Annotated[
-    str | None, typer.Option(metavar="TIME", help="2h, 30d, 2026-12-31 (its end) or 2026-12-31T18:00.")
+    str | None,
+    typer.Option(
+        metavar="TIME", help="When the entry expires: 2h, 30d, 2026-12-31 (the end of that day) or 2026-12-31T18:00."
+    ),
 ]
 ForceOption = Annotated[bool, typer.Option("--force", help="Add the entry although CallSieve advises against it.")]
 
@@ -123,10 +128,12 @@ def remove(
 
 def show(
     list_name: Annotated[
-        ListName | None, typer.Argument(metavar="[allow|block]", help="The list. Default: both.", show_default=False)
+        ListName | None,
+        typer.Argument(metavar="[allow|block]", help="Show only this list. Default: both lists.", show_default=False),
     ] = None,
     entry: Annotated[
-        str | None, typer.Argument(metavar="NUMBER", help="Only entries that match this number.", show_default=False)
+        str | None,
+        typer.Argument(metavar="NUMBER", help="Show only entries that match this number.", show_default=False),
     ] = None,
     person: PersonOption = None,
     as_json: options.JsonOption = False,
@@ -157,7 +164,7 @@ def _say_added(added: operations.Added, calls: int) -> None:
         note = f' ("{replaced.note}")' if replaced.note else ""
         say(f"The entry replaces an earlier one of {when(replaced.added_at)}{note}.")
     if added.other is not None:
-        say(f"The entry is on the {added.other.list_name.value}list too: the allowlist is tried first.")
+        say(f"The entry is on the {added.other.list_name.value}list too: the allowlist is checked first.")
 
 
 def _show_entries(entries: Sequence[EntryShown]) -> None:

@@ -28,7 +28,9 @@ def print_lookups(sources: tuple[LookupShown, ...]) -> None:
             say(f"{source.name}: {remark}")
 
 
-NameArgument = Annotated[str, typer.Argument(help="The name of a [[lookup]].", show_default=False)]
+NameArgument = Annotated[
+    str, typer.Argument(help="Name of a look-up service, as in [[lookup]] of the settings.", show_default=False)
+]
 
 
 def serve(
@@ -69,12 +71,12 @@ def show(as_json: JsonOption = False, config: ConfigOption = None) -> None:
 def enable(name: NameArgument, config: ConfigOption = None) -> None:
     """Switch a source on. The source's accuracy is measured from now on."""
     change_id = perform(settings_of(config), operations.enable, SwitchRequest(name), existing=True)
-    say(f"{name} is queried again, and its answers count from the next call on.")
+    say(f"The service {name} is queried again, and its answers count from the next call on.")
     say_undo(change_id, config)
 
 
 def disable(name: NameArgument, config: ConfigOption = None) -> None:
     """Switch a source off. The source's answers do not count from the next call on."""
     change_id = perform(settings_of(config), operations.disable, SwitchRequest(name), existing=True)
-    say(f"{name} is not queried any more, and its answers do not count.")
+    say(f"The service {name} is not queried any more, and its answers do not count.")
     say_undo(change_id, config)

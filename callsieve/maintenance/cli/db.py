@@ -123,7 +123,7 @@ def backup(
     with acting_for(made):
         size = made.stat().st_size
     options.note_done(loaded, Change("db backup", name=str(made)))
-    say(f"{made}: {_size(size)}, checked.")
+    say(f"Made and checked the backup {made}: {_size(size)}.")
 
 
 def restore_backup(
@@ -138,7 +138,8 @@ def restore_backup(
     path = loaded.store_path
     if is_daemon_live(loaded.socket_path):
         raise CommandError(
-            f"the daemon is running (it answers on {loaded.socket_path}): stop it first (systemctl stop callsieve)"
+            f"the daemon is running (it answers on {loaded.socket_path}): stop the daemon first (systemctl stop "
+            f"callsieve)"
         )
     chosen = _backup_to_restore(path, file)
     with acting_for(chosen):
@@ -156,7 +157,7 @@ def restore_backup(
 
 
 def is_daemon_live(path: Path) -> bool:
-    """Return whether a process answers on the daemon's Unix socket. A socket left by a crash does not answer."""
+    """Return whether a process answers on the daemon's Unix socket `path`. A socket left by a crash does not answer."""
     with socket.socket(socket.AF_UNIX) as probe:
         probe.settimeout(CONNECT_SECONDS)
         try:
@@ -221,7 +222,7 @@ def _is_same(file: Path, store: Path) -> bool:
 
 @contextmanager
 def _readable(backup: Path, state: Path) -> Iterator[Path]:
-    """Yield the path of the backup. If only root can read it, yield the path of a copy that this process can read."""
+    """Yield a path from which this process can read the backup: a copy if only root can read the backup itself."""
     if os.access(backup, os.R_OK, effective_ids=True):
         yield backup
         return
@@ -284,7 +285,7 @@ def run(
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,
 ) -> None:
-    """Run all housekeeping jobs now and show their results. Jobs delete old data, and count what people should do."""
+    """Run all housekeeping jobs now and show their results. Jobs delete old data, and count tasks that are due."""
     loaded = options.settings_of(config)
     with options.existing_store(loaded) as db:
         context = options.context_of(loaded)
@@ -302,7 +303,7 @@ def run(
 
 def _is_clock_right(db: sqlite3.Connection, now: float, *, yes: bool) -> bool:
     leap = leap_of(db, now)
-    question = f"The clock has moved by {leap / DAY:+.0f} days since the last run: is it really {when(now)}?"
+    question = f"The clock has moved by {leap / DAY:+.0f} days since the last housekeeping: is it really {when(now)}?"
     return not leap or options.confirmed(question, yes=yes)
 
 
@@ -323,7 +324,7 @@ def show(as_json: options.JsonOption = False, config: options.ConfigOption = Non
 
 def _show(runs: Sequence[HousekeepingReport]) -> None:
     rows = ((report.job, when(report.at), f"{report.seconds:.1f} s", _words(report.did)) for report in runs)
-    print_table(("job", "ran", "took", "did"), rows, keep=(0, 1, 2))
+    print_table(("job", "last run", "took", "result"), rows, keep=(0, 1, 2))
 
 
 def _words(did: Mapping[str, int]) -> str:

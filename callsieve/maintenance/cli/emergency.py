@@ -1,4 +1,4 @@
-"""`callsieve emergency`: the window after an emergency call from here, in which no call is screened."""
+"""`callsieve emergency`: the emergency window, in which no call is screened. An emergency call from here opens it."""
 
 import time
 from contextlib import suppress

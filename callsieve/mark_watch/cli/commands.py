@@ -142,12 +142,20 @@ def add(
     label: Annotated[
         str, typer.Option("--label", metavar="TEXT", help="Label that the platform shows. Default: none.")
     ] = "",
-    count: Annotated[int | None, typer.Option("--count", min=0, help="How many marks the platform reports.")] = None,
+    count: Annotated[
+        int | None, typer.Option("--count", min=0, help="How many spam reports the platform shows for the number.")
+    ] = None,
     screenshot: Annotated[
         Path | None,
-        typer.Option("--screenshot", metavar="FILE", help="Screenshot in PNG, JPEG or WebP. CallSieve stores a copy."),
+        typer.Option(
+            "--screenshot",
+            metavar="FILE",
+            help="Screenshot of what the platform shows, in PNG, JPEG or WebP. CallSieve stores a copy.",
+        ),
     ] = None,
-    next_look: Annotated[str, typer.Option("--next", metavar="TIME", help="When to check again.")] = NEXT,
+    next_look: Annotated[
+        str, typer.Option("--next", metavar="TIME", help="When to check again: 180d, 2026-12-31 or never.")
+    ] = NEXT,
     config: options.ConfigOption = None,
 ) -> None:
     """Record the label that a platform shows for an own number, as you saw it on a phone or in an app."""
@@ -156,7 +164,9 @@ def add(
     done = options.perform(options.settings_of(config), operations.record, request)
     shown = f"{done.look.platform} shows {done.look.label or NO_LABEL} for {done.look.number}"
     before = (
-        "" if done.changed is None or done.changed.before is None else f"; before: {done.changed.before or NO_LABEL}"
+        ""
+        if done.changed is None or done.changed.before is None
+        else f"; at the previous check: {done.changed.before or NO_LABEL}"
     )
     say(f"{shown}{before}.")
     if done.look.next_at is not None:
@@ -233,7 +243,15 @@ def suspect(
             )
             for own, suspicion in suspicions
         ]
-        heads = ("number", "network", "share", "before", "last 7 days", "confidence", "labels there")
+        heads = (
+            "number",
+            "network",
+            "share of calls",
+            "weeks before",
+            "last 7 days",
+            "confidence",
+            "platforms that show labels",
+        )
         print_table(heads, rows, keep=(0, 1, 2))
         say(
             "This is only a suspicion: other callees or another script have the same effect. Check with a "

@@ -59,7 +59,7 @@ def check(file: FileArgument, as_json: JsonOption = False, config: ConfigOption 
         replaced = next((current for current in plans.plan.files if name_of(current) == name_of(plan)), None)
         if replaced is not None:
             say(
-                f"This plan would replace the plan that was read on {replaced.read}, with "
+                f"This plan would replace the plan whose sources were read on {replaced.read}, with "
                 f"{plural(len(replaced.rows), 'range')}."
             )
 
@@ -68,7 +68,7 @@ def update(file: FileArgument, config: ConfigOption = None) -> None:
     """Replace a country's plan that comes with CallSieve, or add your own rows to this plan."""
     loaded = settings_of(config)
     update = perform(loaded, operations.update, UpdateRequest(_text_of(file), str(file)))
-    replaced = " It replaces an earlier plan." if update.replaced else ""
+    replaced = " It replaces an earlier plan of this country." if update.replaced else ""
     say(f"{_summary(update.plan)}. It takes effect within two seconds.{replaced}")
     say_undo(update.change_id, config)
 
@@ -94,9 +94,9 @@ def _text_of(file: Path) -> bytes:
 
 
 def _summary(plan: PlanFile) -> str:
-    beside = "own rows for the plan of " if plan.adds else ""
+    beside = "rows of your own, added to the plan of " if plan.adds else ""
     ranges = plural(plan.ranges, "range")
-    return f"{beside}{plan.country}, {ranges}, {plan.evidence} of them from a source used as evidence"
+    return f"{beside}{plan.country}, {ranges}, of which {plan.evidence} count as evidence"
 
 
 def _show_countries(plan: NumberPlan, as_json: bool) -> None:
@@ -111,11 +111,15 @@ def _show_countries(plan: NumberPlan, as_json: bool) -> None:
             f"{file.ranges:,}",
             f"{file.evidence:,}",
             f"{file.read}",
-            "comes with CallSieve" if file in shipped else "own rows" if file.adds else "in its place",
+            "comes with CallSieve"
+            if file in shipped
+            else "rows added by you"
+            if file.adds
+            else "replaces the shipped plan",
         ]
         for file in sorted(plan.files, key=lambda file: (file.country, file.adds))
     ]
-    print_table(("country", "code", "ranges", "sourced", "read", ""), rows, keep=(0, 1, 2, 3, 4))
+    print_table(("country", "code", "ranges", "evidence", "read on", "origin"), rows, keep=(0, 1, 2, 3, 4))
 
 
 def _show_country(plan: NumberPlan, country: str, as_json: bool) -> None:
@@ -165,7 +169,9 @@ def _show_number(plan: NumberPlan, text: str, loaded: Loaded, as_json: bool) -> 
 
 
 def _about(row: PlanRow) -> list[tuple[str, Cell]]:
-    pairs: list[tuple[str, Cell]] = [("range", f"{range_of(row)}, {row.country}{', own row' if row.is_own else ''}")]
+    pairs: list[tuple[str, Cell]] = [
+        ("range", f"{range_of(row)}, {row.country}{', a row added by you' if row.is_own else ''}")
+    ]
     if days := views.days_of(row):
         pairs.append(("days", days))
     if row.note:

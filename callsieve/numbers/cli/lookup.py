@@ -151,7 +151,12 @@ def _peers(known: Profile) -> Iterator[Line]:
         if peer_word.is_cleared:
             yield label, f"{peer_word.peer} found that the number is not spam ({week})"
             continue
-        about = [peer_word.category, f"{peer_word.witnesses} people or more", f"{peer_word.level.word} there", week]
+        about = [
+            peer_word.category,
+            f"{peer_word.witnesses} people or more",
+            f"level {peer_word.level.word} at that company",
+            week,
+        ]
         yield label, f"{peer_word.peer}: {', '.join(filter(None, about))}"
 
 
@@ -200,13 +205,13 @@ def _whose(signals: Sequence[Signal], category: str, count: int) -> str:
 def _cases(known: Profile) -> Iterator[Line]:
     cases = known.cases
     for label, epoch in _labelled("reassigned", cases.epochs):
-        yield label, f"another owner since {when(epoch.at)}, recorded by {epoch.who}: {epoch.reason}"
+        yield label, f"a new owner since {when(epoch.at)}, recorded by {epoch.who}: {epoch.reason}"
     for label, appeal in _labelled("appeals", cases.appeals):
         yield label, str(appeal_in_words(appeal))
     for label, burst in _labelled("review", cases.to_review):
         yield label, f"{burst.reporters} marks, many within an hour: they do not count until somebody reviews them"
     if cases.reviewed is not None:
-        yield "reviewed", f"by {cases.reviewed.who}, {when(cases.reviewed.at)}"
+        yield "reviewed", f"by {cases.reviewed.who}, {when(cases.reviewed.at)}: the marks count"
 
 
 def _caller(known: Profile) -> Iterator[Line]:
@@ -215,7 +220,10 @@ def _caller(known: Profile) -> Iterator[Line]:
         note = f": {identity.note}" if identity.note else ""
         yield "identity", f"{identity.name}, level {identity.level}, until {when(identity.expires_at)}{note}"
     if known.facts.own_number:
-        yield "own number", "yes: a call that shows this number comes from your own people, or is forged"
+        yield (
+            "own number",
+            "yes: a call that shows this number as its caller comes from your own people, or the number is forged",
+        )
         yield "", str(known.to_owner)
     for label, (auth_class, at) in _labelled("challenge", known.challenge_passed):
         yield label, f"passed {ago(at, known.at)} ({auth_class.value})"

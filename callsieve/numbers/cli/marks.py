@@ -65,10 +65,14 @@ PersonOption = Annotated[
 
 def mark_number(
     number: NumberArgument,
-    verdict: Annotated[str, typer.Argument(metavar="spam|ok", help="Spam or not.", show_default=False)],
+    verdict: Annotated[
+        str, typer.Argument(metavar="spam|ok", help="spam, or ok if the number is not spam.", show_default=False)
+    ],
     person: PersonOption,
     category: Annotated[str | None, typer.Option(help="Kind of spam: scam, telemarketing, survey.")] = None,
-    reason: Annotated[str, typer.Option(help="Reason. Required for a verified business.")] = "",
+    reason: Annotated[
+        str, typer.Option(help="Reason for the mark. Required if the number belongs to a verified owner.")
+    ] = "",
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -106,20 +110,25 @@ def _show(marked: SavedMark, config: Path | None, *, as_json: bool) -> None:
 def add(
     number: NumberArgument,
     reason: Annotated[str, typer.Option(help="How you know that the number has a new owner.", show_default=False)],
-    since: Annotated[str | None, typer.Option(metavar="TIME", help="7d or 2026-11-01. Default: now.")] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help="When the new owner got the number: 7d (days ago) or 2026-11-01. Default: now."
+        ),
+    ] = None,
     config: ConfigOption = None,
 ) -> None:
     """Record that a number has a new owner. Older evidence then counts a quarter, and the old owner's identity ends."""
     changed = perform(settings_of(config), new_owner, OwnerRequest(number, reason, since))
     epoch, ended = changed.epoch, changed.ended
-    say(f"{epoch.number} has a new owner since {when(epoch.at)}. Earlier evidence counts a quarter.")
+    say(f"{epoch.number} has had a new owner since {when(epoch.at)}. Evidence from before counts a quarter.")
     if ended is not None:
         say(f"Ended the identity of the former owner ({ended.name}).")
     say_undo(changed.change_id, config)
 
 
 def show(
-    number: Annotated[str | None, typer.Argument(help="Only this number.", show_default=False)] = None,
+    number: Annotated[str | None, typer.Argument(help="Show only this number.", show_default=False)] = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -140,7 +149,7 @@ def show(
 def remove(number: NumberArgument, config: ConfigOption = None) -> None:
     """Remove the latest recorded change of a number's owner."""
     changed = perform(settings_of(config), same_owner, number, existing=True)
-    say(f"Removed the change of owner of {changed.epoch.number}.")
+    say(f"Removed the record of a new owner of {changed.epoch.number}.")
     say_undo(changed.change_id, config)
 
 
@@ -155,7 +164,7 @@ def show_list(as_json: JsonOption = False, config: ConfigOption = None) -> None:
             (burst.number, when(burst.at), str(burst.reporters), burst.auth_class.value, ", ".join(reporters))
             for burst, reporters in bursts
         )
-        print_table(("number", "burst until", "marks", "signed", "by"), rows, keep=(0, 1, 3), right=(2,))
+        print_table(("number", "last mark", "marks", "signed", "marked by"), rows, keep=(0, 1, 3), right=(2,))
     else:
         say("No marks wait for a review.")
 
@@ -232,7 +241,10 @@ def erase(
     say("The daemon counts recent calls in memory. It drops the calls of this number within an hour.")
     say("If you import a list with the number again, or restore a backup that you copied elsewhere, the data returns.")
     if loaded.settings.publish.directory:
-        say("The number may have been published to other companies. To withdraw it and remove the files that name it:")
+        say(
+            "The number may have been published to other companies. To withdraw the number and remove the files "
+            "that name it:"
+        )
         words = ["callsieve", "exchange", "publish", "--purge", *(["--config", str(config)] if config else [])]
         say_command(shlex.join(words))
     for file in number_operations.files_about(loaded, e164):
@@ -251,7 +263,7 @@ def _clear_files(loaded: Loaded, e164: str) -> None:
 
 def _left_in(file: Path, store: Path) -> str:
     if not os.access(file, os.R_OK, effective_ids=True):
-        return "could not be searched, because this user cannot read it"
+        return "could not be searched, because this user cannot read the file"
     if file == store:
         return "still contains the number's digits, in an attachment of another appeal or as part of a longer number"
     if file.name.startswith(f"{store.name}.damaged-"):

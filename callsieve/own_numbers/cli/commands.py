@@ -89,7 +89,10 @@ def _seen(health: NumberHealth) -> str:
     if view is None:
         return ""
     why = sentence_of_families(view.families)
-    return f"{view.level.word}, {view.points:+d} points, for the people called{f': {why}' if why else ''}"
+    return (
+        f"{view.level.word}, {view.points:+d} points, as the people called would see the "
+        f"number{f': {why}' if why else ''}"
+    )
 
 
 def _print_days(health: NumberHealth) -> None:
@@ -147,7 +150,10 @@ def print_list(
     else:
         say("No number is registered: `callsieve own add NUMBER`.")
     if strangers:
-        say(f"{plural(len(strangers), 'number')} more on outgoing calls that you have not registered, or have retired:")
+        say(
+            f"Outgoing calls also show {plural(len(strangers), 'number')} that you have not registered, or have "
+            f"retired:"
+        )
         seen = [
             (
                 own.number,
@@ -224,14 +230,14 @@ def show(number: NumberArgument, as_json: JsonOption = False, config: ConfigOpti
     if shown.register is not None:
         details_of(shown.register, time.time())
     else:
-        say(bold(shown.number), " is not registered, but outgoing calls have shown it.")
+        say(bold(shown.number), " is not registered, but outgoing calls have shown it as their caller.")
     print_health(shown.judged)
     say()
     print_pairs([("to owners", str(shown.to_owner))], WIDTH)
 
 
 def show_all(as_json: JsonOption = False, config: ConfigOption = None) -> None:
-    """Show the registered own numbers, and unregistered numbers seen on outgoing calls. Each has a health grade."""
+    """Show the registered own numbers and the unregistered numbers on outgoing calls, each with its health grade."""
     loaded = settings_of(config)
     now = time.time()
     with existing_store(loaded) as db:
@@ -279,14 +285,14 @@ def due(
 def check(
     number: NumberArgument,
     next_check: Annotated[
-        str, typer.Option("--next", metavar="TIME", help="When the next check is due.")
+        str, typer.Option("--next", metavar="TIME", help="When the next check is due: 180d, 2026-12-31 or never.")
     ] = CHECK_EVERY,
     config: ConfigOption = None,
 ) -> None:
     """Record that you checked a number's registered details today and found them correct."""
     done = perform(settings_of(config), operations.check, CheckRequest(number, next_check), existing=True)
     at = done.own_number.next_check_at
-    _say(done, f"was checked. Next check: {day(at) if at else NEVER}.", config)
+    _say(done, f"was checked: its details are correct. Next check: {day(at) if at else NEVER}.", config)
 
 
 def rest(number: NumberArgument, config: ConfigOption = None) -> None:

@@ -83,7 +83,9 @@ def decisions(
 def explain(
     number: Annotated[str, typer.Argument(help="The number to be called.", show_default=False)],
     own: OwnOption = None,
-    at: Annotated[str | None, typer.Option(metavar="TIME", help="18:00 or 2026-12-31T18:00. Default: now.")] = None,
+    at: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Time of the call: 18:00 or 2026-12-31T18:00. Default: now.")
+    ] = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -176,14 +178,16 @@ def complaint(
     caller: Annotated[
         str | None,
         typer.Option(
-            "--from", metavar="NUMBER", help="The number that complains. The complaint counts if we called this number."
+            "--from",
+            metavar="NUMBER",
+            help="Number of the person who complains. The complaint counts if we called this number within 28 days.",
         ),
     ] = None,
     note: NoteOption = "",
     undo: Annotated[
         bool,
         typer.Option(
-            "--undo", help="Withdraw the latest complaint about the number; with --from, the latest by that caller."
+            "--undo", help="Withdraw the latest complaint about the number. With --from: the latest by that person."
         ),
     ] = False,
     config: ConfigOption = None,
@@ -212,7 +216,7 @@ def complaint(
 def _why_not(recorded: Complaint) -> str:
     if recorded.number:
         return f"there is no record of a call to {with_country(recorded.number)} within 28 days"
-    return "the sender is unknown (give --from)"
+    return "it is not known who complained (give --from)"
 
 
 FILE_MODE = 0o644

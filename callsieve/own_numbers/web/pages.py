@@ -95,7 +95,10 @@ async def add(req: PageRequest) -> Response:
 
 
 def stepping(operation: Operation, request_of: Callable[[str, Mapping[str, str]], Any], message: str) -> Handler:
-    """Return a handler that performs an operation on the number in the path and redirects to the number's page."""
+    """Return a handler that performs an operation on the number in the path and redirects to the number's page.
+
+    `request_of`: makes the request from number and form. `message`: shown if something changed.
+    """
 
     async def handle(req: PageRequest) -> Response:
         number = number_in(req)

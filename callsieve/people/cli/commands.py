@@ -161,7 +161,7 @@ def _entry_words(entry: Person | Did | None, rings: Sequence[str] = ()) -> str:
         return parts
     if rings:
         return f"rings {', '.join(rings)}, who do not form a group"
-    return "the dialplan does not say which phones it rings"
+    return "the dialplan does not say which phones this number rings"
 
 
 def _parts(entry: Person | Did | None) -> Iterator[str]:
@@ -182,7 +182,7 @@ def _trunk_words(trunk: FoundTrunk) -> str:
 
 def _say_done(request: TakeoverRequest, done: TakenOver, waiting: str, *, dry_run: bool, config: Path | None) -> None:
     if done.change_id is not None:
-        say(f"Imported from {request.source}: {waiting}. The daemon uses them from the next call on.")
+        say(f"Imported from {request.source}: {waiting}. The daemon uses these entries from the next call on.")
         say_undo(done.change_id, config)
     else:
         say("Nothing was changed." if waiting and dry_run else "Nothing to import.")
@@ -202,7 +202,7 @@ def _import_file(file: Path, source: str | None, *, dry_run: bool, as_json: bool
     summary.take(table)
     summary.imported, summary.duplicates = done.rows, len(people) - done.rows
     if done.kept:
-        summary.remarks.append(f"kept {some(done.kept)}, because the settings describe them")
+        summary.remarks.append(f"not removed, because the settings describe them: {some(done.kept)}")
     print_summary(summary, as_json=as_json)
     if not as_json and not dry_run:
         say_undo(done.change_id, config)

@@ -36,7 +36,7 @@ def link(
     if as_json:
         options.print_json(made)
         return
-    say(f"The page of {made.person}. The link works once, until {when(made.expires_at)}:")
+    say(f"Link to the personal page of {made.person}. The link works once, until {when(made.expires_at)}:")
     print(made.url)
     if sys.stdout.isatty():
         print(qr_lines(made.url))
@@ -77,10 +77,14 @@ def settings(
         typer.Option("--warnings/--no-warnings", help="Whether a voice warns the person before a suspicious call."),
     ] = None,
     quiet: Annotated[
-        bool | None, typer.Option("--quiet/--no-quiet", help="Whether quiet hours are on: then strangers do not ring.")
+        bool | None,
+        typer.Option(
+            "--quiet/--no-quiet", help="Whether quiet hours are on: during them, strangers do not ring the person."
+        ),
     ] = None,
     expects: Annotated[
-        bool | None, typer.Option("--expects/--no-expects", help="Whether every call rings, for two hours from now.")
+        bool | None,
+        typer.Option("--expects/--no-expects", help="Whether every call rings the person, for two hours from now."),
     ] = None,
     as_json: options.JsonOption = False,
     config: options.ConfigOption = None,

@@ -34,7 +34,8 @@ logger = logging.getLogger("callsieve.web")
 R = TypeVar("R")
 USED = N_("This link was used already, or is older than 24 hours. Ask your administrator for another one.")
 WRONG = N_(
-    "That is not the passcode of this extension, or the passcode is older than five minutes. Dial for a new one."
+    "This is not the passcode of this extension, or the passcode is older than five minutes. Get a new passcode "
+    "on your phone."
 )
 
 
@@ -80,10 +81,10 @@ async def _signed_in(
     wrong.failed(network, req.now)
     person = await req.perform(operation, request)
     if person is None:
-        logger.warning("own page: sign-in failed from %s", req.address)
+        logger.warning("personal page: sign-in failed: address=%s", req.address)
         return None
     wrong.take_back(network)
-    logger.info("own page: extension %s signed in from %s", person.extension, req.address)
+    logger.info("personal page: signed in: extension=%s address=%s", person.extension, req.address)
     return person
 
 

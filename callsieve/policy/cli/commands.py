@@ -67,7 +67,7 @@ def list_policies(as_json: JsonOption = False, config: ConfigOption = None) -> N
         )
         for row in rows
     ]
-    print_table(("policy", "in force for", "where"), table, keep=(0,))
+    print_table(("policy", "active for", "where"), table, keep=(0,))
     _say_what_is_read(loaded)
     if loaded.settings.hub.address and has_store(loaded):
         with existing_store(loaded) as db:
@@ -80,14 +80,14 @@ def list_policies(as_json: JsonOption = False, config: ConfigOption = None) -> N
 def _say_what_is_read(loaded: Loaded) -> None:
     report, chosen = read_telemetry(loaded.state), running_or_settings(loaded)
     if report is not None and not is_fresh(report):
-        warn(f"the daemon has not reported lately: {chosen} is in force from the daemon's next start")
+        warn(f"the daemon has not reported lately: it will use policy {chosen} from its next start")
     elif report is not None and report.policy != chosen:
-        warn(f"the daemon still uses {report.policy}, because it has not read {chosen}: see the daemon's log")
+        warn(f"the daemon still uses policy {report.policy} and has not loaded {chosen}: see the daemon's log")
 
 
 def _say_shared(ours: Sequence[PublishedPolicy], others: Sequence[SitePolicy]) -> None:
     for published in ours:
-        say(f"{published.name} is published to all other sites since {when(published.published_at)}.")
+        say(f"{published.name} has been published to all other sites since {when(published.published_at)}.")
     for policy in others:
         if policy.problem:
             warn(f"{policy.problem}; the accepted version stays" if policy.is_accepted else str(policy.problem))
@@ -158,17 +158,23 @@ def explain_call(
         str | None, typer.Option(metavar="NAME", help="A trunk in the settings. Default: the only one.")
     ] = None,
     callee: Annotated[str | None, typer.Option(metavar="EXT", help="The extension that the call is for.")] = None,
-    attestation: Annotated[Attestation, typer.Option(help="STIR/SHAKEN level.")] = Attestation.NONE,
-    verification: Annotated[Verification, typer.Option(help="Result of checking the signature.")] = Verification.NONE,
+    attestation: Annotated[Attestation, typer.Option(help="STIR/SHAKEN attestation of the call.")] = Attestation.NONE,
+    verification: Annotated[
+        Verification, typer.Option(help="Result of the check of the call's signature.")
+    ] = Verification.NONE,
     withheld: Annotated[bool, typer.Option("--withheld", help="The caller withholds the number.")] = False,
     callback: Annotated[
-        bool, typer.Option("--psap-callback", help="The call is marked as an emergency call-back.")
+        bool, typer.Option("--psap-callback", help="The network marks the call as an emergency call-back.")
     ] = False,
-    diverted_from: Annotated[str | None, typer.Option(metavar="NUMBER", help="The diverting number.")] = None,
+    diverted_from: Annotated[
+        str | None, typer.Option(metavar="NUMBER", help="The number that diverted the call.")
+    ] = None,
     shown_name: Annotated[
         str | None, typer.Option("--name", metavar="TEXT", help="The caller's name as delivered with the call.")
     ] = None,
-    at: Annotated[str | None, typer.Option(metavar="TIME", help="18:00 or 2026-12-31T18:00. Default: now.")] = None,
+    at: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Time of the call: 18:00 or 2026-12-31T18:00. Default: now.")
+    ] = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,
 ) -> None:
@@ -269,7 +275,7 @@ def activate_policy(
     policy = activated.active
     if not loaded.settings.actions.route and stops_calls(policy):
         warn(f"{policy.name}: {NO_ROUTE}")
-    say(f"{policy.name} is in force{', and only observes' if policy.observe else ''}.")
+    say(f"Policy {policy.name} is active{', and only observes' if policy.observe else ''}.")
     say_undo(activated.change_id, config)
 
 
@@ -278,7 +284,7 @@ def activate_policy(
 
 def publish_policy(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="A policy's name. Default: the one in force.")
+        str | None, typer.Argument(metavar="[NAME]", help="A policy's name. Default: the active policy.")
     ] = None,
     publish_as: Annotated[
         str | None,
@@ -297,7 +303,9 @@ def publish_policy(
 
 
 def withdraw_policy(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The policy's name for other sites.", show_default=False)],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="The name under which other sites see the policy.", show_default=False)
+    ],
     config: ConfigOption = None,
 ) -> None:
     """Withdraw a published policy. The policy stays in force at sites that accepted it."""
@@ -324,7 +332,7 @@ def accept_policy(
     if accepted.in_force_for and not loaded.settings.actions.route and stops_calls(accepted.accepted):
         warn(f"{name}: {NO_ROUTE}")
     if accepted.in_force_for:
-        say(f"{name} is accepted, and in force for {', '.join(accepted.in_force_for)} within two seconds.")
+        say(f"{name} is accepted, and takes effect for {', '.join(accepted.in_force_for)} within two seconds.")
     else:
         say(f"{name} is accepted but not used yet. To use it: callsieve policy activate {name}")
     say_undo(accepted.change_id, config)
@@ -334,7 +342,9 @@ def try_cases(
     files: Annotated[list[Path], typer.Argument(metavar="CASES.toml", help="Files of cases.", show_default=False)],
     policy: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="For cases without a policy: a preset, a policy's name, or a FILE.toml."),
+        typer.Option(
+            metavar="NAME", help="The policy for cases that do not name one: a preset, a policy's name, or a FILE.toml."
+        ),
     ] = None,
     as_json: JsonOption = False,
     config: ConfigOption = None,

@@ -60,7 +60,7 @@ def build_prompts(
             with counted(len(made), "prompts") as tell:
                 made, failures = build(files, made, tell)
     recorded = sum(file.source.recording is not None for file in made)
-    what = f"{plural(len(made), 'prompt')}{f', {recorded} of them recorded' if recorded else ''}"
+    what = f"{plural(len(made), 'prompt')}{f', {recorded} of them from recordings' if recorded else ''}"
     where = f"in {_sounds_shown(files)}"
     if dry_run:
         say(f"Would build {what} {where}." if made else f"Nothing to build: all prompts are up to date {where}.")
@@ -128,7 +128,7 @@ def list_prompts(
         right=(3,),
     )
     counts = Counter(file.state.value for file in files)
-    say(f"{', '.join(f'{count} {state}' for state, count in counts.items())}, in {_sounds_shown(files)}")
+    say(f"Prompts in {_sounds_shown(files)}: {', '.join(f'{count} {state}' for state, count in counts.items())}.")
     if counts["missing"] or counts["outdated"]:
         say(f"To build missing or outdated prompts: {BUILD}")
 
@@ -138,7 +138,9 @@ def play_prompt(
         str,
         typer.Argument(help="The prompt's name in `callsieve prompts list`, such as whisper-spam.", show_default=False),
     ],
-    language: Annotated[str, typer.Option("--language", metavar="LANGUAGE", help="en or zh.")] = "en",
+    language: Annotated[
+        str, typer.Option("--language", metavar="LANGUAGE", help="Language of the prompt: en or zh.")
+    ] = "en",
     to: ToOption = None,
     config: ConfigOption = None,
 ) -> None:
@@ -149,7 +151,7 @@ def play_prompt(
     if file is None:
         raise CommandError(f"there is no prompt {shown(key)}{nearest(key, files)}; `callsieve prompts list` shows them")
     if file.state == "missing":
-        raise CommandError(f"{file.path} does not exist yet: {BUILD}")
+        raise CommandError(f"{file.path} does not exist yet: to build it, run {BUILD}")
     say(f"{file.source.prompt.text}  ({file.path})")
     player = next((player for player in PLAYERS if shutil.which(player[0])), None)
     if player is None:

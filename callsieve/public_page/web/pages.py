@@ -37,7 +37,7 @@ from reputation.appeals import ATTACHMENT_BYTES, Appeal
 from reputation.site_names import parse_id
 from reputation.wording import Wording
 
-TITLE = N_("Statement: a number was cleared")
+TITLE = N_("Statement: spam marks against a number no longer count")
 SAYS = N_("{issuer} has decided an appeal of the owner of {number} and found that the owner is right.")
 MEANS = N_("Spam marks made here until {day} no longer count. This statement is only about our own call screening.")
 REASON = N_("The reason: {reason}")
@@ -102,10 +102,11 @@ class ClearedStatus(NamedTuple):
 NEVER_CALLED = N_(
     "We do not call numbers of this kind or country. Call us from the number, or contact us in another way."
 )
-CALL_LATER = N_(
-    "The number was called recently, or there were too many calls. Try again later, or call us from the number."
+CALL_LATER = N_("We called the number recently, or made too many calls. Try again later, or call us from the number.")
+CALL_BY_DAY = N_(
+    "It is too early or too late in the country of the number for a call. Try again during the day, or call us from "
+    "the number."
 )
-CALL_BY_DAY = N_("It is too early or too late there for a call. Try again during the day, or call us from the number.")
 CALL_FAILED = N_("The call could not be placed. Try again later, or contact us in another way.")
 WHY_NOT_CALLED = {
     **dict.fromkeys(NEVER, NEVER_CALLED),

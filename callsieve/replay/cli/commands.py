@@ -129,7 +129,7 @@ def replay(
     chosen = [chosen_policy(name, loaded) for name in ([policy] if against is None else [policy, against])]
     if plan is not None:
         name, first = chosen[0]
-        chosen = [(f"{name} (plan of {plan})", first), *(chosen[1:] or chosen)]
+        chosen = [(f"{name} (numbering plan of {plan})", first), *(chosen[1:] or chosen)]
     outputs = [path for path in (out, html) if path is not None]
     for path in outputs:
         with acting_for(path):

@@ -166,14 +166,14 @@ def _show_problems(period: PeriodSummary) -> None:
 
 def _show_notes(period: PeriodSummary) -> None:
     if period.incomplete:
-        say(dim(f"{plural(period.incomplete, 'call')} observed only in part: no evidence was taken from them"))
+        say(dim(f"{plural(period.incomplete, 'call')} seen only in part by CallSieve: no evidence was taken from them"))
     if period.sample.calls:
         say(dim(f"Control sample: {period.sample.words(period.warned)}."))
     marks = ", ".join(f"{count:,} {verdict}" for verdict, count in period.marks.items())
     say(dim(f"Marks: {marks or 'none'}. Outcomes of {period.outcomes:,} calls are known; they are kept for 30 days."))
     if period.calls:
         say(dim(f"Decisions took {period.median_ms:.1f} ms (median); 1 % took more than {period.slow_ms:.1f} ms."))
-        say(dim("Single calls: `callsieve calls search --rule NAME`. Try another policy: `callsieve replay`."))
+        say(dim("Calls of one rule: `callsieve calls search --rule NAME`. To try another policy: `callsieve replay`."))
 
 
 def _words(actions: dict[str, int]) -> Cell:

@@ -55,8 +55,8 @@ def _show_head(report: ReplayReport) -> None:
         f"{report.outbound:,} outbound",
         plural(report.marks, "mark") + (f" and {refused:,} refused" if refused else ""),
     ]
-    unit = "lines" if report.reading.line else "calls and marks read"
-    say(f"{span}: {', '.join(parts)}; {report.reading.read:,} {unit} in {report.seconds:.1f} s")
+    unit = "lines" if report.reading.line else "calls and marks"
+    say(f"{span}: {', '.join(parts)}; read {report.reading.read:,} {unit} in {report.seconds:.1f} s")
     for why, count in sorted(report.marks_refused.items()):
         say(dim(f"refused {plural(count, 'mark')}: {why}"))
 
@@ -71,7 +71,7 @@ def _show_actions(report: ReplayReport) -> None:
         rows.append(row)
     headings = ["action", "calls", ""]
     if report.against_actions is not None:
-        headings = ["action", report.policy, "", report.against or "", "", "more"]
+        headings = ["action", report.policy, "", report.against or "", "", "difference"]
     print_table(headings, rows, right=range(1, len(headings)))
 
 
@@ -94,7 +94,12 @@ def _show_label_effect(effect: LabelEffect) -> None:
     rows: list[list[Cell]] = [
         [SEEN[row.what], *map(_with_interval, (row.labelled, row.unlabelled, row.difference))] for row in effect.seen
     ]
-    print_table(("share of calls, 95 %", "with a warning", "without", "difference"), rows, keep=(0,), right=(1, 2, 3))
+    print_table(
+        ("share of calls (95 % interval)", "with a warning", "without a warning", "difference"),
+        rows,
+        keep=(0,),
+        right=(1, 2, 3),
+    )
 
 
 def _with_interval(share: Interval) -> str:
@@ -170,7 +175,12 @@ def show_mistakes(
         f" ({100 * calls / of:.2f} %), from {plural(len(mistakes), 'number')}:",
     )
     shown = mistakes[:most]
-    print_table(("caller", "calls", "action", "by", "but"), [_row_of(m) for m in shown], keep=(0, 1, 2), right=(1,))
+    print_table(
+        ("caller", "calls", "action", "rule", "why probably wanted"),
+        [_row_of(m) for m in shown],
+        keep=(0, 1, 2),
+        right=(1,),
+    )
     if len(mistakes) > len(shown):
         where = "--all shows more" if most < SHOWN_MISTAKES else "--json has all of them"
         say(dim(f"and {plural(len(mistakes) - len(shown), 'more number')}: {where}"))
@@ -181,9 +191,9 @@ def show_remedies(machines: Sequence[FalsePositive]) -> None:
     """Print how to let these automated callers through, which are probably wanted but cannot press a digit."""
     if not machines:
         return
-    say("Automated callers come first, the most likely wanted ones at the top. To let one ring, the person who has the")
+    say("Automated callers come first, the most likely wanted ones at the top. To let one ring, the person who got the")
     say(
-        f"caller's message dials {REMEDIES['not-spam']}, or the number's owner proves control "
+        f"caller's message dials {REMEDIES['not-spam']}, or the owner of the number proves control of it "
         f"({REMEDIES['prove']}), or for everybody:"
     )
     for machine in machines:

@@ -181,9 +181,12 @@ def _shown(report: ReplayReport, tried: TriedCalls, lost: list[FalsePositive]) -
 
 def _show(report: ReplayReport, tried: TriedCalls, lost: list[FalsePositive], price: Wording | None) -> None:
     newly = sum(tried.calls.values())
-    say(bold(report.policy), f" on {report.history}: {plural(report.calls, 'inbound call')}, in {report.seconds:.1f} s")
+    say(
+        bold(report.policy),
+        f" on {report.history}: {plural(report.calls, 'inbound call')}, replayed in {report.seconds:.1f} s",
+    )
     if price is not None:
-        print_pairs([("The price:", str(price))])
+        print_pairs([("Disadvantage:", str(price))])
     if not newly:
         say(f"The policy would have stopped no call that {report.against} lets ring.")
     else:
@@ -195,11 +198,11 @@ def _show(report: ReplayReport, tried: TriedCalls, lost: list[FalsePositive], pr
     _show_other_changes(report)
     machines = [mistake for mistake in lost if mistake.is_machine]
     if lost:
-        say(f"Probably wanted: {plural(len(lost), 'caller')}, {len(machines)} of them automated.")
+        say(f"Callers that were probably wanted: {len(lost):,}, {len(machines):,} of them automated.")
         rows = [(mistake.number, f"{mistake.calls:,}", "; ".join(map(str, mistake.why))) for mistake in lost[:SHOWN]]
         print_table(("caller", "calls", "because"), rows, keep=(0, 1), right=(1,))
         if len(lost) > SHOWN:
-            say(dim(f"and {len(lost) - SHOWN:,} more: --json has all of them"))
+            say(dim(f"and {plural(len(lost) - SHOWN, 'more caller')}: --json has all of them"))
         show_remedies(machines[:SHOWN])
 
 
@@ -209,14 +212,14 @@ def _show_callers(tried: TriedCalls) -> None:
         for behaviour, callers in tried.callers().items()
         if tried.calls[behaviour] or callers
     ]
-    print_table(("how their calls went", "callers", "calls", ""), rows, keep=(1, 2), right=(1, 2))
+    print_table(("how the callers' calls ended", "callers", "calls", "meaning"), rows, keep=(1, 2), right=(1, 2))
     known = [
         (number, behaviour) for number, behaviour in tried.by_number() if behaviour is not CallerBehaviour.UNANSWERED
     ]
     for number, behaviour in known[:SHOWN]:
         say(f"  {number}  {behaviour}")
     if len(known) > SHOWN:
-        say(dim(f"  and {plural(len(known) - SHOWN, 'more caller')} with known calls: --json has all"))
+        say(dim(f"  and {plural(len(known) - SHOWN, 'more caller')}: --json has all of them"))
 
 
 def _show_other_changes(report: ReplayReport) -> None:

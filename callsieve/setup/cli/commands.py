@@ -104,7 +104,8 @@ def setup(
             _undo(context, place, yes=yes, dry_run=dry_run, config=config)
             return
         chosen = policy_to_activate(loaded, policy, yes=yes)
-        say(f"Asterisk answers; its configuration is in {place.etc}{', by FreePBX' if context.is_freepbx else ''}.")
+        manager = ", managed by FreePBX" if context.is_freepbx else ""
+        say(f"Asterisk answers; its configuration is in {place.etc}{manager}.")
         asked = ask_region if sys.stdin.isatty() and not yes else None
         region = region_of(loaded, region, derived_region(place.etc, time_zone_of()), asked)
         known = [] if context.is_freepbx else find_trunks(context)
@@ -130,7 +131,7 @@ def setup(
         if dry_run:
             say("nothing was written (--dry-run)")
             return
-        if plan.changes and not confirmed("Write this?", yes=yes, default=True):
+        if plan.changes and not confirmed("Write these changes?", yes=yes, default=True):
             say("nothing was written")
             raise SystemExit(1)
         take_over(plan, trunks, partial(console, loaded.settings))
@@ -256,9 +257,9 @@ def _finish(loaded: Loaded, place: InstallPaths, policy: str, config: Path | Non
         _callsieve(config, "policy", "activate", policy)
     active = policies_of(loaded).default
     if not active.observe:
-        say(f"The policy in force is {active.name}.")
+        say(f"The active policy is {active.name}.")
         return
-    say(f"The policy in force is {active.name}: it decides and records, and changes no call.")
+    say(f"The active policy is {active.name}: it decides and records, and changes no call.")
     say(f"After a week or two {SUMMARY} shows what it would have done. Then choose: callsieve policy activate {LABEL}")
 
 
@@ -339,7 +340,7 @@ def _is_after(status: Any, began: float) -> bool:
 
 
 def _say_screened(status: Any, config: Path | None) -> None:
-    screened = {True: "yes", False: "no"}.get(status.get("screened"), "not known yet (callsieve status)")
+    screened = {True: "yes", False: "no"}.get(status.get("screened"), "not known yet: see callsieve status")
     if status.get("screening") == ScreeningState.WAITING and status.get("confirmed_at"):
         screened = "yes (no call has come yet)"
     active = policies_of(load_settings(config)).default  # the status may not have been updated yet

@@ -24,7 +24,7 @@ def key(as_json: JsonOption = False, config: ConfigOption = None) -> None:
     if as_json:
         print_json({"key_id": public.id, "public_key": public.text})
         return
-    say(f"Key {public.id}. Give the public half to everybody who checks our statements:")
+    say(f"Key {public.id}. Give this public key to everybody who checks our statements:")
     say()
     print(public.text)  # on its own line, to be copied
 
@@ -45,7 +45,7 @@ def rotate_key(yes: YesOption = False, config: ConfigOption = None) -> None:
     except KeyFileError as error:
         raise CommandError(str(error)) from None
     note_done(loaded, Change("signing rotate", None, new.id))
-    say(f"Key {new.id} signs from now on; the old key has signed it. To publish both for {OVERLAP_DAYS} days:")
+    say(f"Key {new.id} signs from now on; the old key has signed the new one. To publish both for {OVERLAP_DAYS} days:")
     say_command("callsieve exchange publish")
     say(
         "Companies that fetch the new key within this time switch to it. Give it to everybody else who "
@@ -55,7 +55,9 @@ def rotate_key(yes: YesOption = False, config: ConfigOption = None) -> None:
 
 
 def verify_file(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The statement.", show_default=False)],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The file with the signed statement.", show_default=False)
+    ],
     public_key: Annotated[
         str | None,
         typer.Option("--key", metavar="KEY", help="The signer's public key. Default: our own.", show_default=False),
@@ -88,7 +90,7 @@ def verify_file(
     if is_over:
         assert statement.valid_until is not None
         raise CommandError(f"{file}: the signature is good, but the statement expired on {day(statement.valid_until)}")
-    how_long = "without end" if statement.valid_until is None else f"until {day(statement.valid_until)}"
+    how_long = "without an end date" if statement.valid_until is None else f"until {day(statement.valid_until)}"
     say(f"Signed by key {statement.key_id} on {day(statement.issued_at)}, valid {how_long}.")
     say(f"Statement ({statement.kind}) of {json.dumps(statement.issuer, ensure_ascii=False)}:")
     print_json(statement.about)

@@ -135,7 +135,7 @@ def _listener(status: Status) -> str:
     if status.is_listening is None:
         return "not known yet: the daemon has just started"
     if not status.is_listening:
-        return "not listening: no connection to its manager interface"
+        return "not listening: no connection to Asterisk's manager interface"
     return "listening"
 
 

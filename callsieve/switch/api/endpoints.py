@@ -24,11 +24,11 @@ class SwitchOff(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A request to switch screening off, with a duration and a reason."""
 
     duration: Duration = field(name="for", default=None)
-    reason: Annotated[LineText, Meta(description="Why, for others.")] = ""
+    reason: Annotated[LineText, Meta(description="Reason, for others who see that screening is off.")] = ""
 
 
 class ScreenedState(msgspec.Struct, frozen=True):
-    """Whether screening is off.
+    """Whether calls are screened.
 
     Attributes:
         off: Whether screening is off.

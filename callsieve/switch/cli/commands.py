@@ -1,7 +1,7 @@
-"""The commands `callsieve off` and `callsieve on`, the switch for emergencies.
+"""The commands `callsieve off` and `callsieve on`, which switch screening off and on, for emergencies.
 
-The switch is in Asterisk's own database, which the dialplan reads before it asks CallSieve. So it works even if the
-daemon is dead.
+The state is stored in Asterisk's own database, which the dialplan reads before it asks CallSieve. So the switch works
+even if the daemon is dead.
 """
 
 from typing import Annotated

@@ -23,9 +23,16 @@ def add(
     role: Annotated[str, typer.Option("--role", metavar="ROLE", help=f"{ROLES}.")] = "operator",
     scopes: Annotated[
         list[str] | None,
-        typer.Option("--scope", metavar="SCOPE", help=f"One of {SCOPES}; may be repeated.", show_default="read"),
+        typer.Option(
+            "--scope",
+            metavar="SCOPE",
+            help=f"Scope of the token: one of {SCOPES}; may be repeated.",
+            show_default="read",
+        ),
     ] = None,
-    expires: Annotated[str, typer.Option("--expires", metavar="TIME", help="30d, 2026-12-31, or never.")] = "1y",
+    expires: Annotated[
+        str, typer.Option("--expires", metavar="TIME", help="When the token expires: 30d, 2026-12-31 or never.")
+    ] = "1y",
     per_minute: Annotated[
         int | None,
         typer.Option(
@@ -46,7 +53,7 @@ def add(
     if as_json:
         print_json(added)
         return
-    until = "for good" if token.expires_at is None else f"until {day(token.expires_at)}"
+    until = "without an expiry date" if token.expires_at is None else f"until {day(token.expires_at)}"
     say(f"{name} may use the API as {token.role.word} ({', '.join(token.scopes)}) {until}. Its token, shown once:")
     say()
     print(added.secret)  # alone on its line: to be copied
@@ -80,5 +87,5 @@ def _row(kept: KeptToken, now: float) -> tuple[str, ...]:
     token = kept.token
     expires = "never" if token.expires_at is None else day(token.expires_at)
     used = "never" if kept.used_at is None else str(ago(kept.used_at, now))
-    over = " (over)" if is_over(token, now) else ""
+    over = " (ended)" if is_over(token, now) else ""
     return (token.name, token.role.word, ", ".join(token.scopes), day(token.added_at), expires + over, used)

@@ -66,7 +66,7 @@ def show(as_json: options.JsonOption = False, config: options.ConfigOption = Non
             )
             for user in users
         ]
-        print_table(("name", "role", "person", "added", "password of", "second factor"), rows)
+        print_table(("name", "role", "person", "added", "password set", "second factor"), rows)
     else:
         say("There are no users yet. To add one: callsieve user add NAME --role administrator")
 

@@ -98,7 +98,7 @@ def remember_browser(response: Response, req: PageRequest, name: str, stored: st
     set_cookie(response, req.http, BROWSER_COOKIE, browser_token(name, stored), YEAR_SECONDS)
 
 
-WRONG = N_("The present password is wrong. Nothing was changed.")
+WRONG = N_("The current password is wrong. Nothing was changed.")
 DIFFERENT = N_("The two new passwords are not the same. Nothing was changed.")
 
 

@@ -1,7 +1,7 @@
-"""Write rows of other sites, which come through the hub, to this store. They may come in any order and more than once.
+"""Write rows of other sites to this store. They come from the hub (the sites' common database), in any order.
 
-When another site erases a number, the evidence about it that all sites share is removed here at once. Other rows about
-it stay until an administrator confirms.
+The same row may come more than once. When another site erases a number, the evidence about it that all sites share is
+removed here at once. Other rows about it stay until an administrator confirms the erasure.
 """
 
 import json
@@ -65,10 +65,10 @@ SITES = "SELECT DISTINCT origin FROM hub_row WHERE origin <> ?"
 def apply_rows(
     db: sqlite3.Connection, link: Link, rows: Sequence[SharedRow], follow: frozenset[str], seconds: float
 ) -> tuple[int, int]:
-    """Write rows for about `seconds`. Return how many were handled, and how many of the handled rows were unusable.
+    """Write rows until about `seconds` have passed. Return how many were handled, and how many of these were unusable.
 
-    A correct site never sends an unusable row. `follow`: the sites whose entries apply here. Call it in a transaction.
-    Other writers wait until the transaction ends.
+    `follow`: the sites whose administrators' entries apply here. Call it in a transaction. Other writers wait until
+    the transaction ends.
     """
     give_up_at, done, refused = time.monotonic() + seconds, 0, Counter[tuple[str, Unfit]]()
     changed: dict[str, list[SharedRow]] = {}
@@ -106,7 +106,7 @@ def _refresh_after(db: sqlite3.Connection, changed: Mapping[str, Sequence[Shared
 
 
 def apply_row(db: sqlite3.Connection, site: str, row: SharedRow, follow: frozenset[str]) -> bool:
-    """Write a row unless a stored row takes precedence. Return whether anything was written.
+    """Write a row, unless a later version of it is stored. Return whether anything was written.
 
     Raise ValueError or sqlite3.IntegrityError if the row is unusable.
     """
@@ -149,7 +149,7 @@ def apply_row(db: sqlite3.Connection, site: str, row: SharedRow, follow: frozens
 
 
 def expel_some(db: sqlite3.Connection, link: Link, origin: str, follow: frozenset[str], limit: int) -> bool:
-    """Remove at most `limit` rows of the site `origin`. Return False if none were left. Call it in a transaction."""
+    """Remove at most `limit` rows of the site `origin`. Return False if it had none left. Call it in a transaction."""
     known = db.execute(OF_SITE, (origin, "", limit)).fetchall()
     with writing_for_hub(db):
         numbers = set()
@@ -172,9 +172,9 @@ def other_sites(db: sqlite3.Connection, site: str) -> list[str]:
 
 
 def notes_past_their_time(db: sqlite3.Connection, now: float, limit: int) -> list[tuple[str, str, str, str]]:
-    """Return the keys of at most `limit` records of `hub_row` that are no longer needed.
+    """Return the keys of at most `limit` records in the table `hub_row` that are no longer needed.
 
-    The record's row has expired, or the record is about a deletion that every site must have received by now.
+    The row that a record is about has expired, or was deleted so long ago that every site must know of the deletion.
     """
     ages = " ".join(f"WHEN '{kind.name}' THEN {kind.days + MARGIN_DAYS}" for kind in KINDS.values())
     sql = f"""
@@ -208,7 +208,7 @@ def _write(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow, checke
 
 
 def _complete(db: sqlite3.Connection, kind: Kind, site: str, row: SharedRow, checked: Checked) -> bool:
-    """Fill in columns of a stored row that were unknown to an earlier CallSieve. Return whether any were missing."""
+    """Add columns that an earlier CallSieve could not read when it stored the row. Return whether any were missing."""
     if db.execute(WAITS, (row.number, row.kind, row.key)).fetchone():
         return False
     values = values_of(kind, row, checked, site, tombstones_cover_all=False)

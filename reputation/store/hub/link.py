@@ -1,4 +1,7 @@
-"""The state of this site's connection to a hub, stored as a single row. Without a row, the site shares nothing."""
+"""The state of this site's connection to the hub (the database through which sites share rows), stored as one row.
+
+Without this row, the site shares nothing.
+"""
 
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -31,8 +34,8 @@ class Link:
     """The state of the connection to the hub. Instants are UTC seconds.
 
     Attributes:
-        rows_to: The position in the hub up to which its rows are stored here.
-        notices_to: The position in the hub up to which its notices were applied here.
+        rows_to: The position up to which the rows in the hub are stored here.
+        notices_to: The position up to which the notices in the hub, for instance of erasures, were applied here.
         clock_us: The latest version of this site's rows that the hub has.
         program: The version of CallSieve that pulled last.
         history: An id that changes when the hub moves to another database server.
@@ -68,7 +71,7 @@ def link_of(db: sqlite3.Connection) -> Link | None:
 
 
 def set_link(db: sqlite3.Connection, site: str, organisation: str, hub: str) -> None:
-    """Store the name of this site and its hub. All rows of the hub are then pulled from the beginning."""
+    """Store the names of this site, its organisation and its hub. Afterwards all rows in the hub are pulled."""
     db.execute(JOIN, (site, organisation, hub))
     db.execute("DELETE FROM hub_refused")
     db.execute("DELETE FROM hub_first_try")
@@ -88,7 +91,7 @@ def pull_again(db: sqlite3.Connection) -> None:
 
 
 def note_program(db: sqlite3.Connection, program: str) -> None:
-    """Record which version of CallSieve pulls rows from now on."""
+    """Record which version of CallSieve pulls rows from the hub from now on."""
     db.execute("UPDATE hub_link SET program = ?", (program,))
 
 
@@ -113,7 +116,7 @@ def note_pulled(db: sqlite3.Connection, at: float) -> None:
 
 
 def note_failure(db: sqlite3.Connection, at: float, words: str) -> None:
-    """Record the error of an attempt to reach the hub, and record `at` if it is the first failure in a row."""
+    """Record why the hub was not reached. `at` is recorded only for the first failure after a success."""
     db.execute("UPDATE hub_link SET failed_at = coalesce(failed_at, ?), failure = ?", (at, words))
     note_first_try(db, at)
     db.execute("UPDATE hub_first_try SET failure = ?", (words,))
@@ -162,20 +165,20 @@ class RefusedRows(NamedTuple):
 
 
 def note_refused(db: sqlite3.Connection, refused: Mapping[tuple[str, Unfit], int]) -> None:
-    """Add counts of unusable rows, by site and reason. Call it in a transaction."""
+    """Add to the stored counts of unusable rows, by site and reason. Call it in a transaction."""
     counted = [(site if SITE.fullmatch(site) else "", unfit, rows) for (site, unfit), rows in refused.items()]
     db.executemany(REFUSED, counted)
 
 
 def refused_rows(db: sqlite3.Connection) -> list[RefusedRows]:
-    """Return how many rows were unusable since the last full pull, by site and reason."""
+    """Return how many rows were unusable since all rows were last pulled from the beginning, by site and reason."""
     counts = db.execute("SELECT site, unfit, rows FROM hub_refused ORDER BY site, unfit").fetchall()
     return [RefusedRows(site, Unfit(unfit), rows) for site, unfit, rows in counts]
 
 
 @contextmanager
 def writing_for_hub(db: sqlite3.Connection) -> Iterator[None]:
-    """Record no changes for the hub inside the block, because the rows come from the hub. Call it in a transaction."""
+    """Keep rows that are written inside the block out of the outbox, because the hub has them. Use a transaction."""
     db.execute("UPDATE hub_link SET applying = 1")
     yield  # an exception rolls the transaction back, and this with it
     db.execute("UPDATE hub_link SET applying = 0")
@@ -194,12 +197,12 @@ class Checksum(NamedTuple):
 
 
 def noted_checksums(db: sqlite3.Connection, origin: str = "") -> dict[str, Checksum]:
-    """Return the checksums of the rows in `hub_row`, by kind of row. `origin`: only rows of this site; empty: all."""
+    """Return checksums of the rows that `hub_row` records, by kind of row. `origin`: only of this site; empty: all."""
     return {kind: Checksum(rows, digest) for kind, rows, digest in db.execute(NOTED, {"origin": origin})}
 
 
 def stored_checksums(db: sqlite3.Connection, site: str) -> dict[str, Checksum]:
-    """Compute the checksums of the evidence tables that all sites share, by kind of row."""
+    """Compute checksums of the evidence that all sites share, by kind of row. `site`: the name of this site."""
     checksums = {}
     for kind in KINDS.values():
         if kind.scope is not SharedWith.SHARED:

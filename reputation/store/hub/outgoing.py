@@ -1,4 +1,4 @@
-"""The outbox for the hub: rows of this site that the hub lacks. A row leaves the outbox when the hub has it.
+"""The outbox: rows of this site that the hub (the sites' common database) lacks. A row leaves it when the hub has it.
 
 Triggers in the store's file record the keys of changed rows, whichever program writes. They ignore rows of other sites.
 """
@@ -46,7 +46,7 @@ ERASED = "SELECT number FROM hub_erasure ORDER BY number LIMIT 100"
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """An entry of the outbox. `row`: None if nothing is to be sent. `stored_at_us`: the row's date in microseconds."""
+    """An entry of the outbox. `row`: None if nothing is to be sent. `stored_at_us`: its date here, in microseconds."""
 
     seq: int
     kind: str
@@ -60,7 +60,7 @@ class Outgoing:
 def next_batch(
     db: sqlite3.Connection, link: Link, clock_us: int, offset_us: int, limit: int, after: int = 0
 ) -> list[Outgoing]:
-    """Return the next rows to send, with their current content and versions from `clock_us` + 1.
+    """Return the next rows to send, as they are now. Their versions are `clock_us` + 1 and following.
 
     `offset_us`: how far our clock is ahead of the hub's clock. Dates that the hub does not have yet are converted to
     the hub's clock. `after`: rows up to this `seq` are left out, because the hub has no space for them yet.
@@ -200,9 +200,9 @@ def captured_kinds(*, private: bool) -> list[Kind]:
 
 
 def start_capture(db: sqlite3.Connection, *, private: bool = False) -> bool:
-    """Create triggers that record changed rows, drop unwanted ones, and queue all rows of tables with new triggers.
+    """Create the triggers that record changed rows. Queue all rows of tables with a new trigger.
 
-    Return False if no trigger changed. Call it in a transaction.
+    Triggers that are no longer wanted are dropped. Return False if no trigger changed. Call it in a transaction.
     """
     wanted = {name: sql for kind in captured_kinds(private=private) for name, sql in _triggers(kind)}
     present: dict[str, str] = dict(db.execute(TRIGGERS))
@@ -230,13 +230,13 @@ def stop_capture(db: sqlite3.Connection) -> None:
 
 
 def send_all_again(db: sqlite3.Connection, *, private: bool = False) -> None:
-    """Queue all rows for a new hub. Call it in a transaction."""
+    """Queue all rows of this site for a new hub. Call it in a transaction."""
     for kind in captured_kinds(private=private):
         db.execute(FILL, (kind.name,))
 
 
 def rows_sent_after(db: sqlite3.Connection, site: str, version: int, after: Sequence[str], limit: int) -> list[Key]:
-    """Return the next `limit` keys above `after`: our rows that the hub got with a version above `version`."""
+    """Return the next `limit` keys after the key `after`: our rows that the hub has with versions above `version`."""
     return db.execute(SENT_AFTER, (site, version, *after, limit)).fetchall()
 
 
@@ -252,7 +252,7 @@ def send_rows_again(db: sqlite3.Connection, site: str, keys: Sequence[Key], *, p
 
 
 def fill_next(db: sqlite3.Connection, limit: int) -> bool:
-    """Queue rows from before sharing began, by `limit` numbers. Return False if none are left. Use a transaction."""
+    """Queue rows from before sharing began, of the next `limit` numbers. Return False if none. Use a transaction."""
     fill = db.execute(NEXT_FILL).fetchone()
     if fill is None:
         return False
@@ -276,7 +276,7 @@ def fill_next(db: sqlite3.Connection, limit: int) -> bool:
 
 
 def outbox_size(db: sqlite3.Connection) -> tuple[int, bool]:
-    """Return how many rows wait to be sent, and whether older rows, from before sharing began, are not counted yet."""
+    """Return how many rows wait to be sent, and whether rows from before sharing began still have to be queued."""
     waiting, kinds = db.execute(SIZE).fetchone()
     return int(waiting), bool(kinds)
 
@@ -297,7 +297,7 @@ def key_of(kind: Kind, row: str) -> str:
 
 
 def number_to_fill(kind: Kind) -> str:
-    """Return SQL for the indexed number column of a kind. Rows without a number are only sent when they change."""
+    """Return SQL for the indexed number column of a kind. It is NULL in rows that are only sent when they change."""
     return kind.number or number_column(kind, "")
 
 

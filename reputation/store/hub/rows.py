@@ -42,8 +42,8 @@ class SharedRow(NamedTuple):
     """A row as its site sends it. Of two versions of a row, the greater `version` wins. If equal, a deletion wins.
 
     `key`: a JSON array of the row's key columns except the number. `payload`: the columns for all sites, as a JSON
-    object or empty. `own`: the columns only for a standby or central console, in the same form. `version`: the clock of
-    the sending site.
+    object or empty. `own`: the columns only for a standby or central console, in the same form. `version`: a growing
+    value from the clock of the sending site, in microseconds.
     """
 
     kind: str
@@ -240,14 +240,14 @@ def has_unknown_columns(kind: Kind, row: SharedRow) -> bool:
 
 
 def lacks_new_columns(kind: Kind, stored: Mapping[str, Any], sent: Mapping[str, Any]) -> bool:
-    """Return whether the stored row only differs from the sent row in columns that an older CallSieve lacks."""
+    """Return whether the stored row only differs from the sent row in columns that an older CallSieve did not know."""
     different = [column for column in kind.shared if stored.get(column) != sent.get(column)]
     is_default = [column in kind.defaults and stored.get(column) == kind.defaults[column] for column in different]
     return bool(different) and all(is_default)
 
 
 def check_names(kind: Kind, columns: Mapping[str, Any]) -> None:
-    """Raise Unusable if the name that must show the row's site is empty: it would look like a name of this site."""
+    """Raise Unusable if the first name in a row of another site is empty: it must show whose row this is."""
     first = kind.named[0] if kind.named else ""
     if columns.get(first, first) in ("", None) and first:
         raise Unusable(first)

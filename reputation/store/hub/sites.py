@@ -64,7 +64,7 @@ def note_policy(db: sqlite3.Connection, policy: PolicyInForce, at: float) -> Non
 
 
 def recorded_policy(db: sqlite3.Connection) -> PolicyInForce | None:
-    """Return the policy that the first PBX of this site has recorded; None if there is no record."""
+    """Return the policy in force, as recorded by the first PBX of this site (not a standby); None without a record."""
     row = db.execute("SELECT name, digest FROM policy_in_force").fetchone()
     return row and PolicyInForce(*row)
 

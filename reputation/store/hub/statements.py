@@ -1,7 +1,8 @@
-"""Entries that administrators of other sites made. They apply here if we follow the site and have no entry of our own.
+"""Entries by administrators of other sites. They apply here if we follow the site and have no entry of our own.
 
-`hub_row` keeps the entry (statement) of each site. The row in the store's own table is ours, or the statement that
-applies. Ours wins, even if we deleted the row of another site: it stays deleted until its site sends a new version.
+An entry is on a list, or it is an identity or a change of owner. The table `hub_row` keeps each site's entry, called
+its statement. The row in the store's own table is ours, or the statement that applies. Ours wins. If we deleted a row
+of another site, it stays deleted until this site sends a new version.
 """
 
 import json
@@ -24,7 +25,7 @@ FOREIGN_TOMBSTONES = f"SELECT number, reporter, case_id, until FROM tombstone WH
 
 
 class SiteStatement(NamedTuple):
-    """The latest statement of a site about a row: an entry as the site wrote it, or its deletion."""
+    """The latest statement of a site about a row: an entry as the site wrote it, or the entry's deletion."""
 
     origin: str
     version: int
@@ -66,7 +67,7 @@ def note_ours(
 def settle(db: sqlite3.Connection, kind: rows.Kind, number: str, key: str, site: str, follow: frozenset[str]) -> bool:
     """Write the latest statement of followed sites about a row to the row's table, unless the row there is ours.
 
-    If no statement is left, delete the row. Return whether the table has changed.
+    If the followed sites have no statement left, delete the row. Return whether the table has changed.
     """
     statements, stored = _statements(db, kind, number, key, site), rows.stored_row(db, kind, number, key)
     before = next((statement for statement in statements if statement.state == IN_FORCE), None)
@@ -104,7 +105,7 @@ def replaces(db: sqlite3.Connection, kind: rows.Kind, row: rows.SharedRow, site:
 
 
 def complete_all(db: sqlite3.Connection) -> set[str]:
-    """Fill in columns of other sites' rows that were unknown to an earlier CallSieve. Return the changed numbers."""
+    """Complete other sites' rows by columns that an older CallSieve could not read. Return the numbers to refresh."""
     changed = set()
     for origin, number, name, key in db.execute(ALL_IN_FORCE, (IN_FORCE,)).fetchall():
         kind = rows.KINDS.get(name)
@@ -128,7 +129,7 @@ def complete_all(db: sqlite3.Connection) -> set[str]:
 
 
 def settle_all(db: sqlite3.Connection, site: str, follow: frozenset[str]) -> set[str]:
-    """Apply all statements again after the followed sites have changed. Return the phone numbers of changed rows."""
+    """Apply all statements again, after a change of the followed sites. Return the phone numbers to refresh."""
     changed = set()
     for number, name, key in db.execute(ALL, (site,)).fetchall():
         kind = rows.KINDS.get(name)
@@ -152,7 +153,7 @@ def _statements(db: sqlite3.Connection, kind: rows.Kind, number: str, key: str, 
 
 
 def equals_statement(kind: rows.Kind, statement: SiteStatement, stored: rows.Stored) -> bool:
-    """Return whether the row in the table equals the site's statement."""
+    """Return whether the row in the table has the content and date of the site's statement."""
     return statement.at_us == stored.at_us and _columns(kind, statement.payload) == _columns(kind, stored.payload)
 
 

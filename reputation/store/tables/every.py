@@ -1,4 +1,4 @@
-"""All tables, in the order in which an erasure deletes their rows. Tables that record the erasure are last."""
+"""All tables of the store, in the order in which an erasure deletes rows. Tables that record the erasure are last."""
 
 from reputation.store.site import PublishedPolicy
 from reputation.store.tables.evidence import CALLS, EVIDENCE, OUTSIDE
@@ -61,7 +61,7 @@ _OF_AUDIT = """number = :number OR what IN ('own complaint', 'undo own complaint
     CASE WHEN json_valid(after) THEN json_extract(after, '$.number') END)"""
 AUDIT = Table(
     name="audit",
-    label=("change by a user here", "changes by users here"),
+    label=("change by a user of this site", "changes by users of this site"),
     numbers=("number",),
     about=_OF_AUDIT,
     order="at",

@@ -1,4 +1,4 @@
-"""Definitions of the tables of calls and evidence, such as decisions, outcomes, marks, signals, sums and sources."""
+"""Definitions of the tables of calls and evidence, such as decisions, outcomes, marks, standings and sources."""
 
 from typing import Final
 
@@ -95,12 +95,12 @@ MARK = Table(
     shared=SharedWith.SHARED,
     is_folded=True,
 )
-STANDING = Table(name="standing", label=("sum of calls and marks", "sums of calls and marks"), numbers=("number",))
+STANDING = Table(name="standing", label=("total of calls and marks", "totals of calls and marks"), numbers=("number",))
 # It outlives the mark that it covers. A tombstone of another site for all reporters covers those of its site
 # (`berlin:`), and those of all sites if its site is followed.
 TOMBSTONE = Table(
     name="tombstone",
-    label=("mark that was ruled wrong", "marks that were ruled wrong"),
+    label=("mark that was found to be wrong", "marks that were found to be wrong"),
     numbers=("number",),
     order="until",
     kept=Kept(AUDIT_DAYS, "until < ?"),
@@ -209,7 +209,7 @@ CHALLENGE_RESULT = Table(
 # As long as the recordings (callsieve/calls/spoken_names.py). It stays at its site.
 TRANSCRIPT = Table(
     name="transcript",
-    label=("text of what the caller said", "texts of what the caller said"),
+    label=("transcript of what the caller said", "transcripts of what the caller said"),
     numbers=("number",),
     order="at",
     kept=Kept(TRANSCRIPT_DAYS),
@@ -253,7 +253,7 @@ PEER_DAYS = 30  # after the index of another company has run out
 
 IMPORTED = Table(
     name="imported",
-    label=("row of imports", "rows of imports"),
+    label=("row of an imported list", "rows of imported lists"),
     numbers=("number",),
     shown="""SELECT import_source.name AS source, verdict, category, imported.name, note, imported_at
       FROM imported JOIN import_source ON id = source""",
@@ -270,7 +270,7 @@ LOOKUP_RESULT = Table(
 LOOKUP_SOURCE = Table(name="lookup_source")
 LOOKUP_DAY = Table(
     name="lookup_day",
-    label=("day of counts of a look-up service", "days of counts of look-up services"),
+    label=("daily count of a look-up service", "daily counts of look-up services"),
     kept=Kept(EVIDENCE_DAYS, OF_A_DAY),
 )
 # Rows that expired long ago, or whose company no settings name. Some at a time, as there may be millions.
@@ -293,7 +293,7 @@ PEER_KEY = Table(name="peer_key", verbatim=("of", "key"))
 SUBSCRIPTION = Table(name="subscription")
 REPORT = Table(
     name="report",
-    label=("report to others", "reports to others"),
+    label=("report about the number to a service", "reports about the number to services"),
     numbers=("number",),
     order="at",
     kept=Kept(EVIDENCE_DAYS),

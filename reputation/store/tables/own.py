@@ -1,4 +1,4 @@
-"""Tables of own numbers and outgoing calls. An erasure keeps rows about an own number, which is not personal data."""
+"""Definitions of the tables of own numbers and outgoing calls. An erasure keeps rows about own numbers."""
 
 from reputation.own.daily_counts import OwnDay
 from reputation.own.outbound_types import OutboundRecord
@@ -71,7 +71,7 @@ OUTBOUND_DECISION = Table(
 )
 OWN_DAY = Table(
     name="own_day",
-    label=("day of calls from an own number", "days of calls from own numbers"),
+    label=("daily count of calls from an own number", "daily counts of calls from own numbers"),
     own_numbers=("number",),
     order="day",
     kept=Kept(EVIDENCE_DAYS, OF_A_DAY),
@@ -80,7 +80,7 @@ OWN_DAY = Table(
 )
 OWN_BLOCKED = Table(
     name="own_blocked",
-    label=("day of refused calls of an own number", "days of refused calls of an own number"),
+    label=("daily count of refused calls from an own number", "daily counts of refused calls from own numbers"),
     own_numbers=("number",),
     order="day",
     kept=Kept(EVIDENCE_DAYS, OF_A_DAY),
@@ -110,7 +110,7 @@ OWN_SUSPICION = Table(
 )
 OWN_GRADE = Table(
     name="own_grade",
-    label=("grade of an own number", "grades of an own number"),
+    label=("grade of an own number", "grades of own numbers"),
     own_numbers=("number",),
     kept=Kept(OUTCOME_DAYS),
     shared=Kind(scope=SharedWith.STANDBY, shared=("grade", "reasons", "before", "changed_at"), at="at"),

@@ -1,4 +1,4 @@
-"""Tables of people, lines, lists, users and appeals. Rows that belong to an appeal are erased before the appeal."""
+"""Definitions of the tables of people, DIDs, lists, users and appeals. An appeal's rows are erased before it."""
 
 from reputation.appeals import Appeal
 from reputation.columns import column_list
@@ -24,7 +24,7 @@ LIST_PREFIX = Table(name="list_prefix")
 LIST_DIGEST = Table(name="list_digest")
 PERSONAL_ENTRY = Table(
     name="personal_entry",
-    label=("entry of people's own lists", "entries of people's own lists"),
+    label=("entry of a personal list", "entries of personal lists"),
     numbers=("number",),
     row=PersonalEntry,
     shared=Kind(scope=SharedWith.STANDBY, shared=("source",)),
@@ -89,7 +89,7 @@ API_TOKEN = Table(name="api_token")
 # A program may use the number as its idempotency key.
 API_ANSWER = Table(
     name="api_answer",
-    label=("answer to a program", "answers to programs"),
+    label=("stored answer of the API", "stored answers of the API"),
     about="(has_digits(body) OR has_digits(key))",
     shown="SELECT key, at, status, body FROM api_answer",
     order="at",

@@ -1,7 +1,7 @@
 """The definition of a table, from which export, erasure, retention and sharing through the hub are derived.
 
-An erasure deletes the rows about a number (`numbers`, or the condition `about`). It masks the number in all other text
-columns of all tables, except in `OURS` and `own_numbers`: names of our people and lines do not name callers.
+An erasure deletes the rows about a number, which `numbers` or the condition `about` find. In the other text columns of
+all tables the number is masked. Columns in `OURS` and `own_numbers` are not masked: they do not name callers.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ OF_A_DAY: Final = "day < CAST(? / 86400 AS INTEGER)"
 
 
 class SharedWith(Enum):
-    """Which sites receive a row through the hub."""
+    """Which other sites and PBXs receive the rows of a table through the hub."""
 
     SHARED = "shared"  # every site of the organisation
     STATEMENT = "statement"  # an administrator's entry: in force at the sites that follow this one ([hub] follow)
@@ -42,9 +42,8 @@ class SharedWith(Enum):
 class Kept(NamedTuple):
     """How long rows of a table are kept.
 
-    `past`: SQL for expired rows; its parameter is the instant `days` ago. `table`: the table from which expired rows
-    are deleted; empty for the same table. `at_most`: the longest retention in days of rows that expire at a date of
-    their own.
+    `past`: SQL for expired rows; its parameter is the instant `days` ago. `table`: the table from which these rows are
+    deleted; empty for the table itself. `at_most`: the longest retention in days of rows with their own expiry date.
     """
 
     days: float
@@ -57,7 +56,7 @@ class Kept(NamedTuple):
 class Kind:
     """How rows of a table are sent through the hub.
 
-    `Table.kind` completes these declarations from the annotations of the record type. `name`, `days`, `number` and
+    `Table.kind` completes a declaration from the annotations of the record type. `name`, `days`, `number` and
     `is_folded` are copied from the table.
 
     Attributes:
@@ -65,7 +64,7 @@ class Kind:
         key: The other columns of the primary key. A date in a key is sent in microseconds.
         at: The column with the row's date, a REAL. Rows without this column are dated when they are sent.
         named: Columns to which other sites add this site's name. The first column, never empty, shows the row's site.
-        shared: Columns that all receivers of the row get, besides those above.
+        shared: Other columns that all receivers of the row get.
         own: Columns that only a standby or central console gets, and the values elsewhere; `{site}` is the site's name.
         allowed: The allowed values of columns that have a fixed set of values.
         defaults: Values of columns that are missing in rows from an older CallSieve.
@@ -91,7 +90,7 @@ class Kind:
 
     @property
     def most_characters(self) -> int:
-        """How many characters a row's key, content and own columns may have together."""
+        """How many characters the columns of a row that is sent may have together."""
         return MOST_POLICY if self.long_text else MOST_PAYLOAD
 
     @property
@@ -102,17 +101,17 @@ class Kind:
 
     @property
     def is_dated(self) -> bool:
-        """Whether the hub's date is written into the row. A date that is part of the key is not changed."""
+        """Whether the row gets the date that the hub has for it. A date that is part of the key is not changed."""
         return bool(self.at) and self.at not in self.key
 
     @property
     def is_evidence(self) -> bool:
-        """Whether all sites share the rows as evidence about a number. Each site may erase such rows at all sites."""
+        """Whether the rows are evidence about numbers, for all sites. Each site may erase such rows at all sites."""
         return self.scope is SharedWith.SHARED and bool(self.number)
 
     @property
     def is_private(self) -> bool:
-        """Whether no other site receives the rows, except a central console."""
+        """Whether no other site except a central console receives the rows."""
         return self.scope in (SharedWith.PRIVATE, SharedWith.STANDBY)
 
 
@@ -124,7 +123,7 @@ class Table:
         label: The singular and plural word for its rows.
         numbers: Columns with the phone number that a row is about. Export and erasure use these columns.
         own_numbers: Columns with an own number. Export includes these rows, and an erasure keeps them.
-        verbatim: Text columns that an erasure does not mask; a comment gives the reason.
+        verbatim: Text columns that an erasure does not mask. A comment at the table gives the reason.
         about: SQL condition for the rows about `:number`, if the columns do not suffice.
         shown: The query of an export, if it does not return all columns.
         erase: The SQL statement of an erasure, if it is not a plain DELETE.
@@ -201,19 +200,19 @@ class Table:
 
     @property
     def erase_sql(self) -> str:
-        """The SQL statement that deletes all rows about `:number`."""
+        """The SQL statement of an erasure, for all rows about `:number`."""
         return self.erase or f"DELETE FROM {self.name} WHERE {self.where}"
 
     @property
     def expire_sql(self) -> str:
-        """The SQL that deletes expired rows and, if standings depend on the rows, returns the deleted phone numbers."""
+        """The SQL that deletes expired rows. If standings depend on them, it returns the deleted phone numbers."""
         assert self.kept is not None
         table = self.kept.table or self.name
         return f"DELETE FROM {table} WHERE {self.kept.past}" + (" RETURNING number" if self.is_folded else "")
 
     @property
     def days(self) -> float:
-        """For how many days a row is kept at most."""
+        """For how many days a row is kept, at most."""
         if self.kept is None or self.kept.table:
             return FOR_EVER
         return self.kept.days or self.kept.at_most
