@@ -220,13 +220,9 @@ def make_office(folder: Path) -> Program:
             "B1D5Q0ZT",
             at=now - 4000,
             caller="+12015550123",
-            rule="level-warn",
             action="allow",
-            would_be="warn",
-            level="warn",
-            log_odds=3.1,
+            would_be="tag",
             policy="observe",
-            reason="other people have complained about this number",
         ),
     )
     return program

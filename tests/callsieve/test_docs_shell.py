@@ -51,6 +51,7 @@ NOT_RUN_HERE = {
     "callsieve import people --from ": f"needs a PBX: {CONTACT}, tests/integration/test_people.py",
     "callsieve import contacts --from freepbx": FREEPBX,
     "callsieve import calls --from freepbx": FREEPBX,
+    "callsieve import numbers --from freepbx-allowlist": FREEPBX,
     "callsieve import numbers --from astdb": "needs Asterisk's database: tests/callsieve/imports",
     "callsieve prompts ": "needs espeak-ng and sox, and Asterisk's folder of sounds: tests/callsieve/prompts",
     "callsieve web": "runs until it is stopped: tests/browser",

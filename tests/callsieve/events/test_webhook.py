@@ -90,7 +90,7 @@ async def test_both_secrets_verify_during_rotation(
 async def test_reason_of_a_decision_is_sent_in_words(hook: HookServer, client: OutsideClient) -> None:
     await Webhook(hook.table(), client).deliver(sample())
     data = hook.posted[0].payload["data"]
-    assert (data["reason_code"], data["reason"]) == ("some-evidence", "there is some evidence against this number")
+    assert (data["reason_code"], data["reason"]) == ("complaints", "other people have complained about this number")
 
 
 async def test_masked_webhook_sends_no_number(hook: HookServer, client: OutsideClient) -> None:
