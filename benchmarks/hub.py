@@ -233,7 +233,7 @@ def cost_tables(costs: Costs, rows_a_day: int = 2_000) -> str:
         "size of each partition, with 16 and with 128 partitions": ", ".join(
             f"{costs.hub_bytes / partitions:.0f} GB" for partitions in (16, 128)
         ),
-        "size of every store": f"{costs.store_bytes:,.0f} GB",
+        "size of the store of each site": f"{costs.store_bytes:,.0f} GB",
         "first exchange of a site: CPU time at the site": f"{1e9 * costs.pull_us / 3.6e9:.0f} h",
         "first exchange of a site: CPU time in PostgreSQL": f"{1e9 * costs.pull_server_us / 3.6e9:.1f} h",
     }

@@ -79,7 +79,7 @@ STYLE_WORDS: Mapping[Style, str] = {
     Style.UNALLOCATED: "storm with unallocated numbers, calls our numbers in any order",
     Style.SPREAD: "storm with random numbers, calls our numbers in any order",
     Style.SLOW: "slow storm with numbers of 5 blocks, one call in 4 minutes",
-    Style.SECOND_DIDS: "storm with random numbers, calls every second of our numbers in order",
+    Style.SECOND_DIDS: "storm with random numbers, calls every other one of our numbers in order",
     Style.SLOW_WALK: "slow storm with random numbers, calls our numbers in order, one call in 200 s",
 }
 HONEST = (Style.ONE_OFF, Style.COMPANY, Style.CLINIC, Style.CALL_CENTRE, Style.CONFERENCE, Style.FLEET)

@@ -173,7 +173,7 @@ def offices_sheet(measured: Measured) -> Sheet:
         "office",
         "spam calls stopped",
         "spam calls that ring without a label",
-        "calls of good callers stopped: kind of caller with the highest share",
+        "kind of good caller whose calls are stopped most often, with the share stopped",
     )
     return Sheet("offices", caption, headings, rows)
 

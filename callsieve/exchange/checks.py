@@ -15,7 +15,7 @@ from reputation.store.peers import PeerState, peer_states
 from reputation.wording import Places, Wording
 
 EXCHANGE = "callsieve exchange status"
-EXCHANGE_TIMER = Wording("systemctl enable --now callsieve-exchange.timer, or callsieve exchange run by cron")
+EXCHANGE_TIMER = Wording("systemctl enable --now callsieve-exchange.timer, or let cron start `callsieve exchange run`")
 
 
 def has_fresh_exchange(context: CheckContext) -> Finding:

@@ -100,7 +100,9 @@ def other_person(db: sqlite3.Connection, context: Context, name: str) -> Declare
     with change(db, context, "hub people apart", name=name) as changed:
         before = other_sites.names_of(db, name)
         if len(before) == 1:
-            raise Refused("no-other-name", Wording("{name} has no name at another site", {"name": name[:64]}))
+            raise Refused(
+                "no-other-name", Wording("no other site knows the person {name} by another name", {"name": name[:64]})
+            )
         others = tuple(other for other in before if other != name)
         other_sites.set_names(db, others)
         other_sites.set_names(db, (name,))

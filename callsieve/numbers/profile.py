@@ -92,7 +92,7 @@ def _parts(facts: Facts) -> Iterator[Wording]:
     yield from _of_companies(facts.peers)
     yield from _of_ties(facts)
     if facts.reputation.appeal:
-        yield Wording("the number's owner appeals ({reference})", {"reference": facts.reputation.appeal})
+        yield Wording("the number's owner has filed an appeal ({reference})", {"reference": facts.reputation.appeal})
     if facts.own_number:
         yield Wording("the number is one of our own numbers")
 

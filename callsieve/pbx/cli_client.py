@@ -59,7 +59,7 @@ def console(settings: Settings, command: str, seconds: float | None = None) -> s
         ValueError: The command has a line break.
     """
     if not command.isprintable():
-        raise ValueError("a console command must be one line")
+        raise ValueError("a command for Asterisk's CLI must be one line")
     try:
         words = shlex.split(settings.asterisk.command)
     except ValueError as error:

@@ -116,7 +116,10 @@ def activate_draft(db: sqlite3.Connection, context: Context, request: DraftReque
 # Undo of changes.
 
 
-IN_FORCE = Wording("The policy is active, and no earlier version of it was accepted: first activate another policy.")
+IN_FORCE = Wording(
+    "The acceptance cannot be undone, because the policy is active and has no earlier accepted version: "
+    "activate another policy first."
+)
 BEFORE_LAST = Wording("Only the last acceptance can be undone: older versions are not kept.")
 
 

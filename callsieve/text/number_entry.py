@@ -135,13 +135,13 @@ def coverage(entry: ListEntry) -> Wording:
 
 
 def with_country(number: str) -> Wording:
-    """Return a number with its country: `+442071838750 (GB, fixed)`, `+8695588 (95588 in CN, service)`.
+    """Return a number with its country: `+442071838750 (GB, fixed)`, `+8695588 (service number 95588 in CN)`.
 
     So the administrator notices when an entered number belongs to an unexpected country.
     """
     if (service := numbers.service_number_of(number)) is not None:
         return Wording(
-            "{number} ({digits} in {country}, service)",
+            "{number} (service number {digits} in {country})",
             {"number": number, "digits": service.digits, "country": service.country},
         )
     kind = Wording(numbers.number_type_of(number).words if numbers.is_valid(number) else "in no allocated block")

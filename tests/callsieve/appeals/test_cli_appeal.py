@@ -68,7 +68,7 @@ def test_appeal_from_call_back_to_decision_and_undo(callsieve: Program) -> None:
     assert "code is wrong" in callsieve.fails("appeal", "prove", reference, wrong)
     assert "is in force" in callsieve.ok("appeal", "prove", reference, code[1])
     assert appeal_of(callsieve)["proven"] is True
-    assert "the number's owner appeals" in callsieve.ok("lookup", CALLER).lower()
+    assert "owner has filed an appeal" in callsieve.ok("lookup", CALLER).lower()
 
     out = callsieve.ok("appeal", "decide", reference, "uphold", "--reason", "a customer's own bank")
     assert "(201)" in out

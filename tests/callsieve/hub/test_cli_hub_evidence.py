@@ -118,7 +118,7 @@ def test_same_person_at_two_sites_is_declared_and_undone(program: Program) -> No
         (("hub", "people", "same", "999", "berlin:305"), "person '999'"),
         (("hub", "people", "same", "201", "202"), "same site"),
         (("hub", "people", "same", "berlin:305", "berlin:306"), "same site"),
-        (("hub", "people", "apart", "201"), "201 has no name at another site"),
+        (("hub", "people", "apart", "201"), "no other site knows the person 201"),
     ],
 )
 def test_invalid_command_is_refused(program: Program, arguments: tuple[str, ...], words: str) -> None:

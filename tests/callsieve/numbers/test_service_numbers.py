@@ -83,7 +83,7 @@ def test_every_command_accepts_every_spelling(callsieve: Program, spelling: str)
 
 
 def test_service_number_is_shown_as_digits_and_country(callsieve: Program) -> None:
-    assert f"the number {BANK} (95588 in CN, service)" in callsieve.ok("list", "add", "block", "95588")
+    assert f"the number {BANK} (service number 95588 in CN)" in callsieve.ok("list", "add", "block", "95588")
     assert callsieve.ok("lookup", "95588").splitlines()[0] == f"{BANK}  95588 in CN, bank service line"
 
 
