@@ -877,7 +877,7 @@ NO_SUCH_BOX = {"dialplan show s@box": "There is no existence of 's@box' extensio
 @pytest.mark.parametrize(
     ("answers", "settings", "status", "words"),
     [
-        pytest.param({}, '[policy]\nname = "observe"\n', "ok", "no policy", id="observes"),
+        pytest.param({}, '[policy]\nname = "observe"\n', "ok", "no active policy", id="observes"),
         pytest.param(NO_BOXES, "", "warn", "no [[did]]", id="no-did-is-known"),
         pytest.param(NO_BOXES, ANNS_DID, "warn", "+442071838751", id="no-voicemail"),
         pytest.param(ANNS_BOX, ANNS_DID + FAX, "ok", "each [[did]]", id="everybody-has-a-box"),

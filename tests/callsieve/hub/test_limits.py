@@ -203,7 +203,7 @@ def test_erasures_above_the_limit_are_retried_rarely(hub: TestHub, berlin: Site,
             berlin.mark(OTHER, str(minute), time.time() - 60)
             told = "SELECT count(*) FROM callsieve.evidence_row"
             wait_until(lambda: hub.run(told) == [(minute + 1,)], "the mark")  # noqa: B023
-    assert (berlin.folder / "log").read_text().count("erasures wait") == 1
+    assert (berlin.folder / "log").read_text().count("1000 numbers erased") == 1
     assert berlin.rows("SELECT number FROM hub_erasure") == [(CALLER,)]
 
 
