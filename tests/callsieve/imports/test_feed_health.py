@@ -28,7 +28,11 @@ def make_feed(days: float = 1.0, **fields: Any) -> FeedSource:
     [
         pytest.param(make_feed(), "ok", id="new"),
         pytest.param(make_feed(29.9), "ok", id="imported-once"),
-        pytest.param(make_feed(30.1), "stale: the feed was imported only once, so its numbers may be out of date", id="imported-once-long-ago"),
+        pytest.param(
+            make_feed(30.1),
+            "stale: the feed was imported only once, so its numbers may be out of date",
+            id="imported-once-long-ago",
+        ),
         pytest.param(make_feed(13.9, every_seconds=7 * DAY), "ok", id="one-is-missing"),
         pytest.param(
             make_feed(14.1, every_seconds=7 * DAY - 30), "stale: the feed was usually updated every 7 d", id="week"

@@ -133,9 +133,7 @@ def test_the_code_of_the_status_page_is_shown_once(stranger: Stranger, office: O
     assert "did not sign" in text_of(stranger.get(path))
     (appeal,) = office.read(all_appeals)
     with office.console() as console:
-        assert "the number can be forged" in console.browser("operator").text(
-            f"/appeals/{appeal.reference}"
-        )
+        assert "the number can be forged" in console.browser("operator").text(f"/appeals/{appeal.reference}")
     again = re.search(r'class="mono">(\d{3}) (\d{3})<', stranger.post(f"{path}/code").text)
     assert again
     office.write(prove_by_call, CALLER, again[1] + again[2], NOW + 90, AuthClass.AUTHENTICATED)
