@@ -46,7 +46,7 @@ def rule(office: Office) -> None:
             "en",
             (AGAINST, "The level would become lower if", "How the evidence fades", "The level would become higher if"),
         ),
-        ("zh", ("不利的情况", "以下情况会使级别降低", "何时消退")),
+        ("zh", ("不利的证据", "以下情况会使级别降低", "何时消退")),
     ],
 )
 def test_owner_with_proven_control_sees_the_evidence(
