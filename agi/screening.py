@@ -60,7 +60,7 @@ Q = TypeVar("Q")
 
 
 class LookUps(Protocol):
-    """The look-up of unknown callers at external sources. The sources' answers are then read from the store."""
+    """The look-up of callers at services. The services' answers are then read from the store."""
 
     async def ask(self, number: str, give_up_at: float) -> bool:
         """Look the number up. Return whether the store has new facts about it. `give_up_at`: a monotonic time."""

@@ -140,7 +140,7 @@ def _new_state(packet: Packet) -> Event | None:
 
 
 def _new_caller_id(packet: Packet) -> Event | None:
-    """Parse a new caller ID. CID-CallingPres: `32 (Presentation Prohibited, ...)`, bits 5 and 6 (Q.931, octet 3a)."""
+    """Parse a new caller ID. CID-CallingPres: `32 (Presentation Prohibited, ...)`, bits 6 and 7 in Q.931's octet 3a."""
     fields = packet.some(_NEW_CALLER_ID)
     channel = _channel(fields)
     octet = fields.get("CID-CallingPres", "").partition(" ")[0]

@@ -113,7 +113,7 @@ def cost_of(few: Connected, many: Connected) -> Cost:
 
 
 def load_formula(cost: Cost) -> str:
-    """Return a formula for PostgreSQL's load with n sites, in cores, and how many sites use one core."""
+    """Return a formula for PostgreSQL's load, in cores, with n sites, and how many sites need more than one core."""
     lines = [
         f"cores = rows/s * {cost.push_ms / 1000:.5f} + n * ({cost.idle:.5f} + wake-ups/s * {cost.wake_ms / 1000:.6f}),",
         f"wake-ups/s = 1 / ({COLLECT_SECONDS} + exp(-{COLLECT_SECONDS} * rows/s) / (rows/s))",

@@ -109,7 +109,7 @@ class Capability:
         endpoints: Modules that declare API endpoints in a table ENDPOINTS.
         changes: The changes that the capability's operations write into the audit, and how each is undone.
         sentences: The sentence of an audit row, such as `{who} blocked {about}`, by change. The key "list add/block" is
-            for additions to a blocklist. The key "list import/" is for imports without a subject.
+            for additions to a blocklist. The key "list import/" is for imports, which are about no single entry.
         messages: The console's messages after a change, by the value of `said` in the page's address.
         has_templates: Whether the folder has templates, such as `lists/page.html` in callsieve/lists/web/templates.
         checks: "module:CHECKS", a tuple of HealthCheck: `doctor` and `status` run them.

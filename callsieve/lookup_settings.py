@@ -59,7 +59,7 @@ class JsonCondition(NamedTuple):
 
 
 def parse_path(text: str) -> Path:
-    """Parse a path such as `data.results[0].score` into its steps. Raise ConditionError."""
+    """Parse a path such as `data.results[0].score` into its steps. Raise ConditionError if it has another form."""
     steps: list[str | int] = []
     for part in text.split("."):
         match = _STEP.fullmatch(part)
@@ -72,7 +72,7 @@ def parse_path(text: str) -> Path:
 
 
 def parse_condition(text: str) -> JsonCondition:
-    """Parse a condition such as `data.score >= 75`. Raise ConditionError."""
+    """Parse a condition such as `data.score >= 75`. Raise ConditionError if it has another form."""
     match = _CONDITION.fullmatch(text.strip())
     if match is None or len(text) > MAX_CHARACTERS:
         raise ConditionError(f"{text[:40]!r} is not a condition: write it like data.score >= 75")

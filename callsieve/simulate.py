@@ -1,7 +1,7 @@
-"""Compute the daemon's decision about a call in other processes: for `lookup`, `policy explain` and the console.
+"""Compute in other processes what the daemon decides about a call, for `lookup`, `policy explain` and the console.
 
 Facts are read from the store like in the daemon. The daemon counts the callers of the last hour in memory, but this
-module reads them from the journal. Emergency calls that only Asterisk's own database records are not considered.
+module reads them from the journal. It ignores emergency calls that are recorded only in Asterisk's own database.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ def digest_of(text: str) -> str:
 
 
 def read_site_policy(text: str, name: str) -> Policy:
-    """Parse another site's policy, which may extend only presets. Raise PolicyError, also if the text is too large."""
+    """Parse another site's policy, which may extend only presets. Raise PolicyError if it is invalid or too large."""
     if len(text.encode("utf-8", "replace")) > MOST_BYTES:
         raise PolicyError(
             Wording("{name}: larger than {most} kB: it cannot be published", {"name": name, "most": MOST_BYTES // 1024})

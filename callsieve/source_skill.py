@@ -67,7 +67,7 @@ def skill_of(compared: Compared) -> Skill:
 
 
 def judgement_of(compared: Compared) -> Judgement:
-    """Return the judgement on a source: WORSE if its spam listings, or its honest ones, are worse than chance."""
+    """Return the judgement on a source: WORSE if its verdicts "spam", or its "not spam", are worse than chance."""
     spam, fine = _of_spam(compared), _of_fine(compared)
     if min(spam, fine) < LEAST_OF_KIND or spam + fine < LEAST_IN_ALL:
         return Judgement.TOO_FEW

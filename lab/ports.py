@@ -23,7 +23,7 @@ def free_port(address: str, kind: socket.SocketKind) -> int:
 
 
 def free_media_port(address: str) -> int:
-    """Return a free UDP port before three more free ports: RTP and RTCP of audio and video need four."""
+    """Return a free UDP port that three more free ports follow: RTP and RTCP of audio and video need four."""
     turn = _turn(MEDIA_PORTS)
     return next(port for port in turn if all(_is_free(address, port + place, socket.SOCK_DGRAM) for place in range(4)))
 

@@ -1,6 +1,6 @@
-"""The calls of which recordings are made. Each scene is a small office in which people make calls.
+"""Calls whose AMI events are recorded for tests. Each scene is a small office in which people make calls.
 
-Every number is invented. `tests/recordings/NAME.toml` has the outcomes that a listener must derive from each scene.
+Every number is invented. `tests/recordings/NAME.toml` has the outcomes that `ami_listener` must derive from each scene.
 """
 
 from __future__ import annotations

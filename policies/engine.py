@@ -48,7 +48,7 @@ def never_screened(case: Case) -> Ruling | None:
 
 
 def emergency_window(case: Case) -> Ruling | None:
-    """Allow calls soon after an emergency call, emergency call-backs on trusted trunks, calls to trap DIDs (step 2)."""
+    """Allow calls soon after an emergency call, emergency call-backs on trusted trunks, and calls to traps (step 2)."""
     at = case.facts.emergency_at
     # abs: the window is not longer if a clock was ahead.
     if at is not None and abs(case.now - at) < case.facts.emergency_window_seconds:

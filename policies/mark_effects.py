@@ -53,7 +53,7 @@ class MarkedNumber(NamedTuple):
         passed: Whether the caller passed a challenge.
         at_once: Whether all marks came within minutes.
         appealed: Whether an appeal against the marks is in force.
-        verified: Whether the owner of the number is known.
+        verified: Whether the identity of the caller is proven.
     """
 
     marks: int

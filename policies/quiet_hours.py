@@ -1,7 +1,6 @@
-"""Quiet hours of individual people: calls from unknown callers go to voicemail and do not ring their phones.
+"""Quiet hours of individual people: calls from people unknown to them go to voicemail and do not ring their phones.
 
-A caller without a relation to the person is unknown. The phone rings if an unknown caller calls again within three
-minutes.
+A caller without a tie to the person is unknown. The phone rings if an unknown caller calls again within three minutes.
 """
 
 from policies.decision import ALLOW, ROUTE, Decision, IncomingCall

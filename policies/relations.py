@@ -1,6 +1,6 @@
-"""The relations between caller and callee, from the facts: contacts, own lists, identity, spoofing.
+"""The ties between caller and callee, from the facts: contacts, own lists, identity, spoofing.
 
-If the callee is unknown (a ring group, an IVR), the relations of all people whose phones the call may reach are used.
+If the callee is unknown (a ring group, an IVR), the ties of all people whose phones the call may reach are used.
 """
 
 from math import inf
@@ -22,7 +22,7 @@ INVITED = frozenset({Tie.ALLOW, Tie.EXPECTED})
 
 
 def ties_in_reach(facts: Facts) -> tuple[PersonalTie, ...]:
-    """Return the caller's relations to the company and to the people that this call may reach."""
+    """Return the caller's ties to the company and to the people that this call may reach."""
     if facts.callee is not None:
         who = facts.callee.extension
         return tuple(tie for tie in facts.ties if tie.person in (who, None))
@@ -33,7 +33,7 @@ def ties_in_reach(facts: Facts) -> tuple[PersonalTie, ...]:
 
 
 def ties_of_callee(facts: Facts, now: float | None = None) -> list[Tie]:
-    """Return the callee's relations to the caller; empty if the callee is unknown."""
+    """Return the callee's ties to the caller; empty if the callee is unknown."""
     if facts.callee is None or not facts.ties:
         return []
     who = facts.callee.extension
@@ -41,12 +41,12 @@ def ties_of_callee(facts: Facts, now: float | None = None) -> list[Tie]:
 
 
 def lasts(tie: PersonalTie, now: float | None) -> bool:
-    """Return whether the relation is still valid. A conversation counts for 180 days. If `now` is None, return True."""
+    """Return whether the tie is still valid. A conversation counts for 180 days. If `now` is None, return True."""
     return tie.at is None or now is None or now - tie.at < RELATIONSHIP_SECONDS
 
 
 def may_relate(call: IncomingCall, facts: Facts, now: float | None = None) -> bool:
-    """Return whether relations to the caller count.
+    """Return whether ties to the caller count.
 
     They do not count for a missing or premium number, after a failed signature, or for a day after a one-ring call.
     """
@@ -138,7 +138,7 @@ STEP_OF_RELATIONSHIP = 6
 
 
 def per_phone_of(call: IncomingCall, facts: Facts, decision: Decision, at_rest: tuple[str, ...] = ()) -> PerPhone:
-    """Return the phones that need a different treatment because of their users' lists, relations or settings.
+    """Return the phones that need a different treatment because of their users' lists, ties or settings.
 
     If the callee is known, only the settings for spoken warnings count. `at_rest`: phones in quiet hours.
     """

@@ -276,7 +276,7 @@ def is_first_call(case: Case) -> bool | None:
 
 
 def is_of_listed_block(case: Case) -> bool:
-    """Return whether enough other numbers of the caller's block of 1000 are listed or marked to count against it."""
+    """Return whether the caller's block counts against them: enough other numbers in it are listed or marked."""
     return any(family.name in (block.LISTED, block.OWN) for family in case.facts.reputation.families)
 
 
@@ -504,7 +504,7 @@ def points_of_caller(case: Case) -> int:
 
 
 def voice_before(case: Case) -> Voice | None:
-    """Return who spoke in the caller's last recorded call; None if unknown, or for a robot that passed a challenge."""
+    """Return who spoke in the last recorded call; None if unknown, or if an automated caller passed a challenge."""
     voice, facts = case.facts.voice, case.facts
     has_passed = facts.passed_at is not None or facts.passed_until is not None
     return None if voice is Voice.ROBOT and has_passed else voice

@@ -314,7 +314,7 @@ class Misfit(NamedTuple):
     words: str  # for a wrong value msgspec's message, or the type itself
 
     def inside(self, place: str) -> Misfit:
-        """Return the misfit as part of an outer value, in which the checked value is at `place`."""
+        """Return the misfit with a longer place: the checked value is at `place` in an outer value."""
         dot = "." if self.place and not self.place.startswith("[") else ""
         return self._replace(place=f"{place}{dot}{self.place}")
 

@@ -28,7 +28,7 @@ _Call = tuple[float, str | None, str, str | None]  # at, the number's key, DID, 
 
 
 class FirstCalls:
-    """The first calls of unknown numbers within the last hour, `max_calls` at most. The oldest are dropped first."""
+    """The first calls of unknown numbers within the last hour. Above `max_calls`, the oldest calls are dropped."""
 
     def __init__(self, max_calls: int = MAX_CALLS) -> None:
         self._max_calls = max_calls

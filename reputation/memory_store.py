@@ -47,7 +47,7 @@ from reputation.weights import DEFAULT, Weights
 
 @dataclass(slots=True)
 class _Watched:
-    """A block of 1000 numbers in an auth class. `suspects`: numbers that may be bad. `moved`: numbers to recheck."""
+    """A block in one auth class. `suspects`: its numbers that may be bad. `moved`: its numbers to check again."""
 
     moved: set[str]
     suspects: set[str] = field(default_factory=set)
@@ -201,7 +201,7 @@ class MemoryStore:
         return known.standings[auth_class]
 
     def rows(self, number: str) -> Rows:
-        """Return the rows of the number that have an effect on its evidence."""
+        """Return the rows that count as evidence about the number."""
         return _all_rows(self._known[number]) if number in self._known else Rows()
 
     def numbers(self) -> Iterator[str]:

@@ -380,9 +380,9 @@ class Identity:
     Attributes:
         number: A telephone number: E.164, or the key of a service number.
         name: The name of the owner.
-        level: 1: somebody controls the number, 2: the name is proven.
+        level: 1: the control of the number is proven, 2: the name of the owner too.
         expires_at: Until when the identity is valid; null for no limit.
-        note: How the owner was proven. Empty in decisions.
+        note: How the ownership was proven. Empty in the facts of a decision, which need no note.
     """
 
     number: str

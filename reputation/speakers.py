@@ -12,7 +12,7 @@ from reputation.wording import Wording, listed
 
 
 def speakers_of(families: Iterable[Family]) -> list[tuple[Speaker, float]]:
-    """Return the origins of evidence against the number with their log-odds, the largest log-odds first."""
+    """Return whose evidence speaks against the number, with each speaker's log-odds, the largest log-odds first."""
     log_odds_by_speaker: dict[Speaker, float] = {}
     for family in families:
         speaker = _speaker_of(family)

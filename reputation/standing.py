@@ -465,7 +465,7 @@ def _with_signals(
 def _with_events(
     times: tuple[float, ...], removed: list[Signal], added: list[Signal], most: int
 ) -> tuple[float, ...] | None:
-    """Return the changed times of evidence against the number; None if a time is needed that is not in `times`."""
+    """Return the latest `most` times of signals against the number after a change; None if an older time is needed."""
     left = [signal.at for signal in removed if signal.category in SPAMWARD]
     new = [signal.at for signal in added if signal.category in SPAMWARD]
     kept: tuple[float, ...] | None = times

@@ -1,6 +1,6 @@
 """Call rates: recent calls per number and per block of 1000 numbers, and the DIDs that were called.
 
-Calls are kept in memory, up to a limit. At its start, the daemon reads them from the journal. Instants are arguments.
+Calls are kept in memory, up to a limit. At its start, the daemon reads them from the journal. No method reads a clock.
 """
 
 from bisect import bisect_left, bisect_right
@@ -35,7 +35,7 @@ NOTHING_EARLIER = Earlier()
 
 
 class Velocity:
-    """Recent calls of at most `max_numbers` numbers and as many blocks. Those with the oldest last call are dropped."""
+    """Recent calls by number and by block. Above `max_numbers` of either, those longest without a call are dropped."""
 
     def __init__(self, max_numbers: int = MAX_NUMBERS) -> None:
         self._by_number = _Recent[_Call](max_numbers)

@@ -89,7 +89,7 @@ def consequences(p: Parameters, attempt: Attempt, handling: Handling) -> list[Da
 
 
 def _marks_after_notice(p: Parameters, attempt: Attempt, handling: Handling) -> list[Dated]:
-    """Return a mark "not spam" if the callee reacts to the notice that a machine's call was stopped."""
+    """Return a mark "not spam" if the callee reacts to the notice that an automated caller was challenged, else []."""
     is_machine = attempt.line.nature is Nature.MACHINE and handling.challenge is not None
     if not is_machine or attempt.user.heeds >= p.notice:
         return []

@@ -57,7 +57,7 @@ class Voices(NamedTuple):
 
 
 def simulated(speech: SpeechPaths, folder: Path, recorded: list[tuple[str, Any]], every: int) -> list[Caller]:
-    """Return the callers. `recorded`: transcripts and sounds of real robots, which replace the synthetic robots.
+    """Return simulated callers. `recorded`: texts and sounds of real automated callers, instead of synthetic ones.
 
     `every`: use only each n-th synthetic caller.
     """

@@ -36,7 +36,7 @@ class Cleared:
 
     @property
     def proof(self) -> str:
-        """The random text at the end of the link."""
+        """The random text at the end of the link. The public page shows the statement only to those who have it."""
         return self.link.rpartition("/")[2]
 
 

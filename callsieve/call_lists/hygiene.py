@@ -109,9 +109,9 @@ def hygiene(
     report: ListReport,
     keep: Callable[[str], None],
 ) -> Iterator[RowFinding]:
-    """Yield a finding for each row to remove, and update `report`. Call `keep` with each number that may stay.
+    """Check a call list. Yield a finding for each reason (`ListFault`) to remove a row, and update `report`.
 
-    `line_of`: returns the line in the file of the row that was read last.
+    `keep` is called with each number that may stay. `line_of`: returns the file's line of the row that was read last.
     """
     with NumberSet() as seen:
         for written, *_ in rows:

@@ -53,7 +53,7 @@ class DigestText:
 
 @dataclass(frozen=True, slots=True)
 class _Writer:
-    """The options for the text: the language, whether phone numbers are unmasked, and the address of the console."""
+    """Translates the digest's texts. `numbers`: whether to leave numbers unmasked. `console`: the console's address."""
 
     translate: Callable[[str], str]
     numbers: bool

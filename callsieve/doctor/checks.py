@@ -116,7 +116,7 @@ def examine(checks: Iterable[finding.HealthCheck], context: finding.CheckContext
 
 
 def system_health(load: Callable[[], Loaded], checks: Sequence[finding.HealthCheck]) -> SystemHealth:
-    """Return the results of all checks without Asterisk's console. Some checks use the findings that root stored."""
+    """Run all checks without commands to Asterisk's console. Checks that need them show what root's doctor found."""
     loaded = load()
     now = time.time()
     stored = read_findings(loaded.findings_path)

@@ -177,7 +177,7 @@ def _screened_by_module(context: CheckContext) -> Finding:
 
 
 def are_known(context: CheckContext) -> Finding:
-    """Check that a call to each number can be followed to its end, and leads to an existing place in the dialplan."""
+    """Check that calls to each number that trunks may send can be followed through the dialplan to an extension."""
     if _module_screens(context, trunks_of(context)):
         return ok(Wording('FreePBX\'s inbound routes: see the check "trunks"'))
     survey = survey_of(context, trunks_of(context))

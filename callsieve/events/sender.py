@@ -167,7 +167,7 @@ class Sender:
 
 
 class _LaneTasks:
-    """The tasks of one lane: load deliveries from the store, deliver, and collect results."""
+    """The tasks of a lane (the deliveries to one receiver): load from the store, deliver, collect the results."""
 
     def __init__(self, store: Store, receiver: Receiver) -> None:
         self.name = receiver.name

@@ -1,4 +1,4 @@
-"""Evidence packs: the request, the platforms, and the contents of a pack without the calls.
+"""Evidence packs: the request, the platforms that accept packs, and the contents of a pack except its calls.
 
 The operation `announce` (callsieve/changes/operation.py) records a pack in the audit before any data is read. Then
 archive.py writes the pack outside any transaction, because reading the calls takes long.

@@ -220,7 +220,7 @@ _BY_CODE = {"other-key": ExchangeProblem.OTHER_KEY, "bad-signature": ExchangePro
 
 
 async def offered(source: BundleSource) -> dict[str, str]:
-    """Return the key published beside the index, as `id` and `key`. A person must compare it before it is trusted."""
+    """Return the `id` and `key` beside the index. A person must check the key with the company before it is trusted."""
     with TemporaryFile(prefix="callsieve-exchange-") as file:
         await source.read(KEY_FILE, KEY_FILE_BYTES, INDEX_SECONDS, file)
         file.seek(0)

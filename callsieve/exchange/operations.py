@@ -86,7 +86,7 @@ class FetchResult:
 
 
 def known_peers(db: sqlite3.Connection, context: Context) -> dict[str, PeerState]:
-    """Return the states of the subscribed companies, by name. First delete the rows of all other companies."""
+    """Delete the rows of companies without a subscription. Return the states of the subscribed companies, by name."""
     with whole(db):
         register_peers(db, context.settings)
     drop_unnamed(db)

@@ -174,7 +174,7 @@ def changes_in(lines: Iterable[bytes], head: str) -> Iterator[Change]:
 
 
 def rows_in(lines: Iterable[bytes], head: str) -> Iterator[PeerNumber]:
-    """Yield the rows of a snapshot. Raise DamagedFile, or BadRow for an invalid line or one that removes a row."""
+    """Yield the rows of a snapshot that begins with `head`. Raise DamagedFile, or BadRow for an invalid line."""
     for number, (_, row) in enumerate(changes_in(lines, head), 2):
         if row is None:
             raise BadRow(number)

@@ -1,8 +1,8 @@
-"""The decision whether a robot or a person spoke: by typical phrases, and by whether the caller stops. Pure.
+"""The decision whether an automated caller or a person spoke, by typical phrases and by whether the caller stops. Pure.
 
 A caller who speaks for 8 s without stopping is asked to stop. People stop, even slow speakers and children. A recorded
 message continues. A relay service or a speech synthesizer may continue too, so a caller who says certain words counts
-as a person. In all other cases the voice is unclear. A wrong `robot` is worse than many missed robots.
+as a person. In all other cases the voice is unclear. A wrong `robot` is worse than many missed automated callers.
 """
 
 import re
@@ -63,7 +63,7 @@ class CallerSpeech(NamedTuple):
 
 
 def voice_of(text: str, speech: CallerSpeech) -> Voice:
-    """Return whether a robot or a person spoke. `text`: the words that were understood."""
+    """Return whether an automated caller or a person spoke. `text`: the words that were understood."""
     if says_assisted(text):
         return Voice.PERSON
     if _SAYS_MACHINE.search(text) is not None:
@@ -87,7 +87,7 @@ class Sound(NamedTuple):
 
 
 def voice_asked_to_stop(before: Sound, meanwhile: Sound) -> Voice:
-    """Return whether a robot or a person spoke, judged by what the caller did when asked to stop.
+    """Return whether an automated caller or a person spoke, judged by what the caller did when asked to stop.
 
     `before`: the end of the answer. `meanwhile`: the caller's speech while the prompt asked the caller to stop.
     """

@@ -30,7 +30,7 @@ LEAST_LATE_SECONDS = 600.0
 
 
 def health_of(link: Link | None, poll_seconds: float, now: float, first_try: FirstTry | None = None) -> SourceHealth:
-    """Return the health of the exchange. `first_try`: the first failed attempt of a site that has no `link` yet."""
+    """Return the health of the exchange with the hub. `first_try`: the first failed try of a site without `link`."""
     since, failure = _last_exchange(link, first_try)
     pending = Wording("nothing has been exchanged yet") if link is None else Wording("the first exchange is running")
     if since is None:

@@ -200,9 +200,9 @@ def apply_some(
 
 
 def note_all_pulled(db: sqlite3.Connection, place: client.Place, clock_us: int) -> None:
-    """Record that everything up to this position was pulled.
+    """Record that all rows and notices of the hub up to the position `place` were pulled.
 
-    `clock_us`: the newest version of this site's own rows; 0 if these were not pulled.
+    `clock_us`: the newest version of this site's own rows in the hub; 0 if own rows were not pulled.
     """
     note_rows_to(db, place)
     note_notices_to(db, place)

@@ -98,7 +98,7 @@ class Sync:
         self._handled_to = 0.0  # older notices, by the hub's clock, were carried out already
 
     async def run(self) -> None:
-        """Exchange rows until cancelled. Raise NumbersErased or StoreReplaced if the store must be closed first."""
+        """Exchange rows until cancelled. Raise NumbersErased or StoreReplaced when the store must be reopened."""
         session = await self._begin()
         await client.listen(self._hub, session.channel)
         await client.collect(self._hub)

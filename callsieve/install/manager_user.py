@@ -16,7 +16,7 @@ SECRET_LINE = re.compile(r"^secret\s*=\s*(\S+)", re.MULTILINE)
 
 
 class ManagerPlan(NamedTuple):
-    """The plan for the manager user. `changes`: of Asterisk's files. `settings`: new lines for CallSieve's settings."""
+    """How to add the manager user. `changes`: to Asterisk's files. `settings`: new lines for CallSieve's settings."""
 
     changes: list[FileChange]
     settings: list[str]
@@ -24,7 +24,7 @@ class ManagerPlan(NamedTuple):
 
 
 def plan_manager(place: InstallPaths, loaded: Loaded, new_secret: str, *, freepbx: bool) -> ManagerPlan:
-    """Plan the manager user. `new_secret`: its secret, unless it has one already. Raise InstallError."""
+    """Plan the manager user. `new_secret`: used if it has none. Raise InstallError if Asterisk cannot have the user."""
     ami = loaded.settings.ami
     user = ami.username or "callsieve"
     main = place.etc / "manager.conf"

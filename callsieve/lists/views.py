@@ -98,7 +98,7 @@ def is_over(entry: ListEntry, now: float) -> bool:
 
 
 def origin_words(origin: Origin) -> str:
-    """Return which site made the entry. For this site, also return which sites' entries it overrules."""
+    """Return the name of the site that made the entry; for this site `here` and which sites' entries it overrules."""
     return origin.site or (f"here (overrules {', '.join(origin.overrules)})" if origin.overrules else "here")
 
 

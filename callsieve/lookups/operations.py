@@ -99,7 +99,7 @@ SWITCH = undo_of_switch("lookup_source", _switched)
 
 
 def compared_of(db: sqlite3.Connection, state: lookups.SourceState) -> lookups.Compared:
-    """Compare a source's answers with this site's evidence. Only answers since the source was switched on count."""
+    """Compare a source's answers with this site's evidence. Answers before the source was switched on do not count."""
     return compared(db, state.name, state.since)
 
 
@@ -119,7 +119,7 @@ def _id(change_id: int | None) -> int:
 
 
 def register_sources(db: sqlite3.Connection, settings: Settings) -> None:
-    """Replace the sources in the store by the sources in the settings. The caller must have begun a transaction."""
+    """Replace the sources in the store with those in the settings. Call it in a transaction."""
     phoneblock = settings.reporting.phoneblock
     is_reported = phoneblock.enabled or bool(reports_to(db, reporting.PHONEBLOCK))
     lookups.replace_sources(

@@ -63,7 +63,7 @@ def find_looks_of(db: sqlite3.Connection, context: Context, request: OfOwnNumber
 def find_screenshots(
     db: sqlite3.Connection, context: Context, request: OfOwnNumber
 ) -> ResultPage[own_labels.Screenshot]:
-    """Return the screenshots of a number's labels, without the pictures, the latest first."""
+    """Return the date and file of each screenshot of a number's labels, the latest first, but not the pictures."""
     screenshots = own_labels.screenshots_of(db, number_field(context, request.number), limit=MOST_LOOKS)
     return page_from(screenshots, request, lambda row: (-row.at, row.platform, row.digest), lambda row: row)
 

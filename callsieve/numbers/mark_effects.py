@@ -100,7 +100,7 @@ class Example(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MarkEffects:
-    """Tables about the effect of marks. `people`: how many work here. `policy`: the active policy; empty if invalid."""
+    """Tables of the effects of marks. `people`: how many work here. `policy`: the active policy; empty if invalid."""
 
     people: int
     policy: str
@@ -119,7 +119,7 @@ class TextTable(NamedTuple):
 
 
 def mark_effects(weights: Weights, people: int, policy: Policy | None = None) -> MarkEffects:
-    """Return the tables about marks for preset policies and `policy`, computed as for real calls. Parts are cached."""
+    """Return what marks cause under preset policies and `policy`, if so many `people` work here. Parts are cached."""
     policies = dict(_presets())
     if policy is not None:
         policies[policy.name] = policy
@@ -133,7 +133,7 @@ def mark_effects(weights: Weights, people: int, policy: Policy | None = None) ->
 
 
 def mark_effects_here(db: sqlite3.Connection, loaded: Loaded, people: int | None = None) -> MarkEffects:
-    """Return the tables about marks for this site. `people`: how many people to assume; None: as many as work here."""
+    """Return what marks cause at this site. `people`: how many people to assume; None: as many as work here."""
     return mark_effects(loaded.settings.reputation, people_here(db) if people is None else people, _in_force(loaded))
 
 

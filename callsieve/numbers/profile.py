@@ -164,10 +164,10 @@ TIES = {
 
 @dataclass(frozen=True, slots=True)
 class PersonalFact:
-    """A relation between a number and a person or the company.
+    """A tie between a number and a person or the company.
 
     Attributes:
-        what: The relation: `allow` or `block` (on a personal list), `contact`, or `talked` (called and talked).
+        what: The kind of tie: `allow` or `block` (on a personal list), `contact`, or `talked` (called and talked).
         person: The extension of the person; null for the company.
         person_name: The name of the person.
         name: The name of the number in the contacts.
@@ -182,7 +182,7 @@ class PersonalFact:
 
     @property
     def tie(self) -> Wording:
-        """The relation in words, to be followed by `who`."""
+        """The tie in words, to be followed by `who`."""
         return TIES[self.what]
 
     @property

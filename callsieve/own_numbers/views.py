@@ -195,7 +195,7 @@ DUE_SECONDS = 14 * 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class NumberLine:
-    """A row in the list of own numbers. `own`: its registered details, or None. `state`: sets the colour of the grade.
+    """A row in the list of own numbers. `own`: its registered details, or None. `state`: the colour for the grade.
 
     `labels`: pairs of a platform and the label, such as `Scam Likely`, that the platform shows for the number.
     """

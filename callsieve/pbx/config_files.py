@@ -43,7 +43,7 @@ class Line:
 
 
 def read_text(path: Path) -> str | None:
-    """Return a file's content; None if there is no such file. Raise OSError, also if the path is no regular file."""
+    """Return a file's content; None if there is no such file. Raise OSError if it cannot be read or is not regular."""
     try:
         with open_regular(path) as file:
             return file.read().decode("utf-8", "surrogateescape")

@@ -83,7 +83,7 @@ def parse_address(text: str) -> Address:
 
 
 class Database:
-    """An open connection. Its methods raise DatabaseError, also after a timeout or a lost connection."""
+    """An open connection. Its methods raise DatabaseError on an error, a timeout or a lost connection."""
 
     def __init__(self, address: Address, connection: pymysql.Connection[Cursor]) -> None:
         self._address = address

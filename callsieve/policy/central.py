@@ -284,7 +284,7 @@ def _unknown_policy_words(db: sqlite3.Connection, loaded: Loaded, name: str) -> 
 
 
 def _is_followed(name: str, loaded: Loaded) -> bool:
-    """Return whether the name is valid and its site is followed. An invalid name must not become a file name."""
+    """Return whether a policy's name is valid and its site is in `follow`. Only a valid name may become a file name."""
     return SITE_POLICY.fullmatch(name) is not None and not _which(name) and site_of(name) in loaded.settings.hub.follow
 
 

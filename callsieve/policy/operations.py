@@ -73,7 +73,8 @@ class PolicyActivated(NamedTuple):
 def activate(db: sqlite3.Connection, context: Context, name: PolicyName) -> PolicyActivated:
     """Activate a policy for the PBX: a preset, a version or a file. An empty name means the policy in the settings.
 
-    The change takes effect within two seconds. If the policy is active already, a daemon with old settings reloads it.
+    The change takes effect within two seconds. If the policy is active already, a daemon that runs with older settings
+    loads it again.
     """
     loaded = context.loaded
     policy = usable(lambda: load_policy(name or loaded.settings.policy.name, loaded.policy_directories), name)

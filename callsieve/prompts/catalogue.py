@@ -78,7 +78,7 @@ def known_language(text: str) -> str:
 
 
 def read_catalogue(path: Path) -> Catalogue:
-    """Read a file of prompt texts. Raise PromptError."""
+    """Read a file of prompt texts. Raise PromptError if the file cannot be read or a text is invalid."""
     try:
         with open_regular(path) as file:
             raw = file.read(MAX_BYTES + 1)

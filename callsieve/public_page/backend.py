@@ -57,7 +57,7 @@ class Backend:
         await self._store.close()
 
     async def marks(self) -> MarkEffects:
-        """Return tables that show how many marks are needed until calls are stopped, with the active weights."""
+        """Return tables of how many marks of a number are enough to label or challenge its calls."""
         return await self._store.read(mark_effects_here, self.loaded)
 
     async def look_up(self, reference: str) -> HeldCall | None:

@@ -136,7 +136,7 @@ def look_up(db: sqlite3.Connection, typed: str) -> HeldCall | None:
 
 
 def file(db: sqlite3.Connection, context: Context, request: PublicAppealRequest) -> Appeal:
-    """File an appeal about the caller of a decision. Raise Refused, also if visitors filed too many today."""
+    """File an appeal about the caller of a decision. Raise Refused if it is invalid, or too many were filed today."""
     with whole(db):
         held = look_up(db, request.reference)
         decision = None if held is None else decision_of(db, held.reference)

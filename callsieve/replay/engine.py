@@ -254,11 +254,11 @@ class Replay:
     def _ties(
         self, number: str, auth_class: AuthClass, then: Then, at: float, callee: Person | None
     ) -> tuple[tuple[PersonalTie, ...], bool]:
-        """Return the relations of people to the number that matter for a decision, and whether anybody has a relation.
+        """Return the ties of people to the number that matter for a decision, and whether anybody has a tie.
 
-        If a person has both a list entry and a mark, the later of the two counts. A number may have relations to
-        hundreds of people. If the callee is known, only the relations of the callee and the company matter. A single
-        relation of a colleague matters too, because the caller is then no stranger.
+        If a person has both a list entry and a mark, the later of the two counts. A number may have ties to hundreds of
+        people. If the callee is known, only the ties of the callee and the company matter. A single tie of a colleague
+        matters too, because the caller is then no stranger.
         """
         blocks, ledger = self.marks.blocks(number), self.ledger
         if not blocks and then is NOTHING_THEN and not ledger.has_words(number):

@@ -193,7 +193,7 @@ class Talks:
         self._people: dict[str, set[str]] = {}
 
     def add(self, outcome: OutcomeRecord) -> None:
-        """Add a call. Only inbound calls count."""
+        """Add a call. Only incoming calls count."""
         if is_long_talk(outcome) and outcome.direction is Direction.INBOUND and outcome.number and outcome.person:
             self._people.setdefault(outcome.number, set()).add(outcome.person)
 
@@ -203,9 +203,9 @@ class Talks:
 
 
 def call_back_number(outcome: OutcomeRecord, one_ring_at: Callable[[str, float], float | None]) -> str | None:
-    """Return the number that an outgoing call called back.
+    """Return the number that a person here called and talked to.
 
-    Return None if the call calls nobody back, or if the number had called before and rung only once.
+    Return None for other calls, and if the number had let a phone ring only once in the day before (a one-ring call).
     """
     if outcome.direction is not Direction.OUTBOUND or outcome.number is None or not is_call_back(outcome):
         return None

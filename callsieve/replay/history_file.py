@@ -139,7 +139,7 @@ _FROM_THE_NETWORK = frozenset({"caller", "number", "name"})
 
 
 def lines_of(stream: BinaryIO, reading: HistoryReader) -> Iterator[bytes]:
-    """Yield the non-empty lines. Skip lines that are too long. Raise EmptyLines."""
+    """Yield the non-empty lines. Skip lines that are too long. Raise EmptyLines if almost all lines are empty."""
     while line := stream.readline(LINE_BYTES):
         reading.line += 1
         reading.bytes_read += len(line)

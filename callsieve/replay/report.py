@@ -220,7 +220,7 @@ class ActionCounts:
         notes: Sequence[str],
         seconds: float,
     ) -> ReplayReport:
-        """Return the report. `policies`: the names of the replayed policies."""
+        """Return the report of a replay. `history`: the history's name. `policies`: the names of the policies."""
         periods, weekly = periods_of(self.days)
         return ReplayReport(
             history=history,
@@ -285,7 +285,7 @@ class ActionCounts:
 
 
 def reason_of(decision: Decision) -> Why:
-    """Return the reason of a decision as in the journal. If a limit lowered the action, the reason names the limit."""
+    """Return a decision's reason as in the journal: with the reason of the limit that weakened the action, if any."""
     return capped(decision.reason, decision.capped_by)
 
 

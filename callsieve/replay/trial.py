@@ -105,7 +105,7 @@ def _is_stricter(change: ChangedDecision) -> bool:
 
 
 def draft_of(text: str, loaded: Loaded) -> Policy:
-    """Parse the text of a draft. Raise PolicyError."""
+    """Parse the text of a draft. Raise PolicyError if the draft is invalid."""
     directories = loaded.policy_directories
     return parse_policy(text, DRAFT, DRAFT, lambda base: load_policy(base, directories))
 

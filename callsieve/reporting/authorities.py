@@ -53,7 +53,7 @@ class ComplaintSource:
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """An authority that accepts complaints, the kind of calls it is responsible for, and the language to write in."""
+    """An authority that accepts complaints about calls, its kind of calls, and the language in which to write to it."""
 
     name: Wording
     site: str
@@ -189,7 +189,7 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class PreparedComplaint:
-    """A complaint about one number: a value for each field of the authority's form, and the calls, newest first."""
+    """A complaint to an authority about one number: a value for each field of the form, and the calls, newest first."""
 
     number: str
     authority: Authority
@@ -206,7 +206,7 @@ def complaint_of(db: sqlite3.Connection, number: str, authority: Authority) -> P
 
 
 class FilledField(NamedTuple):
-    """A field of a complaint with its value, in the reader's language."""
+    """A field of a complaint with its value, in the chosen language."""
 
     kind: ComplaintFieldKind
     label: str
@@ -223,7 +223,7 @@ class ComplaintCall(NamedTuple):
 
 
 class ShownComplaint(NamedTuple):
-    """A complaint in the reader's language. `read`: when the authority's pages were read."""
+    """A complaint to an authority, in the chosen language. `read`: the day on which we read the authority's pages."""
 
     number: str
     authority: str

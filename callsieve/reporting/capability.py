@@ -1,4 +1,4 @@
-"""The capability `reporting`: report marks to PhoneBlock, and prepare complaints to authorities."""
+"""The capability `reporting`: report marked numbers to PhoneBlock, and prepare complaints to authorities about them."""
 
 from callsieve.capability import Capability, Group, Help, Unit
 

@@ -32,7 +32,7 @@ class AsteriskState:
 
 
 def loaded_now(ask: Ask) -> AsteriskState:
-    """Return what Asterisk has loaded now. Raise ConsoleError."""
+    """Return the contexts and PJSIP endpoints that Asterisk has loaded. Raise ConsoleError if it does not answer."""
     contexts = frozenset(dialplan_in(ask("dialplan show")).contexts)
     return AsteriskState(contexts, frozenset(endpoints_in(ask("pjsip show endpoints"))))
 

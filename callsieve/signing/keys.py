@@ -37,7 +37,7 @@ class PublicKey:
 
     @classmethod
     def parse(cls, text: str) -> PublicKey:
-        """Parse a line printed by `callsieve signing key`. Raise KeyFileError."""
+        """Parse a line printed by `callsieve signing key`. Raise KeyFileError if the text is no such line."""
         return cls(_decoded(text, "a public key is 44 characters, as `callsieve signing key` prints it"))
 
     @property
@@ -51,7 +51,7 @@ class PublicKey:
         return base64.b64encode(self.raw).decode()
 
     def verify(self, signature: bytes, signed: bytes) -> None:
-        """Verify a signature made with this key. Raise BadSignature."""
+        """Verify a signature made with this key. Raise BadSignature if it does not match."""
         try:
             Ed25519PublicKey.from_public_bytes(self.raw).verify(signature, signed)
         except InvalidSignature:

@@ -1,7 +1,7 @@
 """Operations that switch screening off and on. The state is in Asterisk's database, which the dialplan reads first.
 
 The operations do not use the store. So they work without it, and no lock of the store is held while Asterisk is slow.
-The interface that calls an operation writes the result's `done` to the audit afterwards (operation `note`).
+An operation returns its change as `done`. The interface that called it then records `done` in the audit (`note`).
 """
 
 import re

@@ -99,7 +99,7 @@ def acting_ids() -> ChildIds:
 
 
 def open_named(path: Path) -> BinaryIO:
-    """Open a file for reading that an administrator named. Raise OSError, also if it is not a regular file."""
+    """Open for reading a file that an administrator named. Raise OSError if this fails or the file is not regular."""
     with acting_for(path):
         return open_regular(path)
 

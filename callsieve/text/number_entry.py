@@ -107,7 +107,7 @@ def _range(text: str, ends: list[str]) -> tuple[str, str]:
 
 
 def covers(entry: ListEntry, number: str) -> bool:
-    """Return whether the entry matches the number, by the same rules as the query for facts in SQL."""
+    """Return whether the entry matches the number, by the same rules as the facts query in SQL."""
     if entry.kind is EntryKind.EXACT:
         return entry.first == number
     if entry.kind is EntryKind.PREFIX:

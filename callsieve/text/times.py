@@ -49,7 +49,7 @@ def expiry_of(text: str, now: float) -> float:
 
 
 def instant_of(text: str, now: float) -> float:
-    """Parse a time such as `2026-12-31T18:00`, or `18:00` for today. Raise TimeError."""
+    """Parse a time such as `2026-12-31T18:00`, or `18:00` for today. Raise TimeError for a text of another form."""
     clock = _CLOCK.fullmatch(text.strip())
     if clock:
         today = _local(now).date()
@@ -66,7 +66,7 @@ def since_of(text: str, now: float) -> float:
 
 
 def moment_of(text: str, now: float) -> float:
-    """Parse a duration before now, the beginning of a day, or a time. Raise TimeError."""
+    """Parse a duration before now, the beginning of a day, or a time. Raise TimeError for a text of another form."""
     span = _SPAN.fullmatch(text.strip().lower())
     if span:
         return now - int(span[1]) * SECONDS_BY_UNIT[span[2]]

@@ -65,7 +65,7 @@ class TokenAdded(NamedTuple):
 
 
 class TokenRevoked(NamedTuple):
-    """A token that was revoked, effective from its next request. `token`: the token."""
+    """A token that was revoked, effective from its next request. `token`: the revoked token, without its secret."""
 
     change_id: ChangeId | None
     token: users.ApiToken

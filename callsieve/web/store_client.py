@@ -31,7 +31,7 @@ class StoreClient:
         self._opening: asyncio.Future[Store] | None = None
 
     async def read(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
-        """Return the result of `fn(db, *args)`. Raise StoreError, also if `fn` takes longer than the time limit."""
+        """Return the result of `fn(db, *args)`. Raise StoreError if the store cannot be read within the time limit."""
         store = await self._current()
         try:
             return await store.read(fn, *args, give_up_at=time.monotonic() + self._read_seconds)
@@ -41,7 +41,7 @@ class StoreClient:
             ) from None
 
     async def write(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> T:
-        """Run `fn(db, *args)` in a transaction and return its result. Raise StoreError."""
+        """Run `fn(db, *args)` in a transaction and return its result. Raise StoreError if the write fails."""
         store = await self._current()
         return await store.write(fn, *args)
 

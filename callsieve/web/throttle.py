@@ -163,7 +163,7 @@ class Count:
 
 
 class Limits:
-    """Rate limits of the public page. `network`: the visitor's network, from `web.connections.network_of`."""
+    """Rate limits of the public page. Parameter `network`: the visitor's network, from `web.connections.network_of`."""
 
     def __init__(self) -> None:
         self.requests = Count(REQUESTS_A_MINUTE, MINUTE)
@@ -178,7 +178,7 @@ class Limits:
         return self._calls.take(network, now) and self._calls_of_all.take("", now)
 
     def take_wrong(self, network: str, now: float) -> bool:
-        """Count a wrong reference. Return False if the network must wait.
+        """Count a visitor's wrong reference to a stopped call. Return False if the visitor's network must wait.
 
         After five wrong references, each further one doubles the wait. Correct references are never counted and never
         wait, so nobody can lock others out of the page by guessing.

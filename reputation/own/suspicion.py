@@ -213,9 +213,9 @@ def _chance_of_answers(units: Sequence[_Unit], rest: Sequence[_Unit]) -> float:
 
 
 def _change(units: Sequence[_Unit]) -> tuple[float, float]:
-    """Return the logarithm of the ratio of actual to expected answers, and its variance.
+    """Return the logarithm of (answers / expected answers) in the networks `units`, and the logarithm's variance.
 
-    The expected answers follow from the earlier shares.
+    The expected answers follow from the earlier share of answered calls in each network.
     """
     answered, calls = sum(unit.now.answered for unit in units), sum(unit.now.calls for unit in units)
     expected, before = (

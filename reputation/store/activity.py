@@ -141,7 +141,7 @@ def busy_blocks(db: sqlite3.Connection, since: float, until: float, limit: int) 
 
 
 def stopped_but_known(db: sqlite3.Connection, since: float, limit: int) -> list[str]:
-    """Return callers who were (in observe mode: would be) stopped or warned about though evidence speaks for them."""
+    """Return callers with evidence in their favour who were stopped or warned about (in observe mode: would be)."""
     return [number for (number,) in db.execute(STOPPED_AND_KNOWN, {"since": since, "limit": limit})]
 
 

@@ -44,7 +44,7 @@ class Complaint(NamedTuple):
 
 
 class Talk(NamedTuple):
-    """A conversation of a person here with `number`. `own_number`: the own number that was used; empty if unknown."""
+    """A conversation of a person here with `number`. `own_number`: our own number in this call; empty if unknown."""
 
     number: str
     own_number: str

@@ -81,7 +81,7 @@ HOW_MANY = "SELECT coalesce(max(rowid), 0) FROM scratch.sorted"
 
 
 class TooFewNumbers(StoreError):
-    """The error that an import has too few numbers. The old generation stays live; the new one is kept for a day."""
+    """The error that an import has too few numbers. The previous import stays in use. The new one is kept for a day."""
 
     def __init__(self, numbers: int) -> None:
         super().__init__(f"the import has {numbers:,} numbers: too few to replace the present list, which stays")

@@ -169,13 +169,13 @@ TOMBSTONE_OF = f"SELECT {column_list(Tombstone)} FROM tombstone WHERE number = ?
 
 
 def add_tombstone(db: sqlite3.Connection, tombstone: Tombstone) -> None:
-    """Add a tombstone. If the case already has one for this number and reporter, keep the later `until` of both."""
+    """Add a tombstone. If one exists for the same number, reporter and case id, keep the later `until` of the two."""
     db.execute(ADD_REVIEW, tombstone)
     refresh(db, tombstone.number)
 
 
 def remove_tombstones(db: sqlite3.Connection, case_id: str) -> None:
-    """Remove the tombstones of a case, so that the marks which they cancelled count again."""
+    """Remove the tombstones of an appeal or correction, so that the marks which they cancelled count again."""
     refresh_all(db, [number for (number,) in db.execute(REMOVE, (case_id,)).fetchall()])
 
 

@@ -92,12 +92,12 @@ class SiteFigures(NamedTuple):
         people: How many people made these marks, signals and answers.
         numbers: How many numbers these marks, signals and answers are about.
         retracted: How many marks the other site has retracted.
-        wrong: How many of the other site's spam marks were ruled wrong by a case here.
+        wrong: How many of the other site's spam marks were ruled wrong by an appeal or correction here.
         last_at: When the other site last marked a number.
         marked: How many numbers the other site marks as spam.
         agreed: How many of the marked numbers have only evidence against them at this site.
         disagreed: How many of the marked numbers have only evidence for them at this site.
-        settled: How many decided cases here confirmed the other site's marks, and how many refuted them.
+        settled: How many rulings here confirmed the other site's marks, and how many refuted them.
         ignored: Since when and why the evidence is ignored here; null if it is not ignored.
     """
 

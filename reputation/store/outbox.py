@@ -113,7 +113,7 @@ def is_wanted(db: sqlite3.Connection, *kinds: EventKind) -> bool:
 
 
 def wanted_of(db: sqlite3.Connection, *kinds: EventKind) -> frozenset[EventKind]:
-    """Return those of these kinds of events that a receiver wants; an empty set if the store cannot be read."""
+    """Return which of these kinds of events a receiver wants; an empty set if the store cannot be read."""
     wanted: frozenset[EventKind] = frozenset()
     with emitting(db):
         wanted = frozenset(kind for kind in kinds if is_wanted(db, kind))
@@ -272,7 +272,7 @@ def event_from(row: tuple[Any, ...]) -> Event:
 
 
 def trim(db: sqlite3.Connection, most: int = MOST_EVENTS) -> int:
-    """Delete events until `most` are left. Return how many deliveries were lost with them. Call it in a transaction."""
+    """Delete old events until `most` are left. Return how many deliveries were lost. Call it in a transaction."""
     (count,) = db.execute("SELECT count(*) FROM event").fetchone()
     if count <= most:
         return 0

@@ -195,7 +195,7 @@ def outcomes_between(db: sqlite3.Connection, since: float, until: float) -> Iter
 
 
 def outcomes_of_own(db: sqlite3.Connection, number: str, since: float, limit: int) -> list[OutcomeRecord]:
-    """Return outcomes of calls since `since` that showed this own number or were made to it, newest first."""
+    """Return outcomes since `since`, of outgoing calls that showed this own number and of calls to it, newest first."""
     return [_outcome(row) for row in db.execute(BY_OWN, {"number": number, "since": since, "limit": limit})]
 
 

@@ -69,7 +69,7 @@ def remove_own(db: sqlite3.Connection, number: str) -> OwnNumber | None:
 
 
 def name_registered(db: sqlite3.Connection) -> None:
-    """Add the registered numbers to the own numbers again, after these were replaced by those of the settings."""
+    """Add the registered numbers to the own numbers. Needed after the own numbers from the settings were replaced."""
     db.execute(NAME_ALL_OURS)
 
 
@@ -79,7 +79,7 @@ def own_of(db: sqlite3.Connection, number: str) -> OwnNumber | None:
 
 
 def register_of(db: sqlite3.Connection) -> list[OwnNumber]:
-    """Return the entries of all registered own numbers, ordered by number."""
+    """Return all registered own numbers, ordered by number."""
     return [_own(row) for row in db.execute(ALL)]
 
 

@@ -275,7 +275,7 @@ def change_numbers(db: sqlite3.Connection, peer: int, changes: Iterable[Change],
 
 
 def count_numbers(db: sqlite3.Connection, peer: int) -> int:
-    """Return how many rows the stored list of the company has, to compare with the count in its index."""
+    """Return how many rows of the company are stored here, to compare this with the count in the company's index."""
     return int(db.execute(COUNT, (peer,)).fetchone()[0])
 
 

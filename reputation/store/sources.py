@@ -281,5 +281,5 @@ def with_unlisted(
 
 
 def rows_of(db: sqlite3.Connection, name: str) -> Iterator[ImportedRow]:
-    """Yield the rows of the live feed, ordered by number, as they were at the first read."""
+    """Yield the rows of a feed's present import, ordered by number. Changes after the first row are not seen."""
     yield from db.execute(ROWS, (name,))

@@ -32,11 +32,11 @@ from reputation.weights import TrustWeights, Weights
 
 
 class Settled(NamedTuple):
-    """How often decided cases confirmed or refuted a reporter's marks.
+    """How often appeals and corrections confirmed or refuted a reporter's marks.
 
     Attributes:
-        agree: How many decided cases confirmed the marks.
-        disagree: How many decided cases refuted the marks.
+        agree: How many rulings confirmed the marks.
+        disagree: How many rulings refuted the marks.
     """
 
     agree: int = 0
@@ -122,19 +122,19 @@ def _standings(db: sqlite3.Connection, number: str) -> Standings:
 
 
 def settle_case(db: sqlite3.Connection, reporters: Iterable[str], case_id: str, agrees: bool, at: float) -> None:
-    """Record that a case confirmed or refuted the reporters' marks. An earlier ruling of the case is replaced."""
+    """Record whether an appeal or correction confirmed the reporters' marks. This replaces its earlier ruling."""
     reporters = sorted(set(reporters))
     db.executemany(SETTLE, ((reporter, case_id, agrees, at) for reporter in reporters))
     refresh_reporters(db, reporters)
 
 
 def unsettle_case(db: sqlite3.Connection, case_id: str) -> None:
-    """Delete the ruling of a case, so that it no longer affects the trust in its reporters."""
+    """Delete the ruling of an appeal or correction, so that it no longer affects the trust in its reporters."""
     refresh_reporters(db, [reporter for (reporter,) in db.execute(UNSETTLE, (case_id,)).fetchall()])
 
 
 def weights_of(db: sqlite3.Connection) -> Weights:
-    """Return the stored weights with which standings are computed."""
+    """Return the stored weights with which standings (sums of evidence) are computed."""
     return weights_from(db.execute(FOLDING).fetchone()[0])
 
 
@@ -191,7 +191,7 @@ def refresh_reporters(db: sqlite3.Connection, reporters: Iterable[str]) -> None:
 
 
 def settled_of(db: sqlite3.Connection, reporter: str) -> Settled:
-    """Return how cases ruled on the reporter's marks. For a person of another site, the whole site's marks count."""
+    """Return how many rulings confirmed or refuted marks by the reporter or, for another site's person, by the site."""
     site = site_of(reporter)
     row = db.execute(SETTLED_OF_SITE, {"site": site}) if site else db.execute(SETTLED, (reporter,))
     return Settled(*[int(count) for count in row.fetchone()])

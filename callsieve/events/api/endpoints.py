@@ -43,7 +43,7 @@ class Reads(Protocol):
     """The part of ApiRequest that a stream needs."""
 
     def read(self, fn: Callable[[sqlite3.Connection, *Ts], T], *args: *Ts) -> Awaitable[T]:
-        """Run `fn(db, *args)` and return its result. Raise StoreError."""
+        """Run `fn(db, *args)` and return its result. Raise StoreError if the store cannot be read in time."""
         ...
 
 

@@ -57,7 +57,7 @@ async def subscribe(req: PageRequest) -> Response:
 
 
 async def remove(req: PageRequest) -> Response:
-    """Unsubscribe from a company."""
+    """Unsubscribe from a company. From then on, its evidence does not count."""
     try:
         await req.perform(operations.unsubscribe, req.form.get("name", ""))
     except Refused as refused:

@@ -34,7 +34,7 @@ async def is_ready(req: PageRequest) -> Response:
 
 
 async def metrics(req: PageRequest) -> Response:
-    """Return the metrics for Prometheus. Raise NotFound for users without a login on other computers."""
+    """Return the metrics for Prometheus. Raise NotFound if a request from another computer has no login."""
     if req.user is None and not _is_this_machine(req.address):
         raise NotFound
     loaded = req.state.loaded

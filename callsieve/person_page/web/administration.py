@@ -38,7 +38,7 @@ async def show(req: PageRequest, link: OwnPageLink | None = None) -> Response:
 
 
 async def link(req: PageRequest) -> Response:
-    """Create a link and show it once."""
+    """Create a link to the person's own page and show it once."""
     try:
         made = await req.perform(make_link, req.path("person"))
     except Refused as refused:

@@ -147,7 +147,7 @@ def _wrong_reference(visit: Visit) -> Response:
 
 
 async def marks(visit: Visit) -> Response:
-    """Show how many marks are needed until calls are stopped, with the active weights. The console shows this too."""
+    """Show how many marks of a number are enough to label or challenge its calls. The console shows this too."""
     return _document(effects_page(await visit.ask(Backend.marks), visit.language))
 
 

@@ -156,7 +156,7 @@ def _day(text: str) -> float:
 class ReplayQuestion(NamedTuple):
     """The calls to replay: from `file` or, if that is None, the last `days` in the store.
 
-    `plan_at`: the day whose numbering plan the first policy uses; None: the day of each call.
+    `plan_at`: the first of the policies uses the numbering plan of that day; None: of the day of each call.
     """
 
     file: Path | None

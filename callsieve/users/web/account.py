@@ -74,7 +74,7 @@ class Try:
 
 
 async def check_password(req: PageRequest, name: str, password: str) -> str | None:
-    """Return the stored hash if the password matches, else None. Raise TooManyTriesError."""
+    """Return the stored hash if the password matches, else None. Raise TooManyTriesError after too many failures."""
     stored = await req.read(password_of, name) if NAME.fullmatch(name) else None
     this_try = Try(req, req.state.service(LoginTries).of_user, name, stored)
     if not await req.state.hashing(is_password, password, stored):
@@ -84,7 +84,7 @@ async def check_password(req: PageRequest, name: str, password: str) -> str | No
 
 
 async def check_code(req: PageRequest, name: str, code: str) -> int | None:
-    """Return the time step of a correct, unused code, else None. Raise TooManyTriesError."""
+    """Return the time step of a correct, unused code, else None. Raise TooManyTriesError after too many failures."""
     this_try = Try(req, req.state.service(LoginTries).of_code, name, await req.read(password_of, name))
     factor = await req.read(second_factor_of, name)
     step = step_of(factor.secret, code, req.now, factor.step) if factor else None

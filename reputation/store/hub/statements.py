@@ -105,7 +105,7 @@ def replaces(db: sqlite3.Connection, kind: rows.Kind, row: rows.SharedRow, site:
 
 
 def complete_all(db: sqlite3.Connection) -> set[str]:
-    """Complete other sites' rows by columns that an older CallSieve could not read. Return the numbers to refresh."""
+    """Fill in columns of other sites' rows that an older CallSieve could not read. Return the numbers to refresh."""
     changed = set()
     for origin, number, name, key in db.execute(ALL_IN_FORCE, (IN_FORCE,)).fetchall():
         kind = rows.KINDS.get(name)
