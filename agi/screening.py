@@ -60,7 +60,7 @@ Q = TypeVar("Q")
 
 
 class LookUps(Protocol):
-    """The look-up of callers at services. The services' answers are then read from the store."""
+    """The look-up of strangers at services. The services' answers are then read from the store."""
 
     async def ask(self, number: str, give_up_at: float) -> bool:
         """Look the number up. Return whether the store has new facts about it. `give_up_at`: a monotonic time."""
@@ -128,7 +128,7 @@ class Knowledge(Protocol):
         ...
 
     async def make_passcode(self, endpoint: str, at: float, give_up_at: float) -> str | None:
-        """Return a new passcode for the personal page of the endpoint's person; None if nobody has the endpoint.
+        """Return a new passcode for the own page of the endpoint's person; None if nobody has the endpoint.
 
         Raise TimeoutError and drop the passcode if it is not stored by the monotonic time `give_up_at`.
         """
@@ -367,7 +367,7 @@ class Screening:
         return answers.answer_to_explain(await self.knowledge.last_call(endpoint, self.wall_clock()))
 
     async def passcode(self, request: Request) -> bytes:
-        """Return a new spoken passcode for the personal page of the endpoint's person (`/passcode`)."""
+        """Return a new spoken passcode for the own page of the endpoint's person (`/passcode`)."""
         started, now, endpoint = self.monotonic(), self.wall_clock(), request.arguments.get("endpoint", "")
         if not endpoint:
             raise ProtocolError("missing argument: endpoint")

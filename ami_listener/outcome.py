@@ -1,6 +1,6 @@
 """The outcome of a call: one value for each call, whatever happened during the call.
 
-A carrier that gets 4xx or 5xx tries the same call again. So the outcome of an inbound call is held for OFFER_SECONDS
+A carrier that gets 4xx or 5xx tries the same call again. So the outcome of an incoming call is held for OFFER_SECONDS
 if nobody answered the call and the caller did not end it. If the same caller calls the same DID on the same trunk in
 that time, the two calls become one outcome.
 """
@@ -66,7 +66,7 @@ class Outcome:
     Attributes:
         direction: The direction of the call; None if the call's first channel was not seen.
         disposition: How the call ended. FAILED also means: no phone rang before the end, or only the PBX answered.
-        caller: The raw number of an inbound caller, even if withheld, or the caller ID of the phone that called.
+        caller: The raw number of an incoming caller, even if withheld, or the caller ID of the phone that called.
         placed_by: The endpoint of the phone that called.
         answered_by: The endpoint that answered. For a forwarded call: the trunk's endpoint.
         rang: The endpoints that rang.
@@ -75,9 +75,9 @@ class Outcome:
         talk_seconds: How long the outside party, or the caller of an internal call, was connected to somebody.
         cause: The last Q.850 cause that Asterisk set on the caller's channel.
         sip_code: The SIP code of a call that was never answered.
-        forwarded_to: The outside number that answered an inbound call; None if the call was not forwarded.
+        forwarded_to: The outside number that answered an incoming call; None if the call was not forwarded.
         answered_by_pbx: Whether only a menu, a queue, voicemail or a challenge answered.
-        blocked: Whether a network, not a person, refused the outbound call.
+        blocked: Whether a network, not a person, refused the outgoing call.
         machine: Whether a machine answered: the dialplan reported it, or the callee's phone rang for some time and
             then sent audio just before the answer, as voicemail does.
         earlier: The linkedids of the carrier's earlier attempts to deliver the call.

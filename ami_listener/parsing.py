@@ -245,7 +245,7 @@ def _message_waiting(packet: Packet) -> Event | None:
 
 
 def _outbound_report(packet: Packet) -> Event | None:
-    """Parse the dialplan's report about an outbound call. All texts in it are fixed except the Call-ID."""
+    """Parse the dialplan's report about an outgoing call. All texts in it are fixed except the Call-ID."""
     fields = packet.some(_OURS)
     channel = _channel(fields)
     if channel is None or fields.get("UserEvent") != "CallSieveOutbound":

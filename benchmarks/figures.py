@@ -58,7 +58,7 @@ class Figure:
 
     @property
     def ratio(self) -> float | None:
-        """Median of the rounds' ratios to the reference; None without a reference. So a slow machine matters little."""
+        """Median of the rounds' ratios to the reference; None without a reference. So a slow server matters little."""
         if not self.reference:
             return None
         return median(ours / theirs for ours, theirs in zip(self.samples, self.reference, strict=True))
@@ -77,7 +77,7 @@ def shown(value: float, unit: str) -> str:
 
 
 def alternate(rounds: int, *measures: Callable[[int], float]) -> list[list[float]]:
-    """Run the measures in turns, in reverse order every second round, so that a slow machine slows all measures.
+    """Run the measures in turns, in reverse order every second round, so that a slow computer slows all measures.
 
     A measure takes the index of the round and returns a sample. Return the samples of each measure.
     """

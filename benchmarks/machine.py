@@ -1,4 +1,4 @@
-"""A description of the machine on which benchmarks ran."""
+"""A description of the computer on which benchmarks ran."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lab import LabUnavailable, ensure_pbx
 
 
 def describe_machine() -> dict[str, str]:
-    """Return properties of the machine, in the order in which they are shown."""
+    """Return properties of the computer, in the order in which they are shown."""
     return {
         "processor": f"{os.cpu_count()} x {_processor()}",
         "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB",

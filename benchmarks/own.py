@@ -1,4 +1,4 @@
-"""Measures the statistics of own numbers, over a million outbound calls in 28 days.
+"""Measures the statistics of own numbers, over a million outgoing calls in 28 days.
 
 The calls are counted, another day is added, and the health of a number is read. Everything runs in one process, whose
 memory is measured. Ten numbers make the calls, and one of the ten makes half of the calls. There are a quarter as many

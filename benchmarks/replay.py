@@ -1,6 +1,6 @@
 """Measures a replay of a million events: events per second, and the memory of `callsieve replay`.
 
-The invented history contains persistent and single-use spam, contacts, services, marks and outbound calls, in the
+The invented history contains persistent and single-use spam, contacts, services, marks and outgoing calls, in the
 proportions of docs/contributing/model.md. It is only a load: other benchmarks measure accuracy.
 """
 

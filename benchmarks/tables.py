@@ -33,7 +33,7 @@ def terminal_table(measured: Mapping[str, Sequence[Figure]]) -> Table:
 
 
 def markdown_block(figures: Sequence[Figure], machine: Mapping[str, str]) -> str:
-    """Return the table of a benchmark, and the machine on which it was measured."""
+    """Return the table of a benchmark, and the computer on which it was measured."""
     rows = [HEADINGS, ("---",) * len(HEADINGS), *(cells_of(figure) for figure in figures)]
     lines = [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join((*lines, "", "; ".join(f"{name}: {value}" for name, value in machine.items())))

@@ -73,7 +73,7 @@ def make_folder(folder: Path) -> None:
 
 
 def pointed(loaded: Loaded) -> Activated | None:
-    """Return the last activation, even an invalid one; None if nothing was activated. Raise PolicyError."""
+    """Return the last activation, even an invalid one; None without any. Raise PolicyError if its file is damaged."""
     path = pointer_file(loaded)
     try:
         with open_regular(path) as file:
@@ -109,7 +109,7 @@ def policy_called(name: str, loaded: Loaded) -> Policy:
 
 
 def text_of(file: Path, max_bytes: int | None = None) -> str:
-    """Return the text of a policy or case file given by an administrator. Raise PolicyError."""
+    """Return the text of an administrator's policy or case file. Raise PolicyError if it is unreadable or too long."""
     with acting_for(file):
         return read_text(file, max_bytes or MAX_BYTES)
 

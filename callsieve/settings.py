@@ -734,7 +734,7 @@ def _repeated(table: str, keys: list[str]) -> Problems:
 
 
 def address_of(text: str) -> tuple[str, int]:
-    """Parse `127.0.0.1:4578` or `[::1]:4578` into host and port. Raise ValueError."""
+    """Parse `127.0.0.1:4578` or `[::1]:4578` into host and port. Raise ValueError for a text of another form."""
     host, _, port = text.rpartition(":")
     address = ipaddress.ip_address(host.removeprefix("[").removesuffix("]"))
     if not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:

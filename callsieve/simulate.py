@@ -1,6 +1,6 @@
 """Compute in other processes what the daemon decides about a call, for `lookup`, `policy explain` and the console.
 
-Facts are read from the store like in the daemon. The daemon counts the callers of the last hour in memory, but this
+Facts are read from the store as in the daemon. The daemon counts the callers of the last hour in memory, but this
 module reads them from the journal. It ignores emergency calls that are recorded only in Asterisk's own database.
 """
 

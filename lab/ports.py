@@ -1,4 +1,4 @@
-"""Finds free ports that no other program takes before the caller binds them.
+"""Finds free ports that no other program takes before they are bound.
 
 The ports lie outside the range from which Linux assigns ports (32768 to 60999), and outside the range for the audio of
 the lab's Asterisk. Each process of a test run has its own share of ports. It reuses a port only after all the others.

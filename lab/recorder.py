@@ -4,7 +4,7 @@
 
 A recording is the byte stream as it was read, chunk by chunk: a line `@ AT data LENGTH` before each chunk, and `@ AT
 connected` or `@ AT lost` for the connection itself. AT is UTC seconds. The recorder logs in with the rights of
-CallSieve's listener. After each connection it asks which channels are up.
+CallSieve's ami_listener. After each connection it asks which channels are up.
 """
 
 from __future__ import annotations

@@ -220,5 +220,5 @@ class ScreenedPbx:
 
 
 def without_bounds(conf: str) -> str:
-    """Return CallSieve's dialplan with time limits that are long enough for a busy machine."""
+    """Return CallSieve's dialplan with time limits that are long enough for a busy computer."""
     return BOUNDS.sub(rf"\g<1>{PATIENT_SECONDS}", conf)

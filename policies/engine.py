@@ -145,7 +145,7 @@ class Cap:
 def redialled(case: Case) -> bool:
     """Return whether the same caller called the same DID within the last 3 minutes.
 
-    Return False after a failed signature, or after two failed or abandoned challenges, because machines call like that.
+    Return False after a failed signature, or after two failed or abandoned challenges, because programs call like that.
     """
     return (
         is_redialled(case.facts, case.now, case.call.did)

@@ -1,7 +1,7 @@
 """Assembles the input of a decision for `/screen`, `/callee`, `lookup`, `policy explain` and replays. No I/O.
 
 The module also decides which callers may be looked up at other services. A look-up takes time, costs money and tells
-the service who calls here. So only unknown callers are looked up, and only if the result could change the decision.
+the service who calls here. So only strangers are looked up, and only if the result could change the decision.
 """
 
 from dataclasses import dataclass, field
@@ -121,7 +121,7 @@ def is_stranger(call: IncomingCall, facts: Facts, decision: Decision, now: float
 
 
 def may_ask_others(call: IncomingCall, facts: Facts, decision: Decision, now: float) -> bool:
-    """Return whether a look-up could change the decision: the caller is unknown, and its number has level `none`."""
+    """Return whether a look-up could change the decision: the caller is a stranger, and its number has level `none`."""
     return facts.reputation.level is Level.NONE and is_stranger(call, facts, decision, now)
 
 

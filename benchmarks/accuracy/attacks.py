@@ -195,7 +195,7 @@ def _one_act_a_day(attack: Attack) -> list[Dated]:
 
 
 def _spoof(attack: Attack) -> list[Dated]:
-    """Make an outsider's robot show the number as its caller number.
+    """Make an outsider's automated caller show the number as its own.
 
     If there are colluders too, they mark the number or hang up on its calls.
     """
@@ -206,13 +206,13 @@ def _spoof(attack: Attack) -> list[Dated]:
 
 
 def _spoof_elsewhere(attack: Attack) -> list[Dated]:
-    """Make an outsider's robot show the number as its caller number, on another trunk than the owner's calls use."""
+    """Make an outsider's automated caller show the number, on another trunk than the owner's calls use."""
     attack.caller.line = attack.caller.line._replace(trunk="trunk-2")
     return _spoof(attack)
 
 
 def _spoof_in_bursts(attack: Attack) -> list[Dated]:
-    """Make the robot show the number and ring `spoofed_burst` people once each within an hour, every day."""
+    """Make the automated caller show the number and ring `spoofed_burst` people once each within an hour, every day."""
     p = attack.parameters
     bursts = [
         one_ring_burst(attack.caller, attack.begin + day * DAY_SECONDS, p.spoofed_burst)

@@ -148,7 +148,7 @@ def _call(attempt: Attempt, handling: Handling) -> dict[str, Any]:
 def answered_call(
     attempt: Attempt, ring_seconds: float, talk_seconds: float, ended_by: EndedBy, handling: Handling = UNSCREENED
 ) -> OutcomeRecord:
-    """Return the outcome of an inbound call that the callee answered."""
+    """Return the outcome of an incoming call that the callee answered."""
     return OutcomeRecord(
         **_call(attempt, handling),
         disposition=Disposition.ANSWERED,
@@ -163,7 +163,7 @@ def answered_call(
 def unanswered_call(
     attempt: Attempt, ring_seconds: float, voicemail_left: bool, handling: Handling = UNSCREENED
 ) -> OutcomeRecord:
-    """Return the outcome of an inbound call that nobody answered. The caller gave up or left a message."""
+    """Return the outcome of an incoming call that nobody answered. The caller gave up or left a message."""
     return OutcomeRecord(
         **_call(attempt, handling),
         disposition=Disposition.NO_ANSWER,

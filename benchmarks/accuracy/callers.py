@@ -83,7 +83,7 @@ class Fate(NamedTuple):
 
 
 class Attempt(NamedTuple):
-    """An inbound call before screening.
+    """An incoming call before screening.
 
     Attributes:
         ring_seconds: How long the caller lets the phone ring. None: as long as the random draws say.

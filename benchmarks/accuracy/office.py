@@ -170,12 +170,12 @@ def established(office: Office, place: int) -> Plan:
 
 
 def established_machine(office: Office, place: int) -> Plan:
-    """Return the plan of a customer-service number that has called for a long time. A machine makes its calls."""
+    """Return the plan of a customer-service number that has called for a long time. Programs make its calls."""
     return service(office, place * round(1 / office.parameters.machines))
 
 
 def new_number(office: Office, kind: Kind, place: int, first_day: float | None = None) -> Plan:
-    """Return the plan of a new number of a person or a wanted machine. It seldom calls, and is attacked later."""
+    """Return the plan of a new number of a person or wanted automated caller. It calls seldom and is attacked later."""
     p = office.parameters
     caller = Caller(office, kind, place, Nature.MACHINE if kind is Kind.NEW_MACHINE else Nature.PERSON)
     first_day = p.attack_day - p.new_days if first_day is None else first_day

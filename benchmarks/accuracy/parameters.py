@@ -37,7 +37,7 @@ class Kind(StrEnum):
 
 
 class Nature(StrEnum):
-    """The person or machine that calls, such as a robot. It determines how a challenge is answered."""
+    """The kind of caller: a person, or a program. It determines how a challenge is answered."""
 
     PERSON = "one person"
     STAFF = "several people"

@@ -34,7 +34,7 @@ Methods = Mapping[str, Callable[[], Method]]
 
 
 def judge_calls(stream: Stream, method: Method, read_from: float) -> Iterator[Level]:
-    """Yield the method's level at each inbound call from the time `read_from` on."""
+    """Yield the method's level at each incoming call from the time `read_from` on."""
     for at, event in stream:
         if isinstance(event, Reading):
             if at >= read_from:

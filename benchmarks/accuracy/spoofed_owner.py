@@ -1,4 +1,4 @@
-"""Measures ways to tell an owner's calls from the calls of a robot that spoofs the number.
+"""Measures ways to tell an owner's calls from those of an automated caller that spoofs the number.
 
     python -m benchmarks.accuracy.spoofed_owner [--seeds 1001-1010]
 
@@ -72,7 +72,7 @@ class TrunkMemory:
         self.stores = [MemoryStore(self.weights) for _ in range(1 + len(TRUNKS))]
 
     def learn(self, outcome: OutcomeRecord) -> None:
-        """Learn from an ended call. An outbound call to the number counts for every trunk."""
+        """Learn from an ended call. An outgoing call to the number counts for every trunk."""
         trunk = outcome.trunk if outcome.trunk in TRUNKS else None
         if trunk is not None:
             self._first_at.setdefault(trunk, outcome.at)
@@ -192,7 +192,7 @@ def _machines(attack: str, office: Office) -> Iterator[Plan]:
 
 
 def _signed_machines(office: Office) -> Iterator[Plan]:
-    """Yield the plans of machines whose calls have a verified signature, unlike the calls of the robot."""
+    """Yield the plans of wanted automated callers whose calls have a verified signature, unlike the spoofed calls."""
     for plan in _machines(SPOOFED, office):
         own = plan.line.nature
         yield plan._replace(
@@ -211,7 +211,7 @@ def _established(attack: str, office: Office) -> Iterator[Plan]:
 
 
 def _robots(attack: str, office: Office) -> Iterator[Plan]:
-    """Yield the same plans as `_machines`, but count the robot's calls instead of the owner's."""
+    """Yield the same plans as `_machines`, but count the spoofed calls instead of the owner's."""
     for plan in _machines(attack, office):
         own = plan.line.nature
         yield plan._replace(

@@ -1,12 +1,13 @@
-"""Measure how well the words of simulated callers are recognised, how fast, and how many are taken for robots.
+"""Measure how well the words of simulated callers are recognised, how fast, and how many seem automated.
 
     python -m benchmarks.hearing [--model FOLDER] [--robots FOLDER] [--every N]
 
 The hearing process gets the same input as in a real call: the sound during the prompt, and an answer of at most 8 s. If
-it cannot tell robot from person, it also gets the sound during a prompt that asks the caller to stop speaking. All
-sounds are changed by G.711, packet loss, noise and gain. The rules that tell robots from people were made with one half
-of the texts and voices. Results are printed for each half. `--robots`: a copy of wspr-ncsu/robocall-audio-dataset. Its
-recordings then replace the synthetic robots, which speak the transcripts. No result comes from real people.
+it cannot tell automated callers from people, it also gets the sound during a prompt that asks the caller to stop
+speaking. All sounds are changed by G.711, packet loss, noise and gain. The rules that tell them apart were made with
+one half of the texts and voices. Results are printed for each half. `--robots`: a copy of
+wspr-ncsu/robocall-audio-dataset. Its recordings then replace the synthetic automated callers, which speak the
+transcripts. No result comes from real people.
 """
 
 from __future__ import annotations
@@ -161,7 +162,7 @@ def print_times(heard: Sequence[Heard]) -> None:
 
 
 def print_voices(heard: Sequence[Heard]) -> None:
-    """Print how many callers were judged to be a robot or a person, for each half and each behaviour."""
+    """Print how many callers were judged to be an automated caller or a person, for each half and each behaviour."""
     for is_held_out in (False, True):
         print(
             "callers that were not used to write the rules:"

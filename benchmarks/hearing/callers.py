@@ -114,12 +114,12 @@ def _joined(*parts: Any) -> Any:
 
 
 def _robot_at_once(sound: Any, _hello: Any, _chance: random.Random) -> tuple[Any, float]:
-    """Simulate a robot that begins when the call is answered."""
+    """Simulate an automated caller that begins when the call is answered."""
     return _joined(silence(0.3), sound), 0.0
 
 
 def _robot_after_tone(sound: Any, _hello: Any, _chance: random.Random) -> tuple[Any, float]:
-    """Simulate a robot that mistakes the prompt for an answering machine, and waits for the end of the prompt."""
+    """Simulate an automated caller that takes the prompt for voicemail, and waits for the end of the prompt."""
     return _joined(silence(PROMPT_SECONDS + 0.6), sound), 0.0
 
 

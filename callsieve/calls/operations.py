@@ -9,7 +9,7 @@ from reputation.store.confirmations import Confirmation, confirmation_of, put_co
 
 
 class Confirmed(NamedTuple):
-    """The result of `confirm`. `number`: the number. Earlier decisions about its calls are confirmed as right."""
+    """The result of `confirm`. `number`: the number about which earlier decisions were confirmed as right."""
 
     change_id: int | None
     number: str

@@ -163,7 +163,7 @@ class StoreSupervisor:
         self.journal.add(record)
 
     def record_outbound(self, record: OutboundRecord) -> None:
-        """Queue the decision about an outbound call for the journal."""
+        """Queue the decision about an outgoing call for the journal."""
         self.journal.add(record)
 
     def _open_store(self) -> Store:

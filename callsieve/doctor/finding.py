@@ -176,13 +176,13 @@ class CheckContext:
 
     @property
     def policies(self) -> list[Policy]:
-        """Return the default policy, and the policies for single scopes such as trunks. Raise PolicyError."""
+        """Return the default policy, and the policies for single scopes. Raise PolicyError if one is invalid."""
         policies = policies_of(self.loaded)
         return [policies.default, *(scope.policy for scope in policies.scopes)]
 
     @property
     def acting_policies(self) -> list[Policy]:
-        """Return the policies that do more than observe. Raise PolicyError."""
+        """Return the policies that do more than observe. Raise PolicyError if one is invalid."""
         return [policy for policy in self.policies if not policy.observe]
 
     @property

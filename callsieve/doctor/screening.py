@@ -27,7 +27,7 @@ SILENT_CALLS = 50
 
 
 def are_decided(context: CheckContext) -> Finding:
-    """Check that each inbound call of the last days has a decision, unless screening was off."""
+    """Check that each incoming call of the last days has a decision, unless screening was off."""
     try:
         off = context.off_until or 0
     except ConsoleError:
@@ -101,7 +101,7 @@ def _judged_callers(db: sqlite3.Connection, now: float, loaded: Loaded) -> Findi
 def _judged_calls(
     db: sqlite3.Connection, now: float, on_since: float, left_out: Callable[[], frozenset[str]]
 ) -> Finding:
-    """Return a finding that says how many inbound calls since `on_since` have decisions.
+    """Return a finding that says how many incoming calls since `on_since` have decisions.
 
     `on_since`: the end of the last `callsieve off --for`. `left_out`: returns the numbers to ignore.
     """

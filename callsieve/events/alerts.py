@@ -169,7 +169,7 @@ class AlertReceiver:
         self.deliver_seconds = getattr(target, "deliver_seconds", DELIVER_SECONDS)
 
     async def deliver(self, event: Event) -> bool:
-        """Send the event if the rule allows it now. Return whether it was sent. Raise DeliveryError."""
+        """Send the event if the rule allows it now. Return whether it was sent. Raise DeliveryError on failure."""
         if not is_met(self._rule.when, event):
             return False
         now = self._clock()

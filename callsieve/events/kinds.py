@@ -72,7 +72,7 @@ class Receiver(Protocol):
         ...
 
     async def deliver(self, event: Event) -> bool | None:
-        """Deliver an event. Return False if the receiver did not need the event. Raise DeliveryError."""
+        """Deliver an event. Return False if the receiver did not need it. Raise DeliveryError if it was refused."""
         ...
 
 

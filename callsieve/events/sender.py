@@ -77,7 +77,7 @@ class Sender:
         self._files: tuple[object, ...] = ()
 
     async def run(self) -> None:
-        """Deliver events until cancelled. Raise StoreError or StoreChanged; then the caller opens the store again."""
+        """Deliver events until cancelled. Raise StoreError or StoreChanged when the store must be opened again."""
         self._files = await asyncio.to_thread(files_of, self._loaded.store_path)
         wanted = wanted_events_of(self._loaded.settings)
         await self._store.write(use_receivers, wanted, self._loaded.settings.reputation)
@@ -225,7 +225,7 @@ class _LaneTasks:
             task.cancel()
 
     def take_progress(self) -> Progress:
-        """Return the results to record. Afterwards the caller calls `written`, or `put_back` on failure."""
+        """Return the results to record. Call `written` when they are recorded, or `put_back` if that fails."""
         progress = Progress(self._delivered, self._failed, self._skipped)
         self._delivered, self._failed, self._skipped = [], [], []
         return progress

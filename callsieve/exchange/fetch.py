@@ -132,7 +132,7 @@ async def take(
     *,
     accept_fork: bool = False,
 ) -> Taken:
-    """Update a company's rows from its published files, in many transactions. The caller must record the result.
+    """Update a company's rows from its published files, in many transactions. The result is not recorded.
 
     `own_key`: this company's key, which no other company may use.
     """

@@ -152,7 +152,7 @@ class CallHearing:
             logger.warning("hearing: cannot store a transcript: %s", error)
 
     async def _in_time(self, answer: asyncio.Future[HearingAnswer | None], began: float) -> HearingAnswer | None:
-        """Return the answer; None if it takes longer than MOST_SECONDS. Record whether it came in `wait_seconds`."""
+        """Return the answer; None after MOST_SECONDS without one. Record whether it came within `wait_seconds`."""
         await asyncio.wait((answer,), timeout=self.wait_seconds)
         if answer.done() and answer.result() is not None:
             self.breaker.succeeded()

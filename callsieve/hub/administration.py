@@ -213,7 +213,7 @@ async def _grant_to_site(hub: Hub, role: str) -> None:
 
 
 async def _close_logins(hub: Hub) -> None:
-    """Disable the logins of all sites that were expelled or have left. The caller must have begun a transaction."""
+    """Disable the logins of all sites that were expelled or have left. Call it in a transaction."""
     for (role,) in await hub.rows(OPEN_LOGINS):
         await hub.rows(f'ALTER ROLE "{role}" NOLOGIN')
         await hub.rows(f"SET LOCAL ROLE {OWNER}")

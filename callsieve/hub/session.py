@@ -102,7 +102,7 @@ class HubSession:
         waits_to: While the hub is full, rows of the outbox up to this `seq` wait for room. 0: no rows wait.
         try_at: When to push the waiting rows again.
         erase_at: When to send the due erasures to the hub again.
-        pushed_at: When the first and last unannounced push were made. Key: whether all rows of these are private.
+        pushed_at: When the first and last unannounced push were made. Key: whether all their rows are private.
     """
 
     link: Link

@@ -236,7 +236,7 @@ def remove(db: sqlite3.Connection, context: Context, request: RemoveImportReques
 
 
 def source_name(source: str) -> str:
-    """Return the name if it is valid for an import. Otherwise raise Refused."""
+    """Return the name. Raise Refused if the name is not valid for an import."""
     if not NAME.fullmatch(source):
         raise Refused("bad-source", NO_SOURCE, "source")
     return source

@@ -145,7 +145,7 @@ def asterisk_conf() -> Path:
 
 
 def place_of(etc: Path, agi_bin: Path | None, units: Path, *, asterisk: bool = True) -> InstallPaths:
-    """Return the paths for an Asterisk configured in `etc`, or for a server without Asterisk. Raise InstallError."""
+    """Return the paths for the Asterisk configured in `etc`, if any. Raise InstallError if `etc` has no dialplan."""
     if not asterisk:
         return InstallPaths(etc, _usual_group(), None, units)
     if not (etc / "extensions.conf").is_file():

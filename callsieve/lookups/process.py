@@ -102,7 +102,7 @@ MOST_THREADS: Final = 256
 
 
 def run(load: Callable[[], Loaded], *, log_json: bool) -> None:
-    """Serve until SIGTERM or SIGINT. On SIGHUP, reload the settings. Raise SettingsError."""
+    """Serve until SIGTERM or SIGINT. On SIGHUP, reload the settings. Raise SettingsError if they cannot be loaded."""
     loaded = load()
     configure_logs(as_json=log_json)
     try:

@@ -223,7 +223,7 @@ class Profile:
         number: The number, or the key of a service number.
         at: The time of this information.
         lists: The list entries that match the number.
-        personal: Relations between the number and people or the company.
+        personal: Ties between the number and people or the company.
         identity: The proven owner of the number, or null.
         challenge_passed: When the number last passed a challenge, by authentication class of the call.
         challenges: The results of the number's challenges, by authentication class of the call.

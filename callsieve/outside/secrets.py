@@ -18,7 +18,7 @@ OTHERS = stat.S_IRWXO | stat.S_IWGRP  # our group may read: systemd and packages
 
 
 def secret_of(text: str) -> str:
-    """Return the secret to which a setting refers, or raise OutsideError. No error contains the secret."""
+    """Return the secret to which a setting refers. Raise OutsideError, without the secret, if it cannot be read."""
     if text.startswith(SECRET_IN_ENVIRONMENT):
         where, secret = text, os.environ.get(text.removeprefix(SECRET_IN_ENVIRONMENT), "")
     elif text.startswith(SECRET_IN_FILE):

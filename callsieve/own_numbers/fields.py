@@ -136,7 +136,7 @@ class NewOwnNumber(OwnNumberEdit, frozen=True):
 
 
 def filled_in(own: OwnNumber, typed: OwnNumberEdit, now: float) -> OwnNumber:
-    """Return the number with the entered values, or raise Refused. If a date was not edited, its exact time stays."""
+    """Return the number with the entered values, or raise Refused. A date that was not edited keeps its exact time."""
     values: dict[str, object] = {}
     for field in FIELDS:
         value = getattr(typed, field.name)
@@ -163,7 +163,7 @@ def one_line(option: str, text: str) -> str:
 
 
 def several(option: str, texts: Sequence[str]) -> tuple[str, ...]:
-    """Return texts without duplicates, or raise Refused. `|` is not allowed: it separates texts in CSV files."""
+    """Return texts without duplicates. Raise Refused for too many, or for a `|`, which separates texts in CSV files."""
     if len(texts) > MOST_TEXTS or any("|" in text for text in texts):
         most = {"most": MOST_TEXTS}
         words = Wording("may be given at most {most} times, without the character |", most)

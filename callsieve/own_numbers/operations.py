@@ -156,7 +156,7 @@ def unknown_trunks(owns: Iterable[OwnNumber], settings: Settings) -> list[str]:
 
 
 def registered(db: sqlite3.Connection, number: str) -> OwnNumber:
-    """Return a number from the register, or raise Refused."""
+    """Return a registered own number. Raise Refused if the number is not registered."""
     own = own_of(db, number)
     if own is None:
         raise Refused("not-registered", Wording("{number} is not registered", {"number": number}))

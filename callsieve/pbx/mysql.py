@@ -1,7 +1,7 @@
 """Read from MariaDB and MySQL. Only this module imports PyMySQL. Every error is a DatabaseError.
 
-Nothing is ever written. The server truncates long fields before sending them. Results are read whole, so the caller
-must limit each query. Reading row by row would hold MyISAM's lock, and PyMySQL fails if such a cursor is abandoned.
+Nothing is ever written. The server truncates long fields before sending them. Results are read whole, so each query
+must be limited. Reading row by row would hold MyISAM's lock, and PyMySQL fails if such a cursor is abandoned.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Address:
 
 
 def parse_address(text: str) -> Address:
-    """Parse `mysql://user:password@host:port/database`. Raise DatabaseError; its text omits the password."""
+    """Parse `mysql://user:password@host:port/database`. Raise DatabaseError, without the password, for other texts."""
     try:
         parts = urlsplit(text)
         port = parts.port or PORT

@@ -188,7 +188,7 @@ def policy_shown(policy: Policy, text: str = "") -> PolicyShown:
 
 
 def policy_named(name: str, loaded: Loaded) -> PolicyShown:
-    """Return a policy by its name, with its text, for display. Raise PolicyError."""
+    """Return a policy by its name, with its text, for display. Raise PolicyError if it does not exist or is invalid."""
     directories = loaded.policy_directories
     return policy_shown(load_policy(name, directories), policy_text(name, directories))
 

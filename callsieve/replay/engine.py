@@ -57,7 +57,7 @@ _TIES = {ListName.ALLOW: Tie.ALLOW, ListName.BLOCK: Tie.BLOCK}
 
 
 class Judged(NamedTuple):
-    """An inbound call with the decision of each policy, in the order of the policies."""
+    """An incoming call with the decision of each policy, in the order of the policies."""
 
     outcome: OutcomeRecord
     decisions: tuple[Decision, ...]
@@ -109,7 +109,7 @@ class Replay:
         return TWICE if isinstance(event, PastCall) and self.marks.knows(event.outcome.linkedid) else ""
 
     def take(self, event: Event) -> Judged | None:
-        """Process the next event. Return the decisions if it is an inbound call, else None."""
+        """Process the next event. Return the decisions if it is an incoming call, else None."""
         self._taken += 1
         if isinstance(event, Mark):
             self._learn_until(event.at)
@@ -355,7 +355,7 @@ def _unknown_did(number: str, group: str | None) -> Did:
 def judgements(
     events: Iterable[Event], replay: Replay, reading: HistoryReader
 ) -> Iterator[tuple[Event, Judged | None]]:
-    """Yield each usable event with its decisions; with None if it is no inbound call. `reading` counts the others."""
+    """Yield each usable event with its decisions; with None if it is no incoming call. `reading` counts the others."""
     for event in events:
         problem = replay.problem(event)
         if problem:

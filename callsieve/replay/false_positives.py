@@ -50,7 +50,7 @@ MANY_TALKERS = 2
 
 
 class DecidedCall(NamedTuple):
-    """A decision about an inbound call. `level`: the action that the evidence alone would have justified."""
+    """A decision about an incoming call. `level`: the action that the evidence alone would have justified."""
 
     number: str | None
     at: float

@@ -26,7 +26,7 @@ Network = Annotated[str, msgspec.Meta(max_length=1024)]  # text from the network
 
 
 class Inbound(msgspec.Struct, tag="inbound", frozen=True, omit_defaults=True):
-    """An inbound call in the history."""
+    """An incoming call in the history."""
 
     at: At
     call: Id

@@ -85,7 +85,7 @@ class LabelEffect:
         return [SeenShares(*share, difference(*share[1:])) for share in shares] if self.enough else []
 
     def add_call(self, outcome: OutcomeRecord, *, sampled: bool) -> None:
-        """Add the outcome of an inbound call. `sampled`: whether its warning was left out at random."""
+        """Add the outcome of an incoming call. `sampled`: whether its warning was left out at random."""
         number = outcome.number
         if number is None:
             return

@@ -77,7 +77,7 @@ def sign(
 
 
 def verify(text: str | bytes, key: keys.PublicKey) -> SignedStatement:
-    """Return the statement if this key signed it, even if the statement has expired. Raise StatementError."""
+    """Return the statement if this key signed it, even if it has expired. Raise StatementError for any other text."""
     fields = _parsed(text)
     statement, signature = fields.get("statement"), fields.get("signature")
     if not isinstance(statement, dict) or not isinstance(signature, dict) or statement.keys() != _FIELDS:

@@ -148,7 +148,7 @@ class Place(NamedTuple):
 
 
 def open_place(path: Path, *, act: bool = True) -> Place:
-    """Open the directory of the file to which a path leads. The caller closes it. The file need not exist.
+    """Open the directory of the file to which a path leads. It must be closed afterwards. The file need not exist.
 
     Each part of the path is opened once, relative to the part before it, and links are read instead of followed. So
     nobody can replace a part after it was checked. `act`: whether root drops its rights from the first part that

@@ -129,7 +129,7 @@ class PageRequest:
 
     @property
     def owner(self) -> Person:
-        """The person that this personal page belongs to."""
+        """The person whose own page this is."""
         assert self.person is not None
         return self.person
 

@@ -5,7 +5,7 @@ Counters are kept in memory and bounded, so that an attacker cannot fill the sto
 After failed logins the wait doubles each time. Requests with a token are limited per window of time, but may come in
 one burst. One timestamp per token is enough: the time at which its requests would end at an even rate (GCRA).
 
-docs/how-to/public-page.md computes how many guesses an attacker needs to find an appeal's reference despite the limits.
+docs/how-to/public-page.md computes how many guesses an attacker needs to find a reference despite the limits.
 """
 
 from collections import OrderedDict

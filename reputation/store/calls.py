@@ -331,14 +331,14 @@ class Rang(NamedTuple):
 
 
 def rang_by_number(db: sqlite3.Connection, since: float, until: float) -> list[Rang]:
-    """Return how many calls to each DID rang each phone. Only the latest MOST_CALLS inbound calls are counted."""
+    """Return how many calls to each DID rang each phone. Only the latest MOST_CALLS incoming calls are counted."""
     return [Rang(*row) for row in db.execute(RANG, _span(since, until))]
 
 
 def screened_by_number(db: sqlite3.Connection, since: float, until: float) -> list[Screened]:
     """Count all calls and the unscreened calls of each DID. The DID with the most unscreened calls comes first.
 
-    Only the latest MOST_CALLS inbound calls are counted.
+    Only the latest MOST_CALLS incoming calls are counted.
     """
     return [Screened(*row) for row in db.execute(BY_NUMBER, _span(since, until))]
 

@@ -156,7 +156,7 @@ Kept = DecisionRecord | OutboundRecord
 
 
 def record_all(db: sqlite3.Connection, records: Iterable[Kept]) -> None:
-    """Store decisions about inbound and outbound calls."""
+    """Store decisions about incoming and outgoing calls."""
     inbound: list[DecisionRecord] = []
     outbound: list[OutboundRecord] = []
     for record in records:
@@ -206,7 +206,7 @@ class Journal:
         self._filled.set()
 
     def outbound_waiting(self) -> list[OutboundRecord]:
-        """Return queued decisions about outbound calls, which may not be stored yet."""
+        """Return queued decisions about outgoing calls, which may not be stored yet."""
         return [record for record in chain(self._batch, self._ring) if isinstance(record, OutboundRecord)]
 
     async def close(self, seconds: float = 1.0) -> None:

@@ -72,7 +72,7 @@ class MailReceiver:
         self._next_at = 0.0
 
     async def deliver(self, event: Event) -> None:
-        """Deliver an event. Return when the mail server has accepted the mail. Raise DeliveryError."""
+        """Deliver an event. Return when the mail server has accepted the mail. Raise DeliveryError if it does not."""
         if event.kind is EventKind.DIGEST_READY and self._digest_to and alert_of(event) is None:
             await self._send(await self._digest_mail(event), self._digest_to)
             return
@@ -114,7 +114,7 @@ class MailReceiver:
         return mail
 
     async def _send(self, mail: EmailMessage, to: Sequence[str]) -> None:
-        """Send a mail. Close the connection when the time limit is reached. Raise DeliveryError."""
+        """Send a mail. Close the connection at the time limit. Raise DeliveryError if the mail was not accepted."""
         if not to:
             raise DeliveryError("[mail] to is empty", permanent=True)
         mail["To"] = ", ".join(to)

@@ -156,7 +156,7 @@ class MqttReceiver:
             await asyncio.wait({self._task}, timeout=LEAVE_SECONDS)
 
     async def deliver(self, event: Event) -> None:
-        """Deliver an event. Return when the broker has confirmed the event. Raise DeliveryError."""
+        """Deliver an event. Return when the broker has confirmed the event. Raise DeliveryError if it does not."""
         with suppress(TimeoutError):  # connecting has only begun
             async with asyncio.timeout(ANSWER_SECONDS):
                 await self._tried.wait()

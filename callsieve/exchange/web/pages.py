@@ -66,7 +66,7 @@ async def remove(req: PageRequest) -> Response:
 
 
 async def pause(req: PageRequest) -> Response:
-    """Pause a company."""
+    """Pause a company: its evidence does not count, and no new evidence is fetched."""
     try:
         await req.perform(operations.pause, SwitchRequest(req.form.get("name", "")))
     except Refused as refused:
