@@ -15,7 +15,7 @@ from typing import NamedTuple
 from callsieve.replay.history_file import Event, HistoryReader, PastCall
 from callsieve.replay.marks import Marks
 from callsieve.simulate import SettingsFacts
-from policies.decision import Decision, IncomingCall
+from policies.decision import Action, Decision, IncomingCall
 from policies.engine import decide_by_each
 from policies.policy import Policy, PolicySet
 from policies.reasons import Reason
@@ -61,6 +61,15 @@ class Judged(NamedTuple):
 
     outcome: OutcomeRecord
     decisions: tuple[Decision, ...]
+
+    @property
+    def compared(self) -> tuple[Action, Action]:
+        """The actions of the first policy and of the policy to compare with.
+
+        A policy in observe mode lets every call ring, so it counts as `allow` beside a policy that acts.
+        """
+        first, second = self.decisions
+        return first.would_be, second.would_be if first.observed else second.action
 
 
 def no_background(_number: str) -> Background:

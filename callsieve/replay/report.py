@@ -271,7 +271,7 @@ class ActionCounts:
             self.stops.add_call(call)
             self.warnings.add_call(call)
         if len(judged.decisions) > 1:
-            before = judged.decisions[1].would_be.word
+            before = judged.compared[1].word
             self.against[before] += 1
             if before != action:
                 self._add_change(judged, before, decision)

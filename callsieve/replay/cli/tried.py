@@ -91,7 +91,7 @@ def behaviour_in(outcome: OutcomeRecord) -> CallerBehaviour:
 
 
 def _is_newly_stopped(judged: Judged) -> bool:
-    tried, running = (decision.would_be for decision in judged.decisions)
+    tried, running = judged.compared
     return running < Action.CHALLENGE <= tried
 
 

@@ -86,3 +86,14 @@ def test_policy_that_extends_the_preset_has_its_price(office: Program, tmp_path:
 
 def test_unknown_policy_suggests_a_similar_name(office: Program) -> None:
     assert "did you mean strangers?" in office.fails("policy", "try", "stranger")
+
+
+def test_active_policy_that_observes_lets_every_call_ring(office: Program) -> None:
+    before = office("policy", "try", "strangers", "--json").json
+    with office.config.open("a") as file:
+        file.write('[policy]\nname = "observe"\n')
+    now = office("policy", "try", "strangers", "--json").json
+    assert now["against"] == "observe"
+    assert now["asked_or_stopped"]["calls"] == before["asked_or_stopped"]["calls"] == 5
+    assert {change["from"] for change in now["changes"]} == {"allow"}
+    assert office("policy", "try", "observe", "--json").json["changes"] == []

@@ -658,8 +658,11 @@ def test_call_back_does_not_excuse_later_calls() -> None:
 
 
 def test_report_lists_differences_from_another_policy() -> None:
-    report = report_of(*BLOCKED, inbound("c1", NOW + 61, caller="anonymous"), policies=("cautious", "observe"))
-    assert report["changes"]["total"] == 0  # observe decides as balanced does
+    anonymous = inbound("c1", NOW + 61, caller="anonymous")
+    report = report_of(*BLOCKED, anonymous, policies=("cautious", "observe"))
+    assert {change["from"] for change in report["changes"]["by"]} == {"allow"}  # observe lets every call ring
+    assert report["changes"]["total"] == report_of(*BLOCKED, anonymous, policies=("cautious",))["stopped"] + 1 == 2
+    assert report_of(*BLOCKED, anonymous, policies=("observe", "cautious"))["changes"]["total"] == 0  # as balanced
     marks = [mark_line("spam", NOW + n, who) for n, who in enumerate(("201", "202", "301"))]
     calls = [answered(f"c{n}", NOW + 60 + n, f"40{n}") for n in range(5)]
     history = *marks, *calls, inbound("last", NOW + HOUR)
