@@ -376,7 +376,7 @@ def codes_that_wait(port: int) -> Iterator[None]:
             "office.toml: line 4: rule 'all': ",
             id="misspelt",
         ),
-        pytest.param("#" * 800_000, "office.toml: 800000 bytes", id="too-large"),
+        pytest.param("#" * 800_000, "office.toml: the file has 800000 bytes", id="too-large"),
     ],
 )
 def test_a_policy_broken_at_reload_keeps_the_previous_one(

@@ -348,7 +348,10 @@ def test_an_existing_hook_gets_one_line(tmp_path: Path) -> None:
         office.daemon.start()
         own(office, "dnc", "add", UNWANTED)
         found = office.doctor(code=0)["outbound guard"]
-        assert (found["status"], found["remedy"]) == ("warn", f"before its Return():  {OUTBOUND_HOOK.line}")
+        assert (found["status"], found["remedy"]) == (
+            "warn",
+            f"add to this context, before its Return():  {OUTBOUND_HOOK.line}",
+        )
         with Phone(office.asterisk, "carrier") as far_end:
             assert dial(office, UNWANTED).code == 200
             assert "UserEvent(" in "\n".join(office.asterisk.log_lines())

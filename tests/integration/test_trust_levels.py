@@ -92,7 +92,7 @@ def test_the_backend_answers_the_page(seen: dict[str, Any]) -> None:
 def test_calls_are_screened_over_tcp_and_unix_socket(seen: dict[str, Any]) -> None:
     assert seen["over_tcp"]
     assert seen["over_unix"]
-    assert seen["doctor"]["asks at"]["detail"].startswith("the classic scripts")
+    assert seen["doctor"]["asks at"]["detail"].startswith("the dialplan uses the classic scripts")
 
 
 def test_the_console_started_by_the_daemon_answers(seen: dict[str, Any]) -> None:
