@@ -164,7 +164,7 @@ def word_against(decision: Decision) -> str:
 
 
 def spoken_word_against(decision: Decision) -> str:
-    """Return the key of the spoken warning. Of the purposes of number ranges, only telemarketing has its own."""
+    """Return the key of the spoken warning. Only number ranges for telemarketing have their own."""
     if decision.category is not None:
         return WORD_BY_CATEGORY.get(decision.category, SPAM)
     if decision.purpose is Purpose.TELEMARKETING:

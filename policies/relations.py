@@ -69,7 +69,7 @@ FRIENDLY = frozenset({Tie.CONTACT, Tie.TALKED})
 def has_relationship(call: IncomingCall, facts: Facts, now: float | None = None) -> bool:
     """Return whether the company or a person has allowed, saved, or called and talked to the caller.
 
-    Only people whom the call may reach count.
+    People count only if the call may reach them.
     """
     friendly = any((t.tie in FRIENDLY and lasts(t, now)) or t.tie is Tie.ALLOW for t in ties_in_reach(facts))
     return friendly and may_relate(call, facts, now)

@@ -68,7 +68,7 @@ class AuthClass(StrEnum):
 def auth_class_of(attestation: Attestation, verification: Verification, trusted: bool) -> AuthClass:
     """Return the auth class of a call. `trusted`: whether the call came in on a trusted trunk.
 
-    A failed verification outweighs a trusted trunk. Of the attestations, only a verified A authenticates the caller.
+    A failed verification outweighs a trusted trunk. Only a verified attestation A authenticates the caller.
     """
     return _AUTH_CLASS_OF[attestation, verification, trusted]
 

@@ -170,7 +170,7 @@ ROWS = (
     Row("**people who call once or twice: lost**", ONE_OFF, (Counted.EVER_LOST,)),
     Row("customer services with people: calls lost", f"{Kind.SERVICE}: {Nature.STAFF}", LOST),
     Row(
-        "people whom the office calls too, but who are in no address book: asked for a digit",
+        "callers that the office also calls, but that are in no address book: asked for a digit",
         Kind.CONTACT.value,
         (Counted.EVER_ASKED,),
     ),
@@ -200,12 +200,12 @@ def strangers_sheet(seeds: Sequence[Tallies]) -> Sheet:
         ]
         lines.append([row.caption, *(share.text for share in shares)])
     caption = (
-        "This is the policy `strangers`: an unknown caller presses a digit before the phone rings. The "
-        "columns show its price when it is on in none, a quarter, half or all of the hours; by default it is on "
-        "outside office hours. Figures are % of calls. Three kinds of row count numbers instead: people who call once "
+        "With the policy `strangers` an unknown caller presses a digit before the phone rings. The columns "
+        "show its price if it asks in none, a quarter, half or all of the hours. By default it asks outside "
+        "office hours. Figures are % of calls. Three kinds of row count numbers instead: people who call once "
         "or twice, `asked for a digit`, and `listed as wanted`. *Lost*: the caller never got through. Assumed: 92 % of "
         "people, 60 % of human spammers and 5 % of robots press the right digit. Wanted machines never do, and one "
-        "person in 25 never can. Of the people who fail, 30 % call again within three minutes. 30 % of wanted machines "
+        "person in 25 never can. Three of ten people who fail call again within three minutes. 30 % of wanted machines "
         "and 8 % of spam leave a message when they fail."
     )
     return Sheet("strangers press a digit", caption, ("when strangers are asked for a digit", *ASKED), lines)

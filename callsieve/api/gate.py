@@ -285,9 +285,10 @@ def _check_parts(parts: Mapping[str, str]) -> None:
 
 
 def _actor_of(endpoint: Endpoint, kept: KeptToken, request: Request) -> str:
-    """Return the actor for the audit: the token or local user. For a change, add the person whom the client names.
+    """Return the actor for the audit: the token or local user.
 
-    Other requests leave out this person. Rate limits are per actor, and a client could evade them with new names.
+    For a change, the client may name a person, who is added. Other requests leave out this person: rate limits are per
+    actor, and a client could evade them with new names.
     """
     actor = f"{SOCKET_ACTOR if kept.id == LOCAL else ACTOR}{kept.token.name}"
     if endpoint.method == "GET" or endpoint.call_waits is not None:

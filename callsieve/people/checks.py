@@ -90,7 +90,7 @@ def are_rung(context: CheckContext) -> Finding:
     named = [(dids[number], who) for number, who in rang.items() if number in dids and _says_who(dids[number])]
     others = [(did, who) for did, who in named if not _are_named(did, who, group_of)]
     if not others:
-        return ok(Wording("calls ring the people whom the settings name") if named else NONE)
+        return ok(Wording("calls ring the people named in the settings") if named else NONE)
     did, who = others[0]
     known = did.callee or ", ".join(did.groups)
     places: Places = {"number": did.number, "phones": ", ".join(sorted(who)), "named": known}

@@ -270,7 +270,7 @@ def _trouble(
 
 
 def _switched_off(context: CheckContext, journal: JournalSummary | None, switch: Check) -> ScreeningStatus | None:
-    """Return when and by whom screening was switched off; None if it is on.
+    """Return when screening was switched off, and the user who did it. Return None if screening is on.
 
     If the check and the audit say different things, the later of the two counts.
     """

@@ -268,7 +268,7 @@ def compared_with_feeds(db: sqlite3.Connection, since: float) -> dict[str, Compa
 def with_unlisted(
     listed: Iterable[tuple[str, int, int, int]], every: Mapping[tuple[int, int], int]
 ) -> Iterator[tuple[str, int, int, int]]:
-    """Yield the rows of `listed`, and then rows that count the callers whom the source does not list.
+    """Yield the rows of `listed`, then rows that count the callers missing from the source.
 
     A row has the source's verdict, two flags (our evidence: is spam, is fine), and how many callers have this
     combination. `every`: how many callers there are, listed or not, by the two flags.

@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -46,11 +47,9 @@ def test_without_systemd_nothing_happens(address: str, monkeypatch: pytest.Monke
 
 
 def test_a_full_notify_socket_does_not_block(systemd: socket.socket) -> None:
-    for _ in range(10_000):
-        if not notify.watchdog():
-            break
-    else:
-        pytest.fail("the queue never filled up")
+    sent = sum(1 for _ in takewhile(bool, (notify.watchdog() for _ in range(10_000))))
+    assert 0 < sent < 10_000, "the queue never filled up"
+    assert systemd.recv(1000) == b"WATCHDOG=1"
 
 
 @pytest.mark.parametrize(
@@ -88,6 +87,11 @@ async def test_the_watchdog_is_notified_three_times_per_interval(
         await feeding
 
 
-async def test_a_process_without_a_watchdog_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_process_without_a_watchdog_sends_nothing(
+    systemd: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("WATCHDOG_USEC", raising=False)
     await asyncio.wait_for(notify.run_watchdog(), 5)
+    systemd.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        systemd.recv(1000)

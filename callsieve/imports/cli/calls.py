@@ -202,7 +202,7 @@ def import_contacts(
             "--for",
             metavar="EXT",
             help=(
-                "Extension of the person to whom contacts without an extension in the file belong. Default: "
+                "Extension of the person who gets the contacts that have no extension in the file. Default: "
                 "such contacts are for everybody."
             ),
         ),
